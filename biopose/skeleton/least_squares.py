@@ -1,0 +1,344 @@
+"""The nonlinear least-squares problem behind inverse kinematics, solved for a batch of frames at once.
+
+Markers are rigid in their bodies, so a body's markers act on cost, gradient and curvature through a few weighted sums
+alone (`MarkerSums`), made once; no iteration touches a marker again. Seen from a joint, all bodies that it carries add
+up to composite moments, as in the composite-rigid-body algorithm for a mass matrix (Featherstone 2008, Rigid Body
+Dynamics Algorithms, section 6.2): J'WJ comes without forming J. The same moments give the markers' second derivatives,
+and with them Newton's step: residuals of a centimetre, usual on skin, would leave Gauss-Newton ten linear steps where
+Newton takes three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from biopose.skeleton.kinematics import Kinematics, Pose
+from biopose.skeleton.model import GROUND, Skeleton
+
+_LAMBDA_LIMITS = (1e-9, 1e9)
+_LAMBDA_AFTER_FAILURE = 1e-3  # where damping starts to be felt
+_NEWTON_BELOW = 0.1  # a step of less than this (rad, m) says that the solution is near
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Result of `solve`: coordinates (F, Q), iterations (F,) and whether each frame converged (F,)."""
+
+    q: Tensor
+    iterations: Tensor
+    converged: Tensor
+
+
+@dataclass(frozen=True)
+class NormalEquations:
+    """A frame's second-order model of half the cost.
+
+    Attributes:
+        cost: (F,) weighted sum of squared distances.
+        gradient: (F, n) J'W r, the direction of descent.
+        matrix: (F, n, n) J'WJ, less the second derivatives for Newton; the lower triangle alone is meant.
+        scale: (F, n) diagonal of J'WJ, which damping is measured by.
+    """
+
+    cost: Tensor
+    gradient: Tensor
+    matrix: Tensor
+    scale: Tensor
+
+    def __getitem__(self, keep: Tensor) -> NormalEquations:
+        """The frames that a mask keeps."""
+        return NormalEquations(self.cost[keep], self.gradient[keep], self.matrix[keep], self.scale[keep])
+
+    def where(self, better: Tensor, other: NormalEquations) -> NormalEquations:
+        """Other's frames where better (F,), these elsewhere."""
+        if better.all():
+            return other
+        return NormalEquations(
+            torch.where(better, other.cost, self.cost),
+            torch.where(better[:, None], other.gradient, self.gradient),
+            torch.where(better[:, None, None], other.matrix, self.matrix),
+            torch.where(better[:, None], other.scale, self.scale),
+        )
+
+
+@dataclass(frozen=True)
+class MarkerSums:
+    """Weighted sums over each body's markers: l in the body's frame, y observed in ground, weights w.
+
+    Attributes:
+        weight: (F, B, 1, 1) of w.
+        local_first: (F, B, 3, 1) of w l.
+        local_second: (F, B, 3, 3) of w l l'.
+        observed_first: (F, B, 3, 1) of w y.
+        local_observed: (F, B, 3, 3) of w l y'.
+        observed_square: (F,) of w y'y over all bodies.
+    """
+
+    weight: Tensor
+    local_first: Tensor
+    local_second: Tensor
+    observed_first: Tensor
+    local_observed: Tensor
+    observed_square: Tensor
+
+    def __getitem__(self, keep: Tensor) -> MarkerSums:
+        """The frames that a mask keeps."""
+        return MarkerSums(*(getattr(self, field.name)[keep] for field in fields(self)))
+
+
+class LeastSquaresProblem:
+    """Markers against coordinates for one skeleton.
+
+    Attributes:
+        unknowns: indices of the coordinates that are solved for, in the order of the normal matrix.
+        lower, upper: (n,) their limits, infinite where there are none.
+    """
+
+    def __init__(
+        self, skeleton: Skeleton, *, bounds: dict[int, tuple[float, float]], held: frozenset[int], device: str = "cpu"
+    ) -> None:
+        """Prepares the index tables.
+
+        Args:
+            skeleton: with exactly the markers to be fitted.
+            bounds: limits by coordinate index; absent means unlimited.
+            held: coordinates that keep their value.
+            device: where to compute, in float64.
+        """
+        self.skeleton = skeleton
+        self.kinematics = Kinematics(skeleton.without_bare_branches(), device=device)
+        drivers, carried = self.kinematics.row_drivers, torch.tensor(self.kinematics.carries_marker)
+        free = set(skeleton.free_coordinates) - held
+        rows = [r for r, c in enumerate(drivers) if c in free and carried[r].any()]
+        joints = [self.kinematics._axes[r][0] for r in rows]
+        columns = list(dict.fromkeys((joint, drivers[r]) for joint, r in zip(joints, rows, strict=True)))
+        self.unknowns = list(dict.fromkeys(c for _, c in columns if c is not None))
+        self.rows = torch.tensor(rows, dtype=torch.long, device=device)
+        where = [columns.index((joint, drivers[r])) for joint, r in zip(joints, rows, strict=True)]
+        self.row_columns = torch.tensor(where, dtype=torch.long, device=device)
+        self._tabulate_columns(columns, device)
+        limits = torch.tensor([bounds.get(c, (-torch.inf, torch.inf)) for c in self.unknowns], dtype=torch.float64)
+        self.lower, self.upper = limits.reshape(-1, 2).T.to(device)
+
+    def _tabulate_columns(self, columns: list[tuple[int, int | None]], device: str) -> None:
+        joints = [joint for joint, _ in columns]
+        skeleton = self.kinematics.skeleton
+        bodies = [marker.body for marker in skeleton.markers]
+        self.marked_bodies = sorted(set(bodies))
+        belongs = [[b == body for b in bodies] for body in self.marked_bodies]
+        self.body_markers = torch.tensor(belongs, dtype=torch.float64, device=device)
+        carried = [[j + 1 in skeleton.ancestors[b] for b in self.marked_bodies] for j in joints]
+        self.column_bodies = torch.tensor(carried, dtype=torch.float64, device=device)
+        above = [[d + 1 in skeleton.ancestors[j + 1] for d in joints] for j in joints]
+        self.is_ancestor = torch.tensor(above, dtype=torch.float64, device=device).tril()
+        unknown = [self.unknowns.index(c) for _, c in columns if c is not None]
+        # One column an unknown, in order, is the common case; couplings across joints merge columns.
+        self.merge: Tensor | None = None
+        if unknown != list(range(len(columns))):
+            self.merge = torch.nn.functional.one_hot(torch.tensor(unknown), len(self.unknowns)).double().to(device)
+
+    def normal_equations(
+        self, q: Tensor, sums: MarkerSums, newton: Tensor | None = None
+    ) -> NormalEquations:
+        """Cost, descent direction and normal matrix.
+
+        Args:
+            q: (F, Q) coordinates.
+            sums: of the F frames' markers.
+            newton: (F,) 1 where the second derivatives belong in the matrix, 0 for Gauss and Newton's approximation.
+        """
+        pose = self.kinematics.with_coordinates(q)
+        cost, moments = self._body_moments(pose, sums)
+        moments = self.column_bodies @ moments
+        twists = pose.twists()[..., self.rows, :]
+        S = twists.new_zeros(*q.shape[:-1], len(self.column_bodies), 6).index_add(-2, self.row_columns, twists)
+        lever, force = moments[..., 16:25].unflatten(-1, (3, 3)), moments[..., 13:16]
+        torque = torch.stack([lever[..., i, j] - lever[..., j, i] for i, j in ((1, 2), (2, 0), (0, 1))], dim=-1)
+        gradient = (S[..., :3] * torque).sum(-1) + (S[..., 3:] * force).sum(-1)
+        momentum = _momentum(S, moments)
+        scale = (momentum * S).sum(-1)
+        if newton is not None:
+            momentum[..., :3] -= newton[:, None, None] * _curvature(S, force, lever)
+        normal = (momentum @ S.mT) * self.is_ancestor
+        if self.merge is None:
+            return NormalEquations(cost, gradient, normal, scale)
+        full = normal + normal.tril(-1).mT
+        return NormalEquations(cost, gradient @ self.merge, self.merge.T @ full @ self.merge, scale @ self.merge)
+
+    def _body_moments(self, pose: Pose, sums: MarkerSums) -> tuple[Tensor, Tensor]:
+        """Cost (F,), and per body with markers (F, B, 25): sum of w, w p, w p p', w r and w p r' (p modelled position,
+        r residual, both in ground)."""
+        R = torch.stack([pose.R_ground_body[b] for b in self.marked_bodies], dim=-3)
+        t = torch.stack([pose.p_ground_body[b] for b in self.marked_bodies], dim=-2)[..., None]
+        turned = R @ sums.local_first
+        first = turned + t * sums.weight
+        shift = turned @ t.mT
+        second = R @ sums.local_second @ R.mT + shift + shift.mT + sums.weight * (t @ t.mT)
+        observed_second = R @ sums.local_observed + t @ sums.observed_first.mT
+        lever = observed_second - second
+        traces = (second - 2 * observed_second).diagonal(dim1=-2, dim2=-1).sum((-1, -2))
+        force = sums.observed_first - first
+        parts = [sums.weight, first, second.flatten(-2)[..., None], force, lever.flatten(-2)[..., None]]
+        return sums.observed_square + traces, torch.cat(parts, dim=-2)[..., 0]
+
+    def sums(self, observed: Tensor, weights: Tensor) -> MarkerSums:
+        """What the solver needs of the markers.
+
+        Args:
+            observed: (F, M, 3) positions in ground, NaN where missing.
+            weights: (F, M), zero where missing.
+        """
+        y = torch.nan_to_num(observed)
+        member = self.body_markers  # (B, M)
+        local = self.kinematics.marker_locations
+        n_bodies = len(member)
+
+        def by_body(features: Tensor) -> Tensor:
+            return member @ (weights[..., None] * features)
+
+        constant = torch.cat([torch.ones_like(local[:, :1]), local, (local[:, :, None] * local[:, None]).flatten(1)], -1)
+        fixed = (weights @ (member.T[:, :, None] * constant[:, None]).flatten(1)).unflatten(-1, (n_bodies, 13))
+        crossed = by_body((local[:, :, None] * y[..., None, :]).flatten(-2))
+        return MarkerSums(
+            weight=fixed[..., :1, None],
+            local_first=fixed[..., 1:4, None],
+            local_second=fixed[..., 4:].unflatten(-1, (3, 3)),
+            observed_first=by_body(y)[..., None],
+            local_observed=crossed.unflatten(-1, (3, 3)),
+            observed_square=(weights * y.square().sum(-1)).sum(-1),
+        )
+
+
+def _momentum(S: Tensor, moments: Tensor) -> Tensor:
+    """(F, C, 6) angular and linear momentum about the origin of the carried point masses moving with twist S."""
+    angular, linear = S[..., :3], S[..., 3:]
+    mass, first, second = moments[..., :1], moments[..., 1:4], moments[..., 4:13].unflatten(-1, (3, 3))
+    trace = second.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)
+    turned = trace * angular - (second @ angular[..., None])[..., 0]
+    return torch.cat(
+        [torch.linalg.cross(first, linear) + turned, mass * linear - torch.linalg.cross(first, angular)], dim=-1
+    )
+
+
+def _curvature(S: Tensor, force: Tensor, lever: Tensor) -> Tensor:
+    """(F, C, 3) sum of w (velocity of marker under S) x residual: its product with an ancestor's angular velocity is
+    the residual's product with the second derivative, since an ancestor's turn turns the velocity as it is."""
+    angular, linear = S[..., :3], S[..., 3:]
+    trace = lever.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)
+    return (lever @ angular[..., None])[..., 0] - trace * angular + torch.linalg.cross(linear, force)
+
+
+def solve(
+    problem: LeastSquaresProblem,
+    q: Tensor,
+    sums: MarkerSums,
+    *,
+    tolerance: float = 1e-5,
+    max_iterations: int = 60,
+    damping: float = 1e-6,
+    near: bool = True,
+) -> Fit:
+    """Minimise sum_m w_m |observed_m - marker_m(q)|^2 in every frame, within the problem's limits.
+
+    Args:
+        problem: skeleton, unknowns and limits.
+        q: (F, Q) where to start.
+        sums: of the frames' markers, from the problem.
+        tolerance: a frame has converged when no coordinate moves further in a step (radians or metres).
+        max_iterations: steps at most.
+        damping: first Levenberg-Marquardt factor; it falls tenfold with a step that helps and rises with one that
+            does not.
+        near: whether the start is near the solution, so that Newton's step can be trusted from the beginning.
+    """
+    unknowns = torch.tensor(problem.unknowns, dtype=torch.long, device=q.device)
+    q = q.clone()
+    q[:, unknowns] = q[:, unknowns].clamp(problem.lower, problem.upper)
+    result, converged = q.clone(), torch.zeros(len(q), dtype=torch.bool, device=q.device)
+    iterations = torch.zeros(len(q), dtype=torch.long, device=q.device)
+    if len(q) == 0 or len(unknowns) == 0:
+        return Fit(result, iterations, ~converged)
+    frames = torch.arange(len(q), device=q.device)
+    factor = torch.full((len(q),), damping, dtype=q.dtype, device=q.device)
+    equations = problem.normal_equations(q, sums, torch.full_like(factor, float(near)))
+    for _ in range(max_iterations):
+        x = q[:, unknowns]
+        target = _bounded_step(x, equations, factor, problem.lower, problem.upper)
+        length = (target - x).abs().amax(-1)
+        settled = length < tolerance  # false for NaN, which a matrix that is not positive definite gives
+        stuck = factor >= _LAMBDA_LIMITS[1]
+        q_new = q.index_copy(-1, unknowns, target)
+        iterations[frames] += 1
+        if (done := settled | stuck).any():
+            result[frames[done]] = torch.where(settled[done, None], q_new[done], q[done])
+            converged[frames[done]] = settled[done]
+            keep = ~done
+            frames, factor, q, q_new, length = frames[keep], factor[keep], q[keep], q_new[keep], length[keep]
+            sums, equations = sums[keep], equations[keep]
+        if len(frames) == 0:
+            break
+        new = problem.normal_equations(q_new, sums, (length < _NEWTON_BELOW).to(q.dtype))
+        better = new.cost <= equations.cost * (1 + 1e-12)  # false for NaN
+        factor = torch.where(better, factor * 0.1, (factor * 10).clamp(min=_LAMBDA_AFTER_FAILURE)).clamp(*_LAMBDA_LIMITS)
+        q = torch.where(better[:, None], q_new, q)
+        equations = equations.where(better, new)
+    result[frames] = q
+    return Fit(result, iterations, converged)
+
+
+def _bounded_step(x: Tensor, equations: NormalEquations, factor: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
+    """Where a damped step leads within the limits, (F, n).
+
+    Coordinates at a limit that want to leave it are fixed; those that the step would carry over one are fixed there and
+    the others solved again, so that a limit that is met changes the step of all others.
+    """
+    gradient, scale = equations.gradient, equations.scale
+    damped = equations.matrix.clone()
+    damped.diagonal(dim1=-2, dim2=-1).add_(scale * factor[:, None] + 1e-12 * scale.amax(-1, keepdim=True))
+    fixed = ((x <= lower) & (gradient < 0)) | ((x >= upper) & (gradient > 0))
+    target = x + _solve_free(damped, gradient, fixed)
+    for _ in range(2):
+        outside = (target < lower) | (target > upper)
+        again = outside.any(-1)
+        if not again.any():
+            return target
+        fixed = fixed | outside
+        offset = torch.where(fixed, target.clamp(lower, upper) - x, 0.0)[again]
+        matrix = damped[again].tril()
+        pull = ((matrix + matrix.tril(-1).mT) @ offset[..., None])[..., 0]
+        step = _solve_free(matrix, gradient[again] - pull, fixed[again])
+        target = target.clone()
+        target[again] = x[again] + step + offset
+    return target.clamp(lower, upper)
+
+
+def _solve_free(damped: Tensor, gradient: Tensor, fixed: Tensor) -> Tensor:
+    """Step (F, n) of the free coordinates, zero for the fixed ones; NaN where the matrix is not positive definite."""
+    some = fixed.any(-1)
+    if some.any():
+        free = (~fixed[some]).to(damped.dtype)
+        damped[some] = damped[some] * free[:, :, None] * free[:, None, :] + torch.diag_embed(1 - free)
+        gradient = torch.where(fixed, 0.0, gradient)
+    triangle, failed = torch.linalg.cholesky_ex(damped)
+    step = torch.cholesky_solve(gradient[..., None], triangle)[..., 0]
+    return torch.where((failed > 0)[:, None], torch.nan, step)
+
+
+def standard_deviations(problem: LeastSquaresProblem, q: Tensor, observed: Tensor, weights: Tensor) -> Tensor:
+    """Standard deviation of each unknown for a unit standard deviation of the markers, (F, n).
+
+    The linear error propagation sqrt(diag((J'WJ)^-1)) with weights of 0 or 1; infinite where nothing observes it.
+    """
+    normal = problem.normal_equations(q, problem.sums(observed, (weights > 0).to(weights.dtype))).matrix
+    full = normal.tril() + normal.tril(-1).mT
+    floor = 1e-12 * torch.eye(full.shape[-1], dtype=full.dtype, device=full.device)
+    variance = torch.linalg.inv(full + floor).diagonal(dim1=-2, dim2=-1)
+    return torch.where(full.diagonal(dim1=-2, dim2=-1) > 0, variance.clamp(min=0), torch.inf).sqrt()
+
+
+def root_coordinates(skeleton: Skeleton) -> frozenset[int]:
+    """Coordinates of the joints on ground: where the body is and how it is turned, which anatomy does not limit."""
+    on_ground = (joint for joint in skeleton.joints if joint.parent == GROUND)
+    return frozenset(axis.coordinate for joint in on_ground for axis in joint.axes if axis.coordinate is not None)

@@ -1,0 +1,1 @@
+"""The three uses as stories, and the `biopose` console script."""

@@ -13,7 +13,7 @@ _OTHER_BODIES_WEIGHT = 0.05  # the root's own markers decide where there are eno
 
 
 def starting_poses(skeleton: Skeleton, *, count: int, seed: int = 0) -> Tensor:
-    """(count, Q) postures: the default, then random ones in the inner half of the ranges (within 1.5 rad of the middle).
+    """(count, Q) postures: the default, then random ones in the ranges' inner half, at most 1.5 rad from mid-range.
 
     Locked coordinates keep their default in all of them.
     """

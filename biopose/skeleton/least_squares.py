@@ -140,9 +140,7 @@ class LeastSquaresProblem:
         if unknown != list(range(len(columns))):
             self.merge = torch.nn.functional.one_hot(torch.tensor(unknown), len(self.unknowns)).double().to(device)
 
-    def normal_equations(
-        self, q: Tensor, sums: MarkerSums, newton: Tensor | None = None
-    ) -> NormalEquations:
+    def normal_equations(self, q: Tensor, sums: MarkerSums, newton: Tensor | None = None) -> NormalEquations:
         """Cost, descent direction and normal matrix.
 
         Args:
@@ -169,8 +167,10 @@ class LeastSquaresProblem:
         return NormalEquations(cost, gradient @ self.merge, self.merge.T @ full @ self.merge, scale @ self.merge)
 
     def _body_moments(self, pose: Pose, sums: MarkerSums) -> tuple[Tensor, Tensor]:
-        """Cost (F,), and per body with markers (F, B, 25): sum of w, w p, w p p', w r and w p r' (p modelled position,
-        r residual, both in ground)."""
+        """Cost (F,) and each marked body's moments (F, B, 25): sums of w, w p, w p p', w r and w p r'.
+
+        p is a marker's modelled position and r its residual, both in ground.
+        """
         R = torch.stack([pose.R_ground_body[b] for b in self.marked_bodies], dim=-3)
         t = torch.stack([pose.p_ground_body[b] for b in self.marked_bodies], dim=-2)[..., None]
         turned = R @ sums.local_first
@@ -199,7 +199,9 @@ class LeastSquaresProblem:
         def by_body(features: Tensor) -> Tensor:
             return member @ (weights[..., None] * features)
 
-        constant = torch.cat([torch.ones_like(local[:, :1]), local, (local[:, :, None] * local[:, None]).flatten(1)], -1)
+        constant = torch.cat(
+            [torch.ones_like(local[:, :1]), local, (local[:, :, None] * local[:, None]).flatten(1)], -1
+        )
         fixed = (weights @ (member.T[:, :, None] * constant[:, None]).flatten(1)).unflatten(-1, (n_bodies, 13))
         crossed = by_body((local[:, :, None] * y[..., None, :]).flatten(-2))
         return MarkerSums(
@@ -224,8 +226,11 @@ def _momentum(S: Tensor, moments: Tensor) -> Tensor:
 
 
 def _curvature(S: Tensor, force: Tensor, lever: Tensor) -> Tensor:
-    """(F, C, 3) sum of w (velocity of marker under S) x residual: its product with an ancestor's angular velocity is
-    the residual's product with the second derivative, since an ancestor's turn turns the velocity as it is."""
+    """(F, C, 3) sum over the carried markers of w (velocity under S) x residual.
+
+    Its product with an ancestor's angular velocity is the residual's product with the second derivative, since an
+    ancestor's turn turns the velocity as it is.
+    """
     angular, linear = S[..., :3], S[..., 3:]
     trace = lever.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)
     return (lever @ angular[..., None])[..., 0] - trace * angular + torch.linalg.cross(linear, force)
@@ -281,7 +286,9 @@ def solve(
             break
         new = problem.normal_equations(q_new, sums, (length < _NEWTON_BELOW).to(q.dtype))
         better = new.cost <= equations.cost * (1 + 1e-12)  # false for NaN
-        factor = torch.where(better, factor * 0.1, (factor * 10).clamp(min=_LAMBDA_AFTER_FAILURE)).clamp(*_LAMBDA_LIMITS)
+        factor = torch.where(better, factor * 0.1, (factor * 10).clamp(min=_LAMBDA_AFTER_FAILURE)).clamp(
+            *_LAMBDA_LIMITS
+        )
         q = torch.where(better[:, None], q_new, q)
         equations = equations.where(better, new)
     result[frames] = q

@@ -105,11 +105,19 @@ class Coupling:
 
 @dataclass(frozen=True, eq=False)
 class Marker:
-    """A point fixed in a body, (3,) metres in the body's frame."""
+    """A point on a body.
+
+    Attributes:
+        name: as in the model file.
+        body: index of the body that carries it.
+        location_m: (3,) in the body's frame.
+        fixed: whether its place is anatomical; otherwise it is wherever it was stuck on, and a static trial tells.
+    """
 
     name: str
     body: int
     location_m: NDArray[np.float64]
+    fixed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +211,7 @@ class Skeleton:
         return self.with_markers(tuple(by_name[name] for name in names))
 
     def without_bare_branches(self) -> Skeleton:
-        """The same skeleton without the bodies beyond which no marker lies; coordinates and markers keep their order."""
+        """The same skeleton without the bodies beyond which no marker lies; coordinates and markers stay in order."""
         kept = sorted(set().union({GROUND}, *(self.ancestors[marker.body] for marker in self.markers)))
         index = {old: new for new, old in enumerate(kept)}
         joints = [self.joints[old - 1] for old in kept[1:]]

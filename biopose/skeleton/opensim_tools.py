@@ -1,7 +1,7 @@
 """OpenSim's own tools, as reference and cross-check: the inverse kinematics solver and the scale tool.
 
-Pitfalls of the Python binding that are handled here: objects handed to a solver or tool must stay referenced for as long
-as it lives; the tools' `run` holds the interpreter's lock, so frames are tracked one by one; clamped coordinates stall
+Pitfalls of the Python binding that are handled here: objects handed to a solver or tool must stay referenced while it
+lives; the tools' `run` holds the interpreter's lock, so frames are tracked one by one; clamped coordinates stall
 the assembly solver, so clamping is a choice.
 """
 
@@ -11,13 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import opensim
 from numpy.typing import NDArray
 
 from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
-
-opensim.Logger.setLevelString("Off")
+from biopose.skeleton.quiet_opensim import opensim
 
 
 def opensim_inverse_kinematics(

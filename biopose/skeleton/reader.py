@@ -10,14 +10,12 @@ from pathlib import Path
 from xml.parsers import expat
 
 import numpy as np
-import opensim
 from numpy.typing import NDArray
 
 from biopose.errors import ModelError
 from biopose.skeleton.functions import PiecewisePolynomial
 from biopose.skeleton.model import Body, Coordinate, Coupling, Joint, JointAxis, Marker, Motion, Skeleton
-
-opensim.Logger.setLevelString("Off")
+from biopose.skeleton.quiet_opensim import opensim
 
 _MOTIONS: dict[int, Motion] = {1: "rotational", 2: "translational", 3: "coupled"}
 _X, _Y, _Z = np.eye(3)
@@ -164,9 +162,7 @@ class _Reader:
 
     def _custom_axes(self, joint: opensim.Joint) -> tuple[JointAxis, ...]:
         transform = opensim.CustomJoint.safeDownCast(joint).getSpatialTransform()
-        return tuple(
-            self._custom_axis(joint, transform.getTransformAxis(i), is_translation=i >= 3) for i in range(6)
-        )
+        return tuple(self._custom_axis(joint, transform.getTransformAxis(i), is_translation=i >= 3) for i in range(6))
 
     def _custom_axis(self, joint: opensim.Joint, axis: opensim.TransformAxis, *, is_translation: bool) -> JointAxis:
         direction = np.array(_vec3(axis.getAxis()))
@@ -259,7 +255,7 @@ class _Reader:
         frame = marker.getParentFrame()
         T_body_frame = _transform(frame.findTransformInBaseFrame())
         location = T_body_frame[:3, :3] @ np.array(_vec3(marker.get_location())) + T_body_frame[:3, 3]
-        return Marker(marker.getName(), self.body_index[self._base_name(frame)], location)
+        return Marker(marker.getName(), self.body_index[self._base_name(frame)], location, fixed=marker.get_fixed())
 
 
 def _items(objects: opensim.ModelComponentSetMarker) -> list:

@@ -1,0 +1,197 @@
+"""The accuracy protocol: how far the joint angles are from an expert's, on recordings that nothing was fitted to.
+
+Errors are mean absolute differences in degrees over coordinates, pelvis orientation excluded, for the lower limb, the
+upper limb, the trunk and all. Coordinates that the recording's markers do not observe are left out. Angles of a joint
+that turns about three axes are compared in the representation nearest the expert's: a whole turn more, or
+(a + 180, 180 - b, c + 180), is the same posture.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose.errors import BioposeError
+from biopose.io.ik_setup import read_marker_weights
+from biopose.io.mot import read_mot
+from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.io.trc import read_trc
+from biopose.skeleton.angles import orthogonal_triples, periodic_coordinates
+from biopose.skeleton.ik import IKSolution, inverse_kinematics
+from biopose.skeleton.model import Skeleton
+from biopose.skeleton.opensim_tools import opensim_inverse_kinematics
+from biopose.skeleton.reader import read_osim
+from biopose.skeleton.scaled_model import write_scaled_osim
+from biopose.skeleton.scaling import scale_to_static
+
+GROUPS = {
+    "lower": ("hip_", "knee_", "ankle_", "subtalar_", "mtp_"),
+    "upper": ("arm_", "elbow_", "pro_sup_", "wrist_"),
+    "trunk": ("lumbar_", "neck_"),
+}
+LAB_MASS_KG = 62.6  # of the expert's model
+
+
+@dataclass
+class AngleErrors:
+    """Absolute differences from a reference, pooled over trials.
+
+    Attributes:
+        degrees: for each coordinate the differences of all its frames.
+    """
+
+    degrees: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
+
+    def add(self, coordinate: str, difference_deg: NDArray[np.float64]) -> None:
+        """Add a trial's differences; NaN are left out."""
+        known = np.abs(difference_deg[~np.isnan(difference_deg)])
+        if len(known):
+            self.degrees.setdefault(coordinate, []).append(known)
+
+    @property
+    def mae_deg(self) -> dict[str, float]:
+        """Mean absolute error by coordinate."""
+        return {name: float(np.concatenate(parts).mean()) for name, parts in self.degrees.items()}
+
+    @property
+    def group_mae_deg(self) -> dict[str, float]:
+        """Mean over the coordinates of each group, and over all coordinates."""
+        mae = self.mae_deg
+        groups = {g: [v for n, v in mae.items() if n.startswith(prefixes)] for g, prefixes in GROUPS.items()}
+        groups["all"] = list(mae.values())
+        return {group: float(np.mean(values)) for group, values in groups.items() if values}
+
+
+def lab_trials(lab: Path) -> list[str]:
+    """Names of the trials that have an expert's solution.
+
+    Raises:
+        BioposeError: if there is none.
+    """
+    suffix = "_expert_ik.mot"
+    trials = sorted(path.name.removesuffix(suffix) for path in lab.glob(f"*{suffix}"))
+    if not trials:
+        raise BioposeError(f"{lab}: no *{suffix} here; --data names the folder that holds mocap/lab")
+    return trials
+
+
+def evaluate_lab_a(
+    data: Path, *, threads: int = 2, trials: list[str] | None = None, progress: Callable[[str], None] | None = None
+) -> dict[str, object]:
+    """Part (a) of the protocol, from real markers.
+
+    Args:
+        data: the reference recordings; mocap/lab is read.
+        threads: for inverse kinematics.
+        trials: names; all if None.
+        progress: called with the name of each trial before it.
+
+    Returns:
+        mae_deg by group and mae_by_coordinate_deg of our own scaling and inverse kinematics; expert_model: the same for
+        our and OpenSim's inverse kinematics on the expert's model with the expert's weights; rms_mm of our fits.
+    """
+    lab = data / "mocap" / "lab"
+    expert = read_osim(lab / "hand_scaled.osim")
+    with tempfile.TemporaryDirectory() as folder:
+        ours = _scaled_by_us(lab, Path(folder))
+    ours_error, on_expert_model, opensim_error = AngleErrors(), AngleErrors(), AngleErrors()
+    rms_m = []
+    for trial in trials or lab_trials(lab):
+        if progress:
+            progress(trial)
+        markers, reference, weights = _read_trial(lab, trial, expert)
+        solution = inverse_kinematics(ours, markers, threads=threads)
+        _compare(ours_error, ours, solution, reference)
+        same_model = inverse_kinematics(expert, markers, weights=weights, threads=threads)
+        _compare(on_expert_model, expert, same_model, reference)
+        theirs = opensim_inverse_kinematics(lab / "hand_scaled.osim", markers, weights=weights)
+        _add(opensim_error, expert, theirs, reference, left_out=set(same_model.held))
+        rms_m.append(float(np.nanmean(solution.rms_m)))
+    return {
+        "mae_deg": ours_error.group_mae_deg,
+        "mae_by_coordinate_deg": ours_error.mae_deg,
+        "rms_mm": 1e3 * float(np.mean(rms_m)),
+        "expert_model": {
+            "biopose": {"mae_deg": on_expert_model.group_mae_deg, "mae_by_coordinate_deg": on_expert_model.mae_deg},
+            "opensim": {"mae_deg": opensim_error.group_mae_deg, "mae_by_coordinate_deg": opensim_error.mae_deg},
+        },
+    }
+
+
+def _scaled_by_us(lab: Path, folder: Path) -> Skeleton:
+    generic = read_osim(lab / "generic.osim")
+    scaling = scale_to_static(generic, read_trc(lab / "static1.trc"))
+    return read_osim(write_scaled_osim(lab / "generic.osim", folder / "scaled.osim", scaling, mass_kg=LAB_MASS_KG))
+
+
+def _read_trial(
+    lab: Path, trial: str, expert: Skeleton
+) -> tuple[MarkerTrajectories, CoordinateTrajectories, dict[str, float]]:
+    """Markers and the expert's coordinates at the times that both have, and the expert's marker weights."""
+    markers = read_trc(lab / f"{trial}.trc")
+    reference = read_mot(lab / f"{trial}_expert_ik.mot", rotational=expert.rotational_names)
+    weights = read_marker_weights(lab / f"{trial}_expert_ik_setup.xml")
+    nearest = np.abs(markers.time_s[:, None] - reference.time_s[None]).argmin(axis=1)
+    same = np.abs(markers.time_s - reference.time_s[nearest]) < 1e-4
+    both = MarkerTrajectories(markers.time_s[same], markers.names, markers.positions_m[same])
+    expected = CoordinateTrajectories(both.time_s, reference.names, reference.values[nearest[same]])
+    known = set(expert.marker_names) & set(markers.names)
+    return both, expected, {name: weight for name, weight in weights.items() if name in known}
+
+
+def _compare(errors: AngleErrors, skeleton: Skeleton, solution: IKSolution, reference: CoordinateTrajectories) -> None:
+    _add(errors, skeleton, solution.coordinates, reference, left_out=set(solution.held))
+
+
+def _add(
+    errors: AngleErrors,
+    skeleton: Skeleton,
+    coordinates: CoordinateTrajectories,
+    reference: CoordinateTrajectories,
+    *,
+    left_out: set[str],
+) -> None:
+    names = [n for n in coordinates.names if n in reference.names and n in skeleton.rotational_names]
+    truth = reference.select(names).values
+    values = nearest_representation(skeleton, names, coordinates.select(names).values, truth)
+    for column, name in enumerate(names):
+        if not name.startswith("pelvis_") and name not in left_out:
+            errors.add(name, np.degrees(values[:, column] - truth[:, column]))
+
+
+def nearest_representation(
+    skeleton: Skeleton, names: list[str], values: NDArray[np.float64], reference: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The same postures, written as near to the reference as they can be.
+
+    Args:
+        skeleton: whose joints say which angles are equivalent.
+        names: of the columns.
+        values: (F, n) radians.
+        reference: (F, n) radians.
+    """
+    periodic = periodic_coordinates(skeleton, limited=frozenset())
+    column = {skeleton.coordinate_names.index(name): i for i, name in enumerate(names)}
+    values = values.copy()
+    for triple in orthogonal_triples(skeleton, periodic):
+        if not all(c in column for c in triple):
+            continue
+        columns = [column[c] for c in triple]
+        truth = reference[:, columns]
+        same = truth + _wrap(values[:, columns] - truth)
+        other = truth + _wrap(np.pi + np.array([1.0, -1.0, 1.0]) * values[:, columns] - truth)
+        nearer = np.abs(other - truth).sum(axis=1) < np.abs(same - truth).sum(axis=1)
+        values[:, columns] = np.where(nearer[:, None], other, same)
+    alone = [column[c] for c in periodic if c in column]
+    values[:, alone] = reference[:, alone] + _wrap(values[:, alone] - reference[:, alone])
+    return values
+
+
+def _wrap(angle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Into [-pi, pi]."""
+    return angle - 2 * np.pi * np.round(angle / (2 * np.pi))

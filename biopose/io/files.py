@@ -1,0 +1,66 @@
+"""What every motion file shares: one form of error message, and files that are written whole or not at all."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from biopose.errors import FileFormatError
+
+QUOTE_LENGTH = 60  # characters of a malformed file that a message quotes
+
+
+def quoted(text: str) -> str:
+    """Quote file content for a message: control and foreign characters escaped, long text cut."""
+    shown = text if len(text) <= QUOTE_LENGTH else text[:QUOTE_LENGTH] + "..."
+    return ascii(shown)
+
+
+def malformed(path: Path, *, found: str, expected: str, line: int | None = None) -> FileFormatError:
+    """Make the error for a file that breaks its format: ``path:line: found ...; expected ...``.
+
+    Args:
+        path: The file.
+        found: What it says.
+        expected: What the format requires; where that is not obvious, what to do about it.
+        line: Line number, counted from 1; None where the format has no lines.
+    """
+    place = f"{path}:{line}" if line is not None else f"{path}"
+    return FileFormatError(f"{place}: found {found}; expected {expected}")
+
+
+def existing_file(path: Path | str) -> Path:
+    """Return ``path`` as a Path to a file.
+
+    Raises:
+        FileFormatError: Nothing is there, or a folder is.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise malformed(path, found="a folder", expected="a file")
+    if not path.exists():
+        raise malformed(path, found="no such file", expected="a file")
+    return path
+
+
+@contextmanager
+def written_whole(path: Path | str) -> Iterator[Path]:
+    """Give a path of the same name to write to, which becomes ``path`` when the block ends without an error.
+
+    A reader never sees half a file, and a process that dies leaves the previous one in place. What is written lies in
+    a hidden folder beside ``path``, so that the final rename stays on one file system and is atomic.
+    """
+    path = Path(path)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as folder:
+        partial = Path(folder) / path.name
+        yield partial
+        partial.replace(path)
+
+
+@contextmanager
+def blamed_on(path: Path | str) -> Iterator[None]:
+    """Turn the ValueError of a type that rejects a file's content into the file's error."""
+    try:
+        yield
+    except ValueError as error:
+        raise FileFormatError(f"{path}: {error}") from error

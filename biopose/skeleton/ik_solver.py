@@ -1,0 +1,201 @@
+"""How a recording is solved: a few frames from several postures first, then from coarse to fine in time, in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from biopose.skeleton.angles import continuous_representation, orthogonal_triples, periodic_coordinates, unwrap
+from biopose.skeleton.initial_pose import align_root, starting_poses
+from biopose.skeleton.least_squares import Fit, LeastSquaresProblem, root_coordinates, solve, standard_deviations
+from biopose.skeleton.model import Skeleton
+
+Limits = Literal["clamped", "all", "none"]
+
+CHUNK_FRAMES = 4096
+BATCH_FRAMES = 512  # what stays in a core's cache
+STRIDES = (64, 16, 4, 1)
+KEY_FRAMES = 32
+STARTING_POSES = 4
+MIN_MARKERS = 3
+# A coordinate is undetermined where this much marker error would turn it by half a radian (or move it half a metre).
+MARKER_ERROR_M = 0.005
+UNDETERMINED_ABOVE = 0.5
+
+
+class RecordingSolver:
+    """State of one recording's solution; frames are rows everywhere."""
+
+    def __init__(
+        self, skeleton: Skeleton, observed: Tensor, weights: Tensor, *, limits: Limits, tolerance: float
+    ) -> None:
+        self.skeleton, self.observed, self.tolerance = skeleton, observed, tolerance
+        seen = ~observed.isnan().any(-1)
+        self.weights = weights * seen
+        self.solvable = ((self.weights > 0).sum(-1) >= MIN_MARKERS).nonzero()[:, 0]
+        n_frames, n_markers = observed.shape[:2]
+        self.q = observed.new_full((n_frames, len(skeleton.coordinates)), torch.nan)
+        self.error_m = observed.new_full((n_frames, n_markers), torch.nan)
+        self.rms_m = observed.new_full((n_frames,), torch.nan)
+        self.iterations = torch.zeros(n_frames, dtype=torch.long, device=observed.device)
+        self.converged = torch.zeros(n_frames, dtype=torch.bool, device=observed.device)
+        self.bounds = _bounds(skeleton, limits)
+        self.periodic = periodic_coordinates(skeleton, limited=frozenset(self.bounds))
+        self.triples = orthogonal_triples(skeleton, self.periodic)
+        self.unobserved: tuple[int, ...] = ()
+        self.problem = self._problem(frozenset())
+
+    def _problem(self, held: frozenset[int]) -> LeastSquaresProblem:
+        device = str(self.observed.device)
+        return LeastSquaresProblem(self.skeleton, bounds=self.bounds, held=held, device=device)
+
+    def model_markers(self) -> Tensor:
+        """(M, 3) the skeleton's markers in its default pose."""
+        default = torch.from_numpy(self.skeleton.default_pose).to(self.observed)
+        return self.problem.kinematics.with_coordinates(default).markers
+
+    def prepare(self) -> None:
+        """Solve a few frames of the whole recording from several postures, and see what the markers observe at all."""
+        if len(self.solvable) == 0:
+            return
+        pick = torch.linspace(0, len(self.solvable) - 1, min(KEY_FRAMES, len(self.solvable))).round().long()
+        self.keys = self.solvable[pick]
+        poses = starting_poses(self.skeleton, count=STARTING_POSES).to(self.observed)
+        starts = [pose.expand(len(self.keys), -1) for pose in poses]
+        self.key_q = self._best(self.keys, starts)
+        sd = standard_deviations(self.problem, self.key_q, self.observed[self.keys], self.weights[self.keys])
+        blind = (sd * MARKER_ERROR_M > UNDETERMINED_ABOVE).all(0)
+        unknowns = set(self.problem.unknowns)
+        held = {c for c, never in zip(self.problem.unknowns, blind.tolist(), strict=True) if never}
+        self.unobserved = tuple(c for c in self.skeleton.free_coordinates if c not in unknowns or c in held)
+        if held:
+            self.problem = self._problem(frozenset(held))
+            self.key_q = self._best(self.keys, starts)
+
+    def run(self, *, threads: int, progress: Callable[[int], None] | None) -> None:
+        """Solve all frames, a chunk at a time."""
+        chunks = self.solvable.split(CHUNK_FRAMES)
+        before = torch.get_num_threads()
+
+        def work(chunk: Tensor) -> int:
+            torch.set_num_threads(1)  # chunks are the parallelism; more inside would only contend
+            self._solve_chunk(chunk)
+            return len(chunk)
+
+        try:
+            with ThreadPoolExecutor(max_workers=threads) as pool:
+                for finished in pool.map(work, chunks):
+                    if progress:
+                        progress(finished)
+        finally:
+            torch.set_num_threads(before)
+
+    def _solve_chunk(self, frames: Tensor) -> None:
+        solved = torch.zeros(len(frames), dtype=torch.bool, device=frames.device)
+        for stride in STRIDES:
+            due = torch.zeros_like(solved)
+            due[::stride] = True
+            due[-1] = True
+            due &= ~solved
+            if not due.any():
+                continue
+            if not solved.any():
+                nearest = (frames[due][:, None] - self.keys).abs().argmin(-1)
+                default = torch.from_numpy(self.skeleton.default_pose).to(self.observed)
+                self.q[frames[due]] = self._best(frames[due], [self.key_q[nearest], default.expand(int(due.sum()), -1)])
+            else:
+                known = self.q[frames[solved]]
+                known[:, self.periodic] = unwrap(known[:, self.periodic])
+                start = _interpolate(frames[solved], known, frames[due])
+                self._store(frames[due], self._solve(frames[due], start, near=stride == 1))
+            solved |= due
+        self._repair(frames)
+        self._assess(frames)
+
+    def _solve(self, frames: Tensor, start: Tensor, *, near: bool = True) -> Fit:
+        fits = [
+            solve(
+                self.problem,
+                q,
+                self.problem.sums(self.observed[batch], self.weights[batch]),
+                tolerance=self.tolerance,
+                damping=1e-6 if near else 1e-2,
+                near=near,
+            )
+            for batch, q in zip(frames.split(BATCH_FRAMES), start.split(BATCH_FRAMES), strict=True)
+        ]
+        return Fit(*(torch.cat(parts) for parts in zip(*((f.q, f.iterations, f.converged) for f in fits), strict=True)))
+
+    def _store(self, frames: Tensor, fit: Fit) -> None:
+        self.q[frames], self.iterations[frames], self.converged[frames] = fit.q, fit.iterations, fit.converged
+
+    def _best(self, frames: Tensor, starts: list[Tensor]) -> Tensor:
+        """The best of several starts for each frame; a later one must be better by a hundredth to be preferred."""
+        n, repeated = len(starts), frames.repeat(len(starts))
+        kinematics = self.problem.kinematics
+        start = align_root(kinematics, torch.cat(starts), self.observed[repeated], self.weights[repeated])
+        fit = self._solve(repeated, start, near=False)
+        cost = self._cost(fit.q, repeated).reshape(n, -1)
+        preference = 1 + 0.01 * torch.arange(n).to(cost)[:, None]
+        choice = (cost * preference + 1e-9 * (preference - 1)).argmin(0)
+        pick = choice * len(frames) + torch.arange(len(frames), device=frames.device)
+        self._store(frames, Fit(fit.q[pick], fit.iterations[pick], fit.converged[pick]))
+        self.q[frames] = continuous_representation(self.q[frames], self.skeleton, self.periodic, self.triples)
+        return self.q[frames]
+
+    def _cost(self, q: Tensor, frames: Tensor) -> Tensor:
+        squares = self._residuals(q, frames).square().sum(-1)
+        return (self.weights[frames] * squares.nan_to_num()).sum(-1)
+
+    def _residuals(self, q: Tensor, frames: Tensor) -> Tensor:
+        """(F, M, 3) observed minus modelled markers, NaN where missing."""
+        return self.observed[frames] - self.problem.kinematics.with_coordinates(q).markers
+
+    def _repair(self, frames: Tensor) -> None:
+        """A frame that fits much worse than its neighbours sits in a wrong minimum: start again from theirs."""
+        cost = self._cost(self.q[frames], frames) / self.weights[frames].sum(-1)
+        around = torch.stack([cost.roll(1), cost.roll(-1)]).amin(0)
+        bad = (cost > 4 * around + 1e-6).nonzero()[:, 0]
+        if len(bad) == 0 or len(frames) < 3:
+            return
+        neighbours = torch.where(cost.roll(1)[bad] < cost.roll(-1)[bad], bad - 1, (bad + 1) % len(frames))
+        fit = self._solve(frames[bad], self.q[frames[neighbours]], near=False)
+        wins = self._cost(fit.q, frames[bad]) < cost[bad] * self.weights[frames[bad]].sum(-1)
+        self._store(frames[bad[wins]], Fit(fit.q[wins], fit.iterations[wins], fit.converged[wins]))
+
+    def _assess(self, frames: Tensor) -> None:
+        """Marker errors, and NaN for what the markers of a frame leave undetermined."""
+        observed, weights = self.observed[frames], self.weights[frames]
+        self.error_m[frames] = self._residuals(self.q[frames], frames).norm(dim=-1)
+        self.rms_m[frames] = ((weights * self.error_m[frames].square().nan_to_num()).sum(-1) / weights.sum(-1)).sqrt()
+        gappy = (weights[:, (self.weights > 0).any(0)] == 0).any(-1).nonzero()[:, 0]
+        if len(gappy):
+            sd = standard_deviations(self.problem, self.q[frames[gappy]], observed[gappy], weights[gappy])
+            unknowns = torch.tensor(self.problem.unknowns, device=frames.device)
+            values = self.q[frames[gappy][:, None], unknowns]
+            values = torch.where(sd * MARKER_ERROR_M > UNDETERMINED_ABOVE, torch.nan, values)
+            self.q[frames[gappy][:, None], unknowns] = values
+
+
+def _bounds(skeleton: Skeleton, limits: Limits) -> dict[int, tuple[float, float]]:
+    """Lower and upper limit by coordinate index; those of the root are never limited."""
+    if limits == "none":
+        return {}
+    root = root_coordinates(skeleton)
+    return {
+        i: (c.range_min, c.range_max)
+        for i, c in enumerate(skeleton.coordinates)
+        if i not in root and (c.clamped or limits == "all")
+    }
+
+
+def _interpolate(known_frames: Tensor, known_q: Tensor, frames: Tensor) -> Tensor:
+    """Coordinates at `frames`, linear in time between the known ones."""
+    after = torch.searchsorted(known_frames, frames).clamp(1, len(known_frames) - 1)
+    before = after - 1
+    share = (frames - known_frames[before]) / (known_frames[after] - known_frames[before])
+    return torch.lerp(known_q[before], known_q[after], share[:, None].to(known_q).clamp(0, 1))

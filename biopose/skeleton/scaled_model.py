@@ -1,0 +1,59 @@
+"""Write a scaled model as .osim: OpenSim scales all that the file holds (muscles, inertias), we place the markers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from biopose.errors import ModelError
+from biopose.io.files import written_whole
+from biopose.skeleton.quiet_opensim import opensim
+from biopose.skeleton.reader import read_osim
+from biopose.skeleton.scaling import Scaling
+
+
+def write_scaled_osim(source: Path, path: Path, scaling: Scaling, *, mass_kg: float | None = None) -> Path:
+    """Scale the model file that a `Scaling` was made for.
+
+    Args:
+        source: the generic .osim.
+        path: the .osim to write; written whole or not at all.
+        scaling: factors and markers.
+        mass_kg: the person's mass, shared among the bodies as in the generic model; None keeps the model's.
+
+    Returns:
+        path.
+
+    Raises:
+        ModelError: if OpenSim cannot scale the model.
+        ValueError: if the mass is not positive.
+    """
+    if mass_kg is not None and not mass_kg > 0:
+        raise ValueError(f"mass {mass_kg} kg; expected more than 0")
+    skeleton = read_osim(source)
+    model = opensim.Model(str(source))
+    state = model.initSystem()
+    scales = opensim.ScaleSet()
+    for name, factors in zip(skeleton.body_names[1:], scaling.body_scales[1:].tolist(), strict=True):
+        scale = opensim.Scale()
+        scale.setSegmentName(name)
+        scale.setScaleFactors(opensim.Vec3(*factors))
+        scale.setApply(True)
+        scales.cloneAndAppend(scale)
+    if not model.scale(state, scales, True, -1.0 if mass_kg is None else mass_kg):
+        raise ModelError(f"{source}: OpenSim could not scale this model")
+    markers = model.updMarkerSet()
+    for marker in scaling.skeleton.markers:
+        _place(markers.get(marker.name), marker.location_m)
+    model.setName(f"{model.getName()}_scaled")
+    with written_whole(path) as unfinished:
+        model.printToXML(str(unfinished))
+    return path
+
+
+def _place(marker: opensim.Marker, location_m: np.ndarray) -> None:
+    """Set a marker's location, given in its body's frame, in whatever frame it is attached to."""
+    frame = marker.getParentFrame()
+    in_frame = frame.findTransformInBaseFrame().shiftBaseStationToFrame(opensim.Vec3(*location_m.tolist()))
+    marker.set_location(in_frame)

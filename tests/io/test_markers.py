@@ -1,0 +1,43 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from biopose.errors import FileFormatError
+from biopose.io.c3d import write_c3d
+from biopose.io.markers import read_markers
+from biopose.io.parquet import write_markers_parquet
+from biopose.io.trajectories import MarkerTrajectories
+from biopose.io.trc import write_trc
+
+MARKERS = MarkerTrajectories(np.arange(3) / 100, ("A", "B"), np.arange(1.0, 19.0).reshape(3, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("m.trc", write_trc), ("m.TRC", write_trc), ("m.c3d", write_c3d), ("m.parquet", write_markers_parquet)],
+)
+def test_the_suffix_chooses_the_reader(
+    name: str, write: Callable[[Path, MarkerTrajectories], None], tmp_path: Path
+) -> None:
+    write(tmp_path / name, MARKERS)
+    again = read_markers(str(tmp_path / name))
+    assert again.names == MARKERS.names
+    assert np.array_equal(again.positions_m, MARKERS.positions_m)
+
+
+def test_unknown_suffixes_are_refused_with_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("time\n")
+    with pytest.raises(FileFormatError, match=r"m\.csv: found the suffix '\.csv'; expected one of \.trc, \.c3d, \.par"):
+        read_markers(tmp_path / "m.csv")
+
+
+@pytest.mark.parametrize("suffix", [".trc", ".c3d", ".parquet"])
+def test_a_missing_file_and_a_folder_are_refused(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"m{suffix}"
+    with pytest.raises(FileFormatError, match="found no such file"):
+        read_markers(path)
+    path.mkdir()
+    with pytest.raises(FileFormatError, match="found a folder; expected a file"):
+        read_markers(path)

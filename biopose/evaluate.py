@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def lab_trials(lab: Path) -> list[str]:
 
 def evaluate_lab_a(
     data: Path, *, threads: int = 2, trials: list[str] | None = None, progress: Callable[[str], None] | None = None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Part (a) of the protocol, from real markers.
 
     Args:
@@ -121,6 +122,21 @@ def evaluate_lab_a(
             "opensim": {"mae_deg": opensim_error.group_mae_deg, "mae_by_coordinate_deg": opensim_error.mae_deg},
         },
     }
+
+
+def lab_a_lines(result: dict[str, Any]) -> list[str]:
+    """For a person: groups, then every coordinate, ours and both solvers on the expert's model."""
+    solvers = result["expert_model"]
+    columns = [result, solvers["biopose"], solvers["opensim"]]
+    lines = [
+        f"Mean absolute error against the expert, degrees (our markers fit to {result['rms_mm']:.1f} mm RMS)",
+        f"{'':18}{'our scaling':>14}{'expert model':>14}{'expert model':>14}",
+        f"{'':18}{'our IK':>14}{'our IK':>14}{'OpenSim IK':>14}",
+    ]
+    for key in ("mae_deg", "mae_by_coordinate_deg"):
+        names = list(dict.fromkeys(name for column in columns for name in column[key]))
+        lines += [f"{n:18}" + "".join(f"{c[key].get(n, float('nan')):14.2f}" for c in columns) for n in names]
+    return lines
 
 
 def _scaled_by_us(lab: Path, folder: Path) -> Skeleton:

@@ -20,6 +20,7 @@ from torch import Tensor
 from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.skeleton.ik_solver import MIN_MARKERS, Limits, RecordingSolver
+from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 
 # The markers' spread over the model's own: outside, the file's unit is wrong or the model is another creature's.
@@ -109,6 +110,15 @@ def inverse_kinematics(
         held=tuple(skeleton.coordinate_names[i] for i in solver.unobserved),
         unused_markers=tuple(n for n in trajectories.names if n not in set(skeleton.marker_names)),
     )
+
+
+def marker_errors_m(
+    skeleton: Skeleton, trajectories: MarkerTrajectories, coordinates: CoordinateTrajectories
+) -> NDArray[np.float64]:
+    """(F, M) distance from each observed marker to where the coordinates put it; NaN where missing."""
+    kinematics = Kinematics(skeleton.select_markers(trajectories.names))
+    modelled = kinematics.with_coordinates(torch.from_numpy(coordinates.values)).markers.numpy()
+    return np.asarray(np.linalg.norm(trajectories.positions_m - modelled, axis=-1))
 
 
 def _common_markers(

@@ -13,6 +13,7 @@ from biopose.skeleton.angles import continuous_representation, orthogonal_triple
 from biopose.skeleton.initial_pose import align_root, starting_poses
 from biopose.skeleton.least_squares import Fit, LeastSquaresProblem, root_coordinates, solve, standard_deviations
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.threads import one_torch_thread
 
 Limits = Literal["clamped", "all", "none"]
 
@@ -62,6 +63,10 @@ class RecordingSolver:
         """Solve a few frames of the whole recording from several postures, and see what the markers observe at all."""
         if len(self.solvable) == 0:
             return
+        with one_torch_thread():
+            self._prepare()
+
+    def _prepare(self) -> None:
         pick = torch.linspace(0, len(self.solvable) - 1, min(KEY_FRAMES, len(self.solvable))).round().long()
         self.keys = self.solvable[pick]
         poses = starting_poses(self.skeleton, count=STARTING_POSES).to(self.observed)
@@ -78,21 +83,16 @@ class RecordingSolver:
 
     def run(self, *, threads: int, progress: Callable[[int], None] | None) -> None:
         """Solve all frames, a chunk at a time."""
-        chunks = self.solvable.split(CHUNK_FRAMES)
-        before = torch.get_num_threads()
 
         def work(chunk: Tensor) -> int:
-            torch.set_num_threads(1)  # chunks are the parallelism; more inside would only contend
-            self._solve_chunk(chunk)
+            with one_torch_thread():  # chunks are the parallelism; more inside would only contend
+                self._solve_chunk(chunk)
             return len(chunk)
 
-        try:
-            with ThreadPoolExecutor(max_workers=threads) as pool:
-                for finished in pool.map(work, chunks):
-                    if progress:
-                        progress(finished)
-        finally:
-            torch.set_num_threads(before)
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            for finished in pool.map(work, self.solvable.split(CHUNK_FRAMES)):
+                if progress:
+                    progress(finished)
 
     def _solve_chunk(self, frames: Tensor) -> None:
         solved = torch.zeros(len(frames), dtype=torch.bool, device=frames.device)

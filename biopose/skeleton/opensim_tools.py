@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.skeleton.ik_solver import MIN_MARKERS
 from biopose.skeleton.quiet_opensim import opensim
 
 
@@ -37,16 +38,21 @@ def opensim_inverse_kinematics(
         clamped: whether the model's clamped coordinates stay in their ranges.
         progress: called with 1 after each frame.
 
+    Returns:
+        All coordinates, as OpenSim leaves them: one that no marker observes keeps its default or the frame before's
+        value. NaN in frames with fewer than three markers.
+
     Raises:
         ModelError: if OpenSim cannot assemble the model, naming the frame's time.
     """
     tracker = OpenSimTracker(model_path, trajectories, weights=weights, accuracy=accuracy, clamped=clamped)
-    rows = []
-    for frame in range(len(trajectories.time_s)):
-        rows.append(tracker.solve(frame))
+    values = np.full((len(trajectories.time_s), len(tracker.coordinate_names)), np.nan)
+    for frame in range(len(values)):
+        if tracker.markers_seen[frame] >= MIN_MARKERS:
+            values[frame] = tracker.solve(frame)
         if progress:
             progress(1)
-    return CoordinateTrajectories(trajectories.time_s, tracker.coordinate_names, np.array(rows))
+    return CoordinateTrajectories(trajectories.time_s, tracker.coordinate_names, values)
 
 
 class OpenSimTracker:
@@ -54,6 +60,7 @@ class OpenSimTracker:
 
     Attributes:
         coordinate_names: in the model's order.
+        markers_seen: (F,) how many of the used markers each frame has.
     """
 
     def __init__(
@@ -76,6 +83,7 @@ class OpenSimTracker:
         self.coordinate_names = tuple(c.getName() for c in self._coordinates)
         known = {self._model.getMarkerSet().get(i).getName() for i in range(self._model.getMarkerSet().getSize())}
         used = [n for n in trajectories.names if n in known and (weights is None or weights.get(n, 0.0) > 0)]
+        self.markers_seen = (~np.isnan(trajectories.select(used).positions_m).any(axis=-1)).sum(axis=-1)
         # Everything that the solver points to is kept on self.
         self._table = _marker_table(trajectories.select(used))
         self._weights = opensim.SetMarkerWeights()

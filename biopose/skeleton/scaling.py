@@ -21,6 +21,7 @@ from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.least_squares import root_coordinates
 from biopose.skeleton.model import Joint, JointAxis, Marker, Skeleton
 from biopose.skeleton.scaling_prior import scale_prior
+from biopose.skeleton.threads import one_torch_thread
 
 # Palpated landmarks are found to within 6 to 21 mm between examiners (Della Croce et al. 2005, Gait & Posture 21:226).
 LANDMARK_SD_M = 0.012
@@ -128,7 +129,8 @@ def scale_to_markers(
         scaled_geometry(chosen, uniform), MarkerTrajectories(np.zeros(1), tuple(names), observed[None])
     ).coordinates.values[0]
     fit = _MostProbableScaling(chosen, observed, height_ratio=height_ratio, all_anatomical=all_anatomical)
-    body_scales, pose = fit.solve(np.where(np.isnan(start), skeleton.default_pose, start), uniform)
+    with one_torch_thread():
+        body_scales, pose = fit.solve(np.where(np.isnan(start), skeleton.default_pose, start), uniform)
     scaled = scaled_geometry(skeleton, body_scales)
     seen_in_body, residual = _in_bodies(scaled.select_markers(names), pose, observed)
     place = {n: p for n, p, m in zip(names, seen_in_body, chosen.markers, strict=True) if register_all or not m.fixed}

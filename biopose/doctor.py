@@ -1,0 +1,79 @@
+"""What works on this machine, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata, util
+
+from biopose.assets import WHEELS, assets_folder, missing_files
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `remedy` says what to do where it is not ok."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def examine() -> list[Finding]:
+    """Look at everything, the needed things first."""
+    looks: list[Callable[[], Finding]] = [_python, _torch, _opensim, _body, _wheels, _render, _orchestration]
+    return [look() for look in looks]
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", sys.version_info[:2] == (3, 11), version, "Use Python 3.11.")
+
+
+def _torch() -> Finding:
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores"
+    return Finding("torch", True, f"{torch.__version__} on {device}")
+
+
+def _opensim() -> Finding:
+    try:
+        from biopose.skeleton.quiet_opensim import opensim
+    except ImportError as error:
+        return Finding("opensim", False, str(error), "pip install -c constraints.txt opensim==4.6")
+    return Finding("opensim", True, str(opensim.GetVersion()))
+
+
+def _body() -> Finding:
+    from biopose.body.asset_file import body_asset_path
+
+    path = body_asset_path()
+    if not path.is_file():
+        return Finding("body", False, f"not at {path}", "Run `biopose assets pull`.")
+    return Finding("body", True, f"{path} ({path.stat().st_size / 1e6:.0f} MB)")
+
+
+def _wheels() -> Finding:
+    missing = [f"{w.project} {w.version}" for w in WHEELS if missing_files(w)]
+    found = f"not in {assets_folder()}: {', '.join(missing)}" if missing else str(assets_folder())
+    remedy = "Run `biopose assets pull`; without a network, `biopose assets pull --from FOLDER`."
+    return Finding("assets", not missing, found, remedy, needed=False)
+
+
+def _render() -> Finding:
+    return _group("render", ("vtk", "matplotlib"))
+
+
+def _orchestration() -> Finding:
+    return _group("orchestration", ("prefect", "ray", "dask", "duckdb", "mlflow"))
+
+
+def _group(name: str, packages: tuple[str, ...]) -> Finding:
+    missing = [p for p in packages if util.find_spec(p) is None]
+    versions = ", ".join(f"{p} {metadata.version(p)}" for p in packages if p not in missing)
+    found = f"missing: {', '.join(missing)}" if missing else versions
+    return Finding(name, not missing, found, f"pip install -c constraints.txt '.[{name}]'", needed=False)

@@ -70,19 +70,26 @@ class RecordingSolver:
         pick = torch.linspace(0, len(self.solvable) - 1, min(KEY_FRAMES, len(self.solvable))).round().long()
         self.keys = self.solvable[pick]
         poses = starting_poses(self.skeleton, count=STARTING_POSES).to(self.observed)
-        starts = [pose.expand(len(self.keys), -1) for pose in poses]
-        self.key_q = self._best(self.keys, starts)
-        sd = standard_deviations(self.problem, self.key_q, self.observed[self.keys], self.weights[self.keys])
-        blind = (sd * MARKER_ERROR_M > UNDETERMINED_ABOVE).all(0)
+        self.key_q = self._best(self.keys, self._starts(poses))
+        blind = (self._openness(self.keys) > 1).all(0)
         unknowns = set(self.problem.unknowns)
         held = {c for c, never in zip(self.problem.unknowns, blind.tolist(), strict=True) if never}
         self.unobserved = tuple(c for c in self.skeleton.free_coordinates if c not in unknowns or c in held)
         if held:
             self.problem = self._problem(frozenset(held))
-            self.key_q = self._best(self.keys, starts)
+            self.key_q = self._best(self.keys, self._starts(poses))
+
+    def _starts(self, poses: Tensor) -> list[Tensor]:
+        """Each posture for each key frame; what is not solved for stays at its default."""
+        poses = poses.clone()
+        still = [c for c in range(poses.shape[-1]) if c not in self.problem.unknowns]
+        poses[:, still] = torch.from_numpy(self.skeleton.default_pose[still]).to(poses)
+        return [pose.expand(len(self.keys), -1) for pose in poses]
 
     def run(self, *, threads: int, progress: Callable[[int], None] | None) -> None:
         """Solve all frames, a chunk at a time."""
+        if len(self.solvable) == 0:
+            return
 
         def work(chunk: Tensor) -> int:
             with one_torch_thread():  # chunks are the parallelism; more inside would only contend
@@ -113,8 +120,10 @@ class RecordingSolver:
                 start = _interpolate(frames[solved], known, frames[due])
                 self._store(frames[due], self._solve(frames[due], start, near=stride == 1))
             solved |= due
+        for batch in frames.split(BATCH_FRAMES):
+            self._measure(batch)
         self._repair(frames)
-        self._assess(frames)
+        self._open_undetermined(frames)
 
     def _solve(self, frames: Tensor, start: Tensor, *, near: bool = True) -> Fit:
         fits = [
@@ -147,38 +156,55 @@ class RecordingSolver:
         self.q[frames] = continuous_representation(self.q[frames], self.skeleton, self.periodic, self.triples)
         return self.q[frames]
 
-    def _cost(self, q: Tensor, frames: Tensor) -> Tensor:
-        squares = self._residuals(q, frames).square().sum(-1)
-        return (self.weights[frames] * squares.nan_to_num()).sum(-1)
-
     def _residuals(self, q: Tensor, frames: Tensor) -> Tensor:
         """(F, M, 3) observed minus modelled markers, NaN where missing."""
         return self.observed[frames] - self.problem.kinematics.with_coordinates(q).markers
 
+    def _cost(self, q: Tensor, frames: Tensor) -> Tensor:
+        squares = self._residuals(q, frames).square().sum(-1)
+        return (self.weights[frames] * squares.nan_to_num()).sum(-1)
+
+    def _measure(self, frames: Tensor) -> None:
+        """Marker errors of what is stored."""
+        weights = self.weights[frames]
+        self.error_m[frames] = self._residuals(self.q[frames], frames).norm(dim=-1)
+        square = (weights * self.error_m[frames].square().nan_to_num()).sum(-1)
+        self.rms_m[frames] = (square / weights.sum(-1)).sqrt()
+
     def _repair(self, frames: Tensor) -> None:
         """A frame that fits much worse than its neighbours sits in a wrong minimum: start again from theirs."""
-        cost = self._cost(self.q[frames], frames) / self.weights[frames].sum(-1)
-        around = torch.stack([cost.roll(1), cost.roll(-1)]).amin(0)
-        bad = (cost > 4 * around + 1e-6).nonzero()[:, 0]
-        if len(bad) == 0 or len(frames) < 3:
+        if len(frames) < 3:
             return
-        neighbours = torch.where(cost.roll(1)[bad] < cost.roll(-1)[bad], bad - 1, (bad + 1) % len(frames))
+        rms = self.rms_m[frames]
+        before, after = rms.roll(1), rms.roll(-1)
+        bad = (rms > 2 * torch.minimum(before, after) + 1e-3).nonzero()[:, 0]
+        if len(bad) == 0:
+            return
+        neighbours = torch.where(before[bad] < after[bad], bad - 1, (bad + 1) % len(frames))
         fit = self._solve(frames[bad], self.q[frames[neighbours]], near=False)
-        wins = self._cost(fit.q, frames[bad]) < cost[bad] * self.weights[frames[bad]].sum(-1)
+        wins = self._cost(fit.q, frames[bad]) < rms[bad].square() * self.weights[frames[bad]].sum(-1)
         self._store(frames[bad[wins]], Fit(fit.q[wins], fit.iterations[wins], fit.converged[wins]))
+        self._measure(frames[bad[wins]])
 
-    def _assess(self, frames: Tensor) -> None:
-        """Marker errors, and NaN for what the markers of a frame leave undetermined."""
-        observed, weights = self.observed[frames], self.weights[frames]
-        self.error_m[frames] = self._residuals(self.q[frames], frames).norm(dim=-1)
-        self.rms_m[frames] = ((weights * self.error_m[frames].square().nan_to_num()).sum(-1) / weights.sum(-1)).sqrt()
-        gappy = (weights[:, (self.weights > 0).any(0)] == 0).any(-1).nonzero()[:, 0]
-        if len(gappy):
-            sd = standard_deviations(self.problem, self.q[frames[gappy]], observed[gappy], weights[gappy])
-            unknowns = torch.tensor(self.problem.unknowns, device=frames.device)
-            values = self.q[frames[gappy][:, None], unknowns]
-            values = torch.where(sd * MARKER_ERROR_M > UNDETERMINED_ABOVE, torch.nan, values)
-            self.q[frames[gappy][:, None], unknowns] = values
+    def _open_undetermined(self, frames: Tensor) -> None:
+        """NaN for the coordinates that a frame's markers leave open, which only a missing marker can cause."""
+        present = self.weights[frames] > 0
+        gappy = frames[(~present & (self.weights > 0).any(0)).any(-1)]
+        if len(gappy) == 0:
+            return
+        patterns, pattern = torch.unique(self.weights[gappy] > 0, dim=0, return_inverse=True)
+        one_of_each = torch.stack([gappy[pattern == i][0] for i in range(len(patterns))])
+        doubtful = (self._openness(one_of_each) > 0.2).any(-1)
+        suspects = gappy[doubtful[pattern]]
+        unknowns = torch.tensor(self.problem.unknowns, device=frames.device)
+        for batch in suspects.split(BATCH_FRAMES):
+            values = self.q[batch[:, None], unknowns]
+            self.q[batch[:, None], unknowns] = torch.where(self._openness(batch) > 1, torch.nan, values)
+
+    def _openness(self, frames: Tensor) -> Tensor:
+        """(F, n) how far marker error moves each unknown, over what counts as undetermined."""
+        sd = standard_deviations(self.problem, self.q[frames], self.observed[frames], self.weights[frames])
+        return sd * MARKER_ERROR_M / UNDETERMINED_ABOVE
 
 
 def _bounds(skeleton: Skeleton, limits: Limits) -> dict[int, tuple[float, float]]:
@@ -194,8 +220,19 @@ def _bounds(skeleton: Skeleton, limits: Limits) -> dict[int, tuple[float, float]
 
 
 def _interpolate(known_frames: Tensor, known_q: Tensor, frames: Tensor) -> Tensor:
-    """Coordinates at `frames`, linear in time between the known ones."""
-    after = torch.searchsorted(known_frames, frames).clamp(1, len(known_frames) - 1)
-    before = after - 1
-    share = (frames - known_frames[before]) / (known_frames[after] - known_frames[before])
-    return torch.lerp(known_q[before], known_q[after], share[:, None].to(known_q).clamp(0, 1))
+    """Coordinates at `frames`: cubic in time through the four nearest known ones, linear where there are fewer."""
+    n = len(known_frames)
+    after = torch.searchsorted(known_frames, frames).clamp(1, n - 1)
+    if n < 4:
+        before = after - 1
+        share = (frames - known_frames[before]) / (known_frames[after] - known_frames[before])
+        return torch.lerp(known_q[before], known_q[after], share[:, None].to(known_q))
+    first = (after - 2).clamp(0, n - 4)
+    nodes = first[:, None] + torch.arange(4, device=frames.device)
+    t = known_frames[nodes].to(known_q)
+    weights = torch.ones_like(t)  # Lagrange's polynomials
+    for i in range(4):
+        for j in range(4):
+            if i != j:
+                weights[:, i] *= (frames - t[:, j]) / (t[:, i] - t[:, j])
+    return (weights[..., None] * known_q[nodes]).sum(1)

@@ -48,8 +48,8 @@ def align_root(kinematics: Kinematics, q: Tensor, observed: Tensor, weights: Ten
     on_root = torch.tensor([m.body == root.child for m in kinematics.skeleton.markers], device=q.device)
     weights = weights * torch.where(on_root, 1.0, _OTHER_BODIES_WEIGHT)
     R, shift = rigid_alignment(pose.markers, torch.nan_to_num(observed), weights)
-    R_ground_root = R @ pose.R_ground_body[root.child]
-    p_ground_root = (R @ pose.p_ground_body[root.child][..., None])[..., 0] + shift
+    R_ground_root = R @ pose.R_ground_body[..., root.child, :, :]
+    p_ground_root = (R @ pose.p_ground_body[..., root.child, :, None])[..., 0] + shift
     T_child, T_parent = torch.from_numpy(root.T_child_joint).to(q), torch.from_numpy(root.T_parent_joint).to(q)
     R_joint = T_parent[:3, :3].T @ R_ground_root @ T_child[:3, :3]
     center = p_ground_root + R_ground_root @ T_child[:3, 3]

@@ -13,99 +13,120 @@ Dynamics 24:1; Sherman, Seth & Delp 2011, Procedia IUTAM 2:241).
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.skeleton.functions import FunctionBank
-from biopose.skeleton.model import Joint, JointAxis, Skeleton
-
-
-@dataclass(frozen=True)
-class _JointMotion:
-    """Which of a joint's axes move it, as rows of the function bank: what is fixed at identity costs nothing."""
-
-    parent: int
-    rotations: tuple[tuple[int, int], ...]  # (axis number 0..2, row)
-    translations: tuple[tuple[int, int], ...]  # (axis number 3..5, row)
-    parent_frame_turned: bool
-    child_frame_turned: bool
-    child_frame_moved: bool
+from biopose.skeleton.model import GROUND, JointAxis, Skeleton
 
 
 class Kinematics(torch.nn.Module):
     """A skeleton's arrays as tensors; `.to(device, dtype)` moves them.
 
+    The joints' frames on the parent are folded into the axes: X's rotations are about axes fixed in the parent body,
+    followed by one constant rotation, so that all joints are computed at once and only their chaining goes level by
+    level from the root.
+
     Attributes:
         skeleton: what it was made from.
         body_scales: (..., B, 3) scale factors in force, or None for the skeleton as it is.
+        axes: the A axes that move, as (joint, number of the axis, axis); a row each wherever rows are spoken of.
     """
 
-    directions: Tensor
+    row_directions: Tensor
     turners: Tensor
     turners_squared: Tensor
-    R_parent_joint: Tensor
-    R_joint_child: Tensor
+    R_after_turns: Tensor
     p_parent_joint: Tensor
     p_child_joint: Tensor
     marker_bodies: Tensor
     marker_locations: Tensor
     translation_gains: Tensor
+    row_joints: Tensor
+    row_parents: Tensor
+    row_coordinates: Tensor
+    joint_parents: Tensor
+    turning_rows: Tensor
+    sliding_rows: Tensor
+    body_order: Tensor
 
     def __init__(self, skeleton: Skeleton, *, dtype: torch.dtype = torch.float64, device: str = "cpu") -> None:
         super().__init__()
         self.skeleton = skeleton
         self.body_scales: Tensor | None = None
-        self._register(skeleton)
+        self.axes: list[tuple[int, int, JointAxis]] = [
+            (joint, number, axis)
+            for joint, description in enumerate(skeleton.joints)
+            for number, axis in _displacements_first(description.axes)
+            if not axis.is_fixed
+        ]
+        n = len(skeleton.coordinates)
+        self.functions = FunctionBank([(a.function, a.coordinate or 0) for _, _, a in self.axes], n_inputs=n)
+        self.couplings = torch.nn.ModuleList(
+            FunctionBank([(c.function, c.independent)], n_inputs=n) for c in skeleton.couplings
+        )
+        for name, table in (_geometry(skeleton) | self._row_tables()).items():
+            self.register_buffer(name, torch.from_numpy(table))
+        self._index_turns()
+        self._index_levels()
         self.to(dtype=dtype, device=device)
 
-    def _register(self, skeleton: Skeleton) -> None:
-        joints = skeleton.joints
-        self._axes: list[tuple[int, int, JointAxis]] = []  # (joint, axis number, axis), a row of the bank each
-        self._motions = [self._motion(index, joint) for index, joint in enumerate(joints)]
-        n = len(skeleton.coordinates)
-        self.functions = FunctionBank([(a.function, a.coordinate or 0) for _, _, a in self._axes], n_inputs=n)
-        self.couplings = [
-            (c.dependent, FunctionBank([(c.function, c.independent)], n_inputs=n)) for c in skeleton.couplings
-        ]
-        for _, bank in self.couplings:
-            self.add_module(f"coupling_{len(self._modules)}", bank)
-        directions = np.array([axis.direction for _, _, axis in self._axes])
-        turners = np.cross(directions[:, None], np.eye(3)[None]).transpose(0, 2, 1)  # direction x (.)
-        gains = np.array([[axis.direction if axis.scales_with_parent else np.zeros(3)] for _, _, axis in self._axes])
-        tables = {
-            "directions": directions,
+    def _row_tables(self) -> dict[str, NDArray[Any]]:
+        """Per moving axis: its direction in the parent body, where it belongs, and whether it grows with the parent."""
+        joints = self.skeleton.joints
+        direction = [joints[j].T_parent_joint[:3, :3] @ axis.direction for j, _, axis in self.axes]
+        # A displacement grows whichever way its axis points (OpenSim's SpatialTransform::scale).
+        gains = [np.abs(axis.direction) * axis.scales_with_parent for _, _, axis in self.axes]
+        directions = np.array(direction).reshape(-1, 3)
+        turning = [row for row, (_, number, _) in enumerate(self.axes) if number < 3]
+        turners = np.cross(directions[turning][:, None], np.eye(3)).transpose(0, 2, 1)  # turner @ v = direction x v
+        return {
+            "row_directions": directions,
             "turners": turners,
             "turners_squared": turners @ turners,
-            "R_parent_joint": np.array([j.T_parent_joint[:3, :3] for j in joints]),
-            "R_joint_child": np.array([j.T_child_joint[:3, :3].T for j in joints]),
-            "p_parent_joint": np.array([j.T_parent_joint[:3, 3] for j in joints]),
-            "p_child_joint": np.array([j.T_child_joint[:3, 3] for j in joints]),
-            "marker_locations": np.array([m.location_m for m in skeleton.markers]).reshape(-1, 3),
-            "translation_gains": gains.reshape(-1, 3),
+            "translation_gains": np.array(gains).reshape(-1, 3),
+            "row_joints": np.array([joint for joint, _, _ in self.axes], dtype=np.int64),
+            "row_parents": np.array([joints[joint].parent for joint, _, _ in self.axes], dtype=np.int64),
+            "row_coordinates": np.array([axis.coordinate or 0 for _, _, axis in self.axes], dtype=np.int64),
+            "joint_parents": np.array([joint.parent for joint in joints], dtype=np.int64),
+            "marker_bodies": np.array([marker.body for marker in self.skeleton.markers], dtype=np.int64),
+            "turning_rows": np.array(turning, dtype=np.int64),
+            "sliding_rows": np.array([r for r in range(len(self.axes)) if r not in turning], dtype=np.int64),
         }
-        for name, table in tables.items():
-            self.register_buffer(name, torch.tensor(table, dtype=torch.float64))
-        self._row_coordinates = [axis.coordinate or 0 for _, _, axis in self._axes]
-        self.register_buffer("marker_bodies", torch.tensor([m.body for m in skeleton.markers], dtype=torch.long))
 
-    def _motion(self, index: int, joint: Joint) -> _JointMotion:
-        rows: list[tuple[int, int]] = []
-        for number, axis in enumerate(joint.axes):
-            if not axis.is_fixed:
-                rows.append((number, len(self._axes)))
-                self._axes.append((index, number, axis))
-        return _JointMotion(
-            parent=joint.parent,
-            rotations=tuple(r for r in rows if r[0] < 3),
-            translations=tuple(r for r in rows if r[0] >= 3),
-            parent_frame_turned=not np.array_equal(joint.T_parent_joint[:3, :3], np.eye(3)),
-            child_frame_turned=not np.array_equal(joint.T_child_joint[:3, :3], np.eye(3)),
-            child_frame_moved=bool(joint.T_child_joint[:3, 3].any()),
-        )
+    def _index_turns(self) -> None:
+        """First, second and third turns of the joints that have them: (joints, positions among the turning rows)."""
+        turns: dict[int, list[int]] = {}
+        for position, row in enumerate(self.turning_rows.tolist()):
+            turns.setdefault(int(self.row_joints[row]), []).append(position)
+        for rank in range(3):
+            having = [(joint, positions[rank]) for joint, positions in turns.items() if len(positions) > rank]
+            indices = torch.tensor(having, dtype=torch.long).reshape(-1, 2)
+            self.register_buffer(f"turn_{rank}_joints", indices[:, 0].contiguous())
+            self.register_buffer(f"turn_{rank}_positions", indices[:, 1].contiguous())
+
+    def _index_levels(self) -> None:
+        """Joints by their distance from ground; each with its parent's position in the level above."""
+        depth = [len(self.skeleton.ancestors[joint.parent]) for joint in self.skeleton.joints]
+        self.n_levels = max(depth, default=0)
+        order, position = [0], {GROUND: 0}
+        for level in range(self.n_levels):
+            joints = [j for j, d in enumerate(depth) if d == level + 1]
+            parents = [position[self.skeleton.joints[j].parent] for j in joints]
+            self.register_buffer(f"level_{level}_joints", torch.tensor(joints, dtype=torch.long))
+            self.register_buffer(f"level_{level}_parents", torch.tensor(parents, dtype=torch.long))
+            position = {self.skeleton.joints[j].child: i for i, j in enumerate(joints)}
+            order += [1 + j for j in joints]
+        self.register_buffer("body_order", torch.tensor(np.argsort(order), dtype=torch.long))
+
+    def indices(self, name: str) -> Tensor:
+        """One of the index tables that are made per rank of turn or per level."""
+        return self.get_buffer(name)
 
     def with_scales(self, body_scales: Tensor) -> Kinematics:
         """This skeleton with its bodies scaled, as OpenSim's Model::scale does it.
@@ -122,13 +143,15 @@ class Kinematics(torch.nn.Module):
             raise ValueError(f"body_scales has shape {tuple(body_scales.shape)}; expected (..., {bodies}, 3)")
         if self.body_scales is not None:
             raise ValueError("these kinematics are scaled already; scale the unscaled ones")
+        given = body_scales.to(self.p_parent_joint)
+        factors = torch.cat([torch.ones_like(given[..., :1, :]), given[..., 1:, :]], dim=-2)
         scaled = copy.copy(self)
-        scaled._buffers = dict(self._buffers)
-        scaled.body_scales = body_scales.to(self.p_parent_joint)
-        parents = [m.parent for m in self._motions]
-        scaled._buffers["p_parent_joint"] = self.p_parent_joint * scaled.body_scales[..., parents, :]
-        scaled._buffers["p_child_joint"] = self.p_child_joint * scaled.body_scales[..., 1:, :]
-        scaled._buffers["marker_locations"] = self.marker_locations * scaled.body_scales[..., self.marker_bodies, :]
+        scaled.body_scales = factors
+        scaled._buffers = self._buffers | {
+            "p_parent_joint": self.p_parent_joint * factors[..., self.joint_parents, :],
+            "p_child_joint": self.p_child_joint * factors[..., 1:, :],
+            "marker_locations": self.marker_locations * factors[..., self.marker_bodies, :],
+        }
         return scaled
 
     def satisfy_couplings(self, q: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,9 +164,9 @@ class Kinematics(torch.nn.Module):
             q (..., Q) and slopes (..., Q).
         """
         slopes = torch.ones_like(q)
-        for (dependent, bank), coupling in zip(self.couplings, self.skeleton.couplings, strict=True):
+        for bank, coupling in zip(self.couplings, self.skeleton.couplings, strict=True):
             value, slope = bank(q)
-            index = torch.tensor([dependent], device=q.device)
+            index = torch.tensor([coupling.dependent], device=q.device)
             q = q.index_copy(-1, index, value)
             slopes = slopes.index_copy(-1, index, slope * slopes[..., [coupling.independent]])
         return q, slopes
@@ -153,10 +176,8 @@ class Kinematics(torch.nn.Module):
         value, slope = self.functions(q)
         if self.body_scales is None:
             return value, slope
-        parents = [self._motions[joint].parent for joint, _, _ in self._axes]
-        gain = (self.translation_gains * self.body_scales[..., parents, :]).sum(-1)
-        plain = ~self.translation_gains.any(-1)
-        gain = torch.where(plain, torch.ones_like(gain), gain)
+        gain = (self.translation_gains * self.body_scales[..., self.row_parents, :]).sum(-1)
+        gain = torch.where(self.translation_gains.any(-1), gain, torch.ones_like(gain))
         return value * gain, slope * gain
 
     def with_coordinates(self, q: Tensor) -> Pose:
@@ -173,7 +194,7 @@ class Kinematics(torch.nn.Module):
             raise ValueError(f"q has {q.shape[-1]} coordinates; the skeleton has {len(self.skeleton.coordinates)}")
         q, coupling_slopes = self.satisfy_couplings(q.to(self.p_parent_joint))
         values, slopes = self.axis_values(q)
-        slopes = slopes * coupling_slopes[..., self._row_coordinates]
+        slopes = slopes * coupling_slopes[..., self.row_coordinates]
         batch = torch.broadcast_shapes(values.shape[:-1], self.p_parent_joint.shape[:-2])
         return Pose(self, values.expand(*batch, -1), slopes.expand(*batch, -1))
 
@@ -187,71 +208,105 @@ class Kinematics(torch.nn.Module):
                 coordinate = source[coordinate]
             return coordinate
 
-        return [driver(axis.coordinate) for _, _, axis in self._axes]
+        return [driver(axis.coordinate) for _, _, axis in self.axes]
 
     @cached_property
     def carries_marker(self) -> list[list[bool]]:
         """For each moving axis (A), whether it moves each marker (M)."""
         bodies = [marker.body for marker in self.skeleton.markers]
         ancestors = self.skeleton.ancestors
-        return [[joint + 1 in ancestors[body] for body in bodies] for joint, _, _ in self._axes]
+        return [[joint + 1 in ancestors[body] for body in bodies] for joint, _, _ in self.axes]
 
-    def rotation(self, row: int, angle: Tensor) -> Tensor:
-        """(..., 3, 3) rotation about an axis of the bank by `angle` (...,): Rodrigues' formula."""
-        sine, versine = torch.sin(angle)[..., None, None], (1 - torch.cos(angle))[..., None, None]
-        eye = torch.eye(3, dtype=angle.dtype, device=angle.device)
-        return eye + sine * self.turners[row] + versine * self.turners_squared[row]
+
+def _displacements_first(axes: tuple[JointAxis, ...]) -> list[tuple[int, JointAxis]]:
+    """A joint's numbered axes in the order in which each is turned by those before it: turns do not turn displacements.
+
+    The second derivatives in `least_squares` rely on that order of rows.
+    """
+    numbered = [*enumerate(axes)]
+    return numbered[3:] + numbered[:3]
+
+
+def _geometry(skeleton: Skeleton) -> dict[str, NDArray[Any]]:
+    """Constants of the joints (J, ...) and markers (M, 3)."""
+    joints = skeleton.joints
+    after = [j.T_parent_joint[:3, :3] @ j.T_child_joint[:3, :3].T for j in joints]
+    return {
+        "R_after_turns": np.array(after).reshape(-1, 3, 3),
+        "p_parent_joint": np.array([j.T_parent_joint[:3, 3] for j in joints]).reshape(-1, 3),
+        "p_child_joint": np.array([j.T_child_joint[:3, 3] for j in joints]).reshape(-1, 3),
+        "marker_locations": np.array([m.location_m for m in skeleton.markers]).reshape(-1, 3),
+    }
 
 
 class Pose:
-    """A skeleton in a pose: everything is computed at construction except the markers and the Jacobian.
+    """A skeleton in a pose.
 
     Attributes:
-        R_ground_body: list of B tensors (..., 3, 3).
-        p_ground_body: list of B tensors (..., 3), metres.
-        joint_centers: (..., J, 3) where each joint's moving frame lies, metres.
+        R_ground_body: (..., B, 3, 3), ground first.
+        p_ground_body: (..., B, 3) origins of the bodies, metres.
     """
 
     def __init__(self, kinematics: Kinematics, values: Tensor, slopes: Tensor) -> None:
         self.kinematics = kinematics
-        self.values, self.slopes = values, slopes
-        self.axis_directions: list[Tensor] = [values] * len(kinematics._axes)
-        eye = torch.eye(3, dtype=values.dtype, device=values.device)
-        self.R_ground_body = [eye.expand(*values.shape[:-1], 3, 3)]
-        self.p_ground_body = [values.new_zeros(*values.shape[:-1], 3)]
-        centers = [self._add_body(index, motion) for index, motion in enumerate(kinematics._motions)]
-        self.joint_centers = torch.stack(centers, dim=-2)
+        self._slopes = slopes
+        k = kinematics
+        R_parent_child = self._turn(values[..., k.turning_rows])
+        slide = k.row_directions[k.sliding_rows] * values[..., k.sliding_rows, None]
+        offset = k.p_parent_joint.expand(*values.shape[:-1], -1, 3).index_add(-2, k.row_joints[k.sliding_rows], slide)
+        self._chain(R_parent_child, offset)
 
-    def _add_body(self, index: int, motion: _JointMotion) -> Tensor:
+    def _turn(self, angles: Tensor) -> Tensor:
+        """(..., J, 3, 3) each joint's rotation; the axes' directions in the parent body, as they stand, are kept."""
         k = self.kinematics
-        R_parent, p_parent = self.R_ground_body[motion.parent], self.p_ground_body[motion.parent]
-        R = R_parent @ k.R_parent_joint[index] if motion.parent_frame_turned else R_parent
-        center = p_parent + _apply(R_parent, k.p_parent_joint[..., index, :])
-        for _, row in motion.translations:
-            self.axis_directions[row] = R @ k.directions[row]
-            center = center + self.axis_directions[row] * self.values[..., row, None]
-        for _, row in motion.rotations:
-            self.axis_directions[row] = R @ k.directions[row]
-            R = R @ k.rotation(row, self.values[..., row])
-        R = R @ k.R_joint_child[index] if motion.child_frame_turned else R
-        self.R_ground_body.append(R)
-        moved = motion.child_frame_moved
-        self.p_ground_body.append(center - _apply(R, k.p_child_joint[..., index, :]) if moved else center)
-        return center
+        eye = torch.eye(3, dtype=angles.dtype, device=angles.device)
+        sine, versine = torch.sin(angles)[..., None, None], (1 - torch.cos(angles))[..., None, None]
+        turn = eye + sine * k.turners + versine * k.turners_squared  # Rodrigues
+        R = eye.expand(*angles.shape[:-1], len(k.skeleton.joints), 3, 3)
+        directions = k.row_directions.expand(*angles.shape[:-1], -1, 3)
+        for rank in range(3):
+            joints, positions = k.indices(f"turn_{rank}_joints"), k.indices(f"turn_{rank}_positions")
+            if len(joints) == 0:
+                break
+            before = R[..., joints, :, :]
+            rows = k.turning_rows[positions]
+            if rank:
+                directions = directions.index_copy(-2, rows, (before @ k.row_directions[rows, :, None])[..., 0])
+            R = R.index_copy(-3, joints, before @ turn[..., positions, :, :] if rank else turn[..., positions, :, :])
+        self._directions_in_parent = directions
+        return R @ k.R_after_turns
+
+    def _chain(self, R_parent_child: Tensor, offset: Tensor) -> None:
+        k = self.kinematics
+        eye = torch.eye(3, dtype=offset.dtype, device=offset.device).expand(*offset.shape[:-2], 1, 3, 3)
+        R, p = [eye], [offset.new_zeros(*offset.shape[:-2], 1, 3)]
+        for level in range(k.n_levels):
+            joints, parents = k.indices(f"level_{level}_joints"), k.indices(f"level_{level}_parents")
+            R_parent = R[-1][..., parents, :, :]
+            p_joint = p[-1][..., parents, :] + (R_parent @ offset[..., joints, :, None])[..., 0]
+            R.append(R_parent @ R_parent_child[..., joints, :, :])
+            p.append(p_joint - (R[-1] @ k.p_child_joint[..., joints, :, None])[..., 0])
+        self.R_ground_body = torch.cat(R, dim=-3)[..., k.body_order, :, :]
+        self.p_ground_body = torch.cat(p, dim=-2)[..., k.body_order, :]
+
+    @property
+    def joint_centers(self) -> Tensor:
+        """(..., J, 3) where each joint's moving frame lies in ground, metres."""
+        k = self.kinematics
+        return self.p_ground_body[..., 1:, :] + (self.R_ground_body[..., 1:, :, :] @ k.p_child_joint[..., None])[..., 0]
 
     @property
     def T_ground_body(self) -> Tensor:
         """(..., B, 4, 4) poses of all bodies, ground first."""
-        R, p = torch.stack(self.R_ground_body, dim=-3), torch.stack(self.p_ground_body, dim=-2)
-        last = R.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*R.shape[:-2], 1, 4)
-        return torch.cat([torch.cat([R, p[..., None]], dim=-1), last], dim=-2)
+        top = torch.cat([self.R_ground_body, self.p_ground_body[..., None]], dim=-1)
+        last = top.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*top.shape[:-2], 1, 4)
+        return torch.cat([top, last], dim=-2)
 
     @property
     def markers(self) -> Tensor:
         """(..., M, 3) marker positions in ground, metres."""
         k = self.kinematics
-        R = torch.stack(self.R_ground_body, dim=-3)[..., k.marker_bodies, :, :]
-        p = torch.stack(self.p_ground_body, dim=-2)[..., k.marker_bodies, :]
+        R, p = self.R_ground_body[..., k.marker_bodies, :, :], self.p_ground_body[..., k.marker_bodies, :]
         return (R @ k.marker_locations[..., None])[..., 0] + p
 
     def twists(self) -> Tensor:
@@ -259,15 +314,13 @@ class Pose:
 
         A point p that the axis carries moves at angular x p + linear.
         """
-        rows = []
-        for row, (joint, number, _) in enumerate(self.kinematics._axes):
-            direction, slope = self.axis_directions[row], self.slopes[..., row, None]
-            if number >= 3:
-                angular, linear = torch.zeros_like(direction), direction
-            else:
-                angular, linear = direction, torch.linalg.cross(self.joint_centers[..., joint, :], direction)
-            rows.append(torch.cat([angular, linear], dim=-1) * slope)
-        return torch.stack(rows, dim=-2)
+        k = self.kinematics
+        R_parent = self.R_ground_body[..., k.row_parents, :, :]
+        direction = (R_parent @ self._directions_in_parent[..., None])[..., 0] * self._slopes[..., None]
+        about = torch.linalg.cross(self.joint_centers[..., k.row_joints, :], direction)
+        turns = torch.zeros(len(k.axes), 1, dtype=torch.bool, device=direction.device)
+        turns[k.turning_rows] = True
+        return torch.cat([torch.where(turns, direction, 0.0), torch.where(turns, about, direction)], dim=-1)
 
     def marker_jacobian(self) -> Tensor:
         """(..., M, 3, Q) analytic derivative of the markers by the coordinates, metres per radian or metre.
@@ -279,13 +332,8 @@ class Pose:
         angular, linear = twists[..., None, :, :3], twists[..., None, :, 3:]
         velocity = torch.linalg.cross(angular, markers[..., :, None, :]) + linear  # (..., M, A, 3)
         carried = torch.tensor(k.carries_marker, device=velocity.device).T  # (M, A)
-        drives = torch.zeros(len(k._axes), len(k.skeleton.coordinates)).to(velocity)
+        drives = torch.zeros(len(k.axes), len(k.skeleton.coordinates)).to(velocity)
         for row, coordinate in enumerate(k.row_drivers):
             if coordinate is not None:
                 drives[row, coordinate] = 1.0
         return torch.where(carried[..., None], velocity, 0.0).transpose(-1, -2) @ drives
-
-
-def _apply(R: Tensor, v: Tensor) -> Tensor:
-    """R v for (..., 3, 3) and (3,) or (..., 3)."""
-    return R @ v if v.dim() == 1 else (R @ v[..., None])[..., 0]

@@ -113,7 +113,7 @@ class LeastSquaresProblem:
         drivers, carried = self.kinematics.row_drivers, torch.tensor(self.kinematics.carries_marker)
         free = set(skeleton.free_coordinates) - held
         rows = [r for r, c in enumerate(drivers) if c in free and carried[r].any()]
-        joints = [self.kinematics._axes[r][0] for r in rows]
+        joints = [self.kinematics.axes[r][0] for r in rows]
         columns = list(dict.fromkeys((joint, drivers[r]) for joint, r in zip(joints, rows, strict=True)))
         self.unknowns = list(dict.fromkeys(c for _, c in columns if c is not None))
         self.rows = torch.tensor(rows, dtype=torch.long, device=device)
@@ -171,8 +171,8 @@ class LeastSquaresProblem:
 
         p is a marker's modelled position and r its residual, both in ground.
         """
-        R = torch.stack([pose.R_ground_body[b] for b in self.marked_bodies], dim=-3)
-        t = torch.stack([pose.p_ground_body[b] for b in self.marked_bodies], dim=-2)[..., None]
+        R = pose.R_ground_body[..., self.marked_bodies, :, :]
+        t = pose.p_ground_body[..., self.marked_bodies, :, None]
         turned = R @ sums.local_first
         first = turned + t * sums.weight
         shift = turned @ t.mT
@@ -252,7 +252,8 @@ def solve(
         problem: skeleton, unknowns and limits.
         q: (F, Q) where to start.
         sums: of the frames' markers, from the problem.
-        tolerance: a frame has converged when no coordinate moves further in a step (radians or metres).
+        tolerance: a frame has converged when a step leaves an error of this order (radians or metres): when no
+            coordinate moves further, or by the square root of it in a Newton step.
         max_iterations: steps at most.
         damping: first Levenberg-Marquardt factor; it falls tenfold with a step that helps and rises with one that
             does not.
@@ -267,12 +268,15 @@ def solve(
         return Fit(result, iterations, ~converged)
     frames = torch.arange(len(q), device=q.device)
     factor = torch.full((len(q),), damping, dtype=q.dtype, device=q.device)
-    equations = problem.normal_equations(q, sums, torch.full_like(factor, float(near)))
+    newton = torch.full_like(factor, float(near))
+    equations = problem.normal_equations(q, sums, newton)
     for _ in range(max_iterations):
         x = q[:, unknowns]
+        trusted = (newton > 0) & (factor < _LAMBDA_AFTER_FAILURE)
         target = _bounded_step(x, equations, factor, problem.lower, problem.upper)
         length = (target - x).abs().amax(-1)
-        settled = length < tolerance  # false for NaN, which a matrix that is not positive definite gives
+        # A Newton step leaves an error of the order of its square. False for NaN, from a matrix not positive definite.
+        settled = length < torch.where(trusted, tolerance**0.5, tolerance)
         stuck = factor >= _LAMBDA_LIMITS[1]
         q_new = q.index_copy(-1, unknowns, target)
         iterations[frames] += 1
@@ -284,7 +288,8 @@ def solve(
             sums, equations = sums[keep], equations[keep]
         if len(frames) == 0:
             break
-        new = problem.normal_equations(q_new, sums, (length < _NEWTON_BELOW).to(q.dtype))
+        newton = (length < _NEWTON_BELOW).to(q.dtype)
+        new = problem.normal_equations(q_new, sums, newton)
         better = new.cost <= equations.cost * (1 + 1e-12)  # false for NaN
         factor = torch.where(better, factor * 0.1, (factor * 10).clamp(min=_LAMBDA_AFTER_FAILURE)).clamp(
             *_LAMBDA_LIMITS

@@ -83,6 +83,8 @@ class OpenSimTracker:
         self.coordinate_names = tuple(c.getName() for c in self._coordinates)
         known = {self._model.getMarkerSet().get(i).getName() for i in range(self._model.getMarkerSet().getSize())}
         used = [n for n in trajectories.names if n in known and (weights is None or weights.get(n, 0.0) > 0)]
+        if not used:
+            raise ModelError(f"{model_path}: the recording holds none of its markers that have a weight")
         self.markers_seen = (~np.isnan(trajectories.select(used).positions_m).any(axis=-1)).sum(axis=-1)
         # Everything that the solver points to is kept on self.
         self._table = _marker_table(trajectories.select(used))
@@ -116,7 +118,8 @@ def _marker_table(trajectories: MarkerTrajectories) -> opensim.TimeSeriesTableVe
     table = opensim.TimeSeriesTableVec3()
     table.setColumnLabels(list(trajectories.names))
     table.addTableMetaDataString("Units", "m")
-    table.addTableMetaDataString("DataRate", repr(trajectories.rate_hz))
+    rate_hz = trajectories.rate_hz if len(trajectories.time_s) > 1 else 1.0
+    table.addTableMetaDataString("DataRate", repr(rate_hz))
     for time_s, frame in zip(trajectories.time_s, trajectories.positions_m, strict=True):
         row = opensim.RowVectorVec3(len(frame))
         for i, point in enumerate(frame):

@@ -15,8 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.errors import ModelError
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.ik import inverse_kinematics
+from biopose.skeleton.ik_solver import MIN_MARKERS
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.least_squares import root_coordinates
 from biopose.skeleton.model import Joint, JointAxis, Marker, Skeleton
@@ -74,10 +76,9 @@ def scale_to_static(
     """
     seen = stillest_second(static)
     ratio = _height_ratio(height_m, model_height_m)
-    common = [n for n in skeleton.marker_names if n in seen.names]
-    mean = np.nanmean(seen.select(common).positions_m, axis=0)
-    present = [n for n, p in zip(common, mean, strict=True) if not np.isnan(p).any()]
-    return scale_to_markers(skeleton, dict(zip(common, mean, strict=True)), names=present, height_ratio=ratio)
+    mean = dict(zip(seen.names, np.nanmean(seen.positions_m, axis=0), strict=True))
+    present = [n for n in skeleton.marker_names if n in mean and not np.isnan(mean[n]).any()]
+    return scale_to_markers(skeleton, mean, names=present, height_ratio=ratio)
 
 
 def _height_ratio(height_m: float | None, model_height_m: float | None) -> float | None:
@@ -90,10 +91,12 @@ def _height_ratio(height_m: float | None, model_height_m: float | None) -> float
 
 def stillest_second(static: MarkerTrajectories) -> MarkerTrajectories:
     """The second of a recording (all of a shorter one) in which the markers move least."""
-    window = min(len(static.time_s), max(2, round(static.rate_hz))) if len(static.time_s) > 1 else 1
+    if len(static.time_s) == 1:
+        return static
+    window = min(len(static.time_s), max(2, round(static.rate_hz)))
     speed = np.nanmean(np.linalg.norm(np.diff(static.positions_m, axis=0), axis=-1), axis=1)
-    total = np.convolve(np.nan_to_num(speed, nan=np.inf), np.ones(max(window - 1, 1)), mode="valid")
-    start = int(np.argmin(total)) if len(total) else 0
+    total = np.convolve(np.nan_to_num(speed, nan=np.inf), np.ones(window - 1), mode="valid")
+    start = int(np.argmin(total))
     part = slice(start, start + window)
     return MarkerTrajectories(static.time_s[part], static.names, static.positions_m[part])
 
@@ -122,6 +125,11 @@ def scale_to_markers(
         ModelError: if fewer than three markers are common to both.
     """
     names = [n for n in skeleton.marker_names if n in positions_m] if names is None else names
+    if len(names) < MIN_MARKERS:
+        raise ModelError(
+            f"{len(names)} of the skeleton {skeleton.name}'s markers were seen; at least {MIN_MARKERS} are needed. "
+            f"Seen: {', '.join(positions_m) or 'none'}."
+        )
     observed = np.array([positions_m[n] for n in names])
     chosen = skeleton.select_markers(names)
     uniform = np.full((len(skeleton.bodies), 3), height_ratio or _size_ratio(chosen, observed))
@@ -170,7 +178,7 @@ def scaled_geometry(skeleton: Skeleton, body_scales: NDArray[np.float64]) -> Ske
     def axis(a: JointAxis, parent: int) -> JointAxis:
         if not a.scales_with_parent or parent == 0:
             return a
-        return replace(a, function=a.function.times(float(a.direction @ body_scales[parent])))
+        return replace(a, function=a.function.times(float(np.abs(a.direction) @ body_scales[parent])))
 
     def joint(j: Joint) -> Joint:
         return replace(

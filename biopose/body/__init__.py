@@ -1,0 +1,1 @@
+"""The parametric human body: shape and pose to vertices, joint centres and named virtual markers."""

@@ -1,0 +1,75 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from biopose.body import asset
+from biopose.errors import ModelError
+from tests.body.bodies import body_in_double
+
+needs_anny_cache = pytest.mark.skipif(
+    "ANNY_CACHE_DIR" not in os.environ, reason="ANNY_CACHE_DIR names no filled cache of anny: building takes a minute"
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return asset.build_body_asset(tmp_path_factory.mktemp("asset") / "body.safetensors")
+
+
+@pytest.fixture(scope="module")
+def anny_model() -> Any:
+    return asset.load_anny(cache=Path(os.environ["ANNY_CACHE_DIR"]))
+
+
+@pytest.mark.slow
+@needs_anny_cache
+def test_rest_and_posed_bodies_equal_annys(built: Path, anny_model: Any) -> None:
+    assert asset.verify_against_anny(built, anny_model, bodies=20, seed=1) < 1e-5
+
+
+@pytest.mark.slow
+@needs_anny_cache
+def test_reference_posture_is_annys_identity_pose(built: Path, anny_model: Any) -> None:
+    body = body_in_double().load(built, dtype=torch.float64)
+    phenotype = torch.rand(5, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    theirs = anny_model(phenotype_kwargs=phenotype)["vertices"] @ torch.tensor(asset.R_WORLD_ANNY).double().T
+    shaped = body.with_shape(phenotype)
+    origin = torch.zeros(3, dtype=torch.float64)
+    ours = shaped.with_global_rotations(body.reference_rotations(shaped), root_position=origin).vertices
+    assert (ours - theirs).norm(dim=-1).max() < 1e-4
+
+
+@pytest.mark.slow
+@needs_anny_cache
+def test_asset_is_small_and_leaves_nothing_beside_it(built: Path) -> None:
+    assert built.stat().st_size < 40e6
+    assert list(built.parent.iterdir()) == [built]
+
+
+@pytest.mark.slow
+@needs_anny_cache
+def test_an_asset_that_disagrees_with_anny_is_refused(built: Path, anny_model: Any, tmp_path: Path) -> None:
+    with safe_open(str(built), framework="pt") as file:
+        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    tensors["template_vertices"][100] += 0.001
+    save_file(tensors, tmp_path / "off.safetensors", metadata=metadata)
+    with pytest.raises(ModelError, match="m from anny"):
+        asset.verify_against_anny(tmp_path / "off.safetensors", anny_model)
+
+
+def test_another_version_of_anny_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(asset, "ANNY_VERSION", "0.0.1")
+    with pytest.raises(ModelError, match=r"0\.0\.1"):
+        asset.build_body_asset(tmp_path / "body.safetensors")
+
+
+def test_asset_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BIOPOSE_ASSETS", str(tmp_path))
+    assert asset.body_asset_path().parent == tmp_path
+    monkeypatch.delenv("BIOPOSE_ASSETS")
+    assert asset.body_asset_path().parent == Path.home() / ".cache" / "biopose"

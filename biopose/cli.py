@@ -200,6 +200,25 @@ def lab(data: Path, trials: tuple[str, ...], threads: int, json_: bool) -> None:
     show({"lab_a": result}, json_=json_, lines=lambda: lab_a_lines(result))
 
 
+@evaluate.command()
+@click.option("--shapes", default=200, show_default=True, type=click.IntRange(1), help="Bodies drawn.")
+@click.option("--poses", default=50, show_default=True, type=click.IntRange(1), help="Poses of each.")
+@with_threads
+@as_json
+def consistency(shapes: int, poses: int, threads: int, json_: bool) -> None:
+    r"""Body and skeleton: coordinates to body to virtual markers and back to coordinates.
+
+    \b
+    Example:
+      biopose evaluate consistency --shapes 20
+    """
+    from biopose.evaluate_consistency import consistency_lines, evaluate_consistency
+
+    with progress_bar(shapes, label="Shapes", json_=json_) as bar:
+        result = evaluate_consistency(shapes=shapes, poses=poses, threads=threads, progress=bar.update)
+    show({"consistency": result}, json_=json_, lines=lambda: consistency_lines(result))
+
+
 @cli.group(cls=Commands)
 def bench() -> None:
     """Measure speed: ratios of one run on one machine."""

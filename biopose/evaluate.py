@@ -194,7 +194,7 @@ def nearest_representation(
     periodic = periodic_coordinates(skeleton, limited=frozenset())
     column = {skeleton.coordinate_names.index(name): i for i, name in enumerate(names)}
     values = values.copy()
-    for triple in orthogonal_triples(skeleton, periodic):
+    for triple in orthogonal_triples(skeleton):
         if not all(c in column for c in triple):
             continue
         columns = [column[c] for c in triple]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.skeleton.model import JointAxis, Skeleton
@@ -20,11 +23,12 @@ def periodic_coordinates(skeleton: Skeleton, *, limited: frozenset[int]) -> list
     return [c for c, plain in sorted(drives.items()) if plain == [True] and c not in limited and c not in coupled]
 
 
-def orthogonal_triples(skeleton: Skeleton, periodic: list[int]) -> list[list[int]]:
-    """The periodic coordinates of each joint that turns about three axes at right angles, in the order of turning."""
+def orthogonal_triples(skeleton: Skeleton) -> list[list[int]]:
+    """The coordinates of each joint that turns about three axes at right angles, in the order of turning."""
+    plain = set(periodic_coordinates(skeleton, limited=frozenset()))
     triples = []
     for joint in skeleton.joints:
-        axes: list[JointAxis] = [axis for axis in joint.axes[:3] if axis.coordinate in periodic]
+        axes: list[JointAxis] = [axis for axis in joint.axes[:3] if axis.coordinate in plain]
         directions = np.array([axis.direction for axis in axes])
         if len(axes) == 3 and np.allclose(directions @ directions.T, np.eye(3), atol=1e-9):
             triples.append([axis.coordinate for axis in axes if axis.coordinate is not None])
@@ -41,26 +45,53 @@ def unwrap(angles: Tensor) -> Tensor:
     return torch.cat([angles[:1], angles[:1] + wrap(angles.diff(dim=0)).cumsum(0)])
 
 
-def continuous_representation(q: Tensor, skeleton: Skeleton, periodic: list[int], triples: list[list[int]]) -> Tensor:
-    """The same poses written so that angles change little from frame to frame, the first being nearest mid-range.
+@dataclass(frozen=True)
+class Representation:
+    """Which angles of a skeleton can be written otherwise without changing the pose.
 
-    Args:
-        q: (F, Q) in order of time.
-        skeleton: whose coordinates these are.
+    R(a) R(b) R(c) = R(a + pi) R(pi - b) R(c + pi) about orthogonal axes; and a whole turn more is the same.
+
+    Attributes:
         periodic: see `periodic_coordinates`.
-        triples: see `orthogonal_triples`; R(a) R(b) R(c) = R(a + pi) R(pi - b) R(c + pi).
+        triples: see `orthogonal_triples`.
+        lower, upper: (Q,) limits, infinite where there are none; nothing is written beyond them.
     """
-    q = q.clone()
-    ranges = [(skeleton.coordinates[c].range_min, skeleton.coordinates[c].range_max) for c in range(q.shape[-1])]
-    before = torch.tensor([(low + high) / 2 for low, high in ranges]).to(q)
-    turned = torch.tensor([torch.pi, torch.pi, torch.pi]).to(q)
-    flip = torch.tensor([1.0, -1.0, 1.0]).to(q)
-    for frame in q:
-        for triple in triples:
-            same = before[triple] + wrap(frame[triple] - before[triple])
-            other = before[triple] + wrap(turned + flip * frame[triple] - before[triple])
-            nearer = (other - before[triple]).abs().sum() < (same - before[triple]).abs().sum()
-            frame[triple] = other if nearer else same
-        frame[periodic] = before[periodic] + wrap(frame[periodic] - before[periodic])
-        before = frame
-    return q
+
+    periodic: list[int]
+    triples: list[list[int]]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, skeleton: Skeleton, bounds: dict[int, tuple[float, float]]) -> Representation:
+        """The freedom that a skeleton has within limits, given by coordinate index."""
+        limits = np.array([bounds.get(c, (-np.inf, np.inf)) for c in range(len(skeleton.coordinates))])
+        periodic = periodic_coordinates(skeleton, limited=frozenset(bounds))
+        return cls(periodic, orthogonal_triples(skeleton), limits[:, 0], limits[:, 1])
+
+    def continuous(self, q: Tensor, *, after: Tensor) -> Tensor:
+        """The same poses (F, Q), in order of time, each written near the one before; the first near `after`."""
+        rows, before = q.cpu().numpy().copy(), after.cpu().numpy()
+        for row in rows:
+            for triple in self.triples:
+                row[triple] = self._nearest(row[triple], before[triple], triple)
+            row[self.periodic] = before[self.periodic] + _wrap(row[self.periodic] - before[self.periodic])
+            before = row
+        return torch.from_numpy(rows).to(q)
+
+    def _nearest(
+        self, angles: NDArray[np.float64], before: NDArray[np.float64], triple: list[int]
+    ) -> NDArray[np.float64]:
+        lower, upper = self.lower[triple], self.upper[triple]
+        other = angles * (1, -1, 1) + np.pi
+        candidates = []
+        for written in (angles, other):
+            near = before + _wrap(written - before)
+            inside = near + 2 * np.pi * np.where(near < lower, 1, np.where(near > upper, -1, 0))
+            if ((inside >= lower) & (inside <= upper)).all():
+                candidates.append(inside)
+        return min(candidates, key=lambda c: np.abs(c - before).sum(), default=angles)
+
+
+def _wrap(angle: NDArray[np.float64]) -> NDArray[np.float64]:
+    return angle - 2 * np.pi * np.round(angle / (2 * np.pi))

@@ -99,7 +99,7 @@ def inverse_kinematics(
     _check_size(solver)
     solver.prepare()
     solver.run(threads=threads, progress=progress)
-    values = skeleton.satisfy_couplings(_continuous(solver.q.cpu().numpy(), solver.periodic))
+    values = skeleton.satisfy_couplings(_continuous(solver.q.cpu().numpy(), solver.representation.periodic))
     return IKSolution(
         coordinates=CoordinateTrajectories(trajectories.time_s, skeleton.coordinate_names, values),
         marker_names=names,

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from biopose.skeleton.angles import continuous_representation, orthogonal_triples, periodic_coordinates, unwrap
+from biopose.skeleton.angles import Representation, unwrap
 from biopose.skeleton.initial_pose import align_root, starting_poses
 from biopose.skeleton.least_squares import Fit, LeastSquaresProblem, root_coordinates, solve, standard_deviations
 from biopose.skeleton.model import Skeleton
@@ -22,6 +22,9 @@ BATCH_FRAMES = 512  # what stays in a core's cache
 STRIDES = (64, 16, 4, 1)
 KEY_FRAMES = 32
 STARTING_POSES = 4
+MANY_STARTING_POSES = 12
+# A frame whose marker error is over twice that of the recording's better frames, and this, sits in a wrong minimum.
+WRONG_MINIMUM_MARGIN_M = 0.002
 MIN_MARKERS = 3
 # A coordinate is undetermined where this much marker error would turn it by half a radian (or move it half a metre).
 MARKER_ERROR_M = 0.005
@@ -44,9 +47,9 @@ class RecordingSolver:
         self.rms_m = observed.new_full((n_frames,), torch.nan)
         self.iterations = torch.zeros(n_frames, dtype=torch.long, device=observed.device)
         self.converged = torch.zeros(n_frames, dtype=torch.bool, device=observed.device)
+        self.default = torch.from_numpy(skeleton.default_pose).to(observed)
         self.bounds = _bounds(skeleton, limits)
-        self.periodic = periodic_coordinates(skeleton, limited=frozenset(self.bounds))
-        self.triples = orthogonal_triples(skeleton, self.periodic)
+        self.representation = Representation.of(skeleton, self.bounds)
         self.unobserved: tuple[int, ...] = ()
         self.problem = self._problem(frozenset())
 
@@ -56,8 +59,7 @@ class RecordingSolver:
 
     def model_markers(self) -> Tensor:
         """(M, 3) the skeleton's markers in its default pose."""
-        default = torch.from_numpy(self.skeleton.default_pose).to(self.observed)
-        return self.problem.kinematics.with_coordinates(default).markers
+        return self.problem.kinematics.with_coordinates(self.default).markers
 
     def prepare(self) -> None:
         """Solve a few frames of the whole recording from several postures, and see what the markers observe at all."""
@@ -69,22 +71,24 @@ class RecordingSolver:
     def _prepare(self) -> None:
         pick = torch.linspace(0, len(self.solvable) - 1, min(KEY_FRAMES, len(self.solvable))).round().long()
         self.keys = self.solvable[pick]
-        poses = starting_poses(self.skeleton, count=STARTING_POSES).to(self.observed)
-        self.key_q = self._best(self.keys, self._starts(poses))
+        count = max(STARTING_POSES, min(MANY_STARTING_POSES, KEY_FRAMES * STARTING_POSES // len(self.keys)))
+        poses = starting_poses(self.skeleton, count=count).to(self.observed)
+        self.q[self.keys] = self._best(self.keys, self._starts(poses, n_frames=len(self.keys))).q
         blind = (self._openness(self.keys) > 1).all(0)
         unknowns = set(self.problem.unknowns)
         held = {c for c, never in zip(self.problem.unknowns, blind.tolist(), strict=True) if never}
         self.unobserved = tuple(c for c in self.skeleton.free_coordinates if c not in unknowns or c in held)
         if held:
             self.problem = self._problem(frozenset(held))
-            self.key_q = self._best(self.keys, self._starts(poses))
+            self.q[self.keys] = self._best(self.keys, self._starts(poses, n_frames=len(self.keys))).q
+        self.key_q = self.representation.continuous(self.q[self.keys], after=self.default)
 
-    def _starts(self, poses: Tensor) -> list[Tensor]:
-        """Each posture for each key frame; what is not solved for stays at its default."""
+    def _starts(self, poses: Tensor, *, n_frames: int) -> list[Tensor]:
+        """Each posture for each of so many frames; what is not solved for stays at its default."""
         poses = poses.clone()
         still = [c for c in range(poses.shape[-1]) if c not in self.problem.unknowns]
-        poses[:, still] = torch.from_numpy(self.skeleton.default_pose[still]).to(poses)
-        return [pose.expand(len(self.keys), -1) for pose in poses]
+        poses[:, still] = self.default[still]
+        return [pose.expand(n_frames, -1) for pose in poses]
 
     def run(self, *, threads: int, progress: Callable[[int], None] | None) -> None:
         """Solve all frames, a chunk at a time."""
@@ -112,11 +116,12 @@ class RecordingSolver:
                 continue
             if not solved.any():
                 nearest = (frames[due][:, None] - self.keys).abs().argmin(-1)
-                default = torch.from_numpy(self.skeleton.default_pose).to(self.observed)
-                self.q[frames[due]] = self._best(frames[due], [self.key_q[nearest], default.expand(int(due.sum()), -1)])
+                starts = [self.key_q[nearest], self.default.expand(int(due.sum()), -1)]
+                self._store(frames[due], self._best(frames[due], starts))
+                self.q[frames[due]] = self.representation.continuous(self.q[frames[due]], after=starts[0][0])
             else:
                 known = self.q[frames[solved]]
-                known[:, self.periodic] = unwrap(known[:, self.periodic])
+                known[:, self.representation.periodic] = unwrap(known[:, self.representation.periodic])
                 start = _interpolate(frames[solved], known, frames[due])
                 self._store(frames[due], self._solve(frames[due], start, near=stride == 1))
             solved |= due
@@ -142,7 +147,7 @@ class RecordingSolver:
     def _store(self, frames: Tensor, fit: Fit) -> None:
         self.q[frames], self.iterations[frames], self.converged[frames] = fit.q, fit.iterations, fit.converged
 
-    def _best(self, frames: Tensor, starts: list[Tensor]) -> Tensor:
+    def _best(self, frames: Tensor, starts: list[Tensor]) -> Fit:
         """The best of several starts for each frame; a later one must be better by a hundredth to be preferred."""
         n, repeated = len(starts), frames.repeat(len(starts))
         kinematics = self.problem.kinematics
@@ -152,9 +157,7 @@ class RecordingSolver:
         preference = 1 + 0.01 * torch.arange(n).to(cost)[:, None]
         choice = (cost * preference + 1e-9 * (preference - 1)).argmin(0)
         pick = choice * len(frames) + torch.arange(len(frames), device=frames.device)
-        self._store(frames, Fit(fit.q[pick], fit.iterations[pick], fit.converged[pick]))
-        self.q[frames] = continuous_representation(self.q[frames], self.skeleton, self.periodic, self.triples)
-        return self.q[frames]
+        return Fit(fit.q[pick], fit.iterations[pick], fit.converged[pick])
 
     def _residuals(self, q: Tensor, frames: Tensor) -> Tensor:
         """(F, M, 3) observed minus modelled markers, NaN where missing."""
@@ -172,19 +175,34 @@ class RecordingSolver:
         self.rms_m[frames] = (square / weights.sum(-1)).sqrt()
 
     def _repair(self, frames: Tensor) -> None:
-        """A frame that fits much worse than its neighbours sits in a wrong minimum: start again from theirs."""
-        if len(frames) < 3:
-            return
-        rms = self.rms_m[frames]
-        before, after = rms.roll(1), rms.roll(-1)
-        bad = (rms > 2 * torch.minimum(before, after) + 1e-3).nonzero()[:, 0]
-        if len(bad) == 0:
-            return
-        neighbours = torch.where(before[bad] < after[bad], bad - 1, (bad + 1) % len(frames))
-        fit = self._solve(frames[bad], self.q[frames[neighbours]], near=False)
-        wins = self._cost(fit.q, frames[bad]) < rms[bad].square() * self.weights[frames[bad]].sum(-1)
-        self._store(frames[bad[wins]], Fit(fit.q[wins], fit.iterations[wins], fit.converged[wins]))
-        self._measure(frames[bad[wins]])
+        """Frames that fit much worse than the better ones sit in a wrong minimum: start them from elsewhere.
+
+        First from the frame next to them that fits better, then from every posture.
+        """
+        for elsewhere in (self._from_neighbours, self._from_postures):
+            rms = self.rms_m[frames]
+            bad = rms > 2 * rms.quantile(0.25) + WRONG_MINIMUM_MARGIN_M
+            if not bad.any():
+                return
+            for batch in frames[bad].split(BATCH_FRAMES):
+                fit = elsewhere(batch, frames)
+                cost = self.rms_m[batch].square() * self.weights[batch].sum(-1)
+                wins = self._cost(fit.q, batch) < 0.99 * cost
+                self._store(batch[wins], Fit(fit.q[wins], fit.iterations[wins], fit.converged[wins]))
+                for frame in batch[wins].tolist():
+                    before = self.q[max(frame - 1, 0)].nan_to_num()
+                    self.q[frame] = self.representation.continuous(self.q[frame, None], after=before)[0]
+                self._measure(batch[wins])
+
+    def _from_neighbours(self, bad: Tensor, frames: Tensor) -> Fit:
+        place = torch.searchsorted(frames, bad)
+        before, after = frames[(place - 1).clamp(min=0)], frames[(place + 1).clamp(max=len(frames) - 1)]
+        better = torch.where(self.rms_m[before] < self.rms_m[after], before, after)
+        return self._solve(bad, self.q[better], near=False)
+
+    def _from_postures(self, bad: Tensor, _: Tensor) -> Fit:
+        poses = starting_poses(self.skeleton, count=MANY_STARTING_POSES).to(self.observed)
+        return self._best(bad, self._starts(poses, n_frames=len(bad)))
 
     def _open_undetermined(self, frames: Tensor) -> None:
         """NaN for the coordinates that a frame's markers leave open, which only a missing marker can cause."""

@@ -124,7 +124,9 @@ class ModelBuilder:
         _KEPT.append(transform)
         return self.joint(opensim.CustomJoint, parent, child, *coordinates, extra=(transform,))
 
-    def couple(self, dependent: str, independent: str, function: opensim.Function, *, scale: float = 1.0) -> None:
+    def couple(
+        self, dependent: str, independent: str, function: opensim.Function, *, scale: float = 1.0
+    ) -> opensim.CoordinateCouplerConstraint:
         """q[dependent] = scale * function(q[independent])."""
         coupler = opensim.CoordinateCouplerConstraint()
         coupler.setName(f"{dependent}_of_{independent}")
@@ -134,6 +136,7 @@ class ModelBuilder:
         opensim.PropertyHelper.setValueDouble(scale, coupler.updPropertyByName("scale_factor"))
         self.model.addConstraint(coupler)
         _KEPT.extend([coupler, function])
+        return coupler
 
     def mark(self, *, each: int = 3, sides: float = 0.2) -> None:
         """Markers anywhere on every body."""
@@ -352,7 +355,7 @@ class OpenSimPoser:
         return T
 
     def marker_positions(self) -> FloatArray:
-        return np.array([m.getLocationInGround(self.state).to_numpy() for m in self.markers])
+        return np.array([m.getLocationInGround(self.state).to_numpy() for m in self.markers]).reshape(-1, 3)
 
     def joint_center(self, joint: str) -> FloatArray:
         return self.joints[joint].getChildFrame().getPositionInGround(self.state).to_numpy()

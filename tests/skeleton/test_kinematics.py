@@ -36,7 +36,7 @@ def largest_differences(poser: OpenSimPoser, kinematics: Kinematics, q: np.ndarr
             poser.marker_positions(),
         )
         for name, mine, other in zip(worst, ours, theirs, strict=True):
-            worst[name] = max(worst[name], float(np.abs(mine[frame] - other).max()))
+            worst[name] = max(worst[name], float(np.abs(mine[frame] - other).max(initial=0)))
     return worst
 
 

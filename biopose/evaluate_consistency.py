@@ -1,4 +1,4 @@
-"""Whether body and skeleton are one person: coordinates -> body -> virtual markers -> inverse kinematics -> coordinates.
+"""Whether body and skeleton are one person: coordinates -> body -> virtual markers -> IK -> coordinates.
 
 Shapes are drawn from ANSUR II's people, poses uniformly from the coordinates' ranges, less a twentieth at either end;
 the lumbar joint, whose ranges in the model are far wider than a person's, from 45 degrees to either side.

@@ -51,6 +51,7 @@ def draw(
     height_px: int = 1000,
     radius_m: float = 0.006,
     opacity: float = 1.0,
+    with_names: bool = True,
 ) -> NDArray[np.uint8]:
     """Draw a mesh and named points, one picture per view, side by side.
 
@@ -63,6 +64,7 @@ def draw(
         height_px: of each picture.
         radius_m: of the spheres.
         opacity: of the mesh; below 1 the points inside it are seen.
+        with_names: whether the points' names stand beside them.
 
     Returns:
         Pixels (height_px, width_px * number of views, 3).
@@ -76,7 +78,8 @@ def draw(
     renderer.AddActor(_mesh_actor(vertices, triangles, opacity))
     for index, position in enumerate(points.values()):
         renderer.AddActor(_ball_actor(position, radius_m, COLOURS[index % len(COLOURS)]))
-    renderer.AddActor(_name_actor(points, renderer, radius_m))
+    if with_names:
+        renderer.AddActor(_name_actor(points, renderer, radius_m))
     window = vtk.vtkRenderWindow()
     window.SetOffScreenRendering(1)
     window.SetSize(width_px, height_px)

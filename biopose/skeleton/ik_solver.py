@@ -23,8 +23,8 @@ STRIDES = (64, 16, 4, 1)
 KEY_FRAMES = 32
 STARTING_POSES = 4
 MANY_STARTING_POSES = 12
-# A frame whose marker error is over twice that of the recording's better frames, and this, sits in a wrong minimum.
-WRONG_MINIMUM_MARGIN_M = 0.002
+# A frame whose marker error is so many times that of the better frames, and this, may sit in a wrong minimum.
+SUSPECT_RATIO, WRONG_RATIO, WRONG_MINIMUM_MARGIN_M = 2.0, 3.0, 0.002
 MIN_MARKERS = 3
 # A coordinate is undetermined where this much marker error would turn it by half a radian (or move it half a metre).
 MARKER_ERROR_M = 0.005
@@ -179,9 +179,9 @@ class RecordingSolver:
 
         First from the frame next to them that fits better, then from every posture.
         """
-        for elsewhere in (self._from_neighbours, self._from_postures):
+        for ratio, elsewhere in ((SUSPECT_RATIO, self._from_neighbours), (WRONG_RATIO, self._from_postures)):
             rms = self.rms_m[frames]
-            bad = rms > 2 * rms.quantile(0.25) + WRONG_MINIMUM_MARGIN_M
+            bad = rms > ratio * rms.quantile(0.25) + WRONG_MINIMUM_MARGIN_M
             if not bad.any():
                 return
             for batch in frames[bad].split(BATCH_FRAMES):

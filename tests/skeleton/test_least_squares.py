@@ -136,7 +136,7 @@ def test_standard_deviations_are_the_propagated_marker_errors(case: Case) -> Non
 
 
 def test_standard_deviations_tell_what_nothing_observes(full_body: Skeleton) -> None:
-    q = torch.from_numpy(random_poses(full_body, count=5, share=0.4))
+    q = torch.from_numpy(random_poses(full_body, count=5, share=0.3))
     problem = LeastSquaresProblem(full_body, bounds={}, held=frozenset())
     hand = torch.tensor([m.body == full_body.body_names.index("hand_r") for m in full_body.markers])
     toes = torch.tensor([m.body == full_body.body_names.index("toes_l") for m in full_body.markers])

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from biopose.errors import ModelError
 from biopose.io.trajectories import MarkerTrajectories
-from biopose.skeleton.ik import inverse_kinematics
+from biopose.skeleton.ik import PLAUSIBLE_SIZE_RATIO, inverse_kinematics
 from biopose.skeleton.ik_solver import MIN_MARKERS
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.least_squares import root_coordinates
@@ -72,7 +72,8 @@ def scale_to_static(
 
     Raises:
         ValueError: if one height is given without the other, or one is not positive.
-        ModelError: if the recording and the skeleton have fewer than three markers in common.
+        ModelError: if the recording and the skeleton have fewer than three markers in common, or the recording is of
+            a body of another size.
     """
     seen = stillest_second(static)
     ratio = _height_ratio(height_m, model_height_m)
@@ -122,7 +123,7 @@ def scale_to_markers(
         register_all: whether fixed markers move to where they were seen, too.
 
     Raises:
-        ModelError: if fewer than three markers are common to both.
+        ModelError: if fewer than three markers are common to both, or the markers are of a body of another size.
     """
     names = [n for n in skeleton.marker_names if n in positions_m] if names is None else names
     if len(names) < MIN_MARKERS:
@@ -149,7 +150,13 @@ def scale_to_markers(
 def _size_ratio(skeleton: Skeleton, observed: NDArray[np.float64]) -> float:
     model = Kinematics(skeleton).with_coordinates(torch.from_numpy(skeleton.default_pose)).markers.numpy()
     spread = [np.linalg.norm(p - p.mean(axis=0), axis=-1).mean() for p in (observed, model)]
-    return float(spread[0] / spread[1])
+    ratio = float(spread[0] / spread[1])
+    if not PLAUSIBLE_SIZE_RATIO[0] <= ratio <= PLAUSIBLE_SIZE_RATIO[1]:
+        raise ModelError(
+            f"the markers are spread {ratio:.3g} times as far as the skeleton {skeleton.name}'s; "
+            "is the unit in the marker file's header right?"
+        )
+    return ratio
 
 
 def _in_bodies(

@@ -8,7 +8,7 @@ import torch
 
 from biopose.skeleton.functions import FunctionBank, PiecewisePolynomial
 from biopose.skeleton.quiet_opensim import opensim
-from tests.skeleton import models
+from tests.skeleton.builder import piecewise_linear, spline
 
 KNOTS = ((-1.0, 0.02), (-0.4, -0.3), (0.1, 0.5), (0.7, 0.1), (1.2, 0.8))
 X = np.linspace(-2.5, 2.5, 401)
@@ -40,9 +40,9 @@ def knots_values_slopes(function: opensim.SimmSpline) -> tuple[np.ndarray, np.nd
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_hermite_is_a_simm_spline_within_and_beyond_its_knots(count: int) -> None:
-    spline = models.spline(*KNOTS[:count])
-    y, slope = values(PiecewisePolynomial.hermite(*knots_values_slopes(spline)))
-    expected_y, expected_slope = opensim_values(spline)
+    curve = spline(*KNOTS[:count])
+    y, slope = values(PiecewisePolynomial.hermite(*knots_values_slopes(curve)))
+    expected_y, expected_slope = opensim_values(curve)
     np.testing.assert_allclose(y, expected_y, atol=1e-13)
     np.testing.assert_allclose(slope, expected_slope, atol=1e-12)
 
@@ -61,7 +61,7 @@ def test_hermite_has_the_values_and_slopes_it_was_given() -> None:
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_linear_pieces_are_opensims(count: int) -> None:
     x, y = np.array(KNOTS[:count]).T
-    expected_y, _ = opensim_values(models.piecewise_linear(*KNOTS[:count]))
+    expected_y, _ = opensim_values(piecewise_linear(*KNOTS[:count]))
     np.testing.assert_allclose(values(PiecewisePolynomial.linear_pieces(x, y))[0], expected_y, atol=1e-13)
 
 

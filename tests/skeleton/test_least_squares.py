@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from biopose.skeleton.least_squares import LeastSquaresProblem, root_coordinates, solve, standard_deviations
+from biopose.skeleton.least_squares import LeastSquaresProblem, MarkerSums, root_coordinates, solve, standard_deviations
 from biopose.skeleton.model import Skeleton
 from tests.skeleton import models
 from tests.skeleton.models import random_poses, without_ground_markers
@@ -53,7 +53,7 @@ class Case:
         lower = self.problem.normal_equations(self.q, self.sums(), flag).matrix.tril()
         return lower + lower.tril(-1).mT
 
-    def sums(self) -> object:
+    def sums(self) -> MarkerSums:
         return self.problem.sums(self.observed, self.weights)
 
     def hessian(self, frame: int) -> Tensor:
@@ -95,7 +95,7 @@ def test_newtons_matrix_is_the_hessian(request: pytest.FixtureRequest, name: str
 def test_newtons_matrix_is_near_the_hessian_where_functions_are_curved(
     request: pytest.FixtureRequest, name: str, share: float
 ) -> None:
-    """The functions' own curvature is left out: of what Gauss and Newton's matrix lacks, this share is still missing."""
+    """The functions' own curvature is left out: of what Gauss and Newton lack, this share is missing."""
     case = Case.of(request.getfixturevalue(name), frames=9)
     hessian = torch.stack([case.hessian(frame) for frame in range(len(case.q))])
     newton, gauss = (case.matrix(newton=flag) - hessian for flag in (True, False))

@@ -11,7 +11,8 @@ from biopose.skeleton.model import Skeleton
 from biopose.skeleton.quiet_opensim import opensim
 from biopose.skeleton.reader import SUPPORTED_JOINTS, read_osim
 from tests.skeleton import models
-from tests.skeleton.models import EYE, ModelBuilder, OpenSimPoser, linear, random_poses
+from tests.skeleton.builder import ModelBuilder, linear
+from tests.skeleton.models import EYE, OpenSimPoser, random_poses
 
 MODELS = [*models.lab_models(), *models.asset_models()]
 TURNS = (("rx", -1, 1), ("ry", -1, 1), ("rz", -1, 1))
@@ -296,7 +297,9 @@ def test_a_function_of_several_coordinates_is_refused(tmp_path: Path) -> None:
     path = custom_joint_model(tmp_path, linear(2.0, 0.0))
     path = edited(path, tmp_path, r'(rotation3">\s*<!--[^>]*-->\s*)<coordinates>u<', r"\1<coordinates>u v<")
     path = edited(path, tmp_path, r"<coefficients> ?2 0</coefficients>", "<coefficients>2 1 0</coefficients>")
-    with pytest.raises(ModelError, match=r"joint ground_a, rotation3: functions of several coordinates \(\['u', 'v'\]\)"):
+    with pytest.raises(
+        ModelError, match=r"joint ground_a, rotation3: functions of several coordinates \(\['u', 'v'\]\)"
+    ):
         read_osim(path)
 
 

@@ -79,6 +79,28 @@ class Representation:
             before = row
         return torch.from_numpy(rows).to(q)
 
+    def continuous_in_time(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same, for the unlimited angles alone and all frames (F, Q) at once; NaN are passed over.
+
+        Writing two neighbours otherwise leaves their distance as it is, so whether a frame is written otherwise is the
+        parity of the changes before it.
+        """
+        q = q.copy()
+        for triple in self.triples:
+            if not set(triple) <= set(self.periodic):
+                continue
+            known = ~np.isnan(q[:, triple]).any(axis=1)
+            angles = q[known][:, triple]
+            other = angles * (1, -1, 1) + np.pi
+            same_step = np.abs(_wrap(angles[1:] - angles[:-1])).sum(axis=1)
+            other_step = np.abs(_wrap(other[1:] - angles[:-1])).sum(axis=1)
+            flipped = np.concatenate([[False], np.cumsum(other_step < same_step) % 2 == 1])[: len(angles)]
+            q[np.flatnonzero(known)[:, None], triple] = np.where(flipped[:, None], other, angles)
+        for column in self.periodic:
+            known = ~np.isnan(q[:, column])
+            q[known, column] = np.unwrap(q[known, column])
+        return q
+
     def _nearest(
         self, angles: NDArray[np.float64], before: NDArray[np.float64], triple: list[int]
     ) -> NDArray[np.float64]:

@@ -99,7 +99,7 @@ def inverse_kinematics(
     _check_size(solver)
     solver.prepare()
     solver.run(threads=threads, progress=progress)
-    values = skeleton.satisfy_couplings(_continuous(solver.q.cpu().numpy(), solver.representation.periodic))
+    values = skeleton.satisfy_couplings(solver.representation.continuous_in_time(solver.q.cpu().numpy()))
     return IKSolution(
         coordinates=CoordinateTrajectories(trajectories.time_s, skeleton.coordinate_names, values),
         marker_names=names,
@@ -129,8 +129,8 @@ def _common_markers(
         if name not in model or name not in recorded:
             where = f"the skeleton {skeleton.name}" if name not in model else "the recording"
             raise ValueError(f"weight for marker {name}, which {where} lacks")
-        if not weight >= 0:
-            raise ValueError(f"weight {weight} for marker {name}; expected 0 or more")
+        if not 0 <= weight < np.inf:
+            raise ValueError(f"weight {weight} for marker {name}; expected 0 or more, and finite")
     wanted = model & recorded if weights is None else {n for n, w in weights.items() if w > 0}
     names = tuple(n for n in skeleton.marker_names if n in wanted)
     if len(names) < MIN_MARKERS:
@@ -164,11 +164,3 @@ def _check_size(solver: RecordingSolver) -> None:
 
 def _spread(points: Tensor) -> Tensor:
     return (points - points.mean(0)).norm(dim=-1).mean()
-
-
-def _continuous(q: NDArray[np.float64], columns: list[int]) -> NDArray[np.float64]:
-    """Unlimited angles made continuous in time across gaps: a turn of 350 degrees is followed by 370, not 10."""
-    for column in columns:
-        known = ~np.isnan(q[:, column])
-        q[known, column] = np.unwrap(q[known, column])
-    return q

@@ -18,7 +18,7 @@ from biopose.skeleton.threads import one_torch_thread
 Limits = Literal["clamped", "all", "none"]
 
 CHUNK_FRAMES = 4096
-BATCH_FRAMES = 512  # what stays in a core's cache
+BATCH_FRAMES = 1024  # what stays in a core's cache
 STRIDES = (64, 16, 4, 1)
 KEY_FRAMES = 32
 STARTING_POSES = 4

@@ -129,7 +129,7 @@ class Kinematics(torch.nn.Module):
         return self.get_buffer(name)
 
     def with_scales(self, body_scales: Tensor) -> Kinematics:
-        """This skeleton with its bodies scaled, as OpenSim's Model::scale does it.
+        """This skeleton with its bodies scaled, as OpenSim's Model::scale does it; move it to its device before.
 
         Args:
             body_scales: (..., B, 3) factors along each body's axes, ground's (index 0) ignored. Batch axes broadcast

@@ -19,7 +19,10 @@ from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.model import GROUND, Skeleton
 
 _LAMBDA_LIMITS = (1e-9, 1e9)
+_LAMBDA_UNFELT = 1e-6  # up to here damping does not slow even weakly determined coordinates
 _LAMBDA_AFTER_FAILURE = 1e-3  # where damping starts to be felt
+_ROUNDING = 1e-14  # of the cost, which is a difference of sums as large as the squares of the positions
+_TRUST = 0.3  # the curvature of weakly determined coordinates makes the error some ten times the square
 _NEWTON_BELOW = 0.1  # a step of less than this (rad, m) says that the solution is near
 
 
@@ -243,7 +246,7 @@ def solve(
     *,
     tolerance: float = 1e-5,
     max_iterations: int = 60,
-    damping: float = 1e-6,
+    damping: float = _LAMBDA_UNFELT,
     near: bool = True,
 ) -> Fit:
     """Minimise sum_m w_m |observed_m - marker_m(q)|^2 in every frame, within the problem's limits.
@@ -272,11 +275,13 @@ def solve(
     equations = problem.normal_equations(q, sums, newton)
     for _ in range(max_iterations):
         x = q[:, unknowns]
-        trusted = (newton > 0) & (factor < _LAMBDA_AFTER_FAILURE)
+        trusted = (newton > 0) & (factor <= _LAMBDA_UNFELT)
         target = _bounded_step(x, equations, factor, problem.lower, problem.upper)
         length = (target - x).abs().amax(-1)
         # A Newton step leaves an error of the order of its square. False for NaN, from a matrix not positive definite.
-        settled = length < torch.where(trusted, tolerance**0.5, tolerance)
+        reached = ((target <= problem.lower) & (x > problem.lower)) | ((target >= problem.upper) & (x < problem.upper))
+        trusted &= ~reached.any(-1)
+        settled = length < torch.where(trusted, _TRUST * tolerance**0.5, tolerance)
         stuck = factor >= _LAMBDA_LIMITS[1]
         q_new = q.index_copy(-1, unknowns, target)
         iterations[frames] += 1
@@ -290,7 +295,7 @@ def solve(
             break
         newton = (length < _NEWTON_BELOW).to(q.dtype)
         new = problem.normal_equations(q_new, sums, newton)
-        better = new.cost <= equations.cost * (1 + 1e-12)  # false for NaN
+        better = new.cost <= equations.cost + _ROUNDING * sums.observed_square  # false for NaN
         factor = torch.where(better, factor * 0.1, (factor * 10).clamp(min=_LAMBDA_AFTER_FAILURE)).clamp(
             *_LAMBDA_LIMITS
         )

@@ -70,6 +70,8 @@ def _refuse_unknown_joints(path: Path) -> None:
     parser = expat.ParserCreate()
 
     def start(tag: str, _: dict[str, str]) -> None:
+        if parents == ["OpenSimDocument"] and tag != "Model":
+            raise ModelError(f"{path}: not an OpenSim model: the document holds a {tag}")
         holder = parents[-2:]
         if (holder == ["JointSet", "objects"] or holder == ["Body", "Joint"]) and tag not in SUPPORTED_JOINTS:
             raise ModelError(

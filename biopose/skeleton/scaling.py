@@ -77,9 +77,10 @@ def scale_to_static(
     """
     seen = stillest_second(static)
     ratio = _height_ratio(height_m, model_height_m)
-    mean = dict(zip(seen.names, np.nanmean(seen.positions_m, axis=0), strict=True))
-    present = [n for n in skeleton.marker_names if n in mean and not np.isnan(mean[n]).any()]
-    return scale_to_markers(skeleton, mean, names=present, height_ratio=ratio)
+    there = ~np.isnan(seen.positions_m).any(axis=-1).all(axis=0)
+    names = [name for name, seen_at_all in zip(seen.names, there, strict=True) if seen_at_all]
+    mean = dict(zip(names, np.nanmean(seen.positions_m[:, there], axis=0), strict=True))
+    return scale_to_markers(skeleton, mean, height_ratio=ratio)
 
 
 def _height_ratio(height_m: float | None, model_height_m: float | None) -> float | None:
@@ -95,8 +96,10 @@ def stillest_second(static: MarkerTrajectories) -> MarkerTrajectories:
     if len(static.time_s) == 1:
         return static
     window = min(len(static.time_s), max(2, round(static.rate_hz)))
-    speed = np.nanmean(np.linalg.norm(np.diff(static.positions_m, axis=0), axis=-1), axis=1)
-    total = np.convolve(np.nan_to_num(speed, nan=np.inf), np.ones(window - 1), mode="valid")
+    step = np.linalg.norm(np.diff(static.positions_m, axis=0), axis=-1)
+    count = (~np.isnan(step)).sum(axis=1)
+    speed = np.where(count > 0, np.nansum(step, axis=1) / np.maximum(count, 1), np.inf)
+    total = np.convolve(speed, np.ones(window - 1), mode="valid")
     start = int(np.argmin(total))
     part = slice(start, start + window)
     return MarkerTrajectories(static.time_s[part], static.names, static.positions_m[part])
@@ -129,7 +132,7 @@ def scale_to_markers(
     if len(names) < MIN_MARKERS:
         raise ModelError(
             f"{len(names)} of the skeleton {skeleton.name}'s markers were seen; at least {MIN_MARKERS} are needed. "
-            f"Seen: {', '.join(positions_m) or 'none'}."
+            f"Seen: {', '.join(positions_m) or 'none'}. The skeleton has: {', '.join(skeleton.marker_names) or 'none'}."
         )
     observed = np.array([positions_m[n] for n in names])
     chosen = skeleton.select_markers(names)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from biopose.errors import ModelError
 from biopose.io.markers import read_markers
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.full_body import build_full_body
@@ -21,24 +22,31 @@ from biopose.skeleton.reader import read_osim
 
 # Long enough that starting up does not count, and so that both cores have work to the end.
 BENCH_FRAMES = 16_384
+# How far markers are from where the model has them, for good and from frame to frame.
+MISPLACED_M, JITTER_M = 0.01, 0.001
 
 
 def bench_ik(markers: Path | None, model: Path | None, *, opensim_frames: int) -> dict[str, Any]:
     """Inverse kinematics of the same model and frames by our solver and by OpenSim's track.
 
     Args:
-        markers: a trial, repeated until it is long enough; None makes a motion of the default model (5 mm of noise).
+        markers: a trial, repeated until it is long enough; None makes a motion of the default model.
         model: the scaled .osim that belongs to it.
         opensim_frames: how many frames OpenSim solves.
 
     Returns:
         frames_per_s on one core, opensim_frames_per_s on one core, their ratio; two_core_ratio; on a GPU, if there is
         one, gpu_frames_per_s.
+
+    Raises:
+        BioposeError: if a file is malformed, the two do not belong together, or the trial has a single frame.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = model or build_full_body(Path(folder) / "full_body.osim")
         skeleton = read_osim(path)
         trial = read_markers(markers) if markers else _made_up_motion(skeleton)
+        if len(trial.time_s) < 2:
+            raise ModelError(f"{markers}: a single frame has no rate; give a trial of at least two")
         opensim_rate = _opensim_rate(path, trial, frames=opensim_frames)
     long = _repeated(trial, frames=BENCH_FRAMES)
     one = _rate(skeleton, long, threads=1)
@@ -94,7 +102,7 @@ def _repeated(trial: MarkerTrajectories, *, frames: int) -> MarkerTrajectories:
 
 
 def _made_up_motion(skeleton: Skeleton, *, frames: int = 1000, rate_hz: float = 100.0) -> MarkerTrajectories:
-    """Each coordinate swings by a third of its range, at most 0.6 rad, at its own frequency."""
+    """Each coordinate swings by a third of its range, 0.6 rad at most, at its own frequency; markers as people wear them."""
     rng = np.random.default_rng(0)
     time_s = np.arange(frames) / rate_hz
     low, high = (np.array([getattr(c, key) for c in skeleton.coordinates]) for key in ("range_min", "range_max"))
@@ -103,4 +111,6 @@ def _made_up_motion(skeleton: Skeleton, *, frames: int = 1000, rate_hz: float = 
     phase = 2 * np.pi * (rng.uniform(0.3, 1.5, len(low)) * time_s[:, None] + rng.uniform(size=len(low)))
     q = torch.from_numpy(middle + swing * np.sin(phase))
     markers = Kinematics(skeleton).with_coordinates(q).markers.numpy()
-    return MarkerTrajectories(time_s, skeleton.marker_names, markers + rng.normal(scale=0.005, size=markers.shape))
+    misplaced = rng.normal(scale=MISPLACED_M, size=markers.shape[1:])
+    seen = markers + misplaced + rng.normal(scale=JITTER_M, size=markers.shape)
+    return MarkerTrajectories(time_s, skeleton.marker_names, seen)

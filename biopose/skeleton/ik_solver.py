@@ -29,6 +29,8 @@ MIN_MARKERS = 3
 # A coordinate is undetermined where this much marker error would turn it by half a radian (or move it half a metre).
 MARKER_ERROR_M = 0.005
 UNDETERMINED_ABOVE = 0.5
+# Frames that lack the same markers are told by a few of them, if those are this far on the safe side.
+SAMPLES_OF_PATTERN, CLEARLY_DETERMINED = 8, 0.5
 
 
 class RecordingSolver:
@@ -211,8 +213,9 @@ class RecordingSolver:
         if len(gappy) == 0:
             return
         patterns, pattern = torch.unique(self.weights[gappy] > 0, dim=0, return_inverse=True)
-        one_of_each = torch.stack([gappy[pattern == i][0] for i in range(len(patterns))])
-        doubtful = (self._openness(one_of_each) > 0.2).any(-1)
+        members = [gappy[pattern == i] for i in range(len(patterns))]
+        samples = [m[:: max(1, len(m) // SAMPLES_OF_PATTERN)] for m in members]
+        doubtful = torch.stack([(self._openness(sample) > CLEARLY_DETERMINED).any() for sample in samples])
         suspects = gappy[doubtful[pattern]]
         unknowns = torch.tensor(self.problem.unknowns, device=frames.device)
         for batch in suspects.split(BATCH_FRAMES):

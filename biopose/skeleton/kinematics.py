@@ -261,7 +261,7 @@ class Pose:
         k = self.kinematics
         eye = torch.eye(3, dtype=angles.dtype, device=angles.device)
         sine, versine = torch.sin(angles)[..., None, None], (1 - torch.cos(angles))[..., None, None]
-        turn = eye + sine * k.turners + versine * k.turners_squared  # Rodrigues
+        turn = torch.addcmul(torch.addcmul(eye, sine, k.turners), versine, k.turners_squared)  # Rodrigues
         R = eye.expand(*angles.shape[:-1], len(k.skeleton.joints), 3, 3)
         directions = k.row_directions.expand(*angles.shape[:-1], -1, 3)
         for rank in range(3):

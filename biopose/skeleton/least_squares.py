@@ -22,6 +22,7 @@ _LAMBDA_LIMITS = (1e-9, 1e9)
 _LAMBDA_UNFELT = 1e-6  # up to here damping does not slow even weakly determined coordinates
 _LAMBDA_AFTER_FAILURE = 1e-3  # where damping starts to be felt
 _ROUNDING = 1e-14  # of the cost, which is a difference of sums as large as the squares of the positions
+_FIXING = 1e14
 _TRUST = 0.3  # the curvature of weakly determined coordinates makes the error some ten times the square
 _NEWTON_BELOW = 0.1  # a step of less than this (rad, m) says that the solution is near
 
@@ -51,7 +52,7 @@ class NormalEquations:
     matrix: Tensor
     scale: Tensor
 
-    def __getitem__(self, keep: Tensor) -> NormalEquations:
+    def __getitem__(self, keep: Tensor | slice) -> NormalEquations:
         """The frames that a mask keeps."""
         return NormalEquations(self.cost[keep], self.gradient[keep], self.matrix[keep], self.scale[keep])
 
@@ -258,51 +259,81 @@ def solve(
         tolerance: a frame has converged when a step leaves an error of this order (radians or metres): when no
             coordinate moves further, or by the square root of it in a Newton step.
         max_iterations: steps at most.
-        damping: first Levenberg-Marquardt factor; it falls tenfold with a step that helps and rises with one that
-            does not.
+        damping: first Levenberg-Marquardt factor; it falls a hundredfold with a step that helps and rises tenfold
+            with one that does not.
         near: whether the start is near the solution, so that Newton's step can be trusted from the beginning.
     """
-    unknowns = torch.tensor(problem.unknowns, dtype=torch.long, device=q.device)
-    q = q.clone()
-    q[:, unknowns] = q[:, unknowns].clamp(problem.lower, problem.upper)
     result, converged = q.clone(), torch.zeros(len(q), dtype=torch.bool, device=q.device)
     iterations = torch.zeros(len(q), dtype=torch.long, device=q.device)
-    if len(q) == 0 or len(unknowns) == 0:
+    if len(q) == 0 or not problem.unknowns:
         return Fit(result, iterations, ~converged)
     frames = torch.arange(len(q), device=q.device)
-    factor = torch.full((len(q),), damping, dtype=q.dtype, device=q.device)
-    newton = torch.full_like(factor, float(near))
-    equations = problem.normal_equations(q, sums, newton)
+    descent = _Descent(problem, q, sums, damping=damping, near=near)
     for _ in range(max_iterations):
-        x = q[:, unknowns]
-        trusted = (newton > 0) & (factor <= _LAMBDA_UNFELT)
-        target = _bounded_step(x, equations, factor, problem.lower, problem.upper)
-        length = (target - x).abs().amax(-1)
-        # A Newton step leaves an error of the order of its square. False for NaN, from a matrix not positive definite.
-        reached = ((target <= problem.lower) & (x > problem.lower)) | ((target >= problem.upper) & (x < problem.upper))
-        trusted &= ~reached.any(-1)
-        settled = length < torch.where(trusted, _TRUST * tolerance**0.5, tolerance)
-        stuck = factor >= _LAMBDA_LIMITS[1]
-        q_new = q.index_copy(-1, unknowns, target)
+        target, length, settled = descent.step(tolerance)
         iterations[frames] += 1
+        stuck = descent.factor >= _LAMBDA_LIMITS[1]
         if (done := settled | stuck).any():
-            result[frames[done]] = torch.where(settled[done, None], q_new[done], q[done])
+            result[frames[done]] = torch.where(settled[done, None], target[done], descent.q[done])
             converged[frames[done]] = settled[done]
-            keep = ~done
-            frames, factor, q, q_new, length = frames[keep], factor[keep], q[keep], q_new[keep], length[keep]
-            sums, equations = sums[keep], equations[keep]
+            frames, target, length = frames[~done], target[~done], length[~done]
+            descent.keep(~done)
         if len(frames) == 0:
             break
-        newton = (length < _NEWTON_BELOW).to(q.dtype)
-        new = problem.normal_equations(q_new, sums, newton)
-        better = new.cost <= equations.cost + _ROUNDING * sums.observed_square  # false for NaN
-        factor = torch.where(better, factor * 0.1, (factor * 10).clamp(min=_LAMBDA_AFTER_FAILURE)).clamp(
-            *_LAMBDA_LIMITS
-        )
-        q = torch.where(better[:, None], q_new, q)
-        equations = equations.where(better, new)
-    result[frames] = q
+        descent.move(target, length)
+    result[frames] = descent.q
     return Fit(result, iterations, converged)
+
+
+class _Descent:
+    """The frames that are still on their way: where they are, and what is known of the cost there."""
+
+    def __init__(
+        self, problem: LeastSquaresProblem, q: Tensor, sums: MarkerSums, *, damping: float, near: bool
+    ) -> None:
+        self.problem, self.sums = problem, sums
+        self.unknowns = torch.tensor(problem.unknowns, dtype=torch.long, device=q.device)
+        self.q = q.index_copy(-1, self.unknowns, q[:, self.unknowns].clamp(problem.lower, problem.upper))
+        self.factor = torch.full((len(q),), damping, dtype=q.dtype, device=q.device)
+        self.newton = torch.full_like(self.factor, float(near))
+        self.equations = problem.normal_equations(self.q, sums, self.newton)
+
+    def keep(self, mask: Tensor) -> None:
+        """Let the other frames go."""
+        self.q, self.factor, self.newton = self.q[mask], self.factor[mask], self.newton[mask]
+        self.sums, self.equations = self.sums[mask], self.equations[mask]
+
+    def step(self, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Where the next step leads (F, Q), how long it is (F,), and whether it is the last one (F,)."""
+        x = self.q[:, self.unknowns]
+        target = self._bounded_step(x, slice(None))
+        # Newton's matrix need not be positive definite away from a minimum; Gauss and Newton's is.
+        failed = target.isnan().any(-1) & (self.newton > 0)
+        if failed.any():
+            self.newton = self.newton * ~failed
+            self.equations.matrix[failed] = self.problem.normal_equations(self.q[failed], self.sums[failed]).matrix
+            target[failed] = self._bounded_step(x[failed], failed)
+        length = (target - x).abs().amax(-1)
+        lower, upper = self.problem.lower, self.problem.upper
+        reached = ((target <= lower) & (x > lower)) | ((target >= upper) & (x < upper))
+        # A Newton step leaves an error of the order of its square.
+        trusted = (self.newton > 0) & (self.factor <= _LAMBDA_UNFELT) & ~reached.any(-1)
+        settled = length < torch.where(trusted, _TRUST * tolerance**0.5, tolerance)  # false for NaN
+        return self.q.index_copy(-1, self.unknowns, target), length, settled
+
+    def _bounded_step(self, x: Tensor, where: Tensor | slice) -> Tensor:
+        return _bounded_step(x, self.equations[where], self.factor[where], self.problem.lower, self.problem.upper)
+
+    def move(self, target: Tensor, length: Tensor) -> None:
+        """Take the step where it lowers the cost; elsewhere stay and damp more."""
+        newton = (length < _NEWTON_BELOW).to(target.dtype)
+        new = self.problem.normal_equations(target, self.sums, newton)
+        better = new.cost <= self.equations.cost + _ROUNDING * self.sums.observed_square  # false for NaN
+        raised = (self.factor * 10).clamp(min=_LAMBDA_AFTER_FAILURE)
+        self.factor = torch.where(better, self.factor * 0.01, raised).clamp(*_LAMBDA_LIMITS)
+        self.newton = torch.where(better, newton, self.newton)
+        self.q = torch.where(better[:, None], target, self.q)
+        self.equations = self.equations.where(better, new)
 
 
 def _bounded_step(x: Tensor, equations: NormalEquations, factor: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
@@ -323,8 +354,9 @@ def _bounded_step(x: Tensor, equations: NormalEquations, factor: Tensor, lower: 
             return target
         fixed = fixed | outside
         offset = torch.where(fixed, target.clamp(lower, upper) - x, 0.0)[again]
-        matrix = damped[again].tril()
-        pull = ((matrix + matrix.tril(-1).mT) @ offset[..., None])[..., 0]
+        matrix = damped[again]
+        below = matrix.tril(-1)
+        pull = ((matrix.tril() + below.mT) @ offset[..., None])[..., 0]
         step = _solve_free(matrix, gradient[again] - pull, fixed[again])
         target = target.clone()
         target[again] = x[again] + step + offset
@@ -332,15 +364,18 @@ def _bounded_step(x: Tensor, equations: NormalEquations, factor: Tensor, lower: 
 
 
 def _solve_free(damped: Tensor, gradient: Tensor, fixed: Tensor) -> Tensor:
-    """Step (F, n) of the free coordinates, zero for the fixed ones; NaN where the matrix is not positive definite."""
-    some = fixed.any(-1)
-    if some.any():
-        free = (~fixed[some]).to(damped.dtype)
-        damped[some] = damped[some] * free[:, :, None] * free[:, None, :] + torch.diag_embed(1 - free)
+    """Step (F, n) of the free coordinates, zero for the fixed ones; NaN where the matrix is not positive definite.
+
+    A fixed coordinate is one with an endless weight on the diagonal.
+    """
+    if fixed.any():
+        damped = damped.clone()
+        diagonal = damped.diagonal(dim1=-2, dim2=-1)
+        diagonal.add_(_FIXING * diagonal.amax(-1, keepdim=True) * fixed)
         gradient = torch.where(fixed, 0.0, gradient)
     triangle, failed = torch.linalg.cholesky_ex(damped)
     step = torch.cholesky_solve(gradient[..., None], triangle)[..., 0]
-    return torch.where((failed > 0)[:, None], torch.nan, step)
+    return torch.where((failed > 0)[:, None], torch.nan, torch.where(fixed, 0.0, step))
 
 
 def standard_deviations(problem: LeastSquaresProblem, q: Tensor, observed: Tensor, weights: Tensor) -> Tensor:

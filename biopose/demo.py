@@ -6,6 +6,7 @@ With the reference recordings beside the checkout (or named by BIOPOSE_REFERENCE
 them a made-up jump of a body of known shape (`biopose.sample`).
 """
 
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
 import os
@@ -15,7 +16,7 @@ import click
 import numpy as np
 import torch
 
-from biopose.cli import progress_bar
+from biopose.command_line import progress_bar
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories
 from biopose.io.trc import write_trc
@@ -33,7 +34,7 @@ FIGURES = 7
 @click.command()
 @click.option("--out", default="demo-output", show_default=True, type=click.Path(path_type=Path), help="Folder.")
 def main(out: Path) -> None:
-    r"""Scale a model to a person, solve a jump, draw it.
+    """Scale a model to a person, solve a jump, draw it.
 
     \b
     Example:

@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 
 from biopose.assets import WHEELS, assets_folder, missing_files
+from biopose.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,10 @@ def _python() -> Finding:
 
 
 def _torch() -> Finding:
-    import torch
-
+    try:
+        import torch
+    except ImportError as error:
+        return Finding("torch", False, str(error), "pip install -c constraints.txt torch")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores"
     return Finding("torch", True, f"{torch.__version__} on {device}")
 
@@ -44,16 +47,22 @@ def _opensim() -> Finding:
     try:
         from biopose.skeleton.quiet_opensim import opensim
     except ImportError as error:
-        return Finding("opensim", False, str(error), "pip install -c constraints.txt opensim==4.6")
+        return Finding("opensim", False, str(error), "pip install -c constraints.txt opensim")
     return Finding("opensim", True, str(opensim.GetVersion()))
 
 
 def _body() -> Finding:
-    from biopose.body.asset_file import body_asset_path
+    try:
+        from biopose.body.asset_file import body_asset_path, read_body_asset
 
-    path = body_asset_path()
-    if not path.is_file():
-        return Finding("body", False, f"not at {path}", "Run `biopose assets pull`.")
+        path = body_asset_path()
+        if not path.is_file():
+            return Finding("body", False, f"not at {path}", "Run `biopose assets pull`.")
+        read_body_asset(path)
+    except ImportError as error:
+        return Finding("body", False, str(error), "pip install -c constraints.txt .")
+    except ModelError as error:
+        return Finding("body", False, str(error), "Delete it, then run `biopose assets pull`.")
     return Finding("body", True, f"{path} ({path.stat().st_size / 1e6:.0f} MB)")
 
 
@@ -73,7 +82,15 @@ def _orchestration() -> Finding:
 
 
 def _group(name: str, packages: tuple[str, ...]) -> Finding:
-    missing = [p for p in packages if util.find_spec(p) is None]
-    versions = ", ".join(f"{p} {metadata.version(p)}" for p in packages if p not in missing)
-    found = f"missing: {', '.join(missing)}" if missing else versions
+    versions = {p: _version(p) for p in packages}
+    missing = [p for p, version in versions.items() if version is None]
+    found = f"missing: {', '.join(missing)}" if missing else ", ".join(f"{p} {v}" for p, v in versions.items())
     return Finding(name, not missing, found, f"pip install -c constraints.txt '.[{name}]'", needed=False)
+
+
+def _version(package: str) -> str | None:
+    """As installed; a folder of that name that happens to lie here is not an installation."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+import torch
 
 from biopose.errors import ModelError
 from biopose.io.ik_setup import read_marker_weights
 from biopose.io.markers import read_markers
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.marker_reports import IKSummary, ScaleSummary
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik import IKSolution, inverse_kinematics, marker_errors_m
 from biopose.skeleton.ik_solver import MIN_MARKERS, Limits
-from biopose.skeleton.model import Skeleton
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import GROUND, Skeleton
 from biopose.skeleton.opensim_tools import opensim_inverse_kinematics
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
 from biopose.skeleton.scaling import scale_to_static
 from biopose.skeleton.stature import model_height_m
+
+# The root segment lies on its side where what is upright in the model's default pose is within 30 degrees of level.
+LEVEL = 0.5
+FRAMES_LOOKED_AT = 200
 
 
 class ProgressBar(Protocol):
@@ -35,32 +43,13 @@ class ProgressBar(Protocol):
         """So many more steps are done."""
 
 
-@dataclass(frozen=True)
-class ScaleSummary:
-    """What `biopose scale` found."""
-
-    out: str
-    mass_kg: float
-    body_scales: dict[str, list[float]]
-    marker_residual_mm: dict[str, float]
-    unused_markers: list[str]
-    height_used: bool
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a program."""
-        return asdict(self)
-
-    def lines(self) -> list[str]:
-        """For a person."""
-        worst = sorted(self.marker_residual_mm.items(), key=lambda item: -item[1])[:3]
-        lines = [f"{self.out}: scaled, {self.mass_kg:.1f} kg", "segment        x      y      z"]
-        lines += [f"{name:<12} " + " ".join(f"{x:6.3f}" for x in s) for name, s in self.body_scales.items()]
-        lines.append("furthest from the model: " + ", ".join(f"{n} {mm:.0f} mm" for n, mm in worst))
-        if self.unused_markers:
-            lines.append(f"not in the model: {', '.join(self.unused_markers)}")
-        if not self.height_used:
-            lines.append("the height was not used: none given, or the model has no joints hip_r and ankle_r")
-        return lines
+@contextmanager
+def _blamed_on(markers: Path) -> Iterator[None]:
+    """Put the recording's name before an error about what is in it."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{markers}: {error}") from error
 
 
 def scale_files(
@@ -76,71 +65,23 @@ def scale_files(
         source = model or build_full_body(Path(folder) / "full_body.osim")
         skeleton = read_osim(source)
         known_height = model_height_m(skeleton) if height_m else None
-        scaling = scale_to_static(
-            skeleton, static, height_m=height_m if known_height else None, model_height_m=known_height
-        )
+        with _blamed_on(markers):
+            scaling = scale_to_static(
+                skeleton, static, height_m=height_m if known_height else None, model_height_m=known_height
+            )
         write_scaled_osim(source, out, scaling, mass_kg=mass_kg)
+    fixed = {m.name for m in skeleton.markers if m.fixed}
     factors = zip(skeleton.body_names[1:], scaling.body_scales[1:].round(4).tolist(), strict=True)
     return ScaleSummary(
         out=str(out),
         mass_kg=read_osim(out).mass_kg,
         body_scales=dict(factors),
         marker_residual_mm=dict(zip(scaling.marker_names, (1e3 * scaling.residual_m).round(2).tolist(), strict=True)),
+        registered_markers=[n for n in scaling.marker_names if n not in fixed],
         unused_markers=[n for n in static.names if n not in set(skeleton.marker_names)],
+        height_m=height_m,
         height_used=known_height is not None,
     )
-
-
-@dataclass(frozen=True)
-class IKSummary:
-    """What `biopose ik` found; marker errors in millimetres."""
-
-    out: str
-    solver: str
-    frames: int
-    frames_unsolved: list[int]
-    frames_not_converged: int
-    rms_mm: float
-    worst_marker: str
-    worst_mm: float
-    coordinates_held: list[str]
-    coordinates_undetermined: dict[str, int]
-    unused_markers: list[str]
-    weights_ignored: list[str]
-    seconds: float
-
-    @property
-    def incomplete(self) -> bool:
-        """Whether anything is missing from the result that a complete recording would have given."""
-        return bool(self.frames_unsolved or self.frames_not_converged or self.coordinates_undetermined)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a program."""
-        return asdict(self)
-
-    def lines(self) -> list[str]:
-        """For a person."""
-        rate = self.frames / self.seconds
-        lines = [f"{self.out}: {self.frames} frames in {self.seconds:.2f} s ({rate:.0f} frames/s, {self.solver})"]
-        lines.append(f"markers: {self.rms_mm:.1f} mm RMS; worst {self.worst_marker}, {self.worst_mm:.1f} mm on average")
-        if self.frames_unsolved:
-            first, last = self.frames_unsolved[0], self.frames_unsolved[-1]
-            lines.append(
-                f"NOT SOLVED: {len(self.frames_unsolved)} frames (first {first}, last {last}) have fewer than 3 markers"
-            )
-        if self.frames_not_converged:
-            lines.append(f"NOT CONVERGED: {self.frames_not_converged} frames")
-        lines += [
-            f"UNDETERMINED: {name} in {count} frames, too few markers"
-            for name, count in self.coordinates_undetermined.items()
-        ]
-        if self.coordinates_held:
-            lines.append(f"held at default, seen by no marker: {', '.join(self.coordinates_held)}")
-        if self.unused_markers:
-            lines.append(f"markers that the model lacks: {', '.join(self.unused_markers)}")
-        if self.weights_ignored:
-            lines.append(f"weights without a marker: {', '.join(self.weights_ignored)}")
-        return lines
 
 
 def solve_files(
@@ -160,22 +101,40 @@ def solve_files(
         BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
     """
     trajectories, skeleton = read_markers(markers), read_osim(model)
-    given = read_marker_weights(weights) if weights else None
-    known = set(skeleton.marker_names) & set(trajectories.names)
-    used = {n: w for n, w in given.items() if n in known} if given is not None else None
+    used, ignored = _usable_weights(weights, skeleton, trajectories)
     progress.length = len(trajectories.time_s)
     start = perf_counter()
-    if solver == "opensim":
-        solution = _solve_with_opensim(model, skeleton, trajectories, used, clamped=limits != "none", progress=progress)
-    else:
-        solution = inverse_kinematics(
-            skeleton, trajectories, weights=used, limits=limits, threads=threads, progress=progress.update
-        )
+    with _blamed_on(markers):
+        if solver == "opensim":
+            solution = _solve_with_opensim(
+                model, skeleton, trajectories, used, clamped=limits != "none", progress=progress
+            )
+        else:
+            solution = inverse_kinematics(
+                skeleton, trajectories, weights=used, limits=limits, threads=threads, progress=progress.update
+            )
     seconds = perf_counter() - start
     if not solution.solved.any():
         raise ModelError(f"{markers}: no frame has {MIN_MARKERS} markers of the model {model}; nothing was written")
     write_mot(out, solution.coordinates, rotational=skeleton.rotational_names)
-    return _summary(out, solver, solution, sorted(set(given or {}) - known), seconds)
+    return _summary(out, solver, skeleton, solution, ignored, seconds)
+
+
+def _usable_weights(
+    path: Path | None, skeleton: Skeleton, trajectories: MarkerTrajectories
+) -> tuple[dict[str, float] | None, list[str]]:
+    """Weights of the markers that recording and model have, None if none are given; and the names of the others."""
+    if path is None:
+        return None, []
+    given = read_marker_weights(path)
+    known = set(skeleton.marker_names) & set(trajectories.names)
+    used = {name: weight for name, weight in given.items() if name in known}
+    if sum(weight > 0 for weight in used.values()) < MIN_MARKERS:
+        raise ModelError(
+            f"{path}: fewer than {MIN_MARKERS} of the markers that it weighs above 0 are in both the recording and the "
+            f"model; it names {', '.join(given)}"
+        )
+    return used, sorted(set(given) - known)
 
 
 def _solve_with_opensim(
@@ -209,7 +168,23 @@ def _solve_with_opensim(
     )
 
 
-def _summary(out: Path, solver: str, solution: IKSolution, ignored: list[str], seconds: float) -> IKSummary:
+def _lies_on_its_side(skeleton: Skeleton, solution: IKSolution) -> bool:
+    """Whether the root segment's upright axis is level in most frames."""
+    values = solution.coordinates.values
+    known = values[~np.isnan(values).any(axis=1)]
+    known = known[:: max(1, len(known) // FRAMES_LOOKED_AT)]
+    if len(known) == 0:
+        return False
+    kinematics = Kinematics(skeleton)
+    root = next(i for i, joint in enumerate(skeleton.joints, start=1) if joint.parent == GROUND)
+    default = kinematics.with_coordinates(torch.from_numpy(skeleton.default_pose)).R_ground_body[root]
+    upright = kinematics.with_coordinates(torch.from_numpy(known)).R_ground_body[:, root] @ default[1]
+    return float(upright[:, 1].abs().median()) < LEVEL
+
+
+def _summary(
+    out: Path, solver: str, skeleton: Skeleton, solution: IKSolution, ignored: list[str], seconds: float
+) -> IKSummary:
     mean_mm = 1e3 * np.array([_mean(column) for column in solution.marker_error_m.T])
     worst = int(np.nanargmax(mean_mm))
     open_frames = solution.undetermined.sum(axis=0)
@@ -228,6 +203,7 @@ def _summary(out: Path, solver: str, solution: IKSolution, ignored: list[str], s
         },
         unused_markers=list(solution.unused_markers),
         weights_ignored=ignored,
+        lies_on_its_side=_lies_on_its_side(skeleton, solution),
         seconds=round(seconds, 3),
     )
 

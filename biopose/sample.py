@@ -6,6 +6,7 @@ its virtual markers are seen with 2 mm of noise. The truth is known, so the resu
     python -m biopose.sample --out jump.png      # README's picture: the body at seven moments, the skeleton inside
 """
 
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
 import tempfile
@@ -118,7 +119,7 @@ def _seen(person: BodyWithSkeleton, q: NDArray[np.float64], rng: np.random.Gener
 @click.command()
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .png to write.")
 def main(out: Path) -> None:
-    r"""Draw the made-up jump: the body at seven moments, the joints of its skeleton inside.
+    """Draw the made-up jump: the body at seven moments, the joints of its skeleton inside.
 
     \b
     Example:

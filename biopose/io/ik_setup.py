@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,7 +13,8 @@ def read_marker_weights(path: Path | str) -> dict[str, float]:
     """Weights of the marker tasks that are applied.
 
     Raises:
-        FileFormatError: if there is no such file, it is not XML, it has no marker task, or a weight is not a number.
+        FileFormatError: if there is no such file, it is not XML, it has no marker task, or a weight is not a number
+            of 0 or more.
     """
     path = existing_file(path)
     try:
@@ -25,10 +27,17 @@ def read_marker_weights(path: Path | str) -> dict[str, float]:
     weights = {}
     for task in tasks:
         name, text = task.get("name", ""), task.findtext("weight", default="1")
-        if task.findtext("apply", default="true").strip() != "true":
+        if task.findtext("apply", default="true").strip().lower() not in ("true", "1"):  # as OpenSim reads it
             continue
-        try:
-            weights[name] = float(text)
-        except ValueError:
-            raise malformed(path, found=f"weight {text!r} of marker {name}", expected="a number") from None
+        weights[name] = _weight(text)
+        if not 0 <= weights[name] < math.inf:
+            raise malformed(path, found=f"weight {text!r} of marker {name}", expected="a number of 0 or more")
     return weights
+
+
+def _weight(text: str) -> float:
+    """NaN for what is no number."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

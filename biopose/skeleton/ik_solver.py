@@ -19,12 +19,14 @@ Limits = Literal["clamped", "all", "none"]
 
 CHUNK_FRAMES = 4096
 BATCH_FRAMES = 1024  # what stays in a core's cache
-STRIDES = (64, 16, 4, 1)
+STRIDES = (32, 8, 2, 1)
 KEY_FRAMES = 32
+# Steps at most of coarse frames, which need not converge yet, and of the others.
+FIRST_STEPS, ENOUGH_STEPS = 15, 60
 STARTING_POSES = 4
 MANY_STARTING_POSES = 12
 # A frame whose marker error is so many times that of the better frames, and this, may sit in a wrong minimum.
-SUSPECT_RATIO, WRONG_RATIO, WRONG_MINIMUM_MARGIN_M = 2.0, 3.0, 0.002
+WRONG_MINIMUM_RATIO, WRONG_MINIMUM_MARGIN_M = 2.0, 0.002
 MIN_MARKERS = 3
 # A coordinate is undetermined where this much marker error would turn it by half a radian (or move it half a metre).
 MARKER_ERROR_M = 0.005
@@ -125,20 +127,30 @@ class RecordingSolver:
                 known = self.q[frames[solved]]
                 known[:, self.representation.periodic] = unwrap(known[:, self.representation.periodic])
                 start = _interpolate(frames[solved], known, frames[due])
-                self._store(frames[due], self._solve(frames[due], start, near=stride == 1))
+                near = stride == STRIDES[-1]
+                steps = ENOUGH_STEPS if near else FIRST_STEPS
+                self._store(frames[due], self._solve(frames[due], start, near=near, max_iterations=steps))
             solved |= due
+        self._finish(frames)
         for batch in frames.split(BATCH_FRAMES):
             self._measure(batch)
         self._repair(frames)
         self._open_undetermined(frames)
 
-    def _solve(self, frames: Tensor, start: Tensor, *, near: bool = True) -> Fit:
+    def _finish(self, frames: Tensor) -> None:
+        """Go on with the frames that did not converge in the first steps."""
+        rest = frames[~self.converged[frames]]
+        if len(rest):
+            self._store(rest, self._solve(rest, self.q[rest]))
+
+    def _solve(self, frames: Tensor, start: Tensor, *, near: bool = True, max_iterations: int = ENOUGH_STEPS) -> Fit:
         fits = [
             solve(
                 self.problem,
                 q,
                 self.problem.sums(self.observed[batch], self.weights[batch]),
                 tolerance=self.tolerance,
+                max_iterations=max_iterations,
                 damping=1e-6 if near else 1e-2,
                 near=near,
             )
@@ -149,12 +161,12 @@ class RecordingSolver:
     def _store(self, frames: Tensor, fit: Fit) -> None:
         self.q[frames], self.iterations[frames], self.converged[frames] = fit.q, fit.iterations, fit.converged
 
-    def _best(self, frames: Tensor, starts: list[Tensor]) -> Fit:
+    def _best(self, frames: Tensor, starts: list[Tensor], *, max_iterations: int = FIRST_STEPS) -> Fit:
         """The best of several starts for each frame; a later one must be better by a hundredth to be preferred."""
         n, repeated = len(starts), frames.repeat(len(starts))
         kinematics = self.problem.kinematics
         start = align_root(kinematics, torch.cat(starts), self.observed[repeated], self.weights[repeated])
-        fit = self._solve(repeated, start, near=False)
+        fit = self._solve(repeated, start, near=False, max_iterations=max_iterations)
         cost = self._cost(fit.q, repeated).reshape(n, -1)
         preference = 1 + 0.01 * torch.arange(n).to(cost)[:, None]
         choice = (cost * preference + 1e-9 * (preference - 1)).argmin(0)
@@ -181,9 +193,9 @@ class RecordingSolver:
 
         First from the frame next to them that fits better, then from every posture.
         """
-        for ratio, elsewhere in ((SUSPECT_RATIO, self._from_neighbours), (WRONG_RATIO, self._from_postures)):
+        for elsewhere in (self._from_neighbours, self._from_postures):
             rms = self.rms_m[frames]
-            bad = rms > ratio * rms.quantile(0.25) + WRONG_MINIMUM_MARGIN_M
+            bad = rms > WRONG_MINIMUM_RATIO * rms.quantile(0.25) + WRONG_MINIMUM_MARGIN_M
             if not bad.any():
                 return
             for batch in frames[bad].split(BATCH_FRAMES):
@@ -204,7 +216,7 @@ class RecordingSolver:
 
     def _from_postures(self, bad: Tensor, _: Tensor) -> Fit:
         poses = starting_poses(self.skeleton, count=MANY_STARTING_POSES).to(self.observed)
-        return self._best(bad, self._starts(poses, n_frames=len(bad)))
+        return self._best(bad, self._starts(poses, n_frames=len(bad)), max_iterations=ENOUGH_STEPS)
 
     def _open_undetermined(self, frames: Tensor) -> None:
         """NaN for the coordinates that a frame's markers leave open, which only a missing marker can cause."""

@@ -8,6 +8,8 @@ from biopose.errors import FileFormatError
 from biopose.io.c3d import read_c3d, write_c3d
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.trc import read_trc
+from biopose.skeleton.full_body import build_full_body
+from biopose.skeleton.reader import read_osim
 from tests.io.samples import NOT_TEXT, same_bits, written
 from tests.reference_data import LAB, needs_shared_data
 
@@ -144,3 +146,13 @@ def test_a_real_recording_survives_at_float32(tmp_path: Path) -> None:
     assert again.names == markers.names
     assert same_bits(again.positions_m, markers.positions_m.astype(np.float32).astype(np.float64))
     assert np.allclose(again.time_s, markers.time_s, atol=1e-9)
+
+
+def test_c3d_and_opensims_splines_go_together_in_one_process(tmp_path: Path) -> None:
+    """Both libraries wrap std::vector<int> for Python, and whichever is used first breaks the other's."""
+    model = build_full_body(tmp_path / "full_body.osim")
+    for number in range(2):
+        path = tmp_path / f"{number}.c3d"
+        write_c3d(path, MarkerTrajectories(np.arange(3) / 100, ("A",), np.ones((3, 1, 3))))
+        read_osim(model)
+        assert read_c3d(path).names == ("A",)

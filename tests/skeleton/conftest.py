@@ -3,16 +3,10 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
 from tests.skeleton import models
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)  # the tensors are small: more threads only wait for each other
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,43 @@
+"""Running the commands in tests, and what a refusal looks like."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from click.testing import CliRunner, Result
+
+from biopose.io.trc import write_trc
+from flows.cli import cli
+from tests.synthetic_person import SyntheticPerson
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+def in_a_process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def assert_refused(result: Result, message: str, *, exit_code: int = 1) -> None:
+    """One line on standard error that holds the message, after click's two of usage where the command line is wrong."""
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == exit_code
+    assert result.stdout == ""
+    *usage, error = result.stderr.splitlines()
+    assert error.startswith("Error: ")
+    assert message in error
+    assert bool(usage) == (exit_code == 2)
+
+
+def with_gaps(person: SyntheticPerson, path: Path, *, frames: slice, markers: tuple[str, ...] = ()) -> Path:
+    """The trial without some markers, or any, in some frames."""
+    positions_m = person.recording.positions_m.copy()
+    columns = [i for i, name in enumerate(person.recording.names) if not markers or name in markers]
+    positions_m[np.arange(len(positions_m))[frames, None], columns] = np.nan
+    write_trc(path, replace(person.recording, positions_m=positions_m))
+    return path

@@ -1,0 +1,34 @@
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from biopose.skeleton.threads import one_torch_thread
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_one_thread_inside_and_as_many_as_before_after(threads: int) -> None:
+    with one_torch_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == threads
+
+
+def test_as_many_as_before_after_an_error(threads: int) -> None:
+    with pytest.raises(KeyError), one_torch_thread():
+        raise KeyError
+    assert torch.get_num_threads() == threads
+
+
+def test_blocks_within_each_other(threads: int) -> None:
+    with one_torch_thread():
+        with one_torch_thread():
+            pass
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == threads

@@ -18,9 +18,11 @@ from biopose.command_line import (
     refuse_overwriting,
     show,
     with_threads,
+    with_up,
 )
 
 if TYPE_CHECKING:
+    from biopose.io.markers import UpAxis
     from biopose.skeleton.ik_solver import Limits
 
 SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be processed, the rest is stored"
@@ -98,9 +100,16 @@ def pull(source: Path | None) -> None:
 @click.option("--height-m", type=click.FloatRange(0.5, 2.6), help="The person's height, where segments are unseen.")
 @click.option("--mass-kg", type=click.FloatRange(10, 300), help="The person's mass; the model's if none is given.")
 @click.option("--out", required=True, type=NewFile(".osim"), help="The scaled .osim to write.")
+@with_up
 @as_json
 def scale(
-    markers: Path, model: Path | None, height_m: float | None, mass_kg: float | None, out: Path, json_: bool
+    markers: Path,
+    model: Path | None,
+    height_m: float | None,
+    mass_kg: float | None,
+    out: Path,
+    up: UpAxis,
+    json_: bool,
 ) -> None:
     """Scale a model to a person from a static trial.
 
@@ -114,7 +123,7 @@ def scale(
     refuse_overwriting(out, markers=markers, model=model)
     from biopose.marker_commands import scale_files
 
-    summary = scale_files(markers, model, out, height_m=height_m, mass_kg=mass_kg)
+    summary = scale_files(markers, model, out, up=up, height_m=height_m, mass_kg=mass_kg)
     show(summary.as_dict(), json_=json_, lines=summary.lines)
 
 
@@ -133,6 +142,7 @@ def scale(
     show_default=True,
     help="Coordinates held in their ranges: those that the model clamps, all, or none.",
 )
+@with_up
 @with_threads
 @as_json
 def ik(
@@ -142,6 +152,7 @@ def ik(
     weights: Path | None,
     solver: str,
     limits: Limits,
+    up: UpAxis,
     threads: int,
     json_: bool,
 ) -> None:
@@ -154,6 +165,7 @@ def ik(
     \b
     Examples:
       biopose ik --markers jump.trc --model scaled.osim --out jump.mot
+      biopose ik --markers jump.c3d --up z --model scaled.osim --out jump.mot
       biopose ik --markers jump.trc --model scaled.osim --weights ik_setup.xml --solver opensim --out jump.mot
     """
     if solver == "opensim" and limits == "all":
@@ -163,7 +175,7 @@ def ik(
 
     with progress_bar(0, label="Solving", json_=json_) as bar:
         summary = solve_files(
-            markers, model, out, weights=weights, solver=solver, limits=limits, threads=threads, progress=bar
+            markers, model, out, up=up, weights=weights, solver=solver, limits=limits, threads=threads, progress=bar
         )
     show(summary.as_dict(), json_=json_, lines=summary.lines)
     if summary.incomplete:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from biopose.command_line import progress_bar
+from biopose.evaluate import GROUPS
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories
 from biopose.io.trc import write_trc
@@ -41,9 +42,9 @@ def main(out: Path) -> None:
       python -m biopose.demo --out demo-output
     """
     out.mkdir(parents=True, exist_ok=True)
-    static, trial, generic, mass_kg = _recording(out)
+    static, trial, generic, mass_kg, truth = _recording(out)
     scaled, motion, picture = out / "scaled.osim", out / "coordinates.mot", out / "jump.png"
-    for line in scale_files(static, generic, scaled, height_m=None, mass_kg=mass_kg).lines()[-3:]:
+    for line in scale_files(static, generic, scaled, mass_kg=mass_kg).lines()[-3:]:
         click.echo(line)
     with progress_bar(0, label="Solving", json_=False) as bar:
         summary = solve_files(
@@ -51,23 +52,31 @@ def main(out: Path) -> None:
         )
     click.echo("\n".join(summary.lines()))
     skeleton = read_osim(scaled)
+    if truth is not None:
+        click.echo(_judged(skeleton, read_mot(motion, rotational=skeleton.rotational_names), truth))
     draw_jump(skeleton, read_mot(motion, rotational=skeleton.rotational_names), picture)
     click.echo(
         f"\nLook at:\n  {picture}   the jump and its angles\n  {motion}   for OpenSim\n  {scaled}   the person's model"
     )
 
 
-def _recording(out: Path) -> tuple[Path, Path, Path | None, float | None]:
-    """Static trial, moving trial, generic model (None for ours) and the person's mass."""
+def _judged(skeleton: Skeleton, motion: CoordinateTrajectories, truth: CoordinateTrajectories) -> str:
+    names = [n for n in truth.names if n.startswith(GROUPS["lower"]) and n in skeleton.rotational_names]
+    error_deg = np.degrees(np.abs(motion.select(names).values - truth.select(names).values))
+    return f"against the made-up truth: {error_deg.mean():.1f} degrees on average over the lower limb"
+
+
+def _recording(out: Path) -> tuple[Path, Path, Path | None, float | None, CoordinateTrajectories | None]:
+    """Static trial, moving trial, generic model (None for ours), the person's mass, and the truth where it is known."""
     lab = REFERENCE / "mocap" / "lab"
     if lab.is_dir():
         click.echo(f"a real drop jump: {lab / 'DJ1.trc'}")
-        return lab / "static1.trc", lab / "DJ1.trc", lab / "generic.osim", None
+        return lab / "static1.trc", lab / "DJ1.trc", lab / "generic.osim", None, None
     click.echo(f"a made-up jump of a body of {HEIGHT_M} m and {MASS_KG} kg (no reference recordings here)")
     sample = make_sample(out)
     write_trc(out / "static.trc", sample.static)
     write_trc(out / "jump.trc", sample.jump)
-    return out / "static.trc", out / "jump.trc", None, MASS_KG
+    return out / "static.trc", out / "jump.trc", None, MASS_KG, sample.truth
 
 
 def draw_jump(skeleton: Skeleton, motion: CoordinateTrajectories, path: Path) -> None:

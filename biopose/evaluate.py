@@ -22,7 +22,7 @@ from biopose.io.ik_setup import read_marker_weights
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
-from biopose.skeleton.angles import orthogonal_triples, periodic_coordinates
+from biopose.skeleton.angles import orthogonal_triples, periodic_coordinates, wrap
 from biopose.skeleton.ik import IKSolution, inverse_kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.opensim_tools import opensim_inverse_kinematics
@@ -199,15 +199,10 @@ def nearest_representation(
             continue
         columns = [column[c] for c in triple]
         truth = reference[:, columns]
-        same = truth + _wrap(values[:, columns] - truth)
-        other = truth + _wrap(np.pi + np.array([1.0, -1.0, 1.0]) * values[:, columns] - truth)
+        same = truth + wrap(values[:, columns] - truth)
+        other = truth + wrap(np.pi + np.array([1.0, -1.0, 1.0]) * values[:, columns] - truth)
         nearer = np.abs(other - truth).sum(axis=1) < np.abs(same - truth).sum(axis=1)
         values[:, columns] = np.where(nearer[:, None], other, same)
     alone = [column[c] for c in periodic if c in column]
-    values[:, alone] = reference[:, alone] + _wrap(values[:, alone] - reference[:, alone])
+    values[:, alone] = reference[:, alone] + wrap(values[:, alone] - reference[:, alone])
     return values
-
-
-def _wrap(angle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Into [-pi, pi]."""
-    return angle - 2 * np.pi * np.round(angle / (2 * np.pi))

@@ -14,7 +14,7 @@ import torch
 
 from biopose.errors import ModelError
 from biopose.io.ik_setup import read_marker_weights
-from biopose.io.markers import read_markers
+from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.marker_reports import IKSummary, ScaleSummary
@@ -53,14 +53,20 @@ def _blamed_on(markers: Path) -> Iterator[None]:
 
 
 def scale_files(
-    markers: Path, model: Path | None, out: Path, *, height_m: float | None, mass_kg: float | None
+    markers: Path,
+    model: Path | None,
+    out: Path,
+    *,
+    up: UpAxis = "y",
+    height_m: float | None = None,
+    mass_kg: float | None = None,
 ) -> ScaleSummary:
     """Scale a model file to a static trial's file; the default full-body model if `model` is None.
 
     Raises:
         BioposeError: if a file is malformed, or has too few of the model's markers.
     """
-    static = read_markers(markers)
+    static = read_markers(markers, up=up)
     with tempfile.TemporaryDirectory() as folder:
         source = model or build_full_body(Path(folder) / "full_body.osim")
         skeleton = read_osim(source)
@@ -89,6 +95,7 @@ def solve_files(
     model: Path,
     out: Path,
     *,
+    up: UpAxis = "y",
     weights: Path | None,
     solver: str,
     limits: Limits,
@@ -100,7 +107,7 @@ def solve_files(
     Raises:
         BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
     """
-    trajectories, skeleton = read_markers(markers), read_osim(model)
+    trajectories, skeleton = read_markers(markers, up=up), read_osim(model)
     used, ignored = _usable_weights(weights, skeleton, trajectories)
     progress.length = len(trajectories.time_s)
     start = perf_counter()

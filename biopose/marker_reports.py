@@ -106,7 +106,7 @@ class IKSummary:
         if self.lies_on_its_side:
             lines.append(
                 "LYING: the model lies on its side most of the time; if the person stood, the recording's up is not y: "
-                "turn it in the exporting program"
+                "say which is, with --up"
             )
         return lines
 

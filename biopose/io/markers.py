@@ -1,6 +1,9 @@
 """Marker trajectories from any file format that the project knows, chosen by suffix."""
 
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
 
 from biopose.io.c3d import read_c3d
 from biopose.io.files import existing_file, malformed
@@ -8,14 +11,20 @@ from biopose.io.parquet import read_markers_parquet
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.trc import read_trc
 
+UpAxis = Literal["x", "y", "z"]
+
 READERS = {".trc": read_trc, ".c3d": read_c3d, ".parquet": read_markers_parquet}
 
 
-def read_markers(path: Path | str) -> MarkerTrajectories:
+def read_markers(path: Path | str, *, up: UpAxis = "y") -> MarkerTrajectories:
     """Read marker trajectories from a .trc, .c3d or .parquet file.
 
+    Args:
+        path: the file.
+        up: which of the file's axes points up; the axes are exchanged in turn so that y does, as OpenSim has it.
+
     Returns:
-        Positions in metres, in the axes of the file, NaN for gaps.
+        Positions in metres, NaN for gaps.
 
     Raises:
         FileFormatError: The file is missing, has another suffix, or breaks its format.
@@ -24,4 +33,6 @@ def read_markers(path: Path | str) -> MarkerTrajectories:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise malformed(path, found=f"the suffix '{path.suffix}'", expected=f"one of {', '.join(READERS)}")
-    return reader(path)
+    markers = reader(path)
+    turned = np.roll(markers.positions_m, "xyz".index("y") - "xyz".index(up), axis=-1)
+    return MarkerTrajectories(markers.time_s, markers.names, turned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.skeleton.model import JointAxis, Skeleton
+
+Angles = TypeVar("Angles", Tensor, NDArray[np.float64])
 
 
 def periodic_coordinates(skeleton: Skeleton, *, limited: frozenset[int]) -> list[int]:
@@ -35,9 +38,9 @@ def orthogonal_triples(skeleton: Skeleton) -> list[list[int]]:
     return triples
 
 
-def wrap(angle: Tensor) -> Tensor:
-    """Into [-pi, pi]."""
-    return angle - 2 * torch.pi * torch.round(angle / (2 * torch.pi))
+def wrap(angle: Angles) -> Angles:
+    """Into [-pi, pi), radians; a tensor or an array."""
+    return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
 def unwrap(angles: Tensor) -> Tensor:
@@ -75,7 +78,7 @@ class Representation:
         for row in rows:
             for triple in self.triples:
                 row[triple] = self._nearest(row[triple], before[triple], triple)
-            row[self.periodic] = before[self.periodic] + _wrap(row[self.periodic] - before[self.periodic])
+            row[self.periodic] = before[self.periodic] + wrap(row[self.periodic] - before[self.periodic])
             before = row
         return torch.from_numpy(rows).to(q)
 
@@ -92,8 +95,8 @@ class Representation:
             known = ~np.isnan(q[:, triple]).any(axis=1)
             angles = q[known][:, triple]
             other = angles * (1, -1, 1) + np.pi
-            same_step = np.abs(_wrap(angles[1:] - angles[:-1])).sum(axis=1)
-            other_step = np.abs(_wrap(other[1:] - angles[:-1])).sum(axis=1)
+            same_step = np.abs(wrap(angles[1:] - angles[:-1])).sum(axis=1)
+            other_step = np.abs(wrap(other[1:] - angles[:-1])).sum(axis=1)
             flipped = np.concatenate([[False], np.cumsum(other_step < same_step) % 2 == 1])[: len(angles)]
             q[np.flatnonzero(known)[:, None], triple] = np.where(flipped[:, None], other, angles)
         for column in self.periodic:
@@ -108,12 +111,8 @@ class Representation:
         other = angles * (1, -1, 1) + np.pi
         candidates = []
         for written in (angles, other):
-            near = before + _wrap(written - before)
+            near = before + wrap(written - before)
             inside = near + 2 * np.pi * np.where(near < lower, 1, np.where(near > upper, -1, 0))
             if ((inside >= lower) & (inside <= upper)).all():
                 candidates.append(inside)
         return min(candidates, key=lambda c: np.abs(c - before).sum(), default=angles)
-
-
-def _wrap(angle: NDArray[np.float64]) -> NDArray[np.float64]:
-    return angle - 2 * np.pi * np.round(angle / (2 * np.pi))

@@ -17,8 +17,8 @@ from biopose.skeleton.threads import one_torch_thread
 
 Limits = Literal["clamped", "all", "none"]
 
-CHUNK_FRAMES = 4096
-BATCH_FRAMES = 1024  # what stays in a core's cache
+CHUNK_FRAMES = 8192
+BATCH_FRAMES = 2048  # what stays in a core's cache
 STRIDES = (32, 8, 2, 1)
 KEY_FRAMES = 32
 # Steps at most of coarse frames, which need not converge yet, and of the others.

@@ -6,7 +6,7 @@ import pytest
 
 from biopose.errors import FileFormatError
 from biopose.io.c3d import write_c3d
-from biopose.io.markers import read_markers
+from biopose.io.markers import UpAxis, read_markers
 from biopose.io.parquet import write_markers_parquet
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.trc import write_trc
@@ -41,3 +41,12 @@ def test_a_missing_file_and_a_folder_are_refused(suffix: str, tmp_path: Path) ->
     path.mkdir()
     with pytest.raises(FileFormatError, match="found a folder; expected a file"):
         read_markers(path)
+
+
+@pytest.mark.parametrize(("up", "axes"), [("x", [2, 0, 1]), ("y", [0, 1, 2]), ("z", [1, 2, 0])])
+def test_whichever_axis_is_up_becomes_y(tmp_path: Path, up: UpAxis, axes: list[int]) -> None:
+    recording = MarkerTrajectories(np.arange(2) / 100, ("A",), np.array([[[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]]]))
+    write_trc(tmp_path / "turned.trc", recording)
+    turned = read_markers(tmp_path / "turned.trc", up=up).positions_m
+    np.testing.assert_array_equal(turned, recording.positions_m[..., axes])
+    assert turned[0, 0, 1] == {"x": 1.0, "y": 2.0, "z": 3.0}[up]

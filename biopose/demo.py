@@ -44,8 +44,7 @@ def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     static, trial, generic, mass_kg, truth = _recording(out)
     scaled, motion, picture = out / "scaled.osim", out / "coordinates.mot", out / "jump.png"
-    for line in scale_files(static, generic, scaled, mass_kg=mass_kg).lines()[-3:]:
-        click.echo(line)
+    click.echo("\n".join(scale_files(static, generic, scaled, mass_kg=mass_kg).notes()))
     with progress_bar(0, label="Solving", json_=False) as bar:
         summary = solve_files(
             trial, scaled, motion, weights=None, solver="biopose", limits="clamped", threads=2, progress=bar

@@ -172,7 +172,9 @@ def _add(
     *,
     left_out: set[str],
 ) -> None:
-    names = [n for n in coordinates.names if n in reference.names and n in skeleton.rotational_names]
+    locked = {c.name for c in skeleton.coordinates if c.locked}
+    turning = skeleton.rotational_names - locked
+    names = [n for n in coordinates.names if n in reference.names and n in turning]
     truth = reference.select(names).values
     values = nearest_representation(skeleton, names, coordinates.select(names).values, truth)
     for column, name in enumerate(names):

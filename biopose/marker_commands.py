@@ -157,11 +157,13 @@ def _solve_with_opensim(
     coordinates = opensim_inverse_kinematics(
         model, trajectories, weights=weights, clamped=clamped, progress=progress.update
     )
-    names = tuple(n for n in skeleton.marker_names if n in (weights or trajectories.names))
+    given = weights if weights is not None else dict.fromkeys(trajectories.names, 1.0)
+    names = tuple(n for n in skeleton.marker_names if given.get(n, 0.0) > 0)
     error_m = marker_errors_m(skeleton, trajectories.select(names), coordinates)
     solved = np.array(~np.isnan(coordinates.values).all(axis=1))
+    seen = np.array([given[n] for n in names]) * ~np.isnan(error_m[solved])
     rms_m = np.full(len(error_m), np.nan)
-    rms_m[solved] = np.sqrt(np.nanmean(error_m[solved] ** 2, axis=1))
+    rms_m[solved] = np.sqrt((seen * np.nan_to_num(error_m[solved]) ** 2).sum(axis=1) / seen.sum(axis=1))
     unused = tuple(n for n in trajectories.names if n not in set(skeleton.marker_names))
     return IKSolution(
         coordinates=coordinates,

@@ -35,7 +35,11 @@ class ScaleSummary:
         """For a person."""
         lines = [f"{self.out}: scaled, {self.mass_kg:.1f} kg", "segment        x      y      z"]
         lines += [f"{name:<12} " + " ".join(f"{x:6.3f}" for x in s) for name, s in self.body_scales.items()]
-        lines += self._residual_lines()
+        return lines + self.notes()
+
+    def notes(self) -> list[str]:
+        """What is to be said beside the factors."""
+        lines = self._residual_lines()
         if self.unused_markers:
             lines.append(f"not in the model: {', '.join(self.unused_markers)}")
         if self.height_m is not None and not self.height_used:

@@ -98,16 +98,33 @@ class Representation:
             same_step = np.abs(wrap(angles[1:] - angles[:-1])).sum(axis=1)
             other_step = np.abs(wrap(other[1:] - angles[:-1])).sum(axis=1)
             flipped = np.concatenate([[False], np.cumsum(other_step < same_step) % 2 == 1])[: len(angles)]
-            q[np.flatnonzero(known)[:, None], triple] = np.where(flipped[:, None], other, angles)
+            # A frame with an unknown angle is written as the one before it.
+            otherwise = np.concatenate([[False], flipped])[np.cumsum(known)]
+            q[:, triple] = np.where(otherwise[:, None], q[:, triple] * (1, -1, 1) + np.pi, q[:, triple])
         for column in self.periodic:
             known = ~np.isnan(q[:, column])
             q[known, column] = np.unwrap(q[known, column])
         return q
 
+    def away_from_limits(self, q: Tensor) -> Tensor:
+        """The same poses (F, Q), the triples that touch a limit being written otherwise where that is within limits."""
+        rows = q.cpu().numpy().copy()
+        for triple in self.triples:
+            lower, upper, angles = self.lower[triple], self.upper[triple], rows[:, triple]
+            other = wrap(angles * (1, -1, 1) + np.pi)
+            other += 2 * np.pi * np.where(other < lower, 1, np.where(other > upper, -1, 0))
+            touches = ((angles <= lower) | (angles >= upper)).any(axis=1)
+            fits = ((other >= lower) & (other <= upper)).all(axis=1)
+            rows[:, triple] = np.where((touches & fits)[:, None], other, angles)
+        return torch.from_numpy(rows).to(q)
+
     def _nearest(
         self, angles: NDArray[np.float64], before: NDArray[np.float64], triple: list[int]
     ) -> NDArray[np.float64]:
         lower, upper = self.lower[triple], self.upper[triple]
+        # What a limit holds would be free to move on if it were written otherwise, and no longer the best pose.
+        if ((angles <= lower) | (angles >= upper)).any():
+            return angles
         other = angles * (1, -1, 1) + np.pi
         candidates = []
         for written in (angles, other):

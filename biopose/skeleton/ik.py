@@ -2,8 +2,8 @@
 
     solution = inverse_kinematics(skeleton, trajectories)
 
-Weighted least squares by a damped Gauss-Newton iteration (Levenberg 1944; Marquardt 1963) with an active set for the
-coordinate limits, so that a coordinate at its limit does not stall the others. Frames are solved from coarse to fine in
+Weighted least squares by damped Newton steps (Levenberg 1944; Marquardt 1963) with an active set for the coordinate
+limits, so that a coordinate at its limit does not stall the others. Frames are solved from coarse to fine in
 time: a few with several starting postures, then ever more, each starting between its solved neighbours.
 """
 
@@ -36,7 +36,7 @@ class IKSolution:
         marker_names: the M markers that were used.
         marker_error_m: (F, M) distance from observed to modelled marker; NaN where missing.
         rms_m: (F,) root mean square of the weighted marker errors; NaN in unsolved frames.
-        iterations: (F,) steps taken; 0 in unsolved frames.
+        iterations: (F,) steps of the last solution of the frame; 0 in unsolved frames.
         converged: (F,) whether the iteration settled within the tolerance.
         held: coordinates kept at their default since no marker observes them.
         unused_markers: markers of the recording that the skeleton lacks.
@@ -54,7 +54,7 @@ class IKSolution:
     @property
     def solved(self) -> NDArray[np.bool_]:
         """(F,) frames that had enough markers."""
-        return self.iterations > 0
+        return ~np.isnan(self.rms_m)
 
     @property
     def undetermined(self) -> NDArray[np.bool_]:
@@ -81,14 +81,15 @@ def inverse_kinematics(
         weights: by marker name; absent names weigh 0 when weights are given, all weigh 1 otherwise.
         limits: hold the coordinates that the model clamps ("clamped"), all of them ("all"), or none within their
             ranges. Root coordinates are never limited: anatomy does not say how a person is turned in the room.
-        tolerance: of convergence, in radians (metres) a step.
+        tolerance: error in radians (metres) that a converged frame's last step leaves, in order of magnitude.
         threads: how many chunks of frames are solved at a time.
         device: where torch computes; float64 throughout.
         progress: called with the number of frames finished since the last call.
 
     Raises:
         ValueError: if weights name a marker that the skeleton or the recording lacks, or are negative.
-        ModelError: if fewer than three markers are common to both, or the recording is of a body of another size.
+        ModelError: if fewer than three markers are common to both, the recording is of a body of another size, or all
+            coordinates that move the markers are locked.
     """
     names = _common_markers(skeleton, trajectories, weights)
     observed = torch.from_numpy(np.ascontiguousarray(trajectories.select(names).positions_m)).to(device)
@@ -97,6 +98,11 @@ def inverse_kinematics(
         skeleton.select_markers(names), observed, given.to(device), limits=limits, tolerance=tolerance
     )
     _check_size(solver)
+    if not solver.problem.unknowns:
+        raise ModelError(
+            f"no coordinate of the skeleton {skeleton.name} is free to move any of the markers {_some(names)}; "
+            "are all of them locked?"
+        )
     solver.prepare()
     solver.run(threads=threads, progress=progress)
     values = skeleton.satisfy_couplings(solver.representation.continuous_in_time(solver.q.cpu().numpy()))

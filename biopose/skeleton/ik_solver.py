@@ -87,6 +87,7 @@ class RecordingSolver:
         if held:
             self.problem = self._problem(frozenset(held))
             self.q[self.keys] = self._best(self.keys, self._starts(poses, n_frames=len(self.keys))).q
+        self._cross_limits(self.keys)
         self.key_q = self.representation.continuous(self.q[self.keys], after=self.default)
 
     def _starts(self, poses: Tensor, *, n_frames: int) -> list[Tensor]:
@@ -124,6 +125,7 @@ class RecordingSolver:
                 nearest = (frames[due][:, None] - self.keys).abs().argmin(-1)
                 starts = [self.key_q[nearest], self.default.expand(int(due.sum()), -1)]
                 self._store(frames[due], self._best(frames[due], starts))
+                self._cross_limits(frames[due])
                 self.q[frames[due]] = self.representation.continuous(self.q[frames[due]], after=starts[0][0])
             else:
                 known = self.q[frames[solved]]
@@ -134,10 +136,21 @@ class RecordingSolver:
                 self._store(frames[due], self._solve(frames[due], start, near=near, max_iterations=steps))
             solved |= due
         self._finish(frames)
+        self._cross_limits(frames)
         for batch in frames.split(BATCH_FRAMES):
             self._measure(batch)
         self._repair(frames)
         self._open_undetermined(frames)
+
+    def _cross_limits(self, frames: Tensor) -> None:
+        """Frames that a limit holds, whose pose can be written away from it: go on from there if that is better."""
+        elsewhere = self.representation.away_from_limits(self.q[frames])
+        held = (elsewhere != self.q[frames]).any(-1)
+        if not held.any():
+            return
+        frames, fit = frames[held], self._solve(frames[held], elsewhere[held], near=False)
+        wins = self._cost(fit.q, frames) < (1 - 1e-9) * self._cost(self.q[frames], frames)
+        self._store(frames[wins], Fit(fit.q[wins], fit.iterations[wins], fit.converged[wins]))
 
     def _finish(self, frames: Tensor) -> None:
         """Go on with the frames that did not converge in the first steps."""
@@ -205,8 +218,9 @@ class RecordingSolver:
                 cost = self.rms_m[batch].square() * self.weights[batch].sum(-1)
                 wins = self._cost(fit.q, batch) < 0.99 * cost
                 self._store(batch[wins], Fit(fit.q[wins], fit.iterations[wins], fit.converged[wins]))
-                for frame in batch[wins].tolist():
-                    before = self.q[max(frame - 1, 0)].nan_to_num()
+                for frame in batch[wins]:
+                    place = int(torch.searchsorted(frames, frame))
+                    before = self.q[frames[place - 1]] if place else self.key_q[0]
                     self.q[frame] = self.representation.continuous(self.q[frame, None], after=before)[0]
                 self._measure(batch[wins])
 

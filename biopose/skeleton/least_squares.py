@@ -135,9 +135,11 @@ class LeastSquaresProblem:
         belongs = [[b == body for b in bodies] for body in self.marked_bodies]
         self.body_markers = torch.tensor(belongs, dtype=torch.float64, device=device)
         carried = [[j + 1 in skeleton.ancestors[b] for b in self.marked_bodies] for j in joints]
-        self.column_bodies = torch.tensor(carried, dtype=torch.float64, device=device)
+        bodies_seen = len(self.marked_bodies)
+        self.column_bodies = torch.tensor(carried, dtype=torch.float64, device=device).reshape(-1, bodies_seen)
         above = [[d + 1 in skeleton.ancestors[j + 1] for d in joints] for j in joints]
-        self.is_ancestor = torch.tensor(above, dtype=torch.float64, device=device).tril()
+        n = len(joints)
+        self.is_ancestor = torch.tensor(above, dtype=torch.float64, device=device).reshape(n, n).tril()
         unknown = [self.unknowns.index(c) for _, c in columns if c is not None]
         # One column an unknown, in order, is the common case; couplings across joints merge columns.
         self.merge: Tensor | None = None
@@ -259,7 +261,7 @@ def solve(
         tolerance: a frame has converged when a step leaves an error of this order (radians or metres): when no
             coordinate moves further, or by the square root of it in a Newton step.
         max_iterations: steps at most.
-        damping: first Levenberg-Marquardt factor; it falls a hundredfold with a step that helps and rises tenfold
+        damping: first Levenberg-Marquardt factor; it falls thirtyfold with a step that helps and rises tenfold
             with one that does not.
         near: whether the start is near the solution, so that Newton's step can be trusted from the beginning.
     """
@@ -330,7 +332,7 @@ class _Descent:
         new = self.problem.normal_equations(target, self.sums, newton)
         better = new.cost <= self.equations.cost + _ROUNDING * self.sums.observed_square  # false for NaN
         raised = (self.factor * 10).clamp(min=_LAMBDA_AFTER_FAILURE)
-        self.factor = torch.where(better, self.factor * 0.01, raised).clamp(*_LAMBDA_LIMITS)
+        self.factor = torch.where(better, self.factor * 0.03, raised).clamp(*_LAMBDA_LIMITS)
         self.newton = torch.where(better, newton, self.newton)
         self.q = torch.where(better[:, None], target, self.q)
         self.equations = self.equations.where(better, new)

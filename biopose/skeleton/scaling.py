@@ -1,4 +1,4 @@
-"""Scale a skeleton to a person from markers in a known posture, and register the markers to them.
+"""Scale a skeleton to a person from markers in one posture, and register the markers to them.
 
 The static pose and all scale factors are estimated together, as the most probable ones given where the markers were
 seen (`scale_to_markers`): a marker on a landmark is uncertain by about a centimetre, and people differ from the model
@@ -29,7 +29,8 @@ from biopose.skeleton.threads import one_torch_thread
 LANDMARK_SD_M = 0.012
 # A marker that is not on a landmark tells on which segment it is and little more.
 LOOSE_MARKER_SD_M = 0.05
-# Standing for a static trial, a joint is rarely further than this from the model's default.
+# Standing for a static trial, a joint is rarely further than this from the model's default; it may well be, though, so
+# this too has Student's wide flanks.
 POSTURE_SD_RAD = 0.35
 # Student's t: errors beyond this many standard deviations count ever less, so a misplaced marker bends nothing.
 DEGREES_OF_FREEDOM = 4.0
@@ -264,8 +265,8 @@ class _MostProbableScaling:
         square = (self._residuals(q, terms) / self.marker_sd[:, None]).square().sum(-1)
         nu = DEGREES_OF_FREEDOM
         markers = (nu + 3) / 2 * torch.log1p(square / nu)
-        posture = self.posture_precision * (q[self.free] - self.default).square()
-        return float(markers.sum() + posture.sum() / 2 + ((terms - self.mean) / self.terms_sd).square().sum() / 2)
+        posture = (nu + 1) / 2 * torch.log1p(self.posture_precision * (q[self.free] - self.default).square() / nu)
+        return float(markers.sum() + posture.sum() + ((terms - self.mean) / self.terms_sd).square().sum() / 2)
 
     def _step(self, q: Tensor, terms: Tensor, *, damping: float) -> Tensor:
         scales = self._scales(terms)
@@ -276,8 +277,11 @@ class _MostProbableScaling:
         J = torch.cat([posed.marker_jacobian()[..., self.free], self._scale_jacobian(q, scales)], dim=-1)
         J, r = J.flatten(0, 1), residual.flatten()
         w = weight.repeat_interleave(3)
-        precision = torch.cat([self.posture_precision, self.terms_sd**-2])
-        offset = torch.cat([self.default - q[self.free], self.mean - terms])
+        away = self.default - q[self.free]
+        nu = DEGREES_OF_FREEDOM
+        posture = self.posture_precision * (nu + 1) / (nu + self.posture_precision * away.square())
+        precision = torch.cat([posture, self.terms_sd**-2])
+        offset = torch.cat([away, self.mean - terms])
         H = J.T @ (w[:, None] * J) + torch.diag(precision)
         gradient = J.T @ (w * r) + precision * offset
         x = torch.cat([q[self.free], terms])

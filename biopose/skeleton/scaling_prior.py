@@ -18,7 +18,8 @@ from biopose.skeleton.model import Skeleton
 # by 2.8 to 4.6 % (trochanter and tibial height, upper arm, forearm, hand, foot), breadths by 4 to 8 % (biacromial,
 # bicristal, hip, foot), so that a segment varies by about 3.5 % and each of its axes by 4 % more.
 WHOLE_BODY_SD = 0.10
-WHOLE_BODY_SD_KNOWN_HEIGHT = 0.02
+# A model's height is told by its legs, which vary by 3 % in people of the same height.
+WHOLE_BODY_SD_KNOWN_HEIGHT = 0.035
 SEGMENT_SD = 0.035
 AXIS_SD = 0.04
 # Legs differ in length by 5 mm on average, 1 % of a femur or less (Knutson 2005, Chiropractic & Osteopathy 13:11).

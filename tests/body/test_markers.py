@@ -8,9 +8,7 @@ from biopose.body.model import Body
 from biopose.body.segments import (
     JOINT_CENTRE_BONES,
     SEGMENT_BONES,
-    harrington_hip_centre,
     joint_centres,
-    with_anatomical_joints,
 )
 from biopose.body.shape import phenotype_for
 from tests.body.bodies import body_in_double, needs_body_asset, random_rotations
@@ -130,25 +128,3 @@ def test_knee_ankle_and_elbow_centres_lie_between_their_landmarks(
 def test_unknown_marker_is_refused(body: Body) -> None:
     with pytest.raises(ValueError, match="NOSE"):
         anny_markers(body, ["C7", "NOSE"])
-
-
-@needs_body_asset
-def test_anatomical_joints_leave_the_rest_mesh_and_turn_about_the_landmarks(
-    body: Body, markers: MarkerSet, shapes: torch.Tensor
-) -> None:
-    """With the shank turned about the knee's axis, the midpoint of the epicondyles does not move, in any shape."""
-    plain = body.with_shape(shapes)
-    shaped = with_anatomical_joints(plain, dict(zip(markers.names, markers.at_rest(plain).unbind(-2), strict=True)))
-    torch.testing.assert_close(shaped.with_pose({}).vertices, plain.vertices)
-    rows = [markers.names.index(name) for name in ("RKNE", "RKNI")]
-    knee = joint_centres(shaped.with_pose({"lowerleg01.R": random_rotations(degrees=90, seed=4)}))["knee_r"]
-    torch.testing.assert_close(knee, markers.at_rest(plain)[:, rows].mean(dim=1))
-
-
-def test_harringtons_hip_centre_follows_his_regression() -> None:
-    """A level pelvis 240 mm wide and 150 mm deep: 45.9 mm behind, 82.9 mm below, 86.5 mm beside the front spines."""
-    spines = {"RASI": [0.0, 0, 0.12], "LASI": [0.0, 0, -0.12], "RPSI": [-0.15, 0, 0.05], "LPSI": [-0.15, 0, -0.05]}
-    landmarks = {name: torch.tensor(place, dtype=torch.float64) for name, place in spines.items()}
-    for side, sign in (("R", 1.0), ("L", -1.0)):
-        expected = torch.tensor([-0.0459, -0.0829, sign * 0.0865], dtype=torch.float64)
-        torch.testing.assert_close(harrington_hip_centre(landmarks, side=side), expected)

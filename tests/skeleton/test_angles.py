@@ -93,3 +93,14 @@ def test_a_triple_needs_right_angles(every_part: Skeleton) -> None:
     joints[index] = replace(joints[index], axes=(axes[0], oblique, *axes[2:]))
     changed = replace(every_part, joints=tuple(joints))
     assert len(orthogonal_triples(changed)) == len(orthogonal_triples(every_part)) - 1
+
+
+def test_a_frame_with_an_unknown_angle_is_written_as_its_neighbours(full_body: Skeleton) -> None:
+    q = np.repeat(full_body.default_pose[None], 6, axis=0)
+    root = [full_body.coordinate_names.index(f"pelvis_{name}") for name in ("tilt", "list", "rotation")]
+    q[:, root] = np.radians([17.0, 100.0, 20.0])  # past gimbal lock, in one of the two ways
+    q[1:, root] = q[1:, root] * (1, -1, 1) + np.pi  # and in the other from the second frame on
+    q[3, root[2]] = np.nan
+    written = Representation.of(full_body, {}).continuous_in_time(q)[:, root]
+    np.testing.assert_allclose(written[:, :2], np.radians([[17.0, 100.0]] * 6), atol=1e-12)
+    assert np.isnan(written[3, 2])

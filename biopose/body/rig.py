@@ -16,7 +16,7 @@ The identity everywhere is the rest mesh of that very shape.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -112,6 +112,18 @@ class ShapedBody:
     def vertices(self) -> Tensor:
         """Rest vertices (..., V, 3), made when first asked for: markers alone never need the whole mesh."""
         return blend(self.body.template_vertices, self.body.vertex_blendshapes, self.coefficients)
+
+    def with_rest_mesh(self, vertices: Tensor, *, bone_heads: Tensor) -> "ShapedBody":
+        """The same rig on another mesh at rest: vertices (..., V, 3) and bone heads (..., J, 3), metres."""
+        other = replace(self, bone_heads=bone_heads)
+        other.__dict__["vertices"] = vertices
+        return other
+
+    def with_bone_heads(self, bone_heads: Tensor) -> "ShapedBody":
+        """The same mesh at rest, its bones turning about other points (..., J, 3), metres."""
+        if "vertices" in self.__dict__:
+            return self.with_rest_mesh(self.vertices, bone_heads=bone_heads)
+        return replace(self, bone_heads=bone_heads)
 
     def points(self, vertex_indices: Tensor) -> Tensor:
         """Rest positions (..., P, 3) of P vertices only."""

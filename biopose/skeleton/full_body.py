@@ -9,6 +9,7 @@ sources are in ``full_body_parameters`` (joints, ranges, markers) and ``full_bod
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from math import radians
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +17,9 @@ from typing import TypeVar
 from biopose.skeleton import full_body_parameters as figures
 from biopose.skeleton.full_body_inertia import MassProperties, mass_properties
 from biopose.skeleton.full_body_parameters import Ellipsoid, JointParameters, Motion, Station, Vector
+from biopose.skeleton.model import Skeleton
 from biopose.skeleton.quiet_opensim import opensim
+from biopose.skeleton.reader import read_osim
 
 _PUBLICATIONS = "Rajagopal et al. 2016, IEEE TBME 63(10):2068; de Leva 1996, J Biomech 29:1223"
 _COLOUR: Vector = (0.85, 0.78, 0.70)
@@ -44,6 +47,13 @@ def build_full_body(path: Path) -> Path:
         _full_body().printToXML(str(unfinished))
         unfinished.replace(path)
     return path
+
+
+@cache
+def full_body_skeleton() -> Skeleton:
+    """The default skeleton, unscaled, as `read_osim` gives it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return read_osim(build_full_body(Path(folder) / "full_body.osim"))
 
 
 def _full_body() -> opensim.Model:

@@ -1,0 +1,55 @@
+"""Zero-lag low-pass filtering of coordinates, as biomechanics does it.
+
+A second-order Butterworth filter run forwards and backwards (Winter 2009, Biomechanics and Motor Control of Human
+Movement, section 2.2.4.4), its cut-off raised by 1/0.802 so that both passes together have the one that is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfiltfilt
+
+# Winter 2009: 6 Hz keeps 99.7 % of walking's power at the toe. Running and landing have content up to 10 to 15 Hz
+# (Mai & Willwacher 2019, J Biomech 92:8; Kristianslund et al. 2012, J Biomech 45:666).
+CUTOFF_HZ: Mapping[str, float] = {
+    "walk": 6.0,
+    "squat": 6.0,
+    "other": 8.0,
+    "countermovement_jump": 10.0,
+    "drop_jump": 12.0,
+    "run": 12.0,
+    "sprint": 14.0,
+}
+BOTH_PASSES = 0.802
+HIGHEST_SHARE = 0.9  # of half the frame rate; above, nothing is filtered
+LEAST_FRAMES = 4
+
+
+def low_pass(
+    values: NDArray[np.float64], time_s: NDArray[np.float64], *, cutoff_hz: float
+) -> NDArray[np.float64]:
+    """Filter columns (T, n) over time.
+
+    Uneven frames are filtered at even times of the same number and read back at their own. What the frame rate cannot
+    carry, or fewer than four frames, is returned as it is.
+
+    Args:
+        values: (T, n) without NaN.
+        time_s: (T,) increasing.
+        cutoff_hz: where half the power passes.
+    """
+    if len(time_s) < LEAST_FRAMES:
+        return values
+    rate_hz = (len(time_s) - 1) / (time_s[-1] - time_s[0])
+    corner_hz = cutoff_hz / BOTH_PASSES
+    if corner_hz >= HIGHEST_SHARE * rate_hz / 2:
+        return values
+    even_s = np.linspace(time_s[0], time_s[-1], len(time_s))
+    even = np.stack([np.interp(even_s, time_s, column) for column in values.T], axis=-1)
+    sections = butter(2, corner_hz, fs=rate_hz, output="sos")
+    padding = min(len(time_s) - 1, int(np.ceil(rate_hz / cutoff_hz)))
+    smooth = sosfiltfilt(sections, even, axis=0, padlen=padding)
+    return np.stack([np.interp(time_s, even_s, column) for column in smooth.T], axis=-1)

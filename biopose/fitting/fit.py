@@ -1,0 +1,198 @@
+"""The fit itself: pose and root of every frame, proportions, focal length and ground of one person, all at once.
+
+    fitted = fit_motion(start, evidence, model)
+
+Gradient descent (Adam; Kingma & Ba 2015) on the sum of `terms`, from several starts side by side; the best is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from biopose.fitting.terms import Evidence, FitWeights, foot_contact, lifted, reprojection, smoothness
+from biopose.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import Skeleton
+from biopose.skeleton.scaling_prior import scale_prior
+
+POSE_STEP, SHAPE_STEP = 0.03, 0.03  # of Adam: radians, metres; standard deviations
+LAST_STEP = 0.05  # of the first, at the end
+GROUND_SLOPE_SD = 0.05  # of the ground against the lifter's level: 3 degrees
+
+
+class Prior(Protocol):
+    """Negative log density of postures."""
+
+    def energy(self, q: Tensor) -> Tensor:
+        """Of coordinates (..., Q): (...)."""
+
+
+@dataclass(frozen=True)
+class FitBudget:
+    """How long to look.
+
+    Attributes:
+        first_iterations: of all starts.
+        iterations: of the best, all told.
+    """
+
+    first_iterations: int = 60
+    iterations: int = 260
+
+
+@dataclass(frozen=True, eq=False)
+class PersonModel:
+    """What may be fitted.
+
+    Attributes:
+        skeleton: the default model with the 26 keypoints as its markers, unscaled.
+        body_scales: (B, 3) factors of someone of this person's height, mass and sex.
+        pose_prior: None leaves it out.
+        focal_sd: of the logarithm of the focal length; 0 keeps it.
+        weights: of the terms.
+    """
+
+    skeleton: Skeleton
+    body_scales: NDArray[np.float64]
+    pose_prior: Prior | None
+    focal_sd: float = 0.0
+    weights: FitWeights = FitWeights()
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """What is fitted, for S starts.
+
+    Attributes:
+        q: (S, T, Q) in a world whose y is up and whose origin is the camera.
+        proportions: (S, K) terms of the scale prior, in standard deviations.
+        log_focal: (S,) over the focal length that the rays were made with.
+        ground: (S, 3) height at the origin and slopes along x and z.
+    """
+
+    q: Tensor
+    proportions: Tensor
+    log_focal: Tensor
+    ground: Tensor
+
+    def __getitem__(self, start: slice) -> Unknowns:
+        """Some of the starts."""
+        return Unknowns(self.q[start], self.proportions[start], self.log_focal[start], self.ground[start])
+
+
+class MotionFit:
+    """The energy of a person's motion, and its descent.
+
+    Args:
+        model: what may be fitted.
+        seen: the evidence.
+        R_camera_world: (3, 3) of the world that the coordinates are in.
+        shape_is_known: proportions, focal length and ground stay as they start.
+    """
+
+    def __init__(
+        self, model: PersonModel, seen: Evidence, R_camera_world: Tensor, *, shape_is_known: bool = False
+    ) -> None:
+        self.model, self.seen = model, seen
+        self.R_camera_world = R_camera_world.float()
+        self.shape_is_known = shape_is_known
+        self.kinematics = Kinematics(model.skeleton, dtype=torch.float32)
+        prior = scale_prior(model.skeleton, height_ratio=1.0)
+        self.scale_design = torch.from_numpy(prior.design * prior.sd).float()
+        self.scale_mean = torch.from_numpy(np.log(model.body_scales)).float().flatten()
+        coordinates = model.skeleton.coordinates
+        self.low = torch.tensor([c.range_min if c.clamped else -np.inf for c in coordinates]).float()
+        self.high = torch.tensor([c.range_max if c.clamped else np.inf for c in coordinates]).float()
+        self.turning = torch.tensor([c.name in model.skeleton.rotational_names for c in coordinates])
+
+    def start(self, q: NDArray[np.float64]) -> Unknowns:
+        """Unknowns at starting coordinates (S, T, Q); the ground is under the lowest feet."""
+        n = len(q)
+        zero = torch.zeros(n)
+        at = Unknowns(torch.from_numpy(q).float(), torch.zeros(n, self.scale_design.shape[1]), zero, torch.zeros(n, 3))
+        return replace(at, ground=torch.stack([self._lowest(at), zero, zero], dim=-1))
+
+    def _lowest(self, at: Unknowns) -> Tensor:
+        heights = self.keypoints_m(at)[..., FOOT_KEYPOINTS, 1]
+        return torch.quantile((heights - heights.new_tensor(FOOT_KEYPOINT_HEIGHT_M)).flatten(1), 0.05, dim=1)
+
+    def body_scales(self, proportions: Tensor) -> Tensor:
+        """(S, B, 3) scale factors."""
+        return (self.scale_mean + proportions @ self.scale_design.T).exp().unflatten(-1, (-1, 3))
+
+    def keypoints_m(self, at: Unknowns) -> Tensor:
+        """(S, T, 26, 3) in the world."""
+        scaled = self.kinematics.with_scales(self.body_scales(at.proportions)[:, None])
+        return scaled.with_coordinates(at.q).markers
+
+    def energies(self, at: Unknowns) -> dict[str, Tensor]:
+        """Each term's energy, (S,)."""
+        weights, seen = self.model.weights, self.seen
+        world = self.keypoints_m(at)
+        camera = world @ self.R_camera_world.T
+        terms = {
+            "reprojection": reprojection(camera, seen, at.log_focal, weights).sum(-1),
+            "lifted": lifted(camera, seen, weights).sum(-1),
+            "proportions": 0.5 * at.proportions.square().sum(-1),
+            "ground": 0.5 * (at.ground[:, 1:] / GROUND_SLOPE_SD).square().sum(-1),
+        }
+        if len(seen.interval_s) > 0:
+            terms["contact"] = foot_contact(world, at.ground, seen, weights)
+        if len(seen.interval_s) > 1:
+            terms["smoothness"] = smoothness(world, at.q, self.turning, seen, weights).sum(-1)
+        if self.model.pose_prior is not None:
+            energy = self.model.pose_prior.energy(at.q)
+            terms["pose"] = weights.pose * (energy * seen.duration).sum(-1)
+        if self.model.focal_sd > 0:
+            terms["focal"] = 0.5 * (at.log_focal / self.model.focal_sd).square()
+        return terms
+
+    def descend(
+        self, at: Unknowns, *, iterations: int, budget: int, done: int, progress: Callable[[int], None] | None = None
+    ) -> Unknowns:
+        """Steps `done` to `done + iterations` of a descent of `budget` steps in all."""
+        q, proportions, log_focal, ground = (
+            v.detach().clone().requires_grad_() for v in (at.q, at.proportions, at.log_focal, at.ground)
+        )
+        groups = [{"params": [q], "size": POSE_STEP}]
+        if not self.shape_is_known:
+            groups.append({"params": [proportions, ground], "size": SHAPE_STEP})
+            if self.model.focal_sd > 0:
+                groups.append({"params": [log_focal], "size": 0.1 * SHAPE_STEP})
+        optimizer = torch.optim.Adam(groups, lr=POSE_STEP, betas=(0.9, 0.98))
+        unknowns = Unknowns(q, proportions, log_focal, ground)
+        for iteration in range(done, done + iterations):
+            share = 0.5 * (1 + np.cos(np.pi * iteration / budget))
+            for group in optimizer.param_groups:
+                group["lr"] = group["size"] * (LAST_STEP + (1 - LAST_STEP) * share)
+            optimizer.zero_grad()
+            torch.stack([*self.energies(unknowns).values()]).sum().backward()
+            optimizer.step()
+            with torch.no_grad():
+                q.clamp_(self.low, self.high)
+            if progress:
+                progress(1)
+        return Unknowns(q.detach(), proportions.detach(), log_focal.detach(), ground.detach())
+
+    def fit(
+        self, start: Unknowns, budget: FitBudget, *, progress: Callable[[int], None] | None = None
+    ) -> tuple[Unknowns, int]:
+        """Descend from all starts, then from the best alone; which it was comes second."""
+        best = 0
+        done = 0
+        at = start
+        if len(start.q) > 1:
+            done = budget.first_iterations
+            at = self.descend(at, iterations=done, budget=budget.iterations, done=0, progress=progress)
+            with torch.no_grad():
+                best = int(torch.stack([*self.energies(at).values()]).sum(0).argmin())
+            at = at[best : best + 1]
+        rest = budget.iterations - done
+        return self.descend(at, iterations=rest, budget=budget.iterations, done=done, progress=progress), best

@@ -1,0 +1,170 @@
+"""From a fitted motion to a measurement: the body, its virtual markers, inverse kinematics, filtered coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from biopose.body.model import Body
+from biopose.body.shape import phenotype_for
+from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body, stretched_to
+from biopose.fitting.evidence import SeenPerson
+from biopose.fitting.filtering import low_pass
+from biopose.fitting.track_fit import FittedMotion
+from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.keypoint_landmarks import skeleton_with_keypoints
+from biopose.measurement import PersonMeasurement
+from biopose.skeleton.ik import inverse_kinematics
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import Skeleton
+from biopose.vision.camera import Camera
+from biopose.vision.tracks import PersonTrack
+
+USUAL_BMI = 23.0  # kg/m2, where the mass is not known
+SEX_AS_GENDER = {"male": 0.0, "female": 1.0, None: 0.5}
+CHUNK_FRAMES = 256
+GOOD_FIT_OF_BOX = 0.03  # keypoints this far off (share of the box's height) halve a frame's quality
+
+
+@dataclass(frozen=True)
+class Athlete:
+    """What is known of a person before they are measured.
+
+    Attributes:
+        height_m: standing, without shoes.
+        mass_kg: of a person of that height and a body mass index of 23 where it is not known.
+        sex: "male", "female" or None.
+    """
+
+    height_m: float
+    mass_kg: float | None = None
+    sex: str | None = None
+
+    def body_with_skeleton(self, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:
+        """Someone of this height, mass and sex.
+
+        Raises:
+            ValueError: if no body of the model is so tall or so heavy.
+        """
+        mass_kg = self.mass_kg or USUAL_BMI * self.height_m**2
+        gender = SEX_AS_GENDER[self.sex]
+        phenotype = phenotype_for(body, height_m=self.height_m, mass_kg=mass_kg, gender=gender)
+        return skeleton_of_body(body, body.with_shape(phenotype), skeleton)
+
+
+def measured(
+    track: PersonTrack,
+    camera: Camera,
+    seen: SeenPerson,
+    fitted: FittedMotion,
+    *,
+    body: Body,
+    skeleton: Skeleton,
+    usual: BodyWithSkeleton,
+    T_camera_world: NDArray[np.float64],
+    cutoff_hz: float,
+    notes: tuple[str, ...],
+) -> PersonMeasurement:
+    """The measurement that a fit gives.
+
+    Args:
+        track: what was seen.
+        camera: with the focal length that the fit found.
+        seen: the same as evidence.
+        fitted: the motion.
+        body: the default body.
+        skeleton: the default skeleton, unscaled.
+        usual: someone of the person's height, whose proportions the fit began with.
+        T_camera_world: the world that the measurement is given in.
+        cutoff_hz: of the low-pass filter.
+        notes: what limits it.
+    """
+    person = skeleton_of_body(body, stretched_to(usual, fitted.body_scales), skeleton)
+    markers = _virtual_markers(person, fitted, T_camera_world, track.time_s)
+    solution = inverse_kinematics(person.skeleton, markers, tolerance=1e-4, threads=2)
+    values = _continuous(person.skeleton, _without_gaps(solution.coordinates.values, track.time_s))
+    values = low_pass(values, track.time_s, cutoff_hz=cutoff_hz)
+    values = _inside_limits(person.skeleton, values)
+    q = torch.from_numpy(values)
+    keypoints = Kinematics(skeleton_with_keypoints(skeleton)).with_scales(torch.from_numpy(person.body_scales))
+    keypoints_m = keypoints.with_coordinates(q).markers.numpy()
+    smooth = MarkerTrajectories(
+        track.time_s, markers.names, Kinematics(person.skeleton).with_coordinates(q).markers.numpy()
+    )
+    return PersonMeasurement(
+        track=track,
+        camera=camera,
+        T_camera_world=T_camera_world,
+        person=person,
+        coordinates=CoordinateTrajectories(track.time_s, person.skeleton.coordinate_names, values),
+        markers=smooth,
+        keypoints_m=keypoints_m,
+        contact=seen.lifted.contact.double().numpy(),
+        quality=_quality(track, camera, keypoints_m, T_camera_world),
+        notes=notes,
+    )
+
+
+def _virtual_markers(
+    person: BodyWithSkeleton, fitted: FittedMotion, T_camera_world: NDArray[np.float64], time_s: NDArray[np.float64]
+) -> MarkerTrajectories:
+    """The body's markers in the fitted poses, in the measurement's world."""
+    R_world_fit = T_camera_world[:3, :3].T @ fitted.R_camera_world
+    origin = -T_camera_world[:3, :3].T @ T_camera_world[:3, 3]
+    positions = [
+        person.markers.positions(person.with_coordinates(torch.from_numpy(fitted.q[a : a + CHUNK_FRAMES])))
+        for a in range(0, len(fitted.q), CHUNK_FRAMES)
+    ]
+    in_fit = torch.cat(positions).double().numpy()
+    names = tuple(marker.name for marker in person.skeleton.markers)
+    return MarkerTrajectories(time_s, names, in_fit @ R_world_fit.T + origin)
+
+
+def _quality(
+    track: PersonTrack, camera: Camera, keypoints_m: NDArray[np.float64], T_camera_world: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Per-frame figures; see `PersonMeasurement.quality`."""
+    in_camera = keypoints_m @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]
+    projected = camera.project(torch.from_numpy(in_camera)).numpy()
+    known = (track.confidence > 0) & track.seen[:, None]
+    error = np.where(known, np.linalg.norm(projected - np.nan_to_num(track.keypoints_px), axis=-1), np.nan)
+    empty = ~known.any(axis=1)
+    error[empty] = 0.0
+    reprojection_px = np.where(empty, np.nan, np.nanmedian(error, axis=1))
+    box_px = np.where(track.seen, track.boxes_px[:, 3] - track.boxes_px[:, 1], np.nan)
+    confidence = np.where(track.seen, track.confidence.mean(axis=1), 0.0)
+    seen_fraction = known.mean(axis=1)
+    fit = 1.0 / (1.0 + (reprojection_px / (GOOD_FIT_OF_BOX * box_px)) ** 2)
+    return {
+        "reprojection_px": reprojection_px,
+        "confidence": confidence,
+        "seen_fraction": seen_fraction,
+        "quality": np.nan_to_num(fit) * confidence,
+    }
+
+
+def _without_gaps(values: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = ~np.isnan(values)
+    return np.stack(
+        [np.interp(time_s, time_s[k], column[k]) if k.any() else np.zeros(len(time_s)) for column, k in zip(values.T, known.T, strict=True)],
+        axis=-1,
+    )
+
+
+def _continuous(skeleton: Skeleton, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Angles that may turn all the way round, without jumps of a whole turn; the first frame within half a turn."""
+    values = values.copy()
+    for column, coordinate in enumerate(skeleton.coordinates):
+        if coordinate.name in skeleton.rotational_names and not coordinate.clamped:
+            values[:, column] = np.unwrap(values[:, column])
+    return values
+
+
+def _inside_limits(skeleton: Skeleton, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Filtering overshoots a little at a limit."""
+    low = [c.range_min if c.clamped else -np.inf for c in skeleton.coordinates]
+    high = [c.range_max if c.clamped else np.inf for c in skeleton.coordinates]
+    return skeleton.satisfy_couplings(values.clip(low, high))

@@ -1,0 +1,1 @@
+"""Networks and priors, each with its weights."""

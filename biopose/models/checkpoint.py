@@ -1,0 +1,55 @@
+"""Networks on disk: safetensors with the network's shape and a card inside; nothing that could run code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from biopose.errors import ModelError
+from biopose.io.files import written_whole
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], *, kind: str, shape: Mapping[str, Any]) -> None:
+    """Write a network.
+
+    Args:
+        path: a .safetensors file.
+        tensors: its state.
+        kind: of network, checked when it is read.
+        shape: what its constructor needs.
+    """
+    metadata = {"kind": kind, "shape": json.dumps(shape)}
+    with written_whole(path) as unfinished:
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, unfinished, metadata)
+
+
+def read_checkpoint(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A network's state and shape.
+
+    Raises:
+        ModelError: if the file is not there, is broken or holds another kind of network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be read as a {kind} network ({error}); install BioPose again") from error
+    if metadata.get("kind") != kind:
+        raise ModelError(f"{path}: holds {metadata.get('kind', 'no network of ours')}; a {kind} network is needed")
+    return tensors, json.loads(metadata["shape"])
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file, as it is recorded beside every result."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

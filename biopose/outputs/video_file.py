@@ -1,0 +1,94 @@
+"""Write pictures as a video that browsers play, each at its own time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from biopose.errors import VideoError
+
+# Encoders in order of preference: what plays everywhere, then what plays in browsers, then what plays in players.
+ENCODERS: dict[str, dict[str, str]] = {
+    "libx264": {"preset": "superfast", "crf": "23"},
+    "libopenh264": {},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "34", "b": "0"},
+    "mpeg4": {"q": "4"},
+}
+TIME_BASE = Fraction(1, 90_000)
+
+
+class VideoFile:
+    """A video that is being written; use it in a `with` block, which finishes the file.
+
+    with VideoFile(path, width_px=1280, height_px=720, rate_hz=30.0) as video:
+        video.add(pixels, time_s=0.0)
+    """
+
+    def __init__(self, path: Path, *, width_px: int, height_px: int, rate_hz: float) -> None:
+        """Open the file.
+
+        Args:
+            path: ending in .mp4.
+            width_px: even.
+            height_px: even.
+            rate_hz: nominal; each picture's own time counts.
+
+        Raises:
+            ValueError: a size that is not even, as the colour format of every player demands.
+            VideoError: PyAV has none of the encoders.
+        """
+        if width_px % 2 or height_px % 2:
+            raise ValueError(f"{width_px} x {height_px} pixels; expected even numbers")
+        encoder = available_encoder()
+        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        rate = Fraction(rate_hz).limit_denominator(1001)
+        stream = self._container.add_stream(encoder, rate=rate, options=ENCODERS[encoder])
+        assert isinstance(stream, VideoStream)
+        self._stream = stream
+        self._stream.width, self._stream.height = width_px, height_px
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.codec_context.time_base = TIME_BASE
+        self._last_pts = -1
+
+    def add(self, pixels: NDArray[np.uint8], *, time_s: float) -> None:
+        """Append a picture (H, W, 3) RGB at a time; one that is not after the last comes a tick after it."""
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        self._last_pts = max(round(time_s / TIME_BASE), self._last_pts + 1)
+        frame.pts, frame.time_base = self._last_pts, TIME_BASE
+        self._container.mux(self._stream.encode(frame))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._container.mux(self._stream.encode(None))
+        finally:
+            self._container.close()
+
+
+def available_encoder() -> str:
+    """The first of `ENCODERS` that this machine's PyAV has.
+
+    Raises:
+        VideoError: there is none.
+    """
+    for name in ENCODERS:
+        try:
+            av.codec.Codec(name, "w")
+        except av.codec.codec.UnknownCodecError:
+            continue
+        return name
+    raise VideoError(
+        f"PyAV {av.__version__} has none of the encoders {', '.join(ENCODERS)}: install its wheel from PyPI"
+    )

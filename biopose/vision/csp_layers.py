@@ -1,0 +1,97 @@
+"""Layers that both networks are built of: cross-stage partial ones (Wang et al. 2020), as OpenMMLab has them.
+
+Batch normalisation is already folded into the convolutions of the published files, so there is none here. Modules are
+declared in the order in which the published graphs use their weights: `onnx_weights` fills them by that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import hardsigmoid, max_pool2d
+
+POOLING_WINDOWS = (5, 9, 13)
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Convolutions on a GPU with all 24 bits: its default keeps 11, too few to agree with onnxruntime to 1e-3."""
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
+
+
+class ConvSilu(nn.Module):
+    """A convolution that keeps the size (or divides it by its stride), then x * sigmoid(x)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, groups=groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
+        return nn.functional.silu(self.conv(x))
+
+
+class ChannelAttention(nn.Module):
+    """Each channel weighted by what the whole picture shows."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fc = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> the same."""
+        return x * hardsigmoid(self.fc(x.mean(dim=(2, 3), keepdim=True)))
+
+
+class CspLayer(nn.Module):
+    """Half of the channels go through blocks, half past them.
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+        block: makes one block of a number of channels.
+        block_count: how many follow one another.
+        attention: whether channels are weighted before the last convolution.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        block: Callable[[int], nn.Module],
+        block_count: int,
+        attention: bool = False,
+    ) -> None:
+        super().__init__()
+        half = outputs // 2
+        self.past = ConvSilu(inputs, half, 1)
+        self.through = ConvSilu(inputs, half, 1)
+        self.blocks = nn.Sequential(*(block(half) for _ in range(block_count)))
+        self.attention = ChannelAttention(outputs) if attention else nn.Identity()
+        self.last = ConvSilu(outputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H, W)."""
+        past = self.past(x)
+        return self.last(self.attention(torch.cat([self.blocks(self.through(x)), past], dim=1)))
+
+
+class SpatialPyramid(nn.Module):
+    """The strongest answers in windows of several sizes, side by side."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        half = channels // 2
+        self.first = ConvSilu(channels, half, 1)
+        self.last = ConvSilu(half * (1 + len(POOLING_WINDOWS)), channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> the same."""
+        x = self.first(x)
+        pooled = [max_pool2d(x, size, stride=1, padding=size // 2) for size in POOLING_WINDOWS]
+        return self.last(torch.cat([x, *pooled], dim=1))

@@ -1,0 +1,73 @@
+"""Running the published .onnx files with onnxruntime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
+import torch
+from numpy.typing import NDArray
+
+from biopose.assets import assets_folder
+from biopose.errors import ModelError
+
+BACKENDS = ("onnxruntime", "torch")
+QUIET = 3  # onnxruntime's severity "error": its warnings about shapes in these files mean nothing to a user
+
+
+def weights_path(name: str) -> Path:
+    """Where a network's weights are.
+
+    Args:
+        name: of the file, such as "yolox-tiny-humanart.onnx".
+
+    Raises:
+        ModelError: the weights are not here.
+    """
+    path = assets_folder() / "weights" / name
+    if not path.is_file():
+        raise ModelError(f"{path}: no such weights; run `biopose assets pull`")
+    return path
+
+
+def check_device(device: str | torch.device, *, backend: str) -> None:
+    """Refuse a backend that is none, or a device on which it does not run.
+
+    Raises:
+        ValueError: so it is.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"no backend {backend!r}; there are {' and '.join(BACKENDS)}")
+    if backend == "onnxruntime" and torch.device(device).type != "cpu":
+        raise ValueError(f"onnxruntime runs on the cpu here, not on {device}: choose the backend torch")
+
+
+class OnnxSession:
+    """A network as onnxruntime runs it.
+
+    Args:
+        path: of the .onnx file.
+        threads: that share one run.
+
+    Raises:
+        ModelError: onnxruntime cannot read the file.
+    """
+
+    def __init__(self, path: Path, *, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = QUIET
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions share no base class
+            raise ModelError(
+                f"{path}: onnxruntime cannot read it ({error}); run `biopose assets pull` again"
+            ) from error
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Outputs, in the file's order, for one batch of pictures (N, 3, H, W)."""
+        outputs: list[NDArray[np.float32]] = self._session.run(None, {self._input: np.ascontiguousarray(batch)})
+        return outputs

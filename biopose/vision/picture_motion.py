@@ -1,0 +1,295 @@
+"""How the background moved between two small pictures: a similarity, from many blocks that vote.
+
+Each block of the first picture is looked for in the second by a least-squares step (Lucas and Kanade 1981) from where
+the motion so far puts it; a similarity is fitted to the blocks' shifts, each weighted by what its texture tells in each
+direction, and blocks that disagree (a person who was not masked, a scoreboard) lose their vote (Tukey's biweight). From
+coarse to fine, so that a step has to cover a few pixels at most. Blocks are compared after removing their mean and
+contrast, so light may change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+Floats = NDArray[np.float32]
+
+WIDTH_PX = 240  # of the finest picture that is compared; coarser ones are halves
+LEVELS = 3
+BLOCK_PX = 24
+STRIDE_PX = 20
+STEPS = (1, 2, 2)  # at each level, from the finest
+SMOOTHING_PX = 1.0  # so that the gradient holds over a step, and coding noise fades
+SHADING_PX = 19  # what varies more slowly than this is light, not texture
+LEAST_CONTRAST = 1.5  # grey levels (of 255) of a block's standard deviation: below, it is noise or coding artefacts
+LEAST_VALID = 0.5  # of a block's pixels outside people's boxes and inside the picture
+ALIKE = 0.6  # correlation from which a block counts as found again
+OUTLIER_PX = 1.5  # Tukey's cut-off, at each level
+FEWEST_BLOCKS = 6
+LEAST_SPREAD = 0.35  # of the picture's width, between the 10th and the 90th of 100 textured blocks
+FOUND_SHARE = 0.4  # of the blocks with texture must be found and agree
+# Shrinks rotation and zoom towards the first guess where blocks tell nothing of them; in pixels at the picture's edge.
+SHAPE_PRIOR_PX = 30.0
+
+
+@dataclass(frozen=True)
+class Level:
+    """A picture at one scale: its texture (H, W) in grey levels, the gradients, 1 where the background is seen."""
+
+    texture: Floats
+    gradient_x: Floats
+    gradient_y: Floats
+    seen: Floats
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is compared: levels from fine to coarse."""
+
+    levels: tuple[Level, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the finest level."""
+        return self.levels[0].texture.shape
+
+
+@dataclass(frozen=True)
+class Match:
+    """Result of a comparison.
+
+    Attributes:
+        motion: (4,) shift x, y in pixels of the finest level, rotation (radians, clockwise on the screen) and the
+            logarithm of the zoom, about the picture's centre: where the first picture's background lies in the second.
+        textured: how many blocks have texture in both pictures.
+        spread: over what share of the picture's width the textured blocks lie.
+        found: how many of them were found again and agree.
+        shift_sd_px: standard deviation of the shift, from the blocks' scatter.
+    """
+
+    motion: NDArray[np.float64]
+    textured: int
+    spread: float
+    found: int
+    shift_sd_px: float
+
+    @property
+    def blind(self) -> bool:
+        """Too little texture to tell anything, or all in one place, where it may be a person's that was not masked."""
+        return self.textured < FEWEST_BLOCKS or self.spread < LEAST_SPREAD
+
+    @property
+    def good(self) -> bool:
+        """The background was found again."""
+        return not self.blind and self.found >= max(FEWEST_BLOCKS, FOUND_SHARE * self.textured)
+
+
+def picture(grey: Floats, boxes_px: NDArray[np.floating]) -> Picture:
+    """Prepare a grey picture (H, W), 0 to 255, with people's boxes (N, 4) in its pixels."""
+    grey, seen = grey.astype(np.float32), _background(grey.shape, boxes_px)
+    levels = []
+    for level in range(LEVELS):
+        if level:
+            grey, seen = _halved(grey), np.floor(_halved(seen))
+        texture = _texture(grey, seen)
+        levels.append(Level(texture, *_gradients(texture), seen))
+    return Picture(tuple(levels))
+
+
+def match(first: Picture, second: Picture, guess: NDArray[np.float64]) -> Match:
+    """Where the first picture's background lies in the second, sought from a guess (4,) as in ``Match.motion``."""
+    result = Match(guess.copy(), 0, 0.0, 0, np.inf)
+    for level in reversed(range(LEVELS)):
+        scale = 0.5**level
+        for _ in range(STEPS[level]):
+            motion = result.motion * [scale, scale, 1, 1]
+            result = _step(first.levels[level], second.levels[level], motion)
+            result = replace(
+                result, motion=result.motion / [scale, scale, 1, 1], shift_sd_px=result.shift_sd_px / scale
+            )
+    return result
+
+
+def coarse_shift(first: Picture, second: Picture) -> NDArray[np.float64]:
+    """The shift (4,) that phase correlation of the whole pictures proposes, whole pixels of the second level."""
+    spectra = [
+        fft.rfft2(level.texture * level.seen * _window(*level.seen.shape), workers=1)
+        for level in (first.levels[1], second.levels[1])
+    ]
+    cross = spectra[1] * spectra[0].conj()
+    size = np.abs(cross)
+    surface = fft.irfft2(cross / (size + size.mean()), s=first.levels[1].texture.shape, workers=1)
+    height, width = surface.shape
+    y, x = np.unravel_index(int(surface.argmax()), surface.shape)
+    dy, dx = (y + height // 2) % height - height // 2, (x + width // 2) % width - width // 2
+    return np.array([2.0 * dx, 2.0 * dy, 0.0, 0.0])
+
+
+def moved(motion: NDArray[np.float64], points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Where points (..., 2) of a picture of a shape (height, width) come to lie."""
+    centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
+    return (points - centre) @ _linear(motion).T + centre + motion[:2]
+
+
+def compose(then: NDArray[np.float64], first: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The motion (4,) of one motion after another."""
+    return np.array([*(_linear(then) @ first[:2] + then[:2]), *(then[2:] + first[2:])])
+
+
+def inverse_compose(motion: NDArray[np.float64], first: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What has to follow the first motion (4,) so that both together are a motion."""
+    change = motion - first
+    return np.array([*(motion[:2] - _linear(change) @ first[:2]), *change[2:]])
+
+
+def _linear(motion: NDArray[np.float64]) -> NDArray[np.float64]:
+    c, s = np.cos(motion[2]), np.sin(motion[2])
+    return np.exp(motion[3]) * np.array([[c, -s], [s, c]])
+
+
+def _step(first: Level, second: Level, motion: NDArray[np.float64]) -> Match:
+    """One least-squares step of all blocks, and the similarity that fits them."""
+    height, width = first.texture.shape
+    rows, columns, centres = _blocks(height, width)
+    offset = np.rint(moved(motion, centres, (height, width)) - centres).astype(np.intp)
+    r2, c2 = rows + offset[:, 1, None], columns + offset[:, 0, None]
+    inside = (r2 >= 0) & (r2 < height) & (c2 >= 0) & (c2 < width)
+    here = rows * width + columns
+    there = np.clip(r2, 0, height - 1) * width + np.clip(c2, 0, width - 1)
+    seen = first.seen.take(here) * second.seen.take(there) * inside
+    a, contrast_a = _normalised(first.texture.take(here), seen)
+    b, contrast_b = _normalised(second.texture.take(there), seen)
+    # The gradient that both pictures share: its step is right to second order.
+    gx = 0.5 * (first.gradient_x.take(here) / contrast_a + second.gradient_x.take(there) / contrast_b)
+    gy = 0.5 * (first.gradient_y.take(here) / contrast_a + second.gradient_y.take(there) / contrast_b)
+    information, shift, left_over = _shifts(seen, gx, gy, a - b)
+    alike = 1.0 - 0.5 * left_over
+    textured = (seen.mean(1) >= LEAST_VALID) & (np.minimum(contrast_a, contrast_b)[:, 0] >= LEAST_CONTRAST)
+    return _similarity(centres, offset + shift, information, textured, alike, motion, (height, width))
+
+
+def _shifts(seen: Floats, gx: Floats, gy: Floats, error: Floats) -> tuple[Floats, Floats, Floats]:
+    """Of each block: information (B, 2, 2), shift (B, 2), and the mean squared error that the shift leaves."""
+    wx, wy = seen * gx, seen * gy
+    xx, xy, yy = (np.einsum("bp,bp->b", *pair) for pair in ((wx, gx), (wx, gy), (wy, gy)))
+    ex, ey = np.einsum("bp,bp->b", wx, error), np.einsum("bp,bp->b", wy, error)
+    ridge = 1e-3 * (xx + yy) + 1e-6
+    information = np.stack([np.stack([xx + ridge, xy], -1), np.stack([xy, yy + ridge], -1)], -2)
+    shift = np.clip(np.linalg.solve(information, np.stack([ex, ey], -1)[..., None])[..., 0], -2.0, 2.0)
+    left = error - gx * shift[:, :1] - gy * shift[:, 1:]
+    return information, shift, np.einsum("bp,bp,bp->b", seen, left, left) / np.maximum(seen.sum(1), 1.0)
+
+
+def _similarity(
+    centres: NDArray[np.float64],
+    displacement: NDArray[np.floating],
+    information: Floats,
+    textured: NDArray[np.bool_],
+    alike: Floats,
+    motion: NDArray[np.float64],
+    shape: tuple[int, int],
+) -> Match:
+    """The robust fit of a motion to the blocks' displacements (B, 2), reweighted from the motion so far."""
+    arm = centres - [(shape[1] - 1) / 2, (shape[0] - 1) / 2]
+    # Of a small further motion at each block: shift x, y, rotation, zoom.
+    basis = np.zeros((len(centres), 2, 4))
+    basis[:, 0, 0] = basis[:, 1, 1] = 1.0
+    basis[:, :, 2] = np.stack([-arm[:, 1], arm[:, 0]], -1)
+    basis[:, :, 3] = arm
+    wanted = displacement - (moved(motion, centres, shape) - centres)
+    trusted = information * (np.clip(alike, 0.0, 1.0) ** 2 * textured)[:, None, None]
+    prior = np.diag([1e-6, 1e-6, *2 * [(shape[1] / 2 / SHAPE_PRIOR_PX) ** 2]])
+    # The first votes come from the middle of all shifts, so that a far guess does not make everyone an outlier.
+    usable = textured & (alike > 0.0)
+    change = np.zeros(4)
+    if usable.any():
+        change[:2] = np.median(wanted[usable], axis=0)
+    for _ in range(4):
+        vote = np.clip(1.0 - (_apart(wanted - basis @ change, information) / OUTLIER_PX) ** 2, 0.0, None) ** 2
+        weights = trusted * vote[:, None, None]
+        weighted = np.einsum("bij,bik->bjk", basis, weights)
+        normal = np.einsum("bjk,bkl->jl", weighted, basis) + prior
+        change = np.linalg.solve(normal, np.einsum("bjk,bk->j", weighted, wanted))
+    apart = _apart(wanted - basis @ change, information)
+    agree = textured & (alike >= ALIKE) & (apart < OUTLIER_PX)
+    sd = float(np.sqrt(np.mean(apart[agree] ** 2) / agree.sum())) if agree.any() else np.inf
+    spread = float(np.ptp(np.percentile(centres[textured, 0], [10, 90]))) / shape[1] if textured.any() else 0.0
+    return Match(_with_small(motion, change), int(textured.sum()), spread, int(agree.sum()), sd)
+
+
+def _apart(difference: NDArray[np.float64], information: Floats) -> NDArray[np.float64]:
+    """Length of differences (B, 2) in pixels, counting a direction by how well the block's texture tells it."""
+    xx, xy, yy = information[:, 0, 0], information[:, 0, 1], information[:, 1, 1]
+    best = 0.5 * (xx + yy) + np.sqrt(0.25 * (xx - yy) ** 2 + xy**2)
+    squared: NDArray[np.float64] = np.einsum("bi,bij,bj->b", difference, information, difference) / best
+    return np.sqrt(squared)
+
+
+def _with_small(motion: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A motion (4,) with a small further one, both about the picture's centre, at the places of the first picture."""
+    linear = _linear(motion) + np.array([[change[3], -change[2]], [change[2], change[3]]])
+    zoom = 0.5 * np.log(np.linalg.det(linear))
+    return np.array([*(motion[:2] + change[:2]), np.arctan2(linear[1, 0], linear[0, 0]), zoom])
+
+
+def _normalised(values: Floats, seen: Floats) -> tuple[Floats, Floats]:
+    """Blocks (B, P) with mean 0 and contrast 1 over what is seen, and the contrast (B, 1) that they had."""
+    count = np.maximum(seen.sum(1, keepdims=True), 1.0)
+    centred = values - np.einsum("bp,bp->b", values, seen)[:, None] / count
+    contrast = np.sqrt(np.einsum("bp,bp,bp->b", centred, centred, seen)[:, None] / count) + 1e-3
+    return centred / contrast, contrast
+
+
+@lru_cache(maxsize=8)
+def _blocks(height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Rows and columns (B, P) of the pixels of each block, and the blocks' centres (B, 2)."""
+    side = min(BLOCK_PX, height // 2, width // 2)
+    stride = max(1, side * STRIDE_PX // BLOCK_PX)
+    tops, lefts = np.arange(0, height - side + 1, stride), np.arange(0, width - side + 1, stride)
+    top, left = (grid.ravel() for grid in np.meshgrid(tops, lefts, indexing="ij"))
+    within = np.arange(side)
+    rows = top[:, None] + np.repeat(within, side)[None]
+    columns = left[:, None] + np.tile(within, side)[None]
+    return rows, columns, (np.stack([left, top], -1) + (side - 1) / 2).astype(np.float64)
+
+
+@lru_cache(maxsize=8)
+def _window(height: int, width: int) -> Floats:
+    return (np.hanning(height)[:, None] * np.hanning(width)[None]).astype(np.float32)
+
+
+def _halved(values: Floats) -> Floats:
+    height, width = values.shape[0] // 2 * 2, values.shape[1] // 2 * 2
+    v = values[:height, :width]
+    return 0.25 * (v[::2, ::2] + v[1::2, ::2] + v[::2, 1::2] + v[1::2, 1::2])
+
+
+def _texture(grey: Floats, seen: Floats) -> Floats:
+    """The picture without its slow shading, which looks the same wherever a block is put; 0 inside people's boxes."""
+    share = ndimage.uniform_filter(seen, SHADING_PX)
+    shading = ndimage.uniform_filter(grey * seen, SHADING_PX) / np.maximum(share, 1e-3)
+    return ndimage.gaussian_filter((grey - shading) * seen, SMOOTHING_PX, truncate=2.5)
+
+
+def _gradients(grey: Floats) -> tuple[Floats, Floats]:
+    gx, gy = np.zeros_like(grey), np.zeros_like(grey)
+    gx[:, 1:-1] = 0.5 * (grey[:, 2:] - grey[:, :-2])
+    gy[1:-1] = 0.5 * (grey[2:] - grey[:-2])
+    return gx, gy
+
+
+def _background(shape: tuple[int, ...], boxes_px: NDArray[np.floating]) -> Floats:
+    """1 outside people's boxes, grown by a tenth: limbs, shadows and the gradient's reach stick out."""
+    seen = np.ones(shape, np.float32)
+    for left, top, right, bottom in np.asarray(boxes_px, float).reshape(-1, 4):
+        if np.isnan(left + top + right + bottom):
+            continue
+        grown_x, grown_y = 0.1 * (right - left) + 2, 0.1 * (bottom - top) + 2
+        x0, x1 = max(0, int(left - grown_x)), max(0, int(np.ceil(right + grown_x)) + 1)
+        y0, y1 = max(0, int(top - grown_y)), max(0, int(np.ceil(bottom + grown_y)) + 1)
+        seen[y0:y1, x0:x1] = 0.0
+    return seen

@@ -1,0 +1,87 @@
+"""Small real videos for tests: every frame shows its own number, in black and white blocks that any coding keeps."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+BITS = 8
+
+
+def numbered(number: int, *, width: int = 128, height: int = 96) -> NDArray[np.uint8]:
+    """(height, width, 3): the upper half shows the number, lowest bit on the left; the lower half is red over blue."""
+    image = np.zeros((height, width, 3), dtype=np.uint8)
+    edges = np.linspace(0, width, BITS + 1).astype(int)
+    for bit in range(BITS):
+        image[: height // 2, edges[bit] : edges[bit + 1]] = 255 * (number >> bit & 1)
+    image[height // 2 : 3 * height // 4, :, 0] = 255
+    image[3 * height // 4 :, :, 2] = 255
+    return image
+
+
+def number_in(image: NDArray[np.uint8]) -> int:
+    """The number that an upright picture shows."""
+    edges = np.linspace(0, image.shape[1], BITS + 1).astype(int)
+    row = image[image.shape[0] // 4].mean(axis=-1)
+    return sum(1 << bit for bit in range(BITS) if row[(edges[bit] + edges[bit + 1]) // 2] > 127)
+
+
+def film(
+    path: Path,
+    frames: int = 30,
+    *,
+    codec: str = "libx264",
+    size: tuple[int, int] = (128, 96),
+    pixels: str = "yuv420p",
+    pts: Sequence[int] | None = None,
+    rate_hz: int = 30,
+    rotation_deg: int | None = None,
+    hflip: bool = False,
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+    pixel_aspect: Fraction | None = None,
+    noisy: bool = False,
+) -> Path:
+    """Write a video; `pts` are in units of 1 / rate_hz, `rotation_deg` is counter-clockwise, as cameras write it.
+
+    A `noisy` one has noise in its lower half, so that most of the file is pictures.
+    """
+    noise = np.random.default_rng(0)
+    with av.open(str(path), "w", options=container_options or {}) as container:
+        stream = container.add_stream(codec, rate=rate_hz, options=options or {})
+        stream.width, stream.height = size
+        stream.pix_fmt = pixels
+        if pixel_aspect:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
+        if rotation_deg is not None:
+            stream.set_display_rotation(rotation_deg, hflip=hflip)
+        for i, when in enumerate(pts if pts is not None else range(frames)):
+            image = numbered(i, width=size[0], height=size[1])
+            if noisy:
+                image[size[1] // 2 :] = noise.integers(0, 255, (size[1] - size[1] // 2, size[0], 1))
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = when, Fraction(1, rate_hz)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def cut(path: Path, fraction: float) -> Path:
+    """A copy of a file's beginning, beside it."""
+    data = path.read_bytes()
+    shorter = path.with_name(f"cut_{path.name}")
+    shorter.write_bytes(data[: int(len(data) * fraction)])
+    return shorter
+
+
+def scratched(path: Path, start: float, end: float) -> Path:
+    """A copy of a file with zeros in the middle, beside it."""
+    data = bytearray(path.read_bytes())
+    first, last = int(len(data) * start), int(len(data) * end)
+    data[first:last] = bytes(last - first)
+    worse = path.with_name(f"scratched_{path.name}")
+    worse.write_bytes(data)
+    return worse

@@ -1,0 +1,150 @@
+"""Keypoints of real people: both backends, laws of geometry, and boxes with nothing in them."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from biopose.vision.detection import PersonDetector
+from biopose.vision.keypoint_names import KEYPOINTS, MIRRORED
+from biopose.vision.keypoints import KeypointNetwork, Keypoints
+from tests.vision.real_people import frames_of_two_people, needs_networks
+
+pytestmark = needs_networks
+
+
+@pytest.fixture(scope="module")
+def network() -> KeypointNetwork:
+    return KeypointNetwork.load(threads=1)
+
+
+@pytest.fixture(scope="module")
+def in_torch() -> KeypointNetwork:
+    return KeypointNetwork.load(backend="torch")
+
+
+@cache
+def boxes() -> tuple[np.ndarray, ...]:
+    """Of the two people in each frame."""
+    found = PersonDetector.load(threads=1).detect(frames_of_two_people())
+    return tuple(each.boxes_px[each.scores > 0.5] for each in found)
+
+
+def scatter(a: Keypoints, b: Keypoints, *, sure: float = 0.6) -> float:
+    """Median distance in pixels of keypoints that both are sure of."""
+    seen = np.minimum(a.confidence, b.confidence) > sure
+    assert seen.mean() > 0.4
+    return float(np.median(np.linalg.norm(a.positions_px - b.positions_px, axis=-1)[seen]))
+
+
+def test_people_stand_upright_inside_their_boxes(network: KeypointNetwork) -> None:
+    for found, box in zip(network.locate(frames_of_two_people(), boxes()), boxes(), strict=True):
+        assert found.positions_px.shape == (2, 26, 2)
+        margin = 0.1 * (box[:, 3] - box[:, 1])[:, None, None]
+        assert (found.positions_px > box[:, None, :2] - margin).all()
+        assert (found.positions_px < box[:, None, 2:] + margin).all()
+        head, hips, heel = (found.positions_px[:, KEYPOINTS.index(n), 1] for n in ("head_top", "mid_hip", "left_heel"))
+        assert (head < hips).all()
+        assert (hips < heel).all()
+        assert ((found.confidence >= 0) & (found.confidence <= 1)).all()
+        assert found.confidence.mean() > 0.5
+
+
+def test_both_backends_find_the_same(network: KeypointNetwork, in_torch: KeypointNetwork) -> None:
+    for a, b in zip(*(n.locate(frames_of_two_people(), boxes()) for n in (network, in_torch)), strict=True):
+        assert np.allclose(a.positions_px, b.positions_px, rtol=0, atol=0.05)  # pixels, of 450
+        assert np.allclose(a.confidence, b.confidence, rtol=0, atol=1e-4)
+
+
+def test_a_batch_over_frames_finds_what_single_people_do(network: KeypointNetwork) -> None:
+    for together, image, own in zip(
+        network.locate(frames_of_two_people(), boxes()), frames_of_two_people(), boxes(), strict=True
+    ):
+        for person in range(2):
+            (alone,) = network.locate([image], [own[person : person + 1]])
+            assert np.allclose(together.positions_px[person], alone.positions_px[0], rtol=0, atol=0.01)
+
+
+def test_a_shifted_picture_has_shifted_keypoints(network: KeypointNetwork) -> None:
+    frame, own = frames_of_two_people()[0], boxes()[0]
+    shift = np.array([37, 11])
+    cut = frame[shift[1] :, shift[0] :]
+    (plain,), (moved,) = (network.locate([f], [b]) for f, b in ((frame, own), (cut, own - np.tile(shift, 2))))
+    inside = own[:, 1] > 100  # the other's crop reaches over the cut edge
+    back = moved.positions_px[inside] + shift
+    assert np.allclose(plain.positions_px[inside], back, rtol=0, atol=1e-6)
+
+
+def test_a_box_a_little_off_changes_little(network: KeypointNetwork) -> None:
+    frame, own = frames_of_two_people()[0], boxes()[0]
+    (plain,), (moved,) = (network.locate([frame], [b]) for b in (own, own + np.array([7.3, -4.1, 6.2, 5.7])))
+    assert scatter(plain, moved) < 0.008 * 450
+
+
+def test_a_picture_of_half_the_size_has_keypoints_at_half_the_place(network: KeypointNetwork) -> None:
+    frame, own = frames_of_two_people()[0], boxes()[0]
+    half = np.ascontiguousarray(frame.reshape(497, 2, 884, 2, 3).mean(axis=(1, 3)).astype(np.uint8))
+    (plain,), (small,) = (network.locate([f], [b]) for f, b in ((frame, own), (half, (own + 0.5) / 2 - 0.5)))
+    doubled = Keypoints((small.positions_px + 0.5) * 2 - 0.5, small.confidence)
+    assert scatter(plain, doubled) < 0.008 * 450
+
+
+def test_a_mirrored_picture_has_mirrored_keypoints_of_the_other_side(network: KeypointNetwork) -> None:
+    frame, own = frames_of_two_people()[0], boxes()[0]
+    mirrored_boxes = np.stack([1767 - own[:, 2], own[:, 1], 1767 - own[:, 0], own[:, 3]], axis=1)
+    (plain,), (found,) = network.locate([frame], [own]), network.locate([frame[:, ::-1]], [mirrored_boxes])
+    swapped = Keypoints(found.positions_px[:, MIRRORED] * [-1, 1] + [1767, 0], found.confidence[:, MIRRORED])
+    assert scatter(plain, swapped) < 0.01 * 450
+    seen = np.minimum(plain.confidence, swapped.confidence) > 0.6
+    assert abs(np.median((plain.positions_px - swapped.positions_px)[..., 0][seen])) < 0.5  # no side is preferred
+
+
+def test_boxes_with_nothing_in_them_give_no_keypoints(network: KeypointNetwork) -> None:
+    nothing = [[100, 100, 100, 300], [np.nan] * 4, [-90, 10, -10, 90], [300, 100, 200, 50]]
+    (found,) = network.locate([frames_of_two_people()[0]], [np.array([nothing[0], boxes()[0][0], *nothing[1:]])])
+    assert np.isnan(found.positions_px[[0, 2, 3, 4]]).all()
+    assert (found.confidence[[0, 2, 3, 4]] == 0).all()
+    (alone,) = network.locate([frames_of_two_people()[0]], [boxes()[0][:1]])
+    assert np.allclose(found.positions_px[1], alone.positions_px[0], rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("box", [[10, 10, 11.5, 12], [-300, -300, 3000, 3000], [1700, 900, 1900, 1300], [0, 0, 1, 993]])
+def test_tiny_huge_and_half_visible_boxes_are_taken(network: KeypointNetwork, box: list[float]) -> None:
+    (found,) = network.locate([frames_of_two_people()[0]], [np.array([box])])
+    assert np.isfinite(found.positions_px).all()
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+def test_pictures_of_nobody_give_empty_arrays(
+    network: KeypointNetwork, in_torch: KeypointNetwork, backend: str
+) -> None:
+    used = network if backend == "onnxruntime" else in_torch
+    images = [np.zeros((5, 7, 3), np.uint8), np.zeros((9, 3, 3), np.uint8)]
+    assert [len(found) for found in used.locate(images, [np.zeros((0, 4))] * 2)] == [0, 0]
+    assert used.locate([], []) == []
+
+
+def test_pictures_and_boxes_that_do_not_match_are_refused(network: KeypointNetwork) -> None:
+    with pytest.raises(ValueError, match="1 images, but boxes for 2"):
+        network.locate([frames_of_two_people()[0]], [np.zeros((0, 4))] * 2)
+
+
+def test_features_come_in_the_same_pass(in_torch: KeypointNetwork) -> None:
+    frames, own = frames_of_two_people()[:2], [np.vstack([np.zeros((1, 4)), boxes()[0]]), boxes()[1][:1]]
+    found, features = in_torch.locate_with_features(frames, own)
+    plain = in_torch.locate(frames, own)
+    assert all(np.array_equal(a.confidence, b.confidence) for a, b in zip(found, plain, strict=True))
+    assert [tuple(level.shape) for level in features.maps] == [
+        (3, 64, 64, 48),
+        (3, 128, 32, 24),
+        (3, 256, 16, 12),
+        (3, 512, 8, 6),
+    ]
+    assert features.people.tolist() == [[0, 1], [0, 2], [1, 0]]
+    centres = (features.regions_px[:, :2] + features.regions_px[:, 2:]) / 2
+    assert np.allclose(centres, (lambda b: (b[:, :2] + b[:, 2:]) / 2)(np.vstack([boxes()[0], own[1]])), atol=1.0)
+
+
+def test_features_need_torch(network: KeypointNetwork) -> None:
+    with pytest.raises(ValueError, match="backend='torch'"):
+        network.locate_with_features([], [])

@@ -12,7 +12,7 @@ and soft markers follow skin that two segments share.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -137,7 +137,7 @@ def _turning_about(shaped: ShapedBody, skeleton: Skeleton, rest_pose: NDArray[np
     for segment, bones in _BONES_AT_JOINT.items():
         for bone in bones:
             heads[shaped.body.bone_index[bone]] = centers[skeleton.body_names.index(segment) - 1]
-    return shaped.with_bone_heads(heads)
+    return replace(shaped, bone_heads=heads)
 
 
 def stretched_to(person: BodyWithSkeleton, body_scales: NDArray[np.float64]) -> ShapedBody:
@@ -155,11 +155,8 @@ def stretched_to(person: BodyWithSkeleton, body_scales: NDArray[np.float64]) -> 
     R = before.R_ground_body
     stretch = R @ torch.diag_embed(torch.from_numpy(ratio)) @ R.mT
     shift = after.p_ground_body - (stretch @ before.p_ground_body[..., None])[..., 0]
-    like = person.shaped.bone_heads
+    heads = person.shaped.bone_heads
     bodies = [person.skeleton.body_names.index(_SEGMENT_OF_BONE[bone]) for bone in person.shaped.body.bone_labels]
-    motions = torch.cat([stretch.flatten(1), shift], dim=-1)[bodies].to(like)
-    blended = person.shaped.body.skin_matrix @ motions
-    R_vertex, t_vertex = blended[:, :9].unflatten(-1, (3, 3)), blended[:, 9:]
-    vertices = (R_vertex @ person.shaped.vertices[..., None])[..., 0] + t_vertex
-    R_bone, t_bone = motions[:, :9].unflatten(-1, (3, 3)), motions[:, 9:]
-    return person.shaped.with_rest_mesh(vertices, bone_heads=(R_bone @ like[..., None])[..., 0] + t_bone)
+    motions = torch.cat([stretch, shift[..., None]], dim=-1)[bodies].to(heads)
+    moved = (motions[..., :3] @ heads[..., None])[..., 0] + motions[..., 3]
+    return replace(person.shaped, bone_heads=moved, stretch=motions)

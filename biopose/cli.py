@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from biopose.command_line import (
     FOLDER,
     Commands,
     NewFile,
+    StageBars,
     as_json,
     progress_bar,
     refuse_overwriting,
@@ -92,6 +93,106 @@ def pull(source: Path | None) -> None:
     from biopose.assets import pull_assets
 
     pull_assets(source=source, say=click.echo)
+
+
+@cli.command()
+@click.argument("video", type=EXISTING)
+@click.option(
+    "--height-m",
+    "heights_m",
+    required=True,
+    multiple=True,
+    type=click.FloatRange(0.5, 2.6),
+    help="The athlete's height; once for each person with --athlete all, the last standing for all that follow.",
+)
+@click.option("--mass-kg", type=click.FloatRange(10, 300), help="The athlete's mass.")
+@click.option("--sex", type=click.Choice(["male", "female"]), help="The athlete's.")
+@click.option(
+    "--athlete",
+    default="largest",
+    show_default=True,
+    help="Who is measured: largest, central, all, or a box left,top,right,bottom in pixels.",
+)
+@click.option(
+    "--activity",
+    type=click.Choice(["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"]),
+    default="other",
+    show_default=True,
+    help="Tells the low-pass filter's cut-off.",
+)
+@click.option("--focal-px", type=click.FloatRange(min=1.0), help="The camera's focal length, where it is known.")
+@click.option(
+    "--horizontal-fov-deg", type=click.FloatRange(1.0, 170.0), help="The camera's field of view, where it is known."
+)
+@click.option("--distortion", help="The lens's: k1,k2,p1,p2,k3 as OpenCV has them.")
+@click.option("--recorded-hz", type=click.FloatRange(min=1.0), help="Frame rate at which slow motion was filmed.")
+@click.option("--start-s", type=click.FloatRange(min=0.0), help="Begin at this second of the file.")
+@click.option("--end-s", type=click.FloatRange(min=0.0), help="End at this second of the file.")
+@click.option("--keep-readable", is_flag=True, help="Of a broken file, measure what comes before the break.")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the results.")
+@with_threads
+@as_json
+def measure(
+    video: Path,
+    heights_m: tuple[float, ...],
+    mass_kg: float | None,
+    sex: str | None,
+    athlete: str,
+    activity: str,
+    focal_px: float | None,
+    horizontal_fov_deg: float | None,
+    distortion: str | None,
+    recorded_hz: float | None,
+    start_s: float | None,
+    end_s: float | None,
+    keep_readable: bool,
+    out: Path,
+    threads: int,
+    json_: bool,
+) -> None:
+    """From a video to joint angles.
+
+    Writes coordinates.mot, markers.trc, scaled.osim, trial.parquet, summary.json (for several people, a folder each),
+    overlay.mp4 and report.html.
+
+    \b
+    Examples:
+      biopose measure jump.mp4 --height-m 1.78 --out jump
+      biopose measure race.mov --height-m 1.83 --height-m 1.71 --athlete all --activity sprint --out race
+      biopose measure slow.mp4 --height-m 1.65 --recorded-hz 240 --focal-px 1450 --out slow
+    """
+    from biopose.measure_command import measure_file, options_of
+
+    try:
+        athletes, options = options_of(
+            video,
+            heights_m=heights_m,
+            mass_kg=mass_kg,
+            sex=sex,
+            choice=athlete,
+            activity=activity,
+            focal_px=focal_px,
+            horizontal_fov_deg=horizontal_fov_deg,
+            distortion=distortion,
+            recorded_rate_hz=recorded_hz,
+            start_s=start_s,
+            end_s=end_s,
+            keep_readable=keep_readable,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    bars = StageBars({"keypoints": "People and keypoints", "fit": "Fitting", "overlay": "Drawing"}, json_=json_)
+    summary = measure_file(
+        video,
+        athletes,
+        options,
+        out,
+        threads=threads,
+        progress=bars,
+        drawn=lambda done, total: bars("overlay", done, total),
+    )
+    bars.close()
+    show(summary.as_dict(), json_=json_, lines=summary.lines)
 
 
 @cli.command()
@@ -195,26 +296,70 @@ def evaluate() -> None:
 @evaluate.command()
 @click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
 @click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
+@click.option(
+    "--part",
+    type=click.Choice(["a", "b", "both"]),
+    default="both",
+    show_default=True,
+    help="(a) from the real markers, (b) from rendered video of the expert's motion.",
+)
+@click.option("--keep", type=FOLDER, help="Keep part (b)'s videos in this folder.")
 @with_threads
 @as_json
-def lab(data: Path, trials: tuple[str, ...], threads: int, json_: bool) -> None:
-    """From real markers, against an expert's angles.
+def lab(data: Path, trials: tuple[str, ...], part: str, keep: Path | None, threads: int, json_: bool) -> None:
+    """Against an expert's angles, from real markers and from rendered video.
 
-    Part (a) of the protocol: our scaling and our inverse kinematics, and both solvers on the expert's own model.
+    Part (a): our scaling and our inverse kinematics from the markers, and both solvers on the expert's own model.
+    Part (b): the expert's motion on a body, rendered from three cameras and measured from pixels.
 
     \b
-    Example:
+    Examples:
       biopose evaluate lab --data ../shared/data
+      biopose evaluate lab --part b --trial walking1 --keep films --data ../shared/data
     """
     from biopose.evaluate import evaluate_lab_a, lab_a_lines, lab_trials
 
     known = lab_trials(data / "mocap" / "lab")
     if unknown := [name for name in trials if name not in known]:
         raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
-    names = list(trials) or known
-    with progress_bar(len(names), label="Trials", json_=json_) as bar:
-        result = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
-    show({"lab_a": result}, json_=json_, lines=lambda: lab_a_lines(result))
+    result: dict[str, Any] = {}
+    lines: list[str] = []
+    if part != "b":
+        names = list(trials) or known
+        with progress_bar(len(names), label="Trials", json_=json_) as bar:
+            result["lab_a"] = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
+        lines += lab_a_lines(result["lab_a"])
+    if part != "a":
+        from biopose.evaluate_lab_video import TRIALS, VIEWS, evaluate_lab_b, lab_b_lines
+
+        filmed = list(trials) or list(TRIALS)
+        with progress_bar(len(filmed) * len(VIEWS), label="Films", json_=json_) as bar:
+            result["lab_b"] = evaluate_lab_b(
+                data, trials=filmed, threads=threads, keep=keep, progress=lambda _: bar.update(1)
+            )
+        lines += lab_b_lines(result["lab_b"])
+    show(result, json_=json_, lines=lambda: lines)
+
+
+@evaluate.command()
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds multiview/).")
+@click.option("--with-intrinsics", is_flag=True, help="Give the method the calibration's intrinsics.")
+@with_threads
+@as_json
+def balance(data: Path, with_intrinsics: bool, threads: int, json_: bool) -> None:
+    """From real video of a person on a beam, each of four cameras alone.
+
+    \b
+    Example:
+      biopose evaluate balance --data ../shared/data
+    """
+    from biopose.evaluate_balance import CAMERAS, balance_lines, evaluate_balance
+
+    with progress_bar(len(CAMERAS), label="Cameras", json_=json_) as bar:
+        result = evaluate_balance(
+            data, with_intrinsics=with_intrinsics, threads=threads, progress=lambda _: bar.update(1)
+        )
+    show({"balance": result}, json_=json_, lines=lambda: balance_lines(result))
 
 
 @evaluate.command()

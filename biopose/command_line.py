@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -76,6 +77,39 @@ def refuse_overwriting(out: Path, **inputs: Path | None) -> None:
 def show(result: dict[str, Any], *, json_: bool, lines: Callable[[], list[str]]) -> None:
     """Print a command's result, for a program or for a person."""
     click.echo(json.dumps(result) if json_ else "\n".join(lines()))
+
+
+class StageBars:
+    """Progress through stages whose lengths become known as they come: frames done, frames a second, time left.
+
+    Args:
+        labels: what a person reads for each stage's name.
+        json_: whether the output is for a program; then nothing is shown.
+    """
+
+    def __init__(self, labels: dict[str, str], *, json_: bool) -> None:
+        self._labels = labels
+        self._hidden = json_ or not sys.stderr.isatty()
+        self._stage = ""
+        self._began_s = 0.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show where a stage is; total is 0 where it is not known."""
+        if self._hidden:
+            return
+        now_s = time.perf_counter()
+        if stage != self._stage:
+            self.close()
+            self._stage, self._began_s = stage, now_s
+        rate = done / max(now_s - self._began_s, 1e-9)
+        left = f" of {total}, {(total - done) / rate:4.0f} s left" if total and rate else ""
+        click.echo(f"\r\033[K{self._labels[stage]}: {done}{left}  ({rate:.1f} frames/s)", nl=False, err=True)
+
+    def close(self) -> None:
+        """End the line."""
+        if self._stage and not self._hidden:
+            click.echo(err=True)
+        self._stage = ""
 
 
 def progress_bar(length: int, *, label: str, json_: bool) -> AbstractContextManager[Any]:

@@ -6,9 +6,7 @@ the lumbar joint, whose ranges in the model are far wider than a person's, from 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +18,9 @@ from biopose.body.shape import draw_shapes
 from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body
 from biopose.evaluate import nearest_representation
 from biopose.io.trajectories import MarkerTrajectories
-from biopose.skeleton.full_body import build_full_body
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik import inverse_kinematics
 from biopose.skeleton.model import Skeleton
-from biopose.skeleton.reader import read_osim
 
 LUMBAR_RAD = np.pi / 4
 PELVIS_SHIFT_M = 1.0
@@ -51,8 +48,7 @@ def evaluate_consistency(
         median marker error.
     """
     body = Body.load(dtype=torch.float64)
-    with tempfile.TemporaryDirectory() as folder:
-        full_body = read_osim(build_full_body(Path(folder) / "full_body.osim"))
+    full_body = full_body_skeleton()
     rng = np.random.default_rng(seed)
     errors, rms_m = [], []
     for phenotype in draw_shapes(body, shapes, seed=seed):

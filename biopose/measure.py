@@ -155,7 +155,9 @@ def measure_video(
     models = models or Models.load()
     seconds: dict[str, float] = {}
     info = probe_video(path)
-    camera = options.camera or intrinsics(width_px=info.width_px, height_px=info.height_px, metadata=dict(info.metadata) | quicktime_tags(path))
+    camera = options.camera or intrinsics(
+        width_px=info.width_px, height_px=info.height_px, metadata=dict(info.metadata) | quicktime_tags(path)
+    )
     if (camera.width_px, camera.height_px) != (info.width_px, info.height_px):
         raise ValueError(
             f"the camera is for pictures of {camera.width_px} x {camera.height_px}; {path} has {info.width_px} x "

@@ -23,9 +23,8 @@ from biopose.body.render import View, draw, write_png
 from biopose.body.shape import phenotype_for
 from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
-from biopose.skeleton.full_body import build_full_body
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
-from biopose.skeleton.reader import read_osim
 
 RATE_HZ = 100.0
 NOISE_M = 0.002
@@ -71,7 +70,7 @@ def make_sample(folder: Path, *, seed: int = 0) -> Sample:
     """
     body = Body.load(dtype=torch.float64)
     shaped = body.with_shape(phenotype_for(body, height_m=HEIGHT_M, mass_kg=MASS_KG, gender=0.0))
-    person = skeleton_of_body(body, shaped, read_osim(build_full_body(folder / "full_body.osim")))
+    person = skeleton_of_body(body, shaped, full_body_skeleton())
     time_s = np.arange(0.0, MOMENTS_S[-1], 1 / RATE_HZ)
     q = _on_the_floor(person, _jump_coordinates(person, time_s), time_s)
     rng = np.random.default_rng(seed)

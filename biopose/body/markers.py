@@ -132,7 +132,7 @@ class MarkerSet:
 
     def at_rest(self, shaped: ShapedBody) -> Tensor:
         """Positions (..., M, 3) on the rest mesh of a shape, in metres."""
-        return blend(self.template, self.blendshapes, shaped.coefficients)
+        return shaped.stretched(blend(self.template, self.blendshapes, shaped.coefficients), self.skin_matrix)
 
     def positions(self, posed: PosedBody) -> Tensor:
         """Positions (..., M, 3) in the world, in metres; no other part of the mesh is computed."""

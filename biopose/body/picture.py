@@ -284,9 +284,9 @@ def _lamp(towards: tuple[float, float, float], strength: float) -> Any:
 
 
 def _over(background: NDArray[np.uint8], rgba: NDArray[np.uint8], opacity: float) -> NDArray[np.uint8]:
-    """The background (H, W, 3) with what is drawn over it."""
-    share = np.uint16(round(256 * opacity))
-    left = np.uint16(65280) - share * rgba[:, :, 3:]  # in units of 1 / 65280, 65280 being 255 * 256
-    mixed = background * (left // np.uint16(255)).astype(np.uint32) + share * rgba[:, :, :3].astype(np.uint32)
-    over: NDArray[np.uint8] = ((mixed + 128) >> 8).astype(np.uint8)
+    """The background (H, W, 3) with what is drawn over it; most of it is left alone, so only the rest is computed."""
+    covered = rgba[:, :, 3] > 0
+    drawn = rgba[covered] * np.float32(opacity)
+    over = background.copy()
+    over[covered] = background[covered] * (1 - drawn[:, 3:] / 255) + drawn[:, :3] + 0.5
     return over

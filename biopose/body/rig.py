@@ -16,7 +16,7 @@ The identity everywhere is the rest mesh of that very shape.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -102,35 +102,37 @@ class Rig:
 
 @dataclass(frozen=True)
 class ShapedBody:
-    """A body with a shape, at rest. ``bone_heads``: (..., J, 3) joint centres at rest."""
+    """A body with a shape, at rest.
+
+    ``bone_heads``: (..., J, 3) joint centres at rest. ``stretch``: (J, 3, 4) an affine map for each bone that changes the
+    shape's proportions at rest, or None.
+    """
 
     body: Rig
     coefficients: Tensor
     bone_heads: Tensor
+    stretch: Tensor | None = None
 
     @cached_property
     def vertices(self) -> Tensor:
         """Rest vertices (..., V, 3), made when first asked for: markers alone never need the whole mesh."""
-        return blend(self.body.template_vertices, self.body.vertex_blendshapes, self.coefficients)
+        vertices = blend(self.body.template_vertices, self.body.vertex_blendshapes, self.coefficients)
+        return self.stretched(vertices, self.body.skin_matrix)
 
-    def with_rest_mesh(self, vertices: Tensor, *, bone_heads: Tensor) -> "ShapedBody":
-        """The same rig on another mesh at rest: vertices (..., V, 3) and bone heads (..., J, 3), metres."""
-        other = replace(self, bone_heads=bone_heads)
-        other.__dict__["vertices"] = vertices
-        return other
-
-    def with_bone_heads(self, bone_heads: Tensor) -> "ShapedBody":
-        """The same mesh at rest, its bones turning about other points (..., J, 3), metres."""
-        if "vertices" in self.__dict__:
-            return self.with_rest_mesh(self.vertices, bone_heads=bone_heads)
-        return replace(self, bone_heads=bone_heads)
+    def stretched(self, rest_points: Tensor, weights: Tensor) -> Tensor:
+        """Rest points (..., P, 3) as the stretch moves them, by their weights (P, J) as in linear blend skinning."""
+        if self.stretch is None:
+            return rest_points
+        blended = (weights @ self.stretch.flatten(-2)).unflatten(-1, (3, 4))
+        return (blended[..., :3] @ rest_points[..., None])[..., 0] + blended[..., 3]
 
     def points(self, vertex_indices: Tensor) -> Tensor:
         """Rest positions (..., P, 3) of P vertices only."""
         if "vertices" in self.__dict__:
             return self.vertices[..., vertex_indices, :]
         blendshapes = self.body.vertex_blendshapes[:, vertex_indices]
-        return blend(self.body.template_vertices[vertex_indices], blendshapes, self.coefficients)
+        unstretched = blend(self.body.template_vertices[vertex_indices], blendshapes, self.coefficients)
+        return self.stretched(unstretched, self.body.skin_matrix[vertex_indices])
 
     @cached_property
     def T_world_bone(self) -> Tensor:

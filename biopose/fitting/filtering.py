@@ -28,9 +28,7 @@ HIGHEST_SHARE = 0.9  # of half the frame rate; above, nothing is filtered
 LEAST_FRAMES = 4
 
 
-def low_pass(
-    values: NDArray[np.float64], time_s: NDArray[np.float64], *, cutoff_hz: float
-) -> NDArray[np.float64]:
+def low_pass(values: NDArray[np.float64], time_s: NDArray[np.float64], *, cutoff_hz: float) -> NDArray[np.float64]:
     """Filter columns (T, n) over time.
 
     Uneven frames are filtered at even times of the same number and read back at their own. What the frame rate cannot

@@ -149,7 +149,10 @@ def _quality(
 def _without_gaps(values: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64]:
     known = ~np.isnan(values)
     return np.stack(
-        [np.interp(time_s, time_s[k], column[k]) if k.any() else np.zeros(len(time_s)) for column, k in zip(values.T, known.T, strict=True)],
+        [
+            np.interp(time_s, time_s[k], column[k]) if k.any() else np.zeros(len(time_s))
+            for column, k in zip(values.T, known.T, strict=True)
+        ],
         axis=-1,
     )
 

@@ -42,15 +42,15 @@ def root_position_m(keypoints_m: Tensor, rays: Tensor, weight: Tensor, time_s: N
     solved = torch.linalg.lstsq(_smoothed(normal, time_s) + 1e-9 * torch.eye(3), _smoothed(moment, time_s)[..., None])
     depth = solved.solution[..., 2, 0].clamp(NEAREST_ROOT_M, FARTHEST_ROOT_M)
     total = w.sum(-1).clamp(min=1e-9)
-    across = torch.stack([(w * (x * (Z + depth[:, None]) - X)).sum(-1), (w * (y * (Z + depth[:, None]) - Y)).sum(-1)], -1)
+    across = torch.stack(
+        [(w * (x * (Z + depth[:, None]) - X)).sum(-1), (w * (y * (Z + depth[:, None]) - Y)).sum(-1)], -1
+    )
     place = torch.cat([across / total[:, None], depth[:, None]], dim=-1)
     seen = weight.sum(-1).numpy() > 1.0
     return _filled(place, seen, time_s)
 
 
-def starting_coordinates(
-    skeleton: Skeleton, keypoints_m: Tensor, time_s: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def starting_coordinates(skeleton: Skeleton, keypoints_m: Tensor, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Coordinates (T, Q) of the skeleton on keypoints (T, 26, 3) in its ground frame."""
     names = tuple(f"kp_{name}" for name in KEYPOINTS)
     positions = keypoints_m.double().numpy().copy()
@@ -62,9 +62,7 @@ def starting_coordinates(
     defaults = skeleton.default_pose
     for column in range(values.shape[1]):
         known = ~np.isnan(values[:, column])
-        values[:, column] = (
-            np.interp(time_s, time_s[known], values[known, column]) if known.any() else defaults[column]
-        )
+        values[:, column] = np.interp(time_s, time_s[known], values[known, column]) if known.any() else defaults[column]
     return values
 
 

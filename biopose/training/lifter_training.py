@@ -160,4 +160,3 @@ def _save(state: Mapping[str, Any], train: MotionProjector, checkpoint: Path, *,
     parts = {name: part.state_dict() for name, part in state.items()}
     with written_whole(checkpoint) as unfinished:
         torch.save(parts | {"generator": train.generator.get_state(), "step": step}, unfinished)
-

@@ -7,7 +7,6 @@ motions = load_motions(Path("cmu.npz"))
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from biopose.errors import BioposeError
-from biopose.skeleton.full_body import build_full_body
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik import IKSolution
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Marker, Skeleton
-from biopose.skeleton.reader import read_osim
 from biopose.training.acclaim import AcclaimMotion, read_amc, read_asf
 from biopose.training.cmu import CALIBRATIONS, KEPT_EVERY, RATE_HZ, Subject, retarget
 
@@ -61,12 +59,6 @@ class Motion:
     flat_ground: bool
 
 
-def default_skeleton() -> Skeleton:
-    """The default full-body model, unscaled."""
-    with tempfile.TemporaryDirectory() as folder:
-        return read_osim(build_full_body(Path(folder) / "full_body.osim"))
-
-
 def cmu_motions(folder: Path) -> list[Motion]:
     """All trials of CMU's subjects that are calibrated, without their badly explained frames.
 
@@ -76,7 +68,7 @@ def cmu_motions(folder: Path) -> list[Motion]:
     Raises:
         BioposeError: if none of those subjects' files is there.
     """
-    skeleton = default_skeleton()
+    skeleton = full_body_skeleton()
     motions: list[Motion] = []
     for name, calibration in CALIBRATIONS.items():
         if not (folder / f"{name}.asf").is_file():

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from biopose.skeleton.model import Skeleton
 from biopose.training.keypoint_noise import slow_curves
-from biopose.training.mirroring import mirror
 from biopose.training.motion import Motion
+from biopose.training.poses import mirror
 
 SPEED = (0.6, 1.5)
 OTHER_ARMS_SHARE = 0.35

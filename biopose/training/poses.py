@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from biopose.models.checkpoint import WEIGHTS
 from biopose.models.pose_prior import PosePrior
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
-from biopose.training.motion import Motion, default_skeleton, load_motions
+from biopose.training.motion import Motion, load_motions
 
 FloatArray = NDArray[np.float64]
 
@@ -166,7 +167,7 @@ def main(library: Path, out: Path) -> None:
     Example:
       python -m biopose.training.poses --motions cmu.npz
     """
-    motions, skeleton = load_motions(library), default_skeleton()
+    motions, skeleton = load_motions(library), full_body_skeleton()
     frames = sum(len(motion.values) for motion in motions)
     out.parent.mkdir(parents=True, exist_ok=True)
     made = f"fit_pose_prior on {len(motions)} motions, {frames} frames of CMU's subjects 01, 02 and 03, and mirrored"

@@ -113,7 +113,9 @@ class MotionProjector:
         rays = rays * (FOCAL_LOG_SD * torch.randn(n, 1, 1, 1, generator=g)).exp()
         rays, weight = corrupt(g, rays, interval_s=interval_s)
         seen = lifter_input(rays, weight, interval_s=interval_s)
-        relative = (camera - camera[..., KEYPOINTS.index("mid_hip"), :][..., None, :]) / self.height_m[person, None, None, None]
+        relative = (camera - camera[..., KEYPOINTS.index("mid_hip"), :][..., None, :]) / self.height_m[
+            person, None, None, None
+        ]
         up = R_camera_world[:, None, :, 1].expand(-1, frames, -1)
         R_view_camera = seen.R_camera_view.mT
         return ProjectedMotion(

@@ -94,7 +94,7 @@ def _root_histogram(lab: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each colour counts in the bins around it by nearness, so that a change of light moves it gradually."""
     scale = np.array([LIGHTNESS_BINS / 100, *(COLOUR_BINS / (2 * COLOUR_RANGE),) * 2])
     bins = np.array([LIGHTNESS_BINS, COLOUR_BINS, COLOUR_BINS])
-    place = np.clip((lab + [0, COLOUR_RANGE, COLOUR_RANGE]) * scale - 0.5, 0, bins - 1)
+    place = np.clip((lab + np.array([0, COLOUR_RANGE, COLOUR_RANGE])) * scale - 0.5, 0, bins - 1)
     low = np.minimum(place.astype(int), bins - 2)
     part = place - low
     histogram = np.zeros(bins)

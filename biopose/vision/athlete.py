@@ -54,9 +54,7 @@ def choose_athletes(
     return [replace(tracks[i], person=number) for number, i in enumerate(chosen)]
 
 
-def _weighing(
-    choice: Choice, *, width_px: int, height_px: int
-) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+def _weighing(choice: Choice, *, width_px: int, height_px: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """From boxes (N, 4) to how well each fits the choice (N,)."""
     if choice in ("largest", "all"):
         return _area
@@ -95,4 +93,6 @@ def _over_time(track: PersonTrack, weights: NDArray[np.float64]) -> float:
 def _whereabouts(track: PersonTrack) -> str:
     left, top, right, bottom = np.nanmedian(track.boxes_px, axis=0)
     start_s, end_s = track.time_s[[0, -1]]
-    return f"person {track.person} about ({left:.0f}, {top:.0f}, {right:.0f}, {bottom:.0f}), {start_s:.1f}-{end_s:.1f} s"
+    return (
+        f"person {track.person} about ({left:.0f}, {top:.0f}, {right:.0f}, {bottom:.0f}), {start_s:.1f}-{end_s:.1f} s"
+    )

@@ -32,7 +32,7 @@ def distrust_collapsed_sides(track: PersonTrack) -> PersonTrack:
     for joint in JOINTS:
         sides = [KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right")]
         strayed = _strayed(track.time_s[seen], track.keypoints_px[seen][:, sides] / length_px[seen, None, None])
-        confidence[np.ix_(seen, sides)] *= np.where(strayed, TRUST, 1.0)
+        confidence[seen[:, None], sides] *= np.where(strayed, TRUST, 1.0)
     return replace(track, confidence=confidence)
 
 

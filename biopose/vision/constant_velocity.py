@@ -1,7 +1,8 @@
 """Points that move on at a constant velocity but for random accelerations: a Kalman filter in continuous time.
 
-The model is the white-noise acceleration model (Bar-Shalom, Li & Kirubarajan 2001, section 6.2). Everything is in seconds,
-so frames that come unevenly, or eight times as often, lead to the same estimates. All axes of a point share one variance.
+The model is that of white-noise acceleration (Bar-Shalom, Li & Kirubarajan 2001, section 6.2). Everything is in
+seconds, so frames that come unevenly, or eight times as often, lead to the same estimates. All axes of a point share
+one variance.
 """
 
 from __future__ import annotations

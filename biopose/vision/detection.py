@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.skeleton.threads import one_torch_thread
 from biopose.vision.images import check_image, resampled
 from biopose.vision.onnx_session import OnnxSession, check_device, weights_path
 
@@ -104,6 +105,7 @@ class PersonDetector:
         return found
 
 
+@one_torch_thread()
 def letterboxed(image: NDArray[np.uint8]) -> Tensor:
     """The picture as the network takes it: (3, 416, 416), float32, blue green red, 0 to 255."""
     width_px, height_px = _shrunk_size(image)

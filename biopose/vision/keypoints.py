@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.skeleton.threads import one_torch_thread
 from biopose.vision.csp_layers import full_precision
 from biopose.vision.keypoint_names import KEYPOINTS
 from biopose.vision.onnx_session import OnnxSession, check_device, weights_path
@@ -133,10 +134,11 @@ class KeypointNetwork:
         return (self._network(normalised(batch)) for batch in crops.pixels.split(BATCH_SIZE))
 
 
+@one_torch_thread()
 def normalised(crops: Tensor) -> Tensor:
     """Crops (N, 3, 256, 192) of bytes, red green blue, as the network takes them."""
     mean, deviation = (torch.tensor(value, device=crops.device)[:, None, None] for value in (MEAN, STANDARD_DEVIATION))
-    return (crops.float() - mean) / deviation
+    return crops.float().sub_(mean).div_(deviation)
 
 
 def _crops(

@@ -8,13 +8,14 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from biopose.vision import appearance
-from biopose.vision.tracklets import DIFFUSION, SIGHT_SD, Tracklet
+from biopose.vision.tracklets import SIGHT_SD, Tracklet
 
 LONGEST_GAP_S = 6.0
 LONGEST_BLIND_GAP_S = 1.5  # where the colours of the clothes are not known
 TOP_SPEED = 7.0  # body lengths a second: a sprinter at 12 m/s
 SIZE_SD = 0.25  # of the logarithm of the body's length: crouching and being cut by the picture's edge
 LINK_GATE = 12.0
+DIFFUSION = 6.0  # of people out of sight: behind others they turn, stop and set off
 DRIFT_SD = 0.3  # body lengths in a second: how people's paths spread when they are out of sight ...
 LONG_DRIFT_SD = 1.0  # ... and by how much more in each second after so long a gap that they may have turned back
 APPEARANCE_SD = 0.15
@@ -81,7 +82,7 @@ def _cost(earlier: Tracklet, later: Tracklet) -> float:
 
 
 def _motion(earlier: Tracklet, later: Tracklet, *, gap_s: float, size_px: float) -> float:
-    """Both ends, carried to the middle of the gap, should meet at one velocity; the longer the gap, the less that says."""
+    """Both ends, carried to the middle of the gap, should meet at one velocity; a long gap says less."""
     half_s = min(gap_s, LONGEST_BLIND_GAP_S) / 2
     forward = earlier.motion.after(half_s, diffusion=DIFFUSION * earlier.size_px**2)
     backward = later.start_motion().after(half_s, diffusion=DIFFUSION * later.first.size_px**2)

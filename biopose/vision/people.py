@@ -1,7 +1,7 @@
 """From a video's frames to the people in it: detection, keypoints and tracking, streamed.
 
-A detector misses people in hard light and odd postures for many frames in a row; keypoints, once a person is found, carry on
-from one frame to the next. So the keypoint network also looks where people seen shortly before should be, and what it
+A detector misses people in hard light and odd postures for many frames in a row; keypoints, once a person is found,
+carry on from one frame to the next. So the keypoint network also looks where people seen shortly before should be, and what it
 finds there counts if it is confident. The same lets the detector skip frames.
 """
 
@@ -137,9 +137,7 @@ class _Follower:
             confidence=confidence,
         )
 
-    def _followed(
-        self, frame: Frame, boxes_px: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _followed(self, frame: Frame, boxes_px: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Keypoints (M, 26, 2) and confidence (M, 26) of people who were not detected but are where they should be."""
         expected_px = self.tracker.expected_boxes_px(frame.time_s, boxes_px=boxes_px)
         expected_px = expected_px[_part_in_view(expected_px, frame.image) >= FOLLOWED_PART]

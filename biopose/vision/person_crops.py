@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.skeleton.threads import one_torch_thread
 from biopose.vision.images import check_image, resampled
 
 WIDTH_PX, HEIGHT_PX = 192, 256
@@ -52,6 +53,7 @@ def is_croppable(image: NDArray[np.uint8], boxes_px: NDArray[np.float64]) -> NDA
     return np.asarray(large.all(axis=1))
 
 
+@one_torch_thread()
 def cut_people(images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> PersonCrops:
     """The people of all pictures, in order.
 

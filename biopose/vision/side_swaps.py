@@ -1,10 +1,10 @@
 """Left and right exchanged by the keypoint network: found by how limbs move on, and put right.
 
 A network looks at one picture at a time, and in a view from the side it may call the right leg left for a few frames.
-Limbs, however, do not jump. For each limb this finds the most likely sequence of {kept, exchanged} (Viterbi 1967), where
-each candidate carries Kalman filters of its own (per-survivor processing, Raheli et al. 1995), so that legs which pass each
-other go on in their directions. The network's own labels count as evidence for every second that they hold, so what
-is exchanged is the smaller part of a clip, never all of it.
+Limbs, however, do not jump. For each limb this finds the most likely sequence of {kept, exchanged} (Viterbi 1967),
+where each candidate carries Kalman filters of its own (per-survivor processing, Raheli et al. 1995), so that legs which
+pass each other go on in their directions. The network's own labels count as evidence for every second that they hold,
+so what is exchanged is the smaller part of a clip, never all of it.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ CHAIN_EVIDENCE = 20.0  # a second in which of a chain one part is exchanged and 
 FOOT = ("ankle", "heel", "big_toe", "small_toe")
 FOOT_WEIGHT = 0.5  # of each of these four, which err together
 CHANGE = 2.0  # between kept and exchanged, for each part
+LONGEST_GAP_S = 0.5  # over which a limb's motion says which it is
 
 
 def repair_side_swaps(track: PersonTrack) -> PersonTrack:
@@ -58,9 +59,10 @@ def exchanged_frames(track: PersonTrack, chain: tuple[Part, ...]) -> NDArray[np.
     """(T, parts) in which frames each part of a chain has left and right exchanged."""
     exchanged = np.zeros((len(track), len(chain)), dtype=bool)
     seen = np.flatnonzero(track.seen)
-    if len(seen) > 1:
-        sequence = _Sequence.of(track, seen, chain)
-        exchanged[seen] = np.array(sequence.states)[sequence.most_likely()]
+    for section in np.split(seen, np.flatnonzero(np.diff(track.time_s[seen]) > LONGEST_GAP_S) + 1):
+        if len(section) > 1:
+            sequence = _Sequence.of(track, section, chain)
+            exchanged[section] = np.array(sequence.states)[sequence.most_likely()]
     return exchanged
 
 
@@ -103,13 +105,13 @@ class _Sequence:
 
     @classmethod
     def of(cls, track: PersonTrack, seen: NDArray[np.int64], chain: tuple[Part, ...]) -> _Sequence:
-        sides = [sum(joints, []) for joints in zip(*map(_joints, chain), strict=True)]
+        left, right = ([k for part in chain for k in _joints(part)[side]] for side in (0, 1))
         states = list(product((False, True), repeat=len(chain)))
         repeats = [len(part) for part in chain]
         return cls(
             track.time_s[seen],
-            np.stack([track.keypoints_px[seen][:, side] for side in sides], axis=2),
-            np.minimum(*(track.confidence[seen][:, side] for side in sides)),
+            np.stack([track.keypoints_px[seen][:, side] for side in (left, right)], axis=2),
+            np.minimum(*(track.confidence[seen][:, side] for side in (left, right))),
             body_length_px(track)[seen],
             np.array([FOOT_WEIGHT if joint in FOOT else 1.0 for part in chain for joint in part]),
             states,
@@ -130,7 +132,13 @@ class _Sequence:
             origins[n] = costs.argmin(0)
             total = costs.min(0) + labels[n]
             filters = self._continued(filters, origins[n], n)
-        return _traced_back(origins, int(total.argmin()))
+        return self._by_majority(_traced_back(origins, int(total.argmin())), labels)
+
+    def _by_majority(self, path: NDArray[np.int64], labels: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The path, or all of it exchanged, which is as continuous: whichever the labels agree with more."""
+        opposite = len(self.states) - 1 - path
+        frames = np.arange(len(path))
+        return path if labels[frames, path].sum() <= labels[frames, opposite].sum() else opposite
 
     def _begin(self) -> ConstantVelocity:
         speed = np.full(self.confidence.shape[1], (SPEED_SD * self.length_px[0]) ** 2)

@@ -85,7 +85,7 @@ def sightings_of_frame(
 def similarity(
     a_px: NDArray[np.float64], b_px: NDArray[np.float64], weights: NDArray[np.float64], *, tolerance_px: float
 ) -> float:
-    """Weighted mean over keypoints (26, 2) of how near they are: 1 in the same place, 0.6 at the tolerance; nan unseen."""
+    """Weighted mean over keypoints (26, 2) of how near they are: 1 at one place, 0.6 at the tolerance; nan unseen."""
     if weights.sum() <= 0:
         return float("nan")
     squared = ((a_px - b_px) ** 2).sum(-1) / tolerance_px**2

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from biopose.skeleton.threads import one_torch_thread
+
 X_BINS, Y_BINS = 384, 512  # of a crop of 192 by 256 pixels
 BINS_PER_PIXEL = 2.0
 FLATTEST = 1e-6  # second differences above minus this hold no peak
@@ -35,6 +37,7 @@ class PoseOutput:
     maps: tuple[Tensor, ...] = ()
 
 
+@one_torch_thread()
 def decoded(output: PoseOutput) -> tuple[Tensor, Tensor]:
     """Points (N, 26, 2) in pixels of the crop and confidences (N, 26): the lower of the two peaks, from 0 to 1."""
     (x, x_peak), (y, y_peak) = _peak(output.x_scores), _peak(output.y_scores)

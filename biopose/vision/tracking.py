@@ -1,7 +1,7 @@
 """Following people through the frames of a whole clip: who is who, through crossings and occlusions.
 
-Trackers that can be installed are made for live pictures: they decide at once, count frames instead of seconds, look at
-boxes only, and bring OpenCV along. Here the whole clip is at hand, frames come at uneven times, and 26 keypoints a person
+Trackers that can be installed (trackers 2.6, norfair 2.3 and its fork) are made for live pictures: they decide at once,
+mostly look at boxes only, and bring OpenCV or an old numpy along. Here the whole clip is at hand, frames come at uneven times, and 26 keypoints a person
 are already known. So sightings are joined into tracklets where that is beyond doubt (Kalman prediction of the trunk,
 keypoints about it, colours of the clothes; Hungarian assignment, confident detections first as in Zhang et al. 2022,
 ByteTrack), and tracklets are linked over gaps afterwards, knowing both ends (linking.py).
@@ -19,10 +19,10 @@ from biopose.vision.tracklets import Tracklet
 from biopose.vision.tracks import PersonTrack
 
 CONFIDENT = 0.4  # detector's score from which a box may be a new person
-COAST_S = 1.0  # a person unseen for this long is left to the linking
+COAST_S = 0.5  # a person unseen for this long is left to the linking
 EXPECT_S = 1.5  # how long a person is followed by keypoints alone, without the detector
-GATE = 8.0  # cost above which a sighting is of someone else
-WEAK_GATE = 6.0  # for boxes of low score
+GATE = 10.0  # cost above which a sighting is of someone else
+WEAK_GATE = 8.0  # for boxes of low score
 SEEN_S = 0.3  # who is seen for less is taken for a false alarm ...
 SEEN_CONFIDENCE = 0.3  # ... and whose keypoints are on average less confident than this, too
 COVERED = 0.5  # overlap with a box of the frame from which an expected box adds nothing

@@ -12,7 +12,7 @@ from biopose.vision.sightings import FOUND, Sighting
 # In body lengths (the longer side of the box) and seconds: a sprinter reaches 6 lengths/s, and takes a second to.
 SIGHT_SD = 0.03  # of the middle of the trunk in one frame
 SPEED_SD = 3.0  # of a person about whom nothing is known
-DIFFUSION = 1.0  # growth of the variance of the velocity in a second
+DIFFUSION = 2.0  # growth of the variance of the velocity in a second
 LIMB_SPEED = 1.5  # spread of keypoints about the moving trunk per second since the last sight
 LIMB_SD = 0.06
 POSE_CAP = 3.0
@@ -77,7 +77,12 @@ class Tracklet:
         sight = (SIGHT_SD * self.size_px) ** 2
         variance = float(expected.position_variance) + sight
         squared = float(((sighting.centre_px - expected.position) ** 2).sum()) / variance
-        return 0.5 * squared + float(np.log(variance / (2 * sight))) + self._pose(sighting, expected) + self._colours(sighting)
+        return (
+            0.5 * squared
+            + float(np.log(variance / (2 * sight)))
+            + self._pose(sighting, expected)
+            + self._colours(sighting)
+        )
 
     def append(self, sighting: Sighting) -> None:
         """Go on with a sighting of a later frame."""

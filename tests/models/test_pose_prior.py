@@ -6,13 +6,13 @@ import torch
 
 from biopose.errors import ModelError
 from biopose.models.pose_prior import PosePrior
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
-from biopose.training.motion import default_skeleton
 
 
 @pytest.fixture(scope="module")
 def skeleton() -> Skeleton:
-    return default_skeleton()
+    return full_body_skeleton()
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik import IKSolution
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.threads import one_torch_thread
 from biopose.training.acclaim import read_amc, read_asf
 from biopose.training.cmu import CALIBRATIONS, Subject, retarget
-from biopose.training.motion import default_skeleton
 from tests.training.recordings import CMU, needs_cmu
 
 pytestmark = needs_cmu
@@ -17,7 +17,7 @@ pytestmark = needs_cmu
 
 @pytest.fixture(scope="module")
 def skeleton() -> Skeleton:
-    return default_skeleton()
+    return full_body_skeleton()
 
 
 @pytest.fixture(scope="module")

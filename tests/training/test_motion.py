@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from biopose.errors import BioposeError
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.threads import one_torch_thread
 from biopose.training.motion import (
     Motion,
     cmu_motions,
-    default_skeleton,
     load_motions,
     on_the_ground,
     save_motions,
@@ -21,7 +21,7 @@ from tests.training.recordings import CMU, needs_cmu
 
 @pytest.fixture(scope="module")
 def skeleton() -> Skeleton:
-    return default_skeleton()
+    return full_body_skeleton()
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +89,10 @@ def test_a_runner_flies_and_never_sinks_into_the_ground(run: list[Motion], skele
     lowest = sole_positions_m(skeleton, run[0].values)[..., 1].min(axis=1)
     assert -0.015 < lowest.min() < 0.005
     assert lowest.max() > 0.05
+
+
+@needs_cmu
+def test_bodies_move_continuously(run: list[Motion], skeleton: Skeleton):
+    soles = sole_positions_m(skeleton, run[0].values)
+    acceleration = np.linalg.norm(np.diff(soles, 2, axis=0), axis=-1) * run[0].rate_hz ** 2
+    assert acceleration.max() < 150  # m/s2: a sprinter's foot

@@ -2,15 +2,16 @@ import numpy as np
 import pytest
 import torch
 
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
-from biopose.training.motion import Motion, default_skeleton
+from biopose.training.motion import Motion
 from biopose.training.poses import fit_pose_prior, judged_coordinates, mirror
 
 
 @pytest.fixture(scope="module")
 def skeleton() -> Skeleton:
-    return default_skeleton()
+    return full_body_skeleton()
 
 
 def _random_poses(skeleton: Skeleton, n: int, *, seed: int = 0) -> np.ndarray:

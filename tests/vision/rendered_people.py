@@ -13,7 +13,7 @@ from biopose.body.model import Body
 from biopose.body.picture import Picture
 from biopose.body.shape import draw_shapes
 from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body
-from biopose.training.motion import default_skeleton
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.vision.camera import Camera
 
 WIDTH_PX, HEIGHT_PX = 480, 640
@@ -41,7 +41,7 @@ def rendered_people(*, count: int, seed: int) -> list[RenderedPerson]:
     """People of one shape in drawn postures, seen from all around."""
     rng = np.random.default_rng(seed)
     body = Body.load()
-    person = skeleton_of_body(body, body.with_shape(draw_shapes(body, 1, seed=seed)[0]), default_skeleton())
+    person = skeleton_of_body(body, body.with_shape(draw_shapes(body, 1, seed=seed)[0]), full_body_skeleton())
     camera = Camera(WIDTH_PX, HEIGHT_PX, (1300.0, 1300.0), ((WIDTH_PX - 1) / 2, (HEIGHT_PX - 1) / 2))
     picture = Picture(camera, body.triangles.numpy())
     return [_rendered(body, person, camera, picture, rng) for _ in range(count)]

@@ -52,7 +52,7 @@ def _side(side: str, phase: float, *, other: int, ahead: float) -> dict[str, tup
     wrist = elbow + 0.15 * np.array([np.sin(-swing + 0.4 * ahead), -np.cos(swing)])
     points = {"eye": (0.04 * ahead, 0.94), "ear": (0.01 * other, 0.93), "shoulder": shoulder, "elbow": elbow}
     points |= {"wrist": wrist, "hip": hip, "knee": knee, "ankle": ankle, "heel": ankle - [0.02 * ahead, 0.03]}
-    points |= {"big_toe": ankle + [0.1 * ahead, -0.03], "small_toe": ankle + [0.08 * ahead, -0.03]}
+    points |= {"big_toe": ankle + np.array([0.1 * ahead, -0.03]), "small_toe": ankle + np.array([0.08 * ahead, -0.03])}
     return {f"{side}_{name}": tuple(place) for name, place in points.items()}
 
 

@@ -41,7 +41,7 @@ def test_errors_on_rendered_bodies_are_no_larger_than_said_and_fall_with_confide
     from tests.vision.rendered_people import rendered_people  # needs a renderer
 
     # Neither the shape, nor the postures, nor the clothes of the measurement, and easier than its pictures.
-    people = rendered_people(count=20, seed=11)
+    people = rendered_people(count=16, seed=11)
     found = KeypointNetwork.load(threads=1).locate([p.image for p in people], [p.box_px[None] for p in people])
     confidence = np.stack([each.confidence[0] for each in found])
     error = np.stack([f.positions_px[0] - p.keypoints_px for f, p in zip(found, people, strict=True)])

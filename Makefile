@@ -33,7 +33,7 @@ test: check
 	@$(BIN)/python -m pytest
 
 demo: setup
-	@echo "== Demo: from a person's markers to their joint angles"
+	@echo "== Demo: from a real video to joint angles"
 	@$(BIN)/python -m biopose.demo --out demo-output
 
 clean:

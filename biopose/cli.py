@@ -181,16 +181,8 @@ def measure(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    bars = StageBars({"keypoints": "People and keypoints", "fit": "Fitting", "overlay": "Drawing"}, json_=json_)
-    summary = measure_file(
-        video,
-        athletes,
-        options,
-        out,
-        threads=threads,
-        progress=bars,
-        drawn=lambda done, total: bars("overlay", done, total),
-    )
+    bars = StageBars(json_=json_)
+    summary = measure_file(video, athletes, options, out, threads=threads, progress=bars)
     bars.close()
     show(summary.as_dict(), json_=json_, lines=summary.lines)
 

@@ -83,12 +83,10 @@ class StageBars:
     """Progress through stages whose lengths become known as they come: frames done, frames a second, time left.
 
     Args:
-        labels: what a person reads for each stage's name.
         json_: whether the output is for a program; then nothing is shown.
     """
 
-    def __init__(self, labels: dict[str, str], *, json_: bool) -> None:
-        self._labels = labels
+    def __init__(self, *, json_: bool) -> None:
         self._hidden = json_ or not sys.stderr.isatty()
         self._stage = ""
         self._began_s = 0.0
@@ -103,7 +101,7 @@ class StageBars:
             self._stage, self._began_s = stage, now_s
         rate = done / max(now_s - self._began_s, 1e-9)
         left = f" of {total}, {(total - done) / rate:4.0f} s left" if total and rate else ""
-        click.echo(f"\r\033[K{self._labels[stage]}: {done}{left}  ({rate:.1f} frames/s)", nl=False, err=True)
+        click.echo(f"\r\033[K{stage}: {done}{left}  ({rate:.1f} frames/s)", nl=False, err=True)
 
     def close(self) -> None:
         """End the line."""

@@ -54,7 +54,7 @@ from biopose.vision.video_probe import VideoInfo, probe_video
 UP_SD_DEG = 4.0  # of the lifter's word on gravity, on held-out windows
 LEAST_CONTACT = 0.5
 TRAVEL_M = 1.0  # who goes farther is taken to face where they go
-Stage = Literal["keypoints", "fit"]
+Stage = Literal["keypoints", "fit", "overlay"]
 Progress = Callable[[Stage, int, int], None]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,6 @@ def measure_file(
     *,
     threads: int,
     progress: Progress,
-    drawn: Callable[[int, int], None],
 ) -> MeasureSummary:
     """Measure and write.
 
@@ -79,8 +78,7 @@ def measure_file(
         options: choices.
         out: the folder.
         threads: for the networks.
-        progress: of measuring.
-        drawn: told how many frames of the overlay are drawn, of how many.
+        progress: told the stage, how many of its frames are done and how many there are.
     """
     measurement = measure_video(
         video, athletes, options=options, models=Models.load(threads=threads), progress=progress
@@ -90,7 +88,7 @@ def measure_file(
     def tell(frames: int) -> None:
         nonlocal done
         done += frames
-        drawn(done, measurement.frame_count)
+        progress("overlay", done, measurement.frame_count)
 
     settings = {"athletes": [asdict(a) for a in athletes], **json.loads(json.dumps(asdict(options)))}
     files = write_outputs(
@@ -112,17 +110,17 @@ def options_of(
     video: Path,
     *,
     heights_m: Sequence[float],
-    mass_kg: float | None,
-    sex: str | None,
-    choice: str,
-    activity: str,
-    focal_px: float | None,
-    horizontal_fov_deg: float | None,
-    distortion: str | None,
-    recorded_rate_hz: float | None,
-    start_s: float | None,
-    end_s: float | None,
-    keep_readable: bool,
+    mass_kg: float | None = None,
+    sex: str | None = None,
+    choice: str = "largest",
+    activity: str = "other",
+    focal_px: float | None = None,
+    horizontal_fov_deg: float | None = None,
+    distortion: str | None = None,
+    recorded_rate_hz: float | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    keep_readable: bool = False,
 ) -> tuple[list[Athlete], MeasureOptions]:
     """What the command line says, checked.
 

@@ -1,16 +1,11 @@
-"""A made-up recording: a person of known shape and motion, where no recording is at hand.
+"""A made-up countermovement jump: joint angles at a few moments, smooth between them, on a body of 1.78 m.
 
-A countermovement jump, given by the joint angles at a few moments and smooth between them, is put on a body of 1.78 m;
-its virtual markers are seen with 2 mm of noise. The truth is known, so the result can be judged.
-
-    python -m biopose.sample --out jump.png      # README's picture: the body at seven moments, the skeleton inside
+python -m biopose.sample --out jump.png      # README's picture: the body at seven moments, the skeleton inside
 """
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -22,12 +17,10 @@ from biopose.body.model import Body
 from biopose.body.render import View, draw, write_png
 from biopose.body.shape import phenotype_for
 from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body
-from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 
 RATE_HZ = 100.0
-NOISE_M = 0.002
 GRAVITY_M_S2 = 9.81
 HEIGHT_M, MASS_KG = 1.78, 75.0
 PICTURED_S = (0.0, 0.6, 0.8, 0.95, 1.26, 1.7, 2.39)
@@ -51,33 +44,13 @@ LUMBAR_EXTENSION_DEG = (-4, -5, -22, 2, 0, -6, -20, -4)
 PELVIS_TILT_DEG = (0, -2, -32, 0, -2, -8, -28, 0)
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """A person, their static trial and jump, and the truth about the jump."""
-
-    person: BodyWithSkeleton
-    static: MarkerTrajectories
-    jump: MarkerTrajectories
-    truth: CoordinateTrajectories
-
-
-def make_sample(folder: Path, *, seed: int = 0) -> Sample:
-    """Make the recording.
-
-    Args:
-        folder: where the unscaled model is put while it is needed.
-        seed: of the noise.
-    """
+def made_up_jump() -> tuple[BodyWithSkeleton, NDArray[np.float64], NDArray[np.float64]]:
+    """The person, the times (T,) and the coordinates (T, Q) of their jump."""
     body = Body.load(dtype=torch.float64)
     shaped = body.with_shape(phenotype_for(body, height_m=HEIGHT_M, mass_kg=MASS_KG, gender=0.0))
     person = skeleton_of_body(body, shaped, full_body_skeleton())
     time_s = np.arange(0.0, MOMENTS_S[-1], 1 / RATE_HZ)
-    q = _on_the_floor(person, _jump_coordinates(person, time_s), time_s)
-    rng = np.random.default_rng(seed)
-    jump = MarkerTrajectories(time_s, person.markers.names, _seen(person, q, rng))
-    standing = np.repeat(q[:1], 50, axis=0)
-    static = MarkerTrajectories(time_s[:50], person.markers.names, _seen(person, standing, rng))
-    return Sample(person, static, jump, CoordinateTrajectories(time_s, person.skeleton.coordinate_names, q))
+    return person, time_s, _on_the_floor(person, _jump_coordinates(person, time_s), time_s)
 
 
 def _jump_coordinates(person: BodyWithSkeleton, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -110,11 +83,6 @@ def _on_the_floor(person: BodyWithSkeleton, q: NDArray[np.float64], time_s: NDAr
     return q
 
 
-def _seen(person: BodyWithSkeleton, q: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    markers = person.markers.positions(person.with_coordinates(torch.from_numpy(q))).numpy()
-    return markers + rng.normal(scale=NOISE_M, size=markers.shape)
-
-
 @click.command()
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .png to write.")
 def main(out: Path) -> None:
@@ -124,14 +92,13 @@ def main(out: Path) -> None:
     Example:
       python -m biopose.sample --out jump.png
     """
-    with tempfile.TemporaryDirectory() as folder:
-        sample = make_sample(Path(folder))
-    moments = [sample.jump.time_s.searchsorted(t) for t in PICTURED_S]
-    q = torch.from_numpy(sample.truth.values[moments])
+    person, time_s, coordinates = made_up_jump()
+    moments = [time_s.searchsorted(t) for t in PICTURED_S]
+    q = torch.from_numpy(coordinates[moments])
     beside = np.arange(len(moments))[:, None, None] * [0.9, 0.0, 0.0]
-    vertices = sample.person.with_coordinates(q).vertices.numpy() + beside
-    joints = Kinematics(sample.person.skeleton).with_coordinates(q).joint_centers.numpy() + beside
-    triangles = sample.person.shaped.body.triangles.numpy()
+    vertices = person.with_coordinates(q).vertices.numpy() + beside
+    joints = Kinematics(person.skeleton).with_coordinates(q).joint_centers.numpy() + beside
+    triangles = person.shaped.body.triangles.numpy()
     all_triangles = np.concatenate([triangles + i * vertices.shape[1] for i in range(len(moments))])
     points = {str(i): point for i, point in enumerate(joints.reshape(-1, 3))}
     view = View(towards_camera=(-0.15, 0.1, 1.0), centre=(2.7, 1.25, 0.0), height_m=2.75)

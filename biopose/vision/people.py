@@ -1,8 +1,8 @@
 """From a video's frames to the people in it: detection, keypoints and tracking, streamed.
 
 A detector misses people in hard light and odd postures for many frames in a row; keypoints, once a person is found,
-carry on from one frame to the next. So the keypoint network also looks where people seen shortly before should be, and what it
-finds there counts if it is confident. The same lets the detector skip frames.
+carry on from one frame to the next. So the keypoint network also looks where people seen shortly before should be, and
+what it finds there counts if it is confident. The same lets the detector skip frames.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Following people through the frames of a whole clip: who is who, through crossings and occlusions.
 
 Trackers that can be installed (trackers 2.6, norfair 2.3 and its fork) are made for live pictures: they decide at once,
-mostly look at boxes only, and bring OpenCV or an old numpy along. Here the whole clip is at hand, frames come at uneven times, and 26 keypoints a person
-are already known. So sightings are joined into tracklets where that is beyond doubt (Kalman prediction of the trunk,
-keypoints about it, colours of the clothes; Hungarian assignment, confident detections first as in Zhang et al. 2022,
-ByteTrack), and tracklets are linked over gaps afterwards, knowing both ends (linking.py).
+mostly look at boxes only, and bring OpenCV or an old numpy along. Here the whole clip is at hand, frames come at uneven
+times, and 26 keypoints a person are already known. So sightings are joined into tracklets where that is beyond doubt
+(Kalman prediction of the trunk, keypoints about it, colours of the clothes; Hungarian assignment, confident detections
+first as in Zhang et al. 2022, ByteTrack), and tracklets are linked over gaps afterwards, knowing both ends
+(linking.py).
 """
 
 from __future__ import annotations

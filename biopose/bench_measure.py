@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import resource
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
@@ -41,9 +39,7 @@ def _timed(clip: Path, choice: str, *, threads: int) -> dict[str, Any]:
     athletes, options = options_of(clip, heights_m=[HEIGHT_M], choice=choice)
     began = perf_counter()
     with tempfile.TemporaryDirectory() as out:
-        summary = measure_file(
-            clip, athletes, options, Path(out), threads=threads, progress=lambda *_: None
-        )
+        summary = measure_file(clip, athletes, options, Path(out), threads=threads, progress=lambda *_: None)
     total = perf_counter() - began
     measurement = summary.measurement
     stages = measurement.seconds | {"all, with loading": total}
@@ -59,7 +55,7 @@ def measure_lines(result: dict[str, Any]) -> list[str]:
     """For a person."""
     return [
         f"{result['frames']} frames, {result['people']} people, overlay and report included",
-        f"  {result['frames_per_s']:.2f} frames/s for everybody, {result['one_person_frames_per_s']:.2f} for one person",
+        f"  {result['frames_per_s']:.2f} frames/s for everybody, {result['one_person_frames_per_s']:.2f} for one",
         *(f"  {stage:<20}{seconds:8.1f} s" for stage, seconds in result["seconds"].items()),
         f"  peak memory         {result['peak_mb']:8.0f} MB",
     ]

@@ -322,7 +322,8 @@ def lab(data: Path, trials: tuple[str, ...], part: str, keep: Path | None, threa
             result["lab_a"] = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
         lines += lab_a_lines(result["lab_a"])
     if part != "a":
-        from biopose.evaluate_lab_video import TRIALS, VIEWS, evaluate_lab_b, lab_b_lines
+        from biopose.evaluate_lab_video import TRIALS, evaluate_lab_b, lab_b_lines
+        from biopose.lab_film import VIEWS
 
         filmed = list(trials) or list(TRIALS)
         with progress_bar(len(filmed) * len(VIEWS), label="Films", json_=json_) as bar:
@@ -376,6 +377,43 @@ def consistency(shapes: int, poses: int, threads: int, json_: bool) -> None:
 
 
 @cli.group(cls=Commands)
+def train() -> None:
+    """Train the networks that ship.
+
+    \b
+    Example:
+      biopose train lifter --motion ../shared/data/mocap/cmu --out runs/lifter
+    """
+
+
+@train.command("lifter")
+@click.option("--motion", required=True, type=FOLDER, help="CMU's motion capture: .asf and .amc files.")
+@click.option("--preset", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="How much of it.")
+@click.option("--device", default="cpu", show_default=True, help="Where the network is: cpu, cuda, cuda:1.")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
+@as_json
+def train_lifter(motion: Path, preset: str, device: str, out: Path, json_: bool) -> None:
+    """The temporal lifter, which gives the keypoint fit its starting values.
+
+    A run that was interrupted goes on from its checkpoint. The cpu preset takes about an hour on two cores.
+
+    \b
+    Example:
+      biopose train lifter --motion ../shared/data/mocap/cmu --out runs/lifter
+    """
+    from biopose.training.lifter_run import train_lifter_from
+
+    def report(step: int, figures: dict[str, float]) -> None:
+        if not json_:
+            click.echo(f"step {step}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+        last.update(figures)
+
+    last: dict[str, float] = {}
+    weights = train_lifter_from(motion, out, preset=preset, device=device, report=report)
+    show({"weights": str(weights), **last}, json_=json_, lines=lambda: [f"written: {weights}"])
+
+
+@cli.group(cls=Commands)
 def bench() -> None:
     """Measure the speed: ratios of one run.
 
@@ -407,3 +445,22 @@ def bench_ik(markers: Path | None, model: Path | None, opensim_frames: int, json
         raise click.UsageError("--markers and --model go together")
     result = measure(markers, model, opensim_frames=opensim_frames)
     show({"ik": result}, json_=json_, lines=lambda: ik_lines(result))
+
+
+@bench.command("measure")
+@click.argument("video", required=False, type=EXISTING)
+@with_threads
+@as_json
+def bench_measure(video: Path | None, threads: int, json_: bool) -> None:
+    """A video, from file to overlay and report, stage by stage.
+
+    \b
+    Examples:
+      biopose bench measure
+      biopose bench measure race.mp4
+    """
+    from biopose.bench_measure import bench_measure as measure_speed
+    from biopose.bench_measure import measure_lines
+
+    result = measure_speed(video, threads=threads)
+    show({"measure": result}, json_=json_, lines=lambda: measure_lines(result))

@@ -69,7 +69,9 @@ RIGHT_LOCATIONS_M: Mapping[str, tuple[float, float, float]] = {
 }
 
 # Points of the feet that rest on the ground, and how high each is above the sole of a flat foot.
-FOOT_KEYPOINTS = tuple(KEYPOINTS.index(f"{side}_{point}") for side in ("left", "right") for point in ("heel", "big_toe"))
+FOOT_KEYPOINTS = tuple(
+    KEYPOINTS.index(f"{side}_{point}") for side in ("left", "right") for point in ("heel", "big_toe")
+)
 FOOT_KEYPOINT_HEIGHT_M = (0.038, 0.030, 0.038, 0.030)
 
 

@@ -3,8 +3,8 @@
     models = Models.load()
     measurement = measure_video(Path("jump.mp4"), [Athlete(height_m=1.78)], models=models)
 
-The stages, one after the other: decode, detect, keypoints and tracks (`biopose.vision.people`), lift and fit each person
-(`biopose.fitting`), ground from everybody's contacts, then the body's virtual markers and inverse kinematics.
+The stages, one after the other: decode, detect, keypoints and tracks (`biopose.vision.people`), lift and fit each
+person (`biopose.fitting`), ground from everybody's contacts, then the body's virtual markers and inverse kinematics.
 """
 
 from __future__ import annotations

@@ -104,8 +104,8 @@ class Rig:
 class ShapedBody:
     """A body with a shape, at rest.
 
-    ``bone_heads``: (..., J, 3) joint centres at rest. ``stretch``: (J, 3, 4) an affine map for each bone that changes the
-    shape's proportions at rest, or None.
+    ``bone_heads``: (..., J, 3) joint centres at rest. ``stretch``: (J, 3, 4) an affine map for each bone that changes
+    the shape's proportions at rest, or None.
     """
 
     body: Rig

@@ -8,7 +8,7 @@ Gradient descent (Adam; Kingma & Ba 2015) on the sum of `terms`, from several st
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -63,7 +63,7 @@ class PersonModel:
     body_scales: NDArray[np.float64]
     pose_prior: Prior | None
     focal_sd: float = 0.0
-    weights: FitWeights = FitWeights()
+    weights: FitWeights = field(default_factory=FitWeights)
 
 
 @dataclass(frozen=True)

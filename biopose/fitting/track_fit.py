@@ -1,9 +1,10 @@
-"""Fit a whole track: window by window, so that memory does not grow with its length; the first tells the proportions."""
+"""Fit a whole track, window by window, so that memory does not grow with its length; one tells the proportions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -112,7 +113,7 @@ def _windows(frames: int) -> list[slice]:
     count = max(1, -(-(frames - OVERLAP_FRAMES) // (WINDOW_FRAMES - OVERLAP_FRAMES)))
     edges = np.linspace(0, frames - OVERLAP_FRAMES, count + 1).round().astype(int) if count > 1 else [0, frames]
     extra = OVERLAP_FRAMES if count > 1 else 0
-    return [slice(int(a), int(b) + extra) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(int(a), int(b) + extra) for a, b in pairwise(edges)]
 
 
 def _part(seen: Evidence, window: slice) -> Evidence:

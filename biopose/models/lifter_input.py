@@ -58,7 +58,7 @@ def lifter_input(rays: Tensor, weight: Tensor, *, interval_s: Tensor) -> LifterI
 
 
 def weight_of_error(sd: Tensor) -> Tensor:
-    """Weight from 0 to 1 of a keypoint by its expected error, a share of the spread (RMS about the mean) of them all."""
+    """Weight from 0 to 1 of a keypoint by its expected error, a share of the spread (RMS about the mean) of all."""
     return 1.0 / (1.0 + (sd / WEIGHT_SD) ** 2)
 
 

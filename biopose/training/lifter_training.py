@@ -46,7 +46,7 @@ class LifterPreset:
 
 
 PRESETS: Mapping[str, LifterPreset] = {
-    "cpu": LifterPreset(steps=6000, windows=48, frames=48),
+    "cpu": LifterPreset(steps=8000, windows=48, frames=48),
     "gpu": LifterPreset(steps=40_000, windows=512, frames=64),
 }
 
@@ -79,9 +79,9 @@ def train_lifter(
     )
     optimizer = torch.optim.AdamW(lifter.parameters(), lr=preset.learning_rate, weight_decay=WEIGHT_DECAY)
     state = {"lifter": lifter, "mean": mean, "optimizer": optimizer}
-    step = _resume(state, train, checkpoint)
+    done = _resume(state, train, checkpoint)
     test = held_out.draw(256, frames=preset.frames)
-    for step in range(step, preset.steps):
+    for step in range(done, preset.steps):
         for group in optimizer.param_groups:
             group["lr"] = preset.learning_rate * schedule(step, steps=preset.steps)
         loss = lifter_loss(lifter.train(), train.draw(preset.windows, frames=preset.frames), device=device)
@@ -91,9 +91,15 @@ def train_lifter(
         optimizer.step()
         mean.update_parameters(lifter)
         if (step + 1) % preset.report_every == 0:
-            report(step + 1, {"loss": float(loss.detach()), **lifter_accuracy(mean.module.eval(), test, device=device)})
+            report(step + 1, {"loss": float(loss.detach()), **lifter_accuracy(_kept(mean), test, device=device)})
             _save(state, train, checkpoint, step=step + 1)
-    return mean.module.eval()
+    return _kept(mean)
+
+
+def _kept(mean: torch.optim.swa_utils.AveragedModel) -> Lifter:
+    lifter = mean.module.eval()
+    assert isinstance(lifter, Lifter)
+    return lifter
 
 
 def schedule(step: int, *, steps: int) -> float:

@@ -46,18 +46,19 @@ LINES = (
     ("neck", "mid_hip"),
     ("left_shoulder", "right_shoulder"),
     ("left_hip", "right_hip"),
-) + tuple(
-    (f"{side}_{a}", f"{side}_{b}")
-    for side in ("left", "right")
-    for a, b in (
-        ("shoulder", "elbow"),
-        ("elbow", "wrist"),
-        ("shoulder", "hip"),
-        ("hip", "knee"),
-        ("knee", "ankle"),
-        ("ankle", "heel"),
-        ("ankle", "big_toe"),
-        ("big_toe", "small_toe"),
-        ("heel", "big_toe"),
-    )
+    *(
+        (f"{side}_{a}", f"{side}_{b}")
+        for side in ("left", "right")
+        for a, b in (
+            ("shoulder", "elbow"),
+            ("elbow", "wrist"),
+            ("shoulder", "hip"),
+            ("hip", "knee"),
+            ("knee", "ankle"),
+            ("ankle", "heel"),
+            ("ankle", "big_toe"),
+            ("big_toe", "small_toe"),
+            ("heel", "big_toe"),
+        )
+    ),
 )

@@ -1,0 +1,55 @@
+"""A training run of the lifter, from recorded motion to weights: `biopose train lifter`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from biopose.keypoint_landmarks import skeleton_with_keypoints
+from biopose.models.lifter import save_lifter
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.training.lifter_training import PRESETS, train_lifter
+from biopose.training.motion import cmu_motions
+from biopose.training.projected_motion import MotionProjector, draw_proportions
+
+# Of each kind of motion one trial that training never sees: playground, run, swordplay, uneven ground.
+HELD_OUT = ("cmu_01_09", "cmu_02_03", "cmu_02_09", "cmu_03_02")
+PEOPLE, HELD_OUT_PEOPLE = 40, 8
+PEOPLE_SEED, TRAINING_SEED, HELD_OUT_SEED = 7, 1, 2
+
+
+def train_lifter_from(
+    motion: Path, out: Path, *, preset: str, device: str, report: Callable[[int, dict[str, float]], None]
+) -> Path:
+    """Train on CMU's motions, or go on with a run that was interrupted.
+
+    Args:
+        motion: folder of CMU's .asf and .amc files.
+        out: folder of the run: its checkpoint, and the weights at the end.
+        preset: of `PRESETS`.
+        device: where the network is.
+        report: called with the step and figures on held-out motions and people.
+
+    Returns:
+        the weights, lifter.safetensors.
+
+    Raises:
+        BioposeError: no motions there.
+    """
+    skeleton = skeleton_with_keypoints(full_body_skeleton())
+    motions = cmu_motions(motion)
+    people = draw_proportions(PEOPLE + HELD_OUT_PEOPLE, full_body_skeleton(), seed=PEOPLE_SEED)
+    train = [m for m in motions if not m.name.startswith(HELD_OUT)]
+    held_out = [m for m in motions if m.name.startswith(HELD_OUT)]
+    out.mkdir(parents=True, exist_ok=True)
+    lifter = train_lifter(
+        MotionProjector(train, skeleton, people[:PEOPLE], seed=TRAINING_SEED),
+        MotionProjector(held_out, skeleton, people[PEOPLE:], seed=HELD_OUT_SEED),
+        preset=PRESETS[preset],
+        checkpoint=out / "lifter.checkpoint.pt",
+        report=report,
+        device=device,
+    )
+    weights = out / "lifter.safetensors"
+    save_lifter(weights, lifter)
+    return weights

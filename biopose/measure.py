@@ -54,6 +54,7 @@ from biopose.vision.video_probe import VideoInfo, probe_video
 UP_SD_DEG = 4.0  # of the lifter's word on gravity, on held-out windows
 LEAST_CONTACT = 0.5
 TRAVEL_M = 1.0  # who goes farther is taken to face where they go
+FACING_M = 0.03  # of the level distance between the hips, below which nobody faces anywhere
 Stage = Literal["keypoints", "fit", "overlay"]
 Progress = Callable[[Stage, int, int], None]
 
@@ -292,17 +293,18 @@ def _world(fits: Sequence[tuple[SeenPerson, FittedMotion]], skeleton: Skeleton) 
 
 def _keypoints_camera(fitted: FittedMotion, skeleton: Skeleton) -> NDArray[np.float64]:
     scaled = Kinematics(skeleton).with_scales(torch.from_numpy(fitted.body_scales))
-    return scaled.with_coordinates(torch.from_numpy(fitted.q)).markers.numpy() @ fitted.R_camera_world.T
+    return scaled.markers_over_time(torch.from_numpy(fitted.q)).numpy() @ fitted.R_camera_world.T
 
 
 def _forward(keypoints_m: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where someone goes, or, who stays, faces on average."""
+    """Where someone goes; or, who stays, faces on average; or, who lies, away from the camera."""
     path = keypoints_m[-1, MIDDLE] - keypoints_m[0, MIDDLE]
     level = path - (path @ up) * up
     if np.linalg.norm(level) > TRAVEL_M:
         return level
     right = keypoints_m[:, KEYPOINTS.index("right_hip")] - keypoints_m[:, KEYPOINTS.index("left_hip")]
-    return np.cross(up, right.mean(axis=0))
+    facing = np.cross(up, right.mean(axis=0))
+    return facing if np.linalg.norm(facing) > FACING_M else np.cross(up, [1.0, 0.0, 0.0])
 
 
 def _notes(camera: Camera, motion: CameraMotionResult | None) -> tuple[str, ...]:

@@ -90,10 +90,8 @@ def measured(
     values = _inside_limits(person.skeleton, values)
     q = torch.from_numpy(values)
     keypoints = Kinematics(skeleton_with_keypoints(skeleton)).with_scales(torch.from_numpy(person.body_scales))
-    keypoints_m = keypoints.with_coordinates(q).markers.numpy()
-    smooth = MarkerTrajectories(
-        track.time_s, markers.names, Kinematics(person.skeleton).with_coordinates(q).markers.numpy()
-    )
+    keypoints_m = keypoints.markers_over_time(q).numpy()
+    smooth = MarkerTrajectories(track.time_s, markers.names, Kinematics(person.skeleton).markers_over_time(q).numpy())
     return PersonMeasurement(
         track=track,
         camera=camera,

@@ -97,7 +97,8 @@ class Lifter(nn.Module):
         x = self.embed(features)
         for block in self.blocks:
             x = block(x)
-        keypoints, log_sd, up, contact = self.heads(x).split(self.sizes, dim=-1)
+        with torch.autocast(x.device.type, enabled=False):  # half precision would round keypoints to millimetres
+            keypoints, log_sd, up, contact = self.heads(x.float()).split(self.sizes, dim=-1)
         keypoints = keypoints.unflatten(-1, (N_KEYPOINTS, 3))
         middle = KEYPOINTS.index("mid_hip")
         return Lifted(

@@ -24,6 +24,8 @@ from torch import Tensor
 from biopose.skeleton.functions import FunctionBank
 from biopose.skeleton.model import GROUND, JointAxis, Skeleton
 
+FRAMES_AT_ONCE = 1024
+
 
 class Kinematics(torch.nn.Module):
     """A skeleton's arrays as tensors; `.to(device, dtype)` moves them.
@@ -197,6 +199,10 @@ class Kinematics(torch.nn.Module):
         slopes = slopes * coupling_slopes[..., self.row_coordinates]
         batch = torch.broadcast_shapes(values.shape[:-1], self.p_parent_joint.shape[:-2])
         return Pose(self, values.expand(*batch, -1), slopes.expand(*batch, -1))
+
+    def markers_over_time(self, q: Tensor) -> Tensor:
+        """(T, M, 3) markers in ground of a recording's coordinates (T, Q), a part of it at a time."""
+        return torch.cat([self.with_coordinates(part).markers for part in q.split(FRAMES_AT_ONCE)])
 
     @cached_property
     def row_drivers(self) -> list[int | None]:

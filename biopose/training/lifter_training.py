@@ -110,7 +110,8 @@ def schedule(step: int, *, steps: int) -> float:
 
 def lifter_loss(lifter: Lifter, batch: ProjectedMotion, *, device: str) -> Tensor:
     """Distance of the keypoints and of their steps from frame to frame, sureness, direction of up, contacts."""
-    said = lifter(batch.input.features.to(device))
+    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):  # twice as fast, on processors too
+        said = lifter(batch.input.features.to(device))
     truth, up, contact = batch.keypoints.to(device), batch.up.to(device), batch.contact.to(device)
     error = said.keypoints - truth
     steps = error.diff(dim=-3)

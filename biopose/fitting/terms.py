@@ -39,7 +39,7 @@ class FitWeights:
     lifted: float = 0.3
     lifted_across: float = 0.1
     pose: float = 0.02
-    acceleration_m_s2: float = 12.0
+    acceleration_m_s2: float = 50.0
     turning_rad_s2: float = 60.0
     sliding_m_s: float = 0.15
     ground_m: float = 0.02

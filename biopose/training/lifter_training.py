@@ -46,7 +46,7 @@ class LifterPreset:
 
 
 PRESETS: Mapping[str, LifterPreset] = {
-    "cpu": LifterPreset(steps=8000, windows=48, frames=48),
+    "cpu": LifterPreset(steps=10_000, windows=48, frames=48),
     "gpu": LifterPreset(steps=40_000, windows=512, frames=64),
 }
 

@@ -26,6 +26,8 @@ SQUAT_SHARE, SQUAT_HZ = 0.25, (0.2, 0.9)
 # A squat of depth 1, radians: thighs level, heels on the ground, trunk leaning (Schoenfeld 2010, J Strength Cond Res
 # 24:3497 gives ranges of deep squats).
 SQUAT_RAD = {"hip_flexion": 1.75, "knee_angle": 2.0, "ankle_angle": 0.5, "pelvis_tilt": -0.55, "lumbar_extension": -0.2}
+# Swings added to knees bend them; people often stand on straight legs. So knees are straightened, to their limit.
+STRAIGHT_KNEES_SHARE, STRAIGHTENING_RAD = 0.6, 0.6
 LYING_SHARE = 0.03
 LOWER_BODY = ("pelvis_", "hip_", "knee_", "ankle_", "subtalar_", "mtp_")
 UPPER_BODY = ("arm_", "elbow_", "pro_sup_", "wrist_", "neck_", "lumbar_")
@@ -96,6 +98,9 @@ def vary(
     mirrored = torch.from_numpy(mirror(q.numpy(), pool.names)).float()
     q = clip = torch.lerp(q, mirrored, some(0.5))
     q = q + _swings(pool, g, n=n, frames=frames, interval_s=interval_s)
+    knees = pool.columns("knee_angle")
+    straightened = STRAIGHTENING_RAD * torch.rand(n, 1, len(knees), generator=g)
+    q[..., knees] -= some(STRAIGHT_KNEES_SHARE) * straightened
     q = q + some(SQUAT_SHARE) * _squats(pool, g, n=n, frames=frames, interval_s=interval_s)
     q[..., pool.columns("pelvis_tilt")] += some(LYING_SHARE) * 3.0 * (torch.rand(n, 1, 1, generator=g) - 0.5)
     return torch.where(pool.limited, q.clamp(pool.low, pool.high), q), clip

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from biopose.bench_commands import bench
 from biopose.command_line import (
     EXISTING,
     FOLDER,
@@ -21,6 +22,8 @@ from biopose.command_line import (
     with_threads,
     with_up,
 )
+from biopose.evaluate_commands import evaluate
+from biopose.train_commands import train
 
 if TYPE_CHECKING:
     from biopose.io.markers import UpAxis
@@ -275,192 +278,6 @@ def ik(
         raise click.exceptions.Exit(SOME_FRAMES_UNSOLVED)
 
 
-@cli.group(cls=Commands)
-def evaluate() -> None:
-    """Measure the accuracy on reference recordings.
-
-    \b
-    Example:
-      biopose evaluate lab --data ../shared/data
-    """
-
-
-@evaluate.command()
-@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
-@click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
-@click.option(
-    "--part",
-    type=click.Choice(["a", "b", "both"]),
-    default="both",
-    show_default=True,
-    help="(a) from the real markers, (b) from rendered video of the expert's motion.",
-)
-@click.option("--keep", type=FOLDER, help="Keep part (b)'s videos in this folder.")
-@with_threads
-@as_json
-def lab(data: Path, trials: tuple[str, ...], part: str, keep: Path | None, threads: int, json_: bool) -> None:
-    """Against an expert's angles, from real markers and from rendered video.
-
-    Part (a): our scaling and our inverse kinematics from the markers, and both solvers on the expert's own model.
-    Part (b): the expert's motion on a body, rendered from three cameras and measured from pixels.
-
-    \b
-    Examples:
-      biopose evaluate lab --data ../shared/data
-      biopose evaluate lab --part b --trial walking1 --keep films --data ../shared/data
-    """
-    from biopose.evaluate import evaluate_lab_a, lab_a_lines, lab_trials
-
-    known = lab_trials(data / "mocap" / "lab")
-    if unknown := [name for name in trials if name not in known]:
-        raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
-    result: dict[str, Any] = {}
-    lines: list[str] = []
-    if part != "b":
-        names = list(trials) or known
-        with progress_bar(len(names), label="Trials", json_=json_) as bar:
-            result["lab_a"] = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
-        lines += lab_a_lines(result["lab_a"])
-    if part != "a":
-        from biopose.evaluate_lab_video import TRIALS, evaluate_lab_b, lab_b_lines
-        from biopose.lab_film import VIEWS
-
-        filmed = list(trials) or list(TRIALS)
-        with progress_bar(len(filmed) * len(VIEWS), label="Films", json_=json_) as bar:
-            result["lab_b"] = evaluate_lab_b(
-                data, trials=filmed, threads=threads, keep=keep, progress=lambda _: bar.update(1)
-            )
-        lines += lab_b_lines(result["lab_b"])
-    show(result, json_=json_, lines=lambda: lines)
-
-
-@evaluate.command()
-@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds multiview/).")
-@click.option("--with-intrinsics", is_flag=True, help="Give the method the calibration's intrinsics.")
-@with_threads
-@as_json
-def balance(data: Path, with_intrinsics: bool, threads: int, json_: bool) -> None:
-    """From real video of a person on a beam, each of four cameras alone.
-
-    \b
-    Example:
-      biopose evaluate balance --data ../shared/data
-    """
-    from biopose.evaluate_balance import CAMERAS, balance_lines, evaluate_balance
-
-    with progress_bar(len(CAMERAS), label="Cameras", json_=json_) as bar:
-        result = evaluate_balance(
-            data, with_intrinsics=with_intrinsics, threads=threads, progress=lambda _: bar.update(1)
-        )
-    show({"balance": result}, json_=json_, lines=lambda: balance_lines(result))
-
-
-@evaluate.command()
-@click.option("--shapes", default=200, show_default=True, type=click.IntRange(1), help="Bodies drawn.")
-@click.option("--poses", default=50, show_default=True, type=click.IntRange(1), help="Poses of each.")
-@with_threads
-@as_json
-def consistency(shapes: int, poses: int, threads: int, json_: bool) -> None:
-    """From coordinates to the body's markers and back.
-
-    Shapes are drawn from a population's, poses from the joints' ranges.
-
-    \b
-    Example:
-      biopose evaluate consistency --shapes 20
-    """
-    from biopose.evaluate_consistency import consistency_lines, evaluate_consistency
-
-    with progress_bar(shapes, label="Shapes", json_=json_) as bar:
-        result = evaluate_consistency(shapes=shapes, poses=poses, threads=threads, progress=bar.update)
-    show({"consistency": result}, json_=json_, lines=lambda: consistency_lines(result))
-
-
-@cli.group(cls=Commands)
-def train() -> None:
-    """Train the networks that ship.
-
-    \b
-    Example:
-      biopose train lifter --motion ../shared/data/mocap/cmu --out runs/lifter
-    """
-
-
-@train.command("lifter")
-@click.option("--motion", required=True, type=FOLDER, help="CMU's motion capture: .asf and .amc files.")
-@click.option("--preset", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="How much of it.")
-@click.option("--device", default="cpu", show_default=True, help="Where the network is: cpu, cuda, cuda:1.")
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
-@as_json
-def train_lifter(motion: Path, preset: str, device: str, out: Path, json_: bool) -> None:
-    """The temporal lifter, which gives the keypoint fit its starting values.
-
-    A run that was interrupted goes on from its checkpoint. The cpu preset takes about an hour on two cores.
-
-    \b
-    Example:
-      biopose train lifter --motion ../shared/data/mocap/cmu --out runs/lifter
-    """
-    from biopose.training.lifter_run import train_lifter_from
-
-    def report(step: int, figures: dict[str, float]) -> None:
-        if not json_:
-            click.echo(f"step {step}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
-        last.update(figures)
-
-    last: dict[str, float] = {}
-    weights = train_lifter_from(motion, out, preset=preset, device=device, report=report)
-    show({"weights": str(weights), **last}, json_=json_, lines=lambda: [f"written: {weights}"])
-
-
-@cli.group(cls=Commands)
-def bench() -> None:
-    """Measure the speed: ratios of one run.
-
-    \b
-    Example:
-      biopose bench ik
-    """
-
-
-@bench.command("ik")
-@click.option("--markers", type=EXISTING, help="A trial; a made-up motion of the default model if none is given.")
-@click.option("--model", type=EXISTING, help="The scaled .osim that belongs to the trial.")
-@click.option("--opensim-frames", default=200, show_default=True, type=click.IntRange(1), help="Frames OpenSim solves.")
-@as_json
-def bench_ik(markers: Path | None, model: Path | None, opensim_frames: int, json_: bool) -> None:
-    """Inverse kinematics: ours against OpenSim's.
-
-    Both on one core; then ours on one core against two.
-
-    \b
-    Examples:
-      biopose bench ik
-      biopose bench ik --markers walking1.trc --model hand_scaled.osim
-    """
-    from biopose.bench import bench_ik as measure
-    from biopose.bench import ik_lines
-
-    if (markers is None) != (model is None):
-        raise click.UsageError("--markers and --model go together")
-    result = measure(markers, model, opensim_frames=opensim_frames)
-    show({"ik": result}, json_=json_, lines=lambda: ik_lines(result))
-
-
-@bench.command("measure")
-@click.argument("video", required=False, type=EXISTING)
-@with_threads
-@as_json
-def bench_measure(video: Path | None, threads: int, json_: bool) -> None:
-    """A video, from file to overlay and report, stage by stage.
-
-    \b
-    Examples:
-      biopose bench measure
-      biopose bench measure race.mp4
-    """
-    from biopose.bench_measure import bench_measure as measure_speed
-    from biopose.bench_measure import measure_lines
-
-    result = measure_speed(video, threads=threads)
-    show({"measure": result}, json_=json_, lines=lambda: measure_lines(result))
+cli.add_command(evaluate)
+cli.add_command(bench)
+cli.add_command(train)

@@ -1,0 +1,112 @@
+"""`biopose evaluate`: accuracy on reference recordings."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from biopose.command_line import FOLDER, Commands, as_json, progress_bar, show, with_threads
+
+
+@click.group(cls=Commands)
+def evaluate() -> None:
+    """Measure the accuracy on reference recordings.
+
+    \b
+    Example:
+      biopose evaluate lab --data ../shared/data
+    """
+
+
+@evaluate.command()
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
+@click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
+@click.option(
+    "--part",
+    type=click.Choice(["a", "b", "both"]),
+    default="both",
+    show_default=True,
+    help="(a) from the real markers, (b) from rendered video of the expert's motion.",
+)
+@click.option("--keep", type=FOLDER, help="Keep part (b)'s videos in this folder.")
+@with_threads
+@as_json
+def lab(data: Path, trials: tuple[str, ...], part: str, keep: Path | None, threads: int, json_: bool) -> None:
+    """Against an expert's angles, from real markers and from rendered video.
+
+    Part (a): our scaling and our inverse kinematics from the markers, and both solvers on the expert's own model.
+    Part (b): the expert's motion on a body, rendered from three cameras and measured from pixels.
+
+    \b
+    Examples:
+      biopose evaluate lab --data ../shared/data
+      biopose evaluate lab --part b --trial walking1 --keep films --data ../shared/data
+    """
+    from biopose.evaluate import evaluate_lab_a, lab_a_lines, lab_trials
+
+    known = lab_trials(data / "mocap" / "lab")
+    if unknown := [name for name in trials if name not in known]:
+        raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
+    result: dict[str, Any] = {}
+    lines: list[str] = []
+    if part != "b":
+        names = list(trials) or known
+        with progress_bar(len(names), label="Trials", json_=json_) as bar:
+            result["lab_a"] = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
+        lines += lab_a_lines(result["lab_a"])
+    if part != "a":
+        from biopose.evaluate_lab_video import TRIALS, evaluate_lab_b, lab_b_lines
+        from biopose.lab_film import VIEWS
+
+        filmed = list(trials) or list(TRIALS)
+        with progress_bar(len(filmed) * len(VIEWS), label="Films", json_=json_) as bar:
+            result["lab_b"] = evaluate_lab_b(
+                data, trials=filmed, threads=threads, keep=keep, progress=lambda _: bar.update(1)
+            )
+        lines += lab_b_lines(result["lab_b"])
+    show(result, json_=json_, lines=lambda: lines)
+
+
+@evaluate.command()
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds multiview/).")
+@click.option("--with-intrinsics", is_flag=True, help="Give the method the calibration's intrinsics.")
+@with_threads
+@as_json
+def balance(data: Path, with_intrinsics: bool, threads: int, json_: bool) -> None:
+    """From real video of a person on a beam, each of four cameras alone.
+
+    \b
+    Example:
+      biopose evaluate balance --data ../shared/data
+    """
+    from biopose.evaluate_balance import CAMERAS, balance_lines, evaluate_balance
+
+    with progress_bar(len(CAMERAS), label="Cameras", json_=json_) as bar:
+        result = evaluate_balance(
+            data, with_intrinsics=with_intrinsics, threads=threads, progress=lambda _: bar.update(1)
+        )
+    show({"balance": result}, json_=json_, lines=lambda: balance_lines(result))
+
+
+@evaluate.command()
+@click.option("--shapes", default=200, show_default=True, type=click.IntRange(1), help="Bodies drawn.")
+@click.option("--poses", default=50, show_default=True, type=click.IntRange(1), help="Poses of each.")
+@with_threads
+@as_json
+def consistency(shapes: int, poses: int, threads: int, json_: bool) -> None:
+    """From coordinates to the body's markers and back.
+
+    Shapes are drawn from a population's, poses from the joints' ranges.
+
+    \b
+    Example:
+      biopose evaluate consistency --shapes 20
+    """
+    from biopose.evaluate_consistency import consistency_lines, evaluate_consistency
+
+    with progress_bar(shapes, label="Shapes", json_=json_) as bar:
+        result = evaluate_consistency(shapes=shapes, poses=poses, threads=threads, progress=bar.update)
+    show({"consistency": result}, json_=json_, lines=lambda: consistency_lines(result))

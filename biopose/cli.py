@@ -105,8 +105,9 @@ def pull(source: Path | None) -> None:
     "heights_m",
     required=True,
     multiple=True,
-    type=click.FloatRange(0.5, 2.6),
-    help="The athlete's height; once for each person with --athlete all, the last standing for all that follow.",
+    type=float,
+    help="The athlete's height, 0.5 to 2.6 m; once for each person with --athlete all, the last standing for all that "
+    "follow.",
 )
 @click.option("--mass-kg", type=click.FloatRange(10, 300), help="The athlete's mass.")
 @click.option("--sex", type=click.Choice(["male", "female"]), help="The athlete's.")
@@ -164,7 +165,7 @@ def measure(
       biopose measure race.mov --height-m 1.83 --height-m 1.71 --athlete all --activity sprint --out race
       biopose measure slow.mp4 --height-m 1.65 --recorded-hz 240 --focal-px 1450 --out slow
     """
-    from biopose.measure_command import measure_file, options_of
+    from biopose.measure_command import check_request, measure_file, options_of
 
     try:
         athletes, options = options_of(
@@ -182,6 +183,7 @@ def measure(
             end_s=end_s,
             keep_readable=keep_readable,
         )
+        check_request(video, athletes, out)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     bars = StageBars(json_=json_)

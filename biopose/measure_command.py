@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from biopose.fitting.person import Athlete
+from biopose.body.model import Body
+from biopose.body.shape import phenotype_for
+from biopose.fitting.person import SEX_AS_GENDER, USUAL_BMI, Athlete
 from biopose.measure import Measurement, MeasureOptions, Models, Progress, measure_video
-from biopose.outputs.folder import write_outputs
+from biopose.outputs.folder import OVERLAY, write_outputs
 from biopose.versions import versions
 from biopose.vision.athlete import Choice
 from biopose.vision.intrinsics import intrinsics
 from biopose.vision.video_probe import probe_video
+
+LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.5, 2.6
 
 
 @dataclass(frozen=True)
@@ -128,17 +134,27 @@ def options_of(
         ValueError: contradictory or impossible values.
         VideoError: the camera is described but the video cannot be opened.
     """
+    for height_m in heights_m:
+        _check_height(height_m)
+    _check_finite(
+        mass_kg=mass_kg,
+        focal_px=focal_px,
+        horizontal_fov_deg=horizontal_fov_deg,
+        recorded_hz=recorded_rate_hz,
+        start_s=start_s,
+        end_s=end_s,
+    )
     if start_s is not None and end_s is not None and end_s <= start_s:
         raise ValueError(f"--end-s {end_s:g} is not after --start-s {start_s:g}")
     camera = None
-    if focal_px or horizontal_fov_deg or distortion:
+    if focal_px is not None or horizontal_fov_deg is not None or distortion is not None:
         info = probe_video(video)
         camera = intrinsics(
             width_px=info.width_px,
             height_px=info.height_px,
             focal_px=focal_px,
             horizontal_fov_deg=horizontal_fov_deg,
-            distortion=None if distortion is None else [float(part) for part in distortion.split(",")],
+            distortion=None if distortion is None else _coefficients(distortion),
             metadata=info.metadata,
         )
     options = MeasureOptions(
@@ -164,5 +180,69 @@ def athlete_choice(text: str) -> Choice:
     try:
         left, top, right, bottom = (float(part) for part in text.split(","))
     except ValueError:
-        raise ValueError(f"{text!r} is not largest, central, all or a box left,top,right,bottom in pixels") from None
+        raise ValueError(
+            f"--athlete {text!r} is not largest, central, all or a box left,top,right,bottom in pixels"
+        ) from None
+    if not (left < right < math.inf and top < bottom < math.inf):
+        raise ValueError(f"--athlete {text}: a box is left,top,right,bottom with left < right and top < bottom")
     return (left, top, right, bottom)
+
+
+def check_request(video: Path, athletes: Sequence[Athlete], out: Path) -> None:
+    """Find out what cannot be before any work is done for it.
+
+    Raises:
+        ValueError: a folder that cannot be written to, or a person whom no body resembles.
+        ModelError: the body's asset is missing or broken.
+    """
+    _check_folder(video, out)
+    body = Body.load()
+    for athlete in athletes:
+        _check_body(athlete, body)
+
+
+def _check_folder(video: Path, out: Path) -> None:
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not there.is_dir():
+        raise ValueError(f"--out {out}: {there} is a file; give a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"--out {out}: the folder {there} cannot be written to; allow it or give another")
+    if (out / OVERLAY).exists() and (out / OVERLAY).samefile(video):
+        raise ValueError(f"--out {out}: its {OVERLAY} is the video to measure and would be lost; give another folder")
+
+
+def _check_body(athlete: Athlete, body: Body) -> None:
+    mass_kg = athlete.mass_kg or USUAL_BMI * athlete.height_m**2
+    gender = SEX_AS_GENDER[athlete.sex]
+    try:
+        phenotype_for(body, height_m=athlete.height_m, mass_kg=mass_kg, gender=gender)
+    except ValueError as error:
+        if athlete.mass_kg is None:
+            said, remedy = "", "nobody of that height can be measured"
+        else:
+            said, remedy = f" with --mass-kg {athlete.mass_kg:g}", "correct it, or leave --mass-kg away"
+        raise ValueError(f"--height-m {athlete.height_m:g}{said}: {error}; {remedy}") from error
+
+
+def _check_height(height_m: float) -> None:
+    if LEAST_HEIGHT_M <= height_m <= MOST_HEIGHT_M:
+        return
+    hint = (
+        f"; centimetres? then it is {height_m / 100:g}"
+        if 100 * LEAST_HEIGHT_M <= height_m <= 100 * MOST_HEIGHT_M
+        else ""
+    )
+    raise ValueError(f"--height-m {height_m:g}: expected metres, {LEAST_HEIGHT_M} to {MOST_HEIGHT_M}{hint}")
+
+
+def _check_finite(**options: float | None) -> None:
+    for option, value in options.items():
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"--{option.replace('_', '-')} {value}: expected a number")
+
+
+def _coefficients(distortion: str) -> list[float]:
+    try:
+        return [float(part) for part in distortion.split(",")]
+    except ValueError:
+        raise ValueError(f"--distortion {distortion!r}: expected numbers k1,k2,p1,p2,k3 with commas between") from None

@@ -7,7 +7,7 @@ import torch
 from biopose.body.markers import MARKERS, anny_markers
 from biopose.body.model import Body
 from biopose.body.shape import draw_shapes
-from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body
+from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body, stretched_to
 from biopose.evaluate import nearest_representation
 from biopose.evaluate_consistency import draw_poses
 from biopose.io.trajectories import MarkerTrajectories
@@ -131,3 +131,69 @@ def test_markers_may_be_chosen(body: Body, person: SyntheticPerson) -> None:
 def test_several_shapes_at_once_are_refused(body: Body, person: SyntheticPerson) -> None:
     with pytest.raises(ValueError, match=r"one shape at a time; this one has batch axes \(2,\)"):
         skeleton_of_body(body, body.with_shape(draw_shapes(body, 2, seed=1)), read_osim(person.generic))
+
+
+def scaled_segments(one: BodyWithSkeleton, **factors: float) -> np.ndarray:
+    """The person's own factors with some segments' lengths multiplied."""
+    body_scales = one.body_scales.copy()
+    for segment, factor in factors.items():
+        body_scales[one.skeleton.body_names.index(segment)] *= factor
+    return body_scales
+
+
+def bone_lengths(heads: torch.Tensor, one: BodyWithSkeleton) -> dict[str, float]:
+    index = one.shaped.body.bone_index
+    ends = {
+        "thigh": ("upperleg01.R", "lowerleg01.R"),
+        "shank": ("lowerleg01.R", "foot.R"),
+        "left shank": ("lowerleg01.L", "foot.L"),
+        "upper arm": ("upperarm01.L", "lowerarm01.L"),
+    }
+    return {name: float((heads[index[a]] - heads[index[b]]).norm()) for name, (a, b) in ends.items()}
+
+
+def test_the_persons_own_factors_stretch_nothing(people: list[BodyWithSkeleton]) -> None:
+    for one in people:
+        same = stretched_to(one, one.body_scales)
+        torch.testing.assert_close(same.bone_heads, one.shaped.bone_heads, atol=1e-9, rtol=0)
+        torch.testing.assert_close(same.vertices, one.shaped.vertices, atol=FLOAT32_M, rtol=0)
+
+
+def test_segments_are_stretched_in_the_ratio_of_their_factors(people: list[BodyWithSkeleton]) -> None:
+    for one in people:
+        longer = stretched_to(one, scaled_segments(one, tibia_r=1.1, humerus_l=0.9))
+        before, after = bone_lengths(one.shaped.bone_heads, one), bone_lengths(longer.bone_heads, one)
+        for name, factor in {"thigh": 1.0, "shank": 1.1, "left shank": 1.0, "upper arm": 0.9}.items():
+            assert after[name] / before[name] == pytest.approx(factor, abs=0.01), name
+
+
+def test_a_person_stretched_all_over_is_as_much_taller(people: list[BodyWithSkeleton]) -> None:
+    one = people[0]
+    tall = stretched_to(one, 1.08 * one.body_scales)
+
+    def height(vertices: torch.Tensor) -> float:
+        return float(vertices[:, 1].max() - vertices[:, 1].min())
+
+    assert height(tall.vertices) / height(one.shaped.vertices) == pytest.approx(1.08, abs=0.002)
+
+
+def test_scaling_to_a_stretched_body_finds_the_factors_again(
+    body: Body, person: SyntheticPerson, people: list[BodyWithSkeleton]
+) -> None:
+    wanted = scaled_segments(people[0], femur_r=1.06, femur_l=1.06, tibia_r=0.96, tibia_l=0.96, humerus_r=1.05)
+    found = skeleton_of_body(body, stretched_to(people[0], wanted), read_osim(person.generic)).body_scales
+    for segment in ("femur_r", "femur_l", "tibia_r", "tibia_l", "humerus_r", "humerus_l"):
+        row = people[0].skeleton.body_names.index(segment)
+        assert found[row, 1] / wanted[row, 1] == pytest.approx(1.0, abs=0.02), segment
+
+
+def test_a_stretched_body_moves_with_its_longer_bones(people: list[BodyWithSkeleton]) -> None:
+    """A knee bent by a right angle: the foot goes round the knee by the longer shank."""
+    one = people[0]
+    stretched = stretched_to(one, scaled_segments(one, tibia_r=1.2))
+    back = torch.tensor([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+    posed = stretched.with_pose({"lowerleg01.R": back})
+    knee, ankle = (one.shaped.body.bone_index[bone] for bone in ("lowerleg01.R", "foot.R"))
+    shank, bent = (heads[ankle] - heads[knee] for heads in (stretched.bone_heads, posed.bone_heads))
+    torch.testing.assert_close(bent, back @ shank, atol=1e-9, rtol=0)
+    torch.testing.assert_close(posed.bone_heads[knee], stretched.bone_heads[knee], atol=1e-9, rtol=0)

@@ -8,8 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from biopose.fitting.contacts import foot_contacts
 from biopose.fitting.lift import LiftedTrack, lift
+from biopose.fitting.start import root_position_m
 from biopose.fitting.terms import Evidence
+from biopose.keypoint_landmarks import FOOT_KEYPOINTS
 from biopose.models.lifter import Lifter
 from biopose.models.lifter_input import weight_of_error
 from biopose.vision.camera import Camera
@@ -36,12 +39,14 @@ class SeenPerson:
 
     @property
     def up_camera(self) -> Tensor:
-        """(3,) against gravity in the camera's axes: the frames' mean."""
-        seen = self.weight.sum(-1, keepdim=True)
+        """(3,) against gravity in the camera's axes: the frames' mean, by how well each is seen."""
+        seen = self.weight.sum(-1, keepdim=True) + 1e-6  # where nothing is sure, all frames alike
         return torch.nn.functional.normalize((self.lifted.up * seen).sum(0), dim=-1)
 
 
-def see(track: PersonTrack, camera: Camera, lifter: Lifter, *, height_m: float) -> SeenPerson:
+def see(
+    track: PersonTrack, camera: Camera, lifter: Lifter, *, height_m: float, camera_stands: bool = True
+) -> SeenPerson:
     """Take a person's track in.
 
     Args:
@@ -49,6 +54,7 @@ def see(track: PersonTrack, camera: Camera, lifter: Lifter, *, height_m: float) 
         camera: whose pixels these are.
         lifter: the network.
         height_m: of the person.
+        camera_stands: otherwise nothing can be told of contacts.
     """
     pixels = torch.from_numpy(np.nan_to_num(track.keypoints_px))
     rays = camera.rays(pixels).float()
@@ -59,14 +65,19 @@ def see(track: PersonTrack, camera: Camera, lifter: Lifter, *, height_m: float) 
     spread = _spread(rays, known)
     weight = torch.where(known, weight_of_error(ray_sd / spread), 0.0)
     lifted = lift(lifter, rays, weight, track.time_s)
+    lifted_m = lifted.keypoints * height_m
+    contact = torch.zeros(len(track), len(FOOT_KEYPOINTS))
+    if camera_stands:
+        depth_m = root_position_m(lifted_m, rays, weight, track.time_s)[:, 2]
+        contact = foot_contacts(rays, weight, depth_m, track.time_s)
     evidence = Evidence(
         rays=torch.where(known[..., None], rays, 0.0),
         ray_sd=torch.where(known, ray_sd, UNSEEN_SD),
         weight=known.float(),
-        lifted_m=lifted.keypoints * height_m,
+        lifted_m=lifted_m,
         lifted_sd_m=lifted.sd * height_m,
         R_camera_view=lifted.R_camera_view,
-        contact=lifted.contact,
+        contact=contact,
         interval_s=torch.from_numpy(np.diff(track.time_s)).float(),
     )
     return SeenPerson(evidence, lifted, weight)

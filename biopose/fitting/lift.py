@@ -14,7 +14,6 @@ from biopose.models.lifter_input import NOMINAL_RATE_HZ, lifter_input
 from biopose.vision.keypoint_names import MIRRORED
 
 CHUNK_FRAMES, CHUNK_MARGIN = 1024, 32
-FOOT_POINTS_MIRRORED = (2, 3, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,12 @@ class LiftedTrack:
         R_camera_view: (T, 3, 3) of the view that looks at the person.
         sd: (T, 26, 2) standard deviation across the view and along it, in body heights.
         up: (T, 3) against gravity, in the camera's axes.
-        contact: (T, 4) probability that each of FOOT_POINTS rests on the ground.
     """
 
     keypoints: Tensor
     R_camera_view: Tensor
     sd: Tensor
     up: Tensor
-    contact: Tensor
 
 
 @torch.no_grad()
@@ -57,10 +54,10 @@ def lift(lifter: Lifter, rays: Tensor, weight: Tensor, time_s: NDArray[np.float6
         _lift_both_ways(lifter, rays[a:b], weight[a:b], interval, keep=slice(start - a, stop - a))
         for start, stop, a, b in _chunks(len(even_s))
     ]
-    keypoints, view, sd, up, contact = (torch.cat(values) for values in zip(*parts, strict=True))
-    back = [_at(time_s, even_s, values, None) for values in (keypoints, sd, up, contact)]
-    nearest = np.abs(np.searchsorted(even_s, time_s).clip(0, len(even_s) - 1))
-    return LiftedTrack(back[0], view[nearest], back[1], torch.nn.functional.normalize(back[2], dim=-1), back[3])
+    keypoints, view, sd, up = (torch.cat(values) for values in zip(*parts, strict=True))
+    back = [_at(time_s, even_s, values, None) for values in (keypoints, sd, up)]
+    nearest = np.interp(time_s, even_s, np.arange(len(even_s))).round().astype(int)
+    return LiftedTrack(back[0], view[nearest], back[1], torch.nn.functional.normalize(back[2], dim=-1))
 
 
 def _lift_both_ways(
@@ -73,16 +70,15 @@ def _lift_both_ways(
     keypoints = (said.keypoints + (mirrored.keypoints * flip)[:, MIRRORED]) / 2
     sd = (said.sd + mirrored.sd[:, MIRRORED]) / 2
     up = said.up + mirrored.up * flip
-    contact = (said.contact_logit + mirrored.contact_logit[:, FOOT_POINTS_MIRRORED]) / 2
     in_camera = keypoints @ R.mT
     up_in_camera = torch.nn.functional.normalize((R @ up[..., None])[..., 0], dim=-1)
-    return in_camera[keep], R[keep], sd[keep], up_in_camera[keep], contact[keep].sigmoid()
+    return in_camera[keep], R[keep], sd[keep], up_in_camera[keep]
 
 
 def _lift_one_way(lifter: Lifter, rays: Tensor, weight: Tensor, interval_s: Tensor) -> tuple[Lifted, Tensor]:
     given = lifter_input(rays[None], weight[None], interval_s=interval_s[None])
     said = lifter(given.features.float())
-    first = Lifted(said.keypoints[0], said.sd[0], said.up[0], said.contact_logit[0])
+    first = Lifted(said.keypoints[0], said.sd[0], said.up[0])
     return first, given.R_camera_view[0].float()
 
 

@@ -85,12 +85,13 @@ def measure_people(
         if progress:
             progress(done, total)
 
+    stands = camera_motion is None or not camera_motion.moves
     keypoint_skeleton = skeleton_with_keypoints(models.skeleton)
     fits: list[tuple[PersonTrack, SeenPerson, BodyWithSkeleton, FittedMotion]] = []
     for number, track in enumerate(tracks):
         athlete = athletes[min(number, len(athletes) - 1)]
         usual = athlete.body_with_skeleton(models.body, models.skeleton)
-        seen = see(track, camera, models.lifter, height_m=athlete.height_m)
+        seen = see(track, camera, models.lifter, height_m=athlete.height_m, camera_stands=stands)
         model = PersonModel(keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd)
         fits.append((track, seen, usual, fit_track(seen, model, track.time_s, progress=tell)))
     T = _world([(seen, fitted) for _, seen, _, fitted in fits], keypoint_skeleton)
@@ -118,7 +119,7 @@ def _world(fits: Sequence[tuple[SeenPerson, FittedMotion]], skeleton: Skeleton) 
     for seen, fitted in fits:
         feet = _keypoints_camera(fitted, skeleton)[:, FOOT_KEYPOINTS]
         feet = feet - np.outer(FOOT_KEYPOINT_HEIGHT_M, fitted.R_camera_world[:, 1])
-        contact = seen.lifted.contact.double().numpy()
+        contact = seen.evidence.contact.double().numpy()
         points.append(feet.reshape(-1, 3))
         weights.append(np.where(contact > LEAST_CONTACT, contact, 0.0).ravel())
     seen, fitted = fits[0]

@@ -100,7 +100,7 @@ def measured(
         coordinates=CoordinateTrajectories(track.time_s, person.skeleton.coordinate_names, values),
         markers=smooth,
         keypoints_m=keypoints_m,
-        contact=seen.lifted.contact.double().numpy(),
+        contact=seen.evidence.contact.double().numpy(),
         quality=_quality(track, camera, keypoints_m, T_camera_world),
         notes=notes,
     )
@@ -161,6 +161,7 @@ def _continuous(skeleton: Skeleton, values: NDArray[np.float64]) -> NDArray[np.f
     for column, coordinate in enumerate(skeleton.coordinates):
         if coordinate.name in skeleton.rotational_names and not coordinate.clamped:
             values[:, column] = np.unwrap(values[:, column])
+            values[:, column] -= 2 * np.pi * np.round(values[0, column] / (2 * np.pi))
     return values
 
 

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.fitting.terms import JUDGED
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.ik import inverse_kinematics
 from biopose.skeleton.model import Skeleton
@@ -56,7 +57,8 @@ def starting_coordinates(skeleton: Skeleton, keypoints_m: Tensor, time_s: NDArra
     positions = keypoints_m.double().numpy().copy()
     trajectories = MarkerTrajectories(time_s, names, positions)
     face = {"nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top"}
-    weights = {f"kp_{name}": FACE_WEIGHT if name in face else 1.0 for name in KEYPOINTS}
+    judged = zip(KEYPOINTS, JUDGED.tolist(), strict=True)
+    weights = {f"kp_{name}": weight * (FACE_WEIGHT if name in face else 1.0) for name, weight in judged}
     solution = inverse_kinematics(skeleton, trajectories, weights=weights, tolerance=1e-3, threads=2)
     values = solution.coordinates.values
     defaults = skeleton.default_pose

@@ -1,8 +1,7 @@
 """The temporal lifter: from a person's 2D keypoints through time to where the keypoints are in depth.
 
 A stack of dilated temporal convolutions (Pavllo et al. 2019, "3D human pose estimation in video with temporal
-convolutions and semi-supervised training", is the idea). It also tells how sure it is, which way is up, and which
-points of the feet rest on the ground. It gives the keypoint fit its starting values and a prior on depth.
+convolutions and semi-supervised training", is the idea). It also tells how sure it is and which way is up. It gives the keypoint fit its starting values and a prior on depth.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from biopose.errors import ModelError
 from biopose.models.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
 from biopose.models.lifter_input import N_FEATURES
 from biopose.vision.keypoint_names import KEYPOINTS
@@ -20,7 +20,6 @@ from biopose.vision.keypoint_names import KEYPOINTS
 KIND = "lifter"
 LIFTER_WEIGHTS = WEIGHTS / "lifter.safetensors"
 N_KEYPOINTS = len(KEYPOINTS)
-N_FOOT_POINTS = 4
 LOG_SD_RANGE = (-6.0, 0.0)  # of the standard deviations, in body heights: 0.25 % to a whole height
 
 
@@ -47,13 +46,11 @@ class Lifted:
         keypoints: (..., T, 26, 3) from the middle of the hips, in body heights.
         sd: (..., T, 26, 2) standard deviation across the view and along it, in body heights.
         up: (..., T, 3) unit vector against gravity.
-        contact_logit: (..., T, 4) left heel, left toe, right heel, right toe.
     """
 
     keypoints: Tensor
     sd: Tensor
     up: Tensor
-    contact_logit: Tensor
 
 
 class TemporalBlock(nn.Module):
@@ -85,7 +82,7 @@ class Lifter(nn.Module):
         self.blocks = nn.ModuleList(
             TemporalBlock(self.shape.width, dilation, self.shape.dropout) for dilation in self.shape.dilations
         )
-        self.sizes = (3 * N_KEYPOINTS, 2 * N_KEYPOINTS, 3, N_FOOT_POINTS)
+        self.sizes = (3 * N_KEYPOINTS, 2 * N_KEYPOINTS, 3)
         self.heads = nn.Sequential(nn.LayerNorm(self.shape.width), nn.Linear(self.shape.width, sum(self.sizes)))
 
     def forward(self, features: Tensor) -> Lifted:
@@ -98,14 +95,13 @@ class Lifter(nn.Module):
         for block in self.blocks:
             x = block(x)
         with torch.autocast(x.device.type, enabled=False):  # half precision would round keypoints to millimetres
-            keypoints, log_sd, up, contact = self.heads(x.float()).split(self.sizes, dim=-1)
+            keypoints, log_sd, up = self.heads(x.float()).split(self.sizes, dim=-1)
         keypoints = keypoints.unflatten(-1, (N_KEYPOINTS, 3))
         middle = KEYPOINTS.index("mid_hip")
         return Lifted(
             keypoints=keypoints - keypoints[..., middle : middle + 1, :],
             sd=(log_sd - 3.0).clamp(*LOG_SD_RANGE).exp().unflatten(-1, (N_KEYPOINTS, 2)),
             up=nn.functional.normalize(up + torch.tensor([0.0, -1.0, 0.0]).to(up), dim=-1),
-            contact_logit=contact,
         )
 
 
@@ -121,6 +117,9 @@ def load_lifter(path: Path = LIFTER_WEIGHTS) -> Lifter:
         ModelError: if the file is not there, is broken or holds another network.
     """
     tensors, shape = read_checkpoint(path, kind=KIND)
-    lifter = Lifter(LifterShape(**shape | {"dilations": tuple(shape["dilations"])}))
-    lifter.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    try:
+        lifter = Lifter(LifterShape(**shape | {"dilations": tuple(shape["dilations"])}))
+        lifter.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ModelError(f"{path}: holds a lifter of another version of BioPose; install BioPose again") from error
     return lifter.eval()

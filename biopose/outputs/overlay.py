@@ -126,7 +126,7 @@ class Canvas:
             video = picture.draw(seen, colours=[colours[i] for i in here], background=video, opacity=OPACITY)
         for i in there:
             self._put_marks(video, i, frame.index)
-        put_words(video, f"frame {frame.index}   {frame.time_s:.2f} s", 8, 8, (255, 255, 255), size_px=14)
+        put_words(video, f"frame {frame.index}   {frame.time_s:.3f} s", 8, 8, (255, 255, 255), size_px=14)
         in_first = [to_first_world(world[i], self._people[i], self._people[0]) for i in there]
         side = self._side.draw(frame.index, in_first, [colours[i] for i in there])
         curves = self._curves.draw(self._time_of_first(frame))

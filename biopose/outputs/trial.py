@@ -34,6 +34,7 @@ from biopose.vision.keypoint_names import KEYPOINTS
 
 TRIAL_VERSION = 1
 COORDINATES, MARKERS, MODEL, TRIAL = "coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"
+TRIAL_FILES = (COORDINATES, MARKERS, MODEL, TRIAL)
 
 
 def write_trial(
@@ -54,7 +55,7 @@ def write_trial(
     write_trc(folder / MARKERS, one.markers)
     write_person_osim(one.person, folder / MODEL)
     write_trial_parquet(one, folder / TRIAL, settings=settings, versions=versions)
-    return [folder / name for name in (COORDINATES, MARKERS, MODEL, TRIAL)]
+    return [folder / name for name in TRIAL_FILES]
 
 
 def write_person_osim(person: BodyWithSkeleton, path: Path) -> Path:

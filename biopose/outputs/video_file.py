@@ -56,12 +56,14 @@ class VideoFile:
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = TIME_BASE
         self._last_pts = -1
+        self._interval = max(1, round(1 / rate_hz / TIME_BASE))
 
     def add(self, pixels: NDArray[np.uint8], *, time_s: float) -> None:
         """Append a picture (H, W, 3) RGB at a time; one that is not after the last comes a tick after it."""
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
         self._last_pts = max(round(time_s / TIME_BASE), self._last_pts + 1)
         frame.pts, frame.time_base = self._last_pts, TIME_BASE
+        frame.duration = self._interval  # the last picture is shown as long as the others
         self._container.mux(self._stream.encode(frame))
 
     def __enter__(self) -> Self:

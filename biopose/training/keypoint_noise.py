@@ -87,7 +87,7 @@ def _hidden(generator: torch.Generator, n: int, frames: int, points: int) -> Ten
     for window in torch.nonzero(torch.rand(n, generator=generator) < HIDDEN_SHARE)[:, 0].tolist():
         for _ in range(1 + int(torch.randint(2, (1,), generator=generator))):
             which = int(torch.randint(2 * len(GROUPS), (1,), generator=generator))
-            group = GROUPS[which] if which < len(GROUPS) else (which % points,)
+            group = GROUPS[which] if which < len(GROUPS) else (int(torch.randint(points, (1,), generator=generator)),)
             start, stop = sorted(torch.randint(-frames // 3, frames + frames // 3, (2,), generator=generator).tolist())
             hidden[window, max(start, 0) : max(stop, 0), list(group)] = 1.0
     return hidden

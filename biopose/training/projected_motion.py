@@ -18,7 +18,7 @@ from torch import Tensor
 from biopose.body.model import Body
 from biopose.body.shape import draw_shapes, height_m
 from biopose.body_skeleton import skeleton_of_body
-from biopose.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
+from biopose.keypoint_landmarks import FOOT_KEYPOINTS
 from biopose.models.lifter_input import LifterInput, lifter_input
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
@@ -37,7 +37,6 @@ ROLL_SD_DEG = 3.0
 FOCAL_LOG_SD = 0.12  # what is believed of the focal length is wrong by so much
 LANDMARK_SD_M = 0.012  # a keypoint lies elsewhere on another person, or in another's eyes
 WHOLE_BODY_SD = 0.015  # of the size beside the height that is known, log
-STILL_M_S, ON_GROUND_M = 0.4, 0.04  # a foot point slower and lower than this rests on the ground
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,11 @@ class ProjectedMotion:
         input: what the lifter sees.
         keypoints: (N, T, 26, 3) truth in the view that looks at the person, from the middle of the hips, body heights.
         up: (N, T, 3) against gravity, in that view.
-        contact: (N, T, 4) whether each foot point rests on the ground.
     """
 
     input: LifterInput
     keypoints: Tensor
     up: Tensor
-    contact: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +103,6 @@ class MotionProjector:
         q, clip = vary(self.pool, g, n=n, frames=frames, interval_s=interval_s)
         person = torch.randint(len(self.height_m), (n,), generator=g)
         world = self._keypoints_m(q, clip, person)
-        contact = contacts(world, interval_s)
         R_camera_world, p_camera = draw_cameras(g, world)
         camera = (world - p_camera[:, None, None]) @ R_camera_world.mT[:, None]
         rays = camera[..., :2] / camera[..., 2:].clamp(min=0.3)
@@ -122,7 +118,6 @@ class MotionProjector:
             input=seen,
             keypoints=relative @ R_view_camera.mT,
             up=(R_view_camera @ up[..., None])[..., 0],
-            contact=contact,
         )
 
     def _keypoints_m(self, q: Tensor, clip: Tensor, person: Tensor) -> Tensor:
@@ -145,15 +140,6 @@ class MotionProjector:
 def _lowest(keypoints_m: Tensor) -> Tensor:
     """(N, T) height of the lowest foot point."""
     return keypoints_m[..., FOOT_KEYPOINTS, 1].amin(-1)
-
-
-def contacts(keypoints_m: Tensor, interval_s: Tensor) -> Tensor:
-    """(N, T, 4) 1 where a foot point is low and still; the window's lowest two per cent are the ground."""
-    feet = keypoints_m[..., FOOT_KEYPOINTS, :]
-    speed = torch.gradient(feet, dim=1)[0].norm(dim=-1) / interval_s[:, None, None]
-    over_sole = feet[..., 1] - feet.new_tensor(FOOT_KEYPOINT_HEIGHT_M)
-    ground = torch.quantile(over_sole.flatten(1), 0.02, dim=1)[:, None, None]
-    return ((speed < STILL_M_S) & (over_sole - ground < ON_GROUND_M)).to(keypoints_m)
 
 
 def draw_cameras(generator: torch.Generator, keypoints_m: Tensor) -> tuple[Tensor, Tensor]:

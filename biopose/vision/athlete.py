@@ -40,7 +40,7 @@ def choose_athletes(
         clip = "the clip" if frame_count is None else f"the clip of {frame_count} frame{'s' * (frame_count != 1)}"
         raise TrackingError(
             f"nobody was found in {clip}: is a person in view, not too small (a twentieth of the picture's height) nor "
-            "cut off, upright and well lit? Cut the clip to where the athlete is (start_s and end_s in the manifest)"
+            "cut off, upright and well lit? Begin and end where the athlete is in view (start_s and end_s)"
         )
     weights = [_over_time(track, weigh(track.boxes_px[track.seen])) for track in tracks]
     order = sorted(range(len(tracks)), key=lambda i: -weights[i])

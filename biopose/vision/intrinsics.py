@@ -37,6 +37,8 @@ PHONE_35MM = 26.0
 ESTIMATE_SD = 0.25
 # GoPro's linear view is about 87 degrees across, 0.53 of the long side; the wide one bends lines: no single figure.
 GOPRO_FOCAL_PER_LONG_SIDE = 0.53
+# No camera that people are filmed with sees more or less across: outside it is millimetres given for pixels.
+NARROWEST_VIEW_DEG, WIDEST_VIEW_DEG = 0.2, 165.0
 AGREEMENT = 0.02  # of a focal length and a field of view that are both given, as a fraction
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
@@ -96,6 +98,13 @@ def _five(distortion: Sequence[float] | None) -> tuple[float, float, float, floa
 def _given_focal(*, width_px: int, focal_px: float | None, horizontal_fov_deg: float | None) -> float | None:
     if focal_px is not None and not (math.isfinite(focal_px) and focal_px > 0):
         raise ValueError(f"focal_px is {focal_px}; a focal length is positive")
+    if focal_px is not None:
+        view_deg = math.degrees(2 * math.atan(0.5 * width_px / focal_px))
+        if not NARROWEST_VIEW_DEG <= view_deg <= WIDEST_VIEW_DEG:
+            raise ValueError(
+                f"focal_px {focal_px:g} is a view of {view_deg:.3g} degrees across a picture {width_px} pixels wide; no "
+                "camera has that. It is the focal length in pixels, not in millimetres"
+            )
     if horizontal_fov_deg is None:
         return focal_px
     if not 0 < horizontal_fov_deg < 180:

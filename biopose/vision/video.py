@@ -129,10 +129,14 @@ def _read(
                 yield Frame(latest.index, latest.played_s / slowness, upright_rgb(latest.picture, opening.layout))
     except _BrokenVideoError as error:
         if not (keep_readable and given):
-            raise
+            raise VideoError(f"{error}; copy it from the camera again{_keepable(given)}") from error
         log.warning("%s; the %d frames before it are used", error, given)
     if not given:
         raise VideoError(f"{path}: has no frame {_interval(start_s, end_s)}; {_nearest(latest, end_s)}")
+
+
+def _keepable(given: int) -> str:
+    return f", or have the {given} frames before the break measured (keep_readable)" if given else ""
 
 
 def _interval(start_s: float, end_s: float) -> str:

@@ -101,7 +101,8 @@ def _why_not_opened(path: Path, error: Exception) -> str:
         return WITHOUT_INDEX
     if _is_text(head):
         return "is a text, not a video"
-    return f"is not a video, or not in a container that is read (MP4, MOV, MKV, WebM, AVI, MPEG-TS, ...): {error}"
+    reason = getattr(error, "strerror", None) or error  # the whole text repeats the path
+    return f"is not a video, or not in a container that is read (MP4, MOV, MKV, WebM, AVI, MPEG-TS, ...): {reason}"
 
 
 def _is_text(head: bytes) -> bool:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,38 @@ def test_batch_axes_broadcast(body: Body) -> None:
     together = body.with_shape(phenotype).with_pose(R)
     alone = body.with_shape(phenotype[1, 0]).with_pose(R[1, 2])
     torch.testing.assert_close(together.vertices[1, 2], alone.vertices)
+
+
+def affine(matrix: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """The same affine map (J, 3, 4) for every bone."""
+    return torch.cat([matrix, shift[:, None]], dim=-1).expand(J, 3, 4)
+
+
+def test_a_stretch_that_is_the_identity_changes_nothing(body: Body) -> None:
+    shaped = body.with_shape(some_phenotypes(2))
+    same = replace(shaped, stretch=affine(torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)))
+    torch.testing.assert_close(same.vertices, shaped.vertices, atol=1e-6, rtol=0)
+
+
+def test_one_stretch_for_all_bones_is_that_affine_map_of_the_mesh(body: Body) -> None:
+    shaped = body.with_shape(some_phenotypes(2))
+    matrix = torch.diag(torch.tensor([1.1, 0.9, 1.3], dtype=torch.float64))
+    shift = torch.tensor([0.1, -0.2, 0.3], dtype=torch.float64)
+    stretched = replace(shaped, stretch=affine(matrix, shift))
+    torch.testing.assert_close(stretched.vertices, shaped.vertices @ matrix.T + shift, atol=1e-6, rtol=0)
+
+
+def test_some_points_of_a_stretched_body_equal_its_whole_mesh(body: Body) -> None:
+    stretch = torch.eye(3, 4, dtype=torch.float64) + 0.1 * torch.rand(
+        J, 3, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64
+    )
+    chosen = torch.tensor([5, 4000, 13000])
+    points = replace(body.with_shape(some_phenotypes()), stretch=stretch).points(chosen)
+    shaped = replace(body.with_shape(some_phenotypes()), stretch=stretch)
+    torch.testing.assert_close(points, shaped.vertices[chosen])
+    R = random_rotations(J, degrees=60, seed=5)
+    posed = shaped.with_pose(R)
+    torch.testing.assert_close(posed.points(chosen), posed.vertices[chosen])
 
 
 def test_gradients_agree_with_finite_differences(body: Body) -> None:

@@ -102,6 +102,12 @@ def test_a_person_of_whom_nothing_is_sure_still_has_an_up() -> None:
     assert float(person.up_camera.norm()) == pytest.approx(1.0, abs=1e-5)
 
 
+def test_before_a_camera_that_moves_nothing_is_told_of_contacts() -> None:
+    still = track_of(np.repeat(swinging(frame_times(1)), FRAMES, axis=0), frame_times(FRAMES))
+    assert (seen(still).evidence.contact > 0.9).all()
+    assert not see(still, CAMERA, lifter(), height_m=HEIGHT_M, camera_stands=False).evidence.contact.any()
+
+
 def test_up_is_level_for_a_level_camera() -> None:
     up = seen(track()).up_camera
     assert float(up.norm()) == pytest.approx(1.0, abs=1e-5)

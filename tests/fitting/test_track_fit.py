@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_windows_cover_every_frame_and_overlap(frames: int) -> None:
     assert windows[0].start == 0
     assert windows[-1].stop == frames
     assert max(w.stop - w.start for w in windows) <= WINDOW_FRAMES
-    for before, after in zip(windows[:-1], windows[1:], strict=True):
+    for before, after in pairwise(windows):
         assert before.stop - after.start == OVERLAP_FRAMES
         assert after.start > before.start
     lengths = [w.stop - w.start for w in windows]

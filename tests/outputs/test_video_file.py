@@ -53,3 +53,14 @@ def test_a_time_that_does_not_increase_keeps_its_picture(tmp_path: Path) -> None
 def test_odd_sizes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="63 x 48 pixels; expected even numbers"):
         VideoFile(tmp_path / "video.mp4", width_px=63, height_px=48, rate_hz=25.0)
+
+
+def test_a_single_picture_is_shown_for_one_interval(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    with VideoFile(path, width_px=64, height_px=48, rate_hz=25.0) as video:
+        video.add(grey(100), time_s=0.0)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.duration is not None
+        assert stream.time_base is not None
+        assert float(stream.duration * stream.time_base) == pytest.approx(1 / 25, rel=0.01)

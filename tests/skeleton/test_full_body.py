@@ -12,8 +12,9 @@ import numpy as np
 import opensim
 import pytest
 
-from biopose.skeleton.full_body import build_full_body
+from biopose.skeleton.full_body import build_full_body, full_body_skeleton
 from biopose.skeleton.full_body_inertia import DE_LEVA_PERCENT, TOTAL_MASS_KG, mass_properties
+from biopose.skeleton.reader import read_osim
 
 opensim.Logger.removeFileSink()  # or its first message leaves an opensim.log where the tests run
 
@@ -339,3 +340,15 @@ def test_landmarks_lie_within_25_mm_of_rajagopals(skeleton: Posable) -> None:
     ours, theirs = skeleton.markers(), rajagopal().markers()
     for name, their_name in same.items():
         assert np.linalg.norm(ours[name] - theirs[their_name]) < 0.025, name
+
+
+def test_the_default_skeleton_is_the_written_model_as_it_is_read(path: Path) -> None:
+    ours, written = full_body_skeleton(), read_osim(path)
+    assert ours.coordinate_names == written.coordinate_names
+    assert ours.body_names == written.body_names
+    assert ours.marker_names == written.marker_names
+    np.testing.assert_array_equal(ours.default_pose, written.default_pose)
+    for one, same in zip(ours.coordinates, written.coordinates, strict=True):
+        assert (one.range_min, one.range_max, one.clamped) == (same.range_min, same.range_max, same.clamped)
+    for marker, its in zip(ours.markers, written.markers, strict=True):
+        np.testing.assert_array_equal(marker.location_m, its.location_m)

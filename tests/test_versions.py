@@ -1,0 +1,30 @@
+"""What is recorded beside a result: enough to make it again."""
+
+import hashlib
+import json
+import re
+from importlib.metadata import version
+
+import pytest
+
+from biopose.models.checkpoint import WEIGHTS
+from biopose.versions import LIBRARIES, versions
+from tests.vision.real_people import needs_networks
+
+pytestmark = needs_networks
+
+
+def test_the_code_the_libraries_and_all_weights_are_named() -> None:
+    found = versions()
+    networks = {f"{name}_sha256" for name in ("detector", "keypoints", "lifter", "pose_prior")}
+    assert set(found) == {"biopose", *LIBRARIES, *networks}
+    assert found["torch"] == version("torch")
+    assert found["biopose"].startswith(version("biopose"))
+    assert all(re.fullmatch("[0-9a-f]{64}", found[name]) for name in networks)
+    assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize("name", ["lifter", "pose_prior"])
+def test_weights_are_told_by_the_hash_of_their_file(name: str) -> None:
+    held = (WEIGHTS / f"{name}.safetensors").read_bytes()
+    assert versions()[f"{name}_sha256"] == hashlib.sha256(held).hexdigest()

@@ -1,0 +1,129 @@
+"""The training loop: it learns, reports, and goes on after an interruption as if there had been none."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from biopose.models.lifter import Lifted, Lifter
+from biopose.training.lifter_training import (
+    PRESETS,
+    WARM_UP_STEPS,
+    LifterPreset,
+    _surprise,
+    lifter_accuracy,
+    lifter_loss,
+    schedule,
+    train_lifter,
+)
+from biopose.training.projected_motion import MotionProjector, ProjectedMotion, Proportions
+from tests.swinging_person import made_up_motion, unscaled, with_keypoints
+
+TINY = LifterPreset(steps=4, windows=3, frames=5, report_every=2)
+
+
+def projector(seed: int) -> MotionProjector:
+    return MotionProjector([made_up_motion()], with_keypoints(), [Proportions(1.75, unscaled())], seed=seed)
+
+
+class KilledError(Exception):
+    """As a run ends whose machine is taken away."""
+
+
+def train(checkpoint: Path, *, process: int = 0, killed_at: int | None = None, preset: LifterPreset = TINY) -> Lifter:
+    torch.manual_seed(process)  # another process finds torch's generator elsewhere
+
+    def report(step: int, figures: dict[str, float]) -> None:
+        assert all(value == value for value in figures.values())
+        if step == killed_at:
+            raise KilledError
+
+    return train_lifter(projector(1), projector(2), preset=preset, checkpoint=checkpoint, report=report)
+
+
+def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    whole = train(tmp_path / "whole.pt")
+    with pytest.raises(KilledError):
+        train(tmp_path / "parts.pt", killed_at=4)
+    resumed = train(tmp_path / "parts.pt", process=7)
+    for (name, weights), again in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+        torch.testing.assert_close(again, weights, atol=0, rtol=0, msg=name)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    done = train(tmp_path / "run.pt")
+    again = train(tmp_path / "run.pt", process=3)
+    assert not again.training
+    for weights, same in zip(done.state_dict().values(), again.state_dict().values(), strict=True):
+        torch.testing.assert_close(same, weights, atol=0, rtol=0)
+
+
+def test_reports_come_at_their_steps_with_figures_in_their_units(tmp_path: Path) -> None:
+    reports: dict[int, dict[str, float]] = {}
+    train_lifter(projector(1), projector(2), preset=TINY, checkpoint=tmp_path / "run.pt", report=reports.__setitem__)
+    assert list(reports) == [2, 4]
+    assert set(reports[2]) == {"loss", "mpjpe_mm", "depth_mm", "up_deg", "contact_share", "depth_coverage95"}
+    assert 50 < reports[2]["mpjpe_mm"] < 5000  # hardly trained
+    assert 0 <= reports[2]["contact_share"] <= 1
+
+
+def test_it_learns_a_batch_by_heart() -> None:
+    batch = projector(1).draw(4, frames=5)
+    torch.manual_seed(0)
+    lifter = Lifter()
+    optimizer = torch.optim.AdamW(lifter.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(25):
+        loss = lifter_loss(lifter.train(), batch, device="cpu")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_exact_answers_have_no_error() -> None:
+    batch = projector(1).draw(4, frames=5)
+    said = _Said(batch)
+    figures = lifter_accuracy(said, batch)  # type: ignore[arg-type]
+    assert figures["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    assert figures["up_deg"] == pytest.approx(0, abs=0.1)
+    assert figures["contact_share"] == 1
+    assert figures["depth_coverage95"] == 1
+
+
+class _Said:
+    """A network that knows the truth of one batch."""
+
+    def __init__(self, batch: ProjectedMotion) -> None:
+        self.batch = batch
+
+    def __call__(self, _: torch.Tensor) -> Lifted:
+        b = self.batch
+        sd = torch.full((*b.keypoints.shape[:-1], 2), 0.05)
+        return Lifted(b.keypoints, sd, b.up, 10 * (2 * b.contact - 1))
+
+
+def test_the_sureness_is_best_when_it_is_true() -> None:
+    batch = projector(1).draw(4, frames=5)
+    noise = 0.05 * torch.randn(batch.keypoints.shape, generator=torch.Generator().manual_seed(0))
+    surprise = []
+    for sd in (0.02, 0.05, 0.12):
+        said = Lifted(batch.keypoints, torch.full((*noise.shape[:-1], 2), sd), batch.up, batch.contact)
+        surprise.append(float(_surprise(said, noise)))
+    assert surprise[1] == min(surprise)
+
+
+def test_the_learning_rate_rises_stays_and_falls_to_nothing() -> None:
+    steps = 10 * WARM_UP_STEPS
+    rates = [schedule(step, steps=steps) for step in range(steps)]
+    assert rates[0] == pytest.approx(1 / WARM_UP_STEPS)
+    assert rates[:WARM_UP_STEPS] == sorted(rates[:WARM_UP_STEPS])
+    assert set(rates[WARM_UP_STEPS : steps - steps // 5]) == {1.0}
+    assert rates[-1] < 0.005
+    assert min(rates) > 0
+
+
+def test_there_is_a_preset_for_a_machine_without_and_with_an_accelerator() -> None:
+    assert set(PRESETS) == {"cpu", "gpu"}
+    assert PRESETS["cpu"].steps < PRESETS["gpu"].steps

@@ -1,0 +1,172 @@
+"""Windows of motion as drawn cameras see them: truth and input fit together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from biopose.fitting.start import root_position_m
+from biopose.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
+from biopose.models.lifter_input import N_FEATURES
+from biopose.training import keypoint_noise, projected_motion
+from biopose.training.motion import Motion
+from biopose.training.projected_motion import (
+    MotionProjector,
+    ProjectedMotion,
+    Proportions,
+    contacts,
+    draw_cameras,
+    draw_proportions,
+    skew,
+)
+from biopose.vision.keypoint_names import KEYPOINTS
+from tests.body.bodies import needs_body_asset
+from tests.swinging_person import full_body, keypoints_m, made_up_motion, unscaled, with_keypoints
+
+HEIGHT_M = 1.75
+N, FRAMES = 12, 8
+
+
+def projector(seed: int = 0, motions: Sequence[Motion] = ()) -> MotionProjector:
+    people = [Proportions(HEIGHT_M, unscaled())]
+    return MotionProjector(motions or [made_up_motion()], with_keypoints(), people, seed=seed)
+
+
+@pytest.fixture
+def without_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QUICK_SD", "SLOW_SD", "HIDDEN_SHARE", "OUTLIER_SHARE", "SWAP_SHARE"):
+        monkeypatch.setattr(keypoint_noise, name, 0.0)
+    monkeypatch.setattr(projected_motion, "FOCAL_LOG_SD", 0.0)
+
+
+def view_rays(batch: ProjectedMotion) -> Tensor:
+    """(N, T, 26, 2) in the view that looks at the person."""
+    spread = batch.input.features[..., 80:81].exp()
+    return batch.input.features[..., :52].unflatten(-1, (26, 2)) * spread[..., None]
+
+
+def test_a_batch_has_its_shapes_and_no_nan() -> None:
+    batch = projector().draw(N, frames=FRAMES)
+    assert batch.input.features.shape == (N, FRAMES, N_FEATURES)
+    assert batch.keypoints.shape == (N, FRAMES, 26, 3)
+    assert batch.up.shape == (N, FRAMES, 3)
+    assert batch.contact.shape == (N, FRAMES, 4)
+    for value in (batch.input.features, batch.keypoints, batch.up, batch.contact):
+        assert value.isfinite().all()
+        assert value.dtype == torch.float32
+
+
+@pytest.mark.usefixtures("without_errors")
+def test_the_truth_projects_to_what_is_seen() -> None:
+    batch = projector().draw(N, frames=FRAMES)
+    rays, keypoints = view_rays(batch).flatten(0, 1), HEIGHT_M * batch.keypoints.flatten(0, 1)
+    far_apart_s = 10.0 * np.arange(len(rays))  # each frame for itself
+    root = root_position_m(keypoints, rays, torch.ones(rays.shape[:2]), far_apart_s)
+    there = keypoints + root[:, None]
+    off = (there[..., :2] / there[..., 2:] - rays).norm(dim=-1)
+    spread = rays.square().sum(-1).mean(-1).sqrt()
+    assert (off.mean(-1) / spread).max() < 0.01
+
+
+def test_keypoints_are_about_the_hips_and_one_body_height_large() -> None:
+    batch = projector().draw(N, frames=FRAMES)
+    assert not batch.keypoints[..., KEYPOINTS.index("mid_hip"), :].any()
+    reach = batch.keypoints.norm(dim=-1).amax(-1)
+    assert float(reach.min()) > 0.35
+    assert float(reach.max()) < 0.9
+
+
+def test_up_is_a_direction_along_which_heads_are_above_feet() -> None:
+    batch = projector().draw(60, frames=FRAMES)
+    torch.testing.assert_close(batch.up.norm(dim=-1), torch.ones(60, FRAMES))
+    head = batch.keypoints[..., KEYPOINTS.index("head_top"), :] - batch.keypoints[..., FOOT_KEYPOINTS, :].mean(-2)
+    assert ((head * batch.up).sum(-1) > 0).float().mean() > 0.9
+
+
+def test_the_same_seed_draws_the_same_windows() -> None:
+    first, again, other = (projector(seed).draw(4, frames=6) for seed in (5, 5, 6))
+    torch.testing.assert_close(first.input.features, again.input.features, atol=0, rtol=0)
+    torch.testing.assert_close(first.keypoints, again.keypoints, atol=0, rtol=0)
+    assert not torch.allclose(first.keypoints, other.keypoints)
+
+
+def test_every_draw_is_new() -> None:
+    one = projector()
+    assert not torch.allclose(one.draw(4, frames=6).keypoints, one.draw(4, frames=6).keypoints)
+
+
+def test_feet_that_stay_rest_and_feet_that_slide_do_not() -> None:
+    still = torch.zeros(1, 10, 26, 3)
+    still[..., FOOT_KEYPOINTS, 1] = torch.tensor(FOOT_KEYPOINT_HEIGHT_M, dtype=torch.float32)
+    interval_s = torch.tensor([1 / 30])
+    assert contacts(still, interval_s).min() == 1
+    sliding = still.clone()
+    sliding[..., 0] += torch.arange(10)[:, None] / 30  # one metre a second
+    assert contacts(sliding, interval_s).max() == 0
+
+
+def test_contact_is_low_and_slow_whatever_the_frame_rate() -> None:
+    lifted = torch.zeros(1, 40, 26, 3)
+    lifted[..., FOOT_KEYPOINTS, 1] = torch.tensor(FOOT_KEYPOINT_HEIGHT_M, dtype=torch.float32)
+    lifted[:, 20:, FOOT_KEYPOINTS[0], 1] += 0.1  # a heel that is up for the second half, and still
+    found = contacts(lifted, torch.tensor([1 / 30]))
+    assert found[0, :19, 0].min() == 1
+    assert found[0, 19:, 0].max() == 0
+    assert found[..., 1:].min() == 1
+    slow = lifted.clone()
+    slow[..., 2] += 0.005 * torch.arange(40)[:, None]
+    assert contacts(slow, torch.tensor([1 / 30]))[0, :18].min() == 1  # 0.15 m/s
+    assert contacts(slow, torch.tensor([1 / 120]))[0].max() == 0  # 0.6 m/s
+
+
+def test_contacts_of_drawn_windows_are_of_both_kinds() -> None:
+    contact = projector().draw(40, frames=FRAMES).contact
+    assert set(contact.unique().tolist()) == {0.0, 1.0}
+    assert 0.005 < float(contact.mean()) < 0.95
+
+
+def test_bent_legs_lower_the_body_onto_feet_as_high_as_in_the_clip() -> None:
+    one = projector()
+    clip = torch.from_numpy(made_up_motion(frames=FRAMES).values).float()[None]
+    bent = clip.clone()
+    for name, radians in (("hip_flexion", 0.8), ("knee_angle", 0.8), ("ankle_angle", 0.3)):
+        for side in "rl":
+            bent[..., full_body().coordinate_names.index(f"{name}_{side}")] += radians
+    low, high = (one._keypoints_m(q, clip, torch.zeros(1, dtype=torch.long)) for q in (bent, clip))
+    floor = keypoints_m(clip[0].double().numpy())[:, FOOT_KEYPOINTS, 1].amin(-1)
+    for points in (low, high):
+        assert (points[0, :, FOOT_KEYPOINTS, 1].amin(-1) - floor).abs().max() < 0.06  # keypoints lie a little elsewhere
+    hips = KEYPOINTS.index("mid_hip")
+    assert (high[0, :, hips, 1] - low[0, :, hips, 1]).mean() > 0.05
+
+
+def test_cameras_see_everybody_before_them() -> None:
+    world = torch.from_numpy(made_up_motion(frames=40).values)
+    people = keypoints_m(world.numpy()).float()[None].repeat(300, 1, 1, 1)
+    R_camera_world, place = draw_cameras(torch.Generator().manual_seed(0), people)
+    torch.testing.assert_close(R_camera_world.mT @ R_camera_world, torch.eye(3).expand(300, 3, 3), atol=1e-5, rtol=0)
+    assert (torch.linalg.det(R_camera_world) > 0).all()
+    camera = (people - place[:, None, None]) @ R_camera_world.mT[:, None]
+    assert camera[..., 2].min() > 0.3
+    assert (place[:, 1] > people[..., 1].amin((1, 2))).all()
+    assert (R_camera_world[:, 1, 1] < 0).all()  # y of the picture is down
+
+
+def test_the_skew_matrix_is_the_cross_product() -> None:
+    a, b = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close((skew(a) @ b[..., None])[..., 0], torch.linalg.cross(a, b))
+
+
+@needs_body_asset
+@pytest.mark.slow
+def test_drawn_people_have_heights_and_proportions_of_people() -> None:
+    people = draw_proportions(2, full_body(), seed=0)
+    again = draw_proportions(2, full_body(), seed=0)
+    for person, same in zip(people, again, strict=True):
+        assert 1.4 < person.height_m < 2.1
+        assert person.body_scales.shape == unscaled().shape
+        assert person.body_scales.min() > 0.6
+        assert person.body_scales.max() < 1.6
+        np.testing.assert_array_equal(person.body_scales, same.body_scales)

@@ -12,9 +12,11 @@ from typing import Any
 
 from biopose.body.model import Body
 from biopose.body.shape import phenotype_for
+from biopose.errors import TrackingError
 from biopose.fitting.person import SEX_AS_GENDER, USUAL_BMI, Athlete
 from biopose.measure import Measurement, MeasureOptions, Models, Progress, measure_video
 from biopose.outputs.folder import OVERLAY, write_outputs
+from biopose.outputs.summary import untrusted
 from biopose.versions import versions
 from biopose.vision.athlete import Choice
 from biopose.vision.intrinsics import intrinsics
@@ -56,12 +58,13 @@ class MeasureSummary:
         """For a person."""
         m = self.measurement
         spent = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in m.seconds.items())
-        lines = [f"{m.frame_count} frames, {len(m.people)} measured ({spent})"]
+        people = "1 person" if len(m.people) == 1 else f"{len(m.people)} people"
+        lines = [f"{m.frame_count} frame{'s' * (m.frame_count != 1)}, {people} measured ({spent})"]
         for one in m.people:
-            low = one.quality["quality"].mean()
+            quality, time_s = one.quality["quality"].mean(), one.track.time_s
             lines.append(
-                f"  person {one.track.person}: {len(one.track)} frames from {one.track.time_s[0]:.2f} s, mean quality "
-                f"{low:.2f} (of 1)"
+                f"  person {one.track.person}: {time_s[0]:.2f} to {time_s[-1]:.2f} s, mean quality {quality:.2f} of 1; "
+                f"{untrusted(one).sum()} of {len(one.track)} frames are not to be trusted"
             )
         lines += [f"  note: {note}" for note in dict.fromkeys(n for one in m.people for n in one.notes)]
         return [*lines, "Look at:", *(f"  {path}" for path in self.files)]
@@ -86,9 +89,11 @@ def measure_file(
         threads: for the networks.
         progress: told the stage, how many of its frames are done and how many there are.
     """
-    measurement = measure_video(
-        video, athletes, options=options, models=Models.load(threads=threads), progress=progress
-    )
+    models = Models.load(threads=threads)
+    try:
+        measurement = measure_video(video, athletes, options=options, models=models, progress=progress)
+    except TrackingError as error:
+        raise TrackingError(f"{video}: {error}") from error
     done = 0
 
     def tell(frames: int) -> None:

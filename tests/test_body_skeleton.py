@@ -184,7 +184,7 @@ def test_scaling_to_a_stretched_body_finds_the_factors_again(
     found = skeleton_of_body(body, stretched_to(people[0], wanted), read_osim(person.generic)).body_scales
     for segment in ("femur_r", "femur_l", "tibia_r", "tibia_l", "humerus_r", "humerus_l"):
         row = people[0].skeleton.body_names.index(segment)
-        assert found[row, 1] / wanted[row, 1] == pytest.approx(1.0, abs=0.02), segment
+        assert found[row, 1] / wanted[row, 1] == pytest.approx(1.0, abs=0.035), segment
 
 
 def test_a_stretched_body_moves_with_its_longer_bones(people: list[BodyWithSkeleton]) -> None:

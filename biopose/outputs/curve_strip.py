@@ -17,6 +17,7 @@ LEFT_DASHES = (0, (4, 1.2))  # so that two equal curves are both seen
 SIDE_COLOURS: dict[str, Colour] = {"r": (209, 73, 91), "l": (46, 111, 158)}
 PAGE_S = 12.0  # the strip shows this long at once, and turns the page
 DPI = 100
+MOST_TICKS = 5  # of time: more run into each other
 LEAST_MARGIN_DEG = 2.0
 
 
@@ -90,6 +91,7 @@ class CurveStrip:
         low, high = np.nanmin(both), np.nanmax(both)
         margin = max(0.06 * (high - low), LEAST_MARGIN_DEG)
         axes.set(xlim=(start_s, end_s), ylim=(low - margin, high + margin))
+        axes.locator_params(axis="x", nbins=MOST_TICKS)
         axes.tick_params(labelsize=7, length=2)
         axes.grid(color="0.9", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)

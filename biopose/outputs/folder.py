@@ -72,7 +72,14 @@ def write_outputs(
             person_folder = (folder / own[0]).parent
             person_folder.mkdir(exist_ok=True)
             write_trial(one, person_folder, settings=settings, versions=versions)
-        frames = read_frames(video, start_s=start_s, end_s=end_s, recorded_rate_hz=recorded_rate_hz, keep_readable=True)
+        frames = read_frames(
+            video,
+            start_s=start_s,
+            end_s=end_s,
+            recorded_rate_hz=recorded_rate_hz,
+            keep_readable=True,
+            tell=lambda _: None,  # it was told when the video was measured
+        )
         rate_hz = recorded_rate_hz or info.nominal_rate_hz
         kept = write_overlay(people, frames, folder / OVERLAY, rate_hz=rate_hz, keep=keep, progress=progress)
         write_summary(summary, folder / SUMMARY)

@@ -117,6 +117,7 @@ class CameraMotion:
             scale=self._scale,
             shape=self._shape,
             reliable=self._compared > 0 and self._found >= RELIABLE_SHARE * self._compared,
+            compared=self._compared > 0,
         )
 
     def _compare(self, time_s: float, current: Picture) -> None:

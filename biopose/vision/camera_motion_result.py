@@ -19,6 +19,7 @@ MOVES = 0.004
 HANDHELD = 0.03
 BACK_AND_FORTH = 2.5  # times its extent that a trembling picture travels, and a panning one does not
 NOTICED_ZOOM = 0.02  # told beside a larger shift
+TOO_SHORT = "The clip is too short to tell whether the camera moves: root motion and ground hold only if it stood still"
 DISTRUST = "root motion and ground are not to be trusted"
 
 Floats = NDArray[np.float64]
@@ -71,6 +72,7 @@ def summary(
     scale: float,
     shape: tuple[int, int],
     reliable: bool,
+    compared: bool = True,
 ) -> CameraMotionResult:
     """Sum up a video.
 
@@ -82,6 +84,7 @@ def summary(
         scale: how many of the video's pixels a small one is.
         shape: the video's height and width.
         reliable: enough of it was seen.
+        compared: there were two pictures to compare.
     """
     excursions = [_excursion(times, motions * [scale, scale, 1, 1], shape) for times, motions in shots]
     moving = [excursion for excursion in excursions if excursion.first_s is not None]
@@ -95,7 +98,9 @@ def summary(
         first_moving_s=min(starts, default=None),
         cuts_s=cuts_s,
         reliable=reliable,
-        sentence=_sentence(excursions, cuts_s=cuts_s, lost_s=lost_s, size_px=max(shape), reliable=reliable),
+        sentence=_sentence(excursions, cuts_s=cuts_s, lost_s=lost_s, size_px=max(shape), reliable=reliable)
+        if compared
+        else TOO_SHORT,
     )
 
 

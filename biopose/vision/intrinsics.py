@@ -102,8 +102,8 @@ def _given_focal(*, width_px: int, focal_px: float | None, horizontal_fov_deg: f
         view_deg = math.degrees(2 * math.atan(0.5 * width_px / focal_px))
         if not NARROWEST_VIEW_DEG <= view_deg <= WIDEST_VIEW_DEG:
             raise ValueError(
-                f"focal_px {focal_px:g} is a view of {view_deg:.3g} degrees across a picture {width_px} pixels wide; no "
-                "camera has that. It is the focal length in pixels, not in millimetres"
+                f"focal_px {focal_px:g} is a view of {view_deg:.3g} degrees across a picture {width_px} pixels wide, "
+                "which no camera has. It is the focal length in pixels, not in millimetres"
             )
     if horizontal_fov_deg is None:
         return focal_px

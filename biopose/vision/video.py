@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -64,6 +64,7 @@ def read_frames(
     end_s: float | None = None,
     recorded_rate_hz: float | None = None,
     keep_readable: bool = False,
+    tell: Callable[[str], None] = log.warning,
 ) -> Iterator[Frame]:
     """Decode a video frame by frame; nothing is kept, so memory does not grow with its length.
 
@@ -75,7 +76,8 @@ def read_frames(
         end_s: the last frame is the last before this second of the file as it is played.
         recorded_rate_hz: for slow motion, frames per second at which it was filmed: the times of the frames, not
             start_s and end_s, are divided by this over the file's nominal rate.
-        keep_readable: of a broken file, give the frames before the break and log a warning.
+        keep_readable: of a broken file, give the frames before the break and tell so.
+        tell: called with a sentence about what is wrong with the file though it is read.
 
     Raises:
         ValueError: a second or a rate that cannot be.
@@ -87,7 +89,8 @@ def read_frames(
         raise ValueError(f"end_s is {end_s}; expected more than start_s, {start_s or 0}")
     if recorded_rate_hz is not None and not 0 < recorded_rate_hz < math.inf:
         raise ValueError(f"recorded_rate_hz is {recorded_rate_hz}; expected more than 0")
-    return _read(Path(path), start_s or 0.0, math.inf if end_s is None else end_s, recorded_rate_hz, keep_readable)
+    end_s = math.inf if end_s is None else end_s
+    return _read(Path(path), start_s or 0.0, end_s, recorded_rate_hz, keep_readable, tell)
 
 
 def read_frame(path: Path | str, *, index: int) -> Frame:
@@ -111,11 +114,16 @@ def read_frame(path: Path | str, *, index: int) -> Frame:
 
 
 def _read(
-    path: Path, start_s: float, end_s: float, recorded_rate_hz: float | None, keep_readable: bool
+    path: Path,
+    start_s: float,
+    end_s: float,
+    recorded_rate_hz: float | None,
+    keep_readable: bool,
+    tell: Callable[[str], None],
 ) -> Iterator[Frame]:
     opening = look_at(path)
     if opening.first_pts is None:
-        log.warning("%s: its timestamps say nothing; taken as %g frames/s", path, opening.info.nominal_rate_hz)
+        tell(f"{path}: its timestamps say nothing; taken as {opening.info.nominal_rate_hz:g} frames/s")
     slowness = recorded_rate_hz / opening.info.nominal_rate_hz if recorded_rate_hz else 1.0
     entry = entry_before(path, opening, time_s=start_s) if start_s else None
     latest: _Shown | None = None
@@ -130,7 +138,7 @@ def _read(
     except _BrokenVideoError as error:
         if not (keep_readable and given):
             raise VideoError(f"{error}; copy it from the camera again{_keepable(given)}") from error
-        log.warning("%s; the %d frames before it are used", error, given)
+        tell(f"{error}; the {given} frames before it are used")
     if not given:
         raise VideoError(f"{path}: has no frame {_interval(start_s, end_s)}; {_nearest(latest, end_s)}")
 

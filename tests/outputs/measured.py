@@ -1,9 +1,7 @@
 """People as if measured: a made-up jump in front of a made-up camera, its keypoints those of the body itself."""
 
-import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +9,7 @@ import torch
 from biopose.body_skeleton import BodyWithSkeleton
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.measurement import PersonMeasurement
-from biopose.sample import make_sample
+from biopose.sample import made_up_jump
 from biopose.skeleton.kinematics import Kinematics
 from biopose.vision.camera import Camera
 from biopose.vision.keypoint_names import KEYPOINTS
@@ -39,10 +37,9 @@ def look_from(degrees: float, *, distance_m: float = 4.5, height_m: float = 1.4)
 @lru_cache(maxsize=1)
 def jumper() -> tuple[BodyWithSkeleton, np.ndarray]:
     """A person, (T, Q) coordinates."""
-    with tempfile.TemporaryDirectory() as folder:
-        sample = make_sample(Path(folder))
-    step = round(sample.truth.rate_hz / RATE_HZ)
-    return sample.person, sample.truth.values[::step].copy()
+    person, time_s, q = made_up_jump()
+    step = round(1 / (RATE_HZ * (time_s[1] - time_s[0])))
+    return person, q[::step].copy()
 
 
 def keypoints_of(person: BodyWithSkeleton, q: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from biopose.errors import VideoError
 from biopose.measurement import PersonMeasurement
 from biopose.outputs.folder import worst_frames, write_outputs
 from biopose.outputs.plots import runs
@@ -58,6 +59,32 @@ def test_several_people_have_a_folder_each(tmp_path: Path) -> None:
     assert 'id="person-0"' in report
     assert 'id="person-1"' in report
     assert files[:2] == [out / "overlay.mp4", out / "report.html"]
+
+
+def test_a_folder_that_is_used_again_holds_nothing_of_the_first_time_and_keeps_what_is_not_ours(tmp_path: Path) -> None:
+    _, out = written(two_people(), tmp_path)
+    (out / "person_1" / "mine.txt").write_text("keep")
+    written([measured(frames=4)], tmp_path)
+    assert names_in(out) == sorted([*TRIAL, *ONCE, "person_1/mine.txt"])
+    assert not (out / "person_0").exists()
+
+
+def test_nothing_is_left_of_what_cannot_be_finished(tmp_path: Path) -> None:
+    one, video = measured(frames=4), tmp_path / "video.mp4"
+    camera = one.camera
+    with VideoFile(video, width_px=camera.width_px, height_px=camera.height_px, rate_hz=25.0) as file:
+        for frame in video_of([one], frames=4):
+            file.add(frame.image, time_s=frame.time_s)
+    info = probe_video(video)
+    earlier = tmp_path / "earlier"
+    write_outputs([one], video=video, out=earlier, info=info, settings=SETTINGS, versions=VERSIONS)
+    before = {path.name: path.read_bytes() for path in earlier.iterdir()}
+    video.write_bytes(b"")
+    for out in (tmp_path / "new" / "folder", earlier):
+        with pytest.raises(VideoError):
+            write_outputs([one], video=video, out=out, info=info, settings=SETTINGS, versions=VERSIONS)
+    assert not (tmp_path / "new" / "folder").exists()
+    assert {path.name: path.read_bytes() for path in earlier.iterdir()} == before
 
 
 def test_the_report_needs_nothing_outside_and_escapes_what_it_is_told(tmp_path: Path) -> None:

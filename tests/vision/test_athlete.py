@@ -49,7 +49,7 @@ def test_frames_without_the_person_do_not_count():
 
 
 def test_a_clip_without_people_is_an_error_with_its_length_and_a_remedy():
-    with pytest.raises(TrackingError, match=r"clip of 230 frames.*Cut the clip"):
+    with pytest.raises(TrackingError, match=r"clip of 230 frames.*Begin and end where the athlete is in view"):
         choose_athletes([], choice="largest", **PICTURE, frame_count=230)
     with pytest.raises(TrackingError, match="clip of 1 frame:"):
         choose_athletes([], choice="all", **PICTURE, frame_count=1)

@@ -196,3 +196,9 @@ def test_the_real_clips_cameras_stand_still(name: str) -> None:
                 break
     result = motion.result()
     assert (result.moves, result.reliable) == (False, True)
+
+
+def test_a_clip_with_one_picture_to_compare_is_called_too_short_not_bare() -> None:
+    motion = CameraMotion()
+    motion.add(frame_index=0, time_s=0.0, image=np.zeros((96, 128, 3), np.uint8), boxes_px=np.empty((0, 4)))
+    assert "too short to tell whether the camera moves" in motion.result().sentence

@@ -32,7 +32,7 @@ def main(out: Path, threads: int) -> None:
     """
     clip = asset(CLIP)
     click.echo(f"{clip.name}: a jumper, a walker and a sprinter, all taken to be {HEIGHT_M} m tall")
-    athletes, options = options_of(clip, heights_m=[HEIGHT_M], choice="all", activity="sprint")
+    athletes, options = options_of(clip, heights_m=[HEIGHT_M], choice="all")
     bars = StageBars(json_=False)
     summary = measure_file(clip, athletes, options, out, threads=threads, progress=bars)
     bars.close()

@@ -110,3 +110,26 @@ def consistency(shapes: int, poses: int, threads: int, json_: bool) -> None:
     with progress_bar(shapes, label="Shapes", json_=json_) as bar:
         result = evaluate_consistency(shapes=shapes, poses=poses, threads=threads, progress=bar.update)
     show({"consistency": result}, json_=json_, lines=lambda: consistency_lines(result))
+
+
+@evaluate.command()
+@click.option("--motion", required=True, type=FOLDER, help="CMU's motion capture: .asf and .amc files.")
+@click.option("--tracks", default=20, show_default=True, type=click.IntRange(1), help="Made-up tracks.")
+@click.option("--frames", default=60, show_default=True, type=click.IntRange(2), help="Frames of each, at 30 Hz.")
+@click.option("--varied", is_flag=True, help="Vary the motion as for training; else it is as recorded.")
+@as_json
+def projected(motion: Path, tracks: int, frames: int, varied: bool, json_: bool) -> None:
+    """The keypoint fit on made-up tracks.
+
+    Recorded motion and people that training never saw, projected through drawn cameras, with a keypoint network's
+    errors. The fit's constants are chosen here, never on recordings of the other evaluations.
+
+    \b
+    Example:
+      biopose evaluate projected --motion ../shared/data/mocap/cmu --tracks 10
+    """
+    from biopose.evaluate_projected import evaluate_projected, projected_lines
+
+    with progress_bar(tracks, label="Tracks", json_=json_) as bar:
+        result = evaluate_projected(motion, tracks=tracks, frames=frames, varied=varied, progress=bar.update)
+    show({"projected": result}, json_=json_, lines=lambda: projected_lines(result))

@@ -141,7 +141,7 @@ def measure_video(
             f"{info.height_px}"
         )
     with _timed(seconds, "keypoints"):
-        people, motion = _see_people(path, info, options, models, progress)
+        people, motion, told = _see_people(path, info, options, models, progress)
     chosen = choose_athletes(
         people.tracks,
         choice=options.choice,
@@ -157,6 +157,7 @@ def measure_video(
             models=models.fit,
             camera_motion=motion,
             cutoff_hz=CUTOFF_HZ[options.activity],
+            notes=told,
             progress=None if progress is None else partial(progress, "fit"),
         )
     return Measurement(measured_people, info, motion, people.frame_count, seconds)
@@ -164,13 +165,15 @@ def measure_video(
 
 def _see_people(
     path: Path, info: VideoInfo, options: MeasureOptions, models: Models, progress: Progress | None
-) -> tuple[People, CameraMotionResult]:
+) -> tuple[People, CameraMotionResult, list[str]]:
+    told: list[str] = []
     frames = read_frames(
         path,
         start_s=options.start_s,
         end_s=options.end_s,
         recorded_rate_hz=options.recorded_rate_hz,
         keep_readable=options.keep_readable,
+        tell=told.append,
     )
     motion = CameraMotion()
 
@@ -186,7 +189,7 @@ def _see_people(
             progress("keypoints", done, info.frame_count or 0)
 
     people = find_people(frames, detector=models.detector, network=models.keypoints, watch=watch, progress=tell)
-    return people, motion.result()
+    return people, motion.result(), told
 
 
 @contextmanager

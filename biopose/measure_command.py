@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from biopose.body.model import Body
-from biopose.body.shape import phenotype_for
-from biopose.errors import TrackingError
-from biopose.fitting.person import SEX_AS_GENDER, USUAL_BMI, Athlete
+from biopose.errors import TrackingError, VideoError
+from biopose.fitting.person import Athlete
 from biopose.measure import Measurement, MeasureOptions, Models, Progress, measure_video
 from biopose.outputs.folder import OVERLAY, write_outputs
 from biopose.outputs.summary import untrusted
@@ -22,6 +21,7 @@ from biopose.vision.athlete import Choice
 from biopose.vision.intrinsics import intrinsics
 from biopose.vision.video_probe import probe_video
 
+LEAST_PICTURE_PX = 32
 LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.5, 2.6
 
 
@@ -198,9 +198,16 @@ def check_request(video: Path, athletes: Sequence[Athlete], out: Path) -> None:
 
     Raises:
         ValueError: a folder that cannot be written to, or a person whom no body resembles.
+        VideoError: the video cannot be opened, or is too small to show anybody.
         ModelError: the body's asset is missing or broken.
     """
     _check_folder(video, out)
+    info = probe_video(video)
+    if min(info.width_px, info.height_px) < LEAST_PICTURE_PX:
+        raise VideoError(
+            f"{video}: its pictures are {info.width_px} x {info.height_px} pixels; at least {LEAST_PICTURE_PX} each "
+            "way are needed. Give the recording in its full size"
+        )
     body = Body.load()
     for athlete in athletes:
         _check_body(athlete, body)
@@ -217,10 +224,8 @@ def _check_folder(video: Path, out: Path) -> None:
 
 
 def _check_body(athlete: Athlete, body: Body) -> None:
-    mass_kg = athlete.mass_kg or USUAL_BMI * athlete.height_m**2
-    gender = SEX_AS_GENDER[athlete.sex]
     try:
-        phenotype_for(body, height_m=athlete.height_m, mass_kg=mass_kg, gender=gender)
+        athlete.phenotype(body)
     except ValueError as error:
         if athlete.mass_kg is None:
             said, remedy = "", "nobody of that height can be measured"

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
+from scipy.special import expit
 from torch import Tensor
 
 from biopose.keypoint_landmarks import FOOT_KEYPOINTS
@@ -35,7 +36,7 @@ def foot_contacts(rays: Tensor, weight: Tensor, depth_m: Tensor, time_s: NDArray
     before, after = np.arange(len(time_s)) - reach, np.arange(len(time_s)) + reach
     before, after = before.clip(0), after.clip(max=len(time_s) - 1)
     speed_m_s = np.linalg.norm(feet[after] - feet[before], axis=-1) / (time_s[after] - time_s[before])[:, None]
-    still = 1.0 / (1.0 + np.exp((speed_m_s - STILL_M_S) / STILL_WIDTH_M_S))
+    still = expit((STILL_M_S - speed_m_s) / STILL_WIDTH_M_S)
     frames = max(1, round(SHORTEST_S / float(np.median(np.diff(time_s)))))
     lasting = maximum_filter1d(minimum_filter1d(still, frames, axis=0), frames, axis=0, origin=(frames % 2) - 1)
     seen = (weight[:, FOOT_KEYPOINTS] > 0).numpy()

@@ -32,22 +32,28 @@ def low_pass(values: NDArray[np.float64], time_s: NDArray[np.float64], *, cutoff
     """Filter columns (T, n) over time.
 
     Uneven frames are filtered at even times of the same number and read back at their own. What the frame rate cannot
-    carry, or fewer than four frames, is returned as it is.
+    carry (`can_filter`) is returned as it is.
 
     Args:
         values: (T, n) without NaN.
         time_s: (T,) increasing.
         cutoff_hz: where half the power passes.
     """
-    if len(time_s) < LEAST_FRAMES:
+    if not can_filter(time_s, cutoff_hz=cutoff_hz):
         return values
-    rate_hz = (len(time_s) - 1) / (time_s[-1] - time_s[0])
-    corner_hz = cutoff_hz / BOTH_PASSES
-    if corner_hz >= HIGHEST_SHARE * rate_hz / 2:
-        return values
+    rate_hz = _rate_hz(time_s)
     even_s = np.linspace(time_s[0], time_s[-1], len(time_s))
     even = np.stack([np.interp(even_s, time_s, column) for column in values.T], axis=-1)
-    sections = butter(2, corner_hz, fs=rate_hz, output="sos")
+    sections = butter(2, cutoff_hz / BOTH_PASSES, fs=rate_hz, output="sos")
     padding = min(len(time_s) - 1, int(np.ceil(rate_hz / cutoff_hz)))
     smooth = sosfiltfilt(sections, even, axis=0, padlen=padding)
     return np.stack([np.interp(time_s, even_s, column) for column in smooth.T], axis=-1)
+
+
+def can_filter(time_s: NDArray[np.float64], *, cutoff_hz: float) -> bool:
+    """Whether there are enough frames, often enough, for a filter of this cut-off."""
+    return len(time_s) >= LEAST_FRAMES and cutoff_hz / BOTH_PASSES < HIGHEST_SHARE * _rate_hz(time_s) / 2
+
+
+def _rate_hz(time_s: NDArray[np.float64]) -> float:
+    return float((len(time_s) - 1) / (time_s[-1] - time_s[0]))

@@ -21,9 +21,13 @@ from biopose.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling_prior import scale_prior
+from biopose.vision.keypoint_names import KEYPOINTS
 
 POSE_STEP, SHAPE_STEP = 0.03, 0.03  # of Adam: radians, metres; standard deviations
 LAST_STEP = 0.05  # of the first, at the end
+HEIGHT_SD = 0.005  # of the logarithm: a height is known to a centimetre
+HEAD_TOP = KEYPOINTS.index("head_top")
+HEELS = [KEYPOINTS.index("left_heel"), KEYPOINTS.index("right_heel")]
 GROUND_SLOPE_SD = 0.05  # of the ground against the lifter's level: 3 degrees
 
 
@@ -110,6 +114,8 @@ class MotionFit:
         coordinates = model.skeleton.coordinates
         self.low = torch.tensor([c.range_min if c.clamped else -np.inf for c in coordinates]).float()
         self.high = torch.tensor([c.range_max if c.clamped else np.inf for c in coordinates]).float()
+        self.standing = torch.from_numpy(model.skeleton.default_pose).float()
+        self.usual_stature_m = self._stature_m(self.scale_mean.exp().unflatten(-1, (-1, 3))[None])
         self.turning = torch.tensor([c.name in model.skeleton.rotational_names for c in coordinates])
 
     def start(self, q: NDArray[np.float64]) -> Unknowns:
@@ -127,6 +133,11 @@ class MotionFit:
         """(S, B, 3) scale factors."""
         return (self.scale_mean + proportions @ self.scale_design.T).exp().unflatten(-1, (-1, 3))
 
+    def _stature_m(self, body_scales: Tensor) -> Tensor:
+        """(S,) from the heels to the top of the head, standing, of scale factors (S, B, 3)."""
+        heights = self.kinematics.with_scales(body_scales).with_coordinates(self.standing).markers[..., 1]
+        return heights[:, HEAD_TOP] - heights[:, HEELS].mean(-1)
+
     def keypoints_m(self, at: Unknowns) -> Tensor:
         """(S, T, 26, 3) in the world."""
         scaled = self.kinematics.with_scales(self.body_scales(at.proportions)[:, None])
@@ -135,11 +146,13 @@ class MotionFit:
     def energies(self, at: Unknowns) -> dict[str, Tensor]:
         """Each term's energy, (S,)."""
         weights, seen = self.model.weights, self.seen
-        world = self.keypoints_m(at)
+        scales = self.body_scales(at.proportions)
+        world = self.kinematics.with_scales(scales[:, None]).with_coordinates(at.q).markers
         camera = world @ self.R_camera_world.T
         terms = {
             "reprojection": reprojection(camera, seen, at.log_focal, weights).sum(-1),
             "lifted": lifted(camera, seen, weights).sum(-1),
+            "height": 0.5 * ((self._stature_m(scales) / self.usual_stature_m).log() / HEIGHT_SD).square(),
             "proportions": 0.5 * at.proportions.square().sum(-1),
             "ground": 0.5 * (at.ground[:, 1:] / GROUND_SLOPE_SD).square().sum(-1),
         }

@@ -28,6 +28,7 @@ from biopose.vision.camera_motion_result import CameraMotionResult
 from biopose.vision.ground import T_camera_world, ground_from_contacts
 from biopose.vision.keypoint_names import KEYPOINTS
 from biopose.vision.tracks import PersonTrack
+from biopose.vision.visibility import limits_of_view
 
 UP_SD_DEG = 4.0  # of the lifter's word on gravity, the mean over a clip
 LEAST_CONTACT = 0.5
@@ -62,6 +63,7 @@ def measure_people(
     models: FitModels,
     camera_motion: CameraMotionResult | None,
     cutoff_hz: float,
+    notes: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> list[PersonMeasurement]:
     """From keypoints to joint angles.
@@ -73,6 +75,7 @@ def measure_people(
         models: loaded.
         camera_motion: what is known of it; None for a camera that stands.
         cutoff_hz: of the low-pass filter.
+        notes: what is known beforehand to limit the measurement.
         progress: told how many frames are done, of how many.
     """
     if not athletes:
@@ -95,7 +98,7 @@ def measure_people(
         model = PersonModel(keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd)
         fits.append((track, seen, usual, fit_track(seen, model, track.time_s, progress=tell)))
     T = _world([(seen, fitted) for _, seen, _, fitted in fits], keypoint_skeleton)
-    notes = _notes(camera, camera_motion)
+    told = (*notes, *_notes(camera, camera_motion))
     return [
         measured(
             track,
@@ -107,7 +110,7 @@ def measure_people(
             usual=usual,
             T_camera_world=T,
             cutoff_hz=cutoff_hz,
-            notes=notes,
+            notes=told + limits_of_view(track),
         )
         for track, seen, usual, fitted in fits
     ]

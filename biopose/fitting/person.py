@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from biopose.body.model import Body
 from biopose.body.shape import phenotype_for
 from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body, stretched_to
-from biopose.fitting.evidence import SeenPerson
-from biopose.fitting.filtering import low_pass
+from biopose.fitting.evidence import LEAST_CONFIDENCE, SeenPerson
+from biopose.fitting.filtering import can_filter, low_pass
 from biopose.fitting.track_fit import FittedMotion
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.keypoint_landmarks import skeleton_with_keypoints
@@ -43,16 +44,18 @@ class Athlete:
     mass_kg: float | None = None
     sex: str | None = None
 
-    def body_with_skeleton(self, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:
-        """Someone of this height, mass and sex.
+    def phenotype(self, body: Body) -> Tensor:
+        """The body (6,) of someone of this height, mass and sex.
 
         Raises:
             ValueError: if no body of the model is so tall or so heavy.
         """
         mass_kg = self.mass_kg or USUAL_BMI * self.height_m**2
-        gender = SEX_AS_GENDER[self.sex]
-        phenotype = phenotype_for(body, height_m=self.height_m, mass_kg=mass_kg, gender=gender)
-        return skeleton_of_body(body, body.with_shape(phenotype), skeleton)
+        return phenotype_for(body, height_m=self.height_m, mass_kg=mass_kg, gender=SEX_AS_GENDER[self.sex])
+
+    def body_with_skeleton(self, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:
+        """The same with the default skeleton scaled to it."""
+        return skeleton_of_body(body, body.with_shape(self.phenotype(body)), skeleton)
 
 
 def measured(
@@ -87,6 +90,8 @@ def measured(
     solution = inverse_kinematics(person.skeleton, markers, tolerance=1e-4, threads=2)
     values = _continuous(person.skeleton, _without_gaps(solution.coordinates.values, track.time_s))
     values = low_pass(values, track.time_s, cutoff_hz=cutoff_hz)
+    if len(track) > 1 and not can_filter(track.time_s, cutoff_hz=cutoff_hz):
+        notes = (*notes, f"{track.rate_hz:.0f} frames/s cannot carry {cutoff_hz:g} Hz: the angles are not filtered.")
     values = _inside_limits(person.skeleton, values)
     q = torch.from_numpy(values)
     keypoints = Kinematics(skeleton_with_keypoints(skeleton)).with_scales(torch.from_numpy(person.body_scales))
@@ -127,7 +132,7 @@ def _quality(
     """Per-frame figures; see `PersonMeasurement.quality`."""
     in_camera = keypoints_m @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]
     projected = camera.project(torch.from_numpy(in_camera)).numpy()
-    known = (track.confidence > 0) & track.seen[:, None]
+    known = (track.confidence >= LEAST_CONFIDENCE) & track.seen[:, None]
     error = np.where(known, np.linalg.norm(projected - np.nan_to_num(track.keypoints_px), axis=-1), np.nan)
     empty = ~known.any(axis=1)
     error[empty] = 0.0

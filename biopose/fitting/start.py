@@ -10,13 +10,17 @@ from torch import Tensor
 from biopose.fitting.terms import JUDGED
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.ik import inverse_kinematics
-from biopose.skeleton.model import Skeleton
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import Marker, Skeleton
 from biopose.vision.keypoint_names import KEYPOINTS
 
 # The fewer people's frames tell about depth, the more a neighbour's serves: the root's path is smoothed over this time.
 ROOT_SMOOTHING_S = 0.15
 NEAREST_ROOT_M, FARTHEST_ROOT_M = 0.5, 200.0
 FACE_WEIGHT = 0.3
+# Both hips lie on one line, about which the pelvis may turn as it likes: in the start it leans as the trunk does.
+TRUNK, TRUNK_SHARE = "trunk", 0.3  # a point of the pelvis so far from the hips to the neck
+HIPS, NECK = KEYPOINTS.index("mid_hip"), KEYPOINTS.index("neck")
 
 
 def root_position_m(keypoints_m: Tensor, rays: Tensor, weight: Tensor, time_s: NDArray[np.float64]) -> Tensor:
@@ -52,20 +56,34 @@ def root_position_m(keypoints_m: Tensor, rays: Tensor, weight: Tensor, time_s: N
 
 
 def starting_coordinates(skeleton: Skeleton, keypoints_m: Tensor, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Coordinates (T, Q) of the skeleton on keypoints (T, 26, 3) in its ground frame."""
-    names = tuple(f"kp_{name}" for name in KEYPOINTS)
-    positions = keypoints_m.double().numpy().copy()
+    """Coordinates (T, Q) of the skeleton on keypoints (T, 26, 3) in its ground frame.
+
+    Frames whose keypoints are NaN are drawn between their neighbours.
+    """
+    names = (*(f"kp_{name}" for name in KEYPOINTS), TRUNK)
+    trunk = torch.lerp(keypoints_m[:, HIPS], keypoints_m[:, NECK], TRUNK_SHARE)
+    positions = torch.cat([keypoints_m, trunk[:, None]], dim=1).double().numpy()
     trajectories = MarkerTrajectories(time_s, names, positions)
     face = {"nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top"}
     judged = zip(KEYPOINTS, JUDGED.tolist(), strict=True)
     weights = {f"kp_{name}": weight * (FACE_WEIGHT if name in face else 1.0) for name, weight in judged}
-    solution = inverse_kinematics(skeleton, trajectories, weights=weights, tolerance=1e-3, threads=2)
+    weights[TRUNK] = 1.0
+    solution = inverse_kinematics(_with_trunk(skeleton), trajectories, weights=weights, tolerance=1e-3, threads=2)
     values = solution.coordinates.values
     defaults = skeleton.default_pose
     for column in range(values.shape[1]):
         known = ~np.isnan(values[:, column])
         values[:, column] = np.interp(time_s, time_s[known], values[known, column]) if known.any() else defaults[column]
     return values
+
+
+def _with_trunk(skeleton: Skeleton) -> Skeleton:
+    """The skeleton with a marker on the pelvis that lies between hips and neck while the trunk is straight."""
+    straight = Kinematics(skeleton).with_coordinates(torch.from_numpy(skeleton.default_pose))
+    point = torch.lerp(straight.markers[HIPS], straight.markers[NECK], TRUNK_SHARE)
+    pelvis = skeleton.body_names.index("pelvis")
+    local = straight.R_ground_body[pelvis].mT @ (point - straight.p_ground_body[pelvis])
+    return skeleton.with_markers((*skeleton.markers, Marker(TRUNK, pelvis, local.numpy())))
 
 
 def _smoothed(values: Tensor, time_s: NDArray[np.float64]) -> Tensor:

@@ -26,7 +26,7 @@ NEAREST_M = 0.2
 
 @dataclass(frozen=True)
 class FitWeights:
-    """How uncertain each piece of knowledge is. Chosen on made-up tracks of held-out motion, see `fitting.trials`.
+    """How uncertain each piece of knowledge is: chosen on made-up tracks (`biopose evaluate projected`), by hand.
 
     Attributes:
         lifted: weight of the lifter's word on depth; its errors repeat themselves over joints and frames.

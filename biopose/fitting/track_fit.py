@@ -99,11 +99,14 @@ def _starts(
     depth = torch.tensor([1.0, 1.0, -1.0])
     R_view = seen.R_camera_view[window]
     as_lifted = seen.lifted_m[window]
+    unseen = ~(seen.weight[window] > 0).any(-1)
     other_way = (as_lifted @ R_view * depth) @ R_view.mT
     starts = []
     for name, keypoints in (("lifted", as_lifted), ("depth reversed", other_way)):
         root = root_position_m(keypoints, seen.rays[window], person.weight[window], time_s[window])
         world = (keypoints.double() + root[:, None]) @ R_camera_world.double()
+        if not unseen.all():
+            world[unseen] = torch.nan  # what is lifted from nothing is no place to start from
         starts.append((name, starting_coordinates(sized, world, time_s[window])))
     return starts
 

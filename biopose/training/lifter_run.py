@@ -18,6 +18,23 @@ PEOPLE, HELD_OUT_PEOPLE = 40, 8
 PEOPLE_SEED, TRAINING_SEED, HELD_OUT_SEED = 7, 1, 2
 
 
+def projectors(motion: Path) -> tuple[MotionProjector, MotionProjector]:
+    """What training draws from, and what nothing was trained on: other trials and other people.
+
+    Raises:
+        BioposeError: no motions there.
+    """
+    skeleton = skeleton_with_keypoints(full_body_skeleton())
+    motions = cmu_motions(motion)
+    people = draw_proportions(PEOPLE + HELD_OUT_PEOPLE, full_body_skeleton(), seed=PEOPLE_SEED)
+    train = [m for m in motions if not m.name.startswith(HELD_OUT)]
+    held_out = [m for m in motions if m.name.startswith(HELD_OUT)]
+    return (
+        MotionProjector(train, skeleton, people[:PEOPLE], seed=TRAINING_SEED),
+        MotionProjector(held_out, skeleton, people[PEOPLE:], seed=HELD_OUT_SEED),
+    )
+
+
 def train_lifter_from(
     motion: Path, out: Path, *, preset: str, device: str, report: Callable[[int, dict[str, float]], None]
 ) -> Path:
@@ -36,15 +53,9 @@ def train_lifter_from(
     Raises:
         BioposeError: no motions there.
     """
-    skeleton = skeleton_with_keypoints(full_body_skeleton())
-    motions = cmu_motions(motion)
-    people = draw_proportions(PEOPLE + HELD_OUT_PEOPLE, full_body_skeleton(), seed=PEOPLE_SEED)
-    train = [m for m in motions if not m.name.startswith(HELD_OUT)]
-    held_out = [m for m in motions if m.name.startswith(HELD_OUT)]
     out.mkdir(parents=True, exist_ok=True)
     lifter = train_lifter(
-        MotionProjector(train, skeleton, people[:PEOPLE], seed=TRAINING_SEED),
-        MotionProjector(held_out, skeleton, people[PEOPLE:], seed=HELD_OUT_SEED),
+        *projectors(motion),
         preset=PRESETS[preset],
         checkpoint=out / "lifter.checkpoint.pt",
         report=report,

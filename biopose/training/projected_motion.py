@@ -73,6 +73,27 @@ def draw_proportions(n: int, skeleton: Skeleton, *, seed: int) -> list[Proportio
     return people
 
 
+@dataclass(frozen=True)
+class Film:
+    """N people's keypoints before cameras, as seen and as they are.
+
+    Attributes:
+        rays: (N, T, 26, 2) as a network would see them, with a focal length that is a little wrong.
+        weight: (N, T, 26) how well each is seen.
+        keypoints_m: (N, T, 26, 3) the truth in the camera's frame.
+        up: (N, 3) against gravity, likewise.
+        height_m: (N,) of the people.
+        person: (N,) which of the projector's people each is.
+    """
+
+    rays: Tensor
+    weight: Tensor
+    keypoints_m: Tensor
+    up: Tensor
+    height_m: Tensor
+    person: Tensor
+
+
 class MotionProjector:
     """Draws batches.
 
@@ -98,27 +119,36 @@ class MotionProjector:
 
     def draw(self, n: int, *, frames: int) -> ProjectedMotion:
         """A batch of n windows of so many frames."""
+        interval_s = 1.0 / _uniform(self.generator, n, low=RATE_HZ[0], high=RATE_HZ[1])
+        film = self.film(n, frames=frames, interval_s=interval_s, varied=True)
+        seen = lifter_input(film.rays, film.weight, interval_s=interval_s)
+        relative = film.keypoints_m - film.keypoints_m[..., [KEYPOINTS.index("mid_hip")], :]
+        R_view_camera = seen.R_camera_view.mT
+        return ProjectedMotion(
+            input=seen,
+            keypoints=relative @ R_view_camera.mT / film.height_m[:, None, None, None],
+            up=(R_view_camera @ film.up[:, None, :, None])[..., 0],
+        )
+
+    def film(self, n: int, *, frames: int, interval_s: Tensor, varied: bool) -> Film:
+        """People in motion before drawn cameras.
+
+        Args:
+            n: windows.
+            frames: of each.
+            interval_s: (n,) between frames.
+            varied: whether the motion is varied, or as it was recorded.
+        """
         g = self.generator
-        interval_s = 1.0 / _uniform(g, n, low=RATE_HZ[0], high=RATE_HZ[1])
         q, clip = vary(self.pool, g, n=n, frames=frames, interval_s=interval_s)
         person = torch.randint(len(self.height_m), (n,), generator=g)
-        world = self._keypoints_m(q, clip, person)
+        world = self._keypoints_m(q if varied else clip, clip, person)
         R_camera_world, p_camera = draw_cameras(g, world)
         camera = (world - p_camera[:, None, None]) @ R_camera_world.mT[:, None]
         rays = camera[..., :2] / camera[..., 2:].clamp(min=0.3)
         rays = rays * (FOCAL_LOG_SD * torch.randn(n, 1, 1, 1, generator=g)).exp()
         rays, weight = corrupt(g, rays, interval_s=interval_s)
-        seen = lifter_input(rays, weight, interval_s=interval_s)
-        relative = (camera - camera[..., KEYPOINTS.index("mid_hip"), :][..., None, :]) / self.height_m[
-            person, None, None, None
-        ]
-        up = R_camera_world[:, None, :, 1].expand(-1, frames, -1)
-        R_view_camera = seen.R_camera_view.mT
-        return ProjectedMotion(
-            input=seen,
-            keypoints=relative @ R_view_camera.mT,
-            up=(R_view_camera @ up[..., None])[..., 0],
-        )
+        return Film(rays, weight, camera, R_camera_world[..., 1], self.height_m[person], person)
 
     def _keypoints_m(self, q: Tensor, clip: Tensor, person: Tensor) -> Tensor:
         """(N, T, 26, 3) in the world, of people of drawn proportions whose keypoints lie a little elsewhere.

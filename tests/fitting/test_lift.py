@@ -8,8 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.fitting.lift import CHUNK_FRAMES, FOOT_POINTS_MIRRORED, LiftedTrack, lift
-from biopose.measurement import FOOT_POINTS
+from biopose.fitting.lift import CHUNK_FRAMES, LiftedTrack, lift
 from biopose.models.lifter import Lifter, load_lifter
 from biopose.vision.keypoint_names import MIRRORED
 from tests.swinging_person import evidence_of, frame_times, swinging
@@ -33,20 +32,13 @@ def lifted_at(time_s: NDArray[np.float64], *, weight: Tensor | None = None) -> L
 
 
 def assert_sound(said: LiftedTrack, frames: int) -> None:
-    shapes = {"keypoints": (26, 3), "R_camera_view": (3, 3), "sd": (26, 2), "up": (3,), "contact": (4,)}
+    shapes = {"keypoints": (26, 3), "R_camera_view": (3, 3), "sd": (26, 2), "up": (3,)}
     for name, shape in shapes.items():
         value = getattr(said, name)
         assert value.shape == (frames, *shape), name
         assert value.isfinite().all(), name
     torch.testing.assert_close(said.up.norm(dim=-1), torch.ones(frames))
     assert (said.sd > 0).all()
-    assert ((said.contact >= 0) & (said.contact <= 1)).all()
-
-
-def test_mirrored_feet_are_the_others() -> None:
-    for point, other in zip(FOOT_POINTS, FOOT_POINTS_MIRRORED, strict=True):
-        swapped = point.replace("left", "?").replace("right", "left").replace("?", "right")
-        assert FOOT_POINTS[other] == swapped
 
 
 def test_a_mirrored_person_is_lifted_mirrored() -> None:
@@ -58,7 +50,6 @@ def test_a_mirrored_person_is_lifted_mirrored() -> None:
     torch.testing.assert_close(mirrored.keypoints, (said.keypoints * FLIP)[:, MIRRORED], atol=1e-5, rtol=0)
     torch.testing.assert_close(mirrored.sd, said.sd[:, MIRRORED], atol=1e-5, rtol=0)
     torch.testing.assert_close(mirrored.up, said.up * FLIP, atol=1e-5, rtol=0)
-    torch.testing.assert_close(mirrored.contact, said.contact[:, FOOT_POINTS_MIRRORED], atol=1e-5, rtol=0)
 
 
 def test_the_person_stands_upright_in_the_cameras_axes() -> None:
@@ -75,7 +66,6 @@ def test_a_fast_recording_is_lifted_as_a_slow_one_of_the_same_motion() -> None:
     slow, fast = (lifted_at(frame_times(n, rate_hz=hz)) for n, hz in ((31, 30.0), (241, 240.0)))
     assert_sound(fast, 241)
     torch.testing.assert_close(fast.keypoints[::8], slow.keypoints, atol=1e-3, rtol=0)
-    torch.testing.assert_close(fast.contact[::8], slow.contact, atol=1e-2, rtol=0)
 
 
 def test_uneven_frames_are_lifted_at_their_own_times() -> None:

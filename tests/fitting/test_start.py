@@ -78,3 +78,23 @@ def test_the_start_is_inside_the_ranges() -> None:
         if c.clamped:
             assert c.range_min - 1e-9 <= column.min()
             assert column.max() <= c.range_max + 1e-9
+
+
+def test_the_pelvis_leans_as_the_trunk_does() -> None:
+    """The hips alone leave it open; wrong depths would otherwise turn it over."""
+    time_s = frame_times(6)
+    q = swinging(time_s)
+    noise = 0.05 * torch.randn(6, 26, 3, generator=torch.Generator().manual_seed(0))
+    start = starting_coordinates(with_keypoints(), keypoints_m(q) + noise, time_s)
+    lumbar = full_body().coordinate_names.index("lumbar_extension")
+    assert np.degrees(np.abs(start[:, lumbar])).max() < 45
+
+
+def test_frames_that_are_not_known_start_between_their_neighbours() -> None:
+    time_s = frame_times(9)
+    points = keypoints_m(swinging(time_s))
+    whole = starting_coordinates(with_keypoints(), points, time_s)
+    points[3:6] = torch.nan
+    found = starting_coordinates(with_keypoints(), points, time_s)
+    np.testing.assert_allclose(found, whole, atol=0.15)
+    np.testing.assert_allclose(found[4], (found[2] + found[6]) / 2, atol=1e-9)

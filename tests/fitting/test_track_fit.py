@@ -106,9 +106,7 @@ def seen_exactly(q: np.ndarray, time_s: np.ndarray) -> SeenPerson:
     evidence = evidence_of(q, time_s)
     frames = len(q)
     up = torch.tensor([0.0, -1.0, 0.0]).expand(frames, 3)
-    lifted = LiftedTrack(
-        evidence.lifted_m / 1.75, evidence.R_camera_view, evidence.lifted_sd_m / 1.75, up, evidence.contact
-    )
+    lifted = LiftedTrack(evidence.lifted_m / 1.75, evidence.R_camera_view, evidence.lifted_sd_m / 1.75, up)
     return SeenPerson(evidence, lifted, torch.ones(frames, 26))
 
 

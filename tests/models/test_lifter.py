@@ -30,7 +30,6 @@ def test_windows_of_any_length_are_lifted(frames: int) -> None:
     said = small()(some_features(3, frames))
     assert said.keypoints.shape == (3, frames, 26, 3)
     assert said.sd.shape == (3, frames, 26, 2)
-    assert said.contact_logit.shape == (3, frames, 4)
     torch.testing.assert_close(said.up.norm(dim=-1), torch.ones(3, frames))
     assert not said.keypoints[..., KEYPOINTS.index("mid_hip"), :].any()
 

@@ -62,9 +62,8 @@ def test_reports_come_at_their_steps_with_figures_in_their_units(tmp_path: Path)
     reports: dict[int, dict[str, float]] = {}
     train_lifter(projector(1), projector(2), preset=TINY, checkpoint=tmp_path / "run.pt", report=reports.__setitem__)
     assert list(reports) == [2, 4]
-    assert set(reports[2]) == {"loss", "mpjpe_mm", "depth_mm", "up_deg", "contact_share", "depth_coverage95"}
+    assert set(reports[2]) == {"loss", "mpjpe_mm", "depth_mm", "up_deg", "depth_coverage95"}
     assert 50 < reports[2]["mpjpe_mm"] < 5000  # hardly trained
-    assert 0 <= reports[2]["contact_share"] <= 1
 
 
 def test_it_learns_a_batch_by_heart() -> None:
@@ -88,7 +87,6 @@ def test_exact_answers_have_no_error() -> None:
     figures = lifter_accuracy(said, batch)  # type: ignore[arg-type]
     assert figures["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     assert figures["up_deg"] == pytest.approx(0, abs=0.1)
-    assert figures["contact_share"] == 1
     assert figures["depth_coverage95"] == 1
 
 
@@ -101,7 +99,7 @@ class _Said:
     def __call__(self, _: torch.Tensor) -> Lifted:
         b = self.batch
         sd = torch.full((*b.keypoints.shape[:-1], 2), 0.05)
-        return Lifted(b.keypoints, sd, b.up, 10 * (2 * b.contact - 1))
+        return Lifted(b.keypoints, sd, b.up)
 
 
 def test_the_sureness_is_best_when_it_is_true() -> None:
@@ -109,7 +107,7 @@ def test_the_sureness_is_best_when_it_is_true() -> None:
     noise = 0.05 * torch.randn(batch.keypoints.shape, generator=torch.Generator().manual_seed(0))
     surprise = []
     for sd in (0.02, 0.05, 0.12):
-        said = Lifted(batch.keypoints, torch.full((*noise.shape[:-1], 2), sd), batch.up, batch.contact)
+        said = Lifted(batch.keypoints, torch.full((*noise.shape[:-1], 2), sd), batch.up)
         surprise.append(float(_surprise(said, noise)))
     assert surprise[1] == min(surprise)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from biopose.fitting.start import root_position_m
-from biopose.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
+from biopose.keypoint_landmarks import FOOT_KEYPOINTS
 from biopose.models.lifter_input import N_FEATURES
 from biopose.training import keypoint_noise, projected_motion
 from biopose.training.motion import Motion
@@ -16,7 +16,6 @@ from biopose.training.projected_motion import (
     MotionProjector,
     ProjectedMotion,
     Proportions,
-    contacts,
     draw_cameras,
     draw_proportions,
     skew,
@@ -52,8 +51,7 @@ def test_a_batch_has_its_shapes_and_no_nan() -> None:
     assert batch.input.features.shape == (N, FRAMES, N_FEATURES)
     assert batch.keypoints.shape == (N, FRAMES, 26, 3)
     assert batch.up.shape == (N, FRAMES, 3)
-    assert batch.contact.shape == (N, FRAMES, 4)
-    for value in (batch.input.features, batch.keypoints, batch.up, batch.contact):
+    for value in (batch.input.features, batch.keypoints, batch.up):
         assert value.isfinite().all()
         assert value.dtype == torch.float32
 
@@ -95,36 +93,6 @@ def test_the_same_seed_draws_the_same_windows() -> None:
 def test_every_draw_is_new() -> None:
     one = projector()
     assert not torch.allclose(one.draw(4, frames=6).keypoints, one.draw(4, frames=6).keypoints)
-
-
-def test_feet_that_stay_rest_and_feet_that_slide_do_not() -> None:
-    still = torch.zeros(1, 10, 26, 3)
-    still[..., FOOT_KEYPOINTS, 1] = torch.tensor(FOOT_KEYPOINT_HEIGHT_M, dtype=torch.float32)
-    interval_s = torch.tensor([1 / 30])
-    assert contacts(still, interval_s).min() == 1
-    sliding = still.clone()
-    sliding[..., 0] += torch.arange(10)[:, None] / 30  # one metre a second
-    assert contacts(sliding, interval_s).max() == 0
-
-
-def test_contact_is_low_and_slow_whatever_the_frame_rate() -> None:
-    lifted = torch.zeros(1, 40, 26, 3)
-    lifted[..., FOOT_KEYPOINTS, 1] = torch.tensor(FOOT_KEYPOINT_HEIGHT_M, dtype=torch.float32)
-    lifted[:, 20:, FOOT_KEYPOINTS[0], 1] += 0.1  # a heel that is up for the second half, and still
-    found = contacts(lifted, torch.tensor([1 / 30]))
-    assert found[0, :19, 0].min() == 1
-    assert found[0, 19:, 0].max() == 0
-    assert found[..., 1:].min() == 1
-    slow = lifted.clone()
-    slow[..., 2] += 0.005 * torch.arange(40)[:, None]
-    assert contacts(slow, torch.tensor([1 / 30]))[0, :18].min() == 1  # 0.15 m/s
-    assert contacts(slow, torch.tensor([1 / 120]))[0].max() == 0  # 0.6 m/s
-
-
-def test_contacts_of_drawn_windows_are_of_both_kinds() -> None:
-    contact = projector().draw(40, frames=FRAMES).contact
-    assert set(contact.unique().tolist()) == {0.0, 1.0}
-    assert 0.005 < float(contact.mean()) < 0.95
 
 
 def test_bent_legs_lower_the_body_onto_feet_as_high_as_in_the_clip() -> None:

@@ -170,7 +170,7 @@ def test_an_unreadable_video_is_one_clear_line(tmp_path: Path, content: bytes, o
 def test_a_clip_without_a_person_is_one_line_with_the_remedy(clip: Path, tmp_path: Path) -> None:
     refused = run("measure", clip, "--height-m", 1.78, "--out", tmp_path / "out", "--json", "--threads", 1)
     assert_refused(refused, "nobody was found in the clip of 5 frames")
-    assert "Cut the clip to where the athlete is" in refused.stderr
+    assert "where the athlete is in view" in refused.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -1,8 +1,8 @@
 """The temporal lifter: from a person's 2D keypoints through time to where the keypoints are in depth.
 
 A stack of dilated temporal convolutions (Pavllo et al. 2019, "3D human pose estimation in video with temporal
-convolutions and semi-supervised training", is the idea). It also tells how sure it is, and which way is up. It gives the
-keypoint fit its starting values and a prior on depth.
+convolutions and semi-supervised training", is the idea). It also tells how sure it is, and which way is up. It gives
+the keypoint fit its starting values and a prior on depth.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
     fitted = fit_motion(start, evidence, model)
 
-Gradient descent (Adam; Kingma & Ba 2015) on the sum of `terms`, from several starts side by side; the best is kept.
+Gradient descent (Adam; Kingma & Ba 2015) on the sum of `terms`, from several starts side by side; the best goes on, by
+Gauss-Newton steps of the poses (`newton`) before and after another descent on everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.fitting.newton import newton
 from biopose.fitting.terms import Evidence, FitWeights, foot_contact, lifted, reprojection, smoothness
 from biopose.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 from biopose.skeleton.kinematics import Kinematics
@@ -23,7 +24,7 @@ from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling_prior import scale_prior
 from biopose.vision.keypoint_names import KEYPOINTS
 
-POSE_STEP, SHAPE_STEP = 0.03, 0.03  # of Adam: radians, metres; standard deviations
+POSE_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.03, 0.003  # of Adam: radians, metres; standard deviations; logarithm
 LAST_STEP = 0.05  # of the first, at the end
 HEIGHT_SD = 0.005  # of the logarithm: a height is known to a centimetre
 HEAD_TOP = KEYPOINTS.index("head_top")
@@ -37,18 +38,23 @@ class Prior(Protocol):
     def energy(self, q: Tensor) -> Tensor:
         """Of coordinates (..., Q): (...)."""
 
+    def precision(self, q: Tensor) -> Tensor:
+        """About its second derivative: (..., Q, Q)."""
+
 
 @dataclass(frozen=True)
 class FitBudget:
     """How long to look.
 
     Attributes:
-        first_iterations: of all starts.
-        iterations: of the best, all told.
+        first_iterations: of gradient descent, of all starts.
+        shape_iterations: of gradient descent, of the best, once its poses are near.
+        newton_steps: of the best's poses at most, before that and after.
     """
 
-    first_iterations: int = 60
-    iterations: int = 260
+    first_iterations: int = 40
+    shape_iterations: int = 40
+    newton_steps: int = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +120,8 @@ class MotionFit:
         coordinates = model.skeleton.coordinates
         self.low = torch.tensor([c.range_min if c.clamped else -np.inf for c in coordinates]).float()
         self.high = torch.tensor([c.range_max if c.clamped else np.inf for c in coordinates]).float()
+        dependent = {c.dependent for c in model.skeleton.couplings}
+        self.free = torch.tensor([i not in dependent for i in range(len(coordinates))])
         self.standing = torch.from_numpy(model.skeleton.default_pose).float()
         self.usual_stature_m = self._stature_m(self.scale_mean.exp().unflatten(-1, (-1, 3))[None])
         self.turning = torch.tensor([c.name in model.skeleton.rotational_names for c in coordinates])
@@ -143,6 +151,10 @@ class MotionFit:
         scaled = self.kinematics.with_scales(self.body_scales(at.proportions)[:, None])
         return scaled.with_coordinates(at.q).markers
 
+    def energy(self, at: Unknowns) -> Tensor:
+        """The sum of all terms, (S,)."""
+        return torch.stack([*self.energies(at).values()]).sum(0)
+
     def energies(self, at: Unknowns) -> dict[str, Tensor]:
         """Each term's energy, (S,)."""
         weights, seen = self.model.weights, self.seen
@@ -167,10 +179,8 @@ class MotionFit:
             terms["focal"] = 0.5 * (at.log_focal / self.model.focal_sd).square()
         return terms
 
-    def descend(
-        self, at: Unknowns, *, iterations: int, budget: int, done: int, progress: Callable[[int], None] | None = None
-    ) -> Unknowns:
-        """Steps `done` to `done + iterations` of a descent of `budget` steps in all."""
+    def descend(self, at: Unknowns, *, iterations: int, step: float = 1.0) -> Unknowns:
+        """Gradient descent on everything, in steps that shrink from `step` times the usual."""
         q, proportions, log_focal, ground = (
             v.detach().clone().requires_grad_() for v in (at.q, at.proportions, at.log_focal, at.ground)
         )
@@ -178,34 +188,27 @@ class MotionFit:
         if not self.shape_is_known:
             groups.append({"params": [proportions, ground], "size": SHAPE_STEP})
             if self.model.focal_sd > 0:
-                groups.append({"params": [log_focal], "size": 0.1 * SHAPE_STEP})
-        optimizer = torch.optim.Adam(groups, lr=POSE_STEP, betas=(0.9, 0.98))
+                groups.append({"params": [log_focal], "size": FOCAL_STEP})
+        optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
         unknowns = Unknowns(q, proportions, log_focal, ground)
-        for iteration in range(done, done + iterations):
-            share = 0.5 * (1 + np.cos(np.pi * iteration / budget))
+        for iteration in range(iterations):
+            share = step * (LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + np.cos(np.pi * iteration / iterations)))
             for group in optimizer.param_groups:
-                group["lr"] = group["size"] * (LAST_STEP + (1 - LAST_STEP) * share)
+                group["lr"] = group["size"] * share
             optimizer.zero_grad()
-            torch.stack([*self.energies(unknowns).values()]).sum().backward()
+            self.energy(unknowns).sum().backward()
             optimizer.step()
             with torch.no_grad():
                 q.clamp_(self.low, self.high)
-            if progress:
-                progress(1)
         return Unknowns(q.detach(), proportions.detach(), log_focal.detach(), ground.detach())
 
-    def fit(
-        self, start: Unknowns, budget: FitBudget, *, progress: Callable[[int], None] | None = None
-    ) -> tuple[Unknowns, int]:
-        """Descend from all starts, then from the best alone; which it was comes second."""
-        best = 0
-        done = 0
-        at = start
-        if len(start.q) > 1:
-            done = budget.first_iterations
-            at = self.descend(at, iterations=done, budget=budget.iterations, done=0, progress=progress)
-            with torch.no_grad():
-                best = int(torch.stack([*self.energies(at).values()]).sum(0).argmin())
-            at = at[best : best + 1]
-        rest = budget.iterations - done
-        return self.descend(at, iterations=rest, budget=budget.iterations, done=done, progress=progress), best
+    def fit(self, start: Unknowns, budget: FitBudget) -> tuple[Unknowns, int]:
+        """Descend from all starts, then go on from the best; which it was comes second."""
+        at = self.descend(start, iterations=budget.first_iterations)
+        with torch.no_grad():
+            best = int(self.energy(at).argmin())
+        at = newton(self, at[best : best + 1], iterations=budget.newton_steps)
+        if not self.shape_is_known:
+            at = self.descend(at, iterations=budget.shape_iterations, step=0.6)
+            at = newton(self, at, iterations=budget.newton_steps)
+        return at, best

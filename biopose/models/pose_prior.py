@@ -72,6 +72,17 @@ class PosePrior(torch.nn.Module):
         constant = self.log_weights + log_determinant - len(self.names) / 2 * math.log(2 * math.pi)
         return -torch.logsumexp(constant.to(q) - white.square().sum(-1) / 2, dim=-1)
 
+    def precision(self, q: Tensor) -> Tensor:
+        """The precision (..., Q, Q) of the component that each posture (..., Q) most likely belongs to; 0 elsewhere."""
+        away = q[..., self.indices].unsqueeze(-2) - self.means.to(q)
+        white = torch.einsum("...kd,kde->...ke", away, self.whitening.to(q))
+        log_determinant = self.whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        likely = ((self.log_weights + log_determinant).to(q) - white.square().sum(-1) / 2).argmax(-1)
+        precisions = (self.whitening @ self.whitening.mT).to(q)
+        embedded = q.new_zeros(len(precisions), q.shape[-1], q.shape[-1])
+        embedded[:, self.indices[:, None], self.indices] = precisions
+        return embedded[likely]
+
     def save(self, path: Path, *, made: str) -> None:
         """Write it; `made` says from what."""
         covariances = torch.linalg.inv(self.whitening @ self.whitening.mT)

@@ -1,4 +1,4 @@
-"""The demonstration: a real clip of a jumper, a walker and a sprinter, measured.
+"""The demonstration: a real clip of a jumper, who then sprints, and a walker, measured.
 
     python -m biopose.demo --out demo-output
 
@@ -31,7 +31,7 @@ def main(out: Path, threads: int) -> None:
       python -m biopose.demo --out demo-output
     """
     clip = asset(CLIP)
-    click.echo(f"{clip.name}: a jumper, a walker and a sprinter, all taken to be {HEIGHT_M} m tall")
+    click.echo(f"{clip.name}: a jumper who sprints off and a walker, both taken to be {HEIGHT_M} m tall")
     athletes, options = options_of(clip, heights_m=[HEIGHT_M], choice="all")
     bars = StageBars(json_=False)
     summary = measure_file(clip, athletes, options, out, threads=threads, progress=bars)

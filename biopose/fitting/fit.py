@@ -1,6 +1,7 @@
 """The fit itself: pose and root of every frame, proportions, focal length and ground of one person, all at once.
 
-    fitted = fit_motion(start, evidence, model)
+    fit = MotionFit(model, evidence, R_camera_world)
+    found, which_start = fit.fit(fit.start(q), FitBudget())
 
 Gradient descent (Adam; Kingma & Ba 2015) on the sum of `terms`, from several starts side by side; the best goes on, by
 Gauss-Newton steps of the poses (`newton`) before and after another descent on everything.
@@ -9,7 +10,6 @@ Gauss-Newton steps of the poses (`newton`) before and after another descent on e
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,27 +19,18 @@ from torch import Tensor
 from biopose.fitting.newton import newton
 from biopose.fitting.terms import Evidence, FitWeights, foot_contact, lifted, reprojection, smoothness
 from biopose.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
+from biopose.models.pose_prior import PosePrior
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling_prior import scale_prior
 from biopose.vision.keypoint_names import KEYPOINTS
 
 POSE_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.03, 0.003  # of Adam: radians, metres; standard deviations; logarithm
-LAST_STEP = 0.05  # of the first, at the end
+LAST_STEP = 0.05  # of the first step
 HEIGHT_SD = 0.005  # of the logarithm: a height is known to a centimetre
 HEAD_TOP = KEYPOINTS.index("head_top")
 HEELS = [KEYPOINTS.index("left_heel"), KEYPOINTS.index("right_heel")]
 GROUND_SLOPE_SD = 0.05  # of the ground against the lifter's level: 3 degrees
-
-
-class Prior(Protocol):
-    """Negative log density of postures."""
-
-    def energy(self, q: Tensor) -> Tensor:
-        """Of coordinates (..., Q): (...)."""
-
-    def precision(self, q: Tensor) -> Tensor:
-        """About its second derivative: (..., Q, Q)."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ class PersonModel:
 
     skeleton: Skeleton
     body_scales: NDArray[np.float64]
-    pose_prior: Prior | None
+    pose_prior: PosePrior | None
     focal_sd: float = 0.0
     weights: FitWeights = field(default_factory=FitWeights)
 

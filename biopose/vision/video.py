@@ -124,6 +124,8 @@ def _read(
     opening = look_at(path)
     if opening.first_pts is None:
         tell(f"{path}: its timestamps say nothing; taken as {opening.info.nominal_rate_hz:g} frames/s")
+    if opening.doubt:
+        tell(opening.doubt)
     slowness = recorded_rate_hz / opening.info.nominal_rate_hz if recorded_rate_hz else 1.0
     entry = entry_before(path, opening, time_s=start_s) if start_s else None
     latest: _Shown | None = None

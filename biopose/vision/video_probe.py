@@ -20,6 +20,7 @@ from biopose.vision.video_file import opened_video
 from biopose.vision.video_picture import Layout, layout_of
 from biopose.vision.video_timing import nominal_rate_hz, rate_of_timestamps_hz
 
+RATES_AGREE = 0.02  # relative difference of a container's frame rate from its pictures' that nobody minds
 TIMED_PACKETS = 240  # as many as the rate is measured on
 WIDEST_PX = 16384  # beyond 8K: a header that asks for more asks for all memory
 
@@ -61,12 +62,14 @@ class Opening:
         layout: how a stored picture becomes the shown one.
         time_base: seconds of one tick of a timestamp.
         first_pts: timestamp of the first frame; None where timestamps say nothing.
+        doubt: what is suspect about the file's times, for a person; None where nothing is.
     """
 
     info: VideoInfo
     layout: Layout
     time_base: Fraction
     first_pts: int | None
+    doubt: str | None
 
 
 def probe_video(path: Path | str) -> VideoInfo:
@@ -101,7 +104,7 @@ def look_at(path: Path) -> Opening:
             metadata={**container.metadata, **stream.metadata},
         )
         timed = measured_hz is not None or len(pts) == 1
-        return Opening(info, layout, time_base, frame.pts if timed else None)
+        return Opening(info, layout, time_base, frame.pts if timed else None, _doubt(path, container, stream))
 
 
 def _first_timestamps(container: InputContainer, stream: VideoStream) -> list[int]:
@@ -117,6 +120,18 @@ def _header_rates_hz(stream: VideoStream, *, timed: bool) -> list[Fraction | Non
     """The container's; where it gives no timestamps its rate is a guess, and the pictures' own coding knows better."""
     rates: list[Fraction | None] = [stream.average_rate, stream.guessed_rate]
     return rates if timed else [stream.codec_context.framerate, *rates]
+
+
+def _doubt(path: Path, container: InputContainer, stream: VideoStream) -> str | None:
+    """AVI has no timestamps but its header's rate, for which FFmpeg reads 25 where it is 0."""
+    said, coded = stream.average_rate, stream.codec_context.framerate
+    if container.format.name != "avi" or not said or not coded or abs(coded / said - 1) < RATES_AGREE:
+        return None
+    return (
+        f"{path}: its header's frame rate is missing or wrong: {float(said):g} frames/s are taken, its pictures were "
+        f"coded as {float(coded):g}. Where that is right, times are off by a factor of {float(coded / said):.3g}: "
+        "convert the file with its true rate"
+    )
 
 
 def _check_size(path: Path, stream: VideoStream) -> None:

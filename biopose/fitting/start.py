@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.fitting.terms import JUDGED
+from biopose.fitting.terms import JUDGED, MIDDLE
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.ik import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
@@ -20,7 +20,7 @@ NEAREST_ROOT_M, FARTHEST_ROOT_M = 0.5, 200.0
 FACE_WEIGHT = 0.3
 # Both hips lie on one line, about which the pelvis may turn as it likes: in the start it leans as the trunk does.
 TRUNK, TRUNK_SHARE = "trunk", 0.3  # a point of the pelvis so far from the hips to the neck
-HIPS, NECK = KEYPOINTS.index("mid_hip"), KEYPOINTS.index("neck")
+NECK = KEYPOINTS.index("neck")
 
 
 def root_position_m(keypoints_m: Tensor, rays: Tensor, weight: Tensor, time_s: NDArray[np.float64]) -> Tensor:
@@ -61,7 +61,7 @@ def starting_coordinates(skeleton: Skeleton, keypoints_m: Tensor, time_s: NDArra
     Frames whose keypoints are NaN are drawn between their neighbours.
     """
     names = (*(f"kp_{name}" for name in KEYPOINTS), TRUNK)
-    trunk = torch.lerp(keypoints_m[:, HIPS], keypoints_m[:, NECK], TRUNK_SHARE)
+    trunk = torch.lerp(keypoints_m[:, MIDDLE], keypoints_m[:, NECK], TRUNK_SHARE)
     positions = torch.cat([keypoints_m, trunk[:, None]], dim=1).double().numpy()
     trajectories = MarkerTrajectories(time_s, names, positions)
     face = {"nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top"}
@@ -80,7 +80,7 @@ def starting_coordinates(skeleton: Skeleton, keypoints_m: Tensor, time_s: NDArra
 def _with_trunk(skeleton: Skeleton) -> Skeleton:
     """The skeleton with a marker on the pelvis that lies between hips and neck while the trunk is straight."""
     straight = Kinematics(skeleton).with_coordinates(torch.from_numpy(skeleton.default_pose))
-    point = torch.lerp(straight.markers[HIPS], straight.markers[NECK], TRUNK_SHARE)
+    point = torch.lerp(straight.markers[MIDDLE], straight.markers[NECK], TRUNK_SHARE)
     pelvis = skeleton.body_names.index("pelvis")
     local = straight.R_ground_body[pelvis].mT @ (point - straight.p_ground_body[pelvis])
     return skeleton.with_markers((*skeleton.markers, Marker(TRUNK, pelvis, local.numpy())))

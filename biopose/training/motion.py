@@ -1,13 +1,10 @@
 """The motion library: recorded human motion as coordinates of the default skeleton, to train on.
 
 motions = cmu_motions(Path("cmu"))          # minutes of walking, running, jumping, swordplay, climbing
-save_motions(Path("cmu.npz"), motions)
-motions = load_motions(Path("cmu.npz"))
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -130,29 +127,3 @@ def on_the_ground(motion: Motion, skeleton: Skeleton) -> Motion:
     values = motion.values.copy()
     values[:, motion.names.index("pelvis_ty")] -= np.median(height[still] if still.any() else height)
     return replace(motion, values=values)
-
-
-def save_motions(path: Path, motions: Sequence[Motion]) -> None:
-    """Write a library as one compressed .npz file, in float32."""
-    arrays = {f"values_{k}": motion.values.astype(np.float32) for k, motion in enumerate(motions)}
-    np.savez_compressed(
-        path,
-        allow_pickle=False,
-        motions=np.array([m.name for m in motions]),
-        rate_hz=np.array([m.rate_hz for m in motions]),
-        flat_ground=np.array([m.flat_ground for m in motions]),
-        names=np.array(motions[0].names),
-        **arrays,
-    )
-
-
-def load_motions(path: Path) -> list[Motion]:
-    """Read a library that `save_motions` wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        names = tuple(str(n) for n in file["names"])
-        return [
-            Motion(str(name), float(rate), names, file[f"values_{k}"].astype(np.float64), bool(flat))
-            for k, (name, rate, flat) in enumerate(
-                zip(file["motions"], file["rate_hz"], file["flat_ground"], strict=True)
-            )
-        ]

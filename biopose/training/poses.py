@@ -1,6 +1,6 @@
 """Statistics of posture: mirroring, and the pose prior that recorded motion gives.
 
-python -m biopose.training.poses --motions cmu.npz     # fits the prior that ships
+python -m biopose.training.poses --motion ../shared/data/mocap/cmu     # fits the prior that ships
 """
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from biopose.command_line import FOLDER
 from biopose.models.checkpoint import WEIGHTS
 from biopose.models.pose_prior import PosePrior
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
-from biopose.training.motion import Motion, load_motions
+from biopose.training.motion import Motion, cmu_motions
 
 FloatArray = NDArray[np.float64]
 
@@ -142,33 +143,23 @@ def _responsibilities(poses: FloatArray, means: FloatArray, covariances: FloatAr
     return np.asarray((density / density.sum(axis=0)).T, dtype=np.float64)
 
 
-def held_out_energy(
-    motions: Sequence[Motion], skeleton: Skeleton, *, held_out: str, components: int, widening_rad: float
-) -> float:
-    """Mean energy of the postures of the motions whose names start so, under a prior learned from the others."""
-    others = [m for m in motions if not m.name.startswith(held_out)]
-    prior = fit_pose_prior(others, skeleton, components=components, widening_rad=widening_rad)
-    unseen = torch.from_numpy(np.concatenate([m.values for m in motions if m.name.startswith(held_out)]))
-    return float(prior.energy(unseen).mean())
-
-
 @click.command()
-@click.option("--motions", "library", required=True, type=click.Path(exists=True, path_type=Path), help="The .npz.")
+@click.option("--motion", required=True, type=FOLDER, help="CMU's motion capture: .asf and .amc files.")
 @click.option(
     "--out",
     default=WEIGHTS / "pose_prior.safetensors",
     type=click.Path(path_type=Path),
     help="The .safetensors to write.",
 )
-def main(library: Path, out: Path) -> None:
+def main(motion: Path, out: Path) -> None:
     """Fit the pose prior and write it.
 
     \b
     Example:
-      python -m biopose.training.poses --motions cmu.npz
+      python -m biopose.training.poses --motion ../shared/data/mocap/cmu
     """
-    motions, skeleton = load_motions(library), full_body_skeleton()
-    frames = sum(len(motion.values) for motion in motions)
+    motions, skeleton = cmu_motions(motion), full_body_skeleton()
+    frames = sum(len(m.values) for m in motions)
     out.parent.mkdir(parents=True, exist_ok=True)
     made = f"fit_pose_prior on {len(motions)} motions, {frames} frames of CMU's subjects 01, 02 and 03, and mirrored"
     fit_pose_prior(motions, skeleton).save(out, made=made)

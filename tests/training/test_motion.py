@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,7 @@ from biopose.skeleton.threads import one_torch_thread
 from biopose.training.motion import (
     Motion,
     cmu_motions,
-    load_motions,
     on_the_ground,
-    save_motions,
     sole_positions_m,
 )
 from tests.training.recordings import CMU, needs_cmu
@@ -52,17 +49,6 @@ def test_a_jump_does_not_lift_the_ground(skeleton: Skeleton):
     jump.values[20:, jump.names.index("pelvis_ty")] += flight
     soles = sole_positions_m(skeleton, on_the_ground(jump, skeleton).values)
     assert abs(soles[:15, :, 1].min()) < 1e-6
-
-
-def test_a_library_is_read_as_it_was_written(skeleton: Skeleton, tmp_path: Path):
-    motions = [_standing(skeleton), replace(_standing(skeleton, frames=3), name="uneven", flat_ground=False)]
-    save_motions(tmp_path / "library.npz", motions)
-    again = load_motions(tmp_path / "library.npz")
-    assert [(m.name, m.rate_hz, m.names, m.flat_ground) for m in again] == [
-        (m.name, m.rate_hz, m.names, m.flat_ground) for m in motions
-    ]
-    for read, written in zip(again, motions, strict=True):
-        np.testing.assert_allclose(read.values, written.values, atol=1e-6)
 
 
 def test_a_folder_without_recordings_is_refused(tmp_path: Path):

@@ -25,11 +25,37 @@ from biopose.vision.picture_motion import (
     picture,
 )
 
-INTERVAL_S = 0.1
+LEAST_INTERVAL_S = 0.095  # ten times a second, or at the next frame after
 NEW_REFERENCE = (0.25, 0.15, 0.12)  # shift as a fraction of the longer side, rotation (radians), logarithm of the zoom
 SAMPLES_PER_CELL = 3  # along each side of a cell that is averaged into one small pixel
 RELIABLE_SHARE = 0.7  # of the compared pictures must have been found again
 STILL = np.zeros(4)
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """A frame as it is compared.
+
+    Attributes:
+        time_s: of the frame.
+        grey: (h, w) the picture made smaller, 0 to 255.
+        boxes_px: (N, 4) of the people in it, in the frame's pixels.
+        scale: how many of the frame's pixels one of grey's is.
+        shape: height and width of the frame.
+    """
+
+    time_s: float
+    grey: NDArray[np.float32]
+    boxes_px: NDArray[np.float64]
+    scale: float
+    shape: tuple[int, int]
+
+
+def background_of(image: NDArray[np.uint8], *, time_s: float, boxes_px: NDArray[np.floating]) -> Background:
+    """What is kept of a frame (H, W, 3) for the comparison."""
+    grey, scale = _small_grey(image)
+    boxes = np.asarray(boxes_px, dtype=np.float64).reshape(-1, 4)
+    return Background(float(time_s), grey, boxes, scale, (image.shape[0], image.shape[1]))
 
 
 @dataclass
@@ -100,12 +126,17 @@ class CameraMotion:
             raise ValueError(f"frame {frame_index}: the picture's size changed to {image.shape[1]} x {image.shape[0]}")
         if time_s <= self._last_time_s:
             raise ValueError(f"frame {frame_index} at {time_s:g} s: time does not increase")
-        if time_s < self._last_time_s + INTERVAL_S * 0.95:
-            return
-        self._last_time_s = time_s
-        grey, self._scale = _small_grey(image)
-        self._shape = (image.shape[0], image.shape[1])
-        self._compare(float(time_s), picture(grey, np.asarray(boxes_px, float).reshape(-1, 4) / self._scale))
+        if self.is_due(time_s):
+            self.compare(background_of(image, time_s=time_s, boxes_px=boxes_px))
+
+    def is_due(self, time_s: float) -> bool:
+        """Whether a frame at this time is compared."""
+        return time_s >= self._last_time_s + LEAST_INTERVAL_S
+
+    def compare(self, background: Background) -> None:
+        """Look at the next background that is due."""
+        self._last_time_s, self._scale, self._shape = background.time_s, background.scale, background.shape
+        self._compare(background.time_s, picture(background.grey, background.boxes_px / background.scale))
 
     def result(self) -> CameraMotionResult:
         """What was seen so far."""
@@ -170,4 +201,4 @@ def _small_grey(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
     for row in range(samples):
         for column in range(samples):
             grey += green[row::samples, column::samples]
-    return (grey / samples**2).astype(np.float32), float(cell)
+    return np.rint(grey / samples**2).astype(np.float32), float(cell)  # whole levels, so that a byte can keep it

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.vision.sightings import box_around
+from biopose.vision.sightings import Sighting, box_around
 from biopose.vision.tracking import Tracker
 from biopose.vision.tracks import PersonTrack
 
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from biopose.vision.keypoints import KeypointNetwork, Keypoints
     from biopose.vision.video import Frame
 
+    Watch = Callable[[Frame, NDArray[np.float64]], None]
+    Record = Callable[[Frame, list[Sighting]], None]
+
 FOLLOWED = 0.4  # mean confidence of the keypoints in an expected box, from which a person is there
+BATCH_FRAMES = 16
 FOLLOWED_PART = 0.25  # of the picture's part of an expected box: a person who leaves is not followed out of it
 
 
@@ -52,9 +56,9 @@ def find_people(
     *,
     detector: PersonDetector,
     network: KeypointNetwork,
-    batch_frames: int = 16,
+    batch_frames: int = BATCH_FRAMES,
     detect_every: int = 1,
-    watch: Callable[[Frame, NDArray[np.float64]], None] | None = None,
+    watch: Watch | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> People:
     """Detect, locate and follow everybody; holds one batch of pictures at a time.
@@ -71,54 +75,98 @@ def find_people(
     Raises:
         ValueError: if batch_frames or detect_every is below 1.
     """
-    if batch_frames < 1 or detect_every < 1:
-        raise ValueError(f"batch_frames {batch_frames} and detect_every {detect_every}: both count from 1")
-    follower = _Follower(detector, network, detect_every=detect_every, watch=watch)
-    times_s: list[float] = []
-    width_px = height_px = 0
+    follower = Follower(detect_every=detect_every, watch=watch)
+    own = ((follower, frame) for frame in frames)
+    follow_people(own, detector=detector, network=network, batch_frames=batch_frames, progress=progress)
+    return follower.people()
+
+
+def follow_people(
+    frames: Iterable[tuple[Follower, Frame]],
+    *,
+    detector: PersonDetector,
+    network: KeypointNetwork,
+    batch_frames: int = BATCH_FRAMES,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Find the people of several clips, whose frames fill the networks' batches together.
+
+    Args:
+        frames: each with the follower of its clip; every clip's in order.
+        detector: of people.
+        network: of keypoints.
+        batch_frames: how many frames the networks are given at once.
+        progress: called with the number of frames finished since the last call.
+
+    Raises:
+        ValueError: if batch_frames is below 1.
+    """
+    if batch_frames < 1:
+        raise ValueError(f"batch_frames is {batch_frames}; it counts from 1")
     for batch in _batches(frames, batch_frames):
-        follower.follow(batch)
-        times_s.extend(frame.time_s for frame in batch)
-        height_px, width_px = batch[0].image.shape[:2]
+        is_detected = [follower.next_is_detected() for follower, _ in batch]
+        images = [frame.image for (_, frame), detected in zip(batch, is_detected, strict=True) if detected]
+        detections = detector.detect(images) if images else []
+        keypoints = network.locate(images, [d.boxes_px for d in detections]) if images else []
+        found = iter(zip(detections, keypoints, strict=True))
+        for (follower, frame), detected in zip(batch, is_detected, strict=True):
+            follower.add(frame, *(next(found) if detected else (None, None)), network=network)
         if progress is not None:
             progress(len(batch))
-    return People(follower.tracker.tracks(), len(times_s), width_px, height_px, np.array(times_s))
 
 
-class _Follower:
-    def __init__(
-        self,
-        detector: PersonDetector,
-        network: KeypointNetwork,
-        *,
-        detect_every: int,
-        watch: Callable[[Frame, NDArray[np.float64]], None] | None,
-    ) -> None:
+class Follower:
+    """Follows the people of one clip, frame by frame.
+
+    Args:
+        detect_every: the detector looks at every so manieth frame.
+        watch: called with every frame and the boxes (N, 4) of the people in it.
+        record: called with every frame and the people in it, each once.
+
+    Attributes:
+        tracker: who was seen so far.
+
+    Raises:
+        ValueError: if detect_every is below 1.
+    """
+
+    def __init__(self, *, detect_every: int = 1, watch: Watch | None = None, record: Record | None = None) -> None:
+        if detect_every < 1:
+            raise ValueError(f"detect_every is {detect_every}; it counts from 1")
         self.tracker = Tracker()
-        self._detector = detector
-        self._network = network
         self._detect_every = detect_every
         self._watch = watch
-        self._frames_seen = 0
+        self._record = record
+        self._times_s: list[float] = []
+        self._asked = 0
+        self._size_px = (0, 0)
 
-    def follow(self, batch: list[Frame]) -> None:
-        """Detection and the detected people's keypoints in one go, then frame by frame."""
-        looked_at = [i for i in range(len(batch)) if (self._frames_seen + i) % self._detect_every == 0]
-        self._frames_seen += len(batch)
-        images = [batch[i].image for i in looked_at]
-        detections = self._detector.detect(images) if images else []
-        keypoints = self._network.locate(images, [d.boxes_px for d in detections]) if images else []
-        found = dict(zip(looked_at, zip(detections, keypoints, strict=True), strict=True))
-        for i, frame in enumerate(batch):
-            self._add(frame, *found.get(i, (None, None)))
+    def next_is_detected(self) -> bool:
+        """Whether the detector looks at the next frame; asked once a frame."""
+        self._asked += 1
+        return (self._asked - 1) % self._detect_every == 0
 
-    def _add(self, frame: Frame, detected: Detections | None, located: Keypoints | None) -> None:
+    def people(self) -> People:
+        """Everybody so far."""
+        return People(self.tracker.tracks(), len(self._times_s), *self._size_px, np.array(self._times_s))
+
+    def add(
+        self, frame: Frame, detected: Detections | None, located: Keypoints | None, *, network: KeypointNetwork
+    ) -> None:
+        """Go on with the next frame.
+
+        Args:
+            frame: of the clip.
+            detected: who was detected; None where the detector did not look.
+            located: their keypoints.
+            network: that looks where others should be.
+        """
         boxes_px, scores = np.empty((0, 4)), np.empty(0)
         keypoints_px, confidence = np.empty((0, 26, 2)), np.empty((0, 26))
         if detected is not None and located is not None:
             boxes_px, scores = detected.boxes_px, detected.scores
             keypoints_px, confidence = located.positions_px, located.confidence
-        followed_px, followed_confidence = self._followed(frame, boxes_px)
+        followed_px, followed_confidence = self._followed(frame, boxes_px, network)
         if len(followed_px):
             around = [box_around(*person) for person in zip(followed_px, followed_confidence, strict=True)]
             boxes_px = np.concatenate([boxes_px, around])
@@ -127,7 +175,9 @@ class _Follower:
             confidence = np.concatenate([confidence, followed_confidence])
         if self._watch is not None:
             self._watch(frame, boxes_px)
-        self.tracker.add(
+        self._times_s.append(frame.time_s)
+        self._size_px = (frame.image.shape[1], frame.image.shape[0])
+        sightings = self.tracker.add(
             frame_index=frame.index,
             time_s=frame.time_s,
             image=frame.image,
@@ -136,14 +186,18 @@ class _Follower:
             keypoints_px=keypoints_px,
             confidence=confidence,
         )
+        if self._record is not None:
+            self._record(frame, sightings)
 
-    def _followed(self, frame: Frame, boxes_px: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _followed(
+        self, frame: Frame, boxes_px: NDArray[np.float64], network: KeypointNetwork
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Keypoints (M, 26, 2) and confidence (M, 26) of people who were not detected but are where they should be."""
         expected_px = self.tracker.expected_boxes_px(frame.time_s, boxes_px=boxes_px)
         expected_px = expected_px[_part_in_view(expected_px, frame.image) >= FOLLOWED_PART]
         if not len(expected_px):
             return np.empty((0, 26, 2)), np.empty((0, 26))
-        located = self._network.locate([frame.image], [expected_px])[0]
+        located = network.locate([frame.image], [expected_px])[0]
         sure = located.confidence.mean(1) >= FOLLOWED
         return located.positions_px[sure], located.confidence[sure]
 
@@ -155,7 +209,7 @@ def _part_in_view(boxes_px: NDArray[np.float64], image: NDArray[np.uint8]) -> ND
     return np.asarray(inside.prod(1) / np.maximum((boxes_px[:, 2:] - boxes_px[:, :2]).prod(1), 1e-9))
 
 
-def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+def _batches(frames: Iterable[tuple[Follower, Frame]], size: int) -> Iterator[list[tuple[Follower, Frame]]]:
     iterator = iter(frames)
     while batch := list(islice(iterator, size)):
         yield batch

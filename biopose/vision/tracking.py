@@ -63,7 +63,7 @@ class Tracker:
         scores: NDArray[np.float64],
         keypoints_px: NDArray[np.float64],
         confidence: NDArray[np.float64],
-    ) -> None:
+    ) -> list[Sighting]:
         """Go on with the next frame.
 
         Args:
@@ -75,11 +75,12 @@ class Tracker:
             keypoints_px: (N, 26, 2).
             confidence: (N, 26).
 
+        Returns:
+            The people of the frame, each once.
+
         Raises:
             ValueError: if the frame does not follow the previous one.
         """
-        self._check_order(frame_index, time_s)
-        self._times_s.append(time_s)
         sightings = sightings_of_frame(
             frame_index=frame_index,
             time_s=time_s,
@@ -89,6 +90,22 @@ class Tracker:
             keypoints_px=np.asarray(keypoints_px, dtype=np.float64).reshape(-1, 26, 2),
             confidence=np.asarray(confidence, dtype=np.float64).reshape(-1, 26),
         )
+        self.follow(sightings, frame_index=frame_index, time_s=time_s)
+        return sightings
+
+    def follow(self, sightings: list[Sighting], *, frame_index: int, time_s: float) -> None:
+        """Go on with the next frame, whose people are known already.
+
+        Args:
+            sightings: of the frame, each person once.
+            frame_index: of the video, the previous one plus 1.
+            time_s: real time, later than the previous frame's.
+
+        Raises:
+            ValueError: if the frame does not follow the previous one.
+        """
+        self._check_order(frame_index, time_s)
+        self._times_s.append(time_s)
         strong = [s for s in sightings if s.score >= CONFIDENT]
         weak = [s for s in sightings if s.score < CONFIDENT]
         waiting, new = _matched(self._live, strong, gate=GATE)

@@ -52,7 +52,7 @@ def test_nobody_in_a_picture_is_nobody(networks):
 def test_a_clip_without_frames_has_nobody(networks):
     people = find_people([], **networks)
     assert (people.tracks, people.frame_count, people.width_px) == ([], 0, 0)
-    with pytest.raises(ValueError, match="count from 1"):
+    with pytest.raises(ValueError, match="counts from 1"):
         find_people([], **networks, detect_every=0)
 
 

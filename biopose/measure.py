@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.fitting.filtering import CUTOFF_HZ
-from biopose.fitting.people import FitModels, measure_people
-from biopose.fitting.person import Athlete
+from biopose.fitting.people import FitModels, fit_people
+from biopose.fitting.person import Athlete, measured
 from biopose.measurement import PersonMeasurement
 from biopose.vision.athlete import Choice, choose_athletes
 from biopose.vision.camera import Camera
@@ -150,16 +150,19 @@ def measure_video(
         frame_count=people.frame_count,
     )
     with _timed(seconds, "fit"):
-        measured_people = measure_people(
+        fitted = fit_people(
             [repair_side_swaps(track) for track in chosen],
             athletes,
             camera,
             models=models.fit,
             camera_motion=motion,
-            cutoff_hz=CUTOFF_HZ[options.activity],
             notes=told,
             progress=None if progress is None else partial(progress, "fit"),
         )
+        cutoff_hz = CUTOFF_HZ[options.activity]
+        measured_people = [
+            measured(one, body=models.fit.body, skeleton=models.fit.skeleton, cutoff_hz=cutoff_hz) for one in fitted
+        ]
     return Measurement(measured_people, info, motion, people.frame_count, seconds)
 
 

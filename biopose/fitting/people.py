@@ -1,23 +1,21 @@
-"""From everybody's tracks to joint angles: fit each person, one ground for all, then bodies and coordinates."""
+"""From everybody's tracks to fitted motions: fit each person, one ground and one world for all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from biopose.body.model import Body
-from biopose.body_skeleton import BodyWithSkeleton
 from biopose.fitting.evidence import SeenPerson, see
-from biopose.fitting.fit import PersonModel
-from biopose.fitting.person import Athlete, measured
-from biopose.fitting.terms import MIDDLE
+from biopose.fitting.fit import FitBudget, PersonModel
+from biopose.fitting.person import Athlete, FittedPerson
+from biopose.fitting.terms import MIDDLE, FitWeights
 from biopose.fitting.track_fit import FittedMotion, fit_track
 from biopose.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS, skeleton_with_keypoints
-from biopose.measurement import PersonMeasurement
 from biopose.models.lifter import Lifter, load_lifter
 from biopose.models.pose_prior import PosePrior
 from biopose.skeleton.full_body import full_body_skeleton
@@ -44,6 +42,8 @@ class FitModels:
     pose_prior: PosePrior
     body: Body
     skeleton: Skeleton
+    budget: FitBudget = field(default_factory=FitBudget)
+    weights: FitWeights = field(default_factory=FitWeights)
 
     @classmethod
     def load(cls) -> FitModels:
@@ -55,18 +55,17 @@ class FitModels:
         return cls(load_lifter(), PosePrior.load(), Body.load(), full_body_skeleton())
 
 
-def measure_people(
+def fit_people(
     tracks: Sequence[PersonTrack],
     athletes: Sequence[Athlete],
     camera: Camera,
     *,
     models: FitModels,
     camera_motion: CameraMotionResult | None,
-    cutoff_hz: float,
     notes: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
-) -> list[PersonMeasurement]:
-    """From keypoints to joint angles.
+) -> list[FittedPerson]:
+    """From keypoints to fitted motions, all in one world.
 
     Args:
         tracks: the people to measure.
@@ -74,7 +73,6 @@ def measure_people(
         camera: intrinsics.
         models: loaded.
         camera_motion: what is known of it; None for a camera that stands.
-        cutoff_hz: of the low-pass filter.
         notes: what is known beforehand to limit the measurement.
         progress: told how many frames are done, of how many.
     """
@@ -90,29 +88,28 @@ def measure_people(
 
     stands = camera_motion is None or not camera_motion.moves
     keypoint_skeleton = skeleton_with_keypoints(models.skeleton)
-    fits: list[tuple[PersonTrack, SeenPerson, BodyWithSkeleton, FittedMotion]] = []
+    fits: list[tuple[Athlete, SeenPerson, FittedMotion]] = []
     for number, track in enumerate(tracks):
         athlete = athletes[min(number, len(athletes) - 1)]
         usual = athlete.body_with_skeleton(models.body, models.skeleton)
         seen = see(track, camera, models.lifter, height_m=athlete.height_m, camera_stands=stands)
-        model = PersonModel(keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd)
-        fits.append((track, seen, usual, fit_track(seen, model, track.time_s, progress=tell)))
-    T = _world([(seen, fitted) for _, seen, _, fitted in fits], keypoint_skeleton)
+        model = PersonModel(
+            keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=models.weights
+        )
+        fits.append((athlete, seen, fit_track(seen, model, track.time_s, budget=models.budget, progress=tell)))
+    T = _world([(seen, motion) for _, seen, motion in fits], keypoint_skeleton)
     told = (*notes, *_notes(camera, camera_motion))
     return [
-        measured(
-            track,
-            camera.with_focal(camera.focal_px[0] * fitted.focal_factor),
-            seen,
-            fitted,
-            body=models.body,
-            skeleton=models.skeleton,
-            usual=usual,
+        FittedPerson(
+            track=track,
+            athlete=athlete,
+            camera=camera.with_focal(camera.focal_px[0] * motion.focal_factor),
+            contact=seen.evidence.contact.double().numpy(),
+            motion=motion,
             T_camera_world=T,
-            cutoff_hz=cutoff_hz,
             notes=told + limits_of_view(track),
         )
-        for track, seen, usual, fitted in fits
+        for track, (athlete, seen, motion) in zip(tracks, fits, strict=True)
     ]
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from biopose.body.model import Body
 from biopose.body.shape import phenotype_for
 from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body, stretched_to
-from biopose.fitting.evidence import LEAST_CONFIDENCE, SeenPerson
+from biopose.fitting.evidence import LEAST_CONFIDENCE
 from biopose.fitting.filtering import can_filter, low_pass
 from biopose.fitting.track_fit import FittedMotion
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
@@ -58,35 +58,42 @@ class Athlete:
         return skeleton_of_body(body, body.with_shape(self.phenotype(body)), skeleton)
 
 
-def measured(
-    track: PersonTrack,
-    camera: Camera,
-    seen: SeenPerson,
-    fitted: FittedMotion,
-    *,
-    body: Body,
-    skeleton: Skeleton,
-    usual: BodyWithSkeleton,
-    T_camera_world: NDArray[np.float64],
-    cutoff_hz: float,
-    notes: tuple[str, ...],
-) -> PersonMeasurement:
-    """The measurement that a fit gives.
+@dataclass(frozen=True, eq=False)
+class FittedPerson:
+    """One person whose motion is fitted: all that the measurement needs.
 
-    Args:
+    Attributes:
         track: what was seen.
+        athlete: what is known of the person.
         camera: with the focal length that the fit found.
-        seen: the same as evidence.
-        fitted: the motion.
-        body: the default body.
-        skeleton: the default skeleton, unscaled.
-        usual: someone of the person's height, whose proportions the fit began with.
-        T_camera_world: the world that the measurement is given in.
-        cutoff_hz: of the low-pass filter.
+        contact: (T, 4) probability that each foot point rests on the ground.
+        motion: the fit.
+        T_camera_world: (4, 4) of the world that the measurement is given in.
         notes: what limits it.
     """
-    person = skeleton_of_body(body, stretched_to(usual, fitted.body_scales), skeleton)
-    markers = _virtual_markers(person, fitted, T_camera_world, track.time_s)
+
+    track: PersonTrack
+    athlete: Athlete
+    camera: Camera
+    contact: NDArray[np.float64]
+    motion: FittedMotion
+    T_camera_world: NDArray[np.float64]
+    notes: tuple[str, ...] = ()
+
+
+def measured(fitted: FittedPerson, *, body: Body, skeleton: Skeleton, cutoff_hz: float) -> PersonMeasurement:
+    """The measurement that a fit gives: scaling to the person, virtual markers, inverse kinematics, filtering.
+
+    Args:
+        fitted: the person.
+        body: the default body.
+        skeleton: the default skeleton, unscaled.
+        cutoff_hz: of the low-pass filter.
+    """
+    track, T_camera_world, notes = fitted.track, fitted.T_camera_world, fitted.notes
+    usual = fitted.athlete.body_with_skeleton(body, skeleton)
+    person = skeleton_of_body(body, stretched_to(usual, fitted.motion.body_scales), skeleton)
+    markers = _virtual_markers(person, fitted.motion, T_camera_world, track.time_s)
     solution = inverse_kinematics(person.skeleton, markers, tolerance=1e-4, threads=2)
     values = _continuous(person.skeleton, _without_gaps(solution.coordinates.values, track.time_s))
     values = low_pass(values, track.time_s, cutoff_hz=cutoff_hz)
@@ -99,14 +106,14 @@ def measured(
     smooth = MarkerTrajectories(track.time_s, markers.names, Kinematics(person.skeleton).markers_over_time(q).numpy())
     return PersonMeasurement(
         track=track,
-        camera=camera,
+        camera=fitted.camera,
         T_camera_world=T_camera_world,
         person=person,
         coordinates=CoordinateTrajectories(track.time_s, person.skeleton.coordinate_names, values),
         markers=smooth,
         keypoints_m=keypoints_m,
-        contact=seen.evidence.contact.double().numpy(),
-        quality=_quality(track, camera, keypoints_m, T_camera_world),
+        contact=fitted.contact,
+        quality=_quality(track, fitted.camera, keypoints_m, T_camera_world),
         notes=notes,
     )
 

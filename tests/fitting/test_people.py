@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from biopose.fitting.people import FitModels, _notes, measure_people
+from biopose.fitting import person
+from biopose.fitting.people import FitModels, _notes, fit_people
 from biopose.fitting.person import Athlete
 from biopose.measurement import PersonMeasurement
 from biopose.vision.camera_motion_result import CameraMotionResult
@@ -45,7 +46,8 @@ def assert_sound(one: PersonMeasurement) -> None:
 def measured(
     models: FitModels, tracks: Sequence[PersonTrack], athletes: Sequence[Athlete] = ()
 ) -> list[PersonMeasurement]:
-    return measure_people(tracks, athletes or [Athlete(1.75)], CAMERA, models=models, camera_motion=None, cutoff_hz=8.0)
+    fitted = fit_people(tracks, athletes or [Athlete(1.75)], CAMERA, models=models, camera_motion=None)
+    return [person.measured(one, body=models.body, skeleton=models.skeleton, cutoff_hz=8.0) for one in fitted]
 
 
 def track(frames: int) -> PersonTrack:
@@ -111,4 +113,4 @@ def test_a_camera_that_moves_or_may_move_is_noted(moves: bool, reliable: bool) -
 
 def test_athletes_are_needed(models: FitModels) -> None:
     with pytest.raises(ValueError, match="at least a height is needed"):
-        measure_people([track(2)], [], CAMERA, models=models, camera_motion=None, cutoff_hz=8.0)
+        fit_people([track(2)], [], CAMERA, models=models, camera_motion=None)

@@ -7,7 +7,7 @@ import torch
 from biopose.body.model import Body
 from biopose.body_skeleton import BodyWithSkeleton
 from biopose.fitting.evidence import SeenPerson, see
-from biopose.fitting.person import Athlete, _continuous, _inside_limits, measured
+from biopose.fitting.person import Athlete, FittedPerson, _continuous, _inside_limits, measured
 from biopose.fitting.track_fit import FittedMotion
 from biopose.measurement import PersonMeasurement
 from biopose.models.lifter import load_lifter
@@ -45,18 +45,16 @@ def world() -> np.ndarray:
 
 def measurement_of(body: Body, usual: BodyWithSkeleton, track: PersonTrack) -> PersonMeasurement:
     seen: SeenPerson = see(track, CAMERA, load_lifter(), height_m=1.75)
-    return measured(
-        track,
-        CAMERA,
-        seen,
-        motion_of(usual, len(track)),
-        body=body,
-        skeleton=full_body(),
-        usual=usual,
+    fitted = FittedPerson(
+        track=track,
+        athlete=Athlete(1.75),
+        camera=CAMERA,
+        contact=seen.evidence.contact.double().numpy(),
+        motion=motion_of(usual, len(track)),
         T_camera_world=world(),
-        cutoff_hz=12.0,
         notes=("made up",),
     )
+    return measured(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0)
 
 
 @pytest.fixture(scope="module")

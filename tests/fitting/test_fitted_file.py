@@ -1,0 +1,42 @@
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from biopose.errors import FileFormatError
+from biopose.fitting.fitted_file import read_fitted, write_fitted
+from biopose.fitting.person import Athlete, FittedPerson
+from biopose.fitting.track_fit import FittedMotion
+from tests.swinging_person import CAMERA, frame_times, level, not_found, swinging, track_of
+
+
+def fitted_person() -> FittedPerson:
+    time_s = frame_times(8)
+    q = swinging(time_s)
+    return FittedPerson(
+        track=not_found(track_of(q, time_s), slice(2, 4)),
+        athlete=Athlete(1.75, sex="female"),
+        camera=CAMERA,
+        contact=np.random.default_rng(0).random((8, 4)),
+        motion=FittedMotion(q, np.full((25, 3), 1.02), level().numpy(), 1.01, ("lifted",)),
+        T_camera_world=np.eye(4),
+        notes=("made up",),
+    )
+
+
+def test_a_fitted_person_reads_back_bit_for_bit(tmp_path):
+    fitted = fitted_person()
+    write_fitted(fitted, tmp_path / "fitted.safetensors")
+    back = read_fitted(tmp_path / "fitted.safetensors")
+    assert (back.athlete, back.camera, back.notes) == (fitted.athlete, fitted.camera, fitted.notes)
+    for now, before in ((back.track, fitted.track), (back.motion, fitted.motion)):
+        np.testing.assert_equal(asdict(now), asdict(before))
+    np.testing.assert_array_equal(back.contact, fitted.contact)
+    np.testing.assert_array_equal(back.T_camera_world, fitted.T_camera_world)
+
+
+def test_another_file_is_named(tmp_path):
+    path = tmp_path / "fitted.safetensors"
+    path.write_bytes(b"no such thing")
+    with pytest.raises(FileFormatError, match=r"fitted\.safetensors: cannot be read as a fitted person"):
+        read_fitted(path)

@@ -33,8 +33,8 @@ test: check
 	@$(BIN)/python -m pytest
 
 demo: setup
-	@echo "== Demo: from a real video to joint angles"
-	@$(BIN)/python -m biopose.demo --out demo-output
+	@echo "== Demo: an inbox of real clips into the warehouse"
+	@$(BIN)/python -m flows.demo --out demo-output
 
 clean:
 	rm -rf .venv demo-output

@@ -50,16 +50,32 @@ class Models:
     fit: FitModels
 
     @classmethod
-    def load(cls, *, threads: int = 2) -> Models:
+    def load(
+        cls,
+        *,
+        threads: int = 2,
+        device: str = "cpu",
+        detector: Path | None = None,
+        keypoints: Path | None = None,
+        fit: FitModels | None = None,
+    ) -> Models:
         """Load all.
+
+        Args:
+            threads: of the networks on a CPU.
+            device: of the networks; on a CPU onnxruntime runs them, elsewhere torch.
+            detector: its weights; None takes the asset.
+            keypoints: likewise.
+            fit: loaded before; None loads what ships.
 
         Raises:
             ModelError: if an asset is missing or broken; the message says how to get it.
         """
+        backend: Literal["onnxruntime", "torch"] = "onnxruntime" if device == "cpu" else "torch"
         return cls(
-            detector=PersonDetector.load(threads=threads),
-            keypoints=KeypointNetwork.load(threads=threads),
-            fit=FitModels.load(),
+            detector=PersonDetector.load(backend=backend, threads=threads, device=device, weights=detector),
+            keypoints=KeypointNetwork.load(backend=backend, threads=threads, device=device, weights=keypoints),
+            fit=fit or FitModels.load(),
         )
 
 
@@ -132,9 +148,7 @@ def measure_video(
     models = models or Models.load()
     seconds: dict[str, float] = {}
     info = probe_video(path)
-    camera = options.camera or intrinsics(
-        width_px=info.width_px, height_px=info.height_px, metadata=dict(info.metadata) | quicktime_tags(path)
-    )
+    camera = options.camera or camera_of(info)
     if (camera.width_px, camera.height_px) != (info.width_px, info.height_px):
         raise ValueError(
             f"the camera is for pictures of {camera.width_px} x {camera.height_px}; {path} has {info.width_px} x "
@@ -164,6 +178,21 @@ def measure_video(
             measured(one, body=models.fit.body, skeleton=models.fit.skeleton, cutoff_hz=cutoff_hz) for one in fitted
         ]
     return Measurement(measured_people, info, motion, people.frame_count, seconds)
+
+
+def camera_of(info: VideoInfo, *, focal_px: float | None = None, horizontal_fov_deg: float | None = None) -> Camera:
+    """The intrinsics of a video: as given, else as its file says, else an estimate.
+
+    Raises:
+        ValueError: impossible or contradictory numbers.
+    """
+    return intrinsics(
+        width_px=info.width_px,
+        height_px=info.height_px,
+        focal_px=focal_px,
+        horizontal_fov_deg=horizontal_fov_deg,
+        metadata=dict(info.metadata) | quicktime_tags(info.path),
+    )
 
 
 def _see_people(

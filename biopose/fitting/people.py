@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,8 +17,8 @@ from biopose.fitting.person import Athlete, FittedPerson
 from biopose.fitting.terms import MIDDLE, FitWeights
 from biopose.fitting.track_fit import FittedMotion, fit_track
 from biopose.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS, skeleton_with_keypoints
-from biopose.models.lifter import Lifter, load_lifter
-from biopose.models.pose_prior import PosePrior
+from biopose.models.lifter import LIFTER_WEIGHTS, Lifter, load_lifter
+from biopose.models.pose_prior import POSE_PRIOR_WEIGHTS, PosePrior
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
@@ -36,7 +37,7 @@ FACING_M = 0.03  # of the level distance between the hips, below which nobody fa
 
 @dataclass(frozen=True, eq=False)
 class FitModels:
-    """What the fit loads once."""
+    """What the fit loads once, and its configuration."""
 
     lifter: Lifter
     pose_prior: PosePrior
@@ -46,13 +47,33 @@ class FitModels:
     weights: FitWeights = field(default_factory=FitWeights)
 
     @classmethod
-    def load(cls) -> FitModels:
+    def load(
+        cls,
+        *,
+        lifter: Path = LIFTER_WEIGHTS,
+        pose_prior: Path = POSE_PRIOR_WEIGHTS,
+        budget: FitBudget | None = None,
+        weights: FitWeights | None = None,
+    ) -> FitModels:
         """Load all.
+
+        Args:
+            lifter: its weights.
+            pose_prior: the mixture.
+            budget: how long to look; None takes the usual.
+            weights: of the terms; None takes the usual.
 
         Raises:
             ModelError: if the body's asset or weights are missing or broken; the message says how to get them.
         """
-        return cls(load_lifter(), PosePrior.load(), Body.load(), full_body_skeleton())
+        return cls(
+            load_lifter(lifter),
+            PosePrior.load(pose_prior),
+            Body.load(),
+            full_body_skeleton(),
+            budget or FitBudget(),
+            weights or FitWeights(),
+        )
 
 
 def fit_people(

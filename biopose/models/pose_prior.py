@@ -17,6 +17,7 @@ from torch import Tensor
 
 from biopose.models.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
 
+POSE_PRIOR_WEIGHTS = WEIGHTS / "pose_prior.safetensors"
 KIND = "pose_prior"
 
 
@@ -95,7 +96,7 @@ class PosePrior(torch.nn.Module):
         )
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS / "pose_prior.safetensors") -> PosePrior:
+    def load(cls, path: Path = POSE_PRIOR_WEIGHTS) -> PosePrior:
         """Read it, in float64.
 
         Raises:

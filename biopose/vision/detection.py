@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -68,23 +69,26 @@ class PersonDetector:
         backend: Literal["onnxruntime", "torch"] = "onnxruntime",
         threads: int = 2,
         device: str | torch.device = "cpu",
+        weights: Path | None = None,
     ) -> PersonDetector:
-        """The detector with its published weights.
+        """The detector with its published weights, or with others of the same network.
 
         Args:
             backend: "torch" for a GPU; on a CPU onnxruntime is faster.
             threads: of onnxruntime; torch keeps its own number.
             device: of torch; onnxruntime runs on the CPU.
+            weights: an .onnx file; None takes the asset.
 
         Raises:
             ModelError: the weights are missing or not the ones expected.
         """
         check_device(device, backend=backend)
+        weights = weights or weights_path(WEIGHTS)
         if backend == "onnxruntime":
-            return cls(_OnnxDetector(OnnxSession(weights_path(WEIGHTS), threads=threads)), batch_size=1)
+            return cls(_OnnxDetector(OnnxSession(weights, threads=threads)), batch_size=1)
         from biopose.vision.yolox import YoloxDetector
 
-        return cls(YoloxDetector.load(weights_path(WEIGHTS), device=device), batch_size=8)
+        return cls(YoloxDetector.load(weights, device=device), batch_size=8)
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """The people in each picture.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -82,23 +83,26 @@ class KeypointNetwork:
         backend: Literal["onnxruntime", "torch"] = "onnxruntime",
         threads: int = 2,
         device: str | torch.device = "cpu",
+        weights: Path | None = None,
     ) -> KeypointNetwork:
-        """The network with its published weights.
+        """The network with its published weights, or with others of the same network.
 
         Args:
             backend: "torch" for a GPU or for features; on a CPU onnxruntime is faster.
             threads: of onnxruntime; torch keeps its own number.
             device: of torch; onnxruntime runs on the CPU.
+            weights: an .onnx file; None takes the asset.
 
         Raises:
             ModelError: the weights are missing or not the ones expected.
         """
         check_device(device, backend=backend)
+        weights = weights or weights_path(WEIGHTS)
         if backend == "onnxruntime":
-            return cls(_OnnxPose(OnnxSession(weights_path(WEIGHTS), threads=threads)))
+            return cls(_OnnxPose(OnnxSession(weights, threads=threads)))
         from biopose.vision.cspnext import RtmPose
 
-        return cls(_TorchPose(RtmPose.load(weights_path(WEIGHTS)), device=device))
+        return cls(_TorchPose(RtmPose.load(weights), device=device))
 
     def locate(self, images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> list[Keypoints]:
         """The keypoints of the people in each picture.

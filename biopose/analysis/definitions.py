@@ -1,0 +1,99 @@
+"""Metrics, and what each is: its unit, its meaning and where the field defines it.
+
+Angles are those of the default skeleton, signs as in Rajagopal et al. 2016 (IEEE TBME 63:2068): flexion and
+dorsiflexion are positive. The pelvis's origin stands for the centre of mass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LINTHORNE = "Linthorne 2001, Am J Phys 69:1198"
+PERRY = "Perry & Burnfield 2010, Gait Analysis, 2nd ed."
+WHITTLE = "Levine, Richards & Whittle 2012, Whittle's Gait Analysis, 5th ed."
+NOVACHECK = "Novacheck 1998, Gait Posture 7:77"
+RAJAGOPAL = "Rajagopal et al. 2016, IEEE TBME 63:2068"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a number means.
+
+    Attributes:
+        unit: of the value and its standard deviation; "1" for a count.
+        meaning: in one sentence.
+        source: who defines it so; empty where it needs nobody.
+    """
+
+    unit: str
+    meaning: str
+    source: str = ""
+
+
+def _of_joint(joint: str) -> dict[str, Definition]:
+    trusted = "over the frames that can be trusted"
+    return {
+        f"{joint}_peak": Definition("deg", f"Greatest {joint.replace('_', ' ')} {trusted}.", RAJAGOPAL),
+        f"{joint}_range": Definition("deg", f"Greatest less least {joint.replace('_', ' ')} {trusted}.", RAJAGOPAL),
+    }
+
+
+DEFINITIONS: Mapping[str, Definition] = {
+    "duration": Definition("s", "From the first frame to the last."),
+    **_of_joint("hip_flexion"),
+    **_of_joint("knee_flexion"),
+    **_of_joint("ankle_dorsiflexion"),
+    "jump_count": Definition("1", "Jumps that end at the height where they began, within 0.1 m."),
+    "flight_time": Definition(
+        "s", "From take-off to landing: of the longest jump; in gait the median flight.", f"{LINTHORNE}; {NOVACHECK}"
+    ),
+    "jump_height_flight": Definition("m", "g t^2 / 8 of the longest jump's flight time t, g = 9.81 m/s2.", LINTHORNE),
+    "jump_height_pelvis": Definition(
+        "m", "How far the pelvis rises from take-off to the top of the longest jump.", LINTHORNE
+    ),
+    "knee_flexion_landing_peak": Definition(
+        "deg",
+        "Greatest knee flexion in the second after the longest jump's landing, or up to the next take-off.",
+        "Hewett et al. 2005, Am J Sports Med 33:492",
+    ),
+    "contact_time": Definition(
+        "s",
+        "From foot strike to foot off, the median of a side's; of a drop jump from the landing off the box to take-off.",
+        f"{PERRY}; Bobbert et al. 1987, Med Sci Sports Exerc 19:332",
+    ),
+    "squat_depth": Definition(
+        "m",
+        "How far the pelvis is lowered: 95th percentile less the least height over the frames that can be trusted.",
+        "Schoenfeld 2010, J Strength Cond Res 24:3497",
+    ),
+    "repetition_count": Definition("1", "Times that the knees bend by 20 degrees or more and straighten again."),
+    "step_count": Definition("1", "Foot strikes of both sides.", WHITTLE),
+    "stride_time": Definition("s", "From foot strike to the same foot's next, the median.", PERRY),
+    "cadence": Definition("steps/min", "Two steps in each stride time, averaged over the sides.", WHITTLE),
+    "mean_speed": Definition(
+        "m/s", "Horizontal distance of the pelvis from the first to the last trusted frame over the time.", WHITTLE
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a trial.
+
+    Attributes:
+        metric: a name of DEFINITIONS.
+        side: left, right or none.
+        value: in its unit.
+        sd: standard deviation, None where it is not known.
+    """
+
+    metric: str
+    side: str
+    value: float
+    sd: float | None = None
+
+    @property
+    def unit(self) -> str:
+        """As defined."""
+        return DEFINITIONS[self.metric].unit

@@ -1,0 +1,73 @@
+"""A measured trial as its folder holds it: what events, metrics and quality are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from biopose.io.files import existing_file, malformed, quoted
+from biopose.outputs.trial import TRIAL
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredTrial:
+    """The channels of trial.parquet.
+
+    Attributes:
+        path: the file, for messages.
+        table: a row a frame, at least one; see `biopose.outputs.trial.trial_columns`.
+    """
+
+    path: Path
+    table: pa.Table
+
+    @classmethod
+    def read(cls, folder: Path) -> MeasuredTrial:
+        """Read a folder's trial.parquet.
+
+        Raises:
+            FileFormatError: it is missing, broken or empty, or its times do not increase.
+        """
+        path = existing_file(folder / TRIAL)
+        try:
+            table = pq.read_table(path, page_checksum_verification=True)
+        except (OSError, pa.ArrowException) as error:
+            found = f"no readable Parquet ({quoted(str(error))})"
+            raise malformed(path, found=found, expected="a trial.parquet; measure the video again") from error
+        trial = cls(path, table)
+        if not table.num_rows or not (np.diff(trial.time_s) > 0).all():
+            found = f"{table.num_rows} frames" if not table.num_rows else "times that do not increase"
+            raise malformed(path, found=found, expected="at least one frame, in order of time")
+        return trial
+
+    def column(self, name: str) -> FloatArray:
+        """(T,) a channel; a gap is NaN.
+
+        Raises:
+            FileFormatError: there is no such column.
+        """
+        if name not in self.table.column_names:
+            raise malformed(self.path, found=f"no column {name}", expected="every channel; measure the video again")
+        return np.asarray(self.table[name].to_numpy(), dtype=np.float64)
+
+    @property
+    def time_s(self) -> FloatArray:
+        """(T,) seconds of the video, increasing."""
+        return self.column("time_s")
+
+    @property
+    def frame_index(self) -> NDArray[np.int32]:
+        """(T,) of the video, from 0."""
+        return self.column("frame_index").astype(np.int32)
+
+    @property
+    def interval_s(self) -> float:
+        """Between frames, as a rule; 0 for a single frame."""
+        return float(np.median(np.diff(self.time_s))) if self.table.num_rows > 1 else 0.0

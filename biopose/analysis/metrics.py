@@ -1,0 +1,59 @@
+"""Figures of a whole trial. `definitions` says what each is and who defines it so.
+
+A standard deviation is given where a metric is made of event times: it comes from the frame interval alone. What cannot
+be told, such as the height of a jump whose landing was not filmed, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from biopose.analysis.definitions import Metric
+from biopose.analysis.events import JUMPS, Event
+from biopose.analysis.gait_metrics import gait_metrics
+from biopose.analysis.jump_metrics import jump_metrics
+from biopose.analysis.motion import SIDES, Motion
+from biopose.analysis.stance import Flight
+
+GAIT = ("walk", "run", "sprint")
+ANGLES = {"hip_flexion": "hip_flexion", "knee_flexion": "knee_angle", "ankle_dorsiflexion": "ankle_angle"}
+STANDING_PERCENTILE = 95  # of the pelvis's height in a squat
+
+
+def find_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flight], *, activity: str) -> list[Metric]:
+    """All metrics of a trial, those of its activity included.
+
+    Args:
+        motion: the trial.
+        events: by `find_events`.
+        flights: by `stance.flights`.
+        activity: of the manifest.
+    """
+    metrics = [Metric("duration", "none", float(motion.time_s[-1] - motion.time_s[0])), *_angles(motion)]
+    if activity in JUMPS:
+        metrics += jump_metrics(motion, flights, activity=activity)
+    if activity == "squat":
+        metrics += _squat(motion, events)
+    if activity in GAIT:
+        metrics += gait_metrics(motion, events, flights)
+    return metrics
+
+
+def _angles(motion: Motion) -> Iterator[Metric]:
+    """Peak and range of each sagittal angle, a side at a time."""
+    if not motion.trusted.any():
+        return
+    for name, joint in ANGLES.items():
+        for side in SIDES:
+            trusted_deg = motion.joint_deg(joint, side)[motion.trusted]
+            yield Metric(f"{name}_peak", side, float(trusted_deg.max()))
+            yield Metric(f"{name}_range", side, float(np.ptp(trusted_deg)))
+
+
+def _squat(motion: Motion, events: Sequence[Event]) -> Iterator[Metric]:
+    yield Metric("repetition_count", "none", float(sum(event.event == "peak_knee_flexion" for event in events)))
+    if motion.trusted.any():
+        height_m = motion.coordinates["pelvis_ty"][motion.trusted]
+        yield Metric("squat_depth", "none", float(np.percentile(height_m, STANDING_PERCENTILE) - height_m.min()))

@@ -1,0 +1,100 @@
+"""Rows of events, metrics and figures as the warehouse's tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened at a moment.
+
+    Attributes:
+        event: foot_strike, foot_off, take_off, landing or peak_knee_flexion.
+        side: whose.
+        time_s: of the first frame after it; of a peak, the frame itself.
+        frame_index: that frame, of the video.
+        sd_s: standard deviation of the time that the frame rate alone makes.
+    """
+
+    event: str
+    side: Literal["left", "right", "both"]
+    time_s: float
+    frame_index: int
+    sd_s: float | None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number about a trial.
+
+    Attributes:
+        metric: name.
+        side: whose; none where it is the whole body's.
+        value: in the unit.
+        unit: deg, m, s, m/s, 1/min or 1.
+        sd: standard deviation in the same unit; None where it is unknown.
+    """
+
+    metric: str
+    side: Literal["left", "right", "none"]
+    value: float
+    unit: str
+    sd: float | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How good a whole trial is, in one respect; None where that cannot be told."""
+
+    name: str
+    value: float | None
+    unit: str
+
+
+TEXT, NUMBER = pa.string(), pa.float64()
+EVENT_SCHEMA = pa.schema(
+    [
+        pa.field("event", TEXT, nullable=False),
+        pa.field("side", TEXT, nullable=False),
+        pa.field("time_s", NUMBER, nullable=False),
+        pa.field("frame_index", pa.int32(), nullable=False),
+        pa.field("sd_s", NUMBER),
+    ]
+)
+METRIC_SCHEMA = pa.schema(
+    [
+        pa.field("metric", TEXT, nullable=False),
+        pa.field("side", TEXT, nullable=False),
+        pa.field("value", NUMBER, nullable=False),
+        pa.field("unit", TEXT, nullable=False),
+        pa.field("sd", NUMBER),
+    ]
+)
+FIGURE_SCHEMA = pa.schema(
+    [pa.field("name", TEXT, nullable=False), pa.field("value", NUMBER), pa.field("unit", TEXT, nullable=False)]
+)
+
+
+def events_table(events: Iterable[Event]) -> pa.Table:
+    """In the order of time."""
+    return _table(sorted(events, key=lambda e: (e.time_s, e.event, e.side)), EVENT_SCHEMA)
+
+
+def metrics_table(metrics: Iterable[Metric]) -> pa.Table:
+    """In the order given; what is not finite is left out."""
+    return _table((metric for metric in metrics if math.isfinite(metric.value)), METRIC_SCHEMA)
+
+
+def figures_table(figures: Iterable[Figure]) -> pa.Table:
+    """In the order given."""
+    return _table(figures, FIGURE_SCHEMA)
+
+
+def _table(rows: Iterable[Any], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)

@@ -1,0 +1,275 @@
+"""A session's manifest, `session.toml`: who was filmed, in which files, doing what.
+
+    session = read_session(Path("inbox/blue/2026-11-25-jumps/session.toml"))
+    session.trials      # in order
+    session.refused     # the others, each with what is wrong
+
+An error names the file, the key and what was expected. One that concerns a trial or an athlete refuses the trials that
+it concerns; the others are measured.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from biopose.errors import ManifestError
+from biopose.io.manifest_entries import (
+    LEAST_HEIGHT_M,
+    MOST_HEIGHT_M,
+    TRIAL_NAME_RULE,
+    AthleteEntry,
+    Person,
+    SessionTable,
+    TrialTable,
+    fault_lines,
+    is_name,
+    printable,
+)
+
+__all__ = [
+    "LEAST_HEIGHT_M",
+    "MANIFEST",
+    "MOST_HEIGHT_M",
+    "AthleteEntry",
+    "Person",
+    "RefusedTrial",
+    "Session",
+    "TrialEntry",
+    "is_name",
+    "read_session",
+]
+
+MANIFEST = "session.toml"
+Kind = Literal["manifest", "missing_file", "consent"]
+Fault = tuple[Kind, str]
+GRAVEST_FIRST: tuple[Kind, ...] = ("manifest", "consent", "missing_file")
+Table = TypeVar("Table", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class TrialEntry:
+    """One trial that can be measured.
+
+    Attributes:
+        trial_id: team/session/trial.
+        session_id: team/session.
+        team_id: of the manifest.
+        date: of the session.
+        athlete: who is measured.
+        video: the file, inside the session's folder; absolute.
+        activity: what the athlete does.
+        start_s: of the file as it is played; None: its beginning.
+        end_s: likewise; None: its end.
+        recorded_hz: frames per second at which slow motion was filmed.
+        person: which of the people in the picture the athlete is.
+        focal_px: of the camera, where known.
+        horizontal_fov_deg: likewise.
+    """
+
+    trial_id: str
+    session_id: str
+    team_id: str
+    date: date
+    athlete: AthleteEntry
+    video: Path
+    activity: str
+    start_s: float | None
+    end_s: float | None
+    recorded_hz: float | None
+    person: Person
+    focal_px: float | None
+    horizontal_fov_deg: float | None
+
+
+@dataclass(frozen=True)
+class RefusedTrial:
+    """One trial that cannot be measured as its manifest stands.
+
+    Attributes:
+        trial_id: team/session/trial, as far as it can be told.
+        kind: manifest, missing_file or consent; of several, the one to see to first.
+        message: file, key and what to do; a line for each error.
+    """
+
+    trial_id: str
+    kind: Kind
+    message: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """A manifest, read: every trial is either in `trials` or in `refused`, in the manifest's order."""
+
+    trials: list[TrialEntry]
+    refused: list[RefusedTrial]
+
+
+def read_session(path: Path) -> Session:
+    """Read a manifest.
+
+    Raises:
+        ManifestError: what concerns the whole session: no such file, no TOML, no team, session, date, athlete or
+            trial, or names that are there twice. The message then holds all errors of the file, a line each.
+    """
+    raw = _toml(path)
+    head, faults = _checked(SessionTable, path, raw)
+    athletes = [_Athlete.read(path, number, table) for number, table in _tables(raw, "athlete")]
+    trials = [_Trial.read(path, number, table) for number, table in _tables(raw, "trial")]
+    faults += _repeated(path, "athlete", [athlete.id for athlete in athletes])
+    faults += _repeated(path, "trial", [trial.name for trial in trials])
+    if head is None or faults:
+        in_tables = [one.faults for one in athletes] + [one.faults for one in trials]
+        raise ManifestError("\n".join(chain(faults, *in_tables)))
+    by_id = {athlete.id: athlete for athlete in athletes}
+    judged = [trial.judged(head, by_id) for trial in trials]
+    return Session(
+        [trial for trial in judged if isinstance(trial, TrialEntry)],
+        [trial for trial in judged if isinstance(trial, RefusedTrial)],
+    )
+
+
+@dataclass(frozen=True)
+class _Athlete:
+    """An [[athlete]]: an entry, or what is wrong with it."""
+
+    id: str
+    key: str
+    entry: AthleteEntry | None
+    faults: list[str]
+
+    @classmethod
+    def read(cls, path: Path, number: int, raw: dict[str, Any]) -> _Athlete:
+        identity, key = str(raw.get("id", "")), f"athlete[{number}]"
+        return cls(identity, key, *_checked(AthleteEntry, path, raw, within=key, called=identity))
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A [[trial]]: a table that is in order, or what is wrong with it."""
+
+    path: Path
+    key: str
+    raw: dict[str, Any]
+    name: str
+    table: TrialTable | None
+    faults: list[str]
+
+    @classmethod
+    def read(cls, path: Path, number: int, raw: dict[str, Any]) -> _Trial:
+        key, name = f"trial[{number}]", _name_of(raw)
+        table, faults = _checked(TrialTable, path, raw, within=key, called=str(raw.get("file", "")))
+        trial = cls(path, key, raw, name or f"trial{number}", table, faults)
+        if table and not name:
+            faults.append(
+                trial._line("id", f"is missing, and {table.file!r} names no trial; expected {TRIAL_NAME_RULE}")
+            )
+        return trial
+
+    def judged(self, head: SessionTable, athletes: dict[str, _Athlete]) -> TrialEntry | RefusedTrial:
+        """Held against its athlete and the files that are there; everything that is wrong is told."""
+        session_id = f"{head.team}/{head.session}"
+        athlete, wrong = self._athlete(athletes)
+        video, not_there = self._video()
+        wrong = [*(("manifest", line) for line in self.faults), *wrong, *not_there]
+        if wrong or not (self.table and athlete and video):
+            kind = min((kind for kind, _ in wrong), key=GRAVEST_FIRST.index)
+            return RefusedTrial(f"{session_id}/{self.name}", kind, "\n".join(line for _, line in wrong))
+        as_given = ("activity", "start_s", "end_s", "recorded_hz", "person")
+        return TrialEntry(
+            trial_id=f"{session_id}/{self.name}",
+            session_id=session_id,
+            team_id=head.team,
+            date=head.date,
+            athlete=athlete,
+            video=video,
+            focal_px=self.table.camera.focal_px,
+            horizontal_fov_deg=self.table.camera.horizontal_fov_deg,
+            **{name: getattr(self.table, name) for name in as_given},
+        )
+
+    def _athlete(self, athletes: dict[str, _Athlete]) -> tuple[AthleteEntry | None, list[Fault]]:
+        identity = self.raw.get("athlete")
+        if not isinstance(identity, str):
+            return None, []  # told already
+        known = athletes.get(identity)
+        if known is None:
+            problem = f"found {identity!r}; expected one of the athletes: {', '.join(athletes)}"
+            return None, [("manifest", self._line("athlete", problem))]
+        if known.entry and not known.entry.consent:
+            problem = f"{identity} has not consented; set {known.key}.consent to true once they have"
+            return None, [("consent", self._line("athlete", problem))]
+        return known.entry, [("manifest", line) for line in known.faults]
+
+    def _video(self) -> tuple[Path | None, list[Fault]]:
+        name = self.raw.get("file")
+        if not isinstance(name, str) or not name:
+            return None, []  # told already
+        folder = self.path.parent.resolve()
+        try:
+            video = (folder / name).resolve()
+            is_file = video.is_file()
+        except (OSError, RuntimeError, ValueError):  # too long a name, links in a circle, a null character
+            video, is_file = folder, False
+        if Path(name).is_absolute() or ".." in Path(name).parts or not video.is_relative_to(folder):
+            problem = f"found {name!r}, which leads out of the session's folder; put the video beside the manifest"
+            return None, [("manifest", self._line("file", problem))]
+        if not is_file:
+            problem = f"there is no file {name!r} in {self.path.parent}; copy it there, or correct the name"
+            return None, [("missing_file", self._line("file", problem))]
+        return video, []
+
+    def _line(self, key: str, problem: str) -> str:
+        return f"{self.path}: {self.key}.{key} ({printable(str(self.raw.get('file', '')))}): {problem}"
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        problem = f"{path}: is no TOML: {error}; correct that line, `biopose inbox init` writes an example"
+        raise ManifestError(problem) from error
+
+
+def _checked(
+    table: type[Table], path: Path, raw: dict[str, Any], *, within: str = "", called: str = ""
+) -> tuple[Table | None, list[str]]:
+    """The table, or what is wrong with it."""
+    try:
+        return table.model_validate(raw), []
+    except ValidationError as error:
+        return None, fault_lines(path, error, table=table, within=within, called=called)
+
+
+def _tables(raw: dict[str, Any], key: str) -> list[tuple[int, dict[str, Any]]]:
+    """The tables of an array and their numbers, as a person counts; what is no table has been told already."""
+    array = raw.get(key)
+    tables = array if isinstance(array, list) else []
+    return [(number, table) for number, table in enumerate(tables, start=1) if isinstance(table, dict)]
+
+
+def _repeated(path: Path, key: str, names: Sequence[str]) -> list[str]:
+    """A line for each name that is there more than once."""
+    lines = []
+    for name, times in Counter(filter(None, names)).items():
+        if times > 1:
+            places = " and ".join(f"{key}[{number}]" for number, one in enumerate(names, start=1) if one == name)
+            lines.append(f"{path}: {places}: are both named {name!r}; give each {key} an `id` of its own")
+    return lines
+
+
+def _name_of(raw: dict[str, Any]) -> str:
+    """The trial's name, which goes into paths: its id or its file's stem, other characters as _; may be empty."""
+    name = raw.get("id") or Path(str(raw.get("file", ""))).stem
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in str(name))
+    return safe.lstrip("_.-")[:64]

@@ -1,0 +1,195 @@
+"""The tables of a manifest, `session.toml`, as pydantic checks them, and what is wrong with one, a line each.
+
+Every key's description says what is expected of it, in the words that an error uses.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import json
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from biopose.io.files import QUOTE_LENGTH
+
+LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.5, 2.6  # as `biopose measure` has it
+ACTIVITIES = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other")
+NAME_RULE = "up to 64 letters, digits, _ and -, a letter or digit first"
+TRIAL_NAME_RULE = "up to 64 letters, digits, _, - and dots, a letter or digit first"
+PERSON_RULE = '"largest", "central" or a box [left, top, right, bottom] in pixels with left < right and top < bottom'
+
+Activity = Literal["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"]
+# What goes into paths and SQL.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+TrialName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+def _person(value: object) -> object:
+    """TOML's arrays are lists; a box of numbers becomes a tuple, anything else is left to be refused."""
+    if isinstance(value, list) and all(type(n) in (int, float) and math.isfinite(n) for n in value):
+        value = tuple(map(float, value))
+    if isinstance(value, tuple) and not (len(value) == 4 and value[0] < value[2] and value[1] < value[3]):
+        raise ValueError("no box")
+    return value
+
+
+Person = Literal["largest", "central"] | tuple[float, float, float, float]
+
+
+def is_name(text: str) -> bool:
+    """Whether a team, a session or an athlete can be called so."""
+    return re.fullmatch(NAME, text) is not None and text.isprintable()
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class AthleteEntry(_Table):
+    """`[[athlete]]`.
+
+    Attributes:
+        id: unique in the team.
+        height_m: standing, without shoes: the metric scale of everything.
+        mass_kg: where known.
+        sex: where known.
+        consent: whether the athlete agreed to be measured; without it nothing is.
+    """
+
+    id: Name = Field(description=f'a name such as "ann": {NAME_RULE}')
+    height_m: float = Field(
+        ge=LEAST_HEIGHT_M,
+        le=MOST_HEIGHT_M,
+        description=f"the standing height in metres, {LEAST_HEIGHT_M} to {MOST_HEIGHT_M}, such as 1.78",
+    )
+    mass_kg: float | None = Field(default=None, ge=10, le=300, description="kilograms, 10 to 300, or no such key")
+    sex: Literal["male", "female"] | None = Field(default=None, description='"male", "female", or no such key')
+    consent: bool = Field(description="true once the athlete has agreed to be measured, else false")
+
+
+class CameraEntry(_Table):
+    """`[trial.camera]`: one of the two, where known.
+
+    Attributes:
+        focal_px: focal length in pixels of the upright picture.
+        horizontal_fov_deg: field of view from the left to the right edge.
+    """
+
+    focal_px: float | None = Field(default=None, gt=0, description="the focal length in pixels, more than 0")
+    horizontal_fov_deg: float | None = Field(
+        default=None, gt=0, lt=170, description="the field of view from left to right in degrees, 0 to 170"
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> CameraEntry:
+        if self.focal_px is not None and self.horizontal_fov_deg is not None:
+            raise ValueError("focal_px and horizontal_fov_deg say the same; keep the one that was measured")
+        return self
+
+
+class TrialTable(_Table):
+    """`[[trial]]`."""
+
+    file: str = Field(min_length=1, description='a video beside the manifest, such as "jump1.mp4"')
+    athlete: str = Field(description="the id of an [[athlete]]")
+    id: TrialName | None = Field(default=None, description=f"{TRIAL_NAME_RULE}; without it the file's name is taken")
+    activity: Activity = Field(default="other", description=f"one of {', '.join(ACTIVITIES)}")
+    start_s: float | None = Field(default=None, ge=0, description="seconds of the file as it is played, 0 or more")
+    end_s: float | None = Field(default=None, gt=0, description="seconds of the file as it is played, after start_s")
+    recorded_hz: float | None = Field(
+        default=None, ge=1, description="frames per second at which slow motion was filmed, such as 240"
+    )
+    person: Annotated[Person, BeforeValidator(_person)] = Field(default="largest", description=PERSON_RULE)
+    camera: CameraEntry = Field(
+        default=CameraEntry(), description="a table [trial.camera] with focal_px or horizontal_fov_deg"
+    )
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> TrialTable:
+        if self.end_s is not None and self.end_s <= (self.start_s or 0):
+            raise ValueError(f"end_s {self.end_s:g} is not after start_s {self.start_s or 0:g}; correct one of them")
+        return self
+
+
+class SessionTable(_Table):
+    """The manifest's own keys; its athletes and trials are looked at one by one."""
+
+    team: Name = Field(description=f'a name such as "blue": {NAME_RULE}')
+    session: Name = Field(description=f'a name in quotes such as "2026-11-25-jumps": {NAME_RULE}')
+    date: datetime.date = Field(description="a day without quotes, such as 2026-11-25")
+    athlete: list[dict[str, Any]] = Field(min_length=1, description="a table [[athlete]] for each")
+    trial: list[dict[str, Any]] = Field(min_length=1, description="a table [[trial]] for each")
+
+
+def fault_lines(
+    path: Path, error: ValidationError, *, table: type[BaseModel], within: str = "", called: str = ""
+) -> list[str]:
+    """A line for each error: file, key, what was found, what was expected.
+
+    Args:
+        path: of the manifest.
+        error: what is wrong.
+        table: whose keys they are.
+        within: where the table stands, such as trial[2].
+        called: what a person calls it, such as its file.
+    """
+    lines = []
+    for detail in error.errors():
+        keys = _keys_to(detail, table)
+        place = ".".join(filter(None, [within, *keys])) + (f" ({printable(called)})" if called else "")
+        lines.append(f"{path}: {place}: {_problem(detail, _table_of(keys, table))}")
+    return list(dict.fromkeys(lines))
+
+
+def printable(text: str) -> str:
+    """On one line, whatever a manifest names its files."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _keys_to(detail: ErrorDetails, table: type[BaseModel]) -> list[str]:
+    """The keys as they stand in the file: the location holds also the member of a union that did not fit."""
+    keys = [str(part) for part in detail["loc"]]
+    return keys if keys[:1] == ["camera"] and table is TrialTable else keys[:1]
+
+
+def _table_of(keys: list[str], table: type[BaseModel]) -> type[BaseModel]:
+    return CameraEntry if keys[:1] == ["camera"] and len(keys) > 1 and table is TrialTable else table
+
+
+def _problem(detail: ErrorDetails, table: type[BaseModel]) -> str:
+    key, given = str(detail["loc"][-1]) if detail["loc"] else "", detail.get("input")
+    if detail["type"] == "extra_forbidden":
+        return "is no key of this table; " + _nearest(key, table)
+    fields = [table.model_fields[str(part)] for part in detail["loc"] if part in table.model_fields]
+    if not fields:
+        return str(detail["ctx"]["error"]) if "error" in detail.get("ctx", {}) else detail["msg"]
+    if detail["type"] == "missing":
+        return f"is missing; expected {fields[-1].description}"
+    if detail["type"] == "value_error" and key == "camera":
+        return str(detail["ctx"]["error"])
+    return f"found {_as_toml(given)}; expected {fields[-1].description}" + _height_hint(key, given)
+
+
+def _nearest(key: str, table: type[BaseModel]) -> str:
+    near = difflib.get_close_matches(key, table.model_fields, n=1)
+    return f"is {near[0]} meant?" if near else f"its keys are {', '.join(table.model_fields)}"
+
+
+def _height_hint(key: str, given: Any) -> str:
+    is_number = isinstance(given, int | float) and key == "height_m"
+    if is_number and 100 * LEAST_HEIGHT_M <= given <= 100 * MOST_HEIGHT_M:
+        return f"; centimetres? then it is {given / 100:g}"
+    return ""
+
+
+def _as_toml(given: object) -> str:
+    """As the file has it, shortened."""
+    text = json.dumps(given, default=str, ensure_ascii=False) if isinstance(given, str | bool | list) else str(given)
+    return text if len(text) <= QUOTE_LENGTH else text[:QUOTE_LENGTH] + "..."

@@ -1,0 +1,74 @@
+"""A trial's files for other programs: NAME.trc, NAME.mot, NAME.osim, NAME.c3d, NAME.parquet, NAME.csv."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from biopose.errors import FileFormatError
+from biopose.io.c3d import write_c3d
+from biopose.io.files import existing_file, written_whole
+from biopose.io.trc import read_trc
+from biopose.outputs.trial import COORDINATES, MARKERS, MODEL, TRIAL
+
+
+def _as_c3d(markers: Path, target: Path) -> None:
+    try:
+        write_c3d(target, read_trc(markers))
+    except ValueError as error:
+        raise FileFormatError(f"{markers}: no .c3d can hold it: {error}") from error
+
+
+def _as_csv(trial: Path, target: Path) -> None:
+    pyarrow.csv.write_csv(pq.read_table(trial, partitioning=None), target)
+
+
+def _copied(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+
+
+# Of each format the trial's file that it comes from, and how.
+FORMATS: Mapping[str, tuple[str, Callable[[Path, Path], None]]] = {
+    "trc": (MARKERS, _copied),
+    "mot": (COORDINATES, _copied),
+    "osim": (MODEL, _copied),
+    "c3d": (MARKERS, _as_c3d),
+    "parquet": (TRIAL, _copied),
+    "csv": (TRIAL, _as_csv),
+}
+
+
+def export_trial(folder: Path, out: Path, formats: Collection[str], *, name: str | None = None) -> list[Path]:
+    """Write a trial's files under its name, each whole or not at all.
+
+    Args:
+        folder: of the trial, as `biopose.outputs.trial` writes it.
+        out: folder for the files, made if need be; files of these names in it are replaced.
+        formats: of FORMATS.
+        name: of the files, before the dot; the folder's own where it is not given.
+
+    Returns:
+        The files, in the order of the formats.
+
+    Raises:
+        ValueError: an unknown format, or none.
+        FileFormatError: a file of the trial is missing, or a .c3d cannot hold its frames.
+    """
+    wanted = list(dict.fromkeys(formats))
+    if unknown := [one for one in wanted if one not in FORMATS]:
+        raise ValueError(f"no format {', '.join(unknown)}; there are {', '.join(FORMATS)}")
+    if not wanted:
+        raise ValueError(f"no format is asked for; there are {', '.join(FORMATS)}")
+    sources = {one: existing_file(folder / FORMATS[one][0]) for one in wanted}
+    out.mkdir(parents=True, exist_ok=True)
+    targets = []
+    for one, source in sources.items():
+        target = out / f"{name or folder.resolve().name}.{one}"
+        with written_whole(target) as partial:
+            FORMATS[one][1](source, partial)
+        targets.append(target)
+    return targets

@@ -1,0 +1,181 @@
+"""The nightly ingestion: an inbox of sessions becomes a loaded warehouse.
+
+    discover -> plan -> see (Ray) -> fit (Ray) -> finish (Dask) -> load -> report
+
+A trial that cannot be processed goes into quarantine and the night goes on. Everything is addressed by its content:
+what is there is not made again, so a night that was cut short is resumed by running it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.futures import PrefectFuture
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from biopose.errors import BioposeError
+from biopose.io.manifest import TrialEntry
+from tasks import steps
+from tasks.analysing import Analysts, analysts
+from tasks.flow_runs import close_crashed_runs
+from tasks.measuring import MeasuringActors, measuring_actors
+from tasks.night import Night
+from tasks.night_page import publish_night
+from tasks.notify import on_crashed, on_failure
+from tasks.only_one import only_one
+from tasks.plan import IngestOptions, PlannedTrial, discover, groups_of, plan_trial
+from tasks.registry import log_ingest, pin_models, register_shipped
+from tasks.settings import Settings
+from tasks.snapshot import SnapshotPublisher
+from tasks.video_hash import VideoHashes
+from warehouse.load import loaded_runs
+
+GROUP_S = 10.0  # of video that an actor is given at once: short clips then fill the networks' batches together
+IN_FLIGHT = 16  # steps under way or waiting: what bounds memory and disk
+
+
+@flow(
+    name="ingest",
+    task_runner=ThreadPoolTaskRunner(max_workers=IN_FLIGHT),  # type: ignore[arg-type]
+    on_failure=[on_failure],
+    on_crashed=[on_crashed],
+    persist_result=False,
+)
+def ingest(
+    inbox: str | None = None,
+    home: str | None = None,
+    alias: str = "champion",
+    shard_s: float = 20.0,
+    cross_check_frames: int = 12,
+    retry: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Measure whatever is new in an inbox and load it.
+
+    Args:
+        inbox: holds TEAM/SESSION/session.toml; None: of the settings.
+        home: holds all state; None: of the settings.
+        alias: of the model versions to measure with; resolved once, here.
+        shard_s: the longest stretch of a video that one process sees at a time.
+        cross_check_frames: of each trial, that OpenSim's own solver takes, too.
+        retry: trials to take out of quarantine first; "all" takes every one.
+
+    Returns:
+        The night as `Night.as_dict` tells it.
+
+    Raises:
+        BioposeError: another ingest is at work in this home, or a model is missing.
+        ValueError: the inbox is no folder.
+        RuntimeError: something failed that no input is to blame for; the rest is stored.
+    """
+    settings = Settings.load(home, inbox=inbox)
+    options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames)
+    with only_one(settings.home):
+        close_crashed_runs()
+        register_shipped(settings)
+        night = Night(settings, settings.inbox, pin_models(settings, alias), say=print)
+        night.retry(retry)
+        with night.part("discover and plan"):
+            found = discover(settings.inbox)
+            night.refuse(found)
+            trials = _plan(found.entries, night, options)
+            new = night.not_loaded(trials, loaded_runs(settings.warehouse))
+        if new:
+            _work(new, night, options)
+        with night.part("report"):
+            _report(night, options)
+    return night.as_dict()
+
+
+def _plan(entries: Iterable[TrialEntry], night: Night, options: IngestOptions) -> list[PlannedTrial]:
+    """Look at every video; those that are none are kept aside."""
+    hashes = VideoHashes(night.settings.home / "video_hashes.json")
+    trials = []
+    for entry in entries:
+        try:
+            trials.append(
+                plan_trial(entry, models=night.models, options=options, settings=night.settings, hashes=hashes)
+            )
+        except BioposeError as error:
+            night.keep_aside(entry.trial_id, error, stage="probe")
+    hashes.save()
+    return trials
+
+
+def _work(new: Sequence[PlannedTrial], night: Night, options: IngestOptions) -> None:
+    """Take every new trial through its steps, with as many processes as there is work for."""
+    publisher = SnapshotPublisher(night.settings.warehouse, night.settings.snapshot)
+    unfinished = sum(not trial.is_finished for trial in new)
+    with ExitStack() as engines:
+        actors, dask = None, None
+        if unfinished:
+            with night.part("start Ray and Dask"):
+                actors = engines.enter_context(measuring_actors(night.settings, night.models, at_most=unfinished))
+                dask = engines.enter_context(analysts(night.settings, at_most=unfinished))
+        with night.part("work"):
+            _take_through(new, night, options, publisher, actors, dask)
+    publisher.publish()
+
+
+def _take_through(
+    new: Sequence[PlannedTrial],
+    night: Night,
+    options: IngestOptions,
+    publisher: SnapshotPublisher,
+    actors: MeasuringActors | None,
+    dask: Analysts | None,
+) -> None:
+    group_of = {file: group for group in groups_of(new, group_s=GROUP_S) for _, file in group}
+    seeing: dict[Path, PrefectFuture[Any]] = {}
+    under_way = []
+    for rank, trial in enumerate(new):
+        for _, file in trial.unseen:
+            if file not in seeing:
+                group = group_of[file]
+                future = steps.see.submit(group, actors, rank=rank)
+                seeing |= dict.fromkeys((own for _, own in group), future)
+        seen = list(dict.fromkeys(seeing[file] for _, file in trial.unseen))
+        fitted: PrefectFuture[None] = steps.fit.submit(trial, seen, actors, rank=rank)  # type: ignore[arg-type]
+        finished = steps.finish.submit(trial, fitted, dask, options, rank=rank)  # type: ignore[call-overload]
+        loaded = steps.load.submit(trial, finished, night.settings, publisher)
+        under_way.append((trial, {"see": seen, "fit": [fitted], "finish": [finished], "load": [loaded]}))
+    for trial, futures in under_way:
+        stage, error = _outcome(futures)
+        night.ended(trial, stage=stage, error=error)
+
+
+def _outcome(stages: dict[str, list[PrefectFuture[Any]]]) -> tuple[str, BaseException | None]:
+    """The stage that a trial reached, and what ended it there."""
+    for stage, futures in stages.items():
+        for future in futures:
+            future.wait()
+            if not future.state.is_completed():
+                error = future.state.result(raise_on_failure=False)
+                return stage, error if isinstance(error, BaseException) else RuntimeError(str(future.state))
+    return "load", None
+
+
+def _report(night: Night, options: IngestOptions) -> None:
+    """Prefect's page, MLflow's record, the webhook; then say whether something failed unexpectedly."""
+    account = night.as_dict()
+    publish_night(account["stored"], account["quarantined"], night.settings)
+    if night.due:
+        log_ingest(
+            night.settings,
+            name=night.settings.inbox.name,
+            params={"inbox": str(night.inbox), **vars(options)},
+            metrics=night.figures(),
+            tags={},
+            models=night.models,
+            failed=bool(night.unexpected),
+        )
+    night.tell_webhook()
+    if night.unexpected:
+        name, error = next(iter(night.unexpected.items()))
+        raise RuntimeError(
+            f"{len(night.unexpected)} trials failed for no fault of theirs, the first {name}; the rest is stored. Mend "
+            "the cause and run the ingest again"
+        ) from error

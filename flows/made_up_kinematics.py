@@ -1,0 +1,142 @@
+"""Made-up trials for measuring the warehouse at size: deterministic, smooth as angles are, every column filled.
+
+Each trial has 600 frames. Four squads of 25 stay as they are however many trials there are, so the cohorts that
+questions are about grow with the table: the hardest case. Each week's session has four trials of every athlete.
+"""
+
+# ruff: noqa: S608 - the SQL is put together from our own constants and numbers
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from warehouse.load import FACTS, FILES, Connection
+
+FRAMES = 600
+RATE_HZ = 60
+TEAMS, SQUAD = 4, 25
+ACTIVITIES = ("walk", "run", "sprint", "countermovement_jump", "squat", "drop_landing")
+METRICS = (
+    "knee_flexion_peak",
+    "knee_flexion_range",
+    "hip_flexion_peak",
+    "hip_flexion_range",
+    "ankle_dorsiflexion_peak",
+)
+
+ATHLETE = f"format('team{{}}/athlete{{:02d}}', number % {TEAMS}, number // {TEAMS} % {SQUAD})"
+ROUND = f"(number // {TEAMS * SQUAD})"
+SESSION = f"format('team{{}}/week{{:05d}}', number % {TEAMS}, {ROUND} // 4)"
+TRIAL = f"""
+CREATE OR REPLACE TEMP TABLE made_up AS
+SELECT
+    (number + 1)::INTEGER AS run_number,
+    format('{{}}/trial{{:09d}}', {SESSION}, number) AS trial_id,
+    {SESSION} AS session_id,
+    {ATHLETE} AS athlete_id,
+    {list(ACTIVITIES)}[1 + {ROUND} % {len(ACTIVITIES)}] AS activity,
+    DATE '2026-07-01' + ({ROUND} // 4 * 7 % 364)::INTEGER AS session_date
+FROM range($first, $last) numbers(number)
+ORDER BY number
+"""
+STRIKES = 10  # of each foot in a trial of gait
+
+
+def kinematics_sql(connection: Connection, first: int, last: int) -> str:
+    """SQL that computes the frames of trials, in their order.
+
+    Args:
+        connection: knows the table's columns.
+        first: trial, counted from 0.
+        last: the one after the last.
+    """
+    keys = ("run_number", "frame_index", "time_s", "quality")
+    columns = [row[0] for row in connection.execute("DESCRIBE kinematics").fetchall() if row[0] not in keys]
+    values = [f"({_value(name, place)})::REAL AS {name}" for place, name in enumerate(columns)]
+    frame = f"SELECT i // {FRAMES} AS number, i % {FRAMES} AS frame, frame / {RATE_HZ}::DOUBLE AS s"
+    return (
+        "SELECT (number + 1)::INTEGER AS run_number, frame::INTEGER AS frame_index, s AS time_s, "
+        f"(0.75 + 0.3 * sin(s + number))::REAL AS quality, {', '.join(values)} "
+        f"FROM ({frame} FROM range({first * FRAMES}, {last * FRAMES}) frames(i))"
+    )
+
+
+def describe_trials(connection: Connection, first: int, last: int) -> None:
+    """Everything about trials but their frames, into the tables that `load_trial` writes."""
+    connection.execute(TRIAL, {"first": first, "last": last})
+    for sql in (
+        "INSERT INTO team SELECT DISTINCT split_part(athlete_id, '/', 1) FROM made_up ON CONFLICT DO NOTHING",
+        "INSERT INTO athlete SELECT DISTINCT athlete_id, split_part(athlete_id, '/', 1), 1.8, 75, NULL, "
+        "DATE '2026-07-01' FROM made_up ON CONFLICT DO NOTHING",
+        "INSERT INTO session SELECT DISTINCT session_id, split_part(session_id, '/', 1), session_date FROM made_up "
+        "ON CONFLICT DO NOTHING",
+        "INSERT INTO trial SELECT trial_id, session_id, athlete_id, activity, 'clip.mp4', NULL, NULL, run_number "
+        "FROM made_up",
+        "INSERT INTO run SELECT run_number, md5(trial_id), trial_id, sha256(trial_id), 'keypoint_fit', '0', "
+        f"sha256('0'), 1.8, 75, 'artifacts/' || trial_id, sha256(trial_id), {FRAMES}, 0, "
+        f"{(FRAMES - 1) / RATE_HZ} FROM made_up",
+        "INSERT INTO model_version SELECT run_number, 'keypoints', 'shipped', 1, sha256('1') FROM made_up",
+        "INSERT INTO load_record SELECT run_number, now(), NULL FROM made_up",
+        f"INSERT INTO event BY NAME {_events_sql()}",
+        f"INSERT INTO metric BY NAME {_metrics_sql()}",
+        "INSERT INTO quality SELECT run_number, 'mean_quality', 0.5 + random_like / 2, '1' "
+        "FROM (SELECT *, hash(run_number) / 18446744073709551616.0 AS random_like FROM made_up)",
+    ):
+        connection.execute(sql)
+
+
+def one_trial(connection: Connection, number: int, folder: Path) -> dict[str, Any]:
+    """A trial as the analysis leaves it: its four Parquet files in `folder`; its record."""
+    connection.execute(TRIAL, {"first": number, "last": number + 1})
+    sources = {
+        "kinematics": kinematics_sql(connection, number, number + 1),
+        "event": _events_sql(),
+        "metric": _metrics_sql(),
+        "quality": "SELECT 0 AS run_number, 'mean_quality' AS name, 0.9::DOUBLE AS value, '1' AS unit",
+    }
+    for table in FACTS:
+        sql = f"COPY (SELECT * EXCLUDE (run_number) FROM ({sources[table]})) TO '{folder / FILES[table]}'"
+        connection.execute(sql)
+    found = connection.execute("SELECT trial_id, session_id, athlete_id, activity, session_date::VARCHAR FROM made_up")
+    trial, session, athlete, activity, date = found.fetchall()[0]
+    team = session.partition("/")[0]
+    hashes = {"video_sha256": f"{number:064x}", "configuration_sha256": f"{number:064x}"}
+    run = {"run_id": f"{number:032x}", "trial_id": trial, **hashes, "code_version": "0", "method": "keypoint_fit"}
+    body = {"height_m": 1.8, "mass_kg": 75.0}
+    return {
+        "run": {**run, **body, "artifacts": f"artifacts/{trial}"},
+        "team": {"team_id": team},
+        "athlete": {"athlete_id": athlete, "team_id": team, **body, "sex": None, "described_on": date},
+        "session": {"session_id": session, "team_id": team, "session_date": date},
+        "trial": {"trial_id": trial, "session_id": session, "athlete_id": athlete, "activity": activity}
+        | {"video": "clip.mp4", "start_s": None, "end_s": None},
+        "models": [{"stage": "keypoints", "model": "shipped", "version": 1, "sha256": "1" * 64}],
+        "mlflow_run_id": None,
+    }
+
+
+def _value(name: str, place: int) -> str:
+    """An angle, a position or a standard deviation of sines: smooth, and without digits or repeats to compress away."""
+    stride = f"{6 + place / 200} * s + {place} + number * {0.37 + place / 100:.2f}"
+    if "_sd_" in name:
+        return f"{'0.01' if name.endswith('_m') else '2'} * (1.3 + sin({stride}))"
+    return f"{'0.1' if name.endswith('_m') else '30'} * (sin({stride}) + 0.2 * sin(3 * s + {place}))"
+
+
+def _events_sql() -> str:
+    return (
+        "SELECT run_number, 'foot_strike' AS event, side, step + shift AS time_s, "
+        f"((step + shift) * {RATE_HZ})::INTEGER AS frame_index, 0.01::DOUBLE AS sd_s "
+        f"FROM made_up, range({STRIKES}) steps(step), "
+        "(VALUES ('left', 0.05::DOUBLE), ('right', 0.55)) feet(side, shift) "
+        "WHERE activity IN ('walk', 'run', 'sprint') ORDER BY run_number, time_s"
+    )
+
+
+def _metrics_sql() -> str:
+    return (
+        "SELECT run_number, metric, side, 60 + 20 * sin(run_number + length(metric) + length(side)) AS value, "
+        "'deg' AS unit, 2.0::DOUBLE AS sd "
+        f"FROM made_up, unnest({list(METRICS)}) metrics(metric), (VALUES ('left'), ('right')) sides(side) "
+        "ORDER BY run_number"
+    )

@@ -1,0 +1,75 @@
+"""What `biopose up` asks of its Prefect server, over HTTP: importing Prefect would cost it a second and 100 MB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+POOL = "biopose"
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """A running server.
+
+    Attributes:
+        url: its base; the API lies under /api.
+    """
+
+    url: str
+
+    def has_pool(self) -> bool:
+        """Whether the work pool is there: the first worker makes it."""
+        return self._request("GET", f"/work_pools/{POOL}").status_code == httpx.codes.OK
+
+    def has_worker(self, name: str) -> bool:
+        """Whether a worker of this name asks for work."""
+        workers = self._post(f"/work_pools/{POOL}/workers/filter", {})
+        return any(worker["name"] == name and worker["status"] == "ONLINE" for worker in workers)
+
+    def next_run(self) -> datetime | None:
+        """When the next scheduled flow run starts."""
+        scheduled = self._runs(["SCHEDULED"], {})
+        return datetime.fromisoformat(scheduled[-1]["expected_start_time"]) if scheduled else None
+
+    def settle(self) -> list[str]:
+        """Close what an earlier `biopose up` left over, before a worker starts: each would block or repeat a night.
+
+        Runs that a killed worker never finished are crashed. Of those whose time passed while nothing served, the last
+        stays; it finds all that the others would have found.
+
+        Returns:
+            The names of the runs that were closed.
+        """
+        unfinished = self._runs(["RUNNING", "PENDING", "CANCELLING"], {})
+        missed = self._runs(["SCHEDULED"], {"expected_start_time": {"before_": datetime.now(UTC).isoformat()}})
+        for run in unfinished:
+            self._close(run, "CRASHED", "its worker was killed; the next run goes on from there")
+        for run in missed[1:]:
+            self._close(run, "CANCELLED", "its time passed while nothing served; a later run covers it")
+        return [str(run["name"]) for run in (*unfinished, *missed[1:])]
+
+    def _runs(self, types: list[str], and_also: dict[str, Any]) -> list[dict[str, Any]]:
+        """The pool's flow runs in these states, the latest first."""
+        wanted = {
+            "sort": "EXPECTED_START_TIME_DESC",
+            "flow_runs": {"state": {"type": {"any_": types}}, **and_also},
+            "work_pools": {"name": {"any_": [POOL]}},
+        }
+        runs: list[dict[str, Any]] = self._post("/flow_runs/filter", wanted)
+        return runs
+
+    def _close(self, run: dict[str, Any], kind: str, why: str) -> None:
+        state = {"type": kind, "name": kind.capitalize(), "message": why}
+        self._post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        return self._request("POST", path, json=body).raise_for_status().json()
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        # trust_env=False: a proxy cannot see this machine's servers
+        return httpx.request(method, f"{self.url}/api{path}", timeout=TIMEOUT_S, trust_env=False, **options)

@@ -1,0 +1,40 @@
+"""Prefect's record of earlier runs, put right: a process that was killed could not say that it ended."""
+
+from __future__ import annotations
+
+import logging
+
+from prefect import runtime
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.states import Crashed
+
+log = logging.getLogger(__name__)
+
+
+def close_crashed_runs(flow_name: str = "ingest") -> int:
+    """Mark as crashed every run of the flow that says it is running, but this one.
+
+    Call it where no other run can be at work, as `only_one` sees to.
+
+    Returns:
+        How many there were.
+    """
+    states = FlowRunFilterStateType(any_=[StateType.RUNNING])
+    with get_client(sync_client=True) as client:
+        running = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow_name])),
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=states)),
+        )
+        dead = [run for run in running if str(run.id) != runtime.flow_run.id]
+        for run in dead:
+            client.set_flow_run_state(run.id, Crashed(message="Its process was killed."), force=True)
+            log.info("flow run %s had been killed", run.name)
+    return len(dead)

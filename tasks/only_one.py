@@ -1,0 +1,38 @@
+"""One ingest at a time in one home: a lock that the system lets go of when its process dies, however it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from biopose.errors import BioposeError
+
+
+@contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """Hold the home's lock.
+
+    Args:
+        home: made if need be.
+
+    Raises:
+        BioposeError: another process holds it; the message says which.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "ingest.lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise BioposeError(
+                f"{home}: an ingest is at work here (process {file.read().strip() or 'unknown'}); wait for its end, or "
+                "stop it: nothing is lost"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

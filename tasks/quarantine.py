@@ -1,0 +1,110 @@
+"""What could not be processed: a JSON record for each trial, with the reason and the command to try again.
+
+The video stays where the team put it: mended or replaced there, it is measured the next night by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from biopose.errors import BioposeError, FileFormatError, ManifestError, ModelError, TrackingError, VideoError
+from biopose.io.files import written_whole
+
+KINDS: dict[type[BioposeError], str] = {
+    ManifestError: "manifest",
+    VideoError: "video",
+    TrackingError: "person_not_found",
+    ModelError: "model",
+    FileFormatError: "file",
+}
+
+
+class CrashedError(BioposeError):
+    """The process that worked on an input died of it, each time."""
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A trial, or a whole session, that is kept aside.
+
+    Attributes:
+        name: trial_id, or session folder where the manifest cannot be read.
+        kind: manifest, missing_file, consent, video, person_not_found, model, file or crash.
+        stage: where it failed: discover, probe, see, fit, finish.
+        message: what, where, and what to do.
+        key: of the content that failed: the same content is not tried again by itself; "" is tried every night.
+        retry: the command that tries again.
+        since: UTC, when it first failed so.
+    """
+
+    name: str
+    kind: str
+    stage: str
+    message: str
+    key: str
+    retry: str
+    since: str
+
+
+def quarantined(
+    name: str, error: BioposeError, *, stage: str, key: str, retry: str, kind: str | None = None
+) -> Quarantined:
+    """The record of an error; its kind is told by the error's class unless it is given."""
+    by_class = "crash" if isinstance(error, CrashedError) else KINDS.get(type(error), "input")
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return Quarantined(name, kind or by_class, stage, str(error), key, retry, since)
+
+
+def retry_command(name: str, *, inbox: Path, home: Path) -> str:
+    """What to type once the reason is gone."""
+    return f"biopose ingest {shlex.quote(str(inbox))} --home {shlex.quote(str(home))} --retry {shlex.quote(name)}"
+
+
+class Quarantine:
+    """The records of one home.
+
+    Args:
+        folder: that holds them, made if need be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __iter__(self) -> Iterator[Quarantined]:
+        for path in sorted(self._folder.rglob("*.json")):
+            yield _read(path)
+
+    def get(self, name: str) -> Quarantined | None:
+        """The record of a trial, if it is kept aside."""
+        path = self._path(name)
+        return _read(path) if path.is_file() else None
+
+    def put(self, record: Quarantined) -> bool:
+        """Keep a trial aside; whether this is new: the same failure again changes nothing."""
+        before = self.get(record.name)
+        if before and (before.kind, before.message, before.key) == (record.kind, record.message, record.key):
+            return False
+        path = self._path(record.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as partial:
+            partial.write_text(json.dumps(asdict(record), indent=2, ensure_ascii=False), encoding="utf-8")
+        return True
+
+    def release(self, name: str) -> None:
+        """The trial is well."""
+        self._path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
+
+
+def _read(path: Path) -> Quarantined:
+    try:
+        return Quarantined(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise BioposeError(f"{path}: no quarantine record ({error}); delete it") from error

@@ -1,0 +1,193 @@
+"""Facts of the machine, read once from the environment; what the engines must find there before they are imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from collections.abc import MutableMapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from biopose.errors import BioposeError
+
+LOCALHOST = "127.0.0.1"
+HEALTH_TIMEOUT_S = 1.0
+EPHEMERAL_START_S = 120  # Prefect gives up on its own temporary server after 20 s: too soon on a busy machine
+
+
+class Settings(BaseSettings):
+    """Where state lives and which addresses serve it; each is read from BIOPOSE_ and its name in capitals.
+
+    Attributes:
+        home: the folder that holds all state; absolute.
+        inbox: where sessions arrive; by default the folder `inbox` of home.
+        mlflow_tracking_uri: of the registry and of each ingest's record; by default a SQLite file in home.
+        ray_address: of a cluster, also read from RAY_ADDRESS; None starts Ray here.
+        dask_address: of a scheduler; None starts Dask here.
+        webhook_url: told of failed nights and of quarantined trials; None tells nobody.
+        prefect_port: of the Prefect server that `biopose up` starts.
+        mlflow_port: of its MLflow server.
+        files_port: of its server of overlays and reports.
+        actors_per_gpu: measuring processes that share one GPU.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="BIOPOSE_", frozen=True, env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    home: Path = Field(default=Path("biopose-home"), validate_default=True)
+    inbox: Path = Field(default_factory=lambda values: values["home"] / "inbox")
+    mlflow_tracking_uri: str = Field(default_factory=lambda values: f"sqlite:///{values['home'] / 'mlflow.db'}")
+    ray_address: str | None = Field(default=None, validation_alias=AliasChoices("BIOPOSE_RAY_ADDRESS", "RAY_ADDRESS"))
+    dask_address: str | None = None
+    webhook_url: str | None = None
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
+    mlflow_port: int = Field(default=5000, ge=1, le=65535)
+    files_port: int = Field(default=4300, ge=1, le=65535)
+    actors_per_gpu: int = Field(default=1, ge=1)
+
+    @field_validator("home", "inbox")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @classmethod
+    def load(cls, home: Path | str | None = None, **given: Any) -> Settings:
+        """Read the environment; what is given and not None counts before it.
+
+        Args:
+            home: the folder that holds all state.
+            given: other fields by name.
+
+        Raises:
+            BioposeError: a variable holds what it cannot; the message names it.
+        """
+        chosen = {name: value for name, value in {"home": home, **given}.items() if value is not None}
+        try:
+            return cls(**chosen)
+        except ValidationError as error:
+            raise BioposeError("; ".join(_complaint(detail) for detail in error.errors())) from error
+
+    @property
+    def warehouse(self) -> Path:
+        """The writer's database."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def snapshot(self) -> Path:
+        """The readers' database."""
+        return self.home / "warehouse.snapshot.duckdb"
+
+    @property
+    def artifacts(self) -> Path:
+        """Files of every trial."""
+        return self.home / "artifacts"
+
+    @property
+    def quarantine(self) -> Path:
+        """What could not be measured, with the reasons."""
+        return self.home / "quarantine"
+
+    @property
+    def prefect_home(self) -> Path:
+        """Prefect's own state."""
+        return self.home / "prefect"
+
+    @property
+    def model_files(self) -> Path:
+        """What MLflow keeps as files: the weights of every registered version."""
+        return self.home / "mlflow-artifacts"
+
+    @property
+    def logs(self) -> Path:
+        """What the servers of `biopose up` say."""
+        return self.home / "logs"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a running `biopose up` serves a home.
+
+    Attributes:
+        prefect: base of the Prefect server; its API lies under /api.
+        mlflow: the MLflow server.
+        files: what lies in the folder artifacts.
+    """
+
+    prefect: str
+    mlflow: str
+    files: str
+
+    @classmethod
+    def planned(cls, settings: Settings) -> Addresses:
+        """Where `biopose up` would serve, by the settings' ports."""
+        ports = (settings.prefect_port, settings.mlflow_port, settings.files_port)
+        return cls(*(f"http://{LOCALHOST}:{port}" for port in ports))
+
+    @classmethod
+    def recorded(cls, settings: Settings) -> Addresses | None:
+        """Where a `biopose up` of this home says that it serves; None if none runs or its record is broken."""
+        try:
+            return cls(**json.loads(_record(settings).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def record(self, settings: Settings) -> None:
+        """Tell other processes of this home."""
+        _record(settings).write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @staticmethod
+    def forget(settings: Settings) -> None:
+        """Nothing is served any more."""
+        _record(settings).unlink(missing_ok=True)
+
+
+def prepare_environment(settings: Settings, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Set what the engines read when they are imported; what the user has set stays.
+
+    Where a `biopose up` of this home answers, flows report to its server: they start faster and are seen.
+    """
+    settings.prefect_home.mkdir(
+        parents=True, exist_ok=True
+    )  # Prefect's server hangs where the folder above is not there
+    wanted = {
+        "PREFECT_HOME": str(settings.prefect_home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(EPHEMERAL_START_S),
+        "DO_NOT_TRACK": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
+    }
+    served = Addresses.recorded(settings)
+    if served and "PREFECT_API_URL" not in environment and answers(f"{served.prefect}/api/health"):
+        wanted["PREFECT_API_URL"] = f"{served.prefect}/api"
+    for name, value in wanted.items():
+        environment.setdefault(name, value)
+
+
+def answers(url: str) -> bool:
+    """Whether a server says 200 there within a second."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot see this machine's servers
+    try:
+        with direct.open(url, timeout=HEALTH_TIMEOUT_S) as reply:
+            return bool(reply.status == 200)
+    except (OSError, ValueError):
+        return False
+
+
+def _record(settings: Settings) -> Path:
+    return settings.home / "up.json"
+
+
+def _complaint(detail: ErrorDetails) -> str:
+    """One field's error, with the name under which a user sets it."""
+    name = str(detail["loc"][0])
+    variable = name if name.isupper() else f"BIOPOSE_{name.upper()}"
+    return f"{variable} is {detail['input']!r}: {detail['msg']}"

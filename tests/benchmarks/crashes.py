@@ -1,0 +1,141 @@
+"""Kill -9 at random moments of a small night, then a plain re-run: the warehouse must be that of an undisturbed night.
+
+    python -m tests.benchmarks.crashes --kills 20
+
+Prints what was killed when, and whether the warehouse equals the undisturbed one, row for row.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import psutil
+
+from tests.flows.nights import run_ingest, small_inbox, start_ingest
+from warehouse.content import content_rows
+
+POLL_S = 0.002
+LATEST_S = 120.0
+
+
+@dataclass(frozen=True)
+class Crash:
+    """One kill and what came of it."""
+
+    victim: str
+    at_s: float
+    trials_loaded_before: int
+    rerun_stored: int
+    equal: bool
+
+
+VICTIMS: dict[str, Callable[[psutil.Process, Path], list[psutil.Process]]] = {
+    "flow process": lambda flow, _: [flow],
+    "Ray actor": lambda flow, _: _named(flow, "ray::MeasuringActor"),
+    "Dask worker": lambda flow, _: _named(flow, "spawn_main"),
+    "loader in a transaction": lambda flow, home: [flow] if _in_transaction(home) else [],
+}
+
+
+def crash_once(inbox: Path, home: Path, *, victim: str, after_s: float, expected: dict) -> Crash:
+    """Start a night in an empty home, kill the victim at the first chance after a time, run the night again."""
+    began_s = time.monotonic()
+    process = start_ingest(inbox, home)
+    flow = psutil.Process(process.pid)
+    at_s = _kill(flow, home, victim=victim, not_before_s=began_s + after_s, began_s=began_s, process=process)
+    process.communicate(timeout=300)
+    loaded = _loaded(home)
+    account = run_ingest(inbox, home)
+    rows = content_rows(home / "warehouse.snapshot.duckdb")
+    return Crash(victim, at_s, loaded, len(account["stored"]), rows == expected)
+
+
+def _kill(
+    flow: psutil.Process,
+    home: Path,
+    *,
+    victim: str,
+    not_before_s: float,
+    began_s: float,
+    process: subprocess.Popen[str],
+) -> float:
+    """When it was killed, in seconds from the start; nan if the night was over before."""
+    while process.poll() is None and time.monotonic() - began_s < LATEST_S:
+        if time.monotonic() >= not_before_s and (found := VICTIMS[victim](flow, home)):
+            os.kill(random.Random(len(found)).choice(found).pid, signal.SIGKILL)
+            return time.monotonic() - began_s
+        time.sleep(POLL_S)
+    return float("nan")
+
+
+def _named(flow: psutil.Process, text: str) -> list[psutil.Process]:
+    found = []
+    for child in flow.children(recursive=True):
+        try:
+            if text in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _in_transaction(home: Path) -> bool:
+    """The write-ahead log is there and grows only while a transaction is being written."""
+    log = home / "warehouse.duckdb.wal"
+    try:
+        return log.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _loaded(home: Path) -> int:
+    """Trials in the writer's database after the crash, which the next opening recovers."""
+    database = home / "warehouse.duckdb"
+    if not database.exists():
+        return 0
+    from warehouse.load import loaded_runs
+
+    return len(loaded_runs(database))
+
+
+@click.command()
+@click.option("--kills", default=20, show_default=True, type=click.IntRange(1))
+@click.option("--trials", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--frames", default=20, show_default=True, type=click.IntRange(8))
+@click.option("--seed", default=0, show_default=True, type=int)
+def main(kills: int, trials: int, frames: int, seed: int) -> None:
+    """Print the table of what was killed when."""
+    draw = random.Random(seed)
+    with tempfile.TemporaryDirectory(prefix="biopose-crashes-") as scratch:
+        inbox = small_inbox(Path(scratch) / "inbox", trials=trials, frames=frames)
+        began_s = time.monotonic()
+        run_ingest(inbox, Path(scratch) / "undisturbed")
+        whole_s = time.monotonic() - began_s
+        expected = content_rows(Path(scratch) / "undisturbed" / "warehouse.snapshot.duckdb")
+        click.echo(f"undisturbed: {whole_s:.1f} s; rows { ({t: n for t, (n, _) in expected.items()}) }")
+        click.echo(f"{'#':>3} {'killed':<24} {'at s':>6} {'loaded before':>14} {'stored by re-run':>17}  equal")
+        equal = 0
+        for number in range(kills):
+            victim = list(VICTIMS)[number % len(VICTIMS)]
+            home = Path(scratch) / f"home{number}"
+            after_s = draw.uniform(0.1, 0.95) * whole_s if "transaction" not in victim else 0.0
+            crash = crash_once(inbox, home, victim=victim, after_s=after_s, expected=expected)
+            equal += crash.equal
+            click.echo(
+                f"{number + 1:>3} {crash.victim:<24} {crash.at_s:6.1f} {crash.trials_loaded_before:>14} "
+                f"{crash.rerun_stored:>17}  {'yes' if crash.equal else 'NO'}"
+            )
+        click.echo(f"{equal} of {kills} equal the undisturbed night, row for row")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Small nights of real video: inboxes made of the sample clips, and the ingestion as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from biopose.assets import assets_folder
+
+CLIPS = tuple(assets_folder() / "clips" / f"balance_cam0{camera}.mp4" for camera in (1, 2, 3, 4))
+needs_clips = pytest.mark.skipif(
+    not all(clip.exists() for clip in CLIPS), reason="the sample clips are not here: biopose assets pull"
+)
+
+HEAD = """\
+team = "blue"
+session = "{session}"
+date = 2026-11-25
+
+[[athlete]]
+id = "ann"
+height_m = {height_m}
+consent = true
+"""
+
+TRIAL = """
+[[trial]]
+id = "{name}"
+file = "{file}"
+athlete = "ann"
+activity = "{activity}"
+start_s = {start_s}
+end_s = {end_s}
+"""
+
+
+@dataclass
+class Session:
+    """A session's folder with its manifest and videos."""
+
+    name: str
+    trials: list[str] = field(default_factory=list)
+    height_m: float = 1.7
+
+    def add(self, name: str, file: str, *, start_s: float, frames: int, activity: str = "other") -> None:
+        """A trial of so many frames at 60 Hz."""
+        end_s = start_s + (frames - 0.5) / 60
+        self.trials.append(
+            TRIAL.format(name=name, file=file, activity=activity, start_s=round(start_s, 4), end_s=round(end_s, 4))
+        )
+
+    def write(self, inbox: Path, *clips: Path) -> Path:
+        """Lay it out; videos are linked, not copied."""
+        folder = inbox / "blue" / self.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for clip in clips:
+            if not (folder / clip.name).exists():
+                os.link(clip, folder / clip.name) if clip.stat().st_dev == folder.stat().st_dev else (
+                    folder / clip.name
+                ).write_bytes(clip.read_bytes())
+        manifest = folder / "session.toml"
+        manifest.write_text(HEAD.format(session=self.name, height_m=self.height_m) + "".join(self.trials))
+        return manifest
+
+
+def small_inbox(inbox: Path, *, trials: int, frames: int) -> Path:
+    """An inbox of one session whose trials are parts of two clips, each another part."""
+    session = Session("beam")
+    for number in range(trials):
+        clip = CLIPS[number % 2]
+        start_s = round((number // 2) * 0.1, 4)
+        session.add(f"trial{number}", clip.name, start_s=start_s, frames=frames)
+    session.write(inbox, *CLIPS[:2])
+    return inbox
+
+
+def start_ingest(inbox: Path, home: Path, *options: str) -> subprocess.Popen[str]:
+    """`biopose ingest INBOX --json` as a process in a group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "ingest", str(inbox), "--home", str(home), "--json", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_ingest(inbox: Path, home: Path, *options: str, expect: int = 0) -> dict:
+    """The same to its end; the account of the night."""
+    process = start_ingest(inbox, home, *options)
+    out, err = process.communicate(timeout=500)
+    assert process.returncode == expect, f"exit code {process.returncode}\n{out[-2000:]}\n{err[-4000:]}"
+    return json.loads(out.splitlines()[-1])

@@ -1,0 +1,161 @@
+"""Questions: named ones whose parameters stay values, and SQL that can read the warehouse and nothing else."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.warehouse.trials import COLUMNS, MadeUpTrial
+from warehouse.errors import NoWarehouseError, QueryError
+from warehouse.query import ask, ask_sql, folder_of_trial, named_queries
+
+GIVEN = {
+    "athlete": "blue/ann",
+    "team": "blue",
+    "session": "blue/2026-11-25-jumps",
+    "trial": "blue/2026-11-25-jumps/jump1",
+    "activity": "countermovement_jump",
+    "metric": "knee_flexion_peak",
+    "coordinate": "knee_angle_r_deg",
+}
+INJECTION = "x' OR 1 = 1; DROP TABLE trial; --"
+
+
+def parameters_of(name: str) -> dict[str, str]:
+    return {p.name: GIVEN[p.name] for p in named_queries()[name].parameters if p.default is None}
+
+
+@pytest.mark.parametrize("name", named_queries())
+def test_every_named_query_answers(snapshot: Path, name: str) -> None:
+    assert ask(snapshot, name, parameters_of(name)).height > 0
+
+
+@pytest.mark.parametrize("name", named_queries())
+def test_every_named_query_says_what_it_answers_and_takes(name: str) -> None:
+    query = named_queries()[name]
+    assert query.question.endswith(".")
+    assert {p.name for p in query.parameters} == {word for word in GIVEN | DEFAULTED if f"${word}" in query.sql}
+
+
+DEFAULTED = {"since": "", "until": "", "least_quality": ""}
+
+
+def test_an_athlete_is_compared_with_the_squad(snapshot: Path) -> None:
+    answer = ask(snapshot, "athlete_vs_squad", {"athlete": "blue/bob", "metric": "knee_flexion_peak"})
+    left = answer.filter(side="left").row(0, named=True)
+    assert (left["mean_value"], left["squad_mean"], left["squad_percentile"]) == (60.0, 70.0, 0.0)
+    assert (left["athletes"], left["trials"]) == (2, 1)
+
+
+def test_a_trend_goes_month_by_month(snapshot: Path) -> None:
+    answer = ask(snapshot, "athlete_trend", {"athlete": "blue/ann", "metric": "knee_flexion_peak"})
+    assert [str(month) for month in answer.filter(side="right")["month"]] == ["2026-11-01", "2026-12-01"]
+
+
+def test_sides_are_compared(snapshot: Path) -> None:
+    answer = ask(snapshot, "side_difference", {"metric": "knee_flexion_peak", "activity": "countermovement_jump"}).row(
+        0, named=True
+    )
+    assert (answer["left_value"], answer["right_value"], answer["difference"]) == (80.0, 90.0, -10.0)
+
+
+def test_a_mean_curve_is_the_mean_of_the_phases(snapshot: Path) -> None:
+    curve = ask(snapshot, "mean_curve", parameters_of("mean_curve"))
+    first = [MadeUpTrial(seed=seed).coordinates()[0, COLUMNS.index("knee_angle_r_deg")] for seed in (0, 1, 2)]
+    assert curve["percent"].to_list() == list(range(101))
+    assert curve["phases"].to_list() == [3] * 101
+    assert curve["mean_value"][0] == pytest.approx(sum(first) / 3, abs=1e-5)
+    later = ask(snapshot, "mean_curve", parameters_of("mean_curve") | {"since": "2026-12-01"})
+    assert set(later["phases"]) == {1}
+
+
+@pytest.mark.parametrize("parameter", ["athlete", "metric"])
+def test_what_a_parameter_holds_stays_a_value(snapshot: Path, parameter: str) -> None:
+    answer = ask(snapshot, "athlete_trend", parameters_of("athlete_trend") | {parameter: INJECTION})
+    assert answer.height == 0
+    assert ask_sql(snapshot, "SELECT count(*) FROM trial").item() == 4
+
+
+@pytest.mark.parametrize("column", [INJECTION, "trial_id", "frame_index", ""])
+def test_a_coordinate_must_be_a_column_of_numbers(snapshot: Path, column: str) -> None:
+    with pytest.raises(QueryError, match="such as knee_angle_r_deg"):
+        ask(snapshot, "coordinate_range", {"coordinate": column})
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "complaint"),
+    [
+        ("no_such_query", {}, "no such query; there are athlete_trend"),
+        ("athlete_trend", {"athlete": "blue/ann"}, "metric is missing; it takes athlete, metric"),
+        ("trials", {"team": "blue"}, "has no parameter team; it takes none"),
+        ("coordinate_range", {"coordinate": "knee_angle_r_deg", "least_quality": "high"}, "'high' to DOUBLE"),
+    ],
+)
+def test_a_wrong_question_is_explained_in_one_line(
+    snapshot: Path, name: str, given: dict[str, str], complaint: str
+) -> None:
+    with pytest.raises(QueryError, match=complaint) as caught:
+        ask(snapshot, name, given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM glob('/*')",
+        "SELECT * FROM outside",
+        "COPY trial TO '{folder}/leak.csv'",
+        "EXPORT DATABASE '{folder}/leak'",
+        "ATTACH '{folder}/warehouse.duckdb' AS other",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access = true",
+        "SET lock_configuration = false",
+        "RESET threads",
+        "SET threads = 64",
+        "DELETE FROM trial",
+        "UPDATE trial SET activity = 'walk'",
+        "INSERT INTO team VALUES ('red')",
+        "DROP TABLE kinematics",
+        "CREATE TABLE mine (a INTEGER)",
+        "SELECT 1; DROP TABLE kinematics",
+    ],
+)
+def test_sql_can_only_read_the_warehouse(snapshot: Path, sql: str) -> None:
+    outside = pl.DataFrame({"a": [1]})  # a variable of Python, which DuckDB would find by its name
+    before, files = snapshot.read_bytes(), set(snapshot.parent.iterdir())
+    with pytest.raises(QueryError):
+        ask_sql(snapshot, sql.format(folder=snapshot.parent))
+    assert snapshot.read_bytes() == before
+    assert set(snapshot.parent.iterdir()) == files
+    assert outside.height == 1
+
+
+def test_sql_answers(snapshot: Path) -> None:
+    answer = ask_sql(snapshot, "SELECT activity, count(*) AS trials FROM trial GROUP BY activity ORDER BY activity")
+    assert answer.rows() == [("countermovement_jump", 3), ("walk", 1)]
+
+
+def test_sql_that_answers_nothing_is_refused(snapshot: Path) -> None:
+    with pytest.raises(QueryError, match="a SELECT is needed"):
+        ask_sql(snapshot, "")
+
+
+def test_a_slow_answer_writes_nothing_beside_it(snapshot: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ask_sql(snapshot, "SELECT count(*) FROM range(3000000) a(i), range(150) b(j) WHERE sin(i + j) > 2")
+    assert capfd.readouterr().out == ""
+
+
+def test_the_folder_of_a_trial_is_that_of_its_current_run(snapshot: Path) -> None:
+    trial = MadeUpTrial("jump1")
+    assert folder_of_trial(snapshot, trial.trial_id) == trial.record["run"]["artifacts"]
+    with pytest.raises(QueryError, match="blue/none: no such trial"):
+        folder_of_trial(snapshot, "blue/none")
+
+
+def test_where_nothing_was_ingested_the_remedy_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NoWarehouseError, match="biopose ingest"):
+        ask(tmp_path / "none.duckdb", "trials", {})

@@ -1,0 +1,115 @@
+"""Readers and the writer never wait for each other, and no reader sees half a trial."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.warehouse.trials import MadeUpTrial, session_of
+from warehouse.content import content_hash
+from warehouse.load import load_trial
+from warehouse.query import ask_sql
+from warehouse.snapshot import publish_snapshot
+
+READER = """
+import json, sys
+from pathlib import Path
+from warehouse.query import ask_sql
+
+snapshot, stop = Path(sys.argv[1]), Path(sys.argv[2])
+reads, seen, broken = 0, set(), []
+while True:
+    last = stop.exists()
+    answer = ask_sql(snapshot, '''
+        SELECT
+            (SELECT count(*) FROM trial) AS trials,
+            (SELECT count(*) FROM run) AS runs,
+            (SELECT count(DISTINCT run_number) FROM metric) AS measured,
+            (SELECT count(*) FROM run FULL JOIN (SELECT run_number, count(*) AS found FROM kinematics GROUP BY ALL)
+             USING (run_number) WHERE frames IS DISTINCT FROM found) AS broken
+    ''').row(0, named=True)
+    reads += 1
+    seen.add(answer["trials"])
+    if answer["broken"] or not answer["trials"] == answer["runs"] == answer["measured"]:
+        broken.append(answer)
+    if reads == 1:
+        print("reading", flush=True)
+    if last:
+        break
+print(json.dumps({"reads": reads, "seen": sorted(seen), "broken": broken}))
+"""
+
+DIES_WHILE_COPYING = """
+import os, shutil, signal, sys
+from pathlib import Path
+from warehouse import snapshot
+
+def copy_half(source, target):
+    Path(target).write_bytes(Path(source).read_bytes()[:5000])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+shutil.copyfile = copy_half
+snapshot.publish_snapshot(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def load(database: Path, trial: MadeUpTrial) -> None:
+    load_trial(database, trial.record, trial.write(database.parent / "files" / trial.run_id))
+
+
+def test_a_snapshot_holds_what_the_database_holds(database: Path, tmp_path: Path) -> None:
+    load(database, MadeUpTrial())
+    publish_snapshot(database, tmp_path / "snapshot.duckdb")
+    assert content_hash(tmp_path / "snapshot.duckdb") == content_hash(database)
+    load(database, MadeUpTrial("later"))
+    assert content_hash(tmp_path / "snapshot.duckdb") != content_hash(database)
+
+
+def test_readers_see_whole_trials_while_others_are_loaded_and_published(database: Path, tmp_path: Path) -> None:
+    snapshot, stop = tmp_path / "snapshot.duckdb", tmp_path / "stop"
+    first, *others = session_of(12)
+    load(database, first)
+    publish_snapshot(database, snapshot)
+    command = [sys.executable, "-c", READER, str(snapshot), str(stop)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
+        for trial in others:
+            load(database, trial)
+            publish_snapshot(database, snapshot)
+        stop.touch()
+        told = json.loads(reader.communicate(timeout=60)[0])
+    assert reader.returncode == 0
+    assert told["broken"] == []
+    assert told["seen"][-1] == 12
+    assert told["reads"] >= 5
+
+
+def test_who_reads_goes_on_reading_the_old_snapshot(database: Path, tmp_path: Path) -> None:
+    from warehouse.connection import opened_for_reading
+
+    snapshot = tmp_path / "snapshot.duckdb"
+    load(database, MadeUpTrial())
+    publish_snapshot(database, snapshot)
+    with opened_for_reading(snapshot) as connection:
+        load(database, MadeUpTrial("later"))
+        publish_snapshot(database, snapshot)
+        assert connection.execute("SELECT count(*) FROM trial").fetchall() == [(1,)]
+        assert connection.execute("SELECT count(*) FROM current_kinematics").fetchall() == [(40,)]
+    assert ask_sql(snapshot, "SELECT count(*) FROM trial").item() == 2
+
+
+def test_a_publisher_that_is_killed_leaves_the_old_snapshot(database: Path, tmp_path: Path) -> None:
+    snapshot = tmp_path / "snapshot.duckdb"
+    load(database, MadeUpTrial())
+    publish_snapshot(database, snapshot)
+    before = content_hash(snapshot)
+    load(database, MadeUpTrial("later"))
+    died = subprocess.run([sys.executable, "-c", DIES_WHILE_COPYING, str(database), str(snapshot)], timeout=60)
+    assert died.returncode == -signal.SIGKILL
+    assert content_hash(snapshot) == before
+    (leftover,) = tmp_path.glob(".partial-*")
+    publish_snapshot(database, snapshot)
+    assert not leftover.exists()
+    assert content_hash(snapshot) == content_hash(database)

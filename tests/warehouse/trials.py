@@ -1,0 +1,109 @@
+"""Small trials as the analysis leaves them: four Parquet files and the record that the flow hands to the loader."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from biopose.analysis.kinematics import coordinate_units
+from biopose.analysis.tables import Event, Figure, Metric, events_table, figures_table, metrics_table
+
+COLUMNS = [f"{name}_{unit}" for name, unit in coordinate_units()]
+
+
+@dataclass
+class MadeUpTrial:
+    """One trial; its numbers follow from the seed.
+
+    Attributes:
+        name: of the trial in its session.
+        seed: of the coordinates.
+        time_s: of each frame.
+        strikes: (side, time) of foot strikes.
+        metrics: (name, side, value).
+    """
+
+    name: str = "jump1"
+    seed: int = 0
+    team: str = "blue"
+    athlete: str = "ann"
+    session: str = "2026-11-25-jumps"
+    date: str = "2026-11-25"
+    activity: str = "countermovement_jump"
+    height_m: float = 1.7
+    code_version: str = "0.1.0"
+    time_s: np.ndarray = field(default_factory=lambda: np.arange(40) / 50)
+    strikes: Sequence[tuple[str, float]] = ()
+    metrics: Sequence[tuple[str, str, float]] = (
+        ("knee_flexion_peak", "left", 80.0),
+        ("knee_flexion_peak", "right", 90.0),
+    )
+
+    @property
+    def trial_id(self) -> str:
+        return f"{self.team}/{self.session}/{self.name}"
+
+    @property
+    def run_id(self) -> str:
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:32]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        athlete_id, session_id = f"{self.team}/{self.athlete}", f"{self.team}/{self.session}"
+        run = {"run_id": self.run_id, "trial_id": self.trial_id, "video_sha256": "a" * 64, "method": "keypoint_fit"}
+        body = {"height_m": self.height_m, "mass_kg": None}
+        versions = {"code_version": self.code_version, "configuration_sha256": "b" * 64}
+        return {
+            "run": {**run, **versions, **body, "artifacts": f"artifacts/trials/{self.trial_id}/{self.run_id}"},
+            "team": {"team_id": self.team},
+            "athlete": {"athlete_id": athlete_id, "team_id": self.team, **body, "sex": None, "described_on": self.date},
+            "session": {"session_id": session_id, "team_id": self.team, "session_date": self.date},
+            "trial": {"trial_id": self.trial_id, "session_id": session_id, "athlete_id": athlete_id}
+            | {"activity": self.activity, "video": "clip.mp4", "start_s": 1.0, "end_s": None},
+            "models": [{"stage": "keypoints", "model": "keypoints", "version": 1, "sha256": "c" * 64}],
+            "mlflow_run_id": None,
+        }
+
+    def coordinates(self) -> np.ndarray:
+        """(frames, 40) float32."""
+        rng = np.random.default_rng(self.seed)
+        return np.cumsum(rng.normal(size=(len(self.time_s), len(COLUMNS))), axis=0).astype(np.float32)
+
+    def write(self, folder: Path) -> Path:
+        """The four files; the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        frames = len(self.time_s)
+        kinematics = {
+            "frame_index": pa.array(np.arange(frames), pa.int32()),
+            "time_s": pa.array(self.time_s, pa.float64()),
+            "quality": pa.array(np.full(frames, 0.9), pa.float32()),
+            **dict(zip(COLUMNS, map(pa.array, self.coordinates().T), strict=True)),
+            **{f"{name}_sd_{unit}": pa.nulls(frames, pa.float32()) for name, unit in coordinate_units()},
+        }
+        events = [Event("foot_strike", side, time_s, round(time_s * 50), None) for side, time_s in self.strikes]
+        tables = {
+            "kinematics": pa.table(kinematics),
+            "events": events_table(events),
+            "metrics": metrics_table([Metric(name, side, value, "deg") for name, side, value in self.metrics]),
+            "quality": figures_table([Figure("mean_quality", 0.9, "1"), Figure("median_reprojection_px", None, "px")]),
+        }
+        for name, table in tables.items():
+            pq.write_table(table, folder / f"{name}.parquet")
+        return folder
+
+
+def session_of(count: int) -> list[MadeUpTrial]:
+    """Trials of two athletes, each trial of numbers of its own."""
+    return [
+        MadeUpTrial(
+            f"jump{number}", seed=number, athlete=("ann", "bob")[number % 2], time_s=np.arange(30 + number) / 50
+        )
+        for number in range(count)
+    ]

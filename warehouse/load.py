@@ -1,0 +1,157 @@
+"""The one writer: a trial's Parquet files and its record go into the database in one transaction, or not at all.
+
+The files' schemas are the contract with whoever wrote them; they are checked before anything is changed. Loading the
+same run again changes nothing but the bookkeeping.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warehouse.connection import opened_for_writing
+from warehouse.errors import ContractError
+
+Connection = duckdb.DuckDBPyConnection
+Record = Mapping[str, Any]
+
+FACTS = ("kinematics", "event", "metric", "quality")
+FILES = {"kinematics": "kinematics.parquet", "event": "events.parquet", "metric": "metrics.parquet"} | {
+    "quality": "quality.parquet"
+}
+
+
+def load_trial(database: Path, record: Record, folder: Path) -> None:
+    """Load one run of one trial; it becomes the trial's current run.
+
+    Args:
+        database: made if it is not there.
+        record: run, team, athlete, session, trial, models, mlflow_run_id.
+        folder: holds kinematics.parquet, events.parquet, metrics.parquet, quality.parquet.
+
+    Raises:
+        WarehouseBusyError: another process writes.
+        ContractError: a file is not what the tables expect.
+    """
+    with opened_for_writing(database) as connection:
+        for table in FACTS:
+            _check_schema(connection, table, folder / FILES[table])
+        connection.execute("BEGIN")
+        try:
+            number = _run_number(connection, record["run"]["run_id"])
+            _describe(connection, record, number)
+            _replace_run(connection, record, number, folder / FILES["kinematics"])
+            for table in FACTS:
+                _replace_facts(connection, table, folder / FILES[table], number)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def loaded_runs(database: Path) -> dict[str, tuple[str, str]]:
+    """By trial_id: its current run and the hash of that run's record; nothing where there is no database.
+
+    Raises:
+        WarehouseBusyError: another process writes.
+    """
+    if not database.is_file():
+        return {}
+    with opened_for_writing(database) as connection:
+        rows = connection.execute(
+            "SELECT trial_id, run_id, record_sha256 FROM trial JOIN run USING (trial_id) "
+            "WHERE run_number = current_run_number"
+        ).fetchall()
+    return {trial_id: (run_id, sha256) for trial_id, run_id, sha256 in rows}
+
+
+def record_sha256(record: Record) -> str:
+    """Of a record's content: everything but the bookkeeping."""
+    content = {key: value for key, value in record.items() if key != "mlflow_run_id"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _run_number(connection: Connection, run_id: str) -> int:
+    """The number that the run has, or the next."""
+    query = "SELECT coalesce(max(run_number) FILTER (run_id = ?), max(run_number) + 1, 1) FROM run"
+    return int(connection.execute(query, [run_id]).fetchall()[0][0])
+
+
+def _describe(connection: Connection, record: Record, number: int) -> None:
+    """Team, athlete, session and trial as the manifest says; of two sayings about an athlete the newer counts."""
+    _upsert(connection, "team", record["team"])
+    newer = "WHERE excluded.described_on >= athlete.described_on"
+    _upsert(connection, "athlete", record["athlete"], only=newer)
+    _upsert(connection, "session", record["session"])
+    _upsert(connection, "trial", {**record["trial"], "current_run_number": number})
+
+
+def _replace_run(connection: Connection, record: Record, number: int, kinematics: Path) -> None:
+    measured = connection.execute(
+        "SELECT count(*), min(time_s), max(time_s) FROM read_parquet(?)", [str(kinematics)]
+    ).fetchall()[0]
+    extent = dict(zip(("frames", "first_time_s", "last_time_s"), measured, strict=True))
+    run = {"run_number": number, **record["run"], "record_sha256": record_sha256(record), **extent}
+    _upsert(connection, "run", run)
+    connection.execute("DELETE FROM model_version WHERE run_number = ?", [number])
+    for model in record["models"]:
+        _insert(connection, "model_version", {"run_number": number, **model})
+    connection.execute("INSERT INTO load_record VALUES (?, now(), ?)", [number, record.get("mlflow_run_id")])
+
+
+def _replace_facts(connection: Connection, table: str, file: Path, number: int) -> None:
+    connection.execute(f"DELETE FROM {table} WHERE run_number = ?", [number])  # noqa: S608 - our own names
+    try:
+        connection.execute(
+            f"INSERT INTO {table} BY NAME SELECT ?::INTEGER AS run_number, * FROM read_parquet(?)",  # noqa: S608
+            [number, str(file)],
+        )
+    except duckdb.Error as error:  # such as a null where none may be
+        raise ContractError(f"{file}: {_line(error)}") from error
+
+
+def _check_schema(connection: Connection, table: str, file: Path) -> None:
+    if not file.is_file():
+        raise ContractError(f"{file}: no such file; the trial is not finished")
+    expected = _types(connection.execute(f"DESCRIBE {table}").fetchall())
+    del expected["run_number"]
+    try:
+        found = _types(connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]).fetchall())
+    except duckdb.Error as error:
+        raise ContractError(f"{file}: cannot be read: {_line(error)}") from error
+    if missing := sorted(expected.keys() - found.keys()):
+        raise ContractError(f"{file}: has no column {', '.join(missing)}, which the table {table} needs")
+    if unknown := sorted(found.keys() - expected.keys()):
+        raise ContractError(f"{file}: the table {table} has no column {', '.join(unknown)}")
+    for column, type_ in expected.items():
+        if found[column] != type_:
+            raise ContractError(f"{file}: the column {column} is {found[column]}; the table {table} needs {type_}")
+
+
+def _types(described: list[tuple[Any, ...]]) -> dict[str, str]:
+    return {str(row[0]): str(row[1]) for row in described}
+
+
+def _line(error: duckdb.Error) -> str:
+    return " ".join(str(error).split())
+
+
+def _insert(connection: Connection, table: str, row: Record) -> None:
+    columns, marks = ", ".join(row), ", ".join("?" for _ in row)
+    connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(row.values()))  # noqa: S608
+
+
+def _upsert(connection: Connection, table: str, row: Record, *, only: str = "") -> None:
+    """Insert, or change what differs; the key is the first column."""
+    key, *others = row
+    columns, marks = ", ".join(row), ", ".join("?" for _ in row)
+    change = f"UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in others)} {only}" if others else "NOTHING"
+    connection.execute(
+        f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT ({key}) DO {change}",  # noqa: S608
+        list(row.values()),
+    )

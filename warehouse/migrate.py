@@ -1,0 +1,129 @@
+"""Bring a database to the present schema: numbered migrations, each once, and the views, anew each time.
+
+A migration and its record are one transaction: a crash between two leaves a whole schema, and the next start goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import MigrationError
+
+FOLDER = Path(__file__).parent
+VIEWS = (
+    "current_kinematics",
+    "kinematics_narrow",
+    "current_event",
+    "current_metric",
+    "current_quality",
+    "phase",
+    "curve",
+)
+
+RECORDS = """
+CREATE TABLE IF NOT EXISTS migration (
+    name VARCHAR PRIMARY KEY,
+    sha256 VARCHAR NOT NULL,
+    applied_at TIMESTAMP WITH TIME ZONE NOT NULL
+)
+"""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A numbered file of SQL."""
+
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's text."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations() -> list[Migration]:
+    """All, in order."""
+    files = sorted((FOLDER / "migrations").glob("[0-9]*.sql"))
+    return [Migration(file.stem, file.read_text(encoding="utf-8")) for file in files]
+
+
+def pending(connection: duckdb.DuckDBPyConnection) -> list[Migration]:
+    """Those that the database lacks; writes nothing.
+
+    Raises:
+        MigrationError: the database has one that the code lacks, or another text of one.
+    """
+    applied = _applied(connection)
+    known = {migration.name: migration for migration in migrations()}
+    for name, sha256 in applied.items():
+        if name not in known:
+            raise MigrationError(
+                f"the warehouse has the migration {name}, which this version of BioPose does not know: it was written "
+                "by a newer one; install that"
+            )
+        if known[name].sha256 != sha256:
+            raise MigrationError(
+                f"the migration {name} was changed after it was applied to this warehouse; restore the file and add a "
+                "migration of its own for the change"
+            )
+    return [migration for migration in known.values() if migration.name not in applied]
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Apply what is pending and renew the views.
+
+    Returns:
+        The names of the migrations that were applied.
+
+    Raises:
+        MigrationError: as `pending` does.
+    """
+    todo = pending(connection)
+    for migration in todo:
+        connection.execute("BEGIN")
+        try:
+            connection.execute(RECORDS)
+            connection.execute(migration.sql)
+            connection.execute("INSERT INTO migration VALUES (?, ?, now())", [migration.name, migration.sha256])
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+    if todo or _views_changed(connection):
+        _renew_views(connection)
+    return [migration.name for migration in todo]
+
+
+def _applied(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    there = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'migration'").fetchone()
+    return dict(connection.execute("SELECT name, sha256 FROM migration").fetchall()) if there else {}
+
+
+def _views_changed(connection: duckdb.DuckDBPyConnection) -> bool:
+    """The comment on the last view tells the hash of all view files."""
+    found = connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = ?", [VIEWS[-1]]).fetchone()
+    return found is None or found[0] != _views_sha256()
+
+
+def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("BEGIN")
+    try:
+        for name in VIEWS:
+            connection.execute((FOLDER / "views" / f"{name}.sql").read_text(encoding="utf-8"))
+        connection.execute(f"COMMENT ON VIEW {VIEWS[-1]} IS '{_views_sha256()}'")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _views_sha256() -> str:
+    digest = hashlib.sha256()
+    for name in VIEWS:
+        digest.update((FOLDER / "views" / f"{name}.sql").read_bytes())
+    return digest.hexdigest()

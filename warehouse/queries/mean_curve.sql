@@ -1,0 +1,19 @@
+-- The mean time-normalised curve of a coordinate over a squad's phases of an activity, 0 to 100 per cent.
+-- team: of the squad
+-- activity: one of the manifest's
+-- coordinate: column of kinematics, such as knee_angle_r_deg
+-- since: first session date = 1900-01-01
+-- until: last session date = 2999-12-31
+WITH cohort AS (
+    SELECT percent, COLUMNS(lambda name: name = $coordinate) AS value
+    FROM curve
+    WHERE
+        activity = $activity
+        AND split_part(athlete_id, '/', 1) = $team
+        AND session_date BETWEEN $since::DATE AND $until::DATE
+)
+
+SELECT percent, avg(value) AS mean_value, stddev_samp(value) AS sd_between_phases, count(*) AS phases
+FROM cohort
+GROUP BY percent
+ORDER BY percent;

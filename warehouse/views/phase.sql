@@ -1,0 +1,35 @@
+-- Grain: a stretch of a trial that is compared with others of its kind: in gait each stride of each side, from one foot
+-- strike to that foot's next; otherwise the whole trial.
+CREATE OR REPLACE VIEW phase AS
+WITH strike AS (
+    SELECT
+        trial.trial_id,
+        trial.current_run_number AS run_number,
+        event.side,
+        event.time_s AS start_s,
+        lead(event.time_s) OVER (PARTITION BY event.run_number, event.side ORDER BY event.time_s) AS end_s,
+        row_number() OVER (PARTITION BY event.run_number, event.side ORDER BY event.time_s) AS phase_number
+    FROM event
+    JOIN trial ON trial.current_run_number = event.run_number
+    WHERE event.event = 'foot_strike' AND trial.activity IN ('walk', 'run', 'sprint')
+),
+
+stretch AS (
+    SELECT trial_id, run_number, 'stride' AS phase, side, phase_number, start_s, end_s
+    FROM strike
+    WHERE end_s IS NOT NULL
+    UNION ALL
+    SELECT trial.trial_id, run.run_number, 'trial', 'none', 1, run.first_time_s, run.last_time_s
+    FROM trial
+    JOIN run ON run.run_number = trial.current_run_number
+    WHERE trial.activity NOT IN ('walk', 'run', 'sprint') AND run.last_time_s > run.first_time_s
+)
+
+SELECT
+    stretch.*,
+    trial.athlete_id,
+    trial.activity,
+    session.session_date
+FROM stretch
+JOIN trial USING (trial_id)
+JOIN session USING (session_id);

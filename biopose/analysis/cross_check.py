@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from biopose.errors import ModelError
 from biopose.evaluate import nearest_representation
+from biopose.io.files import malformed
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
@@ -58,8 +59,10 @@ def cross_check(folder: Path, *, frames: int) -> CrossCheck:
     skeleton = read_osim(folder / MODEL)
     ours = read_mot(folder / COORDINATES, rotational=skeleton.rotational_names)
     markers = read_trc(folder / MARKERS)
-    rows = np.unique(np.linspace(0, len(markers.time_s) - 1, frames).round().astype(int)) if frames else []
-    if not len(rows):
+    if not np.array_equal(ours.time_s, markers.time_s):
+        raise malformed(folder / MARKERS, found="other times", expected=f"those of {COORDINATES}; measure again")
+    rows = np.unique(np.linspace(0, len(markers.time_s) - 1, frames).round().astype(int))
+    if not len(rows):  # none is asked for
         return CrossCheck(0, None, None)
     sample = MarkerTrajectories(markers.time_s[rows], markers.names, markers.positions_m[rows])
     expected = CoordinateTrajectories(ours.time_s[rows], ours.names, ours.values[rows])

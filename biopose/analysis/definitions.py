@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+from biopose.analysis.tables import Metric
+
+Side = Literal["left", "right", "none"]
 
 LINTHORNE = "Linthorne 2001, Am J Phys 69:1198"
 PERRY = "Perry & Burnfield 2010, Gait Analysis, 2nd ed."
@@ -59,13 +64,13 @@ DEFINITIONS: Mapping[str, Definition] = {
     ),
     "contact_time": Definition(
         "s",
-        "From foot strike to foot off, the median of a side's; of a drop jump from the landing off the box to take-off.",
+        "From foot strike to foot off, a side's median; of a drop jump from the landing off the box to take-off.",
         f"{PERRY}; Bobbert et al. 1987, Med Sci Sports Exerc 19:332",
     ),
     "squat_depth": Definition(
-        "m",
-        "How far the pelvis is lowered: 95th percentile less the least height over the frames that can be trusted.",
-        "Schoenfeld 2010, J Strength Cond Res 24:3497",
+        "deg",
+        "Greatest flexion of both knees, on average, over the frames that can be trusted.",
+        "Escamilla 2001, Med Sci Sports Exerc 33:127",
     ),
     "repetition_count": Definition("1", "Times that the knees bend by 20 degrees or more and straighten again."),
     "step_count": Definition("1", "Foot strikes of both sides.", WHITTLE),
@@ -77,23 +82,13 @@ DEFINITIONS: Mapping[str, Definition] = {
 }
 
 
-@dataclass(frozen=True)
-class Metric:
-    """One figure of a trial.
+def metric(name: str, value: float, *, side: Side = "none", sd: float | None = None) -> Metric:
+    """A figure of a trial with its defined unit.
 
-    Attributes:
-        metric: a name of DEFINITIONS.
-        side: left, right or none.
-        value: in its unit.
+    Args:
+        name: of DEFINITIONS.
+        value: in that unit.
+        side: whose.
         sd: standard deviation, None where it is not known.
     """
-
-    metric: str
-    side: str
-    value: float
-    sd: float | None = None
-
-    @property
-    def unit(self) -> str:
-        """As defined."""
-        return DEFINITIONS[self.metric].unit
+    return Metric(name, side, float(value), DEFINITIONS[name].unit, sd)

@@ -7,37 +7,20 @@ frame interval alone, dt / sqrt(12) for a moment anywhere within it; how well co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.signal import find_peaks
 
-from biopose.analysis.motion import SIDES, Motion
+from biopose.analysis.measured_trial import FloatArray
+from biopose.analysis.motion import SIDES, Motion, Side
 from biopose.analysis.stance import AIR, STANDS, Flight, States, crossing_s
+from biopose.analysis.tables import Event
 
 JUMPS = ("countermovement_jump", "drop_jump")
 BENDS = ("squat", *JUMPS)
 LEAST_BEND_DEG = 20.0  # by which a deepest bend stands out
 LEAST_APART_S = 0.3
-
-
-@dataclass(frozen=True)
-class Event:
-    """One moment.
-
-    Attributes:
-        event: foot_strike, foot_off, take_off, landing or peak_knee_flexion.
-        side: left, right or both.
-        time_s: when.
-        frame_index: of the video, the first frame that shows what is new.
-        sd_s: standard deviation of time_s.
-    """
-
-    event: str
-    side: str
-    time_s: float
-    frame_index: int
-    sd_s: float | None
 
 
 def find_events(motion: Motion, states: dict[str, States], flights: Sequence[Flight], *, activity: str) -> list[Event]:
@@ -47,13 +30,12 @@ def find_events(motion: Motion, states: dict[str, States], flights: Sequence[Fli
         motion: the trial.
         states: by `foot_states`.
         flights: by `flights`.
-        activity: of the manifest; jumps have take-offs and landings, jumps and squats deepest bends.
+        activity: of the manifest; jumps and squats have deepest bends.
     """
     events = [event for side in SIDES for event in _foot_events(motion, states[side], side)]
-    if activity in JUMPS:
-        for flight in flights:
-            events.append(_event(motion, "take_off", "both", flight.first, flight.take_off_s))
-            events.append(_event(motion, "landing", "both", flight.landing, flight.landing_s))
+    for flight in flights:
+        events.append(_event(motion, "take_off", "both", flight.first, flight.take_off_s))
+        events.append(_event(motion, "landing", "both", flight.landing, flight.landing_s))
     if activity in BENDS:
         events += [_event(motion, "peak_knee_flexion", "both", i, float(motion.time_s[i])) for i in deepest(motion)]
     return sorted(events, key=lambda event: (event.time_s, event.event, event.side))
@@ -63,12 +45,16 @@ def deepest(motion: Motion) -> list[int]:
     """Frames in which the knees, both on average, are bent most before they straighten again."""
     if len(motion) < 3:
         return []
-    both_deg = np.mean([motion.joint_deg("knee_angle", side) for side in SIDES], axis=0)
     apart = max(1, round(LEAST_APART_S / motion.interval_s))
-    return [int(i) for i in find_peaks(both_deg, prominence=LEAST_BEND_DEG, distance=apart)[0]]
+    return [int(i) for i in find_peaks(knee_flexion_deg(motion), prominence=LEAST_BEND_DEG, distance=apart)[0]]
 
 
-def _foot_events(motion: Motion, states: States, side: str) -> list[Event]:
+def knee_flexion_deg(motion: Motion) -> FloatArray:
+    """(T,) of both knees, on average."""
+    return np.asarray(np.mean([motion.joint_deg("knee_angle", side) for side in SIDES], axis=0))
+
+
+def _foot_events(motion: Motion, states: States, side: Side) -> list[Event]:
     events = []
     for frame in (np.flatnonzero(np.diff(states)) + 1).tolist():
         before, after = states[frame - 1], states[frame]
@@ -78,6 +64,6 @@ def _foot_events(motion: Motion, states: States, side: str) -> list[Event]:
     return events
 
 
-def _event(motion: Motion, name: str, side: str, frame: int, time_s: float) -> Event:
+def _event(motion: Motion, name: str, side: Literal["left", "right", "both"], frame: int, time_s: float) -> Event:
     sd_s = motion.interval_s / np.sqrt(12)
     return Event(name, side, time_s, int(motion.frame_index[frame]), float(sd_s))

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from biopose.analysis.definitions import Metric
+from biopose.analysis.definitions import metric
 from biopose.analysis.motion import SIDES, Motion
 from biopose.analysis.stance import GRAVITY_M_S2, Flight
+from biopose.analysis.tables import Metric
 
 LEVEL_M = 0.1  # a flight from a box, or onto one, has no g t^2 / 8
 LANDING_S = 1.0
@@ -23,20 +24,20 @@ def jump_metrics(motion: Motion, flights: Sequence[Flight], *, activity: str) ->
         activity: countermovement_jump or drop_jump.
     """
     jumps = [flight for flight in flights if abs(flight.rise_m) <= LEVEL_M]
-    yield Metric("jump_count", "none", float(len(jumps)))
+    yield metric("jump_count", len(jumps))
     if not jumps:
         return
     jump = max(jumps, key=lambda flight: flight.duration_s)
     sd_s = _sd_s(motion)
-    yield Metric("flight_time", "none", jump.duration_s, sd_s)
+    yield metric("flight_time", jump.duration_s, sd=sd_s)
     height_m = GRAVITY_M_S2 * jump.duration_s**2 / 8
-    yield Metric("jump_height_flight", "none", height_m, GRAVITY_M_S2 * jump.duration_s / 4 * sd_s)
+    yield metric("jump_height_flight", height_m, sd=GRAVITY_M_S2 * jump.duration_s / 4 * sd_s)
     pelvis_m = motion.coordinates["pelvis_ty"]
     take_off_m = float(np.interp(jump.take_off_s, motion.time_s, pelvis_m))
-    yield Metric("jump_height_pelvis", "none", float(pelvis_m[jump.first : jump.landing].max()) - take_off_m)
+    yield metric("jump_height_pelvis", pelvis_m[jump.first : jump.landing].max() - take_off_m)
     earlier = [flight for flight in flights if flight.landing_s < jump.take_off_s]
     if activity == "drop_jump" and earlier:
-        yield Metric("contact_time", "none", jump.take_off_s - earlier[-1].landing_s, sd_s)
+        yield metric("contact_time", jump.take_off_s - earlier[-1].landing_s, sd=sd_s)
     yield from _landing(motion, jump, flights)
 
 
@@ -46,9 +47,9 @@ def _landing(motion: Motion, jump: Flight, flights: Sequence[Flight]) -> Iterato
     if frames.any():
         for side in SIDES:
             peak_deg = float(motion.joint_deg("knee_angle", side)[frames].max())
-            yield Metric("knee_flexion_landing_peak", side, peak_deg)
+            yield metric("knee_flexion_landing_peak", peak_deg, side=side)
 
 
 def _sd_s(motion: Motion) -> float:
     """Of the time between two events, each anywhere within its frame interval."""
-    return motion.interval_s / np.sqrt(6)
+    return float(motion.interval_s / np.sqrt(6))

@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from biopose.analysis.definitions import Metric
-from biopose.analysis.events import JUMPS, Event
+from biopose.analysis.definitions import metric
+from biopose.analysis.events import JUMPS, knee_flexion_deg
 from biopose.analysis.gait_metrics import gait_metrics
 from biopose.analysis.jump_metrics import jump_metrics
 from biopose.analysis.motion import SIDES, Motion
 from biopose.analysis.stance import Flight
+from biopose.analysis.tables import Event, Metric
 
 GAIT = ("walk", "run", "sprint")
 ANGLES = {"hip_flexion": "hip_flexion", "knee_flexion": "knee_angle", "ankle_dorsiflexion": "ankle_angle"}
-STANDING_PERCENTILE = 95  # of the pelvis's height in a squat
 
 
 def find_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flight], *, activity: str) -> list[Metric]:
@@ -31,8 +31,8 @@ def find_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flig
         flights: by `stance.flights`.
         activity: of the manifest.
     """
-    metrics = [Metric("duration", "none", float(motion.time_s[-1] - motion.time_s[0])), *_angles(motion)]
-    if activity in JUMPS:
+    metrics = [metric("duration", motion.time_s[-1] - motion.time_s[0]), *_angles(motion)]
+    if activity in JUMPS or (activity == "other" and flights):
         metrics += jump_metrics(motion, flights, activity=activity)
     if activity == "squat":
         metrics += _squat(motion, events)
@@ -48,12 +48,11 @@ def _angles(motion: Motion) -> Iterator[Metric]:
     for name, joint in ANGLES.items():
         for side in SIDES:
             trusted_deg = motion.joint_deg(joint, side)[motion.trusted]
-            yield Metric(f"{name}_peak", side, float(trusted_deg.max()))
-            yield Metric(f"{name}_range", side, float(np.ptp(trusted_deg)))
+            yield metric(f"{name}_peak", trusted_deg.max(), side=side)
+            yield metric(f"{name}_range", np.ptp(trusted_deg), side=side)
 
 
 def _squat(motion: Motion, events: Sequence[Event]) -> Iterator[Metric]:
-    yield Metric("repetition_count", "none", float(sum(event.event == "peak_knee_flexion" for event in events)))
+    yield metric("repetition_count", sum(event.event == "peak_knee_flexion" for event in events))
     if motion.trusted.any():
-        height_m = motion.coordinates["pelvis_ty"][motion.trusted]
-        yield Metric("squat_depth", "none", float(np.percentile(height_m, STANDING_PERCENTILE) - height_m.min()))
+        yield metric("squat_depth", knee_flexion_deg(motion)[motion.trusted].max())

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from biopose.analysis.kinematics import coordinate_units
+from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
 from biopose.fitting.evidence import LEAST_CONFIDENCE
-from biopose.io.files import existing_file, malformed
 from biopose.outputs.summary import UNTRUSTED_QUALITY
-from biopose.outputs.trial import TRIAL
-from biopose.skeleton.full_body import full_body_skeleton
 
-SIDES = ("left", "right")
+Side = Literal["left", "right"]
+
+SIDES: tuple[Side, Side] = ("left", "right")
 FOOT = ("heel", "big_toe", "small_toe")
 FIGURES = ("quality", "reprojection_px", "confidence", "seen_fraction")
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,52 +55,28 @@ class Motion:
         """(T,) the frames that can be relied on."""
         return self.figures["quality"] >= UNTRUSTED_QUALITY
 
-    def joint_deg(self, joint: str, side: str) -> FloatArray:
+    def joint_deg(self, joint: str, side: Side) -> FloatArray:
         """(T,) a joint's angle, such as knee_angle of the left, degrees."""
         return self.coordinates[f"{joint}_{side[0]}"]
 
 
-def read_motion(folder: Path) -> Motion:
-    """Read a trial's folder.
+def motion_of(trial: MeasuredTrial) -> Motion:
+    """The motion that a trial's table holds.
 
     Raises:
-        FileFormatError: its trial.parquet is missing, broken or lacks a column.
+        FileFormatError: a channel is missing.
     """
-    path = existing_file(folder / TRIAL)
-    try:
-        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        raise malformed(path, found=f"no readable Parquet ({error})", expected="a trial that BioPose wrote") from error
-    columns = {name: table[name].to_numpy() for name in table.column_names}
-    try:
-        return _motion_of(columns)
-    except KeyError as error:
-        raise malformed(path, found=f"no column {error.args[0]}", expected="a trial that BioPose wrote") from error
-
-
-def coordinate_units() -> dict[str, str]:
-    """The default skeleton's coordinates in its order, each with its unit (deg or m), without the coupled ones."""
-    skeleton = full_body_skeleton()
-    coupled = {coupling.dependent for coupling in skeleton.couplings}
-    return {
-        coordinate.name: "m" if coordinate.motion == "translational" else "deg"
-        for index, coordinate in enumerate(skeleton.coordinates)
-        if index not in coupled
-    }
-
-
-def _motion_of(columns: Mapping[str, FloatArray]) -> Motion:
     return Motion(
-        frame_index=columns["frame_index"].astype(np.int64),
-        time_s=columns["time_s"],
-        coordinates={name: columns[f"{name}_{unit}"] for name, unit in coordinate_units().items()},
-        contact={side: _contact(columns, side) for side in SIDES},
-        foot_height_m={side: np.min([columns[f"{side}_{part}_y_m"] for part in FOOT], axis=0) for side in SIDES},
-        figures={name: columns[f"frame_{name}"] for name in FIGURES},
+        frame_index=trial.frame_index.astype(np.int64),
+        time_s=trial.time_s,
+        coordinates={name: trial.column(f"{name}_{unit}") for name, unit in coordinate_units()},
+        contact={side: _contact(trial, side) for side in SIDES},
+        foot_height_m={side: np.min([trial.column(f"{side}_{part}_y_m") for part in FOOT], axis=0) for side in SIDES},
+        figures={name: trial.column(f"frame_{name}") for name in FIGURES},
     )
 
 
-def _contact(columns: Mapping[str, FloatArray], side: str) -> FloatArray:
-    probability = np.maximum(*(columns[f"{side}_{part}_contact_probability"] for part in ("heel", "toe")))
-    confidence = np.max([columns[f"{side}_{part}_confidence"] for part in FOOT], axis=0)
+def _contact(trial: MeasuredTrial, side: Side) -> FloatArray:
+    probability = np.maximum(*(trial.column(f"{side}_{part}_contact_probability") for part in ("heel", "toe")))
+    confidence = np.max([trial.column(f"{side}_{part}_confidence") for part in FOOT], axis=0)
     return np.where(confidence >= LEAST_CONFIDENCE, probability, np.nan)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.analysis.motion import SIDES, FloatArray, Motion
+from biopose.analysis.measured_trial import FloatArray
+from biopose.analysis.motion import SIDES, Motion
 
 STANDS, AIR, UNKNOWN = 1, 0, -1
 LIKELY, UNLIKELY = 0.6, 0.4  # a foot stands from the first on and is in the air from the second down
@@ -109,7 +110,7 @@ def _without_short(states: States, value: int, *, least_frames: float) -> States
     """Runs of a value that are too short between two runs of one other value become that."""
     states = states.copy()
     for start, end in _runs(states == value):
-        inside = 0 < start and end < len(states)
+        inside = start > 0 and end < len(states)
         if inside and end - start < least_frames - 1e-6 and states[start - 1] == states[end]:
             states[start:end] = states[end]
     return states

@@ -17,8 +17,8 @@ class Event:
     Attributes:
         event: foot_strike, foot_off, take_off, landing or peak_knee_flexion.
         side: whose.
-        time_s: of the first frame after it; of a peak, the frame itself.
-        frame_index: that frame, of the video.
+        time_s: half-way between the frames that show it before and after; of a peak, its frame's.
+        frame_index: of the video, the first frame that shows what is new; of a peak, the frame itself.
         sd_s: standard deviation of the time that the frame rate alone makes.
     """
 
@@ -37,7 +37,7 @@ class Metric:
         metric: name.
         side: whose; none where it is the whole body's.
         value: in the unit.
-        unit: deg, m, s, m/s, 1/min or 1.
+        unit: deg, m, s, m/s, steps/min, or 1 for a count or share.
         sd: standard deviation in the same unit; None where it is unknown.
     """
 

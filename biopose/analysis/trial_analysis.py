@@ -6,45 +6,25 @@ events.parquet  metrics.parquet  quality.parquet
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biopose.analysis.cross_check import cross_check
-from biopose.analysis.definitions import Metric
-from biopose.analysis.events import Event, find_events
+from biopose.analysis.events import find_events
+from biopose.analysis.kinematics import kinematics_table
+from biopose.analysis.measured_trial import MeasuredTrial
 from biopose.analysis.metrics import find_metrics
-from biopose.analysis.motion import FloatArray, Motion, coordinate_units, read_motion
-from biopose.analysis.quality import QualityFigure, quality_figures
+from biopose.analysis.motion import motion_of
+from biopose.analysis.quality import quality_figures
 from biopose.analysis.stance import flights, foot_states
+from biopose.analysis.tables import events_table, figures_table, metrics_table
 from biopose.io.files import written_whole
 
 KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
 ANALYSIS_FILES = (KINEMATICS, EVENTS, METRICS, QUALITY)
-
-EVENT_SCHEMA = pa.schema(
-    [
-        ("event", pa.string()),
-        ("side", pa.string()),
-        ("time_s", pa.float64()),
-        ("frame_index", pa.int32()),
-        ("sd_s", pa.float64()),
-    ]
-)
-METRIC_SCHEMA = pa.schema(
-    [
-        ("metric", pa.string()),
-        ("side", pa.string()),
-        ("value", pa.float64()),
-        ("unit", pa.string()),
-        ("sd", pa.float64()),
-    ]
-)
-QUALITY_SCHEMA = pa.schema([("name", pa.string()), ("value", pa.float64()), ("unit", pa.string())])
+NEVER_IN_FLIGHT = ("walk", "squat")  # what looks like it is a foot that was not recognised
 
 
 def analyse_trial(folder: Path, *, activity: str, cross_check_frames: int = 12) -> None:
@@ -59,39 +39,17 @@ def analyse_trial(folder: Path, *, activity: str, cross_check_frames: int = 12) 
         FileFormatError: one of the files is missing or broken.
         ModelError: the model is.
     """
-    motion = read_motion(folder)
+    trial = MeasuredTrial.read(folder)
+    motion = motion_of(trial)
     states = foot_states(motion)
-    in_flight = flights(motion, states)
+    in_flight = [] if activity in NEVER_IN_FLIGHT else flights(motion, states)
     events = find_events(motion, states, in_flight, activity=activity)
     metrics = find_metrics(motion, events, in_flight, activity=activity)
     figures = quality_figures(motion, cross_check(folder, frames=cross_check_frames))
-    _write(folder / KINEMATICS, kinematics_table(motion))
-    _write(folder / EVENTS, _table(events, EVENT_SCHEMA))
-    _write(folder / METRICS, _table(metrics, METRIC_SCHEMA))
-    _write(folder / QUALITY, _table(figures, QUALITY_SCHEMA))
-
-
-def kinematics_table(motion: Motion) -> pa.Table:
-    """Frames by coordinates, and their standard deviations, which the keypoint fit does not give: null."""
-    units = coordinate_units()
-    columns: dict[str, Any] = {
-        "frame_index": pa.array(motion.frame_index, pa.int32()),
-        "time_s": pa.array(motion.time_s, pa.float64()),
-        "quality": _float32(motion.figures["quality"]),
-    }
-    columns |= {f"{name}_{unit}": _float32(motion.coordinates[name]) for name, unit in units.items()}
-    columns |= {f"{name}_sd_{unit}": pa.nulls(len(motion), pa.float32()) for name, unit in units.items()}
-    return pa.table(columns)
-
-
-def _float32(values: FloatArray) -> pa.Array:
-    """NaN becomes null."""
-    return pa.array(values, pa.float32(), mask=np.isnan(values))
-
-
-def _table(rows: Sequence[Event] | Sequence[Metric] | Sequence[QualityFigure], schema: pa.Schema) -> pa.Table:
-    """Attributes of the same names as the columns."""
-    return pa.table({name: [getattr(row, name) for row in rows] for name in schema.names}, schema=schema)
+    _write(folder / KINEMATICS, kinematics_table(trial))
+    _write(folder / EVENTS, events_table(events))
+    _write(folder / METRICS, metrics_table(metrics))
+    _write(folder / QUALITY, figures_table(figures))
 
 
 def _write(path: Path, table: pa.Table) -> None:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -24,7 +25,9 @@ def _as_c3d(markers: Path, target: Path) -> None:
 
 
 def _as_csv(trial: Path, target: Path) -> None:
-    pyarrow.csv.write_csv(pq.read_table(trial, partitioning=None), target)
+    table = pq.read_table(trial, partitioning=None, page_checksum_verification=True)
+    columns = {name: pa.array(table[name].to_numpy(), from_pandas=True) for name in table.column_names}
+    pyarrow.csv.write_csv(pa.table(columns), target)  # a NaN is null there, an empty field
 
 
 def _copied(source: Path, target: Path) -> None:

@@ -14,47 +14,43 @@ from warehouse.connection import opened_for_reading
 from warehouse.content import content_hash, content_rows
 from warehouse.load import load_trial
 
-DIES_BEFORE_STATEMENT = """
-import os, signal, sys
+DIES_BEFORE_A_STATEMENT = """
+import json, os, signal, sys
+from contextlib import contextmanager
 from pathlib import Path
-import duckdb
-from tests.warehouse.trials import MadeUpTrial
 from warehouse import load
 from warehouse.connection import opened_for_writing
 
+database, folder, fatal = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+
 class Dying:
-    def __init__(self, connection, fatal):
-        self.connection, self.left, self.loading = connection, fatal, False
+    def __init__(self, connection):
+        self.connection, self.statements, self.began = connection, 0, False
 
-    def execute(self, sql, *rest):
-        self.loading = self.loading or sql == "BEGIN"
-        self.left -= self.loading
-        if self.left < 0 or (FATAL == "COMMIT" and sql == "COMMIT"):
+    def execute(self, sql, *values):
+        self.began = self.began or sql == "BEGIN"
+        self.statements += self.began
+        if fatal in (str(self.statements), sql):
             os.kill(os.getpid(), signal.SIGKILL)
-        return self.connection.execute(sql, *rest)
-
-from contextlib import contextmanager
+        return self.connection.execute(sql, *values)
 
 @contextmanager
 def opened(database):
     with opened_for_writing(database) as connection:
-        yield Dying(connection, 10**6 if FATAL == "COMMIT" else int(FATAL))
+        yield Dying(connection)
 
-database, FATAL = Path(sys.argv[1]), sys.argv[2]
 load.opened_for_writing = opened
-trial = MadeUpTrial("jump2", seed=2)
-load.load_trial(database, trial.record, trial.write(database.parent / "jump2"))
+load.load_trial(database, json.loads((folder / "record.json").read_text()), folder)
 """
 
 LOADS_FOREVER = """
-import itertools, sys
+import itertools, json, sys
 from pathlib import Path
-from tests.warehouse.trials import session_of
 from warehouse.load import load_trial
 
-database = Path(sys.argv[1])
-for trial in itertools.cycle(session_of(4)):
-    load_trial(database, trial.record, trial.write(database.parent / trial.run_id))
+database, *folders = map(Path, sys.argv[1:])
+for folder in itertools.cycle(folders):
+    load_trial(database, json.loads((folder / "record.json").read_text()), folder)
     print("loaded", flush=True)
 """
 
@@ -73,14 +69,15 @@ def trials_are_whole(database: Path) -> bool:
     return not broken
 
 
-@pytest.mark.parametrize("fatal", ["1", "4", "8", "12", "16", "COMMIT"])
+@pytest.mark.parametrize("fatal", ["2", "6", "11", "16", "COMMIT"])
 def test_a_loader_killed_inside_its_transaction_leaves_nothing(tmp_path: Path, fatal: str) -> None:
     undisturbed, database = tmp_path / "a" / "warehouse.duckdb", tmp_path / "b" / "warehouse.duckdb"
     first, second = MadeUpTrial("jump1", seed=1), MadeUpTrial("jump2", seed=2)
     for path in (undisturbed, database):
         load(path, first)
     before = content_rows(database)
-    died = subprocess.run([sys.executable, "-c", DIES_BEFORE_STATEMENT, str(database), fatal], timeout=60)
+    command = [sys.executable, "-c", DIES_BEFORE_A_STATEMENT, database, second.write(tmp_path / "second"), fatal]
+    died = subprocess.run(command, timeout=60)
     assert died.returncode == -signal.SIGKILL
     load(database, first)  # opening for writing is what recovers the file
     assert content_rows(database) == before
@@ -91,10 +88,10 @@ def test_a_loader_killed_inside_its_transaction_leaves_nothing(tmp_path: Path, f
 
 def test_a_loader_killed_at_any_moment_leaves_whole_trials(tmp_path: Path) -> None:
     undisturbed, database = tmp_path / "a" / "warehouse.duckdb", tmp_path / "b" / "warehouse.duckdb"
-    for delay_s in np.random.default_rng(5).uniform(0.0, 0.3, size=5):
-        with subprocess.Popen(
-            [sys.executable, "-c", LOADS_FOREVER, str(database)], stdout=subprocess.PIPE, text=True
-        ) as loader:
+    folders = [trial.write(tmp_path / trial.name) for trial in session_of(4)]
+    command = [sys.executable, "-c", LOADS_FOREVER, database, *folders]
+    for delay_s in np.random.default_rng(5).uniform(0.0, 0.3, size=3):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as loader:
             assert loader.stdout is not None
             loader.stdout.readline()
             time.sleep(delay_s)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pytest
 
 from biopose.analysis.kinematics import coordinate_units
 from tests.warehouse.trials import COLUMNS, MadeUpTrial
@@ -26,17 +25,17 @@ def answer(database: Path, sql: str) -> pl.DataFrame:
         return connection.sql(sql).pl()
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_view_shows_only_the_current_run(tmp_path: Path, view: str) -> None:
+def test_views_show_only_the_current_run(tmp_path: Path) -> None:
     strikes = (("left", 0.2), ("left", 0.7))
     new = MadeUpTrial(activity="run", strikes=strikes, code_version="0.2.0", seed=1, time_s=np.arange(50) / 50)
-    old = MadeUpTrial(activity="run", strikes=((("right", 0.1), *strikes)))
+    old = MadeUpTrial(activity="run", strikes=(("right", 0.1), *strikes))
     both = loaded(tmp_path / "both.duckdb", old, new)
     alone = loaded(tmp_path / "alone.duckdb", new)
-    columns = "* EXCLUDE (run_number)" if view == "phase" else "*"
-    seen, expected = (answer(file, f"SELECT {columns} FROM {view} ORDER BY ALL") for file in (both, alone))
-    assert seen.height > 0
-    assert seen.equals(expected)
+    for view in VIEWS:
+        columns = "* EXCLUDE (run_number)" if view == "phase" else "*"
+        seen, expected = (answer(file, f"SELECT {columns} FROM {view} ORDER BY ALL") for file in (both, alone))
+        assert seen.height > 0, view
+        assert seen.equals(expected), view
 
 
 def test_the_curve_of_a_trial_is_what_numpy_interpolates(database: Path) -> None:

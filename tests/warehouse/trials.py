@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,7 @@ class MadeUpTrial:
         return np.cumsum(rng.normal(size=(len(self.time_s), len(COLUMNS))), axis=0).astype(np.float32)
 
     def write(self, folder: Path) -> Path:
-        """The four files; the folder."""
+        """The four files, and the record as JSON for a process that loads them; the folder."""
         folder.mkdir(parents=True, exist_ok=True)
         frames = len(self.time_s)
         kinematics = {
@@ -96,6 +97,7 @@ class MadeUpTrial:
         }
         for name, table in tables.items():
             pq.write_table(table, folder / f"{name}.parquet")
+        (folder / "record.json").write_text(json.dumps(self.record), encoding="utf-8")
         return folder
 
 

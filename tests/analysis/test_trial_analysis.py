@@ -1,0 +1,128 @@
+"""A trial's folder becomes the four tables that the warehouse loads, and OpenSim agrees with what was written."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from biopose.analysis.cross_check import cross_check
+from biopose.analysis.kinematics import coordinate_units
+from biopose.analysis.trial_analysis import ANALYSIS_FILES, analyse_trial
+from biopose.errors import FileFormatError
+from biopose.io.mot import read_mot, write_mot
+from biopose.outputs.trial import write_trial
+from biopose.skeleton.full_body import full_body_skeleton
+from tests.body.bodies import needs_body_asset
+from tests.outputs.measured import SETTINGS, VERSIONS, measured
+
+pytestmark = needs_body_asset
+
+FRAMES = 24
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trial")
+    write_trial(measured(frames=FRAMES), folder, settings=SETTINGS, versions=VERSIONS)
+    return folder
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(written, tmp_path / "trial"))
+
+
+def test_the_files_have_the_contracts_columns_and_types(folder: Path) -> None:
+    analyse_trial(folder, activity="countermovement_jump", cross_check_frames=2)
+    kinematics = pq.read_schema(folder / "kinematics.parquet")
+    values = [f"{name}_{unit}" for name, unit in coordinate_units()]
+    deviations = [f"{name}_sd_{unit}" for name, unit in coordinate_units()]
+    assert len(values) == 40
+    assert kinematics.names == ["frame_index", "time_s", "quality", *values, *deviations]
+    assert kinematics.types == [pa.int32(), pa.float64(), *[pa.float32()] * 81]
+    text, number = pa.string(), pa.float64()
+    for name, columns, types in (
+        ("events", ["event", "side", "time_s", "frame_index", "sd_s"], [text, text, number, pa.int32(), number]),
+        ("metrics", ["metric", "side", "value", "unit", "sd"], [text, text, number, text, number]),
+        ("quality", ["name", "value", "unit"], [text, number, text]),
+    ):
+        schema = pq.read_schema(folder / f"{name}.parquet")
+        assert (schema.names, schema.types) == (columns, types)
+
+
+def test_kinematics_are_the_trials_own(folder: Path) -> None:
+    analyse_trial(folder, activity="other", cross_check_frames=0)
+    trial, kinematics = pq.read_table(folder / "trial.parquet"), pq.read_table(folder / "kinematics.parquet")
+    assert kinematics.num_rows == FRAMES
+    for name in ("frame_index", "time_s"):
+        assert kinematics[name].to_pylist() == trial[name].to_pylist()
+    for name in ("knee_angle_r_deg", "pelvis_ty_m", "neck_rotation_deg"):
+        np.testing.assert_allclose(kinematics[name].to_numpy(), trial[name].to_numpy(), rtol=1e-6, atol=1e-6)
+    assert kinematics["knee_angle_r_sd_deg"].null_count == FRAMES
+
+
+def test_the_same_trial_gives_the_same_bytes(folder: Path, written: Path, tmp_path: Path) -> None:
+    again = Path(shutil.copytree(written, tmp_path / "again"))
+    for one in (folder, again, again):
+        analyse_trial(one, activity="walk", cross_check_frames=2)
+    for name in ANALYSIS_FILES:
+        assert (folder / name).read_bytes() == (again / name).read_bytes()
+
+
+def test_quality_is_told_in_figures(folder: Path) -> None:
+    analyse_trial(folder, activity="other", cross_check_frames=4)
+    figures = {row["name"]: row["value"] for row in pq.read_table(folder / "quality.parquet").to_pylist()}
+    assert figures["frames"] == FRAMES
+    assert figures["untrusted_share"] == pytest.approx(2 / FRAMES)  # two frames in which the person is lost
+    assert 0 < figures["mean_quality"] < 1
+    assert figures["median_reprojection_px"] > 0
+    assert figures["cross_check_frames"] == 4
+    assert figures["cross_check_max_deg"] >= figures["cross_check_rms_deg"] >= 0
+
+
+def test_opensim_comes_back_to_our_angles(folder: Path) -> None:
+    check = cross_check(folder, frames=6)
+    assert check.frames == 6
+    assert check.rms_deg is not None
+    assert check.max_deg is not None
+    assert check.rms_deg < 0.2
+    assert check.max_deg < 2.0
+
+
+def test_angles_that_do_not_belong_to_the_markers_are_found(folder: Path) -> None:
+    rotational = full_body_skeleton().rotational_names
+    coordinates = read_mot(folder / "coordinates.mot", rotational=rotational)
+    coordinates.values[:, coordinates.names.index("knee_angle_r")] += np.radians(20)
+    write_mot(folder / "coordinates.mot", coordinates, rotational=rotational)
+    check = cross_check(folder, frames=3)
+    assert check.max_deg is not None
+    assert check.max_deg > 15
+
+
+def test_more_frames_than_there_are_is_all_of_them_and_none_is_none(folder: Path) -> None:
+    assert cross_check(folder, frames=0).rms_deg is None
+    assert cross_check(folder, frames=0).frames == 0
+    assert cross_check(folder, frames=10 * FRAMES).frames == FRAMES
+
+
+def test_a_folder_without_a_trial_says_so(folder: Path) -> None:
+    (folder / "trial.parquet").unlink()
+    with pytest.raises(FileFormatError, match=r"trial\.parquet"):
+        analyse_trial(folder, activity="other")
+
+
+def test_a_channel_that_is_missing_is_named(folder: Path) -> None:
+    path = folder / "trial.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["left_heel_contact_probability"]), path)
+    with pytest.raises(FileFormatError, match="left_heel_contact_probability"):
+        analyse_trial(folder, activity="other", cross_check_frames=0)
+
+
+def test_nothing_is_written_of_a_trial_whose_model_is_broken(folder: Path) -> None:
+    (folder / "scaled.osim").unlink()
+    with pytest.raises(Exception, match=r"scaled\.osim"):
+        analyse_trial(folder, activity="other", cross_check_frames=2)
+    assert not any((folder / name).exists() for name in ANALYSIS_FILES)

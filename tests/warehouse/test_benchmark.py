@@ -1,0 +1,60 @@
+"""`biopose bench warehouse`, small: the figures are there, and the made-up trials are what the tables expect."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from biopose.command_line import Commands
+from flows.bench_warehouse import bench_warehouse
+from flows.made_up_kinematics import FRAMES, describe_trials, kinematics_sql, one_trial
+from flows.warehouse_benchmark import COSTS, measure_warehouse, warehouse_lines
+from warehouse.connection import opened_for_writing
+from warehouse.content import content_rows
+from warehouse.load import load_trial
+
+PROGRAM = Commands(commands=[bench_warehouse])
+
+
+def test_every_cost_is_measured_at_every_size_and_the_scratch_files_go(tmp_path: Path) -> None:
+    arguments = ["warehouse", "--rows", "6000", "--rows", "12000", "--folder", str(tmp_path), "--json"]
+    result = CliRunner().invoke(PROGRAM, arguments)
+    assert result.exit_code == 0, result.output
+    measured = json.loads(result.stdout)["warehouse"]
+    assert [size["rows"] for size in measured["sizes"]] == [6_000, 12_000]
+    for cost in COSTS:
+        assert all(size[cost] > 0 for size in measured["sizes"])
+        assert measured["billion_rows"][cost]["in_proportion"] > measured["sizes"][-1][cost]
+    assert measured["parquet"]["partitions"] >= 1
+    assert list(tmp_path.iterdir()) == []
+    assert any(line.startswith("mean_curve") for line in warehouse_lines(measured))
+
+
+def test_a_disk_that_is_too_full_is_told_before_any_work(tmp_path: Path) -> None:
+    result = CliRunner().invoke(PROGRAM, ["warehouse", "--rows", "1000000000000", "--folder", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "give another --folder or fewer --rows" in result.stderr
+
+
+def test_one_size_has_no_growth(tmp_path: Path) -> None:
+    measured = measure_warehouse([6_000], tmp_path)
+    assert set(measured["growth"].values()) == {None}
+    assert measured["billion_rows"]["database_mb"]["at_this_growth"] == pytest.approx(
+        measured["billion_rows"]["database_mb"]["in_proportion"]
+    )
+
+
+def test_a_trial_is_the_same_loaded_singly_or_in_bulk(tmp_path: Path) -> None:
+    singly, bulk = tmp_path / "singly.duckdb", tmp_path / "bulk.duckdb"
+    with opened_for_writing(bulk) as connection:
+        describe_trials(connection, 0, 1)
+        connection.execute(f"INSERT INTO kinematics BY NAME {kinematics_sql(connection, 0, 1)}")
+        record = one_trial(connection, 0, tmp_path)
+        frames = connection.execute("SELECT * EXCLUDE (run_number) FROM kinematics").fetchall()
+    load_trial(singly, record, tmp_path)
+    with opened_for_writing(singly) as connection:
+        assert connection.execute("SELECT * EXCLUDE (run_number) FROM kinematics").fetchall() == frames
+    counts = [{table: rows for table, (rows, _) in content_rows(file).items()} for file in (singly, bulk)]
+    assert counts[0] == counts[1]
+    assert counts[0]["kinematics"] == FRAMES

@@ -3,10 +3,9 @@
 Each imports what is heavy when it is asked for, so that --help answers at once.
 """
 
-from biopose.inbox_command import inbox
-
 from biopose.bench_commands import bench
 from biopose.cli import cli
+from biopose.inbox_command import inbox
 from flows.bench_ingest import bench_ingest
 from flows.bench_warehouse import bench_warehouse
 from flows.export_command import export

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from tasks.night_page import publish_night
 from tasks.notify import on_crashed, on_failure
 from tasks.only_one import only_one
 from tasks.plan import IngestOptions, PlannedTrial, discover, groups_of, plan_trial
-from tasks.registry import log_ingest, pin_models, register_shipped
+from tasks.registry import begin_ingest, end_ingest, pin_models, register_shipped
 from tasks.settings import Settings
 from tasks.snapshot import SnapshotPublisher
 from tasks.video_hash import VideoHashes
@@ -84,6 +85,7 @@ def ingest(
             trials = _plan(found.entries, night, options)
             new = night.not_loaded(trials, loaded_runs(settings.warehouse))
         if new:
+            night.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
             _work(new, night, options)
         with night.part("report"):
             _report(night, options)
@@ -140,7 +142,7 @@ def _take_through(
         seen = list(dict.fromkeys(seeing[file] for _, file in trial.unseen))
         fitted: PrefectFuture[None] = steps.fit.submit(trial, seen, actors, rank=rank)  # type: ignore[arg-type]
         finished = steps.finish.submit(trial, fitted, dask, options, rank=rank)  # type: ignore[call-overload]
-        loaded = steps.load.submit(trial, finished, night.settings, publisher)
+        loaded = steps.load.submit(trial, finished, night.settings, publisher, night.mlflow_run_id)
         under_way.append((trial, {"see": seen, "fit": [fitted], "finish": [finished], "load": [loaded]}))
     for trial, futures in under_way:
         stage, error = _outcome(futures)
@@ -162,13 +164,12 @@ def _report(night: Night, options: IngestOptions) -> None:
     """Prefect's page, MLflow's record, the webhook; then say whether something failed unexpectedly."""
     account = night.as_dict()
     publish_night(account["stored"], account["quarantined"], night.settings)
-    if night.due:
-        log_ingest(
+    if night.mlflow_run_id:
+        end_ingest(
             night.settings,
-            name=night.settings.inbox.name,
-            params={"inbox": str(night.inbox), **vars(options)},
+            night.mlflow_run_id,
+            params={"inbox": str(night.inbox), **asdict(options)},
             metrics=night.figures(),
-            tags={},
             models=night.models,
             failed=bool(night.unexpected),
         )

@@ -10,7 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from warehouse.load import FACTS, FILES, Connection
+from duckdb import DuckDBPyConnection
+
+from warehouse.load import FACTS, FILES
 
 FRAMES = 600
 RATE_HZ = 60
@@ -42,7 +44,7 @@ ORDER BY number
 STRIKES = 10  # of each foot in a trial of gait
 
 
-def kinematics_sql(connection: Connection, first: int, last: int) -> str:
+def kinematics_sql(connection: DuckDBPyConnection, first: int, last: int) -> str:
     """SQL that computes the frames of trials, in their order.
 
     Args:
@@ -61,7 +63,7 @@ def kinematics_sql(connection: Connection, first: int, last: int) -> str:
     )
 
 
-def describe_trials(connection: Connection, first: int, last: int) -> None:
+def describe_trials(connection: DuckDBPyConnection, first: int, last: int) -> None:
     """Everything about trials but their frames, into the tables that `load_trial` writes."""
     connection.execute(TRIAL, {"first": first, "last": last})
     for sql in (
@@ -85,7 +87,7 @@ def describe_trials(connection: Connection, first: int, last: int) -> None:
         connection.execute(sql)
 
 
-def one_trial(connection: Connection, number: int, folder: Path) -> dict[str, Any]:
+def one_trial(connection: DuckDBPyConnection, number: int, folder: Path) -> dict[str, Any]:
     """A trial as the analysis leaves it: its four Parquet files in `folder`; its record."""
     connection.execute(TRIAL, {"first": number, "last": number + 1})
     sources = {

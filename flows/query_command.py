@@ -90,7 +90,8 @@ def _listed() -> list[str]:
 def _show(answer: pl.DataFrame, format_: str, out: Path | None) -> None:
     if format_ == "parquet":
         assert out is not None
-        answer.write_parquet(out)
+        with out.open("wb") as file:  # so that a folder that is not there is named
+            answer.write_parquet(file)
         return
     text = _text(answer, format_)
     if out is None:

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from biopose.errors import BioposeError
 from flows import programs

@@ -14,11 +14,12 @@ from statistics import median
 from typing import Any
 
 import polars as pl
+from duckdb import DuckDBPyConnection
 
 from biopose.errors import BioposeError
 from flows.made_up_kinematics import FRAMES, describe_trials, kinematics_sql, one_trial
 from warehouse.connection import opened_for_reading, opened_for_writing
-from warehouse.load import Connection, load_trial
+from warehouse.load import load_trial
 from warehouse.query import named_queries
 from warehouse.snapshot import publish_snapshot
 
@@ -79,7 +80,7 @@ def measure_warehouse(sizes: Sequence[int], folder: Path | None) -> dict[str, An
         "threads": THREADS,
         "sizes": measured,
         "growth": growth,
-        "billion_rows": {cost: _at_a_billion(measured[-1], cost, growth[cost]) for cost in COSTS},
+        "billion_rows": {cost: _at_a_billion(measured, cost) for cost in COSTS},
         "parquet": parquet,
     }
 
@@ -87,7 +88,7 @@ def measure_warehouse(sizes: Sequence[int], folder: Path | None) -> dict[str, An
 def warehouse_lines(result: dict[str, Any]) -> list[str]:
     """The measurement as a table, a column a size."""
     sizes = result["sizes"]
-    heads = [*(f"{size['rows'] / 1e6:g} M rows" for size in sizes), "growth", "1 G at it", "1 G in prop."]
+    heads = [*(f"{size['rows'] / 1e6:g} M rows" for size in sizes), "growth", "1 G by line", "1 G in prop."]
     lines = [f"{result['data']}; {result['threads']} threads", " " * 24 + "".join(f"{head:>14}" for head in heads)]
     for cost in COSTS:
         estimates = result["billion_rows"][cost]
@@ -96,7 +97,7 @@ def warehouse_lines(result: dict[str, Any]) -> list[str]:
         cells = [
             *values,
             math.nan if growth is None else growth,
-            estimates["at_this_growth"],
+            estimates["on_a_line"],
             estimates["in_proportion"],
         ]
         lines.append(f"{cost + ('' if cost in UNITS else ' (s)'):<24}" + "".join(f"{cell:>14.3g}" for cell in cells))
@@ -166,7 +167,7 @@ def _load_another(database: Path, scratch: Path) -> float:
     return _seconds(lambda: load_trial(database, record, scratch))
 
 
-def _trials_in(connection: Connection) -> int:
+def _trials_in(connection: DuckDBPyConnection) -> int:
     return int(connection.execute("SELECT count(*) FROM run").fetchall()[0][0])
 
 
@@ -215,13 +216,15 @@ def _exponent(measured: list[dict[str, float]], cost: str) -> float | None:
     return math.log(last[cost] / before[cost]) / math.log(last["rows"] / before["rows"])
 
 
-def _at_a_billion(last: dict[str, float], cost: str, exponent: float | None) -> dict[str, float]:
-    times = BILLION / last["rows"]
-    grown = last[cost] * times ** (1 if exponent is None else exponent)
-    return {"at_this_growth": grown, "in_proportion": last[cost] * times}
+def _at_a_billion(measured: list[dict[str, float]], cost: str) -> dict[str, float]:
+    """On a straight line through the two largest sizes, at least what the largest took; and as a multiple of that."""
+    before, last = measured[-2:] if len(measured) > 1 else ({"rows": 0, cost: 0.0}, measured[-1])
+    per_row = (last[cost] - before[cost]) / (last["rows"] - before["rows"])
+    on_a_line = last[cost] + max(per_row, 0.0) * (BILLION - last["rows"])
+    return {"on_a_line": on_a_line, "in_proportion": last[cost] * BILLION / last["rows"]}
 
 
-def _answer(connection: Connection, sql: str, given: Mapping[str, str] | None = None) -> pl.DataFrame:
+def _answer(connection: DuckDBPyConnection, sql: str, given: Mapping[str, str] | None = None) -> pl.DataFrame:
     return connection.sql(sql, params=given).pl()
 
 

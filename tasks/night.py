@@ -37,6 +37,7 @@ class Night:
         aside: those in quarantine; `fresh` are the ones of this night.
         unexpected: errors that are no input's fault, by trial.
         parts: seconds of each part of the night.
+        mlflow_run_id: of the night's record in MLflow; None where there is nothing to work on.
     """
 
     settings: Settings
@@ -50,6 +51,7 @@ class Night:
     fresh: list[Quarantined] = field(default_factory=list)
     unexpected: dict[str, BaseException] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
+    mlflow_run_id: str | None = None
 
     def __post_init__(self) -> None:
         self._began_s = time.monotonic()

@@ -234,5 +234,4 @@ def _record(entry: TrialEntry, *, run: Mapping[str, Any], models: Sequence[Pinne
             "end_s": entry.end_s,
         },
         "models": [{"stage": m.stage, "model": m.model, "version": m.version, "sha256": m.sha256} for m in models],
-        "mlflow_run_id": None,
     }

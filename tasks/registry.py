@@ -131,29 +131,44 @@ def registered_versions(settings: Settings) -> list[RegisteredVersion]:
         ]
 
 
-def log_ingest(
-    settings: Settings,
-    name: str,
-    params: Mapping[str, object],
-    metrics: Mapping[str, float],
-    tags: Mapping[str, str],
-    *,
-    models: Sequence[PinnedModel] = (),
-    failed: bool = False,
-) -> str:
-    """Record one ingest as an MLflow run.
+def begin_ingest(settings: Settings, name: str) -> str:
+    """Open the MLflow run of one ingest; those that a killed ingest left open are ended as killed.
+
+    Call it where no other ingest of this home can be at work.
 
     Args:
         settings: say where.
         name: of the run.
-        params: what was asked for.
-        metrics: throughput, counts, quality.
-        tags: what else a search should find.
-        models: the versions that measured.
-        failed: whether it ended otherwise than it should.
 
     Returns:
         The run's id.
+    """
+    with _registry(settings) as client:
+        experiment = _experiment(client, settings, INGEST_EXPERIMENT)
+        for left in client.search_runs([experiment], filter_string="attributes.status = 'RUNNING'"):
+            client.set_terminated(left.info.run_id, "KILLED")
+        run_id: str = client.create_run(experiment, run_name=name).info.run_id
+    return run_id
+
+
+def end_ingest(
+    settings: Settings,
+    run_id: str,
+    *,
+    params: Mapping[str, object],
+    metrics: Mapping[str, float],
+    models: Sequence[PinnedModel],
+    failed: bool,
+) -> None:
+    """Record what came of an ingest, and close its run.
+
+    Args:
+        settings: say where.
+        run_id: of `begin_ingest`.
+        params: what was asked for.
+        metrics: throughput, counts, quality.
+        models: the versions that measured.
+        failed: whether it ended otherwise than it should.
     """
     with _registry(settings) as client:
         from mlflow.entities import Metric, Param, RunTag
@@ -161,16 +176,13 @@ def log_ingest(
 
         now_ms = get_current_time_millis()
         versions = {f"model.{pinned.stage}": f"{pinned.version}" for pinned in models}
-        hashes = {f"model.{pinned.stage}.sha256": pinned.sha256 for pinned in models}
-        run_id: str = client.create_run(_experiment(client, settings, INGEST_EXPERIMENT), run_name=name).info.run_id
         client.log_batch(
             run_id,
             metrics=[Metric(key, float(value), now_ms, 0) for key, value in metrics.items()],
             params=[Param(key, str(value)) for key, value in {**params, **versions}.items()],
-            tags=[RunTag(key, str(value)) for key, value in {**tags, **hashes}.items()],
+            tags=[RunTag(f"model.{pinned.stage}.sha256", pinned.sha256) for pinned in models],
         )
         client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
-    return run_id
 
 
 @contextmanager

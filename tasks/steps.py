@@ -121,7 +121,9 @@ def finish(trial: PlannedTrial, _fitted: None, dask: Analysts | None, options: I
 
 
 @task(name="load", task_run_name="load {trial.trial_id}", **_patient_writer)
-def load(trial: PlannedTrial, _finished: None, settings: Settings, publisher: SnapshotPublisher) -> None:
+def load(
+    trial: PlannedTrial, _finished: None, settings: Settings, publisher: SnapshotPublisher, mlflow_run_id: str | None
+) -> None:
     """Load a finished trial into the warehouse, in one transaction; readers see it with the next snapshot.
 
     Args:
@@ -129,10 +131,11 @@ def load(trial: PlannedTrial, _finished: None, settings: Settings, publisher: Sn
         _finished: by the step before.
         settings: say where the warehouse is.
         publisher: of snapshots.
+        mlflow_run_id: of the night.
 
     Raises:
-        BioposeError: the trial's files do not fit the warehouse.
+        WarehouseError: another process writes, again and again, or the trial's files do not fit the tables.
     """
     with _writer:
-        load_trial(settings.warehouse, trial.record, trial.folder)
+        load_trial(settings.warehouse, {**trial.record, "mlflow_run_id": mlflow_run_id}, trial.folder)
         publisher.publish_if_due()

@@ -17,7 +17,6 @@ import duckdb
 from warehouse.connection import opened_for_writing
 from warehouse.errors import ContractError
 
-Connection = duckdb.DuckDBPyConnection
 Record = Mapping[str, Any]
 
 FACTS = ("kinematics", "event", "metric", "quality")
@@ -76,13 +75,13 @@ def record_sha256(record: Record) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _run_number(connection: Connection, run_id: str) -> int:
+def _run_number(connection: duckdb.DuckDBPyConnection, run_id: str) -> int:
     """The number that the run has, or the next."""
     query = "SELECT coalesce(max(run_number) FILTER (run_id = ?), max(run_number) + 1, 1) FROM run"
     return int(connection.execute(query, [run_id]).fetchall()[0][0])
 
 
-def _describe(connection: Connection, record: Record, number: int) -> None:
+def _describe(connection: duckdb.DuckDBPyConnection, record: Record, number: int) -> None:
     """Team, athlete, session and trial as the manifest says; of two sayings about an athlete the newer counts."""
     _upsert(connection, "team", record["team"])
     newer = "WHERE excluded.described_on >= athlete.described_on"
@@ -91,7 +90,7 @@ def _describe(connection: Connection, record: Record, number: int) -> None:
     _upsert(connection, "trial", {**record["trial"], "current_run_number": number})
 
 
-def _replace_run(connection: Connection, record: Record, number: int, kinematics: Path) -> None:
+def _replace_run(connection: duckdb.DuckDBPyConnection, record: Record, number: int, kinematics: Path) -> None:
     measured = connection.execute(
         "SELECT count(*), min(time_s), max(time_s) FROM read_parquet(?)", [str(kinematics)]
     ).fetchall()[0]
@@ -104,7 +103,7 @@ def _replace_run(connection: Connection, record: Record, number: int, kinematics
     connection.execute("INSERT INTO load_record VALUES (?, now(), ?)", [number, record.get("mlflow_run_id")])
 
 
-def _replace_facts(connection: Connection, table: str, file: Path, number: int) -> None:
+def _replace_facts(connection: duckdb.DuckDBPyConnection, table: str, file: Path, number: int) -> None:
     connection.execute(f"DELETE FROM {table} WHERE run_number = ?", [number])  # noqa: S608 - our own names
     try:
         connection.execute(
@@ -115,7 +114,7 @@ def _replace_facts(connection: Connection, table: str, file: Path, number: int) 
         raise ContractError(f"{file}: {_line(error)}") from error
 
 
-def _check_schema(connection: Connection, table: str, file: Path) -> None:
+def _check_schema(connection: duckdb.DuckDBPyConnection, table: str, file: Path) -> None:
     if not file.is_file():
         raise ContractError(f"{file}: no such file; the trial is not finished")
     expected = _types(connection.execute(f"DESCRIBE {table}").fetchall())
@@ -141,12 +140,12 @@ def _line(error: duckdb.Error) -> str:
     return " ".join(str(error).split())
 
 
-def _insert(connection: Connection, table: str, row: Record) -> None:
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: Record) -> None:
     columns, marks = ", ".join(row), ", ".join("?" for _ in row)
     connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(row.values()))  # noqa: S608
 
 
-def _upsert(connection: Connection, table: str, row: Record, *, only: str = "") -> None:
+def _upsert(connection: duckdb.DuckDBPyConnection, table: str, row: Record, *, only: str = "") -> None:
     """Insert, or change what differs; the key is the first column."""
     key, *others = row
     columns, marks = ", ".join(row), ", ".join("?" for _ in row)

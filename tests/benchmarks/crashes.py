@@ -48,10 +48,8 @@ VICTIMS: dict[str, Callable[[psutil.Process, Path], list[psutil.Process]]] = {
 
 def crash_once(inbox: Path, home: Path, *, victim: str, after_s: float, expected: dict) -> Crash:
     """Start a night in an empty home, kill the victim at the first chance after a time, run the night again."""
-    began_s = time.monotonic()
     process = start_ingest(inbox, home)
-    flow = psutil.Process(process.pid)
-    at_s = _kill(flow, home, victim=victim, not_before_s=began_s + after_s, began_s=began_s, process=process)
+    at_s = kill(process, home, victim=victim, after_s=after_s)
     process.communicate(timeout=300)
     loaded = _loaded(home)
     account = run_ingest(inbox, home)
@@ -59,19 +57,13 @@ def crash_once(inbox: Path, home: Path, *, victim: str, after_s: float, expected
     return Crash(victim, at_s, loaded, len(account["stored"]), rows == expected)
 
 
-def _kill(
-    flow: psutil.Process,
-    home: Path,
-    *,
-    victim: str,
-    not_before_s: float,
-    began_s: float,
-    process: subprocess.Popen[str],
-) -> float:
-    """When it was killed, in seconds from the start; nan if the night was over before."""
+def kill(process: subprocess.Popen[str], home: Path, *, victim: str, after_s: float = 0.0) -> float:
+    """Kill -9, at the first chance after a time; when it was, in seconds; nan if the night was over before."""
+    began_s = time.monotonic()
+    flow = psutil.Process(process.pid)
     while process.poll() is None and time.monotonic() - began_s < LATEST_S:
-        if time.monotonic() >= not_before_s and (found := VICTIMS[victim](flow, home)):
-            os.kill(random.Random(len(found)).choice(found).pid, signal.SIGKILL)
+        if time.monotonic() - began_s >= after_s and (found := VICTIMS[victim](flow, home)):
+            os.kill(found[0].pid, signal.SIGKILL)
             return time.monotonic() - began_s
         time.sleep(POLL_S)
     return float("nan")

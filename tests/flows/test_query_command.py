@@ -123,10 +123,7 @@ def test_a_home_without_a_warehouse_is_told_the_remedy(tmp_path: Path) -> None:
     assert "biopose ingest INBOX" in result.stderr
 
 
-POLARS_NAMES_NO_FILE = pytest.mark.xfail(reason="write_parquet(PATH) raises an OSError without the file's name")
-
-
-@pytest.mark.parametrize("format_", ["csv", pytest.param("parquet", marks=POLARS_NAMES_NO_FILE)])
+@pytest.mark.parametrize("format_", ["csv", "parquet"])
 def test_a_file_that_cannot_be_written_is_named(home: Path, tmp_path: Path, format_: str) -> None:
     out = tmp_path / "no folder" / "answer"
     result = run(home, "trials", "--format", format_, "--out", str(out))

@@ -15,7 +15,8 @@ from flows.models_command import models
 from tasks.registry import (
     PinnedModel,
     _registry,
-    log_ingest,
+    begin_ingest,
+    end_ingest,
     pin_models,
     register_shipped,
     registered_versions,
@@ -144,14 +145,21 @@ def test_an_alias_that_nobody_has_and_an_empty_registry_are_refused(registered: 
 def test_a_night_is_recorded_with_what_measured_it(own: Settings) -> None:
     pins = pin_models(own)
     params, metrics = {"inbox": "/data/inbox"}, {"frames_per_s": 4.5, "trials_measured": 12}
-    run_id = log_ingest(own, "night", params, metrics, {"code": "0.1.0"}, models=pins)
+    run_id = begin_ingest(own, "night")
+    end_ingest(own, run_id, params=params, metrics=metrics, models=pins, failed=False)
     with _registry(own) as client:
         run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params == params | {f"model.{pin.stage}": "1" for pin in pins}
     assert run.data.metrics == metrics
     assert run.data.tags["model.detector.sha256"] == pins[0].sha256
-    assert run.data.tags["code"] == "0.1.0"
+
+
+def test_what_a_killed_night_left_open_is_ended_by_the_next(own: Settings) -> None:
+    left = begin_ingest(own, "killed")
+    now = begin_ingest(own, "next")
+    with _registry(own) as client:
+        assert [client.get_run(run_id).info.status for run_id in (left, now)] == ["KILLED", "RUNNING"]
 
 
 def test_the_command_lists_what_is_registered(registered: Settings) -> None:

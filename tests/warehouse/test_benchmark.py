@@ -40,7 +40,7 @@ def test_a_disk_that_is_too_full_is_told_before_any_work(tmp_path: Path) -> None
 def test_one_size_has_no_growth(tmp_path: Path) -> None:
     measured = measure_warehouse([6_000], tmp_path)
     assert set(measured["growth"].values()) == {None}
-    assert measured["billion_rows"]["database_mb"]["at_this_growth"] == pytest.approx(
+    assert measured["billion_rows"]["database_mb"]["on_a_line"] == pytest.approx(
         measured["billion_rows"]["database_mb"]["in_proportion"]
     )
 

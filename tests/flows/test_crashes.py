@@ -1,0 +1,49 @@
+"""A night that is killed ends, run again, as the undisturbed one. Twenty random kills: tests/benchmarks/crashes.py."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.benchmarks.crashes import VICTIMS, kill
+from tests.flows.nights import needs_clips, run_ingest, small_inbox, start_ingest
+from tests.flows.prefect_server import wait_for
+from warehouse.content import content_rows
+
+pytestmark = [pytest.mark.slow, needs_clips]
+
+
+def start_and_kill(inbox: Path, home: Path, *victims: str) -> tuple[int, dict[str, float]]:
+    """Start a night and kill each victim once there is one; the exit code, and when each was killed."""
+    process = start_ingest(inbox, home)
+    killed = {}
+    for victim in victims:
+        wait_for(lambda: list((home / "artifacts").rglob("*.parquet")) or process.poll() is not None, timeout_s=120)
+        killed[victim] = kill(process, home, victim=victim)
+    process.communicate(timeout=300)
+    return process.returncode, killed
+
+
+def test_whatever_is_killed_the_next_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    inbox, home = small_inbox(tmp_path / "inbox", trials=2, frames=12), tmp_path / "home"
+    run_ingest(inbox, tmp_path / "undisturbed")
+
+    code, killed = start_and_kill(inbox, home, "flow process")
+    assert (code, killed["flow process"] > 0) == (-9, True)
+    code, killed = start_and_kill(inbox, home, "Ray actor", "Dask worker")
+    assert code == 0
+    assert all(at_s > 0 for at_s in killed.values())
+
+    expected = content_rows(tmp_path / "undisturbed" / "warehouse.snapshot.duckdb")
+    assert content_rows(home / "warehouse.snapshot.duckdb") == expected
+
+
+def test_a_killed_flow_takes_its_workers_with_it(tmp_path: Path) -> None:
+    inbox, home = small_inbox(tmp_path / "inbox", trials=1, frames=12), tmp_path / "home"
+    process = start_ingest(inbox, home)
+    flow = psutil.Process(process.pid)
+    wait_for(lambda: VICTIMS["Ray actor"](flow, home) and VICTIMS["Dask worker"](flow, home), timeout_s=120)
+    family = flow.children(recursive=True)
+    process.kill()
+    process.communicate(timeout=60)
+    wait_for(lambda: not [child for child in family if child.is_running()], timeout_s=60)

@@ -1,0 +1,43 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from biopose.errors import BioposeError, TrackingError, VideoError
+from tasks.quarantine import CrashedError, Quarantine, quarantined, retry_command
+
+
+def record_of(name: str, error: BioposeError):
+    return quarantined(name, error, stage="fit", key="k", retry="again")
+
+
+def test_a_record_reads_back_and_the_same_failure_again_changes_nothing(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path / "quarantine")
+    record = record_of("blue/s/t.1", TrackingError("nobody"))
+    assert quarantine.put(record)
+    assert not quarantine.put(replace(record, since="later"))
+    assert quarantine.get("blue/s/t.1") == record
+    assert quarantine.put(replace(record, key="other content"))
+    assert [r.name for r in quarantine] == ["blue/s/t.1"]
+    quarantine.release("blue/s/t.1")
+    assert list(quarantine) == []
+    quarantine.release("blue/s/t.1")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(VideoError("x"), "video"), (TrackingError("x"), "person_not_found"), (CrashedError("x"), "crash")],
+)
+def test_the_kind_tells_what_was_at_fault(error: BioposeError, kind: str) -> None:
+    assert record_of("a", error).kind == kind
+
+
+def test_the_retry_command_survives_a_shell() -> None:
+    command = retry_command("blue/s/t", inbox=Path("/my inbox"), home=Path("/home"))
+    assert command == "biopose ingest '/my inbox' --home /home --retry blue/s/t"
+
+
+def test_a_broken_record_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(BioposeError, match=r"a\.json: no quarantine record"):
+        list(Quarantine(tmp_path))

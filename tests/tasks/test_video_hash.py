@@ -1,0 +1,32 @@
+import os
+from pathlib import Path
+
+from biopose.models.checkpoint import sha256_of
+from tasks.video_hash import VideoHashes
+
+
+def test_a_file_is_read_again_only_when_it_changed(tmp_path: Path) -> None:
+    video, memory = tmp_path / "a.mp4", tmp_path / "hashes.json"
+    video.write_bytes(b"one")
+    hashes = VideoHashes(memory)
+    first = hashes.sha256(video)
+    assert first == sha256_of(video)
+    hashes.save()
+
+    status = video.stat()
+    video.write_bytes(b"two")
+    os.utime(video, ns=(status.st_atime_ns, status.st_mtime_ns))  # as if nothing had happened
+    assert VideoHashes(memory).sha256(video) == first
+    os.utime(video, ns=(0, 1))
+    assert VideoHashes(memory).sha256(video) == sha256_of(video) != first
+
+
+def test_a_broken_memory_is_begun_anew_and_gone_videos_are_forgotten(tmp_path: Path) -> None:
+    video, memory = tmp_path / "a.mp4", tmp_path / "hashes.json"
+    memory.write_text("{")
+    video.write_bytes(b"one")
+    hashes = VideoHashes(memory)
+    hashes.sha256(video)
+    video.unlink()
+    hashes.save()
+    assert memory.read_text() == "{}"

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -35,7 +35,7 @@ from tasks.snapshot import SnapshotPublisher
 from tasks.video_hash import VideoHashes
 from warehouse.load import loaded_runs
 
-GROUP_S = 10.0  # of video that an actor is given at once: short clips then fill the networks' batches together
+GROUP_S = 1.0  # of video that an actor sees at once: shorter clips fill the batches of 16 frames together
 IN_FLIGHT = 16  # steps under way or waiting: what bounds memory and disk
 
 
@@ -77,7 +77,8 @@ def ingest(
     with only_one(settings.home):
         close_crashed_runs()
         register_shipped(settings)
-        night = Night(settings, settings.inbox, pin_models(settings, alias), say=print)
+        night = Night(settings, settings.inbox, pin_models(settings, alias), say=_say)
+        publisher = SnapshotPublisher(settings.warehouse, settings.snapshot)
         night.retry(retry)
         with night.part("discover and plan"):
             found = discover(settings.inbox)
@@ -86,10 +87,17 @@ def ingest(
             new = night.not_loaded(trials, loaded_runs(settings.warehouse))
         if new:
             night.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
-            _work(new, night, options)
+            _work(new, night, options, publisher)
+        publisher.publish()
         with night.part("report"):
             _report(night, options)
     return night.as_dict()
+
+
+def _say(line: str) -> None:
+    """To whoever watches: a terminal, and Prefect's page of the run."""
+    print(line)
+    get_run_logger().info(line)
 
 
 def _plan(entries: Iterable[TrialEntry], night: Night, options: IngestOptions) -> list[PlannedTrial]:
@@ -107,9 +115,8 @@ def _plan(entries: Iterable[TrialEntry], night: Night, options: IngestOptions) -
     return trials
 
 
-def _work(new: Sequence[PlannedTrial], night: Night, options: IngestOptions) -> None:
+def _work(new: Sequence[PlannedTrial], night: Night, options: IngestOptions, publisher: SnapshotPublisher) -> None:
     """Take every new trial through its steps, with as many processes as there is work for."""
-    publisher = SnapshotPublisher(night.settings.warehouse, night.settings.snapshot)
     unfinished = sum(not trial.is_finished for trial in new)
     with ExitStack() as engines:
         actors, dask = None, None
@@ -119,7 +126,6 @@ def _work(new: Sequence[PlannedTrial], night: Night, options: IngestOptions) -> 
                 dask = engines.enter_context(analysts(night.settings, at_most=unfinished))
         with night.part("work"):
             _take_through(new, night, options, publisher, actors, dask)
-    publisher.publish()
 
 
 def _take_through(

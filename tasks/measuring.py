@@ -131,7 +131,7 @@ class MeasuringActors:
             try:
                 return ray.get(getattr(actor, method).remote(*arguments))
             except RayTaskError as error:
-                raise error.cause if isinstance(error.cause, BioposeError) else error from None
+                raise error.cause or error from (None if isinstance(error.cause, BioposeError) else error)
             except RayActorError as error:
                 if error.actor_init_failed:  # no video's fault
                     raise

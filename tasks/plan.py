@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from biopose.errors import BioposeError
+from biopose.errors import BioposeError, ManifestError
 from biopose.fitting.person import Athlete
 from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry, read_session
 from biopose.trial import TrialRequest
@@ -97,15 +97,28 @@ def discover(inbox: Path) -> Discovered:
     if not inbox.is_dir():
         raise ValueError(f"{inbox}: no such folder; give the inbox that holds TEAM/SESSION/{MANIFEST}")
     found = Discovered([], [], {})
+    manifest_of: dict[str, Path] = {}
     for manifest in sorted(inbox.rglob(MANIFEST)):
         try:
             session = read_session(manifest)
+            names = [*(trial.trial_id for trial in session.trials), *(trial.trial_id for trial in session.refused)]
+            _check_named_once(manifest, names, manifest_of)
         except BioposeError as error:
             found.unreadable[str(manifest.parent.relative_to(inbox))] = error
             continue
+        manifest_of |= dict.fromkeys(names, manifest)
         found.entries.extend(session.trials)
         found.refused.extend(session.refused)
     return found
+
+
+def _check_named_once(manifest: Path, names: Sequence[str], manifest_of: Mapping[str, Path]) -> None:
+    for name in names:
+        if name in manifest_of:
+            raise ManifestError(
+                f"{manifest}: team and session are those of {manifest_of[name]}, which has {name}, too; give this "
+                "session another name"
+            )
 
 
 def plan_trial(

@@ -21,20 +21,24 @@ class SnapshotPublisher:
     def __init__(self, warehouse: Path, snapshot: Path) -> None:
         self._warehouse, self._snapshot = warehouse, snapshot
         self._due_s = 0.0
-        self._is_behind = False
 
     def publish_if_due(self) -> None:
         """After a load; the caller holds the writer's lock."""
-        self._is_behind = True
         if time.monotonic() >= self._due_s:
             self.publish()
 
     def publish(self) -> None:
-        """Now, if anything was loaded since."""
-        if not self._is_behind and self._snapshot.exists():
+        """Now, if the database was written since the last snapshot, be it by a night that was killed before its own."""
+        if not self._is_behind():
             return
         began_s = time.monotonic()
         publish_snapshot(self._warehouse, self._snapshot)
         ended_s = time.monotonic()
         self._due_s = ended_s + LEAST_SHARE * (ended_s - began_s)
-        self._is_behind = False
+
+    def _is_behind(self) -> bool:
+        if not self._warehouse.exists():
+            return False
+        if not self._snapshot.exists():
+            return True
+        return self._snapshot.stat().st_mtime_ns < self._warehouse.stat().st_mtime_ns

@@ -14,6 +14,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
+from ray.exceptions import GetTimeoutError, RayActorError
 
 from biopose.errors import BioposeError
 from biopose.vision.shards import Shard
@@ -35,7 +36,9 @@ _writer = Lock()
 def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether a failure is worth another try: a lost connection or a full disk, not an input at fault or a bug."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, (OSError, ConnectionError, TimeoutError)) or type(error).__module__.startswith("ray.")
+    return isinstance(error, (OSError, RayActorError, GetTimeoutError)) and not getattr(
+        error, "actor_init_failed", False
+    )
 
 
 def is_busy(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

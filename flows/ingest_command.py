@@ -61,6 +61,7 @@ def run_ingest(
         BioposeError: as the flow does.
         ValueError: the inbox is no folder.
     """
+    from flows.night_server import night_server
     from tasks.settings import Settings, prepare_environment
 
     if not inbox.is_dir():
@@ -68,10 +69,12 @@ def run_ingest(
     settings = Settings.load(home)
     prepare_environment(settings)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines here are our own
-    from flows.ingest import ingest as flow
+    with night_server(settings) as wait_until_it_answers:
+        from flows.ingest import ingest as flow
 
-    with redirect_stdout(StringIO()) if quiet else nullcontext():
-        return flow(inbox=str(inbox.resolve()), home=str(settings.home), alias=alias, retry=list(retry))
+        wait_until_it_answers()
+        with redirect_stdout(StringIO()) if quiet else nullcontext():
+            return flow(inbox=str(inbox.resolve()), home=str(settings.home), alias=alias, retry=list(retry))
 
 
 def account_lines(account: Mapping[str, Any]) -> list[str]:

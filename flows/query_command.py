@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+import math
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -102,10 +104,32 @@ def _show(answer: pl.DataFrame, format_: str, out: Path | None) -> None:
 
 def _text(answer: pl.DataFrame, format_: str) -> str:
     if format_ == "csv":
-        return answer.write_csv()
+        return _csv(answer)
     if format_ == "json":
-        return json.dumps(answer.to_dicts(), default=str)
+        return json.dumps(_plain(answer.to_dicts()))
     return _table(answer)
+
+
+def _csv(answer: pl.DataFrame) -> str:
+    from polars.exceptions import ComputeError
+
+    try:
+        return answer.write_csv()
+    except ComputeError as error:
+        raise click.ClickException("a cell of CSV holds no list, struct or bytes; take --format json") from error
+
+
+def _plain(value: Any) -> Any:
+    """What JSON holds: a sum of integers is one, what is no number is null, a date is text."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
 def _table(answer: pl.DataFrame) -> str:

@@ -33,6 +33,11 @@ def finish(trial: TrialRequest, fitted: Path, folder: Path, settings: dict[str, 
         partial.write_text("")
 
 
+def _warm_up() -> None:
+    """Import what finishing needs while the first trials are still being seen."""
+    import biopose.trial  # noqa: F401
+
+
 class Analysts:
     """A Dask cluster that finishes trials.
 
@@ -103,4 +108,7 @@ def analysts(settings: Settings, *, at_most: int) -> Iterator[Analysts]:
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
+        addresses = list(client.scheduler_info()["workers"])
+        warm = [client.submit(_warm_up, workers=[address], pure=False) for address in addresses]
         yield Analysts(client)
+        del warm  # while they are held, they are not cancelled

@@ -18,7 +18,6 @@ from biopose.errors import BioposeError
 
 LOCALHOST = "127.0.0.1"
 HEALTH_TIMEOUT_S = 1.0
-EPHEMERAL_START_S = 120  # Prefect gives up on its own temporary server after 20 s: too soon on a busy machine
 
 
 class Settings(BaseSettings):
@@ -159,7 +158,6 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
     wanted = {
         "PREFECT_HOME": str(settings.prefect_home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(EPHEMERAL_START_S),
         "DO_NOT_TRACK": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import NoWarehouseError, WarehouseBusyError
+from warehouse.errors import NoWarehouseError, WarehouseBusyError, WarehouseError
 from warehouse.migrate import migrate
 
 Configuration = dict[str, str | bool | int | float | list[str]]
 CONFIGURATION: Configuration = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+HELD = "Could not set lock on file"  # DuckDB's words
 QUIET = "SET enable_progress_bar = false"  # after two seconds it writes to stdout, into what a program reads there
 
 
@@ -22,15 +23,11 @@ def opened_for_writing(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Raises:
         WarehouseBusyError: another process has it.
+        WarehouseError: it is no database, or cannot be opened.
         MigrationError: it was written by a newer version.
     """
     database.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        connection = duckdb.connect(str(database), config=dict(CONFIGURATION))
-    except duckdb.IOException as error:
-        if "lock" in str(error).lower():
-            raise WarehouseBusyError(f"{database}: another process has it open; wait for its end") from error
-        raise
+    connection = _connect(database, CONFIGURATION, read_only=False)
     try:
         connection.execute(QUIET)
         migrate(connection)
@@ -49,11 +46,13 @@ def opened_for_reading(database: Path, *, sealed: bool = True) -> Iterator[duckd
 
     Raises:
         NoWarehouseError: it is not there.
+        WarehouseBusyError: a process has it open for writing.
+        WarehouseError: it is no database, or cannot be opened.
     """
     if not database.is_file():
         raise NoWarehouseError(f"{database}: there is no warehouse yet; `biopose ingest INBOX` makes it")
     sealing: Configuration = {"enable_external_access": "false"} if sealed else {}
-    connection = duckdb.connect(str(database), read_only=True, config=CONFIGURATION | sealing)
+    connection = _connect(database, CONFIGURATION | sealing, read_only=True)
     try:
         connection.execute(QUIET)
         if sealed:
@@ -61,3 +60,12 @@ def opened_for_reading(database: Path, *, sealed: bool = True) -> Iterator[duckd
         yield connection
     finally:
         connection.close()
+
+
+def _connect(database: Path, configuration: Configuration, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(str(database), read_only=read_only, config=dict(configuration))
+    except duckdb.IOException as error:
+        if HELD in str(error):
+            raise WarehouseBusyError(f"{database}: another process has it open; wait for its end") from error
+        raise WarehouseError(f"{database}: cannot be opened: {' '.join(str(error).split())}") from error

@@ -24,6 +24,8 @@ FILES = {"kinematics": "kinematics.parquet", "event": "events.parquet", "metric"
     "quality": "quality.parquet"
 }
 
+READ = "read_parquet(?, hive_partitioning = false)"  # a folder above, if it is called team=blue, is no column
+
 
 def load_trial(database: Path, record: Record, folder: Path) -> None:
     """Load one run of one trial; it becomes the trial's current run.
@@ -82,17 +84,27 @@ def _run_number(connection: duckdb.DuckDBPyConnection, run_id: str) -> int:
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, record: Record, number: int) -> None:
-    """Team, athlete, session and trial as the manifest says; of two sayings about an athlete the newer counts."""
+    """Team, athlete, session and trial as the manifest says; of what sessions say about an athlete the newest counts."""
     _upsert(connection, "team", record["team"])
-    newer = "WHERE excluded.described_on >= athlete.described_on"
-    _upsert(connection, "athlete", record["athlete"], only=newer)
     _upsert(connection, "session", record["session"])
     _upsert(connection, "trial", {**record["trial"], "current_run_number": number})
+    _upsert(connection, "athlete", record["athlete"], changes=_is_newest_session(connection, record))
+
+
+def _is_newest_session(connection: duckdb.DuckDBPyConnection, record: Record) -> bool:
+    """Of the athlete's. Two of one day are told apart by their ids, so that the order of loading leaves no trace."""
+    newest = connection.execute(
+        "SELECT session_id FROM trial JOIN session USING (session_id) WHERE athlete_id = ? "
+        "ORDER BY session_date DESC, session_id DESC LIMIT 1",
+        [record["athlete"]["athlete_id"]],
+    ).fetchall()
+    return bool(newest == [(record["session"]["session_id"],)])
 
 
 def _replace_run(connection: duckdb.DuckDBPyConnection, record: Record, number: int, kinematics: Path) -> None:
     measured = connection.execute(
-        "SELECT count(*), min(time_s), max(time_s) FROM read_parquet(?)", [str(kinematics)]
+        f"SELECT count(*), min(time_s), max(time_s) FROM {READ}",  # noqa: S608
+        [str(kinematics)],
     ).fetchall()[0]
     extent = dict(zip(("frames", "first_time_s", "last_time_s"), measured, strict=True))
     run = {"run_number": number, **record["run"], "record_sha256": record_sha256(record), **extent}
@@ -107,7 +119,7 @@ def _replace_facts(connection: duckdb.DuckDBPyConnection, table: str, file: Path
     connection.execute(f"DELETE FROM {table} WHERE run_number = ?", [number])  # noqa: S608 - our own names
     try:
         connection.execute(
-            f"INSERT INTO {table} BY NAME SELECT ?::INTEGER AS run_number, * FROM read_parquet(?)",  # noqa: S608
+            f"INSERT INTO {table} BY NAME SELECT ?::INTEGER AS run_number, * FROM {READ}",  # noqa: S608
             [number, str(file)],
         )
     except duckdb.Error as error:  # such as a null where none may be
@@ -120,7 +132,7 @@ def _check_schema(connection: duckdb.DuckDBPyConnection, table: str, file: Path)
     expected = _types(connection.execute(f"DESCRIBE {table}").fetchall())
     del expected["run_number"]
     try:
-        found = _types(connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file)]).fetchall())
+        found = _types(connection.execute(f"DESCRIBE SELECT * FROM {READ}", [str(file)]).fetchall())
     except duckdb.Error as error:
         raise ContractError(f"{file}: cannot be read: {_line(error)}") from error
     if missing := sorted(expected.keys() - found.keys()):
@@ -145,11 +157,11 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: Record) -> N
     connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(row.values()))  # noqa: S608
 
 
-def _upsert(connection: duckdb.DuckDBPyConnection, table: str, row: Record, *, only: str = "") -> None:
-    """Insert, or change what differs; the key is the first column."""
+def _upsert(connection: duckdb.DuckDBPyConnection, table: str, row: Record, *, changes: bool = True) -> None:
+    """Insert, or where the key, the first column, is there: change the others, if it changes."""
     key, *others = row
     columns, marks = ", ".join(row), ", ".join("?" for _ in row)
-    change = f"UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in others)} {only}" if others else "NOTHING"
+    change = f"UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in others)}" if others and changes else "NOTHING"
     connection.execute(
         f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT ({key}) DO {change}",  # noqa: S608
         list(row.values()),

@@ -120,6 +120,10 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str
         return relation.pl()
     except duckdb.Error as error:
         raise QueryError(" ".join(str(error).split())) from error
+    except pl.exceptions.PolarsError as error:
+        raise QueryError(
+            "the answer has a column that no table holds, such as an interval; cast it to VARCHAR"
+        ) from error
 
 
 def _check_column(connection: duckdb.DuckDBPyConnection, parameter: Parameter, value: str) -> None:

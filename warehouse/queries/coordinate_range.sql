@@ -8,7 +8,7 @@ WITH frame AS (
 ),
 
 trial_range AS (
-    SELECT athlete_id, activity, trial_id, min(value) AS lowest, max(value) AS highest, count(*) AS frames
+    SELECT athlete_id, activity, trial_id, min(value) AS lowest, max(value) AS highest, count(value) AS frames
     FROM frame
     GROUP BY ALL
 )
@@ -20,7 +20,7 @@ SELECT
     avg(lowest) AS mean_lowest,
     avg(highest) AS mean_highest,
     count(*) AS trials,
-    sum(frames) AS frames
+    sum(frames)::BIGINT AS frames
 FROM trial_range
 GROUP BY ALL
 ORDER BY athlete_id, activity;

@@ -1,7 +1,7 @@
--- The mean time-normalised curve of a coordinate over a squad's phases of an activity, 0 to 100 per cent.
+-- The mean time-normalised curve of a coordinate over a squad's phases of an activity, 0 to 100 per cent; in gait over the strides of the coordinate's own side (knee_angle_l_deg: left foot strike to left foot strike), of the right where it has none.
 -- team: of the squad
 -- activity: one of the manifest's
--- coordinate: column of kinematics, such as knee_angle_r_deg
+-- coordinate: column of curve, such as knee_angle_r_deg
 -- since: first session date = 1900-01-01
 -- until: last session date = 2999-12-31
 WITH cohort AS (
@@ -9,11 +9,12 @@ WITH cohort AS (
     FROM curve
     WHERE
         activity = $activity
+        AND side IN ('none', if(regexp_matches($coordinate, '_l_(deg|m)$'), 'left', 'right'))
         AND split_part(athlete_id, '/', 1) = $team
         AND session_date BETWEEN $since::DATE AND $until::DATE
 )
 
-SELECT percent, avg(value) AS mean_value, stddev_samp(value) AS sd_between_phases, count(*) AS phases
+SELECT percent, avg(value) AS mean_value, stddev_samp(value) AS sd_between_phases, count(value) AS phases
 FROM cohort
 GROUP BY percent
 ORDER BY percent;

@@ -1,5 +1,6 @@
 -- Grain: a stretch of a trial that is compared with others of its kind: in gait each stride of each side, from one foot
--- strike to that foot's next; otherwise the whole trial.
+-- strike to that foot's next; otherwise the whole trial. (Strikes are partitioned by trial_id, which names the run as well
+-- and lets a filter on it pass beneath the window.)
 CREATE OR REPLACE VIEW phase AS
 WITH strike AS (
     SELECT
@@ -7,8 +8,8 @@ WITH strike AS (
         trial.current_run_number AS run_number,
         event.side,
         event.time_s AS start_s,
-        lead(event.time_s) OVER (PARTITION BY event.run_number, event.side ORDER BY event.time_s) AS end_s,
-        row_number() OVER (PARTITION BY event.run_number, event.side ORDER BY event.time_s) AS phase_number
+        lead(event.time_s) OVER (PARTITION BY trial.trial_id, event.side ORDER BY event.time_s) AS end_s,
+        row_number() OVER (PARTITION BY trial.trial_id, event.side ORDER BY event.time_s) AS phase_number
     FROM event
     JOIN trial ON trial.current_run_number = event.run_number
     WHERE event.event = 'foot_strike' AND trial.activity IN ('walk', 'run', 'sprint')

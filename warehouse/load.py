@@ -84,7 +84,7 @@ def _run_number(connection: duckdb.DuckDBPyConnection, run_id: str) -> int:
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, record: Record, number: int) -> None:
-    """Team, athlete, session and trial as the manifest says; of what sessions say about an athlete the newest counts."""
+    """Team, session, trial and athlete as the manifest says; an athlete is as the newest session says."""
     _upsert(connection, "team", record["team"])
     _upsert(connection, "session", record["session"])
     _upsert(connection, "trial", {**record["trial"], "current_run_number": number})
@@ -132,7 +132,7 @@ def _check_schema(connection: duckdb.DuckDBPyConnection, table: str, file: Path)
     expected = _types(connection.execute(f"DESCRIBE {table}").fetchall())
     del expected["run_number"]
     try:
-        found = _types(connection.execute(f"DESCRIBE SELECT * FROM {READ}", [str(file)]).fetchall())
+        found = _types(connection.execute(f"DESCRIBE SELECT * FROM {READ}", [str(file)]).fetchall())  # noqa: S608
     except duckdb.Error as error:
         raise ContractError(f"{file}: cannot be read: {_line(error)}") from error
     if missing := sorted(expected.keys() - found.keys()):

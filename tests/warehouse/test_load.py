@@ -11,7 +11,7 @@ import pytest
 from tests.warehouse.trials import COLUMNS, MadeUpTrial, session_of
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_hash, content_rows
-from warehouse.errors import ContractError, WarehouseBusyError
+from warehouse.errors import ContractError, WarehouseBusyError, WarehouseError
 from warehouse.load import load_trial, loaded_runs, record_sha256
 
 
@@ -78,6 +78,26 @@ def test_of_two_descriptions_of_an_athlete_the_newer_counts(database: Path) -> N
     load(database, MadeUpTrial("new", height_m=1.8, date="2026-12-01", session="late"))
     load(database, MadeUpTrial("old", height_m=1.6, date="2026-01-01", session="early"))
     assert only(database, "SELECT height_m FROM athlete") == 1.8
+
+
+def test_two_sessions_of_one_day_describe_an_athlete_alike_in_either_order(tmp_path: Path) -> None:
+    trials = [MadeUpTrial(session="morning", height_m=1.80), MadeUpTrial(session="afternoon", height_m=1.81)]
+    for name, ordered in (("a", trials), ("b", trials[::-1])):
+        for trial in ordered:
+            load(tmp_path / name / "warehouse.duckdb", trial)
+    assert content_hash(tmp_path / "a" / "warehouse.duckdb") == content_hash(tmp_path / "b" / "warehouse.duckdb")
+
+
+def test_a_corrected_manifest_corrects_the_athlete(database: Path) -> None:
+    load(database, MadeUpTrial(height_m=17.0))
+    load(database, MadeUpTrial(height_m=1.7))
+    assert only(database, "SELECT height_m FROM athlete") == 1.7
+
+
+def test_a_folder_that_is_called_like_a_column_changes_nothing(database: Path) -> None:
+    trial = MadeUpTrial()
+    load_trial(database, trial.record, trial.write(database.parent / "team=blue" / "quality=1"))
+    assert content_rows(database)["kinematics"][0] == len(trial.time_s)
 
 
 def test_the_record_is_kept(database: Path) -> None:
@@ -153,8 +173,20 @@ def test_a_second_writer_is_told_to_wait(database: Path) -> None:
         other.stdout.readline()
         with pytest.raises(WarehouseBusyError, match="another process has it open"):
             load(database, MadeUpTrial())
+        with pytest.raises(WarehouseBusyError, match="another process has it open"):
+            content_hash(database)
         other.communicate()
     load(database, MadeUpTrial())
+
+
+def test_a_file_that_is_no_database_is_not_taken_for_a_busy_one(tmp_path: Path) -> None:
+    broken = tmp_path / "starting blocks" / "warehouse.duckdb"  # DuckDB's message has the path, and so the word lock
+    broken.parent.mkdir()
+    broken.write_bytes(b"no database" * 1000)
+    for use in (content_hash, loaded_runs):
+        with pytest.raises(WarehouseError, match=r"warehouse\.duckdb: cannot be opened") as caught:
+            use(broken)
+        assert not isinstance(caught.value, WarehouseBusyError)
 
 
 def test_a_statement_that_fails_takes_the_whole_trial_back(database: Path) -> None:

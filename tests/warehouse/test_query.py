@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from tests.warehouse.trials import COLUMNS, MadeUpTrial
 from warehouse.errors import NoWarehouseError, QueryError
+from warehouse.load import load_trial
 from warehouse.query import ask, ask_sql, folder_of_trial, named_queries
+from warehouse.snapshot import publish_snapshot
 
 GIVEN = {
     "athlete": "blue/ann",
@@ -18,6 +21,7 @@ GIVEN = {
     "metric": "knee_flexion_peak",
     "coordinate": "knee_angle_r_deg",
 }
+GIVEN_CURVE = {name: GIVEN[name] for name in ("team", "activity")}
 INJECTION = "x' OR 1 = 1; DROP TABLE trial; --"
 
 
@@ -69,6 +73,20 @@ def test_a_mean_curve_is_the_mean_of_the_phases(snapshot: Path) -> None:
     assert set(later["phases"]) == {1}
 
 
+def test_in_gait_a_mean_curve_is_of_the_strides_of_its_own_side(tmp_path: Path) -> None:
+    strikes = (("left", 0.0), ("right", 0.2), ("left", 0.4), ("right", 0.6))
+    trial = MadeUpTrial(activity="walk", strikes=strikes)
+    load_trial(tmp_path / "warehouse.duckdb", trial.record, trial.write(tmp_path / "files"))
+    publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "snapshot.duckdb")
+    asked = {"team": "blue", "activity": "walk"}
+    for column, start_s in (("knee_angle_l_deg", 0.0), ("knee_angle_r_deg", 0.2), ("pelvis_tilt_deg", 0.2)):
+        curve = ask(tmp_path / "snapshot.duckdb", "mean_curve", asked | {"coordinate": column})
+        frames = trial.coordinates()[:, COLUMNS.index(column)]
+        expected = np.interp(np.linspace(start_s, start_s + 0.4, 101), trial.time_s, frames)
+        np.testing.assert_allclose(curve["mean_value"].to_numpy(), expected, atol=1e-5)
+        assert set(curve["phases"]) == {1}
+
+
 @pytest.mark.parametrize("parameter", ["athlete", "metric"])
 def test_what_a_parameter_holds_stays_a_value(snapshot: Path, parameter: str) -> None:
     answer = ask(snapshot, "athlete_trend", parameters_of("athlete_trend") | {parameter: INJECTION})
@@ -87,6 +105,7 @@ def test_a_coordinate_must_be_a_column_of_numbers(snapshot: Path, column: str) -
     [
         ("no_such_query", {}, "no such query; there are athlete_trend"),
         ("athlete_trend", {"athlete": "blue/ann"}, "metric is missing; it takes athlete, metric"),
+        ("mean_curve", GIVEN_CURVE | {"coordinate": "knee_angle_r_sd_deg"}, "curve has no column knee_angle_r_sd_deg"),
         ("trials", {"team": "blue"}, "has no parameter team; it takes none"),
         ("coordinate_range", {"coordinate": "knee_angle_r_deg", "least_quality": "high"}, "'high' to DOUBLE"),
     ],
@@ -137,6 +156,12 @@ def test_sql_can_only_read_the_warehouse(snapshot: Path, sql: str) -> None:
 def test_sql_answers(snapshot: Path) -> None:
     answer = ask_sql(snapshot, "SELECT activity, count(*) AS trials FROM trial GROUP BY activity ORDER BY activity")
     assert answer.rows() == [("countermovement_jump", 3), ("walk", 1)]
+
+
+@pytest.mark.parametrize("value", ["INTERVAL 3 DAY", "union_value(k := 1)"])
+def test_sql_whose_answer_fits_no_table_is_refused(snapshot: Path, value: str) -> None:
+    with pytest.raises(QueryError, match="cast it to VARCHAR"):
+        ask_sql(snapshot, f"SELECT {value}")
 
 
 def test_sql_that_answers_nothing_is_refused(snapshot: Path) -> None:

@@ -1,4 +1,5 @@
--- The mean time-normalised curve of a coordinate over a squad's phases of an activity, 0 to 100 per cent; in gait over the strides of the coordinate's own side (knee_angle_l_deg: left foot strike to left foot strike), of the right where it has none.
+-- The mean curve of a coordinate, 0 to 100 per cent, over a squad's trials; in gait over its own side's strides.
+-- A coordinate without a side takes the right's; --sql on the view curve has both.
 -- team: of the squad
 -- activity: one of the manifest's
 -- coordinate: column of curve, such as knee_angle_r_deg

@@ -1,0 +1,45 @@
+"""What `biopose query` writes for a program: numbers stay numbers; what a format cannot hold is said in one line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from biopose.command_line import Commands
+from flows.query_command import query
+
+PROGRAM = Commands(commands=[query])
+
+
+def run(snapshot: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(PROGRAM, ["query", *arguments, "--home", str(snapshot.parent)])
+
+
+def test_json_has_integers_for_sums_and_null_for_what_is_no_number(snapshot: Path) -> None:
+    sql = "SELECT sum(frames) AS frames, 'nan'::DOUBLE AS no_number, ['inf'::FLOAT, 1.5] AS listed FROM run"
+    result = run(snapshot, "--sql", sql, "--format", "json")
+    assert json.loads(result.stdout, parse_constant=pytest.fail) == [
+        {"frames": 160, "no_number": None, "listed": [None, 1.5]}
+    ]
+
+
+def test_the_frames_of_a_range_are_a_number(snapshot: Path) -> None:
+    arguments = ("coordinate_range", "--param", "coordinate=knee_angle_r_deg", "--format", "json")
+    assert [row["frames"] for row in json.loads(run(snapshot, *arguments).stdout)] == [80, 40, 40]
+
+
+@pytest.mark.parametrize("value", ["[1, 2]", "{'a': 1}", "'x'::BLOB"])
+def test_csv_says_what_it_cannot_hold(snapshot: Path, value: str) -> None:
+    result = run(snapshot, "--sql", f"SELECT {value} AS v", "--format", "csv")
+    assert result.exit_code == 1
+    assert "take --format json" in result.stderr
+    assert run(snapshot, "--sql", f"SELECT {value} AS v", "--format", "json").exit_code == 0
+
+
+def test_a_broken_snapshot_is_named_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "warehouse.snapshot.duckdb").write_bytes(b"")
+    result = run(tmp_path / "warehouse.snapshot.duckdb", "trials")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {tmp_path / 'warehouse.snapshot.duckdb'}: cannot be opened")
+    assert len(result.stderr.splitlines()) == 1

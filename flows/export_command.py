@@ -31,7 +31,6 @@ def export(trial: str, formats: str, out: Path, home: Path | None, json_: bool) 
       biopose export blue/2026-11-25-jumps/jump1 --format trc,mot,osim,c3d --out jump1
     """
     from biopose.outputs.export import export_trial
-
     from tasks.settings import Settings
     from warehouse.errors import WarehouseError
     from warehouse.query import folder_of_trial

@@ -39,7 +39,12 @@ def ingest(inbox: Path, home: Path | None, alias: str, retry: tuple[str, ...], j
       biopose ingest inbox --home /data/biopose --json
       biopose ingest inbox --retry blue/2026-11-25-jumps/jump1
     """
-    account = run_ingest(inbox, home=home, alias=alias, retry=retry, quiet=json_)
+    from warehouse.errors import WarehouseError
+
+    try:
+        account = run_ingest(inbox, home=home, alias=alias, retry=retry, quiet=json_)
+    except WarehouseError as error:
+        raise click.ClickException(str(error)) from error
     show(account, json_=json_, lines=lambda: account_lines(account))
     if account["quarantined"]:
         raise click.exceptions.Exit(SOME_QUARANTINED)

@@ -17,6 +17,7 @@ import click
 
 from biopose.assets import asset
 from flows.ingest_command import account_lines, run_ingest
+from tasks.settings import Addresses, Settings
 
 RACE = """\
 # A jumper lands a somersault and sprints off; another person walks by. Their makers give the jumper's height.
@@ -96,9 +97,13 @@ def main(out: Path) -> None:
     click.echo("\n".join(account_lines(account)))
     click.echo(f"\nbiopose query quality_overview --home {home}\n")
     _show_table(home)
+    pages = Addresses.planned(Settings.load(home))
     click.echo(
         f"\n{time.monotonic() - began_s:.0f} s in all. Run `make demo` again: nothing is measured twice.\n"
-        f"Prefect's and MLflow's pages:  .venv/bin/biopose up --home {home} --inbox {inbox}"
+        f"Pages, once `.venv/bin/biopose up --home {home} --inbox {inbox}` runs:\n"
+        f"  {pages.prefect}  the night's table (Artifacts), runs, schedule\n"
+        f"  {pages.mlflow}  model versions, a record of each night\n"
+        f"  {pages.files}  overlays and reports"
     )
 
 

@@ -38,12 +38,20 @@ def test_whatever_is_killed_the_next_run_ends_as_an_undisturbed_one(tmp_path: Pa
     assert content_rows(home / "warehouse.snapshot.duckdb") == expected
 
 
-def test_a_killed_flow_takes_its_workers_with_it(tmp_path: Path) -> None:
+def test_a_killed_flow_takes_what_works_for_it_along(tmp_path: Path) -> None:
+    """Ray's own agents may stay for another minute."""
     inbox, home = small_inbox(tmp_path / "inbox", trials=1, frames=12), tmp_path / "home"
     process = start_ingest(inbox, home)
     flow = psutil.Process(process.pid)
     wait_for(lambda: VICTIMS["Ray actor"](flow, home) and VICTIMS["Dask worker"](flow, home), timeout_s=120)
-    family = flow.children(recursive=True)
+    family = [child for child in flow.children(recursive=True) if is_ours(child)]
+    assert len(family) >= 3
     process.kill()
-    process.communicate(timeout=60)
-    wait_for(lambda: not [child for child in family if child.is_running()], timeout_s=60)
+    process.communicate(timeout=120)
+    wait_for(lambda: not any(child.is_running() for child in family), timeout_s=60)
+
+
+def is_ours(process: psutil.Process) -> bool:
+    """An actor, a Dask worker or the Prefect server."""
+    command = " ".join(process.cmdline())
+    return any(text in command for text in ("MeasuringActor", "spawn_main", "uvicorn"))

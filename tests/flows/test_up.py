@@ -98,7 +98,7 @@ def _first_night(seen: Nights) -> None:
     seen.held = wait_for(lambda: up.flow_runs("RUNNING"), timeout_s=60)[0]["name"]
     family = up.family()
     seen.exit_code = up.interrupt()
-    seen.left_over = [process for process in family if process.is_running()]
+    _, seen.left_over = psutil.wait_procs(family, timeout=5)
     (inbox / "hold").unlink()
 
 

@@ -18,6 +18,7 @@ import click
 from biopose.assets import asset
 from flows.ingest_command import account_lines, run_ingest
 from tasks.settings import Addresses, Settings
+from warehouse.content import content_hash
 
 RACE = """\
 # A jumper lands a somersault and sprints off; another person walks by. Their makers give the jumper's height.
@@ -97,9 +98,11 @@ def main(out: Path) -> None:
     click.echo("\n".join(account_lines(account)))
     click.echo(f"\nbiopose query quality_overview --home {home}\n")
     _show_table(home)
-    pages = Addresses.planned(Settings.load(home))
+    settings = Settings.load(home)
+    pages = Addresses.planned(settings)
     click.echo(
-        f"\n{time.monotonic() - began_s:.0f} s in all. Run `make demo` again: nothing is measured twice.\n"
+        f"\n{time.monotonic() - began_s:.0f} s in all; the warehouse's content hash is "
+        f"{content_hash(settings.snapshot)[:16]}. Run `make demo` again: nothing is measured twice, the hash stays.\n"
         f"Pages, once `.venv/bin/biopose up --home {home} --inbox {inbox}` runs:\n"
         f"  {pages.prefect}  the night's table (Artifacts), runs, schedule\n"
         f"  {pages.mlflow}  model versions, a record of each night\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -56,14 +56,12 @@ class Session:
         )
 
     def write(self, inbox: Path, *clips: Path) -> Path:
-        """Lay it out; videos are linked, not copied."""
+        """Lay it out, with the videos."""
         folder = inbox / "blue" / self.name
         folder.mkdir(parents=True, exist_ok=True)
         for clip in clips:
             if not (folder / clip.name).exists():
-                os.link(clip, folder / clip.name) if clip.stat().st_dev == folder.stat().st_dev else (
-                    folder / clip.name
-                ).write_bytes(clip.read_bytes())
+                shutil.copyfile(clip, folder / clip.name)
         manifest = folder / "session.toml"
         manifest.write_text(HEAD.format(session=self.name, height_m=self.height_m) + "".join(self.trials))
         return manifest

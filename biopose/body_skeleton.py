@@ -107,7 +107,7 @@ def skeleton_of_body(
     marker_set = anny_markers(body, markers)
     at_rest = dict(zip(markers, marker_set.at_rest(shaped).double().numpy(), strict=True))
     scaling = scale_to_markers(skeleton, at_rest, all_anatomical=True)
-    registered = _registered(scaling.skeleton, scaling.static_pose, at_rest)
+    registered = with_markers_of(scaling.skeleton, scaling.static_pose, at_rest)
     return BodyWithSkeleton(
         shaped=_turning_about(shaped, registered, scaling.static_pose),
         markers=marker_set,
@@ -117,7 +117,7 @@ def skeleton_of_body(
     )
 
 
-def _registered(
+def with_markers_of(
     skeleton: Skeleton, rest_pose: NDArray[np.float64], at_rest: dict[str, NDArray[np.float64]]
 ) -> Skeleton:
     """The skeleton with the body's markers, each in its segment where the body at rest has it."""

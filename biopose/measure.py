@@ -21,9 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.fitting.filtering import CUTOFF_HZ
+from biopose.fitting.mesh_fit import MeshModels
 from biopose.fitting.people import FitModels, fit_people
 from biopose.fitting.person import Athlete, measured
 from biopose.measurement import PersonMeasurement
+from biopose.models.map_reader import MqhmrReader
 from biopose.vision.athlete import Choice, choose_athletes
 from biopose.vision.camera import Camera
 from biopose.vision.camera_motion import CameraMotion
@@ -37,6 +39,7 @@ from biopose.vision.side_swaps import repair_side_swaps
 from biopose.vision.video import Frame, read_frames
 from biopose.vision.video_probe import VideoInfo, probe_video
 
+Method = Literal["mqhmr", "keypoint_fit"]
 Stage = Literal["keypoints", "fit", "overlay"]
 Progress = Callable[[Stage, int, int], None]
 
@@ -58,24 +61,31 @@ class Models:
         detector: Path | None = None,
         keypoints: Path | None = None,
         fit: FitModels | None = None,
+        method: Method = "keypoint_fit",
     ) -> Models:
         """Load all.
 
         Args:
             threads: of the networks on a CPU.
-            device: of the networks; on a CPU onnxruntime runs them, elsewhere torch.
+            device: of the networks; on a CPU onnxruntime runs what nobody needs the features of.
             detector: its weights; None takes the asset.
             keypoints: likewise.
-            fit: loaded before; None loads what ships.
+            fit: loaded before; None loads what ships for the method.
+            method: MQ-HMR with its refinement, or the keypoint fit; `fit` decides where it is given.
 
         Raises:
             ModelError: if an asset is missing or broken; the message says how to get it.
         """
+        fit = fit or FitModels.load(mesh=MeshModels.load() if method == "mqhmr" else None)
+        reader = MqhmrReader(fit.mesh.network, device=device) if fit.mesh else None
         backend: Literal["onnxruntime", "torch"] = "onnxruntime" if device == "cpu" else "torch"
+        looks: Literal["onnxruntime", "torch"] = "torch" if reader else backend
         return cls(
             detector=PersonDetector.load(backend=backend, threads=threads, device=device, weights=detector),
-            keypoints=KeypointNetwork.load(backend=backend, threads=threads, device=device, weights=keypoints),
-            fit=fit or FitModels.load(),
+            keypoints=KeypointNetwork.load(
+                backend=looks, threads=threads, device=device, weights=keypoints, reader=reader
+            ),
+            fit=fit,
         )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from biopose.body.model import Body
 from biopose.fitting.evidence import SeenPerson, see
 from biopose.fitting.fit import FitBudget, PersonModel
+from biopose.fitting.mesh_fit import MeshModels, PersonMesh, fit_mesh
 from biopose.fitting.person import Athlete, FittedPerson
 from biopose.fitting.terms import MIDDLE, FitWeights
 from biopose.fitting.track_fit import FittedMotion, fit_track
@@ -45,6 +46,7 @@ class FitModels:
     skeleton: Skeleton
     budget: FitBudget = field(default_factory=FitBudget)
     weights: FitWeights = field(default_factory=FitWeights)
+    mesh: MeshModels | None = None
 
     @classmethod
     def load(
@@ -54,6 +56,7 @@ class FitModels:
         pose_prior: Path = POSE_PRIOR_WEIGHTS,
         budget: FitBudget | None = None,
         weights: FitWeights | None = None,
+        mesh: MeshModels | None = None,
     ) -> FitModels:
         """Load all.
 
@@ -62,6 +65,7 @@ class FitModels:
             pose_prior: the mixture.
             budget: how long to look; None takes the usual.
             weights: of the terms; None takes the usual.
+            mesh: MQ-HMR, whose word is refined; None leaves it to the keypoint fit.
 
         Raises:
             ModelError: if the body's asset or weights are missing or broken; the message says how to get them.
@@ -73,6 +77,7 @@ class FitModels:
             full_body_skeleton(),
             budget or FitBudget(),
             weights or FitWeights(),
+            mesh,
         )
 
 
@@ -112,12 +117,8 @@ def fit_people(
     fits: list[tuple[Athlete, SeenPerson, FittedMotion]] = []
     for number, track in enumerate(tracks):
         athlete = athletes[min(number, len(athletes) - 1)]
-        usual = athlete.body_with_skeleton(models.body, models.skeleton)
         seen = see(track, camera, models.lifter, height_m=athlete.height_m, camera_stands=stands)
-        model = PersonModel(
-            keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=models.weights
-        )
-        fits.append((athlete, seen, fit_track(seen, model, track.time_s, budget=models.budget, progress=tell)))
+        fits.append((athlete, seen, _fitted(track, seen, athlete, camera, models, keypoint_skeleton, progress=tell)))
     T = _world([(seen, motion) for _, seen, motion in fits], keypoint_skeleton)
     told = (*notes, *_notes(camera, camera_motion))
     return [
@@ -132,6 +133,27 @@ def fit_people(
         )
         for track, (athlete, seen, motion) in zip(tracks, fits, strict=True)
     ]
+
+
+def _fitted(
+    track: PersonTrack,
+    seen: SeenPerson,
+    athlete: Athlete,
+    camera: Camera,
+    models: FitModels,
+    keypoint_skeleton: Skeleton,
+    *,
+    progress: Callable[[int], None],
+) -> FittedMotion:
+    """One person's motion, by MQ-HMR where it was loaded, else by the keypoint fit."""
+    if models.mesh is not None:
+        known = PersonMesh(models.skeleton, height_m=athlete.height_m, focal_sd=camera.focal_sd, weights=models.weights)
+        return fit_mesh(track, seen, known, camera, models=models.mesh, progress=progress)
+    usual = athlete.body_with_skeleton(models.body, models.skeleton)
+    model = PersonModel(
+        keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=models.weights
+    )
+    return fit_track(seen, model, track.time_s, budget=models.budget, progress=progress)
 
 
 def _world(fits: Sequence[tuple[SeenPerson, FittedMotion]], skeleton: Skeleton) -> NDArray[np.float64]:

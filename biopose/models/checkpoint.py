@@ -30,6 +30,19 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], *, kind: str, sha
     metadata = {"kind": kind, "shape": json.dumps(shape)}
     with written_whole(path) as unfinished:
         save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, unfinished, metadata)
+        _sort_header(unfinished)
+
+
+def _sort_header(path: Path) -> None:
+    """Put a file's metadata in order, which safetensors leaves to chance: the same network has the same hash."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        ordered = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode().ljust(length)
+        if len(ordered) == length:  # else safetensors writes otherwise than we know
+            file.seek(8)
+            file.write(ordered)
 
 
 def read_checkpoint(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

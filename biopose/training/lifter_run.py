@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from biopose.keypoint_landmarks import skeleton_with_keypoints
 from biopose.models.lifter import save_lifter
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.lifter_training import PRESETS, train_lifter
+from biopose.training.loop import Report
 from biopose.training.motion import cmu_motions
 from biopose.training.projected_motion import MotionProjector, draw_proportions
 
@@ -35,9 +35,7 @@ def projectors(motion: Path) -> tuple[MotionProjector, MotionProjector]:
     )
 
 
-def train_lifter_from(
-    motion: Path, out: Path, *, preset: str, device: str, report: Callable[[int, dict[str, float]], None]
-) -> Path:
+def train_lifter_from(motion: Path, out: Path, *, preset: str, device: str, report: Report) -> Path:
     """Train on CMU's motions, or go on with a run that was interrupted.
 
     Args:

@@ -74,7 +74,8 @@ def intrinsics(
     elif (equivalent := _equivalent_35mm(metadata)) is not None:
         focal, sd, source = _phone_focal_px(equivalent, width_px=width_px, height_px=height_px), METADATA_SD, "metadata"
     else:
-        focal, sd, source = _usual_focal_px(metadata, width_px=width_px, height_px=height_px), ESTIMATE_SD, "estimate"
+        focal = usual_focal_px(width_px=width_px, height_px=height_px, metadata=metadata)
+        sd, source = ESTIMATE_SD, "estimate"
     return Camera(
         width_px=width_px,
         height_px=height_px,
@@ -84,6 +85,19 @@ def intrinsics(
         focal_sd=sd,
         source=source,  # type: ignore[arg-type]
     )
+
+
+def usual_focal_px(*, width_px: int, height_px: int, metadata: Mapping[str, str] = NO_METADATA) -> float:
+    """The focal length to expect of a picture of which no more is known than its size, and perhaps who made the camera.
+
+    Args:
+        width_px: of the upright picture.
+        height_px: of the upright picture.
+        metadata: the file's tags.
+    """
+    if any("gopro" in str(value).lower() for value in metadata.values()):
+        return GOPRO_FOCAL_PER_LONG_SIDE * max(width_px, height_px)
+    return _phone_focal_px(PHONE_35MM, width_px=width_px, height_px=height_px)
 
 
 def _five(distortion: Sequence[float] | None) -> tuple[float, float, float, float, float]:
@@ -130,9 +144,3 @@ def _phone_focal_px(equivalent_mm: float, *, width_px: int, height_px: int) -> f
     sensor_long = max(long, short * SENSOR_ASPECT)
     diagonal = math.hypot(sensor_long, sensor_long / SENSOR_ASPECT)
     return equivalent_mm / FILM_DIAGONAL_MM * diagonal * STABILISING_CROP
-
-
-def _usual_focal_px(metadata: Mapping[str, str], *, width_px: int, height_px: int) -> float:
-    if any("gopro" in str(value).lower() for value in metadata.values()):
-        return GOPRO_FOCAL_PER_LONG_SIDE * max(width_px, height_px)
-    return _phone_focal_px(PHONE_35MM, width_px=width_px, height_px=height_px)

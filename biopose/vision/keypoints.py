@@ -2,15 +2,16 @@
 
 Pixels: the centre of the first pixel is (0, 0). What a confidence means is in `keypoint_confidence`. People are taken
 in batches over all pictures given: a person takes 6 ms on two idle cores with onnxruntime, 9 ms with torch, which gives
-features too.
+features too. A `MapReader` makes something of the features in the same pass, batch by batch, so that they need not be
+kept: 1.5 MB a person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -35,6 +36,37 @@ BATCH_SIZE = 16
 PoseNetwork = Callable[[Tensor], PoseOutput]  # from normalised crops (N, 3, 256, 192)
 
 
+class MapReader(Protocol):
+    """Makes something of the maps of a pass, a row of numbers a person; what they mean is the reader's matter.
+
+    Attributes:
+        width: numbers in a row.
+    """
+
+    width: int
+
+    def __call__(
+        self,
+        output: PoseOutput,
+        points: Tensor,
+        confidence: Tensor,
+        regions_px: NDArray[np.float64],
+        sizes_px: NDArray[np.int64],
+    ) -> NDArray[np.float16]:
+        """Read the maps of N people, who may be none.
+
+        Args:
+            output: of the pass over their crops, with maps.
+            points: (N, 26, 2) keypoints in pixels of the crops, as `decoded` gives them.
+            confidence: (N, 26) from 0 to 1.
+            regions_px: (N, 4) left, top, right, bottom edges of each crop, in pixels of its picture.
+            sizes_px: (N, 2) width and height of each one's picture.
+
+        Returns:
+            (N, width).
+        """
+
+
 @dataclass(frozen=True, eq=False)
 class Keypoints:
     """The keypoints of N people in one picture, in the order of KEYPOINTS.
@@ -42,13 +74,20 @@ class Keypoints:
     Attributes:
         positions_px: (N, 26, 2) x to the right, y down; NaN for a box with nothing in it.
         confidence: (N, 26) from 0 to 1; 0 for a box with nothing in it.
+        read: (N, width) what a reader made of each person's maps, NaN for a box with nothing in it; None without one.
     """
 
     positions_px: NDArray[np.float64]
     confidence: NDArray[np.float64]
+    read: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         return len(self.confidence)
+
+    def of(self, chosen: NDArray[np.bool_]) -> Keypoints:
+        """Those of some of the people, (N,) true for each who stays."""
+        read = None if self.read is None else self.read[chosen]
+        return Keypoints(self.positions_px[chosen], self.confidence[chosen], read)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +110,12 @@ class KeypointNetwork:
 
     Args:
         network: from normalised crops to scores, with or without feature maps.
+        reader: of the feature maps, which the network must give then.
     """
 
-    def __init__(self, network: PoseNetwork) -> None:
+    def __init__(self, network: PoseNetwork, *, reader: MapReader | None = None) -> None:
         self._network = network
+        self._reader = reader
 
     @classmethod
     def load(
@@ -84,6 +125,7 @@ class KeypointNetwork:
         threads: int = 2,
         device: str | torch.device = "cpu",
         weights: Path | None = None,
+        reader: MapReader | None = None,
     ) -> KeypointNetwork:
         """The network with its published weights, or with others of the same network.
 
@@ -92,17 +134,21 @@ class KeypointNetwork:
             threads: of onnxruntime; torch keeps its own number.
             device: of torch; onnxruntime runs on the CPU.
             weights: an .onnx file; None takes the asset.
+            reader: makes a row of numbers of each person's feature maps, found in `Keypoints.read`.
 
         Raises:
             ModelError: the weights are missing or not the ones expected.
+            ValueError: a reader, but the backend is onnxruntime.
         """
+        if reader is not None and backend != "torch":
+            raise ValueError("a reader of feature maps needs the backend torch: KeypointNetwork.load(backend='torch')")
         check_device(device, backend=backend)
         weights = weights or weights_path(WEIGHTS)
         if backend == "onnxruntime":
             return cls(_OnnxPose(OnnxSession(weights, threads=threads)))
         from biopose.vision.cspnext import RtmPose
 
-        return cls(_TorchPose(RtmPose.load(weights), device=device))
+        return cls(_TorchPose(RtmPose.load(weights), device=device), reader=reader)
 
     def locate(self, images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> list[Keypoints]:
         """The keypoints of the people in each picture.
@@ -114,8 +160,8 @@ class KeypointNetwork:
         Returns:
             One entry a picture, its people in the order of the boxes.
         """
-        crops, usable = _crops(images, boxes_px)
-        return _by_picture(self._outputs(crops), crops, usable)
+        people = _cut(images, boxes_px)
+        return _by_picture([self._found(self._output(batch), batch) for batch in people.batches()], people)
 
     def locate_with_features(
         self, images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]
@@ -127,15 +173,21 @@ class KeypointNetwork:
         """
         if not isinstance(self._network, _TorchPose):
             raise ValueError("feature maps come from the backend torch: KeypointNetwork.load(backend='torch')")
-        crops, usable = _crops(images, boxes_px)
-        outputs = list(self._outputs(crops))
+        people = _cut(images, boxes_px)
+        batches = list(people.batches())
+        outputs = [self._output(batch) for batch in batches]
         maps = tuple(torch.cat(level) for level in zip(*(output.maps for output in outputs), strict=True))
-        people = [(picture, person) for picture, use in enumerate(usable) for person in np.flatnonzero(use)]
-        features = PersonFeatures(maps, crops.regions_px, np.array(people, dtype=np.int64).reshape(-1, 2))
-        return _by_picture(outputs, crops, usable), features
+        found = [self._found(output, batch) for output, batch in zip(outputs, batches, strict=True)]
+        return _by_picture(found, people), PersonFeatures(maps, people.crops.regions_px, people.numbers)
 
-    def _outputs(self, crops: PersonCrops) -> Iterator[PoseOutput]:
-        return (self._network(normalised(batch)) for batch in crops.pixels.split(BATCH_SIZE))
+    def _output(self, batch: _People) -> PoseOutput:
+        return self._network(normalised(batch.crops.pixels))
+
+    def _found(self, output: PoseOutput, batch: _People) -> _Found:
+        """What is known of the people of a batch; does not keep the maps."""
+        points, confidence = decoded(output)
+        reader, places = self._reader, (batch.crops.regions_px, batch.sizes_px)
+        return _Found(points, confidence, None if reader is None else reader(output, points, confidence, *places))
 
 
 @one_torch_thread()
@@ -145,30 +197,79 @@ def normalised(crops: Tensor) -> Tensor:
     return crops.float().sub_(mean).div_(deviation)
 
 
-def _crops(
-    images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]
-) -> tuple[PersonCrops, list[NDArray[np.bool_]]]:
-    """The people who can be cut out, and for each picture (N_i,) which of its boxes they are."""
+@dataclass(frozen=True, eq=False)
+class _People:
+    """N people cut out of pictures.
+
+    Attributes:
+        crops: of all who can be cut out.
+        sizes_px: (N, 2) width and height of each one's picture.
+        usable: for each picture (N_i,) which of its boxes they are.
+    """
+
+    crops: PersonCrops
+    sizes_px: NDArray[np.int64]
+    usable: Sequence[NDArray[np.bool_]]
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """(N, 2) picture and number in that picture's boxes."""
+        pairs = [(picture, person) for picture, use in enumerate(self.usable) for person in np.flatnonzero(use)]
+        return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+    def batches(self) -> Iterator[_People]:
+        """Some of them at a time; where there is nobody, one batch of nobody."""
+        for first in range(0, max(len(self.sizes_px), 1), BATCH_SIZE):
+            some = slice(first, first + BATCH_SIZE)
+            crops = PersonCrops(self.crops.pixels[some], self.crops.regions_px[some])
+            yield replace(self, crops=crops, sizes_px=self.sizes_px[some])
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Of a batch of N people: points (N, 26, 2) in pixels of the crops, confidence (N, 26) and what was read."""
+
+    points: Tensor
+    confidence: Tensor
+    read: NDArray[np.float16] | None
+
+
+def _cut(images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> _People:
+    """The people who can be cut out."""
     if len(images) != len(boxes_px):
         raise ValueError(f"{len(images)} images, but boxes for {len(boxes_px)}")
     boxes = [np.asarray(of_picture, dtype=np.float64).reshape(-1, 4) for of_picture in boxes_px]
     usable = [is_croppable(image, of_picture) for image, of_picture in zip(images, boxes, strict=True)]
-    return cut_people(images, [of_picture[use] for of_picture, use in zip(boxes, usable, strict=True)]), usable
+    crops = cut_people(images, [of_picture[use] for of_picture, use in zip(boxes, usable, strict=True)])
+    sizes = [image.shape[1::-1] for image, use in zip(images, usable, strict=True) for _ in range(use.sum())]
+    return _People(crops, np.array(sizes, dtype=np.int64).reshape(-1, 2), usable)
 
 
-def _by_picture(
-    outputs: Iterable[PoseOutput], crops: PersonCrops, usable: Sequence[NDArray[np.bool_]]
-) -> list[Keypoints]:
-    """One entry a picture: what the outputs say of the usable boxes, nothing known of the others."""
-    found = [decoded(output) for output in outputs]
-    points, confidence = (torch.cat(part).double().cpu().numpy() for part in zip(*found, strict=True))
-    in_picture, first, keypoints = crops.to_picture(points), 0, []
-    for use in usable:
+def _by_picture(found: Sequence[_Found], people: _People) -> list[Keypoints]:
+    """One entry a picture: what was found in the usable boxes, nothing known of the others."""
+    points, confidence = (
+        torch.cat(part).double().cpu().numpy() for part in zip(*((f.points, f.confidence) for f in found), strict=True)
+    )
+    rows = [f.read for f in found if f.read is not None]
+    read = np.concatenate(rows) if rows else None
+    in_picture, first, keypoints = people.crops.to_picture(points), 0, []
+    for use in people.usable:
         own = slice(first, first := first + int(use.sum()))
-        entry = Keypoints(np.full((len(use), len(KEYPOINTS), 2), np.nan), np.zeros((len(use), len(KEYPOINTS))))
-        entry.positions_px[use], entry.confidence[use] = in_picture[own], confidence[own]
-        keypoints.append(entry)
+        keypoints.append(
+            Keypoints(
+                _spread(in_picture[own], use),
+                _spread(confidence[own], use, empty=0.0),
+                None if read is None else _spread(read[own], use),
+            )
+        )
     return keypoints
+
+
+def _spread(rows: NDArray[Any], use: NDArray[np.bool_], *, empty: float = np.nan) -> NDArray[Any]:
+    """The rows of the usable boxes, at their places among all."""
+    spread = np.full((len(use), *rows.shape[1:]), empty, dtype=rows.dtype)
+    spread[use] = rows
+    return spread
 
 
 class _OnnxPose:

@@ -162,17 +162,16 @@ class Follower:
             network: that looks where others should be.
         """
         boxes_px, scores = np.empty((0, 4)), np.empty(0)
-        keypoints_px, confidence = np.empty((0, 26, 2)), np.empty((0, 26))
+        people: list[Keypoints] = []
         if detected is not None and located is not None:
             boxes_px, scores = detected.boxes_px, detected.scores
-            keypoints_px, confidence = located.positions_px, located.confidence
-        followed_px, followed_confidence = self._followed(frame, boxes_px, network)
-        if len(followed_px):
-            around = [box_around(*person) for person in zip(followed_px, followed_confidence, strict=True)]
+            people.append(located)
+        followed = self._followed(frame, boxes_px, network)
+        if followed is not None and len(followed):
+            around = [box_around(*person) for person in zip(followed.positions_px, followed.confidence, strict=True)]
             boxes_px = np.concatenate([boxes_px, around])
             scores = np.concatenate([scores, np.zeros(len(around))])
-            keypoints_px = np.concatenate([keypoints_px, followed_px])
-            confidence = np.concatenate([confidence, followed_confidence])
+            people.append(followed)
         if self._watch is not None:
             self._watch(frame, boxes_px)
         self._times_s.append(frame.time_s)
@@ -183,23 +182,21 @@ class Follower:
             image=frame.image,
             boxes_px=boxes_px,
             scores=scores,
-            keypoints_px=keypoints_px,
-            confidence=confidence,
+            keypoints_px=np.concatenate([np.empty((0, 26, 2)), *(found.positions_px for found in people)]),
+            confidence=np.concatenate([np.empty((0, 26)), *(found.confidence for found in people)]),
+            read=np.concatenate(read) if (read := [found.read for found in people if found.read is not None]) else None,
         )
         if self._record is not None:
             self._record(frame, sightings)
 
-    def _followed(
-        self, frame: Frame, boxes_px: NDArray[np.float64], network: KeypointNetwork
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Keypoints (M, 26, 2) and confidence (M, 26) of people who were not detected but are where they should be."""
+    def _followed(self, frame: Frame, boxes_px: NDArray[np.float64], network: KeypointNetwork) -> Keypoints | None:
+        """Of people who were not detected but are where they should be; None where nobody should be."""
         expected_px = self.tracker.expected_boxes_px(frame.time_s, boxes_px=boxes_px)
         expected_px = expected_px[_part_in_view(expected_px, frame.image) >= FOLLOWED_PART]
         if not len(expected_px):
-            return np.empty((0, 26, 2)), np.empty((0, 26))
+            return None
         located = network.locate([frame.image], [expected_px])[0]
-        sure = located.confidence.mean(1) >= FOLLOWED
-        return located.positions_px[sure], located.confidence[sure]
+        return located.of(located.confidence.mean(1) >= FOLLOWED)
 
 
 def _part_in_view(boxes_px: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.float64]:

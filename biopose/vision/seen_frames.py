@@ -1,7 +1,8 @@
 """What was seen in a stretch of a video, so that stretches can be seen apart and joined: who is who is decided then.
 
 Every frame keeps its sightings and, about ten times a second, its background: all that following people and watching
-the camera need. A stretch is one Parquet file, a row a frame.
+the camera need. A stretch is one Parquet file, a row a frame. What a reader of the feature maps made of each person
+rides along to the bit, in half precision; what it means is the reader's matter.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from biopose.vision.sightings import Sighting
 from biopose.vision.tracking import Tracker
 
 N_KEYPOINTS = 26
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,18 @@ class SeenFrames:
     height_px: int
     notes: tuple[str, ...] = field(default=())
 
+    @property
+    def read_width(self) -> int | None:
+        """Numbers that a reader of the feature maps made of each person, 0 without one; None: there is nobody.
+
+        Raises:
+            ValueError: of some people it made more than of others.
+        """
+        widths = {0 if s.read is None else len(s.read) for frame in self.frames for s in frame.sightings}
+        if len(widths) > 1:
+            raise ValueError(f"rows of {sorted(widths)} numbers read of the people of one stretch; one reader sees it")
+        return next(iter(widths), None)
+
 
 def join_seen(parts: Iterable[SeenFrames]) -> tuple[People, CameraMotionResult, tuple[str, ...]]:
     """Follow everybody through consecutive stretches; holds one stretch at a time.
@@ -72,12 +85,15 @@ def join_seen(parts: Iterable[SeenFrames]) -> tuple[People, CameraMotionResult, 
 
     Raises:
         VideoError: a stretch does not begin where the one before ended.
+        FileFormatError: the stretches were seen with different readers of the feature maps.
     """
     tracker, motion, times_s = Tracker(), CameraMotion(), list[float]()
     notes: dict[str, None] = {}
     width_px = height_px = 0
     due_index: int | None = None
+    read_width: int | None = None
     for part in parts:
+        read_width = _same_width(read_width, part.read_width)
         width_px, height_px = part.width_px, part.height_px
         notes |= dict.fromkeys(part.notes)
         for frame in part.frames:
@@ -92,6 +108,15 @@ def join_seen(parts: Iterable[SeenFrames]) -> tuple[People, CameraMotionResult, 
     return people, motion.result(), tuple(notes)
 
 
+def _same_width(before: int | None, now: int | None) -> int | None:
+    if before is not None and now is not None and before != now:
+        raise FileFormatError(
+            f"{before} numbers were read of each person in one stretch and {now} in another: they were seen with "
+            "different networks; delete them and see again"
+        )
+    return now if before is None else before
+
+
 def write_seen(seen: SeenFrames, path: Path) -> None:
     """Write a stretch, whole or not at all."""
     metadata = {
@@ -100,6 +125,7 @@ def write_seen(seen: SeenFrames, path: Path) -> None:
         "width_px": seen.width_px,
         "height_px": seen.height_px,
         "notes": seen.notes,
+        "read_width": seen.read_width,
     }
     table = pa.Table.from_pylist([_row(frame) for frame in seen.frames], schema=SCHEMA)
     table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
@@ -117,13 +143,17 @@ def read_seen(path: Path) -> SeenFrames:
         table = pq.read_table(path, page_checksum_verification=True)
         metadata = json.loads((table.schema.metadata or {})[METADATA_KEY])
         if (metadata["kind"], metadata["version"]) != ("seen", FORMAT_VERSION):
-            raise FileFormatError(f"{path}: is a {metadata['kind']} file of version {metadata['version']}; delete it")
+            raise FileFormatError(
+                f"{path}: is a {metadata['kind']} file of version {metadata['version']}, not a seen file of version "
+                f"{FORMAT_VERSION}; delete it and see again"
+            )
     except (OSError, KeyError, ValueError) as error:
         raise FileFormatError(f"{path}: cannot be read as seen frames ({error}); delete it and see again") from error
-    frames = [_frame(row) for row in table.to_pylist()]
+    frames = [_frame(row, read_width=metadata["read_width"]) for row in table.to_pylist()]
     return SeenFrames(frames, metadata["width_px"], metadata["height_px"], tuple(metadata["notes"]))
 
 
+READ_TYPE = np.dtype("<f2")
 _NUMBERS = pa.list_(pa.float64())
 SCHEMA = pa.schema(
     [
@@ -134,6 +164,7 @@ SCHEMA = pa.schema(
         ("keypoints_px", _NUMBERS),
         ("confidence", _NUMBERS),
         ("appearances", pa.list_(_NUMBERS)),
+        ("read", pa.binary()),
         ("grey", pa.binary()),
         ("grey_boxes_px", _NUMBERS),
         ("grey_height", pa.int32()),
@@ -154,6 +185,7 @@ def _row(frame: SeenFrame) -> dict[str, Any]:
         "keypoints_px": [value for s in seen for value in s.keypoints_px.ravel().tolist()],
         "confidence": [value for s in seen for value in s.confidence.tolist()],
         "appearances": [None if s.appearance is None else s.appearance.ravel().tolist() for s in seen],
+        "read": b"".join(s.read.astype(READ_TYPE).tobytes() for s in seen if s.read is not None) or None,
     }
     if (background := frame.background) is not None:
         row |= {
@@ -167,10 +199,11 @@ def _row(frame: SeenFrame) -> dict[str, Any]:
     return row
 
 
-def _frame(row: Mapping[str, Any]) -> SeenFrame:
+def _frame(row: Mapping[str, Any], *, read_width: int | None) -> SeenFrame:
     boxes_px = _array(row["boxes_px"], (-1, 4))
     keypoints_px = _array(row["keypoints_px"], (-1, N_KEYPOINTS, 2))
     confidence = _array(row["confidence"], (-1, N_KEYPOINTS))
+    read = None if row["read"] is None else np.frombuffer(row["read"], READ_TYPE).reshape(-1, read_width or 0)
     sightings = [
         Sighting(
             frame_index=row["frame_index"],
@@ -180,6 +213,7 @@ def _frame(row: Mapping[str, Any]) -> SeenFrame:
             keypoints_px=keypoints_px[i],
             confidence=confidence[i],
             appearance=None if colours is None else _array(colours, (2, -1)),
+            read=None if read is None else read[i],
         )
         for i, colours in enumerate(row["appearances"])
     ]

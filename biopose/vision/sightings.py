@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ class Sighting:
         keypoints_px: (26, 2).
         confidence: (26,).
         appearance: (2, bins) or None.
+        read: (width,) what the reader of the feature maps made of this person; None without one.
     """
 
     frame_index: int
@@ -39,6 +40,7 @@ class Sighting:
     keypoints_px: NDArray[np.float64]
     confidence: NDArray[np.float64]
     appearance: NDArray[np.float64] | None = None
+    read: NDArray[np.float16] | None = None
 
     @property
     def size_px(self) -> float:
@@ -68,11 +70,13 @@ def sightings_of_frame(
     scores: NDArray[np.float64],
     keypoints_px: NDArray[np.float64],
     confidence: NDArray[np.float64],
+    read: NDArray[np.float16] | None = None,
 ) -> list[Sighting]:
     """The people of a frame, each once: of boxes that hold the same body the most trusted one stays."""
+    rows = [None] * len(boxes_px) if read is None else read
     found = [
-        Sighting(frame_index, time_s, box, float(score), points, trust)
-        for box, score, points, trust in zip(boxes_px, scores, keypoints_px, confidence, strict=True)
+        Sighting(frame_index, time_s, box, float(score), points, trust, read=row)
+        for box, score, points, trust, row in zip(boxes_px, scores, keypoints_px, confidence, rows, strict=True)
         if np.isfinite(box).all() and np.isfinite(points).all()
     ]
     kept: list[Sighting] = []
@@ -118,16 +122,7 @@ def _with_appearance(sighting: Sighting, image: NDArray[np.uint8] | None, all_se
     """With the colours of the clothes, unless another person may stand before them."""
     if image is None or any(_covers(other, sighting) for other in all_seen if other is not sighting):
         return sighting
-    seen = appearance(image, sighting.keypoints_px, sighting.confidence)
-    return Sighting(
-        sighting.frame_index,
-        sighting.time_s,
-        sighting.box_px,
-        sighting.score,
-        sighting.keypoints_px,
-        sighting.confidence,
-        seen,
-    )
+    return replace(sighting, appearance=appearance(image, sighting.keypoints_px, sighting.confidence))
 
 
 def _covers(other: Sighting, sighting: Sighting) -> bool:

@@ -30,7 +30,10 @@ COVERED = 0.5  # overlap with a box of the frame from which an expected box adds
 
 
 class Tracker:
-    """Collects the people of one frame after the other; memory grows by 0.4 kB for each person and frame."""
+    """Collects the people of one frame after the other; memory grows by 0.4 kB for each person and frame.
+
+    With what a reader of the feature maps made of each (`read`), by that, too.
+    """
 
     def __init__(self) -> None:
         self._live: list[Tracklet] = []
@@ -63,6 +66,7 @@ class Tracker:
         scores: NDArray[np.float64],
         keypoints_px: NDArray[np.float64],
         confidence: NDArray[np.float64],
+        read: NDArray[np.float16] | None = None,
     ) -> list[Sighting]:
         """Go on with the next frame.
 
@@ -74,6 +78,7 @@ class Tracker:
             scores: (N,) the detector's; 0 for boxes that were expected and not detected.
             keypoints_px: (N, 26, 2).
             confidence: (N, 26).
+            read: (N, width) what a reader made of the feature maps; passed on as it is.
 
         Returns:
             The people of the frame, each once.
@@ -89,6 +94,7 @@ class Tracker:
             scores=np.asarray(scores, dtype=np.float64),
             keypoints_px=np.asarray(keypoints_px, dtype=np.float64).reshape(-1, 26, 2),
             confidence=np.asarray(confidence, dtype=np.float64).reshape(-1, 26),
+            read=read,
         )
         self.follow(sightings, frame_index=frame_index, time_s=time_s)
         return sightings
@@ -157,7 +163,22 @@ class Tracker:
             boxes_px=rows[:, :4],
             keypoints_px=rows[:, 4:56].reshape(-1, 26, 2),
             confidence=np.nan_to_num(rows[:, 56:]),
+            read=_read(chain),
         )
+
+
+def _read(chain: list[Tracklet]) -> NDArray[np.float16] | None:
+    """(T, width) what was read of a person, NaN where they were not found; None where nothing was read."""
+    rows = {t: t.read for t in chain}
+    width = next((read.shape[1] for read in rows.values() if read is not None), None)
+    if width is None:
+        return None
+    first, last = chain[0].first.frame_index, chain[-1].last.frame_index
+    together = np.full((last - first + 1, width), np.nan, dtype=np.float16)
+    for tracklet, read in rows.items():
+        if read is not None:
+            together[np.array(tracklet.frame_indices) - first] = read
+    return together
 
 
 def _matched(

@@ -23,7 +23,7 @@ SIZE_MEMORY_S = 0.5
 
 
 class Tracklet:
-    """Grows by sightings; keeps a row of 82 numbers for each.
+    """Grows by sightings; keeps a row of 82 numbers for each, and what the reader of the feature maps made of it.
 
     Attributes:
         first, last: the first and the last sighting.
@@ -51,6 +51,7 @@ class Tracklet:
         self.total_confidence = 0.0
         self.frame_indices: list[int] = []
         self._rows: list[NDArray[np.float32]] = []
+        self._read: list[NDArray[np.float16] | None] = []
         self._centres: list[tuple[float, float, float]] = []
         self._note(sighting)
 
@@ -61,6 +62,15 @@ class Tracklet:
     def rows(self) -> NDArray[np.float64]:
         """(N, 82) box, keypoints and confidence of each sighting."""
         return np.stack(self._rows).astype(np.float64)
+
+    @property
+    def read(self) -> NDArray[np.float16] | None:
+        """(N, width) what was read of each sighting, NaN where nothing was; None where nothing ever was."""
+        width = next((len(row) for row in self._read if row is not None), None)
+        if width is None:
+            return None
+        nothing = np.full(width, np.nan, dtype=np.float16)
+        return np.stack([nothing if row is None else row for row in self._read])
 
     def expected(self, time_s: float) -> ConstantVelocity:
         """Where the middle of the trunk will be."""
@@ -115,6 +125,7 @@ class Tracklet:
     def _note(self, sighting: Sighting) -> None:
         values = (sighting.box_px, sighting.keypoints_px.ravel(), sighting.confidence)
         self._rows.append(np.concatenate(values).astype(np.float32))
+        self._read.append(None if sighting.read is None else sighting.read.astype(np.float16))  # a copy: not the batch
         self.frame_indices.append(sighting.frame_index)
         self.best_score = max(self.best_score, sighting.score)
         self.total_confidence += float(sighting.confidence.mean())

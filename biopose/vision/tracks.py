@@ -20,6 +20,8 @@ class PersonTrack:
         keypoints_px: (T, 26, 2) x to the right, y down, in the upright picture's pixels (the centre of the first
             pixel is 0, 0); NaN where the person was not found.
         confidence: (T, 26) from 0 to 1; 0 where the person was not found.
+        read: (T, width) what the reader of the feature maps made of the person (`biopose.vision.keypoints.MapReader`);
+            NaN where the person was not found; None where no reader was used.
     """
 
     person: int
@@ -28,6 +30,7 @@ class PersonTrack:
     boxes_px: NDArray[np.float64]
     keypoints_px: NDArray[np.float64]
     confidence: NDArray[np.float64]
+    read: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         return len(self.frame_indices)

@@ -77,3 +77,9 @@ def test_what_was_there_stays_when_writing_fails(path: Path) -> None:
 def test_the_hash_is_sha256(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_the_same_network_is_the_same_file(path: Path, tmp_path: Path) -> None:
+    for number in range(8):
+        save_checkpoint(tmp_path / "again.safetensors", TENSORS, kind="test", shape=SHAPE)
+        assert sha256_of(tmp_path / "again.safetensors") == sha256_of(path), number

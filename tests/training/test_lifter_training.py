@@ -8,18 +8,17 @@ import torch
 from biopose.models.lifter import Lifted, Lifter
 from biopose.training.lifter_training import (
     PRESETS,
-    WARM_UP_STEPS,
     LifterPreset,
     _surprise,
     lifter_accuracy,
     lifter_loss,
-    schedule,
     train_lifter,
 )
+from biopose.training.loop import Schedule
 from biopose.training.projected_motion import MotionProjector, ProjectedMotion, Proportions
 from tests.swinging_person import made_up_motion, unscaled, with_keypoints
 
-TINY = LifterPreset(steps=4, windows=3, frames=5, report_every=2)
+TINY = LifterPreset(Schedule(steps=4, report_every=2), windows=3, frames=5)
 
 
 def projector(seed: int) -> MotionProjector:
@@ -41,10 +40,11 @@ def train(checkpoint: Path, *, process: int = 0, killed_at: int | None = None, p
     return train_lifter(projector(1), projector(2), preset=preset, checkpoint=checkpoint, report=report)
 
 
-def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("killed_at", [2, 4])
+def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(tmp_path: Path, killed_at: int) -> None:
     whole = train(tmp_path / "whole.pt")
     with pytest.raises(KilledError):
-        train(tmp_path / "parts.pt", killed_at=4)
+        train(tmp_path / "parts.pt", killed_at=killed_at)
     resumed = train(tmp_path / "parts.pt", process=7)
     for (name, weights), again in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         torch.testing.assert_close(again, weights, atol=0, rtol=0, msg=name)
@@ -112,16 +112,6 @@ def test_the_sureness_is_best_when_it_is_true() -> None:
     assert surprise[1] == min(surprise)
 
 
-def test_the_learning_rate_rises_stays_and_falls_to_nothing() -> None:
-    steps = 10 * WARM_UP_STEPS
-    rates = [schedule(step, steps=steps) for step in range(steps)]
-    assert rates[0] == pytest.approx(1 / WARM_UP_STEPS)
-    assert rates[:WARM_UP_STEPS] == sorted(rates[:WARM_UP_STEPS])
-    assert set(rates[WARM_UP_STEPS : steps - steps // 5]) == {1.0}
-    assert rates[-1] < 0.005
-    assert min(rates) > 0
-
-
 def test_there_is_a_preset_for_a_machine_without_and_with_an_accelerator() -> None:
     assert set(PRESETS) == {"cpu", "gpu"}
-    assert PRESETS["cpu"].steps < PRESETS["gpu"].steps
+    assert PRESETS["cpu"].schedule.steps < PRESETS["gpu"].schedule.steps

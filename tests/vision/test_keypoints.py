@@ -1,10 +1,13 @@
-"""Keypoints of real people: both backends, laws of geometry, and boxes with nothing in them."""
+"""Keypoints of real people: both backends, laws of geometry, boxes with nothing in them, and readers of the maps."""
 
+import weakref
 from functools import cache
 
 import numpy as np
 import pytest
+import torch
 
+from biopose.vision import keypoints
 from biopose.vision.detection import PersonDetector
 from biopose.vision.keypoint_names import KEYPOINTS, MIRRORED
 from biopose.vision.keypoints import KeypointNetwork, Keypoints
@@ -148,3 +151,89 @@ def test_features_come_in_the_same_pass(in_torch: KeypointNetwork) -> None:
 def test_features_need_torch(network: KeypointNetwork) -> None:
     with pytest.raises(ValueError, match="backend='torch'"):
         network.locate_with_features([], [])
+
+
+class Reader:
+    """Keeps all that it is given; a row is the middle of the crop, as it would be in a picture 1,000 pixels wide."""
+
+    width = 2
+
+    def __init__(self) -> None:
+        self.outputs, self.given = [], []
+
+    def __call__(self, output, points, confidence, regions_px, sizes_px):
+        self.outputs.append(output)
+        self.given.append((points, confidence, regions_px, sizes_px))
+        return ((regions_px[:, :2] + regions_px[:, 2:]) / 2 / sizes_px[:, :1] * 1000).astype(np.float16)
+
+
+def middles(boxes_px: np.ndarray, *, width_px: int = 1768) -> np.ndarray:
+    return (boxes_px[:, :2] + boxes_px[:, 2:]) / 2 / width_px * 1000
+
+
+def test_a_reader_is_given_the_maps_and_the_keypoints_of_the_pass(in_torch: KeypointNetwork) -> None:
+    frames, own = frames_of_two_people()[:2], [boxes()[0], boxes()[1][:1]]
+    found, features = in_torch.locate_with_features(frames, own)
+    reader = Reader()
+    read = KeypointNetwork.load(backend="torch", reader=reader).locate(frames, own)
+    for mine, theirs in zip(reader.outputs[0].maps, features.maps, strict=True):
+        assert torch.equal(mine, theirs)
+    ((points, sure, regions_px, sizes_px),) = reader.given
+    assert np.array_equal(regions_px, features.regions_px)
+    assert sizes_px.tolist() == [[1768, 994]] * 3
+    scale = (regions_px[:, 2:] - regions_px[:, :2])[:, None] / [192, 256]
+    in_picture = regions_px[:, None, :2] + (points.numpy() + 0.5) * scale
+    assert np.allclose(in_picture, np.concatenate([each.positions_px for each in found]), rtol=0, atol=1e-3)
+    assert np.array_equal(sure.numpy(), np.concatenate([each.confidence for each in found]))
+    for a, b, rows in zip(found, read, own, strict=True):
+        assert np.array_equal(a.positions_px, b.positions_px)
+        assert np.array_equal(a.confidence, b.confidence)
+        assert a.read is None
+        assert np.allclose(b.read, middles(rows), atol=2.0)
+
+
+def test_a_row_belongs_to_its_box_whatever_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = np.ascontiguousarray(frames_of_two_people()[1][::2, ::2])
+    frames = [frames_of_two_people()[0], small, frames_of_two_people()[2]]
+    nothing = np.full((1, 4), np.nan)
+    own = [np.vstack([nothing, boxes()[0], boxes()[0]]), boxes()[1] / 2, np.vstack([boxes()[2], nothing])]
+    reader = Reader()
+    monkeypatch.setattr(keypoints, "BATCH_SIZE", 3)
+    found = KeypointNetwork.load(backend="torch", reader=reader).locate(frames, own)
+    assert [len(given[0]) for given in reader.given] == [3, 3, 2]
+    for each, rows, width_px in zip(found, own, (1768, 884, 1768), strict=True):
+        assert each.read.dtype == np.float16
+        assert np.allclose(each.read, middles(rows, width_px=width_px), atol=2.0, equal_nan=True)
+
+
+def test_the_maps_of_a_batch_are_gone_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive = []
+
+    class Watching(Reader):
+        def __call__(self, output, *given):
+            assert all(earlier() is None for earlier in alive)
+            alive.append(weakref.ref(output.maps[0]))
+            return np.zeros((len(given[0]), self.width), np.float16)
+
+    monkeypatch.setattr(keypoints, "BATCH_SIZE", 1)
+    KeypointNetwork.load(backend="torch", reader=Watching()).locate(frames_of_two_people()[:1], boxes()[:1])
+    assert len(alive) == 2
+
+
+def test_a_reader_reads_nobody_in_pictures_of_nobody() -> None:
+    reading = KeypointNetwork.load(backend="torch", reader=Reader())
+    nobody, nothing = reading.locate([np.zeros((5, 7, 3), np.uint8)] * 2, [np.zeros((0, 4)), np.full((1, 4), np.nan)])
+    assert nobody.read.shape == (0, 2)
+    assert nothing.read.shape == (1, 2)
+    assert np.isnan(nothing.read).all()
+    assert reading.locate([], []) == []
+
+
+def test_without_a_reader_nothing_is_read(network: KeypointNetwork, in_torch: KeypointNetwork) -> None:
+    for used in (network, in_torch):
+        assert used.locate(frames_of_two_people()[:1], boxes()[:1])[0].read is None
+
+
+def test_a_reader_needs_torch() -> None:
+    with pytest.raises(ValueError, match="reader of feature maps needs the backend torch"):
+        KeypointNetwork.load(reader=Reader())

@@ -74,6 +74,25 @@ def test_seen_apart_and_joined_is_seen_at_once(networks, tmp_path):
 
 
 @needs_assets
+def test_what_is_read_of_people_is_the_same_seen_at_once_and_from_the_file(networks, tmp_path):
+    class Corners:
+        width = 3
+
+        def __call__(self, output, points, confidence, regions_px, sizes_px):
+            mean = output.maps[3].mean(dim=(1, 2, 3)).numpy()
+            return np.column_stack([regions_px[:, :2], mean]).astype(np.float16)
+
+    reading = networks | {"network": KeypointNetwork.load(backend="torch", reader=Corners())}
+    whole = find_people(read_frames(CLIP, end_s=0.3), **reading)
+    assert see_shards(shards_of(probe_video(CLIP), end_s=0.3), [tmp_path / "seen.parquet"], **reading) == [None]
+    people, _, _ = join_seen([read_seen(tmp_path / "seen.parquet")])
+    (track,), (same,) = people.tracks, whole.tracks
+    assert track.read.tobytes() == same.read.tobytes()
+    assert track.read.shape == (9, 3)
+    assert (track.read[:, 0] < track.keypoints_px[:, :, 0].min(1)).all()
+
+
+@needs_assets
 def test_a_broken_video_leaves_the_others_of_its_batch_alone(networks, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(CLIP.read_bytes()[:200_000])

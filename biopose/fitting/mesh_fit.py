@@ -1,0 +1,186 @@
+"""From what MQ-HMR said of a person's frames to their fitted motion: refinement, then the skeleton on the mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from biopose.body.segment_body import SEGMENT_BODY, SegmentBody
+from biopose.body_skeleton import with_markers_of
+from biopose.errors import ModelError
+from biopose.fitting.evidence import R_camera_world_of, SeenPerson
+from biopose.fitting.refinement import MeshMotion, Refinement, RefinementBudget
+from biopose.fitting.start import root_position_m
+from biopose.fitting.terms import HIPS, Evidence, FitWeights
+from biopose.fitting.track_fit import FittedMotion
+from biopose.io.trajectories import MarkerTrajectories
+from biopose.models.lifter_input import rotation_towards
+from biopose.models.map_reader import unpacked
+from biopose.models.mqhmr import MQHMR_WEIGHTS, Mqhmr, load_mqhmr
+from biopose.skeleton.ik import inverse_kinematics
+from biopose.skeleton.model import Skeleton
+from biopose.skeleton.scaling import scale_to_markers
+from biopose.skeleton.threads import one_torch_thread
+from biopose.vision.camera import Camera
+from biopose.vision.tracks import PersonTrack
+
+UNSEEN_SD = 3.0  # factor of the decoder's standard deviations where it saw nothing and its word is a neighbour's
+SHAPE_TRIM = 0.2  # of the frames at either end are left out of the mean shape
+IK_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class MeshModels:
+    """What is loaded once.
+
+    Attributes:
+        network: whose tokens were read.
+        body: the segment body.
+        budget: of the refinement; with 0 iterations the decoder's word stands.
+    """
+
+    network: Mqhmr
+    body: SegmentBody
+    budget: RefinementBudget = field(default_factory=RefinementBudget)
+
+    @classmethod
+    def load(
+        cls, *, network: Path = MQHMR_WEIGHTS, body: Path = SEGMENT_BODY, budget: RefinementBudget | None = None
+    ) -> MeshModels:
+        """Load all.
+
+        Raises:
+            ModelError: weights are missing or broken.
+        """
+        return cls(load_mqhmr(network).requires_grad_(False), SegmentBody.load(body), budget or RefinementBudget())
+
+
+@dataclass(frozen=True, eq=False)
+class PersonMesh:
+    """What is known of a person before their mesh is fitted.
+
+    Attributes:
+        skeleton: the default model, unscaled, with its landmarks.
+        height_m: of the person.
+        focal_sd: of the logarithm of the focal length; 0 keeps it.
+        weights: of the terms.
+    """
+
+    skeleton: Skeleton
+    height_m: float
+    focal_sd: float = 0.0
+    weights: FitWeights = field(default_factory=FitWeights)
+
+
+@one_torch_thread()
+def fit_mesh(
+    track: PersonTrack,
+    seen: SeenPerson,
+    known: PersonMesh,
+    camera: Camera,
+    *,
+    models: MeshModels,
+    progress: Callable[[int], None] | None = None,
+) -> FittedMotion:
+    """Refine a person's mesh and put the skeleton onto it.
+
+    Args:
+        track: with what the decoder said.
+        seen: the track's keypoints, as the keypoint fit takes them.
+        known: of the person.
+        camera: whose pixels these are.
+        models: loaded.
+        progress: told how many frames are done.
+
+    Raises:
+        ModelError: the track was seen without MQ-HMR.
+    """
+    if track.read is None:
+        raise ModelError("the people were seen without MQ-HMR, whose word is to be refined; see the video again")
+    R_camera_world = R_camera_world_of(seen.up_camera)
+    found = ~torch.from_numpy(np.isnan(track.read[:, 0]))
+    read = unpacked(_filled(track.read, found.numpy(), track.time_s), models.network.shape)
+    middle_px = read.middle.double() * torch.tensor([camera.width_px, camera.height_px]) - 0.5
+    R_camera_view = rotation_towards(camera.rays(middle_px).float())
+    tokens, shape = read.tokens, _trimmed_mean(read.shape[found])
+    decoded, evidence = _as_evidence(seen, tokens, shape, R_camera_view, found, known, models)
+    root_m = root_position_m(decoded, evidence.rays, seen.weight, track.time_s).float()
+    refinement = Refinement(
+        models.network.read,
+        models.body,
+        evidence,
+        R_camera_view,
+        R_camera_world,
+        height_m=known.height_m,
+        focal_sd=known.focal_sd,
+        weights=known.weights,
+        budget=models.budget,
+    )
+    refined = refinement.refine(MeshMotion(tokens, root_m, shape, torch.zeros(()), torch.zeros(3)))
+    if progress:
+        progress(len(track))
+    return _on_skeleton(refinement, refined.motion, known, track.time_s)
+
+
+@torch.no_grad()
+def _as_evidence(
+    seen: SeenPerson,
+    tokens: Tensor,
+    shape: Tensor,
+    R_camera_view: Tensor,
+    found: Tensor,
+    known: PersonMesh,
+    models: MeshModels,
+) -> tuple[Tensor, Evidence]:
+    """The decoder's keypoints (T, 26, 3) from the pelvis's bone, in the camera's axes; the evidence with them."""
+    R_local, sd = models.network.read(tokens)
+    R_local = torch.cat([R_camera_view[:, None] @ R_local[:, :1], R_local[:, 1:]], dim=1)
+    posed = models.body.rig.with_coefficients(shape).with_pose(R_local, root_position=torch.zeros(3))
+    keypoints = models.body.keypoints.positions(posed) * known.height_m
+    sd = torch.where(found[:, None, None], sd, UNSEEN_SD * sd) * known.height_m
+    about_hips = keypoints - keypoints[:, HIPS].mean(1, keepdim=True)
+    return keypoints, replace(seen.evidence, lifted_m=about_hips, lifted_sd_m=sd, R_camera_view=R_camera_view)
+
+
+@torch.no_grad()
+def _on_skeleton(
+    refinement: Refinement, motion: MeshMotion, known: PersonMesh, time_s: NDArray[np.float64]
+) -> FittedMotion:
+    """The skeleton scaled to the mesh, and its coordinates from the mesh's virtual markers."""
+    body, height_m = refinement.body, known.height_m
+    at_rest = body.markers.at_rest(body.rig.with_coefficients(motion.shape)) * height_m
+    in_camera = body.markers.positions(refinement.posed(motion)) * height_m + motion.root_m[:, None]
+    rest = dict(zip(body.markers.names, at_rest.double().numpy(), strict=True))
+    scaling = scale_to_markers(known.skeleton, rest, all_anatomical=True)
+    skeleton = with_markers_of(scaling.skeleton, scaling.static_pose, rest)
+    world = (in_camera @ refinement.R_camera_world).double().numpy()
+    markers = MarkerTrajectories(time_s, body.markers.names, world)
+    solution = inverse_kinematics(skeleton, markers, tolerance=IK_TOLERANCE, threads=2)
+    return FittedMotion(
+        q=solution.coordinates.values,
+        body_scales=scaling.body_scales,
+        R_camera_world=refinement.R_camera_world.double().numpy(),
+        focal_factor=float(motion.log_focal.exp()),
+        starts=("mqhmr",),
+    )
+
+
+def _filled(values: NDArray[np.float16], known: NDArray[np.bool_], time_s: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Rows (T, n) that are not known drawn between their neighbours."""
+    filled = values.astype(np.float32)
+    missing = ~known
+    for column in filled.T if missing.any() else ():
+        column[missing] = np.interp(time_s[missing], time_s[known], column[known])
+    return filled
+
+
+def _trimmed_mean(shapes: Tensor) -> Tensor:
+    """(K,) mean of shapes (T, K) without the lowest and highest of each coefficient."""
+    cut = int(SHAPE_TRIM * len(shapes))
+    return shapes.sort(dim=0).values[cut : len(shapes) - cut].mean(0)

@@ -1,0 +1,273 @@
+"""MQ-HMR: from a crop of a person to their body's mesh, by many queries to an encoder's feature maps.
+
+The idea is BioPose's (WACV 2025): each segment of the body has a query token; N layers of self-attention between the
+tokens and deformable cross-attention into multi-scale maps; then each token tells its segment's rotation (6D, Zhou et
+al. 2019) and how sure it is. Shape and camera come from the encoder by a small network of their own. The keypoint
+network gives maps and 2D keypoints in one pass, so the keypoints join in, and tell each query where to begin to look.
+
+All is said in the view that looks straight at the crop's middle (`rotation_towards`): a person looks the same there
+wherever in the picture they are, and turning the view into the camera is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from biopose.body.keypoints import KEYPOINT_SEGMENTS
+from biopose.body.rig import PosedBody
+from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
+from biopose.errors import ModelError
+from biopose.models.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
+from biopose.models.layers import DecoderLayer, DeformableAttention, PlainAttention
+from biopose.vision.cspnext import MAP_CHANNELS
+from biopose.vision.keypoint_names import KEYPOINTS
+
+KIND = "mqhmr"
+MQHMR_WEIGHTS = WEIGHTS / "mqhmr.safetensors"
+N_KEYPOINTS, N_SEGMENTS = len(KEYPOINTS), len(SEGMENTS)
+RIGID = SEGMENTS.index("torso")  # turns with the abdomen, which it is welded to
+LOG_SD_RANGE = (-6.0, 0.5)  # of the standard deviations, in heights
+USUAL_LOG_SIZE = 0.25  # logarithm of a crop's height over the person's
+
+# Which keypoints lie about each segment: there its query begins to look.
+SEGMENT_KEYPOINTS = {
+    "pelvis": ("left_hip", "right_hip", "mid_hip"),
+    "abdomen": ("mid_hip", "neck"),
+    "torso": ("neck", "left_shoulder", "right_shoulder"),
+    "head": ("nose", "left_ear", "right_ear", "head_top"),
+} | {
+    f"{segment}_{side[0]}": tuple(f"{side}_{point}" for point in points)
+    for side in ("right", "left")
+    for segment, points in {
+        "femur": ("hip", "knee"),
+        "tibia": ("knee", "ankle"),
+        "calcn": ("ankle", "heel"),
+        "toes": ("big_toe", "small_toe"),
+        "humerus": ("shoulder", "elbow"),
+        "ulna": ("elbow", "wrist"),
+        "radius": ("elbow", "wrist"),
+        "hand": ("wrist",),
+    }.items()
+}
+LIMBS = (
+    "pelvis abdomen torso head",
+    *(f"femur_{side} tibia_{side} calcn_{side} toes_{side}" for side in "rl"),
+    *(f"humerus_{side} ulna_{side} radius_{side} hand_{side}" for side in "rl"),
+)
+
+
+@dataclass(frozen=True)
+class MqhmrShape:
+    """Dimensions of the network; kept inside its checkpoint.
+
+    Attributes:
+        levels: which of the encoder's four maps it looks at, the finest being 0.
+        channels: of the encoder's four maps.
+        width: of a token.
+        layers: of the decoder.
+        heads: of every attention.
+        points: that a head of a query looks at on each map.
+        hidden: width of the feed-forward layers, and of what is known of the crop as a whole.
+        queries: tokens that the body is read from: 20, one a segment; 5, one a limb; 1.
+        deformable: or plain attention to every cell.
+        token_width: of a token as it leaves the decoder: few numbers, since they are kept for everybody in every frame
+            until the fit refines those of the athlete.
+        dropout: share of the channels dropped while training.
+    """
+
+    levels: tuple[int, ...] = (2, 3)
+    channels: tuple[int, ...] = MAP_CHANNELS
+    width: int = 192
+    layers: int = 4
+    heads: int = 6
+    points: int = 4
+    hidden: int = 512
+    queries: int = N_SEGMENTS
+    deformable: bool = True
+    token_width: int = 24
+    dropout: float = 0.05
+
+
+@dataclass(frozen=True)
+class CropInput:
+    """N crops as the decoder takes them.
+
+    Attributes:
+        maps: four (N, channels, H, W) of the encoder; of those that are not looked at, anything.
+        keypoints: (N, 26, 2) x and y in shares of the crop, 0 at its left and top edges.
+        confidence: (N, 26) from 0 to 1.
+        place: (N, 3) x / z and y / z of the crop's middle, and the logarithm of its height in the same units.
+    """
+
+    maps: tuple[Tensor, ...]
+    keypoints: Tensor
+    confidence: Tensor
+    place: Tensor
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What the network says of N people.
+
+    Attributes:
+        tokens: (N, Q, token_width) that the pose was read from.
+        R_segment_local: (N, 20, 3, 3) turns of the segment body, local; the pelvis's is in the view.
+        shape: (N, K) coefficients of the segment body.
+        root: (N, 3) head of the pelvis's bone in the view, in heights.
+        sd: (N, 26, 2) standard deviation of each keypoint about the hips, across the view and along it, in heights.
+    """
+
+    tokens: Tensor
+    R_segment_local: Tensor
+    shape: Tensor
+    root: Tensor
+    sd: Tensor
+
+    def posed(self, body: SegmentBody) -> PosedBody:
+        """The body in the view, in heights."""
+        return body.rig.with_coefficients(self.shape).with_pose(self.R_segment_local, root_position=self.root)
+
+
+class Mqhmr(nn.Module):
+    """The decoder; an encoder's maps come in."""
+
+    about: Tensor
+
+    def __init__(self, shape: MqhmrShape | None = None) -> None:
+        super().__init__()
+        self.shape = s = shape or MqhmrShape()
+        self.inputs = nn.ModuleList(nn.Conv2d(s.channels[level], s.width, kernel_size=1) for level in s.levels)
+        self.position = nn.Parameter(0.02 * torch.randn(1, s.queries, s.width))
+        context = 3 * N_KEYPOINTS + 3 + sum(s.channels[level] for level in s.levels)
+        self.whole = nn.Sequential(
+            nn.Linear(context, s.hidden), nn.GELU(), nn.Linear(s.hidden, s.hidden), nn.GELU(), nn.LayerNorm(s.hidden)
+        )
+        self.queries = nn.Linear(s.hidden, s.queries * s.width)
+        self.layers = nn.ModuleList(
+            DecoderLayer(width=s.width, heads=s.heads, cross=_cross(s), hidden=s.hidden, dropout=s.dropout)
+            for _ in range(s.layers)
+        )
+        self.body = nn.Linear(s.hidden, SHAPE_TERMS + 3)
+        self.narrow = nn.Sequential(nn.LayerNorm(s.width), nn.Linear(s.width, s.token_width))
+        self.read = TokenReader(s)
+        self.register_buffer("about", _keypoints_about_queries(s.queries), persistent=False)
+        nn.init.zeros_(self.body.weight)
+        nn.init.zeros_(self.body.bias)
+
+    def forward(self, crops: CropInput) -> Recovery:
+        """Recover the people."""
+        s = self.shape
+        seen = [crops.maps[level] for level in s.levels]
+        points = torch.cat([2 * crops.keypoints - 1, crops.confidence[..., None]], dim=-1)
+        means = [map_.mean(dim=(2, 3)) for map_ in seen]
+        whole = self.whole(torch.cat([points.flatten(1), crops.place, *means], dim=-1))
+        tokens = self.queries(whole).unflatten(-1, (s.queries, s.width))
+        maps = [layer(map_) for layer, map_ in zip(self.inputs, seen, strict=True)]
+        reference = self._reference(crops)
+        for layer in self.layers:
+            tokens = layer(tokens, self.position, reference, maps)
+        with torch.autocast(tokens.device.type, enabled=False):  # half precision would round to millimetres
+            tokens = self.narrow(tokens.float())
+            R_segment_local, sd = self.read(tokens)
+            shape, camera = self.body(whole.float()).split([SHAPE_TERMS, 3], dim=-1)
+        return Recovery(tokens, R_segment_local, shape, _root(camera, crops.place[:, 2]), sd)
+
+    def _reference(self, crops: CropInput) -> Tensor:
+        """(N, Q, 2) where each token begins to look."""
+        weight = (crops.confidence[:, None] + 1e-3) * self.about  # unsure ones are better than none
+        return (weight @ crops.keypoints / weight.sum(-1, keepdim=True)).clamp(0.0, 1.0)
+
+
+class TokenReader(nn.Module):
+    """From query tokens to rotations and standard deviations; refinement passes through it again and again."""
+
+    of_segment: Tensor
+    of_keypoint: Tensor
+
+    def __init__(self, shape: MqhmrShape) -> None:
+        super().__init__()
+        owner = _query_of_segment(shape.queries)
+        self.register_buffer("of_segment", owner, persistent=False)
+        of_keypoint = [owner[SEGMENTS.index(KEYPOINT_SEGMENTS[name])] for name in KEYPOINTS]
+        self.register_buffer("of_keypoint", torch.stack(of_keypoint), persistent=False)
+        width = shape.token_width
+        self.rotation = nn.Parameter(0.1 * torch.randn(N_SEGMENTS, width, 6))
+        self.rotation_bias = nn.Parameter(torch.eye(3)[:, :2].T.flatten().repeat(N_SEGMENTS, 1))
+        self.log_sd = nn.Parameter(torch.zeros(N_KEYPOINTS, width, 2))
+        self.log_sd_bias = nn.Parameter(torch.full((N_KEYPOINTS, 2), -3.0))
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """(..., Q, token_width) to local rotations (..., 20, 3, 3) and standard deviations (..., 26, 2), in heights."""
+        six = torch.einsum("...sd,sdk->...sk", tokens[..., self.of_segment, :], self.rotation) + self.rotation_bias
+        log_sd = torch.einsum("...sd,sdk->...sk", tokens[..., self.of_keypoint, :], self.log_sd) + self.log_sd_bias
+        R = rotation_from_6d(six)
+        rigid = torch.eye(3).to(R).expand_as(R[..., :1, :, :])
+        R = torch.cat([R[..., :RIGID, :, :], rigid, R[..., RIGID + 1 :, :, :]], dim=-3)
+        return R, log_sd.clamp(*LOG_SD_RANGE).exp()
+
+
+def rotation_from_6d(six: Tensor) -> Tensor:
+    """(..., 6), two columns one after the other, to the rotation (..., 3, 3) by Gram and Schmidt (Zhou et al. 2019)."""
+    first, second = six.unflatten(-1, (2, 3)).unbind(-2)
+    x = nn.functional.normalize(first, dim=-1)
+    y = nn.functional.normalize(second - (x * second).sum(-1, keepdim=True) * x, dim=-1)
+    return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
+
+
+def _root(camera: Tensor, log_crop: Tensor) -> Tensor:
+    """(N, 3) in heights, by a weak perspective (N, 3) of the crop, whose height in x / z is known."""
+    depth = (camera[:, 0] + USUAL_LOG_SIZE - log_crop).exp()
+    across = camera[:, 1:] * log_crop.exp()[:, None]
+    return torch.cat([across, torch.ones_like(across[:, :1])], dim=-1) * depth[:, None]
+
+
+def _cross(shape: MqhmrShape) -> nn.Module:
+    sizes = {"width": shape.width, "heads": shape.heads, "levels": len(shape.levels)}
+    return DeformableAttention(**sizes, points=shape.points) if shape.deformable else PlainAttention(**sizes)
+
+
+def _query_of_segment(queries: int) -> Tensor:
+    """(20,) which query each segment is read from.
+
+    Raises:
+        ValueError: another number than there are ways to share the segments.
+    """
+    limb = {segment: i for i, names in enumerate(LIMBS) for segment in names.split()}
+    ways = {N_SEGMENTS: list(range(N_SEGMENTS)), len(LIMBS): [limb[s] for s in SEGMENTS], 1: [0] * N_SEGMENTS}
+    if queries not in ways:
+        raise ValueError(f"{queries} queries: the segments are shared by {', '.join(map(str, ways))}")
+    return torch.tensor(ways[queries])
+
+
+def _keypoints_about_queries(queries: int) -> Tensor:
+    """(Q, 26) 1 where a keypoint lies about one of a query's segments."""
+    about = torch.zeros(queries, N_KEYPOINTS)
+    for segment, query in zip(SEGMENTS, _query_of_segment(queries).tolist(), strict=True):
+        about[query, [KEYPOINTS.index(name) for name in SEGMENT_KEYPOINTS[segment]]] = 1.0
+    return about
+
+
+def save_mqhmr(path: Path, network: Mqhmr) -> None:
+    """Write the network in half precision."""
+    tensors = {name: tensor.half() for name, tensor in network.state_dict().items()}
+    save_checkpoint(path, tensors, kind=KIND, shape=asdict(network.shape))
+
+
+def load_mqhmr(path: Path = MQHMR_WEIGHTS) -> Mqhmr:
+    """The network that ships, or another.
+
+    Raises:
+        ModelError: if the file is not there, is broken or holds another network.
+    """
+    tensors, shape = read_checkpoint(path, kind=KIND)
+    try:
+        lists = {name: tuple(value) for name, value in shape.items() if isinstance(value, list)}
+        network = Mqhmr(MqhmrShape(**shape | lists))
+        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path}: holds an MQ-HMR of another version of BioPose; install BioPose again") from error
+    return network.eval()

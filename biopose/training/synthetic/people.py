@@ -1,0 +1,110 @@
+"""The people of the pictures: bodies of drawn shapes in the reference posture, made once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from biopose.body.model import Body
+from biopose.body.segment_body import (
+    SegmentBody,
+    fit_segment_body,
+    in_reference_posture,
+    reference_orientations,
+)
+from biopose.body.shape import draw_shapes
+from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body
+from biopose.models.checkpoint import read_checkpoint, save_checkpoint
+from biopose.skeleton.full_body import full_body_skeleton
+
+KIND = "people"
+N_PEOPLE, HELD_OUT_PEOPLE, SEED = 360, 40, 11
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """P people; each part is a tensor whose first axis they are.
+
+    Attributes:
+        vertices: (P, V, 3) in heights, in the reference posture, the pelvis's bone at the origin.
+        bone_heads: (P, 20, 3) likewise.
+        keypoints: (P, 26, 3) likewise.
+        shape: (P, K) nearest coefficients of the segment body.
+        height_m: (P,).
+    """
+
+    vertices: Tensor
+    bone_heads: Tensor
+    keypoints: Tensor
+    shape: Tensor
+    height_m: Tensor
+
+    def __len__(self) -> int:
+        return len(self.height_m)
+
+    def __getitem__(self, which: slice) -> People:
+        """Some of them."""
+        return People(**{name: value[which] for name, value in vars(self).items()})
+
+
+def draw_people(body: Body, *, n: int, seed: int) -> Iterator[BodyWithSkeleton]:
+    """People as the population is spread; a third of a second each.
+
+    Args:
+        body: the default body.
+        n: how many.
+        seed: of their shapes.
+    """
+    skeleton = full_body_skeleton()
+    return (skeleton_of_body(body, body.with_shape(shape), skeleton) for shape in draw_shapes(body, n, seed=seed))
+
+
+def make_segment_body(path: Path, *, n: int = N_PEOPLE, seed: int = SEED) -> SegmentBody:
+    """Fit the segment body to drawn people and write it.
+
+    Args:
+        path: a .safetensors file.
+        n: of the people, more than the body has terms.
+        seed: of their shapes.
+    """
+    body = Body.load()
+    drawn = list(draw_people(body, n=n, seed=seed))
+    R_ground_reference = reference_orientations(drawn)
+    people = [in_reference_posture(person, body, R_ground_reference) for person in drawn]
+    made = f"principal components of {n} bodies drawn with seed {seed}"
+    fit_segment_body(people, body, R_ground_reference).save(path, made=made)
+    return SegmentBody.load(path)
+
+
+def people_of(segment_body: SegmentBody, folder: Path, *, n: int, seed: int) -> People:
+    """Drawn people, read from the folder if they were drawn before.
+
+    Args:
+        segment_body: whose reference posture and coefficients they get.
+        folder: that keeps them.
+        n: how many.
+        seed: of their shapes.
+
+    Raises:
+        ModelError: the file there is broken.
+    """
+    path = folder / f"people_{n}_{seed}.safetensors"
+    if not path.is_file():
+        _write(path, segment_body, n=n, seed=seed)
+    tensors, _ = read_checkpoint(path, kind=KIND)
+    return People(**{name: tensor.float() for name, tensor in tensors.items()})
+
+
+def _write(path: Path, segment_body: SegmentBody, *, n: int, seed: int) -> None:
+    body, R_ground_reference = Body.load(), segment_body.R_ground_reference
+    people = [in_reference_posture(person, body, R_ground_reference) for person in draw_people(body, n=n, seed=seed)]
+    parts = ("vertices", "bone_heads", "keypoints")
+    tensors = {part: torch.stack([getattr(person, part) for person in people]) for part in parts}
+    tensors["shape"] = torch.stack([segment_body.shape_of(person) for person in people])
+    tensors["height_m"] = torch.tensor([person.height_m for person in people])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(path, tensors, kind=KIND, shape={"n": n, "seed": seed})

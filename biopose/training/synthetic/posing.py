@@ -1,0 +1,98 @@
+"""Postures for the pictures: recorded motion, varied, as turns of the segment body; a few neighbouring moments each.
+
+To what `vary` does (other speeds, sides, arms, swings, squats, roaming joints) come whole-body attitudes that the
+recordings lack: lying, falling, hanging upside down, flying.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from biopose.body.segment_body import SEGMENTS
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.kinematics import Kinematics
+from biopose.training.motion import Motion
+from biopose.training.motion_variation import MotionPool, vary
+from biopose.training.projected_motion import skew
+
+TUMBLED_SHARE = 0.08  # lie, fall or hang: turned about a level axis
+LEANING_SHARE, LEANING_SD_RAD = 0.3, 0.2
+AIRBORNE_SHARE, HIGHEST_FLIGHT_M = 0.12, 0.6
+# A reach, radians: arms forward and up, elbows nearly straight; throwing, serving, catching, hanging.
+REACHING_SHARE = 0.12
+REACH_RAD = {"arm_flex": (0.5, 2.9), "arm_add": (-1.2, 0.3), "arm_rot": (-1.0, 1.0), "elbow_flex": (0.0, 1.2)}
+
+
+@dataclass(frozen=True, eq=False)
+class Postures:
+    """N bodies at T moments.
+
+    Attributes:
+        R_world_segment: (N, T, 20, 3, 3) turns from the reference posture, global.
+        flight_m: (N,) how far the lowest point is over the ground.
+    """
+
+    R_world_segment: Tensor
+    flight_m: Tensor
+
+
+class PostureSource:
+    """Draws postures.
+
+    Args:
+        motions: the library.
+        R_ground_reference: of the segment body.
+    """
+
+    def __init__(self, motions: Sequence[Motion], R_ground_reference: Tensor) -> None:
+        skeleton = full_body_skeleton()
+        self.pool = MotionPool(motions, skeleton)
+        self.kinematics = Kinematics(skeleton, dtype=torch.float32)
+        self.bodies = [skeleton.body_names.index(segment) for segment in SEGMENTS]
+        self.R_ground_reference = R_ground_reference
+
+    def draw(self, generator: torch.Generator, n: int, *, moments: int, exposure_s: float) -> Postures:
+        """Postures at evenly spaced moments.
+
+        Args:
+            generator: drawn from.
+            n: how many.
+            moments: of each.
+            exposure_s: from the first moment to the last.
+        """
+        g = generator
+        interval_s = torch.full((n,), exposure_s / max(moments - 1, 1))
+        q, _ = vary(self.pool, g, n=n, frames=moments, interval_s=interval_s)
+        q = self._reaching(g, q)
+        R = self.kinematics.with_coordinates(q).R_ground_body[..., self.bodies, :, :] @ self.R_ground_reference.mT
+        R = attitudes(g, n)[:, None, None] @ R
+        flies = torch.rand(n, generator=g) < AIRBORNE_SHARE
+        return Postures(R, torch.where(flies, HIGHEST_FLIGHT_M * torch.rand(n, generator=g), 0.0))
+
+    def _reaching(self, g: torch.Generator, q: Tensor) -> Tensor:
+        """Some with one arm or both held as a throw or a catch holds them."""
+        n = len(q)
+        q = q.clone()
+        for suffix in ("_r", "_l"):
+            reaches = torch.rand(n, 1, generator=g) < REACHING_SHARE
+            for joint, (low, high) in REACH_RAD.items():
+                column = self.pool.names.index(joint + suffix)
+                drawn = low + (high - low) * torch.rand(n, 1, generator=g)
+                q[..., column] = torch.where(reaches, drawn + q[..., column] - q[:, :1, column], q[..., column])
+        return torch.where(self.pool.limited, q.clamp(self.pool.low, self.pool.high), q)
+
+
+def attitudes(generator: torch.Generator, n: int) -> Tensor:
+    """(n, 3, 3) turns of whole bodies: most upright, some leaning, some any way round."""
+    g = generator
+    axis = torch.nn.functional.normalize(torch.randn(n, 3, generator=g) * torch.tensor([1.0, 0.1, 1.0]), dim=-1)
+    lean = LEANING_SD_RAD * torch.randn(n, generator=g) * (torch.rand(n, generator=g) < LEANING_SHARE)
+    tumble = 6.28 * torch.rand(n, generator=g)
+    angle = torch.where(torch.rand(n, generator=g) < TUMBLED_SHARE, tumble, lean)
+    heading = 6.28 * torch.rand(n, generator=g)
+    upright = torch.tensor([0.0, 1.0, 0.0]) * heading[:, None]
+    return torch.linalg.matrix_exp(skew(axis * angle[:, None])) @ torch.linalg.matrix_exp(skew(upright))

@@ -23,7 +23,6 @@ from biopose.command_line import (
     with_up,
 )
 from biopose.evaluate_commands import evaluate
-from biopose.train_commands import train
 
 if TYPE_CHECKING:
     from biopose.io.markers import UpAxis
@@ -282,4 +281,3 @@ def ik(
 
 cli.add_command(evaluate)
 cli.add_command(bench)
-cli.add_command(train)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from biopose.command_line import FOLDER, Commands, as_json, progress_bar, show, with_threads
+from biopose.command_line import EXISTING, FOLDER, Commands, as_json, progress_bar, show, with_threads
 
 
 @click.group(cls=Commands)
@@ -133,3 +133,54 @@ def projected(motion: Path, tracks: int, frames: int, varied: bool, json_: bool)
     with progress_bar(tracks, label="Tracks", json_=json_) as bar:
         result = evaluate_projected(motion, tracks=tracks, frames=frames, varied=varied, progress=bar.update)
     show({"projected": result}, json_=json_, lines=lambda: projected_lines(result))
+
+
+@evaluate.command()
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
+@click.option("--pictures", default=5120, show_default=True, type=click.IntRange(1), help="How many are judged.")
+@click.option(
+    "--shards",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that keeps the pictures; else beside the assets.",
+)
+@click.option("--weights", type=EXISTING, help="Of MQ-HMR; else those that ship.")
+@with_threads
+@as_json
+def synthetic(data: Path, pictures: int, shards: Path | None, weights: Path | None, threads: int, json_: bool) -> None:
+    """MQ-HMR on made-up pictures of people, motions and backgrounds that it never saw.
+
+    The pictures are drawn the first time, some twenty a second, and kept.
+
+    \b
+    Examples:
+      biopose evaluate synthetic --data ../shared/data
+      biopose evaluate synthetic --data ../shared/data --weights runs/mqhmr/mqhmr.safetensors --pictures 1024
+    """
+    from biopose.evaluate_synthetic import evaluate_synthetic, synthetic_lines
+
+    chosen = {} if weights is None else {"weights": weights}
+    with progress_bar(pictures, label="Pictures", json_=json_) as bar:
+        result = evaluate_synthetic(
+            data, pictures=pictures, folder=shards, processes=threads, progress=bar.update, **chosen
+        )
+    show({"synthetic": result}, json_=json_, lines=lambda: synthetic_lines(result))
+
+
+@evaluate.command("all")
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings.")
+@with_threads
+@as_json
+@click.pass_context
+def all_(context: click.Context, data: Path, threads: int, json_: bool) -> None:
+    """All that is judged against reference recordings: lab, balance, synthetic, one after another.
+
+    With --json each prints its object on a line of its own.
+
+    \b
+    Example:
+      biopose evaluate all --data ../shared/data
+    """
+    for command in (lab, balance, synthetic):
+        if not json_:
+            click.echo(f"== {command.name}")
+        context.invoke(command, data=data, threads=threads, json_=json_)

@@ -13,9 +13,10 @@ from flows.ingest_command import ingest
 from flows.models_command import models
 from flows.quarantine_command import quarantine
 from flows.query_command import query
+from flows.train_command import train
 from flows.up import up
 
-for command in (inbox, ingest, quarantine, up, query, export, models):
+for command in (inbox, ingest, quarantine, up, query, export, models, train):
     cli.add_command(command)
 for benchmark in (bench_ingest, bench_warehouse):
     bench.add_command(benchmark)

@@ -1,4 +1,4 @@
-"""One ingest at a time in one home: a lock that the system lets go of when its process dies, however it dies."""
+"""One ingest at a time in a home, one training in a folder: a lock that the system frees however its process dies."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from biopose.errors import BioposeError
 
 
 @contextmanager
-def only_one(home: Path) -> Iterator[None]:
+def only_one(home: Path, work: str = "an ingest") -> Iterator[None]:
     """Hold the home's lock.
 
     Args:
-        home: made if need be.
+        home: or another folder; made if need be.
+        work: what there may be one of.
 
     Raises:
         BioposeError: another process holds it; the message says which.
     """
     home.mkdir(parents=True, exist_ok=True)
-    path = home / "ingest.lock"
+    path = home / f"{work.split()[-1]}.lock"
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             raise BioposeError(
-                f"{home}: an ingest is at work here (process {file.read().strip() or 'unknown'}); wait for its end, or "
+                f"{home}: {work} is at work here (process {file.read().strip() or 'unknown'}); wait for its end, or "
                 "stop it: nothing is lost"
             ) from None
         file.truncate(0)

@@ -65,7 +65,7 @@ def register_shipped(settings: Settings) -> None:
         ModelError: an asset is missing.
     """
     shipped = shipped_models()
-    with _registry(settings) as client:
+    with registry(settings) as client:
         for model in shipped:
             versions = _versions(client, model.name)
             same = next((int(version.version) for version in versions if _same(model, version)), None)
@@ -84,7 +84,7 @@ def pin_models(settings: Settings, alias: str = CHAMPION) -> tuple[PinnedModel, 
     Raises:
         ModelError: no stage has the alias, or one has no champion.
     """
-    with _registry(settings) as client:
+    with registry(settings) as client:
         aliases = {stage: _aliases(client, stage) for stage in STAGES}
         lacking = [stage for stage, of_stage in aliases.items() if not {alias, CHAMPION} & set(of_stage)]
         if lacking or not any(alias in of_stage for of_stage in aliases.values()):
@@ -118,7 +118,7 @@ def weights_of(pinned: PinnedModel, settings: Settings) -> dict[str, Path]:
 
 def registered_versions(settings: Settings) -> list[RegisteredVersion]:
     """Every version of every stage's model, the newest first."""
-    with _registry(settings) as client:
+    with registry(settings) as client:
         return [
             RegisteredVersion(
                 found.name,
@@ -129,6 +129,27 @@ def registered_versions(settings: Settings) -> list[RegisteredVersion]:
             for stage in STAGES
             for found in _versions(client, stage)
         ]
+
+
+def register_trained(
+    settings: Settings, model: ShippedModel, *, training_run: str, metrics: Mapping[str, float]
+) -> int:
+    """Register what a training made, unless a version has the same; aliases stay where they are.
+
+    Args:
+        settings: say where.
+        model: the weights and all that is said of them.
+        training_run: id of the MLflow run that made them.
+        metrics: of the weights.
+
+    Returns:
+        the number of the version.
+    """
+    with registry(settings) as client:
+        versions = _versions(client, model.name)
+        same = next((int(version.version) for version in versions if _same(model, version)), None)
+        tags = {"training_run": training_run}
+        return same or _register(client, settings, model, first=not versions, metrics=metrics, tags=tags)
 
 
 def begin_ingest(settings: Settings, name: str) -> str:
@@ -143,8 +164,8 @@ def begin_ingest(settings: Settings, name: str) -> str:
     Returns:
         The run's id.
     """
-    with _registry(settings) as client:
-        experiment = _experiment(client, settings, INGEST_EXPERIMENT)
+    with registry(settings) as client:
+        experiment = experiment_id(client, settings, INGEST_EXPERIMENT)
         for left in client.search_runs([experiment], filter_string="attributes.status = 'RUNNING'"):
             client.set_terminated(left.info.run_id, "KILLED")
         run_id: str = client.create_run(experiment, run_name=name).info.run_id
@@ -170,7 +191,7 @@ def end_ingest(
         models: the versions that measured.
         failed: whether it ended otherwise than it should.
     """
-    with _registry(settings) as client:
+    with registry(settings) as client:
         from mlflow.entities import Metric, Param, RunTag
         from mlflow.utils.time import get_current_time_millis
 
@@ -186,7 +207,7 @@ def end_ingest(
 
 
 @contextmanager
-def _registry(settings: Settings) -> Iterator[MlflowClient]:
+def registry(settings: Settings) -> Iterator[MlflowClient]:
     """The registry, to one process of this home at a time: MLflow makes its tables without a lock of its own."""
     prepare_environment(settings)
     from mlflow import MlflowClient
@@ -214,13 +235,26 @@ def _same(model: ShippedModel, version: ModelVersion) -> bool:
     return tags.get("sha256") == model.sha256 and tags.get("configuration") == model.configuration_json
 
 
-def _register(client: MlflowClient, settings: Settings, model: ShippedModel, *, first: bool) -> int:
-    """Weights, configuration and card go into a run of their own, and a version points there."""
-    run = client.create_run(_experiment(client, settings, MODELS_EXPERIMENT), run_name=model.name)
+def _register(
+    client: MlflowClient,
+    settings: Settings,
+    model: ShippedModel,
+    *,
+    first: bool,
+    metrics: Mapping[str, float] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> int:
+    """Weights, configuration, card and metrics go into a run of their own, and a version points there."""
+    from mlflow.entities import Metric
+    from mlflow.utils.time import get_current_time_millis
+
+    run = client.create_run(experiment_id(client, settings, MODELS_EXPERIMENT), run_name=model.name)
     for path in model.files:
         client.log_artifact(run.info.run_id, str(path), "weights")
     client.log_text(run.info.run_id, model.configuration_json, "configuration.json")
     client.log_text(run.info.run_id, model.card, "card.md")
+    now_ms = get_current_time_millis()
+    client.log_batch(run.info.run_id, metrics=[Metric(k, float(v), now_ms, 0) for k, v in (metrics or {}).items()])
     client.set_terminated(run.info.run_id)
     if first:
         client.create_registered_model(model.name, description=model.card.splitlines()[0].lstrip("# "))
@@ -229,12 +263,17 @@ def _register(client: MlflowClient, settings: Settings, model: ShippedModel, *, 
         source=run.info.artifact_uri,
         run_id=run.info.run_id,
         description=model.card,
-        tags={"sha256": model.sha256, "configuration": model.configuration_json, "licence": model.licence},
+        tags={
+            "sha256": model.sha256,
+            "configuration": model.configuration_json,
+            "licence": model.licence,
+            **(tags or {}),
+        },
     )
     return int(version.version)
 
 
-def _experiment(client: MlflowClient, settings: Settings, name: str) -> str:
+def experiment_id(client: MlflowClient, settings: Settings, name: str) -> str:
     """The id of an experiment, made if there is none; files lie under home unless a server keeps them."""
     found = client.get_experiment_by_name(name)
     if found:
@@ -249,7 +288,7 @@ def _is_server(settings: Settings) -> bool:
 
 def _folder_of(pinned: PinnedModel, settings: Settings) -> Path:
     """A version's files: in home where they were registered here, else brought once."""
-    with _registry(settings) as client:
+    with registry(settings) as client:
         run_id = str(client.get_model_version(pinned.model, str(pinned.version)).run_id)
         here = settings.model_files / MODELS_EXPERIMENT / run_id / "artifacts"
         brought = settings.home / "cache" / "models" / run_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,17 @@ def shipped_models() -> tuple[ShippedModel, ...]:
         ModelError: an asset is missing.
     """
     return (_detector(), _keypoints(), _keypoint_fit())
+
+
+def trained_lifter(weights: Path, card: str) -> ShippedModel:
+    """The keypoint fit with another lifter than the one that ships; everything else is the same."""
+    shipped = _keypoint_fit()
+    return replace(shipped, files=(weights, *(file for file in shipped.files if file.name != weights.name)), card=card)
+
+
+def trained_mqhmr(weights: Path, card: str) -> ShippedModel:
+    """An MQ-HMR; all that it runs with is inside its weights."""
+    return ShippedModel("mqhmr", (weights,), {}, "Apache-2.0", card)
 
 
 def _detector() -> ShippedModel:

@@ -14,12 +14,12 @@ from biopose.models.checkpoint import sha256_of
 from flows.models_command import models
 from tasks.registry import (
     PinnedModel,
-    _registry,
     begin_ingest,
     end_ingest,
     pin_models,
     register_shipped,
     registered_versions,
+    registry,
     weights_of,
 )
 from tasks.settings import Settings
@@ -50,13 +50,13 @@ def own(registered: Settings, tmp_path: Path) -> Settings:
 
 
 def _with_alias(settings: Settings, model: str, alias: str, version: int) -> None:
-    with _registry(settings) as client:
+    with registry(settings) as client:
         client.set_registered_model_alias(model, alias, str(version))
 
 
 def _another_version(settings: Settings, model: str, configuration_json: str) -> int:
     """As a training run would register it: the same weights, run otherwise."""
-    with _registry(settings) as client:
+    with registry(settings) as client:
         first = client.get_model_version(model, "1")
         tags = {**first.tags, "configuration": configuration_json}
         return int(client.create_model_version(model, first.source, first.run_id, tags=tags).version)
@@ -93,7 +93,7 @@ def test_a_single_files_hash_is_its_own(registered: Settings) -> None:
 
 def test_a_version_has_its_card_and_configuration_beside_its_weights(registered: Settings) -> None:
     pin = pin_models(registered)[2]
-    with _registry(registered) as client:
+    with registry(registered) as client:
         version = client.get_model_version(pin.model, str(pin.version))
     folder = next(iter(weights_of(pin, registered).values())).parent.parent
     assert (folder / "configuration.json").read_text() == pin.configuration_json
@@ -111,7 +111,7 @@ def test_a_home_that_was_moved_still_has_its_weights_and_changed_ones_are_refuse
 
 
 def test_what_differs_from_every_version_becomes_a_new_one_and_the_champion_stays(own: Settings) -> None:
-    with _registry(own) as client:
+    with registry(own) as client:
         client.set_model_version_tag("detector", "1", "configuration", '{"input_px": 640}')
     register_shipped(own)
     register_shipped(own)
@@ -147,7 +147,7 @@ def test_a_night_is_recorded_with_what_measured_it(own: Settings) -> None:
     params, metrics = {"inbox": "/data/inbox"}, {"frames_per_s": 4.5, "trials_measured": 12}
     run_id = begin_ingest(own, "night")
     end_ingest(own, run_id, params=params, metrics=metrics, models=pins, failed=False)
-    with _registry(own) as client:
+    with registry(own) as client:
         run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params == params | {f"model.{pin.stage}": "1" for pin in pins}
@@ -158,7 +158,7 @@ def test_a_night_is_recorded_with_what_measured_it(own: Settings) -> None:
 def test_what_a_killed_night_left_open_is_ended_by_the_next(own: Settings) -> None:
     left = begin_ingest(own, "killed")
     now = begin_ingest(own, "next")
-    with _registry(own) as client:
+    with registry(own) as client:
         assert [client.get_run(run_id).info.status for run_id in (left, now)] == ["KILLED", "RUNNING"]
 
 

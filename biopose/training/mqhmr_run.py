@@ -1,0 +1,173 @@
+"""A training run of MQ-HMR, from recorded motion to weights: `biopose train mqhmr`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from biopose.body.segment_body import SegmentBody
+from biopose.models.mqhmr import Mqhmr, MqhmrShape, save_mqhmr
+from biopose.training.calibration import calibrate
+from biopose.training.crop_batches import CropBatch, CropBatches
+from biopose.training.loop import Report, Schedule, train
+from biopose.training.mqhmr_training import mqhmr_figures, mqhmr_loss
+from biopose.training.synthetic.people import People
+from biopose.training.synthetic.shards import ShardFolder, make_shards, split_people
+
+SEED = 0  # of the weights that training begins with, of the batches' order and disturbances
+JUDGED_AT_ONCE = 128  # pictures
+JUDGED_PICTURES = 1024  # at each report; all of them calibrate
+JUDGED_BY = "mpjpe_mm"
+
+
+@dataclass(frozen=True)
+class MqhmrPreset:
+    """A run's choices.
+
+    Attributes:
+        shards: of training pictures.
+        validation_shards: that reports are measured on and the standard deviations calibrated.
+        batch: pictures in one.
+        schedule: the run's length and pace.
+        shape: of the network.
+    """
+
+    shards: int
+    validation_shards: int
+    batch: int
+    schedule: Schedule
+    shape: MqhmrShape = field(default_factory=MqhmrShape)
+
+
+def _schedule(steps: int) -> Schedule:
+    return Schedule(steps=steps, learning_rate=5e-4, falling_share=0.4, mean_decay=0.9995, report_every=250)
+
+
+PRESETS: Mapping[str, MqhmrPreset] = {
+    "cpu": MqhmrPreset(shards=60, validation_shards=2, batch=64, schedule=_schedule(16_000)),
+    "gpu": MqhmrPreset(shards=400, validation_shards=2, batch=512, schedule=_schedule(60_000)),
+}
+
+
+def train_mqhmr_from(
+    motion: Path,
+    out: Path,
+    *,
+    preset: str,
+    device: str,
+    processes: int,
+    report: Report,
+    pictures: Path | None = None,
+    shard_made: Callable[[str, int], None] = lambda _split, _index: None,
+) -> Path:
+    """Make what is missing of the pictures and train on them, or go on with a run that was interrupted.
+
+    Args:
+        motion: folder of CMU's .asf and .amc files.
+        out: folder of the run: its pictures, its checkpoint, and the weights at the end.
+        preset: of `PRESETS`.
+        device: where the network is.
+        processes: that make pictures.
+        report: called with the step and figures on held-out motions and people; last those of the weights, calibrated.
+        pictures: folder of the pictures; None puts them into `out`.
+        shard_made: called with the split and index of each shard that was made.
+
+    Returns:
+        the weights, mqhmr.safetensors.
+
+    Raises:
+        BioposeError: no motions there, or a file of the run is broken.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    chosen, where = PRESETS[preset], ShardFolder(pictures or out / "pictures", motion)
+    make_pictures(where, chosen, processes=processes, shard_made=shard_made)
+    course = MqhmrCourse(where, chosen, device=device)
+    network = course.train(chosen.shape, checkpoint=out / "mqhmr.checkpoint.pt", report=report)
+    report(chosen.schedule.steps, course.figures(network))
+    weights = out / "mqhmr.safetensors"
+    save_mqhmr(weights, network)
+    return weights
+
+
+def make_pictures(
+    where: ShardFolder, preset: MqhmrPreset, *, processes: int, shard_made: Callable[[str, int], None]
+) -> None:
+    """Make the shards of a preset that are missing, those that judge first."""
+    for split, count in (("validation", preset.validation_shards), ("train", preset.shards)):
+        make_shards(where, split, count, processes=processes, report=partial(shard_made, split))
+
+
+class MqhmrCourse:
+    """What networks of any shape are trained on and judged by.
+
+    Args:
+        where: the shards are, all of them made.
+        preset: the run's choices.
+        device: where networks are; batches are read on the CPU.
+    """
+
+    def __init__(self, where: ShardFolder, preset: MqhmrPreset, *, device: str) -> None:
+        self.where, self.preset, self.device = where, preset, device
+        self.body = SegmentBody.load(device=device)
+        self.people = {
+            split: split_people(SegmentBody.load(), where.folder, split) for split in ("train", "validation")
+        }
+        self.people_there = {split: _moved(people, device) for split, people in self.people.items()}
+
+    def train(self, shape: MqhmrShape, *, checkpoint: Path, report: Report) -> Mqhmr:
+        """Train a network, or go on from its checkpoint; it comes with its standard deviations calibrated.
+
+        Args:
+            shape: of the network.
+            checkpoint: written whole at each report; read first if it is there.
+            report: called with the step and figures.
+
+        Raises:
+            ModelError: the checkpoint is broken, or that of another shape.
+        """
+        batches = self._batches("train", self.preset.shards, shape, size=self.preset.batch, disturbed=True)
+
+        def loss(network: Mqhmr, step: int) -> Tensor:
+            batch = batches.batch(step).to(self.device)
+            return mqhmr_loss(network, batch, self.body, self.people_there["train"])
+
+        torch.manual_seed(SEED)
+        network = train(
+            Mqhmr(shape).to(self.device),
+            loss=loss,
+            figures=self.figures,
+            judged_by=JUDGED_BY,
+            schedule=self.preset.schedule,
+            checkpoint=checkpoint,
+            report=report,
+        )
+        calibrate(network, self.held_out(shape), self.body, self.people_there["validation"])
+        return network
+
+    def figures(self, network: Mqhmr) -> dict[str, float]:
+        """On the first validation pictures."""
+        batches = self.held_out(network.shape, pictures=JUDGED_PICTURES)
+        return mqhmr_figures(network, batches, self.body, self.people_there["validation"])
+
+    def held_out(self, shape: MqhmrShape, *, pictures: int | None = None) -> Iterator[CropBatch]:
+        """Validation pictures, all or some."""
+        count = self.preset.validation_shards
+        batches = self._batches("validation", count, shape, size=JUDGED_AT_ONCE, disturbed=False)
+        wanted = batches.per_epoch if pictures is None else -(-pictures // batches.size)
+        return (batches.batch(step).to(self.device) for step in range(min(wanted, batches.per_epoch)))
+
+    def _batches(self, split: str, shards: int, shape: MqhmrShape, *, size: int, disturbed: bool) -> CropBatches:
+        paths = [self.where.path(split, index) for index in range(shards)]
+        parents = self.body.rig.bone_parents
+        return CropBatches(
+            paths, self.people[split], parents, levels=shape.levels, size=size, seed=SEED, disturbed=disturbed
+        )
+
+
+def _moved(people: People, device: str) -> People:
+    return People(**{name: value.to(device) for name, value in vars(people).items()})

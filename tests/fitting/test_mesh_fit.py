@@ -1,0 +1,71 @@
+"""From what a decoder read of a person to their motion on the skeleton."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from biopose.errors import ModelError
+from biopose.fitting.evidence import see
+from biopose.fitting.mesh_fit import PersonMesh, fit_mesh
+from biopose.fitting.track_fit import FittedMotion
+from biopose.models.lifter import load_lifter
+from biopose.skeleton.stature import model_height_m
+from biopose.vision.tracks import PersonTrack
+from tests.fitting.read_person import mesh_models, read_track
+from tests.swinging_person import CAMERA, frame_times, full_body, swinging
+
+HEIGHT_M = model_height_m(full_body()) or 1.75
+JOINTS = ("hip_flexion", "hip_adduction", "knee_angle", "arm_flex", "elbow_flex")
+
+
+def fitted(track: PersonTrack, *, iterations: int = 100) -> FittedMotion:
+    seen = see(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
+    known = PersonMesh(full_body(), height_m=HEIGHT_M)
+    return fit_mesh(track, seen, known, CAMERA, models=mesh_models(iterations=iterations))
+
+
+def error_deg(motion: FittedMotion, q: NDArray[np.float64]) -> float:
+    columns = [full_body().coordinate_names.index(f"{joint}_{side}") for joint in JOINTS for side in "rl"]
+    return float(np.degrees(np.abs(motion.q[:, columns] - q[:, columns])).mean())
+
+
+def test_a_decoder_that_is_right_gives_the_motion() -> None:
+    time_s = frame_times(10)
+    q = swinging(time_s)
+    motion = fitted(read_track(q, time_s), iterations=0)
+    assert error_deg(motion, q) < 4.0
+    assert motion.q.shape == q.shape
+    assert np.isfinite(motion.q).all()
+
+
+def test_keypoints_make_up_for_a_decoder_that_errs() -> None:
+    time_s = frame_times(10)
+    q = swinging(time_s)
+    track = read_track(q, time_s, error=0.7)
+    alone, refined = (error_deg(fitted(track, iterations=n), q) for n in (0, 100))
+    assert refined < 0.75 * alone
+
+
+def test_frames_that_were_not_read_lie_between_their_neighbours() -> None:
+    time_s = frame_times(10)
+    q = swinging(time_s)
+    track = read_track(q, time_s)
+    assert track.read is not None
+    lost = {"boxes_px": track.boxes_px, "keypoints_px": track.keypoints_px, "read": track.read}
+    lost = {name: values.copy() for name, values in lost.items()}
+    for values in lost.values():
+        values[4:6] = np.nan
+    confidence = track.confidence.copy()
+    confidence[4:6] = 0.0
+    motion = fitted(replace(track, **lost, confidence=confidence))
+    assert np.isfinite(motion.q).all()
+    assert error_deg(motion, q) < 8.0
+
+
+def test_a_track_that_nobody_read_is_refused() -> None:
+    time_s = frame_times(3)
+    track = replace(read_track(swinging(time_s), time_s), read=None)
+    with pytest.raises(ModelError, match="seen without MQ-HMR"):
+        fitted(track)

@@ -1,0 +1,107 @@
+"""`biopose train` as a user starts it, stops it and starts it again: real Prefect, real MLflow, tiny networks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from biopose.models.checkpoint import sha256_of
+from biopose.models.mqhmr import load_mqhmr
+from biopose.training.synthetic.shards import ShardFolder
+from tasks.registry import registry
+from tasks.settings import Settings
+from tests.training.tiny_pictures import TINY_SHAPE, make_tiny_pictures, needs_pictures
+
+pytestmark = [pytest.mark.slow, needs_pictures]
+
+STEPS = 60  # long enough to be stopped in the middle
+COMMAND = f"""
+from dataclasses import replace
+from biopose.training import lifter_training, loop, mqhmr_run
+from tests.training.tiny_pictures import TINY, small
+import pytest
+small(pytest.MonkeyPatch())
+schedule = replace(TINY.schedule, steps={STEPS})
+mqhmr_run.PRESETS["cpu"] = replace(TINY, schedule=schedule)
+lifter_training.PRESETS["cpu"] = lifter_training.LifterPreset(schedule, windows=2, frames=4)
+from flows.cli import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> ShardFolder:
+    return make_tiny_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "train", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+
+def end(process: subprocess.Popen[str], *, expect: int = 0) -> str:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == expect, f"exit code {process.returncode}\n{out[-2000:]}\n{err[-4000:]}"
+    return out
+
+
+def test_a_training_that_was_stopped_goes_on_in_its_run_and_is_registered_once(
+    pictures: ShardFolder, tmp_path: Path
+) -> None:
+    home, out = tmp_path / "home", tmp_path / "run"
+    given = ("mqhmr", "--motion", pictures.motion, "--pictures", pictures.folder, "--out", out, "--home", home)
+    process = start(*given)
+    assert process.stdout is not None
+    while "step 2" not in process.stdout.readline():  # it says so before it writes the checkpoint
+        assert process.poll() is None, process.communicate()
+    while "step 4" not in process.stdout.readline():
+        assert process.poll() is None, process.communicate()
+    os.killpg(process.pid, signal.SIGINT)
+    end(process, expect=1)
+    settings = Settings.load(home)
+    with registry(settings) as client:
+        experiment = client.get_experiment_by_name("training")
+        (stopped,) = client.search_runs([experiment.experiment_id])
+        assert stopped.info.status == "KILLED"
+    result: dict[str, Any] = json.loads(end(start(*given, "--json")).splitlines()[-1])
+    again: dict[str, Any] = json.loads(end(start(*given, "--json")).splitlines()[-1])
+    assert again == result
+    assert (result["model"], result["version"]) == ("mqhmr", 1)
+    assert load_mqhmr(Path(result["weights"])).shape == TINY_SHAPE
+    with registry(settings) as client:
+        (run,) = client.search_runs([experiment.experiment_id])
+        version = client.get_model_version("mqhmr", "1")
+        steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "pve_mm")]
+    assert run.info.run_id == result["mlflow_run_id"] == version.tags["training_run"]
+    assert run.info.status == "FINISHED"
+    assert set(steps) == set(range(2, STEPS + 1, 2))
+    assert version.tags["sha256"] == sha256_of(Path(result["weights"]))
+    assert run.data.metrics["mpjpe_mm"] == result["mpjpe_mm"]
+
+
+def test_the_lifter_goes_the_same_way(pictures: ShardFolder, tmp_path: Path) -> None:
+    given = ("lifter", "--motion", pictures.motion, "--out", tmp_path / "run", "--home", tmp_path / "home")
+    text = end(start(*given))
+    assert "step 2: loss" in text
+    assert "registered: keypoint_fit version 1" in text
+
+
+def test_a_folder_without_motions_is_refused_in_one_line(tmp_path: Path) -> None:
+    process = start("mqhmr", "--motion", tmp_path, "--out", tmp_path / "run", "--home", tmp_path / "home")
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    assert err.strip().splitlines()[-1].startswith("Error: ")

@@ -1,0 +1,119 @@
+"""The record of a training in MLflow, and the versions that come of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from biopose.errors import BioposeError
+from biopose.models.checkpoint import WEIGHTS, sha256_of
+from tasks.only_one import only_one
+from tasks.registry import PinnedModel, register_shipped, register_trained, registered_versions, registry, weights_of
+from tasks.settings import Settings
+from tasks.training import RUN_FILE, TrainingOrder, TrainingRun
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings.load(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> TrainingOrder:
+    return TrainingOrder("mqhmr", tmp_path, tmp_path, preset="cpu", device="cpu", processes=1, pictures=None)
+
+
+def weights(folder: Path, content: bytes, name: str = "mqhmr.safetensors") -> Path:
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
+def test_a_training_has_its_preset_as_parameters_and_a_history_of_figures(
+    settings: Settings, order: TrainingOrder
+) -> None:
+    run = TrainingRun(settings, order)
+    with run.closed_at_the_end():
+        run.report(250, {"mpjpe_mm": 120.0})
+        run.report(500, {"mpjpe_mm": 90.0})
+        run.keep(weights(order.out, b"w"))
+    assert run.metrics == {"mpjpe_mm": 90.0}
+    with registry(settings) as client:
+        found = client.get_run(run.id)
+        history = [(metric.step, metric.value) for metric in client.get_metric_history(run.id, "mpjpe_mm")]
+        assert [file.path for file in client.list_artifacts(run.id, "weights")] == ["weights/mqhmr.safetensors"]
+    assert history == [(250, 120.0), (500, 90.0)]
+    assert found.info.status == "FINISHED"
+    params = found.data.params
+    assert (params["network"], params["schedule.steps"], params["shape.queries"]) == ("mqhmr", "16000", "20")
+
+
+def test_an_interrupted_training_goes_on_in_its_run(settings: Settings, order: TrainingOrder) -> None:
+    first = TrainingRun(settings, order)
+    with pytest.raises(KeyboardInterrupt), first.closed_at_the_end():
+        raise KeyboardInterrupt
+    with registry(settings) as client:
+        assert client.get_run(first.id).info.status == "KILLED"
+    again = TrainingRun(settings, order)
+    assert again.id == first.id
+    with registry(settings) as client:
+        assert client.get_run(first.id).info.status == "RUNNING"
+    with pytest.raises(BioposeError), again.closed_at_the_end():
+        raise BioposeError
+    with registry(settings) as client:
+        assert client.get_run(first.id).info.status == "FAILED"
+
+
+def test_a_folder_that_came_from_elsewhere_gets_a_run_here(settings: Settings, order: TrainingOrder) -> None:
+    (order.out / RUN_FILE).write_text("0123456789abcdef0123456789abcdef")
+    run = TrainingRun(settings, order)
+    assert run.id != "0123456789abcdef0123456789abcdef"
+    assert TrainingRun(settings, order).id == run.id
+
+
+def test_a_trained_network_becomes_a_version_with_its_metrics_and_no_alias(
+    settings: Settings, order: TrainingOrder
+) -> None:
+    run = TrainingRun(settings, order)
+    metrics = {"mpjpe_mm": 91.5}
+    models = [order.trained(weights(order.out, content), metrics) for content in (b"first", b"second")]
+    versions = []
+    for content, model in zip((b"first", b"second", b"second"), (*models, models[1]), strict=True):
+        weights(order.out, content)
+        versions.append(register_trained(settings, model, training_run=run.id, metrics=metrics))
+    assert versions == [1, 2, 2]
+    with registry(settings) as client:
+        found = client.get_model_version("mqhmr", "1")
+        assert client.get_run(found.run_id).data.metrics == metrics
+        assert client.search_registered_models("name='mqhmr'")[0].aliases == {}
+    assert found.tags["training_run"] == run.id
+    assert "91.5" in found.description
+    pin = PinnedModel("mqhmr", "mqhmr", 1, found.tags["sha256"], found.tags["configuration"])
+    (file,) = weights_of(pin, settings).values()
+    assert file.read_bytes() == b"first"
+
+
+def test_a_trained_lifter_is_a_version_of_the_keypoint_fit_and_does_not_measure_yet(
+    tmp_path: Path, order: TrainingOrder
+) -> None:
+    settings = Settings.load(tmp_path / "home")
+    register_shipped(settings)
+    lifter = TrainingOrder("lifter", tmp_path, tmp_path, preset="cpu", device="cpu", processes=1, pictures=None)
+    model = lifter.trained(weights(tmp_path, b"lifter", "lifter.safetensors"), {"mpjpe_mm": 100.0})
+    assert register_trained(settings, model, training_run="none", metrics={}) == 2
+    found = {v.version: v for v in registered_versions(settings) if v.model == "keypoint_fit"}
+    assert found[1].aliases == ("champion",)
+    assert found[2].aliases == ()
+    assert found[2].configuration_json == found[1].configuration_json
+    files = weights_of(PinnedModel("keypoint_fit", "keypoint_fit", 2, found[2].sha256, "{}"), settings)
+    assert files["lifter.safetensors"].read_bytes() == b"lifter"
+    assert sha256_of(files["pose_prior.safetensors"]) == sha256_of(WEIGHTS / "pose_prior.safetensors")
+
+
+def test_two_trainings_do_not_meet_in_one_folder(tmp_path: Path) -> None:
+    with (
+        only_one(tmp_path, "a training"),
+        pytest.raises(BioposeError, match="a training is at work here"),
+        only_one(tmp_path, "a training"),
+    ):
+        pass

@@ -1,0 +1,89 @@
+"""A few made-up pictures as training reads them: shards of every split, of few people and of two short recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from biopose.body.segment_body import SegmentBody
+from biopose.models.mqhmr import CropInput, MqhmrShape, Recovery
+from biopose.training.crop_batches import CropBatch, CropBatches
+from biopose.training.loop import Schedule
+from biopose.training.mqhmr_run import MqhmrPreset
+from biopose.training.synthetic import shards
+from biopose.training.synthetic.people import People
+from biopose.training.synthetic.shards import ShardFolder, ShardMaker, split_people
+from tests.training.recordings import CMU
+from tests.vision.real_people import WEIGHTS
+
+PICTURES = 16  # of a shard
+SHARDS = {"train": 2, "validation": 1, "test": 1}
+LEVELS = (1, 2, 3)
+TINY_SHAPE = MqhmrShape(levels=(2, 3), width=24, layers=1, heads=2, points=2, hidden=32, dropout=0.0)
+TINY = MqhmrPreset(shards=2, validation_shards=1, batch=8, schedule=Schedule(steps=4, report_every=2), shape=TINY_SHAPE)
+needs_pictures = pytest.mark.skipif(
+    not CMU.is_dir() or not (WEIGHTS / "rtmpose-s-halpe26.onnx").is_file(),
+    reason="CMU's motion capture (shared/data) or the networks are not here",
+)
+
+
+def make_tiny_pictures(folder: Path) -> ShardFolder:
+    """Every split's shards, with CMU's subject 02 alone."""
+    motion = folder / "cmu"
+    motion.mkdir()
+    for name in ("02.asf", "02_01.amc", "02_03.amc"):
+        (motion / name).symlink_to(CMU / name)
+    where = ShardFolder(folder / "pictures", motion)
+    where.folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        small(patch)
+        for split, count in SHARDS.items():
+            maker = ShardMaker(where, split)
+            for index in range(count):
+                maker.make(index)
+    return where
+
+
+def small(patch: pytest.MonkeyPatch) -> None:
+    """Few pictures in a shard and few people."""
+    for name, value in {"SHARD_PICTURES": PICTURES, "BATCH": PICTURES, "N_PEOPLE": 3, "HELD_OUT_PEOPLE": 4}.items():
+        patch.setattr(shards, name, value)
+
+
+def people_of_split(where: ShardFolder, split: str) -> People:
+    with pytest.MonkeyPatch.context() as patch:
+        small(patch)
+        return split_people(SegmentBody.load(), where.folder, split)
+
+
+def batches_of(
+    where: ShardFolder, split: str = "train", *, size: int = 8, seed: int = 0, disturbed: bool = False
+) -> CropBatches:
+    paths = [where.path(split, index) for index in range(SHARDS[split])]
+    parents, people = SegmentBody.load().rig.bone_parents, people_of_split(where, split)
+    return CropBatches(paths, people, parents, levels=LEVELS, size=size, seed=seed, disturbed=disturbed)
+
+
+class Knowing:
+    """A network that says the truth of batches in their order.
+
+    The people of the batches are those of the segment body: others it could not tell of.
+    """
+
+    def __init__(self, *batches: CropBatch, people: People, sd: float = 0.01) -> None:
+        self.batches, self.people, self.sd = iter(batches), people, sd
+
+    def __call__(self, crops: CropInput) -> Recovery:
+        batch = next(self.batches)
+        n = len(batch.person)
+        sd = self.sd * (1 + 0.1 * torch.rand(n, 26, 2, generator=torch.Generator().manual_seed(n)))
+        return Recovery(torch.zeros(n, 20, 1), batch.R_segment_local, self.people.shape[batch.person], batch.root, sd)
+
+
+def of_the_segment_body(people: People) -> People:
+    """The nearest people that the segment body's few terms can tell exactly."""
+    body = SegmentBody.load()
+    shaped = body.rig.with_coefficients(people.shape)
+    return People(shaped.vertices, shaped.bone_heads, body.keypoints.at_rest(shaped), people.shape, people.height_m)

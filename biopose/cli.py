@@ -19,10 +19,12 @@ from biopose.command_line import (
     progress_bar,
     refuse_overwriting,
     show,
+    with_method,
     with_threads,
     with_up,
 )
 from biopose.evaluate_commands import evaluate
+from biopose.method_names import MethodName
 
 if TYPE_CHECKING:
     from biopose.io.markers import UpAxis
@@ -133,6 +135,7 @@ def pull(source: Path | None) -> None:
 @click.option("--end-s", type=click.FloatRange(min=0.0), help="End at this second of the file.")
 @click.option("--keep-readable", is_flag=True, help="Of a broken file, measure what comes before the break.")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the results.")
+@with_method
 @with_threads
 @as_json
 def measure(
@@ -150,6 +153,7 @@ def measure(
     end_s: float | None,
     keep_readable: bool,
     out: Path,
+    method: MethodName,
     threads: int,
     json_: bool,
 ) -> None:
@@ -186,7 +190,7 @@ def measure(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     bars = StageBars(json_=json_)
-    summary = measure_file(video, athletes, options, out, threads=threads, progress=bars)
+    summary = measure_file(video, athletes, options, out, method=method, threads=threads, progress=bars)
     bars.close()
     show(summary.as_dict(), json_=json_, lines=summary.lines)
 

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from biopose.errors import BioposeError
+from biopose.method_names import DEFAULT_METHOD, METHOD_HELP, METHODS
 
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -22,6 +23,9 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of text.")
 with_up = click.option(
     "--up", type=click.Choice(["x", "y", "z"]), default="y", show_default=True, help="The recording's axis that is up."
+)
+with_method = click.option(
+    "--method", type=click.Choice(METHODS), default=DEFAULT_METHOD, show_default=True, help=METHOD_HELP
 )
 with_threads = click.option("--threads", default=2, show_default=True, type=click.IntRange(1), help="Cores to use.")
 

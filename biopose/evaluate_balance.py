@@ -27,6 +27,7 @@ from biopose.errors import BioposeError
 from biopose.evaluated_method import Method, our_method
 from biopose.io.trc import read_trc
 from biopose.measurement import PersonMeasurement
+from biopose.method_names import DEFAULT_METHOD, MethodName
 from biopose.pose_metrics import centred_distances, flexion_rad, procrustes_distances, transformed
 from biopose.vision.camera import Camera
 from biopose.vision.keypoint_names import KEYPOINTS, LIMB_JOINTS
@@ -105,6 +106,7 @@ def evaluate_balance(
     *,
     cameras: Sequence[str] = CAMERAS,
     with_intrinsics: bool = False,
+    method: MethodName = DEFAULT_METHOD,
     threads: int = 2,
     measure: Method | None = None,
     progress: Callable[[str], None] | None = None,
@@ -115,8 +117,9 @@ def evaluate_balance(
         data: the reference recordings; multiview/balance is read.
         cameras: of CAMERAS.
         with_intrinsics: give the method the calibration's intrinsics; without, it knows a video and a height.
+        method: of ours.
         threads: for our method.
-        measure: the method; ours if None.
+        measure: another method than ours.
         progress: called with each camera's name before it.
 
     Returns:
@@ -128,7 +131,7 @@ def evaluate_balance(
     folder = data / "multiview" / "balance"
     calibration = read_calibration(folder / "calibration.toml")
     reference = read_reference(folder / "triangulated_body25b.trc")
-    measure = measure or our_method(threads=threads)
+    measure = measure or our_method(method, threads=threads)
     details = {}
     for name in cameras:
         if progress:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from biopose.command_line import EXISTING, FOLDER, Commands, as_json, progress_bar, show, with_threads
+from biopose.command_line import EXISTING, FOLDER, Commands, as_json, progress_bar, show, with_method, with_threads
+from biopose.method_names import MethodName
 
 
 @click.group(cls=Commands)
@@ -32,9 +33,18 @@ def evaluate() -> None:
     help="(a) from the real markers, (b) from rendered video of the expert's motion.",
 )
 @click.option("--keep", type=FOLDER, help="Keep part (b)'s videos in this folder.")
+@with_method
 @with_threads
 @as_json
-def lab(data: Path, trials: tuple[str, ...], part: str, keep: Path | None, threads: int, json_: bool) -> None:
+def lab(
+    data: Path,
+    trials: tuple[str, ...],
+    part: str,
+    keep: Path | None,
+    method: MethodName,
+    threads: int,
+    json_: bool,
+) -> None:
     """Against an expert's angles, from real markers and from rendered video.
 
     Part (a): our scaling and our inverse kinematics from the markers, and both solvers on the expert's own model.
@@ -64,7 +74,7 @@ def lab(data: Path, trials: tuple[str, ...], part: str, keep: Path | None, threa
         filmed = list(trials) or list(TRIALS)
         with progress_bar(len(filmed) * len(VIEWS), label="Films", json_=json_) as bar:
             result["lab_b"] = evaluate_lab_b(
-                data, trials=filmed, threads=threads, keep=keep, progress=lambda _: bar.update(1)
+                data, trials=filmed, method=method, threads=threads, keep=keep, progress=lambda _: bar.update(1)
             )
         lines += lab_b_lines(result["lab_b"])
     show(result, json_=json_, lines=lambda: lines)
@@ -73,9 +83,10 @@ def lab(data: Path, trials: tuple[str, ...], part: str, keep: Path | None, threa
 @evaluate.command()
 @click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds multiview/).")
 @click.option("--with-intrinsics", is_flag=True, help="Give the method the calibration's intrinsics.")
+@with_method
 @with_threads
 @as_json
-def balance(data: Path, with_intrinsics: bool, threads: int, json_: bool) -> None:
+def balance(data: Path, with_intrinsics: bool, method: MethodName, threads: int, json_: bool) -> None:
     """From real video of a person on a beam, each of four cameras alone.
 
     \b
@@ -86,7 +97,7 @@ def balance(data: Path, with_intrinsics: bool, threads: int, json_: bool) -> Non
 
     with progress_bar(len(CAMERAS), label="Cameras", json_=json_) as bar:
         result = evaluate_balance(
-            data, with_intrinsics=with_intrinsics, threads=threads, progress=lambda _: bar.update(1)
+            data, with_intrinsics=with_intrinsics, method=method, threads=threads, progress=lambda _: bar.update(1)
         )
     show({"balance": result}, json_=json_, lines=lambda: balance_lines(result))
 

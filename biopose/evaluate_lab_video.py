@@ -23,6 +23,7 @@ from biopose.evaluate import LAB_MASS_KG, AngleErrors, lab_trials, nearest_repre
 from biopose.evaluated_method import Method, our_method
 from biopose.lab_film import VIEWS, Clip, film, person_like, read_clip
 from biopose.measurement import PersonMeasurement
+from biopose.method_names import DEFAULT_METHOD, MethodName
 from biopose.pose_metrics import centred_distances, procrustes_distances, transformed
 from biopose.skeleton.reader import read_osim
 from biopose.vision.keypoint_names import KEYPOINTS, LIMB_JOINTS
@@ -87,6 +88,7 @@ def evaluate_lab_b(
     *,
     trials: Sequence[str] = TRIALS,
     cameras: Sequence[str] = tuple(VIEWS),
+    method: MethodName = DEFAULT_METHOD,
     threads: int = 2,
     keep: Path | None = None,
     measure: Method | None = None,
@@ -98,9 +100,10 @@ def evaluate_lab_b(
         data: the reference recordings; mocap/lab is read.
         trials: names.
         cameras: of lab_film.VIEWS.
+        method: of ours.
         threads: for our method.
         keep: a folder for the films, <trial>_<camera>.mp4; a temporary one if None.
-        measure: the method; ours if None.
+        measure: another method than ours.
         progress: called with the name of each film before it.
 
     Returns:
@@ -111,7 +114,7 @@ def evaluate_lab_b(
         BioposeError: the recordings are not there, or a film cannot be measured.
     """
     lab = _lab_with(data, trials)
-    measure = measure or our_method(threads=threads)
+    measure = measure or our_method(method, threads=threads)
     expert = read_osim(lab / "hand_scaled.osim")
     person, height_m = person_like(expert)
     whole, by_camera, by_film = FilmErrors(), {camera: FilmErrors() for camera in cameras}, {}

@@ -12,6 +12,7 @@ from typing import Any
 
 from biopose.assets import assets_folder
 from biopose.body.segment_body import SegmentBody
+from biopose.fitting.still_refinement import refined_stills
 from biopose.models.mqhmr import MQHMR_WEIGHTS, load_mqhmr
 from biopose.training.crop_batches import CropBatch, CropBatches
 from biopose.training.mqhmr_training import Recover, mqhmr_figures
@@ -49,7 +50,8 @@ def evaluate_synthetic(
         progress: called with the number of pictures since the last call.
 
     Returns:
-        pictures; for each way of recovery (decoder: the network alone) the figures of `mqhmr_figures`, every vertex
+        pictures; for each way of recovery (decoder: the network alone; refined: each picture by
+        its own keypoints) the figures of `mqhmr_figures`, every vertex
         judged.
 
     Raises:
@@ -74,7 +76,8 @@ def recoveries(weights: Path) -> Mapping[str, Recover]:
     Raises:
         ModelError: no weights there.
     """
-    return {"decoder": load_mqhmr(weights)}
+    network = load_mqhmr(weights)
+    return {"decoder": network, "refined": refined_stills(network, SegmentBody.load())}
 
 
 def _first(batches: CropBatches, pictures: int, progress: Callable[[int], None]) -> Iterator[CropBatch]:

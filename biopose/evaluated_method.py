@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from biopose.measurement import PersonMeasurement
+from biopose.method_names import DEFAULT_METHOD, MethodName
 from biopose.vision.camera import Camera
 
 
@@ -22,8 +23,12 @@ class Method(Protocol):
         """
 
 
-def our_method(*, threads: int = 2) -> Method:
+def our_method(name: MethodName = DEFAULT_METHOD, *, threads: int = 2) -> Method:
     """`biopose.measure.measure_video`, its models loaded once.
+
+    Args:
+        name: of the method.
+        threads: of the networks.
 
     Raises:
         ModelError: an asset is missing.
@@ -31,7 +36,7 @@ def our_method(*, threads: int = 2) -> Method:
     from biopose.fitting.person import Athlete
     from biopose.measure import MeasureOptions, Models, measure_video
 
-    models = Models.load(threads=threads)
+    models = Models.load(threads=threads, method=name)
 
     def measure(video: Path, *, height_m: float, camera: Camera | None) -> PersonMeasurement:
         options = MeasureOptions(choice="largest", camera=camera)

@@ -25,6 +25,7 @@ from biopose.fitting.mesh_fit import MeshModels
 from biopose.fitting.people import FitModels, fit_people
 from biopose.fitting.person import Athlete, measured
 from biopose.measurement import PersonMeasurement
+from biopose.method_names import DEFAULT_METHOD, MethodName
 from biopose.models.map_reader import MqhmrReader
 from biopose.vision.athlete import Choice, choose_athletes
 from biopose.vision.camera import Camera
@@ -39,7 +40,6 @@ from biopose.vision.side_swaps import repair_side_swaps
 from biopose.vision.video import Frame, read_frames
 from biopose.vision.video_probe import VideoInfo, probe_video
 
-Method = Literal["mqhmr", "keypoint_fit"]
 Stage = Literal["keypoints", "fit", "overlay"]
 Progress = Callable[[Stage, int, int], None]
 
@@ -61,7 +61,7 @@ class Models:
         detector: Path | None = None,
         keypoints: Path | None = None,
         fit: FitModels | None = None,
-        method: Method = "keypoint_fit",
+        method: MethodName = DEFAULT_METHOD,
     ) -> Models:
         """Load all.
 

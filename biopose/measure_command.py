@@ -14,6 +14,7 @@ from biopose.body.model import Body
 from biopose.errors import TrackingError, VideoError
 from biopose.fitting.person import Athlete
 from biopose.measure import Measurement, MeasureOptions, Models, Progress, measure_video
+from biopose.method_names import DEFAULT_METHOD, MethodName
 from biopose.outputs.folder import OVERLAY, write_outputs
 from biopose.outputs.summary import untrusted
 from biopose.versions import versions
@@ -77,6 +78,7 @@ def measure_file(
     out: Path,
     *,
     threads: int,
+    method: MethodName = DEFAULT_METHOD,
     progress: Progress,
 ) -> MeasureSummary:
     """Measure and write.
@@ -87,9 +89,10 @@ def measure_file(
         options: choices.
         out: the folder.
         threads: for the networks.
+        method: of measuring.
         progress: told the stage, how many of its frames are done and how many there are.
     """
-    models = Models.load(threads=threads)
+    models = Models.load(threads=threads, method=method)
     try:
         measurement = measure_video(video, athletes, options=options, models=models, progress=progress)
     except TrackingError as error:
@@ -101,7 +104,7 @@ def measure_file(
         done += frames
         progress("overlay", done, measurement.frame_count)
 
-    settings = {"athletes": [asdict(a) for a in athletes], **json.loads(json.dumps(asdict(options)))}
+    settings = {"method": method, "athletes": [asdict(a) for a in athletes], **json.loads(json.dumps(asdict(options)))}
     files = write_outputs(
         measurement.people,
         video=video,

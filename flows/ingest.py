@@ -20,6 +20,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from biopose.errors import BioposeError
 from biopose.io.manifest import TrialEntry
+from biopose.method_names import DEFAULT_METHOD, MethodName
 from tasks import steps
 from tasks.analysing import Analysts, analysts
 from tasks.flow_runs import close_crashed_runs
@@ -52,6 +53,7 @@ def ingest(
     alias: str = "champion",
     shard_s: float = 20.0,
     cross_check_frames: int = 12,
+    method: MethodName = DEFAULT_METHOD,
     retry: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Measure whatever is new in an inbox and load it.
@@ -62,6 +64,7 @@ def ingest(
         alias: of the model versions to measure with; resolved once, here.
         shard_s: the longest stretch of a video that one process sees at a time.
         cross_check_frames: of each trial, that OpenSim's own solver takes, too.
+        method: MQ-HMR with its refinement, or the keypoint fit.
         retry: trials to take out of quarantine first; "all" takes every one.
 
     Returns:
@@ -73,11 +76,11 @@ def ingest(
         RuntimeError: something failed that no input is to blame for; the rest is stored.
     """
     settings = Settings.load(home, inbox=inbox)
-    options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames)
+    options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames, method=method)
     with only_one(settings.home):
         close_crashed_runs()
         register_shipped(settings)
-        night = Night(settings, settings.inbox, pin_models(settings, alias), say=_say)
+        night = Night(settings, settings.inbox, pin_models(settings, alias, method=method), say=_say)
         publisher = SnapshotPublisher(settings.warehouse, settings.snapshot)
         night.retry(retry)
         with night.part("discover and plan"):

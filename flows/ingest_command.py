@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from biopose.command_line import as_json, show
+from biopose.command_line import as_json, show, with_method
+from biopose.method_names import DEFAULT_METHOD, MethodName
 from flows.home_option import with_home
 
 SOME_QUARANTINED = 3  # the exit code for "the rest is stored"
@@ -22,11 +23,12 @@ SOME_QUARANTINED = 3  # the exit code for "the rest is stored"
 @click.argument("inbox", type=click.Path(file_okay=False, path_type=Path))
 @with_home
 @click.option("--alias", default="champion", show_default=True, help="Of the model versions to measure with.")
+@with_method
 @click.option(
     "--retry", multiple=True, metavar="TRIAL", help="A trial to take out of quarantine; `all` takes every one."
 )
 @as_json
-def ingest(inbox: Path, home: Path | None, alias: str, retry: tuple[str, ...], json_: bool) -> None:
+def ingest(inbox: Path, home: Path | None, alias: str, method: MethodName, retry: tuple[str, ...], json_: bool) -> None:
     """Measure whatever is new in INBOX and load it into the warehouse.
 
     INBOX holds TEAM/SESSION/session.toml beside the videos; `biopose inbox init` writes an example. What was measured
@@ -42,7 +44,7 @@ def ingest(inbox: Path, home: Path | None, alias: str, retry: tuple[str, ...], j
     from warehouse.errors import WarehouseError
 
     try:
-        account = run_ingest(inbox, home=home, alias=alias, retry=retry, quiet=json_)
+        account = run_ingest(inbox, home=home, alias=alias, method=method, retry=retry, quiet=json_)
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
     show(account, json_=json_, lines=lambda: account_lines(account))
@@ -51,7 +53,13 @@ def ingest(inbox: Path, home: Path | None, alias: str, retry: tuple[str, ...], j
 
 
 def run_ingest(
-    inbox: Path, *, home: Path | None, alias: str = "champion", retry: tuple[str, ...] = (), quiet: bool = False
+    inbox: Path,
+    *,
+    home: Path | None,
+    alias: str = "champion",
+    method: MethodName = DEFAULT_METHOD,
+    retry: tuple[str, ...] = (),
+    quiet: bool = False,
 ) -> dict[str, Any]:
     """Run the flow in this process.
 
@@ -59,6 +67,7 @@ def run_ingest(
         inbox: of sessions.
         home: that holds all state; None: of the settings.
         alias: of the model versions.
+        method: of measuring.
         retry: trials to take out of quarantine.
         quiet: say nothing on the way.
 
@@ -79,7 +88,9 @@ def run_ingest(
 
         wait_until_it_answers()
         with redirect_stdout(StringIO()) if quiet else nullcontext():
-            return flow(inbox=str(inbox.resolve()), home=str(settings.home), alias=alias, retry=list(retry))
+            return flow(
+                inbox=str(inbox.resolve()), home=str(settings.home), alias=alias, method=method, retry=list(retry)
+            )
 
 
 def account_lines(account: Mapping[str, Any]) -> list[str]:

@@ -35,7 +35,7 @@ class MeasuringActor:
     """Sees stretches of video and fits motions, with the weights that it was made with.
 
     Args:
-        models: pinned versions.
+        models: pinned versions; with MQ-HMR's among them, it measures, else the keypoint fit.
         settings: say where the registry keeps their files.
         device: of the networks.
     """
@@ -44,18 +44,28 @@ class MeasuringActor:
         import torch
 
         from biopose.fitting.fit import FitBudget
+        from biopose.fitting.mesh_fit import MeshModels
         from biopose.fitting.people import FitModels
+        from biopose.fitting.refinement import RefinementBudget
         from biopose.fitting.terms import FitWeights
         from biopose.measure import Models
 
         torch.set_num_threads(1)  # an actor has one slot
         files: dict[str, Mapping[str, Path]] = {m.stage: weights_of(m, settings) for m in models}
-        configuration = json.loads(next(m.configuration_json for m in models if m.stage == "keypoint_fit"))
+        configuration = {m.stage: json.loads(m.configuration_json) for m in models}
+        mesh = None
+        if "mqhmr" in files:
+            mesh = MeshModels.load(
+                network=files["mqhmr"]["mqhmr.safetensors"],
+                body=files["mqhmr"]["segment_body.safetensors"],
+                budget=RefinementBudget(**configuration["mqhmr"]["budget"]),
+            )
         fit = FitModels.load(
             lifter=files["keypoint_fit"]["lifter.safetensors"],
             pose_prior=files["keypoint_fit"]["pose_prior.safetensors"],
-            budget=FitBudget(**configuration["budget"]),
-            weights=FitWeights(**configuration["weights"]),
+            budget=FitBudget(**configuration["keypoint_fit"]["budget"]),
+            weights=FitWeights(**configuration["keypoint_fit"]["weights"]),
+            mesh=mesh,
         )
         (detector,), (keypoints,) = files["detector"].values(), files["keypoints"].values()
         self._models = Models.load(threads=1, device=device, detector=detector, keypoints=keypoints, fit=fit)

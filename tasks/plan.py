@@ -10,6 +10,7 @@ from typing import Any
 from biopose.errors import BioposeError, ManifestError
 from biopose.fitting.person import Athlete
 from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry, read_session
+from biopose.method_names import DEFAULT_METHOD, MethodName
 from biopose.trial import TrialRequest
 from biopose.vision.shards import Shard, shards_of
 from biopose.vision.video_probe import probe_video
@@ -27,10 +28,12 @@ class IngestOptions:
     Attributes:
         shard_s: the longest stretch of a video that one actor sees at a time.
         cross_check_frames: of each trial, that OpenSim's own solver takes, too.
+        method: MQ-HMR with its refinement, or the keypoint fit.
     """
 
     shard_s: float = 20.0
     cross_check_frames: int = 12
+    method: MethodName = DEFAULT_METHOD
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def plan_trial(
         video=video_sha256,
         **part,
         shard_s=options.shard_s,
-        models=[weights["detector"], weights["keypoints"]],
+        models=[weights[stage] for stage in ("detector", "keypoints", "mqhmr") if stage in weights],
     )
     fit_key = content_key(
         "fit",
@@ -152,7 +155,7 @@ def plan_trial(
         athlete=asdict(request.athlete),
         person=request.person,
         camera=[request.focal_px, request.horizontal_fov_deg],
-        models=weights["keypoint_fit"],
+        models=[weights[stage] for stage in ("keypoint_fit", "mqhmr") if stage in weights],
     )
     run_id = content_key(
         "finish", fitted=fit_key, trial=entry.trial_id, activity=entry.activity, checked=options.cross_check_frames
@@ -176,6 +179,7 @@ def plan_trial(
                 "artifacts": str(folder.relative_to(settings.home)),
             },
             models=models,
+            method=options.method,
         ),
     )
 
@@ -221,13 +225,15 @@ def _request(entry: TrialEntry) -> TrialRequest:
     )
 
 
-def _record(entry: TrialEntry, *, run: Mapping[str, Any], models: Sequence[PinnedModel]) -> dict[str, Any]:
+def _record(
+    entry: TrialEntry, *, run: Mapping[str, Any], models: Sequence[PinnedModel], method: MethodName
+) -> dict[str, Any]:
     """What the warehouse keeps beside the numbers."""
     athlete, day = entry.athlete, entry.date.isoformat()
     athlete_id = f"{entry.team_id}/{athlete.id}"
     size = {"height_m": athlete.height_m, "mass_kg": athlete.mass_kg}
     return {
-        "run": {**run, "trial_id": entry.trial_id, "method": "keypoint_fit", **size},
+        "run": {**run, "trial_id": entry.trial_id, "method": method, **size},
         "team": {"team_id": entry.team_id},
         "athlete": {
             "athlete_id": athlete_id,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
+from biopose.method_names import DEFAULT_METHOD, MethodName
 from tasks.settings import Settings, prepare_environment
-from tasks.shipped_models import STAGES, ShippedModel, hash_of_files, shipped_models
+from tasks.shipped_models import STAGES, STAGES_OF_METHOD, ShippedModel, hash_of_files, shipped_models
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,7 +29,7 @@ class PinnedModel:
     """An exact version of one stage's model, as it goes into every result's record.
 
     Attributes:
-        stage: detector, keypoints or keypoint_fit.
+        stage: detector, keypoints, keypoint_fit or mqhmr.
         model: name in the registry.
         version: in the registry.
         sha256: of its weights, as `ShippedModel.sha256` says.
@@ -74,22 +75,26 @@ def register_shipped(settings: Settings) -> None:
                 client.set_registered_model_alias(model.name, CHAMPION, str(version))
 
 
-def pin_models(settings: Settings, alias: str = CHAMPION) -> tuple[PinnedModel, ...]:
+def pin_models(
+    settings: Settings, alias: str = CHAMPION, *, method: MethodName = DEFAULT_METHOD
+) -> tuple[PinnedModel, ...]:
     """The exact version of each stage's model, resolved once for a whole run.
 
     Args:
         settings: say which registry.
         alias: champion, or another that at least one stage has; the others then keep their champion.
+        method: whose stages are wanted.
 
     Raises:
         ModelError: no stage has the alias, or one has no champion.
     """
     with registry(settings) as client:
-        aliases = {stage: _aliases(client, stage) for stage in STAGES}
+        stages = STAGES_OF_METHOD[method]
+        aliases = {stage: _aliases(client, stage) for stage in stages}
         lacking = [stage for stage, of_stage in aliases.items() if not {alias, CHAMPION} & set(of_stage)]
         if lacking or not any(alias in of_stage for of_stage in aliases.values()):
             raise ModelError(
-                f"{settings.mlflow_tracking_uri}: no version of {' or '.join(lacking or STAGES)} has the alias "
+                f"{settings.mlflow_tracking_uri}: no version of {' or '.join(lacking or stages)} has the alias "
                 f"{alias!r}; `biopose models` lists what there is"
             )
         chosen = {stage: of_stage.get(alias, of_stage.get(CHAMPION)) for stage, of_stage in aliases.items()}

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from biopose.assets import WHEELS, asset, assets_folder
+from biopose.method_names import MethodName
 
-STAGES = ("detector", "keypoints", "keypoint_fit")
+STAGES = ("detector", "keypoints", "keypoint_fit", "mqhmr")
+# MQ-HMR's refinement takes gravity and contacts from the keypoint fit's lifter.
+STAGES_OF_METHOD: Mapping[MethodName, tuple[str, ...]] = {"keypoint_fit": STAGES[:3], "mqhmr": STAGES}
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def shipped_models() -> tuple[ShippedModel, ...]:
     Raises:
         ModelError: an asset is missing.
     """
-    return (_detector(), _keypoints(), _keypoint_fit())
+    return (_detector(), _keypoints(), _keypoint_fit(), _mqhmr())
 
 
 def trained_lifter(weights: Path, card: str) -> ShippedModel:
@@ -68,8 +71,9 @@ def trained_lifter(weights: Path, card: str) -> ShippedModel:
 
 
 def trained_mqhmr(weights: Path, card: str) -> ShippedModel:
-    """An MQ-HMR; all that it runs with is inside its weights."""
-    return ShippedModel("mqhmr", (weights,), {}, "Apache-2.0", card)
+    """Another MQ-HMR than the one that ships, of the same body, refined alike."""
+    shipped = _mqhmr()
+    return replace(shipped, files=(weights, *(file for file in shipped.files if file.name != weights.name)), card=card)
 
 
 def _detector() -> ShippedModel:
@@ -106,6 +110,17 @@ def _keypoint_fit() -> ShippedModel:
     configuration = {"budget": asdict(FitBudget()), "weights": asdict(FitWeights())}
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
     return ShippedModel("keypoint_fit", files, configuration, "Apache-2.0", card)
+
+
+def _mqhmr() -> ShippedModel:
+    from biopose.body.segment_body import SEGMENT_BODY
+    from biopose.fitting.refinement import RefinementBudget
+    from biopose.models.checkpoint import WEIGHTS
+    from biopose.models.mqhmr import MQHMR_WEIGHTS
+
+    card = (WEIGHTS / "mqhmr.md").read_text(encoding="utf-8")
+    configuration = {"budget": asdict(RefinementBudget())}
+    return ShippedModel("mqhmr", (MQHMR_WEIGHTS, SEGMENT_BODY), configuration, "Apache-2.0", card)
 
 
 def _origin(file: Path) -> str:

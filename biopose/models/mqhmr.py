@@ -89,7 +89,7 @@ class MqhmrShape:
     queries: int = N_SEGMENTS
     deformable: bool = True
     token_width: int = 24
-    dropout: float = 0.05
+    dropout: float = 0.0
 
 
 @dataclass(frozen=True)

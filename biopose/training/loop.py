@@ -91,7 +91,9 @@ def train(
         ModelError: the checkpoint is broken, or that of another network.
     """
     mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=running_mean(schedule.mean_decay))
-    optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=schedule.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
+    )
     run = _Run({"network": network, "mean": mean, "optimizer": optimizer}, generator, checkpoint)
     run.resume()
     while run.step < schedule.steps and not run.is_stuck(schedule.patience):

@@ -49,7 +49,7 @@ def _schedule(steps: int) -> Schedule:
 
 
 PRESETS: Mapping[str, MqhmrPreset] = {
-    "cpu": MqhmrPreset(shards=60, validation_shards=2, batch=64, schedule=_schedule(16_000)),
+    "cpu": MqhmrPreset(shards=36, validation_shards=2, batch=64, schedule=_schedule(16_000)),
     "gpu": MqhmrPreset(shards=400, validation_shards=2, batch=512, schedule=_schedule(60_000)),
 }
 

@@ -3,7 +3,9 @@
 The idea is BioPose's (WACV 2025): each segment of the body has a query token; N layers of self-attention between the
 tokens and deformable cross-attention into multi-scale maps; then each token tells its segment's rotation (6D, Zhou et
 al. 2019) and how sure it is. Shape and camera come from the encoder by a small network of their own. The keypoint
-network gives maps and 2D keypoints in one pass, so the keypoints join in, and tell each query where to begin to look.
+network gives maps and 2D keypoints in one pass, so the keypoints join in: they tell each query where to begin to look,
+and between layers the tokens are told how far the body that they stand for projects from them (as in ReFit, Wang &
+Daniilidis 2023).
 
 All is said in the view that looks straight at the crop's middle (`rotation_towards`): a person looks the same there
 wherever in the picture they are, and turning the view into the camera is exact.
@@ -23,6 +25,7 @@ from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
 from biopose.errors import ModelError
 from biopose.models.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
 from biopose.models.layers import DecoderLayer, DeformableAttention, PlainAttention
+from biopose.models.mean_figure import MeanFigure, misfit, view_rays
 from biopose.vision.cspnext import MAP_CHANNELS
 from biopose.vision.keypoint_names import KEYPOINTS
 
@@ -32,6 +35,8 @@ N_KEYPOINTS, N_SEGMENTS = len(KEYPOINTS), len(SEGMENTS)
 RIGID = SEGMENTS.index("torso")  # turns with the abdomen, which it is welded to
 LOG_SD_RANGE = (-6.0, 0.5)  # of the standard deviations, in heights
 USUAL_LOG_SIZE = 0.25  # logarithm of a crop's height over the person's
+
+TOLD_SCALE = 10.0  # makes a misfit of a tenth of the crop one
 
 # Which keypoints lie about each segment: there its query begins to look.
 SEGMENT_KEYPOINTS = {
@@ -74,6 +79,7 @@ class MqhmrShape:
         hidden: width of the feed-forward layers, and of what is known of the crop as a whole.
         queries: tokens that the body is read from: 20, one a segment; 5, one a limb; 1.
         deformable: or plain attention to every cell.
+        feedback: whether the tokens are told between layers how far their body projects from the keypoints.
         token_width: of a token as it leaves the decoder: few numbers, since they are kept for everybody in every frame
             until the fit refines those of the athlete.
         dropout: share of the channels dropped while training.
@@ -88,6 +94,7 @@ class MqhmrShape:
     hidden: int = 512
     queries: int = N_SEGMENTS
     deformable: bool = True
+    feedback: bool = True
     token_width: int = 24
     dropout: float = 0.0
 
@@ -119,6 +126,7 @@ class Recovery:
         shape: (N, K) coefficients of the segment body.
         root: (N, 3) head of the pelvis's bone in the view, in heights.
         sd: (N, 26, 2) standard deviation of each keypoint about the hips, across the view and along it, in heights.
+        drafts: (N, 20, 3, 3) local turns after each layer but the last.
     """
 
     tokens: Tensor
@@ -126,6 +134,7 @@ class Recovery:
     shape: Tensor
     root: Tensor
     sd: Tensor
+    drafts: tuple[Tensor, ...] = ()
 
     def posed(self, body: SegmentBody) -> PosedBody:
         """The body in the view, in heights."""
@@ -154,6 +163,10 @@ class Mqhmr(nn.Module):
         self.body = nn.Linear(s.hidden, SHAPE_TERMS + 3)
         self.narrow = nn.Sequential(nn.LayerNorm(s.width), nn.Linear(s.width, s.token_width))
         self.read = TokenReader(s)
+        self.figure = MeanFigure(SegmentBody.load())
+        self.told = nn.Sequential(
+            nn.Linear(3 * N_KEYPOINTS, s.hidden // 2), nn.GELU(), nn.Linear(s.hidden // 2, s.queries * s.width)
+        )
         self.register_buffer("about", _keypoints_about_queries(s.queries), persistent=False)
         nn.init.zeros_(self.body.weight)
         nn.init.zeros_(self.body.bias)
@@ -168,13 +181,33 @@ class Mqhmr(nn.Module):
         tokens = self.queries(whole).unflatten(-1, (s.queries, s.width))
         maps = [layer(map_) for layer, map_ in zip(self.inputs, seen, strict=True)]
         reference = self._reference(crops)
-        for layer in self.layers:
+        drafts = []
+        for layer in self.layers[:-1]:
             tokens = layer(tokens, self.position, reference, maps)
+            if s.feedback:
+                drafts.append(self._turns(tokens)[1])
+                tokens = tokens + self._how_far(drafts[-1].detach(), crops).unflatten(-1, (s.queries, s.width))
+        tokens = self.layers[-1](tokens, self.position, reference, maps)
         with torch.autocast(tokens.device.type, enabled=False):  # half precision would round to millimetres
-            tokens = self.narrow(tokens.float())
-            R_segment_local, sd = self.read(tokens)
+            narrow, R_segment_local, sd = self._turns(tokens)
             shape, camera = self.body(whole.float()).split([SHAPE_TERMS, 3], dim=-1)
-        return Recovery(tokens, R_segment_local, shape, _root(camera, crops.place[:, 2]), sd)
+        return Recovery(narrow, R_segment_local, shape, _root(camera, crops.place[:, 2]), sd, tuple(drafts))
+
+    def _turns(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The narrow tokens, and what is read from them."""
+        with torch.autocast(tokens.device.type, enabled=False):
+            narrow = self.narrow(tokens.float())
+            return narrow, *self.read(narrow)
+
+    def _how_far(self, R_local: Tensor, crops: CropInput) -> Tensor:
+        """What the tokens are told, (N, Q * width): the misfit of the mean figure in these turns."""
+        with torch.autocast(R_local.device.type, enabled=False):
+            rays, log_crop = view_rays(crops.keypoints, crops.place), crops.place[:, 2]
+            usual = (USUAL_LOG_SIZE - log_crop).exp()
+            apart = misfit(self.figure(R_local), rays, crops.confidence, log_crop, usual)
+            given = torch.cat([TOLD_SCALE * apart.flatten(1), crops.confidence], dim=-1)
+        told: Tensor = self.told(given)
+        return told
 
     def _reference(self, crops: CropInput) -> Tensor:
         """(N, Q, 2) where each token begins to look."""

@@ -163,6 +163,20 @@ class CropBatches:
         return CropBatch(crops, R, R_local, root, truth["person"])
 
 
+def joined(one: CropBatch, other: CropBatch) -> CropBatch:
+    """Two batches as one; of a map that either lacks, nothing is kept."""
+    a, b = one.crops, other.crops
+    both = [
+        torch.cat([x, y]) if x.numel() and y.numel() else torch.empty(0) for x, y in zip(a.maps, b.maps, strict=True)
+    ]
+    crops = CropInput(
+        tuple(map_.contiguous(memory_format=torch.channels_last) if map_.numel() else map_ for map_ in both),
+        *(torch.cat([getattr(a, name), getattr(b, name)]) for name in ("keypoints", "confidence", "place")),
+    )
+    rest = {k: torch.cat([v, getattr(other, k)]) for k, v in vars(one).items() if k != "crops"}
+    return CropBatch(crops, **rest)
+
+
 def disturbed(crops: CropInput, generator: torch.Generator) -> CropInput:
     """Crops as a network would rather not have them: keypoints moved and forgotten, channels and cells lost."""
     g, n = generator, len(crops.keypoints)

@@ -13,11 +13,13 @@ from torch import Tensor
 from biopose.body.segment_body import SegmentBody
 from biopose.models.mqhmr import Mqhmr, MqhmrShape, save_mqhmr
 from biopose.training.calibration import calibrate
-from biopose.training.crop_batches import CropBatch, CropBatches
+from biopose.training.crop_batches import CropBatch, CropBatches, joined
 from biopose.training.loop import Report, Schedule, train
+from biopose.training.motion import cmu_motions
 from biopose.training.mqhmr_training import mqhmr_figures, mqhmr_loss
+from biopose.training.projected_crops import ProjectedCrops, network_errors
 from biopose.training.synthetic.people import People
-from biopose.training.synthetic.shards import ShardFolder, make_shards, split_people
+from biopose.training.synthetic.shards import ShardFolder, make_shards, split_motions, split_people
 
 SEED = 0  # of the weights that training begins with, of the batches' order and disturbances
 JUDGED_AT_ONCE = 128  # pictures
@@ -33,6 +35,7 @@ class MqhmrPreset:
         shards: of training pictures.
         validation_shards: that reports are measured on and the standard deviations calibrated.
         batch: pictures in one.
+        projected: crops without a picture that are added to a batch.
         schedule: the run's length and pace.
         shape: of the network.
     """
@@ -41,6 +44,7 @@ class MqhmrPreset:
     validation_shards: int
     batch: int
     schedule: Schedule
+    projected: int = 0
     shape: MqhmrShape = field(default_factory=MqhmrShape)
 
 
@@ -49,8 +53,8 @@ def _schedule(steps: int) -> Schedule:
 
 
 PRESETS: Mapping[str, MqhmrPreset] = {
-    "cpu": MqhmrPreset(shards=36, validation_shards=2, batch=64, schedule=_schedule(16_000)),
-    "gpu": MqhmrPreset(shards=400, validation_shards=2, batch=512, schedule=_schedule(60_000)),
+    "cpu": MqhmrPreset(shards=76, validation_shards=2, batch=64, projected=32, schedule=_schedule(16_000)),
+    "gpu": MqhmrPreset(shards=400, validation_shards=2, batch=512, projected=256, schedule=_schedule(60_000)),
 }
 
 
@@ -131,9 +135,14 @@ class MqhmrCourse:
             ModelError: the checkpoint is broken, or that of another shape.
         """
         batches = self._batches("train", self.preset.shards, shape, size=self.preset.batch, disturbed=True)
+        projected = self._projected(shape) if self.preset.projected else None
 
         def loss(network: Mqhmr, step: int) -> Tensor:
-            batch = batches.batch(step).to(self.device)
+            batch = batches.batch(step)
+            if projected:
+                generator = torch.Generator().manual_seed(SEED * 1_000_003 + step)
+                batch = joined(batch, projected.draw(generator, self.preset.projected))
+            batch = batch.to(self.device)
             return mqhmr_loss(network, batch, self.body, self.people_there["train"])
 
         torch.manual_seed(SEED)
@@ -148,6 +157,21 @@ class MqhmrCourse:
         )
         calibrate(network, self.held_out(shape), self.body, self.people_there["validation"])
         return network
+
+    def _projected(self, shape: MqhmrShape) -> ProjectedCrops:
+        batches = self._batches("train", 1, shape, size=JUDGED_AT_ONCE, disturbed=False)
+        pictures = (batches.batch(step) for step in range(batches.per_epoch))
+        body, people = SegmentBody.load(), self.people["train"]
+        errors, confidence = network_errors(pictures, body, people)
+        return ProjectedCrops(
+            split_motions(cmu_motions(self.where.motion), "train"),
+            body,
+            people,
+            errors=errors,
+            confidence=confidence,
+            channels=shape.channels,
+            levels=shape.levels,
+        )
 
     def figures(self, network: Mqhmr) -> dict[str, float]:
         """On the first validation pictures."""

@@ -43,6 +43,7 @@ class LossWeights:
         depth: of the logarithm of the root's depth, absolute.
         shape: squared, in standard deviations.
         sureness: negative log likelihood of the keypoints.
+        drafts: of what was read between the layers, against what was read after them.
     """
 
     keypoints: float = 10.0
@@ -54,6 +55,7 @@ class LossWeights:
     depth: float = 0.3
     shape: float = 0.02
     sureness: float = 0.03
+    drafts: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,19 @@ def mqhmr_loss(
         + w.depth * (said.root[:, 2].log() - batch.root[:, 2].log()).abs().mean()
         + w.shape * (said.shape - truth.shape).square().mean()
         + w.sureness * _surprise(said.sd, error.detach())
+        + w.drafts * _draft_loss(network, said, batch, truth.keypoints - true_origin, w)
     )
+
+
+def _draft_loss(network: Mqhmr, said: Recovery, batch: CropBatch, about_hips: Tensor, w: LossWeights) -> Tensor:
+    """Of what was read between the layers: the local turns and the mean figure's keypoints."""
+    total = about_hips.new_zeros(())
+    for R_local in said.drafts:
+        figure = network.figure(R_local)
+        error = figure - figure[:, HIPS].mean(1, keepdim=True) - about_hips
+        turned = (R_local - batch.R_segment_local).square().sum((-1, -2)) * SEGMENT_WEIGHT.to(R_local)
+        total = total + w.keypoints * error.norm(dim=-1).mean() + w.rotation * turned.mean()
+    return total
 
 
 def _vertices(posed: PosedBody, which: slice) -> Tensor:

@@ -14,9 +14,9 @@ FloatArray = NDArray[np.float32]
 
 SAMPLES = 2  # of a pixel, along each side
 BOX_SHIFT_SD, BOX_SIZE_SD = 0.05, 0.07  # of the box's height; of its logarithm
-CUT_SHARE = 0.15  # by an edge of the picture
+CUT_SHARE = 0.08  # by an edge of the picture
 CUT_SIDES = (0.2, 0.15, 0.2, 0.45)  # left, top, right, bottom: legs are cut off most often
-KEPT = (0.4, 0.98)
+KEPT = (0.55, 0.98)
 NEAREST_M = 0.2  # what is nearer says nothing about the box
 
 

@@ -12,10 +12,10 @@ from scipy.ndimage import gaussian_filter
 from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
 
 FloatArray = NDArray[np.float32]
-SMALL_SHARE, SMALLEST = 0.5, 0.22  # pictures with fewer pixels of the person than the crop has
-OUT_OF_FOCUS_SHARE = 0.25
+SMALL_SHARE, SMALLEST = 0.25, 0.4  # pictures with fewer pixels of the person than the crop has
+OUT_OF_FOCUS_SHARE = 0.1
 GREY_SHARE = 0.03
-QUALITY = (18, 95)
+QUALITY = (50, 95)
 
 
 def photographed(rng: np.random.Generator, light: FloatArray, *, black: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -27,16 +27,16 @@ def photographed(rng: np.random.Generator, light: FloatArray, *, black: NDArray[
         black: (256, 192) what lies outside the picture.
     """
     if rng.random() < OUT_OF_FOCUS_SHARE:
-        light = gaussian_filter(light, (*[rng.uniform(0.3, 1.8)] * 2, 0))
+        light = gaussian_filter(light, (*[rng.uniform(0.3, 1.3)] * 2, 0))
     light = light * np.exp(rng.normal(0, 0.25)) * np.exp(rng.normal(0, 0.06, 3))
     curved = np.clip(light, 0.0, None) ** (1 / rng.uniform(1.9, 2.6))
     curved = curved / (1 + 0.15 * curved)  # highlights roll off
-    contrast = rng.uniform(0.75, 1.2)
+    contrast = rng.uniform(0.85, 1.2)
     curved = 0.5 + (curved - 0.5) * contrast + rng.normal(0, 0.04)
     if rng.random() < GREY_SHARE:
         curved = np.repeat(curved.mean(axis=-1, keepdims=True), 3, axis=-1)
     if rng.random() < 0.5:
-        curved = curved + rng.exponential(0.02) * rng.normal(size=curved.shape)
+        curved = curved + rng.exponential(0.012) * rng.normal(size=curved.shape)
     curved = np.where(black[..., None], 0.0, curved)
     pixels = (255 * np.clip(curved, 0.0, 1.0) + 0.5).astype(np.uint8)
     return _compressed(rng, pixels)

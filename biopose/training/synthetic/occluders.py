@@ -12,7 +12,7 @@ from biopose.training.synthetic.wardrobe import draw_colour
 from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
 
 FloatArray = NDArray[np.float32]
-MEAN_COUNT = 0.45
+MEAN_COUNT = 0.25
 BEFORE_PERSON_M, NEAREST_M = (0.0, 0.5), 0.3
 CORNERS = 12
 
@@ -55,7 +55,7 @@ def _outline(rng: np.random.Generator) -> NDArray[np.float64]:
     """(CORNERS, 2) an ellipse or a rounded bar at any angle, in samples of the crop."""
     size = np.array([WIDTH_PX, HEIGHT_PX]) * SAMPLES
     middle = rng.uniform(0.1, 0.9, 2) * size
-    long = np.exp(rng.uniform(np.log(0.04), np.log(0.6))) * size[1]
+    long = np.exp(rng.uniform(np.log(0.04), np.log(0.4))) * size[1]
     short = long * (rng.uniform(0.05, 0.2) if rng.random() < 0.4 else rng.uniform(0.4, 1.0))
     angle = rng.uniform(0, np.pi)
     around = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False) + np.pi / CORNERS

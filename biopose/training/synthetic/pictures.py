@@ -34,8 +34,8 @@ from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
 FloatArray = NDArray[np.float32]
 LitMesh = tuple[FloatArray, FloatArray]  # vertices (V, 3) in the world or points for the rasterizer, and their light
 
-BLURRED_SHARE = 0.15  # of the pictures drawn at all moments; the others are sharp
-COMPANY_SHARE, COMPANY_M = 0.15, (0.35, 1.5)  # a second person beside, before or behind
+BLURRED_SHARE = 0.08  # of the pictures drawn at all moments; the others are sharp
+COMPANY_SHARE, COMPANY_M = 0.1, (0.5, 1.8)  # a second person beside, before or behind
 SAME_KIT_SHARE = 0.4
 SHADOW_DARKNESS = (0.2, 0.7)
 LOWEST_CAMERA_M = 0.1

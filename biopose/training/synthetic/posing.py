@@ -19,7 +19,7 @@ from biopose.training.motion import Motion
 from biopose.training.motion_variation import MotionPool, vary
 from biopose.training.projected_motion import skew
 
-TUMBLED_SHARE = 0.08  # lie, fall or hang: turned about a level axis
+TUMBLED_SHARE = 0.05  # lie, fall or hang: turned about a level axis
 LEANING_SHARE, LEANING_SD_RAD = 0.3, 0.2
 AIRBORNE_SHARE, HIGHEST_FLIGHT_M = 0.12, 0.6
 # A reach, radians: arms forward and up, elbows nearly straight; throwing, serving, catching, hanging.

@@ -11,6 +11,7 @@ from biopose.fitting.person import Athlete
 from biopose.keypoint_landmarks import FOOT_KEYPOINTS, skeleton_with_keypoints
 from biopose.measure import Measurement, MeasureOptions, Models, Stage, measure_video
 from biopose.measurement import PersonMeasurement
+from biopose.method_names import METHODS
 from biopose.skeleton.kinematics import Kinematics
 from biopose.vision.keypoint_names import KEYPOINTS
 from tests.body.bodies import needs_body_asset
@@ -35,9 +36,9 @@ class Told:
         self.calls.append((stage, done, total))
 
 
-@pytest.fixture(scope="module")
-def models() -> Models:
-    return Models.load(threads=1)
+@pytest.fixture(scope="module", params=METHODS)
+def models(request: pytest.FixtureRequest) -> Models:
+    return Models.load(threads=1, method=request.param)
 
 
 @pytest.fixture(scope="module")

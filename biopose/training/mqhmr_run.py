@@ -23,7 +23,7 @@ from biopose.training.synthetic.shards import ShardFolder, make_shards, split_mo
 
 SEED = 0  # of the weights that training begins with, of the batches' order and disturbances
 JUDGED_AT_ONCE = 128  # pictures
-JUDGED_PICTURES = 1024  # at each report; all of them calibrate
+JUDGED_PICTURES = 512  # at each report; all of them calibrate
 JUDGED_BY = "mpjpe_mm"
 
 
@@ -49,11 +49,11 @@ class MqhmrPreset:
 
 
 def _schedule(steps: int) -> Schedule:
-    return Schedule(steps=steps, learning_rate=5e-4, falling_share=0.4, mean_decay=0.9995, report_every=250)
+    return Schedule(steps=steps, learning_rate=7e-4, falling_share=0.4, mean_decay=0.999, report_every=500)
 
 
 PRESETS: Mapping[str, MqhmrPreset] = {
-    "cpu": MqhmrPreset(shards=76, validation_shards=2, batch=64, projected=32, schedule=_schedule(16_000)),
+    "cpu": MqhmrPreset(shards=72, validation_shards=2, batch=32, projected=16, schedule=_schedule(12_000)),
     "gpu": MqhmrPreset(shards=400, validation_shards=2, batch=512, projected=256, schedule=_schedule(60_000)),
 }
 

@@ -72,14 +72,18 @@ def test_shipped_weights_are_registered_once_though_two_processes_do_it(register
 
 
 def test_pins_are_exact_and_go_through_json(registered: Settings) -> None:
-    pins = pin_models(registered)
+    pins = pin_models(registered, method="mqhmr")
     assert [(pin.stage, pin.version) for pin in pins] == [(stage, 1) for stage in STAGES]
     assert [PinnedModel(**json.loads(json.dumps(pin.as_dict()))) for pin in pins] == list(pins)
     assert json.loads(pins[2].configuration_json)["budget"]["first_iterations"] == 40
 
 
+def test_the_keypoint_fit_alone_needs_no_mesh_recovery(registered: Settings) -> None:
+    assert [pin.stage for pin in pin_models(registered, method="keypoint_fit")] == list(STAGES[:3])
+
+
 def test_the_files_of_a_pin_are_those_that_ship(registered: Settings) -> None:
-    for pin, shipped in zip(pin_models(registered), shipped_models(), strict=True):
+    for pin, shipped in zip(pin_models(registered, method="mqhmr"), shipped_models(), strict=True):
         files = weights_of(pin, registered)
         assert {name: sha256_of(path) for name, path in files.items()} == {p.name: sha256_of(p) for p in shipped.files}
         assert pin.sha256 == shipped.sha256
@@ -122,10 +126,10 @@ def test_what_differs_from_every_version_becomes_a_new_one_and_the_champion_stay
 def test_a_challenger_stands_in_for_its_stage_alone(own: Settings) -> None:
     version = _another_version(own, "keypoint_fit", '{"budget": "double"}')
     _with_alias(own, "keypoint_fit", "challenger", version)
-    pins = {pin.stage: pin for pin in pin_models(own, "challenger")}
+    pins = {pin.stage: pin for pin in pin_models(own, "challenger", method="keypoint_fit")}
     assert {stage: pin.version for stage, pin in pins.items()} == {"detector": 1, "keypoints": 1, "keypoint_fit": 2}
     assert pins["keypoint_fit"].configuration_json == '{"budget": "double"}'
-    assert [pin.version for pin in pin_models(own)] == [1, 1, 1]
+    assert [pin.version for pin in pin_models(own, method="keypoint_fit")] == [1, 1, 1]
 
 
 def test_a_pin_holds_when_the_alias_moves(own: Settings) -> None:

@@ -8,7 +8,16 @@ from typing import Any
 
 import click
 
-from biopose.command_line import EXISTING, FOLDER, Commands, as_json, progress_bar, show, with_method, with_threads
+from biopose.command_line import (
+    EXISTING,
+    FOLDER,
+    Commands,
+    as_json,
+    progress_bar,
+    show,
+    with_judged_method,
+    with_threads,
+)
 from biopose.method_names import MethodName
 
 
@@ -33,7 +42,7 @@ def evaluate() -> None:
     help="(a) from the real markers, (b) from rendered video of the expert's motion.",
 )
 @click.option("--keep", type=FOLDER, help="Keep part (b)'s videos in this folder.")
-@with_method
+@with_judged_method
 @with_threads
 @as_json
 def lab(
@@ -83,7 +92,7 @@ def lab(
 @evaluate.command()
 @click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds multiview/).")
 @click.option("--with-intrinsics", is_flag=True, help="Give the method the calibration's intrinsics.")
-@with_method
+@with_judged_method
 @with_threads
 @as_json
 def balance(data: Path, with_intrinsics: bool, method: MethodName, threads: int, json_: bool) -> None:

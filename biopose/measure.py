@@ -71,12 +71,14 @@ class Models:
             detector: its weights; None takes the asset.
             keypoints: likewise.
             fit: loaded before; None loads what ships for the method.
-            method: MQ-HMR with its refinement, or the keypoint fit; `fit` decides where it is given.
+            method: of measuring; `fit` decides where it is given.
 
         Raises:
             ModelError: if an asset is missing or broken; the message says how to get it.
         """
-        fit = fit or FitModels.load(mesh=MeshModels.load() if method == "mqhmr" else None)
+        if fit is None:
+            mesh = None if method == "keypoint_fit" else MeshModels.load(alone=method == "mqhmr_alone")
+            fit = FitModels.load(mesh=mesh)
         reader = MqhmrReader(fit.mesh.network, device=device) if fit.mesh else None
         backend: Literal["onnxruntime", "torch"] = "onnxruntime" if device == "cpu" else "torch"
         looks: Literal["onnxruntime", "torch"] = "torch" if reader else backend

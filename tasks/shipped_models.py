@@ -15,7 +15,11 @@ from biopose.method_names import MethodName
 
 STAGES = ("detector", "keypoints", "keypoint_fit", "mqhmr")
 # MQ-HMR's refinement takes gravity and contacts from the keypoint fit's lifter.
-STAGES_OF_METHOD: Mapping[MethodName, tuple[str, ...]] = {"keypoint_fit": STAGES[:3], "mqhmr": STAGES}
+STAGES_OF_METHOD: Mapping[MethodName, tuple[str, ...]] = {
+    "keypoint_fit": STAGES[:3],
+    "mqhmr": STAGES,
+    "mqhmr_alone": STAGES,
+}
 
 
 @dataclass(frozen=True)

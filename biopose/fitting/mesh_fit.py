@@ -1,8 +1,11 @@
-"""From what MQ-HMR said of a person's frames to their fitted motion: refinement, then the skeleton on the mesh."""
+"""What MQ-HMR said of a person's frames, refined, and the skeleton put onto the mesh.
+
+That is where the fit of the skeleton begins (`track_fit`), which then weighs the decoder's word on depth in place of the
+lifter's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -42,23 +45,32 @@ class MeshModels:
     Attributes:
         network: whose tokens were read.
         body: the segment body.
-        budget: of the refinement; with 0 iterations the decoder's word stands.
+        budget: of the refinement.
+        alone: the decoder's word stands as it is, neither refined nor fitted.
     """
 
     network: Mqhmr
     body: SegmentBody
     budget: RefinementBudget = field(default_factory=RefinementBudget)
+    alone: bool = False
 
     @classmethod
     def load(
-        cls, *, network: Path = MQHMR_WEIGHTS, body: Path = SEGMENT_BODY, budget: RefinementBudget | None = None
+        cls,
+        *,
+        network: Path = MQHMR_WEIGHTS,
+        body: Path = SEGMENT_BODY,
+        budget: RefinementBudget | None = None,
+        alone: bool = False,
     ) -> MeshModels:
         """Load all.
 
         Raises:
             ModelError: weights are missing or broken.
         """
-        return cls(load_mqhmr(network).requires_grad_(False), SegmentBody.load(body), budget or RefinementBudget())
+        return cls(
+            load_mqhmr(network).requires_grad_(False), SegmentBody.load(body), budget or RefinementBudget(), alone
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +91,9 @@ class PersonMesh:
 
 
 @one_torch_thread()
-def fit_mesh(
-    track: PersonTrack,
-    seen: SeenPerson,
-    known: PersonMesh,
-    camera: Camera,
-    *,
-    models: MeshModels,
-    progress: Callable[[int], None] | None = None,
-) -> FittedMotion:
+def read_mesh(
+    track: PersonTrack, seen: SeenPerson, known: PersonMesh, camera: Camera, *, models: MeshModels
+) -> tuple[SeenPerson, FittedMotion]:
     """Refine a person's mesh and put the skeleton onto it.
 
     Args:
@@ -96,7 +102,9 @@ def fit_mesh(
         known: of the person.
         camera: whose pixels these are.
         models: loaded.
-        progress: told how many frames are done.
+
+    Returns:
+        What was seen, with the decoder's word on depth in place of the lifter's; and the motion.
 
     Raises:
         ModelError: the track was seen without MQ-HMR.
@@ -120,12 +128,10 @@ def fit_mesh(
         height_m=known.height_m,
         focal_sd=known.focal_sd,
         weights=known.weights,
-        budget=models.budget,
+        budget=replace(models.budget, iterations=0) if models.alone else models.budget,
     )
     refined = refinement.refine(MeshMotion(tokens, root_m, shape, torch.zeros(()), torch.zeros(3)))
-    if progress:
-        progress(len(track))
-    return _on_skeleton(refinement, refined.motion, known, track.time_s)
+    return replace(seen, evidence=evidence), _on_skeleton(refinement, refined.motion, known, track.time_s)
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from biopose.body.model import Body
 from biopose.fitting.evidence import SeenPerson, see
 from biopose.fitting.fit import FitBudget, PersonModel
-from biopose.fitting.mesh_fit import MeshModels, PersonMesh, fit_mesh
+from biopose.fitting.mesh_fit import MeshModels, PersonMesh, read_mesh
 from biopose.fitting.person import Athlete, FittedPerson
 from biopose.fitting.terms import MIDDLE, FitWeights
 from biopose.fitting.track_fit import FittedMotion, fit_track
@@ -145,15 +145,20 @@ def _fitted(
     *,
     progress: Callable[[int], None],
 ) -> FittedMotion:
-    """One person's motion, by MQ-HMR where it was loaded, else by the keypoint fit."""
+    """One person's motion; MQ-HMR, where it was loaded, tells where to begin and what of depth."""
+    start = None
     if models.mesh is not None:
         known = PersonMesh(models.skeleton, height_m=athlete.height_m, focal_sd=camera.focal_sd, weights=models.weights)
-        return fit_mesh(track, seen, known, camera, models=models.mesh, progress=progress)
+        seen, read = read_mesh(track, seen, known, camera, models=models.mesh)
+        if models.mesh.alone:
+            progress(len(track))
+            return read
+        start = read.q
     usual = athlete.body_with_skeleton(models.body, models.skeleton)
     model = PersonModel(
         keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=models.weights
     )
-    return fit_track(seen, model, track.time_s, budget=models.budget, progress=progress)
+    return fit_track(seen, model, track.time_s, budget=models.budget, start=start, progress=progress)
 
 
 def _world(fits: Sequence[tuple[SeenPerson, FittedMotion]], skeleton: Skeleton) -> NDArray[np.float64]:

@@ -47,6 +47,7 @@ def fit_track(
     time_s: NDArray[np.float64],
     *,
     budget: FitBudget | None = None,
+    start: NDArray[np.float64] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> FittedMotion:
     """Fit one person's whole track.
@@ -56,6 +57,7 @@ def fit_track(
         model: what may be fitted.
         time_s: (T,) of the frames.
         budget: iterations.
+        start: (T, Q) to begin at; None puts the skeleton onto the lifted keypoints, both ways round.
         progress: told how many frames are done.
     """
     budget = budget or FitBudget()
@@ -67,7 +69,10 @@ def fit_track(
     known: Unknowns | None = None
     with one_torch_thread():
         for window in sorted(windows, key=lambda w: w is not best_seen):
-            starts = _starts(person, model, R_camera_world, time_s, window)
+            if start is None:
+                starts = _starts(person, model, R_camera_world, time_s, window)
+            else:
+                starts = [("given", start[window])]
             fit = MotionFit(model, _part(person.evidence, window), R_camera_world, shape_is_known=known is not None)
             at = fit.start(np.stack([q for _, q in starts]))
             if known is not None:

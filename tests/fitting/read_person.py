@@ -10,7 +10,6 @@ from torch import Tensor
 
 from biopose.body.segment_body import PARENTS, SEGMENTS, SegmentBody
 from biopose.fitting.mesh_fit import MeshModels
-from biopose.fitting.refinement import RefinementBudget
 from biopose.models.lifter_input import rotation_towards
 from biopose.models.mqhmr import Mqhmr, MqhmrShape, TokenReader
 from biopose.skeleton.kinematics import Kinematics
@@ -26,8 +25,8 @@ def network() -> Mqhmr:
     return Mqhmr(SMALL).eval().requires_grad_(False)
 
 
-def mesh_models(*, iterations: int = 100) -> MeshModels:
-    return MeshModels(network(), SegmentBody.load(), RefinementBudget(iterations=iterations))
+def mesh_models(*, alone: bool = False) -> MeshModels:
+    return MeshModels(network(), SegmentBody.load(), alone=alone)
 
 
 def read_track(q: NDArray[np.float64], time_s: NDArray[np.float64], *, error: float = 0.0) -> PersonTrack:

@@ -1,7 +1,6 @@
 """What MQ-HMR said of a person's frames, refined, and the skeleton put onto the mesh.
 
-That is where the fit of the skeleton begins (`track_fit`), which then weighs the decoder's word on depth in place of the
-lifter's.
+There the fit of the skeleton begins (`track_fit`), which weighs the decoder's word on depth in place of the lifter's.
 """
 
 from __future__ import annotations

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from biopose.models.checkpoint import sha256_of
+from biopose.body.segment_body import SEGMENT_BODY
 from biopose.models.mqhmr import load_mqhmr
 from biopose.training.synthetic.shards import ShardFolder
 from tasks.registry import registry
 from tasks.settings import Settings
+from tasks.shipped_models import hash_of_files
 from tests.training.tiny_pictures import TINY_SHAPE, make_tiny_pictures, needs_pictures
 
 pytestmark = [pytest.mark.slow, needs_pictures]
@@ -88,7 +89,8 @@ def test_a_training_that_was_stopped_goes_on_in_its_run_and_is_registered_once(
     assert run.info.run_id == result["mlflow_run_id"] == version.tags["training_run"]
     assert run.info.status == "FINISHED"
     assert set(steps) == set(range(2, STEPS + 1, 2))
-    assert version.tags["sha256"] == sha256_of(Path(result["weights"]))
+    files = {path.name: path for path in (Path(result["weights"]), SEGMENT_BODY)}
+    assert version.tags["sha256"] == hash_of_files(files)
     assert run.data.metrics["mpjpe_mm"] == result["mpjpe_mm"]
 
 

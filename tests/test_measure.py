@@ -42,7 +42,7 @@ def models(request: pytest.FixtureRequest) -> Models:
 
 
 @pytest.fixture(scope="module")
-def told() -> Told:
+def told(models: Models) -> Told:  # one for each method
     return Told()
 
 

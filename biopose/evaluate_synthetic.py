@@ -47,7 +47,7 @@ def evaluate_synthetic(
         folder: of the shards; None: beside the assets.
         weights: of the network.
         processes: that draw.
-        progress: called with the number of pictures since the last call.
+        progress: called with the number of pictures since the last call, of the last way.
 
     Returns:
         pictures; for each way of recovery (decoder: the network alone; refined: each picture by
@@ -66,7 +66,8 @@ def evaluate_synthetic(
     paths = [where.path("test", index) for index in range(count)]
     batches = CropBatches(paths, people, body.rig.bone_parents, levels=LEVELS, size=AT_ONCE, disturbed=False)
     judged = partial(_first, batches, pictures)
-    found = {name: mqhmr_figures(way, judged(progress), body, people, stride=1) for name, way in ways.items()}
+    told = dict.fromkeys(ways, lambda _: None) | {list(ways)[-1]: progress}  # the last takes longest
+    found = {name: mqhmr_figures(way, judged(told[name]), body, people, stride=1) for name, way in ways.items()}
     return {"pictures": pictures, **found}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from biopose.errors import BioposeError
 from biopose.models.checkpoint import WEIGHTS, sha256_of
+from biopose.training.mqhmr_run import PRESETS
 from tasks.only_one import only_one
 from tasks.registry import PinnedModel, register_shipped, register_trained, registered_versions, registry, weights_of
 from tasks.settings import Settings
@@ -45,7 +46,8 @@ def test_a_training_has_its_preset_as_parameters_and_a_history_of_figures(
     assert history == [(250, 120.0), (500, 90.0)]
     assert found.info.status == "FINISHED"
     params = found.data.params
-    assert (params["network"], params["schedule.steps"], params["shape.queries"]) == ("mqhmr", "16000", "20")
+    steps = str(PRESETS["cpu"].schedule.steps)
+    assert (params["network"], params["schedule.steps"], params["shape.queries"]) == ("mqhmr", steps, "20")
 
 
 def test_an_interrupted_training_goes_on_in_its_run(settings: Settings, order: TrainingOrder) -> None:
@@ -89,8 +91,7 @@ def test_a_trained_network_becomes_a_version_with_its_metrics_and_no_alias(
     assert found.tags["training_run"] == run.id
     assert "91.5" in found.description
     pin = PinnedModel("mqhmr", "mqhmr", 1, found.tags["sha256"], found.tags["configuration"])
-    (file,) = weights_of(pin, settings).values()
-    assert file.read_bytes() == b"first"
+    assert weights_of(pin, settings)["mqhmr.safetensors"].read_bytes() == b"first"
 
 
 def test_a_trained_lifter_is_a_version_of_the_keypoint_fit_and_does_not_measure_yet(

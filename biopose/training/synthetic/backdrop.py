@@ -38,7 +38,7 @@ def draw_backdrop(
         _block(rng, picture)
     if rng.random() < 0.3:
         picture = gaussian_filter(picture, (*[rng.uniform(0.5, 4.0)] * 2, 0))
-    return picture
+    return np.maximum(picture, 0.0)
 
 
 def _room(rng: np.random.Generator, directions: FloatArray, camera_height_m: float) -> FloatArray:

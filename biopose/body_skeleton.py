@@ -23,7 +23,7 @@ from torch import Tensor
 from biopose.body.markers import MARKERS, MarkerSet, anny_markers
 from biopose.body.model import Body
 from biopose.body.rig import PosedBody, ShapedBody
-from biopose.body.segments import SEGMENT_BONES
+from biopose.body.segments import SEGMENT_OF_BONE
 from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.model import Marker, Skeleton
 from biopose.skeleton.scaling import scale_to_markers
@@ -75,16 +75,13 @@ class BodyWithSkeleton:
         """
         rest = self._at_rest
         posed = rest.kinematics.with_coordinates(q)
-        bodies = [self.skeleton.body_names.index(_SEGMENT_OF_BONE[bone]) for bone in self.shaped.body.bone_labels]
+        bodies = [self.skeleton.body_names.index(SEGMENT_OF_BONE[bone]) for bone in self.shaped.body.bone_labels]
         R_delta = posed.R_ground_body[..., bodies, :, :] @ rest.R_ground_body[bodies].mT
         pelvis = self.skeleton.body_names.index("pelvis")
         root = self.shaped.bone_heads[0].to(q) - rest.p_ground_body[pelvis]
         root_position = posed.p_ground_body[..., pelvis, :] + R_delta[..., 0, :, :] @ root
         like = self.shaped.bone_heads
         return self.shaped.with_global_rotations(R_delta.to(like), root_position=root_position.to(like))
-
-
-_SEGMENT_OF_BONE = {bone: segment for segment, bones in SEGMENT_BONES.items() for bone in bones}
 
 
 def skeleton_of_body(
@@ -156,7 +153,7 @@ def stretched_to(person: BodyWithSkeleton, body_scales: NDArray[np.float64]) -> 
     stretch = R @ torch.diag_embed(torch.from_numpy(ratio)) @ R.mT
     shift = after.p_ground_body - (stretch @ before.p_ground_body[..., None])[..., 0]
     heads = person.shaped.bone_heads
-    bodies = [person.skeleton.body_names.index(_SEGMENT_OF_BONE[bone]) for bone in person.shaped.body.bone_labels]
+    bodies = [person.skeleton.body_names.index(SEGMENT_OF_BONE[bone]) for bone in person.shaped.body.bone_labels]
     motions = torch.cat([stretch, shift[..., None]], dim=-1)[bodies].to(heads)
     moved = (motions[..., :3] @ heads[..., None])[..., 0] + motions[..., 3]
     return replace(person.shaped, bone_heads=moved, stretch=motions)

@@ -64,7 +64,7 @@ def evaluate_synthetic(
     body = SegmentBody.load()
     people = split_people(body, where.folder, "test")
     paths = [where.path("test", index) for index in range(count)]
-    batches = CropBatches(paths, people, body.rig.bone_parents, levels=LEVELS, size=AT_ONCE, disturbed=False)
+    batches = CropBatches(paths, people, body.rig, levels=LEVELS, size=AT_ONCE, disturbed=False)
     judged = partial(_first, batches, pictures)
     told = dict.fromkeys(ways, lambda _: None) | {list(ways)[-1]: progress}  # the last takes longest
     found = {name: mqhmr_figures(way, judged(told[name]), body, people, stride=1) for name, way in ways.items()}

@@ -90,8 +90,8 @@ def train_mqhmr(
 ) -> None:
     """MQ-HMR, from a crop of a person to the body's mesh.
 
-    First the pictures are made: the cpu preset's 63,000 take an hour on two cores, the gpu preset's 410,000 are for a
-    machine with more. Then the cpu preset trains for about two hours.
+    First the pictures are made: the cpu preset's 76,000 take an hour on two cores, the gpu preset's 410,000 are for a
+    machine with more. Then the cpu preset trains for about 40 minutes.
 
     \b
     Examples:

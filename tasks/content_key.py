@@ -16,7 +16,8 @@ KEY_LENGTH = 32  # hexadecimal digits: 128 bits
 
 # What each stage's result depends on; a change elsewhere (a command, a benchmark) measures nothing again.
 STAGE_SOURCES = {
-    "see": ("vision", "io", "models", "body", "skeleton", "body_skeleton.py"),
+    "see": ("vision", "io", "skeleton/threads.py"),
+    "see and read": ("vision", "io", "models", "body", "skeleton", "body_skeleton.py"),
     "fit": (
         *("vision", "io", "fitting", "models", "skeleton", "body"),
         *("body_skeleton.py", "keypoint_landmarks.py", "measure.py", "trial.py"),

@@ -143,7 +143,7 @@ def plan_trial(
     weights = {m.stage: [m.sha256, m.configuration_json] for m in models}
     part = {"start_s": request.start_s, "end_s": request.end_s, "recorded_rate_hz": request.recorded_rate_hz}
     see_key = content_key(
-        "see",
+        "see and read" if "mqhmr" in weights else "see",
         video=video_sha256,
         **part,
         shard_s=options.shard_s,

@@ -151,10 +151,11 @@ class TrainingRun:
                 client.set_terminated(self.id, status)
 
     def _created(self, client: MlflowClient, order: TrainingOrder) -> str:
+        from mlflow.entities import Param
+
         experiment = experiment_id(client, self.settings, EXPERIMENT)
         run_id: str = client.create_run(experiment, run_name=f"{order.network} {order.out.name}").info.run_id
-        for name, value in order.params.items():
-            client.log_param(run_id, name, value)
+        client.log_batch(run_id, params=[Param(name, value) for name, value in order.params.items()])
         return run_id
 
 

@@ -67,6 +67,11 @@ class Rig:
         """(J - 1,) the parent of every bone but the root, which is bone 0."""
         return self._indices(list(self.bone_parents[1:]))
 
+    def local_from_global(self, R_world_delta: Tensor) -> Tensor:
+        """Local delta rotations (..., J, 3, 3) that compose to global ones (module docstring)."""
+        own, parent = R_world_delta[..., 1:, :, :], R_world_delta[..., self.parents, :, :]
+        return torch.cat([R_world_delta[..., :1, :, :], parent.mT @ own], dim=-3)
+
     @cached_property
     def depth_levels(self) -> tuple[tuple[Tensor, Tensor], ...]:
         """For each depth below the root: the bones there, and where their parents stand in the level above."""

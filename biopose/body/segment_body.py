@@ -23,7 +23,7 @@ from biopose.body.keypoints import anny_keypoints
 from biopose.body.markers import MARKERS, MarkerSet, anny_markers
 from biopose.body.model import Body, nearest_rotation
 from biopose.body.rig import Rig
-from biopose.body.segments import SEGMENT_BONES
+from biopose.body.segments import SEGMENT_BONES, SEGMENT_OF_BONE
 from biopose.body.shape import height_m
 from biopose.body_skeleton import BodyWithSkeleton
 from biopose.models.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
@@ -162,7 +162,7 @@ def _at_rest(person: BodyWithSkeleton) -> Tensor:
 def in_reference_posture(person: BodyWithSkeleton, body: Body, R_ground_reference: Tensor) -> ReferencePerson:
     """A person of the default body, brought into the reference posture."""
     R_segment = R_ground_reference @ _at_rest(person).mT
-    which = [SEGMENTS.index(_SEGMENT_OF_BONE[bone]) for bone in body.bone_labels]
+    which = [SEGMENTS.index(SEGMENT_OF_BONE[bone]) for bone in body.bone_labels]
     posed = person.shaped.with_global_rotations(R_segment[which], root_position=torch.zeros(3))
     first = [body.bone_index[SEGMENT_BONES[segment][0]] for segment in SEGMENTS]
     height = float(height_m(person.shaped.vertices))
@@ -173,9 +173,6 @@ def in_reference_posture(person: BodyWithSkeleton, body: Body, R_ground_referenc
         markers=person.markers.positions(posed) / height,
         height_m=height,
     )
-
-
-_SEGMENT_OF_BONE = {bone: segment for segment, bones in SEGMENT_BONES.items() for bone in bones}
 
 
 def fit_segment_body(
@@ -211,7 +208,7 @@ def _skins(body: Body) -> dict[str, Tensor]:
     """Skinning weights (P, 20) of the mesh, the keypoints and the markers: sums over the bones of each segment."""
     to_segment = torch.zeros(len(body.bone_labels), len(SEGMENTS))
     for bone, label in enumerate(body.bone_labels):
-        to_segment[bone, SEGMENTS.index(_SEGMENT_OF_BONE[label])] = 1.0
+        to_segment[bone, SEGMENTS.index(SEGMENT_OF_BONE[label])] = 1.0
     weights = {
         "vertices": body.skin_matrix,
         "keypoints": anny_keypoints(body).skin_matrix,

@@ -40,6 +40,8 @@ SEGMENT_BONES: Mapping[str, tuple[str, ...]] = {
     for segment, bones in _OF_ONE_SIDE.items()
 }
 
+SEGMENT_OF_BONE: Mapping[str, str] = {bone: segment for segment, bones in SEGMENT_BONES.items() for bone in bones}
+
 JOINT_CENTRE_BONES: Mapping[str, str] = {"lumbar": "spine03", "neck": "neck01"} | {
     f"{joint}_{side}": f"{bone}.{side.upper()}"
     for side in "rl"

@@ -17,8 +17,8 @@ from biopose.body.segment_body import SEGMENT_BODY, SegmentBody
 from biopose.body_skeleton import with_markers_of
 from biopose.errors import ModelError
 from biopose.fitting.evidence import R_camera_world_of, SeenPerson
-from biopose.fitting.refinement import MeshMotion, Refinement, RefinementBudget
-from biopose.fitting.start import root_position_m
+from biopose.fitting.refinement import MeshMotion, Refinement, RefinementBudget, about_root
+from biopose.fitting.start import filled, root_position_m
 from biopose.fitting.terms import HIPS, Evidence, FitWeights
 from biopose.fitting.track_fit import FittedMotion
 from biopose.io.trajectories import MarkerTrajectories
@@ -32,7 +32,7 @@ from biopose.skeleton.threads import one_torch_thread
 from biopose.vision.camera import Camera
 from biopose.vision.tracks import PersonTrack
 
-UNSEEN_SD = 3.0  # factor of the decoder's standard deviations where it saw nothing and its word is a neighbour's
+GUESSED_SD_FACTOR = 3.0  # of the decoder's standard deviations where it saw nothing and its word is a neighbour's
 SHAPE_TRIM = 0.2  # of the frames at either end are left out of the mean shape
 IK_TOLERANCE = 1e-4
 
@@ -112,7 +112,8 @@ def read_mesh(
         raise ModelError("the people were seen without MQ-HMR, whose word is to be refined; see the video again")
     R_camera_world = R_camera_world_of(seen.up_camera)
     found = ~torch.from_numpy(np.isnan(track.read[:, 0]))
-    read = unpacked(_filled(track.read, found.numpy(), track.time_s), models.network.shape)
+    rows = filled(torch.from_numpy(track.read.astype(np.float32)), found.numpy(), track.time_s)
+    read = unpacked(rows.numpy(), models.network.shape)
     middle_px = read.middle.double() * torch.tensor([camera.width_px, camera.height_px]) - 0.5
     R_camera_view = rotation_towards(camera.rays(middle_px).float())
     tokens, shape = read.tokens, _trimmed_mean(read.shape[found])
@@ -145,10 +146,8 @@ def _as_evidence(
 ) -> tuple[Tensor, Evidence]:
     """The decoder's keypoints (T, 26, 3) from the pelvis's bone, in the camera's axes; the evidence with them."""
     R_local, sd = models.network.read(tokens)
-    R_local = torch.cat([R_camera_view[:, None] @ R_local[:, :1], R_local[:, 1:]], dim=1)
-    posed = models.body.rig.with_coefficients(shape).with_pose(R_local, root_position=torch.zeros(3))
-    keypoints = models.body.keypoints.positions(posed) * known.height_m
-    sd = torch.where(found[:, None, None], sd, UNSEEN_SD * sd) * known.height_m
+    keypoints = models.body.keypoints.positions(about_root(models.body, R_local, shape, R_camera_view)) * known.height_m
+    sd = torch.where(found[:, None, None], sd, GUESSED_SD_FACTOR * sd) * known.height_m
     about_hips = keypoints - keypoints[:, HIPS].mean(1, keepdim=True)
     return keypoints, replace(seen.evidence, lifted_m=about_hips, lifted_sd_m=sd, R_camera_view=R_camera_view)
 
@@ -174,15 +173,6 @@ def _on_skeleton(
         focal_factor=float(motion.log_focal.exp()),
         starts=("mqhmr",),
     )
-
-
-def _filled(values: NDArray[np.float16], known: NDArray[np.bool_], time_s: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Rows (T, n) that are not known drawn between their neighbours."""
-    filled = values.astype(np.float32)
-    missing = ~known
-    for column in filled.T if missing.any() else ():
-        column[missing] = np.interp(time_s[missing], time_s[known], column[known])
-    return filled
 
 
 def _trimmed_mean(shapes: Tensor) -> Tensor:

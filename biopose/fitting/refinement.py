@@ -5,8 +5,8 @@ shape, the focal length and the ground (BioPose, WACV 2025). The energy is the k
 reprojection, accelerations, resting feet. What the lifter says there of depth, the decoder says here, by the calibrated
 standard deviations of its tokens, and it holds the segments' turns near where it put them.
 
-    refinement = Refinement(reader, body, seen, R_camera_world, height_m=1.8)
-    refined = refinement.refine(start, RefinementBudget())
+    refinement = Refinement(reader, body, seen, R_camera_view, R_camera_world, height_m=1.8)
+    refined = refinement.refine(start)
 """
 
 from __future__ import annotations
@@ -118,12 +118,7 @@ class Refinement:
 
     def posed(self, at: MeshMotion) -> PosedBody:
         """The body in the camera's axes, in heights, the pelvis's bone at the origin."""
-        R_local, _ = self.reader(at.tokens)
-        return self._posed(R_local, at.shape)
-
-    def _posed(self, R_local: Tensor, shape: Tensor) -> PosedBody:
-        R_local = torch.cat([self.R_camera_view[:, None] @ R_local[:, :1], R_local[:, 1:]], dim=1)
-        return self.body.rig.with_coefficients(shape).with_pose(R_local, root_position=torch.zeros(3))
+        return about_root(self.body, self.reader(at.tokens)[0], at.shape, self.R_camera_view)
 
     def keypoints_m(self, at: MeshMotion) -> Tensor:
         """(T, 26, 3) in the camera's frame."""
@@ -135,14 +130,18 @@ class Refinement:
         height = torch.quantile((feet - feet.new_tensor(FOOT_KEYPOINT_HEIGHT_M)).flatten(), 0.05)
         return replace(at, ground=torch.stack([height, torch.zeros(()), torch.zeros(())]))
 
-    def terms(self, at: MeshMotion, start: MeshMotion) -> dict[str, Tensor]:
-        """Each term's energy."""
+    def terms(self, at: MeshMotion, start: MeshMotion, R_start: Tensor) -> dict[str, Tensor]:
+        """Each term's energy.
+
+        Args:
+            at: the motion.
+            start: the decoder's.
+            R_start: (T, 20, 3, 3) the local turns of its tokens.
+        """
         seen, w, b = self.seen, self.weights, self.budget
         R_local, _ = self.reader(at.tokens)
-        R_start, _ = self.reader(start.tokens)
-        camera = (self.body.keypoints.positions(self._posed(R_local, at.shape)) * self.height_m + at.root_m[:, None])[
-            None
-        ]
+        posed = about_root(self.body, R_local, at.shape, self.R_camera_view)
+        camera = (self.body.keypoints.positions(posed) * self.height_m + at.root_m[:, None])[None]
         world = camera @ self.R_camera_world
         away = (R_local - R_start).square().sum((-1, -2)) / 2  # squared radians, while small
         terms = {
@@ -165,6 +164,7 @@ class Refinement:
     def refine(self, start: MeshMotion) -> Refined:
         """Descend from the decoder's word; the best place on the way counts, and never one that projects worse."""
         start = self.on_ground(start)
+        R_start = self.reader(start.tokens)[0].detach()
         names = ["tokens", "root_m", "shape", "ground"] + ["log_focal"] * (self.focal_sd > 0)
         steps = {"tokens": TOKEN_STEP, "root_m": ROOT_STEP * self.height_m, "shape": SHAPE_STEP, "ground": SHAPE_STEP}
         free = {name: getattr(start, name).detach().clone().requires_grad_() for name in names}
@@ -174,7 +174,7 @@ class Refinement:
         best, energies = start, list[float]()
         before = after = (np.inf, np.inf)
         for iteration in range(self.budget.iterations + 1):
-            terms = self.terms(at, start)
+            terms = self.terms(at, start, R_start)
             energy = sum(terms.values(), torch.zeros(()))
             now = float(energy.detach()), float(terms["reprojection"].detach())
             before = before if energies else now
@@ -190,6 +190,19 @@ class Refinement:
             energy.backward()
             optimizer.step()
         return Refined(best, iteration, before[0], after[0], before[1], after[1])
+
+
+def about_root(body: SegmentBody, R_local: Tensor, shape: Tensor, R_camera_view: Tensor) -> PosedBody:
+    """A body in the camera's axes, in heights, the pelvis's bone at the origin.
+
+    Args:
+        body: the segment body.
+        R_local: (T, 20, 3, 3) as the decoder tells turns, the pelvis's in the view.
+        shape: (K,), or (T, K).
+        R_camera_view: (T, 3, 3).
+    """
+    turned = torch.cat([R_camera_view[:, None] @ R_local[:, :1], R_local[:, 1:]], dim=1)
+    return body.rig.with_coefficients(shape).with_pose(turned, root_position=torch.zeros(3))
 
 
 def _has_settled(energies: list[float]) -> bool:

@@ -52,7 +52,7 @@ def root_position_m(keypoints_m: Tensor, rays: Tensor, weight: Tensor, time_s: N
     )
     place = torch.cat([across / total[:, None], depth[:, None]], dim=-1)
     seen = weight.sum(-1).numpy() > 1.0
-    return _filled(place, seen, time_s)
+    return filled(place, seen, time_s)
 
 
 def starting_coordinates(skeleton: Skeleton, keypoints_m: Tensor, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -101,7 +101,7 @@ def _smoothed(values: Tensor, time_s: NDArray[np.float64]) -> Tensor:
     return total
 
 
-def _filled(values: Tensor, known: NDArray[np.bool_], time_s: NDArray[np.float64]) -> Tensor:
+def filled(values: Tensor, known: NDArray[np.bool_], time_s: NDArray[np.float64]) -> Tensor:
     """Values (T, n) with those of unknown frames drawn between their neighbours'."""
     if known.all() or not known.any():
         return values

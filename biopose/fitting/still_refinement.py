@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SegmentBody
 from biopose.fitting.evidence import LEAST_CONFIDENCE, UNSEEN_SD
-from biopose.fitting.refinement import MeshMotion, Refinement, RefinementBudget
+from biopose.fitting.refinement import MeshMotion, Refinement, RefinementBudget, about_root
 from biopose.fitting.start import root_position_m
 from biopose.fitting.terms import HIPS, Evidence
 from biopose.keypoint_landmarks import FOOT_KEYPOINTS
 from biopose.models.lifter_input import rotation_towards
+from biopose.models.mean_figure import crop_rays
 from biopose.models.mqhmr import CropInput, Mqhmr, Recovery
 from biopose.vision.keypoint_confidence import pixel_sd
-from biopose.vision.person_crops import BOX_MARGIN, HEIGHT_PX, WIDTH_PX
+from biopose.vision.person_crops import BOX_MARGIN
 
 APART_S = 1e3  # between pictures, so that none tells another where its root is
 
@@ -38,7 +38,7 @@ def refined_stills(
     def recover(crops: CropInput) -> Recovery:
         said = network(crops)
         R_camera_view = rotation_towards(crops.place[:, :2])
-        decoded = body.keypoints.positions(_about_root(said, body, R_camera_view))
+        decoded = body.keypoints.positions(about_root(body, said.R_segment_local, said.shape, R_camera_view))
         evidence = _evidence(crops, said, decoded, R_camera_view)
         time_s = np.arange(len(decoded), dtype=np.float64) * APART_S
         root = root_position_m(decoded, evidence.rays, evidence.weight * crops.confidence, time_s).float()
@@ -54,21 +54,14 @@ def refined_stills(
     return recover
 
 
-def _about_root(said: Recovery, body: SegmentBody, R_camera_view: Tensor) -> PosedBody:
-    """The body in the camera's axes, the pelvis's bone at the origin."""
-    R_local = torch.cat([R_camera_view[:, None] @ said.R_segment_local[:, :1], said.R_segment_local[:, 1:]], dim=1)
-    return body.rig.with_coefficients(said.shape).with_pose(R_local, root_position=torch.zeros(3))
-
-
 def _evidence(crops: CropInput, said: Recovery, decoded: Tensor, R_camera_view: Tensor) -> Evidence:
     """The keypoints of N pictures, without time."""
     height = crops.place[:, 2].exp()[:, None]
-    size = torch.cat([height * WIDTH_PX / HEIGHT_PX, height], dim=-1)[:, None]
     known = crops.confidence >= LEAST_CONFIDENCE
     box = torch.tensor([0.0, 0.0, 0.0, 1.0 / BOX_MARGIN]).expand(len(height), 4)
     sd = torch.from_numpy(pixel_sd(crops.confidence.numpy(), box.numpy())).float() * height
     return Evidence(
-        rays=torch.where(known[..., None], crops.place[:, None, :2] + (crops.keypoints - 0.5) * size, 0.0),
+        rays=torch.where(known[..., None], crop_rays(crops.keypoints, crops.place), 0.0),
         ray_sd=torch.where(known, sd, UNSEEN_SD),
         weight=known.float(),
         lifted_m=decoded - decoded[:, HIPS].mean(1, keepdim=True),

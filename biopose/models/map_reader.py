@@ -7,15 +7,14 @@ The decoder is told where in the picture a crop is, in x / z, and how large it i
 for the camera, so its focal length is the usual one of a picture of that size. To start a fit, that is good enough:
 
 - Turns and shape are told in the view that looks at the crop's middle: they show in the crop, whatever the camera.
-- Training disturbs the size that the decoder is told (`FOCAL_LOG_SD` of `biopose.training.projected_motion`), so it
-  cannot lean on it.
-- The distance that it tells grows with the focal length, and what lies across does not depend on it.
+- Training disturbs what the decoder is told (`FOCAL_LOG_SD` of `biopose.training.crop_batches`): it cannot lean on it.
 
-The fit knows the real camera: it takes the view from `ReadTokens.middle`, and the distance times real over usual.
+The fit knows the real camera: it takes the view from `ReadTokens.middle`, and finds the way there by the keypoints.
 """
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from biopose.vision.intrinsics import usual_focal_px
 from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
 from biopose.vision.simcc import PoseOutput
 
-BESIDE_TOKENS = (SHAPE_TERMS, 3, 2)  # numbers of the shape, the root and the middle
+BESIDE_TOKENS = (SHAPE_TERMS, 2)  # numbers of the shape and the middle
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -44,14 +43,11 @@ class ReadTokens:
     Attributes:
         tokens: (T, Q, token_width) that the pose is read from.
         shape: (T, K) coefficients of the segment body.
-        root: (T, 3) head of the pelvis's bone in the view that looks at the crop's middle, in heights, for the usual
-            focal length of the picture's size.
         middle: (T, 2) of the crop: x and y in shares of the picture's width and height, 0 at its left and top edges.
     """
 
     tokens: Tensor
     shape: Tensor
-    root: Tensor
     middle: Tensor
 
 
@@ -59,12 +55,12 @@ class MqhmrReader:
     """Decodes people; a `MapReader` of the keypoint network.
 
     Args:
-        network: is put to use, not to training, on the device.
+        network: of which a copy is put to use on the device; the fit reads tokens by the network itself, where it is.
         device: of torch.
     """
 
     def __init__(self, network: Mqhmr, *, device: str | torch.device = "cpu") -> None:
-        self._network = network.to(device=device).eval()
+        self._network = copy.deepcopy(network).to(device=device).eval()
         self._device = device
         self.width = row_width(network.shape)
 
@@ -92,7 +88,7 @@ class MqhmrReader:
         given = [x.to(self._device, torch.float32) for x in (keypoints, confidence, _place(regions_px, sizes_px))]
         with full_precision():
             found = self._network(CropInput(tuple(map_.to(self._device) for map_ in output.maps), *given))
-        said = torch.cat([found.tokens.flatten(1), found.shape, found.root], dim=-1).clamp(-LARGEST, LARGEST)
+        said = torch.cat([found.tokens.flatten(1), found.shape], dim=-1).clamp(-LARGEST, LARGEST)
         middle = (_middle_px(regions_px) + 0.5) / sizes_px
         return np.concatenate([said.half().cpu().numpy(), middle.astype(np.float16)], axis=1)
 

@@ -44,6 +44,17 @@ class MeanFigure(nn.Module):
         return torch.stack(p, dim=1)[:, self.segment] + turned[..., 0]
 
 
+def crop_sides(place: Tensor) -> Tensor:
+    """(N, 1, 2) width and height in x / z and y / z of crops at places (N, 3), as `CropInput` has them."""
+    height = place[:, 2].exp()
+    return torch.stack([height * WIDTH_PX / HEIGHT_PX, height], dim=-1)[:, None]
+
+
+def crop_rays(keypoints: Tensor, place: Tensor) -> Tensor:
+    """Keypoints (N, 26, 2) in shares of crops at places (N, 3) as x / z and y / z of the camera."""
+    return place[:, None, :2] + (keypoints - 0.5) * crop_sides(place)
+
+
 def view_rays(keypoints: Tensor, place: Tensor) -> Tensor:
     """Keypoints in shares of their crops as x / z and y / z in the views that look at the crops' middles.
 
@@ -54,9 +65,7 @@ def view_rays(keypoints: Tensor, place: Tensor) -> Tensor:
     Returns:
         (N, 26, 2).
     """
-    height = place[:, 2].exp()[:, None]
-    size = torch.cat([height * WIDTH_PX / HEIGHT_PX, height], dim=-1)[:, None]
-    xy = place[:, None, :2] + (keypoints - 0.5) * size
+    xy = crop_rays(keypoints, place)
     seen = torch.cat([xy, torch.ones_like(xy[..., :1])], dim=-1) @ rotation_towards(place[:, :2])
     return seen[..., :2] / seen[..., 2:].clamp(min=0.1)
 

@@ -164,9 +164,10 @@ class Mqhmr(nn.Module):
         self.narrow = nn.Sequential(nn.LayerNorm(s.width), nn.Linear(s.width, s.token_width))
         self.read = TokenReader(s)
         self.figure = MeanFigure(SegmentBody.load())
-        self.told = nn.Sequential(
-            nn.Linear(3 * N_KEYPOINTS, s.hidden // 2), nn.GELU(), nn.Linear(s.hidden // 2, s.queries * s.width)
-        )
+        if s.feedback and s.layers > 1:
+            self.told = nn.Sequential(
+                nn.Linear(3 * N_KEYPOINTS, s.hidden // 2), nn.GELU(), nn.Linear(s.hidden // 2, s.queries * s.width)
+            )
         self.register_buffer("about", _keypoints_about_queries(s.queries), persistent=False)
         nn.init.zeros_(self.body.weight)
         nn.init.zeros_(self.body.bias)
@@ -188,14 +189,14 @@ class Mqhmr(nn.Module):
                 drafts.append(self._turns(tokens)[1])
                 tokens = tokens + self._how_far(drafts[-1].detach(), crops).unflatten(-1, (s.queries, s.width))
         tokens = self.layers[-1](tokens, self.position, reference, maps)
-        with torch.autocast(tokens.device.type, enabled=False):  # half precision would round to millimetres
-            narrow, R_segment_local, sd = self._turns(tokens)
+        narrow, R_segment_local, sd = self._turns(tokens)
+        with torch.autocast(tokens.device.type, enabled=False):
             shape, camera = self.body(whole.float()).split([SHAPE_TERMS, 3], dim=-1)
         return Recovery(narrow, R_segment_local, shape, _root(camera, crops.place[:, 2]), sd, tuple(drafts))
 
     def _turns(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The narrow tokens, and what is read from them."""
-        with torch.autocast(tokens.device.type, enabled=False):
+        with torch.autocast(tokens.device.type, enabled=False):  # half precision would round to millimetres
             narrow = self.narrow(tokens.float())
             return narrow, *self.read(narrow)
 

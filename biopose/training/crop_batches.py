@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from biopose.body.rig import Rig
 from biopose.models.lifter_input import rotation_towards
 from biopose.models.mqhmr import CropInput
 from biopose.training.synthetic.people import People
@@ -67,7 +68,7 @@ class CropBatches:
     Args:
         shards: files of `biopose.training.synthetic.shards`.
         people: of their split.
-        parents: of the segments, (20,) with -1 for the root.
+        rig: of the segment body.
         levels: of the encoder's maps that are read.
         size: of a batch.
         seed: of the order and of the disturbances.
@@ -78,14 +79,14 @@ class CropBatches:
         self,
         shards: Sequence[Path],
         people: People,
-        parents: Sequence[int],
+        rig: Rig,
         *,
         levels: Sequence[int],
         size: int,
         seed: int = 0,
         disturbed: bool = True,
     ) -> None:
-        self.shards, self.people, self.parents = list(shards), people, list(parents)
+        self.shards, self.people, self.rig = list(shards), people, rig
         self.levels, self.size, self.seed, self.disturbed = tuple(levels), size, seed, disturbed
         with safe_open(self.shards[0], framework="pt") as file:
             self.per_shard = file.get_slice("person").get_shape()[0]
@@ -156,11 +157,10 @@ class CropBatches:
         place = torch.cat([middle, (truth["ray_per_px"] * HEIGHT_PX).log()[:, None]], dim=-1)
         keypoints = (truth["keypoints_px"] + 0.5) / size
         R = R_view_camera[:, None] @ truth["R_camera_segment"]
-        R_local = torch.cat([R[:, :1], R[:, self.parents[1:]].mT @ R[:, 1:]], dim=1)
         height = self.people.height_m[truth["person"]]
         root = (R_view_camera @ truth["root_m"][..., None])[..., 0] / height[:, None]
         crops = CropInput(maps, keypoints, truth["confidence"], place)
-        return CropBatch(crops, R, R_local, root, truth["person"])
+        return CropBatch(crops, R, self.rig.local_from_global(R), root, truth["person"])
 
 
 def joined(one: CropBatch, other: CropBatch) -> CropBatch:

@@ -9,11 +9,9 @@ from biopose.models.lifter import save_lifter
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.lifter_training import PRESETS, train_lifter
 from biopose.training.loop import Report
-from biopose.training.motion import cmu_motions
+from biopose.training.motion import cmu_motions, held_out_alone, without_held_out
 from biopose.training.projected_motion import MotionProjector, draw_proportions
 
-# Of each kind of motion one trial that training never sees: playground, run, swordplay, uneven ground.
-HELD_OUT = ("cmu_01_09", "cmu_02_03", "cmu_02_09", "cmu_03_02")
 PEOPLE, HELD_OUT_PEOPLE = 40, 8
 PEOPLE_SEED, TRAINING_SEED, HELD_OUT_SEED = 7, 1, 2
 
@@ -27,8 +25,7 @@ def projectors(motion: Path) -> tuple[MotionProjector, MotionProjector]:
     skeleton = skeleton_with_keypoints(full_body_skeleton())
     motions = cmu_motions(motion)
     people = draw_proportions(PEOPLE + HELD_OUT_PEOPLE, full_body_skeleton(), seed=PEOPLE_SEED)
-    train = [m for m in motions if not m.name.startswith(HELD_OUT)]
-    held_out = [m for m in motions if m.name.startswith(HELD_OUT)]
+    train, held_out = without_held_out(motions), held_out_alone(motions)
     return (
         MotionProjector(train, skeleton, people[:PEOPLE], seed=TRAINING_SEED),
         MotionProjector(held_out, skeleton, people[PEOPLE:], seed=HELD_OUT_SEED),

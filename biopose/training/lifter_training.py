@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from biopose.models.lifter import Lifted, Lifter, LifterShape
+from biopose.models.lifter import Lifter, LifterShape
 from biopose.training.loop import Report, Schedule, train
 from biopose.training.projected_motion import MotionProjector, ProjectedMotion
+from biopose.training.sureness import surprise
 
 JUDGED_WINDOWS = 256
 VELOCITY_WEIGHT, SURENESS_WEIGHT, UP_WEIGHT = 1.0, 0.02, 0.2
@@ -91,20 +92,9 @@ def lifter_loss(lifter: Lifter, batch: ProjectedMotion, *, device: str) -> Tenso
     return (
         error.norm(dim=-1).mean()
         + VELOCITY_WEIGHT * steps.norm(dim=-1).mean()
-        + SURENESS_WEIGHT * _surprise(said, error.detach())
+        + SURENESS_WEIGHT * surprise(said.sd, error.detach())
         + UP_WEIGHT * (1 - (said.up * up).sum(-1)).mean()
     )
-
-
-def _surprise(said: Lifted, error: Tensor) -> Tensor:
-    """Negative log likelihood of normal errors with the standard deviations that the network claims, less a constant.
-
-    The keypoint at the origin has no error.
-    """
-    across = error[..., :2].square().mean(-1)
-    along = error[..., 2].square()
-    variance = torch.stack([across, along], dim=-1)
-    return (0.5 * variance / said.sd.square() + said.sd.log()).mean()
 
 
 @torch.no_grad()

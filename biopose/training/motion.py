@@ -5,6 +5,7 @@ motions = cmu_motions(Path("cmu"))          # minutes of walking, running, jumpi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +27,9 @@ STANCE_SPEED_M_S = 0.25
 
 # CMU's subject 01 climbs a playground and 03 walks over uneven ground.
 ON_FLAT_GROUND = ("02",)
+
+# Of each kind of motion one trial that training never sees: playground, run, swordplay, uneven ground.
+HELD_OUT = ("cmu_01_09", "cmu_02_03", "cmu_02_09", "cmu_03_02")
 
 # Points of the sole on the default skeleton, where the skin of a body scaled to it is lowest.
 SOLE_M = {
@@ -81,6 +85,16 @@ def cmu_motions(folder: Path) -> list[Motion]:
             f"no trials of CMU's subjects {', '.join(CALIBRATIONS)} in {folder} (01.asf, 01_01.amc, ...)"
         )
     return motions
+
+
+def without_held_out(motions: Sequence[Motion]) -> list[Motion]:
+    """Those that training sees."""
+    return [motion for motion in motions if not motion.name.startswith(HELD_OUT)]
+
+
+def held_out_alone(motions: Sequence[Motion]) -> list[Motion]:
+    """Those that it never sees."""
+    return [motion for motion in motions if motion.name.startswith(HELD_OUT)]
 
 
 def _of_trial(

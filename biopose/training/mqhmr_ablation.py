@@ -31,6 +31,7 @@ VARIANTS: Mapping[str, MqhmrShape] = {
     "strides 8, 16, 32": replace(SHIPPED, levels=(1, 2, 3)),
     "2 layers": replace(SHIPPED, layers=2),
     "1 layer": replace(SHIPPED, layers=1),
+    "no feedback": replace(SHIPPED, feedback=False),
     "plain attention": replace(SHIPPED, deformable=False),
 }
 BUDGETS: Mapping[str, MqhmrPreset] = {

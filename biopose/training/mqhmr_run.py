@@ -117,9 +117,9 @@ class MqhmrCourse:
 
     def __init__(self, where: ShardFolder, preset: MqhmrPreset, *, device: str) -> None:
         self.where, self.preset, self.device = where, preset, device
-        self.body = SegmentBody.load(device=device)
+        self.body, self.body_of_batches = SegmentBody.load(device=device), SegmentBody.load()
         self.people = {
-            split: split_people(SegmentBody.load(), where.folder, split) for split in ("train", "validation")
+            split: split_people(self.body_of_batches, where.folder, split) for split in ("train", "validation")
         }
         self.people_there = {split: _moved(people, device) for split, people in self.people.items()}
 
@@ -161,7 +161,7 @@ class MqhmrCourse:
     def _projected(self, shape: MqhmrShape) -> ProjectedCrops:
         batches = self._batches("train", 1, shape, size=JUDGED_AT_ONCE, disturbed=False)
         pictures = (batches.batch(step) for step in range(batches.per_epoch))
-        body, people = SegmentBody.load(), self.people["train"]
+        body, people = self.body_of_batches, self.people["train"]
         errors, confidence = network_errors(pictures, body, people)
         return ProjectedCrops(
             split_motions(cmu_motions(self.where.motion), "train"),
@@ -187,9 +187,9 @@ class MqhmrCourse:
 
     def _batches(self, split: str, shards: int, shape: MqhmrShape, *, size: int, disturbed: bool) -> CropBatches:
         paths = [self.where.path(split, index) for index in range(shards)]
-        parents = self.body.rig.bone_parents
+        rig = self.body_of_batches.rig
         return CropBatches(
-            paths, self.people[split], parents, levels=shape.levels, size=size, seed=SEED, disturbed=disturbed
+            paths, self.people[split], rig, levels=shape.levels, size=size, seed=SEED, disturbed=disturbed
         )
 
 

@@ -15,6 +15,7 @@ from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.models.mqhmr import CropInput, Mqhmr, Recovery
 from biopose.pose_metrics import procrustes_distances
 from biopose.training.crop_batches import CropBatch
+from biopose.training.sureness import surprise
 from biopose.training.synthetic.people import People
 from biopose.vision.keypoint_names import KEYPOINTS, LIMB_JOINTS
 
@@ -106,7 +107,7 @@ def mqhmr_loss(
         + w.projected * (apart / crop_height).norm(dim=-1).clamp(max=1.0).mean()
         + w.depth * (said.root[:, 2].log() - batch.root[:, 2].log()).abs().mean()
         + w.shape * (said.shape - truth.shape).square().mean()
-        + w.sureness * _surprise(said.sd, error.detach())
+        + w.sureness * surprise(said.sd, error.detach())
         + w.drafts * _draft_loss(network, said, batch, truth.keypoints - true_origin, w)
     )
 
@@ -116,7 +117,7 @@ def _draft_loss(network: Mqhmr, said: Recovery, batch: CropBatch, about_hips: Te
     total = about_hips.new_zeros(())
     for R_local in said.drafts:
         figure = network.figure(R_local)
-        error = figure - figure[:, HIPS].mean(1, keepdim=True) - about_hips
+        error = figure - _hips(figure) - about_hips
         turned = (R_local - batch.R_segment_local).square().sum((-1, -2)) * SEGMENT_WEIGHT.to(R_local)
         total = total + w.keypoints * error.norm(dim=-1).mean() + w.rotation * turned.mean()
     return total
@@ -136,12 +137,6 @@ def _hips(keypoints: Tensor) -> Tensor:
 
 def _projected(points: Tensor) -> Tensor:
     return points[..., :2] / points[..., 2:].clamp(min=0.3)
-
-
-def _surprise(sd: Tensor, error: Tensor) -> Tensor:
-    """Negative log likelihood of normal errors with the standard deviations claimed, less a constant."""
-    variance = torch.stack([error[..., :2].square().mean(-1), error[..., 2].square()], dim=-1)
-    return (0.5 * variance / sd.square() + sd.log()).mean()
 
 
 @torch.no_grad()

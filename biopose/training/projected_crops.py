@@ -15,6 +15,7 @@ from torch import Tensor
 from biopose.body.rig import ShapedBody
 from biopose.body.segment_body import SegmentBody
 from biopose.models.lifter_input import rotation_towards
+from biopose.models.mean_figure import crop_sides
 from biopose.models.mqhmr import CropInput
 from biopose.training.crop_batches import CropBatch
 from biopose.training.motion import Motion
@@ -77,10 +78,8 @@ class ProjectedCrops:
         crops = CropInput(maps, keypoints + self.errors[like], self.confidence[like], place)
         R_view_camera = rotation_towards(place[:, :2]).mT
         R = (R_view_camera @ R_camera_world)[:, None] @ R_world
-        parents = list(self.body.rig.bone_parents[1:])
-        R_local = torch.cat([R[:, :1], R[:, parents].mT @ R[:, 1:]], dim=1)
         root = (R_view_camera @ R_camera_world @ -camera_m[..., None])[..., 0] / height_m[:, None]
-        return CropBatch(crops, R, R_local, root, person)
+        return CropBatch(crops, R, self.body.rig.local_from_global(R), root, person)
 
 
 def network_errors(batches: Iterable[CropBatch], body: SegmentBody, people: People) -> tuple[Tensor, Tensor]:
@@ -108,9 +107,7 @@ def network_errors(batches: Iterable[CropBatch], body: SegmentBody, people: Peop
 
 def _in_crop(xy: Tensor, place: Tensor) -> Tensor:
     """Points (N, K, 2), x / z and y / z, in shares of the crops at places (N, 3)."""
-    height = place[:, 2].exp()
-    sides = torch.stack([height * WIDTH_PX / HEIGHT_PX, height], dim=-1)
-    return (xy - place[:, None, :2]) / sides[:, None] + 0.5
+    return (xy - place[:, None, :2]) / crop_sides(place) + 0.5
 
 
 def _cropped(generator: torch.Generator, xy: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.body.segment_body import PARENTS, SEGMENTS, SegmentBody
+from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
 from biopose.fitting.mesh_fit import MeshModels
 from biopose.models.lifter_input import rotation_towards
 from biopose.models.mqhmr import Mqhmr, MqhmrShape, TokenReader
@@ -37,7 +37,7 @@ def read_track(q: NDArray[np.float64], time_s: NDArray[np.float64], *, error: fl
     tokens = _tokens(_local_turns(q, R_view_camera))
     tokens = tokens + error * torch.randn(tokens.shape, generator=torch.Generator().manual_seed(1))
     middle = (middle_px + 0.5) / (CAMERA.width_px, CAMERA.height_px)
-    beside = np.zeros((len(q), 13))
+    beside = np.zeros((len(q), SHAPE_TERMS))
     return replace(track, read=np.concatenate([tokens.flatten(1).numpy(), beside, middle], axis=1).astype(np.float16))
 
 
@@ -47,8 +47,7 @@ def _local_turns(q: NDArray[np.float64], R_view_camera: Tensor) -> Tensor:
     bodies = [skeleton.body_names.index(segment) for segment in SEGMENTS]
     R = Kinematics(skeleton).with_coordinates(torch.from_numpy(q)).R_ground_body[:, bodies].float()
     R = R_view_camera[:, None] @ level().float() @ R @ SegmentBody.load().R_ground_reference.mT
-    parents = [SEGMENTS.index(PARENTS[segment]) for segment in SEGMENTS[1:]]
-    return torch.cat([R[:, :1], R[:, parents].mT @ R[:, 1:]], dim=1)
+    return SegmentBody.load().rig.local_from_global(R)
 
 
 def _tokens(R_local: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ from biopose.models.lifter import Lifted, Lifter
 from biopose.training.lifter_training import (
     PRESETS,
     LifterPreset,
-    _surprise,
     lifter_accuracy,
     lifter_loss,
     train_lifter,
@@ -100,16 +99,6 @@ class _Said:
         b = self.batch
         sd = torch.full((*b.keypoints.shape[:-1], 2), 0.05)
         return Lifted(b.keypoints, sd, b.up)
-
-
-def test_the_sureness_is_best_when_it_is_true() -> None:
-    batch = projector(1).draw(4, frames=5)
-    noise = 0.05 * torch.randn(batch.keypoints.shape, generator=torch.Generator().manual_seed(0))
-    surprise = []
-    for sd in (0.02, 0.05, 0.12):
-        said = Lifted(batch.keypoints, torch.full((*noise.shape[:-1], 2), sd), batch.up)
-        surprise.append(float(_surprise(said, noise)))
-    assert surprise[1] == min(surprise)
 
 
 def test_there_is_a_preset_for_a_machine_without_and_with_an_accelerator() -> None:

@@ -11,10 +11,11 @@ from biopose.body.segment_body import SegmentBody
 from biopose.models.mqhmr import CropInput, MqhmrShape, Recovery
 from biopose.training.crop_batches import CropBatch, CropBatches
 from biopose.training.loop import Schedule
+from biopose.training.motion import cmu_motions
 from biopose.training.mqhmr_run import MqhmrPreset
 from biopose.training.synthetic import shards
 from biopose.training.synthetic.people import People
-from biopose.training.synthetic.shards import ShardFolder, ShardMaker, split_people
+from biopose.training.synthetic.shards import ShardFolder, ShardMaker, split_motions, split_people
 from tests.training.recordings import CMU
 from tests.vision.real_people import WEIGHTS
 
@@ -40,7 +41,7 @@ def make_tiny_pictures(folder: Path) -> ShardFolder:
     with pytest.MonkeyPatch.context() as patch:
         small(patch)
         for split, count in SHARDS.items():
-            maker = ShardMaker(where, split)
+            maker = ShardMaker(where, split, split_motions(cmu_motions(motion), split))
             for index in range(count):
                 maker.make(index)
     return where
@@ -62,8 +63,8 @@ def batches_of(
     where: ShardFolder, split: str = "train", *, size: int = 8, seed: int = 0, disturbed: bool = False
 ) -> CropBatches:
     paths = [where.path(split, index) for index in range(SHARDS[split])]
-    parents, people = SegmentBody.load().rig.bone_parents, people_of_split(where, split)
-    return CropBatches(paths, people, parents, levels=LEVELS, size=size, seed=seed, disturbed=disturbed)
+    rig, people = SegmentBody.load().rig, people_of_split(where, split)
+    return CropBatches(paths, people, rig, levels=LEVELS, size=size, seed=seed, disturbed=disturbed)
 
 
 class Knowing:

@@ -8,6 +8,7 @@ Shard k hangs on the seed and k alone, so shards can be made in any order, by an
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
 from biopose.io.files import written_whole
-from biopose.training.motion import Motion, cmu_motions
+from biopose.training.motion import Motion, cmu_motions, held_out_alone, without_held_out
 from biopose.training.synthetic.people import HELD_OUT_PEOPLE, N_PEOPLE, SEED, People, people_of
 from biopose.training.synthetic.pictures import PictureSource
 from biopose.vision.cspnext import RtmPose
@@ -29,8 +30,6 @@ from biopose.vision.simcc import decoded
 SHARD_PICTURES, BATCH = 1024, 64
 LEVELS = (1, 2, 3)  # of the encoder's four maps: strides 8, 16, 32
 LOWEST_FEATURE = -0.2785  # of x sigmoid(x)
-# Of each kind of motion one trial that training never sees: playground, run, swordplay, uneven ground.
-HELD_OUT_MOTIONS = ("cmu_01_09", "cmu_02_03", "cmu_02_09", "cmu_03_02")
 SPLITS = {"train": 0, "validation": 1_000_000, "test": 2_000_000}  # seeds of their first shards
 SEEDS = 10_000_000  # that lie between the shards of a seed and those of the next
 
@@ -64,19 +63,18 @@ class ShardMaker:
     Args:
         where: to put them.
         split: of SPLITS.
+        motions: of the split.
 
     Raises:
         ValueError: no such split.
-        BioposeError: no motions there.
     """
 
-    def __init__(self, where: ShardFolder, split: str) -> None:
+    def __init__(self, where: ShardFolder, split: str, motions: Sequence[Motion]) -> None:
         if split not in SPLITS:
             raise ValueError(f"no split {split}; there are {', '.join(SPLITS)}")
         self.where, self.split = where, split
         body = SegmentBody.load()
-        people, motions = split_people(body, where.folder, split), split_motions(cmu_motions(where.motion), split)
-        self.source = PictureSource(body, people, motions, seed=0)
+        self.source = PictureSource(body, split_people(body, where.folder, split), motions, seed=0)
         self.network = RtmPose.load(weights_path(WEIGHTS))
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -114,7 +112,7 @@ def split_people(body: SegmentBody, folder: Path, split: str) -> People:
 
 def split_motions(motions: Sequence[Motion], split: str) -> list[Motion]:
     """Those that training sees, or those that it never does."""
-    return [m for m in motions if m.name.startswith(HELD_OUT_MOTIONS) == (split != "train")]
+    return without_held_out(motions) if split == "train" else held_out_alone(motions)
 
 
 def quantised(values: Tensor, step: Tensor) -> Tensor:
@@ -148,9 +146,10 @@ def make_shards(
     if not missing:
         return
     where.folder.mkdir(parents=True, exist_ok=True)
-    ShardMaker(where, split)  # its people are drawn once, and what is wrong is said once
+    motions = split_motions(cmu_motions(where.motion), split)
+    ShardMaker(where, split, motions)  # its people are drawn once, and what is wrong is said once
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(processes, len(missing)), _begin, (where, split)) as pool:
+    with context.Pool(min(processes, len(missing)), _begin, (where, split, motions)) as pool:
         for index in pool.imap_unordered(_make, missing):
             report(index)
 
@@ -158,10 +157,11 @@ def make_shards(
 _maker: ShardMaker | None = None  # of this process
 
 
-def _begin(where: ShardFolder, split: str) -> None:
+def _begin(where: ShardFolder, split: str, motions: Sequence[Motion]) -> None:
     global _maker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C is the parent's to answer
     torch.set_num_threads(1)
-    _maker = ShardMaker(where, split)
+    _maker = ShardMaker(where, split, motions)
 
 
 def _make(index: int) -> int:

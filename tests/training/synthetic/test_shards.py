@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from biopose.training.motion import HELD_OUT
 from biopose.training.synthetic import shards
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import (
-    HELD_OUT_MOTIONS,
     LEVELS,
     LOWEST_FEATURE,
     SPLITS,
@@ -37,7 +37,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SHARD_PICTURES": 4, "BATCH": 2, "N_PEOPLE": FEW, "HELD_OUT_PEOPLE": FEW}.items():
         monkeypatch.setattr(shards, name, value)
     monkeypatch.setattr(shards, "people_of", few_people)
-    names = ("cmu_01_01", *HELD_OUT_MOTIONS)
+    names = ("cmu_01_01", *HELD_OUT)
     monkeypatch.setattr(shards, "cmu_motions", lambda _folder: [made_up_motion(name=name) for name in names])
 
 
@@ -97,14 +97,14 @@ def test_training_sees_no_held_out_motion() -> None:
 
 def test_an_unknown_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no split trial; there are train, validation, test"):
-        ShardMaker(ShardFolder(tmp_path, tmp_path), "trial")
+        ShardMaker(ShardFolder(tmp_path, tmp_path), "trial", [made_up_motion()])
 
 
 @needs_networks
 @pytest.mark.usefixtures("small")
 def test_a_shard_made_again_is_the_same_to_the_byte(tmp_path: Path) -> None:
     where = ShardFolder(tmp_path, tmp_path)
-    maker = ShardMaker(where, "train")
+    maker = ShardMaker(where, "train", [made_up_motion()])
     path = maker.make(1)
     assert path == where.path("train", 1)
     first = path.read_bytes()
@@ -118,7 +118,7 @@ def test_a_shard_made_again_is_the_same_to_the_byte(tmp_path: Path) -> None:
 @needs_networks
 @pytest.mark.usefixtures("small")
 def test_a_shard_holds_features_keypoints_and_truth(tmp_path: Path) -> None:
-    shard = load_file(ShardMaker(ShardFolder(tmp_path, tmp_path), "test").make(0))
+    shard = load_file(ShardMaker(ShardFolder(tmp_path, tmp_path), "test", [made_up_motion()]).make(0))
     assert "pixels" not in shard
     assert shard["keypoints_px"].shape == (4, 26, 2)
     assert shard["confidence"].shape == (4, 26)

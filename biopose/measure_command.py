@@ -44,6 +44,7 @@ class MeasureSummary:
                 "end_s": float(one.track.time_s[-1]),
                 "quality": float(one.quality["quality"].mean()),
                 "notes": list(one.notes),
+                "refinement": one.refinement and asdict(one.refinement),
             }
             for one in m.people
         ]
@@ -67,6 +68,8 @@ class MeasureSummary:
                 f"  person {one.track.person}: {time_s[0]:.2f} to {time_s[-1]:.2f} s, mean quality {quality:.2f} of 1; "
                 f"{untrusted(one).sum()} of {len(one.track)} frames are not to be trusted"
             )
+            if one.refinement:
+                lines.append(f"    refinement: {one.refinement.sentence}")
         lines += [f"  note: {note}" for note in dict.fromkeys(n for one in m.people for n in one.notes)]
         return [*lines, "Look at:", *(f"  {path}" for path in self.files)]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.body_skeleton import BodyWithSkeleton
+from biopose.fitting.refinement import RefinementGain
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.vision.camera import Camera
 from biopose.vision.tracks import PersonTrack
@@ -31,6 +32,7 @@ class PersonMeasurement:
         quality: per-frame figures by name, (T,) each: reprojection_px (median over the seen keypoints), confidence
             (mean), seen_fraction (of the keypoints), quality (0 to 1: how far the frame can be trusted).
         notes: sentences for a person about what limits this measurement.
+        refinement: what refining MQ-HMR's word gained; None where nothing was refined.
     """
 
     track: PersonTrack
@@ -43,3 +45,4 @@ class PersonMeasurement:
     contact: NDArray[np.float64]
     quality: dict[str, NDArray[np.float64]]
     notes: tuple[str, ...] = field(default=())
+    refinement: RefinementGain | None = None

@@ -109,6 +109,15 @@ def test_an_unknown_focal_length_is_noted(one: PersonMeasurement) -> None:
 
 
 @pytest.mark.slow
+def test_what_the_refinement_gained_is_known_where_there_was_one(one: PersonMeasurement, models: Models) -> None:
+    if models.fit.mesh is None:
+        assert one.refinement is None
+    else:
+        assert one.refinement is not None
+        assert one.refinement.reprojection_after_px <= one.refinement.reprojection_before_px
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("measurement")
 def test_progress_is_told_for_each_stage_to_its_end(told: Told) -> None:
     stages = [stage for stage, _, _ in told.calls]

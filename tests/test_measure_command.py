@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import pytest
 
 from biopose.io.mot import read_mot
 from biopose.io.trc import read_trc
-from biopose.measure_command import athlete_choice, options_of
+from biopose.measure import Measurement
+from biopose.measure_command import MeasureSummary, athlete_choice, options_of
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.reader import read_osim
+from biopose.vision.camera_motion_result import CameraMotionResult
+from biopose.vision.video_probe import probe_video
 from tests.body.bodies import needs_body_asset
 from tests.commands import assert_refused, run
+from tests.outputs.measured import GAIN, two_people
 from tests.vision.filming import film
 from tests.vision.real_people import CLIP, needs_networks
 
@@ -104,6 +109,18 @@ def test_the_summary_tells_settings_and_versions(measured: tuple[Path, dict[str,
     assert "countermovement_jump" in text
     assert summary["versions"]["lifter_sha256"]
     assert summary["settings"]["athletes"][0]["height_m"] == 1.78
+
+
+@needs_body_asset
+def test_what_a_refinement_gained_is_told_below_the_person_where_there_was_one(clip: Path) -> None:
+    first, second = two_people()
+    people = [first, replace(second, refinement=GAIN)]
+    stands = CameraMotionResult(False, 0.0, 0.0, 1.0, None, (), True, "It stands.")
+    summary = MeasureSummary(Measurement(people, probe_video(clip), stands, frame_count=40), [])
+    lines = summary.lines()
+    assert [line for line in lines if "refinement" in line] == [f"    refinement: {GAIN.sentence}"]
+    assert lines[lines.index(f"    refinement: {GAIN.sentence}") - 1].startswith("  person 1:")
+    assert [one["refinement"] for one in summary.as_dict()["people"]] == [None, asdict(GAIN)]
 
 
 # Wrong usage

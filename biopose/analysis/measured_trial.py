@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from biopose.io.files import existing_file, malformed, quoted
+from biopose.io.parquet import METADATA_KEY
 from biopose.outputs.trial import TRIAL
 
 FloatArray = NDArray[np.float64]
@@ -66,6 +68,12 @@ class MeasuredTrial:
     def frame_index(self) -> NDArray[np.int32]:
         """(T,) of the video, from 0."""
         return self.column("frame_index").astype(np.int32)
+
+    @property
+    def refinement(self) -> dict[str, float]:
+        """What refining MQ-HMR's word gained, by the names of `RefinementGain`; empty where nothing was refined."""
+        metadata = json.loads((self.table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+        return metadata.get("refinement") or {}
 
     @property
     def interval_s(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,13 @@ from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Figure
 
 
-def quality_figures(motion: Motion, check: CrossCheck) -> list[Figure]:
+def quality_figures(motion: Motion, check: CrossCheck, refinement: Mapping[str, float]) -> list[Figure]:
     """A trial's figures.
 
     frames and untrusted_share (of them, below a quality of 0.5); mean_quality, median_reprojection_px (the fitted
     person's keypoints against the seen ones), median_confidence (of the keypoint network) and seen_share (of the 26
-    keypoints) over the frames; cross_check_*: OpenSim's angles less ours.
+    keypoints) over the frames; cross_check_*: OpenSim's angles less ours; refinement_*: what refining MQ-HMR's
+    word gained, where it was refined.
     """
     figures = motion.figures
     return [
@@ -31,6 +32,10 @@ def quality_figures(motion: Motion, check: CrossCheck) -> list[Figure]:
         Figure("cross_check_frames", float(check.frames), "1"),
         Figure("cross_check_rms_deg", check.rms_deg, "deg"),
         Figure("cross_check_max_deg", check.max_deg, "deg"),
+        *(
+            Figure(f"refinement_{name}", float(value), "px" if name.endswith("_px") else "1")
+            for name, value in refinement.items()
+        ),
     ]
 
 

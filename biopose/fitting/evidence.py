@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.fitting.contacts import foot_contacts
@@ -81,6 +82,21 @@ def see(
         interval_s=torch.from_numpy(np.diff(track.time_s)).float(),
     )
     return SeenPerson(evidence, lifted, weight)
+
+
+def reprojection_errors_px(
+    track: PersonTrack, camera: Camera, keypoints_camera_m: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How far each keypoint projects from where it was seen: (T, 26), NaN where it was not.
+
+    Args:
+        track: what was seen.
+        camera: whose pixels these are.
+        keypoints_camera_m: (T, 26, 3) in the camera's frame.
+    """
+    known = (track.confidence >= LEAST_CONFIDENCE) & track.seen[:, None]
+    projected = camera.project(torch.from_numpy(keypoints_camera_m)).numpy()
+    return np.where(known, np.linalg.norm(projected - np.nan_to_num(track.keypoints_px), axis=-1), np.nan)
 
 
 def R_camera_world_of(up_camera: Tensor) -> Tensor:

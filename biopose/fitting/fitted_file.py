@@ -12,12 +12,13 @@ from safetensors.numpy import save_file
 
 from biopose.errors import FileFormatError
 from biopose.fitting.person import Athlete, FittedPerson
+from biopose.fitting.refinement import RefinementGain
 from biopose.fitting.track_fit import FittedMotion
 from biopose.io.files import written_whole
 from biopose.vision.camera import Camera
 from biopose.vision.tracks import PersonTrack
 
-KIND = "fitted person 1"
+KIND = "fitted person 2"
 TRACK_ARRAYS = ("frame_indices", "time_s", "boxes_px", "keypoints_px", "confidence")
 MOTION_ARRAYS = ("q", "body_scales", "R_camera_world")
 
@@ -27,12 +28,14 @@ def write_fitted(fitted: FittedPerson, path: Path) -> None:
     arrays = {name: getattr(fitted.track, name) for name in TRACK_ARRAYS}
     arrays |= {name: getattr(fitted.motion, name) for name in MOTION_ARRAYS}
     arrays |= {"contact": fitted.contact, "T_camera_world": fitted.T_camera_world}
+    refinement = fitted.motion.refinement
     facts = {
         "person": fitted.track.person,
         "athlete": asdict(fitted.athlete),
         "camera": asdict(fitted.camera),
         "focal_factor": fitted.motion.focal_factor,
         "starts": fitted.motion.starts,
+        "refinement": refinement and asdict(refinement),
         "notes": fitted.notes,
     }
     with written_whole(path) as partial:
@@ -58,13 +61,19 @@ def read_fitted(path: Path) -> FittedPerson:
         raise FileFormatError(f"{path}: holds {metadata.get('kind', 'something else')}, not a {KIND}; delete it")
     facts = json.loads(metadata["facts"])
     camera = facts["camera"] | {name: tuple(facts["camera"][name]) for name in ("focal_px", "centre_px", "distortion")}
-    motion = {name: arrays[name] for name in MOTION_ARRAYS}
+    refinement = facts["refinement"]
+    motion = FittedMotion(
+        **{name: arrays[name] for name in MOTION_ARRAYS},
+        focal_factor=facts["focal_factor"],
+        starts=tuple(facts["starts"]),
+        refinement=refinement and RefinementGain(**refinement),
+    )
     return FittedPerson(
         track=PersonTrack(facts["person"], **{name: arrays[name] for name in TRACK_ARRAYS}),
         athlete=Athlete(**facts["athlete"]),
         camera=Camera(**camera),
         contact=arrays["contact"],
-        motion=FittedMotion(**motion, focal_factor=facts["focal_factor"], starts=tuple(facts["starts"])),
+        motion=motion,
         T_camera_world=arrays["T_camera_world"],
         notes=tuple(facts["notes"]),
     )

@@ -16,8 +16,8 @@ from torch import Tensor
 from biopose.body.segment_body import SEGMENT_BODY, SegmentBody
 from biopose.body_skeleton import with_markers_of
 from biopose.errors import ModelError
-from biopose.fitting.evidence import R_camera_world_of, SeenPerson
-from biopose.fitting.refinement import MeshMotion, Refinement, RefinementBudget, about_root
+from biopose.fitting.evidence import R_camera_world_of, SeenPerson, reprojection_errors_px
+from biopose.fitting.refinement import MeshMotion, Refinement, RefinementBudget, RefinementGain, about_root
 from biopose.fitting.start import filled, root_position_m
 from biopose.fitting.terms import HIPS, Evidence, FitWeights
 from biopose.fitting.track_fit import FittedMotion
@@ -130,8 +130,13 @@ def read_mesh(
         weights=known.weights,
         budget=replace(models.budget, iterations=0) if models.alone else models.budget,
     )
-    refined = refinement.refine(MeshMotion(tokens, root_m, shape, torch.zeros(()), torch.zeros(3)))
-    return replace(seen, evidence=evidence), _on_skeleton(refinement, refined.motion, known, track.time_s)
+    start = MeshMotion(tokens, root_m, shape, torch.zeros(()), torch.zeros(3))
+    refined = refinement.refine(start)
+    motion = _on_skeleton(refinement, refined.motion, known, track.time_s)
+    if evidence.weight.any() and not models.alone:
+        before_px, after_px = (_missed_px(refinement, at, track, camera) for at in (start, refined.motion))
+        motion = replace(motion, refinement=RefinementGain(refined.iterations, before_px, after_px))
+    return replace(seen, evidence=evidence), motion
 
 
 @torch.no_grad()
@@ -173,6 +178,14 @@ def _on_skeleton(
         focal_factor=float(motion.log_focal.exp()),
         starts=("mqhmr",),
     )
+
+
+@torch.no_grad()
+def _missed_px(refinement: Refinement, at: MeshMotion, track: PersonTrack, camera: Camera) -> float:
+    """Median distance of the mesh's keypoints from where they were seen."""
+    keypoints_m = refinement.keypoints_m(at).double()
+    keypoints_m[..., :2] *= at.log_focal.exp()  # as the energy weighs it: on the rays that `camera` made
+    return float(np.nanmedian(reprojection_errors_px(track, camera, keypoints_m.numpy())))
 
 
 def _trimmed_mean(shapes: Tensor) -> Tensor:

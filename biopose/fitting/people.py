@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -146,19 +146,20 @@ def _fitted(
     progress: Callable[[int], None],
 ) -> FittedMotion:
     """One person's motion; MQ-HMR, where it was loaded, tells where to begin and what of depth."""
-    start = None
+    start = refinement = None
     if models.mesh is not None:
         known = PersonMesh(models.skeleton, height_m=athlete.height_m, focal_sd=camera.focal_sd, weights=models.weights)
         seen, read = read_mesh(track, seen, known, camera, models=models.mesh)
         if models.mesh.alone:
             progress(len(track))
             return read
-        start = read.q
+        start, refinement = read.q, read.refinement
     usual = athlete.body_with_skeleton(models.body, models.skeleton)
     model = PersonModel(
         keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=models.weights
     )
-    return fit_track(seen, model, track.time_s, budget=models.budget, start=start, progress=progress)
+    motion = fit_track(seen, model, track.time_s, budget=models.budget, start=start, progress=progress)
+    return replace(motion, refinement=refinement)
 
 
 def _world(fits: Sequence[tuple[SeenPerson, FittedMotion]], skeleton: Skeleton) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from biopose.body.model import Body
 from biopose.body.shape import phenotype_for
 from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body, stretched_to
-from biopose.fitting.evidence import LEAST_CONFIDENCE
+from biopose.fitting.evidence import reprojection_errors_px
 from biopose.fitting.filtering import can_filter, low_pass
 from biopose.fitting.track_fit import FittedMotion
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
@@ -115,6 +115,7 @@ def measured(fitted: FittedPerson, *, body: Body, skeleton: Skeleton, cutoff_hz:
         contact=fitted.contact,
         quality=_quality(track, fitted.camera, keypoints_m, T_camera_world),
         notes=notes,
+        refinement=fitted.motion.refinement,
     )
 
 
@@ -138,12 +139,11 @@ def _quality(
 ) -> dict[str, NDArray[np.float64]]:
     """Per-frame figures; see `PersonMeasurement.quality`."""
     in_camera = keypoints_m @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]
-    projected = camera.project(torch.from_numpy(in_camera)).numpy()
-    known = (track.confidence >= LEAST_CONFIDENCE) & track.seen[:, None]
-    error = np.where(known, np.linalg.norm(projected - np.nan_to_num(track.keypoints_px), axis=-1), np.nan)
+    error_px = reprojection_errors_px(track, camera, in_camera)
+    known = ~np.isnan(error_px)
     empty = ~known.any(axis=1)
-    error[empty] = 0.0
-    reprojection_px = np.where(empty, np.nan, np.nanmedian(error, axis=1))
+    error_px[empty] = 0.0
+    reprojection_px = np.where(empty, np.nan, np.nanmedian(error_px, axis=1))
     box_px = np.where(track.seen, track.boxes_px[:, 3] - track.boxes_px[:, 1], np.nan)
     confidence = np.where(track.seen, track.confidence.mean(axis=1), 0.0)
     seen_fraction = known.mean(axis=1)

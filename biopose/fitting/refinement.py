@@ -83,6 +83,29 @@ class Refined:
     reprojection_after: float
 
 
+@dataclass(frozen=True)
+class RefinementGain:
+    """What a refinement gained, for a person.
+
+    Attributes:
+        iterations: that it took.
+        reprojection_before_px, reprojection_after_px: median distance, over frames and seen keypoints, from where each
+            was seen to where the body's own projects.
+    """
+
+    iterations: int
+    reprojection_before_px: float
+    reprojection_after_px: float
+
+    @property
+    def sentence(self) -> str:
+        """For the report."""
+        return (
+            f"keypoints missed by {self.reprojection_before_px:.1f} px before, {self.reprojection_after_px:.1f} px "
+            f"after, {self.iterations} iteration{'s' * (self.iterations != 1)}"
+        )
+
+
 class Refinement:
     """The energy of a person's mesh in motion, and its descent.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from biopose.fitting.evidence import R_camera_world_of, SeenPerson
 from biopose.fitting.fit import FitBudget, MotionFit, PersonModel, Unknowns
+from biopose.fitting.refinement import RefinementGain
 from biopose.fitting.start import root_position_m, starting_coordinates
 from biopose.fitting.terms import Evidence
 from biopose.skeleton.angles import wrap
@@ -32,6 +33,7 @@ class FittedMotion:
         R_camera_world: (3, 3) of that world.
         focal_factor: the focal length over the one assumed.
         starts: which start was the best, for each window.
+        refinement: what refining MQ-HMR's word gained; None where nothing was refined.
     """
 
     q: NDArray[np.float64]
@@ -39,6 +41,7 @@ class FittedMotion:
     R_camera_world: NDArray[np.float64]
     focal_factor: float
     starts: tuple[str, ...]
+    refinement: RefinementGain | None = None
 
 
 def fit_track(

@@ -95,7 +95,7 @@ def _person(one: PersonMeasurement, figures: Mapping[str, Any], kept: Sequence[K
     title = "" if alone else f"<h2>Person {one.track.person}</h2>"
     plots = angle_plots(one)
     sections = [
-        f'<div class="cards">{_verdict(figures)}{_athlete(figures)}{_camera(figures)}</div>',
+        f'<div class="cards">{_verdict(one, figures)}{_athlete(figures)}{_camera(figures)}</div>',
         _notes(figures),
         *(f"<h3>{escape(group)}</h3>{_picture(svg, group)}" for group, svg in plots.items()),
         f'<p class="caption">{SIDES_NOTE} Grey: frames that are not to be trusted.</p>',
@@ -106,7 +106,7 @@ def _person(one: PersonMeasurement, figures: Mapping[str, Any], kept: Sequence[K
     return f'<section id="person-{one.track.person}">{title}{"".join(sections)}</section>'
 
 
-def _verdict(figures: Mapping[str, Any]) -> str:
+def _verdict(one: PersonMeasurement, figures: Mapping[str, Any]) -> str:
     rows = [
         ("frames", f"{figures['frames']} ({figures['start_s']:.2f} to {figures['end_s']:.2f} s)"),
         ("person found in", _share(figures["frames_seen"], figures["frames"])),
@@ -116,6 +116,8 @@ def _verdict(figures: Mapping[str, Any]) -> str:
         if (values := figures["quality"].get(name)) and values["median"] is not None:
             low, high = form.format(values["p5"]), form.format(values["p95"])
             rows.append((label, f"{form.format(values['median'])} <small>({low} to {high})</small>"))
+    if one.refinement:
+        rows.append(("refinement", one.refinement.sentence))
     caption = f"Median (central 90 % of frames). Not to be trusted: quality below {UNTRUSTED_QUALITY}."
     return _card("Measurement", rows, caption)
 

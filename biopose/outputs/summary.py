@@ -64,6 +64,7 @@ def person_summary(one: PersonMeasurement) -> dict[str, Any]:
         "quality": {name: spread(values) for name, values in one.quality.items()},
         "camera": asdict(one.camera),
         "notes": list(one.notes),
+        "refinement": one.refinement and asdict(one.refinement),
     }
 
 

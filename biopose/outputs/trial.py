@@ -116,6 +116,7 @@ def write_trial_parquet(
         "shape_coefficients": one.person.shaped.coefficients.tolist(),
         "body_scales": body_scales(one.person),
         "notes": one.notes,
+        "refinement": one.refinement and asdict(one.refinement),
     }
     table = pa.table(trial_columns(one)).replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
     with written_whole(path) as partial:

@@ -1,6 +1,7 @@
 """A trial's folder becomes the four tables that the warehouse loads, and OpenSim agrees with what was written."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,10 @@ from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.trial_analysis import ANALYSIS_FILES, analyse_trial
 from biopose.errors import FileFormatError
 from biopose.io.mot import read_mot, write_mot
-from biopose.outputs.trial import write_trial
+from biopose.outputs.trial import write_trial, write_trial_parquet
 from biopose.skeleton.full_body import full_body_skeleton
 from tests.body.bodies import needs_body_asset
-from tests.outputs.measured import SETTINGS, VERSIONS, measured
+from tests.outputs.measured import GAIN, SETTINGS, VERSIONS, measured
 
 pytestmark = needs_body_asset
 
@@ -80,7 +81,20 @@ def test_quality_is_told_in_figures(folder: Path) -> None:
     assert 0 < figures["mean_quality"] < 1
     assert figures["median_reprojection_px"] > 0
     assert figures["cross_check_frames"] == 4
+    assert not [name for name in figures if name.startswith("refinement")]
     assert figures["cross_check_max_deg"] >= figures["cross_check_rms_deg"] >= 0
+
+
+def test_what_a_refinement_gained_is_a_figure_where_there_was_one(folder: Path) -> None:
+    refined = replace(measured(frames=FRAMES), refinement=GAIN)
+    write_trial_parquet(refined, folder / "trial.parquet", settings=SETTINGS, versions=VERSIONS)
+    analyse_trial(folder, activity="other", cross_check_frames=0)
+    rows = pq.read_table(folder / "quality.parquet").to_pylist()
+    assert [tuple(row.values()) for row in rows if row["name"].startswith("refinement")] == [
+        ("refinement_iterations", 80, "1"),
+        ("refinement_reprojection_before_px", 6.1, "px"),
+        ("refinement_reprojection_after_px", 3.9, "px"),
+    ]
 
 
 def test_opensim_comes_back_to_our_angles(folder: Path) -> None:

@@ -1,11 +1,14 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from biopose.errors import FileFormatError
 from biopose.fitting.fitted_file import read_fitted, write_fitted
 from biopose.fitting.person import Athlete, FittedPerson
+from biopose.fitting.refinement import RefinementGain
 from biopose.fitting.track_fit import FittedMotion
 from tests.swinging_person import CAMERA, frame_times, level, not_found, swinging, track_of
 
@@ -24,15 +27,28 @@ def fitted_person() -> FittedPerson:
     )
 
 
-def test_a_fitted_person_reads_back_bit_for_bit(tmp_path):
+@pytest.mark.parametrize("refinement", [None, RefinementGain(80, 6.1, 0.1 + 0.2)])
+def test_a_fitted_person_reads_back_bit_for_bit(tmp_path, refinement):
     fitted = fitted_person()
+    fitted = replace(fitted, motion=replace(fitted.motion, refinement=refinement))
     write_fitted(fitted, tmp_path / "fitted.safetensors")
     back = read_fitted(tmp_path / "fitted.safetensors")
     assert (back.athlete, back.camera, back.notes) == (fitted.athlete, fitted.camera, fitted.notes)
     for now, before in ((back.track, fitted.track), (back.motion, fitted.motion)):
         np.testing.assert_equal(asdict(now), asdict(before))
+    assert back.motion.refinement == refinement
     np.testing.assert_array_equal(back.contact, fitted.contact)
     np.testing.assert_array_equal(back.T_camera_world, fitted.T_camera_world)
+
+
+def test_a_file_of_an_earlier_version_is_named(tmp_path):
+    path = tmp_path / "fitted.safetensors"
+    write_fitted(fitted_person(), path)
+    with safe_open(path, framework="numpy") as file:
+        facts, arrays = file.metadata()["facts"], {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(arrays, path, {"kind": "fitted person 1", "facts": facts})
+    with pytest.raises(FileFormatError, match=r"holds fitted person 1, not a fitted person 2; delete it"):
+        read_fitted(path)
 
 
 def test_another_file_is_named(tmp_path):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from biopose.errors import ModelError
 from biopose.fitting.evidence import see
 from biopose.fitting.mesh_fit import PersonMesh, read_mesh
+from biopose.fitting.refinement import RefinementBudget
 from biopose.fitting.terms import HIPS
 from biopose.fitting.track_fit import FittedMotion
 from biopose.models.lifter import load_lifter
@@ -48,6 +49,38 @@ def test_keypoints_make_up_for_a_decoder_that_errs() -> None:
     q = swinging(time_s)
     track = read_track(q, time_s, error=0.7)
     assert error_deg(fitted(track), q) < 0.75 * error_deg(fitted(track, alone=True), q)
+
+
+@pytest.mark.parametrize("error", [0.0, 0.7])
+def test_the_refinement_tells_what_it_gained_and_never_loses(error: float) -> None:
+    time_s = frame_times(10)
+    gain = fitted(read_track(swinging(time_s), time_s, error=error)).refinement
+    assert gain is not None
+    assert 0 < gain.iterations <= RefinementBudget().iterations
+    assert 0 < gain.reprojection_after_px <= gain.reprojection_before_px
+    assert gain.reprojection_before_px < 200
+
+
+def test_what_a_refinement_gained_is_told_in_pixels_of_the_focal_length_that_it_found() -> None:
+    time_s = frame_times(10)
+    track = read_track(swinging(time_s), time_s)
+    wrong = CAMERA.with_focal(0.9 * CAMERA.focal_px[0])
+    seen = see(track, wrong, load_lifter(), height_m=HEIGHT_M)
+    known = PersonMesh(full_body(), height_m=HEIGHT_M, focal_sd=0.25)
+    _, motion = read_mesh(track, seen, known, wrong, models=mesh_models())
+    assert motion.refinement is not None
+    assert motion.refinement.reprojection_after_px < 0.5 * motion.refinement.reprojection_before_px
+
+
+def test_the_decoders_word_alone_has_gained_nothing() -> None:
+    time_s = frame_times(3)
+    assert fitted(read_track(swinging(time_s), time_s), alone=True).refinement is None
+
+
+def test_without_a_keypoint_that_is_seen_nothing_is_told_of_a_gain() -> None:
+    time_s = frame_times(3)
+    track = read_track(swinging(time_s), time_s)
+    assert fitted(replace(track, confidence=np.full_like(track.confidence, 0.1))).refinement is None
 
 
 def test_the_decoders_word_on_depth_takes_the_place_of_the_lifters() -> None:

@@ -14,6 +14,7 @@ from biopose.vision.camera_motion_result import CameraMotionResult
 from biopose.vision.keypoint_names import KEYPOINTS
 from biopose.vision.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset
+from tests.fitting.read_person import mesh_models, read_track
 from tests.swinging_person import CAMERA, frame_times, not_found, swinging, track_of
 
 pytestmark = needs_body_asset
@@ -109,6 +110,16 @@ def test_people_share_a_world_and_the_last_athlete_stands_for_those_that_follow(
 def test_a_camera_that_moves_or_may_move_is_noted(moves: bool, reliable: bool) -> None:
     motion = CameraMotionResult(moves, 0.0, 0.0, 1.0, None, (), reliable, "What the camera does.")
     assert _notes(CAMERA, motion) == (("What the camera does.",) if moves or not reliable else ())
+
+
+@pytest.mark.slow
+def test_what_a_refinement_gained_is_told_where_there_was_one(models: FitModels, swinger: PersonMeasurement) -> None:
+    time_s = frame_times(3)
+    refining = replace(models, mesh=mesh_models())
+    (one,) = measured(refining, [read_track(swinging(time_s), time_s, error=0.7)])
+    assert one.refinement is not None
+    assert one.refinement.reprojection_after_px < one.refinement.reprojection_before_px
+    assert swinger.refinement is None
 
 
 def test_athletes_are_needed(models: FitModels) -> None:

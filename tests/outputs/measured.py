@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from biopose.body_skeleton import BodyWithSkeleton
+from biopose.fitting.refinement import RefinementGain
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.measurement import PersonMeasurement
 from biopose.sample import made_up_jump
@@ -18,6 +19,7 @@ from biopose.vision.video import Frame
 
 RATE_HZ = 25.0
 SETTINGS = {"height_m": 1.78, "cutoff_hz": 6.0}
+GAIN = RefinementGain(80, 6.1, 3.9)
 VERSIONS = {"biopose": "0.1.0", "weights": {"rtmpose-s": {"sha256": "ab" * 32}}}
 JOINTS = {"hip": "femur", "knee": "tibia", "ankle": "talus", "shoulder": "humerus", "elbow": "ulna", "wrist": "hand"}
 ON_SKIN = {"big_toe": "TOE", "small_toe": "MT5", "heel": "HEE", "eye": "FHD", "ear": "BHD"}

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from biopose.outputs.summary import person_summary, write_summary
 from biopose.outputs.video_file import VideoFile
 from biopose.vision.video import probe_video
 from tests.body.bodies import needs_body_asset
-from tests.outputs.measured import SETTINGS, VERSIONS, measured, two_people, video_of
+from tests.outputs.measured import GAIN, SETTINGS, VERSIONS, measured, two_people, video_of
 
 pytestmark = needs_body_asset
 
@@ -97,6 +97,15 @@ def test_the_report_needs_nothing_outside_and_escapes_what_it_is_told(tmp_path: 
     assert "What limits this measurement" in report
     for title in ("Lower limb", "Upper limb", "Pelvis, trunk and neck", "The worst frames", "± 10 %", "ab" * 32):
         assert title in report
+
+
+def test_the_report_and_the_summary_tell_what_a_refinement_gained_where_there_was_one(tmp_path: Path) -> None:
+    for refinement, told, rows in ((None, None, 0), (GAIN, asdict(GAIN), 1)):
+        _, out = written([replace(measured(frames=4), refinement=refinement)], tmp_path)
+        (figures,) = json.loads((out / "summary.json").read_text(encoding="utf-8"))["people"]
+        assert figures["refinement"] == told
+        report = (out / "report.html").read_text(encoding="utf-8")
+        assert report.count("<th>refinement</th>") == report.count(GAIN.sentence) == rows
 
 
 def test_a_single_frame_is_enough(tmp_path: Path) -> None:

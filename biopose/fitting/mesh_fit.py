@@ -1,6 +1,6 @@
 """What MQ-HMR said of a person's frames, refined, and the skeleton put onto the mesh.
 
-There the fit of the skeleton begins (`track_fit`), which weighs the decoder's word on depth in place of the lifter's.
+There the fit of the skeleton begins (`track_fit`), which weighs the decoder's word on depth beside the lifter's.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def read_mesh(
         models: loaded.
 
     Returns:
-        What was seen, with the decoder's word on depth in place of the lifter's; and the motion.
+        What was seen, with the decoder's word on depth joined to the lifter's; and the motion.
 
     Raises:
         ModelError: the track was seen without MQ-HMR.
@@ -149,12 +149,29 @@ def _as_evidence(
     known: PersonMesh,
     models: MeshModels,
 ) -> tuple[Tensor, Evidence]:
-    """The decoder's keypoints (T, 26, 3) from the pelvis's bone, in the camera's axes; the evidence with them."""
+    """The decoder's keypoints (T, 26, 3) from the pelvis's bone, in the camera's axes; the evidence with its word."""
     R_local, sd = models.network.read(tokens)
     keypoints = models.body.keypoints.positions(about_root(models.body, R_local, shape, R_camera_view)) * known.height_m
     sd = torch.where(found[:, None, None], sd, GUESSED_SD_FACTOR * sd) * known.height_m
-    about_hips = keypoints - keypoints[:, HIPS].mean(1, keepdim=True)
-    return keypoints, replace(seen.evidence, lifted_m=about_hips, lifted_sd_m=sd, R_camera_view=R_camera_view)
+    return keypoints, _with_word(seen.evidence, keypoints, sd, R_camera_view)
+
+
+def _with_word(evidence: Evidence, keypoints_m: Tensor, sd_m: Tensor, R_camera_view: Tensor) -> Evidence:
+    """The evidence with one more word on where keypoints lie about the hips, joined to the lifter's.
+
+    Each counts by its precision, as words of independent errors do: the decoder looks at pictures one by one, the
+    lifter at keypoints through time. Their views look at the same person; the few degrees between are neglected.
+    """
+    words = [points - points[:, HIPS].mean(1, keepdim=True) for points in (keypoints_m, evidence.lifted_m)]
+    ours, lifters = (sd[..., [0, 0, 1]].square().reciprocal() for sd in (sd_m, evidence.lifted_sd_m))
+    precision = ours + lifters
+    mean = (ours * (words[0] @ R_camera_view) + lifters * (words[1] @ R_camera_view)) / precision
+    return replace(
+        evidence,
+        lifted_m=mean @ R_camera_view.mT,
+        lifted_sd_m=precision.rsqrt()[..., [0, 2]],
+        R_camera_view=R_camera_view,
+    )
 
 
 @torch.no_grad()

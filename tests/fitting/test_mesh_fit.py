@@ -83,7 +83,7 @@ def test_without_a_keypoint_that_is_seen_nothing_is_told_of_a_gain() -> None:
     assert fitted(replace(track, confidence=np.full_like(track.confidence, 0.1))).refinement is None
 
 
-def test_the_decoders_word_on_depth_takes_the_place_of_the_lifters() -> None:
+def test_the_decoders_word_on_depth_is_joined_to_the_lifters_and_both_are_surer_than_one() -> None:
     time_s = frame_times(5)
     track = read_track(swinging(time_s), time_s)
     seen = see(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
@@ -93,6 +93,7 @@ def test_the_decoders_word_on_depth_takes_the_place_of_the_lifters() -> None:
     torch.testing.assert_close(given.evidence.rays, seen.evidence.rays)
     assert (given.evidence.lifted_m - truth).norm(dim=-1).mean() < 0.03
     assert (seen.evidence.lifted_m - truth).norm(dim=-1).mean() > 0.03
+    assert (given.evidence.lifted_sd_m < seen.evidence.lifted_sd_m).all()
 
 
 def test_frames_that_were_not_read_lie_between_their_neighbours() -> None:

@@ -17,7 +17,7 @@ from biopose.body.segment_body import SEGMENT_BODY, SegmentBody
 from biopose.body_skeleton import with_markers_of
 from biopose.errors import ModelError
 from biopose.fitting.evidence import R_camera_world_of, SeenPerson, reprojection_errors_px
-from biopose.fitting.refinement import MeshMotion, Refinement, RefinementBudget, RefinementGain, about_root
+from biopose.fitting.refinement import MeshMotion, Refined, Refinement, RefinementBudget, RefinementGain, about_root
 from biopose.fitting.start import filled, root_position_m
 from biopose.fitting.terms import HIPS, Evidence, FitWeights
 from biopose.fitting.track_fit import FittedMotion
@@ -89,6 +89,27 @@ class PersonMesh:
     weights: FitWeights = field(default_factory=FitWeights)
 
 
+@dataclass(frozen=True, eq=False)
+class RefinedMesh:
+    """A person's mesh through T frames.
+
+    Attributes:
+        refinement: its energy, with the evidence that it weighed.
+        start: where the decoder put it.
+        refined: where it went.
+    """
+
+    refinement: Refinement
+    start: MeshMotion
+    refined: Refined
+
+    @torch.no_grad()
+    def markers_m(self) -> Tensor:
+        """(T, M, 3) the segment body's markers in the camera's frame."""
+        body, motion, height_m = self.refinement.body, self.refined.motion, self.refinement.height_m
+        return body.markers.positions(self.refinement.posed(motion)) * height_m + motion.root_m[:, None]
+
+
 @one_torch_thread()
 def read_mesh(
     track: PersonTrack, seen: SeenPerson, known: PersonMesh, camera: Camera, *, models: MeshModels
@@ -108,9 +129,23 @@ def read_mesh(
     Raises:
         ModelError: the track was seen without MQ-HMR.
     """
+    mesh = refined_mesh(track, seen, known, camera, models=models)
+    motion, evidence = _on_skeleton(mesh, known, track.time_s), mesh.refinement.seen
+    if evidence.weight.any() and not models.alone:
+        before_px, after_px = (
+            _missed_px(mesh.refinement, at, track, camera) for at in (mesh.start, mesh.refined.motion)
+        )
+        motion = replace(motion, refinement=RefinementGain(mesh.refined.iterations, before_px, after_px))
+    return replace(seen, evidence=evidence), motion
+
+
+@one_torch_thread()
+def refined_mesh(
+    track: PersonTrack, seen: SeenPerson, known: PersonMesh, camera: Camera, *, models: MeshModels
+) -> RefinedMesh:
+    """The first half of `read_mesh`, whose arguments and errors it has: the mesh, without the skeleton."""
     if track.read is None:
         raise ModelError("the people were seen without MQ-HMR, whose word is to be refined; see the video again")
-    R_camera_world = R_camera_world_of(seen.up_camera)
     found = ~torch.from_numpy(np.isnan(track.read[:, 0]))
     rows = filled(torch.from_numpy(track.read.astype(np.float32)), found.numpy(), track.time_s)
     read = unpacked(rows.numpy(), models.network.shape)
@@ -124,19 +159,14 @@ def read_mesh(
         models.body,
         evidence,
         R_camera_view,
-        R_camera_world,
+        R_camera_world_of(seen.up_camera),
         height_m=known.height_m,
         focal_sd=known.focal_sd,
         weights=known.weights,
         budget=replace(models.budget, iterations=0) if models.alone else models.budget,
     )
     start = MeshMotion(tokens, root_m, shape, torch.zeros(()), torch.zeros(3))
-    refined = refinement.refine(start)
-    motion = _on_skeleton(refinement, refined.motion, known, track.time_s)
-    if evidence.weight.any() and not models.alone:
-        before_px, after_px = (_missed_px(refinement, at, track, camera) for at in (start, refined.motion))
-        motion = replace(motion, refinement=RefinementGain(refined.iterations, before_px, after_px))
-    return replace(seen, evidence=evidence), motion
+    return RefinedMesh(refinement, start, refinement.refine(start))
 
 
 @torch.no_grad()
@@ -175,17 +205,14 @@ def _with_word(evidence: Evidence, keypoints_m: Tensor, sd_m: Tensor, R_camera_v
 
 
 @torch.no_grad()
-def _on_skeleton(
-    refinement: Refinement, motion: MeshMotion, known: PersonMesh, time_s: NDArray[np.float64]
-) -> FittedMotion:
+def _on_skeleton(mesh: RefinedMesh, known: PersonMesh, time_s: NDArray[np.float64]) -> FittedMotion:
     """The skeleton scaled to the mesh, and its coordinates from the mesh's virtual markers."""
-    body, height_m = refinement.body, known.height_m
-    at_rest = body.markers.at_rest(body.rig.with_coefficients(motion.shape)) * height_m
-    in_camera = body.markers.positions(refinement.posed(motion)) * height_m + motion.root_m[:, None]
+    refinement, motion, body = mesh.refinement, mesh.refined.motion, mesh.refinement.body
+    at_rest = body.markers.at_rest(body.rig.with_coefficients(motion.shape)) * known.height_m
     rest = dict(zip(body.markers.names, at_rest.double().numpy(), strict=True))
     scaling = scale_to_markers(known.skeleton, rest, all_anatomical=True)
     skeleton = with_markers_of(scaling.skeleton, scaling.static_pose, rest)
-    world = (in_camera @ refinement.R_camera_world).double().numpy()
+    world = (mesh.markers_m() @ refinement.R_camera_world).double().numpy()
     markers = MarkerTrajectories(time_s, body.markers.names, world)
     solution = inverse_kinematics(skeleton, markers, tolerance=IK_TOLERANCE, threads=2)
     return FittedMotion(

@@ -46,6 +46,14 @@ class Crop:
         y = self.corner[1] + self.ray_per_px * (np.arange(HEIGHT_PX) + 0.5)
         return np.stack([*np.meshgrid(x, y), np.ones((HEIGHT_PX, WIDTH_PX))], axis=-1).astype(np.float32)
 
+    def rays_of(self, samples: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Points (..., 2) in samples of the crop as x / z and y / z."""
+        return self.corner + (samples + 0.5) * (self.ray_per_px / SAMPLES)
+
+    def samples_of(self, rays: NDArray[np.floating]) -> NDArray[np.floating]:
+        """The way back."""
+        return (rays - self.corner) * (SAMPLES / self.ray_per_px) - 0.5
+
     def is_outside(self) -> NDArray[np.bool_]:
         """(256, 192) whether a pixel lies outside the picture."""
         left, top, right, bottom = self.edges
@@ -57,9 +65,27 @@ class Crop:
 def draw_crop(rng: np.random.Generator, seen_m: FloatArray) -> Crop:
     """The crop of a person (V, 3) before a camera, in the box that a detector may have drawn."""
     box, edges = _cut(rng, box_of(seen_m))
-    size = (box[2:] - box[:2]) * np.exp(BOX_SIZE_SD * rng.normal(size=2)) * BOX_MARGIN
+    return crop_about(box, edges, size_error=rng.normal(size=2), shift=rng.normal(size=2))
+
+
+def crop_about(
+    box: NDArray[np.floating],
+    edges: NDArray[np.float64],
+    *,
+    size_error: NDArray[np.floating],
+    shift: NDArray[np.floating],
+) -> Crop:
+    """The crop of a box (4,) that a detector drew a little otherwise.
+
+    Args:
+        box: left, top, right, bottom in x / z and y / z.
+        edges: of the picture, likewise.
+        size_error: (2,) of its width and height, in standard deviations.
+        shift: (2,) likewise.
+    """
+    size = (box[2:] - box[:2]) * np.exp(BOX_SIZE_SD * size_error) * BOX_MARGIN
     width = max(size[0], size[1] * WIDTH_PX / HEIGHT_PX)
-    centre = (box[2:] + box[:2]) / 2 + BOX_SHIFT_SD * (box[3] - box[1]) * rng.normal(size=2)
+    centre = (box[2:] + box[:2]) / 2 + BOX_SHIFT_SD * (box[3] - box[1]) * shift
     ray_per_px = float(width / WIDTH_PX)
     corner = centre - ray_per_px * np.array([WIDTH_PX, HEIGHT_PX]) / 2
     return Crop(corner.astype(np.float32), ray_per_px, edges)

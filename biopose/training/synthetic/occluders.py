@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.training.synthetic.crops import SAMPLES
+from biopose.training.synthetic.crops import SAMPLES, Crop
 from biopose.training.synthetic.wardrobe import draw_colour
 from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
 
@@ -24,6 +24,17 @@ class Occluders:
     points: FloatArray
     triangles: NDArray[np.int32]
     colours: FloatArray
+
+    def seen_in(self, crop: Crop, other: Crop, *, shift: NDArray[np.floating]) -> Occluders:
+        """The same things in another crop of the view.
+
+        Args:
+            crop: that they are told in.
+            other: to tell them in.
+            shift: (2,) how far they have moved since, in x / z and y / z.
+        """
+        xy = other.samples_of(crop.rays_of(self.points[:, :2]) + shift)
+        return replace(self, points=np.concatenate([xy, self.points[:, 2:]], axis=1).astype(np.float32))
 
 
 def draw_occluders(rng: np.random.Generator, *, depth_m: float) -> Occluders:

@@ -21,18 +21,16 @@ from torch import Tensor
 from biopose.body.segment_body import SegmentBody
 from biopose.training.motion import Motion
 from biopose.training.synthetic.backdrop import draw_backdrop
-from biopose.training.synthetic.crops import SAMPLES, Crop, draw_crop, mean_of_samples
+from biopose.training.synthetic.crops import Crop, draw_crop
 from biopose.training.synthetic.film_grain import photographed
-from biopose.training.synthetic.lighting import Light, draw_light, lit
-from biopose.training.synthetic.occluders import Occluders, draw_occluders
+from biopose.training.synthetic.lighting import Light, draw_light
+from biopose.training.synthetic.occluders import draw_occluders
 from biopose.training.synthetic.people import People
-from biopose.training.synthetic.rasterizer import Rasterizer
 from biopose.training.synthetic.scenes import MIDDLE, MOMENTS, Scene, SceneSource
+from biopose.training.synthetic.studio import LitMesh, Studio
 from biopose.training.synthetic.wardrobe import Wardrobe
-from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
 
 FloatArray = NDArray[np.float32]
-LitMesh = tuple[FloatArray, FloatArray]  # vertices (V, 3) in the world or points for the rasterizer, and their light
 
 BLURRED_SHARE = 0.08  # of the pictures drawn at all moments; the others are sharp
 COMPANY_SHARE, COMPANY_M = 0.1, (0.5, 1.8)  # a second person beside, before or behind
@@ -77,8 +75,7 @@ class PictureSource:
         self, segment_body: SegmentBody, people: People, motions: Sequence[Motion], *, seed: int, device: str = "cpu"
     ) -> None:
         self.scenes = SceneSource(segment_body, people, motions)
-        self.rasterizer = Rasterizer(device)
-        self.triangles = self.scenes.triangles
+        self.studio = Studio(self.scenes, device=device)
         self.wardrobe = Wardrobe(segment_body)
         self.reseed(seed)
 
@@ -101,31 +98,19 @@ class PictureSource:
         )
 
     def _picture(self, scene: Scene, index: int) -> tuple[NDArray[np.uint8], Crop]:
-        rng = self.rng
+        rng, studio = self.rng, self.studio
         light, outfit = draw_light(rng), self.wardrobe.draw(rng)
         moments = range(MOMENTS) if rng.random() < BLURRED_SHARE else (MIDDLE,)
-        meshes = self._clothed(scene, index, outfit.thickness, moments)
-        seen_m = scene.seen(index, meshes[len(meshes) // 2])
-        crop = draw_crop(rng, seen_m)
+        meshes = studio.clothed(scene, index, outfit.thickness, moments)
+        seen_m = [scene.seen(index, mesh) for mesh in meshes]
+        crop = draw_crop(rng, seen_m[len(meshes) // 2])
         company = self._company(scene, index, light, outfit.colours)
-        occluders = draw_occluders(rng, depth_m=float(seen_m[:, 2].mean()))
-        drawn = []
-        for mesh in meshes:
-            parts = [(mesh, self._lit(mesh, outfit.colours, light)), *company]
-            in_crop = [(crop.points(scene.seen(index, vertices_m)), colours) for vertices_m, colours in parts]
-            drawn.append(self._drawn(in_crop, occluders))
-        people = mean_of_samples(sum(drawn[1:], drawn[0]) / np.float32(len(drawn)))
+        occluders = draw_occluders(rng, depth_m=float(seen_m[len(meshes) // 2][:, 2].mean()))
+        lights = [studio.light_on(mesh, outfit.colours, light) for mesh in meshes]
+        people = studio.exposed([[person, *company] for person in zip(seen_m, lights, strict=True)], crop, occluders)
         backdrop = self._backdrop(scene, index, crop, light, meshes[0])
         picture = people[..., :3] + (1 - people[..., 3:]) * backdrop
         return photographed(rng, picture, black=crop.is_outside()), crop
-
-    def _clothed(
-        self, scene: Scene, index: int, thickness: FloatArray, moments: Sequence[int] = (MIDDLE,)
-    ) -> list[FloatArray]:
-        return self.scenes.clothed(scene, index, thickness, rasterizer=self.rasterizer, moments=moments)
-
-    def _lit(self, mesh: FloatArray, colours: FloatArray, light: Light) -> FloatArray:
-        return lit(self.rasterizer, mesh, self.triangles, colours=colours, light=light)
 
     def _company(self, scene: Scene, index: int, light: Light, colours: FloatArray) -> list[LitMesh]:
         """Another person of the batch, somewhere near, in the same light, often in the same kit; mostly nobody."""
@@ -134,39 +119,18 @@ class PictureSource:
             return []
         other = (index + 1) % len(scene.person)
         outfit = self.wardrobe.draw(rng)
-        (mesh,) = self._clothed(scene, other, outfit.thickness)
+        (mesh,) = self.studio.clothed(scene, other, outfit.thickness)
         angle, away_m = rng.uniform(0, 2 * np.pi), rng.uniform(*COMPANY_M)
         worn = colours if rng.random() < SAME_KIT_SHARE else outfit.colours
         up_m = float(scene.ground_m[index] - scene.ground_m[other])
         shift_m = np.array([away_m * np.cos(angle), up_m, away_m * np.sin(angle)])
         mesh = (mesh + shift_m).astype(np.float32)
-        return [(mesh, self._lit(mesh, worn, light))]
-
-    def _drawn(self, people: Sequence[LitMesh], occluders: Occluders) -> FloatArray:
-        """(2 H, 2 W, 4) light multiplied by coverage, and coverage, of people's points among occluders."""
-        count = len(people[0][0])
-        triangles = [self.triangles + k * count for k in range(len(people))]
-        pixels, near = self.rasterizer.draw(
-            np.concatenate([*(points for points, _ in people), occluders.points]),
-            np.concatenate([*triangles, occluders.triangles + len(people) * count]),
-            np.concatenate([*(colours for _, colours in people), occluders.colours]),
-            width_px=SAMPLES * WIDTH_PX,
-            height_px=SAMPLES * HEIGHT_PX,
-        )
-        return np.concatenate([pixels, (near > 0)[..., None]], axis=-1).astype(np.float32)
+        return [(scene.seen(index, mesh), self.studio.light_on(mesh, worn, light))]
 
     def _backdrop(self, scene: Scene, index: int, crop: Crop, light: Light, mesh: FloatArray) -> FloatArray:
         """(H, W, 3) what is behind, with the person's shadow on it."""
         R_world_camera = scene.R_camera_world[index].numpy().T
         height_m = max(float(scene.camera_m[index, 1] - scene.ground_m[index]), LOWEST_CAMERA_M)
         backdrop = draw_backdrop(self.rng, crop.rays(), R_world_camera, camera_height_m=height_m)
-        drop_m = (mesh[:, 1] - float(scene.ground_m[index])) / light.towards[1]
-        flat_m = mesh - drop_m[:, None] * light.towards
-        shadow = self._covered(crop.points(scene.seen(index, flat_m))) * light.share_of_lamp
+        shadow = self.studio.shadow(scene, index, crop, light, mesh)
         return backdrop * (1 - self.rng.uniform(*SHADOW_DARKNESS) * shadow[..., None])
-
-    def _covered(self, points: FloatArray) -> FloatArray:
-        """(H, W) 1 where a mesh, its points in samples, covers a pixel."""
-        points[:, :2] /= SAMPLES
-        near = self.rasterizer.nearness(points, self.triangles, width_px=WIDTH_PX, height_px=HEIGHT_PX)
-        return (near > 0).astype(np.float32)

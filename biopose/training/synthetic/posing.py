@@ -66,12 +66,28 @@ class PostureSource:
         """
         g = generator
         interval_s = torch.full((n,), exposure_s / max(moments - 1, 1))
-        q, _ = vary(self.pool, g, n=n, frames=moments, interval_s=interval_s)
-        q = self._reaching(g, q)
-        R = self.kinematics.with_coordinates(q).R_ground_body[..., self.bodies, :, :] @ self.R_ground_reference.mT
-        R = attitudes(g, n)[:, None, None] @ R
+        q, _ = self.coordinates(g, n, moments=moments, interval_s=interval_s)
+        R = attitudes(g, n)[:, None, None] @ self.turns(q)
         flies = torch.rand(n, generator=g) < AIRBORNE_SHARE
         return Postures(R, torch.where(flies, HIGHEST_FLIGHT_M * torch.rand(n, generator=g), 0.0))
+
+    def coordinates(
+        self, generator: torch.Generator, n: int, *, moments: int, interval_s: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Varied coordinates (n, moments, Q), no attitude given yet, and those of the clips whose legs they vary.
+
+        Args:
+            generator: drawn from.
+            n: how many.
+            moments: of each.
+            interval_s: (n,) between moments.
+        """
+        q, clip = vary(self.pool, generator, n=n, frames=moments, interval_s=interval_s)
+        return self._reaching(generator, q), clip
+
+    def turns(self, q: Tensor) -> Tensor:
+        """(..., 20, 3, 3) global turns from the reference posture by coordinates (..., Q)."""
+        return self.kinematics.with_coordinates(q).R_ground_body[..., self.bodies, :, :] @ self.R_ground_reference.mT
 
     def _reaching(self, g: torch.Generator, q: Tensor) -> Tensor:
         """Some with one arm or both held as a throw or a catch holds them."""
@@ -87,12 +103,22 @@ class PostureSource:
 
 
 def attitudes(generator: torch.Generator, n: int) -> Tensor:
-    """(n, 3, 3) turns of whole bodies: most upright, some leaning, some any way round."""
+    """(n, 3, 3) turns of whole bodies: most upright, some leaning, some any way round; they head anywhere."""
+    lean = leans(generator, n)
+    return lean @ headings(generator, n)
+
+
+def leans(generator: torch.Generator, n: int) -> Tensor:
+    """(n, 3, 3) turns about level axes, mostly none."""
     g = generator
     axis = torch.nn.functional.normalize(torch.randn(n, 3, generator=g) * torch.tensor([1.0, 0.1, 1.0]), dim=-1)
     lean = LEANING_SD_RAD * torch.randn(n, generator=g) * (torch.rand(n, generator=g) < LEANING_SHARE)
     tumble = 6.28 * torch.rand(n, generator=g)
     angle = torch.where(torch.rand(n, generator=g) < TUMBLED_SHARE, tumble, lean)
-    heading = 6.28 * torch.rand(n, generator=g)
-    upright = torch.tensor([0.0, 1.0, 0.0]) * heading[:, None]
-    return torch.linalg.matrix_exp(skew(axis * angle[:, None])) @ torch.linalg.matrix_exp(skew(upright))
+    return torch.linalg.matrix_exp(skew(axis * angle[:, None]))
+
+
+def headings(generator: torch.Generator, n: int) -> Tensor:
+    """(n, 3, 3) turns about the vertical."""
+    heading = 6.28 * torch.rand(n, generator=generator)
+    return torch.linalg.matrix_exp(skew(torch.tensor([0.0, 1.0, 0.0]) * heading[:, None]))

@@ -7,11 +7,11 @@ Shard k hangs on the seed and k alone, so shards can be made in any order, by an
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -22,6 +22,8 @@ from biopose.io.files import written_whole
 from biopose.training.motion import Motion, cmu_motions, held_out_alone, without_held_out
 from biopose.training.synthetic.people import HELD_OUT_PEOPLE, N_PEOPLE, SEED, People, people_of
 from biopose.training.synthetic.pictures import PictureSource
+from biopose.training.synthetic.processes import make_in_processes
+from biopose.training.synthetic.skeletons import Skeletons
 from biopose.vision.cspnext import RtmPose
 from biopose.vision.keypoints import WEIGHTS, normalised
 from biopose.vision.onnx_session import weights_path
@@ -32,6 +34,7 @@ LEVELS = (1, 2, 3)  # of the encoder's four maps: strides 8, 16, 32
 LOWEST_FEATURE = -0.2785  # of x sigmoid(x)
 SPLITS = {"train": 0, "validation": 1_000_000, "test": 2_000_000}  # seeds of their first shards
 SEEDS = 10_000_000  # that lie between the shards of a seed and those of the next
+OfPeople = TypeVar("OfPeople", People, Skeletons)
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,20 @@ class ShardMaker:
 
 
 def split_people(body: SegmentBody, folder: Path, split: str) -> People:
-    """A split's people, drawn once and kept in the folder; test judges on others than validation tunes on."""
+    """A split's people, drawn once and kept in the folder."""
+    return of_split(split, partial(people_of, body, folder))
+
+
+def of_split(split: str, drawn: Callable[..., OfPeople]) -> OfPeople:
+    """What belongs to a split's people; test judges on others than validation tunes on.
+
+    Args:
+        split: of SPLITS.
+        drawn: makes it for `n` people of a `seed`.
+    """
     if split == "train":
-        return people_of(body, folder, n=N_PEOPLE, seed=SEED)
-    held_out, half = people_of(body, folder, n=HELD_OUT_PEOPLE, seed=SEED + 1), HELD_OUT_PEOPLE // 2
+        return drawn(n=N_PEOPLE, seed=SEED)
+    held_out, half = drawn(n=HELD_OUT_PEOPLE, seed=SEED + 1), HELD_OUT_PEOPLE // 2
     return held_out[:half] if split == "validation" else held_out[half:]
 
 
@@ -143,28 +156,8 @@ def make_shards(
         BioposeError: no motions there.
     """
     missing = where.missing(split, count)
-    if not missing:
-        return
-    where.folder.mkdir(parents=True, exist_ok=True)
-    motions = split_motions(cmu_motions(where.motion), split)
-    ShardMaker(where, split, motions)  # its people are drawn once, and what is wrong is said once
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(processes, len(missing)), _begin, (where, split, motions)) as pool:
-        for index in pool.imap_unordered(_make, missing):
-            report(index)
-
-
-_maker: ShardMaker | None = None  # of this process
-
-
-def _begin(where: ShardFolder, split: str, motions: Sequence[Motion]) -> None:
-    global _maker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C is the parent's to answer
-    torch.set_num_threads(1)
-    _maker = ShardMaker(where, split, motions)
-
-
-def _make(index: int) -> int:
-    assert _maker is not None
-    _maker.make(index)
-    return index
+    if missing:
+        where.folder.mkdir(parents=True, exist_ok=True)
+        motions = split_motions(cmu_motions(where.motion), split)
+        begin = partial(ShardMaker, where, split, motions)
+        make_in_processes(begin, missing, processes=processes, report=report)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from biopose.training.synthetic import crops, occluders, pictures, scenes
+from biopose.training.synthetic import crops, occluders, pictures, scenes, studio
 from biopose.training.synthetic.pictures import PictureBatch, PictureSource
 from biopose.training.synthetic.rasterizer import Rasterizer
 from biopose.vision.cspnext import RtmPose
@@ -40,7 +40,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def silhouettes(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """White people on black, as they are."""
-    monkeypatch.setattr(pictures, "lit", lambda _r, mesh, _t, **_: np.full(mesh.shape, WHITE, np.float32))
+    monkeypatch.setattr(studio, "lit", lambda _r, mesh, _t, **_: np.full(mesh.shape, WHITE, np.float32))
     monkeypatch.setattr(pictures, "draw_backdrop", lambda _r, rays, _R, **_: np.full(rays.shape, BLACK, np.float32))
     monkeypatch.setattr(
         pictures, "photographed", lambda _r, light, *, black: (255 * light * ~black[..., None]).astype(np.uint8)
@@ -185,7 +185,7 @@ def _drawn_people(source: PictureSource, monkeypatch: pytest.MonkeyPatch) -> lis
         mixed.append(crops.mean_of_samples(picture))
         return mixed[-1]
 
-    monkeypatch.setattr(pictures, "mean_of_samples", kept)
+    monkeypatch.setattr(studio, "mean_of_samples", kept)
     source.draw(N)
     return mixed
 

@@ -1,0 +1,74 @@
+"""A recording is what the product would have made of a film: markers near the person, with errors of its own."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from biopose.fitting.refinement import RefinementBudget
+from biopose.training.synthetic.clips import Clip
+from biopose.training.synthetic.recording import ClipRecorder
+from biopose.vision.keypoint_names import KEYPOINTS
+from biopose.vision.person_crops import BOX_MARGIN
+from tests.body.bodies import needs_body_asset
+from tests.training.synthetic.filmed_people import clip_source, filmed_people, in_crops, keypoints_m, markers_m
+from tests.training.synthetic.made_up_people import segment_body
+from tests.vision.real_people import needs_networks
+
+pytestmark = [needs_body_asset, needs_networks]
+FRAMES = 8
+
+
+@cache
+def recorder() -> ClipRecorder:
+    recorder = ClipRecorder()
+    recorder.models = replace(recorder.models, budget=RefinementBudget(iterations=10))
+    return recorder
+
+
+@cache
+def clip() -> Clip:
+    return clip_source(seed=1, frames=FRAMES).draw()
+
+
+def height_m() -> float:
+    return float(filmed_people()[0].height_m[clip().take.person])
+
+
+def test_a_track_is_told_in_pixels_of_the_picture() -> None:
+    track = recorder().track(clip())
+    true_px = clip().camera.project(clip().in_camera(keypoints_m(clip().take)).double()).numpy()
+    crop_px = np.median(clip().regions_px[:, 3] - clip().regions_px[:, 1])
+    off = np.linalg.norm(track.keypoints_px - true_px, axis=-1)
+    assert np.median(off[track.confidence > 0.5]) < 0.03 * crop_px
+    assert track.read is not None
+    assert track.read.dtype == np.float16
+    box_px, region_px = track.boxes_px, clip().regions_px
+    np.testing.assert_allclose((box_px[:, 2:] - box_px[:, :2]) * BOX_MARGIN, region_px[:, 2:] - region_px[:, :2])
+    assert in_crops(clip(), keypoints_m(clip().take)).shape == (FRAMES, len(KEYPOINTS), 2)
+
+
+@pytest.mark.parametrize("focal_is_known", [True, False])
+def test_markers_lie_about_the_person(focal_is_known: bool) -> None:
+    found = recorder().record(clip(), height_m=height_m(), focal_is_known=focal_is_known)
+    truth = clip().in_camera(markers_m(clip().take))
+    assert found.markers_m.shape == truth.shape
+    assert found.keypoint_sd_m.shape == (FRAMES, len(KEYPOINTS), 2)
+    assert (found.keypoint_sd_m > 0).all()
+    pelvis = [segment_body().markers.names.index(name) for name in ("LASI", "RASI", "LPSI", "RPSI")]
+    about = [points - points[:, pelvis].mean(1, keepdim=True) for points in (found.markers_m, truth)]
+    assert (about[0] - about[1]).norm(dim=-1).mean() < 0.35
+    torch.testing.assert_close(found.R_camera_world.mT @ found.R_camera_world, torch.eye(3), atol=1e-5, rtol=0)
+
+
+def test_frames_in_which_the_person_is_lost_are_filled_and_said_to_be() -> None:
+    in_view = np.ones(FRAMES, dtype=bool)
+    in_view[3:5] = False
+    lost = replace(clip(), in_view=in_view)
+    assert np.isnan(recorder().track(lost).boxes_px[3:5]).all()
+    found = recorder().record(lost, height_m=height_m(), focal_is_known=True)
+    assert found.markers_m.isfinite().all()
+    assert (found.confidence[3:5] == 0).all()
+    assert (found.confidence[[2, 5]] > 0).any()

@@ -1,0 +1,231 @@
+"""How each segment lies by its own markers: closed form, from the pelvis outwards.
+
+A segment's markers are laid onto their usual places in it (Kabsch), together with the joint by which it hangs on the
+segment before it. What they leave open (a segment with one marker, a turn about the line of two) stays as in the
+reference posture. So every segment has a rotation, and `sureness` tells how much of it was seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from biopose.body.markers import MARKERS
+from biopose.models.rotations import best_rotation
+from biopose.skeleton.angles import orthogonal_triples
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import Skeleton
+
+SEGMENTS = (
+    *("pelvis", "torso", "femur_r", "femur_l", "head", "humerus_r", "humerus_l", "tibia_r", "tibia_l"),
+    *("calcn_r", "calcn_l", "ulna_r", "ulna_l", "toes_r", "toes_l", "radius_r", "radius_l", "hand_r", "hand_l"),
+)
+LEVELS = ((1, 2, 3), (4, 5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18))  # by the distance from the pelvis
+# With a segment's own markers, the middle of these: the wrist lies on the forearm's axis however it turns.
+MIDDLES = {"ulna_r": ("ROWR", "RIWR"), "ulna_l": ("LOWR", "LIWR")}
+OTHERS_WEIGHT = 2e-5  # of all other markers beside the pelvis's own: they decide where it has none
+HABIT_M2 = 1e-4  # how strongly a segment keeps its usual turn, against the spread of its points
+SEEN_M2 = 5e-4  # spread across its length at which a segment's turn counts as half known
+SIZES = (0.5, 1.6)  # of people, in default skeletons
+
+
+@dataclass(frozen=True, eq=False)
+class FittedSegments:
+    """Segments laid onto markers; (...) are any batch axes, S the SEGMENTS, K slots for each one's markers.
+
+    Attributes:
+        R_world_segment: (..., S, 3, 3).
+        p_world_segment: (..., S, 3) their origins, metres.
+        sureness: (..., S, 2) how far the markers tell a segment's direction, and its turn about it: 0 not, to 1.
+        size: (...) of the person, in default skeletons.
+        stretch: (..., S) the spread of a segment's points over that of their usual places at that size; 1 if unseen.
+        away: (..., S, K, 3) each marker from its usual place along the segment's axes, metres at the usual size.
+        weight: (..., S, K) of the markers, 0 in empty slots.
+    """
+
+    R_world_segment: Tensor
+    p_world_segment: Tensor
+    sureness: Tensor
+    size: Tensor
+    stretch: Tensor
+    away: Tensor
+    weight: Tensor
+
+
+class SegmentFit(nn.Module):
+    """Lays the segments of a skeleton onto named markers.
+
+    Args:
+        skeleton: the default one, unscaled.
+    """
+
+    slots: Tensor
+    filled: Tensor
+    middles: Tensor
+    has_middle: Tensor
+    owner: Tensor
+    root_weight: Tensor
+    p_parent_joint: Tensor
+    p_child_joint: Tensor
+    R_reference: Tensor
+    p_reference: Tensor
+    R_parent_child: Tensor
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        super().__init__()
+        self.bodies = [skeleton.body_names.index(name) for name in SEGMENTS]
+        self.parents = [self._parent(skeleton, body) for body in self.bodies]
+        for name, table in (_slots() | self._reference(skeleton)).items():
+            self.register_buffer(name, table, persistent=False)
+
+    def _parent(self, skeleton: Skeleton, body: int) -> int:
+        """The segment before a body on the way to the ground; the pelvis's is itself."""
+        before = [s for s, other in enumerate(self.bodies) if other != body and other in skeleton.ancestors[body]]
+        return max(before, key=lambda s: len(skeleton.ancestors[self.bodies[s]]), default=0)
+
+    def _reference(self, skeleton: Skeleton) -> dict[str, Tensor]:
+        """Segments and the joints by which they hang, in the reference posture."""
+        pose = Kinematics(skeleton).with_coordinates(reference_posture(skeleton))
+        R, p = pose.R_ground_body[self.bodies], pose.p_ground_body[self.bodies]
+        centers = pose.joint_centers[self._joints(skeleton)]
+        R_before, p_before = R[self.parents], p[self.parents]
+        tables = {
+            "R_reference": R,
+            "p_reference": p - p[0],
+            "R_parent_child": R_before.mT @ R,
+            "p_parent_joint": ((centers - p_before)[:, None] @ R_before)[:, 0],
+            "p_child_joint": ((centers - p)[:, None] @ R)[:, 0],
+        }
+        return {name: table.float() for name, table in tables.items()}
+
+    def _joints(self, skeleton: Skeleton) -> list[int]:
+        """The joint on its parent by which each segment hangs; any one for the pelvis."""
+        found = []
+        for body, parent in zip(self.bodies, self.parents, strict=True):
+            between = skeleton.ancestors[body] - skeleton.ancestors[self.bodies[parent]]
+            found.append(min(between, key=lambda b: len(skeleton.ancestors[b]), default=1) - 1)
+        return found
+
+    def forward(self, markers_m: Tensor, weight: Tensor, places_m: Tensor) -> FittedSegments:
+        """Fit all segments.
+
+        Args:
+            markers_m: (..., M, 3) by MARKERS, world; finite also where the weight is 0.
+            weight: (..., M) from 0, missing, to 1.
+            places_m: (M, 3) where the markers usually lie in their segments of the unscaled skeleton.
+        """
+        y, x, w = markers_m[..., self.slots, :], places_m[self.slots], weight[..., self.slots] * self.filled
+        size = _size(y, x, w)
+        R, p = self._root(markers_m, weight, places_m, size)
+        turns, places = [R], [p]
+        stretch, sureness = [torch.ones_like(size)], [_sureness(x[0], w[..., 0, :])]
+        y_all, x_all, w_all = self._with_middles(markers_m, weight, places_m)
+        for level in LEVELS:
+            before = [self.parents[s] for s in level]
+            R_before = torch.stack([turns[b] for b in before], dim=-3)
+            p_before = torch.stack([places[b] for b in before], dim=-2)
+            at, c = list(level), size[..., None, None]
+            hang = p_before + c * (R_before @ self.p_parent_joint[at, :, None])[..., 0]
+            laid = _Laid(
+                torch.cat([x_all[at], self.p_child_joint[at, None]], dim=-2),
+                torch.cat([y_all[..., at, :, :], hang[..., None, :]], dim=-2) / c[..., None],
+                torch.cat([w_all[..., at, :], torch.ones_like(w_all[..., at, :1])], dim=-1),
+                R_before @ self.R_parent_child[at],
+            )
+            turns += laid.R.unbind(-3)
+            places += (laid.p * c).unbind(-2)
+            stretch += laid.stretch.unbind(-1)
+            sureness += _sureness(laid.x, laid.w).unbind(-2)
+        R, p = torch.stack(turns, dim=-3), torch.stack(places, dim=-2)
+        away = ((y - p[..., None, :]) @ R) / size[..., None, None, None] - x
+        return FittedSegments(
+            R, p, torch.stack(sureness, dim=-2), size, torch.stack(stretch, dim=-1), away * (w > 0)[..., None], w
+        )
+
+    def _with_middles(self, markers_m: Tensor, weight: Tensor, places_m: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Points (..., S, K + 1, 3), usual places (S, K + 1, 3), weights (..., S, K + 1): the middles last."""
+        middle = markers_m[..., self.middles, :].mean(-2)
+        seen = weight[..., self.middles].amin(-1) * self.has_middle
+        owner = self.owner[self.middles]
+        usual = (self.R_reference[owner] @ places_m[self.middles, :, None])[..., 0] + self.p_reference[owner]
+        local = (usual.mean(-2) - self.p_reference)[:, None] @ self.R_reference
+        y = torch.cat([markers_m[..., self.slots, :], middle[..., None, :]], dim=-2)
+        w = torch.cat([weight[..., self.slots] * self.filled, seen[..., None]], dim=-1)
+        return y, torch.cat([places_m[self.slots], local], dim=-2), w
+
+    def _root(self, markers_m: Tensor, weight: Tensor, places_m: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+        """The pelvis by its own markers, or else by all of them in the reference posture."""
+        usual = (self.R_reference[self.owner] @ places_m[..., None])[..., 0] + self.p_reference[self.owner]
+        w = weight * self.root_weight
+        x_mean, y_mean, x, y, share = _centred(usual, markers_m, w)
+        R = best_rotation((x * share[..., None]).mT @ y)
+        return R, y_mean - size[..., None] * (R @ x_mean[..., None])[..., 0]
+
+
+class _Laid:
+    """Some segments laid onto their points, all at the usual size: x (S, K, 3), y (..., S, K, 3), w (..., S, K)."""
+
+    def __init__(self, x: Tensor, y: Tensor, w: Tensor, R_usual: Tensor) -> None:
+        self.x, self.w = x, w
+        x_mean, y_mean, dx, dy, share = _centred(x, y, w)
+        products = (dx * w[..., None]).mT @ dy
+        self.R = best_rotation(products + HABIT_M2 * R_usual.mT)
+        self.p = y_mean - (self.R @ x_mean[..., None])[..., 0]
+        spread = [(d.square().sum(-1) * share).sum(-1) + HABIT_M2 for d in (dy, dx)]
+        self.stretch = (spread[0] / spread[1]).sqrt()
+
+
+def reference_posture(skeleton: Skeleton) -> Tensor:
+    """(Q,) arms hanging and legs straight, double; coordinates that turn alone, or two by two, in mid-range.
+
+    So no such turn within its range is further than half a turn from here, where a rotation loses its direction.
+    """
+    q = torch.zeros(len(skeleton.coordinates), dtype=torch.float64)
+    triples = {c for triple in orthogonal_triples(skeleton) for c in triple}
+    for i, coordinate in enumerate(skeleton.coordinates):
+        if i not in triples and coordinate.motion == "rotational":
+            q[i] = (coordinate.range_min + coordinate.range_max) / 2
+    return torch.from_numpy(skeleton.satisfy_couplings(q.numpy()))
+
+
+def _slots() -> dict[str, Tensor]:
+    """Which markers are whose, padded to the most that a segment has."""
+    names = list(MARKERS)
+    owner = [SEGMENTS.index(marker.segment) for marker in MARKERS.values()]
+    own = [[m for m, s in enumerate(owner) if s == segment] for segment in range(len(SEGMENTS))]
+    most = max(map(len, own))
+    middles = [[names.index(name) for name in MIDDLES.get(segment, names[:2])] for segment in SEGMENTS]
+    return {
+        "slots": torch.tensor([markers + [0] * (most - len(markers)) for markers in own]),
+        "filled": torch.tensor([[1.0] * len(markers) + [0.0] * (most - len(markers)) for markers in own]),
+        "middles": torch.tensor(middles),
+        "has_middle": torch.tensor([float(segment in MIDDLES) for segment in SEGMENTS]),
+        "owner": torch.tensor(owner),
+        "root_weight": torch.tensor([1.0 if segment == 0 else OTHERS_WEIGHT for segment in owner]),
+    }
+
+
+def _centred(x: Tensor, y: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Means of points (..., K, 3) by weights (..., K), the points about them, and the weights' shares of their sum."""
+    share = w / w.sum(-1, keepdim=True).clamp(min=1e-6)
+    x_mean, y_mean = ((share[..., None] * points).sum(-2) for points in (x, y))
+    return x_mean, y_mean, x - x_mean[..., None, :], y - y_mean[..., None, :], share
+
+
+def _size(y: Tensor, x: Tensor, w: Tensor) -> Tensor:
+    """(...) by how far markers (..., S, K, 3) of the same segment are from each other."""
+    _, _, dx, dy, _ = _centred(x, y, w)
+    there, usual = ((d.square().sum(-1) * w).sum((-1, -2)) for d in (dy, dx))
+    return torch.where(usual > HABIT_M2, there / usual.clamp(min=HABIT_M2), 1.0).sqrt().clamp(*SIZES)
+
+
+def _sureness(x: Tensor, w: Tensor) -> Tensor:
+    """(..., 2) by the spread of usual places (..., K, 3) along their longest axis and across it."""
+    _, _, dx, _, _ = _centred(x, x, w)
+    scatter = (dx * w[..., None]).mT @ dx
+    total = scatter.diagonal(dim1=-2, dim2=-1).sum(-1)
+    across = (total.square() - scatter.square().sum((-1, -2))).clamp(min=0) / (2 * total).clamp(min=1e-9)
+    spread = torch.stack([total, across], dim=-1)
+    return spread / (spread + SEEN_M2)

@@ -1,0 +1,129 @@
+"""How NeurIK sees a person: each frame from the pelvis, as the markers alone tell how it lies.
+
+What does not matter is taken out in closed form: where the person is, which way they head (of the world only its up is
+left) and how large they are. Each segment's turn, too, is told, so that the network need not learn but only correct it.
+None of this hangs on other frames, so windows of a trial agree about it wherever they overlap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from biopose.body.markers import MARKERS
+from biopose.models.joint_angles import JointReader
+from biopose.models.marker_segments import SEGMENTS, FittedSegments, SegmentFit
+from biopose.models.rotations import rotation_vector
+from biopose.skeleton.model import Skeleton
+
+N_MARKERS, N_SEGMENTS = len(MARKERS), len(SEGMENTS)
+AWAY_SCALE = 20.0  # makes five centimetres one
+AWAY_LIMIT_M = 0.15
+SPEED_SCALE, TURN_SCALE = 0.3, 0.15  # of m/s and rad/s
+FURTHEST_SHARE = 0.01  # an angle read beyond its range counts as so near to the range's end
+N_FRAME_FEATURES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class MarkerWindows:
+    """N windows of T frames of named markers.
+
+    Attributes:
+        markers_m: (N, T, M, 3) by MARKERS, in a world whose y is up, metres; anything where the weight is 0.
+        weight: (N, T, M) from 0, missing, to 1, as sure as can be.
+        interval_s: (N,) seconds between frames.
+    """
+
+    markers_m: Tensor
+    weight: Tensor
+    interval_s: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class NeurikInput:
+    """The windows as the network is given them; C are the limited coordinates.
+
+    Attributes:
+        segments: (N, T, S, F) what is seen of each segment.
+        frame: (N, T, N_FRAME_FEATURES) size, how much is seen, motion.
+        logits: (N, T, C) of the angles' shares of their ranges, in closed form; 0 where nothing was seen.
+        R_world_root: (N, T, 3, 3) the pelvis as its markers tell it.
+        p_world_root: (N, T, 3) likewise, metres.
+        size: (N, T) of the person, in default skeletons.
+        seen: (N, T) sum of the markers' weights.
+    """
+
+    segments: Tensor
+    frame: Tensor
+    logits: Tensor
+    R_world_root: Tensor
+    p_world_root: Tensor
+    size: Tensor
+    seen: Tensor
+
+
+class FrameView(nn.Module):
+    """Turns windows of markers into what the network is given.
+
+    Args:
+        skeleton: the default one, unscaled.
+    """
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        super().__init__()
+        self.fit = SegmentFit(skeleton)
+        self.reader = JointReader(skeleton, self.fit)
+        self.n_features = 15 + 4 * self.fit.slots.shape[1]
+
+    @torch.no_grad()
+    def forward(self, windows: MarkerWindows, places_m: Tensor) -> NeurikInput:
+        """See the windows.
+
+        Args:
+            windows: N of T frames.
+            places_m: (M, 3) where the markers usually lie in their segments of the unscaled skeleton.
+        """
+        weight = windows.weight
+        markers = torch.where(weight[..., None] > 0, windows.markers_m, 0.0)
+        fitted = self.fit(markers, weight, places_m)
+        angles, sure, turn = self.reader(fitted)
+        share = (angles - self.reader.low) / (self.reader.high - self.reader.low)
+        return NeurikInput(
+            segments=_segment_features(fitted, turn),
+            frame=_frame_features(fitted, windows.interval_s, weight),
+            logits=share.clamp(FURTHEST_SHARE, 1 - FURTHEST_SHARE).logit() * sure,
+            R_world_root=fitted.R_world_segment[..., 0, :, :],
+            p_world_root=fitted.p_world_segment[..., 0, :],
+            size=fitted.size,
+            seen=weight.sum(-1),
+        )
+
+
+def _segment_features(fitted: FittedSegments, turn: Tensor) -> Tensor:
+    """(N, T, S, F): its turn, how sure, its stretch, where up is, where it lies, and each marker in it."""
+    R, p = fitted.R_world_segment, fitted.p_world_segment
+    from_root = ((p - p[..., :1, :]) @ R[..., 0, :, :]) / fitted.size[..., None, None]
+    away = AWAY_SCALE * fitted.away.clamp(-AWAY_LIMIT_M, AWAY_LIMIT_M) * fitted.weight[..., None]
+    parts = [
+        turn[..., :2].flatten(-2),
+        fitted.sureness,
+        4 * fitted.stretch.log()[..., None],
+        R[..., 1, :],  # the world's y axis in the segment
+        from_root,
+        away.flatten(-2),
+        fitted.weight,
+    ]
+    return torch.cat(parts, dim=-1)
+
+
+def _frame_features(fitted: FittedSegments, interval_s: Tensor, weight: Tensor) -> Tensor:
+    """(N, T, 8): size, how much is seen, and how fast the pelvis moves and turns since the frame before."""
+    R, p = fitted.R_world_segment[..., 0, :, :], fitted.p_world_segment[..., 0, :]
+    interval = interval_s[:, None, None]
+    moved = ((p[:, 1:] - p[:, :-1])[..., None, :] @ R[:, 1:])[..., 0, :] / interval
+    turned = rotation_vector(R[:, :-1].mT @ R[:, 1:]) / interval
+    motion = torch.cat([SPEED_SCALE * moved, TURN_SCALE * turned], dim=-1).clamp(-3, 3)
+    motion = nn.functional.pad(motion, (0, 0, 1, 0))
+    return torch.cat([4 * fitted.size.log()[..., None], weight.mean(-1, keepdim=True), motion], dim=-1)

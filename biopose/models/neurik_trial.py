@@ -1,0 +1,91 @@
+"""A trial of any length through NeurIK: overlapping windows, blended into one answer; or the latest frame alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from biopose.models.neurik import Neurik
+from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer, RawAnswer
+from biopose.models.neurik_input import MarkerWindows
+from biopose.skeleton.angles import Representation
+
+WINDOW, HOP = 32, 16  # frames
+AT_ONCE = 64  # windows
+FRAME_FIELDS = ("logits", "six", "shift_m", "log_sd", "R_world_root", "p_world_root", "seen")
+
+
+@torch.no_grad()
+def answer_trial(network: Neurik, decoder: AnswerDecoder, trial: MarkerWindows) -> NeurikAnswer:
+    """Coordinates for every frame, scales for the whole.
+
+    The windows' raw answers are averaged, those of a window's middle weighing most, and decoded once: they correct the
+    same closed-form values, so nothing that is averaged could be written in another way.
+
+    Args:
+        network: in evaluation mode.
+        decoder: of its answers, on the same device.
+        trial: one (N = 1), of any length.
+
+    Returns:
+        without batch axis; the pelvis's angles continuous in time.
+
+    Raises:
+        ValueError: there is more than one trial, or it has no frames.
+    """
+    count, frames = trial.weight.shape[:2]
+    if count != 1 or frames == 0:
+        raise ValueError(f"{count} trials of {frames} frames; one at a time, of a frame or more")
+    starts = _starts(frames)
+    rows = torch.tensor(starts)[:, None] + torch.arange(min(WINDOW, frames))
+    raws = [network(_windows(trial, part)) for part in rows.split(AT_ONCE)]
+    answer = decoder(_blended(raws, rows, frames))
+    return _continuous(_only(answer), decoder)
+
+
+@torch.no_grad()
+def answer_last(network: Neurik, decoder: AnswerDecoder, windows: MarkerWindows) -> NeurikAnswer:
+    """The last frame of each window alone, (N, 1, ...): what is known of the present while the recording goes on."""
+    raw = network(windows)
+    return decoder(replace(raw, **{name: getattr(raw, name)[:, -1:] for name in FRAME_FIELDS}))
+
+
+def _starts(frames: int) -> list[int]:
+    """First frames of the windows: evenly, and one that ends where the trial ends."""
+    return [*range(0, max(frames - WINDOW, 0), HOP), max(frames - WINDOW, 0)]
+
+
+def _windows(trial: MarkerWindows, rows: Tensor) -> MarkerWindows:
+    rows = rows.to(trial.weight.device)
+    return MarkerWindows(trial.markers_m[0, rows], trial.weight[0, rows], trial.interval_s.expand(len(rows)))
+
+
+def _blended(raws: list[RawAnswer], rows: Tensor, frames: int) -> RawAnswer:
+    """One raw answer (1, frames, ...) of windows whose frames are `rows` (N, W)."""
+    parts = {name: torch.cat([getattr(raw, name) for raw in raws]) for name in vars(raws[0])}
+    length = rows.shape[1]
+    rise = torch.sin(torch.pi * (torch.arange(length) + 0.5) / length).square()  # two that overlap by half add up to 1
+    total = torch.zeros(frames).index_add(0, rows.flatten(), rise.repeat(len(rows)))
+    share = (rise / total[rows]).to(parts["seen"])
+    blended = {}
+    for name in FRAME_FIELDS:
+        values = parts[name]
+        weighted = values * share.reshape(*share.shape, *[1] * (values.dim() - 2))
+        whole = values.new_zeros(frames, *values.shape[2:])
+        blended[name] = whole.index_add(0, rows.flatten().to(values.device), weighted.flatten(0, 1))[None]
+    seen = parts["seen"].sum(-1, keepdim=True)
+    scale = (parts["scale_logits"] * seen).sum(0, keepdim=True) / seen.sum().clamp(min=1e-6)
+    return RawAnswer(scale_logits=scale, **blended)
+
+
+def _only(answer: NeurikAnswer) -> NeurikAnswer:
+    return NeurikAnswer(**{name: value[0] for name, value in vars(answer).items()})
+
+
+def _continuous(answer: NeurikAnswer, decoder: AnswerDecoder) -> NeurikAnswer:
+    skeleton = decoder.kinematics.skeleton
+    limits = {c: (skeleton.coordinates[c].range_min, skeleton.coordinates[c].range_max) for c in decoder.limited}
+    written = Representation.of(skeleton, limits).continuous_in_time(answer.q.double().cpu().numpy())
+    return replace(answer, q=torch.from_numpy(written).to(answer.q))

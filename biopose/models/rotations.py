@@ -1,0 +1,46 @@
+"""Rotations in batches: the best one between points, and what angles it is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def best_rotation(products: Tensor) -> Tensor:
+    """The rotation R (..., 3, 3) for which the sum of w y . (R x) is largest, by the sum of w y x' (..., 3, 3).
+
+    Kabsch 1976, Acta Crystallographica A32:922, reflections excluded.
+    """
+    U, _, Vh = torch.linalg.svd(products.mT)
+    sign = torch.ones_like(products[..., 0])
+    sign[..., 2] = torch.linalg.det(U @ Vh)
+    return (U * sign[..., None, :]) @ Vh
+
+
+def rotation_vector(R: Tensor) -> Tensor:
+    """(..., 3) axis times angle in radians, of R (..., 3, 3); without a direction at half a turn."""
+    doubled = torch.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], -1)
+    sine = doubled.norm(dim=-1) / 2
+    cosine = (R.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
+    return doubled / 2 * (torch.atan2(sine, cosine) / sine.clamp(min=1e-7))[..., None]
+
+
+def body_fixed_angles(R: Tensor, axes: Tensor) -> Tensor:
+    """(..., 3) angles about three orthogonal axes, the rows of (..., 3, 3), whose turns in that order give R.
+
+    In the axes' own basis it is an x-y-z sequence (Craig 2005, Introduction to Robotics, appendix B); a left-handed
+    triple is minus a right-handed one, which turns the angles' signs. The second lies within a quarter turn.
+    """
+    hand = torch.linalg.det(axes).sign()[..., None]
+    basis = axes * hand[..., None]
+    r = basis @ R @ basis.mT
+    second = torch.asin(r[..., 0, 2].clamp(-1, 1))
+    first = torch.atan2(-r[..., 1, 2], r[..., 2, 2])
+    third = torch.atan2(-r[..., 0, 1], r[..., 0, 0])
+    return hand * torch.stack([first, second, third], dim=-1)
+
+
+def other_angles(angles: Tensor) -> Tensor:
+    """The other three angles about orthogonal axes (..., 3) that give the same rotation, up to whole turns."""
+    return angles * angles.new_tensor([1.0, -1.0, 1.0]) + np.pi

@@ -1,0 +1,207 @@
+"""Marker trajectories with the truth behind, drawn anew each time: people in motion, markers that err.
+
+Clean markers ride on the segments. Those of a recording sit elsewhere and glide on the skin, or are a mesh's of a
+slightly wrong shape and posture, or err as a network was recorded to; they jitter and drop out (`marker_faults`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from biopose.body.markers import MARKERS
+from biopose.models.joint_angles import limited_coordinates
+from biopose.models.neurik_input import MarkerWindows
+from biopose.models.rotations import body_fixed_angles
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import Skeleton
+from biopose.skeleton.scaling_prior import scale_prior
+from biopose.training.keypoint_noise import slow_curves
+from biopose.training.marker_faults import Faults, draw_faults, moved_by_recording
+from biopose.training.motion import Motion
+from biopose.training.motion_variation import MotionPool, vary
+from biopose.training.synthetic.posing import attitudes
+from biopose.training.synthetic.skeletons import Skeletons
+
+RATE_HZ = (20.0, 120.0)
+VARIED_SHARE, VARIED = 0.5, 0.5  # of windows whose people differ from those that are kept; in sd between people
+POSTURE_HZ = (0.1, 2.0)  # of a mesh's errors
+RECORDED_SHARE = 0.5  # of windows that err as was recorded, where something was
+
+
+@dataclass(frozen=True, eq=False)
+class MarkerBatch:
+    """N windows of T frames.
+
+    Attributes:
+        windows: what is seen.
+        q: (N, T, Q) the truth, coordinates of each person's own skeleton.
+        body_scales: (N, B, 3) of that skeleton.
+        places_m: (N, M, 3) of the markers in their segments, on that skeleton.
+        static_m: (N, M, 3) the markers as they sit in this session, the person standing in the default posture.
+    """
+
+    windows: MarkerWindows
+    q: Tensor
+    body_scales: Tensor
+    places_m: Tensor
+    static_m: Tensor
+
+    def to(self, device: str) -> MarkerBatch:
+        """The batch on another device."""
+        windows = MarkerWindows(**{name: value.to(device) for name, value in vars(self.windows).items()})
+        moved = {name: value.to(device) for name, value in vars(self).items() if name != "windows"}
+        return MarkerBatch(windows=windows, **moved)
+
+
+@dataclass(frozen=True, eq=False)
+class Rider:
+    """N people whose markers ride on segments: factors (N, B, 3) and places (N, M, 3) in the scaled segments."""
+
+    body_scales: Tensor
+    places_m: Tensor
+
+
+class MarkerSource:
+    """Draws batches.
+
+    Args:
+        motions: the library.
+        people: whose proportions and markers are drawn.
+        seed: of everything that is drawn.
+        varied: whether other proportions are drawn, too, around theirs.
+        recorded_m: (E, T, M, 3) errors that a network was recorded to make, metres along the axes of the true pelvis;
+            None where nothing was recorded.
+    """
+
+    def __init__(
+        self,
+        motions: Sequence[Motion],
+        people: Skeletons,
+        *,
+        seed: int,
+        varied: bool = False,
+        recorded_m: Tensor | None = None,
+    ) -> None:
+        self.skeleton = full_body_skeleton()
+        self.pool = MotionPool(motions, self.skeleton)
+        self.kinematics = Kinematics(self.skeleton, dtype=torch.float32)
+        self.people, self.varied, self.recorded_m = people, varied, recorded_m
+        self.owner, self.pelvis = marker_owners(self.skeleton), self.skeleton.body_names.index("pelvis")
+        self.drivers = _drivers(self.skeleton)
+        self.limited = limited_coordinates(self.skeleton)
+        self.generator = torch.Generator().manual_seed(seed)
+        prior = scale_prior(self.skeleton, height_ratio=None)
+        self.scale_design = torch.from_numpy(prior.design).float()
+        self.scale_sd = torch.from_numpy(prior.sd).float()
+        self.standing = torch.from_numpy(self.skeleton.default_pose).float()
+
+    def draw(self, n: int, *, frames: int, clean: bool = False) -> MarkerBatch:
+        """A batch.
+
+        Args:
+            n: windows.
+            frames: of each.
+            clean: whether all markers are seen where they belong.
+        """
+        g = self.generator
+        interval_s = 1.0 / (RATE_HZ[0] * (RATE_HZ[1] / RATE_HZ[0]) ** torch.rand(n, generator=g))
+        q, _ = vary(self.pool, g, n=n, frames=frames, interval_s=interval_s)
+        person, faults = self._person(n), draw_faults(g, n, clean=clean)
+        seen_as = self._mistaken(person, faults)
+        R, p = self._segments(self._misplaced(q, faults, interval_s), seen_as, attitudes(g, n))
+        skin = faults.skin_m_per_rad[:, None] * q[..., self.drivers, None]
+        markers = _ridden(R, p, self.owner, seen_as.places_m[:, None] + skin)
+        if self.recorded_m is not None and not clean:
+            markers = markers + self._recorded_errors(R[:, :, self.pelvis], n, frames)
+        markers, weight = moved_by_recording(g, faults, markers, interval_s=interval_s)
+        still = self.kinematics.with_scales(seen_as.body_scales).with_coordinates(self.standing)
+        return MarkerBatch(
+            windows=MarkerWindows(markers, weight, interval_s),
+            q=self._turned(q, R[:, :, self.pelvis], p[:, :, self.pelvis]),
+            body_scales=person.body_scales,
+            places_m=person.places_m,
+            static_m=_ridden(still.R_ground_body, still.p_ground_body, self.owner, seen_as.places_m),
+        )
+
+    def _person(self, n: int) -> Rider:
+        """People as they are kept, or about them."""
+        g = self.generator
+        who = torch.randint(len(self.people.body_scales), (n,), generator=g)
+        differs = (torch.rand(n, 1, generator=g) < VARIED_SHARE) & self.varied
+        factors = self._other_shape(VARIED * differs)
+        return Rider(
+            self.people.body_scales[who] * factors, self.people.marker_locations_m[who] * factors[:, self.owner]
+        )
+
+    def _other_shape(self, amount: Tensor) -> Tensor:
+        """(N, B, 3) factors between people, so many standard deviations (N, 1) large."""
+        terms = amount * self.scale_sd * torch.randn(len(amount), len(self.scale_sd), generator=self.generator)
+        return (terms @ self.scale_design.T).exp().unflatten(-1, (-1, 3))
+
+    def _mistaken(self, person: Rider, faults: Faults) -> Rider:
+        """The people as their markers have them."""
+        factors = self._other_shape(faults.shape)
+        return Rider(person.body_scales * factors, person.places_m * factors[:, self.owner] + faults.place_m)
+
+    def _misplaced(self, q: Tensor, faults: Faults, interval_s: Tensor) -> Tensor:
+        """The posture as the markers have it."""
+        n, frames, _ = q.shape
+        count = len(self.limited)
+        curve = slow_curves(self.generator, n=n, frames=frames, curves=count, interval_s=interval_s, hz=POSTURE_HZ)
+        seen = q.clone()
+        seen[..., self.limited] += faults.posture_sd_rad * curve
+        return seen
+
+    def _segments(self, q: Tensor, person: Rider, attitude: Tensor) -> tuple[Tensor, Tensor]:
+        """R (N, T, B, 3, 3) and p (N, T, B, 3), everything turned by the attitude (N, 3, 3)."""
+        pose = self.kinematics.with_scales(person.body_scales[:, None]).with_coordinates(q)
+        turn = attitude[:, None, None]
+        return turn @ pose.R_ground_body, (turn @ pose.p_ground_body[..., None])[..., 0]
+
+    def _turned(self, q: Tensor, R_world_pelvis: Tensor, p_world_pelvis: Tensor) -> Tensor:
+        """The coordinates with the pelvis as it lies."""
+        axes = self.skeleton.joints[0].axes
+        turns = body_fixed_angles(R_world_pelvis, torch.tensor([axis.direction.tolist() for axis in axes[:3]]))
+        columns = torch.tensor([axis.coordinate for axis in axes])
+        q = q.index_copy(-1, columns, torch.cat([turns, p_world_pelvis], dim=-1))
+        return self.kinematics.satisfy_couplings(q)[0]
+
+    def _recorded_errors(self, R_world_pelvis: Tensor, n: int, frames: int) -> Tensor:
+        """(N, T, M, 3) a stretch of a recorded clip for some windows; clips that are too short are held at the end."""
+        g, recorded = self.generator, self.recorded_m
+        assert recorded is not None
+        clip = torch.randint(len(recorded), (n, 1), generator=g)
+        start = torch.randint(max(recorded.shape[1] - frames, 0) + 1, (n, 1), generator=g)
+        at = (start + torch.arange(frames)).clamp(max=recorded.shape[1] - 1)
+        errs = (torch.rand(n, 1, 1, 1, generator=g) < RECORDED_SHARE).float()
+        return errs * recorded[clip, at] @ R_world_pelvis.mT
+
+
+def marker_owners(skeleton: Skeleton) -> list[int]:
+    """The body that carries each marker."""
+    return [skeleton.body_names.index(marker.segment) for marker in MARKERS.values()]
+
+
+def _drivers(skeleton: Skeleton) -> list[int]:
+    """For each marker the coordinate that its skin glides with: the first that moves its segment against the next."""
+    first = {
+        joint.child: next((a.coordinate for a in joint.axes if a.coordinate is not None), None)
+        for joint in skeleton.joints
+    }
+    parent = {joint.child: joint.parent for joint in skeleton.joints}
+
+    def driver(body: int) -> int:
+        coordinate = first[body]
+        return driver(parent[body]) if coordinate is None else coordinate
+
+    return [driver(body) for body in marker_owners(skeleton)]
+
+
+def _ridden(R: Tensor, p: Tensor, owner: list[int], places_m: Tensor) -> Tensor:
+    """(..., M, 3) markers in the world, by their segments (..., B, ...) and places in them."""
+    return (R[..., owner, :, :] @ places_m[..., None])[..., 0] + p[..., owner, :]

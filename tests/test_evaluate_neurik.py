@@ -1,0 +1,34 @@
+"""NeurIK against the batched solver on made-up trials."""
+
+from pathlib import Path
+
+import torch
+
+from biopose.evaluate_neurik import FIGURES, compare, comparison_lines, solved
+from biopose.models.neurik import Neurik, NeurikShape, save_neurik
+from biopose.models.neurik_answer import AnswerDecoder
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.training.neurik_training import Judge, neurik_figures
+from tests.training.made_up_markers import made_up_source, usual_places_m
+
+
+def test_the_solver_explains_clean_markers() -> None:
+    """It sees the very skeleton but for what scaling cannot tell."""
+    trial = made_up_source().draw(1, frames=6, clean=True)
+    figures = neurik_figures(solved, [trial], Judge(AnswerDecoder(full_body_skeleton())))
+    assert figures["mae_deg"] < 4
+    assert figures["mpblpe_mm"] < 20
+    assert "coverage95" not in figures
+
+
+def test_both_are_judged_on_clean_and_faulty_trials(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shape = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
+    save_neurik(tmp_path / "neurik.safetensors", Neurik(shape, places_m=usual_places_m()))
+    found = compare(made_up_source(), trials=1, frames=4, weights=tmp_path / "neurik.safetensors")
+    assert set(found) == {"clean", "faulty"}
+    assert set(FIGURES) <= set(found["clean"]["neurik"])
+    assert all(value == value for kind in found.values() for way in kind.values() for value in way.values())
+    lines = comparison_lines(found)
+    assert len(lines) == 2 + len(FIGURES)
+    assert "lower limb" in lines[3]

@@ -91,7 +91,7 @@ def train_mqhmr(
     """MQ-HMR, from a crop of a person to the body's mesh.
 
     First the pictures are made: the cpu preset's 76,000 take an hour on two cores, the gpu preset's 410,000 are for a
-    machine with more. Then the cpu preset trains for about 40 minutes.
+    machine with more. Then the cpu preset trains for about an hour and a half.
 
     \b
     Examples:

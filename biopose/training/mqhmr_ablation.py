@@ -38,8 +38,8 @@ BUDGETS: Mapping[str, MqhmrPreset] = {
     "cpu": MqhmrPreset(
         shards=12,
         validation_shards=2,
-        batch=64,
-        schedule=Schedule(steps=2_000, learning_rate=5e-4, falling_share=0.4, mean_decay=0.998, report_every=250),
+        batch=32,
+        schedule=Schedule(steps=600, learning_rate=7e-4, falling_share=0.4, mean_decay=0.99, report_every=300),
     ),
     "gpu": MqhmrPreset(
         shards=100,

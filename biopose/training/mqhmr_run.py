@@ -53,7 +53,7 @@ def _schedule(steps: int) -> Schedule:
 
 
 PRESETS: Mapping[str, MqhmrPreset] = {
-    "cpu": MqhmrPreset(shards=72, validation_shards=2, batch=32, projected=16, schedule=_schedule(8_000)),
+    "cpu": MqhmrPreset(shards=72, validation_shards=2, batch=32, projected=16, schedule=_schedule(26_000)),
     "gpu": MqhmrPreset(shards=400, validation_shards=2, batch=512, projected=256, schedule=_schedule(60_000)),
 }
 

@@ -2,8 +2,8 @@
 
 The network's weights stay; what is optimised are the tokens of every frame of a person, the way to the camera, one
 shape, the focal length and the ground (BioPose, WACV 2025). The energy is the keypoint fit's own (`terms`): robust
-reprojection, accelerations, resting feet. What the lifter says there of depth, the decoder says here, by the calibrated
-standard deviations of its tokens, and it holds the segments' turns near where it put them.
+reprojection, accelerations, resting feet. To what the lifter says there of depth comes what the decoder says, by the
+calibrated standard deviations of its tokens; and the decoder holds the segments' turns near where it put them.
 
     refinement = Refinement(reader, body, seen, R_camera_view, R_camera_world, height_m=1.8)
     refined = refinement.refine(start)
@@ -112,7 +112,7 @@ class Refinement:
     Args:
         reader: from tokens to turns.
         body: the segment body.
-        seen: the evidence; what it says of lifted keypoints is the decoder's.
+        seen: the evidence, with the decoder's word on lifted keypoints in it.
         R_camera_view: (T, 3, 3) of the views that the decoder looked from.
         R_camera_world: (3, 3) of a world whose y is up.
         height_m: of the person.

@@ -24,17 +24,13 @@ from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
 from biopose.skeleton.angles import orthogonal_triples, periodic_coordinates, wrap
 from biopose.skeleton.ik import IKSolution, inverse_kinematics
+from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.opensim_tools import opensim_inverse_kinematics
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
 from biopose.skeleton.scaling import scale_to_static
 
-GROUPS = {
-    "lower": ("hip_", "knee_", "ankle_", "subtalar_", "mtp_"),
-    "upper": ("arm_", "elbow_", "pro_sup_", "wrist_"),
-    "trunk": ("lumbar_", "neck_"),
-}
 LAB_MASS_KG = 62.6  # of the expert's model
 
 
@@ -63,7 +59,7 @@ class AngleErrors:
     def group_mae_deg(self) -> dict[str, float]:
         """Mean over the coordinates of each group, and over all coordinates."""
         mae = self.mae_deg
-        groups = {g: [v for n, v in mae.items() if n.startswith(prefixes)] for g, prefixes in GROUPS.items()}
+        groups = {g: [v for n, v in mae.items() if n.startswith(prefixes)] for g, prefixes in LIMBS.items()}
         groups["all"] = list(mae.values())
         return {group: float(np.mean(values)) for group, values in groups.items() if values}
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from biopose.errors import BioposeError
-from biopose.evaluate import GROUPS, AngleErrors, evaluate_lab_a, lab_a_lines, lab_trials, nearest_representation
+from biopose.evaluate import AngleErrors, evaluate_lab_a, lab_a_lines, lab_trials, nearest_representation
 from biopose.skeleton.angles import orthogonal_triples, periodic_coordinates
+from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.model import Skeleton
 from tests.reference_data import LAB, SHARED_DATA, needs_shared_data
 from tests.skeleton.models import markers_at, random_poses
@@ -43,7 +44,7 @@ def test_a_groups_error_is_the_mean_over_its_coordinates_not_frames() -> None:
 
 def test_every_joint_angle_is_in_one_group(skeleton: Skeleton) -> None:
     for name in skeleton.rotational_names:
-        groups = [group for group, prefixes in GROUPS.items() if name.startswith(prefixes)]
+        groups = [group for group, prefixes in LIMBS.items() if name.startswith(prefixes)]
         assert len(groups) == (0 if name.startswith("pelvis_") else 1), name
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
 
 WEIGHTS = Path(__file__).parent / "weights"
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], *, kind: str, shape: Mapping[str, Any]) -> None:
@@ -60,6 +61,31 @@ def read_checkpoint(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[s
     if metadata.get("kind") != kind:
         raise ModelError(f"{path}: holds {metadata.get('kind', 'no network of ours')}; a {kind} network is needed")
     return tensors, json.loads(metadata["shape"])
+
+
+def save_network(path: Path, network: nn.Module, *, kind: str, shape: Mapping[str, Any]) -> None:
+    """Write a network in half precision, which is as good as whole; arguments as of `save_checkpoint`."""
+    save_checkpoint(path, {n: t.half() for n, t in network.state_dict().items()}, kind=kind, shape=shape)
+
+
+def load_network(path: Path, build: Callable[[dict[str, Any]], Network], *, kind: str) -> Network:
+    """A network as it is used.
+
+    Args:
+        path: its file.
+        build: from its shape, lists being tuples.
+        kind: of network.
+
+    Raises:
+        ModelError: if the file is not there, is broken or holds another network.
+    """
+    tensors, shape = read_checkpoint(path, kind=kind)
+    try:
+        network = build({name: tuple(value) if isinstance(value, list) else value for name, value in shape.items()})
+        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path}: holds a {kind} network of another version of BioPose; install BioPose again") from error
+    return network.eval()
 
 
 def sha256_of(path: Path) -> str:

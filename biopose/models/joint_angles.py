@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from biopose.models.marker_segments import FittedSegments, SegmentFit, reference_posture
-from biopose.models.rotations import body_fixed_angles, other_angles, rotation_vector
 from biopose.skeleton.angles import orthogonal_triples, wrap
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.least_squares import root_coordinates
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.rotations import body_fixed_angles, other_angles, rotation_vector
 
 
 def limited_coordinates(skeleton: Skeleton) -> list[int]:

@@ -13,8 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from biopose.errors import ModelError
-from biopose.models.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
+from biopose.models.checkpoint import WEIGHTS, load_network, save_network
 from biopose.models.lifter_input import N_FEATURES
 from biopose.vision.keypoint_names import KEYPOINTS
 
@@ -107,8 +106,8 @@ class Lifter(nn.Module):
 
 
 def save_lifter(path: Path, lifter: Lifter) -> None:
-    """Write the network in half precision, which is as good as whole."""
-    save_checkpoint(path, {n: t.half() for n, t in lifter.state_dict().items()}, kind=KIND, shape=asdict(lifter.shape))
+    """Write the network."""
+    save_network(path, lifter, kind=KIND, shape=asdict(lifter.shape))
 
 
 def load_lifter(path: Path = LIFTER_WEIGHTS) -> Lifter:
@@ -117,10 +116,4 @@ def load_lifter(path: Path = LIFTER_WEIGHTS) -> Lifter:
     Raises:
         ModelError: if the file is not there, is broken or holds another network.
     """
-    tensors, shape = read_checkpoint(path, kind=KIND)
-    try:
-        lifter = Lifter(LifterShape(**shape | {"dilations": tuple(shape["dilations"])}))
-        lifter.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ModelError(f"{path}: holds a lifter of another version of BioPose; install BioPose again") from error
-    return lifter.eval()
+    return load_network(path, lambda shape: Lifter(LifterShape(**shape)), kind=KIND)

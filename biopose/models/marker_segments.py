@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from biopose.body.markers import MARKERS
-from biopose.models.rotations import best_rotation
 from biopose.skeleton.angles import orthogonal_triples
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.rotations import best_rotation
 
 SEGMENTS = (
     *("pelvis", "torso", "femur_r", "femur_l", "head", "humerus_r", "humerus_l", "tibia_r", "tibia_l"),

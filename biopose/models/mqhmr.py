@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from biopose.body.keypoints import KEYPOINT_SEGMENTS
 from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
-from biopose.errors import ModelError
-from biopose.models.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
+from biopose.models.checkpoint import WEIGHTS, load_network, save_network
 from biopose.models.layers import DecoderLayer, DeformableAttention, PlainAttention
 from biopose.models.mean_figure import MeanFigure, misfit, view_rays
+from biopose.skeleton.rotations import rotation_from_6d
 from biopose.vision.cspnext import MAP_CHANNELS
 from biopose.vision.keypoint_names import KEYPOINTS
 
@@ -244,14 +244,6 @@ class TokenReader(nn.Module):
         return R, log_sd.clamp(*LOG_SD_RANGE).exp()
 
 
-def rotation_from_6d(six: Tensor) -> Tensor:
-    """(..., 6), two columns one after the other, to the rotation (..., 3, 3) by Gram and Schmidt (Zhou et al. 2019)."""
-    first, second = six.unflatten(-1, (2, 3)).unbind(-2)
-    x = nn.functional.normalize(first, dim=-1)
-    y = nn.functional.normalize(second - (x * second).sum(-1, keepdim=True) * x, dim=-1)
-    return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
-
-
 def _root(camera: Tensor, log_crop: Tensor) -> Tensor:
     """(N, 3) in heights, by a weak perspective (N, 3) of the crop, whose height in x / z is known."""
     depth = (camera[:, 0] + USUAL_LOG_SIZE - log_crop).exp()
@@ -286,9 +278,8 @@ def _keypoints_about_queries(queries: int) -> Tensor:
 
 
 def save_mqhmr(path: Path, network: Mqhmr) -> None:
-    """Write the network in half precision."""
-    tensors = {name: tensor.half() for name, tensor in network.state_dict().items()}
-    save_checkpoint(path, tensors, kind=KIND, shape=asdict(network.shape))
+    """Write the network."""
+    save_network(path, network, kind=KIND, shape=asdict(network.shape))
 
 
 def load_mqhmr(path: Path = MQHMR_WEIGHTS) -> Mqhmr:
@@ -297,11 +288,4 @@ def load_mqhmr(path: Path = MQHMR_WEIGHTS) -> Mqhmr:
     Raises:
         ModelError: if the file is not there, is broken or holds another network.
     """
-    tensors, shape = read_checkpoint(path, kind=KIND)
-    try:
-        lists = {name: tuple(value) for name, value in shape.items() if isinstance(value, list)}
-        network = Mqhmr(MqhmrShape(**shape | lists))
-        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path}: holds an MQ-HMR of another version of BioPose; install BioPose again") from error
-    return network.eval()
+    return load_network(path, lambda shape: Mqhmr(MqhmrShape(**shape)), kind=KIND)

@@ -15,8 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from biopose.errors import ModelError
-from biopose.models.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
+from biopose.models.checkpoint import WEIGHTS, load_network, save_network
 from biopose.models.neurik_answer import SCALE_RANGE, RawAnswer
 from biopose.models.neurik_input import N_FRAME_FEATURES, N_MARKERS, N_SEGMENTS, FrameView, MarkerWindows, NeurikInput
 from biopose.skeleton.full_body import full_body_skeleton
@@ -152,9 +151,8 @@ def _last(width: int, numbers: int) -> nn.Linear:
 
 
 def save_neurik(path: Path, network: Neurik) -> None:
-    """Write the network in half precision."""
-    tensors = {name: tensor.half() for name, tensor in network.state_dict().items()}
-    save_checkpoint(path, tensors, kind=KIND, shape=asdict(network.shape))
+    """Write the network."""
+    save_network(path, network, kind=KIND, shape=asdict(network.shape))
 
 
 def load_neurik(path: Path = NEURIK_WEIGHTS) -> Neurik:
@@ -163,10 +161,4 @@ def load_neurik(path: Path = NEURIK_WEIGHTS) -> Neurik:
     Raises:
         ModelError: if the file is not there, is broken or holds another network.
     """
-    tensors, shape = read_checkpoint(path, kind=KIND)
-    try:
-        network = Neurik(NeurikShape(**shape))
-        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path}: holds a NeurIK of another version of BioPose; install BioPose again") from error
-    return network.eval()
+    return load_network(path, lambda shape: Neurik(NeurikShape(**shape)), kind=KIND)

@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 from biopose.models.joint_angles import limited_coordinates
-from biopose.models.mqhmr import rotation_from_6d
-from biopose.models.rotations import body_fixed_angles
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.rotations import body_fixed_angles, rotation_from_6d, turning_axes
 
 SCALE_RANGE = (0.5, 1.5)  # of body scales: mean and amplitude
 INSIDE = 1 - 1e-4  # of a range's half: so far a coordinate goes, which single precision still tells from its end
@@ -81,7 +80,7 @@ class AnswerDecoder:
         self.kinematics = Kinematics(skeleton, dtype=torch.float32, device=device)
         root = skeleton.joints[0]
         self.root = [axis.coordinate for axis in root.axes]
-        self.root_axes = torch.tensor([axis.direction.tolist() for axis in root.axes[:3]], device=device)
+        self.root_axes = turning_axes(root).float().to(device)
         self.limited = limited_coordinates(skeleton)
         ranges = torch.tensor(
             [[skeleton.coordinates[c].range_min, skeleton.coordinates[c].range_max] for c in self.limited]

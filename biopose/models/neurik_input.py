@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from biopose.body.markers import MARKERS
 from biopose.models.joint_angles import JointReader
 from biopose.models.marker_segments import SEGMENTS, FittedSegments, SegmentFit
-from biopose.models.rotations import rotation_vector
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.rotations import rotation_vector
 
 N_MARKERS, N_SEGMENTS = len(MARKERS), len(SEGMENTS)
 AWAY_SCALE = 20.0  # makes five centimetres one

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import GROUND, Joint, Skeleton
+from biopose.skeleton.rotations import best_rotation, body_fixed_angles, turning_axes
 
 _OTHER_BODIES_WEIGHT = 0.05  # the root's own markers decide where there are enough of them
 
@@ -54,24 +55,18 @@ def align_root(kinematics: Kinematics, q: Tensor, observed: Tensor, weights: Ten
     R_joint = T_parent[:3, :3].T @ R_ground_root @ T_child[:3, :3]
     center = p_ground_root + R_ground_root @ T_child[:3, 3]
     displacement = (center - T_parent[:3, 3]) @ T_parent[:3, :3]
-    turning = torch.tensor(np.array([axis.direction for axis in root.axes[:3]])).to(q)
     moving = torch.tensor(np.array([axis.direction for axis in root.axes[3:]])).to(q)
-    values = torch.cat([_body_fixed_angles(R_joint, turning), displacement @ torch.linalg.inv(moving)], dim=-1)
+    turns = body_fixed_angles(R_joint, turning_axes(root).to(q))
+    values = torch.cat([turns, displacement @ torch.linalg.inv(moving)], dim=-1)
     return q.index_copy(-1, torch.tensor([axis.coordinate for axis in root.axes], device=q.device), values)
 
 
 def rigid_alignment(source: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Rotation (..., 3, 3) and shift (..., 3) with R source + shift = target, in weighted least squares.
-
-    Kabsch 1976, Acta Crystallographica A32:922, reflections excluded.
-    """
+    """Rotation (..., 3, 3) and shift (..., 3) with R source + shift = target, in weighted least squares."""
     share = (weights / weights.sum(-1, keepdim=True))[..., None]
     source_mean, target_mean = (share * source).sum(-2), (share * target).sum(-2)
-    covariance = (share * (target - target_mean[..., None, :])).mT @ (source - source_mean[..., None, :])
-    U, _, Vh = torch.linalg.svd(covariance)
-    sign = torch.ones_like(source_mean)
-    sign[..., 2] = torch.linalg.det(U @ Vh)
-    R = (U * sign[..., None, :]) @ Vh
+    products = (share * (source - source_mean[..., None, :])).mT @ (target - target_mean[..., None, :])
+    R = best_rotation(products)
     return R, target_mean - (R @ source_mean[..., None])[..., 0]
 
 
@@ -83,18 +78,3 @@ def _free_root(skeleton: Skeleton) -> Joint | None:
     turning = np.array([axis.direction for axis in on_ground[0].axes[:3]])
     locked = any(skeleton.coordinates[axis.coordinate or 0].locked for axis in on_ground[0].axes)
     return on_ground[0] if np.allclose(turning @ turning.T, np.eye(3), atol=1e-9) and not locked else None
-
-
-def _body_fixed_angles(R: Tensor, axes: Tensor) -> Tensor:
-    """(..., 3) angles about three orthogonal axes (rows of `axes`) whose rotations in that order give R.
-
-    In the axes' own basis it is an x-y-z sequence (Craig 2005, Introduction to Robotics, appendix B); a left-handed
-    triple is minus a right-handed one, which turns the angles' signs.
-    """
-    hand = torch.sign(torch.linalg.det(axes))
-    basis = axes * hand
-    r = basis @ R @ basis.T
-    second = torch.asin(r[..., 0, 2].clamp(-1, 1))
-    first = torch.atan2(-r[..., 1, 2], r[..., 2, 2])
-    third = torch.atan2(-r[..., 0, 1], r[..., 0, 0])
-    return hand * torch.stack([first, second, third], dim=-1)

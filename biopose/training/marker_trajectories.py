@@ -15,10 +15,10 @@ from torch import Tensor
 from biopose.body.markers import MARKERS
 from biopose.models.joint_angles import limited_coordinates
 from biopose.models.neurik_input import MarkerWindows
-from biopose.models.rotations import body_fixed_angles
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.rotations import body_fixed_angles, turning_axes
 from biopose.skeleton.scaling_prior import scale_prior
 from biopose.training.keypoint_noise import slow_curves
 from biopose.training.marker_faults import Faults, draw_faults, moved_by_recording
@@ -115,7 +115,7 @@ class MarkerSource:
         seen_as = self._mistaken(person, faults)
         R, p = self._segments(self._misplaced(q, faults, interval_s), seen_as, attitudes(g, n))
         skin = faults.skin_m_per_rad[:, None] * q[..., self.drivers, None]
-        markers = _ridden(R, p, self.owner, seen_as.places_m[:, None] + skin)
+        markers = ridden(R, p, self.owner, seen_as.places_m[:, None] + skin)
         if self.recorded_m is not None and not clean:
             markers = markers + self._recorded_errors(R[:, :, self.pelvis], n, frames)
         markers, weight = moved_by_recording(g, faults, markers, interval_s=interval_s)
@@ -125,7 +125,7 @@ class MarkerSource:
             q=self._turned(q, R[:, :, self.pelvis], p[:, :, self.pelvis]),
             body_scales=person.body_scales,
             places_m=person.places_m,
-            static_m=_ridden(still.R_ground_body, still.p_ground_body, self.owner, seen_as.places_m),
+            static_m=ridden(still.R_ground_body, still.p_ground_body, self.owner, seen_as.places_m),
         )
 
     def _person(self, n: int) -> Rider:
@@ -165,9 +165,9 @@ class MarkerSource:
 
     def _turned(self, q: Tensor, R_world_pelvis: Tensor, p_world_pelvis: Tensor) -> Tensor:
         """The coordinates with the pelvis as it lies."""
-        axes = self.skeleton.joints[0].axes
-        turns = body_fixed_angles(R_world_pelvis, torch.tensor([axis.direction.tolist() for axis in axes[:3]]))
-        columns = torch.tensor([axis.coordinate for axis in axes])
+        root = self.skeleton.joints[0]
+        turns = body_fixed_angles(R_world_pelvis, turning_axes(root).float())
+        columns = torch.tensor([axis.coordinate for axis in root.axes])
         q = q.index_copy(-1, columns, torch.cat([turns, p_world_pelvis], dim=-1))
         return self.kinematics.satisfy_couplings(q)[0]
 
@@ -202,6 +202,6 @@ def _drivers(skeleton: Skeleton) -> list[int]:
     return [driver(body) for body in marker_owners(skeleton)]
 
 
-def _ridden(R: Tensor, p: Tensor, owner: list[int], places_m: Tensor) -> Tensor:
+def ridden(R: Tensor, p: Tensor, owner: list[int], places_m: Tensor) -> Tensor:
     """(..., M, 3) markers in the world, by their segments (..., B, ...) and places in them."""
     return (R[..., owner, :, :] @ places_m[..., None])[..., 0] + p[..., owner, :]

@@ -13,17 +13,13 @@ from torch import Tensor
 from biopose.body.markers import BONY_LANDMARKS, MARKERS
 from biopose.models.neurik import Neurik
 from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer
-from biopose.models.rotations import other_angles, rotation_vector
 from biopose.skeleton.angles import orthogonal_triples, wrap
 from biopose.skeleton.kinematics import Pose
+from biopose.skeleton.limbs import LIMBS
+from biopose.skeleton.rotations import other_angles, rotation_vector
 from biopose.training.calibration import FACTORS, SDS, SHARE
-from biopose.training.marker_trajectories import MarkerBatch, marker_owners
+from biopose.training.marker_trajectories import MarkerBatch, marker_owners, ridden
 
-LIMBS = {
-    "lower": ("hip_", "knee_", "ankle_", "subtalar_", "mtp_"),
-    "upper": ("arm_", "elbow_", "pro_sup_", "wrist_"),
-    "trunk": ("lumbar_", "neck_"),
-}
 BETA_RAD = float(np.radians(5.0))
 BONY = [list(MARKERS).index(name) for name in BONY_LANDMARKS]
 BONY_WEIGHT = 3.0  # of a bony landmark, other markers having one
@@ -102,22 +98,21 @@ class Judge:
         place = said.p_ground_body[..., self.pelvis, :] - true.p_ground_body[..., self.pelvis, :]
         R_true = true.R_ground_body[..., self.pelvis, :, :]
         joints = said.joint_centers - true.joint_centers
-        markers = self._markers(said, truth.places_m[:, None] * grown) - self._markers(true, truth.places_m[:, None])
+        said_m, true_m = (
+            ridden(pose.R_ground_body, pose.p_ground_body, self.owner, places_m)
+            for pose, places_m in ((said, truth.places_m[:, None] * grown), (true, truth.places_m[:, None]))
+        )
         return AnswerErrors(
             angles=self._nearest(answer.q[..., self.decoder.limited], truth.q[..., self.decoder.limited]),
             turn=rotation_vector(R_true.mT @ said.R_ground_body[..., self.pelvis, :, :]),
             place=place,
             joints=joints - place[..., None, :],
-            markers=markers - place[..., None, :],
+            markers=said_m - true_m - place[..., None, :],
             scales=answer.body_scales - truth.body_scales,
         )
 
     def _pose(self, q: Tensor, body_scales: Tensor) -> Pose:
         return self.decoder.kinematics.with_scales(body_scales[:, None]).with_coordinates(q)
-
-    def _markers(self, pose: Pose, places_m: Tensor) -> Tensor:
-        R, p = pose.R_ground_body[..., self.owner, :, :], pose.p_ground_body[..., self.owner, :]
-        return (R @ places_m[..., None])[..., 0] + p
 
     def _nearest(self, angles: Tensor, truth: Tensor) -> Tensor:
         """(..., C) differences, those of three angles about orthogonal axes of the nearer way to write them."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from biopose.body.segment_body import SegmentBody
 from biopose.models.lifter_input import rotation_towards
 from biopose.models.mean_figure import MeanFigure, misfit, placed, view_rays
-from biopose.models.mqhmr import rotation_from_6d
+from biopose.skeleton.rotations import rotation_from_6d
 
 
 @cache

@@ -21,7 +21,6 @@ from biopose.models.mqhmr import (
     MqhmrShape,
     TokenReader,
     load_mqhmr,
-    rotation_from_6d,
     save_mqhmr,
 )
 from biopose.vision.keypoint_names import KEYPOINTS
@@ -138,14 +137,6 @@ def test_the_deviations_stay_within_bounds_whatever_comes_in() -> None:
     assert sd.max() <= high * 1.001
 
 
-def test_six_numbers_make_a_rotation_that_keeps_its_first_column() -> None:
-    six = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
-    R = rotation_from_6d(six)
-    assert_rotations(R)
-    torch.testing.assert_close(R[..., 0], torch.nn.functional.normalize(six[:, :3], dim=-1))
-    torch.testing.assert_close(rotation_from_6d(R[..., :2].mT.flatten(-2)), R)
-
-
 @torch.no_grad()
 def test_it_can_be_exported_for_any_number_of_crops() -> None:
     network = small()
@@ -184,5 +175,5 @@ def test_a_network_comes_back_from_disk(tmp_path: Path, shape: MqhmrShape) -> No
 def test_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     save_checkpoint(path, {"x": torch.zeros(1)}, kind=KIND, shape={"size": 3})
-    with pytest.raises(ModelError, match=r"m.safetensors: holds an MQ-HMR of another version"):
+    with pytest.raises(ModelError, match=r"m.safetensors: holds a mqhmr network of another version"):
         load_mqhmr(path)

@@ -2,12 +2,14 @@
 
 Shard k hangs on the seed, MQ-HMR's weights and k alone, so shards can be made in any order, by any number of processes,
 and again. Its name tells the weights: with others, other shards are missing.
+
+    make_shards(ClipFolder(folder, motion), "train", 20, maker=ClipShardMaker)
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,13 +25,12 @@ from biopose.errors import ModelError
 from biopose.io.files import written_whole
 from biopose.models.checkpoint import sha256_of
 from biopose.models.mqhmr import MQHMR_WEIGHTS
-from biopose.training.motion import Motion, cmu_motions
+from biopose.training.motion import Motion
 from biopose.training.synthetic.clips import Clip, ClipSource
 from biopose.training.synthetic.people import People
-from biopose.training.synthetic.processes import make_in_processes
 from biopose.training.synthetic.recording import ClipRecorder
 from biopose.training.synthetic.scenes import MIDDLE
-from biopose.training.synthetic.shards import SEEDS, SPLITS, ShardFolder, of_split, split_motions, split_people
+from biopose.training.synthetic.shards import SEEDS, SPLITS, ShardFolder, of_split, split_people
 from biopose.training.synthetic.skeletons import skeletons_of_drawn
 
 SHARD_CLIPS = 16
@@ -110,8 +111,6 @@ class ClipShardMaker:
     """
 
     def __init__(self, where: ClipFolder, split: str, motions: Sequence[Motion]) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"no split {split}; there are {', '.join(SPLITS)}")
         self.where, self.split, self.body = where, split, SegmentBody.load()
         self.people = split_people(self.body, where.folder, split)
         self.skeletons = of_split(split, partial(skeletons_of_drawn, self.body, where.folder))
@@ -169,31 +168,6 @@ def true_points_m(clip: Clip, body: SegmentBody, people: People, points: Tensor,
     posed = shaped.with_global_rotations(take.R_world_segment[:, MIDDLE], root_position=torch.zeros(3))
     about_root = posed.skin(points[person], skin_matrix) * people.height_m[person]
     return clip.in_camera(about_root + take.root_m[:, None])
-
-
-def make_clips(
-    where: ClipFolder, split: str, count: int, *, processes: int = 2, report: Callable[[int], None] = lambda _: None
-) -> None:
-    """Make the first shards of a split, those that are there already left alone.
-
-    Args:
-        where: to put them.
-        split: of SPLITS.
-        count: how many.
-        processes: at once, each on one core.
-        report: called with the index of each that is done.
-
-    Raises:
-        ValueError: no such split.
-        ModelError: weights are missing or broken.
-        BioposeError: no motions there.
-    """
-    missing = where.missing(split, count)
-    if missing:
-        where.folder.mkdir(parents=True, exist_ok=True)
-        motions = split_motions(cmu_motions(where.motion), split)
-        begin = partial(ClipShardMaker, where, split, motions)
-        make_in_processes(begin, missing, processes=processes, report=report)
 
 
 def read_clips(path: Path, *, mqhmr: str) -> RecordedClips:

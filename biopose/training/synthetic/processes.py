@@ -26,12 +26,10 @@ def make_in_processes(
     Args:
         begin: called once here, so that what is kept for all is made once and what is wrong is said once; then once in
             each process, which it must be able to reach.
-        missing: their numbers.
+        missing: their numbers, one or more.
         processes: at once.
         report: called with the number of each that is done.
     """
-    if not missing:
-        return
     begin()
     context = multiprocessing.get_context("spawn")
     with context.Pool(min(processes, len(missing)), _begin, (begin,)) as pool:

@@ -22,7 +22,7 @@ from biopose.io.files import written_whole
 from biopose.training.motion import Motion, cmu_motions, held_out_alone, without_held_out
 from biopose.training.synthetic.people import HELD_OUT_PEOPLE, N_PEOPLE, SEED, People, people_of
 from biopose.training.synthetic.pictures import PictureSource
-from biopose.training.synthetic.processes import make_in_processes
+from biopose.training.synthetic.processes import Maker, make_in_processes
 from biopose.training.synthetic.skeletons import Skeletons
 from biopose.vision.cspnext import RtmPose
 from biopose.vision.keypoints import WEIGHTS, normalised
@@ -35,6 +35,7 @@ LOWEST_FEATURE = -0.2785  # of x sigmoid(x)
 SPLITS = {"train": 0, "validation": 1_000_000, "test": 2_000_000}  # seeds of their first shards
 SEEDS = 10_000_000  # that lie between the shards of a seed and those of the next
 OfPeople = TypeVar("OfPeople", People, Skeletons)
+Folder = TypeVar("Folder", bound="ShardFolder")
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,6 @@ class ShardMaker:
     """
 
     def __init__(self, where: ShardFolder, split: str, motions: Sequence[Motion]) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"no split {split}; there are {', '.join(SPLITS)}")
         self.where, self.split = where, split
         body = SegmentBody.load()
         self.source = PictureSource(body, split_people(body, where.folder, split), motions, seed=0)
@@ -116,7 +115,12 @@ def of_split(split: str, drawn: Callable[..., OfPeople]) -> OfPeople:
     Args:
         split: of SPLITS.
         drawn: makes it for `n` people of a `seed`.
+
+    Raises:
+        ValueError: no such split.
     """
+    if split not in SPLITS:
+        raise ValueError(f"no split {split}; there are {', '.join(SPLITS)}")
     if split == "train":
         return drawn(n=N_PEOPLE, seed=SEED)
     held_out, half = drawn(n=HELD_OUT_PEOPLE, seed=SEED + 1), HELD_OUT_PEOPLE // 2
@@ -140,7 +144,13 @@ def restored(values: Tensor, step: Tensor) -> Tensor:
 
 
 def make_shards(
-    where: ShardFolder, split: str, count: int, *, processes: int = 2, report: Callable[[int], None] = lambda _: None
+    where: Folder,
+    split: str,
+    count: int,
+    *,
+    maker: Callable[[Folder, str, Sequence[Motion]], Maker] = ShardMaker,
+    processes: int = 2,
+    report: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Make the first shards of a split, those that are there already left alone.
 
@@ -148,16 +158,18 @@ def make_shards(
         where: to put them.
         split: of SPLITS.
         count: how many.
+        maker: of pictures, or of clips (`ClipShardMaker`, with a `ClipFolder`).
         processes: at once, each on one core.
         report: called with the index of each that is done.
 
     Raises:
         ValueError: no such split.
+        ModelError: weights that the maker needs are missing or broken.
         BioposeError: no motions there.
     """
     missing = where.missing(split, count)
     if missing:
         where.folder.mkdir(parents=True, exist_ok=True)
         motions = split_motions(cmu_motions(where.motion), split)
-        begin = partial(ShardMaker, where, split, motions)
+        begin = partial(maker, where, split, motions)
         make_in_processes(begin, missing, processes=processes, report=report)

@@ -17,6 +17,7 @@ from biopose.keypoint_landmarks import FOOT_KEYPOINTS, skeleton_with_keypoints
 from biopose.skeleton.angles import unwrap
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.rotations import body_fixed_angles, turning_axes
 from biopose.skeleton.stature import model_height_m
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.posing import PostureSource, headings, leans
@@ -86,6 +87,7 @@ class TakeSource:
         skeleton = full_body_skeleton()
         self.kinematics = Kinematics(skeleton_with_keypoints(skeleton), dtype=torch.float32)
         self.pelvis = skeleton.body_names.index("pelvis")
+        self.pelvis_axes = turning_axes(skeleton.joints[0]).float()
         self.model_height_m = model_height_m(skeleton) or 1.0
 
     def draw(self, generator: torch.Generator, frames: int, *, interval_s: float) -> Take:
@@ -120,7 +122,7 @@ class TakeSource:
         pelvis_m = recorded_m + _smoothed(changed_m, frames=SMOOTHING_S / interval_s)
 
         R_pelvis = turn @ pose.R_ground_body[:, self.pelvis]
-        q[:, _columns(*PELVIS_ANGLES)] = unwrap(pelvis_angles(R_pelvis))
+        q[:, _columns(*PELVIS_ANGLES)] = unwrap(body_fixed_angles(R_pelvis, self.pelvis_axes))
         q[:, _columns(*PELVIS_PLACE)] = pelvis_m
         return Take(
             person=person,
@@ -154,14 +156,6 @@ def carried(about_pelvis_m: Tensor, feet_m: Tensor) -> Tensor:
     pelvis_m[1:] = (stepped - slid).cumsum(0)
     pelvis_m[:, 1] = foot_m - foot_m.min() - lowest + SOLE_BELOW_KEYPOINTS_M
     return pelvis_m
-
-
-def pelvis_angles(R: Tensor) -> Tensor:
-    """(..., 3) tilt, list and rotation, about z, x and y in turn, of the pelvis's orientation (..., 3, 3)."""
-    tilt = torch.atan2(-R[..., 0, 1], R[..., 1, 1])
-    list_ = torch.asin(R[..., 2, 1].clamp(-1.0, 1.0))
-    rotation = torch.atan2(-R[..., 2, 0], R[..., 2, 2])
-    return torch.stack([tilt, list_, rotation], dim=-1)
 
 
 def _smoothed(path: Tensor, *, frames: float) -> Tensor:

@@ -36,7 +36,3 @@ def test_each_missing_file_is_made_once_elsewhere(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said_before_a_process_begins(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no folder"):
         make_in_processes(partial(Writer, tmp_path / "nowhere"), [0], processes=2, report=lambda _: None)
-
-
-def test_nothing_missing_begins_nothing(tmp_path: Path) -> None:
-    make_in_processes(partial(Writer, tmp_path / "nowhere"), [], processes=2, report=lambda _: None)

@@ -1,4 +1,4 @@
-"""Rotations in batches: the best one between points, and what angles it is made of."""
+"""Rotations in batches: the best one between points, and the numbers that they are made of."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from biopose.skeleton.model import Joint
+
 
 def best_rotation(products: Tensor) -> Tensor:
-    """The rotation R (..., 3, 3) for which the sum of w y . (R x) is largest, by the sum of w y x' (..., 3, 3).
+    """The rotation R (..., 3, 3) for which the sum of w y . (R x) is largest, by the sum of w x y' (..., 3, 3).
 
     Kabsch 1976, Acta Crystallographica A32:922, reflections excluded.
     """
@@ -41,6 +43,19 @@ def body_fixed_angles(R: Tensor, axes: Tensor) -> Tensor:
     return hand * torch.stack([first, second, third], dim=-1)
 
 
+def turning_axes(joint: Joint) -> Tensor:
+    """(3, 3) directions of a joint's first three axes, in rows."""
+    return torch.tensor(np.array([axis.direction for axis in joint.axes[:3]]))
+
+
 def other_angles(angles: Tensor) -> Tensor:
     """The other three angles about orthogonal axes (..., 3) that give the same rotation, up to whole turns."""
     return angles * angles.new_tensor([1.0, -1.0, 1.0]) + np.pi
+
+
+def rotation_from_6d(six: Tensor) -> Tensor:
+    """(..., 6), two columns one after the other, to the rotation (..., 3, 3) by Gram and Schmidt (Zhou et al. 2019)."""
+    first, second = six.unflatten(-1, (2, 3)).unbind(-2)
+    x = torch.nn.functional.normalize(first, dim=-1)
+    y = torch.nn.functional.normalize(second - (x * second).sum(-1, keepdim=True) * x, dim=-1)
+    return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)

@@ -5,7 +5,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from biopose.models.rotations import best_rotation, body_fixed_angles, other_angles, rotation_vector
+from biopose.skeleton.rotations import best_rotation, body_fixed_angles, other_angles, rotation_from_6d, rotation_vector
 
 ZXY = torch.eye(3)[[2, 0, 1]]
 
@@ -50,3 +50,12 @@ def test_three_angles_give_their_rotation_written_either_way() -> None:
 def test_a_left_handed_triple_turns_the_signs() -> None:
     R = some_rotations()
     torch.testing.assert_close(body_fixed_angles(R, -ZXY), -body_fixed_angles(R, ZXY))
+
+
+def test_six_numbers_make_a_rotation_that_keeps_its_first_column() -> None:
+    six = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
+    R = rotation_from_6d(six)
+    torch.testing.assert_close(R @ R.mT, torch.eye(3).expand_as(R), atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.linalg.det(R), torch.ones(R.shape[:-2]))
+    torch.testing.assert_close(R[..., 0], torch.nn.functional.normalize(six[:, :3], dim=-1))
+    torch.testing.assert_close(rotation_from_6d(R[..., :2].mT.flatten(-2)), R)

@@ -1,0 +1,9 @@
+"""Which coordinates of the full-body skeleton are told together, by the beginnings of their names."""
+
+from collections.abc import Mapping
+
+LIMBS: Mapping[str, tuple[str, ...]] = {
+    "lower": ("hip_", "knee_", "ankle_", "subtalar_", "mtp_"),
+    "upper": ("arm_", "elbow_", "pro_sup_", "wrist_"),
+    "trunk": ("lumbar_", "neck_"),
+}

@@ -84,7 +84,8 @@ def load_network(path: Path, build: Callable[[dict[str, Any]], Network], *, kind
         network = build({name: tuple(value) if isinstance(value, list) else value for name, value in shape.items()})
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path}: holds a {kind} network of another version of BioPose; install BioPose again") from error
+        other = f"holds a {kind} network of another version of BioPose"
+        raise ModelError(f"{path}: {other}; install BioPose again") from error
     return network.eval()
 
 

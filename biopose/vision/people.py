@@ -195,7 +195,7 @@ class Follower:
         expected_px = expected_px[_part_in_view(expected_px, frame.image) >= FOLLOWED_PART]
         if not len(expected_px):
             return None
-        located = network.locate([frame.image], [expected_px])[0]
+        located = network.locate_in(frame.image, expected_px)
         return located.of(located.confidence.mean(1) >= FOLLOWED)
 
 

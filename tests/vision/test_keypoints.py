@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from biopose.models.map_reader import MqhmrReader
 from biopose.vision import keypoints
 from biopose.vision.detection import PersonDetector
 from biopose.vision.keypoint_names import KEYPOINTS, MIRRORED
@@ -177,8 +178,9 @@ def test_a_reader_is_given_the_maps_and_the_keypoints_of_the_pass(in_torch: Keyp
     reader = Reader()
     read = KeypointNetwork.load(backend="torch", reader=reader).locate(frames, own)
     for mine, theirs in zip(reader.outputs[0].maps, features.maps, strict=True):
-        assert torch.equal(mine, theirs)
-    ((points, sure, regions_px, sizes_px),) = reader.given
+        assert torch.equal(mine[:3], theirs)
+    ((points, sure, regions_px, sizes_px),) = [[part[:3] for part in given] for given in reader.given]
+    assert [len(part) for part in reader.given[0]] == [keypoints.BATCH_SIZE] * 4  # blanks after the people
     assert np.array_equal(regions_px, features.regions_px)
     assert sizes_px.tolist() == [[1768, 994]] * 3
     scale = (regions_px[:, 2:] - regions_px[:, :2])[:, None] / [192, 256]
@@ -200,10 +202,31 @@ def test_a_row_belongs_to_its_box_whatever_the_batches(monkeypatch: pytest.Monke
     reader = Reader()
     monkeypatch.setattr(keypoints, "BATCH_SIZE", 3)
     found = KeypointNetwork.load(backend="torch", reader=reader).locate(frames, own)
-    assert [len(given[0]) for given in reader.given] == [3, 3, 2]
+    assert [len(given[0]) for given in reader.given] == [3, 3, 3]  # the last a blank
     for each, rows, width_px in zip(found, own, (1768, 884, 1768), strict=True):
         assert each.read.dtype == np.float16
         assert np.allclose(each.read, middles(rows, width_px=width_px), atol=2.0, equal_nan=True)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+def test_what_is_told_of_people_hangs_on_nobody_who_is_looked_at_with_them(backend: str) -> None:
+    reader = None if backend == "onnxruntime" else MqhmrReader.load()
+    looking = KeypointNetwork.load(backend=backend, reader=reader, threads=1)
+    frames, own = frames_of_two_people(), boxes()
+    together = looking.locate([*frames, *frames], [*own, *own])
+    for count in (1, 2, len(frames)):
+        for few, all_ in zip(looking.locate(frames[-count:], own[-count:]), together[-count:], strict=True):
+            assert np.array_equal(few.positions_px, all_.positions_px)
+            assert np.array_equal(few.confidence, all_.confidence)
+            assert (few.read is None) == (reader is None)
+            assert reader is None or np.array_equal(few.read, all_.read)
+
+
+def test_people_of_one_picture_are_found_in_a_batch_of_their_own(in_torch: KeypointNetwork) -> None:
+    frame, own = frames_of_two_people()[0], boxes()[0]
+    (among_others,), alone = in_torch.locate([frame], [own]), in_torch.locate_in(frame, own)
+    assert np.allclose(among_others.positions_px, alone.positions_px, rtol=0, atol=0.05)
+    assert np.allclose(among_others.confidence, alone.confidence, rtol=0, atol=1e-4)
 
 
 def test_the_maps_of_a_batch_are_gone_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,9 @@ class Filmed:
     def locate(self, images, boxes_px):
         return [self._of(self.number(image), boxes) for image, boxes in zip(images, boxes_px, strict=True)]
 
+    def locate_in(self, image, boxes_px):
+        return self._of(self.number(image), boxes_px)
+
     def _of(self, frame, boxes_px):
         truth = np.array([walker.keypoints_px(self.frames[frame].time_s) for walker in self.walkers])
         middles = (truth.min(1) + truth.max(1)) / 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
-from biopose.models.mqhmr import Mqhmr, MqhmrShape, save_mqhmr
+from biopose.models.mqhmr import Mqhmr, MqhmrShape, load_mqhmr, save_mqhmr
 from biopose.training.calibration import calibrate
 from biopose.training.crop_batches import CropBatch, CropBatches, joined
 from biopose.training.loop import Report, Schedule, train
@@ -38,6 +38,8 @@ class MqhmrPreset:
         projected: crops without a picture that are added to a batch.
         schedule: the run's length and pace.
         shape: of the network.
+        pictures_seed: of the training pictures.
+        goes_on: from the weights that ship, not from nothing.
     """
 
     shards: int
@@ -46,14 +48,24 @@ class MqhmrPreset:
     schedule: Schedule
     projected: int = 0
     shape: MqhmrShape = field(default_factory=MqhmrShape)
+    pictures_seed: int = 0
+    goes_on: bool = False
 
 
-def _schedule(steps: int) -> Schedule:
-    return Schedule(steps=steps, learning_rate=7e-4, falling_share=0.4, mean_decay=0.999, report_every=500)
+def _schedule(steps: int, *, learning_rate: float = 7e-4, falling_share: float = 0.4) -> Schedule:
+    return Schedule(steps, learning_rate, falling_share=falling_share, mean_decay=0.999, report_every=500)
 
 
+_CPU = MqhmrPreset(shards=72, validation_shards=2, batch=32, projected=16, schedule=_schedule(26_000))
 PRESETS: Mapping[str, MqhmrPreset] = {
-    "cpu": MqhmrPreset(shards=72, validation_shards=2, batch=32, projected=16, schedule=_schedule(26_000)),
+    "cpu": _CPU,
+    "cpu-further": replace(
+        _CPU,
+        shards=40,
+        schedule=_schedule(6_000, learning_rate=4e-4, falling_share=0.6),
+        pictures_seed=1,
+        goes_on=True,
+    ),
     "gpu": MqhmrPreset(shards=400, validation_shards=2, batch=512, projected=256, schedule=_schedule(60_000)),
 }
 
@@ -103,7 +115,12 @@ def make_pictures(
 ) -> None:
     """Make the shards of a preset that are missing, those that judge first."""
     for split, count in (("validation", preset.validation_shards), ("train", preset.shards)):
-        make_shards(where, split, count, processes=processes, report=partial(shard_made, split))
+        make_shards(_of(where, preset, split), split, count, processes=processes, report=partial(shard_made, split))
+
+
+def _of(where: ShardFolder, preset: MqhmrPreset, split: str) -> ShardFolder:
+    """What training goes on with is drawn anew; what judges stays the same."""
+    return replace(where, seed=preset.pictures_seed) if split == "train" else where
 
 
 class MqhmrCourse:
@@ -147,7 +164,7 @@ class MqhmrCourse:
 
         torch.manual_seed(SEED)
         network = train(
-            Mqhmr(shape).to(self.device),
+            (load_mqhmr() if self.preset.goes_on else Mqhmr(shape)).to(self.device),
             loss=loss,
             figures=self.figures,
             judged_by=JUDGED_BY,
@@ -186,7 +203,8 @@ class MqhmrCourse:
         return (batches.batch(step).to(self.device) for step in range(min(wanted, batches.per_epoch)))
 
     def _batches(self, split: str, shards: int, shape: MqhmrShape, *, size: int, disturbed: bool) -> CropBatches:
-        paths = [self.where.path(split, index) for index in range(shards)]
+        where = _of(self.where, self.preset, split)
+        paths = [where.path(split, index) for index in range(shards)]
         rig = self.body_of_batches.rig
         return CropBatches(
             paths, self.people[split], rig, levels=shape.levels, size=size, seed=SEED, disturbed=disturbed

@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from biopose.body.markers import BONY_LANDMARKS
 from biopose.errors import ModelError
 from biopose.io.markers import read_markers
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.models.neurik import load_neurik
+from biopose.neurik_recording import answer_recording
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.opensim_tools import OpenSimTracker
 from biopose.skeleton.reader import read_osim
+from biopose.skeleton.threads import torch_threads
 
 # Long enough that starting up does not count, and so that both cores have work to the end.
 BENCH_FRAMES = 32_768
@@ -35,8 +39,9 @@ def bench_ik(markers: Path | None, model: Path | None, *, opensim_frames: int) -
         opensim_frames: how many frames OpenSim solves.
 
     Returns:
-        frames_per_s on one core, opensim_frames_per_s on one core, their ratio; two_core_ratio; on a GPU, if there is
-        one, gpu_frames_per_s.
+        frames_per_s on one core, opensim_frames_per_s on one core, their ratio; two_core_ratio; where the trial has
+        the markers that NeurIK knows, neurik_frames_per_s on one core and neurik_ratio to OpenSim; on a GPU, if there
+        is one, gpu_frames_per_s.
 
     Raises:
         BioposeError: if a file is malformed, the two do not belong together, or the trial has a single frame.
@@ -58,6 +63,8 @@ def bench_ik(markers: Path | None, model: Path | None, *, opensim_frames: int) -
         "ratio": one / opensim_rate,
         "two_core_ratio": _rate(skeleton, long, threads=2) / one,
     }
+    if neurik := _neurik_rate(long):
+        result |= {"neurik_frames_per_s": neurik, "neurik_ratio": neurik / opensim_rate}
     if torch.cuda.is_available():
         result["gpu_frames_per_s"] = _rate(skeleton, long, threads=1, device="cuda")
     return result
@@ -72,6 +79,10 @@ def ik_lines(result: dict[str, Any]) -> list[str]:
         f"  ratio     {result['ratio']:9.1f}",
         f"two cores over one: {result['two_core_ratio']:.2f}",
     ]
+    if "neurik_frames_per_s" in result:
+        lines.append(
+            f"NeurIK on one core: {result['neurik_frames_per_s']:.0f} frames/s, ratio {result['neurik_ratio']:.1f}"
+        )
     if "gpu_frames_per_s" in result:
         lines.append(f"GPU: {result['gpu_frames_per_s']:.0f} frames/s")
     return lines
@@ -81,6 +92,17 @@ def _rate(skeleton: Skeleton, trial: MarkerTrajectories, *, threads: int, device
     start = perf_counter()
     inverse_kinematics(skeleton, trial, threads=threads, device=device)
     return len(trial.time_s) / (perf_counter() - start)
+
+
+def _neurik_rate(trial: MarkerTrajectories) -> float | None:
+    """Of the network and what it needs of a recording; None where it lacks markers that it knows."""
+    if not all(name in trial.names for name in BONY_LANDMARKS):
+        return None
+    network = load_neurik()
+    with torch_threads(1):
+        start = perf_counter()
+        answer_recording(network, trial)
+        return len(trial.time_s) / (perf_counter() - start)
 
 
 def _opensim_rate(model: Path, trial: MarkerTrajectories, *, frames: int) -> float:

@@ -16,7 +16,6 @@ from biopose.command_line import (
     NewFile,
     StageBars,
     as_json,
-    progress_bar,
     refuse_overwriting,
     show,
     with_method,
@@ -24,13 +23,11 @@ from biopose.command_line import (
     with_up,
 )
 from biopose.evaluate_commands import evaluate
+from biopose.ik_cli import ik
 from biopose.method_names import MethodName
 
 if TYPE_CHECKING:
     from biopose.io.markers import UpAxis
-    from biopose.skeleton.ik_solver import Limits
-
-SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be processed, the rest is stored"
 
 
 @click.group(cls=Commands)
@@ -228,60 +225,6 @@ def scale(
     show(summary.as_dict(), json_=json_, lines=summary.lines)
 
 
-@cli.command()
-@click.option("--markers", required=True, type=EXISTING, help="The trial: .trc, .c3d or .parquet.")
-@click.option("--model", required=True, type=EXISTING, help="The person's scaled .osim.")
-@click.option("--out", required=True, type=NewFile(".mot"), help="The .mot to write, in degrees.")
-@click.option("--weights", type=EXISTING, help="An OpenSim IK set-up file with marker weights (.xml).")
-@click.option(
-    "--solver", type=click.Choice(["biopose", "opensim"]), default="biopose", show_default=True, help="Which to use."
-)
-@click.option(
-    "--limits",
-    type=click.Choice(["clamped", "all", "none"]),
-    default="clamped",
-    show_default=True,
-    help="Coordinates held in their ranges: those that the model clamps, all, or none.",
-)
-@with_up
-@with_threads
-@as_json
-def ik(
-    markers: Path,
-    model: Path,
-    out: Path,
-    weights: Path | None,
-    solver: str,
-    limits: Limits,
-    up: UpAxis,
-    threads: int,
-    json_: bool,
-) -> None:
-    """From markers to the joint angles of a scaled model.
-
-    Frames with fewer than three markers, and coordinates that a frame's markers leave open, are nan in the .mot and
-    named in the report; the exit code is then 3. OpenSim's solver does not tell which coordinates are left open: it
-    keeps the frame before's value.
-
-    \b
-    Examples:
-      biopose ik --markers jump.trc --model scaled.osim --out jump.mot
-      biopose ik --markers jump.c3d --up z --model scaled.osim --out jump.mot
-      biopose ik --markers jump.trc --model scaled.osim --weights ik_setup.xml --solver opensim --out jump.mot
-    """
-    if solver == "opensim" and limits == "all":
-        raise click.UsageError("--limits all needs --solver biopose; OpenSim's holds the clamped coordinates or none")
-    refuse_overwriting(out, markers=markers, model=model, weights=weights)
-    from biopose.marker_commands import solve_files
-
-    with progress_bar(0, label="Solving", json_=json_) as bar:
-        summary = solve_files(
-            markers, model, out, up=up, weights=weights, solver=solver, limits=limits, threads=threads, progress=bar
-        )
-    show(summary.as_dict(), json_=json_, lines=summary.lines)
-    if summary.incomplete:
-        raise click.exceptions.Exit(SOME_FRAMES_UNSOLVED)
-
-
+cli.add_command(ik)
 cli.add_command(evaluate)
 cli.add_command(bench)

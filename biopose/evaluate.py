@@ -22,7 +22,10 @@ from biopose.io.ik_setup import read_marker_weights
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
+from biopose.models.neurik import load_neurik
+from biopose.neurik_recording import answer_recording
 from biopose.skeleton.angles import orthogonal_triples, periodic_coordinates, wrap
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik import IKSolution, inverse_kinematics
 from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.model import Skeleton
@@ -32,6 +35,24 @@ from biopose.skeleton.scaled_model import write_scaled_osim
 from biopose.skeleton.scaling import scale_to_static
 
 LAB_MASS_KG = 62.6  # of the expert's model
+# The laboratory's markers that lie where one of BioPose's does; clusters lie elsewhere, and the toe's on another bone.
+OUR_NAMES = {"C7": "C7"} | {
+    theirs.format(side=side, leg=leg): side + ours
+    for side, leg in (("R", "r"), ("L", "L"))
+    for theirs, ours in {
+        "{leg}.ASIS": "ASI",
+        "{leg}.PSIS": "PSI",
+        "{leg}_knee": "KNE",
+        "{leg}_ankle": "ANK",
+        "{leg}_calc": "HEE",
+        "{leg}_5meta": "MT5",
+        "{side}_Shoulder": "SHO",
+        "{side}_elbow_lat": "ELB",
+        "{side}_elbow_med": "ELBIN",
+        "{side}_wrist_radius": "IWR",
+        "{side}_wrist_ulna": "OWR",
+    }.items()
+}
 
 
 @dataclass
@@ -90,14 +111,15 @@ def evaluate_lab_a(
 
     Returns:
         mae_deg by group and mae_by_coordinate_deg of our own scaling and inverse kinematics; expert_model: the same for
-        our and OpenSim's inverse kinematics on the expert's model with the expert's weights; rms_mm of our fits.
+        our and OpenSim's inverse kinematics on the expert's model with the expert's weights; neurik: from the markers
+        that have a named counterpart, nobody having stood still for it; rms_mm of our fits.
     """
     lab = data / "mocap" / "lab"
     expert = read_osim(lab / "hand_scaled.osim")
     with tempfile.TemporaryDirectory() as folder:
         ours = _scaled_by_us(lab, Path(folder))
-    ours_error, on_expert_model, opensim_error = AngleErrors(), AngleErrors(), AngleErrors()
-    rms_m = []
+    ours_error, on_expert_model, opensim_error, neurik_error = (AngleErrors() for _ in range(4))
+    network, rms_m = load_neurik(), []
     for trial in trials or lab_trials(lab):
         if progress:
             progress(trial)
@@ -108,6 +130,8 @@ def evaluate_lab_a(
         _compare(on_expert_model, expert, same_model, reference)
         theirs = opensim_inverse_kinematics(lab / "hand_scaled.osim", markers, weights=weights)
         _add(opensim_error, expert, theirs, reference, left_out=set(same_model.held))
+        answer = answer_recording(network, _under_our_names(markers))
+        _add(neurik_error, full_body_skeleton(), answer.coordinates, reference, left_out=set(answer.unseen))
         rms_m.append(float(np.nanmean(solution.rms_m)))
     return {
         "mae_deg": ours_error.group_mae_deg,
@@ -117,17 +141,25 @@ def evaluate_lab_a(
             "biopose": {"mae_deg": on_expert_model.group_mae_deg, "mae_by_coordinate_deg": on_expert_model.mae_deg},
             "opensim": {"mae_deg": opensim_error.group_mae_deg, "mae_by_coordinate_deg": opensim_error.mae_deg},
         },
+        "neurik": {"mae_deg": neurik_error.group_mae_deg, "mae_by_coordinate_deg": neurik_error.mae_deg},
     }
+
+
+def _under_our_names(markers: MarkerTrajectories) -> MarkerTrajectories:
+    """The laboratory's markers that have a named counterpart."""
+    seen = [name for name in OUR_NAMES if name in markers.names]
+    chosen = markers.select(seen)
+    return MarkerTrajectories(chosen.time_s, tuple(OUR_NAMES[name] for name in seen), chosen.positions_m)
 
 
 def lab_a_lines(result: dict[str, Any]) -> list[str]:
     """For a person: groups, then every coordinate, ours and both solvers on the expert's model."""
     solvers = result["expert_model"]
-    columns = [result, solvers["biopose"], solvers["opensim"]]
+    columns = [result, solvers["biopose"], solvers["opensim"], result["neurik"]]
     lines = [
         f"Mean absolute error against the expert, degrees (our markers fit to {result['rms_mm']:.1f} mm RMS)",
-        f"{'':18}{'our scaling':>14}{'expert model':>14}{'expert model':>14}",
-        f"{'':18}{'our IK':>14}{'our IK':>14}{'OpenSim IK':>14}",
+        f"{'':18}{'our scaling':>14}{'expert model':>14}{'expert model':>14}{'named markers':>14}",
+        f"{'':18}{'our IK':>14}{'our IK':>14}{'OpenSim IK':>14}{'NeurIK':>14}",
     ]
     for key in ("mae_deg", "mae_by_coordinate_deg"):
         names = list(dict.fromkeys(name for column in columns for name in column[key]))

@@ -157,33 +157,66 @@ def projected(motion: Path, tracks: int, frames: int, varied: bool, json_: bool)
 
 @evaluate.command()
 @click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
+@click.option(
+    "--part",
+    type=click.Choice(["mqhmr", "neurik", "both"]),
+    default="both",
+    show_default=True,
+    help="MQ-HMR on pictures, NeurIK on markers.",
+)
 @click.option("--pictures", default=5120, show_default=True, type=click.IntRange(1), help="How many are judged.")
+@click.option("--trials", default=24, show_default=True, type=click.IntRange(1), help="Of made-up markers.")
+@click.option("--clip-shards", default=3, show_default=True, type=click.IntRange(0), help="Of 16 recorded clips each.")
 @click.option(
     "--shards",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder that keeps the pictures; else beside the assets.",
+    help="Folder that keeps pictures and clips; else beside the assets.",
 )
-@click.option("--weights", type=EXISTING, help="Of MQ-HMR; else those that ship.")
+@click.option("--weights", type=EXISTING, help="Of the part's network; else those that ship.")
 @with_threads
 @as_json
-def synthetic(data: Path, pictures: int, shards: Path | None, weights: Path | None, threads: int, json_: bool) -> None:
-    """MQ-HMR on made-up pictures of people, motions and backgrounds that it never saw.
+def synthetic(
+    data: Path,
+    part: str,
+    pictures: int,
+    trials: int,
+    clip_shards: int,
+    shards: Path | None,
+    weights: Path | None,
+    threads: int,
+    json_: bool,
+) -> None:
+    """MQ-HMR and NeurIK on made-up people and motions that they never saw.
 
-    The pictures are drawn the first time, some twenty a second, and kept.
+    Pictures are drawn the first time, some twenty a second, and clips are recorded as MQ-HMR sees them, ten frames a
+    second; both are kept. NeurIK is judged beside batched inverse kinematics on the same markers.
 
     \b
     Examples:
       biopose evaluate synthetic --data ../shared/data
-      biopose evaluate synthetic --data ../shared/data --weights runs/mqhmr/mqhmr.safetensors --pictures 1024
+      biopose evaluate synthetic --part neurik --data ../shared/data --clip-shards 0
+      biopose evaluate synthetic --part mqhmr --data ../shared/data --weights runs/mqhmr/mqhmr.safetensors
     """
-    from biopose.evaluate_synthetic import evaluate_synthetic, synthetic_lines
+    if weights and part == "both":
+        raise click.UsageError("--weights are of one network: say which with --part mqhmr or --part neurik")
+    chosen: dict[str, Any] = {} if weights is None else {"weights": weights}
+    result: dict[str, Any] = {}
+    lines: list[str] = []
+    if part != "neurik":
+        from biopose.evaluate_synthetic import evaluate_synthetic, synthetic_lines
 
-    chosen = {} if weights is None else {"weights": weights}
-    with progress_bar(pictures, label="Pictures", json_=json_) as bar:
-        result = evaluate_synthetic(
-            data, pictures=pictures, folder=shards, processes=threads, progress=bar.update, **chosen
-        )
-    show({"synthetic": result}, json_=json_, lines=lambda: synthetic_lines(result))
+        with progress_bar(pictures, label="Pictures", json_=json_) as bar:
+            result |= evaluate_synthetic(
+                data, pictures=pictures, folder=shards, processes=threads, progress=bar.update, **chosen
+            )
+        lines += synthetic_lines(result)
+    if part != "mqhmr":
+        from biopose.evaluate_neurik import comparison_lines, evaluate_neurik
+
+        found = evaluate_neurik(data, shards, trials=trials, clip_shards=clip_shards, processes=threads, **chosen)
+        result |= found
+        lines += comparison_lines(found["neurik"])
+    show({"synthetic": result}, json_=json_, lines=lambda: lines)
 
 
 @evaluate.command("all")

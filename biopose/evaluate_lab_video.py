@@ -31,6 +31,7 @@ from biopose.vision.keypoint_names import KEYPOINTS, LIMB_JOINTS
 FloatArray = NDArray[np.float64]
 
 TRIALS = ("DJ1", "STS1", "squats1", "walking1")  # one of each activity
+SDS_OF_95, LEAST_FRAMES = 1.96, 3
 HIPS = (LIMB_JOINTS.index("right_hip"), LIMB_JOINTS.index("left_hip"))
 
 
@@ -42,6 +43,8 @@ class FilmErrors:
         self.centred_mm: list[FloatArray] = []
         self.procrustes_mm: list[FloatArray] = []
         self.frames_measured = self.frames_filmed = 0
+        self.held: dict[str, list[NDArray[np.bool_]]] = {}
+        self.acceleration: dict[str, list[FloatArray]] = {"measured": [], "expert": []}
 
     def add(self, clip: Clip, T_camera_world: FloatArray, measured: PersonMeasurement) -> None:
         """Compare a film's measurement with what was filmed.
@@ -70,6 +73,14 @@ class FilmErrors:
         for column, name in enumerate(names):
             if not name.startswith("pelvis_"):
                 self.angles.add(name, np.degrees(values[:, column] - expected[:, column]))
+        joints = [column for column, name in enumerate(names) if not name.startswith("pelvis_")]
+        for whose, angles in (("measured", values), ("expert", expected)):
+            self.acceleration[whose].append(_accelerations_deg_s2(angles[:, joints], measured.track.time_s))
+        if measured.coordinate_sd is not None:
+            sd = measured.coordinate_sd[:, [measured.coordinates.names.index(name) for name in names]]
+            for column in joints:
+                held = np.abs(values[:, column] - expected[:, column]) <= SDS_OF_95 * sd[:, column]
+                self.held.setdefault(names[column], []).append(held)
 
     def as_dict(self) -> dict[str, Any]:
         """The means."""
@@ -78,9 +89,30 @@ class FilmErrors:
             "mae_by_coordinate_deg": self.angles.mae_deg,
             "mpjpe_mm": float(np.nanmean(np.concatenate(self.centred_mm))),
             "pa_mpjpe_mm": float(np.nanmean(np.concatenate(self.procrustes_mm))),
+            "acceleration_deg_s2": {whose: _median(values) for whose, values in self.acceleration.items()},
             "frames_measured": self.frames_measured,
             "frames_filmed": self.frames_filmed,
-        }
+        } | self._coverage()
+
+    def _coverage(self) -> dict[str, Any]:
+        """The share of the errors that 95 % intervals hold; nothing where the method gives none."""
+        if not self.held:
+            return {}
+        by_coordinate = {name: float(np.concatenate(held).mean()) for name, held in self.held.items()}
+        return {"coverage95": float(np.mean(list(by_coordinate.values()))), "coverage95_by_coordinate": by_coordinate}
+
+
+def _accelerations_deg_s2(angles: FloatArray, time_s: FloatArray) -> FloatArray:
+    """All absolute second derivatives of angles (T, C) in radians: a measure of jitter."""
+    if len(time_s) < LEAST_FRAMES:
+        return np.empty(0)
+    return np.degrees(
+        np.abs(np.gradient(np.gradient(np.unwrap(angles, axis=0), time_s, axis=0), time_s, axis=0))
+    ).ravel()
+
+
+def _median(values: Sequence[FloatArray]) -> float:
+    return float(np.nanmedian(np.concatenate(values)))
 
 
 def evaluate_lab_b(
@@ -107,8 +139,10 @@ def evaluate_lab_b(
         progress: called with the name of each film before it.
 
     Returns:
-        mae_deg by group, mae_by_coordinate_deg, mpjpe_mm and pa_mpjpe_mm over all films; the same by camera under
-        cameras and by film under films; height_m and mass_kg of the person.
+        mae_deg by group, mae_by_coordinate_deg, mpjpe_mm and pa_mpjpe_mm over all films, the median
+        acceleration_deg_s2 of the measured angles and of the expert's, and, where the method gives standard deviations,
+        coverage95 of the 95 % intervals, overall and by coordinate; the same by camera under cameras and by film under
+        films; height_m and mass_kg of the person.
 
     Raises:
         BioposeError: the recordings are not there, or a film cannot be measured.
@@ -147,6 +181,16 @@ def lab_b_lines(result: dict[str, Any]) -> list[str]:
         lines += [f"{name:18}" + "".join(f"{value:10.2f}" for value in values) for name, values in rows.items()]
     for label, key in (("PA-MPJPE (mm)", "pa_mpjpe_mm"), ("MPJPE (mm)", "mpjpe_mm")):
         lines.append(f"{label:18}" + "".join(f"{c[key]:10.1f}" for c in columns.values()))
+    lines.append(
+        f"{'jitter (deg/s2)':18}" + "".join(f"{c['acceleration_deg_s2']['measured']:10.0f}" for c in columns.values())
+    )
+    lines.append(
+        f"{'  the expert':18}" + "".join(f"{c['acceleration_deg_s2']['expert']:10.0f}" for c in columns.values())
+    )
+    if "coverage95" in result:
+        lines.append(f"{'held by 95 %':18}" + "".join(f"{c['coverage95']:10.2f}" for c in columns.values()))
+        held = result["coverage95_by_coordinate"]
+        lines += [f"{'  ' + name:18}{held[name]:10.2f}" for name in held]
     lines.append("Each film: lower limb and all (degrees), PA-MPJPE (mm), frames measured")
     for name, errors in result["films"].items():
         mae, frames = errors["mae_deg"], f"{errors['frames_measured']}/{errors['frames_filmed']}"

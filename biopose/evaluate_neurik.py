@@ -1,11 +1,14 @@
-"""NeurIK against batched inverse kinematics, on the same made-up trials of people and motions that it never saw.
+"""NeurIK against batched inverse kinematics, on the same trials of people and motions that it never saw.
 
-The batched solver is given what it would have in the product: a static posture with the markers as they sit in that
-session, to which our scaling fits the skeleton and registers every marker. NeurIK is given the moving markers alone.
+On made-up trials the batched solver is given what it would have in a laboratory: a static posture with the markers as
+they sit in that session, to which our scaling fits the skeleton and registers every marker. NeurIK is given the moving
+markers alone. On recorded clips both have the virtual markers of the person that MQ-HMR found, the solver with that
+person's own skeleton.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from biopose.assets import assets_folder
 from biopose.body.markers import MARKERS
 from biopose.body_skeleton import with_markers_of
 from biopose.io.trajectories import MarkerTrajectories
@@ -22,13 +26,18 @@ from biopose.models.neurik_trial import answer_trial
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
-from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling import scale_to_markers
-from biopose.training.marker_trajectories import MarkerBatch, MarkerSource
+from biopose.training.marker_batch import MarkerBatch
+from biopose.training.marker_trajectories import MarkerSource
 from biopose.training.neurik_run import marker_source
 from biopose.training.neurik_training import Answering, Judge, neurik_figures
+from biopose.training.recorded_windows import as_recorded, recorded_clips
+from biopose.training.synthetic.clip_shards import ClipFolder, ClipShardMaker, RecordedClips
+from biopose.training.synthetic.shards import make_shards
 
 TRIALS, FRAMES = 24, 96
+CLIP_SHARDS = 3
+WAYS = {"neurik": "NeurIK", "inverse_kinematics": "solver", "product": "product"}
 FIGURES = {
     "mae_deg": "angles, all, degrees",
     "mae_deg_lower": "  lower limb",
@@ -43,40 +52,75 @@ FIGURES = {
 
 
 def evaluate_neurik(
-    data: Path, people: Path, *, trials: int = TRIALS, frames: int = FRAMES, weights: Path = NEURIK_WEIGHTS
+    data: Path,
+    folder: Path | None = None,
+    *,
+    trials: int = TRIALS,
+    frames: int = FRAMES,
+    clip_shards: int = CLIP_SHARDS,
+    weights: Path = NEURIK_WEIGHTS,
+    processes: int = 2,
 ) -> dict[str, Any]:
-    """Judge both.
+    """Judge both; what is missing of the recorded clips is recorded first.
 
     Args:
         data: the reference recordings; mocap/cmu is read.
-        people: folder that keeps the drawn people.
-        trials: how many, of the split `test`.
+        folder: that keeps the drawn people and the recorded clips; None: beside the assets.
+        trials: how many made-up ones, of the split `test`.
         frames: of each.
+        clip_shards: of clips of that split that MQ-HMR is recorded on.
         weights: of the network.
+        processes: that record clips.
 
     Returns:
-        for clean and for faulty markers, for neurik and for inverse_kinematics, the figures of `neurik_figures`.
+        under neurik, for clean and faulty markers and for recorded clips, for neurik and for inverse_kinematics, the
+        figures of `neurik_figures`; neurik_mae_deg, mpblpe_mm and mae_body are NeurIK's on clean markers.
 
     Raises:
         BioposeError: no motions there, or no weights.
     """
-    return compare(marker_source(data / "mocap" / "cmu", people, "test"), trials=trials, frames=frames, weights=weights)
+    where = ClipFolder(folder or assets_folder() / "training", data / "mocap" / "cmu")
+    make_shards(where, "test", clip_shards, maker=ClipShardMaker, processes=processes)
+    found = compare(marker_source(where, "test", shards=0), trials=trials, frames=frames, weights=weights)
+    if clip_shards:
+        found["recorded"] = compare_recorded(recorded_clips(where, "test", range(clip_shards)), weights=weights)
+    on_clean = found["clean"]["neurik"]
+    told = {"neurik_mae_deg": "mae_deg", "mpblpe_mm": "mpblpe_mm", "mae_body": "mae_body"}
+    return {"neurik": found, **{name: on_clean[figure] for name, figure in told.items()}}
 
 
 def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) -> dict[str, Any]:
-    """The same on trials of any source."""
-    network, decoder = load_neurik(weights), AnswerDecoder(full_body_skeleton())
-    judge = Judge(decoder)
-
-    def by_neurik(trial: MarkerBatch) -> NeurikAnswer:
-        return _batched(answer_trial(network, decoder, trial.windows))
-
+    """On made-up trials, clean and faulty."""
+    judge = Judge(AnswerDecoder(full_body_skeleton()))
+    ways: dict[str, Answering] = {"neurik": by_neurik(weights), "inverse_kinematics": solved}
     found: dict[str, Any] = {}
     for kind in ("clean", "faulty"):
         drawn = [source.draw(1, frames=frames, clean=kind == "clean") for _ in range(trials)]
-        ways: dict[str, Answering] = {"neurik": by_neurik, "inverse_kinematics": solved}
         found[kind] = {way: neurik_figures(answering, drawn, judge) for way, answering in ways.items()}
     return found
+
+
+def compare_recorded(clips: RecordedClips, *, weights: Path) -> dict[str, Any]:
+    """On what the product made of clips; `product` is what it measures: the solver's angles, NeurIK's deviations."""
+    judge, batch = Judge(AnswerDecoder(full_body_skeleton())), as_recorded(clips)
+    trials = [batch[k : k + 1] for k in range(len(clips.person))]
+    told = [by_neurik(weights)(trial) for trial in trials]
+    solver = [_answer(q, scales) for q, scales in zip(clips.solved_q, clips.solved_scales, strict=True)]
+    product = [replace(s, sd=t.sd, root_sd=t.root_sd) for s, t in zip(solver, told, strict=True)]
+    ways = {"neurik": told, "inverse_kinematics": solver, "product": product}
+    return {way: neurik_figures(_in_turn(answers), trials, judge) for way, answers in ways.items()}
+
+
+def _in_turn(answers: list[NeurikAnswer]) -> Answering:
+    """Answers of trials that are asked for in their order."""
+    remaining = iter(answers)
+    return lambda _: next(remaining)
+
+
+def by_neurik(weights: Path) -> Answering:
+    """The network's way through a whole trial."""
+    network, decoder = load_neurik(weights), AnswerDecoder(full_body_skeleton())
+    return lambda trial: _batched(answer_trial(network, decoder, trial.windows))
 
 
 def solved(trial: MarkerBatch) -> NeurikAnswer:
@@ -84,6 +128,8 @@ def solved(trial: MarkerBatch) -> NeurikAnswer:
     skeleton, names = full_body_skeleton(), list(MARKERS)
     seen = trial.windows.weight[0] > 0
     used = [i for i in range(len(names)) if seen[:, i].any()]
+    if trial.static_m is None:
+        raise ValueError("the solver needs a static posture, which recorded windows have not")
     static = {names[i]: trial.static_m[0, i].double().numpy() for i in used}
     landmarks = {name: place for name, place in static.items() if name in skeleton.marker_names}
     scaling = scale_to_markers(skeleton, landmarks, all_anatomical=True)
@@ -92,11 +138,12 @@ def solved(trial: MarkerBatch) -> NeurikAnswer:
     time_s = np.arange(len(positions), dtype=np.float64) * float(trial.windows.interval_s[0])
     solution = inverse_kinematics(own, MarkerTrajectories(time_s, tuple(static), positions))
     q = np.where(np.isnan(solution.coordinates.values), skeleton.default_pose, solution.coordinates.values)
-    return _answer(skeleton, torch.from_numpy(q).float(), torch.from_numpy(scaling.body_scales).float())
+    return _answer(torch.from_numpy(q).float(), torch.from_numpy(scaling.body_scales).float())
 
 
-def _answer(skeleton: Skeleton, q: Tensor, body_scales: Tensor) -> NeurikAnswer:
+def _answer(q: Tensor, body_scales: Tensor) -> NeurikAnswer:
     """The solver's word (T, Q) and (B, 3) as a batch of one; its standard deviations are 0."""
+    skeleton = full_body_skeleton()
     pose = Kinematics(skeleton, dtype=torch.float32).with_coordinates(q)
     R_world_pelvis = pose.R_ground_body[:, skeleton.body_names.index("pelvis")]
     unknown = torch.zeros(len(q), 2)
@@ -108,11 +155,11 @@ def _batched(answer: NeurikAnswer) -> NeurikAnswer:
 
 
 def comparison_lines(result: dict[str, Any]) -> list[str]:
-    """For a person: a line a figure; clean and faulty markers, NeurIK and the batched solver."""
-    columns = [result[kind][way] for kind in ("clean", "faulty") for way in ("neurik", "inverse_kinematics")]
+    """For a person: a line a figure; a column for each kind of markers and way."""
+    columns = [figures for kind in result.values() for figures in kind.values()]
     lines = [
-        f"{'':34}{'clean markers':>20}{'faulty markers':>20}",
-        f"{'':34}" + f"{'NeurIK':>10}{'solver':>10}" * 2,
+        f"{'':34}" + "".join(f"{kind:>{10 * len(ways)}}" for kind, ways in result.items()),
+        f"{'':34}" + "".join(f"{WAYS[way]:>10}" for ways in result.values() for way in ways),
     ]
     for name, title in FIGURES.items():
         values = (f"{column[name]:10.3f}" if name in column else f"{'':10}" for column in columns)

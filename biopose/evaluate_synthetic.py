@@ -21,6 +21,7 @@ from biopose.training.synthetic.shards import LEVELS, ShardFolder, make_shards, 
 
 PICTURES = 5120
 AT_ONCE = 128  # pictures
+TOLD_OF_THE_DECODER = ("mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "coverage95")
 FIGURES = {
     "mpjpe_mm": "MPJPE, mm",
     "pa_mpjpe_mm": "PA-MPJPE, mm",
@@ -50,9 +51,8 @@ def evaluate_synthetic(
         progress: called with the number of pictures since the last call, of the last way.
 
     Returns:
-        pictures; for each way of recovery (decoder: the network alone; refined: each picture by
-        its own keypoints) the figures of `mqhmr_figures`, every vertex
-        judged.
+        pictures; for each way of recovery (decoder: the network alone; refined: each picture by its own keypoints) the
+        figures of `mqhmr_figures`, every vertex judged; the decoder's also by themselves.
 
     Raises:
         BioposeError: no motions there, or no weights.
@@ -68,7 +68,7 @@ def evaluate_synthetic(
     judged = partial(_first, batches, pictures)
     told = dict.fromkeys(ways, lambda _: None) | {list(ways)[-1]: progress}  # the last takes longest
     found = {name: mqhmr_figures(way, judged(told[name]), body, people, stride=1) for name, way in ways.items()}
-    return {"pictures": pictures, **found}
+    return {"pictures": pictures, **{name: found["decoder"][name] for name in TOLD_OF_THE_DECODER}, **found}
 
 
 def recoveries(weights: Path) -> Mapping[str, Recover]:
@@ -92,7 +92,7 @@ def _first(batches: CropBatches, pictures: int, progress: Callable[[int], None])
 
 def synthetic_lines(result: dict[str, Any]) -> list[str]:
     """For a person: a line a figure, a column a way."""
-    ways = {name: value for name, value in result.items() if name != "pictures"}
+    ways = {name: value for name, value in result.items() if isinstance(value, dict)}
     lines = [f"{result['pictures']} made-up pictures of unseen people, motions and backgrounds"]
     lines.append(f"{'':34}" + "".join(f"{name:>10}" for name in ways))
     for name, title in FIGURES.items():

@@ -16,7 +16,7 @@ from biopose.errors import ModelError
 from biopose.io.ik_setup import read_marker_weights
 from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import write_mot
-from biopose.io.trajectories import MarkerTrajectories
+from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.marker_reports import IKSummary, ScaleSummary
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik import IKSolution, inverse_kinematics, marker_errors_m
@@ -44,7 +44,7 @@ class ProgressBar(Protocol):
 
 
 @contextmanager
-def _blamed_on(markers: Path) -> Iterator[None]:
+def blamed_on(markers: Path) -> Iterator[None]:
     """Put the recording's name before an error about what is in it."""
     try:
         yield
@@ -71,7 +71,7 @@ def scale_files(
         source = model or build_full_body(Path(folder) / "full_body.osim")
         skeleton = read_osim(source)
         known_height = model_height_m(skeleton) if height_m else None
-        with _blamed_on(markers):
+        with blamed_on(markers):
             scaling = scale_to_static(
                 skeleton, static, height_m=height_m if known_height else None, model_height_m=known_height
             )
@@ -111,7 +111,7 @@ def solve_files(
     used, ignored = _usable_weights(weights, skeleton, trajectories)
     progress.length = len(trajectories.time_s)
     start = perf_counter()
-    with _blamed_on(markers):
+    with blamed_on(markers):
         if solver == "opensim":
             solution = _solve_with_opensim(
                 model, skeleton, trajectories, used, clamped=limits != "none", progress=progress
@@ -177,9 +177,9 @@ def _solve_with_opensim(
     )
 
 
-def _lies_on_its_side(skeleton: Skeleton, solution: IKSolution) -> bool:
+def lies_on_its_side(skeleton: Skeleton, coordinates: CoordinateTrajectories) -> bool:
     """Whether the root segment's upright axis is level in most frames."""
-    values = solution.coordinates.values
+    values = coordinates.values
     known = values[~np.isnan(values).any(axis=1)]
     known = known[:: max(1, len(known) // FRAMES_LOOKED_AT)]
     if len(known) == 0:
@@ -212,7 +212,7 @@ def _summary(
         },
         unused_markers=list(solution.unused_markers),
         weights_ignored=ignored,
-        lies_on_its_side=_lies_on_its_side(skeleton, solution),
+        lies_on_its_side=lies_on_its_side(skeleton, solution.coordinates),
         seconds=round(seconds, 3),
     )
 

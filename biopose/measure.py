@@ -27,6 +27,7 @@ from biopose.fitting.person import Athlete, measured
 from biopose.measurement import PersonMeasurement
 from biopose.method_names import DEFAULT_METHOD, MethodName
 from biopose.models.map_reader import MqhmrReader
+from biopose.models.neurik import load_neurik
 from biopose.vision.athlete import Choice, choose_athletes
 from biopose.vision.camera import Camera
 from biopose.vision.camera_motion import CameraMotion
@@ -78,7 +79,7 @@ class Models:
         """
         if fit is None:
             mesh = None if method == "keypoint_fit" else MeshModels.load(alone=method == "mqhmr_alone")
-            fit = FitModels.load(mesh=mesh)
+            fit = FitModels.load(mesh=mesh, neurik=load_neurik() if method == "mqhmr" else None)
         reader = MqhmrReader(fit.mesh.network, device=device) if fit.mesh else None
         backend: Literal["onnxruntime", "torch"] = "onnxruntime" if device == "cpu" else "torch"
         looks: Literal["onnxruntime", "torch"] = "torch" if reader else backend

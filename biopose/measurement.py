@@ -33,6 +33,8 @@ class PersonMeasurement:
             (mean), seen_fraction (of the keypoints), quality (0 to 1: how far the frame can be trusted).
         notes: sentences for a person about what limits this measurement.
         refinement: what refining MQ-HMR's word gained; None where nothing was refined.
+        coordinate_sd: (T, Q) standard deviations of `coordinates`, radians and metres, NaN where one is not known;
+            None where the method gives none.
     """
 
     track: PersonTrack
@@ -46,3 +48,4 @@ class PersonMeasurement:
     quality: dict[str, NDArray[np.float64]]
     notes: tuple[str, ...] = field(default=())
     refinement: RefinementGain | None = None
+    coordinate_sd: NDArray[np.float64] | None = None

@@ -25,6 +25,9 @@ def versions() -> dict[str, str]:
         "keypoints": asset("weights/rtmpose-s-halpe26.onnx"),
         "lifter": WEIGHTS / "lifter.safetensors",
         "pose_prior": WEIGHTS / "pose_prior.safetensors",
+        "mqhmr": WEIGHTS / "mqhmr.safetensors",
+        "segment_body": WEIGHTS / "segment_body.safetensors",
+        "neurik": WEIGHTS / "neurik.safetensors",
     }
     return (
         {"biopose": _code_version()}

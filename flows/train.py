@@ -1,4 +1,4 @@
-"""Training: pictures -> network -> a registered version, recorded as one MLflow run a folder.
+"""Training: drawn pictures or clips -> network -> a registered version, recorded as one MLflow run a folder.
 
 The library trains and reports to a callback; here its figures go to MLflow. What was interrupted is resumed by running
 it again.
@@ -26,19 +26,19 @@ def train(
     preset: str = "cpu",
     device: str = "cpu",
     processes: int = 2,
-    pictures: str | None = None,
+    drawn: str | None = None,
     home: str | None = None,
 ) -> dict[str, Any]:
     """Train a network and register what comes of it; no alias moves.
 
     Args:
-        network: lifter or mqhmr.
+        network: lifter, mqhmr or neurik.
         motion: folder of CMU's motion capture.
         out: folder of the run.
-        preset: cpu or gpu.
+        preset: of the network's.
         device: where the network is.
-        processes: that make pictures.
-        pictures: folder of the pictures; None keeps them in `out`.
+        processes: that draw what is trained on.
+        drawn: folder that keeps it, pictures or clips; None keeps it in `out`.
         home: holds all state; None: of the settings.
 
     Returns:
@@ -49,9 +49,7 @@ def train(
     """
     settings = Settings.load(home)
     folder = Path(out)
-    order = TrainingOrder(
-        network, Path(motion), folder, preset, device, processes, Path(pictures) if pictures else None
-    )
+    order = TrainingOrder(network, Path(motion), folder, preset, device, processes, Path(drawn) if drawn else None)
     with only_one(folder, "a training"):
         run = TrainingRun(settings, order)
         with run.closed_at_the_end():

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from threading import Condition
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
@@ -27,6 +27,9 @@ from tasks.quarantine import CrashedError
 from tasks.registry import PinnedModel, weights_of
 from tasks.settings import Settings
 
+if TYPE_CHECKING:
+    from biopose.fitting.people import FitModels
+
 ATTEMPTS = 3  # of a call whose actor dies
 OBJECT_STORE_BYTES = 100 * 2**20  # only paths travel
 
@@ -35,7 +38,8 @@ class MeasuringActor:
     """Sees stretches of video and fits motions, with the weights that it was made with.
 
     Args:
-        models: pinned versions; with MQ-HMR's among them, it measures, else the keypoint fit.
+        models: pinned versions; with MQ-HMR's among them, it measures, else the keypoint fit; NeurIK helps if it
+            is among them.
         settings: say where the registry keeps their files.
         device: of the networks.
     """
@@ -43,30 +47,11 @@ class MeasuringActor:
     def __init__(self, models: Sequence[PinnedModel], settings: Settings, device: str) -> None:
         import torch
 
-        from biopose.fitting.fit import FitBudget
-        from biopose.fitting.mesh_fit import MeshModels
-        from biopose.fitting.people import FitModels
-        from biopose.fitting.refinement import RefinementBudget
-        from biopose.fitting.terms import FitWeights
         from biopose.measure import Models
 
         torch.set_num_threads(1)  # an actor has one slot
         files: dict[str, Mapping[str, Path]] = {m.stage: weights_of(m, settings) for m in models}
-        configuration = {m.stage: json.loads(m.configuration_json) for m in models}
-        mesh = None
-        if "mqhmr" in files:
-            mesh = MeshModels.load(
-                network=files["mqhmr"]["mqhmr.safetensors"],
-                body=files["mqhmr"]["segment_body.safetensors"],
-                budget=RefinementBudget(**configuration["mqhmr"]["budget"]),
-            )
-        fit = FitModels.load(
-            lifter=files["keypoint_fit"]["lifter.safetensors"],
-            pose_prior=files["keypoint_fit"]["pose_prior.safetensors"],
-            budget=FitBudget(**configuration["keypoint_fit"]["budget"]),
-            weights=FitWeights(**configuration["keypoint_fit"]["weights"]),
-            mesh=mesh,
-        )
+        fit = _fit_models(files, {m.stage: json.loads(m.configuration_json) for m in models})
         (detector,), (keypoints,) = files["detector"].values(), files["keypoints"].values()
         self._models = Models.load(threads=1, device=device, detector=detector, keypoints=keypoints, fit=fit)
 
@@ -201,3 +186,34 @@ def _slots(resources: Mapping[str, float], *, actors_per_gpu: int) -> tuple[int,
     if gpus:
         return gpus * actors_per_gpu, {"num_gpus": 1 / actors_per_gpu, "num_cpus": 0}, "cuda"
     return max(int(resources.get("CPU", 1)), 1), {"num_cpus": 1}, "cpu"
+
+
+def _fit_models(files: Mapping[str, Mapping[str, Path]], configuration: Mapping[str, Any]) -> FitModels:
+    """What a motion is fitted with.
+
+    Args:
+        files: of the weights, by stage.
+        configuration: of the stages.
+    """
+    from biopose.fitting.fit import FitBudget
+    from biopose.fitting.mesh_fit import MeshModels
+    from biopose.fitting.people import FitModels
+    from biopose.fitting.refinement import RefinementBudget
+    from biopose.fitting.terms import FitWeights
+    from biopose.models.neurik import load_neurik
+
+    mesh = None
+    if "mqhmr" in files:
+        mesh = MeshModels.load(
+            network=files["mqhmr"]["mqhmr.safetensors"],
+            body=files["mqhmr"]["segment_body.safetensors"],
+            budget=RefinementBudget(**configuration["mqhmr"]["budget"]),
+        )
+    return FitModels.load(
+        lifter=files["keypoint_fit"]["lifter.safetensors"],
+        pose_prior=files["keypoint_fit"]["pose_prior.safetensors"],
+        budget=FitBudget(**configuration["keypoint_fit"]["budget"]),
+        weights=FitWeights(**configuration["keypoint_fit"]["weights"]),
+        mesh=mesh,
+        neurik=load_neurik(files["neurik"]["neurik.safetensors"]) if "neurik" in files else None,
+    )

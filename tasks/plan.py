@@ -155,7 +155,7 @@ def plan_trial(
         athlete=asdict(request.athlete),
         person=request.person,
         camera=[request.focal_px, request.horizontal_fov_deg],
-        models=[weights[stage] for stage in ("keypoint_fit", "mqhmr") if stage in weights],
+        models=[weights[stage] for stage in ("keypoint_fit", "mqhmr", "neurik") if stage in weights],
     )
     run_id = content_key(
         "finish", fitted=fit_key, trial=entry.trial_id, activity=entry.activity, checked=options.cross_check_frames

@@ -29,7 +29,7 @@ class PinnedModel:
     """An exact version of one stage's model, as it goes into every result's record.
 
     Attributes:
-        stage: detector, keypoints, keypoint_fit or mqhmr.
+        stage: of STAGES.
         model: name in the registry.
         version: in the registry.
         sha256: of its weights, as `ShippedModel.sha256` says.

@@ -13,12 +13,12 @@ from typing import Any
 from biopose.assets import WHEELS, asset, assets_folder
 from biopose.method_names import MethodName
 
-STAGES = ("detector", "keypoints", "keypoint_fit", "mqhmr")
+STAGES = ("detector", "keypoints", "keypoint_fit", "mqhmr", "neurik")
 # MQ-HMR's refinement takes gravity and contacts from the keypoint fit's lifter.
 STAGES_OF_METHOD: Mapping[MethodName, tuple[str, ...]] = {
     "keypoint_fit": STAGES[:3],
     "mqhmr": STAGES,
-    "mqhmr_alone": STAGES,
+    "mqhmr_alone": STAGES[:4],
 }
 
 
@@ -65,19 +65,20 @@ def shipped_models() -> tuple[ShippedModel, ...]:
     Raises:
         ModelError: an asset is missing.
     """
-    return (_detector(), _keypoints(), _keypoint_fit(), _mqhmr())
+    return (_detector(), _keypoints(), _keypoint_fit(), _mqhmr(), _neurik())
 
 
-def trained_lifter(weights: Path, card: str) -> ShippedModel:
-    """The keypoint fit with another lifter than the one that ships; everything else is the same."""
-    shipped = _keypoint_fit()
-    return replace(shipped, files=(weights, *(file for file in shipped.files if file.name != weights.name)), card=card)
+def trained_model(stage: str, weights: Path, card: str) -> ShippedModel:
+    """A stage with other weights than those of the same name that ship; everything else is the same.
 
-
-def trained_mqhmr(weights: Path, card: str) -> ShippedModel:
-    """Another MQ-HMR than the one that ships, of the same body, refined alike."""
-    shipped = _mqhmr()
-    return replace(shipped, files=(weights, *(file for file in shipped.files if file.name != weights.name)), card=card)
+    Args:
+        stage: keypoint_fit, mqhmr or neurik.
+        weights: named as those that ship.
+        card: of what was trained.
+    """
+    shipped = {"keypoint_fit": _keypoint_fit, "mqhmr": _mqhmr, "neurik": _neurik}[stage]()
+    others = (file for file in shipped.files if file.name != weights.name)
+    return replace(shipped, files=(weights, *others), card=card)
 
 
 def _detector() -> ShippedModel:
@@ -125,6 +126,14 @@ def _mqhmr() -> ShippedModel:
     card = (WEIGHTS / "mqhmr.md").read_text(encoding="utf-8")
     configuration = {"budget": asdict(RefinementBudget())}
     return ShippedModel("mqhmr", (MQHMR_WEIGHTS, SEGMENT_BODY), configuration, "Apache-2.0", card)
+
+
+def _neurik() -> ShippedModel:
+    from biopose.models.checkpoint import WEIGHTS
+    from biopose.models.neurik import NEURIK_WEIGHTS
+
+    card = (WEIGHTS / "neurik.md").read_text(encoding="utf-8")
+    return ShippedModel("neurik", (NEURIK_WEIGHTS,), {}, "Apache-2.0", card)
 
 
 def _origin(file: Path) -> str:

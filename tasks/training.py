@@ -16,9 +16,11 @@ from biopose.training.lifter_training import PRESETS as LIFTER_PRESETS
 from biopose.training.loop import Report
 from biopose.training.mqhmr_run import PRESETS as MQHMR_PRESETS
 from biopose.training.mqhmr_run import train_mqhmr_from
+from biopose.training.neurik_run import PRESETS as NEURIK_PRESETS
+from biopose.training.neurik_run import train_neurik_from
 from tasks.registry import experiment_id, registry
 from tasks.settings import Settings
-from tasks.shipped_models import ShippedModel, trained_lifter, trained_mqhmr
+from tasks.shipped_models import ShippedModel, trained_model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,7 +28,18 @@ if TYPE_CHECKING:
 EXPERIMENT = "training"
 RUN_FILE = "mlflow_run_id"  # in the folder of a training: a training that was interrupted goes on in its run
 
-NetworkName = Literal["lifter", "mqhmr"]
+NetworkName = Literal["lifter", "mqhmr", "neurik"]
+PRESETS: Mapping[NetworkName, Mapping[str, Any]] = {
+    "lifter": LIFTER_PRESETS,
+    "mqhmr": MQHMR_PRESETS,
+    "neurik": NEURIK_PRESETS,
+}
+# The stage that a network belongs to, and the title of its card.
+STAGE_AND_TITLE: Mapping[NetworkName, tuple[str, str]] = {
+    "lifter": ("keypoint_fit", "The keypoint fit, with a lifter of its own training"),
+    "mqhmr": ("mqhmr", "MQ-HMR: from a crop to the body's mesh"),
+    "neurik": ("neurik", "NeurIK: from markers to joint angles"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,13 +47,13 @@ class TrainingOrder:
     """What to train.
 
     Attributes:
-        network: lifter or mqhmr.
+        network: lifter, mqhmr or neurik.
         motion: folder of CMU's motion capture.
         out: folder of the run.
-        preset: cpu or gpu.
+        preset: of the network's.
         device: where the network is.
-        processes: that make pictures.
-        pictures: folder of the pictures; None keeps them in `out`.
+        processes: that draw what is trained on.
+        drawn: folder that keeps what is drawn to train on, pictures or clips; None keeps it in `out`.
     """
 
     network: NetworkName
@@ -49,21 +62,20 @@ class TrainingOrder:
     preset: str
     device: str
     processes: int
-    pictures: Path | None
+    drawn: Path | None
 
     @property
     def params(self) -> dict[str, str]:
         """For MLflow, nested names joined by dots."""
-        presets: Mapping[str, Any] = LIFTER_PRESETS if self.network == "lifter" else MQHMR_PRESETS
-        return {"network": self.network, "preset": self.preset, **dict(_flat(asdict(presets[self.preset])))}
+        preset = PRESETS[self.network][self.preset]
+        return {"network": self.network, "preset": self.preset, **dict(_flat(asdict(preset)))}
 
     def trained(self, weights: Path, metrics: Mapping[str, float]) -> ShippedModel:
         """The weights as the registry takes them."""
         figures = ", ".join(f"{name} {value:.3g}" for name, value in metrics.items())
         said = f"Trained here by `biopose train {self.network} --preset {self.preset}`.\n\n**Held out.** {figures}."
-        if self.network == "lifter":
-            return trained_lifter(weights, f"# The keypoint fit, with a lifter of its own training\n\n{said}")
-        return trained_mqhmr(weights, f"# MQ-HMR: from a crop to the body's mesh\n\n{said}")
+        stage, title = STAGE_AND_TITLE[self.network]
+        return trained_model(stage, weights, f"# {title}\n\n{said}")
 
 
 def _flat(nested: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
@@ -81,7 +93,7 @@ def train_network(order: TrainingOrder, report: Report, say: Callable[[str], Non
     Args:
         order: what to train.
         report: called with the step and figures.
-        say: told of pictures that were made.
+        say: told of pictures and clips that were made.
 
     Raises:
         BioposeError: no motions there, or a file of the run is broken.
@@ -89,14 +101,12 @@ def train_network(order: TrainingOrder, report: Report, say: Callable[[str], Non
     chosen: dict[str, Any] = {"preset": order.preset, "device": order.device, "report": report}
     if order.network == "lifter":
         return train_lifter_from(order.motion, order.out, **chosen)
-    return train_mqhmr_from(
-        order.motion,
-        order.out,
-        processes=order.processes,
-        pictures=order.pictures,
-        shard_made=lambda split, index: say(f"pictures: {split} shard {index} made"),
-        **chosen,
-    )
+    what = "pictures" if order.network == "mqhmr" else "clips"
+    chosen["processes"] = order.processes
+    chosen["shard_made"] = lambda split, index: say(f"{what}: {split} shard {index} made")
+    if order.network == "mqhmr":
+        return train_mqhmr_from(order.motion, order.out, pictures=order.drawn, **chosen)
+    return train_neurik_from(order.motion, order.out, clips=order.drawn, **chosen)
 
 
 class TrainingRun:

@@ -34,7 +34,7 @@ def test_the_command_prints_for_both_readers() -> None:
     result = CliRunner().invoke(cli, ["bench", "ik", "--opensim-frames", "2", "--json"])
     assert result.exit_code == 0
     report = json.loads(result.stdout)["ik"]
-    assert {"frames_per_s", "opensim_frames_per_s", "ratio"} <= set(report)
+    assert {"frames_per_s", "opensim_frames_per_s", "ratio", "neurik_frames_per_s", "neurik_ratio"} <= set(report)
     assert any("ratio" in line for line in ik_lines(report))
 
 

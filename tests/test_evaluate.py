@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from biopose.body.markers import MARKERS
 from biopose.errors import BioposeError
-from biopose.evaluate import AngleErrors, evaluate_lab_a, lab_a_lines, lab_trials, nearest_representation
+from biopose.evaluate import OUR_NAMES, AngleErrors, evaluate_lab_a, lab_a_lines, lab_trials, nearest_representation
+from biopose.io.trc import read_trc
 from biopose.skeleton.angles import orthogonal_triples, periodic_coordinates
 from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.model import Skeleton
@@ -116,7 +118,20 @@ def test_part_a_on_one_walk() -> None:
     assert result["expert_model"]["biopose"]["mae_deg"]["lower"] < 1
     assert result["expert_model"]["opensim"]["mae_deg"]["lower"] < 1
     assert not any(name.startswith("pelvis_") for name in result["mae_by_coordinate_deg"])
+    neurik = result["neurik"]
+    assert neurik["mae_deg"]["lower"] < 12
+    assert {"knee_angle_r", "elbow_flex_l", "lumbar_bending"} <= set(neurik["mae_by_coordinate_deg"])
+    assert "mtp_angle_r" not in neurik["mae_by_coordinate_deg"]  # no marker of the lab's tells it by name
     assert result["rms_mm"] < 25
     lines = lab_a_lines(result)
     assert len({len(line) for line in lines[1:]}) == 1
     assert {line.split()[0] for line in lines[3:]} >= {"lower", "all", "knee_angle_r"}
+
+
+@needs_shared_data
+def test_the_laboratorys_named_markers_have_counterparts_on_the_same_side() -> None:
+    recorded = read_trc(LAB / "walking1.trc").names
+    assert set(OUR_NAMES) <= set(recorded)
+    assert set(OUR_NAMES.values()) <= set(MARKERS)
+    for theirs, ours in OUR_NAMES.items():
+        assert ours == "C7" or theirs[0].upper() == ours[0]

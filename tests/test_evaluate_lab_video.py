@@ -185,6 +185,31 @@ def test_an_angle_off_by_a_known_amount_is_off_by_that_amount(walk: Clip) -> Non
     np.testing.assert_allclose(list(by_coordinate.values()), 0, atol=1e-9)
 
 
+def test_intervals_that_hold_half_the_errors_are_told_to(walk: Clip) -> None:
+    T = stand(walk, "front", walk.limb_joints_m())
+    q = walk.q.copy()
+    knee = walk.person.skeleton.coordinate_names.index("knee_angle_r")
+    q[::2, knee] += np.radians(10)
+    one = replace(measured(walk, T, q=q), coordinate_sd=np.full(q.shape, np.radians(2)))
+    errors = FilmErrors()
+    errors.add(walk, T, one)
+    result = errors.as_dict()
+    held = result["coverage95_by_coordinate"]
+    assert held.pop("knee_angle_r") == pytest.approx(0.5, abs=0.01)
+    assert set(held.values()) == {1.0}
+    assert result["coverage95"] == pytest.approx((len(held) + 0.5) / (len(held) + 1), abs=1e-3)
+    assert result["acceleration_deg_s2"]["measured"] >= result["acceleration_deg_s2"]["expert"] > 0
+
+
+def test_a_method_without_intervals_is_not_judged_by_them(walk: Clip) -> None:
+    T = stand(walk, "front", walk.limb_joints_m())
+    errors = FilmErrors()
+    errors.add(walk, T, measured(walk, T))
+    result = errors.as_dict()
+    assert "coverage95" not in result
+    assert result["acceleration_deg_s2"]["measured"] == pytest.approx(result["acceleration_deg_s2"]["expert"])
+
+
 def test_a_film_has_every_frame_at_its_rate(walk: Clip, tmp_path: Path) -> None:
     film(first_frames(walk, 3), "oblique", tmp_path / "walk.mp4")
     with av.open(str(tmp_path / "walk.mp4")) as container:

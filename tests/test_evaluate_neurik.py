@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from biopose.evaluate_neurik import FIGURES, compare, comparison_lines, solved
+from biopose.evaluate_neurik import FIGURES, compare, compare_recorded, comparison_lines, solved
 from biopose.models.neurik import Neurik, NeurikShape, save_neurik
 from biopose.models.neurik_answer import AnswerDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.neurik_training import Judge, neurik_figures
-from tests.training.made_up_markers import made_up_source, usual_places_m
+from tests.training.made_up_markers import made_up_clips, made_up_source, usual_places_m
 
 
 def test_the_solver_explains_clean_markers() -> None:
@@ -25,8 +26,11 @@ def test_both_are_judged_on_clean_and_faulty_trials(tmp_path: Path) -> None:
     torch.manual_seed(0)
     shape = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
     save_neurik(tmp_path / "neurik.safetensors", Neurik(shape, places_m=usual_places_m()))
-    found = compare(made_up_source(), trials=1, frames=4, weights=tmp_path / "neurik.safetensors")
+    weights = tmp_path / "neurik.safetensors"
+    found = compare(made_up_source(), trials=1, frames=4, weights=weights)
     assert set(found) == {"clean", "faulty"}
+    found["recorded"] = compare_recorded(made_up_clips(knee_rad=0.1), weights=weights)
+    assert 0.05 < found["recorded"]["inverse_kinematics"]["mae_deg"] < np.degrees(0.1) / 34 + 0.01
     assert set(FIGURES) <= set(found["clean"]["neurik"])
     assert all(value == value for kind in found.values() for way in kind.values() for value in way.values())
     lines = comparison_lines(found)

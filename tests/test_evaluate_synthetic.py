@@ -86,7 +86,18 @@ def test_every_way_of_recovery_is_a_column(
 
 @needs_pictures
 def test_the_command_prints_for_people_and_for_programs(tiny: ShardFolder, weights: Path, tmp_path: Path) -> None:
-    arguments = ("evaluate", "synthetic", "--data", tmp_path, "--pictures", 8, "--shards", tiny.folder)
+    arguments = (
+        "evaluate",
+        "synthetic",
+        "--part",
+        "mqhmr",
+        "--data",
+        tmp_path,
+        "--pictures",
+        8,
+        "--shards",
+        tiny.folder,
+    )
     text = run(*arguments, "--weights", weights)
     assert text.exit_code == 0, text.output
     assert "8 made-up pictures" in text.stdout
@@ -102,5 +113,22 @@ def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
 
 @needs_pictures
 def test_a_folder_without_motions_is_refused_where_pictures_are_missing(weights: Path, tmp_path: Path) -> None:
-    arguments = ("evaluate", "synthetic", "--data", tmp_path, "--shards", tmp_path / "new", "--weights", weights)
+    arguments = (
+        "evaluate",
+        "synthetic",
+        "--part",
+        "mqhmr",
+        "--data",
+        tmp_path,
+        "--shards",
+        tmp_path / "new",
+        "--weights",
+        weights,
+    )
     assert_refused(run(*arguments), "mocap/cmu")
+
+
+def test_weights_belong_to_one_network(weights: Path, tmp_path: Path) -> None:
+    result = run("evaluate", "synthetic", "--data", tmp_path, "--weights", weights)
+    assert result.exit_code == 2
+    assert "say which with --part mqhmr or --part neurik" in result.stderr

@@ -6,6 +6,7 @@ dorsiflexion are positive. The pelvis's origin stands for the centre of mass.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -89,6 +90,7 @@ def metric(name: str, value: float, *, side: Side = "none", sd: float | None = N
         name: of DEFINITIONS.
         value: in that unit.
         side: whose.
-        sd: standard deviation, None where it is not known.
+        sd: standard deviation, None or NaN where it is not known.
     """
-    return Metric(name, side, float(value), DEFINITIONS[name].unit, sd)
+    known = sd if sd is not None and math.isfinite(sd) else None
+    return Metric(name, side, float(value), DEFINITIONS[name].unit, known)

@@ -46,8 +46,10 @@ def _landing(motion: Motion, jump: Flight, flights: Sequence[Flight]) -> Iterato
     frames = (motion.time_s >= jump.landing_s) & (motion.time_s <= end_s) & motion.trusted
     if frames.any():
         for side in SIDES:
-            peak_deg = float(motion.joint_deg("knee_angle", side)[frames].max())
-            yield metric("knee_flexion_landing_peak", peak_deg, side=side)
+            angle_deg = motion.joint_deg("knee_angle", side)[frames]
+            sd_deg = motion.joint_sd_deg("knee_angle", side)[frames]
+            peak = angle_deg.argmax()
+            yield metric("knee_flexion_landing_peak", angle_deg[peak], side=side, sd=sd_deg[peak])
 
 
 def _sd_s(motion: Motion) -> float:

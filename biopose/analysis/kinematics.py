@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from biopose.analysis.measured_trial import MeasuredTrial
+from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
 from biopose.skeleton.full_body import full_body_skeleton
 
 COUPLED = "coupled"  # the motion of knee_angle_r_beta: a copy of the knee's angle for the patella
@@ -13,7 +13,7 @@ COUPLED = "coupled"  # the motion of knee_angle_r_beta: a copy of the knee's ang
 def kinematics_table(trial: MeasuredTrial) -> pa.Table:
     """frame_index, time_s, quality, the coordinates, and their standard deviations.
 
-    A gap is null. So are the standard deviations, as the fit gives none.
+    A gap is null. So is a standard deviation that is not known, and each of them where the method gives none.
 
     Raises:
         FileFormatError: a coordinate is missing in trial.parquet.
@@ -21,11 +21,12 @@ def kinematics_table(trial: MeasuredTrial) -> pa.Table:
     columns: dict[str, pa.Array] = {
         "frame_index": pa.array(trial.frame_index, pa.int32()),
         "time_s": pa.array(trial.time_s, pa.float64()),
-        "quality": _float32(trial, "frame_quality"),
+        "quality": _float32(trial.column("frame_quality")),
     }
-    columns |= {f"{name}_{unit}": _float32(trial, f"{name}_{unit}") for name, unit in coordinate_units()}
-    unknown = pa.nulls(trial.table.num_rows, pa.float32())
-    columns |= {f"{name}_sd_{unit}": unknown for name, unit in coordinate_units()}
+    values = [f"{name}_{unit}" for name, unit in coordinate_units()]
+    deviations = [f"{name}_sd_{unit}" for name, unit in coordinate_units()]
+    columns |= {name: _float32(trial.column(name)) for name in values}
+    columns |= {name: _float32(trial.column_if_there(name)) for name in deviations}
     return pa.table(columns)
 
 
@@ -35,5 +36,5 @@ def coordinate_units() -> list[tuple[str, str]]:
     return [(c.name, "m" if c.motion == "translational" else "deg") for c in coordinates if c.motion != COUPLED]
 
 
-def _float32(trial: MeasuredTrial, column: str) -> pa.Array:
-    return pa.array(trial.column(column), pa.float32(), from_pandas=True)  # NaN becomes null
+def _float32(values: FloatArray) -> pa.Array:
+    return pa.array(values, pa.float32(), from_pandas=True)  # NaN becomes null

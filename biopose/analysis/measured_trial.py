@@ -59,6 +59,10 @@ class MeasuredTrial:
             raise malformed(self.path, found=f"no column {name}", expected="every channel; measure the video again")
         return np.asarray(self.table[name].to_numpy(), dtype=np.float64)
 
+    def column_if_there(self, name: str) -> FloatArray:
+        """(T,) a channel that not every method gives; NaN where there is no such column."""
+        return self.column(name) if name in self.table.column_names else np.full(self.table.num_rows, np.nan)
+
     @property
     def time_s(self) -> FloatArray:
         """(T,) seconds of the video, increasing."""

@@ -1,7 +1,8 @@
 """Figures of a whole trial. `definitions` says what each is and who defines it so.
 
-A standard deviation is given where a metric is made of event times: it comes from the frame interval alone. What cannot
-be told, such as the height of a jump whose landing was not filmed, is left out.
+A standard deviation is given where a metric is made of event times: it comes from the frame interval alone. An angle
+that is read at one frame has that frame's; that the frame was chosen for its extreme angle is not in it. What cannot be
+told, such as the height of a jump whose landing was not filmed, is left out.
 """
 
 from __future__ import annotations
@@ -42,17 +43,25 @@ def find_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flig
 
 
 def _angles(motion: Motion) -> Iterator[Metric]:
-    """Peak and range of each sagittal angle, a side at a time."""
+    """Peak and range of each sagittal angle, a side at a time.
+
+    The errors of a range's two frames are taken as independent; what they share, such as a bias, would cancel.
+    """
     if not motion.trusted.any():
         return
     for name, joint in ANGLES.items():
         for side in SIDES:
-            trusted_deg = motion.joint_deg(joint, side)[motion.trusted]
-            yield metric(f"{name}_peak", trusted_deg.max(), side=side)
-            yield metric(f"{name}_range", np.ptp(trusted_deg), side=side)
+            angle_deg = motion.joint_deg(joint, side)[motion.trusted]
+            sd_deg = motion.joint_sd_deg(joint, side)[motion.trusted]
+            low, high = angle_deg.argmin(), angle_deg.argmax()
+            yield metric(f"{name}_peak", angle_deg[high], side=side, sd=sd_deg[high])
+            yield metric(f"{name}_range", np.ptp(angle_deg), side=side, sd=np.hypot(sd_deg[low], sd_deg[high]))
 
 
 def _squat(motion: Motion, events: Sequence[Event]) -> Iterator[Metric]:
+    """Repetitions and depth; the errors of the two knees are taken as one, so the depth's is their mean."""
     yield metric("repetition_count", sum(event.event == "peak_knee_flexion" for event in events))
     if motion.trusted.any():
-        yield metric("squat_depth", knee_flexion_deg(motion)[motion.trusted].max())
+        depth_deg = knee_flexion_deg(motion)[motion.trusted]
+        sd_deg = np.mean([motion.joint_sd_deg("knee_angle", side)[motion.trusted] for side in SIDES], axis=0)
+        yield metric("squat_depth", depth_deg.max(), sd=sd_deg[depth_deg.argmax()])

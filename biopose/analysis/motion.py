@@ -30,6 +30,7 @@ class Motion:
         frame_index: (T,) of the video.
         time_s: (T,) increasing.
         coordinates: (T,) each by name: degrees, or metres of the pelvis's translation.
+        coordinate_sd: (T,) the standard deviation of each, likewise; NaN where it is not known.
         contact: by side, (T,) probability that some part of the foot rests; NaN where the foot was not seen.
         foot_height_m: by side, (T,) of the foot's lowest keypoint above the ground of the trial.
         figures: of each frame, (T,) by the names of FIGURES.
@@ -38,6 +39,7 @@ class Motion:
     frame_index: NDArray[np.int64]
     time_s: FloatArray
     coordinates: Mapping[str, FloatArray]
+    coordinate_sd: Mapping[str, FloatArray]
     contact: Mapping[str, FloatArray]
     foot_height_m: Mapping[str, FloatArray]
     figures: Mapping[str, FloatArray]
@@ -59,6 +61,10 @@ class Motion:
         """(T,) a joint's angle, such as knee_angle of the left, degrees."""
         return self.coordinates[f"{joint}_{side[0]}"]
 
+    def joint_sd_deg(self, joint: str, side: Side) -> FloatArray:
+        """(T,) its standard deviation, NaN where it is not known."""
+        return self.coordinate_sd[f"{joint}_{side[0]}"]
+
 
 def motion_of(trial: MeasuredTrial) -> Motion:
     """The motion that a trial's table holds.
@@ -70,6 +76,7 @@ def motion_of(trial: MeasuredTrial) -> Motion:
         frame_index=trial.frame_index.astype(np.int64),
         time_s=trial.time_s,
         coordinates={name: trial.column(f"{name}_{unit}") for name, unit in coordinate_units()},
+        coordinate_sd={name: trial.column_if_there(f"{name}_sd_{unit}") for name, unit in coordinate_units()},
         contact={side: _contact(trial, side) for side in SIDES},
         foot_height_m={side: np.min([trial.column(f"{side}_{part}_y_m") for part in FOOT], axis=0) for side in SIDES},
         figures={name: trial.column(f"frame_{name}") for name in FIGURES},

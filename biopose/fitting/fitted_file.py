@@ -18,8 +18,9 @@ from biopose.io.files import written_whole
 from biopose.vision.camera import Camera
 from biopose.vision.tracks import PersonTrack
 
-KIND = "fitted person 2"
+KIND = "fitted person 3"
 TRACK_ARRAYS = ("frame_indices", "time_s", "boxes_px", "keypoints_px", "confidence")
+PERSON_ARRAYS = ("contact", "T_camera_world", "keypoint_sd_m")
 MOTION_ARRAYS = ("q", "body_scales", "R_camera_world")
 
 
@@ -27,7 +28,9 @@ def write_fitted(fitted: FittedPerson, path: Path) -> None:
     """Write a fitted person, whole or not at all."""
     arrays = {name: getattr(fitted.track, name) for name in TRACK_ARRAYS}
     arrays |= {name: getattr(fitted.motion, name) for name in MOTION_ARRAYS}
-    arrays |= {"contact": fitted.contact, "T_camera_world": fitted.T_camera_world}
+    arrays |= {name: getattr(fitted, name) for name in PERSON_ARRAYS}
+    if fitted.coordinate_sd is not None:
+        arrays["coordinate_sd"] = fitted.coordinate_sd
     refinement = fitted.motion.refinement
     facts = {
         "person": fitted.track.person,
@@ -72,8 +75,8 @@ def read_fitted(path: Path) -> FittedPerson:
         track=PersonTrack(facts["person"], **{name: arrays[name] for name in TRACK_ARRAYS}),
         athlete=Athlete(**facts["athlete"]),
         camera=Camera(**camera),
-        contact=arrays["contact"],
         motion=motion,
-        T_camera_world=arrays["T_camera_world"],
+        **{name: arrays[name] for name in PERSON_ARRAYS},
         notes=tuple(facts["notes"]),
+        coordinate_sd=arrays.get("coordinate_sd"),
     )

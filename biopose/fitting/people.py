@@ -14,11 +14,13 @@ from biopose.body.model import Body
 from biopose.fitting.evidence import SeenPerson, see
 from biopose.fitting.fit import FitBudget, PersonModel
 from biopose.fitting.mesh_fit import MeshModels, PersonMesh, read_mesh
+from biopose.fitting.neural_ik import NeuralIK
 from biopose.fitting.person import Athlete, FittedPerson
 from biopose.fitting.terms import MIDDLE, FitWeights
 from biopose.fitting.track_fit import FittedMotion, fit_track
 from biopose.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS, skeleton_with_keypoints
 from biopose.models.lifter import LIFTER_WEIGHTS, Lifter, load_lifter
+from biopose.models.neurik import Neurik
 from biopose.models.pose_prior import POSE_PRIOR_WEIGHTS, PosePrior
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
@@ -47,6 +49,7 @@ class FitModels:
     budget: FitBudget = field(default_factory=FitBudget)
     weights: FitWeights = field(default_factory=FitWeights)
     mesh: MeshModels | None = None
+    neural_ik: NeuralIK | None = None
 
     @classmethod
     def load(
@@ -57,6 +60,7 @@ class FitModels:
         budget: FitBudget | None = None,
         weights: FitWeights | None = None,
         mesh: MeshModels | None = None,
+        neurik: Neurik | None = None,
     ) -> FitModels:
         """Load all.
 
@@ -66,6 +70,7 @@ class FitModels:
             budget: how long to look; None takes the usual.
             weights: of the terms; None takes the usual.
             mesh: MQ-HMR, whose word is refined; None leaves it to the keypoint fit.
+            neurik: tells how sure the angles are; None leaves that open.
 
         Raises:
             ModelError: if the body's asset or weights are missing or broken; the message says how to get them.
@@ -78,6 +83,7 @@ class FitModels:
             budget or FitBudget(),
             weights or FitWeights(),
             mesh,
+            NeuralIK.of(neurik) if neurik else None,
         )
 
 
@@ -118,10 +124,10 @@ def fit_people(
     for number, track in enumerate(tracks):
         athlete = athletes[min(number, len(athletes) - 1)]
         seen = see(track, camera, models.lifter, height_m=athlete.height_m, camera_stands=stands)
-        fits.append((athlete, seen, _fitted(track, seen, athlete, camera, models, keypoint_skeleton, progress=tell)))
+        fits.append((athlete, *_fitted(track, seen, athlete, camera, models, keypoint_skeleton, progress=tell)))
     T = _world([(seen, motion) for _, seen, motion in fits], keypoint_skeleton)
     told = (*notes, *_notes(camera, camera_motion))
-    return [
+    people = [
         FittedPerson(
             track=track,
             athlete=athlete,
@@ -129,10 +135,14 @@ def fit_people(
             contact=seen.evidence.contact.double().numpy(),
             motion=motion,
             T_camera_world=T,
+            keypoint_sd_m=seen.evidence.lifted_sd_m.double().numpy(),
             notes=told + limits_of_view(track),
         )
         for track, (athlete, seen, motion) in zip(tracks, fits, strict=True)
     ]
+    if models.neural_ik is None:
+        return people
+    return [models.neural_ik.told(person, body=models.body, skeleton=models.skeleton) for person in people]
 
 
 def _fitted(
@@ -144,22 +154,22 @@ def _fitted(
     keypoint_skeleton: Skeleton,
     *,
     progress: Callable[[int], None],
-) -> FittedMotion:
-    """One person's motion; MQ-HMR, where it was loaded, tells where to begin and what of depth."""
+) -> tuple[SeenPerson, FittedMotion]:
+    """One person's motion; MQ-HMR, where it was loaded, tells where to begin and joins its word to what was seen."""
     start = refinement = None
     if models.mesh is not None:
         known = PersonMesh(models.skeleton, height_m=athlete.height_m, focal_sd=camera.focal_sd, weights=models.weights)
         seen, read = read_mesh(track, seen, known, camera, models=models.mesh)
         if models.mesh.alone:
             progress(len(track))
-            return read
+            return seen, read
         start, refinement = read.q, read.refinement
     usual = athlete.body_with_skeleton(models.body, models.skeleton)
     model = PersonModel(
         keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=models.weights
     )
     motion = fit_track(seen, model, track.time_s, budget=models.budget, start=start, progress=progress)
-    return replace(motion, refinement=refinement)
+    return seen, replace(motion, refinement=refinement)
 
 
 def _world(fits: Sequence[tuple[SeenPerson, FittedMotion]], skeleton: Skeleton) -> NDArray[np.float64]:

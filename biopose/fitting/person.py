@@ -69,7 +69,10 @@ class FittedPerson:
         contact: (T, 4) probability that each foot point rests on the ground.
         motion: the fit.
         T_camera_world: (4, 4) of the world that the measurement is given in.
+        keypoint_sd_m: (T, 26, 2) how well the keypoints about the hips are known, across the view and along it.
         notes: what limits it.
+        coordinate_sd: (T, Q) standard deviations of the coordinates, radians and metres, NaN where one is not known;
+            None where NeurIK was not asked.
     """
 
     track: PersonTrack
@@ -78,7 +81,21 @@ class FittedPerson:
     contact: NDArray[np.float64]
     motion: FittedMotion
     T_camera_world: NDArray[np.float64]
+    keypoint_sd_m: NDArray[np.float64]
     notes: tuple[str, ...] = ()
+    coordinate_sd: NDArray[np.float64] | None = None
+
+
+def person_of(fitted: FittedPerson, *, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:
+    """The body as the fit stretched it, with the skeleton scaled to it.
+
+    Args:
+        fitted: the person.
+        body: the default body.
+        skeleton: the default skeleton, unscaled.
+    """
+    usual = fitted.athlete.body_with_skeleton(body, skeleton)
+    return skeleton_of_body(body, stretched_to(usual, fitted.motion.body_scales), skeleton)
 
 
 def measured(fitted: FittedPerson, *, body: Body, skeleton: Skeleton, cutoff_hz: float) -> PersonMeasurement:
@@ -91,11 +108,8 @@ def measured(fitted: FittedPerson, *, body: Body, skeleton: Skeleton, cutoff_hz:
         cutoff_hz: of the low-pass filter.
     """
     track, T_camera_world, notes = fitted.track, fitted.T_camera_world, fitted.notes
-    usual = fitted.athlete.body_with_skeleton(body, skeleton)
-    person = skeleton_of_body(body, stretched_to(usual, fitted.motion.body_scales), skeleton)
-    markers = _virtual_markers(person, fitted.motion, T_camera_world, track.time_s)
-    solution = inverse_kinematics(person.skeleton, markers, tolerance=1e-4, threads=2)
-    values = _continuous(person.skeleton, _without_gaps(solution.coordinates.values, track.time_s))
+    person = person_of(fitted, body=body, skeleton=skeleton)
+    values = _continuous(person.skeleton, solved(person, virtual_markers(person, fitted)))
     values = low_pass(values, track.time_s, cutoff_hz=cutoff_hz)
     if len(track) > 1 and not can_filter(track.time_s, cutoff_hz=cutoff_hz):
         notes = (*notes, f"{track.rate_hz:.0f} frames/s cannot carry {cutoff_hz:g} Hz: the angles are not filtered.")
@@ -103,14 +117,15 @@ def measured(fitted: FittedPerson, *, body: Body, skeleton: Skeleton, cutoff_hz:
     q = torch.from_numpy(values)
     keypoints = Kinematics(skeleton_with_keypoints(skeleton)).with_scales(torch.from_numpy(person.body_scales))
     keypoints_m = keypoints.markers_over_time(q).numpy()
-    smooth = MarkerTrajectories(track.time_s, markers.names, Kinematics(person.skeleton).markers_over_time(q).numpy())
+    markers_m = Kinematics(person.skeleton).markers_over_time(q).numpy()
     return PersonMeasurement(
         track=track,
         camera=fitted.camera,
         T_camera_world=T_camera_world,
         person=person,
         coordinates=CoordinateTrajectories(track.time_s, person.skeleton.coordinate_names, values),
-        markers=smooth,
+        coordinate_sd=fitted.coordinate_sd,
+        markers=MarkerTrajectories(track.time_s, person.skeleton.marker_names, markers_m),
         keypoints_m=keypoints_m,
         contact=fitted.contact,
         quality=_quality(track, fitted.camera, keypoints_m, T_camera_world),
@@ -119,19 +134,24 @@ def measured(fitted: FittedPerson, *, body: Body, skeleton: Skeleton, cutoff_hz:
     )
 
 
-def _virtual_markers(
-    person: BodyWithSkeleton, fitted: FittedMotion, T_camera_world: NDArray[np.float64], time_s: NDArray[np.float64]
-) -> MarkerTrajectories:
+def solved(person: BodyWithSkeleton, markers: MarkerTrajectories) -> NDArray[np.float64]:
+    """(T, Q) coordinates by batched inverse kinematics, without gaps."""
+    solution = inverse_kinematics(person.skeleton, markers, tolerance=1e-4, threads=2)
+    return _without_gaps(solution.coordinates.values, markers.time_s)
+
+
+def virtual_markers(person: BodyWithSkeleton, fitted: FittedPerson) -> MarkerTrajectories:
     """The body's markers in the fitted poses, in the measurement's world."""
-    R_world_fit = T_camera_world[:3, :3].T @ fitted.R_camera_world
+    motion, T_camera_world = fitted.motion, fitted.T_camera_world
+    R_world_fit = T_camera_world[:3, :3].T @ motion.R_camera_world
     origin = -T_camera_world[:3, :3].T @ T_camera_world[:3, 3]
     positions = [
-        person.markers.positions(person.with_coordinates(torch.from_numpy(fitted.q[a : a + CHUNK_FRAMES])))
-        for a in range(0, len(fitted.q), CHUNK_FRAMES)
+        person.markers.positions(person.with_coordinates(torch.from_numpy(motion.q[a : a + CHUNK_FRAMES])))
+        for a in range(0, len(motion.q), CHUNK_FRAMES)
     ]
     in_fit = torch.cat(positions).double().numpy()
     names = tuple(marker.name for marker in person.skeleton.markers)
-    return MarkerTrajectories(time_s, names, in_fit @ R_world_fit.T + origin)
+    return MarkerTrajectories(fitted.track.time_s, names, in_fit @ R_world_fit.T + origin)
 
 
 def _quality(

@@ -52,7 +52,8 @@ class JointReader(nn.Module):
         shares = torch.zeros(len(fit.bodies), 3, len(limited))
         for segment in set(self.moved):
             columns = [k for k, s in enumerate(self.moved) if s == segment]
-            shares[segment][:, columns] = torch.linalg.pinv(torch.stack([axes[limited[k]] for k in columns], 1)).T
+            seen = _seen_turns(skeleton, fit, segment) @ torch.stack([axes[limited[k]] for k in columns], 1)
+            shares[segment][:, columns] = torch.linalg.pinv(seen).T
         tables = {"low": ranges[:, 0], "high": ranges[:, 1], "reference": reference, "shares": shares.flatten(0, 1)}
         tables["triples"] = torch.tensor([[limited.index(c) for c in triple] for triple in triples])
         tables["R_parent_child"] = fit.R_parent_child
@@ -82,6 +83,19 @@ class JointReader(nn.Module):
         written = middle + wrap(written - middle)
         beyond = ((low - written).clamp(min=0) + (written - high).clamp(min=0)).sum(-1, keepdim=True)
         return torch.where(beyond[1] < beyond[0], written[1], written[0])
+
+
+def _seen_turns(skeleton: Skeleton, fit: SegmentFit, segment: int) -> Tensor:
+    """(3, 3) what is left of a small turn in the parent's frame: one marker tells nothing about its own line.
+
+    The toes' axis lies at 39 degrees to that line, so a marker moves little with them.
+    """
+    own = [marker for marker in skeleton.markers if marker.body == fit.bodies[segment]]
+    if int(fit.filled[segment].sum()) != 1 or not own:
+        return torch.eye(3)
+    line = fit.R_parent_child[segment] @ (torch.from_numpy(own[0].location_m).float() - fit.p_child_joint[segment])
+    line = torch.nn.functional.normalize(line, dim=0)
+    return torch.eye(3) - torch.outer(line, line)
 
 
 def _turns(skeleton: Skeleton, fit: SegmentFit) -> tuple[dict[int, int], dict[int, Tensor]]:

@@ -1,4 +1,7 @@
-"""Running curves of the leg's angles with a cursor at the moment that the video shows."""
+"""Running curves of the leg's angles with a cursor at the moment that the video shows.
+
+Where an angle's standard deviation is known, a light band behind its curve is the 95 % interval.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from biopose.io.trajectories import CoordinateTrajectories
+from biopose.io.trajectories import CoordinateTrajectories, FloatArray
 from biopose.outputs.lettering import Colour, put_dot
 
 CURVES = {"hip_flexion": "hip flexion", "knee_angle": "knee flexion", "ankle_angle": "ankle dorsiflexion"}
@@ -19,15 +22,34 @@ PAGE_S = 12.0  # the strip shows this long at once, and turns the page
 DPI = 100
 MOST_TICKS = 5  # of time: more run into each other
 LEAST_MARGIN_DEG = 2.0
+BAND_SD = 1.96  # standard deviations to each side of a curve: 95 %
+BAND_OPACITY = 0.2
 
 
 class CurveStrip:
     """A panel that is drawn once a page; each frame adds the cursor."""
 
-    def __init__(self, coordinates: CoordinateTrajectories, *, width_px: int, height_px: int) -> None:
+    def __init__(
+        self,
+        coordinates: CoordinateTrajectories,
+        coordinate_sd: FloatArray | None = None,
+        *,
+        width_px: int,
+        height_px: int,
+    ) -> None:
+        """Take the angles in.
+
+        Args:
+            coordinates: (T, Q) radians.
+            coordinate_sd: (T, Q) standard deviations, radians, NaN where one is not known; None where none is.
+            width_px: of the panel.
+            height_px: of the panel.
+        """
         self._time_s = coordinates.time_s
         columns = [f"{name}_{side}" for name in CURVES for side in SIDE_COLOURS]
-        self._angles_deg = dict(zip(columns, np.degrees(coordinates.select(columns).values.T), strict=True))
+        self._angles_deg = _degrees(coordinates, coordinates.values, columns)
+        unknown = np.full_like(coordinates.values, np.nan)
+        self._sd_deg = _degrees(coordinates, unknown if coordinate_sd is None else coordinate_sd, columns)
         self._size = width_px, height_px
         duration = coordinates.time_s[-1] - coordinates.time_s[0]
         self._pages = max(1, int(np.ceil(duration / (1.25 * PAGE_S))))
@@ -85,13 +107,37 @@ class CurveStrip:
         first, last = np.searchsorted(self._time_s, [start_s, end_s])
         rows = slice(max(0, first - 1), last + 1)
         for side, colour, dashes in (("r", RIGHT, "-"), ("l", LEFT, LEFT_DASHES)):
-            angle_deg = self._angles_deg[f"{name}_{side}"]
+            angle_deg, sd_deg = self._angles_deg[f"{name}_{side}"], self._sd_deg[f"{name}_{side}"]
+            draw_band(axes, self._time_s[rows], angle_deg[rows], sd_deg[rows], colour=colour)
             axes.plot(self._time_s[rows], angle_deg[rows], color=colour, linewidth=1.3, linestyle=dashes)
-        both = np.concatenate([self._angles_deg[f"{name}_{side}"] for side in SIDE_COLOURS])
-        low, high = np.nanmin(both), np.nanmax(both)
+        low, high = self._extent_deg(name)
         margin = max(0.06 * (high - low), LEAST_MARGIN_DEG)
         axes.set(xlim=(start_s, end_s), ylim=(low - margin, high + margin))
         axes.locator_params(axis="x", nbins=MOST_TICKS)
         axes.tick_params(labelsize=7, length=2)
         axes.grid(color="0.9", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
+
+    def _extent_deg(self, name: str) -> tuple[float, float]:
+        """Least and greatest of both sides' curves and bands."""
+        angle_deg, sd_deg = (
+            np.concatenate([values[f"{name}_{side}"] for side in SIDE_COLOURS])
+            for values in (self._angles_deg, self._sd_deg)
+        )
+        reach_deg = BAND_SD * np.nan_to_num(sd_deg)
+        return float(np.nanmin(angle_deg - reach_deg)), float(np.nanmax(angle_deg + reach_deg))
+
+
+def draw_band(axes: Axes, time_s: FloatArray, angle_deg: FloatArray, sd_deg: FloatArray, *, colour: str) -> None:
+    """The 95 % interval behind a curve, where its standard deviation is known."""
+    if np.isfinite(sd_deg).any():
+        low_deg, high_deg = angle_deg - BAND_SD * sd_deg, angle_deg + BAND_SD * sd_deg
+        # As a picture: the outline of each frame of an hour would be a page that no browser opens.
+        axes.fill_between(
+            time_s, low_deg, high_deg, color=colour, alpha=BAND_OPACITY, linewidth=0, zorder=1, rasterized=True
+        )
+
+
+def _degrees(coordinates: CoordinateTrajectories, values: FloatArray, names: list[str]) -> dict[str, FloatArray]:
+    """(T,) of each name, of values (T, Q) that are laid out as the coordinates."""
+    return {name: np.degrees(values[:, coordinates.names.index(name)]) for name in names}

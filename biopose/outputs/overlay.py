@@ -111,7 +111,9 @@ class Canvas:
             for c in {one.camera for one in people}
         }
         self._side = SideView(people, triangles, width_px=column, height_px=side_px)
-        self._curves = CurveStrip(people[0].coordinates, width_px=column, height_px=self.height_px - side_px)
+        first = people[0]
+        strip_px = self.height_px - side_px
+        self._curves = CurveStrip(first.coordinates, first.coordinate_sd, width_px=column, height_px=strip_px)
         self._resizer = av.video.reformatter.VideoReformatter()
 
     def draw(self, frame: Frame) -> NDArray[np.uint8]:

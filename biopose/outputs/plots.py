@@ -1,6 +1,6 @@
 """The report's plots, as SVG text that needs nothing else.
 
-Where a frame cannot be trusted the ground behind the curves is grey.
+Where a frame cannot be trusted the ground behind the curves is grey. A light band is an angle's 95 % interval.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from biopose.measurement import FOOT_POINTS, PersonMeasurement
-from biopose.outputs.curve_strip import LEFT, LEFT_DASHES, RIGHT
+from biopose.outputs.curve_strip import LEFT, LEFT_DASHES, RIGHT, draw_band
 from biopose.outputs.summary import untrusted
 
-MIDLINE = "#3d405b"
+MIDLINE = "#3a7d6b"  # no grey: its band is not to be taken for an untrusted stretch
 UNTRUSTED_GREY = "0.88"
 COLUMNS = 3
 LEAST_SPAN_DEG = 10.0  # of an axis: less would blow up noise
 DASHES = {"left": LEFT_DASHES}
 PANEL_IN = (3.7, 1.75)  # width, height
+DPI = 200  # of the pictures inside a plot, such as bands: a report is read on fine screens too
 
 # Groups of panels; a name that ends in "_" stands for both sides.
 PANELS: dict[str, dict[str, str]] = {
@@ -72,6 +73,11 @@ def angle_plots(one: PersonMeasurement) -> dict[str, str]:
     return {group: svg for group, panels in PANELS.items() if (svg := _angle_plot(one, panels))}
 
 
+def has_bands(one: PersonMeasurement) -> bool:
+    """Whether the standard deviation of some angle is known."""
+    return one.coordinate_sd is not None and bool(np.isfinite(one.coordinate_sd).any())
+
+
 def quality_plot(one: PersonMeasurement) -> str:
     """SVG of the per-frame figures and of the feet's contact."""
     names = [name for name in QUALITY_PANELS if name in one.quality]
@@ -94,7 +100,10 @@ def _angle_plot(one: PersonMeasurement, panels: dict[str, str]) -> str:
     figure, all_axes = _panels(len(there))
     for axes, (name, title) in zip(all_axes, there.items(), strict=True):
         for column, colour, label in _sides(name, coordinates.names):
-            angle_deg = np.degrees(coordinates.values[:, coordinates.names.index(column)])
+            place = coordinates.names.index(column)
+            angle_deg = np.degrees(coordinates.values[:, place])
+            if one.coordinate_sd is not None:
+                draw_band(axes, time_s, angle_deg, np.degrees(one.coordinate_sd[:, place]), colour=colour)
             axes.plot(time_s, angle_deg, color=colour, linewidth=1.2, label=label, linestyle=DASHES.get(label, "-"))
         _widen(axes)
         axes.set_title(f"{title} (°)", fontsize=9, loc="left")
@@ -154,7 +163,7 @@ def runs(flags: NDArray[np.bool_]) -> Iterable[tuple[int, int]]:
 def _panels(count: int) -> tuple[Figure, list[Axes]]:
     rows = -(-count // COLUMNS)
     width, height = PANEL_IN[0] * COLUMNS, PANEL_IN[1] * rows
-    figure = Figure(figsize=(width, height))
+    figure = Figure(figsize=(width, height), dpi=DPI)
     grid = figure.subplots(rows, COLUMNS, squeeze=False)
     # Margins in inches; matplotlib's own search for them takes longer than all drawing.
     figure.subplots_adjust(0.45 / width, 0.42 / height, 1 - 0.1 / width, 1 - 0.3 / height, wspace=0.2, hspace=0.42)

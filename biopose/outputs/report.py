@@ -14,7 +14,7 @@ import numpy as np
 from biopose.io.files import written_whole
 from biopose.measurement import PersonMeasurement
 from biopose.outputs.overlay import Kept
-from biopose.outputs.plots import angle_plots, quality_plot
+from biopose.outputs.plots import angle_plots, has_bands, quality_plot
 from biopose.outputs.report_style import STYLE
 from biopose.outputs.summary import UNTRUSTED_QUALITY
 
@@ -41,6 +41,7 @@ CAMERA_SOURCES = {
 SIDES_NOTE = (
     "Right side red, left side blue and dashed. Angles and signs are those of the OpenSim model in scaled.osim."
 )
+BANDS_NOTE = "Light bands: 95 % intervals of the angles, ± 1.96 standard deviations."
 
 
 def write_report(
@@ -94,11 +95,12 @@ def _contents(people: Sequence[PersonMeasurement]) -> str:
 def _person(one: PersonMeasurement, figures: Mapping[str, Any], kept: Sequence[Kept], *, alone: bool) -> str:
     title = "" if alone else f"<h2>Person {one.track.person}</h2>"
     plots = angle_plots(one)
+    bands = f" {BANDS_NOTE}" if has_bands(one) else ""
     sections = [
         f'<div class="cards">{_verdict(one, figures)}{_athlete(figures)}{_camera(figures)}</div>',
         _notes(figures),
         *(f"<h3>{escape(group)}</h3>{_picture(svg, group)}" for group, svg in plots.items()),
-        f'<p class="caption">{SIDES_NOTE} Grey: frames that are not to be trusted.</p>',
+        f'<p class="caption">{SIDES_NOTE} Grey: frames that are not to be trusted.{bands}</p>',
         f"<h3>Quality of each frame</h3>{_picture(quality_plot(one), 'quality')}",
         _worst(one, kept),
         _scales(figures),

@@ -134,13 +134,14 @@ def trial_columns(one: PersonMeasurement) -> dict[str, NDArray[Any]]:
 
 
 def _coordinate_columns(one: PersonMeasurement) -> dict[str, NDArray[Any]]:
+    """Each coordinate, and beside it its standard deviation where the method gives them."""
     columns = {}
     for coordinate in one.person.skeleton.coordinates:
-        values = one.coordinates.values[:, one.coordinates.names.index(coordinate.name)]
-        if coordinate.motion == "translational":
-            columns[f"{coordinate.name}_m"] = values
-        else:
-            columns[f"{coordinate.name}_deg"] = np.degrees(values)
+        place = one.coordinates.names.index(coordinate.name)
+        unit, factor = ("m", 1.0) if coordinate.motion == "translational" else ("deg", np.degrees(1.0))
+        columns[f"{coordinate.name}_{unit}"] = factor * one.coordinates.values[:, place]
+        if one.coordinate_sd is not None:
+            columns[f"{coordinate.name}_sd_{unit}"] = factor * one.coordinate_sd[:, place]
     return columns
 
 

@@ -21,41 +21,20 @@ from biopose.skeleton.model import Skeleton
 from biopose.skeleton.rotations import body_fixed_angles, turning_axes
 from biopose.skeleton.scaling_prior import scale_prior
 from biopose.training.keypoint_noise import slow_curves
+from biopose.training.marker_batch import MarkerBatch
 from biopose.training.marker_faults import Faults, draw_faults, moved_by_recording
 from biopose.training.motion import Motion
 from biopose.training.motion_variation import MotionPool, vary
+from biopose.training.recorded_windows import RecordedWindows
 from biopose.training.synthetic.posing import attitudes
 from biopose.training.synthetic.skeletons import Skeletons
 
 RATE_HZ = (20.0, 120.0)
 VARIED_SHARE, VARIED = 0.5, 0.5  # of windows whose people differ from those that are kept; in sd between people
 POSTURE_HZ = (0.1, 2.0)  # of a mesh's errors
-RECORDED_SHARE = 0.5  # of windows that err as was recorded, where something was
-
-
-@dataclass(frozen=True, eq=False)
-class MarkerBatch:
-    """N windows of T frames.
-
-    Attributes:
-        windows: what is seen.
-        q: (N, T, Q) the truth, coordinates of each person's own skeleton.
-        body_scales: (N, B, 3) of that skeleton.
-        places_m: (N, M, 3) of the markers in their segments, on that skeleton.
-        static_m: (N, M, 3) the markers as they sit in this session, the person standing in the default posture.
-    """
-
-    windows: MarkerWindows
-    q: Tensor
-    body_scales: Tensor
-    places_m: Tensor
-    static_m: Tensor
-
-    def to(self, device: str) -> MarkerBatch:
-        """The batch on another device."""
-        windows = MarkerWindows(**{name: value.to(device) for name, value in vars(self.windows).items()})
-        moved = {name: value.to(device) for name, value in vars(self).items() if name != "windows"}
-        return MarkerBatch(windows=windows, **moved)
+# Of windows that err as was recorded, where something was. With three in ten, or with recorded windows themselves, the
+# few motions of the library are learned by heart against such errors, and held-out people are told worse.
+TRANSPLANTED_SHARE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +53,7 @@ class MarkerSource:
         people: whose proportions and markers are drawn.
         seed: of everything that is drawn.
         varied: whether other proportions are drawn, too, around theirs.
-        recorded_m: (E, T, M, 3) errors that a network was recorded to make, metres along the axes of the true pelvis;
-            None where nothing was recorded.
+        recorded: what the product was recorded to make of people; None where nothing was recorded.
     """
 
     def __init__(
@@ -85,12 +63,12 @@ class MarkerSource:
         *,
         seed: int,
         varied: bool = False,
-        recorded_m: Tensor | None = None,
+        recorded: RecordedWindows | None = None,
     ) -> None:
         self.skeleton = full_body_skeleton()
         self.pool = MotionPool(motions, self.skeleton)
         self.kinematics = Kinematics(self.skeleton, dtype=torch.float32)
-        self.people, self.varied, self.recorded_m = people, varied, recorded_m
+        self.people, self.varied, self.recorded = people, varied, recorded
         self.owner, self.pelvis = marker_owners(self.skeleton), self.skeleton.body_names.index("pelvis")
         self.drivers = _drivers(self.skeleton)
         self.limited = limited_coordinates(self.skeleton)
@@ -113,15 +91,14 @@ class MarkerSource:
         q, _ = vary(self.pool, g, n=n, frames=frames, interval_s=interval_s)
         person, faults = self._person(n), draw_faults(g, n, clean=clean)
         seen_as = self._mistaken(person, faults)
-        R, p = self._segments(self._misplaced(q, faults, interval_s), seen_as, attitudes(g, n))
+        erring, sureness = self._as_recorded(n, frames, clean=clean)
+        R, p = self._segments(self._misplaced(q, faults, interval_s, erring), seen_as, attitudes(g, n))
         skin = faults.skin_m_per_rad[:, None] * q[..., self.drivers, None]
         markers = ridden(R, p, self.owner, seen_as.places_m[:, None] + skin)
-        if self.recorded_m is not None and not clean:
-            markers = markers + self._recorded_errors(R[:, :, self.pelvis], n, frames)
         markers, weight = moved_by_recording(g, faults, markers, interval_s=interval_s)
         still = self.kinematics.with_scales(seen_as.body_scales).with_coordinates(self.standing)
         return MarkerBatch(
-            windows=MarkerWindows(markers, weight, interval_s),
+            windows=MarkerWindows(markers, weight * sureness, interval_s),
             q=self._turned(q, R[:, :, self.pelvis], p[:, :, self.pelvis]),
             body_scales=person.body_scales,
             places_m=person.places_m,
@@ -148,14 +125,14 @@ class MarkerSource:
         factors = self._other_shape(faults.shape)
         return Rider(person.body_scales * factors, person.places_m * factors[:, self.owner] + faults.place_m)
 
-    def _misplaced(self, q: Tensor, faults: Faults, interval_s: Tensor) -> Tensor:
+    def _misplaced(self, q: Tensor, faults: Faults, interval_s: Tensor, erring: Tensor) -> Tensor:
         """The posture as the markers have it."""
         n, frames, _ = q.shape
         count = len(self.limited)
         curve = slow_curves(self.generator, n=n, frames=frames, curves=count, interval_s=interval_s, hz=POSTURE_HZ)
         seen = q.clone()
-        seen[..., self.limited] += faults.posture_sd_rad * curve
-        return seen
+        seen[..., self.limited] += faults.posture_sd_rad * curve + erring
+        return torch.where(self.pool.limited, seen.clamp(self.pool.low, self.pool.high), seen)
 
     def _segments(self, q: Tensor, person: Rider, attitude: Tensor) -> tuple[Tensor, Tensor]:
         """R (N, T, B, 3, 3) and p (N, T, B, 3), everything turned by the attitude (N, 3, 3)."""
@@ -171,15 +148,13 @@ class MarkerSource:
         q = q.index_copy(-1, columns, torch.cat([turns, p_world_pelvis], dim=-1))
         return self.kinematics.satisfy_couplings(q)[0]
 
-    def _recorded_errors(self, R_world_pelvis: Tensor, n: int, frames: int) -> Tensor:
-        """(N, T, M, 3) a stretch of a recorded clip for some windows; clips that are too short are held at the end."""
-        g, recorded = self.generator, self.recorded_m
-        assert recorded is not None
-        clip = torch.randint(len(recorded), (n, 1), generator=g)
-        start = torch.randint(max(recorded.shape[1] - frames, 0) + 1, (n, 1), generator=g)
-        at = (start + torch.arange(frames)).clamp(max=recorded.shape[1] - 1)
-        errs = (torch.rand(n, 1, 1, 1, generator=g) < RECORDED_SHARE).float()
-        return errs * recorded[clip, at] @ R_world_pelvis.mT
+    def _as_recorded(self, n: int, frames: int, *, clean: bool) -> tuple[Tensor, Tensor]:
+        """In some windows errors (N, T, C) recorded in other motions, and how sure (N, T, M) markers were there."""
+        if self.recorded is None or clean:
+            return torch.zeros(n, frames, len(self.limited)), torch.ones(n, frames, len(MARKERS))
+        errs = torch.rand(n, 1, 1, generator=self.generator) < TRANSPLANTED_SHARE
+        errors, weight = self.recorded.errors(self.generator, n, frames=frames)
+        return torch.where(errs, errors, 0.0), torch.where(errs, weight, 1.0)
 
 
 def marker_owners(skeleton: Skeleton) -> list[int]:

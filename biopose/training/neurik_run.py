@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,13 @@ from biopose.models.neurik import Neurik, NeurikShape, save_neurik
 from biopose.models.neurik_answer import AnswerDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.loop import Report, Schedule, train
-from biopose.training.marker_trajectories import MarkerBatch, MarkerSource, marker_owners
+from biopose.training.marker_batch import MarkerBatch
+from biopose.training.marker_trajectories import MarkerSource, marker_owners
 from biopose.training.motion import cmu_motions
 from biopose.training.neurik_training import Judge, answered_by, calibrate_neurik, neurik_figures, neurik_loss
-from biopose.training.synthetic.shards import of_split, split_motions
+from biopose.training.recorded_windows import RecordedWindows, recorded_clips
+from biopose.training.synthetic.clip_shards import ClipFolder, ClipShardMaker
+from biopose.training.synthetic.shards import make_shards, of_split, split_motions
 from biopose.training.synthetic.skeletons import Skeletons, skeletons_of_drawn
 
 SEED = 0  # of the weights that training begins with
@@ -36,32 +39,52 @@ class NeurikPreset:
     Attributes:
         schedule: the run's length and pace.
         windows: in a batch.
+        clip_shards: of clips that MQ-HMR is recorded on, by split; none: nothing is recorded.
         shape: of the network.
     """
 
     schedule: Schedule
     windows: int
+    clip_shards: Mapping[str, int]
     shape: NeurikShape = field(default_factory=NeurikShape)
 
 
 PRESETS: Mapping[str, NeurikPreset] = {
-    "cpu": NeurikPreset(Schedule(steps=6_000, falling_share=0.4, mean_decay=0.998), windows=32),
-    "gpu": NeurikPreset(Schedule(steps=60_000, falling_share=0.4, mean_decay=0.999, report_every=1000), windows=256),
+    "cpu": NeurikPreset(
+        Schedule(steps=1_000, falling_share=0.6, mean_decay=0.995, report_every=250),
+        windows=32,
+        clip_shards={"train": 8, "validation": 2},
+    ),
+    "gpu": NeurikPreset(
+        Schedule(steps=60_000, falling_share=0.4, mean_decay=0.999, report_every=1000),
+        windows=256,
+        clip_shards={"train": 200, "validation": 6},
+    ),
 }
 
 
 def train_neurik_from(
-    motion: Path, out: Path, *, preset: str, device: str, report: Report, people: Path | None = None
+    motion: Path,
+    out: Path,
+    *,
+    preset: str,
+    device: str,
+    processes: int,
+    report: Report,
+    clips: Path | None = None,
+    shard_made: Callable[[str, int], None] = lambda _split, _index: None,
 ) -> Path:
-    """Train on CMU's motions and drawn people, or go on with a run that was interrupted.
+    """Record what is missing of the clips and train, or go on with a run that was interrupted.
 
     Args:
         motion: folder of CMU's .asf and .amc files.
-        out: folder of the run: its checkpoint, and the weights at the end.
+        out: folder of the run: its clips, its checkpoint, and the weights at the end.
         preset: of `PRESETS`.
         device: where the network is; the windows are drawn on the CPU.
+        processes: that record clips.
         report: called with the step and figures on held-out motions and people, then with the calibrated ones.
-        people: folder that keeps the drawn people; None: the run's own.
+        clips: folder that keeps the clips and the drawn people; None puts them into `out`.
+        shard_made: called with the split and index of each shard of clips that was recorded.
 
     Returns:
         the weights, neurik.safetensors.
@@ -70,11 +93,15 @@ def train_neurik_from(
         BioposeError: no motions there, or a file of the run is broken.
     """
     out.mkdir(parents=True, exist_ok=True)
-    chosen = PRESETS[preset]
-    sources = {split: marker_source(motion, people or out, split) for split in ("train", "validation")}
+    chosen, where = PRESETS[preset], ClipFolder(clips or out / "clips", motion)
+    for split, count in chosen.clip_shards.items():
+        make_shards(where, split, count, maker=ClipShardMaker, processes=processes, report=partial(shard_made, split))
+    train_source, held_out = (
+        marker_source(where, split, shards=chosen.clip_shards.get(split, 0)) for split in ("train", "validation")
+    )
     network = train_neurik(
-        sources["train"],
-        sources["validation"],
+        train_source,
+        held_out,
         preset=chosen,
         checkpoint=out / "neurik.checkpoint.pt",
         report=report,
@@ -85,20 +112,21 @@ def train_neurik_from(
     return weights
 
 
-def marker_source(motion: Path, people: Path, split: str) -> MarkerSource:
+def marker_source(where: ClipFolder, split: str, *, shards: int) -> MarkerSource:
     """What a split draws from; splits have no people in common, and training no motions with the others.
 
     Args:
-        motion: folder of CMU's .asf and .amc files.
-        people: folder that keeps the drawn people.
+        where: the clips and the drawn people are kept.
         split: train, validation or test.
+        shards: of its clips.
 
     Raises:
-        BioposeError: no motions there, or a file is broken.
+        BioposeError: no motions there, or a file is missing or broken.
     """
-    skeletons = of_split(split, partial(skeletons_of_drawn, SegmentBody.load(), people))
-    motions = split_motions(cmu_motions(motion), split)
-    return MarkerSource(motions, skeletons, seed=SOURCE_SEEDS[split], varied=split == "train")
+    skeletons = of_split(split, partial(skeletons_of_drawn, SegmentBody.load(), where.folder))
+    motions = split_motions(cmu_motions(where.motion), split)
+    recorded = RecordedWindows(recorded_clips(where, split, range(shards))) if shards else None
+    return MarkerSource(motions, skeletons, seed=SOURCE_SEEDS[split], varied=split == "train", recorded=recorded)
 
 
 def train_neurik(
@@ -133,9 +161,14 @@ def train_neurik(
         return neurik_loss(network, batch, judge)
 
     def figures(network: Neurik) -> dict[str, float]:
-        return both_figures(network, judge, clean, faulty)
+        answering = answered_by(network, judge.decoder)
+        return {
+            prefix + name: value
+            for prefix, batches in judged.items()
+            for name, value in neurik_figures(answering, batches, judge).items()
+        }
 
-    clean, faulty = (held_out_batches(held_out, JUDGED_BATCHES, clean=c, device=device) for c in (True, False))
+    judged = held_out_batches(held_out, JUDGED_BATCHES, device=device)
     torch.manual_seed(SEED)
     network = train(
         Neurik(preset.shape, places_m=usual_places_m(source.people)).to(device),
@@ -147,24 +180,26 @@ def train_neurik(
         report=report,
         generator=source.generator,
     )
-    calibrate_neurik(network, held_out_batches(held_out, CALIBRATION_BATCHES, clean=False, device=device), judge)
+    calibrating = held_out_batches(held_out, CALIBRATION_BATCHES, device=device)
+    calibrate_neurik(network, calibrating.get("recorded_", calibrating[""]), judge)
     report(preset.schedule.steps, figures(network))
     return network
 
 
-def held_out_batches(source: MarkerSource, count: int, *, clean: bool, device: str) -> list[MarkerBatch]:
-    """Batches that judge or calibrate."""
-    return [source.draw(JUDGED_WINDOWS, frames=LONGEST, clean=clean).to(device) for _ in range(count)]
+def held_out_batches(source: MarkerSource, count: int, *, device: str) -> dict[str, list[MarkerBatch]]:
+    """Batches that judge or calibrate, by what stands before their figures' names.
 
-
-def both_figures(
-    network: Neurik, judge: Judge, clean: list[MarkerBatch], faulty: list[MarkerBatch]
-) -> dict[str, float]:
-    """Figures on faulty windows by their names, those on clean ones with clean_ before."""
-    answering = answered_by(network, judge.decoder)
-    on_clean = neurik_figures(answering, clean, judge)
-    kept = ("mae_deg", "mpblpe_mm", "mae_body")
-    return neurik_figures(answering, faulty, judge) | {f"clean_{name}": on_clean[name] for name in kept}
+    Faulty windows are drawn and have no prefix, then there are clean ones, and, where something was recorded, recorded
+    ones.
+    """
+    g, n = source.generator, JUDGED_WINDOWS
+    kinds: dict[str, Callable[[], MarkerBatch]] = {
+        "": lambda: source.draw(n, frames=LONGEST),
+        "clean_": lambda: source.draw(n, frames=LONGEST, clean=True),
+    }
+    if source.recorded is not None:
+        kinds["recorded_"] = partial(source.recorded.draw, g, n, frames=LONGEST)
+    return {prefix: [draw().to(device) for _ in range(count)] for prefix, draw in kinds.items()}
 
 
 def frames_of(step: int) -> int:

@@ -18,7 +18,8 @@ from biopose.skeleton.kinematics import Pose
 from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.rotations import other_angles, rotation_vector
 from biopose.training.calibration import FACTORS, SDS, SHARE
-from biopose.training.marker_trajectories import MarkerBatch, marker_owners, ridden
+from biopose.training.marker_batch import MarkerBatch
+from biopose.training.marker_trajectories import marker_owners, ridden
 
 BETA_RAD = float(np.radians(5.0))
 BONY = [list(MARKERS).index(name) for name in BONY_LANDMARKS]

@@ -48,13 +48,16 @@ def mirror(values: FloatArray, names: Sequence[str]) -> FloatArray:
         values: (..., Q) coordinates of a skeleton that is the same on both sides.
         names: their Q names.
     """
-    columns = [list(names).index(_opposite(name)) for name in names]
+    columns = [list(names).index(opposite(name)) for name in names]
     signs = np.array([-1.0 if name in ODD_IN_A_MIRROR else 1.0 for name in names])
     return np.asarray(values[..., columns] * signs, dtype=np.float64)
 
 
-def _opposite(name: str) -> str:
-    """The coordinate of the other side: hip_flexion_l of hip_flexion_r, knee_angle_l_beta of knee_angle_r_beta."""
+def opposite(name: str) -> str:
+    """The coordinate or body of the other side: tibia_l of tibia_r, knee_angle_l_beta of knee_angle_r_beta.
+
+    What is in the middle is its own.
+    """
     return re.sub(r"_[rl](?=_beta$|$)", lambda side: "_l" if side[0] == "_r" else "_r", name)
 
 

@@ -13,11 +13,12 @@ def motion(
     *,
     contact: dict[str, np.ndarray],
     coordinates: dict[str, np.ndarray] | None = None,
+    coordinate_sd: dict[str, np.ndarray] | None = None,
     foot_height_m: np.ndarray | None = None,
     quality: np.ndarray | None = None,
     first_frame: int = 0,
 ) -> Motion:
-    """A trial at 60 Hz; what is not given is still and trusted."""
+    """A trial at 60 Hz; what is not given is still and trusted, of no known standard deviation."""
     n = len(contact["left"])
     frame_index = np.arange(first_frame, first_frame + n)
     figures = {name: np.ones(n) for name in FIGURES}
@@ -29,6 +30,7 @@ def motion(
         frame_index=frame_index,
         time_s=frame_index / RATE_HZ,
         coordinates=still | (coordinates or {}),
+        coordinate_sd={name: np.full(n, np.nan) for name in still} | (coordinate_sd or {}),
         contact=contact,
         foot_height_m=dict.fromkeys(SIDES, height),
         figures=figures,

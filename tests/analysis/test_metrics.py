@@ -1,5 +1,7 @@
 """Metrics of made-up motions are what was made up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,43 @@ def test_angles_are_peaks_and_ranges_over_what_can_be_trusted() -> None:
     assert value(metrics, "knee_flexion_range", "right") == pytest.approx(60)
     assert value(metrics, "knee_flexion_range", "left") == 0
     assert value(metrics, "duration") == pytest.approx((n - 1) / RATE_HZ)
+
+
+def test_an_angles_standard_deviation_is_that_of_the_frames_it_is_read_at() -> None:
+    stands, knee = np.full(50, 0.9), np.linspace(10, 70, 50)
+    sd = np.full(50, 9.0)
+    sd[[0, -1]] = 3.0, 4.0
+    one = motion(
+        contact={"left": stands, "right": stands},
+        coordinates={"knee_angle_r": knee, "knee_angle_l": knee},
+        coordinate_sd={"knee_angle_r": sd, "knee_angle_l": np.where(np.arange(50) == 0, np.nan, sd)},
+    )
+    metrics = metrics_of(one, "squat")
+    assert metrics["knee_flexion_peak", "right"].sd == 4.0
+    assert metrics["knee_flexion_range", "right"].sd == pytest.approx(5.0)
+    assert metrics["knee_flexion_peak", "left"].sd == 4.0
+    assert metrics["knee_flexion_range", "left"].sd is None  # one of its two frames' is not known
+    assert metrics["hip_flexion_peak", "right"].sd is None
+    assert metrics["duration", "none"].sd is None
+
+
+def test_a_squats_depth_is_as_sure_as_its_knees_are_on_average() -> None:
+    stands, knee = np.full(50, 0.9), np.linspace(10, 70, 50)
+    one = motion(
+        contact={"left": stands, "right": stands},
+        coordinates={"knee_angle_r": knee, "knee_angle_l": knee},
+        coordinate_sd={"knee_angle_r": np.full(50, 3.0), "knee_angle_l": np.full(50, 5.0)},
+    )
+    assert metrics_of(one, "squat")["squat_depth", "none"].sd == 4.0
+
+
+def test_a_landings_standard_deviation_is_that_of_its_deepest_frame() -> None:
+    one = jump()
+    sd = 1.0 + one.time_s
+    metrics = metrics_of(replace(one, coordinate_sd=one.coordinate_sd | {"knee_angle_l": sd}), "drop_jump")
+    landed_s = 1.0 + 0.5 + 0.2
+    assert metrics["knee_flexion_landing_peak", "left"].sd == pytest.approx(1.0 + landed_s, abs=DT)
+    assert metrics["knee_flexion_landing_peak", "right"].sd is None
 
 
 def test_a_trial_without_a_trusted_frame_has_no_angles() -> None:

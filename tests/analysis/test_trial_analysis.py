@@ -17,7 +17,7 @@ from biopose.io.mot import read_mot, write_mot
 from biopose.outputs.trial import write_trial, write_trial_parquet
 from biopose.skeleton.full_body import full_body_skeleton
 from tests.body.bodies import needs_body_asset
-from tests.outputs.measured import GAIN, SETTINGS, VERSIONS, measured
+from tests.outputs.measured import GAIN, SETTINGS, VERSIONS, measured, with_sd
 
 pytestmark = needs_body_asset
 
@@ -63,6 +63,20 @@ def test_kinematics_are_the_trials_own(folder: Path) -> None:
     for name in ("knee_angle_r_deg", "pelvis_ty_m", "neck_rotation_deg"):
         np.testing.assert_allclose(kinematics[name].to_numpy(), trial[name].to_numpy(), rtol=1e-6, atol=1e-6)
     assert kinematics["knee_angle_r_sd_deg"].null_count == FRAMES
+
+
+def test_standard_deviations_are_the_trials_own_and_null_where_they_are_not_known(folder: Path) -> None:
+    one = with_sd(measured(frames=FRAMES))
+    write_trial_parquet(one, folder / "trial.parquet", settings=SETTINGS, versions=VERSIONS)
+    analyse_trial(folder, activity="squat", cross_check_frames=0)
+    trial, kinematics = pq.read_table(folder / "trial.parquet"), pq.read_table(folder / "kinematics.parquet")
+    for name, unit in coordinate_units():
+        column = kinematics[f"{name}_sd_{unit}"]
+        assert np.flatnonzero(column.is_null()).tolist() == [4, 5]
+        np.testing.assert_allclose(column.to_numpy(), trial[f"{name}_sd_{unit}"].to_numpy(), rtol=1e-6)
+    metrics = {(row["metric"], row["side"]): row["sd"] for row in pq.read_table(folder / "metrics.parquet").to_pylist()}
+    assert 2 <= metrics["knee_flexion_peak", "left"] <= 4
+    assert 2 <= metrics["squat_depth", "none"] <= 4
 
 
 def test_the_same_trial_gives_the_same_bytes(folder: Path, written: Path, tmp_path: Path) -> None:

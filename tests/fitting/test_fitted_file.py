@@ -23,14 +23,17 @@ def fitted_person() -> FittedPerson:
         contact=np.random.default_rng(0).random((8, 4)),
         motion=FittedMotion(q, np.full((25, 3), 1.02), level().numpy(), 1.01, ("lifted",)),
         T_camera_world=np.eye(4),
+        keypoint_sd_m=np.random.default_rng(1).random((8, 26, 2)),
         notes=("made up",),
     )
 
 
-@pytest.mark.parametrize("refinement", [None, RefinementGain(80, 6.1, 0.1 + 0.2)])
-def test_a_fitted_person_reads_back_bit_for_bit(tmp_path, refinement):
+@pytest.mark.parametrize(
+    ("refinement", "sd"), [(None, None), (RefinementGain(80, 6.1, 0.1 + 0.2), np.full((8, 40), 0.1))]
+)
+def test_a_fitted_person_reads_back_bit_for_bit(tmp_path, refinement, sd):
     fitted = fitted_person()
-    fitted = replace(fitted, motion=replace(fitted.motion, refinement=refinement))
+    fitted = replace(fitted, motion=replace(fitted.motion, refinement=refinement), coordinate_sd=sd)
     write_fitted(fitted, tmp_path / "fitted.safetensors")
     back = read_fitted(tmp_path / "fitted.safetensors")
     assert (back.athlete, back.camera, back.notes) == (fitted.athlete, fitted.camera, fitted.notes)
@@ -39,6 +42,8 @@ def test_a_fitted_person_reads_back_bit_for_bit(tmp_path, refinement):
     assert back.motion.refinement == refinement
     np.testing.assert_array_equal(back.contact, fitted.contact)
     np.testing.assert_array_equal(back.T_camera_world, fitted.T_camera_world)
+    np.testing.assert_array_equal(back.keypoint_sd_m, fitted.keypoint_sd_m)
+    np.testing.assert_equal(back.coordinate_sd, sd)
 
 
 def test_a_file_of_an_earlier_version_is_named(tmp_path):
@@ -46,8 +51,8 @@ def test_a_file_of_an_earlier_version_is_named(tmp_path):
     write_fitted(fitted_person(), path)
     with safe_open(path, framework="numpy") as file:
         facts, arrays = file.metadata()["facts"], {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    save_file(arrays, path, {"kind": "fitted person 1", "facts": facts})
-    with pytest.raises(FileFormatError, match=r"holds fitted person 1, not a fitted person 2; delete it"):
+    save_file(arrays, path, {"kind": "fitted person 2", "facts": facts})
+    with pytest.raises(FileFormatError, match=r"holds fitted person 2, not a fitted person 3; delete it"):
         read_fitted(path)
 
 

@@ -43,7 +43,9 @@ def world() -> np.ndarray:
     return T
 
 
-def measurement_of(body: Body, usual: BodyWithSkeleton, track: PersonTrack) -> PersonMeasurement:
+def measurement_of(
+    body: Body, usual: BodyWithSkeleton, track: PersonTrack, coordinate_sd: np.ndarray | None = None
+) -> PersonMeasurement:
     seen: SeenPerson = see(track, CAMERA, load_lifter(), height_m=1.75)
     fitted = FittedPerson(
         track=track,
@@ -52,7 +54,9 @@ def measurement_of(body: Body, usual: BodyWithSkeleton, track: PersonTrack) -> P
         contact=seen.evidence.contact.double().numpy(),
         motion=motion_of(usual, len(track)),
         T_camera_world=world(),
+        keypoint_sd_m=np.full((len(track), 26, 2), 0.05),
         notes=("made up",),
+        coordinate_sd=coordinate_sd,
     )
     return measured(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0)
 
@@ -156,3 +160,13 @@ def test_what_overshoots_a_limit_is_put_back_and_the_rest_stays() -> None:
     inside = _inside_limits(full_body(), over)
     assert inside[2, knee] == 0
     np.testing.assert_allclose(np.delete(inside, 2, axis=0), np.delete(q, 2, axis=0), atol=1e-9)
+
+
+@needs_body_asset
+def test_standard_deviations_are_handed_on(measurement: PersonMeasurement, body: Body, usual: BodyWithSkeleton) -> None:
+    time_s = frame_times(FRAMES)
+    sd = np.full((FRAMES, len(full_body().coordinates)), 0.03)
+    told = measurement_of(body, usual, not_found(track_of(swinging(time_s), time_s), GAP), sd)
+    np.testing.assert_array_equal(told.coordinate_sd, sd)
+    np.testing.assert_array_equal(told.coordinates.values, measurement.coordinates.values)
+    assert measurement.coordinate_sd is None

@@ -11,13 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from biopose.body.segment_body import SEGMENT_BODY
 from biopose.models.mqhmr import load_mqhmr
+from biopose.models.neurik import load_neurik
+from biopose.training.marker_trajectories import MarkerSource
+from biopose.training.synthetic.clip_shards import KIND, ClipFolder, RecordedClips
 from biopose.training.synthetic.shards import ShardFolder
 from tasks.registry import registry
 from tasks.settings import Settings
 from tasks.shipped_models import hash_of_files
+from tests.swinging_person import made_up_motion
+from tests.training.made_up_markers import made_up_people
 from tests.training.tiny_pictures import TINY_SHAPE, make_tiny_pictures, needs_pictures
 
 pytestmark = [pytest.mark.slow, needs_pictures]
@@ -25,13 +32,21 @@ pytestmark = [pytest.mark.slow, needs_pictures]
 STEPS = 60  # long enough to be stopped in the middle
 COMMAND = f"""
 from dataclasses import replace
-from biopose.training import lifter_training, loop, mqhmr_run
+from biopose.models.neurik import NeurikShape
+from biopose.training import lifter_training, loop, mqhmr_run, neurik_run
 from tests.training.tiny_pictures import TINY, small
 import pytest
 small(pytest.MonkeyPatch())
 schedule = replace(TINY.schedule, steps={STEPS})
 mqhmr_run.PRESETS["cpu"] = replace(TINY, schedule=schedule)
 lifter_training.PRESETS["cpu"] = lifter_training.LifterPreset(schedule, windows=2, frames=4)
+neurik_run.JUDGED_WINDOWS = neurik_run.JUDGED_BATCHES = neurik_run.CALIBRATION_BATCHES = 2
+neurik_run.PRESETS["cpu"] = neurik_run.NeurikPreset(
+    TINY.schedule,
+    windows=4,
+    clip_shards={{"train": 1, "validation": 1}},
+    shape=NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4),
+)
 from flows.cli import main
 main()
 """
@@ -40,6 +55,29 @@ main()
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> ShardFolder:
     return make_tiny_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture
+def clips(pictures: ShardFolder, tmp_path: Path) -> ClipFolder:
+    """As if they had been recorded of people who move as the swinging person does."""
+    where = ClipFolder(tmp_path / "clips", pictures.motion)
+    where.folder.mkdir()
+    source = MarkerSource([made_up_motion()], made_up_people(), seed=0)
+    for split in ("train", "validation"):
+        batch = source.made_up(3, frames=32)
+        clips = RecordedClips(
+            **vars(batch.windows),
+            q=batch.q,
+            solved_q=batch.q.clone(),
+            body_scales=batch.body_scales,
+            solved_scales=batch.body_scales.clone(),
+            marker_locations_m=batch.places_m,
+            person=torch.zeros(3, dtype=torch.long),
+        )
+        made = json.dumps({"kind": KIND, "mqhmr_sha256": where.mqhmr})
+        tensors = {name: value.contiguous() for name, value in vars(clips).items()}
+        save_file(tensors, where.path(split, 0), {"made": made})
+    return where
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
@@ -99,6 +137,21 @@ def test_the_lifter_goes_the_same_way(pictures: ShardFolder, tmp_path: Path) -> 
     text = end(start(*given))
     assert "step 2: loss" in text
     assert "registered: keypoint_fit version 1" in text
+
+
+def test_neurik_goes_the_same_way_and_records_no_clip_again(clips: ClipFolder, tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "run"
+    given = ("neurik", "--motion", clips.motion, "--clips", clips.folder, "--out", out, "--home", home)
+    text = end(start(*given))
+    assert "step 2: loss" in text
+    assert "clips: " not in text
+    assert "registered: neurik version 1" in text
+    assert load_neurik(out / "neurik.safetensors").shape.width == 20
+    with registry(Settings.load(home)) as client:
+        version = client.get_model_version("neurik", "1")
+        run = client.get_run(version.tags["training_run"])
+    assert run.data.params["clip_shards.validation"] == "1"
+    assert {"mae_deg", "clean_mae_deg", "recorded_mae_deg"} <= set(run.data.metrics)
 
 
 def test_a_folder_without_motions_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """People as if measured: a made-up jump in front of a made-up camera, its keypoints those of the body itself."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -115,6 +116,14 @@ def measured(
         },
         notes=("The focal length is an estimate: depth is uncertain by 10 %.",),
     )
+
+
+def with_sd(one: PersonMeasurement) -> PersonMeasurement:
+    """The same with a standard deviation of 2 to 4 degrees, or hundredths of a metre; unknown in frames 4 and 5."""
+    frames, coordinates = one.coordinates.values.shape
+    sd = np.radians(3 + np.sin(0.3 * np.arange(frames)[:, None] + np.arange(coordinates)))
+    sd[4:6] = np.nan
+    return replace(one, coordinate_sd=sd)
 
 
 def two_people() -> list[PersonMeasurement]:

@@ -12,11 +12,12 @@ from biopose.errors import VideoError
 from biopose.measurement import PersonMeasurement
 from biopose.outputs.folder import worst_frames, write_outputs
 from biopose.outputs.plots import runs
+from biopose.outputs.report import BANDS_NOTE
 from biopose.outputs.summary import person_summary, write_summary
 from biopose.outputs.video_file import VideoFile
 from biopose.vision.video import probe_video
 from tests.body.bodies import needs_body_asset
-from tests.outputs.measured import GAIN, SETTINGS, VERSIONS, measured, two_people, video_of
+from tests.outputs.measured import GAIN, SETTINGS, VERSIONS, measured, two_people, video_of, with_sd
 
 pytestmark = needs_body_asset
 
@@ -106,6 +107,14 @@ def test_the_report_and_the_summary_tell_what_a_refinement_gained_where_there_wa
         assert figures["refinement"] == told
         report = (out / "report.html").read_text(encoding="utf-8")
         assert report.count("<th>refinement</th>") == report.count(GAIN.sentence) == rows
+
+
+def test_the_report_says_what_a_band_is_where_there_is_one(tmp_path: Path) -> None:
+    one = measured(frames=8)
+    unknown = replace(one, coordinate_sd=np.full_like(one.coordinates.values, np.nan))
+    for person, told in ((with_sd(one), 1), (one, 0), (unknown, 0)):
+        _, out = written([person], tmp_path)
+        assert (out / "report.html").read_text(encoding="utf-8").count(BANDS_NOTE) == told
 
 
 def test_a_single_frame_is_enough(tmp_path: Path) -> None:

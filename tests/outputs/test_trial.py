@@ -15,7 +15,7 @@ from biopose.outputs.trial import trial_columns, write_trial
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.reader import read_osim
 from tests.body.bodies import needs_body_asset
-from tests.outputs.measured import SETTINGS, VERSIONS, measured
+from tests.outputs.measured import SETTINGS, VERSIONS, measured, with_sd
 from tests.skeleton.models import OpenSimPoser
 
 pytestmark = needs_body_asset
@@ -73,6 +73,21 @@ def test_the_table_holds_every_channel_with_its_unit(one: PersonMeasurement, fol
     np.testing.assert_array_equal(column["frame_reprojection_px"], one.quality["reprojection_px"])
     np.testing.assert_array_equal(column["LASI_y_m"], one.markers.select(["LASI"]).positions_m[:, 0, 1])
     assert len(column) == 2 + 42 + 4 + 26 * 6 + 3 * len(one.markers.names) + 4 + len(one.quality)
+
+
+def test_each_coordinate_has_its_standard_deviation_beside_it_in_its_unit(one: PersonMeasurement) -> None:
+    known = with_sd(one)
+    columns, names = trial_columns(known), one.coordinates.names
+    assert known.coordinate_sd is not None
+    for name, column in (("knee_angle_r", "knee_angle_r_sd_deg"), ("neck_rotation", "neck_rotation_sd_deg")):
+        np.testing.assert_allclose(columns[column], np.degrees(known.coordinate_sd[:, names.index(name)]))
+    np.testing.assert_array_equal(columns["pelvis_tx_sd_m"], known.coordinate_sd[:, names.index("pelvis_tx")])
+    assert np.isnan(columns["knee_angle_r_sd_deg"]).nonzero()[0].tolist() == [4, 5]
+    assert len(columns) == len(trial_columns(one)) + len(names)
+
+
+def test_a_method_without_standard_deviations_leaves_no_column_for_them(one: PersonMeasurement) -> None:
+    assert not [name for name in trial_columns(one) if "_sd_" in name]
 
 
 def test_every_column_is_named_once(one: PersonMeasurement) -> None:

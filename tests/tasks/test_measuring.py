@@ -1,5 +1,6 @@
 """The line in front of the actors, with real Ray actors that do little."""
 
+import json
 import os
 import signal
 import threading
@@ -12,9 +13,13 @@ import pytest
 import ray
 
 from biopose.errors import BioposeError, VideoError
+from biopose.method_names import METHODS, MethodName
 from biopose.vision.shards import Shard
-from tasks.measuring import ATTEMPTS, MeasuringActors, _slots
+from tasks.measuring import ATTEMPTS, MeasuringActors, _fit_models, _slots
 from tasks.quarantine import CrashedError
+from tasks.shipped_models import STAGES_OF_METHOD, shipped_models
+from tests.body.bodies import needs_body_asset
+from tests.vision.real_people import needs_networks
 
 
 class SmallActor:
@@ -57,6 +62,17 @@ def test_a_video_that_kills_its_actor_costs_only_itself(actors: MeasuringActors,
     found = actors.see(shards, files, rank=0)
     assert [type(error) for error in found] == [type(None), CrashedError, VideoError]
     assert files[0].exists()
+
+
+@needs_networks
+@needs_body_asset
+@pytest.mark.parametrize("method", METHODS)
+def test_a_motion_is_fitted_with_the_networks_that_were_pinned_and_no_others(method: MethodName) -> None:
+    models = [model for model in shipped_models() if model.name in STAGES_OF_METHOD[method]]
+    files = {model.name: {path.name: path for path in model.files} for model in models}
+    fit = _fit_models(files, {model.name: json.loads(model.configuration_json) for model in models})
+    assert (fit.mesh is not None) == ("mqhmr" in files)
+    assert (fit.neural_ik is not None) == ("neurik" in files)
 
 
 @pytest.mark.parametrize(

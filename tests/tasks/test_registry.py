@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from biopose.errors import ModelError
+from biopose.method_names import JUDGED_METHODS, MethodName
 from biopose.models.checkpoint import sha256_of
 from flows.models_command import models
 from tasks.registry import (
@@ -23,7 +24,7 @@ from tasks.registry import (
     weights_of,
 )
 from tasks.settings import Settings
-from tasks.shipped_models import STAGES, shipped_models
+from tasks.shipped_models import STAGES, STAGES_OF_METHOD, shipped_models
 
 REGISTER = """
 import sys
@@ -78,8 +79,12 @@ def test_pins_are_exact_and_go_through_json(registered: Settings) -> None:
     assert json.loads(pins[2].configuration_json)["budget"]["first_iterations"] == 40
 
 
-def test_the_keypoint_fit_alone_needs_no_mesh_recovery(registered: Settings) -> None:
-    assert [pin.stage for pin in pin_models(registered, method="keypoint_fit")] == list(STAGES[:3])
+@pytest.mark.parametrize("method", JUDGED_METHODS)
+def test_a_method_has_the_models_that_it_runs_and_no_others(registered: Settings, method: MethodName) -> None:
+    stages = [pin.stage for pin in pin_models(registered, method=method)]
+    assert stages == list(STAGES_OF_METHOD[method])
+    assert ("mqhmr" in stages) == (method != "keypoint_fit")  # the keypoint fit needs no mesh recovery
+    assert ("neurik" in stages) == (method == "mqhmr")  # nor has the decoder's word alone NeurIK's in it
 
 
 def test_the_files_of_a_pin_are_those_that_ship(registered: Settings) -> None:

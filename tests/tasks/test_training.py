@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
 from biopose.errors import BioposeError
-from biopose.models.checkpoint import WEIGHTS, sha256_of
-from biopose.training.mqhmr_run import PRESETS
+from biopose.models.checkpoint import sha256_of
+from biopose.training.mqhmr_run import train_mqhmr_from
+from biopose.training.neurik_run import train_neurik_from
 from tasks.only_one import only_one
 from tasks.registry import PinnedModel, register_shipped, register_trained, registered_versions, registry, weights_of
 from tasks.settings import Settings
-from tasks.training import RUN_FILE, TrainingOrder, TrainingRun
+from tasks.shipped_models import shipped_models
+from tasks.training import PRESETS, RUN_FILE, NetworkName, TrainingOrder, TrainingRun, train_network
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +25,21 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings.load(tmp_path_factory.mktemp("home"))
 
 
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home that knows what ships."""
+    settings = Settings.load(tmp_path_factory.mktemp("registered"))
+    register_shipped(settings)
+    return settings
+
+
 @pytest.fixture
 def order(tmp_path: Path) -> TrainingOrder:
-    return TrainingOrder("mqhmr", tmp_path, tmp_path, preset="cpu", device="cpu", processes=1, pictures=None)
+    return an_order("mqhmr", tmp_path)
+
+
+def an_order(network: NetworkName, out: Path, *, drawn: Path | None = None) -> TrainingOrder:
+    return TrainingOrder(network, out, out, preset="cpu", device="cpu", processes=1, drawn=drawn)
 
 
 def weights(folder: Path, content: bytes, name: str = "mqhmr.safetensors") -> Path:
@@ -46,7 +63,7 @@ def test_a_training_has_its_preset_as_parameters_and_a_history_of_figures(
     assert history == [(250, 120.0), (500, 90.0)]
     assert found.info.status == "FINISHED"
     params = found.data.params
-    steps = str(PRESETS["cpu"].schedule.steps)
+    steps = str(PRESETS["mqhmr"]["cpu"].schedule.steps)
     assert (params["network"], params["schedule.steps"], params["shape.queries"]) == ("mqhmr", steps, "20")
 
 
@@ -94,21 +111,41 @@ def test_a_trained_network_becomes_a_version_with_its_metrics_and_no_alias(
     assert weights_of(pin, settings)["mqhmr.safetensors"].read_bytes() == b"first"
 
 
-def test_a_trained_lifter_is_a_version_of_the_keypoint_fit_and_does_not_measure_yet(
-    tmp_path: Path, order: TrainingOrder
+@pytest.mark.parametrize(("network", "stage"), [("lifter", "keypoint_fit"), ("mqhmr", "mqhmr"), ("neurik", "neurik")])
+def test_a_trained_network_is_a_version_of_its_stage_and_does_not_measure_yet(
+    network: NetworkName, stage: str, registered: Settings, tmp_path: Path
 ) -> None:
-    settings = Settings.load(tmp_path / "home")
-    register_shipped(settings)
-    lifter = TrainingOrder("lifter", tmp_path, tmp_path, preset="cpu", device="cpu", processes=1, pictures=None)
-    model = lifter.trained(weights(tmp_path, b"lifter", "lifter.safetensors"), {"mpjpe_mm": 100.0})
-    assert register_trained(settings, model, training_run="none", metrics={}) == 2
-    found = {v.version: v for v in registered_versions(settings) if v.model == "keypoint_fit"}
+    file = f"{network}.safetensors"
+    model = an_order(network, tmp_path).trained(weights(tmp_path, b"trained", file), {"mae_deg": 4.0})
+    assert register_trained(registered, model, training_run="none", metrics={}) == 2
+    found = {v.version: v for v in registered_versions(registered) if v.model == stage}
     assert found[1].aliases == ("champion",)
     assert found[2].aliases == ()
     assert found[2].configuration_json == found[1].configuration_json
-    files = weights_of(PinnedModel("keypoint_fit", "keypoint_fit", 2, found[2].sha256, "{}"), settings)
-    assert files["lifter.safetensors"].read_bytes() == b"lifter"
-    assert sha256_of(files["pose_prior.safetensors"]) == sha256_of(WEIGHTS / "pose_prior.safetensors")
+    files = weights_of(PinnedModel(stage, stage, 2, found[2].sha256, "{}"), registered)
+    assert files.pop(file).read_bytes() == b"trained"
+    (shipped,) = (model for model in shipped_models() if model.name == stage)
+    kept = {path.name: sha256_of(path) for path in shipped.files if path.name != file}
+    assert {name: sha256_of(path) for name, path in files.items()} == kept
+
+
+@pytest.mark.parametrize(
+    ("network", "train_from", "what"),
+    [("mqhmr", train_mqhmr_from, "pictures"), ("neurik", train_neurik_from, "clips")],
+)
+def test_what_is_drawn_to_train_on_is_kept_where_the_order_says_and_told_of(
+    network: NetworkName, train_from: Callable[..., Path], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(_motion: Path, out: Path, **given: Any) -> Path:
+        assert (given[what], given["processes"]) == (tmp_path / "drawn", 1)
+        given["shard_made"]("validation", 3)
+        return out / "weights"
+
+    monkeypatch.setattr(f"tasks.training.{train_from.__name__}", create_autospec(train_from, side_effect=trained))
+    said: list[str] = []
+    order = an_order(network, tmp_path, drawn=tmp_path / "drawn")
+    assert train_network.fn(order, lambda _step, _figures: None, said.append) == tmp_path / "weights"
+    assert said == [f"{what}: validation shard 3 made"]
 
 
 def test_two_trainings_do_not_meet_in_one_folder(tmp_path: Path) -> None:

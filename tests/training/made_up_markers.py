@@ -7,7 +7,9 @@ from torch import Tensor
 
 from biopose.body.markers import MARKERS
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.training.marker_trajectories import MarkerSource, marker_owners
+from biopose.training.marker_trajectories import MarkerSource, marker_owners, ridden
+from biopose.training.recorded_windows import RecordedWindows
+from biopose.training.synthetic.clip_shards import RecordedClips
 from biopose.training.synthetic.skeletons import Skeletons
 from tests.swinging_person import made_up_motion
 
@@ -39,6 +41,28 @@ def made_up_people(n: int = 3, *, seed: int = 0) -> Skeletons:
     return Skeletons(scales, places, torch.zeros(n, len(MARKERS), 3), torch.zeros(n, 3))
 
 
-def made_up_source(*, seed: int = 1, varied: bool = True, recorded_m: Tensor | None = None) -> MarkerSource:
+def made_up_source(*, seed: int = 1, varied: bool = True, recorded: RecordedWindows | None = None) -> MarkerSource:
     """They move as the swinging person does."""
-    return MarkerSource([made_up_motion()], made_up_people(), seed=seed, varied=varied, recorded_m=recorded_m)
+    return MarkerSource([made_up_motion()], made_up_people(), seed=seed, varied=varied, recorded=recorded)
+
+
+def made_up_clips(n: int = 2, *, frames: int = 9, knee_rad: float = 0.1, seed: int = 3) -> RecordedClips:
+    """Clips in which the right knee was found bent too little, the markers being those of what was found."""
+    source = made_up_source(seed=seed)
+    true = source.draw(n, frames=frames, clean=True)
+    knee = source.skeleton.coordinate_names.index("knee_angle_r")
+    found = true.q.clone()
+    found[..., knee] = (found[..., knee] - knee_rad).clamp(min=0.0)
+    found = source.kinematics.satisfy_couplings(found)[0]
+    pose = source.kinematics.with_scales(true.body_scales[:, None]).with_coordinates(found)
+    return RecordedClips(
+        markers_m=ridden(pose.R_ground_body, pose.p_ground_body, source.owner, true.places_m[:, None]),
+        weight=torch.full((n, frames, len(MARKERS)), 0.7),
+        solved_q=found,
+        solved_scales=true.body_scales,
+        q=true.q,
+        body_scales=true.body_scales,
+        marker_locations_m=true.places_m,
+        interval_s=true.windows.interval_s,
+        person=torch.arange(n),
+    )

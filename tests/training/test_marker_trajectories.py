@@ -7,9 +7,11 @@ from biopose.body.markers import MARKERS
 from biopose.models.marker_segments import SEGMENTS
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
+from biopose.training.marker_batch import MarkerBatch
 from biopose.training.marker_faults import BONY, draw_faults, moved_by_recording
-from biopose.training.marker_trajectories import MarkerBatch, marker_owners
-from tests.training.made_up_markers import made_up_people, made_up_source
+from biopose.training.marker_trajectories import marker_owners
+from biopose.training.recorded_windows import RecordedWindows
+from tests.training.made_up_markers import made_up_clips, made_up_people, made_up_source
 
 SKELETON = full_body_skeleton()
 
@@ -53,27 +55,29 @@ def test_the_static_posture_shows_the_markers_as_they_sit_in_the_session() -> No
     batch = made_up_source().draw(3, frames=4, clean=True)
     standing = torch.from_numpy(SKELETON.default_pose).float().expand(3, 1, -1)
     still = MarkerBatch(batch.windows, standing, batch.body_scales, batch.places_m, batch.static_m)
+    assert batch.static_m is not None
     torch.testing.assert_close(batch.static_m.double(), by_kinematics(still)[:, 0], atol=1e-4, rtol=0)
 
 
-def test_recorded_errors_turn_with_the_pelvis() -> None:
+def test_some_windows_err_as_was_recorded_and_are_as_unsure() -> None:
     """Every window begins with the same draws, so the two sources differ in the recorded errors alone."""
-    recorded_m = torch.zeros(1, 8, len(MARKERS), 3)
-    recorded_m[..., 1] = 0.1
-    with_errors, without = (
-        made_up_source(recorded_m=r).draw(30, frames=4) for r in (recorded_m, torch.zeros(1, 8, 68, 3))
+    some, none = (
+        made_up_source(recorded=RecordedWindows(made_up_clips(knee_rad=knee))).draw(120, frames=4)
+        for knee in (0.5, 0.0)
     )
-    apart = with_errors.windows.markers_m - without.windows.markers_m
-    distance = apart.norm(dim=-1)
-    errs = distance[:, 0, 0] > 0.05
-    assert 5 < int(errs.sum()) < 25
-    torch.testing.assert_close(distance[errs], torch.full_like(distance[errs], 0.1), atol=1e-4, rtol=0)
-    assert float(apart[errs][..., 1].mean()) > 0.05
+    torch.testing.assert_close(some.q, none.q)
+    err = some.windows.weight.amax((1, 2)) <= 0.7
+    assert 4 < int(err.sum()) < 30
+    shank = [i for i, marker in enumerate(MARKERS.values()) if marker.segment.startswith("tibia")]
+    apart_m = (some.windows.markers_m - none.windows.markers_m)[:, :, shank].norm(dim=-1).amax((1, 2))
+    assert bool((apart_m[err] > 0.02).any())
+    assert bool((apart_m[~err] < 1e-6).all())
 
 
-def test_short_recordings_are_held_at_their_end() -> None:
-    source = made_up_source(recorded_m=torch.ones(1, 2, len(MARKERS), 3))
-    assert source.draw(3, frames=9).windows.markers_m.isfinite().all()
+def test_clean_windows_do_not_err_so() -> None:
+    recorded = RecordedWindows(made_up_clips(knee_rad=0.5))
+    batch = made_up_source(recorded=recorded).draw(40, frames=4, clean=True)
+    assert not (batch.windows.weight < 1).any()
 
 
 def test_clean_windows_have_no_faults() -> None:

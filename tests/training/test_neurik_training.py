@@ -11,7 +11,8 @@ from biopose.models.neurik import Neurik, NeurikShape, load_neurik
 from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.loop import Schedule
-from biopose.training.marker_trajectories import MarkerBatch, MarkerSource
+from biopose.training.marker_batch import MarkerBatch
+from biopose.training.marker_trajectories import MarkerSource
 from biopose.training.neurik_run import (
     PRESETS,
     NeurikPreset,
@@ -21,10 +22,12 @@ from biopose.training.neurik_run import (
     usual_places_m,
 )
 from biopose.training.neurik_training import Judge, answered_by, calibrate_neurik, neurik_figures, neurik_loss
-from tests.training.made_up_markers import made_up_people, made_up_source
+from biopose.training.recorded_windows import RecordedWindows
+from biopose.training.synthetic.clip_shards import ClipFolder
+from tests.training.made_up_markers import made_up_clips, made_up_people, made_up_source
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
-TINY = NeurikPreset(Schedule(steps=4, report_every=2), windows=3, shape=SHAPE)
+TINY = NeurikPreset(Schedule(steps=4, report_every=2), windows=5, clip_shards={}, shape=SHAPE)
 JUDGE = Judge(AnswerDecoder(full_body_skeleton()))
 
 
@@ -114,13 +117,13 @@ def train(checkpoint: Path, *, process: int = 0, killed_at: int | None = None) -
 
     def report(step: int, figures: dict[str, float]) -> None:
         assert all(value == value for value in figures.values())
-        assert {"loss", "mae_deg", "clean_mae_deg", "mpblpe_mm", "mae_body", "coverage95"} <= {*figures, "loss"}
+        assert {"loss", "mae_deg", "clean_mae_deg", "recorded_mae_deg", "mae_body", "coverage95"} <= {*figures, "loss"}
         if step == killed_at:
             raise KilledError
 
-    return train_neurik(
-        made_up_source(seed=1), made_up_source(seed=2), preset=TINY, checkpoint=checkpoint, report=report
-    )
+    recorded = RecordedWindows(made_up_clips(frames=32))
+    train_source, held_out = (made_up_source(seed=seed, recorded=recorded) for seed in (1, 2))
+    return train_neurik(train_source, held_out, preset=TINY, checkpoint=checkpoint, report=report)
 
 
 def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(
@@ -140,19 +143,24 @@ def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(
 
 def test_a_run_ends_with_weights_that_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn_from: list[str] = []
+    with_clips = replace(TINY, clip_shards={"train": 2, "validation": 1})
 
-    def source(motion: Path, people: Path, split: str) -> MarkerSource:
+    def source(where: ClipFolder, split: str, *, shards: int) -> MarkerSource:
         drawn_from.append(split)
         return made_up_source(seed=len(drawn_from))
 
     for name in ("JUDGED_WINDOWS", "JUDGED_BATCHES", "CALIBRATION_BATCHES"):
         monkeypatch.setattr(f"biopose.training.neurik_run.{name}", 2)
     monkeypatch.setattr("biopose.training.neurik_run.marker_source", source)
-    monkeypatch.setattr("biopose.training.neurik_run.PRESETS", {"cpu": TINY})
+    monkeypatch.setattr("biopose.training.neurik_run.PRESETS", {"cpu": with_clips})
     steps: list[int] = []
-    weights = train_neurik_from(
-        tmp_path, tmp_path / "run", preset="cpu", device="cpu", report=lambda step, _: steps.append(step)
+    made: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        "biopose.training.neurik_run.make_shards", lambda _where, split, count, **_: made.append((split, count))
     )
+    given = {"preset": "cpu", "device": "cpu", "processes": 1}
+    weights = train_neurik_from(tmp_path, tmp_path / "run", report=lambda step, _: steps.append(step), **given)  # type: ignore[arg-type]
+    assert made == [("train", 2), ("validation", 1)]
     assert drawn_from == ["train", "validation"]
     assert steps == [2, 4, 4]  # the last again, calibrated
     network = load_neurik(weights)

@@ -105,7 +105,7 @@ def test_a_coordinate_must_be_a_column_of_numbers(snapshot: Path, column: str) -
     [
         ("no_such_query", {}, "no such query; there are athlete_trend"),
         ("athlete_trend", {"athlete": "blue/ann"}, "metric is missing; it takes athlete, metric"),
-        ("mean_curve", GIVEN_CURVE | {"coordinate": "knee_angle_r_sd_deg"}, "curve has no column knee_angle_r_sd_deg"),
+        ("mean_curve", GIVEN_CURVE | {"coordinate": "knee_angle_r_rad"}, "curve has no column knee_angle_r_rad"),
         ("trials", {"team": "blue"}, "has no parameter team; it takes none"),
         ("coordinate_range", {"coordinate": "knee_angle_r_deg", "least_quality": "high"}, "'high' to DOUBLE"),
     ],

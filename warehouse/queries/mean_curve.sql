@@ -10,7 +10,7 @@ WITH cohort AS (
     FROM curve
     WHERE
         activity = $activity
-        AND side IN ('none', if(regexp_matches($coordinate, '_l_(deg|m)$'), 'left', 'right'))
+        AND side IN ('none', if(regexp_matches($coordinate, '_l_(sd_)?(deg|m)$'), 'left', 'right'))
         AND split_part(athlete_id, '/', 1) = $team
         AND session_date BETWEEN $since::DATE AND $until::DATE
 )

@@ -1,7 +1,8 @@
 -- Grain: a per cent of a phase, 0 to 100: coordinates interpolated linearly between frames, so that phases of different
--- lengths can be laid over each other. A frame answers for the per cents from its own time up to the next frame's:
--- joined to the table of steps by how many these are, it is repeated so often. (Joins on equality alone are fast, and
--- LATERAL or unnest would carry all coordinates along where one is asked for: ten times as slow.)
+-- lengths can be laid over each other. So are their standard deviations, as neighbouring frames share their errors. A
+-- frame answers for the per cents from its own time up to the next frame's: joined to the table of steps by how many
+-- these are, it is repeated so often. (Joins on equality alone are fast, and LATERAL or unnest would carry all
+-- coordinates along where one is asked for: ten times as slow.)
 CREATE OR REPLACE VIEW curve AS
 WITH step AS (
     SELECT steps, unnest(range(steps)) AS step
@@ -60,7 +61,47 @@ interpolated AS (
         frame.wrist_dev_l_deg + share * (next_frame.wrist_dev_l_deg - frame.wrist_dev_l_deg) AS wrist_dev_l_deg,
         frame.neck_flexion_deg + share * (next_frame.neck_flexion_deg - frame.neck_flexion_deg) AS neck_flexion_deg,
         frame.neck_bending_deg + share * (next_frame.neck_bending_deg - frame.neck_bending_deg) AS neck_bending_deg,
-        frame.neck_rotation_deg + share * (next_frame.neck_rotation_deg - frame.neck_rotation_deg) AS neck_rotation_deg
+        frame.neck_rotation_deg + share * (next_frame.neck_rotation_deg - frame.neck_rotation_deg) AS neck_rotation_deg,
+        frame.pelvis_tilt_sd_deg + share * (next_frame.pelvis_tilt_sd_deg - frame.pelvis_tilt_sd_deg) AS pelvis_tilt_sd_deg,
+        frame.pelvis_list_sd_deg + share * (next_frame.pelvis_list_sd_deg - frame.pelvis_list_sd_deg) AS pelvis_list_sd_deg,
+        frame.pelvis_rotation_sd_deg + share * (next_frame.pelvis_rotation_sd_deg - frame.pelvis_rotation_sd_deg) AS pelvis_rotation_sd_deg,
+        frame.pelvis_tx_sd_m + share * (next_frame.pelvis_tx_sd_m - frame.pelvis_tx_sd_m) AS pelvis_tx_sd_m,
+        frame.pelvis_ty_sd_m + share * (next_frame.pelvis_ty_sd_m - frame.pelvis_ty_sd_m) AS pelvis_ty_sd_m,
+        frame.pelvis_tz_sd_m + share * (next_frame.pelvis_tz_sd_m - frame.pelvis_tz_sd_m) AS pelvis_tz_sd_m,
+        frame.hip_flexion_r_sd_deg + share * (next_frame.hip_flexion_r_sd_deg - frame.hip_flexion_r_sd_deg) AS hip_flexion_r_sd_deg,
+        frame.hip_adduction_r_sd_deg + share * (next_frame.hip_adduction_r_sd_deg - frame.hip_adduction_r_sd_deg) AS hip_adduction_r_sd_deg,
+        frame.hip_rotation_r_sd_deg + share * (next_frame.hip_rotation_r_sd_deg - frame.hip_rotation_r_sd_deg) AS hip_rotation_r_sd_deg,
+        frame.knee_angle_r_sd_deg + share * (next_frame.knee_angle_r_sd_deg - frame.knee_angle_r_sd_deg) AS knee_angle_r_sd_deg,
+        frame.ankle_angle_r_sd_deg + share * (next_frame.ankle_angle_r_sd_deg - frame.ankle_angle_r_sd_deg) AS ankle_angle_r_sd_deg,
+        frame.subtalar_angle_r_sd_deg + share * (next_frame.subtalar_angle_r_sd_deg - frame.subtalar_angle_r_sd_deg) AS subtalar_angle_r_sd_deg,
+        frame.mtp_angle_r_sd_deg + share * (next_frame.mtp_angle_r_sd_deg - frame.mtp_angle_r_sd_deg) AS mtp_angle_r_sd_deg,
+        frame.hip_flexion_l_sd_deg + share * (next_frame.hip_flexion_l_sd_deg - frame.hip_flexion_l_sd_deg) AS hip_flexion_l_sd_deg,
+        frame.hip_adduction_l_sd_deg + share * (next_frame.hip_adduction_l_sd_deg - frame.hip_adduction_l_sd_deg) AS hip_adduction_l_sd_deg,
+        frame.hip_rotation_l_sd_deg + share * (next_frame.hip_rotation_l_sd_deg - frame.hip_rotation_l_sd_deg) AS hip_rotation_l_sd_deg,
+        frame.knee_angle_l_sd_deg + share * (next_frame.knee_angle_l_sd_deg - frame.knee_angle_l_sd_deg) AS knee_angle_l_sd_deg,
+        frame.ankle_angle_l_sd_deg + share * (next_frame.ankle_angle_l_sd_deg - frame.ankle_angle_l_sd_deg) AS ankle_angle_l_sd_deg,
+        frame.subtalar_angle_l_sd_deg + share * (next_frame.subtalar_angle_l_sd_deg - frame.subtalar_angle_l_sd_deg) AS subtalar_angle_l_sd_deg,
+        frame.mtp_angle_l_sd_deg + share * (next_frame.mtp_angle_l_sd_deg - frame.mtp_angle_l_sd_deg) AS mtp_angle_l_sd_deg,
+        frame.lumbar_extension_sd_deg + share * (next_frame.lumbar_extension_sd_deg - frame.lumbar_extension_sd_deg) AS lumbar_extension_sd_deg,
+        frame.lumbar_bending_sd_deg + share * (next_frame.lumbar_bending_sd_deg - frame.lumbar_bending_sd_deg) AS lumbar_bending_sd_deg,
+        frame.lumbar_rotation_sd_deg + share * (next_frame.lumbar_rotation_sd_deg - frame.lumbar_rotation_sd_deg) AS lumbar_rotation_sd_deg,
+        frame.arm_flex_r_sd_deg + share * (next_frame.arm_flex_r_sd_deg - frame.arm_flex_r_sd_deg) AS arm_flex_r_sd_deg,
+        frame.arm_add_r_sd_deg + share * (next_frame.arm_add_r_sd_deg - frame.arm_add_r_sd_deg) AS arm_add_r_sd_deg,
+        frame.arm_rot_r_sd_deg + share * (next_frame.arm_rot_r_sd_deg - frame.arm_rot_r_sd_deg) AS arm_rot_r_sd_deg,
+        frame.elbow_flex_r_sd_deg + share * (next_frame.elbow_flex_r_sd_deg - frame.elbow_flex_r_sd_deg) AS elbow_flex_r_sd_deg,
+        frame.pro_sup_r_sd_deg + share * (next_frame.pro_sup_r_sd_deg - frame.pro_sup_r_sd_deg) AS pro_sup_r_sd_deg,
+        frame.wrist_flex_r_sd_deg + share * (next_frame.wrist_flex_r_sd_deg - frame.wrist_flex_r_sd_deg) AS wrist_flex_r_sd_deg,
+        frame.wrist_dev_r_sd_deg + share * (next_frame.wrist_dev_r_sd_deg - frame.wrist_dev_r_sd_deg) AS wrist_dev_r_sd_deg,
+        frame.arm_flex_l_sd_deg + share * (next_frame.arm_flex_l_sd_deg - frame.arm_flex_l_sd_deg) AS arm_flex_l_sd_deg,
+        frame.arm_add_l_sd_deg + share * (next_frame.arm_add_l_sd_deg - frame.arm_add_l_sd_deg) AS arm_add_l_sd_deg,
+        frame.arm_rot_l_sd_deg + share * (next_frame.arm_rot_l_sd_deg - frame.arm_rot_l_sd_deg) AS arm_rot_l_sd_deg,
+        frame.elbow_flex_l_sd_deg + share * (next_frame.elbow_flex_l_sd_deg - frame.elbow_flex_l_sd_deg) AS elbow_flex_l_sd_deg,
+        frame.pro_sup_l_sd_deg + share * (next_frame.pro_sup_l_sd_deg - frame.pro_sup_l_sd_deg) AS pro_sup_l_sd_deg,
+        frame.wrist_flex_l_sd_deg + share * (next_frame.wrist_flex_l_sd_deg - frame.wrist_flex_l_sd_deg) AS wrist_flex_l_sd_deg,
+        frame.wrist_dev_l_sd_deg + share * (next_frame.wrist_dev_l_sd_deg - frame.wrist_dev_l_sd_deg) AS wrist_dev_l_sd_deg,
+        frame.neck_flexion_sd_deg + share * (next_frame.neck_flexion_sd_deg - frame.neck_flexion_sd_deg) AS neck_flexion_sd_deg,
+        frame.neck_bending_sd_deg + share * (next_frame.neck_bending_sd_deg - frame.neck_bending_sd_deg) AS neck_bending_sd_deg,
+        frame.neck_rotation_sd_deg + share * (next_frame.neck_rotation_sd_deg - frame.neck_rotation_sd_deg) AS neck_rotation_sd_deg
     FROM phase
     JOIN kinematics AS frame
         ON frame.run_number = phase.run_number

@@ -19,23 +19,24 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from biopose.body.rig import ShapedBody
 from biopose.body.segment_body import SegmentBody
 from biopose.errors import ModelError
+from biopose.fitting.person import FittedPerson
 from biopose.io.files import written_whole
 from biopose.models.checkpoint import sha256_of
 from biopose.models.mqhmr import MQHMR_WEIGHTS
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.rotations import body_fixed_angles, turning_axes
 from biopose.training.motion import Motion
 from biopose.training.synthetic.clips import Clip, ClipSource
-from biopose.training.synthetic.people import People
 from biopose.training.synthetic.recording import ClipRecorder
-from biopose.training.synthetic.scenes import MIDDLE
 from biopose.training.synthetic.shards import SEEDS, SPLITS, ShardFolder, of_split, split_people
 from biopose.training.synthetic.skeletons import skeletons_of_drawn
 
 SHARD_CLIPS = 16
 KNOWN_FOCAL_SHARE = 0.5  # of clips of whose camera the product is told
-KIND = "recorded clips 1"
+KIND = "recorded clips 2"
 NAMED_DIGITS = 8  # of the weights' hash
 
 
@@ -64,37 +65,30 @@ class ClipFolder(ShardFolder):
 
 @dataclass(frozen=True, eq=False)
 class RecordedClips:
-    """N clips of T frames; worlds have y up, the true one its ground at y = 0.
+    """N clips of T frames, in the worlds that the product believes in; y is up.
 
     Attributes:
-        markers_m: (N, T, M, 3) as MQ-HMR, refined, finds them, in the camera's frame.
-        keypoint_sd_m: (N, T, 26, 2) what it believes its keypoints' errors about the hips to be, across and along.
-        confidence: (N, T, 26) of the keypoint network; all 0 in frames where the person was not found.
-        R_camera_upright: (N, 3, 3) of the world that the product believes in.
-        true_markers_m: (N, T, M, 3) of the body, in the camera's frame.
-        q: (N, T, Q) true coordinates, in the true world.
-        R_camera_world: (N, 3, 3) of the true world.
-        camera_m: (N, 3) where the camera stands in it.
+        markers_m: (N, T, M, 3) the virtual markers of the fitted person.
+        weight: (N, T, M) how sure each is, 0 to 1.
+        solved_q: (N, T, Q) what batched inverse kinematics makes of them.
+        solved_scales: (N, B, 3) factors of the skeleton that it solves.
+        q: (N, T, Q) true coordinates; the pelvis lies as it truly lies before the camera, its place moved by what the
+            product's is off on average, which markers cannot tell.
         body_scales: (N, B, 3) true ones.
-        marker_locations_m: (N, M, 3) of the markers in their segments, of the skeleton scaled so.
+        marker_locations_m: (N, M, 3) of the true body's markers in their segments, of the skeleton scaled so.
+        interval_s: (N,) between frames.
         person: (N,) index among the split's people.
-        height_m: (N,) of the person.
-        time_s: (N, T).
     """
 
     markers_m: Tensor
-    keypoint_sd_m: Tensor
-    confidence: Tensor
-    R_camera_upright: Tensor
-    true_markers_m: Tensor
+    weight: Tensor
+    solved_q: Tensor
+    solved_scales: Tensor
     q: Tensor
-    R_camera_world: Tensor
-    camera_m: Tensor
     body_scales: Tensor
     marker_locations_m: Tensor
+    interval_s: Tensor
     person: Tensor
-    height_m: Tensor
-    time_s: Tensor
 
 
 class ClipShardMaker:
@@ -116,6 +110,8 @@ class ClipShardMaker:
         self.skeletons = of_split(split, partial(skeletons_of_drawn, self.body, where.folder))
         self.source = ClipSource(self.body, self.people, self.skeletons, motions, seed=0)
         self.recorder = ClipRecorder(where.weights)
+        self.kinematics = Kinematics(full_body_skeleton(), dtype=torch.float32)
+        self.pelvis = self.kinematics.skeleton.body_names.index("pelvis")
         if sha256_of(where.weights) != where.mqhmr:
             raise ModelError(f"{where.weights}: has changed since the clips were begun; begin again")
 
@@ -133,41 +129,32 @@ class ClipShardMaker:
         """One clip, a tensor for each part of `RecordedClips`."""
         clip = self.source.draw()
         person, known = clip.take.person, self.source.rng.random() < KNOWN_FOCAL_SHARE
-        found = self.recorder.record(clip, height_m=float(self.people.height_m[person]), focal_is_known=known)
+        fitted = self.recorder.record(clip, height_m=float(self.people.height_m[person]), focal_is_known=known)
+        told = self.recorder.told(fitted)
         return {
-            "markers_m": found.markers_m,
-            "keypoint_sd_m": found.keypoint_sd_m,
-            "confidence": found.confidence,
-            "R_camera_upright": found.R_camera_world,
-            "true_markers_m": true_points_m(
-                clip, self.body, self.people, self.skeletons.markers, self.body.markers.skin_matrix
-            ),
-            "q": clip.take.q,
-            "R_camera_world": clip.R_camera_world,
-            "camera_m": clip.camera_m,
+            "markers_m": told.markers.markers_m[0],
+            "weight": told.markers.weight[0],
+            "solved_q": told.q,
+            "solved_scales": told.body_scales,
+            "q": self._in_world(clip, fitted, told.q),
             "body_scales": self.skeletons.body_scales[person],
             "marker_locations_m": self.skeletons.marker_locations_m[person],
+            "interval_s": told.markers.interval_s[0],
             "person": torch.tensor(person),
-            "height_m": self.people.height_m[person],
-            "time_s": torch.from_numpy(clip.time_s),
         }
 
-
-def true_points_m(clip: Clip, body: SegmentBody, people: People, points: Tensor, skin_matrix: Tensor) -> Tensor:
-    """(T, K, 3) points of the true body in the camera's frame, in the middle of the exposures.
-
-    Args:
-        clip: of one of the people.
-        body: the segment body.
-        people: of the clip's source.
-        points: (P, K, 3) of all people in the reference posture, in heights.
-        skin_matrix: (K, 20) what moves them.
-    """
-    take, person = clip.take, clip.take.person
-    shaped = ShapedBody(body.rig, people.shape[person], people.bone_heads[person])
-    posed = shaped.with_global_rotations(take.R_world_segment[:, MIDDLE], root_position=torch.zeros(3))
-    about_root = posed.skin(points[person], skin_matrix) * people.height_m[person]
-    return clip.in_camera(about_root + take.root_m[:, None])
+    def _in_world(self, clip: Clip, fitted: FittedPerson, solved_q: Tensor) -> Tensor:
+        """(T, Q) the true coordinates in the world that the product believes in; see `RecordedClips`."""
+        root = self.kinematics.skeleton.joints[0]
+        columns = [axis.coordinate for axis in root.axes]
+        pelvis = self.kinematics.with_coordinates(clip.take.q).R_ground_body[:, self.pelvis]
+        R_world_camera = torch.from_numpy(fitted.T_camera_world[:3, :3].T).float()
+        turns = body_fixed_angles(R_world_camera @ clip.R_camera_world @ pelvis, turning_axes(root).float())
+        place_m = clip.take.q[:, columns[3:]] @ clip.R_camera_world.mT @ R_world_camera.mT
+        place_m = place_m + (solved_q[:, columns[3:]] - place_m).mean(0)
+        q = clip.take.q.clone()
+        q[:, columns] = torch.cat([turns, place_m], dim=-1)
+        return self.kinematics.satisfy_couplings(q)[0]
 
 
 def read_clips(path: Path, *, mqhmr: str) -> RecordedClips:

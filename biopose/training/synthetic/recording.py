@@ -1,6 +1,6 @@
-"""What the product makes of a clip: virtual markers of the refined mesh, with MQ-HMR's own errors, beside the truth.
+"""What the product makes of a clip, with MQ-HMR's own errors: virtual markers of the fitted person, and their angles.
 
-The networks and the refinement are the product's, frozen. Only detection and tracking are made up: the clip's crops
+The networks, the refinement and the fit are the product's. Only detection and tracking are made up: the clip's crops
 follow the person as the tracker's would.
 """
 
@@ -15,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.fitting.evidence import see
-from biopose.fitting.mesh_fit import MeshModels, PersonMesh, refined_mesh
-from biopose.models.lifter import load_lifter
+from biopose.fitting.mesh_fit import MeshModels
+from biopose.fitting.neural_ik import seen_markers
+from biopose.fitting.people import FitModels, fit_people
+from biopose.fitting.person import Athlete, FittedPerson, person_of, solved, virtual_markers
 from biopose.models.map_reader import MqhmrReader
 from biopose.models.mqhmr import MQHMR_WEIGHTS
-from biopose.skeleton.full_body import full_body_skeleton
+from biopose.models.neurik_input import MarkerWindows
 from biopose.training.synthetic.clips import Clip
 from biopose.vision.cspnext import RtmPose
 from biopose.vision.intrinsics import intrinsics
@@ -33,20 +34,18 @@ from biopose.vision.tracks import PersonTrack
 
 
 @dataclass(frozen=True, eq=False)
-class RecordedMarkers:
-    """A person as MQ-HMR and its refinement see them.
+class Told:
+    """Of one person through T frames.
 
     Attributes:
-        markers_m: (T, M, 3) of the refined mesh in the camera's frame, by the segment body's markers.
-        keypoint_sd_m: (T, 26, 2) standard deviations of the keypoints about the hips, across the view and along it.
-        confidence: (T, 26) of the keypoints, 0 where the person was not found.
-        R_camera_world: (3, 3) of the world that the product believes to be upright.
+        markers: (1, T, M, 3) what NeurIK is given.
+        q: (T, Q) the coordinates that batched inverse kinematics makes of the same, before any filter.
+        body_scales: (B, 3) of the skeleton that they are of.
     """
 
-    markers_m: Tensor
-    keypoint_sd_m: Tensor
-    confidence: Tensor
-    R_camera_world: Tensor
+    markers: MarkerWindows
+    q: Tensor
+    body_scales: Tensor
 
 
 class ClipRecorder:
@@ -60,14 +59,14 @@ class ClipRecorder:
     """
 
     def __init__(self, weights: Path = MQHMR_WEIGHTS) -> None:
-        self.models = MeshModels.load(network=weights)
-        self.reader = MqhmrReader(self.models.network)
+        self.models = FitModels.load(mesh=MeshModels.load(network=weights))
+        assert self.models.mesh is not None
+        self.reader = MqhmrReader(self.models.mesh.network)
         self.network = RtmPose.load(weights_path(WEIGHTS))
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.lifter = load_lifter()
 
-    def record(self, clip: Clip, *, height_m: float, focal_is_known: bool) -> RecordedMarkers:
-        """Markers of a clip.
+    def record(self, clip: Clip, *, height_m: float, focal_is_known: bool) -> FittedPerson:
+        """A clip's person, fitted.
 
         Args:
             clip: drawn.
@@ -78,14 +77,17 @@ class ClipRecorder:
         focal_px = true.focal_px[0] if focal_is_known else None
         camera = intrinsics(width_px=true.width_px, height_px=true.height_px, focal_px=focal_px)
         track = repair_side_swaps(self.track(clip))
-        known = PersonMesh(full_body_skeleton(), height_m=height_m, focal_sd=camera.focal_sd)
-        seen = see(track, camera, self.lifter, height_m=height_m)
-        mesh = refined_mesh(track, seen, known, camera, models=self.models)
-        return RecordedMarkers(
-            mesh.markers_m(),
-            mesh.refinement.seen.lifted_sd_m,
-            torch.from_numpy(track.confidence).float(),
-            mesh.refinement.R_camera_world,
+        (fitted,) = fit_people([track], [Athlete(height_m)], camera, models=self.models, camera_motion=None)
+        return fitted
+
+    def told(self, fitted: FittedPerson) -> Told:
+        """What comes of a fitted person's virtual markers."""
+        person = person_of(fitted, body=self.models.body, skeleton=self.models.skeleton)
+        solution = solved(person, virtual_markers(person, fitted))
+        return Told(
+            seen_markers(fitted, person),
+            torch.from_numpy(solution).float(),
+            torch.from_numpy(person.body_scales).float(),
         )
 
     @torch.no_grad()

@@ -14,6 +14,7 @@ from biopose.errors import ModelError
 from biopose.models.checkpoint import sha256_of
 from biopose.models.mqhmr import MQHMR_WEIGHTS
 from biopose.skeleton.kinematics import Kinematics
+from biopose.training.marker_trajectories import ridden
 from biopose.training.synthetic import clip_shards, shards
 from biopose.training.synthetic.clip_shards import KIND, ClipFolder, ClipShardMaker, read_clips
 from biopose.training.synthetic.people import People
@@ -125,16 +126,15 @@ def test_a_shard_made_again_is_the_same_and_holds_the_truth(where: ClipFolder) -
     assert where.path("test", 0).read_bytes() != first
 
     clips = read_clips(path, mqhmr=where.mqhmr)
-    markers, keypoints = len(MARKERS), 26
-    assert clips.markers_m.shape == clips.true_markers_m.shape == (CLIPS, FRAMES, markers, 3)
-    assert clips.keypoint_sd_m.shape == (CLIPS, FRAMES, keypoints, 2)
-    assert clips.time_s.dtype == torch.float64
+    assert clips.markers_m.shape == (CLIPS, FRAMES, len(MARKERS), 3)
+    assert clips.weight.shape == (CLIPS, FRAMES, len(MARKERS))
+    assert clips.solved_q.shape == clips.q.shape
     assert all(value.isfinite().all() for value in vars(clips).values())
-    bony = [i for i, marker in enumerate(MARKERS.values()) if marker.bony]
     bodies = [full_body().body_names.index(marker.segment) for marker in MARKERS.values()]
     for n in range(CLIPS):
         kinematics = Kinematics(full_body(), dtype=torch.float32).with_scales(clips.body_scales[n])
         pose = kinematics.with_coordinates(clips.q[n])
-        local = (pose.R_ground_body[:, bodies] @ clips.marker_locations_m[n][..., None])[..., 0]
-        in_camera = (local + pose.p_ground_body[:, bodies] - clips.camera_m[n]) @ clips.R_camera_world[n].mT
-        assert (in_camera - clips.true_markers_m[n])[:, bony].norm(dim=-1).max() < 0.01
+        true_m = ridden(pose.R_ground_body, pose.p_ground_body, bodies, clips.marker_locations_m[n])
+        apart_m = clips.markers_m[n] - true_m
+        assert apart_m.norm(dim=-1).mean() < 0.35  # where and as the person truly is, in the product's world
+        assert apart_m.mean((0, 1)).norm() < 0.15

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from biopose.fitting.fit import FitBudget
 from biopose.fitting.refinement import RefinementBudget
 from biopose.training.synthetic.clips import Clip
 from biopose.training.synthetic.recording import ClipRecorder
 from biopose.vision.keypoint_names import KEYPOINTS
 from biopose.vision.person_crops import BOX_MARGIN
 from tests.body.bodies import needs_body_asset
+from tests.swinging_person import full_body
 from tests.training.synthetic.filmed_people import clip_source, filmed_people, in_crops, keypoints_m, markers_m
 from tests.training.synthetic.made_up_people import segment_body
 from tests.vision.real_people import needs_networks
@@ -23,8 +25,12 @@ FRAMES = 8
 
 @cache
 def recorder() -> ClipRecorder:
+    """It looks less long than the product."""
     recorder = ClipRecorder()
-    recorder.models = replace(recorder.models, budget=RefinementBudget(iterations=10))
+    mesh = recorder.models.mesh
+    assert mesh is not None
+    mesh = replace(mesh, budget=RefinementBudget(iterations=10))
+    recorder.models = replace(recorder.models, mesh=mesh, budget=FitBudget(5, 5, 3))
     return recorder
 
 
@@ -52,15 +58,25 @@ def test_a_track_is_told_in_pixels_of_the_picture() -> None:
 
 @pytest.mark.parametrize("focal_is_known", [True, False])
 def test_markers_lie_about_the_person(focal_is_known: bool) -> None:
-    found = recorder().record(clip(), height_m=height_m(), focal_is_known=focal_is_known)
-    truth = clip().in_camera(markers_m(clip().take))
-    assert found.markers_m.shape == truth.shape
-    assert found.keypoint_sd_m.shape == (FRAMES, len(KEYPOINTS), 2)
-    assert (found.keypoint_sd_m > 0).all()
+    fitted = recorder().record(clip(), height_m=height_m(), focal_is_known=focal_is_known)
+    assert (fitted.camera.source == "given") == focal_is_known
+    told = recorder().told(fitted)
+    found, truth = told.markers.markers_m[0], clip().in_camera(markers_m(clip().take))
+    found = found @ torch.from_numpy(fitted.T_camera_world[:3, :3].T).float()
+    assert found.shape == truth.shape
+    assert bool((told.markers.weight > 0).all())
     pelvis = [segment_body().markers.names.index(name) for name in ("LASI", "RASI", "LPSI", "RPSI")]
-    about = [points - points[:, pelvis].mean(1, keepdim=True) for points in (found.markers_m, truth)]
+    about = [points - points[:, pelvis].mean(1, keepdim=True) for points in (found, truth)]
     assert (about[0] - about[1]).norm(dim=-1).mean() < 0.35
-    torch.testing.assert_close(found.R_camera_world.mT @ found.R_camera_world, torch.eye(3), atol=1e-5, rtol=0)
+
+
+def test_the_solved_angles_are_those_of_the_fit() -> None:
+    fitted = recorder().record(clip(), height_m=height_m(), focal_is_known=True)
+    told = recorder().told(fitted)
+    joints = [i for i, name in enumerate(full_body().coordinate_names) if name.startswith(("hip_", "knee_"))]
+    apart = told.q[:, joints].double() - torch.from_numpy(fitted.motion.q[:, joints])
+    assert float(apart.abs().mean()) < np.radians(3.0)
+    assert told.body_scales.shape == (len(full_body().bodies), 3)
 
 
 def test_frames_in_which_the_person_is_lost_are_filled_and_said_to_be() -> None:
@@ -68,7 +84,6 @@ def test_frames_in_which_the_person_is_lost_are_filled_and_said_to_be() -> None:
     in_view[3:5] = False
     lost = replace(clip(), in_view=in_view)
     assert np.isnan(recorder().track(lost).boxes_px[3:5]).all()
-    found = recorder().record(lost, height_m=height_m(), focal_is_known=True)
-    assert found.markers_m.isfinite().all()
-    assert (found.confidence[3:5] == 0).all()
-    assert (found.confidence[[2, 5]] > 0).any()
+    told = recorder().told(recorder().record(lost, height_m=height_m(), focal_is_known=True))
+    assert told.markers.markers_m.isfinite().all()
+    assert (told.markers.weight[0, 3:5] < told.markers.weight[0, [2, 5]].amax(0)).all()

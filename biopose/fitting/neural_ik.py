@@ -1,0 +1,107 @@
+"""How sure a fitted person's angles are: NeurIK's word on the virtual markers, each as sure as the keypoints near it.
+
+The angles themselves stay those of inverse kinematics: on recorded held-out clips NeurIK's were better in no limb by more
+than twice the standard error (`biopose/models/weights/neurik.md`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from biopose.body.markers import MARKERS
+from biopose.body.model import Body
+from biopose.body_skeleton import BodyWithSkeleton
+from biopose.fitting.person import FittedPerson, person_of, virtual_markers
+from biopose.models.neurik import Neurik
+from biopose.models.neurik_answer import AnswerDecoder
+from biopose.models.neurik_input import MarkerWindows
+from biopose.models.neurik_trial import answer_trial
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.model import Skeleton
+from biopose.vision.keypoint_names import KEYPOINTS
+
+HALF_SURE_SD_M = 0.08  # of a keypoint: the weight of a marker near it is a half
+UNSEEN_WEIGHT = 0.25  # share of a weight that is left to markers about keypoints of which nothing was seen
+KEYPOINTS_OF_SEGMENT = {
+    "pelvis": ("left_hip", "right_hip"),
+    "torso": ("left_shoulder", "right_shoulder", "left_hip", "right_hip"),
+    "head": ("nose", "head_top", "neck"),
+} | {
+    f"{segment}_{side[0]}": tuple(f"{side}_{joint}" for joint in joints)
+    for side in ("right", "left")
+    for segment, joints in {
+        "femur": ("hip", "knee"),
+        "tibia": ("knee", "ankle"),
+        "calcn": ("ankle", "heel", "big_toe"),
+        "toes": ("big_toe", "small_toe"),
+        "humerus": ("shoulder", "elbow"),
+        "ulna": ("elbow", "wrist"),
+        "radius": ("elbow", "wrist"),
+        "hand": ("wrist",),
+    }.items()
+}
+ABOUT = torch.zeros(len(MARKERS), len(KEYPOINTS))  # the share of each keypoint in what is known of a marker
+for _row, _marker in enumerate(MARKERS.values()):
+    _names = KEYPOINTS_OF_SEGMENT[_marker.segment]
+    ABOUT[_row, [KEYPOINTS.index(name) for name in _names]] = 1 / len(_names)
+
+
+@dataclass(frozen=True, eq=False)
+class NeuralIK:
+    """The network, loaded once, and what decodes its answers."""
+
+    network: Neurik
+    decoder: AnswerDecoder
+
+    @classmethod
+    def of(cls, network: Neurik) -> NeuralIK:
+        """With the default skeleton's ranges."""
+        return cls(network, AnswerDecoder(full_body_skeleton()))
+
+    def told(self, fitted: FittedPerson, *, body: Body, skeleton: Skeleton) -> FittedPerson:
+        """The person with a standard deviation on every angle; markers do not tell that of the place in the room.
+
+        Args:
+            fitted: the person.
+            body: the default body.
+            skeleton: the default skeleton, unscaled.
+        """
+        seen = seen_markers(fitted, person_of(fitted, body=body, skeleton=skeleton))
+        answer = answer_trial(self.network, self.decoder, seen)
+        is_place = [coordinate.motion == "translational" for coordinate in skeleton.coordinates]
+        return replace(fitted, coordinate_sd=np.where(is_place, np.nan, answer.sd.double().numpy()))
+
+
+def seen_markers(fitted: FittedPerson, person: BodyWithSkeleton) -> MarkerWindows:
+    """The virtual markers (1, T, M, 3) of a fitted person, as NeurIK takes them.
+
+    Args:
+        fitted: the person.
+        person: their body (`person_of`).
+    """
+    markers = virtual_markers(person, fitted).select(tuple(MARKERS))
+    time_s = fitted.track.time_s
+    interval_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
+    return MarkerWindows(
+        markers_m=torch.from_numpy(markers.positions_m).float()[None],
+        weight=marker_weight(
+            torch.from_numpy(fitted.keypoint_sd_m).float(), torch.from_numpy(fitted.track.confidence).float()
+        )[None],
+        interval_s=torch.tensor([interval_s]),
+    )
+
+
+def marker_weight(keypoint_sd_m: Tensor, confidence: Tensor) -> Tensor:
+    """(T, M) how sure each marker is, 0 to 1, by the keypoints at the ends of its segment.
+
+    Args:
+        keypoint_sd_m: (T, 26, 2) what MQ-HMR's tokens and the lifter leave open, across the view and along it.
+        confidence: (T, 26) of the keypoint network.
+    """
+    variance = keypoint_sd_m.square().mean(-1) @ ABOUT.mT
+    seen = confidence.nan_to_num().clamp(0.0, 1.0) @ ABOUT.mT
+    return (UNSEEN_WEIGHT + (1 - UNSEEN_WEIGHT) * seen) / (1 + variance / HALF_SURE_SD_M**2)

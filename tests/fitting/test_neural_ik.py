@@ -1,0 +1,74 @@
+"""NeurIK is shown a fitted person's own markers, each as sure as the keypoints about it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from biopose.body.markers import MARKERS
+from biopose.body.model import Body
+from biopose.fitting.neural_ik import ABOUT, HALF_SURE_SD_M, NeuralIK, marker_weight, seen_markers
+from biopose.fitting.person import person_of, virtual_markers
+from biopose.models.neurik import Neurik, NeurikShape
+from biopose.vision.keypoint_names import KEYPOINTS
+from tests.body.bodies import needs_body_asset
+from tests.fitting.test_fitted_file import fitted_person
+from tests.swinging_person import full_body, track_of
+from tests.training.made_up_markers import usual_places_m
+
+SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
+
+
+def weight(sd_m: float, confidence: float) -> float:
+    found = marker_weight(torch.full((1, 26, 2), sd_m), torch.full((1, 26), confidence))
+    assert found.shape == (1, len(MARKERS))
+    torch.testing.assert_close(found, found[:, :1].expand_as(found))
+    return float(found[0, 0])
+
+
+def test_every_marker_hangs_on_keypoints_of_its_own_side() -> None:
+    torch.testing.assert_close(ABOUT.sum(-1), torch.ones(len(MARKERS)))
+    for row, marker in zip(ABOUT, MARKERS.values(), strict=True):
+        told = {KEYPOINTS[k].split("_")[0] for k in torch.nonzero(row)[:, 0].tolist()}
+        side = {"r": {"right"}, "l": {"left"}}.get(marker.segment.rsplit("_", 1)[-1])
+        assert side is None or told == side
+
+
+def test_a_marker_is_the_less_sure_the_worse_its_keypoints_are_known() -> None:
+    assert weight(0.0, 1.0) == pytest.approx(1.0)
+    assert weight(HALF_SURE_SD_M, 1.0) == pytest.approx(0.5)
+    assert weight(0.05, 0.9) > weight(0.05, 0.3) > weight(0.2, 0.3) > 0.0
+    assert weight(0.05, float("nan")) == weight(0.05, 0.0) > 0.0
+
+
+@needs_body_asset
+def test_the_markers_are_those_that_the_solver_has() -> None:
+    body, fitted = Body.load(), replace(fitted_person(), keypoint_sd_m=np.full((8, 26, 2), 0.05))
+    person = person_of(fitted, body=body, skeleton=full_body())
+    seen, given = seen_markers(fitted, person), virtual_markers(person, fitted)
+    assert seen.markers_m.shape == (1, 8, len(MARKERS), 3)
+    np.testing.assert_allclose(seen.markers_m[0, :, 3], given.select((list(MARKERS)[3],)).positions_m[:, 0], atol=1e-5)
+    interval_s = np.diff(fitted.track.time_s)[0]
+    assert float(seen.interval_s) == pytest.approx(interval_s)
+    assert bool((seen.weight[0, 2:4] < seen.weight[0, 5]).all())  # the frames in which nobody was found
+
+
+@needs_body_asset
+@pytest.mark.parametrize("frames", [1, 8])
+def test_a_person_is_told_how_sure_each_angle_is_and_nothing_of_the_place(frames: int) -> None:
+    torch.manual_seed(0)
+    told = NeuralIK.of(Neurik(SHAPE, places_m=usual_places_m()).eval())
+    fitted = fitted_person()
+    part = replace(
+        fitted,
+        track=track_of(fitted.motion.q[:frames], fitted.track.time_s[:frames]),
+        motion=replace(fitted.motion, q=fitted.motion.q[:frames]),
+        keypoint_sd_m=fitted.keypoint_sd_m[:frames],
+    )
+    sd = told.told(part, body=Body.load(), skeleton=full_body()).coordinate_sd
+    assert sd is not None
+    assert sd.shape == fitted.motion.q[:frames].shape
+    is_place = np.array([coordinate.motion == "translational" for coordinate in full_body().coordinates])
+    assert np.isnan(sd[:, is_place]).all()
+    assert (sd[:, ~is_place] > 0).all()

@@ -1,7 +1,7 @@
 """How sure a fitted person's angles are: NeurIK's word on the virtual markers, each as sure as the keypoints near it.
 
-The angles themselves stay those of inverse kinematics: on recorded held-out clips NeurIK's were better in no limb by more
-than twice the standard error (`biopose/models/weights/neurik.md`).
+The angles themselves stay those of inverse kinematics: on recorded held-out clips NeurIK's were better in no limb by
+more than twice the standard error (`biopose/models/weights/neurik.md`).
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def clips(pictures: ShardFolder, tmp_path: Path) -> ClipFolder:
     where.folder.mkdir()
     source = MarkerSource([made_up_motion()], made_up_people(), seed=0)
     for split in ("train", "validation"):
-        batch = source.made_up(3, frames=32)
+        batch = source.draw(3, frames=32)
         clips = RecordedClips(
             **vars(batch.windows),
             q=batch.q,

@@ -21,6 +21,8 @@ from tests.training.tiny_pictures import (
     small,
 )
 
+ON_PICTURES = ("evaluate", "synthetic", "--part", "mqhmr", "--data")
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> ShardFolder:
@@ -87,11 +89,7 @@ def test_every_way_of_recovery_is_a_column(
 @needs_pictures
 def test_the_command_prints_for_people_and_for_programs(tiny: ShardFolder, weights: Path, tmp_path: Path) -> None:
     arguments = (
-        "evaluate",
-        "synthetic",
-        "--part",
-        "mqhmr",
-        "--data",
+        *ON_PICTURES,
         tmp_path,
         "--pictures",
         8,
@@ -114,11 +112,7 @@ def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
 @needs_pictures
 def test_a_folder_without_motions_is_refused_where_pictures_are_missing(weights: Path, tmp_path: Path) -> None:
     arguments = (
-        "evaluate",
-        "synthetic",
-        "--part",
-        "mqhmr",
-        "--data",
+        *ON_PICTURES,
         tmp_path,
         "--shards",
         tmp_path / "new",

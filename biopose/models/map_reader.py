@@ -9,6 +9,9 @@ for the camera, so its focal length is the usual one of a picture of that size. 
 - Turns and shape are told in the view that looks at the crop's middle: they show in the crop, whatever the camera.
 - Training disturbs what the decoder is told (`FOCAL_LOG_SD` of `biopose.training.crop_batches`): it cannot lean on it.
 
+Everybody is decoded twice, as they are and in a mirror, and the mean is told (`TokenReader.agreed`): on 2,048 made-up
+pictures that no training saw, MPJPE 114.7 -> 111.9 mm, PA-MPJPE 94.3 -> 92.0.
+
 The fit knows the real camera: it takes the view from `ReadTokens.middle`, and finds the way there by the keypoints.
 """
 
@@ -25,12 +28,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.body.segment_body import SHAPE_TERMS
-from biopose.models.mqhmr import MQHMR_WEIGHTS, CropInput, Mqhmr, MqhmrShape, load_mqhmr
+from biopose.models.mqhmr import MQHMR_WEIGHTS, CropInput, Mqhmr, MqhmrShape, Recovery, load_mqhmr
 from biopose.skeleton.threads import one_torch_thread
 from biopose.vision.csp_layers import full_precision
 from biopose.vision.intrinsics import usual_focal_px
 from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
-from biopose.vision.simcc import PoseOutput
+from biopose.vision.simcc import PoseOutput, decoded
 
 BESIDE_TOKENS = (SHAPE_TERMS, 2)  # numbers of the shape and the middle
 LARGEST = float(np.finfo(np.float16).max)
@@ -78,19 +81,28 @@ class MqhmrReader:
     def __call__(
         self,
         output: PoseOutput,
+        mirrored: PoseOutput,
         points: Tensor,
         confidence: Tensor,
         regions_px: NDArray[np.float64],
         sizes_px: NDArray[np.int64],
     ) -> NDArray[np.float16]:
         """(N, width) rows that `unpacked` understands; the arguments are `MapReader`'s."""
-        keypoints = (points + 0.5) / points.new_tensor([WIDTH_PX, HEIGHT_PX])
-        given = [x.to(self._device, torch.float32) for x in (keypoints, confidence, _place(regions_px, sizes_px))]
-        with full_precision():
-            found = self._network(CropInput(tuple(map_.to(self._device) for map_ in output.maps), *given))
-        said = torch.cat([found.tokens.flatten(1), found.shape], dim=-1).clamp(-LARGEST, LARGEST)
+        place = _place(regions_px, sizes_px)
+        own = self._recovered(output, points, confidence, place)
+        image = self._recovered(mirrored, *decoded(mirrored), place * torch.tensor([-1.0, 1.0, 1.0]))
+        tokens = self._network.read.agreed(own.tokens, image.tokens)
+        shape = (own.shape + image.shape) / 2  # a mirror leaves it as it is
+        said = torch.cat([tokens.flatten(1), shape], dim=-1).clamp(-LARGEST, LARGEST)
         middle = (_middle_px(regions_px) + 0.5) / sizes_px
         return np.concatenate([said.half().cpu().numpy(), middle.astype(np.float16)], axis=1)
+
+    def _recovered(self, output: PoseOutput, points: Tensor, confidence: Tensor, place: Tensor) -> Recovery:
+        keypoints = (points + 0.5) / points.new_tensor([WIDTH_PX, HEIGHT_PX])
+        given = [x.to(self._device, torch.float32) for x in (keypoints, confidence, place)]
+        with full_precision():
+            recovery: Recovery = self._network(CropInput(tuple(map_.to(self._device) for map_ in output.maps), *given))
+        return recovery
 
 
 def row_width(shape: MqhmrShape) -> int:

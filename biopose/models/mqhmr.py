@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from biopose.body.keypoints import KEYPOINT_SEGMENTS
+from biopose.body.mirror import local_turns_in_a_mirror
 from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
 from biopose.models.checkpoint import WEIGHTS, load_network, save_network
@@ -27,7 +28,7 @@ from biopose.models.layers import DecoderLayer, DeformableAttention, PlainAttent
 from biopose.models.mean_figure import MeanFigure, misfit, view_rays
 from biopose.skeleton.rotations import rotation_from_6d
 from biopose.vision.cspnext import MAP_CHANNELS
-from biopose.vision.keypoint_names import KEYPOINTS
+from biopose.vision.keypoint_names import KEYPOINTS, MIRRORED
 
 KIND = "mqhmr"
 MQHMR_WEIGHTS = WEIGHTS / "mqhmr.safetensors"
@@ -224,7 +225,7 @@ class TokenReader(nn.Module):
 
     def __init__(self, shape: MqhmrShape) -> None:
         super().__init__()
-        owner = _query_of_segment(shape.queries)
+        self.queries, owner = shape.queries, _query_of_segment(shape.queries)
         self.register_buffer("of_segment", owner, persistent=False)
         of_keypoint = [owner[SEGMENTS.index(KEYPOINT_SEGMENTS[name])] for name in KEYPOINTS]
         self.register_buffer("of_keypoint", torch.stack(of_keypoint), persistent=False)
@@ -236,12 +237,46 @@ class TokenReader(nn.Module):
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """(..., Q, token_width) to local rotations (..., 20, 3, 3) and standard deviations (..., 26, 2), in heights."""
-        six = torch.einsum("...sd,sdk->...sk", tokens[..., self.of_segment, :], self.rotation) + self.rotation_bias
-        log_sd = torch.einsum("...sd,sdk->...sk", tokens[..., self.of_keypoint, :], self.log_sd) + self.log_sd_bias
+        six, log_sd = self._numbers(tokens)
         R = rotation_from_6d(six)
         rigid = torch.eye(3).to(R).expand_as(R[..., :1, :, :])
         R = torch.cat([R[..., :RIGID, :, :], rigid, R[..., RIGID + 1 :, :, :]], dim=-3)
         return R, log_sd.clamp(*LOG_SD_RANGE).exp()
+
+    def agreed(self, tokens: Tensor, image: Tensor) -> Tensor:
+        """The tokens nearest to those of some people that say the mean of them and of those of their mirror images.
+
+        What is read of tokens, before it is made a rotation or a standard deviation, is linear in them; so is a
+        mirror. Where a token has too few numbers to say all, it says the nearest (least squares).
+
+        Args:
+            tokens: (..., Q, token_width) of the people.
+            image: of the same people in the mirror.
+
+        Returns:
+            (..., Q, token_width).
+        """
+        (six, log_sd), (image_six, image_log_sd) = self._numbers(tokens), self._numbers(image)
+        columns = image_six.unflatten(-1, (2, 3)).mT
+        mirrored_six = local_turns_in_a_mirror(columns).mT.flatten(-2)
+        apart = torch.cat(
+            [(mirrored_six - six).flatten(-2), (image_log_sd[..., MIRRORED, :] - log_sd).flatten(-2)], dim=-1
+        )
+        step = torch.einsum("...r,qrd->...qd", apart, self._answers())
+        return tokens + step / 2
+
+    def _numbers(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """(..., 20, 6) before they are rotations, (..., 26, 2) logarithms of the standard deviations."""
+        six = torch.einsum("...sd,sdk->...sk", tokens[..., self.of_segment, :], self.rotation) + self.rotation_bias
+        log_sd = torch.einsum("...sd,sdk->...sk", tokens[..., self.of_keypoint, :], self.log_sd) + self.log_sd_bias
+        return six, log_sd
+
+    def _answers(self) -> Tensor:
+        """(Q, 20 * 6 + 26 * 2, token_width) what each query's token moves by, for each number to rise by 1."""
+        rows = torch.cat([self.rotation.mT.flatten(0, 1), self.log_sd.mT.flatten(0, 1)])
+        owner = torch.cat([self.of_segment.repeat_interleave(6), self.of_keypoint.repeat_interleave(2)])
+        of_query = rows * (owner == torch.arange(self.queries, device=rows.device)[:, None])[..., None]
+        return torch.linalg.pinv(of_query).mT.contiguous()
 
 
 def _root(camera: Tensor, log_crop: Tensor) -> Tensor:

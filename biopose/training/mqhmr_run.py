@@ -61,9 +61,9 @@ PRESETS: Mapping[str, MqhmrPreset] = {
     "cpu": _CPU,
     "cpu-further": replace(
         _CPU,
-        shards=40,
-        schedule=_schedule(6_000, learning_rate=4e-4, falling_share=0.6),
-        pictures_seed=1,
+        shards=72,
+        schedule=_schedule(9_000, learning_rate=4e-4, falling_share=0.6),
+        pictures_seed=2,
         goes_on=True,
     ),
     "gpu": MqhmrPreset(shards=400, validation_shards=2, batch=512, projected=256, schedule=_schedule(60_000)),

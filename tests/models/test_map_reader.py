@@ -5,13 +5,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from biopose.body.mirror import local_turns_in_a_mirror
 from biopose.errors import ModelError
 from biopose.models.map_reader import MqhmrReader, unpacked
 from biopose.models.mqhmr import CropInput, Mqhmr, MqhmrShape, Recovery, save_mqhmr
 from biopose.vision.cspnext import MAP_CHANNELS
+from biopose.vision.detection import PersonDetector
 from biopose.vision.intrinsics import intrinsics
+from biopose.vision.keypoint_names import MIRRORED
 from biopose.vision.keypoints import KeypointNetwork
-from biopose.vision.simcc import PoseOutput
+from biopose.vision.simcc import X_BINS, Y_BINS, PoseOutput, decoded
 from tests.vision.real_people import frames_of_two_people, needs_networks
 
 MAP_SIZES = ((64, 48), (32, 24), (16, 12), (8, 6))
@@ -20,14 +23,26 @@ FULL_HD = (1920, 1080)
 
 
 class Listened(MqhmrReader):
-    """Keeps what the network was last given and last said."""
+    """Keeps what the network was given of people and of their mirror images, and what it said."""
 
     def __init__(self, network: Mqhmr) -> None:
         super().__init__(network)
+        self.all_given, self.all_said = list[CropInput](), list[Recovery]()
         self._network.register_forward_hook(self._keep)
 
     def _keep(self, network: Mqhmr, given: tuple[CropInput], said: Recovery) -> None:
-        (self.given,), self.said = given, said
+        self.all_given.extend(given)
+        self.all_said.append(said)
+
+    @property
+    def given(self) -> CropInput:
+        """Of people as they are."""
+        return self.all_given[-2]
+
+    def agreed(self) -> Tensor:
+        """The tokens of people and of their images, as one."""
+        own, image = self.all_said
+        return self._network.read.agreed(own.tokens, image.tokens)
 
 
 def network(shape: MqhmrShape = SMALL, *, seed: int = 0) -> Mqhmr:
@@ -41,7 +56,8 @@ def output(people: int, *, seed: int = 1) -> PoseOutput:
     generator = torch.Generator().manual_seed(seed)
     sizes = zip(MAP_CHANNELS, MAP_SIZES, strict=True)
     maps = tuple(torch.randn(people, channels, *size, generator=generator) for channels, size in sizes)
-    return PoseOutput(torch.empty(people, 26, 0), torch.empty(people, 26, 0), maps)
+    scores = (torch.rand(people, 26, bins, generator=generator) for bins in (X_BINS, Y_BINS))
+    return PoseOutput(*scores, maps)
 
 
 def keypoints(people: int, *, seed: int = 2) -> tuple[Tensor, Tensor]:
@@ -52,7 +68,12 @@ def keypoints(people: int, *, seed: int = 2) -> tuple[Tensor, Tensor]:
 
 def read(reader: MqhmrReader, regions_px: list[list[float]], size_px: tuple[int, int] = FULL_HD) -> np.ndarray:
     regions = np.array(regions_px, dtype=np.float64).reshape(-1, 4)
-    return reader(output(len(regions)), *keypoints(len(regions)), regions, np.tile(size_px, (len(regions), 1)))
+    n = len(regions)
+    return reader(output(n), output(n, seed=3), *keypoints(n), regions, np.tile(size_px, (n, 1)))
+
+
+def of_one(output: PoseOutput, own: slice) -> PoseOutput:
+    return PoseOutput(output.x_scores[own], output.y_scores[own], tuple(level[own] for level in output.maps))
 
 
 REGIONS = [[99.5, 49.5, 399.5, 449.5], [-30.5, 199.5, 569.5, 999.5], [1799.5, 9.5, 1889.5, 129.5]]
@@ -66,14 +87,15 @@ def test_what_the_network_says_survives_the_packing(queries: int) -> None:
     assert rows.dtype == np.float16
     assert rows.shape == (3, reader.width)
     told = unpacked(rows, shape)
-    for name in ("tokens", "shape"):
-        torch.testing.assert_close(getattr(told, name), getattr(reader.said, name), rtol=5e-4, atol=1e-6)
+    torch.testing.assert_close(told.tokens, reader.agreed(), rtol=5e-4, atol=1e-6)
+    own, image = reader.all_said
+    torch.testing.assert_close(told.shape, (own.shape + image.shape) / 2, rtol=5e-4, atol=1e-6)
 
 
 def test_half_precision_turns_no_segment_by_a_twentieth_of_a_degree() -> None:
     reader = Listened(drawn := network())
     R, _ = drawn.read(unpacked(read(reader, REGIONS), SMALL).tokens)
-    chord = torch.linalg.matrix_norm(R - reader.said.R_segment_local) / 8**0.5
+    chord = torch.linalg.matrix_norm(R - drawn.read(reader.agreed())[0]) / 8**0.5
     assert torch.rad2deg(2 * torch.arcsin(chord)).max() < 0.05
 
 
@@ -113,7 +135,7 @@ def test_keypoints_are_shares_of_the_crop_from_edge_to_edge() -> None:
     reader = Listened(network())
     points = torch.tensor([[-0.5, -0.5], [191.5, 255.5], [95.5, 127.5]]).repeat(1, 9, 1)[:, :26]
     confidence = torch.linspace(0, 1, 26)[None]
-    reader(output(1), points, confidence, np.array(REGIONS[:1]), np.array([FULL_HD]))
+    reader(output(1), output(1), points, confidence, np.array(REGIONS[:1]), np.array([FULL_HD]))
     torch.testing.assert_close(reader.given.keypoints[0, :3], torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]]))
     assert torch.equal(reader.given.confidence, confidence)
 
@@ -121,12 +143,28 @@ def test_keypoints_are_shares_of_the_crop_from_edge_to_edge() -> None:
 def test_everybody_is_read_alone_as_in_company() -> None:
     reader = MqhmrReader(network())
     together = read(reader, REGIONS)
-    maps, (points, confidence) = output(3).maps, keypoints(3)
+    points, confidence = keypoints(3)
     for person in range(3):
         own = slice(person, person + 1)
-        alone = PoseOutput(torch.empty(1, 26, 0), torch.empty(1, 26, 0), tuple(level[own] for level in maps))
-        row = reader(alone, points[own], confidence[own], np.array(REGIONS[own]), np.array([FULL_HD]))
+        alone, image = (of_one(output(3, seed=seed), own) for seed in (1, 3))
+        row = reader(alone, image, points[own], confidence[own], np.array(REGIONS[own]), np.array([FULL_HD]))
         np.testing.assert_allclose(row[0].astype(float), together[person].astype(float), rtol=2e-3, atol=2e-3)
+
+
+def test_a_mirrored_picture_is_read_as_the_mirror_image() -> None:
+    """Whichever of both passes is called the mirrored one."""
+    drawn = network()
+    reader, (one, other) = MqhmrReader(drawn), (output(3, seed=seed) for seed in (1, 3))
+    sizes_px = np.tile(FULL_HD, (3, 1))
+    regions = np.array(REGIONS)
+    left, right = 1919 - regions[:, 2], 1919 - regions[:, 0]
+    mirrored_regions = np.stack([left, regions[:, 1], right, regions[:, 3]], axis=1)
+    told = unpacked(reader(one, other, *decoded(one), regions, sizes_px), SMALL)
+    image = unpacked(reader(other, one, *decoded(other), mirrored_regions, sizes_px), SMALL)
+    (R, sd), (image_R, image_sd) = drawn.read(told.tokens), drawn.read(image.tokens)
+    torch.testing.assert_close(local_turns_in_a_mirror(image_R), R, atol=5e-3, rtol=0)
+    torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-2, atol=0)
+    torch.testing.assert_close(image.shape, told.shape)
 
 
 def test_nobody_is_no_rows() -> None:
@@ -176,19 +214,24 @@ def test_a_network_is_loaded_from_its_file(tmp_path) -> None:
 
 
 @needs_networks
-def test_real_people_are_read_from_the_very_maps_of_their_keypoints() -> None:
+def test_real_people_are_read_from_the_very_maps_of_their_keypoints_and_from_those_of_their_mirror_images() -> None:
     frames = frames_of_two_people()[:2]
-    boxes = [np.array([[300.0, 200.0, 500.0, 700.0], [900.0, 300.0, 1000.0, 600.0]]), np.array([[0.0, 0, 300, 400]])]
-    drawn = network()
-    found, features = KeypointNetwork.load(backend="torch").locate_with_features(frames, boxes)
-    by_reader = KeypointNetwork.load(backend="torch", reader=MqhmrReader(drawn)).locate(frames, boxes)
-    scale = (features.regions_px[:, 2:] - features.regions_px[:, :2])[:, None]
-    positions_px = np.concatenate([each.positions_px for each in found])
-    shares = (positions_px - features.regions_px[:, None, :2]) / scale
-    points = torch.from_numpy(shares * [192, 256] - 0.5)
-    confidence = torch.from_numpy(np.concatenate([each.confidence for each in found]))
-    sizes_px = np.tile([1768, 994], (3, 1))
-    here = PoseOutput(torch.empty(0), torch.empty(0), features.maps)
-    rows = MqhmrReader(drawn)(here, points, confidence, features.regions_px, sizes_px)
-    in_pass = np.concatenate([each.read for each in by_reader])
-    np.testing.assert_allclose(in_pass.astype(float), rows.astype(float), rtol=2e-3, atol=2e-3)
+    boxes = [each.boxes_px[each.scores > 0.5] for each in PersonDetector.load(threads=1).detect(frames)]
+    outputs = list[PoseOutput]()
+
+    class Kept(MqhmrReader):
+        def __call__(self, output, mirrored, *given):
+            outputs.extend((output, mirrored))
+            return super().__call__(output, mirrored, *given)
+
+    _, features = KeypointNetwork.load(backend="torch").locate_with_features(frames, boxes)
+    found = KeypointNetwork.load(backend="torch", reader=Kept(network())).locate(frames, boxes)
+    assert all(np.isfinite(each.read).all() for each in found)
+    here, image = (of_one(output, slice(4)) for output in outputs)
+    for own, shown in zip(here.maps, features.maps, strict=True):
+        assert torch.equal(own, shown)
+    (points, sure), (image_points, image_sure) = decoded(here), decoded(image)
+    swapped = (image_points * torch.tensor([-1.0, 1.0]) + torch.tensor([191.0, 0.0]))[:, list(MIRRORED)]
+    both_sure = torch.minimum(sure, image_sure[:, list(MIRRORED)]) > 0.6
+    assert both_sure.any()
+    assert (points - swapped).norm(dim=-1)[both_sure].median() < 2.0

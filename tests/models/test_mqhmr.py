@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from biopose.body.mirror import local_turns_in_a_mirror
 from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.errors import ModelError
 from biopose.models.checkpoint import save_checkpoint
@@ -23,7 +24,7 @@ from biopose.models.mqhmr import (
     load_mqhmr,
     save_mqhmr,
 )
-from biopose.vision.keypoint_names import KEYPOINTS
+from biopose.vision.keypoint_names import KEYPOINTS, MIRRORED
 
 SMALL = MqhmrShape(channels=(4, 4, 8, 8), width=24, layers=2, heads=2, points=2, hidden=32, dropout=0.1)
 
@@ -177,3 +178,24 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     save_checkpoint(path, {"x": torch.zeros(1)}, kind=KIND, shape={"size": 3})
     with pytest.raises(ModelError, match=r"m.safetensors: holds a mqhmr network of another version"):
         load_mqhmr(path)
+
+
+@pytest.mark.parametrize("queries", [20, 5, 1])
+def test_what_a_person_and_the_mirror_image_agree_on_is_the_same_from_either_side(queries: int) -> None:
+    torch.manual_seed(5)
+    reader = TokenReader(MqhmrShape(queries=queries, token_width=200))  # wide enough for one token to say all
+    one, other = 0.3 * torch.randn(2, 4, queries, 200)
+    told, image = reader.agreed(one, other), reader.agreed(other, one)
+    (R, sd), (image_R, image_sd) = reader(told), reader(image)
+    torch.testing.assert_close(local_turns_in_a_mirror(image_R), R, atol=1e-4, rtol=0)
+    torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-4, atol=0)
+    torch.testing.assert_close(reader.agreed(told, image), told, atol=1e-4, rtol=0)  # they agree already
+    log_sds = [reader(tokens)[1].log() for tokens in (one, other)]
+    torch.testing.assert_close(sd.log(), (log_sds[0] + log_sds[1][:, list(MIRRORED)]) / 2, atol=1e-4, rtol=0)
+
+
+def test_what_is_agreed_on_is_said_exactly_by_the_network_that_ships() -> None:
+    reader = load_mqhmr().read
+    one, other = torch.randn(2, 4, 20, reader.rotation.shape[1])
+    told, image = reader.agreed(one, other), reader.agreed(other, one)
+    torch.testing.assert_close(local_turns_in_a_mirror(reader(image)[0]), reader(told)[0], atol=1e-3, rtol=0)

@@ -162,7 +162,7 @@ class Reader:
     def __init__(self) -> None:
         self.outputs, self.given = [], []
 
-    def __call__(self, output, points, confidence, regions_px, sizes_px):
+    def __call__(self, output, mirrored, points, confidence, regions_px, sizes_px):
         self.outputs.append(output)
         self.given.append((points, confidence, regions_px, sizes_px))
         return ((regions_px[:, :2] + regions_px[:, 2:]) / 2 / sizes_px[:, :1] * 1000).astype(np.float16)
@@ -236,7 +236,7 @@ def test_the_maps_of_a_batch_are_gone_before_the_next(monkeypatch: pytest.Monkey
         def __call__(self, output, *given):
             assert all(earlier() is None for earlier in alive)
             alive.append(weakref.ref(output.maps[0]))
-            return np.zeros((len(given[0]), self.width), np.float16)
+            return np.zeros((len(output.x_scores), self.width), np.float16)
 
     monkeypatch.setattr(keypoints, "BATCH_SIZE", 1)
     KeypointNetwork.load(backend="torch", reader=Watching()).locate(frames_of_two_people()[:1], boxes()[:1])

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.body.mirror import CAMERA_MIRROR, global_turns_in_a_mirror
 from biopose.body.segment_body import SegmentBody
 from biopose.training.motion import Motion
 from biopose.training.synthetic.backdrop import draw_backdrop
@@ -58,6 +59,20 @@ class PictureBatch:
     person: Tensor
     R_camera_segment: Tensor
     root_m: Tensor
+
+
+def with_mirror_images(batch: PictureBatch) -> PictureBatch:
+    """The pictures (N, ...), then what a mirror makes of each: (2 N, ...)."""
+    right_edge = batch.corner[:, 0] + batch.ray_per_px * batch.pixels.shape[-1]
+    image = PictureBatch(
+        pixels=batch.pixels.flip(-1),
+        corner=torch.stack([-right_edge, batch.corner[:, 1]], dim=-1),
+        ray_per_px=batch.ray_per_px,
+        person=batch.person,
+        R_camera_segment=global_turns_in_a_mirror(batch.R_camera_segment),
+        root_m=batch.root_m * torch.tensor(CAMERA_MIRROR),
+    )
+    return PictureBatch(**{name: torch.cat([value, getattr(image, name)]) for name, value in vars(batch).items()})
 
 
 class PictureSource:

@@ -6,7 +6,7 @@ recordings lack: lying, falling, hanging upside down, flying.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,11 +20,21 @@ from biopose.training.motion_variation import MotionPool, vary
 from biopose.training.projected_motion import skew
 
 TUMBLED_SHARE = 0.05  # lie, fall or hang: turned about a level axis
-LEANING_SHARE, LEANING_SD_RAD = 0.3, 0.2
+LEANING_SHARE, LEANING_SD_RAD = 0.3, 0.3
 AIRBORNE_SHARE, HIGHEST_FLIGHT_M = 0.12, 0.6
 # A reach, radians: arms forward and up, elbows nearly straight; throwing, serving, catching, hanging.
 REACHING_SHARE = 0.12
 REACH_RAD = {"arm_flex": (0.5, 2.9), "arm_add": (-1.2, 0.3), "arm_rot": (-1.0, 1.0), "elbow_flex": (0.0, 1.2)}
+# A lifted leg, radians: forward, aside or behind, bent or straight, the trunk bending either way: balances, kicks,
+# hurdles, cartwheels.
+LIFTING_SHARE = 0.06  # of each leg
+LIFT_RAD = {
+    "hip_flexion": (-0.5, 1.8),
+    "hip_adduction": (-0.9, 0.2),
+    "hip_rotation": (-0.5, 0.5),
+    "knee_angle": (0.0, 2.0),
+}
+BEND_RAD = {"lumbar_bending": (-0.5, 0.5), "lumbar_rotation": (-0.4, 0.4)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,23 +93,28 @@ class PostureSource:
             interval_s: (n,) between moments.
         """
         q, clip = vary(self.pool, generator, n=n, frames=moments, interval_s=interval_s)
-        return self._reaching(generator, q), clip
+        return self._limbs_elsewhere(generator, q), clip
 
     def turns(self, q: Tensor) -> Tensor:
         """(..., 20, 3, 3) global turns from the reference posture by coordinates (..., Q)."""
         return self.kinematics.with_coordinates(q).R_ground_body[..., self.bodies, :, :] @ self.R_ground_reference.mT
 
-    def _reaching(self, g: torch.Generator, q: Tensor) -> Tensor:
-        """Some with one arm or both held as a throw or a catch holds them."""
-        n = len(q)
+    def _limbs_elsewhere(self, g: torch.Generator, q: Tensor) -> Tensor:
+        """Some with an arm or both held as a throw or a catch holds them, some with a leg lifted."""
         q = q.clone()
-        for suffix in ("_r", "_l"):
-            reaches = torch.rand(n, 1, generator=g) < REACHING_SHARE
-            for joint, (low, high) in REACH_RAD.items():
-                column = self.pool.names.index(joint + suffix)
-                drawn = low + (high - low) * torch.rand(n, 1, generator=g)
-                q[..., column] = torch.where(reaches, drawn + q[..., column] - q[:, :1, column], q[..., column])
+        for side in ("_r", "_l"):
+            self._held(g, q, {joint + side: ends for joint, ends in REACH_RAD.items()}, share=REACHING_SHARE)
+            lifted = {joint + side: ends for joint, ends in LIFT_RAD.items()} | BEND_RAD
+            self._held(g, q, lifted, share=LIFTING_SHARE)
         return torch.where(self.pool.limited, q.clamp(self.pool.low, self.pool.high), q)
+
+    def _held(self, g: torch.Generator, q: Tensor, ends: Mapping[str, tuple[float, float]], *, share: float) -> None:
+        """Put a share of the windows' coordinates somewhere between two ends; they go on moving from there."""
+        chosen = torch.rand(len(q), 1, generator=g) < share
+        for name, (low, high) in ends.items():
+            column = self.pool.names.index(name)
+            drawn = low + (high - low) * torch.rand(len(q), 1, generator=g)
+            q[..., column] = torch.where(chosen, drawn + q[..., column] - q[:, :1, column], q[..., column])
 
 
 def attitudes(generator: torch.Generator, n: int) -> Tensor:

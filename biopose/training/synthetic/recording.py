@@ -98,11 +98,14 @@ class ClipRecorder:
         points, confidence, read = [], [], []
         for first in range(0, len(clip.pixels), BATCH_SIZE):
             some = slice(first, first + BATCH_SIZE)
-            output = self.network(normalised(clip.pixels[some]).to(memory_format=torch.channels_last))
+            output, mirrored = (
+                self.network(normalised(pixels).to(memory_format=torch.channels_last))
+                for pixels in (clip.pixels[some], clip.pixels[some].flip(-1))
+            )
             found = decoded(output)
             points.append(found[0])
             confidence.append(found[1])
-            read.append(self.reader(output, *found, clip.regions_px[some], sizes_px[some]))
+            read.append(self.reader(output, mirrored, *found, clip.regions_px[some], sizes_px[some]))
         lost = ~clip.in_view
         keypoints_px = crops.to_picture(torch.cat(points).double().numpy())
         return PersonTrack(

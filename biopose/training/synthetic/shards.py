@@ -21,7 +21,7 @@ from biopose.body.segment_body import SegmentBody
 from biopose.io.files import written_whole
 from biopose.training.motion import Motion, cmu_motions, held_out_alone, without_held_out
 from biopose.training.synthetic.people import HELD_OUT_PEOPLE, N_PEOPLE, SEED, People, people_of
-from biopose.training.synthetic.pictures import PictureSource
+from biopose.training.synthetic.pictures import PictureBatch, PictureSource, with_mirror_images
 from biopose.training.synthetic.processes import Maker, make_in_processes
 from biopose.training.synthetic.skeletons import Skeletons
 from biopose.vision.cspnext import RtmPose
@@ -91,8 +91,12 @@ class ShardMaker:
             save_file(tensors | steps, unfinished)
         return path
 
+    def _pictures(self) -> PictureBatch:
+        """Half of those to train on are mirror images: they cost a third of a picture, the network's look at them."""
+        return with_mirror_images(self.source.draw(BATCH // 2)) if self.split == "train" else self.source.draw(BATCH)
+
     def _batch(self, steps: dict[str, Tensor]) -> dict[str, Tensor]:
-        batch = self.source.draw(BATCH)
+        batch = self._pictures()
         with torch.no_grad():
             output = self.network(normalised(batch.pixels).to(memory_format=torch.channels_last))
         keypoints_px, confidence = decoded(output)

@@ -6,10 +6,10 @@ import torch
 from numpy.typing import NDArray
 
 from biopose.training.synthetic import crops, occluders, pictures, scenes, studio
-from biopose.training.synthetic.pictures import PictureBatch, PictureSource
+from biopose.training.synthetic.pictures import PictureBatch, PictureSource, with_mirror_images
 from biopose.training.synthetic.rasterizer import Rasterizer
 from biopose.vision.cspnext import RtmPose
-from biopose.vision.keypoint_names import KEYPOINTS
+from biopose.vision.keypoint_names import KEYPOINTS, MIRRORED
 from biopose.vision.keypoints import normalised
 from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
 from biopose.vision.simcc import decoded
@@ -192,3 +192,17 @@ def _drawn_people(source: PictureSource, monkeypatch: pytest.MonkeyPatch) -> lis
 
 def _half_covered(people_drawn: list[NDArray[np.float32]]) -> int:
     return sum(int(((p[..., 3] > 0.05) & (p[..., 3] < 0.95)).sum()) for p in people_drawn)
+
+
+def test_the_truth_of_a_mirror_image_is_the_mirror_image_of_the_truth() -> None:
+    batch = picture_source().draw(N)
+    both = with_mirror_images(batch)
+    assert torch.equal(both.pixels[:N], batch.pixels)
+    assert torch.equal(both.pixels[N:], batch.pixels.flip(-1))
+    seen = in_crops(both, keypoints_m(both))
+    image = seen[N:, list(MIRRORED)]
+    torch.testing.assert_close(image[..., 0], WIDTH_PX - 1 - seen[:N, :, 0], atol=0.05, rtol=0)
+    torch.testing.assert_close(image[..., 1], seen[:N, :, 1], atol=0.05, rtol=0)
+    depth_m = keypoints_m(both)[..., 2]
+    torch.testing.assert_close(depth_m[N:, list(MIRRORED)], depth_m[:N], atol=1e-3, rtol=0)
+    torch.testing.assert_close(torch.linalg.det(both.R_camera_segment), torch.ones(2 * N, 20))

@@ -56,14 +56,20 @@ def test_joints_stay_in_their_ranges(
     source: PostureSource, coordinates: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(posing, "REACHING_SHARE", 1.0)
+    monkeypatch.setattr(posing, "LIFTING_SHARE", 1.0)
     source.draw(draws(), N, moments=3, exposure_s=0.02)
     (q,) = coordinates
     limited = source.pool.limited
     assert (q >= source.pool.low - 1e-6)[..., limited].all()
     assert (q <= source.pool.high + 1e-6)[..., limited].all()
     arms = [source.pool.names.index(f"arm_flex_{side}") for side in "rl"]
-    low, high = posing.REACH_RAD["arm_flex"]
-    assert ((q[:, 0, arms] >= low - 1e-6) & (q[:, 0, arms] <= high + 1e-6)).all()
+    assert_between(q[:, 0, arms], *posing.REACH_RAD["arm_flex"])
+    hips = [source.pool.names.index(f"hip_flexion_{side}") for side in "rl"]
+    assert_between(q[:, 0, hips], *posing.LIFT_RAD["hip_flexion"])
+
+
+def assert_between(values: Tensor, low: float, high: float) -> None:
+    assert ((values >= low - 1e-6) & (values <= high + 1e-6)).all()
 
 
 def test_the_same_seed_draws_the_same_postures(source: PostureSource) -> None:

@@ -1,0 +1,33 @@
+"""People in a mirror: what was on the right is on the left, and turns the other way.
+
+A mirror image shows the same body, whose shape is the same on both sides. Each segment is turned as its opposite was,
+seen in the camera's mirror and measured from a reference posture in the body's own:
+R_image = CAMERA_MIRROR @ R_opposite @ BODY_MIRROR. Between a segment and its parent the camera's mirror is not there.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from biopose.body.segment_body import SEGMENTS
+
+CAMERA_MIRROR, BODY_MIRROR = (-1.0, 1.0, 1.0), (1.0, 1.0, -1.0)  # x is right in a camera, z in the body
+_OTHER_SIDE = {"_r": "_l", "_l": "_r"}
+OPPOSITE_SEGMENT = [SEGMENTS.index(name[:-2] + _OTHER_SIDE.get(name[-2:], name[-2:])) for name in SEGMENTS]
+
+
+def global_turns_in_a_mirror(R_camera_segment: Tensor) -> Tensor:
+    """Global turns (..., 20, 3, C) of the mirror image; also of the first C columns of each."""
+    image = R_camera_segment[..., OPPOSITE_SEGMENT, :, :]
+    return image * image.new_tensor(CAMERA_MIRROR)[:, None] * _columns(image)
+
+
+def local_turns_in_a_mirror(R_segment_local: Tensor) -> Tensor:
+    """As of global turns, of local ones; the pelvis's are in the view."""
+    image = R_segment_local[..., OPPOSITE_SEGMENT, :, :]
+    rows = image.new_tensor([CAMERA_MIRROR] + [BODY_MIRROR] * (len(SEGMENTS) - 1))
+    return image * rows[..., None] * _columns(image)
+
+
+def _columns(turns: Tensor) -> Tensor:
+    return turns.new_tensor(BODY_MIRROR[: turns.shape[-1]])

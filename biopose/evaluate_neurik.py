@@ -1,9 +1,8 @@
 """NeurIK against batched inverse kinematics, on the same trials of people and motions that it never saw.
 
-On made-up trials the batched solver is given what it would have in a laboratory: a static posture with the markers as
-they sit in that session, to which our scaling fits the skeleton and registers every marker. NeurIK is given the moving
-markers alone. On recorded clips both have the virtual markers of the person that MQ-HMR found, the solver with that
-person's own skeleton.
+On made-up trials both are given what they would have in a laboratory: a static posture with the markers as they sit in
+that session, to which our scaling fits the skeleton and registers every marker; and NeurIK once more the moving markers
+alone. On recorded clips both have the virtual markers of the person that MQ-HMR found, and that person's own skeleton.
 """
 
 from __future__ import annotations
@@ -19,13 +18,15 @@ from torch import Tensor
 from biopose.assets import assets_folder
 from biopose.body.markers import MARKERS
 from biopose.body_skeleton import with_markers_of
-from biopose.io.trajectories import MarkerTrajectories
+from biopose.io.trajectories import FloatArray, MarkerTrajectories
 from biopose.models.neurik import NEURIK_WEIGHTS, load_neurik
 from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer
+from biopose.models.neurik_input import Registered
 from biopose.models.neurik_trial import answer_trial
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling import scale_to_markers
 from biopose.training.marker_batch import MarkerBatch
 from biopose.training.marker_trajectories import MarkerSource
@@ -37,7 +38,12 @@ from biopose.training.synthetic.shards import make_shards
 
 TRIALS, FRAMES = 24, 96
 CLIP_SHARDS = 3
-WAYS = {"neurik": "NeurIK", "inverse_kinematics": "solver", "product": "product"}
+WAYS = {
+    "neurik": "NeurIK",
+    "neurik_unregistered": "no static",
+    "inverse_kinematics": "solver",
+    "product": "product",
+}
 FIGURES = {
     "mae_deg": "angles, all, degrees",
     "mae_deg_lower": "  lower limb",
@@ -92,11 +98,18 @@ def evaluate_neurik(
 def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) -> dict[str, Any]:
     """On made-up trials, clean and faulty."""
     judge = Judge(AnswerDecoder(full_body_skeleton()))
-    ways: dict[str, Answering] = {"neurik": by_neurik(weights), "inverse_kinematics": solved}
+    neurik = by_neurik(weights)
     found: dict[str, Any] = {}
     for kind in ("clean", "faulty"):
         drawn = [source.draw(1, frames=frames, clean=kind == "clean") for _ in range(trials)]
-        found[kind] = {way: neurik_figures(answering, drawn, judge) for way, answering in ways.items()}
+        own = [own_skeleton(trial) for trial in drawn]
+        told = [with_registered(trial, *skeleton) for trial, skeleton in zip(drawn, own, strict=True)]
+        solver = [solved(trial, *skeleton) for trial, skeleton in zip(drawn, own, strict=True)]
+        found[kind] = {
+            "neurik": neurik_figures(neurik, told, judge),
+            "neurik_unregistered": neurik_figures(neurik, drawn, judge),
+            "inverse_kinematics": neurik_figures(_in_turn(solver), drawn, judge),
+        }
     return found
 
 
@@ -123,22 +136,40 @@ def by_neurik(weights: Path) -> Answering:
     return lambda trial: _batched(answer_trial(network, decoder, trial.windows))
 
 
-def solved(trial: MarkerBatch) -> NeurikAnswer:
-    """Scaling to the static posture, then the batched solver, on one trial; coordinates unseen stay at the default."""
-    skeleton, names = full_body_skeleton(), list(MARKERS)
-    seen = trial.windows.weight[0] > 0
-    used = [i for i in range(len(names)) if seen[:, i].any()]
+def own_skeleton(trial: MarkerBatch) -> tuple[Skeleton, FloatArray]:
+    """One trial's person scaled to the static posture, every marker seen registered; and the factors (B, 3).
+
+    Raises:
+        ValueError: there is no static posture.
+    """
     if trial.static_m is None:
-        raise ValueError("the solver needs a static posture, which recorded windows have not")
-    static = {names[i]: trial.static_m[0, i].double().numpy() for i in used}
+        raise ValueError("scaling needs a static posture, which recorded windows have not")
+    skeleton, names = full_body_skeleton(), list(MARKERS)
+    seen = (trial.windows.weight[0] > 0).any(0)
+    static = {names[i]: trial.static_m[0, i].double().numpy() for i in range(len(names)) if seen[i]}
     landmarks = {name: place for name, place in static.items() if name in skeleton.marker_names}
     scaling = scale_to_markers(skeleton, landmarks, all_anatomical=True)
-    own = with_markers_of(scaling.skeleton, scaling.static_pose, static)
+    return with_markers_of(scaling.skeleton, scaling.static_pose, static), scaling.body_scales
+
+
+def with_registered(trial: MarkerBatch, own: Skeleton, body_scales: FloatArray) -> MarkerBatch:
+    """The trial as NeurIK is given it where the static posture is known; markers that are never seen sit anywhere."""
+    sit = {marker.name: torch.from_numpy(marker.location_m).float() for marker in own.markers}
+    places_m = torch.stack([sit.get(name, torch.zeros(3)) for name in MARKERS])
+    registered = Registered(torch.from_numpy(body_scales).float()[None], places_m[None])
+    return replace(trial, windows=replace(trial.windows, registered=registered))
+
+
+def solved(trial: MarkerBatch, own: Skeleton, body_scales: FloatArray) -> NeurikAnswer:
+    """The batched solver on one trial; coordinates unseen stay at the default."""
+    names = [marker.name for marker in own.markers]
+    used = [list(MARKERS).index(name) for name in names]
+    seen = trial.windows.weight[0] > 0
     positions = torch.where(seen[..., None], trial.windows.markers_m[0], torch.nan)[:, used].double().numpy()
     time_s = np.arange(len(positions), dtype=np.float64) * float(trial.windows.interval_s[0])
-    solution = inverse_kinematics(own, MarkerTrajectories(time_s, tuple(static), positions))
-    q = np.where(np.isnan(solution.coordinates.values), skeleton.default_pose, solution.coordinates.values)
-    return _answer(torch.from_numpy(q).float(), torch.from_numpy(scaling.body_scales).float())
+    solution = inverse_kinematics(own, MarkerTrajectories(time_s, tuple(names), positions))
+    q = np.where(np.isnan(solution.coordinates.values), own.default_pose, solution.coordinates.values)
+    return _answer(torch.from_numpy(q).float(), torch.from_numpy(body_scales).float())
 
 
 def _answer(q: Tensor, body_scales: Tensor) -> NeurikAnswer:

@@ -16,9 +16,10 @@ from biopose.body.markers import MARKERS
 from biopose.body.model import Body
 from biopose.body_skeleton import BodyWithSkeleton
 from biopose.fitting.person import FittedPerson, person_of, virtual_markers
+from biopose.models.mqhmr import SEGMENT_KEYPOINTS
 from biopose.models.neurik import Neurik
 from biopose.models.neurik_answer import AnswerDecoder
-from biopose.models.neurik_input import MarkerWindows
+from biopose.models.neurik_input import MarkerWindows, Registered
 from biopose.models.neurik_trial import answer_trial
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
@@ -26,27 +27,9 @@ from biopose.vision.keypoint_names import KEYPOINTS
 
 HALF_SURE_SD_M = 0.08  # of a keypoint: the weight of a marker near it is a half
 UNSEEN_WEIGHT = 0.25  # share of a weight that is left to markers about keypoints of which nothing was seen
-KEYPOINTS_OF_SEGMENT = {
-    "pelvis": ("left_hip", "right_hip"),
-    "torso": ("left_shoulder", "right_shoulder", "left_hip", "right_hip"),
-    "head": ("nose", "head_top", "neck"),
-} | {
-    f"{segment}_{side[0]}": tuple(f"{side}_{joint}" for joint in joints)
-    for side in ("right", "left")
-    for segment, joints in {
-        "femur": ("hip", "knee"),
-        "tibia": ("knee", "ankle"),
-        "calcn": ("ankle", "heel", "big_toe"),
-        "toes": ("big_toe", "small_toe"),
-        "humerus": ("shoulder", "elbow"),
-        "ulna": ("elbow", "wrist"),
-        "radius": ("elbow", "wrist"),
-        "hand": ("wrist",),
-    }.items()
-}
 ABOUT = torch.zeros(len(MARKERS), len(KEYPOINTS))  # the share of each keypoint in what is known of a marker
 for _row, _marker in enumerate(MARKERS.values()):
-    _names = KEYPOINTS_OF_SEGMENT[_marker.segment]
+    _names = SEGMENT_KEYPOINTS[_marker.segment]
     ABOUT[_row, [KEYPOINTS.index(name) for name in _names]] = 1 / len(_names)
 
 
@@ -92,6 +75,16 @@ def seen_markers(fitted: FittedPerson, person: BodyWithSkeleton) -> MarkerWindow
             torch.from_numpy(fitted.keypoint_sd_m).float(), torch.from_numpy(fitted.track.confidence).float()
         )[None],
         interval_s=torch.tensor([interval_s]),
+        registered=registered(person),
+    )
+
+
+def registered(person: BodyWithSkeleton) -> Registered:
+    """Where the virtual markers sit on a person, as NeurIK takes it."""
+    places = {marker.name: marker.location_m for marker in person.skeleton.markers}
+    return Registered(
+        torch.from_numpy(person.body_scales).float()[None],
+        torch.from_numpy(np.stack([places[name] for name in MARKERS])).float()[None],
     )
 
 

@@ -54,6 +54,20 @@ class FittedSegments:
     weight: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class _Geometry:
+    """Of one skeleton, or of one for each person (..., S, 3); metres, at usual size.
+
+    Attributes:
+        p_parent_joint, p_child_joint: (S, 3) the joint by which each segment hangs, in its parent and in itself.
+        p_reference: (S, 3) the segments' origins in the reference posture, from the pelvis's.
+    """
+
+    p_parent_joint: Tensor
+    p_child_joint: Tensor
+    p_reference: Tensor
+
+
 class SegmentFit(nn.Module):
     """Lays the segments of a skeleton onto named markers.
 
@@ -108,28 +122,32 @@ class SegmentFit(nn.Module):
             found.append(min(between, key=lambda b: len(skeleton.ancestors[b]), default=1) - 1)
         return found
 
-    def forward(self, markers_m: Tensor, weight: Tensor, places_m: Tensor) -> FittedSegments:
+    def forward(
+        self, markers_m: Tensor, weight: Tensor, places_m: Tensor, proportions: Tensor | None = None
+    ) -> FittedSegments:
         """Fit all segments.
 
         Args:
             markers_m: (..., M, 3) by MARKERS, world; finite also where the weight is 0.
             weight: (..., M) from 0, missing, to 1.
-            places_m: (M, 3) where the markers usually lie in their segments of the unscaled skeleton.
+            places_m: (M, 3), or with batch axes, where the markers lie in their segments of a skeleton of usual size.
+            proportions: (..., S, 3) factors of that skeleton's segments; None for the unscaled one's.
         """
-        y, x, w = markers_m[..., self.slots, :], places_m[self.slots], weight[..., self.slots] * self.filled
+        y, x, w = markers_m[..., self.slots, :], places_m[..., self.slots, :], weight[..., self.slots] * self.filled
         size = _size(y, x, w)
-        R, p = self._root(markers_m, weight, places_m, size)
+        geometry = self._geometry(proportions)
+        R, p = self._root(markers_m, weight, places_m, size, geometry)
         turns, places = [R], [p]
-        stretch, sureness = [torch.ones_like(size)], [_sureness(x[0], w[..., 0, :])]
-        y_all, x_all, w_all = self._with_middles(markers_m, weight, places_m)
+        stretch, sureness = [torch.ones_like(size)], [_sureness(x[..., 0, :, :], w[..., 0, :])]
+        y_all, x_all, w_all = self._with_middles(markers_m, weight, places_m, geometry)
         for level in LEVELS:
             before = [self.parents[s] for s in level]
             R_before = torch.stack([turns[b] for b in before], dim=-3)
             p_before = torch.stack([places[b] for b in before], dim=-2)
             at, c = list(level), size[..., None, None]
-            hang = p_before + c * (R_before @ self.p_parent_joint[at, :, None])[..., 0]
+            hang = p_before + c * (R_before @ geometry.p_parent_joint[..., at, :, None])[..., 0]
             laid = _Laid(
-                torch.cat([x_all[at], self.p_child_joint[at, None]], dim=-2),
+                torch.cat([x_all[..., at, :, :], geometry.p_child_joint[..., at, None, :]], dim=-2),
                 torch.cat([y_all[..., at, :, :], hang[..., None, :]], dim=-2) / c[..., None],
                 torch.cat([w_all[..., at, :], torch.ones_like(w_all[..., at, :1])], dim=-1),
                 R_before @ self.R_parent_child[at],
@@ -144,20 +162,37 @@ class SegmentFit(nn.Module):
             R, p, torch.stack(sureness, dim=-2), size, torch.stack(stretch, dim=-1), away * (w > 0)[..., None], w
         )
 
-    def _with_middles(self, markers_m: Tensor, weight: Tensor, places_m: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _geometry(self, proportions: Tensor | None) -> _Geometry:
+        """Where the joints are, and the segments in the reference posture."""
+        if proportions is None:
+            return _Geometry(self.p_parent_joint, self.p_child_joint, self.p_reference)
+        at_parent = self.p_parent_joint * proportions[..., self.parents, :]
+        at_child = self.p_child_joint * proportions
+        p = [torch.zeros_like(at_child[..., 0, :])]
+        for s in range(1, len(SEGMENTS)):
+            joint = p[self.parents[s]] + (self.R_reference[self.parents[s]] @ at_parent[..., s, :, None])[..., 0]
+            p.append(joint - (self.R_reference[s] @ at_child[..., s, :, None])[..., 0])
+        return _Geometry(at_parent, at_child, torch.stack(p, dim=-2))
+
+    def _with_middles(
+        self, markers_m: Tensor, weight: Tensor, places_m: Tensor, geometry: _Geometry
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Points (..., S, K + 1, 3), usual places (S, K + 1, 3), weights (..., S, K + 1): the middles last."""
         middle = markers_m[..., self.middles, :].mean(-2)
         seen = weight[..., self.middles].amin(-1) * self.has_middle
         owner = self.owner[self.middles]
-        usual = (self.R_reference[owner] @ places_m[self.middles, :, None])[..., 0] + self.p_reference[owner]
-        local = (usual.mean(-2) - self.p_reference)[:, None] @ self.R_reference
+        usual = (self.R_reference[owner] @ places_m[..., self.middles, :, None])[..., 0]
+        usual = usual + geometry.p_reference[..., owner, :]
+        local = (usual.mean(-2) - geometry.p_reference)[..., None, :] @ self.R_reference
         y = torch.cat([markers_m[..., self.slots, :], middle[..., None, :]], dim=-2)
         w = torch.cat([weight[..., self.slots] * self.filled, seen[..., None]], dim=-1)
-        return y, torch.cat([places_m[self.slots], local], dim=-2), w
+        return y, torch.cat([places_m[..., self.slots, :], local], dim=-2), w
 
-    def _root(self, markers_m: Tensor, weight: Tensor, places_m: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+    def _root(
+        self, markers_m: Tensor, weight: Tensor, places_m: Tensor, size: Tensor, geometry: _Geometry
+    ) -> tuple[Tensor, Tensor]:
         """The pelvis by its own markers, or else by all of them in the reference posture."""
-        usual = (self.R_reference[self.owner] @ places_m[..., None])[..., 0] + self.p_reference[self.owner]
+        usual = (self.R_reference[self.owner] @ places_m[..., None])[..., 0] + geometry.p_reference[..., self.owner, :]
         w = weight * self.root_weight
         x_mean, y_mean, x, y, share = _centred(usual, markers_m, w)
         R = best_rotation((x * share[..., None]).mT @ y)
@@ -165,7 +200,7 @@ class SegmentFit(nn.Module):
 
 
 class _Laid:
-    """Some segments laid onto their points, all at the usual size: x (S, K, 3), y (..., S, K, 3), w (..., S, K)."""
+    """Some segments laid onto their points, all at the usual size: x and y (..., S, K, 3), w (..., S, K)."""
 
     def __init__(self, x: Tensor, y: Tensor, w: Tensor, R_usual: Tensor) -> None:
         self.x, self.w = x, w

@@ -17,7 +17,15 @@ from torch import Tensor, nn
 
 from biopose.models.checkpoint import WEIGHTS, load_network, save_network
 from biopose.models.neurik_answer import SCALE_RANGE, RawAnswer
-from biopose.models.neurik_input import N_FRAME_FEATURES, N_MARKERS, N_SEGMENTS, FrameView, MarkerWindows, NeurikInput
+from biopose.models.neurik_input import (
+    N_FRAME_FEATURES,
+    N_MARKERS,
+    N_SEGMENTS,
+    FrameView,
+    MarkerWindows,
+    NeurikInput,
+    Registered,
+)
 from biopose.skeleton.full_body import full_body_skeleton
 
 KIND = "neurik"
@@ -118,7 +126,7 @@ class Neurik(nn.Module):
                 six=six + six.new_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
                 shift_m=shift,
                 log_sd=(log_sd + self.log_sd_bias).clamp(*LOG_SD_RANGE),
-                scale_logits=self._scale_logits(x.float(), seen),
+                scale_logits=self._scale_logits(x.float(), seen, windows.registered),
                 R_world_root=seen.R_world_root,
                 p_world_root=seen.p_world_root,
                 seen=seen.seen,
@@ -132,12 +140,14 @@ class Neurik(nn.Module):
         phase = time_s[..., None] * rates
         return torch.cat([phase.sin(), phase.cos()], dim=-1)
 
-    def _scale_logits(self, x: Tensor, seen: NeurikInput) -> Tensor:
-        """(N, 3 (B - 1)) from what the frames have in common."""
+    def _scale_logits(self, x: Tensor, seen: NeurikInput, registered: Registered | None) -> Tensor:
+        """(N, 3 (B - 1)) from what the frames have in common, and from the person's own skeleton."""
         share = seen.seen / seen.seen.sum(-1, keepdim=True).clamp(min=1e-6)
         pooled = torch.cat([x, seen.segments.flatten(-2)], dim=-1)
-        size = (share * seen.size).sum(-1, keepdim=True).clamp(*TOLD_SIZES)
-        usual = ((size - SCALE_RANGE[0]) / (SCALE_RANGE[1] - SCALE_RANGE[0])).logit()
+        told = (share * seen.size).sum(-1, keepdim=True)
+        if registered is not None:
+            told = registered.body_scales[:, 1:].flatten(1)
+        usual = ((told.clamp(*TOLD_SIZES) - SCALE_RANGE[0]) / (SCALE_RANGE[1] - SCALE_RANGE[0])).logit()
         logits: Tensor = self.scales((share[..., None] * pooled).sum(1))
         return usual + logits
 

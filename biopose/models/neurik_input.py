@@ -2,11 +2,14 @@
 
 What does not matter is taken out in closed form: where the person is, which way they head (of the world only its up is
 left) and how large they are. Each segment's turn, too, is told, so that the network need not learn but only correct it.
-None of this hangs on other frames, so windows of a trial agree about it wherever they overlap.
+None of this hangs on other frames, so windows of a trial agree about it wherever they overlap. Where a person's own
+skeleton is known, and where the markers sit on it (a standing trial tells it, or the mesh whose markers they are), that
+stands in place of the usual.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +26,20 @@ AWAY_SCALE = 20.0  # makes five centimetres one
 AWAY_LIMIT_M = 0.15
 SPEED_SCALE, TURN_SCALE = 0.3, 0.15  # of m/s and rad/s
 FURTHEST_SHARE = 0.01  # an angle read beyond its range counts as so near to the range's end
-N_FRAME_FEATURES = 8
+N_FRAME_FEATURES = 9
+
+
+@dataclass(frozen=True, eq=False)
+class Registered:
+    """N people's own skeletons, scaled to them, and their markers on them.
+
+    Attributes:
+        body_scales: (N, B, 3) factors, ground's being 1.
+        places_m: (N, M, 3) by MARKERS, in their segments of the scaled skeletons.
+    """
+
+    body_scales: Tensor
+    places_m: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +50,23 @@ class MarkerWindows:
         markers_m: (N, T, M, 3) by MARKERS, in a world whose y is up, metres; anything where the weight is 0.
         weight: (N, T, M) from 0, missing, to 1, as sure as can be.
         interval_s: (N,) seconds between frames.
+        registered: where the markers sit on each person; None where nobody stood still for that.
     """
 
     markers_m: Tensor
     weight: Tensor
     interval_s: Tensor
+    registered: Registered | None = None
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> MarkerWindows:
+        """The same with every tensor changed."""
+        r = self.registered
+        return MarkerWindows(
+            change(self.markers_m),
+            change(self.weight),
+            change(self.interval_s),
+            None if r is None else Registered(change(r.body_scales), change(r.places_m)),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,18 +115,28 @@ class FrameView(nn.Module):
         """
         weight = windows.weight
         markers = torch.where(weight[..., None] > 0, windows.markers_m, 0.0)
-        fitted = self.fit(markers, weight, places_m)
+        fitted = self._fitted(markers, weight, places_m, windows.registered)
         angles, sure, turn = self.reader(fitted)
         share = (angles - self.reader.low) / (self.reader.high - self.reader.low)
         return NeurikInput(
             segments=_segment_features(fitted, turn),
-            frame=_frame_features(fitted, windows.interval_s, weight),
+            frame=_frame_features(fitted, windows, weight),
             logits=share.clamp(FURTHEST_SHARE, 1 - FURTHEST_SHARE).logit() * sure,
             R_world_root=fitted.R_world_segment[..., 0, :, :],
             p_world_root=fitted.p_world_segment[..., 0, :],
             size=fitted.size,
             seen=weight.sum(-1),
         )
+
+    def _fitted(
+        self, markers_m: Tensor, weight: Tensor, places_m: Tensor, registered: Registered | None
+    ) -> FittedSegments:
+        """Segments laid onto the markers where they usually lie, or where they sit on each person."""
+        if registered is None:
+            return self.fit(markers_m, weight, places_m)
+        size = registered.body_scales[:, 1:].mean((1, 2))[:, None, None, None]
+        own = registered.places_m[:, None] / size
+        return self.fit(markers_m, weight, own, registered.body_scales[:, None, self.fit.bodies] / size)
 
 
 def _segment_features(fitted: FittedSegments, turn: Tensor) -> Tensor:
@@ -118,12 +156,14 @@ def _segment_features(fitted: FittedSegments, turn: Tensor) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
-def _frame_features(fitted: FittedSegments, interval_s: Tensor, weight: Tensor) -> Tensor:
-    """(N, T, 8): size, how much is seen, and how fast the pelvis moves and turns since the frame before."""
+def _frame_features(fitted: FittedSegments, windows: MarkerWindows, weight: Tensor) -> Tensor:
+    """(N, T, 9): size, how much is seen, whether registered, how the pelvis moved and turned since the last frame."""
     R, p = fitted.R_world_segment[..., 0, :, :], fitted.p_world_segment[..., 0, :]
-    interval = interval_s[:, None, None]
+    interval = windows.interval_s[:, None, None]
     moved = ((p[:, 1:] - p[:, :-1])[..., None, :] @ R[:, 1:])[..., 0, :] / interval
     turned = rotation_vector(R[:, :-1].mT @ R[:, 1:]) / interval
     motion = torch.cat([SPEED_SCALE * moved, TURN_SCALE * turned], dim=-1).clamp(-3, 3)
     motion = nn.functional.pad(motion, (0, 0, 1, 0))
-    return torch.cat([4 * fitted.size.log()[..., None], weight.mean(-1, keepdim=True), motion], dim=-1)
+    seen = weight.mean(-1, keepdim=True)
+    known = torch.full_like(seen, float(windows.registered is not None))
+    return torch.cat([4 * fitted.size.log()[..., None], seen, known, motion], dim=-1)

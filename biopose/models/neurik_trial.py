@@ -9,7 +9,7 @@ from torch import Tensor
 
 from biopose.models.neurik import Neurik
 from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer, RawAnswer
-from biopose.models.neurik_input import MarkerWindows
+from biopose.models.neurik_input import MarkerWindows, Registered
 from biopose.skeleton.angles import Representation
 
 WINDOW, HOP = 32, 16  # frames
@@ -59,7 +59,10 @@ def _starts(frames: int) -> list[int]:
 
 def _windows(trial: MarkerWindows, rows: Tensor) -> MarkerWindows:
     rows = rows.to(trial.weight.device)
-    return MarkerWindows(trial.markers_m[0, rows], trial.weight[0, rows], trial.interval_s.expand(len(rows)))
+    own = trial.registered
+    if own is not None:
+        own = Registered(*(part.expand(len(rows), -1, -1) for part in (own.body_scales, own.places_m)))
+    return MarkerWindows(trial.markers_m[0, rows], trial.weight[0, rows], trial.interval_s.expand(len(rows)), own)
 
 
 def _blended(raws: list[RawAnswer], rows: Tensor, frames: int) -> RawAnswer:

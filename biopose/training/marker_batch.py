@@ -38,6 +38,7 @@ class MarkerBatch:
         return self._each(lambda tensor: tensor.to(device))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> MarkerBatch:
-        windows = MarkerWindows(**{name: change(value) for name, value in vars(self.windows).items()})
         static_m = None if self.static_m is None else change(self.static_m)
-        return MarkerBatch(windows, change(self.q), change(self.body_scales), change(self.places_m), static_m)
+        return MarkerBatch(
+            self.windows.each(change), change(self.q), change(self.body_scales), change(self.places_m), static_m
+        )

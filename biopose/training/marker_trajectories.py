@@ -14,9 +14,9 @@ from torch import Tensor
 
 from biopose.body.markers import MARKERS
 from biopose.models.joint_angles import limited_coordinates
-from biopose.models.neurik_input import MarkerWindows
+from biopose.models.neurik_input import MarkerWindows, Registered
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.rotations import body_fixed_angles, turning_axes
 from biopose.skeleton.scaling_prior import scale_prior
@@ -32,6 +32,7 @@ from biopose.training.synthetic.skeletons import Skeletons
 RATE_HZ = (20.0, 120.0)
 VARIED_SHARE, VARIED = 0.5, 0.5  # of windows whose people differ from those that are kept; in sd between people
 POSTURE_HZ = (0.1, 2.0)  # of a mesh's errors
+REGISTERED_LOG_SD = 0.005  # of the factors that a standing trial tells; on clean markers scaling errs by 0.001
 # Of windows that err as was recorded, where something was. With three in ten, or with recorded windows themselves, the
 # few motions of the library are learned by heart against such errors, and held-out people are told worse.
 TRANSPLANTED_SHARE = 0.1
@@ -78,13 +79,14 @@ class MarkerSource:
         self.scale_sd = torch.from_numpy(prior.sd).float()
         self.standing = torch.from_numpy(self.skeleton.default_pose).float()
 
-    def draw(self, n: int, *, frames: int, clean: bool = False) -> MarkerBatch:
+    def draw(self, n: int, *, frames: int, clean: bool = False, registered: bool = False) -> MarkerBatch:
         """A batch.
 
         Args:
             n: windows.
             frames: of each.
             clean: whether all markers are seen where they belong.
+            registered: whether a standing trial has told each person's skeleton and where the markers sit on it.
         """
         g = self.generator
         interval_s = 1.0 / (RATE_HZ[0] * (RATE_HZ[1] / RATE_HZ[0]) ** torch.rand(n, generator=g))
@@ -96,14 +98,28 @@ class MarkerSource:
         skin = faults.skin_m_per_rad[:, None] * q[..., self.drivers, None]
         markers = ridden(R, p, self.owner, seen_as.places_m[:, None] + skin)
         markers, weight = moved_by_recording(g, faults, markers, interval_s=interval_s)
-        still = self.kinematics.with_scales(seen_as.body_scales).with_coordinates(self.standing)
+        still = self._standing(seen_as.body_scales)
+        static_m = ridden(still.R_ground_body, still.p_ground_body, self.owner, seen_as.places_m)
+        own = self._registered(seen_as, static_m) if registered else None
         return MarkerBatch(
-            windows=MarkerWindows(markers, weight * sureness, interval_s),
+            windows=MarkerWindows(markers, weight * sureness, interval_s, own),
             q=self._turned(q, R[:, :, self.pelvis], p[:, :, self.pelvis]),
             body_scales=person.body_scales,
             places_m=person.places_m,
-            static_m=ridden(still.R_ground_body, still.p_ground_body, self.owner, seen_as.places_m),
+            static_m=static_m,
         )
+
+    def _standing(self, body_scales: Tensor) -> Pose:
+        return self.kinematics.with_scales(body_scales).with_coordinates(self.standing)
+
+    def _registered(self, seen_as: Rider, static_m: Tensor) -> Registered:
+        """What scaling and registration make of people (N) who stand there with markers (N, M, 3): nearly the truth."""
+        wrong = torch.randn(seen_as.body_scales.shape, generator=self.generator)
+        scales = seen_as.body_scales * (REGISTERED_LOG_SD * wrong).exp()
+        scales[:, 0] = 1.0
+        still = self._standing(scales)
+        R, p = still.R_ground_body[:, self.owner], still.p_ground_body[:, self.owner]
+        return Registered(scales, ((static_m - p)[..., None, :] @ R)[..., 0, :])
 
     def _person(self, n: int) -> Rider:
         """People as they are kept, or about them."""

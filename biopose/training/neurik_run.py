@@ -157,7 +157,7 @@ def train_neurik(
     judge = Judge(AnswerDecoder(full_body_skeleton(), device=device))
 
     def loss(network: Neurik, step: int) -> Tensor:
-        batch = source.draw(preset.windows, frames=frames_of(step)).to(device)
+        batch = source.draw(preset.windows, frames=frames_of(step), registered=step % 2 == 0).to(device)
         return neurik_loss(network, batch, judge)
 
     def figures(network: Neurik) -> dict[str, float]:
@@ -189,13 +189,14 @@ def train_neurik(
 def held_out_batches(source: MarkerSource, count: int, *, device: str) -> dict[str, list[MarkerBatch]]:
     """Batches that judge or calibrate, by what stands before their figures' names.
 
-    Faulty windows are drawn and have no prefix, then there are clean ones, and, where something was recorded, recorded
-    ones.
+    Faulty windows of registered people have no prefix; then there are clean ones, clean ones of people who are not
+    registered, and, where something was recorded, recorded ones.
     """
     g, n = source.generator, JUDGED_WINDOWS
     kinds: dict[str, Callable[[], MarkerBatch]] = {
-        "": lambda: source.draw(n, frames=LONGEST),
-        "clean_": lambda: source.draw(n, frames=LONGEST, clean=True),
+        "": lambda: source.draw(n, frames=LONGEST, registered=True),
+        "clean_": lambda: source.draw(n, frames=LONGEST, registered=True, clean=True),
+        "unregistered_": lambda: source.draw(n, frames=LONGEST, clean=True),
     }
     if source.recorded is not None:
         kinds["recorded_"] = partial(source.recorded.draw, g, n, frames=LONGEST)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from biopose.body.markers import MARKERS
 from biopose.models.joint_angles import limited_coordinates
-from biopose.models.neurik_input import MarkerWindows
+from biopose.models.neurik_input import MarkerWindows, Registered
 from biopose.skeleton.angles import wrap
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
@@ -48,7 +48,7 @@ class RecordedWindows:
         self.angle_error = apart.clamp(-LARGEST_ERROR_RAD, LARGEST_ERROR_RAD)
 
     def draw(self, generator: torch.Generator, n: int, *, frames: int) -> MarkerBatch:
-        """Windows as they were recorded, no static posture known.
+        """Windows as they were recorded.
 
         Args:
             generator: drawn from.
@@ -60,7 +60,10 @@ class RecordedWindows:
         c = self.clips
         return MarkerBatch(
             windows=MarkerWindows(
-                c.markers_m[clip[:, None], at] @ heading.mT[:, None], c.weight[clip[:, None], at], c.interval_s[clip]
+                c.markers_m[clip[:, None], at] @ heading.mT[:, None],
+                c.weight[clip[:, None], at],
+                c.interval_s[clip],
+                Registered(c.solved_scales[clip], c.solved_places_m[clip]),
             ),
             q=self._turned(c.q[clip[:, None], at], heading),
             body_scales=c.body_scales[clip],
@@ -92,7 +95,9 @@ class RecordedWindows:
 def as_recorded(clips: RecordedClips) -> MarkerBatch:
     """All clips as they are, whole."""
     return MarkerBatch(
-        windows=MarkerWindows(clips.markers_m, clips.weight, clips.interval_s),
+        windows=MarkerWindows(
+            clips.markers_m, clips.weight, clips.interval_s, Registered(clips.solved_scales, clips.solved_places_m)
+        ),
         q=clips.q,
         body_scales=clips.body_scales,
         places_m=clips.marker_locations_m,
@@ -112,6 +117,7 @@ def mirrored(clips: RecordedClips) -> RecordedClips:
         weight=clips.weight[..., marker],
         solved_q=torch.from_numpy(mirror(clips.solved_q.numpy(), names)).float(),
         solved_scales=clips.solved_scales[:, body],
+        solved_places_m=clips.solved_places_m[:, marker] * flip,
         q=torch.from_numpy(mirror(clips.q.numpy(), names)).float(),
         body_scales=clips.body_scales[:, body],
         marker_locations_m=clips.marker_locations_m[:, marker] * flip,

@@ -49,6 +49,8 @@ def test_the_markers_are_those_that_the_solver_has() -> None:
     seen, given = seen_markers(fitted, person), virtual_markers(person, fitted)
     assert seen.markers_m.shape == (1, 8, len(MARKERS), 3)
     np.testing.assert_allclose(seen.markers_m[0, :, 3], given.select((list(MARKERS)[3],)).positions_m[:, 0], atol=1e-5)
+    assert seen.registered is not None
+    np.testing.assert_allclose(seen.registered.body_scales[0], person.body_scales, atol=1e-6)
     interval_s = np.diff(fitted.track.time_s)[0]
     assert float(seen.interval_s) == pytest.approx(interval_s)
     assert bool((seen.weight[0, 2:4] < seen.weight[0, 5]).all())  # the frames in which nobody was found

@@ -66,11 +66,14 @@ def clips(pictures: ShardFolder, tmp_path: Path) -> ClipFolder:
     for split in ("train", "validation"):
         batch = source.draw(3, frames=32)
         clips = RecordedClips(
-            **vars(batch.windows),
+            markers_m=batch.windows.markers_m,
+            weight=batch.windows.weight,
+            interval_s=batch.windows.interval_s,
             q=batch.q,
             solved_q=batch.q.clone(),
             body_scales=batch.body_scales,
             solved_scales=batch.body_scales.clone(),
+            solved_places_m=batch.places_m.clone(),
             marker_locations_m=batch.places_m,
             person=torch.zeros(3, dtype=torch.long),
         )

@@ -58,6 +58,31 @@ def test_larger_people_are_told_by_their_size_alone() -> None:
     torch.testing.assert_close(large.away, usual.away, atol=1e-3, rtol=0)
 
 
+def test_on_their_own_skeleton_people_of_any_proportions_are_laid_as_they_lie() -> None:
+    g = torch.Generator().manual_seed(4)
+    scales = 1 + 0.08 * torch.randn(len(SKELETON.bodies), 3, generator=g)
+    own = (usual_places_m() + 0.01 * torch.randn(len(NAMES), 3, generator=g)) * scales[OWNER]
+    q = torch.from_numpy(swinging(frame_times(20))).float()
+    pose = Kinematics(SKELETON, dtype=torch.float32).with_scales(scales).with_coordinates(q)
+    markers = (pose.R_ground_body[:, OWNER] @ own[..., None])[..., 0] + pose.p_ground_body[:, OWNER]
+    fit, bodies = SegmentFit(SKELETON), [SKELETON.body_names.index(name) for name in SEGMENTS]
+    told = fit(markers, torch.ones(20, len(NAMES)), own[None], scales[None, bodies])
+    wrong, usually = (turned_wrongly_deg(pose, found).amax(0) for found in (told, fitted(markers)))
+    many = [i for i, name in enumerate(SEGMENTS) if name.split("_")[0] in ("pelvis", "torso", "head", "femur", "tibia")]
+    assert float(wrong[many].max()) < 1.5
+    assert float(wrong.mean()) < 0.5 * float(usually.mean())
+    torch.testing.assert_close(told.size, torch.ones(20), atol=1e-3, rtol=0)
+
+
+def test_proportions_of_one_are_the_usual_skeleton() -> None:
+    _, markers = swinging_markers()
+    fit, weight = SegmentFit(SKELETON), torch.ones(20, len(NAMES))
+    usual = fit(markers, weight, usual_places_m())
+    same = fit(markers, weight, usual_places_m()[None], torch.ones(1, len(SEGMENTS), 3))
+    for name, value in vars(usual).items():
+        torch.testing.assert_close(getattr(same, name), value, atol=1e-4, rtol=0)
+
+
 def test_what_is_not_seen_lies_as_it_usually_does_and_says_so() -> None:
     _, markers = swinging_markers()
     found = fitted(markers, without("RFIN"))

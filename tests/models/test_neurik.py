@@ -109,7 +109,7 @@ def test_next_to_nothing_seen_is_answered(share: float) -> None:
 
 def test_windows_do_not_see_each_other() -> None:
     windows = some_markers(3).windows
-    one = MarkerWindows(**{name: value[1:2] for name, value in vars(windows).items()})
+    one = windows.each(lambda value: value[1:2])
     torch.testing.assert_close(answered(small(), one).q, answered(small(), windows).q[1:2], atol=2e-4, rtol=0)
 
 
@@ -189,3 +189,24 @@ def test_a_network_of_another_shape_is_refused(tmp_path: Path, change: dict[str,
     save_checkpoint(path, small().state_dict(), kind=KIND, shape=asdict(SMALL) | change)
     with pytest.raises(ModelError, match=r"older\.safetensors.*another version"):
         load_neurik(path)
+
+
+def test_who_is_registered_is_told_by_their_own_skeleton() -> None:
+    network = small(corrections=0.0)
+    batch = made_up_source().draw(8, frames=5, clean=True, registered=True)
+    own = batch.windows.registered
+    assert own is not None
+    told, usual = (answered(network, w) for w in (batch.windows, replace(batch.windows, registered=None)))
+    torch.testing.assert_close(told.body_scales, own.body_scales.clamp(0.6, 1.4), atol=1e-3, rtol=0)
+    limited = DECODER.limited
+    wrong = [float((each.q - batch.q)[..., limited].abs().median()) for each in (told, usual)]
+    assert wrong[0] < 0.5 * wrong[1]
+
+
+def test_a_long_trial_of_somebody_registered_is_answered_by_their_skeleton() -> None:
+    network = small(corrections=0.0)
+    trial = made_up_source().draw(1, frames=2 * WINDOW + 5, clean=True, registered=True).windows
+    whole = answer_trial(network, DECODER, trial)
+    by_frame = answered(network, trial)
+    torch.testing.assert_close(whole.body_scales, by_frame.body_scales[0], atol=1e-3, rtol=0)
+    torch.testing.assert_close(whole.q[:, DECODER.limited], by_frame.q[0][:, DECODER.limited], atol=1e-3, rtol=0)

@@ -60,6 +60,7 @@ def made_up_clips(n: int = 2, *, frames: int = 9, knee_rad: float = 0.1, seed: i
         weight=torch.full((n, frames, len(MARKERS)), 0.7),
         solved_q=found,
         solved_scales=true.body_scales,
+        solved_places_m=true.places_m,
         q=true.q,
         body_scales=true.body_scales,
         marker_locations_m=true.places_m,

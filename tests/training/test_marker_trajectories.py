@@ -9,7 +9,7 @@ from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.training.marker_batch import MarkerBatch
 from biopose.training.marker_faults import BONY, draw_faults, moved_by_recording
-from biopose.training.marker_trajectories import marker_owners
+from biopose.training.marker_trajectories import marker_owners, ridden
 from biopose.training.recorded_windows import RecordedWindows
 from tests.training.made_up_markers import made_up_clips, made_up_people, made_up_source
 
@@ -57,6 +57,19 @@ def test_the_static_posture_shows_the_markers_as_they_sit_in_the_session() -> No
     still = MarkerBatch(batch.windows, standing, batch.body_scales, batch.places_m, batch.static_m)
     assert batch.static_m is not None
     torch.testing.assert_close(batch.static_m.double(), by_kinematics(still)[:, 0], atol=1e-4, rtol=0)
+
+
+def test_registered_markers_lie_on_the_told_skeleton_as_they_stood() -> None:
+    batch = made_up_source().draw(3, frames=4, registered=True)
+    own = batch.windows.registered
+    assert own is not None
+    assert batch.static_m is not None
+    standing = torch.from_numpy(SKELETON.default_pose).expand(3, -1)
+    pose = Kinematics(SKELETON).with_scales(own.body_scales.double()).with_coordinates(standing)
+    owner = marker_owners(SKELETON)
+    stood = ridden(pose.R_ground_body, pose.p_ground_body, owner, own.places_m.double())
+    torch.testing.assert_close(stood, batch.static_m.double(), atol=1e-5, rtol=0)
+    assert made_up_source().draw(3, frames=4).windows.registered is None
 
 
 def test_some_windows_err_as_was_recorded_and_are_as_unsure() -> None:

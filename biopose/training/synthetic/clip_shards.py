@@ -36,7 +36,7 @@ from biopose.training.synthetic.skeletons import skeletons_of_drawn
 
 SHARD_CLIPS = 16
 KNOWN_FOCAL_SHARE = 0.5  # of clips of whose camera the product is told
-KIND = "recorded clips 2"
+KIND = "recorded clips 3"
 NAMED_DIGITS = 8  # of the weights' hash
 
 
@@ -72,6 +72,7 @@ class RecordedClips:
         weight: (N, T, M) how sure each is, 0 to 1.
         solved_q: (N, T, Q) what batched inverse kinematics makes of them.
         solved_scales: (N, B, 3) factors of the skeleton that it solves.
+        solved_places_m: (N, M, 3) of the markers in the segments of that skeleton.
         q: (N, T, Q) true coordinates; the pelvis lies as it truly lies before the camera, its place moved by what the
             product's is off on average, which markers cannot tell.
         body_scales: (N, B, 3) true ones.
@@ -84,6 +85,7 @@ class RecordedClips:
     weight: Tensor
     solved_q: Tensor
     solved_scales: Tensor
+    solved_places_m: Tensor
     q: Tensor
     body_scales: Tensor
     marker_locations_m: Tensor
@@ -135,7 +137,8 @@ class ClipShardMaker:
             "markers_m": told.markers.markers_m[0],
             "weight": told.markers.weight[0],
             "solved_q": told.q,
-            "solved_scales": told.body_scales,
+            "solved_scales": told.own.body_scales[0],
+            "solved_places_m": told.own.places_m[0],
             "q": self._in_world(clip, fitted, told.q),
             "body_scales": self.skeletons.body_scales[person],
             "marker_locations_m": self.skeletons.marker_locations_m[person],

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.fitting.mesh_fit import MeshModels
-from biopose.fitting.neural_ik import seen_markers
+from biopose.fitting.neural_ik import registered, seen_markers
 from biopose.fitting.people import FitModels, fit_people
 from biopose.fitting.person import Athlete, FittedPerson, person_of, solved, virtual_markers
 from biopose.models.map_reader import MqhmrReader
 from biopose.models.mqhmr import MQHMR_WEIGHTS
-from biopose.models.neurik_input import MarkerWindows
+from biopose.models.neurik_input import MarkerWindows, Registered
 from biopose.training.synthetic.clips import Clip
 from biopose.vision.cspnext import RtmPose
 from biopose.vision.intrinsics import intrinsics
@@ -40,12 +40,12 @@ class Told:
     Attributes:
         markers: (1, T, M, 3) what NeurIK is given.
         q: (T, Q) the coordinates that batched inverse kinematics makes of the same, before any filter.
-        body_scales: (B, 3) of the skeleton that they are of.
+        own: the skeleton that they are of, and the markers on it.
     """
 
     markers: MarkerWindows
     q: Tensor
-    body_scales: Tensor
+    own: Registered
 
 
 class ClipRecorder:
@@ -87,7 +87,7 @@ class ClipRecorder:
         return Told(
             seen_markers(fitted, person),
             torch.from_numpy(solution).float(),
-            torch.from_numpy(person.body_scales).float(),
+            registered(person),
         )
 
     @torch.no_grad()

@@ -76,7 +76,7 @@ def test_the_solved_angles_are_those_of_the_fit() -> None:
     joints = [i for i, name in enumerate(full_body().coordinate_names) if name.startswith(("hip_", "knee_"))]
     apart = told.q[:, joints].double() - torch.from_numpy(fitted.motion.q[:, joints])
     assert float(apart.abs().mean()) < np.radians(3.0)
-    assert told.body_scales.shape == (len(full_body().bodies), 3)
+    assert told.own.body_scales.shape == (1, len(full_body().bodies), 3)
 
 
 def test_frames_in_which_the_person_is_lost_are_filled_and_said_to_be() -> None:

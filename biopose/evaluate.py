@@ -24,6 +24,7 @@ from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
 from biopose.models.neurik import load_neurik
 from biopose.neurik_recording import answer_recording
+from biopose.neurik_static import registered_by
 from biopose.skeleton.angles import orthogonal_triples, periodic_coordinates, wrap
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik import IKSolution, inverse_kinematics
@@ -112,14 +113,16 @@ def evaluate_lab_a(
     Returns:
         mae_deg by group and mae_by_coordinate_deg of our own scaling and inverse kinematics; expert_model: the same for
         our and OpenSim's inverse kinematics on the expert's model with the expert's weights; neurik: from the markers
-        that have a named counterpart, nobody having stood still for it; rms_mm of our fits.
+        that have a named counterpart, the standing trial known; neurik_unregistered: without it; rms_mm of our fits.
     """
     lab = data / "mocap" / "lab"
     expert = read_osim(lab / "hand_scaled.osim")
     with tempfile.TemporaryDirectory() as folder:
         ours = _scaled_by_us(lab, Path(folder))
-    ours_error, on_expert_model, opensim_error, neurik_error = (AngleErrors() for _ in range(4))
+    ours_error, on_expert_model, opensim_error = (AngleErrors() for _ in range(3))
     network, rms_m = load_neurik(), []
+    standing = registered_by(_under_our_names(read_trc(lab / "static1.trc")), network.places_m)
+    neurik_error = {"neurik": (standing, AngleErrors()), "neurik_unregistered": (None, AngleErrors())}
     for trial in trials or lab_trials(lab):
         if progress:
             progress(trial)
@@ -130,8 +133,9 @@ def evaluate_lab_a(
         _compare(on_expert_model, expert, same_model, reference)
         theirs = opensim_inverse_kinematics(lab / "hand_scaled.osim", markers, weights=weights)
         _add(opensim_error, expert, theirs, reference, left_out=set(same_model.held))
-        answer = answer_recording(network, _under_our_names(markers))
-        _add(neurik_error, full_body_skeleton(), answer.coordinates, reference, left_out=set(answer.unseen))
+        for registered, errors in neurik_error.values():
+            answer = answer_recording(network, _under_our_names(markers), registered=registered)
+            _add(errors, full_body_skeleton(), answer.coordinates, reference, left_out=set(answer.unseen))
         rms_m.append(float(np.nanmean(solution.rms_m)))
     return {
         "mae_deg": ours_error.group_mae_deg,
@@ -141,7 +145,10 @@ def evaluate_lab_a(
             "biopose": {"mae_deg": on_expert_model.group_mae_deg, "mae_by_coordinate_deg": on_expert_model.mae_deg},
             "opensim": {"mae_deg": opensim_error.group_mae_deg, "mae_by_coordinate_deg": opensim_error.mae_deg},
         },
-        "neurik": {"mae_deg": neurik_error.group_mae_deg, "mae_by_coordinate_deg": neurik_error.mae_deg},
+        **{
+            way: {"mae_deg": errors.group_mae_deg, "mae_by_coordinate_deg": errors.mae_deg}
+            for way, (_, errors) in neurik_error.items()
+        },
     }
 
 
@@ -155,11 +162,11 @@ def _under_our_names(markers: MarkerTrajectories) -> MarkerTrajectories:
 def lab_a_lines(result: dict[str, Any]) -> list[str]:
     """For a person: groups, then every coordinate, ours and both solvers on the expert's model."""
     solvers = result["expert_model"]
-    columns = [result, solvers["biopose"], solvers["opensim"], result["neurik"]]
+    columns = [result, solvers["biopose"], solvers["opensim"], result["neurik"], result["neurik_unregistered"]]
     lines = [
         f"Mean absolute error against the expert, degrees (our markers fit to {result['rms_mm']:.1f} mm RMS)",
-        f"{'':18}{'our scaling':>14}{'expert model':>14}{'expert model':>14}{'named markers':>14}",
-        f"{'':18}{'our IK':>14}{'our IK':>14}{'OpenSim IK':>14}{'NeurIK':>14}",
+        f"{'':18}{'our scaling':>14}{'expert model':>14}{'expert model':>14}{'named markers':>14}{'no static':>14}",
+        f"{'':18}{'our IK':>14}{'our IK':>14}{'OpenSim IK':>14}{'NeurIK':>14}{'NeurIK':>14}",
     ]
     for key in ("mae_deg", "mae_by_coordinate_deg"):
         names = list(dict.fromkeys(name for column in columns for name in column[key]))

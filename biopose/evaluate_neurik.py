@@ -17,17 +17,15 @@ from torch import Tensor
 
 from biopose.assets import assets_folder
 from biopose.body.markers import MARKERS
-from biopose.body_skeleton import with_markers_of
 from biopose.io.trajectories import FloatArray, MarkerTrajectories
 from biopose.models.neurik import NEURIK_WEIGHTS, load_neurik
 from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer
-from biopose.models.neurik_input import Registered
 from biopose.models.neurik_trial import answer_trial
+from biopose.neurik_static import own_skeleton, registered_on
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
-from biopose.skeleton.scaling import scale_to_markers
 from biopose.training.marker_batch import MarkerBatch
 from biopose.training.marker_trajectories import MarkerSource
 from biopose.training.neurik_run import marker_source
@@ -98,12 +96,15 @@ def evaluate_neurik(
 def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) -> dict[str, Any]:
     """On made-up trials, clean and faulty."""
     judge = Judge(AnswerDecoder(full_body_skeleton()))
-    neurik = by_neurik(weights)
+    neurik, usual = by_neurik(weights), load_neurik(weights).places_m
     found: dict[str, Any] = {}
     for kind in ("clean", "faulty"):
         drawn = [source.draw(1, frames=frames, clean=kind == "clean") for _ in range(trials)]
-        own = [own_skeleton(trial) for trial in drawn]
-        told = [with_registered(trial, *skeleton) for trial, skeleton in zip(drawn, own, strict=True)]
+        own = [scaled_to(trial) for trial in drawn]
+        told = [
+            replace(trial, windows=replace(trial.windows, registered=registered_on(*skeleton, usual)))
+            for trial, skeleton in zip(drawn, own, strict=True)
+        ]
         solver = [solved(trial, *skeleton) for trial, skeleton in zip(drawn, own, strict=True)]
         found[kind] = {
             "neurik": neurik_figures(neurik, told, judge),
@@ -136,28 +137,17 @@ def by_neurik(weights: Path) -> Answering:
     return lambda trial: _batched(answer_trial(network, decoder, trial.windows))
 
 
-def own_skeleton(trial: MarkerBatch) -> tuple[Skeleton, FloatArray]:
-    """One trial's person scaled to the static posture, every marker seen registered; and the factors (B, 3).
+def scaled_to(trial: MarkerBatch) -> tuple[Skeleton, FloatArray]:
+    """One trial's person by the static posture's markers, those that the trial ever shows; and the factors (B, 3).
 
     Raises:
         ValueError: there is no static posture.
     """
     if trial.static_m is None:
         raise ValueError("scaling needs a static posture, which recorded windows have not")
-    skeleton, names = full_body_skeleton(), list(MARKERS)
     seen = (trial.windows.weight[0] > 0).any(0)
-    static = {names[i]: trial.static_m[0, i].double().numpy() for i in range(len(names)) if seen[i]}
-    landmarks = {name: place for name, place in static.items() if name in skeleton.marker_names}
-    scaling = scale_to_markers(skeleton, landmarks, all_anatomical=True)
-    return with_markers_of(scaling.skeleton, scaling.static_pose, static), scaling.body_scales
-
-
-def with_registered(trial: MarkerBatch, own: Skeleton, body_scales: FloatArray) -> MarkerBatch:
-    """The trial as NeurIK is given it where the static posture is known; markers that are never seen sit anywhere."""
-    sit = {marker.name: torch.from_numpy(marker.location_m).float() for marker in own.markers}
-    places_m = torch.stack([sit.get(name, torch.zeros(3)) for name in MARKERS])
-    registered = Registered(torch.from_numpy(body_scales).float()[None], places_m[None])
-    return replace(trial, windows=replace(trial.windows, registered=registered))
+    static_m = zip(MARKERS, trial.static_m[0].double().numpy(), seen, strict=True)
+    return own_skeleton({name: place for name, place, is_seen in static_m if is_seen})
 
 
 def solved(trial: MarkerBatch, own: Skeleton, body_scales: FloatArray) -> NeurikAnswer:

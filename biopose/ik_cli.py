@@ -3,6 +3,7 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
     show_default="clamped",
     help="Coordinates held in their ranges: those that the model clamps, all, or none.",
 )
+@click.option("--static", type=EXISTING, help="NeurIK alone: the same person standing still, the same markers on.")
 @click.option("--model-out", type=NewFile(".osim"), help="NeurIK alone: the default model at the scales found.")
 @click.option("--sd", type=NewFile(".mot"), help="NeurIK alone: a .mot of each coordinate's standard deviation.")
 @with_up
@@ -57,6 +59,7 @@ def ik(
     weights: Path | None,
     solver: str,
     limits: Limits | None,
+    static: Path | None,
     model_out: Path | None,
     sd: Path | None,
     up: UpAxis,
@@ -69,10 +72,10 @@ def ik(
     named in the report; the exit code is then 3. OpenSim's solver does not tell which coordinates are left open: it
     keeps the frame before's value.
 
-    NeurIK needs no model and no static trial, but markers that it knows by name: 20 of BioPose's 68 or more, three of
-    them on the pelvis (RASI, LASI, RPSI, LPSI). Its angles are of BioPose's full-body model at scales that it finds
-    itself, never beyond their ranges, each with a standard deviation. What a frame's markers leave open it fills in,
-    and the deviation grows.
+    NeurIK needs no model, but markers that it knows by name: 20 of BioPose's 68 or more, three of them on the pelvis
+    (RASI, LASI, RPSI, LPSI). Its angles are of BioPose's full-body model, never beyond their ranges, each with a
+    standard deviation. What a frame's markers leave open it fills in, and the deviation grows. A standing trial tells
+    it the person's proportions and where the markers sit, and halves its errors; without one it takes them as usual.
 
     \b
     Examples:
@@ -80,15 +83,19 @@ def ik(
       biopose ik --markers jump.c3d --up z --model scaled.osim --out jump.mot
       biopose ik --markers jump.trc --model scaled.osim --weights ik_setup.xml --solver opensim --out jump.mot
       biopose ik --markers jump.trc --solver neurik --out jump.mot --sd jump_sd.mot --model-out jump.osim
+      biopose ik --markers jump.trc --solver neurik --static standing.trc --out jump.mot
     """
-    _check_options(solver, out, model=model, weights=weights, limits=limits, model_out=model_out, sd=sd)
-    refuse_overwriting(out, markers=markers, model=model, weights=weights)
+    neurik_alone = {"--static": static, "--model-out": model_out, "--sd": sd}
+    _check_options(solver, out, model=model, weights=weights, limits=limits, neurik_alone=neurik_alone)
+    refuse_overwriting(out, markers=markers, model=model, weights=weights, static=static)
     summary: IKSummary | NeurikSummary
     if model is None:
         from biopose.neurik_command import answer_files
 
         with progress_bar(0, label="Solving", json_=json_) as bar:
-            summary = answer_files(markers, out, up=up, model_out=model_out, sd_out=sd, threads=threads, progress=bar)
+            summary = answer_files(
+                markers, out, up=up, static=static, model_out=model_out, sd_out=sd, threads=threads, progress=bar
+            )
     else:
         from biopose.marker_commands import solve_files
 
@@ -116,14 +123,13 @@ def _check_options(
     model: Path | None,
     weights: Path | None,
     limits: Limits | None,
-    model_out: Path | None,
-    sd: Path | None,
+    neurik_alone: Mapping[str, Path | None],
 ) -> None:
     """End as wrong usage where options do not go together; afterwards a model is there exactly where one is needed."""
     if solver == "neurik":
-        _check_neurik_options(out, model=model, weights=weights, limits=limits, sd=sd)
+        _check_neurik_options(out, model=model, weights=weights, limits=limits, sd=neurik_alone["--sd"])
         return
-    for option, path in {"--model-out": model_out, "--sd": sd}.items():
+    for option, path in neurik_alone.items():
         if path is not None:
             raise click.UsageError(f"{option} needs --solver neurik; other solvers find neither scales nor deviations")
     if model is None:

@@ -1,7 +1,7 @@
 """From a marker file to angles by the network NeurIK: what `biopose ik --solver neurik` does.
 
-NeurIK answers for the default full-body skeleton, at body scales that it finds itself, so it takes no model; a model of
-those scales may be written beside the angles.
+NeurIK answers for the default full-body skeleton, at body scales that it finds itself or that a standing trial tells.
+So it takes no model; a model of those scales may be written beside the angles.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import from_coordinates, write_mot, write_storage
 from biopose.marker_commands import ProgressBar, blamed_on, lies_on_its_side
 from biopose.marker_reports import NeurikSummary
-from biopose.models.neurik import load_neurik
+from biopose.models.neurik import Neurik, load_neurik
+from biopose.models.neurik_input import Registered
 from biopose.neurik_recording import RecordingAnswer, answer_recording
+from biopose.neurik_static import registered_by
 from biopose.skeleton.full_body import build_full_body, full_body_skeleton
 from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.scaled_model import write_scaled_osim
@@ -31,6 +33,7 @@ def answer_files(
     out: Path,
     *,
     up: UpAxis = "y",
+    static: Path | None = None,
     model_out: Path | None = None,
     sd_out: Path | None = None,
     threads: int,
@@ -41,7 +44,8 @@ def answer_files(
     Args:
         markers: the recording, with enough markers named as in `biopose.body.markers`.
         out: the .mot of the angles.
-        up: the recording's axis that is up.
+        up: the recordings' axis that is up.
+        static: the same person standing still, the markers where they sit in the recording.
         model_out: an .osim to write, the default model at the scales found, its mass as it was.
         sd_out: a .mot to write, of the standard deviations.
         threads: cores that torch uses.
@@ -53,9 +57,10 @@ def answer_files(
     recording = read_markers(markers, up=up)
     network = load_neurik()
     progress.length = len(recording.time_s)
+    registered = _registered(static, up, network)
     start = perf_counter()
     with blamed_on(markers), torch_threads(threads):
-        answer = answer_recording(network, recording, progress=progress.update)
+        answer = answer_recording(network, recording, registered=registered, progress=progress.update)
     seconds = perf_counter() - start
     rotational = full_body_skeleton().rotational_names
     if model_out:
@@ -65,6 +70,14 @@ def answer_files(
     write_mot(out, answer.coordinates, rotational=rotational)
     unused = [name for name in recording.names if name not in answer.markers.names]
     return _summary(answer, out, model_out, sd_out, unused, seconds)
+
+
+def _registered(static: Path | None, up: UpAxis, network: Neurik) -> Registered | None:
+    if static is None:
+        return None
+    standing = read_markers(static, up=up)
+    with blamed_on(static):
+        return registered_by(standing, network.places_m)
 
 
 def write_model(path: Path, answer: RecordingAnswer) -> Path:

@@ -8,7 +8,7 @@ Stretches of frames that have markers are answered each by itself, so what lies 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from biopose.models.joint_angles import limited_coordinates
 from biopose.models.marker_segments import MIDDLES, SEGMENTS
 from biopose.models.neurik import Neurik
 from biopose.models.neurik_answer import AnswerDecoder
-from biopose.models.neurik_input import MarkerWindows
+from biopose.models.neurik_input import MarkerWindows, Registered
 from biopose.models.neurik_trial import answer_trial
 from biopose.neurik_markers import even_interval_s, on_pelvis, there_in, usable_markers
 from biopose.skeleton.angles import Representation
@@ -43,7 +43,7 @@ class RecordingAnswer:
         coordinates: (F, Q) values inside their ranges; NaN in frames of fewer than three markers.
         sd: (F, Q) their standard deviations.
         body_scales: (B, 3) factors of the default skeleton, ground's being 1.
-        error_m: (F, M) distance from each marker to its usual place on the scaled skeleton; NaN where missing.
+        error_m: (F, M) distance from each marker to its place on the scaled skeleton; NaN where missing.
         places_m: (M, 3) where in its scaled segment each marker was seen.
         unseen: coordinates whose segment, or the one before it, no marker tells; they are no more than likely.
         interval_s: between frames; None of a single one.
@@ -70,13 +70,18 @@ class RecordingAnswer:
 
 
 def answer_recording(
-    network: Neurik, recording: MarkerTrajectories, *, progress: Callable[[int], None] | None = None
+    network: Neurik,
+    recording: MarkerTrajectories,
+    *,
+    registered: Registered | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> RecordingAnswer:
     """Answer a whole recording.
 
     Args:
         network: in evaluation mode.
         recording: in a world whose y is up; markers of other names than MARKERS are left aside.
+        registered: the person's own skeleton and markers (`registered_by` a standing trial), where they are known.
         progress: called with the number of frames finished since the last call.
 
     Raises:
@@ -84,8 +89,10 @@ def answer_recording(
     """
     markers, solved = usable_markers(recording)
     skeleton, interval_s = full_body_skeleton(), even_interval_s(recording.time_s)
-    coordinates, sd, body_scales = _answer(network, markers, solved, interval_s=interval_s or ANY_S, progress=progress)
-    error_m, places_m = _fit(_with_usual_markers(network, skeleton, markers.names, body_scales), markers, coordinates)
+    trial = _windows(markers, interval_s or ANY_S, registered)
+    coordinates, sd, body_scales = _answer(network, trial, solved, progress=progress)
+    places = _places_m(network, skeleton, registered)
+    error_m, places_m = _fit(_with_markers(skeleton, places, markers.names, body_scales), markers, coordinates)
     return RecordingAnswer(
         markers=markers,
         coordinates=CoordinateTrajectories(recording.time_s, skeleton.coordinate_names, coordinates),
@@ -100,15 +107,13 @@ def answer_recording(
 
 def _answer(
     network: Neurik,
-    markers: MarkerTrajectories,
+    trial: MarkerWindows,
     solved: NDArray[np.bool_],
     *,
-    interval_s: float,
     progress: Callable[[int], None] | None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Coordinates (F, Q), their standard deviations (F, Q), factors (B, 3)."""
     decoder = AnswerDecoder(full_body_skeleton())
-    trial = _windows(markers, interval_s)
     values, sd = np.full((2, len(solved), len(decoder.kinematics.skeleton.coordinates)), np.nan)
     scales: list[FloatArray] = []
     stretches = _stretches(solved)
@@ -126,18 +131,21 @@ def _answer(
     return _continuous(values, decoder), sd, np.average(scales, axis=0, weights=lengths)
 
 
-def _windows(markers: MarkerTrajectories, interval_s: float) -> MarkerWindows:
+def _windows(markers: MarkerTrajectories, interval_s: float, registered: Registered | None) -> MarkerWindows:
     """The recording as one trial of all MARKERS; what is missing weighs 0."""
     columns = [list(MARKERS).index(name) for name in markers.names]
     positions, weight = np.zeros((len(markers.time_s), len(MARKERS), 3)), np.zeros((len(markers.time_s), len(MARKERS)))
     positions[:, columns], weight[:, columns] = np.nan_to_num(markers.positions_m), there_in(markers)
     return MarkerWindows(
-        torch.from_numpy(positions).float()[None], torch.from_numpy(weight).float()[None], torch.tensor([interval_s])
+        torch.from_numpy(positions).float()[None],
+        torch.from_numpy(weight).float()[None],
+        torch.tensor([interval_s]),
+        registered,
     )
 
 
 def _part(trial: MarkerWindows, part: slice) -> MarkerWindows:
-    return MarkerWindows(trial.markers_m[:, part], trial.weight[:, part], trial.interval_s)
+    return replace(trial, markers_m=trial.markers_m[:, part], weight=trial.weight[:, part])
 
 
 def _stretches(solved: NDArray[np.bool_]) -> list[slice]:
@@ -153,13 +161,21 @@ def _continuous(values: FloatArray, decoder: AnswerDecoder) -> FloatArray:
     return Representation.of(decoder.kinematics.skeleton, limits).continuous_in_time(values)
 
 
-def _with_usual_markers(
-    network: Neurik, skeleton: Skeleton, names: tuple[str, ...], body_scales: FloatArray
+def _places_m(network: Neurik, skeleton: Skeleton, registered: Registered | None) -> FloatArray:
+    """(M, 3) where the markers usually lie in segments of the unscaled skeleton, or where they sit on the person."""
+    if registered is None:
+        return network.places_m.double().numpy()
+    bodies = [skeleton.body_names.index(marker.segment) for marker in MARKERS.values()]
+    return (registered.places_m[0] / registered.body_scales[0, bodies]).double().numpy()
+
+
+def _with_markers(
+    skeleton: Skeleton, places_m: FloatArray, names: tuple[str, ...], body_scales: FloatArray
 ) -> Skeleton:
-    """The scaled skeleton with named markers where they usually lie."""
-    usual = dict(zip(MARKERS, network.places_m.double().numpy(), strict=True))
+    """The scaled skeleton with named markers at their places."""
+    place = dict(zip(MARKERS, places_m, strict=True))
     bodies = [skeleton.body_names.index(MARKERS[name].segment) for name in names]
-    placed = tuple(Marker(name, body, usual[name]) for name, body in zip(names, bodies, strict=True))
+    placed = tuple(Marker(name, body, place[name]) for name, body in zip(names, bodies, strict=True))
     return scaled_geometry(skeleton.with_markers(placed), body_scales)
 
 

@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from biopose.body.markers import MARKERS
 from biopose.evaluate_neurik import (
     FIGURES,
     compare,
     compare_recorded,
     comparison_lines,
-    own_skeleton,
+    scaled_to,
     solved,
-    with_registered,
 )
 from biopose.models.neurik import Neurik, NeurikShape, save_neurik
 from biopose.models.neurik_answer import AnswerDecoder
@@ -27,26 +25,16 @@ from tests.training.made_up_markers import made_up_clips, made_up_source, usual_
 def test_the_solver_explains_clean_markers() -> None:
     """It sees the very skeleton but for what scaling cannot tell."""
     trial = made_up_source().draw(1, frames=6, clean=True)
-    own = own_skeleton(trial)
+    own = scaled_to(trial)
     figures = neurik_figures(lambda each: solved(each, *own), [trial], Judge(AnswerDecoder(full_body_skeleton())))
     assert figures["mae_deg"] < 4
     assert figures["mpblpe_mm"] < 20
     assert "coverage95" not in figures
 
 
-def test_neurik_is_given_the_skeleton_that_the_solver_has() -> None:
-    trial = made_up_source().draw(1, frames=6, clean=True)
-    skeleton, body_scales = own_skeleton(trial)
-    given = with_registered(trial, skeleton, body_scales).windows.registered
-    assert given is not None
-    np.testing.assert_allclose(given.body_scales[0].numpy(), body_scales, atol=1e-6)
-    places = {marker.name: marker.location_m for marker in skeleton.markers}
-    np.testing.assert_allclose(given.places_m[0, list(MARKERS).index("RKNE")].numpy(), places["RKNE"], atol=1e-6)
-
-
 def test_without_a_static_posture_there_is_no_own_skeleton() -> None:
     with pytest.raises(ValueError, match="static posture"):
-        own_skeleton(as_recorded(made_up_clips())[0:1])
+        scaled_to(as_recorded(made_up_clips())[0:1])
 
 
 def test_both_are_judged_on_clean_and_faulty_trials(tmp_path: Path) -> None:

@@ -125,6 +125,30 @@ def test_the_model_s_markers_lie_where_they_were_seen(
     assert json.loads(solved.stdout)["rms_mm"] < summary.rms_mm
 
 
+def test_a_standing_trial_tells_where_the_markers_sit(
+    recording: MarkerTrajectories, truth: np.ndarray, tmp_path: Path
+) -> None:
+    """Of somebody whose markers sit some centimetres from where they usually do."""
+    bodies = [SKELETON.body_names.index(marker.segment) for marker in MARKERS.values()]
+    elsewhere = load_neurik().places_m.double().numpy() + np.random.default_rng(0).normal(0, 0.02, (len(MARKERS), 3))
+    own = SKELETON.with_markers(tuple(map(Marker, MARKERS, bodies, elsewhere)))
+    markers = written(recording_of(own, truth), tmp_path / "t.trc")
+    still = recording_of(own, np.tile(SKELETON.default_pose, (3, 1)))
+    static = written(still, tmp_path / "static.trc")
+    errors = [
+        np.degrees(np.abs(answered(markers, tmp_path / "q.mot", static=given)[1] - truth))[:, TURNING].mean()
+        for given in (static, None)
+    ]
+    assert errors[0] < 0.7 * errors[1]
+
+
+def test_a_standing_trial_of_other_markers_is_named(recording: MarkerTrajectories, trial: Path, tmp_path: Path) -> None:
+    names = tuple(f"his_{name}" for name in recording.names)
+    static = written(replace(recording, names=names), tmp_path / "static.trc")
+    with pytest.raises(ModelError, match=r"static\.trc: has none of the markers that BioPose names"):
+        answered(trial, tmp_path / "q.mot", static=static)
+
+
 def test_a_program_is_told_everything(trial: Path, tmp_path: Path) -> None:
     result = command(trial, tmp_path, "--json", "--model-out", tmp_path / "m.osim", "--sd", tmp_path / "sd.mot")
     assert result.exit_code == 0, result.output
@@ -317,6 +341,7 @@ def test_options_that_do_not_apply(trial: Path, tmp_path: Path, option: str, rea
         (("--solver", "opensim"), "Missing option '--model'"),
         (("--model", __file__, "--model-out", "m.osim"), "--model-out needs --solver neurik"),
         (("--model", __file__, "--sd", "sd.mot"), "--sd needs --solver neurik"),
+        (("--model", __file__, "--static", __file__), "--static needs --solver neurik"),
     ],
 )
 def test_what_only_neurik_does_or_only_it_can_do_without(

@@ -131,32 +131,37 @@ def train_neurik(**given: Any) -> None:
 @train.command("ablation")
 @_with_run("cpu", "gpu")
 @_with_drawn("pictures")
+@click.option("--network", type=click.Choice(["mqhmr", "neurik"]), required=True, help="Which is varied.")
 @as_json
 def train_ablation(
-    motion: Path, out: Path, preset: str, device: str, processes: int, drawn: Path | None, json_: bool
+    network: str, motion: Path, out: Path, preset: str, device: str, processes: int, drawn: Path | None, json_: bool
 ) -> None:
-    """MQ-HMR in variants, to choose among: queries, maps, layers, kinds of attention.
+    """A network in variants, to choose among.
 
-    All learn from the same pictures for as many steps. The table is written to ablation.md and ablation.json of --out;
-    nothing is registered.
+    MQ-HMR: queries, maps, layers, kinds of attention. NeurIK: spatial encoder, length of the windows, angles kept in
+    their ranges or not, losses. All variants learn from the same for as many steps. The table is written to ablation.md
+    and ablation.json of --out; nothing is registered.
 
     \b
-    Example:
-      biopose train ablation --motion ../shared/data/mocap/cmu --out runs/ablation
+    Examples:
+      biopose train ablation --network mqhmr --motion ../shared/data/mocap/cmu --out runs/mqhmr-variants
+      biopose train ablation --network neurik --motion ../shared/data/mocap/cmu --out runs/neurik-variants
     """
+    from biopose.training.ablation import ablation_lines
     from biopose.training.loop import report_line
-    from biopose.training.mqhmr_ablation import ablation_lines, train_ablation
+    from biopose.training.mqhmr_ablation import ablate_mqhmr
+    from biopose.training.neurik_ablation import ablate_neurik
 
     def report(variant: str, step: int, figures: dict[str, float]) -> None:
         click.echo(f"{variant}: {report_line(step, figures)}", err=json_)
 
-    result = train_ablation(
+    result = (ablate_mqhmr if network == "mqhmr" else ablate_neurik)(
         motion,
         out,
         preset=preset,
         device=device,
         processes=processes,
-        pictures=drawn,
+        drawn=drawn,
         report=report,
         shard_made=lambda split, index: click.echo(f"pictures: {split} shard {index} made", err=json_),
     )

@@ -93,7 +93,7 @@ class AnswerDecoder:
         R_world_pelvis = raw.R_world_root @ rotation_from_6d(raw.six)
         p_world_pelvis = raw.p_world_root + (raw.R_world_root @ raw.shift_m[..., None])[..., 0]
         turns = body_fixed_angles(R_world_pelvis, self.root_axes)
-        angles = self.middle + INSIDE * self.half * (2 * raw.logits.sigmoid() - 1)
+        angles = self.angles(raw.logits)
         columns = torch.tensor([*self.root, *self.limited], device=angles.device)
         q = self.default.expand(*angles.shape[:-1], -1)
         q = q.index_copy(-1, columns, torch.cat([turns, p_world_pelvis, angles], dim=-1))
@@ -104,6 +104,10 @@ class AnswerDecoder:
             dependent, independent = coupling.dependent, coupling.independent
             sd[..., dependent] = slopes[..., dependent].abs() * sd[..., independent]
         return NeurikAnswer(q, sd, R_world_pelvis, self._scales(raw.scale_logits), root_sd)
+
+    def angles(self, logits: Tensor) -> Tensor:
+        """(..., C) radians, inside their ranges whatever the logits are."""
+        return self.middle + INSIDE * self.half * (2 * logits.sigmoid() - 1)
 
     def _root_sd(self, sd: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
         """(..., 3) of the pelvis's angles: the outer two are told the worse the nearer the middle is to a quarter turn.

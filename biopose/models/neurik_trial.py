@@ -12,7 +12,7 @@ from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer, RawAnswer
 from biopose.models.neurik_input import MarkerWindows, Registered
 from biopose.skeleton.angles import Representation
 
-WINDOW, HOP = 32, 16  # frames
+WINDOW, HOP = 32, 24  # frames; neighbouring windows share eight
 AT_ONCE = 64  # windows
 FRAME_FIELDS = ("logits", "six", "shift_m", "log_sd", "R_world_root", "p_world_root", "seen")
 
@@ -69,7 +69,7 @@ def _blended(raws: list[RawAnswer], rows: Tensor, frames: int) -> RawAnswer:
     """One raw answer (1, frames, ...) of windows whose frames are `rows` (N, W)."""
     parts = {name: torch.cat([getattr(raw, name) for raw in raws]) for name in vars(raws[0])}
     length = rows.shape[1]
-    rise = torch.sin(torch.pi * (torch.arange(length) + 0.5) / length).square()  # two that overlap by half add up to 1
+    rise = torch.sin(torch.pi * (torch.arange(length) + 0.5) / length).square()
     total = torch.zeros(frames).index_add(0, rows.flatten(), rise.repeat(len(rows)))
     share = (rise / total[rows]).to(parts["seen"])
     blended = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -36,6 +36,20 @@ class MarkerBatch:
     def to(self, device: str) -> MarkerBatch:
         """The batch on another device."""
         return self._each(lambda tensor: tensor.to(device))
+
+    def cut(self, frames: int) -> MarkerBatch:
+        """Windows of so many frames (a divisor of T) one after the other, each as if it were alone."""
+        if frames == self.q.shape[1]:
+            return self
+        pieces = self.q.shape[1] // frames
+        whole = self._each(lambda tensor: tensor.repeat_interleave(pieces, dim=0))
+
+        def pieces_of(tensor: Tensor) -> Tensor:
+            return tensor.unflatten(1, (pieces, frames)).flatten(0, 1)
+
+        w = self.windows
+        windows = replace(whole.windows, markers_m=pieces_of(w.markers_m), weight=pieces_of(w.weight))
+        return replace(whole, windows=windows, q=pieces_of(self.q))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> MarkerBatch:
         static_m = None if self.static_m is None else change(self.static_m)

@@ -1,4 +1,4 @@
-"""What the paper leaves open of MQ-HMR, decided by trial: `biopose train ablation`.
+"""What the paper leaves open of MQ-HMR, decided by trial: `biopose train ablation --network mqhmr`.
 
 Each variant differs from the network that ships in one choice. All see the same pictures in the same order, disturbed
 alike, for as many steps, from weights drawn with the same seed.
@@ -6,18 +6,18 @@ alike, for as many steps, from weights drawn with the same seed.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
 
-from biopose.io.files import written_whole
 from biopose.models.mqhmr import Mqhmr, MqhmrShape, save_mqhmr
+from biopose.training.ablation import VariantReport, ablation
 from biopose.training.loop import Schedule
 from biopose.training.mqhmr_run import SEED, MqhmrCourse, MqhmrPreset, make_pictures
 from biopose.training.synthetic.shards import ShardFolder
@@ -60,15 +60,15 @@ COLUMNS = {
 }
 
 
-def train_ablation(
+def ablate_mqhmr(
     motion: Path,
     out: Path,
     *,
     preset: str,
     device: str,
     processes: int,
-    report: Callable[[str, int, dict[str, float]], None],
-    pictures: Path | None = None,
+    report: VariantReport,
+    drawn: Path | None = None,
     shard_made: Callable[[str, int], None] = lambda _split, _index: None,
     variants: Mapping[str, MqhmrShape] = VARIANTS,
 ) -> dict[str, Any]:
@@ -81,56 +81,42 @@ def train_ablation(
         device: where the networks are, and are timed.
         processes: that make pictures.
         report: called with the variant, the step and the figures on held-out motions and people.
-        pictures: folder of the pictures; None puts them into `out`.
+        drawn: folder of the pictures; None puts them into `out`.
         shard_made: called with the split and index of each shard that was made.
         variants: by name.
 
     Returns:
-        budget; seed; variants: of each its shape, parameters, crops_per_s of the decoder, and figures.
+        what `ablation` does; of each variant its shape, parameters, crops_per_s of the decoder, and figures.
 
     Raises:
         BioposeError: no motions there, or a file of the run is broken.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    budget, where = BUDGETS[preset], ShardFolder(pictures or out / "pictures", motion)
+    budget, where = BUDGETS[preset], ShardFolder(drawn or out / "pictures", motion)
     make_pictures(where, budget, processes=processes, shard_made=shard_made)
     course = MqhmrCourse(where, budget, device=device)
+
+    def line_of(name: str, shape: MqhmrShape, folder: Path) -> dict[str, Any]:
+        checkpoint = folder / "mqhmr.checkpoint.pt"
+        network = course.train(shape, checkpoint=checkpoint, report=partial(report, name))
+        save_mqhmr(folder / "mqhmr.safetensors", network)
+        return {
+            "shape": asdict(shape),
+            "parameters": sum(weights.numel() for weights in network.parameters()),
+            "crops_per_s": crops_per_s(network, course),
+            **course.figures(network),
+        }
+
     given = asdict(budget)
     del given["shape"]
-    result: dict[str, Any] = {"budget": given, "seed": SEED, "device": device, "variants": {}}
-    for name, shape in variants.items():
-        result["variants"][name] = _variant(name, shape, course, out, report)
-        _write(out / "ablation.json", json.dumps(result, indent=1))
-        _write(out / "ablation.md", "\n".join(ablation_lines(result)) + "\n")
-    return result
-
-
-def _variant(
-    name: str,
-    shape: MqhmrShape,
-    course: MqhmrCourse,
-    out: Path,
-    report: Callable[[str, int, dict[str, float]], None],
-) -> dict[str, Any]:
-    """One line of the table, read where it is known already."""
-    folder = out / name.replace(",", "").replace(" ", "_")
-    folder.mkdir(exist_ok=True)
-    known = folder / "figures.json"
-    if known.is_file():
-        line: dict[str, Any] = json.loads(known.read_text(encoding="utf-8"))
-        return line
-    network = course.train(
-        shape, checkpoint=folder / "mqhmr.checkpoint.pt", report=lambda step, figures: report(name, step, figures)
+    return ablation(
+        variants,
+        line_of,
+        out=out,
+        title=f"{budget.shards} shards, {budget.schedule.steps} steps of {budget.batch}, seed {SEED}, {device}; "
+        f"{budget.validation_shards} shards of validation.",
+        columns=COLUMNS,
+        about={"budget": given, "seed": SEED, "device": device},
     )
-    save_mqhmr(folder / "mqhmr.safetensors", network)
-    line = {
-        "shape": asdict(shape),
-        "parameters": sum(weights.numel() for weights in network.parameters()),
-        "crops_per_s": crops_per_s(network, course),
-        **course.figures(network),
-    }
-    _write(known, json.dumps(line, indent=1))
-    return line
 
 
 @torch.no_grad()
@@ -144,23 +130,3 @@ def crops_per_s(network: Mqhmr, course: MqhmrCourse) -> float:
         float(network(batch.crops).root.sum())  # waits for a device that works on by itself
         durations_s.append(time.perf_counter() - begin_s)
     return len(batch.person) / median(durations_s)
-
-
-def ablation_lines(result: Mapping[str, Any]) -> list[str]:
-    """A Markdown table, a line a variant."""
-    budget = result["budget"]
-    lines = [
-        f"{budget['shards']} shards, {budget['schedule']['steps']} steps of {budget['batch']}, seed {result['seed']}, "
-        f"{result['device']}; {budget['validation_shards']} shards of validation.",
-        "",
-        "| variant | " + " | ".join(COLUMNS) + " |",
-        "|---|" + "---:|" * len(COLUMNS),
-    ]
-    for name, line in result["variants"].items():
-        lines.append(f"| {name} | " + " | ".join(form.format(line[column]) for column, form in COLUMNS.items()) + " |")
-    return lines
-
-
-def _write(path: Path, text: str) -> None:
-    with written_whole(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")

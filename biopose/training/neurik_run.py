@@ -13,12 +13,20 @@ from torch import Tensor
 from biopose.body.segment_body import SegmentBody
 from biopose.models.neurik import Neurik, NeurikShape, save_neurik
 from biopose.models.neurik_answer import AnswerDecoder
+from biopose.models.neurik_trial import WINDOW
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.loop import Report, Schedule, train
 from biopose.training.marker_batch import MarkerBatch
 from biopose.training.marker_trajectories import MarkerSource, marker_owners
 from biopose.training.motion import cmu_motions
-from biopose.training.neurik_training import Judge, answered_by, calibrate_neurik, neurik_figures, neurik_loss
+from biopose.training.neurik_training import (
+    Judge,
+    LossWeights,
+    answered_by,
+    calibrate_neurik,
+    neurik_figures,
+    neurik_loss,
+)
 from biopose.training.recorded_windows import RecordedWindows, recorded_clips
 from biopose.training.synthetic.clip_shards import ClipFolder, ClipShardMaker
 from biopose.training.synthetic.shards import make_shards, of_split, split_motions
@@ -28,7 +36,6 @@ SEED = 0  # of the weights that training begins with
 SOURCE_SEEDS = {"train": 1, "validation": 2, "test": 3}
 JUDGED_WINDOWS, JUDGED_BATCHES, CALIBRATION_BATCHES = 64, 4, 16
 JUDGED_BY = "mae_deg"
-LONGEST = 32  # frames of a window
 SHORT_SHARE = 0.15  # of batches whose windows are shorter, by any number of frames
 
 
@@ -41,17 +48,21 @@ class NeurikPreset:
         windows: in a batch.
         clip_shards: of clips that MQ-HMR is recorded on, by split; none: nothing is recorded.
         shape: of the network.
+        losses: what it is trained for.
+        longest: frames of its windows, in training and where it is judged.
     """
 
     schedule: Schedule
     windows: int
     clip_shards: Mapping[str, int]
     shape: NeurikShape = field(default_factory=NeurikShape)
+    losses: LossWeights = field(default_factory=LossWeights)
+    longest: int = WINDOW
 
 
 PRESETS: Mapping[str, NeurikPreset] = {
     "cpu": NeurikPreset(
-        Schedule(steps=1_000, falling_share=0.6, mean_decay=0.995, report_every=250),
+        Schedule(steps=2_000, falling_share=0.6, mean_decay=0.995, report_every=250),
         windows=32,
         clip_shards={"train": 8, "validation": 2},
     ),
@@ -137,6 +148,8 @@ def train_neurik(
     checkpoint: Path,
     report: Report,
     device: str = "cpu",
+    kind: type[Neurik] = Neurik,
+    decoder: type[AnswerDecoder] = AnswerDecoder,
 ) -> Neurik:
     """Train, or go on from the checkpoint; the network comes with its standard deviations calibrated.
 
@@ -147,6 +160,8 @@ def train_neurik(
         checkpoint: written whole at each report; read first if it is there.
         report: called with the step and figures.
         device: where the network is.
+        kind: of network; another in an ablation.
+        decoder: of its answers.
 
     Returns:
         the network with the mean weights, in evaluation mode.
@@ -154,11 +169,12 @@ def train_neurik(
     Raises:
         ModelError: the checkpoint is broken, or that of another shape.
     """
-    judge = Judge(AnswerDecoder(full_body_skeleton(), device=device))
+    judge = Judge(decoder(full_body_skeleton(), device=device))
 
     def loss(network: Neurik, step: int) -> Tensor:
-        batch = source.draw(preset.windows, frames=frames_of(step), registered=step % 2 == 0).to(device)
-        return neurik_loss(network, batch, judge)
+        frames = frames_of(step, longest=preset.longest)
+        batch = source.draw(preset.windows, frames=frames, registered=step % 2 == 0).to(device)
+        return neurik_loss(network, batch, judge, weights=preset.losses)
 
     def figures(network: Neurik) -> dict[str, float]:
         answering = answered_by(network, judge.decoder)
@@ -168,10 +184,10 @@ def train_neurik(
             for name, value in neurik_figures(answering, batches, judge).items()
         }
 
-    judged = held_out_batches(held_out, JUDGED_BATCHES, device=device)
+    judged = held_out_batches(held_out, JUDGED_BATCHES, frames=preset.longest, device=device)
     torch.manual_seed(SEED)
     network = train(
-        Neurik(preset.shape, places_m=usual_places_m(source.people)).to(device),
+        kind(preset.shape, places_m=usual_places_m(source.people)).to(device),
         loss=loss,
         figures=figures,
         judged_by=JUDGED_BY,
@@ -180,35 +196,36 @@ def train_neurik(
         report=report,
         generator=source.generator,
     )
-    calibrating = held_out_batches(held_out, CALIBRATION_BATCHES, device=device)
+    calibrating = held_out_batches(held_out, CALIBRATION_BATCHES, frames=preset.longest, device=device)
     calibrate_neurik(network, calibrating.get("recorded_", calibrating[""]), judge)
     report(preset.schedule.steps, figures(network))
     return network
 
 
-def held_out_batches(source: MarkerSource, count: int, *, device: str) -> dict[str, list[MarkerBatch]]:
+def held_out_batches(source: MarkerSource, count: int, *, frames: int, device: str) -> dict[str, list[MarkerBatch]]:
     """Batches that judge or calibrate, by what stands before their figures' names.
 
     Faulty windows of registered people have no prefix; then there are clean ones, clean ones of people who are not
-    registered, and, where something was recorded, recorded ones.
+    registered, and, where something was recorded, recorded ones. Whatever the length of the windows, WINDOW frames are
+    drawn and cut, so that networks of other windows are judged on the same.
     """
     g, n = source.generator, JUDGED_WINDOWS
     kinds: dict[str, Callable[[], MarkerBatch]] = {
-        "": lambda: source.draw(n, frames=LONGEST, registered=True),
-        "clean_": lambda: source.draw(n, frames=LONGEST, registered=True, clean=True),
-        "unregistered_": lambda: source.draw(n, frames=LONGEST, clean=True),
+        "": lambda: source.draw(n, frames=WINDOW, registered=True),
+        "clean_": lambda: source.draw(n, frames=WINDOW, registered=True, clean=True),
+        "unregistered_": lambda: source.draw(n, frames=WINDOW, clean=True),
     }
     if source.recorded is not None:
-        kinds["recorded_"] = partial(source.recorded.draw, g, n, frames=LONGEST)
-    return {prefix: [draw().to(device) for _ in range(count)] for prefix, draw in kinds.items()}
+        kinds["recorded_"] = partial(source.recorded.draw, g, n, frames=WINDOW)
+    return {prefix: [draw().cut(frames).to(device) for _ in range(count)] for prefix, draw in kinds.items()}
 
 
-def frames_of(step: int) -> int:
+def frames_of(step: int, *, longest: int) -> int:
     """Of a step's windows."""
     generator = torch.Generator().manual_seed(step)
     if float(torch.rand(1, generator=generator)) >= SHORT_SHARE:
-        return LONGEST
-    return 1 + int(torch.randint(LONGEST - 1, (1,), generator=generator))
+        return longest
+    return 1 + int(torch.randint(longest - 1, (1,), generator=generator))
 
 
 def usual_places_m(people: Skeletons) -> Tensor:

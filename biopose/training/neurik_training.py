@@ -22,6 +22,7 @@ from biopose.training.marker_batch import MarkerBatch
 from biopose.training.marker_trajectories import marker_owners, ridden
 
 BETA_RAD = float(np.radians(5.0))
+AT_THE_END_RAD = 1e-5  # single precision
 BONY = [list(MARKERS).index(name) for name in BONY_LANDMARKS]
 BONY_WEIGHT = 3.0  # of a bony landmark, other markers having one
 
@@ -112,6 +113,11 @@ class Judge:
             scales=answer.body_scales - truth.body_scales,
         )
 
+    def beyond(self, q: Tensor) -> Tensor:
+        """(..., C) which of the limited coordinates are beyond their ranges."""
+        decoder = self.decoder
+        return (q[..., decoder.limited] - decoder.middle).abs() > decoder.half + AT_THE_END_RAD
+
     def _pose(self, q: Tensor, body_scales: Tensor) -> Pose:
         return self.decoder.kinematics.with_scales(body_scales[:, None]).with_coordinates(q)
 
@@ -169,8 +175,8 @@ def neurik_figures(answering: Answering, batches: list[MarkerBatch], judge: Judg
     Returns:
         mae_deg over the limited coordinates and mae_deg_lower, _upper, _trunk; pelvis_deg, its turn; mpblpe_mm over the
         bony landmarks, and mpjpe_mm, about the pelvis; mae_body; jitter_deg, the mean absolute second difference of the
-        angles' errors; coverage95 and sureness_rank, Spearman's correlation of error and standard deviation, where the
-        answers have standard deviations.
+        angles' errors; beyond_range, the share of angles that are beyond their ranges; coverage95 and sureness_rank,
+        Spearman's correlation of error and standard deviation, where the answers have standard deviations.
     """
     found: dict[str, list[Tensor]] = {}
     for batch in batches:
@@ -183,6 +189,7 @@ def neurik_figures(answering: Answering, batches: list[MarkerBatch], judge: Judg
             "mpblpe_mm": 1e3 * error.markers[..., BONY, :].norm(dim=-1).flatten(),
             "mpjpe_mm": 1e3 * error.joints.norm(dim=-1).flatten(),
             "mae_body": error.scales[:, 1:].abs().flatten(),
+            "beyond_range": judge.beyond(answer.q).float().flatten(),
             "jitter_deg": error.angles.rad2deg().diff(n=2, dim=1).abs().flatten(),
         }
         for name, value in parts.items():

@@ -8,7 +8,7 @@ import pytest
 
 from biopose.models.mqhmr import load_mqhmr
 from biopose.training import mqhmr_ablation
-from biopose.training.mqhmr_ablation import BUDGETS, COLUMNS, SHIPPED, VARIANTS, train_ablation
+from biopose.training.mqhmr_ablation import BUDGETS, COLUMNS, SHIPPED, VARIANTS, ablate_mqhmr
 from biopose.training.synthetic.shards import ShardFolder
 from tests.training.tiny_pictures import TINY, TINY_SHAPE, needs_pictures, small
 
@@ -42,11 +42,11 @@ def test_a_killed_ablation_goes_on_and_ends_with_a_table_of_all(
         if (variant, step) == killed_at:
             raise KilledError
 
-    given = {"preset": "tiny", "device": "cpu", "processes": 1, "pictures": tiny_pictures.folder, "report": report}
+    given = {"preset": "tiny", "device": "cpu", "processes": 1, "drawn": tiny_pictures.folder, "report": report}
     with pytest.raises(KilledError):
-        train_ablation(tiny_pictures.motion, tmp_path, variants=FEW, **given)  # type: ignore[arg-type]
+        ablate_mqhmr(tiny_pictures.motion, tmp_path, variants=FEW, **given)  # type: ignore[arg-type]
     killed_at = None
-    result = train_ablation(tiny_pictures.motion, tmp_path, variants=FEW, **given)  # type: ignore[arg-type]
+    result = ablate_mqhmr(tiny_pictures.motion, tmp_path, variants=FEW, **given)  # type: ignore[arg-type]
     assert reports == [("one map", 2), ("one map", 4), ("plain", 2), ("plain", 4), ("plain", 4)]
     assert json.loads((tmp_path / "ablation.json").read_text())["variants"].keys() == FEW.keys()
     table = (tmp_path / "ablation.md").read_text().splitlines()

@@ -99,6 +99,17 @@ def test_figures_are_in_their_units() -> None:
     assert figures["mae_body"] == pytest.approx(0.02, abs=1e-5)
     assert figures["jitter_deg"] == pytest.approx(0, abs=1e-3)
     assert figures["mpblpe_mm"] > 5
+    assert figures["beyond_range"] == 0
+
+
+def test_angles_beyond_their_ranges_are_counted() -> None:
+    batch = made_up_source().draw(3, frames=5)
+    answer = exact(batch)
+    knee = full_body_skeleton().coordinate_names.index("knee_angle_r")
+    bent = answer.q.clone()
+    bent[..., knee] = math.radians(170.0)
+    figures = neurik_figures(lambda _: replace(answer, q=bent), [batch], JUDGE)
+    assert figures["beyond_range"] == pytest.approx(1 / 34)
 
 
 def test_calibrated_deviations_hold_what_they_say() -> None:
@@ -168,10 +179,10 @@ def test_a_run_ends_with_weights_that_load(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_some_windows_are_shorter() -> None:
-    lengths = [frames_of(step) for step in range(300)]
+    lengths = [frames_of(step, longest=32) for step in range(300)]
     assert 0.75 < lengths.count(32) / 300 < 0.95
     assert min(lengths) < 6
-    assert frames_of(7) == frames_of(7)
+    assert frames_of(7, longest=32) == frames_of(7, longest=32)
 
 
 def test_there_is_a_preset_for_a_machine_without_and_with_an_accelerator() -> None:

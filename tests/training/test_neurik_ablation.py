@@ -1,0 +1,95 @@
+"""NeurIK's ablation: one choice at a time, judged on the same, with and without limits."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from biopose.models.neurik import NeurikShape, load_neurik
+from biopose.models.neurik_answer import AnswerDecoder
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.training import neurik_ablation, neurik_run
+from biopose.training.loop import Schedule
+from biopose.training.neurik_ablation import (
+    BUDGETS,
+    COLUMNS,
+    VARIANTS,
+    NeurikVariant,
+    UnlimitedDecoder,
+    UnlimitedNeurik,
+    ablate_neurik,
+)
+from biopose.training.neurik_run import NeurikPreset
+from tests.training.made_up_markers import made_up_source, usual_places_m
+
+SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
+FEW = {
+    "short windows": NeurikVariant(SHAPE, longest=8),
+    "not limited": NeurikVariant(SHAPE, limited=False),
+}
+TINY = NeurikPreset(Schedule(steps=4, report_every=2), windows=5, clip_shards={})
+
+
+def test_each_variant_differs_from_what_ships_in_one_choice() -> None:
+    ships = NeurikVariant()
+    for name, variant in VARIANTS.items():
+        assert sum(value != vars(ships)[key] for key, value in vars(variant).items()) == (name != "as it ships")
+
+
+def test_answers_without_limits_begin_where_the_others_do_and_go_further() -> None:
+    windows = made_up_source().draw(2, frames=4).windows
+    kinds = ((neurik_ablation.Neurik, AnswerDecoder), (UnlimitedNeurik, UnlimitedDecoder))
+    angles = []
+    for correction in (0.0, 10.0):
+        for kind, decoder in kinds:
+            torch.manual_seed(0)
+            network = kind(SHAPE, places_m=usual_places_m()).eval()
+            torch.nn.init.zeros_(network.heads[1].weight)  # type: ignore[arg-type]
+            with torch.no_grad():
+                network.heads[1].bias[: network.sizes[0]] = correction  # type: ignore[index, operator]
+                decoded = decoder(full_body_skeleton())
+                angles.append(decoded.angles(network(windows).logits))
+    inside, same, still_inside, beyond = angles
+    torch.testing.assert_close(same, inside, atol=1e-3, rtol=0)
+    limit = AnswerDecoder(full_body_skeleton())
+    highest = limit.middle + limit.half
+    assert bool((still_inside <= highest).all())
+    assert bool((beyond > highest).all())
+
+
+def test_a_table_of_variants_judged_on_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JUDGED_WINDOWS", "JUDGED_BATCHES", "CALIBRATION_BATCHES"):
+        monkeypatch.setattr(neurik_run, name, 2)
+    seeds = {"train": 1, "validation": 2}
+    monkeypatch.setattr(neurik_ablation, "marker_source", lambda _, split, shards: made_up_source(seed=seeds[split]))
+    monkeypatch.setattr(neurik_ablation, "BUDGETS", {**BUDGETS, "tiny": TINY})
+    reports: list[tuple[str, int]] = []
+    result = ablate_neurik(
+        tmp_path,
+        tmp_path / "run",
+        preset="tiny",
+        device="cpu",
+        processes=1,
+        report=lambda variant, step, _: reports.append((variant, step)),
+        variants=FEW,
+    )
+    assert reports == [(name, step) for name in FEW for step in (2, 4, 4)]
+    for name, line in result["variants"].items():
+        assert all(math.isfinite(line[column]) for column in COLUMNS), name
+    assert result["variants"]["short windows"]["beyond_range"] == 0
+    assert load_neurik(tmp_path / "run" / "not_limited" / "neurik.safetensors").shape == SHAPE
+
+
+def test_windows_cut_short_hold_the_same_frames() -> None:
+    batch = made_up_source().draw(2, frames=6, registered=True)
+    cut = batch.cut(3)
+    torch.testing.assert_close(cut.q, torch.cat([batch.q[:1, :3], batch.q[:1, 3:], batch.q[1:, :3], batch.q[1:, 3:]]))
+    torch.testing.assert_close(cut.windows.markers_m[1], batch.windows.markers_m[0, 3:])
+    torch.testing.assert_close(cut.windows.interval_s, batch.windows.interval_s[[0, 0, 1, 1]])
+    own, whole = cut.windows.registered, batch.windows.registered
+    assert own is not None
+    assert whole is not None
+    torch.testing.assert_close(own.places_m[2:], whole.places_m[[1, 1]])
+    assert replace(batch).cut(6).q is batch.q

@@ -1,7 +1,6 @@
 """NeurIK's ablation: one choice at a time, judged on the same, with and without limits."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,16 +79,3 @@ def test_a_table_of_variants_judged_on_the_same(tmp_path: Path, monkeypatch: pyt
         assert all(math.isfinite(line[column]) for column in COLUMNS), name
     assert result["variants"]["short windows"]["beyond_range"] == 0
     assert load_neurik(tmp_path / "run" / "not_limited" / "neurik.safetensors").shape == SHAPE
-
-
-def test_windows_cut_short_hold_the_same_frames() -> None:
-    batch = made_up_source().draw(2, frames=6, registered=True)
-    cut = batch.cut(3)
-    torch.testing.assert_close(cut.q, torch.cat([batch.q[:1, :3], batch.q[:1, 3:], batch.q[1:, :3], batch.q[1:, 3:]]))
-    torch.testing.assert_close(cut.windows.markers_m[1], batch.windows.markers_m[0, 3:])
-    torch.testing.assert_close(cut.windows.interval_s, batch.windows.interval_s[[0, 0, 1, 1]])
-    own, whole = cut.windows.registered, batch.windows.registered
-    assert own is not None
-    assert whole is not None
-    torch.testing.assert_close(own.places_m[2:], whole.places_m[[1, 1]])
-    assert replace(batch).cut(6).q is batch.q

@@ -26,7 +26,7 @@ LEVELS = ((1, 2, 3), (4, 5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18
 # With a segment's own markers, the middle of these: the wrist lies on the forearm's axis however it turns.
 MIDDLES = {"ulna_r": ("ROWR", "RIWR"), "ulna_l": ("LOWR", "LIWR")}
 OTHERS_WEIGHT = 2e-5  # of all other markers beside the pelvis's own: they decide where it has none
-HABIT_M2 = 1e-4  # how strongly a segment keeps its usual turn, against the spread of its points
+HABIT_M2 = 2e-5  # how strongly a segment keeps its usual turn, against the spread of its points
 SEEN_M2 = 5e-4  # spread across its length at which a segment's turn counts as half known
 SIZES = (0.5, 1.6)  # of people, in default skeletons
 

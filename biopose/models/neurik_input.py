@@ -25,7 +25,8 @@ N_MARKERS, N_SEGMENTS = len(MARKERS), len(SEGMENTS)
 AWAY_SCALE = 20.0  # makes five centimetres one
 AWAY_LIMIT_M = 0.15
 SPEED_SCALE, TURN_SCALE = 0.3, 0.15  # of m/s and rad/s
-FURTHEST_SHARE = 0.01  # an angle read beyond its range counts as so near to the range's end
+FURTHEST_SHARE = 0.003  # an angle read beyond its range counts as so near to the range's end
+SURE_ENOUGH = 0.25  # of an angle to be taken as it is read; one less sure is drawn to the middle of its range
 N_FRAME_FEATURES = 9
 
 
@@ -121,7 +122,7 @@ class FrameView(nn.Module):
         return NeurikInput(
             segments=_segment_features(fitted, turn),
             frame=_frame_features(fitted, windows, weight),
-            logits=share.clamp(FURTHEST_SHARE, 1 - FURTHEST_SHARE).logit() * sure,
+            logits=share.clamp(FURTHEST_SHARE, 1 - FURTHEST_SHARE).logit() * (sure / SURE_ENOUGH).clamp(max=1),
             R_world_root=fitted.R_world_segment[..., 0, :, :],
             p_world_root=fitted.p_world_segment[..., 0, :],
             size=fitted.size,

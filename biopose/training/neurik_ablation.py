@@ -82,7 +82,7 @@ VARIANTS: Mapping[str, NeurikVariant] = {
 }
 BUDGETS: Mapping[str, NeurikPreset] = {
     "cpu": NeurikPreset(
-        Schedule(steps=600, falling_share=0.6, mean_decay=0.99, report_every=300), windows=32, clip_shards={}
+        Schedule(steps=400, falling_share=0.6, mean_decay=0.99, report_every=300), windows=32, clip_shards={}
     ),
     "gpu": NeurikPreset(
         Schedule(steps=6_000, falling_share=0.5, mean_decay=0.999, report_every=500), windows=256, clip_shards={}

@@ -118,7 +118,7 @@ def train_neurik(**given: Any) -> None:
     """NeurIK, from a person's markers through time to joint angles.
 
     First clips are made and recorded as the MQ-HMR that ships sees them: the cpu preset's 160 take about twenty minutes
-    on two cores. Then the cpu preset trains for five. Clips of other MQ-HMR weights are not taken.
+    on two cores. Then the cpu preset trains for ten. Clips of other MQ-HMR weights are not taken.
 
     \b
     Examples:
@@ -155,16 +155,22 @@ def train_ablation(
     def report(variant: str, step: int, figures: dict[str, float]) -> None:
         click.echo(f"{variant}: {report_line(step, figures)}", err=json_)
 
-    result = (ablate_mqhmr if network == "mqhmr" else ablate_neurik)(
-        motion,
-        out,
-        preset=preset,
-        device=device,
-        processes=processes,
-        drawn=drawn,
-        report=report,
-        shard_made=lambda split, index: click.echo(f"pictures: {split} shard {index} made", err=json_),
-    )
+    def made(split: str, index: int) -> None:
+        click.echo(f"pictures: {split} shard {index} made", err=json_)
+
+    if network == "neurik":
+        result = ablate_neurik(motion, out, preset=preset, device=device, drawn=drawn, report=report)
+    else:
+        result = ablate_mqhmr(
+            motion,
+            out,
+            preset=preset,
+            device=device,
+            drawn=drawn,
+            report=report,
+            processes=processes,
+            shard_made=made,
+        )
     show(result, json_=json_, lines=lambda: ablation_lines(result))
 
 

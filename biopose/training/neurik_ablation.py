@@ -6,7 +6,7 @@ many steps, from weights drawn with the same seed. Nothing is recorded for it, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,8 @@ def ablate_neurik(
     *,
     preset: str,
     device: str,
-    processes: int,
     report: VariantReport,
     drawn: Path | None = None,
-    shard_made: Callable[[str, int], None] = lambda _split, _index: None,
     variants: Mapping[str, NeurikVariant] = VARIANTS,
 ) -> dict[str, Any]:
     """Train every variant, or go on with an ablation that was interrupted.
@@ -109,10 +107,8 @@ def ablate_neurik(
         out: folder of the run: the drawn people, a folder for each variant, ablation.json and ablation.md.
         preset: of `BUDGETS`.
         device: where the networks are.
-        processes: not needed: nothing is recorded.
         report: called with the variant, the step and the figures on held-out motions and people.
         drawn: folder of the drawn people; None puts them into `out`.
-        shard_made: never called.
         variants: by name.
 
     Returns:
@@ -122,7 +118,6 @@ def ablate_neurik(
     Raises:
         BioposeError: no motions there, or a file of the run is broken.
     """
-    del processes, shard_made
     budget, where = BUDGETS[preset], ClipFolder(drawn or out / "people", motion)
     where.folder.mkdir(parents=True, exist_ok=True)
 

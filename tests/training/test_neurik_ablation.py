@@ -70,7 +70,6 @@ def test_a_table_of_variants_judged_on_the_same(tmp_path: Path, monkeypatch: pyt
         tmp_path / "run",
         preset="tiny",
         device="cpu",
-        processes=1,
         report=lambda variant, step, _: reports.append((variant, step)),
         variants=FEW,
     )

@@ -120,7 +120,8 @@ class Neurik(nn.Module):
         for layer in self.layers:
             x = layer(x)
         with torch.autocast(x.device.type, enabled=False):  # half precision would round angles to a tenth of a degree
-            logits, six, shift, log_sd = self.heads(x.float()).split(self.sizes, dim=-1)
+            *corrections, log_sd = self.heads(x.float()).split(self.sizes, dim=-1)
+            logits, six, shift = (seen.doubt[..., None] * correction for correction in corrections)
             return RawAnswer(
                 logits=seen.logits + logits,
                 six=six + six.new_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),

@@ -27,6 +27,7 @@ AWAY_LIMIT_M = 0.15
 SPEED_SCALE, TURN_SCALE = 0.3, 0.15  # of m/s and rad/s
 FURTHEST_SHARE = 0.003  # an angle read beyond its range counts as so near to the range's end
 SURE_ENOUGH = 0.25  # of an angle to be taken as it is read; one less sure is drawn to the middle of its range
+HALF_DOUBT_M, MISSING_M = 0.004, 0.1  # off by so much, markers are half doubted; all missing, they count as so far off
 N_FRAME_FEATURES = 9
 
 
@@ -82,6 +83,7 @@ class NeurikInput:
         p_world_root: (N, T, 3) likewise, metres.
         size: (N, T) of the person, in default skeletons.
         seen: (N, T) sum of the markers' weights.
+        doubt: (N, T) from 0, all markers are seen and lie where they should, towards 1.
     """
 
     segments: Tensor
@@ -91,6 +93,7 @@ class NeurikInput:
     p_world_root: Tensor
     size: Tensor
     seen: Tensor
+    doubt: Tensor
 
 
 class FrameView(nn.Module):
@@ -127,6 +130,7 @@ class FrameView(nn.Module):
             p_world_root=fitted.p_world_segment[..., 0, :],
             size=fitted.size,
             seen=weight.sum(-1),
+            doubt=_doubt(fitted, weight),
         )
 
     def _fitted(
@@ -138,6 +142,14 @@ class FrameView(nn.Module):
         size = registered.body_scales[:, 1:].mean((1, 2))[:, None, None, None]
         own = registered.places_m[:, None] / size
         return self.fit(markers_m, weight, own, registered.body_scales[:, None, self.fit.bodies] / size)
+
+
+def _doubt(fitted: FittedSegments, weight: Tensor) -> Tensor:
+    """(N, T) by the root mean square of the markers' distances from their places, and by what is missing."""
+    square = fitted.away.square().sum(-1).clamp(max=AWAY_LIMIT_M**2)
+    off_m = ((square * fitted.weight).sum((-1, -2)) / fitted.weight.sum((-1, -2)).clamp(min=1e-6)).sqrt()
+    off_m = off_m + MISSING_M * (1 - weight.mean(-1))
+    return off_m / (off_m + HALF_DOUBT_M)
 
 
 def _segment_features(fitted: FittedSegments, turn: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from biopose.errors import ModelError
 from biopose.models.checkpoint import save_checkpoint
 from biopose.models.neurik import KIND, LOG_SD_RANGE, Neurik, NeurikShape, load_neurik, save_neurik
 from biopose.models.neurik_answer import SCALE_RANGE, AnswerDecoder, NeurikAnswer
-from biopose.models.neurik_input import MarkerWindows
+from biopose.models.neurik_input import MarkerWindows, Registered
 from biopose.models.neurik_trial import HOP, WINDOW, answer_last, answer_trial
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.marker_trajectories import MarkerBatch
@@ -209,3 +209,14 @@ def test_a_long_trial_of_somebody_registered_is_answered_by_their_skeleton() -> 
     by_frame = answered(network, trial)
     torch.testing.assert_close(whole.body_scales, by_frame.body_scales[0], atol=1e-3, rtol=0)
     torch.testing.assert_close(whole.q[:, DECODER.limited], by_frame.q[0][:, DECODER.limited], atol=1e-3, rtol=0)
+
+
+def test_markers_that_all_lie_where_they_should_are_nearly_taken_as_they_are_read() -> None:
+    batch = made_up_source().draw(4, frames=5, clean=True)
+    exact = replace(batch.windows, registered=Registered(batch.body_scales, batch.places_m))
+    few = replace(exact, weight=exact.weight * (torch.arange(68) % 2))
+    apart = [
+        float((answered(small(), windows).q - answered(small(corrections=0.0), windows).q)[..., 6:].abs().mean())
+        for windows in (exact, few)
+    ]
+    assert apart[0] < 0.2 * apart[1]

@@ -18,7 +18,7 @@ from torch import Tensor
 from biopose.assets import assets_folder
 from biopose.body.markers import MARKERS
 from biopose.io.trajectories import FloatArray, MarkerTrajectories
-from biopose.models.neurik import NEURIK_WEIGHTS, load_neurik
+from biopose.models.neurik import NEURIK_WEIGHTS, Neurik, load_neurik
 from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer
 from biopose.models.neurik_trial import answer_trial
 from biopose.neurik_static import own_skeleton, registered_on
@@ -96,13 +96,14 @@ def evaluate_neurik(
 def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) -> dict[str, Any]:
     """On made-up trials, clean and faulty."""
     judge = Judge(AnswerDecoder(full_body_skeleton()))
-    neurik, usual = by_neurik(weights), load_neurik(weights).places_m
+    network = load_neurik(weights)
+    neurik = by_neurik(network)
     found: dict[str, Any] = {}
     for kind in ("clean", "faulty"):
         drawn = [source.draw(1, frames=frames, clean=kind == "clean") for _ in range(trials)]
         own = [scaled_to(trial) for trial in drawn]
         told = [
-            replace(trial, windows=replace(trial.windows, registered=registered_on(*skeleton, usual)))
+            replace(trial, windows=replace(trial.windows, registered=registered_on(*skeleton, network.places_m)))
             for trial, skeleton in zip(drawn, own, strict=True)
         ]
         solver = [solved(trial, *skeleton) for trial, skeleton in zip(drawn, own, strict=True)]
@@ -117,8 +118,9 @@ def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) ->
 def compare_recorded(clips: RecordedClips, *, weights: Path) -> dict[str, Any]:
     """On what the product made of clips; `product` is what it measures: the solver's angles, NeurIK's deviations."""
     judge, batch = Judge(AnswerDecoder(full_body_skeleton())), as_recorded(clips)
+    neurik = by_neurik(load_neurik(weights))
     trials = [batch[k : k + 1] for k in range(len(clips.person))]
-    told = [by_neurik(weights)(trial) for trial in trials]
+    told = [neurik(trial) for trial in trials]
     solver = [_answer(q, scales) for q, scales in zip(clips.solved_q, clips.solved_scales, strict=True)]
     product = [replace(s, sd=t.sd, root_sd=t.root_sd) for s, t in zip(solver, told, strict=True)]
     ways = {"neurik": told, "inverse_kinematics": solver, "product": product}
@@ -131,9 +133,9 @@ def _in_turn(answers: list[NeurikAnswer]) -> Answering:
     return lambda _: next(remaining)
 
 
-def by_neurik(weights: Path) -> Answering:
+def by_neurik(network: Neurik) -> Answering:
     """The network's way through a whole trial."""
-    network, decoder = load_neurik(weights), AnswerDecoder(full_body_skeleton())
+    decoder = AnswerDecoder(full_body_skeleton())
     return lambda trial: _batched(answer_trial(network, decoder, trial.windows))
 
 

@@ -75,7 +75,7 @@ def ik(
     NeurIK needs no model, but markers that it knows by name: 20 of BioPose's 68 or more, three of them on the pelvis
     (RASI, LASI, RPSI, LPSI). Its angles are of BioPose's full-body model, never beyond their ranges, each with a
     standard deviation. What a frame's markers leave open it fills in, and the deviation grows. A standing trial tells
-    it the person's proportions and where the markers sit, and halves its errors; without one it takes them as usual.
+    it the person's proportions and where the markers sit, which lessens its errors; without one it takes the usual.
 
     \b
     Examples:

@@ -24,7 +24,6 @@ from biopose.models.neurik_trial import answer_trial
 from biopose.neurik_static import own_skeleton, registered_on
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik import inverse_kinematics
-from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.training.marker_batch import MarkerBatch
 from biopose.training.marker_trajectories import MarkerSource
@@ -166,11 +165,7 @@ def solved(trial: MarkerBatch, own: Skeleton, body_scales: FloatArray) -> Neurik
 
 def _answer(q: Tensor, body_scales: Tensor) -> NeurikAnswer:
     """The solver's word (T, Q) and (B, 3) as a batch of one; its standard deviations are 0."""
-    skeleton = full_body_skeleton()
-    pose = Kinematics(skeleton, dtype=torch.float32).with_coordinates(q)
-    R_world_pelvis = pose.R_ground_body[:, skeleton.body_names.index("pelvis")]
-    unknown = torch.zeros(len(q), 2)
-    return _batched(NeurikAnswer(q, torch.zeros_like(q), R_world_pelvis, body_scales, unknown))
+    return _batched(NeurikAnswer(q, torch.zeros_like(q), body_scales, torch.zeros(len(q), 2)))
 
 
 def _batched(answer: NeurikAnswer) -> NeurikAnswer:

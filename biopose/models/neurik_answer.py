@@ -56,14 +56,12 @@ class NeurikAnswer:
     Attributes:
         q: (..., T, Q) radians and metres, dependent coordinates computed.
         sd: (..., T, Q) their standard deviations.
-        R_world_pelvis: (..., T, 3, 3).
         body_scales: (..., B, 3) ground's being 1.
         root_sd: (..., T, 2) standard deviation of the pelvis's turn about any axis, rad, and place along any axis, m.
     """
 
     q: Tensor
     sd: Tensor
-    R_world_pelvis: Tensor
     body_scales: Tensor
     root_sd: Tensor
 
@@ -103,7 +101,7 @@ class AnswerDecoder:
         for coupling in self.kinematics.skeleton.couplings:
             dependent, independent = coupling.dependent, coupling.independent
             sd[..., dependent] = slopes[..., dependent].abs() * sd[..., independent]
-        return NeurikAnswer(q, sd, R_world_pelvis, self._scales(raw.scale_logits), root_sd)
+        return NeurikAnswer(q, sd, self._scales(raw.scale_logits), root_sd)
 
     def angles(self, logits: Tensor) -> Tensor:
         """(..., C) radians, inside their ranges whatever the logits are."""

@@ -1,4 +1,8 @@
-"""A trial of any length through NeurIK: overlapping windows, blended into one answer; or the latest frame alone."""
+"""A trial of any length through NeurIK: overlapping windows, blended into one answer; or the latest frame alone.
+
+What the network tells is then moved to the most probable pose given the markers, on the person's own skeleton or, where
+nobody stood still for that, on the one answered.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,19 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from biopose.body.markers import MARKERS
+from biopose.models.most_probable_pose import most_probable
 from biopose.models.neurik import Neurik
 from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer, RawAnswer
 from biopose.models.neurik_input import MarkerWindows, Registered
 from biopose.skeleton.angles import Representation
+from biopose.skeleton.threads import side_by_side
 
 WINDOW, HOP = 32, 24  # frames; neighbouring windows share eight
 AT_ONCE = 64  # windows
+# How far markers are from where they sit, chosen on made-up trials of validation people: of a registered person, who is
+# known to a few millimetres, what their skin does; of others, how much people differ besides.
+REGISTERED_SD_M, USUAL_SD_M = 0.01, 0.02
 FRAME_FIELDS = ("logits", "six", "shift_m", "log_sd", "R_world_root", "p_world_root", "seen")
 
 
@@ -40,16 +50,21 @@ def answer_trial(network: Neurik, decoder: AnswerDecoder, trial: MarkerWindows) 
         raise ValueError(f"{count} trials of {frames} frames; one at a time, of a frame or more")
     starts = _starts(frames)
     rows = torch.tensor(starts)[:, None] + torch.arange(min(WINDOW, frames))
-    raws = [network(_windows(trial, part)) for part in rows.split(AT_ONCE)]
-    answer = decoder(_blended(raws, rows, frames))
-    return _continuous(_only(answer), decoder)
+    raws = side_by_side(lambda part: network(_windows(trial, part)), rows.split(AT_ONCE))
+    answer = _only(decoder(_blended(raws, rows, frames)))
+    return _continuous(_at_the_markers(network, decoder, answer, trial), decoder)
 
 
 @torch.no_grad()
 def answer_last(network: Neurik, decoder: AnswerDecoder, windows: MarkerWindows) -> NeurikAnswer:
     """The last frame of each window alone, (N, 1, ...): what is known of the present while the recording goes on."""
     raw = network(windows)
-    return decoder(replace(raw, **{name: getattr(raw, name)[:, -1:] for name in FRAME_FIELDS}))
+    told = decoder(replace(raw, **{name: getattr(raw, name)[:, -1:] for name in FRAME_FIELDS}))
+    each = [
+        _at_the_markers(network, decoder, _only(told, row), _last_frame(windows, row))
+        for row in range(len(windows.weight))
+    ]
+    return NeurikAnswer(**{name: torch.stack([getattr(one, name) for one in each]) for name in vars(told)})
 
 
 def _starts(frames: int) -> list[int]:
@@ -83,8 +98,26 @@ def _blended(raws: list[RawAnswer], rows: Tensor, frames: int) -> RawAnswer:
     return RawAnswer(scale_logits=scale, **blended)
 
 
-def _only(answer: NeurikAnswer) -> NeurikAnswer:
-    return NeurikAnswer(**{name: value[0] for name, value in vars(answer).items()})
+def _at_the_markers(
+    network: Neurik, decoder: AnswerDecoder, answer: NeurikAnswer, trial: MarkerWindows
+) -> NeurikAnswer:
+    """The most probable pose of a trial (N = 1) given the answer, without batch axis, and the markers."""
+    skeleton, own, marker_sd_m = decoder.kinematics.skeleton, trial.registered, REGISTERED_SD_M
+    if own is None:
+        bodies = [skeleton.body_names.index(marker.segment) for marker in MARKERS.values()]
+        own = Registered(answer.body_scales[None], (network.places_m * answer.body_scales[bodies])[None])
+        marker_sd_m = USUAL_SD_M
+    return most_probable(answer, trial, own, marker_sd_m=marker_sd_m, skeleton=skeleton)
+
+
+def _only(answer: NeurikAnswer, row: int = 0) -> NeurikAnswer:
+    return NeurikAnswer(**{name: value[row] for name, value in vars(answer).items()})
+
+
+def _last_frame(windows: MarkerWindows, row: int) -> MarkerWindows:
+    """Of one window."""
+    one = windows.each(lambda values: values[row : row + 1])
+    return replace(one, markers_m=one.markers_m[:, -1:], weight=one.weight[:, -1:])
 
 
 def _continuous(answer: NeurikAnswer, decoder: AnswerDecoder) -> NeurikAnswer:

@@ -154,11 +154,14 @@ class LeastSquaresProblem:
             sums: of the F frames' markers.
             newton: (F,) 1 where the second derivatives belong in the matrix, 0 for Gauss and Newton's approximation.
         """
-        pose = self.kinematics.with_coordinates(q)
+        return self.equations_at(self.kinematics.with_coordinates(q), sums, newton)
+
+    def equations_at(self, pose: Pose, sums: MarkerSums, newton: Tensor | None = None) -> NormalEquations:
+        """The same of F frames' poses."""
         cost, moments = self._body_moments(pose, sums)
         moments = self.column_bodies @ moments
         twists = pose.twists()[..., self.rows, :]
-        S = twists.new_zeros(*q.shape[:-1], len(self.column_bodies), 6).index_add(-2, self.row_columns, twists)
+        S = twists.new_zeros(*twists.shape[:-2], len(self.column_bodies), 6).index_add(-2, self.row_columns, twists)
         lever, force = moments[..., 16:25].unflatten(-1, (3, 3)), moments[..., 13:16]
         torque = torch.stack([lever[..., i, j] - lever[..., j, i] for i, j in ((1, 2), (2, 0), (0, 1))], dim=-1)
         gradient = (S[..., :3] * torque).sum(-1) + (S[..., 3:] * force).sum(-1)
@@ -324,7 +327,7 @@ class _Descent:
         return self.q.index_copy(-1, self.unknowns, target), length, settled
 
     def _bounded_step(self, x: Tensor, where: Tensor | slice) -> Tensor:
-        return _bounded_step(x, self.equations[where], self.factor[where], self.problem.lower, self.problem.upper)
+        return bounded_step(x, self.equations[where], self.factor[where], self.problem.lower, self.problem.upper)
 
     def move(self, target: Tensor, length: Tensor) -> None:
         """Take the step where it lowers the cost; elsewhere stay and damp more."""
@@ -338,7 +341,7 @@ class _Descent:
         self.equations = self.equations.where(better, new)
 
 
-def _bounded_step(x: Tensor, equations: NormalEquations, factor: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
+def bounded_step(x: Tensor, equations: NormalEquations, factor: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
     """Where a damped step leads within the limits, (F, n).
 
     Coordinates at a limit that want to leave it are fixed; those that the step would carry over one are fixed there and

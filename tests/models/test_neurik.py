@@ -78,14 +78,9 @@ def test_where_and_which_way_a_person_heads_changes_nothing_else() -> None:
     here, there = answered(network, windows), answered(network, elsewhere)
     torch.testing.assert_close(there.q[..., 6:], here.q[..., 6:], atol=2e-3, rtol=0)
     torch.testing.assert_close(there.body_scales, here.body_scales, atol=2e-3, rtol=0)
-    torch.testing.assert_close(there.R_world_pelvis, R @ here.R_world_pelvis, atol=2e-3, rtol=0)
+    turned = [DECODER.kinematics.with_coordinates(answer.q).R_ground_body[..., 1, :, :] for answer in (there, here)]
+    torch.testing.assert_close(turned[0], R @ turned[1], atol=2e-3, rtol=0)
     torch.testing.assert_close(there.q[..., 3:6], here.q[..., 3:6] @ R.T + shift_m, atol=2e-3, rtol=0)
-
-
-def test_the_pelvis_coordinates_are_its_turn() -> None:
-    answer = answered(small(), some_markers().windows)
-    pose = DECODER.kinematics.with_coordinates(answer.q)
-    torch.testing.assert_close(pose.R_ground_body[..., 1, :, :], answer.R_world_pelvis, atol=1e-5, rtol=0)
 
 
 def test_what_is_missing_does_not_count_wherever_it_is_said_to_be() -> None:
@@ -118,7 +113,7 @@ def trial_of(frames: int) -> MarkerWindows:
 
 
 def part_of(trial: MarkerWindows, part: slice) -> MarkerWindows:
-    return MarkerWindows(trial.markers_m[:, part], trial.weight[:, part], trial.interval_s)
+    return replace(trial, markers_m=trial.markers_m[:, part], weight=trial.weight[:, part])
 
 
 @pytest.mark.parametrize("frames", [1, 2, 31, 32, 33, 50, 97])
@@ -134,7 +129,8 @@ def test_a_longer_trial_has_the_same_answer_in_its_middle() -> None:
     network, whole = small(), trial_of(8 * HOP)
     half = answer_trial(network, DECODER, part_of(whole, slice(0, 4 * HOP)))
     answer = answer_trial(network, DECODER, whole)
-    torch.testing.assert_close(answer.q[: 2 * HOP, 6:], half.q[: 2 * HOP, 6:], atol=2e-3, rtol=0)
+    # The scales are of a whole trial, so markers sit a little elsewhere.
+    torch.testing.assert_close(answer.q[: 2 * HOP, 6:], half.q[: 2 * HOP, 6:], atol=6e-3, rtol=0)
 
 
 def test_windows_that_say_the_same_are_blended_to_the_same() -> None:
@@ -142,17 +138,20 @@ def test_windows_that_say_the_same_are_blended_to_the_same() -> None:
     alone = small(shape=replace(SMALL, layers=0, waves=1))
     with torch.no_grad():
         alone.time.weight.zero_()
-    trial = trial_of(WINDOW + HOP)
+    trial = made_up_source().draw(1, frames=WINDOW + HOP, registered=True).windows
     blended = answer_trial(alone, DECODER, trial)
-    once = answered(alone, part_of(trial, slice(0, WINDOW)))
+    once = answer_trial(alone, DECODER, part_of(trial, slice(0, WINDOW)))
     told = [frame for frame in range(1, WINDOW) if frame != HOP]  # a window's first frame knows no motion of the pelvis
-    torch.testing.assert_close(blended.q[told, 6:], once.q[0, told, 6:], atol=1e-4, rtol=0)
+    torch.testing.assert_close(blended.q[told, 6:], once.q[told, 6:], atol=1e-4, rtol=0)
 
 
 def test_the_latest_frame_is_the_window_s_last() -> None:
     network, windows = small(), some_markers(2).windows
-    with torch.no_grad():
-        torch.testing.assert_close(answer_last(network, DECODER, windows).q, answered(network, windows).q[:, -1:])
+    latest = answer_last(network, DECODER, windows)
+    for row in range(2):
+        alone = answer_trial(network, DECODER, windows.each(lambda values, row=row: values[row : row + 1]))
+        torch.testing.assert_close(latest.q[row, 0, 6:], alone.q[-1, 6:], atol=1e-4, rtol=0)
+        assert latest.sd.shape == latest.q.shape == (2, 1, len(SKELETON.coordinates))
 
 
 def test_several_trials_at_once_are_refused() -> None:
@@ -204,11 +203,13 @@ def test_who_is_registered_is_told_by_their_own_skeleton() -> None:
 
 def test_a_long_trial_of_somebody_registered_is_answered_by_their_skeleton() -> None:
     network = small(corrections=0.0)
-    trial = made_up_source().draw(1, frames=2 * WINDOW + 5, clean=True, registered=True).windows
-    whole = answer_trial(network, DECODER, trial)
-    by_frame = answered(network, trial)
-    torch.testing.assert_close(whole.body_scales, by_frame.body_scales[0], atol=1e-3, rtol=0)
-    torch.testing.assert_close(whole.q[:, DECODER.limited], by_frame.q[0][:, DECODER.limited], atol=1e-3, rtol=0)
+    batch = made_up_source().draw(1, frames=2 * WINDOW + 5, clean=True, registered=True)
+    own = batch.windows.registered
+    assert own is not None
+    whole, by_frame = answer_trial(network, DECODER, batch.windows), answered(network, batch.windows)
+    torch.testing.assert_close(whole.body_scales, own.body_scales[0])
+    wrong = [float((q - batch.q[0])[:, DECODER.limited].abs().mean()) for q in (whole.q, by_frame.q[0])]
+    assert wrong[0] < 0.8 * wrong[1]
 
 
 def test_markers_that_all_lie_where_they_should_are_nearly_taken_as_they_are_read() -> None:

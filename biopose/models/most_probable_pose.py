@@ -1,0 +1,101 @@
+"""The pose that is most probable given NeurIK's answer and the markers themselves.
+
+Where a person's own skeleton is known and where the markers sit on it, two things are known of a frame: the coordinates
+that the network tells, each with its standard deviation, and the places of the markers, which bind all segments by
+their joints. The first is robust where markers are wrong or missing, the second exact where they are right. The maximum
+of both (a posteriori) is a few steps of reweighted least squares from the network's answer; markers' errors have
+Student's t distribution (Lange et al. 1989), so that one in the wrong place pulls little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from biopose.body.markers import MARKERS
+from biopose.models.joint_angles import limited_coordinates
+from biopose.models.neurik_answer import NeurikAnswer
+from biopose.models.neurik_input import MarkerWindows, Registered
+from biopose.skeleton.least_squares import LeastSquaresProblem, NormalEquations, bounded_step
+from biopose.skeleton.model import Marker, Skeleton
+from biopose.skeleton.scaling import scaled_geometry
+from biopose.skeleton.threads import side_by_side
+
+DEGREES_OF_FREEDOM = 4.0  # of the markers' errors
+STEPS = 2
+LEAST_SD = 0.02  # rad, m: of what the network tells
+ROOT_SD_FACTOR = 3.0  # the pelvis is told by its own markers alone
+BATCH_FRAMES = 1024  # what stays in a core's cache
+
+
+def most_probable(
+    answer: NeurikAnswer, trial: MarkerWindows, own: Registered, *, marker_sd_m: float, skeleton: Skeleton
+) -> NeurikAnswer:
+    """An answer moved to where the markers are; its standard deviations stay.
+
+    Args:
+        answer: NeurIK's, (T, ...) without batch axis.
+        trial: what it answered (N = 1).
+        own: the person's skeleton, and where the markers sit on it.
+        marker_sd_m: of the markers from there.
+        skeleton: the default one, unscaled.
+    """
+    evidence = _MarkerEvidence(trial, own, marker_sd_m=marker_sd_m, skeleton=skeleton)
+    parts = [slice(first, first + BATCH_FRAMES) for first in range(0, len(answer.q), BATCH_FRAMES)]
+    q = torch.cat(side_by_side(lambda part: evidence.solved(answer, part), parts))
+    return replace(answer, q=q.to(answer.q), body_scales=own.body_scales[0].to(answer.q))
+
+
+class _MarkerEvidence:
+    """What a trial's markers say of coordinates; double precision, on the CPU."""
+
+    def __init__(self, trial: MarkerWindows, own: Registered, *, marker_sd_m: float, skeleton: Skeleton) -> None:
+        limits = {c: skeleton.coordinates[c] for c in limited_coordinates(skeleton)}
+        bounds = {c: (limit.range_min, limit.range_max) for c, limit in limits.items()}
+        self.problem = LeastSquaresProblem(_marked(skeleton, own), bounds=bounds, held=frozenset())
+        self.unknowns = torch.tensor(self.problem.unknowns)
+        weight = trial.weight[0].double().cpu()
+        self.observed = torch.where(weight[..., None] > 0, trial.markers_m[0].double().cpu(), 0.0)
+        self.weight, self.variance = weight / marker_sd_m**2, marker_sd_m**2
+
+    def solved(self, answer: NeurikAnswer, part: slice) -> Tensor:
+        """Coordinates (F, Q) of some frames."""
+        problem, observed, unknowns = self.problem, self.observed[part], self.unknowns
+        q = answer.q[part].double().cpu()
+        told, precision = q[:, unknowns], self._precision(answer.sd[part].double().cpu())
+        for _ in range(STEPS):
+            pose = problem.kinematics.with_coordinates(q)
+            away = (observed - pose.markers).square().sum(-1) / self.variance
+            robust = self.weight[part] * (DEGREES_OF_FREEDOM + 3) / (DEGREES_OF_FREEDOM + away)
+            x = q[:, unknowns]
+            posterior = _with_prior(problem.equations_at(pose, problem.sums(observed, robust)), told - x, precision)
+            step_to = bounded_step(x, posterior, torch.zeros_like(x[:, 0]), problem.lower, problem.upper)
+            q = q.index_copy(-1, unknowns, step_to)
+        return problem.kinematics.satisfy_couplings(q)[0]
+
+    def _precision(self, sd: Tensor) -> Tensor:
+        """(F, n) of what the network tells, by its standard deviations (F, Q)."""
+        widened = torch.where(self.problem.lower.isinf(), ROOT_SD_FACTOR, 1.0) * sd[:, self.unknowns]
+        return widened.clamp(min=LEAST_SD).square().reciprocal()
+
+
+def _marked(skeleton: Skeleton, own: Registered) -> Skeleton:
+    """The person's own skeleton, the markers where they sit on it."""
+    scales, places_m = (values[0].double().cpu().numpy() for values in (own.body_scales, own.places_m))
+    markers = tuple(
+        Marker(name, skeleton.body_names.index(marker.segment), place)
+        for (name, marker), place in zip(MARKERS.items(), places_m, strict=True)
+    )
+    return scaled_geometry(skeleton, scales).with_markers(markers)
+
+
+def _with_prior(equations: NormalEquations, towards: Tensor, precision: Tensor) -> NormalEquations:
+    """The equations where coordinates are also drawn `towards` (F, n) what was told of them."""
+    return NormalEquations(
+        cost=equations.cost + (precision * towards.square()).sum(-1),
+        gradient=equations.gradient + precision * towards,
+        matrix=equations.matrix + torch.diag_embed(precision),
+        scale=equations.scale + precision,
+    )

@@ -40,8 +40,8 @@ def bench_ik(markers: Path | None, model: Path | None, *, opensim_frames: int) -
 
     Returns:
         frames_per_s on one core, opensim_frames_per_s on one core, their ratio; two_core_ratio; where the trial has
-        the markers that NeurIK knows, neurik_frames_per_s on one core and neurik_ratio to OpenSim; on a GPU, if there
-        is one, gpu_frames_per_s.
+        the markers that NeurIK knows, neurik_frames_per_s on one core, neurik_ratio to OpenSim and
+        neurik_two_core_frames_per_s; on a GPU, if there is one, gpu_frames_per_s.
 
     Raises:
         BioposeError: if a file is malformed, the two do not belong together, or the trial has a single frame.
@@ -63,8 +63,10 @@ def bench_ik(markers: Path | None, model: Path | None, *, opensim_frames: int) -
         "ratio": one / opensim_rate,
         "two_core_ratio": _rate(skeleton, long, threads=2) / one,
     }
-    if neurik := _neurik_rate(long):
+    if all(name in long.names for name in BONY_LANDMARKS):
+        neurik, on_two = (_neurik_rate(long, threads=threads) for threads in (1, 2))
         result |= {"neurik_frames_per_s": neurik, "neurik_ratio": neurik / opensim_rate}
+        result["neurik_two_core_frames_per_s"] = on_two
     if torch.cuda.is_available():
         result["gpu_frames_per_s"] = _rate(skeleton, long, threads=1, device="cuda")
     return result
@@ -81,7 +83,8 @@ def ik_lines(result: dict[str, Any]) -> list[str]:
     ]
     if "neurik_frames_per_s" in result:
         lines.append(
-            f"NeurIK on one core: {result['neurik_frames_per_s']:.0f} frames/s, ratio {result['neurik_ratio']:.1f}"
+            f"NeurIK on one core: {result['neurik_frames_per_s']:.0f} frames/s, ratio {result['neurik_ratio']:.1f}; "
+            f"on two: {result['neurik_two_core_frames_per_s']:.0f} frames/s"
         )
     if "gpu_frames_per_s" in result:
         lines.append(f"GPU: {result['gpu_frames_per_s']:.0f} frames/s")
@@ -94,12 +97,10 @@ def _rate(skeleton: Skeleton, trial: MarkerTrajectories, *, threads: int, device
     return len(trial.time_s) / (perf_counter() - start)
 
 
-def _neurik_rate(trial: MarkerTrajectories) -> float | None:
-    """Of the network and what it needs of a recording; None where it lacks markers that it knows."""
-    if not all(name in trial.names for name in BONY_LANDMARKS):
-        return None
+def _neurik_rate(trial: MarkerTrajectories, *, threads: int) -> float:
+    """Of the network and what it needs of a recording."""
     network = load_neurik()
-    with torch_threads(1):
+    with torch_threads(threads):
         start = perf_counter()
         answer_recording(network, trial)
         return len(trial.time_s) / (perf_counter() - start)

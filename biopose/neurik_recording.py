@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from biopose.body.markers import MARKERS
 from biopose.errors import ModelError
@@ -30,8 +31,10 @@ from biopose.skeleton.ik import PLAUSIBLE_SIZE_RATIO
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Marker, Skeleton
 from biopose.skeleton.scaling import scaled_geometry
+from biopose.skeleton.threads import side_by_side
 
 ANY_S = 0.01  # between frames where there is but one
+FIT_FRAMES = 1024  # at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,19 +188,24 @@ def _fit(scaled: Skeleton, markers: MarkerTrajectories, coordinates: FloatArray)
     Raises:
         ModelError: if they are of a body of another size.
     """
-    pose = Kinematics(scaled).with_coordinates(torch.from_numpy(coordinates))
-    bodies = [marker.body for marker in scaled.markers]
-    own, seen = pose.markers.numpy(), markers.positions_m
-    R, p = pose.R_ground_body[:, bodies].numpy(), pose.p_ground_body[:, bodies].numpy()
-    local = ((seen - p)[..., None, :] @ R)[..., 0, :]
+    kinematics, bodies = Kinematics(scaled, dtype=torch.float32), [marker.body for marker in scaled.markers]
+    seen = torch.from_numpy(markers.positions_m).float()
+
+    def of(part: slice) -> tuple[Tensor, Tensor]:
+        pose = kinematics.with_coordinates(torch.from_numpy(coordinates[part]).float())
+        R, p = pose.R_ground_body[:, bodies], pose.p_ground_body[:, bodies]
+        return pose.markers, ((seen[part] - p)[..., None, :] @ R)[..., 0, :]
+
+    parts = [slice(first, first + FIT_FRAMES) for first in range(0, len(coordinates), FIT_FRAMES)]
+    own, local = (torch.cat(values).double().numpy() for values in zip(*side_by_side(of, parts), strict=True))
     there = ~np.isnan(local).any(axis=-1)
-    ratio = float(np.median(_spread(seen, there) / _spread(own, there)))
+    ratio = float(np.median(_spread(markers.positions_m, there) / _spread(own, there)))
     if not PLAUSIBLE_SIZE_RATIO[0] <= ratio <= PLAUSIBLE_SIZE_RATIO[1]:
         raise ModelError(
             f"the markers are spread {ratio:.3g} times as far as a person's; is the unit in the marker file's header "
             "right?"
         )
-    return np.asarray(np.linalg.norm(seen - own, axis=-1)), np.asarray(np.nanmedian(local, axis=0))
+    return np.asarray(np.linalg.norm(markers.positions_m - own, axis=-1)), np.asarray(np.nanmedian(local, axis=0))
 
 
 def _spread(points: FloatArray, there: NDArray[np.bool_]) -> FloatArray:

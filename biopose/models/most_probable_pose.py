@@ -27,7 +27,7 @@ DEGREES_OF_FREEDOM = 4.0  # of the markers' errors
 STEPS = 2
 LEAST_SD = 0.02  # rad, m: of what the network tells
 ROOT_SD_FACTOR = 3.0  # the pelvis is told by its own markers alone
-BATCH_FRAMES = 1024  # what stays in a core's cache
+BATCH_FRAMES = 512  # what stays in a core's cache
 
 
 def most_probable(
@@ -49,22 +49,22 @@ def most_probable(
 
 
 class _MarkerEvidence:
-    """What a trial's markers say of coordinates; double precision, on the CPU."""
+    """What a trial's markers say of coordinates; on the CPU."""
 
     def __init__(self, trial: MarkerWindows, own: Registered, *, marker_sd_m: float, skeleton: Skeleton) -> None:
         limits = {c: skeleton.coordinates[c] for c in limited_coordinates(skeleton)}
         bounds = {c: (limit.range_min, limit.range_max) for c, limit in limits.items()}
-        self.problem = LeastSquaresProblem(_marked(skeleton, own), bounds=bounds, held=frozenset())
+        self.problem = LeastSquaresProblem(_marked(skeleton, own), bounds=bounds, held=frozenset(), dtype=torch.float32)
         self.unknowns = torch.tensor(self.problem.unknowns)
-        weight = trial.weight[0].double().cpu()
-        self.observed = torch.where(weight[..., None] > 0, trial.markers_m[0].double().cpu(), 0.0)
+        weight = trial.weight[0].cpu()
+        self.observed = torch.where(weight[..., None] > 0, trial.markers_m[0].cpu(), 0.0)
         self.weight, self.variance = weight / marker_sd_m**2, marker_sd_m**2
 
     def solved(self, answer: NeurikAnswer, part: slice) -> Tensor:
         """Coordinates (F, Q) of some frames."""
         problem, observed, unknowns = self.problem, self.observed[part], self.unknowns
-        q = answer.q[part].double().cpu()
-        told, precision = q[:, unknowns], self._precision(answer.sd[part].double().cpu())
+        q = answer.q[part].cpu()
+        told, precision = q[:, unknowns], self._precision(answer.sd[part].cpu())
         for _ in range(STEPS):
             pose = problem.kinematics.with_coordinates(q)
             away = (observed - pose.markers).square().sum(-1) / self.variance

@@ -116,7 +116,11 @@ class Neurik(nn.Module):
         """Answer for each frame of each window, whatever their length."""
         with torch.autocast(windows.markers_m.device.type, enabled=False):  # half precision would round centimetres
             seen = self.view(windows, self.places_m)
-        x = self.spatial(seen) + self.time(self._waves(windows))
+        return self.answered(seen, windows.interval_s, windows.registered)
+
+    def answered(self, seen: NeurikInput, interval_s: Tensor, registered: Registered | None) -> RawAnswer:
+        """The same of windows as they are seen."""
+        x = self.spatial(seen) + self.time(self._waves(interval_s, frames=seen.frame.shape[1]))
         for layer in self.layers:
             x = layer(x)
         with torch.autocast(x.device.type, enabled=False):  # half precision would round angles to a tenth of a degree
@@ -127,16 +131,15 @@ class Neurik(nn.Module):
                 six=six + six.new_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
                 shift_m=shift,
                 log_sd=(log_sd + self.log_sd_bias).clamp(*LOG_SD_RANGE),
-                scale_logits=self._scale_logits(x.float(), seen, windows.registered),
+                scale_logits=self._scale_logits(x.float(), seen, registered),
                 R_world_root=seen.R_world_root,
                 p_world_root=seen.p_world_root,
                 seen=seen.seen,
             )
 
-    def _waves(self, windows: MarkerWindows) -> Tensor:
+    def _waves(self, interval_s: Tensor, *, frames: int) -> Tensor:
         """(N, T, 2 * waves) sines and cosines of the time since the window's middle."""
-        frames = windows.weight.shape[1]
-        time_s = windows.interval_s[:, None] * (torch.arange(frames).to(windows.interval_s) - (frames - 1) / 2)
+        time_s = interval_s[:, None] * (torch.arange(frames).to(interval_s) - (frames - 1) / 2)
         rates = 16 * math.pi * torch.exp2(-torch.arange(self.shape.waves).to(time_s))
         phase = time_s[..., None] * rates
         return torch.cat([phase.sin(), phase.cos()], dim=-1)

@@ -28,7 +28,8 @@ SPEED_SCALE, TURN_SCALE = 0.3, 0.15  # of m/s and rad/s
 FURTHEST_SHARE = 0.003  # an angle read beyond its range counts as so near to the range's end
 SURE_ENOUGH = 0.25  # of an angle to be taken as it is read; one less sure is drawn to the middle of its range
 HALF_DOUBT_M, MISSING_M = 0.004, 0.1  # off by so much, markers are half doubted; all missing, they count as so far off
-N_FRAME_FEATURES = 9
+N_MOTION_FEATURES = 6  # of the pelvis, since the frame before
+N_FRAME_FEATURES = 3 + N_MOTION_FEATURES
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +95,12 @@ class NeurikInput:
     size: Tensor
     seen: Tensor
     doubt: Tensor
+
+    def windows(self, rows: Tensor) -> NeurikInput:
+        """Windows whose frames are `rows` (N, W) of one trial; the first frame of a window knows no motion."""
+        found = NeurikInput(**{name: value[0][rows] for name, value in vars(self).items()})
+        found.frame[:, 0, N_FRAME_FEATURES - N_MOTION_FEATURES :] = 0.0
+        return found
 
 
 class FrameView(nn.Module):

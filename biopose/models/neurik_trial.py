@@ -48,10 +48,8 @@ def answer_trial(network: Neurik, decoder: AnswerDecoder, trial: MarkerWindows) 
     count, frames = trial.weight.shape[:2]
     if count != 1 or frames == 0:
         raise ValueError(f"{count} trials of {frames} frames; one at a time, of a frame or more")
-    starts = _starts(frames)
-    rows = torch.tensor(starts)[:, None] + torch.arange(min(WINDOW, frames))
-    raws = side_by_side(lambda part: network(_windows(trial, part)), rows.split(AT_ONCE))
-    answer = _only(decoder(_blended(raws, rows, frames)))
+    rows = torch.tensor(_starts(frames))[:, None] + torch.arange(min(WINDOW, frames))
+    answer = _only(decoder(_blended(_raw_answers(network, trial, rows), rows, frames)))
     return _continuous(_at_the_markers(network, decoder, answer, trial), decoder)
 
 
@@ -72,12 +70,21 @@ def _starts(frames: int) -> list[int]:
     return [*range(0, max(frames - WINDOW, 0), HOP), max(frames - WINDOW, 0)]
 
 
-def _windows(trial: MarkerWindows, rows: Tensor) -> MarkerWindows:
-    rows = rows.to(trial.weight.device)
-    own = trial.registered
-    if own is not None:
-        own = Registered(*(part.expand(len(rows), -1, -1) for part in (own.body_scales, own.places_m)))
-    return MarkerWindows(trial.markers_m[0, rows], trial.weight[0, rows], trial.interval_s.expand(len(rows)), own)
+def _raw_answers(network: Neurik, trial: MarkerWindows, rows: Tensor) -> list[RawAnswer]:
+    """Of windows whose frames are `rows` (N, W), some at a time; neighbours share frames, which are viewed once."""
+
+    def answered(part: Tensor) -> RawAnswer:
+        first, last = int(part.min()), int(part.max())
+        stretch = replace(
+            trial, markers_m=trial.markers_m[:, first : last + 1], weight=trial.weight[:, first : last + 1]
+        )
+        seen = network.view(stretch, network.places_m).windows((part - first).to(trial.weight.device))
+        own = trial.registered
+        if own is not None:
+            own = Registered(*(values.expand(len(part), -1, -1) for values in (own.body_scales, own.places_m)))
+        return network.answered(seen, trial.interval_s.expand(len(part)), own)
+
+    return side_by_side(answered, rows.split(AT_ONCE))
 
 
 def _blended(raws: list[RawAnswer], rows: Tensor, frames: int) -> RawAnswer:

@@ -102,7 +102,13 @@ class LeastSquaresProblem:
     """
 
     def __init__(
-        self, skeleton: Skeleton, *, bounds: dict[int, tuple[float, float]], held: frozenset[int], device: str = "cpu"
+        self,
+        skeleton: Skeleton,
+        *,
+        bounds: dict[int, tuple[float, float]],
+        held: frozenset[int],
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float64,
     ) -> None:
         """Prepares the index tables.
 
@@ -110,10 +116,11 @@ class LeastSquaresProblem:
             skeleton: with exactly the markers to be fitted.
             bounds: limits by coordinate index; absent means unlimited.
             held: coordinates that keep their value.
-            device: where to compute, in float64.
+            device: where to compute.
+            dtype: in which precision; single is enough for a step or two, not to converge.
         """
         self.skeleton = skeleton
-        self.kinematics = Kinematics(skeleton.without_bare_branches(), device=device)
+        self.kinematics = Kinematics(skeleton.without_bare_branches(), device=device, dtype=dtype)
         drivers, carried = self.kinematics.row_drivers, torch.tensor(self.kinematics.carries_marker)
         free = set(skeleton.free_coordinates) - held
         rows = [r for r, c in enumerate(drivers) if c in free and carried[r].any()]
@@ -123,28 +130,28 @@ class LeastSquaresProblem:
         self.rows = torch.tensor(rows, dtype=torch.long, device=device)
         where = [columns.index((joint, drivers[r])) for joint, r in zip(joints, rows, strict=True)]
         self.row_columns = torch.tensor(where, dtype=torch.long, device=device)
-        self._tabulate_columns(columns, device)
-        limits = torch.tensor([bounds.get(c, (-torch.inf, torch.inf)) for c in self.unknowns], dtype=torch.float64)
+        self._tabulate_columns(columns, device, dtype)
+        limits = torch.tensor([bounds.get(c, (-torch.inf, torch.inf)) for c in self.unknowns], dtype=dtype)
         self.lower, self.upper = limits.reshape(-1, 2).T.to(device)
 
-    def _tabulate_columns(self, columns: list[tuple[int, int | None]], device: str) -> None:
+    def _tabulate_columns(self, columns: list[tuple[int, int | None]], device: str, dtype: torch.dtype) -> None:
         joints = [joint for joint, _ in columns]
         skeleton = self.kinematics.skeleton
         bodies = [marker.body for marker in skeleton.markers]
         self.marked_bodies = sorted(set(bodies))
         belongs = [[b == body for b in bodies] for body in self.marked_bodies]
-        self.body_markers = torch.tensor(belongs, dtype=torch.float64, device=device)
+        self.body_markers = torch.tensor(belongs, dtype=dtype, device=device)
         carried = [[j + 1 in skeleton.ancestors[b] for b in self.marked_bodies] for j in joints]
         bodies_seen = len(self.marked_bodies)
-        self.column_bodies = torch.tensor(carried, dtype=torch.float64, device=device).reshape(-1, bodies_seen)
+        self.column_bodies = torch.tensor(carried, dtype=dtype, device=device).reshape(-1, bodies_seen)
         above = [[d + 1 in skeleton.ancestors[j + 1] for d in joints] for j in joints]
         n = len(joints)
-        self.is_ancestor = torch.tensor(above, dtype=torch.float64, device=device).reshape(n, n).tril()
+        self.is_ancestor = torch.tensor(above, dtype=dtype, device=device).reshape(n, n).tril()
         unknown = [self.unknowns.index(c) for _, c in columns if c is not None]
         # One column an unknown, in order, is the common case; couplings across joints merge columns.
         self.merge: Tensor | None = None
         if unknown != list(range(len(columns))):
-            self.merge = torch.nn.functional.one_hot(torch.tensor(unknown), len(self.unknowns)).double().to(device)
+            self.merge = torch.nn.functional.one_hot(torch.tensor(unknown), len(self.unknowns)).to(device, dtype)
 
     def normal_equations(self, q: Tensor, sums: MarkerSums, newton: Tensor | None = None) -> NormalEquations:
         """Cost, descent direction and normal matrix.

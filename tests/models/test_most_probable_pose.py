@@ -84,7 +84,9 @@ def test_frames_do_not_see_each_other() -> None:
     answer = told(batch, off_rad=0.1)
     one = replace(answer, q=answer.q[2:3], sd=answer.sd[2:3])
     windows = replace(batch.windows, markers_m=batch.windows.markers_m[:, 2:3], weight=batch.windows.weight[:, 2:3])
-    torch.testing.assert_close(moved(one, replace(batch, windows=windows)), moved(answer, batch)[2:3])
+    torch.testing.assert_close(
+        moved(one, replace(batch, windows=windows)), moved(answer, batch)[2:3], atol=1e-4, rtol=0
+    )
 
 
 def test_the_standard_deviations_stay() -> None:

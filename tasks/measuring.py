@@ -38,7 +38,7 @@ class MeasuringActor:
     """Sees stretches of video and fits motions, with the weights that it was made with.
 
     Args:
-        models: pinned versions; with MQ-HMR's among them, it measures, else the keypoint fit; NeurIK helps if it
+        models: pinned versions; with MQ-HMR's among them, it measures, else the keypoint fit; NeurIK tells angles if it
             is among them.
         settings: say where the registry keeps their files.
         device: of the networks.

@@ -1,7 +1,7 @@
-"""How sure a fitted person's angles are: NeurIK's word on the virtual markers, each as sure as the keypoints near it.
+"""A fitted person's coordinates and how sure they are: NeurIK's word on the virtual markers.
 
-The angles themselves stay those of inverse kinematics: on recorded held-out clips NeurIK's were better in no limb by
-more than twice the standard error (`biopose/models/weights/neurik.md`).
+Each marker is as sure as the keypoints near it. On recorded clips of people and motions that it never saw, these angles
+are a little better than those of inverse kinematics, and in no limb worse (`biopose/models/weights/neurik.md`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NeuralIK:
         return cls(network, AnswerDecoder(full_body_skeleton()))
 
     def told(self, fitted: FittedPerson, *, body: Body, skeleton: Skeleton) -> FittedPerson:
-        """The person with a standard deviation on every angle; markers do not tell that of the place in the room.
+        """The person with coordinates and the angles' standard deviations; markers do not tell that of the place.
 
         Args:
             fitted: the person.
@@ -56,7 +56,8 @@ class NeuralIK:
         seen = seen_markers(fitted, person_of(fitted, body=body, skeleton=skeleton))
         answer = answer_trial(self.network, self.decoder, seen)
         is_place = [coordinate.motion == "translational" for coordinate in skeleton.coordinates]
-        return replace(fitted, coordinate_sd=np.where(is_place, np.nan, answer.sd.double().numpy()))
+        sd = np.where(is_place, np.nan, answer.sd.double().numpy())
+        return replace(fitted, coordinates=answer.q.double().numpy(), coordinate_sd=sd)
 
 
 def seen_markers(fitted: FittedPerson, person: BodyWithSkeleton) -> MarkerWindows:

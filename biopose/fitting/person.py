@@ -1,4 +1,4 @@
-"""From a fitted motion to a measurement: the body, its virtual markers, inverse kinematics, filtered coordinates."""
+"""From a fitted motion to a measurement: the body, its virtual markers, coordinates from them, filtered."""
 
 from __future__ import annotations
 
@@ -71,6 +71,8 @@ class FittedPerson:
         T_camera_world: (4, 4) of the world that the measurement is given in.
         keypoint_sd_m: (T, 26, 2) how well the keypoints about the hips are known, across the view and along it.
         notes: what limits it.
+        coordinates: (T, Q) NeurIK's, of the person's skeleton in the measurement's world; None where it was not asked,
+            and inverse kinematics solves for them.
         coordinate_sd: (T, Q) standard deviations of the coordinates, radians and metres, NaN where one is not known;
             None where NeurIK was not asked.
     """
@@ -83,6 +85,7 @@ class FittedPerson:
     T_camera_world: NDArray[np.float64]
     keypoint_sd_m: NDArray[np.float64]
     notes: tuple[str, ...] = ()
+    coordinates: NDArray[np.float64] | None = None
     coordinate_sd: NDArray[np.float64] | None = None
 
 
@@ -99,7 +102,7 @@ def person_of(fitted: FittedPerson, *, body: Body, skeleton: Skeleton) -> BodyWi
 
 
 def measured(fitted: FittedPerson, *, body: Body, skeleton: Skeleton, cutoff_hz: float) -> PersonMeasurement:
-    """The measurement that a fit gives: scaling to the person, virtual markers, inverse kinematics, filtering.
+    """The measurement that a fit gives: scaling to the person, virtual markers, coordinates from them, filtering.
 
     Args:
         fitted: the person.
@@ -109,7 +112,10 @@ def measured(fitted: FittedPerson, *, body: Body, skeleton: Skeleton, cutoff_hz:
     """
     track, T_camera_world, notes = fitted.track, fitted.T_camera_world, fitted.notes
     person = person_of(fitted, body=body, skeleton=skeleton)
-    values = _continuous(person.skeleton, solved(person, virtual_markers(person, fitted)))
+    coordinates = fitted.coordinates
+    if coordinates is None:
+        coordinates = solved(person, virtual_markers(person, fitted))
+    values = _continuous(person.skeleton, coordinates)
     values = low_pass(values, track.time_s, cutoff_hz=cutoff_hz)
     if len(track) > 1 and not can_filter(track.time_s, cutoff_hz=cutoff_hz):
         notes = (*notes, f"{track.rate_hz:.0f} frames/s cannot carry {cutoff_hz:g} Hz: the angles are not filtered.")

@@ -11,6 +11,7 @@ from biopose.body.model import Body
 from biopose.fitting.neural_ik import ABOUT, HALF_SURE_SD_M, NeuralIK, marker_weight, seen_markers
 from biopose.fitting.person import person_of, virtual_markers
 from biopose.models.neurik import Neurik, NeurikShape
+from biopose.skeleton.kinematics import Kinematics
 from biopose.vision.keypoint_names import KEYPOINTS
 from tests.body.bodies import needs_body_asset
 from tests.fitting.test_fitted_file import fitted_person
@@ -58,7 +59,7 @@ def test_the_markers_are_those_that_the_solver_has() -> None:
 
 @needs_body_asset
 @pytest.mark.parametrize("frames", [1, 8])
-def test_a_person_is_told_how_sure_each_angle_is_and_nothing_of_the_place(frames: int) -> None:
+def test_a_person_is_told_coordinates_at_their_markers_and_how_sure_each_angle_is(frames: int) -> None:
     torch.manual_seed(0)
     told = NeuralIK.of(Neurik(SHAPE, places_m=usual_places_m()).eval())
     fitted = fitted_person()
@@ -68,8 +69,13 @@ def test_a_person_is_told_how_sure_each_angle_is_and_nothing_of_the_place(frames
         motion=replace(fitted.motion, q=fitted.motion.q[:frames]),
         keypoint_sd_m=fitted.keypoint_sd_m[:frames],
     )
-    sd = told.told(part, body=Body.load(), skeleton=full_body()).coordinate_sd
+    person = told.told(part, body=Body.load(), skeleton=full_body())
+    sd, q = person.coordinate_sd, person.coordinates
     assert sd is not None
+    assert q is not None
+    skeleton = person_of(part, body=Body.load(), skeleton=full_body())
+    own = Kinematics(skeleton.skeleton).with_coordinates(torch.from_numpy(q)).markers.numpy()
+    assert np.median(np.linalg.norm(own - virtual_markers(skeleton, part).positions_m, axis=-1)) < 0.015
     assert sd.shape == fitted.motion.q[:frames].shape
     is_place = np.array([coordinate.motion == "translational" for coordinate in full_body().coordinates])
     assert np.isnan(sd[:, is_place]).all()

@@ -44,7 +44,12 @@ def world() -> np.ndarray:
 
 
 def measurement_of(
-    body: Body, usual: BodyWithSkeleton, track: PersonTrack, coordinate_sd: np.ndarray | None = None
+    body: Body,
+    usual: BodyWithSkeleton,
+    track: PersonTrack,
+    *,
+    coordinates: np.ndarray | None = None,
+    coordinate_sd: np.ndarray | None = None,
 ) -> PersonMeasurement:
     seen: SeenPerson = see(track, CAMERA, load_lifter(), height_m=1.75)
     fitted = FittedPerson(
@@ -56,6 +61,7 @@ def measurement_of(
         T_camera_world=world(),
         keypoint_sd_m=np.full((len(track), 26, 2), 0.05),
         notes=("made up",),
+        coordinates=coordinates,
         coordinate_sd=coordinate_sd,
     )
     return measured(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0)
@@ -166,7 +172,16 @@ def test_what_overshoots_a_limit_is_put_back_and_the_rest_stays() -> None:
 def test_standard_deviations_are_handed_on(measurement: PersonMeasurement, body: Body, usual: BodyWithSkeleton) -> None:
     time_s = frame_times(FRAMES)
     sd = np.full((FRAMES, len(full_body().coordinates)), 0.03)
-    told = measurement_of(body, usual, not_found(track_of(swinging(time_s), time_s), GAP), sd)
+    told = measurement_of(body, usual, not_found(track_of(swinging(time_s), time_s), GAP), coordinate_sd=sd)
     np.testing.assert_array_equal(told.coordinate_sd, sd)
     np.testing.assert_array_equal(told.coordinates.values, measurement.coordinates.values)
     assert measurement.coordinate_sd is None
+
+
+@needs_body_asset
+def test_coordinates_that_were_told_stand_in_place_of_inverse_kinematics(body: Body, usual: BodyWithSkeleton) -> None:
+    time_s = frame_times(FRAMES)
+    q = np.repeat(full_body().default_pose[None], FRAMES, axis=0)
+    q[:, full_body().coordinate_names.index("knee_angle_r")] = 0.4
+    told = measurement_of(body, usual, track_of(swinging(time_s), time_s), coordinates=full_body().satisfy_couplings(q))
+    np.testing.assert_allclose(told.coordinates.values, full_body().satisfy_couplings(q), atol=1e-6)

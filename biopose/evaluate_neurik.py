@@ -39,7 +39,6 @@ WAYS = {
     "neurik": "NeurIK",
     "neurik_unregistered": "no static",
     "inverse_kinematics": "solver",
-    "product": "product",
 }
 FIGURES = {
     "mae_deg": "angles, all, degrees",
@@ -115,15 +114,15 @@ def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) ->
 
 
 def compare_recorded(clips: RecordedClips, *, weights: Path) -> dict[str, Any]:
-    """On what the product made of clips; `product` is what it measures: the solver's angles, NeurIK's deviations."""
+    """On what the product made of clips."""
     judge, batch = Judge(AnswerDecoder(full_body_skeleton())), as_recorded(clips)
     neurik = by_neurik(load_neurik(weights))
     trials = [batch[k : k + 1] for k in range(len(clips.person))]
-    told = [neurik(trial) for trial in trials]
     solver = [_answer(q, scales) for q, scales in zip(clips.solved_q, clips.solved_scales, strict=True)]
-    product = [replace(s, sd=t.sd, root_sd=t.root_sd) for s, t in zip(solver, told, strict=True)]
-    ways = {"neurik": told, "inverse_kinematics": solver, "product": product}
-    return {way: neurik_figures(_in_turn(answers), trials, judge) for way, answers in ways.items()}
+    return {
+        "neurik": neurik_figures(neurik, trials, judge),
+        "inverse_kinematics": neurik_figures(_in_turn(solver), trials, judge),
+    }
 
 
 def _in_turn(answers: list[NeurikAnswer]) -> Answering:

@@ -37,12 +37,10 @@ def small() -> Neurik:
 
 
 def exact(batch: MarkerBatch, *, sd: float = 0.1) -> NeurikAnswer:
-    pose = JUDGE.decoder.kinematics.with_coordinates(batch.q)
     root_sd = torch.full((*batch.q.shape[:2], 2), sd)
     return NeurikAnswer(
         batch.q,
         sd * (1 + torch.arange(batch.q.shape[-1]) / 100).expand_as(batch.q),
-        pose.R_ground_body[..., 1, :, :],
         batch.body_scales,
         root_sd,
     )

@@ -42,22 +42,28 @@ def most_probable(
         marker_sd_m: of the markers from there.
         skeleton: the default one, unscaled.
     """
+    own_scales = own.body_scales[0].to(answer.q)
+    if not (trial.weight > 0).any():
+        return replace(answer, body_scales=own_scales)
     evidence = _MarkerEvidence(trial, own, marker_sd_m=marker_sd_m, skeleton=skeleton)
     parts = [slice(first, first + BATCH_FRAMES) for first in range(0, len(answer.q), BATCH_FRAMES)]
     q = torch.cat(side_by_side(lambda part: evidence.solved(answer, part), parts))
-    return replace(answer, q=q.to(answer.q), body_scales=own.body_scales[0].to(answer.q))
+    return replace(answer, q=q.to(answer.q), body_scales=own_scales)
 
 
 class _MarkerEvidence:
-    """What a trial's markers say of coordinates; on the CPU."""
+    """What a trial's markers say of coordinates: those that are ever seen; on the CPU."""
 
     def __init__(self, trial: MarkerWindows, own: Registered, *, marker_sd_m: float, skeleton: Skeleton) -> None:
         limits = {c: skeleton.coordinates[c] for c in limited_coordinates(skeleton)}
         bounds = {c: (limit.range_min, limit.range_max) for c, limit in limits.items()}
-        self.problem = LeastSquaresProblem(_marked(skeleton, own), bounds=bounds, held=frozenset(), dtype=torch.float32)
-        self.unknowns = torch.tensor(self.problem.unknowns)
         weight = trial.weight[0].cpu()
-        self.observed = torch.where(weight[..., None] > 0, trial.markers_m[0].cpu(), 0.0)
+        used = (weight > 0).any(0).nonzero()[:, 0]
+        marked = _marked(skeleton, own, used.tolist())
+        self.problem = LeastSquaresProblem(marked, bounds=bounds, held=frozenset(), dtype=torch.float32)
+        self.unknowns = torch.tensor(self.problem.unknowns)
+        weight = weight[:, used]
+        self.observed = torch.where(weight[..., None] > 0, trial.markers_m[0].cpu()[:, used], 0.0)
         self.weight, self.variance = weight / marker_sd_m**2, marker_sd_m**2
 
     def solved(self, answer: NeurikAnswer, part: slice) -> Tensor:
@@ -81,13 +87,11 @@ class _MarkerEvidence:
         return widened.clamp(min=LEAST_SD).square().reciprocal()
 
 
-def _marked(skeleton: Skeleton, own: Registered) -> Skeleton:
-    """The person's own skeleton, the markers where they sit on it."""
+def _marked(skeleton: Skeleton, own: Registered, used: list[int]) -> Skeleton:
+    """The person's own skeleton, some of MARKERS where they sit on it."""
     scales, places_m = (values[0].double().cpu().numpy() for values in (own.body_scales, own.places_m))
-    markers = tuple(
-        Marker(name, skeleton.body_names.index(marker.segment), place)
-        for (name, marker), place in zip(MARKERS.items(), places_m, strict=True)
-    )
+    segments = [(name, skeleton.body_names.index(marker.segment)) for name, marker in MARKERS.items()]
+    markers = tuple(Marker(*segments[index], places_m[index]) for index in used)
     return scaled_geometry(skeleton, scales).with_markers(markers)
 
 

@@ -1,10 +1,10 @@
 """The pose that is most probable given NeurIK's answer and the markers themselves.
 
-Where a person's own skeleton is known and where the markers sit on it, two things are known of a frame: the coordinates
-that the network tells, each with its standard deviation, and the places of the markers, which bind all segments by
-their joints. The first is robust where markers are wrong or missing, the second exact where they are right. The maximum
-of both (a posteriori) is a few steps of reweighted least squares from the network's answer; markers' errors have
-Student's t distribution (Lange et al. 1989), so that one in the wrong place pulls little.
+On a skeleton on which it is known where the markers sit, two things are known of a frame: the coordinates that the
+network tells, each with its standard deviation, and the places of the markers, which bind all segments by their joints.
+The first is robust where markers are wrong or missing, the second exact where they are right. The maximum of both (a
+posteriori) is a few steps of reweighted least squares from the network's answer; markers' errors have Student's t
+distribution (Lange et al. 1989), so that one in the wrong place pulls little.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from biopose.skeleton.model import Marker, Skeleton
 from biopose.skeleton.scaling import scaled_geometry
 from biopose.skeleton.threads import side_by_side
 
+# Chosen on made-up trials of validation people, clean and faulty.
 DEGREES_OF_FREEDOM = 4.0  # of the markers' errors
 STEPS = 2
 LEAST_SD = 0.02  # rad, m: of what the network tells
@@ -38,7 +39,7 @@ def most_probable(
     Args:
         answer: NeurIK's, (T, ...) without batch axis.
         trial: what it answered (N = 1).
-        own: the person's skeleton, and where the markers sit on it.
+        own: the person's skeleton, and where the markers sit on it: as a standing trial tells, or as it is answered.
         marker_sd_m: of the markers from there.
         skeleton: the default one, unscaled.
     """
@@ -52,7 +53,10 @@ def most_probable(
 
 
 class _MarkerEvidence:
-    """What a trial's markers say of coordinates: those that are ever seen; on the CPU."""
+    """What a trial's markers say of coordinates: those that are ever seen; on the CPU, in single precision.
+
+    Frames are solved about where each was told to be: a hundred metres from the origin centimetres would be rounded.
+    """
 
     def __init__(self, trial: MarkerWindows, own: Registered, *, marker_sd_m: float, skeleton: Skeleton) -> None:
         limits = {c: skeleton.coordinates[c] for c in limited_coordinates(skeleton)}
@@ -62,14 +66,18 @@ class _MarkerEvidence:
         marked = _marked(skeleton, own, used.tolist())
         self.problem = LeastSquaresProblem(marked, bounds=bounds, held=frozenset(), dtype=torch.float32)
         self.unknowns = torch.tensor(self.problem.unknowns)
+        self.place = torch.tensor([axis.coordinate for axis in skeleton.joints[0].axes[3:]])
         weight = weight[:, used]
         self.observed = torch.where(weight[..., None] > 0, trial.markers_m[0].cpu()[:, used], 0.0)
         self.weight, self.variance = weight / marker_sd_m**2, marker_sd_m**2
 
     def solved(self, answer: NeurikAnswer, part: slice) -> Tensor:
         """Coordinates (F, Q) of some frames."""
-        problem, observed, unknowns = self.problem, self.observed[part], self.unknowns
+        problem, unknowns = self.problem, self.unknowns
         q = answer.q[part].cpu()
+        there_m = torch.zeros_like(q)
+        there_m[:, self.place] = q[:, self.place]
+        q, observed = q - there_m, self.observed[part] - there_m[:, None, self.place]
         told, precision = q[:, unknowns], self._precision(answer.sd[part].cpu())
         for _ in range(STEPS):
             pose = problem.kinematics.with_coordinates(q)
@@ -79,7 +87,7 @@ class _MarkerEvidence:
             posterior = _with_prior(problem.equations_at(pose, problem.sums(observed, robust)), told - x, precision)
             step_to = bounded_step(x, posterior, torch.zeros_like(x[:, 0]), problem.lower, problem.upper)
             q = q.index_copy(-1, unknowns, step_to)
-        return problem.kinematics.satisfy_couplings(q)[0]
+        return problem.kinematics.satisfy_couplings(q)[0] + there_m
 
     def _precision(self, sd: Tensor) -> Tensor:
         """(F, n) of what the network tells, by its standard deviations (F, Q)."""

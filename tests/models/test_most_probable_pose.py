@@ -14,6 +14,7 @@ from tests.training.made_up_markers import made_up_source
 
 SKELETON = full_body_skeleton()
 LIMITED = AnswerDecoder(SKELETON).limited
+PLACE = [SKELETON.coordinate_names.index(f"pelvis_t{axis}") for axis in "xyz"]
 
 
 def trial(frames: int = 6) -> MarkerBatch:
@@ -77,6 +78,16 @@ def test_no_angle_leaves_its_range() -> None:
     for c in LIMITED:
         assert float(q[:, c].min()) >= SKELETON.coordinates[c].range_min - 1e-5
         assert float(q[:, c].max()) <= SKELETON.coordinates[c].range_max + 1e-5
+
+
+def test_far_from_the_origin_the_pose_is_the_same() -> None:
+    batch = trial()
+    answer = told(batch, off_rad=0.1)
+    away_m = torch.zeros(len(SKELETON.coordinates))
+    away_m[PLACE] = torch.tensor([300.0, 0.0, -100.0])
+    windows = replace(batch.windows, markers_m=batch.windows.markers_m + away_m[PLACE])
+    far = moved(replace(answer, q=answer.q + away_m), replace(batch, windows=windows)) - away_m
+    torch.testing.assert_close(far, moved(answer, batch), atol=2e-3, rtol=0)
 
 
 def test_frames_do_not_see_each_other() -> None:

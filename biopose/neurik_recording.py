@@ -19,7 +19,7 @@ from biopose.body.markers import MARKERS
 from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, FloatArray, MarkerTrajectories
 from biopose.models.joint_angles import limited_coordinates
-from biopose.models.marker_segments import MIDDLES, SEGMENTS
+from biopose.models.marker_segments import MIDDLES, SEGMENTS, marker_owners
 from biopose.models.neurik import Neurik
 from biopose.models.neurik_answer import AnswerDecoder
 from biopose.models.neurik_input import MarkerWindows, Registered
@@ -168,8 +168,7 @@ def _places_m(network: Neurik, skeleton: Skeleton, registered: Registered | None
     """(M, 3) where the markers usually lie in segments of the unscaled skeleton, or where they sit on the person."""
     if registered is None:
         return network.places_m.double().numpy()
-    bodies = [skeleton.body_names.index(marker.segment) for marker in MARKERS.values()]
-    return (registered.places_m[0] / registered.body_scales[0, bodies]).double().numpy()
+    return (registered.places_m[0] / registered.body_scales[0, marker_owners(skeleton)]).double().numpy()
 
 
 def _with_markers(

@@ -10,6 +10,7 @@ from biopose.body.markers import MARKERS
 from biopose.body_skeleton import with_markers_of
 from biopose.errors import ModelError
 from biopose.io.trajectories import FloatArray, MarkerTrajectories
+from biopose.models.marker_segments import marker_owners
 from biopose.models.neurik_input import Registered
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
@@ -52,6 +53,6 @@ def registered_on(own: Skeleton, body_scales: FloatArray, usual_places_m: Tensor
     """One person (N = 1); markers that their skeleton lacks sit where they usually do."""
     sit = {marker.name: torch.from_numpy(marker.location_m).float() for marker in own.markers}
     scales = torch.from_numpy(body_scales).float()
-    usual = usual_places_m * scales[[own.body_names.index(marker.segment) for marker in MARKERS.values()]]
+    usual = usual_places_m * scales[marker_owners(own)]
     places_m = torch.stack([sit.get(name, place) for name, place in zip(MARKERS, usual, strict=True)])
     return Registered(scales[None], places_m[None])

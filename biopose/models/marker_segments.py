@@ -212,6 +212,11 @@ class _Laid:
         self.stretch = (spread[0] / spread[1]).sqrt()
 
 
+def marker_owners(skeleton: Skeleton) -> list[int]:
+    """The body that carries each marker."""
+    return [skeleton.body_names.index(marker.segment) for marker in MARKERS.values()]
+
+
 def reference_posture(skeleton: Skeleton) -> Tensor:
     """(Q,) arms hanging and legs straight, double; coordinates that turn alone, or two by two, in mid-range.
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from biopose.body.markers import MARKERS
 from biopose.models.joint_angles import limited_coordinates
+from biopose.models.marker_segments import marker_owners
 from biopose.models.neurik_answer import NeurikAnswer
 from biopose.models.neurik_input import MarkerWindows, Registered
 from biopose.skeleton.least_squares import LeastSquaresProblem, NormalEquations, bounded_step
@@ -98,8 +99,8 @@ class _MarkerEvidence:
 def _marked(skeleton: Skeleton, own: Registered, used: list[int]) -> Skeleton:
     """The person's own skeleton, some of MARKERS where they sit on it."""
     scales, places_m = (values[0].double().cpu().numpy() for values in (own.body_scales, own.places_m))
-    segments = [(name, skeleton.body_names.index(marker.segment)) for name, marker in MARKERS.items()]
-    markers = tuple(Marker(*segments[index], places_m[index]) for index in used)
+    names, owners = list(MARKERS), marker_owners(skeleton)
+    markers = tuple(Marker(names[index], owners[index], places_m[index]) for index in used)
     return scaled_geometry(skeleton, scales).with_markers(markers)
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from biopose.body.markers import MARKERS
+from biopose.models.marker_segments import marker_owners
 from biopose.models.most_probable_pose import most_probable
 from biopose.models.neurik import Neurik
 from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer, RawAnswer
@@ -111,8 +111,9 @@ def _at_the_markers(
     """The most probable pose of a trial (N = 1) given the answer, without batch axis, and the markers."""
     skeleton, own, marker_sd_m = decoder.kinematics.skeleton, trial.registered, REGISTERED_SD_M
     if own is None:
-        bodies = [skeleton.body_names.index(marker.segment) for marker in MARKERS.values()]
-        own = Registered(answer.body_scales[None], (network.places_m * answer.body_scales[bodies])[None])
+        own = Registered(
+            answer.body_scales[None], (network.places_m * answer.body_scales[marker_owners(skeleton)])[None]
+        )
         marker_sd_m = USUAL_SD_M
     return most_probable(answer, trial, own, marker_sd_m=marker_sd_m, skeleton=skeleton)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from biopose.body.markers import MARKERS
 from biopose.models.joint_angles import limited_coordinates
+from biopose.models.marker_segments import marker_owners
 from biopose.models.neurik_input import MarkerWindows, Registered
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics, Pose
@@ -171,11 +172,6 @@ class MarkerSource:
         errs = torch.rand(n, 1, 1, generator=self.generator) < TRANSPLANTED_SHARE
         errors, weight = self.recorded.errors(self.generator, n, frames=frames)
         return torch.where(errs, errors, 0.0), torch.where(errs, weight, 1.0)
-
-
-def marker_owners(skeleton: Skeleton) -> list[int]:
-    """The body that carries each marker."""
-    return [skeleton.body_names.index(marker.segment) for marker in MARKERS.values()]
 
 
 def _drivers(skeleton: Skeleton) -> list[int]:

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
+from biopose.models.marker_segments import marker_owners
 from biopose.models.neurik import Neurik, NeurikShape, save_neurik
 from biopose.models.neurik_answer import AnswerDecoder
 from biopose.models.neurik_trial import WINDOW
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.loop import Report, Schedule, train
 from biopose.training.marker_batch import MarkerBatch
-from biopose.training.marker_trajectories import MarkerSource, marker_owners
+from biopose.training.marker_trajectories import MarkerSource
 from biopose.training.motion import cmu_motions
 from biopose.training.neurik_training import (
     Judge,

@@ -6,11 +6,10 @@ from torch import Tensor
 
 from biopose.body.markers import MARKERS
 from biopose.models.joint_angles import JointReader
-from biopose.models.marker_segments import SEGMENTS, FittedSegments, SegmentFit, reference_posture
+from biopose.models.marker_segments import SEGMENTS, FittedSegments, SegmentFit, marker_owners, reference_posture
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.rotations import rotation_vector
-from biopose.training.marker_trajectories import marker_owners
 from tests.swinging_person import frame_times, swinging
 from tests.training.made_up_markers import usual_places_m
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from biopose.body.markers import MARKERS
+from biopose.models.marker_segments import marker_owners
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.training.marker_trajectories import MarkerSource, marker_owners, ridden
+from biopose.training.marker_trajectories import MarkerSource, ridden
 from biopose.training.recorded_windows import RecordedWindows
 from biopose.training.synthetic.clip_shards import RecordedClips
 from biopose.training.synthetic.skeletons import Skeletons

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 
 from biopose.body.markers import MARKERS
-from biopose.models.marker_segments import SEGMENTS
+from biopose.models.marker_segments import SEGMENTS, marker_owners
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.training.marker_batch import MarkerBatch
 from biopose.training.marker_faults import BONY, draw_faults, moved_by_recording
-from biopose.training.marker_trajectories import marker_owners, ridden
+from biopose.training.marker_trajectories import ridden
 from biopose.training.recorded_windows import RecordedWindows
 from tests.training.made_up_markers import made_up_clips, made_up_people, made_up_source
 

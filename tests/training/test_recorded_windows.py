@@ -4,10 +4,11 @@ import torch
 from torch import Tensor
 
 from biopose.body.markers import MARKERS
+from biopose.models.marker_segments import marker_owners
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.training.marker_batch import MarkerBatch
-from biopose.training.marker_trajectories import marker_owners, ridden
+from biopose.training.marker_trajectories import ridden
 from biopose.training.recorded_windows import RecordedWindows, as_recorded, mirrored
 from tests.training.made_up_markers import made_up_clips
 

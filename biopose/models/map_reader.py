@@ -32,8 +32,9 @@ from biopose.models.mqhmr import MQHMR_WEIGHTS, CropInput, Mqhmr, MqhmrShape, Re
 from biopose.skeleton.threads import one_torch_thread
 from biopose.vision.csp_layers import full_precision
 from biopose.vision.intrinsics import usual_focal_px
+from biopose.vision.keypoint_names import MIRRORED
 from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
-from biopose.vision.simcc import PoseOutput, decoded
+from biopose.vision.simcc import PoseOutput, points_in_a_mirror
 
 BESIDE_TOKENS = (SHAPE_TERMS, 2)  # numbers of the shape and the middle
 LARGEST = float(np.finfo(np.float16).max)
@@ -90,7 +91,8 @@ class MqhmrReader:
         """(N, width) rows that `unpacked` understands; the arguments are `MapReader`'s."""
         place = _place(regions_px, sizes_px)
         own = self._recovered(output, points, confidence, place)
-        image = self._recovered(mirrored, *decoded(mirrored), place * torch.tensor([-1.0, 1.0, 1.0]))
+        in_image = points_in_a_mirror(points), confidence[:, MIRRORED], place * torch.tensor([-1.0, 1.0, 1.0])
+        image = self._recovered(mirrored, *in_image)
         tokens = self._network.read.agreed(own.tokens, image.tokens)
         shape = (own.shape + image.shape) / 2  # a mirror leaves it as it is
         said = torch.cat([tokens.flatten(1), shape], dim=-1).clamp(-LARGEST, LARGEST)

@@ -3,7 +3,8 @@
 Pixels: the centre of the first pixel is (0, 0). What a confidence means is in `keypoint_confidence`. People are taken
 in batches over all pictures given: a person takes 6 ms on two idle cores with onnxruntime, 9 ms with torch, which gives
 features too. A `MapReader` makes something of the features, batch by batch, so that they need not be kept: 1.5 MB a
-person. It is given those of the crops in a mirror, too, which takes a second pass: two looks err less than one.
+person. It is given those of the crops in a mirror, too, which takes a second pass: two looks err less than one, and the
+keypoints are then those of both.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from biopose.vision.csp_layers import full_precision
 from biopose.vision.keypoint_names import KEYPOINTS
 from biopose.vision.onnx_session import OnnxSession, check_device, weights_path
 from biopose.vision.person_crops import PersonCrops, cut_people, is_croppable
-from biopose.vision.simcc import X_BINS, Y_BINS, PoseOutput, decoded
+from biopose.vision.simcc import X_BINS, Y_BINS, PoseOutput, decoded, of_both_looks
 
 if TYPE_CHECKING:
     from biopose.vision.cspnext import RtmPose
@@ -59,7 +60,7 @@ class MapReader(Protocol):
         Args:
             output: of the pass over their crops, with maps.
             mirrored: of the pass over the same crops in a mirror, left being right, with maps.
-            points: (N, 26, 2) keypoints in pixels of the crops, as `decoded` gives them.
+            points: (N, 26, 2) keypoints in pixels of the crops, of both passes (`of_both_looks`).
             confidence: (N, 26) from 0 to 1.
             regions_px: (N, 4) left, top, right, bottom edges of each crop, in pixels of its picture.
             sizes_px: (N, 2) width and height of each one's picture.
@@ -202,10 +203,10 @@ class KeypointNetwork:
 
     def _found(self, output: PoseOutput, batch: _People) -> _Found:
         """What is known of the people of a batch; does not keep the maps."""
-        points, confidence = decoded(output)
         if self._reader is None:
-            return _Found(points, confidence, None)
+            return _Found(*decoded(output), None)
         mirrored = self._network(normalised(batch.crops.pixels.flip(-1)))
+        points, confidence = decoded(of_both_looks(output, mirrored))
         read = self._reader(output, mirrored, points, confidence, batch.crops.regions_px, batch.sizes_px)
         return _Found(points, confidence, read)
 

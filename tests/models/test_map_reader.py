@@ -14,7 +14,7 @@ from biopose.vision.detection import PersonDetector
 from biopose.vision.intrinsics import intrinsics
 from biopose.vision.keypoint_names import MIRRORED
 from biopose.vision.keypoints import KeypointNetwork
-from biopose.vision.simcc import X_BINS, Y_BINS, PoseOutput, decoded
+from biopose.vision.simcc import X_BINS, Y_BINS, PoseOutput, decoded, points_in_a_mirror
 from tests.vision.real_people import frames_of_two_people, needs_networks
 
 MAP_SIZES = ((64, 48), (32, 24), (16, 12), (8, 6))
@@ -159,8 +159,10 @@ def test_a_mirrored_picture_is_read_as_the_mirror_image() -> None:
     regions = np.array(REGIONS)
     left, right = 1919 - regions[:, 2], 1919 - regions[:, 0]
     mirrored_regions = np.stack([left, regions[:, 1], right, regions[:, 3]], axis=1)
-    told = unpacked(reader(one, other, *decoded(one), regions, sizes_px), SMALL)
-    image = unpacked(reader(other, one, *decoded(other), mirrored_regions, sizes_px), SMALL)
+    points, confidence = keypoints(3)
+    told = unpacked(reader(one, other, points, confidence, regions, sizes_px), SMALL)
+    swapped = points_in_a_mirror(points), confidence[:, MIRRORED]
+    image = unpacked(reader(other, one, *swapped, mirrored_regions, sizes_px), SMALL)
     (R, sd), (image_R, image_sd) = drawn.read(told.tokens), drawn.read(image.tokens)
     torch.testing.assert_close(local_turns_in_a_mirror(image_R), R, atol=5e-3, rtol=0)
     torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-2, atol=0)
@@ -231,7 +233,7 @@ def test_real_people_are_read_from_the_very_maps_of_their_keypoints_and_from_tho
     for own, shown in zip(here.maps, features.maps, strict=True):
         assert torch.equal(own, shown)
     (points, sure), (image_points, image_sure) = decoded(here), decoded(image)
-    swapped = (image_points * torch.tensor([-1.0, 1.0]) + torch.tensor([191.0, 0.0]))[:, list(MIRRORED)]
+    swapped = points_in_a_mirror(image_points)
     both_sure = torch.minimum(sure, image_sure[:, list(MIRRORED)]) > 0.6
     assert both_sure.any()
     assert (points - swapped).norm(dim=-1)[both_sure].median() < 2.0

@@ -29,7 +29,7 @@ from biopose.vision.keypoints import BATCH_SIZE, WEIGHTS, normalised
 from biopose.vision.onnx_session import weights_path
 from biopose.vision.person_crops import BOX_MARGIN, PersonCrops
 from biopose.vision.side_swaps import repair_side_swaps
-from biopose.vision.simcc import decoded
+from biopose.vision.simcc import decoded, of_both_looks
 from biopose.vision.tracks import PersonTrack
 
 
@@ -102,7 +102,7 @@ class ClipRecorder:
                 self.network(normalised(pixels).to(memory_format=torch.channels_last))
                 for pixels in (clip.pixels[some], clip.pixels[some].flip(-1))
             )
-            found = decoded(output)
+            found = decoded(of_both_looks(output, mirrored))
             points.append(found[0])
             confidence.append(found[1])
             read.append(self.reader(output, mirrored, *found, clip.regions_px[some], sizes_px[some]))

@@ -26,7 +26,10 @@ KEYPOINT_SD_PX = (0.0, 2.5)  # of one crop's keypoints, drawn from between
 FORGOTTEN_SHARE, ALL_FORGOTTEN_SHARE = 0.05, 0.05  # of single keypoints; of crops without any
 CONFIDENCE_LOG_SD = 0.2
 FOCAL_LOG_SD = 0.2  # what is believed of the focal length is wrong by so much where no camera is described
-CHANNEL_LOG_SD, CHANNEL_LOST_SHARE = 0.15, 0.05
+CHANNEL_LOG_SD, CHANNEL_LOST_SHARE = 0.25, 0.05
+# Of a channel's mean over a crop, in standard deviations between crops: by 0.7 to 0.8 (root mean square over channels)
+# a real film lies from the drawn pictures (the sample clip's 64 crops, 512 pictures).
+CHANNEL_SHIFT_SD = 0.75
 CELLS_LOST_SHARE = 0.05
 
 
@@ -178,7 +181,12 @@ def joined(one: CropBatch, other: CropBatch) -> CropBatch:
 
 
 def disturbed(crops: CropInput, generator: torch.Generator) -> CropInput:
-    """Crops as a network would rather not have them: keypoints moved and forgotten, channels and cells lost."""
+    """Crops as a network would rather not have them: keypoints moved and lost, channels moved and lost, cells lost.
+
+    Args:
+        crops: two or more; how channels differ between them tells how far a film may lie from them.
+        generator: drawn from.
+    """
     g, n = generator, len(crops.keypoints)
 
     def uniform(*shape: int) -> Tensor:
@@ -199,7 +207,8 @@ def disturbed(crops: CropInput, generator: torch.Generator) -> CropInput:
             channels, rows, columns = map_.shape[1:]
             gain = (CHANNEL_LOG_SD * torch.randn(n, channels, generator=g)).exp()
             gain = gain * (uniform(channels) >= CHANNEL_LOST_SHARE)
+            shift = CHANNEL_SHIFT_SD * map_.mean((2, 3)).std(0) * torch.randn(n, channels, generator=g)
             cells = (uniform(1, rows, columns) >= CELLS_LOST_SHARE).float()
-            map_ = map_ * gain[:, :, None, None] * cells
+            map_ = (map_ * gain[:, :, None, None] + shift[:, :, None, None]) * cells
         maps.append(map_)
     return CropInput(tuple(maps), keypoints, confidence, place)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from biopose.models.lifter import Lifter, LifterShape
+from biopose.models.lifter import Lifter, LifterShape, load_lifter
 from biopose.training.loop import Report, Schedule, train
 from biopose.training.projected_motion import MotionProjector, ProjectedMotion
 from biopose.training.sureness import surprise
@@ -26,15 +26,19 @@ class LifterPreset:
         schedule: the run's length and pace.
         windows: in a batch.
         frames: of a window.
+        goes_on: from the weights that ship, not from nothing.
     """
 
     schedule: Schedule
     windows: int
     frames: int
+    goes_on: bool = False
 
 
+_FURTHER = Schedule(steps=9_000, learning_rate=5e-4, falling_share=0.6)
 PRESETS: Mapping[str, LifterPreset] = {
     "cpu": LifterPreset(Schedule(steps=10_000), windows=48, frames=48),
+    "cpu-further": LifterPreset(_FURTHER, windows=48, frames=48, goes_on=True),
     "gpu": LifterPreset(Schedule(steps=40_000), windows=512, frames=64),
 }
 
@@ -71,7 +75,7 @@ def train_lifter(
         return lifter_loss(lifter, projector.draw(preset.windows, frames=preset.frames), device=device)
 
     return train(
-        Lifter(LifterShape()).to(device),
+        (load_lifter() if preset.goes_on else Lifter(LifterShape())).to(device),
         loss=loss,
         figures=lambda lifter: lifter_accuracy(lifter, test, device=device),
         judged_by="mpjpe_mm",

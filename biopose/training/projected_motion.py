@@ -34,6 +34,7 @@ CAMERA_HEIGHT_M = (0.2, 2.4)
 STAND_SHARE, STAND_HEIGHT_M = 0.25, (2.0, 7.0)  # filmed from a stand or a gantry
 OFF_AXIS_DEG = (22.0, 10.0)  # how far the camera points beside the person, at most
 ROLL_SD_DEG = 3.0
+CANTED_SHARE, CANTED_DEG = 0.3, 35.0  # held askew, on a slope or a crooked mount; rolled by so much at most
 FOCAL_LOG_SD = 0.12  # what is believed of the focal length is wrong by so much
 LANDMARK_SD_M = 0.012  # a keypoint lies elsewhere on another person, or in another's eyes
 WHOLE_BODY_SD = 0.015  # of the size beside the height that is known, log
@@ -194,8 +195,14 @@ def draw_cameras(generator: torch.Generator, keypoints_m: Tensor) -> tuple[Tenso
     level = (distance**2 - (height + ground - target[:, 1]) ** 2).clamp(min=0.25 * distance**2).sqrt()
     place = torch.stack([level * azimuth.cos(), height + ground - target[:, 1], level * azimuth.sin()], dim=-1) + target
     beside = torch.deg2rad(torch.tensor(OFF_AXIS_DEG)) * (2 * torch.rand(n, 2, generator=g) - 1)
-    roll = np.radians(ROLL_SD_DEG) * torch.randn(n, generator=g)
-    return _looking_at(target - place, beside, roll), place
+    return _looking_at(target - place, beside, _rolls(g, n)), place
+
+
+def _rolls(generator: torch.Generator, n: int) -> Tensor:
+    """(N,) radians about the line of sight: most cameras stand nearly level."""
+    level = ROLL_SD_DEG * torch.randn(n, generator=generator)
+    canted = _uniform(generator, n, low=-CANTED_DEG, high=CANTED_DEG)
+    return torch.deg2rad(torch.where(torch.rand(n, generator=generator) < CANTED_SHARE, canted, level))
 
 
 def _looking_at(direction: Tensor, beside: Tensor, roll: Tensor) -> Tensor:

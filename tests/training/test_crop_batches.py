@@ -7,7 +7,8 @@ from safetensors.torch import load_file
 from biopose.body.rig import ShapedBody
 from biopose.body.segment_body import SegmentBody
 from biopose.models.lifter_input import rotation_towards
-from biopose.training.crop_batches import CropBatch
+from biopose.models.mqhmr import CropInput
+from biopose.training.crop_batches import CropBatch, disturbed
 from biopose.training.mqhmr_training import truth_of
 from biopose.training.synthetic.shards import ShardFolder, restored
 from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
@@ -94,6 +95,17 @@ def test_disturbing_leaves_the_truth_alone_and_moves_keypoints_by_a_few_pixels(t
     moved = torch.cat(moved_px)
     assert 0.5 < moved.median() < 4
     assert len(moved) < 0.97 * PICTURES * SHARDS["train"] * 26  # some are forgotten
+
+
+def test_disturbed_channels_lie_as_far_off_as_a_film_from_drawn_pictures() -> None:
+    g = torch.Generator().manual_seed(0)
+    map_ = torch.randn(64, 32, 8, 6, generator=g) + torch.randn(64, 32, 1, 1, generator=g)
+    keypoints, confidence = torch.rand(64, 26, 2, generator=g), torch.rand(64, 26, generator=g)
+    given = CropInput((map_, torch.empty(0)), keypoints, confidence, torch.zeros(64, 3))
+    told, nothing = disturbed(given, g).maps
+    apart = (told.mean((2, 3)) - map_.mean((2, 3))) / map_.mean((2, 3)).std(0)
+    assert 0.7 < apart.square().mean().sqrt() < 1.1
+    assert nothing.numel() == 0
 
 
 def test_local_turns_composed_are_the_global_ones(tiny_pictures: ShardFolder) -> None:

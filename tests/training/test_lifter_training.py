@@ -1,11 +1,12 @@
 """The training loop: it learns, reports, and goes on after an interruption as if there had been none."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from biopose.models.lifter import Lifted, Lifter
+from biopose.models.lifter import Lifted, Lifter, load_lifter
 from biopose.training.lifter_training import (
     PRESETS,
     LifterPreset,
@@ -55,6 +56,13 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     assert not again.training
     for weights, same in zip(done.state_dict().values(), again.state_dict().values(), strict=True):
         torch.testing.assert_close(same, weights, atol=0, rtol=0)
+
+
+def test_going_on_begins_with_the_weights_that_ship(tmp_path: Path) -> None:
+    hardly = Schedule(steps=1, learning_rate=1e-9)
+    found = train(tmp_path / "run.pt", preset=replace(TINY, schedule=hardly, goes_on=True))
+    for weights, shipped in zip(found.state_dict().values(), load_lifter().state_dict().values(), strict=True):
+        torch.testing.assert_close(weights, shipped, atol=1e-6, rtol=0)
 
 
 def test_reports_come_at_their_steps_with_figures_in_their_units(tmp_path: Path) -> None:

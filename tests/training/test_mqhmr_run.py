@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from biopose.errors import BioposeError
-from biopose.models.mqhmr import load_mqhmr
+from biopose.models.mqhmr import MqhmrShape, load_mqhmr
 from biopose.training import mqhmr_run
 from biopose.training.mqhmr_run import PRESETS, MqhmrCourse, train_mqhmr_from
 from biopose.training.synthetic.shards import ShardFolder
@@ -104,6 +105,16 @@ def test_only_missing_shards_are_made_and_those_that_judge_first(
     train_mqhmr_from(tiny_pictures.motion, tmp_path / "run", shard_made=lambda *made: asked.append(made), **given)  # type: ignore[arg-type]
     assert asked == [("validation", 0), ("train", 1)]
     assert all(path.is_file() for path in lost)
+
+
+def test_what_goes_on_comes_out_midway_from_the_weights_that_ship(tiny_pictures: ShardFolder, tmp_path: Path) -> None:
+    course = MqhmrCourse(tiny_pictures, replace(TINY, shape=MqhmrShape(), goes_on=True), device="cpu")
+    found = course.train(MqhmrShape(), checkpoint=tmp_path / "run.pt", report=lambda *_: None)
+    led = torch.load(tmp_path / "run.pt", weights_only=True)["mean"]
+    shipped = dict(load_mqhmr().named_parameters())
+    for name, weights in found.named_parameters():
+        if "log_sd" not in name:  # calibrated after
+            torch.testing.assert_close(weights, (shipped[name] + led[f"module.{name}"]) / 2, msg=name)
 
 
 def test_a_broken_checkpoint_is_refused_by_name(tiny_pictures: ShardFolder, tmp_path: Path) -> None:

@@ -122,6 +122,16 @@ def test_cameras_see_everybody_before_them() -> None:
     assert (R_camera_world[:, 1, 1] < 0).all()  # y of the picture is down
 
 
+def test_most_cameras_are_level_and_some_askew() -> None:
+    standing = keypoints_m(made_up_motion(frames=1).values).float().expand(2000, 1, -1, -1)
+    R_camera_world, _ = draw_cameras(torch.Generator().manual_seed(1), standing)
+    up = R_camera_world[:, :, 1]
+    roll_deg = torch.rad2deg(torch.atan2(up[:, 0], -up[:, 1])).abs()
+    assert (roll_deg < 12).float().mean() > 0.7
+    assert 0.1 < (roll_deg > 15).float().mean() < 0.25
+    assert roll_deg.max() < 65  # of a camera that looks steeply down, a pan turns the horizon, too
+
+
 def test_the_skew_matrix_is_the_cross_product() -> None:
     a, b = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close((skew(a) @ b[..., None])[..., 0], torch.linalg.cross(a, b))

@@ -10,7 +10,7 @@ person (`biopose.fitting`), ground from everybody's contacts, then the body's vi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.fitting.filtering import CUTOFF_HZ
-from biopose.fitting.mesh_fit import MeshModels
+from biopose.fitting.mesh_fit import MeshModels, MeshStage
 from biopose.fitting.people import FitModels, fit_people
 from biopose.fitting.person import Athlete, measured
 from biopose.measurement import PersonMeasurement
@@ -43,6 +43,12 @@ from biopose.vision.video_probe import VideoInfo, probe_video
 
 Stage = Literal["keypoints", "fit", "overlay"]
 Progress = Callable[[Stage, int, int], None]
+
+MESH_STAGES: Mapping[MethodName, MeshStage] = {
+    "mqhmr": "refined",
+    "mqhmr_unrefined": "joined",
+    "mqhmr_alone": "decoded",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +84,7 @@ class Models:
             ModelError: if an asset is missing or broken; the message says how to get it.
         """
         if fit is None:
-            mesh = None if method == "keypoint_fit" else MeshModels.load(alone=method == "mqhmr_alone")
+            mesh = None if method == "keypoint_fit" else MeshModels.load(stage=MESH_STAGES[method])
             fit = FitModels.load(mesh=mesh, neurik=load_neurik() if method == "mqhmr" else None)
         reader = MqhmrReader(fit.mesh.network, device=device) if fit.mesh else None
         backend: Literal["onnxruntime", "torch"] = "onnxruntime" if device == "cpu" else "torch"

@@ -14,10 +14,11 @@ from biopose.assets import WHEELS, asset, assets_folder
 from biopose.method_names import MethodName
 
 STAGES = ("detector", "keypoints", "keypoint_fit", "mqhmr", "neurik")
-# MQ-HMR's refinement takes gravity and contacts from the keypoint fit's lifter.
+# MQ-HMR joins the lifter's word to its decoder's, and takes gravity and contacts from it.
 STAGES_OF_METHOD: Mapping[MethodName, tuple[str, ...]] = {
     "keypoint_fit": STAGES[:3],
     "mqhmr": STAGES,
+    "mqhmr_unrefined": STAGES[:4],
     "mqhmr_alone": STAGES[:4],
 }
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from biopose.body.model import Body
 from biopose.fitting.evidence import SeenPerson, see
 from biopose.fitting.fit import FitBudget, PersonModel
-from biopose.fitting.mesh_fit import MeshModels, PersonMesh, read_mesh
+from biopose.fitting.mesh_fit import POSE_PRIOR_SHARE, MeshModels, PersonMesh, read_mesh
 from biopose.fitting.neural_ik import NeuralIK
 from biopose.fitting.person import Athlete, FittedPerson
 from biopose.fitting.terms import MIDDLE, FitWeights
@@ -157,16 +157,18 @@ def _fitted(
 ) -> tuple[SeenPerson, FittedMotion]:
     """One person's motion; MQ-HMR, where it was loaded, tells where to begin and joins its word to what was seen."""
     start = refinement = None
+    weights = models.weights
     if models.mesh is not None:
-        known = PersonMesh(models.skeleton, height_m=athlete.height_m, focal_sd=camera.focal_sd, weights=models.weights)
+        known = PersonMesh(models.skeleton, height_m=athlete.height_m, focal_sd=camera.focal_sd, weights=weights)
         seen, read = read_mesh(track, seen, known, camera, models=models.mesh)
-        if models.mesh.alone:
+        if models.mesh.stage != "refined":
             progress(len(track))
             return seen, read
         start, refinement = read.q, read.refinement
+        weights = replace(weights, pose=POSE_PRIOR_SHARE * weights.pose)
     usual = athlete.body_with_skeleton(models.body, models.skeleton)
     model = PersonModel(
-        keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=models.weights
+        keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=weights
     )
     motion = fit_track(seen, model, track.time_s, budget=models.budget, start=start, progress=progress)
     return seen, replace(motion, refinement=refinement)

@@ -2,8 +2,8 @@
 
 The network's weights stay; what is optimised are the tokens of every frame of a person, the way to the camera, one
 shape, the focal length and the ground (BioPose, WACV 2025). The energy is the keypoint fit's own (`terms`): robust
-reprojection, accelerations, resting feet. To what the lifter says there of depth comes what the decoder says, by the
-calibrated standard deviations of its tokens; and the decoder holds the segments' turns near where it put them.
+reprojection, accelerations, resting feet. It begins where the decoder and the lifter together put the body
+(`joined_words`): their joined word on depth is one term, and the segments' turns stay near to there.
 
     refinement = Refinement(reader, body, seen, R_camera_view, R_camera_world, height_m=1.8)
     refined = refinement.refine(start)
@@ -32,11 +32,11 @@ CHECK_EVERY = 20
 
 @dataclass(frozen=True)
 class RefinementBudget:
-    """How long to look, and how far to trust the decoder.
+    """How long to look, and how far to trust the start.
 
     Attributes:
         iterations: of gradient descent, at most.
-        turn_sd_rad: standard deviation of a segment's local turn from where the decoder put it.
+        turn_sd_rad: standard deviation of a segment's local turn from where it began.
         shape_sd: of each coefficient from the frames' mean.
     """
 
@@ -118,7 +118,7 @@ class Refinement:
         height_m: of the person.
         focal_sd: of the logarithm of the focal length; 0 keeps it.
         weights: of the terms.
-        budget: how long, and how near to the decoder.
+        budget: how long, and how near to the start.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Refinement:
 
         Args:
             at: the motion.
-            start: the decoder's.
+            start: where it began.
             R_start: (T, 20, 3, 3) the local turns of its tokens.
         """
         seen, w, b = self.seen, self.weights, self.budget
@@ -185,7 +185,7 @@ class Refinement:
         return terms
 
     def refine(self, start: MeshMotion) -> Refined:
-        """Descend from the decoder's word; the best place on the way counts, and never one that projects worse."""
+        """Descend from a start; the best place on the way counts, and never one that projects worse."""
         start = self.on_ground(start)
         R_start = self.reader(start.tokens)[0].detach()
         names = ["tokens", "root_m", "shape", "ground"] + ["log_focal"] * (self.focal_sd > 0)

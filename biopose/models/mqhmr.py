@@ -259,11 +259,26 @@ class TokenReader(nn.Module):
         (six, log_sd), (image_six, image_log_sd) = self._numbers(tokens), self._numbers(image)
         columns = image_six.unflatten(-1, (2, 3)).mT
         mirrored_six = local_turns_in_a_mirror(columns).mT.flatten(-2)
-        apart = torch.cat(
-            [(mirrored_six - six).flatten(-2), (image_log_sd[..., MIRRORED, :] - log_sd).flatten(-2)], dim=-1
-        )
-        step = torch.einsum("...r,qrd->...qd", apart, self._answers())
-        return tokens + step / 2
+        return self._moved(tokens, (mirrored_six - six) / 2, (image_log_sd[..., MIRRORED, :] - log_sd) / 2)
+
+    def saying(self, tokens: Tensor, R_segment_local: Tensor) -> Tensor:
+        """The tokens nearest to some that say other turns, and are as sure as they were.
+
+        Args:
+            tokens: (..., Q, token_width).
+            R_segment_local: (..., 20, 3, 3); the rigid segment's is not said.
+
+        Returns:
+            (..., Q, token_width).
+        """
+        six, log_sd = self._numbers(tokens)
+        wanted = R_segment_local[..., :2].mT.flatten(-2)
+        return self._moved(tokens, wanted - six, torch.zeros_like(log_sd))
+
+    def _moved(self, tokens: Tensor, six: Tensor, log_sd: Tensor) -> Tensor:
+        """The tokens whose numbers are larger by six (..., 20, 6) and log_sd (..., 26, 2), as nearly as they can be."""
+        apart = torch.cat([six.flatten(-2), log_sd.flatten(-2)], dim=-1)
+        return tokens + torch.einsum("...r,qrd->...qd", apart, self._answers())
 
     def _numbers(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """(..., 20, 6) before they are rotations, (..., 26, 2) logarithms of the standard deviations."""

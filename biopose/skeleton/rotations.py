@@ -59,3 +59,10 @@ def rotation_from_6d(six: Tensor) -> Tensor:
     x = torch.nn.functional.normalize(first, dim=-1)
     y = torch.nn.functional.normalize(second - (x * second).sum(-1, keepdim=True) * x, dim=-1)
     return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
+
+
+def skew(v: Tensor) -> Tensor:
+    """(..., 3) to the matrices (..., 3, 3) of the cross product with them."""
+    x, y, z = v.unbind(-1)
+    o = torch.zeros_like(x)
+    return torch.stack([o, -z, y, z, o, -x, -y, x, o], dim=-1).unflatten(-1, (3, 3))

@@ -22,6 +22,7 @@ from biopose.keypoint_landmarks import FOOT_KEYPOINTS
 from biopose.models.lifter_input import LifterInput, lifter_input
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.rotations import skew
 from biopose.skeleton.scaling_prior import scale_prior
 from biopose.training.keypoint_noise import corrupt
 from biopose.training.motion import Motion
@@ -216,13 +217,6 @@ def _looking_at(direction: Tensor, beside: Tensor, roll: Tensor) -> Tensor:
     turn = torch.linalg.matrix_exp(skew(torch.stack([zero, zero, roll], -1)))
     turn = turn @ torch.linalg.matrix_exp(skew(torch.stack([tilt, pan, zero], -1)))
     return turn @ R_world_camera.mT
-
-
-def skew(v: Tensor) -> Tensor:
-    """(..., 3) to the matrices (..., 3, 3) of the cross product with them."""
-    x, y, z = v.unbind(-1)
-    o = torch.zeros_like(x)
-    return torch.stack([o, -z, y, z, o, -x, -y, x, o], dim=-1).unflatten(-1, (3, 3))
 
 
 def _uniform(generator: torch.Generator, n: int, *, low: float, high: float) -> Tensor:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
-from biopose.fitting.mesh_fit import MeshModels
+from biopose.fitting.mesh_fit import MeshModels, MeshStage
 from biopose.models.lifter_input import rotation_towards
 from biopose.models.mqhmr import Mqhmr, MqhmrShape, TokenReader
 from biopose.skeleton.kinematics import Kinematics
@@ -25,8 +25,8 @@ def network() -> Mqhmr:
     return Mqhmr(SMALL).eval().requires_grad_(False)
 
 
-def mesh_models(*, alone: bool = False) -> MeshModels:
-    return MeshModels(network(), SegmentBody.load(), alone=alone)
+def mesh_models(*, stage: MeshStage = "refined") -> MeshModels:
+    return MeshModels(network(), SegmentBody.load(), stage=stage)
 
 
 def read_track(q: NDArray[np.float64], time_s: NDArray[np.float64], *, error: float = 0.0) -> PersonTrack:

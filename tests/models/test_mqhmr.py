@@ -199,3 +199,12 @@ def test_what_is_agreed_on_is_said_exactly_by_the_network_that_ships() -> None:
     one, other = torch.randn(2, 4, 20, reader.rotation.shape[1])
     told, image = reader.agreed(one, other), reader.agreed(other, one)
     torch.testing.assert_close(local_turns_in_a_mirror(reader(image)[0]), reader(told)[0], atol=1e-3, rtol=0)
+
+
+def test_tokens_of_the_network_that_ships_say_any_turns_and_stay_as_sure_as_they_were() -> None:
+    reader = load_mqhmr().read
+    tokens, others = torch.randn(2, 4, 20, reader.rotation.shape[1], generator=torch.Generator().manual_seed(2))
+    wanted, sd = reader(others)[0], reader(tokens)[1]
+    told = reader(reader.saying(tokens, wanted))
+    torch.testing.assert_close(told[0], wanted, atol=1e-3, rtol=0)
+    torch.testing.assert_close(told[1].log(), sd.log(), atol=1e-3, rtol=0)

@@ -5,7 +5,14 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from biopose.skeleton.rotations import best_rotation, body_fixed_angles, other_angles, rotation_from_6d, rotation_vector
+from biopose.skeleton.rotations import (
+    best_rotation,
+    body_fixed_angles,
+    other_angles,
+    rotation_from_6d,
+    rotation_vector,
+    skew,
+)
 
 ZXY = torch.eye(3)[[2, 0, 1]]
 
@@ -59,3 +66,8 @@ def test_six_numbers_make_a_rotation_that_keeps_its_first_column() -> None:
     torch.testing.assert_close(torch.linalg.det(R), torch.ones(R.shape[:-2]))
     torch.testing.assert_close(R[..., 0], torch.nn.functional.normalize(six[:, :3], dim=-1))
     torch.testing.assert_close(rotation_from_6d(R[..., :2].mT.flatten(-2)), R)
+
+
+def test_the_skew_matrix_is_the_cross_product() -> None:
+    a, b = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close((skew(a) @ b[..., None])[..., 0], torch.linalg.cross(a, b))

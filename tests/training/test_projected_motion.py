@@ -18,7 +18,6 @@ from biopose.training.projected_motion import (
     Proportions,
     draw_cameras,
     draw_proportions,
-    skew,
 )
 from biopose.vision.keypoint_names import KEYPOINTS
 from tests.body.bodies import needs_body_asset
@@ -130,11 +129,6 @@ def test_most_cameras_are_level_and_some_askew() -> None:
     assert (roll_deg < 12).float().mean() > 0.7
     assert 0.1 < (roll_deg > 15).float().mean() < 0.25
     assert roll_deg.max() < 65  # of a camera that looks steeply down, a pan turns the horizon, too
-
-
-def test_the_skew_matrix_is_the_cross_product() -> None:
-    a, b = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close((skew(a) @ b[..., None])[..., 0], torch.linalg.cross(a, b))
 
 
 @needs_body_asset

@@ -36,7 +36,7 @@ from biopose.training.synthetic.skeletons import skeletons_of_drawn
 
 SHARD_CLIPS = 16
 KNOWN_FOCAL_SHARE = 0.5  # of clips of whose camera the product is told
-KIND = "recorded clips 3"
+KIND = "recorded clips 4"
 NAMED_DIGITS = 8  # of the weights' hash
 
 

@@ -15,9 +15,9 @@ from torch import Tensor
 from biopose.body.segment_body import SEGMENTS
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.rotations import skew
 from biopose.training.motion import Motion
 from biopose.training.motion_variation import MotionPool, vary
-from biopose.training.projected_motion import skew
 
 TUMBLED_SHARE = 0.05  # lie, fall or hang: turned about a level axis
 LEANING_SHARE, LEANING_SD_RAD = 0.3, 0.3

@@ -9,3 +9,7 @@ JUDGED_METHODS: tuple[MethodName, ...] = get_args(MethodName)
 METHODS = JUDGED_METHODS[:2]  # that measure; the others stop early, for their evaluation
 DEFAULT_METHOD: MethodName = "mqhmr"
 METHOD_HELP = "mqhmr: mesh recovery, refined and fitted; keypoint_fit: the skeleton on the 2D keypoints alone."
+JUDGED_METHOD_HELP = (
+    f"{METHOD_HELP} To judge its parts: mqhmr_unrefined: what its decoder and the lifter say together; mqhmr_alone: "
+    "what the decoder says."
+)

@@ -1,8 +1,8 @@
 """What two networks say of a person's pose, joined: the decoder's mesh turned towards the lifter's keypoints.
 
-The decoder looks at pictures, one by one; the lifter at keypoints, through time. Neither sees what the other sees, so
-together they err less than either (Shin et al. 2024, WHAM, joins both kinds of word in a network). Here each keypoint
-counts by the standard deviations that both give for it, and the body's segments turn as little as that asks for.
+The decoder looks at pictures, one by one; the lifter at keypoints, through time. Where either errs by itself, both err
+less together (Shin et al. 2024, WHAM, joins both kinds of word in a network). Here each keypoint counts by the standard
+deviations that both give for it, and the body's segments turn as little as that asks for.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ TURN_SD_RAD = {
     "radius": (0.28, 0.27, 0.31),
     "hand": (0.22, 0.38, 0.24),
 }
-# Its standard deviations, learned on made-up keypoint errors, over its errors on the same clips.
-LIFTER_SD_FACTOR = 1.65
-STEPS = 3  # of Gauss and Newton; a fourth moves keypoints by less than a millimetre
+STEPS = 6  # of Gauss and Newton; ten move keypoints on drawn clips by less than half a millimetre more, on average
 FRAMES_AT_ONCE = 512  # to keep memory small
 FREE = [segment for segment in range(len(SEGMENTS)) if segment != RIGID]
 
 
-def with_word(evidence: Evidence, keypoints_m: Tensor, sd_m: Tensor, R_camera_view: Tensor) -> Evidence:
+def with_word(
+    evidence: Evidence, keypoints_m: Tensor, sd_m: Tensor, R_camera_view: Tensor, *, lifter_sd_factor: float
+) -> Evidence:
     """Evidence with one more word on where keypoints lie about the hips, joined to the lifter's.
 
     Each counts by its precision, as words of independent errors do. Their views look at the same person; the few
@@ -50,9 +50,10 @@ def with_word(evidence: Evidence, keypoints_m: Tensor, sd_m: Tensor, R_camera_vi
         keypoints_m: (T, 26, 3) in the camera's axes.
         sd_m: (T, 26, 2) across the view and along it.
         R_camera_view: (T, 3, 3) of that view.
+        lifter_sd_factor: what the lifter's standard deviations are multiplied by.
     """
     words = [about_hips(points) for points in (keypoints_m, evidence.lifted_m)]
-    claimed = (sd_m, LIFTER_SD_FACTOR * evidence.lifted_sd_m)
+    claimed = (sd_m, lifter_sd_factor * evidence.lifted_sd_m)
     ours, lifters = (sd[..., [0, 0, 1]].square().reciprocal() for sd in claimed)
     precision = ours + lifters
     mean = (ours * (words[0] @ R_camera_view) + lifters * (words[1] @ R_camera_view)) / precision

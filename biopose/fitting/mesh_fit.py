@@ -37,10 +37,6 @@ from biopose.vision.tracks import PersonTrack
 GUESSED_SD_FACTOR = 3.0  # of the decoder's standard deviations where it saw nothing and its word is a neighbour's
 SHAPE_TRIM = 0.2  # of the frames at either end are left out of the mean shape
 IK_TOLERANCE = 1e-4
-# Of a fit's pose prior where it begins at a mesh: the decoder has learned itself which poses are likely. PA-MPJPE on 16
-# drawn clips of varied motion with all of the prior, a tenth and none of it: 109, 88 and 87.5 mm; on 16 of motion as it
-# was recorded: 63.9, 63.4 and 65.0.
-POSE_PRIOR_SHARE = 0.1
 
 # The decoder's word alone; with the lifter's; and agreeing with the 2D keypoints.
 MeshStage = Literal["decoded", "joined", "refined"]
@@ -53,7 +49,7 @@ class MeshModels:
     Attributes:
         network: whose tokens were read.
         body: the segment body.
-        budget: of the refinement.
+        budget: of the refinement, and how far its parts are trusted.
         stage: how far a mesh is taken; before "refined", the skeleton put onto it stands as it is and is not fitted.
     """
 
@@ -193,7 +189,8 @@ def _joined(
     R_local, sd = models.network.read(tokens)
     decoded = _keypoints_m(R_local, shape, R_camera_view, known, models)
     sd = torch.where(found[:, None, None], sd, GUESSED_SD_FACTOR * sd) * known.height_m
-    evidence = with_word(seen.evidence, decoded, sd, R_camera_view)
+    factor = models.budget.lifter_sd_factor
+    evidence = with_word(seen.evidence, decoded, sd, R_camera_view, lifter_sd_factor=factor)
     if models.stage == "decoded":
         return tokens, evidence
     said = evidence.lifted_m @ R_camera_view / known.height_m

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from biopose.body.model import Body
 from biopose.fitting.evidence import SeenPerson, see
 from biopose.fitting.fit import FitBudget, PersonModel
-from biopose.fitting.mesh_fit import POSE_PRIOR_SHARE, MeshModels, PersonMesh, read_mesh
+from biopose.fitting.mesh_fit import MeshModels, PersonMesh, read_mesh
 from biopose.fitting.neural_ik import NeuralIK
 from biopose.fitting.person import Athlete, FittedPerson
 from biopose.fitting.terms import MIDDLE, FitWeights
@@ -165,7 +165,7 @@ def _fitted(
             progress(len(track))
             return seen, read
         start, refinement = read.q, read.refinement
-        weights = replace(weights, pose=POSE_PRIOR_SHARE * weights.pose)
+        weights = replace(weights, pose=models.mesh.budget.pose_prior_share * weights.pose)
     usual = athlete.body_with_skeleton(models.body, models.skeleton)
     model = PersonModel(
         keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=weights

@@ -32,17 +32,24 @@ CHECK_EVERY = 20
 
 @dataclass(frozen=True)
 class RefinementBudget:
-    """How long to look, and how far to trust the start.
+    """How long to look, and how far to trust what.
 
     Attributes:
         iterations: of gradient descent, at most.
         turn_sd_rad: standard deviation of a segment's local turn from where it began.
         shape_sd: of each coefficient from the frames' mean.
+        lifter_sd_factor: the lifter's errors over its standard deviations, which it learned on made-up errors of
+            keypoints: by the root mean square over the frames of 32 drawn clips of held-out people and motions.
+        pose_prior_share: of the pose prior's weight, that is left to the fit which goes on from here: the decoder has
+            learned itself which poses are likely. PA-MPJPE on 16 drawn clips of varied motion with all of it, a tenth
+            and none: 109, 88 and 87.5 mm; on 16 of motion as it was recorded: 63.9, 63.4 and 65.0.
     """
 
     iterations: int = 100
     turn_sd_rad: float = 0.2
     shape_sd: float = 0.5
+    lifter_sd_factor: float = 1.65
+    pose_prior_share: float = 0.1
 
 
 @dataclass(frozen=True)

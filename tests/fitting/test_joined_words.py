@@ -94,8 +94,17 @@ def test_the_word_that_is_surer_counts_more_and_both_are_surer_than_one() -> Non
     lifters, decoders = keypoints(drawn_turns(2, seed=7, sd_rad=0.2)), keypoints(drawn_turns(2, seed=8, sd_rad=0.2))
     given = evidence(lifters, sd_m=0.1)
     view = drawn_turns(2, seed=9, sd_rad=1.0)[:, 0]
-    both = with_word(given, decoders, torch.full((2, 26, 2), 0.02), view)
+    both = with_word(given, decoders, torch.full((2, 26, 2), 0.02), view, lifter_sd_factor=1.0)
     away = [(both.lifted_m - word)[:, CHEST].norm(dim=-1).mean() for word in (decoders, lifters)]
     assert away[0] < 0.1 * away[1]
     assert (both.lifted_sd_m < 0.02).all()
     torch.testing.assert_close(both.R_camera_view, view)
+
+
+def test_a_word_whose_deviations_are_stretched_counts_less() -> None:
+    lifters, decoders = keypoints(drawn_turns(2, seed=7, sd_rad=0.2)), keypoints(drawn_turns(2, seed=8, sd_rad=0.2))
+    level, sd = torch.eye(3).expand(2, 3, 3), torch.full((2, 26, 2), 0.02)
+    given = evidence(lifters, sd_m=0.02)
+    even, stretched = (with_word(given, decoders, sd, level, lifter_sd_factor=factor) for factor in (1.0, 3.0))
+    torch.testing.assert_close(even.lifted_m, (lifters + decoders) / 2)
+    torch.testing.assert_close(stretched.lifted_m, 0.1 * lifters + 0.9 * decoders)

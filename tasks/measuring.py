@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3  # of a call whose actor dies
 OBJECT_STORE_BYTES = 100 * 2**20  # only paths travel
+# What versions of MQ-HMR ran with that were registered before their configuration told it.
+UNTOLD = {"lifter_sd_factor": 1.0, "pose_prior_share": 1.0}
 
 
 class MeasuringActor:
@@ -207,7 +209,7 @@ def _fit_models(files: Mapping[str, Mapping[str, Path]], configuration: Mapping[
         mesh = MeshModels.load(
             network=files["mqhmr"]["mqhmr.safetensors"],
             body=files["mqhmr"]["segment_body.safetensors"],
-            budget=RefinementBudget(**configuration["mqhmr"]["budget"]),
+            budget=RefinementBudget(**UNTOLD | configuration["mqhmr"]["budget"]),
         )
     return FitModels.load(
         lifter=files["keypoint_fit"]["lifter.safetensors"],

@@ -12,7 +12,7 @@ from biopose.body.segment_body import SegmentBody
 from biopose.fitting.evidence import LEAST_CONFIDENCE, UNSEEN_SD
 from biopose.fitting.refinement import MeshMotion, Refinement, RefinementBudget, about_root
 from biopose.fitting.start import root_position_m
-from biopose.fitting.terms import HIPS, Evidence
+from biopose.fitting.terms import Evidence, about_hips
 from biopose.keypoint_landmarks import FOOT_KEYPOINTS
 from biopose.models.lifter_input import rotation_towards
 from biopose.models.mean_figure import crop_rays
@@ -64,7 +64,7 @@ def _evidence(crops: CropInput, said: Recovery, decoded: Tensor, R_camera_view: 
         rays=torch.where(known[..., None], crop_rays(crops.keypoints, crops.place), 0.0),
         ray_sd=torch.where(known, sd, UNSEEN_SD),
         weight=known.float(),
-        lifted_m=decoded - decoded[:, HIPS].mean(1, keepdim=True),
+        lifted_m=about_hips(decoded),
         lifted_sd_m=said.sd,
         R_camera_view=R_camera_view,
         contact=torch.zeros(len(height), len(FOOT_KEYPOINTS)),

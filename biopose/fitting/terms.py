@@ -102,13 +102,17 @@ def reprojection(keypoints_camera_m: Tensor, seen: Evidence, log_focal: Tensor, 
 
 def lifted(keypoints_camera_m: Tensor, seen: Evidence, weights: FitWeights) -> Tensor:
     """How far the keypoints lie from where the lifter puts them, about the hips: (S, T)."""
-    away = keypoints_camera_m - seen.lifted_m
-    error = (away - away[..., HIPS, :].mean(-2, keepdim=True)) @ seen.R_camera_view
+    error = about_hips(keypoints_camera_m - seen.lifted_m) @ seen.R_camera_view
     across = error[..., :2].square().sum(-1) / seen.lifted_sd_m[..., 0].square()
     along = error[..., 2].square() / seen.lifted_sd_m[..., 1].square()
     nu = weights.degrees_of_freedom
     energy = weights.lifted_across * student_t(across, nu) + weights.lifted * student_t(along, nu)
     return (JUDGED * energy).sum(-1) * seen.duration
+
+
+def about_hips(keypoints: Tensor) -> Tensor:
+    """Keypoints (..., 26, 3) from the middle of the hips."""
+    return keypoints - keypoints[..., HIPS, :].mean(-2, keepdim=True)
 
 
 def smoothness(keypoints_m: Tensor, q: Tensor, turning: Tensor, seen: Evidence, weights: FitWeights) -> Tensor:

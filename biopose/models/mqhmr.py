@@ -264,16 +264,19 @@ class TokenReader(nn.Module):
     def saying(self, tokens: Tensor, R_segment_local: Tensor) -> Tensor:
         """The tokens nearest to some that say other turns, and are as sure as they were.
 
+        Where a token has too few numbers to say all, it says the nearest (least squares).
+
         Args:
             tokens: (..., Q, token_width).
-            R_segment_local: (..., 20, 3, 3); the rigid segment's is not said.
+            R_segment_local: (..., 20, 3, 3); the rigid segment's is none.
 
         Returns:
             (..., Q, token_width).
         """
         six, log_sd = self._numbers(tokens)
-        wanted = R_segment_local[..., :2].mT.flatten(-2)
-        return self._moved(tokens, wanted - six, torch.zeros_like(log_sd))
+        R_turn = R_segment_local @ self(tokens)[0].mT
+        turned = (R_turn @ six.unflatten(-1, (2, 3)).mT).mT.flatten(-2)
+        return self._moved(tokens, turned - six, torch.zeros_like(log_sd))
 
     def _moved(self, tokens: Tensor, six: Tensor, log_sd: Tensor) -> Tensor:
         """The tokens whose numbers are larger by six (..., 20, 6) and log_sd (..., 26, 2), as nearly as they can be."""

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
 from biopose.fitting import joined_words
-from biopose.fitting.joined_words import RIGID, about_hips, turned_towards, with_word
-from biopose.fitting.terms import Evidence
+from biopose.fitting.joined_words import turned_towards, with_word
+from biopose.fitting.terms import Evidence, about_hips
+from biopose.models.mqhmr import RIGID
 from biopose.skeleton.rotations import rotation_vector, skew
 from biopose.vision.keypoint_names import KEYPOINTS
 
@@ -45,6 +46,15 @@ def test_a_sure_word_is_followed_and_an_unsure_one_is_not() -> None:
     sure, unsure = (keypoints(turned(keypoints(R_true), R, sd=sd)) for sd in (0.003, 30.0))
     assert (sure - keypoints(R_true)).norm(dim=-1).mean() < 0.15 * before
     torch.testing.assert_close(unsure, keypoints(R), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("sd_rad", [0.3, 1.5])
+def test_no_frame_ends_farther_from_a_word_than_it_began(sd_rad: float) -> None:
+    R, said = drawn_turns(40, seed=10, sd_rad=sd_rad), keypoints(drawn_turns(40, seed=11, sd_rad=sd_rad))
+    judged = [i for i, name in enumerate(KEYPOINTS) if name != "mid_hip"]
+    before, after = ((keypoints(turns) - said)[:, judged].norm(dim=(1, 2)) for turns in (R, turned(said, R, sd=0.02)))
+    assert (after <= before).all()
+    assert (after < 0.8 * before).float().mean() > 0.9
 
 
 def test_a_body_that_agrees_already_does_not_turn() -> None:

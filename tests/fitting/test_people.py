@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from biopose.fitting import person
+from biopose.fitting import people, person
+from biopose.fitting.evidence import SeenPerson
+from biopose.fitting.fit import PersonModel
 from biopose.fitting.people import FitModels, _notes, fit_people
 from biopose.fitting.person import Athlete
+from biopose.fitting.refinement import RefinementBudget
+from biopose.fitting.track_fit import FittedMotion, fit_track
 from biopose.measurement import PersonMeasurement
 from biopose.vision.camera_motion_result import CameraMotionResult
 from biopose.vision.keypoint_names import KEYPOINTS
@@ -120,6 +125,24 @@ def test_what_a_refinement_gained_is_told_where_there_was_one(models: FitModels,
     assert one.refinement is not None
     assert one.refinement.reprojection_after_px < one.refinement.reprojection_before_px
     assert swinger.refinement is None
+
+
+@pytest.mark.slow
+def test_a_fit_that_begins_at_a_mesh_has_a_share_of_the_pose_prior(
+    models: FitModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def noted(seen: SeenPerson, model: PersonModel, *args: Any, **kwargs: Any) -> FittedMotion:
+        given.append(model.weights.pose)
+        return fit_track(seen, model, *args, **kwargs)
+
+    monkeypatch.setattr(people, "fit_track", noted)
+    time_s = frame_times(3)
+    mesh = replace(mesh_models(), budget=RefinementBudget(iterations=5, pose_prior_share=0.25))
+    for with_mesh in (None, mesh):
+        measured(replace(models, mesh=with_mesh), [read_track(swinging(time_s), time_s)])
+    assert given == [models.weights.pose, 0.25 * models.weights.pose]
 
 
 def test_athletes_are_needed(models: FitModels) -> None:

@@ -208,3 +208,11 @@ def test_tokens_of_the_network_that_ships_say_any_turns_and_stay_as_sure_as_they
     told = reader(reader.saying(tokens, wanted))
     torch.testing.assert_close(told[0], wanted, atol=1e-3, rtol=0)
     torch.testing.assert_close(told[1].log(), sd.log(), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("queries", [20, 5, 1])
+def test_tokens_that_say_it_already_do_not_move(queries: int) -> None:
+    torch.manual_seed(6)
+    reader = TokenReader(MqhmrShape(queries=queries))
+    tokens = torch.randn(4, queries, MqhmrShape().token_width)
+    torch.testing.assert_close(reader.saying(tokens, reader(tokens)[0]), tokens, atol=1e-4, rtol=0)

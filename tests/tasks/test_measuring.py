@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import ray
 
 from biopose.errors import BioposeError, VideoError
+from biopose.fitting.refinement import RefinementBudget
 from biopose.method_names import METHODS, MethodName
 from biopose.vision.shards import Shard
 from tasks.measuring import ATTEMPTS, MeasuringActors, _fit_models, _slots
@@ -73,6 +75,22 @@ def test_a_motion_is_fitted_with_the_networks_that_were_pinned_and_no_others(met
     fit = _fit_models(files, {model.name: json.loads(model.configuration_json) for model in models})
     assert (fit.mesh is not None) == ("mqhmr" in files)
     assert (fit.neural_ik is not None) == ("neurik" in files)
+
+
+@needs_networks
+@needs_body_asset
+def test_mqhmr_trusts_lifter_and_prior_as_its_version_says_and_as_it_did_before_versions_said() -> None:
+    models = [model for model in shipped_models() if model.name in STAGES_OF_METHOD["mqhmr"]]
+    files = {model.name: {path.name: path for path in model.files} for model in models}
+    configuration = {model.name: json.loads(model.configuration_json) for model in models}
+    now = _fit_models(files, configuration).mesh
+    for untold in ("lifter_sd_factor", "pose_prior_share"):
+        configuration["mqhmr"]["budget"].pop(untold)
+    before = _fit_models(files, configuration).mesh
+    assert now is not None
+    assert before is not None
+    assert now.budget == RefinementBudget()
+    assert before.budget == replace(now.budget, lifter_sd_factor=1.0, pose_prior_share=1.0)
 
 
 @pytest.mark.parametrize(

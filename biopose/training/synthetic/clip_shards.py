@@ -1,7 +1,7 @@
 """Clips turned into what NeurIK is trained on, kept in shards: markers as MQ-HMR really finds them, and the truth.
 
-Shard k hangs on the seed, MQ-HMR's weights and k alone, so shards can be made in any order, by any number of processes,
-and again. Its name tells the weights: with others, other shards are missing.
+Shard k hangs on the seed, MQ-HMR's weights, the product's way with them and k alone, so shards can be made in any
+order, by any number of processes, and again. Its name tells them: with others, other shards are missing.
 
     make_shards(ClipFolder(folder, motion), "train", 20, maker=ClipShardMaker)
 """
@@ -36,7 +36,8 @@ from biopose.training.synthetic.skeletons import skeletons_of_drawn
 
 SHARD_CLIPS = 16
 KNOWN_FOCAL_SHARE = 0.5  # of clips of whose camera the product is told
-KIND = "recorded clips 4"
+PIPELINE = 5  # rises when the product makes something else of the same clips, or keeps something else of them
+KIND = f"recorded clips {PIPELINE}"
 NAMED_DIGITS = 8  # of the weights' hash
 
 
@@ -60,7 +61,7 @@ class ClipFolder(ShardFolder):
 
     def path(self, split: str, index: int) -> Path:
         """Of one shard."""
-        return self.folder / f"clips_{split}_{self.seed}_{self.mqhmr[:NAMED_DIGITS]}_{index:05d}.safetensors"
+        return self.folder / f"clips{PIPELINE}_{split}_{self.seed}_{self.mqhmr[:NAMED_DIGITS]}_{index:05d}.safetensors"
 
 
 @dataclass(frozen=True, eq=False)

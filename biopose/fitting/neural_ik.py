@@ -1,7 +1,7 @@
 """A fitted person's coordinates and how sure they are: NeurIK's word on the virtual markers.
 
 Each marker is as sure as the keypoints near it. On recorded clips of people and motions that it never saw, these angles
-are a little better than those of inverse kinematics, and in no limb worse (`biopose/models/weights/neurik.md`).
+err as much as those of inverse kinematics or a little less (`biopose/models/weights/neurik.md`).
 """
 
 from __future__ import annotations

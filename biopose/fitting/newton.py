@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, solveh_banded
 from torch import Tensor
 
-from biopose.fitting.terms import HIPS, JUDGED, NEAREST_M, Evidence, FitWeights
+from biopose.fitting.terms import HIPS, JUDGED, NEAREST_M, Evidence, FitWeights, about_hips
 from biopose.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 
 if TYPE_CHECKING:
@@ -170,9 +170,8 @@ def _reprojection_rows(camera: Tensor, J: Tensor, seen: Evidence, focal: float, 
 
 
 def _lifted_rows(camera: Tensor, J: Tensor, seen: Evidence, weights: FitWeights) -> Tensor:
-    away = camera - seen.lifted_m
     R_view_camera = seen.R_camera_view.mT[:, None]
-    error = (R_view_camera @ (away - away[:, HIPS].mean(1, keepdim=True))[..., None])[..., 0]
+    error = (R_view_camera @ about_hips(camera - seen.lifted_m)[..., None])[..., 0]
     by_q = R_view_camera @ (J - J[:, HIPS].mean(1, keepdim=True))
     sd = seen.lifted_sd_m
     across = weights.lifted_across * _robust(error[..., :2].square().sum(-1) / sd[..., 0].square(), weights)

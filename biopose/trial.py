@@ -1,6 +1,7 @@
 """One trial of a session in two steps with files between them: what was seen to a fitted motion, and that to results.
 
-Seeing (`biopose.vision.shards`) comes before. Each step reads paths and writes paths, so that any process may take it.
+Seeing (`biopose.tracking.shards`) comes before. Each step reads paths and writes paths, so that any process may take
+it.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from typing import Any
 from biopose.analysis.trial_analysis import analyse_trial
 from biopose.body.model import Body
 from biopose.errors import TrackingError
-from biopose.fitting.filtering import CUTOFF_HZ
-from biopose.fitting.fitted_file import read_fitted, write_fitted
-from biopose.fitting.people import FitModels, fit_people
-from biopose.fitting.person import Athlete, measured
-from biopose.measure import camera_of
-from biopose.outputs.folder import write_outputs
+from biopose.pipeline import camera_of
+from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
+from biopose.reconstruction.motion_file import read_fitted, write_fitted
+from biopose.reconstruction.people import FitModels, fit_people
+from biopose.reconstruction.person import Athlete, measured
+from biopose.report.folder import write_outputs
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
+from biopose.tracking.frame_detections import join_seen, read_seen
+from biopose.tracking.left_right_repair import repair_side_swaps
+from biopose.tracking.subject_choice import Choice, choose_athletes
 from biopose.versions import versions
-from biopose.vision.athlete import Choice, choose_athletes
-from biopose.vision.seen_frames import join_seen, read_seen
-from biopose.vision.side_swaps import repair_side_swaps
-from biopose.vision.video_probe import probe_video
+from biopose.video.probe import probe_video
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from biopose.assets import asset
-from biopose.models.checkpoint import WEIGHTS, sha256_of
+from biopose.io.checkpoint import WEIGHTS, sha256_of
 
 LIBRARIES = ("anny", "av", "numpy", "onnxruntime", "opensim", "torch")
 

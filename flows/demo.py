@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from biopose.assets import asset
-from flows.ingest_command import account_lines, run_ingest
+from flows.cli.ingest import account_lines, run_ingest
 from tasks.settings import Addresses, Settings
 from warehouse.content import content_hash
 
@@ -127,7 +127,7 @@ def _fill(inbox: Path) -> None:
 
 
 def _show_table(home: Path) -> None:
-    from flows.query_command import query
+    from flows.cli.query import query
 
     query.main(["quality_overview", "--home", str(home)], standalone_mode=False)
 

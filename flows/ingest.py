@@ -20,19 +20,19 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from biopose.errors import BioposeError
 from biopose.io.manifest import TrialEntry
-from biopose.method_names import DEFAULT_METHOD, MethodName
-from tasks import steps
-from tasks.analysing import Analysts, analysts
+from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from tasks import stages
+from tasks.dask_pool import Analysts, analysts
 from tasks.flow_runs import close_crashed_runs
-from tasks.measuring import MeasuringActors, measuring_actors
-from tasks.night import Night
-from tasks.night_page import publish_night
+from tasks.ingest_page import publish_night
+from tasks.ingest_run import Night
+from tasks.locks import only_one
+from tasks.models import begin_ingest, end_ingest, pin_models, register_shipped
 from tasks.notify import on_crashed, on_failure
-from tasks.only_one import only_one
 from tasks.plan import IngestOptions, PlannedTrial, discover, groups_of, plan_trial
-from tasks.registry import begin_ingest, end_ingest, pin_models, register_shipped
+from tasks.ray_pool import MeasuringActors, measuring_actors
 from tasks.settings import Settings
-from tasks.snapshot import SnapshotPublisher
+from tasks.snapshot_publisher import SnapshotPublisher
 from tasks.video_hash import VideoHashes
 from warehouse.load import loaded_runs
 
@@ -146,12 +146,12 @@ def _take_through(
         for _, file in trial.unseen:
             if file not in seeing:
                 group = group_of[file]
-                future = steps.see.submit(group, actors, rank=rank)
+                future = stages.see.submit(group, actors, rank=rank)
                 seeing |= dict.fromkeys((own for _, own in group), future)
         seen = list(dict.fromkeys(seeing[file] for _, file in trial.unseen))
-        fitted: PrefectFuture[None] = steps.fit.submit(trial, seen, actors, rank=rank)  # type: ignore[arg-type]
-        finished = steps.finish.submit(trial, fitted, dask, options, rank=rank)  # type: ignore[call-overload]
-        loaded = steps.load.submit(trial, finished, night.settings, publisher, night.mlflow_run_id)
+        fitted: PrefectFuture[None] = stages.fit.submit(trial, seen, actors, rank=rank)  # type: ignore[arg-type]
+        finished = stages.finish.submit(trial, fitted, dask, options, rank=rank)  # type: ignore[call-overload]
+        loaded = stages.load.submit(trial, finished, night.settings, publisher, night.mlflow_run_id)
         under_way.append((trial, {"see": seen, "fit": [fitted], "finish": [finished], "load": [loaded]}))
     for trial, futures in under_way:
         stage, error = _outcome(futures)

@@ -12,8 +12,8 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from biopose.training.loop import Report, report_line
-from tasks.only_one import only_one
-from tasks.registry import register_trained
+from tasks.locks import only_one
+from tasks.models import register_trained
 from tasks.settings import Settings
 from tasks.training import NetworkName, TrainingOrder, TrainingRun, train_network
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from biopose.errors import BioposeError, ManifestError
-from biopose.fitting.person import Athlete
 from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry, read_session
-from biopose.method_names import DEFAULT_METHOD, MethodName
+from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from biopose.reconstruction.person import Athlete
+from biopose.tracking.shards import Shard, shards_of
 from biopose.trial import TrialRequest
-from biopose.vision.shards import Shard, shards_of
-from biopose.vision.video_probe import probe_video
-from tasks.analysing import DONE
-from tasks.content_key import code_version, content_key, hash_of
-from tasks.registry import PinnedModel
+from biopose.video.probe import probe_video
+from tasks.dask_pool import DONE
+from tasks.keys import code_version, content_key, hash_of
+from tasks.models import PinnedModel
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from biopose.assets import WHEELS, asset, assets_folder
-from biopose.method_names import MethodName
+from biopose.reconstruction.method_names import MethodName
 
 STAGES = ("detector", "keypoints", "keypoint_fit", "mqhmr", "neurik")
 # MQ-HMR joins the lifter's word to its decoder's, and takes gravity and contacts from it.
@@ -83,7 +83,7 @@ def trained_model(stage: str, weights: Path, card: str) -> ShippedModel:
 
 
 def _detector() -> ShippedModel:
-    from biopose.vision.detection import INPUT_PX, LOWEST_SCORE, WEIGHTS
+    from biopose.perception.detector import INPUT_PX, LOWEST_SCORE, WEIGHTS
 
     file = asset(f"weights/{WEIGHTS}")
     card = (
@@ -95,7 +95,7 @@ def _detector() -> ShippedModel:
 
 
 def _keypoints() -> ShippedModel:
-    from biopose.vision.keypoints import MEAN, STANDARD_DEVIATION, WEIGHTS
+    from biopose.perception.keypoint_network import MEAN, STANDARD_DEVIATION, WEIGHTS
 
     file = asset(f"weights/{WEIGHTS}")
     card = (
@@ -108,9 +108,9 @@ def _keypoints() -> ShippedModel:
 
 
 def _keypoint_fit() -> ShippedModel:
-    from biopose.fitting.fit import FitBudget
-    from biopose.fitting.terms import FitWeights
-    from biopose.models.checkpoint import WEIGHTS
+    from biopose.io.checkpoint import WEIGHTS
+    from biopose.reconstruction.motion_problem import FitBudget
+    from biopose.reconstruction.residuals import FitWeights
 
     files = (WEIGHTS / "lifter.safetensors", WEIGHTS / "pose_prior.safetensors")
     configuration = {"budget": asdict(FitBudget()), "weights": asdict(FitWeights())}
@@ -120,9 +120,9 @@ def _keypoint_fit() -> ShippedModel:
 
 def _mqhmr() -> ShippedModel:
     from biopose.body.segment_body import SEGMENT_BODY
-    from biopose.fitting.refinement import RefinementBudget
-    from biopose.models.checkpoint import WEIGHTS
-    from biopose.models.mqhmr import MQHMR_WEIGHTS
+    from biopose.hmr.mqhmr import MQHMR_WEIGHTS
+    from biopose.io.checkpoint import WEIGHTS
+    from biopose.reconstruction.refinement import RefinementBudget
 
     card = (WEIGHTS / "mqhmr.md").read_text(encoding="utf-8")
     configuration = {"budget": asdict(RefinementBudget())}
@@ -130,8 +130,8 @@ def _mqhmr() -> ShippedModel:
 
 
 def _neurik() -> ShippedModel:
-    from biopose.models.checkpoint import WEIGHTS
-    from biopose.models.neurik import NEURIK_WEIGHTS
+    from biopose.io.checkpoint import WEIGHTS
+    from biopose.neurik.network import NEURIK_WEIGHTS
 
     card = (WEIGHTS / "neurik.md").read_text(encoding="utf-8")
     return ShippedModel("neurik", (NEURIK_WEIGHTS,), {}, "Apache-2.0", card)

@@ -18,7 +18,7 @@ from biopose.training.mqhmr_run import PRESETS as MQHMR_PRESETS
 from biopose.training.mqhmr_run import train_mqhmr_from
 from biopose.training.neurik_run import PRESETS as NEURIK_PRESETS
 from biopose.training.neurik_run import train_neurik_from
-from tasks.registry import experiment_id, registry
+from tasks.models import experiment_id, registry
 from tasks.settings import Settings
 from tasks.shipped_models import ShippedModel, trained_model
 

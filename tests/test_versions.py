@@ -7,9 +7,9 @@ from importlib.metadata import version
 
 import pytest
 
-from biopose.models.checkpoint import WEIGHTS
+from biopose.io.checkpoint import WEIGHTS
 from biopose.versions import LIBRARIES, versions
-from tests.vision.real_people import needs_networks
+from tests.perception.real_people import needs_networks
 
 pytestmark = needs_networks
 

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.errors import ModelError
-from biopose.evaluate import nearest_representation
+from biopose.evaluation.lab_markers import nearest_representation
 from biopose.io.files import malformed
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
 from biopose.outputs.trial import COORDINATES, MARKERS, MODEL
+from biopose.skeleton.ik.opensim_ik import OpenSimTracker
 from biopose.skeleton.model import Skeleton
-from biopose.skeleton.opensim_tools import OpenSimTracker
 from biopose.skeleton.reader import read_osim
 
 ACCURACY = 1e-6  # of the solver; at OpenSim's usual 1e-5 the toes and forearms stop up to 10 degrees short

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
-from biopose.fitting.evidence import LEAST_CONFIDENCE
 from biopose.outputs.summary import UNTRUSTED_QUALITY
+from biopose.reconstruction.observations import LEAST_CONFIDENCE
 
 Side = Literal["left", "right"]
 

@@ -2,19 +2,20 @@
 
 Each is a weighted mean of a few vertices, as a marker of `biopose.body.markers` is, and follows the bones of its own
 segment alone. A point inside the body is a convex combination of skin vertices around it. The left side mirrors the
-right. Nose tip, eyes and ears are where they look to be; all others are where the network of `biopose.vision.keypoints`
-puts them, which is not in the joint's centre: `biopose.keypoint_landmarks` says how that was measured. The vertices are
-those of a non-negative least-squares fit to its constants on 50 drawn shapes.
+right. Nose tip, eyes and ears are where they look to be; all others are where the network of
+`biopose.perception.keypoint_network` puts them, which is not in the joint's centre: `biopose.body.keypoint_landmarks`
+says how that was measured. The vertices are those of a non-negative least-squares fit to its constants on 50 drawn
+shapes.
 """
 
 from collections.abc import Iterable, Mapping
 
 import torch
 
+from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.markers import MarkerSet, Place
 from biopose.body.model import Body
 from biopose.body.segments import SEGMENT_BONES
-from biopose.vision.keypoint_names import KEYPOINTS
 
 # Of the right side and the midline: the segment, and (vertex, weight), ...
 RIGHT_PLACES: Mapping[str, tuple[str, Place]] = {

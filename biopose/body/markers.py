@@ -2,7 +2,7 @@
 
 Each is a weighted mean of up to four vertices, chosen on a mesh of 1.76 m and 78 kg from the joint centres and the mean
 landmark heights of ANSUR II (cervicale, suprasternale, waist, malleolus), and checked by eye in pictures of several
-shapes (``python -m biopose.body.render``). The left side mirrors the right.
+shapes (``python -m biopose.rendering.body_views``). The left side mirrors the right.
 
 A landmark on bone moves with the bones of its own segment alone, as the bone under the skin does: of its vertices'
 skinning weights, those of other segments are dropped. So the acromion does not follow the arm (60 mm at 90 degrees of

@@ -34,7 +34,7 @@ class Body(Rig):
     def load(
         cls, path: Path | None = None, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
     ) -> "Body":
-        """Load the compact asset (``biopose.body.asset`` builds it).
+        """Load the compact asset (``biopose.body.anny_asset`` builds it).
 
         Args:
             path: the asset file; the default is ``body_asset_path()``.

@@ -19,16 +19,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.keypoints import anny_keypoints
 from biopose.body.markers import MARKERS, MarkerSet, anny_markers
 from biopose.body.model import Body, nearest_rotation
 from biopose.body.rig import Rig
 from biopose.body.segments import SEGMENT_BONES, SEGMENT_OF_BONE
 from biopose.body.shape import height_m
-from biopose.body_skeleton import BodyWithSkeleton
-from biopose.models.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
+from biopose.body.subject import BodyWithSkeleton
+from biopose.io.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
 from biopose.skeleton.kinematics import Kinematics
-from biopose.vision.keypoint_names import KEYPOINTS
 
 KIND = "segment_body"
 SEGMENT_BODY = WEIGHTS / "segment_body.safetensors"

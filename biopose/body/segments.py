@@ -3,7 +3,7 @@
 A bone's head is where the model's artists put it, not where the anatomical joint is: in a man of 1.76 m Anny's hip
 joints lie 63 mm from where the regression of Harrington et al. 2007 puts them (54 mm too far back, 32 mm too far out),
 and its knees are 23 mm above the epicondyles in a small woman, 28 mm below them in a tall heavy man. The mesh at rest
-does not depend on the heads, so `biopose.body_skeleton` moves them to the joints of a skeleton that landmarks place.
+does not depend on the heads, so `biopose.body.subject` moves them to the joints of a skeleton that landmarks place.
 
 Anny's root and the first two bones of its spine lie inside the bony pelvis: the skin over the iliac spines follows
 ``spine05`` and ``spine04``, and ``spine03`` begins 17 cm above the hip joints, at the height of the lumbar joint of the

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.io.files import written_whole
-from biopose.measurement import PersonMeasurement
 from biopose.outputs.trial import body_scales, body_size
-from biopose.vision.video import VideoInfo
+from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.video.frames import VideoInfo
 
 UNTRUSTED_QUALITY = 0.5  # a frame below this is drawn grey and named in the report
 

@@ -18,19 +18,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.shape import measurements
-from biopose.body_skeleton import BodyWithSkeleton
+from biopose.body.subject import BodyWithSkeleton
 from biopose.io.files import written_whole
 from biopose.io.mot import write_mot
 from biopose.io.parquet import METADATA_KEY, POSITION_SUFFIXES
 from biopose.io.trc import write_trc
-from biopose.measurement import FOOT_POINTS, PersonMeasurement
+from biopose.reconstruction.measurement import FOOT_POINTS, PersonMeasurement
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.quiet_opensim import opensim
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
 from biopose.skeleton.scaling import Scaling
-from biopose.vision.keypoint_names import KEYPOINTS
 
 TRIAL_VERSION = 1
 COORDINATES, MARKERS, MODEL, TRIAL = "coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"

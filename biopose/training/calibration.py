@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
-from biopose.models.mqhmr import Mqhmr
-from biopose.training.crop_batches import CropBatch
+from biopose.hmr.mqhmr import Mqhmr
+from biopose.training.data.crop_batches import CropBatch
 from biopose.training.mqhmr_training import MID_HIP, keypoint_errors
 from biopose.training.synthetic.people import People
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from biopose.keypoint_landmarks import skeleton_with_keypoints
-from biopose.models.lifter import save_lifter
+from biopose.body.keypoint_landmarks import skeleton_with_keypoints
+from biopose.hmr.lifter import save_lifter
 from biopose.skeleton.full_body import full_body_skeleton
+from biopose.training.data.motion import cmu_motions, held_out_alone, without_held_out
+from biopose.training.data.projected_motion import MotionProjector, draw_proportions
 from biopose.training.lifter_training import PRESETS, train_lifter
 from biopose.training.loop import Report
-from biopose.training.motion import cmu_motions, held_out_alone, without_held_out
-from biopose.training.projected_motion import MotionProjector, draw_proportions
 
 PEOPLE, HELD_OUT_PEOPLE = 40, 8
 PEOPLE_SEED, TRAINING_SEED, HELD_OUT_SEED = 7, 1, 2

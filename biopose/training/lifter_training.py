@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from biopose.models.lifter import Lifter, LifterShape, load_lifter
+from biopose.hmr.lifter import Lifter, LifterShape, load_lifter
+from biopose.training.data.projected_motion import MotionProjector, ProjectedMotion
+from biopose.training.gaussian_nll import surprise
 from biopose.training.loop import Report, Schedule, train
-from biopose.training.projected_motion import MotionProjector, ProjectedMotion
-from biopose.training.sureness import surprise
 
 JUDGED_WINDOWS = 256
 VELOCITY_WEIGHT, SURENESS_WEIGHT, UP_WEIGHT = 1.0, 0.02, 0.2

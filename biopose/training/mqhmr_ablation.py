@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from biopose.models.mqhmr import Mqhmr, MqhmrShape, save_mqhmr
+from biopose.hmr.mqhmr import Mqhmr, MqhmrShape, save_mqhmr
 from biopose.training.ablation import VariantReport, ablation
 from biopose.training.loop import Schedule
 from biopose.training.mqhmr_run import SEED, MqhmrCourse, MqhmrPreset, make_pictures

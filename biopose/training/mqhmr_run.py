@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
-from biopose.models.mqhmr import Mqhmr, MqhmrShape, load_mqhmr, save_mqhmr
+from biopose.hmr.mqhmr import Mqhmr, MqhmrShape, load_mqhmr, save_mqhmr
 from biopose.training.calibration import calibrate
-from biopose.training.crop_batches import CropBatch, CropBatches, joined
+from biopose.training.data.crop_batches import CropBatch, CropBatches, joined
+from biopose.training.data.motion import cmu_motions
+from biopose.training.data.projected_crops import ProjectedCrops, network_errors
 from biopose.training.loop import Report, Schedule, train
-from biopose.training.motion import cmu_motions
 from biopose.training.mqhmr_training import mqhmr_figures, mqhmr_loss
-from biopose.training.projected_crops import ProjectedCrops, network_errors
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import ShardFolder, make_shards, split_motions, split_people
 

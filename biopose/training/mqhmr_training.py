@@ -10,14 +10,14 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from biopose.body.keypoint_names import KEYPOINTS, LIMB_JOINTS
 from biopose.body.rig import PosedBody, ShapedBody
 from biopose.body.segment_body import SEGMENTS, SegmentBody
-from biopose.models.mqhmr import CropInput, Mqhmr, Recovery
-from biopose.pose_metrics import procrustes_distances
-from biopose.training.crop_batches import CropBatch
-from biopose.training.sureness import surprise
+from biopose.hmr.mqhmr import CropInput, Mqhmr, Recovery
+from biopose.skeleton.pose_errors import procrustes_distances
+from biopose.training.data.crop_batches import CropBatch
+from biopose.training.gaussian_nll import surprise
 from biopose.training.synthetic.people import People
-from biopose.vision.keypoint_names import KEYPOINTS, LIMB_JOINTS
 
 HIPS = [KEYPOINTS.index("left_hip"), KEYPOINTS.index("right_hip")]
 LIMB_KEYPOINTS = [KEYPOINTS.index(name) for name in LIMB_JOINTS]

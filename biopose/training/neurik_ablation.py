@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from biopose.models.neurik import Neurik, NeurikShape, save_neurik
-from biopose.models.neurik_answer import AnswerDecoder, RawAnswer
-from biopose.models.neurik_input import MarkerWindows
-from biopose.models.neurik_trial import WINDOW
+from biopose.neurik.input import MarkerWindows
+from biopose.neurik.network import Neurik, NeurikShape, save_neurik
+from biopose.neurik.output import AnswerDecoder, RawAnswer
+from biopose.neurik.trial import WINDOW
 from biopose.training.ablation import VariantReport, ablation
 from biopose.training.loop import Schedule
 from biopose.training.neurik_run import SEED, NeurikPreset, marker_source, train_neurik

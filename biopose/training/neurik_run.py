@@ -11,15 +11,16 @@ import torch
 from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
-from biopose.models.marker_segments import marker_owners
-from biopose.models.neurik import Neurik, NeurikShape, save_neurik
-from biopose.models.neurik_answer import AnswerDecoder
-from biopose.models.neurik_trial import WINDOW
+from biopose.neurik.marker_segments import marker_owners
+from biopose.neurik.network import Neurik, NeurikShape, save_neurik
+from biopose.neurik.output import AnswerDecoder
+from biopose.neurik.trial import WINDOW
 from biopose.skeleton.full_body import full_body_skeleton
+from biopose.training.data.marker_batch import MarkerBatch
+from biopose.training.data.marker_trajectories import MarkerSource
+from biopose.training.data.motion import cmu_motions
+from biopose.training.data.recorded_windows import RecordedWindows, recorded_clips
 from biopose.training.loop import Report, Schedule, train
-from biopose.training.marker_batch import MarkerBatch
-from biopose.training.marker_trajectories import MarkerSource
-from biopose.training.motion import cmu_motions
 from biopose.training.neurik_training import (
     Judge,
     LossWeights,
@@ -28,7 +29,6 @@ from biopose.training.neurik_training import (
     neurik_figures,
     neurik_loss,
 )
-from biopose.training.recorded_windows import RecordedWindows, recorded_clips
 from biopose.training.synthetic.clip_shards import ClipFolder, ClipShardMaker
 from biopose.training.synthetic.shards import make_shards, of_split, split_motions
 from biopose.training.synthetic.skeletons import Skeletons, skeletons_of_drawn

@@ -11,16 +11,16 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from biopose.body.markers import BONY_LANDMARKS, MARKERS
-from biopose.models.marker_segments import marker_owners
-from biopose.models.neurik import Neurik
-from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer
+from biopose.neurik.marker_segments import marker_owners
+from biopose.neurik.network import Neurik
+from biopose.neurik.output import AnswerDecoder, NeurikAnswer
 from biopose.skeleton.angles import orthogonal_triples, wrap
 from biopose.skeleton.kinematics import Pose
 from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.rotations import other_angles, rotation_vector
 from biopose.training.calibration import FACTORS, SDS, SHARE
-from biopose.training.marker_batch import MarkerBatch
-from biopose.training.marker_trajectories import ridden
+from biopose.training.data.marker_batch import MarkerBatch
+from biopose.training.data.marker_trajectories import ridden
 
 BETA_RAD = float(np.radians(5.0))
 AT_THE_END_RAD = 1e-5  # single precision

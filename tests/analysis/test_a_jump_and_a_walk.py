@@ -11,9 +11,9 @@ import pytest
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.analysis.trial_analysis import analyse_trial
 from biopose.errors import FileFormatError
-from biopose.measurement import PersonMeasurement
 from biopose.outputs.trial import write_trial
-from biopose.sample import GRAVITY_M_S2, LANDING_S, TAKE_OFF_S
+from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.rendering.sample_jump import GRAVITY_M_S2, LANDING_S, TAKE_OFF_S
 from tests.outputs.measured import RATE_HZ, SETTINGS, VERSIONS, measured
 
 INTERVAL_S = 1 / RATE_HZ

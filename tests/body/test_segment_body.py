@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.keypoints import anny_keypoints
 from biopose.body.model import Body
 from biopose.body.rig import ShapedBody
@@ -20,13 +21,12 @@ from biopose.body.segment_body import (
     in_reference_posture,
 )
 from biopose.body.segments import SEGMENT_BONES
-from biopose.body_skeleton import BodyWithSkeleton
+from biopose.body.subject import BodyWithSkeleton
 from biopose.errors import ModelError
-from biopose.models.checkpoint import save_checkpoint
+from biopose.io.checkpoint import save_checkpoint
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.training.synthetic.people import draw_people
-from biopose.vision.keypoint_names import KEYPOINTS
 from tests.body.bodies import needs_body_asset
 from tests.swinging_person import frame_times, swinging
 

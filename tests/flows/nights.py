@@ -81,7 +81,7 @@ def small_inbox(inbox: Path, *, trials: int, frames: int) -> Path:
 def start_ingest(inbox: Path, home: Path, *options: str) -> subprocess.Popen[str]:
     """`biopose ingest INBOX --json` as a process in a group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "ingest", str(inbox), "--home", str(home), "--json", *options],
+        [sys.executable, "-m", "flows.cli.main", "ingest", str(inbox), "--home", str(home), "--json", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -19,7 +19,7 @@ from tasks.settings import Addresses, Settings
 SERVE = """
 import sys
 from pathlib import Path
-from flows.serving import serve
+from flows.serving.supervisor import serve
 from tasks.settings import Settings
 serve(Settings.load(), project=Path(sys.argv[1]))
 """

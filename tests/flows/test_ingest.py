@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from biopose.method_names import DEFAULT_METHOD
-from flows.serving import CHECKOUT
+from biopose.reconstruction.method_names import DEFAULT_METHOD
+from flows.serving.supervisor import CHECKOUT
 from tasks.shipped_models import STAGES_OF_METHOD
 from tests.flows.nights import CLIPS, Session, needs_clips, run_ingest, small_inbox, start_ingest
 from tests.flows.prefect_server import serving, wait_for
-from tests.vision.filming import film
+from tests.video.filming import film
 from warehouse.connection import opened_for_reading
 from warehouse.content import content_rows
 from warehouse.query import ask
@@ -217,7 +217,9 @@ def test_a_broken_night_ends_as_failed_and_names_the_cause(tmp_path: Path) -> No
     """Weights that are not those registered are no video's fault: the run fails, nothing is quarantined."""
     inbox = small_inbox(tmp_path / "inbox", trials=1, frames=10)
     home = tmp_path / "home"
-    subprocess.run([sys.executable, "-m", "flows.cli", "models", "--home", str(home)], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "flows.cli.main", "models", "--home", str(home)], check=True, capture_output=True
+    )
     weights = next((home / "mlflow-artifacts").rglob("lifter.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     process = start_ingest(inbox, home)

@@ -15,16 +15,16 @@ import torch
 from safetensors.torch import save_file
 
 from biopose.body.segment_body import SEGMENT_BODY
-from biopose.models.mqhmr import load_mqhmr
-from biopose.models.neurik import load_neurik
-from biopose.training.marker_trajectories import MarkerSource
+from biopose.hmr.mqhmr import load_mqhmr
+from biopose.neurik.network import load_neurik
+from biopose.training.data.marker_trajectories import MarkerSource
 from biopose.training.synthetic.clip_shards import KIND, ClipFolder, RecordedClips
 from biopose.training.synthetic.shards import ShardFolder
-from tasks.registry import registry
+from tasks.models import registry
 from tasks.settings import Settings
 from tasks.shipped_models import hash_of_files
 from tests.swinging_person import made_up_motion
-from tests.training.made_up_markers import made_up_people
+from tests.training.synthetic_markers import made_up_people
 from tests.training.tiny_pictures import TINY_SHAPE, make_tiny_pictures, needs_pictures
 
 pytestmark = [pytest.mark.slow, needs_pictures]
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.slow, needs_pictures]
 STEPS = 60  # long enough to be stopped in the middle
 COMMAND = f"""
 from dataclasses import replace
-from biopose.models.neurik import NeurikShape
+from biopose.neurik.network import NeurikShape
 from biopose.training import lifter_training, loop, mqhmr_run, neurik_run
 from tests.training.tiny_pictures import TINY, small
 import pytest
@@ -47,7 +47,7 @@ neurik_run.PRESETS["cpu"] = neurik_run.NeurikPreset(
     clip_shards={{"train": 1, "validation": 1}},
     shape=NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4),
 )
-from flows.cli import main
+from flows.cli.main import main
 main()
 """
 

@@ -149,14 +149,14 @@ def test_a_height_that_is_none_refuses_the_athletes_trials_alone(tmp_path: Path,
 
 
 def test_heights_are_held_against_the_range_of_measuring() -> None:
-    from biopose import measure_command
+    from biopose.cli.main import measure
 
-    assert (LEAST_HEIGHT_M, MOST_HEIGHT_M) == (measure_command.LEAST_HEIGHT_M, measure_command.MOST_HEIGHT_M)
+    assert (LEAST_HEIGHT_M, MOST_HEIGHT_M) == (measure.LEAST_HEIGHT_M, measure.MOST_HEIGHT_M)
 
 
 def test_activities_are_those_of_measuring() -> None:
-    from biopose.fitting.filtering import CUTOFF_HZ
     from biopose.io.manifest_entries import ACTIVITIES
+    from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 
     assert set(ACTIVITIES) == set(CUTOFF_HZ)
 

@@ -7,16 +7,16 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from biopose.body_skeleton import BodyWithSkeleton
-from biopose.fitting.refinement import RefinementGain
+from biopose.body.keypoint_names import KEYPOINTS
+from biopose.body.subject import BodyWithSkeleton
+from biopose.camera.pinhole import Camera
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
-from biopose.measurement import PersonMeasurement
-from biopose.sample import made_up_jump
+from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.reconstruction.refinement import RefinementGain
+from biopose.rendering.sample_jump import made_up_jump
 from biopose.skeleton.kinematics import Kinematics
-from biopose.vision.camera import Camera
-from biopose.vision.keypoint_names import KEYPOINTS
-from biopose.vision.tracks import PersonTrack
-from biopose.vision.video import Frame
+from biopose.tracking.tracks import PersonTrack
+from biopose.video.frames import Frame
 
 RATE_HZ = 25.0
 SETTINGS = {"height_m": 1.78, "cutoff_hz": 6.0}

@@ -10,8 +10,8 @@ import torch
 
 from biopose.io.mot import read_mot
 from biopose.io.trc import read_trc
-from biopose.measurement import PersonMeasurement
 from biopose.outputs.trial import trial_columns, write_trial
+from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.reader import read_osim
 from tests.body.bodies import needs_body_asset

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from biopose.io.manifest import read_session
-from biopose.method_names import METHODS, MethodName
+from biopose.reconstruction.method_names import METHODS, MethodName
+from tasks.models import PinnedModel
 from tasks.plan import IngestOptions, PlannedTrial, plan_trial
-from tasks.registry import PinnedModel
 from tasks.settings import Settings
 from tasks.shipped_models import STAGES_OF_METHOD
 from tasks.video_hash import VideoHashes

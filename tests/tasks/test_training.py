@@ -10,11 +10,11 @@ from unittest.mock import create_autospec
 import pytest
 
 from biopose.errors import BioposeError
-from biopose.models.checkpoint import sha256_of
+from biopose.io.checkpoint import sha256_of
 from biopose.training.mqhmr_run import train_mqhmr_from
 from biopose.training.neurik_run import train_neurik_from
-from tasks.only_one import only_one
-from tasks.registry import PinnedModel, register_shipped, register_trained, registered_versions, registry, weights_of
+from tasks.locks import only_one
+from tasks.models import PinnedModel, register_shipped, register_trained, registered_versions, registry, weights_of
 from tasks.settings import Settings
 from tasks.shipped_models import shipped_models
 from tasks.training import PRESETS, RUN_FILE, NetworkName, TrainingOrder, TrainingRun, train_network

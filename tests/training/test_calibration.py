@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from biopose.body.segment_body import SegmentBody
-from biopose.models.mqhmr import Mqhmr
+from biopose.hmr.mqhmr import Mqhmr
 from biopose.training.calibration import calibrate, calibration_factors
 from biopose.training.mqhmr_training import MID_HIP, keypoint_errors, mqhmr_figures
 from biopose.training.synthetic.shards import ShardFolder

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from biopose.models.lifter import Lifted, Lifter, load_lifter
+from biopose.hmr.lifter import Lifted, Lifter, load_lifter
+from biopose.training.data.projected_motion import MotionProjector, ProjectedMotion, Proportions
 from biopose.training.lifter_training import (
     PRESETS,
     LifterPreset,
@@ -15,7 +16,6 @@ from biopose.training.lifter_training import (
     train_lifter,
 )
 from biopose.training.loop import Schedule
-from biopose.training.projected_motion import MotionProjector, ProjectedMotion, Proportions
 from tests.swinging_person import made_up_motion, unscaled, with_keypoints
 
 TINY = LifterPreset(Schedule(steps=4, report_every=2), windows=3, frames=5)

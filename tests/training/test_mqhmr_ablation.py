@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from biopose.models.mqhmr import load_mqhmr
+from biopose.hmr.mqhmr import load_mqhmr
 from biopose.training import mqhmr_ablation
 from biopose.training.mqhmr_ablation import BUDGETS, COLUMNS, SHIPPED, VARIANTS, ablate_mqhmr
 from biopose.training.synthetic.shards import ShardFolder

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from biopose.errors import BioposeError
-from biopose.models.mqhmr import MqhmrShape, load_mqhmr
+from biopose.hmr.mqhmr import MqhmrShape, load_mqhmr
 from biopose.training import mqhmr_run
 from biopose.training.mqhmr_run import PRESETS, MqhmrCourse, train_mqhmr_from
 from biopose.training.synthetic.shards import ShardFolder

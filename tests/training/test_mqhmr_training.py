@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from biopose.body.segment_body import SegmentBody
-from biopose.models.mqhmr import Mqhmr
-from biopose.training.crop_batches import CropBatch
+from biopose.hmr.mqhmr import Mqhmr
+from biopose.training.data.crop_batches import CropBatch
 from biopose.training.mqhmr_training import (
     LossWeights,
     keypoint_errors,

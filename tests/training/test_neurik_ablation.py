@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from biopose.models.neurik import NeurikShape, load_neurik
-from biopose.models.neurik_answer import AnswerDecoder
+from biopose.neurik.network import NeurikShape, load_neurik
+from biopose.neurik.output import AnswerDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training import neurik_ablation, neurik_run
 from biopose.training.loop import Schedule
@@ -21,7 +21,7 @@ from biopose.training.neurik_ablation import (
     ablate_neurik,
 )
 from biopose.training.neurik_run import NeurikPreset
-from tests.training.made_up_markers import made_up_source, usual_places_m
+from tests.training.synthetic_markers import made_up_source, usual_places_m
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
 FEW = {

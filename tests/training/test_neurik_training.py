@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from biopose.models.neurik import Neurik, NeurikShape, load_neurik
-from biopose.models.neurik_answer import AnswerDecoder, NeurikAnswer
+from biopose.neurik.network import Neurik, NeurikShape, load_neurik
+from biopose.neurik.output import AnswerDecoder, NeurikAnswer
 from biopose.skeleton.full_body import full_body_skeleton
+from biopose.training.data.marker_batch import MarkerBatch
+from biopose.training.data.marker_trajectories import MarkerSource
+from biopose.training.data.recorded_windows import RecordedWindows
 from biopose.training.loop import Schedule
-from biopose.training.marker_batch import MarkerBatch
-from biopose.training.marker_trajectories import MarkerSource
 from biopose.training.neurik_run import (
     PRESETS,
     NeurikPreset,
@@ -22,9 +23,8 @@ from biopose.training.neurik_run import (
     usual_places_m,
 )
 from biopose.training.neurik_training import Judge, answered_by, calibrate_neurik, neurik_figures, neurik_loss
-from biopose.training.recorded_windows import RecordedWindows
 from biopose.training.synthetic.clip_shards import ClipFolder
-from tests.training.made_up_markers import made_up_clips, made_up_people, made_up_source
+from tests.training.synthetic_markers import made_up_clips, made_up_people, made_up_source
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
 TINY = NeurikPreset(Schedule(steps=4, report_every=2), windows=5, clip_shards={}, shape=SHAPE)

@@ -8,16 +8,16 @@ import pytest
 import torch
 
 from biopose.body.segment_body import SegmentBody
-from biopose.models.mqhmr import CropInput, MqhmrShape, Recovery
-from biopose.training.crop_batches import CropBatch, CropBatches
+from biopose.hmr.mqhmr import CropInput, MqhmrShape, Recovery
+from biopose.training.data.crop_batches import CropBatch, CropBatches
+from biopose.training.data.motion import cmu_motions
 from biopose.training.loop import Schedule
-from biopose.training.motion import cmu_motions
 from biopose.training.mqhmr_run import MqhmrPreset
 from biopose.training.synthetic import shards
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import ShardFolder, ShardMaker, split_motions, split_people
+from tests.perception.real_people import WEIGHTS
 from tests.training.recordings import CMU
-from tests.vision.real_people import WEIGHTS
 
 PICTURES = 16  # of a shard
 SHARDS = {"train": 2, "validation": 1, "test": 1}

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from biopose.command_line import Commands
-from flows.bench_warehouse import bench_warehouse
-from flows.made_up_kinematics import FRAMES, describe_trials, kinematics_sql, one_trial
-from flows.warehouse_benchmark import COSTS, measure_warehouse, warehouse_lines
+from biopose.cli.command_line import Commands
+from flows.bench.synthetic_kinematics import FRAMES, describe_trials, kinematics_sql, one_trial
+from flows.bench.warehouse import COSTS, measure_warehouse, warehouse_lines
+from flows.cli.bench_warehouse import bench_warehouse
 from warehouse.connection import opened_for_writing
 from warehouse.content import content_rows
 from warehouse.load import load_trial

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from biopose.command_line import Commands
-from flows.query_command import query
+from biopose.cli.command_line import Commands
+from flows.cli.query import query
 
 PROGRAM = Commands(commands=[query])
 

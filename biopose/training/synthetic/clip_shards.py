@@ -21,14 +21,14 @@ from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
 from biopose.errors import ModelError
-from biopose.fitting.person import FittedPerson
+from biopose.hmr.mqhmr import MQHMR_WEIGHTS
+from biopose.io.checkpoint import sha256_of
 from biopose.io.files import written_whole
-from biopose.models.checkpoint import sha256_of
-from biopose.models.mqhmr import MQHMR_WEIGHTS
+from biopose.reconstruction.person import FittedPerson
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.rotations import body_fixed_angles, turning_axes
-from biopose.training.motion import Motion
+from biopose.training.data.motion import Motion
 from biopose.training.synthetic.clips import Clip, ClipSource
 from biopose.training.synthetic.recording import ClipRecorder
 from biopose.training.synthetic.shards import SEEDS, SPLITS, ShardFolder, of_split, split_people

@@ -20,18 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
-from biopose.training.motion import Motion
-from biopose.training.projected_motion import draw_cameras
+from biopose.camera.pinhole import Camera
+from biopose.perception.crops import HEIGHT_PX
+from biopose.training.data.motion import Motion
+from biopose.training.data.projected_motion import draw_cameras
+from biopose.training.synthetic.clothing import Outfit, Wardrobe
 from biopose.training.synthetic.crops import Crop, box_of
-from biopose.training.synthetic.film_grain import (
-    Compression,
-    Look,
-    compressed,
-    developed,
-    draw_compression,
-    draw_look,
-    size_at,
-)
 from biopose.training.synthetic.lighting import Light, draw_light
 from biopose.training.synthetic.occluders import Occluders, draw_occluders
 from biopose.training.synthetic.people import People
@@ -42,14 +36,20 @@ from biopose.training.synthetic.pictures import (
     SAME_KIT_SHARE,
     SHADOW_DARKNESS,
 )
+from biopose.training.synthetic.renderer import LitMesh, Studio
 from biopose.training.synthetic.scenes import MIDDLE, MOMENTS, Scene, SceneSource
+from biopose.training.synthetic.sensor_noise import (
+    Compression,
+    Look,
+    compressed,
+    developed,
+    draw_compression,
+    draw_look,
+    size_at,
+)
+from biopose.training.synthetic.sequences import Take, TakeSource
 from biopose.training.synthetic.skeletons import Skeletons
-from biopose.training.synthetic.studio import LitMesh, Studio
-from biopose.training.synthetic.takes import Take, TakeSource
 from biopose.training.synthetic.views import WideBackdrop, draw_camera, follow
-from biopose.training.synthetic.wardrobe import Outfit, Wardrobe
-from biopose.vision.camera import Camera
-from biopose.vision.person_crops import HEIGHT_PX
 
 FRAMES, RATE_HZ = 48, (25.0, 60.0)
 PASSING_SHARE, PASSING_PER_S = 0.3, (0.1, 0.6)  # of clips whose occluders move, in heights of the crop

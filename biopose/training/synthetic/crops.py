@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.perception.crops import BOX_MARGIN, HEIGHT_PX, WIDTH_PX
 from biopose.training.synthetic.rasterizer import projected
-from biopose.vision.person_crops import BOX_MARGIN, HEIGHT_PX, WIDTH_PX
 
 FloatArray = NDArray[np.float32]
 

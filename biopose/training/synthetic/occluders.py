@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
+from biopose.training.synthetic.clothing import draw_colour
 from biopose.training.synthetic.crops import SAMPLES, Crop
-from biopose.training.synthetic.wardrobe import draw_colour
-from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
 
 FloatArray = NDArray[np.float32]
 MEAN_COUNT = 0.25

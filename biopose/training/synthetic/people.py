@@ -24,8 +24,8 @@ from biopose.body.segment_body import (
     reference_orientations,
 )
 from biopose.body.shape import draw_shapes
-from biopose.body_skeleton import BodyWithSkeleton, skeleton_of_body
-from biopose.models.checkpoint import read_checkpoint, save_checkpoint
+from biopose.body.subject import BodyWithSkeleton, skeleton_of_body
+from biopose.io.checkpoint import read_checkpoint, save_checkpoint
 from biopose.skeleton.full_body import full_body_skeleton
 
 KIND = "people"

@@ -20,16 +20,16 @@ from torch import Tensor
 
 from biopose.body.mirror import CAMERA_MIRROR, global_turns_in_a_mirror
 from biopose.body.segment_body import SegmentBody
-from biopose.training.motion import Motion
-from biopose.training.synthetic.backdrop import draw_backdrop
+from biopose.training.data.motion import Motion
+from biopose.training.synthetic.background import draw_backdrop
+from biopose.training.synthetic.clothing import Wardrobe
 from biopose.training.synthetic.crops import Crop, draw_crop
-from biopose.training.synthetic.film_grain import photographed
 from biopose.training.synthetic.lighting import Light, draw_light
 from biopose.training.synthetic.occluders import draw_occluders
 from biopose.training.synthetic.people import People
+from biopose.training.synthetic.renderer import LitMesh, Studio
 from biopose.training.synthetic.scenes import MIDDLE, MOMENTS, Scene, SceneSource
-from biopose.training.synthetic.studio import LitMesh, Studio
-from biopose.training.synthetic.wardrobe import Wardrobe
+from biopose.training.synthetic.sensor_noise import photographed
 
 FloatArray = NDArray[np.float32]
 

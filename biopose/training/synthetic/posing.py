@@ -16,8 +16,8 @@ from biopose.body.segment_body import SEGMENTS
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.rotations import skew
-from biopose.training.motion import Motion
-from biopose.training.motion_variation import MotionPool, vary
+from biopose.training.data.motion import Motion
+from biopose.training.data.motion_variation import MotionPool, vary
 
 TUMBLED_SHARE = 0.05  # lie, fall or hang: turned about a level axis
 LEANING_SHARE, LEANING_SD_RAD = 0.3, 0.3

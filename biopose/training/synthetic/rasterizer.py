@@ -4,8 +4,9 @@ The default body's 27,420 triangles cover a pixel or two each, so a loop over tr
 one's box beats casting a ray for each pixel, and it needs no tree that would be built again for every pose. Colours are
 those of vertices, lit beforehand (Gouraud 1971), interpolated with the perspective.
 
-A body in a picture of 192 by 256 pixels, at 2 by 2 samples each: 320 pictures a second of one core, against 120 by VTK
-(`biopose.body.picture`) at one sample and 45 at four, on the same meshes; the machine was busy, so the ratio counts.
+A body in a picture of 192 by 256 pixels, at 2 by 2 samples each: 320 pictures a second of one core, against 120 by
+VTK (`biopose.rendering.mesh_renderer`) at one sample and 45 at four, on the same meshes; the machine was busy, so the
+ratio counts.
 """
 
 # ruff: noqa: D103 - kernels are no functions of this module's

@@ -15,22 +15,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.fitting.mesh_fit import MeshModels
-from biopose.fitting.neural_ik import registered, seen_markers
-from biopose.fitting.people import FitModels, fit_people
-from biopose.fitting.person import Athlete, FittedPerson, person_of, solved, virtual_markers
-from biopose.models.map_reader import MqhmrReader
-from biopose.models.mqhmr import MQHMR_WEIGHTS
-from biopose.models.neurik_input import MarkerWindows, Registered
+from biopose.camera.intrinsics import intrinsics
+from biopose.hmr.feature_head import MqhmrReader
+from biopose.hmr.mqhmr import MQHMR_WEIGHTS
+from biopose.neurik.input import MarkerWindows, Registered
+from biopose.perception.crops import BOX_MARGIN, PersonCrops
+from biopose.perception.cspnext import RtmPose
+from biopose.perception.keypoint_network import BATCH_SIZE, WEIGHTS, normalised
+from biopose.perception.onnx_session import weights_path
+from biopose.perception.simcc import decoded, of_both_looks
+from biopose.reconstruction.mesh import MeshModels
+from biopose.reconstruction.neural_ik import registered, seen_markers
+from biopose.reconstruction.people import FitModels, fit_people
+from biopose.reconstruction.person import Athlete, FittedPerson, person_of, solved, virtual_markers
+from biopose.tracking.left_right_repair import repair_side_swaps
+from biopose.tracking.tracks import PersonTrack
 from biopose.training.synthetic.clips import Clip
-from biopose.vision.cspnext import RtmPose
-from biopose.vision.intrinsics import intrinsics
-from biopose.vision.keypoints import BATCH_SIZE, WEIGHTS, normalised
-from biopose.vision.onnx_session import weights_path
-from biopose.vision.person_crops import BOX_MARGIN, PersonCrops
-from biopose.vision.side_swaps import repair_side_swaps
-from biopose.vision.simcc import decoded, of_both_looks
-from biopose.vision.tracks import PersonTrack
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from biopose.body.rig import PosedBody, ShapedBody
 from biopose.body.segment_body import SegmentBody
-from biopose.training.motion import Motion
-from biopose.training.projected_motion import draw_cameras
+from biopose.training.data.motion import Motion
+from biopose.training.data.projected_motion import draw_cameras
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.posing import PostureSource
 from biopose.training.synthetic.rasterizer import Rasterizer

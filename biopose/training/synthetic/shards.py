@@ -19,15 +19,15 @@ from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
 from biopose.io.files import written_whole
-from biopose.training.motion import Motion, cmu_motions, held_out_alone, without_held_out
+from biopose.perception.cspnext import RtmPose
+from biopose.perception.keypoint_network import WEIGHTS, normalised
+from biopose.perception.onnx_session import weights_path
+from biopose.perception.simcc import decoded
+from biopose.training.data.motion import Motion, cmu_motions, held_out_alone, without_held_out
 from biopose.training.synthetic.people import HELD_OUT_PEOPLE, N_PEOPLE, SEED, People, people_of
 from biopose.training.synthetic.pictures import PictureBatch, PictureSource, with_mirror_images
 from biopose.training.synthetic.processes import Maker, make_in_processes
 from biopose.training.synthetic.skeletons import Skeletons
-from biopose.vision.cspnext import RtmPose
-from biopose.vision.keypoints import WEIGHTS, normalised
-from biopose.vision.onnx_session import weights_path
-from biopose.vision.simcc import decoded
 
 SHARD_PICTURES, BATCH = 1024, 64
 LEVELS = (1, 2, 3)  # of the encoder's four maps: strides 8, 16, 32

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from biopose.body.model import Body
 from biopose.body.segment_body import SegmentBody, in_reference_posture
-from biopose.body_skeleton import BodyWithSkeleton
-from biopose.models.checkpoint import read_checkpoint, save_checkpoint
+from biopose.body.subject import BodyWithSkeleton
+from biopose.io.checkpoint import read_checkpoint, save_checkpoint
 from biopose.skeleton.kinematics import Kinematics
 from biopose.training.synthetic.people import draw_people
 

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from biopose.training.keypoint_noise import slow_curves
-from biopose.training.synthetic.backdrop import draw_backdrop
+from biopose.camera.intrinsics import usual_focal_px
+from biopose.camera.pinhole import Camera
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
+from biopose.tracking.people import FOLLOWED_PART
+from biopose.training.data.keypoint_noise import slow_curves
+from biopose.training.synthetic.background import draw_backdrop
 from biopose.training.synthetic.crops import CUT_SHARE, Crop, crop_about
-from biopose.vision.camera import Camera
-from biopose.vision.intrinsics import usual_focal_px
-from biopose.vision.people import FOLLOWED_PART
-from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
 
 FloatArray = NDArray[np.float32]
 

@@ -11,10 +11,10 @@ from biopose.body.rig import PosedBody, ShapedBody
 from biopose.training.synthetic.clips import Clip, ClipSource
 from biopose.training.synthetic.people import People, people_of
 from biopose.training.synthetic.scenes import MIDDLE
+from biopose.training.synthetic.sequences import Take
 from biopose.training.synthetic.skeletons import Skeletons, skeletons_of_drawn
-from biopose.training.synthetic.takes import Take
 from tests.swinging_person import made_up_motion
-from tests.training.synthetic.made_up_people import segment_body
+from tests.training.synthetic.drawn_people import segment_body
 
 N, SEED = 3, 5
 

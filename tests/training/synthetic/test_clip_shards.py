@@ -11,18 +11,18 @@ from safetensors.torch import save_file
 from biopose.body.markers import MARKERS
 from biopose.body.segment_body import SegmentBody
 from biopose.errors import ModelError
-from biopose.models.checkpoint import sha256_of
-from biopose.models.mqhmr import MQHMR_WEIGHTS
+from biopose.hmr.mqhmr import MQHMR_WEIGHTS
+from biopose.io.checkpoint import sha256_of
 from biopose.skeleton.kinematics import Kinematics
-from biopose.training.marker_trajectories import ridden
+from biopose.training.data.marker_trajectories import ridden
 from biopose.training.synthetic import clip_shards, shards
 from biopose.training.synthetic.clip_shards import KIND, ClipFolder, ClipShardMaker, read_clips
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.skeletons import Skeletons
 from tests.body.bodies import needs_body_asset
+from tests.perception.real_people import needs_networks
 from tests.swinging_person import full_body, made_up_motion
 from tests.training.synthetic.filmed_people import filmed_people
-from tests.vision.real_people import needs_networks
 
 CLIPS, FRAMES = 2, 6
 

@@ -5,15 +5,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from biopose.training.synthetic import clips, occluders, pictures, studio, views
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
+from biopose.perception.cspnext import RtmPose
+from biopose.perception.keypoint_network import normalised
+from biopose.perception.simcc import decoded
+from biopose.training.synthetic import clips, occluders, pictures, renderer, views
 from biopose.training.synthetic.clips import RATE_HZ, Clip
-from biopose.vision.cspnext import RtmPose
-from biopose.vision.keypoints import normalised
-from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
-from biopose.vision.simcc import decoded
 from tests.body.bodies import needs_body_asset
+from tests.perception.real_people import WEIGHTS, needs_networks
 from tests.training.synthetic.filmed_people import clip_source, filmed_people, in_crops, keypoints_m
-from tests.vision.real_people import WEIGHTS, needs_networks
 
 pytestmark = needs_body_asset
 FRAMES = 8
@@ -73,7 +73,7 @@ def test_frames_are_like_their_neighbours(seed: int) -> None:
 
 @pytest.mark.usefixtures("bare")
 def test_true_keypoints_lie_on_the_drawn_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studio, "lit", lambda _r, mesh, _t, **_: np.ones_like(mesh))
+    monkeypatch.setattr(renderer, "lit", lambda _r, mesh, _t, **_: np.ones_like(mesh))
     monkeypatch.setattr(views, "draw_backdrop", lambda _rng, rays, _R, **_: np.zeros_like(rays))
     monkeypatch.setattr(clips, "developed", lambda _r, light, _l, *, black: (255 * light).astype(np.uint8))
     for seed in range(3):
@@ -92,14 +92,14 @@ def test_occluders_stay_where_they_are_or_pass(monkeypatch: pytest.MonkeyPatch) 
     for share, moves in ((0.0, False), (1.0, True)):
         monkeypatch.setattr(clips, "PASSING_SHARE", share)
         seen: list[NDArray[np.floating]] = []
-        exposed = studio.Studio.exposed
+        exposed = renderer.Studio.exposed
 
         def kept(self, moments, crop, before, seen=seen, exposed=exposed):  # type: ignore[no-untyped-def]
             seen.append(crop.rays_of(before.points[:, :2]))
             return exposed(self, moments, crop, before)
 
         with monkeypatch.context() as patched:
-            patched.setattr(studio.Studio, "exposed", kept)
+            patched.setattr(renderer.Studio, "exposed", kept)
             clip_source(seed=2).draw()
         step = np.abs(np.diff(np.stack(seen), axis=0)).max(axis=(1, 2))
         assert (step > 1e-4).all() if moves else (step < 1e-5).all()

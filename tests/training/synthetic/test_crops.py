@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from biopose.perception.crops import BOX_MARGIN, HEIGHT_PX, WIDTH_PX
 from biopose.training.synthetic import crops
 from biopose.training.synthetic.crops import SAMPLES, Crop, box_of, draw_crop, mean_of_samples
-from biopose.vision.person_crops import BOX_MARGIN, HEIGHT_PX, WIDTH_PX
 
 ENDLESS = np.array([-np.inf, -np.inf, np.inf, np.inf])
 CROP = Crop(np.array([-0.1, -0.25], dtype=np.float32), 0.002, ENDLESS)

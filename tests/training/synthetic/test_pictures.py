@@ -5,15 +5,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from biopose.training.synthetic import crops, occluders, pictures, scenes, studio
+from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
+from biopose.perception.cspnext import RtmPose
+from biopose.perception.keypoint_network import normalised
+from biopose.perception.simcc import decoded
+from biopose.training.synthetic import crops, occluders, pictures, renderer, scenes
 from biopose.training.synthetic.pictures import PictureBatch, PictureSource, with_mirror_images
 from biopose.training.synthetic.rasterizer import Rasterizer
-from biopose.vision.cspnext import RtmPose
-from biopose.vision.keypoint_names import KEYPOINTS, MIRRORED
-from biopose.vision.keypoints import normalised
-from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
-from biopose.vision.simcc import decoded
-from tests.training.synthetic.made_up_people import (
+from tests.perception.real_people import WEIGHTS, needs_networks
+from tests.training.synthetic.drawn_people import (
     in_crops,
     keypoints_m,
     people,
@@ -22,7 +23,6 @@ from tests.training.synthetic.made_up_people import (
     triangles,
     vertices_m,
 )
-from tests.vision.real_people import WEIGHTS, needs_networks
 
 BLACK, WHITE = 0.0, 1.0
 N = 6
@@ -40,7 +40,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def silhouettes(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """White people on black, as they are."""
-    monkeypatch.setattr(studio, "lit", lambda _r, mesh, _t, **_: np.full(mesh.shape, WHITE, np.float32))
+    monkeypatch.setattr(renderer, "lit", lambda _r, mesh, _t, **_: np.full(mesh.shape, WHITE, np.float32))
     monkeypatch.setattr(pictures, "draw_backdrop", lambda _r, rays, _R, **_: np.full(rays.shape, BLACK, np.float32))
     monkeypatch.setattr(
         pictures, "photographed", lambda _r, light, *, black: (255 * light * ~black[..., None]).astype(np.uint8)
@@ -185,7 +185,7 @@ def _drawn_people(source: PictureSource, monkeypatch: pytest.MonkeyPatch) -> lis
         mixed.append(crops.mean_of_samples(picture))
         return mixed[-1]
 
-    monkeypatch.setattr(studio, "mean_of_samples", kept)
+    monkeypatch.setattr(renderer, "mean_of_samples", kept)
     source.draw(N)
     return mixed
 

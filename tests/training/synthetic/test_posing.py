@@ -10,7 +10,7 @@ from biopose.body.segment_body import SEGMENTS
 from biopose.training.synthetic import posing
 from biopose.training.synthetic.posing import PostureSource, attitudes
 from tests.swinging_person import made_up_motion
-from tests.training.synthetic.made_up_people import segment_body
+from tests.training.synthetic.drawn_people import segment_body
 
 N = 40
 

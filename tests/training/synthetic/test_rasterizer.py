@@ -6,8 +6,8 @@ import torch
 from numpy.typing import NDArray
 
 from biopose.body.segment_body import SegmentBody
+from biopose.camera.pinhole import Camera
 from biopose.training.synthetic.rasterizer import Rasterizer, projected
-from biopose.vision.camera import Camera
 
 WIDTH, HEIGHT = 48, 36
 SIZE = {"width_px": WIDTH, "height_px": HEIGHT}
@@ -139,7 +139,7 @@ def test_of_a_closed_body_the_nearest_side_is_drawn() -> None:
 
 
 def test_a_body_covers_the_pixels_that_vtk_covers() -> None:
-    vtk_picture = pytest.importorskip("biopose.body.picture")
+    vtk_picture = pytest.importorskip("biopose.rendering.mesh_renderer")
     camera = Camera(192, 256, (420.0, 420.0), (95.5, 127.5))
     rig = SegmentBody.load().rig
     triangles = rig.triangles.numpy()

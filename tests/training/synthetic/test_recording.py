@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from biopose.fitting.fit import FitBudget
-from biopose.fitting.refinement import RefinementBudget
+from biopose.body.keypoint_names import KEYPOINTS
+from biopose.perception.crops import BOX_MARGIN
+from biopose.reconstruction.motion_problem import FitBudget
+from biopose.reconstruction.refinement import RefinementBudget
 from biopose.training.synthetic.clips import Clip
 from biopose.training.synthetic.recording import ClipRecorder
-from biopose.vision.keypoint_names import KEYPOINTS
-from biopose.vision.person_crops import BOX_MARGIN
 from tests.body.bodies import needs_body_asset
+from tests.perception.real_people import needs_networks
 from tests.swinging_person import full_body
+from tests.training.synthetic.drawn_people import segment_body
 from tests.training.synthetic.filmed_people import clip_source, filmed_people, in_crops, keypoints_m, markers_m
-from tests.training.synthetic.made_up_people import segment_body
-from tests.vision.real_people import needs_networks
 
 pytestmark = [needs_body_asset, needs_networks]
 FRAMES = 8

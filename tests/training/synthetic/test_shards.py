@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from biopose.training.motion import HELD_OUT
+from biopose.training.data.motion import HELD_OUT
 from biopose.training.synthetic import shards
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import (
@@ -20,9 +20,9 @@ from biopose.training.synthetic.shards import (
     split_motions,
     split_people,
 )
+from tests.perception.real_people import needs_networks
 from tests.swinging_person import made_up_motion
-from tests.training.synthetic.made_up_people import people, segment_body
-from tests.vision.real_people import needs_networks
+from tests.training.synthetic.drawn_people import people, segment_body
 
 FEW = 6
 

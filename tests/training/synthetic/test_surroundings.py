@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from biopose.training.synthetic import film_grain, occluders
-from biopose.training.synthetic.backdrop import draw_backdrop
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
+from biopose.training.synthetic import occluders, sensor_noise
+from biopose.training.synthetic.background import draw_backdrop
 from biopose.training.synthetic.crops import SAMPLES, Crop
-from biopose.training.synthetic.film_grain import photographed
 from biopose.training.synthetic.occluders import draw_occluders
 from biopose.training.synthetic.rasterizer import Rasterizer
-from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
+from biopose.training.synthetic.sensor_noise import photographed
 
 SHAPE = (HEIGHT_PX, WIDTH_PX)
 LEVEL = np.diag([1.0, -1.0, -1.0])  # R_world_camera of a camera that looks along -z
@@ -75,7 +75,7 @@ def test_outside_stays_black_however_it_is_compressed() -> None:
 
 def test_more_light_is_brighter_and_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OUT_OF_FOCUS_SHARE", "GREY_SHARE"):
-        monkeypatch.setattr(film_grain, name, 0.0)
+        monkeypatch.setattr(sensor_noise, name, 0.0)
     light = np.full((*SHAPE, 3), 0.05, np.float32)
     light[100:140, 60:100] = 0.8
     for seed in range(20):

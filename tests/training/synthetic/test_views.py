@@ -5,11 +5,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from biopose.camera.pinhole import Camera
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.training.synthetic import views
 from biopose.training.synthetic.crops import SAMPLES
 from biopose.training.synthetic.views import WideBackdrop, draw_camera, follow
-from biopose.vision.camera import Camera
-from biopose.vision.person_crops import HEIGHT_PX, WIDTH_PX
 
 FRAMES, INTERVAL_S = 40, 1 / 30
 CAMERA = Camera(1920, 1080, (1500.0, 1500.0), (959.5, 539.5))

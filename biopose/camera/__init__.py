@@ -1,0 +1,1 @@
+"""Intrinsics, whether the camera moves, and the ground that it sees."""

@@ -1,0 +1,63 @@
+"""`biopose bench`: speed, as ratios of one run."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from biopose.cli.command_line import EXISTING, Commands, as_json, show, with_threads
+
+
+@click.group(cls=Commands)
+def bench() -> None:
+    """Measure the speed: ratios of one run.
+
+    \b
+    Example:
+      biopose bench ik
+    """
+
+
+@bench.command("ik")
+@click.option("--markers", type=EXISTING, help="A trial; a made-up motion of the default model if none is given.")
+@click.option("--model", type=EXISTING, help="The scaled .osim that belongs to the trial.")
+@click.option("--opensim-frames", default=200, show_default=True, type=click.IntRange(1), help="Frames OpenSim solves.")
+@as_json
+def bench_ik(markers: Path | None, model: Path | None, opensim_frames: int, json_: bool) -> None:
+    """Inverse kinematics: ours against OpenSim's.
+
+    Both on one core; then ours on one core against two.
+
+    \b
+    Examples:
+      biopose bench ik
+      biopose bench ik --markers walking1.trc --model hand_scaled.osim
+    """
+    from biopose.evaluation.ik_benchmark import bench_ik as measure
+    from biopose.evaluation.ik_benchmark import ik_lines
+
+    if (markers is None) != (model is None):
+        raise click.UsageError("--markers and --model go together")
+    result = measure(markers, model, opensim_frames=opensim_frames)
+    show({"ik": result}, json_=json_, lines=lambda: ik_lines(result))
+
+
+@bench.command("measure")
+@click.argument("video", required=False, type=EXISTING)
+@with_threads
+@as_json
+def bench_measure(video: Path | None, threads: int, json_: bool) -> None:
+    """A video, from file to overlay and report, stage by stage.
+
+    \b
+    Examples:
+      biopose bench measure
+      biopose bench measure race.mp4
+    """
+    from biopose.evaluation.measure_benchmark import bench_measure as measure_speed
+    from biopose.evaluation.measure_benchmark import measure_lines
+
+    result = measure_speed(video, threads=threads)
+    show({"measure": result}, json_=json_, lines=lambda: measure_lines(result))

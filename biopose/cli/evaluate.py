@@ -1,0 +1,239 @@
+"""`biopose evaluate`: accuracy on reference recordings."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from biopose.cli.command_line import (
+    EXISTING,
+    FOLDER,
+    Commands,
+    as_json,
+    progress_bar,
+    show,
+    with_judged_method,
+    with_threads,
+)
+from biopose.reconstruction.method_names import MethodName
+
+
+@click.group(cls=Commands)
+def evaluate() -> None:
+    """Measure the accuracy on reference recordings.
+
+    \b
+    Example:
+      biopose evaluate lab --data ../shared/data
+    """
+
+
+@evaluate.command()
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
+@click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
+@click.option(
+    "--part",
+    type=click.Choice(["a", "b", "both"]),
+    default="both",
+    show_default=True,
+    help="(a) from the real markers, (b) from rendered video of the expert's motion.",
+)
+@click.option("--keep", type=FOLDER, help="Keep part (b)'s videos in this folder.")
+@with_judged_method
+@with_threads
+@as_json
+def lab(
+    data: Path,
+    trials: tuple[str, ...],
+    part: str,
+    keep: Path | None,
+    method: MethodName,
+    threads: int,
+    json_: bool,
+) -> None:
+    """Against an expert's angles, from real markers and from rendered video.
+
+    Part (a): our scaling and our inverse kinematics from the markers, and both solvers on the expert's own model.
+    Part (b): the expert's motion on a body, rendered from three cameras and measured from pixels.
+
+    \b
+    Examples:
+      biopose evaluate lab --data ../shared/data
+      biopose evaluate lab --part b --trial walking1 --keep films --data ../shared/data
+    """
+    from biopose.evaluation.lab_markers import evaluate_lab_a, lab_a_lines, lab_trials
+
+    known = lab_trials(data / "mocap" / "lab")
+    if unknown := [name for name in trials if name not in known]:
+        raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
+    result: dict[str, Any] = {}
+    lines: list[str] = []
+    if part != "b":
+        names = list(trials) or known
+        with progress_bar(len(names), label="Trials", json_=json_) as bar:
+            result["lab_a"] = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
+        lines += lab_a_lines(result["lab_a"])
+    if part != "a":
+        from biopose.evaluation.lab_film import VIEWS
+        from biopose.evaluation.lab_video import TRIALS, evaluate_lab_b, lab_b_lines
+
+        filmed = list(trials) or list(TRIALS)
+        with progress_bar(len(filmed) * len(VIEWS), label="Films", json_=json_) as bar:
+            result["lab_b"] = evaluate_lab_b(
+                data, trials=filmed, method=method, threads=threads, keep=keep, progress=lambda _: bar.update(1)
+            )
+        lines += lab_b_lines(result["lab_b"])
+    show(result, json_=json_, lines=lambda: lines)
+
+
+@evaluate.command()
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds multiview/).")
+@click.option("--with-intrinsics", is_flag=True, help="Give the method the calibration's intrinsics.")
+@with_judged_method
+@with_threads
+@as_json
+def balance(data: Path, with_intrinsics: bool, method: MethodName, threads: int, json_: bool) -> None:
+    """From real video of a person on a beam, each of four cameras alone.
+
+    \b
+    Example:
+      biopose evaluate balance --data ../shared/data
+    """
+    from biopose.evaluation.balance import CAMERAS, balance_lines, evaluate_balance
+
+    with progress_bar(len(CAMERAS), label="Cameras", json_=json_) as bar:
+        result = evaluate_balance(
+            data, with_intrinsics=with_intrinsics, method=method, threads=threads, progress=lambda _: bar.update(1)
+        )
+    show({"balance": result}, json_=json_, lines=lambda: balance_lines(result))
+
+
+@evaluate.command()
+@click.option("--shapes", default=200, show_default=True, type=click.IntRange(1), help="Bodies drawn.")
+@click.option("--poses", default=50, show_default=True, type=click.IntRange(1), help="Poses of each.")
+@with_threads
+@as_json
+def consistency(shapes: int, poses: int, threads: int, json_: bool) -> None:
+    """From coordinates to the body's markers and back.
+
+    Shapes are drawn from a population's, poses from the joints' ranges.
+
+    \b
+    Example:
+      biopose evaluate consistency --shapes 20
+    """
+    from biopose.evaluation.consistency import consistency_lines, evaluate_consistency
+
+    with progress_bar(shapes, label="Shapes", json_=json_) as bar:
+        result = evaluate_consistency(shapes=shapes, poses=poses, threads=threads, progress=bar.update)
+    show({"consistency": result}, json_=json_, lines=lambda: consistency_lines(result))
+
+
+@evaluate.command()
+@click.option("--motion", required=True, type=FOLDER, help="CMU's motion capture: .asf and .amc files.")
+@click.option("--tracks", default=20, show_default=True, type=click.IntRange(1), help="Made-up tracks.")
+@click.option("--frames", default=60, show_default=True, type=click.IntRange(2), help="Frames of each, at 30 Hz.")
+@click.option("--varied", is_flag=True, help="Vary the motion as for training; else it is as recorded.")
+@as_json
+def projected(motion: Path, tracks: int, frames: int, varied: bool, json_: bool) -> None:
+    """The keypoint fit on made-up tracks.
+
+    Recorded motion and people that training never saw, projected through drawn cameras, with a keypoint network's
+    errors. The fit's constants are chosen here, never on recordings of the other evaluations.
+
+    \b
+    Example:
+      biopose evaluate projected --motion ../shared/data/mocap/cmu --tracks 10
+    """
+    from biopose.evaluation.projected import evaluate_projected, projected_lines
+
+    with progress_bar(tracks, label="Tracks", json_=json_) as bar:
+        result = evaluate_projected(motion, tracks=tracks, frames=frames, varied=varied, progress=bar.update)
+    show({"projected": result}, json_=json_, lines=lambda: projected_lines(result))
+
+
+@evaluate.command()
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
+@click.option(
+    "--part",
+    type=click.Choice(["mqhmr", "neurik", "both"]),
+    default="both",
+    show_default=True,
+    help="MQ-HMR on pictures, NeurIK on markers.",
+)
+@click.option("--pictures", default=5120, show_default=True, type=click.IntRange(1), help="How many are judged.")
+@click.option("--trials", default=24, show_default=True, type=click.IntRange(1), help="Of made-up markers.")
+@click.option("--clip-shards", default=3, show_default=True, type=click.IntRange(0), help="Of 16 recorded clips each.")
+@click.option(
+    "--shards",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that keeps pictures and clips; else beside the assets.",
+)
+@click.option("--weights", type=EXISTING, help="Of the part's network; else those that ship.")
+@with_threads
+@as_json
+def synthetic(
+    data: Path,
+    part: str,
+    pictures: int,
+    trials: int,
+    clip_shards: int,
+    shards: Path | None,
+    weights: Path | None,
+    threads: int,
+    json_: bool,
+) -> None:
+    """MQ-HMR and NeurIK on made-up people and motions that they never saw.
+
+    Pictures are drawn the first time, some twenty a second, and clips are recorded as MQ-HMR sees them, ten frames a
+    second; both are kept. NeurIK is judged beside batched inverse kinematics on the same markers.
+
+    \b
+    Examples:
+      biopose evaluate synthetic --data ../shared/data
+      biopose evaluate synthetic --part neurik --data ../shared/data --clip-shards 0
+      biopose evaluate synthetic --part mqhmr --data ../shared/data --weights runs/mqhmr/mqhmr.safetensors
+    """
+    if weights and part == "both":
+        raise click.UsageError("--weights are of one network: say which with --part mqhmr or --part neurik")
+    chosen: dict[str, Any] = {} if weights is None else {"weights": weights}
+    result: dict[str, Any] = {}
+    lines: list[str] = []
+    if part != "neurik":
+        from biopose.evaluation.synthetic import evaluate_synthetic, synthetic_lines
+
+        with progress_bar(pictures, label="Pictures", json_=json_) as bar:
+            result |= evaluate_synthetic(
+                data, pictures=pictures, folder=shards, processes=threads, progress=bar.update, **chosen
+            )
+        lines += synthetic_lines(result)
+    if part != "mqhmr":
+        from biopose.evaluation.neurik import comparison_lines, evaluate_neurik
+
+        found = evaluate_neurik(data, shards, trials=trials, clip_shards=clip_shards, processes=threads, **chosen)
+        result |= found
+        lines += comparison_lines(found["neurik"])
+    show({"synthetic": result}, json_=json_, lines=lambda: lines)
+
+
+@evaluate.command("all")
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings.")
+@with_threads
+@as_json
+@click.pass_context
+def all_(context: click.Context, data: Path, threads: int, json_: bool) -> None:
+    """All that is judged against reference recordings: lab, balance, synthetic, one after another.
+
+    With --json each prints its object on a line of its own.
+
+    \b
+    Example:
+      biopose evaluate all --data ../shared/data
+    """
+    for command in (lab, balance, synthetic):
+        if not json_:
+            click.echo(f"== {command.name}")
+        context.invoke(command, data=data, threads=threads, json_=json_)

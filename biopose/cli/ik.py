@@ -1,0 +1,156 @@
+"""`biopose ik`: angles from markers, by our solver, OpenSim's, or the network NeurIK."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from biopose.cli.command_line import (
+    EXISTING,
+    NewFile,
+    as_json,
+    progress_bar,
+    refuse_overwriting,
+    show,
+    with_threads,
+    with_up,
+)
+
+if TYPE_CHECKING:
+    from biopose.cli.marker_summaries import IKSummary, NeurikSummary
+    from biopose.io.markers import UpAxis
+    from biopose.skeleton.ik.recording_solver import Limits
+
+SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be processed, the rest is stored"
+
+
+@click.command()
+@click.option("--markers", required=True, type=EXISTING, help="The trial: .trc, .c3d or .parquet.")
+@click.option("--model", type=EXISTING, help="The person's scaled .osim; NeurIK takes none.")
+@click.option("--out", required=True, type=NewFile(".mot"), help="The .mot to write, in degrees.")
+@click.option("--weights", type=EXISTING, help="An OpenSim IK set-up file with marker weights (.xml).")
+@click.option(
+    "--solver",
+    type=click.Choice(["biopose", "opensim", "neurik"]),
+    default="biopose",
+    show_default=True,
+    help="Which to use.",
+)
+@click.option(
+    "--limits",
+    type=click.Choice(["clamped", "all", "none"]),
+    show_default="clamped",
+    help="Coordinates held in their ranges: those that the model clamps, all, or none.",
+)
+@click.option("--static", type=EXISTING, help="NeurIK alone: the same person standing still, the same markers on.")
+@click.option("--model-out", type=NewFile(".osim"), help="NeurIK alone: the default model at the scales found.")
+@click.option("--sd", type=NewFile(".mot"), help="NeurIK alone: a .mot of each coordinate's standard deviation.")
+@with_up
+@with_threads
+@as_json
+def ik(
+    markers: Path,
+    model: Path | None,
+    out: Path,
+    weights: Path | None,
+    solver: str,
+    limits: Limits | None,
+    static: Path | None,
+    model_out: Path | None,
+    sd: Path | None,
+    up: UpAxis,
+    threads: int,
+    json_: bool,
+) -> None:
+    """From markers to joint angles: of a scaled model, or by the network NeurIK.
+
+    Frames with fewer than three markers, and coordinates that a frame's markers leave open, are nan in the .mot and
+    named in the report; the exit code is then 3. OpenSim's solver does not tell which coordinates are left open: it
+    keeps the frame before's value.
+
+    NeurIK needs no model, but markers that it knows by name: 20 of BioPose's 68 or more, three of them on the pelvis
+    (RASI, LASI, RPSI, LPSI). Its angles are of BioPose's full-body model, never beyond their ranges, each with a
+    standard deviation. What a frame's markers leave open it fills in, and the deviation grows. A standing trial tells
+    it the person's proportions and where the markers sit, which lessens its errors; without one it takes the usual.
+
+    \b
+    Examples:
+      biopose ik --markers jump.trc --model scaled.osim --out jump.mot
+      biopose ik --markers jump.c3d --up z --model scaled.osim --out jump.mot
+      biopose ik --markers jump.trc --model scaled.osim --weights ik_setup.xml --solver opensim --out jump.mot
+      biopose ik --markers jump.trc --solver neurik --out jump.mot --sd jump_sd.mot --model-out jump.osim
+      biopose ik --markers jump.trc --solver neurik --static standing.trc --out jump.mot
+    """
+    neurik_alone = {"--static": static, "--model-out": model_out, "--sd": sd}
+    _check_options(solver, out, model=model, weights=weights, limits=limits, neurik_alone=neurik_alone)
+    refuse_overwriting(out, markers=markers, model=model, weights=weights, static=static)
+    summary: IKSummary | NeurikSummary
+    if model is None:
+        from biopose.cli.neurik_files import answer_files
+
+        with progress_bar(0, label="Solving", json_=json_) as bar:
+            summary = answer_files(
+                markers, out, up=up, static=static, model_out=model_out, sd_out=sd, threads=threads, progress=bar
+            )
+    else:
+        from biopose.cli.marker_files import solve_files
+
+        with progress_bar(0, label="Solving", json_=json_) as bar:
+            summary = solve_files(
+                markers,
+                model,
+                out,
+                up=up,
+                weights=weights,
+                solver=solver,
+                limits=limits or "clamped",
+                threads=threads,
+                progress=bar,
+            )
+    show(summary.as_dict(), json_=json_, lines=summary.lines)
+    if summary.incomplete:
+        raise click.exceptions.Exit(SOME_FRAMES_UNSOLVED)
+
+
+def _check_options(
+    solver: str,
+    out: Path,
+    *,
+    model: Path | None,
+    weights: Path | None,
+    limits: Limits | None,
+    neurik_alone: Mapping[str, Path | None],
+) -> None:
+    """End as wrong usage where options do not go together; afterwards a model is there exactly where one is needed."""
+    if solver == "neurik":
+        _check_neurik_options(out, model=model, weights=weights, limits=limits, sd=neurik_alone["--sd"])
+        return
+    for option, path in neurik_alone.items():
+        if path is not None:
+            raise click.UsageError(f"{option} needs --solver neurik; other solvers find neither scales nor deviations")
+    if model is None:
+        raise click.UsageError(
+            "Missing option '--model': the person's scaled .osim, which `biopose scale` makes from a static trial; "
+            "--solver neurik alone goes without"
+        )
+    if solver == "opensim" and limits == "all":
+        raise click.UsageError("--limits all needs --solver biopose; OpenSim's holds the clamped coordinates or none")
+
+
+def _check_neurik_options(
+    out: Path, *, model: Path | None, weights: Path | None, limits: Limits | None, sd: Path | None
+) -> None:
+    why_not = {
+        "--model": (model, "it answers for BioPose's full-body model at scales of its own, which --model-out writes"),
+        "--weights": (weights, "it weighs markers itself; take those that should not count out of the recording"),
+        "--limits": (limits, "its angles never leave the model's ranges"),
+    }
+    for option, (given, reason) in why_not.items():
+        if given is not None:
+            raise click.UsageError(f"{option} does not go with --solver neurik: {reason}")
+    if sd is not None and sd.resolve() == out.resolve():
+        raise click.UsageError(f"--sd {sd} is the file given as --out; one would be lost")

@@ -1,0 +1,145 @@
+"""`biopose inbox`: sessions before they are measured."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from biopose.cli.command_line import FOLDER, Commands, as_json, show
+
+if TYPE_CHECKING:
+    from biopose.io.manifest import TrialEntry
+
+
+@click.group(cls=Commands)
+def inbox() -> None:
+    """Describe sessions, and check what was described.
+
+    \b
+    Examples:
+      biopose inbox init inbox --team blue --session 2026-11-25-jumps
+      biopose inbox check inbox
+    """
+
+
+@inbox.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--team", default="blue", show_default=True, help="Whose session it is.")
+@click.option("--session", help="The session's name; today's date if none is given.")
+@as_json
+def init(folder: Path, team: str, session: str | None, json_: bool) -> None:
+    """Write an example session.toml to DIR/TEAM/SESSION, to be filled in; the videos go beside it.
+
+    \b
+    Examples:
+      biopose inbox init inbox
+      biopose inbox init inbox --team blue --session 2026-11-25-jumps
+    """
+    from biopose.io.files import written_whole
+    from biopose.io.manifest import MANIFEST
+    from biopose.io.manifest_example import example_manifest
+
+    today = datetime.now(UTC).astimezone().date().isoformat()
+    names = {"--team": team, "--session": today if session is None else session}
+    _refuse_what_is_no_name(names)
+    manifest = folder.joinpath(*names.values(), MANIFEST)
+    if manifest.exists() or manifest.is_symlink():
+        raise click.ClickException(f"{manifest}: is there already; edit it, or give another --session")
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(manifest) as partial:
+        text = example_manifest(team=names["--team"], session=names["--session"], date=today)
+        partial.write_text(text, encoding="utf-8")
+    lines = [f"{manifest}: make it yours, put the videos beside it, then", f"  biopose inbox check {folder}"]
+    show({"manifest": str(manifest)}, json_=json_, lines=lambda: lines)
+
+
+@inbox.command()
+@click.argument("folder", metavar="INBOX", type=FOLDER)
+@as_json
+def check(folder: Path, json_: bool) -> None:
+    """Read every session.toml in INBOX: which trials would be measured, and all that is wrong, with what to do.
+
+    The exit code is 1 where anything is wrong. Whether a video can be decoded is not looked at.
+
+    \b
+    Examples:
+      biopose inbox check inbox
+      biopose inbox check inbox --json
+    """
+    sessions = checked_sessions(folder)
+    if not sessions:
+        raise click.ClickException(f"{folder}: no session.toml here; `biopose inbox init {folder}` writes an example")
+    ok = not any(session["refused"] or session["errors"] for session in sessions)
+    show({"ok": ok, "sessions": sessions}, json_=json_, lines=lambda: session_lines(sessions))
+    if not ok:
+        raise click.exceptions.Exit(1)
+
+
+def _refuse_what_is_no_name(names: dict[str, str]) -> None:
+    """End as wrong usage where what goes into a path is no name, by its option."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from biopose.io.manifest_entries import NAME_RULE, Name
+
+    for option, name in names.items():
+        try:
+            TypeAdapter(Name).validate_python(name)
+        except ValidationError as error:
+            raise click.UsageError(f"{option} {name!r}: expected letters, digits, _ and -: {NAME_RULE}") from error
+
+
+def checked_sessions(folder: Path) -> list[dict[str, Any]]:
+    """Every manifest below a folder: the trials that can be measured, those refused, and its errors; can be JSON."""
+    from biopose.io.manifest import MANIFEST
+
+    first_named: dict[str, Path] = {}
+    return [_checked(path, first_named) for path in sorted(folder.rglob(MANIFEST))]
+
+
+def _checked(path: Path, first_named: dict[str, Path]) -> dict[str, Any]:
+    """One manifest; `first_named` gathers where each trial is named: two of one name would be one in the warehouse."""
+    from biopose.errors import ManifestError
+    from biopose.io.manifest import read_session
+
+    try:
+        session = read_session(path)
+    except ManifestError as error:
+        return {"manifest": str(path), "trials": [], "refused": [], "errors": str(error).splitlines()}
+    ids = [trial.trial_id for trial in session.trials] + [trial.trial_id for trial in session.refused]
+    places = [(one, first_named.setdefault(one, path)) for one in ids]
+    twice = [f"{path}: {one}: so named in {place} too; rename the session" for one, place in places if place != path]
+    refused = [{"trial_id": one.trial_id, "kind": one.kind, "message": one.message} for one in session.refused]
+    trials = [_described(trial) for trial in session.trials]
+    return {"manifest": str(path), "trials": trials, "refused": refused, "errors": twice}
+
+
+def _described(trial: TrialEntry) -> dict[str, Any]:
+    return {
+        "trial_id": trial.trial_id,
+        "athlete": trial.athlete.id,
+        "height_m": trial.athlete.height_m,
+        "activity": trial.activity,
+        "video": trial.video.name,
+    }
+
+
+def session_lines(sessions: list[dict[str, Any]]) -> list[str]:
+    """For a person; the sums come last."""
+    lines = []
+    for session in sessions:
+        lines.append(session["manifest"])
+        lines += [
+            f"  ok       {trial['trial_id']}  {trial['athlete']}, {trial['activity']}, {trial['video']}"
+            for trial in session["trials"]
+        ]
+        for trial in session["refused"]:
+            lines.append(f"  refused  {trial['trial_id']}  ({trial['kind']})")
+            lines += [f"    {line}" for line in trial["message"].splitlines()]
+        lines += [f"  error    {line}" for line in session["errors"]]
+    trials, refused = (sum(len(session[key]) for session in sessions) for key in ("trials", "refused"))
+    unreadable = sum(not (session["trials"] or session["refused"]) for session in sessions)
+    return [*lines, f"{trials} trials in order, {refused} refused, {unreadable} manifests unreadable"]

@@ -1,0 +1,223 @@
+"""From marker files to model and motion files: what `biopose scale` and `biopose ik` do."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from biopose.cli.marker_summaries import IKSummary, ScaleSummary
+from biopose.errors import ModelError
+from biopose.io.ik_setup import read_marker_weights
+from biopose.io.markers import UpAxis, read_markers
+from biopose.io.mot import write_mot
+from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.skeleton.full_body import build_full_body
+from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
+from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
+from biopose.skeleton.ik.solve import IKSolution, inverse_kinematics, marker_errors_m
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import GROUND, Skeleton
+from biopose.skeleton.reader import read_osim
+from biopose.skeleton.scaled_model import write_scaled_osim
+from biopose.skeleton.scaling import scale_to_static
+from biopose.skeleton.stature import model_height_m
+
+# The root segment lies on its side where what is upright in the model's default pose is within 30 degrees of level.
+LEVEL = 0.5
+FRAMES_LOOKED_AT = 200
+
+
+class ProgressBar(Protocol):
+    """What a command shows its progress on."""
+
+    length: int | None
+
+    def update(self, n_steps: int) -> None:
+        """So many more steps are done."""
+
+
+@contextmanager
+def blamed_on(markers: Path) -> Iterator[None]:
+    """Put the recording's name before an error about what is in it."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{markers}: {error}") from error
+
+
+def scale_files(
+    markers: Path,
+    model: Path | None,
+    out: Path,
+    *,
+    up: UpAxis = "y",
+    height_m: float | None = None,
+    mass_kg: float | None = None,
+) -> ScaleSummary:
+    """Scale a model file to a static trial's file; the default full-body model if `model` is None.
+
+    Raises:
+        BioposeError: if a file is malformed, or has too few of the model's markers.
+    """
+    static = read_markers(markers, up=up)
+    with tempfile.TemporaryDirectory() as folder:
+        source = model or build_full_body(Path(folder) / "full_body.osim")
+        skeleton = read_osim(source)
+        known_height = model_height_m(skeleton) if height_m else None
+        with blamed_on(markers):
+            scaling = scale_to_static(
+                skeleton, static, height_m=height_m if known_height else None, model_height_m=known_height
+            )
+        write_scaled_osim(source, out, scaling, mass_kg=mass_kg)
+    fixed = {m.name for m in skeleton.markers if m.fixed}
+    factors = zip(skeleton.body_names[1:], scaling.body_scales[1:].round(4).tolist(), strict=True)
+    return ScaleSummary(
+        out=str(out),
+        mass_kg=read_osim(out).mass_kg,
+        body_scales=dict(factors),
+        marker_residual_mm=dict(zip(scaling.marker_names, (1e3 * scaling.residual_m).round(2).tolist(), strict=True)),
+        registered_markers=[n for n in scaling.marker_names if n not in fixed],
+        unused_markers=[n for n in static.names if n not in set(skeleton.marker_names)],
+        height_m=height_m,
+        height_used=known_height is not None,
+    )
+
+
+def solve_files(
+    markers: Path,
+    model: Path,
+    out: Path,
+    *,
+    up: UpAxis = "y",
+    weights: Path | None,
+    solver: str,
+    limits: Limits,
+    threads: int,
+    progress: ProgressBar,
+) -> IKSummary:
+    """Inverse kinematics from a marker file and a model file to a .mot file.
+
+    Raises:
+        BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
+    """
+    trajectories, skeleton = read_markers(markers, up=up), read_osim(model)
+    used, ignored = _usable_weights(weights, skeleton, trajectories)
+    progress.length = len(trajectories.time_s)
+    start = perf_counter()
+    with blamed_on(markers):
+        if solver == "opensim":
+            solution = _solve_with_opensim(
+                model, skeleton, trajectories, used, clamped=limits != "none", progress=progress
+            )
+        else:
+            solution = inverse_kinematics(
+                skeleton, trajectories, weights=used, limits=limits, threads=threads, progress=progress.update
+            )
+    seconds = perf_counter() - start
+    if not solution.solved.any():
+        raise ModelError(f"{markers}: no frame has {MIN_MARKERS} markers of the model {model}; nothing was written")
+    write_mot(out, solution.coordinates, rotational=skeleton.rotational_names)
+    return _summary(out, solver, skeleton, solution, ignored, seconds)
+
+
+def _usable_weights(
+    path: Path | None, skeleton: Skeleton, trajectories: MarkerTrajectories
+) -> tuple[dict[str, float] | None, list[str]]:
+    """Weights of the markers that recording and model have, None if none are given; and the names of the others."""
+    if path is None:
+        return None, []
+    given = read_marker_weights(path)
+    known = set(skeleton.marker_names) & set(trajectories.names)
+    used = {name: weight for name, weight in given.items() if name in known}
+    if sum(weight > 0 for weight in used.values()) < MIN_MARKERS:
+        raise ModelError(
+            f"{path}: fewer than {MIN_MARKERS} of the markers that it weighs above 0 are in both the recording and the "
+            f"model; it names {', '.join(given)}"
+        )
+    return used, sorted(set(given) - known)
+
+
+def _solve_with_opensim(
+    model: Path,
+    skeleton: Skeleton,
+    trajectories: MarkerTrajectories,
+    weights: dict[str, float] | None,
+    *,
+    clamped: bool,
+    progress: ProgressBar,
+) -> IKSolution:
+    """OpenSim's coordinates with the errors of our own forward kinematics, which are the same as its own."""
+    coordinates = opensim_inverse_kinematics(
+        model, trajectories, weights=weights, clamped=clamped, progress=progress.update
+    )
+    given = weights if weights is not None else dict.fromkeys(trajectories.names, 1.0)
+    names = tuple(n for n in skeleton.marker_names if given.get(n, 0.0) > 0)
+    error_m = marker_errors_m(skeleton, trajectories.select(names), coordinates)
+    solved = np.array(~np.isnan(coordinates.values).all(axis=1))
+    seen = np.array([given[n] for n in names]) * ~np.isnan(error_m[solved])
+    rms_m = np.full(len(error_m), np.nan)
+    rms_m[solved] = np.sqrt((seen * np.nan_to_num(error_m[solved]) ** 2).sum(axis=1) / seen.sum(axis=1))
+    unused = tuple(n for n in trajectories.names if n not in set(skeleton.marker_names))
+    return IKSolution(
+        coordinates=coordinates,
+        marker_names=names,
+        marker_error_m=error_m,
+        rms_m=rms_m,
+        iterations=np.where(solved, 1, 0),
+        converged=np.array(solved),
+        held=(),
+        unused_markers=unused,
+    )
+
+
+def lies_on_its_side(skeleton: Skeleton, coordinates: CoordinateTrajectories) -> bool:
+    """Whether the root segment's upright axis is level in most frames."""
+    values = coordinates.values
+    known = values[~np.isnan(values).any(axis=1)]
+    known = known[:: max(1, len(known) // FRAMES_LOOKED_AT)]
+    if len(known) == 0:
+        return False
+    kinematics = Kinematics(skeleton)
+    root = next(i for i, joint in enumerate(skeleton.joints, start=1) if joint.parent == GROUND)
+    default = kinematics.with_coordinates(torch.from_numpy(skeleton.default_pose)).R_ground_body[root]
+    upright = kinematics.with_coordinates(torch.from_numpy(known)).R_ground_body[:, root] @ default[1]
+    return float(upright[:, 1].abs().median()) < LEVEL
+
+
+def _summary(
+    out: Path, solver: str, skeleton: Skeleton, solution: IKSolution, ignored: list[str], seconds: float
+) -> IKSummary:
+    mean_mm = 1e3 * np.array([_mean(column) for column in solution.marker_error_m.T])
+    worst = int(np.nanargmax(mean_mm))
+    open_frames = solution.undetermined.sum(axis=0)
+    return IKSummary(
+        out=str(out),
+        solver=solver,
+        frames=len(solution.rms_m),
+        frames_unsolved=np.flatnonzero(~solution.solved).tolist(),
+        frames_not_converged=int((solution.solved & ~solution.converged).sum()),
+        rms_mm=round(1e3 * float(np.nanmean(solution.rms_m)), 3),
+        worst_marker=solution.marker_names[worst],
+        worst_mm=round(float(mean_mm[worst]), 3),
+        coordinates_held=list(solution.held),
+        coordinates_undetermined={
+            name: int(n) for name, n in zip(solution.coordinates.names, open_frames, strict=True) if n
+        },
+        unused_markers=list(solution.unused_markers),
+        weights_ignored=ignored,
+        lies_on_its_side=lies_on_its_side(skeleton, solution.coordinates),
+        seconds=round(seconds, 3),
+    )
+
+
+def _mean(values: np.ndarray) -> float:
+    """Of what is known; NaN if nothing is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")

@@ -1,0 +1,225 @@
+"""What `biopose scale` and `biopose ik` found, for a program and for a person."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from biopose.skeleton.ik.recording_solver import MIN_MARKERS
+
+# OpenSim's guidance (Simulation with OpenSim - Best Practices) is an RMS below 20 mm and no error above 40 mm.
+POOR_FIT_MM = 40.0
+LEARNED_HZ = (20.0, 120.0)  # what NeurIK was trained on
+RATE_SLACK = 1.01
+NAN = "what is missing is nan in the .mot; fill it before OpenSim's own viewer or tools read it"
+
+
+@dataclass(frozen=True)
+class ScaleSummary:
+    """What `biopose scale` found; residuals are from the scaled model's own markers to those seen.
+
+    A marker in `registered_markers` was then moved to where it was seen, so its residual says how far.
+    """
+
+    out: str
+    mass_kg: float
+    body_scales: dict[str, list[float]]
+    marker_residual_mm: dict[str, float]
+    registered_markers: list[str]
+    unused_markers: list[str]
+    height_m: float | None
+    height_used: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a program."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        lines = [f"{self.out}: scaled, {self.mass_kg:.1f} kg", "segment        x      y      z"]
+        lines += [f"{name:<12} " + " ".join(f"{x:6.3f}" for x in s) for name, s in self.body_scales.items()]
+        return lines + self.notes()
+
+    def notes(self) -> list[str]:
+        """What is to be said beside the factors."""
+        lines = self._residual_lines()
+        if self.unused_markers:
+            lines.append(f"not in the model: {', '.join(self.unused_markers)}")
+        if self.height_m is not None and not self.height_used:
+            lines.append("the height was not used: the model has no joints hip_r and ankle_r to tell its own")
+        return lines
+
+    def _residual_lines(self) -> list[str]:
+        """Of the landmarks, which are all markers in a model that keeps none in its place."""
+        residual_mm, moved = self.marker_residual_mm, set(self.registered_markers)
+        landmarks = [name for name in residual_mm if name not in moved] or list(residual_mm)
+        furthest = sorted(landmarks, key=lambda name: -residual_mm[name])[:3]
+        worst = ", ".join(f"{name} {residual_mm[name]:.0f} mm" for name in furthest)
+        lines = [f"landmarks: {len(landmarks)}, furthest from the scaled model: {worst}"]
+        if moved:
+            lines.append(f"moved to where they were seen: {len(moved)} markers")
+        return lines
+
+
+@dataclass(frozen=True)
+class IKSummary:
+    """What `biopose ik` found; marker errors in millimetres."""
+
+    out: str
+    solver: str
+    frames: int
+    frames_unsolved: list[int]
+    frames_not_converged: int
+    rms_mm: float
+    worst_marker: str
+    worst_mm: float
+    coordinates_held: list[str]
+    coordinates_undetermined: dict[str, int]
+    unused_markers: list[str]
+    weights_ignored: list[str]
+    lies_on_its_side: bool
+    seconds: float
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether anything is missing from the result that a complete recording would have given."""
+        return bool(self.frames_unsolved or self.frames_not_converged or self.coordinates_undetermined)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a program."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        lines = [*_first_lines(self), *self._doubts(), *self._missing()]
+        if self.coordinates_held:
+            lines.append(f"held at default, seen by no marker: {', '.join(self.coordinates_held)}")
+        if self.unused_markers:
+            lines.append(f"markers that the model lacks: {', '.join(self.unused_markers)}")
+        if self.weights_ignored:
+            lines.append(f"weights without a marker: {', '.join(self.weights_ignored)}")
+        return lines
+
+    def _doubts(self) -> list[str]:
+        lines = []
+        if self.rms_mm > POOR_FIT_MM:
+            lines.append(
+                f"POOR FIT: above {POOR_FIT_MM:.0f} mm; is the model scaled to this person, its markers theirs, and "
+                "the recording not mirrored?"
+            )
+        return lines + _lying(self.lies_on_its_side)
+
+    def _missing(self) -> list[str]:
+        lines = _unsolved(self.frames_unsolved)
+        if self.frames_not_converged:
+            lines.append(f"NOT CONVERGED: {self.frames_not_converged} frames")
+        by_count: dict[int, list[str]] = {}
+        for name, count in self.coordinates_undetermined.items():
+            by_count.setdefault(count, []).append(name)
+        lines += [f"UNDETERMINED in {n} frames, too few markers: {', '.join(c)}" for n, c in by_count.items()]
+        if self.frames_unsolved or self.coordinates_undetermined:
+            lines.append(NAN)
+        return lines
+
+
+@dataclass(frozen=True)
+class NeurikSummary:
+    """What `biopose ik --solver neurik` found; marker errors in millimetres from where markers usually lie.
+
+    `sd_deg` is the median standard deviation of each limb's angles; `coordinates_unseen` are told by no marker.
+    """
+
+    out: str
+    model_out: str | None
+    sd_out: str | None
+    frames: int
+    frames_unsolved: list[int]
+    frames_pelvis_unseen: list[int]
+    rate_hz: float | None
+    rms_mm: float
+    worst_marker: str
+    worst_mm: float
+    body_scales: dict[str, list[float]]
+    model_mass_kg: float | None
+    sd_deg: dict[str, float]
+    coordinates_unseen: list[str]
+    markers_used: list[str]
+    unused_markers: list[str]
+    lies_on_its_side: bool
+    seconds: float
+    solver: str = "neurik"
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether anything is missing from the result that a complete recording would have given."""
+        return bool(self.frames_unsolved)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a program."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        deviations = ", ".join(f"{limb} {deg:.1f}" for limb, deg in self.sd_deg.items())
+        lines = [*_first_lines(self), f"standard deviations, median: {deviations} degrees", self._scales_line()]
+        if self.model_out:
+            lines.append(f"{self.model_out}: the default model at these scales, {self.model_mass_kg:.1f} kg as it was")
+        lines += [*self._doubts(), *_unsolved(self.frames_unsolved)]
+        if self.frames_unsolved:
+            lines.append(NAN)
+        if self.coordinates_unseen:
+            lines.append(f"a guess, told by no marker: {', '.join(self.coordinates_unseen)}")
+        if self.unused_markers:
+            lines.append(f"markers that NeurIK does not know: {', '.join(self.unused_markers)}")
+        return lines
+
+    def _scales_line(self) -> str:
+        mean = {name: sum(factors) / 3 for name, factors in self.body_scales.items()}
+        least, most = min(mean, key=mean.__getitem__), max(mean, key=mean.__getitem__)
+        return f"body scales: {mean[least]:.3f} ({least}) to {mean[most]:.3f} ({most})"
+
+    def _doubts(self) -> list[str]:
+        lines = []
+        if self.rms_mm > POOR_FIT_MM:
+            lines.append(
+                f"POOR FIT: above {POOR_FIT_MM:.0f} mm; are the markers where their names say, and the recording not "
+                "mirrored?"
+            )
+        if self.frames_pelvis_unseen:
+            lines.append(
+                f"PELVIS UNSEEN in {len(self.frames_pelvis_unseen)} frames (from {self.frames_pelvis_unseen[0]} to "
+                f"{self.frames_pelvis_unseen[-1]}, counted from 0): where the person is and faces is a guess there"
+            )
+        if self.rate_hz and not LEARNED_HZ[0] <= RATE_SLACK * self.rate_hz <= RATE_SLACK**2 * LEARNED_HZ[1]:
+            lines.append(
+                f"RATE: NeurIK learned from {LEARNED_HZ[0]:.0f} to {LEARNED_HZ[1]:.0f} frames/s; these are "
+                f"{self.rate_hz:.0f}"
+            )
+        return lines + _lying(self.lies_on_its_side)
+
+
+def _first_lines(summary: IKSummary | NeurikSummary) -> list[str]:
+    """How many frames, how fast, how near."""
+    rate = summary.frames / summary.seconds
+    return [
+        f"{summary.out}: {summary.frames} frames in {summary.seconds:.2f} s ({rate:.0f} frames/s, {summary.solver})",
+        f"markers: {summary.rms_mm:.1f} mm RMS; worst {summary.worst_marker}, {summary.worst_mm:.1f} mm on average",
+    ]
+
+
+def _lying(on_its_side: bool) -> list[str]:
+    if not on_its_side:
+        return []
+    return [
+        "LYING: the model lies on its side most of the time; if the person stood, the recording's up is not y: say "
+        "which is, with --up"
+    ]
+
+
+def _unsolved(frames: list[int]) -> list[str]:
+    if not frames:
+        return []
+    return [
+        f"NOT SOLVED: {len(frames)} frames (from {frames[0]} to {frames[-1]}, counted from 0) have fewer than "
+        f"{MIN_MARKERS} markers"
+    ]

@@ -1,0 +1,136 @@
+"""From a marker file to angles by the network NeurIK: what `biopose ik --solver neurik` does.
+
+NeurIK answers for the default full-body skeleton, at body scales that it finds itself or that a standing trial tells.
+So it takes no model; a model of those scales may be written beside the angles.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from biopose.cli.marker_files import ProgressBar, blamed_on, lies_on_its_side
+from biopose.cli.marker_summaries import NeurikSummary
+from biopose.io.markers import UpAxis, read_markers
+from biopose.io.mot import from_coordinates, write_mot, write_storage
+from biopose.neurik.input import Registered
+from biopose.neurik.network import Neurik, load_neurik
+from biopose.neurik.recording import RecordingAnswer, answer_recording
+from biopose.neurik.static_trial import registered_by
+from biopose.skeleton.full_body import build_full_body, full_body_skeleton
+from biopose.skeleton.limbs import LIMBS
+from biopose.skeleton.scaled_model import write_scaled_osim
+from biopose.skeleton.scaling import Scaling, scaled_geometry
+from biopose.skeleton.threads import torch_threads
+
+
+def answer_files(
+    markers: Path,
+    out: Path,
+    *,
+    up: UpAxis = "y",
+    static: Path | None = None,
+    model_out: Path | None = None,
+    sd_out: Path | None = None,
+    threads: int,
+    progress: ProgressBar,
+) -> NeurikSummary:
+    """Joint angles from a marker file to a .mot file.
+
+    Args:
+        markers: the recording, with enough markers named as in `biopose.body.markers`.
+        out: the .mot of the angles.
+        up: the recordings' axis that is up.
+        static: the same person standing still, the markers where they sit in the recording.
+        model_out: an .osim to write, the default model at the scales found, its mass as it was.
+        sd_out: a .mot to write, of the standard deviations.
+        threads: cores that torch uses.
+        progress: told of the frames done.
+
+    Raises:
+        BioposeError: if the file is malformed, has too few of the named markers, or uneven times.
+    """
+    recording = read_markers(markers, up=up)
+    network = load_neurik()
+    progress.length = len(recording.time_s)
+    registered = _registered(static, up, network)
+    start = perf_counter()
+    with blamed_on(markers), torch_threads(threads):
+        answer = answer_recording(network, recording, registered=registered, progress=progress.update)
+    seconds = perf_counter() - start
+    rotational = full_body_skeleton().rotational_names
+    if model_out:
+        write_model(model_out, answer)
+    if sd_out:
+        write_storage(sd_out, from_coordinates(answer.sd, rotational=rotational, name="Standard deviations"))
+    write_mot(out, answer.coordinates, rotational=rotational)
+    unused = [name for name in recording.names if name not in answer.markers.names]
+    return _summary(answer, out, model_out, sd_out, unused, seconds)
+
+
+def _registered(static: Path | None, up: UpAxis, network: Neurik) -> Registered | None:
+    if static is None:
+        return None
+    standing = read_markers(static, up=up)
+    with blamed_on(static):
+        return registered_by(standing, network.places_m)
+
+
+def write_model(path: Path, answer: RecordingAnswer) -> Path:
+    """Write the default model at the scales found; markers that were seen lie where they were, as after scaling."""
+    skeleton = scaled_geometry(full_body_skeleton(), answer.body_scales)
+    seen = dict(zip(answer.markers.names, answer.places_m, strict=True))
+    placed = tuple(replace(m, location_m=seen.get(m.name, m.location_m)) for m in skeleton.markers)
+    residual_m = np.nanmean(answer.error_m, axis=0)
+    scaling = Scaling(
+        body_scales=answer.body_scales,
+        static_pose=skeleton.default_pose,
+        residual_m=residual_m,
+        marker_names=answer.markers.names,
+        skeleton=skeleton.with_markers(placed),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        return write_scaled_osim(build_full_body(Path(folder) / "full_body.osim"), path, scaling)
+
+
+def _summary(
+    answer: RecordingAnswer, out: Path, model_out: Path | None, sd_out: Path | None, unused: list[str], seconds: float
+) -> NeurikSummary:
+    skeleton, solved = full_body_skeleton(), answer.solved
+    mean_mm = 1e3 * np.nanmean(answer.error_m, axis=0)
+    worst = int(mean_mm.argmax())
+    factors = zip(skeleton.body_names[1:], answer.body_scales[1:].round(4).tolist(), strict=True)
+    return NeurikSummary(
+        out=str(out),
+        model_out=str(model_out) if model_out else None,
+        sd_out=str(sd_out) if sd_out else None,
+        frames=len(solved),
+        frames_unsolved=np.flatnonzero(~solved).tolist(),
+        frames_pelvis_unseen=np.flatnonzero(solved & ~answer.pelvis_seen).tolist(),
+        rate_hz=round(1 / answer.interval_s, 3) if answer.interval_s else None,
+        rms_mm=round(1e3 * float(np.sqrt(np.nanmean(answer.error_m[solved] ** 2, axis=1)).mean()), 3),
+        worst_marker=answer.markers.names[worst],
+        worst_mm=round(float(mean_mm[worst]), 3),
+        body_scales=dict(factors),
+        model_mass_kg=round(skeleton.mass_kg, 3) if model_out else None,
+        sd_deg=_sd_deg(answer),
+        coordinates_unseen=answer.unseen,
+        markers_used=list(answer.markers.names),
+        unused_markers=unused,
+        lies_on_its_side=lies_on_its_side(skeleton, answer.coordinates),
+        seconds=round(seconds, 3),
+    )
+
+
+def _sd_deg(answer: RecordingAnswer) -> dict[str, float]:
+    """Of each limb's angles in the frames that are solved, the median, degrees."""
+    turning = full_body_skeleton().rotational_names
+    found = {}
+    for limb, beginnings in LIMBS.items():
+        own = [name for name in answer.sd.names if name.startswith(beginnings) and name in turning]
+        found[limb] = round(float(np.degrees(np.nanmedian(answer.sd.select(own).values))), 3)
+    return found

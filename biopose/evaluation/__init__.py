@@ -1,0 +1,1 @@
+"""The accuracy protocol on reference recordings, and benchmarks."""

@@ -1,0 +1,63 @@
+"""Speed and memory of measuring a video, stage by stage."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from biopose.assets import asset
+from biopose.cli.measure import measure_file, options_of
+from biopose.io.checkpoint import sha256_of
+
+CLIP = "clips/sports2d_demo.mp4"
+HEIGHT_M = 1.65  # of the first person, as the clip's makers give it; nothing is known of the others
+
+
+def bench_measure(video: Path | None, *, threads: int) -> dict[str, Any]:
+    """Measure everybody in a video, and the largest person alone, files written and overlay drawn.
+
+    Args:
+        video: None takes the sample clip.
+        threads: for the networks.
+
+    Returns:
+        frames_per_s end to end for everybody; seconds by stage; people and frames; one_person_frames_per_s; peak_mb.
+    """
+    clip = video or asset(CLIP)
+    everybody = _timed(clip, "all", threads=threads)
+    one = _timed(clip, "largest", threads=threads)
+    return {
+        "video_sha256": sha256_of(clip),
+        **everybody,
+        "one_person_frames_per_s": one["frames_per_s"],
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _timed(clip: Path, choice: str, *, threads: int) -> dict[str, Any]:
+    athletes, options = options_of(clip, heights_m=[HEIGHT_M], choice=choice)
+    began = perf_counter()
+    with tempfile.TemporaryDirectory() as out:
+        summary = measure_file(clip, athletes, options, Path(out), threads=threads, progress=lambda *_: None)
+    total = perf_counter() - began
+    measurement = summary.measurement
+    stages = measurement.seconds | {"all, with loading": total}
+    return {
+        "frames": measurement.frame_count,
+        "people": len(measurement.people),
+        "seconds": stages,
+        "frames_per_s": measurement.frame_count / total,
+    }
+
+
+def measure_lines(result: dict[str, Any]) -> list[str]:
+    """For a person."""
+    return [
+        f"{result['frames']} frames, {result['people']} people, overlay and report included",
+        f"  {result['frames_per_s']:.2f} frames/s for everybody, {result['one_person_frames_per_s']:.2f} for one",
+        *(f"  {stage:<20}{seconds:8.1f} s" for stage, seconds in result["seconds"].items()),
+        f"  peak memory         {result['peak_mb']:8.0f} MB",
+    ]

@@ -1,0 +1,184 @@
+"""NeurIK against batched inverse kinematics, on the same trials of people and motions that it never saw.
+
+On made-up trials both are given what they would have in a laboratory: a static posture with the markers as they sit in
+that session, to which our scaling fits the skeleton and registers every marker; and NeurIK once more the moving markers
+alone. On recorded clips both have the virtual markers of the person that MQ-HMR found, and that person's own skeleton.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from biopose.assets import assets_folder
+from biopose.body.markers import MARKERS
+from biopose.io.trajectories import FloatArray, MarkerTrajectories
+from biopose.neurik.network import NEURIK_WEIGHTS, Neurik, load_neurik
+from biopose.neurik.output import AnswerDecoder, NeurikAnswer
+from biopose.neurik.static_trial import own_skeleton, registered_on
+from biopose.neurik.trial import answer_trial
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.ik.solve import inverse_kinematics
+from biopose.skeleton.model import Skeleton
+from biopose.training.data.marker_batch import MarkerBatch
+from biopose.training.data.marker_trajectories import MarkerSource
+from biopose.training.data.recorded_windows import as_recorded, recorded_clips
+from biopose.training.neurik_run import marker_source
+from biopose.training.neurik_training import Answering, Judge, neurik_figures
+from biopose.training.synthetic.clip_shards import ClipFolder, ClipShardMaker, RecordedClips
+from biopose.training.synthetic.shards import make_shards
+
+TRIALS, FRAMES = 24, 96
+CLIP_SHARDS = 3
+WAYS = {
+    "neurik": "NeurIK",
+    "neurik_unregistered": "no static",
+    "inverse_kinematics": "solver",
+}
+FIGURES = {
+    "mae_deg": "angles, all, degrees",
+    "mae_deg_lower": "  lower limb",
+    "mae_deg_upper": "  upper limb",
+    "mae_deg_trunk": "  trunk",
+    "mpblpe_mm": "MPBLPE, mm",
+    "mae_body": "body scale factors",
+    "jitter_deg": "jitter, degrees",
+    "coverage95": "held by 95 % intervals",
+    "sureness_rank": "rank correlation of error and sd",
+}
+
+
+def evaluate_neurik(
+    data: Path,
+    folder: Path | None = None,
+    *,
+    trials: int = TRIALS,
+    frames: int = FRAMES,
+    clip_shards: int = CLIP_SHARDS,
+    weights: Path = NEURIK_WEIGHTS,
+    processes: int = 2,
+) -> dict[str, Any]:
+    """Judge both; what is missing of the recorded clips is recorded first.
+
+    Args:
+        data: the reference recordings; mocap/cmu is read.
+        folder: that keeps the drawn people and the recorded clips; None: beside the assets.
+        trials: how many made-up ones, of the split `test`.
+        frames: of each.
+        clip_shards: of clips of that split that MQ-HMR is recorded on.
+        weights: of the network.
+        processes: that record clips.
+
+    Returns:
+        under neurik, for clean and faulty markers and for recorded clips, for neurik and for inverse_kinematics, the
+        figures of `neurik_figures`; neurik_mae_deg, mpblpe_mm and mae_body are NeurIK's on clean markers.
+
+    Raises:
+        BioposeError: no motions there, or no weights.
+    """
+    where = ClipFolder(folder or assets_folder() / "training", data / "mocap" / "cmu")
+    make_shards(where, "test", clip_shards, maker=ClipShardMaker, processes=processes)
+    found = compare(marker_source(where, "test", shards=0), trials=trials, frames=frames, weights=weights)
+    if clip_shards:
+        found["recorded"] = compare_recorded(recorded_clips(where, "test", range(clip_shards)), weights=weights)
+    on_clean = found["clean"]["neurik"]
+    told = {"neurik_mae_deg": "mae_deg", "mpblpe_mm": "mpblpe_mm", "mae_body": "mae_body"}
+    return {"neurik": found, **{name: on_clean[figure] for name, figure in told.items()}}
+
+
+def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) -> dict[str, Any]:
+    """On made-up trials, clean and faulty."""
+    judge = Judge(AnswerDecoder(full_body_skeleton()))
+    network = load_neurik(weights)
+    neurik = by_neurik(network)
+    found: dict[str, Any] = {}
+    for kind in ("clean", "faulty"):
+        drawn = [source.draw(1, frames=frames, clean=kind == "clean") for _ in range(trials)]
+        own = [scaled_to(trial) for trial in drawn]
+        told = [
+            replace(trial, windows=replace(trial.windows, registered=registered_on(*skeleton, network.places_m)))
+            for trial, skeleton in zip(drawn, own, strict=True)
+        ]
+        solver = [solved(trial, *skeleton) for trial, skeleton in zip(drawn, own, strict=True)]
+        found[kind] = {
+            "neurik": neurik_figures(neurik, told, judge),
+            "neurik_unregistered": neurik_figures(neurik, drawn, judge),
+            "inverse_kinematics": neurik_figures(_in_turn(solver), drawn, judge),
+        }
+    return found
+
+
+def compare_recorded(clips: RecordedClips, *, weights: Path) -> dict[str, Any]:
+    """On what the product made of clips."""
+    judge, batch = Judge(AnswerDecoder(full_body_skeleton())), as_recorded(clips)
+    neurik = by_neurik(load_neurik(weights))
+    trials = [batch[k : k + 1] for k in range(len(clips.person))]
+    solver = [_answer(q, scales) for q, scales in zip(clips.solved_q, clips.solved_scales, strict=True)]
+    return {
+        "neurik": neurik_figures(neurik, trials, judge),
+        "inverse_kinematics": neurik_figures(_in_turn(solver), trials, judge),
+    }
+
+
+def _in_turn(answers: list[NeurikAnswer]) -> Answering:
+    """Answers of trials that are asked for in their order."""
+    remaining = iter(answers)
+    return lambda _: next(remaining)
+
+
+def by_neurik(network: Neurik) -> Answering:
+    """The network's way through a whole trial."""
+    decoder = AnswerDecoder(full_body_skeleton())
+    return lambda trial: _batched(answer_trial(network, decoder, trial.windows))
+
+
+def scaled_to(trial: MarkerBatch) -> tuple[Skeleton, FloatArray]:
+    """One trial's person by the static posture's markers, those that the trial ever shows; and the factors (B, 3).
+
+    Raises:
+        ValueError: there is no static posture.
+    """
+    if trial.static_m is None:
+        raise ValueError("scaling needs a static posture, which recorded windows have not")
+    seen = (trial.windows.weight[0] > 0).any(0)
+    static_m = zip(MARKERS, trial.static_m[0].double().numpy(), seen, strict=True)
+    return own_skeleton({name: place for name, place, is_seen in static_m if is_seen})
+
+
+def solved(trial: MarkerBatch, own: Skeleton, body_scales: FloatArray) -> NeurikAnswer:
+    """The batched solver on one trial; coordinates unseen stay at the default."""
+    names = [marker.name for marker in own.markers]
+    used = [list(MARKERS).index(name) for name in names]
+    seen = trial.windows.weight[0] > 0
+    positions = torch.where(seen[..., None], trial.windows.markers_m[0], torch.nan)[:, used].double().numpy()
+    time_s = np.arange(len(positions), dtype=np.float64) * float(trial.windows.interval_s[0])
+    solution = inverse_kinematics(own, MarkerTrajectories(time_s, tuple(names), positions))
+    q = np.where(np.isnan(solution.coordinates.values), own.default_pose, solution.coordinates.values)
+    return _answer(torch.from_numpy(q).float(), torch.from_numpy(body_scales).float())
+
+
+def _answer(q: Tensor, body_scales: Tensor) -> NeurikAnswer:
+    """The solver's word (T, Q) and (B, 3) as a batch of one; its standard deviations are 0."""
+    return _batched(NeurikAnswer(q, torch.zeros_like(q), body_scales, torch.zeros(len(q), 2)))
+
+
+def _batched(answer: NeurikAnswer) -> NeurikAnswer:
+    return NeurikAnswer(**{name: value[None] for name, value in vars(answer).items()})
+
+
+def comparison_lines(result: dict[str, Any]) -> list[str]:
+    """For a person: a line a figure; a column for each kind of markers and way."""
+    columns = [figures for kind in result.values() for figures in kind.values()]
+    lines = [
+        f"{'':34}" + "".join(f"{kind:>{10 * len(ways)}}" for kind, ways in result.items()),
+        f"{'':34}" + "".join(f"{WAYS[way]:>10}" for ways in result.values() for way in ways),
+    ]
+    for name, title in FIGURES.items():
+        values = (f"{column[name]:10.3f}" if name in column else f"{'':10}" for column in columns)
+        lines.append(f"{title:34}" + "".join(values))
+    return lines

@@ -1,0 +1,1 @@
+"""Human mesh recovery: MQ-HMR, its encoders and head, the temporal lifter, the pose prior."""

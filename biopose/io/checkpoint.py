@@ -1,0 +1,95 @@
+"""Networks on disk: safetensors with the network's shape and a card inside; nothing that could run code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from biopose.errors import ModelError
+from biopose.io.files import written_whole
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], *, kind: str, shape: Mapping[str, Any]) -> None:
+    """Write a network.
+
+    Args:
+        path: a .safetensors file.
+        tensors: its state.
+        kind: of network, checked when it is read.
+        shape: what its constructor needs.
+    """
+    metadata = {"kind": kind, "shape": json.dumps(shape)}
+    with written_whole(path) as unfinished:
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, unfinished, metadata)
+        _sort_header(unfinished)
+
+
+def _sort_header(path: Path) -> None:
+    """Put a file's metadata in order, which safetensors leaves to chance: the same network has the same hash."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        ordered = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode().ljust(length)
+        if len(ordered) == length:  # else safetensors writes otherwise than we know
+            file.seek(8)
+            file.write(ordered)
+
+
+def read_checkpoint(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A network's state and shape.
+
+    Raises:
+        ModelError: if the file is not there, is broken or holds another kind of network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be read as a {kind} network ({error}); install BioPose again") from error
+    if metadata.get("kind") != kind:
+        raise ModelError(f"{path}: holds {metadata.get('kind', 'no network of ours')}; a {kind} network is needed")
+    return tensors, json.loads(metadata["shape"])
+
+
+def save_network(path: Path, network: nn.Module, *, kind: str, shape: Mapping[str, Any]) -> None:
+    """Write a network in half precision, which is as good as whole; arguments as of `save_checkpoint`."""
+    save_checkpoint(path, {n: t.half() for n, t in network.state_dict().items()}, kind=kind, shape=shape)
+
+
+def load_network(path: Path, build: Callable[[dict[str, Any]], Network], *, kind: str) -> Network:
+    """A network as it is used.
+
+    Args:
+        path: its file.
+        build: from its shape, lists being tuples.
+        kind: of network.
+
+    Raises:
+        ModelError: if the file is not there, is broken or holds another network.
+    """
+    tensors, shape = read_checkpoint(path, kind=kind)
+    try:
+        network = build({name: tuple(value) if isinstance(value, list) else value for name, value in shape.items()})
+        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        other = f"holds a {kind} network of another version of BioPose"
+        raise ModelError(f"{path}: {other}; install BioPose again") from error
+    return network.eval()
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file, as it is recorded beside every result."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,1 +1,0 @@
-"""Networks and priors, each with its weights."""

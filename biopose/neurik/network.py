@@ -1,0 +1,178 @@
+"""NeurIK: from a person's markers through time to joint angles and body scales, with a standard deviation on each.
+
+The idea is BioPose's (WACV 2025), the limits by construction D3KE's (Bittner et al. 2022): a spatial encoder over what
+is seen of a frame's segments, a transformer over a window's frames, then each coordinate inside its range. Segments
+laid onto their markers (`neurik_input`) give every angle a value that the network corrects, so what is left to learn is
+how people's markers differ from the usual and what to make of those that are wrong or missing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from biopose.io.checkpoint import WEIGHTS, load_network, save_network
+from biopose.neurik.input import (
+    N_FRAME_FEATURES,
+    N_MARKERS,
+    N_SEGMENTS,
+    FrameView,
+    MarkerWindows,
+    NeurikInput,
+    Registered,
+)
+from biopose.neurik.output import SCALE_RANGE, RawAnswer
+from biopose.skeleton.full_body import full_body_skeleton
+
+KIND = "neurik"
+NEURIK_WEIGHTS = WEIGHTS / "neurik.safetensors"
+LOG_SD_RANGE = (-7.0, 0.5)  # of radians and metres
+USUAL_LOG_SD = -3.0
+TOLD_SIZES = (0.6, 1.4)  # of a person as a whole, where the body scales begin: well inside their range
+FIRST_CORRECTION = 0.05  # of the heads: a new network changes little of what the segments tell
+
+
+@dataclass(frozen=True)
+class NeurikShape:
+    """Dimensions of the network; kept inside its checkpoint.
+
+    Attributes:
+        segment_width: channels of a segment.
+        neighbours: whether segments are told of those they hang on before they are put together.
+        width: of a frame's token.
+        layers: of the transformer; 0 sees each frame alone.
+        heads: of its attention.
+        hidden: width of its feed-forward layers.
+        waves: sines and cosines that tell the time, from an eighth of a second to eight seconds.
+        dropout: share of the channels dropped while training.
+    """
+
+    segment_width: int = 24
+    neighbours: bool = True
+    width: int = 160
+    layers: int = 3
+    heads: int = 5
+    hidden: int = 320
+    waves: int = 7
+    dropout: float = 0.0
+
+
+class SpatialEncoder(nn.Module):
+    """From what is seen of a frame's segments to a token: each by its own weights, then each with its neighbours."""
+
+    def __init__(self, shape: NeurikShape, *, features: int, parents: list[int]) -> None:
+        super().__init__()
+        self.parents, self.neighbours, width = parents, shape.neighbours, shape.segment_width
+        self.own = nn.Parameter(torch.randn(N_SEGMENTS, features, width) / features**0.5)
+        self.own_bias = nn.Parameter(torch.zeros(N_SEGMENTS, width))
+        self.beside = nn.Linear(3 * width, width)
+        self.together = nn.Linear(N_SEGMENTS * width + N_FRAME_FEATURES, shape.width)
+        children = torch.zeros(N_SEGMENTS, N_SEGMENTS)
+        children[parents[1:], range(1, N_SEGMENTS)] = 1.0
+        self.register_buffer("hang_on", children, persistent=False)
+
+    def forward(self, seen: NeurikInput) -> Tensor:
+        """(N, T, width)."""
+        x = nn.functional.gelu(torch.einsum("ntsf,sfw->ntsw", seen.segments, self.own) + self.own_bias)
+        if self.neighbours:
+            around = torch.cat([x, x[..., self.parents, :], self.get_buffer("hang_on").to(x) @ x], dim=-1)
+            x = x + nn.functional.gelu(self.beside(around))
+        token: Tensor = self.together(torch.cat([x.flatten(-2), seen.frame.to(x)], dim=-1))
+        return token
+
+
+class Neurik(nn.Module):
+    """The network; see the module's text."""
+
+    places_m: Tensor
+    log_sd_bias: Tensor
+
+    def __init__(self, shape: NeurikShape | None = None, *, places_m: Tensor | None = None) -> None:
+        super().__init__()
+        self.shape = s = shape or NeurikShape()
+        skeleton = full_body_skeleton()
+        self.view = FrameView(skeleton)
+        limited, self.n_scales = len(self.view.reader.moved), 3 * (len(skeleton.bodies) - 1)
+        self.spatial = SpatialEncoder(s, features=self.view.n_features, parents=self.view.fit.parents)
+        self.time = nn.Linear(2 * s.waves, s.width)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                s.width, s.heads, s.hidden, s.dropout, activation="gelu", batch_first=True, norm_first=True
+            )
+            for _ in range(s.layers)
+        )
+        self.sizes = (limited, 6, 3, limited + 2)
+        self.heads = nn.Sequential(nn.LayerNorm(s.width), _last(s.width, sum(self.sizes)))
+        pooled = s.width + N_SEGMENTS * self.view.n_features
+        self.scales = nn.Sequential(nn.Linear(pooled, s.width), nn.GELU(), _last(s.width, self.n_scales))
+        self.register_buffer("places_m", torch.zeros(N_MARKERS, 3) if places_m is None else places_m)
+        self.log_sd_bias = nn.Parameter(torch.full((limited + 2,), USUAL_LOG_SD))
+
+    def forward(self, windows: MarkerWindows) -> RawAnswer:
+        """Answer for each frame of each window, whatever their length."""
+        with torch.autocast(windows.markers_m.device.type, enabled=False):  # half precision would round centimetres
+            seen = self.view(windows, self.places_m)
+        return self.answered(seen, windows.interval_s, windows.registered)
+
+    def answered(self, seen: NeurikInput, interval_s: Tensor, registered: Registered | None) -> RawAnswer:
+        """The same of windows as they are seen."""
+        x = self.spatial(seen) + self.time(self._waves(interval_s, frames=seen.frame.shape[1]))
+        for layer in self.layers:
+            x = layer(x)
+        with torch.autocast(x.device.type, enabled=False):  # half precision would round angles to a tenth of a degree
+            *corrections, log_sd = self.heads(x.float()).split(self.sizes, dim=-1)
+            logits, six, shift = (seen.doubt[..., None] * correction for correction in corrections)
+            return RawAnswer(
+                logits=seen.logits + logits,
+                six=six + six.new_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
+                shift_m=shift,
+                log_sd=(log_sd + self.log_sd_bias).clamp(*LOG_SD_RANGE),
+                scale_logits=self._scale_logits(x.float(), seen, registered),
+                R_world_root=seen.R_world_root,
+                p_world_root=seen.p_world_root,
+                seen=seen.seen,
+            )
+
+    def _waves(self, interval_s: Tensor, *, frames: int) -> Tensor:
+        """(N, T, 2 * waves) sines and cosines of the time since the window's middle."""
+        time_s = interval_s[:, None] * (torch.arange(frames).to(interval_s) - (frames - 1) / 2)
+        rates = 16 * math.pi * torch.exp2(-torch.arange(self.shape.waves).to(time_s))
+        phase = time_s[..., None] * rates
+        return torch.cat([phase.sin(), phase.cos()], dim=-1)
+
+    def _scale_logits(self, x: Tensor, seen: NeurikInput, registered: Registered | None) -> Tensor:
+        """(N, 3 (B - 1)) from what the frames have in common, and from the person's own skeleton."""
+        share = seen.seen / seen.seen.sum(-1, keepdim=True).clamp(min=1e-6)
+        pooled = torch.cat([x, seen.segments.flatten(-2)], dim=-1)
+        told = (share * seen.size).sum(-1, keepdim=True)
+        if registered is not None:
+            told = registered.body_scales[:, 1:].flatten(1)
+        usual = ((told.clamp(*TOLD_SIZES) - SCALE_RANGE[0]) / (SCALE_RANGE[1] - SCALE_RANGE[0])).logit()
+        logits: Tensor = self.scales((share[..., None] * pooled).sum(1))
+        return usual + logits
+
+
+def _last(width: int, numbers: int) -> nn.Linear:
+    """A head's last layer, which at first says next to nothing."""
+    layer = nn.Linear(width, numbers)
+    nn.init.normal_(layer.weight, std=FIRST_CORRECTION / width**0.5)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def save_neurik(path: Path, network: Neurik) -> None:
+    """Write the network."""
+    save_network(path, network, kind=KIND, shape=asdict(network.shape))
+
+
+def load_neurik(path: Path = NEURIK_WEIGHTS) -> Neurik:
+    """The network that ships, or another.
+
+    Raises:
+        ModelError: if the file is not there, is broken or holds another network.
+    """
+    return load_network(path, lambda shape: Neurik(NeurikShape(**shape)), kind=KIND)

@@ -1,0 +1,225 @@
+"""NeurIK on a recording of named markers: angles, standard deviations and body scales of the default skeleton.
+
+    answer = answer_recording(load_neurik(), read_markers("jump.trc"))
+
+Stretches of frames that have markers are answered each by itself, so what lies between them disturbs neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from biopose.body.markers import MARKERS
+from biopose.errors import ModelError
+from biopose.io.trajectories import CoordinateTrajectories, FloatArray, MarkerTrajectories
+from biopose.neurik.input import MarkerWindows, Registered
+from biopose.neurik.joint_angles import limited_coordinates
+from biopose.neurik.marker_segments import MIDDLES, SEGMENTS, marker_owners
+from biopose.neurik.network import Neurik
+from biopose.neurik.output import AnswerDecoder
+from biopose.neurik.trial import answer_trial
+from biopose.neurik.usable_markers import even_interval_s, on_pelvis, there_in, usable_markers
+from biopose.skeleton.angles import Representation
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.ik.solve import PLAUSIBLE_SIZE_RATIO
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import Marker, Skeleton
+from biopose.skeleton.scaling import scaled_geometry
+from biopose.skeleton.threads import side_by_side
+
+ANY_S = 0.01  # between frames where there is but one
+FIT_FRAMES = 1024  # at a time
+
+
+@dataclass(frozen=True, eq=False)
+class RecordingAnswer:
+    """What NeurIK says of a recording of F frames and M named markers.
+
+    Attributes:
+        markers: those that were used, in the order of MARKERS.
+        coordinates: (F, Q) values inside their ranges; NaN in frames of fewer than three markers.
+        sd: (F, Q) their standard deviations.
+        body_scales: (B, 3) factors of the default skeleton, ground's being 1.
+        error_m: (F, M) distance from each marker to its place on the scaled skeleton; NaN where missing.
+        places_m: (M, 3) where in its scaled segment each marker was seen.
+        unseen: coordinates whose segment, or the one before it, no marker tells; they are no more than likely.
+        interval_s: between frames; None of a single one.
+    """
+
+    markers: MarkerTrajectories
+    coordinates: CoordinateTrajectories
+    sd: CoordinateTrajectories
+    body_scales: FloatArray
+    error_m: FloatArray
+    places_m: FloatArray
+    unseen: list[str]
+    interval_s: float | None
+
+    @property
+    def solved(self) -> NDArray[np.bool_]:
+        """(F,) frames that had enough markers."""
+        return np.asarray(~np.isnan(self.coordinates.values).any(axis=1))
+
+    @property
+    def pelvis_seen(self) -> NDArray[np.bool_]:
+        """(F,) frames that have one of the pelvis's markers."""
+        return np.asarray(there_in(self.markers)[:, on_pelvis(self.markers.names)].any(axis=1))
+
+
+def answer_recording(
+    network: Neurik,
+    recording: MarkerTrajectories,
+    *,
+    registered: Registered | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> RecordingAnswer:
+    """Answer a whole recording.
+
+    Args:
+        network: in evaluation mode.
+        recording: in a world whose y is up; markers of other names than MARKERS are left aside.
+        registered: the person's own skeleton and markers (`registered_by` a standing trial), where they are known.
+        progress: called with the number of frames finished since the last call.
+
+    Raises:
+        ModelError: too few of the named markers, uneven times, or a body of another size.
+    """
+    markers, solved = usable_markers(recording)
+    skeleton, interval_s = full_body_skeleton(), even_interval_s(recording.time_s)
+    trial = _windows(markers, interval_s or ANY_S, registered)
+    coordinates, sd, body_scales = _answer(network, trial, solved, progress=progress)
+    places = _places_m(network, skeleton, registered)
+    error_m, places_m = _fit(_with_markers(skeleton, places, markers.names, body_scales), markers, coordinates)
+    return RecordingAnswer(
+        markers=markers,
+        coordinates=CoordinateTrajectories(recording.time_s, skeleton.coordinate_names, coordinates),
+        sd=CoordinateTrajectories(recording.time_s, skeleton.coordinate_names, sd),
+        body_scales=body_scales,
+        error_m=error_m,
+        places_m=places_m,
+        unseen=_unseen(network, skeleton, markers.names),
+        interval_s=interval_s,
+    )
+
+
+def _answer(
+    network: Neurik,
+    trial: MarkerWindows,
+    solved: NDArray[np.bool_],
+    *,
+    progress: Callable[[int], None] | None,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Coordinates (F, Q), their standard deviations (F, Q), factors (B, 3)."""
+    decoder = AnswerDecoder(full_body_skeleton())
+    values, sd = np.full((2, len(solved), len(decoder.kinematics.skeleton.coordinates)), np.nan)
+    scales: list[FloatArray] = []
+    stretches = _stretches(solved)
+    done = 0
+    for part in stretches:
+        answer = answer_trial(network, decoder, _part(trial, part))
+        values[part], sd[part] = answer.q.double().numpy(), answer.sd.double().numpy()
+        scales.append(answer.body_scales.double().numpy())
+        if progress:
+            progress(part.stop - done)
+        done = part.stop
+    if progress:
+        progress(len(solved) - done)
+    lengths = [part.stop - part.start for part in stretches]
+    return _continuous(values, decoder), sd, np.average(scales, axis=0, weights=lengths)
+
+
+def _windows(markers: MarkerTrajectories, interval_s: float, registered: Registered | None) -> MarkerWindows:
+    """The recording as one trial of all MARKERS; what is missing weighs 0."""
+    columns = [list(MARKERS).index(name) for name in markers.names]
+    positions, weight = np.zeros((len(markers.time_s), len(MARKERS), 3)), np.zeros((len(markers.time_s), len(MARKERS)))
+    positions[:, columns], weight[:, columns] = np.nan_to_num(markers.positions_m), there_in(markers)
+    return MarkerWindows(
+        torch.from_numpy(positions).float()[None],
+        torch.from_numpy(weight).float()[None],
+        torch.tensor([interval_s]),
+        registered,
+    )
+
+
+def _part(trial: MarkerWindows, part: slice) -> MarkerWindows:
+    return replace(trial, markers_m=trial.markers_m[:, part], weight=trial.weight[:, part])
+
+
+def _stretches(solved: NDArray[np.bool_]) -> list[slice]:
+    """The runs of frames that are."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], solved, [False]]).astype(int)))
+    return [slice(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _continuous(values: FloatArray, decoder: AnswerDecoder) -> FloatArray:
+    """The pelvis's angles continuous across the stretches, too."""
+    coordinates = decoder.kinematics.skeleton.coordinates
+    limits = {c: (coordinates[c].range_min, coordinates[c].range_max) for c in decoder.limited}
+    return Representation.of(decoder.kinematics.skeleton, limits).continuous_in_time(values)
+
+
+def _places_m(network: Neurik, skeleton: Skeleton, registered: Registered | None) -> FloatArray:
+    """(M, 3) where the markers usually lie in segments of the unscaled skeleton, or where they sit on the person."""
+    if registered is None:
+        return network.places_m.double().numpy()
+    return (registered.places_m[0] / registered.body_scales[0, marker_owners(skeleton)]).double().numpy()
+
+
+def _with_markers(
+    skeleton: Skeleton, places_m: FloatArray, names: tuple[str, ...], body_scales: FloatArray
+) -> Skeleton:
+    """The scaled skeleton with named markers at their places."""
+    place = dict(zip(MARKERS, places_m, strict=True))
+    bodies = [skeleton.body_names.index(MARKERS[name].segment) for name in names]
+    placed = tuple(Marker(name, body, place[name]) for name, body in zip(names, bodies, strict=True))
+    return scaled_geometry(skeleton.with_markers(placed), body_scales)
+
+
+def _fit(scaled: Skeleton, markers: MarkerTrajectories, coordinates: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Distances (F, M) of markers from the skeleton's own, and the usual place (M, 3) of those seen in their bodies.
+
+    Raises:
+        ModelError: if they are of a body of another size.
+    """
+    kinematics, bodies = Kinematics(scaled, dtype=torch.float32), [marker.body for marker in scaled.markers]
+    seen = torch.from_numpy(markers.positions_m).float()
+
+    def of(part: slice) -> tuple[Tensor, Tensor]:
+        pose = kinematics.with_coordinates(torch.from_numpy(coordinates[part]).float())
+        R, p = pose.R_ground_body[:, bodies], pose.p_ground_body[:, bodies]
+        return pose.markers, ((seen[part] - p)[..., None, :] @ R)[..., 0, :]
+
+    parts = [slice(first, first + FIT_FRAMES) for first in range(0, len(coordinates), FIT_FRAMES)]
+    own, local = (torch.cat(values).double().numpy() for values in zip(*side_by_side(of, parts), strict=True))
+    there = ~np.isnan(local).any(axis=-1)
+    ratio = float(np.median(_spread(markers.positions_m, there) / _spread(own, there)))
+    if not PLAUSIBLE_SIZE_RATIO[0] <= ratio <= PLAUSIBLE_SIZE_RATIO[1]:
+        raise ModelError(
+            f"the markers are spread {ratio:.3g} times as far as a person's; is the unit in the marker file's header "
+            "right?"
+        )
+    return np.asarray(np.linalg.norm(markers.positions_m - own, axis=-1)), np.asarray(np.nanmedian(local, axis=0))
+
+
+def _spread(points: FloatArray, there: NDArray[np.bool_]) -> FloatArray:
+    """(S,) mean distance from the mean, in frames that have points."""
+    known = np.where(there[..., None], points, np.nan)[there.any(axis=1)]
+    centred = known - np.nanmean(known, axis=1, keepdims=True)
+    return np.asarray(np.nanmean(np.linalg.norm(centred, axis=-1), axis=1))
+
+
+def _unseen(network: Neurik, skeleton: Skeleton, names: tuple[str, ...]) -> list[str]:
+    """Coordinates that move a segment which no marker tells, or move it against one."""
+    told = {MARKERS[name].segment for name in names}
+    told |= {segment for segment, pair in MIDDLES.items() if set(pair) <= set(names)}
+    view, unseen = network.view, []
+    for coordinate, segment in zip(limited_coordinates(skeleton), view.reader.moved, strict=True):
+        if not {SEGMENTS[segment], SEGMENTS[view.fit.parents[segment]]} <= told:
+            unseen.append(skeleton.coordinate_names[coordinate])
+    return unseen

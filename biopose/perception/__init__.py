@@ -1,0 +1,1 @@
+"""What networks find in pictures: people, keypoints, features."""

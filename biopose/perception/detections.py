@@ -1,0 +1,130 @@
+"""A person as seen in one frame, and how far two sightings are of the same body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose.body.keypoint_names import KEYPOINTS
+from biopose.perception.appearance import appearance
+
+FOUND = 0.3  # confidence above which a keypoint's place says something
+SAME_PLACE = 0.06  # keypoints this many body lengths apart are half alike
+DUPLICATE = 0.6  # similarity of keypoints above which two boxes of a frame hold the same body
+BOX_MARGIN = 0.06  # of the box's longer side, that the body reaches beyond its keypoints
+
+_TRUNK = tuple(KEYPOINTS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """One person in one frame.
+
+    Attributes:
+        frame_index: of the video.
+        time_s: real time.
+        box_px: (4,) left, top, right, bottom.
+        score: the detector's, from 0 to 1; 0 where a box was expected from earlier frames and not detected.
+        keypoints_px: (26, 2).
+        confidence: (26,).
+        appearance: (2, bins) or None.
+        read: (width,) what the reader of the feature maps made of this person; None without one.
+    """
+
+    frame_index: int
+    time_s: float
+    box_px: NDArray[np.float64]
+    score: float
+    keypoints_px: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    appearance: NDArray[np.float64] | None = None
+    read: NDArray[np.float16] | None = None
+
+    @property
+    def size_px(self) -> float:
+        """The box's longer side: the length of a body that stands, lies or stretches its arms."""
+        return max(float((self.box_px[2:] - self.box_px[:2]).max()), 1.0)
+
+    @property
+    def centre_px(self) -> NDArray[np.float64]:
+        """(2,) the middle of the trunk, which limbs do not move; of the box where the trunk was not found."""
+        trunk = list(_TRUNK)
+        if self.confidence[trunk].min() < FOUND:
+            return (self.box_px[:2] + self.box_px[2:]) / 2
+        return np.asarray(self.keypoints_px[trunk].mean(0))
+
+    @property
+    def trust(self) -> float:
+        """How surely this is a whole person: detector and keypoints together."""
+        return self.score + float(self.confidence.mean())
+
+
+def sightings_of_frame(
+    *,
+    frame_index: int,
+    time_s: float,
+    image: NDArray[np.uint8] | None,
+    boxes_px: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    keypoints_px: NDArray[np.float64],
+    confidence: NDArray[np.float64],
+    read: NDArray[np.float16] | None = None,
+) -> list[Sighting]:
+    """The people of a frame, each once: of boxes that hold the same body the most trusted one stays."""
+    rows = [None] * len(boxes_px) if read is None else read
+    found = [
+        Sighting(frame_index, time_s, box, float(score), points, trust, read=row)
+        for box, score, points, trust, row in zip(boxes_px, scores, keypoints_px, confidence, rows, strict=True)
+        if np.isfinite(box).all() and np.isfinite(points).all()
+    ]
+    kept: list[Sighting] = []
+    for sighting in sorted(found, key=lambda s: -s.trust):
+        if all(_same_body(sighting, other) < DUPLICATE for other in kept):
+            kept.append(sighting)
+    return [_with_appearance(sighting, image, kept) for sighting in kept]
+
+
+def similarity(
+    a_px: NDArray[np.float64], b_px: NDArray[np.float64], weights: NDArray[np.float64], *, tolerance_px: float
+) -> float:
+    """Weighted mean over keypoints (26, 2) of how near they are: 1 at one place, 0.6 at the tolerance; nan unseen."""
+    if weights.sum() <= 0:
+        return float("nan")
+    squared = ((a_px - b_px) ** 2).sum(-1) / tolerance_px**2
+    return float((weights * np.exp(-0.5 * squared)).sum() / weights.sum())
+
+
+def overlap(a_px: NDArray[np.float64], b_px: NDArray[np.float64]) -> float:
+    """Intersection over union of two boxes (4,)."""
+    sides = np.clip(np.minimum(a_px[2:], b_px[2:]) - np.maximum(a_px[:2], b_px[:2]), 0, None)
+    common = float(sides.prod())
+    return common / max(float((a_px[2:] - a_px[:2]).prod() + (b_px[2:] - b_px[:2]).prod()) - common, 1e-9)
+
+
+def box_around(keypoints_px: NDArray[np.float64], confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(4,) a box as the detector would draw it, around the keypoints (26, 2) that were found."""
+    found = keypoints_px[confidence >= FOUND] if (confidence >= FOUND).sum() >= 4 else keypoints_px
+    low, high = found.min(0), found.max(0)
+    margin = BOX_MARGIN * (high - low).max()
+    return np.concatenate([low - margin, high + margin])
+
+
+def _same_body(a: Sighting, b: Sighting) -> float:
+    both = np.minimum(a.confidence, b.confidence)
+    tolerance_px = SAME_PLACE * min(a.size_px, b.size_px)
+    alike = similarity(a.keypoints_px, b.keypoints_px, both, tolerance_px=tolerance_px)
+    return 0.0 if np.isnan(alike) else alike
+
+
+def _with_appearance(sighting: Sighting, image: NDArray[np.uint8] | None, all_seen: list[Sighting]) -> Sighting:
+    """With the colours of the clothes, unless another person may stand before them."""
+    if image is None or any(_covers(other, sighting) for other in all_seen if other is not sighting):
+        return sighting
+    return replace(sighting, appearance=appearance(image, sighting.keypoints_px, sighting.confidence))
+
+
+def _covers(other: Sighting, sighting: Sighting) -> bool:
+    centre = sighting.centre_px
+    return bool((other.box_px[:2] < centre).all() and (centre < other.box_px[2:]).all())

@@ -1,0 +1,328 @@
+"""Where each person's keypoints are: RTMPose-s (Jiang et al. 2023) with OpenMMLab's weights for Halpe's 26 keypoints.
+
+Pixels: the centre of the first pixel is (0, 0). What a confidence means is in `keypoint_confidence`. People are taken
+in batches over all pictures given: a person takes 6 ms on two idle cores with onnxruntime, 9 ms with torch, which gives
+features too. A `MapReader` makes something of the features, batch by batch, so that they need not be kept: 1.5 MB a
+person. It is given those of the crops in a mirror, too, which takes a second pass: two looks err less than one, and the
+keypoints are then those of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from biopose.body.keypoint_names import KEYPOINTS
+from biopose.perception.crops import PersonCrops, cut_people, is_croppable
+from biopose.perception.csp_layers import full_precision
+from biopose.perception.onnx_session import OnnxSession, check_device, weights_path
+from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, of_both_looks
+from biopose.skeleton.threads import one_torch_thread
+
+if TYPE_CHECKING:
+    from biopose.perception.cspnext import RtmPose
+
+WEIGHTS = "rtmpose-s-halpe26.onnx"
+MEAN = (123.675, 116.28, 103.53)
+STANDARD_DEVIATION = (58.395, 57.12, 57.375)
+BATCH_SIZE = 16
+
+PoseNetwork = Callable[[Tensor], PoseOutput]  # from normalised crops (N, 3, 256, 192)
+
+
+class MapReader(Protocol):
+    """Makes something of the maps of a pass, a row of numbers a person; what they mean is the reader's matter.
+
+    Attributes:
+        width: numbers in a row.
+    """
+
+    width: int
+
+    def __call__(
+        self,
+        output: PoseOutput,
+        mirrored: PoseOutput,
+        points: Tensor,
+        confidence: Tensor,
+        regions_px: NDArray[np.float64],
+        sizes_px: NDArray[np.int64],
+    ) -> NDArray[np.float16]:
+        """Read the maps of N people, who may be none.
+
+        Args:
+            output: of the pass over their crops, with maps.
+            mirrored: of the pass over the same crops in a mirror, left being right, with maps.
+            points: (N, 26, 2) keypoints in pixels of the crops, of both passes (`of_both_looks`).
+            confidence: (N, 26) from 0 to 1.
+            regions_px: (N, 4) left, top, right, bottom edges of each crop, in pixels of its picture.
+            sizes_px: (N, 2) width and height of each one's picture.
+
+        Returns:
+            (N, width).
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Keypoints:
+    """The keypoints of N people in one picture, in the order of KEYPOINTS.
+
+    Attributes:
+        positions_px: (N, 26, 2) x to the right, y down; NaN for a box with nothing in it.
+        confidence: (N, 26) from 0 to 1; 0 for a box with nothing in it.
+        read: (N, width) what a reader made of each person's maps, NaN for a box with nothing in it; None without one.
+    """
+
+    positions_px: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    read: NDArray[np.float16] | None = None
+
+    def __len__(self) -> int:
+        return len(self.confidence)
+
+    def of(self, chosen: NDArray[np.bool_]) -> Keypoints:
+        """Those of some of the people, (N,) true for each who stays."""
+        read = None if self.read is None else self.read[chosen]
+        return Keypoints(self.positions_px[chosen], self.confidence[chosen], read)
+
+
+@dataclass(frozen=True, eq=False)
+class PersonFeatures:
+    """What the network's backbone made of N people, all pictures together.
+
+    Attributes:
+        maps: (N, channels, 256 / stride, 192 / stride) at strides 4, 8, 16, 32, of 64, 128, 256, 512 channels.
+        regions_px: (N, 4) left, top, right, bottom edges of what each map shows, in pixels of its picture.
+        people: (N, 2) picture and number in that picture's boxes; boxes with nothing in them are left out.
+    """
+
+    maps: tuple[Tensor, ...]
+    regions_px: NDArray[np.float64]
+    people: NDArray[np.int64]
+
+
+class KeypointNetwork:
+    """Finds the keypoints of people whose boxes are known.
+
+    Args:
+        network: from normalised crops to scores, with or without feature maps.
+        reader: of the feature maps, which the network must give then.
+    """
+
+    def __init__(self, network: PoseNetwork, *, reader: MapReader | None = None) -> None:
+        self._network = network
+        self._reader = reader
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        backend: Literal["onnxruntime", "torch"] = "onnxruntime",
+        threads: int = 2,
+        device: str | torch.device = "cpu",
+        weights: Path | None = None,
+        reader: MapReader | None = None,
+    ) -> KeypointNetwork:
+        """The network with its published weights, or with others of the same network.
+
+        Args:
+            backend: "torch" for a GPU or for features; on a CPU onnxruntime is faster.
+            threads: of onnxruntime; torch keeps its own number.
+            device: of torch; onnxruntime runs on the CPU.
+            weights: an .onnx file; None takes the asset.
+            reader: makes a row of numbers of each person's feature maps, found in `Keypoints.read`.
+
+        Raises:
+            ModelError: the weights are missing or not the ones expected.
+            ValueError: a reader, but the backend is onnxruntime.
+        """
+        if reader is not None and backend != "torch":
+            raise ValueError("a reader of feature maps needs the backend torch: KeypointNetwork.load(backend='torch')")
+        check_device(device, backend=backend)
+        weights = weights or weights_path(WEIGHTS)
+        if backend == "onnxruntime":
+            return cls(_OnnxPose(OnnxSession(weights, threads=threads)))
+        from biopose.perception.cspnext import RtmPose
+
+        return cls(_TorchPose(RtmPose.load(weights), device=device), reader=reader)
+
+    def locate(self, images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> list[Keypoints]:
+        """The keypoints of the people in each picture, whichever other pictures are given with it.
+
+        What torch makes of a crop differs in its last digits with the number of crops in a batch, though not with what
+        they show. So a batch that is not full is filled with blanks; for a few people of one picture, `locate_in` is
+        quicker.
+
+        Args:
+            images: RGB (H, W, 3), of any sizes.
+            boxes_px: (N_i, 4) left, top, right, bottom, for each picture.
+
+        Returns:
+            One entry a picture, its people in the order of the boxes.
+        """
+        people = _cut(images, boxes_px)
+        return _by_picture([self._among_blanks(batch)[1] for batch in people.batches()], people)
+
+    def locate_in(self, image: NDArray[np.uint8], boxes_px: NDArray[np.float64]) -> Keypoints:
+        """The keypoints of the people of one picture, in batches of their own; see `locate`."""
+        people = _cut([image], [boxes_px])
+        return _by_picture([self._found(self._output(batch), batch) for batch in people.batches()], people)[0]
+
+    def locate_with_features(
+        self, images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]
+    ) -> tuple[list[Keypoints], PersonFeatures]:
+        """As `locate`, and the feature maps of the same pass: 1.5 MB a person, on the network's device.
+
+        Raises:
+            ValueError: the backend is onnxruntime.
+        """
+        if not isinstance(self._network, _TorchPose):
+            raise ValueError("feature maps come from the backend torch: KeypointNetwork.load(backend='torch')")
+        people = _cut(images, boxes_px)
+        batches = list(people.batches())
+        outputs, found = zip(*map(self._among_blanks, batches), strict=True)
+        shown = [[map_[: len(batch.sizes_px)] for map_ in o.maps] for o, batch in zip(outputs, batches, strict=True)]
+        maps = tuple(torch.cat(level) for level in zip(*shown, strict=True))
+        return _by_picture(found, people), PersonFeatures(maps, people.crops.regions_px, people.numbers)
+
+    def _output(self, batch: _People) -> PoseOutput:
+        return self._network(normalised(batch.crops.pixels))
+
+    def _among_blanks(self, batch: _People) -> tuple[PoseOutput, _Found]:
+        """The pass over a whole batch, and what is known of its people; onnxruntime needs no blanks for that."""
+        given = batch.filled() if isinstance(self._network, _TorchPose) else batch
+        output = self._output(given)
+        return output, self._found(output, given).first(len(batch.sizes_px))
+
+    def _found(self, output: PoseOutput, batch: _People) -> _Found:
+        """What is known of the people of a batch; does not keep the maps."""
+        if self._reader is None:
+            return _Found(*decoded(output), None)
+        mirrored = self._network(normalised(batch.crops.pixels.flip(-1)))
+        points, confidence = decoded(of_both_looks(output, mirrored))
+        read = self._reader(output, mirrored, points, confidence, batch.crops.regions_px, batch.sizes_px)
+        return _Found(points, confidence, read)
+
+
+@one_torch_thread()
+def normalised(crops: Tensor) -> Tensor:
+    """Crops (N, 3, 256, 192) of bytes, red green blue, as the network takes them."""
+    mean, deviation = (torch.tensor(value, device=crops.device)[:, None, None] for value in (MEAN, STANDARD_DEVIATION))
+    return crops.float().sub_(mean).div_(deviation)
+
+
+@dataclass(frozen=True, eq=False)
+class _People:
+    """N people cut out of pictures.
+
+    Attributes:
+        crops: of all who can be cut out.
+        sizes_px: (N, 2) width and height of each one's picture.
+        usable: for each picture (N_i,) which of its boxes they are.
+    """
+
+    crops: PersonCrops
+    sizes_px: NDArray[np.int64]
+    usable: Sequence[NDArray[np.bool_]]
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """(N, 2) picture and number in that picture's boxes."""
+        pairs = [(picture, person) for picture, use in enumerate(self.usable) for person in np.flatnonzero(use)]
+        return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+    def batches(self) -> Iterator[_People]:
+        """Some of them at a time; where there is nobody, one batch of nobody."""
+        for first in range(0, max(len(self.sizes_px), 1), BATCH_SIZE):
+            some = slice(first, first + BATCH_SIZE)
+            crops = PersonCrops(self.crops.pixels[some], self.crops.regions_px[some])
+            yield replace(self, crops=crops, sizes_px=self.sizes_px[some])
+
+    def filled(self) -> _People:
+        """Up to a whole batch, with black crops after the last person; nobody stays nobody."""
+        blanks = -len(self.sizes_px) % BATCH_SIZE
+        pixels = torch.nn.functional.pad(self.crops.pixels, (0, 0, 0, 0, 0, 0, 0, blanks))
+        last = np.minimum(np.arange(len(self.sizes_px) + blanks), len(self.sizes_px) - 1)
+        return replace(self, crops=PersonCrops(pixels, self.crops.regions_px[last]), sizes_px=self.sizes_px[last])
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Of a batch of N people: points (N, 26, 2) in pixels of the crops, confidence (N, 26) and what was read."""
+
+    points: Tensor
+    confidence: Tensor
+    read: NDArray[np.float16] | None
+
+    def first(self, n: int) -> _Found:
+        """Of the first people."""
+        return _Found(self.points[:n], self.confidence[:n], None if self.read is None else self.read[:n])
+
+
+def _cut(images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> _People:
+    """The people who can be cut out."""
+    if len(images) != len(boxes_px):
+        raise ValueError(f"{len(images)} images, but boxes for {len(boxes_px)}")
+    boxes = [np.asarray(of_picture, dtype=np.float64).reshape(-1, 4) for of_picture in boxes_px]
+    usable = [is_croppable(image, of_picture) for image, of_picture in zip(images, boxes, strict=True)]
+    crops = cut_people(images, [of_picture[use] for of_picture, use in zip(boxes, usable, strict=True)])
+    sizes = [image.shape[1::-1] for image, use in zip(images, usable, strict=True) for _ in range(use.sum())]
+    return _People(crops, np.array(sizes, dtype=np.int64).reshape(-1, 2), usable)
+
+
+def _by_picture(found: Sequence[_Found], people: _People) -> list[Keypoints]:
+    """One entry a picture: what was found in the usable boxes, nothing known of the others."""
+    points, confidence = (
+        torch.cat(part).double().cpu().numpy() for part in zip(*((f.points, f.confidence) for f in found), strict=True)
+    )
+    rows = [f.read for f in found if f.read is not None]
+    read = np.concatenate(rows) if rows else None
+    in_picture, first, keypoints = people.crops.to_picture(points), 0, []
+    for use in people.usable:
+        own = slice(first, first := first + int(use.sum()))
+        keypoints.append(
+            Keypoints(
+                _spread(in_picture[own], use),
+                _spread(confidence[own], use, empty=0.0),
+                None if read is None else _spread(read[own], use),
+            )
+        )
+    return keypoints
+
+
+def _spread(rows: NDArray[Any], use: NDArray[np.bool_], *, empty: float = np.nan) -> NDArray[Any]:
+    """The rows of the usable boxes, at their places among all."""
+    spread = np.full((len(use), *rows.shape[1:]), empty, dtype=rows.dtype)
+    spread[use] = rows
+    return spread
+
+
+class _OnnxPose:
+    def __init__(self, session: OnnxSession) -> None:
+        self._session = session
+
+    def __call__(self, crops: Tensor) -> PoseOutput:
+        if not len(crops):  # the published graph cannot do this
+            return PoseOutput(crops.new_zeros(0, len(KEYPOINTS), X_BINS), crops.new_zeros(0, len(KEYPOINTS), Y_BINS))
+        x_scores, y_scores = self._session(crops.numpy())
+        return PoseOutput(torch.from_numpy(x_scores), torch.from_numpy(y_scores))
+
+
+class _TorchPose:
+    def __init__(self, network: RtmPose, *, device: str | torch.device) -> None:
+        self._network = network.to(device=device)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._device = device
+
+    @torch.no_grad()  # not inference_mode: layers that learn may follow the features
+    def __call__(self, crops: Tensor) -> PoseOutput:
+        with full_precision():
+            output: PoseOutput = self._network(crops.to(device=self._device, memory_format=torch.channels_last))
+        return output

@@ -1,0 +1,203 @@
+"""YOLOX-tiny in torch (Ge et al. 2021): in batches, on a GPU, from the published .onnx file."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from biopose.perception.csp_layers import ConvSilu, CspLayer, SpatialPyramid, full_precision
+
+CHANNELS = (24, 48, 96, 192, 384)  # after the stem and each stage
+BLOCK_COUNTS = (1, 3, 3, 1)
+STRIDES = (8, 16, 32)
+HEAD_CHANNELS = 96
+CLASS_COUNT = 80  # outputs of the published head; the first is "person"
+SAME_PERSON_IOU = 0.65  # as in the published graph
+LOWEST_SCORE = 0.01  # likewise
+
+
+class YoloxTiny(nn.Module):
+    """Backbone, a neck that mixes its three last maps, and a head on each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = ConvSilu(4 * 3, CHANNELS[0], 3)
+        self.stages = nn.ModuleList(
+            _stage(*stage) for stage in zip(CHANNELS[:-1], CHANNELS[1:], BLOCK_COUNTS, strict=True)
+        )
+        self.neck = Neck(CHANNELS[-3:])
+        self.heads = nn.ModuleList(Head() for _ in STRIDES)
+
+    @classmethod
+    def load(cls, path: Path) -> YoloxTiny:
+        """The network with the weights of an .onnx file.
+
+        Raises:
+            ModelError: the file is not this network.
+        """
+        from biopose.perception.onnx_weights import load_onnx_weights  # a second to import
+
+        network = cls()
+        load_onnx_weights(network, path, operators=("Conv",))
+        return network.eval()
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W), blue green red from 0 to 255 -> (B, A, 5): left, top, right, bottom, score.
+
+        H and W are divisible by 32. Boxes, in pixels, overlap freely.
+        """
+        x, maps = self.stem(_interleaved(pictures)), []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        levels = zip(self.heads, self.neck(tuple(maps[-3:])), STRIDES, strict=True)
+        return torch.cat([_boxes(head(level), stride=stride) for head, level, stride in levels], dim=1)
+
+
+def _interleaved(pictures: Tensor) -> Tensor:
+    """Each square of two by two pixels as channels: (B, 3, H, W) -> (B, 12, H / 2, W / 2)."""
+    batch, channels, height, width = pictures.shape
+    squares = pictures.reshape(batch, channels, height // 2, 2, width // 2, 2)
+    return squares.permute(0, 5, 3, 1, 2, 4).reshape(batch, 4 * channels, height // 2, width // 2)
+
+
+def _boxes(head_output: Tensor, *, stride: int) -> Tensor:
+    """Boxes (B, H * W, 5) in pixels from a head's offsets, log sizes and score (B, 5, H, W)."""
+    height, width = head_output.shape[-2:]
+    rows = torch.arange(height, device=head_output.device, dtype=head_output.dtype)
+    columns = torch.arange(width, device=head_output.device, dtype=head_output.dtype)
+    cells = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))
+    centre = (head_output[:, :2] + cells) * stride
+    half = head_output[:, 2:4].exp() * (stride / 2)
+    return torch.cat([centre - half, centre + half, head_output[:, 4:]], dim=1).flatten(2).transpose(1, 2)
+
+
+def _stage(inputs: int, outputs: int, block_count: int) -> nn.Sequential:
+    is_last = outputs == CHANNELS[-1]
+    block = partial(Bottleneck, keeps_input=not is_last)
+    return nn.Sequential(
+        ConvSilu(inputs, outputs, 3, stride=2),
+        *([SpatialPyramid(outputs)] if is_last else []),
+        CspLayer(outputs, outputs, block=block, block_count=block_count),
+    )
+
+
+class Bottleneck(nn.Module):
+    """A convolution across channels, then a small one."""
+
+    def __init__(self, channels: int, *, keeps_input: bool) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(ConvSilu(channels, channels, 1), ConvSilu(channels, channels, 3))
+        self.keeps_input = keeps_input
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> the same."""
+        return self.layers(x) + x if self.keeps_input else self.layers(x)
+
+
+class Neck(nn.Module):
+    """Coarse maps inform fine ones, then fine ones coarse ones (Liu et al. 2018).
+
+    Args:
+        channels: of the maps at strides 8, 16 and 32.
+    """
+
+    def __init__(self, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        small, medium, large = channels
+        mixed = partial(CspLayer, block=partial(Bottleneck, keeps_input=False), block_count=1)
+        self.large_to_medium = ConvSilu(large, medium, 1)
+        self.mixed_medium = mixed(2 * medium, medium)
+        self.medium_to_small = ConvSilu(medium, small, 1)
+        self.mixed_small = mixed(2 * small, small)
+        self.small_to_medium = ConvSilu(small, small, 3, stride=2)
+        self.final_medium = mixed(2 * small, medium)
+        self.medium_to_large = ConvSilu(medium, medium, 3, stride=2)
+        self.final_large = mixed(2 * medium, large)
+        self.to_heads = nn.ModuleList(ConvSilu(count, HEAD_CHANNELS, 1) for count in channels)
+
+    def forward(self, maps: tuple[Tensor, ...]) -> list[Tensor]:
+        """Maps at strides 8, 16, 32 -> maps (B, 96, H / stride, W / stride) at the same strides."""
+        small, medium, large = maps
+        from_large = self.large_to_medium(large)
+        medium = self.mixed_medium(torch.cat([_doubled(from_large), medium], dim=1))
+        from_medium = self.medium_to_small(medium)
+        small = self.mixed_small(torch.cat([_doubled(from_medium), small], dim=1))
+        medium = self.final_medium(torch.cat([self.small_to_medium(small), from_medium], dim=1))
+        large = self.final_large(torch.cat([self.medium_to_large(medium), from_large], dim=1))
+        return [layer(level) for layer, level in zip(self.to_heads, (small, medium, large), strict=True)]
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return interpolate(x, scale_factor=2, mode="nearest")
+
+
+class Head(nn.Module):
+    """What and where, from one map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        channels = HEAD_CHANNELS
+        self.what = nn.Sequential(ConvSilu(channels, channels, 3), ConvSilu(channels, channels, 3))
+        self.where = nn.Sequential(ConvSilu(channels, channels, 3), ConvSilu(channels, channels, 3))
+        self.classes = nn.Conv2d(channels, CLASS_COUNT, 1)
+        self.box = nn.Conv2d(channels, 4, 1)
+        self.is_object = nn.Conv2d(channels, 1, 1)
+
+    def forward(self, level: Tensor) -> Tensor:
+        """(B, 96, H, W) -> (B, 5, H, W): offset x, y in cells, log width, log height, score of a person."""
+        what, where = self.what(level), self.where(level)
+        person = self.classes(what)[:, :1].sigmoid() * self.is_object(where).sigmoid()
+        return torch.cat([self.box(where), person], dim=1)
+
+
+class YoloxDetector:
+    """The network as the detector calls it: one box a person.
+
+    Args:
+        network: on its device.
+    """
+
+    def __init__(self, network: YoloxTiny) -> None:
+        self.network = network
+
+    @classmethod
+    def load(cls, path: Path, *, device: str | torch.device) -> YoloxDetector:
+        """With the weights of an .onnx file."""
+        network = YoloxTiny.load(path).to(device=device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(network)
+
+    @torch.inference_mode()
+    def __call__(self, pictures: Tensor) -> list[NDArray[np.float32]]:
+        """Letterboxed pictures (B, 3, H, W) -> for each (N, 5): left, top, right, bottom, score, the surest first."""
+        device = next(self.network.parameters()).device
+        pictures = pictures.to(device=device, memory_format=torch.channels_last)
+        with full_precision():
+            boxes = self.network(pictures).cpu().numpy()
+        return [one_a_person(of_picture) for of_picture in boxes]
+
+
+def one_a_person(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The boxes (N, 5) of (A, 5) that no surer one overlaps by more than SAME_PERSON_IOU, the surest first."""
+    left = boxes[boxes[:, 4] > LOWEST_SCORE]
+    left = left[np.argsort(-left[:, 4], kind="stable")]
+    kept = []
+    while len(left):
+        kept.append(left[0])
+        left = left[1:][_overlap(left[0], left[1:]) <= SAME_PERSON_IOU]
+    return np.stack(kept) if kept else np.zeros((0, 5), np.float32)
+
+
+def _overlap(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Intersection over union of one box with each of (N, 5)."""
+    shared = np.minimum(box[2:4], boxes[:, 2:4]) - np.maximum(box[:2], boxes[:, :2])
+    intersection = np.prod(np.maximum(shared, 0.0), axis=1)
+    areas = np.prod(boxes[:, 2:4] - boxes[:, :2], axis=1)
+    return intersection / (np.prod(box[2:4] - box[:2]) + areas - intersection)

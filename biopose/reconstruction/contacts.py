@@ -1,0 +1,43 @@
+"""When a foot rests on the ground: before a standing camera it then stands still in the picture.
+
+A foot in the air is still for an instant too, where it turns round; so only what lasts counts. What moves straight
+towards the camera hardly moves in the picture: some of its swing may pass for contact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
+from scipy.special import expit
+from torch import Tensor
+
+from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS
+
+STILL_M_S, STILL_WIDTH_M_S = 0.45, 0.1  # the probability is one half at the first, 0.12 twice the second above it
+SMOOTHING_S = 0.04  # half of the time over which the speed is measured
+SHORTEST_S = 0.12
+
+
+def foot_contacts(rays: Tensor, weight: Tensor, depth_m: Tensor, time_s: NDArray[np.float64]) -> Tensor:
+    """Probability (T, 4) that each foot keypoint rests.
+
+    Args:
+        rays: (T, 26, 2) x / z and y / z of the keypoints, before a camera that stands.
+        weight: (T, 26) from 0, not seen, to 1.
+        depth_m: (T,) of the person from the camera.
+        time_s: (T,).
+    """
+    if len(time_s) < 3:
+        return torch.zeros(len(time_s), len(FOOT_KEYPOINTS))
+    feet = (rays[:, FOOT_KEYPOINTS] * depth_m[:, None, None]).double().numpy()
+    reach = max(1, round(SMOOTHING_S / float(np.median(np.diff(time_s)))))
+    before, after = np.arange(len(time_s)) - reach, np.arange(len(time_s)) + reach
+    before, after = before.clip(0), after.clip(max=len(time_s) - 1)
+    speed_m_s = np.linalg.norm(feet[after] - feet[before], axis=-1) / (time_s[after] - time_s[before])[:, None]
+    still = expit((STILL_M_S - speed_m_s) / STILL_WIDTH_M_S)
+    frames = max(1, round(SHORTEST_S / float(np.median(np.diff(time_s)))))
+    lasting = maximum_filter1d(minimum_filter1d(still, frames, axis=0), frames, axis=0, origin=(frames % 2) - 1)
+    seen = (weight[:, FOOT_KEYPOINTS] > 0).numpy()
+    return torch.from_numpy(lasting * seen).float()

@@ -1,0 +1,72 @@
+"""Refinement of single pictures, each another person's: what the synthetic evaluation judges beside the decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS
+from biopose.body.segment_body import SegmentBody
+from biopose.hmr.lifter_input import rotation_towards
+from biopose.hmr.mqhmr import CropInput, Mqhmr, Recovery
+from biopose.hmr.template_body import crop_rays
+from biopose.perception.crops import BOX_MARGIN
+from biopose.perception.keypoint_confidence import pixel_sd
+from biopose.reconstruction.initialisation import root_position_m
+from biopose.reconstruction.observations import LEAST_CONFIDENCE, UNSEEN_SD
+from biopose.reconstruction.refinement import MeshMotion, Refinement, RefinementBudget, about_root
+from biopose.reconstruction.residuals import Evidence, about_hips
+
+APART_S = 1e3  # between pictures, so that none tells another where its root is
+
+
+def refined_stills(
+    network: Mqhmr, body: SegmentBody, budget: RefinementBudget | None = None
+) -> Callable[[CropInput], Recovery]:
+    """MQ-HMR followed by refinement of each picture alone; lengths in heights.
+
+    Args:
+        network: the decoder.
+        body: the segment body.
+        budget: of the refinement.
+    """
+    network.requires_grad_(False)
+
+    def recover(crops: CropInput) -> Recovery:
+        said = network(crops)
+        R_camera_view = rotation_towards(crops.place[:, :2])
+        decoded = body.keypoints.positions(about_root(body, said.R_segment_local, said.shape, R_camera_view))
+        evidence = _evidence(crops, said, decoded, R_camera_view)
+        time_s = np.arange(len(decoded), dtype=np.float64) * APART_S
+        root = root_position_m(decoded, evidence.rays, evidence.weight * crops.confidence, time_s).float()
+        refinement = Refinement(network.read, body, evidence, R_camera_view, torch.eye(3), height_m=1.0, budget=budget)
+        with torch.enable_grad():
+            motion = refinement.refine(
+                MeshMotion(said.tokens, root, said.shape, torch.zeros(()), torch.zeros(3))
+            ).motion
+        R_local, sd = network.read(motion.tokens)
+        root_view = (R_camera_view.mT @ motion.root_m[..., None])[..., 0]
+        return Recovery(motion.tokens, R_local, motion.shape, root_view, sd)
+
+    return recover
+
+
+def _evidence(crops: CropInput, said: Recovery, decoded: Tensor, R_camera_view: Tensor) -> Evidence:
+    """The keypoints of N pictures, without time."""
+    height = crops.place[:, 2].exp()[:, None]
+    known = crops.confidence >= LEAST_CONFIDENCE
+    box = torch.tensor([0.0, 0.0, 0.0, 1.0 / BOX_MARGIN]).expand(len(height), 4)
+    sd = torch.from_numpy(pixel_sd(crops.confidence.numpy(), box.numpy())).float() * height
+    return Evidence(
+        rays=torch.where(known[..., None], crop_rays(crops.keypoints, crops.place), 0.0),
+        ray_sd=torch.where(known, sd, UNSEEN_SD),
+        weight=known.float(),
+        lifted_m=about_hips(decoded),
+        lifted_sd_m=said.sd,
+        R_camera_view=R_camera_view,
+        contact=torch.zeros(len(height), len(FOOT_KEYPOINTS)),
+        interval_s=torch.zeros(0),
+    )

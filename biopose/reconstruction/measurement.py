@@ -1,0 +1,51 @@
+"""What measuring a video gives: each person's kinematics, and how they came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose.body.subject import BodyWithSkeleton
+from biopose.camera.pinhole import Camera
+from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.reconstruction.refinement import RefinementGain
+from biopose.tracking.tracks import PersonTrack
+
+FOOT_POINTS = ("left_heel", "left_toe", "right_heel", "right_toe")
+
+
+@dataclass(frozen=True, eq=False)
+class PersonMeasurement:
+    """One person's motion through T frames, in a world whose y is up and whose ground is y = 0.
+
+    Attributes:
+        track: what was seen.
+        camera: intrinsics.
+        T_camera_world: (4, 4) p_camera = T_camera_world @ p_world.
+        person: the body's shape and the skeleton scaled to it, with the virtual markers.
+        coordinates: (T, Q) of the skeleton, filtered; radians and metres.
+        markers: (T, M, 3) the virtual markers, metres.
+        keypoints_m: (T, 26, 3) where the fitted person's keypoints are in the world, metres.
+        contact: (T, 4) probability that each of FOOT_POINTS rests on the ground.
+        quality: per-frame figures by name, (T,) each: reprojection_px (median over the seen keypoints), confidence
+            (mean), seen_fraction (of the keypoints), quality (0 to 1: how far the frame can be trusted).
+        notes: sentences for a person about what limits this measurement.
+        refinement: what refining MQ-HMR's word gained; None where nothing was refined.
+        coordinate_sd: (T, Q) standard deviations of `coordinates`, radians and metres, NaN where one is not known;
+            None where the method gives none.
+    """
+
+    track: PersonTrack
+    camera: Camera
+    T_camera_world: NDArray[np.float64]
+    person: BodyWithSkeleton
+    coordinates: CoordinateTrajectories
+    markers: MarkerTrajectories
+    keypoints_m: NDArray[np.float64]
+    contact: NDArray[np.float64]
+    quality: dict[str, NDArray[np.float64]]
+    notes: tuple[str, ...] = field(default=())
+    refinement: RefinementGain | None = None
+    coordinate_sd: NDArray[np.float64] | None = None

@@ -1,0 +1,205 @@
+"""The fit itself: pose and root of every frame, proportions, focal length and ground of one person, all at once.
+
+    fit = MotionFit(model, evidence, R_camera_world)
+    found, which_start = fit.fit(fit.start(q), FitBudget())
+
+Gradient descent (Adam; Kingma & Ba 2015) on the sum of `terms`, from several starts side by side; the best goes on, by
+Gauss-Newton steps of the poses (`newton`) before and after another descent on everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
+from biopose.body.keypoint_names import KEYPOINTS
+from biopose.hmr.pose_prior import PosePrior
+from biopose.reconstruction.gauss_newton import newton
+from biopose.reconstruction.residuals import Evidence, FitWeights, foot_contact, lifted, reprojection, smoothness
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import Skeleton
+from biopose.skeleton.scaling_prior import scale_prior
+
+POSE_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.03, 0.003  # of Adam: radians, metres; standard deviations; logarithm
+LAST_STEP = 0.05  # of the first step
+HEIGHT_SD = 0.005  # of the logarithm: a height is known to a centimetre
+HEAD_TOP = KEYPOINTS.index("head_top")
+HEELS = [KEYPOINTS.index("left_heel"), KEYPOINTS.index("right_heel")]
+GROUND_SLOPE_SD = 0.05  # of the ground against the lifter's level: 3 degrees
+
+
+@dataclass(frozen=True)
+class FitBudget:
+    """How long to look.
+
+    Attributes:
+        first_iterations: of gradient descent, of all starts.
+        shape_iterations: of gradient descent, of the best, once its poses are near.
+        newton_steps: of the best's poses at most, before that and after.
+    """
+
+    first_iterations: int = 40
+    shape_iterations: int = 40
+    newton_steps: int = 12
+
+
+@dataclass(frozen=True, eq=False)
+class PersonModel:
+    """What may be fitted.
+
+    Attributes:
+        skeleton: the default model with the 26 keypoints as its markers, unscaled.
+        body_scales: (B, 3) factors of someone of this person's height, mass and sex.
+        pose_prior: None leaves it out.
+        focal_sd: of the logarithm of the focal length; 0 keeps it.
+        weights: of the terms.
+    """
+
+    skeleton: Skeleton
+    body_scales: NDArray[np.float64]
+    pose_prior: PosePrior | None
+    focal_sd: float = 0.0
+    weights: FitWeights = field(default_factory=FitWeights)
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """What is fitted, for S starts.
+
+    Attributes:
+        q: (S, T, Q) in a world whose y is up and whose origin is the camera.
+        proportions: (S, K) terms of the scale prior, in standard deviations.
+        log_focal: (S,) over the focal length that the rays were made with.
+        ground: (S, 3) height at the origin and slopes along x and z.
+    """
+
+    q: Tensor
+    proportions: Tensor
+    log_focal: Tensor
+    ground: Tensor
+
+    def __getitem__(self, start: slice) -> Unknowns:
+        """Some of the starts."""
+        return Unknowns(self.q[start], self.proportions[start], self.log_focal[start], self.ground[start])
+
+
+class MotionFit:
+    """The energy of a person's motion, and its descent.
+
+    Args:
+        model: what may be fitted.
+        seen: the evidence.
+        R_camera_world: (3, 3) of the world that the coordinates are in.
+        shape_is_known: proportions, focal length and ground stay as they start.
+    """
+
+    def __init__(
+        self, model: PersonModel, seen: Evidence, R_camera_world: Tensor, *, shape_is_known: bool = False
+    ) -> None:
+        self.model, self.seen = model, seen
+        self.R_camera_world = R_camera_world.float()
+        self.shape_is_known = shape_is_known
+        self.kinematics = Kinematics(model.skeleton, dtype=torch.float32)
+        prior = scale_prior(model.skeleton, height_ratio=1.0)
+        self.scale_design = torch.from_numpy(prior.design * prior.sd).float()
+        self.scale_mean = torch.from_numpy(np.log(model.body_scales)).float().flatten()
+        coordinates = model.skeleton.coordinates
+        self.low = torch.tensor([c.range_min if c.clamped else -np.inf for c in coordinates]).float()
+        self.high = torch.tensor([c.range_max if c.clamped else np.inf for c in coordinates]).float()
+        dependent = {c.dependent for c in model.skeleton.couplings}
+        self.free = torch.tensor([i not in dependent for i in range(len(coordinates))])
+        self.standing = torch.from_numpy(model.skeleton.default_pose).float()
+        self.usual_stature_m = self._stature_m(self.scale_mean.exp().unflatten(-1, (-1, 3))[None])
+        self.turning = torch.tensor([c.name in model.skeleton.rotational_names for c in coordinates])
+
+    def start(self, q: NDArray[np.float64]) -> Unknowns:
+        """Unknowns at starting coordinates (S, T, Q); the ground is under the lowest feet."""
+        n = len(q)
+        zero = torch.zeros(n)
+        at = Unknowns(torch.from_numpy(q).float(), torch.zeros(n, self.scale_design.shape[1]), zero, torch.zeros(n, 3))
+        return replace(at, ground=torch.stack([self._lowest(at), zero, zero], dim=-1))
+
+    def _lowest(self, at: Unknowns) -> Tensor:
+        heights = self.keypoints_m(at)[..., FOOT_KEYPOINTS, 1]
+        return torch.quantile((heights - heights.new_tensor(FOOT_KEYPOINT_HEIGHT_M)).flatten(1), 0.05, dim=1)
+
+    def body_scales(self, proportions: Tensor) -> Tensor:
+        """(S, B, 3) scale factors."""
+        return (self.scale_mean + proportions @ self.scale_design.T).exp().unflatten(-1, (-1, 3))
+
+    def _stature_m(self, body_scales: Tensor) -> Tensor:
+        """(S,) from the heels to the top of the head, standing, of scale factors (S, B, 3)."""
+        heights = self.kinematics.with_scales(body_scales).with_coordinates(self.standing).markers[..., 1]
+        return heights[:, HEAD_TOP] - heights[:, HEELS].mean(-1)
+
+    def keypoints_m(self, at: Unknowns) -> Tensor:
+        """(S, T, 26, 3) in the world."""
+        scaled = self.kinematics.with_scales(self.body_scales(at.proportions)[:, None])
+        return scaled.with_coordinates(at.q).markers
+
+    def energy(self, at: Unknowns) -> Tensor:
+        """The sum of all terms, (S,)."""
+        return torch.stack([*self.energies(at).values()]).sum(0)
+
+    def energies(self, at: Unknowns) -> dict[str, Tensor]:
+        """Each term's energy, (S,)."""
+        weights, seen = self.model.weights, self.seen
+        scales = self.body_scales(at.proportions)
+        world = self.kinematics.with_scales(scales[:, None]).with_coordinates(at.q).markers
+        camera = world @ self.R_camera_world.T
+        terms = {
+            "reprojection": reprojection(camera, seen, at.log_focal, weights).sum(-1),
+            "lifted": lifted(camera, seen, weights).sum(-1),
+            "height": 0.5 * ((self._stature_m(scales) / self.usual_stature_m).log() / HEIGHT_SD).square(),
+            "proportions": 0.5 * at.proportions.square().sum(-1),
+            "ground": 0.5 * (at.ground[:, 1:] / GROUND_SLOPE_SD).square().sum(-1),
+        }
+        if len(seen.interval_s) > 0:
+            terms["contact"] = foot_contact(world, at.ground, seen, weights)
+        if len(seen.interval_s) > 1:
+            terms["smoothness"] = smoothness(world, at.q, self.turning, seen, weights).sum(-1)
+        if self.model.pose_prior is not None:
+            energy = self.model.pose_prior.energy(at.q)
+            terms["pose"] = weights.pose * (energy * seen.duration).sum(-1)
+        if self.model.focal_sd > 0:
+            terms["focal"] = 0.5 * (at.log_focal / self.model.focal_sd).square()
+        return terms
+
+    def descend(self, at: Unknowns, *, iterations: int, step: float = 1.0) -> Unknowns:
+        """Gradient descent on everything, in steps that shrink from `step` times the usual."""
+        q, proportions, log_focal, ground = (
+            v.detach().clone().requires_grad_() for v in (at.q, at.proportions, at.log_focal, at.ground)
+        )
+        groups = [{"params": [q], "size": POSE_STEP}]
+        if not self.shape_is_known:
+            groups.append({"params": [proportions, ground], "size": SHAPE_STEP})
+            if self.model.focal_sd > 0:
+                groups.append({"params": [log_focal], "size": FOCAL_STEP})
+        optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
+        unknowns = Unknowns(q, proportions, log_focal, ground)
+        for iteration in range(iterations):
+            share = step * (LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + np.cos(np.pi * iteration / iterations)))
+            for group in optimizer.param_groups:
+                group["lr"] = group["size"] * share
+            optimizer.zero_grad()
+            self.energy(unknowns).sum().backward()
+            optimizer.step()
+            with torch.no_grad():
+                q.clamp_(self.low, self.high)
+        return Unknowns(q.detach(), proportions.detach(), log_focal.detach(), ground.detach())
+
+    def fit(self, start: Unknowns, budget: FitBudget) -> tuple[Unknowns, int]:
+        """Descend from all starts, then go on from the best; which it was comes second."""
+        at = self.descend(start, iterations=budget.first_iterations)
+        with torch.no_grad():
+            best = int(self.energy(at).argmin())
+        at = newton(self, at[best : best + 1], iterations=budget.newton_steps)
+        if not self.shape_is_known:
+            at = self.descend(at, iterations=budget.shape_iterations, step=0.6)
+            at = newton(self, at, iterations=budget.newton_steps)
+        return at, best

@@ -1,0 +1,121 @@
+"""From a track to what the fit weighs: rays and their uncertainty, lifted keypoints, contacts, and which way is up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS
+from biopose.camera.pinhole import Camera
+from biopose.hmr.lifter import Lifter
+from biopose.hmr.lifter_input import weight_of_error
+from biopose.perception.keypoint_confidence import pixel_sd
+from biopose.reconstruction.contacts import foot_contacts
+from biopose.reconstruction.initialisation import root_position_m
+from biopose.reconstruction.lifting import LiftedTrack, lift
+from biopose.reconstruction.residuals import Evidence
+from biopose.tracking.tracks import PersonTrack
+
+LEAST_CONFIDENCE = 0.15  # below, a keypoint is as good as not seen
+UNSEEN_SD = 1e3
+
+
+@dataclass(frozen=True)
+class SeenPerson:
+    """A track as the fit takes it.
+
+    Attributes:
+        evidence: of all its frames.
+        lifted: what the lifter said.
+        weight: (T, 26) how well each keypoint is seen, 0 to 1.
+    """
+
+    evidence: Evidence
+    lifted: LiftedTrack
+    weight: Tensor
+
+    @property
+    def up_camera(self) -> Tensor:
+        """(3,) against gravity in the camera's axes: the frames' mean, by how well each is seen."""
+        seen = self.weight.sum(-1, keepdim=True) + 1e-6  # where nothing is sure, all frames alike
+        return torch.nn.functional.normalize((self.lifted.up * seen).sum(0), dim=-1)
+
+
+def see(
+    track: PersonTrack, camera: Camera, lifter: Lifter, *, height_m: float, camera_stands: bool = True
+) -> SeenPerson:
+    """Take a person's track in.
+
+    Args:
+        track: their keypoints.
+        camera: whose pixels these are.
+        lifter: the network.
+        height_m: of the person.
+        camera_stands: otherwise nothing can be told of contacts.
+    """
+    pixels = torch.from_numpy(np.nan_to_num(track.keypoints_px))
+    rays = camera.rays(pixels).float()
+    confidence = torch.from_numpy(track.confidence)
+    known = (confidence >= LEAST_CONFIDENCE) & torch.from_numpy(track.seen)[:, None]
+    sd_px = torch.from_numpy(pixel_sd(track.confidence, np.nan_to_num(track.boxes_px, nan=1.0)))
+    ray_sd = (sd_px / float(np.mean(camera.focal_px))).float().clamp(min=1e-6)
+    spread = _spread(rays, known)
+    weight = torch.where(known, weight_of_error(ray_sd / spread), 0.0)
+    lifted = lift(lifter, rays, weight, track.time_s)
+    lifted_m = lifted.keypoints * height_m
+    contact = torch.zeros(len(track), len(FOOT_KEYPOINTS))
+    if camera_stands:
+        depth_m = root_position_m(lifted_m, rays, weight, track.time_s)[:, 2]
+        contact = foot_contacts(rays, weight, depth_m, track.time_s)
+    evidence = Evidence(
+        rays=torch.where(known[..., None], rays, 0.0),
+        ray_sd=torch.where(known, ray_sd, UNSEEN_SD),
+        weight=known.float(),
+        lifted_m=lifted_m,
+        lifted_sd_m=lifted.sd * height_m,
+        R_camera_view=lifted.R_camera_view,
+        contact=contact,
+        interval_s=torch.from_numpy(np.diff(track.time_s)).float(),
+    )
+    return SeenPerson(evidence, lifted, weight)
+
+
+def reprojection_errors_px(
+    track: PersonTrack, camera: Camera, keypoints_camera_m: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How far each keypoint projects from where it was seen: (T, 26), NaN where it was not.
+
+    Args:
+        track: what was seen.
+        camera: whose pixels these are.
+        keypoints_camera_m: (T, 26, 3) in the camera's frame.
+    """
+    known = (track.confidence >= LEAST_CONFIDENCE) & track.seen[:, None]
+    projected = camera.project(torch.from_numpy(keypoints_camera_m)).numpy()
+    return np.where(known, np.linalg.norm(projected - np.nan_to_num(track.keypoints_px), axis=-1), np.nan)
+
+
+def R_camera_world_of(up_camera: Tensor) -> Tensor:
+    """(3, 3) of a world whose y is up and whose x points away from the camera, level.
+
+    Args:
+        up_camera: (3,) unit vector against gravity in the camera's axes.
+    """
+    away = torch.tensor([0.0, 0.0, 1.0]) if abs(float(up_camera[2])) < 0.95 else torch.tensor([0.0, -1.0, 0.0])
+    right = torch.nn.functional.normalize(torch.linalg.cross(away, up_camera), dim=-1)
+    return torch.stack([torch.linalg.cross(up_camera, right), up_camera, right], dim=-1)
+
+
+def _spread(rays: Tensor, known: Tensor) -> Tensor:
+    """(T, 1) RMS distance of a frame's known keypoints from their mean; the median frame's where few are known."""
+    count = known.sum(-1, keepdim=True)
+    centre = (rays * known[..., None]).sum(1, keepdim=True) / count[..., None].clamp(min=1)
+    spread = ((rays - centre).square().sum(-1) * known).sum(-1, keepdim=True) / count.clamp(min=1)
+    enough = count > 8
+    spread = spread.sqrt()
+    usual = spread[enough].median() if enough.any() else torch.tensor(0.05)
+    return torch.where(enough, spread, usual).clamp(min=1e-5)

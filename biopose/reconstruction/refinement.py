@@ -1,0 +1,245 @@
+"""2D-informed refinement: MQ-HMR's query tokens moved until the projected body agrees with the 2D keypoints.
+
+The network's weights stay; what is optimised are the tokens of every frame of a person, the way to the camera, one
+shape, the focal length and the ground (BioPose, WACV 2025). The energy is the keypoint fit's own (`terms`): robust
+reprojection, accelerations, resting feet. It begins where the decoder and the lifter together put the body
+(`joined_words`): their joined word on depth is one term, and the segments' turns stay near to there.
+
+    refinement = Refinement(reader, body, seen, R_camera_view, R_camera_world, height_m=1.8)
+    refined = refinement.refine(start)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
+from biopose.body.rig import PosedBody
+from biopose.body.segment_body import SegmentBody
+from biopose.hmr.mqhmr import TokenReader
+from biopose.reconstruction.motion_problem import GROUND_SLOPE_SD
+from biopose.reconstruction.residuals import Evidence, FitWeights, foot_contact, lifted, reprojection, smoothness
+
+TOKEN_STEP, ROOT_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.01, 0.02, 0.003  # of Adam; the root's in heights
+LAST_STEP = 0.05  # of the first step
+SETTLED = 1e-4  # relative fall of the energy over CHECK_EVERY iterations, at which it stops
+CHECK_EVERY = 20
+
+
+@dataclass(frozen=True)
+class RefinementBudget:
+    """How long to look, and how far to trust what.
+
+    Attributes:
+        iterations: of gradient descent, at most.
+        turn_sd_rad: standard deviation of a segment's local turn from where it began.
+        shape_sd: of each coefficient from the frames' mean.
+        lifter_sd_factor: the lifter's errors over its standard deviations, which it learned on made-up errors of
+            keypoints: by the root mean square over the frames of 32 drawn clips of held-out people and motions.
+        pose_prior_share: of the pose prior's weight, that is left to the fit which goes on from here: the decoder has
+            learned itself which poses are likely (`biopose/weights/mqhmr.md` has what others give).
+    """
+
+    iterations: int = 100
+    turn_sd_rad: float = 0.2
+    shape_sd: float = 0.5
+    lifter_sd_factor: float = 1.65
+    pose_prior_share: float = 0.1
+
+
+@dataclass(frozen=True)
+class MeshMotion:
+    """A person's mesh through T frames.
+
+    Attributes:
+        tokens: (T, Q, D).
+        root_m: (T, 3) head of the pelvis's bone in the camera's frame.
+        shape: (K,) coefficients of the segment body.
+        log_focal: () over the focal length that the rays were made with.
+        ground: (3,) height and slopes in the world, below the camera.
+    """
+
+    tokens: Tensor
+    root_m: Tensor
+    shape: Tensor
+    log_focal: Tensor
+    ground: Tensor
+
+
+@dataclass(frozen=True)
+class Refined:
+    """What a refinement gave.
+
+    Attributes:
+        motion: refined.
+        iterations: that it took.
+        energy_before, energy_after: of everything.
+        reprojection_before, reprojection_after: of the keypoints alone; the second is never the larger.
+    """
+
+    motion: MeshMotion
+    iterations: int
+    energy_before: float
+    energy_after: float
+    reprojection_before: float
+    reprojection_after: float
+
+
+@dataclass(frozen=True)
+class RefinementGain:
+    """What a refinement gained, for a person.
+
+    Attributes:
+        iterations: that it took.
+        reprojection_before_px, reprojection_after_px: median distance, over frames and seen keypoints, from where each
+            was seen to where the body's own projects.
+    """
+
+    iterations: int
+    reprojection_before_px: float
+    reprojection_after_px: float
+
+    @property
+    def sentence(self) -> str:
+        """For the report."""
+        return (
+            f"keypoints missed by {self.reprojection_before_px:.1f} px before, {self.reprojection_after_px:.1f} px "
+            f"after, {self.iterations} iteration{'s' * (self.iterations != 1)}"
+        )
+
+
+class Refinement:
+    """The energy of a person's mesh in motion, and its descent.
+
+    Args:
+        reader: from tokens to turns.
+        body: the segment body.
+        seen: the evidence, with the decoder's word on lifted keypoints in it.
+        R_camera_view: (T, 3, 3) of the views that the decoder looked from.
+        R_camera_world: (3, 3) of a world whose y is up.
+        height_m: of the person.
+        focal_sd: of the logarithm of the focal length; 0 keeps it.
+        weights: of the terms.
+        budget: how long, and how near to the start.
+    """
+
+    def __init__(
+        self,
+        reader: TokenReader,
+        body: SegmentBody,
+        seen: Evidence,
+        R_camera_view: Tensor,
+        R_camera_world: Tensor,
+        *,
+        height_m: float,
+        focal_sd: float = 0.0,
+        weights: FitWeights | None = None,
+        budget: RefinementBudget | None = None,
+    ) -> None:
+        self.reader, self.body, self.seen = reader, body, seen
+        self.R_camera_view, self.R_camera_world = R_camera_view, R_camera_world.float()
+        self.height_m, self.focal_sd = height_m, focal_sd
+        self.weights, self.budget = weights or FitWeights(), budget or RefinementBudget()
+
+    def posed(self, at: MeshMotion) -> PosedBody:
+        """The body in the camera's axes, in heights, the pelvis's bone at the origin."""
+        return about_root(self.body, self.reader(at.tokens)[0], at.shape, self.R_camera_view)
+
+    def keypoints_m(self, at: MeshMotion) -> Tensor:
+        """(T, 26, 3) in the camera's frame."""
+        return self.body.keypoints.positions(self.posed(at)) * self.height_m + at.root_m[:, None]
+
+    def on_ground(self, at: MeshMotion) -> MeshMotion:
+        """The same with the ground under its lowest feet."""
+        feet = (self.keypoints_m(at) @ self.R_camera_world)[:, FOOT_KEYPOINTS, 1]
+        height = torch.quantile((feet - feet.new_tensor(FOOT_KEYPOINT_HEIGHT_M)).flatten(), 0.05)
+        return replace(at, ground=torch.stack([height, torch.zeros(()), torch.zeros(())]))
+
+    def terms(self, at: MeshMotion, start: MeshMotion, R_start: Tensor) -> dict[str, Tensor]:
+        """Each term's energy.
+
+        Args:
+            at: the motion.
+            start: where it began.
+            R_start: (T, 20, 3, 3) the local turns of its tokens.
+        """
+        seen, w, b = self.seen, self.weights, self.budget
+        R_local, _ = self.reader(at.tokens)
+        posed = about_root(self.body, R_local, at.shape, self.R_camera_view)
+        camera = (self.body.keypoints.positions(posed) * self.height_m + at.root_m[:, None])[None]
+        world = camera @ self.R_camera_world
+        away = (R_local - R_start).square().sum((-1, -2)) / 2  # squared radians, while small
+        terms = {
+            "reprojection": reprojection(camera, seen, at.log_focal[None], w).sum(),
+            "decoder": lifted(camera, seen, w).sum(),
+            "turns": 0.5 * (away.sum(-1) * seen.duration).sum() / b.turn_sd_rad**2 * w.lifted,
+            "shape": 0.5 * ((at.shape - start.shape) / b.shape_sd).square().sum(),
+            "ground": 0.5 * (at.ground[1:] / GROUND_SLOPE_SD).square().sum(),
+        }
+        if len(seen.interval_s) > 0:
+            terms["contact"] = foot_contact(world, at.ground[None], seen, w).sum()
+        if len(seen.interval_s) > 1:
+            turns = (R_local / 2**0.5).flatten(1)[None]  # whose accelerations are the segments', in rad/s2
+            every = torch.ones(turns.shape[-1], dtype=torch.bool)
+            terms["smoothness"] = smoothness(world, turns, every, seen, w).sum()
+        if self.focal_sd > 0:
+            terms["focal"] = 0.5 * (at.log_focal / self.focal_sd).square()
+        return terms
+
+    def refine(self, start: MeshMotion) -> Refined:
+        """Descend from a start; the best place on the way counts, and never one that projects worse."""
+        start = self.on_ground(start)
+        R_start = self.reader(start.tokens)[0].detach()
+        names = ["tokens", "root_m", "shape", "ground"] + ["log_focal"] * (self.focal_sd > 0)
+        steps = {"tokens": TOKEN_STEP, "root_m": ROOT_STEP * self.height_m, "shape": SHAPE_STEP, "ground": SHAPE_STEP}
+        free = {name: getattr(start, name).detach().clone().requires_grad_() for name in names}
+        groups = [{"params": [free[name]], "size": steps.get(name, FOCAL_STEP)} for name in names]
+        optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
+        at = replace(start, **free)
+        best, energies = start, list[float]()
+        before = after = (np.inf, np.inf)
+        for iteration in range(self.budget.iterations + 1):
+            terms = self.terms(at, start, R_start)
+            energy = sum(terms.values(), torch.zeros(()))
+            now = float(energy.detach()), float(terms["reprojection"].detach())
+            before = before if energies else now
+            if now[0] <= min(energies, default=np.inf) and now[1] <= before[1]:
+                best, after = _detached(at), now
+            energies.append(now[0])
+            if iteration == self.budget.iterations or _has_settled(energies):
+                break
+            share = LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + np.cos(np.pi * iteration / self.budget.iterations))
+            for group in optimizer.param_groups:
+                group["lr"] = group["size"] * share
+            optimizer.zero_grad()
+            energy.backward()
+            optimizer.step()
+        return Refined(best, iteration, before[0], after[0], before[1], after[1])
+
+
+def about_root(body: SegmentBody, R_local: Tensor, shape: Tensor, R_camera_view: Tensor) -> PosedBody:
+    """A body in the camera's axes, in heights, the pelvis's bone at the origin.
+
+    Args:
+        body: the segment body.
+        R_local: (T, 20, 3, 3) as the decoder tells turns, the pelvis's in the view.
+        shape: (K,), or (T, K).
+        R_camera_view: (T, 3, 3).
+    """
+    turned = torch.cat([R_camera_view[:, None] @ R_local[:, :1], R_local[:, 1:]], dim=1)
+    return body.rig.with_coefficients(shape).with_pose(turned, root_position=torch.zeros(3))
+
+
+def _has_settled(energies: list[float]) -> bool:
+    if len(energies) <= CHECK_EVERY:
+        return False
+    before, now = min(energies[:-CHECK_EVERY]), min(energies[-CHECK_EVERY:])
+    return before - now <= SETTLED * abs(before)
+
+
+def _detached(at: MeshMotion) -> MeshMotion:
+    return MeshMotion(**{name: value.detach().clone() for name, value in vars(at).items()})

@@ -1,0 +1,158 @@
+"""Fit a whole track, window by window, so that memory does not grow with its length; one tells the proportions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from biopose.reconstruction.initialisation import root_position_m, starting_coordinates
+from biopose.reconstruction.motion_problem import FitBudget, MotionFit, PersonModel, Unknowns
+from biopose.reconstruction.observations import R_camera_world_of, SeenPerson
+from biopose.reconstruction.refinement import RefinementGain
+from biopose.reconstruction.residuals import Evidence
+from biopose.skeleton.angles import wrap
+from biopose.skeleton.scaling import scaled_geometry
+from biopose.skeleton.threads import one_torch_thread
+
+WINDOW_FRAMES, OVERLAP_FRAMES = 480, 48
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMotion:
+    """One person's fitted motion.
+
+    Attributes:
+        q: (T, Q) coordinates of the default skeleton in a world whose y is up and whose origin is the camera.
+        body_scales: (B, 3).
+        R_camera_world: (3, 3) of that world.
+        focal_factor: the focal length over the one assumed.
+        starts: which start was the best, for each window.
+        refinement: what refining MQ-HMR's word gained; None where nothing was refined.
+    """
+
+    q: NDArray[np.float64]
+    body_scales: NDArray[np.float64]
+    R_camera_world: NDArray[np.float64]
+    focal_factor: float
+    starts: tuple[str, ...]
+    refinement: RefinementGain | None = None
+
+
+def fit_track(
+    person: SeenPerson,
+    model: PersonModel,
+    time_s: NDArray[np.float64],
+    *,
+    budget: FitBudget | None = None,
+    start: NDArray[np.float64] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> FittedMotion:
+    """Fit one person's whole track.
+
+    Args:
+        person: what was seen.
+        model: what may be fitted.
+        time_s: (T,) of the frames.
+        budget: iterations.
+        start: (T, Q) to begin at; None puts the skeleton onto the lifted keypoints, both ways round.
+        progress: told how many frames are done.
+    """
+    budget = budget or FitBudget()
+    R_camera_world = R_camera_world_of(person.up_camera)
+    windows = _windows(len(time_s))
+    best_seen = max(windows, key=lambda w: float(person.weight[w].sum()))
+    fits: dict[int, Unknowns] = {}
+    names: dict[int, str] = {}
+    known: Unknowns | None = None
+    with one_torch_thread():
+        for window in sorted(windows, key=lambda w: w is not best_seen):
+            if start is None:
+                starts = _starts(person, model, R_camera_world, time_s, window)
+            else:
+                starts = [("given", start[window])]
+            fit = MotionFit(model, _part(person.evidence, window), R_camera_world, shape_is_known=known is not None)
+            at = fit.start(np.stack([q for _, q in starts]))
+            if known is not None:
+                at = _with_shape(at, known)
+            found, which = fit.fit(at, budget)
+            fits[window.start], names[window.start] = found, starts[which][0]
+            known = known or found
+            if progress:
+                progress(window.stop - window.start)
+        assert known is not None
+        scales = fit.body_scales(known.proportions)[0].double().numpy()
+    pieces = [(w, fits[w.start].q[0].double().numpy()) for w in windows]
+    turning = np.array([n in model.skeleton.rotational_names for n in model.skeleton.coordinate_names])
+    return FittedMotion(
+        q=_joined(pieces, turning),
+        body_scales=scales,
+        R_camera_world=R_camera_world.double().numpy(),
+        focal_factor=float(known.log_focal.exp()),
+        starts=tuple(names[w.start] for w in windows),
+    )
+
+
+def _starts(
+    person: SeenPerson, model: PersonModel, R_camera_world: Tensor, time_s: NDArray[np.float64], window: slice
+) -> list[tuple[str, NDArray[np.float64]]]:
+    """Starting coordinates: on the lifted keypoints, and on those with the limbs' depth the other way."""
+    seen = person.evidence
+    sized = scaled_geometry(model.skeleton, model.body_scales)
+    depth = torch.tensor([1.0, 1.0, -1.0])
+    R_view = seen.R_camera_view[window]
+    as_lifted = seen.lifted_m[window]
+    unseen = ~(seen.weight[window] > 0).any(-1)
+    other_way = (as_lifted @ R_view * depth) @ R_view.mT
+    starts = []
+    for name, keypoints in (("lifted", as_lifted), ("depth reversed", other_way)):
+        root = root_position_m(keypoints, seen.rays[window], person.weight[window], time_s[window])
+        world = (keypoints.double() + root[:, None]) @ R_camera_world.double()
+        if not unseen.all():
+            world[unseen] = torch.nan  # what is lifted from nothing is no place to start from
+        starts.append((name, starting_coordinates(sized, world, time_s[window])))
+    return starts
+
+
+def _windows(frames: int) -> list[slice]:
+    """Overlapping stretches of nearly equal length."""
+    count = max(1, -(-(frames - OVERLAP_FRAMES) // (WINDOW_FRAMES - OVERLAP_FRAMES)))
+    edges = np.linspace(0, frames - OVERLAP_FRAMES, count + 1).round().astype(int) if count > 1 else [0, frames]
+    extra = OVERLAP_FRAMES if count > 1 else 0
+    return [slice(int(a), int(b) + extra) for a, b in pairwise(edges)]
+
+
+def _part(seen: Evidence, window: slice) -> Evidence:
+    fields = {name: value[window] for name, value in vars(seen).items() if name != "interval_s"}
+    return Evidence(**fields, interval_s=seen.interval_s[window.start : window.stop - 1])
+
+
+def _with_shape(at: Unknowns, known: Unknowns) -> Unknowns:
+    n = len(at.q)
+    return replace(
+        at,
+        proportions=known.proportions.expand(n, -1),
+        log_focal=known.log_focal.expand(n),
+        ground=known.ground.expand(n, -1),
+    )
+
+
+def _joined(pieces: list[tuple[slice, NDArray[np.float64]]], turning: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Windows faded into each other where they overlap; angles by the nearer way round."""
+    q = np.zeros((pieces[-1][0].stop, pieces[0][1].shape[1]))
+    done = 0
+    for window, values in pieces:
+        overlap = max(done - window.start, 0)
+        before = q[window.start : window.start + overlap]
+        step = values[:overlap] - before
+        step[:, turning] = wrap(step[:, turning])
+        share = (np.arange(overlap) + 1)[:, None] / (overlap + 1)
+        q[window.start : window.start + overlap] = before + share * step
+        q[done : window.stop] = values[overlap:]
+        done = window.stop
+    return q

@@ -1,0 +1,229 @@
+"""overlay.mp4: the bodies drawn over the video, seen from the side beside it, the leg's angles running along.
+
+One frame is held at a time, whatever the video's length. A body is drawn grey where its frame cannot be trusted.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from biopose.body.keypoint_names import KEYPOINTS
+from biopose.camera.pinhole import Camera
+from biopose.io.files import written_whole
+from biopose.outputs.summary import untrusted
+from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.rendering.curve_strip import SIDE_COLOURS, CurveStrip
+from biopose.rendering.lettering import Colour, put_dot, put_words
+from biopose.rendering.mesh_renderer import Picture
+from biopose.rendering.side_view import SideView, to_first_world
+from biopose.skeleton.threads import one_torch_thread
+from biopose.video.encoding import VideoFile
+from biopose.video.frames import Frame
+
+LEAST_HEIGHT_PX, MOST_HEIGHT_PX = 480, 720
+COLUMN_SHARE = 0.72  # the right column's width as a share of the height
+SIDE_SHARE = 0.5  # the side view's share of that column
+OPACITY = 0.62
+PALETTE: tuple[Colour, ...] = ((236, 145, 62), (72, 160, 152), (150, 120, 200), (214, 190, 70), (110, 150, 220))
+UNTRUSTED: Colour = (150, 150, 150)
+LEAST_CONFIDENCE = 0.3
+KEYPOINT_COLOURS = tuple(
+    SIDE_COLOURS[name[0]] if name.startswith(("right_", "left_")) else (245, 245, 245) for name in KEYPOINTS
+)
+CHUNK_FRAMES = 16
+THUMBNAIL_PX = 300
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A person at one frame, cut out of the overlay as JPEG."""
+
+    person: int
+    frame_index: int
+    jpeg: bytes
+
+
+def write_overlay(
+    people: Sequence[PersonMeasurement],
+    frames: Iterable[Frame],
+    path: Path,
+    *,
+    rate_hz: float,
+    keep: Collection[tuple[int, int]] = (),
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Kept]:
+    """Write the overlay, whole or not at all.
+
+    Args:
+        people: at least one; all seen by the video's camera.
+        frames: the video, from its first frame.
+        path: the .mp4 to write.
+        rate_hz: the video's nominal rate; each frame keeps its own time.
+        keep: (place in `people`, frame index) of which a cut-out is wanted.
+        progress: called with 1 after each frame.
+
+    Returns:
+        The cut-outs.
+
+    Raises:
+        ValueError: nobody was measured.
+    """
+    if not people:
+        raise ValueError("nobody was measured: there is nothing to draw")
+    kept: list[Kept] = []
+    start_s: float | None = None
+    with one_torch_thread(), written_whole(path) as partial:
+        canvas = Canvas(people)
+        with VideoFile(partial, width_px=canvas.width_px, height_px=canvas.height_px, rate_hz=rate_hz) as video:
+            for frame in frames:
+                pixels = canvas.draw(frame)
+                start_s = frame.time_s if start_s is None else start_s
+                video.add(pixels, time_s=frame.time_s - start_s)
+                kept += [canvas.cut_out(pixels, person, at) for person, at in keep if at == frame.index]
+                progress(1)
+    return kept
+
+
+class Canvas:
+    """Draws one frame of the overlay after the other."""
+
+    def __init__(self, people: Sequence[PersonMeasurement]) -> None:
+        self._people = people
+        camera = people[0].camera
+        self.height_px = 2 * round(min(max(camera.height_px, LEAST_HEIGHT_PX), MOST_HEIGHT_PX) / 2)
+        self._video_px = 2 * round(camera.width_px * self.height_px / camera.height_px / 2), self.height_px
+        column = 2 * round(COLUMN_SHARE * self.height_px / 2)
+        self.width_px = self._video_px[0] + column
+        side_px = round(SIDE_SHARE * self.height_px)
+        self._bodies = [_Body(one) for one in people]
+        triangles = people[0].person.shaped.body.triangles.numpy()
+        self._pictures = {
+            c: Picture(resized(c, *self._video_px), triangles, n_people=len(people))
+            for c in {one.camera for one in people}
+        }
+        self._side = SideView(people, triangles, width_px=column, height_px=side_px)
+        first = people[0]
+        strip_px = self.height_px - side_px
+        self._curves = CurveStrip(first.coordinates, first.coordinate_sd, width_px=column, height_px=strip_px)
+        self._resizer = av.video.reformatter.VideoReformatter()
+
+    def draw(self, frame: Frame) -> NDArray[np.uint8]:
+        """The picture (height_px, width_px, 3) of one frame."""
+        there = [i for i, body in enumerate(self._bodies) if body.row(frame.index) is not None]
+        world = {i: self._bodies[i].vertices_m(frame.index) for i in there}
+        colours = {i: self._bodies[i].colour(frame.index, PALETTE[i % len(PALETTE)]) for i in there}
+        video = self._resized(frame.image)
+        for camera, picture in self._pictures.items():
+            here = [i for i in there if self._people[i].camera == camera]
+            seen = [_moved(world[i], self._people[i].T_camera_world) for i in here]
+            video = picture.draw(seen, colours=[colours[i] for i in here], background=video, opacity=OPACITY)
+        for i in there:
+            self._put_marks(video, i, frame.index)
+        put_words(video, f"frame {frame.index}   {frame.time_s:.3f} s", 8, 8, (255, 255, 255), size_px=14)
+        in_first = [to_first_world(world[i], self._people[i], self._people[0]) for i in there]
+        side = self._side.draw(frame.index, in_first, [colours[i] for i in there])
+        curves = self._curves.draw(self._time_of_first(frame))
+        return np.concatenate([video, np.concatenate([side, curves])], axis=1)
+
+    def cut_out(self, pixels: NDArray[np.uint8], person: int, frame_index: int) -> Kept:
+        """The surroundings of a person on a drawn picture, by the box of the nearest frame in which they were seen."""
+        width, height = self._video_px
+        track = self._people[person].track
+        seen = np.flatnonzero(track.seen)
+        nearest = seen[np.abs(track.frame_indices[seen] - frame_index).argmin()]
+        box = track.boxes_px[nearest] * self._scale()
+        reach = 0.65 * max(box[2] - box[0], box[3] - box[1])
+        x, y = (np.clip((box[0] + box[2]) / 2, 0, width - 1), np.clip((box[1] + box[3]) / 2, 0, height - 1))
+        left, right = max(0, round(x - reach)), min(width, round(x + reach))
+        top, bottom = max(0, round(y - reach)), min(height, round(y + reach))
+        image = Image.fromarray(pixels[top : max(bottom, top + 1), left : max(right, left + 1)])
+        image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=82)
+        return Kept(person, frame_index, stream.getvalue())
+
+    def _resized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        width, height = self._video_px
+        if image.shape[:2] == (height, width):
+            return image.copy()
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        how = av.video.reformatter.Interpolation.FAST_BILINEAR
+        small = self._resizer.reformat(frame, width, height, "rgb24", interpolation=how)
+        return np.asarray(small.to_ndarray(), dtype=np.uint8)
+
+    def _put_marks(self, video: NDArray[np.uint8], person: int, frame_index: int) -> None:
+        """The keypoints that the networks saw, and with several people each one's number."""
+        row = self._bodies[person].row(frame_index)
+        track = self._people[person].track
+        points = (track.keypoints_px[row] + 0.5) * self._scale()[:2] - 0.5
+        radius = max(2.0, self.height_px / 300)
+        for (x, y), confidence, colour in zip(points, track.confidence[row], KEYPOINT_COLOURS, strict=True):
+            if confidence >= LEAST_CONFIDENCE:
+                put_dot(video, x, y, (20, 20, 20), radius_px=radius + 1)
+                put_dot(video, x, y, colour, radius_px=radius)
+        if len(self._people) > 1:
+            left, top = (track.boxes_px[row] * self._scale())[:2]
+            put_words(video, f"person {track.person}", left, top - 20, PALETTE[person % len(PALETTE)], size_px=13)
+
+    def _scale(self) -> NDArray[np.float64]:
+        camera = self._people[0].camera
+        return np.tile([self._video_px[0] / camera.width_px, self._video_px[1] / camera.height_px], 2)
+
+    def _time_of_first(self, frame: Frame) -> float:
+        """The frame's time on the first person's clock, which runs in real time where the video is in slow motion."""
+        row = self._bodies[0].row(frame.index)
+        return float("inf") if row is None else float(self._people[0].track.time_s[row])
+
+
+class _Body:
+    """One person's mesh, posed a few frames ahead at a time."""
+
+    def __init__(self, one: PersonMeasurement) -> None:
+        self._one = one
+        self._first = int(one.track.frame_indices[0])
+        self._untrusted = untrusted(one)
+        self._chunk = -1
+        self._vertices = np.empty((0, 0, 3), dtype=np.float32)
+
+    def row(self, frame_index: int) -> int | None:
+        """Where in the track a frame is; None outside it."""
+        row = frame_index - self._first
+        return row if 0 <= row < len(self._one.track) else None
+
+    def vertices_m(self, frame_index: int) -> NDArray[np.float32]:
+        """(V, 3) in the person's world."""
+        chunk, place = divmod(frame_index - self._first, CHUNK_FRAMES)
+        if chunk != self._chunk:
+            rows = slice(chunk * CHUNK_FRAMES, (chunk + 1) * CHUNK_FRAMES)
+            q = torch.from_numpy(self._one.coordinates.values[rows])
+            self._vertices = self._one.person.with_coordinates(q).vertices.float().numpy()
+            self._chunk = chunk
+        vertices: NDArray[np.float32] = self._vertices[place]
+        return vertices
+
+    def colour(self, frame_index: int, own: Colour) -> Colour:
+        """Grey where the frame cannot be trusted."""
+        row = self.row(frame_index)
+        return UNTRUSTED if row is not None and self._untrusted[row] else own
+
+
+def resized(camera: Camera, width_px: int, height_px: int) -> Camera:
+    """The camera of the same picture at another size; the centre of the first pixel stays 0, 0."""
+    x, y = width_px / camera.width_px, height_px / camera.height_px
+    (fx, fy), (cx, cy) = camera.focal_px, camera.centre_px
+    centre = ((cx + 0.5) * x - 0.5, (cy + 0.5) * y - 0.5)
+    return Camera(width_px, height_px, (fx * x, fy * y), centre, camera.distortion)
+
+
+def _moved(points_m: NDArray[np.float32], T: NDArray[np.float64]) -> NDArray[np.float32]:
+    moved: NDArray[np.float32] = points_m @ T[:3, :3].T.astype(np.float32) + T[:3, 3].astype(np.float32)
+    return moved

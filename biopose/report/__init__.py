@@ -1,0 +1,1 @@
+"""The page that a measurement is judged by, and the folder of results."""

@@ -1,0 +1,142 @@
+"""The folder that a measured video becomes.
+
+DIR/overlay.mp4  report.html  summary.json
+DIR/coordinates.mot  markers.trc  scaled.osim  trial.parquet        one person; of several each has a folder
+DIR/person_0/coordinates.mot ...  DIR/person_1/...                  named by their number
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from biopose.outputs.summary import summary_of, write_summary
+from biopose.outputs.trial import TRIAL_FILES, write_trial
+from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.rendering.overlay import write_overlay
+from biopose.report.page import write_report
+from biopose.video.frames import VideoInfo, read_frames
+
+OVERLAY, REPORT, SUMMARY = "overlay.mp4", "report.html", "summary.json"
+WORST_FRAMES = 5
+APART_S = 0.3  # two frames nearer than this show the same trouble
+
+
+def write_outputs(
+    people: Sequence[PersonMeasurement],
+    *,
+    video: Path,
+    out: Path,
+    info: VideoInfo,
+    settings: Mapping[str, Any],
+    versions: Mapping[str, Any],
+    start_s: float | None = None,
+    end_s: float | None = None,
+    recorded_rate_hz: float | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Path]:
+    """Write everything about a measured video, or, where anything goes wrong, nothing.
+
+    Args:
+        people: at least one, each with another number.
+        video: the file that was measured; it is read again for the overlay.
+        out: the folder, made if need be; what an earlier measurement left in it is replaced, other files stay.
+        info: about the video.
+        settings: what the measurement was asked to do; can be JSON.
+        versions: of the code and of every network, with their weights' sha256; can be JSON.
+        start_s: where in the video the measurement began, as it is played; the overlay begins there too.
+        end_s: where it ended.
+        recorded_rate_hz: of a slow-motion video, as it was given to the measurement.
+        progress: called with 1 after each frame of the overlay.
+
+    Returns:
+        The files: the overlay and the report first.
+
+    Raises:
+        ValueError: nobody was measured, or two people have one number.
+        VideoError: the video cannot be read any more.
+    """
+    numbers = [one.track.person for one in people]
+    if not people or len(set(numbers)) < len(numbers):
+        raise ValueError(f"people {numbers}; expected at least one, each with another number")
+    names = [_trial_names(one, alone=len(people) == 1) for one in people]
+    keep = [(place, frame) for place, one in enumerate(people) for frame in worst_frames(one)]
+    summary = summary_of(people, names, video=video, info=info, settings=settings, versions=versions)
+    with _all_or_nothing(out) as folder:
+        for one, own in zip(people, names, strict=True):
+            person_folder = (folder / own[0]).parent
+            person_folder.mkdir(exist_ok=True)
+            write_trial(one, person_folder, settings=settings, versions=versions)
+        frames = read_frames(
+            video,
+            start_s=start_s,
+            end_s=end_s,
+            recorded_rate_hz=recorded_rate_hz,
+            keep_readable=True,
+            tell=lambda _: None,  # it was told when the video was measured
+        )
+        rate_hz = recorded_rate_hz or info.nominal_rate_hz
+        kept = write_overlay(people, frames, folder / OVERLAY, rate_hz=rate_hz, keep=keep, progress=progress)
+        write_summary(summary, folder / SUMMARY)
+        write_report(people, summary, kept, folder / REPORT)
+    return [out / OVERLAY, out / REPORT, out / SUMMARY, *(out / name for own in names for name in own)]
+
+
+def _trial_names(one: PersonMeasurement, *, alone: bool) -> list[str]:
+    """A person's files, relative to the folder."""
+    return [name if alone else f"person_{one.track.person}/{name}" for name in TRIAL_FILES]
+
+
+@contextmanager
+def _all_or_nothing(out: Path) -> Iterator[Path]:
+    """Give a folder to write to, whose files come to `out` when the block ends without an error, in place of old ones.
+
+    It lies in `out`, so that moving stays on one file system; of an `out` that was not there nothing is left behind.
+    """
+    is_new = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".partial-", dir=out) as name:
+            folder = Path(name)
+            yield folder
+            _remove_earlier(out)
+            for path in sorted(folder.rglob("*")):
+                target = out / path.relative_to(folder)
+                target.mkdir(exist_ok=True) if path.is_dir() else path.replace(target)
+    except BaseException:
+        if is_new and not any(out.iterdir()):
+            out.rmdir()
+        raise
+
+
+def _remove_earlier(out: Path) -> None:
+    """An earlier measurement's files: with fewer people now, some would stay and be taken for today's."""
+    for name in (OVERLAY, REPORT, SUMMARY, *TRIAL_FILES):
+        (out / name).unlink(missing_ok=True)
+    for folder in out.glob("person_[0-9]*"):
+        for name in TRIAL_FILES:
+            (folder / name).unlink(missing_ok=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def worst_frames(one: PersonMeasurement) -> list[int]:
+    """Indices of the frames that ask most for a look, in order of time: the worst of each stretch of trouble.
+
+    Worst is the lowest quality; where that was not judged, the highest reprojection error.
+    """
+    quality = one.quality.get("quality")
+    if quality is None:
+        quality = -one.quality.get("reprojection_px", np.zeros(len(one.track)))
+    chosen: list[int] = []
+    for row in np.argsort(np.nan_to_num(quality, nan=-np.inf), kind="stable").tolist():
+        if all(abs(one.track.time_s[row] - one.track.time_s[other]) >= APART_S for other in chosen):
+            chosen.append(row)
+        if len(chosen) == WORST_FRAMES:
+            break
+    return [int(one.track.frame_indices[row]) for row in sorted(chosen)]

@@ -1,0 +1,128 @@
+"""OpenSim's own tools, as reference and cross-check: the inverse kinematics solver and the scale tool.
+
+Pitfalls of the Python binding that are handled here: objects handed to a solver or tool must stay referenced while it
+lives; the tools' `run` holds the interpreter's lock, so frames are tracked one by one; clamped coordinates stall
+the assembly solver, so clamping is a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose.errors import ModelError
+from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.skeleton.ik.recording_solver import MIN_MARKERS
+from biopose.skeleton.quiet_opensim import opensim
+
+
+def opensim_inverse_kinematics(
+    model_path: Path,
+    trajectories: MarkerTrajectories,
+    *,
+    weights: Mapping[str, float] | None = None,
+    accuracy: float = 1e-5,
+    clamped: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> CoordinateTrajectories:
+    """Track a recording with OpenSim's InverseKinematicsSolver.
+
+    Args:
+        model_path: .osim file, scaled, with the recording's markers.
+        trajectories: observed markers; names that the model lacks are left aside.
+        weights: by marker name; absent names weigh 0 when weights are given, all weigh 1 otherwise.
+        accuracy: of the assembly solver; OpenSim's tool has 1e-5.
+        clamped: whether the model's clamped coordinates stay in their ranges.
+        progress: called with 1 after each frame.
+
+    Returns:
+        All coordinates, as OpenSim leaves them: one that no marker observes keeps its default or the frame before's
+        value. NaN in frames with fewer than three markers.
+
+    Raises:
+        ModelError: if OpenSim cannot assemble the model, naming the frame's time.
+    """
+    tracker = OpenSimTracker(model_path, trajectories, weights=weights, accuracy=accuracy, clamped=clamped)
+    values = np.full((len(trajectories.time_s), len(tracker.coordinate_names)), np.nan)
+    for frame in range(len(values)):
+        if tracker.markers_seen[frame] >= MIN_MARKERS:
+            values[frame] = tracker.solve(frame)
+        if progress:
+            progress(1)
+    return CoordinateTrajectories(trajectories.time_s, tracker.coordinate_names, values)
+
+
+class OpenSimTracker:
+    """OpenSim's solver on one recording; frames are solved in order, each from the one before.
+
+    Attributes:
+        coordinate_names: in the model's order.
+        markers_seen: (F,) how many of the used markers each frame has.
+    """
+
+    def __init__(
+        self,
+        model_path: Path,
+        trajectories: MarkerTrajectories,
+        *,
+        weights: Mapping[str, float] | None = None,
+        accuracy: float = 1e-5,
+        clamped: bool = True,
+    ) -> None:
+        self._time_s = trajectories.time_s
+        self._model = opensim.Model(str(model_path))
+        coordinates = self._model.updCoordinateSet()
+        self._coordinates = [coordinates.get(i) for i in range(coordinates.getSize())]
+        if not clamped:
+            for coordinate in self._coordinates:
+                coordinate.setDefaultClamped(False)
+        self._state = self._model.initSystem()
+        self.coordinate_names = tuple(c.getName() for c in self._coordinates)
+        known = {self._model.getMarkerSet().get(i).getName() for i in range(self._model.getMarkerSet().getSize())}
+        used = [n for n in trajectories.names if n in known and (weights is None or weights.get(n, 0.0) > 0)]
+        if not used:
+            raise ModelError(f"{model_path}: the recording holds none of its markers that have a weight")
+        self.markers_seen = (~np.isnan(trajectories.select(used).positions_m).any(axis=-1)).sum(axis=-1)
+        # Everything that the solver points to is kept on self.
+        self._table = _marker_table(trajectories.select(used))
+        self._weights = opensim.SetMarkerWeights()
+        for name in used:
+            self._weights.cloneAndAppend(opensim.MarkerWeight(name, 1.0 if weights is None else weights[name]))
+        self._reference = opensim.MarkersReference(self._table, self._weights)
+        self._coordinate_references = opensim.SimTKArrayCoordinateReference()
+        self._solver = opensim.InverseKinematicsSolver(
+            self._model, self._reference, self._coordinate_references, float("inf")
+        )
+        self._solver.setAccuracy(accuracy)
+        self._assembled = False
+
+    def solve(self, frame: int) -> NDArray[np.float64]:
+        """(Q,) coordinates of a frame, radians and metres."""
+        self._state.setTime(float(self._time_s[frame]))
+        try:
+            if self._assembled:
+                self._solver.track(self._state)
+            else:
+                self._solver.assemble(self._state)
+                self._assembled = True
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(f"OpenSim cannot fit the frame at {self._time_s[frame]:.4f} s: {reason}") from error
+        return np.array([c.getValue(self._state) for c in self._coordinates])
+
+
+def _marker_table(trajectories: MarkerTrajectories) -> opensim.TimeSeriesTableVec3:
+    table = opensim.TimeSeriesTableVec3()
+    table.setColumnLabels(list(trajectories.names))
+    table.addTableMetaDataString("Units", "m")
+    rate_hz = trajectories.rate_hz if len(trajectories.time_s) > 1 else 1.0
+    table.addTableMetaDataString("DataRate", repr(rate_hz))
+    for time_s, frame in zip(trajectories.time_s, trajectories.positions_m, strict=True):
+        row = opensim.RowVectorVec3(len(frame))
+        for i, point in enumerate(frame):
+            row[i] = opensim.Vec3(*point.tolist())
+        table.appendRow(float(time_s), row)
+    return table

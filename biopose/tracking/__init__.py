@@ -1,0 +1,1 @@
+"""Who is who through the frames, left and right, and which person is the subject."""

@@ -1,0 +1,22 @@
+"""How long a person's body is in the picture: the yardstick of everything that is judged in pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter
+
+from biopose.tracking.tracks import PersonTrack
+
+WINDOW_S = 1.0
+
+
+def body_length_px(track: PersonTrack) -> NDArray[np.float64]:
+    """(T,) the longer side of the person's box: its median over a second; carried across frames without the person."""
+    seen = np.flatnonzero(track.seen)
+    longer_px = (track.boxes_px[seen, 2:] - track.boxes_px[seen, :2]).max(1)
+    carried = np.interp(np.arange(len(track)), seen, np.maximum(longer_px, 1.0))
+    if len(track) == 1:
+        return carried
+    window = 2 * round(track.rate_hz * WINDOW_S / 2) + 1
+    return np.asarray(median_filter(carried, size=min(window, 2 * len(track) - 1), mode="nearest"))

@@ -1,0 +1,198 @@
+"""Following people through the frames of a whole clip: who is who, through crossings and occlusions.
+
+Trackers that can be installed (trackers 2.6, norfair 2.3 and its fork) are made for live pictures: they decide at once,
+mostly look at boxes only, and bring OpenCV or an old numpy along. Here the whole clip is at hand, frames come at uneven
+times, and 26 keypoints a person are already known. So sightings are joined into tracklets where that is beyond doubt
+(Kalman prediction of the trunk, keypoints about it, colours of the clothes; Hungarian assignment, confident detections
+first as in Zhang et al. 2022, ByteTrack), and tracklets are linked over gaps afterwards, knowing both ends
+(linking.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from biopose.perception.detections import Sighting, overlap, sightings_of_frame
+from biopose.tracking.association import linked
+from biopose.tracking.tracklets import Tracklet
+from biopose.tracking.tracks import PersonTrack
+
+CONFIDENT = 0.4  # detector's score from which a box may be a new person
+COAST_S = 0.5  # a person unseen for this long is left to the linking
+EXPECT_S = 1.5  # how long a person is followed by keypoints alone, without the detector
+GATE = 10.0  # cost above which a sighting is of someone else
+WEAK_GATE = 8.0  # for boxes of low score
+SEEN_S = 0.3  # who is seen for less is taken for a false alarm ...
+SEEN_CONFIDENCE = 0.3  # ... and whose keypoints are on average less confident than this, too
+COVERED = 0.5  # overlap with a box of the frame from which an expected box adds nothing
+
+
+class Tracker:
+    """Collects the people of one frame after the other; memory grows by 0.4 kB for each person and frame.
+
+    With what a reader of the feature maps made of each (`read`), by that, too.
+    """
+
+    def __init__(self) -> None:
+        self._live: list[Tracklet] = []
+        self._ended: list[Tracklet] = []
+        self._times_s: list[float] = []
+        self._first_index: int | None = None
+
+    def expected_boxes_px(self, time_s: float, *, boxes_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where people seen shortly before should be at a time, though no box of the frame is there.
+
+        Args:
+            time_s: of a frame that was not added yet.
+            boxes_px: (N, 4) what was detected in it.
+
+        Returns:
+            (M, 4) boxes. Their keypoints, once located, are added with a score of 0.
+        """
+        recent = [t for t in self._live if time_s - t.detected_s <= EXPECT_S]
+        expected = [t.expected_box_px(time_s) for t in recent]
+        free = [box for box in expected if all(overlap(box, other) < COVERED for other in boxes_px)]
+        return np.array(free).reshape(-1, 4)
+
+    def add(
+        self,
+        *,
+        frame_index: int,
+        time_s: float,
+        image: NDArray[np.uint8] | None,
+        boxes_px: NDArray[np.float64],
+        scores: NDArray[np.float64],
+        keypoints_px: NDArray[np.float64],
+        confidence: NDArray[np.float64],
+        read: NDArray[np.float16] | None = None,
+    ) -> list[Sighting]:
+        """Go on with the next frame.
+
+        Args:
+            frame_index: of the video, the previous one plus 1.
+            time_s: real time, later than the previous frame's.
+            image: (H, W, 3) RGB, for the colours of clothes; None: people are told apart by motion and pose alone.
+            boxes_px: (N, 4) left, top, right, bottom.
+            scores: (N,) the detector's; 0 for boxes that were expected and not detected.
+            keypoints_px: (N, 26, 2).
+            confidence: (N, 26).
+            read: (N, width) what a reader made of the feature maps; passed on as it is.
+
+        Returns:
+            The people of the frame, each once.
+
+        Raises:
+            ValueError: if the frame does not follow the previous one.
+        """
+        sightings = sightings_of_frame(
+            frame_index=frame_index,
+            time_s=time_s,
+            image=image,
+            boxes_px=np.asarray(boxes_px, dtype=np.float64).reshape(-1, 4),
+            scores=np.asarray(scores, dtype=np.float64),
+            keypoints_px=np.asarray(keypoints_px, dtype=np.float64).reshape(-1, 26, 2),
+            confidence=np.asarray(confidence, dtype=np.float64).reshape(-1, 26),
+            read=read,
+        )
+        self.follow(sightings, frame_index=frame_index, time_s=time_s)
+        return sightings
+
+    def follow(self, sightings: list[Sighting], *, frame_index: int, time_s: float) -> None:
+        """Go on with the next frame, whose people are known already.
+
+        Args:
+            sightings: of the frame, each person once.
+            frame_index: of the video, the previous one plus 1.
+            time_s: real time, later than the previous frame's.
+
+        Raises:
+            ValueError: if the frame does not follow the previous one.
+        """
+        self._check_order(frame_index, time_s)
+        self._times_s.append(time_s)
+        strong = [s for s in sightings if s.score >= CONFIDENT]
+        weak = [s for s in sightings if s.score < CONFIDENT]
+        waiting, new = _matched(self._live, strong, gate=GATE)
+        _matched(waiting, weak, gate=WEAK_GATE)
+        self._live.extend(map(Tracklet, new))
+        self._end_lost(time_s)
+
+    def tracks(self) -> list[PersonTrack]:
+        """The people of all frames so far, by first appearance, then by size; false alarms left out.
+
+        A false alarm is a person seen for less than 0.3 s in all, in a clip that is longer, or whose keypoints have a
+        mean confidence below 0.3.
+        """
+        times_s = np.array(self._times_s)
+        people = [chain for chain in linked(self._ended + self._live) if self._is_person(chain)]
+        people.sort(key=lambda chain: (chain[0].first.frame_index, -chain[0].first.size_px))
+        return [self._track(number, chain, times_s) for number, chain in enumerate(people)]
+
+    def _check_order(self, frame_index: int, time_s: float) -> None:
+        if self._first_index is None:
+            self._first_index = frame_index
+        if frame_index != self._first_index + len(self._times_s):
+            raise ValueError(f"frame {frame_index} after frame {self._first_index + len(self._times_s) - 1}")
+        if self._times_s and time_s <= self._times_s[-1]:
+            raise ValueError(f"frame {frame_index} at {time_s} s is not later than the one before it")
+
+    def _end_lost(self, time_s: float) -> None:
+        lost = [t for t in self._live if time_s - t.last.time_s > COAST_S]
+        self._live = [t for t in self._live if t not in lost]
+        self._ended.extend(lost)
+
+    def _is_person(self, chain: list[Tracklet]) -> bool:
+        seen = sum(map(len, chain))
+        frames = len(self._times_s)
+        interval_s = (self._times_s[-1] - self._times_s[0]) / max(frames - 1, 1)
+        long_enough = seen >= frames / 2 or seen * interval_s >= SEEN_S
+        return long_enough and sum(t.total_confidence for t in chain) / seen >= SEEN_CONFIDENCE
+
+    def _track(self, number: int, chain: list[Tracklet], times_s: NDArray[np.float64]) -> PersonTrack:
+        first, last = chain[0].first.frame_index, chain[-1].last.frame_index
+        rows = np.full((last - first + 1, 82), np.nan)
+        for tracklet in chain:
+            rows[np.array(tracklet.frame_indices) - first] = tracklet.rows
+        start = first - (self._first_index or 0)
+        return PersonTrack(
+            person=number,
+            frame_indices=np.arange(first, last + 1),
+            time_s=times_s[start : start + len(rows)],
+            boxes_px=rows[:, :4],
+            keypoints_px=rows[:, 4:56].reshape(-1, 26, 2),
+            confidence=np.nan_to_num(rows[:, 56:]),
+            read=_read(chain),
+        )
+
+
+def _read(chain: list[Tracklet]) -> NDArray[np.float16] | None:
+    """(T, width) what was read of a person, NaN where they were not found; None where nothing was read."""
+    rows = {t: t.read for t in chain}
+    width = next((read.shape[1] for read in rows.values() if read is not None), None)
+    if width is None:
+        return None
+    first, last = chain[0].first.frame_index, chain[-1].last.frame_index
+    together = np.full((last - first + 1, width), np.nan, dtype=np.float16)
+    for tracklet, read in rows.items():
+        if read is not None:
+            together[np.array(tracklet.frame_indices) - first] = read
+    return together
+
+
+def _matched(
+    tracklets: list[Tracklet], sightings: list[Sighting], *, gate: float
+) -> tuple[list[Tracklet], list[Sighting]]:
+    """Append to each tracklet its sighting; those tracklets and sightings that are left over."""
+    if not tracklets or not sightings:
+        return tracklets, sightings
+    costs = np.array([[min(t.cost(s), gate) for s in sightings] for t in tracklets])
+    pairs = [(i, j) for i, j in zip(*linear_sum_assignment(costs), strict=True) if costs[i, j] < gate]
+    for i, j in pairs:
+        tracklets[i].append(sightings[j])
+    used, seen = {i for i, _ in pairs}, {j for _, j in pairs}
+    return (
+        [t for i, t in enumerate(tracklets) if i not in used],
+        [s for j, s in enumerate(sightings) if j not in seen],
+    )

@@ -1,0 +1,194 @@
+"""Marker trajectories with the truth behind, drawn anew each time: people in motion, markers that err.
+
+Clean markers ride on the segments. Those of a recording sit elsewhere and glide on the skin, or are a mesh's of a
+slightly wrong shape and posture, or err as a network was recorded to; they jitter and drop out (`marker_faults`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from biopose.body.markers import MARKERS
+from biopose.neurik.input import MarkerWindows, Registered
+from biopose.neurik.joint_angles import limited_coordinates
+from biopose.neurik.marker_segments import marker_owners
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.kinematics import Kinematics, Pose
+from biopose.skeleton.model import Skeleton
+from biopose.skeleton.rotations import body_fixed_angles, turning_axes
+from biopose.skeleton.scaling_prior import scale_prior
+from biopose.training.data.keypoint_noise import slow_curves
+from biopose.training.data.marker_batch import MarkerBatch
+from biopose.training.data.marker_faults import Faults, draw_faults, moved_by_recording
+from biopose.training.data.motion import Motion
+from biopose.training.data.motion_variation import MotionPool, vary
+from biopose.training.data.recorded_windows import RecordedWindows
+from biopose.training.synthetic.posing import attitudes
+from biopose.training.synthetic.skeletons import Skeletons
+
+RATE_HZ = (20.0, 120.0)
+VARIED_SHARE, VARIED = 0.5, 0.5  # of windows whose people differ from those that are kept; in sd between people
+POSTURE_HZ = (0.1, 2.0)  # of a mesh's errors
+REGISTERED_LOG_SD = 0.005  # of the factors that a standing trial tells; on clean markers scaling errs by 0.001
+# Of windows that err as was recorded, where something was. With three in ten, or with recorded windows themselves, the
+# few motions of the library are learned by heart against such errors, and held-out people are told worse.
+TRANSPLANTED_SHARE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Rider:
+    """N people whose markers ride on segments: factors (N, B, 3) and places (N, M, 3) in the scaled segments."""
+
+    body_scales: Tensor
+    places_m: Tensor
+
+
+class MarkerSource:
+    """Draws batches.
+
+    Args:
+        motions: the library.
+        people: whose proportions and markers are drawn.
+        seed: of everything that is drawn.
+        varied: whether other proportions are drawn, too, around theirs.
+        recorded: what the product was recorded to make of people; None where nothing was recorded.
+    """
+
+    def __init__(
+        self,
+        motions: Sequence[Motion],
+        people: Skeletons,
+        *,
+        seed: int,
+        varied: bool = False,
+        recorded: RecordedWindows | None = None,
+    ) -> None:
+        self.skeleton = full_body_skeleton()
+        self.pool = MotionPool(motions, self.skeleton)
+        self.kinematics = Kinematics(self.skeleton, dtype=torch.float32)
+        self.people, self.varied, self.recorded = people, varied, recorded
+        self.owner, self.pelvis = marker_owners(self.skeleton), self.skeleton.body_names.index("pelvis")
+        self.drivers = _drivers(self.skeleton)
+        self.limited = limited_coordinates(self.skeleton)
+        self.generator = torch.Generator().manual_seed(seed)
+        prior = scale_prior(self.skeleton, height_ratio=None)
+        self.scale_design = torch.from_numpy(prior.design).float()
+        self.scale_sd = torch.from_numpy(prior.sd).float()
+        self.standing = torch.from_numpy(self.skeleton.default_pose).float()
+
+    def draw(self, n: int, *, frames: int, clean: bool = False, registered: bool = False) -> MarkerBatch:
+        """A batch.
+
+        Args:
+            n: windows.
+            frames: of each.
+            clean: whether all markers are seen where they belong.
+            registered: whether a standing trial has told each person's skeleton and where the markers sit on it.
+        """
+        g = self.generator
+        interval_s = 1.0 / (RATE_HZ[0] * (RATE_HZ[1] / RATE_HZ[0]) ** torch.rand(n, generator=g))
+        q, _ = vary(self.pool, g, n=n, frames=frames, interval_s=interval_s)
+        person, faults = self._person(n), draw_faults(g, n, clean=clean)
+        seen_as = self._mistaken(person, faults)
+        erring, sureness = self._as_recorded(n, frames, clean=clean)
+        R, p = self._segments(self._misplaced(q, faults, interval_s, erring), seen_as, attitudes(g, n))
+        skin = faults.skin_m_per_rad[:, None] * q[..., self.drivers, None]
+        markers = ridden(R, p, self.owner, seen_as.places_m[:, None] + skin)
+        markers, weight = moved_by_recording(g, faults, markers, interval_s=interval_s)
+        still = self._standing(seen_as.body_scales)
+        static_m = ridden(still.R_ground_body, still.p_ground_body, self.owner, seen_as.places_m)
+        own = self._registered(seen_as, static_m) if registered else None
+        return MarkerBatch(
+            windows=MarkerWindows(markers, weight * sureness, interval_s, own),
+            q=self._turned(q, R[:, :, self.pelvis], p[:, :, self.pelvis]),
+            body_scales=person.body_scales,
+            places_m=person.places_m,
+            static_m=static_m,
+        )
+
+    def _standing(self, body_scales: Tensor) -> Pose:
+        return self.kinematics.with_scales(body_scales).with_coordinates(self.standing)
+
+    def _registered(self, seen_as: Rider, static_m: Tensor) -> Registered:
+        """What scaling and registration make of people (N) who stand there with markers (N, M, 3): nearly the truth."""
+        wrong = torch.randn(seen_as.body_scales.shape, generator=self.generator)
+        scales = seen_as.body_scales * (REGISTERED_LOG_SD * wrong).exp()
+        scales[:, 0] = 1.0
+        still = self._standing(scales)
+        R, p = still.R_ground_body[:, self.owner], still.p_ground_body[:, self.owner]
+        return Registered(scales, ((static_m - p)[..., None, :] @ R)[..., 0, :])
+
+    def _person(self, n: int) -> Rider:
+        """People as they are kept, or about them."""
+        g = self.generator
+        who = torch.randint(len(self.people.body_scales), (n,), generator=g)
+        differs = (torch.rand(n, 1, generator=g) < VARIED_SHARE) & self.varied
+        factors = self._other_shape(VARIED * differs)
+        return Rider(
+            self.people.body_scales[who] * factors, self.people.marker_locations_m[who] * factors[:, self.owner]
+        )
+
+    def _other_shape(self, amount: Tensor) -> Tensor:
+        """(N, B, 3) factors between people, so many standard deviations (N, 1) large."""
+        terms = amount * self.scale_sd * torch.randn(len(amount), len(self.scale_sd), generator=self.generator)
+        return (terms @ self.scale_design.T).exp().unflatten(-1, (-1, 3))
+
+    def _mistaken(self, person: Rider, faults: Faults) -> Rider:
+        """The people as their markers have them."""
+        factors = self._other_shape(faults.shape)
+        return Rider(person.body_scales * factors, person.places_m * factors[:, self.owner] + faults.place_m)
+
+    def _misplaced(self, q: Tensor, faults: Faults, interval_s: Tensor, erring: Tensor) -> Tensor:
+        """The posture as the markers have it."""
+        n, frames, _ = q.shape
+        count = len(self.limited)
+        curve = slow_curves(self.generator, n=n, frames=frames, curves=count, interval_s=interval_s, hz=POSTURE_HZ)
+        seen = q.clone()
+        seen[..., self.limited] += faults.posture_sd_rad * curve + erring
+        return torch.where(self.pool.limited, seen.clamp(self.pool.low, self.pool.high), seen)
+
+    def _segments(self, q: Tensor, person: Rider, attitude: Tensor) -> tuple[Tensor, Tensor]:
+        """R (N, T, B, 3, 3) and p (N, T, B, 3), everything turned by the attitude (N, 3, 3)."""
+        pose = self.kinematics.with_scales(person.body_scales[:, None]).with_coordinates(q)
+        turn = attitude[:, None, None]
+        return turn @ pose.R_ground_body, (turn @ pose.p_ground_body[..., None])[..., 0]
+
+    def _turned(self, q: Tensor, R_world_pelvis: Tensor, p_world_pelvis: Tensor) -> Tensor:
+        """The coordinates with the pelvis as it lies."""
+        root = self.skeleton.joints[0]
+        turns = body_fixed_angles(R_world_pelvis, turning_axes(root).float())
+        columns = torch.tensor([axis.coordinate for axis in root.axes])
+        q = q.index_copy(-1, columns, torch.cat([turns, p_world_pelvis], dim=-1))
+        return self.kinematics.satisfy_couplings(q)[0]
+
+    def _as_recorded(self, n: int, frames: int, *, clean: bool) -> tuple[Tensor, Tensor]:
+        """In some windows errors (N, T, C) recorded in other motions, and how sure (N, T, M) markers were there."""
+        if self.recorded is None or clean:
+            return torch.zeros(n, frames, len(self.limited)), torch.ones(n, frames, len(MARKERS))
+        errs = torch.rand(n, 1, 1, generator=self.generator) < TRANSPLANTED_SHARE
+        errors, weight = self.recorded.errors(self.generator, n, frames=frames)
+        return torch.where(errs, errors, 0.0), torch.where(errs, weight, 1.0)
+
+
+def _drivers(skeleton: Skeleton) -> list[int]:
+    """For each marker the coordinate that its skin glides with: the first that moves its segment against the next."""
+    first = {
+        joint.child: next((a.coordinate for a in joint.axes if a.coordinate is not None), None)
+        for joint in skeleton.joints
+    }
+    parent = {joint.child: joint.parent for joint in skeleton.joints}
+
+    def driver(body: int) -> int:
+        coordinate = first[body]
+        return driver(parent[body]) if coordinate is None else coordinate
+
+    return [driver(body) for body in marker_owners(skeleton)]
+
+
+def ridden(R: Tensor, p: Tensor, owner: list[int], places_m: Tensor) -> Tensor:
+    """(..., M, 3) markers in the world, by their segments (..., B, ...) and places in them."""
+    return (R[..., owner, :, :] @ places_m[..., None])[..., 0] + p[..., owner, :]

@@ -1,0 +1,177 @@
+"""What a video file says of itself, checked against its first packets and its first frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from biopose.errors import VideoError
+from biopose.video.decoding import DamageError, intact_frames
+from biopose.video.file import opened_video
+from biopose.video.picture import Layout, layout_of
+from biopose.video.timing import nominal_rate_hz, rate_of_timestamps_hz
+
+RATES_AGREE = 0.02  # relative difference of a container's frame rate from its pictures' that nobody minds
+TIMED_PACKETS = 240  # as many as the rate is measured on
+WIDEST_PX = 16384  # beyond 8K: a header that asks for more asks for all memory
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """A video file, as it is shown.
+
+    Attributes:
+        path: of the file.
+        width_px: of the upright picture, with square pixels.
+        height_px: likewise.
+        rotation_deg: by how much the stored picture is turned clockwise to stand upright: 0, 90, 180 or 270.
+        nominal_rate_hz: frames per second as played, never 0: the header's where the timestamps bear it out,
+            else theirs. Single intervals may differ (variable frame rate).
+        frame_count: as the header says; None where it does not.
+        duration_s: as the header says, as played; None where it does not.
+        codec: name of the picture coding, e.g. h264.
+        metadata: the container's tags and, before them, the stream's.
+    """
+
+    path: Path
+    width_px: int
+    height_px: int
+    rotation_deg: int
+    nominal_rate_hz: float
+    frame_count: int | None
+    duration_s: float | None
+    codec: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What reading a file needs to know before it begins.
+
+    Attributes:
+        info: for the caller.
+        layout: how a stored picture becomes the shown one.
+        time_base: seconds of one tick of a timestamp.
+        first_pts: timestamp of the first frame; None where timestamps say nothing.
+        doubt: what is suspect about the file's times, for a person; None where nothing is.
+    """
+
+    info: VideoInfo
+    layout: Layout
+    time_base: Fraction
+    first_pts: int | None
+    doubt: str | None
+
+
+def probe_video(path: Path | str) -> VideoInfo:
+    """Look at a video: its header, its first timestamps and its first frame, which is decoded.
+
+    Raises:
+        VideoError: it is no video, or not one frame of it can be decoded; the message says why.
+    """
+    return look_at(Path(path)).info
+
+
+def look_at(path: Path) -> Opening:
+    """As `probe_video`, with what the reader needs."""
+    with opened_video(path) as (container, stream):
+        pts = _first_timestamps(container, stream)
+    with opened_video(path) as (container, stream):
+        _check_size(path, stream)
+        frame = _first_frame(path, container, stream)
+        time_base = stream.time_base or Fraction(1, av.time_base)
+        measured_hz = rate_of_timestamps_hz(pts, time_base)
+        layout = layout_of(frame, stream.sample_aspect_ratio)
+        width, height = layout.upright_px
+        info = VideoInfo(
+            path=path,
+            width_px=width,
+            height_px=height,
+            rotation_deg=layout.rotation_deg,
+            nominal_rate_hz=nominal_rate_hz(_header_rates_hz(stream, timed=measured_hz is not None), measured_hz),
+            frame_count=stream.frames or None,
+            duration_s=_duration_s(container, stream),
+            codec=stream.codec_context.name,
+            metadata={**container.metadata, **stream.metadata},
+        )
+        timed = measured_hz is not None or len(pts) == 1
+        return Opening(info, layout, time_base, frame.pts if timed else None, _doubt(path, container, stream))
+
+
+def _first_timestamps(container: InputContainer, stream: VideoStream) -> list[int]:
+    """Those of the first packets; a break among them is for the decoder to find."""
+    pts: list[int] = []
+    with suppress(av.FFmpegError):
+        packets = islice(container.demux(stream), TIMED_PACKETS)
+        pts.extend(p.pts for p in packets if p.pts is not None and p.size and not p.is_discard)
+    return pts
+
+
+def _header_rates_hz(stream: VideoStream, *, timed: bool) -> list[Fraction | None]:
+    """The container's; where it gives no timestamps its rate is a guess, and the pictures' own coding knows better."""
+    rates: list[Fraction | None] = [stream.average_rate, stream.guessed_rate]
+    return rates if timed else [stream.codec_context.framerate, *rates]
+
+
+def _doubt(path: Path, container: InputContainer, stream: VideoStream) -> str | None:
+    """AVI has no timestamps but its header's rate, for which FFmpeg reads 25 where it is 0."""
+    said, coded = stream.average_rate, stream.codec_context.framerate
+    if container.format.name != "avi" or not said or not coded or abs(coded / said - 1) < RATES_AGREE:
+        return None
+    return (
+        f"{path}: its header's frame rate is missing or wrong: {float(said):g} frames/s are taken, its pictures were "
+        f"coded as {float(coded):g}. Where that is right, times are off by a factor of {float(coded / said):.3g}: "
+        "convert the file with its true rate"
+    )
+
+
+def _check_size(path: Path, stream: VideoStream) -> None:
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if min(width, height) < 1 or max(width, height) > WIDEST_PX:
+        raise VideoError(
+            f"{path}: its pictures are {width} x {height} pixels; expected from 1 to {WIDEST_PX} each way. "
+            "Its header is broken: copy the file again or convert it"
+        )
+
+
+def _first_frame(path: Path, container: InputContainer, stream: VideoStream) -> VideoFrame:
+    try:
+        frame = next(intact_frames(container, stream), None)
+    except DamageError as damage:
+        raise VideoError(f"{path}: broken at 0.00 s, before its first frame: {damage}") from damage
+    if frame is None:
+        raise VideoError(f"{path}: has a picture stream ({stream.codec_context.name}) without one whole frame in it")
+    return frame
+
+
+def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
+    """Of the pictures; the container's own may be that of a longer sound, so it counts only where it has no sound."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if container.format.name.startswith("matroska"):  # it says when the pictures end, not how long they last
+        end_s = _clock_s(stream.metadata.get("DURATION", "")) or _whole_s(container)
+        start_s = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
+        return None if end_s is None else end_s - start_s
+    return _whole_s(container)
+
+
+def _whole_s(container: InputContainer) -> float | None:
+    return container.duration / av.time_base if container.duration and not container.streams.audio else None
+
+
+def _clock_s(text: str) -> float | None:
+    """Seconds of Matroska's hours:minutes:seconds."""
+    try:
+        hours, minutes, seconds = (float(part) for part in text.split(":"))
+    except ValueError:
+        return None
+    return hours * 3600 + minutes * 60 + seconds

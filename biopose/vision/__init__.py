@@ -1,1 +1,0 @@
-"""From a video to people's keypoints: decoding, detection, keypoints, tracking, camera."""

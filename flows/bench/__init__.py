@@ -1,0 +1,1 @@
+"""Benchmarks of the nightly ingestion and of the warehouse."""

@@ -1,0 +1,212 @@
+"""Nights made of the sample clips, measured: stages alone, end to end, start-up, growth, memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+import psutil
+
+from biopose.assets import asset
+from biopose.io.manifest import read_session
+from biopose.pipeline import Models
+from biopose.tracking.shards import see_shards
+from biopose.trial import finish_trial, fit_trial
+from tasks.models import pin_models, register_shipped
+from tasks.plan import IngestOptions, PlannedTrial, plan_trial
+from tasks.settings import Settings
+from tasks.video_hash import VideoHashes
+
+CLIPS = tuple(f"clips/balance_cam0{camera}.mp4" for camera in (1, 2, 3, 4))
+CLIP_RATE_HZ, CLIP_FRAMES = 60, 100
+STEP_FRAMES = 3  # between the beginnings of trials of one clip
+SAMPLE_S = 0.25  # of memory
+
+MANIFEST = """\
+team = "bench"
+session = "night"
+date = 2026-11-25
+
+[[athlete]]
+id = "balancer"
+height_m = 1.70
+consent = true
+"""
+
+TRIAL = """
+[[trial]]
+id = "trial{number:03d}"
+file = "{file}"
+athlete = "balancer"
+start_s = {start_s:.4f}
+end_s = {end_s:.4f}
+"""
+
+
+def fill_inbox(inbox: Path, *, trials: int, frames: int) -> Path:
+    """A session whose trials are parts of the four sample clips, each another part; its manifest."""
+    folder = inbox / "bench" / "night"
+    folder.mkdir(parents=True)
+    text = MANIFEST
+    for number in range(trials):
+        clip = asset(CLIPS[number % len(CLIPS)])
+        first = number // len(CLIPS) * STEP_FRAMES % max(CLIP_FRAMES - frames, 1)
+        start_s, end_s = first / CLIP_RATE_HZ, (first + frames - 0.5) / CLIP_RATE_HZ
+        text += TRIAL.format(number=number, file=clip.name, start_s=start_s, end_s=end_s)
+        if not (folder / clip.name).exists():
+            shutil.copyfile(clip, folder / clip.name)
+    manifest = folder / "session.toml"
+    manifest.write_text(text, encoding="utf-8")
+    return manifest
+
+
+def measure_nights(sizes: Sequence[int], *, frames: int) -> dict[str, Any]:
+    """Stages alone, then nights of several sizes.
+
+    Args:
+        sizes: trials of each night.
+        frames: of each trial.
+
+    Returns:
+        stage_seconds and stages_frames_per_s: of the smallest night's trials, one stage after the other in one process
+        on all cores, everything loaded; nights: for each size frames, seconds, frames_per_s, seconds by part of the
+        night, peak_mb of all processes together; ratio: the largest night's frames/s over the stages'; growth_exponent:
+        of seconds beyond start-up with trials.
+    """
+    with tempfile.TemporaryDirectory(prefix="biopose-bench-") as scratch:
+        alone = _stages_alone(Path(scratch) / "alone", trials=min(sizes), frames=frames)
+        nights = [_night(Path(scratch) / f"night{size}", trials=size, frames=frames) for size in sorted(sizes)]
+    largest = nights[-1]
+    result = {**alone, "nights": nights, "ratio": largest["frames_per_s"] / alone["stages_frames_per_s"]}
+    if len(nights) > 1:
+        work = np.log([night["parts"]["work"] for night in nights])
+        result["growth_exponent"] = float(np.polyfit(np.log([night["trials"] for night in nights]), work, 1)[0])
+    return result
+
+
+def _stages_alone(folder: Path, *, trials: int, frames: int) -> dict[str, Any]:
+    settings = Settings.load(folder / "home")
+    register_shipped(settings)
+    planned = _planned(fill_inbox(folder / "inbox", trials=trials, frames=frames), settings)
+    models = Models.load(threads=os.cpu_count() or 1)
+    _take_through(planned[0], models, folder / "warm-up", {})  # what is built once is no stage's time
+    seconds: dict[str, float] = {}
+    for trial in planned:
+        _take_through(trial, models, folder / trial.run_id, seconds)
+    total_frames = trials * frames
+    return {
+        "stage_frames": total_frames,
+        "stage_seconds": seconds,
+        "stages_frames_per_s": total_frames / sum(seconds.values()),
+    }
+
+
+def _planned(manifest: Path, settings: Settings) -> list[PlannedTrial]:
+    hashes = VideoHashes(settings.home / "video_hashes.json")
+    models = pin_models(settings)
+    return [
+        plan_trial(entry, models=models, options=IngestOptions(), settings=settings, hashes=hashes)
+        for entry in read_session(manifest).trials
+    ]
+
+
+def _take_through(trial: PlannedTrial, models: Models, folder: Path, seconds: dict[str, float]) -> None:
+    folder.mkdir(parents=True)
+    seen, fitted = folder / "seen.parquet", folder / "fitted.safetensors"
+    with _timed(seconds, "see"):
+        see_shards(trial.shards, [seen], detector=models.detector, network=models.keypoints)
+    with _timed(seconds, "fit"):
+        fit_trial(trial.request, [seen], fitted, models=models.fit)
+    with _timed(seconds, "finish"):
+        finish_trial(trial.request, fitted, folder / "results", settings={}, cross_check_frames=12)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    began_s = time.perf_counter()
+    yield
+    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - began_s
+
+
+def _night(folder: Path, *, trials: int, frames: int) -> dict[str, Any]:
+    inbox = fill_inbox(folder / "inbox", trials=trials, frames=frames).parents[2]
+    command = [sys.executable, "-m", "flows.cli.main", "ingest", str(inbox), "--home", str(folder / "home"), "--json"]
+    began_s = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - fixed arguments
+    with _memory_of(process.pid) as peak_bytes:
+        out, _ = process.communicate()
+    total_s = time.perf_counter() - began_s
+    if process.returncode:
+        raise RuntimeError(f"the night of {trials} trials ended with exit code {process.returncode}")
+    account = json.loads(out.splitlines()[-1])
+    parts = {"before the flow": total_s - account["seconds"], **account["parts"]}
+    return {
+        "trials": trials,
+        "frames": account["frames"],
+        "seconds": total_s,
+        "frames_per_s": account["frames"] / total_s,
+        "parts": parts,
+        "peak_mb": peak_bytes[0] / 2**20,
+    }
+
+
+@contextmanager
+def _memory_of(pid: int) -> Iterator[list[int]]:
+    """The most memory that a process and all that it started held together (unique set size), in bytes."""
+    peak, ended = [0], Event()
+
+    def watch() -> None:
+        while not ended.wait(SAMPLE_S):
+            peak[0] = max(peak[0], _unique_bytes(pid))
+
+    thread = Thread(target=watch)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _unique_bytes(pid: int) -> int:
+    total = 0
+    try:
+        processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    for process in processes:
+        try:
+            total += process.memory_full_info().uss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return total
+
+
+def night_lines(result: dict[str, Any]) -> list[str]:
+    """For a person."""
+    lines = [
+        f"Stages alone, {result['stage_frames']} frames: {result['stages_frames_per_s']:.2f} frames/s",
+        *(f"  {stage:<8}{seconds:7.1f} s" for stage, seconds in result["stage_seconds"].items()),
+        "Nights, start-up included:",
+    ]
+    for night in result["nights"]:
+        lines.append(
+            f"  {night['trials']:3d} trials, {night['frames']:.0f} frames: {night['seconds']:.1f} s, "
+            f"{night['frames_per_s']:.2f} frames/s, {night['peak_mb']:.0f} MB"
+        )
+        lines.append("      " + ", ".join(f"{part} {seconds:.1f} s" for part, seconds in night["parts"].items()))
+    lines.append(f"Largest night over stages alone: {result['ratio']:.2f}")
+    if "growth_exponent" in result:
+        lines.append(f"Work grows with trials to the power {result['growth_exponent']:.2f}")
+    return lines

@@ -1,0 +1,1 @@
+"""The `biopose` console script: the library's commands and the orchestrated ones."""

@@ -1,0 +1,37 @@
+"""`biopose bench ingest`: a night end to end against the sum of its stages measured alone."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+import click
+
+from biopose.cli.command_line import as_json, show
+
+
+@click.command("ingest")
+@click.option(
+    "--trials",
+    "sizes",
+    multiple=True,
+    default=(4, 8, 16),
+    show_default=True,
+    type=click.IntRange(1),
+    help="Of a night.",
+)
+@click.option("--frames", default=60, show_default=True, type=click.IntRange(8, 90), help="Of a trial.")
+@as_json
+def bench_ingest(sizes: tuple[int, ...], frames: int, json_: bool) -> None:
+    """Nights of real video, end to end.
+
+    Every stage is first measured alone, with everything loaded and both cores to itself; then nights of several sizes
+    run as a process each, start-up included, and their memory is watched.
+
+    \b
+    Examples:
+      biopose bench ingest
+      biopose bench ingest --trials 4 --trials 16 --frames 90 --json
+    """
+    from flows.bench.ingest import measure_nights, night_lines
+
+    result = measure_nights(sizes, frames=frames)
+    show({"ingest": result}, json_=json_, lines=lambda: night_lines(result))

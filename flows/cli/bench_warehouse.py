@@ -1,0 +1,41 @@
+"""`biopose bench warehouse`: loading, publishing and asking, as the table of frames grows."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from biopose.cli.command_line import FOLDER, as_json, show
+
+
+@click.command("warehouse")
+@click.option(
+    "--rows",
+    "sizes",
+    multiple=True,
+    default=(1_000_000, 3_000_000, 10_000_000),
+    show_default=True,
+    type=click.IntRange(6_000),
+    help="Of kinematics; once a size.",
+)
+@click.option(
+    "--folder", type=FOLDER, help="Where the scratch files go, 1.5 kB a row; else the system's place for such."
+)
+@as_json
+def bench_warehouse(sizes: tuple[int, ...], folder: Path | None, json_: bool) -> None:
+    """The warehouse at several sizes.
+
+    Made-up trials go into one database, more for each size; at each it is loaded, published and asked. From the growth
+    follows what a billion rows would take. At the largest size the same frames are also read from partitioned Parquet.
+
+    \b
+    Examples:
+      biopose bench warehouse
+      biopose bench warehouse --rows 100000 --rows 300000 --json
+    """
+    from flows.bench.warehouse import measure_warehouse, warehouse_lines
+
+    result = measure_warehouse(sizes, folder)
+    show({"warehouse": result}, json_=json_, lines=lambda: warehouse_lines(result))

@@ -1,0 +1,44 @@
+"""`biopose export`: a trial's files, as other programs take them."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from biopose.cli.command_line import as_json, show
+from flows.cli.home_option import with_home
+
+
+@click.command()
+@click.argument("trial")
+@click.option(
+    "--format",
+    "formats",
+    default="trc,mot,osim",
+    show_default=True,
+    help="Of trc, mot, osim, c3d, parquet, csv; with commas between.",
+)
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the files.")
+@with_home
+@as_json
+def export(trial: str, formats: str, out: Path, home: Path | None, json_: bool) -> None:
+    """Export the current run of TRIAL, named team/session/trial.
+
+    \b
+    Example:
+      biopose export blue/2026-11-25-jumps/jump1 --format trc,mot,osim,c3d --out jump1
+    """
+    from biopose.outputs.export import export_trial
+    from tasks.settings import Settings
+    from warehouse.errors import WarehouseError
+    from warehouse.query import folder_of_trial
+
+    settings = Settings.load(home)
+    try:
+        folder = settings.home / folder_of_trial(settings.snapshot, trial)
+        files = export_trial(folder, out, [name.strip() for name in formats.split(",")], name=trial.rpartition("/")[2])
+    except (WarehouseError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    show({"files": [str(file) for file in files]}, json_=json_, lines=lambda: [str(file) for file in files])

@@ -1,0 +1,112 @@
+"""`biopose ingest`: the nightly flow, now."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import click
+
+from biopose.cli.command_line import as_json, show, with_method
+from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from flows.cli.home_option import with_home
+
+SOME_QUARANTINED = 3  # the exit code for "the rest is stored"
+
+
+@click.command()
+@click.argument("inbox", type=click.Path(file_okay=False, path_type=Path))
+@with_home
+@click.option("--alias", default="champion", show_default=True, help="Of the model versions to measure with.")
+@with_method
+@click.option(
+    "--retry", multiple=True, metavar="TRIAL", help="A trial to take out of quarantine; `all` takes every one."
+)
+@as_json
+def ingest(inbox: Path, home: Path | None, alias: str, method: MethodName, retry: tuple[str, ...], json_: bool) -> None:
+    """Measure whatever is new in INBOX and load it into the warehouse.
+
+    INBOX holds TEAM/SESSION/session.toml beside the videos; `biopose inbox init` writes an example. What was measured
+    before, with the same models, configuration and code, is left alone; a run that was cut short is resumed by running
+    it again. A trial that cannot be processed goes into quarantine, the others are stored, and the exit code is 3.
+
+    \b
+    Examples:
+      biopose ingest inbox
+      biopose ingest inbox --home /data/biopose --json
+      biopose ingest inbox --retry blue/2026-11-25-jumps/jump1
+    """
+    from warehouse.errors import WarehouseError
+
+    try:
+        account = run_ingest(inbox, home=home, alias=alias, method=method, retry=retry, quiet=json_)
+    except WarehouseError as error:
+        raise click.ClickException(str(error)) from error
+    show(account, json_=json_, lines=lambda: account_lines(account))
+    if account["quarantined"]:
+        raise click.exceptions.Exit(SOME_QUARANTINED)
+
+
+def run_ingest(
+    inbox: Path,
+    *,
+    home: Path | None,
+    alias: str = "champion",
+    method: MethodName = DEFAULT_METHOD,
+    retry: tuple[str, ...] = (),
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Run the flow in this process.
+
+    Args:
+        inbox: of sessions.
+        home: that holds all state; None: of the settings.
+        alias: of the model versions.
+        method: of measuring.
+        retry: trials to take out of quarantine.
+        quiet: say nothing on the way.
+
+    Raises:
+        BioposeError: as the flow does.
+        ValueError: the inbox is no folder.
+    """
+    from flows.serving.ingest_server import night_server
+    from tasks.settings import Settings, prepare_environment
+
+    if not inbox.is_dir():
+        raise click.UsageError(f"{inbox}: no such folder; give the inbox that holds TEAM/SESSION/session.toml")
+    settings = Settings.load(home)
+    prepare_environment(settings)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines here are our own
+    with night_server(settings) as wait_until_it_answers:
+        from flows.ingest import ingest as flow
+
+        wait_until_it_answers()
+        with redirect_stdout(StringIO()) if quiet else nullcontext():
+            return flow(
+                inbox=str(inbox.resolve()), home=str(settings.home), alias=alias, method=method, retry=list(retry)
+            )
+
+
+def account_lines(account: Mapping[str, Any]) -> list[str]:
+    """The night, for a person."""
+    stored, aside = account["stored"], account["quarantined"]
+    lines = [
+        f"{len(stored)} stored, {len(account['known'])} known before, {len(aside)} in quarantine; "
+        f"{account['frames']:.0f} frames in {account['seconds']:.0f} s ({account['frames_per_s']:.1f} frames/s)"
+    ]
+    for record in aside:
+        lines += [
+            f"In quarantine: {record['name']} ({record['kind']})",
+            f"  {record['message']}",
+            f"  {record['retry']}",
+        ]
+    if stored:
+        lines += ["Look at:", *(f"  {trial['overlay']}" for trial in stored)]
+        lines.append(f"Ask:  biopose query quality_overview --home {account['home']}")
+    return lines

@@ -1,0 +1,31 @@
+"""The `biopose` console script: the library's commands, and the orchestrated ones.
+
+Each imports what is heavy when it is asked for, so that --help answers at once.
+"""
+
+from biopose.cli.bench import bench
+from biopose.cli.inbox import inbox
+from biopose.cli.main import cli
+from flows.cli.bench_ingest import bench_ingest
+from flows.cli.bench_warehouse import bench_warehouse
+from flows.cli.export import export
+from flows.cli.ingest import ingest
+from flows.cli.models import models
+from flows.cli.quarantine import quarantine
+from flows.cli.query import query
+from flows.cli.train import train
+from flows.cli.up import up
+
+for command in (inbox, ingest, quarantine, up, query, export, models, train):
+    cli.add_command(command)
+for benchmark in (bench_ingest, bench_warehouse):
+    bench.add_command(benchmark)
+
+
+def main() -> None:
+    """Run `biopose`."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""`biopose train`: the networks that ship."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from biopose.cli.command_line import FOLDER, Commands, as_json, show
+from flows.cli.home_option import with_home
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def _with_run(*presets: str) -> Callable[[Command], Command]:
+    """What every training takes.
+
+    Args:
+        presets: of the network, the usual first; named here, for to import a training would make `--help` slow.
+    """
+    usual, choice = presets[0], click.Choice(presets)
+    return _with(
+        click.option("--motion", required=True, type=FOLDER, help="CMU's motion capture: .asf and .amc files."),
+        click.option("--out", required=True, type=NEW_FOLDER, help="Folder of the run."),
+        click.option("--preset", type=choice, default=usual, show_default=True, help="How much of it."),
+        click.option("--device", default="cpu", show_default=True, help="Where the network is: cpu, cuda, cuda:1."),
+    )
+
+
+def _with_drawn(what: str) -> Callable[[Command], Command]:
+    """What a training takes that draws what it trains on.
+
+    Args:
+        what: is drawn.
+    """
+    return _with(
+        click.option(
+            "--processes", default=2, show_default=True, type=click.IntRange(1), help=f"That make {what}, a core each."
+        ),
+        click.option(f"--{what}", "drawn", type=NEW_FOLDER, help=f"Folder that keeps the {what}; else in --out."),
+    )
+
+
+def _with(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Options in the order in which `--help` lists them."""
+
+    def decorated(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
+
+
+@click.group(cls=Commands)
+def train() -> None:
+    """Train the networks that ship.
+
+    A training that was interrupted goes on from its last checkpoint when it is started again. Its figures and weights
+    go to MLflow, and what comes of it is registered as a version; which version measures is not changed by that.
+
+    \b
+    Example:
+      biopose train mqhmr --motion ../shared/data/mocap/cmu --out runs/mqhmr
+    """
+
+
+@train.command("lifter")
+@_with_run("cpu", "cpu-further", "gpu")
+@with_home
+@as_json
+def train_lifter(**given: Any) -> None:
+    """The temporal lifter, which gives the keypoint fit its starting values.
+
+    The cpu preset takes about an hour on two cores. The preset cpu-further goes on from the weights that ship, for
+    about fifty minutes on one core.
+
+    \b
+    Examples:
+      biopose train lifter --motion ../shared/data/mocap/cmu --out runs/lifter
+      biopose train lifter --preset cpu-further --motion ../shared/data/mocap/cmu --out runs/further
+    """
+    _train("lifter", **given)
+
+
+@train.command("mqhmr")
+@_with_run("cpu", "cpu-further", "gpu")
+@_with_drawn("pictures")
+@with_home
+@as_json
+def train_mqhmr(**given: Any) -> None:
+    """MQ-HMR, from a crop of a person to the body's mesh.
+
+    First the pictures are made, half of them mirror images: the cpu preset's 76,000 take 25 minutes on two cores, the
+    gpu preset's 410,000 are for a machine with more. Then the cpu preset trains for about two hours. The preset
+    cpu-further goes on from the weights that ship, with 25,000 pictures of its own, for about half an hour, and ends
+    midway between those weights and where training led.
+
+    \b
+    Examples:
+      biopose train mqhmr --motion ../shared/data/mocap/cmu --out runs/mqhmr
+      biopose train mqhmr --preset cpu-further --motion ../shared/data/mocap/cmu --out runs/further
+      biopose train mqhmr --preset gpu --device cuda --processes 16 --motion cmu --out runs/large
+    """
+    _train("mqhmr", **given)
+
+
+@train.command("neurik")
+@_with_run("cpu", "gpu")
+@_with_drawn("clips")
+@with_home
+@as_json
+def train_neurik(**given: Any) -> None:
+    """NeurIK, from a person's markers through time to joint angles.
+
+    First clips are made and recorded as the MQ-HMR that ships sees them: the cpu preset's 160 take about twenty minutes
+    on two cores. Then the cpu preset trains for ten. Clips of other MQ-HMR weights are not taken.
+
+    \b
+    Examples:
+      biopose train neurik --motion ../shared/data/mocap/cmu --out runs/neurik
+      biopose train neurik --clips runs/clips --motion ../shared/data/mocap/cmu --out runs/again
+    """
+    _train("neurik", **given)
+
+
+@train.command("ablation")
+@_with_run("cpu", "gpu")
+@_with_drawn("pictures")
+@click.option("--network", type=click.Choice(["mqhmr", "neurik"]), required=True, help="Which is varied.")
+@as_json
+def train_ablation(
+    network: str, motion: Path, out: Path, preset: str, device: str, processes: int, drawn: Path | None, json_: bool
+) -> None:
+    """A network in variants, to choose among.
+
+    MQ-HMR: queries, maps, layers, kinds of attention. NeurIK: spatial encoder, length of the windows, angles kept in
+    their ranges or not, losses. All variants learn from the same for as many steps. The table is written to ablation.md
+    and ablation.json of --out; nothing is registered.
+
+    \b
+    Examples:
+      biopose train ablation --network mqhmr --motion ../shared/data/mocap/cmu --out runs/mqhmr-variants
+      biopose train ablation --network neurik --motion ../shared/data/mocap/cmu --out runs/neurik-variants
+    """
+    from biopose.training.ablation import ablation_lines
+    from biopose.training.loop import report_line
+    from biopose.training.mqhmr_ablation import ablate_mqhmr
+    from biopose.training.neurik_ablation import ablate_neurik
+
+    def report(variant: str, step: int, figures: dict[str, float]) -> None:
+        click.echo(f"{variant}: {report_line(step, figures)}", err=json_)
+
+    def made(split: str, index: int) -> None:
+        click.echo(f"pictures: {split} shard {index} made", err=json_)
+
+    if network == "neurik":
+        result = ablate_neurik(motion, out, preset=preset, device=device, drawn=drawn, report=report)
+    else:
+        result = ablate_mqhmr(
+            motion,
+            out,
+            preset=preset,
+            device=device,
+            drawn=drawn,
+            report=report,
+            processes=processes,
+            shard_made=made,
+        )
+    show(result, json_=json_, lines=lambda: ablation_lines(result))
+
+
+def _train(
+    network: str, *, motion: Path, out: Path, home: Path | None, json_: bool, drawn: Path | None = None, **given: Any
+) -> None:
+    """Run the flow in this process and show what came of it."""
+    from flows.serving.ingest_server import night_server
+    from tasks.settings import Settings, prepare_environment
+
+    settings = Settings.load(home)
+    prepare_environment(settings)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines here are our own
+    folders = {"motion": motion, "out": out, "home": settings.home, "drawn": drawn}
+    given |= {"network": network, **{name: str(folder) for name, folder in folders.items() if folder}}
+    with night_server(settings) as wait_until_it_answers:
+        from flows.train import train as flow
+
+        wait_until_it_answers()
+        with redirect_stdout(StringIO()) if json_ else nullcontext():
+            result: dict[str, Any] = flow(**given)
+    registered = f"registered: {result['model']} version {result['version']}, mlflow run {result['mlflow_run_id']}"
+    show(result, json_=json_, lines=lambda: [f"written: {result['weights']}", registered])

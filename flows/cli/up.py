@@ -1,0 +1,72 @@
+"""`biopose up`: the servers, the worker and the schedule of the nightly ingestion, in one command."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from flows.cli.home_option import with_home
+
+
+def _time_zone(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    """Refuse a time zone that is none."""
+    try:
+        if name:
+            ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise click.BadParameter(f"{name!r} is no time zone; expected one such as Europe/Berlin or UTC") from error
+    return name
+
+
+def _cron(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    """Refuse a schedule of another form; Prefect itself reads the rest."""
+    if text is not None and len(text.split()) != 5:
+        raise click.BadParameter(
+            f"{text!r} has {len(text.split())} fields; expected minute, hour, day, month, weekday, such as '0 2 * * *'"
+        )
+    return text
+
+
+PORT = click.IntRange(1, 65535)
+
+
+@click.command()
+@click.option(
+    "--inbox", type=click.Path(file_okay=False, path_type=Path), help="Where sessions arrive (BIOPOSE_INBOX)."
+)
+@with_home
+@click.option("--cron", callback=_cron, help="When the night begins, instead of what prefect.yaml says.")
+@click.option("--timezone", callback=_time_zone, help="Of --cron, instead of what prefect.yaml says.")
+@click.option("--prefect-port", type=PORT, help="Of the Prefect server (BIOPOSE_PREFECT_PORT, 4200).")
+@click.option("--mlflow-port", type=PORT, help="Of the MLflow server (BIOPOSE_MLFLOW_PORT, 5000).")
+@click.option("--files-port", type=PORT, help="Of the overlays and reports (BIOPOSE_FILES_PORT, 4300).")
+def up(
+    inbox: Path | None,
+    home: Path | None,
+    cron: str | None,
+    timezone: str | None,
+    prefect_port: int | None,
+    mlflow_port: int | None,
+    files_port: int | None,
+) -> None:
+    """Serve the nightly ingestion until ^C.
+
+    Starts a Prefect server and a worker with the schedule of prefect.yaml, an MLflow server, and a server of overlays
+    and reports, all for this machine alone (127.0.0.1). One that dies is started again; ^C stops all. What they know
+    lives in home and survives; what they say is in its folder logs.
+
+    \b
+    Examples:
+      biopose up --inbox /data/inbox --home /data/biopose
+      biopose up --cron "30 1 * * *" --timezone Europe/Berlin --prefect-port 4201
+    """
+    from flows.serving.supervisor import serve
+    from tasks.settings import Settings
+
+    settings = Settings.load(
+        home, inbox=inbox, prefect_port=prefect_port, mlflow_port=mlflow_port, files_port=files_port
+    )
+    serve(settings, cron=cron, timezone=timezone, say=click.echo)

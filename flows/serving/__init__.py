@@ -1,0 +1,1 @@
+"""What `biopose up` keeps running."""

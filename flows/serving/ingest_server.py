@@ -1,0 +1,81 @@
+"""A Prefect server for one night, where no `biopose up` serves the home.
+
+Prefect would start a temporary one by itself, but that outlives a process that is killed, and starts only once a flow
+is called. This one ends with us, however we end, and starts while the rest is still being imported.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flows.serving.processes import Child, stop
+from tasks.settings import LOCALHOST, Settings, answers
+
+APPLICATION = "prefect.server.api.server:create_app"
+START_TIMEOUT_S = 120.0
+LOOK_EVERY_S = 0.1
+DELIVERY_TIMEOUT_S = 10.0
+
+
+@contextmanager
+def night_server(settings: Settings) -> Iterator[Callable[[], None]]:
+    """Serve for the block; do nothing where the environment names a server already.
+
+    Call what it gives before the first flow: it returns once the server answers.
+
+    Args:
+        settings: of the home.
+
+    Raises:
+        BioposeError: the server does not come up; the message ends with its log.
+    """
+    if "PREFECT_API_URL" in os.environ:
+        yield lambda: None
+        return
+    port = _free_port()
+    server = Child(
+        "prefect",
+        [sys.executable, "-m", "uvicorn", "--factory", APPLICATION, "--host", LOCALHOST, "--port", str(port)],
+        environment=os.environ | {"PREFECT__SERVER_EPHEMERAL": "1"},  # no services: nothing is scheduled here
+        folder=Path.cwd(),
+        log=settings.logs / "night-prefect.log",
+    )
+    server.start()
+    os.environ["PREFECT_API_URL"] = f"http://{LOCALHOST}:{port}/api"
+    try:
+        yield lambda: _wait_for(server, f"http://{LOCALHOST}:{port}/api/health")
+    finally:
+        _deliver()
+        del os.environ["PREFECT_API_URL"]
+        stop(server)
+
+
+def _wait_for(server: Child, health: str) -> None:
+    end_s = time.monotonic() + START_TIMEOUT_S
+    while not answers(health):
+        if server.exit_code is not None or time.monotonic() > end_s:
+            raise server.failure("did not start")
+        time.sleep(LOOK_EVERY_S)
+
+
+def _deliver() -> None:
+    """Send what Prefect has queued of logs and events while there is a server to send it to."""
+    if "prefect" not in sys.modules:
+        return
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=DELIVERY_TIMEOUT_S)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOCALHOST, 0))
+        return int(probe.getsockname()[1])

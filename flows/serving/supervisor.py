@@ -1,0 +1,230 @@
+"""How `biopose up` serves: start in order, wait until each answers, watch, and stop all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import yaml
+
+from biopose.errors import BioposeError
+from flows.serving import programs
+from flows.serving.ports import alone, check_ports
+from flows.serving.prefect_server import PrefectServer
+from flows.serving.processes import Child, adopt_orphans, stop, stop_orphans
+from tasks.settings import Addresses, Settings, answers
+
+CHECKOUT = Path(__file__).parents[2]
+START_TIMEOUT_S = 180.0
+LOOK_EVERY_S = 0.2
+WATCH_EVERY_S = 1.0
+WORKER = "prefect-worker"
+
+
+class _ToldToStop(Exception):  # noqa: N818 - no error: somebody pressed ^C
+    """Leaves whatever is being waited for."""
+
+
+class Stopping:
+    """Set by ^C or SIGTERM; whoever waits through it is woken."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self, _: int = 0, __: FrameType | None = None) -> None:
+        """Stop, from here on."""
+        self._event.set()
+
+    def sleep(self, duration_s: float) -> None:
+        """Wait, unless it is time to stop."""
+        if self._event.wait(duration_s):
+            raise _ToldToStop
+
+
+def serve(
+    settings: Settings,
+    *,
+    cron: str | None = None,
+    timezone: str | None = None,
+    say: Callable[[str], None] = print,
+    project: Path = CHECKOUT,
+) -> None:
+    """Serve until ^C or SIGTERM.
+
+    Args:
+        settings: where state lives and which ports to use.
+        cron: instead of the nightly deployment's in prefect.yaml.
+        timezone: likewise.
+        say: told what happens.
+        project: the folder of prefect.yaml and of the flows it names.
+
+    Raises:
+        BioposeError: a port is taken, this home is served already, or a program does not start or keeps dying.
+    """
+    if not (project / "prefect.yaml").is_file():
+        raise BioposeError(f"{project}: holds no prefect.yaml; install BioPose from its checkout: pip install -e .")
+    for folder in (settings.home, settings.inbox, settings.artifacts, settings.prefect_home):
+        folder.mkdir(parents=True, exist_ok=True)
+    adopt_orphans()
+    with _signals() as stopping, alone(settings):
+        check_ports(settings)
+        night = _Night(settings, project, stopping, say)
+        try:
+            night.start(deployments(project, cron=cron, timezone=timezone))
+            night.watch()
+        except _ToldToStop:
+            pass
+        finally:
+            night.stop()
+
+
+class _Night:
+    """All programs of one `biopose up`."""
+
+    def __init__(self, settings: Settings, project: Path, stopping: Stopping, say: Callable[[str], None]) -> None:
+        self._settings, self._project, self._stopping, self._say = settings, project, stopping, say
+        self._addresses = Addresses.planned(settings)
+        self._server = PrefectServer(self._addresses.prefect)
+        self._environment = programs.environment(settings, project, self._addresses)
+        self._running: list[Child] = []
+
+    def start(self, project: dict[str, Any]) -> None:
+        """Start all and wait until each answers; then say where."""
+        self._say(f"Starting in {self._settings.home} ...")
+        prefect = self._begin("prefect-server", *programs.prefect_server(self._settings))
+        files = self._begin("files", *programs.files_server(self._settings))
+        self._complete("models", *programs.register_models())
+        mlflow = self._begin("mlflow", *programs.mlflow_server(self._settings))
+        self._until(prefect, lambda: answers(f"{self._addresses.prefect}/api/health"))
+        self._clear_up()
+        worker_name = f"biopose-{os.getpid()}"
+        worker = self._begin(WORKER, *programs.worker(worker_name))
+        self._until(worker, self._server.has_pool)
+        self._deploy(project)
+        self._until(worker, lambda: self._server.has_worker(worker_name))
+        self._until(mlflow, lambda: answers(f"{self._addresses.mlflow}/health"))
+        self._until(files, lambda: answers(f"{self._addresses.files}/"))
+        self._until(prefect, lambda: self._server.next_run() is not None)
+        self._addresses.record(self._settings)
+        self._say("\n".join(self._where(_zone(project))))
+
+    def watch(self) -> None:
+        """Start again what dies, until told to stop."""
+        while True:
+            self._stopping.sleep(WATCH_EVERY_S)
+            for child in self._running:
+                if news := child.watch():
+                    self._say(news)
+                    if child.name == WORKER:
+                        self._clear_up()
+
+    def _clear_up(self) -> None:
+        """What a dead worker leaves behind must not hold up the next night."""
+        stop_orphans(self._running)
+        with contextlib.suppress(httpx.HTTPError):  # where the server died, too, the next `biopose up` does it
+            for name in self._server.settle():
+                self._say(f"flow run {name} was left over: closed")
+
+    def stop(self) -> None:
+        """Stop all, the worker and its flow runs before the server, to which they report how they ended."""
+        self._say("Stopping ...")
+        Addresses.forget(self._settings)
+        servers = [child for child in self._running if child.name != WORKER]
+        for worker in (child for child in self._running if child.name == WORKER):
+            stop(worker)
+        stop_orphans(servers)
+        for server in reversed(servers):
+            stop(server)
+        self._say("Stopped.")
+
+    def _begin(self, name: str, *command: str) -> Child:
+        child = self._child(name, command)
+        self._running.append(child)
+        child.start()
+        return child
+
+    def _complete(self, name: str, *command: str) -> None:
+        """Run a program to its end."""
+        child = self._begin(name, *command)
+        self._until(child, lambda: child.exit_code is not None, ends=True)
+        self._running.remove(child)
+        if child.exit_code:
+            raise child.failure(f"failed (exit code {child.exit_code})")
+
+    def _deploy(self, project: dict[str, Any]) -> None:
+        file = self._settings.prefect_home / "prefect.yaml"
+        file.write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
+        self._complete("deploy", *programs.deploy(file))
+
+    def _until(self, child: Child, ready: Callable[[], bool], *, ends: bool = False) -> None:
+        """Wait for a program; it may end meanwhile only if `ends`."""
+        for _ in range(int(START_TIMEOUT_S / LOOK_EVERY_S)):
+            if not ends and child.exit_code is not None:
+                raise child.failure(f"ended while starting (exit code {child.exit_code})")
+            if _quietly(ready):
+                return
+            self._stopping.sleep(LOOK_EVERY_S)
+        raise child.failure(f"did not get ready within {START_TIMEOUT_S:.0f} s")
+
+    def _child(self, name: str, command: Sequence[str]) -> Child:
+        log = self._settings.logs / f"{name}.log"
+        return Child(name, command, environment=self._environment, folder=self._project, log=log)
+
+    def _where(self, zone: ZoneInfo) -> list[str]:
+        start = self._server.next_run()
+        return [
+            f"Prefect    {self._addresses.prefect}",
+            f"MLflow     {self._addresses.mlflow}",
+            f"overlays   {self._addresses.files}",
+            f"inbox      {self._settings.inbox}",
+            f"logs       {self._settings.logs}",
+            f"next run   {start.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if start else "next run   none",
+            "^C stops all.",
+        ]
+
+
+def deployments(project: Path, *, cron: str | None, timezone: str | None) -> dict[str, Any]:
+    """What prefect.yaml says, with another schedule for the nightly deployment where one is given."""
+    contents: dict[str, Any] = yaml.safe_load((project / "prefect.yaml").read_text(encoding="utf-8"))
+    given = {name: value for name, value in {"cron": cron, "timezone": timezone}.items() if value is not None}
+    night = _nightly(contents)
+    night["schedules"] = [{**schedule, **given} for schedule in night["schedules"]]
+    return contents
+
+
+def _nightly(project: dict[str, Any]) -> dict[str, Any]:
+    return next(deployment for deployment in project["deployments"] if deployment["name"] == "nightly")
+
+
+def _zone(project: dict[str, Any]) -> ZoneInfo:
+    """Of the night's schedule."""
+    return ZoneInfo(_nightly(project)["schedules"][0].get("timezone", "UTC"))
+
+
+@contextmanager
+def _signals() -> Iterator[Stopping]:
+    """^C and SIGTERM ask to stop, a second one changes nothing."""
+    stopping = Stopping()
+    before = {number: signal.signal(number, stopping.set) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _quietly(ready: Callable[[], bool]) -> bool:
+    """Whether it is ready; not being reachable yet is no."""
+    try:
+        return ready()
+    except httpx.HTTPError:
+        return False

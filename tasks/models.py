@@ -1,0 +1,305 @@
+"""The MLflow registry: shipped weights as registered versions, aliases resolved to exact versions, a record a night."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from biopose.errors import ModelError
+from biopose.io.files import written_whole
+from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from tasks.settings import Settings, prepare_environment
+from tasks.shipped_models import STAGES, STAGES_OF_METHOD, ShippedModel, hash_of_files, shipped_models
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION = "champion"
+MODELS_EXPERIMENT = "models"
+INGEST_EXPERIMENT = "ingest"
+
+
+@dataclass(frozen=True)
+class PinnedModel:
+    """An exact version of one stage's model, as it goes into every result's record.
+
+    Attributes:
+        stage: of STAGES.
+        model: name in the registry.
+        version: in the registry.
+        sha256: of its weights, as `ShippedModel.sha256` says.
+        configuration_json: what it runs with.
+    """
+
+    stage: str
+    model: str
+    version: int
+    sha256: str
+    configuration_json: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A line of `biopose models`."""
+
+    model: str
+    version: int
+    aliases: tuple[str, ...]
+    sha256: str
+    licence: str
+    configuration_json: str
+
+
+def register_shipped(settings: Settings) -> None:
+    """Register the weights that came with BioPose, where no version has the same; the first becomes champion.
+
+    Raises:
+        ModelError: an asset is missing.
+    """
+    shipped = shipped_models()
+    with registry(settings) as client:
+        for model in shipped:
+            versions = _versions(client, model.name)
+            same = next((int(version.version) for version in versions if _same(model, version)), None)
+            version = same or _register(client, settings, model, first=not versions)
+            if CHAMPION not in _aliases(client, model.name):
+                client.set_registered_model_alias(model.name, CHAMPION, str(version))
+
+
+def pin_models(
+    settings: Settings, alias: str = CHAMPION, *, method: MethodName = DEFAULT_METHOD
+) -> tuple[PinnedModel, ...]:
+    """The exact version of each stage's model, resolved once for a whole run.
+
+    Args:
+        settings: say which registry.
+        alias: champion, or another that at least one stage has; the others then keep their champion.
+        method: whose stages are wanted.
+
+    Raises:
+        ModelError: no stage has the alias, or one has no champion.
+    """
+    with registry(settings) as client:
+        stages = STAGES_OF_METHOD[method]
+        aliases = {stage: _aliases(client, stage) for stage in stages}
+        lacking = [stage for stage, of_stage in aliases.items() if not {alias, CHAMPION} & set(of_stage)]
+        if lacking or not any(alias in of_stage for of_stage in aliases.values()):
+            raise ModelError(
+                f"{settings.mlflow_tracking_uri}: no version of {' or '.join(lacking or stages)} has the alias "
+                f"{alias!r}; `biopose models` lists what there is"
+            )
+        chosen = {stage: of_stage.get(alias, of_stage.get(CHAMPION)) for stage, of_stage in aliases.items()}
+        versions = {stage: client.get_model_version(stage, str(number)) for stage, number in chosen.items()}
+    return tuple(
+        PinnedModel(stage, found.name, int(found.version), found.tags["sha256"], found.tags["configuration"])
+        for stage, found in versions.items()
+    )
+
+
+def weights_of(pinned: PinnedModel, settings: Settings) -> dict[str, Path]:
+    """Where the files of an exact version lie, by file name; checked against their hash.
+
+    Raises:
+        ModelError: they are gone, or differ from what was registered.
+    """
+    folder = _folder_of(pinned, settings)
+    files = {path.name: path for path in sorted((folder / "weights").glob("*"))}
+    if not files or hash_of_files(files) != pinned.sha256:
+        raise ModelError(
+            f"{folder}: the weights of {pinned.model} version {pinned.version} are not those that were registered "
+            f"(sha256 {pinned.sha256[:12]}...); restore the folder, or move the alias to another version"
+        )
+    return files
+
+
+def registered_versions(settings: Settings) -> list[RegisteredVersion]:
+    """Every version of every stage's model, the newest first."""
+    with registry(settings) as client:
+        return [
+            RegisteredVersion(
+                found.name,
+                int(found.version),
+                tuple(alias for alias, number in _aliases(client, stage).items() if number == int(found.version)),
+                *(found.tags.get(tag, "") for tag in ("sha256", "licence", "configuration")),
+            )
+            for stage in STAGES
+            for found in _versions(client, stage)
+        ]
+
+
+def register_trained(
+    settings: Settings, model: ShippedModel, *, training_run: str, metrics: Mapping[str, float]
+) -> int:
+    """Register what a training made, unless a version has the same; aliases stay where they are.
+
+    Args:
+        settings: say where.
+        model: the weights and all that is said of them.
+        training_run: id of the MLflow run that made them.
+        metrics: of the weights.
+
+    Returns:
+        the number of the version.
+    """
+    with registry(settings) as client:
+        versions = _versions(client, model.name)
+        same = next((int(version.version) for version in versions if _same(model, version)), None)
+        tags = {"training_run": training_run}
+        return same or _register(client, settings, model, first=not versions, metrics=metrics, tags=tags)
+
+
+def begin_ingest(settings: Settings, name: str) -> str:
+    """Open the MLflow run of one ingest; those that a killed ingest left open are ended as killed.
+
+    Call it where no other ingest of this home can be at work.
+
+    Args:
+        settings: say where.
+        name: of the run.
+
+    Returns:
+        The run's id.
+    """
+    with registry(settings) as client:
+        experiment = experiment_id(client, settings, INGEST_EXPERIMENT)
+        for left in client.search_runs([experiment], filter_string="attributes.status = 'RUNNING'"):
+            client.set_terminated(left.info.run_id, "KILLED")
+        run_id: str = client.create_run(experiment, run_name=name).info.run_id
+    return run_id
+
+
+def end_ingest(
+    settings: Settings,
+    run_id: str,
+    *,
+    params: Mapping[str, object],
+    metrics: Mapping[str, float],
+    models: Sequence[PinnedModel],
+    failed: bool,
+) -> None:
+    """Record what came of an ingest, and close its run.
+
+    Args:
+        settings: say where.
+        run_id: of `begin_ingest`.
+        params: what was asked for.
+        metrics: throughput, counts, quality.
+        models: the versions that measured.
+        failed: whether it ended otherwise than it should.
+    """
+    with registry(settings) as client:
+        from mlflow.entities import Metric, Param, RunTag
+        from mlflow.utils.time import get_current_time_millis
+
+        now_ms = get_current_time_millis()
+        versions = {f"model.{pinned.stage}": f"{pinned.version}" for pinned in models}
+        client.log_batch(
+            run_id,
+            metrics=[Metric(key, float(value), now_ms, 0) for key, value in metrics.items()],
+            params=[Param(key, str(value)) for key, value in {**params, **versions}.items()],
+            tags=[RunTag(f"model.{pinned.stage}.sha256", pinned.sha256) for pinned in models],
+        )
+        client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
+
+
+@contextmanager
+def registry(settings: Settings) -> Iterator[MlflowClient]:
+    """The registry, to one process of this home at a time: MLflow makes its tables without a lock of its own."""
+    prepare_environment(settings)
+    from mlflow import MlflowClient
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "mlflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield MlflowClient(tracking_uri=settings.mlflow_tracking_uri, registry_uri=settings.mlflow_tracking_uri)
+
+
+def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
+    """All versions of a model, the newest first; none if there is no such model."""
+    found = client.search_model_versions(f"name='{name}'")
+    return sorted(found, key=lambda version: int(version.version), reverse=True)
+
+
+def _aliases(client: MlflowClient, name: str) -> dict[str, int]:
+    """From alias to version; a search for versions leaves them out."""
+    found = client.search_registered_models(f"name='{name}'")
+    return {alias: int(version) for model in found for alias, version in model.aliases.items()}
+
+
+def _same(model: ShippedModel, version: ModelVersion) -> bool:
+    tags = version.tags
+    return tags.get("sha256") == model.sha256 and tags.get("configuration") == model.configuration_json
+
+
+def _register(
+    client: MlflowClient,
+    settings: Settings,
+    model: ShippedModel,
+    *,
+    first: bool,
+    metrics: Mapping[str, float] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> int:
+    """Weights, configuration, card and metrics go into a run of their own, and a version points there."""
+    from mlflow.entities import Metric
+    from mlflow.utils.time import get_current_time_millis
+
+    run = client.create_run(experiment_id(client, settings, MODELS_EXPERIMENT), run_name=model.name)
+    for path in model.files:
+        client.log_artifact(run.info.run_id, str(path), "weights")
+    client.log_text(run.info.run_id, model.configuration_json, "configuration.json")
+    client.log_text(run.info.run_id, model.card, "card.md")
+    now_ms = get_current_time_millis()
+    client.log_batch(run.info.run_id, metrics=[Metric(k, float(v), now_ms, 0) for k, v in (metrics or {}).items()])
+    client.set_terminated(run.info.run_id)
+    if first:
+        client.create_registered_model(model.name, description=model.card.splitlines()[0].lstrip("# "))
+    version = client.create_model_version(
+        model.name,
+        source=run.info.artifact_uri,
+        run_id=run.info.run_id,
+        description=model.card,
+        tags={
+            "sha256": model.sha256,
+            "configuration": model.configuration_json,
+            "licence": model.licence,
+            **(tags or {}),
+        },
+    )
+    return int(version.version)
+
+
+def experiment_id(client: MlflowClient, settings: Settings, name: str) -> str:
+    """The id of an experiment, made if there is none; files lie under home unless a server keeps them."""
+    found = client.get_experiment_by_name(name)
+    if found:
+        return str(found.experiment_id)
+    here = None if _is_server(settings) else (settings.model_files / name).as_uri()
+    return str(client.create_experiment(name, artifact_location=here))
+
+
+def _is_server(settings: Settings) -> bool:
+    return settings.mlflow_tracking_uri.startswith(("http:", "https:"))
+
+
+def _folder_of(pinned: PinnedModel, settings: Settings) -> Path:
+    """A version's files: in home where they were registered here, else brought once."""
+    with registry(settings) as client:
+        run_id = str(client.get_model_version(pinned.model, str(pinned.version)).run_id)
+        here = settings.model_files / MODELS_EXPERIMENT / run_id / "artifacts"
+        brought = settings.home / "cache" / "models" / run_id
+        if not here.is_dir() and not brought.is_dir():
+            brought.parent.mkdir(parents=True, exist_ok=True)
+            with written_whole(brought) as unfinished:
+                unfinished.mkdir()
+                client.download_artifacts(run_id, "weights", str(unfinished))
+    return here if here.is_dir() else brought

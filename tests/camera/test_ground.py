@@ -1,0 +1,131 @@
+"""Ground planes from contact points, and the world's frame on them."""
+
+import numpy as np
+import pytest
+
+from biopose.camera.ground import Ground, T_camera_world, ground_from_contacts
+
+CAMERA_UP = np.array([0.0, -1.0, 0.0])
+
+
+def angle_deg(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.rad2deg(np.arccos(np.clip(a @ b / np.linalg.norm(a) / np.linalg.norm(b), -1, 1))))
+
+
+def tilted(pitch_deg: float, roll_deg: float) -> np.ndarray:
+    pitch, roll = np.deg2rad([pitch_deg, roll_deg])
+    up = np.array([np.tan(roll), -1.0, -np.tan(pitch)])
+    return up / np.linalg.norm(up)
+
+
+def on_plane(up: np.ndarray, height_m: float, xz: np.ndarray) -> np.ndarray:
+    """Points (N, 3) with these x and z on up @ p = height."""
+    y = (height_m - xz @ up[[0, 2]]) / up[1]
+    return np.stack([xz[:, 0], y, xz[:, 1]], -1)
+
+
+def area(n: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform([-2, 4], [2, 9], (n, 2))
+
+
+def test_contacts_all_over_the_floor_give_its_plane_in_spite_of_a_wrong_prior() -> None:
+    up = tilted(8, -5)
+    points = on_plane(up, -1.4, area(300)) + np.random.default_rng(1).normal(0, 0.01, (300, 3))
+    ground = ground_from_contacts(points, np.ones(300), up_camera=3 * CAMERA_UP, up_sd_deg=8)
+    assert angle_deg(ground.up_camera, up) < 0.7
+    assert ground.height_m == pytest.approx(-1.4, abs=0.03)
+    assert ground.residual_m < 0.02
+    assert ground.up_sd_deg < 1.5
+
+
+def test_a_walk_along_a_line_tells_the_slope_along_it_and_leaves_the_other_to_the_prior() -> None:
+    up = tilted(0, 6)
+    line = np.stack([np.linspace(-3, 3, 200), np.full(200, 6.0)], -1)
+    ground = ground_from_contacts(on_plane(up, -1.2, line), np.ones(200), up_camera=CAMERA_UP, up_sd_deg=5)
+    assert ground.up_camera[0] / -ground.up_camera[1] == pytest.approx(np.tan(np.deg2rad(6)), abs=0.01)
+    assert ground.up_camera[2] == pytest.approx(0, abs=1e-3)
+    assert ground.up_sd_deg == pytest.approx(5, abs=0.1)
+
+
+def test_one_standing_place_leaves_up_to_the_prior_and_gives_the_height() -> None:
+    points = np.array([0.3, 1.1, 5.0]) + np.random.default_rng(0).normal(0, 0.005, (500, 3))
+    ground = ground_from_contacts(points, np.ones(500), up_camera=CAMERA_UP, up_sd_deg=4)
+    assert angle_deg(ground.up_camera, CAMERA_UP) < 0.5
+    assert ground.height_m == pytest.approx(-1.1, abs=0.02)
+    assert ground.up_sd_deg == pytest.approx(4, abs=0.3)
+
+
+@pytest.mark.parametrize("on_box", [60, 140])
+def test_of_a_box_and_the_floor_the_floor_is_the_ground_even_with_fewer_contacts(on_box: int) -> None:
+    up, rng = tilted(4, 2), np.random.default_rng(3)
+    floor, box = rng.uniform([-1, 5], [1, 7], (200 - on_box, 2)), rng.uniform([-1, 5], [1, 7], (on_box, 2))
+    points = np.concatenate([on_plane(up, -1.3, floor), on_plane(up, -0.9, box)]) + rng.normal(0, 0.01, (200, 3))
+    ground = ground_from_contacts(points, np.ones(200), up_camera=CAMERA_UP, up_sd_deg=5)
+    assert ground.height_m == pytest.approx(-1.3, abs=0.04)
+    assert angle_deg(ground.up_camera, up) < 1.5
+
+
+def test_a_few_wild_contacts_change_nothing() -> None:
+    rng = np.random.default_rng(5)
+    points = on_plane(CAMERA_UP, -1.5, area(200))
+    wild = rng.integers(0, 200, 25)
+    points[wild, 1] += rng.uniform(-1.0, 1.0, 25)
+    ground = ground_from_contacts(points, np.ones(200), up_camera=tilted(5, 5), up_sd_deg=6)
+    assert angle_deg(ground.up_camera, CAMERA_UP) < 0.5
+    assert ground.height_m == pytest.approx(-1.5, abs=0.02)
+
+
+def test_repeating_every_frame_makes_nothing_more_certain() -> None:
+    points = on_plane(CAMERA_UP, -1.5, area(40))
+    once = ground_from_contacts(points, np.ones(40), up_camera=CAMERA_UP, up_sd_deg=6)
+    often = ground_from_contacts(np.tile(points, (30, 1)), np.ones(1200), up_camera=CAMERA_UP, up_sd_deg=6)
+    assert often.up_sd_deg == pytest.approx(once.up_sd_deg, rel=0.05)
+
+
+def test_contacts_without_weight_do_not_count() -> None:
+    points = np.concatenate([on_plane(CAMERA_UP, -1.5, area(50)), on_plane(CAMERA_UP, -2.5, area(50))])
+    weights = np.repeat([1.0, 0.0], 50)
+    assert ground_from_contacts(points, weights, up_camera=CAMERA_UP, up_sd_deg=5).height_m == pytest.approx(-1.5)
+
+
+@pytest.mark.parametrize(
+    ("points", "weights", "up", "sd", "message"),
+    [
+        (np.zeros((0, 3)), np.zeros(0), CAMERA_UP, 5, "no contact"),
+        (np.zeros((4, 3)), np.zeros(4), CAMERA_UP, 5, "no contact"),
+        (np.zeros((4, 2)), np.ones(4), CAMERA_UP, 5, "expected points"),
+        (np.zeros((4, 3)), np.ones(3), CAMERA_UP, 5, "expected points"),
+        (np.full((4, 3), np.nan), np.ones(4), CAMERA_UP, 5, "finite"),
+        (np.zeros((4, 3)), -np.ones(4), CAMERA_UP, 5, "negative"),
+        (np.zeros((4, 3)), np.ones(4), np.zeros(3), 5, "direction"),
+        (np.zeros((4, 3)), np.ones(4), CAMERA_UP, 0, "direction"),
+    ],
+)
+def test_impossible_arguments_are_refused(
+    points: np.ndarray, weights: np.ndarray, up: np.ndarray, sd: float, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        ground_from_contacts(points, weights, up_camera=up, up_sd_deg=sd)
+
+
+def test_the_world_is_right_handed_with_x_forward_y_up_and_z_to_the_right() -> None:
+    ground = Ground(up_camera=tilted(10, -3), height_m=-1.4, residual_m=0.0, up_sd_deg=1.0)
+    origin, forward = np.array([0.5, 0.2, 6.0]), np.array([0.0, 0.1, 1.0])
+    T = T_camera_world(ground, origin_m=origin, forward=forward)
+    R = T[:3, :3]
+    np.testing.assert_allclose(R.T @ R, np.eye(3), atol=1e-12)
+    assert np.linalg.det(R) == pytest.approx(1)
+    np.testing.assert_allclose(R[:, 1], ground.up_camera)
+    assert R[:, 0] @ forward > 0.9
+    assert R[0, 2] > 0.9  # away from the camera is forward, so the camera's right is the world's
+    p_world = np.linalg.inv(T) @ np.append(origin, 1)
+    np.testing.assert_allclose(p_world[[0, 2]], 0, atol=1e-12)
+    floor = T @ np.array([2.0, 0.0, -1.0, 1.0])
+    assert floor[:3] @ ground.up_camera == pytest.approx(ground.height_m)
+    assert p_world[1] == pytest.approx(origin @ ground.up_camera - ground.height_m)
+
+
+def test_a_forward_that_points_up_is_refused() -> None:
+    ground = Ground(up_camera=CAMERA_UP, height_m=-1.0, residual_m=0.0, up_sd_deg=1.0)
+    with pytest.raises(ValueError, match="horizontal"):
+        T_camera_world(ground, origin_m=np.zeros(3), forward=np.array([0.0, 2.0, 0.0]))

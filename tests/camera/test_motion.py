@@ -1,0 +1,204 @@
+"""A moving camera is told from a still one, whatever people, light and codec do in front of it."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from biopose.assets import assets_folder
+from biopose.camera.motion import CameraMotion, CameraMotionResult
+from tests.camera.moving_pictures import HEIGHT, WIDTH, View, frame, seen, wall, watch
+
+CLIPS = assets_folder() / "clips"
+
+
+def still(_: float) -> tuple[float, float, float, float]:
+    return 0, 0, 0, 1
+
+
+def walker(time_s: float) -> NDArray[np.float64]:
+    return np.array([[20 + 40 * time_s, 30, 60 + 40 * time_s, 130]])
+
+
+def close_up(time_s: float) -> NDArray[np.float64]:
+    sway = 15 * np.sin(3 * time_s)
+    return np.array([[60 + sway, 5, 180 + sway, 136]])
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        {},
+        {"people": walker},
+        {"people": walker, "boxes_known": False},
+        {"people": close_up},
+        {"noise": 8.0},
+        {"light": lambda t: 1 + 0.15 * np.sin(40 * t)},
+        {"light": lambda t: 0.4 + 0.15 * t},
+        {"light": lambda t: 8.0 if abs(t - 2) < 0.04 else 1.0},
+    ],
+    ids=["empty", "walker", "walker-missed", "close-up", "noise", "flicker", "dawn", "flash"],
+)
+def test_a_camera_on_a_tripod_stands_still(scene: dict[str, object]) -> None:
+    result = watch(still, **scene)  # type: ignore[arg-type]
+    assert (result.moves, result.reliable, result.first_moving_s) == (False, True, None)
+    assert result.max_shift_px < 0.2
+    assert "stands still" in result.sentence
+
+
+def test_a_pan_is_measured_from_its_beginning_to_its_end() -> None:
+    result = watch(lambda t: (-20 * np.clip(t - 1.2, 0, 2.2), 0, 0, 1), people=walker)
+    assert result.moves
+    assert result.reliable
+    assert result.max_shift_px == pytest.approx(44, abs=0.5)
+    assert result.first_moving_s == pytest.approx(1.3, abs=0.11)
+    assert "pans 44 px between 1.3 s and 3.4 s" in result.sentence
+    assert "root motion and ground are not to be trusted" in result.sentence
+
+
+def test_a_slow_drift_adds_up() -> None:
+    result = watch(lambda t: (0.5 * t, 0, 0, 1))  # a fifth of a percent of the width in a second
+    assert result.moves
+    assert result.max_shift_px == pytest.approx(1.95, abs=0.2)
+    assert result.first_moving_s == pytest.approx(0.4, abs=0.2)
+
+
+def test_a_pan_far_out_of_the_first_view_is_followed() -> None:
+    result = watch(lambda t: (150 * np.clip(t - 1, 0, 2), 0, 0, 1))
+    assert result.max_shift_px == pytest.approx(300, abs=1.5)
+    assert result.cuts_s == ()
+
+
+def test_a_tilt_a_zoom_and_a_roll_are_called_so() -> None:
+    tilt = watch(lambda t: (0, 8 * t, 0, 1))
+    assert "tilts 31 px" in tilt.sentence
+    zoom = watch(lambda t: (0, 0, 0, 1 + 0.1 * np.clip(t - 1, 0, 2)))
+    assert zoom.max_zoom == pytest.approx(1.2, abs=0.01)
+    assert "zooms 1.20 times between 1.1 s and" in zoom.sentence
+    out = watch(lambda t: (0, 0, 0, 1 - 0.05 * t))
+    assert out.max_zoom == pytest.approx(1 - 0.05 * 3.9, abs=0.01)
+    roll = watch(lambda t: (0, 0, 0.03 * t, 1))
+    assert roll.max_rotation_deg == pytest.approx(np.rad2deg(0.03 * 3.9), abs=0.1)
+    assert "rolls by 6.7 degrees" in roll.sentence
+
+
+def test_a_hand_held_camera_trembles() -> None:
+    result = watch(lambda t: (2 * np.sin(5 * t) + np.sin(11 * t), 1.5 * np.sin(7 * t), 0.004 * np.sin(4 * t), 1))
+    assert result.moves
+    assert "as if held in the hand" in result.sentence
+
+
+def test_trembling_below_what_matters_is_still() -> None:
+    assert not watch(lambda t: (0.3 * np.sin(5 * t), 0.3 * np.sin(7 * t), 0, 1)).moves
+
+
+def test_a_cut_is_told_with_its_time() -> None:
+    before, after = wall(1), wall(2)
+    result = watch(still, texture=lambda t: before if t < 2.25 else after, people=walker)
+    assert result.moves
+    assert result.reliable
+    assert result.cuts_s == pytest.approx((2.3,))
+    assert result.first_moving_s == pytest.approx(2.3)
+    assert "cuts to another shot at 2.3 s" in result.sentence
+
+
+def test_a_whip_pan_is_too_fast_to_follow() -> None:
+    result = watch(lambda t: (1800 * np.clip(t - 1, 0, 0.3), 0, 0, 1), texture=lambda _: wall(1, size=1500))
+    assert result.moves
+    assert result.cuts_s == ()
+    assert "too fast" in result.sentence
+
+
+@pytest.mark.parametrize("people", [None, walker], ids=["empty", "person-missed"])
+def test_a_bare_wall_is_not_reliable(people: Callable[[float], NDArray[np.float64]] | None) -> None:
+    plain = np.full((700, 700), 120.0)
+    result = watch(still, texture=lambda _: plain, people=people, boxes_known=False)
+    assert not result.reliable
+    assert not result.moves
+    assert "Too little" in result.sentence
+
+
+def test_a_person_over_the_whole_view_is_not_reliable() -> None:
+    result = watch(still, people=lambda _: np.array([[-5.0, -5.0, WIDTH + 5.0, HEIGHT + 5.0]]))
+    assert not result.reliable
+
+
+def test_no_frame_and_one_frame_are_not_reliable() -> None:
+    motion = CameraMotion()
+    assert not motion.result().reliable
+    motion.add(frame_index=0, time_s=0.0, image=frame(seen(wall(1), (0, 0, 0, 1))), boxes_px=np.zeros((0, 4)))
+    result = motion.result()
+    assert (result.moves, result.reliable) == (False, False)
+
+
+def test_shifts_are_in_the_given_pictures_pixels_and_most_frames_are_passed_over() -> None:
+    texture, motion = wall(1, size=1500), CameraMotion()
+    for index in range(0, 60):
+        left = 100 + min(index, 30)  # the view moves to the right, the background to the left
+        image = texture[100:820, left : left + 1280, None].repeat(3, -1).astype(np.uint8)
+        motion.add(frame_index=index, time_s=index / 30, image=image, boxes_px=np.full((1, 4), np.nan))
+    assert motion.result().max_shift_px == pytest.approx(30, abs=0.5)
+
+
+def test_frames_that_do_not_belong_together_are_refused() -> None:
+    image, nobody = frame(seen(wall(1), (0, 0, 0, 1))), np.zeros((0, 4))
+    motion = CameraMotion()
+    motion.add(frame_index=0, time_s=1.0, image=image, boxes_px=nobody)
+    with pytest.raises(ValueError, match="time does not increase"):
+        motion.add(frame_index=1, time_s=1.0, image=image, boxes_px=nobody)
+    with pytest.raises(ValueError, match="size changed"):
+        motion.add(frame_index=1, time_s=1.1, image=image[:100], boxes_px=nobody)
+    with pytest.raises(ValueError, match="expected an image"):
+        motion.add(frame_index=1, time_s=1.1, image=image[..., 0], boxes_px=nobody)
+
+
+def compressed(view: View, *, kilobit_s: int) -> CameraMotionResult:
+    """What is said of a walker's video after an encoder has thrown most of it away."""
+    av = pytest.importorskip("av")
+    file, texture = io.BytesIO(), wall(1)
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = WIDTH, HEIGHT, "yuv420p", kilobit_s * 1000
+        for index in range(40):
+            image = frame(seen(texture, view(index / 10)), seed=index, noise=3.0, boxes=walker(index / 10))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    motion = CameraMotion()
+    file.seek(0)
+    with av.open(file) as container:
+        for index, picture in enumerate(container.decode(video=0)):
+            image = picture.to_ndarray(format="rgb24")
+            motion.add(frame_index=index, time_s=index / 10, image=image, boxes_px=walker(index / 10))
+    return motion.result()
+
+
+def test_a_strong_codec_neither_moves_a_still_picture_nor_holds_a_moving_one() -> None:
+    standing = compressed(still, kilobit_s=60)
+    assert (standing.moves, standing.reliable) == (False, True)
+    drifting = compressed(lambda t: (2 * t, 0, 0, 1), kilobit_s=60)
+    assert drifting.moves
+    assert drifting.max_shift_px == pytest.approx(7.8, abs=0.5)
+
+
+@pytest.mark.skipif(not CLIPS.is_dir(), reason="the sample clips are not here: run `biopose assets pull`")
+@pytest.mark.parametrize("name", ["sports2d_demo.mp4", "balance_cam01.mp4", "balance_cam04.mp4"])
+def test_the_real_clips_cameras_stand_still(name: str) -> None:
+    av = pytest.importorskip("av")
+    motion = CameraMotion()
+    with av.open(str(CLIPS / name)) as container:
+        for index, picture in enumerate(container.decode(video=0)):
+            if index % 6 == 0:
+                image = picture.to_ndarray(format="rgb24")
+                motion.add(frame_index=index, time_s=picture.time, image=image, boxes_px=np.zeros((0, 4)))
+            if index > 150:
+                break
+    result = motion.result()
+    assert (result.moves, result.reliable) == (False, True)
+
+
+def test_a_clip_with_one_picture_to_compare_is_called_too_short_not_bare() -> None:
+    motion = CameraMotion()
+    motion.add(frame_index=0, time_s=0.0, image=np.zeros((96, 128, 3), np.uint8), boxes_px=np.empty((0, 4)))
+    assert "too short to tell whether the camera moves" in motion.result().sentence

@@ -1,0 +1,105 @@
+"""`biopose inbox`: the example is a start, and the check says what a night would do."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from biopose.cli.inbox import inbox
+
+MANIFEST = """\
+team = "blue"
+session = "{session}"
+date = 2026-11-25
+[[athlete]]
+id = "ann"
+height_m = 1.78
+consent = true
+[[trial]]
+file = "jump.mp4"
+athlete = "ann"
+activity = "squat"
+"""
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(inbox, [str(argument) for argument in arguments])
+
+
+def session(folder: Path, name: str, *, more: str = "") -> Path:
+    folder.mkdir(parents=True)
+    (folder / "jump.mp4").touch()
+    (folder / "session.toml").write_text(MANIFEST.format(session=name) + more, encoding="utf-8")
+    return folder / "session.toml"
+
+
+def test_an_example_is_laid_out_and_checks_but_for_its_videos(tmp_path: Path) -> None:
+    result = run("init", tmp_path, "--team", "blue", "--session", "jumps")
+    assert result.exit_code == 0, result.output
+    manifest = tmp_path / "blue" / "jumps" / "session.toml"
+    assert str(manifest) in result.stdout
+    for name in ("jump1.mp4", "jump2.mov", "squats.mp4"):
+        (manifest.parent / name).touch()
+    assert run("check", tmp_path).exit_code == 0
+
+
+def test_a_session_is_named_after_the_day(tmp_path: Path) -> None:
+    assert run("init", tmp_path).exit_code == 0
+    (manifest,) = tmp_path.rglob("session.toml")
+    assert f'session = "{manifest.parent.name}"\ndate = {manifest.parent.name} ' in manifest.read_text(encoding="utf-8")
+
+
+def test_a_manifest_that_is_there_stays(tmp_path: Path) -> None:
+    manifest = session(tmp_path / "blue" / "jumps", "jumps")
+    before = manifest.read_bytes()
+    result = run("init", tmp_path, "--team", "blue", "--session", "jumps")
+    assert result.exit_code == 1
+    assert "is there already; edit it" in result.stderr
+    assert manifest.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--team", "--session"])
+def test_a_name_that_leads_elsewhere_is_wrong_usage(tmp_path: Path, option: str) -> None:
+    result = run("init", tmp_path / "inbox", option, "../up")
+    assert result.exit_code == 2
+    assert f"{option} '../up': expected letters" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_check_tells_the_good_and_the_bad(tmp_path: Path) -> None:
+    session(tmp_path / "blue" / "jumps", "jumps", more='[[trial]]\nfile = "land.mp4"\nathlete = "bob"\n')
+    broken = session(tmp_path / "blue" / "broken", "broken", more="oops")
+    result = run("check", tmp_path)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert "  ok       blue/jumps/jump  ann, squat, jump.mp4" in lines
+    assert "  refused  blue/jumps/land  (manifest)" in lines
+    assert any("trial[2].athlete (land.mp4): found 'bob'; expected one of the athletes: ann" in line for line in lines)
+    assert any(line.startswith(f"  error    {broken}: is no TOML") for line in lines)
+    assert lines[-1] == "1 trials in order, 1 refused, 1 manifests unreadable"
+
+
+def test_the_check_tells_a_program_the_same(tmp_path: Path) -> None:
+    session(tmp_path / "good", "good")
+    told = json.loads(run("check", tmp_path, "--json").stdout)
+    assert told["ok"]
+    assert told["sessions"][0]["trials"][0]["trial_id"] == "blue/good/jump"
+    session(tmp_path / "bad", "bad", more='[[trial]]\nfile = "land.mp4"\nathlete = "ann"\n')
+    result = run("check", tmp_path, "--json")
+    assert result.exit_code == 1
+    refused = [trial for one in json.loads(result.stdout)["sessions"] for trial in one["refused"]]
+    assert [(trial["trial_id"], trial["kind"]) for trial in refused] == [("blue/bad/land", "missing_file")]
+
+
+def test_two_manifests_that_name_the_same_trial_are_an_error(tmp_path: Path) -> None:
+    first, second = session(tmp_path / "a", "jumps"), session(tmp_path / "b", "jumps")
+    result = run("check", tmp_path)
+    assert result.exit_code == 1
+    assert f"{second}: blue/jumps/jump: so named in {first} too" in result.stdout
+
+
+def test_an_inbox_without_manifests_says_how_to_make_one(tmp_path: Path) -> None:
+    result = run("check", tmp_path)
+    assert result.exit_code == 1
+    assert "biopose inbox init" in result.stderr

@@ -1,0 +1,288 @@
+"""What `scale` and `ik` do with files, and what they tell a person and a program."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from biopose.cli.marker_files import scale_files, solve_files
+from biopose.cli.marker_summaries import IKSummary, ScaleSummary
+from biopose.errors import FileFormatError, ModelError
+from biopose.io.c3d import write_c3d
+from biopose.io.mot import read_mot
+from biopose.io.parquet import write_markers_parquet
+from biopose.io.trajectories import MarkerTrajectories
+from biopose.io.trc import write_trc
+from biopose.skeleton.ik.recording_solver import Limits
+from biopose.skeleton.quiet_opensim import opensim
+from biopose.skeleton.reader import read_osim
+from tests.skeleton.models import markers_at
+from tests.synthetic_person import MASS_KG, SyntheticPerson
+
+
+class Steps:
+    """A progress bar that remembers."""
+
+    def __init__(self) -> None:
+        self.length: int | None = None
+        self.done = 0
+
+    def update(self, n_steps: int) -> None:
+        self.done += n_steps
+
+
+def solve(
+    person: SyntheticPerson,
+    out: Path,
+    *,
+    markers: Path | None = None,
+    weights: Path | None = None,
+    solver: str = "biopose",
+    limits: Limits = "clamped",
+    progress: Steps | None = None,
+) -> IKSummary:
+    return solve_files(
+        markers or person.trial,
+        person.scaled,
+        out,
+        weights=weights,
+        solver=solver,
+        limits=limits,
+        threads=1,
+        progress=progress or Steps(),
+    )
+
+
+def changed(person: SyntheticPerson, path: Path, positions_m: np.ndarray) -> Path:
+    write_trc(path, replace(person.recording, positions_m=positions_m))
+    return path
+
+
+# Scaling
+
+
+def test_the_mass_is_the_models_where_none_is_given(person: SyntheticPerson, tmp_path: Path) -> None:
+    out = tmp_path / "s.osim"
+    summary = scale_files(person.static, person.generic, out, height_m=None, mass_kg=None)
+    assert summary.mass_kg == pytest.approx(read_osim(person.generic).mass_kg)
+    assert scale_files(person.static, None, out, height_m=None, mass_kg=81.5).mass_kg == pytest.approx(81.5)
+
+
+def test_the_default_model_is_the_full_body(person: SyntheticPerson, tmp_path: Path) -> None:
+    ours = scale_files(person.static, None, tmp_path / "a.osim", height_m=None, mass_kg=MASS_KG)
+    given = scale_files(person.static, person.generic, tmp_path / "b.osim", height_m=None, mass_kg=MASS_KG)
+    assert ours.body_scales == given.body_scales
+    assert set(ours.body_scales) == set(person.skeleton.body_names) - {"ground"}
+
+
+def test_factors_are_those_of_the_file(person: SyntheticPerson, tmp_path: Path) -> None:
+    out = tmp_path / "s.osim"
+    summary = scale_files(person.static, person.generic, out, height_m=None, mass_kg=None)
+    generic, scaled = read_osim(person.generic), read_osim(out)
+    fixed = {m.name for m in generic.markers if m.fixed}
+    for before, after in zip(generic.markers, scaled.markers, strict=True):
+        if before.name in fixed:
+            factors = summary.body_scales[generic.body_names[before.body]]
+            np.testing.assert_allclose(after.location_m, before.location_m * factors, atol=1e-4)
+
+
+def test_height_counts_where_little_is_seen(person: SyntheticPerson, tmp_path: Path) -> None:
+    """From the pelvis alone, a taller person gets longer legs."""
+    static = read_pelvis_only(person, tmp_path / "pelvis.trc")
+    tall, short = (
+        scale_files(static, person.generic, tmp_path / "s.osim", height_m=height_m, mass_kg=None)
+        for height_m in (1.95, 1.60)
+    )
+    assert tall.height_used
+    assert tall.body_scales["femur_r"][1] > short.body_scales["femur_r"][1] * 1.05
+
+
+def read_pelvis_only(person: SyntheticPerson, path: Path) -> Path:
+    names = [m.name for m in person.skeleton.markers if person.skeleton.body_names[m.body] == "pelvis"]
+    few = person.recording.select(names)
+    write_trc(path, MarkerTrajectories(few.time_s[:2], few.names, few.positions_m[:2]))
+    return path
+
+
+def test_markers_that_move_are_told_from_landmarks(person: SyntheticPerson, tmp_path: Path) -> None:
+    model = opensim.Model(str(person.generic))
+    for name in ("RASI", "LASI", "C7"):
+        model.updMarkerSet().get(name).set_fixed(True)
+    model.printToXML(str(tmp_path / "three_fixed.osim"))
+    summary = scale_files(
+        person.static, tmp_path / "three_fixed.osim", tmp_path / "s.osim", height_m=None, mass_kg=None
+    )
+    assert set(summary.marker_residual_mm) - set(summary.registered_markers) == {"RASI", "LASI", "C7"}
+
+
+def summary_of_scaling(**changes: object) -> ScaleSummary:
+    summary = ScaleSummary(
+        out="s.osim",
+        mass_kg=70.0,
+        body_scales={"pelvis": [1.0, 1.1, 0.9]},
+        marker_residual_mm={"C7": 4.0, "RASI": 9.0, "THI1": 150.0},
+        registered_markers=["THI1"],
+        unused_markers=[],
+        height_m=None,
+        height_used=False,
+    )
+    return replace(summary, **changes)  # type: ignore[arg-type]
+
+
+def test_a_person_is_told_of_landmarks_first_the_furthest_first() -> None:
+    assert summary_of_scaling().lines()[3:] == [
+        "landmarks: 2, furthest from the scaled model: RASI 9 mm, C7 4 mm",
+        "moved to where they were seen: 1 markers",
+    ]
+
+
+def test_in_a_model_that_keeps_no_marker_all_are_landmarks() -> None:
+    lines = summary_of_scaling(registered_markers=["C7", "RASI", "THI1"]).lines()
+    assert "landmarks: 3, furthest from the scaled model: THI1 150 mm, RASI 9 mm, C7 4 mm" in lines
+
+
+def test_a_person_is_told_of_a_height_that_could_not_be_used_only_where_one_was_given() -> None:
+    assert not any("height" in line for line in summary_of_scaling().lines())
+    assert not any("height" in line for line in summary_of_scaling(height_m=1.8, height_used=True).lines())
+    assert "the height was not used" in summary_of_scaling(height_m=1.8).lines()[-1]
+
+
+# Inverse kinematics
+
+
+@pytest.mark.parametrize("solver", ["biopose", "opensim"])
+def test_progress_counts_every_frame(person: SyntheticPerson, tmp_path: Path, solver: str) -> None:
+    steps = Steps()
+    solve(person, tmp_path / "q.mot", solver=solver, progress=steps)
+    assert steps.length == steps.done == len(person.truth)
+
+
+@pytest.mark.parametrize("suffix", [".c3d", ".parquet"])
+def test_markers_come_in_any_format(person: SyntheticPerson, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"trial{suffix}"
+    (write_c3d if suffix == ".c3d" else write_markers_parquet)(path, person.recording)
+    assert solve(person, tmp_path / "q.mot", markers=path).rms_mm < 0.01
+    found = read_mot(tmp_path / "q.mot", rotational=person.skeleton.rotational_names)
+    np.testing.assert_allclose(found.values, person.truth, atol=1e-3)
+
+
+def test_both_solvers_report_the_same_errors(person: SyntheticPerson, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.01, person.recording.positions_m.shape)
+    trial = changed(person, tmp_path / "noisy.trc", person.recording.positions_m + noise)
+    ours, theirs = (solve(person, tmp_path / "q.mot", markers=trial, solver=s) for s in ("biopose", "opensim"))
+    assert ours.rms_mm == pytest.approx(theirs.rms_mm, rel=0.03)
+    assert ours.rms_mm <= theirs.rms_mm
+
+
+def test_weights_decide_which_markers_count(person: SyntheticPerson, tmp_path: Path) -> None:
+    name = "RKNE"
+    positions_m = person.recording.positions_m.copy()
+    positions_m[:, person.recording.names.index(name)] += 0.1
+    trial, weights = changed(person, tmp_path / "moved.trc", positions_m), tmp_path / "w.xml"
+    assert solve(person, tmp_path / "q.mot", markers=trial).rms_mm > 5
+    tasks = "".join(f'<IKMarkerTask name="{n}"/>' for n in person.recording.names if n != name)
+    weights.write_text(f"<OpenSimDocument>{tasks}</OpenSimDocument>")
+    assert solve(person, tmp_path / "q.mot", markers=trial, weights=weights).rms_mm < 0.01
+
+
+def test_a_file_that_was_there_stays_where_nothing_can_be_solved(person: SyntheticPerson, tmp_path: Path) -> None:
+    out = tmp_path / "q.mot"
+    out.write_text("before")
+    trial = changed(person, tmp_path / "empty.trc", np.full_like(person.recording.positions_m, np.nan))
+    with pytest.raises(ModelError, match=r"empty\.trc: no frame has 3 markers .* nothing was written"):
+        solve(person, out, markers=trial)
+    assert out.read_text() == "before"
+
+
+def test_an_error_about_the_recording_names_it(person: SyntheticPerson, tmp_path: Path) -> None:
+    trial = changed(person, tmp_path / "millimetres.trc", 1000 * person.recording.positions_m)
+    for work in (
+        lambda: solve(person, tmp_path / "q.mot", markers=trial),
+        lambda: scale_files(trial, person.generic, tmp_path / "s.osim", height_m=1.8, mass_kg=None),
+    ):
+        with pytest.raises(ModelError, match=r"millimetres\.trc: the markers are spread .* is the unit"):
+            work()
+
+
+def test_a_recording_with_z_up_is_noticed(person: SyntheticPerson, tmp_path: Path) -> None:
+    upright = person.truth.copy()
+    upright[:, :2] = 0  # tilt and list
+    markers = markers_at(person.skeleton, upright)
+    y_up = solve(person, tmp_path / "q.mot", markers=changed(person, tmp_path / "y.trc", markers))
+    z_up = solve(person, tmp_path / "q.mot", markers=changed(person, tmp_path / "z.trc", markers[..., [2, 0, 1]]))
+    assert not y_up.lies_on_its_side
+    assert z_up.lies_on_its_side
+    assert any(line.startswith("LYING") for line in z_up.lines())
+
+
+def test_a_mirrored_recording_is_noticed(person: SyntheticPerson, tmp_path: Path) -> None:
+    trial = changed(person, tmp_path / "mirrored.trc", person.recording.positions_m * [1, 1, -1])
+    summary = solve(person, tmp_path / "q.mot", markers=trial)
+    assert any(line.startswith("POOR FIT") for line in summary.lines())
+
+
+def test_a_broken_file_is_refused_before_any_work(person: SyntheticPerson, tmp_path: Path) -> None:
+    (tmp_path / "broken.trc").write_text("PathFileType\t4\n")
+    steps = Steps()
+    with pytest.raises(FileFormatError, match=r"broken\.trc"):
+        solve(person, tmp_path / "q.mot", markers=tmp_path / "broken.trc", progress=steps)
+    assert steps.done == 0
+
+
+def summary_of_ik(**changes: object) -> IKSummary:
+    summary = IKSummary(
+        out="q.mot",
+        solver="biopose",
+        frames=200,
+        frames_unsolved=[],
+        frames_not_converged=0,
+        rms_mm=9.0,
+        worst_marker="C7",
+        worst_mm=20.0,
+        coordinates_held=[],
+        coordinates_undetermined={},
+        unused_markers=[],
+        weights_ignored=[],
+        lies_on_its_side=False,
+        seconds=0.5,
+    )
+    return replace(summary, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "incomplete"),
+    [
+        ({}, False),
+        ({"frames_unsolved": [3]}, True),
+        ({"frames_not_converged": 1}, True),
+        ({"coordinates_undetermined": {"knee_angle_r": 2}}, True),
+        (
+            {"coordinates_held": ["mtp_angle_r"], "unused_markers": ["X"], "rms_mm": 90.0, "weights_ignored": ["Y"]},
+            False,
+        ),
+    ],
+)
+def test_a_result_is_incomplete_where_a_complete_recording_would_have_given_more(
+    changes: dict[str, object], incomplete: bool
+) -> None:
+    assert summary_of_ik(**changes).incomplete == incomplete
+
+
+def test_a_good_result_takes_two_lines() -> None:
+    assert summary_of_ik().lines() == [
+        "q.mot: 200 frames in 0.50 s (400 frames/s, biopose)",
+        "markers: 9.0 mm RMS; worst C7, 20.0 mm on average",
+    ]
+
+
+def test_coordinates_that_are_missing_together_share_a_line() -> None:
+    lines = summary_of_ik(coordinates_undetermined={"a": 5, "b": 5, "c": 7}).lines()
+    assert "UNDETERMINED in 5 frames, too few markers: a, b" in lines
+    assert "UNDETERMINED in 7 frames, too few markers: c" in lines
+    assert any("nan in the .mot" in line for line in lines)
+
+
+def test_frames_without_markers_are_said_with_their_place() -> None:
+    lines = summary_of_ik(frames_unsolved=[10, 11, 40]).lines()
+    assert "NOT SOLVED: 3 frames (from 10 to 40, counted from 0) have fewer than 3 markers" in lines

@@ -1,0 +1,128 @@
+"""Figures on made-up pictures: of the pictures asked for, drawn where they are missing, printed for both readers."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from biopose.errors import ModelError
+from biopose.evaluation import synthetic as module
+from biopose.evaluation.synthetic import FIGURES, evaluate_synthetic, synthetic_lines
+from biopose.hmr.mqhmr import Mqhmr, save_mqhmr
+from biopose.training.synthetic.shards import ShardFolder
+from tests.commands import assert_refused, run
+from tests.training.tiny_pictures import (
+    PICTURES,
+    TINY_SHAPE,
+    make_tiny_pictures,
+    needs_pictures,
+    small,
+)
+
+ON_PICTURES = ("evaluate", "synthetic", "--part", "mqhmr", "--data")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> ShardFolder:
+    return make_tiny_pictures(tmp_path_factory.mktemp("evaluated"))
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    network = Mqhmr(TINY_SHAPE)
+    torch.nn.init.normal_(network.read.log_sd, std=0.02)
+    save_mqhmr(tmp_path / "mqhmr.safetensors", network)
+    return tmp_path / "mqhmr.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch)
+
+
+@needs_pictures
+def test_as_many_pictures_are_judged_as_are_asked_for(tiny: ShardFolder, weights: Path, tmp_path: Path) -> None:
+    done: list[int] = []
+    few = evaluate_synthetic(tmp_path, pictures=5, folder=tiny.folder, weights=weights, progress=done.append)
+    assert sum(done) == few["pictures"] == 5
+    all_ = evaluate_synthetic(tmp_path, pictures=PICTURES, folder=tiny.folder, weights=weights)
+    assert set(few["decoder"]) >= set(FIGURES)
+    assert few["decoder"]["mpjpe_mm"] != all_["decoder"]["mpjpe_mm"]
+    assert 50 < all_["decoder"]["mpjpe_mm"] < 2000  # untrained
+
+
+@needs_pictures
+def test_missing_pictures_are_drawn_of_the_split_that_training_never_sees(
+    tiny: ShardFolder, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    shutil.copytree(tiny.folder, kept)
+    (path,) = kept.glob("test_*")
+    path.unlink()
+    asked = []
+
+    def make(where: ShardFolder, split: str, count: int, *, processes: int) -> None:
+        asked.append((split, where.missing(split, count), where.motion))
+        shutil.copyfile(tiny.path("test", 0), path)
+
+    monkeypatch.setattr(module, "make_shards", make)
+    evaluate_synthetic(tmp_path, pictures=4, folder=kept, weights=weights)
+    assert asked == [("test", [0], tmp_path / "mocap" / "cmu")]
+
+
+@needs_pictures
+def test_every_way_of_recovery_is_a_column(
+    tiny: ShardFolder, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = module.recoveries(weights)
+    monkeypatch.setattr(module, "recoveries", lambda _: {**ways, "refined": ways["decoder"]})
+    result = evaluate_synthetic(tmp_path, pictures=8, folder=tiny.folder, weights=weights)
+    assert result["refined"] == result["decoder"]
+    lines = synthetic_lines(result)
+    assert lines[1].split() == ["decoder", "refined"]
+    assert [len(line.rsplit(maxsplit=2)) for line in lines[2:]] == [3] * len(FIGURES)
+
+
+@needs_pictures
+def test_the_command_prints_for_people_and_for_programs(tiny: ShardFolder, weights: Path, tmp_path: Path) -> None:
+    arguments = (
+        *ON_PICTURES,
+        tmp_path,
+        "--pictures",
+        8,
+        "--shards",
+        tiny.folder,
+    )
+    text = run(*arguments, "--weights", weights)
+    assert text.exit_code == 0, text.output
+    assert "8 made-up pictures" in text.stdout
+    assert "PA-MPJPE, mm" in text.stdout
+    result = json.loads(run(*arguments, "--weights", weights, "--json").stdout)
+    assert set(result["synthetic"]["decoder"]) >= {"mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "coverage95", "sureness_rank"}
+
+
+def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"none\.safetensors"):
+        evaluate_synthetic(tmp_path, weights=tmp_path / "none.safetensors")
+
+
+@needs_pictures
+def test_a_folder_without_motions_is_refused_where_pictures_are_missing(weights: Path, tmp_path: Path) -> None:
+    arguments = (
+        *ON_PICTURES,
+        tmp_path,
+        "--shards",
+        tmp_path / "new",
+        "--weights",
+        weights,
+    )
+    assert_refused(run(*arguments), "mocap/cmu")
+
+
+def test_weights_belong_to_one_network(weights: Path, tmp_path: Path) -> None:
+    result = run("evaluate", "synthetic", "--data", tmp_path, "--weights", weights)
+    assert result.exit_code == 2
+    assert "say which with --part mqhmr or --part neurik" in result.stderr

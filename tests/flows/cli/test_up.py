@@ -1,0 +1,198 @@
+"""`biopose up` for real: a schedule fires, what dies is started again, ^C leaves nothing, and the home remembers."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from click.testing import CliRunner
+
+from biopose.cli.command_line import Commands
+from flows.cli.up import up
+from flows.serving.supervisor import CHECKOUT, deployments
+from tasks.settings import Addresses, prepare_environment
+from tests.flows.prefect_server import Up, serving, wait_for
+
+TICK = """
+import os, sys, time
+from pathlib import Path
+from prefect import flow
+
+@flow(name="tick")
+def tick() -> None:
+    inbox = Path(os.environ["BIOPOSE_INBOX"])
+    with (inbox / "ticks").open("a") as ticks:
+        ticks.write(f"{sys.executable} {os.environ['BIOPOSE_HOME']} {os.getcwd()}\\n")
+    while (inbox / "hold").exists():
+        time.sleep(0.1)
+"""
+EVERY_FIVE_SECONDS = """
+name: tick
+pull:
+  - prefect.deployments.steps.set_working_directory:
+      directory: "{{ $BIOPOSE_CHECKOUT }}"
+deployments:
+  - name: nightly
+    entrypoint: tick.py:tick
+    concurrency_limit: {limit: 1, collision_strategy: ENQUEUE}
+    work_pool: {name: biopose}
+    schedules: [{interval: 5}]
+"""
+
+
+@dataclass
+class Nights:
+    """What was seen of two `biopose up` on one home; the first was interrupted while a run was held."""
+
+    first: Up
+    ticks: str = ""
+    page: str = ""
+    api_url: str = ""
+    second_refused: str = ""
+    files_server_back: str = ""
+    left_over: list[psutil.Process] = field(default_factory=list)
+    exit_code: int = -1
+    held: str = ""
+    remembered: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "tick.py").write_text(TICK)
+    (folder / "prefect.yaml").write_text(EVERY_FIVE_SECONDS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def nights(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
+    home = tmp_path_factory.mktemp("up") / "home"
+    with serving(home, project) as first:
+        seen = Nights(first)
+        _first_night(seen)
+    with serving(home, project) as second:
+        seen.remembered = {run["name"]: run["state"] for run in second.flow_runs("COMPLETED", "CRASHED")}
+    yield seen
+    shutil.rmtree(home)
+
+
+def _first_night(seen: Nights) -> None:
+    up, inbox = seen.first, seen.first.settings.inbox
+    seen.ticks = wait_for(lambda: (inbox / "ticks").exists() and (inbox / "ticks").read_text(), timeout_s=60)
+    (up.settings.artifacts / "report.html").write_text("a page")
+    seen.page = httpx.get(f"{up.addresses.files}/report.html", trust_env=False).text
+    environment: dict[str, str] = {}
+    prepare_environment(up.settings, environment)
+    seen.api_url = environment["PREFECT_API_URL"]
+    seen.second_refused = _a_second_up(up)
+    next(process for process in up.family() if "http.server" in process.cmdline()).kill()
+    (inbox / "hold").touch()
+    seen.files_server_back = wait_for(lambda: _page(up), timeout_s=20)
+    seen.held = wait_for(lambda: up.flow_runs("RUNNING"), timeout_s=60)[0]["name"]
+    family = up.family()
+    seen.exit_code = up.interrupt()
+    _, seen.left_over = psutil.wait_procs(family, timeout=5)
+    (inbox / "hold").unlink()
+
+
+def _page(up: Up) -> str:
+    try:
+        return httpx.get(f"{up.addresses.files}/report.html", trust_env=False).text
+    except httpx.HTTPError:
+        return ""
+
+
+def _a_second_up(running: Up) -> str:
+    script = "from flows.serving.supervisor import serve; from tasks.settings import Settings; serve(Settings.load())"
+    environment = {"BIOPOSE_HOME": str(running.settings.home)}
+    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    return run.stderr
+
+
+@pytest.mark.slow
+def test_a_scheduled_run_fires_in_this_environment_with_this_home(nights: Nights, project: Path) -> None:
+    assert nights.ticks.splitlines()[0] == f"{sys.executable} {nights.first.settings.home} {project}"
+
+
+@pytest.mark.slow
+def test_where_things_are_is_said(nights: Nights) -> None:
+    where = nights.first.addresses
+    for said in (where.prefect, where.mlflow, where.files, "next run   "):
+        assert said in nights.first.said()
+
+
+@pytest.mark.slow
+def test_overlays_and_reports_are_served(nights: Nights) -> None:
+    assert nights.page == "a page"
+
+
+@pytest.mark.slow
+def test_other_processes_of_the_home_find_the_server_while_it_runs(nights: Nights) -> None:
+    assert nights.api_url == f"{nights.first.addresses.prefect}/api"
+    assert Addresses.recorded(nights.first.settings) is None
+
+
+@pytest.mark.slow
+def test_a_home_is_served_once(nights: Nights) -> None:
+    assert "another `biopose up` serves it already" in nights.second_refused
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_is_started_again(nights: Nights) -> None:
+    assert nights.files_server_back == "a page"
+    assert "files ended (exit code -9); it is started again" in nights.first.said()
+
+
+@pytest.mark.slow
+def test_an_interrupt_stops_everything_and_is_no_error(nights: Nights) -> None:
+    assert nights.exit_code == 0
+    assert nights.left_over == []
+
+
+@pytest.mark.slow
+def test_the_home_remembers_runs_and_the_interrupted_one_is_not_left_running(nights: Nights) -> None:
+    assert nights.remembered[nights.held]["type"] == "CRASHED"
+    assert (
+        "termination signal" in nights.remembered[nights.held]["message"]
+    )  # so it said itself, before the server went
+    assert "COMPLETED" in {state["type"] for state in nights.remembered.values()}
+
+
+# Without servers
+
+
+def test_options_change_the_schedule_of_the_nightly_deployment_alone() -> None:
+    night = deployments(CHECKOUT, cron="5 4 * * *", timezone="Asia/Tokyo")["deployments"][0]
+    assert night["entrypoint"] == "flows/ingest.py:ingest"
+    assert night["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+    assert [(s["cron"], s["timezone"]) for s in night["schedules"]] == [("5 4 * * *", "Asia/Tokyo")]
+
+
+def _refusal(*arguments: object) -> str:
+    group = Commands(commands={"up": up})
+    result = CliRunner().invoke(group, ["up", *map(str, arguments)])
+    assert result.exit_code in (1, 2)
+    return result.stderr
+
+
+@pytest.mark.parametrize("option", ["--prefect-port", "--mlflow-port", "--files-port"])
+def test_a_taken_port_is_named_with_the_option_to_change(option: str, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        message = _refusal("--home", tmp_path, option, port)
+    assert f"port {port}" in message
+    assert option in message
+
+
+def test_a_schedule_of_another_form_is_refused(tmp_path: Path) -> None:
+    assert "no time zone" in _refusal("--home", tmp_path, "--timezone", "Berlin")
+    assert "expected minute, hour" in _refusal("--home", tmp_path, "--cron", "at two")

@@ -1,0 +1,239 @@
+"""What MQ-HMR reads in the pass that finds the keypoints: numbers survive the packing, places have one meaning."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from biopose.body.keypoint_names import MIRRORED
+from biopose.body.mirror import local_turns_in_a_mirror
+from biopose.camera.intrinsics import intrinsics
+from biopose.errors import ModelError
+from biopose.hmr.feature_head import MqhmrReader, unpacked
+from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrShape, Recovery, save_mqhmr
+from biopose.perception.cspnext import MAP_CHANNELS
+from biopose.perception.detector import PersonDetector
+from biopose.perception.keypoint_network import KeypointNetwork
+from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, points_in_a_mirror
+from tests.perception.real_people import frames_of_two_people, needs_networks
+
+MAP_SIZES = ((64, 48), (32, 24), (16, 12), (8, 6))
+SMALL = MqhmrShape(width=48, layers=2, heads=3, hidden=64)
+FULL_HD = (1920, 1080)
+
+
+class Listened(MqhmrReader):
+    """Keeps what the network was given of people and of their mirror images, and what it said."""
+
+    def __init__(self, network: Mqhmr) -> None:
+        super().__init__(network)
+        self.all_given, self.all_said = list[CropInput](), list[Recovery]()
+        self._network.register_forward_hook(self._keep)
+
+    def _keep(self, network: Mqhmr, given: tuple[CropInput], said: Recovery) -> None:
+        self.all_given.extend(given)
+        self.all_said.append(said)
+
+    @property
+    def given(self) -> CropInput:
+        """Of people as they are."""
+        return self.all_given[-2]
+
+    def agreed(self) -> Tensor:
+        """The tokens of people and of their images, as one."""
+        own, image = self.all_said
+        return self._network.read.agreed(own.tokens, image.tokens)
+
+
+def network(shape: MqhmrShape = SMALL, *, seed: int = 0) -> Mqhmr:
+    torch.manual_seed(seed)
+    drawn = Mqhmr(shape)
+    torch.nn.init.normal_(drawn.body.weight, std=0.05)  # or shape and camera would be everybody's
+    return drawn
+
+
+def output(people: int, *, seed: int = 1) -> PoseOutput:
+    generator = torch.Generator().manual_seed(seed)
+    sizes = zip(MAP_CHANNELS, MAP_SIZES, strict=True)
+    maps = tuple(torch.randn(people, channels, *size, generator=generator) for channels, size in sizes)
+    scores = (torch.rand(people, 26, bins, generator=generator) for bins in (X_BINS, Y_BINS))
+    return PoseOutput(*scores, maps)
+
+
+def keypoints(people: int, *, seed: int = 2) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    points = torch.rand(people, 26, 2, generator=generator) * torch.tensor([191.0, 255.0])
+    return points, torch.rand(people, 26, generator=generator)
+
+
+def read(reader: MqhmrReader, regions_px: list[list[float]], size_px: tuple[int, int] = FULL_HD) -> np.ndarray:
+    regions = np.array(regions_px, dtype=np.float64).reshape(-1, 4)
+    n = len(regions)
+    return reader(output(n), output(n, seed=3), *keypoints(n), regions, np.tile(size_px, (n, 1)))
+
+
+def of_one(output: PoseOutput, own: slice) -> PoseOutput:
+    return PoseOutput(output.x_scores[own], output.y_scores[own], tuple(level[own] for level in output.maps))
+
+
+REGIONS = [[99.5, 49.5, 399.5, 449.5], [-30.5, 199.5, 569.5, 999.5], [1799.5, 9.5, 1889.5, 129.5]]
+
+
+@pytest.mark.parametrize("queries", [20, 5, 1])
+def test_what_the_network_says_survives_the_packing(queries: int) -> None:
+    shape = MqhmrShape(width=48, layers=1, heads=3, hidden=64, queries=queries, token_width=7)
+    reader = Listened(network(shape))
+    rows = read(reader, REGIONS)
+    assert rows.dtype == np.float16
+    assert rows.shape == (3, reader.width)
+    told = unpacked(rows, shape)
+    torch.testing.assert_close(told.tokens, reader.agreed(), rtol=5e-4, atol=1e-6)
+    own, image = reader.all_said
+    torch.testing.assert_close(told.shape, (own.shape + image.shape) / 2, rtol=5e-4, atol=1e-6)
+
+
+def test_half_precision_turns_no_segment_by_a_twentieth_of_a_degree() -> None:
+    reader = Listened(drawn := network())
+    R, _ = drawn.read(unpacked(read(reader, REGIONS), SMALL).tokens)
+    chord = torch.linalg.matrix_norm(R - drawn.read(reader.agreed())[0]) / 8**0.5
+    assert torch.rad2deg(2 * torch.arcsin(chord)).max() < 0.05
+
+
+def test_the_middle_of_the_crop_comes_back_to_half_a_pixel() -> None:
+    middle = unpacked(read(MqhmrReader(network()), REGIONS), SMALL).middle.numpy() * FULL_HD - 0.5
+    np.testing.assert_allclose(middle, [[249.5, 249.5], [269.5, 599.5], [1844.5, 69.5]], atol=0.5)
+
+
+def test_people_left_and_right_of_the_middle_have_mirrored_places() -> None:
+    reader = Listened(network())
+    read(reader, [[99.5, 49.5, 399.5, 449.5], [1919 - 399.5, 49.5, 1919 - 99.5, 449.5]])
+    left, right = reader.given.place
+    torch.testing.assert_close(left * torch.tensor([-1.0, 1.0, 1.0]), right)
+    assert left[0] < 0 < right[0]
+    assert left[1] < 0
+
+
+def test_places_are_those_of_a_camera_of_which_nothing_is_known() -> None:
+    reader = Listened(network())
+    for size_px in (FULL_HD, (1080, 1920), (640, 480)):
+        read(reader, REGIONS, size_px)
+        camera = intrinsics(width_px=size_px[0], height_px=size_px[1])
+        pixels = torch.tensor([[249.5, 249.5], [269.5, 599.5], [1844.5, 69.5]], dtype=torch.float64)
+        rays = camera.rays(pixels)[..., :2]
+        torch.testing.assert_close(reader.given.place[:, :2], rays.float(), atol=1e-5, rtol=0)
+        heights = torch.tensor([400.0, 800.0, 120.0]) / camera.focal_px[1]
+        torch.testing.assert_close(reader.given.place[:, 2], heights.log())
+
+
+def test_a_crop_as_large_as_the_picture_lies_straight_ahead() -> None:
+    reader = Listened(network())
+    read(reader, [[-0.5, -0.5, 1919.5, 1079.5]])
+    assert (reader.given.place[0, :2] == 0).all()
+
+
+def test_keypoints_are_shares_of_the_crop_from_edge_to_edge() -> None:
+    reader = Listened(network())
+    points = torch.tensor([[-0.5, -0.5], [191.5, 255.5], [95.5, 127.5]]).repeat(1, 9, 1)[:, :26]
+    confidence = torch.linspace(0, 1, 26)[None]
+    reader(output(1), output(1), points, confidence, np.array(REGIONS[:1]), np.array([FULL_HD]))
+    torch.testing.assert_close(reader.given.keypoints[0, :3], torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]]))
+    assert torch.equal(reader.given.confidence, confidence)
+
+
+def test_everybody_is_read_alone_as_in_company() -> None:
+    reader = MqhmrReader(network())
+    together = read(reader, REGIONS)
+    points, confidence = keypoints(3)
+    for person in range(3):
+        own = slice(person, person + 1)
+        alone, image = (of_one(output(3, seed=seed), own) for seed in (1, 3))
+        row = reader(alone, image, points[own], confidence[own], np.array(REGIONS[own]), np.array([FULL_HD]))
+        np.testing.assert_allclose(row[0].astype(float), together[person].astype(float), rtol=2e-3, atol=2e-3)
+
+
+def test_a_mirrored_picture_is_read_as_the_mirror_image() -> None:
+    """Whichever of both passes is called the mirrored one."""
+    drawn = network()
+    reader, (one, other) = MqhmrReader(drawn), (output(3, seed=seed) for seed in (1, 3))
+    sizes_px = np.tile(FULL_HD, (3, 1))
+    regions = np.array(REGIONS)
+    left, right = 1919 - regions[:, 2], 1919 - regions[:, 0]
+    mirrored_regions = np.stack([left, regions[:, 1], right, regions[:, 3]], axis=1)
+    points, confidence = keypoints(3)
+    told = unpacked(reader(one, other, points, confidence, regions, sizes_px), SMALL)
+    swapped = points_in_a_mirror(points), confidence[:, MIRRORED]
+    image = unpacked(reader(other, one, *swapped, mirrored_regions, sizes_px), SMALL)
+    (R, sd), (image_R, image_sd) = drawn.read(told.tokens), drawn.read(image.tokens)
+    torch.testing.assert_close(local_turns_in_a_mirror(image_R), R, atol=5e-3, rtol=0)
+    torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-2, atol=0)
+    torch.testing.assert_close(image.shape, told.shape)
+
+
+def test_nobody_is_no_rows() -> None:
+    reader = MqhmrReader(network())
+    rows = read(reader, [])
+    assert (rows.shape, rows.dtype) == ((0, reader.width), np.float16)
+    assert unpacked(rows, SMALL).tokens.shape == (0, 20, 24)
+
+
+def test_frames_without_the_person_stay_unknown() -> None:
+    rows = read(MqhmrReader(network()), REGIONS)
+    rows[1] = np.nan
+    told = unpacked(rows, SMALL)
+    for part in (told.tokens, told.shape, told.middle):
+        known = part.isfinite().flatten(1)
+        assert known[[0, 2]].all()
+        assert not known[1].any()
+
+
+def test_somebody_tiny_in_a_huge_picture_is_still_numbers() -> None:
+    assert np.isfinite(read(MqhmrReader(network()), [[10.5, 10.5, 11.5, 11.5]], (60_000, 40_000))).all()
+
+
+def test_a_network_just_trained_reads_the_same_twice_and_leaves_torch_its_threads() -> None:
+    reader = MqhmrReader(network().train())
+    threads = torch.get_num_threads()
+    np.testing.assert_array_equal(read(reader, REGIONS), read(reader, REGIONS))
+    assert torch.get_num_threads() == threads
+
+
+def test_rows_of_another_network_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"makes \(T, 492\)"):
+        unpacked(np.zeros((3, 491), np.float16), SMALL)
+    with pytest.raises(ValueError, match=r"shape \(492,\)"):
+        unpacked(np.zeros(492, np.float16), SMALL)
+
+
+def test_a_network_is_loaded_from_its_file(tmp_path) -> None:
+    save_mqhmr(tmp_path / "mqhmr.safetensors", network())
+    loaded = MqhmrReader.load(tmp_path / "mqhmr.safetensors")
+    halves = network()
+    for parameter in halves.parameters():
+        parameter.data = parameter.data.half().float()  # as it is kept
+    np.testing.assert_array_equal(read(loaded, REGIONS), read(MqhmrReader(halves), REGIONS))
+    with pytest.raises(ModelError, match="absent"):
+        MqhmrReader.load(tmp_path / "absent.safetensors")
+
+
+@needs_networks
+def test_real_people_are_read_from_the_very_maps_of_their_keypoints_and_from_those_of_their_mirror_images() -> None:
+    frames = frames_of_two_people()[:2]
+    boxes = [each.boxes_px[each.scores > 0.5] for each in PersonDetector.load(threads=1).detect(frames)]
+    outputs = list[PoseOutput]()
+
+    class Kept(MqhmrReader):
+        def __call__(self, output, mirrored, *given):
+            outputs.extend((output, mirrored))
+            return super().__call__(output, mirrored, *given)
+
+    _, features = KeypointNetwork.load(backend="torch").locate_with_features(frames, boxes)
+    found = KeypointNetwork.load(backend="torch", reader=Kept(network())).locate(frames, boxes)
+    assert all(np.isfinite(each.read).all() for each in found)
+    here, image = (of_one(output, slice(4)) for output in outputs)
+    for own, shown in zip(here.maps, features.maps, strict=True):
+        assert torch.equal(own, shown)
+    (points, sure), (image_points, image_sure) = decoded(here), decoded(image)
+    swapped = points_in_a_mirror(image_points)
+    both_sure = torch.minimum(sure, image_sure[:, list(MIRRORED)]) > 0.6
+    assert both_sure.any()
+    assert (points - swapped).norm(dim=-1)[both_sure].median() < 2.0

@@ -1,0 +1,218 @@
+"""MQ-HMR's decoder: what it gives for any crops, how queries share the body, and on disk."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
+from biopose.body.mirror import local_turns_in_a_mirror
+from biopose.body.segment_body import SEGMENTS, SegmentBody
+from biopose.errors import ModelError
+from biopose.hmr.mqhmr import (
+    KIND,
+    LOG_SD_RANGE,
+    RIGID,
+    SEGMENT_KEYPOINTS,
+    CropInput,
+    Mqhmr,
+    MqhmrShape,
+    TokenReader,
+    load_mqhmr,
+    save_mqhmr,
+)
+from biopose.io.checkpoint import save_checkpoint
+
+SMALL = MqhmrShape(channels=(4, 4, 8, 8), width=24, layers=2, heads=2, points=2, hidden=32, dropout=0.1)
+
+
+def small(shape: MqhmrShape = SMALL, seed: int = 0) -> Mqhmr:
+    torch.manual_seed(seed)
+    network = Mqhmr(shape).eval()
+    torch.nn.init.normal_(network.body.weight, std=0.05)  # it begins at zero
+    return network
+
+
+def crops(n: int, shape: MqhmrShape = SMALL, seed: int = 0) -> CropInput:
+    g = torch.Generator().manual_seed(seed)
+    sizes = ((64, 48), (32, 24), (16, 12), (8, 6))
+    maps = tuple(torch.randn(n, c, *size, generator=g) for c, size in zip(shape.channels, sizes, strict=True))
+    place = torch.tensor([0.1, -0.2, -1.0]).expand(n, 3)
+    return CropInput(maps, torch.rand(n, 26, 2, generator=g), torch.rand(n, 26, generator=g), place)
+
+
+def assert_rotations(R: Tensor) -> None:
+    torch.testing.assert_close(R @ R.mT, torch.eye(3).expand_as(R), atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.linalg.det(R), torch.ones(R.shape[:-2]))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_any_number_of_crops_is_recovered(n: int) -> None:
+    said = small()(crops(n))
+    assert said.tokens.shape == (n, 20, SMALL.token_width)
+    assert said.R_segment_local.shape == (n, 20, 3, 3)
+    assert said.sd.shape == (n, 26, 2)
+    assert said.posed(SegmentBody.load()).vertices.shape == (n, 13718, 3)
+    assert_rotations(said.R_segment_local)
+
+
+@torch.no_grad()
+def test_the_trunk_is_one_piece() -> None:
+    said = small()(crops(2))
+    torch.testing.assert_close(said.R_segment_local[:, RIGID], torch.eye(3).expand(2, 3, 3))
+
+
+@torch.no_grad()
+def test_people_do_not_look_at_each_other() -> None:
+    network, both = small(), crops(2)
+    first = CropInput(tuple(m[:1] for m in both.maps), both.keypoints[:1], both.confidence[:1], both.place[:1])
+    torch.testing.assert_close(network(both).tokens[:1], network(first).tokens)
+
+
+@torch.no_grad()
+def test_what_is_said_is_read_from_the_tokens() -> None:
+    network = small()
+    said = network(crops(2))
+    R, sd = network.read(said.tokens)
+    torch.testing.assert_close(R, said.R_segment_local)
+    torch.testing.assert_close(sd, said.sd)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("queries", [1, 5, 20])
+def test_a_query_moves_its_own_segments_alone(queries: int) -> None:
+    torch.manual_seed(0)
+    reader = TokenReader(replace(SMALL, queries=queries))
+    tokens = torch.randn(queries, SMALL.token_width)
+    moved = tokens.clone()
+    moved[-1] += 1.0
+    turned = (reader(tokens)[0] - reader(moved)[0]).abs().amax((-1, -2)) > 1e-6
+    mine = reader.of_segment == queries - 1
+    mine[RIGID] = False
+    assert torch.equal(turned, mine)
+
+
+def test_another_number_of_queries_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"7 queries.*20, 5, 1"):
+        Mqhmr(replace(SMALL, queries=7))
+
+
+@torch.no_grad()
+def test_a_segment_begins_to_look_where_its_keypoints_are() -> None:
+    network, given = small(), crops(1)
+    confidence = torch.zeros(1, 26)
+    confidence[:, [KEYPOINTS.index(name) for name in SEGMENT_KEYPOINTS["humerus_l"]]] = 1.0
+    reference = network._reference(replace(given, confidence=confidence))
+    mean = given.keypoints[:, [KEYPOINTS.index("left_shoulder"), KEYPOINTS.index("left_elbow")]].mean(1)
+    torch.testing.assert_close(reference[:, SEGMENTS.index("humerus_l")], mean, atol=1e-3, rtol=0)
+
+
+@torch.no_grad()
+def test_a_person_half_as_large_in_the_picture_is_twice_as_far() -> None:
+    network, given = small(), crops(1)
+    torch.nn.init.zeros_(network.body.weight)
+    half = replace(given, place=given.place - torch.tensor([0.0, 0.0, math.log(2.0)]))
+    torch.testing.assert_close(network(half).root[:, 2], 2 * network(given).root[:, 2])
+
+
+def test_every_parameter_learns() -> None:
+    network, given = small().train(), crops(2)
+    for parameter in network.parameters():  # some begin at zero, behind which nothing learns yet
+        torch.nn.init.normal_(parameter, std=0.2)
+    said = network(given)
+    posed = said.posed(SegmentBody.load())
+    (posed.bone_heads.square().sum() + said.sd.sum() + said.shape.square().sum()).backward()
+    idle = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert idle == []
+
+
+@torch.no_grad()
+def test_the_deviations_stay_within_bounds_whatever_comes_in() -> None:
+    low, high = torch.tensor(LOG_SD_RANGE).exp().tolist()
+    _, sd = small().read(1e4 * torch.randn(3, 20, SMALL.token_width))
+    assert sd.min() >= low * 0.999
+    assert sd.max() <= high * 1.001
+
+
+@torch.no_grad()
+def test_it_can_be_exported_for_any_number_of_crops() -> None:
+    network = small()
+
+    class Pose(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, maps: tuple[Tensor, ...], keypoints: Tensor, confidence: Tensor, place: Tensor) -> Tensor:
+            return self.network(CropInput(maps, keypoints, confidence, place)).R_segment_local
+
+    n = torch.export.Dim("n", min=1)
+    given = crops(3)
+    arguments = (given.maps, given.keypoints, given.confidence, given.place)
+    exported = torch.export.export(Pose(), arguments, dynamic_shapes=(({0: n},) * 4, {0: n}, {0: n}, {0: n}))
+    more = crops(5, seed=1)
+    got = exported.module()(more.maps, more.keypoints, more.confidence, more.place)
+    torch.testing.assert_close(got, network(more).R_segment_local)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "shape", [SMALL, replace(SMALL, deformable=False, levels=(3,)), replace(SMALL, queries=5, levels=(1, 2, 3))]
+)
+def test_a_network_comes_back_from_disk(tmp_path: Path, shape: MqhmrShape) -> None:
+    network = small(shape)
+    for parameter in network.parameters():
+        parameter.copy_(parameter.half())  # as it is kept
+    save_mqhmr(tmp_path / "m.safetensors", network)
+    again = load_mqhmr(tmp_path / "m.safetensors")
+    assert again.shape == shape
+    torch.testing.assert_close(again(crops(2)).R_segment_local, network(crops(2)).R_segment_local)
+
+
+def test_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_checkpoint(path, {"x": torch.zeros(1)}, kind=KIND, shape={"size": 3})
+    with pytest.raises(ModelError, match=r"m.safetensors: holds a mqhmr network of another version"):
+        load_mqhmr(path)
+
+
+@pytest.mark.parametrize("queries", [20, 5, 1])
+def test_what_a_person_and_the_mirror_image_agree_on_is_the_same_from_either_side(queries: int) -> None:
+    torch.manual_seed(5)
+    reader = TokenReader(MqhmrShape(queries=queries, token_width=200))  # wide enough for one token to say all
+    one, other = 0.3 * torch.randn(2, 4, queries, 200)
+    told, image = reader.agreed(one, other), reader.agreed(other, one)
+    (R, sd), (image_R, image_sd) = reader(told), reader(image)
+    torch.testing.assert_close(local_turns_in_a_mirror(image_R), R, atol=1e-4, rtol=0)
+    torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-4, atol=0)
+    torch.testing.assert_close(reader.agreed(told, image), told, atol=1e-4, rtol=0)  # they agree already
+    log_sds = [reader(tokens)[1].log() for tokens in (one, other)]
+    torch.testing.assert_close(sd.log(), (log_sds[0] + log_sds[1][:, list(MIRRORED)]) / 2, atol=1e-4, rtol=0)
+
+
+def test_what_is_agreed_on_is_said_exactly_by_the_network_that_ships() -> None:
+    reader = load_mqhmr().read
+    one, other = torch.randn(2, 4, 20, reader.rotation.shape[1])
+    told, image = reader.agreed(one, other), reader.agreed(other, one)
+    torch.testing.assert_close(local_turns_in_a_mirror(reader(image)[0]), reader(told)[0], atol=1e-3, rtol=0)
+
+
+def test_tokens_of_the_network_that_ships_say_any_turns_and_stay_as_sure_as_they_were() -> None:
+    reader = load_mqhmr().read
+    tokens, others = torch.randn(2, 4, 20, reader.rotation.shape[1], generator=torch.Generator().manual_seed(2))
+    wanted, sd = reader(others)[0], reader(tokens)[1]
+    told = reader(reader.saying(tokens, wanted))
+    torch.testing.assert_close(told[0], wanted, atol=1e-3, rtol=0)
+    torch.testing.assert_close(told[1].log(), sd.log(), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("queries", [20, 5, 1])
+def test_tokens_that_say_it_already_do_not_move(queries: int) -> None:
+    torch.manual_seed(6)
+    reader = TokenReader(MqhmrShape(queries=queries))
+    tokens = torch.randn(4, queries, MqhmrShape().token_width)
+    torch.testing.assert_close(reader.saying(tokens, reader(tokens)[0]), tokens, atol=1e-4, rtol=0)

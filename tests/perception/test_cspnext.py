@@ -1,0 +1,67 @@
+"""RTMPose in torch against the published file in onnxruntime, its features and gradients."""
+
+import numpy as np
+import pytest
+import torch
+
+from biopose.perception.crops import cut_people
+from biopose.perception.cspnext import MAP_CHANNELS, MAP_STRIDES, CspNeXt, RtmPose
+from biopose.perception.keypoint_network import WEIGHTS, normalised
+from biopose.perception.onnx_session import OnnxSession, weights_path
+from tests.perception.real_people import frames_of_two_people, needs_networks
+
+
+@pytest.fixture(scope="module")
+def network() -> RtmPose:
+    return RtmPose.load(weights_path(WEIGHTS))
+
+
+@pytest.fixture(scope="module")
+def crops() -> torch.Tensor:
+    people = [np.array([[590.0, 20, 700, 540], [1440, 500, 1590, 980]])] * 3
+    return normalised(cut_people(frames_of_two_people(), people).pixels)
+
+
+@needs_networks
+def test_scores_are_those_of_onnxruntime(network: RtmPose, crops: torch.Tensor) -> None:
+    x_scores, y_scores = OnnxSession(weights_path(WEIGHTS), threads=1)(crops.numpy())
+    with torch.inference_mode():
+        output = network(crops)
+    assert np.abs(output.x_scores.numpy() - x_scores).max() < 1e-4
+    assert np.abs(output.y_scores.numpy() - y_scores).max() < 1e-4
+
+
+@needs_networks
+def test_a_batch_gives_what_single_crops_do(network: RtmPose, crops: torch.Tensor) -> None:
+    with torch.inference_mode():
+        together, alone = network(crops), network(crops[1:2])
+    assert torch.allclose(together.x_scores[1:2], alone.x_scores, atol=1e-4)
+    assert all(torch.allclose(a[1:2], b, atol=1e-3) for a, b in zip(together.maps, alone.maps, strict=True))
+
+
+@pytest.mark.parametrize("size", [(256, 192), (64, 96), (32, 32)])
+def test_features_of_any_size_divisible_by_32(size: tuple[int, int]) -> None:
+    maps = CspNeXt()(torch.zeros(2, 3, *size))
+    expected = [(2, c, size[0] // s, size[1] // s) for c, s in zip(MAP_CHANNELS, MAP_STRIDES, strict=True)]
+    assert [tuple(level.shape) for level in maps] == expected
+
+
+def test_other_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="divisible by 32"):
+        CspNeXt()(torch.zeros(1, 3, 100, 96))
+
+
+def test_keypoints_of_other_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="256 by 192"):
+        RtmPose()(torch.zeros(1, 3, 192, 256))
+
+
+@needs_networks
+def test_gradients_reach_the_picture_and_every_weight(crops: torch.Tensor) -> None:
+    network = RtmPose.load(weights_path(WEIGHTS))
+    picture = crops[:1].clone().requires_grad_()
+    output = network(picture)
+    (output.x_scores.square().mean() + output.y_scores.square().mean()).backward()
+    assert picture.grad is not None
+    assert picture.grad.abs().max() > 0
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())

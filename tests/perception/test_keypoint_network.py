@@ -1,0 +1,270 @@
+"""Keypoints of real people: both backends, laws of geometry, boxes with nothing in them, and readers of the maps."""
+
+import weakref
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
+from biopose.hmr.feature_head import MqhmrReader
+from biopose.perception import keypoint_network
+from biopose.perception.detector import PersonDetector
+from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
+from tests.perception.real_people import frames_of_two_people, needs_networks
+
+pytestmark = needs_networks
+
+
+@pytest.fixture(scope="module")
+def network() -> KeypointNetwork:
+    return KeypointNetwork.load(threads=1)
+
+
+@pytest.fixture(scope="module")
+def in_torch() -> KeypointNetwork:
+    return KeypointNetwork.load(backend="torch")
+
+
+@cache
+def boxes() -> tuple[np.ndarray, ...]:
+    """Of the two people in each frame."""
+    found = PersonDetector.load(threads=1).detect(frames_of_two_people())
+    return tuple(each.boxes_px[each.scores > 0.5] for each in found)
+
+
+def scatter(a: Keypoints, b: Keypoints, *, sure: float = 0.6) -> float:
+    """Median distance in pixels of keypoints that both are sure of."""
+    seen = np.minimum(a.confidence, b.confidence) > sure
+    assert seen.mean() > 0.4
+    return float(np.median(np.linalg.norm(a.positions_px - b.positions_px, axis=-1)[seen]))
+
+
+def test_people_stand_upright_inside_their_boxes(network: KeypointNetwork) -> None:
+    for found, box in zip(network.locate(frames_of_two_people(), boxes()), boxes(), strict=True):
+        assert found.positions_px.shape == (2, 26, 2)
+        margin = 0.1 * (box[:, 3] - box[:, 1])[:, None, None]
+        assert (found.positions_px > box[:, None, :2] - margin).all()
+        assert (found.positions_px < box[:, None, 2:] + margin).all()
+        head, hips, heel = (found.positions_px[:, KEYPOINTS.index(n), 1] for n in ("head_top", "mid_hip", "left_heel"))
+        assert (head < hips).all()
+        assert (hips < heel).all()
+        assert ((found.confidence >= 0) & (found.confidence <= 1)).all()
+        assert found.confidence.mean() > 0.5
+
+
+def test_both_backends_find_the_same(network: KeypointNetwork, in_torch: KeypointNetwork) -> None:
+    for a, b in zip(*(n.locate(frames_of_two_people(), boxes()) for n in (network, in_torch)), strict=True):
+        assert np.allclose(a.positions_px, b.positions_px, rtol=0, atol=0.05)  # pixels, of 450
+        assert np.allclose(a.confidence, b.confidence, rtol=0, atol=1e-4)
+
+
+def test_a_batch_over_frames_finds_what_single_people_do(network: KeypointNetwork) -> None:
+    for together, image, own in zip(
+        network.locate(frames_of_two_people(), boxes()), frames_of_two_people(), boxes(), strict=True
+    ):
+        for person in range(2):
+            (alone,) = network.locate([image], [own[person : person + 1]])
+            assert np.allclose(together.positions_px[person], alone.positions_px[0], rtol=0, atol=0.01)
+
+
+def test_a_shifted_picture_has_shifted_keypoints(network: KeypointNetwork) -> None:
+    frame, own = frames_of_two_people()[0], boxes()[0]
+    shift = np.array([37, 11])
+    cut = frame[shift[1] :, shift[0] :]
+    (plain,), (moved,) = (network.locate([f], [b]) for f, b in ((frame, own), (cut, own - np.tile(shift, 2))))
+    inside = own[:, 1] > 100  # the other's crop reaches over the cut edge
+    back = moved.positions_px[inside] + shift
+    assert np.allclose(plain.positions_px[inside], back, rtol=0, atol=1e-6)
+
+
+def test_a_box_a_little_off_changes_little(network: KeypointNetwork) -> None:
+    frame, own = frames_of_two_people()[0], boxes()[0]
+    (plain,), (moved,) = (network.locate([frame], [b]) for b in (own, own + np.array([7.3, -4.1, 6.2, 5.7])))
+    assert scatter(plain, moved) < 0.008 * 450
+
+
+def test_a_picture_of_half_the_size_has_keypoints_at_half_the_place(network: KeypointNetwork) -> None:
+    frame, own = frames_of_two_people()[0], boxes()[0]
+    half = np.ascontiguousarray(frame.reshape(497, 2, 884, 2, 3).mean(axis=(1, 3)).astype(np.uint8))
+    (plain,), (small,) = (network.locate([f], [b]) for f, b in ((frame, own), (half, (own + 0.5) / 2 - 0.5)))
+    doubled = Keypoints((small.positions_px + 0.5) * 2 - 0.5, small.confidence)
+    assert scatter(plain, doubled) < 0.008 * 450
+
+
+def test_a_mirrored_picture_has_mirrored_keypoints_of_the_other_side(network: KeypointNetwork) -> None:
+    frame, own = frames_of_two_people()[0], boxes()[0]
+    mirrored_boxes = np.stack([1767 - own[:, 2], own[:, 1], 1767 - own[:, 0], own[:, 3]], axis=1)
+    (plain,), (found,) = network.locate([frame], [own]), network.locate([frame[:, ::-1]], [mirrored_boxes])
+    swapped = Keypoints(found.positions_px[:, MIRRORED] * [-1, 1] + [1767, 0], found.confidence[:, MIRRORED])
+    assert scatter(plain, swapped) < 0.01 * 450
+    seen = np.minimum(plain.confidence, swapped.confidence) > 0.6
+    assert abs(np.median((plain.positions_px - swapped.positions_px)[..., 0][seen])) < 0.5  # no side is preferred
+
+
+def test_boxes_with_nothing_in_them_give_no_keypoints(network: KeypointNetwork) -> None:
+    nothing = [[100, 100, 100, 300], [np.nan] * 4, [-90, 10, -10, 90], [300, 100, 200, 50]]
+    (found,) = network.locate([frames_of_two_people()[0]], [np.array([nothing[0], boxes()[0][0], *nothing[1:]])])
+    assert np.isnan(found.positions_px[[0, 2, 3, 4]]).all()
+    assert (found.confidence[[0, 2, 3, 4]] == 0).all()
+    (alone,) = network.locate([frames_of_two_people()[0]], [boxes()[0][:1]])
+    assert np.allclose(found.positions_px[1], alone.positions_px[0], rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("box", [[10, 10, 11.5, 12], [-300, -300, 3000, 3000], [1700, 900, 1900, 1300], [0, 0, 1, 993]])
+def test_tiny_huge_and_half_visible_boxes_are_taken(network: KeypointNetwork, box: list[float]) -> None:
+    (found,) = network.locate([frames_of_two_people()[0]], [np.array([box])])
+    assert np.isfinite(found.positions_px).all()
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+def test_pictures_of_nobody_give_empty_arrays(
+    network: KeypointNetwork, in_torch: KeypointNetwork, backend: str
+) -> None:
+    used = network if backend == "onnxruntime" else in_torch
+    images = [np.zeros((5, 7, 3), np.uint8), np.zeros((9, 3, 3), np.uint8)]
+    assert [len(found) for found in used.locate(images, [np.zeros((0, 4))] * 2)] == [0, 0]
+    assert used.locate([], []) == []
+
+
+def test_pictures_and_boxes_that_do_not_match_are_refused(network: KeypointNetwork) -> None:
+    with pytest.raises(ValueError, match="1 images, but boxes for 2"):
+        network.locate([frames_of_two_people()[0]], [np.zeros((0, 4))] * 2)
+
+
+def test_features_come_in_the_same_pass(in_torch: KeypointNetwork) -> None:
+    frames, own = frames_of_two_people()[:2], [np.vstack([np.zeros((1, 4)), boxes()[0]]), boxes()[1][:1]]
+    found, features = in_torch.locate_with_features(frames, own)
+    plain = in_torch.locate(frames, own)
+    assert all(np.array_equal(a.confidence, b.confidence) for a, b in zip(found, plain, strict=True))
+    assert [tuple(level.shape) for level in features.maps] == [
+        (3, 64, 64, 48),
+        (3, 128, 32, 24),
+        (3, 256, 16, 12),
+        (3, 512, 8, 6),
+    ]
+    assert features.people.tolist() == [[0, 1], [0, 2], [1, 0]]
+    centres = (features.regions_px[:, :2] + features.regions_px[:, 2:]) / 2
+    assert np.allclose(centres, (lambda b: (b[:, :2] + b[:, 2:]) / 2)(np.vstack([boxes()[0], own[1]])), atol=1.0)
+
+
+def test_features_need_torch(network: KeypointNetwork) -> None:
+    with pytest.raises(ValueError, match="backend='torch'"):
+        network.locate_with_features([], [])
+
+
+class Reader:
+    """Keeps all that it is given; a row is the middle of the crop, as it would be in a picture 1,000 pixels wide."""
+
+    width = 2
+
+    def __init__(self) -> None:
+        self.outputs, self.given = [], []
+
+    def __call__(self, output, mirrored, points, confidence, regions_px, sizes_px):
+        self.outputs.append(output)
+        self.given.append((points, confidence, regions_px, sizes_px))
+        return ((regions_px[:, :2] + regions_px[:, 2:]) / 2 / sizes_px[:, :1] * 1000).astype(np.float16)
+
+
+def middles(boxes_px: np.ndarray, *, width_px: int = 1768) -> np.ndarray:
+    return (boxes_px[:, :2] + boxes_px[:, 2:]) / 2 / width_px * 1000
+
+
+def test_a_reader_is_given_the_maps_of_the_pass_and_the_keypoints_of_both_looks(in_torch: KeypointNetwork) -> None:
+    frames, own = frames_of_two_people()[:2], [boxes()[0], boxes()[1][:1]]
+    one_look, features = in_torch.locate_with_features(frames, own)
+    reader = Reader()
+    read = KeypointNetwork.load(backend="torch", reader=reader).locate(frames, own)
+    for mine, theirs in zip(reader.outputs[0].maps, features.maps, strict=True):
+        assert torch.equal(mine[:3], theirs)
+    ((points, sure, regions_px, sizes_px),) = [[part[:3] for part in given] for given in reader.given]
+    assert [len(part) for part in reader.given[0]] == [keypoint_network.BATCH_SIZE] * 4  # blanks after the people
+    assert np.array_equal(regions_px, features.regions_px)
+    assert sizes_px.tolist() == [[1768, 994]] * 3
+    scale = (regions_px[:, 2:] - regions_px[:, :2])[:, None] / [192, 256]
+    in_picture = regions_px[:, None, :2] + (points.numpy() + 0.5) * scale
+    assert np.allclose(in_picture, np.concatenate([each.positions_px for each in read]), rtol=0, atol=1e-3)
+    assert np.array_equal(sure.numpy(), np.concatenate([each.confidence for each in read]))
+    for a, b, rows in zip(one_look, read, own, strict=True):
+        assert 0 < scatter(a, b) < 0.008 * 450
+        assert a.read is None
+        assert np.allclose(b.read, middles(rows), atol=2.0)
+
+
+def test_two_looks_see_the_same_in_a_picture_and_in_its_mirror_image() -> None:
+    frame, own = frames_of_two_people()[0], boxes()[0]
+    mirrored_boxes = np.stack([1767 - own[:, 2], own[:, 1], 1767 - own[:, 0], own[:, 3]], axis=1)
+    looking = KeypointNetwork.load(backend="torch", reader=Reader())
+    (plain,), (found,) = looking.locate([frame], [own]), looking.locate([frame[:, ::-1]], [mirrored_boxes])
+    assert np.allclose(found.positions_px[:, MIRRORED] * [-1, 1] + [1767, 0], plain.positions_px, rtol=0, atol=0.01)
+    assert np.allclose(found.confidence[:, MIRRORED], plain.confidence, rtol=0, atol=1e-4)
+
+
+def test_a_row_belongs_to_its_box_whatever_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = np.ascontiguousarray(frames_of_two_people()[1][::2, ::2])
+    frames = [frames_of_two_people()[0], small, frames_of_two_people()[2]]
+    nothing = np.full((1, 4), np.nan)
+    own = [np.vstack([nothing, boxes()[0], boxes()[0]]), boxes()[1] / 2, np.vstack([boxes()[2], nothing])]
+    reader = Reader()
+    monkeypatch.setattr(keypoint_network, "BATCH_SIZE", 3)
+    found = KeypointNetwork.load(backend="torch", reader=reader).locate(frames, own)
+    assert [len(given[0]) for given in reader.given] == [3, 3, 3]  # the last a blank
+    for each, rows, width_px in zip(found, own, (1768, 884, 1768), strict=True):
+        assert each.read.dtype == np.float16
+        assert np.allclose(each.read, middles(rows, width_px=width_px), atol=2.0, equal_nan=True)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+def test_what_is_told_of_people_hangs_on_nobody_who_is_looked_at_with_them(backend: str) -> None:
+    reader = None if backend == "onnxruntime" else MqhmrReader.load()
+    looking = KeypointNetwork.load(backend=backend, reader=reader, threads=1)
+    frames, own = frames_of_two_people(), boxes()
+    together = looking.locate([*frames, *frames], [*own, *own])
+    for count in (1, 2, len(frames)):
+        for few, all_ in zip(looking.locate(frames[-count:], own[-count:]), together[-count:], strict=True):
+            assert np.array_equal(few.positions_px, all_.positions_px)
+            assert np.array_equal(few.confidence, all_.confidence)
+            assert (few.read is None) == (reader is None)
+            assert reader is None or np.array_equal(few.read, all_.read)
+
+
+def test_people_of_one_picture_are_found_in_a_batch_of_their_own(in_torch: KeypointNetwork) -> None:
+    frame, own = frames_of_two_people()[0], boxes()[0]
+    (among_others,), alone = in_torch.locate([frame], [own]), in_torch.locate_in(frame, own)
+    assert np.allclose(among_others.positions_px, alone.positions_px, rtol=0, atol=0.05)
+    assert np.allclose(among_others.confidence, alone.confidence, rtol=0, atol=1e-4)
+
+
+def test_the_maps_of_a_batch_are_gone_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive = []
+
+    class Watching(Reader):
+        def __call__(self, output, *given):
+            assert all(earlier() is None for earlier in alive)
+            alive.append(weakref.ref(output.maps[0]))
+            return np.zeros((len(output.x_scores), self.width), np.float16)
+
+    monkeypatch.setattr(keypoint_network, "BATCH_SIZE", 1)
+    KeypointNetwork.load(backend="torch", reader=Watching()).locate(frames_of_two_people()[:1], boxes()[:1])
+    assert len(alive) == 2
+
+
+def test_a_reader_reads_nobody_in_pictures_of_nobody() -> None:
+    reading = KeypointNetwork.load(backend="torch", reader=Reader())
+    nobody, nothing = reading.locate([np.zeros((5, 7, 3), np.uint8)] * 2, [np.zeros((0, 4)), np.full((1, 4), np.nan)])
+    assert nobody.read.shape == (0, 2)
+    assert nothing.read.shape == (1, 2)
+    assert np.isnan(nothing.read).all()
+    assert reading.locate([], []) == []
+
+
+def test_without_a_reader_nothing_is_read(network: KeypointNetwork, in_torch: KeypointNetwork) -> None:
+    for used in (network, in_torch):
+        assert used.locate(frames_of_two_people()[:1], boxes()[:1])[0].read is None
+
+
+def test_a_reader_needs_torch() -> None:
+    with pytest.raises(ValueError, match="reader of feature maps needs the backend torch"):
+        KeypointNetwork.load(reader=Reader())

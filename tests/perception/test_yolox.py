@@ -1,0 +1,34 @@
+"""YOLOX in torch against the published file in onnxruntime, and one box a person."""
+
+import numpy as np
+import torch
+
+from biopose.perception.detector import WEIGHTS, letterboxed
+from biopose.perception.onnx_session import OnnxSession, weights_path
+from biopose.perception.yolox import YoloxDetector, YoloxTiny, one_a_person
+from tests.perception.real_people import frames_of_two_people, needs_networks
+
+
+@needs_networks
+def test_boxes_are_those_of_onnxruntime_down_to_the_faintest() -> None:
+    pictures = torch.stack([letterboxed(frame) for frame in frames_of_two_people()])
+    published = OnnxSession(weights_path(WEIGHTS), threads=1)
+    for picture, ours in zip(pictures, YoloxDetector.load(weights_path(WEIGHTS), device="cpu")(pictures), strict=True):
+        boxes, labels = published(picture[None].numpy())
+        theirs = boxes[0][(labels[0] == 0) & (boxes[0][:, 4] > 0)]
+        assert ours.shape == theirs.shape
+        assert np.abs(ours - theirs).max() < 1e-3
+
+
+def test_any_size_divisible_by_32_and_any_batch() -> None:
+    boxes = YoloxTiny()(torch.zeros(2, 3, 64, 96))
+    assert boxes.shape == (2, 8 * 12 + 4 * 6 + 2 * 3, 5)
+
+
+def test_of_boxes_that_overlap_the_surest_stays() -> None:
+    boxes = np.array(
+        [[0, 0, 10, 10, 0.5], [1, 0, 11, 10, 0.9], [0, 5, 10, 15, 0.4], [50, 50, 60, 60, 0.8], [0, 0, 1, 1, 0.001]],
+        np.float32,
+    )
+    assert np.allclose(one_a_person(boxes)[:, 4], [0.9, 0.8, 0.4])
+    assert one_a_person(boxes[:0]).shape == (0, 5)

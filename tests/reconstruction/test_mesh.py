@@ -1,0 +1,126 @@
+"""From what a decoder read of a person to their motion on the skeleton."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from biopose.errors import ModelError
+from biopose.hmr.lifter import load_lifter
+from biopose.reconstruction.mesh import MeshStage, PersonMesh, read_mesh
+from biopose.reconstruction.observations import see
+from biopose.reconstruction.refinement import RefinementBudget
+from biopose.reconstruction.residuals import HIPS
+from biopose.reconstruction.trajectories import FittedMotion
+from biopose.skeleton.stature import model_height_m
+from biopose.tracking.tracks import PersonTrack
+from tests.reconstruction.read_person import mesh_models, read_track
+from tests.swinging_person import CAMERA, frame_times, full_body, keypoints_m, level, swinging
+
+HEIGHT_M = model_height_m(full_body()) or 1.75
+JOINTS = ("hip_flexion", "hip_adduction", "knee_angle", "arm_flex", "elbow_flex")
+
+
+def fitted(track: PersonTrack, *, stage: MeshStage = "refined") -> FittedMotion:
+    """The mesh, and the skeleton on it."""
+    seen = see(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
+    known = PersonMesh(full_body(), height_m=HEIGHT_M)
+    return read_mesh(track, seen, known, CAMERA, models=mesh_models(stage=stage))[1]
+
+
+def error_deg(motion: FittedMotion, q: NDArray[np.float64]) -> float:
+    columns = [full_body().coordinate_names.index(f"{joint}_{side}") for joint in JOINTS for side in "rl"]
+    return float(np.degrees(np.abs(motion.q[:, columns] - q[:, columns])).mean())
+
+
+def test_a_decoder_that_is_right_gives_the_motion() -> None:
+    time_s = frame_times(10)
+    q = swinging(time_s)
+    motion = fitted(read_track(q, time_s), stage="decoded")
+    assert error_deg(motion, q) < 4.0
+    assert motion.q.shape == q.shape
+    assert np.isfinite(motion.q).all()
+
+
+def test_keypoints_make_up_for_a_decoder_that_errs() -> None:
+    time_s = frame_times(10)
+    q = swinging(time_s)
+    track = read_track(q, time_s, error=0.7)
+    assert error_deg(fitted(track), q) < 0.75 * error_deg(fitted(track, stage="joined"), q)
+
+
+@pytest.mark.parametrize("error", [0.0, 0.7])
+def test_the_refinement_tells_what_it_gained_and_never_loses(error: float) -> None:
+    time_s = frame_times(10)
+    gain = fitted(read_track(swinging(time_s), time_s, error=error)).refinement
+    assert gain is not None
+    assert 0 < gain.iterations <= RefinementBudget().iterations
+    assert 0 < gain.reprojection_after_px <= gain.reprojection_before_px
+    assert gain.reprojection_before_px < 200
+
+
+def test_what_a_refinement_gained_is_told_in_pixels_of_the_focal_length_that_it_found() -> None:
+    time_s = frame_times(10)
+    track = read_track(swinging(time_s), time_s, error=0.7)
+    wrong = CAMERA.with_focal(0.9 * CAMERA.focal_px[0])
+    seen = see(track, wrong, load_lifter(), height_m=HEIGHT_M)
+    known = PersonMesh(full_body(), height_m=HEIGHT_M, focal_sd=0.25)
+    _, motion = read_mesh(track, seen, known, wrong, models=mesh_models())
+    assert motion.refinement is not None
+    assert motion.refinement.reprojection_after_px < 0.5 * motion.refinement.reprojection_before_px
+
+
+def test_the_lifter_makes_up_for_a_part_of_a_decoder_that_errs() -> None:
+    time_s = frame_times(10)
+    q = swinging(time_s)
+    track = read_track(q, time_s, error=0.7)
+    assert error_deg(fitted(track, stage="joined"), q) < 0.9 * error_deg(fitted(track, stage="decoded"), q)
+
+
+@pytest.mark.parametrize("stage", ["decoded", "joined"])
+def test_what_is_not_refined_has_gained_nothing(stage: MeshStage) -> None:
+    time_s = frame_times(3)
+    assert fitted(read_track(swinging(time_s), time_s), stage=stage).refinement is None
+
+
+def test_without_a_keypoint_that_is_seen_nothing_is_told_of_a_gain() -> None:
+    time_s = frame_times(3)
+    track = read_track(swinging(time_s), time_s)
+    assert fitted(replace(track, confidence=np.full_like(track.confidence, 0.1))).refinement is None
+
+
+def test_the_decoders_word_on_depth_is_joined_to_the_lifters() -> None:
+    time_s = frame_times(5)
+    track = read_track(swinging(time_s), time_s)
+    seen = see(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
+    given, _ = read_mesh(track, seen, PersonMesh(full_body(), height_m=HEIGHT_M), CAMERA, models=mesh_models())
+    truth = keypoints_m(swinging(time_s)) @ level().T
+    truth = (truth - truth[:, HIPS].mean(1, keepdim=True)).float()
+    torch.testing.assert_close(given.evidence.rays, seen.evidence.rays)
+    assert (given.evidence.lifted_m - truth).norm(dim=-1).mean() < 0.03
+    assert (seen.evidence.lifted_m - truth).norm(dim=-1).mean() > 0.03
+
+
+def test_frames_that_were_not_read_lie_between_their_neighbours() -> None:
+    time_s = frame_times(10)
+    q = swinging(time_s)
+    track = read_track(q, time_s)
+    assert track.read is not None
+    lost = {"boxes_px": track.boxes_px, "keypoints_px": track.keypoints_px, "read": track.read}
+    lost = {name: values.copy() for name, values in lost.items()}
+    for values in lost.values():
+        values[4:6] = np.nan
+    confidence = track.confidence.copy()
+    confidence[4:6] = 0.0
+    motion = fitted(replace(track, **lost, confidence=confidence))
+    assert np.isfinite(motion.q).all()
+    assert error_deg(motion, q) < 8.0
+
+
+def test_a_track_that_nobody_read_is_refused() -> None:
+    time_s = frame_times(3)
+    track = replace(read_track(swinging(time_s), time_s), read=None)
+    with pytest.raises(ModelError, match="seen without MQ-HMR"):
+        fitted(track)

@@ -1,0 +1,65 @@
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from biopose.errors import FileFormatError
+from biopose.reconstruction.motion_file import read_fitted, write_fitted
+from biopose.reconstruction.person import Athlete, FittedPerson
+from biopose.reconstruction.refinement import RefinementGain
+from biopose.reconstruction.trajectories import FittedMotion
+from tests.swinging_person import CAMERA, frame_times, level, not_found, swinging, track_of
+
+
+def fitted_person() -> FittedPerson:
+    time_s = frame_times(8)
+    q = swinging(time_s)
+    return FittedPerson(
+        track=not_found(track_of(q, time_s), slice(2, 4)),
+        athlete=Athlete(1.75, sex="female"),
+        camera=CAMERA,
+        contact=np.random.default_rng(0).random((8, 4)),
+        motion=FittedMotion(q, np.full((25, 3), 1.02), level().numpy(), 1.01, ("lifted",)),
+        T_camera_world=np.eye(4),
+        keypoint_sd_m=np.random.default_rng(1).random((8, 26, 2)),
+        notes=("made up",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("refinement", "sd", "q"),
+    [(None, None, None), (RefinementGain(80, 6.1, 0.1 + 0.2), np.full((8, 40), 0.1), np.full((8, 40), 0.7))],
+)
+def test_a_fitted_person_reads_back_bit_for_bit(tmp_path, refinement, sd, q):
+    fitted = fitted_person()
+    fitted = replace(fitted, motion=replace(fitted.motion, refinement=refinement), coordinates=q, coordinate_sd=sd)
+    write_fitted(fitted, tmp_path / "fitted.safetensors")
+    back = read_fitted(tmp_path / "fitted.safetensors")
+    assert (back.athlete, back.camera, back.notes) == (fitted.athlete, fitted.camera, fitted.notes)
+    for now, before in ((back.track, fitted.track), (back.motion, fitted.motion)):
+        np.testing.assert_equal(asdict(now), asdict(before))
+    assert back.motion.refinement == refinement
+    np.testing.assert_array_equal(back.contact, fitted.contact)
+    np.testing.assert_array_equal(back.T_camera_world, fitted.T_camera_world)
+    np.testing.assert_array_equal(back.keypoint_sd_m, fitted.keypoint_sd_m)
+    np.testing.assert_equal(back.coordinates, q)
+    np.testing.assert_equal(back.coordinate_sd, sd)
+
+
+def test_a_file_of_an_earlier_version_is_named(tmp_path):
+    path = tmp_path / "fitted.safetensors"
+    write_fitted(fitted_person(), path)
+    with safe_open(path, framework="numpy") as file:
+        facts, arrays = file.metadata()["facts"], {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(arrays, path, {"kind": "fitted person 2", "facts": facts})
+    with pytest.raises(FileFormatError, match=r"holds fitted person 2, not a fitted person 4; delete it"):
+        read_fitted(path)
+
+
+def test_another_file_is_named(tmp_path):
+    path = tmp_path / "fitted.safetensors"
+    path.write_bytes(b"no such thing")
+    with pytest.raises(FileFormatError, match=r"fitted\.safetensors: cannot be read as a fitted person"):
+        read_fitted(path)

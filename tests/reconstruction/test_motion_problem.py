@@ -1,0 +1,162 @@
+"""The energy of a motion and its descent: the truth is found from exact keypoints, inside the joints' ranges."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from biopose.hmr.pose_prior import PosePrior
+from biopose.reconstruction.motion_problem import FitBudget, MotionFit, PersonModel, Unknowns
+from biopose.reconstruction.residuals import MIDDLE
+from tests.swinging_person import (
+    CAMERA,
+    evidence_of,
+    frame_times,
+    full_body,
+    keypoints_m,
+    level,
+    swinging,
+    unscaled,
+    with_keypoints,
+)
+
+FRAMES = 8
+
+
+def model(*, focal_sd: float = 0.0, pose_prior: PosePrior | None = None) -> PersonModel:
+    return PersonModel(with_keypoints(), unscaled(), pose_prior, focal_sd=focal_sd)
+
+
+def fit_of(q: NDArray[np.float64], time_s: NDArray[np.float64], *, known: bool = False, **options: object) -> MotionFit:
+    return MotionFit(model(**options), evidence_of(q, time_s), level(), shape_is_known=known)
+
+
+def disturbed(q: NDArray[np.float64], *, radians: float = 0.1, metres: float = 0.1, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    turning = np.array([n in full_body().rotational_names for n in full_body().coordinate_names])
+    return q + np.where(turning, radians, 0.0) * rng.normal(size=q.shape) + _root_shift(metres, rng)
+
+
+def _root_shift(metres: float, rng: np.random.Generator) -> np.ndarray:
+    shift = np.zeros(len(full_body().coordinates))
+    shift[[full_body().coordinate_names.index(f"pelvis_t{a}") for a in "xyz"]] = metres * rng.normal(size=3)
+    return shift
+
+
+def error_m(fit: MotionFit, found: Unknowns, q: NDArray[np.float64]) -> Tensor:
+    return (fit.keypoints_m(found)[0] - keypoints_m(q)).norm(dim=-1)
+
+
+def test_exact_keypoints_give_the_motion_back() -> None:
+    time_s = frame_times(FRAMES)
+    q = swinging(time_s)
+    fit = fit_of(q, time_s)
+    start = fit.start(disturbed(q)[None])
+    assert error_m(fit, start, q).mean() > 0.05
+    found, _ = fit.fit(start, FitBudget(20, 120))
+    camera, truth = (at @ level().T for at in (fit.keypoints_m(found)[0].double(), keypoints_m(q)))
+    pixels, seen = CAMERA.project(camera), CAMERA.project(truth)
+    assert (pixels - seen).norm(dim=-1).mean() < 2.0
+    about_hips = (camera - camera[:, MIDDLE, None]) - (truth - truth[:, MIDDLE, None])
+    assert about_hips.norm(dim=-1).mean() < 0.01
+    assert (camera[:, MIDDLE, 2] / truth[:, MIDDLE, 2] - 1).abs().max() < 0.02  # as well as a height tells distance
+
+
+def test_the_fit_stays_inside_the_ranges() -> None:
+    time_s = frame_times(FRAMES)
+    q = swinging(time_s)
+    q[:, full_body().coordinate_names.index("knee_angle_r")] = 0.0  # at the limit
+    fit = fit_of(q, time_s)
+    found, _ = fit.fit(fit.start(disturbed(q, radians=0.3)[None]), FitBudget(5, 20))
+    for c, column in zip(full_body().coordinates, found.q[0].T, strict=True):
+        if c.clamped:
+            assert c.range_min - 1e-6 <= column.min()
+            assert column.max() <= c.range_max + 1e-6
+
+
+def test_the_better_of_two_starts_is_kept() -> None:
+    time_s = frame_times(FRAMES)
+    q = swinging(time_s)
+    fit = fit_of(q, time_s)
+    starts = np.stack([disturbed(q, radians=0.6, seed=1), disturbed(q, radians=0.05, seed=2)])
+    found, best = fit.fit(fit.start(starts), FitBudget(10, 15))
+    assert best == 1
+    assert len(found.q) == len(found.proportions) == len(found.log_focal) == len(found.ground) == 1
+
+
+def test_a_descent_lowers_the_energy() -> None:
+    time_s = frame_times(FRAMES)
+    q = swinging(time_s)
+    fit = fit_of(q, time_s, focal_sd=0.1, pose_prior=PosePrior.load())
+    start = fit.start(disturbed(q)[None])
+    found = fit.descend(start, iterations=15)
+    before, after = (sum(float(e) for e in fit.energies(at).values()) for at in (start, found))
+    assert after < before / 2
+
+
+def test_a_known_shape_stays() -> None:
+    time_s = frame_times(FRAMES)
+    q = swinging(time_s)
+    fit = fit_of(q, time_s, known=True, focal_sd=0.1)
+    start = fit.start(disturbed(q)[None])
+    start = Unknowns(start.q, start.proportions + 0.3, start.log_focal + 0.02, start.ground + 0.1)
+    found = fit.descend(start, iterations=3)
+    assert not torch.equal(found.q, start.q)
+    for name in ("proportions", "log_focal", "ground"):
+        torch.testing.assert_close(getattr(found, name), getattr(start, name), atol=0, rtol=0)
+
+
+def test_a_given_focal_length_stays_and_an_uncertain_one_moves() -> None:
+    time_s = frame_times(FRAMES)
+    q = swinging(time_s)
+    for focal_sd in (0.0, 0.2):
+        fit = fit_of(q, time_s, focal_sd=focal_sd)
+        found = fit.descend(fit.start(disturbed(q)[None]), iterations=3)
+        assert bool(found.log_focal.abs().max() > 0) == (focal_sd > 0)
+        assert ("focal" in fit.energies(found)) == (focal_sd > 0)
+
+
+def test_the_ground_starts_under_the_lowest_feet() -> None:
+    time_s = frame_times(FRAMES)
+    q = swinging(time_s)
+    fit = fit_of(q, time_s)
+    ground = fit.start(np.stack([q, q + 0.0])).ground
+    assert ground.shape == (2, 3)
+    lowest = float(keypoints_m(q)[..., 1].min())
+    assert lowest - 0.06 < float(ground[0, 0]) < lowest + 0.1
+    assert not ground[:, 1:].any()
+
+
+def test_no_deviation_from_the_usual_proportions_gives_the_usual_factors() -> None:
+    time_s = frame_times(2)
+    fit = fit_of(swinging(time_s), time_s)
+    scales = fit.body_scales(torch.zeros(1, fit.scale_design.shape[1]))[0]
+    torch.testing.assert_close(scales.double(), torch.from_numpy(unscaled()))
+
+
+def test_a_motion_filmed_eight_times_as_fast_has_the_same_energies() -> None:
+    """What a frame tells is counted by the time that it stands for."""
+    energies = []
+    for rate_hz, frames in ((30.0, 31), (240.0, 241)):
+        time_s = frame_times(frames, rate_hz=rate_hz)
+        truth = swinging(time_s)
+        away = truth + 0.05 * np.sin(2 * np.pi * time_s)[:, None] * np.ones(truth.shape[1])
+        fit = fit_of(truth, time_s, pose_prior=PosePrior.load())
+        fit.seen.contact[:] = 0.9
+        energies.append(fit.energies(fit.start(away[None])))
+    slow, fast = energies
+    kinds = {"reprojection", "lifted", "height", "proportions", "ground", "contact", "smoothness", "pose"}
+    assert set(slow) == kinds
+    for name, energy in slow.items():
+        assert float(fast[name]) == pytest.approx(float(energy), rel=0.08, abs=1e-3), name
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_very_short_clips_have_finite_energies_and_steps(frames: int) -> None:
+    time_s = frame_times(frames)
+    q = swinging(time_s)
+    fit = fit_of(q, time_s, focal_sd=0.2, pose_prior=PosePrior.load())
+    found, _ = fit.fit(fit.start(np.stack([disturbed(q), q])), FitBudget(2, 4))
+    assert found.q.isfinite().all()
+    assert all(energy.isfinite().all() for energy in fit.energies(found).values())

@@ -1,0 +1,187 @@
+"""From a fitted motion to a measurement: the same angles again, in the world asked for, with a quality per frame."""
+
+import numpy as np
+import pytest
+import torch
+
+from biopose.body.model import Body
+from biopose.body.subject import BodyWithSkeleton
+from biopose.hmr.lifter import load_lifter
+from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.reconstruction.observations import SeenPerson, see
+from biopose.reconstruction.person import Athlete, FittedPerson, _continuous, _inside_limits, measured
+from biopose.reconstruction.trajectories import FittedMotion
+from biopose.skeleton.kinematics import Kinematics
+from biopose.tracking.tracks import PersonTrack
+from tests.body.bodies import needs_body_asset
+from tests.swinging_person import CAMERA, frame_times, full_body, level, not_found, swinging, track_of
+
+FRAMES, GAP = 12, slice(5, 7)
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return Body.load()
+
+
+@pytest.fixture(scope="module")
+def usual(body: Body) -> BodyWithSkeleton:
+    return Athlete(1.75).body_with_skeleton(body, full_body())
+
+
+def motion_of(usual: BodyWithSkeleton, frames: int) -> FittedMotion:
+    q = swinging(frame_times(frames))
+    return FittedMotion(q, usual.body_scales, level().numpy(), 1.0, ("lifted",))
+
+
+def world() -> np.ndarray:
+    """T_camera_world (4, 4): under the camera, turned about the vertical from the fit's world."""
+    c, s = np.cos(0.5), np.sin(0.5)
+    T = np.eye(4)
+    T[:3, :3] = level().numpy() @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    T[:3, 3] = T[:3, :3] @ [0.0, -1.2, 0.0]
+    return T
+
+
+def measurement_of(
+    body: Body,
+    usual: BodyWithSkeleton,
+    track: PersonTrack,
+    *,
+    coordinates: np.ndarray | None = None,
+    coordinate_sd: np.ndarray | None = None,
+) -> PersonMeasurement:
+    seen: SeenPerson = see(track, CAMERA, load_lifter(), height_m=1.75)
+    fitted = FittedPerson(
+        track=track,
+        athlete=Athlete(1.75),
+        camera=CAMERA,
+        contact=seen.evidence.contact.double().numpy(),
+        motion=motion_of(usual, len(track)),
+        T_camera_world=world(),
+        keypoint_sd_m=np.full((len(track), 26, 2), 0.05),
+        notes=("made up",),
+        coordinates=coordinates,
+        coordinate_sd=coordinate_sd,
+    )
+    return measured(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0)
+
+
+@pytest.fixture(scope="module")
+def measurement(body: Body, usual: BodyWithSkeleton) -> PersonMeasurement:
+    time_s = frame_times(FRAMES)
+    return measurement_of(body, usual, not_found(track_of(swinging(time_s), time_s), GAP))
+
+
+@needs_body_asset
+def test_the_body_has_the_athletes_height_and_the_skeleton_its_size(usual: BodyWithSkeleton) -> None:
+    vertices = usual.shaped.vertices
+    assert float(vertices[:, 1].max() - vertices[:, 1].min()) == pytest.approx(1.75, abs=0.005)
+    assert 0.85 < np.exp(np.log(usual.body_scales[1:]).mean()) < 1.15
+
+
+@needs_body_asset
+@pytest.mark.parametrize(("height_m", "mass_kg"), [(0.6, None), (2.5, None), (1.8, 300.0)])
+def test_nobody_of_an_impossible_size_is_made_up(body: Body, height_m: float, mass_kg: float | None) -> None:
+    with pytest.raises(ValueError, match="out of reach"):
+        Athlete(height_m, mass_kg).body_with_skeleton(body, full_body())
+
+
+@needs_body_asset
+def test_the_fitted_angles_come_out_again(measurement: PersonMeasurement) -> None:
+    """Through the body's markers and inverse kinematics; the root is in another world."""
+    names = measurement.coordinates.names
+    columns = [i for i, name in enumerate(names) if name in full_body().rotational_names and "pelvis" not in name]
+    found, truth = measurement.coordinates.values[:, columns], swinging(frame_times(FRAMES))[:, columns]
+    assert names == full_body().coordinate_names
+    assert np.degrees(np.abs(found - truth)).mean() < 2.0
+
+
+@needs_body_asset
+def test_the_measurement_is_in_the_world_asked_for(measurement: PersonMeasurement) -> None:
+    T = measurement.T_camera_world
+    in_camera = measurement.keypoints_m @ T[:3, :3].T + T[:3, 3]
+    assert abs(float(np.median(in_camera[..., 2])) - 5.0) < 0.5
+    assert -0.1 < measurement.keypoints_m[..., 1].min() < 0.3
+    assert 1.4 < measurement.keypoints_m[..., 1].max() < 2.0
+
+
+@needs_body_asset
+def test_markers_are_those_of_the_coordinates(measurement: PersonMeasurement) -> None:
+    q = torch.from_numpy(measurement.coordinates.values)
+    expected = Kinematics(measurement.person.skeleton).with_coordinates(q).markers.numpy()
+    assert measurement.markers.names == measurement.person.skeleton.marker_names
+    np.testing.assert_allclose(measurement.markers.positions_m, expected, atol=1e-9)
+
+
+@needs_body_asset
+def test_the_coordinates_are_within_the_ranges_and_coupled(measurement: PersonMeasurement) -> None:
+    skeleton, values = measurement.person.skeleton, measurement.coordinates.values
+    assert np.isfinite(values).all()
+    np.testing.assert_allclose(skeleton.satisfy_couplings(values), values, atol=1e-9)
+    for c, column in zip(skeleton.coordinates, values.T, strict=True):
+        if c.clamped:
+            assert c.range_min - 1e-9 <= column.min()
+            assert column.max() <= c.range_max + 1e-9
+
+
+@needs_body_asset
+def test_every_frame_has_a_quality_and_frames_not_seen_have_none(measurement: PersonMeasurement) -> None:
+    quality = measurement.quality
+    assert set(quality) == {"reprojection_px", "confidence", "seen_fraction", "quality"}
+    assert all(len(values) == FRAMES for values in quality.values())
+    gap = np.zeros(FRAMES, dtype=bool)
+    gap[GAP] = True
+    assert np.isnan(quality["reprojection_px"][gap]).all()
+    assert (quality["quality"][gap] == 0).all()
+    assert (quality["seen_fraction"] == ~gap).all()
+    assert (quality["reprojection_px"][~gap] < 15).all()
+    assert ((quality["quality"][~gap] > 0.5) & (quality["quality"] <= 1)[~gap]).all()
+
+
+@needs_body_asset
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_measurement_of_few_frames(body: Body, usual: BodyWithSkeleton, frames: int) -> None:
+    time_s = frame_times(frames)
+    one = measurement_of(body, usual, track_of(swinging(time_s), time_s))
+    assert np.isfinite(one.coordinates.values).all()
+    assert len(one.quality["quality"]) == frames
+
+
+def test_a_turning_pelvis_has_no_jumps_and_begins_within_half_a_turn() -> None:
+    """Inverse kinematics may write the first frame a whole turn away."""
+    column = full_body().coordinate_names.index("pelvis_rotation")
+    turn = np.linspace(0.3, 9.0, 40)
+    values = np.repeat(full_body().default_pose[None], 40, axis=0)
+    for wound in ((turn + np.pi) % (2 * np.pi) - np.pi, turn + 2 * np.pi, turn - 4 * np.pi):
+        values[:, column] = wound
+        np.testing.assert_allclose(_continuous(full_body(), values)[:, column], turn, atol=1e-9)
+
+
+def test_what_overshoots_a_limit_is_put_back_and_the_rest_stays() -> None:
+    q = swinging(frame_times(5))
+    knee = full_body().coordinate_names.index("knee_angle_r")
+    over = q.copy()
+    over[2, knee] = -0.05
+    inside = _inside_limits(full_body(), over)
+    assert inside[2, knee] == 0
+    np.testing.assert_allclose(np.delete(inside, 2, axis=0), np.delete(q, 2, axis=0), atol=1e-9)
+
+
+@needs_body_asset
+def test_standard_deviations_are_handed_on(measurement: PersonMeasurement, body: Body, usual: BodyWithSkeleton) -> None:
+    time_s = frame_times(FRAMES)
+    sd = np.full((FRAMES, len(full_body().coordinates)), 0.03)
+    told = measurement_of(body, usual, not_found(track_of(swinging(time_s), time_s), GAP), coordinate_sd=sd)
+    np.testing.assert_array_equal(told.coordinate_sd, sd)
+    np.testing.assert_array_equal(told.coordinates.values, measurement.coordinates.values)
+    assert measurement.coordinate_sd is None
+
+
+@needs_body_asset
+def test_coordinates_that_were_told_stand_in_place_of_inverse_kinematics(body: Body, usual: BodyWithSkeleton) -> None:
+    time_s = frame_times(FRAMES)
+    q = np.repeat(full_body().default_pose[None], FRAMES, axis=0)
+    q[:, full_body().coordinate_names.index("knee_angle_r")] = 0.4
+    told = measurement_of(body, usual, track_of(swinging(time_s), time_s), coordinates=full_body().satisfy_couplings(q))
+    np.testing.assert_allclose(told.coordinates.values, full_body().satisfy_couplings(q), atol=1e-6)

@@ -1,0 +1,118 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from biopose.assets import assets_folder
+from biopose.errors import TrackingError
+from biopose.perception.detector import Detections, PersonDetector
+from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
+from biopose.tracking.people import find_people
+from biopose.tracking.subject_choice import choose_athletes
+from biopose.video.frames import Frame, read_frames
+from tests.tracking.stick_figures import Walker, filmed
+
+CLIP = assets_folder() / "clips" / "sports2d_demo.mp4"
+WEIGHTS = assets_folder() / "weights"
+needs_assets = pytest.mark.skipif(not (CLIP.exists() and WEIGHTS.exists()), reason="biopose assets pull was not run")
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return {"detector": PersonDetector.load(threads=1), "network": KeypointNetwork.load(threads=1)}
+
+
+class Filmed:
+    """A detector and a network that know two people who cross; a row read of somebody is their number and the frame."""
+
+    def __init__(self):
+        walkers = [Walker(lambda t: 150 + 170 * t, 220.0), Walker(lambda t: 500 - 150 * t, 180.0, phase=2.0)]
+        film = list(filmed(walkers, seconds=2, rate_hz=30, rng=np.random.default_rng(0)))
+        self.frames = [Frame(seen["frame_index"], seen["time_s"], seen["image"]) for seen, _ in film]
+        self.walkers, self._seen = walkers, [seen for seen, _ in film]
+
+    def number(self, image):
+        return next(i for i, frame in enumerate(self.frames) if frame.image is image)
+
+    def detect(self, images):
+        seen = [self._seen[self.number(image)] for image in images]
+        return [Detections(each["boxes_px"], each["scores"]) for each in seen]
+
+    def locate(self, images, boxes_px):
+        return [self._of(self.number(image), boxes) for image, boxes in zip(images, boxes_px, strict=True)]
+
+    def locate_in(self, image, boxes_px):
+        return self._of(self.number(image), boxes_px)
+
+    def _of(self, frame, boxes_px):
+        truth = np.array([walker.keypoints_px(self.frames[frame].time_s) for walker in self.walkers])
+        middles = (truth.min(1) + truth.max(1)) / 2
+        apart = np.linalg.norm((boxes_px[:, None, :2] + boxes_px[:, None, 2:]) / 2 - middles, axis=-1)
+        who = apart.argmin(1)
+        read = np.stack([who, np.full(len(who), frame)], axis=1).astype(np.float16)
+        return Keypoints(truth[who], np.full((len(who), 26), 0.8), read)
+
+
+@pytest.mark.parametrize("detect_every", [1, 3])
+def test_what_was_read_goes_with_people_detected_and_followed(detect_every):
+    film = Filmed()
+    people = find_people(film.frames, detector=film, network=film, detect_every=detect_every)
+    assert sorted(track.read[0, 0] for track in people.tracks) == [0, 1]
+    for track in people.tracks:
+        assert track.seen.mean() > 0.8
+        walker = film.walkers[int(track.read[0, 0])]
+        for frame in np.flatnonzero(track.seen):
+            truth = walker.keypoints_px(track.time_s[frame])
+            assert np.allclose(track.keypoints_px[frame], truth, atol=0.01)
+            assert track.read[frame].tolist() == [track.read[0, 0], track.frame_indices[frame]]
+        assert np.isnan(track.read[~track.seen]).all()
+
+
+@needs_assets
+@pytest.mark.parametrize("detect_every", [1, 3])
+def test_jumper_and_walker_are_followed(networks, detect_every):
+    finished = []
+    frames = islice(read_frames(CLIP), 60)
+    people = find_people(frames, **networks, batch_frames=8, detect_every=detect_every, progress=finished.append)
+    assert finished == [8] * 7 + [4]
+    assert (people.frame_count, people.width_px, people.height_px) == (60, 1768, 994)
+    jumper, walker = people.tracks
+    assert jumper.seen.all()
+    assert len(jumper) == 60
+    assert 35 <= walker.frame_indices[0] <= 45
+    assert walker.frame_indices[-1] == 59
+    assert jumper.confidence.mean() > 0.5
+
+
+@needs_assets
+def test_one_frame_is_a_clip(networks):
+    people = find_people(islice(read_frames(CLIP), 1), **networks)
+    assert [len(t) for t in people.tracks] == [1]
+
+
+@needs_assets
+def test_nobody_in_a_picture_is_nobody(networks):
+    grey = [Frame(i, i / 30, np.full((120, 160, 3), 128, np.uint8)) for i in range(3)]
+    people = find_people(grey, **networks)
+    assert people.tracks == []
+    with pytest.raises(TrackingError, match="clip of 3 frames"):
+        choose_athletes(people.tracks, choice="largest", width_px=160, height_px=120, frame_count=people.frame_count)
+
+
+@needs_assets
+def test_a_clip_without_frames_has_nobody(networks):
+    people = find_people([], **networks)
+    assert (people.tracks, people.frame_count, people.width_px) == ([], 0, 0)
+    with pytest.raises(ValueError, match="counts from 1"):
+        find_people([], **networks, detect_every=0)
+
+
+@needs_assets
+@pytest.mark.slow
+@pytest.mark.parametrize("detect_every", [1, 2])
+def test_who_jumps_somersaults_and_sprints_is_one_person(networks, detect_every):
+    people = find_people(read_frames(CLIP), **networks, detect_every=detect_every)
+    jumper, walker = people.tracks
+    assert (jumper.frame_indices[0], jumper.frame_indices[-1] > 220) == (0, True)
+    assert jumper.seen.mean() > 0.85
+    assert walker.seen.mean() > 0.95

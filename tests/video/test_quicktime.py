@@ -1,0 +1,81 @@
+"""Tags that phones write into a movie and its tracks."""
+
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from biopose.video.quicktime import quicktime_tags
+
+Tags = Mapping[str, tuple[int, bytes]]  # key -> type, value
+
+
+def box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", len(content) + 8, name) + content
+
+
+def metadata(tags: Tags, *, version: bytes = b"") -> bytes:
+    if not tags:
+        return b""
+    names = b"".join(box(b"mdta", key.encode()) for key in tags)
+    items = b"".join(
+        box(struct.pack(">I", number), box(b"data", struct.pack(">II", kind, 0) + value))
+        for number, (kind, value) in enumerate(tags.values(), start=1)
+    )
+    keys = box(b"keys", struct.pack(">II", 0, len(tags)) + names)
+    return box(b"meta", version + box(b"hdlr", bytes(24)) + keys + box(b"ilst", items))
+
+
+def movie(*, track: Tags = {}, whole: Tags = {}, version: bytes = b"") -> bytes:  # noqa: B006
+    content = box(b"trak", box(b"tkhd", bytes(84)) + metadata(track, version=version)) + metadata(
+        whole, version=version
+    )
+    return box(b"ftyp", b"qt  ") + box(b"mdat", bytes(1000)) + box(b"moov", box(b"mvhd", bytes(100)) + content)
+
+
+def written(tmp_path: Path, content: bytes) -> Path:
+    path = tmp_path / "clip.mov"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("version", [b"", bytes(4)])
+def test_tags_of_the_track_and_of_the_movie(tmp_path: Path, version: bytes) -> None:
+    content = movie(
+        track={"lens": (1, b"back camera"), "focal": (23, struct.pack(">f", 24.5))},
+        whole={"make": (1, "Ünï".encode()), "rate": (21, struct.pack(">i", 240)), "lens": (1, b"movie's")},
+        version=version,
+    )
+    assert quicktime_tags(written(tmp_path, content)) == {
+        "lens": "back camera",
+        "focal": "24.5",
+        "make": "Ünï",
+        "rate": "240",
+    }
+
+
+def test_large_boxes_are_stepped_over(tmp_path: Path) -> None:
+    large = struct.pack(">I4sQ", 1, b"mdat", 16 + 5000) + bytes(5000)
+    assert quicktime_tags(written(tmp_path, large + movie(track={"focal": (1, b"26")}))) == {"focal": "26"}
+
+
+def test_values_of_unknown_types_are_left_out(tmp_path: Path) -> None:
+    tags: Tags = {"picture": (13, b"\xff\xd8"), "short": (23, b"\0"), "make": (1, b"Apple")}
+    assert quicktime_tags(written(tmp_path, movie(whole=tags))) == {"make": "Apple"}
+
+
+def test_a_file_cut_anywhere_or_damaged_anywhere_gives_what_it_gives(tmp_path: Path) -> None:
+    content = movie(track={"focal": (1, b"26")}, whole={"make": (1, b"Apple")})
+    for end in range(0, len(content), 29):
+        quicktime_tags(written(tmp_path, content[:end]))
+    for at in range(1010, len(content), 11):
+        damaged = content[:at] + b"\xff" + content[at + 1 :]
+        assert isinstance(quicktime_tags(written(tmp_path, damaged)), dict)
+        zeroed = content[:at] + bytes(4) + content[at + 4 :]
+        assert isinstance(quicktime_tags(written(tmp_path, zeroed)), dict)
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF\x00\x00\x00\x00AVI ", b"\x1aE\xdf\xa3" * 20, b"\0" * 64])
+def test_other_formats_have_no_such_tags(tmp_path: Path, content: bytes) -> None:
+    assert quicktime_tags(written(tmp_path, content)) == {}

@@ -24,7 +24,7 @@ from biopose.camera.intrinsics import intrinsics
 from biopose.camera.motion import CameraMotion
 from biopose.camera.motion_result import CameraMotionResult
 from biopose.camera.pinhole import Camera
-from biopose.hmr.feature_head import MqhmrReader
+from biopose.hmr.feature_head import MqhmrHead
 from biopose.neurik.network import load_neurik
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
@@ -86,7 +86,7 @@ class Models:
         if fit is None:
             mesh = None if method == "keypoint_fit" else MeshModels.load(stage=MESH_STAGES[method])
             fit = FitModels.load(mesh=mesh, neurik=load_neurik() if method == "mqhmr" else None)
-        reader = MqhmrReader(fit.mesh.network, device=device) if fit.mesh else None
+        reader = MqhmrHead(fit.mesh.network, device=device) if fit.mesh else None
         backend: Literal["onnxruntime", "torch"] = "onnxruntime" if device == "cpu" else "torch"
         looks: Literal["onnxruntime", "torch"] = "torch" if reader else backend
         return cls(

@@ -17,13 +17,13 @@ from biopose.body.model import Body
 from biopose.errors import TrackingError
 from biopose.pipeline import camera_of
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
-from biopose.reconstruction.motion_file import read_fitted, write_fitted
+from biopose.reconstruction.motion_file import read_motion, write_motion
 from biopose.reconstruction.people import FitModels, fit_people
 from biopose.reconstruction.person import Athlete, measured
 from biopose.report.folder import write_outputs
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
-from biopose.tracking.frame_detections import join_seen, read_seen
+from biopose.tracking.frame_detections import join_shards, read_shard
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.subject_choice import Choice, choose_athletes
 from biopose.versions import versions
@@ -73,7 +73,7 @@ def fit_trial(trial: TrialRequest, seen: Sequence[Path], fitted: Path, *, models
         VideoError: the video cannot be opened any more, or stretches do not fit together.
         FileFormatError: a stretch is not there or broken.
     """
-    people, motion, notes = join_seen(map(read_seen, seen))
+    people, motion, notes = join_shards(map(read_shard, seen))
     try:
         chosen = choose_athletes(
             people.tracks,
@@ -87,7 +87,7 @@ def fit_trial(trial: TrialRequest, seen: Sequence[Path], fitted: Path, *, models
     camera = camera_of(probe_video(trial.video), focal_px=trial.focal_px, horizontal_fov_deg=trial.horizontal_fov_deg)
     tracks = [repair_side_swaps(track) for track in chosen[:1]]
     (person,) = fit_people(tracks, [trial.athlete], camera, models=models, camera_motion=motion, notes=notes)
-    write_fitted(person, fitted)
+    write_motion(person, fitted)
 
 
 def finish_trial(
@@ -107,7 +107,7 @@ def finish_trial(
         VideoError: the video cannot be read any more.
     """
     body, skeleton = _body_and_skeleton()
-    person = measured(read_fitted(fitted), body=body, skeleton=skeleton, cutoff_hz=CUTOFF_HZ[trial.activity])
+    person = measured(read_motion(fitted), body=body, skeleton=skeleton, cutoff_hz=CUTOFF_HZ[trial.activity])
     write_outputs(
         [person],
         video=trial.video,

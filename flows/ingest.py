@@ -24,9 +24,9 @@ from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from tasks import stages
 from tasks.dask_pool import Analysts, analysts
 from tasks.flow_runs import close_crashed_runs
-from tasks.ingest_page import publish_night
-from tasks.ingest_run import Night
-from tasks.locks import only_one
+from tasks.ingest_page import publish_ingest
+from tasks.ingest_run import IngestRun
+from tasks.locks import exclusive
 from tasks.models import begin_ingest, end_ingest, pin_models, register_shipped
 from tasks.notify import on_crashed, on_failure
 from tasks.plan import IngestOptions, PlannedTrial, discover, groups_of, plan_trial
@@ -77,10 +77,10 @@ def ingest(
     """
     settings = Settings.load(home, inbox=inbox)
     options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames, method=method)
-    with only_one(settings.home):
+    with exclusive(settings.home):
         close_crashed_runs()
         register_shipped(settings)
-        night = Night(settings, settings.inbox, pin_models(settings, alias, method=method), say=_say)
+        night = IngestRun(settings, settings.inbox, pin_models(settings, alias, method=method), say=_say)
         publisher = SnapshotPublisher(settings.warehouse, settings.snapshot)
         night.retry(retry)
         with night.part("discover and plan"):
@@ -103,7 +103,7 @@ def _say(line: str) -> None:
     get_run_logger().info(line)
 
 
-def _plan(entries: Iterable[TrialEntry], night: Night, options: IngestOptions) -> list[PlannedTrial]:
+def _plan(entries: Iterable[TrialEntry], night: IngestRun, options: IngestOptions) -> list[PlannedTrial]:
     """Look at every video; those that are none are kept aside."""
     hashes = VideoHashes(night.settings.home / "video_hashes.json")
     trials = []
@@ -118,7 +118,7 @@ def _plan(entries: Iterable[TrialEntry], night: Night, options: IngestOptions) -
     return trials
 
 
-def _work(new: Sequence[PlannedTrial], night: Night, options: IngestOptions, publisher: SnapshotPublisher) -> None:
+def _work(new: Sequence[PlannedTrial], night: IngestRun, options: IngestOptions, publisher: SnapshotPublisher) -> None:
     """Take every new trial through its steps, with as many processes as there is work for."""
     unfinished = sum(not trial.is_finished for trial in new)
     with ExitStack() as engines:
@@ -133,7 +133,7 @@ def _work(new: Sequence[PlannedTrial], night: Night, options: IngestOptions, pub
 
 def _take_through(
     new: Sequence[PlannedTrial],
-    night: Night,
+    night: IngestRun,
     options: IngestOptions,
     publisher: SnapshotPublisher,
     actors: MeasuringActors | None,
@@ -169,10 +169,10 @@ def _outcome(stages: dict[str, list[PrefectFuture[Any]]]) -> tuple[str, BaseExce
     return "load", None
 
 
-def _report(night: Night, options: IngestOptions) -> None:
+def _report(night: IngestRun, options: IngestOptions) -> None:
     """Prefect's page, MLflow's record, the webhook; then say whether something failed unexpectedly."""
     account = night.as_dict()
-    publish_night(account["stored"], account["quarantined"], night.settings)
+    publish_ingest(account["stored"], account["quarantined"], night.settings)
     if night.mlflow_run_id:
         end_ingest(
             night.settings,

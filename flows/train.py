@@ -12,7 +12,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from biopose.training.loop import Report, report_line
-from tasks.locks import only_one
+from tasks.locks import exclusive
 from tasks.models import register_trained
 from tasks.settings import Settings
 from tasks.training import NetworkName, TrainingOrder, TrainingRun, train_network
@@ -50,7 +50,7 @@ def train(
     settings = Settings.load(home)
     folder = Path(out)
     order = TrainingOrder(network, Path(motion), folder, preset, device, processes, Path(drawn) if drawn else None)
-    with only_one(folder, "a training"):
+    with exclusive(folder, "a training"):
         run = TrainingRun(settings, order)
         with run.closed_at_the_end():
             weights = train_network(order, _told(run), _say)

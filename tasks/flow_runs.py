@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 def close_crashed_runs(flow_name: str = "ingest") -> int:
     """Mark as crashed every run of the flow that says it is running, but this one.
 
-    Call it where no other run can be at work, as `only_one` sees to.
+    Call it where no other run can be at work, as `exclusive` sees to.
 
     Returns:
         How many there were.

@@ -16,7 +16,7 @@ FILES = ("overlay", "report")
 Row = Mapping[str, Any]
 
 
-def publish_night(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> None:
+def publish_ingest(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> None:
     """Put a table and a summary on the page of the running flow; their keys are the same every night.
 
     Args:
@@ -26,13 +26,13 @@ def publish_night(stored: Sequence[Row], quarantined: Sequence[Row], settings: S
     """
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    table = night_table(stored, quarantined, settings)
+    table = ingest_table(stored, quarantined, settings)
     create_table_artifact(key=TABLE_KEY, table=table, description="Every trial of the night")
-    summary = night_summary(stored, quarantined, settings)
+    summary = ingest_summary(stored, quarantined, settings)
     create_markdown_artifact(key=SUMMARY_KEY, markdown=summary, description="The night at a glance")
 
 
-def night_table(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> list[dict[str, Any]]:
+def ingest_table(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> list[dict[str, Any]]:
     """A line for each trial, the same columns in all."""
     measured = [
         {
@@ -52,7 +52,7 @@ def night_table(stored: Sequence[Row], quarantined: Sequence[Row], settings: Set
     return [*measured, *({column: row.get(column, "") for column in columns} for row in aside)]
 
 
-def night_summary(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> str:
+def ingest_summary(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> str:
     """The night in Markdown: counts, what was quarantined and why, what was stored with links to look at."""
     frames = sum(row["frames"] for row in stored)
     parts = [f"# {len(stored)} stored, {len(quarantined)} quarantined", f"{frames} frames."]

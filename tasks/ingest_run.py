@@ -23,7 +23,7 @@ EVERY = "all"
 
 
 @dataclass(eq=False)
-class Night:
+class IngestRun:
     """One run of the ingestion.
 
     Attributes:

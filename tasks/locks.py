@@ -12,7 +12,7 @@ from biopose.errors import BioposeError
 
 
 @contextmanager
-def only_one(home: Path, work: str = "an ingest") -> Iterator[None]:
+def exclusive(home: Path, work: str = "an ingest") -> Iterator[None]:
     """Hold the home's lock.
 
     Args:

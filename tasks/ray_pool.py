@@ -59,13 +59,13 @@ class MeasuringActor:
 
     def see(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
         """See those stretches that are not on disk yet; what is wrong with each one's video."""
-        from biopose.tracking.shards import see_shards
+        from biopose.tracking.shards import perceive_shards
 
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
         todo = [i for i, file in enumerate(files) if not file.exists()]
         errors: list[BioposeError | None] = [None] * len(shards)
-        found = see_shards(
+        found = perceive_shards(
             [shards[i] for i in todo],
             [files[i] for i in todo],
             detector=self._models.detector,
@@ -199,9 +199,9 @@ def _fit_models(files: Mapping[str, Mapping[str, Path]], configuration: Mapping[
     """
     from biopose.neurik.network import load_neurik
     from biopose.reconstruction.mesh import MeshModels
-    from biopose.reconstruction.motion_problem import FitBudget
+    from biopose.reconstruction.motion_problem import SolverOptions
     from biopose.reconstruction.people import FitModels
-    from biopose.reconstruction.refinement import RefinementBudget
+    from biopose.reconstruction.refinement import RefinementOptions
     from biopose.reconstruction.residuals import FitWeights
 
     mesh = None
@@ -209,12 +209,12 @@ def _fit_models(files: Mapping[str, Mapping[str, Path]], configuration: Mapping[
         mesh = MeshModels.load(
             network=files["mqhmr"]["mqhmr.safetensors"],
             body=files["mqhmr"]["segment_body.safetensors"],
-            budget=RefinementBudget(**UNTOLD | configuration["mqhmr"]["budget"]),
+            budget=RefinementOptions(**UNTOLD | configuration["mqhmr"]["budget"]),
         )
     return FitModels.load(
         lifter=files["keypoint_fit"]["lifter.safetensors"],
         pose_prior=files["keypoint_fit"]["pose_prior.safetensors"],
-        budget=FitBudget(**configuration["keypoint_fit"]["budget"]),
+        budget=SolverOptions(**configuration["keypoint_fit"]["budget"]),
         weights=FitWeights(**configuration["keypoint_fit"]["weights"]),
         mesh=mesh,
         neurik=load_neurik(files["neurik"]["neurik.safetensors"]) if "neurik" in files else None,

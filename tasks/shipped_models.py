@@ -109,11 +109,11 @@ def _keypoints() -> ShippedModel:
 
 def _keypoint_fit() -> ShippedModel:
     from biopose.io.checkpoint import WEIGHTS
-    from biopose.reconstruction.motion_problem import FitBudget
+    from biopose.reconstruction.motion_problem import SolverOptions
     from biopose.reconstruction.residuals import FitWeights
 
     files = (WEIGHTS / "lifter.safetensors", WEIGHTS / "pose_prior.safetensors")
-    configuration = {"budget": asdict(FitBudget()), "weights": asdict(FitWeights())}
+    configuration = {"budget": asdict(SolverOptions()), "weights": asdict(FitWeights())}
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
     return ShippedModel("keypoint_fit", files, configuration, "Apache-2.0", card)
 
@@ -122,10 +122,10 @@ def _mqhmr() -> ShippedModel:
     from biopose.body.segment_body import SEGMENT_BODY
     from biopose.hmr.mqhmr import MQHMR_WEIGHTS
     from biopose.io.checkpoint import WEIGHTS
-    from biopose.reconstruction.refinement import RefinementBudget
+    from biopose.reconstruction.refinement import RefinementOptions
 
     card = (WEIGHTS / "mqhmr.md").read_text(encoding="utf-8")
-    configuration = {"budget": asdict(RefinementBudget())}
+    configuration = {"budget": asdict(RefinementOptions())}
     return ShippedModel("mqhmr", (MQHMR_WEIGHTS, SEGMENT_BODY), configuration, "Apache-2.0", card)
 
 

@@ -11,7 +11,7 @@ from biopose.body.keypoint_landmarks import skeleton_with_keypoints
 from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.reconstruction.observations import R_camera_world_of
-from biopose.reconstruction.residuals import MIDDLE, Evidence
+from biopose.reconstruction.residuals import MIDDLE, Observations
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
@@ -68,7 +68,7 @@ def swinging(time_s: NDArray[np.float64], *, facing_deg: float = 60.0) -> NDArra
     return full_body().satisfy_couplings(q)
 
 
-def made_up_motion(*, frames: int = 240, rate_hz: float = 60.0, name: str = "swinging") -> Motion:
+def synthetic_motion(*, frames: int = 240, rate_hz: float = 60.0, name: str = "swinging") -> Motion:
     """The same for the motion library, standing at the origin."""
     q = swinging(frame_times(frames, rate_hz=rate_hz))
     names = full_body().coordinate_names
@@ -87,12 +87,12 @@ def level() -> Tensor:
     return R_camera_world_of(torch.tensor([0.0, -1.0, 0.0])).double()
 
 
-def evidence_of(q: NDArray[np.float64], time_s: NDArray[np.float64], *, ray_sd: float = 0.002) -> Evidence:
+def evidence_of(q: NDArray[np.float64], time_s: NDArray[np.float64], *, ray_sd: float = 0.002) -> Observations:
     """What would be known if every keypoint were seen exactly, lifted exactly, and no foot rested."""
     camera = keypoints_m(q) @ level().T
     rays = (camera[..., :2] / camera[..., 2:]).float()
     frames = len(q)
-    return Evidence(
+    return Observations(
         rays=rays,
         ray_sd=torch.full((frames, 26), ray_sd),
         weight=torch.ones(frames, 26),

@@ -16,13 +16,13 @@ _OTHER_SIDE = {"_r": "_l", "_l": "_r"}
 OPPOSITE_SEGMENT = [SEGMENTS.index(name[:-2] + _OTHER_SIDE.get(name[-2:], name[-2:])) for name in SEGMENTS]
 
 
-def global_turns_in_a_mirror(R_camera_segment: Tensor) -> Tensor:
+def mirrored_global_rotations(R_camera_segment: Tensor) -> Tensor:
     """Global turns (..., 20, 3, C) of the mirror image; also of the first C columns of each."""
     image = R_camera_segment[..., OPPOSITE_SEGMENT, :, :]
     return image * image.new_tensor(CAMERA_MIRROR)[:, None] * _columns(image)
 
 
-def local_turns_in_a_mirror(R_segment_local: Tensor) -> Tensor:
+def mirrored_local_rotations(R_segment_local: Tensor) -> Tensor:
     """As of global turns, of local ones; the pelvis's are in the view."""
     image = R_segment_local[..., OPPOSITE_SEGMENT, :, :]
     rows = image.new_tensor([CAMERA_MIRROR] + [BODY_MIRROR] * (len(SEGMENTS) - 1))

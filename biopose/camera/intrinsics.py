@@ -74,7 +74,7 @@ def intrinsics(
     elif (equivalent := _equivalent_35mm(metadata)) is not None:
         focal, sd, source = _phone_focal_px(equivalent, width_px=width_px, height_px=height_px), METADATA_SD, "metadata"
     else:
-        focal = usual_focal_px(width_px=width_px, height_px=height_px, metadata=metadata)
+        focal = default_focal_px(width_px=width_px, height_px=height_px, metadata=metadata)
         sd, source = ESTIMATE_SD, "estimate"
     return Camera(
         width_px=width_px,
@@ -87,7 +87,7 @@ def intrinsics(
     )
 
 
-def usual_focal_px(*, width_px: int, height_px: int, metadata: Mapping[str, str] = NO_METADATA) -> float:
+def default_focal_px(*, width_px: int, height_px: int, metadata: Mapping[str, str] = NO_METADATA) -> float:
     """The focal length to expect of a picture of which no more is known than its size, and perhaps who made the camera.
 
     Args:

@@ -90,10 +90,10 @@ def ik(
     refuse_overwriting(out, markers=markers, model=model, weights=weights, static=static)
     summary: IKSummary | NeurikSummary
     if model is None:
-        from biopose.cli.neurik_files import answer_files
+        from biopose.cli.neurik_files import predict_files
 
         with progress_bar(0, label="Solving", json_=json_) as bar:
-            summary = answer_files(
+            summary = predict_files(
                 markers, out, up=up, static=static, model_out=model_out, sd_out=sd, threads=threads, progress=bar
             )
     else:

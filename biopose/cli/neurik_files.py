@@ -17,10 +17,10 @@ from biopose.cli.marker_files import ProgressBar, blamed_on, lies_on_its_side
 from biopose.cli.marker_summaries import NeurikSummary
 from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import from_coordinates, write_mot, write_storage
-from biopose.neurik.input import Registered
+from biopose.neurik.input import SubjectCalibration
 from biopose.neurik.network import Neurik, load_neurik
-from biopose.neurik.recording import RecordingAnswer, answer_recording
-from biopose.neurik.static_trial import registered_by
+from biopose.neurik.recording import RecordingPrediction, predict_recording
+from biopose.neurik.static_trial import calibrate_from_static
 from biopose.skeleton.full_body import build_full_body, full_body_skeleton
 from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.scaled_model import write_scaled_osim
@@ -28,7 +28,7 @@ from biopose.skeleton.scaling import Scaling, scaled_geometry
 from biopose.skeleton.threads import torch_threads
 
 
-def answer_files(
+def predict_files(
     markers: Path,
     out: Path,
     *,
@@ -60,7 +60,7 @@ def answer_files(
     registered = _registered(static, up, network)
     start = perf_counter()
     with blamed_on(markers), torch_threads(threads):
-        answer = answer_recording(network, recording, registered=registered, progress=progress.update)
+        answer = predict_recording(network, recording, registered=registered, progress=progress.update)
     seconds = perf_counter() - start
     rotational = full_body_skeleton().rotational_names
     if model_out:
@@ -72,15 +72,15 @@ def answer_files(
     return _summary(answer, out, model_out, sd_out, unused, seconds)
 
 
-def _registered(static: Path | None, up: UpAxis, network: Neurik) -> Registered | None:
+def _registered(static: Path | None, up: UpAxis, network: Neurik) -> SubjectCalibration | None:
     if static is None:
         return None
     standing = read_markers(static, up=up)
     with blamed_on(static):
-        return registered_by(standing, network.places_m)
+        return calibrate_from_static(standing, network.places_m)
 
 
-def write_model(path: Path, answer: RecordingAnswer) -> Path:
+def write_model(path: Path, answer: RecordingPrediction) -> Path:
     """Write the default model at the scales found; markers that were seen lie where they were, as after scaling."""
     skeleton = scaled_geometry(full_body_skeleton(), answer.body_scales)
     seen = dict(zip(answer.markers.names, answer.places_m, strict=True))
@@ -98,7 +98,12 @@ def write_model(path: Path, answer: RecordingAnswer) -> Path:
 
 
 def _summary(
-    answer: RecordingAnswer, out: Path, model_out: Path | None, sd_out: Path | None, unused: list[str], seconds: float
+    answer: RecordingPrediction,
+    out: Path,
+    model_out: Path | None,
+    sd_out: Path | None,
+    unused: list[str],
+    seconds: float,
 ) -> NeurikSummary:
     skeleton, solved = full_body_skeleton(), answer.solved
     mean_mm = 1e3 * np.nanmean(answer.error_m, axis=0)
@@ -126,7 +131,7 @@ def _summary(
     )
 
 
-def _sd_deg(answer: RecordingAnswer) -> dict[str, float]:
+def _sd_deg(answer: RecordingPrediction) -> dict[str, float]:
     """Of each limb's angles in the frames that are solved, the median, degrees."""
     turning = full_body_skeleton().rotational_names
     found = {}

@@ -15,7 +15,7 @@ from biopose.errors import ModelError
 from biopose.io.markers import read_markers
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.neurik.network import load_neurik
-from biopose.neurik.recording import answer_recording
+from biopose.neurik.recording import predict_recording
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik.opensim_ik import OpenSimTracker
 from biopose.skeleton.ik.solve import inverse_kinematics
@@ -49,7 +49,7 @@ def bench_ik(markers: Path | None, model: Path | None, *, opensim_frames: int) -
     with tempfile.TemporaryDirectory() as folder:
         path = model or build_full_body(Path(folder) / "full_body.osim")
         skeleton = read_osim(path)
-        trial = read_markers(markers) if markers else _made_up_motion(skeleton)
+        trial = read_markers(markers) if markers else _synthetic_motion(skeleton)
         if len(trial.time_s) < 2:
             raise ModelError(f"{markers}: a single frame has no rate; give a trial of at least two")
         opensim_rate = _opensim_rate(path, trial, frames=opensim_frames)
@@ -102,7 +102,7 @@ def _neurik_rate(trial: MarkerTrajectories, *, threads: int) -> float:
     network = load_neurik()
     with torch_threads(threads):
         start = perf_counter()
-        answer_recording(network, trial)
+        predict_recording(network, trial)
         return len(trial.time_s) / (perf_counter() - start)
 
 
@@ -124,7 +124,7 @@ def _repeated(trial: MarkerTrajectories, *, frames: int) -> MarkerTrajectories:
     return MarkerTrajectories(np.arange(frames) / trial.rate_hz, trial.names, there_and_back[index])
 
 
-def _made_up_motion(skeleton: Skeleton, *, frames: int = 1000, rate_hz: float = 100.0) -> MarkerTrajectories:
+def _synthetic_motion(skeleton: Skeleton, *, frames: int = 1000, rate_hz: float = 100.0) -> MarkerTrajectories:
     """Each coordinate swings by a third of its range, 0.6 rad at most, at its own frequency.
 
     Its markers are worn as people wear them: each a little off its place, and seen with jitter.

@@ -23,8 +23,8 @@ from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
 from biopose.neurik.network import load_neurik
-from biopose.neurik.recording import answer_recording
-from biopose.neurik.static_trial import registered_by
+from biopose.neurik.recording import predict_recording
+from biopose.neurik.static_trial import calibrate_from_static
 from biopose.skeleton.angles import orthogonal_triples, periodic_coordinates, wrap
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
@@ -121,7 +121,7 @@ def evaluate_lab_a(
         ours = _scaled_by_us(lab, Path(folder))
     ours_error, on_expert_model, opensim_error = (AngleErrors() for _ in range(3))
     network, rms_m = load_neurik(), []
-    standing = registered_by(_under_our_names(read_trc(lab / "static1.trc")), network.places_m)
+    standing = calibrate_from_static(_under_our_names(read_trc(lab / "static1.trc")), network.places_m)
     neurik_error = {"neurik": (standing, AngleErrors()), "neurik_unregistered": (None, AngleErrors())}
     for trial in trials or lab_trials(lab):
         if progress:
@@ -134,7 +134,7 @@ def evaluate_lab_a(
         theirs = opensim_inverse_kinematics(lab / "hand_scaled.osim", markers, weights=weights)
         _add(opensim_error, expert, theirs, reference, left_out=set(same_model.held))
         for registered, errors in neurik_error.values():
-            answer = answer_recording(network, _under_our_names(markers), registered=registered)
+            answer = predict_recording(network, _under_our_names(markers), registered=registered)
             _add(errors, full_body_skeleton(), answer.coordinates, reference, left_out=set(answer.unseen))
         rms_m.append(float(np.nanmean(solution.rms_m)))
     return {

@@ -19,9 +19,9 @@ from biopose.assets import assets_folder
 from biopose.body.markers import MARKERS
 from biopose.io.trajectories import FloatArray, MarkerTrajectories
 from biopose.neurik.network import NEURIK_WEIGHTS, Neurik, load_neurik
-from biopose.neurik.output import AnswerDecoder, NeurikAnswer
-from biopose.neurik.static_trial import own_skeleton, registered_on
-from biopose.neurik.trial import answer_trial
+from biopose.neurik.output import NeurikOutput, OutputDecoder
+from biopose.neurik.static_trial import calibration_on, own_skeleton
+from biopose.neurik.trial import predict_trial
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.solve import inverse_kinematics
 from biopose.skeleton.model import Skeleton
@@ -93,7 +93,7 @@ def evaluate_neurik(
 
 def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) -> dict[str, Any]:
     """On made-up trials, clean and faulty."""
-    judge = Judge(AnswerDecoder(full_body_skeleton()))
+    judge = Judge(OutputDecoder(full_body_skeleton()))
     network = load_neurik(weights)
     neurik = by_neurik(network)
     found: dict[str, Any] = {}
@@ -101,7 +101,7 @@ def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) ->
         drawn = [source.draw(1, frames=frames, clean=kind == "clean") for _ in range(trials)]
         own = [scaled_to(trial) for trial in drawn]
         told = [
-            replace(trial, windows=replace(trial.windows, registered=registered_on(*skeleton, network.places_m)))
+            replace(trial, windows=replace(trial.windows, registered=calibration_on(*skeleton, network.places_m)))
             for trial, skeleton in zip(drawn, own, strict=True)
         ]
         solver = [solved(trial, *skeleton) for trial, skeleton in zip(drawn, own, strict=True)]
@@ -115,7 +115,7 @@ def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) ->
 
 def compare_recorded(clips: RecordedClips, *, weights: Path) -> dict[str, Any]:
     """On what the product made of clips."""
-    judge, batch = Judge(AnswerDecoder(full_body_skeleton())), as_recorded(clips)
+    judge, batch = Judge(OutputDecoder(full_body_skeleton())), as_recorded(clips)
     neurik = by_neurik(load_neurik(weights))
     trials = [batch[k : k + 1] for k in range(len(clips.person))]
     solver = [_answer(q, scales) for q, scales in zip(clips.solved_q, clips.solved_scales, strict=True)]
@@ -125,7 +125,7 @@ def compare_recorded(clips: RecordedClips, *, weights: Path) -> dict[str, Any]:
     }
 
 
-def _in_turn(answers: list[NeurikAnswer]) -> Answering:
+def _in_turn(answers: list[NeurikOutput]) -> Answering:
     """Answers of trials that are asked for in their order."""
     remaining = iter(answers)
     return lambda _: next(remaining)
@@ -133,8 +133,8 @@ def _in_turn(answers: list[NeurikAnswer]) -> Answering:
 
 def by_neurik(network: Neurik) -> Answering:
     """The network's way through a whole trial."""
-    decoder = AnswerDecoder(full_body_skeleton())
-    return lambda trial: _batched(answer_trial(network, decoder, trial.windows))
+    decoder = OutputDecoder(full_body_skeleton())
+    return lambda trial: _batched(predict_trial(network, decoder, trial.windows))
 
 
 def scaled_to(trial: MarkerBatch) -> tuple[Skeleton, FloatArray]:
@@ -150,7 +150,7 @@ def scaled_to(trial: MarkerBatch) -> tuple[Skeleton, FloatArray]:
     return own_skeleton({name: place for name, place, is_seen in static_m if is_seen})
 
 
-def solved(trial: MarkerBatch, own: Skeleton, body_scales: FloatArray) -> NeurikAnswer:
+def solved(trial: MarkerBatch, own: Skeleton, body_scales: FloatArray) -> NeurikOutput:
     """The batched solver on one trial; coordinates unseen stay at the default."""
     names = [marker.name for marker in own.markers]
     used = [list(MARKERS).index(name) for name in names]
@@ -162,13 +162,13 @@ def solved(trial: MarkerBatch, own: Skeleton, body_scales: FloatArray) -> Neurik
     return _answer(torch.from_numpy(q).float(), torch.from_numpy(body_scales).float())
 
 
-def _answer(q: Tensor, body_scales: Tensor) -> NeurikAnswer:
+def _answer(q: Tensor, body_scales: Tensor) -> NeurikOutput:
     """The solver's word (T, Q) and (B, 3) as a batch of one; its standard deviations are 0."""
-    return _batched(NeurikAnswer(q, torch.zeros_like(q), body_scales, torch.zeros(len(q), 2)))
+    return _batched(NeurikOutput(q, torch.zeros_like(q), body_scales, torch.zeros(len(q), 2)))
 
 
-def _batched(answer: NeurikAnswer) -> NeurikAnswer:
-    return NeurikAnswer(**{name: value[None] for name, value in vars(answer).items()})
+def _batched(answer: NeurikOutput) -> NeurikOutput:
+    return NeurikOutput(**{name: value[None] for name, value in vars(answer).items()})
 
 
 def comparison_lines(result: dict[str, Any]) -> list[str]:

@@ -10,10 +10,10 @@ for the camera, so its focal length is the usual one of a picture of that size. 
 - Training disturbs what the decoder is told (`FOCAL_LOG_SD` of `biopose.training.data.crop_batches`): it cannot lean
   on it.
 
-Everybody is decoded twice, as they are and in a mirror, and the mean is told (`TokenReader.agreed`): on 2,048 made-up
+Everybody is decoded twice, as they are and in a mirror, and the mean is told (`PoseHead.agreed`): on 2,048 made-up
 pictures that no training saw, MPJPE 114.7 -> 111.9 mm, PA-MPJPE 94.3 -> 92.0.
 
-The fit knows the real camera: it takes the view from `ReadTokens.middle`, and finds the way there by the keypoints.
+The fit knows the real camera: it takes the view from `MeshTokens.middle`, and finds the way there by the keypoints.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from torch import Tensor
 
 from biopose.body.keypoint_names import MIRRORED
 from biopose.body.segment_body import SHAPE_TERMS
-from biopose.camera.intrinsics import usual_focal_px
+from biopose.camera.intrinsics import default_focal_px
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, CropInput, Mqhmr, MqhmrShape, Recovery, load_mqhmr
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.perception.csp_layers import full_precision
-from biopose.perception.simcc import PoseOutput, points_in_a_mirror
+from biopose.perception.simcc import PoseOutput, mirrored_points
 from biopose.skeleton.threads import one_torch_thread
 
 BESIDE_TOKENS = (SHAPE_TERMS, 2)  # numbers of the shape and the middle
@@ -42,7 +42,7 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
-class ReadTokens:
+class MeshTokens:
     """What was read of one person in T frames, single precision; NaN where they were not found.
 
     Attributes:
@@ -56,8 +56,8 @@ class ReadTokens:
     middle: Tensor
 
 
-class MqhmrReader:
-    """Decodes people; a `MapReader` of the keypoint network.
+class MqhmrHead:
+    """Decodes people; a `FeatureHead` of the keypoint network.
 
     Args:
         network: of which a copy is put to use on the device; the fit reads tokens by the network itself, where it is.
@@ -70,7 +70,7 @@ class MqhmrReader:
         self.width = row_width(network.shape)
 
     @classmethod
-    def load(cls, path: Path = MQHMR_WEIGHTS, *, device: str | torch.device = "cpu") -> MqhmrReader:
+    def load(cls, path: Path = MQHMR_WEIGHTS, *, device: str | torch.device = "cpu") -> MqhmrHead:
         """With the network that ships, or another.
 
         Raises:
@@ -89,12 +89,12 @@ class MqhmrReader:
         regions_px: NDArray[np.float64],
         sizes_px: NDArray[np.int64],
     ) -> NDArray[np.float16]:
-        """(N, width) rows that `unpacked` understands; the arguments are `MapReader`'s."""
+        """(N, width) rows that `unpacked` understands; the arguments are `FeatureHead`'s."""
         place = _place(regions_px, sizes_px)
         own = self._recovered(output, points, confidence, place)
-        in_image = points_in_a_mirror(points), confidence[:, MIRRORED], place * torch.tensor([-1.0, 1.0, 1.0])
+        in_image = mirrored_points(points), confidence[:, MIRRORED], place * torch.tensor([-1.0, 1.0, 1.0])
         image = self._recovered(mirrored, *in_image)
-        tokens = self._network.read.agreed(own.tokens, image.tokens)
+        tokens = self._network.read.flip_averaged(own.tokens, image.tokens)
         shape = (own.shape + image.shape) / 2  # a mirror leaves it as it is
         said = torch.cat([tokens.flatten(1), shape], dim=-1).clamp(-LARGEST, LARGEST)
         middle = (_middle_px(regions_px) + 0.5) / sizes_px
@@ -113,7 +113,7 @@ def row_width(shape: MqhmrShape) -> int:
     return shape.queries * shape.token_width + sum(BESIDE_TOKENS)
 
 
-def unpacked(read: NDArray[np.floating[Any]], network_shape: MqhmrShape) -> ReadTokens:
+def unpacked(read: NDArray[np.floating[Any]], network_shape: MqhmrShape) -> MeshTokens:
     """What the rows (T, width) of a person say.
 
     Args:
@@ -129,12 +129,12 @@ def unpacked(read: NDArray[np.floating[Any]], network_shape: MqhmrShape) -> Read
     queries, token_width = network_shape.queries, network_shape.token_width
     rows = torch.from_numpy(read.astype(np.float32))
     tokens, *beside = rows.split([queries * token_width, *BESIDE_TOKENS], dim=1)
-    return ReadTokens(tokens.unflatten(1, (queries, token_width)), *beside)
+    return MeshTokens(tokens.unflatten(1, (queries, token_width)), *beside)
 
 
 def _place(regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]) -> Tensor:
     """(N, 3) x / z and y / z of each crop's middle and the logarithm of its height, for the usual focal length."""
-    focal_px = np.array([usual_focal_px(width_px=w, height_px=h) for w, h in sizes_px.tolist()]).reshape(-1, 1)
+    focal_px = np.array([default_focal_px(width_px=w, height_px=h) for w, h in sizes_px.tolist()]).reshape(-1, 1)
     middle = (_middle_px(regions_px) - (sizes_px - 1) / 2) / focal_px
     log_height = np.log((regions_px[:, 3:] - regions_px[:, 1:2]) / focal_px)
     return torch.from_numpy(np.concatenate([middle, log_height], axis=1))

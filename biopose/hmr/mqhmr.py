@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
 from biopose.body.keypoints import KEYPOINT_SEGMENTS
-from biopose.body.mirror import local_turns_in_a_mirror
+from biopose.body.mirror import mirrored_local_rotations
 from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
 from biopose.hmr.layers import DecoderLayer, DeformableAttention, PlainAttention
-from biopose.hmr.template_body import MeanFigure, misfit, view_rays
+from biopose.hmr.template_body import TemplateBody, reprojection_residual, view_rays
 from biopose.io.checkpoint import WEIGHTS, load_network, save_network
 from biopose.perception.cspnext import MAP_CHANNELS
 from biopose.skeleton.rotations import rotation_from_6d
@@ -35,7 +35,7 @@ MQHMR_WEIGHTS = WEIGHTS / "mqhmr.safetensors"
 N_KEYPOINTS, N_SEGMENTS = len(KEYPOINTS), len(SEGMENTS)
 RIGID = SEGMENTS.index("torso")  # turns with the abdomen, which it is welded to
 LOG_SD_RANGE = (-6.0, 0.5)  # of the standard deviations, in heights
-USUAL_LOG_SIZE = 0.25  # logarithm of a crop's height over the person's
+DEFAULT_LOG_SIZE = 0.25  # logarithm of a crop's height over the person's
 
 TOLD_SCALE = 10.0  # makes a misfit of a tenth of the crop one
 
@@ -163,8 +163,8 @@ class Mqhmr(nn.Module):
         )
         self.body = nn.Linear(s.hidden, SHAPE_TERMS + 3)
         self.narrow = nn.Sequential(nn.LayerNorm(s.width), nn.Linear(s.width, s.token_width))
-        self.read = TokenReader(s)
-        self.figure = MeanFigure(SegmentBody.load())
+        self.read = PoseHead(s)
+        self.figure = TemplateBody(SegmentBody.load())
         if s.feedback and s.layers > 1:
             self.told = nn.Sequential(
                 nn.Linear(3 * N_KEYPOINTS, s.hidden // 2), nn.GELU(), nn.Linear(s.hidden // 2, s.queries * s.width)
@@ -205,8 +205,8 @@ class Mqhmr(nn.Module):
         """What the tokens are told, (N, Q * width): the misfit of the mean figure in these turns."""
         with torch.autocast(R_local.device.type, enabled=False):
             rays, log_crop = view_rays(crops.keypoints, crops.place), crops.place[:, 2]
-            usual = (USUAL_LOG_SIZE - log_crop).exp()
-            apart = misfit(self.figure(R_local), rays, crops.confidence, log_crop, usual)
+            usual = (DEFAULT_LOG_SIZE - log_crop).exp()
+            apart = reprojection_residual(self.figure(R_local), rays, crops.confidence, log_crop, usual)
             given = torch.cat([TOLD_SCALE * apart.flatten(1), crops.confidence], dim=-1)
         told: Tensor = self.told(given)
         return told
@@ -217,7 +217,7 @@ class Mqhmr(nn.Module):
         return (weight @ crops.keypoints / weight.sum(-1, keepdim=True)).clamp(0.0, 1.0)
 
 
-class TokenReader(nn.Module):
+class PoseHead(nn.Module):
     """From query tokens to rotations and standard deviations; refinement passes through it again and again."""
 
     of_segment: Tensor
@@ -243,7 +243,7 @@ class TokenReader(nn.Module):
         R = torch.cat([R[..., :RIGID, :, :], rigid, R[..., RIGID + 1 :, :, :]], dim=-3)
         return R, log_sd.clamp(*LOG_SD_RANGE).exp()
 
-    def agreed(self, tokens: Tensor, image: Tensor) -> Tensor:
+    def flip_averaged(self, tokens: Tensor, image: Tensor) -> Tensor:
         """The tokens nearest to those of some people that say the mean of them and of those of their mirror images.
 
         What is read of tokens, before it is made a rotation or a standard deviation, is linear in them; so is a
@@ -258,7 +258,7 @@ class TokenReader(nn.Module):
         """
         (six, log_sd), (image_six, image_log_sd) = self._numbers(tokens), self._numbers(image)
         columns = image_six.unflatten(-1, (2, 3)).mT
-        mirrored_six = local_turns_in_a_mirror(columns).mT.flatten(-2)
+        mirrored_six = mirrored_local_rotations(columns).mT.flatten(-2)
         return self._moved(tokens, (mirrored_six - six) / 2, (image_log_sd[..., MIRRORED, :] - log_sd) / 2)
 
     def saying(self, tokens: Tensor, R_segment_local: Tensor) -> Tensor:
@@ -299,7 +299,7 @@ class TokenReader(nn.Module):
 
 def _root(camera: Tensor, log_crop: Tensor) -> Tensor:
     """(N, 3) in heights, by a weak perspective (N, 3) of the crop, whose height in x / z is known."""
-    depth = (camera[:, 0] + USUAL_LOG_SIZE - log_crop).exp()
+    depth = (camera[:, 0] + DEFAULT_LOG_SIZE - log_crop).exp()
     across = camera[:, 1:] * log_crop.exp()[:, None]
     return torch.cat([across, torch.ones_like(across[:, :1])], dim=-1) * depth[:, None]
 

@@ -16,7 +16,7 @@ DEPTH_WEIGHT = 0.02  # of the usual depth against the keypoints', where these ha
 NEAREST = 0.3  # heights
 
 
-class MeanFigure(nn.Module):
+class TemplateBody(nn.Module):
     """Keypoints of the mean body, rigid to its segments; nothing here learns."""
 
     offsets: Tensor
@@ -93,7 +93,9 @@ def placed(figure: Tensor, rays: Tensor, weight: Tensor, depth: Tensor) -> Tenso
     return torch.cat([at[:, :2], at[:, 2:].clamp(min=NEAREST)], dim=-1)
 
 
-def misfit(figure: Tensor, rays: Tensor, weight: Tensor, log_crop: Tensor, usual_depth: Tensor) -> Tensor:
+def reprojection_residual(
+    figure: Tensor, rays: Tensor, weight: Tensor, log_crop: Tensor, default_depth: Tensor
+) -> Tensor:
     """How far a figure, put where it fits best, projects from where the keypoints are: (N, 26, 2), in crop heights.
 
     Args:
@@ -101,8 +103,8 @@ def misfit(figure: Tensor, rays: Tensor, weight: Tensor, log_crop: Tensor, usual
         rays: (N, 26, 2) of the keypoints.
         weight: (N, 26) of them.
         log_crop: (N,) logarithm of the crop's height, in the rays' units.
-        usual_depth: (N,) of a person in such a crop, in heights.
+        default_depth: (N,) of a person in such a crop, in heights.
     """
-    camera = figure + placed(figure, rays, weight, usual_depth)[:, None]
+    camera = figure + placed(figure, rays, weight, default_depth)[:, None]
     apart = camera[..., :2] / camera[..., 2:].clamp(min=NEAREST) - rays
     return (apart / log_crop.exp()[:, None, None]).clamp(-1.0, 1.0) * weight[..., None]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from biopose.body.markers import MARKERS
-from biopose.neurik.joint_angles import JointReader
+from biopose.neurik.joint_angles import JointAngles
 from biopose.neurik.marker_segments import SEGMENTS, FittedSegments, SegmentFit
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.rotations import rotation_vector
@@ -33,7 +33,7 @@ N_FRAME_FEATURES = 3 + N_MOTION_FEATURES
 
 
 @dataclass(frozen=True, eq=False)
-class Registered:
+class SubjectCalibration:
     """N people's own skeletons, scaled to them, and their markers on them.
 
     Attributes:
@@ -59,7 +59,7 @@ class MarkerWindows:
     markers_m: Tensor
     weight: Tensor
     interval_s: Tensor
-    registered: Registered | None = None
+    registered: SubjectCalibration | None = None
 
     def each(self, change: Callable[[Tensor], Tensor]) -> MarkerWindows:
         """The same with every tensor changed."""
@@ -68,7 +68,7 @@ class MarkerWindows:
             change(self.markers_m),
             change(self.weight),
             change(self.interval_s),
-            None if r is None else Registered(change(r.body_scales), change(r.places_m)),
+            None if r is None else SubjectCalibration(change(r.body_scales), change(r.places_m)),
         )
 
 
@@ -113,7 +113,7 @@ class FrameView(nn.Module):
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
         self.fit = SegmentFit(skeleton)
-        self.reader = JointReader(skeleton, self.fit)
+        self.reader = JointAngles(skeleton, self.fit)
         self.n_features = 15 + 4 * self.fit.slots.shape[1]
 
     @torch.no_grad()
@@ -141,7 +141,7 @@ class FrameView(nn.Module):
         )
 
     def _fitted(
-        self, markers_m: Tensor, weight: Tensor, places_m: Tensor, registered: Registered | None
+        self, markers_m: Tensor, weight: Tensor, places_m: Tensor, registered: SubjectCalibration | None
     ) -> FittedSegments:
         """Segments laid onto the markers where they usually lie, or where they sit on each person."""
         if registered is None:

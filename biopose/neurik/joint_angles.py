@@ -22,7 +22,7 @@ def limited_coordinates(skeleton: Skeleton) -> list[int]:
     return [c for c in skeleton.free_coordinates if c not in root_coordinates(skeleton)]
 
 
-class JointReader(nn.Module):
+class JointAngles(nn.Module):
     """Reads the limited coordinates of a skeleton.
 
     Args:

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from biopose.body.markers import MARKERS
-from biopose.neurik.input import MarkerWindows, Registered
+from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.joint_angles import limited_coordinates
 from biopose.neurik.marker_segments import marker_owners
-from biopose.neurik.output import NeurikAnswer
+from biopose.neurik.output import NeurikOutput
 from biopose.skeleton.ik.least_squares import LeastSquaresProblem, NormalEquations, bounded_step
 from biopose.skeleton.model import Marker, Skeleton
 from biopose.skeleton.scaling import scaled_geometry
@@ -33,8 +33,8 @@ BATCH_FRAMES = 512  # what stays in a core's cache
 
 
 def most_probable(
-    answer: NeurikAnswer, trial: MarkerWindows, own: Registered, *, marker_sd_m: float, skeleton: Skeleton
-) -> NeurikAnswer:
+    answer: NeurikOutput, trial: MarkerWindows, own: SubjectCalibration, *, marker_sd_m: float, skeleton: Skeleton
+) -> NeurikOutput:
     """An answer moved to where the markers are; its standard deviations stay.
 
     Args:
@@ -59,44 +59,46 @@ class _MarkerEvidence:
     Frames are solved about where each was told to be: a hundred metres from the origin centimetres would be rounded.
     """
 
-    def __init__(self, trial: MarkerWindows, own: Registered, *, marker_sd_m: float, skeleton: Skeleton) -> None:
+    def __init__(
+        self, trial: MarkerWindows, own: SubjectCalibration, *, marker_sd_m: float, skeleton: Skeleton
+    ) -> None:
         limits = {c: skeleton.coordinates[c] for c in limited_coordinates(skeleton)}
         bounds = {c: (limit.range_min, limit.range_max) for c, limit in limits.items()}
         weight = trial.weight[0].cpu()
         used = (weight > 0).any(0).nonzero()[:, 0]
         marked = _marked(skeleton, own, used.tolist())
         self.problem = LeastSquaresProblem(marked, bounds=bounds, held=frozenset(), dtype=torch.float32)
-        self.unknowns = torch.tensor(self.problem.unknowns)
+        self.variables = torch.tensor(self.problem.variables)
         self.place = torch.tensor([axis.coordinate for axis in skeleton.joints[0].axes[3:]])
         weight = weight[:, used]
         self.observed = torch.where(weight[..., None] > 0, trial.markers_m[0].cpu()[:, used], 0.0)
         self.weight, self.variance = weight / marker_sd_m**2, marker_sd_m**2
 
-    def solved(self, answer: NeurikAnswer, part: slice) -> Tensor:
+    def solved(self, answer: NeurikOutput, part: slice) -> Tensor:
         """Coordinates (F, Q) of some frames."""
-        problem, unknowns = self.problem, self.unknowns
+        problem, variables = self.problem, self.variables
         q = answer.q[part].cpu()
         there_m = torch.zeros_like(q)
         there_m[:, self.place] = q[:, self.place]
         q, observed = q - there_m, self.observed[part] - there_m[:, None, self.place]
-        told, precision = q[:, unknowns], self._precision(answer.sd[part].cpu())
+        told, precision = q[:, variables], self._precision(answer.sd[part].cpu())
         for _ in range(STEPS):
             pose = problem.kinematics.with_coordinates(q)
             away = (observed - pose.markers).square().sum(-1) / self.variance
             robust = self.weight[part] * (DEGREES_OF_FREEDOM + 3) / (DEGREES_OF_FREEDOM + away)
-            x = q[:, unknowns]
+            x = q[:, variables]
             posterior = _with_prior(problem.equations_at(pose, problem.sums(observed, robust)), told - x, precision)
             step_to = bounded_step(x, posterior, torch.zeros_like(x[:, 0]), problem.lower, problem.upper)
-            q = q.index_copy(-1, unknowns, step_to)
+            q = q.index_copy(-1, variables, step_to)
         return problem.kinematics.satisfy_couplings(q)[0] + there_m
 
     def _precision(self, sd: Tensor) -> Tensor:
         """(F, n) of what the network tells, by its standard deviations (F, Q)."""
-        widened = torch.where(self.problem.lower.isinf(), ROOT_SD_FACTOR, 1.0) * sd[:, self.unknowns]
+        widened = torch.where(self.problem.lower.isinf(), ROOT_SD_FACTOR, 1.0) * sd[:, self.variables]
         return widened.clamp(min=LEAST_SD).square().reciprocal()
 
 
-def _marked(skeleton: Skeleton, own: Registered, used: list[int]) -> Skeleton:
+def _marked(skeleton: Skeleton, own: SubjectCalibration, used: list[int]) -> Skeleton:
     """The person's own skeleton, some of MARKERS where they sit on it."""
     scales, places_m = (values[0].double().cpu().numpy() for values in (own.body_scales, own.places_m))
     names, owners = list(MARKERS), marker_owners(skeleton)

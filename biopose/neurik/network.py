@@ -23,15 +23,15 @@ from biopose.neurik.input import (
     FrameView,
     MarkerWindows,
     NeurikInput,
-    Registered,
+    SubjectCalibration,
 )
-from biopose.neurik.output import SCALE_RANGE, RawAnswer
+from biopose.neurik.output import SCALE_RANGE, RawOutput
 from biopose.skeleton.full_body import full_body_skeleton
 
 KIND = "neurik"
 NEURIK_WEIGHTS = WEIGHTS / "neurik.safetensors"
 LOG_SD_RANGE = (-7.0, 0.5)  # of radians and metres
-USUAL_LOG_SD = -3.0
+PRIOR_LOG_SD = -3.0
 TOLD_SIZES = (0.6, 1.4)  # of a person as a whole, where the body scales begin: well inside their range
 FIRST_CORRECTION = 0.05  # of the heads: a new network changes little of what the segments tell
 
@@ -110,15 +110,15 @@ class Neurik(nn.Module):
         pooled = s.width + N_SEGMENTS * self.view.n_features
         self.scales = nn.Sequential(nn.Linear(pooled, s.width), nn.GELU(), _last(s.width, self.n_scales))
         self.register_buffer("places_m", torch.zeros(N_MARKERS, 3) if places_m is None else places_m)
-        self.log_sd_bias = nn.Parameter(torch.full((limited + 2,), USUAL_LOG_SD))
+        self.log_sd_bias = nn.Parameter(torch.full((limited + 2,), PRIOR_LOG_SD))
 
-    def forward(self, windows: MarkerWindows) -> RawAnswer:
+    def forward(self, windows: MarkerWindows) -> RawOutput:
         """Answer for each frame of each window, whatever their length."""
         with torch.autocast(windows.markers_m.device.type, enabled=False):  # half precision would round centimetres
             seen = self.view(windows, self.places_m)
         return self.answered(seen, windows.interval_s, windows.registered)
 
-    def answered(self, seen: NeurikInput, interval_s: Tensor, registered: Registered | None) -> RawAnswer:
+    def answered(self, seen: NeurikInput, interval_s: Tensor, registered: SubjectCalibration | None) -> RawOutput:
         """The same of windows as they are seen."""
         x = self.spatial(seen) + self.time(self._waves(interval_s, frames=seen.frame.shape[1]))
         for layer in self.layers:
@@ -126,7 +126,7 @@ class Neurik(nn.Module):
         with torch.autocast(x.device.type, enabled=False):  # half precision would round angles to a tenth of a degree
             *corrections, log_sd = self.heads(x.float()).split(self.sizes, dim=-1)
             logits, six, shift = (seen.doubt[..., None] * correction for correction in corrections)
-            return RawAnswer(
+            return RawOutput(
                 logits=seen.logits + logits,
                 six=six + six.new_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
                 shift_m=shift,
@@ -144,7 +144,7 @@ class Neurik(nn.Module):
         phase = time_s[..., None] * rates
         return torch.cat([phase.sin(), phase.cos()], dim=-1)
 
-    def _scale_logits(self, x: Tensor, seen: NeurikInput, registered: Registered | None) -> Tensor:
+    def _scale_logits(self, x: Tensor, seen: NeurikInput, registered: SubjectCalibration | None) -> Tensor:
         """(N, 3 (B - 1)) from what the frames have in common, and from the person's own skeleton."""
         share = seen.seen / seen.seen.sum(-1, keepdim=True).clamp(min=1e-6)
         pooled = torch.cat([x, seen.segments.flatten(-2)], dim=-1)

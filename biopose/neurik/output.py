@@ -1,9 +1,9 @@
 """What NeurIK's numbers mean: coordinates inside their ranges, body scales, standard deviations.
 
-    decoder = AnswerDecoder(full_body_skeleton())
+    decoder = OutputDecoder(full_body_skeleton())
     answer = decoder(network(windows))
 
-The raw numbers may be averaged (`RawAnswer`): they are corrections of what each frame's markers tell in closed form, so
+The raw numbers may be averaged (`RawOutput`): they are corrections of what each frame's markers tell in closed form, so
 no angle is written in two ways, and whatever they are, what they mean is within the limits.
 """
 
@@ -25,7 +25,7 @@ LEAST_COSINE = 0.1  # of the pelvis's middle angle, below which the outer ones a
 
 
 @dataclass(frozen=True, eq=False)
-class RawAnswer:
+class RawOutput:
     """What the network says of N windows of T frames; C coordinates have limits, the skeleton has B bodies.
 
     Attributes:
@@ -50,7 +50,7 @@ class RawAnswer:
 
 
 @dataclass(frozen=True, eq=False)
-class NeurikAnswer:
+class NeurikOutput:
     """Coordinates of the default skeleton; (...) are the batch axes.
 
     Attributes:
@@ -66,7 +66,7 @@ class NeurikAnswer:
     root_sd: Tensor
 
 
-class AnswerDecoder:
+class OutputDecoder:
     """Turns raw answers into coordinates.
 
     Args:
@@ -86,7 +86,7 @@ class AnswerDecoder:
         self.middle, self.half = ranges.mean(-1).to(device), ((ranges[:, 1] - ranges[:, 0]) / 2).to(device)
         self.default = torch.from_numpy(skeleton.default_pose).float().to(device)
 
-    def __call__(self, raw: RawAnswer) -> NeurikAnswer:
+    def __call__(self, raw: RawOutput) -> NeurikOutput:
         """Decode; (N, T, ...) to the same axes."""
         R_world_pelvis = raw.R_world_root @ rotation_from_6d(raw.six)
         p_world_pelvis = raw.p_world_root + (raw.R_world_root @ raw.shift_m[..., None])[..., 0]
@@ -101,7 +101,7 @@ class AnswerDecoder:
         for coupling in self.kinematics.skeleton.couplings:
             dependent, independent = coupling.dependent, coupling.independent
             sd[..., dependent] = slopes[..., dependent].abs() * sd[..., independent]
-        return NeurikAnswer(q, sd, self._scales(raw.scale_logits), root_sd)
+        return NeurikOutput(q, sd, self._scales(raw.scale_logits), root_sd)
 
     def angles(self, logits: Tensor) -> Tensor:
         """(..., C) radians, inside their ranges whatever the logits are."""

@@ -1,6 +1,6 @@
 """NeurIK on a recording of named markers: angles, standard deviations and body scales of the default skeleton.
 
-    answer = answer_recording(load_neurik(), read_markers("jump.trc"))
+    answer = predict_recording(load_neurik(), read_markers("jump.trc"))
 
 Stretches of frames that have markers are answered each by itself, so what lies between them disturbs neither.
 """
@@ -18,12 +18,12 @@ from torch import Tensor
 from biopose.body.markers import MARKERS
 from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, FloatArray, MarkerTrajectories
-from biopose.neurik.input import MarkerWindows, Registered
+from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.joint_angles import limited_coordinates
 from biopose.neurik.marker_segments import MIDDLES, SEGMENTS, marker_owners
 from biopose.neurik.network import Neurik
-from biopose.neurik.output import AnswerDecoder
-from biopose.neurik.trial import answer_trial
+from biopose.neurik.output import OutputDecoder
+from biopose.neurik.trial import predict_trial
 from biopose.neurik.usable_markers import even_interval_s, on_pelvis, there_in, usable_markers
 from biopose.skeleton.angles import Representation
 from biopose.skeleton.full_body import full_body_skeleton
@@ -38,7 +38,7 @@ FIT_FRAMES = 1024  # at a time
 
 
 @dataclass(frozen=True, eq=False)
-class RecordingAnswer:
+class RecordingPrediction:
     """What NeurIK says of a recording of F frames and M named markers.
 
     Attributes:
@@ -72,19 +72,19 @@ class RecordingAnswer:
         return np.asarray(there_in(self.markers)[:, on_pelvis(self.markers.names)].any(axis=1))
 
 
-def answer_recording(
+def predict_recording(
     network: Neurik,
     recording: MarkerTrajectories,
     *,
-    registered: Registered | None = None,
+    registered: SubjectCalibration | None = None,
     progress: Callable[[int], None] | None = None,
-) -> RecordingAnswer:
+) -> RecordingPrediction:
     """Answer a whole recording.
 
     Args:
         network: in evaluation mode.
         recording: in a world whose y is up; markers of other names than MARKERS are left aside.
-        registered: the person's own skeleton and markers (`registered_by` a standing trial), where they are known.
+        registered: the person's own skeleton and markers, from `calibrate_from_static`, where they are known.
         progress: called with the number of frames finished since the last call.
 
     Raises:
@@ -96,7 +96,7 @@ def answer_recording(
     coordinates, sd, body_scales = _answer(network, trial, solved, progress=progress)
     places = _places_m(network, skeleton, registered)
     error_m, places_m = _fit(_with_markers(skeleton, places, markers.names, body_scales), markers, coordinates)
-    return RecordingAnswer(
+    return RecordingPrediction(
         markers=markers,
         coordinates=CoordinateTrajectories(recording.time_s, skeleton.coordinate_names, coordinates),
         sd=CoordinateTrajectories(recording.time_s, skeleton.coordinate_names, sd),
@@ -116,13 +116,13 @@ def _answer(
     progress: Callable[[int], None] | None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Coordinates (F, Q), their standard deviations (F, Q), factors (B, 3)."""
-    decoder = AnswerDecoder(full_body_skeleton())
+    decoder = OutputDecoder(full_body_skeleton())
     values, sd = np.full((2, len(solved), len(decoder.kinematics.skeleton.coordinates)), np.nan)
     scales: list[FloatArray] = []
     stretches = _stretches(solved)
     done = 0
     for part in stretches:
-        answer = answer_trial(network, decoder, _part(trial, part))
+        answer = predict_trial(network, decoder, _part(trial, part))
         values[part], sd[part] = answer.q.double().numpy(), answer.sd.double().numpy()
         scales.append(answer.body_scales.double().numpy())
         if progress:
@@ -134,7 +134,7 @@ def _answer(
     return _continuous(values, decoder), sd, np.average(scales, axis=0, weights=lengths)
 
 
-def _windows(markers: MarkerTrajectories, interval_s: float, registered: Registered | None) -> MarkerWindows:
+def _windows(markers: MarkerTrajectories, interval_s: float, registered: SubjectCalibration | None) -> MarkerWindows:
     """The recording as one trial of all MARKERS; what is missing weighs 0."""
     columns = [list(MARKERS).index(name) for name in markers.names]
     positions, weight = np.zeros((len(markers.time_s), len(MARKERS), 3)), np.zeros((len(markers.time_s), len(MARKERS)))
@@ -157,14 +157,14 @@ def _stretches(solved: NDArray[np.bool_]) -> list[slice]:
     return [slice(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _continuous(values: FloatArray, decoder: AnswerDecoder) -> FloatArray:
+def _continuous(values: FloatArray, decoder: OutputDecoder) -> FloatArray:
     """The pelvis's angles continuous across the stretches, too."""
     coordinates = decoder.kinematics.skeleton.coordinates
     limits = {c: (coordinates[c].range_min, coordinates[c].range_max) for c in decoder.limited}
     return Representation.of(decoder.kinematics.skeleton, limits).continuous_in_time(values)
 
 
-def _places_m(network: Neurik, skeleton: Skeleton, registered: Registered | None) -> FloatArray:
+def _places_m(network: Neurik, skeleton: Skeleton, registered: SubjectCalibration | None) -> FloatArray:
     """(M, 3) where the markers usually lie in segments of the unscaled skeleton, or where they sit on the person."""
     if registered is None:
         return network.places_m.double().numpy()

@@ -11,11 +11,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from biopose.neurik.input import MarkerWindows, Registered
+from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.marker_segments import marker_owners
 from biopose.neurik.most_probable_pose import most_probable
 from biopose.neurik.network import Neurik
-from biopose.neurik.output import AnswerDecoder, NeurikAnswer, RawAnswer
+from biopose.neurik.output import NeurikOutput, OutputDecoder, RawOutput
 from biopose.skeleton.angles import Representation
 from biopose.skeleton.threads import side_by_side
 
@@ -23,12 +23,12 @@ WINDOW, HOP = 32, 24  # frames; neighbouring windows share eight
 AT_ONCE = 64  # windows
 # How far markers are from where they sit, chosen on made-up trials of validation people: of a registered person, who is
 # known to a few millimetres, what their skin does; of others, how much people differ besides.
-REGISTERED_SD_M, USUAL_SD_M = 0.01, 0.02
+REGISTERED_SD_M, PRIOR_SD_M = 0.01, 0.02
 FRAME_FIELDS = ("logits", "six", "shift_m", "log_sd", "R_world_root", "p_world_root", "seen")
 
 
 @torch.no_grad()
-def answer_trial(network: Neurik, decoder: AnswerDecoder, trial: MarkerWindows) -> NeurikAnswer:
+def predict_trial(network: Neurik, decoder: OutputDecoder, trial: MarkerWindows) -> NeurikOutput:
     """Coordinates for every frame, scales for the whole.
 
     The windows' raw answers are averaged, those of a window's middle weighing most, and decoded once: they correct the
@@ -54,7 +54,7 @@ def answer_trial(network: Neurik, decoder: AnswerDecoder, trial: MarkerWindows) 
 
 
 @torch.no_grad()
-def answer_last(network: Neurik, decoder: AnswerDecoder, windows: MarkerWindows) -> NeurikAnswer:
+def predict_last(network: Neurik, decoder: OutputDecoder, windows: MarkerWindows) -> NeurikOutput:
     """The last frame of each window alone, (N, 1, ...): what is known of the present while the recording goes on."""
     raw = network(windows)
     told = decoder(replace(raw, **{name: getattr(raw, name)[:, -1:] for name in FRAME_FIELDS}))
@@ -62,7 +62,7 @@ def answer_last(network: Neurik, decoder: AnswerDecoder, windows: MarkerWindows)
         _at_the_markers(network, decoder, _only(told, row), _last_frame(windows, row))
         for row in range(len(windows.weight))
     ]
-    return NeurikAnswer(**{name: torch.stack([getattr(one, name) for one in each]) for name in vars(told)})
+    return NeurikOutput(**{name: torch.stack([getattr(one, name) for one in each]) for name in vars(told)})
 
 
 def _starts(frames: int) -> list[int]:
@@ -70,10 +70,10 @@ def _starts(frames: int) -> list[int]:
     return [*range(0, max(frames - WINDOW, 0), HOP), max(frames - WINDOW, 0)]
 
 
-def _raw_answers(network: Neurik, trial: MarkerWindows, rows: Tensor) -> list[RawAnswer]:
+def _raw_answers(network: Neurik, trial: MarkerWindows, rows: Tensor) -> list[RawOutput]:
     """Of windows whose frames are `rows` (N, W), some at a time; neighbours share frames, which are viewed once."""
 
-    def answered(part: Tensor) -> RawAnswer:
+    def answered(part: Tensor) -> RawOutput:
         first, last = int(part.min()), int(part.max())
         stretch = replace(
             trial, markers_m=trial.markers_m[:, first : last + 1], weight=trial.weight[:, first : last + 1]
@@ -81,13 +81,13 @@ def _raw_answers(network: Neurik, trial: MarkerWindows, rows: Tensor) -> list[Ra
         seen = network.view(stretch, network.places_m).windows((part - first).to(trial.weight.device))
         own = trial.registered
         if own is not None:
-            own = Registered(*(values.expand(len(part), -1, -1) for values in (own.body_scales, own.places_m)))
+            own = SubjectCalibration(*(values.expand(len(part), -1, -1) for values in (own.body_scales, own.places_m)))
         return network.answered(seen, trial.interval_s.expand(len(part)), own)
 
     return side_by_side(answered, rows.split(AT_ONCE))
 
 
-def _blended(raws: list[RawAnswer], rows: Tensor, frames: int) -> RawAnswer:
+def _blended(raws: list[RawOutput], rows: Tensor, frames: int) -> RawOutput:
     """One raw answer (1, frames, ...) of windows whose frames are `rows` (N, W)."""
     parts = {name: torch.cat([getattr(raw, name) for raw in raws]) for name in vars(raws[0])}
     length = rows.shape[1]
@@ -102,24 +102,24 @@ def _blended(raws: list[RawAnswer], rows: Tensor, frames: int) -> RawAnswer:
         blended[name] = whole.index_add(0, rows.flatten().to(values.device), weighted.flatten(0, 1))[None]
     seen = parts["seen"].sum(-1, keepdim=True)
     scale = (parts["scale_logits"] * seen).sum(0, keepdim=True) / seen.sum().clamp(min=1e-6)
-    return RawAnswer(scale_logits=scale, **blended)
+    return RawOutput(scale_logits=scale, **blended)
 
 
 def _at_the_markers(
-    network: Neurik, decoder: AnswerDecoder, answer: NeurikAnswer, trial: MarkerWindows
-) -> NeurikAnswer:
+    network: Neurik, decoder: OutputDecoder, answer: NeurikOutput, trial: MarkerWindows
+) -> NeurikOutput:
     """The most probable pose of a trial (N = 1) given the answer, without batch axis, and the markers."""
     skeleton, own, marker_sd_m = decoder.kinematics.skeleton, trial.registered, REGISTERED_SD_M
     if own is None:
-        own = Registered(
+        own = SubjectCalibration(
             answer.body_scales[None], (network.places_m * answer.body_scales[marker_owners(skeleton)])[None]
         )
-        marker_sd_m = USUAL_SD_M
+        marker_sd_m = PRIOR_SD_M
     return most_probable(answer, trial, own, marker_sd_m=marker_sd_m, skeleton=skeleton)
 
 
-def _only(answer: NeurikAnswer, row: int = 0) -> NeurikAnswer:
-    return NeurikAnswer(**{name: value[row] for name, value in vars(answer).items()})
+def _only(answer: NeurikOutput, row: int = 0) -> NeurikOutput:
+    return NeurikOutput(**{name: value[row] for name, value in vars(answer).items()})
 
 
 def _last_frame(windows: MarkerWindows, row: int) -> MarkerWindows:
@@ -128,7 +128,7 @@ def _last_frame(windows: MarkerWindows, row: int) -> MarkerWindows:
     return replace(one, markers_m=one.markers_m[:, -1:], weight=one.weight[:, -1:])
 
 
-def _continuous(answer: NeurikAnswer, decoder: AnswerDecoder) -> NeurikAnswer:
+def _continuous(answer: NeurikOutput, decoder: OutputDecoder) -> NeurikOutput:
     skeleton = decoder.kinematics.skeleton
     limits = {c: (skeleton.coordinates[c].range_min, skeleton.coordinates[c].range_max) for c in decoder.limited}
     written = Representation.of(skeleton, limits).continuous_in_time(answer.q.double().cpu().numpy())

@@ -19,7 +19,7 @@ _TRUNK = tuple(KEYPOINTS.index(name) for name in ("left_shoulder", "right_should
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
+class Detection:
     """One person in one frame.
 
     Attributes:
@@ -61,7 +61,7 @@ class Sighting:
         return self.score + float(self.confidence.mean())
 
 
-def sightings_of_frame(
+def detections_of_frame(
     *,
     frame_index: int,
     time_s: float,
@@ -71,19 +71,19 @@ def sightings_of_frame(
     keypoints_px: NDArray[np.float64],
     confidence: NDArray[np.float64],
     read: NDArray[np.float16] | None = None,
-) -> list[Sighting]:
+) -> list[Detection]:
     """The people of a frame, each once: of boxes that hold the same body the most trusted one stays."""
     rows = [None] * len(boxes_px) if read is None else read
     found = [
-        Sighting(frame_index, time_s, box, float(score), points, trust, read=row)
+        Detection(frame_index, time_s, box, float(score), points, trust, read=row)
         for box, score, points, trust, row in zip(boxes_px, scores, keypoints_px, confidence, rows, strict=True)
         if np.isfinite(box).all() and np.isfinite(points).all()
     ]
-    kept: list[Sighting] = []
-    for sighting in sorted(found, key=lambda s: -s.trust):
-        if all(_same_body(sighting, other) < DUPLICATE for other in kept):
-            kept.append(sighting)
-    return [_with_appearance(sighting, image, kept) for sighting in kept]
+    kept: list[Detection] = []
+    for detection in sorted(found, key=lambda s: -s.trust):
+        if all(_same_body(detection, other) < DUPLICATE for other in kept):
+            kept.append(detection)
+    return [_with_appearance(detection, image, kept) for detection in kept]
 
 
 def similarity(
@@ -111,20 +111,20 @@ def box_around(keypoints_px: NDArray[np.float64], confidence: NDArray[np.float64
     return np.concatenate([low - margin, high + margin])
 
 
-def _same_body(a: Sighting, b: Sighting) -> float:
+def _same_body(a: Detection, b: Detection) -> float:
     both = np.minimum(a.confidence, b.confidence)
     tolerance_px = SAME_PLACE * min(a.size_px, b.size_px)
     alike = similarity(a.keypoints_px, b.keypoints_px, both, tolerance_px=tolerance_px)
     return 0.0 if np.isnan(alike) else alike
 
 
-def _with_appearance(sighting: Sighting, image: NDArray[np.uint8] | None, all_seen: list[Sighting]) -> Sighting:
+def _with_appearance(detection: Detection, image: NDArray[np.uint8] | None, all_seen: list[Detection]) -> Detection:
     """With the colours of the clothes, unless another person may stand before them."""
-    if image is None or any(_covers(other, sighting) for other in all_seen if other is not sighting):
-        return sighting
-    return replace(sighting, appearance=appearance(image, sighting.keypoints_px, sighting.confidence))
+    if image is None or any(_covers(other, detection) for other in all_seen if other is not detection):
+        return detection
+    return replace(detection, appearance=appearance(image, detection.keypoints_px, detection.confidence))
 
 
-def _covers(other: Sighting, sighting: Sighting) -> bool:
-    centre = sighting.centre_px
+def _covers(other: Detection, detection: Detection) -> bool:
+    centre = detection.centre_px
     return bool((other.box_px[:2] < centre).all() and (centre < other.box_px[2:]).all())

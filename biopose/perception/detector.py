@@ -35,7 +35,7 @@ DetectorNetwork = Callable[[Tensor], list[NDArray[np.float32]]]
 
 
 @dataclass(frozen=True, eq=False)
-class Detections:
+class PersonBoxes:
     """The people found in one picture, the surest first.
 
     Attributes:
@@ -90,7 +90,7 @@ class PersonDetector:
 
         return cls(YoloxDetector.load(weights, device=device), batch_size=8)
 
-    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[PersonBoxes]:
         """The people in each picture.
 
         Args:
@@ -101,7 +101,7 @@ class PersonDetector:
         """
         for image in images:
             check_image(image)
-        found: list[Detections] = []
+        found: list[PersonBoxes] = []
         for start in range(0, len(images), self._batch_size):
             batch = images[start : start + self._batch_size]
             boxes = self._network(torch.stack([letterboxed(image) for image in batch]))
@@ -124,14 +124,14 @@ def _shrunk_size(image: NDArray[np.uint8]) -> tuple[int, int]:
     return max(1, round(width * ratio)), max(1, round(height * ratio))
 
 
-def _in_pixels(boxes: NDArray[np.float32], image: NDArray[np.uint8]) -> Detections:
+def _in_pixels(boxes: NDArray[np.float32], image: NDArray[np.uint8]) -> PersonBoxes:
     """Boxes (N, 5) of the letterbox, in pixels of the picture and inside it."""
     height, width = image.shape[:2]
     extent = np.array([width, height, width, height], dtype=np.float64)
     edges = np.clip(boxes[:, :4] * (extent / np.tile(_shrunk_size(image), 2)), 0.0, extent)
     kept = (boxes[:, 4] >= LOWEST_SCORE) & (edges[:, 2:] - edges[:, :2] >= 1.0).all(axis=1)
     order = np.flatnonzero(kept)[np.argsort(-boxes[kept, 4], kind="stable")]
-    return Detections(boxes_px=edges[order] - 0.5, scores=boxes[order, 4].astype(np.float64))
+    return PersonBoxes(boxes_px=edges[order] - 0.5, scores=boxes[order, 4].astype(np.float64))
 
 
 class _OnnxDetector:

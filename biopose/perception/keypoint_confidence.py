@@ -20,7 +20,7 @@ Most of the error lasts from frame to frame, since it belongs to the pose and th
 around real people moves a little is a fifth to a quarter of it (0.0022 at 0.85, 0.0035 at 0.65, 0.0070 at 0.45):
 frames are no independent evidence.
 
-All this is of one look. Where two are taken (`of_both_looks`), a score is the mean of both, lower where they differ;
+All this is of one look. Where two are taken (`flip_averaged`), a score is the mean of both, lower where they differ;
 what it tells then was not measured anew.
 """
 

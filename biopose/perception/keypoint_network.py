@@ -2,7 +2,7 @@
 
 Pixels: the centre of the first pixel is (0, 0). What a confidence means is in `keypoint_confidence`. People are taken
 in batches over all pictures given: a person takes 6 ms on two idle cores with onnxruntime, 9 ms with torch, which gives
-features too. A `MapReader` makes something of the features, batch by batch, so that they need not be kept: 1.5 MB a
+features too. A `FeatureHead` makes something of the features, batch by batch, so that they need not be kept: 1.5 MB a
 person. It is given those of the crops in a mirror, too, which takes a second pass: two looks err less than one, and the
 keypoints are then those of both.
 """
@@ -23,7 +23,7 @@ from biopose.body.keypoint_names import KEYPOINTS
 from biopose.perception.crops import PersonCrops, cut_people, is_croppable
 from biopose.perception.csp_layers import full_precision
 from biopose.perception.onnx_session import OnnxSession, check_device, weights_path
-from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, of_both_looks
+from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, flip_averaged
 from biopose.skeleton.threads import one_torch_thread
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ BATCH_SIZE = 16
 PoseNetwork = Callable[[Tensor], PoseOutput]  # from normalised crops (N, 3, 256, 192)
 
 
-class MapReader(Protocol):
+class FeatureHead(Protocol):
     """Makes something of the maps of a pass, a row of numbers a person; what they mean is the reader's matter.
 
     Attributes:
@@ -60,7 +60,7 @@ class MapReader(Protocol):
         Args:
             output: of the pass over their crops, with maps.
             mirrored: of the pass over the same crops in a mirror, left being right, with maps.
-            points: (N, 26, 2) keypoints in pixels of the crops, of both passes (`of_both_looks`).
+            points: (N, 26, 2) keypoints in pixels of the crops, of both passes (`flip_averaged`).
             confidence: (N, 26) from 0 to 1.
             regions_px: (N, 4) left, top, right, bottom edges of each crop, in pixels of its picture.
             sizes_px: (N, 2) width and height of each one's picture.
@@ -116,7 +116,7 @@ class KeypointNetwork:
         reader: of the feature maps, which the network must give then.
     """
 
-    def __init__(self, network: PoseNetwork, *, reader: MapReader | None = None) -> None:
+    def __init__(self, network: PoseNetwork, *, reader: FeatureHead | None = None) -> None:
         self._network = network
         self._reader = reader
 
@@ -128,7 +128,7 @@ class KeypointNetwork:
         threads: int = 2,
         device: str | torch.device = "cpu",
         weights: Path | None = None,
-        reader: MapReader | None = None,
+        reader: FeatureHead | None = None,
     ) -> KeypointNetwork:
         """The network with its published weights, or with others of the same network.
 
@@ -206,7 +206,7 @@ class KeypointNetwork:
         if self._reader is None:
             return _Found(*decoded(output), None)
         mirrored = self._network(normalised(batch.crops.pixels.flip(-1)))
-        points, confidence = decoded(of_both_looks(output, mirrored))
+        points, confidence = decoded(flip_averaged(output, mirrored))
         read = self._reader(output, mirrored, points, confidence, batch.crops.regions_px, batch.sizes_px)
         return _Found(points, confidence, read)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from biopose.body.segment_body import SEGMENTS, SegmentBody
-from biopose.reconstruction.residuals import HIPS, JUDGED, Evidence, about_hips
+from biopose.reconstruction.residuals import HIPS, KEYPOINT_MASK, Observations, about_hips
 from biopose.skeleton.rotations import skew
 
 # How far the decoder's local turns are from the truth, about the axes of the segment at rest (forward, up, right): root
@@ -36,9 +36,9 @@ FRAMES_AT_ONCE = 512  # to keep memory small
 FREE = [segment for segment, name in enumerate(SEGMENTS) if name.split("_")[0] in TURN_SD_RAD]
 
 
-def with_word(
-    evidence: Evidence, keypoints_m: Tensor, sd_m: Tensor, R_camera_view: Tensor, *, lifter_sd_factor: float
-) -> Evidence:
+def with_prediction(
+    evidence: Observations, keypoints_m: Tensor, sd_m: Tensor, R_camera_view: Tensor, *, lifter_sd_factor: float
+) -> Observations:
     """Evidence with one more word on where keypoints lie about the hips, joined to the lifter's.
 
     Each counts by its precision, as if their errors were independent. They are not quite (on drawn clips those of depth
@@ -66,7 +66,7 @@ def with_word(
 
 
 @torch.no_grad()
-def turned_towards(keypoints: Tensor, sd: Tensor, R_local: Tensor, body: SegmentBody, shape: Tensor) -> Tensor:
+def fit_rotations(keypoints: Tensor, sd: Tensor, R_local: Tensor, body: SegmentBody, shape: Tensor) -> Tensor:
     """A body's segments turned until its keypoints lie where they are said to: least squares, frame by frame.
 
     No frame ends worse than it began, its distance from the word and its turns taken together.
@@ -82,12 +82,12 @@ def turned_towards(keypoints: Tensor, sd: Tensor, R_local: Tensor, body: Segment
         (T, 20, 3, 3).
     """
     pieces = zip(*(part.split(FRAMES_AT_ONCE) for part in (keypoints, sd, R_local)), strict=True)
-    return torch.cat([_turned_towards(said, sure, R, body, shape) for said, sure, R in pieces])
+    return torch.cat([_fit_rotations(said, sure, R, body, shape) for said, sure, R in pieces])
 
 
-def _turned_towards(keypoints: Tensor, sd: Tensor, R_local: Tensor, body: SegmentBody, shape: Tensor) -> Tensor:
+def _fit_rotations(keypoints: Tensor, sd: Tensor, R_local: Tensor, body: SegmentBody, shape: Tensor) -> Tensor:
     """Gauss-Newton steps, the best place counts; a turn w of a segment moves what is below it, at arms r, by w x r."""
-    precision = (JUDGED[:, None] * sd[..., [0, 0, 1]].square().reciprocal()).flatten(1)[..., None]
+    precision = (KEYPOINT_MASK[:, None] * sd[..., [0, 0, 1]].square().reciprocal()).flatten(1)[..., None]
     stiffness = torch.tensor([TURN_SD_RAD[SEGMENTS[s].split("_")[0]] for s in FREE]).flatten().square().reciprocal()
     below = (body.keypoints.skin_matrix @ body.rig.is_ancestor)[:, FREE, None, None]
     shaped, said = body.rig.with_coefficients(shape), about_hips(keypoints)

@@ -19,14 +19,14 @@ from scipy.linalg import LinAlgError, solveh_banded
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
-from biopose.reconstruction.residuals import HIPS, JUDGED, NEAREST_M, Evidence, FitWeights, about_hips
+from biopose.reconstruction.residuals import HIPS, KEYPOINT_MASK, NEAREST_M, FitWeights, Observations, about_hips
 
 if TYPE_CHECKING:
-    from biopose.reconstruction.motion_problem import MotionFit, Unknowns
+    from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables
 
 FIRST_DAMPING, MOST_DAMPING = 1e-3, 1e4
-EASED, STIFFENED = 0.2, 6.0
-SETTLED = 1e-4  # relative fall of the energy
+DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 6.0
+FTOL = 1e-4  # relative fall of the energy
 
 
 @dataclass
@@ -93,7 +93,7 @@ def _banded(blocks: list[NDArray[np.float64]], frames: int, n: int) -> NDArray[n
     return banded
 
 
-def newton(fit: MotionFit, at: Unknowns, *, iterations: int) -> Unknowns:
+def newton(fit: MotionProblem, at: MotionVariables, *, iterations: int) -> MotionVariables:
     """Step until the energy settles.
 
     Args:
@@ -112,18 +112,18 @@ def newton(fit: MotionFit, at: Unknowns, *, iterations: int) -> Unknowns:
             if tried is not None:
                 energy_there, gradient_there = _energy_and_gradient(fit, tried)
                 if energy_there < energy:
-                    fallen, damping = energy - energy_there, damping * EASED
+                    fallen, damping = energy - energy_there, damping * DAMPING_DECREASE
                     at, energy, gradient = tried, energy_there, gradient_there
                     break
-            damping *= STIFFENED
-        if fallen <= SETTLED * abs(energy):
+            damping *= DAMPING_INCREASE
+        if fallen <= FTOL * abs(energy):
             break
     return at
 
 
 def _tried(
-    fit: MotionFit, at: Unknowns, bands: Bands, gradient: Tensor, free: Tensor, damping: float
-) -> Unknowns | None:
+    fit: MotionProblem, at: MotionVariables, bands: Bands, gradient: Tensor, free: Tensor, damping: float
+) -> MotionVariables | None:
     try:
         step = bands.solve(gradient, free, damping=damping)
     except LinAlgError:
@@ -131,7 +131,7 @@ def _tried(
     return replace(at, q=(at.q + step).clamp(fit.low, fit.high))
 
 
-def _energy_and_gradient(fit: MotionFit, at: Unknowns) -> tuple[float, Tensor]:
+def _energy_and_gradient(fit: MotionProblem, at: MotionVariables) -> tuple[float, Tensor]:
     q = at.q.detach().clone().requires_grad_()
     energy = fit.energy(replace(at, q=q)).sum()
     energy.backward()
@@ -140,7 +140,7 @@ def _energy_and_gradient(fit: MotionFit, at: Unknowns) -> tuple[float, Tensor]:
 
 
 @torch.no_grad()
-def _bands(fit: MotionFit, at: Unknowns) -> Bands:
+def _bands(fit: MotionProblem, at: MotionVariables) -> Bands:
     """The matrix of the normal equations."""
     scaled = fit.kinematics.with_scales(fit.body_scales(at.proportions)[:, None])
     pose = scaled.with_coordinates(at.q)
@@ -160,16 +160,16 @@ def _bands(fit: MotionFit, at: Unknowns) -> Bands:
     return bands
 
 
-def _reprojection_rows(camera: Tensor, J: Tensor, seen: Evidence, focal: float, weights: FitWeights) -> Tensor:
+def _reprojection_rows(camera: Tensor, J: Tensor, seen: Observations, focal: float, weights: FitWeights) -> Tensor:
     depth = camera[..., 2:].clamp(min=NEAREST_M)
     xy = camera[..., :2] / depth
     error = (xy * focal - seen.rays) / seen.ray_sd[..., None]
-    w = JUDGED * seen.weight * _robust(error.square().sum(-1), weights) * seen.duration[:, None]
+    w = KEYPOINT_MASK * seen.weight * _robust(error.square().sum(-1), weights) * seen.duration[:, None]
     by_q = (J[..., :2, :] - xy[..., None] * J[..., 2:, :]) / depth[..., None] * focal / seen.ray_sd[..., None, None]
     return (by_q * w.sqrt()[..., None, None]).flatten(1, 2)
 
 
-def _lifted_rows(camera: Tensor, J: Tensor, seen: Evidence, weights: FitWeights) -> Tensor:
+def _lifted_rows(camera: Tensor, J: Tensor, seen: Observations, weights: FitWeights) -> Tensor:
     R_view_camera = seen.R_camera_view.mT[:, None]
     error = (R_view_camera @ about_hips(camera - seen.lifted_m)[..., None])[..., 0]
     by_q = R_view_camera @ (J - J[:, HIPS].mean(1, keepdim=True))
@@ -177,12 +177,12 @@ def _lifted_rows(camera: Tensor, J: Tensor, seen: Evidence, weights: FitWeights)
     across = weights.lifted_across * _robust(error[..., :2].square().sum(-1) / sd[..., 0].square(), weights)
     along = weights.lifted * _robust(error[..., 2].square() / sd[..., 1].square(), weights)
     w = torch.stack([across / sd[..., 0].square()] * 2 + [along / sd[..., 1].square()], dim=-1)
-    w = JUDGED[:, None] * w * seen.duration[:, None, None]
+    w = KEYPOINT_MASK[:, None] * w * seen.duration[:, None, None]
     return (by_q * w.sqrt()[..., None]).flatten(1, 2)
 
 
 def _add_contacts(
-    bands: Bands, keypoints: Tensor, J: Tensor, ground: Tensor, seen: Evidence, weights: FitWeights
+    bands: Bands, keypoints: Tensor, J: Tensor, ground: Tensor, seen: Observations, weights: FitWeights
 ) -> None:
     feet, J_feet = keypoints[:, FOOT_KEYPOINTS], J[:, FOOT_KEYPOINTS]
     sure = (2 * seen.contact - 1).clamp(min=0.0)
@@ -203,7 +203,7 @@ def _add_smoothness(
     J: Tensor,
     q: Tensor,
     turning: Tensor,
-    seen: Evidence,
+    seen: Observations,
     weights: FitWeights,
 ) -> None:
     b, a = seen.interval_s[:-1], seen.interval_s[1:]

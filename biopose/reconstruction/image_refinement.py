@@ -17,14 +17,14 @@ from biopose.perception.crops import BOX_MARGIN
 from biopose.perception.keypoint_confidence import pixel_sd
 from biopose.reconstruction.initialisation import root_position_m
 from biopose.reconstruction.observations import LEAST_CONFIDENCE, UNSEEN_SD
-from biopose.reconstruction.refinement import MeshMotion, Refinement, RefinementBudget, about_root
-from biopose.reconstruction.residuals import Evidence, about_hips
+from biopose.reconstruction.refinement import MeshMotion, Refinement, RefinementOptions, about_root
+from biopose.reconstruction.residuals import Observations, about_hips
 
 APART_S = 1e3  # between pictures, so that none tells another where its root is
 
 
 def refined_stills(
-    network: Mqhmr, body: SegmentBody, budget: RefinementBudget | None = None
+    network: Mqhmr, body: SegmentBody, budget: RefinementOptions | None = None
 ) -> Callable[[CropInput], Recovery]:
     """MQ-HMR followed by refinement of each picture alone; lengths in heights.
 
@@ -54,13 +54,13 @@ def refined_stills(
     return recover
 
 
-def _evidence(crops: CropInput, said: Recovery, decoded: Tensor, R_camera_view: Tensor) -> Evidence:
+def _evidence(crops: CropInput, said: Recovery, decoded: Tensor, R_camera_view: Tensor) -> Observations:
     """The keypoints of N pictures, without time."""
     height = crops.place[:, 2].exp()[:, None]
     known = crops.confidence >= LEAST_CONFIDENCE
     box = torch.tensor([0.0, 0.0, 0.0, 1.0 / BOX_MARGIN]).expand(len(height), 4)
     sd = torch.from_numpy(pixel_sd(crops.confidence.numpy(), box.numpy())).float() * height
-    return Evidence(
+    return Observations(
         rays=torch.where(known[..., None], crop_rays(crops.keypoints, crops.place), 0.0),
         ray_sd=torch.where(known, sd, UNSEEN_SD),
         weight=known.float(),

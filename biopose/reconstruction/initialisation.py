@@ -9,7 +9,7 @@ from torch import Tensor
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.io.trajectories import MarkerTrajectories
-from biopose.reconstruction.residuals import JUDGED, MIDDLE
+from biopose.reconstruction.residuals import KEYPOINT_MASK, MIDDLE
 from biopose.skeleton.ik.solve import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Marker, Skeleton
@@ -65,7 +65,7 @@ def starting_coordinates(skeleton: Skeleton, keypoints_m: Tensor, time_s: NDArra
     positions = torch.cat([keypoints_m, trunk[:, None]], dim=1).double().numpy()
     trajectories = MarkerTrajectories(time_s, names, positions)
     face = {"nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top"}
-    judged = zip(KEYPOINTS, JUDGED.tolist(), strict=True)
+    judged = zip(KEYPOINTS, KEYPOINT_MASK.tolist(), strict=True)
     weights = {f"kp_{name}": weight * (FACE_WEIGHT if name in face else 1.0) for name, weight in judged}
     weights[TRUNK] = 1.0
     solution = inverse_kinematics(_with_trunk(skeleton), trajectories, weights=weights, tolerance=1e-3, threads=2)

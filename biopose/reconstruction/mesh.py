@@ -22,18 +22,18 @@ from biopose.hmr.feature_head import unpacked
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, Mqhmr, load_mqhmr
 from biopose.io.trajectories import MarkerTrajectories
-from biopose.reconstruction.fusion import turned_towards, with_word
+from biopose.reconstruction.fusion import fit_rotations, with_prediction
 from biopose.reconstruction.initialisation import filled, root_position_m
-from biopose.reconstruction.observations import R_camera_world_of, SeenPerson, reprojection_errors_px
+from biopose.reconstruction.observations import ObservedTrack, R_camera_world_of, reprojection_errors_px
 from biopose.reconstruction.refinement import (
     MeshMotion,
     Refined,
     Refinement,
-    RefinementBudget,
     RefinementGain,
+    RefinementOptions,
     about_root,
 )
-from biopose.reconstruction.residuals import Evidence, FitWeights
+from biopose.reconstruction.residuals import FitWeights, Observations
 from biopose.reconstruction.trajectories import FittedMotion
 from biopose.skeleton.ik.solve import inverse_kinematics
 from biopose.skeleton.model import Skeleton
@@ -62,7 +62,7 @@ class MeshModels:
 
     network: Mqhmr
     body: SegmentBody
-    budget: RefinementBudget = field(default_factory=RefinementBudget)
+    budget: RefinementOptions = field(default_factory=RefinementOptions)
     stage: MeshStage = "refined"
 
     @classmethod
@@ -71,7 +71,7 @@ class MeshModels:
         *,
         network: Path = MQHMR_WEIGHTS,
         body: Path = SEGMENT_BODY,
-        budget: RefinementBudget | None = None,
+        budget: RefinementOptions | None = None,
         stage: MeshStage = "refined",
     ) -> MeshModels:
         """Load all.
@@ -80,7 +80,7 @@ class MeshModels:
             ModelError: weights are missing or broken.
         """
         return cls(
-            load_mqhmr(network).requires_grad_(False), SegmentBody.load(body), budget or RefinementBudget(), stage
+            load_mqhmr(network).requires_grad_(False), SegmentBody.load(body), budget or RefinementOptions(), stage
         )
 
 
@@ -124,8 +124,8 @@ class RefinedMesh:
 
 @one_torch_thread()
 def read_mesh(
-    track: PersonTrack, seen: SeenPerson, known: PersonMesh, camera: Camera, *, models: MeshModels
-) -> tuple[SeenPerson, FittedMotion]:
+    track: PersonTrack, seen: ObservedTrack, known: PersonMesh, camera: Camera, *, models: MeshModels
+) -> tuple[ObservedTrack, FittedMotion]:
     """Join what was said of a person's mesh, refine it and put the skeleton onto it; as far as the models' stage goes.
 
     Args:
@@ -153,7 +153,7 @@ def read_mesh(
 
 @one_torch_thread()
 def refined_mesh(
-    track: PersonTrack, seen: SeenPerson, known: PersonMesh, camera: Camera, *, models: MeshModels
+    track: PersonTrack, seen: ObservedTrack, known: PersonMesh, camera: Camera, *, models: MeshModels
 ) -> RefinedMesh:
     """The first half of `read_mesh`, whose arguments and errors it has: the mesh, without the skeleton."""
     if track.read is None:
@@ -184,24 +184,24 @@ def refined_mesh(
 
 @torch.no_grad()
 def _joined(
-    seen: SeenPerson,
+    seen: ObservedTrack,
     tokens: Tensor,
     shape: Tensor,
     R_camera_view: Tensor,
     found: Tensor,
     known: PersonMesh,
     models: MeshModels,
-) -> tuple[Tensor, Evidence]:
+) -> tuple[Tensor, Observations]:
     """The decoder's tokens (T, Q, D), moved to say what the lifter says, too; the evidence with the decoder's word."""
     R_local, sd = models.network.read(tokens)
     decoded = _keypoints_m(R_local, shape, R_camera_view, known, models)
     sd = torch.where(found[:, None, None], sd, GUESSED_SD_FACTOR * sd) * known.height_m
     factor = models.budget.lifter_sd_factor
-    evidence = with_word(seen.evidence, decoded, sd, R_camera_view, lifter_sd_factor=factor)
+    evidence = with_prediction(seen.evidence, decoded, sd, R_camera_view, lifter_sd_factor=factor)
     if models.stage == "decoded":
         return tokens, evidence
     said = evidence.lifted_m @ R_camera_view / known.height_m
-    R_joined = turned_towards(said, evidence.lifted_sd_m / known.height_m, R_local, models.body, shape)
+    R_joined = fit_rotations(said, evidence.lifted_sd_m / known.height_m, R_local, models.body, shape)
     return models.network.read.saying(tokens, R_joined), evidence
 
 

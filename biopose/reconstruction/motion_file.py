@@ -24,7 +24,7 @@ PERSON_ARRAYS = ("contact", "T_camera_world", "keypoint_sd_m")
 MOTION_ARRAYS = ("q", "body_scales", "R_camera_world")
 
 
-def write_fitted(fitted: FittedPerson, path: Path) -> None:
+def write_motion(fitted: FittedPerson, path: Path) -> None:
     """Write a fitted person, whole or not at all."""
     arrays = {name: getattr(fitted.track, name) for name in TRACK_ARRAYS}
     arrays |= {name: getattr(fitted.motion, name) for name in MOTION_ARRAYS}
@@ -48,7 +48,7 @@ def write_fitted(fitted: FittedPerson, path: Path) -> None:
         save_file(contiguous, partial, {"kind": KIND, "facts": json.dumps(facts)})
 
 
-def read_fitted(path: Path) -> FittedPerson:
+def read_motion(path: Path) -> FittedPerson:
     """Read a fitted person.
 
     Raises:

@@ -1,7 +1,7 @@
 """The fit itself: pose and root of every frame, proportions, focal length and ground of one person, all at once.
 
-    fit = MotionFit(model, evidence, R_camera_world)
-    found, which_start = fit.fit(fit.start(q), FitBudget())
+    fit = MotionProblem(model, evidence, R_camera_world)
+    found, which_start = fit.fit(fit.start(q), SolverOptions())
 
 Gradient descent (Adam; Kingma & Ba 2015) on the sum of `terms`, from several starts side by side; the best goes on, by
 Gauss-Newton steps of the poses (`newton`) before and after another descent on everything.
@@ -20,7 +20,7 @@ from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOIN
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.hmr.pose_prior import PosePrior
 from biopose.reconstruction.gauss_newton import newton
-from biopose.reconstruction.residuals import Evidence, FitWeights, foot_contact, lifted, reprojection, smoothness
+from biopose.reconstruction.residuals import FitWeights, Observations, foot_contact, lifted, reprojection, smoothness
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling_prior import scale_prior
@@ -34,7 +34,7 @@ GROUND_SLOPE_SD = 0.05  # of the ground against the lifter's level: 3 degrees
 
 
 @dataclass(frozen=True)
-class FitBudget:
+class SolverOptions:
     """How long to look.
 
     Attributes:
@@ -68,7 +68,7 @@ class PersonModel:
 
 
 @dataclass(frozen=True)
-class Unknowns:
+class MotionVariables:
     """What is fitted, for S starts.
 
     Attributes:
@@ -83,12 +83,12 @@ class Unknowns:
     log_focal: Tensor
     ground: Tensor
 
-    def __getitem__(self, start: slice) -> Unknowns:
+    def __getitem__(self, start: slice) -> MotionVariables:
         """Some of the starts."""
-        return Unknowns(self.q[start], self.proportions[start], self.log_focal[start], self.ground[start])
+        return MotionVariables(self.q[start], self.proportions[start], self.log_focal[start], self.ground[start])
 
 
-class MotionFit:
+class MotionProblem:
     """The energy of a person's motion, and its descent.
 
     Args:
@@ -99,7 +99,7 @@ class MotionFit:
     """
 
     def __init__(
-        self, model: PersonModel, seen: Evidence, R_camera_world: Tensor, *, shape_is_known: bool = False
+        self, model: PersonModel, seen: Observations, R_camera_world: Tensor, *, shape_is_known: bool = False
     ) -> None:
         self.model, self.seen = model, seen
         self.R_camera_world = R_camera_world.float()
@@ -114,17 +114,19 @@ class MotionFit:
         dependent = {c.dependent for c in model.skeleton.couplings}
         self.free = torch.tensor([i not in dependent for i in range(len(coordinates))])
         self.standing = torch.from_numpy(model.skeleton.default_pose).float()
-        self.usual_stature_m = self._stature_m(self.scale_mean.exp().unflatten(-1, (-1, 3))[None])
+        self.default_stature_m = self._stature_m(self.scale_mean.exp().unflatten(-1, (-1, 3))[None])
         self.turning = torch.tensor([c.name in model.skeleton.rotational_names for c in coordinates])
 
-    def start(self, q: NDArray[np.float64]) -> Unknowns:
+    def start(self, q: NDArray[np.float64]) -> MotionVariables:
         """Unknowns at starting coordinates (S, T, Q); the ground is under the lowest feet."""
         n = len(q)
         zero = torch.zeros(n)
-        at = Unknowns(torch.from_numpy(q).float(), torch.zeros(n, self.scale_design.shape[1]), zero, torch.zeros(n, 3))
+        at = MotionVariables(
+            torch.from_numpy(q).float(), torch.zeros(n, self.scale_design.shape[1]), zero, torch.zeros(n, 3)
+        )
         return replace(at, ground=torch.stack([self._lowest(at), zero, zero], dim=-1))
 
-    def _lowest(self, at: Unknowns) -> Tensor:
+    def _lowest(self, at: MotionVariables) -> Tensor:
         heights = self.keypoints_m(at)[..., FOOT_KEYPOINTS, 1]
         return torch.quantile((heights - heights.new_tensor(FOOT_KEYPOINT_HEIGHT_M)).flatten(1), 0.05, dim=1)
 
@@ -137,16 +139,16 @@ class MotionFit:
         heights = self.kinematics.with_scales(body_scales).with_coordinates(self.standing).markers[..., 1]
         return heights[:, HEAD_TOP] - heights[:, HEELS].mean(-1)
 
-    def keypoints_m(self, at: Unknowns) -> Tensor:
+    def keypoints_m(self, at: MotionVariables) -> Tensor:
         """(S, T, 26, 3) in the world."""
         scaled = self.kinematics.with_scales(self.body_scales(at.proportions)[:, None])
         return scaled.with_coordinates(at.q).markers
 
-    def energy(self, at: Unknowns) -> Tensor:
+    def energy(self, at: MotionVariables) -> Tensor:
         """The sum of all terms, (S,)."""
         return torch.stack([*self.energies(at).values()]).sum(0)
 
-    def energies(self, at: Unknowns) -> dict[str, Tensor]:
+    def energies(self, at: MotionVariables) -> dict[str, Tensor]:
         """Each term's energy, (S,)."""
         weights, seen = self.model.weights, self.seen
         scales = self.body_scales(at.proportions)
@@ -155,7 +157,7 @@ class MotionFit:
         terms = {
             "reprojection": reprojection(camera, seen, at.log_focal, weights).sum(-1),
             "lifted": lifted(camera, seen, weights).sum(-1),
-            "height": 0.5 * ((self._stature_m(scales) / self.usual_stature_m).log() / HEIGHT_SD).square(),
+            "height": 0.5 * ((self._stature_m(scales) / self.default_stature_m).log() / HEIGHT_SD).square(),
             "proportions": 0.5 * at.proportions.square().sum(-1),
             "ground": 0.5 * (at.ground[:, 1:] / GROUND_SLOPE_SD).square().sum(-1),
         }
@@ -170,7 +172,7 @@ class MotionFit:
             terms["focal"] = 0.5 * (at.log_focal / self.model.focal_sd).square()
         return terms
 
-    def descend(self, at: Unknowns, *, iterations: int, step: float = 1.0) -> Unknowns:
+    def descend(self, at: MotionVariables, *, iterations: int, step: float = 1.0) -> MotionVariables:
         """Gradient descent on everything, in steps that shrink from `step` times the usual."""
         q, proportions, log_focal, ground = (
             v.detach().clone().requires_grad_() for v in (at.q, at.proportions, at.log_focal, at.ground)
@@ -181,19 +183,19 @@ class MotionFit:
             if self.model.focal_sd > 0:
                 groups.append({"params": [log_focal], "size": FOCAL_STEP})
         optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
-        unknowns = Unknowns(q, proportions, log_focal, ground)
+        variables = MotionVariables(q, proportions, log_focal, ground)
         for iteration in range(iterations):
             share = step * (LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + np.cos(np.pi * iteration / iterations)))
             for group in optimizer.param_groups:
                 group["lr"] = group["size"] * share
             optimizer.zero_grad()
-            self.energy(unknowns).sum().backward()
+            self.energy(variables).sum().backward()
             optimizer.step()
             with torch.no_grad():
                 q.clamp_(self.low, self.high)
-        return Unknowns(q.detach(), proportions.detach(), log_focal.detach(), ground.detach())
+        return MotionVariables(q.detach(), proportions.detach(), log_focal.detach(), ground.detach())
 
-    def fit(self, start: Unknowns, budget: FitBudget) -> tuple[Unknowns, int]:
+    def fit(self, start: MotionVariables, budget: SolverOptions) -> tuple[MotionVariables, int]:
         """Descend from all starts, then go on from the best; which it was comes second."""
         at = self.descend(start, iterations=budget.first_iterations)
         with torch.no_grad():

@@ -17,10 +17,10 @@ from biopose.body.markers import MARKERS
 from biopose.body.model import Body
 from biopose.body.subject import BodyWithSkeleton
 from biopose.hmr.mqhmr import SEGMENT_KEYPOINTS
-from biopose.neurik.input import MarkerWindows, Registered
+from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.network import Neurik
-from biopose.neurik.output import AnswerDecoder
-from biopose.neurik.trial import answer_trial
+from biopose.neurik.output import OutputDecoder
+from biopose.neurik.trial import predict_trial
 from biopose.reconstruction.person import FittedPerson, person_of, virtual_markers
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
@@ -38,12 +38,12 @@ class NeuralIK:
     """The network, loaded once, and what decodes its answers."""
 
     network: Neurik
-    decoder: AnswerDecoder
+    decoder: OutputDecoder
 
     @classmethod
     def of(cls, network: Neurik) -> NeuralIK:
         """With the default skeleton's ranges."""
-        return cls(network, AnswerDecoder(full_body_skeleton()))
+        return cls(network, OutputDecoder(full_body_skeleton()))
 
     def told(self, fitted: FittedPerson, *, body: Body, skeleton: Skeleton) -> FittedPerson:
         """The person with coordinates and the angles' standard deviations; markers do not tell that of the place.
@@ -54,7 +54,7 @@ class NeuralIK:
             skeleton: the default skeleton, unscaled.
         """
         seen = seen_markers(fitted, person_of(fitted, body=body, skeleton=skeleton))
-        answer = answer_trial(self.network, self.decoder, seen)
+        answer = predict_trial(self.network, self.decoder, seen)
         is_place = [coordinate.motion == "translational" for coordinate in skeleton.coordinates]
         sd = np.where(is_place, np.nan, answer.sd.double().numpy())
         return replace(fitted, coordinates=answer.q.double().numpy(), coordinate_sd=sd)
@@ -80,10 +80,10 @@ def seen_markers(fitted: FittedPerson, person: BodyWithSkeleton) -> MarkerWindow
     )
 
 
-def registered(person: BodyWithSkeleton) -> Registered:
+def registered(person: BodyWithSkeleton) -> SubjectCalibration:
     """Where the virtual markers sit on a person, as NeurIK takes it."""
     places = {marker.name: marker.location_m for marker in person.skeleton.markers}
-    return Registered(
+    return SubjectCalibration(
         torch.from_numpy(person.body_scales).float()[None],
         torch.from_numpy(np.stack([places[name] for name in MARKERS])).float()[None],
     )

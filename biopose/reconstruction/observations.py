@@ -17,7 +17,7 @@ from biopose.perception.keypoint_confidence import pixel_sd
 from biopose.reconstruction.contacts import foot_contacts
 from biopose.reconstruction.initialisation import root_position_m
 from biopose.reconstruction.lifting import LiftedTrack, lift
-from biopose.reconstruction.residuals import Evidence
+from biopose.reconstruction.residuals import Observations
 from biopose.tracking.tracks import PersonTrack
 
 LEAST_CONFIDENCE = 0.15  # below, a keypoint is as good as not seen
@@ -25,7 +25,7 @@ UNSEEN_SD = 1e3
 
 
 @dataclass(frozen=True)
-class SeenPerson:
+class ObservedTrack:
     """A track as the fit takes it.
 
     Attributes:
@@ -34,7 +34,7 @@ class SeenPerson:
         weight: (T, 26) how well each keypoint is seen, 0 to 1.
     """
 
-    evidence: Evidence
+    evidence: Observations
     lifted: LiftedTrack
     weight: Tensor
 
@@ -47,7 +47,7 @@ class SeenPerson:
 
 def see(
     track: PersonTrack, camera: Camera, lifter: Lifter, *, height_m: float, camera_stands: bool = True
-) -> SeenPerson:
+) -> ObservedTrack:
     """Take a person's track in.
 
     Args:
@@ -71,7 +71,7 @@ def see(
     if camera_stands:
         depth_m = root_position_m(lifted_m, rays, weight, track.time_s)[:, 2]
         contact = foot_contacts(rays, weight, depth_m, track.time_s)
-    evidence = Evidence(
+    evidence = Observations(
         rays=torch.where(known[..., None], rays, 0.0),
         ray_sd=torch.where(known, ray_sd, UNSEEN_SD),
         weight=known.float(),
@@ -81,7 +81,7 @@ def see(
         contact=contact,
         interval_s=torch.from_numpy(np.diff(track.time_s)).float(),
     )
-    return SeenPerson(evidence, lifted, weight)
+    return ObservedTrack(evidence, lifted, weight)
 
 
 def reprojection_errors_px(

@@ -20,9 +20,9 @@ from biopose.hmr.lifter import LIFTER_WEIGHTS, Lifter, load_lifter
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS, PosePrior
 from biopose.neurik.network import Neurik
 from biopose.reconstruction.mesh import MeshModels, PersonMesh, read_mesh
-from biopose.reconstruction.motion_problem import FitBudget, PersonModel
+from biopose.reconstruction.motion_problem import PersonModel, SolverOptions
 from biopose.reconstruction.neural_ik import NeuralIK
-from biopose.reconstruction.observations import SeenPerson, see
+from biopose.reconstruction.observations import ObservedTrack, see
 from biopose.reconstruction.person import Athlete, FittedPerson
 from biopose.reconstruction.residuals import MIDDLE, FitWeights
 from biopose.reconstruction.trajectories import FittedMotion, fit_track
@@ -46,7 +46,7 @@ class FitModels:
     pose_prior: PosePrior
     body: Body
     skeleton: Skeleton
-    budget: FitBudget = field(default_factory=FitBudget)
+    budget: SolverOptions = field(default_factory=SolverOptions)
     weights: FitWeights = field(default_factory=FitWeights)
     mesh: MeshModels | None = None
     neural_ik: NeuralIK | None = None
@@ -57,7 +57,7 @@ class FitModels:
         *,
         lifter: Path = LIFTER_WEIGHTS,
         pose_prior: Path = POSE_PRIOR_WEIGHTS,
-        budget: FitBudget | None = None,
+        budget: SolverOptions | None = None,
         weights: FitWeights | None = None,
         mesh: MeshModels | None = None,
         neurik: Neurik | None = None,
@@ -80,7 +80,7 @@ class FitModels:
             PosePrior.load(pose_prior),
             Body.load(),
             full_body_skeleton(),
-            budget or FitBudget(),
+            budget or SolverOptions(),
             weights or FitWeights(),
             mesh,
             NeuralIK.of(neurik) if neurik else None,
@@ -120,7 +120,7 @@ def fit_people(
 
     stands = camera_motion is None or not camera_motion.moves
     keypoint_skeleton = skeleton_with_keypoints(models.skeleton)
-    fits: list[tuple[Athlete, SeenPerson, FittedMotion]] = []
+    fits: list[tuple[Athlete, ObservedTrack, FittedMotion]] = []
     for number, track in enumerate(tracks):
         athlete = athletes[min(number, len(athletes) - 1)]
         seen = see(track, camera, models.lifter, height_m=athlete.height_m, camera_stands=stands)
@@ -147,14 +147,14 @@ def fit_people(
 
 def _fitted(
     track: PersonTrack,
-    seen: SeenPerson,
+    seen: ObservedTrack,
     athlete: Athlete,
     camera: Camera,
     models: FitModels,
     keypoint_skeleton: Skeleton,
     *,
     progress: Callable[[int], None],
-) -> tuple[SeenPerson, FittedMotion]:
+) -> tuple[ObservedTrack, FittedMotion]:
     """One person's motion; MQ-HMR, where it was loaded, tells where to begin and joins its word to what was seen."""
     start = refinement = None
     weights = models.weights
@@ -174,7 +174,7 @@ def _fitted(
     return seen, replace(motion, refinement=refinement)
 
 
-def _world(fits: Sequence[tuple[SeenPerson, FittedMotion]], skeleton: Skeleton) -> NDArray[np.float64]:
+def _world(fits: Sequence[tuple[ObservedTrack, FittedMotion]], skeleton: Skeleton) -> NDArray[np.float64]:
     """T_camera_world (4, 4) from everybody's contacts; the origin and the heading are the first person's."""
     points, weights = [], []
     for seen, fitted in fits:

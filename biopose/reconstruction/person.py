@@ -24,7 +24,7 @@ from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.tracking.tracks import PersonTrack
 
-USUAL_BMI = 23.0  # kg/m2, where the mass is not known
+DEFAULT_BMI = 23.0  # kg/m2, where the mass is not known
 SEX_AS_GENDER = {"male": 0.0, "female": 1.0, None: 0.5}
 CHUNK_FRAMES = 256
 GOOD_FIT_OF_BOX = 0.03  # keypoints this far off (share of the box's height) halve a frame's quality
@@ -50,7 +50,7 @@ class Athlete:
         Raises:
             ValueError: if no body of the model is so tall or so heavy.
         """
-        mass_kg = self.mass_kg or USUAL_BMI * self.height_m**2
+        mass_kg = self.mass_kg or DEFAULT_BMI * self.height_m**2
         return phenotype_for(body, height_m=self.height_m, mass_kg=mass_kg, gender=SEX_AS_GENDER[self.sex])
 
     def body_with_skeleton(self, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:

@@ -3,7 +3,7 @@
 The network's weights stay; what is optimised are the tokens of every frame of a person, the way to the camera, one
 shape, the focal length and the ground (BioPose, WACV 2025). The energy is the keypoint fit's own (`terms`): robust
 reprojection, accelerations, resting feet. It begins where the decoder and the lifter together put the body
-(`joined_words`): their joined word on depth is one term, and the segments' turns stay near to there.
+(`fusion`): their joined word on depth is one term, and the segments' turns stay near to there.
 
     refinement = Refinement(reader, body, seen, R_camera_view, R_camera_world, height_m=1.8)
     refined = refinement.refine(start)
@@ -20,18 +20,18 @@ from torch import Tensor
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SegmentBody
-from biopose.hmr.mqhmr import TokenReader
+from biopose.hmr.mqhmr import PoseHead
 from biopose.reconstruction.motion_problem import GROUND_SLOPE_SD
-from biopose.reconstruction.residuals import Evidence, FitWeights, foot_contact, lifted, reprojection, smoothness
+from biopose.reconstruction.residuals import FitWeights, Observations, foot_contact, lifted, reprojection, smoothness
 
 TOKEN_STEP, ROOT_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.01, 0.02, 0.003  # of Adam; the root's in heights
 LAST_STEP = 0.05  # of the first step
-SETTLED = 1e-4  # relative fall of the energy over CHECK_EVERY iterations, at which it stops
+FTOL = 1e-4  # relative fall of the energy over CHECK_EVERY iterations, at which it stops
 CHECK_EVERY = 20
 
 
 @dataclass(frozen=True)
-class RefinementBudget:
+class RefinementOptions:
     """How long to look, and how far to trust what.
 
     Attributes:
@@ -129,21 +129,21 @@ class Refinement:
 
     def __init__(
         self,
-        reader: TokenReader,
+        reader: PoseHead,
         body: SegmentBody,
-        seen: Evidence,
+        seen: Observations,
         R_camera_view: Tensor,
         R_camera_world: Tensor,
         *,
         height_m: float,
         focal_sd: float = 0.0,
         weights: FitWeights | None = None,
-        budget: RefinementBudget | None = None,
+        budget: RefinementOptions | None = None,
     ) -> None:
         self.reader, self.body, self.seen = reader, body, seen
         self.R_camera_view, self.R_camera_world = R_camera_view, R_camera_world.float()
         self.height_m, self.focal_sd = height_m, focal_sd
-        self.weights, self.budget = weights or FitWeights(), budget or RefinementBudget()
+        self.weights, self.budget = weights or FitWeights(), budget or RefinementOptions()
 
     def posed(self, at: MeshMotion) -> PosedBody:
         """The body in the camera's axes, in heights, the pelvis's bone at the origin."""
@@ -238,7 +238,7 @@ def _has_settled(energies: list[float]) -> bool:
     if len(energies) <= CHECK_EVERY:
         return False
     before, now = min(energies[:-CHECK_EVERY]), min(energies[-CHECK_EVERY:])
-    return before - now <= SETTLED * abs(before)
+    return before - now <= FTOL * abs(before)
 
 
 def _detached(at: MeshMotion) -> MeshMotion:

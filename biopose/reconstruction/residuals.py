@@ -20,7 +20,7 @@ MIDDLE = KEYPOINTS.index("mid_hip")
 HIPS = [KEYPOINTS.index("left_hip"), KEYPOINTS.index("right_hip")]
 # The network's middle of the hips lies 14 mm off the line between them. As a lever for the pelvis's tilt that is far
 # too short for how well it is known, and hundreds of frames would repeat what it wrongly says.
-JUDGED = torch.tensor([0.0 if name == "mid_hip" else 1.0 for name in KEYPOINTS])
+KEYPOINT_MASK = torch.tensor([0.0 if name == "mid_hip" else 1.0 for name in KEYPOINTS])
 NEAREST_M = 0.2
 
 
@@ -52,7 +52,7 @@ class FitWeights:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Observations:
     """What is known of T frames of one person.
 
     Attributes:
@@ -85,7 +85,7 @@ class Evidence:
         return torch.cat([half, edge]) + torch.cat([edge, half])
 
 
-def reprojection(keypoints_camera_m: Tensor, seen: Evidence, log_focal: Tensor, weights: FitWeights) -> Tensor:
+def reprojection(keypoints_camera_m: Tensor, seen: Observations, log_focal: Tensor, weights: FitWeights) -> Tensor:
     """How far the keypoints project from where they were seen: (S, T).
 
     Args:
@@ -96,18 +96,18 @@ def reprojection(keypoints_camera_m: Tensor, seen: Evidence, log_focal: Tensor, 
     """
     xy = keypoints_camera_m[..., :2] / keypoints_camera_m[..., 2:].clamp(min=NEAREST_M)
     error = (xy * log_focal.exp()[:, None, None, None] - seen.rays) / seen.ray_sd[..., None]
-    energy = JUDGED * seen.weight * student_t(error.square().sum(-1), weights.degrees_of_freedom)
+    energy = KEYPOINT_MASK * seen.weight * student_t(error.square().sum(-1), weights.degrees_of_freedom)
     return energy.sum(-1) * seen.duration
 
 
-def lifted(keypoints_camera_m: Tensor, seen: Evidence, weights: FitWeights) -> Tensor:
+def lifted(keypoints_camera_m: Tensor, seen: Observations, weights: FitWeights) -> Tensor:
     """How far the keypoints lie from where the lifter puts them, about the hips: (S, T)."""
     error = about_hips(keypoints_camera_m - seen.lifted_m) @ seen.R_camera_view
     across = error[..., :2].square().sum(-1) / seen.lifted_sd_m[..., 0].square()
     along = error[..., 2].square() / seen.lifted_sd_m[..., 1].square()
     nu = weights.degrees_of_freedom
     energy = weights.lifted_across * student_t(across, nu) + weights.lifted * student_t(along, nu)
-    return (JUDGED * energy).sum(-1) * seen.duration
+    return (KEYPOINT_MASK * energy).sum(-1) * seen.duration
 
 
 def about_hips(keypoints: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def about_hips(keypoints: Tensor) -> Tensor:
     return keypoints - keypoints[..., HIPS, :].mean(-2, keepdim=True)
 
 
-def smoothness(keypoints_m: Tensor, q: Tensor, turning: Tensor, seen: Evidence, weights: FitWeights) -> Tensor:
+def smoothness(keypoints_m: Tensor, q: Tensor, turning: Tensor, seen: Observations, weights: FitWeights) -> Tensor:
     """Accelerations of the keypoints and of the coordinates that turn: (S, T - 2)."""
     linear = acceleration(keypoints_m, seen.interval_s).square().sum(-1) / weights.acceleration_m_s2**2
     angular = acceleration(q[..., turning], seen.interval_s).square() / weights.turning_rad_s2**2
@@ -124,7 +124,7 @@ def smoothness(keypoints_m: Tensor, q: Tensor, turning: Tensor, seen: Evidence, 
     return energy * seen.duration[1:-1]
 
 
-def foot_contact(keypoints_m: Tensor, ground: Tensor, seen: Evidence, weights: FitWeights) -> Tensor:
+def foot_contact(keypoints_m: Tensor, ground: Tensor, seen: Observations, weights: FitWeights) -> Tensor:
     """Sliding of foot points that rest, and their height over the ground; depth of any that sinks in: (S,).
 
     Args:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.reconstruction.initialisation import root_position_m, starting_coordinates
-from biopose.reconstruction.motion_problem import FitBudget, MotionFit, PersonModel, Unknowns
-from biopose.reconstruction.observations import R_camera_world_of, SeenPerson
+from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables, PersonModel, SolverOptions
+from biopose.reconstruction.observations import ObservedTrack, R_camera_world_of
 from biopose.reconstruction.refinement import RefinementGain
-from biopose.reconstruction.residuals import Evidence
+from biopose.reconstruction.residuals import Observations
 from biopose.skeleton.angles import wrap
 from biopose.skeleton.scaling import scaled_geometry
 from biopose.skeleton.threads import one_torch_thread
@@ -45,11 +45,11 @@ class FittedMotion:
 
 
 def fit_track(
-    person: SeenPerson,
+    person: ObservedTrack,
     model: PersonModel,
     time_s: NDArray[np.float64],
     *,
-    budget: FitBudget | None = None,
+    budget: SolverOptions | None = None,
     start: NDArray[np.float64] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> FittedMotion:
@@ -63,20 +63,20 @@ def fit_track(
         start: (T, Q) to begin at; None puts the skeleton onto the lifted keypoints, both ways round.
         progress: told how many frames are done.
     """
-    budget = budget or FitBudget()
+    budget = budget or SolverOptions()
     R_camera_world = R_camera_world_of(person.up_camera)
     windows = _windows(len(time_s))
     best_seen = max(windows, key=lambda w: float(person.weight[w].sum()))
-    fits: dict[int, Unknowns] = {}
+    fits: dict[int, MotionVariables] = {}
     names: dict[int, str] = {}
-    known: Unknowns | None = None
+    known: MotionVariables | None = None
     with one_torch_thread():
         for window in sorted(windows, key=lambda w: w is not best_seen):
             if start is None:
                 starts = _starts(person, model, R_camera_world, time_s, window)
             else:
                 starts = [("given", start[window])]
-            fit = MotionFit(model, _part(person.evidence, window), R_camera_world, shape_is_known=known is not None)
+            fit = MotionProblem(model, _part(person.evidence, window), R_camera_world, shape_is_known=known is not None)
             at = fit.start(np.stack([q for _, q in starts]))
             if known is not None:
                 at = _with_shape(at, known)
@@ -99,7 +99,7 @@ def fit_track(
 
 
 def _starts(
-    person: SeenPerson, model: PersonModel, R_camera_world: Tensor, time_s: NDArray[np.float64], window: slice
+    person: ObservedTrack, model: PersonModel, R_camera_world: Tensor, time_s: NDArray[np.float64], window: slice
 ) -> list[tuple[str, NDArray[np.float64]]]:
     """Starting coordinates: on the lifted keypoints, and on those with the limbs' depth the other way."""
     seen = person.evidence
@@ -127,12 +127,12 @@ def _windows(frames: int) -> list[slice]:
     return [slice(int(a), int(b) + extra) for a, b in pairwise(edges)]
 
 
-def _part(seen: Evidence, window: slice) -> Evidence:
+def _part(seen: Observations, window: slice) -> Observations:
     fields = {name: value[window] for name, value in vars(seen).items() if name != "interval_s"}
-    return Evidence(**fields, interval_s=seen.interval_s[window.start : window.stop - 1])
+    return Observations(**fields, interval_s=seen.interval_s[window.start : window.stop - 1])
 
 
-def _with_shape(at: Unknowns, known: Unknowns) -> Unknowns:
+def _with_shape(at: MotionVariables, known: MotionVariables) -> MotionVariables:
     n = len(at.q)
     return replace(
         at,

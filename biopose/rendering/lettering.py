@@ -22,7 +22,7 @@ def put_dot(pixels: NDArray[np.uint8], x_px: float, y_px: float, colour: Colour,
     _paint(pixels, np.clip(radius_px + 0.5 - distance, 0.0, 1.0).astype(np.float32), left, top, colour)
 
 
-def put_words(pixels: NDArray[np.uint8], words: str, x_px: float, y_px: float, colour: Colour, *, size_px: int) -> None:
+def put_text(pixels: NDArray[np.uint8], words: str, x_px: float, y_px: float, colour: Colour, *, size_px: int) -> None:
     """Write words onto (H, W, 3), their top left corner at x, y, on a faint dark ground so that they can be read."""
     if not (np.isfinite(x_px) and np.isfinite(y_px)):
         return

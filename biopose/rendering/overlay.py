@@ -22,7 +22,7 @@ from biopose.io.files import written_whole
 from biopose.outputs.summary import untrusted
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.rendering.curve_strip import SIDE_COLOURS, CurveStrip
-from biopose.rendering.lettering import Colour, put_dot, put_words
+from biopose.rendering.lettering import Colour, put_dot, put_text
 from biopose.rendering.mesh_renderer import Picture
 from biopose.rendering.side_view import SideView, to_first_world
 from biopose.skeleton.threads import one_torch_thread
@@ -44,7 +44,7 @@ THUMBNAIL_PX = 300
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptFrame:
     """A person at one frame, cut out of the overlay as JPEG."""
 
     person: int
@@ -60,7 +60,7 @@ def write_overlay(
     rate_hz: float,
     keep: Collection[tuple[int, int]] = (),
     progress: Callable[[int], None] = lambda _: None,
-) -> list[Kept]:
+) -> list[KeptFrame]:
     """Write the overlay, whole or not at all.
 
     Args:
@@ -79,7 +79,7 @@ def write_overlay(
     """
     if not people:
         raise ValueError("nobody was measured: there is nothing to draw")
-    kept: list[Kept] = []
+    kept: list[KeptFrame] = []
     start_s: float | None = None
     with one_torch_thread(), written_whole(path) as partial:
         canvas = Canvas(people)
@@ -128,13 +128,13 @@ class Canvas:
             video = picture.draw(seen, colours=[colours[i] for i in here], background=video, opacity=OPACITY)
         for i in there:
             self._put_marks(video, i, frame.index)
-        put_words(video, f"frame {frame.index}   {frame.time_s:.3f} s", 8, 8, (255, 255, 255), size_px=14)
+        put_text(video, f"frame {frame.index}   {frame.time_s:.3f} s", 8, 8, (255, 255, 255), size_px=14)
         in_first = [to_first_world(world[i], self._people[i], self._people[0]) for i in there]
         side = self._side.draw(frame.index, in_first, [colours[i] for i in there])
         curves = self._curves.draw(self._time_of_first(frame))
         return np.concatenate([video, np.concatenate([side, curves])], axis=1)
 
-    def cut_out(self, pixels: NDArray[np.uint8], person: int, frame_index: int) -> Kept:
+    def cut_out(self, pixels: NDArray[np.uint8], person: int, frame_index: int) -> KeptFrame:
         """The surroundings of a person on a drawn picture, by the box of the nearest frame in which they were seen."""
         width, height = self._video_px
         track = self._people[person].track
@@ -149,7 +149,7 @@ class Canvas:
         image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
         stream = io.BytesIO()
         image.save(stream, "JPEG", quality=82)
-        return Kept(person, frame_index, stream.getvalue())
+        return KeptFrame(person, frame_index, stream.getvalue())
 
     def _resized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         width, height = self._video_px
@@ -172,7 +172,7 @@ class Canvas:
                 put_dot(video, x, y, colour, radius_px=radius)
         if len(self._people) > 1:
             left, top = (track.boxes_px[row] * self._scale())[:2]
-            put_words(video, f"person {track.person}", left, top - 20, PALETTE[person % len(PALETTE)], size_px=13)
+            put_text(video, f"person {track.person}", left, top - 20, PALETTE[person % len(PALETTE)], size_px=13)
 
     def _scale(self) -> NDArray[np.float64]:
         camera = self._people[0].camera

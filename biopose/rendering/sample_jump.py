@@ -44,7 +44,7 @@ LUMBAR_EXTENSION_DEG = (-4, -5, -22, 2, 0, -6, -20, -4)
 PELVIS_TILT_DEG = (0, -2, -32, 0, -2, -8, -28, 0)
 
 
-def made_up_jump() -> tuple[BodyWithSkeleton, NDArray[np.float64], NDArray[np.float64]]:
+def synthetic_jump() -> tuple[BodyWithSkeleton, NDArray[np.float64], NDArray[np.float64]]:
     """The person, the times (T,) and the coordinates (T, Q) of their jump."""
     body = Body.load(dtype=torch.float64)
     shaped = body.with_shape(phenotype_for(body, height_m=HEIGHT_M, mass_kg=MASS_KG, gender=0.0))
@@ -92,7 +92,7 @@ def main(out: Path) -> None:
     Example:
       python -m biopose.rendering.sample_jump --out jump.png
     """
-    person, time_s, coordinates = made_up_jump()
+    person, time_s, coordinates = synthetic_jump()
     moments = [time_s.searchsorted(t) for t in PICTURED_S]
     q = torch.from_numpy(coordinates[moments])
     beside = np.arange(len(moments))[:, None, None] * [0.9, 0.0, 0.0]

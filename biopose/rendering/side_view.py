@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.camera.pinhole import Camera
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.rendering.lettering import Colour, put_words
+from biopose.rendering.lettering import Colour, put_text
 from biopose.rendering.mesh_renderer import Picture
 
 SAME_VIEW = 0.8  # cosine between two directions above which a view shows nothing that the other does not
@@ -73,7 +73,7 @@ class SideView:
         R = self.viewpoint.R_eye_world.astype(np.float32)
         pixels = self._ground.draw(eye, vertices_m)
         pixels = self._picture.draw([(v - eye) @ R.T for v in vertices_m], colours=colours, background=pixels)
-        put_words(pixels, self.viewpoint.name, 8, 8, (255, 255, 255), size_px=13)
+        put_text(pixels, self.viewpoint.name, 8, 8, (255, 255, 255), size_px=13)
         return pixels
 
 

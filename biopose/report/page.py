@@ -14,7 +14,7 @@ import numpy as np
 from biopose.io.files import written_whole
 from biopose.outputs.summary import UNTRUSTED_QUALITY
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.rendering.overlay import Kept
+from biopose.rendering.overlay import KeptFrame
 from biopose.report.plots import angle_plots, has_bands, quality_plot
 from biopose.report.style import STYLE
 
@@ -45,7 +45,7 @@ BANDS_NOTE = "Light bands: 95 % intervals of the angles, ± 1.96 standard deviat
 
 
 def write_report(
-    people: Sequence[PersonMeasurement], summary: Mapping[str, Any], kept: Sequence[Kept], path: Path
+    people: Sequence[PersonMeasurement], summary: Mapping[str, Any], kept: Sequence[KeptFrame], path: Path
 ) -> Path:
     """Write the report, whole or not at all.
 
@@ -92,7 +92,7 @@ def _contents(people: Sequence[PersonMeasurement]) -> str:
     return f"<nav>{' · '.join(links)}</nav>"
 
 
-def _person(one: PersonMeasurement, figures: Mapping[str, Any], kept: Sequence[Kept], *, alone: bool) -> str:
+def _person(one: PersonMeasurement, figures: Mapping[str, Any], kept: Sequence[KeptFrame], *, alone: bool) -> str:
     title = "" if alone else f"<h2>Person {one.track.person}</h2>"
     plots = angle_plots(one)
     bands = f" {BANDS_NOTE}" if has_bands(one) else ""
@@ -155,7 +155,7 @@ def _notes(figures: Mapping[str, Any]) -> str:
     return f'<div class="notes"><h3>What limits this measurement</h3><ul>{items}</ul></div>'
 
 
-def _worst(one: PersonMeasurement, kept: Sequence[Kept]) -> str:
+def _worst(one: PersonMeasurement, kept: Sequence[KeptFrame]) -> str:
     """The frames that ask for a look, with the body drawn on them."""
     if not kept:
         return ""

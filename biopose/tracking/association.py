@@ -8,7 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from biopose.perception import appearance
-from biopose.tracking.tracklets import SIGHT_SD, Tracklet
+from biopose.tracking.tracklets import DETECTION_SD, Tracklet
 
 LONGEST_GAP_S = 6.0
 LONGEST_BLIND_GAP_S = 1.5  # where the colours of the clothes are not known
@@ -86,7 +86,7 @@ def _motion(earlier: Tracklet, later: Tracklet, *, gap_s: float, size_px: float)
     half_s = min(gap_s, LONGEST_BLIND_GAP_S) / 2
     forward = earlier.motion.after(half_s, diffusion=DIFFUSION * earlier.size_px**2)
     backward = later.start_motion().after(half_s, diffusion=DIFFUSION * later.first.size_px**2)
-    sight = 2 * (SIGHT_SD * size_px) ** 2
+    sight = 2 * (DETECTION_SD * size_px) ** 2
     drift = (DRIFT_SD * gap_s + LONG_DRIFT_SD * max(0.0, gap_s - LONGEST_BLIND_GAP_S)) * size_px
     variance = float(forward.position_variance + backward.position_variance) + sight + drift**2
     apart = float(((forward.position - backward.position) ** 2).sum()) / variance

@@ -23,7 +23,7 @@ from biopose.camera.motion_result import CameraMotionResult
 from biopose.errors import FileFormatError, VideoError
 from biopose.io.files import written_whole
 from biopose.io.parquet import METADATA_KEY
-from biopose.perception.detections import Sighting
+from biopose.perception.detections import Detection
 from biopose.tracking.people import People
 from biopose.tracking.tracker import Tracker
 
@@ -32,7 +32,7 @@ FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
-class SeenFrame:
+class FrameDetections:
     """One frame of a video.
 
     Attributes:
@@ -44,12 +44,12 @@ class SeenFrame:
 
     frame_index: int
     time_s: float
-    sightings: list[Sighting]
+    detections: list[Detection]
     background: Background | None
 
 
 @dataclass(frozen=True, eq=False)
-class SeenFrames:
+class ShardDetections:
     """Consecutive frames of a video.
 
     Attributes:
@@ -59,7 +59,7 @@ class SeenFrames:
         notes: sentences about what is wrong with the file.
     """
 
-    frames: list[SeenFrame]
+    frames: list[FrameDetections]
     width_px: int
     height_px: int
     notes: tuple[str, ...] = field(default=())
@@ -71,13 +71,13 @@ class SeenFrames:
         Raises:
             ValueError: of some people it made more than of others.
         """
-        widths = {0 if s.read is None else len(s.read) for frame in self.frames for s in frame.sightings}
+        widths = {0 if s.read is None else len(s.read) for frame in self.frames for s in frame.detections}
         if len(widths) > 1:
             raise ValueError(f"rows of {sorted(widths)} numbers read of the people of one stretch; one reader sees it")
         return next(iter(widths), None)
 
 
-def join_seen(parts: Iterable[SeenFrames]) -> tuple[People, CameraMotionResult, tuple[str, ...]]:
+def join_shards(parts: Iterable[ShardDetections]) -> tuple[People, CameraMotionResult, tuple[str, ...]]:
     """Follow everybody through consecutive stretches; holds one stretch at a time.
 
     Returns:
@@ -100,7 +100,7 @@ def join_seen(parts: Iterable[SeenFrames]) -> tuple[People, CameraMotionResult, 
             if due_index is not None and frame.frame_index != due_index:
                 raise VideoError(f"frame {frame.frame_index} was decoded where frame {due_index} was due: index broken")
             due_index = frame.frame_index + 1
-            tracker.follow(frame.sightings, frame_index=frame.frame_index, time_s=frame.time_s)
+            tracker.follow(frame.detections, frame_index=frame.frame_index, time_s=frame.time_s)
             if frame.background is not None and motion.is_due(frame.time_s):
                 motion.compare(frame.background)
             times_s.append(frame.time_s)
@@ -117,7 +117,7 @@ def _same_width(before: int | None, now: int | None) -> int | None:
     return now if before is None else before
 
 
-def write_seen(seen: SeenFrames, path: Path) -> None:
+def write_shard(seen: ShardDetections, path: Path) -> None:
     """Write a stretch, whole or not at all."""
     metadata = {
         "kind": "seen",
@@ -133,7 +133,7 @@ def write_seen(seen: SeenFrames, path: Path) -> None:
         pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
 
 
-def read_seen(path: Path) -> SeenFrames:
+def read_shard(path: Path) -> ShardDetections:
     """Read a stretch.
 
     Raises:
@@ -150,7 +150,7 @@ def read_seen(path: Path) -> SeenFrames:
     except (OSError, KeyError, ValueError) as error:
         raise FileFormatError(f"{path}: cannot be read as seen frames ({error}); delete it and see again") from error
     frames = [_frame(row, read_width=metadata["read_width"]) for row in table.to_pylist()]
-    return SeenFrames(frames, metadata["width_px"], metadata["height_px"], tuple(metadata["notes"]))
+    return ShardDetections(frames, metadata["width_px"], metadata["height_px"], tuple(metadata["notes"]))
 
 
 READ_TYPE = np.dtype("<f2")
@@ -175,8 +175,8 @@ SCHEMA = pa.schema(
 )
 
 
-def _row(frame: SeenFrame) -> dict[str, Any]:
-    seen = frame.sightings
+def _row(frame: FrameDetections) -> dict[str, Any]:
+    seen = frame.detections
     row = {
         "frame_index": frame.frame_index,
         "time_s": frame.time_s,
@@ -199,13 +199,13 @@ def _row(frame: SeenFrame) -> dict[str, Any]:
     return row
 
 
-def _frame(row: Mapping[str, Any], *, read_width: int | None) -> SeenFrame:
+def _frame(row: Mapping[str, Any], *, read_width: int | None) -> FrameDetections:
     boxes_px = _array(row["boxes_px"], (-1, 4))
     keypoints_px = _array(row["keypoints_px"], (-1, N_KEYPOINTS, 2))
     confidence = _array(row["confidence"], (-1, N_KEYPOINTS))
     read = None if row["read"] is None else np.frombuffer(row["read"], READ_TYPE).reshape(-1, read_width or 0)
-    sightings = [
-        Sighting(
+    detections = [
+        Detection(
             frame_index=row["frame_index"],
             time_s=row["time_s"],
             box_px=boxes_px[i],
@@ -217,7 +217,7 @@ def _frame(row: Mapping[str, Any], *, read_width: int | None) -> SeenFrame:
         )
         for i, colours in enumerate(row["appearances"])
     ]
-    return SeenFrame(row["frame_index"], row["time_s"], sightings, _background(row))
+    return FrameDetections(row["frame_index"], row["time_s"], detections, _background(row))
 
 
 def _background(row: Mapping[str, Any]) -> Background | None:

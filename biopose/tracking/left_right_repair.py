@@ -35,7 +35,7 @@ CHAINS: tuple[tuple[Part, ...], ...] = (
 )
 
 # In body lengths and seconds; costs are negative log-likelihoods.
-SIGHT_SD = 0.012  # of a keypoint of full confidence; of a lower one, more in proportion
+DETECTION_SD = 0.012  # of a keypoint of full confidence; of a lower one, more in proportion
 LEAST_CONFIDENCE = 0.05
 SPEED_SD = 4.0  # of a limb about which nothing is known
 DIFFUSION = 20.0  # growth of the variance of a limb's velocity in a second
@@ -163,7 +163,7 @@ class _Sequence:
         return np.where(self.exchanged[:, :, None, None], sights[:, ::-1], sights)
 
     def _variance(self, n: int) -> NDArray[np.float64]:
-        sd = SIGHT_SD * self.length_px[n] / np.maximum(self.confidence[n], LEAST_CONFIDENCE)
+        sd = DETECTION_SD * self.length_px[n] / np.maximum(self.confidence[n], LEAST_CONFIDENCE)
         return np.asarray(sd**2)
 
     def _label_costs(self) -> NDArray[np.float64]:

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.perception.detections import Sighting, box_around
+from biopose.perception.detections import Detection, box_around
 from biopose.tracking.tracker import Tracker
 from biopose.tracking.tracks import PersonTrack
 
 if TYPE_CHECKING:
-    from biopose.perception.detector import Detections, PersonDetector
+    from biopose.perception.detector import PersonBoxes, PersonDetector
     from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
     from biopose.video.frames import Frame
 
     Watch = Callable[[Frame, NDArray[np.float64]], None]
-    Record = Callable[[Frame, list[Sighting]], None]
+    Record = Callable[[Frame, list[Detection]], None]
 
 FOLLOWED = 0.4  # mean confidence of the keypoints in an expected box, from which a person is there
 BATCH_FRAMES = 16
@@ -75,14 +75,14 @@ def find_people(
     Raises:
         ValueError: if batch_frames or detect_every is below 1.
     """
-    follower = Follower(detect_every=detect_every, watch=watch)
+    follower = PeopleTracker(detect_every=detect_every, watch=watch)
     own = ((follower, frame) for frame in frames)
-    follow_people(own, detector=detector, network=network, batch_frames=batch_frames, progress=progress)
+    track_people(own, detector=detector, network=network, batch_frames=batch_frames, progress=progress)
     return follower.people()
 
 
-def follow_people(
-    frames: Iterable[tuple[Follower, Frame]],
+def track_people(
+    frames: Iterable[tuple[PeopleTracker, Frame]],
     *,
     detector: PersonDetector,
     network: KeypointNetwork,
@@ -115,7 +115,7 @@ def follow_people(
             progress(len(batch))
 
 
-class Follower:
+class PeopleTracker:
     """Follows the people of one clip, frame by frame.
 
     Args:
@@ -151,7 +151,7 @@ class Follower:
         return People(self.tracker.tracks(), len(self._times_s), *self._size_px, np.array(self._times_s))
 
     def add(
-        self, frame: Frame, detected: Detections | None, located: Keypoints | None, *, network: KeypointNetwork
+        self, frame: Frame, detected: PersonBoxes | None, located: Keypoints | None, *, network: KeypointNetwork
     ) -> None:
         """Go on with the next frame.
 
@@ -176,7 +176,7 @@ class Follower:
             self._watch(frame, boxes_px)
         self._times_s.append(frame.time_s)
         self._size_px = (frame.image.shape[1], frame.image.shape[0])
-        sightings = self.tracker.add(
+        detections = self.tracker.add(
             frame_index=frame.index,
             time_s=frame.time_s,
             image=frame.image,
@@ -187,7 +187,7 @@ class Follower:
             read=np.concatenate(read) if (read := [found.read for found in people if found.read is not None]) else None,
         )
         if self._record is not None:
-            self._record(frame, sightings)
+            self._record(frame, detections)
 
     def _followed(self, frame: Frame, boxes_px: NDArray[np.float64], network: KeypointNetwork) -> Keypoints | None:
         """Of people who were not detected but are where they should be; None where nobody should be."""
@@ -206,7 +206,7 @@ def _part_in_view(boxes_px: NDArray[np.float64], image: NDArray[np.uint8]) -> ND
     return np.asarray(inside.prod(1) / np.maximum((boxes_px[:, 2:] - boxes_px[:, :2]).prod(1), 1e-9))
 
 
-def _batches(frames: Iterable[tuple[Follower, Frame]], size: int) -> Iterator[list[tuple[Follower, Frame]]]:
+def _batches(frames: Iterable[tuple[PeopleTracker, Frame]], size: int) -> Iterator[list[tuple[PeopleTracker, Frame]]]:
     iterator = iter(frames)
     while batch := list(islice(iterator, size)):
         yield batch

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from biopose.camera.motion import LEAST_INTERVAL_S as BACKGROUND_INTERVAL_S
 from biopose.camera.motion import Background, background_of
 from biopose.errors import BioposeError
-from biopose.perception.detections import Sighting
+from biopose.perception.detections import Detection
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
-from biopose.tracking.frame_detections import SeenFrame, SeenFrames, write_seen
-from biopose.tracking.people import Follower, follow_people
+from biopose.tracking.frame_detections import FrameDetections, ShardDetections, write_shard
+from biopose.tracking.people import PeopleTracker, track_people
 from biopose.tracking.tracker import EXPECT_S
 from biopose.video.frames import Frame, read_frames
 from biopose.video.probe import VideoInfo, probe_video
@@ -78,7 +78,7 @@ def shards_of(
     ]
 
 
-def see_shards(
+def perceive_shards(
     shards: Sequence[Shard], files: Sequence[Path], *, detector: PersonDetector, network: KeypointNetwork
 ) -> list[BioposeError | None]:
     """See stretches and write each to its file; one that cannot be read leaves the others alone.
@@ -94,30 +94,30 @@ def see_shards(
     """
     errors: list[BioposeError | None] = [None] * len(shards)
 
-    def frames() -> Iterator[tuple[Follower, Frame]]:
+    def frames() -> Iterator[tuple[PeopleTracker, Frame]]:
         for number, (shard, file) in enumerate(zip(shards, files, strict=True)):
             try:
-                sight = _Sight(shard, file)
+                sight = _ShardPerception(shard, file)
                 for frame in sight.frames():
                     yield sight.follower, frame
                 sight.end()
             except BioposeError as error:
                 errors[number] = error
 
-    follow_people(frames(), detector=detector, network=network)
+    track_people(frames(), detector=detector, network=network)
     return errors
 
 
-class _Sight:
+class _ShardPerception:
     """What is seen of one shard; written as soon as its last frame has been through the networks."""
 
     def __init__(self, shard: Shard, file: Path) -> None:
-        self.follower = Follower(watch=self._watch, record=self._add)
+        self.follower = PeopleTracker(watch=self._watch, record=self._add)
         self._shard, self._file = shard, file
         self._info = probe_video(shard.video)
         self._motion_due_s = -math.inf
         self._background: Background | None = None
-        self._seen: list[SeenFrame] = []
+        self._seen: list[FrameDetections] = []
         self._notes: list[str] = []
         self._given = self._added = 0
         self._ended = False
@@ -145,9 +145,9 @@ class _Sight:
             self._background = background_of(frame.image, time_s=frame.time_s, boxes_px=boxes_px)
             self._motion_due_s = frame.time_s + BACKGROUND_INTERVAL_S
 
-    def _add(self, frame: Frame, sightings: list[Sighting]) -> None:
+    def _add(self, frame: Frame, detections: list[Detection]) -> None:
         if self._counts(frame):
-            self._seen.append(SeenFrame(frame.index, frame.time_s, sightings, self._background))
+            self._seen.append(FrameDetections(frame.index, frame.time_s, detections, self._background))
         self._added += 1
         self._write_if_complete()
 
@@ -158,5 +158,5 @@ class _Sight:
 
     def _write_if_complete(self) -> None:
         if self._ended and self._added == self._given:
-            seen = SeenFrames(self._seen, self._info.width_px, self._info.height_px, tuple(self._notes))
-            write_seen(seen, self._file)
+            seen = ShardDetections(self._seen, self._info.width_px, self._info.height_px, tuple(self._notes))
+            write_shard(seen, self._file)

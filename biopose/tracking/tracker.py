@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from biopose.perception.detections import Sighting, overlap, sightings_of_frame
+from biopose.perception.detections import Detection, detections_of_frame, overlap
 from biopose.tracking.association import linked
 from biopose.tracking.tracklets import Tracklet
 from biopose.tracking.tracks import PersonTrack
@@ -67,7 +67,7 @@ class Tracker:
         keypoints_px: NDArray[np.float64],
         confidence: NDArray[np.float64],
         read: NDArray[np.float16] | None = None,
-    ) -> list[Sighting]:
+    ) -> list[Detection]:
         """Go on with the next frame.
 
         Args:
@@ -86,7 +86,7 @@ class Tracker:
         Raises:
             ValueError: if the frame does not follow the previous one.
         """
-        sightings = sightings_of_frame(
+        detections = detections_of_frame(
             frame_index=frame_index,
             time_s=time_s,
             image=image,
@@ -96,14 +96,14 @@ class Tracker:
             confidence=np.asarray(confidence, dtype=np.float64).reshape(-1, 26),
             read=read,
         )
-        self.follow(sightings, frame_index=frame_index, time_s=time_s)
-        return sightings
+        self.follow(detections, frame_index=frame_index, time_s=time_s)
+        return detections
 
-    def follow(self, sightings: list[Sighting], *, frame_index: int, time_s: float) -> None:
+    def follow(self, detections: list[Detection], *, frame_index: int, time_s: float) -> None:
         """Go on with the next frame, whose people are known already.
 
         Args:
-            sightings: of the frame, each person once.
+            detections: of the frame, each person once.
             frame_index: of the video, the previous one plus 1.
             time_s: real time, later than the previous frame's.
 
@@ -112,8 +112,8 @@ class Tracker:
         """
         self._check_order(frame_index, time_s)
         self._times_s.append(time_s)
-        strong = [s for s in sightings if s.score >= CONFIDENT]
-        weak = [s for s in sightings if s.score < CONFIDENT]
+        strong = [s for s in detections if s.score >= CONFIDENT]
+        weak = [s for s in detections if s.score < CONFIDENT]
         waiting, new = _matched(self._live, strong, gate=GATE)
         _matched(waiting, weak, gate=WEAK_GATE)
         self._live.extend(map(Tracklet, new))
@@ -182,17 +182,17 @@ def _read(chain: list[Tracklet]) -> NDArray[np.float16] | None:
 
 
 def _matched(
-    tracklets: list[Tracklet], sightings: list[Sighting], *, gate: float
-) -> tuple[list[Tracklet], list[Sighting]]:
+    tracklets: list[Tracklet], detections: list[Detection], *, gate: float
+) -> tuple[list[Tracklet], list[Detection]]:
     """Append to each tracklet its sighting; those tracklets and sightings that are left over."""
-    if not tracklets or not sightings:
-        return tracklets, sightings
-    costs = np.array([[min(t.cost(s), gate) for s in sightings] for t in tracklets])
+    if not tracklets or not detections:
+        return tracklets, detections
+    costs = np.array([[min(t.cost(s), gate) for s in detections] for t in tracklets])
     pairs = [(i, j) for i, j in zip(*linear_sum_assignment(costs), strict=True) if costs[i, j] < gate]
     for i, j in pairs:
-        tracklets[i].append(sightings[j])
+        tracklets[i].append(detections[j])
     used, seen = {i for i, _ in pairs}, {j for _, j in pairs}
     return (
         [t for i, t in enumerate(tracklets) if i not in used],
-        [s for j, s in enumerate(sightings) if j not in seen],
+        [s for j, s in enumerate(detections) if j not in seen],
     )

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.perception import appearance
-from biopose.perception.detections import FOUND, Sighting
+from biopose.perception.detections import FOUND, Detection
 from biopose.tracking.constant_velocity import ConstantVelocity
 
 # In body lengths (the longer side of the box) and seconds: a sprinter reaches 6 lengths/s, and takes a second to.
-SIGHT_SD = 0.03  # of the middle of the trunk in one frame
+DETECTION_SD = 0.03  # of the middle of the trunk in one frame
 SPEED_SD = 3.0  # of a person about whom nothing is known
 DIFFUSION = 2.0  # growth of the variance of the velocity in a second
 LIMB_SPEED = 1.5  # spread of keypoints about the moving trunk per second since the last sight
@@ -36,24 +36,24 @@ class Tracklet:
         total_confidence: summed over sightings.
     """
 
-    def __init__(self, sighting: Sighting) -> None:
-        self.first = self.last = sighting
-        variance = np.array((SIGHT_SD * sighting.size_px) ** 2)
+    def __init__(self, detection: Detection) -> None:
+        self.first = self.last = detection
+        variance = np.array((DETECTION_SD * detection.size_px) ** 2)
         self.motion = ConstantVelocity.at_rest(
-            sighting.centre_px,
+            detection.centre_px,
             position_variance=variance,
-            velocity_variance=np.array((SPEED_SD * sighting.size_px) ** 2),
+            velocity_variance=np.array((SPEED_SD * detection.size_px) ** 2),
         )
-        self.size_px = sighting.size_px
-        self.start_appearance = self.appearance = sighting.appearance
-        self.detected_s = sighting.time_s
+        self.size_px = detection.size_px
+        self.start_appearance = self.appearance = detection.appearance
+        self.detected_s = detection.time_s
         self.best_score = 0.0
         self.total_confidence = 0.0
         self.frame_indices: list[int] = []
         self._rows: list[NDArray[np.float32]] = []
         self._read: list[NDArray[np.float16] | None] = []
         self._centres: list[tuple[float, float, float]] = []
-        self._note(sighting)
+        self._note(detection)
 
     def __len__(self) -> int:
         return len(self.frame_indices)
@@ -81,36 +81,36 @@ class Tracklet:
         moved = self.expected(time_s).position - self.last.centre_px
         return self.last.box_px + np.tile(moved, 2)
 
-    def cost(self, sighting: Sighting) -> float:
+    def cost(self, detection: Detection) -> float:
         """How unlikely it is that this person is seen like that: a negative log-likelihood in body lengths."""
-        expected = self.expected(sighting.time_s)
-        sight = (SIGHT_SD * self.size_px) ** 2
+        expected = self.expected(detection.time_s)
+        sight = (DETECTION_SD * self.size_px) ** 2
         variance = float(expected.position_variance) + sight
-        squared = float(((sighting.centre_px - expected.position) ** 2).sum()) / variance
+        squared = float(((detection.centre_px - expected.position) ** 2).sum()) / variance
         return (
             0.5 * squared
             + float(np.log(variance / (2 * sight)))
-            + self._pose(sighting, expected)
-            + self._colours(sighting)
+            + self._pose(detection, expected)
+            + self._colours(detection)
         )
 
-    def append(self, sighting: Sighting) -> None:
+    def append(self, detection: Detection) -> None:
         """Go on with a sighting of a later frame."""
-        sight = (SIGHT_SD * self.size_px) ** 2
-        self.motion = self.expected(sighting.time_s).corrected(sighting.centre_px, variance=sight)
-        dt_s = sighting.time_s - self.last.time_s
-        self.size_px += (1 - np.exp(-dt_s / SIZE_MEMORY_S)) * (sighting.size_px - self.size_px)
-        if sighting.appearance is not None:
+        sight = (DETECTION_SD * self.size_px) ** 2
+        self.motion = self.expected(detection.time_s).corrected(detection.centre_px, variance=sight)
+        dt_s = detection.time_s - self.last.time_s
+        self.size_px += (1 - np.exp(-dt_s / SIZE_MEMORY_S)) * (detection.size_px - self.size_px)
+        if detection.appearance is not None:
             weight = 1 - float(np.exp(-dt_s / APPEARANCE_MEMORY_S))
-            self.appearance = appearance.blend(self.appearance, sighting.appearance, weight=weight)
-            if sighting.time_s - self.first.time_s <= APPEARANCE_MEMORY_S:
+            self.appearance = appearance.blend(self.appearance, detection.appearance, weight=weight)
+            if detection.time_s - self.first.time_s <= APPEARANCE_MEMORY_S:
                 self.start_appearance = self.appearance
-        self.last = sighting
-        self._note(sighting)
+        self.last = detection
+        self._note(detection)
 
     def start_motion(self) -> ConstantVelocity:
         """The motion at the first sighting, backwards in time: from what came after it."""
-        sight = (SIGHT_SD * self.first.size_px) ** 2
+        sight = (DETECTION_SD * self.first.size_px) ** 2
         speed = (SPEED_SD * self.first.size_px) ** 2
         times, *_ = zip(*self._centres, strict=True)
         places = np.array(self._centres)[:, 1:]
@@ -122,31 +122,33 @@ class Tracklet:
             motion = motion.corrected(places[i], variance=sight)
         return motion
 
-    def _note(self, sighting: Sighting) -> None:
-        values = (sighting.box_px, sighting.keypoints_px.ravel(), sighting.confidence)
+    def _note(self, detection: Detection) -> None:
+        values = (detection.box_px, detection.keypoints_px.ravel(), detection.confidence)
         self._rows.append(np.concatenate(values).astype(np.float32))
-        self._read.append(None if sighting.read is None else sighting.read.astype(np.float16))  # a copy: not the batch
-        self.frame_indices.append(sighting.frame_index)
-        self.best_score = max(self.best_score, sighting.score)
-        self.total_confidence += float(sighting.confidence.mean())
-        if sighting.score > 0:
-            self.detected_s = sighting.time_s
-        if sighting.time_s - self.first.time_s <= SIZE_MEMORY_S:
-            self._centres.append((sighting.time_s, *sighting.centre_px.tolist()))
+        self._read.append(
+            None if detection.read is None else detection.read.astype(np.float16)
+        )  # a copy: not the batch
+        self.frame_indices.append(detection.frame_index)
+        self.best_score = max(self.best_score, detection.score)
+        self.total_confidence += float(detection.confidence.mean())
+        if detection.score > 0:
+            self.detected_s = detection.time_s
+        if detection.time_s - self.first.time_s <= SIZE_MEMORY_S:
+            self._centres.append((detection.time_s, *detection.centre_px.tolist()))
 
-    def _pose(self, sighting: Sighting, expected: ConstantVelocity) -> float:
+    def _pose(self, detection: Detection, expected: ConstantVelocity) -> float:
         """Of the keypoints about the trunk; without common keypoints, of an ordinary difference."""
-        both = np.minimum(self.last.confidence, sighting.confidence)
+        both = np.minimum(self.last.confidence, detection.confidence)
         both = np.where(both >= FOUND, both, 0.0)
         if both.sum() <= 0:
             return 1.0
         moved = self.last.keypoints_px + expected.position - self.last.centre_px
-        spread = (LIMB_SD + LIMB_SPEED * (sighting.time_s - self.last.time_s)) * self.size_px
-        squared = ((sighting.keypoints_px - moved) ** 2).sum(-1) / spread**2
+        spread = (LIMB_SD + LIMB_SPEED * (detection.time_s - self.last.time_s)) * self.size_px
+        squared = ((detection.keypoints_px - moved) ** 2).sum(-1) / spread**2
         return float((both * np.minimum(0.5 * squared, POSE_CAP)).sum() / both.sum())
 
-    def _colours(self, sighting: Sighting) -> float:
-        if self.appearance is None or sighting.appearance is None:
+    def _colours(self, detection: Detection) -> float:
+        if self.appearance is None or detection.appearance is None:
             return 0.0
-        apart = appearance.distance(self.appearance, sighting.appearance) / APPEARANCE_SD
+        apart = appearance.distance(self.appearance, detection.appearance) / APPEARANCE_SD
         return min(0.5 * apart**2, APPEARANCE_CAP)

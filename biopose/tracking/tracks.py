@@ -20,7 +20,7 @@ class PersonTrack:
         keypoints_px: (T, 26, 2) x to the right, y down, in the upright picture's pixels (the centre of the first
             pixel is 0, 0); NaN where the person was not found.
         confidence: (T, 26) from 0 to 1; 0 where the person was not found. read: (T, width) what the reader of the
-            feature maps made of the person (`biopose.perception.keypoint_network.MapReader`); NaN where the person
+            feature maps made of the person (`biopose.perception.keypoint_network.FeatureHead`); NaN where the person
             was not found; None where no reader was used.
     """
 

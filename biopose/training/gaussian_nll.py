@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def surprise(sd: Tensor, error: Tensor) -> Tensor:
+def gaussian_nll(sd: Tensor, error: Tensor) -> Tensor:
     """Negative log likelihood of normal errors, less a constant: () the mean over all.
 
     Args:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from biopose.hmr.lifter import Lifter, LifterShape, load_lifter
 from biopose.training.data.projected_motion import MotionProjector, ProjectedMotion
-from biopose.training.gaussian_nll import surprise
+from biopose.training.gaussian_nll import gaussian_nll
 from biopose.training.loop import Report, Schedule, train
 
 JUDGED_WINDOWS = 256
-VELOCITY_WEIGHT, SURENESS_WEIGHT, UP_WEIGHT = 1.0, 0.02, 0.2
+VELOCITY_WEIGHT, NLL_WEIGHT, UP_WEIGHT = 1.0, 0.02, 0.2
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def lifter_loss(lifter: Lifter, batch: ProjectedMotion, *, device: str) -> Tenso
     return (
         error.norm(dim=-1).mean()
         + VELOCITY_WEIGHT * steps.norm(dim=-1).mean()
-        + SURENESS_WEIGHT * surprise(said.sd, error.detach())
+        + NLL_WEIGHT * gaussian_nll(said.sd, error.detach())
         + UP_WEIGHT * (1 - (said.up * up).sum(-1)).mean()
     )
 

@@ -16,7 +16,7 @@ from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.hmr.mqhmr import CropInput, Mqhmr, Recovery
 from biopose.skeleton.pose_errors import procrustes_distances
 from biopose.training.data.crop_batches import CropBatch
-from biopose.training.gaussian_nll import surprise
+from biopose.training.gaussian_nll import gaussian_nll
 from biopose.training.synthetic.people import People
 
 HIPS = [KEYPOINTS.index("left_hip"), KEYPOINTS.index("right_hip")]
@@ -107,7 +107,7 @@ def mqhmr_loss(
         + w.projected * (apart / crop_height).norm(dim=-1).clamp(max=1.0).mean()
         + w.depth * (said.root[:, 2].log() - batch.root[:, 2].log()).abs().mean()
         + w.shape * (said.shape - truth.shape).square().mean()
-        + w.sureness * surprise(said.sd, error.detach())
+        + w.sureness * gaussian_nll(said.sd, error.detach())
         + w.drafts * _draft_loss(network, said, batch, truth.keypoints - true_origin, w)
     )
 
@@ -154,7 +154,7 @@ def mqhmr_figures(
 
     Returns:
         mpjpe_mm and pa_mpjpe_mm over the 12 limb keypoints, pve_mm over the vertices about the hips, depth_mm,
-        coverage95 and sureness_rank of the keypoints (see `uncertainty_figures`); mm of a person of 1.75 m.
+        coverage95 and sureness_rank of the keypoints (see `uncertainty_metrics`); mm of a person of 1.75 m.
     """
     found: dict[str, list[Tensor]] = {}
     for batch in batches:
@@ -162,7 +162,7 @@ def mqhmr_figures(
             found.setdefault(name, []).append(value.cpu())
     whole = {name: torch.cat(values) for name, values in found.items()}
     error, sd = whole.pop("error"), whole.pop("sd")
-    return {name: MM * float(value.mean()) for name, value in whole.items()} | uncertainty_figures(error, sd)
+    return {name: MM * float(value.mean()) for name, value in whole.items()} | uncertainty_metrics(error, sd)
 
 
 def _errors(said: Recovery, batch: CropBatch, body: SegmentBody, people: People, vertices: slice) -> dict[str, Tensor]:
@@ -193,7 +193,7 @@ def keypoint_errors(
     return error, sd
 
 
-def uncertainty_figures(error: Tensor, sd: Tensor) -> dict[str, float]:
+def uncertainty_metrics(error: Tensor, sd: Tensor) -> dict[str, float]:
     """How well standard deviations (N, 26, 2) tell errors (N, 26, 3).
 
     Returns:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from biopose.neurik.input import MarkerWindows
 from biopose.neurik.network import Neurik, NeurikShape, save_neurik
-from biopose.neurik.output import AnswerDecoder, RawAnswer
+from biopose.neurik.output import OutputDecoder, RawOutput
 from biopose.neurik.trial import WINDOW
 from biopose.training.ablation import VariantReport, ablation
 from biopose.training.loop import Schedule
@@ -38,7 +38,7 @@ COLUMNS = {
 class UnlimitedNeurik(Neurik):
     """Corrects shares of the ranges, as far as it likes, instead of what keeps them inside."""
 
-    def forward(self, windows: MarkerWindows) -> RawAnswer:
+    def forward(self, windows: MarkerWindows) -> RawOutput:
         """The raw answer, in whose `logits` are shares: -1 and 1 at the ends of a range."""
         raw = super().forward(windows)
         with torch.autocast(windows.markers_m.device.type, enabled=False):
@@ -46,7 +46,7 @@ class UnlimitedNeurik(Neurik):
         return replace(raw, logits=2 * closed.sigmoid() - 1 + (raw.logits - closed) / 2)
 
 
-class UnlimitedDecoder(AnswerDecoder):
+class UnlimitedDecoder(OutputDecoder):
     """Understands such answers."""
 
     def angles(self, logits: Tensor) -> Tensor:
@@ -128,7 +128,7 @@ def ablate_neurik(
             figures.update(found)
             report(name, step, found)
 
-        kind, decoder = (Neurik, AnswerDecoder) if variant.limited else (UnlimitedNeurik, UnlimitedDecoder)
+        kind, decoder = (Neurik, OutputDecoder) if variant.limited else (UnlimitedNeurik, UnlimitedDecoder)
         train_source, held_out = (marker_source(where, split, shards=0) for split in ("train", "validation"))
         network = train_neurik(
             train_source,

@@ -13,7 +13,7 @@ from torch import Tensor
 from biopose.body.segment_body import SegmentBody
 from biopose.neurik.marker_segments import marker_owners
 from biopose.neurik.network import Neurik, NeurikShape, save_neurik
-from biopose.neurik.output import AnswerDecoder
+from biopose.neurik.output import OutputDecoder
 from biopose.neurik.trial import WINDOW
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.marker_batch import MarkerBatch
@@ -150,7 +150,7 @@ def train_neurik(
     report: Report,
     device: str = "cpu",
     kind: type[Neurik] = Neurik,
-    decoder: type[AnswerDecoder] = AnswerDecoder,
+    decoder: type[OutputDecoder] = OutputDecoder,
 ) -> Neurik:
     """Train, or go on from the checkpoint; the network comes with its standard deviations calibrated.
 
@@ -188,7 +188,7 @@ def train_neurik(
     judged = held_out_batches(held_out, JUDGED_BATCHES, frames=preset.longest, device=device)
     torch.manual_seed(SEED)
     network = train(
-        kind(preset.shape, places_m=usual_places_m(source.people)).to(device),
+        kind(preset.shape, places_m=default_places_m(source.people)).to(device),
         loss=loss,
         figures=figures,
         judged_by=JUDGED_BY,
@@ -229,7 +229,7 @@ def frames_of(step: int, *, longest: int) -> int:
     return 1 + int(torch.randint(longest - 1, (1,), generator=generator))
 
 
-def usual_places_m(people: Skeletons) -> Tensor:
+def default_places_m(people: Skeletons) -> Tensor:
     """(M, 3) where people's markers lie in their segments on average, on the unscaled skeleton."""
     owner = marker_owners(full_body_skeleton())
     return (people.marker_locations_m / people.body_scales[:, owner]).mean(0)

@@ -13,21 +13,21 @@ from torch import Tensor
 from biopose.body.markers import BONY_LANDMARKS, MARKERS
 from biopose.neurik.marker_segments import marker_owners
 from biopose.neurik.network import Neurik
-from biopose.neurik.output import AnswerDecoder, NeurikAnswer
+from biopose.neurik.output import NeurikOutput, OutputDecoder
 from biopose.skeleton.angles import orthogonal_triples, wrap
 from biopose.skeleton.kinematics import Pose
 from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.rotations import other_angles, rotation_vector
 from biopose.training.calibration import FACTORS, SDS, SHARE
 from biopose.training.data.marker_batch import MarkerBatch
-from biopose.training.data.marker_trajectories import ridden
+from biopose.training.data.marker_trajectories import marker_positions
 
 BETA_RAD = float(np.radians(5.0))
 AT_THE_END_RAD = 1e-5  # single precision
 BONY = [list(MARKERS).index(name) for name in BONY_LANDMARKS]
 BONY_WEIGHT = 3.0  # of a bony landmark, other markers having one
 
-Answering = Callable[[MarkerBatch], NeurikAnswer]  # NeurIK, or another way from markers to coordinates
+Answering = Callable[[MarkerBatch], NeurikOutput]  # NeurIK, or another way from markers to coordinates
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class LossWeights:
 
 
 @dataclass(frozen=True, eq=False)
-class AnswerErrors:
+class OutputErrors:
     """Of N windows of T frames; C limited coordinates.
 
     Attributes:
@@ -83,7 +83,7 @@ class Judge:
         decoder: of the answers, on the device where they are.
     """
 
-    def __init__(self, decoder: AnswerDecoder) -> None:
+    def __init__(self, decoder: OutputDecoder) -> None:
         self.decoder, skeleton = decoder, decoder.kinematics.skeleton
         limited = decoder.limited
         self.names = [skeleton.coordinate_names[c] for c in limited]
@@ -92,7 +92,7 @@ class Judge:
         self.owner = marker_owners(skeleton)
         self.pelvis = skeleton.body_names.index("pelvis")
 
-    def errors(self, answer: NeurikAnswer, truth: MarkerBatch) -> AnswerErrors:
+    def errors(self, answer: NeurikOutput, truth: MarkerBatch) -> OutputErrors:
         """Of an answer."""
         with torch.no_grad():
             true = self._pose(truth.q, truth.body_scales)
@@ -102,10 +102,10 @@ class Judge:
         R_true = true.R_ground_body[..., self.pelvis, :, :]
         joints = said.joint_centers - true.joint_centers
         said_m, true_m = (
-            ridden(pose.R_ground_body, pose.p_ground_body, self.owner, places_m)
+            marker_positions(pose.R_ground_body, pose.p_ground_body, self.owner, places_m)
             for pose, places_m in ((said, truth.places_m[:, None] * grown), (true, truth.places_m[:, None]))
         )
-        return AnswerErrors(
+        return OutputErrors(
             angles=self._nearest(answer.q[..., self.decoder.limited], truth.q[..., self.decoder.limited]),
             turn=rotation_vector(R_true.mT @ said.R_ground_body[..., self.pelvis, :, :]),
             place=place,
@@ -148,7 +148,7 @@ def neurik_loss(network: Neurik, batch: MarkerBatch, judge: Judge, *, weights: L
         + w.place * 10 * length(error.place).mean()
         + w.scales * 100 * error.scales.abs().mean()
         + w.velocity * velocity
-        + w.sureness * surprise_of(raw.log_sd, error)
+        + w.sureness * gaussian_nll_of(raw.log_sd, error)
     )
 
 
@@ -157,14 +157,14 @@ def length(vectors: Tensor) -> Tensor:
     return (vectors.square().sum(-1) + 1e-8).sqrt()
 
 
-def surprise_of(log_sd: Tensor, error: AnswerErrors) -> Tensor:
+def gaussian_nll_of(log_sd: Tensor, error: OutputErrors) -> Tensor:
     """Negative log likelihood of normal errors, less a constant; the errors themselves are not taught by it."""
     ratio = (squares(error).clamp(min=1e-10).log() / 2 - log_sd).exp()
     return (0.5 * ratio.square() + log_sd).mean()
 
 
-def squares(error: AnswerErrors) -> Tensor:
-    """(N, T, C + 2) squared errors of what standard deviations are claimed for, as `RawAnswer.log_sd` has them."""
+def squares(error: OutputErrors) -> Tensor:
+    """(N, T, C + 2) squared errors of what standard deviations are claimed for, as `RawOutput.log_sd` has them."""
     root = [part.square().mean(-1, keepdim=True) for part in (error.turn, error.place)]
     return torch.cat([error.angles.square(), *root], dim=-1).detach()
 
@@ -198,10 +198,10 @@ def neurik_figures(answering: Answering, batches: list[MarkerBatch], judge: Judg
     whole = {name: torch.cat(values) for name, values in found.items()}
     angles, sd = whole.pop("angles"), whole.pop("sd")
     figures = angle_figures(angles, judge.names) | {name: float(value.mean()) for name, value in whole.items()}
-    return figures | (sureness_figures(angles, sd) if sd.any() else {})
+    return figures | (calibration_metrics(angles, sd) if sd.any() else {})
 
 
-def sureness_figures(error: Tensor, sd: Tensor) -> dict[str, float]:
+def calibration_metrics(error: Tensor, sd: Tensor) -> dict[str, float]:
     """How well standard deviations (F, C) tell absolute errors (F, C)."""
     rank = spearmanr(error.flatten().numpy(), sd.flatten().numpy()).statistic
     return {"coverage95": float((error < SDS * sd).float().mean()), "sureness_rank": float(np.asarray(rank))}
@@ -234,6 +234,6 @@ def calibrate_neurik(network: Neurik, batches: list[MarkerBatch], judge: Judge) 
     network.log_sd_bias.add_(factors.clamp(*FACTORS).log().to(network.log_sd_bias))
 
 
-def answered_by(network: Neurik, decoder: AnswerDecoder) -> Answering:
+def answered_by(network: Neurik, decoder: OutputDecoder) -> Answering:
     """NeurIK's way from a batch to coordinates."""
     return lambda batch: decoder(network(batch.windows))

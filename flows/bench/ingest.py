@@ -21,7 +21,7 @@ import psutil
 from biopose.assets import asset
 from biopose.io.manifest import read_session
 from biopose.pipeline import Models
-from biopose.tracking.shards import see_shards
+from biopose.tracking.shards import perceive_shards
 from biopose.trial import finish_trial, fit_trial
 from tasks.models import pin_models, register_shipped
 from tasks.plan import IngestOptions, PlannedTrial, plan_trial
@@ -71,7 +71,7 @@ def fill_inbox(inbox: Path, *, trials: int, frames: int) -> Path:
     return manifest
 
 
-def measure_nights(sizes: Sequence[int], *, frames: int) -> dict[str, Any]:
+def measure_ingests(sizes: Sequence[int], *, frames: int) -> dict[str, Any]:
     """Stages alone, then nights of several sizes.
 
     Args:
@@ -125,7 +125,7 @@ def _take_through(trial: PlannedTrial, models: Models, folder: Path, seconds: di
     folder.mkdir(parents=True)
     seen, fitted = folder / "seen.parquet", folder / "fitted.safetensors"
     with _timed(seconds, "see"):
-        see_shards(trial.shards, [seen], detector=models.detector, network=models.keypoints)
+        perceive_shards(trial.shards, [seen], detector=models.detector, network=models.keypoints)
     with _timed(seconds, "fit"):
         fit_trial(trial.request, [seen], fitted, models=models.fit)
     with _timed(seconds, "finish"):
@@ -193,7 +193,7 @@ def _unique_bytes(pid: int) -> int:
     return total
 
 
-def night_lines(result: dict[str, Any]) -> list[str]:
+def ingest_lines(result: dict[str, Any]) -> list[str]:
     """For a person."""
     lines = [
         f"Stages alone, {result['stage_frames']} frames: {result['stages_frames_per_s']:.2f} frames/s",

@@ -30,7 +30,7 @@ ATHLETE = f"format('team{{}}/athlete{{:02d}}', number % {TEAMS}, number // {TEAM
 ROUND = f"(number // {TEAMS * SQUAD})"
 SESSION = f"format('team{{}}/week{{:05d}}', number % {TEAMS}, {ROUND} // 4)"
 TRIAL = f"""
-CREATE OR REPLACE TEMP TABLE made_up AS
+CREATE OR REPLACE TEMP TABLE synthetic AS
 SELECT
     (number + 1)::INTEGER AS run_number,
     format('{{}}/trial{{:09d}}', {SESSION}, number) AS trial_id,
@@ -67,22 +67,22 @@ def describe_trials(connection: DuckDBPyConnection, first: int, last: int) -> No
     """Everything about trials but their frames, into the tables that `load_trial` writes."""
     connection.execute(TRIAL, {"first": first, "last": last})
     for sql in (
-        "INSERT INTO team SELECT DISTINCT split_part(athlete_id, '/', 1) FROM made_up ON CONFLICT DO NOTHING",
+        "INSERT INTO team SELECT DISTINCT split_part(athlete_id, '/', 1) FROM synthetic ON CONFLICT DO NOTHING",
         "INSERT INTO athlete SELECT DISTINCT athlete_id, split_part(athlete_id, '/', 1), 1.8, 75, NULL, "
-        "DATE '2026-07-01' FROM made_up ON CONFLICT DO NOTHING",
-        "INSERT INTO session SELECT DISTINCT session_id, split_part(session_id, '/', 1), session_date FROM made_up "
+        "DATE '2026-07-01' FROM synthetic ON CONFLICT DO NOTHING",
+        "INSERT INTO session SELECT DISTINCT session_id, split_part(session_id, '/', 1), session_date FROM synthetic "
         "ON CONFLICT DO NOTHING",
         "INSERT INTO trial SELECT trial_id, session_id, athlete_id, activity, 'clip.mp4', NULL, NULL, run_number "
-        "FROM made_up",
+        "FROM synthetic",
         "INSERT INTO run SELECT run_number, md5(trial_id), trial_id, sha256(trial_id), 'keypoint_fit', '0', "
         f"sha256('0'), 1.8, 75, 'artifacts/' || trial_id, sha256(trial_id), {FRAMES}, 0, "
-        f"{(FRAMES - 1) / RATE_HZ} FROM made_up",
-        "INSERT INTO model_version SELECT run_number, 'keypoints', 'shipped', 1, sha256('1') FROM made_up",
-        "INSERT INTO load_record SELECT run_number, now(), NULL FROM made_up",
+        f"{(FRAMES - 1) / RATE_HZ} FROM synthetic",
+        "INSERT INTO model_version SELECT run_number, 'keypoints', 'shipped', 1, sha256('1') FROM synthetic",
+        "INSERT INTO load_record SELECT run_number, now(), NULL FROM synthetic",
         f"INSERT INTO event BY NAME {_events_sql()}",
         f"INSERT INTO metric BY NAME {_metrics_sql()}",
         "INSERT INTO quality SELECT run_number, 'mean_quality', 0.5 + random_like / 2, '1' "
-        "FROM (SELECT *, hash(run_number) / 18446744073709551616.0 AS random_like FROM made_up)",
+        "FROM (SELECT *, hash(run_number) / 18446744073709551616.0 AS random_like FROM synthetic)",
     ):
         connection.execute(sql)
 
@@ -99,7 +99,7 @@ def one_trial(connection: DuckDBPyConnection, number: int, folder: Path) -> dict
     for table in FACTS:
         sql = f"COPY (SELECT * EXCLUDE (run_number) FROM ({sources[table]})) TO '{folder / FILES[table]}'"
         connection.execute(sql)
-    found = connection.execute("SELECT trial_id, session_id, athlete_id, activity, session_date::VARCHAR FROM made_up")
+    found = connection.execute("SELECT trial_id, session_id, athlete_id, activity, session_date::VARCHAR FROM synthetic")
     trial, session, athlete, activity, date = found.fetchall()[0]
     team = session.partition("/")[0]
     hashes = {"video_sha256": f"{number:064x}", "configuration_sha256": f"{number:064x}"}
@@ -129,7 +129,7 @@ def _events_sql() -> str:
     return (
         "SELECT run_number, 'foot_strike' AS event, side, step + shift AS time_s, "
         f"((step + shift) * {RATE_HZ})::INTEGER AS frame_index, 0.01::DOUBLE AS sd_s "
-        f"FROM made_up, range({STRIKES}) steps(step), "
+        f"FROM synthetic, range({STRIKES}) steps(step), "
         "(VALUES ('left', 0.05::DOUBLE), ('right', 0.55)) feet(side, shift) "
         "WHERE activity IN ('walk', 'run', 'sprint') ORDER BY run_number, time_s"
     )
@@ -139,6 +139,6 @@ def _metrics_sql() -> str:
     return (
         "SELECT run_number, metric, side, 60 + 20 * sin(run_number + length(metric) + length(side)) AS value, "
         "'deg' AS unit, 2.0::DOUBLE AS sd "
-        f"FROM made_up, unnest({list(METRICS)}) metrics(metric), (VALUES ('left'), ('right')) sides(side) "
+        f"FROM synthetic, unnest({list(METRICS)}) metrics(metric), (VALUES ('left'), ('right')) sides(side) "
         "ORDER BY run_number"
     )

@@ -145,18 +145,18 @@ def _grow(database: Path, scratch: Path, trials: int) -> tuple[int, float]:
 
     The frames are first computed into a Parquet file, so that only the loading is timed.
     """
-    made_up = scratch / "made_up.parquet"
+    synthetic = scratch / "made_up.parquet"
     with opened_for_writing(database) as connection:
         connection.execute(f"SET threads = {THREADS}")
         first = _trials_in(connection)
-        connection.execute(f"COPY ({kinematics_sql(connection, first, trials)}) TO '{made_up}'")
+        connection.execute(f"COPY ({kinematics_sql(connection, first, trials)}) TO '{synthetic}'")
     began = time.perf_counter()
     with opened_for_writing(database) as connection:
         connection.execute(f"SET threads = {THREADS}")
         describe_trials(connection, first, trials)
-        connection.execute("INSERT INTO kinematics BY NAME SELECT * FROM read_parquet(?)", [str(made_up)])
+        connection.execute("INSERT INTO kinematics BY NAME SELECT * FROM read_parquet(?)", [str(synthetic)])
         connection.execute("CHECKPOINT")
-    made_up.unlink()
+    synthetic.unlink()
     return (trials - first) * FRAMES, time.perf_counter() - began
 
 

@@ -31,7 +31,7 @@ def bench_ingest(sizes: tuple[int, ...], frames: int, json_: bool) -> None:
       biopose bench ingest
       biopose bench ingest --trials 4 --trials 16 --frames 90 --json
     """
-    from flows.bench.ingest import measure_nights, night_lines
+    from flows.bench.ingest import ingest_lines, measure_ingests
 
-    result = measure_nights(sizes, frames=frames)
-    show({"ingest": result}, json_=json_, lines=lambda: night_lines(result))
+    result = measure_ingests(sizes, frames=frames)
+    show({"ingest": result}, json_=json_, lines=lambda: ingest_lines(result))

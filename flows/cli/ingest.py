@@ -75,7 +75,7 @@ def run_ingest(
         BioposeError: as the flow does.
         ValueError: the inbox is no folder.
     """
-    from flows.serving.ingest_server import night_server
+    from flows.serving.ingest_server import ingest_server
     from tasks.settings import Settings, prepare_environment
 
     if not inbox.is_dir():
@@ -83,7 +83,7 @@ def run_ingest(
     settings = Settings.load(home)
     prepare_environment(settings)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines here are our own
-    with night_server(settings) as wait_until_it_answers:
+    with ingest_server(settings) as wait_until_it_answers:
         from flows.ingest import ingest as flow
 
         wait_until_it_answers()

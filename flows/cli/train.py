@@ -181,7 +181,7 @@ def _train(
     network: str, *, motion: Path, out: Path, home: Path | None, json_: bool, drawn: Path | None = None, **given: Any
 ) -> None:
     """Run the flow in this process and show what came of it."""
-    from flows.serving.ingest_server import night_server
+    from flows.serving.ingest_server import ingest_server
     from tasks.settings import Settings, prepare_environment
 
     settings = Settings.load(home)
@@ -189,7 +189,7 @@ def _train(
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines here are our own
     folders = {"motion": motion, "out": out, "home": settings.home, "drawn": drawn}
     given |= {"network": network, **{name: str(folder) for name, folder in folders.items() if folder}}
-    with night_server(settings) as wait_until_it_answers:
+    with ingest_server(settings) as wait_until_it_answers:
         from flows.train import train as flow
 
         wait_until_it_answers()

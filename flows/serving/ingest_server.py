@@ -24,7 +24,7 @@ DELIVERY_TIMEOUT_S = 10.0
 
 
 @contextmanager
-def night_server(settings: Settings) -> Iterator[Callable[[], None]]:
+def ingest_server(settings: Settings) -> Iterator[Callable[[], None]]:
     """Serve for the block; do nothing where the environment names a server already.
 
     Call what it gives before the first flow: it returns once the server answers.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from biopose.body.mirror import OPPOSITE_SEGMENT, global_turns_in_a_mirror, local_turns_in_a_mirror
+from biopose.body.mirror import OPPOSITE_SEGMENT, mirrored_global_rotations, mirrored_local_rotations
 from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.skeleton.rotations import rotation_from_6d
 
@@ -23,7 +23,7 @@ def test_opposites_are_each_others() -> None:
 
 def test_the_image_of_an_image_is_the_thing() -> None:
     R = turns()
-    for image in (global_turns_in_a_mirror, local_turns_in_a_mirror):
+    for image in (mirrored_global_rotations, mirrored_local_rotations):
         assert torch.equal(image(image(R)), R)
         assert torch.equal(image(R[..., :2]), image(R)[..., :2])
         torch.testing.assert_close(torch.linalg.det(image(R)), torch.ones(N, len(SEGMENTS)))
@@ -31,5 +31,5 @@ def test_the_image_of_an_image_is_the_thing() -> None:
 
 def test_local_turns_of_an_image_are_those_between_its_global_ones() -> None:
     rig, R = SegmentBody.load().rig, turns()
-    image = rig.local_from_global(global_turns_in_a_mirror(R))
-    torch.testing.assert_close(image, local_turns_in_a_mirror(rig.local_from_global(R)))
+    image = rig.local_from_global(mirrored_global_rotations(R))
+    torch.testing.assert_close(image, mirrored_local_rotations(rig.local_from_global(R)))

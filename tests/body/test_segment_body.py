@@ -48,7 +48,7 @@ def drawn(default_body: Body) -> list[BodyWithSkeleton]:
     return list(draw_people(default_body, n=2, seed=99))  # not of those that the body was fitted to
 
 
-def made_up_people(body: SegmentBody) -> list[ReferencePerson]:
+def synthetic_people(body: SegmentBody) -> list[ReferencePerson]:
     """People whose shapes are linear in SHAPE_TERMS coefficients."""
     generator = torch.Generator().manual_seed(0)
     people = []
@@ -95,7 +95,7 @@ def test_few_coefficients_come_near_to_a_drawn_person(
 
 @needs_body_asset
 def test_a_fit_finds_all_terms_of_people_who_have_no_more(body: SegmentBody, default_body: Body) -> None:
-    people = made_up_people(body)
+    people = synthetic_people(body)
     fitted = fit_segment_body(people, default_body, body.R_ground_reference)
     shapes = torch.stack([fitted.shape_of(person) for person in people])
     torch.testing.assert_close(shapes.mean(0), torch.zeros(SHAPE_TERMS), atol=2e-3, rtol=0)

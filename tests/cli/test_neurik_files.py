@@ -13,7 +13,7 @@ import pytest
 
 from biopose.body.markers import BONY_LANDMARKS, MARKERS
 from biopose.cli.marker_summaries import LEARNED_HZ, NeurikSummary
-from biopose.cli.neurik_files import answer_files
+from biopose.cli.neurik_files import predict_files
 from biopose.errors import ModelError
 from biopose.io.c3d import write_c3d
 from biopose.io.mot import read_mot, read_storage
@@ -66,7 +66,7 @@ def with_gap(recording: MarkerTrajectories, frames: slice, markers: slice = slic
 
 
 def answered(markers: Path, out: Path, **options: Any) -> tuple[NeurikSummary, np.ndarray]:
-    summary = answer_files(markers, out, threads=1, progress=options.pop("progress", Steps()), **options)
+    summary = predict_files(markers, out, threads=1, progress=options.pop("progress", Steps()), **options)
     found = read_mot(out, rotational=SKELETON.rotational_names)
     assert found.names == SKELETON.coordinate_names
     return summary, found.values

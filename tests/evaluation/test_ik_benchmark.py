@@ -61,9 +61,9 @@ def test_a_repeated_trial_never_jumps(person: SyntheticPerson) -> None:
 
 
 def test_the_made_up_motion_is_one_that_the_model_can_make(person: SyntheticPerson) -> None:
-    trial = ik_benchmark._made_up_motion(person.skeleton, frames=100)
+    trial = ik_benchmark._synthetic_motion(person.skeleton, frames=100)
     solution = inverse_kinematics(person.skeleton, trial)
     assert solution.converged.all()
     assert np.median(solution.rms_m) < 0.03
-    again = ik_benchmark._made_up_motion(person.skeleton, frames=100)
+    again = ik_benchmark._synthetic_motion(person.skeleton, frames=100)
     np.testing.assert_array_equal(again.positions_m, trial.positions_m)

@@ -23,8 +23,8 @@ from biopose.training.synthetic.shards import ShardFolder
 from tasks.models import registry
 from tasks.settings import Settings
 from tasks.shipped_models import hash_of_files
-from tests.swinging_person import made_up_motion
-from tests.training.synthetic_markers import made_up_people
+from tests.swinging_person import synthetic_motion
+from tests.training.synthetic_markers import synthetic_people
 from tests.training.tiny_pictures import TINY_SHAPE, make_tiny_pictures, needs_pictures
 
 pytestmark = [pytest.mark.slow, needs_pictures]
@@ -62,7 +62,7 @@ def clips(pictures: ShardFolder, tmp_path: Path) -> ClipFolder:
     """As if they had been recorded of people who move as the swinging person does."""
     where = ClipFolder(tmp_path / "clips", pictures.motion)
     where.folder.mkdir()
-    source = MarkerSource([made_up_motion()], made_up_people(), seed=0)
+    source = MarkerSource([synthetic_motion()], synthetic_people(), seed=0)
     for split in ("train", "validation"):
         batch = source.draw(3, frames=32)
         clips = RecordedClips(

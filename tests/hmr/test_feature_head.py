@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 from biopose.body.keypoint_names import MIRRORED
-from biopose.body.mirror import local_turns_in_a_mirror
+from biopose.body.mirror import mirrored_local_rotations
 from biopose.camera.intrinsics import intrinsics
 from biopose.errors import ModelError
-from biopose.hmr.feature_head import MqhmrReader, unpacked
+from biopose.hmr.feature_head import MqhmrHead, unpacked
 from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrShape, Recovery, save_mqhmr
 from biopose.perception.cspnext import MAP_CHANNELS
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
-from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, points_in_a_mirror
+from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, mirrored_points
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 MAP_SIZES = ((64, 48), (32, 24), (16, 12), (8, 6))
@@ -22,7 +22,7 @@ SMALL = MqhmrShape(width=48, layers=2, heads=3, hidden=64)
 FULL_HD = (1920, 1080)
 
 
-class Listened(MqhmrReader):
+class Listened(MqhmrHead):
     """Keeps what the network was given of people and of their mirror images, and what it said."""
 
     def __init__(self, network: Mqhmr) -> None:
@@ -39,10 +39,10 @@ class Listened(MqhmrReader):
         """Of people as they are."""
         return self.all_given[-2]
 
-    def agreed(self) -> Tensor:
+    def flip_averaged(self) -> Tensor:
         """The tokens of people and of their images, as one."""
         own, image = self.all_said
-        return self._network.read.agreed(own.tokens, image.tokens)
+        return self._network.read.flip_averaged(own.tokens, image.tokens)
 
 
 def network(shape: MqhmrShape = SMALL, *, seed: int = 0) -> Mqhmr:
@@ -66,7 +66,7 @@ def keypoints(people: int, *, seed: int = 2) -> tuple[Tensor, Tensor]:
     return points, torch.rand(people, 26, generator=generator)
 
 
-def read(reader: MqhmrReader, regions_px: list[list[float]], size_px: tuple[int, int] = FULL_HD) -> np.ndarray:
+def read(reader: MqhmrHead, regions_px: list[list[float]], size_px: tuple[int, int] = FULL_HD) -> np.ndarray:
     regions = np.array(regions_px, dtype=np.float64).reshape(-1, 4)
     n = len(regions)
     return reader(output(n), output(n, seed=3), *keypoints(n), regions, np.tile(size_px, (n, 1)))
@@ -87,7 +87,7 @@ def test_what_the_network_says_survives_the_packing(queries: int) -> None:
     assert rows.dtype == np.float16
     assert rows.shape == (3, reader.width)
     told = unpacked(rows, shape)
-    torch.testing.assert_close(told.tokens, reader.agreed(), rtol=5e-4, atol=1e-6)
+    torch.testing.assert_close(told.tokens, reader.flip_averaged(), rtol=5e-4, atol=1e-6)
     own, image = reader.all_said
     torch.testing.assert_close(told.shape, (own.shape + image.shape) / 2, rtol=5e-4, atol=1e-6)
 
@@ -95,12 +95,12 @@ def test_what_the_network_says_survives_the_packing(queries: int) -> None:
 def test_half_precision_turns_no_segment_by_a_twentieth_of_a_degree() -> None:
     reader = Listened(drawn := network())
     R, _ = drawn.read(unpacked(read(reader, REGIONS), SMALL).tokens)
-    chord = torch.linalg.matrix_norm(R - drawn.read(reader.agreed())[0]) / 8**0.5
+    chord = torch.linalg.matrix_norm(R - drawn.read(reader.flip_averaged())[0]) / 8**0.5
     assert torch.rad2deg(2 * torch.arcsin(chord)).max() < 0.05
 
 
 def test_the_middle_of_the_crop_comes_back_to_half_a_pixel() -> None:
-    middle = unpacked(read(MqhmrReader(network()), REGIONS), SMALL).middle.numpy() * FULL_HD - 0.5
+    middle = unpacked(read(MqhmrHead(network()), REGIONS), SMALL).middle.numpy() * FULL_HD - 0.5
     np.testing.assert_allclose(middle, [[249.5, 249.5], [269.5, 599.5], [1844.5, 69.5]], atol=0.5)
 
 
@@ -141,7 +141,7 @@ def test_keypoints_are_shares_of_the_crop_from_edge_to_edge() -> None:
 
 
 def test_everybody_is_read_alone_as_in_company() -> None:
-    reader = MqhmrReader(network())
+    reader = MqhmrHead(network())
     together = read(reader, REGIONS)
     points, confidence = keypoints(3)
     for person in range(3):
@@ -154,30 +154,30 @@ def test_everybody_is_read_alone_as_in_company() -> None:
 def test_a_mirrored_picture_is_read_as_the_mirror_image() -> None:
     """Whichever of both passes is called the mirrored one."""
     drawn = network()
-    reader, (one, other) = MqhmrReader(drawn), (output(3, seed=seed) for seed in (1, 3))
+    reader, (one, other) = MqhmrHead(drawn), (output(3, seed=seed) for seed in (1, 3))
     sizes_px = np.tile(FULL_HD, (3, 1))
     regions = np.array(REGIONS)
     left, right = 1919 - regions[:, 2], 1919 - regions[:, 0]
     mirrored_regions = np.stack([left, regions[:, 1], right, regions[:, 3]], axis=1)
     points, confidence = keypoints(3)
     told = unpacked(reader(one, other, points, confidence, regions, sizes_px), SMALL)
-    swapped = points_in_a_mirror(points), confidence[:, MIRRORED]
+    swapped = mirrored_points(points), confidence[:, MIRRORED]
     image = unpacked(reader(other, one, *swapped, mirrored_regions, sizes_px), SMALL)
     (R, sd), (image_R, image_sd) = drawn.read(told.tokens), drawn.read(image.tokens)
-    torch.testing.assert_close(local_turns_in_a_mirror(image_R), R, atol=5e-3, rtol=0)
+    torch.testing.assert_close(mirrored_local_rotations(image_R), R, atol=5e-3, rtol=0)
     torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-2, atol=0)
     torch.testing.assert_close(image.shape, told.shape)
 
 
 def test_nobody_is_no_rows() -> None:
-    reader = MqhmrReader(network())
+    reader = MqhmrHead(network())
     rows = read(reader, [])
     assert (rows.shape, rows.dtype) == ((0, reader.width), np.float16)
     assert unpacked(rows, SMALL).tokens.shape == (0, 20, 24)
 
 
 def test_frames_without_the_person_stay_unknown() -> None:
-    rows = read(MqhmrReader(network()), REGIONS)
+    rows = read(MqhmrHead(network()), REGIONS)
     rows[1] = np.nan
     told = unpacked(rows, SMALL)
     for part in (told.tokens, told.shape, told.middle):
@@ -187,11 +187,11 @@ def test_frames_without_the_person_stay_unknown() -> None:
 
 
 def test_somebody_tiny_in_a_huge_picture_is_still_numbers() -> None:
-    assert np.isfinite(read(MqhmrReader(network()), [[10.5, 10.5, 11.5, 11.5]], (60_000, 40_000))).all()
+    assert np.isfinite(read(MqhmrHead(network()), [[10.5, 10.5, 11.5, 11.5]], (60_000, 40_000))).all()
 
 
 def test_a_network_just_trained_reads_the_same_twice_and_leaves_torch_its_threads() -> None:
-    reader = MqhmrReader(network().train())
+    reader = MqhmrHead(network().train())
     threads = torch.get_num_threads()
     np.testing.assert_array_equal(read(reader, REGIONS), read(reader, REGIONS))
     assert torch.get_num_threads() == threads
@@ -206,13 +206,13 @@ def test_rows_of_another_network_are_refused() -> None:
 
 def test_a_network_is_loaded_from_its_file(tmp_path) -> None:
     save_mqhmr(tmp_path / "mqhmr.safetensors", network())
-    loaded = MqhmrReader.load(tmp_path / "mqhmr.safetensors")
+    loaded = MqhmrHead.load(tmp_path / "mqhmr.safetensors")
     halves = network()
     for parameter in halves.parameters():
         parameter.data = parameter.data.half().float()  # as it is kept
-    np.testing.assert_array_equal(read(loaded, REGIONS), read(MqhmrReader(halves), REGIONS))
+    np.testing.assert_array_equal(read(loaded, REGIONS), read(MqhmrHead(halves), REGIONS))
     with pytest.raises(ModelError, match="absent"):
-        MqhmrReader.load(tmp_path / "absent.safetensors")
+        MqhmrHead.load(tmp_path / "absent.safetensors")
 
 
 @needs_networks
@@ -221,19 +221,19 @@ def test_real_people_are_read_from_the_very_maps_of_their_keypoints_and_from_tho
     boxes = [each.boxes_px[each.scores > 0.5] for each in PersonDetector.load(threads=1).detect(frames)]
     outputs = list[PoseOutput]()
 
-    class Kept(MqhmrReader):
+    class KeptFrame(MqhmrHead):
         def __call__(self, output, mirrored, *given):
             outputs.extend((output, mirrored))
             return super().__call__(output, mirrored, *given)
 
     _, features = KeypointNetwork.load(backend="torch").locate_with_features(frames, boxes)
-    found = KeypointNetwork.load(backend="torch", reader=Kept(network())).locate(frames, boxes)
+    found = KeypointNetwork.load(backend="torch", reader=KeptFrame(network())).locate(frames, boxes)
     assert all(np.isfinite(each.read).all() for each in found)
     here, image = (of_one(output, slice(4)) for output in outputs)
     for own, shown in zip(here.maps, features.maps, strict=True):
         assert torch.equal(own, shown)
     (points, sure), (image_points, image_sure) = decoded(here), decoded(image)
-    swapped = points_in_a_mirror(image_points)
+    swapped = mirrored_points(image_points)
     both_sure = torch.minimum(sure, image_sure[:, list(MIRRORED)]) > 0.6
     assert both_sure.any()
     assert (points - swapped).norm(dim=-1)[both_sure].median() < 2.0

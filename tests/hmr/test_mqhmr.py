@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
-from biopose.body.mirror import local_turns_in_a_mirror
+from biopose.body.mirror import mirrored_local_rotations
 from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.errors import ModelError
 from biopose.hmr.mqhmr import (
@@ -20,7 +20,7 @@ from biopose.hmr.mqhmr import (
     CropInput,
     Mqhmr,
     MqhmrShape,
-    TokenReader,
+    PoseHead,
     load_mqhmr,
     save_mqhmr,
 )
@@ -86,7 +86,7 @@ def test_what_is_said_is_read_from_the_tokens() -> None:
 @pytest.mark.parametrize("queries", [1, 5, 20])
 def test_a_query_moves_its_own_segments_alone(queries: int) -> None:
     torch.manual_seed(0)
-    reader = TokenReader(replace(SMALL, queries=queries))
+    reader = PoseHead(replace(SMALL, queries=queries))
     tokens = torch.randn(queries, SMALL.token_width)
     moved = tokens.clone()
     moved[-1] += 1.0
@@ -183,13 +183,13 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("queries", [20, 5, 1])
 def test_what_a_person_and_the_mirror_image_agree_on_is_the_same_from_either_side(queries: int) -> None:
     torch.manual_seed(5)
-    reader = TokenReader(MqhmrShape(queries=queries, token_width=200))  # wide enough for one token to say all
+    reader = PoseHead(MqhmrShape(queries=queries, token_width=200))  # wide enough for one token to say all
     one, other = 0.3 * torch.randn(2, 4, queries, 200)
-    told, image = reader.agreed(one, other), reader.agreed(other, one)
+    told, image = reader.flip_averaged(one, other), reader.flip_averaged(other, one)
     (R, sd), (image_R, image_sd) = reader(told), reader(image)
-    torch.testing.assert_close(local_turns_in_a_mirror(image_R), R, atol=1e-4, rtol=0)
+    torch.testing.assert_close(mirrored_local_rotations(image_R), R, atol=1e-4, rtol=0)
     torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-4, atol=0)
-    torch.testing.assert_close(reader.agreed(told, image), told, atol=1e-4, rtol=0)  # they agree already
+    torch.testing.assert_close(reader.flip_averaged(told, image), told, atol=1e-4, rtol=0)  # they agree already
     log_sds = [reader(tokens)[1].log() for tokens in (one, other)]
     torch.testing.assert_close(sd.log(), (log_sds[0] + log_sds[1][:, list(MIRRORED)]) / 2, atol=1e-4, rtol=0)
 
@@ -197,8 +197,8 @@ def test_what_a_person_and_the_mirror_image_agree_on_is_the_same_from_either_sid
 def test_what_is_agreed_on_is_said_exactly_by_the_network_that_ships() -> None:
     reader = load_mqhmr().read
     one, other = torch.randn(2, 4, 20, reader.rotation.shape[1])
-    told, image = reader.agreed(one, other), reader.agreed(other, one)
-    torch.testing.assert_close(local_turns_in_a_mirror(reader(image)[0]), reader(told)[0], atol=1e-3, rtol=0)
+    told, image = reader.flip_averaged(one, other), reader.flip_averaged(other, one)
+    torch.testing.assert_close(mirrored_local_rotations(reader(image)[0]), reader(told)[0], atol=1e-3, rtol=0)
 
 
 def test_tokens_of_the_network_that_ships_say_any_turns_and_stay_as_sure_as_they_were() -> None:
@@ -213,6 +213,6 @@ def test_tokens_of_the_network_that_ships_say_any_turns_and_stay_as_sure_as_they
 @pytest.mark.parametrize("queries", [20, 5, 1])
 def test_tokens_that_say_it_already_do_not_move(queries: int) -> None:
     torch.manual_seed(6)
-    reader = TokenReader(MqhmrShape(queries=queries))
+    reader = PoseHead(MqhmrShape(queries=queries))
     tokens = torch.randn(4, queries, MqhmrShape().token_width)
     torch.testing.assert_close(reader.saying(tokens, reader(tokens)[0]), tokens, atol=1e-4, rtol=0)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.lifter_input import rotation_towards
-from biopose.hmr.template_body import MeanFigure, misfit, placed, view_rays
+from biopose.hmr.template_body import TemplateBody, placed, reprojection_residual, view_rays
 from biopose.skeleton.rotations import rotation_from_6d
 
 
@@ -17,8 +17,8 @@ def body() -> SegmentBody:
 
 
 @cache
-def figure() -> MeanFigure:
-    return MeanFigure(body())
+def figure() -> TemplateBody:
+    return TemplateBody(body())
 
 
 def turns(n: int, seed: int = 0) -> Tensor:
@@ -56,8 +56,8 @@ def test_a_pose_seen_exactly_does_not_miss_and_another_does() -> None:
     camera = figure()(R) + torch.tensor([0.0, 0.0, 4.0])
     rays, log_crop = camera[..., :2] / camera[..., 2:], torch.full((4,), -1.0)
     weight = torch.ones(4, 26)
-    exact = misfit(figure()(R), rays, weight, log_crop, depths(4)).norm(dim=-1).mean()
-    other = misfit(figure()(turns(4, seed=9)), rays, weight, log_crop, depths(4)).norm(dim=-1).mean()
+    exact = reprojection_residual(figure()(R), rays, weight, log_crop, depths(4)).norm(dim=-1).mean()
+    other = reprojection_residual(figure()(turns(4, seed=9)), rays, weight, log_crop, depths(4)).norm(dim=-1).mean()
     assert exact < 0.005
     assert other > 10 * exact
 
@@ -71,7 +71,9 @@ def test_what_is_not_seen_does_not_count() -> None:
     moved = rays.clone()
     moved[:, 7] += 1.0
     arguments = (weight, torch.full((3,), -1.0), depths(3))
-    torch.testing.assert_close(misfit(figure()(R), rays, *arguments), misfit(figure()(R), moved, *arguments))
+    torch.testing.assert_close(
+        reprojection_residual(figure()(R), rays, *arguments), reprojection_residual(figure()(R), moved, *arguments)
+    )
 
 
 def test_the_middle_of_a_crop_lies_straight_ahead() -> None:

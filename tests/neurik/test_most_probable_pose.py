@@ -5,35 +5,35 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from biopose.neurik.input import Registered
+from biopose.neurik.input import SubjectCalibration
 from biopose.neurik.most_probable_pose import most_probable
-from biopose.neurik.output import AnswerDecoder, NeurikAnswer
+from biopose.neurik.output import NeurikOutput, OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.marker_batch import MarkerBatch
-from tests.training.synthetic_markers import made_up_source
+from tests.training.synthetic_markers import synthetic_source
 
 SKELETON = full_body_skeleton()
-LIMITED = AnswerDecoder(SKELETON).limited
+LIMITED = OutputDecoder(SKELETON).limited
 PLACE = [SKELETON.coordinate_names.index(f"pelvis_t{axis}") for axis in "xyz"]
 
 
 def trial(frames: int = 6) -> MarkerBatch:
     """One of somebody whose markers lie where they should."""
-    return made_up_source().draw(1, frames=frames, clean=True)
+    return synthetic_source().draw(1, frames=frames, clean=True)
 
 
-def told(batch: MarkerBatch, *, off_rad: float, sd_rad: float = 0.3) -> NeurikAnswer:
+def told(batch: MarkerBatch, *, off_rad: float, sd_rad: float = 0.3) -> NeurikOutput:
     """The truth, every limited angle wrong by so much but inside its range."""
     q = batch.q[0].clone()
     low, high = (
         torch.tensor([getattr(SKELETON.coordinates[c], end) for c in LIMITED]) for end in ("range_min", "range_max")
     )
     q[:, LIMITED] = (q[:, LIMITED] + off_rad).clamp(low, high).float()
-    return NeurikAnswer(q, torch.full_like(q, sd_rad), batch.body_scales[0], torch.full((len(q), 2), sd_rad))
+    return NeurikOutput(q, torch.full_like(q, sd_rad), batch.body_scales[0], torch.full((len(q), 2), sd_rad))
 
 
-def moved(answer: NeurikAnswer, batch: MarkerBatch, *, marker_sd_m: float = 0.005) -> Tensor:
-    own = Registered(batch.body_scales, batch.places_m)
+def moved(answer: NeurikOutput, batch: MarkerBatch, *, marker_sd_m: float = 0.005) -> Tensor:
+    own = SubjectCalibration(batch.body_scales, batch.places_m)
     return most_probable(answer, batch.windows, own, marker_sd_m=marker_sd_m, skeleton=SKELETON).q
 
 
@@ -103,5 +103,5 @@ def test_frames_do_not_see_each_other() -> None:
 def test_the_standard_deviations_stay() -> None:
     batch = trial()
     answer = told(batch, off_rad=0.1)
-    own = Registered(batch.body_scales, batch.places_m)
+    own = SubjectCalibration(batch.body_scales, batch.places_m)
     assert most_probable(answer, batch.windows, own, marker_sd_m=0.005, skeleton=SKELETON).sd is answer.sd

@@ -10,24 +10,24 @@ from torch import Tensor
 
 from biopose.errors import ModelError
 from biopose.io.checkpoint import save_checkpoint
-from biopose.neurik.input import MarkerWindows, Registered
+from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.network import KIND, LOG_SD_RANGE, Neurik, NeurikShape, load_neurik, save_neurik
-from biopose.neurik.output import SCALE_RANGE, AnswerDecoder, NeurikAnswer
-from biopose.neurik.trial import HOP, WINDOW, answer_last, answer_trial
+from biopose.neurik.output import SCALE_RANGE, NeurikOutput, OutputDecoder
+from biopose.neurik.trial import HOP, WINDOW, predict_last, predict_trial
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.marker_trajectories import MarkerBatch
-from tests.training.synthetic_markers import made_up_source, usual_places_m
+from tests.training.synthetic_markers import default_places_m, synthetic_source
 
 SMALL = NeurikShape(segment_width=6, width=20, layers=2, heads=2, hidden=24, waves=4)
 SKELETON = full_body_skeleton()
-DECODER = AnswerDecoder(SKELETON)
+DECODER = OutputDecoder(SKELETON)
 PELVIS = slice(0, 6)
 
 
 def small(*, seed: int = 0, corrections: float = 1.0, shape: NeurikShape = SMALL) -> Neurik:
     """With heads that say something."""
     torch.manual_seed(seed)
-    network = Neurik(shape, places_m=usual_places_m()).eval()
+    network = Neurik(shape, places_m=default_places_m()).eval()
     with torch.no_grad():
         for head in (network.heads[-1], network.scales[-1]):
             head.weight.normal_(0.0, 0.1 * corrections)
@@ -35,11 +35,11 @@ def small(*, seed: int = 0, corrections: float = 1.0, shape: NeurikShape = SMALL
 
 
 def some_markers(windows: int = 2, *, frames: int = 9) -> MarkerBatch:
-    return made_up_source().draw(windows, frames=frames)
+    return synthetic_source().draw(windows, frames=frames)
 
 
 @torch.no_grad()
-def answered(network: Neurik, windows: MarkerWindows) -> NeurikAnswer:
+def answered(network: Neurik, windows: MarkerWindows) -> NeurikOutput:
     return DECODER(network(windows))
 
 
@@ -118,7 +118,7 @@ def part_of(trial: MarkerWindows, part: slice) -> MarkerWindows:
 
 @pytest.mark.parametrize("frames", [1, 2, 31, 32, 33, 50, 97])
 def test_trials_of_any_length_are_answered_to_the_last_frame(frames: int) -> None:
-    answer = answer_trial(small(), DECODER, trial_of(frames))
+    answer = predict_trial(small(), DECODER, trial_of(frames))
     assert answer.q.shape == (frames, len(SKELETON.coordinates))
     assert answer.body_scales.shape == (len(SKELETON.bodies), 3)
     assert answer.q.isfinite().all()
@@ -127,8 +127,8 @@ def test_trials_of_any_length_are_answered_to_the_last_frame(frames: int) -> Non
 
 def test_a_longer_trial_has_the_same_answer_in_its_middle() -> None:
     network, whole = small(), trial_of(8 * HOP)
-    half = answer_trial(network, DECODER, part_of(whole, slice(0, 4 * HOP)))
-    answer = answer_trial(network, DECODER, whole)
+    half = predict_trial(network, DECODER, part_of(whole, slice(0, 4 * HOP)))
+    answer = predict_trial(network, DECODER, whole)
     # The scales are of a whole trial, so markers sit a little elsewhere.
     torch.testing.assert_close(answer.q[: 2 * HOP, 6:], half.q[: 2 * HOP, 6:], atol=6e-3, rtol=0)
 
@@ -138,25 +138,25 @@ def test_windows_that_say_the_same_are_blended_to_the_same() -> None:
     alone = small(shape=replace(SMALL, layers=0, waves=1))
     with torch.no_grad():
         alone.time.weight.zero_()
-    trial = made_up_source().draw(1, frames=WINDOW + HOP, registered=True).windows
-    blended = answer_trial(alone, DECODER, trial)
-    once = answer_trial(alone, DECODER, part_of(trial, slice(0, WINDOW)))
+    trial = synthetic_source().draw(1, frames=WINDOW + HOP, registered=True).windows
+    blended = predict_trial(alone, DECODER, trial)
+    once = predict_trial(alone, DECODER, part_of(trial, slice(0, WINDOW)))
     told = [frame for frame in range(1, WINDOW) if frame != HOP]  # a window's first frame knows no motion of the pelvis
     torch.testing.assert_close(blended.q[told, 6:], once.q[told, 6:], atol=1e-4, rtol=0)
 
 
 def test_the_latest_frame_is_the_window_s_last() -> None:
     network, windows = small(), some_markers(2).windows
-    latest = answer_last(network, DECODER, windows)
+    latest = predict_last(network, DECODER, windows)
     for row in range(2):
-        alone = answer_trial(network, DECODER, windows.each(lambda values, row=row: values[row : row + 1]))
+        alone = predict_trial(network, DECODER, windows.each(lambda values, row=row: values[row : row + 1]))
         torch.testing.assert_close(latest.q[row, 0, 6:], alone.q[-1, 6:], atol=1e-4, rtol=0)
         assert latest.sd.shape == latest.q.shape == (2, 1, len(SKELETON.coordinates))
 
 
 def test_several_trials_at_once_are_refused() -> None:
     with pytest.raises(ValueError, match="2 trials"):
-        answer_trial(small(), DECODER, some_markers(2).windows)
+        predict_trial(small(), DECODER, some_markers(2).windows)
 
 
 def test_it_is_read_as_it_was_written_to_half_precision(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_network_of_another_shape_is_refused(tmp_path: Path, change: dict[str,
 
 def test_who_is_registered_is_told_by_their_own_skeleton() -> None:
     network = small(corrections=0.0)
-    batch = made_up_source().draw(8, frames=5, clean=True, registered=True)
+    batch = synthetic_source().draw(8, frames=5, clean=True, registered=True)
     own = batch.windows.registered
     assert own is not None
     told, usual = (answered(network, w) for w in (batch.windows, replace(batch.windows, registered=None)))
@@ -203,18 +203,18 @@ def test_who_is_registered_is_told_by_their_own_skeleton() -> None:
 
 def test_a_long_trial_of_somebody_registered_is_answered_by_their_skeleton() -> None:
     network = small(corrections=0.0)
-    batch = made_up_source().draw(1, frames=2 * WINDOW + 5, clean=True, registered=True)
+    batch = synthetic_source().draw(1, frames=2 * WINDOW + 5, clean=True, registered=True)
     own = batch.windows.registered
     assert own is not None
-    whole, by_frame = answer_trial(network, DECODER, batch.windows), answered(network, batch.windows)
+    whole, by_frame = predict_trial(network, DECODER, batch.windows), answered(network, batch.windows)
     torch.testing.assert_close(whole.body_scales, own.body_scales[0])
     wrong = [float((q - batch.q[0])[:, DECODER.limited].abs().mean()) for q in (whole.q, by_frame.q[0])]
     assert wrong[0] < 0.8 * wrong[1]
 
 
 def test_markers_that_all_lie_where_they_should_are_nearly_taken_as_they_are_read() -> None:
-    batch = made_up_source().draw(4, frames=5, clean=True)
-    exact = replace(batch.windows, registered=Registered(batch.body_scales, batch.places_m))
+    batch = synthetic_source().draw(4, frames=5, clean=True)
+    exact = replace(batch.windows, registered=SubjectCalibration(batch.body_scales, batch.places_m))
     few = replace(exact, weight=exact.weight * (torch.arange(68) % 2))
     apart = [
         float((answered(small(), windows).q - answered(small(corrections=0.0), windows).q)[..., 6:].abs().mean())

@@ -6,14 +6,14 @@ import pytest
 from biopose.body.markers import BONY_LANDMARKS, MARKERS
 from biopose.errors import ModelError
 from biopose.io.trajectories import MarkerTrajectories
-from biopose.neurik.static_trial import registered_by
+from biopose.neurik.static_trial import calibrate_from_static
 from biopose.skeleton.full_body import full_body_skeleton
-from tests.training.synthetic_markers import made_up_source, usual_places_m
+from tests.training.synthetic_markers import default_places_m, synthetic_source
 
 
 def standing(frames: int = 3) -> tuple[MarkerTrajectories, np.ndarray, np.ndarray]:
     """Somebody standing; their scales and marker places."""
-    batch = made_up_source(varied=False).draw(1, frames=2, clean=True)
+    batch = synthetic_source(varied=False).draw(1, frames=2, clean=True)
     assert batch.static_m is not None
     still = np.tile(batch.static_m.double().numpy(), (frames, 1, 1))
     recording = MarkerTrajectories(np.arange(frames) / 100, tuple(MARKERS), still)
@@ -22,7 +22,7 @@ def standing(frames: int = 3) -> tuple[MarkerTrajectories, np.ndarray, np.ndarra
 
 def test_markers_sit_where_they_were_seen_standing() -> None:
     static, scales, places = standing()
-    told = registered_by(static, usual_places_m())
+    told = calibrate_from_static(static, default_places_m())
     bodies = [full_body_skeleton().body_names.index(marker.segment) for marker in MARKERS.values()]
     assert np.abs(told.body_scales[0].numpy() - scales)[bodies].mean() < 0.05
     assert np.linalg.norm(told.places_m[0].numpy() - places, axis=-1).mean() < 0.02
@@ -30,10 +30,10 @@ def test_markers_sit_where_they_were_seen_standing() -> None:
 
 def test_markers_that_nobody_wore_sit_where_they_usually_do() -> None:
     static, _, _ = standing()
-    told = registered_by(static.select(BONY_LANDMARKS), usual_places_m())
+    told = calibrate_from_static(static.select(BONY_LANDMARKS), default_places_m())
     soft = next(i for i, name in enumerate(MARKERS) if name not in BONY_LANDMARKS)
     body = full_body_skeleton().body_names.index(list(MARKERS.values())[soft].segment)
-    usual = usual_places_m()[soft] * told.body_scales[0, body]
+    usual = default_places_m()[soft] * told.body_scales[0, body]
     np.testing.assert_allclose(told.places_m[0, soft].numpy(), usual.numpy(), atol=1e-6)
 
 
@@ -41,4 +41,4 @@ def test_a_trial_of_other_markers_is_refused() -> None:
     static, _, _ = standing()
     other = MarkerTrajectories(static.time_s, tuple(f"his_{name}" for name in static.names), static.positions_m)
     with pytest.raises(ModelError, match="none of the markers that BioPose names"):
-        registered_by(other, usual_places_m())
+        calibrate_from_static(other, default_places_m())

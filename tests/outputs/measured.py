@@ -13,7 +13,7 @@ from biopose.camera.pinhole import Camera
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.refinement import RefinementGain
-from biopose.rendering.sample_jump import made_up_jump
+from biopose.rendering.sample_jump import synthetic_jump
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.tracks import PersonTrack
 from biopose.video.frames import Frame
@@ -40,7 +40,7 @@ def look_from(degrees: float, *, distance_m: float = 4.5, height_m: float = 1.4)
 @lru_cache(maxsize=1)
 def jumper() -> tuple[BodyWithSkeleton, np.ndarray]:
     """A person, (T, Q) coordinates."""
-    person, time_s, q = made_up_jump()
+    person, time_s, q = synthetic_jump()
     step = round(1 / (RATE_HZ * (time_s[1] - time_s[0])))
     return person, q[::step].copy()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from biopose.errors import ModelError
-from biopose.perception.detector import Detections, PersonDetector, letterboxed
+from biopose.perception.detector import PersonBoxes, PersonDetector, letterboxed
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 
@@ -13,7 +13,7 @@ def detector(request: pytest.FixtureRequest) -> PersonDetector:
     return PersonDetector.load(backend=request.param, threads=1)
 
 
-def sure(found: Detections) -> np.ndarray:
+def sure(found: PersonBoxes) -> np.ndarray:
     return found.boxes_px[found.scores > 0.5]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
-from biopose.hmr.feature_head import MqhmrReader
+from biopose.hmr.feature_head import MqhmrHead
 from biopose.perception import keypoint_network
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
@@ -218,7 +218,7 @@ def test_a_row_belongs_to_its_box_whatever_the_batches(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
 def test_what_is_told_of_people_hangs_on_nobody_who_is_looked_at_with_them(backend: str) -> None:
-    reader = None if backend == "onnxruntime" else MqhmrReader.load()
+    reader = None if backend == "onnxruntime" else MqhmrHead.load()
     looking = KeypointNetwork.load(backend=backend, reader=reader, threads=1)
     frames, own = frames_of_two_people(), boxes()
     together = looking.locate([*frames, *frames], [*own, *own])

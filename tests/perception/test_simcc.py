@@ -3,7 +3,7 @@
 import torch
 
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
-from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, of_both_looks, points_in_a_mirror
+from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, flip_averaged, mirrored_points
 
 
 def scores(bins: int, centre: float, *, height: float = 1.0) -> torch.Tensor:
@@ -47,28 +47,28 @@ def drawn_points() -> torch.Tensor:
 def test_in_a_mirror_left_is_right_and_the_first_column_the_last() -> None:
     points = drawn_points()
     points[:, KEYPOINTS.index("left_wrist"), 0] = 0.0
-    image = points_in_a_mirror(points)
+    image = mirrored_points(points)
     assert (image[:, KEYPOINTS.index("right_wrist"), 0] == 191.0).all()
-    assert torch.allclose(points_in_a_mirror(image), points, atol=1e-4)
+    assert torch.allclose(mirrored_points(image), points, atol=1e-4)
 
 
 def test_two_looks_that_agree_say_what_one_says() -> None:
     points = drawn_points()
-    found, confidence = decoded(of_both_looks(at(points, height=0.9), at(points_in_a_mirror(points), height=0.9)))
+    found, confidence = decoded(flip_averaged(at(points, height=0.9), at(mirrored_points(points), height=0.9)))
     assert torch.allclose(found, points, atol=0.01)
     assert torch.allclose(confidence, torch.tensor(0.9), atol=0.01)
 
 
 def test_two_looks_that_differ_meet_in_the_middle_and_are_less_sure() -> None:
     points = drawn_points()
-    found, confidence = decoded(of_both_looks(at(points), at(points_in_a_mirror(points + 3.0))))
+    found, confidence = decoded(flip_averaged(at(points), at(mirrored_points(points + 3.0))))
     assert torch.allclose(found, points + 1.5, atol=0.05)
     assert (confidence < 0.95).all()
 
 
 def test_which_look_is_called_the_mirrored_one_changes_nothing() -> None:
     points = drawn_points()
-    one, other = at(points, height=0.8), at(points_in_a_mirror(points) + 2.0)
-    (found, sure), (image, image_sure) = decoded(of_both_looks(one, other)), decoded(of_both_looks(other, one))
-    assert torch.allclose(points_in_a_mirror(image), found, atol=1e-3)
+    one, other = at(points, height=0.8), at(mirrored_points(points) + 2.0)
+    (found, sure), (image, image_sure) = decoded(flip_averaged(one, other)), decoded(flip_averaged(other, one))
+    assert torch.allclose(mirrored_points(image), found, atol=1e-3)
     assert torch.allclose(image_sure[:, MIRRORED], sure)

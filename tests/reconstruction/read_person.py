@@ -10,7 +10,7 @@ from torch import Tensor
 
 from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
 from biopose.hmr.lifter_input import rotation_towards
-from biopose.hmr.mqhmr import Mqhmr, MqhmrShape, TokenReader
+from biopose.hmr.mqhmr import Mqhmr, MqhmrShape, PoseHead
 from biopose.reconstruction.mesh import MeshModels, MeshStage
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.tracks import PersonTrack
@@ -52,6 +52,6 @@ def _local_turns(q: NDArray[np.float64], R_view_camera: Tensor) -> Tensor:
 
 def _tokens(R_local: Tensor) -> Tensor:
     """(T, 20, D) the least tokens that the reader reads so."""
-    reader: TokenReader = network().read
+    reader: PoseHead = network().read
     six = R_local[..., :2].mT.flatten(-2) - reader.rotation_bias
     return torch.einsum("tsk,skd->tsd", six, torch.linalg.pinv(reader.rotation))

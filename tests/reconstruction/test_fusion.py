@@ -10,8 +10,8 @@ from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
 from biopose.hmr.mqhmr import RIGID
 from biopose.reconstruction import fusion
-from biopose.reconstruction.fusion import turned_towards, with_word
-from biopose.reconstruction.residuals import Evidence, about_hips
+from biopose.reconstruction.fusion import fit_rotations, with_prediction
+from biopose.reconstruction.residuals import Observations, about_hips
 from biopose.skeleton.rotations import rotation_vector, skew
 
 MEAN_SHAPE = torch.zeros(SHAPE_TERMS)
@@ -36,7 +36,7 @@ def keypoints(R_local: Tensor) -> Tensor:
 
 
 def turned(said: Tensor, R_local: Tensor, *, sd: float) -> Tensor:
-    return turned_towards(said, torch.full((*said.shape[:2], 2), sd), R_local, body(), MEAN_SHAPE)
+    return fit_rotations(said, torch.full((*said.shape[:2], 2), sd), R_local, body(), MEAN_SHAPE)
 
 
 def test_a_sure_word_is_followed_and_an_unsure_one_is_not() -> None:
@@ -86,9 +86,9 @@ def test_frames_are_turned_each_by_its_own_word_however_many_at_once(monkeypatch
     torch.testing.assert_close(turned(said[3:4], R[3:4], sd=0.03), together[3:4], atol=1e-5, rtol=0)
 
 
-def evidence(lifted_m: Tensor, *, sd_m: float) -> Evidence:
+def evidence(lifted_m: Tensor, *, sd_m: float) -> Observations:
     n = len(lifted_m)
-    return Evidence(
+    return Observations(
         rays=torch.zeros(n, 26, 2),
         ray_sd=torch.ones(n, 26),
         weight=torch.ones(n, 26),
@@ -104,7 +104,7 @@ def test_the_word_that_is_surer_counts_more_and_both_are_surer_than_one() -> Non
     lifters, decoders = keypoints(drawn_turns(2, seed=7, sd_rad=0.2)), keypoints(drawn_turns(2, seed=8, sd_rad=0.2))
     given = evidence(lifters, sd_m=0.1)
     view = drawn_turns(2, seed=9, sd_rad=1.0)[:, 0]
-    both = with_word(given, decoders, torch.full((2, 26, 2), 0.02), view, lifter_sd_factor=1.0)
+    both = with_prediction(given, decoders, torch.full((2, 26, 2), 0.02), view, lifter_sd_factor=1.0)
     away = [(both.lifted_m - word)[:, CHEST].norm(dim=-1).mean() for word in (decoders, lifters)]
     assert away[0] < 0.1 * away[1]
     assert (both.lifted_sd_m < 0.02).all()
@@ -115,6 +115,6 @@ def test_a_word_whose_deviations_are_stretched_counts_less() -> None:
     lifters, decoders = keypoints(drawn_turns(2, seed=7, sd_rad=0.2)), keypoints(drawn_turns(2, seed=8, sd_rad=0.2))
     level, sd = torch.eye(3).expand(2, 3, 3), torch.full((2, 26, 2), 0.02)
     given = evidence(lifters, sd_m=0.02)
-    even, stretched = (with_word(given, decoders, sd, level, lifter_sd_factor=factor) for factor in (1.0, 3.0))
+    even, stretched = (with_prediction(given, decoders, sd, level, lifter_sd_factor=factor) for factor in (1.0, 3.0))
     torch.testing.assert_close(even.lifted_m, (lifters + decoders) / 2)
     torch.testing.assert_close(stretched.lifted_m, 0.1 * lifters + 0.9 * decoders)

@@ -10,7 +10,7 @@ from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrShape, Recovery
 from biopose.hmr.template_body import view_rays
 from biopose.reconstruction.image_refinement import refined_stills
-from biopose.reconstruction.refinement import RefinementBudget
+from biopose.reconstruction.refinement import RefinementOptions
 
 SMALL = MqhmrShape(channels=(4, 4, 8, 8), width=24, layers=2, heads=2, points=2, hidden=32)
 
@@ -36,7 +36,7 @@ def crops(n: int = 3) -> CropInput:
 
 
 @torch.no_grad()
-def misfit(said: Recovery, given: CropInput) -> Tensor:
+def reprojection_residual(said: Recovery, given: CropInput) -> Tensor:
     """(N,) mean distance of projected from seen keypoints, x / z and y / z in the view."""
     points = body().keypoints.positions(said.posed(body()))
     return (points[..., :2] / points[..., 2:] - view_rays(given.keypoints, given.place)).norm(dim=-1).mean(-1)
@@ -45,15 +45,18 @@ def misfit(said: Recovery, given: CropInput) -> Tensor:
 @torch.no_grad()
 def test_refined_bodies_project_nearer_to_their_keypoints() -> None:
     given = crops()
-    alone = refined_stills(network(), body(), RefinementBudget(iterations=0))(given)
-    assert (misfit(refined_stills(network(), body())(given), given) < 0.9 * misfit(alone, given)).all()
+    alone = refined_stills(network(), body(), RefinementOptions(iterations=0))(given)
+    assert (
+        reprojection_residual(refined_stills(network(), body())(given), given)
+        < 0.9 * reprojection_residual(alone, given)
+    ).all()
 
 
 @torch.no_grad()
 def test_pictures_do_not_move_each_other() -> None:
     given = crops()
     first = CropInput(tuple(m[:1] for m in given.maps), given.keypoints[:1], given.confidence[:1], given.place[:1])
-    budget = RefinementBudget(iterations=30)
+    budget = RefinementOptions(iterations=30)
     together, alone = (refined_stills(network(), body(), budget)(some) for some in (given, first))
     torch.testing.assert_close(together.R_segment_local[:1], alone.R_segment_local, atol=1e-2, rtol=0)
 

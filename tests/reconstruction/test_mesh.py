@@ -11,7 +11,7 @@ from biopose.errors import ModelError
 from biopose.hmr.lifter import load_lifter
 from biopose.reconstruction.mesh import MeshStage, PersonMesh, read_mesh
 from biopose.reconstruction.observations import see
-from biopose.reconstruction.refinement import RefinementBudget
+from biopose.reconstruction.refinement import RefinementOptions
 from biopose.reconstruction.residuals import HIPS
 from biopose.reconstruction.trajectories import FittedMotion
 from biopose.skeleton.stature import model_height_m
@@ -56,7 +56,7 @@ def test_the_refinement_tells_what_it_gained_and_never_loses(error: float) -> No
     time_s = frame_times(10)
     gain = fitted(read_track(swinging(time_s), time_s, error=error)).refinement
     assert gain is not None
-    assert 0 < gain.iterations <= RefinementBudget().iterations
+    assert 0 < gain.iterations <= RefinementOptions().iterations
     assert 0 < gain.reprojection_after_px <= gain.reprojection_before_px
     assert gain.reprojection_before_px < 200
 

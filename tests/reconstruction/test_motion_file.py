@@ -6,7 +6,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from biopose.errors import FileFormatError
-from biopose.reconstruction.motion_file import read_fitted, write_fitted
+from biopose.reconstruction.motion_file import read_motion, write_motion
 from biopose.reconstruction.person import Athlete, FittedPerson
 from biopose.reconstruction.refinement import RefinementGain
 from biopose.reconstruction.trajectories import FittedMotion
@@ -35,8 +35,8 @@ def fitted_person() -> FittedPerson:
 def test_a_fitted_person_reads_back_bit_for_bit(tmp_path, refinement, sd, q):
     fitted = fitted_person()
     fitted = replace(fitted, motion=replace(fitted.motion, refinement=refinement), coordinates=q, coordinate_sd=sd)
-    write_fitted(fitted, tmp_path / "fitted.safetensors")
-    back = read_fitted(tmp_path / "fitted.safetensors")
+    write_motion(fitted, tmp_path / "fitted.safetensors")
+    back = read_motion(tmp_path / "fitted.safetensors")
     assert (back.athlete, back.camera, back.notes) == (fitted.athlete, fitted.camera, fitted.notes)
     for now, before in ((back.track, fitted.track), (back.motion, fitted.motion)):
         np.testing.assert_equal(asdict(now), asdict(before))
@@ -50,16 +50,16 @@ def test_a_fitted_person_reads_back_bit_for_bit(tmp_path, refinement, sd, q):
 
 def test_a_file_of_an_earlier_version_is_named(tmp_path):
     path = tmp_path / "fitted.safetensors"
-    write_fitted(fitted_person(), path)
+    write_motion(fitted_person(), path)
     with safe_open(path, framework="numpy") as file:
         facts, arrays = file.metadata()["facts"], {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     save_file(arrays, path, {"kind": "fitted person 2", "facts": facts})
     with pytest.raises(FileFormatError, match=r"holds fitted person 2, not a fitted person 4; delete it"):
-        read_fitted(path)
+        read_motion(path)
 
 
 def test_another_file_is_named(tmp_path):
     path = tmp_path / "fitted.safetensors"
     path.write_bytes(b"no such thing")
     with pytest.raises(FileFormatError, match=r"fitted\.safetensors: cannot be read as a fitted person"):
-        read_fitted(path)
+        read_motion(path)

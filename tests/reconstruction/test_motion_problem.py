@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.hmr.pose_prior import PosePrior
-from biopose.reconstruction.motion_problem import FitBudget, MotionFit, PersonModel, Unknowns
+from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables, PersonModel, SolverOptions
 from biopose.reconstruction.residuals import MIDDLE
 from tests.swinging_person import (
     CAMERA,
@@ -28,8 +28,10 @@ def model(*, focal_sd: float = 0.0, pose_prior: PosePrior | None = None) -> Pers
     return PersonModel(with_keypoints(), unscaled(), pose_prior, focal_sd=focal_sd)
 
 
-def fit_of(q: NDArray[np.float64], time_s: NDArray[np.float64], *, known: bool = False, **options: object) -> MotionFit:
-    return MotionFit(model(**options), evidence_of(q, time_s), level(), shape_is_known=known)
+def fit_of(
+    q: NDArray[np.float64], time_s: NDArray[np.float64], *, known: bool = False, **options: object
+) -> MotionProblem:
+    return MotionProblem(model(**options), evidence_of(q, time_s), level(), shape_is_known=known)
 
 
 def disturbed(q: NDArray[np.float64], *, radians: float = 0.1, metres: float = 0.1, seed: int = 0) -> np.ndarray:
@@ -44,7 +46,7 @@ def _root_shift(metres: float, rng: np.random.Generator) -> np.ndarray:
     return shift
 
 
-def error_m(fit: MotionFit, found: Unknowns, q: NDArray[np.float64]) -> Tensor:
+def error_m(fit: MotionProblem, found: MotionVariables, q: NDArray[np.float64]) -> Tensor:
     return (fit.keypoints_m(found)[0] - keypoints_m(q)).norm(dim=-1)
 
 
@@ -54,7 +56,7 @@ def test_exact_keypoints_give_the_motion_back() -> None:
     fit = fit_of(q, time_s)
     start = fit.start(disturbed(q)[None])
     assert error_m(fit, start, q).mean() > 0.05
-    found, _ = fit.fit(start, FitBudget(20, 120))
+    found, _ = fit.fit(start, SolverOptions(20, 120))
     camera, truth = (at @ level().T for at in (fit.keypoints_m(found)[0].double(), keypoints_m(q)))
     pixels, seen = CAMERA.project(camera), CAMERA.project(truth)
     assert (pixels - seen).norm(dim=-1).mean() < 2.0
@@ -68,7 +70,7 @@ def test_the_fit_stays_inside_the_ranges() -> None:
     q = swinging(time_s)
     q[:, full_body().coordinate_names.index("knee_angle_r")] = 0.0  # at the limit
     fit = fit_of(q, time_s)
-    found, _ = fit.fit(fit.start(disturbed(q, radians=0.3)[None]), FitBudget(5, 20))
+    found, _ = fit.fit(fit.start(disturbed(q, radians=0.3)[None]), SolverOptions(5, 20))
     for c, column in zip(full_body().coordinates, found.q[0].T, strict=True):
         if c.clamped:
             assert c.range_min - 1e-6 <= column.min()
@@ -80,7 +82,7 @@ def test_the_better_of_two_starts_is_kept() -> None:
     q = swinging(time_s)
     fit = fit_of(q, time_s)
     starts = np.stack([disturbed(q, radians=0.6, seed=1), disturbed(q, radians=0.05, seed=2)])
-    found, best = fit.fit(fit.start(starts), FitBudget(10, 15))
+    found, best = fit.fit(fit.start(starts), SolverOptions(10, 15))
     assert best == 1
     assert len(found.q) == len(found.proportions) == len(found.log_focal) == len(found.ground) == 1
 
@@ -100,7 +102,7 @@ def test_a_known_shape_stays() -> None:
     q = swinging(time_s)
     fit = fit_of(q, time_s, known=True, focal_sd=0.1)
     start = fit.start(disturbed(q)[None])
-    start = Unknowns(start.q, start.proportions + 0.3, start.log_focal + 0.02, start.ground + 0.1)
+    start = MotionVariables(start.q, start.proportions + 0.3, start.log_focal + 0.02, start.ground + 0.1)
     found = fit.descend(start, iterations=3)
     assert not torch.equal(found.q, start.q)
     for name in ("proportions", "log_focal", "ground"):
@@ -157,6 +159,6 @@ def test_very_short_clips_have_finite_energies_and_steps(frames: int) -> None:
     time_s = frame_times(frames)
     q = swinging(time_s)
     fit = fit_of(q, time_s, focal_sd=0.2, pose_prior=PosePrior.load())
-    found, _ = fit.fit(fit.start(np.stack([disturbed(q), q])), FitBudget(2, 4))
+    found, _ = fit.fit(fit.start(np.stack([disturbed(q), q])), SolverOptions(2, 4))
     assert found.q.isfinite().all()
     assert all(energy.isfinite().all() for energy in fit.energies(found).values())

@@ -16,7 +16,7 @@ from biopose.skeleton.kinematics import Kinematics
 from tests.body.bodies import needs_body_asset
 from tests.reconstruction.test_motion_file import fitted_person
 from tests.swinging_person import full_body, track_of
-from tests.training.synthetic_markers import usual_places_m
+from tests.training.synthetic_markers import default_places_m
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
 
@@ -61,7 +61,7 @@ def test_the_markers_are_those_that_the_solver_has() -> None:
 @pytest.mark.parametrize("frames", [1, 8])
 def test_a_person_is_told_coordinates_at_their_markers_and_how_sure_each_angle_is(frames: int) -> None:
     torch.manual_seed(0)
-    told = NeuralIK.of(Neurik(SHAPE, places_m=usual_places_m()).eval())
+    told = NeuralIK.of(Neurik(SHAPE, places_m=default_places_m()).eval())
     fitted = fitted_person()
     part = replace(
         fitted,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from biopose.hmr.lifter import Lifter, load_lifter
-from biopose.reconstruction.observations import LEAST_CONFIDENCE, UNSEEN_SD, R_camera_world_of, SeenPerson, see
+from biopose.reconstruction.observations import LEAST_CONFIDENCE, UNSEEN_SD, ObservedTrack, R_camera_world_of, see
 from biopose.tracking.tracks import PersonTrack
 from tests.swinging_person import CAMERA, evidence_of, frame_times, not_found, swinging, track_of
 
@@ -21,7 +21,7 @@ def lifter() -> Lifter:
     return load_lifter()
 
 
-def seen(track: PersonTrack, *, height_m: float = HEIGHT_M) -> SeenPerson:
+def seen(track: PersonTrack, *, height_m: float = HEIGHT_M) -> ObservedTrack:
     return see(track, CAMERA, lifter(), height_m=height_m)
 
 
@@ -30,7 +30,7 @@ def track(frames: int = FRAMES) -> PersonTrack:
     return track_of(swinging(time_s), time_s)
 
 
-def assert_finite(person: SeenPerson) -> None:
+def assert_finite(person: ObservedTrack) -> None:
     for name, value in vars(person.evidence).items():
         assert value.isfinite().all(), name
     assert person.weight.isfinite().all()

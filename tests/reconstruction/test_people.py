@@ -12,10 +12,10 @@ from biopose.camera.motion_result import CameraMotionResult
 from biopose.reconstruction import people, person
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.motion_problem import PersonModel
-from biopose.reconstruction.observations import SeenPerson
+from biopose.reconstruction.observations import ObservedTrack
 from biopose.reconstruction.people import FitModels, _notes, fit_people
 from biopose.reconstruction.person import Athlete
-from biopose.reconstruction.refinement import RefinementBudget
+from biopose.reconstruction.refinement import RefinementOptions
 from biopose.reconstruction.trajectories import FittedMotion, fit_track
 from biopose.tracking.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset
@@ -133,13 +133,13 @@ def test_a_fit_that_begins_at_a_mesh_has_a_share_of_the_pose_prior(
 ) -> None:
     given: list[float] = []
 
-    def noted(seen: SeenPerson, model: PersonModel, *args: Any, **kwargs: Any) -> FittedMotion:
+    def noted(seen: ObservedTrack, model: PersonModel, *args: Any, **kwargs: Any) -> FittedMotion:
         given.append(model.weights.pose)
         return fit_track(seen, model, *args, **kwargs)
 
     monkeypatch.setattr(people, "fit_track", noted)
     time_s = frame_times(3)
-    mesh = replace(mesh_models(), budget=RefinementBudget(iterations=5, pose_prior_share=0.25))
+    mesh = replace(mesh_models(), budget=RefinementOptions(iterations=5, pose_prior_share=0.25))
     for with_mesh in (None, mesh):
         measured(replace(models, mesh=with_mesh), [read_track(swinging(time_s), time_s)])
     assert given == [models.weights.pose, 0.25 * models.weights.pose]

@@ -8,7 +8,7 @@ from biopose.body.model import Body
 from biopose.body.subject import BodyWithSkeleton
 from biopose.hmr.lifter import load_lifter
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.reconstruction.observations import SeenPerson, see
+from biopose.reconstruction.observations import ObservedTrack, see
 from biopose.reconstruction.person import Athlete, FittedPerson, _continuous, _inside_limits, measured
 from biopose.reconstruction.trajectories import FittedMotion
 from biopose.skeleton.kinematics import Kinematics
@@ -51,7 +51,7 @@ def measurement_of(
     coordinates: np.ndarray | None = None,
     coordinate_sd: np.ndarray | None = None,
 ) -> PersonMeasurement:
-    seen: SeenPerson = see(track, CAMERA, load_lifter(), height_m=1.75)
+    seen: ObservedTrack = see(track, CAMERA, load_lifter(), height_m=1.75)
     fitted = FittedPerson(
         track=track,
         athlete=Athlete(1.75),

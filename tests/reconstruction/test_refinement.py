@@ -10,10 +10,10 @@ from torch import Tensor
 
 from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.hmr.lifter_input import rotation_towards
-from biopose.hmr.mqhmr import MqhmrShape, TokenReader
+from biopose.hmr.mqhmr import MqhmrShape, PoseHead
 from biopose.reconstruction.observations import UNSEEN_SD
-from biopose.reconstruction.refinement import MeshMotion, Refined, Refinement, RefinementBudget, RefinementGain
-from biopose.reconstruction.residuals import HIPS, Evidence
+from biopose.reconstruction.refinement import MeshMotion, Refined, Refinement, RefinementGain, RefinementOptions
+from biopose.reconstruction.residuals import HIPS, Observations
 
 FRAMES, HEIGHT_M, RATE_HZ = 12, 1.8, 30.0
 SHAPE = MqhmrShape(token_width=8)
@@ -26,9 +26,9 @@ def body() -> SegmentBody:
 
 
 @cache
-def reader() -> TokenReader:
+def reader() -> PoseHead:
     torch.manual_seed(0)
-    return TokenReader(SHAPE).requires_grad_(False)
+    return PoseHead(SHAPE).requires_grad_(False)
 
 
 def true_motion() -> MeshMotion:
@@ -47,12 +47,12 @@ def views() -> Tensor:
 
 def refinement_of(start: MeshMotion, *, noise_px: float = 0.0, **options: object) -> Refinement:
     """Of the true motion's keypoints and a decoder that said `start`."""
-    empty = Evidence(*(torch.zeros(0),) * 8)
+    empty = Observations(*(torch.zeros(0),) * 8)
     looking = {"height_m": HEIGHT_M, **options}
     truth = Refinement(reader(), body(), empty, views(), R_CAMERA_WORLD, **looking).keypoints_m(true_motion())
     said = Refinement(reader(), body(), empty, views(), R_CAMERA_WORLD, **looking).keypoints_m(start)
     noise = noise_px / 1000 * torch.randn(FRAMES, 26, 2, generator=torch.Generator().manual_seed(2))
-    evidence = Evidence(
+    evidence = Observations(
         rays=truth[..., :2] / truth[..., 2:] + noise,
         ray_sd=torch.full((FRAMES, 26), 0.003),
         weight=torch.ones(FRAMES, 26),
@@ -67,7 +67,7 @@ def refinement_of(start: MeshMotion, *, noise_px: float = 0.0, **options: object
 
 def first_frame_of(refinement: Refinement) -> Refinement:
     part = {name: value[:1] for name, value in vars(refinement.seen).items() if name != "interval_s"}
-    refinement.seen = Evidence(**part, interval_s=torch.zeros(0))
+    refinement.seen = Observations(**part, interval_s=torch.zeros(0))
     refinement.R_camera_view = views()[:1]
     return refinement
 
@@ -108,14 +108,14 @@ def test_the_fit_to_the_keypoints_is_never_worse_than_before(seed: int) -> None:
 
 def test_without_iterations_the_decoders_word_stands() -> None:
     start = disturbed()
-    _, found = refined(start, budget=RefinementBudget(iterations=0))
+    _, found = refined(start, budget=RefinementOptions(iterations=0))
     assert found.iterations == 0
     torch.testing.assert_close(found.motion.tokens, start.tokens)
     torch.testing.assert_close(found.motion.root_m, start.root_m)
 
 
 def test_it_stops_where_nothing_more_is_gained() -> None:
-    _, found = refined(true_motion(), budget=RefinementBudget(iterations=2000))
+    _, found = refined(true_motion(), budget=RefinementOptions(iterations=2000))
     assert found.iterations < 1000
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 from biopose.reconstruction.residuals import (
-    Evidence,
     FitWeights,
+    Observations,
     acceleration,
     foot_contact,
     lifted,
@@ -37,7 +37,7 @@ def on_soles(*, frames: int = 6, ground: float = 0.0) -> Tensor:
     return at
 
 
-def standing(seen: Evidence) -> Evidence:
+def standing(seen: Observations) -> Observations:
     return replace(seen, contact=torch.ones_like(seen.contact))
 
 

@@ -13,8 +13,8 @@ from biopose.hmr.lifter import Lifter, load_lifter
 from biopose.hmr.pose_prior import PosePrior
 from biopose.reconstruction import trajectories
 from biopose.reconstruction.lifting import LiftedTrack
-from biopose.reconstruction.motion_problem import FitBudget, PersonModel
-from biopose.reconstruction.observations import SeenPerson, see
+from biopose.reconstruction.motion_problem import PersonModel, SolverOptions
+from biopose.reconstruction.observations import ObservedTrack, see
 from biopose.reconstruction.residuals import MIDDLE
 from biopose.reconstruction.trajectories import (
     OVERLAP_FRAMES,
@@ -39,7 +39,7 @@ from tests.swinging_person import (
     with_keypoints,
 )
 
-QUICK = FitBudget(2, 5)
+QUICK = SolverOptions(2, 5)
 
 
 @cache
@@ -51,7 +51,7 @@ def model(*, focal_sd: float = 0.1) -> PersonModel:
     return PersonModel(with_keypoints(), unscaled(), PosePrior.load(), focal_sd=focal_sd)
 
 
-def fitted(track: PersonTrack, *, budget: FitBudget = QUICK) -> FittedMotion:
+def fitted(track: PersonTrack, *, budget: SolverOptions = QUICK) -> FittedMotion:
     return fit_track(see(track, CAMERA, lifter(), height_m=1.75), model(), track.time_s, budget=budget)
 
 
@@ -109,12 +109,12 @@ def test_angles_a_whole_turn_apart_are_joined_as_the_same() -> None:
     np.testing.assert_allclose(np.exp(1j * q), np.exp(1j * turn), atol=1e-9)
 
 
-def seen_exactly(q: np.ndarray, time_s: np.ndarray) -> SeenPerson:
+def seen_exactly(q: np.ndarray, time_s: np.ndarray) -> ObservedTrack:
     evidence = evidence_of(q, time_s)
     frames = len(q)
     up = torch.tensor([0.0, -1.0, 0.0]).expand(frames, 3)
     lifted = LiftedTrack(evidence.lifted_m / 1.75, evidence.R_camera_view, evidence.lifted_sd_m / 1.75, up)
-    return SeenPerson(evidence, lifted, torch.ones(frames, 26))
+    return ObservedTrack(evidence, lifted, torch.ones(frames, 26))
 
 
 def test_exact_keypoints_give_the_motion_back() -> None:
@@ -122,7 +122,7 @@ def test_exact_keypoints_give_the_motion_back() -> None:
     q = swinging(time_s)
     person = seen_exactly(q, time_s)
     exact = replace(model(focal_sd=0.0), pose_prior=None)
-    motion = fit_track(person, exact, time_s, budget=FitBudget(5, 40))
+    motion = fit_track(person, exact, time_s, budget=SolverOptions(5, 40))
     assert_sound(motion, 10)
     assert motion.starts == ("lifted",)
     np.testing.assert_allclose(motion.R_camera_world, level().numpy(), atol=1e-6)
@@ -183,5 +183,5 @@ def test_windows_share_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     assert steps_m.max() < 0.5
 
 
-def best(person: SeenPerson, windows: list[slice]) -> slice:
+def best(person: ObservedTrack, windows: list[slice]) -> slice:
     return max(windows, key=lambda w: float(person.weight[w].sum()))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from biopose.rendering.lettering import put_dot, put_words
+from biopose.rendering.lettering import put_dot, put_text
 
 
 def black() -> np.ndarray:
@@ -22,10 +22,10 @@ def test_marks_beyond_the_edge_are_cut_and_nowhere_is_nothing() -> None:
     for x, y in ((0.0, 0.0), (59.0, 39.0)):
         pixels = black()
         put_dot(pixels, x, y, (255, 0, 0), radius_px=5.0)
-        put_words(pixels, "words", x, y, (255, 0, 0), size_px=12)
+        put_text(pixels, "words", x, y, (255, 0, 0), size_px=12)
         assert pixels.any()
     pixels = black()
     for x, y in ((-100.0, 5.0), (5.0, 1e4), (np.nan, 5.0), (5.0, np.inf)):
         put_dot(pixels, x, y, (255, 0, 0), radius_px=5.0)
-        put_words(pixels, "words", x, y, (255, 0, 0), size_px=12)
+        put_text(pixels, "words", x, y, (255, 0, 0), size_px=12)
     assert not pixels.any()

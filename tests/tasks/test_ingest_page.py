@@ -7,7 +7,7 @@ import pytest
 from prefect import flow
 from prefect.artifacts import Artifact
 
-from tasks.ingest_page import link_to, night_summary, night_table, publish_night
+from tasks.ingest_page import ingest_summary, ingest_table, link_to, publish_ingest
 from tasks.settings import Addresses, Settings
 
 
@@ -33,7 +33,7 @@ ASIDE = {"name": "blue/day/jump2", "kind": "video", "message": "jump|2.mp4: <b>c
 
 
 def test_every_trial_is_a_line_of_the_table_with_the_same_columns(settings: Settings) -> None:
-    first, second = night_table([stored(settings)], [ASIDE], settings)
+    first, second = ingest_table([stored(settings)], [ASIDE], settings)
     assert list(first) == list(second)
     assert (first["status"], first["frames"], first["mean quality"]) == ("stored", 120, 0.88)
     assert (second["status"], second["reason"]) == ("quarantined", ASIDE["message"])
@@ -48,20 +48,20 @@ def test_links_lead_to_where_files_are_served(settings: Settings) -> None:
 
 
 def test_the_summary_counts_and_explains_and_a_reason_stays_in_its_cell(settings: Settings) -> None:
-    text = night_summary([stored(settings), stored(settings, "jump3")], [ASIDE], settings)
+    text = ingest_summary([stored(settings), stored(settings, "jump3")], [ASIDE], settings)
     assert text.startswith("# 2 stored, 1 quarantined\n\n240 frames.")
     assert "| blue/day/jump2 | video | jump\\|2.mp4: &lt;b>cut&lt;/b> film it again |" in text
     assert "[report](http://127.0.0.1:4300/trials/blue/day/jump%201/ab12/report.html)" in text
 
 
 def test_a_night_of_nothing_says_so(settings: Settings) -> None:
-    assert night_summary([], [], settings) == "# 0 stored, 0 quarantined\n\n0 frames.\n"
+    assert ingest_summary([], [], settings) == "# 0 stored, 0 quarantined\n\n0 frames.\n"
 
 
 def test_prefect_keeps_the_page_under_the_same_keys_every_night(prefect_api: None, settings: Settings) -> None:
     @flow
     def night(*names: str) -> None:
-        publish_night([stored(settings, name) for name in names], [ASIDE], settings)
+        publish_ingest([stored(settings, name) for name in names], [ASIDE], settings)
 
     night("jump1")
     night("jump1", "jump3")

@@ -15,7 +15,7 @@ import ray
 
 from biopose.errors import BioposeError, VideoError
 from biopose.reconstruction.method_names import METHODS, MethodName
-from biopose.reconstruction.refinement import RefinementBudget
+from biopose.reconstruction.refinement import RefinementOptions
 from biopose.tracking.shards import Shard
 from tasks.quarantine import CrashedError
 from tasks.ray_pool import ATTEMPTS, MeasuringActors, _fit_models, _slots
@@ -89,7 +89,7 @@ def test_mqhmr_trusts_lifter_and_prior_as_its_version_says_and_as_it_did_before_
     before = _fit_models(files, configuration).mesh
     assert now is not None
     assert before is not None
-    assert now.budget == RefinementBudget()
+    assert now.budget == RefinementOptions()
     assert before.budget == replace(now.budget, lifter_sd_factor=1.0, pose_prior_share=1.0)
 
 

@@ -13,7 +13,7 @@ from biopose.errors import BioposeError
 from biopose.io.checkpoint import sha256_of
 from biopose.training.mqhmr_run import train_mqhmr_from
 from biopose.training.neurik_run import train_neurik_from
-from tasks.locks import only_one
+from tasks.locks import exclusive
 from tasks.models import PinnedModel, register_shipped, register_trained, registered_versions, registry, weights_of
 from tasks.settings import Settings
 from tasks.shipped_models import shipped_models
@@ -150,8 +150,8 @@ def test_what_is_drawn_to_train_on_is_kept_where_the_order_says_and_told_of(
 
 def test_two_trainings_do_not_meet_in_one_folder(tmp_path: Path) -> None:
     with (
-        only_one(tmp_path, "a training"),
+        exclusive(tmp_path, "a training"),
         pytest.raises(BioposeError, match="a training is at work here"),
-        only_one(tmp_path, "a training"),
+        exclusive(tmp_path, "a training"),
     ):
         pass

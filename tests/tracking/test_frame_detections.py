@@ -10,15 +10,15 @@ import pytest
 from biopose.camera.motion import background_of
 from biopose.errors import FileFormatError
 from biopose.io.parquet import METADATA_KEY
-from biopose.perception.detections import Sighting, sightings_of_frame
-from biopose.tracking.frame_detections import SeenFrame, SeenFrames, join_seen, read_seen, write_seen
+from biopose.perception.detections import Detection, detections_of_frame
+from biopose.tracking.frame_detections import FrameDetections, ShardDetections, join_shards, read_shard, write_shard
 from tests.tracking.stick_figures import HEIGHT_PX, WIDTH_PX, Walker, filmed, painted
 
 WIDTH = 5
 ODD = np.array([np.nan, np.inf, -0.0, 6e-8, 65504.0], np.float16)  # a subnormal, and the largest
 
 
-def stretch(*, read: bool = True, width: int = WIDTH) -> SeenFrames:
+def stretch(*, read: bool = True, width: int = WIDTH) -> ShardDetections:
     """Two people who cross, and nobody in some frames between."""
     away = lambda t, x: np.nan if 0.4 < t < 0.6 else x  # noqa: E731
     walkers = [Walker(lambda t: away(t, 100 + 200 * t)), Walker(lambda t: away(t, 400 - 200 * t), phase=2.0)]
@@ -27,28 +27,28 @@ def stretch(*, read: bool = True, width: int = WIDTH) -> SeenFrames:
     for frame, walker_of in filmed(walkers, seconds=1, rate_hz=30, rng=rng, dropout=0.1):
         rows = rng.normal(size=(len(walker_of), width)).astype(np.float16) if read else None
         background = background_of(frame["image"], time_s=frame["time_s"], boxes_px=frame["boxes_px"])
-        sightings = sightings_of_frame(**frame, read=rows)
+        detections = detections_of_frame(**frame, read=rows)
         due = background if frame["frame_index"] % 3 == 0 else None
-        frames.append(SeenFrame(frame["frame_index"], frame["time_s"], sightings, due))
-    return SeenFrames(frames, WIDTH_PX, HEIGHT_PX, ("a note",))
+        frames.append(FrameDetections(frame["frame_index"], frame["time_s"], detections, due))
+    return ShardDetections(frames, WIDTH_PX, HEIGHT_PX, ("a note",))
 
 
-def bits(sightings: list[Sighting]) -> list[bytes | None]:
-    return [None if s.read is None else s.read.tobytes() for s in sightings]
+def bits(detections: list[Detection]) -> list[bytes | None]:
+    return [None if s.read is None else s.read.tobytes() for s in detections]
 
 
 def test_a_stretch_comes_back_with_the_same_rows_to_the_bit(tmp_path):
     seen = stretch()
-    odd = replace(seen.frames[2].sightings[0], read=ODD)
-    seen.frames[2].sightings[0] = odd
-    write_seen(seen, tmp_path / "seen.parquet")
-    back = read_seen(tmp_path / "seen.parquet")
+    odd = replace(seen.frames[2].detections[0], read=ODD)
+    seen.frames[2].detections[0] = odd
+    write_shard(seen, tmp_path / "seen.parquet")
+    back = read_shard(tmp_path / "seen.parquet")
     assert (back.width_px, back.height_px, back.notes, back.read_width) == (WIDTH_PX, HEIGHT_PX, ("a note",), WIDTH)
-    assert any(not frame.sightings for frame in seen.frames)
+    assert any(not frame.detections for frame in seen.frames)
     for a, b in zip(seen.frames, back.frames, strict=True):
-        assert (a.frame_index, a.time_s, bits(a.sightings)) == (b.frame_index, b.time_s, bits(b.sightings))
-        assert [s.box_px.tolist() for s in a.sightings] == [s.box_px.tolist() for s in b.sightings]
-        assert all(s.read.dtype == np.float16 for s in b.sightings)
+        assert (a.frame_index, a.time_s, bits(a.detections)) == (b.frame_index, b.time_s, bits(b.detections))
+        assert [s.box_px.tolist() for s in a.detections] == [s.box_px.tolist() for s in b.detections]
+        assert all(s.read.dtype == np.float16 for s in b.detections)
         assert (a.background is None) == (b.background is None)
 
 
@@ -57,9 +57,9 @@ def test_joined_people_have_the_rows_that_were_written(tmp_path):
     halves = [replace(seen, frames=seen.frames[:14]), replace(seen, frames=seen.frames[14:])]
     files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for half, file in zip(halves, files, strict=True):
-        write_seen(half, file)
-    people, _, _ = join_seen(map(read_seen, files))
-    at_once, _, _ = join_seen([seen])
+        write_shard(half, file)
+    people, _, _ = join_shards(map(read_shard, files))
+    at_once, _, _ = join_shards([seen])
     assert len(people.tracks) == 2
     for track, same in zip(people.tracks, at_once.tracks, strict=True):
         assert track.read.tobytes() == same.read.tobytes()
@@ -68,46 +68,48 @@ def test_joined_people_have_the_rows_that_were_written(tmp_path):
 
 
 def test_a_stretch_seen_without_a_reader_comes_back_without_rows(tmp_path):
-    write_seen(stretch(read=False), tmp_path / "seen.parquet")
-    back = read_seen(tmp_path / "seen.parquet")
+    write_shard(stretch(read=False), tmp_path / "seen.parquet")
+    back = read_shard(tmp_path / "seen.parquet")
     assert back.read_width == 0
-    assert all(s.read is None for frame in back.frames for s in frame.sightings)
-    assert [track.read for track in join_seen([back])[0].tracks] == [None, None]
+    assert all(s.read is None for frame in back.frames for s in frame.detections)
+    assert [track.read for track in join_shards([back])[0].tracks] == [None, None]
 
 
 @pytest.mark.parametrize("frames", [0, 3])
 def test_a_stretch_of_nobody_joins_any_other(tmp_path, frames):
     image = painted([], 0.0)
-    empty = [SeenFrame(i, i / 30, [], background_of(image, time_s=i / 30, boxes_px=np.empty((0, 4)))) for i in range(3)]
-    write_seen(SeenFrames(empty[:frames], WIDTH_PX, HEIGHT_PX), tmp_path / "nobody.parquet")
-    nobody = read_seen(tmp_path / "nobody.parquet")
+    empty = [
+        FrameDetections(i, i / 30, [], background_of(image, time_s=i / 30, boxes_px=np.empty((0, 4)))) for i in range(3)
+    ]
+    write_shard(ShardDetections(empty[:frames], WIDTH_PX, HEIGHT_PX), tmp_path / "nobody.parquet")
+    nobody = read_shard(tmp_path / "nobody.parquet")
     assert nobody.read_width is None
     shifted = [replace(f, frame_index=f.frame_index + frames, time_s=f.time_s + frames / 30) for f in stretch().frames]
-    people, _, _ = join_seen([nobody, replace(stretch(), frames=shifted)])
+    people, _, _ = join_shards([nobody, replace(stretch(), frames=shifted)])
     assert people.frame_count == 30 + frames
 
 
 @pytest.mark.parametrize("other", [stretch(read=False), stretch(width=7)])
 def test_stretches_of_different_readers_are_not_joined(other):
     with pytest.raises(FileFormatError, match="different networks; delete them and see again"):
-        join_seen([stretch(), other])
+        join_shards([stretch(), other])
 
 
 def test_a_stretch_is_seen_by_one_reader(tmp_path):
     seen = stretch()
-    seen.frames[0].sightings[0] = replace(seen.frames[0].sightings[0], read=None)
+    seen.frames[0].detections[0] = replace(seen.frames[0].detections[0], read=None)
     with pytest.raises(ValueError, match=r"rows of \[0, 5\] numbers"):
-        write_seen(seen, tmp_path / "seen.parquet")
+        write_shard(seen, tmp_path / "seen.parquet")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_of_the_version_before_is_refused_with_a_remedy(tmp_path):
     path = tmp_path / "seen.parquet"
-    write_seen(stretch(read=False), path)
+    write_shard(stretch(read=False), path)
     table = pq.read_table(path)
     metadata = json.loads(table.schema.metadata[METADATA_KEY]) | {"version": 1}
     del metadata["read_width"]
     old = table.drop_columns("read").replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
     pq.write_table(old, path)
     with pytest.raises(FileFormatError, match=r"seen\.parquet: is a seen file of version 1.*delete it and see again"):
-        read_seen(path)
+        read_shard(path)

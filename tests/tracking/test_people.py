@@ -5,7 +5,7 @@ import pytest
 
 from biopose.assets import assets_folder
 from biopose.errors import TrackingError
-from biopose.perception.detector import Detections, PersonDetector
+from biopose.perception.detector import PersonBoxes, PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
 from biopose.tracking.people import find_people
 from biopose.tracking.subject_choice import choose_athletes
@@ -36,7 +36,7 @@ class Filmed:
 
     def detect(self, images):
         seen = [self._seen[self.number(image)] for image in images]
-        return [Detections(each["boxes_px"], each["scores"]) for each in seen]
+        return [PersonBoxes(each["boxes_px"], each["scores"]) for each in seen]
 
     def locate(self, images, boxes_px):
         return [self._of(self.number(image), boxes) for image, boxes in zip(images, boxes_px, strict=True)]

@@ -8,9 +8,9 @@ from biopose.camera.motion import CameraMotion
 from biopose.errors import FileFormatError, VideoError
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
-from biopose.tracking.frame_detections import join_seen, read_seen
+from biopose.tracking.frame_detections import join_shards, read_shard
 from biopose.tracking.people import find_people
-from biopose.tracking.shards import LEAD_IN_S, Shard, see_shards, shards_of
+from biopose.tracking.shards import LEAD_IN_S, Shard, perceive_shards, shards_of
 from biopose.video.frames import read_frames
 from biopose.video.probe import VideoInfo, probe_video
 
@@ -58,16 +58,16 @@ def test_seen_apart_and_joined_is_seen_at_once(networks, tmp_path):
     one = shards_of(info, end_s=3.0)
     two = [Shard(CLIP, 0.0, 2.0), Shard(CLIP, 2.0, 3.0, lead_in_s=1.0)]
     files = [tmp_path / f"{i}.parquet" for i in range(3)]
-    assert see_shards([*one, *two], files, **networks) == [None] * 3
+    assert perceive_shards([*one, *two], files, **networks) == [None] * 3
 
-    people, motion, _ = join_seen([read_seen(files[0])])
+    people, motion, _ = join_shards([read_shard(files[0])])
     assert (people.frame_count, people.width_px) == (whole.frame_count, whole.width_px)
     for a, b in zip(people.tracks, whole.tracks, strict=True):
         np.testing.assert_array_equal(a.keypoints_px, b.keypoints_px)
         np.testing.assert_array_equal(a.frame_indices, b.frame_indices)
     assert motion.sentence == watched.result().sentence
 
-    people, _, _ = join_seen(map(read_seen, files[1:]))
+    people, _, _ = join_shards(map(read_shard, files[1:]))
     assert [len(t) for t in people.tracks] == [len(t) for t in whole.tracks]
     off_px = np.linalg.norm(people.tracks[0].keypoints_px - whole.tracks[0].keypoints_px, axis=-1)
     assert np.nanmedian(off_px) < 1.0
@@ -84,8 +84,8 @@ def test_what_is_read_of_people_is_the_same_seen_at_once_and_from_the_file(netwo
 
     reading = networks | {"network": KeypointNetwork.load(backend="torch", reader=Corners())}
     whole = find_people(read_frames(CLIP, end_s=0.3), **reading)
-    assert see_shards(shards_of(probe_video(CLIP), end_s=0.3), [tmp_path / "seen.parquet"], **reading) == [None]
-    people, _, _ = join_seen([read_seen(tmp_path / "seen.parquet")])
+    assert perceive_shards(shards_of(probe_video(CLIP), end_s=0.3), [tmp_path / "seen.parquet"], **reading) == [None]
+    people, _, _ = join_shards([read_shard(tmp_path / "seen.parquet")])
     (track,), (same,) = people.tracks, whole.tracks
     assert track.read.tobytes() == same.read.tobytes()
     assert track.read.shape == (9, 3)
@@ -98,23 +98,23 @@ def test_a_broken_video_leaves_the_others_of_its_batch_alone(networks, tmp_path)
     broken.write_bytes(CLIP.read_bytes()[:200_000])
     shards = [Shard(broken), Shard(OTHER, 0.0, 0.3), Shard(tmp_path / "absent.mp4"), Shard(CLIP, 0.0, 0.2)]
     files = [tmp_path / f"{i}.parquet" for i in range(4)]
-    errors = see_shards(shards, files, **networks)
+    errors = perceive_shards(shards, files, **networks)
     assert [type(e) for e in errors] == [VideoError, type(None), VideoError, type(None)]
     assert [f.exists() for f in files] == [False, True, False, True]
-    assert len(read_seen(files[1]).frames) == 18
+    assert len(read_shard(files[1]).frames) == 18
 
 
 @needs_assets
 def test_stretches_that_do_not_follow_each_other_are_refused(networks, tmp_path):
     shards = [Shard(CLIP, 0.0, 0.1), Shard(CLIP, 0.2, 0.3)]
     files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
-    see_shards(shards, files, **networks)
+    perceive_shards(shards, files, **networks)
     with pytest.raises(VideoError, match="frame 6 was decoded where frame 3 was due"):
-        join_seen(map(read_seen, files))
+        join_shards(map(read_shard, files))
 
 
 def test_a_file_of_another_kind_is_named(tmp_path):
     path = tmp_path / "seen.parquet"
     path.write_bytes(b"not parquet")
     with pytest.raises(FileFormatError, match=r"seen\.parquet"):
-        read_seen(path)
+        read_shard(path)

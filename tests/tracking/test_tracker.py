@@ -118,9 +118,9 @@ def test_of_doubles_the_more_trusted_keeps_its_own_row():
     for frame, _ in filmed([Walker(lambda t: 100 + 90 * t)], seconds=1, rate_hz=30, rng=np.random.default_rng(0)):
         double = {name: np.repeat(frame[name], 2, axis=0) for name in ("boxes_px", "keypoints_px", "confidence")}
         double |= {"scores": np.array([0.5, 0.8]), "read": np.array([[1.0], [2.0]], np.float16)}
-        (sighting,) = tracker.add(**frame | double)
-        assert sighting.read.tolist() == [2.0]
-        assert sighting.appearance is not None
+        (detection,) = tracker.add(**frame | double)
+        assert detection.read.tolist() == [2.0]
+        assert detection.appearance is not None
     (track,) = tracker.tracks()
     assert (track.read == 2.0).all()
 

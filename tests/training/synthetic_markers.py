@@ -8,11 +8,11 @@ from torch import Tensor
 from biopose.body.markers import MARKERS
 from biopose.neurik.marker_segments import marker_owners
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.training.data.marker_trajectories import MarkerSource, ridden
+from biopose.training.data.marker_trajectories import MarkerSource, marker_positions
 from biopose.training.data.recorded_windows import RecordedWindows
 from biopose.training.synthetic.clip_shards import RecordedClips
 from biopose.training.synthetic.skeletons import Skeletons
-from tests.swinging_person import made_up_motion
+from tests.swinging_person import synthetic_motion
 
 # Of clusters that the default skeleton lacks: in a ring about the segment, so far along it.
 CLUSTERS_M = {"femur": (-0.1, -0.2, -0.3), "tibia": (-0.1, -0.2, -0.3), "humerus": (-0.08, -0.14, -0.2)}
@@ -20,7 +20,7 @@ FOREARM_M = (-0.06, -0.12, -0.18)
 
 
 @cache
-def usual_places_m() -> Tensor:
+def default_places_m() -> Tensor:
     """(M, 3) of all virtual markers in their segments of the default skeleton."""
     own = {marker.name: torch.from_numpy(marker.location_m).float() for marker in full_body_skeleton().markers}
     places = []
@@ -32,24 +32,24 @@ def usual_places_m() -> Tensor:
     return torch.stack(places)
 
 
-def made_up_people(n: int = 3, *, seed: int = 0) -> Skeletons:
+def synthetic_people(n: int = 3, *, seed: int = 0) -> Skeletons:
     """People 5 % larger and smaller, their markers some millimetres elsewhere."""
     g = torch.Generator().manual_seed(seed)
     scales = 1 + 0.05 * torch.randn(n, len(full_body_skeleton().bodies), 3, generator=g)
     scales[:, 0] = 1.0
-    usual = usual_places_m() + 0.004 * torch.randn(n, len(MARKERS), 3, generator=g)
+    usual = default_places_m() + 0.004 * torch.randn(n, len(MARKERS), 3, generator=g)
     places = usual * scales[:, marker_owners(full_body_skeleton())]
     return Skeletons(scales, places, torch.zeros(n, len(MARKERS), 3), torch.zeros(n, 3))
 
 
-def made_up_source(*, seed: int = 1, varied: bool = True, recorded: RecordedWindows | None = None) -> MarkerSource:
+def synthetic_source(*, seed: int = 1, varied: bool = True, recorded: RecordedWindows | None = None) -> MarkerSource:
     """They move as the swinging person does."""
-    return MarkerSource([made_up_motion()], made_up_people(), seed=seed, varied=varied, recorded=recorded)
+    return MarkerSource([synthetic_motion()], synthetic_people(), seed=seed, varied=varied, recorded=recorded)
 
 
-def made_up_clips(n: int = 2, *, frames: int = 9, knee_rad: float = 0.1, seed: int = 3) -> RecordedClips:
+def synthetic_clips(n: int = 2, *, frames: int = 9, knee_rad: float = 0.1, seed: int = 3) -> RecordedClips:
     """Clips in which the right knee was found bent too little, the markers being those of what was found."""
-    source = made_up_source(seed=seed)
+    source = synthetic_source(seed=seed)
     true = source.draw(n, frames=frames, clean=True)
     knee = source.skeleton.coordinate_names.index("knee_angle_r")
     found = true.q.clone()
@@ -57,7 +57,7 @@ def made_up_clips(n: int = 2, *, frames: int = 9, knee_rad: float = 0.1, seed: i
     found = source.kinematics.satisfy_couplings(found)[0]
     pose = source.kinematics.with_scales(true.body_scales[:, None]).with_coordinates(found)
     return RecordedClips(
-        markers_m=ridden(pose.R_ground_body, pose.p_ground_body, source.owner, true.places_m[:, None]),
+        markers_m=marker_positions(pose.R_ground_body, pose.p_ground_body, source.owner, true.places_m[:, None]),
         weight=torch.full((n, frames, len(MARKERS)), 0.7),
         solved_q=found,
         solved_scales=true.body_scales,

@@ -16,13 +16,13 @@ from biopose.training.lifter_training import (
     train_lifter,
 )
 from biopose.training.loop import Schedule
-from tests.swinging_person import made_up_motion, unscaled, with_keypoints
+from tests.swinging_person import synthetic_motion, unscaled, with_keypoints
 
 TINY = LifterPreset(Schedule(steps=4, report_every=2), windows=3, frames=5)
 
 
 def projector(seed: int) -> MotionProjector:
-    return MotionProjector([made_up_motion()], with_keypoints(), [Proportions(1.75, unscaled())], seed=seed)
+    return MotionProjector([synthetic_motion()], with_keypoints(), [Proportions(1.75, unscaled())], seed=seed)
 
 
 class KilledError(Exception):

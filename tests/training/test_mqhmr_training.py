@@ -14,7 +14,7 @@ from biopose.training.mqhmr_training import (
     mqhmr_figures,
     mqhmr_loss,
     truth_of,
-    uncertainty_figures,
+    uncertainty_metrics,
 )
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import ShardFolder
@@ -94,8 +94,8 @@ def test_normal_errors_of_the_sizes_claimed_are_covered_to_95_percent() -> None:
     generator = torch.Generator().manual_seed(0)
     sd = 0.005 + 0.05 * torch.rand(2000, 26, 2, generator=generator)
     error = sd[..., [0, 0, 1]] * torch.randn(2000, 26, 3, generator=generator)
-    figures = uncertainty_figures(error, sd)
+    figures = uncertainty_metrics(error, sd)
     assert figures["coverage95"] == pytest.approx(0.95, abs=0.003)
     assert figures["sureness_rank"] > 0.3
     shuffled = sd[torch.randperm(2000, generator=generator)][:, torch.randperm(26, generator=generator)]
-    assert abs(uncertainty_figures(error, shuffled)["sureness_rank"]) < 0.03
+    assert abs(uncertainty_metrics(error, shuffled)["sureness_rank"]) < 0.03

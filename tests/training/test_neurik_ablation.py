@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from biopose.neurik.network import NeurikShape, load_neurik
-from biopose.neurik.output import AnswerDecoder
+from biopose.neurik.output import OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training import neurik_ablation, neurik_run
 from biopose.training.loop import Schedule
@@ -21,7 +21,7 @@ from biopose.training.neurik_ablation import (
     ablate_neurik,
 )
 from biopose.training.neurik_run import NeurikPreset
-from tests.training.synthetic_markers import made_up_source, usual_places_m
+from tests.training.synthetic_markers import default_places_m, synthetic_source
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
 FEW = {
@@ -38,13 +38,13 @@ def test_each_variant_differs_from_what_ships_in_one_choice() -> None:
 
 
 def test_answers_without_limits_begin_where_the_others_do_and_go_further() -> None:
-    windows = made_up_source().draw(2, frames=4).windows
-    kinds = ((neurik_ablation.Neurik, AnswerDecoder), (UnlimitedNeurik, UnlimitedDecoder))
+    windows = synthetic_source().draw(2, frames=4).windows
+    kinds = ((neurik_ablation.Neurik, OutputDecoder), (UnlimitedNeurik, UnlimitedDecoder))
     angles = []
     for correction in (0.0, 10.0):
         for kind, decoder in kinds:
             torch.manual_seed(0)
-            network = kind(SHAPE, places_m=usual_places_m()).eval()
+            network = kind(SHAPE, places_m=default_places_m()).eval()
             torch.nn.init.zeros_(network.heads[1].weight)  # type: ignore[arg-type]
             with torch.no_grad():
                 network.heads[1].bias[: network.sizes[0]] = correction  # type: ignore[index, operator]
@@ -52,7 +52,7 @@ def test_answers_without_limits_begin_where_the_others_do_and_go_further() -> No
                 angles.append(decoded.angles(network(windows).logits))
     inside, same, still_inside, beyond = angles
     torch.testing.assert_close(same, inside, atol=1e-3, rtol=0)
-    limit = AnswerDecoder(full_body_skeleton())
+    limit = OutputDecoder(full_body_skeleton())
     highest = limit.middle + limit.half
     assert bool((still_inside <= highest).all())
     assert bool((beyond > highest).all())
@@ -62,7 +62,7 @@ def test_a_table_of_variants_judged_on_the_same(tmp_path: Path, monkeypatch: pyt
     for name in ("JUDGED_WINDOWS", "JUDGED_BATCHES", "CALIBRATION_BATCHES"):
         monkeypatch.setattr(neurik_run, name, 2)
     seeds = {"train": 1, "validation": 2}
-    monkeypatch.setattr(neurik_ablation, "marker_source", lambda _, split, shards: made_up_source(seed=seeds[split]))
+    monkeypatch.setattr(neurik_ablation, "marker_source", lambda _, split, shards: synthetic_source(seed=seeds[split]))
     monkeypatch.setattr(neurik_ablation, "BUDGETS", {**BUDGETS, "tiny": TINY})
     reports: list[tuple[str, int]] = []
     result = ablate_neurik(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from biopose.neurik.network import Neurik, NeurikShape, load_neurik
-from biopose.neurik.output import AnswerDecoder, NeurikAnswer
+from biopose.neurik.output import NeurikOutput, OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.marker_batch import MarkerBatch
 from biopose.training.data.marker_trajectories import MarkerSource
@@ -17,28 +17,28 @@ from biopose.training.loop import Schedule
 from biopose.training.neurik_run import (
     PRESETS,
     NeurikPreset,
+    default_places_m,
     frames_of,
     train_neurik,
     train_neurik_from,
-    usual_places_m,
 )
 from biopose.training.neurik_training import Judge, answered_by, calibrate_neurik, neurik_figures, neurik_loss
 from biopose.training.synthetic.clip_shards import ClipFolder
-from tests.training.synthetic_markers import made_up_clips, made_up_people, made_up_source
+from tests.training.synthetic_markers import synthetic_clips, synthetic_people, synthetic_source
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
 TINY = NeurikPreset(Schedule(steps=4, report_every=2), windows=5, clip_shards={}, shape=SHAPE)
-JUDGE = Judge(AnswerDecoder(full_body_skeleton()))
+JUDGE = Judge(OutputDecoder(full_body_skeleton()))
 
 
 def small() -> Neurik:
     torch.manual_seed(0)
-    return Neurik(SHAPE, places_m=usual_places_m(made_up_people()))
+    return Neurik(SHAPE, places_m=default_places_m(synthetic_people()))
 
 
-def exact(batch: MarkerBatch, *, sd: float = 0.1) -> NeurikAnswer:
+def exact(batch: MarkerBatch, *, sd: float = 0.1) -> NeurikOutput:
     root_sd = torch.full((*batch.q.shape[:2], 2), sd)
-    return NeurikAnswer(
+    return NeurikOutput(
         batch.q,
         sd * (1 + torch.arange(batch.q.shape[-1]) / 100).expand_as(batch.q),
         batch.body_scales,
@@ -47,7 +47,7 @@ def exact(batch: MarkerBatch, *, sd: float = 0.1) -> NeurikAnswer:
 
 
 def test_it_learns_a_batch_by_heart() -> None:
-    network, batch = small(), made_up_source().draw(4, frames=6)
+    network, batch = small(), synthetic_source().draw(4, frames=6)
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     losses = []
     for _ in range(40):
@@ -61,7 +61,7 @@ def test_it_learns_a_batch_by_heart() -> None:
 
 @pytest.mark.parametrize("frames", [1, 2, 7])
 def test_the_gradient_is_finite_for_windows_of_any_length(frames: int) -> None:
-    network, batch = small(), made_up_source().draw(4, frames=frames)
+    network, batch = small(), synthetic_source().draw(4, frames=frames)
     windows = replace(batch.windows, weight=batch.windows.weight * (torch.arange(4) > 0)[:, None, None])  # one unseen
     neurik_loss(network, replace(batch, windows=windows), JUDGE).backward()
     for name, parameter in network.named_parameters():
@@ -71,7 +71,7 @@ def test_the_gradient_is_finite_for_windows_of_any_length(frames: int) -> None:
 
 @pytest.mark.filterwarnings("ignore:An input array is constant")
 def test_exact_answers_have_no_error_however_they_are_written() -> None:
-    batch = made_up_source().draw(3, frames=5)
+    batch = synthetic_source().draw(3, frames=5)
     answer = exact(batch)
     arm = [full_body_skeleton().coordinate_names.index(f"arm_{name}_r") for name in ("flex", "add", "rot")]
     otherwise = answer.q.clone()
@@ -84,7 +84,7 @@ def test_exact_answers_have_no_error_however_they_are_written() -> None:
 
 
 def test_figures_are_in_their_units() -> None:
-    batch = made_up_source().draw(3, frames=5)
+    batch = synthetic_source().draw(3, frames=5)
     answer = exact(batch)
     knee = full_body_skeleton().coordinate_names.index("knee_angle_r")
     bent = answer.q.clone()
@@ -101,7 +101,7 @@ def test_figures_are_in_their_units() -> None:
 
 
 def test_angles_beyond_their_ranges_are_counted() -> None:
-    batch = made_up_source().draw(3, frames=5)
+    batch = synthetic_source().draw(3, frames=5)
     answer = exact(batch)
     knee = full_body_skeleton().coordinate_names.index("knee_angle_r")
     bent = answer.q.clone()
@@ -111,7 +111,7 @@ def test_angles_beyond_their_ranges_are_counted() -> None:
 
 
 def test_calibrated_deviations_hold_what_they_say() -> None:
-    network, batches = small().eval(), [made_up_source().draw(32, frames=4)]
+    network, batches = small().eval(), [synthetic_source().draw(32, frames=4)]
     calibrate_neurik(network, batches, JUDGE)
     figures = neurik_figures(answered_by(network, JUDGE.decoder), batches, JUDGE)
     assert figures["coverage95"] == pytest.approx(0.95, abs=0.01)
@@ -130,8 +130,8 @@ def train(checkpoint: Path, *, process: int = 0, killed_at: int | None = None) -
         if step == killed_at:
             raise KilledError
 
-    recorded = RecordedWindows(made_up_clips(frames=32))
-    train_source, held_out = (made_up_source(seed=seed, recorded=recorded) for seed in (1, 2))
+    recorded = RecordedWindows(synthetic_clips(frames=32))
+    train_source, held_out = (synthetic_source(seed=seed, recorded=recorded) for seed in (1, 2))
     return train_neurik(train_source, held_out, preset=TINY, checkpoint=checkpoint, report=report)
 
 
@@ -156,7 +156,7 @@ def test_a_run_ends_with_weights_that_load(tmp_path: Path, monkeypatch: pytest.M
 
     def source(where: ClipFolder, split: str, *, shards: int) -> MarkerSource:
         drawn_from.append(split)
-        return made_up_source(seed=len(drawn_from))
+        return synthetic_source(seed=len(drawn_from))
 
     for name in ("JUDGED_WINDOWS", "JUDGED_BATCHES", "CALIBRATION_BATCHES"):
         monkeypatch.setattr(f"biopose.training.neurik_run.{name}", 2)
@@ -173,7 +173,7 @@ def test_a_run_ends_with_weights_that_load(tmp_path: Path, monkeypatch: pytest.M
     assert drawn_from == ["train", "validation"]
     assert steps == [2, 4, 4]  # the last again, calibrated
     network = load_neurik(weights)
-    torch.testing.assert_close(network.places_m, usual_places_m(made_up_people()), atol=1e-3, rtol=0)
+    torch.testing.assert_close(network.places_m, default_places_m(synthetic_people()), atol=1e-3, rtol=0)
 
 
 def test_some_windows_are_shorter() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.trials import MadeUpTrial
+from tests.warehouse.trials import SyntheticTrial
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
 
@@ -18,10 +18,10 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     metrics = (("knee_flexion_peak", "left", 60.0), ("knee_flexion_peak", "right", 70.0))
     trials = [
-        MadeUpTrial("jump1"),
-        MadeUpTrial("jump2", seed=1, athlete="bob", metrics=metrics),
-        MadeUpTrial("jump1", seed=2, session="2026-12-02-jumps", date="2026-12-02"),
-        MadeUpTrial("walk1", seed=3, activity="walk", strikes=(("left", 0.1), ("left", 0.6)), metrics=()),
+        SyntheticTrial("jump1"),
+        SyntheticTrial("jump2", seed=1, athlete="bob", metrics=metrics),
+        SyntheticTrial("jump1", seed=2, session="2026-12-02-jumps", date="2026-12-02"),
+        SyntheticTrial("walk1", seed=3, activity="walk", strikes=(("left", 0.1), ("left", 0.6)), metrics=()),
     ]
     for trial in trials:
         load_trial(folder / "warehouse.duckdb", trial.record, trial.write(folder / trial.run_id))

@@ -14,7 +14,7 @@ from biopose.outputs.trial import TRIAL, write_trial_parquet
 from biopose.reconstruction.measurement import PersonMeasurement
 from tests.body.bodies import needs_body_asset
 from tests.outputs.measured import SETTINGS, VERSIONS, measured, with_sd
-from tests.warehouse.trials import MadeUpTrial
+from tests.warehouse.trials import SyntheticTrial
 from warehouse.connection import opened_for_reading
 from warehouse.load import load_trial
 from warehouse.query import ask
@@ -22,10 +22,10 @@ from warehouse.snapshot import publish_snapshot
 
 pytestmark = needs_body_asset
 
-SQUAT = MadeUpTrial(activity="squat")
+SQUAT = SyntheticTrial(activity="squat")
 
 
-def loaded(database: Path, one: PersonMeasurement, trial: MadeUpTrial = SQUAT) -> Path:
+def loaded(database: Path, one: PersonMeasurement, trial: SyntheticTrial = SQUAT) -> Path:
     """A database with the person's kinematics; all else is the made-up trial's."""
     folder = trial.write(database.parent / "files")
     write_trial_parquet(one, folder / TRIAL, settings=SETTINGS, versions=VERSIONS)
@@ -79,7 +79,7 @@ def test_a_method_without_leaves_null_everywhere(database: Path) -> None:
 def test_a_mean_curve_of_them_is_of_the_strides_of_their_own_side(database: Path, side: str) -> None:
     one = measured(frames=20)
     sd = np.full_like(one.coordinates.values, np.radians(2.0))
-    walk = MadeUpTrial(
+    walk = SyntheticTrial(
         activity="walk", strikes=(("left", 0.0), ("left", 0.2), ("left", 0.4), ("right", 0.0), ("right", 0.6))
     )
     snapshot = database.parent / "snapshot.duckdb"

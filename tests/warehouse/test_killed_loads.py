@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.warehouse.trials import MadeUpTrial, session_of
+from tests.warehouse.trials import SyntheticTrial, session_of
 from warehouse.connection import opened_for_reading
 from warehouse.content import content_hash, content_rows
 from warehouse.load import load_trial
@@ -55,7 +55,7 @@ for folder in itertools.cycle(folders):
 """
 
 
-def load(database: Path, trial: MadeUpTrial) -> None:
+def load(database: Path, trial: SyntheticTrial) -> None:
     load_trial(database, trial.record, trial.write(database.parent / trial.run_id))
 
 
@@ -72,7 +72,7 @@ def trials_are_whole(database: Path) -> bool:
 @pytest.mark.parametrize("fatal", ["2", "6", "11", "16", "COMMIT"])
 def test_a_loader_killed_inside_its_transaction_leaves_nothing(tmp_path: Path, fatal: str) -> None:
     undisturbed, database = tmp_path / "a" / "warehouse.duckdb", tmp_path / "b" / "warehouse.duckdb"
-    first, second = MadeUpTrial("jump1", seed=1), MadeUpTrial("jump2", seed=2)
+    first, second = SyntheticTrial("jump1", seed=1), SyntheticTrial("jump2", seed=2)
     for path in (undisturbed, database):
         load(path, first)
     before = content_rows(database)

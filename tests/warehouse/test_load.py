@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.warehouse.trials import COLUMNS, MadeUpTrial, session_of
+from tests.warehouse.trials import COLUMNS, SyntheticTrial, session_of
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_hash, content_rows
 from warehouse.errors import ContractError, WarehouseBusyError, WarehouseError
 from warehouse.load import load_trial, loaded_runs, record_sha256
 
 
-def load(database: Path, trial: MadeUpTrial) -> None:
+def load(database: Path, trial: SyntheticTrial) -> None:
     load_trial(database, trial.record, trial.write(database.parent / "files" / trial.run_id))
 
 
@@ -55,12 +55,12 @@ def test_the_order_of_loading_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_another_number_is_another_content(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 2)):
-        load(tmp_path / name / "warehouse.duckdb", MadeUpTrial(seed=seed))
+        load(tmp_path / name / "warehouse.duckdb", SyntheticTrial(seed=seed))
     assert content_hash(tmp_path / "a" / "warehouse.duckdb") != content_hash(tmp_path / "b" / "warehouse.duckdb")
 
 
 def test_the_run_that_was_loaded_last_is_the_current_one(database: Path) -> None:
-    old, new = MadeUpTrial(), MadeUpTrial(code_version="0.2.0", seed=1)
+    old, new = SyntheticTrial(), SyntheticTrial(code_version="0.2.0", seed=1)
     load(database, old)
     load(database, new)
     assert loaded_runs(database) == {new.trial_id: (new.run_id, record_sha256(new.record))}
@@ -75,13 +75,13 @@ def test_nothing_is_loaded_where_there_is_no_database(database: Path) -> None:
 
 
 def test_of_two_descriptions_of_an_athlete_the_newer_counts(database: Path) -> None:
-    load(database, MadeUpTrial("new", height_m=1.8, date="2026-12-01", session="late"))
-    load(database, MadeUpTrial("old", height_m=1.6, date="2026-01-01", session="early"))
+    load(database, SyntheticTrial("new", height_m=1.8, date="2026-12-01", session="late"))
+    load(database, SyntheticTrial("old", height_m=1.6, date="2026-01-01", session="early"))
     assert only(database, "SELECT height_m FROM athlete") == 1.8
 
 
 def test_two_sessions_of_one_day_describe_an_athlete_alike_in_either_order(tmp_path: Path) -> None:
-    trials = [MadeUpTrial(session="morning", height_m=1.80), MadeUpTrial(session="afternoon", height_m=1.81)]
+    trials = [SyntheticTrial(session="morning", height_m=1.80), SyntheticTrial(session="afternoon", height_m=1.81)]
     for name, ordered in (("a", trials), ("b", trials[::-1])):
         for trial in ordered:
             load(tmp_path / name / "warehouse.duckdb", trial)
@@ -89,19 +89,19 @@ def test_two_sessions_of_one_day_describe_an_athlete_alike_in_either_order(tmp_p
 
 
 def test_a_corrected_manifest_corrects_the_athlete(database: Path) -> None:
-    load(database, MadeUpTrial(height_m=17.0))
-    load(database, MadeUpTrial(height_m=1.7))
+    load(database, SyntheticTrial(height_m=17.0))
+    load(database, SyntheticTrial(height_m=1.7))
     assert only(database, "SELECT height_m FROM athlete") == 1.7
 
 
 def test_a_folder_that_is_called_like_a_column_changes_nothing(database: Path) -> None:
-    trial = MadeUpTrial()
+    trial = SyntheticTrial()
     load_trial(database, trial.record, trial.write(database.parent / "team=blue" / "quality=1"))
     assert content_rows(database)["kinematics"][0] == len(trial.time_s)
 
 
 def test_the_record_is_kept(database: Path) -> None:
-    trial = MadeUpTrial()
+    trial = SyntheticTrial()
     load(database, trial)
     assert only(database, "SELECT run_id, frames, round(last_time_s, 2), record_sha256 FROM run") == (
         trial.run_id,
@@ -121,7 +121,7 @@ def change(file: Path, column: str, values: pa.Array | None) -> None:
     pq.write_table(table if values is None else table.add_column(place, column, values), file)
 
 
-FRAMES = len(MadeUpTrial().time_s)
+FRAMES = len(SyntheticTrial().time_s)
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ FRAMES = len(MadeUpTrial().time_s)
 def test_a_file_that_breaks_the_contract_is_named_with_its_column(
     database: Path, file: str, column: str, values: pa.Array | None, complaint: str
 ) -> None:
-    load(database, MadeUpTrial("good"))
+    load(database, SyntheticTrial("good"))
     before = content_hash(database)
-    trial = MadeUpTrial("bad")
+    trial = SyntheticTrial("bad")
     folder = trial.write(database.parent / "bad")
     change(folder / file, column, values)
     with pytest.raises(ContractError, match=f"(?s){file}.*{complaint}"):
@@ -149,7 +149,7 @@ def test_a_file_that_breaks_the_contract_is_named_with_its_column(
 
 
 def test_a_file_that_is_missing_or_broken_is_named(database: Path) -> None:
-    trial = MadeUpTrial()
+    trial = SyntheticTrial()
     folder = trial.write(database.parent / "files")
     whole = (folder / "events.parquet").read_bytes()
     (folder / "events.parquet").write_bytes(whole[: len(whole) // 2])
@@ -164,7 +164,7 @@ def test_a_second_writer_is_told_to_wait(database: Path) -> None:
     import subprocess
     import sys
 
-    load(database, MadeUpTrial())
+    load(database, SyntheticTrial())
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", hold, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -172,11 +172,11 @@ def test_a_second_writer_is_told_to_wait(database: Path) -> None:
         assert other.stdout is not None
         other.stdout.readline()
         with pytest.raises(WarehouseBusyError, match="another process has it open"):
-            load(database, MadeUpTrial())
+            load(database, SyntheticTrial())
         with pytest.raises(WarehouseBusyError, match="another process has it open"):
             content_hash(database)
         other.communicate()
-    load(database, MadeUpTrial())
+    load(database, SyntheticTrial())
 
 
 def test_a_file_that_is_no_database_is_not_taken_for_a_busy_one(tmp_path: Path) -> None:
@@ -190,9 +190,9 @@ def test_a_file_that_is_no_database_is_not_taken_for_a_busy_one(tmp_path: Path) 
 
 
 def test_a_statement_that_fails_takes_the_whole_trial_back(database: Path) -> None:
-    load(database, MadeUpTrial("good"))
+    load(database, SyntheticTrial("good"))
     before = content_hash(database)
-    trial = MadeUpTrial("bad")
+    trial = SyntheticTrial("bad")
     record = trial.record | {"models": [{"stage": None, "model": "m", "version": 1, "sha256": "c"}]}
     with pytest.raises(duckdb.ConstraintException):
         load_trial(database, record, trial.write(database.parent / "bad"))

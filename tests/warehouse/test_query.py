@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.warehouse.trials import COLUMNS, MadeUpTrial
+from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.errors import NoWarehouseError, QueryError
 from warehouse.load import load_trial
 from warehouse.query import ask, ask_sql, folder_of_trial, named_queries
@@ -65,7 +65,7 @@ def test_sides_are_compared(snapshot: Path) -> None:
 
 def test_a_mean_curve_is_the_mean_of_the_phases(snapshot: Path) -> None:
     curve = ask(snapshot, "mean_curve", parameters_of("mean_curve"))
-    first = [MadeUpTrial(seed=seed).coordinates()[0, COLUMNS.index("knee_angle_r_deg")] for seed in (0, 1, 2)]
+    first = [SyntheticTrial(seed=seed).coordinates()[0, COLUMNS.index("knee_angle_r_deg")] for seed in (0, 1, 2)]
     assert curve["percent"].to_list() == list(range(101))
     assert curve["phases"].to_list() == [3] * 101
     assert curve["mean_value"][0] == pytest.approx(sum(first) / 3, abs=1e-5)
@@ -75,7 +75,7 @@ def test_a_mean_curve_is_the_mean_of_the_phases(snapshot: Path) -> None:
 
 def test_in_gait_a_mean_curve_is_of_the_strides_of_its_own_side(tmp_path: Path) -> None:
     strikes = (("left", 0.0), ("right", 0.2), ("left", 0.4), ("right", 0.6))
-    trial = MadeUpTrial(activity="walk", strikes=strikes)
+    trial = SyntheticTrial(activity="walk", strikes=strikes)
     load_trial(tmp_path / "warehouse.duckdb", trial.record, trial.write(tmp_path / "files"))
     publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "snapshot.duckdb")
     asked = {"team": "blue", "activity": "walk"}
@@ -174,7 +174,7 @@ def test_no_progress_bar_is_written_among_the_answers(snapshot: Path) -> None:
 
 
 def test_the_folder_of_a_trial_is_that_of_its_current_run(snapshot: Path) -> None:
-    trial = MadeUpTrial("jump1")
+    trial = SyntheticTrial("jump1")
     assert folder_of_trial(snapshot, trial.trial_id) == trial.record["run"]["artifacts"]
     with pytest.raises(QueryError, match="blue/none: no such trial"):
         folder_of_trial(snapshot, "blue/none")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.warehouse.trials import MadeUpTrial, session_of
+from tests.warehouse.trials import SyntheticTrial, session_of
 from warehouse.content import content_hash
 from warehouse.load import load_trial
 from warehouse.query import ask_sql
@@ -54,15 +54,15 @@ snapshot.publish_snapshot(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-def load(database: Path, trial: MadeUpTrial) -> None:
+def load(database: Path, trial: SyntheticTrial) -> None:
     load_trial(database, trial.record, trial.write(database.parent / "files" / trial.run_id))
 
 
 def test_a_snapshot_holds_what_the_database_holds(database: Path, tmp_path: Path) -> None:
-    load(database, MadeUpTrial())
+    load(database, SyntheticTrial())
     publish_snapshot(database, tmp_path / "snapshot.duckdb")
     assert content_hash(tmp_path / "snapshot.duckdb") == content_hash(database)
-    load(database, MadeUpTrial("later"))
+    load(database, SyntheticTrial("later"))
     assert content_hash(tmp_path / "snapshot.duckdb") != content_hash(database)
 
 
@@ -90,10 +90,10 @@ def test_who_reads_goes_on_reading_the_old_snapshot(database: Path, tmp_path: Pa
     from warehouse.connection import opened_for_reading
 
     snapshot = tmp_path / "snapshot.duckdb"
-    load(database, MadeUpTrial())
+    load(database, SyntheticTrial())
     publish_snapshot(database, snapshot)
     with opened_for_reading(snapshot) as connection:
-        load(database, MadeUpTrial("later"))
+        load(database, SyntheticTrial("later"))
         publish_snapshot(database, snapshot)
         assert connection.execute("SELECT count(*) FROM trial").fetchall() == [(1,)]
         assert connection.execute("SELECT count(*) FROM current_kinematics").fetchall() == [(40,)]
@@ -102,10 +102,10 @@ def test_who_reads_goes_on_reading_the_old_snapshot(database: Path, tmp_path: Pa
 
 def test_a_publisher_that_is_killed_leaves_the_old_snapshot(database: Path, tmp_path: Path) -> None:
     snapshot = tmp_path / "snapshot.duckdb"
-    load(database, MadeUpTrial())
+    load(database, SyntheticTrial())
     publish_snapshot(database, snapshot)
     before = content_hash(snapshot)
-    load(database, MadeUpTrial("later"))
+    load(database, SyntheticTrial("later"))
     died = subprocess.run([sys.executable, "-c", DIES_WHILE_COPYING, str(database), str(snapshot)], timeout=60)
     assert died.returncode == -signal.SIGKILL
     assert content_hash(snapshot) == before

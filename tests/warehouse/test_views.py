@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from biopose.analysis.kinematics import coordinate_units
-from tests.warehouse.trials import COLUMNS, MadeUpTrial
+from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.connection import opened_for_reading
 from warehouse.load import load_trial
 from warehouse.migrate import VIEWS
@@ -14,7 +14,7 @@ from warehouse.migrate import VIEWS
 UNEVEN_S = np.cumsum(np.random.default_rng(8).uniform(0.01, 0.06, size=60))
 
 
-def loaded(database: Path, *trials: MadeUpTrial) -> Path:
+def loaded(database: Path, *trials: SyntheticTrial) -> Path:
     for trial in trials:
         load_trial(database, trial.record, trial.write(database.parent / trial.run_id))
     return database
@@ -27,8 +27,8 @@ def answer(database: Path, sql: str) -> pl.DataFrame:
 
 def test_views_show_only_the_current_run(tmp_path: Path) -> None:
     strikes = (("left", 0.2), ("left", 0.7))
-    new = MadeUpTrial(activity="run", strikes=strikes, code_version="0.2.0", seed=1, time_s=np.arange(50) / 50)
-    old = MadeUpTrial(activity="run", strikes=(("right", 0.1), *strikes))
+    new = SyntheticTrial(activity="run", strikes=strikes, code_version="0.2.0", seed=1, time_s=np.arange(50) / 50)
+    old = SyntheticTrial(activity="run", strikes=(("right", 0.1), *strikes))
     both = loaded(tmp_path / "both.duckdb", old, new)
     alone = loaded(tmp_path / "alone.duckdb", new)
     for view in VIEWS:
@@ -39,7 +39,7 @@ def test_views_show_only_the_current_run(tmp_path: Path) -> None:
 
 
 def test_the_curve_of_a_trial_is_what_numpy_interpolates(database: Path) -> None:
-    trial = MadeUpTrial(activity="squat", time_s=UNEVEN_S)
+    trial = SyntheticTrial(activity="squat", time_s=UNEVEN_S)
     curve = answer(loaded(database, trial), "FROM curve ORDER BY percent")
     at_s = np.linspace(UNEVEN_S[0], UNEVEN_S[-1], 101)
     assert curve["percent"].to_list() == list(range(101))
@@ -50,7 +50,7 @@ def test_the_curve_of_a_trial_is_what_numpy_interpolates(database: Path) -> None
 
 def test_the_curves_of_gait_are_its_strides_of_each_side(database: Path) -> None:
     strikes = (("left", 0.11), ("right", 0.43), ("left", 0.815), ("left", 1.3), ("right", float(UNEVEN_S[40])))
-    trial = MadeUpTrial(activity="run", time_s=UNEVEN_S, strikes=strikes)
+    trial = SyntheticTrial(activity="run", time_s=UNEVEN_S, strikes=strikes)
     curve = answer(loaded(database, trial), "FROM curve ORDER BY side, phase_number, percent")
     strides = {("left", 1): (0.11, 0.815), ("left", 2): (0.815, 1.3), ("right", 1): (0.43, UNEVEN_S[40])}
     assert {(side, number) for side, number in curve.select("side", "phase_number").iter_rows()} == set(strides)
@@ -63,13 +63,13 @@ def test_the_curves_of_gait_are_its_strides_of_each_side(database: Path) -> None
 
 
 def test_a_curve_has_a_per_cent_once_where_there_are_few_frames(database: Path) -> None:
-    trial = MadeUpTrial(activity="squat", time_s=np.array([0.0, 0.5, 2.0]))
+    trial = SyntheticTrial(activity="squat", time_s=np.array([0.0, 0.5, 2.0]))
     curve = answer(loaded(database, trial), "FROM curve ORDER BY percent")
     assert curve["percent"].to_list() == list(range(101))
 
 
 def test_the_narrow_view_has_a_row_a_coordinate(database: Path) -> None:
-    trial = MadeUpTrial()
+    trial = SyntheticTrial()
     narrow = answer(loaded(database, trial), "FROM kinematics_narrow ORDER BY frame_index")
     coordinates = trial.coordinates()
     assert narrow.height == coordinates.size

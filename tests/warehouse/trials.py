@@ -20,7 +20,7 @@ COLUMNS = [f"{name}_{unit}" for name, unit in coordinate_units()]
 
 
 @dataclass
-class MadeUpTrial:
+class SyntheticTrial:
     """One trial; its numbers follow from the seed.
 
     Attributes:
@@ -101,10 +101,10 @@ class MadeUpTrial:
         return folder
 
 
-def session_of(count: int) -> list[MadeUpTrial]:
+def session_of(count: int) -> list[SyntheticTrial]:
     """Trials of two athletes, each trial of numbers of its own."""
     return [
-        MadeUpTrial(
+        SyntheticTrial(
             f"jump{number}", seed=number, athlete=("ann", "bob")[number % 2], time_s=np.arange(30 + number) / 50
         )
         for number in range(count)

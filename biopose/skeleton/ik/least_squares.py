@@ -126,12 +126,12 @@ class LeastSquaresProblem:
         rows = [r for r, c in enumerate(drivers) if c in free and carried[r].any()]
         joints = [self.kinematics.axes[r][0] for r in rows]
         columns = list(dict.fromkeys((joint, drivers[r]) for joint, r in zip(joints, rows, strict=True)))
-        self.unknowns = list(dict.fromkeys(c for _, c in columns if c is not None))
+        self.variables = list(dict.fromkeys(c for _, c in columns if c is not None))
         self.rows = torch.tensor(rows, dtype=torch.long, device=device)
         where = [columns.index((joint, drivers[r])) for joint, r in zip(joints, rows, strict=True)]
         self.row_columns = torch.tensor(where, dtype=torch.long, device=device)
         self._tabulate_columns(columns, device, dtype)
-        limits = torch.tensor([bounds.get(c, (-torch.inf, torch.inf)) for c in self.unknowns], dtype=dtype)
+        limits = torch.tensor([bounds.get(c, (-torch.inf, torch.inf)) for c in self.variables], dtype=dtype)
         self.lower, self.upper = limits.reshape(-1, 2).T.to(device)
 
     def _tabulate_columns(self, columns: list[tuple[int, int | None]], device: str, dtype: torch.dtype) -> None:
@@ -147,11 +147,11 @@ class LeastSquaresProblem:
         above = [[d + 1 in skeleton.ancestors[j + 1] for d in joints] for j in joints]
         n = len(joints)
         self.is_ancestor = torch.tensor(above, dtype=dtype, device=device).reshape(n, n).tril()
-        unknown = [self.unknowns.index(c) for _, c in columns if c is not None]
+        unknown = [self.variables.index(c) for _, c in columns if c is not None]
         # One column an unknown, in order, is the common case; couplings across joints merge columns.
         self.merge: Tensor | None = None
         if unknown != list(range(len(columns))):
-            self.merge = torch.nn.functional.one_hot(torch.tensor(unknown), len(self.unknowns)).to(device, dtype)
+            self.merge = torch.nn.functional.one_hot(torch.tensor(unknown), len(self.variables)).to(device, dtype)
 
     def normal_equations(self, q: Tensor, sums: MarkerSums, newton: Tensor | None = None) -> NormalEquations:
         """Cost, descent direction and normal matrix.
@@ -277,7 +277,7 @@ def solve(
     """
     result, converged = q.clone(), torch.zeros(len(q), dtype=torch.bool, device=q.device)
     iterations = torch.zeros(len(q), dtype=torch.long, device=q.device)
-    if len(q) == 0 or not problem.unknowns:
+    if len(q) == 0 or not problem.variables:
         return Fit(result, iterations, ~converged)
     frames = torch.arange(len(q), device=q.device)
     descent = _Descent(problem, q, sums, damping=damping, near=near)
@@ -304,8 +304,8 @@ class _Descent:
         self, problem: LeastSquaresProblem, q: Tensor, sums: MarkerSums, *, damping: float, near: bool
     ) -> None:
         self.problem, self.sums = problem, sums
-        self.unknowns = torch.tensor(problem.unknowns, dtype=torch.long, device=q.device)
-        self.q = q.index_copy(-1, self.unknowns, q[:, self.unknowns].clamp(problem.lower, problem.upper))
+        self.variables = torch.tensor(problem.variables, dtype=torch.long, device=q.device)
+        self.q = q.index_copy(-1, self.variables, q[:, self.variables].clamp(problem.lower, problem.upper))
         self.factor = torch.full((len(q),), damping, dtype=q.dtype, device=q.device)
         self.newton = torch.full_like(self.factor, float(near))
         self.equations = problem.normal_equations(self.q, sums, self.newton)
@@ -317,7 +317,7 @@ class _Descent:
 
     def step(self, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
         """Where the next step leads (F, Q), how long it is (F,), and whether it is the last one (F,)."""
-        x = self.q[:, self.unknowns]
+        x = self.q[:, self.variables]
         target = self._bounded_step(x, slice(None))
         # Newton's matrix need not be positive definite away from a minimum; Gauss and Newton's is.
         failed = target.isnan().any(-1) & (self.newton > 0)
@@ -331,7 +331,7 @@ class _Descent:
         # A Newton step leaves an error of the order of its square.
         trusted = (self.newton > 0) & (self.factor <= _LAMBDA_UNFELT) & ~reached.any(-1)
         settled = length < torch.where(trusted, _TRUST * tolerance**0.5, tolerance)  # false for NaN
-        return self.q.index_copy(-1, self.unknowns, target), length, settled
+        return self.q.index_copy(-1, self.variables, target), length, settled
 
     def _bounded_step(self, x: Tensor, where: Tensor | slice) -> Tensor:
         return bounded_step(x, self.equations[where], self.factor[where], self.problem.lower, self.problem.upper)

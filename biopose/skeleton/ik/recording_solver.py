@@ -81,9 +81,9 @@ class RecordingSolver:
         poses = starting_poses(self.skeleton, count=count).to(self.observed)
         self.q[self.keys] = self._best(self.keys, self._starts(poses, n_frames=len(self.keys))).q
         blind = (self._openness(self.keys) > 1).all(0)
-        unknowns = set(self.problem.unknowns)
-        held = {c for c, never in zip(self.problem.unknowns, blind.tolist(), strict=True) if never}
-        self.unobserved = tuple(c for c in self.skeleton.free_coordinates if c not in unknowns or c in held)
+        variables = set(self.problem.variables)
+        held = {c for c, never in zip(self.problem.variables, blind.tolist(), strict=True) if never}
+        self.unobserved = tuple(c for c in self.skeleton.free_coordinates if c not in variables or c in held)
         if held:
             self.problem = self._problem(frozenset(held))
             self.q[self.keys] = self._best(self.keys, self._starts(poses, n_frames=len(self.keys))).q
@@ -93,7 +93,7 @@ class RecordingSolver:
     def _starts(self, poses: Tensor, *, n_frames: int) -> list[Tensor]:
         """Each posture for each of so many frames; what is not solved for stays at its default."""
         poses = poses.clone()
-        still = [c for c in range(poses.shape[-1]) if c not in self.problem.unknowns]
+        still = [c for c in range(poses.shape[-1]) if c not in self.problem.variables]
         poses[:, still] = self.default[still]
         return [pose.expand(n_frames, -1) for pose in poses]
 
@@ -245,10 +245,10 @@ class RecordingSolver:
         samples = [m[:: max(1, len(m) // SAMPLES_OF_PATTERN)] for m in members]
         doubtful = torch.stack([(self._openness(sample) > CLEARLY_DETERMINED).any() for sample in samples])
         suspects = gappy[doubtful[pattern]]
-        unknowns = torch.tensor(self.problem.unknowns, device=frames.device)
+        variables = torch.tensor(self.problem.variables, device=frames.device)
         for batch in suspects.split(BATCH_FRAMES):
-            values = self.q[batch[:, None], unknowns]
-            self.q[batch[:, None], unknowns] = torch.where(self._openness(batch) > 1, torch.nan, values)
+            values = self.q[batch[:, None], variables]
+            self.q[batch[:, None], variables] = torch.where(self._openness(batch) > 1, torch.nan, values)
 
     def _openness(self, frames: Tensor) -> Tensor:
         """(F, n) how far marker error moves each unknown, over what counts as undetermined."""

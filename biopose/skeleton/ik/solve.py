@@ -98,7 +98,7 @@ def inverse_kinematics(
         skeleton.select_markers(names), observed, given.to(device), limits=limits, tolerance=tolerance
     )
     _check_size(solver)
-    if not solver.problem.unknowns:
+    if not solver.problem.variables:
         raise ModelError(
             f"no coordinate of the skeleton {skeleton.name} is free to move any of the markers {_some(names)}; "
             "are all of them locked?"

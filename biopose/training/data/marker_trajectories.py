@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from biopose.body.markers import MARKERS
-from biopose.neurik.input import MarkerWindows, Registered
+from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.joint_angles import limited_coordinates
 from biopose.neurik.marker_segments import marker_owners
 from biopose.skeleton.full_body import full_body_skeleton
@@ -40,7 +40,7 @@ TRANSPLANTED_SHARE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Rider:
+class MarkedSkeleton:
     """N people whose markers ride on segments: factors (N, B, 3) and places (N, M, 3) in the scaled segments."""
 
     body_scales: Tensor
@@ -97,10 +97,10 @@ class MarkerSource:
         erring, sureness = self._as_recorded(n, frames, clean=clean)
         R, p = self._segments(self._misplaced(q, faults, interval_s, erring), seen_as, attitudes(g, n))
         skin = faults.skin_m_per_rad[:, None] * q[..., self.drivers, None]
-        markers = ridden(R, p, self.owner, seen_as.places_m[:, None] + skin)
+        markers = marker_positions(R, p, self.owner, seen_as.places_m[:, None] + skin)
         markers, weight = moved_by_recording(g, faults, markers, interval_s=interval_s)
         still = self._standing(seen_as.body_scales)
-        static_m = ridden(still.R_ground_body, still.p_ground_body, self.owner, seen_as.places_m)
+        static_m = marker_positions(still.R_ground_body, still.p_ground_body, self.owner, seen_as.places_m)
         own = self._registered(seen_as, static_m) if registered else None
         return MarkerBatch(
             windows=MarkerWindows(markers, weight * sureness, interval_s, own),
@@ -113,22 +113,22 @@ class MarkerSource:
     def _standing(self, body_scales: Tensor) -> Pose:
         return self.kinematics.with_scales(body_scales).with_coordinates(self.standing)
 
-    def _registered(self, seen_as: Rider, static_m: Tensor) -> Registered:
+    def _registered(self, seen_as: MarkedSkeleton, static_m: Tensor) -> SubjectCalibration:
         """What scaling and registration make of people (N) who stand there with markers (N, M, 3): nearly the truth."""
         wrong = torch.randn(seen_as.body_scales.shape, generator=self.generator)
         scales = seen_as.body_scales * (REGISTERED_LOG_SD * wrong).exp()
         scales[:, 0] = 1.0
         still = self._standing(scales)
         R, p = still.R_ground_body[:, self.owner], still.p_ground_body[:, self.owner]
-        return Registered(scales, ((static_m - p)[..., None, :] @ R)[..., 0, :])
+        return SubjectCalibration(scales, ((static_m - p)[..., None, :] @ R)[..., 0, :])
 
-    def _person(self, n: int) -> Rider:
+    def _person(self, n: int) -> MarkedSkeleton:
         """People as they are kept, or about them."""
         g = self.generator
         who = torch.randint(len(self.people.body_scales), (n,), generator=g)
         differs = (torch.rand(n, 1, generator=g) < VARIED_SHARE) & self.varied
         factors = self._other_shape(VARIED * differs)
-        return Rider(
+        return MarkedSkeleton(
             self.people.body_scales[who] * factors, self.people.marker_locations_m[who] * factors[:, self.owner]
         )
 
@@ -137,10 +137,10 @@ class MarkerSource:
         terms = amount * self.scale_sd * torch.randn(len(amount), len(self.scale_sd), generator=self.generator)
         return (terms @ self.scale_design.T).exp().unflatten(-1, (-1, 3))
 
-    def _mistaken(self, person: Rider, faults: Faults) -> Rider:
+    def _mistaken(self, person: MarkedSkeleton, faults: Faults) -> MarkedSkeleton:
         """The people as their markers have them."""
         factors = self._other_shape(faults.shape)
-        return Rider(person.body_scales * factors, person.places_m * factors[:, self.owner] + faults.place_m)
+        return MarkedSkeleton(person.body_scales * factors, person.places_m * factors[:, self.owner] + faults.place_m)
 
     def _misplaced(self, q: Tensor, faults: Faults, interval_s: Tensor, erring: Tensor) -> Tensor:
         """The posture as the markers have it."""
@@ -151,7 +151,7 @@ class MarkerSource:
         seen[..., self.limited] += faults.posture_sd_rad * curve + erring
         return torch.where(self.pool.limited, seen.clamp(self.pool.low, self.pool.high), seen)
 
-    def _segments(self, q: Tensor, person: Rider, attitude: Tensor) -> tuple[Tensor, Tensor]:
+    def _segments(self, q: Tensor, person: MarkedSkeleton, attitude: Tensor) -> tuple[Tensor, Tensor]:
         """R (N, T, B, 3, 3) and p (N, T, B, 3), everything turned by the attitude (N, 3, 3)."""
         pose = self.kinematics.with_scales(person.body_scales[:, None]).with_coordinates(q)
         turn = attitude[:, None, None]
@@ -189,6 +189,6 @@ def _drivers(skeleton: Skeleton) -> list[int]:
     return [driver(body) for body in marker_owners(skeleton)]
 
 
-def ridden(R: Tensor, p: Tensor, owner: list[int], places_m: Tensor) -> Tensor:
+def marker_positions(R: Tensor, p: Tensor, owner: list[int], places_m: Tensor) -> Tensor:
     """(..., M, 3) markers in the world, by their segments (..., B, ...) and places in them."""
     return (R[..., owner, :, :] @ places_m[..., None])[..., 0] + p[..., owner, :]

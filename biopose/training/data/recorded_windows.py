@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from biopose.body.markers import MARKERS
-from biopose.neurik.input import MarkerWindows, Registered
+from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.joint_angles import limited_coordinates
 from biopose.skeleton.angles import wrap
 from biopose.skeleton.full_body import full_body_skeleton
@@ -63,7 +63,7 @@ class RecordedWindows:
                 c.markers_m[clip[:, None], at] @ heading.mT[:, None],
                 c.weight[clip[:, None], at],
                 c.interval_s[clip],
-                Registered(c.solved_scales[clip], c.solved_places_m[clip]),
+                SubjectCalibration(c.solved_scales[clip], c.solved_places_m[clip]),
             ),
             q=self._turned(c.q[clip[:, None], at], heading),
             body_scales=c.body_scales[clip],
@@ -96,7 +96,10 @@ def as_recorded(clips: RecordedClips) -> MarkerBatch:
     """All clips as they are, whole."""
     return MarkerBatch(
         windows=MarkerWindows(
-            clips.markers_m, clips.weight, clips.interval_s, Registered(clips.solved_scales, clips.solved_places_m)
+            clips.markers_m,
+            clips.weight,
+            clips.interval_s,
+            SubjectCalibration(clips.solved_scales, clips.solved_places_m),
         ),
         q=clips.q,
         body_scales=clips.body_scales,

@@ -24,7 +24,7 @@ from biopose.camera.pinhole import Camera
 from biopose.perception.crops import HEIGHT_PX
 from biopose.training.data.motion import Motion
 from biopose.training.data.projected_motion import draw_cameras
-from biopose.training.synthetic.clothing import Outfit, Wardrobe
+from biopose.training.synthetic.clothing import Clothing, Outfit
 from biopose.training.synthetic.crops import Crop, box_of
 from biopose.training.synthetic.lighting import Light, draw_light
 from biopose.training.synthetic.occluders import Occluders, draw_occluders
@@ -36,7 +36,7 @@ from biopose.training.synthetic.pictures import (
     SAME_KIT_SHARE,
     SHADOW_DARKNESS,
 )
-from biopose.training.synthetic.renderer import LitMesh, Studio
+from biopose.training.synthetic.renderer import LitMesh, SceneRenderer
 from biopose.training.synthetic.scenes import MIDDLE, MOMENTS, Scene, SceneSource
 from biopose.training.synthetic.sensor_noise import (
     Compression,
@@ -47,7 +47,7 @@ from biopose.training.synthetic.sensor_noise import (
     draw_look,
     size_at,
 )
-from biopose.training.synthetic.sequences import Take, TakeSource
+from biopose.training.synthetic.sequences import MotionSequence, MotionSequenceSource
 from biopose.training.synthetic.skeletons import Skeletons
 from biopose.training.synthetic.views import WideBackdrop, draw_camera, follow
 
@@ -70,7 +70,7 @@ class Clip:
         camera_m: (3,) where it stands in the world.
     """
 
-    take: Take
+    take: MotionSequence
     time_s: NDArray[np.float64]
     pixels: Tensor
     regions_px: NDArray[np.float64]
@@ -140,9 +140,9 @@ class ClipSource:
         device: str = "cpu",
     ) -> None:
         scenes = SceneSource(segment_body, people, motions)
-        self.takes = TakeSource(scenes.postures, people, skeletons)
-        self.studio = Studio(scenes, device=device)
-        self.wardrobe = Wardrobe(segment_body)
+        self.sequences = MotionSequenceSource(scenes.postures, people, skeletons)
+        self.renderer = SceneRenderer(scenes, device=device)
+        self.clothing = Clothing(segment_body)
         self.frames = frames
         self.reseed(seed)
 
@@ -155,9 +155,9 @@ class ClipSource:
         """One clip."""
         rng, g = self.rng, self.generator
         interval_s = 1.0 / rng.uniform(*RATE_HZ)
-        take = self.takes.draw(g, self.frames, interval_s=interval_s)
+        take = self.sequences.draw(g, self.frames, interval_s=interval_s)
         R_camera_world, camera_m = (part[0] for part in draw_cameras(g, take.keypoints_m[None]))
-        person = Performer(take.before(R_camera_world, camera_m), self.wardrobe.draw(rng))
+        person = Performer(take.before(R_camera_world, camera_m), self.clothing.draw(rng))
         boxes = np.stack([self._box(person, frame) for frame in range(self.frames)])
         camera = draw_camera(rng, boxes)
         following = follow(g, boxes, camera, interval_s=interval_s)
@@ -178,17 +178,17 @@ class ClipSource:
         )
 
     def _box(self, person: Performer, frame: int) -> NDArray[np.float32]:
-        (mesh,) = self.studio.clothed(person.scene, frame, person.outfit.thickness)
+        (mesh,) = self.renderer.clothed(person.scene, frame, person.outfit.thickness)
         return box_of(person.scene.seen(frame, mesh))
 
     def _company(
-        self, person: Performer, take: Take, interval_s: float, R_camera_world: Tensor, camera_m: Tensor
+        self, person: Performer, take: MotionSequence, interval_s: float, R_camera_world: Tensor, camera_m: Tensor
     ) -> list[Performer]:
         """Another person who begins somewhere near, often in the same kit; mostly nobody."""
         rng = self.rng
         if rng.random() >= COMPANY_SHARE:
             return []
-        other, worn = self.takes.draw(self.generator, self.frames, interval_s=interval_s), self.wardrobe.draw(rng)
+        other, worn = self.sequences.draw(self.generator, self.frames, interval_s=interval_s), self.clothing.draw(rng)
         angle, away_m = rng.uniform(0, 2 * np.pi), rng.uniform(*COMPANY_M)
         shift_m = torch.tensor([away_m * np.cos(angle), 0.0, away_m * np.sin(angle)], dtype=torch.float32)
         apart_m = (take.root_m[0] - other.root_m[0]) * torch.tensor([1.0, 0.0, 1.0])
@@ -213,12 +213,12 @@ class ClipSource:
         drawn: list[list[LitMesh]] = []
         for person in everybody:
             scene, outfit = person.scene, person.outfit
-            meshes = self.studio.clothed(scene, frame, outfit.thickness, stage.moments)
-            lights = [self.studio.light_on(mesh, outfit.colours, stage.light) for mesh in meshes]
+            meshes = self.renderer.clothed(scene, frame, outfit.thickness, stage.moments)
+            lights = [self.renderer.light_on(mesh, outfit.colours, stage.light) for mesh in meshes]
             drawn.append([(scene.seen(frame, mesh), light) for mesh, light in zip(meshes, lights, strict=True)])
-            shadow = self.studio.shadow(scene, frame, crop, stage.light, meshes[0])
+            shadow = self.renderer.shadow(scene, frame, crop, stage.light, meshes[0])
             behind = behind * (1 - stage.darkness * shadow[..., None])
-        people = self.studio.exposed(list(zip(*drawn, strict=True)), crop, stage.occluders[frame])
+        people = self.renderer.exposed(list(zip(*drawn, strict=True)), crop, stage.occluders[frame])
         picture = people[..., :3] + (1 - people[..., 3:]) * behind
         pixels = developed(self.rng, picture, stage.look, black=crop.is_outside())
         return compressed(pixels, stage.compression)

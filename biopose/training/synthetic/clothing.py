@@ -38,7 +38,7 @@ class Outfit:
     thickness: FloatArray
 
 
-class Wardrobe:
+class Clothing:
     """Draws outfits for bodies of one mesh.
 
     Args:

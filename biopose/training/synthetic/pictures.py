@@ -18,16 +18,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.body.mirror import CAMERA_MIRROR, global_turns_in_a_mirror
+from biopose.body.mirror import CAMERA_MIRROR, mirrored_global_rotations
 from biopose.body.segment_body import SegmentBody
 from biopose.training.data.motion import Motion
 from biopose.training.synthetic.background import draw_backdrop
-from biopose.training.synthetic.clothing import Wardrobe
+from biopose.training.synthetic.clothing import Clothing
 from biopose.training.synthetic.crops import Crop, draw_crop
 from biopose.training.synthetic.lighting import Light, draw_light
 from biopose.training.synthetic.occluders import draw_occluders
 from biopose.training.synthetic.people import People
-from biopose.training.synthetic.renderer import LitMesh, Studio
+from biopose.training.synthetic.renderer import LitMesh, SceneRenderer
 from biopose.training.synthetic.scenes import MIDDLE, MOMENTS, Scene, SceneSource
 from biopose.training.synthetic.sensor_noise import photographed
 
@@ -69,7 +69,7 @@ def with_mirror_images(batch: PictureBatch) -> PictureBatch:
         corner=torch.stack([-right_edge, batch.corner[:, 1]], dim=-1),
         ray_per_px=batch.ray_per_px,
         person=batch.person,
-        R_camera_segment=global_turns_in_a_mirror(batch.R_camera_segment),
+        R_camera_segment=mirrored_global_rotations(batch.R_camera_segment),
         root_m=batch.root_m * torch.tensor(CAMERA_MIRROR),
     )
     return PictureBatch(**{name: torch.cat([value, getattr(image, name)]) for name, value in vars(batch).items()})
@@ -90,8 +90,8 @@ class PictureSource:
         self, segment_body: SegmentBody, people: People, motions: Sequence[Motion], *, seed: int, device: str = "cpu"
     ) -> None:
         self.scenes = SceneSource(segment_body, people, motions)
-        self.studio = Studio(self.scenes, device=device)
-        self.wardrobe = Wardrobe(segment_body)
+        self.renderer = SceneRenderer(self.scenes, device=device)
+        self.clothing = Clothing(segment_body)
         self.reseed(seed)
 
     def reseed(self, seed: int) -> None:
@@ -113,16 +113,16 @@ class PictureSource:
         )
 
     def _picture(self, scene: Scene, index: int) -> tuple[NDArray[np.uint8], Crop]:
-        rng, studio = self.rng, self.studio
-        light, outfit = draw_light(rng), self.wardrobe.draw(rng)
+        rng, renderer = self.rng, self.renderer
+        light, outfit = draw_light(rng), self.clothing.draw(rng)
         moments = range(MOMENTS) if rng.random() < BLURRED_SHARE else (MIDDLE,)
-        meshes = studio.clothed(scene, index, outfit.thickness, moments)
+        meshes = renderer.clothed(scene, index, outfit.thickness, moments)
         seen_m = [scene.seen(index, mesh) for mesh in meshes]
         crop = draw_crop(rng, seen_m[len(meshes) // 2])
         company = self._company(scene, index, light, outfit.colours)
         occluders = draw_occluders(rng, depth_m=float(seen_m[len(meshes) // 2][:, 2].mean()))
-        lights = [studio.light_on(mesh, outfit.colours, light) for mesh in meshes]
-        people = studio.exposed([[person, *company] for person in zip(seen_m, lights, strict=True)], crop, occluders)
+        lights = [renderer.light_on(mesh, outfit.colours, light) for mesh in meshes]
+        people = renderer.exposed([[person, *company] for person in zip(seen_m, lights, strict=True)], crop, occluders)
         backdrop = self._backdrop(scene, index, crop, light, meshes[0])
         picture = people[..., :3] + (1 - people[..., 3:]) * backdrop
         return photographed(rng, picture, black=crop.is_outside()), crop
@@ -133,19 +133,19 @@ class PictureSource:
         if rng.random() >= COMPANY_SHARE:
             return []
         other = (index + 1) % len(scene.person)
-        outfit = self.wardrobe.draw(rng)
-        (mesh,) = self.studio.clothed(scene, other, outfit.thickness)
+        outfit = self.clothing.draw(rng)
+        (mesh,) = self.renderer.clothed(scene, other, outfit.thickness)
         angle, away_m = rng.uniform(0, 2 * np.pi), rng.uniform(*COMPANY_M)
         worn = colours if rng.random() < SAME_KIT_SHARE else outfit.colours
         up_m = float(scene.ground_m[index] - scene.ground_m[other])
         shift_m = np.array([away_m * np.cos(angle), up_m, away_m * np.sin(angle)])
         mesh = (mesh + shift_m).astype(np.float32)
-        return [(scene.seen(index, mesh), self.studio.light_on(mesh, worn, light))]
+        return [(scene.seen(index, mesh), self.renderer.light_on(mesh, worn, light))]
 
     def _backdrop(self, scene: Scene, index: int, crop: Crop, light: Light, mesh: FloatArray) -> FloatArray:
         """(H, W, 3) what is behind, with the person's shadow on it."""
         R_world_camera = scene.R_camera_world[index].numpy().T
         height_m = max(float(scene.camera_m[index, 1] - scene.ground_m[index]), LOWEST_CAMERA_M)
         backdrop = draw_backdrop(self.rng, crop.rays(), R_world_camera, camera_height_m=height_m)
-        shadow = self.studio.shadow(scene, index, crop, light, mesh)
+        shadow = self.renderer.shadow(scene, index, crop, light, mesh)
         return backdrop * (1 - self.rng.uniform(*SHADOW_DARKNESS) * shadow[..., None])

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.camera.intrinsics import intrinsics
-from biopose.hmr.feature_head import MqhmrReader
+from biopose.hmr.feature_head import MqhmrHead
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS
-from biopose.neurik.input import MarkerWindows, Registered
+from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.perception.crops import BOX_MARGIN, PersonCrops
 from biopose.perception.cspnext import RtmPose
 from biopose.perception.keypoint_network import BATCH_SIZE, WEIGHTS, normalised
 from biopose.perception.onnx_session import weights_path
-from biopose.perception.simcc import decoded, of_both_looks
+from biopose.perception.simcc import decoded, flip_averaged
 from biopose.reconstruction.mesh import MeshModels
 from biopose.reconstruction.neural_ik import registered, seen_markers
 from biopose.reconstruction.people import FitModels, fit_people
@@ -45,7 +45,7 @@ class Told:
 
     markers: MarkerWindows
     q: Tensor
-    own: Registered
+    own: SubjectCalibration
 
 
 class ClipRecorder:
@@ -61,7 +61,7 @@ class ClipRecorder:
     def __init__(self, weights: Path = MQHMR_WEIGHTS) -> None:
         self.models = FitModels.load(mesh=MeshModels.load(network=weights))
         assert self.models.mesh is not None
-        self.reader = MqhmrReader(self.models.mesh.network)
+        self.reader = MqhmrHead(self.models.mesh.network)
         self.network = RtmPose.load(weights_path(WEIGHTS))
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -102,7 +102,7 @@ class ClipRecorder:
                 self.network(normalised(pixels).to(memory_format=torch.channels_last))
                 for pixels in (clip.pixels[some], clip.pixels[some].flip(-1))
             )
-            found = decoded(of_both_looks(output, mirrored))
+            found = decoded(flip_averaged(output, mirrored))
             points.append(found[0])
             confidence.append(found[1])
             read.append(self.reader(output, mirrored, *found, clip.regions_px[some], sizes_px[some]))

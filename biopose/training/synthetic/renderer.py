@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float32]
 LitMesh = tuple[FloatArray, FloatArray]  # vertices (V, 3) in the camera's frame, and their light
 
 
-class Studio:
+class SceneRenderer:
     """Draws the people of scenes.
 
     Args:

@@ -33,7 +33,7 @@ PELVIS_PLACE = ("pelvis_tx", "pelvis_ty", "pelvis_tz")
 
 
 @dataclass(frozen=True, eq=False)
-class Take:
+class MotionSequence:
     """One person's motion through T frames, in a world whose y is up and whose ground is y = 0.
 
     Attributes:
@@ -50,7 +50,7 @@ class Take:
     keypoints_m: Tensor
     root_m: Tensor
 
-    def moved(self, shift_m: Tensor) -> Take:
+    def moved(self, shift_m: Tensor) -> MotionSequence:
         """The same elsewhere on the ground, by (3,) metres."""
         q = self.q.clone()
         q[:, _columns(*PELVIS_PLACE)] += shift_m
@@ -73,7 +73,7 @@ class Take:
         )
 
 
-class TakeSource:
+class MotionSequenceSource:
     """Draws takes.
 
     Args:
@@ -90,7 +90,7 @@ class TakeSource:
         self.pelvis_axes = turning_axes(skeleton.joints[0]).float()
         self.model_height_m = model_height_m(skeleton) or 1.0
 
-    def draw(self, generator: torch.Generator, frames: int, *, interval_s: float) -> Take:
+    def draw(self, generator: torch.Generator, frames: int, *, interval_s: float) -> MotionSequence:
         """One take; exposures are open for two thirds of the time between frames.
 
         Args:
@@ -103,7 +103,7 @@ class TakeSource:
             if fastest_turn_rad_s(take, interval_s=interval_s) <= FASTEST_RAD_S:
                 return take
 
-    def _drawn(self, generator: torch.Generator, frames: int, *, interval_s: float) -> Take:
+    def _drawn(self, generator: torch.Generator, frames: int, *, interval_s: float) -> MotionSequence:
         g = generator
         person = int(torch.randint(len(self.people), (1,), generator=g))
         moments = torch.tensor([interval_s / MOMENTS])
@@ -124,7 +124,7 @@ class TakeSource:
         R_pelvis = turn @ pose.R_ground_body[:, self.pelvis]
         q[:, _columns(*PELVIS_ANGLES)] = unwrap(body_fixed_angles(R_pelvis, self.pelvis_axes))
         q[:, _columns(*PELVIS_PLACE)] = pelvis_m
-        return Take(
+        return MotionSequence(
             person=person,
             q=torch.from_numpy(self.kinematics.skeleton.satisfy_couplings(q.double().numpy())).float(),
             R_world_segment=turn @ self.postures.turns(every[0]).unflatten(0, (frames, MOMENTS)),
@@ -133,7 +133,7 @@ class TakeSource:
         )
 
 
-def fastest_turn_rad_s(take: Take, *, interval_s: float) -> float:
+def fastest_turn_rad_s(take: MotionSequence, *, interval_s: float) -> float:
     """Of any segment between two moments."""
     R = take.R_world_segment.flatten(0, 1)
     cosine = ((R[1:] * R[:-1]).sum((-2, -1)) - 1) / 2

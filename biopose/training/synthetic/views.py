@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from biopose.camera.intrinsics import usual_focal_px
+from biopose.camera.intrinsics import default_focal_px
 from biopose.camera.pinhole import Camera
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.tracking.people import FOLLOWED_PART
@@ -42,7 +42,7 @@ def draw_camera(rng: np.random.Generator, boxes: NDArray[np.floating]) -> Camera
     width, height = SIZES_PX[rng.integers(len(SIZES_PX))]
     if reach[1] > UPRIGHT * reach[0]:
         width, height = height, width
-    usual = usual_focal_px(width_px=width, height_px=height)
+    usual = default_focal_px(width_px=width, height_px=height)
     fits = float((np.array([width, height]) / 2 / reach).min())
     focal = min(usual * np.exp(FOCAL_LOG_SD * rng.normal()), fits)
     if rng.random() < CUT_SHARE:

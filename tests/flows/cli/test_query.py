@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from biopose.cli.command_line import Commands
 from flows.cli.query import query
-from tests.warehouse.trials import MadeUpTrial
+from tests.warehouse.trials import SyntheticTrial
 from warehouse.load import load_trial
 from warehouse.query import named_queries
 from warehouse.snapshot import publish_snapshot
@@ -24,7 +24,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two jumps of one athlete."""
     home = tmp_path_factory.mktemp("home")
     for number in (1, 2):
-        trial = MadeUpTrial(f"jump{number}", seed=number)
+        trial = SyntheticTrial(f"jump{number}", seed=number)
         load_trial(home / "warehouse.duckdb", trial.record, trial.write(home / trial.name))
     publish_snapshot(home / "warehouse.duckdb", home / "warehouse.snapshot.duckdb")
     return home

@@ -44,14 +44,14 @@ class Case:
         return cls(problem, *map(torch.from_numpy, (q, positions, weights)))
 
     def half_cost(self, frame: int, x: Tensor) -> Tensor:
-        q = self.q[frame].index_copy(0, torch.tensor(self.problem.unknowns), x)
+        q = self.q[frame].index_copy(0, torch.tensor(self.problem.variables), x)
         residuals = self.problem.kinematics.with_coordinates(q).markers - self.observed[frame].nan_to_num()
         return (self.weights[frame] * residuals.square().sum(-1)).sum() / 2
 
     def jacobians(self) -> tuple[Tensor, Tensor, Tensor]:
         """J (F, 3M, n), residuals (F, 3M) and weights (F, 3M), zero where missing."""
         pose = self.problem.kinematics.with_coordinates(self.q)
-        J = pose.marker_jacobian()[..., self.problem.unknowns].flatten(1, 2)
+        J = pose.marker_jacobian()[..., self.problem.variables].flatten(1, 2)
         return J, (self.observed - pose.markers).nan_to_num().flatten(1), self.weights.repeat_interleave(3, dim=1)
 
     def matrix(self, *, newton: bool) -> Tensor:
@@ -63,7 +63,7 @@ class Case:
         return self.problem.sums(self.observed, self.weights)
 
     def hessian(self, frame: int) -> Tensor:
-        x = self.q[frame, self.problem.unknowns]
+        x = self.q[frame, self.problem.variables]
         return torch.autograd.functional.hessian(lambda x: self.half_cost(frame, x), x)
 
 
@@ -115,7 +115,7 @@ def test_missing_markers_count_as_absent_ones(full_body: Skeleton) -> None:
     skeleton = case.problem.skeleton
     fewer = skeleton.select_markers([n for n, s in zip(skeleton.marker_names, seen.tolist(), strict=True) if s])
     problem = LeastSquaresProblem(fewer, bounds={}, held=frozenset())
-    assert problem.unknowns == case.problem.unknowns
+    assert problem.variables == case.problem.variables
     sums = problem.sums(case.observed[:, seen], case.weights[:, seen])
     for field in fields(sums):
         torch.testing.assert_close(getattr(sums, field.name), getattr(case.sums(), field.name))
@@ -127,9 +127,9 @@ def test_missing_markers_count_as_absent_ones(full_body: Skeleton) -> None:
 def test_held_coordinates_are_no_unknowns(full_body: Skeleton) -> None:
     held = frozenset({full_body.coordinate_names.index(name) for name in ("knee_angle_r", "pelvis_ty")})
     everything, less = Case.of(full_body), Case.of(full_body, held=held)
-    assert set(everything.problem.unknowns) - set(less.problem.unknowns) == held
-    assert set(everything.problem.unknowns) == set(full_body.free_coordinates)
-    keep = [everything.problem.unknowns.index(c) for c in less.problem.unknowns]
+    assert set(everything.problem.variables) - set(less.problem.variables) == held
+    assert set(everything.problem.variables) == set(full_body.free_coordinates)
+    keep = [everything.problem.variables.index(c) for c in less.problem.variables]
     torch.testing.assert_close(less.matrix(newton=True), everything.matrix(newton=True)[:, keep][:, :, keep])
 
 
@@ -150,7 +150,7 @@ def test_standard_deviations_tell_what_nothing_observes(full_body: Skeleton) -> 
     weights = torch.where(hand | toes, 0.0, torch.ones(observed.shape[:2], dtype=torch.float64))
     found = standard_deviations(problem, q, observed, weights)
     blind = {full_body.coordinate_names.index(n) for n in ("wrist_flex_r", "wrist_dev_r", "mtp_angle_l")}
-    for column, coordinate in enumerate(problem.unknowns):
+    for column, coordinate in enumerate(problem.variables):
         assert bool((found[:, column] > 1e3).all()) == (coordinate in blind)
         assert bool((found[:, column] < 1e2).all()) == (coordinate not in blind)
 
@@ -166,7 +166,7 @@ def test_solve_finds_the_pose_and_keeps_what_it_does_not_solve_for(full_body: Sk
     sums = problem.sums(observed, torch.ones(observed.shape[:2], dtype=torch.float64))
     fit = solve(problem, start, sums, tolerance=1e-10)
     assert fit.converged.all()
-    torch.testing.assert_close(fit.q[:, problem.unknowns], q[:, problem.unknowns], atol=1e-7, rtol=0)
+    torch.testing.assert_close(fit.q[:, problem.variables], q[:, problem.variables], atol=1e-7, rtol=0)
     torch.testing.assert_close(fit.q[:, knee], q[:, knee], atol=0, rtol=0)
 
 

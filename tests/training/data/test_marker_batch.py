@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import torch
 
-from tests.training.synthetic_markers import made_up_source
+from tests.training.synthetic_markers import synthetic_source
 
 
 def test_windows_cut_short_hold_the_same_frames() -> None:
-    batch = made_up_source().draw(2, frames=6, registered=True)
+    batch = synthetic_source().draw(2, frames=6, registered=True)
     cut = batch.cut(3)
     torch.testing.assert_close(cut.q, torch.cat([batch.q[:1, :3], batch.q[:1, 3:], batch.q[1:, :3], batch.q[1:, 3:]]))
     torch.testing.assert_close(cut.windows.markers_m[1], batch.windows.markers_m[0, 3:])

@@ -9,9 +9,9 @@ from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.training.data.marker_batch import MarkerBatch
 from biopose.training.data.marker_faults import BONY, draw_faults, moved_by_recording
-from biopose.training.data.marker_trajectories import ridden
+from biopose.training.data.marker_trajectories import marker_positions
 from biopose.training.data.recorded_windows import RecordedWindows
-from tests.training.synthetic_markers import made_up_clips, made_up_people, made_up_source
+from tests.training.synthetic_markers import synthetic_clips, synthetic_people, synthetic_source
 
 SKELETON = full_body_skeleton()
 
@@ -24,13 +24,13 @@ def by_kinematics(batch: MarkerBatch) -> Tensor:
 
 
 def test_clean_markers_are_where_the_coordinates_put_them() -> None:
-    batch = made_up_source().draw(6, frames=5, clean=True)
+    batch = synthetic_source().draw(6, frames=5, clean=True)
     torch.testing.assert_close(batch.windows.markers_m.double(), by_kinematics(batch), atol=1e-4, rtol=0)
     assert bool((batch.windows.weight == 1).all())
 
 
 def test_faulty_ones_are_near() -> None:
-    batch = made_up_source().draw(40, frames=5)
+    batch = synthetic_source().draw(40, frames=5)
     seen = batch.windows.weight == 1
     away = (batch.windows.markers_m.double() - by_kinematics(batch)).norm(dim=-1)[seen]
     assert 0.005 < float(away.median()) < 0.05
@@ -38,7 +38,7 @@ def test_faulty_ones_are_near() -> None:
 
 
 def test_coordinates_are_within_their_ranges() -> None:
-    q = made_up_source().draw(20, frames=5).q
+    q = synthetic_source().draw(20, frames=5).q
     for column, coordinate in enumerate(SKELETON.coordinates):
         if coordinate.clamped:
             assert coordinate.range_min - 1e-5 <= float(q[..., column].min()), coordinate.name
@@ -46,13 +46,13 @@ def test_coordinates_are_within_their_ranges() -> None:
 
 
 def test_the_same_seed_draws_the_same() -> None:
-    one, same, other = (made_up_source(seed=seed).draw(3, frames=4) for seed in (5, 5, 6))
+    one, same, other = (synthetic_source(seed=seed).draw(3, frames=4) for seed in (5, 5, 6))
     torch.testing.assert_close(one.windows.markers_m, same.windows.markers_m, rtol=0, atol=0)
     assert not torch.equal(one.q, other.q)
 
 
 def test_the_static_posture_shows_the_markers_as_they_sit_in_the_session() -> None:
-    batch = made_up_source().draw(3, frames=4, clean=True)
+    batch = synthetic_source().draw(3, frames=4, clean=True)
     standing = torch.from_numpy(SKELETON.default_pose).float().expand(3, 1, -1)
     still = MarkerBatch(batch.windows, standing, batch.body_scales, batch.places_m, batch.static_m)
     assert batch.static_m is not None
@@ -60,22 +60,22 @@ def test_the_static_posture_shows_the_markers_as_they_sit_in_the_session() -> No
 
 
 def test_registered_markers_lie_on_the_told_skeleton_as_they_stood() -> None:
-    batch = made_up_source().draw(3, frames=4, registered=True)
+    batch = synthetic_source().draw(3, frames=4, registered=True)
     own = batch.windows.registered
     assert own is not None
     assert batch.static_m is not None
     standing = torch.from_numpy(SKELETON.default_pose).expand(3, -1)
     pose = Kinematics(SKELETON).with_scales(own.body_scales.double()).with_coordinates(standing)
     owner = marker_owners(SKELETON)
-    stood = ridden(pose.R_ground_body, pose.p_ground_body, owner, own.places_m.double())
+    stood = marker_positions(pose.R_ground_body, pose.p_ground_body, owner, own.places_m.double())
     torch.testing.assert_close(stood, batch.static_m.double(), atol=1e-5, rtol=0)
-    assert made_up_source().draw(3, frames=4).windows.registered is None
+    assert synthetic_source().draw(3, frames=4).windows.registered is None
 
 
 def test_some_windows_err_as_was_recorded_and_are_as_unsure() -> None:
     """Every window begins with the same draws, so the two sources differ in the recorded errors alone."""
     some, none = (
-        made_up_source(recorded=RecordedWindows(made_up_clips(knee_rad=knee))).draw(120, frames=4)
+        synthetic_source(recorded=RecordedWindows(synthetic_clips(knee_rad=knee))).draw(120, frames=4)
         for knee in (0.5, 0.0)
     )
     torch.testing.assert_close(some.q, none.q)
@@ -88,8 +88,8 @@ def test_some_windows_err_as_was_recorded_and_are_as_unsure() -> None:
 
 
 def test_clean_windows_do_not_err_so() -> None:
-    recorded = RecordedWindows(made_up_clips(knee_rad=0.5))
-    batch = made_up_source(recorded=recorded).draw(40, frames=4, clean=True)
+    recorded = RecordedWindows(synthetic_clips(knee_rad=0.5))
+    batch = synthetic_source(recorded=recorded).draw(40, frames=4, clean=True)
     assert not (batch.windows.weight < 1).any()
 
 
@@ -114,8 +114,8 @@ def test_a_limb_is_hidden_as_a_whole_or_a_segment_of_it() -> None:
 
 
 def test_people_are_as_they_are_kept_unless_they_shall_vary() -> None:
-    kept, varied = (made_up_source(varied=v).draw(20, frames=2).body_scales for v in (False, True))
-    known = made_up_people().body_scales
+    kept, varied = (synthetic_source(varied=v).draw(20, frames=2).body_scales for v in (False, True))
+    known = synthetic_people().body_scales
 
     def is_known(scales: Tensor) -> Tensor:
         return (scales[:, None] - known).abs().amax((2, 3)).amin(1) < 1e-6

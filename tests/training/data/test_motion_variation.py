@@ -6,7 +6,7 @@ import torch
 from biopose.training.data import motion_variation
 from biopose.training.data.motion import Motion
 from biopose.training.data.motion_variation import SPEED, MotionPool, vary
-from tests.swinging_person import full_body, made_up_motion
+from tests.swinging_person import full_body, synthetic_motion
 
 N, FRAMES = 64, 20
 
@@ -21,7 +21,7 @@ def intervals(n: int = N) -> torch.Tensor:
 
 def clock(*, frames: int, rate_hz: float, name: str = "clock") -> Motion:
     """A motion whose pelvis goes along x by one metre a second."""
-    motion = made_up_motion(frames=frames, rate_hz=rate_hz, name=name)
+    motion = synthetic_motion(frames=frames, rate_hz=rate_hz, name=name)
     motion.values[:, motion.names.index("pelvis_tx")] = torch.arange(frames).numpy() / rate_hz
     return motion
 
@@ -57,7 +57,7 @@ def test_a_clip_that_is_too_short_is_held_at_its_end(frames: int) -> None:
 
 
 def test_coordinates_may_come_in_any_order() -> None:
-    motion = made_up_motion()
+    motion = synthetic_motion()
     turned = Motion("turned", 60.0, motion.names[::-1], motion.values[:, ::-1], flat_ground=True)
     for one in (motion, turned):
         pool = MotionPool([one], full_body())
@@ -73,7 +73,7 @@ def test_longer_clips_are_drawn_more_often() -> None:
 
 
 def test_varied_motion_is_inside_the_ranges() -> None:
-    pool = MotionPool([made_up_motion()], full_body())
+    pool = MotionPool([synthetic_motion()], full_body())
     q, clip = vary(pool, generator(), n=300, frames=FRAMES, interval_s=intervals(300))
     assert q.shape == clip.shape == (300, FRAMES, len(full_body().coordinates))
     assert q.isfinite().all()
@@ -84,14 +84,14 @@ def test_varied_motion_is_inside_the_ranges() -> None:
 
 
 def test_variation_is_drawn_again_by_its_seed() -> None:
-    pool = MotionPool([made_up_motion()], full_body())
+    pool = MotionPool([synthetic_motion()], full_body())
     first, again, other = (vary(pool, generator(s), n=8, frames=6, interval_s=intervals(8))[0] for s in (1, 1, 2))
     torch.testing.assert_close(first, again, atol=0, rtol=0)
     assert not torch.allclose(first, other)
 
 
 def test_variation_leaves_the_library_as_it_is() -> None:
-    motion = made_up_motion()
+    motion = synthetic_motion()
     pool = MotionPool([motion], full_body())
     before = pool.values.clone()
     vary(pool, generator(), n=16, frames=6, interval_s=intervals(16))
@@ -101,7 +101,7 @@ def test_variation_leaves_the_library_as_it_is() -> None:
 def test_without_variation_the_clip_comes_out_or_its_mirror_image(monkeypatch: pytest.MonkeyPatch) -> None:
     for share in [name for name in vars(motion_variation) if name.endswith("_SHARE")]:
         monkeypatch.setattr(motion_variation, share, 0.0)
-    pool = MotionPool([made_up_motion()], full_body())
+    pool = MotionPool([synthetic_motion()], full_body())
     q, clip = vary(pool, generator(), n=N, frames=FRAMES, interval_s=intervals())
     torch.testing.assert_close(q, clip, atol=1e-5, rtol=0)
     z = q[..., pool.names.index("pelvis_rotation")].mean(1)
@@ -109,7 +109,7 @@ def test_without_variation_the_clip_comes_out_or_its_mirror_image(monkeypatch: p
 
 
 def test_variation_widens_what_the_joints_do() -> None:
-    pool = MotionPool([made_up_motion()], full_body())
+    pool = MotionPool([synthetic_motion()], full_body())
     q, clip = vary(pool, generator(), n=300, frames=FRAMES, interval_s=intervals(300))
     for name in ("hip_flexion_r", "knee_angle_l", "arm_add_r", "elbow_flex_l", "lumbar_bending"):
         column = pool.names.index(name)
@@ -117,7 +117,7 @@ def test_variation_widens_what_the_joints_do() -> None:
 
 
 def test_varied_joints_move_continuously() -> None:
-    pool = MotionPool([made_up_motion()], full_body())
+    pool = MotionPool([synthetic_motion()], full_body())
     q, _ = vary(pool, generator(), n=100, frames=FRAMES, interval_s=intervals(100))
     joints = [i for i, name in enumerate(pool.names) if not name.startswith("pelvis")]
     assert q[..., joints].diff(dim=1).abs().max() < 1.0

@@ -5,7 +5,7 @@ import torch
 
 from biopose.training.data.crop_batches import CropBatch, joined
 from biopose.training.data.projected_crops import ProjectedCrops, network_errors
-from tests.swinging_person import made_up_motion
+from tests.swinging_person import synthetic_motion
 from tests.training.synthetic.drawn_people import people, segment_body
 
 CHANNELS, LEVELS = (4, 4, 8, 8), (2, 3)
@@ -14,7 +14,7 @@ CHANNELS, LEVELS = (4, 4, 8, 8), (2, 3)
 def source(errors: torch.Tensor | None = None) -> ProjectedCrops:
     errors = torch.zeros(3, 26, 2) if errors is None else errors
     return ProjectedCrops(
-        [made_up_motion()],
+        [synthetic_motion()],
         segment_body(),
         people(),
         errors=errors,

@@ -21,7 +21,7 @@ from biopose.training.data.projected_motion import (
     draw_proportions,
 )
 from tests.body.bodies import needs_body_asset
-from tests.swinging_person import full_body, keypoints_m, made_up_motion, unscaled, with_keypoints
+from tests.swinging_person import full_body, keypoints_m, synthetic_motion, unscaled, with_keypoints
 
 HEIGHT_M = 1.75
 N, FRAMES = 12, 8
@@ -29,7 +29,7 @@ N, FRAMES = 12, 8
 
 def projector(seed: int = 0, motions: Sequence[Motion] = ()) -> MotionProjector:
     people = [Proportions(HEIGHT_M, unscaled())]
-    return MotionProjector(motions or [made_up_motion()], with_keypoints(), people, seed=seed)
+    return MotionProjector(motions or [synthetic_motion()], with_keypoints(), people, seed=seed)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_every_draw_is_new() -> None:
 
 def test_bent_legs_lower_the_body_onto_feet_as_high_as_in_the_clip() -> None:
     one = projector()
-    clip = torch.from_numpy(made_up_motion(frames=FRAMES).values).float()[None]
+    clip = torch.from_numpy(synthetic_motion(frames=FRAMES).values).float()[None]
     bent = clip.clone()
     for name, radians in (("hip_flexion", 0.8), ("knee_angle", 0.8), ("ankle_angle", 0.3)):
         for side in "rl":
@@ -110,7 +110,7 @@ def test_bent_legs_lower_the_body_onto_feet_as_high_as_in_the_clip() -> None:
 
 
 def test_cameras_see_everybody_before_them() -> None:
-    world = torch.from_numpy(made_up_motion(frames=40).values)
+    world = torch.from_numpy(synthetic_motion(frames=40).values)
     people = keypoints_m(world.numpy()).float()[None].repeat(300, 1, 1, 1)
     R_camera_world, place = draw_cameras(torch.Generator().manual_seed(0), people)
     torch.testing.assert_close(R_camera_world.mT @ R_camera_world, torch.eye(3).expand(300, 3, 3), atol=1e-5, rtol=0)
@@ -122,7 +122,7 @@ def test_cameras_see_everybody_before_them() -> None:
 
 
 def test_most_cameras_are_level_and_some_askew() -> None:
-    standing = keypoints_m(made_up_motion(frames=1).values).float().expand(2000, 1, -1, -1)
+    standing = keypoints_m(synthetic_motion(frames=1).values).float().expand(2000, 1, -1, -1)
     R_camera_world, _ = draw_cameras(torch.Generator().manual_seed(1), standing)
     up = R_camera_world[:, :, 1]
     roll_deg = torch.rad2deg(torch.atan2(up[:, 0], -up[:, 1])).abs()

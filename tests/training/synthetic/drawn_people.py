@@ -11,7 +11,7 @@ from biopose.body.rig import ShapedBody
 from biopose.body.segment_body import SegmentBody
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.pictures import PictureBatch, PictureSource
-from tests.swinging_person import made_up_motion
+from tests.swinging_person import synthetic_motion
 
 
 @cache
@@ -33,7 +33,7 @@ def people(n: int = 4, *, seed: int = 0) -> People:
 
 
 def picture_source(seed: int = 0) -> PictureSource:
-    return PictureSource(segment_body(), people(), [made_up_motion()], seed=seed)
+    return PictureSource(segment_body(), people(), [synthetic_motion()], seed=seed)
 
 
 def posed_m(batch: PictureBatch, points: Tensor, skin_matrix: Tensor) -> Tensor:

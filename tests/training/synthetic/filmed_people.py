@@ -11,9 +11,9 @@ from biopose.body.rig import PosedBody, ShapedBody
 from biopose.training.synthetic.clips import Clip, ClipSource
 from biopose.training.synthetic.people import People, people_of
 from biopose.training.synthetic.scenes import MIDDLE
-from biopose.training.synthetic.sequences import Take
+from biopose.training.synthetic.sequences import MotionSequence
 from biopose.training.synthetic.skeletons import Skeletons, skeletons_of_drawn
-from tests.swinging_person import made_up_motion
+from tests.swinging_person import synthetic_motion
 from tests.training.synthetic.drawn_people import segment_body
 
 N, SEED = 3, 5
@@ -30,24 +30,24 @@ def filmed_people() -> tuple[People, Skeletons]:
 
 
 def clip_source(seed: int = 0, *, frames: int = 8) -> ClipSource:
-    return ClipSource(segment_body(), *filmed_people(), [made_up_motion()], seed=seed, frames=frames)
+    return ClipSource(segment_body(), *filmed_people(), [synthetic_motion()], seed=seed, frames=frames)
 
 
-def posed(take: Take) -> PosedBody:
+def posed(take: MotionSequence) -> PosedBody:
     """The true body in the middle of each exposure, in heights, the pelvis's bone at the origin."""
     people, _ = filmed_people()
     shaped = ShapedBody(segment_body().rig, people.shape[take.person], people.bone_heads[take.person])
     return shaped.with_global_rotations(take.R_world_segment[:, MIDDLE], root_position=torch.zeros(3))
 
 
-def keypoints_m(take: Take) -> Tensor:
+def keypoints_m(take: MotionSequence) -> Tensor:
     """(T, 26, 3) of the true body in its world."""
     people, _ = filmed_people()
     about_root = posed(take).skin(people.keypoints[take.person], segment_body().keypoints.skin_matrix)
     return about_root * people.height_m[take.person] + take.root_m[:, None]
 
 
-def markers_m(take: Take) -> Tensor:
+def markers_m(take: MotionSequence) -> Tensor:
     """(T, M, 3) likewise."""
     people, skeletons = filmed_people()
     about_root = posed(take).skin(skeletons.markers[take.person], segment_body().markers.skin_matrix)

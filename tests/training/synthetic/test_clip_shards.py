@@ -14,14 +14,14 @@ from biopose.errors import ModelError
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS
 from biopose.io.checkpoint import sha256_of
 from biopose.skeleton.kinematics import Kinematics
-from biopose.training.data.marker_trajectories import ridden
+from biopose.training.data.marker_trajectories import marker_positions
 from biopose.training.synthetic import clip_shards, shards
 from biopose.training.synthetic.clip_shards import KIND, ClipFolder, ClipShardMaker, read_clips
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.skeletons import Skeletons
 from tests.body.bodies import needs_body_asset
 from tests.perception.real_people import needs_networks
-from tests.swinging_person import full_body, made_up_motion
+from tests.swinging_person import full_body, synthetic_motion
 from tests.training.synthetic.filmed_people import filmed_people
 
 CLIPS, FRAMES = 2, 6
@@ -95,7 +95,7 @@ def test_clips_of_other_weights_are_refused(where: ClipFolder) -> None:
 
 def test_an_unknown_split_is_refused(where: ClipFolder) -> None:
     with pytest.raises(ValueError, match="no split trial; there are train, validation, test"):
-        ClipShardMaker(where, "trial", [made_up_motion()])
+        ClipShardMaker(where, "trial", [synthetic_motion()])
 
 
 @needs_networks
@@ -108,7 +108,7 @@ def test_weights_that_change_meanwhile_are_noticed(tmp_path: Path) -> None:
     assert where.mqhmr
     where.__dict__["mqhmr"] = "0" * 64  # of what was there before
     with pytest.raises(ModelError, match="has changed since the clips were begun"):
-        ClipShardMaker(where, "train", [made_up_motion()])
+        ClipShardMaker(where, "train", [synthetic_motion()])
 
 
 @pytest.mark.slow
@@ -116,7 +116,7 @@ def test_weights_that_change_meanwhile_are_noticed(tmp_path: Path) -> None:
 @needs_body_asset
 @pytest.mark.usefixtures("small")
 def test_a_shard_made_again_is_the_same_and_holds_the_truth(where: ClipFolder) -> None:
-    maker = ClipShardMaker(where, "test", [made_up_motion()])
+    maker = ClipShardMaker(where, "test", [synthetic_motion()])
     path = maker.make(1)
     first = path.read_bytes()
     maker.make(0)  # whatever was made before
@@ -134,7 +134,7 @@ def test_a_shard_made_again_is_the_same_and_holds_the_truth(where: ClipFolder) -
     for n in range(CLIPS):
         kinematics = Kinematics(full_body(), dtype=torch.float32).with_scales(clips.body_scales[n])
         pose = kinematics.with_coordinates(clips.q[n])
-        true_m = ridden(pose.R_ground_body, pose.p_ground_body, bodies, clips.marker_locations_m[n])
+        true_m = marker_positions(pose.R_ground_body, pose.p_ground_body, bodies, clips.marker_locations_m[n])
         apart_m = clips.markers_m[n] - true_m
         assert apart_m.norm(dim=-1).mean() < 0.35  # where and as the person truly is, in the product's world
         assert apart_m.mean((0, 1)).norm() < 0.15

@@ -92,14 +92,14 @@ def test_occluders_stay_where_they_are_or_pass(monkeypatch: pytest.MonkeyPatch) 
     for share, moves in ((0.0, False), (1.0, True)):
         monkeypatch.setattr(clips, "PASSING_SHARE", share)
         seen: list[NDArray[np.floating]] = []
-        exposed = renderer.Studio.exposed
+        exposed = renderer.SceneRenderer.exposed
 
         def kept(self, moments, crop, before, seen=seen, exposed=exposed):  # type: ignore[no-untyped-def]
             seen.append(crop.rays_of(before.points[:, :2]))
             return exposed(self, moments, crop, before)
 
         with monkeypatch.context() as patched:
-            patched.setattr(renderer.Studio, "exposed", kept)
+            patched.setattr(renderer.SceneRenderer, "exposed", kept)
             clip_source(seed=2).draw()
         step = np.abs(np.diff(np.stack(seen), axis=0)).max(axis=(1, 2))
         assert (step > 1e-4).all() if moves else (step < 1e-5).all()

@@ -5,16 +5,16 @@ import pytest
 
 from biopose.body.segment_body import SEGMENTS
 from biopose.training.synthetic import clothing
-from biopose.training.synthetic.clothing import Wardrobe, draw_colour
+from biopose.training.synthetic.clothing import Clothing, draw_colour
 from tests.training.synthetic.drawn_people import segment_body
 
 
 @pytest.fixture(scope="module")
-def clothes() -> Wardrobe:
-    return Wardrobe(segment_body())
+def clothes() -> Clothing:
+    return Clothing(segment_body())
 
 
-def test_outfits_have_a_colour_and_a_thickness_for_each_vertex(clothes: Wardrobe) -> None:
+def test_outfits_have_a_colour_and_a_thickness_for_each_vertex(clothes: Clothing) -> None:
     for seed in range(30):
         outfit = clothes.draw(np.random.default_rng(seed))
         assert outfit.colours.shape == clothes.reference.shape
@@ -26,14 +26,14 @@ def test_outfits_have_a_colour_and_a_thickness_for_each_vertex(clothes: Wardrobe
         assert outfit.thickness.max() < 0.06
 
 
-def test_the_same_seed_dresses_alike_and_another_differently(clothes: Wardrobe) -> None:
+def test_the_same_seed_dresses_alike_and_another_differently(clothes: Clothing) -> None:
     first, again, other = (clothes.draw(np.random.default_rng(seed)) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.colours, again.colours)
     np.testing.assert_array_equal(first.thickness, again.thickness)
     assert np.abs(first.colours - other.colours).max() > 0.05
 
 
-def test_hands_are_bare_and_hips_are_clothed(clothes: Wardrobe) -> None:
+def test_hands_are_bare_and_hips_are_clothed(clothes: Clothing) -> None:
     of_segment = {name: clothes.segment == SEGMENTS.index(name) for name in ("hand_r", "hand_l", "pelvis")}
     for seed in range(10):
         outfit = clothes.draw(np.random.default_rng(seed))
@@ -42,7 +42,7 @@ def test_hands_are_bare_and_hips_are_clothed(clothes: Wardrobe) -> None:
 
 
 @pytest.mark.parametrize("stem", ["femur", "tibia", "humerus"])
-def test_shares_along_a_limb_run_from_its_near_end_to_its_far_end(clothes: Wardrobe, stem: str) -> None:
+def test_shares_along_a_limb_run_from_its_near_end_to_its_far_end(clothes: Clothing, stem: str) -> None:
     heads = segment_body().rig.template_bone_heads.numpy()
     for side in "rl":
         mine = clothes.segment == SEGMENTS.index(f"{stem}_{side}")

@@ -9,7 +9,7 @@ from torch import Tensor
 from biopose.body.segment_body import SEGMENTS
 from biopose.training.synthetic import posing
 from biopose.training.synthetic.posing import PostureSource, attitudes
-from tests.swinging_person import made_up_motion
+from tests.swinging_person import synthetic_motion
 from tests.training.synthetic.drawn_people import segment_body
 
 N = 40
@@ -17,7 +17,7 @@ N = 40
 
 @pytest.fixture(scope="module")
 def source() -> PostureSource:
-    return PostureSource([made_up_motion()], segment_body().R_ground_reference)
+    return PostureSource([synthetic_motion()], segment_body().R_ground_reference)
 
 
 def draws(seed: int = 0) -> torch.Generator:

@@ -9,8 +9,8 @@ import torch
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.perception.crops import BOX_MARGIN
-from biopose.reconstruction.motion_problem import FitBudget
-from biopose.reconstruction.refinement import RefinementBudget
+from biopose.reconstruction.motion_problem import SolverOptions
+from biopose.reconstruction.refinement import RefinementOptions
 from biopose.training.synthetic.clips import Clip
 from biopose.training.synthetic.recording import ClipRecorder
 from tests.body.bodies import needs_body_asset
@@ -29,8 +29,8 @@ def recorder() -> ClipRecorder:
     recorder = ClipRecorder()
     mesh = recorder.models.mesh
     assert mesh is not None
-    mesh = replace(mesh, budget=RefinementBudget(iterations=10))
-    recorder.models = replace(recorder.models, mesh=mesh, budget=FitBudget(5, 5, 3))
+    mesh = replace(mesh, budget=RefinementOptions(iterations=10))
+    recorder.models = replace(recorder.models, mesh=mesh, budget=SolverOptions(5, 5, 3))
     return recorder
 
 

@@ -18,13 +18,13 @@ from biopose.training.synthetic import posing
 from biopose.training.synthetic.posing import PostureSource
 from biopose.training.synthetic.sequences import (
     FASTEST_RAD_S,
-    Take,
-    TakeSource,
+    MotionSequence,
+    MotionSequenceSource,
     carried,
     fastest_turn_rad_s,
 )
 from tests.body.bodies import needs_body_asset, random_rotations
-from tests.swinging_person import full_body, made_up_motion
+from tests.swinging_person import full_body, synthetic_motion
 from tests.training.synthetic.drawn_people import segment_body
 from tests.training.synthetic.filmed_people import filmed_people, keypoints_m, markers_m
 
@@ -33,35 +33,37 @@ RIGID = ("pelvis", "torso", "head", "femur_r", "femur_l", "humerus_r", "humerus_
 
 
 @pytest.fixture(scope="module")
-def source() -> TakeSource:
-    return TakeSource(PostureSource([made_up_motion()], segment_body().R_ground_reference), *filmed_people())
+def source() -> MotionSequenceSource:
+    return MotionSequenceSource(
+        PostureSource([synthetic_motion()], segment_body().R_ground_reference), *filmed_people()
+    )
 
 
 def torn(*, frame: int) -> Motion:
     """A motion in which an arm's angles jump from one frame to the next."""
-    motion = made_up_motion()
+    motion = synthetic_motion()
     values = motion.values.copy()
     values[frame:, motion.names.index("arm_rot_r")] += 3.0
     return replace(motion, values=values)
 
 
-def takes(source: TakeSource, count: int, *, seed: int = 0) -> Iterator[Take]:
+def sequences(source: MotionSequenceSource, count: int, *, seed: int = 0) -> Iterator[MotionSequence]:
     generator = torch.Generator().manual_seed(seed)
     return (source.draw(generator, FRAMES, interval_s=INTERVAL_S) for _ in range(count))
 
 
 @needs_body_asset
-def test_the_coordinates_through_kinematics_give_the_bodys_markers(source: TakeSource) -> None:
+def test_the_coordinates_through_kinematics_give_the_bodys_markers(source: MotionSequenceSource) -> None:
     bony = torch.tensor([marker.bony for marker in MARKERS.values()])
     rigid = bony & torch.tensor([marker.segment in RIGID for marker in MARKERS.values()])
-    for take in takes(source, 8):
+    for take in sequences(source, 8):
         away_m = (_by_kinematics(take) - markers_m(take)).norm(dim=-1)
         assert away_m[:, rigid].max() < 2e-4
         assert away_m[:, bony].max() < 0.01  # a knee glides, a rig's does not
         assert away_m.mean() < 0.003
 
 
-def _by_kinematics(take: Take) -> torch.Tensor:
+def _by_kinematics(take: MotionSequence) -> torch.Tensor:
     _, skeletons = filmed_people()
     locations = skeletons.marker_locations_m[take.person].numpy()
     scales = skeletons.body_scales[take.person].numpy()
@@ -75,28 +77,28 @@ def _by_kinematics(take: Take) -> torch.Tensor:
 
 
 @needs_body_asset
-def test_joints_stay_in_their_ranges_and_couplings_hold(source: TakeSource) -> None:
+def test_joints_stay_in_their_ranges_and_couplings_hold(source: MotionSequenceSource) -> None:
     skeleton = full_body()
     low = np.array([c.range_min if c.clamped else -np.inf for c in skeleton.coordinates])
     high = np.array([c.range_max if c.clamped else np.inf for c in skeleton.coordinates])
-    for take in takes(source, 8):
+    for take in sequences(source, 8):
         q = take.q.double().numpy()
         assert ((q >= low - 1e-5) & (q <= high + 1e-5)).all()
         np.testing.assert_allclose(skeleton.satisfy_couplings(q.copy()), q, atol=1e-5)
 
 
 @needs_body_asset
-def test_whoever_is_upright_stands_on_the_ground(source: TakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_is_upright_stands_on_the_ground(source: MotionSequenceSource, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(posing, "TUMBLED_SHARE", 0.0)
-    for take in takes(source, 8):
+    for take in sequences(source, 8):
         lowest_m = keypoints_m(take)[..., 1].amin(1)
         assert -0.05 < lowest_m.min() < 0.08
         assert lowest_m.max() < 0.35
 
 
 @needs_body_asset
-def test_nobody_jumps_from_frame_to_frame(source: TakeSource) -> None:
-    for take in takes(source, 8):
+def test_nobody_jumps_from_frame_to_frame(source: MotionSequenceSource) -> None:
+    for take in sequences(source, 8):
         assert take.root_m.diff(dim=0).norm(dim=-1).max() < 0.2
         assert take.root_m.diff(n=2, dim=0).norm(dim=-1).max() / INTERVAL_S**2 < 60
         assert take.q.diff(dim=0).abs().max() < 1.0
@@ -106,22 +108,22 @@ def test_nobody_jumps_from_frame_to_frame(source: TakeSource) -> None:
 def test_a_motion_whose_angles_jump_is_drawn_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(motion_variation, "OTHER_ARMS_SHARE", 0.0)
     postures = PostureSource([torn(frame=120)], segment_body().R_ground_reference)
-    for take in takes(TakeSource(postures, *filmed_people()), 20):
+    for take in sequences(MotionSequenceSource(postures, *filmed_people()), 20):
         assert fastest_turn_rad_s(take, interval_s=INTERVAL_S) <= FASTEST_RAD_S
         assert take.R_world_segment.diff(dim=0).norm(dim=(-2, -1)).max() < 2.5
 
 
 @needs_body_asset
-def test_moments_lie_evenly_between_frames(source: TakeSource) -> None:
-    (take,) = takes(source, 1)
+def test_moments_lie_evenly_between_frames(source: MotionSequenceSource) -> None:
+    (take,) = sequences(source, 1)
     R = take.R_world_segment.flatten(0, 1)
     steps = (R[1:] - R[:-1]).norm(dim=(-2, -1)).mean(-1)
     assert steps.max() < 3 * steps.median()
 
 
 @needs_body_asset
-def test_a_take_elsewhere_is_the_same_motion(source: TakeSource) -> None:
-    (take,) = takes(source, 1)
+def test_a_take_elsewhere_is_the_same_motion(source: MotionSequenceSource) -> None:
+    (take,) = sequences(source, 1)
     shift_m = torch.tensor([1.0, 0.0, -2.0])
     moved = take.moved(shift_m)
     torch.testing.assert_close(markers_m(moved), markers_m(take) + shift_m)
@@ -129,8 +131,8 @@ def test_a_take_elsewhere_is_the_same_motion(source: TakeSource) -> None:
 
 
 @needs_body_asset
-def test_each_frame_is_a_scene_about_the_pelvis(source: TakeSource) -> None:
-    (take,) = takes(source, 1)
+def test_each_frame_is_a_scene_about_the_pelvis(source: MotionSequenceSource) -> None:
+    (take,) = sequences(source, 1)
     R_camera_world = random_rotations(1, degrees=90, seed=3)[0].float()
     camera_m = torch.tensor([3.0, 1.5, -2.0])
     scene = take.before(R_camera_world, camera_m)

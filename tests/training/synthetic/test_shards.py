@@ -21,7 +21,7 @@ from biopose.training.synthetic.shards import (
     split_people,
 )
 from tests.perception.real_people import needs_networks
-from tests.swinging_person import made_up_motion
+from tests.swinging_person import synthetic_motion
 from tests.training.synthetic.drawn_people import people, segment_body
 
 FEW = 6
@@ -38,7 +38,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shards, name, value)
     monkeypatch.setattr(shards, "people_of", few_people)
     names = ("cmu_01_01", *HELD_OUT)
-    monkeypatch.setattr(shards, "cmu_motions", lambda _folder: [made_up_motion(name=name) for name in names])
+    monkeypatch.setattr(shards, "cmu_motions", lambda _folder: [synthetic_motion(name=name) for name in names])
 
 
 def features(seed: int = 0) -> torch.Tensor:
@@ -86,7 +86,7 @@ def test_no_person_is_in_two_splits(tmp_path: Path) -> None:
 
 
 def test_training_sees_no_held_out_motion() -> None:
-    motions = [made_up_motion(name=name) for name in ("cmu_01_01", "cmu_02_01[0:90]", "cmu_02_09", "cmu_03_02[1:80]")]
+    motions = [synthetic_motion(name=name) for name in ("cmu_01_01", "cmu_02_01[0:90]", "cmu_02_09", "cmu_03_02[1:80]")]
     training = {m.name for m in split_motions(motions, "train")}
     for split in ("validation", "test"):
         held_out = {m.name for m in split_motions(motions, split)}
@@ -97,14 +97,14 @@ def test_training_sees_no_held_out_motion() -> None:
 
 def test_an_unknown_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no split trial; there are train, validation, test"):
-        ShardMaker(ShardFolder(tmp_path, tmp_path), "trial", [made_up_motion()])
+        ShardMaker(ShardFolder(tmp_path, tmp_path), "trial", [synthetic_motion()])
 
 
 @needs_networks
 @pytest.mark.usefixtures("small")
 def test_a_shard_made_again_is_the_same_to_the_byte(tmp_path: Path) -> None:
     where = ShardFolder(tmp_path, tmp_path)
-    maker = ShardMaker(where, "train", [made_up_motion()])
+    maker = ShardMaker(where, "train", [synthetic_motion()])
     path = maker.make(1)
     assert path == where.path("train", 1)
     first = path.read_bytes()
@@ -118,7 +118,7 @@ def test_a_shard_made_again_is_the_same_to_the_byte(tmp_path: Path) -> None:
 @needs_networks
 @pytest.mark.usefixtures("small")
 def test_a_shard_holds_features_keypoints_and_truth(tmp_path: Path) -> None:
-    shard = load_file(ShardMaker(ShardFolder(tmp_path, tmp_path), "test", [made_up_motion()]).make(0))
+    shard = load_file(ShardMaker(ShardFolder(tmp_path, tmp_path), "test", [synthetic_motion()]).make(0))
     assert "pixels" not in shard
     assert shard["keypoints_px"].shape == (4, 26, 2)
     assert shard["confidence"].shape == (4, 26)

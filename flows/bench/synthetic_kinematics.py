@@ -99,7 +99,9 @@ def one_trial(connection: DuckDBPyConnection, number: int, folder: Path) -> dict
     for table in FACTS:
         sql = f"COPY (SELECT * EXCLUDE (run_number) FROM ({sources[table]})) TO '{folder / FILES[table]}'"
         connection.execute(sql)
-    found = connection.execute("SELECT trial_id, session_id, athlete_id, activity, session_date::VARCHAR FROM synthetic")
+    found = connection.execute(
+        "SELECT trial_id, session_id, athlete_id, activity, session_date::VARCHAR FROM synthetic"
+    )
     trial, session, athlete, activity, date = found.fetchall()[0]
     team = session.partition("/")[0]
     hashes = {"video_sha256": f"{number:064x}", "configuration_sha256": f"{number:064x}"}

@@ -149,7 +149,7 @@ def test_a_height_that_is_none_refuses_the_athletes_trials_alone(tmp_path: Path,
 
 
 def test_heights_are_held_against_the_range_of_measuring() -> None:
-    from biopose.cli.main import measure
+    from biopose.cli import measure
 
     assert (LEAST_HEIGHT_M, MOST_HEIGHT_M) == (measure.LEAST_HEIGHT_M, measure.MOST_HEIGHT_M)
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from biopose.assets import WHEELS, missing_files
 from biopose.body.asset_file import body_asset_path
+from biopose.cli import doctor
 from biopose.cli.doctor import Finding, examine
-from biopose.cli.main import doctor
 from flows.cli.main import cli
 from tests.body.bodies import needs_body_asset
 

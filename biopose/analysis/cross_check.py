@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.errors import ModelError
-from biopose.evaluation.lab_markers import nearest_representation
 from biopose.io.files import malformed
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
 from biopose.outputs.trial import COORDINATES, MARKERS, MODEL
+from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.ik.opensim_ik import OpenSimTracker
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from biopose.body.model import Body
 from biopose.body.shape import draw_shapes
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body
-from biopose.evaluation.lab_markers import nearest_representation
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.solve import inverse_kinematics
 from biopose.skeleton.model import Skeleton

@@ -25,7 +25,7 @@ from biopose.io.trc import read_trc
 from biopose.neurik.network import load_neurik
 from biopose.neurik.recording import predict_recording
 from biopose.neurik.static_trial import calibrate_from_static
-from biopose.skeleton.angles import orthogonal_triples, periodic_coordinates, wrap
+from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
 from biopose.skeleton.ik.solve import IKSolution, inverse_kinematics
@@ -215,31 +215,3 @@ def _add(
     for column, name in enumerate(names):
         if not name.startswith("pelvis_") and name not in left_out:
             errors.add(name, np.degrees(values[:, column] - truth[:, column]))
-
-
-def nearest_representation(
-    skeleton: Skeleton, names: list[str], values: NDArray[np.float64], reference: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The same postures, written as near to the reference as they can be.
-
-    Args:
-        skeleton: whose joints say which angles are equivalent.
-        names: of the columns.
-        values: (F, n) radians.
-        reference: (F, n) radians.
-    """
-    periodic = periodic_coordinates(skeleton, limited=frozenset())
-    column = {skeleton.coordinate_names.index(name): i for i, name in enumerate(names)}
-    values = values.copy()
-    for triple in orthogonal_triples(skeleton):
-        if not all(c in column for c in triple):
-            continue
-        columns = [column[c] for c in triple]
-        truth = reference[:, columns]
-        same = truth + wrap(values[:, columns] - truth)
-        other = truth + wrap(np.pi + np.array([1.0, -1.0, 1.0]) * values[:, columns] - truth)
-        nearer = np.abs(other - truth).sum(axis=1) < np.abs(same - truth).sum(axis=1)
-        values[:, columns] = np.where(nearer[:, None], other, same)
-    alone = [column[c] for c in periodic if c in column]
-    values[:, alone] = reference[:, alone] + wrap(values[:, alone] - reference[:, alone])
-    return values

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from biopose.body.keypoint_names import KEYPOINTS, LIMB_JOINTS
 from biopose.errors import BioposeError
 from biopose.evaluation.lab_film import VIEWS, Clip, film, person_like, read_clip
-from biopose.evaluation.lab_markers import LAB_MASS_KG, AngleErrors, lab_trials, nearest_representation
+from biopose.evaluation.lab_markers import LAB_MASS_KG, AngleErrors, lab_trials
 from biopose.evaluation.method import Method, our_method
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.pose_errors import centred_distances, procrustes_distances, transformed
 from biopose.skeleton.reader import read_osim
 

@@ -48,6 +48,34 @@ def unwrap(angles: Tensor) -> Tensor:
     return torch.cat([angles[:1], angles[:1] + wrap(angles.diff(dim=0)).cumsum(0)])
 
 
+def nearest_representation(
+    skeleton: Skeleton, names: list[str], values: NDArray[np.float64], reference: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The same poses, each in the representation nearest the reference.
+
+    Args:
+        skeleton: whose joints say which angles are equivalent.
+        names: of the columns.
+        values: (F, n) radians.
+        reference: (F, n) radians.
+    """
+    periodic = periodic_coordinates(skeleton, limited=frozenset())
+    column = {skeleton.coordinate_names.index(name): i for i, name in enumerate(names)}
+    values = values.copy()
+    for triple in orthogonal_triples(skeleton):
+        if not all(c in column for c in triple):
+            continue
+        columns = [column[c] for c in triple]
+        truth = reference[:, columns]
+        same = truth + wrap(values[:, columns] - truth)
+        other = truth + wrap(np.pi + np.array([1.0, -1.0, 1.0]) * values[:, columns] - truth)
+        nearer = np.abs(other - truth).sum(axis=1) < np.abs(same - truth).sum(axis=1)
+        values[:, columns] = np.where(nearer[:, None], other, same)
+    alone = [column[c] for c in periodic if c in column]
+    values[:, alone] = reference[:, alone] + wrap(values[:, alone] - reference[:, alone])
+    return values
+
+
 @dataclass(frozen=True)
 class Representation:
     """Which angles of a skeleton can be written otherwise without changing the pose.

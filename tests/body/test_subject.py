@@ -9,8 +9,8 @@ from biopose.body.model import Body
 from biopose.body.shape import draw_shapes
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body, stretched_to
 from biopose.evaluation.consistency import draw_poses
-from biopose.evaluation.lab_markers import nearest_representation
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.ik.solve import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.reader import read_osim

@@ -1,4 +1,4 @@
-"""Errors in degrees by hand, equivalent angles, and the protocol's part (a) on one real trial."""
+"""Errors in degrees by hand, and the protocol's part (a) on one real trial."""
 
 from pathlib import Path
 
@@ -13,14 +13,11 @@ from biopose.evaluation.lab_markers import (
     evaluate_lab_a,
     lab_a_lines,
     lab_trials,
-    nearest_representation,
 )
 from biopose.io.trc import read_trc
-from biopose.skeleton.angles import orthogonal_triples, periodic_coordinates
 from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.model import Skeleton
 from tests.reference_data import LAB, SHARED_DATA, needs_shared_data
-from tests.skeleton.models import markers_at, random_poses
 from tests.synthetic_person import SyntheticPerson
 
 
@@ -55,51 +52,6 @@ def test_every_joint_angle_is_in_one_group(skeleton: Skeleton) -> None:
     for name in skeleton.rotational_names:
         groups = [group for group, prefixes in LIMBS.items() if name.startswith(prefixes)]
         assert len(groups) == (0 if name.startswith("pelvis_") else 1), name
-
-
-def rewritten(skeleton: Skeleton, q: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The same postures in other angles: triples the other way round in some frames, and whole turns more or less."""
-    q = q.copy()
-    for triple in orthogonal_triples(skeleton):
-        other = rng.random(len(q)) < 0.5
-        q[np.ix_(other, triple)] = q[np.ix_(other, triple)] * [1, -1, 1] + np.pi
-    periodic = periodic_coordinates(skeleton, limited=frozenset())
-    q[:, periodic] += 2 * np.pi * rng.integers(-2, 3, (len(q), len(periodic)))
-    return q
-
-
-def test_the_nearest_representation_is_the_reference_where_they_are_the_same_posture(skeleton: Skeleton) -> None:
-    reference = random_poses(skeleton, count=100)
-    other = rewritten(skeleton, reference, np.random.default_rng(1))
-    found = nearest_representation(skeleton, list(skeleton.coordinate_names), other, reference)
-    np.testing.assert_allclose(found, reference, atol=1e-9)
-
-
-def test_the_nearest_representation_is_the_same_posture_and_never_farther(skeleton: Skeleton) -> None:
-    reference, values = random_poses(skeleton, count=200, seed=2), random_poses(skeleton, count=200, seed=3)
-    values = rewritten(skeleton, values, np.random.default_rng(4))
-    found = nearest_representation(skeleton, list(skeleton.coordinate_names), values, reference)
-    np.testing.assert_allclose(markers_at(skeleton, found), markers_at(skeleton, values), atol=1e-9)
-    before, after = np.abs(values - reference), np.abs(found - reference)
-    triples = orthogonal_triples(skeleton)
-    for triple in triples:
-        assert (after[:, triple].sum(axis=1) <= before[:, triple].sum(axis=1) + 1e-9).all()
-    alone = [i for i in range(values.shape[1]) if not any(i in triple for triple in triples)]
-    assert (after[:, alone] <= before[:, alone] + 1e-9).all()
-
-
-def test_coordinates_may_come_in_any_order_and_number(skeleton: Skeleton) -> None:
-    names = ["lumbar_bending", "elbow_flex_r", "hip_rotation_l", "lumbar_extension", "lumbar_rotation"]
-    columns = [skeleton.coordinate_names.index(name) for name in names]
-    reference = random_poses(skeleton, count=50)[:, columns]
-    found = nearest_representation(skeleton, names, reference + 2 * np.pi * np.array([1, -1, 2, 0, 3]), reference)
-    np.testing.assert_allclose(found, reference, atol=1e-9)
-
-
-def test_translations_are_left_as_they_are(skeleton: Skeleton) -> None:
-    reference = np.zeros((1, 3))
-    found = nearest_representation(skeleton, ["pelvis_tx", "pelvis_ty", "pelvis_tz"], reference + 7, reference)
-    np.testing.assert_array_equal(found, reference + 7)
 
 
 def test_a_folder_without_an_experts_solution_is_refused(tmp_path: Path) -> None:

@@ -5,10 +5,17 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from biopose.skeleton.angles import Representation, orthogonal_triples, periodic_coordinates, unwrap, wrap
+from biopose.skeleton.angles import (
+    Representation,
+    nearest_representation,
+    orthogonal_triples,
+    periodic_coordinates,
+    unwrap,
+    wrap,
+)
 from biopose.skeleton.model import Skeleton
 from tests.skeleton import models
-from tests.skeleton.models import random_poses
+from tests.skeleton.models import markers_at, random_poses
 
 
 def names(skeleton: Skeleton, coordinates: list[int]) -> list[str]:
@@ -104,3 +111,48 @@ def test_a_frame_with_an_unknown_angle_is_written_as_its_neighbours(full_body: S
     written = Representation.of(full_body, {}).continuous_in_time(q)[:, root]
     np.testing.assert_allclose(written[:, :2], np.radians([[17.0, 100.0]] * 6), atol=1e-12)
     assert np.isnan(written[3, 2])
+
+
+def rewritten(skeleton: Skeleton, q: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The same postures in other angles: triples the other way round in some frames, and whole turns more or less."""
+    q = q.copy()
+    for triple in orthogonal_triples(skeleton):
+        other = rng.random(len(q)) < 0.5
+        q[np.ix_(other, triple)] = q[np.ix_(other, triple)] * [1, -1, 1] + np.pi
+    periodic = periodic_coordinates(skeleton, limited=frozenset())
+    q[:, periodic] += 2 * np.pi * rng.integers(-2, 3, (len(q), len(periodic)))
+    return q
+
+
+def test_the_nearest_representation_is_the_reference_where_they_are_the_same_posture(full_body: Skeleton) -> None:
+    reference = random_poses(full_body, count=100)
+    other = rewritten(full_body, reference, np.random.default_rng(1))
+    found = nearest_representation(full_body, list(full_body.coordinate_names), other, reference)
+    np.testing.assert_allclose(found, reference, atol=1e-9)
+
+
+def test_the_nearest_representation_is_the_same_posture_and_never_farther(full_body: Skeleton) -> None:
+    reference, values = random_poses(full_body, count=200, seed=2), random_poses(full_body, count=200, seed=3)
+    values = rewritten(full_body, values, np.random.default_rng(4))
+    found = nearest_representation(full_body, list(full_body.coordinate_names), values, reference)
+    np.testing.assert_allclose(markers_at(full_body, found), markers_at(full_body, values), atol=1e-9)
+    before, after = np.abs(values - reference), np.abs(found - reference)
+    triples = orthogonal_triples(full_body)
+    for triple in triples:
+        assert (after[:, triple].sum(axis=1) <= before[:, triple].sum(axis=1) + 1e-9).all()
+    alone = [i for i in range(values.shape[1]) if not any(i in triple for triple in triples)]
+    assert (after[:, alone] <= before[:, alone] + 1e-9).all()
+
+
+def test_coordinates_may_come_in_any_order_and_number(full_body: Skeleton) -> None:
+    names = ["lumbar_bending", "elbow_flex_r", "hip_rotation_l", "lumbar_extension", "lumbar_rotation"]
+    columns = [full_body.coordinate_names.index(name) for name in names]
+    reference = random_poses(full_body, count=50)[:, columns]
+    found = nearest_representation(full_body, names, reference + 2 * np.pi * np.array([1, -1, 2, 0, 3]), reference)
+    np.testing.assert_allclose(found, reference, atol=1e-9)
+
+
+def test_translations_are_left_as_they_are(full_body: Skeleton) -> None:
+    reference = np.zeros((1, 3))
+    found = nearest_representation(full_body, ["pelvis_tx", "pelvis_ty", "pelvis_tz"], reference + 7, reference)
+    np.testing.assert_array_equal(found, reference + 7)

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from biopose.cli.command_line import FOLDER
 from biopose.hmr.pose_prior import PosePrior
 from biopose.io.checkpoint import WEIGHTS
 from biopose.skeleton.full_body import full_body_skeleton
@@ -147,7 +146,12 @@ def _responsibilities(poses: FloatArray, means: FloatArray, covariances: FloatAr
 
 
 @click.command()
-@click.option("--motion", required=True, type=FOLDER, help="CMU's motion capture: .asf and .amc files.")
+@click.option(
+    "--motion",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="CMU's motion capture: .asf and .amc files.",
+)
 @click.option(
     "--out",
     default=WEIGHTS / "pose_prior.safetensors",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from biopose.camera.intrinsics import intrinsics
 from biopose.camera.motion import CameraMotion
-from biopose.camera.motion_result import CameraMotionResult
+from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.hmr.feature_head import MqhmrHead
 from biopose.neurik.network import load_neurik

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from biopose.analysis.trial_analysis import analyse_trial
-from biopose.body.model import Body
+from biopose.body.anny import Body
 from biopose.errors import TrackingError
 from biopose.pipeline import camera_of
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ

@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from biopose.body.anny import Body
 from biopose.body.asset_file import ANNY_VERSION, FORMAT_VERSION, body_asset_path, read_body_asset
-from biopose.body.model import Body
 from biopose.errors import ModelError
 
 __all__ = ["R_WORLD_ANNY", "TOLERANCE_M", "body_asset_path", "build_body_asset", "verify_against_anny"]

@@ -39,9 +39,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.body.anny import Body
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
 from biopose.body.keypoints import KEYPOINT_SEGMENTS, anny_keypoints
-from biopose.body.model import Body
 from biopose.body.subject import skeleton_of_body
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Marker, Skeleton

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 
 import torch
 
+from biopose.body.anny import Body
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.markers import MarkerSet, Place
-from biopose.body.model import Body
 from biopose.body.segments import SEGMENT_BONES
 
 # Of the right side and the midline: the segment, and (vertex, weight), ...

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from biopose.body.model import Body
+from biopose.body.anny import Body
 from biopose.body.rig import PosedBody, Rig, ShapedBody, blend
 from biopose.body.segments import SEGMENT_BONES
 

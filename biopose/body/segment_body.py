@@ -19,10 +19,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from biopose.body.anny import Body, nearest_rotation
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.keypoints import anny_keypoints
 from biopose.body.markers import MARKERS, MarkerSet, anny_markers
-from biopose.body.model import Body, nearest_rotation
 from biopose.body.rig import Rig
 from biopose.body.segments import SEGMENT_BONES, SEGMENT_OF_BONE
 from biopose.body.shape import height_m

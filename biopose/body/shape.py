@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from biopose.body.model import Body
+from biopose.body.anny import Body
 from biopose.body.rig import ShapedBody
 
 DENSITY_KG_PER_M3 = 985.0

@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.body.anny import Body
 from biopose.body.markers import MARKERS, MarkerSet, anny_markers
-from biopose.body.model import Body
 from biopose.body.rig import PosedBody, ShapedBody
 from biopose.body.segments import SEGMENT_OF_BONE
 from biopose.skeleton.kinematics import Kinematics, Pose

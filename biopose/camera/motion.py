@@ -23,7 +23,7 @@ from biopose.camera.image_registration import (
     match,
     picture,
 )
-from biopose.camera.motion_result import CameraMotionResult, summary
+from biopose.camera.motion_summary import CameraMotionResult, summary
 
 LEAST_INTERVAL_S = 0.095  # ten times a second, or at the next frame after
 NEW_REFERENCE = (0.25, 0.15, 0.12)  # shift as a fraction of the longer side, rotation (radians), logarithm of the zoom

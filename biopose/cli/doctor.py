@@ -57,7 +57,7 @@ def _video() -> Finding:
     try:
         import av
 
-        from biopose.video.file import hardware_decoder
+        from biopose.video.container import hardware_decoder
     except ImportError as error:
         return Finding("video", False, str(error), "pip install -c constraints.txt av")
     device = hardware_decoder() or "software"

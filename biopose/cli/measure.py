@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from biopose.body.model import Body
+from biopose.body.anny import Body
 from biopose.camera.intrinsics import intrinsics
 from biopose.errors import TrackingError, VideoError
 from biopose.outputs.summary import untrusted

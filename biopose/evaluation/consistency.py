@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from biopose.body.model import Body
+from biopose.body.anny import Body
 from biopose.body.shape import draw_shapes
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body
 from biopose.io.trajectories import MarkerTrajectories

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from biopose.body.anny import Body
 from biopose.body.keypoint_names import LIMB_JOINTS
 from biopose.body.keypoints import anny_keypoints
-from biopose.body.model import Body
 from biopose.body.segments import SEGMENT_BONES
 from biopose.body.shape import phenotype_for
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from biopose.body.anny import Body
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.markers import MARKERS
-from biopose.body.model import Body
 from biopose.body.subject import BodyWithSkeleton
 from biopose.hmr.mqhmr import SEGMENT_KEYPOINTS
 from biopose.neurik.input import MarkerWindows, SubjectCalibration

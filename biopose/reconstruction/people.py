@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from biopose.body.anny import Body
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS, skeleton_with_keypoints
 from biopose.body.keypoint_names import KEYPOINTS
-from biopose.body.model import Body
 from biopose.camera.ground import T_camera_world, ground_from_contacts
-from biopose.camera.motion_result import CameraMotionResult
+from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter import LIFTER_WEIGHTS, Lifter, load_lifter
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS, PosePrior

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.body.anny import Body
 from biopose.body.keypoint_landmarks import skeleton_with_keypoints
-from biopose.body.model import Body
 from biopose.body.shape import phenotype_for
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body, stretched_to
 from biopose.camera.pinhole import Camera

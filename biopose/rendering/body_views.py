@@ -198,8 +198,8 @@ def _photograph(window: Any, renderer: Any, view: View) -> NDArray[np.uint8]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Draw the body with its markers at rest into a PNG file."""
+    from biopose.body.anny import Body
     from biopose.body.markers import anny_markers
-    from biopose.body.model import Body
     from biopose.body.shape import phenotype_for
 
     options = _parse(arguments)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from biopose.body.model import Body
+from biopose.body.anny import Body
 from biopose.body.shape import phenotype_for
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body
 from biopose.rendering.body_views import View, draw, write_png

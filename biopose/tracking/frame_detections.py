@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from biopose.camera.motion import Background, CameraMotion
-from biopose.camera.motion_result import CameraMotionResult
+from biopose.camera.motion_summary import CameraMotionResult
 from biopose.errors import FileFormatError, VideoError
 from biopose.io.files import written_whole
 from biopose.io.parquet import METADATA_KEY

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from biopose.perception.detections import Detection, detections_of_frame, overlap
-from biopose.tracking.association import linked
+from biopose.tracking.tracklet_linking import linked
 from biopose.tracking.tracklets import Tracklet
 from biopose.tracking.tracks import PersonTrack
 

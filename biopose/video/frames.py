@@ -16,9 +16,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from biopose.errors import VideoError
+from biopose.video.container import hardware_decoder, opened_video
 from biopose.video.decoding import DamageError, intact_frames
-from biopose.video.file import hardware_decoder, opened_video
-from biopose.video.picture import upright_rgb
+from biopose.video.orientation import upright_rgb
 from biopose.video.probe import Opening, VideoInfo, look_at, probe_video
 from biopose.video.seek import Entry, entry_before
 from biopose.video.timing import FrameClock

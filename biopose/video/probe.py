@@ -15,9 +15,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from biopose.errors import VideoError
+from biopose.video.container import opened_video
 from biopose.video.decoding import DamageError, intact_frames
-from biopose.video.file import opened_video
-from biopose.video.picture import Layout, layout_of
+from biopose.video.orientation import Layout, layout_of
 from biopose.video.timing import nominal_rate_hz, rate_of_timestamps_hz
 
 RATES_AGREE = 0.02  # relative difference of a container's frame rate from its pictures' that nobody minds

@@ -19,7 +19,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from biopose.video.file import opened_video
+from biopose.video.container import opened_video
 from biopose.video.probe import Opening
 
 ONE_PACKET_ONE_FRAME = {"h264", "hevc", "vp9", "av1", "mjpeg", "prores", "ffv1", "dnxhd"}

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from biopose.body.anny import Body
 from biopose.body.asset_file import body_asset_path
-from biopose.body.model import Body
 
 needs_body_asset = pytest.mark.skipif(
     not body_asset_path().is_file(), reason="the body asset is not here: run `biopose assets pull`"

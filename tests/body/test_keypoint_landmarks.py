@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from biopose.body.anny import Body
 from biopose.body.keypoint_landmarks import PREFIX, keypoint_locations, skeleton_with_keypoints
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
 from biopose.body.keypoints import anny_keypoints
-from biopose.body.model import Body
 from biopose.body.shape import draw_shapes
 from biopose.body.subject import skeleton_of_body
 from biopose.skeleton.kinematics import Kinematics

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from biopose.body.anny import Body
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
 from biopose.body.keypoints import KEYPOINT_SEGMENTS, RIGHT_PLACES, anny_keypoints
 from biopose.body.markers import MarkerSet, anny_markers
-from biopose.body.model import Body
 from biopose.body.segments import SEGMENT_BONES
 from biopose.body.shape import phenotype_for
 from tests.body.bodies import body_in_double, needs_body_asset, random_rotations

@@ -3,8 +3,8 @@ import itertools
 import pytest
 import torch
 
+from biopose.body.anny import Body
 from biopose.body.markers import ANNY_PLACES, BONY_LANDMARKS, MARKERS, MarkerSet, anny_markers
-from biopose.body.model import Body
 from biopose.body.segments import (
     JOINT_CENTRE_BONES,
     SEGMENT_BONES,

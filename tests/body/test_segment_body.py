@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from biopose.body.anny import Body
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.keypoints import anny_keypoints
-from biopose.body.model import Body
 from biopose.body.rig import ShapedBody
 from biopose.body.segment_body import (
     KIND,

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from biopose.body.model import Body
+from biopose.body.anny import Body
 from biopose.body.shape import draw_shapes, height_m, mass_kg, measurements, phenotype_for
 from tests.body.bodies import body_in_double, needs_body_asset
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from biopose.body.anny import Body
 from biopose.body.markers import MARKERS, anny_markers
-from biopose.body.model import Body
 from biopose.body.shape import draw_shapes
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body, stretched_to
 from biopose.evaluation.consistency import draw_poses

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from biopose.camera.motion_result import CameraMotionResult
+from biopose.camera.motion_summary import CameraMotionResult
 from biopose.cli.measure import MeasureSummary, athlete_choice, options_of
 from biopose.io.mot import read_mot
 from biopose.io.trc import read_trc

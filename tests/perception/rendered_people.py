@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from biopose.body.anny import Body
 from biopose.body.keypoints import anny_keypoints
-from biopose.body.model import Body
 from biopose.body.shape import draw_shapes
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body
 from biopose.camera.pinhole import Camera

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from biopose.body.anny import Body
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.markers import MARKERS
-from biopose.body.model import Body
 from biopose.neurik.network import Neurik, NeurikShape
 from biopose.reconstruction.neural_ik import ABOUT, HALF_SURE_SD_M, NeuralIK, marker_weight, seen_markers
 from biopose.reconstruction.person import person_of, virtual_markers

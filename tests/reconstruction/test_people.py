@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from biopose.body.keypoint_names import KEYPOINTS
-from biopose.camera.motion_result import CameraMotionResult
+from biopose.camera.motion_summary import CameraMotionResult
 from biopose.reconstruction import people, person
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.motion_problem import PersonModel

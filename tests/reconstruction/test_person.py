@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from biopose.body.model import Body
+from biopose.body.anny import Body
 from biopose.body.subject import BodyWithSkeleton
 from biopose.hmr.lifter import load_lifter
 from biopose.reconstruction.measurement import PersonMeasurement

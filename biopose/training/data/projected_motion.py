@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.body.anny import Body
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS
 from biopose.body.keypoint_names import KEYPOINTS
-from biopose.body.model import Body
 from biopose.body.shape import draw_shapes, height_m
 from biopose.body.subject import skeleton_of_body
 from biopose.hmr.lifter_input import LifterInput, lifter_input

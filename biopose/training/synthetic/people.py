@@ -15,7 +15,7 @@ import click
 import torch
 from torch import Tensor
 
-from biopose.body.model import Body
+from biopose.body.anny import Body
 from biopose.body.segment_body import (
     SEGMENT_BODY,
     SegmentBody,

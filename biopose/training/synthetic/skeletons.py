@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from biopose.body.model import Body
+from biopose.body.anny import Body
 from biopose.body.segment_body import SegmentBody, in_reference_posture
 from biopose.body.subject import BodyWithSkeleton
 from biopose.io.checkpoint import read_checkpoint, save_checkpoint

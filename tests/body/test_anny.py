@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from biopose.body.model import Body, hat_functions, nearest_rotation
+from biopose.body.anny import Body, hat_functions, nearest_rotation
 from biopose.errors import ModelError
 from tests.body.bodies import body_in_double, needs_body_asset, random_rotations
 
@@ -203,7 +203,7 @@ def test_broken_asset_is_refused(tmp_path: Path) -> None:
 
 def test_loading_imports_neither_anny_nor_warp() -> None:
     code = (
-        "import sys; from biopose.body.model import Body; Body.load(); "
+        "import sys; from biopose.body.anny import Body; Body.load(); "
         "print({'anny', 'warp', 'roma', 'vtk'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -32,8 +32,8 @@ from tasks.notify import on_crashed, on_failure
 from tasks.plan import IngestOptions, PlannedTrial, discover, groups_of, plan_trial
 from tasks.ray_pool import MeasuringActors, measuring_actors
 from tasks.settings import Settings
-from tasks.snapshot_publisher import SnapshotPublisher
 from tasks.video_hash import VideoHashes
+from tasks.warehouse_writer import WarehouseWriter
 from warehouse.load import loaded_runs
 
 GROUP_S = 1.0  # of video that an actor sees at once: shorter clips fill the batches of 16 frames together
@@ -81,7 +81,7 @@ def ingest(
         close_crashed_runs()
         register_shipped(settings)
         night = IngestRun(settings, settings.inbox, pin_models(settings, alias, method=method), say=_say)
-        publisher = SnapshotPublisher(settings.warehouse, settings.snapshot)
+        writer = WarehouseWriter(settings.warehouse, settings.snapshot)
         night.retry(retry)
         with night.part("discover and plan"):
             found = discover(settings.inbox)
@@ -90,8 +90,8 @@ def ingest(
             new = night.not_loaded(trials, loaded_runs(settings.warehouse))
         if new:
             night.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
-            _work(new, night, options, publisher)
-        publisher.publish()
+            _work(new, night, options, writer)
+        writer.publish()
         with night.part("report"):
             _report(night, options)
     return night.as_dict()
@@ -118,7 +118,7 @@ def _plan(entries: Iterable[TrialEntry], night: IngestRun, options: IngestOption
     return trials
 
 
-def _work(new: Sequence[PlannedTrial], night: IngestRun, options: IngestOptions, publisher: SnapshotPublisher) -> None:
+def _work(new: Sequence[PlannedTrial], night: IngestRun, options: IngestOptions, writer: WarehouseWriter) -> None:
     """Take every new trial through its steps, with as many processes as there is work for."""
     unfinished = sum(not trial.is_finished for trial in new)
     with ExitStack() as engines:
@@ -128,14 +128,14 @@ def _work(new: Sequence[PlannedTrial], night: IngestRun, options: IngestOptions,
                 actors = engines.enter_context(measuring_actors(night.settings, night.models, at_most=unfinished))
                 dask = engines.enter_context(analysts(night.settings, at_most=unfinished))
         with night.part("work"):
-            _take_through(new, night, options, publisher, actors, dask)
+            _take_through(new, night, options, writer, actors, dask)
 
 
 def _take_through(
     new: Sequence[PlannedTrial],
     night: IngestRun,
     options: IngestOptions,
-    publisher: SnapshotPublisher,
+    writer: WarehouseWriter,
     actors: MeasuringActors | None,
     dask: Analysts | None,
 ) -> None:
@@ -151,7 +151,7 @@ def _take_through(
         seen = list(dict.fromkeys(seeing[file] for _, file in trial.unseen))
         fitted: PrefectFuture[None] = stages.fit.submit(trial, seen, actors, rank=rank)  # type: ignore[arg-type]
         finished = stages.finish.submit(trial, fitted, dask, options, rank=rank)  # type: ignore[call-overload]
-        loaded = stages.load.submit(trial, finished, night.settings, publisher, night.mlflow_run_id)
+        loaded = stages.load.submit(trial, finished, writer, night.mlflow_run_id)
         under_way.append((trial, {"see": seen, "fit": [fitted], "finish": [finished], "load": [loaded]}))
     for trial, futures in under_way:
         stage, error = _outcome(futures)

@@ -50,7 +50,7 @@ def train(
     settings = Settings.load(home)
     folder = Path(out)
     order = TrainingOrder(network, Path(motion), folder, preset, device, processes, Path(drawn) if drawn else None)
-    with exclusive(folder, "a training"):
+    with exclusive(folder, "training"):
         run = TrainingRun(settings, order)
         with run.closed_at_the_end():
             weights = train_network(order, _told(run), _say)

@@ -1,39 +1,48 @@
-"""One ingest at a time in a home, one training in a folder: a lock that the system frees however its process dies."""
+"""Locks of a folder between processes; the operating system frees each one however its process ends."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
 
 from biopose.errors import BioposeError
 
+LockName = Literal["ingest", "training", "up", "mlflow"]
+HELD: dict[LockName, str] = {
+    "ingest": "an ingest is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
+    "training": "a training is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
+    "up": "another `biopose up` serves it already (process {pid}); stop that one first",
+    "mlflow": "process {pid} has held the model registry for {wait_s:.0f} s; wait for its end, or stop it",
+}
+
 
 @contextmanager
-def exclusive(home: Path, work: str = "an ingest") -> Iterator[None]:
-    """Hold the home's lock.
+def exclusive(folder: Path, name: LockName = "ingest", *, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold a folder's lock for the block.
 
     Args:
-        home: or another folder; made if need be.
-        work: what there may be one of.
+        folder: made if need be.
+        name: of the lock; a folder can have several.
+        wait_s: how long to wait for another process that holds it.
 
     Raises:
-        BioposeError: another process holds it; the message says which.
+        BioposeError: another process holds it; the message has its process id and what to do.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    path = home / f"{work.split()[-1]}.lock"
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise BioposeError(
-                f"{home}: {work} is at work here (process {file.read().strip() or 'unknown'}); wait for its end, or "
-                "stop it: nothing is lost"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.lock"
+    lock = FileLock(path, timeout=wait_s, fallback_to_soft=False)  # a soft lock would outlive a killed process
+    try:
+        lock.acquire()
+    except Timeout:
+        pid = path.read_text().strip() or "unknown"
+        raise BioposeError(f"{folder}: {HELD[name].format(pid=pid, wait_s=wait_s)}") from None
+    try:
+        path.write_text(str(os.getpid()))
         yield
+    finally:
+        lock.release()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from tasks.locks import exclusive
 from tasks.settings import Settings, prepare_environment
 from tasks.shipped_models import STAGES, STAGES_OF_METHOD, ShippedModel, hash_of_files, shipped_models
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 MODELS_EXPERIMENT = "models"
 INGEST_EXPERIMENT = "ingest"
+REGISTRY_WAIT_S = 600.0  # weights may be downloaded while it is held
 
 
 @dataclass(frozen=True)
@@ -213,13 +214,15 @@ def end_ingest(
 
 @contextmanager
 def registry(settings: Settings) -> Iterator[MlflowClient]:
-    """The registry, to one process of this home at a time: MLflow makes its tables without a lock of its own."""
+    """The registry, to one process of this home at a time: MLflow makes its tables without a lock of its own.
+
+    Raises:
+        BioposeError: another process has held it for ten minutes.
+    """
     prepare_environment(settings)
     from mlflow import MlflowClient
 
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "mlflow.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with exclusive(settings.home, "mlflow", wait_s=REGISTRY_WAIT_S):
         yield MlflowClient(tracking_uri=settings.mlflow_tracking_uri, registry_uri=settings.mlflow_tracking_uri)
 
 

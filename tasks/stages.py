@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from prefect import Task, task
@@ -21,16 +20,12 @@ from biopose.tracking.shards import Shard
 from tasks.dask_pool import Analysts
 from tasks.plan import IngestOptions, PlannedTrial
 from tasks.ray_pool import MeasuringActors
-from tasks.settings import Settings
-from tasks.snapshot_publisher import SnapshotPublisher
+from tasks.warehouse_writer import WarehouseWriter
 from warehouse.errors import WarehouseBusyError
-from warehouse.load import load_trial
 
 RETRIES = 3
 BACK_OFF_S = 2
 BUSY_RETRIES = 8
-
-_writer = Lock()
 
 
 def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -124,21 +119,16 @@ def finish(trial: PlannedTrial, _fitted: None, dask: Analysts | None, options: I
 
 
 @task(name="load", task_run_name="load {trial.trial_id}", **_patient_writer)
-def load(
-    trial: PlannedTrial, _finished: None, settings: Settings, publisher: SnapshotPublisher, mlflow_run_id: str | None
-) -> None:
+def load(trial: PlannedTrial, _finished: None, writer: WarehouseWriter, mlflow_run_id: str | None) -> None:
     """Load a finished trial into the warehouse, in one transaction; readers see it with the next snapshot.
 
     Args:
         trial: planned.
         _finished: by the step before.
-        settings: say where the warehouse is.
-        publisher: of snapshots.
-        mlflow_run_id: of the night.
+        writer: of the warehouse.
+        mlflow_run_id: of the run's record in MLflow.
 
     Raises:
         WarehouseError: another process writes, again and again, or the trial's files do not fit the tables.
     """
-    with _writer:
-        load_trial(settings.warehouse, {**trial.record, "mlflow_run_id": mlflow_run_id}, trial.folder)
-        publisher.publish_if_due()
+    writer.load({**trial.record, "mlflow_run_id": mlflow_run_id}, trial.folder)

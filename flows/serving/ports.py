@@ -1,11 +1,8 @@
-"""What another program may have taken: ports, and the home itself."""
+"""The ports that `biopose up` needs."""
 
 from __future__ import annotations
 
-import fcntl
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from biopose.errors import BioposeError
 from tasks.settings import LOCALHOST, Settings
@@ -28,20 +25,3 @@ def check_ports(settings: Settings) -> None:
                     f"port {port}, meant for {of}, is in use ({error.strerror}); choose another with "
                     f"--{name.replace('_', '-')} or BIOPOSE_{name.upper()}"
                 ) from error
-
-
-@contextmanager
-def alone(settings: Settings) -> Iterator[None]:
-    """Hold a home: two `biopose up` would load the same night twice.
-
-    Raises:
-        BioposeError: another holds it.
-    """
-    with (settings.home / "up.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BioposeError(
-                f"{settings.home}: another `biopose up` serves it already; stop that one first"
-            ) from error
-        yield

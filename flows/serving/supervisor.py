@@ -18,9 +18,10 @@ import yaml
 
 from biopose.errors import BioposeError
 from flows.serving import programs
-from flows.serving.ports import alone, check_ports
+from flows.serving.ports import check_ports
 from flows.serving.prefect_server import PrefectServer
 from flows.serving.processes import Child, adopt_orphans, stop, stop_orphans
+from tasks.locks import exclusive
 from tasks.settings import Addresses, Settings, answers
 
 CHECKOUT = Path(__file__).parents[2]
@@ -75,7 +76,7 @@ def serve(
     for folder in (settings.home, settings.inbox, settings.artifacts, settings.prefect_home):
         folder.mkdir(parents=True, exist_ok=True)
     adopt_orphans()
-    with _signals() as stopping, alone(settings):
+    with _signals() as stopping, exclusive(settings.home, "up"):
         check_ports(settings)
         night = _Night(settings, project, stopping, say)
         try:

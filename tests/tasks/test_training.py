@@ -150,8 +150,8 @@ def test_what_is_drawn_to_train_on_is_kept_where_the_order_says_and_told_of(
 
 def test_two_trainings_do_not_meet_in_one_folder(tmp_path: Path) -> None:
     with (
-        exclusive(tmp_path, "a training"),
+        exclusive(tmp_path, "training"),
         pytest.raises(BioposeError, match="a training is at work here"),
-        exclusive(tmp_path, "a training"),
+        exclusive(tmp_path, "training"),
     ):
         pass

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from biopose.training.lifter_run import train_lifter_from
-from biopose.training.lifter_training import PRESETS as LIFTER_PRESETS
+from biopose.training.lifter import PRESETS as LIFTER_PRESETS
+from biopose.training.lifter import train_lifter_from
 from biopose.training.loop import Report
-from biopose.training.mqhmr_run import PRESETS as MQHMR_PRESETS
-from biopose.training.mqhmr_run import train_mqhmr_from
-from biopose.training.neurik_run import PRESETS as NEURIK_PRESETS
-from biopose.training.neurik_run import train_neurik_from
+from biopose.training.mqhmr import PRESETS as MQHMR_PRESETS
+from biopose.training.mqhmr import train_mqhmr_from
+from biopose.training.neurik import PRESETS as NEURIK_PRESETS
+from biopose.training.neurik import train_neurik_from
 from tasks.models import experiment_id, registry
 from tasks.settings import Settings
 from tasks.shipped_models import ShippedModel, trained_model

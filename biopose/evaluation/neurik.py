@@ -28,8 +28,8 @@ from biopose.skeleton.model import Skeleton
 from biopose.training.data.marker_batch import MarkerBatch
 from biopose.training.data.marker_trajectories import MarkerSource
 from biopose.training.data.recorded_windows import as_recorded, recorded_clips
-from biopose.training.neurik_run import marker_source
-from biopose.training.neurik_training import Answering, Judge, neurik_figures
+from biopose.training.neurik import marker_source
+from biopose.training.neurik_loss import Answering, Judge, neurik_figures
 from biopose.training.synthetic.clip_shards import ClipFolder, ClipShardMaker, RecordedClips
 from biopose.training.synthetic.shards import make_shards
 

@@ -27,7 +27,7 @@ from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.pose_errors import centred_distances, flexion_rad, procrustes_distances
 from biopose.tracking.tracks import PersonTrack
 from biopose.training.data.projected_motion import Film, MotionProjector
-from biopose.training.lifter_run import projectors
+from biopose.training.lifter import projectors
 
 RATE_HZ = 30.0
 WIDTH_PX, HEIGHT_PX, FOCAL_PX = 1920, 1080, 1500.0

@@ -15,7 +15,7 @@ from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, load_mqhmr
 from biopose.reconstruction.image_refinement import refined_stills
 from biopose.training.data.crop_batches import CropBatch, CropBatches
-from biopose.training.mqhmr_training import Recover, mqhmr_figures
+from biopose.training.mqhmr_loss import Recover, mqhmr_figures
 from biopose.training.synthetic import shards
 from biopose.training.synthetic.shards import LEVELS, ShardFolder, make_shards, split_people
 

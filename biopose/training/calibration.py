@@ -15,7 +15,7 @@ from torch import Tensor
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import Mqhmr
 from biopose.training.data.crop_batches import CropBatch
-from biopose.training.mqhmr_training import MID_HIP, keypoint_errors
+from biopose.training.mqhmr_loss import MID_HIP, keypoint_errors
 from biopose.training.synthetic.people import People
 
 SHARE = 0.95

@@ -19,7 +19,7 @@ import torch
 from biopose.hmr.mqhmr import Mqhmr, MqhmrShape, save_mqhmr
 from biopose.training.ablation import VariantReport, ablation
 from biopose.training.loop import Schedule
-from biopose.training.mqhmr_run import SEED, MqhmrCourse, MqhmrPreset, make_pictures
+from biopose.training.mqhmr import SEED, MqhmrCourse, MqhmrPreset, make_pictures
 from biopose.training.synthetic.shards import ShardFolder
 
 SHIPPED = MqhmrShape()

@@ -20,8 +20,8 @@ from biopose.neurik.output import OutputDecoder, RawOutput
 from biopose.neurik.trial import WINDOW
 from biopose.training.ablation import VariantReport, ablation
 from biopose.training.loop import Schedule
-from biopose.training.neurik_run import SEED, NeurikPreset, marker_source, train_neurik
-from biopose.training.neurik_training import LossWeights
+from biopose.training.neurik import SEED, NeurikPreset, marker_source, train_neurik
+from biopose.training.neurik_loss import LossWeights
 from biopose.training.synthetic.clip_shards import ClipFolder
 
 COLUMNS = {

@@ -18,7 +18,7 @@ from biopose.neurik.network import Neurik, NeurikShape, save_neurik
 from biopose.neurik.output import OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.recorded_windows import as_recorded
-from biopose.training.neurik_training import Judge, neurik_figures
+from biopose.training.neurik_loss import Judge, neurik_figures
 from tests.training.synthetic_markers import default_places_m, synthetic_clips, synthetic_source
 
 

@@ -13,7 +13,7 @@ from biopose.evaluation.synthetic import FIGURES, evaluate_synthetic, synthetic_
 from biopose.hmr.mqhmr import Mqhmr, save_mqhmr
 from biopose.training.synthetic.shards import ShardFolder
 from tests.commands import assert_refused, run
-from tests.training.tiny_pictures import (
+from tests.training.tiny_images import (
     PICTURES,
     TINY_SHAPE,
     make_tiny_pictures,

@@ -25,7 +25,7 @@ from tasks.settings import Settings
 from tasks.shipped_models import hash_of_files
 from tests.swinging_person import synthetic_motion
 from tests.training.synthetic_markers import synthetic_people
-from tests.training.tiny_pictures import TINY_SHAPE, make_tiny_pictures, needs_pictures
+from tests.training.tiny_images import TINY_SHAPE, make_tiny_pictures, needs_pictures
 
 pytestmark = [pytest.mark.slow, needs_pictures]
 
@@ -33,15 +33,15 @@ STEPS = 60  # long enough to be stopped in the middle
 COMMAND = f"""
 from dataclasses import replace
 from biopose.neurik.network import NeurikShape
-from biopose.training import lifter_training, loop, mqhmr_run, neurik_run
-from tests.training.tiny_pictures import TINY, small
+from biopose.training import lifter, loop, mqhmr, neurik
+from tests.training.tiny_images import TINY, small
 import pytest
 small(pytest.MonkeyPatch())
 schedule = replace(TINY.schedule, steps={STEPS})
-mqhmr_run.PRESETS["cpu"] = replace(TINY, schedule=schedule)
-lifter_training.PRESETS["cpu"] = lifter_training.LifterPreset(schedule, windows=2, frames=4)
-neurik_run.JUDGED_WINDOWS = neurik_run.JUDGED_BATCHES = neurik_run.CALIBRATION_BATCHES = 2
-neurik_run.PRESETS["cpu"] = neurik_run.NeurikPreset(
+mqhmr.PRESETS["cpu"] = replace(TINY, schedule=schedule)
+lifter.PRESETS["cpu"] = lifter.LifterPreset(schedule, windows=2, frames=4)
+neurik.JUDGED_WINDOWS = neurik.JUDGED_BATCHES = neurik.CALIBRATION_BATCHES = 2
+neurik.PRESETS["cpu"] = neurik.NeurikPreset(
     TINY.schedule,
     windows=4,
     clip_shards={{"train": 1, "validation": 1}},

@@ -11,8 +11,8 @@ import pytest
 
 from biopose.errors import BioposeError
 from biopose.io.checkpoint import sha256_of
-from biopose.training.mqhmr_run import train_mqhmr_from
-from biopose.training.neurik_run import train_neurik_from
+from biopose.training.mqhmr import train_mqhmr_from
+from biopose.training.neurik import train_neurik_from
 from tasks.locks import exclusive
 from tasks.models import PinnedModel, register_shipped, register_trained, registered_versions, registry, weights_of
 from tasks.settings import Settings

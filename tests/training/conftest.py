@@ -3,7 +3,7 @@
 import pytest
 
 from biopose.training.synthetic.shards import ShardFolder
-from tests.training.tiny_pictures import make_tiny_pictures
+from tests.training.tiny_images import make_tiny_pictures
 
 
 @pytest.fixture(scope="session")

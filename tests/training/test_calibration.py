@@ -6,9 +6,9 @@ import torch
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import Mqhmr
 from biopose.training.calibration import calibrate, calibration_factors
-from biopose.training.mqhmr_training import MID_HIP, keypoint_errors, mqhmr_figures
+from biopose.training.mqhmr_loss import MID_HIP, keypoint_errors, mqhmr_figures
 from biopose.training.synthetic.shards import ShardFolder
-from tests.training.tiny_pictures import TINY_SHAPE, batches_of, needs_pictures, people_of_split
+from tests.training.tiny_images import TINY_SHAPE, batches_of, needs_pictures, people_of_split
 
 
 def normal_errors(claimed: torch.Tensor, true: torch.Tensor, n: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,7 +10,7 @@ from biopose.hmr.mqhmr import load_mqhmr
 from biopose.training import mqhmr_ablation
 from biopose.training.mqhmr_ablation import BUDGETS, COLUMNS, SHIPPED, VARIANTS, ablate_mqhmr
 from biopose.training.synthetic.shards import ShardFolder
-from tests.training.tiny_pictures import TINY, TINY_SHAPE, needs_pictures, small
+from tests.training.tiny_images import TINY, TINY_SHAPE, needs_pictures, small
 
 FEW = {"one map": replace(TINY_SHAPE, levels=(3,)), "plain": replace(TINY_SHAPE, deformable=False)}
 

@@ -9,8 +9,9 @@ import torch
 from biopose.neurik.network import NeurikShape, load_neurik
 from biopose.neurik.output import OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.training import neurik_ablation, neurik_run
+from biopose.training import neurik, neurik_ablation
 from biopose.training.loop import Schedule
+from biopose.training.neurik import NeurikPreset
 from biopose.training.neurik_ablation import (
     BUDGETS,
     COLUMNS,
@@ -20,7 +21,6 @@ from biopose.training.neurik_ablation import (
     UnlimitedNeurik,
     ablate_neurik,
 )
-from biopose.training.neurik_run import NeurikPreset
 from tests.training.synthetic_markers import default_places_m, synthetic_source
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
@@ -60,7 +60,7 @@ def test_answers_without_limits_begin_where_the_others_do_and_go_further() -> No
 
 def test_a_table_of_variants_judged_on_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("JUDGED_WINDOWS", "JUDGED_BATCHES", "CALIBRATION_BATCHES"):
-        monkeypatch.setattr(neurik_run, name, 2)
+        monkeypatch.setattr(neurik, name, 2)
     seeds = {"train": 1, "validation": 2}
     monkeypatch.setattr(neurik_ablation, "marker_source", lambda _, split, shards: synthetic_source(seed=seeds[split]))
     monkeypatch.setattr(neurik_ablation, "BUDGETS", {**BUDGETS, "tiny": TINY})

@@ -26,16 +26,16 @@ from biopose.training.data.motion import Motion
 from biopose.training.data.projected_motion import draw_cameras
 from biopose.training.synthetic.clothing import Clothing, Outfit
 from biopose.training.synthetic.crops import Crop, box_of
-from biopose.training.synthetic.lighting import Light, draw_light
-from biopose.training.synthetic.occluders import Occluders, draw_occluders
-from biopose.training.synthetic.people import People
-from biopose.training.synthetic.pictures import (
+from biopose.training.synthetic.images import (
     BLURRED_SHARE,
     COMPANY_M,
     COMPANY_SHARE,
     SAME_KIT_SHARE,
     SHADOW_DARKNESS,
 )
+from biopose.training.synthetic.lighting import Light, draw_light
+from biopose.training.synthetic.occluders import Occluders, draw_occluders
+from biopose.training.synthetic.people import People
 from biopose.training.synthetic.renderer import LitMesh, SceneRenderer
 from biopose.training.synthetic.scenes import MIDDLE, MOMENTS, Scene, SceneSource
 from biopose.training.synthetic.sensor_noise import (

@@ -24,8 +24,8 @@ from biopose.perception.keypoint_network import WEIGHTS, normalised
 from biopose.perception.onnx_session import weights_path
 from biopose.perception.simcc import decoded
 from biopose.training.data.motion import Motion, cmu_motions, held_out_alone, without_held_out
+from biopose.training.synthetic.images import PictureBatch, PictureSource, with_mirror_images
 from biopose.training.synthetic.people import HELD_OUT_PEOPLE, N_PEOPLE, SEED, People, people_of
-from biopose.training.synthetic.pictures import PictureBatch, PictureSource, with_mirror_images
 from biopose.training.synthetic.processes import Maker, make_in_processes
 from biopose.training.synthetic.skeletons import Skeletons
 

@@ -10,9 +10,9 @@ from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import CropInput
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.training.data.crop_batches import CropBatch, disturbed
-from biopose.training.mqhmr_training import truth_of
+from biopose.training.mqhmr_loss import truth_of
 from biopose.training.synthetic.shards import ShardFolder, restored
-from tests.training.tiny_pictures import (
+from tests.training.tiny_images import (
     LEVELS,
     PICTURES,
     SHARDS,

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from biopose.body.rig import ShapedBody
 from biopose.body.segment_body import SegmentBody
+from biopose.training.synthetic.images import PictureBatch, PictureSource
 from biopose.training.synthetic.people import People
-from biopose.training.synthetic.pictures import PictureBatch, PictureSource
 from tests.swinging_person import synthetic_motion
 
 

@@ -9,7 +9,7 @@ from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.perception.cspnext import RtmPose
 from biopose.perception.keypoint_network import normalised
 from biopose.perception.simcc import decoded
-from biopose.training.synthetic import clips, occluders, pictures, renderer, views
+from biopose.training.synthetic import clips, images, occluders, renderer, views
 from biopose.training.synthetic.clips import RATE_HZ, Clip
 from tests.body.bodies import needs_body_asset
 from tests.perception.real_people import WEIGHTS, needs_networks
@@ -119,7 +119,7 @@ def test_company_comes_near(monkeypatch: pytest.MonkeyPatch) -> None:
     source.draw()
     one, other = people[0]
     apart_m = (one.scene.root_m[0] - other.scene.root_m[0]).norm()
-    low, high = pictures.COMPANY_M
+    low, high = images.COMPANY_M
     assert low - 1e-3 < apart_m < high + 1.0  # roots may differ in height
 
 

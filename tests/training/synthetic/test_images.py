@@ -10,8 +10,8 @@ from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.perception.cspnext import RtmPose
 from biopose.perception.keypoint_network import normalised
 from biopose.perception.simcc import decoded
-from biopose.training.synthetic import crops, occluders, pictures, renderer, scenes
-from biopose.training.synthetic.pictures import PictureBatch, PictureSource, with_mirror_images
+from biopose.training.synthetic import crops, images, occluders, renderer, scenes
+from biopose.training.synthetic.images import PictureBatch, PictureSource, with_mirror_images
 from biopose.training.synthetic.rasterizer import Rasterizer
 from tests.perception.real_people import WEIGHTS, needs_networks
 from tests.training.synthetic.drawn_people import (
@@ -31,8 +31,8 @@ N = 6
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody and nothing else in the picture, no edge of it near, and nothing blurred."""
-    monkeypatch.setattr(pictures, "COMPANY_SHARE", 0.0)
-    monkeypatch.setattr(pictures, "BLURRED_SHARE", 0.0)
+    monkeypatch.setattr(images, "COMPANY_SHARE", 0.0)
+    monkeypatch.setattr(images, "BLURRED_SHARE", 0.0)
     monkeypatch.setattr(occluders, "MEAN_COUNT", 0.0)
     monkeypatch.setattr(crops, "CUT_SHARE", 0.0)
 
@@ -41,9 +41,9 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 def silhouettes(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """White people on black, as they are."""
     monkeypatch.setattr(renderer, "lit", lambda _r, mesh, _t, **_: np.full(mesh.shape, WHITE, np.float32))
-    monkeypatch.setattr(pictures, "draw_backdrop", lambda _r, rays, _R, **_: np.full(rays.shape, BLACK, np.float32))
+    monkeypatch.setattr(images, "draw_backdrop", lambda _r, rays, _R, **_: np.full(rays.shape, BLACK, np.float32))
     monkeypatch.setattr(
-        pictures, "photographed", lambda _r, light, *, black: (255 * light * ~black[..., None]).astype(np.uint8)
+        images, "photographed", lambda _r, light, *, black: (255 * light * ~black[..., None]).astype(np.uint8)
     )
 
 
@@ -122,7 +122,7 @@ def test_crops_hold_the_whole_person() -> None:
 @pytest.mark.usefixtures("silhouettes")
 def test_what_lies_outside_the_picture_is_black(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crops, "CUT_SHARE", 1.0)
-    monkeypatch.setattr(pictures, "draw_backdrop", lambda _r, rays, _R, **_: np.full(rays.shape, WHITE, np.float32))
+    monkeypatch.setattr(images, "draw_backdrop", lambda _r, rays, _R, **_: np.full(rays.shape, WHITE, np.float32))
     batch = picture_source(seed=4).draw(4 * N)
     black = (batch.pixels == 0).all(1)
     assert (black.flatten(1).any(1)).float().mean() > 0.7  # a larger box may show no edge
@@ -134,14 +134,14 @@ def test_what_lies_outside_the_picture_is_black(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("silhouettes")
 def test_company_adds_people(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = covered(picture_source(seed=7).draw(N))
-    monkeypatch.setattr(pictures, "COMPANY_SHARE", 1.0)
+    monkeypatch.setattr(images, "COMPANY_SHARE", 1.0)
     together = covered(picture_source(seed=7).draw(N))
     assert together[0].sum() > alone[0].sum()  # later pictures are drawn from other random numbers
 
 
 @pytest.mark.usefixtures("bare")
 def test_pictures_of_moments_blur_what_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "BLURRED_SHARE", 1.0)
+    monkeypatch.setattr(images, "BLURRED_SHARE", 1.0)
     monkeypatch.setattr(scenes, "EXPOSURE_S", (0.0, 0.0))
     still = _drawn_people(picture_source(seed=8), monkeypatch)
     monkeypatch.setattr(scenes, "EXPOSURE_S", (0.2, 0.2))

@@ -21,7 +21,7 @@ from biopose.training.data.marker_trajectories import MarkerSource
 from biopose.training.data.motion import cmu_motions
 from biopose.training.data.recorded_windows import RecordedWindows, recorded_clips
 from biopose.training.loop import Report, Schedule, train
-from biopose.training.neurik_training import (
+from biopose.training.neurik_loss import (
     Judge,
     LossWeights,
     answered_by,

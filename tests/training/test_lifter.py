@@ -8,7 +8,7 @@ import torch
 
 from biopose.hmr.lifter import Lifted, Lifter, load_lifter
 from biopose.training.data.projected_motion import MotionProjector, ProjectedMotion, Proportions
-from biopose.training.lifter_training import (
+from biopose.training.lifter import (
     PRESETS,
     LifterPreset,
     lifter_accuracy,

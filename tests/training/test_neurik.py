@@ -14,7 +14,7 @@ from biopose.training.data.marker_batch import MarkerBatch
 from biopose.training.data.marker_trajectories import MarkerSource
 from biopose.training.data.recorded_windows import RecordedWindows
 from biopose.training.loop import Schedule
-from biopose.training.neurik_run import (
+from biopose.training.neurik import (
     PRESETS,
     NeurikPreset,
     default_places_m,
@@ -22,7 +22,7 @@ from biopose.training.neurik_run import (
     train_neurik,
     train_neurik_from,
 )
-from biopose.training.neurik_training import Judge, answered_by, calibrate_neurik, neurik_figures, neurik_loss
+from biopose.training.neurik_loss import Judge, answered_by, calibrate_neurik, neurik_figures, neurik_loss
 from biopose.training.synthetic.clip_shards import ClipFolder
 from tests.training.synthetic_markers import synthetic_clips, synthetic_people, synthetic_source
 
@@ -139,7 +139,7 @@ def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("JUDGED_WINDOWS", "JUDGED_BATCHES", "CALIBRATION_BATCHES"):
-        monkeypatch.setattr(f"biopose.training.neurik_run.{name}", 2)
+        monkeypatch.setattr(f"biopose.training.neurik.{name}", 2)
     whole = train(tmp_path / "whole.pt")
     with pytest.raises(KilledError):
         train(tmp_path / "parts.pt", killed_at=2)
@@ -159,13 +159,13 @@ def test_a_run_ends_with_weights_that_load(tmp_path: Path, monkeypatch: pytest.M
         return synthetic_source(seed=len(drawn_from))
 
     for name in ("JUDGED_WINDOWS", "JUDGED_BATCHES", "CALIBRATION_BATCHES"):
-        monkeypatch.setattr(f"biopose.training.neurik_run.{name}", 2)
-    monkeypatch.setattr("biopose.training.neurik_run.marker_source", source)
-    monkeypatch.setattr("biopose.training.neurik_run.PRESETS", {"cpu": with_clips})
+        monkeypatch.setattr(f"biopose.training.neurik.{name}", 2)
+    monkeypatch.setattr("biopose.training.neurik.marker_source", source)
+    monkeypatch.setattr("biopose.training.neurik.PRESETS", {"cpu": with_clips})
     steps: list[int] = []
     made: list[tuple[str, int]] = []
     monkeypatch.setattr(
-        "biopose.training.neurik_run.make_shards", lambda _where, split, count, **_: made.append((split, count))
+        "biopose.training.neurik.make_shards", lambda _where, split, count, **_: made.append((split, count))
     )
     given = {"preset": "cpu", "device": "cpu", "processes": 1}
     weights = train_neurik_from(tmp_path, tmp_path / "run", report=lambda step, _: steps.append(step), **given)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import torch
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import Mqhmr
 from biopose.training.data.crop_batches import CropBatch
-from biopose.training.mqhmr_training import (
+from biopose.training.mqhmr_loss import (
     LossWeights,
     keypoint_errors,
     mqhmr_figures,
@@ -18,7 +18,7 @@ from biopose.training.mqhmr_training import (
 )
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import ShardFolder
-from tests.training.tiny_pictures import (
+from tests.training.tiny_images import (
     TINY_SHAPE,
     Knowing,
     batches_of,

@@ -10,10 +10,10 @@ import torch
 
 from biopose.errors import BioposeError
 from biopose.hmr.mqhmr import MqhmrShape, load_mqhmr
-from biopose.training import mqhmr_run
-from biopose.training.mqhmr_run import PRESETS, MqhmrCourse, train_mqhmr_from
+from biopose.training import mqhmr
+from biopose.training.mqhmr import PRESETS, MqhmrCourse, train_mqhmr_from
 from biopose.training.synthetic.shards import ShardFolder
-from tests.training.tiny_pictures import SHARDS, TINY, TINY_SHAPE, needs_pictures, small
+from tests.training.tiny_images import SHARDS, TINY, TINY_SHAPE, needs_pictures, small
 
 pytestmark = needs_pictures
 FIGURES = {"mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "depth_mm", "coverage95", "sureness_rank"}
@@ -100,7 +100,7 @@ def test_only_missing_shards_are_made_and_those_that_judge_first(
             shutil.copyfile(tiny_pictures.path(split, index), where.path(split, index))
             report(index)
 
-    monkeypatch.setattr(mqhmr_run, "make_shards", make)
+    monkeypatch.setattr(mqhmr, "make_shards", make)
     given = {"preset": "tiny", "device": "cpu", "processes": 1, "report": lambda *_: None}
     train_mqhmr_from(tiny_pictures.motion, tmp_path / "run", shard_made=lambda *made: asked.append(made), **given)  # type: ignore[arg-type]
     assert asked == [("validation", 0), ("train", 1)]

@@ -12,7 +12,7 @@ from biopose.hmr.mqhmr import CropInput, MqhmrShape, Recovery
 from biopose.training.data.crop_batches import CropBatch, CropBatches
 from biopose.training.data.motion import cmu_motions
 from biopose.training.loop import Schedule
-from biopose.training.mqhmr_run import MqhmrPreset
+from biopose.training.mqhmr import MqhmrPreset
 from biopose.training.synthetic import shards
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import ShardFolder, ShardMaker, split_motions, split_people

@@ -17,7 +17,7 @@ from biopose.training.data.crop_batches import CropBatch, CropBatches, joined
 from biopose.training.data.motion import cmu_motions
 from biopose.training.data.projected_crops import ProjectedCrops, network_errors
 from biopose.training.loop import Report, Schedule, train
-from biopose.training.mqhmr_training import mqhmr_figures, mqhmr_loss
+from biopose.training.mqhmr_loss import mqhmr_figures, mqhmr_loss
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import ShardFolder, make_shards, split_motions, split_people
 

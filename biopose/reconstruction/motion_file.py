@@ -18,7 +18,7 @@ from biopose.reconstruction.refinement import RefinementGain
 from biopose.reconstruction.trajectories import FittedMotion
 from biopose.tracking.tracks import PersonTrack
 
-KIND = "fitted person 4"
+KIND = "fitted person 5"
 TRACK_ARRAYS = ("frame_indices", "time_s", "boxes_px", "keypoints_px", "confidence")
 PERSON_ARRAYS = ("contact", "T_camera_world", "keypoint_sd_m")
 MOTION_ARRAYS = ("q", "body_scales", "R_camera_world")
@@ -29,10 +29,6 @@ def write_motion(fitted: FittedPerson, path: Path) -> None:
     arrays = {name: getattr(fitted.track, name) for name in TRACK_ARRAYS}
     arrays |= {name: getattr(fitted.motion, name) for name in MOTION_ARRAYS}
     arrays |= {name: getattr(fitted, name) for name in PERSON_ARRAYS}
-    if fitted.coordinates is not None:
-        arrays["coordinates"] = fitted.coordinates
-    if fitted.coordinate_sd is not None:
-        arrays["coordinate_sd"] = fitted.coordinate_sd
     refinement = fitted.motion.refinement
     facts = {
         "person": fitted.track.person,
@@ -80,6 +76,4 @@ def read_motion(path: Path) -> FittedPerson:
         motion=motion,
         **{name: arrays[name] for name in PERSON_ARRAYS},
         notes=tuple(facts["notes"]),
-        coordinates=arrays.get("coordinates"),
-        coordinate_sd=arrays.get("coordinate_sd"),
     )

@@ -6,13 +6,13 @@ err as much as those of inverse kinematics or a little less (`biopose/weights/ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.body.anny import Body
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.markers import MARKERS
 from biopose.body.subject import BodyWithSkeleton
@@ -21,9 +21,8 @@ from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.network import Neurik
 from biopose.neurik.output import OutputDecoder
 from biopose.neurik.trial import predict_trial
-from biopose.reconstruction.person import FittedPerson, person_of, virtual_markers
+from biopose.reconstruction.person import FittedPerson, virtual_markers
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.skeleton.model import Skeleton
 
 HALF_SURE_SD_M = 0.08  # of a keypoint: the weight of a marker near it is a half
 UNSEEN_WEIGHT = 0.25  # share of a weight that is left to markers about keypoints of which nothing was seen
@@ -45,19 +44,21 @@ class NeuralIK:
         """With the default skeleton's ranges."""
         return cls(network, OutputDecoder(full_body_skeleton()))
 
-    def told(self, fitted: FittedPerson, *, body: Body, skeleton: Skeleton) -> FittedPerson:
-        """The person with coordinates and the angles' standard deviations; markers do not tell that of the place.
+    def predict(
+        self, fitted: FittedPerson, person: BodyWithSkeleton
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Coordinates (T, Q) of the person's skeleton and their standard deviations (T, Q), radians and metres.
+
+        The markers do not determine how well the translations are known: their deviations are NaN.
 
         Args:
             fitted: the person.
-            body: the default body.
-            skeleton: the default skeleton, unscaled.
+            person: their body (`person_of`).
         """
-        seen = seen_markers(fitted, person_of(fitted, body=body, skeleton=skeleton))
-        answer = predict_trial(self.network, self.decoder, seen)
-        is_place = [coordinate.motion == "translational" for coordinate in skeleton.coordinates]
-        sd = np.where(is_place, np.nan, answer.sd.double().numpy())
-        return replace(fitted, coordinates=answer.q.double().numpy(), coordinate_sd=sd)
+        output = predict_trial(self.network, self.decoder, seen_markers(fitted, person))
+        is_translation = [coordinate.motion == "translational" for coordinate in person.skeleton.coordinates]
+        sd = np.where(is_translation, np.nan, output.sd.double().numpy())
+        return output.q.double().numpy(), sd
 
 
 def seen_markers(fitted: FittedPerson, person: BodyWithSkeleton) -> MarkerWindows:

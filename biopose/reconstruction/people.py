@@ -18,10 +18,8 @@ from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter import LIFTER_WEIGHTS, Lifter, load_lifter
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS, PosePrior
-from biopose.neurik.network import Neurik
 from biopose.reconstruction.mesh import MeshModels, PersonMesh, read_mesh
 from biopose.reconstruction.motion_problem import PersonModel, SolverOptions
-from biopose.reconstruction.neural_ik import NeuralIK
 from biopose.reconstruction.observations import ObservedTrack, see
 from biopose.reconstruction.person import Athlete, FittedPerson
 from biopose.reconstruction.residuals import MIDDLE, FitWeights
@@ -49,7 +47,6 @@ class FitModels:
     budget: SolverOptions = field(default_factory=SolverOptions)
     weights: FitWeights = field(default_factory=FitWeights)
     mesh: MeshModels | None = None
-    neural_ik: NeuralIK | None = None
 
     @classmethod
     def load(
@@ -60,7 +57,6 @@ class FitModels:
         budget: SolverOptions | None = None,
         weights: FitWeights | None = None,
         mesh: MeshModels | None = None,
-        neurik: Neurik | None = None,
     ) -> FitModels:
         """Load all.
 
@@ -70,7 +66,6 @@ class FitModels:
             budget: how long to look; None takes the usual.
             weights: of the terms; None takes the usual.
             mesh: MQ-HMR, whose word is refined; None leaves it to the keypoint fit.
-            neurik: tells how sure the angles are; None leaves that open.
 
         Raises:
             ModelError: if the body's asset or weights are missing or broken; the message says how to get them.
@@ -83,7 +78,6 @@ class FitModels:
             budget or SolverOptions(),
             weights or FitWeights(),
             mesh,
-            NeuralIK.of(neurik) if neurik else None,
         )
 
 
@@ -127,7 +121,7 @@ def fit_people(
         fits.append((athlete, *_fitted(track, seen, athlete, camera, models, keypoint_skeleton, progress=tell)))
     T = _world([(seen, motion) for _, seen, motion in fits], keypoint_skeleton)
     told = (*notes, *_notes(camera, camera_motion))
-    people = [
+    return [
         FittedPerson(
             track=track,
             athlete=athlete,
@@ -140,9 +134,6 @@ def fit_people(
         )
         for track, (athlete, seen, motion) in zip(tracks, fits, strict=True)
     ]
-    if models.neural_ik is None:
-        return people
-    return [models.neural_ik.told(person, body=models.body, skeleton=models.skeleton) for person in people]
 
 
 def _fitted(

@@ -69,11 +69,8 @@ def test_a_person_is_told_coordinates_at_their_markers_and_how_sure_each_angle_i
         motion=replace(fitted.motion, q=fitted.motion.q[:frames]),
         keypoint_sd_m=fitted.keypoint_sd_m[:frames],
     )
-    person = told.told(part, body=Body.load(), skeleton=full_body())
-    sd, q = person.coordinate_sd, person.coordinates
-    assert sd is not None
-    assert q is not None
     skeleton = person_of(part, body=Body.load(), skeleton=full_body())
+    q, sd = told.predict(part, skeleton)
     own = Kinematics(skeleton.skeleton).with_coordinates(torch.from_numpy(q)).markers.numpy()
     assert np.median(np.linalg.norm(own - virtual_markers(skeleton, part).positions_m, axis=-1)) < 0.015
     assert sd.shape == fitted.motion.q[:frames].shape

@@ -9,7 +9,8 @@ import pytest
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.camera.motion_summary import CameraMotionResult
-from biopose.reconstruction import people, person
+from biopose.reconstruction import people
+from biopose.reconstruction.coordinates import solve_person
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.motion_problem import PersonModel
 from biopose.reconstruction.observations import ObservedTrack
@@ -53,7 +54,7 @@ def measured(
     models: FitModels, tracks: Sequence[PersonTrack], athletes: Sequence[Athlete] = ()
 ) -> list[PersonMeasurement]:
     fitted = fit_people(tracks, athletes or [Athlete(1.75)], CAMERA, models=models, camera_motion=None)
-    return [person.measured(one, body=models.body, skeleton=models.skeleton, cutoff_hz=8.0) for one in fitted]
+    return [solve_person(one, body=models.body, skeleton=models.skeleton, cutoff_hz=8.0) for one in fitted]
 
 
 def track(frames: int) -> PersonTrack:

@@ -24,10 +24,11 @@ from biopose.perception.cspnext import RtmPose
 from biopose.perception.keypoint_network import BATCH_SIZE, WEIGHTS, normalised
 from biopose.perception.onnx_session import weights_path
 from biopose.perception.simcc import decoded, flip_averaged
+from biopose.reconstruction.coordinates import inverse_kinematics_of
 from biopose.reconstruction.mesh import MeshModels
 from biopose.reconstruction.neural_ik import registered, seen_markers
 from biopose.reconstruction.people import FitModels, fit_people
-from biopose.reconstruction.person import Athlete, FittedPerson, person_of, solved, virtual_markers
+from biopose.reconstruction.person import Athlete, FittedPerson, person_of, virtual_markers
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.tracks import PersonTrack
 from biopose.training.synthetic.clips import Clip
@@ -83,7 +84,7 @@ class ClipRecorder:
     def told(self, fitted: FittedPerson) -> Told:
         """What comes of a fitted person's virtual markers."""
         person = person_of(fitted, body=self.models.body, skeleton=self.models.skeleton)
-        solution = solved(person, virtual_markers(person, fitted))
+        solution = inverse_kinematics_of(person, virtual_markers(person, fitted))
         return Told(
             seen_markers(fitted, person),
             torch.from_numpy(solution).float(),

@@ -7,14 +7,19 @@ import torch
 from biopose.body.anny import Body
 from biopose.body.subject import BodyWithSkeleton
 from biopose.hmr.lifter import load_lifter
+from biopose.neurik.network import Neurik
+from biopose.reconstruction.coordinates import _continuous, _inside_limits, solve_person
 from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.reconstruction.neural_ik import NeuralIK
 from biopose.reconstruction.observations import ObservedTrack, see
-from biopose.reconstruction.person import Athlete, FittedPerson, _continuous, _inside_limits, measured
+from biopose.reconstruction.person import Athlete, FittedPerson, person_of
 from biopose.reconstruction.trajectories import FittedMotion
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset
+from tests.reconstruction.test_neural_ik import SHAPE
 from tests.swinging_person import CAMERA, frame_times, full_body, level, not_found, swinging, track_of
+from tests.training.synthetic_markers import default_places_m
 
 FRAMES, GAP = 12, slice(5, 7)
 
@@ -43,16 +48,9 @@ def world() -> np.ndarray:
     return T
 
 
-def measurement_of(
-    body: Body,
-    usual: BodyWithSkeleton,
-    track: PersonTrack,
-    *,
-    coordinates: np.ndarray | None = None,
-    coordinate_sd: np.ndarray | None = None,
-) -> PersonMeasurement:
+def fitted_motion(usual: BodyWithSkeleton, track: PersonTrack) -> FittedPerson:
     seen: ObservedTrack = see(track, CAMERA, load_lifter(), height_m=1.75)
-    fitted = FittedPerson(
+    return FittedPerson(
         track=track,
         athlete=Athlete(1.75),
         camera=CAMERA,
@@ -60,11 +58,12 @@ def measurement_of(
         motion=motion_of(usual, len(track)),
         T_camera_world=world(),
         keypoint_sd_m=np.full((len(track), 26, 2), 0.05),
-        notes=("made up",),
-        coordinates=coordinates,
-        coordinate_sd=coordinate_sd,
+        notes=("synthetic",),
     )
-    return measured(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0)
+
+
+def measurement_of(body: Body, usual: BodyWithSkeleton, track: PersonTrack) -> PersonMeasurement:
+    return solve_person(fitted_motion(usual, track), body=body, skeleton=full_body(), cutoff_hz=12.0)
 
 
 @pytest.fixture(scope="module")
@@ -169,19 +168,16 @@ def test_what_overshoots_a_limit_is_put_back_and_the_rest_stays() -> None:
 
 
 @needs_body_asset
-def test_standard_deviations_are_handed_on(measurement: PersonMeasurement, body: Body, usual: BodyWithSkeleton) -> None:
+def test_a_network_that_predicts_the_coordinates_stands_in_place_of_inverse_kinematics(
+    measurement: PersonMeasurement, body: Body, usual: BodyWithSkeleton
+) -> None:
+    torch.manual_seed(0)
+    network = NeuralIK.of(Neurik(SHAPE, places_m=default_places_m()).eval())
     time_s = frame_times(FRAMES)
-    sd = np.full((FRAMES, len(full_body().coordinates)), 0.03)
-    told = measurement_of(body, usual, not_found(track_of(swinging(time_s), time_s), GAP), coordinate_sd=sd)
-    np.testing.assert_array_equal(told.coordinate_sd, sd)
-    np.testing.assert_array_equal(told.coordinates.values, measurement.coordinates.values)
+    fitted = fitted_motion(usual, not_found(track_of(swinging(time_s), time_s), GAP))
+    one = solve_person(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0, neural_ik=network)
+    q, sd = network.predict(fitted, person_of(fitted, body=body, skeleton=full_body()))
+    np.testing.assert_array_equal(one.coordinate_sd, sd)
+    knee = full_body().coordinate_names.index("knee_angle_r")
+    assert np.abs(one.coordinates.values[:, knee] - q[:, knee]).max() < np.radians(10)  # filtered, no more
     assert measurement.coordinate_sd is None
-
-
-@needs_body_asset
-def test_coordinates_that_were_told_stand_in_place_of_inverse_kinematics(body: Body, usual: BodyWithSkeleton) -> None:
-    time_s = frame_times(FRAMES)
-    q = np.repeat(full_body().default_pose[None], FRAMES, axis=0)
-    q[:, full_body().coordinate_names.index("knee_angle_r")] = 0.4
-    told = measurement_of(body, usual, track_of(swinging(time_s), time_s), coordinates=full_body().satisfy_couplings(q))
-    np.testing.assert_allclose(told.coordinates.values, full_body().satisfy_couplings(q), atol=1e-6)

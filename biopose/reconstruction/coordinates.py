@@ -1,0 +1,133 @@
+"""The solve stage: from a person's reconstructed motion to coordinates of their skeleton, filtered, with deviations."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from biopose.body.anny import Body
+from biopose.body.keypoint_landmarks import skeleton_with_keypoints
+from biopose.body.subject import BodyWithSkeleton
+from biopose.camera.pinhole import Camera
+from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.reconstruction.low_pass_filter import can_filter, low_pass
+from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.reconstruction.neural_ik import NeuralIK
+from biopose.reconstruction.observations import reprojection_errors_px
+from biopose.reconstruction.person import FittedPerson, person_of, virtual_markers
+from biopose.skeleton.ik.solve import inverse_kinematics
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import Skeleton
+from biopose.tracking.tracks import PersonTrack
+
+IK_TOLERANCE = 1e-4
+GOOD_FIT_OF_BOX = 0.03  # keypoints this far off (share of the box's height) halve a frame's quality
+
+
+def solve_person(
+    fitted: FittedPerson,
+    *,
+    body: Body,
+    skeleton: Skeleton,
+    cutoff_hz: float,
+    neural_ik: NeuralIK | None = None,
+    threads: int = 2,
+) -> PersonMeasurement:
+    """Coordinates from the virtual markers of a reconstructed motion, filtered.
+
+    Args:
+        fitted: the person.
+        body: the default body.
+        skeleton: the default skeleton, unscaled.
+        cutoff_hz: of the low-pass filter.
+        neural_ik: predicts the coordinates and their standard deviations; None solves by inverse kinematics, which
+            gives no standard deviations.
+        threads: of inverse kinematics.
+    """
+    track, notes = fitted.track, fitted.notes
+    person = person_of(fitted, body=body, skeleton=skeleton)
+    if neural_ik is None:
+        coordinates, sd = inverse_kinematics_of(person, virtual_markers(person, fitted), threads=threads), None
+    else:
+        coordinates, sd = neural_ik.predict(fitted, person)
+    values = low_pass(_continuous(person.skeleton, coordinates), track.time_s, cutoff_hz=cutoff_hz)
+    if len(track) > 1 and not can_filter(track.time_s, cutoff_hz=cutoff_hz):
+        notes = (*notes, f"{track.rate_hz:.0f} frames/s cannot carry {cutoff_hz:g} Hz: the angles are not filtered.")
+    values = _inside_limits(person.skeleton, values)
+    q = torch.from_numpy(values)
+    keypoints = Kinematics(skeleton_with_keypoints(skeleton)).with_scales(torch.from_numpy(person.body_scales))
+    keypoints_m = keypoints.markers_over_time(q).numpy()
+    markers_m = Kinematics(person.skeleton).markers_over_time(q).numpy()
+    return PersonMeasurement(
+        track=track,
+        camera=fitted.camera,
+        T_camera_world=fitted.T_camera_world,
+        person=person,
+        coordinates=CoordinateTrajectories(track.time_s, person.skeleton.coordinate_names, values),
+        coordinate_sd=sd,
+        markers=MarkerTrajectories(track.time_s, person.skeleton.marker_names, markers_m),
+        keypoints_m=keypoints_m,
+        contact=fitted.contact,
+        quality=_quality(track, fitted.camera, keypoints_m, fitted.T_camera_world),
+        notes=notes,
+        refinement=fitted.motion.refinement,
+    )
+
+
+def inverse_kinematics_of(
+    person: BodyWithSkeleton, markers: MarkerTrajectories, *, threads: int = 2
+) -> NDArray[np.float64]:
+    """(T, Q) coordinates of a person's skeleton from their virtual markers, gaps interpolated."""
+    solution = inverse_kinematics(person.skeleton, markers, tolerance=IK_TOLERANCE, threads=threads)
+    return _without_gaps(solution.coordinates.values, markers.time_s)
+
+
+def _quality(
+    track: PersonTrack, camera: Camera, keypoints_m: NDArray[np.float64], T_camera_world: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Per-frame figures; see `PersonMeasurement.quality`."""
+    in_camera = keypoints_m @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]
+    error_px = reprojection_errors_px(track, camera, in_camera)
+    known = ~np.isnan(error_px)
+    empty = ~known.any(axis=1)
+    error_px[empty] = 0.0
+    reprojection_px = np.where(empty, np.nan, np.nanmedian(error_px, axis=1))
+    box_px = np.where(track.seen, track.boxes_px[:, 3] - track.boxes_px[:, 1], np.nan)
+    confidence = np.where(track.seen, track.confidence.mean(axis=1), 0.0)
+    seen_fraction = known.mean(axis=1)
+    fit = 1.0 / (1.0 + (reprojection_px / (GOOD_FIT_OF_BOX * box_px)) ** 2)
+    return {
+        "reprojection_px": reprojection_px,
+        "confidence": confidence,
+        "seen_fraction": seen_fraction,
+        "quality": np.nan_to_num(fit) * confidence,
+    }
+
+
+def _without_gaps(values: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = ~np.isnan(values)
+    return np.stack(
+        [
+            np.interp(time_s, time_s[k], column[k]) if k.any() else np.zeros(len(time_s))
+            for column, k in zip(values.T, known.T, strict=True)
+        ],
+        axis=-1,
+    )
+
+
+def _continuous(skeleton: Skeleton, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Angles that may turn all the way round, without jumps of a whole turn; the first frame within half a turn."""
+    values = values.copy()
+    for column, coordinate in enumerate(skeleton.coordinates):
+        if coordinate.name in skeleton.rotational_names and not coordinate.clamped:
+            values[:, column] = np.unwrap(values[:, column])
+            values[:, column] -= 2 * np.pi * np.round(values[0, column] / (2 * np.pi))
+    return values
+
+
+def _inside_limits(skeleton: Skeleton, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Filtering overshoots a little at a limit."""
+    low = [c.range_min if c.clamped else -np.inf for c in skeleton.coordinates]
+    high = [c.range_max if c.clamped else np.inf for c in skeleton.coordinates]
+    return skeleton.satisfy_couplings(values.clip(low, high))

@@ -86,14 +86,12 @@ class Models:
         if fit is None:
             mesh = None if method == "keypoint_fit" else MeshModels.load(stage=MESH_STAGES[method])
             fit = FitModels.load(mesh=mesh, neurik=load_neurik() if method == "mqhmr" else None)
-        reader = MqhmrHead(fit.mesh.network, device=device) if fit.mesh else None
+        head = MqhmrHead(fit.mesh.network, device=device) if fit.mesh else None
         backend: Literal["onnxruntime", "torch"] = "onnxruntime" if device == "cpu" else "torch"
-        looks: Literal["onnxruntime", "torch"] = "torch" if reader else backend
+        looks: Literal["onnxruntime", "torch"] = "torch" if head else backend
         return cls(
             detector=PersonDetector.load(backend=backend, threads=threads, device=device, weights=detector),
-            keypoints=KeypointNetwork.load(
-                backend=looks, threads=threads, device=device, weights=keypoints, reader=reader
-            ),
+            keypoints=KeypointNetwork.load(backend=looks, threads=threads, device=device, weights=keypoints, head=head),
             fit=fit,
         )
 

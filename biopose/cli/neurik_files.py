@@ -57,10 +57,10 @@ def predict_files(
     recording = read_markers(markers, up=up)
     network = load_neurik()
     progress.length = len(recording.time_s)
-    registered = _registered(static, up, network)
+    subject = _subject(static, up, network)
     start = perf_counter()
     with blamed_on(markers), torch_threads(threads):
-        answer = predict_recording(network, recording, registered=registered, progress=progress.update)
+        answer = predict_recording(network, recording, subject=subject, progress=progress.update)
     seconds = perf_counter() - start
     rotational = full_body_skeleton().rotational_names
     if model_out:
@@ -72,18 +72,18 @@ def predict_files(
     return _summary(answer, out, model_out, sd_out, unused, seconds)
 
 
-def _registered(static: Path | None, up: UpAxis, network: Neurik) -> SubjectCalibration | None:
+def _subject(static: Path | None, up: UpAxis, network: Neurik) -> SubjectCalibration | None:
     if static is None:
         return None
     standing = read_markers(static, up=up)
     with blamed_on(static):
-        return calibrate_from_static(standing, network.places_m)
+        return calibrate_from_static(standing, network.locations_m)
 
 
 def write_model(path: Path, answer: RecordingPrediction) -> Path:
     """Write the default model at the scales found; markers that were seen lie where they were, as after scaling."""
     skeleton = scaled_geometry(full_body_skeleton(), answer.body_scales)
-    seen = dict(zip(answer.markers.names, answer.places_m, strict=True))
+    seen = dict(zip(answer.markers.names, answer.locations_m, strict=True))
     placed = tuple(replace(m, location_m=seen.get(m.name, m.location_m)) for m in skeleton.markers)
     residual_m = np.nanmean(answer.error_m, axis=0)
     scaling = Scaling(

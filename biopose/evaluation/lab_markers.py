@@ -121,7 +121,7 @@ def evaluate_lab_a(
         ours = _scaled_by_us(lab, Path(folder))
     ours_error, on_expert_model, opensim_error = (AngleErrors() for _ in range(3))
     network, rms_m = load_neurik(), []
-    standing = calibrate_from_static(_under_our_names(read_trc(lab / "static1.trc")), network.places_m)
+    standing = calibrate_from_static(_under_our_names(read_trc(lab / "static1.trc")), network.locations_m)
     neurik_error = {"neurik": (standing, AngleErrors()), "neurik_unregistered": (None, AngleErrors())}
     for trial in trials or lab_trials(lab):
         if progress:
@@ -133,8 +133,8 @@ def evaluate_lab_a(
         _compare(on_expert_model, expert, same_model, reference)
         theirs = opensim_inverse_kinematics(lab / "hand_scaled.osim", markers, weights=weights)
         _add(opensim_error, expert, theirs, reference, left_out=set(same_model.held))
-        for registered, errors in neurik_error.values():
-            answer = predict_recording(network, _under_our_names(markers), registered=registered)
+        for subject, errors in neurik_error.values():
+            answer = predict_recording(network, _under_our_names(markers), subject=subject)
             _add(errors, full_body_skeleton(), answer.coordinates, reference, left_out=set(answer.unseen))
         rms_m.append(float(np.nanmean(solution.rms_m)))
     return {

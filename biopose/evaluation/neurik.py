@@ -101,7 +101,7 @@ def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) ->
         drawn = [source.draw(1, frames=frames, clean=kind == "clean") for _ in range(trials)]
         own = [scaled_to(trial) for trial in drawn]
         told = [
-            replace(trial, windows=replace(trial.windows, registered=calibration_on(*skeleton, network.places_m)))
+            replace(trial, windows=replace(trial.windows, subject=calibration_on(*skeleton, network.locations_m)))
             for trial, skeleton in zip(drawn, own, strict=True)
         ]
         solver = [solved(trial, *skeleton) for trial, skeleton in zip(drawn, own, strict=True)]

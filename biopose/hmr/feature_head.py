@@ -94,7 +94,7 @@ class MqhmrHead:
         own = self._recovered(output, points, confidence, place)
         in_image = mirrored_points(points), confidence[:, MIRRORED], place * torch.tensor([-1.0, 1.0, 1.0])
         image = self._recovered(mirrored, *in_image)
-        tokens = self._network.read.flip_averaged(own.tokens, image.tokens)
+        tokens = self._network.head.flip_averaged(own.tokens, image.tokens)
         shape = (own.shape + image.shape) / 2  # a mirror leaves it as it is
         said = torch.cat([tokens.flatten(1), shape], dim=-1).clamp(-LARGEST, LARGEST)
         middle = (_middle_px(regions_px) + 0.5) / sizes_px
@@ -117,7 +117,7 @@ def unpacked(read: NDArray[np.floating[Any]], network_shape: MqhmrShape) -> Mesh
     """What the rows (T, width) of a person say.
 
     Args:
-        read: as in `PersonTrack.read`, or in more precision.
+        read: as in `PersonTrack.tokens`, or in more precision.
         network_shape: of the network that read them.
 
     Raises:

@@ -26,7 +26,7 @@ from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
 from biopose.hmr.layers import DecoderLayer, DeformableAttention, PlainAttention
 from biopose.hmr.template_body import TemplateBody, reprojection_residual, view_rays
-from biopose.io.checkpoint import WEIGHTS, load_network, save_network
+from biopose.io.checkpoint import WEIGHTS, load_network, load_renamed, save_network
 from biopose.perception.cspnext import MAP_CHANNELS
 from biopose.skeleton.rotations import rotation_from_6d
 
@@ -37,6 +37,7 @@ RIGID = SEGMENTS.index("torso")  # turns with the abdomen, which it is welded to
 LOG_SD_RANGE = (-6.0, 0.5)  # of the standard deviations, in heights
 DEFAULT_LOG_SIZE = 0.25  # logarithm of a crop's height over the person's
 
+RENAMED_KEYS = {"read.": "head.", "told.": "feedback."}  # in weights that were stored earlier
 TOLD_SCALE = 10.0  # makes a misfit of a tenth of the crop one
 
 # Which keypoints lie about each segment: there its query begins to look.
@@ -163,15 +164,16 @@ class Mqhmr(nn.Module):
         )
         self.body = nn.Linear(s.hidden, SHAPE_TERMS + 3)
         self.narrow = nn.Sequential(nn.LayerNorm(s.width), nn.Linear(s.width, s.token_width))
-        self.read = PoseHead(s)
-        self.figure = TemplateBody(SegmentBody.load())
+        self.head = PoseHead(s)
+        self.template_body = TemplateBody(SegmentBody.load())
         if s.feedback and s.layers > 1:
-            self.told = nn.Sequential(
+            self.feedback = nn.Sequential(
                 nn.Linear(3 * N_KEYPOINTS, s.hidden // 2), nn.GELU(), nn.Linear(s.hidden // 2, s.queries * s.width)
             )
         self.register_buffer("about", _keypoints_about_queries(s.queries), persistent=False)
         nn.init.zeros_(self.body.weight)
         nn.init.zeros_(self.body.bias)
+        load_renamed(self, RENAMED_KEYS)
 
     def forward(self, crops: CropInput) -> Recovery:
         """Recover the people."""
@@ -199,16 +201,16 @@ class Mqhmr(nn.Module):
         """The narrow tokens, and what is read from them."""
         with torch.autocast(tokens.device.type, enabled=False):  # half precision would round to millimetres
             narrow = self.narrow(tokens.float())
-            return narrow, *self.read(narrow)
+            return narrow, *self.head(narrow)
 
     def _how_far(self, R_local: Tensor, crops: CropInput) -> Tensor:
         """What the tokens are told, (N, Q * width): the misfit of the mean figure in these turns."""
         with torch.autocast(R_local.device.type, enabled=False):
             rays, log_crop = view_rays(crops.keypoints, crops.place), crops.place[:, 2]
             usual = (DEFAULT_LOG_SIZE - log_crop).exp()
-            apart = reprojection_residual(self.figure(R_local), rays, crops.confidence, log_crop, usual)
+            apart = reprojection_residual(self.template_body(R_local), rays, crops.confidence, log_crop, usual)
             given = torch.cat([TOLD_SCALE * apart.flatten(1), crops.confidence], dim=-1)
-        told: Tensor = self.told(given)
+        told: Tensor = self.feedback(given)
         return told
 
     def _reference(self, crops: CropInput) -> Tensor:

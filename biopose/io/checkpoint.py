@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,6 +88,26 @@ def load_network(path: Path, build: Callable[[dict[str, Any]], Network], *, kind
         other = f"holds a {kind} network of another version of BioPose"
         raise ModelError(f"{path}: {other}; install BioPose again") from error
     return network.eval()
+
+
+def load_renamed(network: nn.Module, prefixes: Mapping[str, str]) -> None:
+    """Let a network also load states whose keys begin as they were once named.
+
+    Args:
+        network: whose keys have the new names.
+        prefixes: of keys, old to new.
+    """
+    network.register_load_state_dict_pre_hook(partial(_rename_keys, prefixes=prefixes))
+
+
+def _rename_keys(
+    _: nn.Module, state: dict[str, Tensor], prefix: str, *_unused: object, prefixes: Mapping[str, str]
+) -> None:
+    """In place; `prefix` is of the network within a larger one."""
+    for key in list(state):
+        for old, new in prefixes.items():
+            if key.startswith(prefix + old):
+                state[prefix + new + key.removeprefix(prefix + old)] = state.pop(key)
 
 
 def sha256_of(path: Path) -> str:

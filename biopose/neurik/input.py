@@ -38,11 +38,11 @@ class SubjectCalibration:
 
     Attributes:
         body_scales: (N, B, 3) factors, ground's being 1.
-        places_m: (N, M, 3) by MARKERS, in their segments of the scaled skeletons.
+        locations_m: (N, M, 3) by MARKERS, in their segments of the scaled skeletons.
     """
 
     body_scales: Tensor
-    places_m: Tensor
+    locations_m: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,22 +53,22 @@ class MarkerWindows:
         markers_m: (N, T, M, 3) by MARKERS, in a world whose y is up, metres; anything where the weight is 0.
         weight: (N, T, M) from 0, missing, to 1, as sure as can be.
         interval_s: (N,) seconds between frames.
-        registered: where the markers sit on each person; None where nobody stood still for that.
+        subject: where the markers sit on each person; None where nobody stood still for that.
     """
 
     markers_m: Tensor
     weight: Tensor
     interval_s: Tensor
-    registered: SubjectCalibration | None = None
+    subject: SubjectCalibration | None = None
 
     def each(self, change: Callable[[Tensor], Tensor]) -> MarkerWindows:
         """The same with every tensor changed."""
-        r = self.registered
+        r = self.subject
         return MarkerWindows(
             change(self.markers_m),
             change(self.weight),
             change(self.interval_s),
-            None if r is None else SubjectCalibration(change(r.body_scales), change(r.places_m)),
+            None if r is None else SubjectCalibration(change(r.body_scales), change(r.locations_m)),
         )
 
 
@@ -117,16 +117,16 @@ class FrameView(nn.Module):
         self.n_features = 15 + 4 * self.fit.slots.shape[1]
 
     @torch.no_grad()
-    def forward(self, windows: MarkerWindows, places_m: Tensor) -> NeurikInput:
+    def forward(self, windows: MarkerWindows, locations_m: Tensor) -> NeurikInput:
         """See the windows.
 
         Args:
             windows: N of T frames.
-            places_m: (M, 3) where the markers usually lie in their segments of the unscaled skeleton.
+            locations_m: (M, 3) where the markers usually lie in their segments of the unscaled skeleton.
         """
         weight = windows.weight
         markers = torch.where(weight[..., None] > 0, windows.markers_m, 0.0)
-        fitted = self._fitted(markers, weight, places_m, windows.registered)
+        fitted = self._fitted(markers, weight, locations_m, windows.subject)
         angles, sure, turn = self.reader(fitted)
         share = (angles - self.reader.low) / (self.reader.high - self.reader.low)
         return NeurikInput(
@@ -141,14 +141,14 @@ class FrameView(nn.Module):
         )
 
     def _fitted(
-        self, markers_m: Tensor, weight: Tensor, places_m: Tensor, registered: SubjectCalibration | None
+        self, markers_m: Tensor, weight: Tensor, locations_m: Tensor, subject: SubjectCalibration | None
     ) -> FittedSegments:
         """Segments laid onto the markers where they usually lie, or where they sit on each person."""
-        if registered is None:
-            return self.fit(markers_m, weight, places_m)
-        size = registered.body_scales[:, 1:].mean((1, 2))[:, None, None, None]
-        own = registered.places_m[:, None] / size
-        return self.fit(markers_m, weight, own, registered.body_scales[:, None, self.fit.bodies] / size)
+        if subject is None:
+            return self.fit(markers_m, weight, locations_m)
+        size = subject.body_scales[:, 1:].mean((1, 2))[:, None, None, None]
+        own = subject.locations_m[:, None] / size
+        return self.fit(markers_m, weight, own, subject.body_scales[:, None, self.fit.bodies] / size)
 
 
 def _doubt(fitted: FittedSegments, weight: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ def _segment_features(fitted: FittedSegments, turn: Tensor) -> Tensor:
 
 
 def _frame_features(fitted: FittedSegments, windows: MarkerWindows, weight: Tensor) -> Tensor:
-    """(N, T, 9): size, how much is seen, whether registered, how the pelvis moved and turned since the last frame."""
+    """(N, T, 9): size, how much is seen, whether subject, how the pelvis moved and turned since the last frame."""
     R, p = fitted.R_world_segment[..., 0, :, :], fitted.p_world_segment[..., 0, :]
     interval = windows.interval_s[:, None, None]
     moved = ((p[:, 1:] - p[:, :-1])[..., None, :] @ R[:, 1:])[..., 0, :] / interval
@@ -185,5 +185,5 @@ def _frame_features(fitted: FittedSegments, windows: MarkerWindows, weight: Tens
     motion = torch.cat([SPEED_SCALE * moved, TURN_SCALE * turned], dim=-1).clamp(-3, 3)
     motion = nn.functional.pad(motion, (0, 0, 1, 0))
     seen = weight.mean(-1, keepdim=True)
-    known = torch.full_like(seen, float(windows.registered is not None))
+    known = torch.full_like(seen, float(windows.subject is not None))
     return torch.cat([4 * fitted.size.log()[..., None], seen, known, motion], dim=-1)

@@ -123,23 +123,23 @@ class SegmentFit(nn.Module):
         return found
 
     def forward(
-        self, markers_m: Tensor, weight: Tensor, places_m: Tensor, proportions: Tensor | None = None
+        self, markers_m: Tensor, weight: Tensor, locations_m: Tensor, proportions: Tensor | None = None
     ) -> FittedSegments:
         """Fit all segments.
 
         Args:
             markers_m: (..., M, 3) by MARKERS, world; finite also where the weight is 0.
             weight: (..., M) from 0, missing, to 1.
-            places_m: (M, 3), or with batch axes, where the markers lie in their segments of a skeleton of usual size.
+            locations_m: (M, 3), or with batch axes, of the markers in their segments of a skeleton of default size.
             proportions: (..., S, 3) factors of that skeleton's segments; None for the unscaled one's.
         """
-        y, x, w = markers_m[..., self.slots, :], places_m[..., self.slots, :], weight[..., self.slots] * self.filled
+        y, x, w = markers_m[..., self.slots, :], locations_m[..., self.slots, :], weight[..., self.slots] * self.filled
         size = _size(y, x, w)
         geometry = self._geometry(proportions)
-        R, p = self._root(markers_m, weight, places_m, size, geometry)
+        R, p = self._root(markers_m, weight, locations_m, size, geometry)
         turns, places = [R], [p]
         stretch, sureness = [torch.ones_like(size)], [_sureness(x[..., 0, :, :], w[..., 0, :])]
-        y_all, x_all, w_all = self._with_middles(markers_m, weight, places_m, geometry)
+        y_all, x_all, w_all = self._with_middles(markers_m, weight, locations_m, geometry)
         for level in LEVELS:
             before = [self.parents[s] for s in level]
             R_before = torch.stack([turns[b] for b in before], dim=-3)
@@ -175,24 +175,26 @@ class SegmentFit(nn.Module):
         return _Geometry(at_parent, at_child, torch.stack(p, dim=-2))
 
     def _with_middles(
-        self, markers_m: Tensor, weight: Tensor, places_m: Tensor, geometry: _Geometry
+        self, markers_m: Tensor, weight: Tensor, locations_m: Tensor, geometry: _Geometry
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Points (..., S, K + 1, 3), usual places (S, K + 1, 3), weights (..., S, K + 1): the middles last."""
         middle = markers_m[..., self.middles, :].mean(-2)
         seen = weight[..., self.middles].amin(-1) * self.has_middle
         owner = self.owner[self.middles]
-        usual = (self.R_reference[owner] @ places_m[..., self.middles, :, None])[..., 0]
+        usual = (self.R_reference[owner] @ locations_m[..., self.middles, :, None])[..., 0]
         usual = usual + geometry.p_reference[..., owner, :]
         local = (usual.mean(-2) - geometry.p_reference)[..., None, :] @ self.R_reference
         y = torch.cat([markers_m[..., self.slots, :], middle[..., None, :]], dim=-2)
         w = torch.cat([weight[..., self.slots] * self.filled, seen[..., None]], dim=-1)
-        return y, torch.cat([places_m[..., self.slots, :], local], dim=-2), w
+        return y, torch.cat([locations_m[..., self.slots, :], local], dim=-2), w
 
     def _root(
-        self, markers_m: Tensor, weight: Tensor, places_m: Tensor, size: Tensor, geometry: _Geometry
+        self, markers_m: Tensor, weight: Tensor, locations_m: Tensor, size: Tensor, geometry: _Geometry
     ) -> tuple[Tensor, Tensor]:
         """The pelvis by its own markers, or else by all of them in the reference posture."""
-        usual = (self.R_reference[self.owner] @ places_m[..., None])[..., 0] + geometry.p_reference[..., self.owner, :]
+        usual = (self.R_reference[self.owner] @ locations_m[..., None])[..., 0] + geometry.p_reference[
+            ..., self.owner, :
+        ]
         w = weight * self.root_weight
         x_mean, y_mean, x, y, share = _centred(usual, markers_m, w)
         R = best_rotation((x * share[..., None]).mT @ y)

@@ -100,9 +100,9 @@ class _MarkerEvidence:
 
 def _marked(skeleton: Skeleton, own: SubjectCalibration, used: list[int]) -> Skeleton:
     """The person's own skeleton, some of MARKERS where they sit on it."""
-    scales, places_m = (values[0].double().cpu().numpy() for values in (own.body_scales, own.places_m))
+    scales, locations_m = (values[0].double().cpu().numpy() for values in (own.body_scales, own.locations_m))
     names, owners = list(MARKERS), marker_owners(skeleton)
-    markers = tuple(Marker(names[index], owners[index], places_m[index]) for index in used)
+    markers = tuple(Marker(names[index], owners[index], locations_m[index]) for index in used)
     return scaled_geometry(skeleton, scales).with_markers(markers)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from biopose.io.checkpoint import WEIGHTS, load_network, save_network
+from biopose.io.checkpoint import WEIGHTS, load_network, load_renamed, save_network
 from biopose.neurik.input import (
     N_FRAME_FEATURES,
     N_MARKERS,
@@ -30,6 +30,7 @@ from biopose.skeleton.full_body import full_body_skeleton
 
 KIND = "neurik"
 NEURIK_WEIGHTS = WEIGHTS / "neurik.safetensors"
+RENAMED_KEYS = {"places_m": "locations_m"}  # in weights that were stored earlier
 LOG_SD_RANGE = (-7.0, 0.5)  # of radians and metres
 PRIOR_LOG_SD = -3.0
 TOLD_SIZES = (0.6, 1.4)  # of a person as a whole, where the body scales begin: well inside their range
@@ -88,10 +89,10 @@ class SpatialEncoder(nn.Module):
 class Neurik(nn.Module):
     """The network; see the module's text."""
 
-    places_m: Tensor
+    locations_m: Tensor
     log_sd_bias: Tensor
 
-    def __init__(self, shape: NeurikShape | None = None, *, places_m: Tensor | None = None) -> None:
+    def __init__(self, shape: NeurikShape | None = None, *, locations_m: Tensor | None = None) -> None:
         super().__init__()
         self.shape = s = shape or NeurikShape()
         skeleton = full_body_skeleton()
@@ -109,16 +110,17 @@ class Neurik(nn.Module):
         self.heads = nn.Sequential(nn.LayerNorm(s.width), _last(s.width, sum(self.sizes)))
         pooled = s.width + N_SEGMENTS * self.view.n_features
         self.scales = nn.Sequential(nn.Linear(pooled, s.width), nn.GELU(), _last(s.width, self.n_scales))
-        self.register_buffer("places_m", torch.zeros(N_MARKERS, 3) if places_m is None else places_m)
+        self.register_buffer("locations_m", torch.zeros(N_MARKERS, 3) if locations_m is None else locations_m)
         self.log_sd_bias = nn.Parameter(torch.full((limited + 2,), PRIOR_LOG_SD))
+        load_renamed(self, RENAMED_KEYS)
 
     def forward(self, windows: MarkerWindows) -> RawOutput:
         """Answer for each frame of each window, whatever their length."""
         with torch.autocast(windows.markers_m.device.type, enabled=False):  # half precision would round centimetres
-            seen = self.view(windows, self.places_m)
-        return self.answered(seen, windows.interval_s, windows.registered)
+            seen = self.view(windows, self.locations_m)
+        return self.answered(seen, windows.interval_s, windows.subject)
 
-    def answered(self, seen: NeurikInput, interval_s: Tensor, registered: SubjectCalibration | None) -> RawOutput:
+    def answered(self, seen: NeurikInput, interval_s: Tensor, subject: SubjectCalibration | None) -> RawOutput:
         """The same of windows as they are seen."""
         x = self.spatial(seen) + self.time(self._waves(interval_s, frames=seen.frame.shape[1]))
         for layer in self.layers:
@@ -131,7 +133,7 @@ class Neurik(nn.Module):
                 six=six + six.new_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
                 shift_m=shift,
                 log_sd=(log_sd + self.log_sd_bias).clamp(*LOG_SD_RANGE),
-                scale_logits=self._scale_logits(x.float(), seen, registered),
+                scale_logits=self._scale_logits(x.float(), seen, subject),
                 R_world_root=seen.R_world_root,
                 p_world_root=seen.p_world_root,
                 seen=seen.seen,
@@ -144,13 +146,13 @@ class Neurik(nn.Module):
         phase = time_s[..., None] * rates
         return torch.cat([phase.sin(), phase.cos()], dim=-1)
 
-    def _scale_logits(self, x: Tensor, seen: NeurikInput, registered: SubjectCalibration | None) -> Tensor:
+    def _scale_logits(self, x: Tensor, seen: NeurikInput, subject: SubjectCalibration | None) -> Tensor:
         """(N, 3 (B - 1)) from what the frames have in common, and from the person's own skeleton."""
         share = seen.seen / seen.seen.sum(-1, keepdim=True).clamp(min=1e-6)
         pooled = torch.cat([x, seen.segments.flatten(-2)], dim=-1)
         told = (share * seen.size).sum(-1, keepdim=True)
-        if registered is not None:
-            told = registered.body_scales[:, 1:].flatten(1)
+        if subject is not None:
+            told = subject.body_scales[:, 1:].flatten(1)
         usual = ((told.clamp(*TOLD_SIZES) - SCALE_RANGE[0]) / (SCALE_RANGE[1] - SCALE_RANGE[0])).logit()
         logits: Tensor = self.scales((share[..., None] * pooled).sum(1))
         return usual + logits

@@ -47,7 +47,7 @@ class RecordingPrediction:
         sd: (F, Q) their standard deviations.
         body_scales: (B, 3) factors of the default skeleton, ground's being 1.
         error_m: (F, M) distance from each marker to its place on the scaled skeleton; NaN where missing.
-        places_m: (M, 3) where in its scaled segment each marker was seen.
+        locations_m: (M, 3) where in its scaled segment each marker was seen.
         unseen: coordinates whose segment, or the one before it, no marker tells; they are no more than likely.
         interval_s: between frames; None of a single one.
     """
@@ -57,7 +57,7 @@ class RecordingPrediction:
     sd: CoordinateTrajectories
     body_scales: FloatArray
     error_m: FloatArray
-    places_m: FloatArray
+    locations_m: FloatArray
     unseen: list[str]
     interval_s: float | None
 
@@ -76,7 +76,7 @@ def predict_recording(
     network: Neurik,
     recording: MarkerTrajectories,
     *,
-    registered: SubjectCalibration | None = None,
+    subject: SubjectCalibration | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> RecordingPrediction:
     """Answer a whole recording.
@@ -84,7 +84,7 @@ def predict_recording(
     Args:
         network: in evaluation mode.
         recording: in a world whose y is up; markers of other names than MARKERS are left aside.
-        registered: the person's own skeleton and markers, from `calibrate_from_static`, where they are known.
+        subject: the person's own skeleton and markers, from `calibrate_from_static`, where they are known.
         progress: called with the number of frames finished since the last call.
 
     Raises:
@@ -92,17 +92,17 @@ def predict_recording(
     """
     markers, solved = usable_markers(recording)
     skeleton, interval_s = full_body_skeleton(), even_interval_s(recording.time_s)
-    trial = _windows(markers, interval_s or ANY_S, registered)
+    trial = _windows(markers, interval_s or ANY_S, subject)
     coordinates, sd, body_scales = _answer(network, trial, solved, progress=progress)
-    places = _places_m(network, skeleton, registered)
-    error_m, places_m = _fit(_with_markers(skeleton, places, markers.names, body_scales), markers, coordinates)
+    places = _locations_m(network, skeleton, subject)
+    error_m, locations_m = _fit(_with_markers(skeleton, places, markers.names, body_scales), markers, coordinates)
     return RecordingPrediction(
         markers=markers,
         coordinates=CoordinateTrajectories(recording.time_s, skeleton.coordinate_names, coordinates),
         sd=CoordinateTrajectories(recording.time_s, skeleton.coordinate_names, sd),
         body_scales=body_scales,
         error_m=error_m,
-        places_m=places_m,
+        locations_m=locations_m,
         unseen=_unseen(network, skeleton, markers.names),
         interval_s=interval_s,
     )
@@ -134,7 +134,7 @@ def _answer(
     return _continuous(values, decoder), sd, np.average(scales, axis=0, weights=lengths)
 
 
-def _windows(markers: MarkerTrajectories, interval_s: float, registered: SubjectCalibration | None) -> MarkerWindows:
+def _windows(markers: MarkerTrajectories, interval_s: float, subject: SubjectCalibration | None) -> MarkerWindows:
     """The recording as one trial of all MARKERS; what is missing weighs 0."""
     columns = [list(MARKERS).index(name) for name in markers.names]
     positions, weight = np.zeros((len(markers.time_s), len(MARKERS), 3)), np.zeros((len(markers.time_s), len(MARKERS)))
@@ -143,7 +143,7 @@ def _windows(markers: MarkerTrajectories, interval_s: float, registered: Subject
         torch.from_numpy(positions).float()[None],
         torch.from_numpy(weight).float()[None],
         torch.tensor([interval_s]),
-        registered,
+        subject,
     )
 
 
@@ -164,18 +164,18 @@ def _continuous(values: FloatArray, decoder: OutputDecoder) -> FloatArray:
     return Representation.of(decoder.kinematics.skeleton, limits).continuous_in_time(values)
 
 
-def _places_m(network: Neurik, skeleton: Skeleton, registered: SubjectCalibration | None) -> FloatArray:
+def _locations_m(network: Neurik, skeleton: Skeleton, subject: SubjectCalibration | None) -> FloatArray:
     """(M, 3) where the markers usually lie in segments of the unscaled skeleton, or where they sit on the person."""
-    if registered is None:
-        return network.places_m.double().numpy()
-    return (registered.places_m[0] / registered.body_scales[0, marker_owners(skeleton)]).double().numpy()
+    if subject is None:
+        return network.locations_m.double().numpy()
+    return (subject.locations_m[0] / subject.body_scales[0, marker_owners(skeleton)]).double().numpy()
 
 
 def _with_markers(
-    skeleton: Skeleton, places_m: FloatArray, names: tuple[str, ...], body_scales: FloatArray
+    skeleton: Skeleton, locations_m: FloatArray, names: tuple[str, ...], body_scales: FloatArray
 ) -> Skeleton:
     """The scaled skeleton with named markers at their places."""
-    place = dict(zip(MARKERS, places_m, strict=True))
+    place = dict(zip(MARKERS, locations_m, strict=True))
     bodies = [skeleton.body_names.index(MARKERS[name].segment) for name in names]
     placed = tuple(Marker(name, body, place[name]) for name, body in zip(names, bodies, strict=True))
     return scaled_geometry(skeleton.with_markers(placed), body_scales)

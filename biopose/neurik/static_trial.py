@@ -17,13 +17,13 @@ from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling import scale_to_markers, stillest_second
 
 
-def calibrate_from_static(static: MarkerTrajectories, default_places_m: Tensor) -> SubjectCalibration:
+def calibrate_from_static(static: MarkerTrajectories, default_locations_m: Tensor) -> SubjectCalibration:
     """Scale the default skeleton to somebody standing still, and tell where the markers sit on it.
 
     Args:
         static: the standing trial, in a world whose y is up; the stillest second of it is used, and of its markers
             those named in MARKERS.
-        default_places_m: (M, 3) of markers that it lacks, in segments of the unscaled skeleton.
+        default_locations_m: (M, 3) of markers that it lacks, in segments of the unscaled skeleton.
 
     Raises:
         ModelError: too few of the named markers, or a body of another size.
@@ -34,7 +34,7 @@ def calibrate_from_static(static: MarkerTrajectories, default_places_m: Tensor) 
     if not named:
         raise ModelError("has none of the markers that BioPose names; names must be the same to the letter")
     mean = np.nanmean(seen.positions_m[:, named], axis=0)
-    return calibration_on(*own_skeleton({seen.names[i]: mean[k] for k, i in enumerate(named)}), default_places_m)
+    return calibration_on(*own_skeleton({seen.names[i]: mean[k] for k, i in enumerate(named)}), default_locations_m)
 
 
 def own_skeleton(static_m: dict[str, FloatArray]) -> tuple[Skeleton, FloatArray]:
@@ -49,10 +49,10 @@ def own_skeleton(static_m: dict[str, FloatArray]) -> tuple[Skeleton, FloatArray]
     return with_markers_of(scaling.skeleton, scaling.static_pose, static_m), scaling.body_scales
 
 
-def calibration_on(own: Skeleton, body_scales: FloatArray, default_places_m: Tensor) -> SubjectCalibration:
+def calibration_on(own: Skeleton, body_scales: FloatArray, default_locations_m: Tensor) -> SubjectCalibration:
     """One person (N = 1); markers that their skeleton lacks sit where they usually do."""
     sit = {marker.name: torch.from_numpy(marker.location_m).float() for marker in own.markers}
     scales = torch.from_numpy(body_scales).float()
-    usual = default_places_m * scales[marker_owners(own)]
-    places_m = torch.stack([sit.get(name, place) for name, place in zip(MARKERS, usual, strict=True)])
-    return SubjectCalibration(scales[None], places_m[None])
+    usual = default_locations_m * scales[marker_owners(own)]
+    locations_m = torch.stack([sit.get(name, place) for name, place in zip(MARKERS, usual, strict=True)])
+    return SubjectCalibration(scales[None], locations_m[None])

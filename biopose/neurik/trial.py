@@ -21,7 +21,7 @@ from biopose.skeleton.threads import side_by_side
 
 WINDOW, HOP = 32, 24  # frames; neighbouring windows share eight
 AT_ONCE = 64  # windows
-# How far markers are from where they sit, chosen on made-up trials of validation people: of a registered person, who is
+# How far markers are from where they sit, chosen on made-up trials of validation people: of a subject person, who is
 # known to a few millimetres, what their skin does; of others, how much people differ besides.
 REGISTERED_SD_M, PRIOR_SD_M = 0.01, 0.02
 FRAME_FIELDS = ("logits", "six", "shift_m", "log_sd", "R_world_root", "p_world_root", "seen")
@@ -78,10 +78,12 @@ def _raw_answers(network: Neurik, trial: MarkerWindows, rows: Tensor) -> list[Ra
         stretch = replace(
             trial, markers_m=trial.markers_m[:, first : last + 1], weight=trial.weight[:, first : last + 1]
         )
-        seen = network.view(stretch, network.places_m).windows((part - first).to(trial.weight.device))
-        own = trial.registered
+        seen = network.view(stretch, network.locations_m).windows((part - first).to(trial.weight.device))
+        own = trial.subject
         if own is not None:
-            own = SubjectCalibration(*(values.expand(len(part), -1, -1) for values in (own.body_scales, own.places_m)))
+            own = SubjectCalibration(
+                *(values.expand(len(part), -1, -1) for values in (own.body_scales, own.locations_m))
+            )
         return network.answered(seen, trial.interval_s.expand(len(part)), own)
 
     return side_by_side(answered, rows.split(AT_ONCE))
@@ -109,10 +111,10 @@ def _at_the_markers(
     network: Neurik, decoder: OutputDecoder, answer: NeurikOutput, trial: MarkerWindows
 ) -> NeurikOutput:
     """The most probable pose of a trial (N = 1) given the answer, without batch axis, and the markers."""
-    skeleton, own, marker_sd_m = decoder.kinematics.skeleton, trial.registered, REGISTERED_SD_M
+    skeleton, own, marker_sd_m = decoder.kinematics.skeleton, trial.subject, REGISTERED_SD_M
     if own is None:
         own = SubjectCalibration(
-            answer.body_scales[None], (network.places_m * answer.body_scales[marker_owners(skeleton)])[None]
+            answer.body_scales[None], (network.locations_m * answer.body_scales[marker_owners(skeleton)])[None]
         )
         marker_sd_m = PRIOR_SD_M
     return most_probable(answer, trial, own, marker_sd_m=marker_sd_m, skeleton=skeleton)

@@ -30,7 +30,7 @@ class Detection:
         keypoints_px: (26, 2).
         confidence: (26,).
         appearance: (2, bins) or None.
-        read: (width,) what the reader of the feature maps made of this person; None without one.
+        read: (width,) what the feature head made of this person; None without one.
     """
 
     frame_index: int
@@ -40,7 +40,7 @@ class Detection:
     keypoints_px: NDArray[np.float64]
     confidence: NDArray[np.float64]
     appearance: NDArray[np.float64] | None = None
-    read: NDArray[np.float16] | None = None
+    tokens: NDArray[np.float16] | None = None
 
     @property
     def size_px(self) -> float:
@@ -70,12 +70,12 @@ def detections_of_frame(
     scores: NDArray[np.float64],
     keypoints_px: NDArray[np.float64],
     confidence: NDArray[np.float64],
-    read: NDArray[np.float16] | None = None,
+    tokens: NDArray[np.float16] | None = None,
 ) -> list[Detection]:
     """The people of a frame, each once: of boxes that hold the same body the most trusted one stays."""
-    rows = [None] * len(boxes_px) if read is None else read
+    rows = [None] * len(boxes_px) if tokens is None else tokens
     found = [
-        Detection(frame_index, time_s, box, float(score), points, trust, read=row)
+        Detection(frame_index, time_s, box, float(score), points, trust, tokens=row)
         for box, score, points, trust, row in zip(boxes_px, scores, keypoints_px, confidence, rows, strict=True)
         if np.isfinite(box).all() and np.isfinite(points).all()
     ]

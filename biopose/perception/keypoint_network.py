@@ -38,7 +38,7 @@ PoseNetwork = Callable[[Tensor], PoseOutput]  # from normalised crops (N, 3, 256
 
 
 class FeatureHead(Protocol):
-    """Makes something of the maps of a pass, a row of numbers a person; what they mean is the reader's matter.
+    """Makes something of the maps of a pass, a row of numbers a person; what they mean is the head's matter.
 
     Attributes:
         width: numbers in a row.
@@ -77,20 +77,20 @@ class Keypoints:
     Attributes:
         positions_px: (N, 26, 2) x to the right, y down; NaN for a box with nothing in it.
         confidence: (N, 26) from 0 to 1; 0 for a box with nothing in it.
-        read: (N, width) what a reader made of each person's maps, NaN for a box with nothing in it; None without one.
+        tokens: (N, width) what the head made of each person's maps, NaN for a box with nothing in it; None without one.
     """
 
     positions_px: NDArray[np.float64]
     confidence: NDArray[np.float64]
-    read: NDArray[np.float16] | None = None
+    tokens: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         return len(self.confidence)
 
     def of(self, chosen: NDArray[np.bool_]) -> Keypoints:
         """Those of some of the people, (N,) true for each who stays."""
-        read = None if self.read is None else self.read[chosen]
-        return Keypoints(self.positions_px[chosen], self.confidence[chosen], read)
+        tokens = None if self.tokens is None else self.tokens[chosen]
+        return Keypoints(self.positions_px[chosen], self.confidence[chosen], tokens)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,12 +113,12 @@ class KeypointNetwork:
 
     Args:
         network: from normalised crops to scores, with or without feature maps.
-        reader: of the feature maps, which the network must give then.
+        head: of the feature maps, which the network must give then.
     """
 
-    def __init__(self, network: PoseNetwork, *, reader: FeatureHead | None = None) -> None:
+    def __init__(self, network: PoseNetwork, *, head: FeatureHead | None = None) -> None:
         self._network = network
-        self._reader = reader
+        self._head = head
 
     @classmethod
     def load(
@@ -128,7 +128,7 @@ class KeypointNetwork:
         threads: int = 2,
         device: str | torch.device = "cpu",
         weights: Path | None = None,
-        reader: FeatureHead | None = None,
+        head: FeatureHead | None = None,
     ) -> KeypointNetwork:
         """The network with its published weights, or with others of the same network.
 
@@ -137,21 +137,21 @@ class KeypointNetwork:
             threads: of onnxruntime; torch keeps its own number.
             device: of torch; onnxruntime runs on the CPU.
             weights: an .onnx file; None takes the asset.
-            reader: makes a row of numbers of each person's feature maps, found in `Keypoints.read`.
+            head: makes a row of numbers of each person's feature maps, found in `Keypoints.tokens`.
 
         Raises:
             ModelError: the weights are missing or not the ones expected.
-            ValueError: a reader, but the backend is onnxruntime.
+            ValueError: a head, but the backend is onnxruntime.
         """
-        if reader is not None and backend != "torch":
-            raise ValueError("a reader of feature maps needs the backend torch: KeypointNetwork.load(backend='torch')")
+        if head is not None and backend != "torch":
+            raise ValueError("a head on feature maps needs the backend torch: KeypointNetwork.load(backend='torch')")
         check_device(device, backend=backend)
         weights = weights or weights_path(WEIGHTS)
         if backend == "onnxruntime":
             return cls(_OnnxPose(OnnxSession(weights, threads=threads)))
         from biopose.perception.cspnext import RtmPose
 
-        return cls(_TorchPose(RtmPose.load(weights), device=device), reader=reader)
+        return cls(_TorchPose(RtmPose.load(weights), device=device), head=head)
 
     def locate(self, images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> list[Keypoints]:
         """The keypoints of the people in each picture, whichever other pictures are given with it.
@@ -203,11 +203,11 @@ class KeypointNetwork:
 
     def _found(self, output: PoseOutput, batch: _People) -> _Found:
         """What is known of the people of a batch; does not keep the maps."""
-        if self._reader is None:
+        if self._head is None:
             return _Found(*decoded(output), None)
         mirrored = self._network(normalised(batch.crops.pixels.flip(-1)))
         points, confidence = decoded(flip_averaged(output, mirrored))
-        read = self._reader(output, mirrored, points, confidence, batch.crops.regions_px, batch.sizes_px)
+        read = self._head(output, mirrored, points, confidence, batch.crops.regions_px, batch.sizes_px)
         return _Found(points, confidence, read)
 
 
@@ -259,11 +259,11 @@ class _Found:
 
     points: Tensor
     confidence: Tensor
-    read: NDArray[np.float16] | None
+    tokens: NDArray[np.float16] | None
 
     def first(self, n: int) -> _Found:
         """Of the first people."""
-        return _Found(self.points[:n], self.confidence[:n], None if self.read is None else self.read[:n])
+        return _Found(self.points[:n], self.confidence[:n], None if self.tokens is None else self.tokens[:n])
 
 
 def _cut(images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> _People:
@@ -282,8 +282,8 @@ def _by_picture(found: Sequence[_Found], people: _People) -> list[Keypoints]:
     points, confidence = (
         torch.cat(part).double().cpu().numpy() for part in zip(*((f.points, f.confidence) for f in found), strict=True)
     )
-    rows = [f.read for f in found if f.read is not None]
-    read = np.concatenate(rows) if rows else None
+    rows = [f.tokens for f in found if f.tokens is not None]
+    tokens = np.concatenate(rows) if rows else None
     in_picture, first, keypoints = people.crops.to_picture(points), 0, []
     for use in people.usable:
         own = slice(first, first := first + int(use.sum()))
@@ -291,7 +291,7 @@ def _by_picture(found: Sequence[_Found], people: _People) -> list[Keypoints]:
             Keypoints(
                 _spread(in_picture[own], use),
                 _spread(confidence[own], use, empty=0.0),
-                None if read is None else _spread(read[own], use),
+                None if tokens is None else _spread(tokens[own], use),
             )
         )
     return keypoints

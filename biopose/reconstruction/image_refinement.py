@@ -42,12 +42,12 @@ def refined_stills(
         evidence = _evidence(crops, said, decoded, R_camera_view)
         time_s = np.arange(len(decoded), dtype=np.float64) * APART_S
         root = root_position_m(decoded, evidence.rays, evidence.weight * crops.confidence, time_s).float()
-        refinement = Refinement(network.read, body, evidence, R_camera_view, torch.eye(3), height_m=1.0, budget=budget)
+        refinement = Refinement(network.head, body, evidence, R_camera_view, torch.eye(3), height_m=1.0, budget=budget)
         with torch.enable_grad():
             motion = refinement.refine(
                 MeshMotion(said.tokens, root, said.shape, torch.zeros(()), torch.zeros(3))
             ).motion
-        R_local, sd = network.read(motion.tokens)
+        R_local, sd = network.head(motion.tokens)
         root_view = (R_camera_view.mT @ motion.root_m[..., None])[..., 0]
         return Recovery(motion.tokens, R_local, motion.shape, root_view, sd)
 

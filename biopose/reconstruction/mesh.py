@@ -156,19 +156,19 @@ def refined_mesh(
     track: PersonTrack, seen: ObservedTrack, known: PersonMesh, camera: Camera, *, models: MeshModels
 ) -> RefinedMesh:
     """The first half of `read_mesh`, whose arguments and errors it has: the mesh, without the skeleton."""
-    if track.read is None:
+    if track.tokens is None:
         raise ModelError("the people were seen without MQ-HMR, whose word is to be refined; see the video again")
-    found = ~torch.from_numpy(np.isnan(track.read[:, 0]))
-    rows = filled(torch.from_numpy(track.read.astype(np.float32)), found.numpy(), track.time_s)
+    found = ~torch.from_numpy(np.isnan(track.tokens[:, 0]))
+    rows = filled(torch.from_numpy(track.tokens.astype(np.float32)), found.numpy(), track.time_s)
     read = unpacked(rows.numpy(), models.network.shape)
     middle_px = read.middle.double() * torch.tensor([camera.width_px, camera.height_px]) - 0.5
     R_camera_view = rotation_towards(camera.rays(middle_px).float())
     shape = _trimmed_mean(read.shape[found])
     tokens, evidence = _joined(seen, read.tokens, shape, R_camera_view, found, known, models)
-    keypoints_m = _keypoints_m(models.network.read(tokens)[0], shape, R_camera_view, known, models)
+    keypoints_m = _keypoints_m(models.network.head(tokens)[0], shape, R_camera_view, known, models)
     root_m = root_position_m(keypoints_m, evidence.rays, seen.weight, track.time_s).float()
     refinement = Refinement(
-        models.network.read,
+        models.network.head,
         models.body,
         evidence,
         R_camera_view,
@@ -193,7 +193,7 @@ def _joined(
     models: MeshModels,
 ) -> tuple[Tensor, Observations]:
     """The decoder's tokens (T, Q, D), moved to say what the lifter says, too; the evidence with the decoder's word."""
-    R_local, sd = models.network.read(tokens)
+    R_local, sd = models.network.head(tokens)
     decoded = _keypoints_m(R_local, shape, R_camera_view, known, models)
     sd = torch.where(found[:, None, None], sd, GUESSED_SD_FACTOR * sd) * known.height_m
     factor = models.budget.lifter_sd_factor
@@ -202,7 +202,7 @@ def _joined(
         return tokens, evidence
     said = evidence.lifted_m @ R_camera_view / known.height_m
     R_joined = fit_rotations(said, evidence.lifted_sd_m / known.height_m, R_local, models.body, shape)
-    return models.network.read.saying(tokens, R_joined), evidence
+    return models.network.head.saying(tokens, R_joined), evidence
 
 
 def _keypoints_m(

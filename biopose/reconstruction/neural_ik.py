@@ -77,11 +77,11 @@ def seen_markers(fitted: FittedPerson, person: BodyWithSkeleton) -> MarkerWindow
             torch.from_numpy(fitted.keypoint_sd_m).float(), torch.from_numpy(fitted.track.confidence).float()
         )[None],
         interval_s=torch.tensor([interval_s]),
-        registered=registered(person),
+        subject=subject_calibration(person),
     )
 
 
-def registered(person: BodyWithSkeleton) -> SubjectCalibration:
+def subject_calibration(person: BodyWithSkeleton) -> SubjectCalibration:
     """Where the virtual markers sit on a person, as NeurIK takes it."""
     places = {marker.name: marker.location_m for marker in person.skeleton.markers}
     return SubjectCalibration(

@@ -71,7 +71,7 @@ class ShardDetections:
         Raises:
             ValueError: of some people it made more than of others.
         """
-        widths = {0 if s.read is None else len(s.read) for frame in self.frames for s in frame.detections}
+        widths = {0 if s.tokens is None else len(s.tokens) for frame in self.frames for s in frame.detections}
         if len(widths) > 1:
             raise ValueError(f"rows of {sorted(widths)} numbers read of the people of one stretch; one reader sees it")
         return next(iter(widths), None)
@@ -185,7 +185,7 @@ def _row(frame: FrameDetections) -> dict[str, Any]:
         "keypoints_px": [value for s in seen for value in s.keypoints_px.ravel().tolist()],
         "confidence": [value for s in seen for value in s.confidence.tolist()],
         "appearances": [None if s.appearance is None else s.appearance.ravel().tolist() for s in seen],
-        "read": b"".join(s.read.astype(READ_TYPE).tobytes() for s in seen if s.read is not None) or None,
+        "read": b"".join(s.tokens.astype(READ_TYPE).tobytes() for s in seen if s.tokens is not None) or None,
     }
     if (background := frame.background) is not None:
         row |= {
@@ -203,7 +203,7 @@ def _frame(row: Mapping[str, Any], *, read_width: int | None) -> FrameDetections
     boxes_px = _array(row["boxes_px"], (-1, 4))
     keypoints_px = _array(row["keypoints_px"], (-1, N_KEYPOINTS, 2))
     confidence = _array(row["confidence"], (-1, N_KEYPOINTS))
-    read = None if row["read"] is None else np.frombuffer(row["read"], READ_TYPE).reshape(-1, read_width or 0)
+    tokens = None if row["read"] is None else np.frombuffer(row["read"], READ_TYPE).reshape(-1, read_width or 0)
     detections = [
         Detection(
             frame_index=row["frame_index"],
@@ -213,7 +213,7 @@ def _frame(row: Mapping[str, Any], *, read_width: int | None) -> FrameDetections
             keypoints_px=keypoints_px[i],
             confidence=confidence[i],
             appearance=None if colours is None else _array(colours, (2, -1)),
-            read=None if read is None else read[i],
+            tokens=None if tokens is None else tokens[i],
         )
         for i, colours in enumerate(row["appearances"])
     ]

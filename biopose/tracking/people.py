@@ -176,6 +176,7 @@ class PeopleTracker:
             self._watch(frame, boxes_px)
         self._times_s.append(frame.time_s)
         self._size_px = (frame.image.shape[1], frame.image.shape[0])
+        tokens = [found.tokens for found in people if found.tokens is not None]
         detections = self.tracker.add(
             frame_index=frame.index,
             time_s=frame.time_s,
@@ -184,7 +185,9 @@ class PeopleTracker:
             scores=scores,
             keypoints_px=np.concatenate([np.empty((0, 26, 2)), *(found.positions_px for found in people)]),
             confidence=np.concatenate([np.empty((0, 26)), *(found.confidence for found in people)]),
-            read=np.concatenate(read) if (read := [found.read for found in people if found.read is not None]) else None,
+            tokens=np.concatenate(tokens)
+            if (tokens := [found.tokens for found in people if found.tokens is not None])
+            else None,
         )
         if self._record is not None:
             self._record(frame, detections)

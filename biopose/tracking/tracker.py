@@ -66,7 +66,7 @@ class Tracker:
         scores: NDArray[np.float64],
         keypoints_px: NDArray[np.float64],
         confidence: NDArray[np.float64],
-        read: NDArray[np.float16] | None = None,
+        tokens: NDArray[np.float16] | None = None,
     ) -> list[Detection]:
         """Go on with the next frame.
 
@@ -78,7 +78,7 @@ class Tracker:
             scores: (N,) the detector's; 0 for boxes that were expected and not detected.
             keypoints_px: (N, 26, 2).
             confidence: (N, 26).
-            read: (N, width) what a reader made of the feature maps; passed on as it is.
+            tokens: (N, width) what a reader made of the feature maps; passed on as it is.
 
         Returns:
             The people of the frame, each once.
@@ -94,7 +94,7 @@ class Tracker:
             scores=np.asarray(scores, dtype=np.float64),
             keypoints_px=np.asarray(keypoints_px, dtype=np.float64).reshape(-1, 26, 2),
             confidence=np.asarray(confidence, dtype=np.float64).reshape(-1, 26),
-            read=read,
+            tokens=tokens,
         )
         self.follow(detections, frame_index=frame_index, time_s=time_s)
         return detections
@@ -163,21 +163,21 @@ class Tracker:
             boxes_px=rows[:, :4],
             keypoints_px=rows[:, 4:56].reshape(-1, 26, 2),
             confidence=np.nan_to_num(rows[:, 56:]),
-            read=_read(chain),
+            tokens=_tokens(chain),
         )
 
 
-def _read(chain: list[Tracklet]) -> NDArray[np.float16] | None:
+def _tokens(chain: list[Tracklet]) -> NDArray[np.float16] | None:
     """(T, width) what was read of a person, NaN where they were not found; None where nothing was read."""
-    rows = {t: t.read for t in chain}
-    width = next((read.shape[1] for read in rows.values() if read is not None), None)
+    rows = {t: t.tokens for t in chain}
+    width = next((part.shape[1] for part in rows.values() if part is not None), None)
     if width is None:
         return None
     first, last = chain[0].first.frame_index, chain[-1].last.frame_index
     together = np.full((last - first + 1, width), np.nan, dtype=np.float16)
-    for tracklet, read in rows.items():
-        if read is not None:
-            together[np.array(tracklet.frame_indices) - first] = read
+    for tracklet, part in rows.items():
+        if part is not None:
+            together[np.array(tracklet.frame_indices) - first] = part
     return together
 
 

@@ -51,7 +51,7 @@ class Tracklet:
         self.total_confidence = 0.0
         self.frame_indices: list[int] = []
         self._rows: list[NDArray[np.float32]] = []
-        self._read: list[NDArray[np.float16] | None] = []
+        self._tokens: list[NDArray[np.float16] | None] = []
         self._centres: list[tuple[float, float, float]] = []
         self._note(detection)
 
@@ -64,13 +64,13 @@ class Tracklet:
         return np.stack(self._rows).astype(np.float64)
 
     @property
-    def read(self) -> NDArray[np.float16] | None:
+    def tokens(self) -> NDArray[np.float16] | None:
         """(N, width) what was read of each sighting, NaN where nothing was; None where nothing ever was."""
-        width = next((len(row) for row in self._read if row is not None), None)
+        width = next((len(row) for row in self._tokens if row is not None), None)
         if width is None:
             return None
         nothing = np.full(width, np.nan, dtype=np.float16)
-        return np.stack([nothing if row is None else row for row in self._read])
+        return np.stack([nothing if row is None else row for row in self._tokens])
 
     def expected(self, time_s: float) -> ConstantVelocity:
         """Where the middle of the trunk will be."""
@@ -125,8 +125,8 @@ class Tracklet:
     def _note(self, detection: Detection) -> None:
         values = (detection.box_px, detection.keypoints_px.ravel(), detection.confidence)
         self._rows.append(np.concatenate(values).astype(np.float32))
-        self._read.append(
-            None if detection.read is None else detection.read.astype(np.float16)
+        self._tokens.append(
+            None if detection.tokens is None else detection.tokens.astype(np.float16)
         )  # a copy: not the batch
         self.frame_indices.append(detection.frame_index)
         self.best_score = max(self.best_score, detection.score)

@@ -30,7 +30,7 @@ class PersonTrack:
     boxes_px: NDArray[np.float64]
     keypoints_px: NDArray[np.float64]
     confidence: NDArray[np.float64]
-    read: NDArray[np.float16] | None = None
+    tokens: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         return len(self.frame_indices)

@@ -34,7 +34,7 @@ def calibrate(network: Mqhmr, batches: Iterable[CropBatch], body: SegmentBody, p
     """
     factors = calibration_factors(*keypoint_errors(network, batches, body, people))
     with torch.no_grad():
-        network.read.log_sd_bias.add_(factors.log().to(network.read.log_sd_bias))
+        network.head.log_sd_bias.add_(factors.log().to(network.head.log_sd_bias))
 
 
 def calibration_factors(error: Tensor, sd: Tensor) -> Tensor:

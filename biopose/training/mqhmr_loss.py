@@ -116,7 +116,7 @@ def _draft_loss(network: Mqhmr, said: Recovery, batch: CropBatch, about_hips: Te
     """Of what was read between the layers: the local turns and the mean figure's keypoints."""
     total = about_hips.new_zeros(())
     for R_local in said.drafts:
-        figure = network.figure(R_local)
+        figure = network.template_body(R_local)
         error = figure - _hips(figure) - about_hips
         turned = (R_local - batch.R_segment_local).square().sum((-1, -2)) * SEGMENT_WEIGHT.to(R_local)
         total = total + w.keypoints * error.norm(dim=-1).mean() + w.rotation * turned.mean()

@@ -174,7 +174,7 @@ def train_neurik(
 
     def loss(network: Neurik, step: int) -> Tensor:
         frames = frames_of(step, longest=preset.longest)
-        batch = source.draw(preset.windows, frames=frames, registered=step % 2 == 0).to(device)
+        batch = source.draw(preset.windows, frames=frames, calibrated=step % 2 == 0).to(device)
         return neurik_loss(network, batch, judge, weights=preset.losses)
 
     def figures(network: Neurik) -> dict[str, float]:
@@ -188,7 +188,7 @@ def train_neurik(
     judged = held_out_batches(held_out, JUDGED_BATCHES, frames=preset.longest, device=device)
     torch.manual_seed(SEED)
     network = train(
-        kind(preset.shape, places_m=default_places_m(source.people)).to(device),
+        kind(preset.shape, locations_m=default_locations_m(source.people)).to(device),
         loss=loss,
         figures=figures,
         judged_by=JUDGED_BY,
@@ -212,8 +212,8 @@ def held_out_batches(source: MarkerSource, count: int, *, frames: int, device: s
     """
     g, n = source.generator, JUDGED_WINDOWS
     kinds: dict[str, Callable[[], MarkerBatch]] = {
-        "": lambda: source.draw(n, frames=WINDOW, registered=True),
-        "clean_": lambda: source.draw(n, frames=WINDOW, registered=True, clean=True),
+        "": lambda: source.draw(n, frames=WINDOW, calibrated=True),
+        "clean_": lambda: source.draw(n, frames=WINDOW, calibrated=True, clean=True),
         "unregistered_": lambda: source.draw(n, frames=WINDOW, clean=True),
     }
     if source.recorded is not None:
@@ -229,7 +229,7 @@ def frames_of(step: int, *, longest: int) -> int:
     return 1 + int(torch.randint(longest - 1, (1,), generator=generator))
 
 
-def default_places_m(people: Skeletons) -> Tensor:
+def default_locations_m(people: Skeletons) -> Tensor:
     """(M, 3) where people's markers lie in their segments on average, on the unscaled skeleton."""
     owner = marker_owners(full_body_skeleton())
     return (people.marker_locations_m / people.body_scales[:, owner]).mean(0)

@@ -42,7 +42,7 @@ class UnlimitedNeurik(Neurik):
         """The raw answer, in whose `logits` are shares: -1 and 1 at the ends of a range."""
         raw = super().forward(windows)
         with torch.autocast(windows.markers_m.device.type, enabled=False):
-            closed = self.view(windows, self.places_m).logits
+            closed = self.view(windows, self.locations_m).logits
         return replace(raw, logits=2 * closed.sigmoid() - 1 + (raw.logits - closed) / 2)
 
 

@@ -102,8 +102,8 @@ class Judge:
         R_true = true.R_ground_body[..., self.pelvis, :, :]
         joints = said.joint_centers - true.joint_centers
         said_m, true_m = (
-            marker_positions(pose.R_ground_body, pose.p_ground_body, self.owner, places_m)
-            for pose, places_m in ((said, truth.places_m[:, None] * grown), (true, truth.places_m[:, None]))
+            marker_positions(pose.R_ground_body, pose.p_ground_body, self.owner, locations_m)
+            for pose, locations_m in ((said, truth.locations_m[:, None] * grown), (true, truth.locations_m[:, None]))
         )
         return OutputErrors(
             angles=self._nearest(answer.q[..., self.decoder.limited], truth.q[..., self.decoder.limited]),

@@ -43,7 +43,7 @@ def truth() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def recording(truth: np.ndarray) -> MarkerTrajectories:
-    places = load_neurik().places_m.double().numpy()
+    places = load_neurik().locations_m.double().numpy()
     bodies = [SKELETON.body_names.index(marker.segment) for marker in MARKERS.values()]
     markers = tuple(map(Marker, MARKERS, bodies, places))
     return recording_of(SKELETON.with_markers(markers), truth)
@@ -131,7 +131,7 @@ def test_a_standing_trial_tells_where_the_markers_sit(
     """Of somebody whose clusters sit some centimetres from where they usually do; scaling trusts the bony landmarks."""
     bodies = [SKELETON.body_names.index(marker.segment) for marker in MARKERS.values()]
     moved = np.array([[name not in SKELETON.marker_names] for name in MARKERS])
-    elsewhere = load_neurik().places_m.double().numpy()
+    elsewhere = load_neurik().locations_m.double().numpy()
     elsewhere = elsewhere + moved * np.random.default_rng(0).normal(0, 0.03, elsewhere.shape)
     own = SKELETON.with_markers(tuple(map(Marker, MARKERS, bodies, elsewhere)))
     markers = written(recording_of(own, truth), tmp_path / "t.trc")

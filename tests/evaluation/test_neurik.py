@@ -19,7 +19,7 @@ from biopose.neurik.output import OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.recorded_windows import as_recorded
 from biopose.training.neurik_loss import Judge, neurik_figures
-from tests.training.synthetic_markers import default_places_m, synthetic_clips, synthetic_source
+from tests.training.synthetic_markers import default_locations_m, synthetic_clips, synthetic_source
 
 
 def test_the_solver_explains_clean_markers() -> None:
@@ -40,7 +40,7 @@ def test_without_a_static_posture_there_is_no_own_skeleton() -> None:
 def test_both_are_judged_on_clean_and_faulty_trials(tmp_path: Path) -> None:
     torch.manual_seed(0)
     shape = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
-    save_neurik(tmp_path / "neurik.safetensors", Neurik(shape, places_m=default_places_m()))
+    save_neurik(tmp_path / "neurik.safetensors", Neurik(shape, locations_m=default_locations_m()))
     weights = tmp_path / "neurik.safetensors"
     found = compare(synthetic_source(), trials=1, frames=4, weights=weights)
     assert set(found) == {"clean", "faulty"}

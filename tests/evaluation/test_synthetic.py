@@ -33,7 +33,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> ShardFolder:
 def weights(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     network = Mqhmr(TINY_SHAPE)
-    torch.nn.init.normal_(network.read.log_sd, std=0.02)
+    torch.nn.init.normal_(network.head.log_sd, std=0.02)
     save_mqhmr(tmp_path / "mqhmr.safetensors", network)
     return tmp_path / "mqhmr.safetensors"
 

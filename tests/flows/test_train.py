@@ -73,8 +73,8 @@ def clips(pictures: ShardFolder, tmp_path: Path) -> ClipFolder:
             solved_q=batch.q.clone(),
             body_scales=batch.body_scales,
             solved_scales=batch.body_scales.clone(),
-            solved_places_m=batch.places_m.clone(),
-            marker_locations_m=batch.places_m,
+            solved_places_m=batch.locations_m.clone(),
+            marker_locations_m=batch.locations_m,
             person=torch.zeros(3, dtype=torch.long),
         )
         made = json.dumps({"kind": KIND, "mqhmr_sha256": where.mqhmr})

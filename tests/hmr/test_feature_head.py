@@ -42,7 +42,7 @@ class Listened(MqhmrHead):
     def flip_averaged(self) -> Tensor:
         """The tokens of people and of their images, as one."""
         own, image = self.all_said
-        return self._network.read.flip_averaged(own.tokens, image.tokens)
+        return self._network.head.flip_averaged(own.tokens, image.tokens)
 
 
 def network(shape: MqhmrShape = SMALL, *, seed: int = 0) -> Mqhmr:
@@ -94,8 +94,8 @@ def test_what_the_network_says_survives_the_packing(queries: int) -> None:
 
 def test_half_precision_turns_no_segment_by_a_twentieth_of_a_degree() -> None:
     reader = Listened(drawn := network())
-    R, _ = drawn.read(unpacked(read(reader, REGIONS), SMALL).tokens)
-    chord = torch.linalg.matrix_norm(R - drawn.read(reader.flip_averaged())[0]) / 8**0.5
+    R, _ = drawn.head(unpacked(read(reader, REGIONS), SMALL).tokens)
+    chord = torch.linalg.matrix_norm(R - drawn.head(reader.flip_averaged())[0]) / 8**0.5
     assert torch.rad2deg(2 * torch.arcsin(chord)).max() < 0.05
 
 
@@ -163,7 +163,7 @@ def test_a_mirrored_picture_is_read_as_the_mirror_image() -> None:
     told = unpacked(reader(one, other, points, confidence, regions, sizes_px), SMALL)
     swapped = mirrored_points(points), confidence[:, MIRRORED]
     image = unpacked(reader(other, one, *swapped, mirrored_regions, sizes_px), SMALL)
-    (R, sd), (image_R, image_sd) = drawn.read(told.tokens), drawn.read(image.tokens)
+    (R, sd), (image_R, image_sd) = drawn.head(told.tokens), drawn.head(image.tokens)
     torch.testing.assert_close(mirrored_local_rotations(image_R), R, atol=5e-3, rtol=0)
     torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-2, atol=0)
     torch.testing.assert_close(image.shape, told.shape)
@@ -227,8 +227,8 @@ def test_real_people_are_read_from_the_very_maps_of_their_keypoints_and_from_tho
             return super().__call__(output, mirrored, *given)
 
     _, features = KeypointNetwork.load(backend="torch").locate_with_features(frames, boxes)
-    found = KeypointNetwork.load(backend="torch", reader=KeptFrame(network())).locate(frames, boxes)
-    assert all(np.isfinite(each.read).all() for each in found)
+    found = KeypointNetwork.load(backend="torch", head=KeptFrame(network())).locate(frames, boxes)
+    assert all(np.isfinite(each.tokens).all() for each in found)
     here, image = (of_one(output, slice(4)) for output in outputs)
     for own, shown in zip(here.maps, features.maps, strict=True):
         assert torch.equal(own, shown)

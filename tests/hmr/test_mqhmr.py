@@ -77,7 +77,7 @@ def test_people_do_not_look_at_each_other() -> None:
 def test_what_is_said_is_read_from_the_tokens() -> None:
     network = small()
     said = network(crops(2))
-    R, sd = network.read(said.tokens)
+    R, sd = network.head(said.tokens)
     torch.testing.assert_close(R, said.R_segment_local)
     torch.testing.assert_close(sd, said.sd)
 
@@ -133,7 +133,7 @@ def test_every_parameter_learns() -> None:
 @torch.no_grad()
 def test_the_deviations_stay_within_bounds_whatever_comes_in() -> None:
     low, high = torch.tensor(LOG_SD_RANGE).exp().tolist()
-    _, sd = small().read(1e4 * torch.randn(3, 20, SMALL.token_width))
+    _, sd = small().head(1e4 * torch.randn(3, 20, SMALL.token_width))
     assert sd.min() >= low * 0.999
     assert sd.max() <= high * 1.001
 
@@ -195,14 +195,14 @@ def test_what_a_person_and_the_mirror_image_agree_on_is_the_same_from_either_sid
 
 
 def test_what_is_agreed_on_is_said_exactly_by_the_network_that_ships() -> None:
-    reader = load_mqhmr().read
+    reader = load_mqhmr().head
     one, other = torch.randn(2, 4, 20, reader.rotation.shape[1])
     told, image = reader.flip_averaged(one, other), reader.flip_averaged(other, one)
     torch.testing.assert_close(mirrored_local_rotations(reader(image)[0]), reader(told)[0], atol=1e-3, rtol=0)
 
 
 def test_tokens_of_the_network_that_ships_say_any_turns_and_stay_as_sure_as_they_were() -> None:
-    reader = load_mqhmr().read
+    reader = load_mqhmr().head
     tokens, others = torch.randn(2, 4, 20, reader.rotation.shape[1], generator=torch.Generator().manual_seed(2))
     wanted, sd = reader(others)[0], reader(tokens)[1]
     told = reader(reader.saying(tokens, wanted))

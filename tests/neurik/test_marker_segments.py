@@ -11,7 +11,7 @@ from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.rotations import rotation_vector
 from tests.swinging_person import frame_times, swinging
-from tests.training.synthetic_markers import default_places_m
+from tests.training.synthetic_markers import default_locations_m
 
 SKELETON = full_body_skeleton()
 NAMES = list(MARKERS)
@@ -21,13 +21,13 @@ OWNER = marker_owners(SKELETON)
 def swinging_markers() -> tuple[Pose, Tensor]:
     q = torch.from_numpy(swinging(frame_times(20))).float()
     pose = Kinematics(SKELETON, dtype=torch.float32).with_coordinates(q)
-    places = (pose.R_ground_body[:, OWNER] @ default_places_m()[..., None])[..., 0]
+    places = (pose.R_ground_body[:, OWNER] @ default_locations_m()[..., None])[..., 0]
     return pose, places + pose.p_ground_body[:, OWNER]
 
 
 def fitted(markers: Tensor, weight: Tensor | None = None) -> FittedSegments:
     weight = torch.ones(markers.shape[:-1]) if weight is None else weight
-    return SegmentFit(SKELETON)(markers, weight, default_places_m())
+    return SegmentFit(SKELETON)(markers, weight, default_locations_m())
 
 
 def turned_wrongly_deg(pose: Pose, found: FittedSegments) -> Tensor:
@@ -60,7 +60,7 @@ def test_larger_people_are_told_by_their_size_alone() -> None:
 def test_on_their_own_skeleton_people_of_any_proportions_are_laid_as_they_lie() -> None:
     g = torch.Generator().manual_seed(4)
     scales = 1 + 0.08 * torch.randn(len(SKELETON.bodies), 3, generator=g)
-    own = (default_places_m() + 0.01 * torch.randn(len(NAMES), 3, generator=g)) * scales[OWNER]
+    own = (default_locations_m() + 0.01 * torch.randn(len(NAMES), 3, generator=g)) * scales[OWNER]
     q = torch.from_numpy(swinging(frame_times(20))).float()
     pose = Kinematics(SKELETON, dtype=torch.float32).with_scales(scales).with_coordinates(q)
     markers = (pose.R_ground_body[:, OWNER] @ own[..., None])[..., 0] + pose.p_ground_body[:, OWNER]
@@ -76,8 +76,8 @@ def test_on_their_own_skeleton_people_of_any_proportions_are_laid_as_they_lie() 
 def test_proportions_of_one_are_the_usual_skeleton() -> None:
     _, markers = swinging_markers()
     fit, weight = SegmentFit(SKELETON), torch.ones(20, len(NAMES))
-    usual = fit(markers, weight, default_places_m())
-    same = fit(markers, weight, default_places_m()[None], torch.ones(1, len(SEGMENTS), 3))
+    usual = fit(markers, weight, default_locations_m())
+    same = fit(markers, weight, default_locations_m()[None], torch.ones(1, len(SEGMENTS), 3))
     for name, value in vars(usual).items():
         torch.testing.assert_close(getattr(same, name), value, atol=1e-4, rtol=0)
 
@@ -108,7 +108,7 @@ def test_angles_are_read_as_they_are(coordinate: str) -> None:
     _, markers = swinging_markers()
     fit = SegmentFit(SKELETON)
     reader = JointAngles(SKELETON, fit)
-    angles, sure, _ = reader(fit(markers, torch.ones(20, len(NAMES)), default_places_m()))
+    angles, sure, _ = reader(fit(markers, torch.ones(20, len(NAMES)), default_locations_m()))
     column = SKELETON.coordinate_names.index(coordinate)
     limited = [c for c in SKELETON.free_coordinates if not SKELETON.coordinate_names[c].startswith("pelvis")]
     truth = torch.from_numpy(swinging(frame_times(20))[:, column]).float()
@@ -119,7 +119,7 @@ def test_angles_are_read_as_they_are(coordinate: str) -> None:
 
 def test_in_the_reference_posture_no_segment_is_turned() -> None:
     pose = Kinematics(SKELETON, dtype=torch.float32).with_coordinates(reference_posture(SKELETON).float()[None])
-    markers = (pose.R_ground_body[:, OWNER] @ default_places_m()[..., None])[..., 0] + pose.p_ground_body[:, OWNER]
+    markers = (pose.R_ground_body[:, OWNER] @ default_locations_m()[..., None])[..., 0] + pose.p_ground_body[:, OWNER]
     fit = SegmentFit(SKELETON)
-    _, _, turn = JointAngles(SKELETON, fit)(fit(markers, torch.ones(1, len(NAMES)), default_places_m()))
+    _, _, turn = JointAngles(SKELETON, fit)(fit(markers, torch.ones(1, len(NAMES)), default_locations_m()))
     assert float(rotation_vector(turn).norm(dim=-1).rad2deg().max()) < 1.0

@@ -33,7 +33,7 @@ def told(batch: MarkerBatch, *, off_rad: float, sd_rad: float = 0.3) -> NeurikOu
 
 
 def moved(answer: NeurikOutput, batch: MarkerBatch, *, marker_sd_m: float = 0.005) -> Tensor:
-    own = SubjectCalibration(batch.body_scales, batch.places_m)
+    own = SubjectCalibration(batch.body_scales, batch.locations_m)
     return most_probable(answer, batch.windows, own, marker_sd_m=marker_sd_m, skeleton=SKELETON).q
 
 
@@ -103,5 +103,5 @@ def test_frames_do_not_see_each_other() -> None:
 def test_the_standard_deviations_stay() -> None:
     batch = trial()
     answer = told(batch, off_rad=0.1)
-    own = SubjectCalibration(batch.body_scales, batch.places_m)
+    own = SubjectCalibration(batch.body_scales, batch.locations_m)
     assert most_probable(answer, batch.windows, own, marker_sd_m=0.005, skeleton=SKELETON).sd is answer.sd

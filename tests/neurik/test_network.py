@@ -16,7 +16,7 @@ from biopose.neurik.output import SCALE_RANGE, NeurikOutput, OutputDecoder
 from biopose.neurik.trial import HOP, WINDOW, predict_last, predict_trial
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.marker_trajectories import MarkerBatch
-from tests.training.synthetic_markers import default_places_m, synthetic_source
+from tests.training.synthetic_markers import default_locations_m, synthetic_source
 
 SMALL = NeurikShape(segment_width=6, width=20, layers=2, heads=2, hidden=24, waves=4)
 SKELETON = full_body_skeleton()
@@ -27,7 +27,7 @@ PELVIS = slice(0, 6)
 def small(*, seed: int = 0, corrections: float = 1.0, shape: NeurikShape = SMALL) -> Neurik:
     """With heads that say something."""
     torch.manual_seed(seed)
-    network = Neurik(shape, places_m=default_places_m()).eval()
+    network = Neurik(shape, locations_m=default_locations_m()).eval()
     with torch.no_grad():
         for head in (network.heads[-1], network.scales[-1]):
             head.weight.normal_(0.0, 0.1 * corrections)
@@ -138,7 +138,7 @@ def test_windows_that_say_the_same_are_blended_to_the_same() -> None:
     alone = small(shape=replace(SMALL, layers=0, waves=1))
     with torch.no_grad():
         alone.time.weight.zero_()
-    trial = synthetic_source().draw(1, frames=WINDOW + HOP, registered=True).windows
+    trial = synthetic_source().draw(1, frames=WINDOW + HOP, calibrated=True).windows
     blended = predict_trial(alone, DECODER, trial)
     once = predict_trial(alone, DECODER, part_of(trial, slice(0, WINDOW)))
     told = [frame for frame in range(1, WINDOW) if frame != HOP]  # a window's first frame knows no motion of the pelvis
@@ -191,10 +191,10 @@ def test_a_network_of_another_shape_is_refused(tmp_path: Path, change: dict[str,
 
 def test_who_is_registered_is_told_by_their_own_skeleton() -> None:
     network = small(corrections=0.0)
-    batch = synthetic_source().draw(8, frames=5, clean=True, registered=True)
-    own = batch.windows.registered
+    batch = synthetic_source().draw(8, frames=5, clean=True, calibrated=True)
+    own = batch.windows.subject
     assert own is not None
-    told, usual = (answered(network, w) for w in (batch.windows, replace(batch.windows, registered=None)))
+    told, usual = (answered(network, w) for w in (batch.windows, replace(batch.windows, subject=None)))
     torch.testing.assert_close(told.body_scales, own.body_scales.clamp(0.6, 1.4), atol=1e-3, rtol=0)
     limited = DECODER.limited
     wrong = [float((each.q - batch.q)[..., limited].abs().median()) for each in (told, usual)]
@@ -203,8 +203,8 @@ def test_who_is_registered_is_told_by_their_own_skeleton() -> None:
 
 def test_a_long_trial_of_somebody_registered_is_answered_by_their_skeleton() -> None:
     network = small(corrections=0.0)
-    batch = synthetic_source().draw(1, frames=2 * WINDOW + 5, clean=True, registered=True)
-    own = batch.windows.registered
+    batch = synthetic_source().draw(1, frames=2 * WINDOW + 5, clean=True, calibrated=True)
+    own = batch.windows.subject
     assert own is not None
     whole, by_frame = predict_trial(network, DECODER, batch.windows), answered(network, batch.windows)
     torch.testing.assert_close(whole.body_scales, own.body_scales[0])
@@ -214,7 +214,7 @@ def test_a_long_trial_of_somebody_registered_is_answered_by_their_skeleton() -> 
 
 def test_markers_that_all_lie_where_they_should_are_nearly_taken_as_they_are_read() -> None:
     batch = synthetic_source().draw(4, frames=5, clean=True)
-    exact = replace(batch.windows, registered=SubjectCalibration(batch.body_scales, batch.places_m))
+    exact = replace(batch.windows, subject=SubjectCalibration(batch.body_scales, batch.locations_m))
     few = replace(exact, weight=exact.weight * (torch.arange(68) % 2))
     apart = [
         float((answered(small(), windows).q - answered(small(corrections=0.0), windows).q)[..., 6:].abs().mean())

@@ -8,7 +8,7 @@ from biopose.errors import ModelError
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.neurik.static_trial import calibrate_from_static
 from biopose.skeleton.full_body import full_body_skeleton
-from tests.training.synthetic_markers import default_places_m, synthetic_source
+from tests.training.synthetic_markers import default_locations_m, synthetic_source
 
 
 def standing(frames: int = 3) -> tuple[MarkerTrajectories, np.ndarray, np.ndarray]:
@@ -17,28 +17,28 @@ def standing(frames: int = 3) -> tuple[MarkerTrajectories, np.ndarray, np.ndarra
     assert batch.static_m is not None
     still = np.tile(batch.static_m.double().numpy(), (frames, 1, 1))
     recording = MarkerTrajectories(np.arange(frames) / 100, tuple(MARKERS), still)
-    return recording, batch.body_scales[0].numpy(), batch.places_m[0].numpy()
+    return recording, batch.body_scales[0].numpy(), batch.locations_m[0].numpy()
 
 
 def test_markers_sit_where_they_were_seen_standing() -> None:
     static, scales, places = standing()
-    told = calibrate_from_static(static, default_places_m())
+    told = calibrate_from_static(static, default_locations_m())
     bodies = [full_body_skeleton().body_names.index(marker.segment) for marker in MARKERS.values()]
     assert np.abs(told.body_scales[0].numpy() - scales)[bodies].mean() < 0.05
-    assert np.linalg.norm(told.places_m[0].numpy() - places, axis=-1).mean() < 0.02
+    assert np.linalg.norm(told.locations_m[0].numpy() - places, axis=-1).mean() < 0.02
 
 
 def test_markers_that_nobody_wore_sit_where_they_usually_do() -> None:
     static, _, _ = standing()
-    told = calibrate_from_static(static.select(BONY_LANDMARKS), default_places_m())
+    told = calibrate_from_static(static.select(BONY_LANDMARKS), default_locations_m())
     soft = next(i for i, name in enumerate(MARKERS) if name not in BONY_LANDMARKS)
     body = full_body_skeleton().body_names.index(list(MARKERS.values())[soft].segment)
-    usual = default_places_m()[soft] * told.body_scales[0, body]
-    np.testing.assert_allclose(told.places_m[0, soft].numpy(), usual.numpy(), atol=1e-6)
+    usual = default_locations_m()[soft] * told.body_scales[0, body]
+    np.testing.assert_allclose(told.locations_m[0, soft].numpy(), usual.numpy(), atol=1e-6)
 
 
 def test_a_trial_of_other_markers_is_refused() -> None:
     static, _, _ = standing()
     other = MarkerTrajectories(static.time_s, tuple(f"his_{name}" for name in static.names), static.positions_m)
     with pytest.raises(ModelError, match="none of the markers that BioPose names"):
-        calibrate_from_static(other, default_places_m())
+        calibrate_from_static(other, default_locations_m())

@@ -176,7 +176,7 @@ def test_a_reader_is_given_the_maps_of_the_pass_and_the_keypoints_of_both_looks(
     frames, own = frames_of_two_people()[:2], [boxes()[0], boxes()[1][:1]]
     one_look, features = in_torch.locate_with_features(frames, own)
     reader = Reader()
-    read = KeypointNetwork.load(backend="torch", reader=reader).locate(frames, own)
+    read = KeypointNetwork.load(backend="torch", head=reader).locate(frames, own)
     for mine, theirs in zip(reader.outputs[0].maps, features.maps, strict=True):
         assert torch.equal(mine[:3], theirs)
     ((points, sure, regions_px, sizes_px),) = [[part[:3] for part in given] for given in reader.given]
@@ -189,14 +189,14 @@ def test_a_reader_is_given_the_maps_of_the_pass_and_the_keypoints_of_both_looks(
     assert np.array_equal(sure.numpy(), np.concatenate([each.confidence for each in read]))
     for a, b, rows in zip(one_look, read, own, strict=True):
         assert 0 < scatter(a, b) < 0.008 * 450
-        assert a.read is None
-        assert np.allclose(b.read, middles(rows), atol=2.0)
+        assert a.tokens is None
+        assert np.allclose(b.tokens, middles(rows), atol=2.0)
 
 
 def test_two_looks_see_the_same_in_a_picture_and_in_its_mirror_image() -> None:
     frame, own = frames_of_two_people()[0], boxes()[0]
     mirrored_boxes = np.stack([1767 - own[:, 2], own[:, 1], 1767 - own[:, 0], own[:, 3]], axis=1)
-    looking = KeypointNetwork.load(backend="torch", reader=Reader())
+    looking = KeypointNetwork.load(backend="torch", head=Reader())
     (plain,), (found,) = looking.locate([frame], [own]), looking.locate([frame[:, ::-1]], [mirrored_boxes])
     assert np.allclose(found.positions_px[:, MIRRORED] * [-1, 1] + [1767, 0], plain.positions_px, rtol=0, atol=0.01)
     assert np.allclose(found.confidence[:, MIRRORED], plain.confidence, rtol=0, atol=1e-4)
@@ -209,25 +209,25 @@ def test_a_row_belongs_to_its_box_whatever_the_batches(monkeypatch: pytest.Monke
     own = [np.vstack([nothing, boxes()[0], boxes()[0]]), boxes()[1] / 2, np.vstack([boxes()[2], nothing])]
     reader = Reader()
     monkeypatch.setattr(keypoint_network, "BATCH_SIZE", 3)
-    found = KeypointNetwork.load(backend="torch", reader=reader).locate(frames, own)
+    found = KeypointNetwork.load(backend="torch", head=reader).locate(frames, own)
     assert [len(given[0]) for given in reader.given] == [3, 3, 3]  # the last a blank
     for each, rows, width_px in zip(found, own, (1768, 884, 1768), strict=True):
-        assert each.read.dtype == np.float16
-        assert np.allclose(each.read, middles(rows, width_px=width_px), atol=2.0, equal_nan=True)
+        assert each.tokens.dtype == np.float16
+        assert np.allclose(each.tokens, middles(rows, width_px=width_px), atol=2.0, equal_nan=True)
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
 def test_what_is_told_of_people_hangs_on_nobody_who_is_looked_at_with_them(backend: str) -> None:
     reader = None if backend == "onnxruntime" else MqhmrHead.load()
-    looking = KeypointNetwork.load(backend=backend, reader=reader, threads=1)
+    looking = KeypointNetwork.load(backend=backend, head=reader, threads=1)
     frames, own = frames_of_two_people(), boxes()
     together = looking.locate([*frames, *frames], [*own, *own])
     for count in (1, 2, len(frames)):
         for few, all_ in zip(looking.locate(frames[-count:], own[-count:]), together[-count:], strict=True):
             assert np.array_equal(few.positions_px, all_.positions_px)
             assert np.array_equal(few.confidence, all_.confidence)
-            assert (few.read is None) == (reader is None)
-            assert reader is None or np.array_equal(few.read, all_.read)
+            assert (few.tokens is None) == (reader is None)
+            assert reader is None or np.array_equal(few.tokens, all_.tokens)
 
 
 def test_people_of_one_picture_are_found_in_a_batch_of_their_own(in_torch: KeypointNetwork) -> None:
@@ -247,24 +247,24 @@ def test_the_maps_of_a_batch_are_gone_before_the_next(monkeypatch: pytest.Monkey
             return np.zeros((len(output.x_scores), self.width), np.float16)
 
     monkeypatch.setattr(keypoint_network, "BATCH_SIZE", 1)
-    KeypointNetwork.load(backend="torch", reader=Watching()).locate(frames_of_two_people()[:1], boxes()[:1])
+    KeypointNetwork.load(backend="torch", head=Watching()).locate(frames_of_two_people()[:1], boxes()[:1])
     assert len(alive) == 2
 
 
 def test_a_reader_reads_nobody_in_pictures_of_nobody() -> None:
-    reading = KeypointNetwork.load(backend="torch", reader=Reader())
+    reading = KeypointNetwork.load(backend="torch", head=Reader())
     nobody, nothing = reading.locate([np.zeros((5, 7, 3), np.uint8)] * 2, [np.zeros((0, 4)), np.full((1, 4), np.nan)])
-    assert nobody.read.shape == (0, 2)
-    assert nothing.read.shape == (1, 2)
-    assert np.isnan(nothing.read).all()
+    assert nobody.tokens.shape == (0, 2)
+    assert nothing.tokens.shape == (1, 2)
+    assert np.isnan(nothing.tokens).all()
     assert reading.locate([], []) == []
 
 
 def test_without_a_reader_nothing_is_read(network: KeypointNetwork, in_torch: KeypointNetwork) -> None:
     for used in (network, in_torch):
-        assert used.locate(frames_of_two_people()[:1], boxes()[:1])[0].read is None
+        assert used.locate(frames_of_two_people()[:1], boxes()[:1])[0].tokens is None
 
 
 def test_a_reader_needs_torch() -> None:
-    with pytest.raises(ValueError, match="reader of feature maps needs the backend torch"):
-        KeypointNetwork.load(reader=Reader())
+    with pytest.raises(ValueError, match="head on feature maps needs the backend torch"):
+        KeypointNetwork.load(head=Reader())

@@ -38,7 +38,7 @@ def read_track(q: NDArray[np.float64], time_s: NDArray[np.float64], *, error: fl
     tokens = tokens + error * torch.randn(tokens.shape, generator=torch.Generator().manual_seed(1))
     middle = (middle_px + 0.5) / (CAMERA.width_px, CAMERA.height_px)
     beside = np.zeros((len(q), SHAPE_TERMS))
-    return replace(track, read=np.concatenate([tokens.flatten(1).numpy(), beside, middle], axis=1).astype(np.float16))
+    return replace(track, tokens=np.concatenate([tokens.flatten(1).numpy(), beside, middle], axis=1).astype(np.float16))
 
 
 def _local_turns(q: NDArray[np.float64], R_view_camera: Tensor) -> Tensor:
@@ -52,6 +52,6 @@ def _local_turns(q: NDArray[np.float64], R_view_camera: Tensor) -> Tensor:
 
 def _tokens(R_local: Tensor) -> Tensor:
     """(T, 20, D) the least tokens that the reader reads so."""
-    reader: PoseHead = network().read
+    reader: PoseHead = network().head
     six = R_local[..., :2].mT.flatten(-2) - reader.rotation_bias
     return torch.einsum("tsk,skd->tsd", six, torch.linalg.pinv(reader.rotation))

@@ -107,8 +107,8 @@ def test_frames_that_were_not_read_lie_between_their_neighbours() -> None:
     time_s = frame_times(10)
     q = swinging(time_s)
     track = read_track(q, time_s)
-    assert track.read is not None
-    lost = {"boxes_px": track.boxes_px, "keypoints_px": track.keypoints_px, "read": track.read}
+    assert track.tokens is not None
+    lost = {"boxes_px": track.boxes_px, "keypoints_px": track.keypoints_px, "tokens": track.tokens}
     lost = {name: values.copy() for name, values in lost.items()}
     for values in lost.values():
         values[4:6] = np.nan
@@ -121,6 +121,6 @@ def test_frames_that_were_not_read_lie_between_their_neighbours() -> None:
 
 def test_a_track_that_nobody_read_is_refused() -> None:
     time_s = frame_times(3)
-    track = replace(read_track(swinging(time_s), time_s), read=None)
+    track = replace(read_track(swinging(time_s), time_s), tokens=None)
     with pytest.raises(ModelError, match="seen without MQ-HMR"):
         fitted(track)

@@ -16,7 +16,7 @@ from biopose.skeleton.kinematics import Kinematics
 from tests.body.bodies import needs_body_asset
 from tests.reconstruction.test_motion_file import fitted_person
 from tests.swinging_person import full_body, track_of
-from tests.training.synthetic_markers import default_places_m
+from tests.training.synthetic_markers import default_locations_m
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
 
@@ -50,8 +50,8 @@ def test_the_markers_are_those_that_the_solver_has() -> None:
     seen, given = seen_markers(fitted, person), virtual_markers(person, fitted)
     assert seen.markers_m.shape == (1, 8, len(MARKERS), 3)
     np.testing.assert_allclose(seen.markers_m[0, :, 3], given.select((list(MARKERS)[3],)).positions_m[:, 0], atol=1e-5)
-    assert seen.registered is not None
-    np.testing.assert_allclose(seen.registered.body_scales[0], person.body_scales, atol=1e-6)
+    assert seen.subject is not None
+    np.testing.assert_allclose(seen.subject.body_scales[0], person.body_scales, atol=1e-6)
     interval_s = np.diff(fitted.track.time_s)[0]
     assert float(seen.interval_s) == pytest.approx(interval_s)
     assert bool((seen.weight[0, 2:4] < seen.weight[0, 5]).all())  # the frames in which nobody was found
@@ -61,7 +61,7 @@ def test_the_markers_are_those_that_the_solver_has() -> None:
 @pytest.mark.parametrize("frames", [1, 8])
 def test_a_person_is_told_coordinates_at_their_markers_and_how_sure_each_angle_is(frames: int) -> None:
     torch.manual_seed(0)
-    told = NeuralIK.of(Neurik(SHAPE, places_m=default_places_m()).eval())
+    told = NeuralIK.of(Neurik(SHAPE, locations_m=default_locations_m()).eval())
     fitted = fitted_person()
     part = replace(
         fitted,

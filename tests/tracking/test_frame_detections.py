@@ -18,28 +18,28 @@ WIDTH = 5
 ODD = np.array([np.nan, np.inf, -0.0, 6e-8, 65504.0], np.float16)  # a subnormal, and the largest
 
 
-def stretch(*, read: bool = True, width: int = WIDTH) -> ShardDetections:
+def stretch(*, tokens: bool = True, width: int = WIDTH) -> ShardDetections:
     """Two people who cross, and nobody in some frames between."""
     away = lambda t, x: np.nan if 0.4 < t < 0.6 else x  # noqa: E731
     walkers = [Walker(lambda t: away(t, 100 + 200 * t)), Walker(lambda t: away(t, 400 - 200 * t), phase=2.0)]
     rng = np.random.default_rng(0)
     frames = []
     for frame, walker_of in filmed(walkers, seconds=1, rate_hz=30, rng=rng, dropout=0.1):
-        rows = rng.normal(size=(len(walker_of), width)).astype(np.float16) if read else None
+        rows = rng.normal(size=(len(walker_of), width)).astype(np.float16) if tokens else None
         background = background_of(frame["image"], time_s=frame["time_s"], boxes_px=frame["boxes_px"])
-        detections = detections_of_frame(**frame, read=rows)
+        detections = detections_of_frame(**frame, tokens=rows)
         due = background if frame["frame_index"] % 3 == 0 else None
         frames.append(FrameDetections(frame["frame_index"], frame["time_s"], detections, due))
     return ShardDetections(frames, WIDTH_PX, HEIGHT_PX, ("a note",))
 
 
 def bits(detections: list[Detection]) -> list[bytes | None]:
-    return [None if s.read is None else s.read.tobytes() for s in detections]
+    return [None if s.tokens is None else s.tokens.tobytes() for s in detections]
 
 
 def test_a_stretch_comes_back_with_the_same_rows_to_the_bit(tmp_path):
     seen = stretch()
-    odd = replace(seen.frames[2].detections[0], read=ODD)
+    odd = replace(seen.frames[2].detections[0], tokens=ODD)
     seen.frames[2].detections[0] = odd
     write_shard(seen, tmp_path / "seen.parquet")
     back = read_shard(tmp_path / "seen.parquet")
@@ -48,7 +48,7 @@ def test_a_stretch_comes_back_with_the_same_rows_to_the_bit(tmp_path):
     for a, b in zip(seen.frames, back.frames, strict=True):
         assert (a.frame_index, a.time_s, bits(a.detections)) == (b.frame_index, b.time_s, bits(b.detections))
         assert [s.box_px.tolist() for s in a.detections] == [s.box_px.tolist() for s in b.detections]
-        assert all(s.read.dtype == np.float16 for s in b.detections)
+        assert all(s.tokens.dtype == np.float16 for s in b.detections)
         assert (a.background is None) == (b.background is None)
 
 
@@ -62,17 +62,17 @@ def test_joined_people_have_the_rows_that_were_written(tmp_path):
     at_once, _, _ = join_shards([seen])
     assert len(people.tracks) == 2
     for track, same in zip(people.tracks, at_once.tracks, strict=True):
-        assert track.read.tobytes() == same.read.tobytes()
-        assert np.isfinite(track.read[track.seen]).all()
-        assert np.isnan(track.read[~track.seen]).all()
+        assert track.tokens.tobytes() == same.tokens.tobytes()
+        assert np.isfinite(track.tokens[track.seen]).all()
+        assert np.isnan(track.tokens[~track.seen]).all()
 
 
 def test_a_stretch_seen_without_a_reader_comes_back_without_rows(tmp_path):
-    write_shard(stretch(read=False), tmp_path / "seen.parquet")
+    write_shard(stretch(tokens=False), tmp_path / "seen.parquet")
     back = read_shard(tmp_path / "seen.parquet")
     assert back.read_width == 0
-    assert all(s.read is None for frame in back.frames for s in frame.detections)
-    assert [track.read for track in join_shards([back])[0].tracks] == [None, None]
+    assert all(s.tokens is None for frame in back.frames for s in frame.detections)
+    assert [track.tokens for track in join_shards([back])[0].tracks] == [None, None]
 
 
 @pytest.mark.parametrize("frames", [0, 3])
@@ -89,7 +89,7 @@ def test_a_stretch_of_nobody_joins_any_other(tmp_path, frames):
     assert people.frame_count == 30 + frames
 
 
-@pytest.mark.parametrize("other", [stretch(read=False), stretch(width=7)])
+@pytest.mark.parametrize("other", [stretch(tokens=False), stretch(width=7)])
 def test_stretches_of_different_readers_are_not_joined(other):
     with pytest.raises(FileFormatError, match="different networks; delete them and see again"):
         join_shards([stretch(), other])
@@ -97,7 +97,7 @@ def test_stretches_of_different_readers_are_not_joined(other):
 
 def test_a_stretch_is_seen_by_one_reader(tmp_path):
     seen = stretch()
-    seen.frames[0].detections[0] = replace(seen.frames[0].detections[0], read=None)
+    seen.frames[0].detections[0] = replace(seen.frames[0].detections[0], tokens=None)
     with pytest.raises(ValueError, match=r"rows of \[0, 5\] numbers"):
         write_shard(seen, tmp_path / "seen.parquet")
     assert not list(tmp_path.iterdir())
@@ -105,7 +105,7 @@ def test_a_stretch_is_seen_by_one_reader(tmp_path):
 
 def test_a_file_of_the_version_before_is_refused_with_a_remedy(tmp_path):
     path = tmp_path / "seen.parquet"
-    write_shard(stretch(read=False), path)
+    write_shard(stretch(tokens=False), path)
     table = pq.read_table(path)
     metadata = json.loads(table.schema.metadata[METADATA_KEY]) | {"version": 1}
     del metadata["read_width"]

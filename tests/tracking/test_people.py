@@ -57,15 +57,15 @@ class Filmed:
 def test_what_was_read_goes_with_people_detected_and_followed(detect_every):
     film = Filmed()
     people = find_people(film.frames, detector=film, network=film, detect_every=detect_every)
-    assert sorted(track.read[0, 0] for track in people.tracks) == [0, 1]
+    assert sorted(track.tokens[0, 0] for track in people.tracks) == [0, 1]
     for track in people.tracks:
         assert track.seen.mean() > 0.8
-        walker = film.walkers[int(track.read[0, 0])]
+        walker = film.walkers[int(track.tokens[0, 0])]
         for frame in np.flatnonzero(track.seen):
             truth = walker.keypoints_px(track.time_s[frame])
             assert np.allclose(track.keypoints_px[frame], truth, atol=0.01)
-            assert track.read[frame].tolist() == [track.read[0, 0], track.frame_indices[frame]]
-        assert np.isnan(track.read[~track.seen]).all()
+            assert track.tokens[frame].tolist() == [track.tokens[0, 0], track.frame_indices[frame]]
+        assert np.isnan(track.tokens[~track.seen]).all()
 
 
 @needs_assets

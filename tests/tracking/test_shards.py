@@ -82,14 +82,14 @@ def test_what_is_read_of_people_is_the_same_seen_at_once_and_from_the_file(netwo
             mean = output.maps[3].mean(dim=(1, 2, 3)).numpy()
             return np.column_stack([regions_px[:, :2], mean]).astype(np.float16)
 
-    reading = networks | {"network": KeypointNetwork.load(backend="torch", reader=Corners())}
+    reading = networks | {"network": KeypointNetwork.load(backend="torch", head=Corners())}
     whole = find_people(read_frames(CLIP, end_s=0.3), **reading)
     assert perceive_shards(shards_of(probe_video(CLIP), end_s=0.3), [tmp_path / "seen.parquet"], **reading) == [None]
     people, _, _ = join_shards([read_shard(tmp_path / "seen.parquet")])
     (track,), (same,) = people.tracks, whole.tracks
-    assert track.read.tobytes() == same.read.tobytes()
-    assert track.read.shape == (9, 3)
-    assert (track.read[:, 0] < track.keypoints_px[:, :, 0].min(1)).all()
+    assert track.tokens.tobytes() == same.tokens.tobytes()
+    assert track.tokens.shape == (9, 3)
+    assert (track.tokens[:, 0] < track.keypoints_px[:, :, 0].min(1)).all()
 
 
 @needs_assets

@@ -30,7 +30,7 @@ def followed(walkers, **film):
 def with_rows(frame, walker_of):
     """With a row a person that says who they are and in which frame: numbers that half precision holds exactly."""
     rows = [[100 + walker, frame["frame_index"], 1 / 3] for walker in walker_of]
-    return frame | {"read": np.array(rows, dtype=np.float16).reshape(-1, 3)}
+    return frame | {"tokens": np.array(rows, dtype=np.float16).reshape(-1, 3)}
 
 
 def crossing(seed):
@@ -90,26 +90,26 @@ def test_what_was_read_of_people_stays_with_them_when_they_cross_and_when_they_w
         for frame, walker_of in filmed(walkers, seconds=seconds, rate_hz=30, rng=np.random.default_rng(0), dropout=0.1):
             tracker.add(**with_rows(frame, walker_of))
         tracks = tracker.tracks()
-        assert sorted(track.read[0, 0] for track in tracks) == [100, 101]
+        assert sorted(track.tokens[0, 0] for track in tracks) == [100, 101]
         for track in tracks:
-            assert (track.read.dtype, track.read.shape) == (np.float16, (len(track), 3))
-            assert (track.read[track.seen, 0] == track.read[0, 0]).all()
-            assert (track.read[track.seen, 1] == track.frame_indices[track.seen]).all()
-            assert (track.read[track.seen, 2] == np.float16(1 / 3)).all()
+            assert (track.tokens.dtype, track.tokens.shape) == (np.float16, (len(track), 3))
+            assert (track.tokens[track.seen, 0] == track.tokens[0, 0]).all()
+            assert (track.tokens[track.seen, 1] == track.frame_indices[track.seen]).all()
+            assert (track.tokens[track.seen, 2] == np.float16(1 / 3)).all()
             assert (~track.seen).sum() > 0
-            assert np.isnan(track.read[~track.seen]).all()
+            assert np.isnan(track.tokens[~track.seen]).all()
 
 
 def test_nobody_reads_nothing_without_a_reader_and_frames_without_people_are_no_hindrance():
     walker = Walker(lambda t: 100 + 90 * t if not 0.3 < t < 0.5 else np.nan)
     film = {"seconds": 1, "rate_hz": 30, "pictures": False}
     tracks, _ = followed([walker], **film, rng=np.random.default_rng(0))
-    assert [track.read for track in tracks] == [None]
+    assert [track.tokens for track in tracks] == [None]
     tracker = Tracker()
     for frame, walker_of in filmed([walker], **film, rng=np.random.default_rng(0)):
         tracker.add(**with_rows(frame, walker_of))
     (track,) = tracker.tracks()
-    assert (np.isnan(track.read[:, 0]) == ~track.seen).all()
+    assert (np.isnan(track.tokens[:, 0]) == ~track.seen).all()
     assert (~track.seen).sum() >= 5
 
 
@@ -117,12 +117,12 @@ def test_of_doubles_the_more_trusted_keeps_its_own_row():
     tracker = Tracker()
     for frame, _ in filmed([Walker(lambda t: 100 + 90 * t)], seconds=1, rate_hz=30, rng=np.random.default_rng(0)):
         double = {name: np.repeat(frame[name], 2, axis=0) for name in ("boxes_px", "keypoints_px", "confidence")}
-        double |= {"scores": np.array([0.5, 0.8]), "read": np.array([[1.0], [2.0]], np.float16)}
+        double |= {"scores": np.array([0.5, 0.8]), "tokens": np.array([[1.0], [2.0]], np.float16)}
         (detection,) = tracker.add(**frame | double)
-        assert detection.read.tolist() == [2.0]
+        assert detection.tokens.tolist() == [2.0]
         assert detection.appearance is not None
     (track,) = tracker.tracks()
-    assert (track.read == 2.0).all()
+    assert (track.tokens == 2.0).all()
 
 
 def test_numbers_follow_the_first_appearance():

@@ -20,7 +20,7 @@ FOREARM_M = (-0.06, -0.12, -0.18)
 
 
 @cache
-def default_places_m() -> Tensor:
+def default_locations_m() -> Tensor:
     """(M, 3) of all virtual markers in their segments of the default skeleton."""
     own = {marker.name: torch.from_numpy(marker.location_m).float() for marker in full_body_skeleton().markers}
     places = []
@@ -37,7 +37,7 @@ def synthetic_people(n: int = 3, *, seed: int = 0) -> Skeletons:
     g = torch.Generator().manual_seed(seed)
     scales = 1 + 0.05 * torch.randn(n, len(full_body_skeleton().bodies), 3, generator=g)
     scales[:, 0] = 1.0
-    usual = default_places_m() + 0.004 * torch.randn(n, len(MARKERS), 3, generator=g)
+    usual = default_locations_m() + 0.004 * torch.randn(n, len(MARKERS), 3, generator=g)
     places = usual * scales[:, marker_owners(full_body_skeleton())]
     return Skeletons(scales, places, torch.zeros(n, len(MARKERS), 3), torch.zeros(n, 3))
 
@@ -57,14 +57,14 @@ def synthetic_clips(n: int = 2, *, frames: int = 9, knee_rad: float = 0.1, seed:
     found = source.kinematics.satisfy_couplings(found)[0]
     pose = source.kinematics.with_scales(true.body_scales[:, None]).with_coordinates(found)
     return RecordedClips(
-        markers_m=marker_positions(pose.R_ground_body, pose.p_ground_body, source.owner, true.places_m[:, None]),
+        markers_m=marker_positions(pose.R_ground_body, pose.p_ground_body, source.owner, true.locations_m[:, None]),
         weight=torch.full((n, frames, len(MARKERS)), 0.7),
         solved_q=found,
         solved_scales=true.body_scales,
-        solved_places_m=true.places_m,
+        solved_places_m=true.locations_m,
         q=true.q,
         body_scales=true.body_scales,
-        marker_locations_m=true.places_m,
+        marker_locations_m=true.locations_m,
         interval_s=true.windows.interval_s,
         person=torch.arange(n),
     )

@@ -42,7 +42,7 @@ def test_after_calibration_95_percent_are_covered_of_each_keypoint_along_and_acr
 def test_a_network_is_calibrated_once_and_then_left_alone(tiny_pictures: ShardFolder) -> None:
     torch.manual_seed(0)
     network, body = Mqhmr(TINY_SHAPE).eval(), SegmentBody.load()
-    torch.nn.init.normal_(network.read.log_sd, std=0.02)
+    torch.nn.init.normal_(network.head.log_sd, std=0.02)
     people, source = people_of_split(tiny_pictures, "train"), batches_of(tiny_pictures)
     batches = [source.batch(step) for step in range(source.per_epoch)]
     assert abs(mqhmr_figures(network, batches, body, people)["coverage95"] - 0.95) > 0.03
@@ -52,10 +52,10 @@ def test_a_network_is_calibrated_once_and_then_left_alone(tiny_pictures: ShardFo
         0.95, abs=0.02
     )  # of 32 pictures
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
-    assert changed == {"read.log_sd_bias"}
-    bias = network.read.log_sd_bias.clone()
+    assert changed == {"head.log_sd_bias"}
+    bias = network.head.log_sd_bias.clone()
     calibrate(network, batches, body, people)
-    torch.testing.assert_close(network.read.log_sd_bias, bias, atol=1e-4, rtol=0)
+    torch.testing.assert_close(network.head.log_sd_bias, bias, atol=1e-4, rtol=0)
     error, sd = keypoint_errors(network, batches, body, people)
     assert error.isfinite().all()
     assert sd.isfinite().all()

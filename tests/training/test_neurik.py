@@ -17,7 +17,7 @@ from biopose.training.loop import Schedule
 from biopose.training.neurik import (
     PRESETS,
     NeurikPreset,
-    default_places_m,
+    default_locations_m,
     frames_of,
     train_neurik,
     train_neurik_from,
@@ -33,7 +33,7 @@ JUDGE = Judge(OutputDecoder(full_body_skeleton()))
 
 def small() -> Neurik:
     torch.manual_seed(0)
-    return Neurik(SHAPE, places_m=default_places_m(synthetic_people()))
+    return Neurik(SHAPE, locations_m=default_locations_m(synthetic_people()))
 
 
 def exact(batch: MarkerBatch, *, sd: float = 0.1) -> NeurikOutput:
@@ -173,7 +173,7 @@ def test_a_run_ends_with_weights_that_load(tmp_path: Path, monkeypatch: pytest.M
     assert drawn_from == ["train", "validation"]
     assert steps == [2, 4, 4]  # the last again, calibrated
     network = load_neurik(weights)
-    torch.testing.assert_close(network.places_m, default_places_m(synthetic_people()), atol=1e-3, rtol=0)
+    torch.testing.assert_close(network.locations_m, default_locations_m(synthetic_people()), atol=1e-3, rtol=0)
 
 
 def test_some_windows_are_shorter() -> None:

@@ -21,7 +21,7 @@ from biopose.training.neurik_ablation import (
     UnlimitedNeurik,
     ablate_neurik,
 )
-from tests.training.synthetic_markers import default_places_m, synthetic_source
+from tests.training.synthetic_markers import default_locations_m, synthetic_source
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
 FEW = {
@@ -44,7 +44,7 @@ def test_answers_without_limits_begin_where_the_others_do_and_go_further() -> No
     for correction in (0.0, 10.0):
         for kind, decoder in kinds:
             torch.manual_seed(0)
-            network = kind(SHAPE, places_m=default_places_m()).eval()
+            network = kind(SHAPE, locations_m=default_locations_m()).eval()
             torch.nn.init.zeros_(network.heads[1].weight)  # type: ignore[arg-type]
             with torch.no_grad():
                 network.heads[1].bias[: network.sizes[0]] = correction  # type: ignore[index, operator]

@@ -18,7 +18,7 @@ class MarkerBatch:
         windows: what is seen.
         q: (N, T, Q) the truth, coordinates of each person's own skeleton.
         body_scales: (N, B, 3) of that skeleton.
-        places_m: (N, M, 3) of the markers in their segments, on that skeleton.
+        locations_m: (N, M, 3) of the markers in their segments, on that skeleton.
         static_m: (N, M, 3) the markers as they sit in this session, the person standing in the default posture; None
             where that is not known.
     """
@@ -26,7 +26,7 @@ class MarkerBatch:
     windows: MarkerWindows
     q: Tensor
     body_scales: Tensor
-    places_m: Tensor
+    locations_m: Tensor
     static_m: Tensor | None
 
     def __getitem__(self, which: slice) -> MarkerBatch:
@@ -54,5 +54,5 @@ class MarkerBatch:
     def _each(self, change: Callable[[Tensor], Tensor]) -> MarkerBatch:
         static_m = None if self.static_m is None else change(self.static_m)
         return MarkerBatch(
-            self.windows.each(change), change(self.q), change(self.body_scales), change(self.places_m), static_m
+            self.windows.each(change), change(self.q), change(self.body_scales), change(self.locations_m), static_m
         )

@@ -44,7 +44,7 @@ class MarkedSkeleton:
     """N people whose markers ride on segments: factors (N, B, 3) and places (N, M, 3) in the scaled segments."""
 
     body_scales: Tensor
-    places_m: Tensor
+    locations_m: Tensor
 
 
 class MarkerSource:
@@ -80,14 +80,14 @@ class MarkerSource:
         self.scale_sd = torch.from_numpy(prior.sd).float()
         self.standing = torch.from_numpy(self.skeleton.default_pose).float()
 
-    def draw(self, n: int, *, frames: int, clean: bool = False, registered: bool = False) -> MarkerBatch:
+    def draw(self, n: int, *, frames: int, clean: bool = False, calibrated: bool = False) -> MarkerBatch:
         """A batch.
 
         Args:
             n: windows.
             frames: of each.
             clean: whether all markers are seen where they belong.
-            registered: whether a standing trial has told each person's skeleton and where the markers sit on it.
+            calibrated: whether a standing trial has told each person's skeleton and where the markers sit on it.
         """
         g = self.generator
         interval_s = 1.0 / (RATE_HZ[0] * (RATE_HZ[1] / RATE_HZ[0]) ** torch.rand(n, generator=g))
@@ -97,23 +97,23 @@ class MarkerSource:
         erring, sureness = self._as_recorded(n, frames, clean=clean)
         R, p = self._segments(self._misplaced(q, faults, interval_s, erring), seen_as, attitudes(g, n))
         skin = faults.skin_m_per_rad[:, None] * q[..., self.drivers, None]
-        markers = marker_positions(R, p, self.owner, seen_as.places_m[:, None] + skin)
+        markers = marker_positions(R, p, self.owner, seen_as.locations_m[:, None] + skin)
         markers, weight = moved_by_recording(g, faults, markers, interval_s=interval_s)
         still = self._standing(seen_as.body_scales)
-        static_m = marker_positions(still.R_ground_body, still.p_ground_body, self.owner, seen_as.places_m)
-        own = self._registered(seen_as, static_m) if registered else None
+        static_m = marker_positions(still.R_ground_body, still.p_ground_body, self.owner, seen_as.locations_m)
+        own = self._calibrated(seen_as, static_m) if calibrated else None
         return MarkerBatch(
             windows=MarkerWindows(markers, weight * sureness, interval_s, own),
             q=self._turned(q, R[:, :, self.pelvis], p[:, :, self.pelvis]),
             body_scales=person.body_scales,
-            places_m=person.places_m,
+            locations_m=person.locations_m,
             static_m=static_m,
         )
 
     def _standing(self, body_scales: Tensor) -> Pose:
         return self.kinematics.with_scales(body_scales).with_coordinates(self.standing)
 
-    def _registered(self, seen_as: MarkedSkeleton, static_m: Tensor) -> SubjectCalibration:
+    def _calibrated(self, seen_as: MarkedSkeleton, static_m: Tensor) -> SubjectCalibration:
         """What scaling and registration make of people (N) who stand there with markers (N, M, 3): nearly the truth."""
         wrong = torch.randn(seen_as.body_scales.shape, generator=self.generator)
         scales = seen_as.body_scales * (REGISTERED_LOG_SD * wrong).exp()
@@ -140,7 +140,9 @@ class MarkerSource:
     def _mistaken(self, person: MarkedSkeleton, faults: Faults) -> MarkedSkeleton:
         """The people as their markers have them."""
         factors = self._other_shape(faults.shape)
-        return MarkedSkeleton(person.body_scales * factors, person.places_m * factors[:, self.owner] + faults.place_m)
+        return MarkedSkeleton(
+            person.body_scales * factors, person.locations_m * factors[:, self.owner] + faults.place_m
+        )
 
     def _misplaced(self, q: Tensor, faults: Faults, interval_s: Tensor, erring: Tensor) -> Tensor:
         """The posture as the markers have it."""
@@ -189,6 +191,6 @@ def _drivers(skeleton: Skeleton) -> list[int]:
     return [driver(body) for body in marker_owners(skeleton)]
 
 
-def marker_positions(R: Tensor, p: Tensor, owner: list[int], places_m: Tensor) -> Tensor:
+def marker_positions(R: Tensor, p: Tensor, owner: list[int], locations_m: Tensor) -> Tensor:
     """(..., M, 3) markers in the world, by their segments (..., B, ...) and places in them."""
-    return (R[..., owner, :, :] @ places_m[..., None])[..., 0] + p[..., owner, :]
+    return (R[..., owner, :, :] @ locations_m[..., None])[..., 0] + p[..., owner, :]

@@ -67,7 +67,7 @@ class RecordedWindows:
             ),
             q=self._turned(c.q[clip[:, None], at], heading),
             body_scales=c.body_scales[clip],
-            places_m=c.marker_locations_m[clip],
+            locations_m=c.marker_locations_m[clip],
             static_m=None,
         )
 
@@ -103,7 +103,7 @@ def as_recorded(clips: RecordedClips) -> MarkerBatch:
         ),
         q=clips.q,
         body_scales=clips.body_scales,
-        places_m=clips.marker_locations_m,
+        locations_m=clips.marker_locations_m,
         static_m=None,
     )
 

@@ -139,7 +139,7 @@ class ClipShardMaker:
             "weight": told.markers.weight[0],
             "solved_q": told.q,
             "solved_scales": told.own.body_scales[0],
-            "solved_places_m": told.own.places_m[0],
+            "solved_places_m": told.own.locations_m[0],
             "q": self._in_world(clip, fitted, told.q),
             "body_scales": self.skeletons.body_scales[person],
             "marker_locations_m": self.skeletons.marker_locations_m[person],

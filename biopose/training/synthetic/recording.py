@@ -26,7 +26,7 @@ from biopose.perception.onnx_session import weights_path
 from biopose.perception.simcc import decoded, flip_averaged
 from biopose.reconstruction.coordinates import inverse_kinematics_of
 from biopose.reconstruction.mesh import MeshModels
-from biopose.reconstruction.neural_ik import registered, seen_markers
+from biopose.reconstruction.neural_ik import seen_markers, subject_calibration
 from biopose.reconstruction.people import FitModels, fit_people
 from biopose.reconstruction.person import Athlete, FittedPerson, person_of, virtual_markers
 from biopose.tracking.left_right_repair import repair_side_swaps
@@ -88,7 +88,7 @@ class ClipRecorder:
         return Told(
             seen_markers(fitted, person),
             torch.from_numpy(solution).float(),
-            registered(person),
+            subject_calibration(person),
         )
 
     @torch.no_grad()
@@ -116,7 +116,7 @@ class ClipRecorder:
             boxes_px=_without(_boxes_px(clip.regions_px), lost, np.nan),
             keypoints_px=_without(keypoints_px, lost, np.nan),
             confidence=_without(torch.cat(confidence).double().numpy(), lost, 0.0),
-            read=_without(np.concatenate(read), lost, np.nan),
+            tokens=_without(np.concatenate(read), lost, np.nan),
         )
 
 

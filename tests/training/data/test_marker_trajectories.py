@@ -20,7 +20,7 @@ def by_kinematics(batch: MarkerBatch) -> Tensor:
     owner = marker_owners(SKELETON)
     pose = Kinematics(SKELETON).with_scales(batch.body_scales[:, None].double()).with_coordinates(batch.q.double())
     R, p = pose.R_ground_body[:, :, owner], pose.p_ground_body[:, :, owner]
-    return (R @ batch.places_m[:, None, :, :, None].double())[..., 0] + p
+    return (R @ batch.locations_m[:, None, :, :, None].double())[..., 0] + p
 
 
 def test_clean_markers_are_where_the_coordinates_put_them() -> None:
@@ -54,22 +54,22 @@ def test_the_same_seed_draws_the_same() -> None:
 def test_the_static_posture_shows_the_markers_as_they_sit_in_the_session() -> None:
     batch = synthetic_source().draw(3, frames=4, clean=True)
     standing = torch.from_numpy(SKELETON.default_pose).float().expand(3, 1, -1)
-    still = MarkerBatch(batch.windows, standing, batch.body_scales, batch.places_m, batch.static_m)
+    still = MarkerBatch(batch.windows, standing, batch.body_scales, batch.locations_m, batch.static_m)
     assert batch.static_m is not None
     torch.testing.assert_close(batch.static_m.double(), by_kinematics(still)[:, 0], atol=1e-4, rtol=0)
 
 
 def test_registered_markers_lie_on_the_told_skeleton_as_they_stood() -> None:
-    batch = synthetic_source().draw(3, frames=4, registered=True)
-    own = batch.windows.registered
+    batch = synthetic_source().draw(3, frames=4, calibrated=True)
+    own = batch.windows.subject
     assert own is not None
     assert batch.static_m is not None
     standing = torch.from_numpy(SKELETON.default_pose).expand(3, -1)
     pose = Kinematics(SKELETON).with_scales(own.body_scales.double()).with_coordinates(standing)
     owner = marker_owners(SKELETON)
-    stood = marker_positions(pose.R_ground_body, pose.p_ground_body, owner, own.places_m.double())
+    stood = marker_positions(pose.R_ground_body, pose.p_ground_body, owner, own.locations_m.double())
     torch.testing.assert_close(stood, batch.static_m.double(), atol=1e-5, rtol=0)
-    assert synthetic_source().draw(3, frames=4).windows.registered is None
+    assert synthetic_source().draw(3, frames=4).windows.subject is None
 
 
 def test_some_windows_err_as_was_recorded_and_are_as_unsure() -> None:

@@ -18,7 +18,7 @@ NAMES = SKELETON.coordinate_names
 
 def by_kinematics(batch: MarkerBatch) -> Tensor:
     pose = Kinematics(SKELETON, dtype=torch.float32).with_scales(batch.body_scales[:, None]).with_coordinates(batch.q)
-    return marker_positions(pose.R_ground_body, pose.p_ground_body, marker_owners(SKELETON), batch.places_m[:, None])
+    return marker_positions(pose.R_ground_body, pose.p_ground_body, marker_owners(SKELETON), batch.locations_m[:, None])
 
 
 def test_exact_clips_give_windows_whose_markers_ride_on_the_truth() -> None:

@@ -49,8 +49,8 @@ def test_a_track_is_told_in_pixels_of_the_picture() -> None:
     crop_px = np.median(clip().regions_px[:, 3] - clip().regions_px[:, 1])
     off = np.linalg.norm(track.keypoints_px - true_px, axis=-1)
     assert np.median(off[track.confidence > 0.5]) < 0.03 * crop_px
-    assert track.read is not None
-    assert track.read.dtype == np.float16
+    assert track.tokens is not None
+    assert track.tokens.dtype == np.float16
     box_px, region_px = track.boxes_px, clip().regions_px
     np.testing.assert_allclose((box_px[:, 2:] - box_px[:, :2]) * BOX_MARGIN, region_px[:, 2:] - region_px[:, :2])
     assert in_crops(clip(), keypoints_m(clip().take)).shape == (FRAMES, len(KEYPOINTS), 2)

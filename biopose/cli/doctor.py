@@ -1,5 +1,6 @@
-"""What works on this machine, what is missing, and how to get it."""
+"""`biopose doctor`: what works on this machine, what is missing, and how to get it."""
 
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
 import os
@@ -9,8 +10,34 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 
+import click
+
 from biopose.assets import WHEELS, Wheel, missing_files
+from biopose.cli.command_line import as_json, show
 from biopose.errors import ModelError
+
+
+@click.command()
+@as_json
+def doctor(json_: bool) -> None:
+    """Say what works here, what is missing and how to get it.
+
+    \b
+    Example:
+      biopose doctor
+    """
+    findings = examine()
+    result = {f.name: {"ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings}
+    show(
+        result,
+        json_=json_,
+        lines=lambda: [
+            f"{'ok ' if f.ok else '-- '} {f.name:<14} {f.found}" + ("" if f.ok else f"\n{'':18} {f.remedy}")
+            for f in findings
+        ],
+    )
+    if any(f.needed and not f.ok for f in findings):
+        raise click.exceptions.Exit(1)
 
 
 @dataclass(frozen=True)

@@ -1,264 +1,107 @@
 """`biopose measure`: from one video to a folder of results."""
 
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
-import json
-import math
-import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from biopose.body.anny import Body
-from biopose.camera.intrinsics import intrinsics
-from biopose.errors import TrackingError, VideoError
-from biopose.outputs.summary import untrusted
-from biopose.pipeline import Measurement, MeasureOptions, Models, Progress, measure_video
-from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from biopose.reconstruction.person import Athlete
-from biopose.report.folder import OVERLAY, write_outputs
-from biopose.tracking.subject_choice import Choice
-from biopose.versions import versions
-from biopose.video.probe import probe_video
+import click
 
-LEAST_PICTURE_PX = 32
-LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.5, 2.6
+from biopose.cli.command_line import EXISTING, StageBars, as_json, show, with_method, with_threads
+from biopose.reconstruction.method_names import MethodName
 
 
-@dataclass(frozen=True)
-class MeasureSummary:
-    """What a person or a program is told at the end."""
-
-    measurement: Measurement
-    files: list[Path]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For --json."""
-        m = self.measurement
-        people = [
-            {
-                "person": one.track.person,
-                "frames": len(one.track),
-                "start_s": float(one.track.time_s[0]),
-                "end_s": float(one.track.time_s[-1]),
-                "quality": float(one.quality["quality"].mean()),
-                "notes": list(one.notes),
-                "refinement": one.refinement and asdict(one.refinement),
-            }
-            for one in m.people
-        ]
-        return {
-            "frames": m.frame_count,
-            "people": people,
-            "seconds": m.seconds,
-            "camera_moves": m.camera_motion.moves,
-            "files": [str(path) for path in self.files],
-        }
-
-    def lines(self) -> list[str]:
-        """For a person."""
-        m = self.measurement
-        spent = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in m.seconds.items())
-        people = "1 person" if len(m.people) == 1 else f"{len(m.people)} people"
-        lines = [f"{m.frame_count} frame{'s' * (m.frame_count != 1)}, {people} measured ({spent})"]
-        for one in m.people:
-            quality, time_s = one.quality["quality"].mean(), one.track.time_s
-            lines.append(
-                f"  person {one.track.person}: {time_s[0]:.2f} to {time_s[-1]:.2f} s, mean quality {quality:.2f} of 1; "
-                f"{untrusted(one).sum()} of {len(one.track)} frames are not to be trusted"
-            )
-            if one.refinement:
-                lines.append(f"    refinement: {one.refinement.sentence}")
-        lines += [f"  note: {note}" for note in dict.fromkeys(n for one in m.people for n in one.notes)]
-        return [*lines, "Look at:", *(f"  {path}" for path in self.files)]
-
-
-def measure_file(
+@click.command()
+@click.argument("video", type=EXISTING)
+@click.option(
+    "--height-m",
+    "heights_m",
+    required=True,
+    multiple=True,
+    type=float,
+    help="The athlete's height, 0.5 to 2.6 m; once for each person with --athlete all, the last standing for all that "
+    "follow.",
+)
+@click.option("--mass-kg", type=click.FloatRange(10, 300), help="The athlete's mass.")
+@click.option("--sex", type=click.Choice(["male", "female"]), help="The athlete's.")
+@click.option(
+    "--athlete",
+    default="largest",
+    show_default=True,
+    help="Who is measured: largest, central, all, or a box left,top,right,bottom in pixels.",
+)
+@click.option(
+    "--activity",
+    type=click.Choice(["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"]),
+    default="other",
+    show_default=True,
+    help="Tells the low-pass filter's cut-off.",
+)
+@click.option("--focal-px", type=click.FloatRange(min=1.0), help="The camera's focal length, where it is known.")
+@click.option(
+    "--horizontal-fov-deg", type=click.FloatRange(1.0, 170.0), help="The camera's field of view, where it is known."
+)
+@click.option("--distortion", help="The lens's: k1,k2,p1,p2,k3 as OpenCV has them.")
+@click.option("--recorded-hz", type=click.FloatRange(min=1.0), help="Frame rate at which slow motion was filmed.")
+@click.option("--start-s", type=click.FloatRange(min=0.0), help="Begin at this second of the file.")
+@click.option("--end-s", type=click.FloatRange(min=0.0), help="End at this second of the file.")
+@click.option("--keep-readable", is_flag=True, help="Of a broken file, measure what comes before the break.")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the results.")
+@with_method
+@with_threads
+@as_json
+def measure(
     video: Path,
-    athletes: list[Athlete],
-    options: MeasureOptions,
+    heights_m: tuple[float, ...],
+    mass_kg: float | None,
+    sex: str | None,
+    athlete: str,
+    activity: str,
+    focal_px: float | None,
+    horizontal_fov_deg: float | None,
+    distortion: str | None,
+    recorded_hz: float | None,
+    start_s: float | None,
+    end_s: float | None,
+    keep_readable: bool,
     out: Path,
-    *,
+    method: MethodName,
     threads: int,
-    method: MethodName = DEFAULT_METHOD,
-    progress: Progress,
-) -> MeasureSummary:
-    """Measure and write.
+    json_: bool,
+) -> None:
+    """From a video to joint angles.
 
-    Args:
-        video: the file.
-        athletes: what is known of the people.
-        options: choices.
-        out: the folder.
-        threads: for the networks.
-        method: of measuring.
-        progress: told the stage, how many of its frames are done and how many there are.
+    Writes coordinates.mot, markers.trc, scaled.osim, trial.parquet, summary.json (for several people, a folder each),
+    overlay.mp4 and report.html.
+
+    \b
+    Examples:
+      biopose measure jump.mp4 --height-m 1.78 --out jump
+      biopose measure race.mov --height-m 1.83 --height-m 1.71 --athlete all --activity sprint --out race
+      biopose measure slow.mp4 --height-m 1.65 --recorded-hz 240 --focal-px 1450 --out slow
     """
-    models = Models.load(threads=threads, method=method)
+    from biopose.cli.measure_file import check_request, measure_file, options_of
+
     try:
-        measurement = measure_video(video, athletes, options=options, models=models, progress=progress)
-    except TrackingError as error:
-        raise TrackingError(f"{video}: {error}") from error
-    done = 0
-
-    def tell(frames: int) -> None:
-        nonlocal done
-        done += frames
-        progress("overlay", done, measurement.frame_count)
-
-    settings = {"method": method, "athletes": [asdict(a) for a in athletes], **json.loads(json.dumps(asdict(options)))}
-    files = write_outputs(
-        measurement.people,
-        video=video,
-        out=out,
-        info=measurement.info,
-        settings=settings,
-        versions=versions(),
-        start_s=options.start_s,
-        end_s=options.end_s,
-        recorded_rate_hz=options.recorded_rate_hz,
-        progress=tell,
-    )
-    return MeasureSummary(measurement, files)
-
-
-def options_of(
-    video: Path,
-    *,
-    heights_m: Sequence[float],
-    mass_kg: float | None = None,
-    sex: str | None = None,
-    choice: str = "largest",
-    activity: str = "other",
-    focal_px: float | None = None,
-    horizontal_fov_deg: float | None = None,
-    distortion: str | None = None,
-    recorded_rate_hz: float | None = None,
-    start_s: float | None = None,
-    end_s: float | None = None,
-    keep_readable: bool = False,
-) -> tuple[list[Athlete], MeasureOptions]:
-    """What the command line says, checked.
-
-    Raises:
-        ValueError: contradictory or impossible values.
-        VideoError: the camera is described but the video cannot be opened.
-    """
-    for height_m in heights_m:
-        _check_height(height_m)
-    _check_finite(
-        mass_kg=mass_kg,
-        focal_px=focal_px,
-        horizontal_fov_deg=horizontal_fov_deg,
-        recorded_hz=recorded_rate_hz,
-        start_s=start_s,
-        end_s=end_s,
-    )
-    if start_s is not None and end_s is not None and end_s <= start_s:
-        raise ValueError(f"--end-s {end_s:g} is not after --start-s {start_s:g}")
-    camera = None
-    if focal_px is not None or horizontal_fov_deg is not None or distortion is not None:
-        info = probe_video(video)
-        camera = intrinsics(
-            width_px=info.width_px,
-            height_px=info.height_px,
+        athletes, options = options_of(
+            video,
+            heights_m=heights_m,
+            mass_kg=mass_kg,
+            sex=sex,
+            choice=athlete,
+            activity=activity,
             focal_px=focal_px,
             horizontal_fov_deg=horizontal_fov_deg,
-            distortion=None if distortion is None else _coefficients(distortion),
-            metadata=info.metadata,
+            distortion=distortion,
+            recorded_rate_hz=recorded_hz,
+            start_s=start_s,
+            end_s=end_s,
+            keep_readable=keep_readable,
         )
-    options = MeasureOptions(
-        choice=athlete_choice(choice),
-        camera=camera,
-        activity=activity,
-        start_s=start_s,
-        end_s=end_s,
-        recorded_rate_hz=recorded_rate_hz,
-        keep_readable=keep_readable,
-    )
-    return [Athlete(height_m=h, mass_kg=mass_kg, sex=sex) for h in heights_m], options
-
-
-def athlete_choice(text: str) -> Choice:
-    """largest, central, all, or a box as left,top,right,bottom in pixels.
-
-    Raises:
-        ValueError: if it is none of these.
-    """
-    if text in ("largest", "central", "all"):
-        return text  # type: ignore[return-value]
-    try:
-        left, top, right, bottom = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(
-            f"--athlete {text!r} is not largest, central, all or a box left,top,right,bottom in pixels"
-        ) from None
-    if not (left < right < math.inf and top < bottom < math.inf):
-        raise ValueError(f"--athlete {text}: a box is left,top,right,bottom with left < right and top < bottom")
-    return (left, top, right, bottom)
-
-
-def check_request(video: Path, athletes: Sequence[Athlete], out: Path) -> None:
-    """Find out what cannot be before any work is done for it.
-
-    Raises:
-        ValueError: a folder that cannot be written to, or a person whom no body resembles.
-        VideoError: the video cannot be opened, or is too small to show anybody.
-        ModelError: the body's asset is missing or broken.
-    """
-    _check_folder(video, out)
-    info = probe_video(video)
-    if min(info.width_px, info.height_px) < LEAST_PICTURE_PX:
-        raise VideoError(
-            f"{video}: its pictures are {info.width_px} x {info.height_px} pixels; at least {LEAST_PICTURE_PX} each "
-            "way are needed. Give the recording in its full size"
-        )
-    body = Body.load()
-    for athlete in athletes:
-        _check_body(athlete, body)
-
-
-def _check_folder(video: Path, out: Path) -> None:
-    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not there.is_dir():
-        raise ValueError(f"--out {out}: {there} is a file; give a folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ValueError(f"--out {out}: the folder {there} cannot be written to; allow it or give another")
-    if (out / OVERLAY).exists() and (out / OVERLAY).samefile(video):
-        raise ValueError(f"--out {out}: its {OVERLAY} is the video to measure and would be lost; give another folder")
-
-
-def _check_body(athlete: Athlete, body: Body) -> None:
-    try:
-        athlete.phenotype(body)
+        check_request(video, athletes, out)
     except ValueError as error:
-        if athlete.mass_kg is None:
-            said, remedy = "", "nobody of that height can be measured"
-        else:
-            said, remedy = f" with --mass-kg {athlete.mass_kg:g}", "correct it, or leave --mass-kg away"
-        raise ValueError(f"--height-m {athlete.height_m:g}{said}: {error}; {remedy}") from error
-
-
-def _check_height(height_m: float) -> None:
-    if LEAST_HEIGHT_M <= height_m <= MOST_HEIGHT_M:
-        return
-    hint = (
-        f"; centimetres? then it is {height_m / 100:g}"
-        if 100 * LEAST_HEIGHT_M <= height_m <= 100 * MOST_HEIGHT_M
-        else ""
-    )
-    raise ValueError(f"--height-m {height_m:g}: expected metres, {LEAST_HEIGHT_M} to {MOST_HEIGHT_M}{hint}")
-
-
-def _check_finite(**options: float | None) -> None:
-    for option, value in options.items():
-        if value is not None and not math.isfinite(value):
-            raise ValueError(f"--{option.replace('_', '-')} {value}: expected a number")
-
-
-def _coefficients(distortion: str) -> list[float]:
-    try:
-        return [float(part) for part in distortion.split(",")]
-    except ValueError:
-        raise ValueError(f"--distortion {distortion!r}: expected numbers k1,k2,p1,p2,k3 with commas between") from None
+        raise click.UsageError(str(error)) from error
+    bars = StageBars(json_=json_)
+    summary = measure_file(video, athletes, options, out, method=method, threads=threads, progress=bars)
+    bars.close()
+    show(summary.as_dict(), json_=json_, lines=summary.lines)

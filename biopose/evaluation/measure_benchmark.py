@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from biopose.assets import asset
-from biopose.cli.measure import measure_file, options_of
+from biopose.cli.measure_file import measure_file, options_of
 from biopose.io.checkpoint import sha256_of
 
 CLIP = "clips/sports2d_demo.mp4"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from biopose.camera.motion_summary import CameraMotionResult
-from biopose.cli.measure import MeasureSummary, athlete_choice, options_of
+from biopose.cli.measure_file import MeasureSummary, athlete_choice, options_of
 from biopose.io.mot import read_mot
 from biopose.io.trc import read_trc
 from biopose.pipeline import Measurement

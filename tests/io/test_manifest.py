@@ -149,9 +149,9 @@ def test_a_height_that_is_none_refuses_the_athletes_trials_alone(tmp_path: Path,
 
 
 def test_heights_are_held_against_the_range_of_measuring() -> None:
-    from biopose.cli import measure
+    from biopose.cli import measure_file
 
-    assert (LEAST_HEIGHT_M, MOST_HEIGHT_M) == (measure.LEAST_HEIGHT_M, measure.MOST_HEIGHT_M)
+    assert (LEAST_HEIGHT_M, MOST_HEIGHT_M) == (measure_file.LEAST_HEIGHT_M, measure_file.MOST_HEIGHT_M)
 
 
 def test_activities_are_those_of_measuring() -> None:

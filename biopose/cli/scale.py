@@ -1,0 +1,47 @@
+"""`biopose scale`: a model scaled to a person from a static trial."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from biopose.cli.command_line import EXISTING, NewFile, as_json, refuse_overwriting, show, with_up
+
+if TYPE_CHECKING:
+    from biopose.io.markers import UpAxis
+
+
+@click.command()
+@click.option("--markers", required=True, type=EXISTING, help="A static trial: .trc, .c3d or .parquet.")
+@click.option("--model", type=EXISTING, help="The generic .osim; BioPose's full-body model if none is given.")
+@click.option("--height-m", type=click.FloatRange(0.5, 2.6), help="The person's height, where segments are unseen.")
+@click.option("--mass-kg", type=click.FloatRange(10, 300), help="The person's mass; the model's if none is given.")
+@click.option("--out", required=True, type=NewFile(".osim"), help="The scaled .osim to write.")
+@with_up
+@as_json
+def scale(
+    markers: Path,
+    model: Path | None,
+    height_m: float | None,
+    mass_kg: float | None,
+    out: Path,
+    up: UpAxis,
+    json_: bool,
+) -> None:
+    """Scale a model to a person from a static trial.
+
+    The markers are registered to the person: those that the model has as <fixed> keep their anatomical place; the
+    others move to where they were seen.
+
+    \b
+    Example:
+      biopose scale --markers static.trc --model generic.osim --height-m 1.78 --mass-kg 72 --out scaled.osim
+    """
+    refuse_overwriting(out, markers=markers, model=model)
+    from biopose.cli.marker_files import scale_files
+
+    summary = scale_files(markers, model, out, up=up, height_m=height_m, mass_kg=mass_kg)
+    show(summary.as_dict(), json_=json_, lines=summary.lines)

@@ -95,7 +95,8 @@ def _detector() -> ShippedModel:
 
 
 def _keypoints() -> ShippedModel:
-    from biopose.perception.keypoint_network import MEAN, STANDARD_DEVIATION, WEIGHTS
+    from biopose.perception.crops import MEAN, STANDARD_DEVIATION
+    from biopose.perception.pose_backends import WEIGHTS
 
     file = asset(f"weights/{WEIGHTS}")
     card = (

@@ -34,10 +34,12 @@ from biopose.camera.intrinsics import default_focal_px
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, CropInput, Mqhmr, MqhmrShape, Recovery, load_mqhmr
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.perception.csp_layers import full_precision
+from biopose.perception.flip_augmentation import FlipAugmented
 from biopose.perception.simcc import PoseOutput, mirrored_points
 from biopose.skeleton.threads import one_torch_thread
 
 BESIDE_TOKENS = (SHAPE_TERMS, 2)  # numbers of the shape and the middle
+MIRROR = torch.tensor([-1.0, 1.0, 1.0])  # of a crop's position
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -81,24 +83,18 @@ class MqhmrHead:
     @torch.no_grad()
     @one_torch_thread()  # on a busy machine two threads took 1.5 times the processor time, and longer
     def __call__(
-        self,
-        output: PoseOutput,
-        mirrored: PoseOutput,
-        points: Tensor,
-        confidence: Tensor,
-        regions_px: NDArray[np.float64],
-        sizes_px: NDArray[np.int64],
+        self, passes: FlipAugmented, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]
     ) -> NDArray[np.float16]:
         """(N, width) rows that `unpacked` understands; the arguments are `FeatureHead`'s."""
         place = _place(regions_px, sizes_px)
-        own = self._recovered(output, points, confidence, place)
-        in_image = mirrored_points(points), confidence[:, MIRRORED], place * torch.tensor([-1.0, 1.0, 1.0])
-        image = self._recovered(mirrored, *in_image)
+        own = self._recovered(passes.output, passes.points, passes.confidence, place)
+        in_image = mirrored_points(passes.points), passes.confidence[:, MIRRORED], place * MIRROR
+        image = self._recovered(passes.mirrored, *in_image)
         tokens = self._network.head.flip_averaged(own.tokens, image.tokens)
         shape = (own.shape + image.shape) / 2  # a mirror leaves it as it is
-        said = torch.cat([tokens.flatten(1), shape], dim=-1).clamp(-LARGEST, LARGEST)
+        row = torch.cat([tokens.flatten(1), shape], dim=-1).clamp(-LARGEST, LARGEST)
         middle = (_middle_px(regions_px) + 0.5) / sizes_px
-        return np.concatenate([said.half().cpu().numpy(), middle.astype(np.float16)], axis=1)
+        return np.concatenate([row.half().cpu().numpy(), middle.astype(np.float16)], axis=1)
 
     def _recovered(self, output: PoseOutput, points: Tensor, confidence: Tensor, place: Tensor) -> Recovery:
         keypoints = (points + 0.5) / points.new_tensor([WIDTH_PX, HEIGHT_PX])

@@ -20,6 +20,9 @@ from biopose.skeleton.threads import one_torch_thread
 
 WIDTH_PX, HEIGHT_PX = 192, 256
 BOX_MARGIN = 1.25  # the box is made larger by this factor, as in the network's training
+# Of red, green and blue from 0 to 255, as in the network's training.
+MEAN = (123.675, 116.28, 103.53)
+STANDARD_DEVIATION = (58.395, 57.12, 57.375)
 SMALLEST_BOX_PX = 1.0  # thinner boxes hold nothing to see
 
 
@@ -70,6 +73,13 @@ def cut_people(images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[n
     if not crops:
         return PersonCrops(torch.zeros(0, 3, HEIGHT_PX, WIDTH_PX, dtype=torch.uint8), np.zeros((0, 4)))
     return PersonCrops(torch.stack(crops), np.stack(regions))
+
+
+@one_torch_thread()
+def normalised(pixels: Tensor) -> Tensor:
+    """Crops (N, 3, 256, 192) of bytes, red green blue, as the keypoint network takes them: single precision."""
+    mean, deviation = (torch.tensor(value, device=pixels.device)[:, None, None] for value in (MEAN, STANDARD_DEVIATION))
+    return pixels.float().sub_(mean).div_(deviation)
 
 
 def _clipped(image: NDArray[np.uint8], boxes_px: NDArray[np.float64]) -> NDArray[np.float64]:

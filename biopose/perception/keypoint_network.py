@@ -9,36 +9,27 @@ keypoints are then those of both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.body.keypoint_names import KEYPOINTS
-from biopose.perception.crops import PersonCrops, cut_people, is_croppable
-from biopose.perception.csp_layers import full_precision
-from biopose.perception.onnx_session import OnnxSession, check_device, weights_path
-from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, flip_averaged
-from biopose.skeleton.threads import one_torch_thread
+from biopose.perception.crops import PersonCrops, cut_people, is_croppable, normalised
+from biopose.perception.flip_augmentation import FlipAugmented, PoseNetwork, flip_augmented
+from biopose.perception.onnx_session import check_device
+from biopose.perception.pose_backends import OnnxPose, TorchPose
+from biopose.perception.simcc import decoded
 
-if TYPE_CHECKING:
-    from biopose.perception.cspnext import RtmPose
-
-WEIGHTS = "rtmpose-s-halpe26.onnx"
-MEAN = (123.675, 116.28, 103.53)
-STANDARD_DEVIATION = (58.395, 57.12, 57.375)
 BATCH_SIZE = 16
-
-PoseNetwork = Callable[[Tensor], PoseOutput]  # from normalised crops (N, 3, 256, 192)
 
 
 class FeatureHead(Protocol):
-    """Makes something of the maps of a pass, a row of numbers a person; what they mean is the head's matter.
+    """Turns the feature maps of a batch into a row of tokens for each person; what they mean is the head's matter.
 
     Attributes:
         width: numbers in a row.
@@ -47,23 +38,14 @@ class FeatureHead(Protocol):
     width: int
 
     def __call__(
-        self,
-        output: PoseOutput,
-        mirrored: PoseOutput,
-        points: Tensor,
-        confidence: Tensor,
-        regions_px: NDArray[np.float64],
-        sizes_px: NDArray[np.int64],
+        self, passes: FlipAugmented, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]
     ) -> NDArray[np.float16]:
-        """Read the maps of N people, who may be none.
+        """Tokens of N people, who may be none.
 
         Args:
-            output: of the pass over their crops, with maps.
-            mirrored: of the pass over the same crops in a mirror, left being right, with maps.
-            points: (N, 26, 2) keypoints in pixels of the crops, of both passes (`flip_averaged`).
-            confidence: (N, 26) from 0 to 1.
-            regions_px: (N, 4) left, top, right, bottom edges of each crop, in pixels of its picture.
-            sizes_px: (N, 2) width and height of each one's picture.
+            passes: over their crops and these in a mirror, with maps.
+            regions_px: (N, 4) left, top, right, bottom edges of each crop, in pixels of its image.
+            sizes_px: (N, 2) width and height of each one's image.
 
         Returns:
             (N, width).
@@ -93,21 +75,6 @@ class Keypoints:
         return Keypoints(self.positions_px[chosen], self.confidence[chosen], tokens)
 
 
-@dataclass(frozen=True, eq=False)
-class PersonFeatures:
-    """What the network's backbone made of N people, all pictures together.
-
-    Attributes:
-        maps: (N, channels, 256 / stride, 192 / stride) at strides 4, 8, 16, 32, of 64, 128, 256, 512 channels.
-        regions_px: (N, 4) left, top, right, bottom edges of what each map shows, in pixels of its picture.
-        people: (N, 2) picture and number in that picture's boxes; boxes with nothing in them are left out.
-    """
-
-    maps: tuple[Tensor, ...]
-    regions_px: NDArray[np.float64]
-    people: NDArray[np.int64]
-
-
 class KeypointNetwork:
     """Finds the keypoints of people whose boxes are known.
 
@@ -134,7 +101,7 @@ class KeypointNetwork:
 
         Args:
             backend: "torch" for a GPU or for features; on a CPU onnxruntime is faster.
-            threads: of onnxruntime; torch keeps its own number.
+            threads: that share one pass on the CPU.
             device: of torch; onnxruntime runs on the CPU.
             weights: an .onnx file; None takes the asset.
             head: makes a row of numbers of each person's feature maps, found in `Keypoints.tokens`.
@@ -146,12 +113,9 @@ class KeypointNetwork:
         if head is not None and backend != "torch":
             raise ValueError("a head on feature maps needs the backend torch: KeypointNetwork.load(backend='torch')")
         check_device(device, backend=backend)
-        weights = weights or weights_path(WEIGHTS)
         if backend == "onnxruntime":
-            return cls(_OnnxPose(OnnxSession(weights, threads=threads)))
-        from biopose.perception.cspnext import RtmPose
-
-        return cls(_TorchPose(RtmPose.load(weights), device=device), head=head)
+            return cls(OnnxPose(weights, threads=threads))
+        return cls(TorchPose(weights, device=device, threads=threads), head=head)
 
     def locate(self, images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> list[Keypoints]:
         """The keypoints of the people in each picture, whichever other pictures are given with it.
@@ -168,54 +132,25 @@ class KeypointNetwork:
             One entry a picture, its people in the order of the boxes.
         """
         people = _cut(images, boxes_px)
-        return _by_picture([self._among_blanks(batch)[1] for batch in people.batches()], people)
+        return _by_picture([self._among_blanks(batch) for batch in people.batches()], people)
 
     def locate_in(self, image: NDArray[np.uint8], boxes_px: NDArray[np.float64]) -> Keypoints:
         """The keypoints of the people of one picture, in batches of their own; see `locate`."""
         people = _cut([image], [boxes_px])
-        return _by_picture([self._found(self._output(batch), batch) for batch in people.batches()], people)[0]
+        return _by_picture([self._found(batch) for batch in people.batches()], people)[0]
 
-    def locate_with_features(
-        self, images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]
-    ) -> tuple[list[Keypoints], PersonFeatures]:
-        """As `locate`, and the feature maps of the same pass: 1.5 MB a person, on the network's device.
+    def _among_blanks(self, batch: _People) -> _Found:
+        """As `_found`, torch being given a whole batch; onnxruntime needs no blanks for the same result."""
+        given = batch.filled() if isinstance(self._network, TorchPose) else batch
+        return self._found(given).first(len(batch.sizes_px))
 
-        Raises:
-            ValueError: the backend is onnxruntime.
-        """
-        if not isinstance(self._network, _TorchPose):
-            raise ValueError("feature maps come from the backend torch: KeypointNetwork.load(backend='torch')")
-        people = _cut(images, boxes_px)
-        batches = list(people.batches())
-        outputs, found = zip(*map(self._among_blanks, batches), strict=True)
-        shown = [[map_[: len(batch.sizes_px)] for map_ in o.maps] for o, batch in zip(outputs, batches, strict=True)]
-        maps = tuple(torch.cat(level) for level in zip(*shown, strict=True))
-        return _by_picture(found, people), PersonFeatures(maps, people.crops.regions_px, people.numbers)
-
-    def _output(self, batch: _People) -> PoseOutput:
-        return self._network(normalised(batch.crops.pixels))
-
-    def _among_blanks(self, batch: _People) -> tuple[PoseOutput, _Found]:
-        """The pass over a whole batch, and what is known of its people; onnxruntime needs no blanks for that."""
-        given = batch.filled() if isinstance(self._network, _TorchPose) else batch
-        output = self._output(given)
-        return output, self._found(output, given).first(len(batch.sizes_px))
-
-    def _found(self, output: PoseOutput, batch: _People) -> _Found:
-        """What is known of the people of a batch; does not keep the maps."""
+    def _found(self, batch: _People) -> _Found:
+        """Keypoints of the people of a batch, and their tokens; does not keep the maps."""
         if self._head is None:
-            return _Found(*decoded(output), None)
-        mirrored = self._network(normalised(batch.crops.pixels.flip(-1)))
-        points, confidence = decoded(flip_averaged(output, mirrored))
-        read = self._head(output, mirrored, points, confidence, batch.crops.regions_px, batch.sizes_px)
-        return _Found(points, confidence, read)
-
-
-@one_torch_thread()
-def normalised(crops: Tensor) -> Tensor:
-    """Crops (N, 3, 256, 192) of bytes, red green blue, as the network takes them."""
-    mean, deviation = (torch.tensor(value, device=crops.device)[:, None, None] for value in (MEAN, STANDARD_DEVIATION))
-    return crops.float().sub_(mean).div_(deviation)
+            return _Found(*decoded(self._network(normalised(batch.crops.pixels))), None)
+        passes = flip_augmented(self._network, batch.crops.pixels)
+        tokens = self._head(passes, batch.crops.regions_px, batch.sizes_px)
+        return _Found(passes.points, passes.confidence, tokens)
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,27 +237,3 @@ def _spread(rows: NDArray[Any], use: NDArray[np.bool_], *, empty: float = np.nan
     spread = np.full((len(use), *rows.shape[1:]), empty, dtype=rows.dtype)
     spread[use] = rows
     return spread
-
-
-class _OnnxPose:
-    def __init__(self, session: OnnxSession) -> None:
-        self._session = session
-
-    def __call__(self, crops: Tensor) -> PoseOutput:
-        if not len(crops):  # the published graph cannot do this
-            return PoseOutput(crops.new_zeros(0, len(KEYPOINTS), X_BINS), crops.new_zeros(0, len(KEYPOINTS), Y_BINS))
-        x_scores, y_scores = self._session(crops.numpy())
-        return PoseOutput(torch.from_numpy(x_scores), torch.from_numpy(y_scores))
-
-
-class _TorchPose:
-    def __init__(self, network: RtmPose, *, device: str | torch.device) -> None:
-        self._network = network.to(device=device)
-        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._device = device
-
-    @torch.no_grad()  # not inference_mode: layers that learn may follow the features
-    def __call__(self, crops: Tensor) -> PoseOutput:
-        with full_precision():
-            output: PoseOutput = self._network(crops.to(device=self._device, memory_format=torch.channels_last))
-        return output

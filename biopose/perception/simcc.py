@@ -46,19 +46,16 @@ def decoded(output: PoseOutput) -> tuple[Tensor, Tensor]:
     return torch.stack([x, y], dim=-1) / BINS_PER_PIXEL, torch.minimum(x_peak, y_peak).clamp(0.0, 1.0)
 
 
-def flip_averaged(output: PoseOutput, image: PoseOutput) -> PoseOutput:
-    """The mean of what is scored in crops and in their mirror images, without maps.
-
-    Two looks err less than one: on 384 made-up pictures the median keypoint was off by 3.70 pixels in place of 3.85,
-    the mean of those with a confidence of 0.15 or more by 8.4 in place of 8.9.
+def flip_averaged(output: PoseOutput, mirrored: PoseOutput) -> PoseOutput:
+    """The mean of the scores of crops and of their mirror images, in the crops' axes, without maps.
 
     Args:
         output: of the crops.
-        image: of the same crops in a mirror, their left being right.
+        mirrored: of the same crops in a mirror, their left being right.
     """
-    x = image.x_scores[:, MIRRORED].flip(-1)
+    x = mirrored.x_scores[:, MIRRORED].flip(-1)
     x = torch.cat([x[..., 1:], x[..., -1:]], dim=-1)  # the first pixel's centre is bin 0, the last one's bin 382
-    return PoseOutput((output.x_scores + x) / 2, (output.y_scores + image.y_scores[:, MIRRORED]) / 2)
+    return PoseOutput((output.x_scores + x) / 2, (output.y_scores + mirrored.y_scores[:, MIRRORED]) / 2)
 
 
 def mirrored_points(points: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from biopose.hmr.feature_head import MqhmrHead, unpacked
 from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrShape, Recovery, save_mqhmr
 from biopose.perception.cspnext import MAP_CHANNELS
 from biopose.perception.detector import PersonDetector
+from biopose.perception.flip_augmentation import FlipAugmented
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, mirrored_points
 from tests.perception.real_people import frames_of_two_people, needs_networks
@@ -69,7 +70,8 @@ def keypoints(people: int, *, seed: int = 2) -> tuple[Tensor, Tensor]:
 def read(reader: MqhmrHead, regions_px: list[list[float]], size_px: tuple[int, int] = FULL_HD) -> np.ndarray:
     regions = np.array(regions_px, dtype=np.float64).reshape(-1, 4)
     n = len(regions)
-    return reader(output(n), output(n, seed=3), *keypoints(n), regions, np.tile(size_px, (n, 1)))
+    passes = FlipAugmented(output(n), output(n, seed=3), *keypoints(n))
+    return reader(passes, regions, np.tile(size_px, (n, 1)))
 
 
 def of_one(output: PoseOutput, own: slice) -> PoseOutput:
@@ -135,7 +137,8 @@ def test_keypoints_are_shares_of_the_crop_from_edge_to_edge() -> None:
     reader = Listened(network())
     points = torch.tensor([[-0.5, -0.5], [191.5, 255.5], [95.5, 127.5]]).repeat(1, 9, 1)[:, :26]
     confidence = torch.linspace(0, 1, 26)[None]
-    reader(output(1), output(1), points, confidence, np.array(REGIONS[:1]), np.array([FULL_HD]))
+    passes = FlipAugmented(output(1), output(1), points, confidence)
+    reader(passes, np.array(REGIONS[:1]), np.array([FULL_HD]))
     torch.testing.assert_close(reader.given.keypoints[0, :3], torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]]))
     assert torch.equal(reader.given.confidence, confidence)
 
@@ -147,7 +150,8 @@ def test_everybody_is_read_alone_as_in_company() -> None:
     for person in range(3):
         own = slice(person, person + 1)
         alone, image = (of_one(output(3, seed=seed), own) for seed in (1, 3))
-        row = reader(alone, image, points[own], confidence[own], np.array(REGIONS[own]), np.array([FULL_HD]))
+        passes = FlipAugmented(alone, image, points[own], confidence[own])
+        row = reader(passes, np.array(REGIONS[own]), np.array([FULL_HD]))
         np.testing.assert_allclose(row[0].astype(float), together[person].astype(float), rtol=2e-3, atol=2e-3)
 
 
@@ -160,9 +164,9 @@ def test_a_mirrored_picture_is_read_as_the_mirror_image() -> None:
     left, right = 1919 - regions[:, 2], 1919 - regions[:, 0]
     mirrored_regions = np.stack([left, regions[:, 1], right, regions[:, 3]], axis=1)
     points, confidence = keypoints(3)
-    told = unpacked(reader(one, other, points, confidence, regions, sizes_px), SMALL)
+    told = unpacked(reader(FlipAugmented(one, other, points, confidence), regions, sizes_px), SMALL)
     swapped = mirrored_points(points), confidence[:, MIRRORED]
-    image = unpacked(reader(other, one, *swapped, mirrored_regions, sizes_px), SMALL)
+    image = unpacked(reader(FlipAugmented(other, one, *swapped), mirrored_regions, sizes_px), SMALL)
     (R, sd), (image_R, image_sd) = drawn.head(told.tokens), drawn.head(image.tokens)
     torch.testing.assert_close(mirrored_local_rotations(image_R), R, atol=5e-3, rtol=0)
     torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-2, atol=0)
@@ -222,16 +226,13 @@ def test_real_people_are_read_from_the_very_maps_of_their_keypoints_and_from_tho
     outputs = list[PoseOutput]()
 
     class KeptFrame(MqhmrHead):
-        def __call__(self, output, mirrored, *given):
-            outputs.extend((output, mirrored))
-            return super().__call__(output, mirrored, *given)
+        def __call__(self, passes, *crops):
+            outputs.extend((passes.output, passes.mirrored))
+            return super().__call__(passes, *crops)
 
-    _, features = KeypointNetwork.load(backend="torch").locate_with_features(frames, boxes)
     found = KeypointNetwork.load(backend="torch", head=KeptFrame(network())).locate(frames, boxes)
     assert all(np.isfinite(each.tokens).all() for each in found)
     here, image = (of_one(output, slice(4)) for output in outputs)
-    for own, shown in zip(here.maps, features.maps, strict=True):
-        assert torch.equal(own, shown)
     (points, sure), (image_points, image_sure) = decoded(here), decoded(image)
     swapped = mirrored_points(image_points)
     both_sure = torch.minimum(sure, image_sure[:, list(MIRRORED)]) > 0.6

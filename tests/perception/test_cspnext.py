@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from biopose.perception.crops import cut_people
+from biopose.perception.crops import cut_people, normalised
 from biopose.perception.cspnext import MAP_CHANNELS, MAP_STRIDES, CspNeXt, RtmPose
-from biopose.perception.keypoint_network import WEIGHTS, normalised
 from biopose.perception.onnx_session import OnnxSession, weights_path
+from biopose.perception.pose_backends import WEIGHTS
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 

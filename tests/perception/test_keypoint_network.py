@@ -1,4 +1,4 @@
-"""Keypoints of real people: both backends, laws of geometry, boxes with nothing in them, and readers of the maps."""
+"""Keypoints of real people: both backends, laws of geometry, boxes with nothing in them, and heads on the maps."""
 
 import weakref
 from functools import cache
@@ -12,6 +12,8 @@ from biopose.hmr.feature_head import MqhmrHead
 from biopose.perception import keypoint_network
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
+from biopose.perception.pose_backends import TorchPose
+from biopose.perception.simcc import decoded
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 pytestmark = needs_networks
@@ -133,38 +135,16 @@ def test_pictures_and_boxes_that_do_not_match_are_refused(network: KeypointNetwo
         network.locate([frames_of_two_people()[0]], [np.zeros((0, 4))] * 2)
 
 
-def test_features_come_in_the_same_pass(in_torch: KeypointNetwork) -> None:
-    frames, own = frames_of_two_people()[:2], [np.vstack([np.zeros((1, 4)), boxes()[0]]), boxes()[1][:1]]
-    found, features = in_torch.locate_with_features(frames, own)
-    plain = in_torch.locate(frames, own)
-    assert all(np.array_equal(a.confidence, b.confidence) for a, b in zip(found, plain, strict=True))
-    assert [tuple(level.shape) for level in features.maps] == [
-        (3, 64, 64, 48),
-        (3, 128, 32, 24),
-        (3, 256, 16, 12),
-        (3, 512, 8, 6),
-    ]
-    assert features.people.tolist() == [[0, 1], [0, 2], [1, 0]]
-    centres = (features.regions_px[:, :2] + features.regions_px[:, 2:]) / 2
-    assert np.allclose(centres, (lambda b: (b[:, :2] + b[:, 2:]) / 2)(np.vstack([boxes()[0], own[1]])), atol=1.0)
-
-
-def test_features_need_torch(network: KeypointNetwork) -> None:
-    with pytest.raises(ValueError, match="backend='torch'"):
-        network.locate_with_features([], [])
-
-
-class Reader:
-    """Keeps all that it is given; a row is the middle of the crop, as it would be in a picture 1,000 pixels wide."""
+class Head:
+    """Keeps all that it is given; a row is the middle of the crop, as it would be in an image 1,000 pixels wide."""
 
     width = 2
 
     def __init__(self) -> None:
-        self.outputs, self.given = [], []
+        self.given = []
 
-    def __call__(self, output, mirrored, points, confidence, regions_px, sizes_px):
-        self.outputs.append(output)
-        self.given.append((points, confidence, regions_px, sizes_px))
+    def __call__(self, passes, regions_px, sizes_px):
+        self.given.append((passes, regions_px, sizes_px))
         return ((regions_px[:, :2] + regions_px[:, 2:]) / 2 / sizes_px[:, :1] * 1000).astype(np.float16)
 
 
@@ -172,32 +152,50 @@ def middles(boxes_px: np.ndarray, *, width_px: int = 1768) -> np.ndarray:
     return (boxes_px[:, :2] + boxes_px[:, 2:]) / 2 / width_px * 1000
 
 
-def test_a_reader_is_given_the_maps_of_the_pass_and_the_keypoints_of_both_looks(in_torch: KeypointNetwork) -> None:
+def test_a_head_is_given_the_maps_of_both_passes_and_their_averaged_keypoints(in_torch: KeypointNetwork) -> None:
     frames, own = frames_of_two_people()[:2], [boxes()[0], boxes()[1][:1]]
-    one_look, features = in_torch.locate_with_features(frames, own)
-    reader = Reader()
-    read = KeypointNetwork.load(backend="torch", head=reader).locate(frames, own)
-    for mine, theirs in zip(reader.outputs[0].maps, features.maps, strict=True):
-        assert torch.equal(mine[:3], theirs)
-    ((points, sure, regions_px, sizes_px),) = [[part[:3] for part in given] for given in reader.given]
-    assert [len(part) for part in reader.given[0]] == [keypoint_network.BATCH_SIZE] * 4  # blanks after the people
-    assert np.array_equal(regions_px, features.regions_px)
-    assert sizes_px.tolist() == [[1768, 994]] * 3
-    scale = (regions_px[:, 2:] - regions_px[:, :2])[:, None] / [192, 256]
-    in_picture = regions_px[:, None, :2] + (points.numpy() + 0.5) * scale
-    assert np.allclose(in_picture, np.concatenate([each.positions_px for each in read]), rtol=0, atol=1e-3)
-    assert np.array_equal(sure.numpy(), np.concatenate([each.confidence for each in read]))
-    for a, b, rows in zip(one_look, read, own, strict=True):
+    single_pass, head = in_torch.locate(frames, own), Head()
+    found = KeypointNetwork.load(backend="torch", head=head).locate(frames, own)
+    ((passes, regions_px, sizes_px),) = head.given
+    assert [tuple(level.shape[1:]) for level in passes.output.maps] == [
+        (64, 64, 48),
+        (128, 32, 24),
+        (256, 16, 12),
+        (512, 8, 6),
+    ]
+    assert len(passes.points) == len(regions_px) == len(sizes_px) == keypoint_network.BATCH_SIZE  # blanks at the end
+    assert sizes_px[:3].tolist() == [[1768, 994]] * 3
+    assert np.allclose((regions_px[:3, :2] + regions_px[:3, 2:]) / 2, middles(np.vstack(own), width_px=1000), atol=1.0)
+    scale = (regions_px[:3, 2:] - regions_px[:3, :2])[:, None] / [192, 256]
+    in_image = regions_px[:3, None, :2] + (passes.points[:3].numpy() + 0.5) * scale
+    assert np.allclose(in_image, np.concatenate([each.positions_px for each in found]), rtol=0, atol=1e-3)
+    assert np.array_equal(passes.confidence[:3].numpy(), np.concatenate([each.confidence for each in found]))
+    points, _ = decoded(passes.output)
+    once = regions_px[:3, None, :2] + (points[:3].numpy() + 0.5) * scale
+    assert np.allclose(once, np.concatenate([each.positions_px for each in single_pass]), rtol=0, atol=1e-3)
+    for a, b, rows in zip(single_pass, found, own, strict=True):
         assert 0 < scatter(a, b) < 0.008 * 450
         assert a.tokens is None
         assert np.allclose(b.tokens, middles(rows), atol=2.0)
 
 
-def test_two_looks_see_the_same_in_a_picture_and_in_its_mirror_image() -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_torch_passes_over_the_crops_with_the_number_of_threads_that_it_is_given(threads: int) -> None:
+    used = []
+
+    network = TorchPose(threads=threads)
+    network._network.register_forward_hook(lambda *_: used.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    KeypointNetwork(network, head=Head()).locate(frames_of_two_people()[:1], boxes()[:1])
+    assert used == [threads] * 2
+    assert torch.get_num_threads() == before
+
+
+def test_averaged_keypoints_of_a_mirrored_image_are_mirrored() -> None:
     frame, own = frames_of_two_people()[0], boxes()[0]
     mirrored_boxes = np.stack([1767 - own[:, 2], own[:, 1], 1767 - own[:, 0], own[:, 3]], axis=1)
-    looking = KeypointNetwork.load(backend="torch", head=Reader())
-    (plain,), (found,) = looking.locate([frame], [own]), looking.locate([frame[:, ::-1]], [mirrored_boxes])
+    network = KeypointNetwork.load(backend="torch", head=Head())
+    (plain,), (found,) = network.locate([frame], [own]), network.locate([frame[:, ::-1]], [mirrored_boxes])
     assert np.allclose(found.positions_px[:, MIRRORED] * [-1, 1] + [1767, 0], plain.positions_px, rtol=0, atol=0.01)
     assert np.allclose(found.confidence[:, MIRRORED], plain.confidence, rtol=0, atol=1e-4)
 
@@ -207,27 +205,27 @@ def test_a_row_belongs_to_its_box_whatever_the_batches(monkeypatch: pytest.Monke
     frames = [frames_of_two_people()[0], small, frames_of_two_people()[2]]
     nothing = np.full((1, 4), np.nan)
     own = [np.vstack([nothing, boxes()[0], boxes()[0]]), boxes()[1] / 2, np.vstack([boxes()[2], nothing])]
-    reader = Reader()
+    head = Head()
     monkeypatch.setattr(keypoint_network, "BATCH_SIZE", 3)
-    found = KeypointNetwork.load(backend="torch", head=reader).locate(frames, own)
-    assert [len(given[0]) for given in reader.given] == [3, 3, 3]  # the last a blank
+    found = KeypointNetwork.load(backend="torch", head=head).locate(frames, own)
+    assert [len(passes.points) for passes, *_ in head.given] == [3, 3, 3]  # the last a blank
     for each, rows, width_px in zip(found, own, (1768, 884, 1768), strict=True):
         assert each.tokens.dtype == np.float16
         assert np.allclose(each.tokens, middles(rows, width_px=width_px), atol=2.0, equal_nan=True)
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
-def test_what_is_told_of_people_hangs_on_nobody_who_is_looked_at_with_them(backend: str) -> None:
-    reader = None if backend == "onnxruntime" else MqhmrHead.load()
-    looking = KeypointNetwork.load(backend=backend, head=reader, threads=1)
+def test_a_persons_keypoints_and_tokens_do_not_depend_on_who_else_is_in_the_batch(backend: str) -> None:
+    head = None if backend == "onnxruntime" else MqhmrHead.load()
+    network = KeypointNetwork.load(backend=backend, head=head, threads=1)
     frames, own = frames_of_two_people(), boxes()
-    together = looking.locate([*frames, *frames], [*own, *own])
+    together = network.locate([*frames, *frames], [*own, *own])
     for count in (1, 2, len(frames)):
-        for few, all_ in zip(looking.locate(frames[-count:], own[-count:]), together[-count:], strict=True):
+        for few, all_ in zip(network.locate(frames[-count:], own[-count:]), together[-count:], strict=True):
             assert np.array_equal(few.positions_px, all_.positions_px)
             assert np.array_equal(few.confidence, all_.confidence)
-            assert (few.tokens is None) == (reader is None)
-            assert reader is None or np.array_equal(few.tokens, all_.tokens)
+            assert (few.tokens is None) == (head is None)
+            assert head is None or np.array_equal(few.tokens, all_.tokens)
 
 
 def test_people_of_one_picture_are_found_in_a_batch_of_their_own(in_torch: KeypointNetwork) -> None:
@@ -240,31 +238,31 @@ def test_people_of_one_picture_are_found_in_a_batch_of_their_own(in_torch: Keypo
 def test_the_maps_of_a_batch_are_gone_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     alive = []
 
-    class Watching(Reader):
-        def __call__(self, output, *given):
+    class Watching(Head):
+        def __call__(self, passes, *crops):
             assert all(earlier() is None for earlier in alive)
-            alive.append(weakref.ref(output.maps[0]))
-            return np.zeros((len(output.x_scores), self.width), np.float16)
+            alive.append(weakref.ref(passes.output.maps[0]))
+            return np.zeros((len(passes.points), self.width), np.float16)
 
     monkeypatch.setattr(keypoint_network, "BATCH_SIZE", 1)
     KeypointNetwork.load(backend="torch", head=Watching()).locate(frames_of_two_people()[:1], boxes()[:1])
     assert len(alive) == 2
 
 
-def test_a_reader_reads_nobody_in_pictures_of_nobody() -> None:
-    reading = KeypointNetwork.load(backend="torch", head=Reader())
-    nobody, nothing = reading.locate([np.zeros((5, 7, 3), np.uint8)] * 2, [np.zeros((0, 4)), np.full((1, 4), np.nan)])
+def test_images_without_people_give_no_tokens() -> None:
+    network = KeypointNetwork.load(backend="torch", head=Head())
+    nobody, nothing = network.locate([np.zeros((5, 7, 3), np.uint8)] * 2, [np.zeros((0, 4)), np.full((1, 4), np.nan)])
     assert nobody.tokens.shape == (0, 2)
     assert nothing.tokens.shape == (1, 2)
     assert np.isnan(nothing.tokens).all()
-    assert reading.locate([], []) == []
+    assert network.locate([], []) == []
 
 
-def test_without_a_reader_nothing_is_read(network: KeypointNetwork, in_torch: KeypointNetwork) -> None:
+def test_without_a_head_there_are_no_tokens(network: KeypointNetwork, in_torch: KeypointNetwork) -> None:
     for used in (network, in_torch):
         assert used.locate(frames_of_two_people()[:1], boxes()[:1])[0].tokens is None
 
 
-def test_a_reader_needs_torch() -> None:
+def test_a_head_needs_torch() -> None:
     with pytest.raises(ValueError, match="head on feature maps needs the backend torch"):
-        KeypointNetwork.load(head=Reader())
+        KeypointNetwork.load(head=Head())

@@ -19,7 +19,7 @@ from biopose.tracking.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset
 from tests.reconstruction.test_neural_ik import SHAPE
 from tests.swinging_person import CAMERA, frame_times, full_body, level, not_found, swinging, track_of
-from tests.training.synthetic_markers import default_places_m
+from tests.training.synthetic_markers import default_locations_m
 
 FRAMES, GAP = 12, slice(5, 7)
 
@@ -172,7 +172,7 @@ def test_a_network_that_predicts_the_coordinates_stands_in_place_of_inverse_kine
     measurement: PersonMeasurement, body: Body, usual: BodyWithSkeleton
 ) -> None:
     torch.manual_seed(0)
-    network = NeuralIK.of(Neurik(SHAPE, places_m=default_places_m()).eval())
+    network = NeuralIK.of(Neurik(SHAPE, locations_m=default_locations_m()).eval())
     time_s = frame_times(FRAMES)
     fitted = fitted_motion(usual, not_found(track_of(swinging(time_s), time_s), GAP))
     one = solve_person(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0, neural_ik=network)

@@ -78,8 +78,8 @@ def test_what_is_read_of_people_is_the_same_seen_at_once_and_from_the_file(netwo
     class Corners:
         width = 3
 
-        def __call__(self, output, mirrored, points, confidence, regions_px, sizes_px):
-            mean = output.maps[3].mean(dim=(1, 2, 3)).numpy()
+        def __call__(self, passes, regions_px, sizes_px):
+            mean = passes.output.maps[3].mean(dim=(1, 2, 3)).numpy()
             return np.column_stack([regions_px[:, :2], mean]).astype(np.float16)
 
     reading = networks | {"network": KeypointNetwork.load(backend="torch", head=Corners())}

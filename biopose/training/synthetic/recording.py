@@ -20,10 +20,9 @@ from biopose.hmr.feature_head import MqhmrHead
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS
 from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.perception.crops import BOX_MARGIN, PersonCrops
-from biopose.perception.cspnext import RtmPose
-from biopose.perception.keypoint_network import BATCH_SIZE, WEIGHTS, normalised
-from biopose.perception.onnx_session import weights_path
-from biopose.perception.simcc import decoded, flip_averaged
+from biopose.perception.flip_augmentation import flip_augmented
+from biopose.perception.keypoint_network import BATCH_SIZE
+from biopose.perception.pose_backends import TorchPose
 from biopose.reconstruction.coordinates import inverse_kinematics_of
 from biopose.reconstruction.mesh import MeshModels
 from biopose.reconstruction.neural_ik import seen_markers, subject_calibration
@@ -63,8 +62,7 @@ class ClipRecorder:
         self.models = FitModels.load(mesh=MeshModels.load(network=weights))
         assert self.models.mesh is not None
         self.reader = MqhmrHead(self.models.mesh.network)
-        self.network = RtmPose.load(weights_path(WEIGHTS))
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = TorchPose()
 
     def record(self, clip: Clip, *, height_m: float, focal_is_known: bool) -> FittedPerson:
         """A clip's person, fitted.
@@ -99,14 +97,10 @@ class ClipRecorder:
         points, confidence, read = [], [], []
         for first in range(0, len(clip.pixels), BATCH_SIZE):
             some = slice(first, first + BATCH_SIZE)
-            output, mirrored = (
-                self.network(normalised(pixels).to(memory_format=torch.channels_last))
-                for pixels in (clip.pixels[some], clip.pixels[some].flip(-1))
-            )
-            found = decoded(flip_averaged(output, mirrored))
-            points.append(found[0])
-            confidence.append(found[1])
-            read.append(self.reader(output, mirrored, *found, clip.regions_px[some], sizes_px[some]))
+            passes = flip_augmented(self.network, clip.pixels[some])
+            points.append(passes.points)
+            confidence.append(passes.confidence)
+            read.append(self.reader(passes, clip.regions_px[some], sizes_px[some]))
         lost = ~clip.in_view
         keypoints_px = crops.to_picture(torch.cat(points).double().numpy())
         return PersonTrack(

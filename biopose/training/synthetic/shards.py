@@ -19,9 +19,8 @@ from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
 from biopose.io.files import written_whole
-from biopose.perception.cspnext import RtmPose
-from biopose.perception.keypoint_network import WEIGHTS, normalised
-from biopose.perception.onnx_session import weights_path
+from biopose.perception.crops import normalised
+from biopose.perception.pose_backends import TorchPose
 from biopose.perception.simcc import decoded
 from biopose.training.data.motion import Motion, cmu_motions, held_out_alone, without_held_out
 from biopose.training.synthetic.images import PictureBatch, PictureSource, with_mirror_images
@@ -77,8 +76,7 @@ class ShardMaker:
         self.where, self.split = where, split
         body = SegmentBody.load()
         self.source = PictureSource(body, split_people(body, where.folder, split), motions, seed=0)
-        self.network = RtmPose.load(weights_path(WEIGHTS))
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = TorchPose()
 
     def make(self, index: int) -> Path:
         """Draw one shard's pictures, look at them with the network, and keep what it saw and the truth."""
@@ -97,8 +95,7 @@ class ShardMaker:
 
     def _batch(self, steps: dict[str, Tensor]) -> dict[str, Tensor]:
         batch = self._pictures()
-        with torch.no_grad():
-            output = self.network(normalised(batch.pixels).to(memory_format=torch.channels_last))
+        output = self.network(normalised(batch.pixels))
         keypoints_px, confidence = decoded(output)
         maps = {f"map_{level}": output.maps[level] for level in LEVELS}
         for name, values in maps.items():

@@ -5,9 +5,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX, normalised
 from biopose.perception.cspnext import RtmPose
-from biopose.perception.keypoint_network import normalised
 from biopose.perception.simcc import decoded
 from biopose.training.synthetic import clips, images, occluders, renderer, views
 from biopose.training.synthetic.clips import RATE_HZ, Clip

@@ -6,9 +6,8 @@ import torch
 from numpy.typing import NDArray
 
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
-from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX, normalised
 from biopose.perception.cspnext import RtmPose
-from biopose.perception.keypoint_network import normalised
 from biopose.perception.simcc import decoded
 from biopose.training.synthetic import crops, images, occluders, renderer, scenes
 from biopose.training.synthetic.images import PictureBatch, PictureSource, with_mirror_images

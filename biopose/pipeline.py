@@ -3,7 +3,7 @@
     models = Models.load()
     measurement = measure_video(Path("jump.mp4"), [Athlete(height_m=1.78)], models=models)
 
-The stages, one after the other: decode, detect, keypoints and tracks (`biopose.tracking.people`), lift and fit each
+The stages, one after the other: decode, detect, keypoints and tracks (`biopose.tracking.shards`), lift and fit each
 person (`biopose.fitting`), ground from everybody's contacts, then the body's virtual markers and inverse kinematics.
 """
 
@@ -17,11 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from biopose.camera.intrinsics import intrinsics
-from biopose.camera.motion import CameraMotion
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.hmr.feature_head import MqhmrHead
@@ -35,9 +31,9 @@ from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from biopose.reconstruction.people import FitModels, fit_people
 from biopose.reconstruction.person import Athlete, measured
 from biopose.tracking.left_right_repair import repair_side_swaps
-from biopose.tracking.people import People, find_people
+from biopose.tracking.people import People, join_shards
+from biopose.tracking.shards import Shard, perceive
 from biopose.tracking.subject_choice import Choice, choose_athletes
-from biopose.video.frames import Frame, read_frames
 from biopose.video.probe import VideoInfo, probe_video
 from biopose.video.quicktime import quicktime_tags
 
@@ -172,7 +168,7 @@ def measure_video(
             f"{info.height_px}"
         )
     with _timed(seconds, "keypoints"):
-        people, motion, told = _see_people(path, info, options, models, progress)
+        people, motion, told = _find_people(path, info, options, models, progress)
     chosen = choose_athletes(
         people.tracks,
         choice=options.choice,
@@ -212,23 +208,16 @@ def camera_of(info: VideoInfo, *, focal_px: float | None = None, horizontal_fov_
     )
 
 
-def _see_people(
+def _find_people(
     path: Path, info: VideoInfo, options: MeasureOptions, models: Models, progress: Progress | None
-) -> tuple[People, CameraMotionResult, list[str]]:
-    told: list[str] = []
-    frames = read_frames(
+) -> tuple[People, CameraMotionResult, tuple[str, ...]]:
+    shard = Shard(
         path,
-        start_s=options.start_s,
-        end_s=options.end_s,
+        options.start_s or 0.0,
+        options.end_s,
         recorded_rate_hz=options.recorded_rate_hz,
         keep_readable=options.keep_readable,
-        tell=told.append,
     )
-    motion = CameraMotion()
-
-    def watch(frame: Frame, boxes_px: NDArray[np.float64]) -> None:
-        motion.add(frame_index=frame.index, time_s=frame.time_s, image=frame.image, boxes_px=boxes_px)
-
     done = 0
 
     def tell(frames: int) -> None:
@@ -237,8 +226,7 @@ def _see_people(
         if progress:
             progress("keypoints", done, info.frame_count or 0)
 
-    people = find_people(frames, detector=models.detector, network=models.keypoints, watch=watch, progress=tell)
-    return people, motion.result(), told
+    return join_shards(perceive(shard, detector=models.detector, network=models.keypoints, progress=tell))
 
 
 @contextmanager

@@ -23,8 +23,9 @@ from biopose.reconstruction.person import Athlete, measured
 from biopose.report.folder import write_outputs
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
-from biopose.tracking.frame_detections import join_shards, read_shard
 from biopose.tracking.left_right_repair import repair_side_swaps
+from biopose.tracking.people import join_shards
+from biopose.tracking.shard_file import read_shard
 from biopose.tracking.subject_choice import Choice, choose_athletes
 from biopose.versions import versions
 from biopose.video.probe import probe_video

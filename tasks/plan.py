@@ -160,7 +160,13 @@ def plan_trial(
     run_id = content_key(
         "finish", fitted=fit_key, trial=entry.trial_id, activity=entry.activity, checked=options.cross_check_frames
     )
-    shards = shards_of(info, **part, shard_s=options.shard_s)
+    shards = shards_of(
+        info,
+        start_s=request.start_s,
+        end_s=request.end_s,
+        recorded_rate_hz=request.recorded_rate_hz,
+        shard_s=options.shard_s,
+    )
     folder = settings.artifacts / "trials" / entry.trial_id / run_id
     return PlannedTrial(
         request=request,

@@ -24,6 +24,7 @@ from biopose.camera.image_registration import (
     picture,
 )
 from biopose.camera.motion_summary import CameraMotionResult, summary
+from biopose.video.probe import LEAST_IMAGE_PX
 
 LEAST_INTERVAL_S = 0.095  # ten times a second, or at the next frame after
 NEW_REFERENCE = (0.25, 0.15, 0.12)  # shift as a fraction of the longer side, rotation (radians), logarithm of the zoom
@@ -51,8 +52,39 @@ class Background:
     shape: tuple[int, int]
 
 
+class BackgroundSampler:
+    """Takes the background of about ten frames a second."""
+
+    def __init__(self) -> None:
+        self._last_s = -np.inf
+
+    def sample(self, image: NDArray[np.uint8], *, time_s: float, boxes_px: NDArray[np.floating]) -> Background | None:
+        """The background of the next frame; None where the last one is not long enough ago.
+
+        Args:
+            image: (H, W, 3).
+            time_s: increasing.
+            boxes_px: (N, 4) left, top, right, bottom of all people in it, in pixels; NaN rows are ignored.
+        """
+        if time_s < self._last_s + LEAST_INTERVAL_S:
+            return None
+        self._last_s = time_s
+        return background_of(image, time_s=time_s, boxes_px=boxes_px)
+
+
 def background_of(image: NDArray[np.uint8], *, time_s: float, boxes_px: NDArray[np.floating]) -> Background:
-    """What is kept of a frame (H, W, 3) for the comparison."""
+    """What is compared of a frame.
+
+    Args:
+        image: (H, W, 3), of any size: what is larger than about 240 pixels is made smaller.
+        time_s: of the frame.
+        boxes_px: (N, 4) left, top, right, bottom of all people in it, in pixels; NaN rows are ignored.
+
+    Raises:
+        ValueError: an array of another shape, or below 32 pixels.
+    """
+    if image.ndim != 3 or min(image.shape[:2]) < LEAST_IMAGE_PX:
+        raise ValueError(f"expected an image (H, W, 3) of at least {LEAST_IMAGE_PX} pixels, got {image.shape}")
     grey, scale = _small_grey(image)
     boxes = np.asarray(boxes_px, dtype=np.float64).reshape(-1, 4)
     return Background(float(time_s), grey, boxes, scale, (image.shape[0], image.shape[1]))
@@ -106,37 +138,22 @@ class CameraMotion:
         self._scale = 1.0
         self._shape = (0, 0)
 
-    def add(self, *, frame_index: int, time_s: float, image: NDArray[np.uint8], boxes_px: NDArray[np.floating]) -> None:
-        """Look at the next frame; most are passed over.
-
-        Args:
-            frame_index: of the video, for messages.
-            time_s: increasing.
-            image: (H, W, 3), of any size: what is larger than about 240 pixels is made smaller.
-            boxes_px: (N, 4) left, top, right, bottom of all people seen, in this image's pixels; NaN rows are ignored.
+    def add(self, background: Background) -> None:
+        """Compare the next background; one that comes too soon after the last is left out.
 
         Raises:
-            ValueError: an image of another shape than the frames before, or time that does not increase.
+            ValueError: of an image of another size than those before, or time that does not increase.
         """
-        if image.ndim != 3 or min(image.shape[:2]) < 32:
-            raise ValueError(
-                f"frame {frame_index}: expected an image (H, W, 3) of at least 32 pixels, got {image.shape}"
-            )
-        if self._shape not in ((0, 0), image.shape[:2]):
-            raise ValueError(f"frame {frame_index}: the picture's size changed to {image.shape[1]} x {image.shape[0]}")
+        time_s = background.time_s
+        if self._shape not in ((0, 0), background.shape):
+            height, width = background.shape
+            raise ValueError(f"the image's size changed to {width} x {height} at {time_s:g} s")
         if time_s <= self._last_time_s:
-            raise ValueError(f"frame {frame_index} at {time_s:g} s: time does not increase")
-        if self.is_due(time_s):
-            self.compare(background_of(image, time_s=time_s, boxes_px=boxes_px))
-
-    def is_due(self, time_s: float) -> bool:
-        """Whether a frame at this time is compared."""
-        return time_s >= self._last_time_s + LEAST_INTERVAL_S
-
-    def compare(self, background: Background) -> None:
-        """Look at the next background that is due."""
-        self._last_time_s, self._scale, self._shape = background.time_s, background.scale, background.shape
-        self._compare(background.time_s, picture(background.grey, background.boxes_px / background.scale))
+            raise ValueError(f"background at {time_s:g} s: time does not increase")
+        if time_s < self._last_time_s + LEAST_INTERVAL_S:
+            return
+        self._last_time_s, self._scale, self._shape = time_s, background.scale, background.shape
+        self._compare(time_s, picture(background.grey, background.boxes_px / background.scale))
 
     def result(self) -> CameraMotionResult:
         """What was seen so far."""

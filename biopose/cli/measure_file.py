@@ -12,7 +12,7 @@ from typing import Any
 
 from biopose.body.anny import Body
 from biopose.camera.intrinsics import intrinsics
-from biopose.errors import TrackingError, VideoError
+from biopose.errors import TrackingError
 from biopose.outputs.summary import untrusted
 from biopose.pipeline import Measurement, MeasureOptions, Models, Progress, measure_video
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
@@ -20,9 +20,8 @@ from biopose.reconstruction.person import Athlete
 from biopose.report.folder import OVERLAY, write_outputs
 from biopose.tracking.subject_choice import Choice
 from biopose.versions import versions
-from biopose.video.probe import probe_video
+from biopose.video.probe import check_image_size, probe_video
 
-LEAST_PICTURE_PX = 32
 LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.5, 2.6
 
 
@@ -208,12 +207,7 @@ def check_request(video: Path, athletes: Sequence[Athlete], out: Path) -> None:
         ModelError: the body's asset is missing or broken.
     """
     _check_folder(video, out)
-    info = probe_video(video)
-    if min(info.width_px, info.height_px) < LEAST_PICTURE_PX:
-        raise VideoError(
-            f"{video}: its pictures are {info.width_px} x {info.height_px} pixels; at least {LEAST_PICTURE_PX} each "
-            "way are needed. Give the recording in its full size"
-        )
+    check_image_size(probe_video(video))
     body = Body.load()
     for athlete in athletes:
         _check_body(athlete, body)

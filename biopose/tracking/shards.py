@@ -1,35 +1,30 @@
-"""A long video seen in stretches, so that several processes share it and a crash costs one stretch only.
+"""A long video in shards (stretches of time), so that several processes share it and a crash costs one shard only.
 
-Each stretch begins a little earlier than it counts, since people are followed from frame to frame: what is seen in a
-stretch is then what is seen without cutting. Several stretches, of one video or of many, fill the networks' batches
-together.
+Each shard is decoded from a little before its start, since people are tracked from frame to frame: its detections are
+then those of the uncut video. Several shards, of one video or of many, fill the networks' batches together.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from biopose.camera.motion import LEAST_INTERVAL_S as BACKGROUND_INTERVAL_S
-from biopose.camera.motion import Background, background_of
 from biopose.errors import BioposeError
-from biopose.perception.detections import Detection
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
-from biopose.tracking.frame_detections import FrameDetections, ShardDetections, write_shard
-from biopose.tracking.people import PeopleTracker, track_people
+from biopose.tracking.frame_detections import FrameDetections, ShardDetections
+from biopose.tracking.people_tracker import BATCH_FRAMES, PeopleTracker, track_people
+from biopose.tracking.shard_file import write_shard
 from biopose.tracking.tracker import EXPECT_S
-from biopose.video.frames import Frame, read_frames
-from biopose.video.probe import VideoInfo, probe_video
+from biopose.video.frames import SAME_TIME_S, Frame, read_frames
+from biopose.video.probe import VideoInfo, check_image_size, probe_video
 
 SHARD_S = 20.0
 LEAD_IN_S = EXPECT_S + 0.5  # as long as someone is followed without being detected, and a little
-SAME_TIME_S = 1e-6
 
 
 @dataclass(frozen=True)
@@ -40,8 +35,9 @@ class Shard:
         video: the file.
         start_s: the first frame that counts is the first at or after this second of the file as it is played.
         end_s: the last is the last before this one; None: the file's last.
-        lead_in_s: seen before start_s to know who is there; does not count.
+        lead_in_s: decoded before start_s to know who is there; does not count.
         recorded_rate_hz: of slow motion.
+        keep_readable: of a broken file, the frames before the break count.
     """
 
     video: Path
@@ -49,6 +45,7 @@ class Shard:
     end_s: float | None = None
     lead_in_s: float = 0.0
     recorded_rate_hz: float | None = None
+    keep_readable: bool = False
 
 
 def shards_of(
@@ -57,31 +54,71 @@ def shards_of(
     start_s: float | None = None,
     end_s: float | None = None,
     recorded_rate_hz: float | None = None,
+    keep_readable: bool = False,
     shard_s: float = SHARD_S,
 ) -> list[Shard]:
-    """Cut a video, or a part of it, into stretches of nearly equal length.
+    """Cut a video, or a part of it, into shards of nearly equal length.
 
     Args:
-        info: of the video; one that does not say how long it is is not cut.
+        info: of the video; one whose duration is not known is not cut.
         start_s: of the part, in seconds of the file as it is played.
         end_s: likewise.
         recorded_rate_hz: of slow motion.
-        shard_s: the longest stretch.
+        keep_readable: of a broken file, the frames before the break count; it is not cut, for nobody knows yet which
+            of its shards exist.
+        shard_s: the longest shard.
     """
     first_s, last_s = start_s or 0.0, end_s if end_s is not None else info.duration_s
-    length_s = 0.0 if last_s is None else max(min(last_s, info.duration_s or last_s) - first_s, 0.0)
+    length_s = 0.0 if last_s is None or keep_readable else max(min(last_s, info.duration_s or last_s) - first_s, 0.0)
     count = max(1, math.ceil(length_s / shard_s - SAME_TIME_S))
     edges = [first_s + length_s * i / count for i in range(count)]
     return [
-        Shard(info.path, edge, end, min(LEAD_IN_S, edge - first_s), recorded_rate_hz)
+        Shard(info.path, edge, end, min(LEAD_IN_S, edge - first_s), recorded_rate_hz, keep_readable)
         for edge, end in zip(edges, [*edges[1:], end_s], strict=True)
     ]
+
+
+def perceive(
+    shard: Shard,
+    *,
+    detector: PersonDetector,
+    network: KeypointNetwork,
+    batch_frames: int = BATCH_FRAMES,
+    detect_every: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[ShardDetections]:
+    """Detect the people of one shard, which may be a whole clip; nothing is kept.
+
+    `join_shards(perceive(shard, ...))` measures a clip in memory that does not grow with its images.
+
+    Args:
+        shard: of a video.
+        detector: of people.
+        network: of keypoints.
+        batch_frames: how many frames the networks are given at once.
+        detect_every: the detector is run on every n-th frame; in between people are followed by their keypoints.
+        progress: called with the number of frames finished since the last call.
+
+    Yields:
+        The shard part by part, one for each batch of the networks.
+
+    Raises:
+        VideoError: the video cannot be decoded.
+        ValueError: batch_frames or detect_every is below 1.
+    """
+    source = _ShardFrames(shard, detect_every=detect_every)
+    batches = track_people(
+        source.frames(), detector=detector, network=network, batch_frames=batch_frames, progress=progress
+    )
+    for batch in batches:
+        yield source.detections(frame for _, frame in batch)
+    yield source.detections([])  # with what was noted at the file's end
 
 
 def perceive_shards(
     shards: Sequence[Shard], files: Sequence[Path], *, detector: PersonDetector, network: KeypointNetwork
 ) -> list[BioposeError | None]:
-    """See stretches and write each to its file; one that cannot be read leaves the others alone.
+    """Detect the people of shards and write each to its file; one that cannot be decoded leaves the others alone.
 
     Args:
         shards: of any videos.
@@ -93,70 +130,55 @@ def perceive_shards(
         What is wrong with each shard's video; None where all went well.
     """
     errors: list[BioposeError | None] = [None] * len(shards)
+    opened: dict[PeopleTracker, tuple[int, _ShardFrames]] = {}
 
     def frames() -> Iterator[tuple[PeopleTracker, Frame]]:
-        for number, (shard, file) in enumerate(zip(shards, files, strict=True)):
+        for number, shard in enumerate(shards):
             try:
-                sight = _ShardPerception(shard, file)
-                for frame in sight.frames():
-                    yield sight.follower, frame
-                sight.end()
+                source = _ShardFrames(shard)
+                opened[source.tracker] = number, source
+                yield from source.frames()
             except BioposeError as error:
                 errors[number] = error
 
-    track_people(frames(), detector=detector, network=network)
+    batches = track_people(frames(), detector=detector, network=network)
+    for tracker, group in groupby(chain.from_iterable(batches), key=itemgetter(0)):
+        found = [frame for _, frame in group]
+        number, source = opened[tracker]
+        if errors[number] is None:
+            write_shard(source.detections(found), files[number])
     return errors
 
 
-class _ShardPerception:
-    """What is seen of one shard; written as soon as its last frame has been through the networks."""
+class _ShardFrames:
+    """The frames of one shard, and the tracker of its people.
 
-    def __init__(self, shard: Shard, file: Path) -> None:
-        self.follower = PeopleTracker(watch=self._watch, record=self._add)
-        self._shard, self._file = shard, file
-        self._info = probe_video(shard.video)
-        self._motion_due_s = -math.inf
-        self._background: Background | None = None
-        self._seen: list[FrameDetections] = []
+    Raises:
+        VideoError: the video cannot be opened, or is too small.
+    """
+
+    def __init__(self, shard: Shard, *, detect_every: int = 1) -> None:
+        info = probe_video(shard.video)
+        check_image_size(info)
+        slowness = shard.recorded_rate_hz / info.nominal_rate_hz if shard.recorded_rate_hz else 1.0
+        self.tracker = PeopleTracker(detect_every=detect_every, from_s=(shard.start_s - SAME_TIME_S) / slowness)
+        self._shard, self._info = shard, info
         self._notes: list[str] = []
-        self._given = self._added = 0
-        self._ended = False
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[tuple[PeopleTracker, Frame]]:
+        """Decode them, from the lead-in on."""
         shard = self._shard
         for frame in read_frames(
             shard.video,
             start_s=max(shard.start_s - shard.lead_in_s, 0.0),
             end_s=shard.end_s,
             recorded_rate_hz=shard.recorded_rate_hz,
+            keep_readable=shard.keep_readable,
             tell=self._notes.append,
         ):
-            self._given += 1
-            yield frame
+            yield self.tracker, frame
 
-    def end(self) -> None:
-        """No more frames come; some may still be on their way through the networks."""
-        self._ended = True
-        self._write_if_complete()
-
-    def _watch(self, frame: Frame, boxes_px: NDArray[np.float64]) -> None:
-        self._background = None
-        if self._counts(frame) and frame.time_s >= self._motion_due_s:
-            self._background = background_of(frame.image, time_s=frame.time_s, boxes_px=boxes_px)
-            self._motion_due_s = frame.time_s + BACKGROUND_INTERVAL_S
-
-    def _add(self, frame: Frame, detections: list[Detection]) -> None:
-        if self._counts(frame):
-            self._seen.append(FrameDetections(frame.index, frame.time_s, detections, self._background))
-        self._added += 1
-        self._write_if_complete()
-
-    def _counts(self, frame: Frame) -> bool:
-        shard = self._shard
-        slowness = shard.recorded_rate_hz / self._info.nominal_rate_hz if shard.recorded_rate_hz else 1.0
-        return frame.time_s * slowness >= shard.start_s - SAME_TIME_S
-
-    def _write_if_complete(self) -> None:
-        if self._ended and self._added == self._given:
-            seen = ShardDetections(self._seen, self._info.width_px, self._info.height_px, tuple(self._notes))
-            write_shard(seen, self._file)
+    def detections(self, frames: Iterable[FrameDetections | None]) -> ShardDetections:
+        """Those of the frames that count."""
+        found = [frame for frame in frames if frame is not None]
+        return ShardDetections(found, self._info.width_px, self._info.height_px, tuple(self._notes))

@@ -22,6 +22,7 @@ from biopose.video.timing import nominal_rate_hz, rate_of_timestamps_hz
 
 RATES_AGREE = 0.02  # relative difference of a container's frame rate from its pictures' that nobody minds
 TIMED_PACKETS = 240  # as many as the rate is measured on
+LEAST_IMAGE_PX = 32  # each way: below, nobody can be measured
 WIDEST_PX = 16384  # beyond 8K: a header that asks for more asks for all memory
 
 
@@ -105,6 +106,19 @@ def look_at(path: Path) -> Opening:
         )
         timed = measured_hz is not None or len(pts) == 1
         return Opening(info, layout, time_base, frame.pts if timed else None, _doubt(path, container, stream))
+
+
+def check_image_size(info: VideoInfo) -> None:
+    """Refuse a video whose images are too small to measure anybody.
+
+    Raises:
+        VideoError: below `LEAST_IMAGE_PX` pixels.
+    """
+    if min(info.width_px, info.height_px) < LEAST_IMAGE_PX:
+        raise VideoError(
+            f"{info.path}: its images are {info.width_px} x {info.height_px} pixels; at least {LEAST_IMAGE_PX} each "
+            "way are needed. Give the recording in its full size"
+        )
 
 
 def _first_timestamps(container: InputContainer, stream: VideoStream) -> list[int]:

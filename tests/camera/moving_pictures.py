@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from biopose.camera.motion import CameraMotion, CameraMotionResult
+from biopose.camera.motion import BackgroundSampler, CameraMotion
+from biopose.camera.motion_summary import CameraMotionResult
 
 WIDTH, HEIGHT, RATE_HZ = 240, 136, 10.0
 View = Callable[[float], tuple[float, float, float, float]]  # time -> shift x, y (px), rotation (rad), zoom
@@ -45,6 +46,20 @@ def frame(
     return np.clip(out, 0, 255).astype(np.uint8)[..., None].repeat(3, -1)
 
 
+class WatchedCamera(CameraMotion):
+    """The camera's motion from frames instead of backgrounds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sampler = BackgroundSampler()
+
+    def watch(self, image: NDArray[np.uint8], *, time_s: float, boxes_px: NDArray[np.floating]) -> None:
+        """Compare a frame's background if it is due."""
+        background = self._sampler.sample(image, time_s=time_s, boxes_px=boxes_px)
+        if background is not None:
+            self.add(background)
+
+
 def watch(
     view: View,
     *,
@@ -56,10 +71,10 @@ def watch(
     noise: float = 2.0,
 ) -> CameraMotionResult:
     """What CameraMotion says of such a video."""
-    plain, motion = wall(1), CameraMotion()
+    plain, motion = wall(1), WatchedCamera()
     for index, time_s in enumerate(np.arange(0, duration_s, 1 / RATE_HZ)):
         background = plain if texture is None else texture(time_s)
         boxes = np.zeros((0, 4)) if people is None else people(time_s)
         image = frame(light(time_s) * seen(background, view(time_s)), noise=noise, seed=index, boxes=boxes)
-        motion.add(frame_index=index, time_s=time_s, image=image, boxes_px=boxes if boxes_known else boxes[:0])
+        motion.watch(image, time_s=time_s, boxes_px=boxes if boxes_known else boxes[:0])
     return motion.result()

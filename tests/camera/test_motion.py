@@ -8,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from biopose.assets import assets_folder
-from biopose.camera.motion import CameraMotion, CameraMotionResult
-from tests.camera.moving_pictures import HEIGHT, WIDTH, View, frame, seen, wall, watch
+from biopose.camera.motion import CameraMotion, background_of
+from biopose.camera.motion_summary import CameraMotionResult
+from tests.camera.moving_pictures import HEIGHT, WIDTH, View, WatchedCamera, frame, seen, wall, watch
 
 CLIPS = assets_folder() / "clips"
 
@@ -126,32 +127,41 @@ def test_a_person_over_the_whole_view_is_not_reliable() -> None:
 
 
 def test_no_frame_and_one_frame_are_not_reliable() -> None:
-    motion = CameraMotion()
+    motion = WatchedCamera()
     assert not motion.result().reliable
-    motion.add(frame_index=0, time_s=0.0, image=frame(seen(wall(1), (0, 0, 0, 1))), boxes_px=np.zeros((0, 4)))
+    motion.watch(frame(seen(wall(1), (0, 0, 0, 1))), time_s=0.0, boxes_px=np.zeros((0, 4)))
     result = motion.result()
     assert (result.moves, result.reliable) == (False, False)
 
 
 def test_shifts_are_in_the_given_pictures_pixels_and_most_frames_are_passed_over() -> None:
-    texture, motion = wall(1, size=1500), CameraMotion()
+    texture, motion = wall(1, size=1500), WatchedCamera()
     for index in range(0, 60):
         left = 100 + min(index, 30)  # the view moves to the right, the background to the left
         image = texture[100:820, left : left + 1280, None].repeat(3, -1).astype(np.uint8)
-        motion.add(frame_index=index, time_s=index / 30, image=image, boxes_px=np.full((1, 4), np.nan))
+        motion.watch(image, time_s=index / 30, boxes_px=np.full((1, 4), np.nan))
     assert motion.result().max_shift_px == pytest.approx(30, abs=0.5)
 
 
-def test_frames_that_do_not_belong_together_are_refused() -> None:
+def test_backgrounds_that_do_not_belong_together_are_refused() -> None:
     image, nobody = frame(seen(wall(1), (0, 0, 0, 1))), np.zeros((0, 4))
     motion = CameraMotion()
-    motion.add(frame_index=0, time_s=1.0, image=image, boxes_px=nobody)
+    motion.add(background_of(image, time_s=1.0, boxes_px=nobody))
     with pytest.raises(ValueError, match="time does not increase"):
-        motion.add(frame_index=1, time_s=1.0, image=image, boxes_px=nobody)
-    with pytest.raises(ValueError, match="size changed"):
-        motion.add(frame_index=1, time_s=1.1, image=image[:100], boxes_px=nobody)
+        motion.add(background_of(image, time_s=1.0, boxes_px=nobody))
+    with pytest.raises(ValueError, match=f"size changed to {WIDTH} x 100"):
+        motion.add(background_of(image[:100], time_s=1.1, boxes_px=nobody))
     with pytest.raises(ValueError, match="expected an image"):
-        motion.add(frame_index=1, time_s=1.1, image=image[..., 0], boxes_px=nobody)
+        background_of(image[..., 0], time_s=1.1, boxes_px=nobody)
+
+
+def test_a_background_that_comes_too_soon_is_left_out() -> None:
+    """The first of a shard may come right after the last of the shard before."""
+    image, nobody = frame(seen(wall(1), (0, 0, 0, 1))), np.zeros((0, 4))
+    motion = CameraMotion()
+    motion.add(background_of(image, time_s=1.0, boxes_px=nobody))
+    motion.add(background_of(image, time_s=1.05, boxes_px=nobody))
+    assert "too short to tell whether the camera moves" in motion.result().sentence
 
 
 def compressed(view: View, *, kilobit_s: int) -> CameraMotionResult:
@@ -165,12 +175,12 @@ def compressed(view: View, *, kilobit_s: int) -> CameraMotionResult:
             image = frame(seen(texture, view(index / 10)), seed=index, noise=3.0, boxes=walker(index / 10))
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-    motion = CameraMotion()
+    motion = WatchedCamera()
     file.seek(0)
     with av.open(file) as container:
         for index, picture in enumerate(container.decode(video=0)):
             image = picture.to_ndarray(format="rgb24")
-            motion.add(frame_index=index, time_s=index / 10, image=image, boxes_px=walker(index / 10))
+            motion.watch(image, time_s=index / 10, boxes_px=walker(index / 10))
     return motion.result()
 
 
@@ -186,12 +196,12 @@ def test_a_strong_codec_neither_moves_a_still_picture_nor_holds_a_moving_one() -
 @pytest.mark.parametrize("name", ["sports2d_demo.mp4", "balance_cam01.mp4", "balance_cam04.mp4"])
 def test_the_real_clips_cameras_stand_still(name: str) -> None:
     av = pytest.importorskip("av")
-    motion = CameraMotion()
+    motion = WatchedCamera()
     with av.open(str(CLIPS / name)) as container:
         for index, picture in enumerate(container.decode(video=0)):
             if index % 6 == 0:
                 image = picture.to_ndarray(format="rgb24")
-                motion.add(frame_index=index, time_s=picture.time, image=image, boxes_px=np.zeros((0, 4)))
+                motion.watch(image, time_s=picture.time, boxes_px=np.zeros((0, 4)))
             if index > 150:
                 break
     result = motion.result()
@@ -199,6 +209,6 @@ def test_the_real_clips_cameras_stand_still(name: str) -> None:
 
 
 def test_a_clip_with_one_picture_to_compare_is_called_too_short_not_bare() -> None:
-    motion = CameraMotion()
-    motion.add(frame_index=0, time_s=0.0, image=np.zeros((96, 128, 3), np.uint8), boxes_px=np.empty((0, 4)))
+    motion = WatchedCamera()
+    motion.watch(np.zeros((96, 128, 3), np.uint8), time_s=0.0, boxes_px=np.empty((0, 4)))
     assert "too short to tell whether the camera moves" in motion.result().sentence

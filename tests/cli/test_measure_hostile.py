@@ -120,7 +120,7 @@ def test_files_that_are_no_video_leave_no_folder(tmp_path: Path) -> None:
 
 def test_a_picture_too_small_for_anybody(tmp_path: Path) -> None:
     video = film(tmp_path / "small.mp4", 3, size=(64, 24))
-    assert_refused(measure(video), "its pictures are 64 x 24 pixels; at least 32 each way are needed")
+    assert_refused(measure(video), "its images are 64 x 24 pixels; at least 32 each way are needed")
 
 
 @needs_networks

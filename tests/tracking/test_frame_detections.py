@@ -1,4 +1,4 @@
-"""Stretches on disk: what was read of each person comes back to the bit, and other files are told apart."""
+"""Shards on disk: tokens come back to the bit, and other files are refused."""
 
 import json
 from dataclasses import replace
@@ -11,14 +11,16 @@ from biopose.camera.motion import background_of
 from biopose.errors import FileFormatError
 from biopose.io.parquet import METADATA_KEY
 from biopose.perception.detections import Detection, detections_of_frame
-from biopose.tracking.frame_detections import FrameDetections, ShardDetections, join_shards, read_shard, write_shard
+from biopose.tracking.frame_detections import FrameDetections, ShardDetections
+from biopose.tracking.people import join_shards
+from biopose.tracking.shard_file import read_shard, write_shard
 from tests.tracking.stick_figures import HEIGHT_PX, WIDTH_PX, Walker, filmed, painted
 
 WIDTH = 5
 ODD = np.array([np.nan, np.inf, -0.0, 6e-8, 65504.0], np.float16)  # a subnormal, and the largest
 
 
-def stretch(*, tokens: bool = True, width: int = WIDTH) -> ShardDetections:
+def shard_of_two(*, tokens: bool = True, width: int = WIDTH) -> ShardDetections:
     """Two people who cross, and nobody in some frames between."""
     away = lambda t, x: np.nan if 0.4 < t < 0.6 else x  # noqa: E731
     walkers = [Walker(lambda t: away(t, 100 + 200 * t)), Walker(lambda t: away(t, 400 - 200 * t), phase=2.0)]
@@ -33,17 +35,23 @@ def stretch(*, tokens: bool = True, width: int = WIDTH) -> ShardDetections:
     return ShardDetections(frames, WIDTH_PX, HEIGHT_PX, ("a note",))
 
 
+def later(frame: FrameDetections, frames: int) -> FrameDetections:
+    time_s = frame.time_s + frames / 30
+    background = frame.background and replace(frame.background, time_s=time_s)
+    return replace(frame, frame_index=frame.frame_index + frames, time_s=time_s, background=background)
+
+
 def bits(detections: list[Detection]) -> list[bytes | None]:
     return [None if s.tokens is None else s.tokens.tobytes() for s in detections]
 
 
-def test_a_stretch_comes_back_with_the_same_rows_to_the_bit(tmp_path):
-    seen = stretch()
+def test_a_shard_comes_back_with_the_same_tokens_to_the_bit(tmp_path):
+    seen = shard_of_two()
     odd = replace(seen.frames[2].detections[0], tokens=ODD)
     seen.frames[2].detections[0] = odd
     write_shard(seen, tmp_path / "seen.parquet")
     back = read_shard(tmp_path / "seen.parquet")
-    assert (back.width_px, back.height_px, back.notes, back.read_width) == (WIDTH_PX, HEIGHT_PX, ("a note",), WIDTH)
+    assert (back.width_px, back.height_px, back.notes, back.token_width) == (WIDTH_PX, HEIGHT_PX, ("a note",), WIDTH)
     assert any(not frame.detections for frame in seen.frames)
     for a, b in zip(seen.frames, back.frames, strict=True):
         assert (a.frame_index, a.time_s, bits(a.detections)) == (b.frame_index, b.time_s, bits(b.detections))
@@ -52,8 +60,8 @@ def test_a_stretch_comes_back_with_the_same_rows_to_the_bit(tmp_path):
         assert (a.background is None) == (b.background is None)
 
 
-def test_joined_people_have_the_rows_that_were_written(tmp_path):
-    seen = stretch()
+def test_joined_people_have_the_tokens_that_were_written(tmp_path):
+    seen = shard_of_two()
     halves = [replace(seen, frames=seen.frames[:14]), replace(seen, frames=seen.frames[14:])]
     files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for half, file in zip(halves, files, strict=True):
@@ -67,49 +75,49 @@ def test_joined_people_have_the_rows_that_were_written(tmp_path):
         assert np.isnan(track.tokens[~track.seen]).all()
 
 
-def test_a_stretch_seen_without_a_reader_comes_back_without_rows(tmp_path):
-    write_shard(stretch(tokens=False), tmp_path / "seen.parquet")
+def test_a_shard_without_a_feature_head_comes_back_without_tokens(tmp_path):
+    write_shard(shard_of_two(tokens=False), tmp_path / "seen.parquet")
     back = read_shard(tmp_path / "seen.parquet")
-    assert back.read_width == 0
+    assert back.token_width == 0
     assert all(s.tokens is None for frame in back.frames for s in frame.detections)
     assert [track.tokens for track in join_shards([back])[0].tracks] == [None, None]
 
 
 @pytest.mark.parametrize("frames", [0, 3])
-def test_a_stretch_of_nobody_joins_any_other(tmp_path, frames):
+def test_a_shard_of_nobody_joins_any_other(tmp_path, frames):
     image = painted([], 0.0)
     empty = [
         FrameDetections(i, i / 30, [], background_of(image, time_s=i / 30, boxes_px=np.empty((0, 4)))) for i in range(3)
     ]
     write_shard(ShardDetections(empty[:frames], WIDTH_PX, HEIGHT_PX), tmp_path / "nobody.parquet")
     nobody = read_shard(tmp_path / "nobody.parquet")
-    assert nobody.read_width is None
-    shifted = [replace(f, frame_index=f.frame_index + frames, time_s=f.time_s + frames / 30) for f in stretch().frames]
-    people, _, _ = join_shards([nobody, replace(stretch(), frames=shifted)])
+    assert nobody.token_width is None
+    shifted = [later(frame, frames) for frame in shard_of_two().frames]
+    people, _, _ = join_shards([nobody, replace(shard_of_two(), frames=shifted)])
     assert people.frame_count == 30 + frames
 
 
-@pytest.mark.parametrize("other", [stretch(tokens=False), stretch(width=7)])
-def test_stretches_of_different_readers_are_not_joined(other):
-    with pytest.raises(FileFormatError, match="different networks; delete them and see again"):
-        join_shards([stretch(), other])
+@pytest.mark.parametrize("other", [shard_of_two(tokens=False), shard_of_two(width=7)])
+def test_shards_of_different_feature_heads_are_not_joined(other):
+    with pytest.raises(FileFormatError, match="different networks; delete the shards"):
+        join_shards([shard_of_two(), other])
 
 
-def test_a_stretch_is_seen_by_one_reader(tmp_path):
-    seen = stretch()
+def test_a_shard_comes_from_one_feature_head(tmp_path):
+    seen = shard_of_two()
     seen.frames[0].detections[0] = replace(seen.frames[0].detections[0], tokens=None)
-    with pytest.raises(ValueError, match=r"rows of \[0, 5\] numbers"):
+    with pytest.raises(ValueError, match=r"tokens of \[0, 5\] numbers"):
         write_shard(seen, tmp_path / "seen.parquet")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_of_the_version_before_is_refused_with_a_remedy(tmp_path):
     path = tmp_path / "seen.parquet"
-    write_shard(stretch(tokens=False), path)
+    write_shard(shard_of_two(tokens=False), path)
     table = pq.read_table(path)
     metadata = json.loads(table.schema.metadata[METADATA_KEY]) | {"version": 1}
     del metadata["read_width"]
     old = table.drop_columns("read").replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
     pq.write_table(old, path)
-    with pytest.raises(FileFormatError, match=r"seen\.parquet: is a seen file of version 1.*delete it and see again"):
+    with pytest.raises(FileFormatError, match=r"seen\.parquet: is a seen file of version 1.*delete it"):
         read_shard(path)

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from biopose.assets import assets_folder
-from biopose.camera.motion import CameraMotion
 from biopose.errors import FileFormatError, VideoError
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
-from biopose.tracking.frame_detections import join_shards, read_shard
-from biopose.tracking.people import find_people
-from biopose.tracking.shards import LEAD_IN_S, Shard, perceive_shards, shards_of
-from biopose.video.frames import read_frames
-from biopose.video.probe import VideoInfo, probe_video
+from biopose.tracking.people import join_shards
+from biopose.tracking.shard_file import read_shard
+from biopose.tracking.shards import LEAD_IN_S, Shard, perceive, perceive_shards, shards_of
+from biopose.video.probe import VideoInfo
+from tests.video.filming import cut, film
 
 CLIP = assets_folder() / "clips" / "sports2d_demo.mp4"
 OTHER = assets_folder() / "clips" / "balance_cam02.mp4"
@@ -29,7 +28,7 @@ def info_of(duration_s: float | None) -> VideoInfo:
     return VideoInfo(Path("x.mp4"), 640, 480, 0, 30.0, None, duration_s, "h264", {})
 
 
-def test_stretches_cover_the_video_without_gap_or_overlap():
+def test_shards_cover_the_video_without_gap_or_overlap():
     shards = shards_of(info_of(50.0), shard_s=20.0)
     assert [s.start_s for s in shards] == pytest.approx([0, 50 / 3, 100 / 3])
     assert [s.end_s for s in shards[:-1]] == [s.start_s for s in shards[1:]]
@@ -43,29 +42,28 @@ def test_a_part_is_cut_like_a_whole_and_an_unknown_length_is_not_cut():
     assert len(shards_of(info_of(None))) == len(shards_of(info_of(20.0), shard_s=20.0)) == 1
 
 
+def test_a_video_that_may_be_broken_is_not_cut():
+    (shard,) = shards_of(info_of(50.0), start_s=5.0, keep_readable=True, shard_s=20.0)
+    assert shard == Shard(Path("x.mp4"), 5.0, keep_readable=True)
+
+
 @needs_assets
-def test_seen_apart_and_joined_is_seen_at_once(networks, tmp_path):
-    """One stretch gives the very same tracks as reading on; two give the same people within a few pixels."""
-    watched = CameraMotion()
-    whole = find_people(
-        read_frames(CLIP, end_s=3.0),
-        **networks,
-        watch=lambda frame, boxes: watched.add(
-            frame_index=frame.index, time_s=frame.time_s, image=frame.image, boxes_px=boxes
-        ),
-    )
-    info = probe_video(CLIP)
-    one = shards_of(info, end_s=3.0)
+def test_a_clip_in_memory_and_its_shards_from_files_show_the_same_people(networks, tmp_path):
+    """One shard gives the very same tracks as the clip; two give the same people within a few pixels."""
+    clip = Shard(CLIP, 0.0, 3.0)
+    finished = []
+    whole, motion, _ = join_shards(perceive(clip, **networks, progress=finished.append))
+    assert finished == [16] * 5 + [10]
     two = [Shard(CLIP, 0.0, 2.0), Shard(CLIP, 2.0, 3.0, lead_in_s=1.0)]
     files = [tmp_path / f"{i}.parquet" for i in range(3)]
-    assert perceive_shards([*one, *two], files, **networks) == [None] * 3
+    assert perceive_shards([clip, *two], files, **networks) == [None] * 3
 
-    people, motion, _ = join_shards([read_shard(files[0])])
-    assert (people.frame_count, people.width_px) == (whole.frame_count, whole.width_px)
+    people, motion_of_file, _ = join_shards([read_shard(files[0])])
+    assert (people.frame_count, people.width_px) == (whole.frame_count, whole.width_px) == (90, 1768)
     for a, b in zip(people.tracks, whole.tracks, strict=True):
         np.testing.assert_array_equal(a.keypoints_px, b.keypoints_px)
         np.testing.assert_array_equal(a.frame_indices, b.frame_indices)
-    assert motion.sentence == watched.result().sentence
+    assert motion_of_file == motion
 
     people, _, _ = join_shards(map(read_shard, files[1:]))
     assert [len(t) for t in people.tracks] == [len(t) for t in whole.tracks]
@@ -74,7 +72,7 @@ def test_seen_apart_and_joined_is_seen_at_once(networks, tmp_path):
 
 
 @needs_assets
-def test_what_is_read_of_people_is_the_same_seen_at_once_and_from_the_file(networks, tmp_path):
+def test_tokens_are_the_same_in_memory_and_from_the_file(networks, tmp_path):
     class Corners:
         width = 3
 
@@ -82,14 +80,29 @@ def test_what_is_read_of_people_is_the_same_seen_at_once_and_from_the_file(netwo
             mean = passes.output.maps[3].mean(dim=(1, 2, 3)).numpy()
             return np.column_stack([regions_px[:, :2], mean]).astype(np.float16)
 
-    reading = networks | {"network": KeypointNetwork.load(backend="torch", head=Corners())}
-    whole = find_people(read_frames(CLIP, end_s=0.3), **reading)
-    assert perceive_shards(shards_of(probe_video(CLIP), end_s=0.3), [tmp_path / "seen.parquet"], **reading) == [None]
+    with_tokens = networks | {"network": KeypointNetwork.load(backend="torch", head=Corners())}
+    clip = Shard(CLIP, 0.0, 0.3)
+    whole, _, _ = join_shards(perceive(clip, **with_tokens))
+    assert perceive_shards([clip], [tmp_path / "seen.parquet"], **with_tokens) == [None]
     people, _, _ = join_shards([read_shard(tmp_path / "seen.parquet")])
     (track,), (same,) = people.tracks, whole.tracks
     assert track.tokens.tobytes() == same.tokens.tobytes()
     assert track.tokens.shape == (9, 3)
     assert (track.tokens[:, 0] < track.keypoints_px[:, :, 0].min(1)).all()
+
+
+@needs_assets
+def test_of_a_broken_video_the_readable_part_is_measured_in_memory_and_from_files(networks, tmp_path):
+    broken = cut(film(tmp_path / "clip.mp4", noisy=True, container_options={"movflags": "faststart"}), 0.6)
+    with pytest.raises(VideoError, match="broken at"):
+        join_shards(perceive(Shard(broken), **networks))
+    shard, file = Shard(broken, keep_readable=True), tmp_path / "seen.parquet"
+    whole, _, notes = join_shards(perceive(shard, **networks))
+    assert perceive_shards([shard], [file], **networks) == [None]
+    people, _, notes_of_file = join_shards([read_shard(file)])
+    assert people.frame_count == whole.frame_count > 0
+    assert notes == notes_of_file
+    assert f"the {people.frame_count} frames before it are used" in notes[-1]
 
 
 @needs_assets
@@ -105,7 +118,7 @@ def test_a_broken_video_leaves_the_others_of_its_batch_alone(networks, tmp_path)
 
 
 @needs_assets
-def test_stretches_that_do_not_follow_each_other_are_refused(networks, tmp_path):
+def test_shards_that_do_not_follow_each_other_are_refused(networks, tmp_path):
     shards = [Shard(CLIP, 0.0, 0.1), Shard(CLIP, 0.2, 0.3)]
     files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     perceive_shards(shards, files, **networks)

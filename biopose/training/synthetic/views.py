@@ -13,7 +13,7 @@ from PIL import Image
 from biopose.camera.intrinsics import default_focal_px
 from biopose.camera.pinhole import Camera
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
-from biopose.tracking.people import FOLLOWED_PART
+from biopose.tracking.people_tracker import FOLLOWED_PART
 from biopose.training.data.keypoint_noise import slow_curves
 from biopose.training.synthetic.background import draw_backdrop
 from biopose.training.synthetic.crops import CUT_SHARE, Crop, crop_about

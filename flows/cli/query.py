@@ -1,4 +1,4 @@
-"""`biopose query`: questions to the warehouse."""
+"""`biopose query`: named queries or SQL on the warehouse."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
@@ -16,6 +16,7 @@ from flows.cli.home_option import with_home
 if TYPE_CHECKING:
     import polars as pl
 
+LONGEST_CELL = 1_000_000  # characters: none is cut
 FORMATS = ("table", "csv", "json", "parquet")
 
 
@@ -23,11 +24,11 @@ FORMATS = ("table", "csv", "json", "parquet")
 @click.argument("name", required=False)
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the named query.")
 @click.option("--sql", help="A SELECT of your own; it can read the warehouse and nothing else.")
-@click.option("--list", "list_", is_flag=True, help="Say which named queries there are and what they take.")
+@click.option("--list", "list_", is_flag=True, help="List the named queries and their parameters.")
 @click.option(
-    "--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True, help="Of the answer."
+    "--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True, help="Of the result."
 )
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the answer there.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the result there.")
 @with_home
 def query(
     name: str | None,
@@ -38,9 +39,9 @@ def query(
     out: Path | None,
     home: Path | None,
 ) -> None:
-    """Ask the warehouse, by the name of a query or in SQL; nothing can be changed.
+    """Query the warehouse, by the name of a query or in SQL; it is read-only.
 
-    The answer is of the last snapshot, which an ingestion renews as it goes; asking never waits for it.
+    Queries read the last snapshot, which an ingest renews as it goes; they never wait for it.
 
     \b
     Examples:
@@ -64,10 +65,10 @@ def query(
         raise click.UsageError("--format parquet needs --out")
     snapshot = Settings.load(home).snapshot
     try:
-        answer = ask_sql(snapshot, sql) if sql is not None else ask(snapshot, str(name), _pairs(params))
+        result = ask_sql(snapshot, sql) if sql is not None else ask(snapshot, str(name), _pairs(params))
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
-    _show(answer, format_, out)
+    _write(result, format_, out)
 
 
 def _pairs(params: tuple[str, ...]) -> dict[str, str]:
@@ -89,38 +90,38 @@ def _listed() -> list[str]:
     return lines
 
 
-def _show(answer: pl.DataFrame, format_: str, out: Path | None) -> None:
+def _write(result: pl.DataFrame, format_: str, out: Path | None) -> None:
     if format_ == "parquet":
         assert out is not None
         with out.open("wb") as file:  # so that a folder that is not there is named
-            answer.write_parquet(file)
+            result.write_parquet(file)
         return
-    text = _text(answer, format_)
+    text = _text(result, format_)
     if out is None:
         click.echo(text, nl=not text.endswith("\n"))
     else:
         out.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
 
 
-def _text(answer: pl.DataFrame, format_: str) -> str:
+def _text(result: pl.DataFrame, format_: str) -> str:
     if format_ == "csv":
-        return _csv(answer)
+        return _csv(result)
     if format_ == "json":
-        return json.dumps(_plain(answer.to_dicts()))
-    return _table(answer)
+        return json.dumps(_plain(result.to_dicts()))
+    return _table(result)
 
 
-def _csv(answer: pl.DataFrame) -> str:
+def _csv(result: pl.DataFrame) -> str:
     from polars.exceptions import ComputeError
 
     try:
-        return answer.write_csv()
+        return result.write_csv()
     except ComputeError as error:
         raise click.ClickException("a cell of CSV holds no list, struct or bytes; take --format json") from error
 
 
 def _plain(value: Any) -> Any:
-    """What JSON holds: a sum of integers is one, what is no number is null, a date is text."""
+    """As JSON has it: an integral decimal is an integer, NaN is null, a date is a string."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
@@ -132,23 +133,19 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
-def _table(answer: pl.DataFrame) -> str:
-    """Columns as wide as their cells, numbers to the right; null is empty."""
-    columns = [[name, *map(_cell, answer[name].to_list())] for name in answer.columns]
-    widths = [max(map(len, column)) for column in columns]
-    is_number = [dtype.is_numeric() for dtype in answer.dtypes]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(row, widths, is_number, strict=True)
-        ).rstrip()
-        for row in zip(*columns, strict=True)
-    ]
-    rule = "  ".join("-" * width for width in widths)
-    return "\n".join([*lines[:1], rule, *lines[1:]])
+def _table(result: pl.DataFrame) -> str:
+    """A Markdown table of all rows and columns; null is spelled, an empty text is empty."""
+    import polars as pl
 
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    with pl.Config(
+        tbl_formatting="ASCII_MARKDOWN",
+        tbl_hide_column_data_types=True,
+        tbl_hide_dataframe_shape=True,
+        tbl_cell_numeric_alignment="RIGHT",
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_width_chars=-1,
+        fmt_str_lengths=LONGEST_CELL,
+        fmt_table_cell_list_len=-1,
+    ):
+        return str(result)

@@ -16,7 +16,10 @@ from warehouse.snapshot import publish_snapshot
 
 TREND = ("athlete_trend", "--param", "athlete=blue/ann", "--param", "metric=knee_flexion_peak")
 PROGRAM = Commands(commands=[query])
-COUNT = "SELECT activity, count(*) AS trials, 0.5::DOUBLE AS half, NULL AS nothing FROM trial GROUP BY activity"
+COUNT = (
+    "SELECT activity, count(*) AS trials, 0.5::DOUBLE AS half, NULL AS nothing, '' AS empty FROM trial "
+    "GROUP BY activity"
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +43,29 @@ def answer(home: Path, *arguments: str) -> str:
     return result.stdout
 
 
-def test_a_table_is_aligned_and_a_null_is_empty(home: Path) -> None:
+def test_a_table_is_aligned_and_a_null_differs_from_an_empty_text(home: Path) -> None:
     assert answer(home, "--sql", COUNT).splitlines() == [
-        "activity              trials  half  nothing",
-        "--------------------  ------  ----  -------",
-        "countermovement_jump       2   0.5",
+        "| activity             | trials | half | nothing | empty |",
+        "|----------------------|--------|------|---------|-------|",
+        "| countermovement_jump |      2 |  0.5 | null    |       |",
     ]
+
+
+def test_a_table_has_every_row_column_and_character(home: Path) -> None:
+    columns = ", ".join(f"'{number}{'x' * 200}' AS column_{number}" for number in range(30))
+    head, _, *rows = answer(home, "--sql", f"SELECT {columns}, range(50) AS list FROM range(200)").splitlines()
+    assert head.count("column_") == 30
+    assert len(rows) == 200
+    assert all(row.count("x" * 200) == 30 and row.endswith("48, 49] |") for row in rows)
+    assert "\u2026" not in rows[0]
+
+
+@pytest.mark.parametrize(
+    ("sql", "text"),
+    [("1 / 3", "0.333333"), ("80.0::DOUBLE", "80.0"), ("1234.5678", "1234.5678"), ("0.00012", "0.00012")],
+)
+def test_a_number_is_readable(home: Path, sql: str, text: str) -> None:
+    assert answer(home, "--sql", f"SELECT {sql} AS x").splitlines()[-1].strip("| ") == text
 
 
 def test_json_is_one_array_of_objects(home: Path) -> None:
@@ -80,7 +100,7 @@ def test_an_answer_goes_into_a_file(home: Path, tmp_path: Path, format_: str) ->
 
 def test_an_empty_answer_still_has_its_columns(home: Path) -> None:
     lines = answer(home, "athlete_trend", "--param", "athlete=blue/zoe", "--param", "metric=a=b").splitlines()
-    assert lines[0].split()[0] == "month"
+    assert lines[0].split()[1] == "month"
     assert len(lines) == 2
 
 

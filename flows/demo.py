@@ -1,4 +1,4 @@
-"""The demonstration: an inbox of real clips goes through the nightly flow into a warehouse.
+"""The demonstration: an inbox of real clips is ingested into a warehouse.
 
     python -m flows.demo --out demo-output
 
@@ -84,7 +84,7 @@ athlete = "balancer"
 @click.command()
 @click.option("--out", default="demo-output", show_default=True, type=click.Path(path_type=Path), help="Folder.")
 def main(out: Path) -> None:
-    """Take the sample clips through the nightly ingestion.
+    """Run the ingestion on the sample clips.
 
     \b
     Example:
@@ -104,8 +104,8 @@ def main(out: Path) -> None:
         f"\n{time.monotonic() - began_s:.0f} s in all; the warehouse's content hash is "
         f"{content_hash(settings.snapshot)[:16]}. Run `make demo` again: nothing is measured twice, the hash stays.\n"
         f"Pages, once `.venv/bin/biopose up --home {home} --inbox {inbox}` runs:\n"
-        f"  {pages.prefect}  the night's table (Artifacts), runs, schedule\n"
-        f"  {pages.mlflow}  model versions, a record of each night\n"
+        f"  {pages.prefect}  the table of each ingest run (Artifacts), flow runs, schedule\n"
+        f"  {pages.mlflow}  model versions, a record of each ingest run\n"
         f"  {pages.files}  overlays and reports"
     )
 

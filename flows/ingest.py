@@ -2,8 +2,8 @@
 
     discover -> plan -> see (Ray) -> fit (Ray) -> finish (Dask) -> load -> report
 
-A trial that cannot be processed goes into quarantine and the night goes on. Everything is addressed by its content:
-what is there is not made again, so a night that was cut short is resumed by running it again.
+A trial that cannot be processed goes into quarantine and the run continues. Everything is addressed by its content:
+what is there is not made again, so an interrupted run is resumed by running it again.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def ingest(
         retry: trials to take out of quarantine first; "all" takes every one.
 
     Returns:
-        The night as `Night.as_dict` tells it.
+        The run's record, as `IngestRun.as_dict` gives it.
 
     Raises:
         BioposeError: another ingest is at work in this home, or a model is missing.
@@ -80,60 +80,58 @@ def ingest(
     with exclusive(settings.home):
         close_crashed_runs()
         register_shipped(settings)
-        night = IngestRun(settings, settings.inbox, pin_models(settings, alias, method=method), say=_say)
+        run = IngestRun(settings, settings.inbox, pin_models(settings, alias, method=method), log=_log)
         writer = WarehouseWriter(settings.warehouse, settings.snapshot)
-        night.retry(retry)
-        with night.part("discover and plan"):
+        run.retry(retry)
+        with run.part("discover and plan"):
             found = discover(settings.inbox)
-            night.refuse(found)
-            trials = _plan(found.entries, night, options)
-            new = night.not_loaded(trials, loaded_runs(settings.warehouse))
+            run.quarantine_invalid(found)
+            trials = _plan(found.entries, run, options)
+            new = run.not_loaded(trials, loaded_runs(settings.warehouse))
         if new:
-            night.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
-            _work(new, night, options, writer)
+            run.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
+            _work(new, run, options, writer)
         writer.publish()
-        with night.part("report"):
-            _report(night, options)
-    return night.as_dict()
+        with run.part("report"):
+            _report(run, options)
+    return run.as_dict()
 
 
-def _say(line: str) -> None:
-    """To whoever watches: a terminal, and Prefect's page of the run."""
+def _log(line: str) -> None:
+    """To the terminal and to Prefect's log of the run."""
     print(line)
     get_run_logger().info(line)
 
 
-def _plan(entries: Iterable[TrialEntry], night: IngestRun, options: IngestOptions) -> list[PlannedTrial]:
+def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[PlannedTrial]:
     """Look at every video; those that are none are kept aside."""
-    hashes = VideoHashes(night.settings.home / "video_hashes.json")
+    hashes = VideoHashes(run.settings.home / "video_hashes.json")
     trials = []
     for entry in entries:
         try:
-            trials.append(
-                plan_trial(entry, models=night.models, options=options, settings=night.settings, hashes=hashes)
-            )
+            trials.append(plan_trial(entry, models=run.models, options=options, settings=run.settings, hashes=hashes))
         except BioposeError as error:
-            night.keep_aside(entry.trial_id, error, stage="probe")
+            run.quarantine(entry.trial_id, error, stage="probe")
     hashes.save()
     return trials
 
 
-def _work(new: Sequence[PlannedTrial], night: IngestRun, options: IngestOptions, writer: WarehouseWriter) -> None:
+def _work(new: Sequence[PlannedTrial], run: IngestRun, options: IngestOptions, writer: WarehouseWriter) -> None:
     """Take every new trial through its steps, with as many processes as there is work for."""
     unfinished = sum(not trial.is_finished for trial in new)
     with ExitStack() as engines:
         actors, dask = None, None
         if unfinished:
-            with night.part("start Ray and Dask"):
-                actors = engines.enter_context(measuring_actors(night.settings, night.models, at_most=unfinished))
-                dask = engines.enter_context(analysts(night.settings, at_most=unfinished))
-        with night.part("work"):
-            _take_through(new, night, options, writer, actors, dask)
+            with run.part("start Ray and Dask"):
+                actors = engines.enter_context(measuring_actors(run.settings, run.models, at_most=unfinished))
+                dask = engines.enter_context(analysts(run.settings, at_most=unfinished))
+        with run.part("work"):
+            _take_through(new, run, options, writer, actors, dask)
 
 
 def _take_through(
     new: Sequence[PlannedTrial],
-    night: IngestRun,
+    run: IngestRun,
     options: IngestOptions,
     writer: WarehouseWriter,
     actors: MeasuringActors | None,
@@ -151,11 +149,11 @@ def _take_through(
         seen = list(dict.fromkeys(seeing[file] for _, file in trial.unseen))
         fitted: PrefectFuture[None] = stages.fit.submit(trial, seen, actors, rank=rank)  # type: ignore[arg-type]
         finished = stages.finish.submit(trial, fitted, dask, options, rank=rank)  # type: ignore[call-overload]
-        loaded = stages.load.submit(trial, finished, writer, night.mlflow_run_id)
+        loaded = stages.load.submit(trial, finished, writer, run.mlflow_run_id)
         under_way.append((trial, {"see": seen, "fit": [fitted], "finish": [finished], "load": [loaded]}))
     for trial, futures in under_way:
         stage, error = _outcome(futures)
-        night.ended(trial, stage=stage, error=error)
+        run.record_outcome(trial, stage=stage, error=error)
 
 
 def _outcome(stages: dict[str, list[PrefectFuture[Any]]]) -> tuple[str, BaseException | None]:
@@ -169,23 +167,23 @@ def _outcome(stages: dict[str, list[PrefectFuture[Any]]]) -> tuple[str, BaseExce
     return "load", None
 
 
-def _report(night: IngestRun, options: IngestOptions) -> None:
+def _report(run: IngestRun, options: IngestOptions) -> None:
     """Prefect's page, MLflow's record, the webhook; then say whether something failed unexpectedly."""
-    account = night.as_dict()
-    publish_ingest(account["stored"], account["quarantined"], night.settings)
-    if night.mlflow_run_id:
+    account = run.as_dict()
+    publish_ingest(account["stored"], account["quarantined"], run.settings)
+    if run.mlflow_run_id:
         end_ingest(
-            night.settings,
-            night.mlflow_run_id,
-            params={"inbox": str(night.inbox), **asdict(options)},
-            metrics=night.figures(),
-            models=night.models,
-            failed=bool(night.unexpected),
+            run.settings,
+            run.mlflow_run_id,
+            params={"inbox": str(run.inbox), **asdict(options)},
+            metrics=run.metrics(),
+            models=run.models,
+            failed=bool(run.failed),
         )
-    night.tell_webhook()
-    if night.unexpected:
-        name, error = next(iter(night.unexpected.items()))
+    run.notify_quarantined()
+    if run.failed:
+        name, error = next(iter(run.failed.items()))
         raise RuntimeError(
-            f"{len(night.unexpected)} trials failed for no fault of theirs, the first {name}; the rest is stored. Mend "
+            f"{len(run.failed)} trials failed for no fault of theirs, the first {name}; the rest is stored. Mend "
             "the cause and run the ingest again"
         ) from error

@@ -1,4 +1,4 @@
-"""Prefect's record of earlier runs, put right: a process that was killed could not say that it ended."""
+"""Prefect's record of earlier runs, corrected: a process that was killed could not report its end."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 
 def close_crashed_runs(flow_name: str = "ingest") -> int:
-    """Mark as crashed every run of the flow that says it is running, but this one.
+    """Mark as crashed every run of the flow that is recorded as running, except this one.
 
-    Call it where no other run can be at work, as `exclusive` sees to.
+    Call it while holding the home's lock, so that no other run can be active.
 
     Returns:
-        How many there were.
+        The number of such runs.
     """
     states = FlowRunFilterStateType(any_=[StateType.RUNNING])
     with get_client(sync_client=True) as client:

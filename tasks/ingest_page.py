@@ -1,4 +1,4 @@
-"""The night's page in Prefect: a table of its trials, and a summary with links to overlays and reports."""
+"""An ingest run's page in Prefect: a table of its trials, and a summary with links to overlays and reports."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from tasks.settings import Addresses, Settings
 
+# Prefect keeps the history of an artifact under its key; homes have these.
 TABLE_KEY = "night"
 SUMMARY_KEY = "night-summary"
 FILES = ("overlay", "report")
@@ -17,23 +18,23 @@ Row = Mapping[str, Any]
 
 
 def publish_ingest(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> None:
-    """Put a table and a summary on the page of the running flow; their keys are the same every night.
+    """Put a table and a summary on the page of the running flow, under the same keys in every run.
 
     Args:
         stored: of each trial trial_id, athlete_id, activity, frames, quality (0 to 1), paths overlay, report.
         quarantined: of each trial or session name, kind and message.
-        settings: say where files lie and where they are served.
+        settings: where files lie and where they are served.
     """
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     table = ingest_table(stored, quarantined, settings)
-    create_table_artifact(key=TABLE_KEY, table=table, description="Every trial of the night")
+    create_table_artifact(key=TABLE_KEY, table=table, description="Every trial of the run")
     summary = ingest_summary(stored, quarantined, settings)
-    create_markdown_artifact(key=SUMMARY_KEY, markdown=summary, description="The night at a glance")
+    create_markdown_artifact(key=SUMMARY_KEY, markdown=summary, description="Summary of the run")
 
 
 def ingest_table(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> list[dict[str, Any]]:
-    """A line for each trial, the same columns in all."""
+    """A row for each trial, with the same columns in all."""
     measured = [
         {
             "trial": row["trial_id"],
@@ -48,25 +49,25 @@ def ingest_table(stored: Sequence[Row], quarantined: Sequence[Row], settings: Se
         for row in stored
     ]
     columns = ("trial", "athlete", "activity", "frames", "mean quality", "status", "reason", *FILES)
-    aside = [{"trial": row["name"], "status": "quarantined", "reason": row["message"]} for row in quarantined]
-    return [*measured, *({column: row.get(column, "") for column in columns} for row in aside)]
+    refused = [{"trial": row["name"], "status": "quarantined", "reason": row["message"]} for row in quarantined]
+    return [*measured, *({column: row.get(column, "") for column in columns} for row in refused)]
 
 
 def ingest_summary(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> str:
-    """The night in Markdown: counts, what was quarantined and why, what was stored with links to look at."""
+    """The run in Markdown: counts, what was quarantined and why, what was stored, with links."""
     frames = sum(row["frames"] for row in stored)
     parts = [f"# {len(stored)} stored, {len(quarantined)} quarantined", f"{frames} frames."]
     if quarantined:
         reasons = [(row["name"], row["kind"], row["message"]) for row in quarantined]
-        parts += ["## Quarantined", _lines(("trial", "kind", "reason"), reasons)]
+        parts += ["## Quarantined", _markdown_table(("trial", "kind", "reason"), reasons)]
     if stored:
-        head = ("trial", "athlete", "activity", "frames", "mean quality", "look at")
-        parts += ["## Stored", _lines(head, [_stored(row, settings) for row in stored])]
+        head = ("trial", "athlete", "activity", "frames", "mean quality", "files")
+        parts += ["## Stored", _markdown_table(head, [_stored(row, settings) for row in stored])]
     return "\n\n".join(parts) + "\n"
 
 
 def link_to(file: str | Path, settings: Settings) -> str:
-    """Where `biopose up` serves a file of the folder artifacts; for a file elsewhere, its path."""
+    """The address at which `biopose up` serves a file of the folder artifacts; for a file elsewhere, its path."""
     served = (Addresses.recorded(settings) or Addresses.planned(settings)).files
     path = Path(file)
     if not path.is_relative_to(settings.artifacts):
@@ -79,12 +80,11 @@ def _stored(row: Row, settings: Settings) -> tuple[str, ...]:
     return (row["trial_id"], row["athlete_id"], row["activity"], str(row["frames"]), f"{row['quality']:.2f}", links)
 
 
-def _lines(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
+def _markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     rows = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(_cell(text) for text in row)} |" for row in rows)
 
 
 def _cell(text: str) -> str:
-    """Text that stays in its cell: reasons quote what users wrote."""
+    """Text escaped for a cell of a table: reasons quote what users wrote."""
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")

@@ -1,4 +1,4 @@
-"""The account of one night: what came, what was stored, what was kept aside and why, and who is told."""
+"""The record of one ingest run: which trials were stored, already loaded, quarantined or failed, and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from biopose.errors import BioposeError, ManifestError
 from tasks.models import PinnedModel
 from tasks.notify import notify
 from tasks.plan import Discovered, PlannedTrial
-from tasks.quarantine import Quarantine, Quarantined, quarantined, retry_command
+from tasks.quarantine import Quarantine, Quarantined, quarantine_record, retry_command
 from tasks.settings import Settings
 from warehouse.load import record_sha256
 
@@ -28,28 +28,28 @@ class IngestRun:
 
     Attributes:
         settings: of this machine.
-        inbox: that was looked at.
-        models: pinned for the whole night.
-        say: told a line for each trial as it ends.
-        due: how many trials there are to work on.
-        stored: those that were loaded, with frames and quality.
-        known: those that had been loaded before, as they are now.
-        aside: those in quarantine; `fresh` are the ones of this night.
-        unexpected: errors that are no input's fault, by trial.
-        parts: seconds of each part of the night.
-        mlflow_run_id: of the night's record in MLflow; None where there is nothing to work on.
+        inbox: the folder of sessions.
+        models: pinned for the whole run.
+        log: called with a line for each trial as it ends.
+        total: number of trials to process.
+        stored: the trials that were loaded, with frames and quality.
+        known: ids of trials that an earlier run loaded with the same content.
+        quarantined: records of all that is in quarantine; `newly_quarantined` are those of this run.
+        failed: errors that no input caused, by trial id.
+        parts: seconds of each part of the run.
+        mlflow_run_id: of the run's record in MLflow; None where there is nothing to process.
     """
 
     settings: Settings
     inbox: Path
     models: tuple[PinnedModel, ...]
-    say: Callable[[str], None]
-    due: int = 0
+    log: Callable[[str], None]
+    total: int = 0
     stored: list[dict[str, Any]] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
-    aside: list[Quarantined] = field(default_factory=list)
-    fresh: list[Quarantined] = field(default_factory=list)
-    unexpected: dict[str, BaseException] = field(default_factory=dict)
+    quarantined: list[Quarantined] = field(default_factory=list)
+    newly_quarantined: list[Quarantined] = field(default_factory=list)
+    failed: dict[str, BaseException] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
     mlflow_run_id: str | None = None
 
@@ -69,17 +69,17 @@ class IngestRun:
                 raise BioposeError(f"{name} is not in quarantine; there: {', '.join(sorted(there)) or 'nothing'}")
             self._quarantine.release(name)
 
-    def refuse(self, found: Discovered) -> None:
-        """Keep aside what its manifest makes impossible."""
+    def quarantine_invalid(self, found: Discovered) -> None:
+        """Quarantine trials and sessions whose manifest is invalid; release those that are gone or valid now."""
         for trial in found.refused:
-            self.keep_aside(trial.trial_id, ManifestError(trial.message), stage="discover", kind=trial.kind)
+            self.quarantine(trial.trial_id, ManifestError(trial.message), stage="discover", kind=trial.kind)
         for session, error in found.unreadable.items():
-            self.keep_aside(session, error, stage="discover")
-        self._forget_gone(found)
+            self.quarantine(session, error, stage="discover")
+        self._release_gone(found)
 
-    def keep_aside(self, name: str, error: BioposeError, *, stage: str, key: str = "", kind: str | None = None) -> None:
-        """Quarantine a trial or a session; the night goes on."""
-        record = quarantined(
+    def quarantine(self, name: str, error: BioposeError, *, stage: str, key: str = "", kind: str | None = None) -> None:
+        """Quarantine a trial or a session; the run continues."""
+        record = quarantine_record(
             name,
             error,
             kind=kind,
@@ -87,13 +87,13 @@ class IngestRun:
             key=key,
             retry=retry_command(name, inbox=self.inbox, home=self.settings.home),
         )
-        self.aside.append(record)
+        self.quarantined.append(record)
         if self._quarantine.put(record):
-            self.fresh.append(record)
-            self.say(f"  aside   {name}: {record.message}")
+            self.newly_quarantined.append(record)
+            self.log(f"  quarantined  {name}: {record.message}")
 
     def not_loaded(self, trials: Sequence[PlannedTrial], loaded: Mapping[str, tuple[str, str]]) -> list[PlannedTrial]:
-        """The trials to work on: neither in the warehouse as they are now, nor in quarantine for what they are now.
+        """The trials to process: those whose present content is neither in the warehouse nor in quarantine.
 
         Args:
             trials: of the inbox.
@@ -106,56 +106,58 @@ class IngestRun:
                 self.known.append(trial.trial_id)
                 self._quarantine.release(trial.trial_id)
             elif record is not None and record.key == trial.run_id:
-                self.aside.append(record)
+                self.quarantined.append(record)
             else:
                 new.append(trial)
-        self.due = len(new)
+        self.total = len(new)
         return new
 
-    def ended(self, trial: PlannedTrial, *, stage: str, error: BaseException | None) -> None:
-        """Note how a trial ended.
+    def record_outcome(self, trial: PlannedTrial, *, stage: str, error: BaseException | None) -> None:
+        """Record how a trial ended.
 
         Args:
             trial: planned.
-            stage: that it reached.
+            stage: the last that it reached.
             error: that ended it; None where it was loaded.
         """
         if error is None:
             self._quarantine.release(trial.trial_id)
-            self.stored.append(_figures(trial))
-            self.say(f"  stored  {trial.trial_id}: {_sentence(self.stored[-1])} ({len(self.stored)} of {self.due})")
+            self.stored.append(_summary(trial))
+            frames, quality = self.stored[-1]["frames"], self.stored[-1]["quality"]
+            progress = f"{len(self.stored)} of {self.total}"
+            self.log(f"  stored       {trial.trial_id}: {frames} frames, quality {quality:.2f} of 1 ({progress})")
         elif isinstance(error, BioposeError):
-            self.keep_aside(trial.trial_id, error, stage=stage, key=trial.run_id)
+            self.quarantine(trial.trial_id, error, stage=stage, key=trial.run_id)
         else:
-            self.unexpected[trial.trial_id] = error
-            self.say(f"  FAILED  {trial.trial_id} in {stage}: {type(error).__name__}: {error}")
+            self.failed[trial.trial_id] = error
+            self.log(f"  FAILED       {trial.trial_id} in {stage}: {type(error).__name__}: {error}")
 
-    def tell_webhook(self) -> None:
-        """Whoever listens is told of what is new in quarantine, all at once."""
-        if self.fresh:
-            trials = [asdict(record) for record in self.fresh]
+    def notify_quarantined(self) -> None:
+        """Send one notification of all that is newly in quarantine."""
+        if self.newly_quarantined:
+            trials = [asdict(record) for record in self.newly_quarantined]
             notify(self.settings, {"event": "quarantined", "inbox": str(self.inbox), "trials": trials})
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Time a part of the night."""
+        """Time a part of the run."""
         began_s = time.monotonic()
         yield
         self.parts[name] = time.monotonic() - began_s
 
     @property
     def seconds(self) -> float:
-        """Since the night began."""
+        """Since the run began."""
         return time.monotonic() - self._began_s
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Throughput, counts and quality, for MLflow."""
         frames = sum(trial["frames"] for trial in self.stored)
         counts = {
             "trials_stored": len(self.stored),
             "trials_known": len(self.known),
-            "trials_quarantined": len(self.aside),
-            "trials_failed": len(self.unexpected),
+            "trials_quarantined": len(self.quarantined),
+            "trials_failed": len(self.failed),
             "frames": frames,
             "seconds": self.seconds,
             "frames_per_s": frames / self.seconds,
@@ -165,29 +167,30 @@ class IngestRun:
         return counts
 
     def as_dict(self) -> dict[str, Any]:
-        """The whole account, as JSON takes it."""
+        """The whole record, as JSON has it."""
         return {
-            **self.figures(),
+            **self.metrics(),
             "home": str(self.settings.home),
             "inbox": str(self.inbox),
             "parts": self.parts,
             "stored": self.stored,
             "known": self.known,
-            "quarantined": [asdict(record) for record in self.aside],
-            "failed": {name: f"{type(error).__name__}: {error}" for name, error in self.unexpected.items()},
+            "quarantined": [asdict(record) for record in self.quarantined],
+            "failed": {name: f"{type(error).__name__}: {error}" for name, error in self.failed.items()},
         }
 
-    def _forget_gone(self, found: Discovered) -> None:
-        """A trial or session that is no longer in the inbox, or is in order now, is no longer kept aside."""
-        there = {entry.trial_id for entry in found.entries} | {record.name for record in self.aside}
+    def _release_gone(self, found: Discovered) -> None:
+        """Release trials and sessions that are no longer in the inbox, or whose manifest is valid now."""
+        there = {entry.trial_id for entry in found.entries} | {record.name for record in self.quarantined}
         for record in self._quarantine:
             if record.name not in there:
                 self._quarantine.release(record.name)
 
 
-def _figures(trial: PlannedTrial) -> dict[str, Any]:
+def _summary(trial: PlannedTrial) -> dict[str, Any]:
+    """A stored trial's frames, quality and files."""
     quality = pq.read_table(trial.folder / "quality.parquet").to_pydict()
-    figures = dict(zip(quality["name"], quality["value"], strict=True))
+    values = dict(zip(quality["name"], quality["value"], strict=True))
     frames = pq.read_metadata(trial.folder / "kinematics.parquet").num_rows
     record = trial.record
     return {
@@ -196,11 +199,7 @@ def _figures(trial: PlannedTrial) -> dict[str, Any]:
         "activity": record["trial"]["activity"],
         "run_id": trial.run_id,
         "frames": frames,
-        "quality": figures.get("mean_quality") or 0.0,
+        "quality": values.get("mean_quality") or 0.0,
         "overlay": str(trial.folder / "overlay.mp4"),
         "report": str(trial.folder / "report.html"),
     }
-
-
-def _sentence(figures: Mapping[str, Any]) -> str:
-    return f"{figures['frames']} frames, quality {figures['quality']:.2f} of 1"

@@ -1,4 +1,4 @@
-"""The MLflow registry: shipped weights as registered versions, aliases resolved to exact versions, a record a night."""
+"""The MLflow registry: weights as registered versions, aliases resolved to exact versions, a record of each ingest."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ REGISTRY_WAIT_S = 600.0  # weights may be downloaded while it is held
 
 @dataclass(frozen=True)
 class PinnedModel:
-    """An exact version of one stage's model, as it goes into every result's record.
+    """An exact version of one stage's model, as recorded with every result.
 
     Attributes:
         stage: of STAGES.
         model: name in the registry.
         version: in the registry.
-        sha256: of its weights, as `ShippedModel.sha256` says.
-        configuration_json: what it runs with.
+        sha256: of its weights, as in `ShippedModel.sha256`.
+        configuration_json: of the stage.
     """
 
     stage: str
@@ -50,7 +50,7 @@ class PinnedModel:
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A line of `biopose models`."""
+    """A version as `biopose models` lists it."""
 
     model: str
     version: int
@@ -61,7 +61,7 @@ class RegisteredVersion:
 
 
 def register_shipped(settings: Settings) -> None:
-    """Register the weights that came with BioPose, where no version has the same; the first becomes champion.
+    """Register the shipped weights unless a version has the same; a model's first version becomes champion.
 
     Raises:
         ModelError: an asset is missing.
@@ -82,9 +82,9 @@ def pin_models(
     """The exact version of each stage's model, resolved once for a whole run.
 
     Args:
-        settings: say which registry.
+        settings: of the registry.
         alias: champion, or another that at least one stage has; the others then keep their champion.
-        method: whose stages are wanted.
+        method: whose stages are pinned.
 
     Raises:
         ModelError: no stage has the alias, or one has no champion.
@@ -107,10 +107,10 @@ def pin_models(
 
 
 def weights_of(pinned: PinnedModel, settings: Settings) -> dict[str, Path]:
-    """Where the files of an exact version lie, by file name; checked against their hash.
+    """Paths of an exact version's files, by file name; checked against their hash.
 
     Raises:
-        ModelError: they are gone, or differ from what was registered.
+        ModelError: they are missing, or differ from what was registered.
     """
     folder = _folder_of(pinned, settings)
     files = {path.name: path for path in sorted((folder / "weights").glob("*"))}
@@ -140,16 +140,16 @@ def registered_versions(settings: Settings) -> list[RegisteredVersion]:
 def register_trained(
     settings: Settings, model: ShippedModel, *, training_run: str, metrics: Mapping[str, float]
 ) -> int:
-    """Register what a training made, unless a version has the same; aliases stay where they are.
+    """Register trained weights unless a version has the same; aliases do not change.
 
     Args:
-        settings: say where.
-        model: the weights and all that is said of them.
-        training_run: id of the MLflow run that made them.
+        settings: of the registry.
+        model: the weights with their configuration and card.
+        training_run: id of the MLflow run that trained them.
         metrics: of the weights.
 
     Returns:
-        the number of the version.
+        The version's number.
     """
     with registry(settings) as client:
         versions = _versions(client, model.name)
@@ -161,10 +161,10 @@ def register_trained(
 def begin_ingest(settings: Settings, name: str) -> str:
     """Open the MLflow run of one ingest; those that a killed ingest left open are ended as killed.
 
-    Call it where no other ingest of this home can be at work.
+    Call it while holding the home's lock.
 
     Args:
-        settings: say where.
+        settings: of the registry.
         name: of the run.
 
     Returns:
@@ -187,15 +187,15 @@ def end_ingest(
     models: Sequence[PinnedModel],
     failed: bool,
 ) -> None:
-    """Record what came of an ingest, and close its run.
+    """Record the result of an ingest, and close its run.
 
     Args:
-        settings: say where.
+        settings: of the registry.
         run_id: of `begin_ingest`.
-        params: what was asked for.
+        params: inbox and options.
         metrics: throughput, counts, quality.
-        models: the versions that measured.
-        failed: whether it ended otherwise than it should.
+        models: the versions that were used.
+        failed: whether some trial failed unexpectedly.
     """
     with registry(settings) as client:
         from mlflow.entities import Metric, Param, RunTag
@@ -214,7 +214,7 @@ def end_ingest(
 
 @contextmanager
 def registry(settings: Settings) -> Iterator[MlflowClient]:
-    """The registry, to one process of this home at a time: MLflow makes its tables without a lock of its own.
+    """The registry, for one process of this home at a time: MLflow creates its tables without a lock.
 
     Raises:
         BioposeError: another process has held it for ten minutes.
@@ -233,7 +233,7 @@ def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
 
 
 def _aliases(client: MlflowClient, name: str) -> dict[str, int]:
-    """From alias to version; a search for versions leaves them out."""
+    """By alias, the version; a search for versions does not return aliases."""
     found = client.search_registered_models(f"name='{name}'")
     return {alias: int(version) for model in found for alias, version in model.aliases.items()}
 
@@ -252,7 +252,7 @@ def _register(
     metrics: Mapping[str, float] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> int:
-    """Weights, configuration, card and metrics go into a run of their own, and a version points there."""
+    """Log weights, configuration, card and metrics as a run of their own, and create a version of it."""
     from mlflow.entities import Metric
     from mlflow.utils.time import get_current_time_millis
 
@@ -282,7 +282,7 @@ def _register(
 
 
 def experiment_id(client: MlflowClient, settings: Settings, name: str) -> str:
-    """The id of an experiment, made if there is none; files lie under home unless a server keeps them."""
+    """The id of an experiment, created if there is none; its files lie in home unless a server keeps them."""
     found = client.get_experiment_by_name(name)
     if found:
         return str(found.experiment_id)
@@ -295,14 +295,14 @@ def _is_server(settings: Settings) -> bool:
 
 
 def _folder_of(pinned: PinnedModel, settings: Settings) -> Path:
-    """A version's files: in home where they were registered here, else brought once."""
+    """A version's files: in home where they were registered here, else downloaded once."""
     with registry(settings) as client:
         run_id = str(client.get_model_version(pinned.model, str(pinned.version)).run_id)
         here = settings.model_files / MODELS_EXPERIMENT / run_id / "artifacts"
-        brought = settings.home / "cache" / "models" / run_id
-        if not here.is_dir() and not brought.is_dir():
-            brought.parent.mkdir(parents=True, exist_ok=True)
-            with written_whole(brought) as unfinished:
+        downloaded = settings.home / "cache" / "models" / run_id
+        if not here.is_dir() and not downloaded.is_dir():
+            downloaded.parent.mkdir(parents=True, exist_ok=True)
+            with written_whole(downloaded) as unfinished:
                 unfinished.mkdir()
                 client.download_artifacts(run_id, "weights", str(unfinished))
-    return here if here.is_dir() else brought
+    return here if here.is_dir() else downloaded

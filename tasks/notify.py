@@ -1,4 +1,4 @@
-"""Telling people of failed nights and quarantined trials: JSON to a webhook."""
+"""Notifications of failed runs and quarantined trials: JSON to a webhook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun, State
 
 TIMEOUT_S = 5.0
-WAITS_S = (1.0, 3.0)  # before the second try and the third
+WAITS_S = (1.0, 3.0)  # before the second attempt and the third
 TOO_MANY_REQUESTS = 429
 MOST_TRIALS_IN_TEXT = 10
 
@@ -25,33 +25,35 @@ _LOG = logging.getLogger("biopose.notify")
 def notify(settings: Settings, event: Mapping[str, Any], *, log: Log | None = None) -> bool:
     """Post an event as JSON; without a webhook nothing happens.
 
-    A webhook that cannot be reached is logged and nothing more: no night fails because a chat is down. Three tries take
-    about 20 s at most.
+    A webhook that cannot be reached is logged and nothing more: no run fails because a chat is down. Three attempts
+    take about 20 s at most.
 
     Args:
-        settings: say where to.
+        settings: hold the webhook's address.
         event: JSON-able. A `text`, which is what chats show, is added if it has none.
-        log: told when it could not be delivered.
+        log: of deliveries that failed.
 
     Returns:
         Whether it was delivered.
     """
     if not settings.webhook_url:
         return False
-    message = {"text": in_words(event), **event}
+    message = {"text": event_text(event), **event}
     for wait_s in (*WAITS_S, None):
-        problem, again = _post(settings.webhook_url, message)
-        if not problem:
+        error, again = _post(settings.webhook_url, message)
+        if not error:
             return True
         if not again or wait_s is None:
             break
         time.sleep(wait_s)
-    (log or _LOG).warning("The webhook (BIOPOSE_WEBHOOK_URL) was not told of %r: %s", event.get("event"), problem)
+    (log or _LOG).warning(
+        "The webhook (BIOPOSE_WEBHOOK_URL) could not be notified of %r: %s", event.get("event"), error
+    )
     return False
 
 
-def in_words(event: Mapping[str, Any]) -> str:
-    """An event as a chat shows it: what it is, and of its trials name and reason."""
+def event_text(event: Mapping[str, Any]) -> str:
+    """An event as a chat shows it: its name, and name and reason of its trials."""
     trials = event.get("trials", ())
     lines = [f"{trial['name']}: {trial['message']}" for trial in trials[:MOST_TRIALS_IN_TEXT]]
     if len(trials) > len(lines):
@@ -60,16 +62,16 @@ def in_words(event: Mapping[str, Any]) -> str:
 
 
 def on_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """For the flow's decorator: tell which run failed, why, and where to look."""
-    _tell(flow, flow_run, state)
+    """Prefect hook: notify of a run that failed, with the reason and its page."""
+    _notify_of_failure(flow, flow_run, state)
 
 
 def on_crashed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """For the flow's decorator: the same of a run that was cut off."""
-    _tell(flow, flow_run, state)
+    """Prefect hook: notify of a run that crashed."""
+    _notify_of_failure(flow, flow_run, state)
 
 
-def _tell(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+def _notify_of_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     from prefect.logging.loggers import flow_run_logger
 
     log = flow_run_logger(flow_run, flow)
@@ -77,11 +79,11 @@ def _tell(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
         settings = Settings.load((flow_run.parameters or {}).get("home"))
         notify(settings, failure_event(flow.name, flow_run, state), log=log)
     except Exception:  # whatever it is, the flow's own failure is the one to report
-        log.exception("Nobody was told of this failure")
+        log.exception("No notification of this failure was sent")
 
 
 def failure_event(flow: str, flow_run: FlowRun, state: State[Any]) -> dict[str, Any]:
-    """What the webhook is told of a run that failed or crashed."""
+    """The notification of a run that failed or crashed."""
     from prefect.settings import PREFECT_UI_URL
 
     page = PREFECT_UI_URL.value()
@@ -100,7 +102,7 @@ def failure_event(flow: str, flow_run: FlowRun, state: State[Any]) -> dict[str, 
 
 
 def _post(url: str, event: Mapping[str, Any]) -> tuple[str, bool]:
-    """What went wrong, or nothing, and whether another try may help."""
+    """The error, or "", and whether another attempt may succeed."""
     import httpx
 
     try:
@@ -112,4 +114,4 @@ def _post(url: str, event: Mapping[str, Any]) -> tuple[str, bool]:
     if reply.is_success:
         return "", False
     again = reply.is_server_error or reply.status_code == TOO_MANY_REQUESTS
-    return f"it answered {reply.status_code} {reply.reason_phrase}", again
+    return f"it responded {reply.status_code} {reply.reason_phrase}", again

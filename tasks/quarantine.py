@@ -1,6 +1,6 @@
-"""What could not be processed: a JSON record for each trial, with the reason and the command to try again.
+"""Quarantine: a JSON record of each trial that could not be processed, with the reason and the command to retry.
 
-The video stays where the team put it: mended or replaced there, it is measured the next night by itself.
+The video stays in the inbox: once corrected or replaced there, the next run processes it.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ KINDS: dict[type[BioposeError], str] = {
 
 
 class CrashedError(BioposeError):
-    """The process that worked on an input died of it, each time."""
+    """The process that worked on an input crashed at every attempt."""
 
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A trial, or a whole session, that is kept aside.
+    """A trial, or a whole session, in quarantine.
 
     Attributes:
         name: trial_id, or session folder where the manifest cannot be read.
         kind: manifest, missing_file, consent, video, person_not_found, model, file or crash.
-        stage: where it failed: discover, probe, see, fit, finish.
-        message: what, where, and what to do.
-        key: of the content that failed: the same content is not tried again by itself; "" is tried every night.
-        retry: the command that tries again.
-        since: UTC, when it first failed so.
+        stage: where it failed, such as discover or probe.
+        message: what is wrong, where, and what to do.
+        key: of the content that failed: the same content is not retried by itself; "" is retried by every run.
+        retry: the command that retries it.
+        since: UTC, of the first such failure.
     """
 
     name: str
@@ -51,17 +51,17 @@ class Quarantined:
     since: str
 
 
-def quarantined(
+def quarantine_record(
     name: str, error: BioposeError, *, stage: str, key: str, retry: str, kind: str | None = None
 ) -> Quarantined:
-    """The record of an error; its kind is told by the error's class unless it is given."""
+    """The record of an error; its kind follows from the error's class unless it is given."""
     by_class = "crash" if isinstance(error, CrashedError) else KINDS.get(type(error), "input")
     since = datetime.now(UTC).isoformat(timespec="seconds")
     return Quarantined(name, kind or by_class, stage, str(error), key, retry, since)
 
 
 def retry_command(name: str, *, inbox: Path, home: Path) -> str:
-    """What to type once the reason is gone."""
+    """The command that retries a trial."""
     return f"biopose ingest {shlex.quote(str(inbox))} --home {shlex.quote(str(home))} --retry {shlex.quote(name)}"
 
 
@@ -80,12 +80,12 @@ class Quarantine:
             yield _read(path)
 
     def get(self, name: str) -> Quarantined | None:
-        """The record of a trial, if it is kept aside."""
+        """The record of a trial, if it is in quarantine."""
         path = self._path(name)
         return _read(path) if path.is_file() else None
 
     def put(self, record: Quarantined) -> bool:
-        """Keep a trial aside; whether this is new: the same failure again changes nothing."""
+        """Quarantine a trial; returns whether this is new: the same failure again changes nothing."""
         before = self.get(record.name)
         if before and (before.kind, before.message, before.key) == (record.kind, record.message, record.key):
             return False
@@ -96,7 +96,7 @@ class Quarantine:
         return True
 
     def release(self, name: str) -> None:
-        """The trial is well."""
+        """Remove a trial's record, if there is one."""
         self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Facts of the machine, read once from the environment; what the engines must find there before they are imported."""
+"""The machine's settings, read from the environment, and the variables that the engines read when they are imported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Settings(BaseSettings):
         mlflow_tracking_uri: of the registry and of each ingest's record; by default a SQLite file in home.
         ray_address: of a cluster, also read from RAY_ADDRESS; None starts Ray here.
         dask_address: of a scheduler; None starts Dask here.
-        webhook_url: told of failed nights and of quarantined trials; None tells nobody.
+        webhook_url: notified of failed runs and of quarantined trials; None: nobody is.
         prefect_port: of the Prefect server that `biopose up` starts.
         mlflow_port: of its MLflow server.
         files_port: of its server of overlays and reports.
@@ -58,20 +58,20 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, home: Path | str | None = None, **given: Any) -> Settings:
-        """Read the environment; what is given and not None counts before it.
+        """Read the environment; arguments that are not None take precedence.
 
         Args:
             home: the folder that holds all state.
             given: other fields by name.
 
         Raises:
-            BioposeError: a variable holds what it cannot; the message names it.
+            BioposeError: a variable has an invalid value; the message names it.
         """
         chosen = {name: value for name, value in {"home": home, **given}.items() if value is not None}
         try:
             return cls(**chosen)
         except ValidationError as error:
-            raise BioposeError("; ".join(_complaint(detail) for detail in error.errors())) from error
+            raise BioposeError("; ".join(_describe_error(detail) for detail in error.errors())) from error
 
     @property
     def warehouse(self) -> Path:
@@ -85,12 +85,12 @@ class Settings(BaseSettings):
 
     @property
     def artifacts(self) -> Path:
-        """Files of every trial."""
+        """Files of every trial and of every stage."""
         return self.home / "artifacts"
 
     @property
     def quarantine(self) -> Path:
-        """What could not be measured, with the reasons."""
+        """Records of what could not be processed."""
         return self.home / "quarantine"
 
     @property
@@ -100,18 +100,18 @@ class Settings(BaseSettings):
 
     @property
     def model_files(self) -> Path:
-        """What MLflow keeps as files: the weights of every registered version."""
+        """MLflow's files: the weights of every registered version."""
         return self.home / "mlflow-artifacts"
 
     @property
     def logs(self) -> Path:
-        """What the servers of `biopose up` say."""
+        """Logs of the programs of `biopose up`."""
         return self.home / "logs"
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where a running `biopose up` serves a home.
+    """The addresses at which a running `biopose up` serves a home.
 
     Attributes:
         prefect: base of the Prefect server; its API lies under /api.
@@ -125,32 +125,32 @@ class Addresses:
 
     @classmethod
     def planned(cls, settings: Settings) -> Addresses:
-        """Where `biopose up` would serve, by the settings' ports."""
+        """Those of the settings' ports."""
         ports = (settings.prefect_port, settings.mlflow_port, settings.files_port)
         return cls(*(f"http://{LOCALHOST}:{port}" for port in ports))
 
     @classmethod
     def recorded(cls, settings: Settings) -> Addresses | None:
-        """Where a `biopose up` of this home says that it serves; None if none runs or its record is broken."""
+        """Those that a `biopose up` of this home recorded; None if none runs or its record is unreadable."""
         try:
             return cls(**json.loads(_record(settings).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
     def record(self, settings: Settings) -> None:
-        """Tell other processes of this home."""
+        """Write them for other processes of this home."""
         _record(settings).write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @staticmethod
-    def forget(settings: Settings) -> None:
-        """Nothing is served any more."""
+    def delete_record(settings: Settings) -> None:
+        """Delete the record: nothing is served any more."""
         _record(settings).unlink(missing_ok=True)
 
 
 def prepare_environment(settings: Settings, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Set what the engines read when they are imported; what the user has set stays.
+    """Set the variables that the engines read when they are imported; those that the user has set stay.
 
-    Where a `biopose up` of this home answers, flows report to its server: they start faster and are seen.
+    Where a `biopose up` of this home is running, flows report to its server: they start faster and appear there.
     """
     settings.prefect_home.mkdir(
         parents=True, exist_ok=True
@@ -164,15 +164,15 @@ def prepare_environment(settings: Settings, environment: MutableMapping[str, str
         "MLFLOW_LOGGING_LEVEL": "WARNING",
     }
     served = Addresses.recorded(settings)
-    if served and "PREFECT_API_URL" not in environment and answers(f"{served.prefect}/api/health"):
+    if served and "PREFECT_API_URL" not in environment and responds(f"{served.prefect}/api/health"):
         wanted["PREFECT_API_URL"] = f"{served.prefect}/api"
     for name, value in wanted.items():
         environment.setdefault(name, value)
 
 
-def answers(url: str) -> bool:
-    """Whether a server says 200 there within a second."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot see this machine's servers
+def responds(url: str) -> bool:
+    """Whether a server responds with status 200 within a second."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot reach this machine's servers
     try:
         with direct.open(url, timeout=HEALTH_TIMEOUT_S) as reply:
             return bool(reply.status == 200)
@@ -184,8 +184,8 @@ def _record(settings: Settings) -> Path:
     return settings.home / "up.json"
 
 
-def _complaint(detail: ErrorDetails) -> str:
-    """One field's error, with the name under which a user sets it."""
+def _describe_error(detail: ErrorDetails) -> str:
+    """One field's error, with the variable that sets it."""
     name = str(detail["loc"][0])
     variable = name if name.isupper() else f"BIOPOSE_{name.upper()}"
     return f"{variable} is {detail['input']!r}: {detail['msg']}"

@@ -1,4 +1,4 @@
-"""The weights that come with BioPose, stage by stage, as the registry takes them."""
+"""The weights that ship with BioPose, one model for each stage, as the registry records them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from biopose.assets import WHEELS, asset, assets_folder
 from biopose.reconstruction.method_names import MethodName
 
 STAGES = ("detector", "keypoints", "keypoint_fit", "mqhmr", "neurik")
-# MQ-HMR joins the lifter's word to its decoder's, and takes gravity and contacts from it.
+# MQ-HMR fuses the lifter's prediction with its decoder's, and takes gravity and contacts from it.
 STAGES_OF_METHOD: Mapping[MethodName, tuple[str, ...]] = {
     "keypoint_fit": STAGES[:3],
     "mqhmr": STAGES,
@@ -25,14 +25,14 @@ STAGES_OF_METHOD: Mapping[MethodName, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class ShippedModel:
-    """One stage's weights with all that a registered version says of them.
+    """One stage's weights with what a registered version records of them.
 
     Attributes:
         name: of the stage and of the registered model.
         files: the weights.
-        configuration: what it runs with.
+        configuration: of the stage.
         licence: of the weights.
-        card: what it is, where it comes from and where it is weak, in Markdown.
+        card: model card in Markdown: what it is, its origin and its limits.
     """
 
     name: str
@@ -43,7 +43,7 @@ class ShippedModel:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the weights, as `hash_of_files` has it."""
+        """Of the weights, by `hash_of_files`."""
         return hash_of_files({path.name: path for path in self.files})
 
     @property
@@ -53,7 +53,7 @@ class ShippedModel:
 
 
 def hash_of_files(files: Mapping[str, Path]) -> str:
-    """One file's own sha256; of several, that of the lines which `sha256sum` prints for them in the order of names."""
+    """The sha256 of one file; of several, that of the lines that `sha256sum` prints for them, ordered by name."""
     hashes = {name: _sha256(path) for name, path in sorted(files.items())}
     if len(hashes) == 1:
         return next(iter(hashes.values()))
@@ -70,12 +70,12 @@ def shipped_models() -> tuple[ShippedModel, ...]:
 
 
 def trained_model(stage: str, weights: Path, card: str) -> ShippedModel:
-    """A stage with other weights than those of the same name that ship; everything else is the same.
+    """A shipped stage whose weights of one name are replaced by others.
 
     Args:
         stage: keypoint_fit, mqhmr or neurik.
-        weights: named as those that ship.
-        card: of what was trained.
+        weights: file with the name of those that ship.
+        card: of the trained model.
     """
     shipped = {"keypoint_fit": _keypoint_fit, "mqhmr": _mqhmr, "neurik": _neurik}[stage]()
     others = (file for file in shipped.files if file.name != weights.name)
@@ -139,7 +139,7 @@ def _neurik() -> ShippedModel:
 
 
 def _origin(file: Path) -> str:
-    """Which wheel an asset was taken from."""
+    """The wheel that an asset was taken from."""
     member = file.relative_to(assets_folder()).as_posix()
     wheel = next(wheel for wheel in WHEELS if member in wheel.members.values())
     return f"Taken from the package {wheel.project} {wheel.version} (sha256 of the wheel {wheel.sha256[:16]}...)."

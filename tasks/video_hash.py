@@ -1,4 +1,4 @@
-"""A video's sha256, remembered while its size and time of change stay: an inbox may hold months of video."""
+"""Sha256 of videos, cached by size and modification time: an inbox may hold months of video."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from biopose.io.checkpoint import sha256_of
 from biopose.io.files import written_whole
 
-Entry = tuple[int, int, str]  # bytes, time of change in nanoseconds, sha256
+Entry = tuple[int, int, str]  # bytes, modification time in nanoseconds, sha256
 
 
 class VideoHashes:
     """The hashes of an inbox's videos.
 
     Args:
-        path: the JSON file that remembers them; a broken one is begun anew.
+        path: the JSON file of the cache; an unreadable one is replaced.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,7 +28,7 @@ class VideoHashes:
             self._known = {}
 
     def sha256(self, video: Path) -> str:
-        """Of the file as it is now."""
+        """Of the file's present content."""
         status = video.stat()
         known = self._known.get(str(video))
         if known and len(known) == 3 and (known[0], known[1]) == (status.st_size, status.st_mtime_ns):
@@ -39,7 +39,7 @@ class VideoHashes:
         return found
 
     def save(self) -> None:
-        """Remember; videos that are gone are forgotten."""
+        """Write the cache; videos that are gone are dropped from it."""
         if not self._changed:
             return
         there = {name: entry for name, entry in self._known.items() if Path(name).exists()}

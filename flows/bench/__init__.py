@@ -1,1 +1,1 @@
-"""Benchmarks of the nightly ingestion and of the warehouse."""
+"""Benchmarks of the ingestion and of the warehouse."""

@@ -1,4 +1,4 @@
-"""Nights made of the sample clips, measured: stages alone, end to end, start-up, growth, memory."""
+"""Benchmark of the ingestion on the sample clips: stages alone, end to end, start-up, growth, memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SAMPLE_S = 0.25  # of memory
 
 MANIFEST = """\
 team = "bench"
-session = "night"
+session = "beam"
 date = 2026-11-25
 
 [[athlete]]
@@ -55,8 +55,8 @@ end_s = {end_s:.4f}
 
 
 def fill_inbox(inbox: Path, *, trials: int, frames: int) -> Path:
-    """A session whose trials are parts of the four sample clips, each another part; its manifest."""
-    folder = inbox / "bench" / "night"
+    """Write a session whose trials are different parts of the four sample clips; returns its manifest."""
+    folder = inbox / "bench" / "beam"
     folder.mkdir(parents=True)
     text = MANIFEST
     for number in range(trials):
@@ -72,26 +72,26 @@ def fill_inbox(inbox: Path, *, trials: int, frames: int) -> Path:
 
 
 def measure_ingests(sizes: Sequence[int], *, frames: int) -> dict[str, Any]:
-    """Stages alone, then nights of several sizes.
+    """Measure the stages alone, then ingest runs of several sizes.
 
     Args:
-        sizes: trials of each night.
+        sizes: number of trials of each run.
         frames: of each trial.
 
     Returns:
-        stage_seconds and stages_frames_per_s: of the smallest night's trials, one stage after the other in one process
-        on all cores, everything loaded; nights: for each size frames, seconds, frames_per_s, seconds by part of the
-        night, peak_mb of all processes together; ratio: the largest night's frames/s over the stages'; growth_exponent:
-        of seconds beyond start-up with trials.
+        stage_seconds and stages_frames_per_s: of the smallest run's trials, one stage after the other in one process
+        on all cores, everything loaded; runs: for each size frames, seconds, frames_per_s, seconds by part of the
+        run, peak_mb of all processes together; ratio: the largest run's frames/s over the stages'; growth_exponent:
+        of seconds beyond start-up with the number of trials.
     """
     with tempfile.TemporaryDirectory(prefix="biopose-bench-") as scratch:
         alone = _stages_alone(Path(scratch) / "alone", trials=min(sizes), frames=frames)
-        nights = [_night(Path(scratch) / f"night{size}", trials=size, frames=frames) for size in sorted(sizes)]
-    largest = nights[-1]
-    result = {**alone, "nights": nights, "ratio": largest["frames_per_s"] / alone["stages_frames_per_s"]}
-    if len(nights) > 1:
-        work = np.log([night["parts"]["work"] for night in nights])
-        result["growth_exponent"] = float(np.polyfit(np.log([night["trials"] for night in nights]), work, 1)[0])
+        runs = [_ingest(Path(scratch) / f"run{size}", trials=size, frames=frames) for size in sorted(sizes)]
+    largest = runs[-1]
+    result = {**alone, "runs": runs, "ratio": largest["frames_per_s"] / alone["stages_frames_per_s"]}
+    if len(runs) > 1:
+        work = np.log([run["parts"]["work"] for run in runs])
+        result["growth_exponent"] = float(np.polyfit(np.log([run["trials"] for run in runs]), work, 1)[0])
     return result
 
 
@@ -100,7 +100,7 @@ def _stages_alone(folder: Path, *, trials: int, frames: int) -> dict[str, Any]:
     register_shipped(settings)
     planned = _planned(fill_inbox(folder / "inbox", trials=trials, frames=frames), settings)
     models = Models.load(threads=os.cpu_count() or 1)
-    _take_through(planned[0], models, folder / "warm-up", {})  # what is built once is no stage's time
+    _take_through(planned[0], models, folder / "warm-up", {})  # exclude what is built once from the times of the stages
     seconds: dict[str, float] = {}
     for trial in planned:
         _take_through(trial, models, folder / trial.run_id, seconds)
@@ -139,7 +139,7 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - began_s
 
 
-def _night(folder: Path, *, trials: int, frames: int) -> dict[str, Any]:
+def _ingest(folder: Path, *, trials: int, frames: int) -> dict[str, Any]:
     inbox = fill_inbox(folder / "inbox", trials=trials, frames=frames).parents[2]
     command = [sys.executable, "-m", "flows.cli.main", "ingest", str(inbox), "--home", str(folder / "home"), "--json"]
     began_s = time.perf_counter()
@@ -148,7 +148,7 @@ def _night(folder: Path, *, trials: int, frames: int) -> dict[str, Any]:
         out, _ = process.communicate()
     total_s = time.perf_counter() - began_s
     if process.returncode:
-        raise RuntimeError(f"the night of {trials} trials ended with exit code {process.returncode}")
+        raise RuntimeError(f"the ingest of {trials} trials ended with exit code {process.returncode}")
     account = json.loads(out.splitlines()[-1])
     parts = {"before the flow": total_s - account["seconds"], **account["parts"]}
     return {
@@ -163,7 +163,7 @@ def _night(folder: Path, *, trials: int, frames: int) -> dict[str, Any]:
 
 @contextmanager
 def _memory_of(pid: int) -> Iterator[list[int]]:
-    """The most memory that a process and all that it started held together (unique set size), in bytes."""
+    """Peak memory of a process and its descendants together (unique set size), in bytes."""
     peak, ended = [0], Event()
 
     def watch() -> None:
@@ -194,19 +194,19 @@ def _unique_bytes(pid: int) -> int:
 
 
 def ingest_lines(result: dict[str, Any]) -> list[str]:
-    """For a person."""
+    """The result as text."""
     lines = [
         f"Stages alone, {result['stage_frames']} frames: {result['stages_frames_per_s']:.2f} frames/s",
         *(f"  {stage:<8}{seconds:7.1f} s" for stage, seconds in result["stage_seconds"].items()),
-        "Nights, start-up included:",
+        "Ingest runs, start-up included:",
     ]
-    for night in result["nights"]:
+    for run in result["runs"]:
         lines.append(
-            f"  {night['trials']:3d} trials, {night['frames']:.0f} frames: {night['seconds']:.1f} s, "
-            f"{night['frames_per_s']:.2f} frames/s, {night['peak_mb']:.0f} MB"
+            f"  {run['trials']:3d} trials, {run['frames']:.0f} frames: {run['seconds']:.1f} s, "
+            f"{run['frames_per_s']:.2f} frames/s, {run['peak_mb']:.0f} MB"
         )
-        lines.append("      " + ", ".join(f"{part} {seconds:.1f} s" for part, seconds in night["parts"].items()))
-    lines.append(f"Largest night over stages alone: {result['ratio']:.2f}")
+        lines.append("      " + ", ".join(f"{part} {seconds:.1f} s" for part, seconds in run["parts"].items()))
+    lines.append(f"Largest run over stages alone: {result['ratio']:.2f}")
     if "growth_exponent" in result:
         lines.append(f"Work grows with trials to the power {result['growth_exponent']:.2f}")
     return lines

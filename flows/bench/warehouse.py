@@ -1,4 +1,4 @@
-"""The warehouse filled with made-up trials, measured at several sizes, and what a billion rows would take."""
+"""Benchmark of the warehouse with synthetic trials at several sizes, extrapolated to a billion rows."""
 
 # ruff: noqa: S608 - the SQL is put together from our own constants and scratch paths
 from __future__ import annotations
@@ -28,7 +28,7 @@ SCRATCH_BYTES_PER_ROW = 1500  # the database, its snapshot, and the frames as Pa
 BILLION = 1_000_000_000
 
 ATHLETE, METRIC, COORDINATE = "team0/athlete00", "knee_flexion_range", "knee_angle_r_deg"
-QUESTIONS: dict[str, dict[str, str]] = {
+QUERIES: dict[str, dict[str, str]] = {
     "athlete_vs_squad": {"athlete": ATHLETE, "metric": METRIC},
     "athlete_trend": {"athlete": ATHLETE, "metric": METRIC},
     "side_difference": {"metric": METRIC, "activity": "walk"},
@@ -37,7 +37,7 @@ QUESTIONS: dict[str, dict[str, str]] = {
     "coordinate_range": {"coordinate": COORDINATE, "least_quality": "0.5"},
     "coordinates_of_trial": {"trial": "team0/week00000/trial000000000"},
 }
-COSTS = ("bulk_load_s", "load_trial_s", "database_mb", "publish_s", *QUESTIONS)
+COSTS = ("bulk_load_s", "load_trial_s", "database_mb", "publish_s", *QUERIES)
 UNITS = {"database_mb": "MB"}
 
 RANGE = f"""
@@ -76,7 +76,7 @@ def measure_warehouse(sizes: Sequence[int], folder: Path | None) -> dict[str, An
         parquet = _measure_parquet(scratch)
     growth = {cost: _exponent(measured, cost) for cost in COSTS}
     return {
-        "data": "made up, bulk-inserted from Parquet into the tables that load_trial writes; files in the page cache",
+        "data": "synthetic, bulk-inserted from Parquet into the tables that load_trial writes; files in the page cache",
         "threads": THREADS,
         "sizes": measured,
         "growth": growth,
@@ -88,7 +88,7 @@ def measure_warehouse(sizes: Sequence[int], folder: Path | None) -> dict[str, An
 def warehouse_lines(result: dict[str, Any]) -> list[str]:
     """The measurement as a table, a column a size."""
     sizes = result["sizes"]
-    heads = [*(f"{size['rows'] / 1e6:g} M rows" for size in sizes), "growth", "1 G by line", "1 G in prop."]
+    heads = [*(f"{size['rows'] / 1e6:g} M rows" for size in sizes), "growth", "1 G linear", "1 G in prop."]
     lines = [f"{result['data']}; {result['threads']} threads", " " * 24 + "".join(f"{head:>14}" for head in heads)]
     for cost in COSTS:
         estimates = result["billion_rows"][cost]
@@ -126,7 +126,7 @@ def _check_space(scratch: Path, rows: int) -> None:
 def _measure_at(scratch: Path, rows: int) -> dict[str, float]:
     database, snapshot = scratch / "warehouse.duckdb", scratch / "snapshot.duckdb"
     added, bulk_s = _grow(database, scratch, rows // FRAMES)
-    load_trial_s = median(_load_another(database, scratch) for _ in range(REPEATS))
+    load_trial_s = median(_load_one(database, scratch) for _ in range(REPEATS))
     publish_s = _seconds(lambda: publish_snapshot(database, snapshot))
     rate = added / bulk_s
     return {
@@ -136,16 +136,16 @@ def _measure_at(scratch: Path, rows: int) -> dict[str, float]:
         "load_trial_s": load_trial_s,
         "database_mb": database.stat().st_size / 1e6,
         "publish_s": publish_s,
-        **_ask_all(snapshot),
+        **_time_queries(snapshot),
     }
 
 
 def _grow(database: Path, scratch: Path, trials: int) -> tuple[int, float]:
-    """Bring the database to so many trials: rows that were added, and seconds that this took.
+    """Fill the database up to a number of trials; returns the rows that were added and the seconds that this took.
 
     The frames are first computed into a Parquet file, so that only the loading is timed.
     """
-    synthetic = scratch / "made_up.parquet"
+    synthetic = scratch / "synthetic.parquet"
     with opened_for_writing(database) as connection:
         connection.execute(f"SET threads = {THREADS}")
         first = _trials_in(connection)
@@ -160,8 +160,8 @@ def _grow(database: Path, scratch: Path, trials: int) -> tuple[int, float]:
     return (trials - first) * FRAMES, time.perf_counter() - began
 
 
-def _load_another(database: Path, scratch: Path) -> float:
-    """Seconds of one `load_trial`, with opening and closing, as the night pays it."""
+def _load_one(database: Path, scratch: Path) -> float:
+    """Seconds of one `load_trial`, with opening and closing, as in an ingest run."""
     with opened_for_writing(database) as connection:
         record = one_trial(connection, _trials_in(connection), scratch)
     return _seconds(lambda: load_trial(database, record, scratch))
@@ -171,13 +171,13 @@ def _trials_in(connection: DuckDBPyConnection) -> int:
     return int(connection.execute("SELECT count(*) FROM run").fetchall()[0][0])
 
 
-def _ask_all(snapshot: Path) -> dict[str, float]:
+def _time_queries(snapshot: Path) -> dict[str, float]:
     queries = named_queries()
     with opened_for_reading(snapshot, sealed=False) as connection:
         connection.execute(f"SET threads = {THREADS}")
         return {
-            name: _median_seconds(partial(_answer, connection, queries[name].sql, given))
-            for name, given in QUESTIONS.items()
+            name: _median_seconds(partial(_run, connection, queries[name].sql, given))
+            for name, given in QUERIES.items()
         }
 
 
@@ -197,7 +197,7 @@ def _measure_parquet(scratch: Path) -> dict[str, Any]:
             for scope in scopes
             for source in sources
         }
-        took = {key: _median_seconds(partial(_answer, connection, text)) for key, text in sql.items()}
+        took = {key: _median_seconds(partial(_run, connection, text)) for key, text in sql.items()}
     written = list(lake.glob("*/*/*.parquet"))
     return {
         "write_s": write_s,
@@ -209,7 +209,7 @@ def _measure_parquet(scratch: Path) -> dict[str, Any]:
 
 
 def _exponent(measured: list[dict[str, float]], cost: str) -> float | None:
-    """Of the growth between the two largest sizes: 1 where ten times the rows cost ten times as much."""
+    """Exponent of the growth between the two largest sizes: 1 where ten times the rows cost ten times as much."""
     if len(measured) < 2:
         return None
     before, last = measured[-2:]
@@ -224,7 +224,7 @@ def _at_a_billion(measured: list[dict[str, float]], cost: str) -> dict[str, floa
     return {"on_a_line": on_a_line, "in_proportion": last[cost] * BILLION / last["rows"]}
 
 
-def _answer(connection: DuckDBPyConnection, sql: str, given: Mapping[str, str] | None = None) -> pl.DataFrame:
+def _run(connection: DuckDBPyConnection, sql: str, given: Mapping[str, str] | None = None) -> pl.DataFrame:
     return connection.sql(sql, params=given).pl()
 
 

@@ -1,4 +1,4 @@
-"""`biopose bench ingest`: a night end to end against the sum of its stages measured alone."""
+"""`biopose bench ingest`: an ingest run end to end against the sum of its stages measured alone."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
@@ -16,15 +16,15 @@ from biopose.cli.command_line import as_json, show
     default=(4, 8, 16),
     show_default=True,
     type=click.IntRange(1),
-    help="Of a night.",
+    help="Number of trials of a run; once for each run.",
 )
-@click.option("--frames", default=60, show_default=True, type=click.IntRange(8, 90), help="Of a trial.")
+@click.option("--frames", default=60, show_default=True, type=click.IntRange(8, 90), help="Frames of a trial.")
 @as_json
 def bench_ingest(sizes: tuple[int, ...], frames: int, json_: bool) -> None:
-    """Nights of real video, end to end.
+    """Ingest runs of real video, end to end.
 
-    Every stage is first measured alone, with everything loaded and both cores to itself; then nights of several sizes
-    run as a process each, start-up included, and their memory is watched.
+    Every stage is first measured alone, with everything loaded and both cores to itself; then ingest runs of several
+    sizes run as a process each, start-up included, and their memory is recorded.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`biopose bench warehouse`: loading, publishing and asking, as the table of frames grows."""
+"""`biopose bench warehouse`: loading, publishing and querying, as the table of frames grows."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
@@ -18,17 +18,17 @@ from biopose.cli.command_line import FOLDER, as_json, show
     default=(1_000_000, 3_000_000, 10_000_000),
     show_default=True,
     type=click.IntRange(6_000),
-    help="Of kinematics; once a size.",
+    help="Rows of kinematics; once for each size.",
 )
 @click.option(
-    "--folder", type=FOLDER, help="Where the scratch files go, 1.5 kB a row; else the system's place for such."
+    "--folder", type=FOLDER, help="Where the scratch files go, 1.5 kB a row; else the system's temporary folder."
 )
 @as_json
 def bench_warehouse(sizes: tuple[int, ...], folder: Path | None, json_: bool) -> None:
     """The warehouse at several sizes.
 
-    Made-up trials go into one database, more for each size; at each it is loaded, published and asked. From the growth
-    follows what a billion rows would take. At the largest size the same frames are also read from partitioned Parquet.
+    Synthetic trials fill one database, more for each size; at each size loading, publishing and queries are timed and
+    extrapolated to a billion rows. At the largest size the same frames are also read from partitioned Parquet.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`biopose export`: a trial's files, as other programs take them."""
+"""`biopose export`: a trial's files in the formats of other programs."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`biopose ingest`: the nightly flow, now."""
+"""`biopose ingest`: run the ingestion now."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
@@ -22,7 +22,7 @@ SOME_QUARANTINED = 3  # the exit code for "the rest is stored"
 @click.command()
 @click.argument("inbox", type=click.Path(file_okay=False, path_type=Path))
 @with_home
-@click.option("--alias", default="champion", show_default=True, help="Of the model versions to measure with.")
+@click.option("--alias", default="champion", show_default=True, help="Alias of the model versions to measure with.")
 @with_method
 @click.option(
     "--retry", multiple=True, metavar="TRIAL", help="A trial to take out of quarantine; `all` takes every one."
@@ -32,8 +32,9 @@ def ingest(inbox: Path, home: Path | None, alias: str, method: MethodName, retry
     """Measure whatever is new in INBOX and load it into the warehouse.
 
     INBOX holds TEAM/SESSION/session.toml beside the videos; `biopose inbox init` writes an example. What was measured
-    before, with the same models, configuration and code, is left alone; a run that was cut short is resumed by running
-    it again. A trial that cannot be processed goes into quarantine, the others are stored, and the exit code is 3.
+    before, with the same models, configuration and code, is not measured again; to resume an interrupted run, run the
+    command again. A trial that cannot be processed goes into quarantine, the others are stored, and the exit code is
+    3.
 
     \b
     Examples:
@@ -69,7 +70,7 @@ def run_ingest(
         alias: of the model versions.
         method: of measuring.
         retry: trials to take out of quarantine.
-        quiet: say nothing on the way.
+        quiet: print no progress.
 
     Raises:
         BioposeError: as the flow does.
@@ -83,10 +84,10 @@ def run_ingest(
     settings = Settings.load(home)
     prepare_environment(settings)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines here are our own
-    with ingest_server(settings) as wait_until_it_answers:
+    with ingest_server(settings) as wait_until_ready:
         from flows.ingest import ingest as flow
 
-        wait_until_it_answers()
+        wait_until_ready()
         with redirect_stdout(StringIO()) if quiet else nullcontext():
             return flow(
                 inbox=str(inbox.resolve()), home=str(settings.home), alias=alias, method=method, retry=list(retry)
@@ -94,10 +95,10 @@ def run_ingest(
 
 
 def account_lines(account: Mapping[str, Any]) -> list[str]:
-    """The night, for a person."""
+    """The result of the run as text."""
     stored, aside = account["stored"], account["quarantined"]
     lines = [
-        f"{len(stored)} stored, {len(account['known'])} known before, {len(aside)} in quarantine; "
+        f"{len(stored)} stored, {len(account['known'])} unchanged, {len(aside)} in quarantine; "
         f"{account['frames']:.0f} frames in {account['seconds']:.0f} s ({account['frames_per_s']:.1f} frames/s)"
     ]
     for record in aside:
@@ -107,6 +108,6 @@ def account_lines(account: Mapping[str, Any]) -> list[str]:
             f"  {record['retry']}",
         ]
     if stored:
-        lines += ["Look at:", *(f"  {trial['overlay']}" for trial in stored)]
-        lines.append(f"Ask:  biopose query quality_overview --home {account['home']}")
+        lines += ["Overlays:", *(f"  {trial['overlay']}" for trial in stored)]
+        lines.append(f"Next: biopose query quality_overview --home {account['home']}")
     return lines

@@ -1,6 +1,6 @@
 """The `biopose` console script: the library's commands, and the orchestrated ones.
 
-Each imports what is heavy when it is asked for, so that --help answers at once.
+Each imports heavy modules only when it runs, so that --help is fast.
 """
 
 from biopose.cli.bench import bench

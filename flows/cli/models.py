@@ -1,4 +1,4 @@
-"""`biopose models`: what the registry holds."""
+"""`biopose models`: the registered model versions."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
@@ -24,7 +24,7 @@ SHOWN_OF_HASH = 12
 def models(home: Path | None, json_: bool) -> None:
     """Registered model versions, their aliases and hashes.
 
-    The weights that came with BioPose are registered on the way. The alias champion says which version measures.
+    The shipped weights are registered first if they are not yet. The version with the alias champion is the one in use.
 
     \b
     Examples:

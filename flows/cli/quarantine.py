@@ -1,4 +1,4 @@
-"""`biopose quarantine`: what is kept aside, why, and how to try it again."""
+"""`biopose quarantine`: the trials in quarantine, the reasons, and the commands to retry them."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations

@@ -189,10 +189,10 @@ def _train(
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines here are our own
     folders = {"motion": motion, "out": out, "home": settings.home, "drawn": drawn}
     given |= {"network": network, **{name: str(folder) for name, folder in folders.items() if folder}}
-    with ingest_server(settings) as wait_until_it_answers:
+    with ingest_server(settings) as wait_until_ready:
         from flows.train import train as flow
 
-        wait_until_it_answers()
+        wait_until_ready()
         with redirect_stdout(StringIO()) if json_ else nullcontext():
             result: dict[str, Any] = flow(**given)
     registered = f"registered: {result['model']} version {result['version']}, mlflow run {result['mlflow_run_id']}"

@@ -12,7 +12,7 @@ from flows.cli.home_option import with_home
 
 
 def _time_zone(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
-    """Refuse a time zone that is none."""
+    """Refuse an unknown time zone."""
     try:
         if name:
             ZoneInfo(name)
@@ -22,7 +22,7 @@ def _time_zone(_: click.Context, __: click.Parameter, name: str | None) -> str |
 
 
 def _cron(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
-    """Refuse a schedule of another form; Prefect itself reads the rest."""
+    """Refuse a schedule of other than five fields; Prefect checks the rest."""
     if text is not None and len(text.split()) != 5:
         raise click.BadParameter(
             f"{text!r} has {len(text.split())} fields; expected minute, hour, day, month, weekday, such as '0 2 * * *'"
@@ -38,8 +38,8 @@ PORT = click.IntRange(1, 65535)
     "--inbox", type=click.Path(file_okay=False, path_type=Path), help="Where sessions arrive (BIOPOSE_INBOX)."
 )
 @with_home
-@click.option("--cron", callback=_cron, help="When the night begins, instead of what prefect.yaml says.")
-@click.option("--timezone", callback=_time_zone, help="Of --cron, instead of what prefect.yaml says.")
+@click.option("--cron", callback=_cron, help="When the nightly ingest starts; else as in prefect.yaml.")
+@click.option("--timezone", callback=_time_zone, help="Of --cron; else as in prefect.yaml.")
 @click.option("--prefect-port", type=PORT, help="Of the Prefect server (BIOPOSE_PREFECT_PORT, 4200).")
 @click.option("--mlflow-port", type=PORT, help="Of the MLflow server (BIOPOSE_MLFLOW_PORT, 5000).")
 @click.option("--files-port", type=PORT, help="Of the overlays and reports (BIOPOSE_FILES_PORT, 4300).")
@@ -55,8 +55,8 @@ def up(
     """Serve the nightly ingestion until ^C.
 
     Starts a Prefect server and a worker with the schedule of prefect.yaml, an MLflow server, and a server of overlays
-    and reports, all for this machine alone (127.0.0.1). One that dies is started again; ^C stops all. What they know
-    lives in home and survives; what they say is in its folder logs.
+    and reports, all for this machine alone (127.0.0.1). One that dies is restarted; ^C stops all. Their state is kept
+    in home, their logs in its folder logs.
 
     \b
     Examples:
@@ -69,4 +69,4 @@ def up(
     settings = Settings.load(
         home, inbox=inbox, prefect_port=prefect_port, mlflow_port=mlflow_port, files_port=files_port
     )
-    serve(settings, cron=cron, timezone=timezone, say=click.echo)
+    serve(settings, cron=cron, timezone=timezone, echo=click.echo)

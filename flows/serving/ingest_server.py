@@ -1,7 +1,7 @@
-"""A Prefect server for one night, where no `biopose up` serves the home.
+"""A temporary Prefect server for one flow run, where no `biopose up` serves the home.
 
-Prefect would start a temporary one by itself, but that outlives a process that is killed, and starts only once a flow
-is called. This one ends with us, however we end, and starts while the rest is still being imported.
+Prefect would start one by itself, but that outlives a process that is killed, and starts only once a flow is called.
+This one ends with this process, however it ends, and starts while the rest is still being imported.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.serving.processes import Child, stop
-from tasks.settings import LOCALHOST, Settings, answers
+from tasks.settings import LOCALHOST, Settings, responds
 
 APPLICATION = "prefect.server.api.server:create_app"
 START_TIMEOUT_S = 120.0
-LOOK_EVERY_S = 0.1
+POLL_S = 0.1
 DELIVERY_TIMEOUT_S = 10.0
 
 
@@ -27,13 +27,14 @@ DELIVERY_TIMEOUT_S = 10.0
 def ingest_server(settings: Settings) -> Iterator[Callable[[], None]]:
     """Serve for the block; do nothing where the environment names a server already.
 
-    Call what it gives before the first flow: it returns once the server answers.
+    Yields:
+        a function to call before the first flow: it waits until the server responds.
 
     Args:
         settings: of the home.
 
     Raises:
-        BioposeError: the server does not come up; the message ends with its log.
+        BioposeError: the server does not start; the message ends with its log.
     """
     if "PREFECT_API_URL" in os.environ:
         yield lambda: None
@@ -44,7 +45,7 @@ def ingest_server(settings: Settings) -> Iterator[Callable[[], None]]:
         [sys.executable, "-m", "uvicorn", "--factory", APPLICATION, "--host", LOCALHOST, "--port", str(port)],
         environment=os.environ | {"PREFECT__SERVER_EPHEMERAL": "1"},  # no services: nothing is scheduled here
         folder=Path.cwd(),
-        log=settings.logs / "night-prefect.log",
+        log=settings.logs / "ingest-prefect.log",
     )
     server.start()
     os.environ["PREFECT_API_URL"] = f"http://{LOCALHOST}:{port}/api"
@@ -58,14 +59,14 @@ def ingest_server(settings: Settings) -> Iterator[Callable[[], None]]:
 
 def _wait_for(server: Child, health: str) -> None:
     end_s = time.monotonic() + START_TIMEOUT_S
-    while not answers(health):
+    while not responds(health):
         if server.exit_code is not None or time.monotonic() > end_s:
             raise server.failure("did not start")
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_S)
 
 
 def _deliver() -> None:
-    """Send what Prefect has queued of logs and events while there is a server to send it to."""
+    """Send the logs and events that Prefect has queued, while the server runs."""
     if "prefect" not in sys.modules:
         return
     from prefect.events.worker import EventsWorker

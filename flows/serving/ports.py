@@ -9,7 +9,7 @@ from tasks.settings import LOCALHOST, Settings
 
 
 def check_ports(settings: Settings) -> None:
-    """Refuse to start where another program listens.
+    """Check that no other program listens on them.
 
     Raises:
         BioposeError: a port is in use; the message says which option and variable change it.

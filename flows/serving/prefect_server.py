@@ -1,4 +1,4 @@
-"""What `biopose up` asks of its Prefect server, over HTTP: importing Prefect would cost it a second and 100 MB."""
+"""Requests of `biopose up` to its Prefect server, over HTTP: importing Prefect would cost a second and 100 MB."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class PrefectServer:
     url: str
 
     def has_pool(self) -> bool:
-        """Whether the work pool is there: the first worker makes it."""
+        """Whether the work pool exists: the first worker creates it."""
         return self._request("GET", f"/work_pools/{POOL}").status_code == httpx.codes.OK
 
     def has_worker(self, name: str) -> bool:
-        """Whether a worker of this name asks for work."""
+        """Whether a worker of this name is online."""
         workers = self._post(f"/work_pools/{POOL}/workers/filter", {})
         return any(worker["name"] == name and worker["status"] == "ONLINE" for worker in workers)
 
@@ -36,11 +36,11 @@ class PrefectServer:
         scheduled = self._runs(["SCHEDULED"], {})
         return datetime.fromisoformat(scheduled[-1]["expected_start_time"]) if scheduled else None
 
-    def settle(self) -> list[str]:
-        """Close what an earlier `biopose up` left over, before a worker starts: each would block or repeat a night.
+    def close_left_over(self) -> list[str]:
+        """Close the flow runs of earlier workers, before a worker starts: each would block or repeat an ingest.
 
-        Runs that a killed worker never finished are crashed. Of those whose time passed while nothing served, the last
-        stays; it finds all that the others would have found.
+        Runs that a killed worker did not finish are set to crashed. Of scheduled runs whose time passed while nothing
+        was served, the last is kept: it processes all that the others would have processed.
 
         Returns:
             The names of the runs that were closed.
@@ -48,9 +48,9 @@ class PrefectServer:
         unfinished = self._runs(["RUNNING", "PENDING", "CANCELLING"], {})
         missed = self._runs(["SCHEDULED"], {"expected_start_time": {"before_": datetime.now(UTC).isoformat()}})
         for run in unfinished:
-            self._close(run, "CRASHED", "its worker was killed; the next run goes on from there")
+            self._close(run, "CRASHED", "its worker was killed; the next run resumes its work")
         for run in missed[1:]:
-            self._close(run, "CANCELLED", "its time passed while nothing served; a later run covers it")
+            self._close(run, "CANCELLED", "its time passed while nothing was served; a later run covers it")
         return [str(run["name"]) for run in (*unfinished, *missed[1:])]
 
     def _runs(self, types: list[str], and_also: dict[str, Any]) -> list[dict[str, Any]]:
@@ -71,5 +71,5 @@ class PrefectServer:
         return self._request("POST", path, json=body).raise_for_status().json()
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        # trust_env=False: a proxy cannot see this machine's servers
+        # trust_env=False: a proxy cannot reach this machine's servers
         return httpx.request(method, f"{self.url}/api{path}", timeout=TIMEOUT_S, trust_env=False, **options)

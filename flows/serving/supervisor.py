@@ -1,4 +1,4 @@
-"""How `biopose up` serves: start in order, wait until each answers, watch, and stop all."""
+"""`biopose up`: start the programs in order, wait until each is ready, restart those that die, stop all."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from flows.serving.ports import check_ports
 from flows.serving.prefect_server import PrefectServer
 from flows.serving.processes import Child, adopt_orphans, stop, stop_orphans
 from tasks.locks import exclusive
-from tasks.settings import Addresses, Settings, answers
+from tasks.settings import Addresses, Settings, responds
 
 CHECKOUT = Path(__file__).parents[2]
 START_TIMEOUT_S = 180.0
-LOOK_EVERY_S = 0.2
-WATCH_EVERY_S = 1.0
+POLL_S = 0.2
+WATCH_S = 1.0
 WORKER = "prefect-worker"
 
 
-class _ToldToStop(Exception):  # noqa: N818 - no error: somebody pressed ^C
-    """Leaves whatever is being waited for."""
+class _Stopped(Exception):  # noqa: N818 - no error: ^C or SIGTERM
+    """Ends whatever is being waited for."""
 
 
-class Stopping:
-    """Set by ^C or SIGTERM; whoever waits through it is woken."""
+class StopSignal:
+    """Set by ^C or SIGTERM."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
     def set(self, _: int = 0, __: FrameType | None = None) -> None:
-        """Stop, from here on."""
+        """Request the stop; a signal handler."""
         self._event.set()
 
     def sleep(self, duration_s: float) -> None:
-        """Wait, unless it is time to stop."""
+        """Wait; ends at once by an exception when a stop is requested."""
         if self._event.wait(duration_s):
-            raise _ToldToStop
+            raise _Stopped
 
 
 def serve(
@@ -56,96 +56,96 @@ def serve(
     *,
     cron: str | None = None,
     timezone: str | None = None,
-    say: Callable[[str], None] = print,
+    echo: Callable[[str], None] = print,
     project: Path = CHECKOUT,
 ) -> None:
     """Serve until ^C or SIGTERM.
 
     Args:
         settings: where state lives and which ports to use.
-        cron: instead of the nightly deployment's in prefect.yaml.
-        timezone: likewise.
-        say: told what happens.
+        cron: schedule of the nightly deployment; None: that of prefect.yaml.
+        timezone: of the schedule; None: that of prefect.yaml.
+        echo: called with each message.
         project: the folder of prefect.yaml and of the flows it names.
 
     Raises:
-        BioposeError: a port is taken, this home is served already, or a program does not start or keeps dying.
+        BioposeError: a port is in use, this home is served already, or a program does not start or keeps dying.
     """
     if not (project / "prefect.yaml").is_file():
         raise BioposeError(f"{project}: holds no prefect.yaml; install BioPose from its checkout: pip install -e .")
     for folder in (settings.home, settings.inbox, settings.artifacts, settings.prefect_home):
         folder.mkdir(parents=True, exist_ok=True)
     adopt_orphans()
-    with _signals() as stopping, exclusive(settings.home, "up"):
+    with _stop_signal() as signals, exclusive(settings.home, "up"):
         check_ports(settings)
-        night = _Night(settings, project, stopping, say)
+        services = _Services(settings, project, signals, echo)
         try:
-            night.start(deployments(project, cron=cron, timezone=timezone))
-            night.watch()
-        except _ToldToStop:
+            services.start(deployments(project, cron=cron, timezone=timezone))
+            services.watch()
+        except _Stopped:
             pass
         finally:
-            night.stop()
+            services.stop()
 
 
-class _Night:
+class _Services:
     """All programs of one `biopose up`."""
 
-    def __init__(self, settings: Settings, project: Path, stopping: Stopping, say: Callable[[str], None]) -> None:
-        self._settings, self._project, self._stopping, self._say = settings, project, stopping, say
+    def __init__(self, settings: Settings, project: Path, stop: StopSignal, echo: Callable[[str], None]) -> None:
+        self._settings, self._project, self._stop, self._echo = settings, project, stop, echo
         self._addresses = Addresses.planned(settings)
         self._server = PrefectServer(self._addresses.prefect)
         self._environment = programs.environment(settings, project, self._addresses)
         self._running: list[Child] = []
 
     def start(self, project: dict[str, Any]) -> None:
-        """Start all and wait until each answers; then say where."""
-        self._say(f"Starting in {self._settings.home} ...")
+        """Start all, wait until each is ready, then print their addresses."""
+        self._echo(f"Starting in {self._settings.home} ...")
         prefect = self._begin("prefect-server", *programs.prefect_server(self._settings))
         files = self._begin("files", *programs.files_server(self._settings))
         self._complete("models", *programs.register_models())
         mlflow = self._begin("mlflow", *programs.mlflow_server(self._settings))
-        self._until(prefect, lambda: answers(f"{self._addresses.prefect}/api/health"))
-        self._clear_up()
+        self._until(prefect, lambda: responds(f"{self._addresses.prefect}/api/health"))
+        self._close_left_over()
         worker_name = f"biopose-{os.getpid()}"
         worker = self._begin(WORKER, *programs.worker(worker_name))
         self._until(worker, self._server.has_pool)
         self._deploy(project)
         self._until(worker, lambda: self._server.has_worker(worker_name))
-        self._until(mlflow, lambda: answers(f"{self._addresses.mlflow}/health"))
-        self._until(files, lambda: answers(f"{self._addresses.files}/"))
+        self._until(mlflow, lambda: responds(f"{self._addresses.mlflow}/health"))
+        self._until(files, lambda: responds(f"{self._addresses.files}/"))
         self._until(prefect, lambda: self._server.next_run() is not None)
         self._addresses.record(self._settings)
-        self._say("\n".join(self._where(_zone(project))))
+        self._echo("\n".join(self._addresses_lines(_zone(project))))
 
     def watch(self) -> None:
-        """Start again what dies, until told to stop."""
+        """Restart what dies, until a stop is requested."""
         while True:
-            self._stopping.sleep(WATCH_EVERY_S)
+            self._stop.sleep(WATCH_S)
             for child in self._running:
-                if news := child.watch():
-                    self._say(news)
+                if message := child.restart_if_dead():
+                    self._echo(message)
                     if child.name == WORKER:
-                        self._clear_up()
+                        self._close_left_over()
 
-    def _clear_up(self) -> None:
-        """What a dead worker leaves behind must not hold up the next night."""
+    def _close_left_over(self) -> None:
+        """Stop processes and close flow runs that a dead worker left over: they would block the next run."""
         stop_orphans(self._running)
-        with contextlib.suppress(httpx.HTTPError):  # where the server died, too, the next `biopose up` does it
-            for name in self._server.settle():
-                self._say(f"flow run {name} was left over: closed")
+        with contextlib.suppress(httpx.HTTPError):  # if the server died, too, the next `biopose up` does it
+            for name in self._server.close_left_over():
+                self._echo(f"flow run {name} was left over and is closed")
 
     def stop(self) -> None:
-        """Stop all, the worker and its flow runs before the server, to which they report how they ended."""
-        self._say("Stopping ...")
-        Addresses.forget(self._settings)
+        """Stop all: the worker and its flow runs before the server, to which they report their end."""
+        self._echo("Stopping ...")
+        Addresses.delete_record(self._settings)
         servers = [child for child in self._running if child.name != WORKER]
         for worker in (child for child in self._running if child.name == WORKER):
             stop(worker)
         stop_orphans(servers)
         for server in reversed(servers):
             stop(server)
-        self._say("Stopped.")
+        self._echo("Stopped.")
 
     def _begin(self, name: str, *command: str) -> Child:
         child = self._child(name, command)
@@ -167,20 +167,20 @@ class _Night:
         self._complete("deploy", *programs.deploy(file))
 
     def _until(self, child: Child, ready: Callable[[], bool], *, ends: bool = False) -> None:
-        """Wait for a program; it may end meanwhile only if `ends`."""
-        for _ in range(int(START_TIMEOUT_S / LOOK_EVERY_S)):
+        """Wait until a program is ready; it may end meanwhile only if `ends`."""
+        for _ in range(int(START_TIMEOUT_S / POLL_S)):
             if not ends and child.exit_code is not None:
                 raise child.failure(f"ended while starting (exit code {child.exit_code})")
-            if _quietly(ready):
+            if _is_ready(ready):
                 return
-            self._stopping.sleep(LOOK_EVERY_S)
+            self._stop.sleep(POLL_S)
         raise child.failure(f"did not get ready within {START_TIMEOUT_S:.0f} s")
 
     def _child(self, name: str, command: Sequence[str]) -> Child:
         log = self._settings.logs / f"{name}.log"
         return Child(name, command, environment=self._environment, folder=self._project, log=log)
 
-    def _where(self, zone: ZoneInfo) -> list[str]:
+    def _addresses_lines(self, zone: ZoneInfo) -> list[str]:
         start = self._server.next_run()
         return [
             f"Prefect    {self._addresses.prefect}",
@@ -194,11 +194,11 @@ class _Night:
 
 
 def deployments(project: Path, *, cron: str | None, timezone: str | None) -> dict[str, Any]:
-    """What prefect.yaml says, with another schedule for the nightly deployment where one is given."""
+    """The contents of prefect.yaml, with another schedule of the nightly deployment where one is given."""
     contents: dict[str, Any] = yaml.safe_load((project / "prefect.yaml").read_text(encoding="utf-8"))
     given = {name: value for name, value in {"cron": cron, "timezone": timezone}.items() if value is not None}
-    night = _nightly(contents)
-    night["schedules"] = [{**schedule, **given} for schedule in night["schedules"]]
+    nightly = _nightly(contents)
+    nightly["schedules"] = [{**schedule, **given} for schedule in nightly["schedules"]]
     return contents
 
 
@@ -207,24 +207,24 @@ def _nightly(project: dict[str, Any]) -> dict[str, Any]:
 
 
 def _zone(project: dict[str, Any]) -> ZoneInfo:
-    """Of the night's schedule."""
+    """Time zone of the nightly schedule."""
     return ZoneInfo(_nightly(project)["schedules"][0].get("timezone", "UTC"))
 
 
 @contextmanager
-def _signals() -> Iterator[Stopping]:
-    """^C and SIGTERM ask to stop, a second one changes nothing."""
-    stopping = Stopping()
-    before = {number: signal.signal(number, stopping.set) for number in (signal.SIGINT, signal.SIGTERM)}
+def _stop_signal() -> Iterator[StopSignal]:
+    """^C and SIGTERM request the stop; a second one changes nothing."""
+    stop = StopSignal()
+    before = {number: signal.signal(number, stop.set) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stopping
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _quietly(ready: Callable[[], bool]) -> bool:
-    """Whether it is ready; not being reachable yet is no."""
+def _is_ready(ready: Callable[[], bool]) -> bool:
+    """Whether a check passes; a server that cannot be reached yet is not ready."""
     try:
         return ready()
     except httpx.HTTPError:

@@ -1,4 +1,4 @@
-"""Kill -9 at random moments of a small night, then a plain re-run: the warehouse must be that of an undisturbed night.
+"""Kill -9 at random moments of a small ingest, then a plain re-run: the warehouse must be that of an undisturbed one.
 
     python -m tests.benchmarks.crashes --kills 20
 
@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 import psutil
 
-from tests.flows.nights import run_ingest, small_inbox, start_ingest
+from tests.flows.ingest_runs import run_ingest, small_inbox, start_ingest
 from warehouse.content import content_rows
 
 POLL_S = 0.002
@@ -47,7 +47,7 @@ VICTIMS: dict[str, Callable[[psutil.Process, Path], list[psutil.Process]]] = {
 
 
 def crash_once(inbox: Path, home: Path, *, victim: str, after_s: float, expected: dict) -> Crash:
-    """Start a night in an empty home, kill the victim at the first chance after a time, run the night again."""
+    """Start an ingest in an empty home, kill the victim at the first chance after a time, run it again."""
     process = start_ingest(inbox, home)
     at_s = kill(process, home, victim=victim, after_s=after_s)
     process.communicate(timeout=300)
@@ -58,7 +58,7 @@ def crash_once(inbox: Path, home: Path, *, victim: str, after_s: float, expected
 
 
 def kill(process: subprocess.Popen[str], home: Path, *, victim: str, after_s: float = 0.0) -> float:
-    """Kill -9, at the first chance after a time; when it was, in seconds; nan if the night was over before."""
+    """Kill -9, at the first chance after a time; when it was, in seconds; nan if the ingest had ended before."""
     began_s = time.monotonic()
     flow = psutil.Process(process.pid)
     while process.poll() is None and time.monotonic() - began_s < LATEST_S:
@@ -126,7 +126,7 @@ def main(kills: int, trials: int, frames: int, seed: int) -> None:
                 f"{number + 1:>3} {crash.victim:<24} {crash.at_s:6.1f} {crash.trials_loaded_before:>14} "
                 f"{crash.rerun_stored:>17}  {'yes' if crash.equal else 'NO'}"
             )
-        click.echo(f"{equal} of {kills} equal the undisturbed night, row for row")
+        click.echo(f"{equal} of {kills} equal the undisturbed ingest, row for row")
 
 
 if __name__ == "__main__":

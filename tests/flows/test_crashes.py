@@ -1,4 +1,4 @@
-"""A night that is killed ends, run again, as the undisturbed one. Twenty random kills: tests/benchmarks/crashes.py."""
+"""An ingest that is killed and run again ends as an undisturbed one (see also tests/benchmarks/crashes.py)."""
 
 import time
 from pathlib import Path
@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from tests.benchmarks.crashes import VICTIMS, kill
-from tests.flows.nights import needs_clips, run_ingest, small_inbox, start_ingest
+from tests.flows.ingest_runs import needs_clips, run_ingest, small_inbox, start_ingest
 from tests.flows.prefect_server import wait_for
 from warehouse.content import content_rows
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, needs_clips]
 
 
 def start_and_kill(inbox: Path, home: Path, *victims: str) -> tuple[int, dict[str, float]]:
-    """Start a night and kill each victim once there is one; the exit code, and when each was killed."""
+    """Start an ingest and kill each victim once there is one; the exit code, and when each was killed."""
     process = start_ingest(inbox, home)
     killed = {}
     for victim in victims:

@@ -1,4 +1,4 @@
-"""Nights of real video through the whole flow: what is stored, what is kept aside, and that nothing is done twice."""
+"""Ingest runs of real video: what is stored, what is quarantined, and that nothing is done twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 from biopose.reconstruction.method_names import DEFAULT_METHOD
 from flows.serving.supervisor import CHECKOUT
 from tasks.shipped_models import STAGES_OF_METHOD
-from tests.flows.nights import CLIPS, Session, needs_clips, run_ingest, small_inbox, start_ingest
+from tests.flows.ingest_runs import CLIPS, Session, needs_clips, run_ingest, small_inbox, start_ingest
 from tests.flows.prefect_server import serving, wait_for
 from tests.video.filming import film
 from warehouse.connection import opened_for_reading
@@ -46,8 +46,8 @@ print(reads, seen)
 
 
 @dataclass
-class SeenNight:
-    """A night of 30 trials, and what two readers saw of it meanwhile."""
+class ObservedRun:
+    """An ingest of 30 trials, and what two readers read meanwhile."""
 
     inbox: Path
     home: Path
@@ -80,8 +80,8 @@ def fill(inbox: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> SeenNight:
-    folder = tmp_path_factory.mktemp("night")
+def run(tmp_path_factory: pytest.TempPathFactory) -> ObservedRun:
+    folder = tmp_path_factory.mktemp("run")
     fill(folder / "inbox")
     home, stop = folder / "home", folder / "stop"
     command = [sys.executable, "-c", READ_ON, str(home / "warehouse.snapshot.duckdb"), str(stop)]
@@ -90,13 +90,13 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> SeenNight:
     stop.touch()
     ends = [(reader, *reader.communicate(timeout=30)) for reader in readers]
     told = [subprocess.CompletedProcess(reader.args, reader.returncode, out, err) for reader, out, err in ends]
-    return SeenNight(folder / "inbox", home, account, told)
+    return ObservedRun(folder / "inbox", home, account, told)
 
 
-def test_thirty_trials_of_which_five_are_bad(night: SeenNight) -> None:
-    assert len(night.account["stored"]) == GOOD
-    assert ask(night.snapshot, "trials", {}).height == GOOD
-    reasons = {r["name"].rpartition("/")[2]: (r["kind"], r["stage"]) for r in night.account["quarantined"]}
+def test_thirty_trials_of_which_five_are_bad(run: ObservedRun) -> None:
+    assert len(run.account["stored"]) == GOOD
+    assert ask(run.snapshot, "trials", {}).height == GOOD
+    reasons = {r["name"].rpartition("/")[2]: (r["kind"], r["stage"]) for r in run.account["quarantined"]}
     assert reasons == {
         "broken": ("video", "probe"),
         "missing": ("missing_file", "discover"),
@@ -106,28 +106,28 @@ def test_thirty_trials_of_which_five_are_bad(night: SeenNight) -> None:
     }
 
 
-def test_the_reasons_name_file_key_and_remedy_and_stay_in_quarantine(night: SeenNight) -> None:
-    said = {r["name"].rpartition("/")[2]: r for r in night.account["quarantined"]}
+def test_the_reasons_name_file_key_and_remedy_and_stay_in_quarantine(run: ObservedRun) -> None:
+    said = {r["name"].rpartition("/")[2]: r for r in run.account["quarantined"]}
     assert "session.toml: trial[3].activity" in said["misspelt"]["message"]
     assert "height_m" in said["giant"]["message"]
     assert "17.8" in said["giant"]["message"]
     assert "empty.mp4: nobody was found" in said["empty"]["message"]
     for record in said.values():
-        assert json.loads((night.home / "quarantine" / f"{record['name']}.json").read_text()) == record
+        assert json.loads((run.home / "quarantine" / f"{record['name']}.json").read_text()) == record
         assert record["retry"].startswith("biopose ingest ")
         assert record["name"] in record["retry"]
 
 
-def test_readers_beside_the_night_saw_no_error_and_no_half_trial(night: SeenNight) -> None:
-    for reader in night.readers:
+def test_readers_beside_the_run_read_no_error_and_no_half_trial(run: ObservedRun) -> None:
+    for reader in run.readers:
         assert reader.returncode == 0, reader.stderr
         reads, trials = map(int, reader.stdout.split())
         assert reads > 10
         assert trials > 0
 
 
-def test_every_number_can_be_traced(night: SeenNight) -> None:
-    with opened_for_reading(night.snapshot) as connection:
+def test_every_number_can_be_traced(run: ObservedRun) -> None:
+    with opened_for_reading(run.snapshot) as connection:
         stages = connection.execute(
             "SELECT stage, version, length(model_version.sha256), count(*) "
             "FROM run JOIN model_version USING (run_number) "
@@ -137,42 +137,42 @@ def test_every_number_can_be_traced(night: SeenNight) -> None:
     assert stages == [(stage, 1, 64, GOOD) for stage in sorted(STAGES_OF_METHOD[DEFAULT_METHOD])]
 
 
-def test_our_coordinates_agree_with_opensims_own_solver(night: SeenNight) -> None:
-    with opened_for_reading(night.snapshot) as connection:
+def test_our_coordinates_agree_with_opensims_own_solver(run: ObservedRun) -> None:
+    with opened_for_reading(run.snapshot) as connection:
         worst = connection.execute("SELECT max(value) FROM quality WHERE name = 'cross_check_rms_deg'").fetchall()
     assert 0 <= worst[0][0] < 0.5
 
 
-def test_running_again_measures_nothing_and_changes_nothing(night: SeenNight) -> None:
-    before = content_rows(night.snapshot)
-    again = run_ingest(night.inbox, night.home, expect=3)
+def test_running_again_measures_nothing_and_changes_nothing(run: ObservedRun) -> None:
+    before = content_rows(run.snapshot)
+    again = run_ingest(run.inbox, run.home, expect=3)
     assert (again["stored"], len(again["known"]), len(again["quarantined"])) == ([], GOOD, BAD)
     assert "start Ray and Dask" not in again["parts"]
-    assert content_rows(night.snapshot) == before
+    assert content_rows(run.snapshot) == before
 
 
-def test_a_mended_trial_leaves_quarantine_and_a_changed_manifest_does_only_what_it_must(night: SeenNight) -> None:
-    bad = night.inbox / "blue/bad/session.toml"
+def test_a_mended_trial_leaves_quarantine_and_a_changed_manifest_does_only_what_it_must(run: ObservedRun) -> None:
+    bad = run.inbox / "blue/bad/session.toml"
     bad.write_text(bad.read_text().replace("wlak", "walk"))
-    tall = night.inbox / "blue/tall/session.toml"
+    tall = run.inbox / "blue/tall/session.toml"
     tall.write_text(tall.read_text().replace("17.8", "1.78"))
-    first = night.inbox / "blue/beam1/session.toml"
+    first = run.inbox / "blue/beam1/session.toml"
     first.write_text(first.read_text().replace("2026-11-25", "2026-11-24"))
-    seen = sorted((night.home / "artifacts/seen").rglob("*.parquet"))
-    account = run_ingest(night.inbox, night.home, expect=3)
+    seen = sorted((run.home / "artifacts/seen").rglob("*.parquet"))
+    account = run_ingest(run.inbox, run.home, expect=3)
     names = {trial["trial_id"].partition("/")[2].partition("/")[0] for trial in account["stored"]}
     assert names == {"bad", "tall", "beam1"}
     assert {r["name"].rpartition("/")[2] for r in account["quarantined"]} == {"broken", "missing", "empty"}
-    assert not (night.home / "quarantine/blue/tall/giant.json").exists()
-    assert len(sorted((night.home / "artifacts/seen").rglob("*.parquet"))) == len(seen) + 2
+    assert not (run.home / "quarantine/blue/tall/giant.json").exists()
+    assert len(sorted((run.home / "artifacts/seen").rglob("*.parquet"))) == len(seen) + 2
 
 
-def test_a_retried_trial_is_tried_again_and_an_unknown_one_is_refused(night: SeenNight) -> None:
+def test_a_retried_trial_is_tried_again_and_an_unknown_one_is_refused(run: ObservedRun) -> None:
     name = "blue/bad/empty"
-    account = run_ingest(night.inbox, night.home, "--retry", name, expect=3)
+    account = run_ingest(run.inbox, run.home, "--retry", name, expect=3)
     assert "start Ray and Dask" in account["parts"]
     assert name in {r["name"] for r in account["quarantined"]}
-    process = start_ingest(night.inbox, night.home, "--retry", "blue/bad/nothing")
+    process = start_ingest(run.inbox, run.home, "--retry", "blue/bad/nothing")
     _, error = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "blue/bad/nothing is not in quarantine" in error
@@ -213,7 +213,7 @@ def test_the_nightly_schedule_fires_and_rows_appear(tmp_path: Path) -> None:
     assert ask(snapshot, "trials", {}).height == 1
 
 
-def test_a_broken_night_ends_as_failed_and_names_the_cause(tmp_path: Path) -> None:
+def test_a_broken_run_ends_as_failed_and_names_the_cause(tmp_path: Path) -> None:
     """Weights that are not those registered are no video's fault: the run fails, nothing is quarantined."""
     inbox = small_inbox(tmp_path / "inbox", trials=1, frames=10)
     home = tmp_path / "home"

@@ -1,4 +1,4 @@
-"""The night's page, as Prefect keeps it."""
+"""An ingest run's page, as Prefect keeps it."""
 
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,14 @@ def stored(settings: Settings, name: str = "jump 1") -> dict[str, Any]:
     }
 
 
-ASIDE = {"name": "blue/day/jump2", "kind": "video", "message": "jump|2.mp4: <b>cut</b>\nfilm it again"}
+REFUSED = {"name": "blue/day/jump2", "kind": "video", "message": "jump|2.mp4: <b>cut</b>\nfilm it again"}
 
 
 def test_every_trial_is_a_line_of_the_table_with_the_same_columns(settings: Settings) -> None:
-    first, second = ingest_table([stored(settings)], [ASIDE], settings)
+    first, second = ingest_table([stored(settings)], [REFUSED], settings)
     assert list(first) == list(second)
     assert (first["status"], first["frames"], first["mean quality"]) == ("stored", 120, 0.88)
-    assert (second["status"], second["reason"]) == ("quarantined", ASIDE["message"])
+    assert (second["status"], second["reason"]) == ("quarantined", REFUSED["message"])
 
 
 def test_links_lead_to_where_files_are_served(settings: Settings) -> None:
@@ -48,23 +48,23 @@ def test_links_lead_to_where_files_are_served(settings: Settings) -> None:
 
 
 def test_the_summary_counts_and_explains_and_a_reason_stays_in_its_cell(settings: Settings) -> None:
-    text = ingest_summary([stored(settings), stored(settings, "jump3")], [ASIDE], settings)
+    text = ingest_summary([stored(settings), stored(settings, "jump3")], [REFUSED], settings)
     assert text.startswith("# 2 stored, 1 quarantined\n\n240 frames.")
     assert "| blue/day/jump2 | video | jump\\|2.mp4: &lt;b>cut&lt;/b> film it again |" in text
     assert "[report](http://127.0.0.1:4300/trials/blue/day/jump%201/ab12/report.html)" in text
 
 
-def test_a_night_of_nothing_says_so(settings: Settings) -> None:
+def test_an_empty_run_has_a_summary(settings: Settings) -> None:
     assert ingest_summary([], [], settings) == "# 0 stored, 0 quarantined\n\n0 frames.\n"
 
 
-def test_prefect_keeps_the_page_under_the_same_keys_every_night(prefect_api: None, settings: Settings) -> None:
+def test_prefect_keeps_the_page_under_the_same_keys_in_every_run(prefect_api: None, settings: Settings) -> None:
     @flow
-    def night(*names: str) -> None:
-        publish_ingest([stored(settings, name) for name in names], [ASIDE], settings)
+    def ingest(*names: str) -> None:
+        publish_ingest([stored(settings, name) for name in names], [REFUSED], settings)
 
-    night("jump1")
-    night("jump1", "jump3")
+    ingest("jump1")
+    ingest("jump1", "jump3")
     table, summary = Artifact.get("night"), Artifact.get("night-summary")
     assert table is not None
     assert summary is not None

@@ -1,4 +1,4 @@
-"""The registry: shipped weights once, exact versions, files that are what was registered, a record a night."""
+"""The registry: shipped weights once, exact versions, files that are what was registered, a record of each ingest."""
 
 import json
 import shutil
@@ -151,10 +151,10 @@ def test_an_alias_that_nobody_has_and_an_empty_registry_are_refused(registered: 
         pin_models(Settings.load(tmp_path))
 
 
-def test_a_night_is_recorded_with_what_measured_it(own: Settings) -> None:
+def test_an_ingest_is_recorded_with_the_models_it_used(own: Settings) -> None:
     pins = pin_models(own)
     params, metrics = {"inbox": "/data/inbox"}, {"frames_per_s": 4.5, "trials_measured": 12}
-    run_id = begin_ingest(own, "night")
+    run_id = begin_ingest(own, "inbox")
     end_ingest(own, run_id, params=params, metrics=metrics, models=pins, failed=False)
     with registry(own) as client:
         run = client.get_run(run_id)
@@ -164,7 +164,7 @@ def test_a_night_is_recorded_with_what_measured_it(own: Settings) -> None:
     assert run.data.tags["model.detector.sha256"] == pins[0].sha256
 
 
-def test_what_a_killed_night_left_open_is_ended_by_the_next(own: Settings) -> None:
+def test_what_a_killed_ingest_left_open_is_ended_by_the_next(own: Settings) -> None:
     left = begin_ingest(own, "killed")
     now = begin_ingest(own, "next")
     with registry(own) as client:

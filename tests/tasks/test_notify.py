@@ -58,7 +58,7 @@ def _settings(tmp_path: Path, url: str | None) -> Settings:
     return Settings.load(tmp_path, webhook_url=url)
 
 
-def test_an_event_arrives_with_words_for_a_chat(webhook: Webhook, tmp_path: Path) -> None:
+def test_an_event_arrives_with_a_text_for_a_chat(webhook: Webhook, tmp_path: Path) -> None:
     assert notify(_settings(tmp_path, webhook.url), QUARANTINED)
     (told,) = webhook.told
     lines = told.pop("text").splitlines()
@@ -85,7 +85,7 @@ def test_a_refusal_is_logged_and_not_repeated(
     webhook.answers = [404]
     assert not notify(_settings(tmp_path, webhook.url), QUARANTINED)
     assert len(webhook.told) == 1
-    assert "was not told of 'quarantined': it answered 404 Not Found" in caplog.text
+    assert "could not be notified of 'quarantined': it responded 404 Not Found" in caplog.text
 
 
 def test_a_webhook_that_hangs_is_given_up(
@@ -119,10 +119,10 @@ def test_a_flow_that_fails_tells_which_run_and_why(
     monkeypatch.setenv("BIOPOSE_WEBHOOK_URL", webhook.url)
 
     @flow(name="ingest", on_failure=[on_failure], on_crashed=[on_crashed])
-    def night(home: str) -> None:
+    def failing(home: str) -> None:
         raise RuntimeError("the disk is full")
 
-    state = night(str(tmp_path), return_state=True)
+    state = failing(str(tmp_path), return_state=True)
     assert state.is_failed()
     (told,) = webhook.told
     assert told["event"] == "ingest failed"

@@ -14,7 +14,7 @@ from tasks.plan import IngestOptions, PlannedTrial, plan_trial
 from tasks.settings import Settings
 from tasks.shipped_models import STAGES_OF_METHOD
 from tasks.video_hash import VideoHashes
-from tests.flows.nights import CLIPS, Session, needs_clips
+from tests.flows.ingest_runs import CLIPS, Session, needs_clips
 
 pytestmark = needs_clips
 SEEING = {"detector", "keypoints", "mqhmr"}

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from biopose.errors import BioposeError, TrackingError, VideoError
-from tasks.quarantine import CrashedError, Quarantine, quarantined, retry_command
+from tasks.quarantine import CrashedError, Quarantine, quarantine_record, retry_command
 
 
 def record_of(name: str, error: BioposeError):
-    return quarantined(name, error, stage="fit", key="k", retry="again")
+    return quarantine_record(name, error, stage="fit", key="k", retry="again")
 
 
 def test_a_record_reads_back_and_the_same_failure_again_changes_nothing(tmp_path: Path) -> None:

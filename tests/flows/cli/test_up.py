@@ -48,8 +48,8 @@ deployments:
 
 
 @dataclass
-class Nights:
-    """What was seen of two `biopose up` on one home; the first was interrupted while a run was held."""
+class TwoServices:
+    """Observations of two `biopose up` on one home; the first was interrupted while a run was held."""
 
     first: Up
     ticks: str = ""
@@ -72,33 +72,33 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def nights(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
+def services(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoServices]:
     home = tmp_path_factory.mktemp("up") / "home"
     with serving(home, project) as first:
-        seen = Nights(first)
-        _first_night(seen)
+        observed = TwoServices(first)
+        _use(observed)
     with serving(home, project) as second:
-        seen.remembered = {run["name"]: run["state"] for run in second.flow_runs("COMPLETED", "CRASHED")}
-    yield seen
+        observed.remembered = {run["name"]: run["state"] for run in second.flow_runs("COMPLETED", "CRASHED")}
+    yield observed
     shutil.rmtree(home)
 
 
-def _first_night(seen: Nights) -> None:
-    up, inbox = seen.first, seen.first.settings.inbox
-    seen.ticks = wait_for(lambda: (inbox / "ticks").exists() and (inbox / "ticks").read_text(), timeout_s=60)
+def _use(observed: TwoServices) -> None:
+    up, inbox = observed.first, observed.first.settings.inbox
+    observed.ticks = wait_for(lambda: (inbox / "ticks").exists() and (inbox / "ticks").read_text(), timeout_s=60)
     (up.settings.artifacts / "report.html").write_text("a page")
-    seen.page = httpx.get(f"{up.addresses.files}/report.html", trust_env=False).text
+    observed.page = httpx.get(f"{up.addresses.files}/report.html", trust_env=False).text
     environment: dict[str, str] = {}
     prepare_environment(up.settings, environment)
-    seen.api_url = environment["PREFECT_API_URL"]
-    seen.second_refused = _a_second_up(up)
+    observed.api_url = environment["PREFECT_API_URL"]
+    observed.second_refused = _a_second_up(up)
     next(process for process in up.family() if "http.server" in process.cmdline()).kill()
     (inbox / "hold").touch()
-    seen.files_server_back = wait_for(lambda: _page(up), timeout_s=20)
-    seen.held = wait_for(lambda: up.flow_runs("RUNNING"), timeout_s=60)[0]["name"]
+    observed.files_server_back = wait_for(lambda: _page(up), timeout_s=20)
+    observed.held = wait_for(lambda: up.flow_runs("RUNNING"), timeout_s=60)[0]["name"]
     family = up.family()
-    seen.exit_code = up.interrupt()
-    _, seen.left_over = psutil.wait_procs(family, timeout=5)
+    observed.exit_code = up.interrupt()
+    _, observed.left_over = psutil.wait_procs(family, timeout=5)
     (inbox / "hold").unlink()
 
 
@@ -117,62 +117,62 @@ def _a_second_up(running: Up) -> str:
 
 
 @pytest.mark.slow
-def test_a_scheduled_run_fires_in_this_environment_with_this_home(nights: Nights, project: Path) -> None:
-    assert nights.ticks.splitlines()[0] == f"{sys.executable} {nights.first.settings.home} {project}"
+def test_a_scheduled_run_fires_in_this_environment_with_this_home(services: TwoServices, project: Path) -> None:
+    assert services.ticks.splitlines()[0] == f"{sys.executable} {services.first.settings.home} {project}"
 
 
 @pytest.mark.slow
-def test_where_things_are_is_said(nights: Nights) -> None:
-    where = nights.first.addresses
+def test_where_things_are_is_said(services: TwoServices) -> None:
+    where = services.first.addresses
     for said in (where.prefect, where.mlflow, where.files, "next run   "):
-        assert said in nights.first.said()
+        assert said in services.first.said()
 
 
 @pytest.mark.slow
-def test_overlays_and_reports_are_served(nights: Nights) -> None:
-    assert nights.page == "a page"
+def test_overlays_and_reports_are_served(services: TwoServices) -> None:
+    assert services.page == "a page"
 
 
 @pytest.mark.slow
-def test_other_processes_of_the_home_find_the_server_while_it_runs(nights: Nights) -> None:
-    assert nights.api_url == f"{nights.first.addresses.prefect}/api"
-    assert Addresses.recorded(nights.first.settings) is None
+def test_other_processes_of_the_home_find_the_server_while_it_runs(services: TwoServices) -> None:
+    assert services.api_url == f"{services.first.addresses.prefect}/api"
+    assert Addresses.recorded(services.first.settings) is None
 
 
 @pytest.mark.slow
-def test_a_home_is_served_once(nights: Nights) -> None:
-    assert "another `biopose up` serves it already" in nights.second_refused
+def test_a_home_is_served_once(services: TwoServices) -> None:
+    assert "another `biopose up` serves it already" in services.second_refused
 
 
 @pytest.mark.slow
-def test_a_server_that_dies_is_started_again(nights: Nights) -> None:
-    assert nights.files_server_back == "a page"
-    assert "files ended (exit code -9); it is started again" in nights.first.said()
+def test_a_server_that_dies_is_started_again(services: TwoServices) -> None:
+    assert services.files_server_back == "a page"
+    assert "files ended (exit code -9); it is restarted" in services.first.said()
 
 
 @pytest.mark.slow
-def test_an_interrupt_stops_everything_and_is_no_error(nights: Nights) -> None:
-    assert nights.exit_code == 0
-    assert nights.left_over == []
+def test_an_interrupt_stops_everything_and_is_no_error(services: TwoServices) -> None:
+    assert services.exit_code == 0
+    assert services.left_over == []
 
 
 @pytest.mark.slow
-def test_the_home_remembers_runs_and_the_interrupted_one_is_not_left_running(nights: Nights) -> None:
-    assert nights.remembered[nights.held]["type"] == "CRASHED"
+def test_the_home_remembers_runs_and_the_interrupted_one_is_not_left_running(services: TwoServices) -> None:
+    assert services.remembered[services.held]["type"] == "CRASHED"
     assert (
-        "termination signal" in nights.remembered[nights.held]["message"]
+        "termination signal" in services.remembered[services.held]["message"]
     )  # so it said itself, before the server went
-    assert "COMPLETED" in {state["type"] for state in nights.remembered.values()}
+    assert "COMPLETED" in {state["type"] for state in services.remembered.values()}
 
 
 # Without servers
 
 
 def test_options_change_the_schedule_of_the_nightly_deployment_alone() -> None:
-    night = deployments(CHECKOUT, cron="5 4 * * *", timezone="Asia/Tokyo")["deployments"][0]
-    assert night["entrypoint"] == "flows/ingest.py:ingest"
-    assert night["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
-    assert [(s["cron"], s["timezone"]) for s in night["schedules"]] == [("5 4 * * *", "Asia/Tokyo")]
+    nightly = deployments(CHECKOUT, cron="5 4 * * *", timezone="Asia/Tokyo")["deployments"][0]
+    assert nightly["entrypoint"] == "flows/ingest.py:ingest"
+    assert nightly["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+    assert [(s["cron"], s["timezone"]) for s in nightly["schedules"]] == [("5 4 * * *", "Asia/Tokyo")]
 
 
 def _refusal(*arguments: object) -> str:

@@ -1,4 +1,4 @@
-"""Small nights of real video: inboxes made of the sample clips, and the ingestion as a process of its own."""
+"""Small ingest runs of real video: inboxes made of the sample clips, and the ingestion as a process of its own."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def start_ingest(inbox: Path, home: Path, *options: str) -> subprocess.Popen[str
 
 
 def run_ingest(inbox: Path, home: Path, *options: str, expect: int = 0) -> dict:
-    """The same to its end; the account of the night."""
+    """The same to its end; the account of the run."""
     process = start_ingest(inbox, home, *options)
     out, err = process.communicate(timeout=500)
     assert process.returncode == expect, f"exit code {process.returncode}\n{out[-2000:]}\n{err[-4000:]}"

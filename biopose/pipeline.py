@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from biopose.camera.intrinsics import intrinsics
+from biopose.camera.intrinsics import camera_of
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.hmr.feature_head import MqhmrHead
@@ -35,7 +35,6 @@ from biopose.tracking.people import People, join_shards
 from biopose.tracking.shards import Shard, perceive
 from biopose.tracking.subject_choice import Choice, choose_athletes
 from biopose.video.probe import VideoInfo, probe_video
-from biopose.video.quicktime import quicktime_tags
 
 Stage = Literal["keypoints", "fit", "overlay"]
 Progress = Callable[[Stage, int, int], None]
@@ -191,21 +190,6 @@ def measure_video(
             measured(one, body=models.fit.body, skeleton=models.fit.skeleton, cutoff_hz=cutoff_hz) for one in fitted
         ]
     return Measurement(measured_people, info, motion, people.frame_count, seconds)
-
-
-def camera_of(info: VideoInfo, *, focal_px: float | None = None, horizontal_fov_deg: float | None = None) -> Camera:
-    """The intrinsics of a video: as given, else as its file says, else an estimate.
-
-    Raises:
-        ValueError: impossible or contradictory numbers.
-    """
-    return intrinsics(
-        width_px=info.width_px,
-        height_px=info.height_px,
-        focal_px=focal_px,
-        horizontal_fov_deg=horizontal_fov_deg,
-        metadata=dict(info.metadata) | quicktime_tags(info.path),
-    )
 
 
 def _find_people(

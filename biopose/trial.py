@@ -14,8 +14,8 @@ from typing import Any
 
 from biopose.analysis.trial_analysis import analyse_trial
 from biopose.body.anny import Body
+from biopose.camera.intrinsics import camera_of
 from biopose.errors import TrackingError
-from biopose.pipeline import camera_of
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 from biopose.reconstruction.motion_file import read_motion, write_motion
 from biopose.reconstruction.people import FitModels, fit_people

@@ -23,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from biopose.camera.pinhole import Camera
+from biopose.video.probe import VideoInfo
+from biopose.video.quicktime import quicktime_tags
 
 FOCAL_35MM_KEY = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
 FILM_DIAGONAL_MM = math.hypot(36.0, 24.0)
@@ -41,6 +43,34 @@ GOPRO_FOCAL_PER_LONG_SIDE = 0.53
 NARROWEST_VIEW_DEG, WIDEST_VIEW_DEG = 0.2, 165.0
 AGREEMENT = 0.02  # of a focal length and a field of view that are both given, as a fraction
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
+
+
+def camera_of(
+    info: VideoInfo,
+    *,
+    focal_px: float | None = None,
+    horizontal_fov_deg: float | None = None,
+    distortion: Sequence[float] | None = None,
+) -> Camera:
+    """The camera of a video's upright image: as given, else as its file's tags say, else an estimate.
+
+    Args:
+        info: of the video; a QuickTime or MP4 file's tags are read from the file.
+        focal_px: where known, in the upright image's pixels.
+        horizontal_fov_deg: where known, from the left to the right edge of the upright image.
+        distortion: k1, k2, p1, p2, k3 (OpenCV's), in the upright image.
+
+    Raises:
+        ValueError: impossible or contradictory numbers.
+    """
+    return intrinsics(
+        width_px=info.width_px,
+        height_px=info.height_px,
+        focal_px=focal_px,
+        horizontal_fov_deg=horizontal_fov_deg,
+        distortion=distortion,
+        metadata=dict(info.metadata) | quicktime_tags(info.path),
+    )
 
 
 def intrinsics(

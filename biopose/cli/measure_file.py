@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from biopose.body.anny import Body
-from biopose.camera.intrinsics import intrinsics
+from biopose.camera.intrinsics import camera_of
 from biopose.errors import TrackingError
 from biopose.outputs.summary import untrusted
 from biopose.pipeline import Measurement, MeasureOptions, Models, Progress, measure_video
@@ -158,14 +158,11 @@ def options_of(
         raise ValueError(f"--end-s {end_s:g} is not after --start-s {start_s:g}")
     camera = None
     if focal_px is not None or horizontal_fov_deg is not None or distortion is not None:
-        info = probe_video(video)
-        camera = intrinsics(
-            width_px=info.width_px,
-            height_px=info.height_px,
+        camera = camera_of(
+            probe_video(video),
             focal_px=focal_px,
             horizontal_fov_deg=horizontal_fov_deg,
             distortion=None if distortion is None else _coefficients(distortion),
-            metadata=info.metadata,
         )
     options = MeasureOptions(
         choice=athlete_choice(choice),

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from biopose.camera.intrinsics import ESTIMATE_SD, FOCAL_35MM_KEY, intrinsics
+from biopose.camera.intrinsics import ESTIMATE_SD, FOCAL_35MM_KEY, camera_of, intrinsics
+from biopose.video.probe import probe_video
+from tests.video.filming import phone_film
 
 
 def test_a_given_focal_length_is_taken_as_it_is() -> None:
@@ -100,10 +102,17 @@ def test_a_focal_length_and_a_field_of_view_that_agree_are_both_welcome() -> Non
     assert camera.focal_px[0] == 1663
 
 
-def test_tags_of_a_video_file_feed_the_intrinsics(tmp_path: Path) -> None:
-    from biopose.video.quicktime import quicktime_tags
-    from tests.video.test_quicktime import movie
+def test_a_phones_tag_in_a_videos_track_gives_its_focal_length_with_and_without_a_distortion(tmp_path: Path) -> None:
+    info = probe_video(phone_film(tmp_path / "clip.mov", tags={FOCAL_35MM_KEY: "26.00mm"}))
+    assert FOCAL_35MM_KEY not in info.metadata  # FFmpeg does not read it there
+    camera, distorted = camera_of(info), camera_of(info, distortion=(-0.05, 0.01, 0.0, 0.0))
+    assert (camera.source, distorted.source) == ("metadata", "metadata")
+    assert camera.focal_px == distorted.focal_px
+    assert camera.focal_px == intrinsics(width_px=128, height_px=96, metadata={FOCAL_35MM_KEY: "26"}).focal_px
+    assert distorted.distortion == (-0.05, 0.01, 0.0, 0.0, 0.0)
 
-    path = tmp_path / "clip.mov"
-    path.write_bytes(movie(track={FOCAL_35MM_KEY: (1, b"26.00mm")}))
-    assert intrinsics(width_px=1920, height_px=1080, metadata=quicktime_tags(path)).source == "metadata"
+
+def test_what_is_given_of_a_camera_comes_before_a_phones_tag(tmp_path: Path) -> None:
+    info = probe_video(phone_film(tmp_path / "clip.mov", tags={FOCAL_35MM_KEY: "26.00mm"}))
+    assert camera_of(info, focal_px=150.0).focal_px == (150.0, 150.0)
+    assert camera_of(info, horizontal_fov_deg=60.0).source == "given"

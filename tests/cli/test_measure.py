@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from biopose.camera.intrinsics import FOCAL_35MM_KEY, camera_of
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.cli.measure_file import MeasureSummary, athlete_choice, options_of
 from biopose.io.mot import read_mot
@@ -22,7 +23,7 @@ from tests.body.bodies import needs_body_asset
 from tests.commands import assert_refused, run
 from tests.outputs.measured import GAIN, two_people
 from tests.perception.real_people import CLIP, needs_networks
-from tests.video.filming import film
+from tests.video.filming import film, phone_film
 
 FILES = {
     *("coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"),
@@ -214,6 +215,13 @@ def test_options_are_taken_as_they_are_given(clip: Path) -> None:
     assert options.camera is not None
     assert options.camera.focal_px[0] == pytest.approx(160.0)
     assert options.camera.distortion == (-0.05, 0.01, 0.0, 0.0, 0.0)
+
+
+def test_a_distortion_alone_leaves_the_focal_length_that_a_phone_wrote(tmp_path: Path) -> None:
+    video = phone_film(tmp_path / "clip.mov", tags={FOCAL_35MM_KEY: "26.00mm"})
+    camera = options_of(video, heights_m=[1.8], distortion="-0.05,0.01,0,0")[1].camera
+    assert camera is not None
+    assert (camera.source, camera.focal_px) == ("metadata", camera_of(probe_video(video)).focal_px)
 
 
 def test_without_any_figure_of_the_camera_it_is_left_to_the_measurement(clip: Path) -> None:

@@ -1,6 +1,7 @@
 """Small real videos for tests: every frame shows its own number, in black and white blocks that any coding keeps."""
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BITS = 8
+Tags = Mapping[str, tuple[int, bytes]]  # key -> type, value
 
 
 def numbered(number: int, *, width: int = 128, height: int = 96) -> NDArray[np.uint8]:
@@ -67,6 +69,39 @@ def film(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def phone_film(path: Path, *, tags: Mapping[str, str]) -> Path:
+    """A short video with tags in its track's metadata, where phones write them."""
+    content = film(path, frames=5, codec="mpeg4").read_bytes()
+    movie_at, track_at = content.index(b"moov") - 4, content.index(b"trak") - 4
+    movie_size, track_size = (int.from_bytes(content[at : at + 4]) for at in (movie_at, track_at))
+    assert movie_at + movie_size == len(content)  # so that no frame is moved
+    end = track_at + track_size
+    extra = metadata_box({key: (1, value.encode()) for key, value in tags.items()})
+    longer = bytearray(content[:end] + extra + content[end:])
+    for at, size in ((movie_at, movie_size), (track_at, track_size)):
+        longer[at : at + 4] = (size + len(extra)).to_bytes(4)
+    path.write_bytes(longer)
+    return path
+
+
+def metadata_box(tags: Tags, *, version: bytes = b"") -> bytes:
+    """A "meta" box of a QuickTime or MP4 file; nothing without tags."""
+    if not tags:
+        return b""
+    names = b"".join(box(b"mdta", key.encode()) for key in tags)
+    items = b"".join(
+        box(struct.pack(">I", number), box(b"data", struct.pack(">II", kind, 0) + value))
+        for number, (kind, value) in enumerate(tags.values(), start=1)
+    )
+    keys = box(b"keys", struct.pack(">II", 0, len(tags)) + names)
+    return box(b"meta", version + box(b"hdlr", bytes(24)) + keys + box(b"ilst", items))
+
+
+def box(name: bytes, content: bytes) -> bytes:
+    """A box of a QuickTime or MP4 file."""
+    return struct.pack(">I4s", len(content) + 8, name) + content
 
 
 def cut(path: Path, fraction: float) -> Path:

@@ -1,34 +1,16 @@
 """Tags that phones write into a movie and its tracks."""
 
 import struct
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from biopose.video.quicktime import quicktime_tags
-
-Tags = Mapping[str, tuple[int, bytes]]  # key -> type, value
-
-
-def box(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I4s", len(content) + 8, name) + content
-
-
-def metadata(tags: Tags, *, version: bytes = b"") -> bytes:
-    if not tags:
-        return b""
-    names = b"".join(box(b"mdta", key.encode()) for key in tags)
-    items = b"".join(
-        box(struct.pack(">I", number), box(b"data", struct.pack(">II", kind, 0) + value))
-        for number, (kind, value) in enumerate(tags.values(), start=1)
-    )
-    keys = box(b"keys", struct.pack(">II", 0, len(tags)) + names)
-    return box(b"meta", version + box(b"hdlr", bytes(24)) + keys + box(b"ilst", items))
+from tests.video.filming import Tags, box, metadata_box
 
 
 def movie(*, track: Tags = {}, whole: Tags = {}, version: bytes = b"") -> bytes:  # noqa: B006
-    content = box(b"trak", box(b"tkhd", bytes(84)) + metadata(track, version=version)) + metadata(
+    content = box(b"trak", box(b"tkhd", bytes(84)) + metadata_box(track, version=version)) + metadata_box(
         whole, version=version
     )
     return box(b"ftyp", b"qt  ") + box(b"mdat", bytes(1000)) + box(b"moov", box(b"mvhd", bytes(100)) + content)

@@ -1,7 +1,7 @@
-"""Training: drawn pictures or clips -> network -> a registered version, recorded as one MLflow run a folder.
+"""Training: synthetic images or clips -> network -> a registered version, with one MLflow run for each folder.
 
-The library trains and reports to a callback; here its figures go to MLflow. What was interrupted is resumed by running
-it again.
+The library trains and reports to a callback, which logs the metrics to MLflow. An interrupted training is resumed by
+running it again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from biopose.training.loop import Report, report_line
+from biopose.training.run import TrainingRequest
 from tasks.locks import exclusive
 from tasks.models import register_trained
 from tasks.settings import Settings
@@ -29,31 +30,32 @@ def train(
     drawn: str | None = None,
     home: str | None = None,
 ) -> dict[str, Any]:
-    """Train a network and register what comes of it; no alias moves.
+    """Train a network and register its weights as a version; no alias is moved.
 
     Args:
         network: lifter, mqhmr or neurik.
         motion: folder of CMU's motion capture.
         out: folder of the run.
         preset: of the network's.
-        device: where the network is.
-        processes: that draw what is trained on.
-        drawn: folder that keeps it, pictures or clips; None keeps it in `out`.
-        home: holds all state; None: of the settings.
+        device: of torch, where the network is trained.
+        processes: that synthesise training data.
+        drawn: folder that keeps the training data, images or clips; None keeps it in `out`.
+        home: folder of all state; None takes that of the settings.
 
     Returns:
-        weights, model and version in the registry, mlflow_run_id, and the last figures.
+        weights, model and version in the registry, mlflow_run_id, and the last metrics.
 
     Raises:
         BioposeError: another training is at work in this folder, no motions there, or a file of the run is broken.
     """
     settings = Settings.load(home)
     folder = Path(out)
-    order = TrainingOrder(network, Path(motion), folder, preset, device, processes, Path(drawn) if drawn else None)
+    request = TrainingRequest(Path(motion), folder, preset, device, processes, Path(drawn) if drawn else None)
+    order = TrainingOrder(network, request)
     with exclusive(folder, "training"):
         run = TrainingRun(settings, order)
         with run.closed_at_the_end():
-            weights = train_network(order, _told(run), _say)
+            weights = train_network(order, _reporting_to(run), _log)
             run.keep(weights)
             metrics = run.metrics
             model = order.trained(weights, metrics)
@@ -61,17 +63,17 @@ def train(
     return {"weights": str(weights), "model": model.name, "version": version, "mlflow_run_id": run.id, **metrics}
 
 
-def _told(run: TrainingRun) -> Report:
-    """What tells a watcher and MLflow."""
+def _reporting_to(run: TrainingRun) -> Report:
+    """A report to the log and to MLflow."""
 
-    def report(step: int, figures: dict[str, float]) -> None:
-        _say(report_line(step, figures))
-        run.report(step, figures)
+    def report(step: int, metrics: dict[str, float]) -> None:
+        _log(report_line(step, metrics))
+        run.report(step, metrics)
 
     return report
 
 
-def _say(line: str) -> None:
-    """To whoever watches: a terminal, and Prefect's page of the run."""
+def _log(line: str) -> None:
+    """To the terminal and to Prefect's log of the run."""
     print(line, flush=True)
     get_run_logger().info(line)

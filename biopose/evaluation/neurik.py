@@ -29,7 +29,7 @@ from biopose.training.data.marker_batch import MarkerBatch
 from biopose.training.data.marker_trajectories import MarkerSource
 from biopose.training.data.recorded_windows import as_recorded, recorded_clips
 from biopose.training.neurik import marker_source
-from biopose.training.neurik_loss import Answering, Judge, neurik_figures
+from biopose.training.neurik_loss import Evaluator, Predict, neurik_metrics
 from biopose.training.synthetic.clip_shards import ClipFolder, ClipShardMaker, RecordedClips
 from biopose.training.synthetic.shards import make_shards
 
@@ -49,7 +49,7 @@ FIGURES = {
     "mae_body": "body scale factors",
     "jitter_deg": "jitter, degrees",
     "coverage95": "held by 95 % intervals",
-    "sureness_rank": "rank correlation of error and sd",
+    "error_sd_rank_correlation": "rank correlation of error and sd",
 }
 
 
@@ -63,7 +63,7 @@ def evaluate_neurik(
     weights: Path = NEURIK_WEIGHTS,
     processes: int = 2,
 ) -> dict[str, Any]:
-    """Judge both; what is missing of the recorded clips is recorded first.
+    """Evaluator both; what is missing of the recorded clips is recorded first.
 
     Args:
         data: the reference recordings; mocap/cmu is read.
@@ -76,7 +76,7 @@ def evaluate_neurik(
 
     Returns:
         under neurik, for clean and faulty markers and for recorded clips, for neurik and for inverse_kinematics, the
-        figures of `neurik_figures`; neurik_mae_deg, mpblpe_mm and mae_body are NeurIK's on clean markers.
+        figures of `neurik_metrics`; neurik_mae_deg, mpblpe_mm and mae_body are NeurIK's on clean markers.
 
     Raises:
         BioposeError: no motions there, or no weights.
@@ -93,7 +93,7 @@ def evaluate_neurik(
 
 def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) -> dict[str, Any]:
     """On made-up trials, clean and faulty."""
-    judge = Judge(OutputDecoder(full_body_skeleton()))
+    evaluator = Evaluator(OutputDecoder(full_body_skeleton()))
     network = load_neurik(weights)
     neurik = by_neurik(network)
     found: dict[str, Any] = {}
@@ -106,32 +106,32 @@ def compare(source: MarkerSource, *, trials: int, frames: int, weights: Path) ->
         ]
         solver = [solved(trial, *skeleton) for trial, skeleton in zip(drawn, own, strict=True)]
         found[kind] = {
-            "neurik": neurik_figures(neurik, told, judge),
-            "neurik_unregistered": neurik_figures(neurik, drawn, judge),
-            "inverse_kinematics": neurik_figures(_in_turn(solver), drawn, judge),
+            "neurik": neurik_metrics(neurik, told, evaluator),
+            "neurik_unregistered": neurik_metrics(neurik, drawn, evaluator),
+            "inverse_kinematics": neurik_metrics(_in_turn(solver), drawn, evaluator),
         }
     return found
 
 
 def compare_recorded(clips: RecordedClips, *, weights: Path) -> dict[str, Any]:
     """On what the product made of clips."""
-    judge, batch = Judge(OutputDecoder(full_body_skeleton())), as_recorded(clips)
+    evaluator, batch = Evaluator(OutputDecoder(full_body_skeleton())), as_recorded(clips)
     neurik = by_neurik(load_neurik(weights))
     trials = [batch[k : k + 1] for k in range(len(clips.person))]
     solver = [_answer(q, scales) for q, scales in zip(clips.solved_q, clips.solved_scales, strict=True)]
     return {
-        "neurik": neurik_figures(neurik, trials, judge),
-        "inverse_kinematics": neurik_figures(_in_turn(solver), trials, judge),
+        "neurik": neurik_metrics(neurik, trials, evaluator),
+        "inverse_kinematics": neurik_metrics(_in_turn(solver), trials, evaluator),
     }
 
 
-def _in_turn(answers: list[NeurikOutput]) -> Answering:
+def _in_turn(answers: list[NeurikOutput]) -> Predict:
     """Answers of trials that are asked for in their order."""
     remaining = iter(answers)
     return lambda _: next(remaining)
 
 
-def by_neurik(network: Neurik) -> Answering:
+def by_neurik(network: Neurik) -> Predict:
     """The network's way through a whole trial."""
     decoder = OutputDecoder(full_body_skeleton())
     return lambda trial: _batched(predict_trial(network, decoder, trial.windows))

@@ -15,7 +15,7 @@ from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, load_mqhmr
 from biopose.reconstruction.image_refinement import refined_stills
 from biopose.training.data.crop_batches import CropBatch, CropBatches
-from biopose.training.mqhmr_loss import Recover, mqhmr_figures
+from biopose.training.mqhmr_loss import Recover, mqhmr_metrics
 from biopose.training.synthetic import shards
 from biopose.training.synthetic.shards import LEVELS, ShardFolder, make_shards, split_people
 
@@ -27,7 +27,7 @@ FIGURES = {
     "pa_mpjpe_mm": "PA-MPJPE, mm",
     "pve_mm": "PVE, mm",
     "coverage95": "held by 95 % intervals",
-    "sureness_rank": "rank correlation of error and sd",
+    "error_sd_rank_correlation": "rank correlation of error and sd",
 }
 
 
@@ -52,7 +52,7 @@ def evaluate_synthetic(
 
     Returns:
         pictures; for each way of recovery (decoder: the network alone; refined: each picture by its own keypoints) the
-        figures of `mqhmr_figures`, every vertex judged; the decoder's also by themselves.
+        figures of `mqhmr_metrics`, every vertex judged; the decoder's also by themselves.
 
     Raises:
         BioposeError: no motions there, or no weights.
@@ -64,10 +64,10 @@ def evaluate_synthetic(
     body = SegmentBody.load()
     people = split_people(body, where.folder, "test")
     paths = [where.path("test", index) for index in range(count)]
-    batches = CropBatches(paths, people, body.rig, levels=LEVELS, size=AT_ONCE, disturbed=False)
+    batches = CropBatches(paths, people, body.rig, levels=LEVELS, size=AT_ONCE, augmented=False)
     judged = partial(_first, batches, pictures)
     told = dict.fromkeys(ways, lambda _: None) | {list(ways)[-1]: progress}  # the last takes longest
-    found = {name: mqhmr_figures(way, judged(told[name]), body, people, stride=1) for name, way in ways.items()}
+    found = {name: mqhmr_metrics(way, judged(told[name]), body, people, stride=1) for name, way in ways.items()}
     return {"pictures": pictures, **{name: found["decoder"][name] for name in TOLD_OF_THE_DECODER}, **found}
 
 

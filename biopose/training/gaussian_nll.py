@@ -1,4 +1,4 @@
-"""How surprised a network may be of its own errors: what teaches it standard deviations."""
+"""The loss that trains standard deviations: the Gaussian negative log-likelihood of a prediction's own errors."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import torch
 from torch import Tensor
 
 
-def gaussian_nll(sd: Tensor, error: Tensor) -> Tensor:
-    """Negative log likelihood of normal errors, less a constant: () the mean over all.
+def gaussian_nll(log_sd: Tensor, squared_error: Tensor) -> Tensor:
+    """Negative log-likelihood of normally distributed errors, without its constant log(2 pi) / 2: () the mean.
 
     Args:
-        sd: (..., 2) claimed standard deviation on each axis across the view, and along it.
-        error: (..., 3) in the view, in the same units.
+        log_sd: (...) natural logarithm of the predicted standard deviations.
+        squared_error: (...) in the square of the same unit. Detach it where it is to train the standard deviations
+            alone.
     """
-    variance = torch.stack([error[..., :2].square().mean(-1), error[..., 2].square()], dim=-1)
-    return (0.5 * variance / sd.square() + sd.log()).mean()
+    return (0.5 * squared_error * (-2 * log_sd).exp() + log_sd).mean()
+
+
+def mean_squares_in_view(error: Tensor) -> Tensor:
+    """(..., 2) squared errors of (..., 3) in the view: the mean of both axes across the line of sight, and along it."""
+    return torch.stack([error[..., :2].square().mean(-1), error[..., 2].square()], dim=-1)

@@ -12,44 +12,47 @@ from torch import Tensor
 from biopose.body.keypoint_landmarks import skeleton_with_keypoints
 from biopose.hmr.lifter import Lifter, LifterShape, load_lifter, save_lifter
 from biopose.skeleton.full_body import full_body_skeleton
+from biopose.training.calibration import coverage95
 from biopose.training.data.motion import cmu_motions, held_out_alone, without_held_out
 from biopose.training.data.projected_motion import MotionProjector, ProjectedMotion, draw_proportions
-from biopose.training.gaussian_nll import gaussian_nll
+from biopose.training.gaussian_nll import gaussian_nll, mean_squares_in_view
 from biopose.training.loop import Report, Schedule, train
+from biopose.training.run import TrainingRequest
 
-JUDGED_WINDOWS = 256
+HELD_OUT_WINDOWS = 256
 PEOPLE, HELD_OUT_PEOPLE = 40, 8
 PEOPLE_SEED, TRAINING_SEED, HELD_OUT_SEED = 7, 1, 2
 VELOCITY_WEIGHT, NLL_WEIGHT, UP_WEIGHT = 1.0, 0.02, 0.2
+HEIGHT_MM = 1750.0  # of the person that metrics in mm are given for
 
 
 @dataclass(frozen=True)
 class LifterPreset:
-    """A run's choices.
+    """Choices of a run.
 
     Attributes:
-        schedule: the run's length and pace.
+        schedule: length and pace.
         windows: in a batch.
         frames: of a window.
-        goes_on: from the weights that ship, not from nothing.
+        from_shipped: start from the weights that ship instead of random ones.
     """
 
     schedule: Schedule
     windows: int
     frames: int
-    goes_on: bool = False
+    from_shipped: bool = False
 
 
 _FURTHER = Schedule(steps=9_000, learning_rate=5e-4, falling_share=0.6)
 PRESETS: Mapping[str, LifterPreset] = {
     "cpu": LifterPreset(Schedule(steps=10_000), windows=48, frames=48),
-    "cpu-further": LifterPreset(_FURTHER, windows=48, frames=48, goes_on=True),
+    "cpu-further": LifterPreset(_FURTHER, windows=48, frames=48, from_shipped=True),
     "gpu": LifterPreset(Schedule(steps=40_000), windows=512, frames=64),
 }
 
 
 def projectors(motion: Path) -> tuple[MotionProjector, MotionProjector]:
-    """What training draws from, and what nothing was trained on: other trials and other people.
+    """Sources of training and of held-out windows, which share neither trials nor people.
 
     Raises:
         BioposeError: no motions there.
@@ -64,31 +67,28 @@ def projectors(motion: Path) -> tuple[MotionProjector, MotionProjector]:
     )
 
 
-def train_lifter_from(motion: Path, out: Path, *, preset: str, device: str, report: Report) -> Path:
-    """Train on CMU's motions, or go on with a run that was interrupted.
+def train_lifter_from(request: TrainingRequest, *, report: Report) -> Path:
+    """Train on CMU's motions, or resume an interrupted run.
 
     Args:
-        motion: folder of CMU's .asf and .amc files.
-        out: folder of the run: its checkpoint, and the weights at the end.
-        preset: of `PRESETS`.
-        device: where the network is.
-        report: called with the step and figures on held-out motions and people.
+        request: the run; no training data is kept.
+        report: called with the step and the metrics on held-out motions and people.
 
     Returns:
-        the weights, lifter.safetensors.
+        path of the weights, lifter.safetensors.
 
     Raises:
-        BioposeError: no motions there.
+        BioposeError: no motions there, or the checkpoint cannot be resumed.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    request.out.mkdir(parents=True, exist_ok=True)
     lifter = train_lifter(
-        *projectors(motion),
-        preset=PRESETS[preset],
-        checkpoint=out / "lifter.checkpoint.pt",
+        *projectors(request.motion),
+        preset=PRESETS[request.preset],
+        checkpoint=request.out / "lifter.checkpoint.pt",
         report=report,
-        device=device,
+        device=request.device,
     )
-    weights = out / "lifter.safetensors"
+    weights = request.out / "lifter.safetensors"
     save_lifter(weights, lifter)
     return weights
 
@@ -102,33 +102,33 @@ def train_lifter(
     report: Report,
     device: str = "cpu",
 ) -> Lifter:
-    """Train, or go on from the checkpoint.
+    """Train, or resume from the checkpoint.
 
     Args:
-        projector: draws what is learned from.
-        held_out: draws what the reports are measured on; of motions that `projector` lacks.
-        preset: the run's choices.
-        checkpoint: written whole at each report; read first if it is there.
-        report: called with the step and figures.
-        device: where the network lies; the windows are drawn on the CPU.
+        projector: source of the training batches.
+        held_out: source of the windows for the metrics, of motions that `projector` lacks.
+        preset: choices of the run.
+        checkpoint: written at each report; a run resumes from it where it exists.
+        report: called with the step and its metrics.
+        device: of the network; the windows are drawn on the CPU.
 
     Returns:
-        the network with the mean weights, in evaluation mode.
+        the network with the averaged weights, in evaluation mode.
 
     Raises:
-        ModelError: the checkpoint is broken.
+        ModelError: the checkpoint cannot be resumed.
     """
     torch.manual_seed(0)
-    test = held_out.draw(JUDGED_WINDOWS, frames=preset.frames)
+    test = held_out.draw(HELD_OUT_WINDOWS, frames=preset.frames)
 
     def loss(lifter: Lifter, _: int) -> Tensor:
         return lifter_loss(lifter, projector.draw(preset.windows, frames=preset.frames), device=device)
 
     return train(
-        (load_lifter() if preset.goes_on else Lifter(LifterShape())).to(device),
+        (load_lifter() if preset.from_shipped else Lifter(LifterShape())).to(device),
         loss=loss,
-        figures=lambda lifter: lifter_accuracy(lifter, test, device=device),
-        judged_by="mpjpe_mm",
+        evaluate=lambda lifter: lifter_metrics(lifter, test, device=device),
+        monitored="mpjpe_mm",
         schedule=preset.schedule,
         checkpoint=checkpoint,
         report=report,
@@ -137,30 +137,34 @@ def train_lifter(
 
 
 def lifter_loss(lifter: Lifter, batch: ProjectedMotion, *, device: str) -> Tensor:
-    """Distance of the keypoints and of their steps from frame to frame, sureness, direction of up."""
-    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):  # twice as fast, on processors too
-        said = lifter(batch.input.features.to(device))
+    """Distance of keypoints and of their velocities, Gaussian negative log-likelihood, direction of gravity."""
+    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):  # twice as fast, on CPUs too
+        predicted = lifter(batch.input.features.to(device))
     truth, up = batch.keypoints.to(device), batch.up.to(device)
-    error = said.keypoints - truth
-    steps = error.diff(dim=-3)
+    error = predicted.keypoints - truth
+    velocity_error = error.diff(dim=-3)
     return (
         error.norm(dim=-1).mean()
-        + VELOCITY_WEIGHT * steps.norm(dim=-1).mean()
-        + NLL_WEIGHT * gaussian_nll(said.sd, error.detach())
-        + UP_WEIGHT * (1 - (said.up * up).sum(-1)).mean()
+        + VELOCITY_WEIGHT * velocity_error.norm(dim=-1).mean()
+        + NLL_WEIGHT * gaussian_nll(predicted.sd.log(), mean_squares_in_view(error.detach()))
+        + UP_WEIGHT * (1 - (predicted.up * up).sum(-1)).mean()
     )
 
 
 @torch.no_grad()
-def lifter_accuracy(lifter: Lifter, batch: ProjectedMotion, *, device: str = "cpu") -> dict[str, float]:
-    """Figures on held-out windows: mean distance (mm of a person of 1.75 m), of up (degrees)."""
-    said = lifter(batch.input.features.to(device))
-    error = said.keypoints.cpu() - batch.keypoints
-    up = torch.rad2deg((said.up.cpu() * batch.up).sum(-1).clamp(-1, 1).acos())
-    inside = (error[..., 2].abs() < 1.96 * said.sd[..., 1].cpu()).float()
+def lifter_metrics(lifter: Lifter, batch: ProjectedMotion, *, device: str = "cpu") -> dict[str, float]:
+    """Metrics on held-out windows.
+
+    Returns:
+        mpjpe_mm and depth_mm, mean keypoint and depth errors in mm of a person of 1.75 m; up_deg, the median angle to
+        the true vertical; depth_coverage95, the share of depths inside their 95 % intervals.
+    """
+    predicted = lifter(batch.input.features.to(device))
+    error = predicted.keypoints.cpu() - batch.keypoints
+    up = torch.rad2deg((predicted.up.cpu() * batch.up).sum(-1).clamp(-1, 1).acos())
     return {
-        "mpjpe_mm": 1750 * float(error.norm(dim=-1).mean()),
-        "depth_mm": 1750 * float(error[..., 2].abs().mean()),
+        "mpjpe_mm": HEIGHT_MM * float(error.norm(dim=-1).mean()),
+        "depth_mm": HEIGHT_MM * float(error[..., 2].abs().mean()),
         "up_deg": float(up.median()),
-        "depth_coverage95": float(inside.mean()),
+        "depth_coverage95": coverage95(error[..., 2], predicted.sd[..., 1].cpu()),
     }

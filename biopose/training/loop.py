@@ -1,9 +1,9 @@
-"""The one training loop: resumable, with a mean of the weights, reporting to a callback.
+"""The training loop of all networks: resumable, with an exponential moving average of the weights.
 
-The learning rate rises, stays, and falls to nothing over the last part; what is kept is the running mean of the
-weights, which reaches back further the longer the run is, so that early figures are not those of the untrained network.
-Everything that is drawn hangs on the step alone or on a generator that the checkpoint holds, so a run that
-was interrupted goes on as it would have.
+The learning rate rises linearly over the first steps, is constant, and falls linearly to zero over the last part. The
+weights that are kept are the moving average (Polyak and Juditsky 1992), whose window grows with the run, so that early
+metrics are not those of the initial weights. Random numbers depend on the step alone or come from a generator that the
+checkpoint holds: a resumed run ends with exactly the weights of an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel
 
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
@@ -26,26 +28,26 @@ WEIGHT_DECAY = 0.01
 GRADIENT_NORM = 1.0
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
-Report = Callable[[int, dict[str, float]], None]
+Report = Callable[[int, dict[str, float]], None]  # the step and its metrics
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def report_line(step: int, figures: Mapping[str, float]) -> str:
-    """A report, for a person."""
-    return f"step {step}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+def report_line(step: int, metrics: Mapping[str, float]) -> str:
+    """A report as a line of text."""
+    return f"step {step}: " + ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A run's length and pace.
+    """Length and pace of a run.
 
     Attributes:
-        steps: gradient steps.
-        learning_rate: at its highest.
-        falling_share: of the steps at the end, over which the learning rate falls to nothing.
-        mean_decay: of the running mean of the weights, a step, at its slowest.
-        report_every: steps between reports and checkpoints.
-        patience: reports without a better figure after which the run stops; None goes on to the end.
+        steps: of the optimizer.
+        learning_rate: the highest.
+        falling_share: share of the steps, at the end, over which the learning rate falls to zero.
+        mean_decay: decay per step of the moving average of the weights, once its window has grown to that.
+        report_every: steps between reports; each writes a checkpoint.
+        patience: reports without improvement after which the run stops early; None never stops early.
     """
 
     steps: int
@@ -65,84 +67,85 @@ def train(
     network: Network,
     *,
     loss: Callable[[Network, int], Tensor],
-    figures: Callable[[Network], dict[str, float]],
-    judged_by: str,
+    evaluate: Callable[[Network], dict[str, float]],
+    monitored: str,
     schedule: Schedule,
     checkpoint: Path,
     report: Report,
     generator: torch.Generator | None = None,
 ) -> Network:
-    """Train, or go on from the checkpoint.
+    """Train, or resume from the checkpoint.
 
     Args:
-        network: to be trained, where it shall lie.
+        network: to be trained, on its device.
         loss: of the network on the batch of a step.
-        figures: of the mean network on what is held out.
-        judged_by: which of the figures tells when to stop; the lower the better.
-        schedule: how long and how fast.
-        checkpoint: written whole at each report; read first if it is there.
-        report: called with the step and figures.
-        generator: what the batches are drawn from, where they do not hang on the step alone.
+        evaluate: metrics of the averaged network on held-out data.
+        monitored: the metric that early stopping watches; lower is better.
+        schedule: length and pace.
+        checkpoint: written atomically at each report; a run resumes from it where it exists.
+        report: called with the step and its metrics.
+        generator: that the batches are drawn from, unless they depend on the step alone.
 
     Returns:
-        the network with the mean weights, in evaluation mode.
+        the network with the averaged weights, in evaluation mode.
 
     Raises:
-        ModelError: the checkpoint is broken, or that of another network.
+        ModelError: the checkpoint is broken, of another network, or of an earlier version of this loop.
     """
-    mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=running_mean(schedule.mean_decay))
+    average = AveragedModel(network, multi_avg_fn=moving_average(schedule.mean_decay))
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=schedule.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
     )
-    run = _Run({"network": network, "mean": mean, "optimizer": optimizer}, generator, checkpoint)
+    scheduler = LambdaLR(optimizer, schedule.share)
+    parts = {"network": network, "average": average, "optimizer": optimizer, "scheduler": scheduler}
+    run = _RunState(parts, generator, checkpoint)
     run.resume()
-    while run.step < schedule.steps and not run.is_stuck(schedule.patience):
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.learning_rate * schedule.share(run.step)
-        torch.manual_seed(run.step)  # what drops out
+    while run.step < schedule.steps and not run.stops_early(schedule.patience):
+        torch.manual_seed(run.step)  # of dropout
         value = loss(network.train(), run.step)
         optimizer.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
         optimizer.step()
-        mean.update_parameters(network)
+        scheduler.step()
+        average.update_parameters(network)
         run.step += 1
         if run.step % schedule.report_every == 0 or run.step == schedule.steps:
-            found = {"loss": float(value.detach()), **figures(_network_of(mean))}
-            run.judge(found[judged_by])
-            report(run.step, found)
+            metrics = {"loss": float(value.detach()), **evaluate(_averaged_network(average))}
+            run.count_report(metrics[monitored])
+            report(run.step, metrics)
             run.save()
-    return _network_of(mean)
+    return _averaged_network(average)
 
 
-def _network_of(mean: torch.optim.swa_utils.AveragedModel) -> Any:
-    """The mean network itself, of the class that is trained."""
-    return mean.module.eval()
+def _averaged_network(average: AveragedModel) -> Any:
+    """Of the class that is trained."""
+    return average.module.eval()
 
 
-def running_mean(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """A mean that reaches back further the more weights went into it, at most as `decay` a step has it."""
+def moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """An exponential moving average whose decay grows with the number of averaged weights, up to `decay`."""
 
     @torch.no_grad()
-    def update(mean: Tensors, now: Tensors, averaged: Tensor | int) -> None:
+    def update(average: Tensors, current: Tensors, averaged: Tensor | int) -> None:
         n = int(averaged)
-        torch._foreach_lerp_(mean, now, 1 - min(decay, (1 + n) / (10 + n)))
+        torch._foreach_lerp_(average, current, 1 - min(decay, (1 + n) / (10 + n)))
 
     return update
 
 
-class _Run:
-    """Where a run is, and its checkpoint."""
+class _RunState:
+    """Progress of a run, and its checkpoint."""
 
     def __init__(self, parts: Mapping[str, Any], generator: torch.Generator | None, checkpoint: Path) -> None:
         self.parts, self.generator, self.checkpoint = parts, generator, checkpoint
         self.step, self.best, self.since_best = 0, float("inf"), 0
 
-    def judge(self, figure: float) -> None:
-        self.since_best = 0 if figure < self.best else self.since_best + 1
-        self.best = min(self.best, figure)
+    def count_report(self, value: float) -> None:
+        self.since_best = 0 if value < self.best else self.since_best + 1
+        self.best = min(self.best, value)
 
-    def is_stuck(self, patience: int | None) -> bool:
+    def stops_early(self, patience: int | None) -> bool:
         return patience is not None and self.since_best >= patience
 
     def resume(self) -> None:
@@ -150,19 +153,25 @@ class _Run:
             return
         content = io.BytesIO(self.checkpoint.read_bytes())
         try:
-            self._take(torch.load(content, weights_only=True, map_location="cpu"))  # as the generator wants it
+            state = torch.load(content, weights_only=True, map_location="cpu")  # as the generator needs it
+            if "scheduler" not in state and "mean" in state:
+                raise ModelError(
+                    f"{self.checkpoint}: is of an earlier version of BioPose, whose training cannot be resumed; start "
+                    "again without it, or in another folder"
+                )
+            self._load(state)
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             raise ModelError(
-                f"{self.checkpoint}: is broken, or a checkpoint of another network; begin anew without it, or in "
+                f"{self.checkpoint}: is broken, or a checkpoint of another network; start again without it, or in "
                 "another folder"
             ) from error
 
-    def _take(self, kept: Mapping[str, Any]) -> None:
+    def _load(self, state: Mapping[str, Any]) -> None:
         for name, part in self.parts.items():
-            part.load_state_dict(kept[name])
+            part.load_state_dict(state[name])
         if self.generator is not None:
-            self.generator.set_state(kept["generator"])
-        self.step, self.best, self.since_best = kept["step"], kept["best"], kept["since_best"]
+            self.generator.set_state(state["generator"])
+        self.step, self.best, self.since_best = state["step"], state["best"], state["since_best"]
 
     def save(self) -> None:
         state = {name: part.state_dict() for name, part in self.parts.items()}

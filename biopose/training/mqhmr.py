@@ -1,8 +1,8 @@
-"""A training run of MQ-HMR, from recorded motion to weights: `biopose train mqhmr`."""
+"""Training of MQ-HMR, from recorded motion to weights: presets and the run (`biopose train mqhmr`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,35 +12,35 @@ from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import Mqhmr, MqhmrShape, load_mqhmr, save_mqhmr
-from biopose.training.calibration import calibrate
 from biopose.training.data.crop_batches import CropBatch, CropBatches, joined
 from biopose.training.data.motion import cmu_motions
 from biopose.training.data.projected_crops import ProjectedCrops, network_errors
 from biopose.training.loop import Report, Schedule, train
-from biopose.training.mqhmr_loss import mqhmr_figures, mqhmr_loss
+from biopose.training.mqhmr_loss import calibrate_mqhmr, mqhmr_loss, mqhmr_metrics
+from biopose.training.run import ShardMade, TrainingRequest, ignore_shard
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import ShardFolder, make_shards, split_motions, split_people
 
-SEED = 0  # of the weights that training begins with, of the batches' order and disturbances
-JUDGED_AT_ONCE = 128  # pictures
-JUDGED_PICTURES = 512  # at each report; all of them calibrate
-JUDGED_BY = "mpjpe_mm"
+SEED = 0  # of the initial weights, of the batches' order and of augmentation
+EVALUATION_BATCH = 128  # images
+EVALUATION_IMAGES = 512  # at each report; calibration takes all
+MONITORED = "mpjpe_mm"
 
 
 @dataclass(frozen=True)
 class MqhmrPreset:
-    """A run's choices.
+    """Choices of a run.
 
     Attributes:
-        shards: of training pictures.
-        validation_shards: that reports are measured on and the standard deviations calibrated.
-        batch: pictures in one.
-        projected: crops without a picture that are added to a batch.
-        schedule: the run's length and pace.
+        shards: of training images.
+        validation_shards: of held-out images, for metrics and calibration.
+        batch: images in a batch.
+        projected: crops without an image that are added to a batch (`ProjectedCrops`).
+        schedule: length and pace.
         shape: of the network.
-        pictures_seed: of the training pictures.
-        goes_on: from the weights that ship, not from nothing; what comes of it lies midway between them and where
-            training led, since such means err less on other pictures than those trained on (Wortsman et al. 2022).
+        images_seed: of the training images.
+        from_shipped: start from the weights that ship instead of random ones, and end at the mean of those and of the
+            trained ones, which generalises better than the trained ones alone (Wortsman et al. 2022).
     """
 
     shards: int
@@ -49,8 +49,8 @@ class MqhmrPreset:
     schedule: Schedule
     projected: int = 0
     shape: MqhmrShape = field(default_factory=MqhmrShape)
-    pictures_seed: int = 0
-    goes_on: bool = False
+    images_seed: int = 0
+    from_shipped: bool = False
 
 
 def _schedule(steps: int, *, learning_rate: float = 7e-4, falling_share: float = 0.4) -> Schedule:
@@ -64,95 +64,78 @@ PRESETS: Mapping[str, MqhmrPreset] = {
         _CPU,
         shards=24,
         schedule=_schedule(5_500, learning_rate=4e-4, falling_share=0.6),
-        pictures_seed=4,
-        goes_on=True,
+        images_seed=4,
+        from_shipped=True,
     ),
     "gpu": MqhmrPreset(shards=400, validation_shards=2, batch=512, projected=256, schedule=_schedule(60_000)),
 }
 
 
-def train_mqhmr_from(
-    motion: Path,
-    out: Path,
-    *,
-    preset: str,
-    device: str,
-    processes: int,
-    report: Report,
-    pictures: Path | None = None,
-    shard_made: Callable[[str, int], None] = lambda _split, _index: None,
-) -> Path:
-    """Make what is missing of the pictures and train on them, or go on with a run that was interrupted.
+def train_mqhmr_from(request: TrainingRequest, *, report: Report, shard_made: ShardMade = ignore_shard) -> Path:
+    """Render the missing images and train on them, or resume an interrupted run.
 
     Args:
-        motion: folder of CMU's .asf and .amc files.
-        out: folder of the run: its pictures, its checkpoint, and the weights at the end.
-        preset: of `PRESETS`.
-        device: where the network is.
-        processes: that make pictures.
-        report: called with the step and figures on held-out motions and people; last those of the weights, calibrated.
-        pictures: folder of the pictures; None puts them into `out`.
-        shard_made: called with the split and index of each shard that was made.
+        request: the run; its images are kept in the folder `pictures`.
+        report: called with the step and the metrics on held-out motions and people; last with those of the calibrated
+            weights.
+        shard_made: called with the split and index of each shard of images that was rendered.
 
     Returns:
-        the weights, mqhmr.safetensors.
+        path of the weights, mqhmr.safetensors.
 
     Raises:
         BioposeError: no motions there, or a file of the run is broken.
     """
+    out, preset = request.out, PRESETS[request.preset]
     out.mkdir(parents=True, exist_ok=True)
-    chosen, where = PRESETS[preset], ShardFolder(pictures or out / "pictures", motion)
-    make_pictures(where, chosen, processes=processes, shard_made=shard_made)
-    course = MqhmrCourse(where, chosen, device=device)
-    network = course.train(chosen.shape, checkpoint=out / "mqhmr.checkpoint.pt", report=report)
-    report(chosen.schedule.steps, course.figures(network))
+    where = ShardFolder(request.data_folder("pictures"), request.motion)
+    make_images(where, preset, processes=request.processes, shard_made=shard_made)
+    trainer = MqhmrTrainer(where, preset, device=request.device)
+    network = trainer.train(preset.shape, checkpoint=out / "mqhmr.checkpoint.pt", report=report)
+    report(preset.schedule.steps, trainer.metrics(network))
     weights = out / "mqhmr.safetensors"
     save_mqhmr(weights, network)
     return weights
 
 
-def make_pictures(
-    where: ShardFolder, preset: MqhmrPreset, *, processes: int, shard_made: Callable[[str, int], None]
-) -> None:
-    """Make the shards of a preset that are missing, those that judge first."""
+def make_images(where: ShardFolder, preset: MqhmrPreset, *, processes: int, shard_made: ShardMade) -> None:
+    """Render the missing shards of a preset, held-out ones first."""
     for split, count in (("validation", preset.validation_shards), ("train", preset.shards)):
         make_shards(_of(where, preset, split), split, count, processes=processes, report=partial(shard_made, split))
 
 
 def _of(where: ShardFolder, preset: MqhmrPreset, split: str) -> ShardFolder:
-    """What training goes on with is drawn anew; what judges stays the same."""
-    return replace(where, seed=preset.pictures_seed) if split == "train" else where
+    """The preset's seed applies to training images; held-out images are the same for all presets."""
+    return replace(where, seed=preset.images_seed) if split == "train" else where
 
 
-class MqhmrCourse:
-    """What networks of any shape are trained on and judged by.
+class MqhmrTrainer:
+    """Trains and evaluates networks of any shape on the same data.
 
     Args:
         where: the shards are, all of them made.
-        preset: the run's choices.
-        device: where networks are; batches are read on the CPU.
+        preset: choices of the run.
+        device: of the networks; batches are read on the CPU.
     """
 
     def __init__(self, where: ShardFolder, preset: MqhmrPreset, *, device: str) -> None:
         self.where, self.preset, self.device = where, preset, device
-        self.body, self.body_of_batches = SegmentBody.load(device=device), SegmentBody.load()
-        self.people = {
-            split: split_people(self.body_of_batches, where.folder, split) for split in ("train", "validation")
-        }
-        self.people_there = {split: _moved(people, device) for split, people in self.people.items()}
+        self.body, self.cpu_body = SegmentBody.load(device=device), SegmentBody.load()
+        self.cpu_people = {split: split_people(self.cpu_body, where.folder, split) for split in ("train", "validation")}
+        self.people = {split: _moved(people, device) for split, people in self.cpu_people.items()}
 
     def train(self, shape: MqhmrShape, *, checkpoint: Path, report: Report) -> Mqhmr:
-        """Train a network, or go on from its checkpoint; it comes with its standard deviations calibrated.
+        """Train a network, or resume from its checkpoint, then calibrate its standard deviations.
 
         Args:
             shape: of the network.
-            checkpoint: written whole at each report; read first if it is there.
-            report: called with the step and figures.
+            checkpoint: written at each report; a run resumes from it where it exists.
+            report: called with the step and its metrics.
 
         Raises:
-            ModelError: the checkpoint is broken, or that of another shape.
+            ModelError: the checkpoint cannot be resumed.
         """
-        batches = self._batches("train", self.preset.shards, shape, size=self.preset.batch, disturbed=True)
+        batches = self._batches("train", self.preset.shards, shape, size=self.preset.batch, augmented=True)
         projected = self._projected(shape) if self.preset.projected else None
 
         def loss(network: Mqhmr, step: int) -> Tensor:
@@ -161,28 +144,28 @@ class MqhmrCourse:
                 generator = torch.Generator().manual_seed(SEED * 1_000_003 + step)
                 batch = joined(batch, projected.draw(generator, self.preset.projected))
             batch = batch.to(self.device)
-            return mqhmr_loss(network, batch, self.body, self.people_there["train"])
+            return mqhmr_loss(network, batch, self.body, self.people["train"])
 
         torch.manual_seed(SEED)
         network: Mqhmr = train(
-            (load_mqhmr() if self.preset.goes_on else Mqhmr(shape)).to(self.device),
+            (load_mqhmr() if self.preset.from_shipped else Mqhmr(shape)).to(self.device),
             loss=loss,
-            figures=self.figures,
-            judged_by=JUDGED_BY,
+            evaluate=self.metrics,
+            monitored=MONITORED,
             schedule=self.preset.schedule,
             checkpoint=checkpoint,
             report=report,
         )
-        if self.preset.goes_on:
-            move_midway(network, load_mqhmr())
-        calibrate(network, self.held_out(shape), self.body, self.people_there["validation"])
+        if self.preset.from_shipped:
+            average_with(network, load_mqhmr())
+        calibrate_mqhmr(network, self.held_out(shape), self.body, self.people["validation"])
         return network
 
     def _projected(self, shape: MqhmrShape) -> ProjectedCrops:
-        batches = self._batches("train", 1, shape, size=JUDGED_AT_ONCE, disturbed=False)
-        pictures = (batches.batch(step) for step in range(batches.per_epoch))
-        body, people = self.body_of_batches, self.people["train"]
-        errors, confidence = network_errors(pictures, body, people)
+        batches = self._batches("train", 1, shape, size=EVALUATION_BATCH, augmented=False)
+        images = (batches.batch(step) for step in range(batches.per_epoch))
+        body, people = self.cpu_body, self.cpu_people["train"]
+        errors, confidence = network_errors(images, body, people)
         return ProjectedCrops(
             split_motions(cmu_motions(self.where.motion), "train"),
             body,
@@ -193,32 +176,32 @@ class MqhmrCourse:
             levels=shape.levels,
         )
 
-    def figures(self, network: Mqhmr) -> dict[str, float]:
-        """On the first validation pictures."""
-        batches = self.held_out(network.shape, pictures=JUDGED_PICTURES)
-        return mqhmr_figures(network, batches, self.body, self.people_there["validation"])
+    def metrics(self, network: Mqhmr) -> dict[str, float]:
+        """`mqhmr_metrics` on the first validation images."""
+        batches = self.held_out(network.shape, images=EVALUATION_IMAGES)
+        return mqhmr_metrics(network, batches, self.body, self.people["validation"])
 
-    def held_out(self, shape: MqhmrShape, *, pictures: int | None = None) -> Iterator[CropBatch]:
-        """Validation pictures, all or some."""
+    def held_out(self, shape: MqhmrShape, *, images: int | None = None) -> Iterator[CropBatch]:
+        """Batches of validation images: of all, or of the first."""
         count = self.preset.validation_shards
-        batches = self._batches("validation", count, shape, size=JUDGED_AT_ONCE, disturbed=False)
-        wanted = batches.per_epoch if pictures is None else -(-pictures // batches.size)
+        batches = self._batches("validation", count, shape, size=EVALUATION_BATCH, augmented=False)
+        wanted = batches.per_epoch if images is None else -(-images // batches.size)
         return (batches.batch(step).to(self.device) for step in range(min(wanted, batches.per_epoch)))
 
-    def _batches(self, split: str, shards: int, shape: MqhmrShape, *, size: int, disturbed: bool) -> CropBatches:
+    def _batches(self, split: str, shards: int, shape: MqhmrShape, *, size: int, augmented: bool) -> CropBatches:
         where = _of(self.where, self.preset, split)
         paths = [where.path(split, index) for index in range(shards)]
-        rig = self.body_of_batches.rig
+        rig = self.cpu_body.rig
         return CropBatches(
-            paths, self.people[split], rig, levels=shape.levels, size=size, seed=SEED, disturbed=disturbed
+            paths, self.cpu_people[split], rig, levels=shape.levels, size=size, seed=SEED, augmented=augmented
         )
 
 
 @torch.no_grad()
-def move_midway(network: Mqhmr, start: Mqhmr) -> None:
-    """Move the network's weights midway to those of another of its shape."""
-    for weights, first in zip(network.parameters(), start.parameters(), strict=True):
-        weights.lerp_(first.to(weights), 0.5)
+def average_with(network: Mqhmr, other: Mqhmr) -> None:
+    """Set the network's weights to the mean of its own and those of another of its shape."""
+    for weights, others in zip(network.parameters(), other.parameters(), strict=True):
+        weights.lerp_(others.to(weights), 0.5)
 
 
 def _moved(people: People, device: str) -> People:

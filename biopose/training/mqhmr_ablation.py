@@ -1,13 +1,13 @@
-"""What the paper leaves open of MQ-HMR, decided by trial: `biopose train ablation --network mqhmr`.
+"""Ablation of MQ-HMR's choices that the paper leaves open: `biopose train ablation --network mqhmr`.
 
-Each variant differs from the network that ships in one choice. All see the same pictures in the same order, disturbed
-alike, for as many steps, from weights drawn with the same seed.
+Each variant differs from the network that ships in one choice. All are trained on the same images in the same order,
+with the same augmentation, for the same number of steps, from the same seed.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,15 @@ from typing import Any
 import torch
 
 from biopose.hmr.mqhmr import Mqhmr, MqhmrShape, save_mqhmr
-from biopose.training.ablation import VariantReport, ablation
+from biopose.training.ablation import VariantReport, ablation, number_of_parameters
 from biopose.training.loop import Schedule
-from biopose.training.mqhmr import SEED, MqhmrCourse, MqhmrPreset, make_pictures
+from biopose.training.mqhmr import SEED, MqhmrPreset, MqhmrTrainer, make_images
+from biopose.training.run import ShardMade, TrainingRequest, ignore_shard
 from biopose.training.synthetic.shards import ShardFolder
 
 SHIPPED = MqhmrShape()
 VARIANTS: Mapping[str, MqhmrShape] = {
-    "as it ships": SHIPPED,
+    "shipped": SHIPPED,
     "5 queries": replace(SHIPPED, queries=5),
     "1 query": replace(SHIPPED, queries=1),
     "stride 32 alone": replace(SHIPPED, levels=(3,)),
@@ -34,7 +35,7 @@ VARIANTS: Mapping[str, MqhmrShape] = {
     "no feedback": replace(SHIPPED, feedback=False),
     "plain attention": replace(SHIPPED, deformable=False),
 }
-BUDGETS: Mapping[str, MqhmrPreset] = {
+PRESETS: Mapping[str, MqhmrPreset] = {
     "cpu": MqhmrPreset(
         shards=12,
         validation_shards=2,
@@ -56,77 +57,66 @@ COLUMNS = {
     "pa_mpjpe_mm": "{:.1f}",
     "pve_mm": "{:.1f}",
     "depth_mm": "{:.1f}",
-    "sureness_rank": "{:.3f}",
+    "error_sd_rank_correlation": "{:.3f}",
 }
 
 
 def ablate_mqhmr(
-    motion: Path,
-    out: Path,
+    request: TrainingRequest,
     *,
-    preset: str,
-    device: str,
-    processes: int,
     report: VariantReport,
-    drawn: Path | None = None,
-    shard_made: Callable[[str, int], None] = lambda _split, _index: None,
+    shard_made: ShardMade = ignore_shard,
     variants: Mapping[str, MqhmrShape] = VARIANTS,
 ) -> dict[str, Any]:
-    """Train every variant, or go on with an ablation that was interrupted.
+    """Train every variant, or resume an interrupted ablation.
 
     Args:
-        motion: folder of CMU's .asf and .amc files.
-        out: folder of the run: its pictures, a folder for each variant, ablation.json and ablation.md.
-        preset: of `BUDGETS`.
-        device: where the networks are, and are timed.
-        processes: that make pictures.
-        report: called with the variant, the step and the figures on held-out motions and people.
-        drawn: folder of the pictures; None puts them into `out`.
-        shard_made: called with the split and index of each shard that was made.
+        request: the run, its preset one of this module's; its images are kept in the folder `pictures`.
+        report: called with the variant, the step and the metrics on held-out motions and people.
+        shard_made: called with the split and index of each shard of images that was rendered.
         variants: by name.
 
     Returns:
-        what `ablation` does; of each variant its shape, parameters, crops_per_s of the decoder, and figures.
+        see `ablation`; of each variant its shape, number of parameters, crops_per_s of the decoder, and metrics.
 
     Raises:
         BioposeError: no motions there, or a file of the run is broken.
     """
-    budget, where = BUDGETS[preset], ShardFolder(drawn or out / "pictures", motion)
-    make_pictures(where, budget, processes=processes, shard_made=shard_made)
-    course = MqhmrCourse(where, budget, device=device)
+    preset, where = PRESETS[request.preset], ShardFolder(request.data_folder("pictures"), request.motion)
+    make_images(where, preset, processes=request.processes, shard_made=shard_made)
+    trainer = MqhmrTrainer(where, preset, device=request.device)
 
-    def line_of(name: str, shape: MqhmrShape, folder: Path) -> dict[str, Any]:
+    def train_variant(name: str, shape: MqhmrShape, folder: Path) -> dict[str, Any]:
         checkpoint = folder / "mqhmr.checkpoint.pt"
-        network = course.train(shape, checkpoint=checkpoint, report=partial(report, name))
+        network = trainer.train(shape, checkpoint=checkpoint, report=partial(report, name))
         save_mqhmr(folder / "mqhmr.safetensors", network)
         return {
             "shape": asdict(shape),
-            "parameters": sum(weights.numel() for weights in network.parameters()),
-            "crops_per_s": crops_per_s(network, course),
-            **course.figures(network),
+            "parameters": number_of_parameters(network),
+            "crops_per_s": crops_per_s(network, trainer),
+            **trainer.metrics(network),
         }
 
-    given = asdict(budget)
-    del given["shape"]
+    conditions = {name: value for name, value in asdict(preset).items() if name != "shape"}
     return ablation(
         variants,
-        line_of,
-        out=out,
-        title=f"{budget.shards} shards, {budget.schedule.steps} steps of {budget.batch}, seed {SEED}, {device}; "
-        f"{budget.validation_shards} shards of validation.",
+        train_variant,
+        out=request.out,
+        title=f"{preset.shards} shards, {preset.schedule.steps} steps of {preset.batch}, seed {SEED}, "
+        f"{request.device}; {preset.validation_shards} shards of validation.",
         columns=COLUMNS,
-        about={"budget": given, "seed": SEED, "device": device},
+        conditions={"preset": conditions, "seed": SEED, "device": request.device},
     )
 
 
 @torch.no_grad()
-def crops_per_s(network: Mqhmr, course: MqhmrCourse) -> float:
-    """Of the decoder alone: the median of some runs on crops whose maps are at hand."""
-    batch = next(course.held_out(network.shape))[:TIMED_CROPS]
+def crops_per_s(network: Mqhmr, trainer: MqhmrTrainer) -> float:
+    """Speed of the decoder alone, its feature maps given: the median of some runs."""
+    batch = next(trainer.held_out(network.shape))[:TIMED_CROPS]
     network(batch.crops)
     durations_s = []
     for _ in range(TIMED_RUNS):
         begin_s = time.perf_counter()
-        float(network(batch.crops).root.sum())  # waits for a device that works on by itself
+        float(network(batch.crops).root.sum())  # waits for a device that works asynchronously
         durations_s.append(time.perf_counter() - begin_s)
     return len(batch.person) / median(durations_s)

@@ -1,50 +1,49 @@
-"""What MQ-HMR is trained for: losses on rotations, joints, keypoints, vertices, shape and place, and its figures."""
+"""The loss of MQ-HMR on rotations, joints, keypoints, vertices, shape and root, its metrics and its calibration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from biopose.body.keypoint_names import KEYPOINTS, LIMB_JOINTS
 from biopose.body.rig import PosedBody, ShapedBody
 from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.hmr.mqhmr import CropInput, Mqhmr, Recovery
+from biopose.reconstruction.residuals import HIPS, MIDDLE
 from biopose.skeleton.pose_errors import procrustes_distances
+from biopose.training.calibration import coverage95, error_sd_rank_correlation, sd_factors
 from biopose.training.data.crop_batches import CropBatch
-from biopose.training.gaussian_nll import gaussian_nll
+from biopose.training.gaussian_nll import gaussian_nll, mean_squares_in_view
 from biopose.training.synthetic.people import People
 
-HIPS = [KEYPOINTS.index("left_hip"), KEYPOINTS.index("right_hip")]
 LIMB_KEYPOINTS = [KEYPOINTS.index(name) for name in LIMB_JOINTS]
-VERTEX_STRIDE = 32  # every so manieth vertex is judged while training
-MM = 1750.0  # of a height, for figures
-MID_HIP = KEYPOINTS.index("mid_hip")  # the origin: it has no error about the hips
+NOT_MID_HIP = [i for i in range(len(KEYPOINTS)) if i != MIDDLE]  # the origin has no error about the hips
+VERTEX_STRIDE = 32  # in training, of the vertices that are compared
+HEIGHT_MM = 1750.0  # of the person that metrics in mm are given for
 
-Recover = Callable[[CropInput], Recovery]  # a network, or what refines what one says
-# Small ends turn freely and are seen badly.
+Recover = Callable[[CropInput], Recovery]  # the network, or the network with refinement
+# Distal segments rotate freely and are observed badly.
 SEGMENT_WEIGHT = torch.tensor([0.3 if name[:4] in ("hand", "toes", "radi") else 1.0 for name in SEGMENTS])
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Of the terms, each about 0.05 to 0.5 once something is learned.
+    """Weights of the terms; each term comes to about 0.05 to 0.5 early in training.
 
     Attributes:
-        keypoints: mean distance of the 26 keypoints from the truth, about the hips, in heights.
+        keypoints: mean distance of the 26 keypoints from the truth, relative to the mid-hip, in body heights.
         joints: of the 20 joint centres, likewise.
         vertices: of the vertices, likewise.
         rotation: squared Frobenius distance of the local rotations.
-        orientation: of the global ones.
-        projected: distance of keypoints in shares of the crop's height.
-        depth: of the logarithm of the root's depth, absolute.
-        shape: squared, in standard deviations.
-        sureness: negative log likelihood of the keypoints.
-        drafts: of what was read between the layers, against what was read after them.
+        orientation: of the global rotations.
+        projected: reprojection error of the keypoints in shares of the crop's height.
+        depth: absolute error of the logarithm of the root's depth.
+        shape: squared error of the shape coefficients, in standard deviations.
+        nll: Gaussian negative log-likelihood of the keypoints.
+        drafts: of the poses predicted after each layer but the last, against those of the last.
     """
 
     keypoints: float = 10.0
@@ -55,13 +54,13 @@ class LossWeights:
     projected: float = 3.0
     depth: float = 0.3
     shape: float = 0.02
-    sureness: float = 0.03
+    nll: float = 0.03
     drafts: float = 0.3
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Where everything is, in the view, in heights."""
+    """True positions in the view, in body heights, and shape coefficients."""
 
     keypoints: Tensor
     joints: Tensor
@@ -70,7 +69,7 @@ class Truth:
 
 
 def truth_of(batch: CropBatch, body: SegmentBody, people: People, vertices: slice) -> Truth:
-    """The people's own meshes in their poses, not those of the segment body's few terms."""
+    """The people's own meshes in their poses, not their approximation by the segment body's shape space."""
     shaped = ShapedBody(body.rig, people.shape[batch.person], people.bone_heads[batch.person])
     posed = shaped.with_global_rotations(batch.R_view_segment, root_position=batch.root)
     return Truth(
@@ -89,37 +88,44 @@ def mqhmr_loss(
     every = slice(None, None, VERTEX_STRIDE)
     truth = truth_of(batch, body, people, every)
     with torch.autocast(truth.joints.device.type, dtype=torch.bfloat16):
-        said = network(batch.crops)
-    posed = said.posed(body)
+        predicted = network(batch.crops)
+    posed = predicted.posed(body)
     keypoints, vertices = body.keypoints.positions(posed), _vertices(posed, every)
-    origin, true_origin = _hips(keypoints), _hips(truth.keypoints)
+    origin, true_origin = _mid_hip(keypoints), _mid_hip(truth.keypoints)
     error = (keypoints - origin) - (truth.keypoints - true_origin)
-    local = (said.R_segment_local - batch.R_segment_local).square().sum((-1, -2))
-    turned = (posed.R_world_delta - batch.R_view_segment).square().sum((-1, -2))
+    local_error = _squared_distance(predicted.R_segment_local, batch.R_segment_local)
+    global_error = _squared_distance(posed.R_world_delta, batch.R_view_segment)
     crop_height = batch.crops.place[:, 2].exp()[:, None, None]
-    apart = _projected(keypoints) - _projected(truth.keypoints)
+    reprojection_error = (_projected(keypoints) - _projected(truth.keypoints)) / crop_height
     return (
         w.keypoints * error.norm(dim=-1).mean()
         + w.joints * ((posed.bone_heads - origin) - (truth.joints - true_origin)).norm(dim=-1).mean()
         + w.vertices * ((vertices - origin) - (truth.vertices - true_origin)).norm(dim=-1).mean()
-        + w.rotation * (local * SEGMENT_WEIGHT.to(local)).mean()
-        + w.orientation * (turned * SEGMENT_WEIGHT.to(turned)).mean()
-        + w.projected * (apart / crop_height).norm(dim=-1).clamp(max=1.0).mean()
-        + w.depth * (said.root[:, 2].log() - batch.root[:, 2].log()).abs().mean()
-        + w.shape * (said.shape - truth.shape).square().mean()
-        + w.sureness * gaussian_nll(said.sd, error.detach())
-        + w.drafts * _draft_loss(network, said, batch, truth.keypoints - true_origin, w)
+        + w.rotation * local_error.mean()
+        + w.orientation * global_error.mean()
+        + w.projected * reprojection_error.norm(dim=-1).clamp(max=1.0).mean()
+        + w.depth * (predicted.root[:, 2].log() - batch.root[:, 2].log()).abs().mean()
+        + w.shape * (predicted.shape - truth.shape).square().mean()
+        + w.nll * gaussian_nll(predicted.sd.log(), mean_squares_in_view(error.detach()))
+        + w.drafts * _draft_loss(network, predicted, batch, truth.keypoints - true_origin, w)
     )
 
 
-def _draft_loss(network: Mqhmr, said: Recovery, batch: CropBatch, about_hips: Tensor, w: LossWeights) -> Tensor:
-    """Of what was read between the layers: the local turns and the mean figure's keypoints."""
-    total = about_hips.new_zeros(())
-    for R_local in said.drafts:
-        figure = network.template_body(R_local)
-        error = figure - _hips(figure) - about_hips
-        turned = (R_local - batch.R_segment_local).square().sum((-1, -2)) * SEGMENT_WEIGHT.to(R_local)
-        total = total + w.keypoints * error.norm(dim=-1).mean() + w.rotation * turned.mean()
+def _squared_distance(R: Tensor, R_true: Tensor) -> Tensor:
+    """(N, 20) squared Frobenius distances of rotations, weighted by segment."""
+    return (R - R_true).square().sum((-1, -2)) * SEGMENT_WEIGHT.to(R)
+
+
+def _draft_loss(
+    network: Mqhmr, predicted: Recovery, batch: CropBatch, true_keypoints: Tensor, w: LossWeights
+) -> Tensor:
+    """Of the poses between the layers: local rotations, and the template body's keypoints relative to the mid-hip."""
+    total = true_keypoints.new_zeros(())
+    for R_local in predicted.drafts:
+        keypoints = network.template_body(R_local)
+        error = keypoints - _mid_hip(keypoints) - true_keypoints
+        rotation = _squared_distance(R_local, batch.R_segment_local)
+        total = total + w.keypoints * error.norm(dim=-1).mean() + w.rotation * rotation.mean()
     return total
 
 
@@ -130,8 +136,8 @@ def _vertices(posed: PosedBody, which: slice) -> Tensor:
     return posed.skin(rest, body.skin_matrix[which])
 
 
-def _hips(keypoints: Tensor) -> Tensor:
-    """(N, 1, 3) the middle of both."""
+def _mid_hip(keypoints: Tensor) -> Tensor:
+    """(N, 1, 3) midway between the hip joints."""
     return keypoints[:, HIPS].mean(1, keepdim=True)
 
 
@@ -140,21 +146,21 @@ def _projected(points: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def mqhmr_figures(
+def mqhmr_metrics(
     recover: Recover, batches: Iterable[CropBatch], body: SegmentBody, people: People, *, stride: int = VERTEX_STRIDE
 ) -> dict[str, float]:
-    """Figures of people recovered from crops.
+    """Metrics of people recovered from crops.
 
     Args:
         recover: the network, or another way.
-        batches: undisturbed.
+        batches: without augmentation.
         body: the segment body.
         people: of the batches.
-        stride: every so manieth vertex is judged.
+        stride: every stride-th vertex is compared.
 
     Returns:
-        mpjpe_mm and pa_mpjpe_mm over the 12 limb keypoints, pve_mm over the vertices about the hips, depth_mm,
-        coverage95 and sureness_rank of the keypoints (see `uncertainty_metrics`); mm of a person of 1.75 m.
+        mpjpe_mm and pa_mpjpe_mm over the 12 limb keypoints, pve_mm over the vertices relative to the mid-hip, depth_mm,
+        coverage95 and error_sd_rank_correlation of the keypoints (`uncertainty_metrics`); mm of a person of 1.75 m.
     """
     found: dict[str, list[Tensor]] = {}
     for batch in batches:
@@ -162,23 +168,26 @@ def mqhmr_figures(
             found.setdefault(name, []).append(value.cpu())
     whole = {name: torch.cat(values) for name, values in found.items()}
     error, sd = whole.pop("error"), whole.pop("sd")
-    return {name: MM * float(value.mean()) for name, value in whole.items()} | uncertainty_metrics(error, sd)
+    return {name: HEIGHT_MM * float(value.mean()) for name, value in whole.items()} | uncertainty_metrics(error, sd)
 
 
-def _errors(said: Recovery, batch: CropBatch, body: SegmentBody, people: People, vertices: slice) -> dict[str, Tensor]:
-    """Distances in heights by the names of their figures; error and sd as `keypoint_errors` has them."""
-    posed, truth = said.posed(body), truth_of(batch, body, people, vertices)
+def _errors(
+    predicted: Recovery, batch: CropBatch, body: SegmentBody, people: People, vertices: slice
+) -> dict[str, Tensor]:
+    """Distances in body heights by the names of their metrics; error and sd as in `keypoint_errors`."""
+    posed, truth = predicted.posed(body), truth_of(batch, body, people, vertices)
     keypoints = body.keypoints.positions(posed)
-    error = (keypoints - _hips(keypoints)) - (truth.keypoints - _hips(truth.keypoints))
+    origin, true_origin = _mid_hip(keypoints), _mid_hip(truth.keypoints)
+    error = (keypoints - origin) - (truth.keypoints - true_origin)
     aligned = procrustes_distances(*(x[:, LIMB_KEYPOINTS].double().cpu().numpy() for x in (keypoints, truth.keypoints)))
-    skin = (_vertices(posed, vertices) - _hips(keypoints)) - (truth.vertices - _hips(truth.keypoints))
+    vertex_error = (_vertices(posed, vertices) - origin) - (truth.vertices - true_origin)
     return {
         "mpjpe_mm": error[:, LIMB_KEYPOINTS].norm(dim=-1),
         "pa_mpjpe_mm": torch.from_numpy(aligned),
-        "pve_mm": skin.norm(dim=-1),
+        "pve_mm": vertex_error.norm(dim=-1),
         "depth_mm": error[..., 2].abs(),
         "error": error,
-        "sd": said.sd,
+        "sd": predicted.sd,
     }
 
 
@@ -186,7 +195,7 @@ def _errors(said: Recovery, batch: CropBatch, body: SegmentBody, people: People,
 def keypoint_errors(
     recover: Recover, batches: Iterable[CropBatch], body: SegmentBody, people: People
 ) -> tuple[Tensor, Tensor]:
-    """Errors (N, 26, 3) of the keypoints about the hips and their standard deviations (N, 26, 2), in heights."""
+    """Errors (N, 26, 3) of the keypoints relative to the mid-hip and their sd (N, 26, 2), in body heights."""
     every = slice(None, None, VERTEX_STRIDE)
     found = [_errors(recover(batch.crops), batch, body, people, every) for batch in batches]
     error, sd = (torch.cat([one[name].cpu() for one in found]) for name in ("error", "sd"))
@@ -194,15 +203,43 @@ def keypoint_errors(
 
 
 def uncertainty_metrics(error: Tensor, sd: Tensor) -> dict[str, float]:
-    """How well standard deviations (N, 26, 2) tell errors (N, 26, 3).
+    """How well standard deviations (N, 26, 2), across and along the line of sight, predict errors (N, 26, 3).
 
     Returns:
-        coverage95: the share of errors along and across the view within 1.96 standard deviations; sureness_rank:
-        Spearman's correlation of a keypoint's distance from the truth with its standard deviation.
+        coverage95: share of errors within 1.96 standard deviations; error_sd_rank_correlation: Spearman's, of a
+        keypoint's distance from the truth and its standard deviation over all three axes.
     """
-    judged = [i for i in range(error.shape[1]) if i != MID_HIP]
-    error, sd = error[:, judged], sd[:, judged]
-    inside = error.abs() < 1.96 * sd[..., [0, 0, 1]]
+    error, sd = error[:, NOT_MID_HIP], sd[:, NOT_MID_HIP]
     total = (2 * sd[..., 0].square() + sd[..., 1].square()).sqrt()
-    rank = spearmanr(error.norm(dim=-1).flatten().numpy(), total.flatten().numpy()).statistic
-    return {"coverage95": float(inside.float().mean()), "sureness_rank": float(np.asarray(rank))}
+    return {
+        "coverage95": coverage95(error, sd[..., [0, 0, 1]]),
+        "error_sd_rank_correlation": error_sd_rank_correlation(error.norm(dim=-1), total),
+    }
+
+
+@torch.no_grad()
+def calibrate_mqhmr(network: Mqhmr, batches: Iterable[CropBatch], body: SegmentBody, people: People) -> None:
+    """Scale the network's standard deviations so that 95 % intervals cover 95 % of the errors.
+
+    Args:
+        network: trained; its bias is changed in place.
+        batches: held out, without augmentation.
+        body: the segment body.
+        people: of the batches.
+    """
+    factors = calibration_factors(*keypoint_errors(network, batches, body, people))
+    network.head.log_sd_bias.add_(factors.log().to(network.head.log_sd_bias))
+
+
+def calibration_factors(error: Tensor, sd: Tensor) -> Tensor:
+    """Factors (26, 2) of each keypoint's standard deviation, across the view and along it; 1 for the mid-hip.
+
+    Args:
+        error: (N, 26, 3) of keypoints relative to the mid-hip.
+        sd: (N, 26, 2) predicted, in the same unit.
+    """
+    ratio = error.abs() / sd[..., [0, 0, 1]]
+    across = sd_factors(ratio[..., :2].transpose(1, 2).flatten(0, 1))
+    factors = torch.stack([across, sd_factors(ratio[..., 2])], dim=-1)
+    factors[MIDDLE] = 1.0
+    return factors

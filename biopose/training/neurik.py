@@ -1,4 +1,4 @@
-"""A training run of NeurIK, from recorded motion to weights."""
+"""Training of NeurIK, from recorded motion to weights: presets and the run (`biopose train neurik`)."""
 
 from __future__ import annotations
 
@@ -22,35 +22,36 @@ from biopose.training.data.motion import cmu_motions
 from biopose.training.data.recorded_windows import RecordedWindows, recorded_clips
 from biopose.training.loop import Report, Schedule, train
 from biopose.training.neurik_loss import (
-    Judge,
+    Evaluator,
     LossWeights,
-    answered_by,
     calibrate_neurik,
-    neurik_figures,
     neurik_loss,
+    neurik_metrics,
+    predict_with,
 )
+from biopose.training.run import ShardMade, TrainingRequest, ignore_shard
 from biopose.training.synthetic.clip_shards import ClipFolder, ClipShardMaker
 from biopose.training.synthetic.shards import make_shards, of_split, split_motions
 from biopose.training.synthetic.skeletons import Skeletons, skeletons_of_drawn
 
-SEED = 0  # of the weights that training begins with
+SEED = 0  # of the initial weights
 SOURCE_SEEDS = {"train": 1, "validation": 2, "test": 3}
-JUDGED_WINDOWS, JUDGED_BATCHES, CALIBRATION_BATCHES = 64, 4, 16
-JUDGED_BY = "mae_deg"
-SHORT_SHARE = 0.15  # of batches whose windows are shorter, by any number of frames
+EVALUATION_WINDOWS, EVALUATION_BATCHES, CALIBRATION_BATCHES = 64, 4, 16
+MONITORED = "mae_deg"
+SHORT_SHARE = 0.15  # of batches, whose windows have any smaller number of frames
 
 
 @dataclass(frozen=True)
 class NeurikPreset:
-    """A run's choices.
+    """Choices of a run.
 
     Attributes:
-        schedule: the run's length and pace.
+        schedule: length and pace.
         windows: in a batch.
-        clip_shards: of clips that MQ-HMR is recorded on, by split; none: nothing is recorded.
+        clip_shards: number of shards of clips measured by MQ-HMR, by split; empty: none.
         shape: of the network.
-        losses: what it is trained for.
-        longest: frames of its windows, in training and where it is judged.
+        losses: weights of the loss's terms.
+        longest: frames of the windows, in training and in evaluation.
     """
 
     schedule: Schedule
@@ -75,49 +76,33 @@ PRESETS: Mapping[str, NeurikPreset] = {
 }
 
 
-def train_neurik_from(
-    motion: Path,
-    out: Path,
-    *,
-    preset: str,
-    device: str,
-    processes: int,
-    report: Report,
-    clips: Path | None = None,
-    shard_made: Callable[[str, int], None] = lambda _split, _index: None,
-) -> Path:
-    """Record what is missing of the clips and train, or go on with a run that was interrupted.
+def train_neurik_from(request: TrainingRequest, *, report: Report, shard_made: ShardMade = ignore_shard) -> Path:
+    """Render and measure the missing clips and train on them, or resume an interrupted run.
 
     Args:
-        motion: folder of CMU's .asf and .amc files.
-        out: folder of the run: its clips, its checkpoint, and the weights at the end.
-        preset: of `PRESETS`.
-        device: where the network is; the windows are drawn on the CPU.
-        processes: that record clips.
-        report: called with the step and figures on held-out motions and people, then with the calibrated ones.
-        clips: folder that keeps the clips and the drawn people; None puts them into `out`.
-        shard_made: called with the split and index of each shard of clips that was recorded.
+        request: the run; its clips and people are kept in the folder `clips`.
+        report: called with the step and the metrics on held-out motions and people; last with those of the calibrated
+            weights.
+        shard_made: called with the split and index of each shard of clips that was made.
 
     Returns:
-        the weights, neurik.safetensors.
+        path of the weights, neurik.safetensors.
 
     Raises:
         BioposeError: no motions there, or a file of the run is broken.
     """
+    out, preset = request.out, PRESETS[request.preset]
     out.mkdir(parents=True, exist_ok=True)
-    chosen, where = PRESETS[preset], ClipFolder(clips or out / "clips", motion)
-    for split, count in chosen.clip_shards.items():
-        make_shards(where, split, count, maker=ClipShardMaker, processes=processes, report=partial(shard_made, split))
-    train_source, held_out = (
-        marker_source(where, split, shards=chosen.clip_shards.get(split, 0)) for split in ("train", "validation")
-    )
+    where, shards = ClipFolder(request.data_folder("clips"), request.motion), preset.clip_shards
+    for split, count in shards.items():
+        report_shard = partial(shard_made, split)
+        make_shards(where, split, count, maker=ClipShardMaker, processes=request.processes, report=report_shard)
     network = train_neurik(
-        train_source,
-        held_out,
-        preset=chosen,
+        *(marker_source(where, split, shards=shards.get(split, 0)) for split in ("train", "validation")),
+        preset=preset,
         checkpoint=out / "neurik.checkpoint.pt",
         report=report,
-        device=device,
+        device=request.device,
     )
     weights = out / "neurik.safetensors"
     save_neurik(weights, network)
@@ -125,12 +110,12 @@ def train_neurik_from(
 
 
 def marker_source(where: ClipFolder, split: str, *, shards: int) -> MarkerSource:
-    """What a split draws from; splits have no people in common, and training no motions with the others.
+    """The source of a split's windows; splits share no people, and training shares no motions with the others.
 
     Args:
-        where: the clips and the drawn people are kept.
+        where: the clips and people are kept.
         split: train, validation or test.
-        shards: of its clips.
+        shards: number of shards of its clips.
 
     Raises:
         BioposeError: no motions there, or a file is missing or broken.
@@ -152,65 +137,65 @@ def train_neurik(
     kind: type[Neurik] = Neurik,
     decoder: type[OutputDecoder] = OutputDecoder,
 ) -> Neurik:
-    """Train, or go on from the checkpoint; the network comes with its standard deviations calibrated.
+    """Train, or resume from the checkpoint, then calibrate the standard deviations.
 
     Args:
-        source: draws what is learned from.
-        held_out: draws what reports are measured on and the standard deviations calibrated.
-        preset: the run's choices.
-        checkpoint: written whole at each report; read first if it is there.
-        report: called with the step and figures.
-        device: where the network is.
-        kind: of network; another in an ablation.
-        decoder: of its answers.
+        source: of the training windows.
+        held_out: source of the windows for metrics and calibration.
+        preset: choices of the run.
+        checkpoint: written at each report; a run resumes from it where it exists.
+        report: called with the step and its metrics.
+        device: of the network; windows are drawn on the CPU.
+        kind: class of the network; another in an ablation.
+        decoder: class of the decoder of its output.
 
     Returns:
-        the network with the mean weights, in evaluation mode.
+        the network with the averaged weights, in evaluation mode.
 
     Raises:
-        ModelError: the checkpoint is broken, or that of another shape.
+        ModelError: the checkpoint cannot be resumed.
     """
-    judge = Judge(decoder(full_body_skeleton(), device=device))
+    evaluator = Evaluator(decoder(full_body_skeleton(), device=device))
 
     def loss(network: Neurik, step: int) -> Tensor:
         frames = frames_of(step, longest=preset.longest)
         batch = source.draw(preset.windows, frames=frames, calibrated=step % 2 == 0).to(device)
-        return neurik_loss(network, batch, judge, weights=preset.losses)
+        return neurik_loss(network, batch, evaluator, weights=preset.losses)
 
-    def figures(network: Neurik) -> dict[str, float]:
-        answering = answered_by(network, judge.decoder)
+    def metrics(network: Neurik) -> dict[str, float]:
+        predict = predict_with(network, evaluator.decoder)
         return {
             prefix + name: value
-            for prefix, batches in judged.items()
-            for name, value in neurik_figures(answering, batches, judge).items()
+            for prefix, batches in evaluation.items()
+            for name, value in neurik_metrics(predict, batches, evaluator).items()
         }
 
-    judged = held_out_batches(held_out, JUDGED_BATCHES, frames=preset.longest, device=device)
+    evaluation = held_out_batches(held_out, EVALUATION_BATCHES, frames=preset.longest, device=device)
     torch.manual_seed(SEED)
     network = train(
         kind(preset.shape, locations_m=default_locations_m(source.people)).to(device),
         loss=loss,
-        figures=figures,
-        judged_by=JUDGED_BY,
+        evaluate=metrics,
+        monitored=MONITORED,
         schedule=preset.schedule,
         checkpoint=checkpoint,
         report=report,
         generator=source.generator,
     )
-    calibrating = held_out_batches(held_out, CALIBRATION_BATCHES, frames=preset.longest, device=device)
-    calibrate_neurik(network, calibrating.get("recorded_", calibrating[""]), judge)
-    report(preset.schedule.steps, figures(network))
+    calibration = held_out_batches(held_out, CALIBRATION_BATCHES, frames=preset.longest, device=device)
+    calibrate_neurik(network, calibration.get("recorded_", calibration[""]), evaluator)
+    report(preset.schedule.steps, metrics(network))
     return network
 
 
 def held_out_batches(source: MarkerSource, count: int, *, frames: int, device: str) -> dict[str, list[MarkerBatch]]:
-    """Batches that judge or calibrate, by what stands before their figures' names.
+    """Batches for metrics or calibration, by the prefix of their metrics' names.
 
-    Faulty windows of registered people have no prefix; then there are clean ones, clean ones of people who are not
-    registered, and, where something was recorded, recorded ones. Whatever the length of the windows, WINDOW frames are
-    drawn and cut, so that networks of other windows are judged on the same.
+    No prefix: erroneous markers of calibrated subjects; clean_: exact markers of calibrated subjects; unregistered_:
+    exact markers of subjects without calibration; recorded_: markers measured by MQ-HMR, where there are any. WINDOW
+    frames are drawn and cut into windows of `frames`, so that networks of any window length are compared on the same.
     """
-    g, n = source.generator, JUDGED_WINDOWS
+    g, n = source.generator, EVALUATION_WINDOWS
     kinds: dict[str, Callable[[], MarkerBatch]] = {
         "": lambda: source.draw(n, frames=WINDOW, calibrated=True),
         "clean_": lambda: source.draw(n, frames=WINDOW, calibrated=True, clean=True),
@@ -222,7 +207,7 @@ def held_out_batches(source: MarkerSource, count: int, *, frames: int, device: s
 
 
 def frames_of(step: int, *, longest: int) -> int:
-    """Of a step's windows."""
+    """Frames of the windows of a step's batch."""
     generator = torch.Generator().manual_seed(step)
     if float(torch.rand(1, generator=generator)) >= SHORT_SHARE:
         return longest
@@ -230,6 +215,6 @@ def frames_of(step: int, *, longest: int) -> int:
 
 
 def default_locations_m(people: Skeletons) -> Tensor:
-    """(M, 3) where people's markers lie in their segments on average, on the unscaled skeleton."""
+    """(M, 3) mean marker locations in the segments of the unscaled skeleton, over people."""
     owner = marker_owners(full_body_skeleton())
     return (people.marker_locations_m / people.body_scales[:, owner]).mean(0)

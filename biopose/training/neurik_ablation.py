@@ -1,7 +1,7 @@
-"""What the paper leaves open of NeurIK, decided by trial: `biopose train ablation --network neurik`.
+"""Ablation of NeurIK's choices that the paper leaves open: `biopose train ablation --network neurik`.
 
-Each variant differs from what ships in one choice. All see the same people, motions and faults in the same order for as
-many steps, from weights drawn with the same seed. Nothing is recorded for it, so no window errs as MQ-HMR does.
+Each variant differs from the network that ships in one choice. All are trained on the same people, motions and marker
+errors in the same order, for the same number of steps, from the same seed. Clips measured by MQ-HMR are not used.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from biopose.neurik.input import MarkerWindows
 from biopose.neurik.network import Neurik, NeurikShape, save_neurik
 from biopose.neurik.output import OutputDecoder, RawOutput
 from biopose.neurik.trial import WINDOW
-from biopose.training.ablation import VariantReport, ablation
+from biopose.training.ablation import VariantReport, ablation, number_of_parameters
 from biopose.training.loop import Schedule
 from biopose.training.neurik import SEED, NeurikPreset, marker_source, train_neurik
 from biopose.training.neurik_loss import LossWeights
+from biopose.training.run import TrainingRequest
 from biopose.training.synthetic.clip_shards import ClipFolder
 
 COLUMNS = {
@@ -36,10 +37,10 @@ COLUMNS = {
 
 
 class UnlimitedNeurik(Neurik):
-    """Corrects shares of the ranges, as far as it likes, instead of what keeps them inside."""
+    """Corrects angles in shares of their ranges, without the sigmoid that keeps them inside."""
 
     def forward(self, windows: MarkerWindows) -> RawOutput:
-        """The raw answer, in whose `logits` are shares: -1 and 1 at the ends of a range."""
+        """The raw output, whose `logits` are shares: -1 and 1 at the ends of a range."""
         raw = super().forward(windows)
         with torch.autocast(windows.markers_m.device.type, enabled=False):
             closed = self.view(windows, self.locations_m).logits
@@ -47,7 +48,7 @@ class UnlimitedNeurik(Neurik):
 
 
 class UnlimitedDecoder(OutputDecoder):
-    """Understands such answers."""
+    """Decodes the output of `UnlimitedNeurik`."""
 
     def angles(self, logits: Tensor) -> Tensor:
         """(..., C) radians of shares."""
@@ -56,11 +57,11 @@ class UnlimitedDecoder(OutputDecoder):
 
 @dataclass(frozen=True)
 class NeurikVariant:
-    """One line of the table.
+    """A row of the table.
 
     Attributes:
         shape: of the network.
-        losses: what it is trained for.
+        losses: weights of the loss's terms.
         longest: frames of its windows.
         limited: whether its angles stay in their ranges by construction.
     """
@@ -72,15 +73,15 @@ class NeurikVariant:
 
 
 VARIANTS: Mapping[str, NeurikVariant] = {
-    "as it ships": NeurikVariant(),
-    "segments not told of their neighbours": NeurikVariant(shape=NeurikShape(neighbours=False)),
-    "each frame alone": NeurikVariant(shape=NeurikShape(layers=0)),
+    "shipped": NeurikVariant(),
+    "no messages between neighbouring segments": NeurikVariant(shape=NeurikShape(neighbours=False)),
+    "no temporal layers": NeurikVariant(shape=NeurikShape(layers=0)),
     "windows of 8 frames": NeurikVariant(longest=8),
-    "angles not kept in their ranges": NeurikVariant(limited=False),
+    "angles not limited to their ranges": NeurikVariant(limited=False),
     "no losses through forward kinematics": NeurikVariant(losses=LossWeights(joints=0.0, markers=0.0)),
     "no loss on angles": NeurikVariant(losses=LossWeights(angles=0.0, velocity=0.0)),
 }
-BUDGETS: Mapping[str, NeurikPreset] = {
+PRESETS: Mapping[str, NeurikPreset] = {
     "cpu": NeurikPreset(
         Schedule(steps=400, falling_share=0.6, mean_decay=0.99, report_every=300), windows=32, clip_shards={}
     ),
@@ -91,64 +92,50 @@ BUDGETS: Mapping[str, NeurikPreset] = {
 
 
 def ablate_neurik(
-    motion: Path,
-    out: Path,
-    *,
-    preset: str,
-    device: str,
-    report: VariantReport,
-    drawn: Path | None = None,
-    variants: Mapping[str, NeurikVariant] = VARIANTS,
+    request: TrainingRequest, *, report: VariantReport, variants: Mapping[str, NeurikVariant] = VARIANTS
 ) -> dict[str, Any]:
-    """Train every variant, or go on with an ablation that was interrupted.
+    """Train every variant, or resume an interrupted ablation.
 
     Args:
-        motion: folder of CMU's .asf and .amc files.
-        out: folder of the run: the drawn people, a folder for each variant, ablation.json and ablation.md.
-        preset: of `BUDGETS`.
-        device: where the networks are.
-        report: called with the variant, the step and the figures on held-out motions and people.
-        drawn: folder of the drawn people; None puts them into `out`.
+        request: the run, its preset one of this module's; the synthetic people are kept in the folder `people`.
+        report: called with the variant, the step and the metrics on held-out motions and people.
         variants: by name.
 
     Returns:
-        what `ablation` does; of each variant its choices, parameters and figures, among them beyond_range, the share of
-        angles on faulty markers that are beyond their ranges.
+        see `ablation`; of each variant its choices, number of parameters and metrics, among them beyond_range, the
+        share of angles beyond their ranges.
 
     Raises:
         BioposeError: no motions there, or a file of the run is broken.
     """
-    budget, where = BUDGETS[preset], ClipFolder(drawn or out / "people", motion)
+    preset, where = PRESETS[request.preset], ClipFolder(request.data_folder("people"), request.motion)
     where.folder.mkdir(parents=True, exist_ok=True)
 
-    def line_of(name: str, variant: NeurikVariant, folder: Path) -> dict[str, Any]:
-        figures: dict[str, float] = {}
+    def train_variant(name: str, variant: NeurikVariant, folder: Path) -> dict[str, Any]:
+        metrics: dict[str, float] = {}
 
-        def also_kept(step: int, found: dict[str, float]) -> None:
-            figures.update(found)
+        def keep_and_report(step: int, found: dict[str, float]) -> None:
+            metrics.update(found)
             report(name, step, found)
 
         kind, decoder = (Neurik, OutputDecoder) if variant.limited else (UnlimitedNeurik, UnlimitedDecoder)
-        train_source, held_out = (marker_source(where, split, shards=0) for split in ("train", "validation"))
         network = train_neurik(
-            train_source,
-            held_out,
-            preset=replace(budget, shape=variant.shape, losses=variant.losses, longest=variant.longest),
+            *(marker_source(where, split, shards=0) for split in ("train", "validation")),
+            preset=replace(preset, shape=variant.shape, losses=variant.losses, longest=variant.longest),
             checkpoint=folder / "neurik.checkpoint.pt",
-            report=also_kept,
-            device=device,
+            report=keep_and_report,
+            device=request.device,
             kind=kind,
             decoder=decoder,
         )
         save_neurik(folder / "neurik.safetensors", network)
-        parameters = sum(weights.numel() for weights in network.parameters())
-        return {"variant": asdict(variant), "parameters": parameters, **figures}
+        return {"variant": asdict(variant), "parameters": number_of_parameters(network), **metrics}
 
     return ablation(
         variants,
-        line_of,
-        out=out,
-        title=f"{budget.schedule.steps} steps of {budget.windows} windows, seed {SEED}, {device}.",
+        train_variant,
+        out=request.out,
+        title=f"{preset.schedule.steps} steps of {preset.windows} windows, seed {SEED}, {request.device}.",
         columns=COLUMNS,
-        about={"budget": asdict(budget), "seed": SEED, "device": device},
+        conditions={"preset": asdict(preset), "seed": SEED, "device": request.device},
     )

@@ -154,26 +154,19 @@ def train_ablation(
     from biopose.training.loop import report_line
     from biopose.training.mqhmr_ablation import ablate_mqhmr
     from biopose.training.neurik_ablation import ablate_neurik
+    from biopose.training.run import TrainingRequest
 
-    def report(variant: str, step: int, figures: dict[str, float]) -> None:
-        click.echo(f"{variant}: {report_line(step, figures)}", err=json_)
+    def report(variant: str, step: int, metrics: dict[str, float]) -> None:
+        click.echo(f"{variant}: {report_line(step, metrics)}", err=json_)
 
     def made(split: str, index: int) -> None:
         click.echo(f"pictures: {split} shard {index} made", err=json_)
 
+    request = TrainingRequest(motion, out, preset, device, processes, drawn)
     if network == "neurik":
-        result = ablate_neurik(motion, out, preset=preset, device=device, drawn=drawn, report=report)
+        result = ablate_neurik(request, report=report)
     else:
-        result = ablate_mqhmr(
-            motion,
-            out,
-            preset=preset,
-            device=device,
-            drawn=drawn,
-            report=report,
-            processes=processes,
-            shard_made=made,
-        )
+        result = ablate_mqhmr(request, report=report, shard_made=made)
     show(result, json_=json_, lines=lambda: ablation_lines(result))
 
 

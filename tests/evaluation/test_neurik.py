@@ -18,7 +18,7 @@ from biopose.neurik.network import Neurik, NeurikShape, save_neurik
 from biopose.neurik.output import OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.recorded_windows import as_recorded
-from biopose.training.neurik_loss import Judge, neurik_figures
+from biopose.training.neurik_loss import Evaluator, neurik_metrics
 from tests.training.synthetic_markers import default_locations_m, synthetic_clips, synthetic_source
 
 
@@ -26,7 +26,7 @@ def test_the_solver_explains_clean_markers() -> None:
     """It sees the very skeleton but for what scaling cannot tell."""
     trial = synthetic_source().draw(1, frames=6, clean=True)
     own = scaled_to(trial)
-    figures = neurik_figures(lambda each: solved(each, *own), [trial], Judge(OutputDecoder(full_body_skeleton())))
+    figures = neurik_metrics(lambda each: solved(each, *own), [trial], Evaluator(OutputDecoder(full_body_skeleton())))
     assert figures["mae_deg"] < 4
     assert figures["mpblpe_mm"] < 20
     assert "coverage95" not in figures

@@ -101,7 +101,13 @@ def test_the_command_prints_for_people_and_for_programs(tiny: ShardFolder, weigh
     assert "8 made-up pictures" in text.stdout
     assert "PA-MPJPE, mm" in text.stdout
     result = json.loads(run(*arguments, "--weights", weights, "--json").stdout)
-    assert set(result["synthetic"]["decoder"]) >= {"mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "coverage95", "sureness_rank"}
+    assert set(result["synthetic"]["decoder"]) >= {
+        "mpjpe_mm",
+        "pa_mpjpe_mm",
+        "pve_mm",
+        "coverage95",
+        "error_sd_rank_correlation",
+    }
 
 
 def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ small(pytest.MonkeyPatch())
 schedule = replace(TINY.schedule, steps={STEPS})
 mqhmr.PRESETS["cpu"] = replace(TINY, schedule=schedule)
 lifter.PRESETS["cpu"] = lifter.LifterPreset(schedule, windows=2, frames=4)
-neurik.JUDGED_WINDOWS = neurik.JUDGED_BATCHES = neurik.CALIBRATION_BATCHES = 2
+neurik.EVALUATION_WINDOWS = neurik.EVALUATION_BATCHES = neurik.CALIBRATION_BATCHES = 2
 neurik.PRESETS["cpu"] = neurik.NeurikPreset(
     TINY.schedule,
     windows=4,

@@ -201,7 +201,7 @@ def test_who_is_registered_is_told_by_their_own_skeleton() -> None:
     assert wrong[0] < 0.5 * wrong[1]
 
 
-def test_a_long_trial_of_somebody_registered_is_answered_by_their_skeleton() -> None:
+def test_a_long_trial_of_somebody_registered_is_predict_with_their_skeleton() -> None:
     network = small(corrections=0.0)
     batch = synthetic_source().draw(1, frames=2 * WINDOW + 5, clean=True, calibrated=True)
     own = batch.windows.subject

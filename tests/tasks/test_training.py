@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
 
 from biopose.errors import BioposeError
 from biopose.io.checkpoint import sha256_of
+from biopose.training.loop import Report
 from biopose.training.mqhmr import train_mqhmr_from
 from biopose.training.neurik import train_neurik_from
+from biopose.training.run import ShardMade, TrainingRequest
 from tasks.locks import exclusive
 from tasks.models import PinnedModel, register_shipped, register_trained, registered_versions, registry, weights_of
 from tasks.settings import Settings
@@ -39,7 +40,7 @@ def order(tmp_path: Path) -> TrainingOrder:
 
 
 def an_order(network: NetworkName, out: Path, *, drawn: Path | None = None) -> TrainingOrder:
-    return TrainingOrder(network, out, out, preset="cpu", device="cpu", processes=1, drawn=drawn)
+    return TrainingOrder(network, TrainingRequest(out, out, "cpu", processes=1, drawn=drawn))
 
 
 def weights(folder: Path, content: bytes, name: str = "mqhmr.safetensors") -> Path:
@@ -54,7 +55,7 @@ def test_a_training_has_its_preset_as_parameters_and_a_history_of_figures(
     with run.closed_at_the_end():
         run.report(250, {"mpjpe_mm": 120.0})
         run.report(500, {"mpjpe_mm": 90.0})
-        run.keep(weights(order.out, b"w"))
+        run.keep(weights(order.request.out, b"w"))
     assert run.metrics == {"mpjpe_mm": 90.0}
     with registry(settings) as client:
         found = client.get_run(run.id)
@@ -84,7 +85,7 @@ def test_an_interrupted_training_goes_on_in_its_run(settings: Settings, order: T
 
 
 def test_a_folder_that_came_from_elsewhere_gets_a_run_here(settings: Settings, order: TrainingOrder) -> None:
-    (order.out / RUN_FILE).write_text("0123456789abcdef0123456789abcdef")
+    (order.request.out / RUN_FILE).write_text("0123456789abcdef0123456789abcdef")
     run = TrainingRun(settings, order)
     assert run.id != "0123456789abcdef0123456789abcdef"
     assert TrainingRun(settings, order).id == run.id
@@ -95,10 +96,10 @@ def test_a_trained_network_becomes_a_version_with_its_metrics_and_no_alias(
 ) -> None:
     run = TrainingRun(settings, order)
     metrics = {"mpjpe_mm": 91.5}
-    models = [order.trained(weights(order.out, content), metrics) for content in (b"first", b"second")]
+    models = [order.trained(weights(order.request.out, content), metrics) for content in (b"first", b"second")]
     versions = []
     for content, model in zip((b"first", b"second", b"second"), (*models, models[1]), strict=True):
-        weights(order.out, content)
+        weights(order.request.out, content)
         versions.append(register_trained(settings, model, training_run=run.id, metrics=metrics))
     assert versions == [1, 2, 2]
     with registry(settings) as client:
@@ -136,16 +137,16 @@ def test_a_trained_network_is_a_version_of_its_stage_and_does_not_measure_yet(
 def test_what_is_drawn_to_train_on_is_kept_where_the_order_says_and_told_of(
     network: NetworkName, train_from: Callable[..., Path], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def trained(_motion: Path, out: Path, **given: Any) -> Path:
-        assert (given[what], given["processes"]) == (tmp_path / "drawn", 1)
-        given["shard_made"]("validation", 3)
-        return out / "weights"
+    def trained(request: TrainingRequest, *, report: Report, shard_made: ShardMade) -> Path:
+        assert (request.data_folder(what), request.processes) == (tmp_path / "drawn", 1)
+        shard_made("validation", 3)
+        return request.out / "weights"
 
     monkeypatch.setattr(f"tasks.training.{train_from.__name__}", create_autospec(train_from, side_effect=trained))
-    said: list[str] = []
+    logged: list[str] = []
     order = an_order(network, tmp_path, drawn=tmp_path / "drawn")
-    assert train_network.fn(order, lambda _step, _figures: None, said.append) == tmp_path / "weights"
-    assert said == [f"{what}: validation shard 3 made"]
+    assert train_network.fn(order, lambda _step, _figures: None, logged.append) == tmp_path / "weights"
+    assert logged == [f"{what}: validation shard 3 made"]
 
 
 def test_two_trainings_do_not_meet_in_one_folder(tmp_path: Path) -> None:

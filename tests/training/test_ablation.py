@@ -8,8 +8,8 @@ import pytest
 
 from biopose.training.ablation import ablation, ablation_lines
 
-VARIANTS = {"as it ships": 3, "1, 2 layers": 2}
-GIVEN = {"title": "600 steps.", "columns": {"layers": "{:.1f}"}, "about": {"seed": 7}}
+VARIANTS = {"shipped": 3, "1, 2 layers": 2}
+GIVEN = {"title": "600 steps.", "columns": {"layers": "{:.1f}"}, "conditions": {"seed": 7}}
 
 
 class KilledError(Exception):
@@ -28,12 +28,12 @@ def test_an_interrupted_ablation_keeps_what_it_has_and_goes_on(tmp_path: Path) -
 
     with pytest.raises(KilledError):
         ablation(VARIANTS, line_of, out=tmp_path / "run", **GIVEN)  # type: ignore[arg-type]
-    assert list(json.loads((tmp_path / "run" / "ablation.json").read_text())["variants"]) == ["as it ships"]
+    assert list(json.loads((tmp_path / "run" / "ablation.json").read_text())["variants"]) == ["shipped"]
     result = ablation(VARIANTS, line_of, out=tmp_path / "run", **GIVEN)  # type: ignore[arg-type]
-    assert trained == ["as it ships", "1, 2 layers", "1, 2 layers"]
+    assert trained == ["shipped", "1, 2 layers", "1, 2 layers"]
     assert result["seed"] == 7
     assert result == json.loads((tmp_path / "run" / "ablation.json").read_text())
     written = (tmp_path / "run" / "ablation.md").read_text().splitlines()
     assert written == ablation_lines(result)
     assert written[0] == "600 steps."
-    assert written[2:] == ["| variant | layers |", "|---|---:|", "| as it ships | 3.0 |", "| 1, 2 layers | 2.0 |"]
+    assert written[2:] == ["| variant | layers |", "|---|---:|", "| shipped | 3.0 |", "| 1, 2 layers | 2.0 |"]

@@ -11,8 +11,8 @@ from biopose.training.data.projected_motion import MotionProjector, ProjectedMot
 from biopose.training.lifter import (
     PRESETS,
     LifterPreset,
-    lifter_accuracy,
     lifter_loss,
+    lifter_metrics,
     train_lifter,
 )
 from biopose.training.loop import Schedule
@@ -32,8 +32,8 @@ class KilledError(Exception):
 def train(checkpoint: Path, *, process: int = 0, killed_at: int | None = None, preset: LifterPreset = TINY) -> Lifter:
     torch.manual_seed(process)  # another process finds torch's generator elsewhere
 
-    def report(step: int, figures: dict[str, float]) -> None:
-        assert all(value == value for value in figures.values())
+    def report(step: int, metrics: dict[str, float]) -> None:
+        assert all(value == value for value in metrics.values())
         if step == killed_at:
             raise KilledError
 
@@ -60,12 +60,12 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
 
 def test_going_on_begins_with_the_weights_that_ship(tmp_path: Path) -> None:
     hardly = Schedule(steps=1, learning_rate=1e-9)
-    found = train(tmp_path / "run.pt", preset=replace(TINY, schedule=hardly, goes_on=True))
+    found = train(tmp_path / "run.pt", preset=replace(TINY, schedule=hardly, from_shipped=True))
     for weights, shipped in zip(found.state_dict().values(), load_lifter().state_dict().values(), strict=True):
         torch.testing.assert_close(weights, shipped, atol=1e-6, rtol=0)
 
 
-def test_reports_come_at_their_steps_with_figures_in_their_units(tmp_path: Path) -> None:
+def test_reports_come_at_their_steps_with_metrics_in_their_units(tmp_path: Path) -> None:
     reports: dict[int, dict[str, float]] = {}
     train_lifter(projector(1), projector(2), preset=TINY, checkpoint=tmp_path / "run.pt", report=reports.__setitem__)
     assert list(reports) == [2, 4]
@@ -91,10 +91,10 @@ def test_it_learns_a_batch_by_heart() -> None:
 def test_exact_answers_have_no_error() -> None:
     batch = projector(1).draw(4, frames=5)
     said = _Said(batch)
-    figures = lifter_accuracy(said, batch)  # type: ignore[arg-type]
-    assert figures["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
-    assert figures["up_deg"] == pytest.approx(0, abs=0.1)
-    assert figures["depth_coverage95"] == 1
+    metrics = lifter_metrics(said, batch)  # type: ignore[arg-type]
+    assert metrics["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    assert metrics["up_deg"] == pytest.approx(0, abs=0.1)
+    assert metrics["depth_coverage95"] == 1
 
 
 class _Said:

@@ -1,4 +1,4 @@
-"""The training loop: what it learns hangs on its steps alone, however often it was interrupted."""
+"""The training loop: its result depends on its steps alone, however often it was interrupted."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from biopose.errors import BioposeError
-from biopose.training.loop import WARM_UP_STEPS, Report, Schedule, running_mean, train
+from biopose.training.loop import WARM_UP_STEPS, Report, Schedule, moving_average, train
 
 SHORT = Schedule(steps=11, report_every=3, learning_rate=0.01)
 REPORTS = [3, 6, 9, 11]
@@ -31,7 +31,7 @@ class Run:
         x = torch.randn(16, 4, generator=self.generator)
         return (network(x)[:, 0] - x.sum(-1)).square().mean()
 
-    def figures(self, network: nn.Module) -> dict[str, float]:
+    def evaluate(self, network: nn.Module) -> dict[str, float]:
         x = torch.eye(4)
         with torch.no_grad():
             return {"error": float((network(x)[:, 0] - 1).abs().mean())}
@@ -41,8 +41,8 @@ class Run:
         return train(
             self.network,
             loss=self.loss,
-            figures=self.figures,
-            judged_by="error",
+            evaluate=self.evaluate,
+            monitored="error",
             schedule=self.schedule,
             checkpoint=self.checkpoint,
             report=report or self.reports.__setitem__,
@@ -78,18 +78,18 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     assert not done.training
 
 
-def test_the_callback_gets_the_loss_and_the_figures_at_each_report_and_at_the_end(tmp_path: Path) -> None:
+def test_the_callback_gets_the_loss_and_the_metrics_at_each_report_and_at_the_end(tmp_path: Path) -> None:
     run = Run(tmp_path / "run.pt")
-    mean = run.go()
+    average = run.go()
     assert list(run.reports) == REPORTS
-    assert all(set(figures) == {"loss", "error"} for figures in run.reports.values())
-    assert run.reports[11]["error"] == run.figures(mean)["error"]
+    assert all(set(metrics) == {"loss", "error"} for metrics in run.reports.values())
+    assert run.reports[11]["error"] == run.evaluate(average)["error"]
 
 
 def test_it_learns(tmp_path: Path) -> None:
     run = Run(tmp_path / "run.pt", schedule=Schedule(steps=400, report_every=100, learning_rate=0.01))
     run.go()
-    errors = [figures["error"] for figures in run.reports.values()]
+    errors = [metrics["error"] for metrics in run.reports.values()]
     assert errors[-1] < 0.5 * errors[0]
 
 
@@ -106,9 +106,9 @@ def test_the_learning_rate_rises_stays_and_falls_to_nothing() -> None:
 
 def test_a_run_stops_after_its_patience_without_a_better_figure_and_stays_stopped(tmp_path: Path) -> None:
     schedule = Schedule(steps=100, report_every=1, patience=3)
-    figures = iter([5.0, 4.0, 4.0, 4.5, 4.0, 1.0])
+    metrics = iter([5.0, 4.0, 4.0, 4.5, 4.0, 1.0])
     run = Run(tmp_path / "run.pt", schedule=schedule)
-    run.figures = lambda _: {"error": next(figures)}  # type: ignore[method-assign]
+    run.evaluate = lambda _: {"error": next(metrics)}  # type: ignore[method-assign]
     run.go()
     assert list(run.reports) == [1, 2, 3, 4, 5]
     again = Run(tmp_path / "run.pt", schedule=schedule)
@@ -117,7 +117,7 @@ def test_a_run_stops_after_its_patience_without_a_better_figure_and_stays_stoppe
 
 
 def test_the_mean_of_the_first_steps_is_not_the_network_that_nothing_taught() -> None:
-    update = running_mean(0.9995)
+    update = moving_average(0.9995)
     mean = [torch.zeros(2)]
     for n in range(1, 30):
         update(mean, [torch.ones(2)], n)
@@ -126,7 +126,7 @@ def test_the_mean_of_the_first_steps_is_not_the_network_that_nothing_taught() ->
 
 def test_the_mean_of_a_long_run_reaches_back_as_its_decay_says() -> None:
     mean = [torch.zeros(1, dtype=torch.float64)]
-    running_mean(0.99)(mean, [torch.ones(1, dtype=torch.float64)], 10_000)
+    moving_average(0.99)(mean, [torch.ones(1, dtype=torch.float64)], 10_000)
     assert float(mean[0]) == pytest.approx(0.01)
 
 
@@ -136,7 +136,7 @@ def test_a_broken_checkpoint_is_refused_by_name_with_a_remedy(tmp_path: Path, co
     Run(checkpoint).go()
     whole = checkpoint.read_bytes()
     checkpoint.write_bytes(whole[: len(whole) // 2] if content is None else content)
-    with pytest.raises(BioposeError, match=r"run\.pt: is broken.*begin anew without it"):
+    with pytest.raises(BioposeError, match=r"run\.pt: is broken.*start again without it"):
         Run(checkpoint).go()
 
 
@@ -144,3 +144,26 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     Run(tmp_path / "run.pt").go()
     with pytest.raises(BioposeError, match=r"run\.pt: is broken, or a checkpoint of another network"):
         Run(tmp_path / "run.pt", width=9).go()
+
+
+def test_a_checkpoint_of_an_earlier_loop_is_refused_by_name(tmp_path: Path) -> None:
+    """Its moving average was called `mean`, and it held no state of a learning rate scheduler."""
+    Run(tmp_path / "run.pt").go()
+    state = torch.load(tmp_path / "run.pt", weights_only=True)
+    del state["scheduler"]
+    state["mean"] = state.pop("average")
+    torch.save(state, tmp_path / "run.pt")
+    with pytest.raises(BioposeError, match=r"run\.pt: is of an earlier version .* cannot be resumed; start again"):
+        Run(tmp_path / "run.pt").go()
+
+
+def test_the_optimizer_takes_the_rates_of_the_schedule(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run.pt", schedule=Schedule(steps=6, report_every=1, learning_rate=0.01))
+    rates = []
+
+    def keep(step: int, _: dict[str, float]) -> None:
+        if step > 1:  # the checkpoint is that of the step before
+            rates.append(torch.load(tmp_path / "run.pt", weights_only=True)["optimizer"]["param_groups"][0]["lr"])
+
+    run.go(keep)
+    assert rates == [0.01 * run.schedule.share(step) for step in range(1, 6)]

@@ -11,12 +11,13 @@ import torch
 from biopose.errors import BioposeError
 from biopose.hmr.mqhmr import MqhmrShape, load_mqhmr
 from biopose.training import mqhmr
-from biopose.training.mqhmr import PRESETS, MqhmrCourse, train_mqhmr_from
+from biopose.training.mqhmr import PRESETS, MqhmrTrainer, train_mqhmr_from
+from biopose.training.run import TrainingRequest
 from biopose.training.synthetic.shards import ShardFolder
 from tests.training.tiny_images import SHARDS, TINY, TINY_SHAPE, needs_pictures, small
 
 pytestmark = needs_pictures
-FIGURES = {"mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "depth_mm", "coverage95", "sureness_rank"}
+METRICS = {"mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "depth_mm", "coverage95", "error_sd_rank_correlation"}
 
 
 class KilledError(Exception):
@@ -32,13 +33,13 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(where: ShardFolder, out: Path, *, killed_at: int | None = None) -> tuple[Path, list[tuple[int, dict]]]:
     reports: list[tuple[int, dict]] = []
 
-    def report(step: int, figures: dict[str, float]) -> None:
-        reports.append((step, figures))
+    def report(step: int, metrics: dict[str, float]) -> None:
+        reports.append((step, metrics))
         if step == killed_at:
             raise KilledError
 
-    given = {"preset": "tiny", "device": "cpu", "processes": 1, "pictures": where.folder}
-    return train_mqhmr_from(where.motion, out, report=report, **given), reports  # type: ignore[arg-type]
+    request = TrainingRequest(where.motion, out, "tiny", processes=1, drawn=where.folder)
+    return train_mqhmr_from(request, report=report), reports
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +50,13 @@ def whole(tiny_pictures: ShardFolder, tmp_path_factory: pytest.TempPathFactory) 
         yield run(tiny_pictures, tmp_path_factory.mktemp("whole"))
 
 
-def test_a_run_reports_and_ends_with_the_figures_of_its_calibrated_weights(whole: tuple[Path, list]) -> None:
+def test_a_run_reports_and_ends_with_the_metrics_of_its_calibrated_weights(whole: tuple[Path, list]) -> None:
     weights, reports = whole
     assert weights.name == "mqhmr.safetensors"
     assert [step for step, _ in reports] == [2, 4, 4]
-    assert all(set(figures) == FIGURES | {"loss"} for _, figures in reports[:-1])
+    assert all(set(metrics) == METRICS | {"loss"} for _, metrics in reports[:-1])
     last = reports[-1][1]
-    assert set(last) == FIGURES
+    assert set(last) == METRICS
     assert last["mpjpe_mm"] == pytest.approx(reports[-2][1]["mpjpe_mm"])
     assert last["coverage95"] == pytest.approx(0.95, abs=0.02)
 
@@ -64,7 +65,7 @@ def test_the_weights_are_the_network_that_was_judged(whole: tuple[Path, list], t
     weights, reports = whole
     network = load_mqhmr(weights)
     assert network.shape == TINY_SHAPE
-    found = MqhmrCourse(tiny_pictures, TINY, device="cpu").figures(network)
+    found = MqhmrTrainer(tiny_pictures, TINY, device="cpu").metrics(network)
     assert found["mpjpe_mm"] == pytest.approx(reports[-1][1]["mpjpe_mm"], abs=3)  # written in half precision
 
 
@@ -80,7 +81,7 @@ def test_a_killed_run_ends_with_the_same_weights(
     assert reports[-1] == whole[1][-1]
 
 
-def test_a_finished_run_gives_its_last_figures_again(whole: tuple[Path, list], tiny_pictures: ShardFolder) -> None:
+def test_a_finished_run_gives_its_last_metrics_again(whole: tuple[Path, list], tiny_pictures: ShardFolder) -> None:
     _, reports = run(tiny_pictures, whole[0].parent)
     assert reports == [whole[1][-1]]
 
@@ -101,16 +102,16 @@ def test_only_missing_shards_are_made_and_those_that_judge_first(
             report(index)
 
     monkeypatch.setattr(mqhmr, "make_shards", make)
-    given = {"preset": "tiny", "device": "cpu", "processes": 1, "report": lambda *_: None}
-    train_mqhmr_from(tiny_pictures.motion, tmp_path / "run", shard_made=lambda *made: asked.append(made), **given)  # type: ignore[arg-type]
+    request = TrainingRequest(tiny_pictures.motion, tmp_path / "run", "tiny", processes=1)
+    train_mqhmr_from(request, report=lambda *_: None, shard_made=lambda *made: asked.append(made))
     assert asked == [("validation", 0), ("train", 1)]
     assert all(path.is_file() for path in lost)
 
 
 def test_what_goes_on_comes_out_midway_from_the_weights_that_ship(tiny_pictures: ShardFolder, tmp_path: Path) -> None:
-    course = MqhmrCourse(tiny_pictures, replace(TINY, shape=MqhmrShape(), goes_on=True), device="cpu")
+    course = MqhmrTrainer(tiny_pictures, replace(TINY, shape=MqhmrShape(), from_shipped=True), device="cpu")
     found = course.train(MqhmrShape(), checkpoint=tmp_path / "run.pt", report=lambda *_: None)
-    led = torch.load(tmp_path / "run.pt", weights_only=True)["mean"]
+    led = torch.load(tmp_path / "run.pt", weights_only=True)["average"]
     shipped = dict(load_mqhmr().named_parameters())
     for name, weights in found.named_parameters():
         if "log_sd" not in name:  # calibrated after

@@ -8,7 +8,8 @@ import pytest
 
 from biopose.hmr.mqhmr import load_mqhmr
 from biopose.training import mqhmr_ablation
-from biopose.training.mqhmr_ablation import BUDGETS, COLUMNS, SHIPPED, VARIANTS, ablate_mqhmr
+from biopose.training.mqhmr_ablation import COLUMNS, PRESETS, SHIPPED, VARIANTS, ablate_mqhmr
+from biopose.training.run import TrainingRequest
 from biopose.training.synthetic.shards import ShardFolder
 from tests.training.tiny_images import TINY, TINY_SHAPE, needs_pictures, small
 
@@ -33,7 +34,7 @@ def test_a_killed_ablation_goes_on_and_ends_with_a_table_of_all(
     tiny_pictures: ShardFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small(monkeypatch)
-    monkeypatch.setattr(mqhmr_ablation, "BUDGETS", {**BUDGETS, "tiny": TINY})
+    monkeypatch.setattr(mqhmr_ablation, "PRESETS", {**PRESETS, "tiny": TINY})
     killed_at: tuple[str, int] | None = ("plain", 4)
     reports: list[tuple[str, int]] = []
 
@@ -42,11 +43,11 @@ def test_a_killed_ablation_goes_on_and_ends_with_a_table_of_all(
         if (variant, step) == killed_at:
             raise KilledError
 
-    given = {"preset": "tiny", "device": "cpu", "processes": 1, "drawn": tiny_pictures.folder, "report": report}
+    request = TrainingRequest(tiny_pictures.motion, tmp_path, "tiny", processes=1, drawn=tiny_pictures.folder)
     with pytest.raises(KilledError):
-        ablate_mqhmr(tiny_pictures.motion, tmp_path, variants=FEW, **given)  # type: ignore[arg-type]
+        ablate_mqhmr(request, variants=FEW, report=report)
     killed_at = None
-    result = ablate_mqhmr(tiny_pictures.motion, tmp_path, variants=FEW, **given)  # type: ignore[arg-type]
+    result = ablate_mqhmr(request, variants=FEW, report=report)
     assert reports == [("one map", 2), ("one map", 4), ("plain", 2), ("plain", 4), ("plain", 4)]
     assert json.loads((tmp_path / "ablation.json").read_text())["variants"].keys() == FEW.keys()
     table = (tmp_path / "ablation.md").read_text().splitlines()

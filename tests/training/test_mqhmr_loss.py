@@ -11,8 +11,8 @@ from biopose.training.data.crop_batches import CropBatch
 from biopose.training.mqhmr_loss import (
     LossWeights,
     keypoint_errors,
-    mqhmr_figures,
     mqhmr_loss,
+    mqhmr_metrics,
     truth_of,
     uncertainty_metrics,
 )
@@ -27,7 +27,7 @@ from tests.training.tiny_images import (
     people_of_split,
 )
 
-WITHOUT_SURENESS = LossWeights(sureness=0.0)
+WITHOUT_NLL = LossWeights(nll=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +43,16 @@ def batch(tiny_pictures: ShardFolder) -> CropBatch:
 @needs_pictures
 def test_who_says_the_truth_has_no_loss(batch: CropBatch, people: People) -> None:
     knowing = Knowing(batch, people=people)
-    loss = mqhmr_loss(knowing, batch, SegmentBody.load(), people, weights=WITHOUT_SURENESS)  # type: ignore[arg-type]
+    loss = mqhmr_loss(knowing, batch, SegmentBody.load(), people, weights=WITHOUT_NLL)  # type: ignore[arg-type]
     assert float(loss) == pytest.approx(0, abs=0.002)
 
 
 @needs_pictures
 def test_who_says_the_truth_has_no_error(batch: CropBatch, people: People) -> None:
-    figures = mqhmr_figures(Knowing(batch, people=people), [batch], SegmentBody.load(), people, stride=1)
+    metrics = mqhmr_metrics(Knowing(batch, people=people), [batch], SegmentBody.load(), people, stride=1)
     for name in ("mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "depth_mm"):
-        assert figures[name] == pytest.approx(0, abs=0.1), name
-    assert figures["coverage95"] == 1
+        assert metrics[name] == pytest.approx(0, abs=0.1), name
+    assert metrics["coverage95"] == 1
 
 
 @needs_pictures
@@ -94,8 +94,8 @@ def test_normal_errors_of_the_sizes_claimed_are_covered_to_95_percent() -> None:
     generator = torch.Generator().manual_seed(0)
     sd = 0.005 + 0.05 * torch.rand(2000, 26, 2, generator=generator)
     error = sd[..., [0, 0, 1]] * torch.randn(2000, 26, 3, generator=generator)
-    figures = uncertainty_metrics(error, sd)
-    assert figures["coverage95"] == pytest.approx(0.95, abs=0.003)
-    assert figures["sureness_rank"] > 0.3
+    metrics = uncertainty_metrics(error, sd)
+    assert metrics["coverage95"] == pytest.approx(0.95, abs=0.003)
+    assert metrics["error_sd_rank_correlation"] > 0.3
     shuffled = sd[torch.randperm(2000, generator=generator)][:, torch.randperm(26, generator=generator)]
-    assert abs(uncertainty_metrics(error, shuffled)["sureness_rank"]) < 0.03
+    assert abs(uncertainty_metrics(error, shuffled)["error_sd_rank_correlation"]) < 0.03

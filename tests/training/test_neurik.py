@@ -1,4 +1,4 @@
-"""NeurIK's training: it learns, goes on after an interruption, and its figures and deviations mean what they say."""
+"""NeurIK's training: it learns, goes on after an interruption, and its metrics and deviations mean what they say."""
 
 import math
 from dataclasses import replace
@@ -22,13 +22,14 @@ from biopose.training.neurik import (
     train_neurik,
     train_neurik_from,
 )
-from biopose.training.neurik_loss import Judge, answered_by, calibrate_neurik, neurik_figures, neurik_loss
+from biopose.training.neurik_loss import Evaluator, calibrate_neurik, neurik_loss, neurik_metrics, predict_with
+from biopose.training.run import TrainingRequest
 from biopose.training.synthetic.clip_shards import ClipFolder
 from tests.training.synthetic_markers import synthetic_clips, synthetic_people, synthetic_source
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
 TINY = NeurikPreset(Schedule(steps=4, report_every=2), windows=5, clip_shards={}, shape=SHAPE)
-JUDGE = Judge(OutputDecoder(full_body_skeleton()))
+EVALUATOR = Evaluator(OutputDecoder(full_body_skeleton()))
 
 
 def small() -> Neurik:
@@ -51,7 +52,7 @@ def test_it_learns_a_batch_by_heart() -> None:
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     losses = []
     for _ in range(40):
-        loss = neurik_loss(network.train(), batch, JUDGE)
+        loss = neurik_loss(network.train(), batch, EVALUATOR)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -63,7 +64,7 @@ def test_it_learns_a_batch_by_heart() -> None:
 def test_the_gradient_is_finite_for_windows_of_any_length(frames: int) -> None:
     network, batch = small(), synthetic_source().draw(4, frames=frames)
     windows = replace(batch.windows, weight=batch.windows.weight * (torch.arange(4) > 0)[:, None, None])  # one unseen
-    neurik_loss(network, replace(batch, windows=windows), JUDGE).backward()
+    neurik_loss(network, replace(batch, windows=windows), EVALUATOR).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -77,27 +78,27 @@ def test_exact_answers_have_no_error_however_they_are_written() -> None:
     otherwise = answer.q.clone()
     otherwise[..., arm] = otherwise[..., arm] * torch.tensor([1.0, -1.0, 1.0]) + math.pi
     for written in (answer, replace(answer, q=otherwise)):
-        figures = neurik_figures(lambda _, said=written: said, [batch], JUDGE)
-        assert figures["mae_deg"] == pytest.approx(0, abs=1e-3)
-        assert figures["mpblpe_mm"] == pytest.approx(0, abs=1e-2)
-        assert figures["coverage95"] == 1
+        metrics = neurik_metrics(lambda _, said=written: said, [batch], EVALUATOR)
+        assert metrics["mae_deg"] == pytest.approx(0, abs=1e-3)
+        assert metrics["mpblpe_mm"] == pytest.approx(0, abs=1e-2)
+        assert metrics["coverage95"] == 1
 
 
-def test_figures_are_in_their_units() -> None:
+def test_metrics_are_in_their_units() -> None:
     batch = synthetic_source().draw(3, frames=5)
     answer = exact(batch)
     knee = full_body_skeleton().coordinate_names.index("knee_angle_r")
     bent = answer.q.clone()
     bent[..., knee] += math.radians(34.0)  # of 34 coordinates one
     larger = answer.body_scales + 0.02
-    figures = neurik_figures(lambda _: replace(answer, q=bent, body_scales=larger), [batch], JUDGE)
-    assert figures["mae_deg"] == pytest.approx(1.0, abs=1e-3)
-    assert figures["mae_deg_upper"] == pytest.approx(0, abs=1e-3)
-    assert figures["mae_deg_lower"] == pytest.approx(34 / 14, abs=1e-3)
-    assert figures["mae_body"] == pytest.approx(0.02, abs=1e-5)
-    assert figures["jitter_deg"] == pytest.approx(0, abs=1e-3)
-    assert figures["mpblpe_mm"] > 5
-    assert figures["beyond_range"] == 0
+    metrics = neurik_metrics(lambda _: replace(answer, q=bent, body_scales=larger), [batch], EVALUATOR)
+    assert metrics["mae_deg"] == pytest.approx(1.0, abs=1e-3)
+    assert metrics["mae_deg_upper"] == pytest.approx(0, abs=1e-3)
+    assert metrics["mae_deg_lower"] == pytest.approx(34 / 14, abs=1e-3)
+    assert metrics["mae_body"] == pytest.approx(0.02, abs=1e-5)
+    assert metrics["jitter_deg"] == pytest.approx(0, abs=1e-3)
+    assert metrics["mpblpe_mm"] > 5
+    assert metrics["beyond_range"] == 0
 
 
 def test_angles_beyond_their_ranges_are_counted() -> None:
@@ -106,15 +107,15 @@ def test_angles_beyond_their_ranges_are_counted() -> None:
     knee = full_body_skeleton().coordinate_names.index("knee_angle_r")
     bent = answer.q.clone()
     bent[..., knee] = math.radians(170.0)
-    figures = neurik_figures(lambda _: replace(answer, q=bent), [batch], JUDGE)
-    assert figures["beyond_range"] == pytest.approx(1 / 34)
+    metrics = neurik_metrics(lambda _: replace(answer, q=bent), [batch], EVALUATOR)
+    assert metrics["beyond_range"] == pytest.approx(1 / 34)
 
 
 def test_calibrated_deviations_hold_what_they_say() -> None:
     network, batches = small().eval(), [synthetic_source().draw(32, frames=4)]
-    calibrate_neurik(network, batches, JUDGE)
-    figures = neurik_figures(answered_by(network, JUDGE.decoder), batches, JUDGE)
-    assert figures["coverage95"] == pytest.approx(0.95, abs=0.01)
+    calibrate_neurik(network, batches, EVALUATOR)
+    metrics = neurik_metrics(predict_with(network, EVALUATOR.decoder), batches, EVALUATOR)
+    assert metrics["coverage95"] == pytest.approx(0.95, abs=0.01)
 
 
 class KilledError(Exception):
@@ -124,9 +125,9 @@ class KilledError(Exception):
 def train(checkpoint: Path, *, process: int = 0, killed_at: int | None = None) -> Neurik:
     torch.manual_seed(process)  # another process finds torch's generator elsewhere
 
-    def report(step: int, figures: dict[str, float]) -> None:
-        assert all(value == value for value in figures.values())
-        assert {"loss", "mae_deg", "clean_mae_deg", "recorded_mae_deg", "mae_body", "coverage95"} <= {*figures, "loss"}
+    def report(step: int, metrics: dict[str, float]) -> None:
+        assert all(value == value for value in metrics.values())
+        assert {"loss", "mae_deg", "clean_mae_deg", "recorded_mae_deg", "mae_body", "coverage95"} <= {*metrics, "loss"}
         if step == killed_at:
             raise KilledError
 
@@ -138,7 +139,7 @@ def train(checkpoint: Path, *, process: int = 0, killed_at: int | None = None) -
 def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("JUDGED_WINDOWS", "JUDGED_BATCHES", "CALIBRATION_BATCHES"):
+    for name in ("EVALUATION_WINDOWS", "EVALUATION_BATCHES", "CALIBRATION_BATCHES"):
         monkeypatch.setattr(f"biopose.training.neurik.{name}", 2)
     whole = train(tmp_path / "whole.pt")
     with pytest.raises(KilledError):
@@ -158,7 +159,7 @@ def test_a_run_ends_with_weights_that_load(tmp_path: Path, monkeypatch: pytest.M
         drawn_from.append(split)
         return synthetic_source(seed=len(drawn_from))
 
-    for name in ("JUDGED_WINDOWS", "JUDGED_BATCHES", "CALIBRATION_BATCHES"):
+    for name in ("EVALUATION_WINDOWS", "EVALUATION_BATCHES", "CALIBRATION_BATCHES"):
         monkeypatch.setattr(f"biopose.training.neurik.{name}", 2)
     monkeypatch.setattr("biopose.training.neurik.marker_source", source)
     monkeypatch.setattr("biopose.training.neurik.PRESETS", {"cpu": with_clips})
@@ -167,8 +168,8 @@ def test_a_run_ends_with_weights_that_load(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(
         "biopose.training.neurik.make_shards", lambda _where, split, count, **_: made.append((split, count))
     )
-    given = {"preset": "cpu", "device": "cpu", "processes": 1}
-    weights = train_neurik_from(tmp_path, tmp_path / "run", report=lambda step, _: steps.append(step), **given)  # type: ignore[arg-type]
+    request = TrainingRequest(tmp_path, tmp_path / "run", "cpu", processes=1)
+    weights = train_neurik_from(request, report=lambda step, _: steps.append(step))
     assert made == [("train", 2), ("validation", 1)]
     assert drawn_from == ["train", "validation"]
     assert steps == [2, 4, 4]  # the last again, calibrated

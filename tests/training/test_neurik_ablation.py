@@ -13,14 +13,15 @@ from biopose.training import neurik, neurik_ablation
 from biopose.training.loop import Schedule
 from biopose.training.neurik import NeurikPreset
 from biopose.training.neurik_ablation import (
-    BUDGETS,
     COLUMNS,
+    PRESETS,
     VARIANTS,
     NeurikVariant,
     UnlimitedDecoder,
     UnlimitedNeurik,
     ablate_neurik,
 )
+from biopose.training.run import TrainingRequest
 from tests.training.synthetic_markers import default_locations_m, synthetic_source
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
@@ -34,7 +35,7 @@ TINY = NeurikPreset(Schedule(steps=4, report_every=2), windows=5, clip_shards={}
 def test_each_variant_differs_from_what_ships_in_one_choice() -> None:
     ships = NeurikVariant()
     for name, variant in VARIANTS.items():
-        assert sum(value != vars(ships)[key] for key, value in vars(variant).items()) == (name != "as it ships")
+        assert sum(value != vars(ships)[key] for key, value in vars(variant).items()) == (name != "shipped")
 
 
 def test_answers_without_limits_begin_where_the_others_do_and_go_further() -> None:
@@ -59,17 +60,14 @@ def test_answers_without_limits_begin_where_the_others_do_and_go_further() -> No
 
 
 def test_a_table_of_variants_judged_on_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("JUDGED_WINDOWS", "JUDGED_BATCHES", "CALIBRATION_BATCHES"):
+    for name in ("EVALUATION_WINDOWS", "EVALUATION_BATCHES", "CALIBRATION_BATCHES"):
         monkeypatch.setattr(neurik, name, 2)
     seeds = {"train": 1, "validation": 2}
     monkeypatch.setattr(neurik_ablation, "marker_source", lambda _, split, shards: synthetic_source(seed=seeds[split]))
-    monkeypatch.setattr(neurik_ablation, "BUDGETS", {**BUDGETS, "tiny": TINY})
+    monkeypatch.setattr(neurik_ablation, "PRESETS", {**PRESETS, "tiny": TINY})
     reports: list[tuple[str, int]] = []
     result = ablate_neurik(
-        tmp_path,
-        tmp_path / "run",
-        preset="tiny",
-        device="cpu",
+        TrainingRequest(tmp_path, tmp_path / "run", "tiny"),
         report=lambda variant, step, _: reports.append((variant, step)),
         variants=FEW,
     )

@@ -60,11 +60,11 @@ def people_of_split(where: ShardFolder, split: str) -> People:
 
 
 def batches_of(
-    where: ShardFolder, split: str = "train", *, size: int = 8, seed: int = 0, disturbed: bool = False
+    where: ShardFolder, split: str = "train", *, size: int = 8, seed: int = 0, augmented: bool = False
 ) -> CropBatches:
     paths = [where.path(split, index) for index in range(SHARDS[split])]
     rig, people = SegmentBody.load().rig, people_of_split(where, split)
-    return CropBatches(paths, people, rig, levels=LEVELS, size=size, seed=seed, disturbed=disturbed)
+    return CropBatches(paths, people, rig, levels=LEVELS, size=size, seed=seed, augmented=augmented)
 
 
 class Knowing:

@@ -1,4 +1,4 @@
-"""Batches from shards of pictures: the crops as the decoder takes them, disturbed, and the truth in their views."""
+"""Batches from shards of images: the decoder's input, with augmentation, and the truth in the crops' views."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from biopose.training.synthetic.shards import restored
 SHARDS_AT_ONCE = 4  # that batches are mixed from
 TRUTH = ("keypoints_px", "confidence", "corner", "ray_per_px", "person", "R_camera_segment", "root_m")
 
-# Disturbances, while training: real pictures are less like the drawn ones than those are among themselves.
-KEYPOINT_SD_PX = (0.0, 2.5)  # of one crop's keypoints, drawn from between
-FORGOTTEN_SHARE, ALL_FORGOTTEN_SHARE = 0.05, 0.05  # of single keypoints; of crops without any
+# Augmentation in training: real images differ more from synthetic ones than those do among themselves.
+KEYPOINT_SD_PX = (0.0, 2.5)  # of a crop's keypoints, uniform
+DROPPED_SHARE, ALL_DROPPED_SHARE = 0.05, 0.05  # of single keypoints; of crops without any
 CONFIDENCE_LOG_SD = 0.2
-FOCAL_LOG_SD = 0.2  # what is believed of the focal length is wrong by so much where no camera is described
-CHANNEL_LOG_SD, CHANNEL_LOST_SHARE = 0.25, 0.05
-# Of a channel's mean over a crop, in standard deviations between crops: by 0.7 to 0.8 (root mean square over channels)
-# a real film lies from the drawn pictures (the sample clip's 64 crops, 512 pictures).
+FOCAL_LOG_SD = 0.2  # of the assumed focal length, where the camera is not described
+CHANNEL_LOG_SD, CHANNEL_DROPPED_SHARE = 0.25, 0.05
+# Of a channel's mean over a crop, in standard deviations between crops: real video differs from synthetic images by 0.7
+# to 0.8 (root mean square over channels; the sample clip's 64 crops, 512 images).
 CHANNEL_SHIFT_SD = 0.75
-CELLS_LOST_SHARE = 0.05
+CELLS_DROPPED_SHARE = 0.05
 
 
 @dataclass(frozen=True)
 class CropBatch:
-    """N crops and their truth, in the views that look at their middles; lengths in heights.
+    """N crops and their truth in the views towards their centres; lengths in body heights.
 
     Attributes:
         crops: the network's input.
-        R_view_segment: (N, 20, 3, 3) global turns.
+        R_view_segment: (N, 20, 3, 3) global rotations.
         R_segment_local: (N, 20, 3, 3).
         root: (N, 3).
         person: (N,).
@@ -52,11 +52,11 @@ class CropBatch:
     person: Tensor
 
     def to(self, device: torch.device | str) -> CropBatch:
-        """The same elsewhere."""
+        """The batch on another device."""
         return self._each(lambda tensor: tensor.to(device))
 
     def __getitem__(self, which: slice) -> CropBatch:
-        """Some of them."""
+        """Some of the crops."""
         return self._each(lambda tensor: tensor[which])
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> CropBatch:
@@ -66,16 +66,16 @@ class CropBatch:
 
 
 class CropBatches:
-    """Batches by step: shuffled anew every epoch, the same for the same seed.
+    """Batches by step, in another order every epoch, reproducible by the seed.
 
     Args:
         shards: files of `biopose.training.synthetic.shards`.
         people: of their split.
         rig: of the segment body.
-        levels: of the encoder's maps that are read.
+        levels: of the encoder's maps that are loaded.
         size: of a batch.
-        seed: of the order and of the disturbances.
-        disturbed: whether to disturb.
+        seed: of the order and of augmentation.
+        augmented: shuffle and augment, for training; else batches are in order and unchanged.
     """
 
     def __init__(
@@ -87,20 +87,17 @@ class CropBatches:
         levels: Sequence[int],
         size: int,
         seed: int = 0,
-        disturbed: bool = True,
+        augmented: bool = True,
     ) -> None:
         self.shards, self.people, self.rig = list(shards), people, rig
-        self.levels, self.size, self.seed, self.disturbed = tuple(levels), size, seed, disturbed
+        self.levels, self.size, self.seed, self.augmented = tuple(levels), size, seed, augmented
         with safe_open(self.shards[0], framework="pt") as file:
             self.per_shard = file.get_slice("person").get_shape()[0]
         self._held: tuple[tuple[int, int], dict[str, Tensor]] | None = None
 
     @property
     def per_epoch(self) -> int:
-        """Batches of one epoch.
-
-        What is left over of a group of shards is left out if disturbed, else a smaller batch.
-        """
+        """Batches of an epoch; with augmentation the remainder of a group of shards is left out."""
         return sum(self._per_group(group) for group in range(self._groups))
 
     def batch(self, step: int) -> CropBatch:
@@ -117,10 +114,10 @@ class CropBatches:
             steps = held[f"step_of_map_{level}"][rows // self.per_shard][:, None, None]
             maps[level] = restored(held[f"map_{level}"][rows], steps)
         batch = self._in_view(tuple(maps), truth)
-        if not self.disturbed:
+        if not self.augmented:
             return batch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        return replace(batch, crops=disturbed(batch.crops, generator))
+        return replace(batch, crops=augmented(batch.crops, generator))
 
     @property
     def _groups(self) -> int:
@@ -129,17 +126,17 @@ class CropBatches:
     def _per_group(self, group: int) -> int:
         shards = min(SHARDS_AT_ONCE, len(self.shards) - group * SHARDS_AT_ONCE)
         pictures = shards * self.per_shard
-        return pictures // self.size if self.disturbed else -(-pictures // self.size)
+        return pictures // self.size if self.augmented else -(-pictures // self.size)
 
     def _hold(self, epoch: int, group: int) -> dict[str, Tensor]:
-        """Some shards of an epoch's order, in memory."""
+        """A group of shards in the epoch's order, kept in memory."""
         if self._held is None or self._held[0] != (epoch, group):
             generator = torch.Generator().manual_seed(self.seed * 7919 + epoch)
-            order = torch.randperm(len(self.shards), generator=generator).tolist() if self.disturbed else None
+            order = torch.randperm(len(self.shards), generator=generator).tolist() if self.augmented else None
             chosen = (order or list(range(len(self.shards))))[group * SHARDS_AT_ONCE :][:SHARDS_AT_ONCE]
             held = self._read([self.shards[index] for index in chosen])
             count = len(held["person"])
-            rows = torch.randperm(count, generator=generator) if self.disturbed else torch.arange(count)
+            rows = torch.randperm(count, generator=generator) if self.augmented else torch.arange(count)
             self._held = (epoch, group), held | {"order": rows}
         return self._held[1]
 
@@ -167,7 +164,7 @@ class CropBatches:
 
 
 def joined(one: CropBatch, other: CropBatch) -> CropBatch:
-    """Two batches as one; of a map that either lacks, nothing is kept."""
+    """Two batches as one; a map that either lacks is left out."""
     a, b = one.crops, other.crops
     both = [
         torch.cat([x, y]) if x.numel() and y.numel() else torch.empty(0) for x, y in zip(a.maps, b.maps, strict=True)
@@ -180,11 +177,11 @@ def joined(one: CropBatch, other: CropBatch) -> CropBatch:
     return CropBatch(crops, **rest)
 
 
-def disturbed(crops: CropInput, generator: torch.Generator) -> CropInput:
-    """Crops as a network would rather not have them: keypoints moved and lost, channels moved and lost, cells lost.
+def augmented(crops: CropInput, generator: torch.Generator) -> CropInput:
+    """Augmented crops: noise on keypoints, channels and focal length; dropped keypoints, channels and map cells.
 
     Args:
-        crops: two or more; how channels differ between them tells how far a film may lie from them.
+        crops: two or more; the shift of channels is scaled by their standard deviation between crops.
         generator: drawn from.
     """
     g, n = generator, len(crops.keypoints)
@@ -195,9 +192,9 @@ def disturbed(crops: CropInput, generator: torch.Generator) -> CropInput:
     low, high = KEYPOINT_SD_PX
     sd = (low + (high - low) * uniform(1, 1)) / torch.tensor([WIDTH_PX, HEIGHT_PX])
     keypoints = crops.keypoints + sd * torch.randn(crops.keypoints.shape, generator=g)
-    known = (uniform(len(KEYPOINTS)) >= FORGOTTEN_SHARE) & (uniform(1) >= ALL_FORGOTTEN_SHARE)
-    unsure = (CONFIDENCE_LOG_SD * torch.randn(n, 1, generator=g)).exp()
-    confidence = torch.where(known, (crops.confidence * unsure).clamp(0.0, 1.0), 0.0)
+    known = (uniform(len(KEYPOINTS)) >= DROPPED_SHARE) & (uniform(1) >= ALL_DROPPED_SHARE)
+    confidence_factor = (CONFIDENCE_LOG_SD * torch.randn(n, 1, generator=g)).exp()
+    confidence = torch.where(known, (crops.confidence * confidence_factor).clamp(0.0, 1.0), 0.0)
     keypoints = torch.where(known[..., None], keypoints, 0.5)
     log_focal = FOCAL_LOG_SD * torch.randn(n, 1, generator=g)
     place = torch.cat([crops.place[:, :2] * log_focal.exp(), crops.place[:, 2:] + log_focal], dim=-1)
@@ -206,9 +203,9 @@ def disturbed(crops: CropInput, generator: torch.Generator) -> CropInput:
         if map_.numel():
             channels, rows, columns = map_.shape[1:]
             gain = (CHANNEL_LOG_SD * torch.randn(n, channels, generator=g)).exp()
-            gain = gain * (uniform(channels) >= CHANNEL_LOST_SHARE)
+            gain = gain * (uniform(channels) >= CHANNEL_DROPPED_SHARE)
             shift = CHANNEL_SHIFT_SD * map_.mean((2, 3)).std(0) * torch.randn(n, channels, generator=g)
-            cells = (uniform(1, rows, columns) >= CELLS_LOST_SHARE).float()
+            cells = (uniform(1, rows, columns) >= CELLS_DROPPED_SHARE).float()
             map_ = (map_ * gain[:, :, None, None] + shift[:, :, None, None]) * cells
         maps.append(map_)
     return CropInput(tuple(maps), keypoints, confidence, place)

@@ -86,7 +86,7 @@ def network_errors(batches: Iterable[CropBatch], body: SegmentBody, people: Peop
     """What the keypoint network made of drawn pictures.
 
     Args:
-        batches: undisturbed.
+        batches: without augmentation.
         body: the segment body.
         people: of the batches.
 

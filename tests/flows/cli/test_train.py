@@ -17,7 +17,7 @@ def test_every_network_has_a_command() -> None:
     assert list(train.commands) == [*get_args(NetworkName), "ablation"] == [*PRESETS, "ablation"]
 
 
-@pytest.mark.parametrize(("command", "presets"), {**PRESETS, "ablation": mqhmr_ablation.BUDGETS}.items())
+@pytest.mark.parametrize(("command", "presets"), {**PRESETS, "ablation": mqhmr_ablation.PRESETS}.items())
 def test_a_command_offers_every_preset_of_its_network_first_that_which_any_machine_can_do(
     command: str, presets: Mapping[str, Any]
 ) -> None:
@@ -28,4 +28,4 @@ def test_a_command_offers_every_preset_of_its_network_first_that_which_any_machi
 
 
 def test_the_networks_that_are_varied_have_the_same_presets() -> None:
-    assert list(mqhmr_ablation.BUDGETS) == list(neurik_ablation.BUDGETS)
+    assert list(mqhmr_ablation.PRESETS) == list(neurik_ablation.PRESETS)

@@ -9,7 +9,8 @@ from biopose.body.segment_body import SegmentBody
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import CropInput
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
-from biopose.training.data.crop_batches import CropBatch, disturbed
+from biopose.training.data import crop_batches
+from biopose.training.data.crop_batches import CropBatch
 from biopose.training.mqhmr_loss import truth_of
 from biopose.training.synthetic.shards import ShardFolder, restored
 from tests.training.tiny_images import (
@@ -31,26 +32,26 @@ def tensors(batch: CropBatch) -> list[torch.Tensor]:
 
 
 def test_a_steps_batch_is_always_the_same_and_another_seeds_is_another(tiny_pictures: ShardFolder) -> None:
-    batches = batches_of(tiny_pictures, disturbed=True)
+    batches = batches_of(tiny_pictures, augmented=True)
     first = tensors(batches.batch(5))
     batches.batch(2)  # of another epoch
-    again, fresh = tensors(batches.batch(5)), tensors(batches_of(tiny_pictures, disturbed=True).batch(5))
-    other = tensors(batches_of(tiny_pictures, disturbed=True, seed=1).batch(5))
+    again, fresh = tensors(batches.batch(5)), tensors(batches_of(tiny_pictures, augmented=True).batch(5))
+    other = tensors(batches_of(tiny_pictures, augmented=True, seed=1).batch(5))
     for value, same, as_fresh in zip(first, again, fresh, strict=True):
         assert torch.equal(value, same)
         assert torch.equal(value, as_fresh)
     assert not torch.equal(first[4], other[4])
 
 
-@pytest.mark.parametrize("disturbed", [False, True])
-def test_an_epoch_sees_every_picture_once(tiny_pictures: ShardFolder, disturbed: bool) -> None:
-    batches = batches_of(tiny_pictures, disturbed=disturbed)
+@pytest.mark.parametrize("augmented", [False, True])
+def test_an_epoch_holds_every_image_once(tiny_pictures: ShardFolder, augmented: bool) -> None:
+    batches = batches_of(tiny_pictures, augmented=augmented)
     for epoch in range(2):
         seen = [batches.batch(epoch * batches.per_epoch + step).root for step in range(batches.per_epoch)]
         assert len(torch.unique(torch.cat(seen), dim=0)) == PICTURES * SHARDS["train"] == sum(map(len, seen))
 
 
-def test_undisturbed_pictures_are_left_out_of_no_epoch(tiny_pictures: ShardFolder) -> None:
+def test_without_augmentation_no_image_is_left_out(tiny_pictures: ShardFolder) -> None:
     batches = batches_of(tiny_pictures, size=5)
     sizes = [len(batches.batch(step).person) for step in range(batches.per_epoch)]
     assert sum(sizes) == PICTURES * SHARDS["train"]
@@ -58,11 +59,11 @@ def test_undisturbed_pictures_are_left_out_of_no_epoch(tiny_pictures: ShardFolde
 
 
 def test_epochs_differ_in_their_order(tiny_pictures: ShardFolder) -> None:
-    batches = batches_of(tiny_pictures, disturbed=True)
+    batches = batches_of(tiny_pictures, augmented=True)
     assert not torch.equal(batches.batch(0).root, batches.batch(batches.per_epoch).root)
 
 
-def test_undisturbed_batches_are_what_the_shard_holds(tiny_pictures: ShardFolder) -> None:
+def test_batches_without_augmentation_are_what_the_shard_holds(tiny_pictures: ShardFolder) -> None:
     shard = load_file(tiny_pictures.path("train", 0))
     crops = batches_of(tiny_pictures, size=PICTURES).batch(0).crops
     torch.testing.assert_close(crops.keypoints * SIZE_PX - 0.5, shard["keypoints_px"], atol=1e-3, rtol=0)
@@ -78,9 +79,9 @@ def test_only_maps_that_are_looked_at_are_read(tiny_pictures: ShardFolder) -> No
     assert [map_.numel() > 0 for map_ in batches.batch(0).crops.maps] == [False, False, False, True]
 
 
-def test_disturbing_leaves_the_truth_alone_and_moves_keypoints_by_a_few_pixels(tiny_pictures: ShardFolder) -> None:
+def test_augmentation_leaves_the_truth_alone_and_moves_keypoints_by_a_few_pixels(tiny_pictures: ShardFolder) -> None:
     true = batches_of(tiny_pictures, size=PICTURES)
-    told = batches_of(tiny_pictures, size=PICTURES, disturbed=True)
+    told = batches_of(tiny_pictures, size=PICTURES, augmented=True)
     rows = {tuple(root): i for step in range(2) for i, root in enumerate(true.batch(step).root.tolist(), 100 * step)}
     moved_px = []
     for step in range(2):
@@ -97,12 +98,12 @@ def test_disturbing_leaves_the_truth_alone_and_moves_keypoints_by_a_few_pixels(t
     assert len(moved) < 0.97 * PICTURES * SHARDS["train"] * 26  # some are forgotten
 
 
-def test_disturbed_channels_lie_as_far_off_as_a_film_from_drawn_pictures() -> None:
+def test_augmented_channels_differ_as_much_as_real_video_from_synthetic_images() -> None:
     g = torch.Generator().manual_seed(0)
     map_ = torch.randn(64, 32, 8, 6, generator=g) + torch.randn(64, 32, 1, 1, generator=g)
     keypoints, confidence = torch.rand(64, 26, 2, generator=g), torch.rand(64, 26, generator=g)
     given = CropInput((map_, torch.empty(0)), keypoints, confidence, torch.zeros(64, 3))
-    told, nothing = disturbed(given, g).maps
+    told, nothing = crop_batches.augmented(given, g).maps
     apart = (told.mean((2, 3)) - map_.mean((2, 3))) / map_.mean((2, 3)).std(0)
     assert 0.7 < apart.square().mean().sqrt() < 1.1
     assert nothing.numel() == 0

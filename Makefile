@@ -16,16 +16,17 @@ setup: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	  { echo "$(PYTHON) is not Python 3.11; say PYTHON=/path/to/python3.11 make ..."; exit 1; }
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,orchestration]' || \
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]' || \
 	  { echo "pip could not install the packages. Behind a firewall: fetch them elsewhere with"; \
-	    echo "  pip download -c constraints.txt -d wheels '.[dev,orchestration]'"; \
+	    echo "  pip download -c constraints.txt -d wheels '.[all,dev]'"; \
 	    echo "bring the folder here and run: PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels make setup"; exit 1; }
 	@touch $@
 
 check: setup
-	@echo "== Lint, format, types"
+	@echo "== Lint, format, imports, types"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
 test: check

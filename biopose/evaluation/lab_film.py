@@ -28,7 +28,8 @@ from biopose.errors import BioposeError
 from biopose.evaluation.lab_markers import LAB_MASS_KG
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories
-from biopose.rendering.scene import Box, Scene, clothes, looking, write_video
+from biopose.rendering.look_at import look_at
+from biopose.rendering.scene import Box, Scene, clothing_colours, write_video
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
@@ -151,7 +152,9 @@ def film(clip: Clip, view: str, path: Path) -> FloatArray:
     meshes = list(clip.meshes())
     body = _anny(clip.person)
     T_camera_world = stand(clip, view, np.stack([mesh[::EVERY_VERTEX] for mesh in meshes]))
-    scene = Scene(LENS, T_camera_world, body.triangles.numpy(), clothes(clip.person.shaped), boxes=_boxes(clip, meshes))
+    scene = Scene(
+        LENS, T_camera_world, body.triangles.numpy(), clothing_colours(clip.person.shaped), boxes=_boxes(clip, meshes)
+    )
     write_video(path, (scene.draw(mesh) for mesh in meshes), LENS, rate_hz=RATE_HZ)
     return T_camera_world
 
@@ -167,7 +170,7 @@ def stand(clip: Clip, view: str, points_m: FloatArray) -> FloatArray:
     at_m = np.array([0.0, AIM_HEIGHT_M, 0.0])
     for distance in np.arange(DISTANCE_M, FARTHEST_M, DISTANCE_STEP_M):
         position_m = distance * towards + np.array([0.0, CAMERA_HEIGHT_M, 0.0])
-        T_camera_world = looking(position_m=position_m, at_m=at_m)
+        T_camera_world = look_at(position_m=position_m, at_m=at_m)
         seen = points_m @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]
         pixels = LENS.project(torch.from_numpy(seen)).numpy()
         inside = (pixels > MARGIN_PX) & (pixels < np.array([LENS.width_px, LENS.height_px]) - MARGIN_PX)

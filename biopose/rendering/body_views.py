@@ -1,4 +1,4 @@
-"""Pictures of the body with its markers, without a screen.
+"""Images of the body with its virtual markers, from several sides.
 
 python -m biopose.rendering.body_views --out body.png
 """
@@ -6,17 +6,30 @@ python -m biopose.rendering.body_views --out body.png
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
+
+from biopose.camera.pinhole import Camera
+from biopose.rendering.drawing import DARK, Colour, draw_dot, draw_text
+from biopose.rendering.look_at import UP, look_at
+from biopose.rendering.mesh_renderer import MeshRenderer
+from biopose.rendering.vtk_window import Light
 
 Points = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class View:
-    """Where the camera looks from: a direction in the world, what it looks at, and how much of the world it sees."""
+    """What an image shows.
+
+    Attributes:
+        towards_camera: direction in the world from the centre to the camera.
+        centre: (x, y, z) of the point in the middle of the image, metres.
+        height_m: of the part of the world that fills the image.
+    """
 
     towards_camera: tuple[float, float, float]
     centre: tuple[float, float, float]
@@ -25,9 +38,14 @@ class View:
 
 FRONT, BACK = (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0)
 RIGHT, LEFT, ABOVE = (0.0, 0.0, 1.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0)
-COLOURS = ((0.85, 0.1, 0.1), (0.1, 0.3, 0.85), (0.0, 0.5, 0.2))
+MARKER_COLOURS: tuple[Colour, ...] = ((217, 26, 26), (26, 77, 217), (0, 128, 51))
+SKIN: Colour = (238, 210, 190)
+HEADLIGHT = Light(towards=(0.0, 0.0, -1.0), strength=0.95, fill=0.0, ambient=0.3)
+DISTANCE_M = 100.0  # of the camera: from so far the projection is orthographic within 0.3 % over half a metre of depth
+SAMPLES = 4  # per pixel
+LABEL_PX, LABEL_GAP_PX = 13, 1
 
-# Region: the markers whose mean is looked at, the directions, and how much of a 1.76 m body is seen.
+# Region: the markers whose mean is the centre, the directions, and the height of the image for a body of 1.76 m.
 REGIONS = {
     "body": (("STRN", "T12", "RKNE", "LKNE"), (FRONT, RIGHT, BACK), 1.95),
     "pelvis": (("RASI", "LASI", "RPSI", "LPSI"), (FRONT, RIGHT, BACK), 0.40),
@@ -41,7 +59,7 @@ REGIONS = {
 }
 
 
-def draw(
+def draw_views(
     vertices: NDArray[np.float64],
     triangles: NDArray[np.int64],
     points: Points,
@@ -53,151 +71,82 @@ def draw(
     opacity: float = 1.0,
     with_names: bool = True,
 ) -> NDArray[np.uint8]:
-    """Draw a mesh and named points, one picture per view, side by side.
+    """Draw a mesh and named points on a white background, one image per view, side by side.
 
     Args:
-        vertices: (V, 3) in the world frame.
+        vertices: (V, 3) in the world, metres.
         triangles: (F, 3).
-        points: name to (3,); each becomes a small sphere with its name beside it.
-        views: the cameras, orthographic.
-        width_px: of each picture.
-        height_px: of each picture.
-        radius_m: of the spheres.
-        opacity: of the mesh; below 1 the points inside it are seen.
-        with_names: whether the points' names stand beside them.
+        points: name to (3,); each is a dot, left out where it lies more than its diameter behind the mesh's surface.
+        views: the cameras.
+        width_px: of each image.
+        height_px: of each image.
+        radius_m: of the dots.
+        opacity: of the mesh; below 1 it hides no point.
+        with_names: whether the points' names are written beside them.
 
     Returns:
         Pixels (height_px, width_px * number of views, 3).
     """
-    import vtk
+    images = []
+    for view in views:
+        camera, T_camera_world = _camera(view, width_px, height_px)
+        renderer = MeshRenderer(camera, triangles, light=HEADLIGHT, samples=SAMPLES)
+        mesh = [_transformed(vertices, T_camera_world)]
+        white = np.full((height_px, width_px, 3), 255, dtype=np.uint8)
+        image = renderer.draw(mesh, colours=[SKIN], background=white, opacity=opacity)
+        surface_m = renderer.depth_m(mesh) if opacity == 1.0 else np.full((height_px, width_px), np.inf)
+        p_camera = {name: _transformed(point, T_camera_world) for name, point in points.items()}
+        _draw_points(image, p_camera, camera, surface_m + 2 * radius_m, radius_m=radius_m, with_names=with_names)
+        images.append(image)
+    return np.concatenate(images, axis=1)
 
-    # VTK looks for an X server, warns, and then draws without one.
-    vtk.vtkLogger.SetStderrVerbosity(vtk.vtkLogger.VERBOSITY_ERROR)
-    renderer = vtk.vtkRenderer()
-    renderer.SetBackground(1.0, 1.0, 1.0)
-    renderer.AddActor(_mesh_actor(vertices, triangles, opacity))
-    for index, position in enumerate(points.values()):
-        renderer.AddActor(_ball_actor(position, radius_m, COLOURS[index % len(COLOURS)]))
-    if with_names:
-        renderer.AddActor(_name_actor(points, renderer, radius_m))
-    window = vtk.vtkRenderWindow()
-    window.SetOffScreenRendering(1)
-    window.SetSize(width_px, height_px)
-    window.AddRenderer(renderer)
-    return np.concatenate([_photograph(window, renderer, view) for view in views], axis=1)
+
+def _camera(view: View, width_px: int, height_px: int) -> tuple[Camera, NDArray[np.float64]]:
+    """A distant camera with a long focal length, and T_camera_world (4, 4)."""
+    focal_px = DISTANCE_M * height_px / view.height_m
+    camera = Camera(width_px, height_px, (focal_px, focal_px), ((width_px - 1) / 2, (height_px - 1) / 2))
+    centre, direction = np.array(view.centre), np.array(view.towards_camera)
+    direction = direction / np.linalg.norm(direction)
+    up = UP if abs(direction @ UP) < 0.99 else FRONT
+    return camera, look_at(position_m=centre + DISTANCE_M * direction, at_m=centre, up=up)
+
+
+def _transformed(p_world: NDArray[np.float64], T_camera_world: NDArray[np.float64]) -> NDArray[np.float64]:
+    p_camera: NDArray[np.float64] = p_world @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]
+    return p_camera
+
+
+def _draw_points(
+    image: NDArray[np.uint8],
+    p_camera: Points,
+    camera: Camera,
+    deepest_m: NDArray[np.float64],
+    *,
+    radius_m: float,
+    with_names: bool,
+) -> None:
+    """Draw the points that are no deeper than a depth (H, W) at their pixel."""
+    for index, (name, point) in enumerate(p_camera.items()):
+        x, y = camera.project(torch.from_numpy(point)).tolist()
+        row, column = round(y), round(x)
+        inside = 0 <= row < camera.height_px and 0 <= column < camera.width_px
+        if inside and point[2] > deepest_m[row, column]:
+            continue
+        radius_px = radius_m * camera.focal_px[0] / DISTANCE_M
+        colour = MARKER_COLOURS[index % len(MARKER_COLOURS)]
+        draw_dot(image, x, y, colour, radius_px=radius_px, outline_px=1.0)
+        if with_names:
+            left, top = x + radius_px + LABEL_GAP_PX, y - LABEL_PX / 2
+            draw_text(image, name, left, top, DARK, size_px=LABEL_PX, background=0.0)
 
 
 def write_png(pixels: NDArray[np.uint8], path: Path) -> None:
     """Write pixels (H, W, 3) as a PNG file."""
-    import vtk
-    from vtk.util.numpy_support import numpy_to_vtk
-
-    height, width, _ = pixels.shape
-    image = vtk.vtkImageData()
-    image.SetDimensions(width, height, 1)
-    image.GetPointData().SetScalars(numpy_to_vtk(pixels[::-1].reshape(-1, 3).copy(), deep=True))
-    writer = vtk.vtkPNGWriter()
-    writer.SetFileName(str(path))
-    writer.SetInputData(image)
-    writer.Write()
-
-
-def _mesh_actor(vertices: NDArray[np.float64], triangles: NDArray[np.int64], opacity: float) -> Any:
-    import vtk
-    from vtk.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
-
-    points = vtk.vtkPoints()
-    points.SetData(numpy_to_vtk(np.ascontiguousarray(vertices, dtype=np.float64), deep=True))
-    corners = np.concatenate([np.full((len(triangles), 1), 3), triangles], axis=1).astype(np.int64)
-    cells = vtk.vtkCellArray()
-    cells.ImportLegacyFormat(numpy_to_vtkIdTypeArray(corners.ravel(), deep=True))
-    mesh = vtk.vtkPolyData()
-    mesh.SetPoints(points)
-    mesh.SetPolys(cells)
-    normals = vtk.vtkPolyDataNormals()
-    normals.SetInputData(mesh)
-    normals.SplittingOff()
-    mapper = vtk.vtkPolyDataMapper()
-    mapper.SetInputConnection(normals.GetOutputPort())
-    actor = vtk.vtkActor()
-    actor.SetMapper(mapper)
-    look = actor.GetProperty()
-    look.SetColor(0.86, 0.74, 0.66)
-    look.SetOpacity(opacity)
-    look.SetSpecular(0.1)
-    return actor
-
-
-def _ball_actor(position: NDArray[np.float64], radius_m: float, colour: tuple[float, float, float]) -> Any:
-    import vtk
-
-    sphere = vtk.vtkSphereSource()
-    sphere.SetCenter(*position)
-    sphere.SetRadius(radius_m)
-    mapper = vtk.vtkPolyDataMapper()
-    mapper.SetInputConnection(sphere.GetOutputPort())
-    actor = vtk.vtkActor()
-    actor.SetMapper(mapper)
-    actor.GetProperty().SetColor(*colour)
-    return actor
-
-
-def _name_actor(points: Points, renderer: Any, radius_m: float) -> Any:
-    """The names of the points that the camera sees, drawn over everything."""
-    import vtk
-
-    names = vtk.vtkStringArray()
-    names.SetName("names")
-    anchors = vtk.vtkPoints()
-    for name, position in points.items():
-        names.InsertNextValue(f"  {name}")
-        anchors.InsertNextPoint(*position)
-    cloud = vtk.vtkPolyData()
-    cloud.SetPoints(anchors)
-    cloud.GetPointData().AddArray(names)
-    visible = vtk.vtkSelectVisiblePoints()
-    visible.SetInputData(cloud)
-    visible.SetRenderer(renderer)
-    visible.SetToleranceWorld(2.0 * radius_m)
-    mapper = vtk.vtkLabeledDataMapper()
-    mapper.SetInputConnection(visible.GetOutputPort())
-    mapper.SetLabelModeToLabelFieldData()
-    mapper.SetFieldDataName("names")
-    text = mapper.GetLabelTextProperty()
-    text.SetColor(0.1, 0.1, 0.1)
-    text.SetFontSize(13)
-    text.ItalicOff()
-    text.ShadowOff()
-    actor = vtk.vtkActor2D()
-    actor.SetMapper(mapper)
-    return actor
-
-
-def _photograph(window: Any, renderer: Any, view: View) -> NDArray[np.uint8]:
-    import vtk
-    from vtk.util.numpy_support import vtk_to_numpy
-
-    camera = renderer.GetActiveCamera()
-    camera.ParallelProjectionOn()
-    centre, direction = np.array(view.centre), np.array(view.towards_camera)
-    camera.SetFocalPoint(*centre)
-    camera.SetPosition(*(centre + 5.0 * direction / np.linalg.norm(direction)))
-    camera.SetViewUp(*((1.0, 0.0, 0.0) if abs(direction[1]) > 0.99 * np.linalg.norm(direction) else (0.0, 1.0, 0.0)))
-    camera.SetParallelScale(view.height_m / 2)
-    renderer.ResetCameraClippingRange()
-    window.Render()
-    grab = vtk.vtkWindowToImageFilter()
-    grab.SetInput(window)
-    grab.ReadFrontBufferOff()
-    grab.Update()
-    image = grab.GetOutput()
-    width, height, _ = image.GetDimensions()
-    pixels: NDArray[np.uint8] = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(height, width, 3)[::-1]
-    return pixels.copy()
+    Image.fromarray(pixels).save(path, "PNG")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Draw the body with its markers at rest into a PNG file."""
+    """Write an image of the body with its virtual markers in the rest pose."""
     from biopose.body.anny import Body
     from biopose.body.markers import anny_markers
     from biopose.body.shape import phenotype_for
@@ -209,22 +158,22 @@ def main(arguments: list[str] | None = None) -> None:
     )
     markers = anny_markers(body)
     positions = dict(zip(markers.names, markers.at_rest(shaped).double().numpy(), strict=True))
-    looked_at, directions, height_m = REGIONS[options.region]
-    x, y, z = np.mean([positions[name] for name in looked_at], axis=0)
+    centre_of, directions, height_m = REGIONS[options.region]
+    x, y, z = np.mean([positions[name] for name in centre_of], axis=0)
     views = [View(direction, (x, y, z), height_m * options.height_m / 1.76) for direction in directions]
     vertices, triangles = shaped.vertices.double().numpy(), body.triangles.numpy()
-    write_png(draw(vertices, triangles, positions, views, radius_m=0.004), options.out)
+    write_png(draw_views(vertices, triangles, positions, views, radius_m=0.004), options.out)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m biopose.rendering.body_views",
-        description="Draw the body with its virtual markers at rest, seen from several sides.",
+        description="Draw the body with its virtual markers in the rest pose, from several sides.",
         epilog="example: "
         "python -m biopose.rendering.body_views --out knee.png --region knee --height-m 1.62 --mass-kg 55",
     )
     parser.add_argument("--out", type=Path, required=True, help="the PNG file to write")
-    parser.add_argument("--region", choices=REGIONS, default="body", help="what to look at (default: the whole body)")
+    parser.add_argument("--region", choices=REGIONS, default="body", help="what to show (default: the whole body)")
     parser.add_argument("--height-m", type=float, default=1.76, help="default: 1.76")
     parser.add_argument("--mass-kg", type=float, default=78.0, help="default: 78")
     parser.add_argument("--gender", type=float, default=0.0, help="0 male (default) to 1 female")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from biopose.io.trajectories import CoordinateTrajectories, FloatArray
-from biopose.rendering.lettering import Colour, put_dot
+from biopose.rendering.drawing import Colour, draw_dot
 
 CURVES = {"hip_flexion": "hip flexion", "knee_angle": "knee flexion", "ankle_angle": "ankle dorsiflexion"}
 RIGHT, LEFT = "#d1495b", "#2e6f9e"
@@ -78,7 +78,7 @@ class CurveStrip:
             pixels[round(top) : round(bottom), column] = (60, 60, 60)
             for side, colour in SIDE_COLOURS.items():
                 angle = np.interp(time_s, self._time_s, self._angles_deg[f"{name}_{side}"])
-                put_dot(pixels, x, bottom - (angle - low) / (high - low) * (bottom - top), colour, radius_px=3.5)
+                draw_dot(pixels, x, bottom - (angle - low) / (high - low) * (bottom - top), colour, radius_px=3.5)
 
     def _draw_page(self, page: int) -> None:
         width, height = self._size

@@ -1,6 +1,6 @@
-"""overlay.mp4: the bodies drawn over the video, seen from the side beside it, the leg's angles running along.
+"""overlay.mp4: the bodies drawn over the video, and beside it a view from the side and the curves of the leg's angles.
 
-One frame is held at a time, whatever the video's length. A body is drawn grey where its frame cannot be trusted.
+Memory holds one frame at a time. A body is drawn grey in untrusted frames.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from biopose.io.files import written_whole
 from biopose.outputs.summary import untrusted
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.rendering.curve_strip import SIDE_COLOURS, CurveStrip
-from biopose.rendering.lettering import Colour, put_dot, put_text
-from biopose.rendering.mesh_renderer import Picture
+from biopose.rendering.drawing import Colour, draw_dot, draw_text
+from biopose.rendering.mesh_renderer import MeshRenderer
 from biopose.rendering.side_view import SideView, to_first_world
 from biopose.skeleton.threads import one_torch_thread
 from biopose.video.encoding import VideoFile
 from biopose.video.frames import Frame
 
-LEAST_HEIGHT_PX, MOST_HEIGHT_PX = 480, 720
+MIN_HEIGHT_PX, MAX_HEIGHT_PX = 480, 720
 COLUMN_SHARE = 0.72  # the right column's width as a share of the height
 SIDE_SHARE = 0.5  # the side view's share of that column
 OPACITY = 0.62
 PALETTE: tuple[Colour, ...] = ((236, 145, 62), (72, 160, 152), (150, 120, 200), (214, 190, 70), (110, 150, 220))
 UNTRUSTED: Colour = (150, 150, 150)
-LEAST_CONFIDENCE = 0.3
+MIN_CONFIDENCE = 0.3
 KEYPOINT_COLOURS = tuple(
     SIDE_COLOURS[name[0]] if name.startswith(("right_", "left_")) else (245, 245, 245) for name in KEYPOINTS
 )
@@ -45,7 +45,13 @@ THUMBNAIL_PX = 300
 
 @dataclass(frozen=True)
 class KeptFrame:
-    """A person at one frame, cut out of the overlay as JPEG."""
+    """A person at one frame, cropped out of the overlay.
+
+    Attributes:
+        person: index in the list of people.
+        frame_index: of the video.
+        jpeg: the encoded image.
+    """
 
     person: int
     frame_index: int
@@ -64,15 +70,15 @@ def write_overlay(
     """Write the overlay, whole or not at all.
 
     Args:
-        people: at least one; all seen by the video's camera.
+        people: at least one, all in the video.
         frames: the video, from its first frame.
         path: the .mp4 to write.
         rate_hz: the video's nominal rate; each frame keeps its own time.
-        keep: (place in `people`, frame index) of which a cut-out is wanted.
+        keep: (index in `people`, frame index) of the crops to return.
         progress: called with 1 after each frame.
 
     Returns:
-        The cut-outs.
+        The crops.
 
     Raises:
         ValueError: nobody was measured.
@@ -88,26 +94,26 @@ def write_overlay(
                 pixels = canvas.draw(frame)
                 start_s = frame.time_s if start_s is None else start_s
                 video.add(pixels, time_s=frame.time_s - start_s)
-                kept += [canvas.cut_out(pixels, person, at) for person, at in keep if at == frame.index]
+                kept += [canvas.crop(pixels, person, at) for person, at in keep if at == frame.index]
                 progress(1)
     return kept
 
 
 class Canvas:
-    """Draws one frame of the overlay after the other."""
+    """Draws the frames of the overlay, in order."""
 
     def __init__(self, people: Sequence[PersonMeasurement]) -> None:
         self._people = people
         camera = people[0].camera
-        self.height_px = 2 * round(min(max(camera.height_px, LEAST_HEIGHT_PX), MOST_HEIGHT_PX) / 2)
+        self.height_px = 2 * round(min(max(camera.height_px, MIN_HEIGHT_PX), MAX_HEIGHT_PX) / 2)
         self._video_px = 2 * round(camera.width_px * self.height_px / camera.height_px / 2), self.height_px
         column = 2 * round(COLUMN_SHARE * self.height_px / 2)
         self.width_px = self._video_px[0] + column
         side_px = round(SIDE_SHARE * self.height_px)
         self._bodies = [_Body(one) for one in people]
         triangles = people[0].person.shaped.body.triangles.numpy()
-        self._pictures = {
-            c: Picture(resized(c, *self._video_px), triangles, n_people=len(people))
+        self._renderers = {
+            c: MeshRenderer(resized(c, *self._video_px), triangles, n_people=len(people))
             for c in {one.camera for one in people}
         }
         self._side = SideView(people, triangles, width_px=column, height_px=side_px)
@@ -117,25 +123,25 @@ class Canvas:
         self._resizer = av.video.reformatter.VideoReformatter()
 
     def draw(self, frame: Frame) -> NDArray[np.uint8]:
-        """The picture (height_px, width_px, 3) of one frame."""
-        there = [i for i, body in enumerate(self._bodies) if body.row(frame.index) is not None]
-        world = {i: self._bodies[i].vertices_m(frame.index) for i in there}
-        colours = {i: self._bodies[i].colour(frame.index, PALETTE[i % len(PALETTE)]) for i in there}
+        """The image (height_px, width_px, 3) of one frame."""
+        present = [i for i, body in enumerate(self._bodies) if body.row(frame.index) is not None]
+        p_world = {i: self._bodies[i].vertices_m(frame.index) for i in present}
+        colours = {i: self._bodies[i].colour(frame.index, PALETTE[i % len(PALETTE)]) for i in present}
         video = self._resized(frame.image)
-        for camera, picture in self._pictures.items():
-            here = [i for i in there if self._people[i].camera == camera]
-            seen = [_moved(world[i], self._people[i].T_camera_world) for i in here]
-            video = picture.draw(seen, colours=[colours[i] for i in here], background=video, opacity=OPACITY)
-        for i in there:
-            self._put_marks(video, i, frame.index)
-        put_text(video, f"frame {frame.index}   {frame.time_s:.3f} s", 8, 8, (255, 255, 255), size_px=14)
-        in_first = [to_first_world(world[i], self._people[i], self._people[0]) for i in there]
-        side = self._side.draw(frame.index, in_first, [colours[i] for i in there])
+        for camera, renderer in self._renderers.items():
+            filmed = [i for i in present if self._people[i].camera == camera]
+            p_camera = [_transformed(p_world[i], self._people[i].T_camera_world) for i in filmed]
+            video = renderer.draw(p_camera, colours=[colours[i] for i in filmed], background=video, opacity=OPACITY)
+        for i in present:
+            self._draw_detection(video, i, frame.index)
+        draw_text(video, f"frame {frame.index}   {frame.time_s:.3f} s", 8, 8, (255, 255, 255), size_px=14)
+        in_first = [to_first_world(p_world[i], self._people[i], self._people[0]) for i in present]
+        side = self._side.draw(frame.index, in_first, [colours[i] for i in present])
         curves = self._curves.draw(self._time_of_first(frame))
         return np.concatenate([video, np.concatenate([side, curves])], axis=1)
 
-    def cut_out(self, pixels: NDArray[np.uint8], person: int, frame_index: int) -> KeptFrame:
-        """The surroundings of a person on a drawn picture, by the box of the nearest frame in which they were seen."""
+    def crop(self, pixels: NDArray[np.uint8], person: int, frame_index: int) -> KeptFrame:
+        """The part of a drawn image around a person, by the box of the nearest frame in which they were detected."""
         width, height = self._video_px
         track = self._people[person].track
         seen = np.flatnonzero(track.seen)
@@ -160,19 +166,18 @@ class Canvas:
         small = self._resizer.reformat(frame, width, height, "rgb24", interpolation=how)
         return np.asarray(small.to_ndarray(), dtype=np.uint8)
 
-    def _put_marks(self, video: NDArray[np.uint8], person: int, frame_index: int) -> None:
-        """The keypoints that the networks saw, and with several people each one's number."""
+    def _draw_detection(self, video: NDArray[np.uint8], person: int, frame_index: int) -> None:
+        """The detected keypoints and, where there are several people, the person's number."""
         row = self._bodies[person].row(frame_index)
         track = self._people[person].track
         points = (track.keypoints_px[row] + 0.5) * self._scale()[:2] - 0.5
         radius = max(2.0, self.height_px / 300)
         for (x, y), confidence, colour in zip(points, track.confidence[row], KEYPOINT_COLOURS, strict=True):
-            if confidence >= LEAST_CONFIDENCE:
-                put_dot(video, x, y, (20, 20, 20), radius_px=radius + 1)
-                put_dot(video, x, y, colour, radius_px=radius)
+            if confidence >= MIN_CONFIDENCE:
+                draw_dot(video, x, y, colour, radius_px=radius, outline_px=1.0)
         if len(self._people) > 1:
             left, top = (track.boxes_px[row] * self._scale())[:2]
-            put_text(video, f"person {track.person}", left, top - 20, PALETTE[person % len(PALETTE)], size_px=13)
+            draw_text(video, f"person {track.person}", left, top - 20, PALETTE[person % len(PALETTE)], size_px=13)
 
     def _scale(self) -> NDArray[np.float64]:
         camera = self._people[0].camera
@@ -185,7 +190,7 @@ class Canvas:
 
 
 class _Body:
-    """One person's mesh, posed a few frames ahead at a time."""
+    """One person's mesh, posed for a few frames at a time."""
 
     def __init__(self, one: PersonMeasurement) -> None:
         self._one = one
@@ -195,35 +200,35 @@ class _Body:
         self._vertices = np.empty((0, 0, 3), dtype=np.float32)
 
     def row(self, frame_index: int) -> int | None:
-        """Where in the track a frame is; None outside it."""
+        """The row of the track that is a frame of the video; None outside the track."""
         row = frame_index - self._first
         return row if 0 <= row < len(self._one.track) else None
 
     def vertices_m(self, frame_index: int) -> NDArray[np.float32]:
         """(V, 3) in the person's world."""
-        chunk, place = divmod(frame_index - self._first, CHUNK_FRAMES)
+        chunk, row = divmod(frame_index - self._first, CHUNK_FRAMES)
         if chunk != self._chunk:
             rows = slice(chunk * CHUNK_FRAMES, (chunk + 1) * CHUNK_FRAMES)
             q = torch.from_numpy(self._one.coordinates.values[rows])
             self._vertices = self._one.person.with_coordinates(q).vertices.float().numpy()
             self._chunk = chunk
-        vertices: NDArray[np.float32] = self._vertices[place]
+        vertices: NDArray[np.float32] = self._vertices[row]
         return vertices
 
     def colour(self, frame_index: int, own: Colour) -> Colour:
-        """Grey where the frame cannot be trusted."""
+        """The person's own colour; grey where the frame is untrusted."""
         row = self.row(frame_index)
         return UNTRUSTED if row is not None and self._untrusted[row] else own
 
 
 def resized(camera: Camera, width_px: int, height_px: int) -> Camera:
-    """The camera of the same picture at another size; the centre of the first pixel stays 0, 0."""
+    """The camera of the same image resized; the centre of the first pixel stays 0, 0."""
     x, y = width_px / camera.width_px, height_px / camera.height_px
     (fx, fy), (cx, cy) = camera.focal_px, camera.centre_px
     centre = ((cx + 0.5) * x - 0.5, (cy + 0.5) * y - 0.5)
     return Camera(width_px, height_px, (fx * x, fy * y), centre, camera.distortion)
 
 
-def _moved(points_m: NDArray[np.float32], T: NDArray[np.float64]) -> NDArray[np.float32]:
-    moved: NDArray[np.float32] = points_m @ T[:3, :3].T.astype(np.float32) + T[:3, 3].astype(np.float32)
-    return moved
+def _transformed(points_m: NDArray[np.float32], T: NDArray[np.float64]) -> NDArray[np.float32]:
+    transformed: NDArray[np.float32] = points_m @ T[:3, :3].T.astype(np.float32) + T[:3, 3].astype(np.float32)
+    return transformed

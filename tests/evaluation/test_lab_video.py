@@ -19,7 +19,8 @@ from biopose.evaluation.lab_film import CLIP_S, RATE_HZ, VIEWS, Clip, film, pers
 from biopose.evaluation.lab_video import FilmErrors, evaluate_lab_b, lab_b_lines
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.rendering.scene import Box, Scene, clothes, looking, write_video
+from biopose.rendering.look_at import look_at
+from biopose.rendering.scene import Box, Scene, clothing_colours, write_video
 from biopose.skeleton.reader import read_osim
 from biopose.tracking.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset
@@ -73,7 +74,7 @@ def measured(clip: Clip, T_camera_world: np.ndarray, *, q: np.ndarray | None = N
 
 def test_the_body_is_drawn_where_its_points_project(walk: Clip) -> None:
     mesh = next(walk.meshes())
-    T = looking(position_m=np.array([4.0, 1.2, 0.5]), at_m=np.array([0.0, 0.95, 0.0]))
+    T = look_at(position_m=np.array([4.0, 1.2, 0.5]), at_m=np.array([0.0, 0.95, 0.0]))
     body = walk.person.shaped
     scene = Scene(SMALL, T, body.body.triangles.numpy(), np.tile(np.array([0, 0, 255], dtype=np.uint8), (len(mesh), 1)))
     drawn = scene.draw(mesh).astype(int)
@@ -87,7 +88,7 @@ def test_the_body_is_drawn_where_its_points_project(walk: Clip) -> None:
 
 
 def test_a_camera_that_looks_at_a_point_sees_it_in_the_middle_and_stands_upright() -> None:
-    T = looking(position_m=np.array([3.0, 1.5, -2.0]), at_m=np.array([0.2, 0.9, 0.1]))
+    T = look_at(position_m=np.array([3.0, 1.5, -2.0]), at_m=np.array([0.2, 0.9, 0.1]))
     np.testing.assert_allclose(T[:3, :3] @ T[:3, :3].T, np.eye(3), atol=1e-12)
     assert np.linalg.det(T[:3, :3]) == pytest.approx(1)
     seen = T @ np.array([0.2, 0.9, 0.1, 1.0])
@@ -99,8 +100,8 @@ def test_a_camera_that_looks_at_a_point_sees_it_in_the_middle_and_stands_upright
 
 
 def test_the_floor_and_a_box_are_where_they_should_be(walk: Clip) -> None:
-    T = looking(position_m=np.array([4.0, 1.2, 0.0]), at_m=np.array([0.0, 0.5, 0.0]))
-    triangles, colours = walk.person.shaped.body.triangles.numpy(), clothes(walk.person.shaped)
+    T = look_at(position_m=np.array([4.0, 1.2, 0.0]), at_m=np.array([0.0, 0.5, 0.0]))
+    triangles, colours = walk.person.shaped.body.triangles.numpy(), clothing_colours(walk.person.shaped)
     empty = Scene(SMALL, T, triangles, colours).background.astype(int)
     box = Box(x_m=0.0, z_m=0.3, length_m=0.4, height_m=0.5, width_m=0.2, yaw_rad=0.0)
     with_box = Scene(SMALL, T, triangles, colours, boxes=[box]).background.astype(int)
@@ -113,7 +114,7 @@ def test_the_floor_and_a_box_are_where_they_should_be(walk: Clip) -> None:
 
 
 def test_clothes_differ_by_region_and_are_uneven(walk: Clip) -> None:
-    colours, labels = clothes(walk.person.shaped), np.array(walk.person.shaped.body.bone_labels)
+    colours, labels = clothing_colours(walk.person.shaped), np.array(walk.person.shaped.body.bone_labels)
     dominant = labels[walk.person.shaped.body.skin_matrix.argmax(dim=1).numpy()]
     shirt, shorts, skin = (
         colours[dominant == bone].astype(float) for bone in ("spine02", "upperleg01.R", "lowerarm01.R")

@@ -13,7 +13,7 @@ from biopose.body.keypoints import anny_keypoints
 from biopose.body.shape import draw_shapes
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body
 from biopose.camera.pinhole import Camera
-from biopose.rendering.mesh_renderer import Picture
+from biopose.rendering.mesh_renderer import MeshRenderer
 from biopose.skeleton.full_body import full_body_skeleton
 
 WIDTH_PX, HEIGHT_PX = 480, 640
@@ -43,19 +43,19 @@ def rendered_people(*, count: int, seed: int) -> list[RenderedPerson]:
     body = Body.load()
     person = skeleton_of_body(body, body.with_shape(draw_shapes(body, 1, seed=seed)[0]), full_body_skeleton())
     camera = Camera(WIDTH_PX, HEIGHT_PX, (1300.0, 1300.0), ((WIDTH_PX - 1) / 2, (HEIGHT_PX - 1) / 2))
-    picture = Picture(camera, body.triangles.numpy())
-    return [_rendered(body, person, camera, picture, rng) for _ in range(count)]
+    renderer = MeshRenderer(camera, body.triangles.numpy())
+    return [_rendered(body, person, camera, renderer, rng) for _ in range(count)]
 
 
 def _rendered(
-    body: Body, person: BodyWithSkeleton, camera: Camera, picture: Picture, rng: np.random.Generator
+    body: Body, person: BodyWithSkeleton, camera: Camera, renderer: MeshRenderer, rng: np.random.Generator
 ) -> RenderedPerson:
     posed = person.with_coordinates(torch.from_numpy(_posture(person, rng)))
     keypoints = anny_keypoints(body).positions(posed)
     turn, centre = _facing(rng), keypoints.mean(dim=0)
     vertices, keypoints = ((p - centre) @ turn.T + torch.tensor([0.0, 0.0, 5.0]) for p in (posed.vertices, keypoints))
     background = np.tile(rng.integers(20, 235, 3).astype(np.uint8), (HEIGHT_PX, WIDTH_PX, 1))
-    image = picture.draw([vertices.numpy()], colours=[_clothes(body, rng)], background=background)
+    image = renderer.draw([vertices.numpy()], colours=[_clothes(body, rng)], background=background)
     outline = camera.project(vertices).double().numpy()
     box = np.concatenate([outline.min(axis=0), outline.max(axis=0)])
     return RenderedPerson(image, box, camera.project(keypoints).double().numpy())

@@ -97,7 +97,7 @@ def test_the_view_from_the_side_is_across_the_videos() -> None:
     seen_from_right = viewpoint_beside([measured(frames=4, from_degrees=10.0)], width_px=300, height_px=200)
     seen_from_front = viewpoint_beside([measured(frames=4, from_degrees=95.0)], width_px=300, height_px=200)
     assert (seen_from_right.name, seen_from_front.name) == ("seen from the right", "seen from the front")
-    towards_right, towards_front = -seen_from_right.R_eye_world[2], -seen_from_front.R_eye_world[2]
+    towards_right, towards_front = -seen_from_right.R_camera_world[2], -seen_from_front.R_camera_world[2]
     assert towards_right[2] > 0.95
     assert towards_front[0] > 0.95
 
@@ -107,7 +107,7 @@ def test_everybody_is_inside_the_side_view() -> None:
     view = viewpoint_beside(people, width_px=345, height_px=240)
     for one in people:
         for row, index in enumerate(one.track.frame_indices.tolist()):
-            seen = (one.keypoints_m[row] - view.at(index)) @ view.R_eye_world.T
+            seen = (one.keypoints_m[row] - view.at(index)) @ view.R_camera_world.T
             pixels = view.camera.project(torch.from_numpy(seen)).numpy()
             assert ((pixels > 0) & (pixels < [345, 240])).all()
 

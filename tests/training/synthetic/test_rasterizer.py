@@ -139,11 +139,11 @@ def test_of_a_closed_body_the_nearest_side_is_drawn() -> None:
 
 
 def test_a_body_covers_the_pixels_that_vtk_covers() -> None:
-    vtk_picture = pytest.importorskip("biopose.rendering.mesh_renderer")
+    mesh_renderer = pytest.importorskip("biopose.rendering.mesh_renderer")
     camera = Camera(192, 256, (420.0, 420.0), (95.5, 127.5))
     rig = SegmentBody.load().rig
     triangles = rig.triangles.numpy()
-    drawer = vtk_picture.Picture(camera, triangles)
+    drawer = mesh_renderer.MeshRenderer(camera, triangles)
     for turn in (0.0, 1.1, 2.9):
         seen_m = before_the_camera(rig.template_vertices.numpy(), turn_rad=turn)
         points = projected(seen_m, focal_px=camera.focal_px, centre_px=camera.centre_px)

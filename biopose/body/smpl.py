@@ -99,6 +99,7 @@ class SmplBody(Rig):
         path: Path,
         *,
         shape_components: int = 10,
+        pose_correctives: bool = True,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> "SmplBody":
@@ -108,6 +109,7 @@ class SmplBody(Rig):
             path: .npz with the arrays v_template (V, 3), shapedirs (V, 3, K), J_regressor (J, V), weights (V, J),
                 kintree_table (2, J), f (F, 3) and, if it has pose correctives, posedirs (V, 3, 9 (J - 1)).
             shape_components: how many of the K shape directions are kept.
+            pose_correctives: whether posedirs are loaded; markers on bone do without.
             device: where every tensor of the body lies.
             dtype: float32 or float64.
 
@@ -121,7 +123,8 @@ class SmplBody(Rig):
         vertices = tensors["v_template"] @ R.T
         blendshapes = tensors["shapedirs"][..., :shape_components].permute(2, 0, 1) @ R.T
         regressor = tensors["J_regressor"]
-        pose = _pose_blendshapes(tensors["posedirs"], R).to(device, dtype) if "posedirs" in tensors else None
+        has_pose = pose_correctives and "posedirs" in tensors
+        pose = _pose_blendshapes(tensors["posedirs"], R).to(device, dtype) if has_pose else None
         return cls(
             bone_labels=BONE_LABELS[model],
             bone_parents=_parents(arrays["kintree_table"]),

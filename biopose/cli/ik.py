@@ -29,7 +29,12 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 
 
 @click.command()
-@click.option("--markers", required=True, type=EXISTING, help="The trial: .trc, .c3d or .parquet.")
+@click.option(
+    "--markers", required=True, type=EXISTING, help="The trial: .trc, .c3d or .parquet; or .npz, a motion of SMPL."
+)
+@click.option(
+    "--body-model", type=EXISTING, help="Of a motion of SMPL or SMPL-X: the body model's file (.npz), which you bring."
+)
 @click.option("--model", type=EXISTING, help="The person's scaled .osim; NeurIK takes none.")
 @click.option("--out", required=True, type=NewFile(".mot"), help="The .mot to write, in degrees.")
 @click.option("--weights", type=EXISTING, help="An OpenSim IK set-up file with marker weights (.xml).")
@@ -54,6 +59,7 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 @as_json
 def ik(
     markers: Path,
+    body_model: Path | None,
     model: Path | None,
     out: Path,
     weights: Path | None,
@@ -77,6 +83,10 @@ def ik(
     standard deviation. What a frame's markers leave open it fills in, and the deviation grows. A standing trial tells
     it the person's proportions and where the markers sit, which lessens its errors; without one it takes the usual.
 
+    A motion of SMPL or SMPL-X (poses, trans, betas and mocap_framerate, as AMASS has them; z is up there) is solved
+    from the virtual markers of its body model, which bears no clusters. BioPose brings no such model: their licences
+    forbid commercial use without an agreement.
+
     \b
     Examples:
       biopose ik --markers jump.trc --model scaled.osim --out jump.mot
@@ -84,9 +94,11 @@ def ik(
       biopose ik --markers jump.trc --model scaled.osim --weights ik_setup.xml --solver opensim --out jump.mot
       biopose ik --markers jump.trc --solver neurik --out jump.mot --sd jump_sd.mot --model-out jump.osim
       biopose ik --markers jump.trc --solver neurik --static standing.trc --out jump.mot
+      biopose ik --markers jump.npz --body-model SMPLX_NEUTRAL.npz --up z --solver neurik --out jump.mot
     """
     neurik_alone = {"--static": static, "--model-out": model_out, "--sd": sd}
     _check_options(solver, out, model=model, weights=weights, limits=limits, neurik_alone=neurik_alone)
+    _check_body_model(markers, body_model)
     refuse_overwriting(out, markers=markers, model=model, weights=weights, static=static)
     summary: IKSummary | NeurikSummary
     if model is None:
@@ -94,7 +106,15 @@ def ik(
 
         with progress_bar(0, label="Solving", json_=json_) as bar:
             summary = predict_files(
-                markers, out, up=up, static=static, model_out=model_out, sd_out=sd, threads=threads, progress=bar
+                markers,
+                out,
+                up=up,
+                body_model=body_model,
+                static=static,
+                model_out=model_out,
+                sd_out=sd,
+                threads=threads,
+                progress=bar,
             )
     else:
         from biopose.cli.marker_files import solve_files
@@ -105,6 +125,7 @@ def ik(
                 model,
                 out,
                 up=up,
+                body_model=body_model,
                 weights=weights,
                 solver=solver,
                 limits=limits or "clamped",
@@ -139,6 +160,14 @@ def _check_options(
         )
     if solver == "opensim" and limits == "all":
         raise click.UsageError("--limits all needs --solver biopose; OpenSim's holds the clamped coordinates or none")
+
+
+def _check_body_model(markers: Path, body_model: Path | None) -> None:
+    is_motion = markers.suffix.lower() == ".npz"
+    if is_motion and body_model is None:
+        raise click.UsageError(f"--markers {markers} is a motion of SMPL or SMPL-X: give its body model, --body-model")
+    if body_model is not None and not is_motion:
+        raise click.UsageError(f"--body-model goes with a motion of SMPL or SMPL-X (.npz), not with {markers}")
 
 
 def _check_neurik_options(

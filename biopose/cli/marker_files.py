@@ -90,12 +90,26 @@ def scale_files(
     )
 
 
+def read_recording(path: Path, *, up: UpAxis = "y", body_model: Path | None = None) -> MarkerTrajectories:
+    """Read marker trajectories; with a body model, the virtual markers of a motion of SMPL or SMPL-X.
+
+    Raises:
+        BioposeError: if a file is malformed, or the motion is of another body model.
+    """
+    if body_model is None:
+        return read_markers(path, up=up)
+    from biopose.body.smpl_motion import read_smpl_markers
+
+    return read_smpl_markers(path, body_model, up=up)
+
+
 def solve_files(
     markers: Path,
     model: Path,
     out: Path,
     *,
     up: UpAxis = "y",
+    body_model: Path | None = None,
     weights: Path | None,
     solver: str,
     limits: Limits,
@@ -107,7 +121,7 @@ def solve_files(
     Raises:
         BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
     """
-    trajectories, skeleton = read_markers(markers, up=up), read_osim(model)
+    trajectories, skeleton = read_recording(markers, up=up, body_model=body_model), read_osim(model)
     used, ignored = _usable_weights(weights, skeleton, trajectories)
     progress.length = len(trajectories.time_s)
     start = perf_counter()

@@ -13,7 +13,7 @@ from time import perf_counter
 
 import numpy as np
 
-from biopose.cli.marker_files import ProgressBar, blamed_on, lies_on_its_side
+from biopose.cli.marker_files import ProgressBar, blamed_on, lies_on_its_side, read_recording
 from biopose.cli.marker_summaries import NeurikSummary
 from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import from_coordinates, write_mot, write_storage
@@ -33,6 +33,7 @@ def predict_files(
     out: Path,
     *,
     up: UpAxis = "y",
+    body_model: Path | None = None,
     static: Path | None = None,
     model_out: Path | None = None,
     sd_out: Path | None = None,
@@ -45,6 +46,7 @@ def predict_files(
         markers: the recording, with enough markers named as in `biopose.body.markers`.
         out: the .mot of the angles.
         up: the recordings' axis that is up.
+        body_model: of SMPL or SMPL-X, whose motion (.npz) the recording is then.
         static: the same person standing still, the markers where they sit in the recording.
         model_out: an .osim to write, the default model at the scales found, its mass as it was.
         sd_out: a .mot to write, of the standard deviations.
@@ -54,7 +56,7 @@ def predict_files(
     Raises:
         BioposeError: if the file is malformed, has too few of the named markers, or uneven times.
     """
-    recording = read_markers(markers, up=up)
+    recording = read_recording(markers, up=up, body_model=body_model)
     network = load_neurik()
     progress.length = len(recording.time_s)
     subject = _subject(static, up, network)

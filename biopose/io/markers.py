@@ -33,6 +33,10 @@ def read_markers(path: Path | str, *, up: UpAxis = "y") -> MarkerTrajectories:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise malformed(path, found=f"the suffix '{path.suffix}'", expected=f"one of {', '.join(READERS)}")
-    markers = reader(path)
-    turned = np.roll(markers.positions_m, "xyz".index("y") - "xyz".index(up), axis=-1)
-    return MarkerTrajectories(markers.time_s, markers.names, turned)
+    return with_y_up(reader(path), up)
+
+
+def with_y_up(markers: MarkerTrajectories, up: UpAxis) -> MarkerTrajectories:
+    """Markers whose axis `up` points up, with the axes exchanged in turn so that y does."""
+    rotated = np.roll(markers.positions_m, "xyz".index("y") - "xyz".index(up), axis=-1)
+    return MarkerTrajectories(markers.time_s, markers.names, rotated)

@@ -18,41 +18,13 @@ from biopose.body.smpl import (
 )
 from biopose.errors import ModelError
 from tests.body.bodies import random_rotations
-
-SIZES = {"smpl": (6890, 24), "smplx": (10475, 55)}
-
-
-def made_up_arrays(model: str, seed: int = 0) -> dict[str, np.ndarray]:
-    """Random arrays of the right structure; nothing of the real model."""
-    V, J = SIZES[model]
-    rng = np.random.default_rng(seed)
-    weights = np.zeros((V, J))
-    bones = rng.integers(0, J, (V, 2))
-    np.put_along_axis(weights, bones[:, :1], 0.7, axis=1)
-    weights[np.arange(V), bones[:, 1]] += 0.3
-    parents = [2**32 - 1, *(int(rng.integers(0, bone)) for bone in range(1, J))]
-    regressor = np.zeros((J, V))
-    regressor[np.arange(J), rng.integers(0, V, J)] = 1.0
-    return {
-        "v_template": rng.normal(size=(V, 3)),
-        "shapedirs": rng.normal(size=(V, 3, 12)),
-        "posedirs": 0.01 * rng.normal(size=(V, 3, 9 * (J - 1))),
-        "J_regressor": regressor,
-        "weights": weights,
-        "kintree_table": np.array([parents, range(J)], dtype=np.uint32),
-        "f": rng.integers(0, V, (100, 3)).astype(np.uint32),
-    }
-
-
-def saved(folder: Path, arrays: dict[str, np.ndarray]) -> Path:
-    np.savez(folder / "body.npz", allow_pickle=True, **arrays)
-    return folder / "body.npz"
+from tests.body.smpl_files import SIZES, random_arrays, saved
 
 
 @pytest.fixture(scope="module", params=SIZES)
 def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[SmplBody, dict]:
-    arrays = made_up_arrays(request.param)
-    path = saved(tmp_path_factory.mktemp(request.param), arrays)
+    arrays = random_arrays(request.param)
+    path = saved(tmp_path_factory.mktemp(request.param) / "body.npz", arrays)
     return SmplBody.load(path, dtype=torch.float64), arrays
 
 
@@ -113,9 +85,9 @@ def test_markers_are_the_published_vertices_at_rest(loaded: tuple[SmplBody, dict
 
 
 def test_a_file_without_pose_correctives_is_enough(tmp_path: Path) -> None:
-    arrays = made_up_arrays("smpl")
+    arrays = random_arrays("smpl")
     del arrays["posedirs"]
-    assert SmplBody.load(saved(tmp_path, arrays)).pose_blendshapes is None
+    assert SmplBody.load(saved(tmp_path / "body.npz", arrays)).pose_blendshapes is None
 
 
 def test_joint_centres_have_the_same_names_as_the_default_bodys(loaded: tuple[SmplBody, dict]) -> None:
@@ -140,13 +112,13 @@ def test_pickle_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:
 
 
 def test_objects_inside_an_npz_are_never_opened(tmp_path: Path) -> None:
-    arrays = made_up_arrays("smpl") | {"v_template": np.array([{"any": "object"}], dtype=object)}
+    arrays = random_arrays("smpl") | {"v_template": np.array([{"any": "object"}], dtype=object)}
     with pytest.raises(ModelError, match="plain arrays"):
-        SmplBody.load(saved(tmp_path, arrays))
+        SmplBody.load(saved(tmp_path / "body.npz", arrays))
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"weights": None}, "lacks the arrays"),
         ({"v_template": np.zeros((100, 3))}, "neither SMPL nor SMPL-X"),
@@ -156,10 +128,10 @@ def test_objects_inside_an_npz_are_never_opened(tmp_path: Path) -> None:
         ({"kintree_table": np.array([[2**32 - 1, *range(1, 24)], range(24)])}, "kintree_table"),
     ],
 )
-def test_malformed_files_are_refused(tmp_path: Path, change: dict, said: str) -> None:
-    arrays = {name: array for name, array in (made_up_arrays("smpl") | change).items() if array is not None}
-    with pytest.raises(ModelError, match=said):
-        SmplBody.load(saved(tmp_path, arrays))
+def test_malformed_files_are_refused(tmp_path: Path, change: dict, message: str) -> None:
+    arrays = {name: array for name, array in (random_arrays("smpl") | change).items() if array is not None}
+    with pytest.raises(ModelError, match=message):
+        SmplBody.load(saved(tmp_path / "body.npz", arrays))
 
 
 def test_absent_or_broken_files_are_refused(tmp_path: Path) -> None:

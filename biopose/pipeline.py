@@ -24,12 +24,12 @@ from biopose.hmr.feature_head import MqhmrHead
 from biopose.neurik.network import load_neurik
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
+from biopose.reconstruction.fitted_person import Athlete, measured
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.reconstruction.mesh import MeshModels, MeshStage
+from biopose.reconstruction.mesh_recovery import MeshModels, MeshStage
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from biopose.reconstruction.people import FitModels, fit_people
-from biopose.reconstruction.person import Athlete, measured
+from biopose.reconstruction.people_fit import FitModels, fit_people
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.people import People, join_shards
 from biopose.tracking.shards import Shard, perceive
@@ -41,7 +41,7 @@ Progress = Callable[[Stage, int, int], None]
 
 MESH_STAGES: Mapping[MethodName, MeshStage] = {
     "mqhmr": "refined",
-    "mqhmr_unrefined": "joined",
+    "mqhmr_unrefined": "fused",
     "mqhmr_alone": "decoded",
 }
 

@@ -16,10 +16,10 @@ from biopose.analysis.trial_analysis import analyse_trial
 from biopose.body.anny import Body
 from biopose.camera.intrinsics import camera_of
 from biopose.errors import TrackingError
+from biopose.reconstruction.fitted_person import Athlete, measured
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 from biopose.reconstruction.motion_file import read_motion, write_motion
-from biopose.reconstruction.people import FitModels, fit_people
-from biopose.reconstruction.person import Athlete, measured
+from biopose.reconstruction.people_fit import FitModels, fit_people
 from biopose.report.folder import write_outputs
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton

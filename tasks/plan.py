@@ -9,8 +9,8 @@ from typing import Any
 
 from biopose.errors import BioposeError, ManifestError
 from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry, read_session
+from biopose.reconstruction.fitted_person import Athlete
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from biopose.reconstruction.person import Athlete
 from biopose.tracking.shards import Shard, shards_of
 from biopose.trial import TrialRequest
 from biopose.video.probe import probe_video

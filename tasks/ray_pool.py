@@ -28,7 +28,7 @@ from tasks.quarantine import CrashedError
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
-    from biopose.reconstruction.people import FitModels
+    from biopose.reconstruction.people_fit import FitModels
 
 ATTEMPTS = 3  # of a call whose actor dies
 OBJECT_STORE_BYTES = 100 * 2**20  # only paths travel
@@ -198,9 +198,9 @@ def _fit_models(files: Mapping[str, Mapping[str, Path]], configuration: Mapping[
         configuration: of the stages.
     """
     from biopose.neurik.network import load_neurik
-    from biopose.reconstruction.mesh import MeshModels
-    from biopose.reconstruction.motion_problem import SolverOptions
-    from biopose.reconstruction.people import FitModels
+    from biopose.reconstruction.mesh_recovery import MeshModels
+    from biopose.reconstruction.motion_solver import SolverOptions
+    from biopose.reconstruction.people_fit import FitModels
     from biopose.reconstruction.refinement import RefinementOptions
     from biopose.reconstruction.residuals import FitWeights
 
@@ -209,12 +209,12 @@ def _fit_models(files: Mapping[str, Mapping[str, Path]], configuration: Mapping[
         mesh = MeshModels.load(
             network=files["mqhmr"]["mqhmr.safetensors"],
             body=files["mqhmr"]["segment_body.safetensors"],
-            budget=RefinementOptions(**UNTOLD | configuration["mqhmr"]["budget"]),
+            options=RefinementOptions(**UNTOLD | configuration["mqhmr"]["budget"]),
         )
     return FitModels.load(
         lifter=files["keypoint_fit"]["lifter.safetensors"],
         pose_prior=files["keypoint_fit"]["pose_prior.safetensors"],
-        budget=SolverOptions(**configuration["keypoint_fit"]["budget"]),
+        options=SolverOptions(**configuration["keypoint_fit"]["budget"]),
         weights=FitWeights(**configuration["keypoint_fit"]["weights"]),
         mesh=mesh,
         neurik=load_neurik(files["neurik"]["neurik.safetensors"]) if "neurik" in files else None,

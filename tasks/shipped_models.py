@@ -110,7 +110,7 @@ def _keypoints() -> ShippedModel:
 
 def _keypoint_fit() -> ShippedModel:
     from biopose.io.checkpoint import WEIGHTS
-    from biopose.reconstruction.motion_problem import SolverOptions
+    from biopose.reconstruction.motion_solver import SolverOptions
     from biopose.reconstruction.residuals import FitWeights
 
     files = (WEIGHTS / "lifter.safetensors", WEIGHTS / "pose_prior.safetensors")

@@ -10,8 +10,8 @@ from torch import Tensor
 from biopose.body.keypoint_landmarks import skeleton_with_keypoints
 from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter_input import rotation_towards
-from biopose.reconstruction.observations import R_camera_world_of
-from biopose.reconstruction.residuals import MIDDLE, Observations
+from biopose.reconstruction.observations import MID_HIP, Observations
+from biopose.reconstruction.observed_track import R_camera_world_of
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
@@ -87,7 +87,7 @@ def level() -> Tensor:
     return R_camera_world_of(torch.tensor([0.0, -1.0, 0.0])).double()
 
 
-def evidence_of(q: NDArray[np.float64], time_s: NDArray[np.float64], *, ray_sd: float = 0.002) -> Observations:
+def observations_of(q: NDArray[np.float64], time_s: NDArray[np.float64], *, ray_sd: float = 0.002) -> Observations:
     """What would be known if every keypoint were seen exactly, lifted exactly, and no foot rested."""
     camera = keypoints_m(q) @ level().T
     rays = (camera[..., :2] / camera[..., 2:]).float()
@@ -96,7 +96,7 @@ def evidence_of(q: NDArray[np.float64], time_s: NDArray[np.float64], *, ray_sd: 
         rays=rays,
         ray_sd=torch.full((frames, 26), ray_sd),
         weight=torch.ones(frames, 26),
-        lifted_m=(camera - camera[:, MIDDLE : MIDDLE + 1]).float(),
+        lifted_m=(camera - camera[:, MID_HIP : MID_HIP + 1]).float(),
         lifted_sd_m=torch.full((frames, 26, 2), 0.03),
         R_camera_view=rotation_towards(rays.mean(1)),
         contact=torch.zeros(frames, 4),

@@ -10,13 +10,13 @@ from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS, skeleton_with_keypoi
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.errors import TrackingError, VideoError
 from biopose.pipeline import Measurement, MeasureOptions, Models, Stage, measure_video
+from biopose.reconstruction.fitted_person import Athlete
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import METHODS
-from biopose.reconstruction.person import Athlete
 from biopose.skeleton.kinematics import Kinematics
 from tests.body.bodies import needs_body_asset
 from tests.perception.real_people import CLIP, needs_networks
-from tests.reconstruction.test_people import assert_sound
+from tests.reconstruction.test_people_fit import assert_sound
 from tests.swinging_person import CAMERA
 from tests.video.filming import film
 

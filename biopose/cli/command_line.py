@@ -16,7 +16,13 @@ import click
 
 from biopose.cli.dependency_groups import group_of, install_command
 from biopose.errors import BioposeError
-from biopose.reconstruction.method_names import DEFAULT_METHOD, JUDGED_METHOD_HELP, JUDGED_METHODS, METHOD_HELP, METHODS
+from biopose.reconstruction.method_names import (
+    DEFAULT_METHOD,
+    EVALUATED_METHOD_HELP,
+    EVALUATED_METHODS,
+    METHOD_HELP,
+    METHODS,
+)
 
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -29,7 +35,11 @@ with_method = click.option(
     "--method", type=click.Choice(METHODS), default=DEFAULT_METHOD, show_default=True, help=METHOD_HELP
 )
 with_judged_method = click.option(
-    "--method", type=click.Choice(JUDGED_METHODS), default=DEFAULT_METHOD, show_default=True, help=JUDGED_METHOD_HELP
+    "--method",
+    type=click.Choice(EVALUATED_METHODS),
+    default=DEFAULT_METHOD,
+    show_default=True,
+    help=EVALUATED_METHOD_HELP,
 )
 with_threads = click.option("--threads", default=2, show_default=True, type=click.IntRange(1), help="Cores to use.")
 

@@ -19,9 +19,9 @@ from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.skeleton.full_body import build_full_body
+from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics, marker_errors_m
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
-from biopose.skeleton.ik.solve import IKSolution, inverse_kinematics, marker_errors_m
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import GROUND, Skeleton
 from biopose.skeleton.reader import read_osim

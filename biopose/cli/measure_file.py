@@ -15,8 +15,8 @@ from biopose.camera.intrinsics import camera_of
 from biopose.errors import TrackingError
 from biopose.outputs.summary import untrusted
 from biopose.pipeline import Measurement, MeasureOptions, Models, Progress, measure_video
+from biopose.reconstruction.fitted_person import Athlete
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from biopose.reconstruction.person import Athlete
 from biopose.report.folder import OVERLAY, write_outputs
 from biopose.tracking.subject_choice import Choice
 from biopose.versions import versions

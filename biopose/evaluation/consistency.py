@@ -19,7 +19,7 @@ from biopose.body.subject import BodyWithSkeleton, skeleton_of_body
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.skeleton.ik.solve import inverse_kinematics
+from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from biopose.skeleton.model import Skeleton
 
 LUMBAR_RAD = np.pi / 4

@@ -27,8 +27,8 @@ from biopose.neurik.recording import predict_recording
 from biopose.neurik.static_trial import calibrate_from_static
 from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
-from biopose.skeleton.ik.solve import IKSolution, inverse_kinematics
 from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim

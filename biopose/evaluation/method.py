@@ -34,7 +34,7 @@ def our_method(name: MethodName = DEFAULT_METHOD, *, threads: int = 2) -> Method
         ModelError: an asset is missing.
     """
     from biopose.pipeline import MeasureOptions, Models, measure_video
-    from biopose.reconstruction.person import Athlete
+    from biopose.reconstruction.fitted_person import Athlete
 
     models = Models.load(threads=threads, method=name)
 

@@ -23,7 +23,7 @@ from biopose.neurik.output import NeurikOutput, OutputDecoder
 from biopose.neurik.static_trial import calibration_on, own_skeleton
 from biopose.neurik.trial import predict_trial
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.skeleton.ik.solve import inverse_kinematics
+from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.training.data.marker_batch import MarkerBatch
 from biopose.training.data.marker_trajectories import MarkerSource

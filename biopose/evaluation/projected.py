@@ -19,10 +19,11 @@ from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter_input import WEIGHT_SD
 from biopose.perception.keypoint_confidence import CONFIDENCES, SD_OF_SCALE, box_scale_px
 from biopose.reconstruction.motion_problem import PersonModel
-from biopose.reconstruction.observations import see
-from biopose.reconstruction.people import FitModels
-from biopose.reconstruction.residuals import HIPS, FitWeights
-from biopose.reconstruction.trajectories import fit_track
+from biopose.reconstruction.observations import HIPS
+from biopose.reconstruction.observed_track import observe
+from biopose.reconstruction.people_fit import FitModels
+from biopose.reconstruction.residuals import FitWeights
+from biopose.reconstruction.track_fit import fit_track
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.pose_errors import centred_distances, flexion_rad, procrustes_distances
 from biopose.tracking.tracks import PersonTrack
@@ -89,13 +90,13 @@ def _fit(
     """Keypoints (T, 26, 3) in the camera's frame, by the fit and by the lifter alone."""
     track = _track(film, number)
     camera = Camera(WIDTH_PX, HEIGHT_PX, (FOCAL_PX, FOCAL_PX), (WIDTH_PX / 2, HEIGHT_PX / 2))
-    seen = see(track, camera, models.lifter, height_m=float(film.height_m[number]))
+    seen = observe(track, camera, models.lifter, height_m=float(film.height_m[number]))
     usual = projector.log_scales[film.person[number]].exp().double().numpy().reshape(-1, 3)
     skeleton = skeleton_with_keypoints(models.skeleton)
     fitted = fit_track(seen, PersonModel(skeleton, usual, models.pose_prior, weights=weights), track.time_s)
     scaled = Kinematics(skeleton).with_scales(torch.from_numpy(fitted.body_scales))
     world = scaled.markers_over_time(torch.from_numpy(fitted.q)).numpy()
-    return world @ fitted.R_camera_world.T, seen.evidence.lifted_m.double().numpy()
+    return world @ fitted.R_camera_world.T, seen.observations.lifted_m.double().numpy()
 
 
 def _track(film: Film, number: int) -> PersonTrack:

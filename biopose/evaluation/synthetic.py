@@ -13,7 +13,7 @@ from typing import Any
 from biopose.assets import assets_folder
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, load_mqhmr
-from biopose.reconstruction.image_refinement import refined_stills
+from biopose.reconstruction.image_refinement import refine_images
 from biopose.training.data.crop_batches import CropBatch, CropBatches
 from biopose.training.mqhmr_loss import Recover, mqhmr_metrics
 from biopose.training.synthetic import shards
@@ -78,7 +78,7 @@ def recoveries(weights: Path) -> Mapping[str, Recover]:
         ModelError: no weights there.
     """
     network = load_mqhmr(weights)
-    return {"decoder": network, "refined": refined_stills(network, SegmentBody.load())}
+    return {"decoder": network, "refined": refine_images(network, SegmentBody.load())}
 
 
 def _first(batches: CropBatches, pictures: int, progress: Callable[[int], None]) -> Iterator[CropBatch]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from biopose.neurik.joint_angles import limited_coordinates
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
-from biopose.skeleton.rotations import body_fixed_angles, rotation_from_6d, turning_axes
+from biopose.skeleton.rotations import body_fixed_angles, rotation_axes, rotation_from_6d
 
 SCALE_RANGE = (0.5, 1.5)  # of body scales: mean and amplitude
 INSIDE = 1 - 1e-4  # of a range's half: so far a coordinate goes, which single precision still tells from its end
@@ -78,7 +78,7 @@ class OutputDecoder:
         self.kinematics = Kinematics(skeleton, dtype=torch.float32, device=device)
         root = skeleton.joints[0]
         self.root = [axis.coordinate for axis in root.axes]
-        self.root_axes = turning_axes(root).float().to(device)
+        self.root_axes = rotation_axes(root).float().to(device)
         self.limited = limited_coordinates(skeleton)
         ranges = torch.tensor(
             [[skeleton.coordinates[c].range_min, skeleton.coordinates[c].range_max] for c in self.limited]

@@ -27,7 +27,7 @@ from biopose.neurik.trial import predict_trial
 from biopose.neurik.usable_markers import even_interval_s, on_pelvis, there_in, usable_markers
 from biopose.skeleton.angles import Representation
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.skeleton.ik.solve import PLAUSIBLE_SIZE_RATIO
+from biopose.skeleton.ik.inverse_kinematics import PLAUSIBLE_SIZE_RATIO
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Marker, Skeleton
 from biopose.skeleton.scaling import scaled_geometry

@@ -1,7 +1,7 @@
-"""When a foot rests on the ground: before a standing camera it then stands still in the picture.
+"""Foot contact from a static camera: the probability that a foot point rests, since then it is still in the image.
 
-A foot in the air is still for an instant too, where it turns round; so only what lasts counts. What moves straight
-towards the camera hardly moves in the picture: some of its swing may pass for contact.
+A swinging foot is still for an instant at its turning points, so only stillness that lasts counts. Motion along the
+optical axis hardly shows in the image: some of such a swing may pass for contact.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def foot_contacts(rays: Tensor, weight: Tensor, depth_m: Tensor, time_s: NDArray
     """Probability (T, 4) that each foot keypoint rests.
 
     Args:
-        rays: (T, 26, 2) x / z and y / z of the keypoints, before a camera that stands.
-        weight: (T, 26) from 0, not seen, to 1.
+        rays: (T, 26, 2) x / z and y / z of the keypoints, of a static camera.
+        weight: (T, 26) from 0, not observed, to 1.
         depth_m: (T,) of the person from the camera.
         time_s: (T,).
     """
@@ -39,5 +39,5 @@ def foot_contacts(rays: Tensor, weight: Tensor, depth_m: Tensor, time_s: NDArray
     still = expit((STILL_M_S - speed_m_s) / STILL_WIDTH_M_S)
     frames = max(1, round(SHORTEST_S / float(np.median(np.diff(time_s)))))
     lasting = maximum_filter1d(minimum_filter1d(still, frames, axis=0), frames, axis=0, origin=(frames % 2) - 1)
-    seen = (weight[:, FOOT_KEYPOINTS] > 0).numpy()
-    return torch.from_numpy(lasting * seen).float()
+    observed = (weight[:, FOOT_KEYPOINTS] > 0).numpy()
+    return torch.from_numpy(lasting * observed).float()

@@ -11,18 +11,19 @@ from biopose.body.keypoint_landmarks import skeleton_with_keypoints
 from biopose.body.subject import BodyWithSkeleton
 from biopose.camera.pinhole import Camera
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.reconstruction.fitted_person import FittedPerson, person_of, virtual_markers
 from biopose.reconstruction.low_pass_filter import can_filter, low_pass
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.neural_ik import NeuralIK
-from biopose.reconstruction.observations import reprojection_errors_px
-from biopose.reconstruction.person import FittedPerson, person_of, virtual_markers
-from biopose.skeleton.ik.solve import inverse_kinematics
+from biopose.reconstruction.observed_track import reprojection_errors_px
+from biopose.skeleton.gap_filling import fill_gaps
+from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.tracking.tracks import PersonTrack
 
 IK_TOLERANCE = 1e-4
-GOOD_FIT_OF_BOX = 0.03  # keypoints this far off (share of the box's height) halve a frame's quality
+HALF_QUALITY_ERROR = 0.03  # reprojection error, as a fraction of the box's height, at which quality is halved
 
 
 def solve_person(
@@ -80,13 +81,14 @@ def inverse_kinematics_of(
 ) -> NDArray[np.float64]:
     """(T, Q) coordinates of a person's skeleton from their virtual markers, gaps interpolated."""
     solution = inverse_kinematics(person.skeleton, markers, tolerance=IK_TOLERANCE, threads=threads)
-    return _without_gaps(solution.coordinates.values, markers.time_s)
+    values = solution.coordinates.values
+    return fill_gaps(np.nan_to_num(values), ~np.isnan(values), markers.time_s)
 
 
 def _quality(
     track: PersonTrack, camera: Camera, keypoints_m: NDArray[np.float64], T_camera_world: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """Per-frame figures; see `PersonMeasurement.quality`."""
+    """Per-frame metrics; see `PersonMeasurement.quality`."""
     in_camera = keypoints_m @ T_camera_world[:3, :3].T + T_camera_world[:3, 3]
     error_px = reprojection_errors_px(track, camera, in_camera)
     known = ~np.isnan(error_px)
@@ -96,7 +98,7 @@ def _quality(
     box_px = np.where(track.seen, track.boxes_px[:, 3] - track.boxes_px[:, 1], np.nan)
     confidence = np.where(track.seen, track.confidence.mean(axis=1), 0.0)
     seen_fraction = known.mean(axis=1)
-    fit = 1.0 / (1.0 + (reprojection_px / (GOOD_FIT_OF_BOX * box_px)) ** 2)
+    fit = 1.0 / (1.0 + (reprojection_px / (HALF_QUALITY_ERROR * box_px)) ** 2)
     return {
         "reprojection_px": reprojection_px,
         "confidence": confidence,
@@ -105,19 +107,8 @@ def _quality(
     }
 
 
-def _without_gaps(values: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = ~np.isnan(values)
-    return np.stack(
-        [
-            np.interp(time_s, time_s[k], column[k]) if k.any() else np.zeros(len(time_s))
-            for column, k in zip(values.T, known.T, strict=True)
-        ],
-        axis=-1,
-    )
-
-
 def _continuous(skeleton: Skeleton, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Angles that may turn all the way round, without jumps of a whole turn; the first frame within half a turn."""
+    """Unlimited angles without jumps of 2 pi, the first frame within [-pi, pi]."""
     values = values.copy()
     for column, coordinate in enumerate(skeleton.coordinates):
         if coordinate.name in skeleton.rotational_names and not coordinate.clamped:
@@ -127,7 +118,7 @@ def _continuous(skeleton: Skeleton, values: NDArray[np.float64]) -> NDArray[np.f
 
 
 def _inside_limits(skeleton: Skeleton, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Filtering overshoots a little at a limit."""
+    """Clamped coordinates within their ranges, which filtering overshoots a little."""
     low = [c.range_min if c.clamped else -np.inf for c in skeleton.coordinates]
     high = [c.range_max if c.clamped else np.inf for c in skeleton.coordinates]
     return skeleton.satisfy_couplings(values.clip(low, high))

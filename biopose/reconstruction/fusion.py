@@ -1,8 +1,8 @@
-"""What two networks say of a person's pose, joined: the decoder's mesh turned towards the lifter's keypoints.
+"""Fusion of the mesh decoder's and the lifter's predictions of a pose, by their inverse variances.
 
-The decoder looks at pictures, one by one; the lifter at keypoints, through time. Where either errs by itself, both err
-less together (Shin et al. 2024, WHAM, joins both kinds of word in a network). Here each keypoint counts by the standard
-deviations that both give for it, and the body's segments turn as little as that asks for.
+The decoder's input are single images, the lifter's are keypoints through time, and their errors are only in part common
+(Shin et al. 2024, WHAM, fuse both in a network). Keypoints are averaged by their inverse variances (`with_prediction`);
+then the body's segments are rotated to fit them, near their initial rotations (`fit_rotations`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from biopose.body.segment_body import SEGMENTS, SegmentBody
-from biopose.reconstruction.residuals import HIPS, KEYPOINT_MASK, Observations, about_hips
+from biopose.reconstruction.observations import HIPS, KEYPOINT_MASK, Observations, relative_to_hips
 from biopose.skeleton.rotations import skew
 
-# How far the decoder's local turns are from the truth, about the axes of the segment at rest (forward, up, right): root
-# mean square over the frames of 32 drawn clips of held-out people and motions. No keypoint tells of a hand, and a torso
-# is rigid to the abdomen.
-TURN_SD_RAD = {
+# Errors of the decoder's local rotations about the segment's axes at rest (forward, up, right): root mean square over
+# the frames of 32 synthetic clips of held-out people and motions. Hands have no keypoint, and a torso is rigid to the
+# abdomen.
+ROTATION_SD_RAD = {
     "pelvis": (0.23, 0.59, 0.27),
     "abdomen": (0.19, 0.28, 0.41),
     "head": (0.19, 0.45, 0.27),
@@ -31,34 +31,33 @@ TURN_SD_RAD = {
     "ulna": (0.04, 0.30, 0.40),
     "radius": (0.28, 0.27, 0.31),
 }
-STEPS = 6  # of Gauss and Newton; ten move keypoints on drawn clips by less than half a millimetre more, on average
+STEPS = 6  # of Gauss and Newton; ten move keypoints of synthetic clips by under 0.5 mm more, on average
 FRAMES_AT_ONCE = 512  # to keep memory small
-FREE = [segment for segment, name in enumerate(SEGMENTS) if name.split("_")[0] in TURN_SD_RAD]
+FREE = [segment for segment, name in enumerate(SEGMENTS) if name.split("_")[0] in ROTATION_SD_RAD]
 
 
 def with_prediction(
-    evidence: Observations, keypoints_m: Tensor, sd_m: Tensor, R_camera_view: Tensor, *, lifter_sd_factor: float
+    observations: Observations, keypoints_m: Tensor, sd_m: Tensor, R_camera_view: Tensor, *, lifter_sd_factor: float
 ) -> Observations:
-    """Evidence with one more word on where keypoints lie about the hips, joined to the lifter's.
+    """Observations whose lifted keypoints are averaged with another prediction of them, by inverse variance.
 
-    Each counts by its precision, as if their errors were independent. They are not quite (on drawn clips those of depth
-    correlate by 0.59), so both together claim to be surer than they are. Their views look at the same person; the few
-    degrees between are neglected.
+    This takes the errors as independent; those of depth correlate by 0.59 on synthetic clips, so the variance of the
+    mean is underestimated. The few degrees between the two views are neglected.
 
     Args:
-        evidence: with the lifter's word.
+        observations: with the lifter's prediction.
         keypoints_m: (T, 26, 3) in the camera's axes.
         sd_m: (T, 26, 2) across the view and along it.
         R_camera_view: (T, 3, 3) of that view.
         lifter_sd_factor: what the lifter's standard deviations are multiplied by.
     """
-    words = [about_hips(points) for points in (keypoints_m, evidence.lifted_m)]
-    claimed = (sd_m, lifter_sd_factor * evidence.lifted_sd_m)
-    ours, lifters = (sd[..., [0, 0, 1]].square().reciprocal() for sd in claimed)
+    ours_m, lifted_m = (relative_to_hips(points) @ R_camera_view for points in (keypoints_m, observations.lifted_m))
+    deviations = (sd_m, lifter_sd_factor * observations.lifted_sd_m)
+    ours, lifters = (sd[..., [0, 0, 1]].square().reciprocal() for sd in deviations)
     precision = ours + lifters
-    mean = (ours * (words[0] @ R_camera_view) + lifters * (words[1] @ R_camera_view)) / precision
+    mean = (ours * ours_m + lifters * lifted_m) / precision
     return replace(
-        evidence,
+        observations,
         lifted_m=mean @ R_camera_view.mT,
         lifted_sd_m=precision.rsqrt()[..., [0, 2]],
         R_camera_view=R_camera_view,
@@ -67,36 +66,37 @@ def with_prediction(
 
 @torch.no_grad()
 def fit_rotations(keypoints: Tensor, sd: Tensor, R_local: Tensor, body: SegmentBody, shape: Tensor) -> Tensor:
-    """A body's segments turned until its keypoints lie where they are said to: least squares, frame by frame.
+    """Local rotations of a body's segments for which its keypoints lie nearest to given ones: least squares by frame.
 
-    No frame ends worse than it began, its distance from the word and its turns taken together.
+    No frame's cost ends higher than it began.
 
     Args:
-        keypoints: (T, 26, 3) about the hips, in the view, in heights.
+        keypoints: (T, 26, 3) relative to the hips, in the view, in body heights.
         sd: (T, 26, 2) of them, across the view and along it.
-        R_local: (T, 20, 3, 3) local turns to begin with and to stay near to; the pelvis's is in the view.
+        R_local: (T, 20, 3, 3) initial local rotations, which are the prior's mean; the pelvis's is in the view.
         body: the segment body.
         shape: (K,) coefficients.
 
     Returns:
         (T, 20, 3, 3).
     """
-    pieces = zip(*(part.split(FRAMES_AT_ONCE) for part in (keypoints, sd, R_local)), strict=True)
-    return torch.cat([_fit_rotations(said, sure, R, body, shape) for said, sure, R in pieces])
+    parts = range(0, len(keypoints), FRAMES_AT_ONCE)
+    pieces = [slice(first, first + FRAMES_AT_ONCE) for first in parts]
+    return torch.cat([_fit_rotations(keypoints[piece], sd[piece], R_local[piece], body, shape) for piece in pieces])
 
 
 def _fit_rotations(keypoints: Tensor, sd: Tensor, R_local: Tensor, body: SegmentBody, shape: Tensor) -> Tensor:
     """Gauss-Newton steps, the best place counts; a turn w of a segment moves what is below it, at arms r, by w x r."""
     precision = (KEYPOINT_MASK[:, None] * sd[..., [0, 0, 1]].square().reciprocal()).flatten(1)[..., None]
-    stiffness = torch.tensor([TURN_SD_RAD[SEGMENTS[s].split("_")[0]] for s in FREE]).flatten().square().reciprocal()
+    stiffness = torch.tensor([ROTATION_SD_RAD[SEGMENTS[s].split("_")[0]] for s in FREE]).flatten().square().reciprocal()
     below = (body.keypoints.skin_matrix @ body.rig.is_ancestor)[:, FREE, None, None]
-    shaped, said = body.rig.with_coefficients(shape), about_hips(keypoints)
+    shaped, said = body.rig.with_coefficients(shape), relative_to_hips(keypoints)
     turned = torch.zeros(len(keypoints), len(stiffness))
     best, least = R_local, torch.full((len(keypoints),), torch.inf)
     for _ in range(STEPS + 1):
         posed = shaped.with_pose(R_local, root_position=torch.zeros(3))
         now = body.keypoints.positions(posed)
-        apart = (said - about_hips(now)).flatten(1)[..., None]
+        apart = (said - relative_to_hips(now)).flatten(1)[..., None]
         energy = (precision * apart.square()).sum((1, 2)) + (stiffness * turned.square()).sum(-1)
         best = torch.where((energy < least)[:, None, None, None], R_local, best)
         least = torch.minimum(energy, least)

@@ -10,7 +10,6 @@ current errors, and a step counts only where the energy falls (Levenberg 1944; M
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,10 +18,9 @@ from scipy.linalg import LinAlgError, solveh_banded
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
-from biopose.reconstruction.residuals import HIPS, KEYPOINT_MASK, NEAREST_M, FitWeights, Observations, about_hips
-
-if TYPE_CHECKING:
-    from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables
+from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables
+from biopose.reconstruction.observations import HIPS, KEYPOINT_MASK, Observations, relative_to_hips
+from biopose.reconstruction.residuals import NEAREST_M, FitWeights
 
 FIRST_DAMPING, MOST_DAMPING = 1e-3, 1e4
 DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 6.0
@@ -145,7 +143,7 @@ def _bands(fit: MotionProblem, at: MotionVariables) -> Bands:
     scaled = fit.kinematics.with_scales(fit.body_scales(at.proportions)[:, None])
     pose = scaled.with_coordinates(at.q)
     keypoints, J = pose.markers[0], pose.marker_jacobian()[0]  # (T, 26, 3), (T, 26, 3, Q)
-    seen, weights = fit.seen, fit.model.weights
+    seen, weights = fit.observations, fit.model.weights
     bands = Bands.zeros(*at.q.shape[1:])
     camera, J_camera = keypoints @ fit.R_camera_world.T, fit.R_camera_world @ J
     bands.add_rows(_reprojection_rows(camera, J_camera, seen, float(at.log_focal.exp()), weights))
@@ -171,7 +169,7 @@ def _reprojection_rows(camera: Tensor, J: Tensor, seen: Observations, focal: flo
 
 def _lifted_rows(camera: Tensor, J: Tensor, seen: Observations, weights: FitWeights) -> Tensor:
     R_view_camera = seen.R_camera_view.mT[:, None]
-    error = (R_view_camera @ about_hips(camera - seen.lifted_m)[..., None])[..., 0]
+    error = (R_view_camera @ relative_to_hips(camera - seen.lifted_m)[..., None])[..., 0]
     by_q = R_view_camera @ (J - J[:, HIPS].mean(1, keepdim=True))
     sd = seen.lifted_sd_m
     across = weights.lifted_across * _robust(error[..., :2].square().sum(-1) / sd[..., 0].square(), weights)

@@ -1,4 +1,4 @@
-"""Refinement of single pictures, each another person's: what the synthetic evaluation judges beside the decoder."""
+"""Refinement of single images, each of another person: the synthetic evaluation compares it with the decoder."""
 
 from __future__ import annotations
 
@@ -16,36 +16,37 @@ from biopose.hmr.template_body import crop_rays
 from biopose.perception.crops import BOX_MARGIN
 from biopose.perception.keypoint_confidence import pixel_sd
 from biopose.reconstruction.initialisation import root_position_m
-from biopose.reconstruction.observations import LEAST_CONFIDENCE, UNSEEN_SD
+from biopose.reconstruction.observations import LEAST_CONFIDENCE, UNOBSERVED_SD, Observations, relative_to_hips
 from biopose.reconstruction.refinement import MeshMotion, Refinement, RefinementOptions, about_root
-from biopose.reconstruction.residuals import Observations, about_hips
 
-APART_S = 1e3  # between pictures, so that none tells another where its root is
+IMAGE_SPACING_S = 1e3  # nominal time between images, so that none affects the root position of another
 
 
-def refined_stills(
-    network: Mqhmr, body: SegmentBody, budget: RefinementOptions | None = None
+def refine_images(
+    network: Mqhmr, body: SegmentBody, options: RefinementOptions | None = None
 ) -> Callable[[CropInput], Recovery]:
-    """MQ-HMR followed by refinement of each picture alone; lengths in heights.
+    """MQ-HMR followed by refinement of each image by itself; lengths in body heights.
 
     Args:
         network: the decoder.
         body: the segment body.
-        budget: of the refinement.
+        options: of the refinement.
     """
     network.requires_grad_(False)
 
     def recover(crops: CropInput) -> Recovery:
-        said = network(crops)
+        predicted = network(crops)
         R_camera_view = rotation_towards(crops.place[:, :2])
-        decoded = body.keypoints.positions(about_root(body, said.R_segment_local, said.shape, R_camera_view))
-        evidence = _evidence(crops, said, decoded, R_camera_view)
-        time_s = np.arange(len(decoded), dtype=np.float64) * APART_S
-        root = root_position_m(decoded, evidence.rays, evidence.weight * crops.confidence, time_s).float()
-        refinement = Refinement(network.head, body, evidence, R_camera_view, torch.eye(3), height_m=1.0, budget=budget)
+        decoded = body.keypoints.positions(about_root(body, predicted.R_segment_local, predicted.shape, R_camera_view))
+        observations = _observations(crops, predicted, decoded, R_camera_view)
+        time_s = np.arange(len(decoded), dtype=np.float64) * IMAGE_SPACING_S
+        root = root_position_m(decoded, observations.rays, observations.weight * crops.confidence, time_s).float()
+        refinement = Refinement(
+            network.head, body, observations, R_camera_view, torch.eye(3), height_m=1.0, options=options
+        )
         with torch.enable_grad():
             motion = refinement.refine(
-                MeshMotion(said.tokens, root, said.shape, torch.zeros(()), torch.zeros(3))
+                MeshMotion(predicted.tokens, root, predicted.shape, torch.zeros(()), torch.zeros(3))
             ).motion
         R_local, sd = network.head(motion.tokens)
         root_view = (R_camera_view.mT @ motion.root_m[..., None])[..., 0]
@@ -54,18 +55,18 @@ def refined_stills(
     return recover
 
 
-def _evidence(crops: CropInput, said: Recovery, decoded: Tensor, R_camera_view: Tensor) -> Observations:
-    """The keypoints of N pictures, without time."""
+def _observations(crops: CropInput, predicted: Recovery, decoded: Tensor, R_camera_view: Tensor) -> Observations:
+    """Of the keypoints of N images, without time."""
     height = crops.place[:, 2].exp()[:, None]
     known = crops.confidence >= LEAST_CONFIDENCE
     box = torch.tensor([0.0, 0.0, 0.0, 1.0 / BOX_MARGIN]).expand(len(height), 4)
     sd = torch.from_numpy(pixel_sd(crops.confidence.numpy(), box.numpy())).float() * height
     return Observations(
         rays=torch.where(known[..., None], crop_rays(crops.keypoints, crops.place), 0.0),
-        ray_sd=torch.where(known, sd, UNSEEN_SD),
+        ray_sd=torch.where(known, sd, UNOBSERVED_SD),
         weight=known.float(),
-        lifted_m=about_hips(decoded),
-        lifted_sd_m=said.sd,
+        lifted_m=relative_to_hips(decoded),
+        lifted_sd_m=predicted.sd,
         R_camera_view=R_camera_view,
         contact=torch.zeros(len(height), len(FOOT_KEYPOINTS)),
         interval_s=torch.zeros(0),

@@ -9,22 +9,23 @@ from torch import Tensor
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.io.trajectories import MarkerTrajectories
-from biopose.reconstruction.residuals import KEYPOINT_MASK, MIDDLE
-from biopose.skeleton.ik.solve import inverse_kinematics
+from biopose.reconstruction.observations import KEYPOINT_MASK, MID_HIP
+from biopose.skeleton.gap_filling import fill_gaps
+from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Marker, Skeleton
 
-# The fewer people's frames tell about depth, the more a neighbour's serves: the root's path is smoothed over this time.
+# One frame determines depth poorly, so the normal equations of the root are smoothed over this time.
 ROOT_SMOOTHING_S = 0.15
 NEAREST_ROOT_M, FARTHEST_ROOT_M = 0.5, 200.0
 FACE_WEIGHT = 0.3
-# Both hips lie on one line, about which the pelvis may turn as it likes: in the start it leans as the trunk does.
+# The two hips leave the rotation about the line between them open: in the start the pelvis leans as the trunk does.
 TRUNK, TRUNK_SHARE = "trunk", 0.3  # a point of the pelvis so far from the hips to the neck
 NECK = KEYPOINTS.index("neck")
 
 
 def root_position_m(keypoints_m: Tensor, rays: Tensor, weight: Tensor, time_s: NDArray[np.float64]) -> Tensor:
-    """Where the root is, so that keypoints placed about it project to where they were seen: (T, 3), camera frame.
+    """Position of the root for which keypoints relative to it project onto the observed rays: (T, 3), camera frame.
 
     Linear least squares in the translation t: t_x - x t_z = x Z - X, and the same for y; frames share it with their
     neighbours, since one frame's depth hangs on few pixels.
@@ -43,51 +44,47 @@ def root_position_m(keypoints_m: Tensor, rays: Tensor, weight: Tensor, time_s: N
     right = torch.stack([x * Z - X, y * Z - Y], -1)
     normal = torch.einsum("tk,tkij,tkil->tjl", w, rows, rows)
     moment = torch.einsum("tk,tkij,tki->tj", w, rows, right)
-    # Depth times ray: smooth what is solved for in units that the pixels tell well, direction and log depth.
     solved = torch.linalg.lstsq(_smoothed(normal, time_s) + 1e-9 * torch.eye(3), _smoothed(moment, time_s)[..., None])
     depth = solved.solution[..., 2, 0].clamp(NEAREST_ROOT_M, FARTHEST_ROOT_M)
     total = w.sum(-1).clamp(min=1e-9)
     across = torch.stack(
         [(w * (x * (Z + depth[:, None]) - X)).sum(-1), (w * (y * (Z + depth[:, None]) - Y)).sum(-1)], -1
     )
-    place = torch.cat([across / total[:, None], depth[:, None]], dim=-1)
-    seen = weight.sum(-1).numpy() > 1.0
-    return filled(place, seen, time_s)
+    position = torch.cat([across / total[:, None], depth[:, None]], dim=-1)
+    observed = weight.sum(-1).numpy() > 1.0
+    return torch.from_numpy(fill_gaps(position.numpy(), observed, time_s))
 
 
 def starting_coordinates(skeleton: Skeleton, keypoints_m: Tensor, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Coordinates (T, Q) of the skeleton on keypoints (T, 26, 3) in its ground frame.
 
-    Frames whose keypoints are NaN are drawn between their neighbours.
+    Frames whose keypoints are NaN are interpolated.
     """
     names = (*(f"kp_{name}" for name in KEYPOINTS), TRUNK)
-    trunk = torch.lerp(keypoints_m[:, MIDDLE], keypoints_m[:, NECK], TRUNK_SHARE)
+    trunk = torch.lerp(keypoints_m[:, MID_HIP], keypoints_m[:, NECK], TRUNK_SHARE)
     positions = torch.cat([keypoints_m, trunk[:, None]], dim=1).double().numpy()
     trajectories = MarkerTrajectories(time_s, names, positions)
     face = {"nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top"}
-    judged = zip(KEYPOINTS, KEYPOINT_MASK.tolist(), strict=True)
-    weights = {f"kp_{name}": weight * (FACE_WEIGHT if name in face else 1.0) for name, weight in judged}
+    mask = zip(KEYPOINTS, KEYPOINT_MASK.tolist(), strict=True)
+    weights = {f"kp_{name}": weight * (FACE_WEIGHT if name in face else 1.0) for name, weight in mask}
     weights[TRUNK] = 1.0
     solution = inverse_kinematics(_with_trunk(skeleton), trajectories, weights=weights, tolerance=1e-3, threads=2)
     values = solution.coordinates.values
-    defaults = skeleton.default_pose
-    for column in range(values.shape[1]):
-        known = ~np.isnan(values[:, column])
-        values[:, column] = np.interp(time_s, time_s[known], values[known, column]) if known.any() else defaults[column]
-    return values
+    known = ~np.isnan(values)
+    return fill_gaps(np.where(known, values, skeleton.default_pose), known, time_s)
 
 
 def _with_trunk(skeleton: Skeleton) -> Skeleton:
-    """The skeleton with a marker on the pelvis that lies between hips and neck while the trunk is straight."""
+    """The skeleton with a marker of the pelvis that lies between hips and neck while the trunk is straight."""
     straight = Kinematics(skeleton).with_coordinates(torch.from_numpy(skeleton.default_pose))
-    point = torch.lerp(straight.markers[MIDDLE], straight.markers[NECK], TRUNK_SHARE)
+    point = torch.lerp(straight.markers[MID_HIP], straight.markers[NECK], TRUNK_SHARE)
     pelvis = skeleton.body_names.index("pelvis")
     local = straight.R_ground_body[pelvis].mT @ (point - straight.p_ground_body[pelvis])
     return skeleton.with_markers((*skeleton.markers, Marker(TRUNK, pelvis, local.numpy())))
 
 
 def _smoothed(values: Tensor, time_s: NDArray[np.float64]) -> Tensor:
-    """Normal equations (T, ...) shared with the frames around, by a Gaussian in time cut off at three widths."""
+    """Normal equations (T, ...) smoothed by a Gaussian in time that is cut off at three standard deviations."""
     if len(time_s) < 2:
         return values
     reach = int(np.ceil(3 * ROOT_SMOOTHING_S / float(np.median(np.diff(time_s)))))
@@ -99,11 +96,3 @@ def _smoothed(values: Tensor, time_s: NDArray[np.float64]) -> Tensor:
         total[lag:] += share * values[:-lag]
         total[:-lag] += share * values[lag:]
     return total
-
-
-def filled(values: Tensor, known: NDArray[np.bool_], time_s: NDArray[np.float64]) -> Tensor:
-    """Values (T, n) with those of unknown frames drawn between their neighbours'."""
-    if known.all() or not known.any():
-        return values
-    columns = [np.interp(time_s, time_s[known], column[known]) for column in values.numpy().T]
-    return torch.from_numpy(np.stack(columns, axis=-1))

@@ -1,4 +1,4 @@
-"""Lift a track: what the lifter makes of a person's keypoints, at the frames' own times, in the camera's frame."""
+"""The lifter applied to a whole track: 3D keypoints at the frames' own times, in the camera's axes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CHUNK_FRAMES, CHUNK_MARGIN = 1024, 32
 
 @dataclass(frozen=True)
 class LiftedTrack:
-    """What the lifter says of T frames.
+    """The lifter's output for T frames.
 
     Attributes:
         keypoints: (T, 26, 3) from the middle of the hips, in the camera's axes, in body heights.
-        R_camera_view: (T, 3, 3) of the view that looks at the person.
+        R_camera_view: (T, 3, 3) of the view along the ray to the person.
         sd: (T, 26, 2) standard deviation across the view and along it, in body heights.
         up: (T, 3) against gravity, in the camera's axes.
     """
@@ -35,23 +35,23 @@ class LiftedTrack:
 
 @torch.no_grad()
 def lift(lifter: Lifter, rays: Tensor, weight: Tensor, time_s: NDArray[np.float64]) -> LiftedTrack:
-    """Lift a whole track, both as it is and mirrored, and take the mean.
+    """Lift a whole track with flip test-time augmentation.
 
-    The network is used at about its nominal rate: a faster or uneven recording is read at even times between.
+    The network is used at about its nominal rate: a faster or uneven recording is interpolated at even times.
 
     Args:
         lifter: the network.
         rays: (T, 26, 2) x / z and y / z of the keypoints.
-        weight: (T, 26) from 0, not seen, to 1.
+        weight: (T, 26) from 0, not observed, to 1.
         time_s: (T,) increasing.
     """
     even_s = _even_times(time_s)
     interval = torch.tensor(even_s[1] - even_s[0] if len(even_s) > 1 else 1.0 / NOMINAL_RATE_HZ)
-    seen = (weight > 0)[..., None]
-    rays = _at(even_s, time_s, torch.where(seen, rays, 0.0), weight)
-    weight = _at(even_s, time_s, weight, None) * (_at(even_s, time_s, seen[..., 0].float(), None) > 0.99)
+    observed = (weight > 0)[..., None]
+    rays = _at(even_s, time_s, torch.where(observed, rays, 0.0), weight)
+    weight = _at(even_s, time_s, weight, None) * (_at(even_s, time_s, observed[..., 0].float(), None) > 0.99)
     parts = [
-        _lift_both_ways(lifter, rays[a:b], weight[a:b], interval, keep=slice(start - a, stop - a))
+        _lift_flip_averaged(lifter, rays[a:b], weight[a:b], interval, keep=slice(start - a, stop - a))
         for start, stop, a, b in _chunks(len(even_s))
     ]
     keypoints, view, sd, up = (torch.cat(values) for values in zip(*parts, strict=True))
@@ -60,25 +60,25 @@ def lift(lifter: Lifter, rays: Tensor, weight: Tensor, time_s: NDArray[np.float6
     return LiftedTrack(back[0], view[nearest], back[1], torch.nn.functional.normalize(back[2], dim=-1))
 
 
-def _lift_both_ways(
+def _lift_flip_averaged(
     lifter: Lifter, rays: Tensor, weight: Tensor, interval_s: Tensor, *, keep: slice
 ) -> tuple[Tensor, ...]:
-    said, R = _lift_one_way(lifter, rays, weight, interval_s)
+    own, R = _lift_once(lifter, rays, weight, interval_s)
     flip = torch.tensor([-1.0, 1.0])
-    mirrored, _ = _lift_one_way(lifter, rays[:, MIRRORED] * flip, weight[:, MIRRORED], interval_s)
+    mirrored, _ = _lift_once(lifter, rays[:, MIRRORED] * flip, weight[:, MIRRORED], interval_s)
     flip = torch.tensor([-1.0, 1.0, 1.0])
-    keypoints = (said.keypoints + (mirrored.keypoints * flip)[:, MIRRORED]) / 2
-    sd = (said.sd + mirrored.sd[:, MIRRORED]) / 2
-    up = said.up + mirrored.up * flip
+    keypoints = (own.keypoints + (mirrored.keypoints * flip)[:, MIRRORED]) / 2
+    sd = (own.sd + mirrored.sd[:, MIRRORED]) / 2
+    up = own.up + mirrored.up * flip
     in_camera = keypoints @ R.mT
     up_in_camera = torch.nn.functional.normalize((R @ up[..., None])[..., 0], dim=-1)
     return in_camera[keep], R[keep], sd[keep], up_in_camera[keep]
 
 
-def _lift_one_way(lifter: Lifter, rays: Tensor, weight: Tensor, interval_s: Tensor) -> tuple[Lifted, Tensor]:
+def _lift_once(lifter: Lifter, rays: Tensor, weight: Tensor, interval_s: Tensor) -> tuple[Lifted, Tensor]:
     given = lifter_input(rays[None], weight[None], interval_s=interval_s[None])
-    said = lifter(given.features.float())
-    first = Lifted(said.keypoints[0], said.sd[0], said.up[0])
+    output = lifter(given.features.float())
+    first = Lifted(output.keypoints[0], output.sd[0], output.up[0])
     return first, given.R_camera_view[0].float()
 
 
@@ -106,7 +106,7 @@ def _at(wanted_s: NDArray[np.float64], time_s: NDArray[np.float64], values: Tens
 
 
 def _chunks(frames: int) -> list[tuple[int, int, int, int]]:
-    """Pieces [start, stop) with the margins [a, b) that the network sees beside them."""
+    """Pieces [start, stop), each within the frames [a, b) that the network is given."""
     starts = range(0, frames, CHUNK_FRAMES)
     stops = [min(start + CHUNK_FRAMES, frames) for start in starts]
     return [

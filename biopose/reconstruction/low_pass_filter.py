@@ -31,8 +31,8 @@ LEAST_FRAMES = 4
 def low_pass(values: NDArray[np.float64], time_s: NDArray[np.float64], *, cutoff_hz: float) -> NDArray[np.float64]:
     """Filter columns (T, n) over time.
 
-    Uneven frames are filtered at even times of the same number and read back at their own. What the frame rate cannot
-    carry (`can_filter`) is returned as it is.
+    Uneven frames are filtered at as many even times and interpolated back. Where the frame rate is too low for the
+    cut-off (`can_filter`), the values are returned as they are.
 
     Args:
         values: (T, n) without NaN.

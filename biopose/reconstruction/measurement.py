@@ -1,4 +1,4 @@
-"""What measuring a video gives: each person's kinematics, and how they came about."""
+"""The result of measuring a video: each person's kinematics and where they come from."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class PersonMeasurement:
     """One person's motion through T frames, in a world whose y is up and whose ground is y = 0.
 
     Attributes:
-        track: what was seen.
+        track: the observed keypoints.
         camera: intrinsics.
         T_camera_world: (4, 4) p_camera = T_camera_world @ p_world.
         person: the body's shape and the skeleton scaled to it, with the virtual markers.
         coordinates: (T, Q) of the skeleton, filtered; radians and metres.
         markers: (T, M, 3) the virtual markers, metres.
-        keypoints_m: (T, 26, 3) where the fitted person's keypoints are in the world, metres.
+        keypoints_m: (T, 26, 3) the fitted person's keypoints in the world, metres.
         contact: (T, 4) probability that each of FOOT_POINTS rests on the ground.
-        quality: per-frame figures by name, (T,) each: reprojection_px (median over the seen keypoints), confidence
-            (mean), seen_fraction (of the keypoints), quality (0 to 1: how far the frame can be trusted).
-        notes: sentences for a person about what limits this measurement.
-        refinement: what refining MQ-HMR's word gained; None where nothing was refined.
+        quality: per-frame metrics by name, (T,) each: reprojection_px (median over the observed keypoints), confidence
+            (mean), seen_fraction (of keypoints that are observed), quality (0 to 1).
+        notes: sentences for the user about what limits this measurement.
+        refinement: the gain of refining MQ-HMR's output; None where nothing was refined.
         coordinate_sd: (T, Q) standard deviations of `coordinates`, radians and metres, NaN where one is not known;
             None where the method gives none.
     """

@@ -1,15 +1,15 @@
-"""By which method a video is measured."""
+"""The methods by which a video is measured."""
 
 from __future__ import annotations
 
 from typing import Literal, get_args
 
 MethodName = Literal["mqhmr", "keypoint_fit", "mqhmr_unrefined", "mqhmr_alone"]
-JUDGED_METHODS: tuple[MethodName, ...] = get_args(MethodName)
-METHODS = JUDGED_METHODS[:2]  # that measure; the others stop early, for their evaluation
+EVALUATED_METHODS: tuple[MethodName, ...] = get_args(MethodName)
+METHODS = EVALUATED_METHODS[:2]  # for users; the others stop early and serve evaluation
 DEFAULT_METHOD: MethodName = "mqhmr"
 METHOD_HELP = "mqhmr: mesh recovery, refined and fitted; keypoint_fit: the skeleton on the 2D keypoints alone."
-JUDGED_METHOD_HELP = (
-    f"{METHOD_HELP} To judge its parts: mqhmr_unrefined: what its decoder and the lifter say together; mqhmr_alone: "
-    "what the decoder says."
+EVALUATED_METHOD_HELP = (
+    f"{METHOD_HELP} To evaluate its stages: mqhmr_unrefined: the fused predictions of decoder and lifter; mqhmr_alone: "
+    "the prediction of the decoder."
 )

@@ -1,4 +1,4 @@
-"""A fitted person on disk: one safetensors file, every number bit for bit, what is no array as JSON in its header."""
+"""A fitted person on disk: one safetensors file of exact arrays; what is no array is JSON in its header."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from safetensors.numpy import save_file
 from biopose.camera.pinhole import Camera
 from biopose.errors import FileFormatError
 from biopose.io.files import written_whole
-from biopose.reconstruction.person import Athlete, FittedPerson
+from biopose.reconstruction.fitted_person import Athlete, FittedPerson
 from biopose.reconstruction.refinement import RefinementGain
-from biopose.reconstruction.trajectories import FittedMotion
+from biopose.reconstruction.track_fit import FittedMotion
 from biopose.tracking.tracks import PersonTrack
 
 KIND = "fitted person 5"

@@ -1,11 +1,4 @@
-"""The fit itself: pose and root of every frame, proportions, focal length and ground of one person, all at once.
-
-    fit = MotionProblem(model, evidence, R_camera_world)
-    found, which_start = fit.fit(fit.start(q), SolverOptions())
-
-Gradient descent (Adam; Kingma & Ba 2015) on the sum of `terms`, from several starts side by side; the best goes on, by
-Gauss-Newton steps of the poses (`newton`) before and after another descent on everything.
-"""
+"""The problem of the fit: pose and root of every frame, proportions, focal length and ground of one person at once."""
 
 from __future__ import annotations
 
@@ -19,38 +12,21 @@ from torch import Tensor
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.hmr.pose_prior import PosePrior
-from biopose.reconstruction.gauss_newton import newton
-from biopose.reconstruction.residuals import FitWeights, Observations, foot_contact, lifted, reprojection, smoothness
+from biopose.reconstruction.observations import Observations
+from biopose.reconstruction.residuals import FitWeights, foot_contact, lifted, reprojection, smoothness
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling_prior import scale_prior
 
-POSE_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.03, 0.003  # of Adam: radians, metres; standard deviations; logarithm
-LAST_STEP = 0.05  # of the first step
 HEIGHT_SD = 0.005  # of the logarithm: a height is known to a centimetre
 HEAD_TOP = KEYPOINTS.index("head_top")
 HEELS = [KEYPOINTS.index("left_heel"), KEYPOINTS.index("right_heel")]
 GROUND_SLOPE_SD = 0.05  # of the ground against the lifter's level: 3 degrees
 
 
-@dataclass(frozen=True)
-class SolverOptions:
-    """How long to look.
-
-    Attributes:
-        first_iterations: of gradient descent, of all starts.
-        shape_iterations: of gradient descent, of the best, once its poses are near.
-        newton_steps: of the best's poses at most, before that and after.
-    """
-
-    first_iterations: int = 40
-    shape_iterations: int = 40
-    newton_steps: int = 12
-
-
 @dataclass(frozen=True, eq=False)
 class PersonModel:
-    """What may be fitted.
+    """A person before the fit.
 
     Attributes:
         skeleton: the default model with the 26 keypoints as its markers, unscaled.
@@ -69,7 +45,7 @@ class PersonModel:
 
 @dataclass(frozen=True)
 class MotionVariables:
-    """What is fitted, for S starts.
+    """The variables of the fit, for S starts.
 
     Attributes:
         q: (S, T, Q) in a world whose y is up and whose origin is the camera.
@@ -89,19 +65,19 @@ class MotionVariables:
 
 
 class MotionProblem:
-    """The energy of a person's motion, and its descent.
+    """The energy of a person's motion.
 
     Args:
-        model: what may be fitted.
-        seen: the evidence.
+        model: the person.
+        observations: of their frames.
         R_camera_world: (3, 3) of the world that the coordinates are in.
-        shape_is_known: proportions, focal length and ground stay as they start.
+        shape_is_known: whether proportions, focal length and ground stay at their starting values.
     """
 
     def __init__(
-        self, model: PersonModel, seen: Observations, R_camera_world: Tensor, *, shape_is_known: bool = False
+        self, model: PersonModel, observations: Observations, R_camera_world: Tensor, *, shape_is_known: bool = False
     ) -> None:
-        self.model, self.seen = model, seen
+        self.model, self.observations = model, observations
         self.R_camera_world = R_camera_world.float()
         self.shape_is_known = shape_is_known
         self.kinematics = Kinematics(model.skeleton, dtype=torch.float32)
@@ -118,7 +94,7 @@ class MotionProblem:
         self.turning = torch.tensor([c.name in model.skeleton.rotational_names for c in coordinates])
 
     def start(self, q: NDArray[np.float64]) -> MotionVariables:
-        """Unknowns at starting coordinates (S, T, Q); the ground is under the lowest feet."""
+        """Variables at starting coordinates (S, T, Q); the ground is under the lowest feet."""
         n = len(q)
         zero = torch.zeros(n)
         at = MotionVariables(
@@ -150,7 +126,7 @@ class MotionProblem:
 
     def energies(self, at: MotionVariables) -> dict[str, Tensor]:
         """Each term's energy, (S,)."""
-        weights, seen = self.model.weights, self.seen
+        weights, seen = self.model.weights, self.observations
         scales = self.body_scales(at.proportions)
         world = self.kinematics.with_scales(scales[:, None]).with_coordinates(at.q).markers
         camera = world @ self.R_camera_world.T
@@ -171,37 +147,3 @@ class MotionProblem:
         if self.model.focal_sd > 0:
             terms["focal"] = 0.5 * (at.log_focal / self.model.focal_sd).square()
         return terms
-
-    def descend(self, at: MotionVariables, *, iterations: int, step: float = 1.0) -> MotionVariables:
-        """Gradient descent on everything, in steps that shrink from `step` times the usual."""
-        q, proportions, log_focal, ground = (
-            v.detach().clone().requires_grad_() for v in (at.q, at.proportions, at.log_focal, at.ground)
-        )
-        groups = [{"params": [q], "size": POSE_STEP}]
-        if not self.shape_is_known:
-            groups.append({"params": [proportions, ground], "size": SHAPE_STEP})
-            if self.model.focal_sd > 0:
-                groups.append({"params": [log_focal], "size": FOCAL_STEP})
-        optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
-        variables = MotionVariables(q, proportions, log_focal, ground)
-        for iteration in range(iterations):
-            share = step * (LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + np.cos(np.pi * iteration / iterations)))
-            for group in optimizer.param_groups:
-                group["lr"] = group["size"] * share
-            optimizer.zero_grad()
-            self.energy(variables).sum().backward()
-            optimizer.step()
-            with torch.no_grad():
-                q.clamp_(self.low, self.high)
-        return MotionVariables(q.detach(), proportions.detach(), log_focal.detach(), ground.detach())
-
-    def fit(self, start: MotionVariables, budget: SolverOptions) -> tuple[MotionVariables, int]:
-        """Descend from all starts, then go on from the best; which it was comes second."""
-        at = self.descend(start, iterations=budget.first_iterations)
-        with torch.no_grad():
-            best = int(self.energy(at).argmin())
-        at = newton(self, at[best : best + 1], iterations=budget.newton_steps)
-        if not self.shape_is_known:
-            at = self.descend(at, iterations=budget.shape_iterations, step=0.6)
-            at = newton(self, at, iterations=budget.newton_steps)
-        return at, best

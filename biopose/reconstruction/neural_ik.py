@@ -1,7 +1,7 @@
-"""A fitted person's coordinates and how sure they are: NeurIK's word on the virtual markers.
+"""Coordinates of a fitted person and their standard deviations, predicted by NeurIK from the virtual markers.
 
-Each marker is as sure as the keypoints near it. On recorded clips of people and motions that it never saw, these angles
-err as much as those of inverse kinematics or a little less (`biopose/weights/neurik.md`).
+Each marker is weighted by the uncertainty of the keypoints near it. On recorded clips of held-out people and motions
+these angles err as much as those of inverse kinematics or slightly less (`biopose/weights/neurik.md`).
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.network import Neurik
 from biopose.neurik.output import OutputDecoder
 from biopose.neurik.trial import predict_trial
-from biopose.reconstruction.person import FittedPerson, virtual_markers
+from biopose.reconstruction.fitted_person import FittedPerson, virtual_markers
 from biopose.skeleton.full_body import full_body_skeleton
 
-HALF_SURE_SD_M = 0.08  # of a keypoint: the weight of a marker near it is a half
-UNSEEN_WEIGHT = 0.25  # share of a weight that is left to markers about keypoints of which nothing was seen
-ABOUT = torch.zeros(len(MARKERS), len(KEYPOINTS))  # the share of each keypoint in what is known of a marker
+HALF_WEIGHT_SD_M = 0.08  # of a keypoint, at which a marker near it has half its weight
+UNOBSERVED_WEIGHT = 0.25  # factor on the weight of markers near keypoints of confidence 0
+KEYPOINT_SHARES = torch.zeros(len(MARKERS), len(KEYPOINTS))  # of each marker in its segment's keypoints; rows sum to 1
 for _row, _marker in enumerate(MARKERS.values()):
     _names = SEGMENT_KEYPOINTS[_marker.segment]
-    ABOUT[_row, [KEYPOINTS.index(name) for name in _names]] = 1 / len(_names)
+    KEYPOINT_SHARES[_row, [KEYPOINTS.index(name) for name in _names]] = 1 / len(_names)
 
 
 @dataclass(frozen=True, eq=False)
 class NeuralIK:
-    """The network, loaded once, and what decodes its answers."""
+    """The network, loaded once, and the decoder of its output."""
 
     network: Neurik
     decoder: OutputDecoder
 
     @classmethod
     def of(cls, network: Neurik) -> NeuralIK:
-        """With the default skeleton's ranges."""
+        """Of the default skeleton."""
         return cls(network, OutputDecoder(full_body_skeleton()))
 
     def predict(
@@ -55,13 +55,13 @@ class NeuralIK:
             fitted: the person.
             person: their body (`person_of`).
         """
-        output = predict_trial(self.network, self.decoder, seen_markers(fitted, person))
+        output = predict_trial(self.network, self.decoder, marker_windows(fitted, person))
         is_translation = [coordinate.motion == "translational" for coordinate in person.skeleton.coordinates]
         sd = np.where(is_translation, np.nan, output.sd.double().numpy())
         return output.q.double().numpy(), sd
 
 
-def seen_markers(fitted: FittedPerson, person: BodyWithSkeleton) -> MarkerWindows:
+def marker_windows(fitted: FittedPerson, person: BodyWithSkeleton) -> MarkerWindows:
     """The virtual markers (1, T, M, 3) of a fitted person, as NeurIK takes them.
 
     Args:
@@ -82,21 +82,21 @@ def seen_markers(fitted: FittedPerson, person: BodyWithSkeleton) -> MarkerWindow
 
 
 def subject_calibration(person: BodyWithSkeleton) -> SubjectCalibration:
-    """Where the virtual markers sit on a person, as NeurIK takes it."""
-    places = {marker.name: marker.location_m for marker in person.skeleton.markers}
+    """Scale factors of a person and the locations of the virtual markers on them, as NeurIK takes them."""
+    locations = {marker.name: marker.location_m for marker in person.skeleton.markers}
     return SubjectCalibration(
         torch.from_numpy(person.body_scales).float()[None],
-        torch.from_numpy(np.stack([places[name] for name in MARKERS])).float()[None],
+        torch.from_numpy(np.stack([locations[name] for name in MARKERS])).float()[None],
     )
 
 
 def marker_weight(keypoint_sd_m: Tensor, confidence: Tensor) -> Tensor:
-    """(T, M) how sure each marker is, 0 to 1, by the keypoints at the ends of its segment.
+    """(T, M) weight of each marker, 0 to 1, by the keypoints at the ends of its segment.
 
     Args:
-        keypoint_sd_m: (T, 26, 2) what MQ-HMR's tokens and the lifter leave open, across the view and along it.
+        keypoint_sd_m: (T, 26, 2) standard deviations of the fused prediction, across the view and along it.
         confidence: (T, 26) of the keypoint network.
     """
-    variance = keypoint_sd_m.square().mean(-1) @ ABOUT.mT
-    seen = confidence.nan_to_num().clamp(0.0, 1.0) @ ABOUT.mT
-    return (UNSEEN_WEIGHT + (1 - UNSEEN_WEIGHT) * seen) / (1 + variance / HALF_SURE_SD_M**2)
+    variance = keypoint_sd_m.square().mean(-1) @ KEYPOINT_SHARES.mT
+    observed = confidence.nan_to_num().clamp(0.0, 1.0) @ KEYPOINT_SHARES.mT
+    return (UNOBSERVED_WEIGHT + (1 - UNOBSERVED_WEIGHT) * observed) / (1 + variance / HALF_WEIGHT_SD_M**2)

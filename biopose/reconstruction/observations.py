@@ -1,121 +1,63 @@
-"""From a track to what the fit weighs: rays and their uncertainty, lifted keypoints, contacts, and which way is up."""
+"""The observations of a person that a fit takes: rays of keypoints, lifted keypoints and contacts, with deviations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS
-from biopose.camera.pinhole import Camera
-from biopose.hmr.lifter import Lifter
-from biopose.hmr.lifter_input import weight_of_error
-from biopose.perception.keypoint_confidence import pixel_sd
-from biopose.reconstruction.contacts import foot_contacts
-from biopose.reconstruction.initialisation import root_position_m
-from biopose.reconstruction.lifting import LiftedTrack, lift
-from biopose.reconstruction.residuals import Observations
-from biopose.tracking.tracks import PersonTrack
+from biopose.body.keypoint_names import KEYPOINTS
+from biopose.hmr.lifter_input import NOMINAL_RATE_HZ
 
-LEAST_CONFIDENCE = 0.15  # below, a keypoint is as good as not seen
-UNSEEN_SD = 1e3
+MID_HIP = KEYPOINTS.index("mid_hip")
+HIPS = [KEYPOINTS.index("left_hip"), KEYPOINTS.index("right_hip")]
+# The network's mid_hip lies 14 mm off the line between the hips. As a lever for the pelvis's tilt that is far too short
+# for the precision of a keypoint, and its error is the same in every frame.
+KEYPOINT_MASK = torch.tensor([0.0 if name == "mid_hip" else 1.0 for name in KEYPOINTS])
+LEAST_CONFIDENCE = 0.15  # a keypoint of less counts as not observed
+UNOBSERVED_SD = 1e3
 
 
 @dataclass(frozen=True)
-class ObservedTrack:
-    """A track as the fit takes it.
+class Observations:
+    """What is observed of T frames of one person.
 
     Attributes:
-        evidence: of all its frames.
-        lifted: what the lifter said.
-        weight: (T, 26) how well each keypoint is seen, 0 to 1.
+        rays: (T, 26, 2) x / z and y / z of the observed keypoints.
+        ray_sd: (T, 26) standard deviation of each.
+        weight: (T, 26) 1 for an observed keypoint, else 0.
+        lifted_m: (T, 26, 3) relative to the middle of the hips, in the camera's axes.
+        lifted_sd_m: (T, 26, 2) standard deviations across the view and along it.
+        R_camera_view: (T, 3, 3).
+        contact: (T, 4) probability that each of FOOT_KEYPOINTS rests on the ground.
+        interval_s: (T - 1,) between frames.
     """
 
-    evidence: Observations
-    lifted: LiftedTrack
+    rays: Tensor
+    ray_sd: Tensor
     weight: Tensor
+    lifted_m: Tensor
+    lifted_sd_m: Tensor
+    R_camera_view: Tensor
+    contact: Tensor
+    interval_s: Tensor
 
     @property
-    def up_camera(self) -> Tensor:
-        """(3,) against gravity in the camera's axes: the frames' mean, by how well each is seen."""
-        seen = self.weight.sum(-1, keepdim=True) + 1e-6  # where nothing is sure, all frames alike
-        return torch.nn.functional.normalize((self.lifted.up * seen).sum(0), dim=-1)
+    def duration(self) -> Tensor:
+        """(T,) time that each frame stands for, in frames of the nominal rate."""
+        if len(self.interval_s) == 0:
+            return torch.ones(1)
+        half = 0.5 * NOMINAL_RATE_HZ * self.interval_s
+        edge = torch.zeros(1)
+        return torch.cat([half, edge]) + torch.cat([edge, half])
+
+    def window(self, frames: slice) -> Observations:
+        """Those of a stretch of frames."""
+        fields = {name: value[frames] for name, value in vars(self).items() if name != "interval_s"}
+        return Observations(**fields, interval_s=self.interval_s[frames.start : frames.stop - 1])
 
 
-def see(
-    track: PersonTrack, camera: Camera, lifter: Lifter, *, height_m: float, camera_stands: bool = True
-) -> ObservedTrack:
-    """Take a person's track in.
-
-    Args:
-        track: their keypoints.
-        camera: whose pixels these are.
-        lifter: the network.
-        height_m: of the person.
-        camera_stands: otherwise nothing can be told of contacts.
-    """
-    pixels = torch.from_numpy(np.nan_to_num(track.keypoints_px))
-    rays = camera.rays(pixels).float()
-    confidence = torch.from_numpy(track.confidence)
-    known = (confidence >= LEAST_CONFIDENCE) & torch.from_numpy(track.seen)[:, None]
-    sd_px = torch.from_numpy(pixel_sd(track.confidence, np.nan_to_num(track.boxes_px, nan=1.0)))
-    ray_sd = (sd_px / float(np.mean(camera.focal_px))).float().clamp(min=1e-6)
-    spread = _spread(rays, known)
-    weight = torch.where(known, weight_of_error(ray_sd / spread), 0.0)
-    lifted = lift(lifter, rays, weight, track.time_s)
-    lifted_m = lifted.keypoints * height_m
-    contact = torch.zeros(len(track), len(FOOT_KEYPOINTS))
-    if camera_stands:
-        depth_m = root_position_m(lifted_m, rays, weight, track.time_s)[:, 2]
-        contact = foot_contacts(rays, weight, depth_m, track.time_s)
-    evidence = Observations(
-        rays=torch.where(known[..., None], rays, 0.0),
-        ray_sd=torch.where(known, ray_sd, UNSEEN_SD),
-        weight=known.float(),
-        lifted_m=lifted_m,
-        lifted_sd_m=lifted.sd * height_m,
-        R_camera_view=lifted.R_camera_view,
-        contact=contact,
-        interval_s=torch.from_numpy(np.diff(track.time_s)).float(),
-    )
-    return ObservedTrack(evidence, lifted, weight)
-
-
-def reprojection_errors_px(
-    track: PersonTrack, camera: Camera, keypoints_camera_m: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """How far each keypoint projects from where it was seen: (T, 26), NaN where it was not.
-
-    Args:
-        track: what was seen.
-        camera: whose pixels these are.
-        keypoints_camera_m: (T, 26, 3) in the camera's frame.
-    """
-    known = (track.confidence >= LEAST_CONFIDENCE) & track.seen[:, None]
-    projected = camera.project(torch.from_numpy(keypoints_camera_m)).numpy()
-    return np.where(known, np.linalg.norm(projected - np.nan_to_num(track.keypoints_px), axis=-1), np.nan)
-
-
-def R_camera_world_of(up_camera: Tensor) -> Tensor:
-    """(3, 3) of a world whose y is up and whose x points away from the camera, level.
-
-    Args:
-        up_camera: (3,) unit vector against gravity in the camera's axes.
-    """
-    away = torch.tensor([0.0, 0.0, 1.0]) if abs(float(up_camera[2])) < 0.95 else torch.tensor([0.0, -1.0, 0.0])
-    right = torch.nn.functional.normalize(torch.linalg.cross(away, up_camera), dim=-1)
-    return torch.stack([torch.linalg.cross(up_camera, right), up_camera, right], dim=-1)
-
-
-def _spread(rays: Tensor, known: Tensor) -> Tensor:
-    """(T, 1) RMS distance of a frame's known keypoints from their mean; the median frame's where few are known."""
-    count = known.sum(-1, keepdim=True)
-    centre = (rays * known[..., None]).sum(1, keepdim=True) / count[..., None].clamp(min=1)
-    spread = ((rays - centre).square().sum(-1) * known).sum(-1, keepdim=True) / count.clamp(min=1)
-    enough = count > 8
-    spread = spread.sqrt()
-    usual = spread[enough].median() if enough.any() else torch.tensor(0.05)
-    return torch.where(enough, spread, usual).clamp(min=1e-5)
+def relative_to_hips(keypoints: Tensor) -> Tensor:
+    """Keypoints (..., 26, 3) relative to the middle of the hips."""
+    return keypoints - keypoints[..., HIPS, :].mean(-2, keepdim=True)

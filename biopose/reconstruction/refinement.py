@@ -1,11 +1,11 @@
-"""2D-informed refinement: MQ-HMR's query tokens moved until the projected body agrees with the 2D keypoints.
+"""2D-informed refinement: MQ-HMR's query tokens are optimised until the projected body agrees with the 2D keypoints.
 
-The network's weights stay; what is optimised are the tokens of every frame of a person, the way to the camera, one
-shape, the focal length and the ground (BioPose, WACV 2025). The energy is the keypoint fit's own (`terms`): robust
-reprojection, accelerations, resting feet. It begins where the decoder and the lifter together put the body
-(`fusion`): their joined word on depth is one term, and the segments' turns stay near to there.
+The network's weights stay; the variables are the tokens of every frame of a person, the position of the root, one
+shape, the focal length and the ground (BioPose, WACV 2025). The terms are the keypoint fit's (`residuals`):
+reprojection, lifted keypoints, accelerations and foot contact. It starts at the fused predictions of decoder and lifter
+(`fusion`), and a prior keeps the segments' rotations near there.
 
-    refinement = Refinement(reader, body, seen, R_camera_view, R_camera_world, height_m=1.8)
+    refinement = Refinement(head, body, observations, R_camera_view, R_camera_world, height_m=1.8)
     refined = refinement.refine(start)
 """
 
@@ -22,26 +22,27 @@ from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import PoseHead
 from biopose.reconstruction.motion_problem import GROUND_SLOPE_SD
-from biopose.reconstruction.residuals import FitWeights, Observations, foot_contact, lifted, reprojection, smoothness
+from biopose.reconstruction.observations import Observations
+from biopose.reconstruction.residuals import FitWeights, foot_contact, lifted, reprojection, smoothness
 
-TOKEN_STEP, ROOT_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.01, 0.02, 0.003  # of Adam; the root's in heights
-LAST_STEP = 0.05  # of the first step
+TOKEN_STEP, ROOT_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.01, 0.02, 0.003  # of Adam; the root's in body heights
+LAST_STEP = 0.05  # as a fraction of the first
 FTOL = 1e-4  # relative fall of the energy over CHECK_EVERY iterations, at which it stops
 CHECK_EVERY = 20
 
 
 @dataclass(frozen=True)
 class RefinementOptions:
-    """How long to look, and how far to trust what.
+    """Iterations, and the uncertainty of what the refinement starts from.
 
     Attributes:
         iterations: of gradient descent, at most.
-        turn_sd_rad: standard deviation of a segment's local turn from where it began.
-        shape_sd: of each coefficient from the frames' mean.
-        lifter_sd_factor: the lifter's errors over its standard deviations, which it learned on made-up errors of
-            keypoints: by the root mean square over the frames of 32 drawn clips of held-out people and motions.
-        pose_prior_share: of the pose prior's weight, that is left to the fit which goes on from here: the decoder has
-            learned itself which poses are likely (`biopose/weights/mqhmr.md` has what others give).
+        turn_sd_rad: standard deviation of a segment's local rotation from its start.
+        shape_sd: of each shape coefficient from the mean over the frames.
+        lifter_sd_factor: root mean square error of the lifter over its predicted standard deviation, on 32 synthetic
+            clips of held-out people and motions; the lifter was trained on synthetic errors of keypoints.
+        pose_prior_share: factor on the weight of the pose prior in the fit that follows, since the decoder has learned
+            the distribution of poses, too (`biopose/weights/mqhmr.md` has the results for other values).
     """
 
     iterations: int = 100
@@ -72,13 +73,13 @@ class MeshMotion:
 
 @dataclass(frozen=True)
 class Refined:
-    """What a refinement gave.
+    """The result of a refinement.
 
     Attributes:
         motion: refined.
-        iterations: that it took.
-        energy_before, energy_after: of everything.
-        reprojection_before, reprojection_after: of the keypoints alone; the second is never the larger.
+        iterations: of gradient descent.
+        energy_before, energy_after: sum of all terms.
+        reprojection_before, reprojection_after: that term alone; the second is never the larger.
     """
 
     motion: MeshMotion
@@ -91,12 +92,11 @@ class Refined:
 
 @dataclass(frozen=True)
 class RefinementGain:
-    """What a refinement gained, for a person.
+    """What the refinement of a person gained.
 
     Attributes:
-        iterations: that it took.
-        reprojection_before_px, reprojection_after_px: median distance, over frames and seen keypoints, from where each
-            was seen to where the body's own projects.
+        iterations: of gradient descent.
+        reprojection_before_px, reprojection_after_px: median reprojection error over frames and observed keypoints.
     """
 
     iterations: int
@@ -113,41 +113,41 @@ class RefinementGain:
 
 
 class Refinement:
-    """The energy of a person's mesh in motion, and its descent.
+    """The energy of a person's mesh through time, and its minimisation.
 
     Args:
-        reader: from tokens to turns.
+        head: from tokens to local rotations.
         body: the segment body.
-        seen: the evidence, with the decoder's word on lifted keypoints in it.
-        R_camera_view: (T, 3, 3) of the views that the decoder looked from.
+        observations: whose lifted keypoints are the fused predictions.
+        R_camera_view: (T, 3, 3) of the decoder's views.
         R_camera_world: (3, 3) of a world whose y is up.
         height_m: of the person.
         focal_sd: of the logarithm of the focal length; 0 keeps it.
         weights: of the terms.
-        budget: how long, and how near to the start.
+        options: iterations and prior deviations.
     """
 
     def __init__(
         self,
-        reader: PoseHead,
+        head: PoseHead,
         body: SegmentBody,
-        seen: Observations,
+        observations: Observations,
         R_camera_view: Tensor,
         R_camera_world: Tensor,
         *,
         height_m: float,
         focal_sd: float = 0.0,
         weights: FitWeights | None = None,
-        budget: RefinementOptions | None = None,
+        options: RefinementOptions | None = None,
     ) -> None:
-        self.reader, self.body, self.seen = reader, body, seen
+        self.head, self.body, self.observations = head, body, observations
         self.R_camera_view, self.R_camera_world = R_camera_view, R_camera_world.float()
         self.height_m, self.focal_sd = height_m, focal_sd
-        self.weights, self.budget = weights or FitWeights(), budget or RefinementOptions()
+        self.weights, self.options = weights or FitWeights(), options or RefinementOptions()
 
     def posed(self, at: MeshMotion) -> PosedBody:
-        """The body in the camera's axes, in heights, the pelvis's bone at the origin."""
-        return about_root(self.body, self.reader(at.tokens)[0], at.shape, self.R_camera_view)
+        """The body in the camera's axes, in body heights, the pelvis's bone at the origin."""
+        return about_root(self.body, self.head(at.tokens)[0], at.shape, self.R_camera_view)
 
     def keypoints_m(self, at: MeshMotion) -> Tensor:
         """(T, 26, 3) in the camera's frame."""
@@ -164,11 +164,11 @@ class Refinement:
 
         Args:
             at: the motion.
-            start: where it began.
-            R_start: (T, 20, 3, 3) the local turns of its tokens.
+            start: the prior's mean.
+            R_start: (T, 20, 3, 3) the local rotations of its tokens.
         """
-        seen, w, b = self.seen, self.weights, self.budget
-        R_local, _ = self.reader(at.tokens)
+        seen, w, b = self.observations, self.weights, self.options
+        R_local, _ = self.head(at.tokens)
         posed = about_root(self.body, R_local, at.shape, self.R_camera_view)
         camera = (self.body.keypoints.positions(posed) * self.height_m + at.root_m[:, None])[None]
         world = camera @ self.R_camera_world
@@ -191,9 +191,9 @@ class Refinement:
         return terms
 
     def refine(self, start: MeshMotion) -> Refined:
-        """Descend from a start; the best place on the way counts, and never one that projects worse."""
+        """Gradient descent to the lowest energy whose reprojection is no worse than the start's."""
         start = self.on_ground(start)
-        R_start = self.reader(start.tokens)[0].detach()
+        R_start = self.head(start.tokens)[0].detach()
         names = ["tokens", "root_m", "shape", "ground"] + ["log_focal"] * (self.focal_sd > 0)
         steps = {"tokens": TOKEN_STEP, "root_m": ROOT_STEP * self.height_m, "shape": SHAPE_STEP, "ground": SHAPE_STEP}
         free = {name: getattr(start, name).detach().clone().requires_grad_() for name in names}
@@ -202,7 +202,7 @@ class Refinement:
         at = replace(start, **free)
         best, energies = start, list[float]()
         before = after = (np.inf, np.inf)
-        for iteration in range(self.budget.iterations + 1):
+        for iteration in range(self.options.iterations + 1):
             terms = self.terms(at, start, R_start)
             energy = sum(terms.values(), torch.zeros(()))
             now = float(energy.detach()), float(terms["reprojection"].detach())
@@ -210,9 +210,9 @@ class Refinement:
             if now[0] <= min(energies, default=np.inf) and now[1] <= before[1]:
                 best, after = _detached(at), now
             energies.append(now[0])
-            if iteration == self.budget.iterations or _has_settled(energies):
+            if iteration == self.options.iterations or _has_converged(energies):
                 break
-            share = LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + np.cos(np.pi * iteration / self.budget.iterations))
+            share = LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + np.cos(np.pi * iteration / self.options.iterations))
             for group in optimizer.param_groups:
                 group["lr"] = group["size"] * share
             optimizer.zero_grad()
@@ -222,19 +222,19 @@ class Refinement:
 
 
 def about_root(body: SegmentBody, R_local: Tensor, shape: Tensor, R_camera_view: Tensor) -> PosedBody:
-    """A body in the camera's axes, in heights, the pelvis's bone at the origin.
+    """A body in the camera's axes, in body heights, the pelvis's bone at the origin.
 
     Args:
         body: the segment body.
-        R_local: (T, 20, 3, 3) as the decoder tells turns, the pelvis's in the view.
+        R_local: (T, 20, 3, 3) local rotations, the pelvis's in the view.
         shape: (K,), or (T, K).
         R_camera_view: (T, 3, 3).
     """
-    turned = torch.cat([R_camera_view[:, None] @ R_local[:, :1], R_local[:, 1:]], dim=1)
-    return body.rig.with_coefficients(shape).with_pose(turned, root_position=torch.zeros(3))
+    R_camera_local = torch.cat([R_camera_view[:, None] @ R_local[:, :1], R_local[:, 1:]], dim=1)
+    return body.rig.with_coefficients(shape).with_pose(R_camera_local, root_position=torch.zeros(3))
 
 
-def _has_settled(energies: list[float]) -> bool:
+def _has_converged(energies: list[float]) -> bool:
     if len(energies) <= CHECK_EVERY:
         return False
     before, now = min(energies[:-CHECK_EVERY]), min(energies[-CHECK_EVERY:])

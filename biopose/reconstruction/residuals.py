@@ -13,14 +13,8 @@ import torch
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
-from biopose.body.keypoint_names import KEYPOINTS
-from biopose.hmr.lifter_input import NOMINAL_RATE_HZ
+from biopose.reconstruction.observations import KEYPOINT_MASK, Observations, relative_to_hips
 
-MIDDLE = KEYPOINTS.index("mid_hip")
-HIPS = [KEYPOINTS.index("left_hip"), KEYPOINTS.index("right_hip")]
-# The network's middle of the hips lies 14 mm off the line between them. As a lever for the pelvis's tilt that is far
-# too short for how well it is known, and hundreds of frames would repeat what it wrongly says.
-KEYPOINT_MASK = torch.tensor([0.0 if name == "mid_hip" else 1.0 for name in KEYPOINTS])
 NEAREST_M = 0.2
 
 
@@ -51,40 +45,6 @@ class FitWeights:
     degrees_of_freedom: float = 4.0
 
 
-@dataclass(frozen=True)
-class Observations:
-    """What is known of T frames of one person.
-
-    Attributes:
-        rays: (T, 26, 2) x / z and y / z of the keypoints as seen.
-        ray_sd: (T, 26) standard deviation of each.
-        weight: (T, 26) 0 where a keypoint was not seen, else 1.
-        lifted_m: (T, 26, 3) from the middle of the hips, in the camera's axes.
-        lifted_sd_m: (T, 26, 2) across the view and along it.
-        R_camera_view: (T, 3, 3).
-        contact: (T, 4) probabilities.
-        interval_s: (T - 1,) between frames.
-    """
-
-    rays: Tensor
-    ray_sd: Tensor
-    weight: Tensor
-    lifted_m: Tensor
-    lifted_sd_m: Tensor
-    R_camera_view: Tensor
-    contact: Tensor
-    interval_s: Tensor
-
-    @property
-    def duration(self) -> Tensor:
-        """(T,) how long each frame stands for, in frames of the nominal rate."""
-        if len(self.interval_s) == 0:
-            return torch.ones(1)
-        half = 0.5 * NOMINAL_RATE_HZ * self.interval_s
-        edge = torch.zeros(1)
-        return torch.cat([half, edge]) + torch.cat([edge, half])
-
-
 def reprojection(keypoints_camera_m: Tensor, seen: Observations, log_focal: Tensor, weights: FitWeights) -> Tensor:
     """How far the keypoints project from where they were seen: (S, T).
 
@@ -102,17 +62,12 @@ def reprojection(keypoints_camera_m: Tensor, seen: Observations, log_focal: Tens
 
 def lifted(keypoints_camera_m: Tensor, seen: Observations, weights: FitWeights) -> Tensor:
     """How far the keypoints lie from where the lifter puts them, about the hips: (S, T)."""
-    error = about_hips(keypoints_camera_m - seen.lifted_m) @ seen.R_camera_view
+    error = relative_to_hips(keypoints_camera_m - seen.lifted_m) @ seen.R_camera_view
     across = error[..., :2].square().sum(-1) / seen.lifted_sd_m[..., 0].square()
     along = error[..., 2].square() / seen.lifted_sd_m[..., 1].square()
     nu = weights.degrees_of_freedom
     energy = weights.lifted_across * student_t(across, nu) + weights.lifted * student_t(along, nu)
     return (KEYPOINT_MASK * energy).sum(-1) * seen.duration
-
-
-def about_hips(keypoints: Tensor) -> Tensor:
-    """Keypoints (..., 26, 3) from the middle of the hips."""
-    return keypoints - keypoints[..., HIPS, :].mean(-2, keepdim=True)
 
 
 def smoothness(keypoints_m: Tensor, q: Tensor, turning: Tensor, seen: Observations, weights: FitWeights) -> Tensor:

@@ -43,7 +43,7 @@ def body_fixed_angles(R: Tensor, axes: Tensor) -> Tensor:
     return hand * torch.stack([first, second, third], dim=-1)
 
 
-def turning_axes(joint: Joint) -> Tensor:
+def rotation_axes(joint: Joint) -> Tensor:
     """(3, 3) directions of a joint's first three axes, in rows."""
     return torch.tensor(np.array([axis.direction for axis in joint.axes[:3]]))
 

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from biopose.errors import ModelError
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.skeleton.ik.inverse_kinematics import PLAUSIBLE_SIZE_RATIO, inverse_kinematics
 from biopose.skeleton.ik.least_squares import root_coordinates
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
-from biopose.skeleton.ik.solve import PLAUSIBLE_SIZE_RATIO, inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Joint, JointAxis, Marker, Skeleton
 from biopose.skeleton.scaling_prior import scale_prior

@@ -11,7 +11,7 @@ from biopose.body.subject import BodyWithSkeleton, skeleton_of_body, stretched_t
 from biopose.evaluation.consistency import draw_poses
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.angles import nearest_representation
-from biopose.skeleton.ik.solve import inverse_kinematics
+from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.reader import read_osim
 from tests.body.bodies import body_in_double, needs_body_asset

@@ -11,7 +11,7 @@ from biopose.evaluation import ik_benchmark
 from biopose.evaluation.ik_benchmark import bench_ik, ik_lines
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.trc import write_trc
-from biopose.skeleton.ik.solve import inverse_kinematics
+from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from flows.cli.main import cli
 from tests.synthetic_person import SyntheticPerson
 

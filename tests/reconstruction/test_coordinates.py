@@ -9,11 +9,11 @@ from biopose.body.subject import BodyWithSkeleton
 from biopose.hmr.lifter import load_lifter
 from biopose.neurik.network import Neurik
 from biopose.reconstruction.coordinates import _continuous, _inside_limits, solve_person
+from biopose.reconstruction.fitted_person import Athlete, FittedPerson, person_of
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.neural_ik import NeuralIK
-from biopose.reconstruction.observations import ObservedTrack, see
-from biopose.reconstruction.person import Athlete, FittedPerson, person_of
-from biopose.reconstruction.trajectories import FittedMotion
+from biopose.reconstruction.observed_track import ObservedTrack, observe
+from biopose.reconstruction.track_fit import FittedMotion
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset
@@ -49,12 +49,12 @@ def world() -> np.ndarray:
 
 
 def fitted_motion(usual: BodyWithSkeleton, track: PersonTrack) -> FittedPerson:
-    seen: ObservedTrack = see(track, CAMERA, load_lifter(), height_m=1.75)
+    seen: ObservedTrack = observe(track, CAMERA, load_lifter(), height_m=1.75)
     return FittedPerson(
         track=track,
         athlete=Athlete(1.75),
         camera=CAMERA,
-        contact=seen.evidence.contact.double().numpy(),
+        contact=seen.observations.contact.double().numpy(),
         motion=motion_of(usual, len(track)),
         T_camera_world=world(),
         keypoint_sd_m=np.full((len(track), 26, 2), 0.05),

@@ -11,7 +11,7 @@ from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
 from biopose.hmr.mqhmr import RIGID
 from biopose.reconstruction import fusion
 from biopose.reconstruction.fusion import fit_rotations, with_prediction
-from biopose.reconstruction.residuals import Observations, about_hips
+from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.skeleton.rotations import rotation_vector, skew
 
 MEAN_SHAPE = torch.zeros(SHAPE_TERMS)
@@ -32,7 +32,7 @@ def drawn_turns(n: int, *, seed: int, sd_rad: float) -> Tensor:
 
 def keypoints(R_local: Tensor) -> Tensor:
     posed = body().rig.with_coefficients(MEAN_SHAPE).with_pose(R_local, root_position=torch.zeros(3))
-    return about_hips(body().keypoints.positions(posed))
+    return relative_to_hips(body().keypoints.positions(posed))
 
 
 def turned(said: Tensor, R_local: Tensor, *, sd: float) -> Tensor:

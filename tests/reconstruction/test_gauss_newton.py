@@ -6,6 +6,7 @@ import torch
 
 from biopose.hmr.pose_prior import PosePrior
 from biopose.reconstruction.gauss_newton import Bands, newton
+from biopose.reconstruction.motion_solver import descend
 from tests.reconstruction.test_motion_problem import FRAMES, disturbed, fit_of
 from tests.swinging_person import frame_times, swinging
 
@@ -65,7 +66,7 @@ def test_steps_lower_the_energy_further_than_a_long_descent() -> None:
     fit = fit_of(q, time_s, pose_prior=PosePrior.load(), known=True)
     start = fit.start(disturbed(q, radians=0.2)[None])
     by_steps = fit.energy(newton(fit, start, iterations=12))
-    by_descent = fit.energy(fit.descend(start, iterations=100))
+    by_descent = fit.energy(descend(fit, start, iterations=100))
     assert float(by_steps) < float(by_descent) < float(fit.energy(start))
 
 

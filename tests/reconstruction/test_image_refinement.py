@@ -9,7 +9,7 @@ from torch import Tensor
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrShape, Recovery
 from biopose.hmr.template_body import view_rays
-from biopose.reconstruction.image_refinement import refined_stills
+from biopose.reconstruction.image_refinement import refine_images
 from biopose.reconstruction.refinement import RefinementOptions
 
 SMALL = MqhmrShape(channels=(4, 4, 8, 8), width=24, layers=2, heads=2, points=2, hidden=32)
@@ -45,9 +45,9 @@ def reprojection_residual(said: Recovery, given: CropInput) -> Tensor:
 @torch.no_grad()
 def test_refined_bodies_project_nearer_to_their_keypoints() -> None:
     given = crops()
-    alone = refined_stills(network(), body(), RefinementOptions(iterations=0))(given)
+    alone = refine_images(network(), body(), RefinementOptions(iterations=0))(given)
     assert (
-        reprojection_residual(refined_stills(network(), body())(given), given)
+        reprojection_residual(refine_images(network(), body())(given), given)
         < 0.9 * reprojection_residual(alone, given)
     ).all()
 
@@ -56,13 +56,13 @@ def test_refined_bodies_project_nearer_to_their_keypoints() -> None:
 def test_pictures_do_not_move_each_other() -> None:
     given = crops()
     first = CropInput(tuple(m[:1] for m in given.maps), given.keypoints[:1], given.confidence[:1], given.place[:1])
-    budget = RefinementOptions(iterations=30)
-    together, alone = (refined_stills(network(), body(), budget)(some) for some in (given, first))
+    options = RefinementOptions(iterations=30)
+    together, alone = (refine_images(network(), body(), options)(some) for some in (given, first))
     torch.testing.assert_close(together.R_segment_local[:1], alone.R_segment_local, atol=1e-2, rtol=0)
 
 
 @torch.no_grad()
 def test_a_picture_without_keypoints_stays_as_the_decoder_said() -> None:
     given = replace(crops(1), confidence=torch.zeros(1, 26))
-    said, refined = network()(given), refined_stills(network(), body())(given)
+    said, refined = network()(given), refine_images(network(), body())(given)
     torch.testing.assert_close(refined.R_segment_local, said.R_segment_local, atol=0.05, rtol=0)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from biopose.reconstruction.initialisation import FARTHEST_ROOT_M, NEAREST_ROOT_M, root_position_m, starting_coordinates
-from biopose.reconstruction.residuals import MIDDLE
-from tests.swinging_person import evidence_of, frame_times, full_body, keypoints_m, level, swinging, with_keypoints
+from biopose.reconstruction.observations import MID_HIP
+from tests.swinging_person import frame_times, full_body, keypoints_m, level, observations_of, swinging, with_keypoints
 
 FRAMES = 12
 
@@ -17,9 +17,9 @@ def exact(frames: int = FRAMES, *, rate_hz: float = 30.0) -> tuple[torch.Tensor,
     q = swinging(time_s)
     q[:, full_body().coordinate_names.index("pelvis_tz")] = 0.2
     q[:, full_body().coordinate_names.index("pelvis_rotation")] = 1.0
-    seen = evidence_of(q, time_s)
+    seen = observations_of(q, time_s)
     camera = keypoints_m(q) @ level().T
-    return seen.lifted_m, seen.rays, seen.weight, time_s, camera[:, MIDDLE]
+    return seen.lifted_m, seen.rays, seen.weight, time_s, camera[:, MID_HIP]
 
 
 def test_exact_keypoints_tell_the_root_exactly() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from biopose.body.keypoint_names import MIRRORED
 from biopose.hmr.lifter import Lifter, load_lifter
 from biopose.reconstruction.lifting import CHUNK_FRAMES, LiftedTrack, lift
-from tests.swinging_person import evidence_of, frame_times, swinging
+from tests.swinging_person import frame_times, observations_of, swinging
 
 FLIP = torch.tensor([-1.0, 1.0, 1.0])
 
@@ -23,7 +23,7 @@ def lifter() -> Lifter:
 
 def rays_at(time_s: NDArray[np.float64]) -> Tensor:
     """(T, 26, 2)."""
-    return evidence_of(swinging(time_s), time_s).rays
+    return observations_of(swinging(time_s), time_s).rays
 
 
 def lifted_at(time_s: NDArray[np.float64], *, weight: Tensor | None = None) -> LiftedTrack:

@@ -6,10 +6,10 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from biopose.errors import FileFormatError
+from biopose.reconstruction.fitted_person import Athlete, FittedPerson
 from biopose.reconstruction.motion_file import read_motion, write_motion
-from biopose.reconstruction.person import Athlete, FittedPerson
 from biopose.reconstruction.refinement import RefinementGain
-from biopose.reconstruction.trajectories import FittedMotion
+from biopose.reconstruction.track_fit import FittedMotion
 from tests.swinging_person import CAMERA, frame_times, level, not_found, swinging, track_of
 
 

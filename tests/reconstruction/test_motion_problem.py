@@ -7,15 +7,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.hmr.pose_prior import PosePrior
-from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables, PersonModel, SolverOptions
-from biopose.reconstruction.residuals import MIDDLE
+from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables, PersonModel
+from biopose.reconstruction.motion_solver import SolverOptions, descend, solve
+from biopose.reconstruction.observations import MID_HIP
 from tests.swinging_person import (
     CAMERA,
-    evidence_of,
     frame_times,
     full_body,
     keypoints_m,
     level,
+    observations_of,
     swinging,
     unscaled,
     with_keypoints,
@@ -31,7 +32,7 @@ def model(*, focal_sd: float = 0.0, pose_prior: PosePrior | None = None) -> Pers
 def fit_of(
     q: NDArray[np.float64], time_s: NDArray[np.float64], *, known: bool = False, **options: object
 ) -> MotionProblem:
-    return MotionProblem(model(**options), evidence_of(q, time_s), level(), shape_is_known=known)
+    return MotionProblem(model(**options), observations_of(q, time_s), level(), shape_is_known=known)
 
 
 def disturbed(q: NDArray[np.float64], *, radians: float = 0.1, metres: float = 0.1, seed: int = 0) -> np.ndarray:
@@ -56,13 +57,13 @@ def test_exact_keypoints_give_the_motion_back() -> None:
     fit = fit_of(q, time_s)
     start = fit.start(disturbed(q)[None])
     assert error_m(fit, start, q).mean() > 0.05
-    found, _ = fit.fit(start, SolverOptions(20, 120))
+    found, _ = solve(fit, start, SolverOptions(20, 120))
     camera, truth = (at @ level().T for at in (fit.keypoints_m(found)[0].double(), keypoints_m(q)))
     pixels, seen = CAMERA.project(camera), CAMERA.project(truth)
     assert (pixels - seen).norm(dim=-1).mean() < 2.0
-    about_hips = (camera - camera[:, MIDDLE, None]) - (truth - truth[:, MIDDLE, None])
-    assert about_hips.norm(dim=-1).mean() < 0.01
-    assert (camera[:, MIDDLE, 2] / truth[:, MIDDLE, 2] - 1).abs().max() < 0.02  # as well as a height tells distance
+    relative_to_hips = (camera - camera[:, MID_HIP, None]) - (truth - truth[:, MID_HIP, None])
+    assert relative_to_hips.norm(dim=-1).mean() < 0.01
+    assert (camera[:, MID_HIP, 2] / truth[:, MID_HIP, 2] - 1).abs().max() < 0.02  # as well as a height tells distance
 
 
 def test_the_fit_stays_inside_the_ranges() -> None:
@@ -70,7 +71,7 @@ def test_the_fit_stays_inside_the_ranges() -> None:
     q = swinging(time_s)
     q[:, full_body().coordinate_names.index("knee_angle_r")] = 0.0  # at the limit
     fit = fit_of(q, time_s)
-    found, _ = fit.fit(fit.start(disturbed(q, radians=0.3)[None]), SolverOptions(5, 20))
+    found, _ = solve(fit, fit.start(disturbed(q, radians=0.3)[None]), SolverOptions(5, 20))
     for c, column in zip(full_body().coordinates, found.q[0].T, strict=True):
         if c.clamped:
             assert c.range_min - 1e-6 <= column.min()
@@ -82,7 +83,7 @@ def test_the_better_of_two_starts_is_kept() -> None:
     q = swinging(time_s)
     fit = fit_of(q, time_s)
     starts = np.stack([disturbed(q, radians=0.6, seed=1), disturbed(q, radians=0.05, seed=2)])
-    found, best = fit.fit(fit.start(starts), SolverOptions(10, 15))
+    found, best = solve(fit, fit.start(starts), SolverOptions(10, 15))
     assert best == 1
     assert len(found.q) == len(found.proportions) == len(found.log_focal) == len(found.ground) == 1
 
@@ -92,7 +93,7 @@ def test_a_descent_lowers_the_energy() -> None:
     q = swinging(time_s)
     fit = fit_of(q, time_s, focal_sd=0.1, pose_prior=PosePrior.load())
     start = fit.start(disturbed(q)[None])
-    found = fit.descend(start, iterations=15)
+    found = descend(fit, start, iterations=15)
     before, after = (sum(float(e) for e in fit.energies(at).values()) for at in (start, found))
     assert after < before / 2
 
@@ -103,7 +104,7 @@ def test_a_known_shape_stays() -> None:
     fit = fit_of(q, time_s, known=True, focal_sd=0.1)
     start = fit.start(disturbed(q)[None])
     start = MotionVariables(start.q, start.proportions + 0.3, start.log_focal + 0.02, start.ground + 0.1)
-    found = fit.descend(start, iterations=3)
+    found = descend(fit, start, iterations=3)
     assert not torch.equal(found.q, start.q)
     for name in ("proportions", "log_focal", "ground"):
         torch.testing.assert_close(getattr(found, name), getattr(start, name), atol=0, rtol=0)
@@ -114,7 +115,7 @@ def test_a_given_focal_length_stays_and_an_uncertain_one_moves() -> None:
     q = swinging(time_s)
     for focal_sd in (0.0, 0.2):
         fit = fit_of(q, time_s, focal_sd=focal_sd)
-        found = fit.descend(fit.start(disturbed(q)[None]), iterations=3)
+        found = descend(fit, fit.start(disturbed(q)[None]), iterations=3)
         assert bool(found.log_focal.abs().max() > 0) == (focal_sd > 0)
         assert ("focal" in fit.energies(found)) == (focal_sd > 0)
 
@@ -145,7 +146,7 @@ def test_a_motion_filmed_eight_times_as_fast_has_the_same_energies() -> None:
         truth = swinging(time_s)
         away = truth + 0.05 * np.sin(2 * np.pi * time_s)[:, None] * np.ones(truth.shape[1])
         fit = fit_of(truth, time_s, pose_prior=PosePrior.load())
-        fit.seen.contact[:] = 0.9
+        fit.observations.contact[:] = 0.9
         energies.append(fit.energies(fit.start(away[None])))
     slow, fast = energies
     kinds = {"reprojection", "lifted", "height", "proportions", "ground", "contact", "smoothness", "pose"}
@@ -159,6 +160,6 @@ def test_very_short_clips_have_finite_energies_and_steps(frames: int) -> None:
     time_s = frame_times(frames)
     q = swinging(time_s)
     fit = fit_of(q, time_s, focal_sd=0.2, pose_prior=PosePrior.load())
-    found, _ = fit.fit(fit.start(np.stack([disturbed(q), q])), SolverOptions(2, 4))
+    found, _ = solve(fit, fit.start(np.stack([disturbed(q), q])), SolverOptions(2, 4))
     assert found.q.isfinite().all()
     assert all(energy.isfinite().all() for energy in fit.energies(found).values())

@@ -10,8 +10,8 @@ from biopose.body.anny import Body
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.markers import MARKERS
 from biopose.neurik.network import Neurik, NeurikShape
-from biopose.reconstruction.neural_ik import ABOUT, HALF_SURE_SD_M, NeuralIK, marker_weight, seen_markers
-from biopose.reconstruction.person import person_of, virtual_markers
+from biopose.reconstruction.fitted_person import person_of, virtual_markers
+from biopose.reconstruction.neural_ik import HALF_WEIGHT_SD_M, KEYPOINT_SHARES, NeuralIK, marker_weight, marker_windows
 from biopose.skeleton.kinematics import Kinematics
 from tests.body.bodies import needs_body_asset
 from tests.reconstruction.test_motion_file import fitted_person
@@ -29,8 +29,8 @@ def weight(sd_m: float, confidence: float) -> float:
 
 
 def test_every_marker_hangs_on_keypoints_of_its_own_side() -> None:
-    torch.testing.assert_close(ABOUT.sum(-1), torch.ones(len(MARKERS)))
-    for row, marker in zip(ABOUT, MARKERS.values(), strict=True):
+    torch.testing.assert_close(KEYPOINT_SHARES.sum(-1), torch.ones(len(MARKERS)))
+    for row, marker in zip(KEYPOINT_SHARES, MARKERS.values(), strict=True):
         told = {KEYPOINTS[k].split("_")[0] for k in torch.nonzero(row)[:, 0].tolist()}
         side = {"r": {"right"}, "l": {"left"}}.get(marker.segment.rsplit("_", 1)[-1])
         assert side is None or told == side
@@ -38,7 +38,7 @@ def test_every_marker_hangs_on_keypoints_of_its_own_side() -> None:
 
 def test_a_marker_is_the_less_sure_the_worse_its_keypoints_are_known() -> None:
     assert weight(0.0, 1.0) == pytest.approx(1.0)
-    assert weight(HALF_SURE_SD_M, 1.0) == pytest.approx(0.5)
+    assert weight(HALF_WEIGHT_SD_M, 1.0) == pytest.approx(0.5)
     assert weight(0.05, 0.9) > weight(0.05, 0.3) > weight(0.2, 0.3) > 0.0
     assert weight(0.05, float("nan")) == weight(0.05, 0.0) > 0.0
 
@@ -47,7 +47,7 @@ def test_a_marker_is_the_less_sure_the_worse_its_keypoints_are_known() -> None:
 def test_the_markers_are_those_that_the_solver_has() -> None:
     body, fitted = Body.load(), replace(fitted_person(), keypoint_sd_m=np.full((8, 26, 2), 0.05))
     person = person_of(fitted, body=body, skeleton=full_body())
-    seen, given = seen_markers(fitted, person), virtual_markers(person, fitted)
+    seen, given = marker_windows(fitted, person), virtual_markers(person, fitted)
     assert seen.markers_m.shape == (1, 8, len(MARKERS), 3)
     np.testing.assert_allclose(seen.markers_m[0, :, 3], given.select((list(MARKERS)[3],)).positions_m[:, 0], atol=1e-5)
     assert seen.subject is not None

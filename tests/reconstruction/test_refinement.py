@@ -11,9 +11,8 @@ from torch import Tensor
 from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import MqhmrShape, PoseHead
-from biopose.reconstruction.observations import UNSEEN_SD
+from biopose.reconstruction.observations import HIPS, UNOBSERVED_SD, Observations
 from biopose.reconstruction.refinement import MeshMotion, Refined, Refinement, RefinementGain, RefinementOptions
-from biopose.reconstruction.residuals import HIPS, Observations
 
 FRAMES, HEIGHT_M, RATE_HZ = 12, 1.8, 30.0
 SHAPE = MqhmrShape(token_width=8)
@@ -66,8 +65,8 @@ def refinement_of(start: MeshMotion, *, noise_px: float = 0.0, **options: object
 
 
 def first_frame_of(refinement: Refinement) -> Refinement:
-    part = {name: value[:1] for name, value in vars(refinement.seen).items() if name != "interval_s"}
-    refinement.seen = Observations(**part, interval_s=torch.zeros(0))
+    part = {name: value[:1] for name, value in vars(refinement.observations).items() if name != "interval_s"}
+    refinement.observations = Observations(**part, interval_s=torch.zeros(0))
     refinement.R_camera_view = views()[:1]
     return refinement
 
@@ -100,31 +99,31 @@ def test_keypoints_bring_a_disturbed_body_nearer_to_the_truth() -> None:
 def test_the_fit_to_the_keypoints_is_never_worse_than_before(seed: int) -> None:
     refinement = refinement_of(true_motion(), noise_px=3.0)
     torch.manual_seed(seed)
-    misled = refinement.seen.lifted_m + 0.5 * torch.randn(FRAMES, 26, 3)
-    refinement.seen = replace(refinement.seen, lifted_m=misled)
+    misled = refinement.observations.lifted_m + 0.5 * torch.randn(FRAMES, 26, 3)
+    refinement.observations = replace(refinement.observations, lifted_m=misled)
     found = refinement.refine(true_motion())
     assert found.reprojection_after <= found.reprojection_before
 
 
 def test_without_iterations_the_decoders_word_stands() -> None:
     start = disturbed()
-    _, found = refined(start, budget=RefinementOptions(iterations=0))
+    _, found = refined(start, options=RefinementOptions(iterations=0))
     assert found.iterations == 0
     torch.testing.assert_close(found.motion.tokens, start.tokens)
     torch.testing.assert_close(found.motion.root_m, start.root_m)
 
 
 def test_it_stops_where_nothing_more_is_gained() -> None:
-    _, found = refined(true_motion(), budget=RefinementOptions(iterations=2000))
+    _, found = refined(true_motion(), options=RefinementOptions(iterations=2000))
     assert found.iterations < 1000
 
 
 def test_what_was_not_seen_stays_where_the_decoder_put_it() -> None:
     start = disturbed()
     refinement = first_frame_of(refinement_of(start))
-    seen = refinement.seen
-    refinement.seen = replace(
-        seen, weight=torch.zeros_like(seen.weight), ray_sd=torch.full_like(seen.ray_sd, UNSEEN_SD)
+    seen = refinement.observations
+    refinement.observations = replace(
+        seen, weight=torch.zeros_like(seen.weight), ray_sd=torch.full_like(seen.ray_sd, UNOBSERVED_SD)
     )
     first = replace(start, tokens=start.tokens[:1], root_m=start.root_m[:1])
     found = refinement.refine(first)
@@ -150,7 +149,7 @@ def test_one_frame_is_enough() -> None:
 def test_a_wrong_focal_length_is_found_by_a_person_of_known_height() -> None:
     start = true_motion()
     refinement = refinement_of(start, focal_sd=0.25)
-    refinement.seen = replace(refinement.seen, rays=1.1 * refinement.seen.rays)
+    refinement.observations = replace(refinement.observations, rays=1.1 * refinement.observations.rays)
     found = refinement.refine(start)
     assert found.reprojection_after < 0.2 * found.reprojection_before
     assert np.isfinite(float(found.motion.log_focal))

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
+from biopose.reconstruction.observations import Observations
 from biopose.reconstruction.residuals import (
     FitWeights,
-    Observations,
     acceleration,
     foot_contact,
     lifted,
@@ -18,7 +18,7 @@ from biopose.reconstruction.residuals import (
     smoothness,
     student_t,
 )
-from tests.swinging_person import evidence_of, frame_times, keypoints_m, level, swinging
+from tests.swinging_person import frame_times, keypoints_m, level, observations_of, swinging
 
 WEIGHTS = FitWeights()
 TIME_S = frame_times(6)
@@ -42,11 +42,11 @@ def standing(seen: Observations) -> Observations:
 
 
 def of_reprojection(camera: Tensor) -> Tensor:
-    return reprojection(camera, evidence_of(Q, TIME_S), torch.zeros(1), WEIGHTS)
+    return reprojection(camera, observations_of(Q, TIME_S), torch.zeros(1), WEIGHTS)
 
 
 def of_lifted(camera: Tensor) -> Tensor:
-    return lifted(camera, evidence_of(Q, TIME_S), WEIGHTS)
+    return lifted(camera, observations_of(Q, TIME_S), WEIGHTS)
 
 
 @pytest.mark.parametrize("term", [of_reprojection, of_lifted])
@@ -75,7 +75,7 @@ def test_the_gradient_is_that_of_the_energy(term: Callable[[Tensor], Tensor]) ->
 
 
 def test_a_keypoint_that_was_not_seen_weighs_nothing() -> None:
-    seen = evidence_of(Q, TIME_S)
+    seen = observations_of(Q, TIME_S)
     seen.weight[:, 9] = 0.0
     moved = in_camera()
     moved[..., 9, :] += 0.5
@@ -83,7 +83,7 @@ def test_a_keypoint_that_was_not_seen_weighs_nothing() -> None:
 
 
 def test_a_wrong_focal_length_is_undone_by_its_own_unknown() -> None:
-    seen = evidence_of(Q, TIME_S)
+    seen = observations_of(Q, TIME_S)
     twice = replace(seen, rays=2 * seen.rays)
     assert reprojection(in_camera(), twice, torch.zeros(1), WEIGHTS).sum() > 100
     assert reprojection(in_camera(), twice, torch.tensor([2.0]).log(), WEIGHTS).sum() < 1e-3
@@ -103,7 +103,7 @@ def test_what_the_lifter_says_does_not_tell_where_the_person_is() -> None:
 
 
 def test_the_lifters_errors_count_along_the_view_by_their_own_deviation() -> None:
-    seen = evidence_of(Q, TIME_S)
+    seen = observations_of(Q, TIME_S)
     seen.lifted_sd_m[..., 1] = 1e3
     along = in_camera()
     along[..., 9, :] += 0.3 * seen.R_camera_view[..., 2]
@@ -116,7 +116,7 @@ def test_the_lifters_errors_count_along_the_view_by_their_own_deviation() -> Non
 def test_steady_motion_is_smooth_whatever_the_frame_rate() -> None:
     interval = torch.tensor([0.02, 0.05, 0.01, 0.03])
     time = torch.cat([torch.zeros(1), interval.cumsum(0)])
-    seen = replace(evidence_of(Q[:5], TIME_S[:5]), interval_s=interval)
+    seen = replace(observations_of(Q[:5], TIME_S[:5]), interval_s=interval)
     moving = time[None, :, None, None] * torch.randn(1, 1, 26, 3, generator=torch.Generator().manual_seed(0))
     q = time[None, :, None] * torch.ones(1, 1, 4)
     assert smoothness(moving, q, torch.ones(4, dtype=torch.bool), seen, WEIGHTS).sum() < 1e-3
@@ -130,7 +130,7 @@ def test_acceleration_at_uneven_times_is_exact_for_a_parabola() -> None:
 
 
 def test_feet_that_rest_on_the_ground_cost_nothing() -> None:
-    seen = standing(evidence_of(Q, TIME_S))
+    seen = standing(observations_of(Q, TIME_S))
     feet = on_soles(ground=-1.2).requires_grad_()
     energy = foot_contact(feet, torch.tensor([[-1.2, 0.0, 0.0]]), seen, WEIGHTS).sum()
     energy.backward()
@@ -144,7 +144,7 @@ def test_sliding_floating_and_sinking_cost_and_a_free_foot_may_do_the_first_two(
     sliding[..., 0] += 0.05 * torch.arange(6)[:, None]
     floating[..., 1] += 0.2
     sunk[..., 1] -= 0.2
-    free = evidence_of(Q, TIME_S)
+    free = observations_of(Q, TIME_S)
     for feet, costs_when_free in ((sliding, False), (floating, False), (sunk, True)):
         assert foot_contact(feet, ground, standing(free), WEIGHTS) > 1
         assert (foot_contact(feet, ground, free, WEIGHTS) > 1) == costs_when_free
@@ -153,7 +153,7 @@ def test_sliding_floating_and_sinking_cost_and_a_free_foot_may_do_the_first_two(
 def test_sloping_ground_carries_feet_on_the_slope() -> None:
     feet = on_soles()
     feet[..., 1] += 0.1 * feet[..., 0] - 0.05 * feet[..., 2]
-    seen = standing(evidence_of(Q, TIME_S))
+    seen = standing(observations_of(Q, TIME_S))
     assert foot_contact(feet, torch.tensor([[0.0, 0.1, -0.05]]), seen, WEIGHTS) < 1e-6
     assert foot_contact(feet, torch.zeros(1, 3), seen, WEIGHTS) > 1
 
@@ -165,8 +165,8 @@ def test_one_outlier_costs_less_than_its_share_of_many_small_errors() -> None:
 
 
 def test_frames_stand_for_the_time_around_them() -> None:
-    seen = evidence_of(Q, TIME_S)
+    seen = observations_of(Q, TIME_S)
     torch.testing.assert_close(seen.duration, torch.tensor([0.5, 1, 1, 1, 1, 0.5]))
     uneven = replace(seen, interval_s=torch.tensor([0.1, 0.2, 0.1, 0.2, 0.1]))
     assert float(uneven.duration.sum()) == pytest.approx(30 * 0.7)
-    assert evidence_of(Q[:1], TIME_S[:1]).duration.tolist() == [1.0]
+    assert observations_of(Q[:1], TIME_S[:1]).duration.tolist() == [1.0]

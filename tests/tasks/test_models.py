@@ -11,7 +11,7 @@ import pytest
 
 from biopose.errors import ModelError
 from biopose.io.checkpoint import sha256_of
-from biopose.reconstruction.method_names import JUDGED_METHODS, MethodName
+from biopose.reconstruction.method_names import EVALUATED_METHODS, MethodName
 from flows.cli.models import models
 from tasks.models import (
     PinnedModel,
@@ -79,7 +79,7 @@ def test_pins_are_exact_and_go_through_json(registered: Settings) -> None:
     assert json.loads(pins[2].configuration_json)["budget"]["first_iterations"] == 40
 
 
-@pytest.mark.parametrize("method", JUDGED_METHODS)
+@pytest.mark.parametrize("method", EVALUATED_METHODS)
 def test_a_method_has_the_models_that_it_runs_and_no_others(registered: Settings, method: MethodName) -> None:
     stages = [pin.stage for pin in pin_models(registered, method=method)]
     assert stages == list(STAGES_OF_METHOD[method])

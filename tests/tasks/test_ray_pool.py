@@ -89,8 +89,8 @@ def test_mqhmr_trusts_lifter_and_prior_as_its_version_says_and_as_it_did_before_
     before = _fit_models(files, configuration).mesh
     assert now is not None
     assert before is not None
-    assert now.budget == RefinementOptions()
-    assert before.budget == replace(now.budget, lifter_sd_factor=1.0, pose_prior_share=1.0)
+    assert now.options == RefinementOptions()
+    assert before.options == replace(now.options, lifter_sd_factor=1.0, pose_prior_share=1.0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import GROUND, Joint, Skeleton
-from biopose.skeleton.rotations import best_rotation, body_fixed_angles, turning_axes
+from biopose.skeleton.rotations import best_rotation, body_fixed_angles, rotation_axes
 
 _OTHER_BODIES_WEIGHT = 0.05  # the root's own markers decide where there are enough of them
 
@@ -56,7 +56,7 @@ def align_root(kinematics: Kinematics, q: Tensor, observed: Tensor, weights: Ten
     center = p_ground_root + R_ground_root @ T_child[:3, 3]
     displacement = (center - T_parent[:3, 3]) @ T_parent[:3, :3]
     moving = torch.tensor(np.array([axis.direction for axis in root.axes[3:]])).to(q)
-    turns = body_fixed_angles(R_joint, turning_axes(root).to(q))
+    turns = body_fixed_angles(R_joint, rotation_axes(root).to(q))
     values = torch.cat([turns, displacement @ torch.linalg.inv(moving)], dim=-1)
     return q.index_copy(-1, torch.tensor([axis.coordinate for axis in root.axes], device=q.device), values)
 

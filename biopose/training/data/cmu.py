@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from biopose.skeleton.ik.solve import IKSolution
+from biopose.skeleton.ik.inverse_kinematics import IKSolution
 from biopose.skeleton.model import Skeleton
 from biopose.training.data.acclaim import AcclaimMotion, AcclaimSkeleton
 from biopose.training.data.retargeting import follow, leg_length_m, reference_rotations

@@ -19,7 +19,7 @@ from biopose.neurik.marker_segments import marker_owners
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.model import Skeleton
-from biopose.skeleton.rotations import body_fixed_angles, turning_axes
+from biopose.skeleton.rotations import body_fixed_angles, rotation_axes
 from biopose.skeleton.scaling_prior import scale_prior
 from biopose.training.data.keypoint_noise import slow_curves
 from biopose.training.data.marker_batch import MarkerBatch
@@ -162,7 +162,7 @@ class MarkerSource:
     def _turned(self, q: Tensor, R_world_pelvis: Tensor, p_world_pelvis: Tensor) -> Tensor:
         """The coordinates with the pelvis as it lies."""
         root = self.skeleton.joints[0]
-        turns = body_fixed_angles(R_world_pelvis, turning_axes(root).float())
+        turns = body_fixed_angles(R_world_pelvis, rotation_axes(root).float())
         columns = torch.tensor([axis.coordinate for axis in root.axes])
         q = q.index_copy(-1, columns, torch.cat([turns, p_world_pelvis], dim=-1))
         return self.kinematics.satisfy_couplings(q)[0]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from biopose.errors import BioposeError
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.skeleton.ik.solve import IKSolution
+from biopose.skeleton.ik.inverse_kinematics import IKSolution
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Marker, Skeleton
 from biopose.training.data.acclaim import AcclaimMotion, read_amc, read_asf

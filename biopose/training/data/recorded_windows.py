@@ -17,7 +17,7 @@ from biopose.neurik.joint_angles import limited_coordinates
 from biopose.skeleton.angles import wrap
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
-from biopose.skeleton.rotations import body_fixed_angles, turning_axes
+from biopose.skeleton.rotations import body_fixed_angles, rotation_axes
 from biopose.training.data.marker_batch import MarkerBatch
 from biopose.training.data.poses import mirror, opposite
 from biopose.training.synthetic.clip_shards import ClipFolder, RecordedClips, read_clips
@@ -39,7 +39,7 @@ class RecordedWindows:
         skeleton = full_body_skeleton()
         self.kinematics = Kinematics(skeleton, dtype=torch.float32)
         self.root = [axis.coordinate for axis in skeleton.joints[0].axes]
-        self.root_axes = turning_axes(skeleton.joints[0]).float()
+        self.root_axes = rotation_axes(skeleton.joints[0]).float()
         self.pelvis = skeleton.body_names.index("pelvis")
         both = (clips, mirrored(clips))
         self.clips = RecordedClips(**{name: torch.cat([getattr(one, name) for one in both]) for name in vars(clips)})

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
-from biopose.skeleton.ik.solve import IKSolution, inverse_kinematics
+from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Marker, Skeleton
 

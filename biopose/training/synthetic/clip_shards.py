@@ -24,10 +24,10 @@ from biopose.errors import ModelError
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS
 from biopose.io.checkpoint import sha256_of
 from biopose.io.files import written_whole
-from biopose.reconstruction.person import FittedPerson
+from biopose.reconstruction.fitted_person import FittedPerson
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
-from biopose.skeleton.rotations import body_fixed_angles, turning_axes
+from biopose.skeleton.rotations import body_fixed_angles, rotation_axes
 from biopose.training.data.motion import Motion
 from biopose.training.synthetic.clips import Clip, ClipSource
 from biopose.training.synthetic.recording import ClipRecorder
@@ -153,7 +153,7 @@ class ClipShardMaker:
         columns = [axis.coordinate for axis in root.axes]
         pelvis = self.kinematics.with_coordinates(clip.take.q).R_ground_body[:, self.pelvis]
         R_world_camera = torch.from_numpy(fitted.T_camera_world[:3, :3].T).float()
-        turns = body_fixed_angles(R_world_camera @ clip.R_camera_world @ pelvis, turning_axes(root).float())
+        turns = body_fixed_angles(R_world_camera @ clip.R_camera_world @ pelvis, rotation_axes(root).float())
         place_m = clip.take.q[:, columns[3:]] @ clip.R_camera_world.mT @ R_world_camera.mT
         place_m = place_m + (solved_q[:, columns[3:]] - place_m).mean(0)
         q = clip.take.q.clone()

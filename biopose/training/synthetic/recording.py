@@ -24,10 +24,10 @@ from biopose.perception.flip_augmentation import flip_augmented
 from biopose.perception.keypoint_network import BATCH_SIZE
 from biopose.perception.pose_backends import TorchPose
 from biopose.reconstruction.coordinates import inverse_kinematics_of
-from biopose.reconstruction.mesh import MeshModels
-from biopose.reconstruction.neural_ik import seen_markers, subject_calibration
-from biopose.reconstruction.people import FitModels, fit_people
-from biopose.reconstruction.person import Athlete, FittedPerson, person_of, virtual_markers
+from biopose.reconstruction.fitted_person import Athlete, FittedPerson, person_of, virtual_markers
+from biopose.reconstruction.mesh_recovery import MeshModels
+from biopose.reconstruction.neural_ik import marker_windows, subject_calibration
+from biopose.reconstruction.people_fit import FitModels, fit_people
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.tracks import PersonTrack
 from biopose.training.synthetic.clips import Clip
@@ -84,7 +84,7 @@ class ClipRecorder:
         person = person_of(fitted, body=self.models.body, skeleton=self.models.skeleton)
         solution = inverse_kinematics_of(person, virtual_markers(person, fitted))
         return Told(
-            seen_markers(fitted, person),
+            marker_windows(fitted, person),
             torch.from_numpy(solution).float(),
             subject_calibration(person),
         )

@@ -17,7 +17,7 @@ from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS, skeleton_with_keypoi
 from biopose.skeleton.angles import unwrap
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
-from biopose.skeleton.rotations import body_fixed_angles, turning_axes
+from biopose.skeleton.rotations import body_fixed_angles, rotation_axes
 from biopose.skeleton.stature import model_height_m
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.posing import PostureSource, headings, leans
@@ -87,7 +87,7 @@ class MotionSequenceSource:
         skeleton = full_body_skeleton()
         self.kinematics = Kinematics(skeleton_with_keypoints(skeleton), dtype=torch.float32)
         self.pelvis = skeleton.body_names.index("pelvis")
-        self.pelvis_axes = turning_axes(skeleton.joints[0]).float()
+        self.pelvis_axes = rotation_axes(skeleton.joints[0]).float()
         self.model_height_m = model_height_m(skeleton) or 1.0
 
     def draw(self, generator: torch.Generator, frames: int, *, interval_s: float) -> MotionSequence:

@@ -4,7 +4,7 @@ import torch
 from numpy.typing import NDArray
 
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.skeleton.ik.solve import IKSolution
+from biopose.skeleton.ik.inverse_kinematics import IKSolution
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.threads import one_torch_thread

@@ -9,7 +9,7 @@ import torch
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.perception.crops import BOX_MARGIN
-from biopose.reconstruction.motion_problem import SolverOptions
+from biopose.reconstruction.motion_solver import SolverOptions
 from biopose.reconstruction.refinement import RefinementOptions
 from biopose.training.synthetic.clips import Clip
 from biopose.training.synthetic.recording import ClipRecorder
@@ -29,8 +29,8 @@ def recorder() -> ClipRecorder:
     recorder = ClipRecorder()
     mesh = recorder.models.mesh
     assert mesh is not None
-    mesh = replace(mesh, budget=RefinementOptions(iterations=10))
-    recorder.models = replace(recorder.models, mesh=mesh, budget=SolverOptions(5, 5, 3))
+    mesh = replace(mesh, options=RefinementOptions(iterations=10))
+    recorder.models = replace(recorder.models, mesh=mesh, options=SolverOptions(5, 5, 3))
     return recorder
 
 

@@ -11,7 +11,7 @@ from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS
 from biopose.body.markers import MARKERS
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Marker
-from biopose.skeleton.rotations import body_fixed_angles, turning_axes
+from biopose.skeleton.rotations import body_fixed_angles, rotation_axes
 from biopose.training.data import motion_variation
 from biopose.training.data.motion import Motion
 from biopose.training.synthetic import posing
@@ -164,6 +164,6 @@ def test_the_pelvis_is_told_in_the_joints_own_angles() -> None:
     R = random_rotations(40, degrees=170, seed=1)
     q = torch.from_numpy(full_body().default_pose).repeat(40, 1)
     columns = [full_body().coordinate_names.index(f"pelvis_{angle}") for angle in ("tilt", "list", "rotation")]
-    q[:, columns] = body_fixed_angles(R, turning_axes(full_body().joints[0]))
+    q[:, columns] = body_fixed_angles(R, rotation_axes(full_body().joints[0]))
     pose = Kinematics(full_body()).with_coordinates(q)
     torch.testing.assert_close(pose.R_ground_body[:, full_body().body_names.index("pelvis")], R, atol=1e-6, rtol=0)

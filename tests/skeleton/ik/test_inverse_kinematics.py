@@ -11,8 +11,8 @@ from biopose.errors import ModelError
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.trc import read_trc
 from biopose.skeleton.ik import recording_solver
+from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics, marker_errors_m
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
-from biopose.skeleton.ik.solve import IKSolution, inverse_kinematics, marker_errors_m
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim

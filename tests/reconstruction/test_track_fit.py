@@ -11,28 +11,29 @@ import torch
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.hmr.lifter import Lifter, load_lifter
 from biopose.hmr.pose_prior import PosePrior
-from biopose.reconstruction import trajectories
+from biopose.reconstruction import track_fit
 from biopose.reconstruction.lifting import LiftedTrack
-from biopose.reconstruction.motion_problem import PersonModel, SolverOptions
-from biopose.reconstruction.observations import ObservedTrack, see
-from biopose.reconstruction.residuals import MIDDLE
-from biopose.reconstruction.trajectories import (
+from biopose.reconstruction.motion_problem import PersonModel
+from biopose.reconstruction.motion_solver import SolverOptions
+from biopose.reconstruction.observations import MID_HIP
+from biopose.reconstruction.observed_track import ObservedTrack, observe
+from biopose.reconstruction.track_fit import (
     OVERLAP_FRAMES,
     WINDOW_FRAMES,
     FittedMotion,
-    _joined,
+    _cross_faded,
     _windows,
     fit_track,
 )
 from biopose.tracking.tracks import PersonTrack
 from tests.swinging_person import (
     CAMERA,
-    evidence_of,
     frame_times,
     full_body,
     keypoints_m,
     level,
     not_found,
+    observations_of,
     swinging,
     track_of,
     unscaled,
@@ -51,8 +52,8 @@ def model(*, focal_sd: float = 0.1) -> PersonModel:
     return PersonModel(with_keypoints(), unscaled(), PosePrior.load(), focal_sd=focal_sd)
 
 
-def fitted(track: PersonTrack, *, budget: SolverOptions = QUICK) -> FittedMotion:
-    return fit_track(see(track, CAMERA, lifter(), height_m=1.75), model(), track.time_s, budget=budget)
+def fitted(track: PersonTrack, *, options: SolverOptions = QUICK) -> FittedMotion:
+    return fit_track(observe(track, CAMERA, lifter(), height_m=1.75), model(), track.time_s, options=options)
 
 
 def track(frames: int, *, rate_hz: float = 30.0) -> PersonTrack:
@@ -87,34 +88,34 @@ def test_windows_cover_every_frame_and_overlap(frames: int) -> None:
     assert max(lengths) - min(lengths) <= 1
 
 
-def test_windows_that_agree_are_joined_exactly() -> None:
+def test_windows_that_agree_are_cross_faded_exactly() -> None:
     truth = np.cumsum(np.random.default_rng(0).normal(size=(100, 3)), axis=0)
     pieces = [(slice(a, b), truth[a:b].copy()) for a, b in ((0, 40), (30, 70), (60, 100))]
-    np.testing.assert_allclose(_joined(pieces, np.zeros(3, dtype=bool)), truth, atol=1e-12)
+    np.testing.assert_allclose(_cross_faded(pieces, np.zeros(3, dtype=bool)), truth, atol=1e-12)
 
 
 def test_windows_that_differ_are_faded_into_each_other() -> None:
     ones, twos = np.ones((40, 1)), 2 * np.ones((40, 1))
-    q = _joined([(slice(0, 40), ones), (slice(30, 70), twos)], np.zeros(1, dtype=bool))[:, 0]
+    q = _cross_faded([(slice(0, 40), ones), (slice(30, 70), twos)], np.zeros(1, dtype=bool))[:, 0]
     assert (q[:30] == 1).all()
     assert (q[40:] == 2).all()
     assert (np.diff(q[29:41]) > 0).all()
     assert np.diff(q).max() < 0.1
 
 
-def test_angles_a_whole_turn_apart_are_joined_as_the_same() -> None:
+def test_angles_a_whole_turn_apart_are_cross_faded_as_the_same() -> None:
     turn = np.linspace(2.6, 3.6, 70)[:, None]
     pieces = [(slice(0, 40), turn[:40]), (slice(30, 70), turn[30:] - 2 * np.pi)]
-    q = _joined(pieces, np.ones(1, dtype=bool))
+    q = _cross_faded(pieces, np.ones(1, dtype=bool))
     np.testing.assert_allclose(np.exp(1j * q), np.exp(1j * turn), atol=1e-9)
 
 
 def seen_exactly(q: np.ndarray, time_s: np.ndarray) -> ObservedTrack:
-    evidence = evidence_of(q, time_s)
+    observations = observations_of(q, time_s)
     frames = len(q)
     up = torch.tensor([0.0, -1.0, 0.0]).expand(frames, 3)
-    lifted = LiftedTrack(evidence.lifted_m / 1.75, evidence.R_camera_view, evidence.lifted_sd_m / 1.75, up)
-    return ObservedTrack(evidence, lifted, torch.ones(frames, 26))
+    lifted = LiftedTrack(observations.lifted_m / 1.75, observations.R_camera_view, observations.lifted_sd_m / 1.75, up)
+    return ObservedTrack(observations, lifted, torch.ones(frames, 26))
 
 
 def test_exact_keypoints_give_the_motion_back() -> None:
@@ -122,12 +123,12 @@ def test_exact_keypoints_give_the_motion_back() -> None:
     q = swinging(time_s)
     person = seen_exactly(q, time_s)
     exact = replace(model(focal_sd=0.0), pose_prior=None)
-    motion = fit_track(person, exact, time_s, budget=SolverOptions(5, 40))
+    motion = fit_track(person, exact, time_s, options=SolverOptions(5, 40))
     assert_sound(motion, 10)
     assert motion.starts == ("lifted",)
     np.testing.assert_allclose(motion.R_camera_world, level().numpy(), atol=1e-6)
     off = keypoints_m(motion.q) - keypoints_m(q)  # of the unscaled skeleton: the factors are nearly 1
-    assert (off - off[:, MIDDLE, None]).norm(dim=-1).mean() < 0.015
+    assert (off - off[:, MID_HIP, None]).norm(dim=-1).mean() < 0.015
     np.testing.assert_allclose(motion.body_scales, 1.0, atol=0.05)
 
 
@@ -167,13 +168,13 @@ def test_keypoints_all_at_one_place() -> None:
 
 def test_windows_share_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first fitted, the one that sees most, tells it; a frame in no overlap is exactly its own window's."""
-    monkeypatch.setattr(trajectories, "WINDOW_FRAMES", 10)
-    monkeypatch.setattr(trajectories, "OVERLAP_FRAMES", 3)
+    monkeypatch.setattr(track_fit, "WINDOW_FRAMES", 10)
+    monkeypatch.setattr(track_fit, "OVERLAP_FRAMES", 3)
     one = track(21)
     one.confidence[:6] = 0.3
     done: list[int] = []
-    person = see(one, CAMERA, lifter(), height_m=1.75)
-    motion = fit_track(person, model(), one.time_s, budget=QUICK, progress=done.append)
+    person = observe(one, CAMERA, lifter(), height_m=1.75)
+    motion = fit_track(person, model(), one.time_s, options=QUICK, progress=done.append)
     assert_sound(motion, 21)
     windows = _windows(21)
     assert len(motion.starts) == len(windows) == 3

@@ -1,4 +1,7 @@
-"""Fit a whole track, window by window, so that memory does not grow with its length; one tells the proportions."""
+"""Fit a whole track window by window, so that memory does not grow with its length.
+
+The window with the best observations is fitted first; its proportions, focal length and ground hold for the others.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.reconstruction.initialisation import root_position_m, starting_coordinates
-from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables, PersonModel, SolverOptions
-from biopose.reconstruction.observations import ObservedTrack, R_camera_world_of
+from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables, PersonModel
+from biopose.reconstruction.motion_solver import SolverOptions, solve
+from biopose.reconstruction.observed_track import ObservedTrack, R_camera_world_of
 from biopose.reconstruction.refinement import RefinementGain
-from biopose.reconstruction.residuals import Observations
 from biopose.skeleton.angles import wrap
 from biopose.skeleton.scaling import scaled_geometry
 from biopose.skeleton.threads import one_torch_thread
@@ -32,8 +35,8 @@ class FittedMotion:
         body_scales: (B, 3).
         R_camera_world: (3, 3) of that world.
         focal_factor: the focal length over the one assumed.
-        starts: which start was the best, for each window.
-        refinement: what refining MQ-HMR's word gained; None where nothing was refined.
+        starts: name of the best start of each window.
+        refinement: the gain of refining MQ-HMR's output; None where nothing was refined.
     """
 
     q: NDArray[np.float64]
@@ -49,48 +52,51 @@ def fit_track(
     model: PersonModel,
     time_s: NDArray[np.float64],
     *,
-    budget: SolverOptions | None = None,
+    options: SolverOptions | None = None,
     start: NDArray[np.float64] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> FittedMotion:
     """Fit one person's whole track.
 
     Args:
-        person: what was seen.
-        model: what may be fitted.
+        person: the observed track.
+        model: the person before the fit.
         time_s: (T,) of the frames.
-        budget: iterations.
-        start: (T, Q) to begin at; None puts the skeleton onto the lifted keypoints, both ways round.
-        progress: told how many frames are done.
+        options: of the solver.
+        start: (T, Q) to begin at; None puts the skeleton onto the lifted keypoints, as they are and with their depth
+            reversed.
+        progress: called with the number of frames finished since the last call.
     """
-    budget = budget or SolverOptions()
+    options = options or SolverOptions()
     R_camera_world = R_camera_world_of(person.up_camera)
     windows = _windows(len(time_s))
-    best_seen = max(windows, key=lambda w: float(person.weight[w].sum()))
+    best_observed = max(windows, key=lambda w: float(person.weight[w].sum()))
     fits: dict[int, MotionVariables] = {}
     names: dict[int, str] = {}
     known: MotionVariables | None = None
     with one_torch_thread():
-        for window in sorted(windows, key=lambda w: w is not best_seen):
+        for window in sorted(windows, key=lambda w: w is not best_observed):
             if start is None:
                 starts = _starts(person, model, R_camera_world, time_s, window)
             else:
                 starts = [("given", start[window])]
-            fit = MotionProblem(model, _part(person.evidence, window), R_camera_world, shape_is_known=known is not None)
-            at = fit.start(np.stack([q for _, q in starts]))
+            problem = MotionProblem(
+                model, person.observations.window(window), R_camera_world, shape_is_known=known is not None
+            )
+            at = problem.start(np.stack([q for _, q in starts]))
             if known is not None:
                 at = _with_shape(at, known)
-            found, which = fit.fit(at, budget)
+            found, which = solve(problem, at, options)
             fits[window.start], names[window.start] = found, starts[which][0]
             known = known or found
             if progress:
                 progress(window.stop - window.start)
         assert known is not None
-        scales = fit.body_scales(known.proportions)[0].double().numpy()
+        scales = problem.body_scales(known.proportions)[0].double().numpy()
     pieces = [(w, fits[w.start].q[0].double().numpy()) for w in windows]
-    turning = np.array([n in model.skeleton.rotational_names for n in model.skeleton.coordinate_names])
+    rotational = np.array([n in model.skeleton.rotational_names for n in model.skeleton.coordinate_names])
     return FittedMotion(
-        q=_joined(pieces, turning),
+        q=_cross_faded(pieces, rotational),
         body_scales=scales,
         R_camera_world=R_camera_world.double().numpy(),
         focal_factor=float(known.log_focal.exp()),
@@ -101,20 +107,20 @@ def fit_track(
 def _starts(
     person: ObservedTrack, model: PersonModel, R_camera_world: Tensor, time_s: NDArray[np.float64], window: slice
 ) -> list[tuple[str, NDArray[np.float64]]]:
-    """Starting coordinates: on the lifted keypoints, and on those with the limbs' depth the other way."""
-    seen = person.evidence
+    """Starting coordinates by name: on the lifted keypoints, and on those with their depth reversed."""
+    observed = person.observations
     sized = scaled_geometry(model.skeleton, model.body_scales)
     depth = torch.tensor([1.0, 1.0, -1.0])
-    R_view = seen.R_camera_view[window]
-    as_lifted = seen.lifted_m[window]
-    unseen = ~(seen.weight[window] > 0).any(-1)
-    other_way = (as_lifted @ R_view * depth) @ R_view.mT
+    R_view = observed.R_camera_view[window]
+    as_lifted = observed.lifted_m[window]
+    unobserved = ~(observed.weight[window] > 0).any(-1)
+    reversed_m = (as_lifted @ R_view * depth) @ R_view.mT
     starts = []
-    for name, keypoints in (("lifted", as_lifted), ("depth reversed", other_way)):
-        root = root_position_m(keypoints, seen.rays[window], person.weight[window], time_s[window])
+    for name, keypoints in (("lifted", as_lifted), ("depth reversed", reversed_m)):
+        root = root_position_m(keypoints, observed.rays[window], person.weight[window], time_s[window])
         world = (keypoints.double() + root[:, None]) @ R_camera_world.double()
-        if not unseen.all():
-            world[unseen] = torch.nan  # what is lifted from nothing is no place to start from
+        if not unobserved.all():
+            world[unobserved] = torch.nan  # the lifter's output without any keypoint is no start
         starts.append((name, starting_coordinates(sized, world, time_s[window])))
     return starts
 
@@ -127,11 +133,6 @@ def _windows(frames: int) -> list[slice]:
     return [slice(int(a), int(b) + extra) for a, b in pairwise(edges)]
 
 
-def _part(seen: Observations, window: slice) -> Observations:
-    fields = {name: value[window] for name, value in vars(seen).items() if name != "interval_s"}
-    return Observations(**fields, interval_s=seen.interval_s[window.start : window.stop - 1])
-
-
 def _with_shape(at: MotionVariables, known: MotionVariables) -> MotionVariables:
     n = len(at.q)
     return replace(
@@ -142,7 +143,7 @@ def _with_shape(at: MotionVariables, known: MotionVariables) -> MotionVariables:
     )
 
 
-def _joined(pieces: list[tuple[slice, NDArray[np.float64]]], turning: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _cross_faded(pieces: list[tuple[slice, NDArray[np.float64]]], rotational: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Windows faded into each other where they overlap; angles by the nearer way round."""
     q = np.zeros((pieces[-1][0].stop, pieces[0][1].shape[1]))
     done = 0
@@ -150,7 +151,7 @@ def _joined(pieces: list[tuple[slice, NDArray[np.float64]]], turning: NDArray[np
         overlap = max(done - window.start, 0)
         before = q[window.start : window.start + overlap]
         step = values[:overlap] - before
-        step[:, turning] = wrap(step[:, turning])
+        step[:, rotational] = wrap(step[:, rotational])
         share = (np.arange(overlap) + 1)[:, None] / (overlap + 1)
         q[window.start : window.start + overlap] = before + share * step
         q[done : window.stop] = values[overlap:]

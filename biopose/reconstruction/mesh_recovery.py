@@ -1,6 +1,6 @@
-"""What MQ-HMR said of a person's frames, joined with the lifter's word, refined, and the skeleton put onto the mesh.
+"""Mesh recovery of a track: MQ-HMR's tokens fused with the lifter's prediction, refined; the skeleton put onto it.
 
-There the fit of the skeleton begins (`track_fit`), which weighs the decoder's word on depth beside the lifter's.
+The fit of the skeleton (`track_fit`) starts there, with the fused keypoints among its observations.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, Mqhmr, load_mqhmr
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.reconstruction.fusion import fit_rotations, with_prediction
-from biopose.reconstruction.initialisation import filled, root_position_m
-from biopose.reconstruction.observations import ObservedTrack, R_camera_world_of, reprojection_errors_px
+from biopose.reconstruction.initialisation import root_position_m
+from biopose.reconstruction.observations import Observations
+from biopose.reconstruction.observed_track import ObservedTrack, R_camera_world_of, reprojection_errors_px
 from biopose.reconstruction.refinement import (
     MeshMotion,
     Refined,
@@ -33,20 +34,21 @@ from biopose.reconstruction.refinement import (
     RefinementOptions,
     about_root,
 )
-from biopose.reconstruction.residuals import FitWeights, Observations
-from biopose.reconstruction.trajectories import FittedMotion
-from biopose.skeleton.ik.solve import inverse_kinematics
+from biopose.reconstruction.residuals import FitWeights
+from biopose.reconstruction.track_fit import FittedMotion
+from biopose.skeleton.gap_filling import fill_gaps
+from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling import scale_to_markers
 from biopose.skeleton.threads import one_torch_thread
 from biopose.tracking.tracks import PersonTrack
 
-GUESSED_SD_FACTOR = 3.0  # of the decoder's standard deviations where it saw nothing and its word is a neighbour's
-SHAPE_TRIM = 0.2  # of the frames at either end are left out of the mean shape
+GAP_SD_FACTOR = 3.0  # on the decoder's standard deviations in frames whose tokens are interpolated
+SHAPE_TRIM = 0.2  # fraction of frames at either end that the trimmed mean of each shape coefficient leaves out
 IK_TOLERANCE = 1e-4
 
-# The decoder's word alone; with the lifter's; and agreeing with the 2D keypoints.
-MeshStage = Literal["decoded", "joined", "refined"]
+# The decoder's prediction; fused with the lifter's; refined by the 2D keypoints.
+MeshStage = Literal["decoded", "fused", "refined"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,15 +56,15 @@ class MeshModels:
     """What is loaded once.
 
     Attributes:
-        network: whose tokens were read.
+        network: that predicted the track's tokens.
         body: the segment body.
-        budget: of the refinement, and how far its parts are trusted.
-        stage: how far a mesh is taken; before "refined", the skeleton put onto it stands as it is and is not fitted.
+        options: of the refinement.
+        stage: the last one; before "refined", the skeleton put onto the mesh is the result and is not fitted.
     """
 
     network: Mqhmr
     body: SegmentBody
-    budget: RefinementOptions = field(default_factory=RefinementOptions)
+    options: RefinementOptions = field(default_factory=RefinementOptions)
     stage: MeshStage = "refined"
 
     @classmethod
@@ -71,7 +73,7 @@ class MeshModels:
         *,
         network: Path = MQHMR_WEIGHTS,
         body: Path = SEGMENT_BODY,
-        budget: RefinementOptions | None = None,
+        options: RefinementOptions | None = None,
         stage: MeshStage = "refined",
     ) -> MeshModels:
         """Load all.
@@ -80,7 +82,7 @@ class MeshModels:
             ModelError: weights are missing or broken.
         """
         return cls(
-            load_mqhmr(network).requires_grad_(False), SegmentBody.load(body), budget or RefinementOptions(), stage
+            load_mqhmr(network).requires_grad_(False), SegmentBody.load(body), options or RefinementOptions(), stage
         )
 
 
@@ -106,9 +108,9 @@ class RefinedMesh:
     """A person's mesh through T frames.
 
     Attributes:
-        refinement: its energy, with the evidence that it weighed.
-        start: where the decoder and the lifter put it.
-        refined: where it went.
+        refinement: the problem.
+        start: the fused predictions.
+        refined: the result.
     """
 
     refinement: Refinement
@@ -123,68 +125,68 @@ class RefinedMesh:
 
 
 @one_torch_thread()
-def read_mesh(
-    track: PersonTrack, seen: ObservedTrack, known: PersonMesh, camera: Camera, *, models: MeshModels
+def recover_mesh(
+    track: PersonTrack, observed: ObservedTrack, known: PersonMesh, camera: Camera, *, models: MeshModels
 ) -> tuple[ObservedTrack, FittedMotion]:
-    """Join what was said of a person's mesh, refine it and put the skeleton onto it; as far as the models' stage goes.
+    """Fuse the predictions of a person's mesh, refine it and put the skeleton onto it, up to the models' stage.
 
     Args:
-        track: with what the decoder said.
-        seen: the track's keypoints, as the keypoint fit takes them.
+        track: with the decoder's tokens.
+        observed: the same track, as the keypoint fit takes it.
         known: of the person.
         camera: whose pixels these are.
         models: loaded.
 
     Returns:
-        What was seen, with the decoder's word on depth joined to the lifter's; and the motion.
+        The observed track, its lifted keypoints fused with the decoder's; and the motion.
 
     Raises:
-        ModelError: the track was seen without MQ-HMR.
+        ModelError: the track has no tokens.
     """
-    mesh = refined_mesh(track, seen, known, camera, models=models)
-    motion, evidence = _on_skeleton(mesh, known, track.time_s), mesh.refinement.seen
-    if evidence.weight.any() and models.stage == "refined":
+    mesh = refine_mesh(track, observed, known, camera, models=models)
+    motion, observations = _on_skeleton(mesh, known, track.time_s), mesh.refinement.observations
+    if observations.weight.any() and models.stage == "refined":
         before_px, after_px = (
-            _missed_px(mesh.refinement, at, track, camera) for at in (mesh.start, mesh.refined.motion)
+            _reprojection_px(mesh.refinement, at, track, camera) for at in (mesh.start, mesh.refined.motion)
         )
         motion = replace(motion, refinement=RefinementGain(mesh.refined.iterations, before_px, after_px))
-    return replace(seen, evidence=evidence), motion
+    return replace(observed, observations=observations), motion
 
 
 @one_torch_thread()
-def refined_mesh(
-    track: PersonTrack, seen: ObservedTrack, known: PersonMesh, camera: Camera, *, models: MeshModels
+def refine_mesh(
+    track: PersonTrack, observed: ObservedTrack, known: PersonMesh, camera: Camera, *, models: MeshModels
 ) -> RefinedMesh:
-    """The first half of `read_mesh`, whose arguments and errors it has: the mesh, without the skeleton."""
+    """The first half of `recover_mesh`, whose arguments and errors it has: the mesh, without the skeleton."""
     if track.tokens is None:
-        raise ModelError("the people were seen without MQ-HMR, whose word is to be refined; see the video again")
+        raise ModelError("the track has no MQ-HMR tokens to refine; perceive the video again with MQ-HMR")
     found = ~torch.from_numpy(np.isnan(track.tokens[:, 0]))
-    rows = filled(torch.from_numpy(track.tokens.astype(np.float32)), found.numpy(), track.time_s)
-    read = unpacked(rows.numpy(), models.network.shape)
-    middle_px = read.middle.double() * torch.tensor([camera.width_px, camera.height_px]) - 0.5
+    rows = fill_gaps(track.tokens.astype(np.float64), found.numpy(), track.time_s)
+    decoded = unpacked(rows, models.network.shape)
+    middle_px = decoded.middle.double() * torch.tensor([camera.width_px, camera.height_px]) - 0.5
     R_camera_view = rotation_towards(camera.rays(middle_px).float())
-    shape = _trimmed_mean(read.shape[found])
-    tokens, evidence = _joined(seen, read.tokens, shape, R_camera_view, found, known, models)
+    shape = _trimmed_mean(decoded.shape[found])
+    tokens, observations = _fused(observed, decoded.tokens, shape, R_camera_view, found, known, models)
     keypoints_m = _keypoints_m(models.network.head(tokens)[0], shape, R_camera_view, known, models)
-    root_m = root_position_m(keypoints_m, evidence.rays, seen.weight, track.time_s).float()
+    root_m = root_position_m(keypoints_m, observations.rays, observed.weight, track.time_s).float()
     refinement = Refinement(
         models.network.head,
         models.body,
-        evidence,
+        observations,
         R_camera_view,
-        R_camera_world_of(seen.up_camera),
+        R_camera_world_of(observed.up_camera),
         height_m=known.height_m,
         focal_sd=known.focal_sd,
         weights=known.weights,
-        budget=models.budget if models.stage == "refined" else replace(models.budget, iterations=0),
+        options=models.options if models.stage == "refined" else replace(models.options, iterations=0),
     )
     start = MeshMotion(tokens, root_m, shape, torch.zeros(()), torch.zeros(3))
     return RefinedMesh(refinement, start, refinement.refine(start))
 
 
 @torch.no_grad()
-def _joined(
-    seen: ObservedTrack,
+def _fused(
+    observed: ObservedTrack,
     tokens: Tensor,
     shape: Tensor,
     R_camera_view: Tensor,
@@ -192,17 +194,17 @@ def _joined(
     known: PersonMesh,
     models: MeshModels,
 ) -> tuple[Tensor, Observations]:
-    """The decoder's tokens (T, Q, D), moved to say what the lifter says, too; the evidence with the decoder's word."""
+    """Tokens (T, Q, D) of the fused pose, and the observations with the fused keypoints."""
     R_local, sd = models.network.head(tokens)
     decoded = _keypoints_m(R_local, shape, R_camera_view, known, models)
-    sd = torch.where(found[:, None, None], sd, GUESSED_SD_FACTOR * sd) * known.height_m
-    factor = models.budget.lifter_sd_factor
-    evidence = with_prediction(seen.evidence, decoded, sd, R_camera_view, lifter_sd_factor=factor)
+    sd = torch.where(found[:, None, None], sd, GAP_SD_FACTOR * sd) * known.height_m
+    factor = models.options.lifter_sd_factor
+    observations = with_prediction(observed.observations, decoded, sd, R_camera_view, lifter_sd_factor=factor)
     if models.stage == "decoded":
-        return tokens, evidence
-    said = evidence.lifted_m @ R_camera_view / known.height_m
-    R_joined = fit_rotations(said, evidence.lifted_sd_m / known.height_m, R_local, models.body, shape)
-    return models.network.head.saying(tokens, R_joined), evidence
+        return tokens, observations
+    fused = observations.lifted_m @ R_camera_view / known.height_m
+    R_fused = fit_rotations(fused, observations.lifted_sd_m / known.height_m, R_local, models.body, shape)
+    return models.network.head.saying(tokens, R_fused), observations
 
 
 def _keypoints_m(
@@ -234,10 +236,10 @@ def _on_skeleton(mesh: RefinedMesh, known: PersonMesh, time_s: NDArray[np.float6
 
 
 @torch.no_grad()
-def _missed_px(refinement: Refinement, at: MeshMotion, track: PersonTrack, camera: Camera) -> float:
-    """Median distance of the mesh's keypoints from where they were seen."""
+def _reprojection_px(refinement: Refinement, at: MeshMotion, track: PersonTrack, camera: Camera) -> float:
+    """Median reprojection error of the mesh's keypoints."""
     keypoints_m = refinement.keypoints_m(at).double()
-    keypoints_m[..., :2] *= at.log_focal.exp()  # as the energy weighs it: on the rays that `camera` made
+    keypoints_m[..., :2] *= at.log_focal.exp()  # the rays are those of `camera`
     return float(np.nanmedian(reprojection_errors_px(track, camera, keypoints_m.numpy())))
 
 

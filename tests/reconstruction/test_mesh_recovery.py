@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from biopose.errors import ModelError
 from biopose.hmr.lifter import load_lifter
-from biopose.reconstruction.mesh import MeshStage, PersonMesh, read_mesh
-from biopose.reconstruction.observations import see
+from biopose.reconstruction.mesh_recovery import MeshStage, PersonMesh, recover_mesh
+from biopose.reconstruction.observations import HIPS
+from biopose.reconstruction.observed_track import observe
 from biopose.reconstruction.refinement import RefinementOptions
-from biopose.reconstruction.residuals import HIPS
-from biopose.reconstruction.trajectories import FittedMotion
+from biopose.reconstruction.track_fit import FittedMotion
 from biopose.skeleton.stature import model_height_m
 from biopose.tracking.tracks import PersonTrack
-from tests.reconstruction.read_person import mesh_models, read_track
+from tests.reconstruction.decoded_person import mesh_models, read_track
 from tests.swinging_person import CAMERA, frame_times, full_body, keypoints_m, level, swinging
 
 HEIGHT_M = model_height_m(full_body()) or 1.75
@@ -25,9 +25,9 @@ JOINTS = ("hip_flexion", "hip_adduction", "knee_angle", "arm_flex", "elbow_flex"
 
 def fitted(track: PersonTrack, *, stage: MeshStage = "refined") -> FittedMotion:
     """The mesh, and the skeleton on it."""
-    seen = see(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
+    seen = observe(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
     known = PersonMesh(full_body(), height_m=HEIGHT_M)
-    return read_mesh(track, seen, known, CAMERA, models=mesh_models(stage=stage))[1]
+    return recover_mesh(track, seen, known, CAMERA, models=mesh_models(stage=stage))[1]
 
 
 def error_deg(motion: FittedMotion, q: NDArray[np.float64]) -> float:
@@ -48,7 +48,7 @@ def test_keypoints_make_up_for_a_decoder_that_errs() -> None:
     time_s = frame_times(10)
     q = swinging(time_s)
     track = read_track(q, time_s, error=0.7)
-    assert error_deg(fitted(track), q) < 0.75 * error_deg(fitted(track, stage="joined"), q)
+    assert error_deg(fitted(track), q) < 0.75 * error_deg(fitted(track, stage="fused"), q)
 
 
 @pytest.mark.parametrize("error", [0.0, 0.7])
@@ -65,9 +65,9 @@ def test_what_a_refinement_gained_is_told_in_pixels_of_the_focal_length_that_it_
     time_s = frame_times(10)
     track = read_track(swinging(time_s), time_s, error=0.7)
     wrong = CAMERA.with_focal(0.9 * CAMERA.focal_px[0])
-    seen = see(track, wrong, load_lifter(), height_m=HEIGHT_M)
+    seen = observe(track, wrong, load_lifter(), height_m=HEIGHT_M)
     known = PersonMesh(full_body(), height_m=HEIGHT_M, focal_sd=0.25)
-    _, motion = read_mesh(track, seen, known, wrong, models=mesh_models())
+    _, motion = recover_mesh(track, seen, known, wrong, models=mesh_models())
     assert motion.refinement is not None
     assert motion.refinement.reprojection_after_px < 0.5 * motion.refinement.reprojection_before_px
 
@@ -76,10 +76,10 @@ def test_the_lifter_makes_up_for_a_part_of_a_decoder_that_errs() -> None:
     time_s = frame_times(10)
     q = swinging(time_s)
     track = read_track(q, time_s, error=0.7)
-    assert error_deg(fitted(track, stage="joined"), q) < 0.9 * error_deg(fitted(track, stage="decoded"), q)
+    assert error_deg(fitted(track, stage="fused"), q) < 0.9 * error_deg(fitted(track, stage="decoded"), q)
 
 
-@pytest.mark.parametrize("stage", ["decoded", "joined"])
+@pytest.mark.parametrize("stage", ["decoded", "fused"])
 def test_what_is_not_refined_has_gained_nothing(stage: MeshStage) -> None:
     time_s = frame_times(3)
     assert fitted(read_track(swinging(time_s), time_s), stage=stage).refinement is None
@@ -94,13 +94,13 @@ def test_without_a_keypoint_that_is_seen_nothing_is_told_of_a_gain() -> None:
 def test_the_decoders_word_on_depth_is_joined_to_the_lifters() -> None:
     time_s = frame_times(5)
     track = read_track(swinging(time_s), time_s)
-    seen = see(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
-    given, _ = read_mesh(track, seen, PersonMesh(full_body(), height_m=HEIGHT_M), CAMERA, models=mesh_models())
+    seen = observe(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
+    given, _ = recover_mesh(track, seen, PersonMesh(full_body(), height_m=HEIGHT_M), CAMERA, models=mesh_models())
     truth = keypoints_m(swinging(time_s)) @ level().T
     truth = (truth - truth[:, HIPS].mean(1, keepdim=True)).float()
-    torch.testing.assert_close(given.evidence.rays, seen.evidence.rays)
-    assert (given.evidence.lifted_m - truth).norm(dim=-1).mean() < 0.03
-    assert (seen.evidence.lifted_m - truth).norm(dim=-1).mean() > 0.03
+    torch.testing.assert_close(given.observations.rays, seen.observations.rays)
+    assert (given.observations.lifted_m - truth).norm(dim=-1).mean() < 0.03
+    assert (seen.observations.lifted_m - truth).norm(dim=-1).mean() > 0.03
 
 
 def test_frames_that_were_not_read_lie_between_their_neighbours() -> None:

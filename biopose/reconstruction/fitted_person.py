@@ -14,7 +14,7 @@ from biopose.body.shape import phenotype_for
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body, stretched_to
 from biopose.camera.pinhole import Camera
 from biopose.io.trajectories import MarkerTrajectories
-from biopose.reconstruction.trajectories import FittedMotion
+from biopose.reconstruction.track_fit import FittedMotion
 from biopose.skeleton.model import Skeleton
 from biopose.tracking.tracks import PersonTrack
 
@@ -53,17 +53,17 @@ class Athlete:
 
 @dataclass(frozen=True, eq=False)
 class FittedPerson:
-    """One person whose motion is fitted: all that the measurement needs.
+    """One person whose motion is fitted.
 
     Attributes:
-        track: what was seen.
+        track: the observed keypoints.
         athlete: what is known of the person.
-        camera: with the focal length that the fit found.
+        camera: with the fitted focal length.
         contact: (T, 4) probability that each foot point rests on the ground.
         motion: the fit.
-        T_camera_world: (4, 4) of the world that the measurement is given in.
-        keypoint_sd_m: (T, 26, 2) how well the keypoints about the hips are known, across the view and along it.
-        notes: what limits it.
+        T_camera_world: (4, 4) of the measurement's world.
+        keypoint_sd_m: (T, 26, 2) of the keypoints relative to the hips, across the view and along it.
+        notes: sentences for the user about what limits the measurement.
     """
 
     track: PersonTrack
@@ -77,15 +77,15 @@ class FittedPerson:
 
 
 def person_of(fitted: FittedPerson, *, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:
-    """The body as the fit stretched it, with the skeleton scaled to it.
+    """The body with the fitted proportions, and the skeleton scaled to it.
 
     Args:
         fitted: the person.
         body: the default body.
         skeleton: the default skeleton, unscaled.
     """
-    usual = fitted.athlete.body_with_skeleton(body, skeleton)
-    return skeleton_of_body(body, stretched_to(usual, fitted.motion.body_scales), skeleton)
+    default = fitted.athlete.body_with_skeleton(body, skeleton)
+    return skeleton_of_body(body, stretched_to(default, fitted.motion.body_scales), skeleton)
 
 
 def virtual_markers(person: BodyWithSkeleton, fitted: FittedPerson) -> MarkerTrajectories:

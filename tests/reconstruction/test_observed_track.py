@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from biopose.hmr.lifter import Lifter, load_lifter
-from biopose.reconstruction.observations import LEAST_CONFIDENCE, UNSEEN_SD, ObservedTrack, R_camera_world_of, see
+from biopose.reconstruction.observations import LEAST_CONFIDENCE, UNOBSERVED_SD
+from biopose.reconstruction.observed_track import ObservedTrack, R_camera_world_of, observe
 from biopose.tracking.tracks import PersonTrack
-from tests.swinging_person import CAMERA, evidence_of, frame_times, not_found, swinging, track_of
+from tests.swinging_person import CAMERA, frame_times, not_found, observations_of, swinging, track_of
 
 FRAMES = 16
 HEIGHT_M = 1.75
@@ -22,7 +23,7 @@ def lifter() -> Lifter:
 
 
 def seen(track: PersonTrack, *, height_m: float = HEIGHT_M) -> ObservedTrack:
-    return see(track, CAMERA, lifter(), height_m=height_m)
+    return observe(track, CAMERA, lifter(), height_m=height_m)
 
 
 def track(frames: int = FRAMES) -> PersonTrack:
@@ -31,7 +32,7 @@ def track(frames: int = FRAMES) -> PersonTrack:
 
 
 def assert_finite(person: ObservedTrack) -> None:
-    for name, value in vars(person.evidence).items():
+    for name, value in vars(person.observations).items():
         assert value.isfinite().all(), name
     assert person.weight.isfinite().all()
     assert person.up_camera.isfinite().all()
@@ -39,8 +40,8 @@ def assert_finite(person: ObservedTrack) -> None:
 
 def test_rays_are_those_of_the_keypoints() -> None:
     time_s = frame_times(FRAMES)
-    expected = evidence_of(swinging(time_s), time_s)
-    found = seen(track()).evidence
+    expected = observations_of(swinging(time_s), time_s)
+    found = seen(track()).observations
     torch.testing.assert_close(found.rays, expected.rays, atol=1e-5, rtol=0)
     torch.testing.assert_close(found.interval_s, expected.interval_s)
     assert bool((found.weight == 1).all())
@@ -50,7 +51,7 @@ def test_the_less_sure_a_keypoint_is_the_less_it_weighs() -> None:
     doubtful = track()
     doubtful.confidence[:, 9] = 0.4
     person = seen(doubtful)
-    assert (person.evidence.ray_sd[:, 9] > 2 * person.evidence.ray_sd[:, 10]).all()
+    assert (person.observations.ray_sd[:, 9] > 2 * person.observations.ray_sd[:, 10]).all()
     assert (person.weight[:, 9] < person.weight[:, 10]).all()
 
 
@@ -58,15 +59,15 @@ def test_a_keypoint_below_the_least_confidence_is_as_one_not_seen() -> None:
     doubtful = track()
     doubtful.confidence[3:5, 9] = LEAST_CONFIDENCE - 0.01
     person = seen(doubtful)
-    assert not person.evidence.weight[3:5, 9].any()
-    assert (person.evidence.ray_sd[3:5, 9] == UNSEEN_SD).all()
+    assert not person.observations.weight[3:5, 9].any()
+    assert (person.observations.ray_sd[3:5, 9] == UNOBSERVED_SD).all()
     assert not person.weight[3:5, 9].any()
     doubtful.keypoints_px[3:5, 9] += 300.0
-    torch.testing.assert_close(seen(doubtful).evidence.lifted_m, person.evidence.lifted_m, atol=1e-5, rtol=0)
+    torch.testing.assert_close(seen(doubtful).observations.lifted_m, person.observations.lifted_m, atol=1e-5, rtol=0)
 
 
 def test_what_is_lifted_grows_with_the_persons_height() -> None:
-    small, tall = (seen(track(), height_m=h).evidence for h in (1.5, 1.8))
+    small, tall = (seen(track(), height_m=h).observations for h in (1.5, 1.8))
     torch.testing.assert_close(1.2 * small.lifted_m, tall.lifted_m)
     torch.testing.assert_close(1.2 * small.lifted_sd_m, tall.lifted_sd_m)
 
@@ -75,15 +76,15 @@ def test_the_errors_expected_do_not_depend_on_how_large_the_picture_is() -> None
     one = track()
     larger = replace(one, keypoints_px=2 * one.keypoints_px + 0.5, boxes_px=2 * one.boxes_px + 0.5)
     twice = replace(CAMERA, width_px=2560, height_px=1440, focal_px=(2200.0, 2200.0), centre_px=(1279.5, 719.5))
-    found = see(larger, twice, lifter(), height_m=HEIGHT_M).evidence
-    torch.testing.assert_close(found.rays, seen(one).evidence.rays, atol=1e-5, rtol=0)
-    torch.testing.assert_close(found.ray_sd, seen(one).evidence.ray_sd, atol=1e-6, rtol=1e-4)
+    found = observe(larger, twice, lifter(), height_m=HEIGHT_M).observations
+    torch.testing.assert_close(found.rays, seen(one).observations.rays, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.ray_sd, seen(one).observations.ray_sd, atol=1e-6, rtol=1e-4)
 
 
 def test_frames_without_the_person_hold_no_nan_and_weigh_nothing() -> None:
     person = seen(not_found(track(), slice(4, 9)))
     assert_finite(person)
-    assert not person.evidence.weight[4:9].any()
+    assert not person.observations.weight[4:9].any()
     assert not person.weight[4:9].any()
 
 
@@ -91,7 +92,7 @@ def test_frames_without_the_person_hold_no_nan_and_weigh_nothing() -> None:
 def test_a_track_of_few_frames_is_taken_in(frames: int) -> None:
     person = seen(track(frames))
     assert_finite(person)
-    assert len(person.evidence.interval_s) == frames - 1
+    assert len(person.observations.interval_s) == frames - 1
 
 
 def test_a_person_of_whom_nothing_is_sure_still_has_an_up() -> None:
@@ -104,8 +105,8 @@ def test_a_person_of_whom_nothing_is_sure_still_has_an_up() -> None:
 
 def test_before_a_camera_that_moves_nothing_is_told_of_contacts() -> None:
     still = track_of(np.repeat(swinging(frame_times(1)), FRAMES, axis=0), frame_times(FRAMES))
-    assert (seen(still).evidence.contact > 0.9).all()
-    assert not see(still, CAMERA, lifter(), height_m=HEIGHT_M, camera_stands=False).evidence.contact.any()
+    assert (seen(still).observations.contact > 0.9).all()
+    assert not observe(still, CAMERA, lifter(), height_m=HEIGHT_M, camera_stands=False).observations.contact.any()
 
 
 def test_up_is_level_for_a_level_camera() -> None:

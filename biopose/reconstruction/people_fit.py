@@ -1,4 +1,4 @@
-"""From everybody's tracks to fitted motions: fit each person, one ground and one world for all."""
+"""Fit the motion of every person of a clip, and place all of them in one world with one ground."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter import LIFTER_WEIGHTS, Lifter, load_lifter
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS, PosePrior
-from biopose.reconstruction.mesh import MeshModels, PersonMesh, read_mesh
-from biopose.reconstruction.motion_problem import PersonModel, SolverOptions
-from biopose.reconstruction.observations import ObservedTrack, see
-from biopose.reconstruction.person import Athlete, FittedPerson
-from biopose.reconstruction.residuals import MIDDLE, FitWeights
-from biopose.reconstruction.trajectories import FittedMotion, fit_track
+from biopose.reconstruction.fitted_person import Athlete, FittedPerson
+from biopose.reconstruction.mesh_recovery import MeshModels, PersonMesh, recover_mesh
+from biopose.reconstruction.motion_problem import PersonModel
+from biopose.reconstruction.motion_solver import SolverOptions
+from biopose.reconstruction.observations import MID_HIP
+from biopose.reconstruction.observed_track import ObservedTrack, observe
+from biopose.reconstruction.residuals import FitWeights
+from biopose.reconstruction.track_fit import FittedMotion, fit_track
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.tracking.tracks import PersonTrack
 from biopose.tracking.visibility import limits_of_view
 
-UP_SD_DEG = 4.0  # of the lifter's word on gravity, the mean over a clip
+UP_SD_DEG = 4.0  # of the lifter's vertical, the mean over a clip
 LEAST_CONTACT = 0.5
-TRAVEL_M = 1.0  # who goes farther is taken to face where they go
-FACING_M = 0.03  # of the level distance between the hips, below which nobody faces anywhere
+TRAVEL_M = 1.0  # of the pelvis through a clip, above which the heading is the direction of travel
+FACING_M = 0.03  # horizontal distance between the hips, on average, below which there is no facing direction
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,7 @@ class FitModels:
     pose_prior: PosePrior
     body: Body
     skeleton: Skeleton
-    budget: SolverOptions = field(default_factory=SolverOptions)
+    options: SolverOptions = field(default_factory=SolverOptions)
     weights: FitWeights = field(default_factory=FitWeights)
     mesh: MeshModels | None = None
 
@@ -54,7 +56,7 @@ class FitModels:
         *,
         lifter: Path = LIFTER_WEIGHTS,
         pose_prior: Path = POSE_PRIOR_WEIGHTS,
-        budget: SolverOptions | None = None,
+        options: SolverOptions | None = None,
         weights: FitWeights | None = None,
         mesh: MeshModels | None = None,
     ) -> FitModels:
@@ -63,9 +65,9 @@ class FitModels:
         Args:
             lifter: its weights.
             pose_prior: the mixture.
-            budget: how long to look; None takes the usual.
-            weights: of the terms; None takes the usual.
-            mesh: MQ-HMR, whose word is refined; None leaves it to the keypoint fit.
+            options: of the solver; None takes the default.
+            weights: of the terms; None takes the default.
+            mesh: MQ-HMR and its refinement; None fits the keypoints alone.
 
         Raises:
             ModelError: if the body's asset or weights are missing or broken; the message says how to get them.
@@ -75,7 +77,7 @@ class FitModels:
             PosePrior.load(pose_prior),
             Body.load(),
             full_body_skeleton(),
-            budget or SolverOptions(),
+            options or SolverOptions(),
             weights or FitWeights(),
             mesh,
         )
@@ -98,15 +100,15 @@ def fit_people(
         athletes: what is known of them, in their order; the last stands for all that follow.
         camera: intrinsics.
         models: loaded.
-        camera_motion: what is known of it; None for a camera that stands.
-        notes: what is known beforehand to limit the measurement.
-        progress: told how many frames are done, of how many.
+        camera_motion: None for a static camera.
+        notes: sentences for the user about what limits the measurement.
+        progress: called with the number of frames finished, and of all.
     """
     if not athletes:
         raise ValueError("no athlete is described; at least a height is needed")
     total, done = sum(len(track) for track in tracks), 0
 
-    def tell(frames: int) -> None:
+    def advance(frames: int) -> None:
         nonlocal done
         done += frames
         if progress:
@@ -117,28 +119,28 @@ def fit_people(
     fits: list[tuple[Athlete, ObservedTrack, FittedMotion]] = []
     for number, track in enumerate(tracks):
         athlete = athletes[min(number, len(athletes) - 1)]
-        seen = see(track, camera, models.lifter, height_m=athlete.height_m, camera_stands=stands)
-        fits.append((athlete, *_fitted(track, seen, athlete, camera, models, keypoint_skeleton, progress=tell)))
-    T = _world([(seen, motion) for _, seen, motion in fits], keypoint_skeleton)
-    told = (*notes, *_notes(camera, camera_motion))
+        observed = observe(track, camera, models.lifter, height_m=athlete.height_m, camera_stands=stands)
+        fits.append((athlete, *_fitted(track, observed, athlete, camera, models, keypoint_skeleton, progress=advance)))
+    T = _world([(observed, motion) for _, observed, motion in fits], keypoint_skeleton)
+    all_notes = (*notes, *_notes(camera, camera_motion))
     return [
         FittedPerson(
             track=track,
             athlete=athlete,
             camera=camera.with_focal(camera.focal_px[0] * motion.focal_factor),
-            contact=seen.evidence.contact.double().numpy(),
+            contact=observed.observations.contact.double().numpy(),
             motion=motion,
             T_camera_world=T,
-            keypoint_sd_m=seen.evidence.lifted_sd_m.double().numpy(),
-            notes=told + limits_of_view(track),
+            keypoint_sd_m=observed.observations.lifted_sd_m.double().numpy(),
+            notes=all_notes + limits_of_view(track),
         )
-        for track, (athlete, seen, motion) in zip(tracks, fits, strict=True)
+        for track, (athlete, observed, motion) in zip(tracks, fits, strict=True)
     ]
 
 
 def _fitted(
     track: PersonTrack,
-    seen: ObservedTrack,
+    observed: ObservedTrack,
     athlete: Athlete,
     camera: Camera,
     models: FitModels,
@@ -146,43 +148,43 @@ def _fitted(
     *,
     progress: Callable[[int], None],
 ) -> tuple[ObservedTrack, FittedMotion]:
-    """One person's motion; MQ-HMR, where it was loaded, tells where to begin and joins its word to what was seen."""
+    """One person's motion; where MQ-HMR is loaded, the fit starts at the recovered mesh and observes its keypoints."""
     start = refinement = None
     weights = models.weights
     if models.mesh is not None:
         known = PersonMesh(models.skeleton, height_m=athlete.height_m, focal_sd=camera.focal_sd, weights=weights)
-        seen, read = read_mesh(track, seen, known, camera, models=models.mesh)
+        observed, recovered = recover_mesh(track, observed, known, camera, models=models.mesh)
         if models.mesh.stage != "refined":
             progress(len(track))
-            return seen, read
-        start, refinement = read.q, read.refinement
-        weights = replace(weights, pose=models.mesh.budget.pose_prior_share * weights.pose)
-    usual = athlete.body_with_skeleton(models.body, models.skeleton)
+            return observed, recovered
+        start, refinement = recovered.q, recovered.refinement
+        weights = replace(weights, pose=models.mesh.options.pose_prior_share * weights.pose)
+    default = athlete.body_with_skeleton(models.body, models.skeleton)
     model = PersonModel(
-        keypoint_skeleton, usual.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=weights
+        keypoint_skeleton, default.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=weights
     )
-    motion = fit_track(seen, model, track.time_s, budget=models.budget, start=start, progress=progress)
-    return seen, replace(motion, refinement=refinement)
+    motion = fit_track(observed, model, track.time_s, options=models.options, start=start, progress=progress)
+    return observed, replace(motion, refinement=refinement)
 
 
 def _world(fits: Sequence[tuple[ObservedTrack, FittedMotion]], skeleton: Skeleton) -> NDArray[np.float64]:
-    """T_camera_world (4, 4) from everybody's contacts; the origin and the heading are the first person's."""
+    """T_camera_world (4, 4) from the contacts of all people; origin and heading are the first person's."""
     points, weights = [], []
-    for seen, fitted in fits:
+    for observed, fitted in fits:
         feet = _keypoints_camera(fitted, skeleton)[:, FOOT_KEYPOINTS]
         feet = feet - np.outer(FOOT_KEYPOINT_HEIGHT_M, fitted.R_camera_world[:, 1])
-        contact = seen.evidence.contact.double().numpy()
+        contact = observed.observations.contact.double().numpy()
         points.append(feet.reshape(-1, 3))
         weights.append(np.where(contact > LEAST_CONTACT, contact, 0.0).ravel())
-    seen, fitted = fits[0]
+    _, fitted = fits[0]
     all_points, all_weights = np.concatenate(points), np.concatenate(weights)
     up_camera = fitted.R_camera_world[:, 1]
-    if not all_weights.any():  # nobody touches the ground: the lowest foot of all is as good a level as there is
+    if not all_weights.any():  # no contact: the ground is under the lowest feet
         height = all_points @ up_camera
         all_weights = (height <= np.quantile(height, 0.05)).astype(float)
     ground = ground_from_contacts(all_points, all_weights, up_camera=up_camera, up_sd_deg=UP_SD_DEG)
     keypoints = _keypoints_camera(fitted, skeleton)
-    return T_camera_world(ground, origin_m=keypoints[0, MIDDLE], forward=_forward(keypoints, ground.up_camera))
+    return T_camera_world(ground, origin_m=keypoints[0, MID_HIP], forward=_forward(keypoints, ground.up_camera))
 
 
 def _keypoints_camera(fitted: FittedMotion, skeleton: Skeleton) -> NDArray[np.float64]:
@@ -191,8 +193,8 @@ def _keypoints_camera(fitted: FittedMotion, skeleton: Skeleton) -> NDArray[np.fl
 
 
 def _forward(keypoints_m: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where someone goes; or, who stays, faces on average; or, who lies, away from the camera."""
-    path = keypoints_m[-1, MIDDLE] - keypoints_m[0, MIDDLE]
+    """Horizontal direction of travel; else the mean facing direction; else, of one who lies, away from the camera."""
+    path = keypoints_m[-1, MID_HIP] - keypoints_m[0, MID_HIP]
     level = path - (path @ up) * up
     if np.linalg.norm(level) > TRAVEL_M:
         return level

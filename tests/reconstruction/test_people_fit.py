@@ -9,18 +9,18 @@ import pytest
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.camera.motion_summary import CameraMotionResult
-from biopose.reconstruction import people
+from biopose.reconstruction import people_fit
 from biopose.reconstruction.coordinates import solve_person
+from biopose.reconstruction.fitted_person import Athlete
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.motion_problem import PersonModel
-from biopose.reconstruction.observations import ObservedTrack
-from biopose.reconstruction.people import FitModels, _notes, fit_people
-from biopose.reconstruction.person import Athlete
+from biopose.reconstruction.observed_track import ObservedTrack
+from biopose.reconstruction.people_fit import FitModels, _notes, fit_people
 from biopose.reconstruction.refinement import RefinementOptions
-from biopose.reconstruction.trajectories import FittedMotion, fit_track
+from biopose.reconstruction.track_fit import FittedMotion, fit_track
 from biopose.tracking.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset
-from tests.reconstruction.read_person import mesh_models, read_track
+from tests.reconstruction.decoded_person import mesh_models, read_track
 from tests.swinging_person import CAMERA, frame_times, not_found, swinging, track_of
 
 pytestmark = needs_body_asset
@@ -138,9 +138,9 @@ def test_a_fit_that_begins_at_a_mesh_has_a_share_of_the_pose_prior(
         given.append(model.weights.pose)
         return fit_track(seen, model, *args, **kwargs)
 
-    monkeypatch.setattr(people, "fit_track", noted)
+    monkeypatch.setattr(people_fit, "fit_track", noted)
     time_s = frame_times(3)
-    mesh = replace(mesh_models(), budget=RefinementOptions(iterations=5, pose_prior_share=0.25))
+    mesh = replace(mesh_models(), options=RefinementOptions(iterations=5, pose_prior_share=0.25))
     for with_mesh in (None, mesh):
         measured(replace(models, mesh=with_mesh), [read_track(swinging(time_s), time_s)])
     assert given == [models.weights.pose, 0.25 * models.weights.pose]

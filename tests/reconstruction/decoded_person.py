@@ -11,7 +11,7 @@ from torch import Tensor
 from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import Mqhmr, MqhmrShape, PoseHead
-from biopose.reconstruction.mesh import MeshModels, MeshStage
+from biopose.reconstruction.mesh_recovery import MeshModels, MeshStage
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.tracks import PersonTrack
 from tests.swinging_person import CAMERA, full_body, level, track_of

@@ -1,0 +1,80 @@
+"""The solver of the fit, from several starts side by side.
+
+    problem = MotionProblem(model, observations, R_camera_world)
+    found, best_start = solve(problem, problem.start(q), SolverOptions())
+
+Gradient descent (Adam; Kingma & Ba 2015) on all variables from every start; the best goes on by Gauss-Newton steps of
+the poses, before and after another descent on all variables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from biopose.reconstruction.gauss_newton import newton
+from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables
+
+POSE_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.03, 0.003  # of Adam: radians, metres; standard deviations; logarithm
+LAST_STEP = 0.05  # as a fraction of the first
+SHAPE_DESCENT_STEP = 0.6  # first step of the second descent, as a fraction of the first one's
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """Iterations of the solver.
+
+    Attributes:
+        first_iterations: of gradient descent, of all starts.
+        shape_iterations: of gradient descent, of the best start, once its poses are near.
+        newton_steps: at most, of the best start's poses, before that and after.
+    """
+
+    first_iterations: int = 40
+    shape_iterations: int = 40
+    newton_steps: int = 12
+
+
+def solve(problem: MotionProblem, start: MotionVariables, options: SolverOptions) -> tuple[MotionVariables, int]:
+    """The best fit from all starts, and the index of the start that it came from."""
+    at = descend(problem, start, iterations=options.first_iterations)
+    with torch.no_grad():
+        best = int(problem.energy(at).argmin())
+    at = newton(problem, at[best : best + 1], iterations=options.newton_steps)
+    if not problem.shape_is_known:
+        at = descend(problem, at, iterations=options.shape_iterations, step=SHAPE_DESCENT_STEP)
+        at = newton(problem, at, iterations=options.newton_steps)
+    return at, best
+
+
+def descend(problem: MotionProblem, at: MotionVariables, *, iterations: int, step: float = 1.0) -> MotionVariables:
+    """Gradient descent on all variables, with a cosine schedule of steps.
+
+    Args:
+        problem: whose energy.
+        at: the starts.
+        iterations: of Adam.
+        step: the first, as a fraction of the default.
+    """
+    q, proportions, log_focal, ground = (
+        v.detach().clone().requires_grad_() for v in (at.q, at.proportions, at.log_focal, at.ground)
+    )
+    groups = [{"params": [q], "size": POSE_STEP}]
+    if not problem.shape_is_known:
+        groups.append({"params": [proportions, ground], "size": SHAPE_STEP})
+        if problem.model.focal_sd > 0:
+            groups.append({"params": [log_focal], "size": FOCAL_STEP})
+    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
+    variables = MotionVariables(q, proportions, log_focal, ground)
+    for iteration in range(iterations):
+        share = step * (LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + np.cos(np.pi * iteration / iterations)))
+        for group in optimizer.param_groups:
+            group["lr"] = group["size"] * share
+        optimizer.zero_grad()
+        problem.energy(variables).sum().backward()
+        optimizer.step()
+        with torch.no_grad():
+            q.clamp_(problem.low, problem.high)
+    return MotionVariables(q.detach(), proportions.detach(), log_focal.detach(), ground.detach())

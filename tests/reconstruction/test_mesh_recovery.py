@@ -119,8 +119,8 @@ def test_frames_that_were_not_read_lie_between_their_neighbours() -> None:
     assert error_deg(motion, q) < 8.0
 
 
-def test_a_track_that_nobody_read_is_refused() -> None:
+def test_a_track_without_tokens_is_refused() -> None:
     time_s = frame_times(3)
     track = replace(read_track(swinging(time_s), time_s), tokens=None)
-    with pytest.raises(ModelError, match="seen without MQ-HMR"):
+    with pytest.raises(ModelError, match="no MQ-HMR tokens"):
         fitted(track)

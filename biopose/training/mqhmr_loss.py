@@ -12,7 +12,7 @@ from biopose.body.keypoint_names import KEYPOINTS, LIMB_JOINTS
 from biopose.body.rig import PosedBody, ShapedBody
 from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.hmr.mqhmr import CropInput, Mqhmr, Recovery
-from biopose.reconstruction.residuals import HIPS, MIDDLE
+from biopose.reconstruction.observations import HIPS, MID_HIP
 from biopose.skeleton.pose_errors import procrustes_distances
 from biopose.training.calibration import coverage95, error_sd_rank_correlation, sd_factors
 from biopose.training.data.crop_batches import CropBatch
@@ -20,7 +20,7 @@ from biopose.training.gaussian_nll import gaussian_nll, mean_squares_in_view
 from biopose.training.synthetic.people import People
 
 LIMB_KEYPOINTS = [KEYPOINTS.index(name) for name in LIMB_JOINTS]
-NOT_MID_HIP = [i for i in range(len(KEYPOINTS)) if i != MIDDLE]  # the origin has no error about the hips
+NOT_MID_HIP = [i for i in range(len(KEYPOINTS)) if i != MID_HIP]  # the origin has no error about the hips
 VERTEX_STRIDE = 32  # in training, of the vertices that are compared
 HEIGHT_MM = 1750.0  # of the person that metrics in mm are given for
 
@@ -241,5 +241,5 @@ def calibration_factors(error: Tensor, sd: Tensor) -> Tensor:
     ratio = error.abs() / sd[..., [0, 0, 1]]
     across = sd_factors(ratio[..., :2].transpose(1, 2).flatten(0, 1))
     factors = torch.stack([across, sd_factors(ratio[..., 2])], dim=-1)
-    factors[MIDDLE] = 1.0
+    factors[MID_HIP] = 1.0
     return factors

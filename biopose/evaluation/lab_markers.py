@@ -135,7 +135,7 @@ def evaluate_lab_a(
         _add(opensim_error, expert, theirs, reference, left_out=set(same_model.held))
         for subject, errors in neurik_error.values():
             answer = predict_recording(network, _under_our_names(markers), subject=subject)
-            _add(errors, full_body_skeleton(), answer.coordinates, reference, left_out=set(answer.unseen))
+            _add(errors, full_body_skeleton(), answer.coordinates, reference, left_out=set(answer.unobserved))
         rms_m.append(float(np.nanmean(solution.rms_m)))
     return {
         "mae_deg": ours_error.group_mae_deg,

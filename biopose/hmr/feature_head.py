@@ -31,7 +31,8 @@ from torch import Tensor
 from biopose.body.keypoint_names import MIRRORED
 from biopose.body.segment_body import SHAPE_TERMS
 from biopose.camera.intrinsics import default_focal_px
-from biopose.hmr.mqhmr import MQHMR_WEIGHTS, CropInput, Mqhmr, MqhmrShape, Recovery, load_mqhmr
+from biopose.hmr.mqhmr import MQHMR_WEIGHTS, CropInput, Mqhmr, MqhmrOutput, load_mqhmr
+from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.perception.csp_layers import full_precision
 from biopose.perception.flip_augmentation import FlipAugmented
@@ -87,20 +88,22 @@ class MqhmrHead:
     ) -> NDArray[np.float16]:
         """(N, width) rows that `unpacked` understands; the arguments are `FeatureHead`'s."""
         place = _place(regions_px, sizes_px)
-        own = self._recovered(passes.output, passes.points, passes.confidence, place)
+        own = self._decoded(passes.output, passes.points, passes.confidence, place)
         in_image = mirrored_points(passes.points), passes.confidence[:, MIRRORED], place * MIRROR
-        image = self._recovered(passes.mirrored, *in_image)
+        image = self._decoded(passes.mirrored, *in_image)
         tokens = self._network.head.flip_averaged(own.tokens, image.tokens)
         shape = (own.shape + image.shape) / 2  # a mirror leaves it as it is
         row = torch.cat([tokens.flatten(1), shape], dim=-1).clamp(-LARGEST, LARGEST)
         middle = (_middle_px(regions_px) + 0.5) / sizes_px
         return np.concatenate([row.half().cpu().numpy(), middle.astype(np.float16)], axis=1)
 
-    def _recovered(self, output: PoseOutput, points: Tensor, confidence: Tensor, place: Tensor) -> Recovery:
+    def _decoded(self, output: PoseOutput, points: Tensor, confidence: Tensor, place: Tensor) -> MqhmrOutput:
         keypoints = (points + 0.5) / points.new_tensor([WIDTH_PX, HEIGHT_PX])
         given = [x.to(self._device, torch.float32) for x in (keypoints, confidence, place)]
         with full_precision():
-            recovery: Recovery = self._network(CropInput(tuple(map_.to(self._device) for map_ in output.maps), *given))
+            recovery: MqhmrOutput = self._network(
+                CropInput(tuple(map_.to(self._device) for map_ in output.maps), *given)
+            )
         return recovery
 
 

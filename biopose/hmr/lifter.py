@@ -39,7 +39,7 @@ class LifterShape:
 
 
 @dataclass(frozen=True)
-class Lifted:
+class LifterOutput:
     """What the lifter says, in the view that looks at the person (`LifterInput.R_camera_view`).
 
     Attributes:
@@ -85,7 +85,7 @@ class Lifter(nn.Module):
         self.sizes = (3 * N_KEYPOINTS, 2 * N_KEYPOINTS, 3)
         self.heads = nn.Sequential(nn.LayerNorm(self.shape.width), nn.Linear(self.shape.width, sum(self.sizes)))
 
-    def forward(self, features: Tensor) -> Lifted:
+    def forward(self, features: Tensor) -> LifterOutput:
         """Lift windows of any length.
 
         Args:
@@ -98,7 +98,7 @@ class Lifter(nn.Module):
             keypoints, log_sd, up = self.heads(x.float()).split(self.sizes, dim=-1)
         keypoints = keypoints.unflatten(-1, (N_KEYPOINTS, 3))
         middle = KEYPOINTS.index("mid_hip")
-        return Lifted(
+        return LifterOutput(
             keypoints=keypoints - keypoints[..., middle : middle + 1, :],
             sd=(log_sd - 3.0).clamp(*LOG_SD_RANGE).exp().unflatten(-1, (N_KEYPOINTS, 2)),
             up=nn.functional.normalize(up + torch.tensor([0.0, -1.0, 0.0]).to(up), dim=-1),

@@ -1,7 +1,7 @@
-"""Joint angles of a skeleton, read from how its segments lie: what a network begins from.
+"""Joint angles of a skeleton in closed form, from the orientations of its segments: what the network corrects.
 
-A joint that turns about three orthogonal axes is read exactly; of others the rotation vector is shared among their
-axes, which is exact for a pin and near enough for ankle and wrist.
+The angles of three orthogonal axes are exact; of other joints the rotation vector is shared among the axes, which is
+exact for a hinge and near enough for ankle and wrist.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from biopose.skeleton.rotations import body_fixed_angles, other_angles, rotation
 
 
 def limited_coordinates(skeleton: Skeleton) -> list[int]:
-    """The C coordinates that are free to turn within a range: all but those of the root."""
+    """The C coordinates that have a range: all free ones but those of the root."""
     return [c for c in skeleton.free_coordinates if c not in root_coordinates(skeleton)]
 
 
 class JointAngles(nn.Module):
-    """Reads the limited coordinates of a skeleton.
+    """Computes the limited coordinates of a skeleton.
 
     Args:
         skeleton: the default one.
@@ -45,15 +45,15 @@ class JointAngles(nn.Module):
         self.parents = fit.parents
         ranges = torch.tensor([[skeleton.coordinates[c].range_min, skeleton.coordinates[c].range_max] for c in limited])
         reference = reference_posture(skeleton)[limited].float()
-        moved_by, axes = _turns(skeleton, fit)
-        self.moved = [moved_by[c] for c in limited]  # the segment that each coordinate moves against its parent
+        moved_by, axes = _axes(skeleton, fit)
+        self.moved = [moved_by[c] for c in limited]  # the segment that each coordinate moves relative to its parent
         triples = [t for t in orthogonal_triples(skeleton) if set(t) <= set(limited)]
-        self.turned = [moved_by[triple[0]] for triple in triples]
+        self.triple_segments = [moved_by[triple[0]] for triple in triples]
         shares = torch.zeros(len(fit.bodies), 3, len(limited))
         for segment in set(self.moved):
             columns = [k for k, s in enumerate(self.moved) if s == segment]
-            seen = _seen_turns(skeleton, fit, segment) @ torch.stack([axes[limited[k]] for k in columns], 1)
-            shares[segment][:, columns] = torch.linalg.pinv(seen).T
+            observed = _observable(skeleton, fit, segment) @ torch.stack([axes[limited[k]] for k in columns], 1)
+            shares[segment][:, columns] = torch.linalg.pinv(observed).T
         tables = {"low": ranges[:, 0], "high": ranges[:, 1], "reference": reference, "shares": shares.flatten(0, 1)}
         tables["triples"] = torch.tensor([[limited.index(c) for c in triple] for triple in triples])
         tables["R_parent_child"] = fit.R_parent_child
@@ -62,33 +62,34 @@ class JointAngles(nn.Module):
             self.register_buffer(name, table, persistent=False)
 
     def forward(self, fitted: FittedSegments) -> tuple[Tensor, Tensor, Tensor]:
-        """Read angles.
+        """Compute angles.
 
         Returns:
-            angles (..., C) radians, perhaps beyond the ranges; how sure (..., C), 0 to 1; and the turn of each segment
-            against its parent from the reference posture (..., S, 3, 3).
+            angles (..., C) radians, perhaps beyond the ranges; their observability (..., C), 0 to 1; and the rotation
+            of each segment relative to its parent, from the reference posture (..., S, 3, 3).
         """
         R = fitted.R_world_segment
-        turn = R[..., self.parents, :, :].mT @ R @ self.R_parent_child.mT
-        angles = self.reference + rotation_vector(turn).flatten(-2) @ self.shares
-        three = self._in_range(body_fixed_angles(turn[..., self.turned, :, :], self.axes))
+        rotation = R[..., self.parents, :, :].mT @ R @ self.R_parent_child.mT
+        angles = self.reference + rotation_vector(rotation).flatten(-2) @ self.shares
+        three = self._in_range(body_fixed_angles(rotation[..., self.triple_segments, :, :], self.axes))
         angles = angles.index_copy(-1, self.triples.flatten(), three.flatten(-2))
-        return angles, fitted.sureness[..., self.moved, 0], turn
+        return angles, fitted.observability[..., self.moved, 0], rotation
 
     def _in_range(self, angles: Tensor) -> Tensor:
-        """Triples (..., J, 3) written so that they lie in their ranges, or as nearly as they can."""
+        """The representation of triples (..., J, 3) that lies in their ranges, or nearest to them."""
         low, high = self.low[self.triples], self.high[self.triples]
         middle = (low + high) / 2
-        written = torch.stack([angles, other_angles(angles)])
-        written = middle + wrap(written - middle)
-        beyond = ((low - written).clamp(min=0) + (written - high).clamp(min=0)).sum(-1, keepdim=True)
-        return torch.where(beyond[1] < beyond[0], written[1], written[0])
+        candidates = torch.stack([angles, other_angles(angles)])
+        candidates = middle + wrap(candidates - middle)
+        beyond = ((low - candidates).clamp(min=0) + (candidates - high).clamp(min=0)).sum(-1, keepdim=True)
+        return torch.where(beyond[1] < beyond[0], candidates[1], candidates[0])
 
 
-def _seen_turns(skeleton: Skeleton, fit: SegmentFit, segment: int) -> Tensor:
-    """(3, 3) what is left of a small turn in the parent's frame: one marker tells nothing about its own line.
+def _observable(skeleton: Skeleton, fit: SegmentFit, segment: int) -> Tensor:
+    """(3, 3) projection of a small rotation in the parent's frame onto what the markers observe.
 
-    The toes' axis lies at 39 degrees to that line, so a marker moves little with them.
+    A single marker does not observe the rotation about the line through it. The toes' axis lies at 39 degrees to that
+    line, so their marker moves little with them.
     """
     own = [marker for marker in skeleton.markers if marker.body == fit.bodies[segment]]
     if int(fit.filled[segment].sum()) != 1 or not own:
@@ -98,7 +99,7 @@ def _seen_turns(skeleton: Skeleton, fit: SegmentFit, segment: int) -> Tensor:
     return torch.eye(3) - torch.outer(line, line)
 
 
-def _turns(skeleton: Skeleton, fit: SegmentFit) -> tuple[dict[int, int], dict[int, Tensor]]:
+def _axes(skeleton: Skeleton, fit: SegmentFit) -> tuple[dict[int, int], dict[int, Tensor]]:
     """For each coordinate that is the angle of an axis: the segment that it moves, and the axis in its parent."""
     kinematics = Kinematics(skeleton)
     pose = kinematics.with_coordinates(reference_posture(skeleton))

@@ -1,8 +1,8 @@
-"""How each segment lies by its own markers: closed form, from the pelvis outwards.
+"""The pose of each segment from its own markers: in closed form, from the pelvis outwards.
 
-A segment's markers are laid onto their usual places in it (Kabsch), together with the joint by which it hangs on the
-segment before it. What they leave open (a segment with one marker, a turn about the line of two) stays as in the
-reference posture. So every segment has a rotation, and `sureness` tells how much of it was seen.
+A segment's marker locations, and the joint with its parent, are fitted to the markers by a rigid transformation
+(Kabsch). What they do not determine (a segment with one marker, the rotation about the line of two) stays as in the
+reference posture. So every segment has a rotation, and `observability` is how far its markers determine it.
 """
 
 from __future__ import annotations
@@ -23,43 +23,43 @@ SEGMENTS = (
     *("calcn_r", "calcn_l", "ulna_r", "ulna_l", "toes_r", "toes_l", "radius_r", "radius_l", "hand_r", "hand_l"),
 )
 LEVELS = ((1, 2, 3), (4, 5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18))  # by the distance from the pelvis
-# With a segment's own markers, the middle of these: the wrist lies on the forearm's axis however it turns.
+# With a segment's own markers, the middle of these: the wrist lies on the forearm's axis however that rotates.
 MIDDLES = {"ulna_r": ("ROWR", "RIWR"), "ulna_l": ("LOWR", "LIWR")}
-OTHERS_WEIGHT = 2e-5  # of all other markers beside the pelvis's own: they decide where it has none
-HABIT_M2 = 2e-5  # how strongly a segment keeps its usual turn, against the spread of its points
-SEEN_M2 = 5e-4  # spread across its length at which a segment's turn counts as half known
-SIZES = (0.5, 1.6)  # of people, in default skeletons
+OTHERS_WEIGHT = 2e-5  # of all other markers beside the pelvis's own: they determine it where it has none
+PRIOR_M2 = 2e-5  # weight of a segment's rotation in the reference posture, against the spread of its points
+HALF_OBSERVED_M2 = 5e-4  # spread of its locations at which a segment's rotation counts as half observed
+SIZES = (0.5, 1.6)  # of people, over the default skeleton
 
 
 @dataclass(frozen=True, eq=False)
 class FittedSegments:
-    """Segments laid onto markers; (...) are any batch axes, S the SEGMENTS, K slots for each one's markers.
+    """Segments fitted to markers; (...) are any batch axes, S the SEGMENTS, K slots for each one's markers.
 
     Attributes:
         R_world_segment: (..., S, 3, 3).
         p_world_segment: (..., S, 3) their origins, metres.
-        sureness: (..., S, 2) how far the markers tell a segment's direction, and its turn about it: 0 not, to 1.
-        size: (...) of the person, in default skeletons.
-        stretch: (..., S) the spread of a segment's points over that of their usual places at that size; 1 if unseen.
-        away: (..., S, K, 3) each marker from its usual place along the segment's axes, metres at the usual size.
+        observability: (..., S, 2) of a segment's direction, and of the rotation about it: 0 not determined, to 1.
+        size: (...) of the person, over that of the default skeleton.
+        stretch: (..., S) the spread of a segment's points over that of their locations at that size; 1 if missing.
+        residual: (..., S, K, 3) each marker from its location, in the segment's axes, metres at the default size.
         weight: (..., S, K) of the markers, 0 in empty slots.
     """
 
     R_world_segment: Tensor
     p_world_segment: Tensor
-    sureness: Tensor
+    observability: Tensor
     size: Tensor
     stretch: Tensor
-    away: Tensor
+    residual: Tensor
     weight: Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class _Geometry:
-    """Of one skeleton, or of one for each person (..., S, 3); metres, at usual size.
+    """Of one skeleton, or of one for each subject (..., S, 3); metres, at default size.
 
     Attributes:
-        p_parent_joint, p_child_joint: (S, 3) the joint by which each segment hangs, in its parent and in itself.
+        p_parent_joint, p_child_joint: (S, 3) the joint of each segment with its parent, in the parent and in itself.
         p_reference: (S, 3) the segments' origins in the reference posture, from the pelvis's.
     """
 
@@ -69,7 +69,7 @@ class _Geometry:
 
 
 class SegmentFit(nn.Module):
-    """Lays the segments of a skeleton onto named markers.
+    """Fits the segments of a skeleton to named markers.
 
     Args:
         skeleton: the default one, unscaled.
@@ -100,7 +100,7 @@ class SegmentFit(nn.Module):
         return max(before, key=lambda s: len(skeleton.ancestors[self.bodies[s]]), default=0)
 
     def _reference(self, skeleton: Skeleton) -> dict[str, Tensor]:
-        """Segments and the joints by which they hang, in the reference posture."""
+        """Segments, and their joints with their parents, in the reference posture."""
         pose = Kinematics(skeleton).with_coordinates(reference_posture(skeleton))
         R, p = pose.R_ground_body[self.bodies], pose.p_ground_body[self.bodies]
         centers = pose.joint_centers[self._joints(skeleton)]
@@ -115,7 +115,7 @@ class SegmentFit(nn.Module):
         return {name: table.float() for name, table in tables.items()}
 
     def _joints(self, skeleton: Skeleton) -> list[int]:
-        """The joint on its parent by which each segment hangs; any one for the pelvis."""
+        """The joint of each segment with its parent; any one for the pelvis."""
         found = []
         for body, parent in zip(self.bodies, self.parents, strict=True):
             between = skeleton.ancestors[body] - skeleton.ancestors[self.bodies[parent]]
@@ -137,29 +137,35 @@ class SegmentFit(nn.Module):
         size = _size(y, x, w)
         geometry = self._geometry(proportions)
         R, p = self._root(markers_m, weight, locations_m, size, geometry)
-        turns, places = [R], [p]
-        stretch, sureness = [torch.ones_like(size)], [_sureness(x[..., 0, :, :], w[..., 0, :])]
+        rotations, positions = [R], [p]
+        stretch, observability = [torch.ones_like(size)], [_observability(x[..., 0, :, :], w[..., 0, :])]
         y_all, x_all, w_all = self._with_middles(markers_m, weight, locations_m, geometry)
         for level in LEVELS:
             before = [self.parents[s] for s in level]
-            R_before = torch.stack([turns[b] for b in before], dim=-3)
-            p_before = torch.stack([places[b] for b in before], dim=-2)
+            R_before = torch.stack([rotations[b] for b in before], dim=-3)
+            p_before = torch.stack([positions[b] for b in before], dim=-2)
             at, c = list(level), size[..., None, None]
-            hang = p_before + c * (R_before @ geometry.p_parent_joint[..., at, :, None])[..., 0]
-            laid = _Laid(
+            joint = p_before + c * (R_before @ geometry.p_parent_joint[..., at, :, None])[..., 0]
+            fit = _Alignment(
                 torch.cat([x_all[..., at, :, :], geometry.p_child_joint[..., at, None, :]], dim=-2),
-                torch.cat([y_all[..., at, :, :], hang[..., None, :]], dim=-2) / c[..., None],
+                torch.cat([y_all[..., at, :, :], joint[..., None, :]], dim=-2) / c[..., None],
                 torch.cat([w_all[..., at, :], torch.ones_like(w_all[..., at, :1])], dim=-1),
                 R_before @ self.R_parent_child[at],
             )
-            turns += laid.R.unbind(-3)
-            places += (laid.p * c).unbind(-2)
-            stretch += laid.stretch.unbind(-1)
-            sureness += _sureness(laid.x, laid.w).unbind(-2)
-        R, p = torch.stack(turns, dim=-3), torch.stack(places, dim=-2)
-        away = ((y - p[..., None, :]) @ R) / size[..., None, None, None] - x
+            rotations += fit.R.unbind(-3)
+            positions += (fit.p * c).unbind(-2)
+            stretch += fit.stretch.unbind(-1)
+            observability += _observability(fit.x, fit.w).unbind(-2)
+        R, p = torch.stack(rotations, dim=-3), torch.stack(positions, dim=-2)
+        residual = ((y - p[..., None, :]) @ R) / size[..., None, None, None] - x
         return FittedSegments(
-            R, p, torch.stack(sureness, dim=-2), size, torch.stack(stretch, dim=-1), away * (w > 0)[..., None], w
+            R,
+            p,
+            torch.stack(observability, dim=-2),
+            size,
+            torch.stack(stretch, dim=-1),
+            residual * (w > 0)[..., None],
+            w,
         )
 
     def _geometry(self, proportions: Tensor | None) -> _Geometry:
@@ -177,40 +183,39 @@ class SegmentFit(nn.Module):
     def _with_middles(
         self, markers_m: Tensor, weight: Tensor, locations_m: Tensor, geometry: _Geometry
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Points (..., S, K + 1, 3), usual places (S, K + 1, 3), weights (..., S, K + 1): the middles last."""
+        """Points (..., S, K + 1, 3), their locations (S, K + 1, 3), weights (..., S, K + 1): the middles last."""
         middle = markers_m[..., self.middles, :].mean(-2)
-        seen = weight[..., self.middles].amin(-1) * self.has_middle
+        middle_weight = weight[..., self.middles].amin(-1) * self.has_middle
         owner = self.owner[self.middles]
-        usual = (self.R_reference[owner] @ locations_m[..., self.middles, :, None])[..., 0]
-        usual = usual + geometry.p_reference[..., owner, :]
-        local = (usual.mean(-2) - geometry.p_reference)[..., None, :] @ self.R_reference
+        expected = (self.R_reference[owner] @ locations_m[..., self.middles, :, None])[..., 0]
+        expected = expected + geometry.p_reference[..., owner, :]
+        local = (expected.mean(-2) - geometry.p_reference)[..., None, :] @ self.R_reference
         y = torch.cat([markers_m[..., self.slots, :], middle[..., None, :]], dim=-2)
-        w = torch.cat([weight[..., self.slots] * self.filled, seen[..., None]], dim=-1)
+        w = torch.cat([weight[..., self.slots] * self.filled, middle_weight[..., None]], dim=-1)
         return y, torch.cat([locations_m[..., self.slots, :], local], dim=-2), w
 
     def _root(
         self, markers_m: Tensor, weight: Tensor, locations_m: Tensor, size: Tensor, geometry: _Geometry
     ) -> tuple[Tensor, Tensor]:
         """The pelvis by its own markers, or else by all of them in the reference posture."""
-        usual = (self.R_reference[self.owner] @ locations_m[..., None])[..., 0] + geometry.p_reference[
-            ..., self.owner, :
-        ]
+        expected = (self.R_reference[self.owner] @ locations_m[..., None])[..., 0]
+        expected = expected + geometry.p_reference[..., self.owner, :]
         w = weight * self.root_weight
-        x_mean, y_mean, x, y, share = _centred(usual, markers_m, w)
+        x_mean, y_mean, x, y, share = _centred(expected, markers_m, w)
         R = best_rotation((x * share[..., None]).mT @ y)
         return R, y_mean - size[..., None] * (R @ x_mean[..., None])[..., 0]
 
 
-class _Laid:
-    """Some segments laid onto their points, all at the usual size: x and y (..., S, K, 3), w (..., S, K)."""
+class _Alignment:
+    """Rigid alignment of locations x to points y (..., S, K, 3) by weights w (..., S, K), all at the default size."""
 
-    def __init__(self, x: Tensor, y: Tensor, w: Tensor, R_usual: Tensor) -> None:
+    def __init__(self, x: Tensor, y: Tensor, w: Tensor, R_prior: Tensor) -> None:
         self.x, self.w = x, w
         x_mean, y_mean, dx, dy, share = _centred(x, y, w)
         products = (dx * w[..., None]).mT @ dy
-        self.R = best_rotation(products + HABIT_M2 * R_usual.mT)
+        self.R = best_rotation(products + PRIOR_M2 * R_prior.mT)
         self.p = y_mean - (self.R @ x_mean[..., None])[..., 0]
-        spread = [(d.square().sum(-1) * share).sum(-1) + HABIT_M2 for d in (dy, dx)]
+        spread = [(d.square().sum(-1) * share).sum(-1) + PRIOR_M2 for d in (dy, dx)]
         self.stretch = (spread[0] / spread[1]).sqrt()
 
 
@@ -220,9 +225,9 @@ def marker_owners(skeleton: Skeleton) -> list[int]:
 
 
 def reference_posture(skeleton: Skeleton) -> Tensor:
-    """(Q,) arms hanging and legs straight, double; coordinates that turn alone, or two by two, in mid-range.
+    """(Q,) arms hanging and legs straight, double; angles of joints with one or two axes in mid-range.
 
-    So no such turn within its range is further than half a turn from here, where a rotation loses its direction.
+    So no such angle within its range is further than 180 degrees from here, where a rotation vector is ambiguous.
     """
     q = torch.zeros(len(skeleton.coordinates), dtype=torch.float64)
     triples = {c for triple in orthogonal_triples(skeleton) for c in triple}
@@ -233,7 +238,7 @@ def reference_posture(skeleton: Skeleton) -> Tensor:
 
 
 def _slots() -> dict[str, Tensor]:
-    """Which markers are whose, padded to the most that a segment has."""
+    """The markers of each segment, padded to the most that a segment has."""
     names = list(MARKERS)
     owner = [SEGMENTS.index(marker.segment) for marker in MARKERS.values()]
     own = [[m for m, s in enumerate(owner) if s == segment] for segment in range(len(SEGMENTS))]
@@ -257,17 +262,17 @@ def _centred(x: Tensor, y: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor, T
 
 
 def _size(y: Tensor, x: Tensor, w: Tensor) -> Tensor:
-    """(...) by how far markers (..., S, K, 3) of the same segment are from each other."""
+    """(...) from the distances between markers (..., S, K, 3) of the same segment."""
     _, _, dx, dy, _ = _centred(x, y, w)
-    there, usual = ((d.square().sum(-1) * w).sum((-1, -2)) for d in (dy, dx))
-    return torch.where(usual > HABIT_M2, there / usual.clamp(min=HABIT_M2), 1.0).sqrt().clamp(*SIZES)
+    measured, expected = ((d.square().sum(-1) * w).sum((-1, -2)) for d in (dy, dx))
+    return torch.where(expected > PRIOR_M2, measured / expected.clamp(min=PRIOR_M2), 1.0).sqrt().clamp(*SIZES)
 
 
-def _sureness(x: Tensor, w: Tensor) -> Tensor:
-    """(..., 2) by the spread of usual places (..., K, 3) along their longest axis and across it."""
+def _observability(x: Tensor, w: Tensor) -> Tensor:
+    """(..., 2) from the spread of locations (..., K, 3) along their longest axis and across it."""
     _, _, dx, _, _ = _centred(x, x, w)
     scatter = (dx * w[..., None]).mT @ dx
     total = scatter.diagonal(dim1=-2, dim2=-1).sum(-1)
     across = (total.square() - scatter.square().sum((-1, -2))).clamp(min=0) / (2 * total).clamp(min=1e-9)
     spread = torch.stack([total, across], dim=-1)
-    return spread / (spread + SEEN_M2)
+    return spread / (spread + HALF_OBSERVED_M2)

@@ -1,9 +1,9 @@
-"""NeurIK: from a person's markers through time to joint angles and body scales, with a standard deviation on each.
+"""NeurIK: from a subject's markers through time to joint angles and body scales, with a standard deviation on each.
 
-The idea is BioPose's (WACV 2025), the limits by construction D3KE's (Bittner et al. 2022): a spatial encoder over what
-is seen of a frame's segments, a transformer over a window's frames, then each coordinate inside its range. Segments
-laid onto their markers (`neurik_input`) give every angle a value that the network corrects, so what is left to learn is
-how people's markers differ from the usual and what to make of those that are wrong or missing.
+The idea is BioPose's (WACV 2025), the limits by construction D3KE's (Bittner et al. 2022): a spatial encoder over the
+features of a frame's segments, a transformer over a window's frames, then each coordinate inside its range. Segments
+fitted to their markers (`input.MarkerFeatures`) give every angle in closed form and the network corrects it: it learns
+how people's marker locations differ from the default ones, and how to treat markers that are wrong or missing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from biopose.neurik.input import (
     N_FRAME_FEATURES,
     N_MARKERS,
     N_SEGMENTS,
-    FrameView,
+    MarkerFeatures,
     MarkerWindows,
     NeurikInput,
     SubjectCalibration,
@@ -33,8 +33,8 @@ NEURIK_WEIGHTS = WEIGHTS / "neurik.safetensors"
 RENAMED_KEYS = {"places_m": "locations_m"}  # in weights that were stored earlier
 LOG_SD_RANGE = (-7.0, 0.5)  # of radians and metres
 PRIOR_LOG_SD = -3.0
-TOLD_SIZES = (0.6, 1.4)  # of a person as a whole, where the body scales begin: well inside their range
-FIRST_CORRECTION = 0.05  # of the heads: a new network changes little of what the segments tell
+SIZE_RANGE = (0.6, 1.4)  # of a person as a whole, from which the body scales are corrected: well inside their range
+FIRST_CORRECTION = 0.05  # of the heads: a new network corrects the closed form by little
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class NeurikShape:
 
     Attributes:
         segment_width: channels of a segment.
-        neighbours: whether segments are told of those they hang on before they are put together.
+        neighbours: whether segments are mixed with their parents and children before they are joined to a token.
         width: of a frame's token.
-        layers: of the transformer; 0 sees each frame alone.
+        layers: of the transformer; with 0 each frame is predicted alone.
         heads: of its attention.
         hidden: width of its feed-forward layers.
-        waves: sines and cosines that tell the time, from an eighth of a second to eight seconds.
+        waves: sines and cosines that encode the time, with periods from an eighth of a second to eight seconds.
         dropout: share of the channels dropped while training.
     """
 
@@ -63,7 +63,7 @@ class NeurikShape:
 
 
 class SpatialEncoder(nn.Module):
-    """From what is seen of a frame's segments to a token: each by its own weights, then each with its neighbours."""
+    """From the features of a frame's segments to a token: each by its own weights, then each with its neighbours."""
 
     def __init__(self, shape: NeurikShape, *, features: int, parents: list[int]) -> None:
         super().__init__()
@@ -76,29 +76,34 @@ class SpatialEncoder(nn.Module):
         children[parents[1:], range(1, N_SEGMENTS)] = 1.0
         self.register_buffer("hang_on", children, persistent=False)
 
-    def forward(self, seen: NeurikInput) -> Tensor:
+    def forward(self, given: NeurikInput) -> Tensor:
         """(N, T, width)."""
-        x = nn.functional.gelu(torch.einsum("ntsf,sfw->ntsw", seen.segments, self.own) + self.own_bias)
+        x = nn.functional.gelu(torch.einsum("ntsf,sfw->ntsw", given.segments, self.own) + self.own_bias)
         if self.neighbours:
             around = torch.cat([x, x[..., self.parents, :], self.get_buffer("hang_on").to(x) @ x], dim=-1)
             x = x + nn.functional.gelu(self.beside(around))
-        token: Tensor = self.together(torch.cat([x.flatten(-2), seen.frame.to(x)], dim=-1))
+        token: Tensor = self.together(torch.cat([x.flatten(-2), given.frame.to(x)], dim=-1))
         return token
 
 
 class Neurik(nn.Module):
-    """The network; see the module's text."""
+    """The network; see the module's text.
+
+    Args:
+        shape: dimensions.
+        features: of the skeleton whose coordinates it predicts.
+        locations_m: (M, 3) default locations of the markers in their segments of the unscaled skeleton.
+    """
 
     locations_m: Tensor
     log_sd_bias: Tensor
 
-    def __init__(self, shape: NeurikShape | None = None, *, locations_m: Tensor | None = None) -> None:
+    def __init__(self, shape: NeurikShape, *, features: MarkerFeatures, locations_m: Tensor) -> None:
         super().__init__()
-        self.shape = s = shape or NeurikShape()
-        skeleton = full_body_skeleton()
-        self.view = FrameView(skeleton)
-        limited, self.n_scales = len(self.view.reader.moved), 3 * (len(skeleton.bodies) - 1)
-        self.spatial = SpatialEncoder(s, features=self.view.n_features, parents=self.view.fit.parents)
+        self.shape = s = shape
+        self.features = features
+        limited, self.n_scales = len(features.joint_angles.moved), 3 * (features.n_bodies - 1)
+        self.spatial = SpatialEncoder(s, features=features.n_features, parents=features.segment_fit.parents)
         self.time = nn.Linear(2 * s.waves, s.width)
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(
@@ -108,35 +113,35 @@ class Neurik(nn.Module):
         )
         self.sizes = (limited, 6, 3, limited + 2)
         self.heads = nn.Sequential(nn.LayerNorm(s.width), _last(s.width, sum(self.sizes)))
-        pooled = s.width + N_SEGMENTS * self.view.n_features
+        pooled = s.width + N_SEGMENTS * features.n_features
         self.scales = nn.Sequential(nn.Linear(pooled, s.width), nn.GELU(), _last(s.width, self.n_scales))
-        self.register_buffer("locations_m", torch.zeros(N_MARKERS, 3) if locations_m is None else locations_m)
+        self.register_buffer("locations_m", locations_m)
         self.log_sd_bias = nn.Parameter(torch.full((limited + 2,), PRIOR_LOG_SD))
         load_renamed(self, RENAMED_KEYS)
 
     def forward(self, windows: MarkerWindows) -> RawOutput:
-        """Answer for each frame of each window, whatever their length."""
+        """Predict each frame of each window, whatever their length."""
         with torch.autocast(windows.markers_m.device.type, enabled=False):  # half precision would round centimetres
-            seen = self.view(windows, self.locations_m)
-        return self.answered(seen, windows.interval_s, windows.subject)
+            given = self.features(windows, self.locations_m)
+        return self.predict(given, windows.interval_s, windows.subject)
 
-    def answered(self, seen: NeurikInput, interval_s: Tensor, subject: SubjectCalibration | None) -> RawOutput:
-        """The same of windows as they are seen."""
-        x = self.spatial(seen) + self.time(self._waves(interval_s, frames=seen.frame.shape[1]))
+    def predict(self, given: NeurikInput, interval_s: Tensor, subject: SubjectCalibration | None) -> RawOutput:
+        """The same from the features of windows."""
+        x = self.spatial(given) + self.time(self._waves(interval_s, frames=given.frame.shape[1]))
         for layer in self.layers:
             x = layer(x)
         with torch.autocast(x.device.type, enabled=False):  # half precision would round angles to a tenth of a degree
             *corrections, log_sd = self.heads(x.float()).split(self.sizes, dim=-1)
-            logits, six, shift = (seen.doubt[..., None] * correction for correction in corrections)
+            logits, rotation_6d, shift = (given.gain[..., None] * correction for correction in corrections)
             return RawOutput(
-                logits=seen.logits + logits,
-                six=six + six.new_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
+                logits=given.logits + logits,
+                rotation_6d=rotation_6d + rotation_6d.new_tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
                 shift_m=shift,
                 log_sd=(log_sd + self.log_sd_bias).clamp(*LOG_SD_RANGE),
-                scale_logits=self._scale_logits(x.float(), seen, subject),
-                R_world_root=seen.R_world_root,
-                p_world_root=seen.p_world_root,
-                seen=seen.seen,
+                scale_logits=self._scale_logits(x.float(), given, subject),
+                R_world_root=given.R_world_root,
+                p_world_root=given.p_world_root,
+                observed=given.observed,
             )
 
     def _waves(self, interval_s: Tensor, *, frames: int) -> Tensor:
@@ -146,24 +151,42 @@ class Neurik(nn.Module):
         phase = time_s[..., None] * rates
         return torch.cat([phase.sin(), phase.cos()], dim=-1)
 
-    def _scale_logits(self, x: Tensor, seen: NeurikInput, subject: SubjectCalibration | None) -> Tensor:
-        """(N, 3 (B - 1)) from what the frames have in common, and from the person's own skeleton."""
-        share = seen.seen / seen.seen.sum(-1, keepdim=True).clamp(min=1e-6)
-        pooled = torch.cat([x, seen.segments.flatten(-2)], dim=-1)
-        told = (share * seen.size).sum(-1, keepdim=True)
+    def _scale_logits(self, x: Tensor, given: NeurikInput, subject: SubjectCalibration | None) -> Tensor:
+        """(N, 3 (B - 1)) from the weighted mean over the frames, and from the subject's own skeleton."""
+        share = given.observed / given.observed.sum(-1, keepdim=True).clamp(min=1e-6)
+        pooled = torch.cat([x, given.segments.flatten(-2)], dim=-1)
+        scales = (share * given.size).sum(-1, keepdim=True)
         if subject is not None:
-            told = subject.body_scales[:, 1:].flatten(1)
-        usual = ((told.clamp(*TOLD_SIZES) - SCALE_RANGE[0]) / (SCALE_RANGE[1] - SCALE_RANGE[0])).logit()
+            scales = subject.body_scales[:, 1:].flatten(1)
+        closed = ((scales.clamp(*SIZE_RANGE) - SCALE_RANGE[0]) / (SCALE_RANGE[1] - SCALE_RANGE[0])).logit()
         logits: Tensor = self.scales((share[..., None] * pooled).sum(1))
-        return usual + logits
+        return closed + logits
 
 
 def _last(width: int, numbers: int) -> nn.Linear:
-    """A head's last layer, which at first says next to nothing."""
+    """A head's last layer, whose first output is next to nothing."""
     layer = nn.Linear(width, numbers)
     nn.init.normal_(layer.weight, std=FIRST_CORRECTION / width**0.5)
     nn.init.zeros_(layer.bias)
     return layer
+
+
+def new_neurik(
+    shape: NeurikShape | None = None, *, locations_m: Tensor | None = None, kind: type[Neurik] = Neurik
+) -> Neurik:
+    """An untrained network for the default skeleton.
+
+    Args:
+        shape: dimensions.
+        locations_m: (M, 3) default locations of the markers; None leaves them to be loaded.
+        kind: of network.
+    """
+    features = MarkerFeatures(full_body_skeleton())
+    return kind(
+        shape or NeurikShape(),
+        features=features,
+        locations_m=torch.zeros(N_MARKERS, 3) if locations_m is None else locations_m,
+    )
 
 
 def save_neurik(path: Path, network: Neurik) -> None:
@@ -177,4 +200,4 @@ def load_neurik(path: Path = NEURIK_WEIGHTS) -> Neurik:
     Raises:
         ModelError: if the file is not there, is broken or holds another network.
     """
-    return load_network(path, lambda shape: Neurik(NeurikShape(**shape)), kind=KIND)
+    return load_network(path, lambda shape: new_neurik(NeurikShape(**shape)), kind=KIND)

@@ -1,10 +1,10 @@
-"""What NeurIK's numbers mean: coordinates inside their ranges, body scales, standard deviations.
+"""From NeurIK's raw output to coordinates inside their ranges, body scales and standard deviations.
 
     decoder = OutputDecoder(full_body_skeleton())
-    answer = decoder(network(windows))
+    prediction = decoder(network(windows))
 
-The raw numbers may be averaged (`RawOutput`): they are corrections of what each frame's markers tell in closed form, so
-no angle is written in two ways, and whatever they are, what they mean is within the limits.
+Raw outputs of overlapping windows may be averaged (`RawOutput`): they are corrections of the same closed-form values,
+so no angle has two representations; and any raw output decodes to coordinates within the limits.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from biopose.skeleton.model import Skeleton
 from biopose.skeleton.rotations import body_fixed_angles, rotation_axes, rotation_from_6d
 
 SCALE_RANGE = (0.5, 1.5)  # of body scales: mean and amplitude
-INSIDE = 1 - 1e-4  # of a range's half: so far a coordinate goes, which single precision still tells from its end
-LEAST_COSINE = 0.1  # of the pelvis's middle angle, below which the outer ones are hardly told apart
+INSIDE = 1 - 1e-4  # of half a range, that coordinates stay within: single precision tells this from its end
+LEAST_COSINE = 0.1  # of the pelvis's middle angle, near gimbal lock
 
 
 @dataclass(frozen=True, eq=False)
 class RawOutput:
-    """What the network says of N windows of T frames; C coordinates have limits, the skeleton has B bodies.
+    """The network's output for N windows of T frames; C coordinates have limits, the skeleton has B bodies.
 
     Attributes:
         logits: (N, T, C): 0 in the middle of a range.
-        six: (N, T, 6) the pelvis's turn in the root frame, two columns of its matrix.
-        shift_m: (N, T, 3) the pelvis's place in the root frame.
-        log_sd: (N, T, C + 2) of the coordinates, the pelvis's turn and its place about or along any axis; rad and m.
+        rotation_6d: (N, T, 6) of the pelvis in the root frame, two columns of its matrix.
+        shift_m: (N, T, 3) position of the pelvis in the root frame.
+        log_sd: (N, T, C + 2) of the coordinates, the pelvis's rotation about and position along any axis; rad and m.
         scale_logits: (N, 3 (B - 1)).
         R_world_root: (N, T, 3, 3) the root frame.
         p_world_root: (N, T, 3) metres.
-        seen: (N, T) sum of the markers' weights.
+        observed: (N, T) sum of the markers' weights.
     """
 
     logits: Tensor
-    six: Tensor
+    rotation_6d: Tensor
     shift_m: Tensor
     log_sd: Tensor
     scale_logits: Tensor
     R_world_root: Tensor
     p_world_root: Tensor
-    seen: Tensor
+    observed: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class NeurikOutput:
         q: (..., T, Q) radians and metres, dependent coordinates computed.
         sd: (..., T, Q) their standard deviations.
         body_scales: (..., B, 3) ground's being 1.
-        root_sd: (..., T, 2) standard deviation of the pelvis's turn about any axis, rad, and place along any axis, m.
+        root_sd: (..., T, 2) standard deviation of the pelvis's rotation about, and position along, any axis; rad, m.
     """
 
     q: Tensor
@@ -67,11 +67,11 @@ class NeurikOutput:
 
 
 class OutputDecoder:
-    """Turns raw answers into coordinates.
+    """Turns raw outputs into coordinates.
 
     Args:
         skeleton: the default one, whose pelvis moves freely in the world's axes.
-        device: where the answers are.
+        device: of the raw outputs.
     """
 
     def __init__(self, skeleton: Skeleton, *, device: str = "cpu") -> None:
@@ -88,16 +88,16 @@ class OutputDecoder:
 
     def __call__(self, raw: RawOutput) -> NeurikOutput:
         """Decode; (N, T, ...) to the same axes."""
-        R_world_pelvis = raw.R_world_root @ rotation_from_6d(raw.six)
+        R_world_pelvis = raw.R_world_root @ rotation_from_6d(raw.rotation_6d)
         p_world_pelvis = raw.p_world_root + (raw.R_world_root @ raw.shift_m[..., None])[..., 0]
-        turns = body_fixed_angles(R_world_pelvis, self.root_axes)
+        root_angles = body_fixed_angles(R_world_pelvis, self.root_axes)
         angles = self.angles(raw.logits)
         columns = torch.tensor([*self.root, *self.limited], device=angles.device)
         q = self.default.expand(*angles.shape[:-1], -1)
-        q = q.index_copy(-1, columns, torch.cat([turns, p_world_pelvis, angles], dim=-1))
+        q = q.index_copy(-1, columns, torch.cat([root_angles, p_world_pelvis, angles], dim=-1))
         q, slopes = self.kinematics.satisfy_couplings(q)
         own, root_sd = raw.log_sd.exp().split([len(self.limited), 2], dim=-1)
-        sd = torch.zeros_like(q).index_copy(-1, columns, torch.cat([*self._root_sd(root_sd, turns), own], dim=-1))
+        sd = torch.zeros_like(q).index_copy(-1, columns, torch.cat([*self._root_sd(root_sd, root_angles), own], dim=-1))
         for coupling in self.kinematics.skeleton.couplings:
             dependent, independent = coupling.dependent, coupling.independent
             sd[..., dependent] = slopes[..., dependent].abs() * sd[..., independent]
@@ -107,13 +107,13 @@ class OutputDecoder:
         """(..., C) radians, inside their ranges whatever the logits are."""
         return self.middle + INSIDE * self.half * (2 * logits.sigmoid() - 1)
 
-    def _root_sd(self, sd: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
-        """(..., 3) of the pelvis's angles: the outer two are told the worse the nearer the middle is to a quarter turn.
+    def _root_sd(self, sd: Tensor, root_angles: Tensor) -> tuple[Tensor, Tensor]:
+        """(..., 3) of the pelvis's angles: the outer two are less certain the nearer the middle one is to 90 degrees.
 
         The rates of the angles are the angular velocity times the inverse of the axes' matrix, whose rows have the
-        norms 1 / cos b, 1 and 1 / cos b; and (..., 3) of its place.
+        norms 1 / cos b, 1 and 1 / cos b; and (..., 3) of its position.
         """
-        outer = sd[..., 0] / turns[..., 1].cos().abs().clamp(min=LEAST_COSINE)
+        outer = sd[..., 0] / root_angles[..., 1].cos().abs().clamp(min=LEAST_COSINE)
         return torch.stack([outer, sd[..., 0], outer], dim=-1), sd[..., 1:].expand(*sd.shape[:-1], 3)
 
     def _scales(self, logits: Tensor) -> Tensor:

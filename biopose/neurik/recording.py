@@ -1,8 +1,8 @@
 """NeurIK on a recording of named markers: angles, standard deviations and body scales of the default skeleton.
 
-    answer = predict_recording(load_neurik(), read_markers("jump.trc"))
+    prediction = predict_recording(load_neurik(), read_markers("jump.trc"))
 
-Stretches of frames that have markers are answered each by itself, so what lies between them disturbs neither.
+Runs of frames that have markers are predicted each by itself, so gaps between them affect neither.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from biopose.neurik.marker_segments import MIDDLES, SEGMENTS, marker_owners
 from biopose.neurik.network import Neurik
 from biopose.neurik.output import OutputDecoder
 from biopose.neurik.trial import predict_trial
-from biopose.neurik.usable_markers import even_interval_s, on_pelvis, there_in, usable_markers
+from biopose.neurik.usable_markers import even_interval_s, on_pelvis, present_in, usable_markers
 from biopose.skeleton.angles import Representation
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.inverse_kinematics import PLAUSIBLE_SIZE_RATIO
@@ -39,16 +39,16 @@ FIT_FRAMES = 1024  # at a time
 
 @dataclass(frozen=True, eq=False)
 class RecordingPrediction:
-    """What NeurIK says of a recording of F frames and M named markers.
+    """NeurIK's prediction for a recording of F frames and M named markers.
 
     Attributes:
         markers: those that were used, in the order of MARKERS.
         coordinates: (F, Q) values inside their ranges; NaN in frames of fewer than three markers.
         sd: (F, Q) their standard deviations.
         body_scales: (B, 3) factors of the default skeleton, ground's being 1.
-        error_m: (F, M) distance from each marker to its place on the scaled skeleton; NaN where missing.
-        locations_m: (M, 3) where in its scaled segment each marker was seen.
-        unseen: coordinates whose segment, or the one before it, no marker tells; they are no more than likely.
+        error_m: (F, M) distance from each marker to its location on the scaled skeleton; NaN where missing.
+        locations_m: (M, 3) median position of each marker in its scaled segment.
+        unobserved: coordinates whose segment, or its parent, has no marker; they are the network's guess.
         interval_s: between frames; None of a single one.
     """
 
@@ -58,7 +58,7 @@ class RecordingPrediction:
     body_scales: FloatArray
     error_m: FloatArray
     locations_m: FloatArray
-    unseen: list[str]
+    unobserved: list[str]
     interval_s: float | None
 
     @property
@@ -67,9 +67,9 @@ class RecordingPrediction:
         return np.asarray(~np.isnan(self.coordinates.values).any(axis=1))
 
     @property
-    def pelvis_seen(self) -> NDArray[np.bool_]:
+    def pelvis_observed(self) -> NDArray[np.bool_]:
         """(F,) frames that have one of the pelvis's markers."""
-        return np.asarray(there_in(self.markers)[:, on_pelvis(self.markers.names)].any(axis=1))
+        return np.asarray(present_in(self.markers)[:, on_pelvis(self.markers.names)].any(axis=1))
 
 
 def predict_recording(
@@ -79,12 +79,12 @@ def predict_recording(
     subject: SubjectCalibration | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> RecordingPrediction:
-    """Answer a whole recording.
+    """Predict a whole recording.
 
     Args:
         network: in evaluation mode.
         recording: in a world whose y is up; markers of other names than MARKERS are left aside.
-        subject: the person's own skeleton and markers, from `calibrate_from_static`, where they are known.
+        subject: calibrated with `calibrate_from_static`; None without a static trial.
         progress: called with the number of frames finished since the last call.
 
     Raises:
@@ -93,9 +93,9 @@ def predict_recording(
     markers, solved = usable_markers(recording)
     skeleton, interval_s = full_body_skeleton(), even_interval_s(recording.time_s)
     trial = _windows(markers, interval_s or ANY_S, subject)
-    coordinates, sd, body_scales = _answer(network, trial, solved, progress=progress)
-    places = _locations_m(network, skeleton, subject)
-    error_m, locations_m = _fit(_with_markers(skeleton, places, markers.names, body_scales), markers, coordinates)
+    coordinates, sd, body_scales = _predicted(network, trial, solved, progress=progress)
+    locations = _locations_m(network, skeleton, subject)
+    error_m, locations_m = _fit(_with_markers(skeleton, locations, markers.names, body_scales), markers, coordinates)
     return RecordingPrediction(
         markers=markers,
         coordinates=CoordinateTrajectories(recording.time_s, skeleton.coordinate_names, coordinates),
@@ -103,12 +103,12 @@ def predict_recording(
         body_scales=body_scales,
         error_m=error_m,
         locations_m=locations_m,
-        unseen=_unseen(network, skeleton, markers.names),
+        unobserved=_unobserved(network, skeleton, markers.names),
         interval_s=interval_s,
     )
 
 
-def _answer(
+def _predicted(
     network: Neurik,
     trial: MarkerWindows,
     solved: NDArray[np.bool_],
@@ -119,18 +119,18 @@ def _answer(
     decoder = OutputDecoder(full_body_skeleton())
     values, sd = np.full((2, len(solved), len(decoder.kinematics.skeleton.coordinates)), np.nan)
     scales: list[FloatArray] = []
-    stretches = _stretches(solved)
+    runs = _runs(solved)
     done = 0
-    for part in stretches:
-        answer = predict_trial(network, decoder, _part(trial, part))
-        values[part], sd[part] = answer.q.double().numpy(), answer.sd.double().numpy()
-        scales.append(answer.body_scales.double().numpy())
+    for part in runs:
+        prediction = predict_trial(network, decoder, _part(trial, part))
+        values[part], sd[part] = prediction.q.double().numpy(), prediction.sd.double().numpy()
+        scales.append(prediction.body_scales.double().numpy())
         if progress:
             progress(part.stop - done)
         done = part.stop
     if progress:
         progress(len(solved) - done)
-    lengths = [part.stop - part.start for part in stretches]
+    lengths = [part.stop - part.start for part in runs]
     return _continuous(values, decoder), sd, np.average(scales, axis=0, weights=lengths)
 
 
@@ -138,7 +138,7 @@ def _windows(markers: MarkerTrajectories, interval_s: float, subject: SubjectCal
     """The recording as one trial of all MARKERS; what is missing weighs 0."""
     columns = [list(MARKERS).index(name) for name in markers.names]
     positions, weight = np.zeros((len(markers.time_s), len(MARKERS), 3)), np.zeros((len(markers.time_s), len(MARKERS)))
-    positions[:, columns], weight[:, columns] = np.nan_to_num(markers.positions_m), there_in(markers)
+    positions[:, columns], weight[:, columns] = np.nan_to_num(markers.positions_m), present_in(markers)
     return MarkerWindows(
         torch.from_numpy(positions).float()[None],
         torch.from_numpy(weight).float()[None],
@@ -151,21 +151,21 @@ def _part(trial: MarkerWindows, part: slice) -> MarkerWindows:
     return replace(trial, markers_m=trial.markers_m[:, part], weight=trial.weight[:, part])
 
 
-def _stretches(solved: NDArray[np.bool_]) -> list[slice]:
-    """The runs of frames that are."""
+def _runs(solved: NDArray[np.bool_]) -> list[slice]:
+    """Of consecutive solved frames."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], solved, [False]]).astype(int)))
     return [slice(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _continuous(values: FloatArray, decoder: OutputDecoder) -> FloatArray:
-    """The pelvis's angles continuous across the stretches, too."""
+    """The pelvis's angles continuous across the runs, too."""
     coordinates = decoder.kinematics.skeleton.coordinates
     limits = {c: (coordinates[c].range_min, coordinates[c].range_max) for c in decoder.limited}
     return Representation.of(decoder.kinematics.skeleton, limits).continuous_in_time(values)
 
 
 def _locations_m(network: Neurik, skeleton: Skeleton, subject: SubjectCalibration | None) -> FloatArray:
-    """(M, 3) where the markers usually lie in segments of the unscaled skeleton, or where they sit on the person."""
+    """(M, 3) of the markers in segments of the unscaled skeleton: default ones, or the subject's."""
     if subject is None:
         return network.locations_m.double().numpy()
     return (subject.locations_m[0] / subject.body_scales[0, marker_owners(skeleton)]).double().numpy()
@@ -174,31 +174,31 @@ def _locations_m(network: Neurik, skeleton: Skeleton, subject: SubjectCalibratio
 def _with_markers(
     skeleton: Skeleton, locations_m: FloatArray, names: tuple[str, ...], body_scales: FloatArray
 ) -> Skeleton:
-    """The scaled skeleton with named markers at their places."""
-    place = dict(zip(MARKERS, locations_m, strict=True))
+    """The scaled skeleton with named markers."""
+    location = dict(zip(MARKERS, locations_m, strict=True))
     bodies = [skeleton.body_names.index(MARKERS[name].segment) for name in names]
-    placed = tuple(Marker(name, body, place[name]) for name, body in zip(names, bodies, strict=True))
+    placed = tuple(Marker(name, body, location[name]) for name, body in zip(names, bodies, strict=True))
     return scaled_geometry(skeleton.with_markers(placed), body_scales)
 
 
 def _fit(scaled: Skeleton, markers: MarkerTrajectories, coordinates: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Distances (F, M) of markers from the skeleton's own, and the usual place (M, 3) of those seen in their bodies.
+    """Distances (F, M) of markers from the skeleton's own, and the median position (M, 3) of each in its body.
 
     Raises:
         ModelError: if they are of a body of another size.
     """
     kinematics, bodies = Kinematics(scaled, dtype=torch.float32), [marker.body for marker in scaled.markers]
-    seen = torch.from_numpy(markers.positions_m).float()
+    measured = torch.from_numpy(markers.positions_m).float()
 
     def of(part: slice) -> tuple[Tensor, Tensor]:
         pose = kinematics.with_coordinates(torch.from_numpy(coordinates[part]).float())
         R, p = pose.R_ground_body[:, bodies], pose.p_ground_body[:, bodies]
-        return pose.markers, ((seen[part] - p)[..., None, :] @ R)[..., 0, :]
+        return pose.markers, ((measured[part] - p)[..., None, :] @ R)[..., 0, :]
 
     parts = [slice(first, first + FIT_FRAMES) for first in range(0, len(coordinates), FIT_FRAMES)]
     own, local = (torch.cat(values).double().numpy() for values in zip(*side_by_side(of, parts), strict=True))
-    there = ~np.isnan(local).any(axis=-1)
-    ratio = float(np.median(_spread(markers.positions_m, there) / _spread(own, there)))
+    present = ~np.isnan(local).any(axis=-1)
+    ratio = float(np.median(_spread(markers.positions_m, present) / _spread(own, present)))
     if not PLAUSIBLE_SIZE_RATIO[0] <= ratio <= PLAUSIBLE_SIZE_RATIO[1]:
         raise ModelError(
             f"the markers are spread {ratio:.3g} times as far as a person's; is the unit in the marker file's header "
@@ -207,19 +207,19 @@ def _fit(scaled: Skeleton, markers: MarkerTrajectories, coordinates: FloatArray)
     return np.asarray(np.linalg.norm(markers.positions_m - own, axis=-1)), np.asarray(np.nanmedian(local, axis=0))
 
 
-def _spread(points: FloatArray, there: NDArray[np.bool_]) -> FloatArray:
+def _spread(points: FloatArray, present: NDArray[np.bool_]) -> FloatArray:
     """(S,) mean distance from the mean, in frames that have points."""
-    known = np.where(there[..., None], points, np.nan)[there.any(axis=1)]
+    known = np.where(present[..., None], points, np.nan)[present.any(axis=1)]
     centred = known - np.nanmean(known, axis=1, keepdims=True)
     return np.asarray(np.nanmean(np.linalg.norm(centred, axis=-1), axis=1))
 
 
-def _unseen(network: Neurik, skeleton: Skeleton, names: tuple[str, ...]) -> list[str]:
-    """Coordinates that move a segment which no marker tells, or move it against one."""
-    told = {MARKERS[name].segment for name in names}
-    told |= {segment for segment, pair in MIDDLES.items() if set(pair) <= set(names)}
-    view, unseen = network.view, []
-    for coordinate, segment in zip(limited_coordinates(skeleton), view.reader.moved, strict=True):
-        if not {SEGMENTS[segment], SEGMENTS[view.fit.parents[segment]]} <= told:
-            unseen.append(skeleton.coordinate_names[coordinate])
-    return unseen
+def _unobserved(network: Neurik, skeleton: Skeleton, names: tuple[str, ...]) -> list[str]:
+    """Coordinates of joints of whose two segments one has no marker."""
+    observed = {MARKERS[name].segment for name in names}
+    observed |= {segment for segment, pair in MIDDLES.items() if set(pair) <= set(names)}
+    features, unobserved = network.features, []
+    for coordinate, segment in zip(limited_coordinates(skeleton), features.joint_angles.moved, strict=True):
+        if not {SEGMENTS[segment], SEGMENTS[features.segment_fit.parents[segment]]} <= observed:
+            unobserved.append(skeleton.coordinate_names[coordinate])
+    return unobserved

@@ -11,7 +11,7 @@ from torch import Tensor
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.lifter_input import rotation_towards
-from biopose.hmr.mqhmr import CropInput, Mqhmr, Recovery
+from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrOutput
 from biopose.hmr.template_body import crop_rays
 from biopose.perception.crops import BOX_MARGIN
 from biopose.perception.keypoint_confidence import pixel_sd
@@ -24,7 +24,7 @@ IMAGE_SPACING_S = 1e3  # nominal time between images, so that none affects the r
 
 def refine_images(
     network: Mqhmr, body: SegmentBody, options: RefinementOptions | None = None
-) -> Callable[[CropInput], Recovery]:
+) -> Callable[[CropInput], MqhmrOutput]:
     """MQ-HMR followed by refinement of each image by itself; lengths in body heights.
 
     Args:
@@ -34,9 +34,9 @@ def refine_images(
     """
     network.requires_grad_(False)
 
-    def recover(crops: CropInput) -> Recovery:
+    def recover(crops: CropInput) -> MqhmrOutput:
         predicted = network(crops)
-        R_camera_view = rotation_towards(crops.place[:, :2])
+        R_camera_view = rotation_towards(crops.position[:, :2])
         decoded = body.keypoints.positions(about_root(body, predicted.R_segment_local, predicted.shape, R_camera_view))
         observations = _observations(crops, predicted, decoded, R_camera_view)
         time_s = np.arange(len(decoded), dtype=np.float64) * IMAGE_SPACING_S
@@ -50,19 +50,19 @@ def refine_images(
             ).motion
         R_local, sd = network.head(motion.tokens)
         root_view = (R_camera_view.mT @ motion.root_m[..., None])[..., 0]
-        return Recovery(motion.tokens, R_local, motion.shape, root_view, sd)
+        return MqhmrOutput(motion.tokens, R_local, motion.shape, root_view, sd)
 
     return recover
 
 
-def _observations(crops: CropInput, predicted: Recovery, decoded: Tensor, R_camera_view: Tensor) -> Observations:
+def _observations(crops: CropInput, predicted: MqhmrOutput, decoded: Tensor, R_camera_view: Tensor) -> Observations:
     """Of the keypoints of N images, without time."""
-    height = crops.place[:, 2].exp()[:, None]
+    height = crops.position[:, 2].exp()[:, None]
     known = crops.confidence >= LEAST_CONFIDENCE
     box = torch.tensor([0.0, 0.0, 0.0, 1.0 / BOX_MARGIN]).expand(len(height), 4)
     sd = torch.from_numpy(pixel_sd(crops.confidence.numpy(), box.numpy())).float() * height
     return Observations(
-        rays=torch.where(known[..., None], crop_rays(crops.keypoints, crops.place), 0.0),
+        rays=torch.where(known[..., None], crop_rays(crops.keypoints, crops.position), 0.0),
         ray_sd=torch.where(known, sd, UNOBSERVED_SD),
         weight=known.float(),
         lifted_m=relative_to_hips(decoded),

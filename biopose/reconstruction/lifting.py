@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.body.keypoint_names import MIRRORED
-from biopose.hmr.lifter import Lifted, Lifter
+from biopose.hmr.lifter import Lifter, LifterOutput
 from biopose.hmr.lifter_input import NOMINAL_RATE_HZ, lifter_input
 
 CHUNK_FRAMES, CHUNK_MARGIN = 1024, 32
@@ -75,10 +75,10 @@ def _lift_flip_averaged(
     return in_camera[keep], R[keep], sd[keep], up_in_camera[keep]
 
 
-def _lift_once(lifter: Lifter, rays: Tensor, weight: Tensor, interval_s: Tensor) -> tuple[Lifted, Tensor]:
+def _lift_once(lifter: Lifter, rays: Tensor, weight: Tensor, interval_s: Tensor) -> tuple[LifterOutput, Tensor]:
     given = lifter_input(rays[None], weight[None], interval_s=interval_s[None])
     output = lifter(given.features.float())
-    first = Lifted(output.keypoints[0], output.sd[0], output.up[0])
+    first = LifterOutput(output.keypoints[0], output.sd[0], output.up[0])
     return first, given.R_camera_view[0].float()
 
 

@@ -204,7 +204,7 @@ def _fused(
         return tokens, observations
     fused = observations.lifted_m @ R_camera_view / known.height_m
     R_fused = fit_rotations(fused, observations.lifted_sd_m / known.height_m, R_local, models.body, shape)
-    return models.network.head.saying(tokens, R_fused), observations
+    return models.network.head.with_rotations(tokens, R_fused), observations
 
 
 def _keypoints_m(

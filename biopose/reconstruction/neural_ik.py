@@ -16,7 +16,7 @@ from torch import Tensor
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.markers import MARKERS
 from biopose.body.subject import BodyWithSkeleton
-from biopose.hmr.mqhmr import SEGMENT_KEYPOINTS
+from biopose.hmr.mqhmr_shape import SEGMENT_KEYPOINTS
 from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.network import Neurik
 from biopose.neurik.output import OutputDecoder

@@ -20,7 +20,7 @@ from torch import Tensor
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SegmentBody
-from biopose.hmr.mqhmr import PoseHead
+from biopose.hmr.head import PoseHead
 from biopose.reconstruction.motion_problem import GROUND_SLOPE_SD
 from biopose.reconstruction.observations import Observations
 from biopose.reconstruction.residuals import FitWeights, foot_contact, lifted, reprojection, smoothness

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
-from biopose.hmr.mqhmr import Mqhmr, MqhmrShape, load_mqhmr, save_mqhmr
+from biopose.hmr.mqhmr import Mqhmr, load_mqhmr, new_mqhmr, save_mqhmr
+from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.training.data.crop_batches import CropBatch, CropBatches, joined
 from biopose.training.data.motion import cmu_motions
 from biopose.training.data.projected_crops import ProjectedCrops, network_errors
@@ -148,7 +149,7 @@ class MqhmrTrainer:
 
         torch.manual_seed(SEED)
         network: Mqhmr = train(
-            (load_mqhmr() if self.preset.from_shipped else Mqhmr(shape)).to(self.device),
+            (load_mqhmr() if self.preset.from_shipped else new_mqhmr(shape)).to(self.device),
             loss=loss,
             evaluate=self.metrics,
             monitored=MONITORED,

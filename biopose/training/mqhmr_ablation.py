@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 
-from biopose.hmr.mqhmr import Mqhmr, MqhmrShape, save_mqhmr
+from biopose.hmr.mqhmr import Mqhmr, save_mqhmr
+from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.training.ablation import VariantReport, ablation, number_of_parameters
 from biopose.training.loop import Schedule
 from biopose.training.mqhmr import SEED, MqhmrPreset, MqhmrTrainer, make_images

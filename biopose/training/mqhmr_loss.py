@@ -11,7 +11,7 @@ from torch import Tensor
 from biopose.body.keypoint_names import KEYPOINTS, LIMB_JOINTS
 from biopose.body.rig import PosedBody, ShapedBody
 from biopose.body.segment_body import SEGMENTS, SegmentBody
-from biopose.hmr.mqhmr import CropInput, Mqhmr, Recovery
+from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrOutput
 from biopose.reconstruction.observations import HIPS, MID_HIP
 from biopose.skeleton.pose_errors import procrustes_distances
 from biopose.training.calibration import coverage95, error_sd_rank_correlation, sd_factors
@@ -24,7 +24,7 @@ NOT_MID_HIP = [i for i in range(len(KEYPOINTS)) if i != MID_HIP]  # the origin h
 VERTEX_STRIDE = 32  # in training, of the vertices that are compared
 HEIGHT_MM = 1750.0  # of the person that metrics in mm are given for
 
-Recover = Callable[[CropInput], Recovery]  # the network, or the network with refinement
+Recover = Callable[[CropInput], MqhmrOutput]  # the network, or the network with refinement
 # Distal segments rotate freely and are observed badly.
 SEGMENT_WEIGHT = torch.tensor([0.3 if name[:4] in ("hand", "toes", "radi") else 1.0 for name in SEGMENTS])
 
@@ -95,7 +95,7 @@ def mqhmr_loss(
     error = (keypoints - origin) - (truth.keypoints - true_origin)
     local_error = _squared_distance(predicted.R_segment_local, batch.R_segment_local)
     global_error = _squared_distance(posed.R_world_delta, batch.R_view_segment)
-    crop_height = batch.crops.place[:, 2].exp()[:, None, None]
+    crop_height = batch.crops.position[:, 2].exp()[:, None, None]
     reprojection_error = (_projected(keypoints) - _projected(truth.keypoints)) / crop_height
     return (
         w.keypoints * error.norm(dim=-1).mean()
@@ -117,11 +117,11 @@ def _squared_distance(R: Tensor, R_true: Tensor) -> Tensor:
 
 
 def _draft_loss(
-    network: Mqhmr, predicted: Recovery, batch: CropBatch, true_keypoints: Tensor, w: LossWeights
+    network: Mqhmr, predicted: MqhmrOutput, batch: CropBatch, true_keypoints: Tensor, w: LossWeights
 ) -> Tensor:
     """Of the poses between the layers: local rotations, and the template body's keypoints relative to the mid-hip."""
     total = true_keypoints.new_zeros(())
-    for R_local in predicted.drafts:
+    for R_local in predicted.intermediate:
         keypoints = network.template_body(R_local)
         error = keypoints - _mid_hip(keypoints) - true_keypoints
         rotation = _squared_distance(R_local, batch.R_segment_local)
@@ -172,7 +172,7 @@ def mqhmr_metrics(
 
 
 def _errors(
-    predicted: Recovery, batch: CropBatch, body: SegmentBody, people: People, vertices: slice
+    predicted: MqhmrOutput, batch: CropBatch, body: SegmentBody, people: People, vertices: slice
 ) -> dict[str, Tensor]:
     """Distances in body heights by the names of their metrics; error and sd as in `keypoint_errors`."""
     posed, truth = predicted.posed(body), truth_of(batch, body, people, vertices)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
 from biopose.neurik.marker_segments import marker_owners
-from biopose.neurik.network import Neurik, NeurikShape, save_neurik
+from biopose.neurik.network import Neurik, NeurikShape, new_neurik, save_neurik
 from biopose.neurik.output import OutputDecoder
 from biopose.neurik.trial import WINDOW
 from biopose.skeleton.full_body import full_body_skeleton
@@ -173,7 +173,7 @@ def train_neurik(
     evaluation = held_out_batches(held_out, EVALUATION_BATCHES, frames=preset.longest, device=device)
     torch.manual_seed(SEED)
     network = train(
-        kind(preset.shape, locations_m=default_locations_m(source.people)).to(device),
+        new_neurik(preset.shape, locations_m=default_locations_m(source.people), kind=kind).to(device),
         loss=loss,
         evaluate=metrics,
         monitored=MONITORED,

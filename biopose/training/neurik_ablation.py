@@ -43,7 +43,7 @@ class UnlimitedNeurik(Neurik):
         """The raw output, whose `logits` are shares: -1 and 1 at the ends of a range."""
         raw = super().forward(windows)
         with torch.autocast(windows.markers_m.device.type, enabled=False):
-            closed = self.view(windows, self.locations_m).logits
+            closed = self.features(windows, self.locations_m).logits
         return replace(raw, logits=2 * closed.sigmoid() - 1 + (raw.logits - closed) / 2)
 
 

@@ -14,7 +14,7 @@ from biopose.evaluation.neurik import (
     scaled_to,
     solved,
 )
-from biopose.neurik.network import Neurik, NeurikShape, save_neurik
+from biopose.neurik.network import NeurikShape, new_neurik, save_neurik
 from biopose.neurik.output import OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.recorded_windows import as_recorded
@@ -40,7 +40,7 @@ def test_without_a_static_posture_there_is_no_own_skeleton() -> None:
 def test_both_are_judged_on_clean_and_faulty_trials(tmp_path: Path) -> None:
     torch.manual_seed(0)
     shape = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)
-    save_neurik(tmp_path / "neurik.safetensors", Neurik(shape, locations_m=default_locations_m()))
+    save_neurik(tmp_path / "neurik.safetensors", new_neurik(shape, locations_m=default_locations_m()))
     weights = tmp_path / "neurik.safetensors"
     found = compare(synthetic_source(), trials=1, frames=4, weights=weights)
     assert set(found) == {"clean", "faulty"}

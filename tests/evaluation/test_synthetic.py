@@ -10,7 +10,7 @@ import torch
 from biopose.errors import ModelError
 from biopose.evaluation import synthetic as module
 from biopose.evaluation.synthetic import FIGURES, evaluate_synthetic, synthetic_lines
-from biopose.hmr.mqhmr import Mqhmr, save_mqhmr
+from biopose.hmr.mqhmr import new_mqhmr, save_mqhmr
 from biopose.training.synthetic.shards import ShardFolder
 from tests.commands import assert_refused, run
 from tests.training.tiny_images import (
@@ -32,7 +32,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> ShardFolder:
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     torch.manual_seed(0)
-    network = Mqhmr(TINY_SHAPE)
+    network = new_mqhmr(TINY_SHAPE)
     torch.nn.init.normal_(network.head.log_sd, std=0.02)
     save_mqhmr(tmp_path / "mqhmr.safetensors", network)
     return tmp_path / "mqhmr.safetensors"

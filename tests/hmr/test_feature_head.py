@@ -10,7 +10,8 @@ from biopose.body.mirror import mirrored_local_rotations
 from biopose.camera.intrinsics import intrinsics
 from biopose.errors import ModelError
 from biopose.hmr.feature_head import MqhmrHead, unpacked
-from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrShape, Recovery, save_mqhmr
+from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrOutput, new_mqhmr, save_mqhmr
+from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.perception.cspnext import MAP_CHANNELS
 from biopose.perception.detector import PersonDetector
 from biopose.perception.flip_augmentation import FlipAugmented
@@ -28,10 +29,10 @@ class Listened(MqhmrHead):
 
     def __init__(self, network: Mqhmr) -> None:
         super().__init__(network)
-        self.all_given, self.all_said = list[CropInput](), list[Recovery]()
+        self.all_given, self.all_said = list[CropInput](), list[MqhmrOutput]()
         self._network.register_forward_hook(self._keep)
 
-    def _keep(self, network: Mqhmr, given: tuple[CropInput], said: Recovery) -> None:
+    def _keep(self, network: Mqhmr, given: tuple[CropInput], said: MqhmrOutput) -> None:
         self.all_given.extend(given)
         self.all_said.append(said)
 
@@ -48,7 +49,7 @@ class Listened(MqhmrHead):
 
 def network(shape: MqhmrShape = SMALL, *, seed: int = 0) -> Mqhmr:
     torch.manual_seed(seed)
-    drawn = Mqhmr(shape)
+    drawn = new_mqhmr(shape)
     torch.nn.init.normal_(drawn.body.weight, std=0.05)  # or shape and camera would be everybody's
     return drawn
 
@@ -109,7 +110,7 @@ def test_the_middle_of_the_crop_comes_back_to_half_a_pixel() -> None:
 def test_people_left_and_right_of_the_middle_have_mirrored_places() -> None:
     reader = Listened(network())
     read(reader, [[99.5, 49.5, 399.5, 449.5], [1919 - 399.5, 49.5, 1919 - 99.5, 449.5]])
-    left, right = reader.given.place
+    left, right = reader.given.position
     torch.testing.assert_close(left * torch.tensor([-1.0, 1.0, 1.0]), right)
     assert left[0] < 0 < right[0]
     assert left[1] < 0
@@ -122,15 +123,15 @@ def test_places_are_those_of_a_camera_of_which_nothing_is_known() -> None:
         camera = intrinsics(width_px=size_px[0], height_px=size_px[1])
         pixels = torch.tensor([[249.5, 249.5], [269.5, 599.5], [1844.5, 69.5]], dtype=torch.float64)
         rays = camera.rays(pixels)[..., :2]
-        torch.testing.assert_close(reader.given.place[:, :2], rays.float(), atol=1e-5, rtol=0)
+        torch.testing.assert_close(reader.given.position[:, :2], rays.float(), atol=1e-5, rtol=0)
         heights = torch.tensor([400.0, 800.0, 120.0]) / camera.focal_px[1]
-        torch.testing.assert_close(reader.given.place[:, 2], heights.log())
+        torch.testing.assert_close(reader.given.position[:, 2], heights.log())
 
 
 def test_a_crop_as_large_as_the_picture_lies_straight_ahead() -> None:
     reader = Listened(network())
     read(reader, [[-0.5, -0.5, 1919.5, 1079.5]])
-    assert (reader.given.place[0, :2] == 0).all()
+    assert (reader.given.position[0, :2] == 0).all()
 
 
 def test_keypoints_are_shares_of_the_crop_from_edge_to_edge() -> None:

@@ -12,18 +12,9 @@ from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
 from biopose.body.mirror import mirrored_local_rotations
 from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.errors import ModelError
-from biopose.hmr.mqhmr import (
-    KIND,
-    LOG_SD_RANGE,
-    RIGID,
-    SEGMENT_KEYPOINTS,
-    CropInput,
-    Mqhmr,
-    MqhmrShape,
-    PoseHead,
-    load_mqhmr,
-    save_mqhmr,
-)
+from biopose.hmr.head import LOG_SD_RANGE, RIGID, PoseHead
+from biopose.hmr.mqhmr import KIND, CropInput, Mqhmr, load_mqhmr, new_mqhmr, save_mqhmr
+from biopose.hmr.mqhmr_shape import SEGMENT_KEYPOINTS, MqhmrShape
 from biopose.io.checkpoint import save_checkpoint
 
 SMALL = MqhmrShape(channels=(4, 4, 8, 8), width=24, layers=2, heads=2, points=2, hidden=32, dropout=0.1)
@@ -31,7 +22,7 @@ SMALL = MqhmrShape(channels=(4, 4, 8, 8), width=24, layers=2, heads=2, points=2,
 
 def small(shape: MqhmrShape = SMALL, seed: int = 0) -> Mqhmr:
     torch.manual_seed(seed)
-    network = Mqhmr(shape).eval()
+    network = new_mqhmr(shape).eval()
     torch.nn.init.normal_(network.body.weight, std=0.05)  # it begins at zero
     return network
 
@@ -69,7 +60,7 @@ def test_the_trunk_is_one_piece() -> None:
 @torch.no_grad()
 def test_people_do_not_look_at_each_other() -> None:
     network, both = small(), crops(2)
-    first = CropInput(tuple(m[:1] for m in both.maps), both.keypoints[:1], both.confidence[:1], both.place[:1])
+    first = CropInput(tuple(m[:1] for m in both.maps), both.keypoints[:1], both.confidence[:1], both.position[:1])
     torch.testing.assert_close(network(both).tokens[:1], network(first).tokens)
 
 
@@ -98,7 +89,7 @@ def test_a_query_moves_its_own_segments_alone(queries: int) -> None:
 
 def test_another_number_of_queries_is_refused() -> None:
     with pytest.raises(ValueError, match=r"7 queries.*20, 5, 1"):
-        Mqhmr(replace(SMALL, queries=7))
+        new_mqhmr(replace(SMALL, queries=7))
 
 
 @torch.no_grad()
@@ -115,7 +106,7 @@ def test_a_segment_begins_to_look_where_its_keypoints_are() -> None:
 def test_a_person_half_as_large_in_the_picture_is_twice_as_far() -> None:
     network, given = small(), crops(1)
     torch.nn.init.zeros_(network.body.weight)
-    half = replace(given, place=given.place - torch.tensor([0.0, 0.0, math.log(2.0)]))
+    half = replace(given, position=given.position - torch.tensor([0.0, 0.0, math.log(2.0)]))
     torch.testing.assert_close(network(half).root[:, 2], 2 * network(given).root[:, 2])
 
 
@@ -152,10 +143,10 @@ def test_it_can_be_exported_for_any_number_of_crops() -> None:
 
     n = torch.export.Dim("n", min=1)
     given = crops(3)
-    arguments = (given.maps, given.keypoints, given.confidence, given.place)
+    arguments = (given.maps, given.keypoints, given.confidence, given.position)
     exported = torch.export.export(Pose(), arguments, dynamic_shapes=(({0: n},) * 4, {0: n}, {0: n}, {0: n}))
     more = crops(5, seed=1)
-    got = exported.module()(more.maps, more.keypoints, more.confidence, more.place)
+    got = exported.module()(more.maps, more.keypoints, more.confidence, more.position)
     torch.testing.assert_close(got, network(more).R_segment_local)
 
 
@@ -205,7 +196,7 @@ def test_tokens_of_the_network_that_ships_say_any_turns_and_stay_as_sure_as_they
     reader = load_mqhmr().head
     tokens, others = torch.randn(2, 4, 20, reader.rotation.shape[1], generator=torch.Generator().manual_seed(2))
     wanted, sd = reader(others)[0], reader(tokens)[1]
-    told = reader(reader.saying(tokens, wanted))
+    told = reader(reader.with_rotations(tokens, wanted))
     torch.testing.assert_close(told[0], wanted, atol=1e-3, rtol=0)
     torch.testing.assert_close(told[1].log(), sd.log(), atol=1e-3, rtol=0)
 
@@ -215,4 +206,4 @@ def test_tokens_that_say_it_already_do_not_move(queries: int) -> None:
     torch.manual_seed(6)
     reader = PoseHead(MqhmrShape(queries=queries))
     tokens = torch.randn(4, queries, MqhmrShape().token_width)
-    torch.testing.assert_close(reader.saying(tokens, reader(tokens)[0]), tokens, atol=1e-4, rtol=0)
+    torch.testing.assert_close(reader.with_rotations(tokens, reader(tokens)[0]), tokens, atol=1e-4, rtol=0)

@@ -54,7 +54,7 @@ def test_larger_people_are_told_by_their_size_alone() -> None:
     usual, large = fitted(markers), fitted(1.2 * markers)
     torch.testing.assert_close(large.size, 1.2 * usual.size, atol=1e-3, rtol=0)
     torch.testing.assert_close(large.R_world_segment, usual.R_world_segment, atol=2e-3, rtol=0)
-    torch.testing.assert_close(large.away, usual.away, atol=1e-3, rtol=0)
+    torch.testing.assert_close(large.residual, usual.residual, atol=1e-3, rtol=0)
 
 
 def test_on_their_own_skeleton_people_of_any_proportions_are_laid_as_they_lie() -> None:
@@ -88,8 +88,8 @@ def test_what_is_not_seen_lies_as_it_usually_does_and_says_so() -> None:
     hand, radius = SEGMENTS.index("hand_r"), SEGMENTS.index("radius_r")
     turn = found.R_world_segment[:, radius].mT @ found.R_world_segment[:, hand]
     torch.testing.assert_close(turn, turn[:1].expand_as(turn), atol=1e-4, rtol=0)
-    assert float(found.sureness[:, hand].max()) == 0.0
-    assert float(found.sureness[:, radius, 0].min()) > 0.5
+    assert float(found.observability[:, hand].max()) == 0.0
+    assert float(found.observability[:, radius, 0].min()) > 0.5
 
 
 def test_without_the_pelvis_markers_the_others_tell_where_it_is() -> None:

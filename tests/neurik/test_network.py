@@ -11,7 +11,7 @@ from torch import Tensor
 from biopose.errors import ModelError
 from biopose.io.checkpoint import save_checkpoint
 from biopose.neurik.input import MarkerWindows, SubjectCalibration
-from biopose.neurik.network import KIND, LOG_SD_RANGE, Neurik, NeurikShape, load_neurik, save_neurik
+from biopose.neurik.network import KIND, LOG_SD_RANGE, Neurik, NeurikShape, load_neurik, new_neurik, save_neurik
 from biopose.neurik.output import SCALE_RANGE, NeurikOutput, OutputDecoder
 from biopose.neurik.trial import HOP, WINDOW, predict_last, predict_trial
 from biopose.skeleton.full_body import full_body_skeleton
@@ -27,7 +27,7 @@ PELVIS = slice(0, 6)
 def small(*, seed: int = 0, corrections: float = 1.0, shape: NeurikShape = SMALL) -> Neurik:
     """With heads that say something."""
     torch.manual_seed(seed)
-    network = Neurik(shape, locations_m=default_locations_m()).eval()
+    network = new_neurik(shape, locations_m=default_locations_m()).eval()
     with torch.no_grad():
         for head in (network.heads[-1], network.scales[-1]):
             head.weight.normal_(0.0, 0.1 * corrections)

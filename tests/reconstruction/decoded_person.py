@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
+from biopose.hmr.head import PoseHead
 from biopose.hmr.lifter_input import rotation_towards
-from biopose.hmr.mqhmr import Mqhmr, MqhmrShape, PoseHead
+from biopose.hmr.mqhmr import Mqhmr, new_mqhmr
+from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.reconstruction.mesh_recovery import MeshModels, MeshStage
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.tracks import PersonTrack
@@ -22,7 +24,7 @@ SMALL = MqhmrShape(channels=(4, 4, 4, 4), width=8, layers=1, heads=1, points=1, 
 @cache
 def network() -> Mqhmr:
     torch.manual_seed(0)
-    return Mqhmr(SMALL).eval().requires_grad_(False)
+    return new_mqhmr(SMALL).eval().requires_grad_(False)
 
 
 def mesh_models(*, stage: MeshStage = "refined") -> MeshModels:

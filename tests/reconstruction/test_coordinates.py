@@ -7,7 +7,7 @@ import torch
 from biopose.body.anny import Body
 from biopose.body.subject import BodyWithSkeleton
 from biopose.hmr.lifter import load_lifter
-from biopose.neurik.network import Neurik
+from biopose.neurik.network import new_neurik
 from biopose.reconstruction.coordinates import _continuous, _inside_limits, solve_person
 from biopose.reconstruction.fitted_person import Athlete, FittedPerson, person_of
 from biopose.reconstruction.measurement import PersonMeasurement
@@ -172,7 +172,7 @@ def test_a_network_that_predicts_the_coordinates_stands_in_place_of_inverse_kine
     measurement: PersonMeasurement, body: Body, usual: BodyWithSkeleton
 ) -> None:
     torch.manual_seed(0)
-    network = NeuralIK.of(Neurik(SHAPE, locations_m=default_locations_m()).eval())
+    network = NeuralIK.of(new_neurik(SHAPE, locations_m=default_locations_m()).eval())
     time_s = frame_times(FRAMES)
     fitted = fitted_motion(usual, not_found(track_of(swinging(time_s), time_s), GAP))
     one = solve_person(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0, neural_ik=network)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.segment_body import SEGMENTS, SHAPE_TERMS, SegmentBody
-from biopose.hmr.mqhmr import RIGID
+from biopose.hmr.head import RIGID
 from biopose.reconstruction import fusion
 from biopose.reconstruction.fusion import fit_rotations, with_prediction
 from biopose.reconstruction.observations import Observations, relative_to_hips

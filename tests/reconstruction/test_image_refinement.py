@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
-from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrShape, Recovery
+from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrOutput, new_mqhmr
+from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.hmr.template_body import view_rays
 from biopose.reconstruction.image_refinement import refine_images
 from biopose.reconstruction.refinement import RefinementOptions
@@ -18,7 +19,7 @@ SMALL = MqhmrShape(channels=(4, 4, 8, 8), width=24, layers=2, heads=2, points=2,
 @cache
 def network() -> Mqhmr:
     torch.manual_seed(0)
-    return Mqhmr(SMALL).eval()
+    return new_mqhmr(SMALL).eval()
 
 
 @cache
@@ -36,10 +37,10 @@ def crops(n: int = 3) -> CropInput:
 
 
 @torch.no_grad()
-def reprojection_residual(said: Recovery, given: CropInput) -> Tensor:
+def reprojection_residual(said: MqhmrOutput, given: CropInput) -> Tensor:
     """(N,) mean distance of projected from seen keypoints, x / z and y / z in the view."""
     points = body().keypoints.positions(said.posed(body()))
-    return (points[..., :2] / points[..., 2:] - view_rays(given.keypoints, given.place)).norm(dim=-1).mean(-1)
+    return (points[..., :2] / points[..., 2:] - view_rays(given.keypoints, given.position)).norm(dim=-1).mean(-1)
 
 
 @torch.no_grad()
@@ -55,7 +56,7 @@ def test_refined_bodies_project_nearer_to_their_keypoints() -> None:
 @torch.no_grad()
 def test_pictures_do_not_move_each_other() -> None:
     given = crops()
-    first = CropInput(tuple(m[:1] for m in given.maps), given.keypoints[:1], given.confidence[:1], given.place[:1])
+    first = CropInput(tuple(m[:1] for m in given.maps), given.keypoints[:1], given.confidence[:1], given.position[:1])
     options = RefinementOptions(iterations=30)
     together, alone = (refine_images(network(), body(), options)(some) for some in (given, first))
     torch.testing.assert_close(together.R_segment_local[:1], alone.R_segment_local, atol=1e-2, rtol=0)

@@ -9,7 +9,7 @@ import torch
 from biopose.body.anny import Body
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.markers import MARKERS
-from biopose.neurik.network import Neurik, NeurikShape
+from biopose.neurik.network import NeurikShape, new_neurik
 from biopose.reconstruction.fitted_person import person_of, virtual_markers
 from biopose.reconstruction.neural_ik import HALF_WEIGHT_SD_M, KEYPOINT_SHARES, NeuralIK, marker_weight, marker_windows
 from biopose.skeleton.kinematics import Kinematics
@@ -61,7 +61,7 @@ def test_the_markers_are_those_that_the_solver_has() -> None:
 @pytest.mark.parametrize("frames", [1, 8])
 def test_a_person_is_told_coordinates_at_their_markers_and_how_sure_each_angle_is(frames: int) -> None:
     torch.manual_seed(0)
-    told = NeuralIK.of(Neurik(SHAPE, locations_m=default_locations_m()).eval())
+    told = NeuralIK.of(new_neurik(SHAPE, locations_m=default_locations_m()).eval())
     fitted = fitted_person()
     part = replace(
         fitted,

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from biopose.body.segment_body import SEGMENTS, SegmentBody
+from biopose.hmr.head import PoseHead
 from biopose.hmr.lifter_input import rotation_towards
-from biopose.hmr.mqhmr import MqhmrShape, PoseHead
+from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.reconstruction.observations import HIPS, UNOBSERVED_SD, Observations
 from biopose.reconstruction.refinement import MeshMotion, Refined, Refinement, RefinementGain, RefinementOptions
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from biopose.body.segment_body import SegmentBody
-from biopose.hmr.mqhmr import Mqhmr
+from biopose.hmr.mqhmr import new_mqhmr
 from biopose.reconstruction.residuals import MIDDLE
 from biopose.training.mqhmr_loss import calibrate_mqhmr, calibration_factors, keypoint_errors, mqhmr_metrics
 from biopose.training.synthetic.shards import ShardFolder
@@ -41,7 +41,7 @@ def test_after_calibration_95_percent_are_covered_of_each_keypoint_along_and_acr
 @needs_pictures
 def test_a_network_is_calibrated_once_and_then_left_alone(tiny_pictures: ShardFolder) -> None:
     torch.manual_seed(0)
-    network, body = Mqhmr(TINY_SHAPE).eval(), SegmentBody.load()
+    network, body = new_mqhmr(TINY_SHAPE).eval(), SegmentBody.load()
     torch.nn.init.normal_(network.head.log_sd, std=0.02)
     people, source = people_of_split(tiny_pictures, "train"), batches_of(tiny_pictures)
     batches = [source.batch(step) for step in range(source.per_epoch)]

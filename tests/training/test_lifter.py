@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from biopose.hmr.lifter import Lifted, Lifter, load_lifter
+from biopose.hmr.lifter import Lifter, LifterOutput, load_lifter
 from biopose.training.data.projected_motion import MotionProjector, ProjectedMotion, Proportions
 from biopose.training.lifter import (
     PRESETS,
@@ -103,10 +103,10 @@ class _Said:
     def __init__(self, batch: ProjectedMotion) -> None:
         self.batch = batch
 
-    def __call__(self, _: torch.Tensor) -> Lifted:
+    def __call__(self, _: torch.Tensor) -> LifterOutput:
         b = self.batch
         sd = torch.full((*b.keypoints.shape[:-1], 2), 0.05)
-        return Lifted(b.keypoints, sd, b.up)
+        return LifterOutput(b.keypoints, sd, b.up)
 
 
 def test_there_is_a_preset_for_a_machine_without_and_with_an_accelerator() -> None:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from biopose.errors import BioposeError
-from biopose.hmr.mqhmr import MqhmrShape, load_mqhmr
+from biopose.hmr.mqhmr import load_mqhmr
+from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.training import mqhmr
 from biopose.training.mqhmr import PRESETS, MqhmrTrainer, train_mqhmr_from
 from biopose.training.run import TrainingRequest

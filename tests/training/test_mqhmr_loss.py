@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from biopose.body.segment_body import SegmentBody
-from biopose.hmr.mqhmr import Mqhmr
+from biopose.hmr.mqhmr import new_mqhmr
 from biopose.training.data.crop_batches import CropBatch
 from biopose.training.mqhmr_loss import (
     LossWeights,
@@ -77,7 +77,7 @@ def test_turning_the_view_turns_the_truth(batch: CropBatch, people: People) -> N
 @needs_pictures
 def test_it_learns_a_batch_by_heart(batch: CropBatch, people: People) -> None:
     torch.manual_seed(0)
-    network, body = Mqhmr(TINY_SHAPE), SegmentBody.load()
+    network, body = new_mqhmr(TINY_SHAPE), SegmentBody.load()
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     losses = []
     for _ in range(30):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from biopose.neurik.network import Neurik, NeurikShape, load_neurik
+from biopose.neurik.network import Neurik, NeurikShape, load_neurik, new_neurik
 from biopose.neurik.output import NeurikOutput, OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.marker_batch import MarkerBatch
@@ -34,7 +34,7 @@ EVALUATOR = Evaluator(OutputDecoder(full_body_skeleton()))
 
 def small() -> Neurik:
     torch.manual_seed(0)
-    return Neurik(SHAPE, locations_m=default_locations_m(synthetic_people()))
+    return new_neurik(SHAPE, locations_m=default_locations_m(synthetic_people()))
 
 
 def exact(batch: MarkerBatch, *, sd: float = 0.1) -> NeurikOutput:

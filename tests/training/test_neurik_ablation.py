@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from biopose.neurik.network import NeurikShape, load_neurik
+from biopose.neurik.network import NeurikShape, load_neurik, new_neurik
 from biopose.neurik.output import OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training import neurik, neurik_ablation
@@ -45,7 +45,7 @@ def test_answers_without_limits_begin_where_the_others_do_and_go_further() -> No
     for correction in (0.0, 10.0):
         for kind, decoder in kinds:
             torch.manual_seed(0)
-            network = kind(SHAPE, locations_m=default_locations_m()).eval()
+            network = new_neurik(SHAPE, locations_m=default_locations_m(), kind=kind).eval()
             torch.nn.init.zeros_(network.heads[1].weight)  # type: ignore[arg-type]
             with torch.no_grad():
                 network.heads[1].bias[: network.sizes[0]] = correction  # type: ignore[index, operator]

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from biopose.body.segment_body import SegmentBody
-from biopose.hmr.mqhmr import CropInput, MqhmrShape, Recovery
+from biopose.hmr.mqhmr import CropInput, MqhmrOutput
+from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.training.data.crop_batches import CropBatch, CropBatches
 from biopose.training.data.motion import cmu_motions
 from biopose.training.loop import Schedule
@@ -76,11 +77,13 @@ class Knowing:
     def __init__(self, *batches: CropBatch, people: People, sd: float = 0.01) -> None:
         self.batches, self.people, self.sd = iter(batches), people, sd
 
-    def __call__(self, crops: CropInput) -> Recovery:
+    def __call__(self, crops: CropInput) -> MqhmrOutput:
         batch = next(self.batches)
         n = len(batch.person)
         sd = self.sd * (1 + 0.1 * torch.rand(n, 26, 2, generator=torch.Generator().manual_seed(n)))
-        return Recovery(torch.zeros(n, 20, 1), batch.R_segment_local, self.people.shape[batch.person], batch.root, sd)
+        return MqhmrOutput(
+            torch.zeros(n, 20, 1), batch.R_segment_local, self.people.shape[batch.person], batch.root, sd
+        )
 
 
 def of_the_segment_body(people: People) -> People:

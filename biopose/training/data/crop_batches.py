@@ -61,7 +61,7 @@ class CropBatch:
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> CropBatch:
         c = self.crops
-        crops = CropInput(tuple(map(change, c.maps)), change(c.keypoints), change(c.confidence), change(c.place))
+        crops = CropInput(tuple(map(change, c.maps)), change(c.keypoints), change(c.confidence), change(c.position))
         return CropBatch(crops, **{name: change(value) for name, value in vars(self).items() if name != "crops"})
 
 
@@ -171,7 +171,7 @@ def joined(one: CropBatch, other: CropBatch) -> CropBatch:
     ]
     crops = CropInput(
         tuple(map_.contiguous(memory_format=torch.channels_last) if map_.numel() else map_ for map_ in both),
-        *(torch.cat([getattr(a, name), getattr(b, name)]) for name in ("keypoints", "confidence", "place")),
+        *(torch.cat([getattr(a, name), getattr(b, name)]) for name in ("keypoints", "confidence", "position")),
     )
     rest = {k: torch.cat([v, getattr(other, k)]) for k, v in vars(one).items() if k != "crops"}
     return CropBatch(crops, **rest)
@@ -197,7 +197,7 @@ def augmented(crops: CropInput, generator: torch.Generator) -> CropInput:
     confidence = torch.where(known, (crops.confidence * confidence_factor).clamp(0.0, 1.0), 0.0)
     keypoints = torch.where(known[..., None], keypoints, 0.5)
     log_focal = FOCAL_LOG_SD * torch.randn(n, 1, generator=g)
-    place = torch.cat([crops.place[:, :2] * log_focal.exp(), crops.place[:, 2:] + log_focal], dim=-1)
+    place = torch.cat([crops.position[:, :2] * log_focal.exp(), crops.position[:, 2:] + log_focal], dim=-1)
     maps = []
     for map_ in crops.maps:
         if map_.numel():

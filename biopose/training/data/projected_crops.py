@@ -98,7 +98,7 @@ def network_errors(batches: Iterable[CropBatch], body: SegmentBody, people: Peop
         shaped = ShapedBody(body.rig, people.shape[batch.person], people.bone_heads[batch.person])
         posed = shaped.with_global_rotations(batch.R_view_segment, root_position=batch.root)
         truth = posed.skin(people.keypoints[batch.person], body.keypoints.skin_matrix)
-        place = batch.crops.place
+        place = batch.crops.position
         seen = truth @ rotation_towards(place[:, :2]).mT
         errors.append(batch.crops.keypoints - _in_crop(seen[..., :2] / seen[..., 2:].clamp(min=0.3), place))
         confidence.append(batch.crops.confidence)

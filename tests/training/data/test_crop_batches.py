@@ -28,7 +28,7 @@ SIZE_PX = torch.tensor([WIDTH_PX, HEIGHT_PX])
 
 def tensors(batch: CropBatch) -> list[torch.Tensor]:
     c = batch.crops
-    return [*c.maps, c.keypoints, c.confidence, c.place, batch.R_view_segment, batch.root, batch.person]
+    return [*c.maps, c.keypoints, c.confidence, c.position, batch.R_view_segment, batch.root, batch.person]
 
 
 def test_a_steps_batch_is_always_the_same_and_another_seeds_is_another(tiny_pictures: ShardFolder) -> None:
@@ -121,7 +121,7 @@ def test_the_truth_projects_onto_what_the_keypoint_network_saw(tiny_pictures: Sh
     batch = batches_of(tiny_pictures, size=PICTURES).batch(0)
     truth = truth_of(batch, body, people, slice(0, 1))
     shard = load_file(tiny_pictures.path("train", 0))
-    in_camera = truth.keypoints @ rotation_towards(batch.crops.place[:, :2]).mT
+    in_camera = truth.keypoints @ rotation_towards(batch.crops.position[:, :2]).mT
     rays = in_camera[..., :2] / in_camera[..., 2:]
     seen_px = (rays - shard["corner"][:, None]) / shard["ray_per_px"][:, None, None] - 0.5
     sure = batch.crops.confidence > 0.5

@@ -72,5 +72,5 @@ def test_batches_are_joined_in_order() -> None:
     one, other = drawn(2), drawn(3, seed=1)
     both = joined(one, other)
     assert len(both.person) == 5
-    torch.testing.assert_close(both.crops.place[2:], other.crops.place)
+    torch.testing.assert_close(both.crops.position[2:], other.crops.position)
     assert both.crops.maps[2].shape == (5, 8, 16, 12)

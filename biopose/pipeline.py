@@ -1,10 +1,12 @@
-"""From a video to people's joint angles.
+"""How a video is measured, defined once: perceive -> reconstruct -> solve -> analyse.
 
-    models = Models.load()
-    measurement = measure_video(Path("jump.mp4"), [Athlete(height_m=1.78)], models=models)
+    trial = Trial(Clip(Path("jump.mp4")), (Subject(height_m=1.78),), activity="countermovement_jump")
+    models = Models.load(METHODS["mqhmr"])
+    measurement = measure(trial, models=models)
+    analyse(measurement.people, trial, Path("jump"), versions=models.versions, ...)
 
-The stages, one after the other: decode, detect, keypoints and tracks (`biopose.tracking.shards`), lift and fit each
-person (`biopose.fitting`), ground from everybody's contacts, then the body's virtual markers and inverse kinematics.
+`measure` chains the stages in memory. A nightly ingestion maps the same functions over files: `perceive_shards` and
+`read_shard`, `write_motion` and `read_motion` stand between them. Evaluation and the training data call them, too.
 """
 
 from __future__ import annotations
@@ -15,206 +17,348 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from biopose.camera.intrinsics import camera_of
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
-from biopose.hmr.feature_head import MqhmrHead
-from biopose.neurik.network import load_neurik
-from biopose.perception.detector import PersonDetector
-from biopose.perception.keypoint_network import KeypointNetwork
-from biopose.reconstruction.fitted_person import Athlete, measured
+from biopose.errors import TrackingError
+from biopose.reconstruction.coordinates import solve_person
+from biopose.reconstruction.fitted_person import Athlete, FittedPerson
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.reconstruction.mesh_recovery import MeshModels, MeshStage
-from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from biopose.reconstruction.methods import METHODS, Method
+from biopose.reconstruction.models import Models, SolveModels
 from biopose.reconstruction.people_fit import FitModels, fit_people
+from biopose.report.folder import write_outputs
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.people import People, join_shards
-from biopose.tracking.shards import Shard, perceive
+from biopose.tracking.shards import SHARD_S, Shard, perceive, shards_of
 from biopose.tracking.subject_choice import Choice, choose_athletes
 from biopose.video.probe import VideoInfo, probe_video
 
-Stage = Literal["keypoints", "fit", "overlay"]
-Progress = Callable[[Stage, int, int], None]
+__all__ = [
+    "ANALYSE",
+    "METHODS",
+    "PERCEIVE",
+    "RECONSTRUCT",
+    "SOLVE",
+    "STAGES",
+    "Clip",
+    "Measurement",
+    "Method",
+    "Models",
+    "Reconstruction",
+    "Stage",
+    "Subject",
+    "Trial",
+    "analyse",
+    "measure",
+    "reconstruct",
+    "solve",
+]
 
-MESH_STAGES: Mapping[MethodName, MeshStage] = {
-    "mqhmr": "refined",
-    "mqhmr_unrefined": "fused",
-    "mqhmr_alone": "decoded",
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Models:
-    """Everything that is loaded once, whatever is measured with it."""
-
-    detector: PersonDetector
-    keypoints: KeypointNetwork
-    fit: FitModels
-
-    @classmethod
-    def load(
-        cls,
-        *,
-        threads: int = 2,
-        device: str = "cpu",
-        detector: Path | None = None,
-        keypoints: Path | None = None,
-        fit: FitModels | None = None,
-        method: MethodName = DEFAULT_METHOD,
-    ) -> Models:
-        """Load all.
-
-        Args:
-            threads: of the networks on a CPU.
-            device: of the networks; on a CPU onnxruntime runs what nobody needs the features of.
-            detector: its weights; None takes the asset.
-            keypoints: likewise.
-            fit: loaded before; None loads what ships for the method.
-            method: of measuring; `fit` decides where it is given.
-
-        Raises:
-            ModelError: if an asset is missing or broken; the message says how to get it.
-        """
-        if fit is None:
-            mesh = None if method == "keypoint_fit" else MeshModels.load(stage=MESH_STAGES[method])
-            fit = FitModels.load(mesh=mesh, neurik=load_neurik() if method == "mqhmr" else None)
-        head = MqhmrHead(fit.mesh.network, device=device) if fit.mesh else None
-        backend: Literal["onnxruntime", "torch"] = "onnxruntime" if device == "cpu" else "torch"
-        looks: Literal["onnxruntime", "torch"] = "torch" if head else backend
-        return cls(
-            detector=PersonDetector.load(backend=backend, threads=threads, device=device, weights=detector),
-            keypoints=KeypointNetwork.load(backend=looks, threads=threads, device=device, weights=keypoints, head=head),
-            fit=fit,
-        )
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class MeasureOptions:
-    """Choices for one video.
+class Clip:
+    """A video, or a part of it, and what is known of its camera.
 
     Attributes:
-        choice: which people.
-        camera: intrinsics, where known; else from the file's metadata, else estimated.
-        activity: of `CUTOFF_HZ`, tells the low-pass filter's cut-off.
-        start_s: of the file as it is played.
-        end_s: likewise.
-        recorded_rate_hz: of slow motion.
-        keep_readable: measure what comes before a break in a broken file.
+        video: the file.
+        start_s: of the part, in seconds of the file as it is played; None: from its first frame.
+        end_s: likewise; None: to its last.
+        recorded_rate_hz: frame rate at which slow motion was filmed; None: as it is played.
+        keep_readable: of a broken file, measure what comes before the break.
+        focal_px: focal length, where known.
+        horizontal_fov_deg: horizontal field of view, where known.
+        distortion: the lens's coefficients k1, k2, p1, p2, k3 as OpenCV defines them, where known.
+        calibrated: the whole camera, from a calibration; stands for the three above.
     """
 
-    choice: Choice = "largest"
-    camera: Camera | None = None
-    activity: str = "other"
+    video: Path
     start_s: float | None = None
     end_s: float | None = None
     recorded_rate_hz: float | None = None
     keep_readable: bool = False
+    focal_px: float | None = None
+    horizontal_fov_deg: float | None = None
+    distortion: tuple[float, ...] | None = None
+    calibrated: Camera | None = None
+
+    def shards(self, info: VideoInfo, *, shard_s: float = SHARD_S) -> list[Shard]:
+        """The clip in shards of at most shard_s seconds."""
+        return shards_of(
+            info,
+            start_s=self.start_s,
+            end_s=self.end_s,
+            recorded_rate_hz=self.recorded_rate_hz,
+            keep_readable=self.keep_readable,
+            shard_s=shard_s,
+        )
+
+    def camera(self, info: VideoInfo) -> Camera:
+        """Its intrinsics: as calibrated or given, else from the file's metadata, else an estimate.
+
+        Raises:
+            ValueError: impossible or contradictory numbers, or a calibration for images of another size.
+        """
+        if self.calibrated is None:
+            return camera_of(
+                info, focal_px=self.focal_px, horizontal_fov_deg=self.horizontal_fov_deg, distortion=self.distortion
+            )
+        if (self.calibrated.width_px, self.calibrated.height_px) != (info.width_px, info.height_px):
+            raise ValueError(
+                f"the camera is for images of {self.calibrated.width_px} x {self.calibrated.height_px}; {self.video} "
+                f"has {info.width_px} x {info.height_px}"
+            )
+        return self.calibrated
+
+
+@dataclass(frozen=True)
+class Subject(Athlete):
+    """A person to measure: height, mass and sex of an `Athlete`, and which of the people in the clip they are.
+
+    Attributes:
+        person: "largest", "central", a box (left, top, right, bottom) in pixels, or "all" for everybody.
+    """
+
+    person: Choice = "largest"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is to be measured.
+
+    Attributes:
+        clip: the video.
+        subjects: one; with person "all" one for each person, the largest first, the last standing for all that follow.
+        activity: of `CUTOFF_HZ`; decides the low-pass filter's cut-off and which events and metrics there are.
+        trial_id: for messages.
+    """
+
+    clip: Clip
+    subjects: tuple[Subject, ...]
+    activity: str = "other"
+    trial_id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.subjects:
+            raise ValueError("no subject is described; at least a height is needed")
+        if len({subject.person for subject in self.subjects}) > 1 or (len(self.subjects) > 1 and self.person != "all"):
+            raise ValueError('several subjects of one clip are measured with person "all" each')
+        if self.activity not in CUTOFF_HZ:
+            raise ValueError(f"activity {self.activity!r}; expected one of {', '.join(CUTOFF_HZ)}")
+
+    @property
+    def person(self) -> Choice:
+        """Which people of the clip."""
+        return self.subjects[0].person
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a measurement.
+
+    Attributes:
+        name: of its function.
+        version: raised whenever the same input gives another result; part of every key.
+        needs: what it keeps busy: networks on whole images, or the processor alone.
+        unit: of its work.
+        networks: names of the models whose weights and configuration its result depends on.
+    """
+
+    name: str
+    version: int
+    needs: Literal["network", "processor"]
+    unit: Literal["shard", "trial"]
+    networks: tuple[str, ...] = ()
+
+
+PERCEIVE = Stage("perceive", 1, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
+RECONSTRUCT = Stage("reconstruct", 1, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
+SOLVE = Stage("solve", 1, needs="processor", unit="trial", networks=("neurik",))
+ANALYSE = Stage("analyse", 1, needs="processor", unit="trial")
+STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """People in motion, in one world.
+
+    Attributes:
+        people: as chosen.
+        camera_motion: whether the camera moved.
+        frame_count: of the clip.
+    """
+
+    people: list[FittedPerson]
+    camera_motion: CameraMotionResult
+    frame_count: int
+
+
+def reconstruct(
+    tracked: tuple[People, CameraMotionResult, Sequence[str]],
+    trial: Trial,
+    *,
+    models: FitModels,
+    progress: Callable[[int, int], None] | None = None,
+) -> Reconstruction:
+    """From tracked people to the subjects' motion: choose, repair sides, camera, fit.
+
+    Args:
+        tracked: everybody, the camera's motion and notes, as `join_shards` gives them.
+        trial: what is to be measured.
+        models: loaded.
+        progress: called with frames done and frames in all.
+
+    Raises:
+        TrackingError: nobody to measure, or not who was asked for.
+        VideoError: the video cannot be opened any more.
+    """
+    clip = trial.clip
+    people, camera_motion, notes = tracked
+    try:
+        chosen = choose_athletes(
+            people.tracks,
+            choice=trial.person,
+            width_px=people.width_px,
+            height_px=people.height_px,
+            frame_count=people.frame_count,
+        )
+    except TrackingError as error:
+        raise TrackingError(f"{clip.video}: {error}") from error
+    fitted = fit_people(
+        [repair_side_swaps(track) for track in chosen],
+        trial.subjects,
+        clip.camera(probe_video(clip.video)),
+        models=models,
+        camera_motion=camera_motion,
+        notes=notes,
+        progress=progress,
+    )
+    return Reconstruction(fitted, camera_motion, people.frame_count)
+
+
+def solve(people: Sequence[FittedPerson], *, activity: str, models: SolveModels) -> list[PersonMeasurement]:
+    """From motions to coordinates with their standard deviations, low-pass filtered as the activity asks for."""
+    return [
+        solve_person(
+            person,
+            body=models.body,
+            skeleton=models.skeleton,
+            cutoff_hz=CUTOFF_HZ[activity],
+            neural_ik=models.neural_ik,
+            threads=models.threads,
+        )
+        for person in people
+    ]
+
+
+def analyse(
+    people: Sequence[PersonMeasurement],
+    trial: Trial,
+    out: Path,
+    *,
+    settings: Mapping[str, Any],
+    versions: Mapping[str, str],
+    cross_check_frames: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Path]:
+    """Events and metrics, and every file of a measured trial: motion files, tables, overlay, report; all or none.
+
+    Args:
+        people: measured.
+        trial: what was asked for.
+        out: the folder; what an earlier measurement left in it is replaced.
+        settings: further facts for the files; can be JSON.
+        versions: of the code and of the weights that measured, as `WeightFiles.versions` gives them.
+        cross_check_frames: of each person, that OpenSim's own inverse kinematics solves, too.
+        progress: called with 1 after each frame of the overlay.
+
+    Returns:
+        The files: the overlay and the report first.
+
+    Raises:
+        VideoError: the video cannot be read any more.
+    """
+    clip = trial.clip
+    return write_outputs(
+        people,
+        video=clip.video,
+        out=out,
+        info=probe_video(clip.video),
+        activity=trial.activity,
+        cross_check_frames=cross_check_frames,
+        settings=settings,
+        versions=versions,
+        start_s=clip.start_s,
+        end_s=clip.end_s,
+        recorded_rate_hz=clip.recorded_rate_hz,
+        progress=progress,
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """Everybody who was measured in a video.
+    """Everybody who was measured in a clip.
 
     Attributes:
         people: as chosen.
-        info: of the file.
         camera_motion: whether the camera moved.
         frame_count: frames decoded.
         seconds: spent in each stage.
     """
 
     people: list[PersonMeasurement]
-    info: VideoInfo
     camera_motion: CameraMotionResult
     frame_count: int
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def measure_video(
-    path: Path,
-    athletes: Sequence[Athlete],
-    *,
-    options: MeasureOptions | None = None,
-    models: Models | None = None,
-    progress: Progress | None = None,
-) -> Measurement:
-    """Measure the people in a video.
+def measure(trial: Trial, *, models: Models, progress: Progress | None = None) -> Measurement:
+    """Measure the people in a clip, in memory: perceive, reconstruct, solve.
 
     Args:
-        path: of the video.
-        athletes: what is known of the people chosen, in their order; the last stands for all that follow.
-        options: choices.
-        models: loaded before; None loads them.
-        progress: told the stage, how many of its frames are done and how many there are (0: not known).
+        trial: what is to be measured.
+        models: loaded.
+        progress: called with the stage, how many of its frames are done and how many there are (0: not known).
 
     Raises:
         VideoError: the file cannot be decoded.
         TrackingError: nobody to measure.
-        ModelError: an asset is missing.
-        ValueError: options or athletes that cannot be.
+        ValueError: a camera that cannot be.
     """
-    options = options or MeasureOptions()
-    models = models or Models.load()
     seconds: dict[str, float] = {}
-    info = probe_video(path)
-    camera = options.camera or camera_of(info)
-    if (camera.width_px, camera.height_px) != (info.width_px, info.height_px):
-        raise ValueError(
-            f"the camera is for pictures of {camera.width_px} x {camera.height_px}; {path} has {info.width_px} x "
-            f"{info.height_px}"
-        )
-    with _timed(seconds, "keypoints"):
-        people, motion, told = _find_people(path, info, options, models, progress)
-    chosen = choose_athletes(
-        people.tracks,
-        choice=options.choice,
-        width_px=people.width_px,
-        height_px=people.height_px,
-        frame_count=people.frame_count,
-    )
-    with _timed(seconds, "fit"):
-        fitted = fit_people(
-            [repair_side_swaps(track) for track in chosen],
-            athletes,
-            camera,
-            models=models.fit,
-            camera_motion=motion,
-            notes=told,
-            progress=None if progress is None else partial(progress, "fit"),
-        )
-        cutoff_hz = CUTOFF_HZ[options.activity]
-        measured_people = [
-            measured(one, body=models.fit.body, skeleton=models.fit.skeleton, cutoff_hz=cutoff_hz) for one in fitted
-        ]
-    return Measurement(measured_people, info, motion, people.frame_count, seconds)
+    info = probe_video(trial.clip.video)
+    trial.clip.camera(info)  # what is wrong with it is said before the networks run
+    show = progress or (lambda _stage, _done, _total: None)
+    done = _Count(partial(show, PERCEIVE.name), info.frame_count or 0)
+    (shard,) = trial.clip.shards(info, shard_s=float("inf"))
+    with _timed(seconds, PERCEIVE):
+        networks = models.perception
+        tracked = join_shards(perceive(shard, detector=networks.detector, network=networks.keypoints, progress=done))
+    with _timed(seconds, RECONSTRUCT):
+        found = reconstruct(tracked, trial, models=models.fit, progress=partial(show, RECONSTRUCT.name))
+    with _timed(seconds, SOLVE):
+        people = solve(found.people, activity=trial.activity, models=models.solve)
+    return Measurement(people, found.camera_motion, found.frame_count, seconds)
 
 
-def _find_people(
-    path: Path, info: VideoInfo, options: MeasureOptions, models: Models, progress: Progress | None
-) -> tuple[People, CameraMotionResult, tuple[str, ...]]:
-    shard = Shard(
-        path,
-        options.start_s or 0.0,
-        options.end_s,
-        recorded_rate_hz=options.recorded_rate_hz,
-        keep_readable=options.keep_readable,
-    )
-    done = 0
+class _Count:
+    """Adds up frames that are reported a few at a time."""
 
-    def tell(frames: int) -> None:
-        nonlocal done
-        done += frames
-        if progress:
-            progress("keypoints", done, info.frame_count or 0)
+    def __init__(self, report: Callable[[int, int], None], total: int) -> None:
+        self._report, self._total, self._done = report, total, 0
 
-    return join_shards(perceive(shard, detector=models.detector, network=models.keypoints, progress=tell))
+    def __call__(self, frames: int) -> None:
+        self._done += frames
+        self._report(self._done, self._total)
 
 
 @contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+def _timed(seconds: dict[str, float], stage: Stage) -> Iterator[None]:
     began = time.perf_counter()
     yield
-    seconds[stage] = time.perf_counter() - began
+    seconds[stage.name] = time.perf_counter() - began

@@ -1,9 +1,9 @@
 """The nightly ingestion: an inbox of sessions becomes a loaded warehouse.
 
-    discover -> plan -> see (Ray) -> fit (Ray) -> finish (Dask) -> load -> report
+    discover -> plan -> perceive (Ray) -> reconstruct (Ray) -> solve and analyse (Dask) -> load -> report
 
-A trial that cannot be processed goes into quarantine and the run continues. Everything is addressed by its content:
-what is there is not made again, so an interrupted run is resumed by running it again.
+A trial that cannot be processed goes into quarantine and the run goes on. Results are addressed by their keys: what is
+there is not made again, so a run that was interrupted is resumed by running it again.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from biopose.errors import BioposeError
 from biopose.io.manifest import TrialEntry
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from tasks import stages
-from tasks.dask_pool import Analysts, analysts
+from tasks.dask_pool import DaskPool, dask_pool
 from tasks.flow_runs import close_crashed_runs
 from tasks.ingest_page import publish_ingest
 from tasks.ingest_run import IngestRun
 from tasks.locks import exclusive
+from tasks.methods import pinned_method, weight_files
 from tasks.models import begin_ingest, end_ingest, pin_models, register_shipped
 from tasks.notify import on_crashed, on_failure
 from tasks.plan import IngestOptions, PlannedTrial, discover, groups_of, plan_trial
-from tasks.ray_pool import MeasuringActors, measuring_actors
+from tasks.ray_pool import ActorPool, ray_pool
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.load import loaded_runs
 
-GROUP_S = 1.0  # of video that an actor sees at once: shorter clips fill the batches of 16 frames together
-IN_FLIGHT = 16  # steps under way or waiting: what bounds memory and disk
+GROUP_S = 1.0  # of video that an actor perceives at once: shorter clips fill the batches of 16 frames together
+IN_FLIGHT = 16  # stages under way or waiting: bounds memory and disk
 
 
 @flow(
@@ -62,18 +63,18 @@ def ingest(
         inbox: holds TEAM/SESSION/session.toml; None: of the settings.
         home: holds all state; None: of the settings.
         alias: of the model versions to measure with; resolved once, here.
-        shard_s: the longest stretch of a video that one process sees at a time.
-        cross_check_frames: of each trial, that OpenSim's own solver takes, too.
-        method: MQ-HMR with its refinement, or the keypoint fit.
+        shard_s: the longest shard of a video that one process takes at a time.
+        cross_check_frames: of each trial, that OpenSim's own solver solves, too.
+        method: mqhmr, or keypoint_fit without a mesh; the others stop early, for their evaluation.
         retry: trials to take out of quarantine first; "all" takes every one.
 
     Returns:
-        The run's record, as `IngestRun.as_dict` gives it.
+        The run's account, as `IngestRun.as_dict` gives it.
 
     Raises:
         BioposeError: another ingest is at work in this home, or a model is missing.
         ValueError: the inbox is no folder.
-        RuntimeError: something failed that no input is to blame for; the rest is stored.
+        RuntimeError: something failed that is not an input's fault; the rest is stored.
     """
     settings = Settings.load(home, inbox=inbox)
     options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames, method=method)
@@ -98,13 +99,13 @@ def ingest(
 
 
 def _log(line: str) -> None:
-    """To the terminal and to Prefect's log of the run."""
+    """To the terminal, and to Prefect's page of the run."""
     print(line)
     get_run_logger().info(line)
 
 
 def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[PlannedTrial]:
-    """Look at every video; those that are none are kept aside."""
+    """Probe every video; those that cannot be read go into quarantine."""
     hashes = VideoHashes(run.settings.home / "video_hashes.json")
     trials = []
     for entry in entries:
@@ -117,40 +118,48 @@ def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions)
 
 
 def _work(new: Sequence[PlannedTrial], run: IngestRun, options: IngestOptions, writer: WarehouseWriter) -> None:
-    """Take every new trial through its steps, with as many processes as there is work for."""
+    """Take every new trial through its stages, with as many processes as there is work for."""
     unfinished = sum(not trial.is_finished for trial in new)
     with ExitStack() as engines:
         actors, dask = None, None
         if unfinished:
             with run.part("start Ray and Dask"):
-                actors = engines.enter_context(measuring_actors(run.settings, run.models, at_most=unfinished))
-                dask = engines.enter_context(analysts(run.settings, at_most=unfinished))
+                settings, models = run.settings, run.models
+                method = pinned_method(options.method, models, cross_check_frames=options.cross_check_frames)
+                actors = engines.enter_context(ray_pool(settings, method, models, at_most=unfinished))
+                files = weight_files(models, settings)
+                dask = engines.enter_context(dask_pool(settings, method, files, at_most=unfinished))
         with run.part("work"):
-            _take_through(new, run, options, writer, actors, dask)
+            _take_through(new, run, writer, actors, dask)
 
 
 def _take_through(
     new: Sequence[PlannedTrial],
     run: IngestRun,
-    options: IngestOptions,
     writer: WarehouseWriter,
-    actors: MeasuringActors | None,
-    dask: Analysts | None,
+    actors: ActorPool | None,
+    dask: DaskPool | None,
 ) -> None:
     group_of = {file: group for group in groups_of(new, group_s=GROUP_S) for _, file in group}
-    seeing: dict[Path, PrefectFuture[Any]] = {}
+    perceiving: dict[Path, PrefectFuture[Any]] = {}
     under_way = []
     for rank, trial in enumerate(new):
-        for _, file in trial.unseen:
-            if file not in seeing:
+        for _, file in trial.missing_shards:
+            if file not in perceiving:
                 group = group_of[file]
-                future = stages.see.submit(group, actors, rank=rank)
-                seeing |= dict.fromkeys((own for _, own in group), future)
-        seen = list(dict.fromkeys(seeing[file] for _, file in trial.unseen))
-        fitted: PrefectFuture[None] = stages.fit.submit(trial, seen, actors, rank=rank)  # type: ignore[arg-type]
-        finished = stages.finish.submit(trial, fitted, dask, options, rank=rank)  # type: ignore[call-overload]
-        loaded = stages.load.submit(trial, finished, writer, run.mlflow_run_id)
-        under_way.append((trial, {"see": seen, "fit": [fitted], "finish": [finished], "load": [loaded]}))
+                future = stages.perceive.submit(group, actors, rank=rank)
+                perceiving |= dict.fromkeys((own for _, own in group), future)
+        perceived = list(dict.fromkeys(perceiving[file] for _, file in trial.missing_shards))
+        reconstructed: PrefectFuture[None] = stages.reconstruct.submit(trial, perceived, actors, rank=rank)  # type: ignore[arg-type]
+        analysed = stages.solve_and_analyse.submit(trial, reconstructed, dask, rank=rank)  # type: ignore[call-overload]
+        loaded = stages.load.submit(trial, analysed, writer, run.mlflow_run_id)
+        by_stage = {
+            "perceive": perceived,
+            "reconstruct": [reconstructed],
+            "solve and analyse": [analysed],
+            "load": [loaded],
+        }
+        under_way.append((trial, by_stage))
     for trial, futures in under_way:
         stage, error = _outcome(futures)
         run.record_outcome(trial, stage=stage, error=error)

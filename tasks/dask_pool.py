@@ -1,16 +1,18 @@
-"""The Dask side: one trial a call, paths in and paths out."""
+"""Dask workers that solve and analyse: one trial a call, paths in and paths out."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from biopose.io.files import written_whole
-from biopose.trial import TrialRequest
+from biopose.pipeline import Method, Trial
+from biopose.reconstruction.models import SolveModels, WeightFiles
 from tasks.quarantine import CrashedError
 from tasks.settings import Settings
 
@@ -20,52 +22,63 @@ if TYPE_CHECKING:
 DONE = "done"  # the file that says that a trial's folder is complete
 
 
-def finish(trial: TrialRequest, fitted: Path, folder: Path, settings: dict[str, Any], cross_check_frames: int) -> None:
-    """Runs on a Dask worker: everything that follows the fit of one trial.
+def solve_and_analyse(
+    trial: Trial, motion: Path, folder: Path, method: Method, files: WeightFiles, settings: Mapping[str, Any]
+) -> None:
+    """Runs on a Dask worker: everything that follows the reconstruction of one trial.
 
     The folder counts as complete once its last file, DONE, is there.
     """
-    from biopose.trial import finish_trial
+    from biopose.pipeline import analyse, solve
+    from biopose.reconstruction.motion_file import read_motion
 
     folder.mkdir(parents=True, exist_ok=True)
-    finish_trial(trial, fitted, folder, settings=settings, cross_check_frames=cross_check_frames)
+    people = solve([read_motion(motion)], activity=trial.activity, models=_models(method, files))
+    analyse(
+        people,
+        trial,
+        folder,
+        settings=settings,
+        versions=files.versions(),
+        cross_check_frames=method.cross_check_frames,
+    )
     with written_whole(folder / DONE) as partial:
         partial.write_text("")
 
 
-def _warm_up() -> None:
-    """Import what finishing needs while the first trials are still being seen."""
-    import biopose.trial  # noqa: F401
+@cache
+def _models(method: Method, files: WeightFiles) -> SolveModels:
+    """Loaded once a worker."""
+    return SolveModels.load(method, files, threads=1)
 
 
-class Analysts:
-    """A Dask cluster that finishes trials.
+def _warm_up(method: Method, files: WeightFiles) -> None:
+    """Load what a worker needs while the first trials are still being perceived."""
+    _models(method, files)
+
+
+class DaskPool:
+    """A Dask cluster that solves and analyses trials.
 
     Args:
         client: of the cluster.
+        method: of the run.
+        files: weights of its networks.
     """
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, method: Method, files: WeightFiles) -> None:
+        self._client, self._method, self._files = client, method, files
 
-    def finish(
-        self,
-        trial: TrialRequest,
-        fitted: Path,
-        folder: Path,
-        *,
-        settings: dict[str, Any],
-        cross_check_frames: int,
-        rank: int,
+    def solve_and_analyse(
+        self, trial: Trial, motion: Path, folder: Path, *, settings: Mapping[str, Any], rank: int
     ) -> None:
-        """Finish a trial.
+        """Solve and analyse a trial.
 
         Args:
             trial: what is asked for.
-            fitted: the fitted motion.
+            motion: the reconstructed motion.
             folder: for the results.
             settings: for the files.
-            cross_check_frames: that OpenSim solves, too.
             rank: the lowest is served first.
 
         Raises:
@@ -74,7 +87,15 @@ class Analysts:
         from distributed.scheduler import KilledWorker
 
         future = self._client.submit(
-            finish, trial, fitted, folder, settings, cross_check_frames, pure=False, priority=-rank
+            solve_and_analyse,
+            trial,
+            motion,
+            folder,
+            self._method,
+            self._files,
+            dict(settings),
+            pure=False,
+            priority=-rank,
         )
         try:
             future.result()
@@ -83,18 +104,20 @@ class Analysts:
 
 
 @contextmanager
-def analysts(settings: Settings, *, at_most: int) -> Iterator[Analysts]:
+def dask_pool(settings: Settings, method: Method, files: WeightFiles, *, at_most: int) -> Iterator[DaskPool]:
     """Start Dask here, or join the scheduler of settings.dask_address.
 
     Args:
         settings: of this machine.
+        method: of the run.
+        files: weights of its networks.
         at_most: as many trials as there are: more workers would only start.
     """
     from distributed import Client, LocalCluster
 
     if settings.dask_address:
         with Client(settings.dask_address, set_as_default=False) as client:
-            yield Analysts(client)
+            yield DaskPool(client, method, files)
         return
     workers = max(1, min(os.cpu_count() or 1, at_most))
     folder = settings.home / "dask"
@@ -109,6 +132,6 @@ def analysts(settings: Settings, *, at_most: int) -> Iterator[Analysts]:
         Client(cluster, set_as_default=False) as client,
     ):
         addresses = list(client.scheduler_info()["workers"])
-        warm = [client.submit(_warm_up, workers=[address], pure=False) for address in addresses]
-        yield Analysts(client)
+        warm = [client.submit(_warm_up, method, files, workers=[address], pure=False) for address in addresses]
+        yield DaskPool(client, method, files)
         del warm  # while they are held, they are not cancelled

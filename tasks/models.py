@@ -13,7 +13,7 @@ from biopose.io.files import written_whole
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from tasks.locks import exclusive
 from tasks.settings import Settings, prepare_environment
-from tasks.shipped_models import STAGES, STAGES_OF_METHOD, ShippedModel, hash_of_files, shipped_models
+from tasks.shipped_models import STAGES, ShippedModel, hash_of_files, shipped_models
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -89,8 +89,10 @@ def pin_models(
     Raises:
         ModelError: no stage has the alias, or one has no champion.
     """
+    from biopose.reconstruction.methods import METHODS
+
     with registry(settings) as client:
-        stages = STAGES_OF_METHOD[method]
+        stages = METHODS[method].networks
         aliases = {stage: _aliases(client, stage) for stage in stages}
         lacking = [stage for stage, of_stage in aliases.items() if not {alias, CHAMPION} & set(of_stage)]
         if lacking or not any(alias in of_stage for of_stage in aliases.values()):

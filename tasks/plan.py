@@ -1,4 +1,4 @@
-"""What a night holds: its sessions, and for each trial the content keys and files of every stage."""
+"""What an ingest run holds: the inbox's sessions, and for each trial the keys and files of every stage."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 from biopose.errors import BioposeError, ManifestError
 from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry, read_session
-from biopose.reconstruction.fitted_person import Athlete
+from biopose.pipeline import ANALYSE, METHODS, PERCEIVE, RECONSTRUCT, SOLVE, Clip, Stage, Subject, Trial
+from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from biopose.tracking.shards import Shard, shards_of
-from biopose.trial import TrialRequest
+from biopose.tracking.shards import Shard
 from biopose.video.probe import probe_video
 from tasks.dask_pool import DONE
-from tasks.keys import code_version, content_key, hash_of
+from tasks.earlier_homes import perceived_before
+from tasks.keys import code_version, hash_of, stage_key
 from tasks.models import PinnedModel
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
@@ -26,9 +27,9 @@ class IngestOptions:
     """A run's choices: they belong to its configuration, and so to what was measured.
 
     Attributes:
-        shard_s: the longest stretch of a video that one actor sees at a time.
-        cross_check_frames: of each trial, that OpenSim's own solver takes, too.
-        method: MQ-HMR with its refinement, or the keypoint fit.
+        shard_s: the longest shard of a video that one actor takes at a time.
+        cross_check_frames: of each trial, that OpenSim's own solver solves, too.
+        method: of `biopose.pipeline.METHODS`.
     """
 
     shard_s: float = 20.0
@@ -56,19 +57,19 @@ class PlannedTrial:
     """One trial and where each stage's result lies.
 
     Attributes:
-        request: what is asked for.
-        shards: stretches of its video.
-        seen: a file for each.
-        fitted: the fitted motion.
+        trial: what is asked for.
+        shards: of its video.
+        perceived: a file for each.
+        motion: the reconstructed motion.
         folder: the results.
-        run_id: content key of the whole measurement.
-        record: what the warehouse is told.
+        run_id: key of the whole measurement.
+        record: what the warehouse keeps beside the numbers.
     """
 
-    request: TrialRequest
+    trial: Trial
     shards: tuple[Shard, ...]
-    seen: tuple[Path, ...]
-    fitted: Path
+    perceived: tuple[Path, ...]
+    motion: Path
     folder: Path
     run_id: str
     record: dict[str, Any]
@@ -76,7 +77,7 @@ class PlannedTrial:
     @property
     def trial_id(self) -> str:
         """team/session/trial."""
-        return self.request.trial_id
+        return self.trial.trial_id
 
     @property
     def is_finished(self) -> bool:
@@ -84,11 +85,11 @@ class PlannedTrial:
         return (self.folder / DONE).exists()
 
     @property
-    def unseen(self) -> tuple[tuple[Shard, Path], ...]:
-        """The stretches that are not on disk yet, each with its file; none where the fit is."""
-        if self.fitted.exists() or self.is_finished:
+    def missing_shards(self) -> tuple[tuple[Shard, Path], ...]:
+        """The shards that are not on disk yet, each with its file; none where the motion is."""
+        if self.motion.exists() or self.is_finished:
             return ()
-        return tuple((s, f) for s, f in zip(self.shards, self.seen, strict=True) if not f.exists())
+        return tuple((s, f) for s, f in zip(self.shards, self.perceived, strict=True) if not f.exists())
 
 
 def discover(inbox: Path) -> Discovered:
@@ -132,47 +133,27 @@ def plan_trial(
     settings: Settings,
     hashes: VideoHashes,
 ) -> PlannedTrial:
-    """Look at the video and lay out the stages.
+    """Probe the video and lay out the stages.
 
     Raises:
         VideoError: it is no video, or not one frame of it can be decoded.
     """
     info = probe_video(entry.video)
-    request = _request(entry)
+    trial = _trial(entry)
     video_sha256 = hashes.sha256(entry.video)
-    weights = {m.stage: [m.sha256, m.configuration_json] for m in models}
-    part = {"start_s": request.start_s, "end_s": request.end_s, "recorded_rate_hz": request.recorded_rate_hz}
-    see_key = content_key(
-        "see and read" if "mqhmr" in weights else "see",
-        video=video_sha256,
-        **part,
-        shard_s=options.shard_s,
-        models=[weights[stage] for stage in ("detector", "keypoints", "mqhmr") if stage in weights],
-    )
-    fit_key = content_key(
-        "fit",
-        seen=see_key,
-        athlete=asdict(request.athlete),
-        person=request.person,
-        camera=[request.focal_px, request.horizontal_fov_deg],
-        models=[weights[stage] for stage in ("keypoint_fit", "mqhmr", "neurik") if stage in weights],
-    )
-    run_id = content_key(
-        "finish", fitted=fit_key, trial=entry.trial_id, activity=entry.activity, checked=options.cross_check_frames
-    )
-    shards = shards_of(
-        info,
-        start_s=request.start_s,
-        end_s=request.end_s,
-        recorded_rate_hz=request.recorded_rate_hz,
-        shard_s=options.shard_s,
-    )
+    keys = _keys(trial, video_sha256, models=models, options=options)
+    run_id = keys[ANALYSE.name]
+    shards = trial.clip.shards(info, shard_s=options.shard_s)
     folder = settings.artifacts / "trials" / entry.trial_id / run_id
+    perceived = settings.artifacts / "perceived" / keys[PERCEIVE.name]
+    if not perceived.exists():
+        before = perceived_before(settings, trial.clip, video_sha256, models=models, shard_s=options.shard_s)
+        perceived = before or perceived
     return PlannedTrial(
-        request=request,
+        trial=trial,
         shards=tuple(shards),
-        seen=tuple(settings.artifacts / "seen" / see_key / f"{i:04d}.parquet" for i in range(len(shards))),
-        fitted=settings.artifacts / "fitted" / f"{fit_key}.safetensors",
+        perceived=tuple(perceived / f"{i:04d}.parquet" for i in range(len(shards))),
+        motion=settings.artifacts / "motions" / f"{keys[RECONSTRUCT.name]}.safetensors",
         folder=folder,
         run_id=run_id,
         record=_record(
@@ -180,8 +161,8 @@ def plan_trial(
             run={
                 "run_id": run_id,
                 "video_sha256": video_sha256,
-                "code_version": code_version("finish"),
-                "configuration_sha256": hash_of([asdict(options), weights]),
+                "code_version": code_version(),
+                "configuration_sha256": hash_of([asdict(options), _weights(models)]),
                 "artifacts": str(folder.relative_to(settings.home)),
             },
             models=models,
@@ -190,8 +171,53 @@ def plan_trial(
     )
 
 
+def _weights(models: Sequence[PinnedModel]) -> dict[str, list[str]]:
+    return {model.stage: [model.sha256, model.configuration_json] for model in models}
+
+
+def _keys(trial: Trial, video_sha256: str, *, models: Sequence[PinnedModel], options: IngestOptions) -> dict[str, str]:
+    """The key of each stage's result, by the stage's name."""
+    clip, (subject,) = trial.clip, trial.subjects
+    weights = _weights(models)
+
+    def of_networks(stage: Stage) -> list[list[str]]:
+        return [weights[network] for network in stage.networks if network in weights]
+
+    perceived = stage_key(
+        PERCEIVE,
+        video=video_sha256,
+        part=[clip.start_s, clip.end_s, clip.recorded_rate_hz, clip.keep_readable],
+        shard_s=options.shard_s,
+        networks=of_networks(PERCEIVE),
+    )
+    reconstructed = stage_key(
+        RECONSTRUCT,
+        perceived=perceived,
+        subject=asdict(subject),
+        camera=[clip.focal_px, clip.horizontal_fov_deg, clip.distortion],
+        mesh=METHODS[options.method].mesh,
+        networks=of_networks(RECONSTRUCT),
+    )
+    solved = stage_key(
+        SOLVE, reconstructed=reconstructed, cutoff_hz=CUTOFF_HZ[trial.activity], networks=of_networks(SOLVE)
+    )
+    analysed = stage_key(
+        ANALYSE,
+        solved=solved,
+        trial=trial.trial_id,
+        activity=trial.activity,
+        cross_check_frames=options.cross_check_frames,
+    )
+    return {
+        PERCEIVE.name: perceived,
+        RECONSTRUCT.name: reconstructed,
+        SOLVE.name: solved,
+        ANALYSE.name: analysed,
+    }
+
+
 def groups_of(trials: Iterable[PlannedTrial], *, group_s: float) -> list[list[tuple[Shard, Path]]]:
-    """The stretches that are still to be seen, each once, in the trials' order; short ones share a group.
+    """The shards that are still to be perceived, each once, in the trials' order; short ones share a group.
 
     Args:
         trials: in order.
@@ -199,8 +225,8 @@ def groups_of(trials: Iterable[PlannedTrial], *, group_s: float) -> list[list[tu
     """
     groups: list[list[tuple[Shard, Path]]] = []
     room_s = 0.0
-    unseen = {file: shard for trial in trials for shard, file in trial.unseen}
-    for file, shard in unseen.items():
+    missing = {file: shard for trial in trials for shard, file in trial.missing_shards}
+    for file, shard in missing.items():
         length_s = _length_s(shard, otherwise_s=group_s)
         if length_s > room_s:
             groups.append([])
@@ -215,19 +241,22 @@ def _length_s(shard: Shard, *, otherwise_s: float) -> float:
     return otherwise_s if end_s is None else max(end_s - shard.start_s, 0.0) + shard.lead_in_s
 
 
-def _request(entry: TrialEntry) -> TrialRequest:
+def _trial(entry: TrialEntry) -> Trial:
     athlete = entry.athlete
-    return TrialRequest(
-        trial_id=entry.trial_id,
-        video=entry.video,
-        athlete=Athlete(height_m=athlete.height_m, mass_kg=athlete.mass_kg, sex=athlete.sex),
-        person=entry.person,
+    return Trial(
+        clip=Clip(
+            entry.video,
+            start_s=entry.start_s,
+            end_s=entry.end_s,
+            recorded_rate_hz=entry.recorded_hz,
+            keep_readable=entry.keep_readable,
+            focal_px=entry.focal_px,
+            horizontal_fov_deg=entry.horizontal_fov_deg,
+            distortion=entry.distortion,
+        ),
+        subjects=(Subject(height_m=athlete.height_m, mass_kg=athlete.mass_kg, sex=athlete.sex, person=entry.person),),
         activity=entry.activity,
-        start_s=entry.start_s,
-        end_s=entry.end_s,
-        recorded_rate_hz=entry.recorded_hz,
-        focal_px=entry.focal_px,
-        horizontal_fov_deg=entry.horizontal_fov_deg,
+        trial_id=entry.trial_id,
     )
 
 

@@ -11,16 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from biopose.assets import WHEELS, asset, assets_folder
-from biopose.reconstruction.method_names import MethodName
 
 STAGES = ("detector", "keypoints", "keypoint_fit", "mqhmr", "neurik")
-# MQ-HMR fuses the lifter's prediction with its decoder's, and takes gravity and contacts from it.
-STAGES_OF_METHOD: Mapping[MethodName, tuple[str, ...]] = {
-    "keypoint_fit": STAGES[:3],
-    "mqhmr": STAGES,
-    "mqhmr_unrefined": STAGES[:4],
-    "mqhmr_alone": STAGES[:4],
-}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""The steps of a trial as Prefect tasks: a library function each, with retries for what may pass.
+"""The stages of a trial as Prefect tasks: a library function each, with retries of transient failures.
 
-An input at fault (`BioposeError`) never passes by itself: it is not tried again.
+An input at fault (`BioposeError`) is not retried.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from biopose.errors import BioposeError
 from biopose.tracking.shards import Shard
-from tasks.dask_pool import Analysts
-from tasks.plan import IngestOptions, PlannedTrial
-from tasks.ray_pool import MeasuringActors
+from tasks.dask_pool import DaskPool
+from tasks.plan import PlannedTrial
+from tasks.ray_pool import ActorPool
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.errors import WarehouseBusyError
 
@@ -28,8 +28,8 @@ BACK_OFF_S = 2
 BUSY_RETRIES = 8
 
 
-def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether a failure is worth another try: a lost connection or a full disk, not an input at fault or a bug."""
+def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failure is worth a retry: a lost connection or a full disk, not an input at fault or a bug."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, (OSError, RayActorError, GetTimeoutError)) and not getattr(
         error, "actor_init_failed", False
@@ -41,94 +41,87 @@ def is_busy(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return isinstance(state.result(raise_on_failure=False), WarehouseBusyError)
 
 
-_patient: dict[str, Any] = {
+_retries: dict[str, Any] = {
     "retries": RETRIES,
     "retry_delay_seconds": exponential_backoff(backoff_factor=BACK_OFF_S),
     "retry_jitter_factor": 0.2,
-    "retry_condition_fn": may_pass,
+    "retry_condition_fn": is_transient,
     "cache_policy": NO_CACHE,
     "persist_result": False,
 }
-_patient_writer = _patient | {"retries": BUSY_RETRIES, "retry_condition_fn": is_busy}
+_writer_retries = _retries | {"retries": BUSY_RETRIES, "retry_condition_fn": is_busy}
 
 
-@task(name="see", **_patient)
-def see(group: Sequence[tuple[Shard, Path]], actors: MeasuringActors | None, *, rank: int) -> dict[Path, BioposeError]:
-    """See stretches of video; what is wrong with the video of each that could not be seen.
+@task(name="perceive", **_retries)
+def perceive(group: Sequence[tuple[Shard, Path]], actors: ActorPool | None, *, rank: int) -> dict[Path, BioposeError]:
+    """Perceive shards; what is wrong with the video of each that could not be perceived.
 
     Args:
-        group: stretches, each with the file to write.
-        actors: that see.
+        group: shards, each with the file to write.
+        actors: that perceive.
         rank: the lowest is served first.
     """
     assert actors is not None
     shards, files = [shard for shard, _ in group], [file for _, file in group]
-    errors = actors.see(shards, files, rank=rank)
+    errors = actors.perceive(shards, files, rank=rank)
     return {file: error for file, error in zip(files, errors, strict=True) if error is not None}
 
 
-@task(name="fit", task_run_name="fit {trial.trial_id}", **_patient)
-def fit(
-    trial: PlannedTrial, seen: Sequence[dict[Path, BioposeError]], actors: MeasuringActors | None, *, rank: int
+@task(name="reconstruct", task_run_name="reconstruct {planned.trial_id}", **_retries)
+def reconstruct(
+    planned: PlannedTrial, perceived: Sequence[dict[Path, BioposeError]], actors: ActorPool | None, *, rank: int
 ) -> None:
-    """Fit the athlete's motion.
+    """Reconstruct the subject's motion.
 
     Args:
-        trial: planned.
-        seen: what came of seeing its stretches.
-        actors: that fit.
+        planned: the trial.
+        perceived: errors of its shards.
+        actors: that reconstruct.
         rank: the lowest is served first.
 
     Raises:
         BioposeError: the video or what it shows is at fault.
     """
-    wrong = {file: error for errors in seen for file, error in errors.items()}
-    for file in trial.seen:
+    wrong = {file: error for errors in perceived for file, error in errors.items()}
+    for file in planned.perceived:
         if file in wrong:
             raise wrong[file]
-    if not (trial.fitted.exists() or trial.is_finished):
+    if not (planned.motion.exists() or planned.is_finished):
         assert actors is not None
-        actors.fit(trial.request, trial.seen, trial.fitted, rank=rank)
+        actors.reconstruct(planned.trial, planned.perceived, planned.motion, rank=rank)
 
 
-@task(name="finish", task_run_name="finish {trial.trial_id}", **_patient)
-def finish(trial: PlannedTrial, _fitted: None, dask: Analysts | None, options: IngestOptions, *, rank: int) -> None:
-    """Scale, solve, filter, draw, analyse.
+@task(name="solve and analyse", task_run_name="solve and analyse {planned.trial_id}", **_retries)
+def solve_and_analyse(planned: PlannedTrial, _reconstructed: None, dask: DaskPool | None, *, rank: int) -> None:
+    """Solve for the coordinates, filter, find events and metrics, draw, write.
 
     Args:
-        trial: planned.
-        _fitted: by the step before.
-        dask: that does it.
-        options: the run's choices.
+        planned: the trial.
+        _reconstructed: by the stage before.
+        dask: the workers.
         rank: the lowest is served first.
 
     Raises:
         BioposeError: the input is at fault.
     """
-    if trial.is_finished:
+    if planned.is_finished:
         return
     assert dask is not None
-    dask.finish(
-        trial.request,
-        trial.fitted,
-        trial.folder,
-        settings={"trial_id": trial.trial_id, "run_id": trial.run_id},
-        cross_check_frames=options.cross_check_frames,
-        rank=rank,
-    )
+    settings = {"trial_id": planned.trial_id, "run_id": planned.run_id}
+    dask.solve_and_analyse(planned.trial, planned.motion, planned.folder, settings=settings, rank=rank)
 
 
-@task(name="load", task_run_name="load {trial.trial_id}", **_patient_writer)
-def load(trial: PlannedTrial, _finished: None, writer: WarehouseWriter, mlflow_run_id: str | None) -> None:
-    """Load a finished trial into the warehouse, in one transaction; readers see it with the next snapshot.
+@task(name="load", task_run_name="load {planned.trial_id}", **_writer_retries)
+def load(planned: PlannedTrial, _analysed: None, writer: WarehouseWriter, mlflow_run_id: str | None) -> None:
+    """Load an analysed trial into the warehouse, in one transaction; readers see it with the next snapshot.
 
     Args:
-        trial: planned.
-        _finished: by the step before.
+        planned: the trial.
+        _analysed: by the stage before.
         writer: of the warehouse.
         mlflow_run_id: of the run's record in MLflow.
 
     Raises:
         WarehouseError: another process writes, again and again, or the trial's files do not fit the tables.
     """
-    writer.load({**trial.record, "mlflow_run_id": mlflow_run_id}, trial.folder)
+    writer.load({**planned.record, "mlflow_run_id": mlflow_run_id}, planned.folder)

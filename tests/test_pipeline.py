@@ -1,6 +1,7 @@
 """From a video to joint angles: a short piece of a real clip, and what cannot be measured."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +10,9 @@ import torch
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS, skeleton_with_keypoints
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.errors import TrackingError, VideoError
-from biopose.pipeline import Measurement, MeasureOptions, Models, Stage, measure_video
-from biopose.reconstruction.fitted_person import Athlete
+from biopose.pipeline import METHODS, Clip, Measurement, Models, Subject, Trial, measure
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.reconstruction.method_names import METHODS
+from biopose.reconstruction.method_names import METHODS as MEASURING_METHODS
 from biopose.skeleton.kinematics import Kinematics
 from tests.body.bodies import needs_body_asset
 from tests.perception.real_people import CLIP, needs_networks
@@ -26,30 +26,33 @@ HEIGHT_M = 1.78
 END_S = 0.7
 
 
-class Told:
-    """What was said of the progress."""
+def trial(video: Path, **clip: Any) -> Trial:
+    return Trial(Clip(video, **clip), (Subject(HEIGHT_M),))
+
+
+class Progress:
+    """The calls of a progress callback."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[Stage, int, int]] = []
+        self.calls: list[tuple[str, int, int]] = []
 
-    def __call__(self, stage: Stage, done: int, total: int) -> None:
+    def __call__(self, stage: str, done: int, total: int) -> None:
         self.calls.append((stage, done, total))
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=MEASURING_METHODS)
 def models(request: pytest.FixtureRequest) -> Models:
-    return Models.load(threads=1, method=request.param)
+    return Models.load(METHODS[request.param], threads=1)
 
 
 @pytest.fixture(scope="module")
-def told(models: Models) -> Told:  # one for each method
-    return Told()
+def progress(models: Models) -> Progress:  # one for each method
+    return Progress()
 
 
 @pytest.fixture(scope="module")
-def measurement(models: Models, told: Told) -> Measurement:
-    options = MeasureOptions(start_s=0.0, end_s=END_S)
-    return measure_video(CLIP, [Athlete(HEIGHT_M)], options=options, models=models, progress=told)
+def measurement(models: Models, progress: Progress) -> Measurement:
+    return measure(trial(CLIP, start_s=0.0, end_s=END_S), models=models, progress=progress)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +83,7 @@ def test_the_world_is_upright_and_the_feet_are_on_the_ground_or_above_it(one: Pe
 
 
 @pytest.mark.slow
-def test_the_measured_body_projects_to_where_it_was_seen(one: PersonMeasurement) -> None:
+def test_the_measured_body_projects_onto_its_box(one: PersonMeasurement) -> None:
     box_px = np.nanmedian(one.track.boxes_px[:, 3] - one.track.boxes_px[:, 1])
     assert np.nanmedian(one.quality["reprojection_px"]) < 0.04 * box_px
 
@@ -90,7 +93,7 @@ def test_markers_and_keypoints_are_those_of_the_coordinates(one: PersonMeasureme
     q = torch.from_numpy(one.coordinates.values)
     markers = Kinematics(one.person.skeleton).with_coordinates(q).markers.numpy()
     np.testing.assert_allclose(one.markers.positions_m, markers, atol=1e-9)
-    scaled = Kinematics(skeleton_with_keypoints(models.fit.skeleton)).with_scales(
+    scaled = Kinematics(skeleton_with_keypoints(models.solve.skeleton)).with_scales(
         torch.from_numpy(one.person.body_scales)
     )
     np.testing.assert_allclose(one.keypoints_m, scaled.with_coordinates(q).markers.numpy(), atol=1e-9)
@@ -119,11 +122,11 @@ def test_what_the_refinement_gained_is_known_where_there_was_one(one: PersonMeas
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("measurement")
-def test_progress_is_told_for_each_stage_to_its_end(told: Told) -> None:
-    stages = [stage for stage, _, _ in told.calls]
-    assert list(dict.fromkeys(stages)) == ["keypoints", "fit"]
-    for stage in ("keypoints", "fit"):
-        done = [d for s, d, _ in told.calls if s == stage]
+def test_progress_is_reported_for_each_stage_to_its_end(progress: Progress) -> None:
+    stages = [stage for stage, _, _ in progress.calls]
+    assert list(dict.fromkeys(stages)) == ["perceive", "reconstruct"]
+    for stage in ("perceive", "reconstruct"):
+        done = [d for s, d, _ in progress.calls if s == stage]
         assert done == sorted(done)
         assert done[-1] == 21
 
@@ -131,19 +134,32 @@ def test_progress_is_told_for_each_stage_to_its_end(told: Told) -> None:
 # What cannot be measured
 
 
-def test_a_clip_without_a_person_tells_the_remedy(models: Models, tmp_path: Path) -> None:
+def test_a_clip_without_a_person_names_the_remedy(models: Models, tmp_path: Path) -> None:
     empty = film(tmp_path / "empty.mp4", frames=5, size=(320, 240))
     with pytest.raises(TrackingError, match=r"nobody was found in the clip of 5 frames.*where the athlete is in view"):
-        measure_video(empty, [Athlete(HEIGHT_M)], models=models)
+        measure(trial(empty), models=models)
 
 
 def test_a_file_that_is_no_video_is_named(models: Models, tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"no video" * 100)
     with pytest.raises(VideoError, match=r"broken\.mp4"):
-        measure_video(tmp_path / "broken.mp4", [Athlete(HEIGHT_M)], models=models)
+        measure(trial(tmp_path / "broken.mp4"), models=models)
 
 
-def test_a_camera_for_other_pictures_is_refused(models: Models, tmp_path: Path) -> None:
+def test_a_camera_for_other_images_is_refused(models: Models, tmp_path: Path) -> None:
     clip = film(tmp_path / "clip.mp4", frames=2, size=(320, 240))
     with pytest.raises(ValueError, match=r"1280 x 720.*clip\.mp4 has 320 x 240"):
-        measure_video(clip, [Athlete(HEIGHT_M)], options=MeasureOptions(camera=CAMERA), models=models)
+        measure(trial(clip, calibrated=CAMERA), models=models)
+
+
+def test_several_subjects_of_one_clip_are_everybody_in_it() -> None:
+    with pytest.raises(ValueError, match='measured with person "all"'):
+        Trial(Clip(CLIP), (Subject(1.8), Subject(1.7)))
+    assert Trial(Clip(CLIP), (Subject(1.8, person="all"), Subject(1.7, person="all"))).person == "all"
+    with pytest.raises(ValueError, match="at least a height"):
+        Trial(Clip(CLIP), ())
+
+
+def test_an_activity_that_is_none_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"activity 'swim'; expected one of walk, run"):
+        Trial(Clip(CLIP), (Subject(1.8),), activity="swim")

@@ -1,9 +1,9 @@
 """OpenSim's own solver on some of a trial's frames, against the coordinates that we wrote.
 
-It begins each frame about ten degrees off our answer in every angle, and has to come back. So it tells whether
-scaled.osim, markers.trc and coordinates.mot mean the same to OpenSim, and whether ours is the best pose near by; not
-whether the markers are where the athlete is, nor whether a quite different pose would explain them as well. Begun far
-away, or from one sampled frame to the next, it was seen to settle with a thigh turned by 146 degrees.
+It starts each frame about ten degrees off our solution in every angle and has to return. So it shows whether
+scaled.osim, markers.trc and coordinates.mot mean the same to OpenSim, and whether ours is the local optimum; not
+whether the markers are where the athlete is, nor whether a quite different pose would explain them as well. Started far
+away, or from one sampled frame to the next, it was observed to converge with a thigh rotated by 146 degrees.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from biopose.skeleton.ik.opensim_ik import OpenSimTracker
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
 
-ACCURACY = 1e-6  # of the solver; at OpenSim's usual 1e-5 the toes and forearms stop up to 10 degrees short
-START_OFF_DEG = 10.0  # standard deviation of where it begins
+ACCURACY = 1e-6  # of the solver; at OpenSim's default 1e-5 the toes and forearms stop up to 10 degrees short
+START_OFF_DEG = 10.0  # standard deviation of the start
 SEED = 0
 
 
@@ -68,7 +68,7 @@ def cross_check(folder: Path, *, frames: int) -> CrossCheck:
     expected = CoordinateTrajectories(ours.time_s[rows], ours.names, ours.values[rows])
     try:
         theirs = _solved(
-            folder / MODEL, sample, _begun_off(skeleton, expected.select(skeleton.coordinate_names).values)
+            folder / MODEL, sample, _perturbed(skeleton, expected.select(skeleton.coordinate_names).values)
         )
     except ModelError:
         return CrossCheck(0, None, None)
@@ -77,18 +77,18 @@ def cross_check(folder: Path, *, frames: int) -> CrossCheck:
 
 
 class _RestartedTracker(OpenSimTracker):
-    """Solves each frame from a pose that is given."""
+    """Solves each frame from a given pose."""
 
     def solve_from(self, frame: int, q: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(Q,) coordinates of a frame, begun at q (Q,)."""
+        """(Q,) coordinates of a frame, started at q (Q,)."""
         for coordinate, value in zip(self._coordinates, q.tolist(), strict=True):
             coordinate.setValue(self._state, value, False)  # constraints are the solver's
         self._assembled = False
         return self.solve(frame)
 
 
-def _begun_off(skeleton: Skeleton, q: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(F, Q) where the solver begins."""
+def _perturbed(skeleton: Skeleton, q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(F, Q) where the solver starts."""
     turning = np.array([name in skeleton.rotational_names for name in skeleton.coordinate_names])
     off = np.radians(START_OFF_DEG) * np.random.default_rng(SEED).standard_normal(q.shape)
     return skeleton.satisfy_couplings(q + turning * off)

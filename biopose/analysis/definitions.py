@@ -29,7 +29,7 @@ class Definition:
     Attributes:
         unit: of the value and its standard deviation; "1" for a count.
         meaning: in one sentence.
-        source: who defines it so; empty where it needs nobody.
+        source: publication that defines it so; empty where none is needed.
     """
 
     unit: str
@@ -84,7 +84,7 @@ DEFINITIONS: Mapping[str, Definition] = {
 
 
 def metric(name: str, value: float, *, side: Side = "none", sd: float | None = None) -> Metric:
-    """A figure of a trial with its defined unit.
+    """A metric of a trial with its defined unit.
 
     Args:
         name: of DEFINITIONS.

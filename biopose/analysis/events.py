@@ -1,7 +1,7 @@
-"""Moments that divide a trial: feet that strike and leave the ground, take-offs and landings, deepest knee bends.
+"""Events of a trial: feet that strike and leave the ground, take-offs and landings, deepest knee flexions.
 
-A foot's moments lie half-way between the frames that show it before and after. Their standard deviation is that of the
-frame interval alone, dt / sqrt(12) for a moment anywhere within it; how well contact is recognised is not in it.
+A foot's events are timed midway between the frames before and after. Their standard deviation is that of the frame
+interval alone, dt / sqrt(12) for an event anywhere within it; how well contact is recognised is not in it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from biopose.analysis.stance import AIR, STANDS, Flight, States, crossing_s
 from biopose.analysis.tables import Event
 
 JUMPS = ("countermovement_jump", "drop_jump")
-BENDS = ("squat", *JUMPS)
-LEAST_BEND_DEG = 20.0  # by which a deepest bend stands out
-LEAST_APART_S = 0.3
+WITH_KNEE_BENDS = ("squat", *JUMPS)
+LEAST_PROMINENCE_DEG = 20.0  # of a peak of knee flexion
+LEAST_INTERVAL_S = 0.3
 
 
 def find_events(motion: Motion, states: dict[str, States], flights: Sequence[Flight], *, activity: str) -> list[Event]:
@@ -30,23 +30,25 @@ def find_events(motion: Motion, states: dict[str, States], flights: Sequence[Fli
         motion: the trial.
         states: by `foot_states`.
         flights: by `flights`.
-        activity: of the manifest; jumps and squats have deepest bends.
+        activity: of the manifest; jumps and squats have peaks of knee flexion.
     """
     events = [event for side in SIDES for event in _foot_events(motion, states[side], side)]
     for flight in flights:
         events.append(_event(motion, "take_off", "both", flight.first, flight.take_off_s))
         events.append(_event(motion, "landing", "both", flight.landing, flight.landing_s))
-    if activity in BENDS:
-        events += [_event(motion, "peak_knee_flexion", "both", i, float(motion.time_s[i])) for i in deepest(motion)]
+    if activity in WITH_KNEE_BENDS:
+        events += [
+            _event(motion, "peak_knee_flexion", "both", i, float(motion.time_s[i])) for i in knee_flexion_peaks(motion)
+        ]
     return sorted(events, key=lambda event: (event.time_s, event.event, event.side))
 
 
-def deepest(motion: Motion) -> list[int]:
-    """Frames in which the knees, both on average, are bent most before they straighten again."""
+def knee_flexion_peaks(motion: Motion) -> list[int]:
+    """Frames of the peaks of knee flexion, averaged over both knees."""
     if len(motion) < 3:
         return []
-    apart = max(1, round(LEAST_APART_S / motion.interval_s))
-    return [int(i) for i in find_peaks(knee_flexion_deg(motion), prominence=LEAST_BEND_DEG, distance=apart)[0]]
+    distance = max(1, round(LEAST_INTERVAL_S / motion.interval_s))
+    return [int(i) for i in find_peaks(knee_flexion_deg(motion), prominence=LEAST_PROMINENCE_DEG, distance=distance)[0]]
 
 
 def knee_flexion_deg(motion: Motion) -> FloatArray:
@@ -58,7 +60,7 @@ def _foot_events(motion: Motion, states: States, side: Side) -> list[Event]:
     events = []
     for frame in (np.flatnonzero(np.diff(states)) + 1).tolist():
         before, after = states[frame - 1], states[frame]
-        if {before, after} == {STANDS, AIR}:  # what begins or ends unseen has no moment
+        if {before, after} == {STANDS, AIR}:  # a state that begins or ends unobserved has no event
             name = "foot_strike" if after == STANDS else "foot_off"
             events.append(_event(motion, name, side, frame, crossing_s(motion, frame)))
     return events

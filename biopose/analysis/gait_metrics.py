@@ -1,4 +1,4 @@
-"""Figures of walking and running: steps, strides, contact and flight, speed."""
+"""Metrics of walking and running: steps, strides, contact and flight, speed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _speed(motion: Motion) -> Iterator[Metric]:
     if len(frames) < 2:
         return
     first, last = frames[0], frames[-1]
-    way_m = [
+    displacement_m = [
         motion.coordinates[f"pelvis_t{axis}"][last] - motion.coordinates[f"pelvis_t{axis}"][first] for axis in "xz"
     ]
-    yield metric("mean_speed", np.hypot(*way_m) / (motion.time_s[last] - motion.time_s[first]))
+    yield metric("mean_speed", np.hypot(*displacement_m) / (motion.time_s[last] - motion.time_s[first]))

@@ -1,4 +1,4 @@
-"""Figures of jumps: flight time, heights, the knee after landing, and the contact before a drop jump's flight."""
+"""Metrics of jumps: flight time, heights, the knee after landing, and the contact before a drop jump's flight."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class MeasuredTrial:
         return np.asarray(self.table[name].to_numpy(), dtype=np.float64)
 
     def column_if_there(self, name: str) -> FloatArray:
-        """(T,) a channel that not every method gives; NaN where there is no such column."""
+        """(T,) a channel that not every method gives; NaN without such a column."""
         return self.column(name) if name in self.table.column_names else np.full(self.table.num_rows, np.nan)
 
     @property
@@ -75,11 +75,11 @@ class MeasuredTrial:
 
     @property
     def refinement(self) -> dict[str, float]:
-        """What refining MQ-HMR's word gained, by the names of `RefinementGain`; empty where nothing was refined."""
+        """What the refinement of MQ-HMR's prediction gained, by the names of `RefinementGain`; empty without one."""
         metadata = json.loads((self.table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
         return metadata.get("refinement") or {}
 
     @property
     def interval_s(self) -> float:
-        """Between frames, as a rule; 0 for a single frame."""
+        """Median interval between frames; 0 for a single frame."""
         return float(np.median(np.diff(self.time_s))) if self.table.num_rows > 1 else 0.0

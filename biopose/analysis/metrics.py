@@ -1,8 +1,8 @@
-"""Figures of a whole trial. `definitions` says what each is and who defines it so.
+"""Metrics of a whole trial; `definitions` gives the meaning and the source of each.
 
 A standard deviation is given where a metric is made of event times: it comes from the frame interval alone. An angle
-that is read at one frame has that frame's; that the frame was chosen for its extreme angle is not in it. What cannot be
-told, such as the height of a jump whose landing was not filmed, is left out.
+read at one frame has that frame's; that the frame was selected for its extreme angle is not in it. What is not known,
+such as the height of a jump whose landing was not filmed, is left out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A measured trial as its analysis sees it: coordinates, the feet, and how far each frame can be trusted."""
+"""A measured trial as the analysis takes it: coordinates, the feet, and how far each frame can be trusted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Side = Literal["left", "right"]
 
 SIDES: tuple[Side, Side] = ("left", "right")
 FOOT = ("heel", "big_toe", "small_toe")
-FIGURES = ("quality", "reprojection_px", "confidence", "seen_fraction")
+FRAME_QUALITY = ("quality", "reprojection_px", "confidence", "seen_fraction")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Motion:
         coordinate_sd: (T,) the standard deviation of each, likewise; NaN where it is not known.
         contact: by side, (T,) probability that some part of the foot rests; NaN where the foot was not seen.
         foot_height_m: by side, (T,) of the foot's lowest keypoint above the ground of the trial.
-        figures: of each frame, (T,) by the names of FIGURES.
+        frame_quality: (T,) each by the names of FRAME_QUALITY.
     """
 
     frame_index: NDArray[np.int64]
@@ -42,20 +42,20 @@ class Motion:
     coordinate_sd: Mapping[str, FloatArray]
     contact: Mapping[str, FloatArray]
     foot_height_m: Mapping[str, FloatArray]
-    figures: Mapping[str, FloatArray]
+    frame_quality: Mapping[str, FloatArray]
 
     def __len__(self) -> int:
         return len(self.time_s)
 
     @cached_property
     def interval_s(self) -> float:
-        """The usual time from frame to frame; 0 of a single one."""
+        """Median interval between frames; 0 of a single one."""
         return float(np.median(np.diff(self.time_s))) if len(self) > 1 else 0.0
 
     @cached_property
     def trusted(self) -> NDArray[np.bool_]:
         """(T,) the frames that can be relied on."""
-        return self.figures["quality"] >= UNTRUSTED_QUALITY
+        return self.frame_quality["quality"] >= UNTRUSTED_QUALITY
 
     def joint_deg(self, joint: str, side: Side) -> FloatArray:
         """(T,) a joint's angle, such as knee_angle of the left, degrees."""
@@ -79,7 +79,7 @@ def motion_of(trial: MeasuredTrial) -> Motion:
         coordinate_sd={name: trial.column_if_there(f"{name}_sd_{unit}") for name, unit in coordinate_units()},
         contact={side: _contact(trial, side) for side in SIDES},
         foot_height_m={side: np.min([trial.column(f"{side}_{part}_y_m") for part in FOOT], axis=0) for side in SIDES},
-        figures={name: trial.column(f"frame_{name}") for name in FIGURES},
+        frame_quality={name: trial.column(f"frame_{name}") for name in FRAME_QUALITY},
     )
 
 

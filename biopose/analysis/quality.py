@@ -1,4 +1,4 @@
-"""Figures that tell how far a whole trial can be trusted."""
+"""Quality metrics: how far a whole trial can be trusted."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import numpy as np
 from biopose.analysis.cross_check import CrossCheck
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
-from biopose.analysis.tables import Figure
+from biopose.analysis.tables import QualityMetric
 
 
-def quality_figures(motion: Motion, check: CrossCheck, refinement: Mapping[str, float]) -> list[Figure]:
-    """A trial's figures.
+def quality_metrics(motion: Motion, check: CrossCheck, refinement: Mapping[str, float]) -> list[QualityMetric]:
+    """A trial's quality metrics.
 
     frames and untrusted_share (of them, below a quality of 0.5); mean_quality, median_reprojection_px (the fitted
     person's keypoints against the seen ones), median_confidence (of the keypoint network) and seen_share (of the 26
-    keypoints) over the frames; cross_check_*: OpenSim's angles less ours; refinement_*: what refining MQ-HMR's
-    word gained, where it was refined.
+    keypoints) over the frames; cross_check_*: OpenSim's angles less ours; refinement_*: what the refinement
+    of MQ-HMR's prediction gained, where it was refined.
     """
-    figures = motion.figures
+    quality = motion.frame_quality
     return [
-        Figure("frames", float(len(motion)), "1"),
-        Figure("untrusted_share", float(np.mean(~motion.trusted)), "1"),
-        Figure("mean_quality", _of_known(figures["quality"], np.mean), "1"),
-        Figure("median_reprojection_px", _of_known(figures["reprojection_px"], np.median), "px"),
-        Figure("median_confidence", _of_known(figures["confidence"], np.median), "1"),
-        Figure("seen_share", _of_known(figures["seen_fraction"], np.mean), "1"),
-        Figure("cross_check_frames", float(check.frames), "1"),
-        Figure("cross_check_rms_deg", check.rms_deg, "deg"),
-        Figure("cross_check_max_deg", check.max_deg, "deg"),
+        QualityMetric("frames", float(len(motion)), "1"),
+        QualityMetric("untrusted_share", float(np.mean(~motion.trusted)), "1"),
+        QualityMetric("mean_quality", _of_known(quality["quality"], np.mean), "1"),
+        QualityMetric("median_reprojection_px", _of_known(quality["reprojection_px"], np.median), "px"),
+        QualityMetric("median_confidence", _of_known(quality["confidence"], np.median), "1"),
+        QualityMetric("seen_share", _of_known(quality["seen_fraction"], np.mean), "1"),
+        QualityMetric("cross_check_frames", float(check.frames), "1"),
+        QualityMetric("cross_check_rms_deg", check.rms_deg, "deg"),
+        QualityMetric("cross_check_max_deg", check.max_deg, "deg"),
         *(
-            Figure(f"refinement_{name}", float(value), "px" if name.endswith("_px") else "1")
+            QualityMetric(f"refinement_{name}", float(value), "px" if name.endswith("_px") else "1")
             for name, value in refinement.items()
         ),
     ]

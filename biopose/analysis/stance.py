@@ -12,13 +12,13 @@ from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import SIDES, Motion
 
 STANDS, AIR, UNKNOWN = 1, 0, -1
-LIKELY, UNLIKELY = 0.6, 0.4  # a foot stands from the first on and is in the air from the second down
+STANCE_FROM, AIR_UP_TO = 0.6, 0.4  # contact probabilities of the hysteresis
 SHORTEST_AIR_S = 0.15  # of one foot: a sprinter's swing lasts 0.25 s, a flight of 0.15 s is a jump of 3 cm
 SHORTEST_STANCE_S = 0.06  # a sprinter's lasts 0.09 s
 SHORTEST_FLIGHT_S = 0.05  # of a run
 LONGEST_FLIGHT_S = 1.2  # a jump of 1.8 m
 GRAVITY_M_S2 = 9.81
-LEAST_OF_PARABOLA = 0.5  # of the rise above the chord that gravity gives, that the pelvis must have in flight
+LEAST_OF_PARABOLA = 0.5  # of the rise above the chord in free fall, that the pelvis must reach
 
 States = NDArray[np.int8]
 
@@ -53,7 +53,7 @@ def foot_states(motion: Motion) -> dict[str, States]:
 
 
 def stance(probability: FloatArray, *, interval_s: float) -> States:
-    """A foot's state from the probability that it rests: with hysteresis, and nothing that is too short to be.
+    """A foot's state from its contact probability: with hysteresis, implausibly short states removed.
 
     Args:
         probability: (T,) NaN where it is not known.
@@ -67,8 +67,8 @@ def stance(probability: FloatArray, *, interval_s: float) -> States:
     for frame, chance in enumerate(probability):
         if np.isnan(chance):
             state = UNKNOWN
-        elif chance >= LIKELY or chance <= UNLIKELY:
-            state = STANDS if chance >= LIKELY else AIR
+        elif chance >= STANCE_FROM or chance <= AIR_UP_TO:
+            state = STANDS if chance >= STANCE_FROM else AIR
         elif state == UNKNOWN:
             state = STANDS if chance >= 0.5 else AIR
         states[frame] = state
@@ -78,12 +78,12 @@ def stance(probability: FloatArray, *, interval_s: float) -> States:
 
 
 def crossing_s(motion: Motion, frame: int) -> float:
-    """When a state changed that is new in a frame: half-way from the frame before."""
+    """When the state changed that is new in a frame: midway from the frame before."""
     return float(motion.time_s[frame - 1] + motion.time_s[frame]) / 2
 
 
 def flights(motion: Motion, states: dict[str, States]) -> list[Flight]:
-    """Each time that both feet leave the ground, the pelvis flies and a foot comes back."""
+    """Each time that both feet leave the ground, the pelvis falls freely and a foot lands."""
     in_air = np.all([states[side] == AIR for side in SIDES], axis=0)
     on_ground = np.any([states[side] == STANDS for side in SIDES], axis=0)
     found = []
@@ -99,7 +99,7 @@ def flights(motion: Motion, states: dict[str, States]) -> list[Flight]:
 
 
 def _is_ballistic(motion: Motion, flight: Flight) -> bool:
-    """Whether the pelvis bulges above the straight line from take-off to landing, as what falls freely does."""
+    """Whether the pelvis follows a parabola of free fall between take-off and landing."""
     times = [flight.take_off_s, (flight.take_off_s + flight.landing_s) / 2, flight.landing_s]
     start_m, middle_m, end_m = np.interp(times, motion.time_s, motion.coordinates["pelvis_ty"])
     expected_m = GRAVITY_M_S2 * flight.duration_s**2 / 8

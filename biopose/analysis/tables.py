@@ -1,4 +1,4 @@
-"""Rows of events, metrics and figures as the warehouse's tables."""
+"""Rows of events, metrics and quality metrics as the warehouse's tables."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Event:
     Attributes:
         event: foot_strike, foot_off, take_off, landing or peak_knee_flexion.
         side: whose.
-        time_s: half-way between the frames that show it before and after; of a peak, its frame's.
-        frame_index: of the video, the first frame that shows what is new; of a peak, the frame itself.
-        sd_s: standard deviation of the time that the frame rate alone makes.
+        time_s: midway between the last frame of the earlier state and the first of the new; of a peak, its frame's.
+        frame_index: of the video, the first frame of the new state; of a peak, its frame.
+        sd_s: standard deviation of the time that follows from the frame rate alone.
     """
 
     event: str
@@ -49,8 +49,8 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """How good a whole trial is, in one respect; None where that cannot be told."""
+class QualityMetric:
+    """How far a whole trial can be trusted, in one respect; None where it is not known."""
 
     name: str
     value: float | None
@@ -76,7 +76,7 @@ METRIC_SCHEMA = pa.schema(
         pa.field("sd", NUMBER),
     ]
 )
-FIGURE_SCHEMA = pa.schema(
+QUALITY_SCHEMA = pa.schema(
     [pa.field("name", TEXT, nullable=False), pa.field("value", NUMBER), pa.field("unit", TEXT, nullable=False)]
 )
 
@@ -91,9 +91,9 @@ def metrics_table(metrics: Iterable[Metric]) -> pa.Table:
     return _table((metric for metric in metrics if math.isfinite(metric.value)), METRIC_SCHEMA)
 
 
-def figures_table(figures: Iterable[Figure]) -> pa.Table:
+def quality_table(metrics: Iterable[QualityMetric]) -> pa.Table:
     """In the order given."""
-    return _table(figures, FIGURE_SCHEMA)
+    return _table(metrics, QUALITY_SCHEMA)
 
 
 def _table(rows: Iterable[Any], schema: pa.Schema) -> pa.Table:

@@ -1,4 +1,4 @@
-"""From a trial's files to the tables that the warehouse loads.
+"""From a trial's files to its events, metrics and quality, and the tables that the warehouse loads.
 
 kinematics.parquet   a row a frame, a column a coordinate, then its standard deviations
 events.parquet  metrics.parquet  quality.parquet
@@ -6,9 +6,12 @@ events.parquet  metrics.parquet  quality.parquet
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 
 from biopose.analysis.cross_check import cross_check
@@ -17,23 +20,39 @@ from biopose.analysis.kinematics import kinematics_table
 from biopose.analysis.measured_trial import MeasuredTrial
 from biopose.analysis.metrics import find_metrics
 from biopose.analysis.motion import motion_of
-from biopose.analysis.quality import quality_figures
+from biopose.analysis.quality import quality_metrics
 from biopose.analysis.stance import flights, foot_states
-from biopose.analysis.tables import events_table, figures_table, metrics_table
+from biopose.analysis.tables import Event, Metric, QualityMetric, events_table, metrics_table, quality_table
 from biopose.io.files import written_whole
 
 KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
 ANALYSIS_FILES = (KINEMATICS, EVENTS, METRICS, QUALITY)
-NEVER_IN_FLIGHT = ("walk", "squat")  # what looks like it is a foot that was not recognised
+METRICS_CSV = "metrics.csv"
+NEVER_IN_FLIGHT = ("walk", "squat")  # an apparent flight is a foot contact that was not recognised
 
 
-def analyse_trial(folder: Path, *, activity: str, cross_check_frames: int = 12) -> None:
+@dataclass(frozen=True)
+class TrialAnalysis:
+    """What a trial's motion amounts to.
+
+    Attributes:
+        events: in the order of time.
+        metrics: of the whole trial and of its activity.
+        quality: how far the trial can be trusted.
+    """
+
+    events: Sequence[Event]
+    metrics: Sequence[Metric]
+    quality: Sequence[QualityMetric]
+
+
+def analyse_trial(folder: Path, *, activity: str, cross_check_frames: int = 12) -> TrialAnalysis:
     """Write the analysis of a trial beside its files, each whole or not at all; the same input gives the same bytes.
 
     Args:
         folder: with trial.parquet, coordinates.mot, markers.trc and scaled.osim.
-        activity: of the manifest.
-        cross_check_frames: how many frames OpenSim's own solver takes, too; 0 for none.
+        activity: of `biopose.reconstruction.low_pass_filter.CUTOFF_HZ`.
+        cross_check_frames: how many frames OpenSim's own solver solves, too; 0 for none.
 
     Raises:
         FileFormatError: one of the files is missing or broken.
@@ -45,11 +64,28 @@ def analyse_trial(folder: Path, *, activity: str, cross_check_frames: int = 12) 
     in_flight = [] if activity in NEVER_IN_FLIGHT else flights(motion, states)
     events = find_events(motion, states, in_flight, activity=activity)
     metrics = find_metrics(motion, events, in_flight, activity=activity)
-    figures = quality_figures(motion, cross_check(folder, frames=cross_check_frames), trial.refinement)
+    quality = quality_metrics(motion, cross_check(folder, frames=cross_check_frames), trial.refinement)
     _write(folder / KINEMATICS, kinematics_table(trial))
     _write(folder / EVENTS, events_table(events))
     _write(folder / METRICS, metrics_table(metrics))
-    _write(folder / QUALITY, figures_table(figures))
+    _write(folder / QUALITY, quality_table(quality))
+    return TrialAnalysis(events, metrics, quality)
+
+
+def write_metrics_csv(path: Path, people: Sequence[tuple[int, TrialAnalysis]]) -> None:
+    """Write everybody's metrics as one table: person, metric, side, value, unit, sd (empty where it is not known).
+
+    Args:
+        path: the file, written whole or not at all.
+        people: each person's number and analysis.
+    """
+    tables = [metrics_table(analysis.metrics) for _, analysis in people]
+    numbered = [
+        table.add_column(0, "person", pa.array([number] * len(table), pa.int32()))
+        for (number, _), table in zip(people, tables, strict=True)
+    ]
+    with written_whole(path) as partial:
+        pyarrow.csv.write_csv(pa.concat_tables(numbered), partial)
 
 
 def _write(path: Path, table: pa.Table) -> None:

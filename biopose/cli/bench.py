@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
@@ -57,16 +56,8 @@ def bench_measure(video: Path | None, threads: int, json_: bool) -> None:
       biopose bench measure
       biopose bench measure race.mp4
     """
-    from biopose.cli.measure_file import measure_file, options_of
-    from biopose.evaluation.measure_benchmark import SAMPLE_HEIGHT_M, measure_lines
     from biopose.evaluation.measure_benchmark import bench_measure as measure_speed
-    from biopose.pipeline import Measurement
+    from biopose.evaluation.measure_benchmark import measure_lines
 
-    def measure(clip: Path, people: str) -> Measurement:
-        athletes, options = options_of(clip, heights_m=[SAMPLE_HEIGHT_M], choice=people)
-        with TemporaryDirectory() as out:
-            summary = measure_file(clip, athletes, options, Path(out), threads=threads, progress=lambda *_: None)
-        return summary.measurement
-
-    result = measure_speed(video, measure)
+    result = measure_speed(video, threads=threads)
     show({"measure": result}, json_=json_, lines=lambda: measure_lines(result))

@@ -35,7 +35,7 @@ from biopose.reconstruction.method_names import MethodName
     type=click.Choice(["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"]),
     default="other",
     show_default=True,
-    help="Tells the low-pass filter's cut-off.",
+    help="Decides the low-pass filter's cut-off, and which events and metrics there are.",
 )
 @click.option("--focal-px", type=click.FloatRange(min=1.0), help="The camera's focal length, where it is known.")
 @click.option(
@@ -71,8 +71,8 @@ def measure(
 ) -> None:
     """From a video to joint angles.
 
-    Writes coordinates.mot, markers.trc, scaled.osim, trial.parquet, summary.json (for several people, a folder each),
-    overlay.mp4 and report.html.
+    Writes coordinates.mot, markers.trc, scaled.osim, trial.parquet, events and metrics (for several people, a folder
+    each), metrics.csv, summary.json, overlay.mp4 and report.html.
 
     \b
     Examples:
@@ -80,10 +80,10 @@ def measure(
       biopose measure race.mov --height-m 1.83 --height-m 1.71 --athlete all --activity sprint --out race
       biopose measure slow.mp4 --height-m 1.65 --recorded-hz 240 --focal-px 1450 --out slow
     """
-    from biopose.cli.measure_file import check_request, measure_file, options_of
+    from biopose.cli.measure_file import check_request, measure_file, trial_of
 
     try:
-        athletes, options = options_of(
+        trial = trial_of(
             video,
             heights_m=heights_m,
             mass_kg=mass_kg,
@@ -98,10 +98,10 @@ def measure(
             end_s=end_s,
             keep_readable=keep_readable,
         )
-        check_request(video, athletes, out)
+        check_request(trial, out)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     bars = StageBars(json_=json_)
-    summary = measure_file(video, athletes, options, out, method=method, threads=threads, progress=bars)
+    summary = measure_file(trial, out, method=method, threads=threads, progress=bars)
     bars.close()
     show(summary.as_dict(), json_=json_, lines=summary.lines)

@@ -11,15 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from biopose.body.anny import Body
-from biopose.camera.intrinsics import camera_of
-from biopose.errors import TrackingError
 from biopose.outputs.summary import untrusted
-from biopose.pipeline import Measurement, MeasureOptions, Models, Progress, measure_video
-from biopose.reconstruction.fitted_person import Athlete
+from biopose.pipeline import (
+    METHODS,
+    Clip,
+    Measurement,
+    Models,
+    Progress,
+    Subject,
+    Trial,
+    analyse,
+    measure,
+)
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from biopose.report.folder import OVERLAY, write_outputs
+from biopose.report.folder import OVERLAY
 from biopose.tracking.subject_choice import Choice
-from biopose.versions import versions
 from biopose.video.probe import check_image_size, probe_video
 
 LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.5, 2.6
@@ -27,7 +33,7 @@ LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.5, 2.6
 
 @dataclass(frozen=True)
 class MeasureSummary:
-    """What a person or a program is told at the end."""
+    """What the command prints at the end."""
 
     measurement: Measurement
     files: list[Path]
@@ -74,55 +80,39 @@ class MeasureSummary:
 
 
 def measure_file(
-    video: Path,
-    athletes: list[Athlete],
-    options: MeasureOptions,
-    out: Path,
-    *,
-    threads: int,
-    method: MethodName = DEFAULT_METHOD,
-    progress: Progress,
+    trial: Trial, out: Path, *, threads: int, method: MethodName = DEFAULT_METHOD, progress: Progress
 ) -> MeasureSummary:
     """Measure and write.
 
     Args:
-        video: the file.
-        athletes: what is known of the people.
-        options: choices.
+        trial: what is to be measured.
         out: the folder.
-        threads: for the networks.
+        threads: of everything that runs on a CPU.
         method: of measuring.
-        progress: told the stage, how many of its frames are done and how many there are.
+        progress: called with the stage, how many of its frames are done and how many there are.
     """
-    models = Models.load(threads=threads, method=method)
-    try:
-        measurement = measure_video(video, athletes, options=options, models=models, progress=progress)
-    except TrackingError as error:
-        raise TrackingError(f"{video}: {error}") from error
+    models = Models.load(METHODS[method], threads=threads)
+    measurement = measure(trial, models=models, progress=progress)
     done = 0
 
-    def tell(frames: int) -> None:
+    def drawn(frames: int) -> None:
         nonlocal done
         done += frames
         progress("overlay", done, measurement.frame_count)
 
-    settings = {"method": method, "athletes": [asdict(a) for a in athletes], **json.loads(json.dumps(asdict(options)))}
-    files = write_outputs(
+    files = analyse(
         measurement.people,
-        video=video,
-        out=out,
-        info=measurement.info,
-        settings=settings,
-        versions=versions(),
-        start_s=options.start_s,
-        end_s=options.end_s,
-        recorded_rate_hz=options.recorded_rate_hz,
-        progress=tell,
+        trial,
+        out,
+        settings={"method": method, **json.loads(json.dumps(asdict(trial), default=str))},
+        versions=models.files.versions(),
+        cross_check_frames=models.method.cross_check_frames,
+        progress=drawn,
     )
     return MeasureSummary(measurement, files)
 
 
-def options_of(
+def trial_of(
     video: Path,
     *,
     heights_m: Sequence[float],
@@ -137,8 +127,8 @@ def options_of(
     start_s: float | None = None,
     end_s: float | None = None,
     keep_readable: bool = False,
-) -> tuple[list[Athlete], MeasureOptions]:
-    """What the command line says, checked.
+) -> Trial:
+    """What the command line asks for, checked.
 
     Raises:
         ValueError: contradictory or impossible values.
@@ -156,24 +146,23 @@ def options_of(
     )
     if start_s is not None and end_s is not None and end_s <= start_s:
         raise ValueError(f"--end-s {end_s:g} is not after --start-s {start_s:g}")
-    camera = None
-    if focal_px is not None or horizontal_fov_deg is not None or distortion is not None:
-        camera = camera_of(
-            probe_video(video),
-            focal_px=focal_px,
-            horizontal_fov_deg=horizontal_fov_deg,
-            distortion=None if distortion is None else _coefficients(distortion),
-        )
-    options = MeasureOptions(
-        choice=athlete_choice(choice),
-        camera=camera,
-        activity=activity,
+    person = athlete_choice(choice)
+    if len(heights_m) > 1 and person != "all":
+        raise ValueError(f"{len(heights_m)} times --height-m, but --athlete {choice} measures one person; give one")
+    clip = Clip(
+        video,
         start_s=start_s,
         end_s=end_s,
         recorded_rate_hz=recorded_rate_hz,
         keep_readable=keep_readable,
+        focal_px=focal_px,
+        horizontal_fov_deg=horizontal_fov_deg,
+        distortion=None if distortion is None else _coefficients(distortion),
     )
-    return [Athlete(height_m=h, mass_kg=mass_kg, sex=sex) for h in heights_m], options
+    if focal_px is not None or horizontal_fov_deg is not None or distortion is not None:
+        clip.camera(probe_video(video))
+    subjects = tuple(Subject(height_m=h, mass_kg=mass_kg, sex=sex, person=person) for h in heights_m)
+    return Trial(clip, subjects, activity=activity)
 
 
 def athlete_choice(text: str) -> Choice:
@@ -195,7 +184,7 @@ def athlete_choice(text: str) -> Choice:
     return (left, top, right, bottom)
 
 
-def check_request(video: Path, athletes: Sequence[Athlete], out: Path) -> None:
+def check_request(trial: Trial, out: Path) -> None:
     """Find out what cannot be before any work is done for it.
 
     Raises:
@@ -203,11 +192,12 @@ def check_request(video: Path, athletes: Sequence[Athlete], out: Path) -> None:
         VideoError: the video cannot be opened, or is too small to show anybody.
         ModelError: the body's asset is missing or broken.
     """
+    video = trial.clip.video
     _check_folder(video, out)
     check_image_size(probe_video(video))
     body = Body.load()
-    for athlete in athletes:
-        _check_body(athlete, body)
+    for subject in trial.subjects:
+        _check_body(subject, body)
 
 
 def _check_folder(video: Path, out: Path) -> None:
@@ -220,15 +210,15 @@ def _check_folder(video: Path, out: Path) -> None:
         raise ValueError(f"--out {out}: its {OVERLAY} is the video to measure and would be lost; give another folder")
 
 
-def _check_body(athlete: Athlete, body: Body) -> None:
+def _check_body(athlete: Subject, body: Body) -> None:
     try:
         athlete.phenotype(body)
     except ValueError as error:
         if athlete.mass_kg is None:
-            said, remedy = "", "nobody of that height can be measured"
+            given, remedy = "", "nobody of that height can be measured"
         else:
-            said, remedy = f" with --mass-kg {athlete.mass_kg:g}", "correct it, or leave --mass-kg away"
-        raise ValueError(f"--height-m {athlete.height_m:g}{said}: {error}; {remedy}") from error
+            given, remedy = f" with --mass-kg {athlete.mass_kg:g}", "correct it, or leave --mass-kg away"
+        raise ValueError(f"--height-m {athlete.height_m:g}{given}: {error}; {remedy}") from error
 
 
 def _check_height(height_m: float) -> None:
@@ -248,8 +238,8 @@ def _check_finite(**options: float | None) -> None:
             raise ValueError(f"--{option.replace('_', '-')} {value}: expected a number")
 
 
-def _coefficients(distortion: str) -> list[float]:
+def _coefficients(distortion: str) -> tuple[float, ...]:
     try:
-        return [float(part) for part in distortion.split(",")]
+        return tuple(float(part) for part in distortion.split(","))
     except ValueError:
         raise ValueError(f"--distortion {distortion!r}: expected numbers k1,k2,p1,p2,k3 with commas between") from None

@@ -24,22 +24,20 @@ class Method(Protocol):
 
 
 def our_method(name: MethodName = DEFAULT_METHOD, *, threads: int = 2) -> Method:
-    """`biopose.pipeline.measure_video`, its models loaded once.
+    """`biopose.pipeline.measure`, its models loaded once.
 
     Args:
         name: of the method.
-        threads: of the networks.
+        threads: of everything that runs on a CPU.
 
     Raises:
         ModelError: an asset is missing.
     """
-    from biopose.pipeline import MeasureOptions, Models, measure_video
-    from biopose.reconstruction.fitted_person import Athlete
+    from biopose.pipeline import METHODS, Clip, Models, Subject, Trial, measure
 
-    models = Models.load(threads=threads, method=name)
+    models = Models.load(METHODS[name], threads=threads)
 
-    def measure(video: Path, *, height_m: float, camera: Camera | None) -> PersonMeasurement:
-        options = MeasureOptions(choice="largest", camera=camera)
-        return measure_video(video, [Athlete(height_m=height_m)], options=options, models=models).people[0]
+    def measured(video: Path, *, height_m: float, camera: Camera | None) -> PersonMeasurement:
+        return measure(Trial(Clip(video, calibrated=camera), (Subject(height_m),)), models=models).people[0]
 
-    return measure
+    return measured

@@ -71,8 +71,10 @@ class TrialEntry:
         end_s: likewise; None: its end.
         recorded_hz: frames per second at which slow motion was filmed.
         person: which of the people in the picture the athlete is.
+        keep_readable: of a broken file, measure what comes before the break.
         focal_px: of the camera, where known.
         horizontal_fov_deg: likewise.
+        distortion: of the lens, k1, k2, p1, p2 and perhaps k3, where known.
     """
 
     trial_id: str
@@ -86,8 +88,10 @@ class TrialEntry:
     end_s: float | None
     recorded_hz: float | None
     person: Person
+    keep_readable: bool
     focal_px: float | None
     horizontal_fov_deg: float | None
+    distortion: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,8 @@ class _Trial:
         if wrong or not (self.table and athlete and video):
             kind = min((kind for kind, _ in wrong), key=GRAVEST_FIRST.index)
             return RefusedTrial(f"{session_id}/{self.name}", kind, "\n".join(line for _, line in wrong))
-        as_given = ("activity", "start_s", "end_s", "recorded_hz", "person")
+        camera = self.table.camera
+        as_given = ("activity", "start_s", "end_s", "recorded_hz", "person", "keep_readable")
         return TrialEntry(
             trial_id=f"{session_id}/{self.name}",
             session_id=session_id,
@@ -191,8 +196,9 @@ class _Trial:
             date=head.date,
             athlete=athlete,
             video=video,
-            focal_px=self.table.camera.focal_px,
-            horizontal_fov_deg=self.table.camera.horizontal_fov_deg,
+            focal_px=camera.focal_px,
+            horizontal_fov_deg=camera.horizontal_fov_deg,
+            distortion=None if camera.distortion is None else tuple(camera.distortion),
             **{name: getattr(self.table, name) for name in as_given},
         )
 

@@ -75,16 +75,20 @@ class AthleteEntry(_Table):
 
 
 class CameraEntry(_Table):
-    """`[trial.camera]`: one of the two, where known.
+    """`[trial.camera]`: a focal length or a field of view, and the lens's distortion, where known.
 
     Attributes:
         focal_px: focal length in pixels of the upright picture.
         horizontal_fov_deg: field of view from the left to the right edge.
+        distortion: of the lens, k1, k2, p1, p2 and perhaps k3, as OpenCV defines them.
     """
 
     focal_px: float | None = Field(default=None, gt=0, description="the focal length in pixels, more than 0")
     horizontal_fov_deg: float | None = Field(
         default=None, gt=0, lt=170, description="the field of view from left to right in degrees, 0 to 170"
+    )
+    distortion: list[float] | None = Field(
+        default=None, min_length=4, max_length=5, description="the lens's coefficients [k1, k2, p1, p2, k3] of OpenCV"
     )
 
     @model_validator(mode="after")
@@ -108,7 +112,10 @@ class TrialTable(_Table):
     )
     person: Annotated[Person, BeforeValidator(_person)] = Field(default="largest", description=PERSON_RULE)
     camera: CameraEntry = Field(
-        default=CameraEntry(), description="a table [trial.camera] with focal_px or horizontal_fov_deg"
+        default=CameraEntry(), description="a table [trial.camera] with focal_px or horizontal_fov_deg, and distortion"
+    )
+    keep_readable: bool = Field(
+        default=False, description="true to measure what comes before the break of a broken file"
     )
 
     @model_validator(mode="after")

@@ -35,6 +35,7 @@ activity = "countermovement_jump"
 start_s = 4.0                  # seconds of the file as it is played
 end_s = 12.5
 recorded_hz = 240              # frames per second when it was filmed
+keep_readable = true           # of a broken file, measure what comes before the break
 
 # Several people in the picture: say which. With the camera known, distances are better.
 [[trial]]
@@ -44,6 +45,7 @@ activity = "squat"
 person = "central"             # "largest" (default), "central", or a box [left, top, right, bottom] in pixels
 [trial.camera]
 horizontal_fov_deg = 68.0      # or focal_px = 1450
+distortion = [-0.12, 0.05, 0.0, 0.0, 0.0]  # of the lens: k1, k2, p1, p2, k3 as OpenCV has them
 """
 
 

@@ -126,7 +126,13 @@ class RefinedMesh:
 
 @one_torch_thread()
 def recover_mesh(
-    track: PersonTrack, observed: ObservedTrack, known: PersonMesh, camera: Camera, *, models: MeshModels
+    track: PersonTrack,
+    observed: ObservedTrack,
+    known: PersonMesh,
+    camera: Camera,
+    *,
+    models: MeshModels,
+    threads: int = 2,
 ) -> tuple[ObservedTrack, FittedMotion]:
     """Fuse the predictions of a person's mesh, refine it and put the skeleton onto it, up to the models' stage.
 
@@ -136,6 +142,7 @@ def recover_mesh(
         known: of the person.
         camera: whose pixels these are.
         models: loaded.
+        threads: of inverse kinematics.
 
     Returns:
         The observed track, its lifted keypoints fused with the decoder's; and the motion.
@@ -144,7 +151,7 @@ def recover_mesh(
         ModelError: the track has no tokens.
     """
     mesh = refine_mesh(track, observed, known, camera, models=models)
-    motion, observations = _on_skeleton(mesh, known, track.time_s), mesh.refinement.observations
+    motion, observations = _on_skeleton(mesh, known, track.time_s, threads=threads), mesh.refinement.observations
     if observations.weight.any() and models.stage == "refined":
         before_px, after_px = (
             _reprojection_px(mesh.refinement, at, track, camera) for at in (mesh.start, mesh.refined.motion)
@@ -216,7 +223,7 @@ def _keypoints_m(
 
 
 @torch.no_grad()
-def _on_skeleton(mesh: RefinedMesh, known: PersonMesh, time_s: NDArray[np.float64]) -> FittedMotion:
+def _on_skeleton(mesh: RefinedMesh, known: PersonMesh, time_s: NDArray[np.float64], *, threads: int) -> FittedMotion:
     """The skeleton scaled to the mesh, and its coordinates from the mesh's virtual markers."""
     refinement, motion, body = mesh.refinement, mesh.refined.motion, mesh.refinement.body
     at_rest = body.markers.at_rest(body.rig.with_coefficients(motion.shape)) * known.height_m
@@ -225,7 +232,7 @@ def _on_skeleton(mesh: RefinedMesh, known: PersonMesh, time_s: NDArray[np.float6
     skeleton = with_markers_of(scaling.skeleton, scaling.static_pose, rest)
     world = (mesh.markers_m() @ refinement.R_camera_world).double().numpy()
     markers = MarkerTrajectories(time_s, body.markers.names, world)
-    solution = inverse_kinematics(skeleton, markers, tolerance=IK_TOLERANCE, threads=2)
+    solution = inverse_kinematics(skeleton, markers, tolerance=IK_TOLERANCE, threads=threads)
     return FittedMotion(
         q=solution.coordinates.values,
         body_scales=scaling.body_scales,

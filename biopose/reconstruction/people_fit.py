@@ -49,6 +49,7 @@ class FitModels:
     options: SolverOptions = field(default_factory=SolverOptions)
     weights: FitWeights = field(default_factory=FitWeights)
     mesh: MeshModels | None = None
+    threads: int = 2
 
     @classmethod
     def load(
@@ -59,6 +60,7 @@ class FitModels:
         options: SolverOptions | None = None,
         weights: FitWeights | None = None,
         mesh: MeshModels | None = None,
+        threads: int = 2,
     ) -> FitModels:
         """Load all.
 
@@ -68,6 +70,7 @@ class FitModels:
             options: of the solver; None takes the default.
             weights: of the terms; None takes the default.
             mesh: MQ-HMR and its refinement; None fits the keypoints alone.
+            threads: of inverse kinematics.
 
         Raises:
             ModelError: if the body's asset or weights are missing or broken; the message says how to get them.
@@ -80,6 +83,7 @@ class FitModels:
             options or SolverOptions(),
             weights or FitWeights(),
             mesh,
+            threads,
         )
 
 
@@ -153,7 +157,7 @@ def _fitted(
     weights = models.weights
     if models.mesh is not None:
         known = PersonMesh(models.skeleton, height_m=athlete.height_m, focal_sd=camera.focal_sd, weights=weights)
-        observed, recovered = recover_mesh(track, observed, known, camera, models=models.mesh)
+        observed, recovered = recover_mesh(track, observed, known, camera, models=models.mesh, threads=models.threads)
         if models.mesh.stage != "refined":
             progress(len(track))
             return observed, recovered

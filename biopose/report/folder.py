@@ -1,7 +1,8 @@
 """The folder that a measured video becomes.
 
-DIR/overlay.mp4  report.html  summary.json
+DIR/overlay.mp4  report.html  summary.json  metrics.csv
 DIR/coordinates.mot  markers.trc  scaled.osim  trial.parquet        one person; of several each has a folder
+DIR/kinematics.parquet  events.parquet  metrics.parquet  quality.parquet
 DIR/person_0/coordinates.mot ...  DIR/person_1/...                  named by their number
 """
 
@@ -15,6 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from biopose.analysis.trial_analysis import (
+    ANALYSIS_FILES,
+    METRICS_CSV,
+    TrialAnalysis,
+    analyse_trial,
+    write_metrics_csv,
+)
 from biopose.outputs.summary import summary_of, write_summary
 from biopose.outputs.trial import TRIAL_FILES, write_trial
 from biopose.reconstruction.measurement import PersonMeasurement
@@ -23,6 +31,7 @@ from biopose.report.page import write_report
 from biopose.video.frames import VideoInfo, read_frames
 
 OVERLAY, REPORT, SUMMARY = "overlay.mp4", "report.html", "summary.json"
+PERSON_FILES = (*TRIAL_FILES, *ANALYSIS_FILES)
 WORST_FRAMES = 5
 APART_S = 0.3  # two frames nearer than this show the same trouble
 
@@ -33,6 +42,8 @@ def write_outputs(
     video: Path,
     out: Path,
     info: VideoInfo,
+    activity: str,
+    cross_check_frames: int,
     settings: Mapping[str, Any],
     versions: Mapping[str, Any],
     start_s: float | None = None,
@@ -47,6 +58,8 @@ def write_outputs(
         video: the file that was measured; it is read again for the overlay.
         out: the folder, made if need be; what an earlier measurement left in it is replaced, other files stay.
         info: about the video.
+        activity: decides which events and metrics there are.
+        cross_check_frames: of each person, that OpenSim's own inverse kinematics solves, too.
         settings: what the measurement was asked to do; can be JSON.
         versions: of the code and of every network, with their weights' sha256; can be JSON.
         start_s: where in the video the measurement began, as it is played; the overlay begins there too.
@@ -67,11 +80,15 @@ def write_outputs(
     names = [_trial_names(one, alone=len(people) == 1) for one in people]
     keep = [(place, frame) for place, one in enumerate(people) for frame in worst_frames(one)]
     summary = summary_of(people, names, video=video, info=info, settings=settings, versions=versions)
+    analyses: list[TrialAnalysis] = []
     with _all_or_nothing(out) as folder:
         for one, own in zip(people, names, strict=True):
             person_folder = (folder / own[0]).parent
             person_folder.mkdir(exist_ok=True)
             write_trial(one, person_folder, settings=settings, versions=versions)
+            analyses.append(analyse_trial(person_folder, activity=activity, cross_check_frames=cross_check_frames))
+        numbered = [(one.track.person, analysis) for one, analysis in zip(people, analyses, strict=True)]
+        write_metrics_csv(folder / METRICS_CSV, numbered)
         frames = read_frames(
             video,
             start_s=start_s,
@@ -84,12 +101,12 @@ def write_outputs(
         kept = write_overlay(people, frames, folder / OVERLAY, rate_hz=rate_hz, keep=keep, progress=progress)
         write_summary(summary, folder / SUMMARY)
         write_report(people, summary, kept, folder / REPORT)
-    return [out / OVERLAY, out / REPORT, out / SUMMARY, *(out / name for own in names for name in own)]
+    return [out / name for name in (OVERLAY, REPORT, SUMMARY, METRICS_CSV, *(name for own in names for name in own))]
 
 
 def _trial_names(one: PersonMeasurement, *, alone: bool) -> list[str]:
     """A person's files, relative to the folder."""
-    return [name if alone else f"person_{one.track.person}/{name}" for name in TRIAL_FILES]
+    return [name if alone else f"person_{one.track.person}/{name}" for name in PERSON_FILES]
 
 
 @contextmanager
@@ -116,10 +133,10 @@ def _all_or_nothing(out: Path) -> Iterator[Path]:
 
 def _remove_earlier(out: Path) -> None:
     """An earlier measurement's files: with fewer people now, some would stay and be taken for today's."""
-    for name in (OVERLAY, REPORT, SUMMARY, *TRIAL_FILES):
+    for name in (OVERLAY, REPORT, SUMMARY, METRICS_CSV, *PERSON_FILES):
         (out / name).unlink(missing_ok=True)
     for folder in out.glob("person_[0-9]*"):
-        for name in TRIAL_FILES:
+        for name in PERSON_FILES:
             (folder / name).unlink(missing_ok=True)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -20,9 +20,11 @@ import psutil
 
 from biopose.assets import asset
 from biopose.io.manifest import read_session
-from biopose.pipeline import Models
+from biopose.pipeline import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, Models, analyse, reconstruct, solve
+from biopose.reconstruction.motion_file import read_motion, write_motion
+from biopose.tracking.people import join_shards
+from biopose.tracking.shard_file import read_shard
 from biopose.tracking.shards import perceive_shards
-from biopose.trial import finish_trial, fit_trial
 from tasks.models import pin_models, register_shipped
 from tasks.plan import IngestOptions, PlannedTrial, plan_trial
 from tasks.settings import Settings
@@ -121,15 +123,26 @@ def _planned(manifest: Path, settings: Settings) -> list[PlannedTrial]:
     ]
 
 
-def _take_through(trial: PlannedTrial, models: Models, folder: Path, seconds: dict[str, float]) -> None:
+def _take_through(planned: PlannedTrial, models: Models, folder: Path, seconds: dict[str, float]) -> None:
     folder.mkdir(parents=True)
-    seen, fitted = folder / "seen.parquet", folder / "fitted.safetensors"
-    with _timed(seconds, "see"):
-        perceive_shards(trial.shards, [seen], detector=models.detector, network=models.keypoints)
-    with _timed(seconds, "fit"):
-        fit_trial(trial.request, [seen], fitted, models=models.fit)
-    with _timed(seconds, "finish"):
-        finish_trial(trial.request, fitted, folder / "results", settings={}, cross_check_frames=12)
+    shard, motion, trial = folder / "shard.parquet", folder / "motion.safetensors", planned.trial
+    networks = models.perception
+    with _timed(seconds, PERCEIVE.name):
+        perceive_shards(planned.shards, [shard], detector=networks.detector, network=networks.keypoints)
+    with _timed(seconds, RECONSTRUCT.name):
+        (person,) = reconstruct(join_shards([read_shard(shard)]), trial, models=models.fit).people
+        write_motion(person, motion)
+    with _timed(seconds, SOLVE.name):
+        people = solve([read_motion(motion)], activity=trial.activity, models=models.solve)
+    with _timed(seconds, ANALYSE.name):
+        analyse(
+            people,
+            trial,
+            folder / "results",
+            settings={},
+            versions=models.files.versions(),
+            cross_check_frames=models.method.cross_check_frames,
+        )
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import numpy as np
 
 from biopose.analysis.kinematics import coordinate_units
-from biopose.analysis.motion import FIGURES, SIDES, Motion
+from biopose.analysis.motion import FRAME_QUALITY, SIDES, Motion
 
 RATE_HZ = 60.0
 GRAVITY_M_S2 = 9.81
@@ -21,7 +21,7 @@ def motion(
     """A trial at 60 Hz; what is not given is still and trusted, of no known standard deviation."""
     n = len(contact["left"])
     frame_index = np.arange(first_frame, first_frame + n)
-    figures = {name: np.ones(n) for name in FIGURES}
+    figures = {name: np.ones(n) for name in FRAME_QUALITY}
     if quality is not None:
         figures["quality"] = quality
     still = {name: np.zeros(n) for name, _ in coordinate_units()}
@@ -33,7 +33,7 @@ def motion(
         coordinate_sd={name: np.full(n, np.nan) for name in still} | (coordinate_sd or {}),
         contact=contact,
         foot_height_m=dict.fromkeys(SIDES, height),
-        figures=figures,
+        frame_quality=figures,
     )
 
 

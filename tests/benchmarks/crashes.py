@@ -40,7 +40,7 @@ class Crash:
 
 VICTIMS: dict[str, Callable[[psutil.Process, Path], list[psutil.Process]]] = {
     "flow process": lambda flow, _: [flow],
-    "Ray actor": lambda flow, _: _named(flow, "ray::MeasuringActor"),
+    "Ray actor": lambda flow, _: _named(flow, "ray::PipelineActor"),
     "Dask worker": lambda flow, _: _named(flow, "spawn_main"),
     "loader in a transaction": lambda flow, home: [flow] if _in_transaction(home) else [],
 }

@@ -12,10 +12,10 @@ import pytest
 
 from biopose.camera.intrinsics import FOCAL_35MM_KEY, camera_of
 from biopose.camera.motion_summary import CameraMotionResult
-from biopose.cli.measure_file import MeasureSummary, athlete_choice, options_of
+from biopose.cli.measure_file import MeasureSummary, athlete_choice, trial_of
 from biopose.io.mot import read_mot
 from biopose.io.trc import read_trc
-from biopose.pipeline import Measurement
+from biopose.pipeline import Clip, Measurement, Subject, Trial
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.video.probe import probe_video
@@ -27,7 +27,8 @@ from tests.video.filming import film, phone_film
 
 FILES = {
     *("coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"),
-    *("summary.json", "overlay.mp4", "report.html"),
+    *("kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"),
+    *("summary.json", "metrics.csv", "overlay.mp4", "report.html"),
 }
 
 
@@ -73,7 +74,7 @@ def test_the_report_for_a_program_tells_who_was_measured(measured: tuple[Path, d
     assert 0 < person["frames"] <= 15
     assert 0 <= person["start_s"] <= person["end_s"] <= 0.5
     assert 0 < person["quality"] <= 1
-    assert set(report["seconds"]) >= {"keypoints", "fit"}
+    assert set(report["seconds"]) >= {"perceive", "reconstruct", "solve"}
     assert isinstance(report["camera_moves"], bool)
 
 
@@ -196,9 +197,9 @@ def test_a_clip_without_a_person_is_one_line_with_the_remedy(clip: Path, tmp_pat
 
 
 def test_options_are_taken_as_they_are_given(clip: Path) -> None:
-    athletes, options = options_of(
+    trial = trial_of(
         clip,
-        heights_m=[1.8, 1.6],
+        heights_m=[1.8],
         mass_kg=70.0,
         sex="female",
         choice="10,20,110.5,220",
@@ -208,24 +209,42 @@ def test_options_are_taken_as_they_are_given(clip: Path) -> None:
         recorded_rate_hz=240.0,
         start_s=0.1,
         end_s=0.3,
+        keep_readable=True,
     )
-    assert [(a.height_m, a.mass_kg, a.sex) for a in athletes] == [(1.8, 70.0, "female"), (1.6, 70.0, "female")]
-    assert options.choice == (10.0, 20.0, 110.5, 220.0)
-    assert (options.activity, options.recorded_rate_hz, options.start_s, options.end_s) == ("sprint", 240.0, 0.1, 0.3)
-    assert options.camera is not None
-    assert options.camera.focal_px[0] == pytest.approx(160.0)
-    assert options.camera.distortion == (-0.05, 0.01, 0.0, 0.0, 0.0)
+    box = (10.0, 20.0, 110.5, 220.0)
+    assert trial == Trial(
+        Clip(
+            clip,
+            start_s=0.1,
+            end_s=0.3,
+            recorded_rate_hz=240.0,
+            keep_readable=True,
+            horizontal_fov_deg=90.0,
+            distortion=(-0.05, 0.01, 0.0, 0.0),
+        ),
+        (Subject(1.8, 70.0, "female", person=box),),
+        activity="sprint",
+    )
+    camera = trial.clip.camera(probe_video(clip))
+    assert camera.focal_px[0] == pytest.approx(160.0)
+    assert camera.distortion == (-0.05, 0.01, 0.0, 0.0, 0.0)
 
 
 def test_a_distortion_alone_leaves_the_focal_length_that_a_phone_wrote(tmp_path: Path) -> None:
     video = phone_film(tmp_path / "clip.mov", tags={FOCAL_35MM_KEY: "26.00mm"})
-    camera = options_of(video, heights_m=[1.8], distortion="-0.05,0.01,0,0")[1].camera
-    assert camera is not None
+    camera = trial_of(video, heights_m=[1.8], distortion="-0.05,0.01,0,0").clip.camera(probe_video(video))
     assert (camera.source, camera.focal_px) == ("metadata", camera_of(probe_video(video)).focal_px)
 
 
-def test_without_any_figure_of_the_camera_it_is_left_to_the_measurement(clip: Path) -> None:
-    assert options_of(clip, heights_m=[1.8])[1].camera is None
+def test_heights_are_those_of_everybody_in_their_order(clip: Path) -> None:
+    trial = trial_of(clip, heights_m=[1.8, 1.6], choice="all")
+    assert [subject.height_m for subject in trial.subjects] == [1.8, 1.6]
+    with pytest.raises(ValueError, match="2 times --height-m, but --athlete central measures one person"):
+        trial_of(clip, heights_m=[1.8, 1.6], choice="central")
+
+
+def test_a_camera_of_which_nothing_is_given_is_left_to_the_measurement(clip: Path) -> None:
+    assert trial_of(clip, heights_m=[1.8]).clip == Clip(clip)
 
 
 @pytest.mark.parametrize("word", ["largest", "central", "all"])

@@ -66,4 +66,4 @@ def lives(process: psutil.Process) -> bool:
 def is_ours(process: psutil.Process) -> bool:
     """An actor, a Dask worker or the Prefect server."""
     command = " ".join(process.cmdline())
-    return any(text in command for text in ("MeasuringActor", "spawn_main", "uvicorn"))
+    return any(text in command for text in ("PipelineActor", "spawn_main", "uvicorn"))

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from biopose.pipeline import METHODS as ALL_METHODS
 from biopose.reconstruction.method_names import DEFAULT_METHOD
 from flows.serving.supervisor import CHECKOUT
-from tasks.shipped_models import STAGES_OF_METHOD
 from tests.flows.ingest_runs import CLIPS, Session, needs_clips, run_ingest, small_inbox, start_ingest
 from tests.flows.prefect_server import serving, wait_for
 from tests.video.filming import film
@@ -134,7 +134,7 @@ def test_every_number_can_be_traced(run: ObservedRun) -> None:
             "WHERE length(video_sha256) = 64 AND length(configuration_sha256) = 64 AND code_version <> '' "
             "GROUP BY ALL ORDER BY stage"
         ).fetchall()
-    assert stages == [(stage, 1, 64, GOOD) for stage in sorted(STAGES_OF_METHOD[DEFAULT_METHOD])]
+    assert stages == [(stage, 1, 64, GOOD) for stage in sorted(ALL_METHODS[DEFAULT_METHOD].networks)]
 
 
 def test_our_coordinates_agree_with_opensims_own_solver(run: ObservedRun) -> None:

@@ -23,7 +23,9 @@ pytestmark = needs_body_asset
 
 FRAMES = 20
 TRIAL = ["coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"]
-ONCE = ["overlay.mp4", "report.html", "summary.json"]
+TRIAL += ["kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"]
+ONCE = ["overlay.mp4", "report.html", "summary.json", "metrics.csv"]
+ASKED = {"activity": "other", "cross_check_frames": 2, "settings": SETTINGS, "versions": VERSIONS}
 
 
 def written(people: list[PersonMeasurement], folder: Path) -> tuple[list[Path], Path]:
@@ -34,7 +36,7 @@ def written(people: list[PersonMeasurement], folder: Path) -> tuple[list[Path], 
         for frame in video_of(people, frames=FRAMES):
             file.add(frame.image, time_s=frame.time_s)
     info = probe_video(video)
-    return write_outputs(people, video=video, out=out, info=info, settings=SETTINGS, versions=VERSIONS), out
+    return write_outputs(people, video=video, out=out, info=info, **ASKED), out
 
 
 def names_in(out: Path) -> list[str]:
@@ -78,12 +80,12 @@ def test_nothing_is_left_of_what_cannot_be_finished(tmp_path: Path) -> None:
             file.add(frame.image, time_s=frame.time_s)
     info = probe_video(video)
     earlier = tmp_path / "earlier"
-    write_outputs([one], video=video, out=earlier, info=info, settings=SETTINGS, versions=VERSIONS)
+    write_outputs([one], video=video, out=earlier, info=info, **ASKED)
     before = {path.name: path.read_bytes() for path in earlier.iterdir()}
     video.write_bytes(b"")
     for out in (tmp_path / "new" / "folder", earlier):
         with pytest.raises(VideoError):
-            write_outputs([one], video=video, out=out, info=info, settings=SETTINGS, versions=VERSIONS)
+            write_outputs([one], video=video, out=out, info=info, **ASKED)
     assert not (tmp_path / "new" / "folder").exists()
     assert {path.name: path.read_bytes() for path in earlier.iterdir()} == before
 

@@ -1,17 +1,22 @@
+"""Keys: equal for equal inputs in any order, another for another stage, version or input."""
+
+from dataclasses import replace
 from pathlib import Path
 
-from tasks.keys import SOURCES, STAGE_SOURCES, code_version, content_key, hash_of
+from biopose.pipeline import PERCEIVE, RECONSTRUCT, STAGES
+from tasks.keys import code_version, hash_of, stage_key
 
 
 def test_the_same_inputs_have_the_same_key_in_any_order() -> None:
-    assert content_key("see", a=1, b=[2.5, None]) == content_key("see", b=[2.5, None], a=1)
-    assert content_key("see", a=1) != content_key("see", a=2)
-    assert content_key("see", a=1) != content_key("fit", a=1)
+    assert stage_key(PERCEIVE, a=1, b=[2.5, None]) == stage_key(PERCEIVE, b=[2.5, None], a=1)
+    assert stage_key(PERCEIVE, a=1) != stage_key(PERCEIVE, a=2)
+    assert stage_key(PERCEIVE, a=1) != stage_key(RECONSTRUCT, a=1)
     assert hash_of({"x": Path("y")}) == hash_of({"x": "y"})
 
 
-def test_every_source_of_a_stage_is_there_and_later_stages_depend_on_what_earlier_ones_do() -> None:
-    for sources in STAGE_SOURCES.values():
-        assert all((SOURCES / source).exists() for source in sources)
-    assert set(STAGE_SOURCES["fit"]) - {"measure.py"} <= {*STAGE_SOURCES["finish"]}
-    assert len({code_version(stage) for stage in STAGE_SOURCES}) == 4
+def test_another_version_of_a_stage_has_another_key() -> None:
+    assert stage_key(PERCEIVE, a=1) != stage_key(replace(PERCEIVE, version=PERCEIVE.version + 1), a=1)
+
+
+def test_the_code_version_names_every_stages_version_in_order() -> None:
+    assert code_version().endswith("+stages." + ".".join(str(stage.version) for stage in STAGES))

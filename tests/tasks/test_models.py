@@ -11,6 +11,7 @@ import pytest
 
 from biopose.errors import ModelError
 from biopose.io.checkpoint import sha256_of
+from biopose.pipeline import METHODS as ALL_METHODS
 from biopose.reconstruction.method_names import EVALUATED_METHODS, MethodName
 from flows.cli.models import models
 from tasks.models import (
@@ -24,7 +25,7 @@ from tasks.models import (
     weights_of,
 )
 from tasks.settings import Settings
-from tasks.shipped_models import STAGES, STAGES_OF_METHOD, shipped_models
+from tasks.shipped_models import STAGES, shipped_models
 
 REGISTER = """
 import sys
@@ -82,7 +83,7 @@ def test_pins_are_exact_and_go_through_json(registered: Settings) -> None:
 @pytest.mark.parametrize("method", EVALUATED_METHODS)
 def test_a_method_has_the_models_that_it_runs_and_no_others(registered: Settings, method: MethodName) -> None:
     stages = [pin.stage for pin in pin_models(registered, method=method)]
-    assert stages == list(STAGES_OF_METHOD[method])
+    assert stages == list(ALL_METHODS[method].networks)
     assert ("mqhmr" in stages) == (method != "keypoint_fit")  # the keypoint fit needs no mesh recovery
     assert ("neurik" in stages) == (method == "mqhmr")  # what stops early has nothing of NeurIK's in it
 

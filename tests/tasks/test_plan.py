@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from biopose.io.manifest import read_session
-from biopose.reconstruction.method_names import METHODS, MethodName
+from biopose.pipeline import METHODS, PERCEIVE
+from biopose.reconstruction.method_names import METHODS as MEASURING_METHODS
+from biopose.reconstruction.method_names import MethodName
 from tasks.models import PinnedModel
 from tasks.plan import IngestOptions, PlannedTrial, plan_trial
 from tasks.settings import Settings
-from tasks.shipped_models import STAGES_OF_METHOD
 from tasks.video_hash import VideoHashes
 from tests.flows.ingest_runs import CLIPS, Session, needs_clips
 
 pytestmark = needs_clips
-SEEING = {"detector", "keypoints", "mqhmr"}
 
 
 def planned(home: Path, models: list[PinnedModel], method: MethodName) -> PlannedTrial:
@@ -28,14 +28,14 @@ def planned(home: Path, models: list[PinnedModel], method: MethodName) -> Planne
     return plan_trial(entry, models=models, options=options, settings=Settings.load(home), hashes=hashes)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_another_model_fits_again_and_sees_again_only_where_it_sees(method: MethodName, tmp_path: Path) -> None:
-    pins = {stage: PinnedModel(stage, stage, 1, "a" * 64, "{}") for stage in STAGES_OF_METHOD[method]}
+@pytest.mark.parametrize("method", MEASURING_METHODS)
+def test_another_model_measures_anew_what_depends_on_it_and_no_more(method: MethodName, tmp_path: Path) -> None:
+    pins = {stage: PinnedModel(stage, stage, 1, "a" * 64, "{}") for stage in METHODS[method].networks}
     first = planned(tmp_path, list(pins.values()), method)
     assert planned(tmp_path, list(pins.values()), method) == first
     for stage, pin in pins.items():
         for other in (replace(pin, sha256="b" * 64), replace(pin, configuration_json='{"budget": 2}')):
             again = planned(tmp_path, [*(pins | {stage: other}).values()], method)
-            assert (again.seen != first.seen) == (stage in SEEING), stage
-            assert again.fitted != first.fitted
+            assert (again.perceived != first.perceived) == (stage in PERCEIVE.networks), stage
+            assert (again.motion != first.motion) == (stage != "neurik")
             assert again.run_id != first.run_id

@@ -1,0 +1,52 @@
+"""The methods of measuring: which networks run, how far their prediction is refined, with which constants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from biopose.reconstruction.mesh_recovery import MeshStage
+from biopose.reconstruction.method_names import MethodName
+from biopose.reconstruction.motion_solver import SolverOptions
+from biopose.reconstruction.refinement import RefinementOptions
+from biopose.reconstruction.residuals import FitWeights
+
+NETWORKS = ("detector", "keypoints", "keypoint_fit", "mqhmr", "neurik")
+
+
+@dataclass(frozen=True)
+class Method:
+    """Which networks measure, how far they are refined, and with which constants.
+
+    Attributes:
+        name: of the method.
+        mesh: how far MQ-HMR's mesh is taken; None fits the skeleton to the keypoints alone.
+        neurik: whether NeurIK predicts the coordinates; else inverse kinematics solves for them.
+        solver: of the fit of the skeleton.
+        weights: of the fit's terms.
+        refinement: of the mesh.
+        cross_check_frames: of each trial, that OpenSim's own inverse kinematics solves, too.
+    """
+
+    name: MethodName
+    mesh: MeshStage | None = None
+    neurik: bool = False
+    solver: SolverOptions = field(default_factory=SolverOptions)
+    weights: FitWeights = field(default_factory=FitWeights)
+    refinement: RefinementOptions = field(default_factory=RefinementOptions)
+    cross_check_frames: int = 12
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the models that it runs, as a registry keeps them, in order."""
+        # MQ-HMR's prediction is fused with the lifter's, which also gives gravity and contacts.
+        chosen = {"mqhmr": self.mesh is not None, "neurik": self.neurik}
+        return tuple(name for name in NETWORKS if chosen.get(name, True))
+
+
+METHODS: Mapping[MethodName, Method] = {
+    "mqhmr": Method("mqhmr", mesh="refined", neurik=True),
+    "keypoint_fit": Method("keypoint_fit"),
+    "mqhmr_unrefined": Method("mqhmr_unrefined", mesh="fused"),
+    "mqhmr_alone": Method("mqhmr_alone", mesh="decoded"),
+}

@@ -1,0 +1,161 @@
+"""Everything that measuring loads: the networks' weights, the body and the skeleton, for the stages of a method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from biopose.body.anny import Body
+from biopose.body.segment_body import SEGMENT_BODY
+from biopose.hmr.feature_head import MqhmrHead
+from biopose.hmr.lifter import LIFTER_WEIGHTS
+from biopose.hmr.mqhmr import MQHMR_WEIGHTS
+from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS
+from biopose.neurik.network import NEURIK_WEIGHTS, load_neurik
+from biopose.perception.detector import WEIGHTS as DETECTOR_WEIGHTS
+from biopose.perception.detector import PersonDetector
+from biopose.perception.keypoint_network import KeypointNetwork
+from biopose.perception.onnx_session import weights_path
+from biopose.perception.pose_backends import WEIGHTS as KEYPOINT_WEIGHTS
+from biopose.reconstruction.mesh_recovery import MeshModels
+from biopose.reconstruction.method_names import DEFAULT_METHOD
+from biopose.reconstruction.methods import METHODS, Method
+from biopose.reconstruction.neural_ik import NeuralIK
+from biopose.reconstruction.people_fit import FitModels
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.model import Skeleton
+from biopose.versions import versions
+
+
+@dataclass(frozen=True)
+class WeightFiles:
+    """Where the networks' weights are; by default those that ship, and for None those of `biopose assets pull`."""
+
+    detector: Path | None = None
+    keypoints: Path | None = None
+    lifter: Path = LIFTER_WEIGHTS
+    pose_prior: Path = POSE_PRIOR_WEIGHTS
+    mqhmr: Path = MQHMR_WEIGHTS
+    segment_body: Path = SEGMENT_BODY
+    neurik: Path = NEURIK_WEIGHTS
+
+    def versions(self) -> dict[str, str]:
+        """What makes a result: the versions of BioPose and of libraries, and each file's sha256.
+
+        Raises:
+            ModelError: an asset is missing.
+        """
+        files = {one.name: getattr(self, one.name) for one in fields(self)}
+        files["detector"] = files["detector"] or weights_path(DETECTOR_WEIGHTS)
+        files["keypoints"] = files["keypoints"] or weights_path(KEYPOINT_WEIGHTS)
+        return versions(files)
+
+
+@dataclass(frozen=True, eq=False)
+class PerceptionModels:
+    """What `perceive` runs."""
+
+    detector: PersonDetector
+    keypoints: KeypointNetwork
+
+    @classmethod
+    def load(
+        cls, method: Method, files: WeightFiles, *, threads: int, device: str = "cpu", mesh: MeshModels | None = None
+    ) -> PerceptionModels:
+        """Load them; `mesh`, where it is loaded already, gives MQ-HMR's network.
+
+        Raises:
+            ModelError: an asset is missing or broken; the message says how to get it.
+        """
+        runtime: Literal["onnxruntime", "torch"] = "onnxruntime" if device == "cpu" else "torch"
+        head = None
+        if method.mesh is not None:
+            head = MqhmrHead(mesh.network, device=device) if mesh else MqhmrHead.load(files.mqhmr, device=device)
+        return cls(
+            PersonDetector.load(backend=runtime, threads=threads, device=device, weights=files.detector),
+            KeypointNetwork.load(
+                backend="torch" if head else runtime,
+                threads=threads,
+                device=device,
+                weights=files.keypoints,
+                head=head,
+            ),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SolveModels:
+    """What `solve` needs: body and skeleton in their default size, and NeurIK where it predicts the coordinates."""
+
+    body: Body
+    skeleton: Skeleton
+    neural_ik: NeuralIK | None
+    threads: int = 2
+
+    @classmethod
+    def load(cls, method: Method, files: WeightFiles, *, threads: int) -> SolveModels:
+        """Load them.
+
+        Raises:
+            ModelError: an asset is missing or broken; the message says how to get it.
+        """
+        network = NeuralIK.of(load_neurik(files.neurik)) if method.neurik else None
+        return cls(Body.load(), full_body_skeleton(), network, threads)
+
+
+def load_fit_models(method: Method, files: WeightFiles, *, threads: int) -> FitModels:
+    """What `reconstruct` needs.
+
+    Raises:
+        ModelError: an asset is missing or broken; the message says how to get it.
+    """
+    mesh = None
+    if method.mesh is not None:
+        mesh = MeshModels.load(
+            network=files.mqhmr, body=files.segment_body, options=method.refinement, stage=method.mesh
+        )
+    return FitModels.load(
+        lifter=files.lifter,
+        pose_prior=files.pose_prior,
+        options=method.solver,
+        weights=method.weights,
+        mesh=mesh,
+        threads=threads,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """Everything that measuring by a method loads, once for any number of trials."""
+
+    method: Method
+    files: WeightFiles
+    perception: PerceptionModels
+    fit: FitModels
+    solve: SolveModels
+
+    @classmethod
+    def load(
+        cls,
+        method: Method = METHODS[DEFAULT_METHOD],
+        files: WeightFiles | None = None,
+        *,
+        threads: int = 2,
+        device: str = "cpu",
+    ) -> Models:
+        """Load all.
+
+        Args:
+            method: of measuring.
+            files: weights; None takes those that ship.
+            threads: of everything that runs on a CPU.
+            device: of the networks that see whole images.
+
+        Raises:
+            ModelError: an asset is missing or broken; the message says how to get it.
+        """
+        files = files or WeightFiles()
+        fit = load_fit_models(method, files, threads=threads)
+        perception = PerceptionModels.load(method, files, threads=threads, device=device, mesh=fit.mesh)
+        return cls(method, files, perception, fit, SolveModels.load(method, files, threads=threads))

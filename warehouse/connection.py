@@ -13,13 +13,13 @@ from warehouse.migrate import migrate
 
 Configuration = dict[str, str | bool | int | float | list[str]]
 CONFIGURATION: Configuration = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-HELD = "Could not set lock on file"  # DuckDB's words
+HELD = "Could not set lock on file"  # of DuckDB's message
 QUIET = "SET enable_progress_bar = false"  # after two seconds it writes to stdout, into what a program reads there
 
 
 @contextmanager
 def opened_for_writing(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The database with the present schema, made if it is not there.
+    """The database with the current schema, created if it does not exist.
 
     Raises:
         WarehouseBusyError: another process has it.
@@ -38,14 +38,14 @@ def opened_for_writing(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextmanager
 def opened_for_reading(database: Path, *, sealed: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database that nobody writes to, such as a snapshot.
+    """A database that no process writes to, such as a snapshot.
 
     Args:
         database: the file.
         sealed: whether SQL can reach no other file and change no setting.
 
     Raises:
-        NoWarehouseError: it is not there.
+        NoWarehouseError: it does not exist.
         WarehouseBusyError: a process has it open for writing.
         WarehouseError: it is no database, or cannot be opened.
     """

@@ -1,6 +1,6 @@
-"""What a warehouse holds, as hashes: equal for equal rows, in whatever order and however often they were loaded.
+"""Hashes of a warehouse's content: equal for equal rows, in whatever order and however often they were loaded.
 
-Left out are the bookkeeping (`load_record`, `migration`) and the numbers that runs got in the order of loading.
+They leave out the bookkeeping (`load_record`, `migration`) and the numbers that runs got in the order of loading.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ FACTS = ("model_version", "kinematics", "event", "metric", "quality")
 
 
 def content_rows(database: Path) -> dict[str, tuple[int, str]]:
-    """By table: how many rows, and a hash of them all.
+    """By table: number of rows, and a hash of all rows.
 
     Raises:
-        NoWarehouseError: there is none.
+        NoWarehouseError: there is no warehouse.
     """
     selections = {
         **{table: f"SELECT * FROM {table}" for table in DESCRIPTIONS},  # noqa: S608 - our own names

@@ -1,8 +1,8 @@
-"""Everything that the warehouse refuses."""
+"""Errors of the warehouse."""
 
 
 class WarehouseError(Exception):
-    """What the warehouse cannot do; the message says why, and what to do."""
+    """An error of the warehouse; the message has the reason and what to do."""
 
 
 class WarehouseBusyError(WarehouseError):
@@ -10,16 +10,16 @@ class WarehouseBusyError(WarehouseError):
 
 
 class NoWarehouseError(WarehouseError):
-    """There is nothing to read yet."""
+    """There is no warehouse to read yet."""
 
 
 class MigrationError(WarehouseError):
-    """A database that this version of the code cannot work with."""
+    """A database whose schema this version of the code does not support."""
 
 
 class ContractError(WarehouseError):
-    """A Parquet file that is not what the tables expect; the message names file and column."""
+    """A Parquet file that does not fit the tables; the message names file and column."""
 
 
 class QueryError(WarehouseError):
-    """A question that cannot be answered; one line that says why."""
+    """A query that cannot be run; the message is one line with the reason."""

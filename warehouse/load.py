@@ -1,6 +1,6 @@
-"""The one writer: a trial's Parquet files and its record go into the database in one transaction, or not at all.
+"""Loading: a trial's Parquet files and its record go into the database in one transaction, or not at all.
 
-The files' schemas are the contract with whoever wrote them; they are checked before anything is changed. Loading the
+The files' schemas are the contract with the library; they are checked before anything is changed. Loading the
 same run again changes nothing but the bookkeeping.
 """
 
@@ -31,13 +31,13 @@ def load_trial(database: Path, record: Record, folder: Path) -> None:
     """Load one run of one trial; it becomes the trial's current run.
 
     Args:
-        database: made if it is not there.
+        database: created if it does not exist.
         record: run, team, athlete, session, trial, models, mlflow_run_id.
         folder: holds kinematics.parquet, events.parquet, metrics.parquet, quality.parquet.
 
     Raises:
         WarehouseBusyError: another process writes.
-        ContractError: a file is not what the tables expect.
+        ContractError: a file does not fit the tables.
     """
     with opened_for_writing(database) as connection:
         for table in FACTS:
@@ -78,13 +78,13 @@ def record_sha256(record: Record) -> str:
 
 
 def _run_number(connection: duckdb.DuckDBPyConnection, run_id: str) -> int:
-    """The number that the run has, or the next."""
+    """The number of the run if it is known, else the next."""
     query = "SELECT coalesce(max(run_number) FILTER (run_id = ?), max(run_number) + 1, 1) FROM run"
     return int(connection.execute(query, [run_id]).fetchall()[0][0])
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, record: Record, number: int) -> None:
-    """Team, session, trial and athlete as the manifest says; an athlete is as the newest session says."""
+    """Write team, session, trial and athlete; an athlete is described by the newest session."""
     _upsert(connection, "team", record["team"])
     _upsert(connection, "session", record["session"])
     _upsert(connection, "trial", {**record["trial"], "current_run_number": number})
@@ -92,7 +92,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, record: Record, number: int
 
 
 def _is_newest_session(connection: duckdb.DuckDBPyConnection, record: Record) -> bool:
-    """Of the athlete's. Two of one day are told apart by their ids, so that the order of loading leaves no trace."""
+    """Whether the session is the athlete's newest; on equal dates by id, whatever the order of loading."""
     newest = connection.execute(
         "SELECT session_id FROM trial JOIN session USING (session_id) WHERE athlete_id = ? "
         "ORDER BY session_date DESC, session_id DESC LIMIT 1",
@@ -158,7 +158,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: Record) -> N
 
 
 def _upsert(connection: duckdb.DuckDBPyConnection, table: str, row: Record, *, changes: bool = True) -> None:
-    """Insert, or where the key, the first column, is there: change the others, if it changes."""
+    """Insert a row; if its key, the first column, exists, update the other columns if `changes`."""
     key, *others = row
     columns, marks = ", ".join(row), ", ".join("?" for _ in row)
     change = f"UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in others)}" if others and changes else "NOTHING"

@@ -1,6 +1,7 @@
-"""Bring a database to the present schema: numbered migrations, each once, and the views, anew each time.
+"""Bring a database to the current schema: numbered migrations, each once, and the views, whenever they changed.
 
-A migration and its record are one transaction: a crash between two leaves a whole schema, and the next start goes on.
+A migration and its record are one transaction: after a crash between two the schema is consistent, and the next start
+applies the rest.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ def migrations() -> list[Migration]:
 
 
 def pending(connection: duckdb.DuckDBPyConnection) -> list[Migration]:
-    """Those that the database lacks; writes nothing.
+    """The migrations that the database lacks; writes nothing.
 
     Raises:
-        MigrationError: the database has one that the code lacks, or another text of one.
+        MigrationError: the database has a migration that the code lacks, or one with another text.
     """
     applied = _applied(connection)
     known = {migration.name: migration for migration in migrations()}
@@ -75,7 +76,7 @@ def pending(connection: duckdb.DuckDBPyConnection) -> list[Migration]:
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Apply what is pending and renew the views.
+    """Apply the pending migrations and renew the views.
 
     Returns:
         The names of the migrations that were applied.
@@ -105,7 +106,7 @@ def _applied(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def _views_changed(connection: duckdb.DuckDBPyConnection) -> bool:
-    """The comment on the last view tells the hash of all view files."""
+    """Whether the hash of all view files differs from the one in the comment on the last view."""
     found = connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = ?", [VIEWS[-1]]).fetchone()
     return found is None or found[0] != _views_sha256()
 

@@ -1,6 +1,6 @@
-"""Questions to a snapshot: named ones, whose parameters are bound and never pasted into SQL, and a user's own SQL.
+"""Queries of a snapshot: named ones, whose parameters are bound and never pasted into SQL, and a user's own SQL.
 
-A named query is a file; its first comment lines say what it answers, and then, a line each, its parameters:
+A named query is a file; its first comment lines are a description and its parameters, a line each:
 
     -- One metric of one athlete, month by month.
     -- athlete: team/athlete
@@ -28,12 +28,12 @@ NUMERIC = ("FLOAT", "DOUBLE")
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a named query asks for.
+    """A parameter of a named query.
 
     Attributes:
         name: without the $.
-        meaning: for a person.
-        default: None where it must be given.
+        meaning: description.
+        default: None where it is required.
     """
 
     name: str
@@ -43,30 +43,30 @@ class Parameter:
 
 @dataclass(frozen=True)
 class NamedQuery:
-    """A question with a name."""
+    """A query with a name."""
 
     name: str
-    question: str
+    description: str
     parameters: tuple[Parameter, ...]
     sql: str
 
 
 def named_queries() -> dict[str, NamedQuery]:
-    """All, by name."""
+    """All named queries, by name."""
     return {file.stem: _read(file) for file in sorted(FOLDER.glob("*.sql"))}
 
 
-def ask(snapshot: Path, name: str, given: Mapping[str, str]) -> pl.DataFrame:
-    """Answer a named question.
+def run_query(snapshot: Path, name: str, given: Mapping[str, str]) -> pl.DataFrame:
+    """Run a named query.
 
     Args:
         snapshot: the readers' database.
-        name: of the question.
-        given: parameters by name; they stay values, whatever they contain.
+        name: of the query.
+        given: parameters by name; they are bound as values, whatever they contain.
 
     Raises:
         NoWarehouseError: there is no snapshot yet.
-        QueryError: there is no such question, or a parameter is missing, unknown or of the wrong kind.
+        QueryError: there is no such query, or a parameter is missing, unknown or of the wrong kind.
     """
     queries = named_queries()
     if name not in queries:
@@ -81,22 +81,22 @@ def ask(snapshot: Path, name: str, given: Mapping[str, str]) -> pl.DataFrame:
     with opened_for_reading(snapshot) as connection:
         for parameter in query.parameters:
             _check_column(connection, parameter, values[parameter.name])
-        return _answer(connection, query.sql, values)
+        return _run(connection, query.sql, values)
 
 
-def ask_sql(snapshot: Path, sql: str) -> pl.DataFrame:
-    """Answer SQL of the user's own, which can read the warehouse and nothing else.
+def run_sql(snapshot: Path, sql: str) -> pl.DataFrame:
+    """Run a user's own SQL, which can read the warehouse and nothing else.
 
     Raises:
         NoWarehouseError: there is no snapshot yet.
-        QueryError: the SQL is wrong, or asks for more than reading.
+        QueryError: the SQL is invalid, or does more than read.
     """
     with opened_for_reading(snapshot) as connection:
-        return _answer(connection, sql, {})
+        return _run(connection, sql, {})
 
 
 def folder_of_trial(snapshot: Path, trial_id: str) -> str:
-    """Where the files of a trial's current run lie, relative to home.
+    """Folder of the files of a trial's current run, relative to home.
 
     Raises:
         NoWarehouseError: there is no snapshot yet.
@@ -112,39 +112,39 @@ def folder_of_trial(snapshot: Path, trial_id: str) -> str:
     return str(found[0])
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, str]) -> pl.DataFrame:
+def _run(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, str]) -> pl.DataFrame:
     try:
         relation = connection.sql(sql, params=dict(values)) if values else connection.sql(sql)
         if relation is None:
-            raise QueryError("this SQL answers nothing; a SELECT is needed")
+            raise QueryError("this SQL returns no rows; a SELECT is needed")
         return relation.pl()
     except duckdb.Error as error:
         raise QueryError(" ".join(str(error).split())) from error
     except pl.exceptions.PolarsError as error:
         raise QueryError(
-            "the answer has a column that no table holds, such as an interval; cast it to VARCHAR"
+            "the result has a column of a type that cannot be shown, such as an interval; cast it to VARCHAR"
         ) from error
 
 
 def _check_column(connection: duckdb.DuckDBPyConnection, parameter: Parameter, value: str) -> None:
-    """A parameter whose meaning begins with `column of` a table must be one, and hold numbers."""
+    """A parameter whose meaning begins with `column of` a table must be one of its numeric columns."""
     found = COLUMN.match(parameter.meaning)
     if found is None:
         return
     described = connection.execute(f"DESCRIBE {found[1]}").fetchall()
     if value not in {name for name, type_, *_ in described if type_ in NUMERIC}:
         raise QueryError(
-            f"{parameter.name}: {found[1]} has no column {value} of numbers; it wants a {parameter.meaning}"
+            f"{parameter.name}: {found[1]} has no column {value} of numbers; expected a {parameter.meaning}"
         )
 
 
 def _usage(query: NamedQuery) -> str:
-    told = [p.name + ("" if p.default is None else f" (else {p.default})") for p in query.parameters]
-    return f"it takes {', '.join(told)}" if told else "it takes none"
+    listed = [p.name + ("" if p.default is None else f" (else {p.default})") for p in query.parameters]
+    return f"it takes {', '.join(listed)}" if listed else "it takes none"
 
 
 def _read(file: Path) -> NamedQuery:
     sql = file.read_text(encoding="utf-8")
-    question, *others = [line[3:] for line in sql.splitlines() if line.startswith("-- ")]
+    description, *others = [line[3:] for line in sql.splitlines() if line.startswith("-- ")]
     found = [PARAMETER.match(line) for line in others]
-    return NamedQuery(file.stem, question, tuple(Parameter(*m.groups()) for m in found if m), sql)
+    return NamedQuery(file.stem, description, tuple(Parameter(*m.groups()) for m in found if m), sql)

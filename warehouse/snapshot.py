@@ -1,7 +1,7 @@
 """A copy of the database for analysts, so that readers and the writer never wait for each other.
 
-DuckDB lets no process read what another has open for writing. So the writer publishes copies, each swapped in by one
-rename: who has the old one open goes on reading it, who opens the next gets the new one, and nobody sees half a copy.
+DuckDB lets no process read what another has open for writing. So the writer publishes copies, each moved into place
+by one rename: a reader that has the old one open continues to read it, and no reader sees half a copy.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ PARTIAL = ".partial-"
 
 
 def publish_snapshot(database: Path, snapshot: Path) -> None:
-    """Copy the database, whole and consistent, and swap the copy in.
+    """Copy the database, consistently, and move the copy into place.
 
     Args:
-        database: the writer's; nobody else writes meanwhile, since it is held open.
-        snapshot: the readers'; what a publication that was killed left beside it is removed.
+        database: the writer's; it is held open, so that no other process writes meanwhile.
+        snapshot: the readers'; a partial copy of a killed publication is removed.
 
     Raises:
         WarehouseBusyError: another process writes.

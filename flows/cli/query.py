@@ -52,7 +52,7 @@ def query(
     """
     from tasks.settings import Settings
     from warehouse.errors import WarehouseError
-    from warehouse.query import ask, ask_sql
+    from warehouse.query import run_query, run_sql
 
     if list_:
         click.echo("\n".join(_listed()))
@@ -65,7 +65,7 @@ def query(
         raise click.UsageError("--format parquet needs --out")
     snapshot = Settings.load(home).snapshot
     try:
-        result = ask_sql(snapshot, sql) if sql is not None else ask(snapshot, str(name), _pairs(params))
+        result = run_sql(snapshot, sql) if sql is not None else run_query(snapshot, str(name), _pairs(params))
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
     _write(result, format_, out)
@@ -83,7 +83,7 @@ def _listed() -> list[str]:
 
     lines = []
     for named in named_queries().values():
-        lines.append(f"{named.name}\n    {named.question}")
+        lines.append(f"{named.name}\n    {named.description}")
         for parameter in named.parameters:
             default = "" if parameter.default is None else f"; else {parameter.default}"
             lines.append(f"    --param {parameter.name}=...  {parameter.meaning}{default}")

@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,21 +39,39 @@ def ingest_server(settings: Settings) -> Iterator[Callable[[], None]]:
     if "PREFECT_API_URL" in os.environ:
         yield lambda: None
         return
+    with temporary_server(settings, os.environ) as (url, wait_until_ready):
+        os.environ["PREFECT_API_URL"] = url
+        try:
+            yield wait_until_ready
+        finally:
+            _deliver()
+            del os.environ["PREFECT_API_URL"]
+
+
+@contextmanager
+def temporary_server(settings: Settings, environment: Mapping[str, str]) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A Prefect server on a free port for the block, without its services: nothing is scheduled there.
+
+    Args:
+        settings: of the home.
+        environment: of the server.
+
+    Yields:
+        the address of its API, and a function that waits until it responds.
+    """
     port = _free_port()
+    url = f"http://{LOCALHOST}:{port}/api"
     server = Child(
         "prefect",
         [sys.executable, "-m", "uvicorn", "--factory", APPLICATION, "--host", LOCALHOST, "--port", str(port)],
-        environment=os.environ | {"PREFECT__SERVER_EPHEMERAL": "1"},  # no services: nothing is scheduled here
+        environment={**environment, "PREFECT__SERVER_EPHEMERAL": "1"},
         folder=Path.cwd(),
         log=settings.logs / "ingest-prefect.log",
     )
     server.start()
-    os.environ["PREFECT_API_URL"] = f"http://{LOCALHOST}:{port}/api"
     try:
-        yield lambda: _wait_for(server, f"http://{LOCALHOST}:{port}/api/health")
+        yield url, lambda: _wait_for(server, f"{url}/health")
     finally:
-        _deliver()
-        del os.environ["PREFECT_API_URL"]
         stop(server)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,31 +69,52 @@ class Session:
         return manifest
 
 
-def small_inbox(inbox: Path, *, trials: int, frames: int) -> Path:
-    """An inbox of one session whose trials are parts of two clips, each another part."""
-    session = Session("beam")
+def small_inbox(inbox: Path, *, trials: int, frames: int, camera: int = 0) -> Path:
+    """An inbox with a session `beamN` of one camera, whose trials are different parts of its clip."""
+    clip, session = CLIPS[camera], Session(f"beam{camera}")
     for number in range(trials):
-        clip = CLIPS[number % 2]
-        start_s = round((number // 2) * 0.1, 4)
-        session.add(f"trial{number}", clip.name, start_s=start_s, frames=frames)
-    session.write(inbox, *CLIPS[:2])
+        session.add(f"trial{number}", clip.name, start_s=round(number * 0.1, 4), frames=frames)
+    session.write(inbox, clip)
     return inbox
 
 
-def start_ingest(inbox: Path, home: Path, *options: str) -> subprocess.Popen[str]:
-    """`biopose ingest INBOX --json` as a process in a group of its own."""
+def copied_home(home: Path, target: Path, *, trials: bool = False) -> Path:
+    """A copy of a home: its registered models and databases of Prefect and MLflow.
+
+    Args:
+        home: copied.
+        target: the copy.
+        trials: whether trials, warehouse and quarantine are copied, too.
+    """
+    measured = () if trials else ("artifacts", "warehouse*", "quarantine", "video_hashes.json")
+    shutil.copytree(home, target, ignore=shutil.ignore_patterns("*.lock", "logs", *measured))
+    return target
+
+
+def start_ingest(inbox: Path, home: Path, *options: str, server: str | None = None) -> subprocess.Popen[str]:
+    """`biopose ingest INBOX --json` as a process in a group of its own.
+
+    Args:
+        inbox: of sessions.
+        home: of the state.
+        options: of the command.
+        server: address of a Prefect API; None lets the command start a server.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", "flows.cli.main", "ingest", str(inbox), "--home", str(home), "--json", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        env={name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+        | ({"PREFECT_API_URL": server} if server else {}),
     )
 
 
-def run_ingest(inbox: Path, home: Path, *options: str, expect: int = 0) -> dict:
+def run_ingest(inbox: Path, home: Path, *options: str, expect: int = 0, server: str | None = None) -> dict[str, Any]:
     """The same to its end; the account of the run."""
-    process = start_ingest(inbox, home, *options)
+    process = start_ingest(inbox, home, *options, server=server)
     out, err = process.communicate(timeout=500)
     assert process.returncode == expect, f"exit code {process.returncode}\n{out[-2000:]}\n{err[-4000:]}"
-    return json.loads(out.splitlines()[-1])
+    account: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return account

@@ -83,14 +83,14 @@ class Up:
         own = psutil.Process(self.process.pid)
         return [own, *own.children(recursive=True)]
 
-    def ask(self, path: str, body: dict[str, Any]) -> Any:
+    def post(self, path: str, body: dict[str, Any]) -> Any:
         """POST to Prefect's API."""
         reply = httpx.post(f"{self.addresses.prefect}/api{path}", json=body, timeout=30, trust_env=False)
         return reply.raise_for_status().json()
 
     def flow_runs(self, *states: str) -> list[dict[str, Any]]:
         wanted = {"flow_runs": {"state": {"type": {"any_": list(states)}}}, "sort": "EXPECTED_START_TIME_ASC"}
-        runs: list[dict[str, Any]] = self.ask("/flow_runs/filter", wanted)
+        runs: list[dict[str, Any]] = self.post("/flow_runs/filter", wanted)
         return runs
 
     def interrupt(self) -> int:

@@ -1,62 +1,99 @@
 """An ingest that is killed and run again ends as an undisturbed one (see also tests/benchmarks/crashes.py)."""
 
+from __future__ import annotations
+
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.benchmarks.crashes import VICTIMS, kill
-from tests.flows.ingest_runs import needs_clips, run_ingest, small_inbox, start_ingest
+from tests.flows.conftest import FRAMES, ObservedRun
+from tests.flows.ingest_runs import copied_home, needs_clips, small_inbox, start_ingest
 from tests.flows.prefect_server import wait_for
-from warehouse.content import content_rows
+from warehouse.connection import opened_for_reading
 
 pytestmark = [pytest.mark.slow, needs_clips]
 
-
-def start_and_kill(inbox: Path, home: Path, *victims: str) -> tuple[int, dict[str, float]]:
-    """Start an ingest and kill each victim once there is one; the exit code, and when each was killed."""
-    process = start_ingest(inbox, home)
-    killed = {}
-    for victim in victims:
-        wait_for(lambda: list((home / "artifacts").rglob("*.parquet")) or process.poll() is not None, timeout_s=120)
-        killed[victim] = kill(process, home, victim=victim)
-    process.communicate(timeout=300)
-    return process.returncode, killed
+TRIALS = ["blue/beam0/trial0", "blue/beam0/trial1"]
+CONTENT = ("model_version", "kinematics", "event", "metric", "quality")
 
 
-def test_whatever_is_killed_the_next_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
-    inbox, home = small_inbox(tmp_path / "inbox", trials=2, frames=12), tmp_path / "home"
-    run_ingest(inbox, tmp_path / "undisturbed")
+@dataclass
+class KilledFlow:
+    """A home whose first ingest was killed after something was perceived.
 
-    code, killed = start_and_kill(inbox, home, "flow process")
-    assert (code, killed["flow process"] > 0) == (-9, True)
-    code, killed = start_and_kill(inbox, home, "Ray actor", "Dask worker")
-    assert code == 0
-    assert all(at_s > 0 for at_s in killed.values())
+    Attributes:
+        inbox: two trials of the undisturbed run.
+        home: of the killed run.
+        exit_code: of the flow.
+        left_running: command lines of its processes that still ran two minutes later.
+    """
 
-    expected = content_rows(tmp_path / "undisturbed" / "warehouse.snapshot.duckdb")
-    assert content_rows(home / "warehouse.snapshot.duckdb") == expected
+    inbox: Path
+    home: Path
+    exit_code: int
+    left_running: list[str]
 
 
-def test_a_killed_flow_takes_what_works_for_it_along(tmp_path: Path) -> None:
-    """Ray's own agents may stay for another minute."""
-    inbox, home = small_inbox(tmp_path / "inbox", trials=1, frames=12), tmp_path / "home"
+@pytest.fixture(scope="module")
+def killed(run: ObservedRun, tmp_path_factory: pytest.TempPathFactory) -> KilledFlow:
+    folder = tmp_path_factory.mktemp("killed")
+    inbox = small_inbox(folder / "inbox", trials=len(TRIALS), frames=FRAMES)
+    home = copied_home(run.home, folder / "home")
     process = start_ingest(inbox, home)
     flow = psutil.Process(process.pid)
     wait_for(lambda: VICTIMS["Ray actor"](flow, home) and VICTIMS["Dask worker"](flow, home), timeout_s=120)
+    wait_for(lambda: list((home / "artifacts").rglob("*.parquet")) or process.poll() is not None, timeout_s=120)
     family = [child for child in flow.children(recursive=True) if is_ours(child)]
     assert len(family) >= 3
     process.kill()
     process.communicate(timeout=120)
     end_s = time.monotonic() + 120
-    while (left := [" ".join(child.cmdline()) for child in family if lives(child)]) and time.monotonic() < end_s:
+    while (left := [command_of(child) for child in family if is_running(child)]) and time.monotonic() < end_s:
         time.sleep(0.5)
-    assert left == []
+    return KilledFlow(inbox, home, process.returncode, left)
 
 
-def lives(process: psutil.Process) -> bool:
-    """Whether it runs; one that ended stays as a zombie until whoever inherited it looks."""
+def test_a_killed_flow_ends_its_actors_workers_and_server(killed: KilledFlow) -> None:
+    """Ray's own agents may stay for another minute."""
+    assert killed.exit_code == -9
+    assert killed.left_running == []
+
+
+def test_whatever_is_killed_the_next_run_ends_as_an_undisturbed_one(
+    killed: KilledFlow, run: ObservedRun, server: str
+) -> None:
+    process = start_ingest(killed.inbox, killed.home, server=server)
+    for victim in ("Ray actor", "Dask worker"):
+        assert kill(process, killed.home, victim=victim) > 0
+    process.communicate(timeout=300)
+    assert process.returncode == 0
+    assert content_of(killed.home / "warehouse.snapshot.duckdb", TRIALS) == content_of(run.snapshot, TRIALS)
+
+
+def content_of(snapshot: Path, trials: list[str]) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of some trials, without the numbers that runs get in the order of loading."""
+    runs = "FROM run WHERE trial_id = ANY(?) ORDER BY trial_id"
+    queries = {
+        "run": f"SELECT * EXCLUDE (run_number, artifacts) {runs}",
+        **{
+            table: f"SELECT run_id, f.* EXCLUDE (run_number) FROM {table} f JOIN run USING (run_number) "
+            "WHERE trial_id = ANY(?) ORDER BY ALL"
+            for table in CONTENT
+        },
+    }
+    with opened_for_reading(snapshot) as connection:
+        content = {table: connection.execute(sql, [trials]).fetchall() for table, sql in queries.items()}
+    assert len(content["run"]) == len(trials)
+    return content
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Whether it runs; one that ended stays as a zombie until its parent collects it."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -65,5 +102,11 @@ def lives(process: psutil.Process) -> bool:
 
 def is_ours(process: psutil.Process) -> bool:
     """An actor, a Dask worker or the Prefect server."""
-    command = " ".join(process.cmdline())
-    return any(text in command for text in ("PipelineActor", "spawn_main", "uvicorn"))
+    return any(text in command_of(process) for text in ("PipelineActor", "spawn_main", "uvicorn"))
+
+
+def command_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""

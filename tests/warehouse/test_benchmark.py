@@ -1,4 +1,4 @@
-"""`biopose bench warehouse`, small: the figures are there, and the made-up trials are what the tables expect."""
+"""`biopose bench warehouse` at small sizes: every cost is measured, and the synthetic trials fit the tables."""
 
 import json
 from pathlib import Path

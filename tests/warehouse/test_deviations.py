@@ -17,7 +17,7 @@ from tests.outputs.measured import SETTINGS, VERSIONS, measured, with_sd
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.connection import opened_for_reading
 from warehouse.load import load_trial
-from warehouse.query import ask
+from warehouse.query import run_query
 from warehouse.snapshot import publish_snapshot
 
 pytestmark = needs_body_asset
@@ -26,7 +26,7 @@ SQUAT = SyntheticTrial(activity="squat")
 
 
 def loaded(database: Path, one: PersonMeasurement, trial: SyntheticTrial = SQUAT) -> Path:
-    """A database with the person's kinematics; all else is the made-up trial's."""
+    """A database with the person's kinematics; all else is the synthetic trial's."""
     folder = trial.write(database.parent / "files")
     write_trial_parquet(one, folder / TRIAL, settings=SETTINGS, versions=VERSIONS)
     pq.write_table(kinematics_table(MeasuredTrial.read(folder)), folder / "kinematics.parquet")
@@ -85,6 +85,6 @@ def test_a_mean_curve_of_them_is_of_the_strides_of_their_own_side(database: Path
     snapshot = database.parent / "snapshot.duckdb"
     publish_snapshot(loaded(database, replace(one, coordinate_sd=sd), walk), snapshot)
     asked = {"team": "blue", "activity": "walk", "coordinate": f"knee_angle_{side[0]}_sd_deg"}
-    curve = ask(snapshot, "mean_curve", asked)
+    curve = run_query(snapshot, "mean_curve", asked)
     assert set(curve["phases"]) == {2 if side == "left" else 1}
     np.testing.assert_allclose(curve["mean_value"].to_numpy(), 2.0, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Questions: named ones whose parameters stay values, and SQL that can read the warehouse and nothing else."""
+"""Queries: named ones whose parameters are bound as values, and SQL that can read the warehouse and nothing else."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.errors import NoWarehouseError, QueryError
 from warehouse.load import load_trial
-from warehouse.query import ask, ask_sql, folder_of_trial, named_queries
+from warehouse.query import folder_of_trial, named_queries, run_query, run_sql
 from warehouse.snapshot import publish_snapshot
 
 GIVEN = {
@@ -30,14 +30,14 @@ def parameters_of(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", named_queries())
-def test_every_named_query_answers(snapshot: Path, name: str) -> None:
-    assert ask(snapshot, name, parameters_of(name)).height > 0
+def test_every_named_query_runs(snapshot: Path, name: str) -> None:
+    assert run_query(snapshot, name, parameters_of(name)).height > 0
 
 
 @pytest.mark.parametrize("name", named_queries())
 def test_every_named_query_says_what_it_answers_and_takes(name: str) -> None:
     query = named_queries()[name]
-    assert query.question.endswith(".")
+    assert query.description.endswith(".")
     assert {p.name for p in query.parameters} == {word for word in GIVEN | DEFAULTED if f"${word}" in query.sql}
 
 
@@ -45,31 +45,31 @@ DEFAULTED = {"since": "", "until": "", "least_quality": ""}
 
 
 def test_an_athlete_is_compared_with_the_squad(snapshot: Path) -> None:
-    answer = ask(snapshot, "athlete_vs_squad", {"athlete": "blue/bob", "metric": "knee_flexion_peak"})
+    answer = run_query(snapshot, "athlete_vs_squad", {"athlete": "blue/bob", "metric": "knee_flexion_peak"})
     left = answer.filter(side="left").row(0, named=True)
     assert (left["mean_value"], left["squad_mean"], left["squad_percentile"]) == (60.0, 70.0, 0.0)
     assert (left["athletes"], left["trials"]) == (2, 1)
 
 
 def test_a_trend_goes_month_by_month(snapshot: Path) -> None:
-    answer = ask(snapshot, "athlete_trend", {"athlete": "blue/ann", "metric": "knee_flexion_peak"})
+    answer = run_query(snapshot, "athlete_trend", {"athlete": "blue/ann", "metric": "knee_flexion_peak"})
     assert [str(month) for month in answer.filter(side="right")["month"]] == ["2026-11-01", "2026-12-01"]
 
 
 def test_sides_are_compared(snapshot: Path) -> None:
-    answer = ask(snapshot, "side_difference", {"metric": "knee_flexion_peak", "activity": "countermovement_jump"}).row(
-        0, named=True
-    )
+    answer = run_query(
+        snapshot, "side_difference", {"metric": "knee_flexion_peak", "activity": "countermovement_jump"}
+    ).row(0, named=True)
     assert (answer["left_value"], answer["right_value"], answer["difference"]) == (80.0, 90.0, -10.0)
 
 
 def test_a_mean_curve_is_the_mean_of_the_phases(snapshot: Path) -> None:
-    curve = ask(snapshot, "mean_curve", parameters_of("mean_curve"))
+    curve = run_query(snapshot, "mean_curve", parameters_of("mean_curve"))
     first = [SyntheticTrial(seed=seed).coordinates()[0, COLUMNS.index("knee_angle_r_deg")] for seed in (0, 1, 2)]
     assert curve["percent"].to_list() == list(range(101))
     assert curve["phases"].to_list() == [3] * 101
     assert curve["mean_value"][0] == pytest.approx(sum(first) / 3, abs=1e-5)
-    later = ask(snapshot, "mean_curve", parameters_of("mean_curve") | {"since": "2026-12-01"})
+    later = run_query(snapshot, "mean_curve", parameters_of("mean_curve") | {"since": "2026-12-01"})
     assert set(later["phases"]) == {1}
 
 
@@ -80,7 +80,7 @@ def test_in_gait_a_mean_curve_is_of_the_strides_of_its_own_side(tmp_path: Path) 
     publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "snapshot.duckdb")
     asked = {"team": "blue", "activity": "walk"}
     for column, start_s in (("knee_angle_l_deg", 0.0), ("knee_angle_r_deg", 0.2), ("pelvis_tilt_deg", 0.2)):
-        curve = ask(tmp_path / "snapshot.duckdb", "mean_curve", asked | {"coordinate": column})
+        curve = run_query(tmp_path / "snapshot.duckdb", "mean_curve", asked | {"coordinate": column})
         frames = trial.coordinates()[:, COLUMNS.index(column)]
         expected = np.interp(np.linspace(start_s, start_s + 0.4, 101), trial.time_s, frames)
         np.testing.assert_allclose(curve["mean_value"].to_numpy(), expected, atol=1e-5)
@@ -89,15 +89,15 @@ def test_in_gait_a_mean_curve_is_of_the_strides_of_its_own_side(tmp_path: Path) 
 
 @pytest.mark.parametrize("parameter", ["athlete", "metric"])
 def test_what_a_parameter_holds_stays_a_value(snapshot: Path, parameter: str) -> None:
-    answer = ask(snapshot, "athlete_trend", parameters_of("athlete_trend") | {parameter: INJECTION})
+    answer = run_query(snapshot, "athlete_trend", parameters_of("athlete_trend") | {parameter: INJECTION})
     assert answer.height == 0
-    assert ask_sql(snapshot, "SELECT count(*) FROM trial").item() == 4
+    assert run_sql(snapshot, "SELECT count(*) FROM trial").item() == 4
 
 
 @pytest.mark.parametrize("column", [INJECTION, "trial_id", "frame_index", ""])
 def test_a_coordinate_must_be_a_column_of_numbers(snapshot: Path, column: str) -> None:
     with pytest.raises(QueryError, match="such as knee_angle_r_deg"):
-        ask(snapshot, "coordinate_range", {"coordinate": column})
+        run_query(snapshot, "coordinate_range", {"coordinate": column})
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_wrong_question_is_explained_in_one_line(
     snapshot: Path, name: str, given: dict[str, str], complaint: str
 ) -> None:
     with pytest.raises(QueryError, match=complaint) as caught:
-        ask(snapshot, name, given)
+        run_query(snapshot, name, given)
     assert "\n" not in str(caught.value)
 
 
@@ -147,30 +147,30 @@ def test_sql_can_only_read_the_warehouse(snapshot: Path, sql: str) -> None:
     outside = pl.DataFrame({"a": [1]})  # a variable of Python, which DuckDB would find by its name
     before, files = snapshot.read_bytes(), set(snapshot.parent.iterdir())
     with pytest.raises(QueryError):
-        ask_sql(snapshot, sql.format(folder=snapshot.parent))
+        run_sql(snapshot, sql.format(folder=snapshot.parent))
     assert snapshot.read_bytes() == before
     assert set(snapshot.parent.iterdir()) == files
     assert outside.height == 1
 
 
-def test_sql_answers(snapshot: Path) -> None:
-    answer = ask_sql(snapshot, "SELECT activity, count(*) AS trials FROM trial GROUP BY activity ORDER BY activity")
+def test_sql_runs(snapshot: Path) -> None:
+    answer = run_sql(snapshot, "SELECT activity, count(*) AS trials FROM trial GROUP BY activity ORDER BY activity")
     assert answer.rows() == [("countermovement_jump", 3), ("walk", 1)]
 
 
 @pytest.mark.parametrize("value", ["INTERVAL 3 DAY", "union_value(k := 1)"])
 def test_sql_whose_answer_fits_no_table_is_refused(snapshot: Path, value: str) -> None:
     with pytest.raises(QueryError, match="cast it to VARCHAR"):
-        ask_sql(snapshot, f"SELECT {value}")
+        run_sql(snapshot, f"SELECT {value}")
 
 
 def test_sql_that_answers_nothing_is_refused(snapshot: Path) -> None:
     with pytest.raises(QueryError, match="a SELECT is needed"):
-        ask_sql(snapshot, "")
+        run_sql(snapshot, "")
 
 
-def test_no_progress_bar_is_written_among_the_answers(snapshot: Path) -> None:
-    assert ask_sql(snapshot, "SELECT current_setting('enable_progress_bar') AS shown").item() is False
+def test_no_progress_bar_is_written_into_the_results(snapshot: Path) -> None:
+    assert run_sql(snapshot, "SELECT current_setting('enable_progress_bar') AS shown").item() is False
 
 
 def test_the_folder_of_a_trial_is_that_of_its_current_run(snapshot: Path) -> None:
@@ -182,4 +182,4 @@ def test_the_folder_of_a_trial_is_that_of_its_current_run(snapshot: Path) -> Non
 
 def test_where_nothing_was_ingested_the_remedy_is_told(tmp_path: Path) -> None:
     with pytest.raises(NoWarehouseError, match="biopose ingest"):
-        ask(tmp_path / "none.duckdb", "trials", {})
+        run_query(tmp_path / "none.duckdb", "trials", {})

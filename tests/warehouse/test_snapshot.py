@@ -9,19 +9,19 @@ from pathlib import Path
 from tests.warehouse.trials import SyntheticTrial, session_of
 from warehouse.content import content_hash
 from warehouse.load import load_trial
-from warehouse.query import ask_sql
+from warehouse.query import run_sql
 from warehouse.snapshot import publish_snapshot
 
 READER = """
 import json, sys
 from pathlib import Path
-from warehouse.query import ask_sql
+from warehouse.query import run_sql
 
 snapshot, stop = Path(sys.argv[1]), Path(sys.argv[2])
 reads, seen, broken = 0, set(), []
 while True:
     last = stop.exists()
-    answer = ask_sql(snapshot, '''
+    answer = run_sql(snapshot, '''
         SELECT
             (SELECT count(*) FROM trial) AS trials,
             (SELECT count(*) FROM run) AS runs,
@@ -97,7 +97,7 @@ def test_who_reads_goes_on_reading_the_old_snapshot(database: Path, tmp_path: Pa
         publish_snapshot(database, snapshot)
         assert connection.execute("SELECT count(*) FROM trial").fetchall() == [(1,)]
         assert connection.execute("SELECT count(*) FROM current_kinematics").fetchall() == [(40,)]
-    assert ask_sql(snapshot, "SELECT count(*) FROM trial").item() == 2
+    assert run_sql(snapshot, "SELECT count(*) FROM trial").item() == 2
 
 
 def test_a_publisher_that_is_killed_leaves_the_old_snapshot(database: Path, tmp_path: Path) -> None:

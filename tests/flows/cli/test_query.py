@@ -107,7 +107,7 @@ def test_an_empty_answer_still_has_its_columns(home: Path) -> None:
 def test_the_list_names_every_query_with_its_parameters(home: Path) -> None:
     listed = answer(home, "--list")
     for named in named_queries().values():
-        assert f"{named.name}\n    {named.question}" in listed
+        assert f"{named.name}\n    {named.description}" in listed
     assert "--param since=...  first session date; else 1900-01-01" in listed
 
 

@@ -1,0 +1,36 @@
+"""The record of an ingest run: quarantine, retries and counts, without a flow."""
+
+from pathlib import Path
+
+import pytest
+
+from biopose.errors import BioposeError, VideoError
+from tasks.ingest_run import IngestRun
+from tasks.quarantine import Quarantine
+from tasks.settings import Settings
+
+
+def ingest_run(home: Path, lines: list[str]) -> IngestRun:
+    return IngestRun(Settings.load(home), home / "inbox", (), log=lines.append)
+
+
+def test_a_trial_is_quarantined_once_and_counted_in_every_run(tmp_path: Path) -> None:
+    lines: list[str] = []
+    for _ in range(2):
+        run = ingest_run(tmp_path, lines)
+        run.quarantine("blue/day/jump", VideoError("jump.mp4: broken"), stage="probe")
+        assert run.metrics()["trials_quarantined"] == 1
+    assert lines == ["  quarantined  blue/day/jump: jump.mp4: broken"]
+    assert run.newly_quarantined == []
+
+
+def test_a_retry_takes_a_trial_or_all_out_of_quarantine_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
+    run = ingest_run(tmp_path, [])
+    for name in ("blue/day/a", "blue/day/b", "blue/day/c"):
+        run.quarantine(name, VideoError("broken"), stage="probe")
+    with pytest.raises(BioposeError, match="blue/day/x is not in quarantine; there: blue/day/a, blue/day/b"):
+        run.retry(["blue/day/x"])
+    run.retry(["blue/day/a"])
+    assert [record.name for record in Quarantine(tmp_path / "quarantine")] == ["blue/day/b", "blue/day/c"]
+    run.retry(["all"])
+    assert list(Quarantine(tmp_path / "quarantine")) == []

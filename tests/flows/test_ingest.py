@@ -35,7 +35,7 @@ def test_good_trials_are_stored_and_bad_ones_quarantined_with_their_kind_and_sta
         "broken": ("video", "probe"),
         "missing": ("missing_file", "discover"),
         "misspelt": ("manifest", "discover"),
-        "empty": ("person_not_found", "fit"),
+        "empty": ("person_not_found", "reconstruct"),
         "giant": ("manifest", "discover"),
     }
 

@@ -33,7 +33,7 @@ consent = true
 
 [[athlete]]
 id = "walker"
-height_m = 1.65  # not known: taken to be the jumper's
+height_m = 1.65  # unknown: assumed to be the jumper's
 consent = true
 
 [[trial]]

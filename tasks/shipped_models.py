@@ -79,7 +79,7 @@ def _detector() -> ShippedModel:
 
     file = asset(f"weights/{WEIGHTS}")
     card = (
-        "# YOLOX-tiny, people\n\nFinds people in pictures (Ge et al. 2021), trained by OpenMMLab on Human-Art "
+        "# YOLOX-tiny, people\n\nFinds people in images (Ge et al. 2021), trained by OpenMMLab on Human-Art "
         f"(Ju et al. 2023). {_origin(file)}\n\n**Limits.** Who is upside down in flight is missed in some frames."
     )
     configuration = {"input_px": INPUT_PX, "lowest_score": LOWEST_SCORE}

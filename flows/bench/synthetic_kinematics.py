@@ -1,4 +1,4 @@
-"""Made-up trials for measuring the warehouse at size: deterministic, smooth as angles are, every column filled.
+"""Synthetic trials for measuring the warehouse at size: deterministic, smooth as angles are, every column filled.
 
 Each trial has 600 frames. Four squads of 25 stay as they are however many trials there are, so the cohorts that
 questions are about grow with the table: the hardest case. Each week's session has four trials of every athlete.
@@ -54,7 +54,7 @@ def kinematics_sql(connection: DuckDBPyConnection, first: int, last: int) -> str
     """
     keys = ("run_number", "frame_index", "time_s", "quality")
     columns = [row[0] for row in connection.execute("DESCRIBE kinematics").fetchall() if row[0] not in keys]
-    values = [f"({_value(name, place)})::REAL AS {name}" for place, name in enumerate(columns)]
+    values = [f"({_value(name, column)})::REAL AS {name}" for column, name in enumerate(columns)]
     frame = f"SELECT i // {FRAMES} AS number, i % {FRAMES} AS frame, frame / {RATE_HZ}::DOUBLE AS s"
     return (
         "SELECT (number + 1)::INTEGER AS run_number, frame::INTEGER AS frame_index, s AS time_s, "
@@ -119,12 +119,12 @@ def one_trial(connection: DuckDBPyConnection, number: int, folder: Path) -> dict
     }
 
 
-def _value(name: str, place: int) -> str:
+def _value(name: str, column: int) -> str:
     """An angle, a position or a standard deviation of sines: smooth, and without digits or repeats to compress away."""
-    stride = f"{6 + place / 200} * s + {place} + number * {0.37 + place / 100:.2f}"
+    stride = f"{6 + column / 200} * s + {column} + number * {0.37 + column / 100:.2f}"
     if "_sd_" in name:
         return f"{'0.01' if name.endswith('_m') else '2'} * (1.3 + sin({stride}))"
-    return f"{'0.1' if name.endswith('_m') else '30'} * (sin({stride}) + 0.2 * sin(3 * s + {place}))"
+    return f"{'0.1' if name.endswith('_m') else '30'} * (sin({stride}) + 0.2 * sin(3 * s + {column}))"
 
 
 def _events_sql() -> str:

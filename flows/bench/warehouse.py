@@ -59,7 +59,7 @@ def measure_warehouse(sizes: Sequence[int], folder: Path | None) -> dict[str, An
 
     Args:
         sizes: rows of kinematics.
-        folder: where the scratch files go while it runs; None: the system's place for such.
+        folder: where the scratch files go while it runs; None: the system's temporary folder.
 
     Returns:
         sizes: a measurement each, smallest first; growth: exponents; billion_rows: two estimates of each cost;

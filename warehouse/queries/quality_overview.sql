@@ -1,19 +1,19 @@
--- How far each trial can be trusted, the worst first.
-WITH figure AS (
+-- Quality metrics of each trial, the lowest mean quality first.
+WITH quality_metric AS (
     PIVOT (SELECT trial_id, name, value FROM current_quality)
     ON name IN ('mean_quality', 'untrusted_share', 'median_reprojection_px', 'cross_check_rms_deg')
     USING first(value)
 )
 
 SELECT
-    figure.trial_id,
+    quality_metric.trial_id,
     trial.activity,
     run.frames,
-    round(figure.mean_quality, 3) AS mean_quality,
-    round(figure.untrusted_share, 3) AS untrusted_share,
-    round(figure.median_reprojection_px, 1) AS median_reprojection_px,
-    round(figure.cross_check_rms_deg, 3) AS cross_check_rms_deg
-FROM figure
+    round(quality_metric.mean_quality, 3) AS mean_quality,
+    round(quality_metric.untrusted_share, 3) AS untrusted_share,
+    round(quality_metric.median_reprojection_px, 1) AS median_reprojection_px,
+    round(quality_metric.cross_check_rms_deg, 3) AS cross_check_rms_deg
+FROM quality_metric
 JOIN trial USING (trial_id)
 JOIN run ON run.run_number = trial.current_run_number
 ORDER BY mean_quality, trial_id;

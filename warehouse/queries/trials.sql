@@ -1,4 +1,4 @@
--- Every trial with its current run: who, what, when, how well measured.
+-- Every trial with its current run: athlete, activity, date, duration and quality.
 SELECT
     trial.trial_id,
     athlete_id,

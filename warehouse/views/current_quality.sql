@@ -1,4 +1,4 @@
--- Grain: a quality figure of each trial's current run.
+-- Grain: a quality metric of each trial's current run.
 CREATE OR REPLACE VIEW current_quality AS
 SELECT
     trial.trial_id,

@@ -1,7 +1,7 @@
 -- Grain: a per cent of a phase, 0 to 100: coordinates interpolated linearly between frames, so that phases of different
 -- lengths can be laid over each other. So are their standard deviations, as neighbouring frames share their errors. A
--- frame answers for the per cents from its own time up to the next frame's: joined to the table of steps by how many
--- these are, it is repeated so often. (Joins on equality alone are fast, and LATERAL or unnest would carry all
+-- frame gives the per cents from its own time up to the next frame's: joined to the table of steps by their number, it
+-- is repeated once for each. (Joins on equality alone are fast, and LATERAL or unnest would carry all
 -- coordinates along where one is asked for: ten times as slow.)
 CREATE OR REPLACE VIEW curve AS
 WITH step AS (

@@ -1,19 +1,16 @@
-"""MQ-HMR as the keypoint network's reader of maps: everybody is decoded in the pass that finds them.
+"""MQ-HMR as a head on the keypoint network's maps: everybody is decoded in the pass that locates their keypoints.
 
-Maps are 1.5 MB a person; what the decoder makes of them is a kilobyte in half precision, and goes with the person,
-unread, until the fit starts from it.
+Maps are 1.5 MB a person; the decoder's tokens are a kilobyte in half precision and stay with the person until the fit
+starts from them.
 
-The decoder is told where in the picture a crop is, in x / z, and how large it is there. At that moment nobody has asked
-for the camera, so its focal length is the usual one of a picture of that size. To start a fit, that is good enough:
+The decoder's input includes the crop's position in x / z and its height in the same units. The camera is not known yet,
+so its focal length is the default one for the image's size. As a start of the fit that is good enough: rotations and
+shape are in the view towards the crop's middle, and show in the crop whatever the focal length; and training perturbs
+the position (`FOCAL_LOG_SD` of `biopose.training.data.crop_batches`). The fit knows the camera: it takes the view from
+`MeshTokens.middle` and finds the distance from the keypoints.
 
-- Turns and shape are told in the view that looks at the crop's middle: they show in the crop, whatever the camera.
-- Training disturbs what the decoder is told (`FOCAL_LOG_SD` of `biopose.training.data.crop_batches`): it cannot lean
-  on it.
-
-Everybody is decoded twice, as they are and in a mirror, and the mean is told (`PoseHead.agreed`): on 2,048 made-up
-pictures that no training saw, MPJPE 114.7 -> 111.9 mm, PA-MPJPE 94.3 -> 92.0.
-
-The fit knows the real camera: it takes the view from `MeshTokens.middle`, and finds the way there by the keypoints.
+Crops and their mirror images are both decoded, and the outputs averaged (`PoseHead.flip_averaged`): on 2,048 synthetic
+images of the test split, MPJPE 114.7 -> 111.9 mm, PA-MPJPE 94.3 -> 92.0.
 """
 
 from __future__ import annotations
@@ -46,12 +43,12 @@ LARGEST = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class MeshTokens:
-    """What was read of one person in T frames, single precision; NaN where they were not found.
+    """The decoder's output for one person in T frames, single precision; NaN where they were not found.
 
     Attributes:
-        tokens: (T, Q, token_width) that the pose is read from.
+        tokens: (T, Q, token_width), from which `PoseHead` gives the pose.
         shape: (T, K) coefficients of the segment body.
-        middle: (T, 2) of the crop: x and y in shares of the picture's width and height, 0 at its left and top edges.
+        middle: (T, 2) of the crop: x and y in shares of the image's width and height, 0 at its left and top edges.
     """
 
     tokens: Tensor
@@ -63,7 +60,7 @@ class MqhmrHead:
     """Decodes people; a `FeatureHead` of the keypoint network.
 
     Args:
-        network: of which a copy is put to use on the device; the fit reads tokens by the network itself, where it is.
+        network: of which a copy runs on the device.
         device: of torch.
     """
 
@@ -87,19 +84,19 @@ class MqhmrHead:
         self, passes: FlipAugmented, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]
     ) -> NDArray[np.float16]:
         """(N, width) rows that `unpacked` understands; the arguments are `FeatureHead`'s."""
-        place = _place(regions_px, sizes_px)
-        own = self._decoded(passes.output, passes.points, passes.confidence, place)
-        in_image = mirrored_points(passes.points), passes.confidence[:, MIRRORED], place * MIRROR
-        image = self._decoded(passes.mirrored, *in_image)
-        tokens = self._network.head.flip_averaged(own.tokens, image.tokens)
-        shape = (own.shape + image.shape) / 2  # a mirror leaves it as it is
+        position = _position(regions_px, sizes_px)
+        own = self._decoded(passes.output, passes.points, passes.confidence, position)
+        in_mirror = mirrored_points(passes.points), passes.confidence[:, MIRRORED], position * MIRROR
+        mirrored = self._decoded(passes.mirrored, *in_mirror)
+        tokens = self._network.head.flip_averaged(own.tokens, mirrored.tokens)
+        shape = (own.shape + mirrored.shape) / 2  # a mirror leaves it as it is
         row = torch.cat([tokens.flatten(1), shape], dim=-1).clamp(-LARGEST, LARGEST)
         middle = (_middle_px(regions_px) + 0.5) / sizes_px
         return np.concatenate([row.half().cpu().numpy(), middle.astype(np.float16)], axis=1)
 
-    def _decoded(self, output: PoseOutput, points: Tensor, confidence: Tensor, place: Tensor) -> MqhmrOutput:
+    def _decoded(self, output: PoseOutput, points: Tensor, confidence: Tensor, position: Tensor) -> MqhmrOutput:
         keypoints = (points + 0.5) / points.new_tensor([WIDTH_PX, HEIGHT_PX])
-        given = [x.to(self._device, torch.float32) for x in (keypoints, confidence, place)]
+        given = [x.to(self._device, torch.float32) for x in (keypoints, confidence, position)]
         with full_precision():
             recovery: MqhmrOutput = self._network(
                 CropInput(tuple(map_.to(self._device) for map_ in output.maps), *given)
@@ -112,27 +109,27 @@ def row_width(shape: MqhmrShape) -> int:
     return shape.queries * shape.token_width + sum(BESIDE_TOKENS)
 
 
-def unpacked(read: NDArray[np.floating[Any]], network_shape: MqhmrShape) -> MeshTokens:
-    """What the rows (T, width) of a person say.
+def unpacked(tokens: NDArray[np.floating[Any]], network_shape: MqhmrShape) -> MeshTokens:
+    """The decoder's output from a person's rows (T, width).
 
     Args:
-        read: as in `PersonTrack.tokens`, or in more precision.
-        network_shape: of the network that read them.
+        tokens: as in `PersonTrack.tokens`, or in more precision.
+        network_shape: of the network that made them.
 
     Raises:
         ValueError: the rows are not of such a network.
     """
     width = row_width(network_shape)
-    if read.shape != (len(read), width):
-        raise ValueError(f"rows of shape {read.shape}; a network of this shape makes (T, {width})")
+    if tokens.shape != (len(tokens), width):
+        raise ValueError(f"rows of shape {tokens.shape}; a network of this shape makes (T, {width})")
     queries, token_width = network_shape.queries, network_shape.token_width
-    rows = torch.from_numpy(read.astype(np.float32))
-    tokens, *beside = rows.split([queries * token_width, *BESIDE_TOKENS], dim=1)
-    return MeshTokens(tokens.unflatten(1, (queries, token_width)), *beside)
+    rows = torch.from_numpy(tokens.astype(np.float32))
+    of_queries, *beside = rows.split([queries * token_width, *BESIDE_TOKENS], dim=1)
+    return MeshTokens(of_queries.unflatten(1, (queries, token_width)), *beside)
 
 
-def _place(regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]) -> Tensor:
-    """(N, 3) x / z and y / z of each crop's middle and the logarithm of its height, for the usual focal length."""
+def _position(regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]) -> Tensor:
+    """(N, 3) x / z and y / z of each crop's middle and the logarithm of its height, for the default focal length."""
     focal_px = np.array([default_focal_px(width_px=w, height_px=h) for w, h in sizes_px.tolist()]).reshape(-1, 1)
     middle = (_middle_px(regions_px) - (sizes_px - 1) / 2) / focal_px
     log_height = np.log((regions_px[:, 3:] - regions_px[:, 1:2]) / focal_px)

@@ -1,7 +1,7 @@
-"""What the mesh decoder is built of: attention of tokens to each other and to an image's feature maps.
+"""Layers of the mesh decoder: attention of tokens to each other and to an image's feature maps.
 
 `DeformableAttention` follows Zhu et al. 2021, "Deformable DETR: deformable transformers for end-to-end object
-detection", equation 3. `PlainAttention` is what an ablation puts in its place; both fit a `DecoderLayer`.
+detection", equation 3. `PlainAttention` replaces it in an ablation; both fit a `DecoderLayer`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ LONGEST_WAVE = 10_000.0  # of the sine position embedding, relative to the short
 
 
 class DeformableAttention(nn.Module):
-    """Multi-scale deformable cross-attention: each query looks at a few learned places of each map.
+    """Multi-scale deformable cross-attention: each query samples each map at a few learned points.
 
-    A new layer looks evenly at a ring of places round the reference, each head in a direction of its own.
+    A new layer samples along a ray from the reference point, each head in a direction of its own, with even weights.
     """
 
     def __init__(self, *, width: int, heads: int, levels: int, points: int) -> None:
@@ -32,7 +32,7 @@ class DeformableAttention(nn.Module):
         self._start()
 
     def forward(self, queries: Tensor, reference: Tensor, maps: Sequence[Tensor]) -> Tensor:
-        """Look at the maps, near the references.
+        """Attend to the maps near the reference points.
 
         Args:
             queries: (N, M, width).
@@ -47,11 +47,11 @@ class DeformableAttention(nn.Module):
         """
         _check_levels(maps, self.levels)
         offsets, weights = self._attend(queries)
-        seen = [
+        sampled = [
             (self._sample(map_, reference, offset) * weight).sum(-1)
             for map_, offset, weight in zip(maps, offsets.unbind(3), weights.unbind(3), strict=True)
         ]
-        together = torch.stack(seen).sum(0).unflatten(0, (queries.shape[0], self.heads))
+        together = torch.stack(sampled).sum(0).unflatten(0, (queries.shape[0], self.heads))
         together = together.permute(0, 3, 1, 2).flatten(2)
         return self.output(together.to(self.output.weight.dtype))
 
@@ -71,12 +71,12 @@ class DeformableAttention(nn.Module):
             nn.init.xavier_uniform_(projection.weight)
 
     def _attend(self, queries: Tensor) -> tuple[Tensor, Tensor]:
-        """Where the queries (N, M, width) look, and how much each place counts among those of its head.
+        """Sampling points of the queries (N, M, width), and each point's weight among those of its head.
 
         Returns:
             Offsets (N, heads, M, levels, points, 2) in cells, and weights (N * heads, 1, M, levels, points).
         """
-        with torch.autocast(queries.device.type, enabled=False):  # half precision would round places
+        with torch.autocast(queries.device.type, enabled=False):  # half precision would round the points
             queries = queries.to(self.offsets.weight.dtype)
             offsets = self.offsets(queries).unflatten(-1, (self.heads, self.levels, self.points, 2))
             weights = self.weights(queries).unflatten(-1, (self.heads, self.levels * self.points)).softmax(-1)
@@ -96,7 +96,7 @@ class DeformableAttention(nn.Module):
 
 
 class PlainAttention(nn.Module):
-    """Cross-attention to every cell of every map, which the keys tell apart by a position and a level embedding."""
+    """Cross-attention to every cell of every map, whose keys have a position and a level embedding."""
 
     def __init__(self, *, width: int, heads: int, levels: int) -> None:
         super().__init__()
@@ -106,11 +106,11 @@ class PlainAttention(nn.Module):
         self.level = nn.Parameter(0.02 * torch.randn(levels, width))
 
     def forward(self, queries: Tensor, reference: Tensor, maps: Sequence[Tensor]) -> Tensor:
-        """Look at the maps.
+        """Attend to the maps.
 
         Args:
             queries: (N, M, width).
-            reference: not looked at; the signature is `DeformableAttention`'s.
+            reference: not used; the signature is `DeformableAttention`'s.
             maps: `levels` of (N, width, H, W), each of its own size.
 
         Returns:
@@ -121,9 +121,9 @@ class PlainAttention(nn.Module):
         """
         del reference
         _check_levels(maps, len(self.level))
-        places = [sine_position(map_) + level for map_, level in zip(maps, self.level, strict=True)]
+        embeddings = [sine_position(map_) + level for map_, level in zip(maps, self.level, strict=True)]
         values = torch.cat([map_.flatten(2).mT for map_ in maps], dim=1)
-        return self.attention(queries, values + torch.cat(places), values)
+        return self.attention(queries, values + torch.cat(embeddings), values)
 
 
 class DecoderLayer(nn.Module):
@@ -142,18 +142,18 @@ class DecoderLayer(nn.Module):
 
         Args:
             tokens: (N, M, width).
-            position: (N or 1, M, width) embedding that tells the tokens apart; queries and keys have it, values not.
-            reference: (N, M, 2) where in the maps each token belongs, as `DeformableAttention` takes it.
+            position: (N or 1, M, width) embedding of each token, added to queries and keys but not to values.
+            reference: (N, M, 2) the reference point of each token, as `DeformableAttention` takes it.
             maps: (N, width, H, W) each.
 
         Returns:
             (N, M, width).
         """
         normed = self.before_between(tokens)
-        placed = normed + position
-        tokens = tokens + self.dropout(self.between(placed, placed, normed))
-        placed = self.before_cross(tokens) + position
-        tokens = tokens + self.dropout(self.cross(placed, reference, maps))
+        embedded = normed + position
+        tokens = tokens + self.dropout(self.between(embedded, embedded, normed))
+        embedded = self.before_cross(tokens) + position
+        tokens = tokens + self.dropout(self.cross(embedded, reference, maps))
         return tokens + self.dropout(self.feed_forward(self.before_feed_forward(tokens)))
 
 
@@ -178,9 +178,9 @@ class _Attention(nn.Module):
 
 
 def sine_position(map_: Tensor) -> Tensor:
-    """Sines and cosines of a map's cell centres: half of the channels tell x, half y.
+    """Sines and cosines of a map's cell centres: half of the channels encode x, half y.
 
-    Centres are counted in shares of the map, so that a place has the same embedding on every level.
+    Centres are in shares of the map, so that a point has the same embedding on every level.
 
     Args:
         map_: (N, width, H, W); only its size, type and device count.
@@ -192,8 +192,8 @@ def sine_position(map_: Tensor) -> Tensor:
     rates = 2 * math.pi * LONGEST_WAVE ** (-torch.arange(waves, device=map_.device) / waves)
     x, y = (((torch.arange(n, device=map_.device) + 0.5) / n)[:, None] * rates for n in (columns, rows))
     x, y = (torch.cat((phase.sin(), phase.cos()), dim=-1) for phase in (x, y))
-    placed = torch.cat((x.expand(rows, -1, -1), y[:, None].expand(-1, columns, -1)), dim=-1)
-    return placed.reshape(rows * columns, width).to(map_.dtype)
+    embedded = torch.cat((x.expand(rows, -1, -1), y[:, None].expand(-1, columns, -1)), dim=-1)
+    return embedded.reshape(rows * columns, width).to(map_.dtype)
 
 
 def _head_width(width: int, heads: int) -> int:

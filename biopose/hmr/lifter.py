@@ -1,8 +1,8 @@
-"""The temporal lifter: from a person's 2D keypoints through time to where the keypoints are in depth.
+"""The temporal lifter: from a person's 2D keypoints through time to 3D keypoints.
 
-A stack of dilated temporal convolutions (Pavllo et al. 2019, "3D human pose estimation in video with temporal
-convolutions and semi-supervised training", is the idea). It also tells how sure it is, and which way is up. It gives
-the keypoint fit its starting values and a prior on depth.
+A stack of dilated temporal convolutions (after Pavllo et al. 2019, "3D human pose estimation in video with temporal
+convolutions and semi-supervised training"), which also gives standard deviations and the vertical. The keypoint fit
+takes its starting values and a prior on depth from it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LifterShape:
 
 @dataclass(frozen=True)
 class LifterOutput:
-    """What the lifter says, in the view that looks at the person (`LifterInput.R_camera_view`).
+    """The lifter's estimate, in the view towards the person (`LifterInput.R_camera_view`).
 
     Attributes:
         keypoints: (..., T, 26, 3) from the middle of the hips, in body heights.

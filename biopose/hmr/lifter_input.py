@@ -1,8 +1,7 @@
-"""How the lifter sees a person: by a camera that looks straight at them from as far as makes them one unit large.
+"""The input of the lifter: keypoints in a virtual camera that is rotated towards the person, scaled to unit spread.
 
-Turning the camera towards the person takes out where in the picture they are, so that the same pose looks the same
-everywhere; what it took out (the direction and the size) is handed over beside the keypoints, since it tells how
-strong the perspective is.
+The rotation and the scaling make the features of a pose the same wherever in the image the person is and however large.
+The direction and the scale are features of their own, since the perspective depends on them.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ NOMINAL_RATE_HZ = 30.0
 N_FEATURES = 3 * len(KEYPOINTS) + 4
 WEIGHT_SD = 0.06  # error (of the keypoints' spread) at which a keypoint's weight is one half
 SMALLEST_SPREAD = 1e-4  # of the keypoints, in units of depth; a person a kilometre away
-UNSEEN_BELOW = 1e-3  # total weight of a frame's keypoints under which the person counts as not seen
+LEAST_WEIGHT = 1e-3  # total of a frame's keypoints, below which the person counts as not observed
 
 
 @dataclass(frozen=True)
 class LifterInput:
-    """A person as the lifter sees them.
+    """A person's features.
 
     Attributes:
         features: (..., T, N_FEATURES).
-        R_camera_view: (..., T, 3, 3) from the view that looks at the person to the camera.
+        R_camera_view: (..., T, 3, 3) from the view towards the person to the camera.
     """
 
     features: Tensor
@@ -35,23 +34,23 @@ class LifterInput:
 
 
 def lifter_input(rays: Tensor, weight: Tensor, *, interval_s: Tensor) -> LifterInput:
-    """Turn a person's rays into the lifter's features.
+    """The lifter's features from a person's rays.
 
     Args:
         rays: (..., T, 26, 2) x / z and y / z in the camera's frame; anything where the weight is 0.
-        weight: (..., T, 26) from 0, not seen, to 1, seen as well as can be.
+        weight: (..., T, 26) from 0, not observed, to 1, most confident.
         interval_s: (...) seconds between frames.
     """
-    seen = torch.where(weight[..., None] > 0, rays, 0.0)
+    observed = torch.where(weight[..., None] > 0, rays, 0.0)
     total = weight.sum(-1, keepdim=True)
-    centre = (seen * weight[..., None]).sum(-2) / total.clamp(min=UNSEEN_BELOW)
+    centre = (observed * weight[..., None]).sum(-2) / total.clamp(min=LEAST_WEIGHT)
     R_camera_view = rotation_towards(centre)
-    direction = torch.cat([seen, torch.ones_like(seen[..., :1])], dim=-1) @ R_camera_view  # R' v, as rows
+    direction = torch.cat([observed, torch.ones_like(observed[..., :1])], dim=-1) @ R_camera_view  # R' v, as rows
     xy = direction[..., :2] / direction[..., 2:].clamp(min=0.1)
-    spread = (xy.square().sum(-1) * weight).sum(-1, keepdim=True) / total.clamp(min=UNSEEN_BELOW)
+    spread = (xy.square().sum(-1) * weight).sum(-1, keepdim=True) / total.clamp(min=LEAST_WEIGHT)
     spread = spread.sqrt().clamp(min=SMALLEST_SPREAD)
     xy = torch.where(weight[..., None] > 0, xy / spread[..., None], 0.0)
-    known = (total > UNSEEN_BELOW).to(xy)
+    known = (total > LEAST_WEIGHT).to(xy)
     interval = (interval_s * NOMINAL_RATE_HZ).log().to(xy)[..., None, None].expand_as(total)
     context = torch.cat([centre * known, spread.log() * known, interval], dim=-1)
     return LifterInput(torch.cat([xy.flatten(-2), weight, context], dim=-1), R_camera_view)
@@ -63,7 +62,7 @@ def weight_of_error(sd: Tensor) -> Tensor:
 
 
 def rotation_towards(ray: Tensor) -> Tensor:
-    """The rotation (..., 3, 3) from a view that looks along a ray (..., 2), its x axis level in the picture."""
+    """The rotation (..., 3, 3) to the camera from a view along a ray (..., 2), x axis horizontal in the image."""
     z = torch.nn.functional.normalize(torch.cat([ray, torch.ones_like(ray[..., :1])], dim=-1), dim=-1)
     down = torch.zeros_like(z)
     down[..., 1] = 1.0

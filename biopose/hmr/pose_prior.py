@@ -26,7 +26,7 @@ class PosePrior(torch.nn.Module):
 
     Attributes:
         coordinate_names: all Q coordinates of the skeleton that it is for, in order.
-        names: the D of them that it judges.
+        names: the D of them that it is over.
         means: (K, D) radians.
         whitening: (K, D, D) lower Cholesky factors of the precisions: (q - mean) @ whitening is white.
         log_weights: (K,) of the mixture.
@@ -85,7 +85,7 @@ class PosePrior(torch.nn.Module):
         return embedded[likely]
 
     def save(self, path: Path, *, made: str) -> None:
-        """Write it; `made` says from what."""
+        """Write it; `made` describes the data."""
         covariances = torch.linalg.inv(self.whitening @ self.whitening.mT)
         tensors = {"means": self.means, "covariances": covariances, "weights": self.log_weights.exp()}
         save_checkpoint(

@@ -1,6 +1,6 @@
-"""The segment body of mean shape, as a network may pass through it: turns to keypoints, and where these project.
+"""The segment body of mean shape, differentiable: local rotations to keypoints, and their reprojection residual.
 
-It is how MQ-HMR sees, between its layers, how far what it has so far is from the 2D keypoints.
+MQ-HMR feeds the residual back to its tokens between its layers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 
-DEPTH_WEIGHT = 0.02  # of the usual depth against the keypoints', where these hardly tell it
+DEPTH_WEIGHT = 0.02  # of the default depth against the keypoints', where these hardly determine it
 NEAREST = 0.3  # heights
 
 
@@ -34,55 +34,55 @@ class TemplateBody(nn.Module):
         self.register_buffer("segment", segment, persistent=False)
 
     def forward(self, R_local: Tensor) -> Tensor:
-        """(N, 20, 3, 3) local turns to keypoints (N, 26, 3) from the pelvis's bone, in heights."""
+        """(N, 20, 3, 3) local rotations to keypoints (N, 26, 3) from the pelvis's bone, in heights."""
         R, p = [R_local[:, 0]], [torch.zeros_like(R_local[:, 0, 0])]
         for s in range(1, len(SEGMENTS)):
             parent = self.parents[s]
             R.append(R[parent] @ R_local[:, s])
             p.append(p[parent] + R[parent] @ self.offsets[s])
-        turned = torch.stack(R, dim=1)[:, self.segment] @ self.arms[..., None]
-        return torch.stack(p, dim=1)[:, self.segment] + turned[..., 0]
+        arms = torch.stack(R, dim=1)[:, self.segment] @ self.arms[..., None]
+        return torch.stack(p, dim=1)[:, self.segment] + arms[..., 0]
 
 
-def crop_sides(place: Tensor) -> Tensor:
-    """(N, 1, 2) width and height in x / z and y / z of crops at places (N, 3), as `CropInput` has them."""
-    height = place[:, 2].exp()
+def crop_sides(position: Tensor) -> Tensor:
+    """(N, 1, 2) width and height in x / z and y / z of crops at positions (N, 3), as `CropInput` has them."""
+    height = position[:, 2].exp()
     return torch.stack([height * WIDTH_PX / HEIGHT_PX, height], dim=-1)[:, None]
 
 
-def crop_rays(keypoints: Tensor, place: Tensor) -> Tensor:
-    """Keypoints (N, 26, 2) in shares of crops at places (N, 3) as x / z and y / z of the camera."""
-    return place[:, None, :2] + (keypoints - 0.5) * crop_sides(place)
+def crop_rays(keypoints: Tensor, position: Tensor) -> Tensor:
+    """Keypoints (N, 26, 2) in shares of crops at positions (N, 3) as x / z and y / z of the camera."""
+    return position[:, None, :2] + (keypoints - 0.5) * crop_sides(position)
 
 
-def view_rays(keypoints: Tensor, place: Tensor) -> Tensor:
-    """Keypoints in shares of their crops as x / z and y / z in the views that look at the crops' middles.
+def view_rays(keypoints: Tensor, position: Tensor) -> Tensor:
+    """Keypoints in shares of their crops as x / z and y / z in the views towards the crops' middles.
 
     Args:
         keypoints: (N, 26, 2).
-        place: (N, 3) as `CropInput` has it.
+        position: (N, 3) as `CropInput` has it.
 
     Returns:
         (N, 26, 2).
     """
-    xy = crop_rays(keypoints, place)
-    seen = torch.cat([xy, torch.ones_like(xy[..., :1])], dim=-1) @ rotation_towards(place[:, :2])
-    return seen[..., :2] / seen[..., 2:].clamp(min=0.1)
+    xy = crop_rays(keypoints, position)
+    view = torch.cat([xy, torch.ones_like(xy[..., :1])], dim=-1) @ rotation_towards(position[:, :2])
+    return view[..., :2] / view[..., 2:].clamp(min=0.1)
 
 
-def placed(figure: Tensor, rays: Tensor, weight: Tensor, depth: Tensor) -> Tensor:
-    """Where a figure's origin is so that its points project nearest to rays: (N, 3), by linear least squares.
+def fit_translation(points: Tensor, rays: Tensor, weight: Tensor, depth: Tensor) -> Tensor:
+    """The translation (N, 3) of points so that they project nearest to rays, by linear least squares.
 
     Args:
-        figure: (N, 26, 3) from its origin.
+        points: (N, 26, 3) from their origin.
         rays: (N, 26, 2) x / z and y / z.
         weight: (N, 26).
-        depth: (N,) that is usual.
+        depth: (N,) the default one.
     """
     x, y = rays.unbind(-1)
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     rows = torch.stack([torch.stack([one, zero, -x], -1), torch.stack([zero, one, -y], -1)], -2)
-    right = rays * figure[..., 2:] - figure[..., :2]
+    right = rays * points[..., 2:] - points[..., :2]
     w = weight / (weight.sum(-1, keepdim=True) + 1e-6)
     normal = torch.einsum("nk,nkij,nkil->njl", w, rows, rows)
     moment = torch.einsum("nk,nkij,nki->nj", w, rows, right)
@@ -94,17 +94,17 @@ def placed(figure: Tensor, rays: Tensor, weight: Tensor, depth: Tensor) -> Tenso
 
 
 def reprojection_residual(
-    figure: Tensor, rays: Tensor, weight: Tensor, log_crop: Tensor, default_depth: Tensor
+    points: Tensor, rays: Tensor, weight: Tensor, log_crop: Tensor, default_depth: Tensor
 ) -> Tensor:
-    """How far a figure, put where it fits best, projects from where the keypoints are: (N, 26, 2), in crop heights.
+    """Reprojection residual (N, 26, 2) of points at their best translation, by weight, in crop heights.
 
     Args:
-        figure: (N, 26, 3) from its origin, in heights.
+        points: (N, 26, 3) from their origin, in heights.
         rays: (N, 26, 2) of the keypoints.
         weight: (N, 26) of them.
         log_crop: (N,) logarithm of the crop's height, in the rays' units.
         default_depth: (N,) of a person in such a crop, in heights.
     """
-    camera = figure + placed(figure, rays, weight, default_depth)[:, None]
-    apart = camera[..., :2] / camera[..., 2:].clamp(min=NEAREST) - rays
-    return (apart / log_crop.exp()[:, None, None]).clamp(-1.0, 1.0) * weight[..., None]
+    camera = points + fit_translation(points, rays, weight, default_depth)[:, None]
+    residual = camera[..., :2] / camera[..., 2:].clamp(min=NEAREST) - rays
+    return (residual / log_crop.exp()[:, None, None]).clamp(-1.0, 1.0) * weight[..., None]

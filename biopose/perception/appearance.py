@@ -1,4 +1,4 @@
-"""What a person's clothes look like: colour histograms of the trunk and of the thighs, placed by the keypoints."""
+"""Appearance of a person's clothes: colour histograms of the trunk and of the thighs, located by the keypoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from biopose.body.keypoint_names import KEYPOINTS
 LIGHTNESS_BINS = 4
 COLOUR_BINS = 8
 COLOUR_RANGE = 64.0  # a* and b* of clothes lie within this; what goes beyond counts in the last bin
-MIN_CONFIDENCE = 0.3  # of the four corners: below, the trunk is not where the keypoints say
+MIN_CONFIDENCE = 0.3  # of the four corners: below, the trunk is not located
 POINTS_ACROSS = 8
 
 _CORNERS = tuple(KEYPOINTS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
@@ -94,9 +94,9 @@ def _root_histogram(lab: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each colour counts in the bins around it by nearness, so that a change of light moves it gradually."""
     scale = np.array([LIGHTNESS_BINS / 100, *(COLOUR_BINS / (2 * COLOUR_RANGE),) * 2])
     bins = np.array([LIGHTNESS_BINS, COLOUR_BINS, COLOUR_BINS])
-    place = np.clip((lab + np.array([0, COLOUR_RANGE, COLOUR_RANGE])) * scale - 0.5, 0, bins - 1)
-    low = np.minimum(place.astype(int), bins - 2)
-    part = place - low
+    position = np.clip((lab + np.array([0, COLOUR_RANGE, COLOUR_RANGE])) * scale - 0.5, 0, bins - 1)
+    low = np.minimum(position.astype(int), bins - 2)
+    part = position - low
     histogram = np.zeros(bins)
     for corner in np.ndindex(2, 2, 2):
         weight = np.where(corner, part, 1 - part).prod(1)

@@ -1,8 +1,8 @@
-"""Each person's part of a picture, in the shape that the keypoint network takes.
+"""Crops of people in the shape that the keypoint network takes.
 
 A crop is a rectangle of whole pixels around the person's box, so that one resampling with averaging brings it to the
-network's size exactly; its place is known without rounding. Pixels: the centre of the first pixel is (0, 0). What lies
-outside the picture is black.
+network's size exactly; its position is known without rounding. Pixels: the centre of the first pixel is (0, 0). Outside
+the image is black.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ BOX_MARGIN = 1.25  # the box is made larger by this factor, as in the network's 
 # Of red, green and blue from 0 to 255, as in the network's training.
 MEAN = (123.675, 116.28, 103.53)
 STANDARD_DEVIATION = (58.395, 57.12, 57.375)
-SMALLEST_BOX_PX = 1.0  # thinner boxes hold nothing to see
+SMALLEST_BOX_PX = 1.0  # thinner boxes are not cropped
 
 
 @dataclass(frozen=True, eq=False)
 class PersonCrops:
-    """N people cut out of pictures.
+    """N people cut out of images.
 
     Attributes:
         pixels: (N, 3, 256, 192) red green blue, uint8.
-        regions_px: (N, 4) left, top, right, bottom edges of what each shows, in pixels of its picture.
+        regions_px: (N, 4) left, top, right, bottom edges of what each shows, in pixels of its image.
     """
 
     pixels: Tensor
     regions_px: NDArray[np.float64]
 
-    def to_picture(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points (N, K, 2) in pixels of the crops, in pixels of the pictures."""
+    def to_image(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points (N, K, 2) in pixels of the crops, in pixels of the images."""
         corner, scale = self.regions_px[:, None, :2], self.pixels_per_crop_pixel[:, None]
         return corner + (points + 0.5) * scale
 
     @property
     def pixels_per_crop_pixel(self) -> NDArray[np.float64]:
-        """(N, 2) how many pixels of the picture make one of the crop, along x and y."""
+        """(N, 2) how many pixels of the image make one of the crop, along x and y."""
         return (self.regions_px[:, 2:] - self.regions_px[:, :2]) / (WIDTH_PX, HEIGHT_PX)
 
 
 def is_croppable(image: NDArray[np.uint8], boxes_px: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(N,) whether a box (N, 4) is a number and has at least a pixel inside the picture."""
+    """(N,) whether a box (N, 4) is a number and has at least a pixel inside the image."""
     visible = _clipped(image, boxes_px)
     large: NDArray[np.bool_] = visible[:, 2:] - visible[:, :2] >= SMALLEST_BOX_PX  # false for NaN
     return np.asarray(large.all(axis=1))
@@ -58,11 +58,11 @@ def is_croppable(image: NDArray[np.uint8], boxes_px: NDArray[np.float64]) -> NDA
 
 @one_torch_thread()
 def cut_people(images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> PersonCrops:
-    """The people of all pictures, in order.
+    """The people of all images, in order.
 
     Args:
         images: RGB (H, W, 3), of any sizes.
-        boxes_px: (N_i, 4) for each picture, all of them `is_croppable`.
+        boxes_px: (N_i, 4) for each image, all of them `is_croppable`.
     """
     crops, regions = [], []
     for image, boxes in zip(images, boxes_px, strict=True):

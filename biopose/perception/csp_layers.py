@@ -36,7 +36,7 @@ class ConvSilu(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Each channel weighted by what the whole picture shows."""
+    """Each channel weighted by a function of the channels' means over the image."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class CspLayer(nn.Module):
 
 
 class SpatialPyramid(nn.Module):
-    """The strongest answers in windows of several sizes, side by side."""
+    """Maxima over windows of several sizes, concatenated."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

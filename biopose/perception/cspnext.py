@@ -1,6 +1,6 @@
 """RTMPose-s in torch (Jiang et al. 2023): the backbone CSPNeXt, which also gives features, and the head for keypoints.
 
-Filled from the published .onnx file, its outputs are onnxruntime's to 1e-5. The backbone takes pictures of any size
+Filled from the published .onnx file, its outputs are onnxruntime's to 1e-5. The backbone takes images of any size
 divisible by 32; the head only 256 rows by 192 columns. It runs fastest with `torch.channels_last` (8.6 in place of
 11.5 ms a person on two cores).
 """
@@ -68,15 +68,15 @@ class CspNeXt(nn.Module):
         stages = zip(inputs, MAP_CHANNELS, BLOCK_COUNTS, strict=True)
         self.stages = nn.ModuleList(_stage(*stage, is_last=stage[1] == MAP_CHANNELS[-1]) for stage in stages)
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Normalised pictures (N, 3, H, W) -> maps (N, channels, H / stride, W / stride).
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Normalised images (N, 3, H, W) -> maps (N, channels, H / stride, W / stride).
 
         Raises:
             ValueError: height or width is not divisible by 32.
         """
-        if any(size % MAP_STRIDES[-1] for size in pictures.shape[-2:]):
-            raise ValueError(f"pictures of {tuple(pictures.shape[-2:])}: height and width must be divisible by 32")
-        x, maps = self.stem(pictures), []
+        if any(size % MAP_STRIDES[-1] for size in images.shape[-2:]):
+            raise ValueError(f"images of {tuple(images.shape[-2:])}: height and width must be divisible by 32")
+        x, maps = self.stem(images), []
         for stage in self.stages:
             x = stage(x)
             maps.append(x)

@@ -1,4 +1,4 @@
-"""A person as seen in one frame, and how far two sightings are of the same body."""
+"""A person detected in one frame, and the similarity of two detections."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.perception.appearance import appearance
 
-FOUND = 0.3  # confidence above which a keypoint's place says something
-SAME_PLACE = 0.06  # keypoints this many body lengths apart are half alike
+FOUND = 0.3  # confidence above which a keypoint counts as located
+SAME_POSITION_SD = 0.06  # body lengths, of the distance of keypoints in their similarity
 DUPLICATE = 0.6  # similarity of keypoints above which two boxes of a frame hold the same body
 BOX_MARGIN = 0.06  # of the box's longer side, that the body reaches beyond its keypoints
 
@@ -30,7 +30,7 @@ class Detection:
         keypoints_px: (26, 2).
         confidence: (26,).
         appearance: (2, bins) or None.
-        read: (width,) what the feature head made of this person; None without one.
+        tokens: (width,) of the feature head; None without one.
     """
 
     frame_index: int
@@ -57,7 +57,7 @@ class Detection:
 
     @property
     def trust(self) -> float:
-        """How surely this is a whole person: detector and keypoints together."""
+        """Confidence that this is a whole person: the detector's plus the keypoints' mean."""
         return self.score + float(self.confidence.mean())
 
 
@@ -72,7 +72,7 @@ def detections_of_frame(
     confidence: NDArray[np.float64],
     tokens: NDArray[np.float16] | None = None,
 ) -> list[Detection]:
-    """The people of a frame, each once: of boxes that hold the same body the most trusted one stays."""
+    """The people of a frame, each once: of boxes that hold the same body the one with the highest confidence stays."""
     rows = [None] * len(boxes_px) if tokens is None else tokens
     found = [
         Detection(frame_index, time_s, box, float(score), points, trust, tokens=row)
@@ -80,7 +80,7 @@ def detections_of_frame(
         if np.isfinite(box).all() and np.isfinite(points).all()
     ]
     kept: list[Detection] = []
-    for detection in sorted(found, key=lambda s: -s.trust):
+    for detection in sorted(found, key=lambda d: -d.trust):
         if all(_same_body(detection, other) < DUPLICATE for other in kept):
             kept.append(detection)
     return [_with_appearance(detection, image, kept) for detection in kept]
@@ -89,7 +89,7 @@ def detections_of_frame(
 def similarity(
     a_px: NDArray[np.float64], b_px: NDArray[np.float64], weights: NDArray[np.float64], *, tolerance_px: float
 ) -> float:
-    """Weighted mean over keypoints (26, 2) of how near they are: 1 at one place, 0.6 at the tolerance; nan unseen."""
+    """Weighted mean of a Gaussian of the distances of keypoints (26, 2), from 0 to 1; NaN without weight."""
     if weights.sum() <= 0:
         return float("nan")
     squared = ((a_px - b_px) ** 2).sum(-1) / tolerance_px**2
@@ -113,14 +113,14 @@ def box_around(keypoints_px: NDArray[np.float64], confidence: NDArray[np.float64
 
 def _same_body(a: Detection, b: Detection) -> float:
     both = np.minimum(a.confidence, b.confidence)
-    tolerance_px = SAME_PLACE * min(a.size_px, b.size_px)
+    tolerance_px = SAME_POSITION_SD * min(a.size_px, b.size_px)
     alike = similarity(a.keypoints_px, b.keypoints_px, both, tolerance_px=tolerance_px)
     return 0.0 if np.isnan(alike) else alike
 
 
-def _with_appearance(detection: Detection, image: NDArray[np.uint8] | None, all_seen: list[Detection]) -> Detection:
+def _with_appearance(detection: Detection, image: NDArray[np.uint8] | None, everybody: list[Detection]) -> Detection:
     """With the colours of the clothes, unless another person may stand before them."""
-    if image is None or any(_covers(other, detection) for other in all_seen if other is not detection):
+    if image is None or any(_covers(other, detection) for other in everybody if other is not detection):
         return detection
     return replace(detection, appearance=appearance(image, detection.keypoints_px, detection.confidence))
 

@@ -1,9 +1,9 @@
-"""Where people are in a picture: YOLOX-tiny (Ge et al. 2021), trained by OpenMMLab on Human-Art (Ju et al. 2023).
+"""Where people are in a image: YOLOX-tiny (Ge et al. 2021), trained by OpenMMLab on Human-Art (Ju et al. 2023).
 
-Pixels: the centre of the first pixel is (0, 0), so a picture reaches from -0.5 to its width - 0.5. The network looks at
-a square of 416 pixels, into which the picture is shrunk, its top left corner kept and the rest grey. Channels are
+Pixels: the centre of the first pixel is (0, 0), so an image reaches from -0.5 to its width - 0.5. The network takes
+a square of 416 pixels, into which the image is shrunk, its top left corner kept and the rest grey. Channels are
 blue, green, red, from 0 to 255: the order that the network was trained with, and the one that scores higher (on ten
-frames of a real clip 0.84 against 0.81 on average for the surest box, 0.40 against 0.27 for the next). Shrinking with
+frames of a real clip 0.84 against 0.81 on average for the best box, 0.40 against 0.27 for the next). Shrinking with
 averaging scores higher than plain bilinear interpolation (0.84 against 0.81, 0.40 against 0.36). A frame takes 31 ms on
 two idle cores with onnxruntime, 37 ms with torch; batches bring nothing on a CPU.
 """
@@ -30,16 +30,16 @@ PADDING = 114.0
 PERSON = 0  # the network's only class that it was trained on, of 80 outputs
 LOWEST_SCORE = 0.1  # below, boxes on real clips are parts of people, doubles and background
 
-# From letterboxed pictures (B, 3, 416, 416) to boxes (left, top, right, bottom) and score: B times (N, 5).
+# From letterboxed images (B, 3, 416, 416) to boxes (left, top, right, bottom) and score: B times (N, 5).
 DetectorNetwork = Callable[[Tensor], list[NDArray[np.float32]]]
 
 
 @dataclass(frozen=True, eq=False)
 class PersonBoxes:
-    """The people found in one picture, the surest first.
+    """The people found in one image, by descending score.
 
     Attributes:
-        boxes_px: (N, 4) left, top, right, bottom, inside the picture.
+        boxes_px: (N, 4) left, top, right, bottom, inside the image.
         scores: (N,) from 0 to 1.
     """
 
@@ -51,11 +51,11 @@ class PersonBoxes:
 
 
 class PersonDetector:
-    """Finds people in pictures.
+    """Finds people in images.
 
     Args:
-        network: from letterboxed pictures to boxes, overlapping ones suppressed.
-        batch_size: of pictures at a time.
+        network: from letterboxed images to boxes, overlapping ones suppressed.
+        batch_size: of images at a time.
     """
 
     def __init__(self, network: DetectorNetwork, *, batch_size: int) -> None:
@@ -75,7 +75,7 @@ class PersonDetector:
 
         Args:
             backend: "torch" for a GPU; on a CPU onnxruntime is faster.
-            threads: of onnxruntime; torch keeps its own number.
+            threads: that share one pass on the CPU.
             device: of torch; onnxruntime runs on the CPU.
             weights: an .onnx file; None takes the asset.
 
@@ -88,16 +88,16 @@ class PersonDetector:
             return cls(_OnnxDetector(OnnxSession(weights, threads=threads)), batch_size=1)
         from biopose.perception.yolox import YoloxDetector
 
-        return cls(YoloxDetector.load(weights, device=device), batch_size=8)
+        return cls(YoloxDetector.load(weights, device=device, threads=threads), batch_size=8)
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[PersonBoxes]:
-        """The people in each picture.
+        """The people in each image.
 
         Args:
             images: RGB (H, W, 3), of any sizes.
 
         Returns:
-            One entry a picture; empty arrays where nobody is.
+            One entry a image; empty arrays where nobody is.
         """
         for image in images:
             check_image(image)
@@ -111,7 +111,7 @@ class PersonDetector:
 
 @one_torch_thread()
 def letterboxed(image: NDArray[np.uint8]) -> Tensor:
-    """The picture as the network takes it: (3, 416, 416), float32, blue green red, 0 to 255."""
+    """The image as the network takes it: (3, 416, 416), float32, blue green red, 0 to 255."""
     width_px, height_px = _shrunk_size(image)
     canvas = torch.full((3, INPUT_PX, INPUT_PX), PADDING)
     canvas[:, :height_px, :width_px] = resampled(image, width_px=width_px, height_px=height_px).flip(0)
@@ -125,7 +125,7 @@ def _shrunk_size(image: NDArray[np.uint8]) -> tuple[int, int]:
 
 
 def _in_pixels(boxes: NDArray[np.float32], image: NDArray[np.uint8]) -> PersonBoxes:
-    """Boxes (N, 5) of the letterbox, in pixels of the picture and inside it."""
+    """Boxes (N, 5) of the letterbox, in pixels of the image and inside it."""
     height, width = image.shape[:2]
     extent = np.array([width, height, width, height], dtype=np.float64)
     edges = np.clip(boxes[:, :4] * (extent / np.tile(_shrunk_size(image), 2)), 0.0, extent)
@@ -135,14 +135,14 @@ def _in_pixels(boxes: NDArray[np.float32], image: NDArray[np.uint8]) -> PersonBo
 
 
 class _OnnxDetector:
-    """The published file suppresses overlapping boxes itself and takes one picture at a time."""
+    """The published file suppresses overlapping boxes itself and takes one image at a time."""
 
     def __init__(self, session: OnnxSession) -> None:
         self._session = session
 
-    def __call__(self, pictures: Tensor) -> list[NDArray[np.float32]]:
+    def __call__(self, images: Tensor) -> list[NDArray[np.float32]]:
         found = []
-        for picture in pictures:
-            boxes, labels = self._session(picture[None].numpy())
+        for image in images:
+            boxes, labels = self._session(image[None].numpy())
             found.append(boxes[0][labels[0] == PERSON])
         return found

@@ -1,4 +1,4 @@
-"""Pictures as the networks take them: checked, cut and resampled without aliasing."""
+"""Images as the networks take them: checked, cut and resampled without aliasing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Refuse what is not an RGB picture (H, W, 3) of bytes with at least one pixel.
+    """Check that an image is RGB image (H, W, 3) of bytes with at least one pixel.
 
     Raises:
         ValueError: it is not.
@@ -20,11 +20,11 @@ def check_image(image: NDArray[np.uint8]) -> None:
 
 
 def resampled(image: NDArray[np.uint8], *, width_px: int, height_px: int) -> Tensor:
-    """The picture (3, height, width) in other dimensions, uint8: bilinear, averaged over pixels where it shrinks.
+    """The image (3, height, width) in other dimensions, uint8: bilinear, averaged over pixels where it shrinks.
 
-    Pixels are areas: the picture's outer edges stay its outer edges.
+    Pixels are areas: the image's outer edges stay its outer edges.
     """
-    # A picture with its channels innermost takes torch's fast path for bytes.
+    # A image with its channels innermost takes torch's fast path for bytes.
     channels_last = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
     size = (height_px, width_px)
     return interpolate(channels_last, size=size, mode="bilinear", antialias=True, align_corners=False)[0]

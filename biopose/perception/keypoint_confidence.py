@@ -1,11 +1,11 @@
-"""What a keypoint's confidence tells about its error.
+"""The standard deviation of a keypoint's error by its confidence.
 
-RTMPose's scores are no probabilities: they are heights of peaks that training pulled towards one. So their meaning was
-measured: five Anny bodies of drawn shapes in 450 poses of real motion (CMU), clothed in drawn colours, under drawn
-lights, seen from all around (elevation -10 to 25 degrees) before pictures of a park; each as it is, partly covered, and
-blurred with noise: 35,000 keypoints of known place. Their offset that is common to all pictures (the network's hip is
+RTMPose's scores are no probabilities: they are heights of peaks that training pulled towards one. So they were
+calibrated: five Anny bodies of drawn shapes in 450 poses of real motion (CMU), clothed in drawn colours, under drawn
+lights, from all around (elevation -10 to 25 degrees) before images of a park; each as it is, partly covered, and
+blurred with noise: 35,000 keypoints of known position. Their offset that is common to all images (the network's hip is
 not quite the body's) was taken off. From 0.4 on no body differs from the whole by more than 16 %. One body filmed level
-before plain colours errs by 0.6 of these figures where the network is sure: they are for pictures of every kind.
+before plain colours errs by 0.6 of these values where the confidence is high: they are for images of every kind.
 
     confidence   0.05  0.15  0.25  0.35  0.45  0.55  0.65  0.75  0.85  0.95
     within 68 %  0.179 0.147 0.086 0.051 0.032 0.022 0.016 0.012 0.009 0.009     as a standard deviation on each axis
@@ -20,8 +20,8 @@ Most of the error lasts from frame to frame, since it belongs to the pose and th
 around real people moves a little is a fifth to a quarter of it (0.0022 at 0.85, 0.0035 at 0.65, 0.0070 at 0.45):
 frames are no independent evidence.
 
-All this is of one look. Where two are taken (`flip_averaged`), a score is the mean of both, lower where they differ;
-what it tells then was not measured anew.
+All this is of a single pass. With flip test-time augmentation a score is the mean of two passes, lower where they
+differ; that was not calibrated anew.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def box_scale_px(boxes_px: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def pixel_sd(confidence: ArrayLike, boxes_px: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(..., K) standard deviation of a keypoint's error on each axis, in pixels of the picture.
+    """(..., K) standard deviation of a keypoint's error on each axis, in pixels of the image.
 
     It holds for the middle of the distribution (the nearest 68 %), as a robust fit wants it.
 

@@ -1,10 +1,9 @@
-"""Where each person's keypoints are: RTMPose-s (Jiang et al. 2023) with OpenMMLab's weights for Halpe's 26 keypoints.
+"""Keypoints of people whose boxes are known: RTMPose-s (Jiang et al. 2023) with OpenMMLab's weights for Halpe's 26.
 
-Pixels: the centre of the first pixel is (0, 0). What a confidence means is in `keypoint_confidence`. People are taken
-in batches over all pictures given: a person takes 6 ms on two idle cores with onnxruntime, 9 ms with torch, which gives
-features too. A `FeatureHead` makes something of the features, batch by batch, so that they need not be kept: 1.5 MB a
-person. It is given those of the crops in a mirror, too, which takes a second pass: two looks err less than one, and the
-keypoints are then those of both.
+Pixels: the centre of the first pixel is (0, 0). For the meaning of a confidence see `keypoint_confidence`. People are
+taken in batches over all images given: a person takes 6 ms on two idle cores with onnxruntime, 9 ms with torch, which
+gives feature maps too. A `FeatureHead` turns the maps of a batch into tokens, so that they need not be kept: 1.5 MB a
+person. With a head there is flip test-time augmentation: it is given both passes, and the keypoints are of both.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class FeatureHead(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Keypoints:
-    """The keypoints of N people in one picture, in the order of KEYPOINTS.
+    """The keypoints of N people in one image, in the order of KEYPOINTS.
 
     Attributes:
         positions_px: (N, 26, 2) x to the right, y down; NaN for a box with nothing in it.
@@ -118,26 +117,26 @@ class KeypointNetwork:
         return cls(TorchPose(weights, device=device, threads=threads), head=head)
 
     def locate(self, images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> list[Keypoints]:
-        """The keypoints of the people in each picture, whichever other pictures are given with it.
+        """The keypoints of the people in each image, whichever other images are given with it.
 
         What torch makes of a crop differs in its last digits with the number of crops in a batch, though not with what
-        they show. So a batch that is not full is filled with blanks; for a few people of one picture, `locate_in` is
+        they show. So a batch that is not full is filled with blanks; for a few people of one image, `locate_in` is
         quicker.
 
         Args:
             images: RGB (H, W, 3), of any sizes.
-            boxes_px: (N_i, 4) left, top, right, bottom, for each picture.
+            boxes_px: (N_i, 4) left, top, right, bottom, for each image.
 
         Returns:
-            One entry a picture, its people in the order of the boxes.
+            One entry a image, its people in the order of the boxes.
         """
         people = _cut(images, boxes_px)
-        return _by_picture([self._among_blanks(batch) for batch in people.batches()], people)
+        return _by_image([self._among_blanks(batch) for batch in people.batches()], people)
 
     def locate_in(self, image: NDArray[np.uint8], boxes_px: NDArray[np.float64]) -> Keypoints:
-        """The keypoints of the people of one picture, in batches of their own; see `locate`."""
+        """The keypoints of the people of one image, in batches of their own; see `locate`."""
         people = _cut([image], [boxes_px])
-        return _by_picture([self._found(batch) for batch in people.batches()], people)[0]
+        return _by_image([self._found(batch) for batch in people.batches()], people)[0]
 
     def _among_blanks(self, batch: _People) -> _Found:
         """As `_found`, torch being given a whole batch; onnxruntime needs no blanks for the same result."""
@@ -155,12 +154,12 @@ class KeypointNetwork:
 
 @dataclass(frozen=True, eq=False)
 class _People:
-    """N people cut out of pictures.
+    """N people cut out of images.
 
     Attributes:
         crops: of all who can be cut out.
-        sizes_px: (N, 2) width and height of each one's picture.
-        usable: for each picture (N_i,) which of its boxes they are.
+        sizes_px: (N, 2) width and height of each one's image.
+        usable: for each image (N_i,) which of its boxes they are.
     """
 
     crops: PersonCrops
@@ -169,8 +168,8 @@ class _People:
 
     @property
     def numbers(self) -> NDArray[np.int64]:
-        """(N, 2) picture and number in that picture's boxes."""
-        pairs = [(picture, person) for picture, use in enumerate(self.usable) for person in np.flatnonzero(use)]
+        """(N, 2) image and number in that image's boxes."""
+        pairs = [(image, person) for image, use in enumerate(self.usable) for person in np.flatnonzero(use)]
         return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
     def batches(self) -> Iterator[_People]:
@@ -205,26 +204,26 @@ def _cut(images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.floa
     """The people who can be cut out."""
     if len(images) != len(boxes_px):
         raise ValueError(f"{len(images)} images, but boxes for {len(boxes_px)}")
-    boxes = [np.asarray(of_picture, dtype=np.float64).reshape(-1, 4) for of_picture in boxes_px]
-    usable = [is_croppable(image, of_picture) for image, of_picture in zip(images, boxes, strict=True)]
-    crops = cut_people(images, [of_picture[use] for of_picture, use in zip(boxes, usable, strict=True)])
+    boxes = [np.asarray(of_image, dtype=np.float64).reshape(-1, 4) for of_image in boxes_px]
+    usable = [is_croppable(image, of_image) for image, of_image in zip(images, boxes, strict=True)]
+    crops = cut_people(images, [of_image[use] for of_image, use in zip(boxes, usable, strict=True)])
     sizes = [image.shape[1::-1] for image, use in zip(images, usable, strict=True) for _ in range(use.sum())]
     return _People(crops, np.array(sizes, dtype=np.int64).reshape(-1, 2), usable)
 
 
-def _by_picture(found: Sequence[_Found], people: _People) -> list[Keypoints]:
-    """One entry a picture: what was found in the usable boxes, nothing known of the others."""
+def _by_image(found: Sequence[_Found], people: _People) -> list[Keypoints]:
+    """One entry a image: what was found in the usable boxes, nothing known of the others."""
     points, confidence = (
         torch.cat(part).double().cpu().numpy() for part in zip(*((f.points, f.confidence) for f in found), strict=True)
     )
     rows = [f.tokens for f in found if f.tokens is not None]
     tokens = np.concatenate(rows) if rows else None
-    in_picture, first, keypoints = people.crops.to_picture(points), 0, []
+    in_image, first, keypoints = people.crops.to_image(points), 0, []
     for use in people.usable:
         own = slice(first, first := first + int(use.sum()))
         keypoints.append(
             Keypoints(
-                _spread(in_picture[own], use),
+                _spread(in_image[own], use),
                 _spread(confidence[own], use, empty=0.0),
                 None if tokens is None else _spread(tokens[own], use),
             )

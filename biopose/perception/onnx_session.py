@@ -70,6 +70,6 @@ class OnnxSession:
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Outputs, in the file's order, for one batch of pictures (N, 3, H, W)."""
+        """Outputs, in the file's order, for one batch of images (N, 3, H, W)."""
         outputs: list[NDArray[np.float32]] = self._session.run(None, {self._input: np.ascontiguousarray(batch)})
         return outputs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -62,7 +61,6 @@ class TorchPose:
     @torch.no_grad()  # not inference_mode: layers that learn may follow the features
     def __call__(self, crops: Tensor) -> PoseOutput:
         """Normalised crops (N, 3, 256, 192) -> scores and feature maps, on the device."""
-        threads = nullcontext() if self._threads is None else torch_threads(self._threads)
-        with full_precision(), threads:
+        with full_precision(), torch_threads(self._threads):
             output: PoseOutput = self._network(crops.to(device=self._device, memory_format=torch.channels_last))
         return output

@@ -1,7 +1,7 @@
 """Keypoints as scores of each half pixel of a crop's width and height (SimCC, Li et al. 2022), and their peaks.
 
 The peak is taken between bins, by a parabola through the highest score and its neighbours. On 58 real people, each in
-nine slightly moved and scaled boxes, this makes well-seen keypoints scatter by 0.475 crop pixels (median) in place of
+nine slightly moved and scaled boxes, this makes confident keypoints scatter by 0.475 crop pixels (median) in place of
 0.497; centroids of windows or of smoothed scores bring no more, so what is left is the network's own. Mirrored crops
 give mirrored keypoints to 0.003 pixels in the median: bin b of the crop's width is pixel b / 2, the first pixel's
 centre being 0.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from biopose.perception.csp_layers import ConvSilu, CspLayer, SpatialPyramid, full_precision
+from biopose.skeleton.threads import torch_threads
 
 CHANNELS = (24, 48, 96, 192, 384)  # after the stem and each stage
 BLOCK_COUNTS = (1, 3, 3, 1)
@@ -47,12 +48,12 @@ class YoloxTiny(nn.Module):
         load_onnx_weights(network, path, operators=("Conv",))
         return network.eval()
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Pictures (B, 3, H, W), blue green red from 0 to 255 -> (B, A, 5): left, top, right, bottom, score.
 
         H and W are divisible by 32. Boxes, in pixels, overlap freely.
         """
-        x, maps = self.stem(_interleaved(pictures)), []
+        x, maps = self.stem(_interleaved(images)), []
         for stage in self.stages:
             x = stage(x)
             maps.append(x)
@@ -60,10 +61,10 @@ class YoloxTiny(nn.Module):
         return torch.cat([_boxes(head(level), stride=stride) for head, level, stride in levels], dim=1)
 
 
-def _interleaved(pictures: Tensor) -> Tensor:
+def _interleaved(images: Tensor) -> Tensor:
     """Each square of two by two pixels as channels: (B, 3, H, W) -> (B, 12, H / 2, W / 2)."""
-    batch, channels, height, width = pictures.shape
-    squares = pictures.reshape(batch, channels, height // 2, 2, width // 2, 2)
+    batch, channels, height, width = images.shape
+    squares = images.reshape(batch, channels, height // 2, 2, width // 2, 2)
     return squares.permute(0, 5, 3, 1, 2, 4).reshape(batch, 4 * channels, height // 2, width // 2)
 
 
@@ -162,30 +163,31 @@ class YoloxDetector:
 
     Args:
         network: on its device.
+        threads: that share one pass on the CPU; None leaves torch its own number.
     """
 
-    def __init__(self, network: YoloxTiny) -> None:
-        self.network = network
+    def __init__(self, network: YoloxTiny, *, threads: int | None = None) -> None:
+        self.network, self.threads = network, threads
 
     @classmethod
-    def load(cls, path: Path, *, device: str | torch.device) -> YoloxDetector:
+    def load(cls, path: Path, *, device: str | torch.device, threads: int | None = None) -> YoloxDetector:
         """With the weights of an .onnx file."""
         network = YoloxTiny.load(path).to(device=device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(network)
+        return cls(network, threads=threads)
 
     @torch.inference_mode()
-    def __call__(self, pictures: Tensor) -> list[NDArray[np.float32]]:
-        """Letterboxed pictures (B, 3, H, W) -> for each (N, 5): left, top, right, bottom, score, the surest first."""
+    def __call__(self, images: Tensor) -> list[NDArray[np.float32]]:
+        """Letterboxed images (B, 3, H, W) -> for each (N, 5) left, top, right, bottom, score, by descending score."""
         device = next(self.network.parameters()).device
-        pictures = pictures.to(device=device, memory_format=torch.channels_last)
-        with full_precision():
-            boxes = self.network(pictures).cpu().numpy()
-        return [one_a_person(of_picture) for of_picture in boxes]
+        images = images.to(device=device, memory_format=torch.channels_last)
+        with full_precision(), torch_threads(self.threads):
+            boxes = self.network(images).cpu().numpy()
+        return [one_a_person(of_image) for of_image in boxes]
 
 
 def one_a_person(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The boxes (N, 5) of (A, 5) that no surer one overlaps by more than SAME_PERSON_IOU, the surest first."""
+    """Non-maximum suppression: the boxes (N, 5) of (A, 5) with the highest score each, by descending score."""
     left = boxes[boxes[:, 4] > LOWEST_SCORE]
     left = left[np.argsort(-left[:, 4], kind="stable")]
     kept = []

@@ -12,10 +12,10 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use so many cores."""
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Let torch use this number of threads; None leaves it its own."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(before if count is None else count)
     try:
         yield
     finally:

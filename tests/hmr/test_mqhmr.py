@@ -1,7 +1,7 @@
 """MQ-HMR's decoder: what it gives for any crops, how queries share the body, and on disk."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -207,3 +207,17 @@ def test_tokens_that_say_it_already_do_not_move(queries: int) -> None:
     reader = PoseHead(MqhmrShape(queries=queries))
     tokens = torch.randn(4, queries, MqhmrShape().token_width)
     torch.testing.assert_close(reader.with_rotations(tokens, reader(tokens)[0]), tokens, atol=1e-4, rtol=0)
+
+
+def test_weights_stored_under_earlier_names_load(tmp_path: Path) -> None:
+    network = small()
+    old = {"head.": "read.", "feedback.": "told."}
+    tensors = dict(network.state_dict())
+    for name in list(tensors):
+        for new, before in old.items():
+            if name.startswith(new):
+                tensors[before + name.removeprefix(new)] = tensors.pop(name)
+    save_checkpoint(tmp_path / "m.safetensors", tensors, kind=KIND, shape=asdict(network.shape))
+    again = load_mqhmr(tmp_path / "m.safetensors").state_dict()
+    assert again.keys() == network.state_dict().keys()
+    assert all(torch.equal(again[name], value) for name, value in network.state_dict().items())

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.lifter_input import rotation_towards
-from biopose.hmr.template_body import TemplateBody, placed, reprojection_residual, view_rays
+from biopose.hmr.template_body import TemplateBody, fit_translation, reprojection_residual, view_rays
 from biopose.skeleton.rotations import rotation_from_6d
 
 
@@ -41,12 +41,12 @@ def test_it_is_put_where_it_was_seen() -> None:
     points = figure()(turns(6))
     at = torch.tensor([0.3, -0.2, 5.0]) + 0.5 * torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
     camera = points + at[:, None]
-    found = placed(points, camera[..., :2] / camera[..., 2:], torch.ones(6, 26), depths(6))
+    found = fit_translation(points, camera[..., :2] / camera[..., 2:], torch.ones(6, 26), depths(6))
     torch.testing.assert_close(found, at, atol=0.1, rtol=0.05)
 
 
 def test_where_nothing_is_seen_it_stands_at_the_usual_depth() -> None:
-    found = placed(figure()(turns(2)), torch.zeros(2, 26, 2), torch.zeros(2, 26), depths(2))
+    found = fit_translation(figure()(turns(2)), torch.zeros(2, 26, 2), torch.zeros(2, 26), depths(2))
     assert torch.isfinite(found).all()
     torch.testing.assert_close(found[:, 2], depths(2))
 

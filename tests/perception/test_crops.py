@@ -29,7 +29,7 @@ def test_a_point_of_the_crop_is_where_it_was_in_the_picture(box: list[float]) ->
     crops = cut_people([spot(x=place[0], y=place[1])], [np.array([box])])
     assert crops.pixels.shape == (1, 3, HEIGHT_PX, WIDTH_PX)
     point = centre_of_brightness(crops.pixels[0])
-    found = crops.to_picture(point[None, None])[0, 0]
+    found = crops.to_image(point[None, None])[0, 0]
     assert np.linalg.norm(found - place) < 0.15
 
 

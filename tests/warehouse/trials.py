@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biopose.analysis.kinematics import coordinate_units
-from biopose.analysis.tables import Event, QualityMetric, Metric, events_table, quality_table, metrics_table
+from biopose.analysis.tables import Event, Metric, QualityMetric, events_table, metrics_table, quality_table
 
 COLUMNS = [f"{name}_{unit}" for name, unit in coordinate_units()]
 
@@ -93,7 +93,9 @@ class SyntheticTrial:
             "kinematics": pa.table(kinematics),
             "events": events_table(events),
             "metrics": metrics_table([Metric(name, side, value, "deg") for name, side, value in self.metrics]),
-            "quality": quality_table([QualityMetric("mean_quality", 0.9, "1"), QualityMetric("median_reprojection_px", None, "px")]),
+            "quality": quality_table(
+                [QualityMetric("mean_quality", 0.9, "1"), QualityMetric("median_reprojection_px", None, "px")]
+            ),
         }
         for name, table in tables.items():
             pq.write_table(table, folder / f"{name}.parquet")

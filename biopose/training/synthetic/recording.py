@@ -102,7 +102,7 @@ class ClipRecorder:
             confidence.append(passes.confidence)
             read.append(self.reader(passes, clip.regions_px[some], sizes_px[some]))
         lost = ~clip.in_view
-        keypoints_px = crops.to_picture(torch.cat(points).double().numpy())
+        keypoints_px = crops.to_image(torch.cat(points).double().numpy())
         return PersonTrack(
             person=0,
             frame_indices=np.arange(len(clip.pixels)),

@@ -231,7 +231,7 @@ def reconstruct(
         raise TrackingError(f"{clip.video}: {error}") from error
     fitted = fit_people(
         [repair_side_swaps(track) for track in chosen],
-        trial.subjects,
+        [Athlete(subject.height_m, subject.mass_kg, subject.sex) for subject in trial.subjects],
         clip.camera(probe_video(clip.video)),
         models=models,
         camera_motion=camera_motion,

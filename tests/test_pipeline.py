@@ -10,10 +10,15 @@ import torch
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS, skeleton_with_keypoints
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.errors import TrackingError, VideoError
-from biopose.pipeline import METHODS, Clip, Measurement, Models, Subject, Trial, measure
+from biopose.pipeline import METHODS, Clip, Measurement, Models, Subject, Trial, measure, reconstruct, solve
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import METHODS as MEASURING_METHODS
+from biopose.reconstruction.motion_file import read_motion, write_motion
 from biopose.skeleton.kinematics import Kinematics
+from biopose.tracking.people import join_shards
+from biopose.tracking.shard_file import read_shard
+from biopose.tracking.shards import perceive_shards
+from biopose.video.probe import probe_video
 from tests.body.bodies import needs_body_asset
 from tests.perception.real_people import CLIP, needs_networks
 from tests.reconstruction.test_people_fit import assert_sound
@@ -129,6 +134,21 @@ def test_progress_is_reported_for_each_stage_to_its_end(progress: Progress) -> N
         done = [d for s, d, _ in progress.calls if s == stage]
         assert done == sorted(done)
         assert done[-1] == 21
+
+
+@pytest.mark.slow
+def test_files_between_the_stages_give_what_memory_gives(
+    one: PersonMeasurement, models: Models, tmp_path: Path
+) -> None:
+    asked, networks = trial(CLIP, start_s=0.0, end_s=END_S), models.perception
+    (shard,) = asked.clip.shards(probe_video(CLIP))
+    perceive_shards([shard], [tmp_path / "0.parquet"], detector=networks.detector, network=networks.keypoints)
+    tracked = join_shards([read_shard(tmp_path / "0.parquet")])
+    (person,) = reconstruct(tracked, asked, models=models.fit).people
+    write_motion(person, tmp_path / "motion.safetensors")
+    (again,) = solve([read_motion(tmp_path / "motion.safetensors")], activity="other", models=models.solve)
+    np.testing.assert_array_equal(again.coordinates.values, one.coordinates.values)
+    np.testing.assert_array_equal(again.T_camera_world, one.T_camera_world)
 
 
 # What cannot be measured

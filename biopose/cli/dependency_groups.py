@@ -20,7 +20,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "onnx": "onnx",
         "onnxruntime": "onnxruntime",
         "scipy": "scipy",
-        "vtk": "vtk",
+        "vtkmodules": "vtk",
     },
     "train": {"warp": "warp-lang"},
     "orchestration": {

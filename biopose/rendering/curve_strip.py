@@ -1,6 +1,6 @@
-"""Running curves of the leg's angles with a cursor at the moment that the video shows.
+"""Curves of the leg's angles with a cursor at the time of the video's frame.
 
-Where an angle's standard deviation is known, a light band behind its curve is the 95 % interval.
+A light band behind a curve is the angle's 95 % interval, where its standard deviation is known.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from biopose.io.trajectories import CoordinateTrajectories, FloatArray
 from biopose.rendering.drawing import Colour, draw_dot
 
 CURVES = {"hip_flexion": "hip flexion", "knee_angle": "knee flexion", "ankle_angle": "ankle dorsiflexion"}
-RIGHT, LEFT = "#d1495b", "#2e6f9e"
-LEFT_DASHES = (0, (4, 1.2))  # so that two equal curves are both seen
+RIGHT_COLOUR, LEFT_COLOUR = "#d1495b", "#2e6f9e"
+LEFT_DASHES = (0, (4, 1.2))  # so that both of two equal curves are visible
 SIDE_COLOURS: dict[str, Colour] = {"r": (209, 73, 91), "l": (46, 111, 158)}
-PAGE_S = 12.0  # the strip shows this long at once, and turns the page
+PAGE_S = 12.0  # duration that the strip shows at once
 DPI = 100
-MOST_TICKS = 5  # of time: more run into each other
-LEAST_MARGIN_DEG = 2.0
+MAX_TICKS = 5  # of time: more would overlap
+MIN_MARGIN_DEG = 2.0
 BAND_SD = 1.96  # standard deviations to each side of a curve: 95 %
 BAND_OPACITY = 0.2
 
 
 class CurveStrip:
-    """A panel that is drawn once a page; each frame adds the cursor."""
+    """A panel whose curves are drawn once a page; each frame adds the cursor."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class CurveStrip:
         width_px: int,
         height_px: int,
     ) -> None:
-        """Take the angles in.
+        """Prepare the pages.
 
         Args:
             coordinates: (T, Q) radians.
@@ -89,9 +89,9 @@ class CurveStrip:
         for axes, (name, title) in zip(all_axes, CURVES.items(), strict=True):
             self._draw_curves(axes, name, start_s)
             axes.set_title(f"{title} (°)", fontsize=8, loc="left", pad=2)
-        for x, word, colour in ((0.88, "right", RIGHT), (1.0, "left", LEFT)):
-            place = {"ha": "right", "va": "bottom", "transform": all_axes[0].transAxes}
-            all_axes[0].text(x, 1.0, word, color=colour, fontsize=8, **place)
+        for x, side, colour in ((0.88, "right", RIGHT_COLOUR), (1.0, "left", LEFT_COLOUR)):
+            position = {"ha": "right", "va": "bottom", "transform": all_axes[0].transAxes}
+            all_axes[0].text(x, 1.0, side, color=colour, fontsize=8, **position)
         all_axes[-1].set_xlabel("time (s)", fontsize=7, labelpad=1)
         figure.subplots_adjust(42 / width, 34 / height, 1 - 10 / width, 1 - 20 / height, hspace=0.34)
         canvas.draw()
@@ -106,14 +106,14 @@ class CurveStrip:
         end_s = start_s + self._page_s
         first, last = np.searchsorted(self._time_s, [start_s, end_s])
         rows = slice(max(0, first - 1), last + 1)
-        for side, colour, dashes in (("r", RIGHT, "-"), ("l", LEFT, LEFT_DASHES)):
+        for side, colour, dashes in (("r", RIGHT_COLOUR, "-"), ("l", LEFT_COLOUR, LEFT_DASHES)):
             angle_deg, sd_deg = self._angles_deg[f"{name}_{side}"], self._sd_deg[f"{name}_{side}"]
             draw_band(axes, self._time_s[rows], angle_deg[rows], sd_deg[rows], colour=colour)
             axes.plot(self._time_s[rows], angle_deg[rows], color=colour, linewidth=1.3, linestyle=dashes)
         low, high = self._extent_deg(name)
-        margin = max(0.06 * (high - low), LEAST_MARGIN_DEG)
+        margin = max(0.06 * (high - low), MIN_MARGIN_DEG)
         axes.set(xlim=(start_s, end_s), ylim=(low - margin, high + margin))
-        axes.locator_params(axis="x", nbins=MOST_TICKS)
+        axes.locator_params(axis="x", nbins=MAX_TICKS)
         axes.tick_params(labelsize=7, length=2)
         axes.grid(color="0.9", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
@@ -132,12 +132,12 @@ def draw_band(axes: Axes, time_s: FloatArray, angle_deg: FloatArray, sd_deg: Flo
     """The 95 % interval behind a curve, where its standard deviation is known."""
     if np.isfinite(sd_deg).any():
         low_deg, high_deg = angle_deg - BAND_SD * sd_deg, angle_deg + BAND_SD * sd_deg
-        # As a picture: the outline of each frame of an hour would be a page that no browser opens.
+        # Rasterized: a vector outline of each frame of an hour is more than a browser displays.
         axes.fill_between(
             time_s, low_deg, high_deg, color=colour, alpha=BAND_OPACITY, linewidth=0, zorder=1, rasterized=True
         )
 
 
 def _degrees(coordinates: CoordinateTrajectories, values: FloatArray, names: list[str]) -> dict[str, FloatArray]:
-    """(T,) of each name, of values (T, Q) that are laid out as the coordinates."""
+    """(T,) degrees of each name, from values (T, Q) in radians whose columns are those of the coordinates."""
     return {name: np.degrees(values[:, coordinates.names.index(name)]) for name in names}

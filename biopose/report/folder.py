@@ -1,4 +1,4 @@
-"""The folder that a measured video becomes.
+"""The folder of results of a measured video.
 
 DIR/overlay.mp4  report.html  summary.json  metrics.csv
 DIR/coordinates.mot  markers.trc  scaled.osim  trial.parquet        one person; of several each has a folder
@@ -33,7 +33,7 @@ from biopose.video.frames import VideoInfo, read_frames
 OVERLAY, REPORT, SUMMARY = "overlay.mp4", "report.html", "summary.json"
 PERSON_FILES = (*TRIAL_FILES, *ANALYSIS_FILES)
 WORST_FRAMES = 5
-APART_S = 0.3  # two frames nearer than this show the same trouble
+MIN_GAP_S = 0.3  # two frames nearer than this show the same fault
 
 
 def write_outputs(
@@ -78,7 +78,7 @@ def write_outputs(
     if not people or len(set(numbers)) < len(numbers):
         raise ValueError(f"people {numbers}; expected at least one, each with another number")
     names = [_trial_names(one, alone=len(people) == 1) for one in people]
-    keep = [(place, frame) for place, one in enumerate(people) for frame in worst_frames(one)]
+    keep = [(index, frame) for index, one in enumerate(people) for frame in worst_frames(one)]
     summary = summary_of(people, names, video=video, info=info, settings=settings, versions=versions)
     analyses: list[TrialAnalysis] = []
     with _all_or_nothing(out) as folder:
@@ -100,7 +100,7 @@ def write_outputs(
         rate_hz = recorded_rate_hz or info.nominal_rate_hz
         kept = write_overlay(people, frames, folder / OVERLAY, rate_hz=rate_hz, keep=keep, progress=progress)
         write_summary(summary, folder / SUMMARY)
-        write_report(people, summary, kept, folder / REPORT)
+        write_report(people, summary, kept, folder / REPORT, analyses=analyses)
     return [out / name for name in (OVERLAY, REPORT, SUMMARY, METRICS_CSV, *(name for own in names for name in own))]
 
 
@@ -111,9 +111,9 @@ def _trial_names(one: PersonMeasurement, *, alone: bool) -> list[str]:
 
 @contextmanager
 def _all_or_nothing(out: Path) -> Iterator[Path]:
-    """Give a folder to write to, whose files come to `out` when the block ends without an error, in place of old ones.
+    """A temporary folder to write to: its files replace those of `out` when the block ends without an error.
 
-    It lies in `out`, so that moving stays on one file system; of an `out` that was not there nothing is left behind.
+    It lies in `out`, so that files are moved within one file system. After an error a new `out` is removed.
     """
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def _all_or_nothing(out: Path) -> Iterator[Path]:
 
 
 def _remove_earlier(out: Path) -> None:
-    """An earlier measurement's files: with fewer people now, some would stay and be taken for today's."""
+    """Remove an earlier measurement's files: where it had more people, some would not be replaced."""
     for name in (OVERLAY, REPORT, SUMMARY, METRICS_CSV, *PERSON_FILES):
         (out / name).unlink(missing_ok=True)
     for folder in out.glob("person_[0-9]*"):
@@ -143,16 +143,16 @@ def _remove_earlier(out: Path) -> None:
 
 
 def worst_frames(one: PersonMeasurement) -> list[int]:
-    """Indices of the frames that ask most for a look, in order of time: the worst of each stretch of trouble.
+    """Indices of the frames of the lowest quality, at least MIN_GAP_S from each other, in order of time.
 
-    Worst is the lowest quality; where that was not judged, the highest reprojection error.
+    Where quality is not known, those of the highest reprojection error.
     """
     quality = one.quality.get("quality")
     if quality is None:
         quality = -one.quality.get("reprojection_px", np.zeros(len(one.track)))
     chosen: list[int] = []
     for row in np.argsort(np.nan_to_num(quality, nan=-np.inf), kind="stable").tolist():
-        if all(abs(one.track.time_s[row] - one.track.time_s[other]) >= APART_S for other in chosen):
+        if all(abs(one.track.time_s[row] - one.track.time_s[other]) >= MIN_GAP_S for other in chosen):
             chosen.append(row)
         if len(chosen) == WORST_FRAMES:
             break

@@ -1,6 +1,6 @@
-"""The report's plots, as SVG text that needs nothing else.
+"""The report's plots, as self-contained SVG.
 
-Where a frame cannot be trusted the ground behind the curves is grey. A light band is an angle's 95 % interval.
+The background of untrusted frames is grey. A light band is an angle's 95 % interval.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 
 from biopose.outputs.summary import untrusted
 from biopose.reconstruction.measurement import FOOT_POINTS, PersonMeasurement
-from biopose.rendering.curve_strip import LEFT, LEFT_DASHES, RIGHT, draw_band
+from biopose.rendering.curve_strip import LEFT_COLOUR, LEFT_DASHES, RIGHT_COLOUR, draw_band
 
-MIDLINE = "#3a7d6b"  # no grey: its band is not to be taken for an untrusted stretch
+MIDLINE_COLOUR = "#3a7d6b"  # not grey, which marks untrusted frames
 UNTRUSTED_GREY = "0.88"
 COLUMNS = 3
-LEAST_SPAN_DEG = 10.0  # of an axis: less would blow up noise
+MIN_SPAN_DEG = 10.0  # of an axis: less would magnify noise
 DASHES = {"left": LEFT_DASHES}
 PANEL_IN = (3.7, 1.75)  # width, height
-DPI = 200  # of the pictures inside a plot, such as bands: a report is read on fine screens too
+DPI = 200  # of the images inside a plot, such as bands
 
-# Groups of panels; a name that ends in "_" stands for both sides.
+# Groups of panels: coordinate to title; a name that ends in "_" stands for both sides.
 PANELS: dict[str, dict[str, str]] = {
     "Lower limb": {
         "hip_flexion_": "hip flexion",
@@ -63,13 +63,13 @@ QUALITY_PANELS = {
     "quality": "quality (0 to 1)",
     "reprojection_px": "reprojection error (px)",
     "confidence": "keypoint confidence",
-    "seen_fraction": "share of keypoints seen",
+    "seen_fraction": "share of keypoints detected",
 }
-FOOT_COLOURS = dict(zip(FOOT_POINTS, (LEFT, LEFT, RIGHT, RIGHT), strict=True))
+FOOT_COLOURS = dict(zip(FOOT_POINTS, (LEFT_COLOUR, LEFT_COLOUR, RIGHT_COLOUR, RIGHT_COLOUR), strict=True))
 
 
 def angle_plots(one: PersonMeasurement) -> dict[str, str]:
-    """SVG by group of coordinates; a coordinate that the skeleton lacks is left out."""
+    """SVG of each group of coordinates; those that the skeleton lacks are left out."""
     return {group: svg for group, panels in PANELS.items() if (svg := _angle_plot(one, panels))}
 
 
@@ -79,11 +79,11 @@ def has_bands(one: PersonMeasurement) -> bool:
 
 
 def quality_plot(one: PersonMeasurement) -> str:
-    """SVG of the per-frame figures and of the feet's contact."""
+    """SVG of each frame's quality metrics and of the feet's contact with the ground."""
     names = [name for name in QUALITY_PANELS if name in one.quality]
     figure, all_axes = _panels(len(names) + 1)
     for axes, name in zip(all_axes, names, strict=False):
-        axes.plot(one.track.time_s, one.quality[name], color=MIDLINE, linewidth=1.0)
+        axes.plot(one.track.time_s, one.quality[name], color=MIDLINE_COLOUR, linewidth=1.0)
         axes.set_ylim(bottom=0)
         axes.set_title(QUALITY_PANELS[name], fontsize=9, loc="left")
     _draw_contact(one, all_axes[len(names)])
@@ -94,16 +94,16 @@ def quality_plot(one: PersonMeasurement) -> str:
 
 def _angle_plot(one: PersonMeasurement, panels: dict[str, str]) -> str:
     coordinates, time_s = one.coordinates, one.track.time_s
-    there = {name: title for name, title in panels.items() if _sides(name, coordinates.names)}
-    if not there:
+    present = {name: title for name, title in panels.items() if _sides(name, coordinates.names)}
+    if not present:
         return ""
-    figure, all_axes = _panels(len(there))
-    for axes, (name, title) in zip(all_axes, there.items(), strict=True):
+    figure, all_axes = _panels(len(present))
+    for axes, (name, title) in zip(all_axes, present.items(), strict=True):
         for column, colour, label in _sides(name, coordinates.names):
-            place = coordinates.names.index(column)
-            angle_deg = np.degrees(coordinates.values[:, place])
+            index = coordinates.names.index(column)
+            angle_deg = np.degrees(coordinates.values[:, index])
             if one.coordinate_sd is not None:
-                draw_band(axes, time_s, angle_deg, np.degrees(one.coordinate_sd[:, place]), colour=colour)
+                draw_band(axes, time_s, angle_deg, np.degrees(one.coordinate_sd[:, index]), colour=colour)
             axes.plot(time_s, angle_deg, color=colour, linewidth=1.2, label=label, linestyle=DASHES.get(label, "-"))
         _widen(axes)
         axes.set_title(f"{title} (°)", fontsize=9, loc="left")
@@ -115,26 +115,26 @@ def _angle_plot(one: PersonMeasurement, panels: dict[str, str]) -> str:
 
 def _widen(axes: Axes) -> None:
     low, high = axes.get_ylim()
-    lacking = max(0.0, LEAST_SPAN_DEG - (high - low))
-    axes.set_ylim(low - lacking / 2, high + lacking / 2)
+    missing = max(0.0, MIN_SPAN_DEG - (high - low))
+    axes.set_ylim(low - missing / 2, high + missing / 2)
 
 
 def _sides(name: str, names: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Column, colour and label of each side that is there."""
+    """Column, colour and label of each side that exists."""
     if not name.endswith("_"):
-        return [(name, MIDLINE, "")] if name in names else []
-    sides = ((f"{name}r", RIGHT, "right"), (f"{name}l", LEFT, "left"))
+        return [(name, MIDLINE_COLOUR, "")] if name in names else []
+    sides = ((f"{name}r", RIGHT_COLOUR, "right"), (f"{name}l", LEFT_COLOUR, "left"))
     return [side for side in sides if side[0] in names]
 
 
 def _draw_contact(one: PersonMeasurement, axes: Axes) -> None:
-    """When each part of the feet is on the ground: darker is more certain."""
+    """The probability that each part of the feet is on the ground: darker is higher."""
     edges = _edges(one.track.time_s)
-    for place, name in enumerate(FOOT_POINTS):
+    for index, name in enumerate(FOOT_POINTS):
         colour = matplotlib.colors.LinearSegmentedColormap.from_list("", ["white", FOOT_COLOURS[name]])
-        bounds = [place - 0.4, place + 0.4]
-        # As a picture: a shape for each frame of an hour would be a page that no browser opens.
-        axes.pcolormesh(edges, bounds, one.contact[:, place][None], cmap=colour, vmin=0, vmax=1, rasterized=True)
+        bounds = [index - 0.4, index + 0.4]
+        # Rasterized: vector shapes for each frame of an hour are more than a browser displays.
+        axes.pcolormesh(edges, bounds, one.contact[:, index][None], cmap=colour, vmin=0, vmax=1, rasterized=True)
     axes.set_yticks(range(len(FOOT_POINTS)), [name.replace("_", " ") for name in FOOT_POINTS], fontsize=7)
     axes.set_title("on the ground (probability)", fontsize=9, loc="left")
     axes.grid(visible=False)
@@ -156,8 +156,8 @@ def _shade_untrusted(axes: Axes, one: PersonMeasurement) -> None:
 
 def runs(flags: NDArray[np.bool_]) -> Iterable[tuple[int, int]]:
     """Start and stop (exclusive) of each stretch of true flags."""
-    turns = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return zip(turns[::2].tolist(), turns[1::2].tolist(), strict=True)
+    bounds = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return zip(bounds[::2].tolist(), bounds[1::2].tolist(), strict=True)
 
 
 def _panels(count: int) -> tuple[Figure, list[Axes]]:
@@ -165,17 +165,17 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
     width, height = PANEL_IN[0] * COLUMNS, PANEL_IN[1] * rows
     figure = Figure(figsize=(width, height), dpi=DPI)
     grid = figure.subplots(rows, COLUMNS, squeeze=False)
-    # Margins in inches; matplotlib's own search for them takes longer than all drawing.
+    # Margins in inches: matplotlib's automatic layout takes longer than all drawing.
     figure.subplots_adjust(0.45 / width, 0.42 / height, 1 - 0.1 / width, 1 - 0.3 / height, wspace=0.2, hspace=0.42)
     used = list(grid.flat)[:count]
     for axes in list(grid.flat)[count:]:
         axes.remove()
-    for place, axes in enumerate(used):
+    for index, axes in enumerate(used):
         axes.tick_params(labelsize=7, length=2)
         axes.grid(color="0.92", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.005)
-        if place + COLUMNS >= count:
+        if index + COLUMNS >= count:
             axes.set_xlabel("time (s)", fontsize=8)
     return figure, used
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from biopose.rendering.curve_strip import BAND_SD, RIGHT, draw_band
+from biopose.rendering.curve_strip import BAND_SD, RIGHT_COLOUR, draw_band
 from biopose.report.plots import PANELS, angle_plots, has_bands
 from tests.body.bodies import needs_body_asset
 from tests.outputs.measured import measured, with_sd
@@ -19,7 +19,7 @@ def test_a_band_is_drawn_exactly_where_a_standard_deviation_is_known() -> None:
     axes = Figure().subplots()
     angle_deg, sd_deg = 10 * TIME_S, np.full(11, 2.0)
     sd_deg[4:6] = np.nan
-    draw_band(axes, TIME_S, angle_deg, sd_deg, colour=RIGHT)
+    draw_band(axes, TIME_S, angle_deg, sd_deg, colour=RIGHT_COLOUR)
     (band,) = axes.collections
     stretches = [path.vertices for path in band.get_paths()]
     extents_s = [[vertices[:, 0].min(), vertices[:, 0].max()] for vertices in stretches]
@@ -31,11 +31,11 @@ def test_a_band_is_drawn_exactly_where_a_standard_deviation_is_known() -> None:
 
 def test_a_band_is_behind_its_line_in_its_colour_and_lighter() -> None:
     axes = Figure().subplots()
-    (line,) = axes.plot(TIME_S, TIME_S, color=RIGHT)
-    draw_band(axes, TIME_S, TIME_S, np.ones(11), colour=RIGHT)
+    (line,) = axes.plot(TIME_S, TIME_S, color=RIGHT_COLOUR)
+    draw_band(axes, TIME_S, TIME_S, np.ones(11), colour=RIGHT_COLOUR)
     (band,) = axes.collections
     assert band.get_zorder() < line.get_zorder()
-    assert tuple(band.get_facecolor()[0][:3]) == pytest.approx(to_rgb(RIGHT))
+    assert tuple(band.get_facecolor()[0][:3]) == pytest.approx(to_rgb(RIGHT_COLOUR))
     assert band.get_alpha() < 0.3
 
 

@@ -1,0 +1,101 @@
+"""The tables at the head of a person's part of the report: measurement, athlete, camera."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from biopose.outputs.summary import UNTRUSTED_QUALITY
+
+SEGMENTS = {
+    "height_m": "height",
+    "thigh_m": "thigh",
+    "shank_m": "shank",
+    "upper_arm_m": "upper arm",
+    "forearm_m": "forearm",
+    "hip_width_m": "between the hips",
+    "shoulder_width_m": "between the shoulders",
+}
+QUALITY_ROWS = {
+    "quality": ("quality, 0 to 1", "{:.2f}"),
+    "reprojection_px": ("reprojection error, px", "{:.1f}"),
+    "confidence": ("keypoint confidence", "{:.2f}"),
+    "seen_fraction": ("share of keypoints detected", "{:.2f}"),
+}
+CAMERA_SOURCES = {
+    "given": "given with the video",
+    "metadata": "read from the video's metadata",
+    "estimate": "estimated",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A value with its label; the detail is shown smaller behind it."""
+
+    label: str
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A small table."""
+
+    title: str
+    rows: list[Row]
+    caption: str
+
+
+def cards_of(person: Mapping[str, Any], *, refinement: str | None) -> list[Card]:
+    """The cards of a person.
+
+    Args:
+        person: the entry in summary.json.
+        refinement: what the refinement gained, where there was one.
+    """
+    return [_measurement(person, refinement), _athlete(person["body"]), _camera(person["camera"])]
+
+
+def _measurement(person: Mapping[str, Any], refinement: str | None) -> Card:
+    frames = person["frames"]
+    rows = [
+        Row("frames", f"{frames} ({person['start_s']:.2f} to {person['end_s']:.2f} s)"),
+        _count("person detected in", person["frames_seen"], frames),
+        _count("untrusted", person["frames_untrusted"], frames),
+    ]
+    for name, (label, form) in QUALITY_ROWS.items():
+        if (spread := person["quality"].get(name)) and spread["median"] is not None:
+            low, median, high = (form.format(spread[percentile]) for percentile in ("p5", "median", "p95"))
+            rows.append(Row(label, median, f"({low} to {high})"))
+    if refinement:
+        rows.append(Row("refinement", refinement))
+    caption = f"Median (central 90 % of frames). Untrusted: frames of a quality below {UNTRUSTED_QUALITY}."
+    return Card("Measurement", rows, caption)
+
+
+def _athlete(body: Mapping[str, float]) -> Card:
+    rows = [Row(label, f"{100 * body[name]:.1f} cm") for name, label in SEGMENTS.items() if name in body]
+    rows.insert(1, Row("mass of the body model", f"{body['mass_kg']:.1f} kg"))
+    return Card("Athlete", rows, "Lengths between joint centres of the fitted body, mean of both sides.")
+
+
+def _camera(camera: Mapping[str, Any]) -> Card:
+    (fx, fy), (cx, cy) = camera["focal_px"], camera["centre_px"]
+    field_of_view_deg = 2 * np.degrees(np.arctan(camera["width_px"] / (2 * fx)))
+    rows = [
+        Row("focal length", f"{fx:.0f} px" if abs(fx / fy - 1) < 1e-3 else f"{fx:.0f} × {fy:.0f} px"),
+        Row("uncertainty", f"± {100 * camera['focal_sd']:.0f} %" if camera["focal_sd"] else "taken as exact"),
+        Row("source", CAMERA_SOURCES[camera["source"]]),
+        Row("horizontal field of view", f"{field_of_view_deg:.0f}°"),
+        Row("principal point", f"{cx:.0f}, {cy:.0f} px"),
+        Row("lens distortion", "yes" if any(camera["distortion"]) else "none assumed"),
+    ]
+    return Card("Camera", rows, "± is one standard deviation; the relative uncertainty of depth is the same.")
+
+
+def _count(label: str, count: int, total: int) -> Row:
+    return Row(label, str(count), f"({100 * count / total:.0f} %)")

@@ -1,0 +1,71 @@
+"""A trial's metrics and events as the report shows them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from biopose.analysis.definitions import DEFINITIONS
+from biopose.analysis.tables import Event, Metric
+
+SIDES = {"left": "left", "right": "right", "none": "whole body"}
+DECIMALS = {"deg": 1, "m": 3, "s": 3, "m/s": 2, "steps/min": 1}
+SYMBOLS = {"deg": "°", "1": ""}  # of units that are not written as they are
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """A metric of all sides.
+
+    Attributes:
+        name: for a person.
+        meaning: its definition, in a sentence.
+        source: who defines it so; may be empty.
+        values: side to value, with standard deviation and unit.
+    """
+
+    name: str
+    meaning: str
+    source: str
+    values: dict[str, str]
+
+
+def metric_rows(metrics: Sequence[Metric]) -> list[MetricRow]:
+    """A row for each name, in the order given; values that are not finite are left out.
+
+    Raises:
+        KeyError: a metric that has no definition.
+    """
+    rows: dict[str, MetricRow] = {}
+    for metric in metrics:
+        if _is_known(metric.value):
+            definition = DEFINITIONS[metric.metric]
+            empty = MetricRow(metric.metric.replace("_", " "), definition.meaning, definition.source, {})
+            row = rows.setdefault(metric.metric, empty)
+            row.values[metric.side] = format_value(metric.value, unit=metric.unit, sd=metric.sd)
+    return list(rows.values())
+
+
+def sides_of(rows: Sequence[MetricRow]) -> dict[str, str]:
+    """Side to title of each column that has values."""
+    return {side: title for side, title in SIDES.items() if any(side in row.values for row in rows)}
+
+
+def event_rows(events: Sequence[Event]) -> list[tuple[str, str, str]]:
+    """Time, event and side, in the order of time."""
+    return [
+        (format_value(event.time_s, unit="s", sd=event.sd_s), event.event.replace("_", " "), event.side)
+        for event in sorted(events, key=lambda event: event.time_s)
+    ]
+
+
+def format_value(value: float, *, unit: str, sd: float | None = None) -> str:
+    """A value with its standard deviation, where it is known, rounded to what is meaningful in its unit."""
+    decimals = DECIMALS.get(unit, 0 if float(value).is_integer() else 2)
+    numbers = [f"{number:.{decimals}f}" for number in (value, sd) if _is_known(number)]
+    return " ± ".join(numbers) + SYMBOLS.get(unit, f" {unit}")
+
+
+def _is_known(number: float | None) -> bool:
+    return number is not None and math.isfinite(number)

@@ -1,1 +1,1 @@
-"""Pictures: bodies in front of a camera, the overlay video, the view from the side."""
+"""Bodies drawn through a camera, the overlay video, the view from the side, synthetic films."""

@@ -144,8 +144,8 @@ class Canvas:
         """The part of a drawn image around a person, by the box of the nearest frame in which they were detected."""
         width, height = self._video_px
         track = self._people[person].track
-        seen = np.flatnonzero(track.seen)
-        nearest = seen[np.abs(track.frame_indices[seen] - frame_index).argmin()]
+        detected = np.flatnonzero(track.seen)
+        nearest = detected[np.abs(track.frame_indices[detected] - frame_index).argmin()]
         box = track.boxes_px[nearest] * self._scale()
         reach = 0.65 * max(box[2] - box[0], box[3] - box[1])
         x, y = (np.clip((box[0] + box[2]) / 2, 0, width - 1), np.clip((box[1] + box[3]) / 2, 0, height - 1))

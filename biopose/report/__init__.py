@@ -1,1 +1,1 @@
-"""The page that a measurement is judged by, and the folder of results."""
+"""report.html with its plots, and the folder of results."""

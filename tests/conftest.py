@@ -1,4 +1,7 @@
-"""What every test may need: one thread in torch, and a person's files, made once."""
+"""What every test may need: one thread in torch; a person's files and a Prefect server, made once."""
+
+import os
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -14,3 +17,17 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def person(tmp_path_factory: pytest.TempPathFactory) -> SyntheticPerson:
     return make_person(tmp_path_factory.mktemp("person"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of a Prefect server, for flows that need not start one of their own."""
+    from flows.serving.ingest_server import temporary_server
+    from tasks.settings import Settings, prepare_environment
+
+    settings = Settings.load(tmp_path_factory.mktemp("prefect"))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    prepare_environment(settings, environment)
+    with temporary_server(settings, environment) as (url, wait_until_ready):
+        wait_until_ready()
+        yield url

@@ -1,19 +1,15 @@
-"""What tests of flows share: one Prefect server, and one ingest run of real video."""
+"""What tests of flows share: one ingest run of real video."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows.serving.ingest_server import temporary_server
-from tasks.settings import Settings, prepare_environment
 from tests.flows.ingest_runs import CLIPS, Session, run_ingest, small_inbox
 from tests.video.filming import film
 
@@ -84,14 +80,3 @@ def _fill(inbox: Path) -> None:
     tall = Session("tall", height_m=17.8)
     tall.add("giant", CLIPS[3].name, start_s=0, frames=FRAMES)
     tall.write(inbox, CLIPS[3])
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The API of a Prefect server for runs that need not start one of their own."""
-    settings = Settings.load(tmp_path_factory.mktemp("prefect"))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    prepare_environment(settings, environment)
-    with temporary_server(settings, environment) as (url, wait_until_ready):
-        wait_until_ready()
-        yield url

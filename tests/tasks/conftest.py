@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(scope="package")
-def prefect_api() -> Iterator[None]:
-    """Prefect's API on a database of its own; it takes some seconds to start."""
-    from prefect.testing.utilities import prefect_test_harness
+@pytest.fixture
+def prefect_api(server: str) -> Iterator[None]:
+    """Flows of this process report to the session's Prefect server."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with prefect_test_harness(server_startup_timeout=120):
+    with temporary_settings({PREFECT_API_URL: server}):
         yield

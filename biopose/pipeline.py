@@ -332,7 +332,7 @@ def measure(trial: Trial, *, models: Models, progress: Progress | None = None) -
     """
     seconds: dict[str, float] = {}
     info = probe_video(trial.clip.video)
-    trial.clip.camera(info)  # what is wrong with it is said before the networks run
+    trial.clip.camera(info)  # an error in it is raised before the networks run
     show = progress or (lambda _stage, _done, _total: None)
     done = _Count(partial(show, PERCEIVE.name), info.frame_count or 0)
     (shard,) = trial.clip.shards(info, shard_s=float("inf"))

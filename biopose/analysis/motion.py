@@ -31,7 +31,7 @@ class Motion:
         time_s: (T,) increasing.
         coordinates: (T,) each by name: degrees, or metres of the pelvis's translation.
         coordinate_sd: (T,) the standard deviation of each, likewise; NaN where it is not known.
-        contact: by side, (T,) probability that some part of the foot rests; NaN where the foot was not seen.
+        contact: by side, (T,) probability that some part of the foot rests; NaN where the foot was not detected.
         foot_height_m: by side, (T,) of the foot's lowest keypoint above the ground of the trial.
         frame_quality: (T,) each by the names of FRAME_QUALITY.
     """

@@ -17,7 +17,7 @@ def quality_metrics(motion: Motion, check: CrossCheck, refinement: Mapping[str, 
     """A trial's quality metrics.
 
     frames and untrusted_share (of them, below a quality of 0.5); mean_quality, median_reprojection_px (the fitted
-    person's keypoints against the seen ones), median_confidence (of the keypoint network) and seen_share (of the 26
+    person's keypoints against the detected ones), median_confidence (of the keypoint network) and seen_share (of the 26
     keypoints) over the frames; cross_check_*: OpenSim's angles less ours; refinement_*: what the refinement
     of MQ-HMR's prediction gained, where it was refined.
     """

@@ -1,4 +1,4 @@
-"""What was measured, in short: the figures of summary.json, which the report shows too."""
+"""A summary of a measurement: the metrics of summary.json, which the report shows too."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def summary_of(
 
 
 def person_summary(one: PersonMeasurement) -> dict[str, Any]:
-    """One person's figures."""
+    """One person's metrics."""
     track = one.track
     return {
         "person": track.person,
@@ -69,7 +69,7 @@ def person_summary(one: PersonMeasurement) -> dict[str, Any]:
 
 
 def untrusted(one: PersonMeasurement) -> NDArray[np.bool_]:
-    """(T,) the frames that cannot be relied on; none where quality was not judged."""
+    """(T,) the frames that cannot be relied on; none where the quality is not known."""
     quality = one.quality.get("quality")
     if quality is None:
         return np.zeros(len(one.track), dtype=np.bool_)

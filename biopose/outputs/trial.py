@@ -102,7 +102,7 @@ def write_trial_parquet(
 ) -> None:
     """Write every channel, a column each with its unit in its name, a row a frame; gaps are NaN.
 
-    The schema's metadata tells under the key `biopose`, as JSON, how the numbers came about.
+    The schema's metadata holds under the key `biopose`, as JSON, how the numbers came about.
     """
     metadata = {
         "kind": "trial",

@@ -59,7 +59,7 @@ def evaluate_synthetic(
     """
     ways = recoveries(weights)
     where = ShardFolder(folder or assets_folder() / "training", data / "mocap" / "cmu")
-    count = -(-pictures // shards.SHARD_PICTURES)
+    count = -(-pictures // shards.SHARD_IMAGES)
     make_shards(where, "test", count, processes=processes)
     body = SegmentBody.load()
     people = split_people(body, where.folder, "test")

@@ -16,7 +16,7 @@ from biopose.training.loop import Schedule
 from biopose.training.mqhmr import MqhmrPreset
 from biopose.training.synthetic import shards
 from biopose.training.synthetic.people import People
-from biopose.training.synthetic.shards import ShardFolder, ShardMaker, split_motions, split_people
+from biopose.training.synthetic.shards import ImageShardMaker, ShardFolder, split_motions, split_people
 from tests.perception.real_people import WEIGHTS
 from tests.training.recordings import CMU
 
@@ -42,7 +42,7 @@ def make_tiny_pictures(folder: Path) -> ShardFolder:
     with pytest.MonkeyPatch.context() as patch:
         small(patch)
         for split, count in SHARDS.items():
-            maker = ShardMaker(where, split, split_motions(cmu_motions(motion), split))
+            maker = ImageShardMaker(where, split, split_motions(cmu_motions(motion), split))
             for index in range(count):
                 maker.make(index)
     return where
@@ -50,7 +50,7 @@ def make_tiny_pictures(folder: Path) -> ShardFolder:
 
 def small(patch: pytest.MonkeyPatch) -> None:
     """Few pictures in a shard and few people."""
-    for name, value in {"SHARD_PICTURES": PICTURES, "BATCH": PICTURES, "N_PEOPLE": 3, "HELD_OUT_PEOPLE": 4}.items():
+    for name, value in {"SHARD_IMAGES": PICTURES, "BATCH": PICTURES, "N_PEOPLE": 3, "HELD_OUT_PEOPLE": 4}.items():
         patch.setattr(shards, name, value)
 
 

@@ -21,7 +21,7 @@ NOISE_LOG_SD = 0.5  # clips differ in quality
 SLOW_HZ = (0.3, 3.0)
 HIDDEN_SHARE = 0.5  # of windows in which something is hidden
 HIDDEN_SD = 0.25  # error of a hidden keypoint
-UNSEEN_SHARE = 0.5  # of hidden keypoints that are not given at all
+MISSING_SHARE = 0.5  # of hidden keypoints that are not given at all
 OUTLIER_SHARE, OUTLIER_SD = 0.006, 0.3
 SWAP_SHARE = 0.06  # of windows in which the legs are exchanged for a moment
 LEGS = tuple(i for i, name in enumerate(KEYPOINTS) if any(part in name for part in ("knee", "ankle", "toe", "heel")))
@@ -65,7 +65,7 @@ def corrupt(generator: torch.Generator, rays: Tensor, *, interval_s: Tensor) -> 
     outlier = torch.rand(n, frames, points, generator=g) < OUTLIER_SHARE
     error = error + outlier[..., None] * OUTLIER_SD * torch.randn(rays.shape, generator=g)
     weight = weight_of_error(expected)
-    gone = (hidden > 0) & (torch.rand(n, 1, points, generator=g) < UNSEEN_SHARE)
+    gone = (hidden > 0) & (torch.rand(n, 1, points, generator=g) < MISSING_SHARE)
     return _swap_legs(g, rays + spread * error), torch.where(gone, 0.0, weight)
 
 

@@ -1,7 +1,7 @@
 """Marker trajectories with the truth behind, drawn anew each time: people in motion, markers that err.
 
 Clean markers ride on the segments. Those of a recording sit elsewhere and glide on the skin, or are a mesh's of a
-slightly wrong shape and posture, or err as a network was recorded to; they jitter and drop out (`marker_faults`).
+slightly wrong shape and posture, or err as a network was recorded to; they jitter and drop out (`marker_errors`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from biopose.skeleton.rotations import body_fixed_angles, rotation_axes
 from biopose.skeleton.scaling_prior import scale_prior
 from biopose.training.data.keypoint_noise import slow_curves
 from biopose.training.data.marker_batch import MarkerBatch
-from biopose.training.data.marker_faults import Faults, draw_faults, moved_by_recording
+from biopose.training.data.marker_errors import MarkerErrors, draw_marker_errors, with_recording_errors
 from biopose.training.data.motion import Motion
 from biopose.training.data.motion_variation import MotionPool, vary
 from biopose.training.data.recorded_windows import RecordedWindows
@@ -92,13 +92,13 @@ class MarkerSource:
         g = self.generator
         interval_s = 1.0 / (RATE_HZ[0] * (RATE_HZ[1] / RATE_HZ[0]) ** torch.rand(n, generator=g))
         q, _ = vary(self.pool, g, n=n, frames=frames, interval_s=interval_s)
-        person, faults = self._person(n), draw_faults(g, n, clean=clean)
-        seen_as = self._mistaken(person, faults)
+        person, errors = self._person(n), draw_marker_errors(g, n, clean=clean)
+        seen_as = self._mistaken(person, errors)
         erring, sureness = self._as_recorded(n, frames, clean=clean)
-        R, p = self._segments(self._misplaced(q, faults, interval_s, erring), seen_as, attitudes(g, n))
-        skin = faults.skin_m_per_rad[:, None] * q[..., self.drivers, None]
+        R, p = self._segments(self._misplaced(q, errors, interval_s, erring), seen_as, attitudes(g, n))
+        skin = errors.skin_m_per_rad[:, None] * q[..., self.drivers, None]
         markers = marker_positions(R, p, self.owner, seen_as.locations_m[:, None] + skin)
-        markers, weight = moved_by_recording(g, faults, markers, interval_s=interval_s)
+        markers, weight = with_recording_errors(g, errors, markers, interval_s=interval_s)
         still = self._standing(seen_as.body_scales)
         static_m = marker_positions(still.R_ground_body, still.p_ground_body, self.owner, seen_as.locations_m)
         own = self._calibrated(seen_as, static_m) if calibrated else None
@@ -137,20 +137,20 @@ class MarkerSource:
         terms = amount * self.scale_sd * torch.randn(len(amount), len(self.scale_sd), generator=self.generator)
         return (terms @ self.scale_design.T).exp().unflatten(-1, (-1, 3))
 
-    def _mistaken(self, person: MarkedSkeleton, faults: Faults) -> MarkedSkeleton:
+    def _mistaken(self, person: MarkedSkeleton, errors: MarkerErrors) -> MarkedSkeleton:
         """The people as their markers have them."""
-        factors = self._other_shape(faults.shape)
+        factors = self._other_shape(errors.shape)
         return MarkedSkeleton(
-            person.body_scales * factors, person.locations_m * factors[:, self.owner] + faults.place_m
+            person.body_scales * factors, person.locations_m * factors[:, self.owner] + errors.offset_m
         )
 
-    def _misplaced(self, q: Tensor, faults: Faults, interval_s: Tensor, erring: Tensor) -> Tensor:
+    def _misplaced(self, q: Tensor, errors: MarkerErrors, interval_s: Tensor, erring: Tensor) -> Tensor:
         """The posture as the markers have it."""
         n, frames, _ = q.shape
         count = len(self.limited)
         curve = slow_curves(self.generator, n=n, frames=frames, curves=count, interval_s=interval_s, hz=POSTURE_HZ)
         seen = q.clone()
-        seen[..., self.limited] += faults.posture_sd_rad * curve + erring
+        seen[..., self.limited] += errors.posture_sd_rad * curve + erring
         return torch.where(self.pool.limited, seen.clamp(self.pool.low, self.pool.high), seen)
 
     def _segments(self, q: Tensor, person: MarkedSkeleton, attitude: Tensor) -> tuple[Tensor, Tensor]:

@@ -60,7 +60,7 @@ def opposite(name: str) -> str:
     return re.sub(r"_[rl](?=_beta$|$)", lambda side: "_l" if side[0] == "_r" else "_r", name)
 
 
-def judged_coordinates(skeleton: Skeleton) -> tuple[str, ...]:
+def joint_angle_names(skeleton: Skeleton) -> tuple[str, ...]:
     """The joint angles: without the root and what follows another coordinate."""
     free = {skeleton.coordinate_names[i] for i in skeleton.free_coordinates}
     return tuple(n for n in skeleton.coordinate_names if n in free and not n.startswith("pelvis_"))
@@ -83,7 +83,7 @@ def fit_pose_prior(
         widening_rad: standard deviation that is added to each of them.
         seed: of the start.
     """
-    names = judged_coordinates(skeleton)
+    names = joint_angle_names(skeleton)
     poses = postures(motions, names)
     means, covariances, weights = _mixture(poses, components=components, floor=widening_rad**2, seed=seed)
     ranges = np.array([(c.range_min, c.range_max) for n in names for c in skeleton.coordinates if c.name == n])

@@ -1,1 +1,1 @@
-"""Pictures of made-up people with the truth behind them: bodies, motion, clothes, light, cameras; their features."""
+"""Synthetic images and clips of people with ground truth: bodies, motion, clothing, light, cameras, features."""

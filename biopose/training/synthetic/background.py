@@ -1,7 +1,7 @@
-"""What stands behind the people: halls, pitches, streets and clutter, made up from planes, noise and blocks.
+"""Synthetic backgrounds: halls, pitches, streets and clutter, composed of planes, noise and blocks.
 
-A backdrop is drawn in the crop's own pixels. Its ground and walls are planes that the camera sees in perspective, since
-lines that run away tell a network where the ground is, as they do in a film.
+A background is rendered in the crop's own pixels. Ground and walls are planes in perspective, since lines that converge
+show a network where the ground is, as they do in real video.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NEAREST_WALL_M, FARTHEST_WALL_M = 1.0, 40.0
 def draw_backdrop(
     rng: np.random.Generator, rays: FloatArray, R_world_camera: NDArray[np.floating], *, camera_height_m: float
 ) -> FloatArray:
-    """A backdrop (H, W, 3) in linear light.
+    """A background (H, W, 3) in linear light.
 
     Args:
         rng: drawn from.
@@ -42,7 +42,7 @@ def draw_backdrop(
 
 
 def _room(rng: np.random.Generator, directions: FloatArray, camera_height_m: float) -> FloatArray:
-    """Ground and a wall or the sky, by rays in the world from a camera so high."""
+    """Ground and a wall or the sky, along rays in the world from a camera at this height."""
     down = -directions[..., 1]
     wall_m = np.exp(rng.uniform(np.log(NEAREST_WALL_M), np.log(FARTHEST_WALL_M))) + 2.0
     yaw = rng.uniform(0, 2 * np.pi)
@@ -52,15 +52,15 @@ def _room(rng: np.random.Generator, directions: FloatArray, camera_height_m: flo
         to_wall = wall_m / np.abs(directions @ normal).clip(1e-3)
     is_ground = to_ground < to_wall
     distance = np.minimum(np.where(is_ground, to_ground, to_wall), 200.0)
-    place = directions * distance[..., None]
+    position_m = directions * distance[..., None]
     side = np.array([-normal[2], 0.0, normal[0]], dtype=np.float32)
-    ground = _surface(rng, place[..., 0], place[..., 2], distance)
-    wall = _surface(rng, place @ side, place[..., 1], distance)
+    ground = _surface(rng, position_m[..., 0], position_m[..., 2], distance)
+    wall = _surface(rng, position_m @ side, position_m[..., 1], distance)
     return np.where(is_ground[..., None], ground, wall).astype(np.float32)
 
 
 def _surface(rng: np.random.Generator, u: FloatArray, v: FloatArray, distance: FloatArray) -> FloatArray:
-    """A painted plane at (u, v) metres, seen from a distance: its pattern fades where it is finer than a pixel."""
+    """A textured plane at (u, v) metres: its pattern fades with distance, where it is finer than a pixel."""
     colour, other = draw_colour(rng), draw_colour(rng)
     share = 0.5 + 0.5 * _waves(rng, u, v)
     if rng.random() < LINED_SHARE:
@@ -87,7 +87,7 @@ def _waves(rng: np.random.Generator, u: FloatArray, v: FloatArray) -> FloatArray
 
 
 def _mixed(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
-    """Noise of several grains between a few colours: foliage, crowds, nets, anything."""
+    """Noise at several scales, coloured: foliage, crowds, nets."""
     picture = np.zeros((*shape, 3), dtype=np.float32)
     for cells in (3, 8, 20, 60):
         coarse = rng.normal(size=(3, cells, max(2, cells * shape[1] // shape[0]))).astype(np.float32)
@@ -101,7 +101,7 @@ def _mixed(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
 
 
 def _block(rng: np.random.Generator, picture: FloatArray) -> None:
-    """A rectangle of one colour or shaded, upright: doors, banners, benches, machines."""
+    """An upright rectangle with a shaded colour: doors, banners, benches, machines."""
     height, width = picture.shape[:2]
     h, w = (np.exp(rng.uniform(np.log(4), np.log(1.2 * height), 2))).astype(int)
     top, left = int(rng.integers(-h // 2, height)), int(rng.integers(-w // 2, width))

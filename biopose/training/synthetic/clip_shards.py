@@ -1,7 +1,7 @@
-"""Clips turned into what NeurIK is trained on, kept in shards: markers as MQ-HMR really finds them, and the truth.
+"""Shards of clips as NeurIK is trained on them: virtual markers as MQ-HMR measures them, and the truth.
 
-Shard k hangs on the seed, MQ-HMR's weights, the product's way with them and k alone, so shards can be made in any
-order, by any number of processes, and again. Its name tells them: with others, other shards are missing.
+Shard k depends on the seed, MQ-HMR's weights, the pipeline's version and k alone, so shards can be made in any order,
+by any number of processes, and reproduced. Its name holds them: for other weights other shards are missing.
 
     make_shards(ClipFolder(folder, motion), "train", 20, maker=ClipShardMaker)
 """
@@ -29,25 +29,25 @@ from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.rotations import body_fixed_angles, rotation_axes
 from biopose.training.data.motion import Motion
-from biopose.training.synthetic.clips import Clip, ClipSource
+from biopose.training.synthetic.clips import ClipSource, SyntheticClip
 from biopose.training.synthetic.recording import ClipRecorder
 from biopose.training.synthetic.shards import SEEDS, SPLITS, ShardFolder, of_split, split_people
 from biopose.training.synthetic.skeletons import skeletons_of_drawn
 
 SHARD_CLIPS = 16
-KNOWN_FOCAL_SHARE = 0.5  # of clips of whose camera the product is told
-PIPELINE = 5  # rises when the product makes something else of the same clips, or keeps something else of them
+KNOWN_FOCAL_SHARE = 0.5  # of clips whose focal length is given
+PIPELINE = 5  # raised whenever the pipeline gives other results for the same clips, or other parts are kept
 KIND = f"recorded clips {PIPELINE}"
 NAMED_DIGITS = 8  # of the weights' hash
 
 
 @dataclass(frozen=True)
 class ClipFolder(ShardFolder):
-    """Where the shards of a seed and of weights are.
+    """Folder of the shards of a seed and of weights.
 
     Attributes:
         folder: of all splits.
-        motion: CMU's recordings.
+        motion: folder of CMU's motion capture.
         seed: of the clips.
         weights: of MQ-HMR.
     """
@@ -60,24 +60,24 @@ class ClipFolder(ShardFolder):
         return sha256_of(self.weights)
 
     def path(self, split: str, index: int) -> Path:
-        """Of one shard."""
+        """Path of a shard; its name holds all that its content depends on."""
         return self.folder / f"clips{PIPELINE}_{split}_{self.seed}_{self.mqhmr[:NAMED_DIGITS]}_{index:05d}.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
 class RecordedClips:
-    """N clips of T frames, in the worlds that the product believes in; y is up.
+    """N clips of T frames, in the worlds that the pipeline estimated; y is up.
 
     Attributes:
-        markers_m: (N, T, M, 3) the virtual markers of the fitted person.
-        weight: (N, T, M) how sure each is, 0 to 1.
-        solved_q: (N, T, Q) what batched inverse kinematics makes of them.
-        solved_scales: (N, B, 3) factors of the skeleton that it solves.
-        solved_places_m: (N, M, 3) of the markers in the segments of that skeleton.
-        q: (N, T, Q) true coordinates; the pelvis lies as it truly lies before the camera, its place moved by what the
-            product's is off on average, which markers cannot tell.
+        markers_m: (N, T, M, 3) virtual markers of the fitted person.
+        weight: (N, T, M) confidence of each, 0 to 1.
+        solved_q: (N, T, Q) coordinates by batched inverse kinematics from them.
+        solved_scales: (N, B, 3) scale factors of the skeleton that it solves.
+        solved_places_m: (N, M, 3) marker locations in the segments of that skeleton.
+        q: (N, T, Q) true coordinates; the pelvis's orientation is the true one relative to the camera, its position is
+            shifted by the mean error of the estimate, which markers cannot determine.
         body_scales: (N, B, 3) true ones.
-        marker_locations_m: (N, M, 3) of the true body's markers in their segments, of the skeleton scaled so.
+        marker_locations_m: (N, M, 3) locations of the true body's markers in the segments of that skeleton.
         interval_s: (N,) between frames.
         person: (N,) index among the split's people.
     """
@@ -95,16 +95,16 @@ class RecordedClips:
 
 
 class ClipShardMaker:
-    """Makes shards of one split, with the people and motions that the pictures of that split have.
+    """Makes shards of a split, with the people and motions of the images of that split.
 
     Args:
-        where: to put them.
+        where: their folder.
         split: of SPLITS.
         motions: of the split.
 
     Raises:
         ValueError: no such split.
-        ModelError: weights are missing or broken, or not those any more that the shards are named after.
+        ModelError: weights are missing, broken, or changed since the shards were named.
     """
 
     def __init__(self, where: ClipFolder, split: str, motions: Sequence[Motion]) -> None:
@@ -116,10 +116,10 @@ class ClipShardMaker:
         self.kinematics = Kinematics(full_body_skeleton(), dtype=torch.float32)
         self.pelvis = self.kinematics.skeleton.body_names.index("pelvis")
         if sha256_of(where.weights) != where.mqhmr:
-            raise ModelError(f"{where.weights}: has changed since the clips were begun; begin again")
+            raise ModelError(f"{where.weights}: has changed since the clips were started; start again")
 
     def make(self, index: int) -> Path:
-        """Draw one shard's clips, look at them as the product does, and keep what it found and the truth."""
+        """Render a shard's clips, measure them, and write the estimates with the truth."""
         self.source.reseed(self.where.seed * SEEDS + SPLITS[self.split] + index)
         clips = [self._recorded() for _ in range(SHARD_CLIPS)]
         tensors = {name: torch.stack([clip[name] for clip in clips]) for name in clips[0]}
@@ -129,9 +129,9 @@ class ClipShardMaker:
         return path
 
     def _recorded(self) -> dict[str, Tensor]:
-        """One clip, a tensor for each part of `RecordedClips`."""
+        """A clip: a tensor for each part of `RecordedClips`."""
         clip = self.source.draw()
-        person, known = clip.take.person, self.source.rng.random() < KNOWN_FOCAL_SHARE
+        person, known = clip.sequence.person, self.source.rng.random() < KNOWN_FOCAL_SHARE
         fitted = self.recorder.record(clip, height_m=float(self.people.height_m[person]), focal_is_known=known)
         told = self.recorder.told(fitted)
         return {
@@ -147,29 +147,29 @@ class ClipShardMaker:
             "person": torch.tensor(person),
         }
 
-    def _in_world(self, clip: Clip, fitted: FittedPerson, solved_q: Tensor) -> Tensor:
-        """(T, Q) the true coordinates in the world that the product believes in; see `RecordedClips`."""
+    def _in_world(self, clip: SyntheticClip, fitted: FittedPerson, solved_q: Tensor) -> Tensor:
+        """(T, Q) true coordinates in the estimated world; see `RecordedClips`."""
         root = self.kinematics.skeleton.joints[0]
         columns = [axis.coordinate for axis in root.axes]
-        pelvis = self.kinematics.with_coordinates(clip.take.q).R_ground_body[:, self.pelvis]
+        pelvis = self.kinematics.with_coordinates(clip.sequence.q).R_ground_body[:, self.pelvis]
         R_world_camera = torch.from_numpy(fitted.T_camera_world[:3, :3].T).float()
-        turns = body_fixed_angles(R_world_camera @ clip.R_camera_world @ pelvis, rotation_axes(root).float())
-        place_m = clip.take.q[:, columns[3:]] @ clip.R_camera_world.mT @ R_world_camera.mT
-        place_m = place_m + (solved_q[:, columns[3:]] - place_m).mean(0)
-        q = clip.take.q.clone()
-        q[:, columns] = torch.cat([turns, place_m], dim=-1)
+        angles = body_fixed_angles(R_world_camera @ clip.R_camera_world @ pelvis, turning_axes(root).float())
+        position_m = clip.sequence.q[:, columns[3:]] @ clip.R_camera_world.mT @ R_world_camera.mT
+        position_m = position_m + (solved_q[:, columns[3:]] - position_m).mean(0)
+        q = clip.sequence.q.clone()
+        q[:, columns] = torch.cat([angles, position_m], dim=-1)
         return self.kinematics.satisfy_couplings(q)[0]
 
 
 def read_clips(path: Path, *, mqhmr: str) -> RecordedClips:
-    """One shard.
+    """Read a shard.
 
     Args:
         path: as `ClipFolder.path` gives it.
-        mqhmr: hash of the weights that must have recorded it (`ClipFolder.mqhmr`).
+        mqhmr: hash of the weights that it must be of (`ClipFolder.mqhmr`).
 
     Raises:
-        ModelError: the file is not there, is broken, or was recorded by other weights.
+        ModelError: the file is missing, broken, or of other weights.
     """
     try:
         with safe_open(path, framework="pt") as file:

@@ -1,7 +1,7 @@
-"""Skin, hair and clothes for a body: a colour for each vertex, and how far cloth or hair stands off the skin.
+"""Skin, hair and clothes for a body: a colour for each vertex, and the distance of cloth or hair from the skin.
 
-Everything is drawn where the reference posture has it, so that it moves with the body. Colours are linear light, 0 to
-1. A shirt hides where the waist is and a shoe where the ankle is: that is what a network has to see through.
+Everything is defined in the reference posture, so that it moves with the body. Colours are linear light, 0 to 1. Shirts
+hide the waist and shoes the ankle: a network has to learn to infer them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float32]
 
 LIGHTEST_SKIN, DARKEST_SKIN = np.array([0.72, 0.45, 0.34]), np.array([0.09, 0.045, 0.028])
 HAIR = np.array([[0.012, 0.01, 0.009], [0.07, 0.035, 0.018], [0.32, 0.2, 0.09], [0.3, 0.29, 0.28], [0.2, 0.06, 0.02]])
-TIGHT_OF_HEIGHT, LOOSEST_OF_HEIGHT = 0.002, 0.016  # how far cloth stands off
+TIGHT_OF_HEIGHT, LOOSEST_OF_HEIGHT = 0.002, 0.016  # distance of cloth from the skin
 PATTERNED_SHARE = 0.45
 # Of a face, in heights.
 EYE_WIDTH, EYE_HEIGHT, BROW_HEIGHT = 0.009, 0.0035, 0.007
@@ -27,7 +27,7 @@ MOUTH_WIDTH, MOUTH_BELOW_EYES = 0.016, 0.042
 
 @dataclass(frozen=True, eq=False)
 class Outfit:
-    """What one person wears.
+    """Clothing of a person.
 
     Attributes:
         colours: (V, 3).
@@ -39,10 +39,10 @@ class Outfit:
 
 
 class Clothing:
-    """Draws outfits for bodies of one mesh.
+    """Draws outfits for the meshes of a body.
 
     Args:
-        body: whose mesh is dressed.
+        body: with the mesh.
     """
 
     def __init__(self, body: SegmentBody) -> None:
@@ -52,7 +52,7 @@ class Clothing:
         self.along = {name: self._along(name) for name in ("femur", "tibia", "humerus")}
 
     def _is(self, *stems: str) -> NDArray[np.bool_]:
-        """(V,) vertices of these segments of either side."""
+        """(V,) whether vertices belong to these segments of either side."""
         wanted = [i for i, name in enumerate(SEGMENTS) if name.removesuffix("_r").removesuffix("_l") in stems]
         return np.isin(self.segment, wanted)
 
@@ -68,7 +68,7 @@ class Clothing:
         return share
 
     def draw(self, rng: np.random.Generator) -> Outfit:
-        """One outfit."""
+        """Draw an outfit."""
         n = len(self.reference)
         tone = rng.beta(1.2, 1.6)
         skin = LIGHTEST_SKIN ** (1 - tone) * DARKEST_SKIN**tone * rng.uniform(0.85, 1.15, 3)
@@ -133,7 +133,7 @@ class Clothing:
             thickness[shoes] = rng.uniform(0.002, 0.008)
 
     def _face(self, rng: np.random.Generator, colours: NDArray[np.floating]) -> None:
-        """Eyes, brows and lips: they tell which way a head looks."""
+        """Eyes, brows and lips, which show the orientation of the head."""
         head = self._is("head")
         for eye in self.eyes:
             forward, up, across = (self.reference - eye).T
@@ -161,7 +161,7 @@ class Clothing:
         thickness[hair] = rng.uniform(0.0, 0.02) * (1 + 0.4 * self._uneven(rng, smallest=0.02, largest=0.1))[hair]
 
     def _uneven(self, rng: np.random.Generator, *, smallest: float = 0.02, largest: float = 0.3) -> FloatArray:
-        """(V,) smooth noise, about -1 to 1: waves of several lengths in all directions."""
+        """(V,) smooth noise, about -1 to 1: sine waves of several lengths in random directions."""
         waves = 5
         directions = rng.normal(size=(waves, 3))
         lengths = np.geomspace(smallest, largest, waves)
@@ -172,7 +172,7 @@ class Clothing:
 
 
 def draw_colour(rng: np.random.Generator) -> NDArray[np.float64]:
-    """A colour (3,) of cloth or paint: often black, white or grey."""
+    """A colour (3,) of cloth or paint, often black, white or grey."""
     kind = rng.random()
     if kind < 0.2:
         return np.full(3, rng.uniform(0.005, 0.04))

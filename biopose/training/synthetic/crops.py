@@ -1,4 +1,4 @@
-"""Where a crop lies in a made-up camera's view: boxes as detectors draw them, and points in the crop's samples."""
+"""Crops in a synthetic camera's view: boxes with a detector's errors, and points in the crop's samples."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ FloatArray = NDArray[np.float32]
 
 SAMPLES = 2  # of a pixel, along each side
 BOX_SHIFT_SD, BOX_SIZE_SD = 0.05, 0.07  # of the box's height; of its logarithm
-CUT_SHARE = 0.08  # by an edge of the picture
+CUT_SHARE = 0.08  # of crops cut off by an edge of the image
 CUT_SIDES = (0.2, 0.15, 0.2, 0.45)  # left, top, right, bottom: legs are cut off most often
 KEPT = (0.55, 0.98)
-NEAREST_M = 0.2  # what is nearer says nothing about the box
+NEAREST_M = 0.2  # nearer points are left out of the box
 
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """What a crop shows of the camera's view.
+    """A crop of the camera's view.
 
     Attributes:
-        corner: (2,) x / z and y / z of its upper left edge.
-        ray_per_px: how much of x / z one of its pixels is.
-        edges: (4,) left, top, right, bottom of the picture that it is cut from, in x / z and y / z; infinite if far.
+        corner: (2,) x / z and y / z of its upper left corner.
+        ray_per_px: x / z per pixel of the crop.
+        edges: (4,) left, top, right, bottom of the image that it is cut from, in x / z and y / z; infinite if far.
     """
 
     corner: FloatArray
@@ -35,7 +35,7 @@ class Crop:
     edges: NDArray[np.float64]
 
     def points(self, points_m: FloatArray) -> FloatArray:
-        """Points (V, 3) in the camera's frame as the rasterizer takes them, in samples of the crop."""
+        """Points (V, 3) in the camera's frame as the rasterizer expects them, in samples of the crop."""
         focal = SAMPLES / self.ray_per_px
         x, y = -self.corner * focal - 0.5
         return projected(points_m, focal_px=(focal, focal), centre_px=(float(x), float(y)))
@@ -51,20 +51,20 @@ class Crop:
         return self.corner + (samples + 0.5) * (self.ray_per_px / SAMPLES)
 
     def samples_of(self, rays: NDArray[np.floating]) -> NDArray[np.floating]:
-        """The way back."""
+        """Points (..., 2), x / z and y / z, in samples of the crop."""
         return (rays - self.corner) * (SAMPLES / self.ray_per_px) - 0.5
 
     def is_outside(self) -> NDArray[np.bool_]:
-        """(256, 192) whether a pixel lies outside the picture."""
+        """(256, 192) whether a pixel lies outside the image."""
         left, top, right, bottom = self.edges
         x, y = self.rays()[..., 0], self.rays()[..., 1]
         outside: NDArray[np.bool_] = (x < left) | (y < top) | (x > right) | (y > bottom)
         return outside
 
 
-def draw_crop(rng: np.random.Generator, seen_m: FloatArray) -> Crop:
-    """The crop of a person (V, 3) before a camera, in the box that a detector may have drawn."""
-    box, edges = _cut(rng, box_of(seen_m))
+def draw_crop(rng: np.random.Generator, points_m: FloatArray) -> Crop:
+    """The crop of a person's vertices (V, 3) in the camera's frame, with a detector's errors."""
+    box, edges = _cut(rng, box_of(points_m))
     return crop_about(box, edges, size_error=rng.normal(size=2), shift=rng.normal(size=2))
 
 
@@ -75,13 +75,13 @@ def crop_about(
     size_error: NDArray[np.floating],
     shift: NDArray[np.floating],
 ) -> Crop:
-    """The crop of a box (4,) that a detector drew a little otherwise.
+    """The crop about a box (4,) with a detector's errors.
 
     Args:
         box: left, top, right, bottom in x / z and y / z.
-        edges: of the picture, likewise.
-        size_error: (2,) of its width and height, in standard deviations.
-        shift: (2,) likewise.
+        edges: of the image, likewise.
+        size_error: (2,) of the logarithm of width and height, in standard deviations.
+        shift: (2,) of the centre, in standard deviations.
     """
     size = (box[2:] - box[:2]) * np.exp(BOX_SIZE_SD * size_error) * BOX_MARGIN
     width = max(size[0], size[1] * WIDTH_PX / HEIGHT_PX)
@@ -91,15 +91,15 @@ def crop_about(
     return Crop(corner.astype(np.float32), ray_per_px, edges)
 
 
-def box_of(seen_m: FloatArray) -> FloatArray:
-    """(4,) left, top, right, bottom in x / z and y / z of points (V, 3) before a camera."""
-    ahead = seen_m[seen_m[:, 2] > NEAREST_M]
+def box_of(points_m: FloatArray) -> FloatArray:
+    """(4,) left, top, right, bottom in x / z and y / z of points (V, 3) in the camera's frame."""
+    ahead = points_m[points_m[:, 2] > NEAREST_M]
     xy = ahead[:, :2] / ahead[:, 2:]
     return np.concatenate([xy.min(axis=0), xy.max(axis=0)])
 
 
 def _cut(rng: np.random.Generator, box: FloatArray) -> tuple[FloatArray, NDArray[np.float64]]:
-    """The box as far as it is in the picture, and the picture's edges."""
+    """The part of the box inside the image, and the image's edges."""
     edges = np.array([-np.inf, -np.inf, np.inf, np.inf])
     if rng.random() < CUT_SHARE:
         side = rng.choice(4, p=CUT_SIDES)
@@ -113,6 +113,6 @@ def _cut(rng: np.random.Generator, box: FloatArray) -> tuple[FloatArray, NDArray
 
 
 def mean_of_samples(picture: FloatArray) -> FloatArray:
-    """(2 H, 2 W, C) samples to (H, W, C) pixels; slices add up five times faster than an axis is averaged."""
+    """(2 H, 2 W, C) samples to (H, W, C) pixels; a sum of slices is five times faster than a mean over axes."""
     corners = [picture[y::SAMPLES, x::SAMPLES] for y in range(SAMPLES) for x in range(SAMPLES)]
     return sum(corners[1:], corners[0]) / np.float32(len(corners))

@@ -1,4 +1,4 @@
-"""Light on a mesh: one lamp that casts shadows, a sky, and what the surroundings throw back; a value a vertex."""
+"""Shading of a mesh per vertex: a lamp that casts shadows, a sky, and light reflected by the surroundings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHADOW_BIAS = 0.02  # of the map's width, in depth: less would darken lit skin i
 
 @dataclass(frozen=True)
 class Light:
-    """A scene's light.
+    """Light of a scene.
 
     Attributes:
         towards: (3,) unit vector to the lamp, in the world.
@@ -34,12 +34,12 @@ class Light:
 
     @property
     def share_of_lamp(self) -> float:
-        """How much of the light on level ground comes from the lamp, 0 to 1: what a full shadow takes away."""
+        """Share of the light on level ground that a full shadow removes, 0 to 1."""
         return float(self.lamp.max() / (self.lamp.max() + self.sky.max()))
 
 
 def draw_light(rng: np.random.Generator) -> Light:
-    """Sun, floodlights, dull halls: from hard to nearly without direction."""
+    """Draw a light: sun, floodlights, halls; from hard to diffuse."""
     elevation, azimuth = np.radians(rng.uniform(*ELEVATION_DEG)), rng.uniform(0, 2 * np.pi)
     level = np.cos(elevation)
     towards = np.array([level * np.cos(azimuth), np.sin(elevation), level * np.sin(azimuth)])
@@ -52,7 +52,7 @@ def draw_light(rng: np.random.Generator) -> Light:
     return Light(*(part.astype(np.float32) for part in parts))
 
 
-def lit(
+def shaded(
     rasterizer: Rasterizer,
     vertices_m: FloatArray,
     triangles: NDArray[np.int32],
@@ -60,26 +60,28 @@ def lit(
     colours: FloatArray,
     light: Light,
 ) -> FloatArray:
-    """(V, 3) light that the vertices send back.
+    """(V, 3) light reflected by the vertices.
 
     Args:
-        rasterizer: draws the shadow map and finds the normals.
+        rasterizer: renders the shadow map and computes normals.
         vertices_m: (V, 3) in the world.
         triangles: (F, 3).
         colours: (V, 3) of the surface.
         light: of the scene.
     """
     normals = rasterizer.normals(vertices_m, triangles)
-    facing = np.clip(normals @ light.towards, 0.0, 1.0) * _sees_lamp(rasterizer, vertices_m, triangles, light.towards)
+    facing = np.clip(normals @ light.towards, 0.0, 1.0) * _visible_from_lamp(
+        rasterizer, vertices_m, triangles, light.towards
+    )
     upward = (0.5 + 0.5 * normals[:, 1])[:, None]
     arriving = facing[:, None] * light.lamp + upward * light.sky + (1 - upward) * light.ground
     return (colours * arriving).astype(np.float32)
 
 
-def _sees_lamp(
+def _visible_from_lamp(
     rasterizer: Rasterizer, vertices_m: FloatArray, triangles: NDArray[np.int32], towards: FloatArray
 ) -> FloatArray:
-    """(V,) 1 where nothing stands between a vertex and the lamp; softened over a few pixels of the map."""
+    """(V,) 1 where nothing is between a vertex and the lamp, 0 in shadow; smoothed over a few pixels of the map."""
     local = vertices_m @ _axes_before(towards).T
     low, size = local.min(axis=0), float(np.ptp(local, axis=0).max()) + 1e-6
     unit = (local - low) / size  # 0 to 1; the third is nearness to the lamp
@@ -87,11 +89,11 @@ def _sees_lamp(
     points = np.concatenate([pixels, 1.0 + unit[:, 2:]], axis=1)  # orthographic: nearness is linear already
     nearest = rasterizer.nearness(points, triangles, width_px=SHADOW_MAP_PX, height_px=SHADOW_MAP_PX)
     column, row = np.round(pixels).astype(int).T
-    seen = np.zeros(len(vertices_m), dtype=np.float32)
+    visible = np.zeros(len(vertices_m), dtype=np.float32)
     for dx, dy in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
         at = nearest[(row + dy).clip(0, SHADOW_MAP_PX - 1), (column + dx).clip(0, SHADOW_MAP_PX - 1)]
-        seen += at <= points[:, 2] + SHADOW_BIAS
-    return seen / np.float32(5)
+        visible += at <= points[:, 2] + SHADOW_BIAS
+    return visible / np.float32(5)
 
 
 def _axes_before(towards: FloatArray) -> FloatArray:

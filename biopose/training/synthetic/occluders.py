@@ -1,4 +1,4 @@
-"""Things that stand before people: posts, boards, balls, bars and what they carry, as flat shapes near the camera."""
+"""Occluders: posts, boards, balls, bars and carried things, as flat shapes between the camera and the person."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ CORNERS = 12
 
 @dataclass(frozen=True, eq=False)
 class Occluders:
-    """Shapes as the rasterizer takes them: points (P, 3) in samples of the crop, triangles (F, 3), colours (P, 3)."""
+    """Shapes for the rasterizer: points (P, 3) in samples of the crop, triangles (F, 3), colours (P, 3)."""
 
     points: FloatArray
     triangles: NDArray[np.int32]
     colours: FloatArray
 
-    def seen_in(self, crop: Crop, other: Crop, *, shift: NDArray[np.floating]) -> Occluders:
-        """The same things in another crop of the view.
+    def in_crop(self, crop: Crop, other: Crop, *, shift: NDArray[np.floating]) -> Occluders:
+        """The same shapes in another crop of the view.
 
         Args:
-            crop: that they are told in.
-            other: to tell them in.
-            shift: (2,) how far they have moved since, in x / z and y / z.
+            crop: of their points.
+            other: of the points to return.
+            shift: (2,) displacement since, in x / z and y / z.
         """
         xy = other.samples_of(crop.rays_of(self.points[:, :2]) + shift)
         return replace(self, points=np.concatenate([xy, self.points[:, 2:]], axis=1).astype(np.float32))
 
 
 def draw_occluders(rng: np.random.Generator, *, depth_m: float) -> Occluders:
-    """Mostly none, sometimes a few.
+    """Draw occluders: mostly none, sometimes a few.
 
     Args:
         rng: drawn from.
-        depth_m: of the person; the shapes are nearer, some so little that a limb reaches before them.
+        depth_m: of the person; the shapes are nearer, some so little that a limb is in front of them.
     """
     shapes = [_shape(rng, depth_m=depth_m) for _ in range(rng.poisson(MEAN_COUNT))]
     fan = np.array([(0, i + 1, i) for i in range(1, CORNERS - 1)])
@@ -55,7 +55,7 @@ def draw_occluders(rng: np.random.Generator, *, depth_m: float) -> Occluders:
 
 
 def _shape(rng: np.random.Generator, *, depth_m: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points and colours (CORNERS, 3) of one, plainly coloured or shaded."""
+    """Points and colours (CORNERS, 3) of a shape, plain or shaded."""
     near = 1.0 / max(depth_m - rng.uniform(*BEFORE_PERSON_M), NEAREST_M)
     points = np.concatenate([_outline(rng), np.full((CORNERS, 1), near)], axis=1)
     shade = rng.uniform(0.5, 1.3, (CORNERS, 1)) if rng.random() < 0.5 else np.ones((CORNERS, 1))
@@ -73,5 +73,5 @@ def _outline(rng: np.random.Generator) -> NDArray[np.float64]:
     squareness = rng.choice([1.0, 0.25])
     unit = np.stack([np.cos(around), np.sin(around)], axis=1)
     unit = np.sign(unit) * np.abs(unit) ** squareness
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return middle + (unit * np.array([long, short]) / 2) @ turn.T
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return middle + (unit * np.array([long, short]) / 2) @ rotation.T

@@ -1,4 +1,4 @@
-"""The people of the pictures: bodies of drawn shapes in the reference posture, made once and kept.
+"""The synthetic people: bodies of random shapes in the reference posture, generated once and kept in a file.
 
 python -m biopose.training.synthetic.people        # fits the segment body that ships
 """
@@ -40,7 +40,7 @@ class People:
         vertices: (P, V, 3) in heights, in the reference posture, the pelvis's bone at the origin.
         bone_heads: (P, 20, 3) likewise.
         keypoints: (P, 26, 3) likewise.
-        shape: (P, K) nearest coefficients of the segment body.
+        shape: (P, K) coefficients of the nearest segment body.
         height_m: (P,).
     """
 
@@ -54,16 +54,16 @@ class People:
         return len(self.height_m)
 
     def __getitem__(self, which: slice) -> People:
-        """Some of them."""
+        """Some of the people."""
         return People(**{name: value[which] for name, value in vars(self).items()})
 
 
 def draw_people(body: Body, *, n: int, seed: int) -> Iterator[BodyWithSkeleton]:
-    """People as the population is spread; a third of a second each.
+    """People with the distribution of the population; a third of a second each.
 
     Args:
         body: the default body.
-        n: how many.
+        n: number of people.
         seed: of their shapes.
     """
     skeleton = full_body_skeleton()
@@ -71,7 +71,7 @@ def draw_people(body: Body, *, n: int, seed: int) -> Iterator[BodyWithSkeleton]:
 
 
 def make_segment_body(path: Path, *, n: int = N_PEOPLE, seed: int = SEED) -> SegmentBody:
-    """Fit the segment body to drawn people and write it.
+    """Fit the segment body to random people and write it.
 
     Args:
         path: a .safetensors file.
@@ -88,12 +88,12 @@ def make_segment_body(path: Path, *, n: int = N_PEOPLE, seed: int = SEED) -> Seg
 
 
 def people_of(segment_body: SegmentBody, folder: Path, *, n: int, seed: int) -> People:
-    """Drawn people, read from the folder if they were drawn before.
+    """Random people, read from the folder if they were generated before.
 
     Args:
-        segment_body: whose reference posture and coefficients they get.
+        segment_body: of the reference posture and the coefficients.
         folder: that keeps them.
-        n: how many.
+        n: number of people.
         seed: of their shapes.
 
     Raises:
@@ -120,7 +120,7 @@ def _write(path: Path, segment_body: SegmentBody, *, n: int, seed: int) -> None:
 @click.command()
 @click.option("--out", default=SEGMENT_BODY, type=click.Path(path_type=Path), help="The .safetensors to write.")
 def main(out: Path) -> None:
-    """Fit the segment body to drawn people and write it; a minute and a half.
+    """Fit the segment body to random people and write it; a minute and a half.
 
     \b
     Example:

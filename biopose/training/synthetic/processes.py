@@ -1,4 +1,4 @@
-"""Files that hang on their number alone, made by several processes, each on one core."""
+"""Files made by several processes, each on one core; a file depends on its number alone."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def make_in_processes(
     """Make files in any order.
 
     Args:
-        begin: called once here, so that what is kept for all is made once and what is wrong is said once; then once in
-            each process, which it must be able to reach.
-        missing: their numbers, one or more.
+        begin: called once here, so that shared files are made once and an error is raised once; then once in each
+            process, to which it is pickled.
+        missing: numbers of the files, one or more.
         processes: at once.
-        report: called with the number of each that is done.
+        report: called with the number of each file that was made.
     """
     begin()
     context = multiprocessing.get_context("spawn")
@@ -42,7 +42,7 @@ _maker: Maker | None = None  # of this process
 
 def _begin(begin: Callable[[], Maker]) -> None:
     global _maker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C is the parent's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C is handled by the parent
     torch.set_num_threads(1)
     _maker = begin()
 

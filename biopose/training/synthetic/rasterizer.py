@@ -1,12 +1,11 @@
-"""Triangles to pixels, in Warp: a z-buffer that runs on processors and graphics cards alike.
+"""A z-buffer rasterizer in Warp, for CPUs and GPUs; only training needs Warp, and only this module imports it.
 
-The default body's 27,420 triangles cover a pixel or two each, so a loop over triangles that visits the pixels of each
-one's box beats casting a ray for each pixel, and it needs no tree that would be built again for every pose. Colours are
-those of vertices, lit beforehand (Gouraud 1971), interpolated with the perspective.
+The default body's 27,420 triangles cover a pixel or two each, so a loop over triangles and the pixels of their bounding
+boxes is faster than ray casting, and needs no tree that would be rebuilt for every pose. Colours are those of shaded
+vertices (Gouraud 1971), interpolated with the perspective.
 
-A body in a picture of 192 by 256 pixels, at 2 by 2 samples each: 320 pictures a second of one core, against 120 by
-VTK (`biopose.rendering.mesh_renderer`) at one sample and 45 at four, on the same meshes; the machine was busy, so the
-ratio counts.
+A body in an image of 192 by 256 pixels, at 2 by 2 samples each: 320 images a second on one core, against 120 by VTK at
+one sample and 45 at four, on the same meshes; the machine was busy, so the ratio counts.
 """
 
 # ruff: noqa: D103 - kernels are no functions of this module's
@@ -32,7 +31,7 @@ def edge(a: wp.vec3, b: wp.vec3, x: float, y: float) -> float:
 
 @wp.func
 def shown(a: wp.vec3, b: wp.vec3, c: wp.vec3, both_sides: bool) -> bool:
-    """Whether all corners are before the camera and the triangle turns its outside (or any side) to it."""
+    """Whether all corners are in front of the camera and the triangle faces it with its outside (or any side)."""
     area = edge(a, b, c[0], c[1])
     return a[2] > 0.0 and b[2] > 0.0 and c[2] > 0.0 and (area < 0.0 or (both_sides and area > 0.0))
 
@@ -46,13 +45,13 @@ def barycentric(a: wp.vec3, b: wp.vec3, c: wp.vec3, x: float, y: float, inverse_
 
 @wp.func
 def first_pixel(a: float, b: float, c: float) -> int:
-    """Of the picture's columns or rows that a triangle may cover."""
+    """First column or row of the image that a triangle may cover."""
     return wp.max(int(wp.ceil(wp.min(a, wp.min(b, c)))), 0)
 
 
 @wp.func
 def last_pixel(a: float, b: float, c: float, length: int) -> int:
-    """Likewise."""
+    """Last column or row that it may cover."""
     return wp.min(int(wp.floor(wp.max(a, wp.max(b, c)))), length - 1)
 
 
@@ -114,7 +113,7 @@ def add_normals(
 
 
 class Rasterizer:
-    """Draws meshes on one processor or card.
+    """Renders meshes on a device.
 
     Args:
         device: "cpu" or "cuda:0".
@@ -126,13 +125,14 @@ class Rasterizer:
     def nearness(
         self, points: FloatArray, triangles: NDArray[np.int32], *, width_px: int, height_px: int
     ) -> FloatArray:
-        """1 / depth of what is nearest in each pixel, 0 where nothing is: (H, W).
+        """(H, W) 1 / depth of the nearest surface in each pixel, 0 where there is none.
 
         Args:
-            points: (V, 3) pixels x, y (the centre of the first pixel is 0, 0) and 1 / depth; not above 0: not drawn.
-            triangles: (F, 3), shown from either side.
-            width_px: of the picture.
-            height_px: of the picture.
+            points: (V, 3) pixels x, y (the centre of the first pixel is 0, 0) and 1 / depth; triangles with a corner
+                not above 0 are left out.
+            triangles: (F, 3), visible from either side.
+            width_px: of the image.
+            height_px: of the image.
         """
         buffer = wp.zeros((height_px, width_px), dtype=float, device=self.device)
         inputs = [self._vectors(points), self._triangles(triangles), buffer, True]
@@ -143,15 +143,15 @@ class Rasterizer:
     def draw(
         self, points: FloatArray, triangles: NDArray[np.int32], colours: FloatArray, *, width_px: int, height_px: int
     ) -> tuple[FloatArray, FloatArray]:
-        """A picture (H, W, 3), black where nothing is, and the nearness (H, W); arguments as for `nearness`.
+        """An image (H, W, 3), black where there is no surface, and the nearness (H, W); arguments as for `nearness`.
 
         Args:
             points: (V, 3).
-            triangles: (F, 3), shown where their corners go counter-clockwise as seen, which is a negative area
+            triangles: (F, 3), visible where their corners are counter-clockwise in the image, which is a negative area
                 where y is down.
             colours: (V, 3) of any range.
-            width_px: of the picture.
-            height_px: of the picture.
+            width_px: of the image.
+            height_px: of the image.
         """
         buffer = wp.zeros((height_px, width_px), dtype=float, device=self.device)
         picture = wp.zeros((height_px, width_px), dtype=wp.vec3, device=self.device)
@@ -162,7 +162,7 @@ class Rasterizer:
         return picture.numpy(), buffer.numpy()
 
     def normals(self, vertices: FloatArray, triangles: NDArray[np.int32]) -> FloatArray:
-        """(V, 3) unit normals: means over the triangles around each vertex, by their areas."""
+        """(V, 3) unit normals: area-weighted means over the triangles around each vertex."""
         summed = wp.zeros(len(vertices), dtype=wp.vec3, device=self.device)
         inputs = [self._vectors(vertices), self._triangles(triangles), summed]
         wp.launch(add_normals, dim=len(triangles), inputs=inputs, device=self.device)
@@ -177,7 +177,7 @@ class Rasterizer:
 
 
 def projected(points_m: FloatArray, *, focal_px: tuple[float, float], centre_px: tuple[float, float]) -> FloatArray:
-    """Points (..., 3) in the camera's frame as the rasterizer takes them; 1 / depth is 0 behind the camera."""
+    """Points (..., 3) in the camera's frame as the rasterizer expects them; 1 / depth is 0 behind the camera."""
     depth = points_m[..., 2]
     near = np.where(depth > NEAREST_M, 1.0 / np.maximum(depth, NEAREST_M), 0.0)
     x = points_m[..., 0] * near * focal_px[0] + centre_px[0]

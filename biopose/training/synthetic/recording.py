@@ -30,7 +30,7 @@ from biopose.reconstruction.neural_ik import marker_windows, subject_calibration
 from biopose.reconstruction.people_fit import FitModels, fit_people
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.tracks import PersonTrack
-from biopose.training.synthetic.clips import Clip
+from biopose.training.synthetic.clips import SyntheticClip
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class ClipRecorder:
         self.reader = MqhmrHead(self.models.mesh.network)
         self.network = TorchPose()
 
-    def record(self, clip: Clip, *, height_m: float, focal_is_known: bool) -> FittedPerson:
+    def record(self, clip: SyntheticClip, *, height_m: float, focal_is_known: bool) -> FittedPerson:
         """A clip's person, fitted.
 
         Args:
@@ -90,7 +90,7 @@ class ClipRecorder:
         )
 
     @torch.no_grad()
-    def track(self, clip: Clip) -> PersonTrack:
+    def track(self, clip: SyntheticClip) -> PersonTrack:
         """The person's keypoints and what MQ-HMR read, in pixels of the clip's picture."""
         crops = PersonCrops(clip.pixels, clip.regions_px)
         sizes_px = np.tile([clip.camera.width_px, clip.camera.height_px], (len(clip.pixels), 1))

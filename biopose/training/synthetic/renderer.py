@@ -1,6 +1,6 @@
-"""Where people are dressed, lit and drawn into crops, for pictures and for clips; nothing is left to chance.
+"""Renders dressed and shaded people into crops, for images and for clips; nothing here is random.
 
-A mesh lies in the world of its scene until it is lit, and is handed on in the camera's frame with its light.
+A mesh is in the world of its scene until it is shaded, and then in the camera's frame, with its light.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.training.synthetic.crops import SAMPLES, Crop, mean_of_samples
-from biopose.training.synthetic.lighting import Light, lit
+from biopose.training.synthetic.lighting import Light, shaded
 from biopose.training.synthetic.occluders import Occluders
 from biopose.training.synthetic.rasterizer import Rasterizer
 from biopose.training.synthetic.scenes import MIDDLE, Scene, SceneSource
@@ -22,10 +22,10 @@ LitMesh = tuple[FloatArray, FloatArray]  # vertices (V, 3) in the camera's frame
 
 
 class SceneRenderer:
-    """Draws the people of scenes.
+    """Renders the people of scenes.
 
     Args:
-        scenes: whose body and people these are.
+        scenes: source of the scenes, with body and people.
         device: of the rasterizer, "cpu" or "cuda:0".
     """
 
@@ -40,22 +40,22 @@ class SceneRenderer:
         return self.scenes.clothed(scene, index, thickness, rasterizer=self.rasterizer, moments=moments)
 
     def light_on(self, mesh: FloatArray, colours: FloatArray, light: Light) -> FloatArray:
-        """(V, 3) what a mesh (V, 3) in the world sends back."""
-        return lit(self.rasterizer, mesh, self.triangles, colours=colours, light=light)
+        """(V, 3) light reflected by a mesh (V, 3) in the world."""
+        return shaded(self.rasterizer, mesh, self.triangles, colours=colours, light=light)
 
     def exposed(self, moments: Sequence[Sequence[LitMesh]], crop: Crop, occluders: Occluders) -> FloatArray:
-        """(H, W, 4) people's light multiplied by their coverage, and coverage: the mean over an exposure's moments.
+        """(H, W, 4) light of people multiplied by coverage, and coverage: the mean over an exposure's moments.
 
         Args:
-            moments: at each of them everybody who is there.
+            moments: the people at each of them.
             crop: of the view.
-            occluders: before them.
+            occluders: in front of them.
         """
         drawn = [self._drawn([(crop.points(mesh), light) for mesh, light in people], occluders) for people in moments]
         return mean_of_samples(sum(drawn[1:], drawn[0]) / np.float32(len(drawn)))
 
     def _drawn(self, people: Sequence[LitMesh], occluders: Occluders) -> FloatArray:
-        """(2 H, 2 W, 4) light multiplied by coverage, and coverage, of people's points among occluders."""
+        """(2 H, 2 W, 4) light multiplied by coverage, and coverage, of people and occluders."""
         count = len(people[0][0])
         triangles = [self.triangles + k * count for k in range(len(people))]
         pixels, near = self.rasterizer.draw(
@@ -68,10 +68,10 @@ class SceneRenderer:
         return np.concatenate([pixels, (near > 0)[..., None]], axis=-1).astype(np.float32)
 
     def shadow(self, scene: Scene, index: int, crop: Crop, light: Light, mesh: FloatArray) -> FloatArray:
-        """(H, W) the share of the ground's light that a mesh (V, 3) in the world takes away."""
+        """(H, W) the share of the ground's light that a mesh (V, 3) in the world removes."""
         drop_m = (mesh[:, 1] - float(scene.ground_m[index])) / light.towards[1]
         flat_m = mesh - drop_m[:, None] * light.towards
-        return self._covered(crop.points(scene.seen(index, flat_m))) * light.share_of_lamp
+        return self._covered(crop.points(scene.in_camera(index, flat_m))) * light.share_of_lamp
 
     def _covered(self, points: FloatArray) -> FloatArray:
         """(H, W) 1 where a mesh, its points in samples, covers a pixel."""

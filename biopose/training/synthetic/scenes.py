@@ -1,4 +1,4 @@
-"""People in the world and the cameras that look at them: who, in which posture, dressed, seen from where."""
+"""Scenes: people in a posture, dressed, in a world with a ground, and a camera."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from biopose.training.synthetic.rasterizer import Rasterizer
 FloatArray = NDArray[np.float32]
 
 MOMENTS, EXPOSURE_S = 3, (0.002, 0.03)
-MIDDLE = MOMENTS // 2  # the moment of the truth, and of sharp pictures
+MIDDLE = MOMENTS // 2  # the moment of the truth, and of images without motion blur
 SOLE_BELOW_KEYPOINTS_M = 0.04
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """N people, each alone in a world whose origin is the head of the pelvis's bone, and a camera for each.
+    """N people, each in a world of their own with the origin at the head of the pelvis's bone, and a camera for each.
 
     Attributes:
         person: (N,) indices.
-        R_world_segment: (N, T, 20, 3, 3) global turns from the reference posture at the moments of the exposure.
+        R_world_segment: (N, T, 20, 3, 3) global rotations from the reference posture at the moments of the exposure.
         R_camera_world: (N, 3, 3).
         camera_m: (N, 3) in the world, y up.
         ground_m: (N,) height of the ground in the world.
@@ -43,14 +43,14 @@ class Scene:
     camera_m: Tensor
     ground_m: Tensor
 
-    def seen(self, index: int, points_m: FloatArray) -> FloatArray:
-        """Points (V, 3) of one person's world in that person's camera's frame."""
-        seen: FloatArray = (points_m - self.camera_m[index].numpy()) @ self.R_camera_world[index].numpy().T
-        return seen
+    def in_camera(self, index: int, points_m: FloatArray) -> FloatArray:
+        """Points (V, 3) of a person's world in the frame of that person's camera."""
+        points: FloatArray = (points_m - self.camera_m[index].numpy()) @ self.R_camera_world[index].numpy().T
+        return points
 
     @property
     def R_camera_segment(self) -> Tensor:
-        """(N, 20, 3, 3) global turns in the camera's frame, in the middle of the exposure."""
+        """(N, 20, 3, 3) global rotations in the camera's frame, at the middle of the exposure."""
         return self.R_camera_world[:, None] @ self.R_world_segment[:, MIDDLE]
 
     @property
@@ -64,7 +64,7 @@ class SceneSource:
 
     Args:
         segment_body: the body.
-        people: whose shapes are drawn.
+        people: that are drawn from.
         motions: the library.
     """
 
@@ -79,7 +79,7 @@ class SceneSource:
         Args:
             rng: draws the exposure.
             generator: draws everything else.
-            n: how many.
+            n: number of people.
         """
         person = torch.randint(len(self.people), (n,), generator=generator)
         exposure_s = float(rng.uniform(*EXPOSURE_S))
@@ -94,13 +94,13 @@ class SceneSource:
     def clothed(
         self, scene: Scene, index: int, thickness: FloatArray, *, rasterizer: Rasterizer, moments: Sequence[int]
     ) -> list[FloatArray]:
-        """One person's meshes (V, 3) in the world, at each moment.
+        """A dressed person's meshes (V, 3) in the world, at each moment.
 
         Args:
-            scene: which the person is in.
+            scene: of the person.
             index: of the person.
             thickness: (V,) of the clothes, in heights.
-            rasterizer: finds the normals along which they stand off.
+            rasterizer: computes the normals, along which clothes are offset.
             moments: of the exposure.
         """
         person = scene.person[index]
@@ -111,7 +111,7 @@ class SceneSource:
         return [mesh.numpy() for mesh in meshes]
 
     def _posed(self, person: Tensor, R_world_segment: Tensor) -> PosedBody:
-        """Bones of people (...), the pelvis's head at the origin; points are skinned by their own rest positions."""
+        """Bones of people (...), the pelvis's head at the origin; points are skinned from their own rest positions."""
         no_shape = torch.zeros(*person.shape, len(self.body.rig.vertex_blendshapes))
         shaped = ShapedBody(self.body.rig, no_shape, self.people.bone_heads[person])
         return shaped.with_global_rotations(R_world_segment, root_position=torch.zeros(3))

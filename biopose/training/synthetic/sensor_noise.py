@@ -1,4 +1,4 @@
-"""From light to the bytes that a camera, a codec and a crop's resampling leave of it."""
+"""A camera's image of linear light: blur, exposure, tone curve, sensor noise, compression, resampling."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from scipy.ndimage import gaussian_filter
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 
 FloatArray = NDArray[np.float32]
-SMALL_SHARE, SMALLEST = 0.25, 0.4  # pictures with fewer pixels of the person than the crop has
+SMALL_SHARE, SMALLEST = 0.25, 0.4  # of images with fewer pixels of the person than the crop has
 OUT_OF_FOCUS_SHARE = 0.1
 GREY_SHARE = 0.03
 QUALITY = (50, 95)
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a camera makes of light, the same in all pictures of a film.
+class CameraResponse:
+    """Response of a camera, the same in all frames of a clip.
 
     Attributes:
-        blur_px: standard deviation of what is out of focus; 0 is sharp.
-        exposure: of all light.
+        blur_px: standard deviation of defocus; 0 is sharp.
+        exposure: factor of all light.
         white_balance: (3,).
         gamma: of the curve.
         contrast: about the middle.
-        brightness: added.
-        is_grey: no colours.
-        noise: standard deviation, 0 to 1 being the range.
+        brightness: offset.
+        is_grey: without colour.
+        noise: standard deviation, the range being 0 to 1.
     """
 
     blur_px: float
@@ -46,32 +46,32 @@ class Look:
 
 @dataclass(frozen=True)
 class Compression:
-    """What storing costs, the same in all pictures of a film.
+    """Resolution and compression, the same in all frames of a clip.
 
     Attributes:
-        size_px: width and height that a crop has in the picture, where that is less than a crop's own.
-        quality: of JPEG; 0 leaves it out.
+        size_px: width and height of a crop in the image, where that is less than the crop's own.
+        quality: of JPEG; 0 for none.
     """
 
     size_px: tuple[int, int]
     quality: int
 
 
-def photographed(rng: np.random.Generator, light: FloatArray, *, black: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """A crop (256, 192, 3) of bytes, of a film of its own.
+def capture(rng: np.random.Generator, light: FloatArray, *, black: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """A crop (256, 192, 3) of bytes, by a random camera.
 
     Args:
         rng: drawn from.
         light: (256, 192, 3) linear.
-        black: (256, 192) what lies outside the picture.
+        black: (256, 192) outside the image.
     """
-    pixels = developed(rng, light, draw_look(rng), black=black)
+    pixels = apply_response(rng, light, draw_response(rng), black=black)
     return compressed(pixels, draw_compression(rng))
 
 
-def draw_look(rng: np.random.Generator) -> Look:
-    """Of phones' and broadcasters' cameras."""
-    return Look(
+def draw_response(rng: np.random.Generator) -> CameraResponse:
+    """Draw the response of a phone's or a broadcast camera."""
+    return CameraResponse(
         blur_px=rng.uniform(0.3, 1.3) if rng.random() < OUT_OF_FOCUS_SHARE else 0.0,
         exposure=np.exp(rng.normal(0, 0.25)),
         white_balance=np.exp(rng.normal(0, 0.06, 3)),
@@ -83,38 +83,38 @@ def draw_look(rng: np.random.Generator) -> Look:
     )
 
 
-def developed(
-    rng: np.random.Generator, light: FloatArray, look: Look, *, black: NDArray[np.bool_]
+def apply_response(
+    rng: np.random.Generator, light: FloatArray, response: CameraResponse, *, black: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
-    """A crop (256, 192, 3) of bytes; only the noise is drawn. Arguments as for `photographed`."""
-    if look.blur_px:
-        light = gaussian_filter(light, (look.blur_px, look.blur_px, 0))
-    balanced = light * look.exposure * look.white_balance
-    curved = np.clip(balanced, 0.0, None) ** (1 / look.gamma)
+    """A crop (256, 192, 3) of bytes; only the noise is random. Arguments as for `capture`."""
+    if response.blur_px:
+        light = gaussian_filter(light, (response.blur_px, response.blur_px, 0))
+    balanced = light * response.exposure * response.white_balance
+    curved = np.clip(balanced, 0.0, None) ** (1 / response.gamma)
     curved = curved / (1 + 0.15 * curved)  # highlights roll off
-    curved = 0.5 + (curved - 0.5) * look.contrast + look.brightness
-    if look.is_grey:
+    curved = 0.5 + (curved - 0.5) * response.contrast + response.brightness
+    if response.is_grey:
         curved = np.repeat(curved.mean(axis=-1, keepdims=True), 3, axis=-1)
-    if look.noise:
-        curved = curved + look.noise * rng.normal(size=curved.shape)
+    if response.noise:
+        curved = curved + response.noise * rng.normal(size=curved.shape)
     curved = np.where(black[..., None], 0.0, curved)
     return (255 * np.clip(curved, 0.0, 1.0) + 0.5).astype(np.uint8)
 
 
 def draw_compression(rng: np.random.Generator) -> Compression:
-    """Of near and far people, of good and poor codecs."""
+    """Draw resolution and quality of near and far people, good and poor codecs."""
     share = np.exp(rng.uniform(np.log(SMALLEST), 0.0)) if rng.random() < SMALL_SHARE else 1.0
     return Compression(size_at(share), int(rng.integers(*QUALITY)) if rng.random() < 0.7 else 0)
 
 
 def size_at(share: float) -> tuple[int, int]:
-    """Width and height of a crop whose pixels are so many of the picture's, never more than its own."""
+    """Width and height of a crop in the image, `share` image pixels per crop pixel; at most the crop's own."""
     share = min(share, 1.0)
     return max(16, round(WIDTH_PX * share)), max(16, round(HEIGHT_PX * share))
 
 
 def compressed(pixels: NDArray[np.uint8], compression: Compression) -> NDArray[np.uint8]:
-    """A crop shrunk to what a far person has, compressed, and brought back to its size."""
+    """A crop reduced to its resolution in the image, compressed, and resized back."""
     picture = Image.fromarray(pixels)
     if compression.size_px != picture.size:
         picture = picture.resize(compression.size_px, Image.Resampling.BOX)

@@ -1,8 +1,8 @@
-"""People in motion for clips, with the truth: the skeleton's coordinates in a world with a ground, second by second.
+"""Motion sequences for clips, with the truth: the skeleton's coordinates in a world with a ground.
 
-Varied motion has no place of its own: bent legs lower a body, other swings make other steps. So the body is carried by
-whatever is lowest of it: that point moves, up and along, as the lowest foot of the recorded clip does. Where that foot
-rests, it rests. What this changes of the recorded path is smoothed, since another point may carry in the next frame.
+Varied motion needs a new path of the pelvis, since bent legs lower the body and other swings make other steps. The
+body's lowest keypoint is its support: it moves as the lowest foot of the recorded clip does, and rests where that
+rests. The change from the recorded path is smoothed, since the support may be another point in the next frame.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from biopose.training.synthetic.skeletons import Skeletons
 
 PELVIS_ANGLES = ("pelvis_tilt", "pelvis_list", "pelvis_rotation")
 SMOOTHING_S = 0.1
-# A shoulder's angles jump together where it passes a singular posture (see `Motion`), and what is drawn between the two
-# sets of angles is nobody's. That happens in 2 % of takes; elsewhere the fastest turns are of 20 to 50 rad/s.
-FASTEST_RAD_S = 60.0
-PELVIS_PLACE = ("pelvis_tx", "pelvis_ty", "pelvis_tz")
+# A shoulder's angles jump together at a singular posture (see `Motion`), and interpolation between the two sets of
+# angles gives no human motion. That happens in 2 % of sequences; the others reach 20 to 50 rad/s.
+LARGEST_ANGULAR_VELOCITY_RAD_S = 60.0
+PELVIS_TRANSLATIONS = ("pelvis_tx", "pelvis_ty", "pelvis_tz")
 
 
 @dataclass(frozen=True, eq=False)
 class MotionSequence:
-    """One person's motion through T frames, in a world whose y is up and whose ground is y = 0.
+    """A person's motion through T frames, in a world with y up and the ground at y = 0.
 
     Attributes:
         person: index.
         q: (T, Q) coordinates of the default skeleton, scaled to the person.
-        R_world_segment: (T, MOMENTS, 20, 3, 3) global turns from the reference posture, at moments of each exposure.
-        keypoints_m: (T, 26, 3) about where the keypoints are: those of the skeleton.
+        R_world_segment: (T, MOMENTS, 20, 3, 3) global rotations from the reference posture, at moments of exposures.
+        keypoints_m: (T, 26, 3) approximate keypoints: those of the skeleton.
         root_m: (T, 3) head of the pelvis's bone.
     """
 
@@ -50,14 +50,14 @@ class MotionSequence:
     keypoints_m: Tensor
     root_m: Tensor
 
-    def moved(self, shift_m: Tensor) -> MotionSequence:
-        """The same elsewhere on the ground, by (3,) metres."""
+    def translated(self, shift_m: Tensor) -> MotionSequence:
+        """The sequence translated by (3,) metres."""
         q = self.q.clone()
-        q[:, _columns(*PELVIS_PLACE)] += shift_m
+        q[:, _columns(*PELVIS_TRANSLATIONS)] += shift_m
         return replace(self, q=q, keypoints_m=self.keypoints_m + shift_m, root_m=self.root_m + shift_m)
 
-    def before(self, R_camera_world: Tensor, camera_m: Tensor) -> Scene:
-        """Each frame as a scene of its own.
+    def scenes(self, R_camera_world: Tensor, camera_m: Tensor) -> Scene:
+        """T scenes, one for each frame.
 
         Args:
             R_camera_world: (3, 3).
@@ -74,12 +74,12 @@ class MotionSequence:
 
 
 class MotionSequenceSource:
-    """Draws takes.
+    """Draws sequences.
 
     Args:
-        postures: that they are made of.
-        people: whose motion it is.
-        skeletons: theirs.
+        postures: source of the postures.
+        people: that are drawn from.
+        skeletons: of these people.
     """
 
     def __init__(self, postures: PostureSource, people: People, skeletons: Skeletons) -> None:
@@ -91,17 +91,17 @@ class MotionSequenceSource:
         self.model_height_m = model_height_m(skeleton) or 1.0
 
     def draw(self, generator: torch.Generator, frames: int, *, interval_s: float) -> MotionSequence:
-        """One take; exposures are open for two thirds of the time between frames.
+        """Draw a sequence; exposures last two thirds of the time between frames.
 
         Args:
             generator: drawn from.
-            frames: how many.
+            frames: number of frames.
             interval_s: between them.
         """
         while True:
-            take = self._drawn(generator, frames, interval_s=interval_s)
-            if fastest_turn_rad_s(take, interval_s=interval_s) <= FASTEST_RAD_S:
-                return take
+            sequence = self._drawn(generator, frames, interval_s=interval_s)
+            if peak_angular_velocity_rad_s(sequence, interval_s=interval_s) <= LARGEST_ANGULAR_VELOCITY_RAD_S:
+                return sequence
 
     def _drawn(self, generator: torch.Generator, frames: int, *, interval_s: float) -> MotionSequence:
         g = generator
@@ -109,57 +109,57 @@ class MotionSequenceSource:
         moments = torch.tensor([interval_s / MOMENTS])
         every, clip = self.postures.coordinates(g, 1, moments=frames * MOMENTS, interval_s=moments)
         heading = headings(g, 1)[0]
-        turn = leans(g, 1)[0] @ heading
+        R_attitude = leans(g, 1)[0] @ heading
         q, clip = every[0, MIDDLE::MOMENTS].clone(), clip[0, MIDDLE::MOMENTS]
 
         scaled = self.kinematics.with_scales(self.skeletons.body_scales[person])
         pose = scaled.with_coordinates(q)
-        about_pelvis = (pose.markers - pose.p_ground_body[:, self.pelvis, None]) @ turn.mT
+        about_pelvis = (pose.markers - pose.p_ground_body[:, self.pelvis, None]) @ R_attitude.mT
         size = self.people.height_m[person] / self.model_height_m
         feet = self.kinematics.with_coordinates(clip).markers[:, FOOT_KEYPOINTS] * size @ heading.mT
-        recorded_m = clip[:, _columns(*PELVIS_PLACE)] * size @ heading.mT
-        changed_m = carried(about_pelvis, feet) - recorded_m
+        recorded_m = clip[:, _columns(*PELVIS_TRANSLATIONS)] * size @ heading.mT
+        changed_m = supported_pelvis_m(about_pelvis, feet) - recorded_m
         pelvis_m = recorded_m + _smoothed(changed_m, frames=SMOOTHING_S / interval_s)
 
-        R_pelvis = turn @ pose.R_ground_body[:, self.pelvis]
+        R_pelvis = R_attitude @ pose.R_ground_body[:, self.pelvis]
         q[:, _columns(*PELVIS_ANGLES)] = unwrap(body_fixed_angles(R_pelvis, self.pelvis_axes))
-        q[:, _columns(*PELVIS_PLACE)] = pelvis_m
+        q[:, _columns(*PELVIS_TRANSLATIONS)] = pelvis_m
         return MotionSequence(
             person=person,
             q=torch.from_numpy(self.kinematics.skeleton.satisfy_couplings(q.double().numpy())).float(),
-            R_world_segment=turn @ self.postures.turns(every[0]).unflatten(0, (frames, MOMENTS)),
+            R_world_segment=R_attitude @ self.postures.global_rotations(every[0]).unflatten(0, (frames, MOMENTS)),
             keypoints_m=about_pelvis + pelvis_m[:, None],
             root_m=pelvis_m + R_pelvis @ self.skeletons.root_in_pelvis_m[person],
         )
 
 
-def fastest_turn_rad_s(take: MotionSequence, *, interval_s: float) -> float:
-    """Of any segment between two moments."""
-    R = take.R_world_segment.flatten(0, 1)
+def peak_angular_velocity_rad_s(sequence: MotionSequence, *, interval_s: float) -> float:
+    """Largest angular velocity of any segment between two moments."""
+    R = sequence.R_world_segment.flatten(0, 1)
     cosine = ((R[1:] * R[:-1]).sum((-2, -1)) - 1) / 2
     return float(cosine.clamp(-1.0, 1.0).acos().max()) * MOMENTS / interval_s
 
 
-def carried(about_pelvis_m: Tensor, feet_m: Tensor) -> Tensor:
-    """Where the pelvis (T, 3) is, if the body's lowest point moves as the lowest foot does.
+def supported_pelvis_m(about_pelvis_m: Tensor, feet_m: Tensor) -> Tensor:
+    """Path (T, 3) of the pelvis with which the body's lowest point moves as the lowest foot does.
 
     Args:
-        about_pelvis_m: (T, 26, 3) keypoints from the pelvis's origin.
-        feet_m: (T, 4, 3) of the clip; the lowest of all touches the ground.
+        about_pelvis_m: (T, 26, 3) keypoints relative to the pelvis's origin.
+        feet_m: (T, 4, 3) foot points of the clip; the lowest of all frames touches the ground.
     """
-    lowest, bearing = about_pelvis_m[..., 1].min(1)
+    lowest, support = about_pelvis_m[..., 1].min(1)
     foot_m, foot = feet_m[..., 1].min(1)
     now = torch.arange(len(lowest) - 1)
-    stepped = feet_m[now + 1, foot[:-1]] - feet_m[now, foot[:-1]]
-    slid = about_pelvis_m[now + 1, bearing[:-1]] - about_pelvis_m[now, bearing[:-1]]
+    foot_step_m = feet_m[now + 1, foot[:-1]] - feet_m[now, foot[:-1]]
+    support_step_m = about_pelvis_m[now + 1, support[:-1]] - about_pelvis_m[now, support[:-1]]
     pelvis_m = torch.zeros(len(lowest), 3)
-    pelvis_m[1:] = (stepped - slid).cumsum(0)
+    pelvis_m[1:] = (foot_step_m - support_step_m).cumsum(0)
     pelvis_m[:, 1] = foot_m - foot_m.min() - lowest + SOLE_BELOW_KEYPOINTS_M
     return pelvis_m
 
 
 def _smoothed(path: Tensor, *, frames: float) -> Tensor:
-    """A path (T, 3) through a Gaussian so many frames wide."""
+    """A path (T, 3) filtered by a Gaussian with a standard deviation in frames."""
     return torch.from_numpy(gaussian_filter1d(path.numpy(), frames, axis=0, mode="nearest"))
 
 

@@ -1,8 +1,9 @@
-"""Pictures turned into what a decoder is trained on, kept in shards: features, keypoints and truth.
+"""Shards of synthetic images as MQ-HMR's decoder is trained on them: feature maps, keypoints and truth.
 
-The encoder is frozen, so each picture passes through it once. Features are kept as bytes (a channel's range in 255
-steps, well below what separates real pictures from drawn ones): 172 kB a picture for the maps of strides 8, 16 and 32.
-Shard k hangs on the seed and k alone, so shards can be made in any order, by any number of processes, and again.
+The encoder is frozen, so each image passes through it once, and through flip test-time augmentation as in measurement.
+Feature maps are quantised to bytes (a channel's range in 255 steps, well below the difference between real and
+synthetic images): 172 kB an image for the maps of strides 8, 16 and 32. Shard k depends on the seed and k alone, so
+shards can be made in any order, by any number of processes, and reproduced.
 """
 
 from __future__ import annotations
@@ -17,34 +18,36 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from biopose.body.keypoint_names import MIRRORED
 from biopose.body.segment_body import SegmentBody
 from biopose.io.files import written_whole
-from biopose.perception.crops import normalised
+from biopose.perception.flip_augmentation import flip_augmented
 from biopose.perception.pose_backends import TorchPose
-from biopose.perception.simcc import decoded
+from biopose.perception.simcc import mirrored_points
 from biopose.training.data.motion import Motion, cmu_motions, held_out_alone, without_held_out
-from biopose.training.synthetic.images import PictureBatch, PictureSource, with_mirror_images
+from biopose.training.synthetic.images import ImageSource, with_mirror_images
 from biopose.training.synthetic.people import HELD_OUT_PEOPLE, N_PEOPLE, SEED, People, people_of
 from biopose.training.synthetic.processes import Maker, make_in_processes
 from biopose.training.synthetic.skeletons import Skeletons
 
-SHARD_PICTURES, BATCH = 1024, 64
+SHARD_IMAGES, BATCH = 1024, 64
+CONTENT = 2  # raised whenever the same seed gives other content; 1: keypoints of a single pass
 LEVELS = (1, 2, 3)  # of the encoder's four maps: strides 8, 16, 32
 LOWEST_FEATURE = -0.2785  # of x sigmoid(x)
 SPLITS = {"train": 0, "validation": 1_000_000, "test": 2_000_000}  # seeds of their first shards
-SEEDS = 10_000_000  # that lie between the shards of a seed and those of the next
+SEEDS = 10_000_000  # between the first shards of consecutive seeds
 OfPeople = TypeVar("OfPeople", People, Skeletons)
 Folder = TypeVar("Folder", bound="ShardFolder")
 
 
 @dataclass(frozen=True)
 class ShardFolder:
-    """Where the shards of a seed are.
+    """Folder of the shards of a seed.
 
     Attributes:
         folder: of all splits.
-        motion: CMU's recordings.
-        seed: of the pictures.
+        motion: folder of CMU's motion capture.
+        seed: of the images.
     """
 
     folder: Path
@@ -52,16 +55,16 @@ class ShardFolder:
     seed: int = 0
 
     def path(self, split: str, index: int) -> Path:
-        """Of one shard."""
-        return self.folder / f"{split}_{self.seed}_{index:05d}.safetensors"
+        """Path of a shard; its name holds all that its content depends on."""
+        return self.folder / f"images{CONTENT}_{split}_{self.seed}_{index:05d}.safetensors"
 
     def missing(self, split: str, count: int) -> list[int]:
-        """Which of the first shards are still to be made."""
+        """Indices of those of the first `count` shards that are not there."""
         return [index for index in range(count) if not self.path(split, index).is_file()]
 
 
-class ShardMaker:
-    """Makes shards of one split, whose people and pictures no other split has; validation and test share motions.
+class ImageShardMaker:
+    """Makes shards of a split, which shares no people with another; validation and test share motions.
 
     Args:
         where: to put them.
@@ -75,47 +78,50 @@ class ShardMaker:
     def __init__(self, where: ShardFolder, split: str, motions: Sequence[Motion]) -> None:
         self.where, self.split = where, split
         body = SegmentBody.load()
-        self.source = PictureSource(body, split_people(body, where.folder, split), motions, seed=0)
+        self.source = ImageSource(body, split_people(body, where.folder, split), motions, seed=0)
         self.network = TorchPose()
 
     def make(self, index: int) -> Path:
-        """Draw one shard's pictures, look at them with the network, and keep what it saw and the truth."""
+        """Render a shard's images, extract features and keypoints, and write them with the truth."""
         self.source.reseed(self.where.seed * SEEDS + SPLITS[self.split] + index)
-        steps: dict[str, Tensor] = {}  # of the bytes, by the shard's first pictures
-        batches = [self._batch(steps) for _ in range(SHARD_PICTURES // BATCH)]
+        steps: dict[str, Tensor] = {}  # of quantisation, from the shard's first batch
+        batches = [self._batch(steps) for _ in range(SHARD_IMAGES // BATCH)]
         tensors = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
         path = self.where.path(self.split, index)
         with written_whole(path) as unfinished:
             save_file(tensors | steps, unfinished)
         return path
 
-    def _pictures(self) -> PictureBatch:
-        """Half of those to train on are mirror images: they cost a third of a picture, the network's look at them."""
-        return with_mirror_images(self.source.draw(BATCH // 2)) if self.split == "train" else self.source.draw(BATCH)
-
     def _batch(self, steps: dict[str, Tensor]) -> dict[str, Tensor]:
-        batch = self._pictures()
-        output = self.network(normalised(batch.pixels))
-        keypoints_px, confidence = decoded(output)
-        maps = {f"map_{level}": output.maps[level] for level in LEVELS}
-        for name, values in maps.items():
-            steps.setdefault(f"step_of_{name}", (values.amax(dim=(0, 2, 3)) - LOWEST_FEATURE) / 255)
-        kept = {name: quantised(values, steps[f"step_of_{name}"]) for name, values in maps.items()}
-        truth = {name: value for name, value in vars(batch).items() if name != "pixels"}
-        return kept | truth | {"keypoints_px": keypoints_px, "confidence": confidence}
+        """A batch; half of the training images are mirror images, of which the second pass is at hand anyway."""
+        mirrors = self.split == "train"
+        images = self.source.draw(BATCH // 2 if mirrors else BATCH)
+        passes = flip_augmented(self.network, images.pixels)
+        maps, points, confidence = passes.output.maps, passes.points, passes.confidence
+        if mirrors:
+            images = with_mirror_images(images)
+            maps = tuple(torch.cat(pair) for pair in zip(maps, passes.mirrored.maps, strict=True))
+            points = torch.cat([points, mirrored_points(points)])
+            confidence = torch.cat([confidence, confidence[:, MIRRORED]])
+        quantised_maps = {}
+        for level in LEVELS:
+            step = steps.setdefault(f"step_of_map_{level}", (maps[level].amax(dim=(0, 2, 3)) - LOWEST_FEATURE) / 255)
+            quantised_maps[f"map_{level}"] = quantised(maps[level], step)
+        truth = {name: value for name, value in vars(images).items() if name != "pixels"}
+        return quantised_maps | truth | {"keypoints_px": points, "confidence": confidence}
 
 
 def split_people(body: SegmentBody, folder: Path, split: str) -> People:
-    """A split's people, drawn once and kept in the folder."""
+    """The people of a split, generated once and kept in the folder."""
     return of_split(split, partial(people_of, body, folder))
 
 
 def of_split(split: str, drawn: Callable[..., OfPeople]) -> OfPeople:
-    """What belongs to a split's people; test judges on others than validation tunes on.
+    """The people of a split, or data about them; test and validation have different people.
 
     Args:
         split: of SPLITS.
-        drawn: makes it for `n` people of a `seed`.
+        drawn: generates it for `n` people of a `seed`.
 
     Raises:
         ValueError: no such split.
@@ -129,18 +135,18 @@ def of_split(split: str, drawn: Callable[..., OfPeople]) -> OfPeople:
 
 
 def split_motions(motions: Sequence[Motion], split: str) -> list[Motion]:
-    """Those that training sees, or those that it never does."""
+    """The motions of training, or the held-out ones."""
     return without_held_out(motions) if split == "train" else held_out_alone(motions)
 
 
 def quantised(values: Tensor, step: Tensor) -> Tensor:
-    """Features (N, C, H, W) as bytes (N, H, W, C), in steps (C,) from the lowest that there is."""
+    """Features (N, C, H, W) as bytes (N, H, W, C), in steps (C,) from the lowest possible value."""
     steps = (values.permute(0, 2, 3, 1) - LOWEST_FEATURE) / step
     return steps.round().clamp(0, 255).byte().contiguous()
 
 
 def restored(values: Tensor, step: Tensor) -> Tensor:
-    """Bytes (N, H, W, C) as features (N, C, H, W), channels last in memory."""
+    """Features (N, C, H, W), channels last in memory, of bytes (N, H, W, C)."""
     return (values.float() * step + LOWEST_FEATURE).permute(0, 3, 1, 2)
 
 
@@ -149,19 +155,19 @@ def make_shards(
     split: str,
     count: int,
     *,
-    maker: Callable[[Folder, str, Sequence[Motion]], Maker] = ShardMaker,
+    maker: Callable[[Folder, str, Sequence[Motion]], Maker] = ImageShardMaker,
     processes: int = 2,
     report: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Make the first shards of a split, those that are there already left alone.
+    """Make the missing ones of the first shards of a split.
 
     Args:
-        where: to put them.
+        where: their folder.
         split: of SPLITS.
-        count: how many.
-        maker: of pictures, or of clips (`ClipShardMaker`, with a `ClipFolder`).
+        count: number of shards.
+        maker: of images, or of clips (`ClipShardMaker`, with a `ClipFolder`).
         processes: at once, each on one core.
-        report: called with the index of each that is done.
+        report: called with the index of each shard that was made.
 
     Raises:
         ValueError: no such split.

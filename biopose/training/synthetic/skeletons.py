@@ -1,4 +1,4 @@
-"""The skeletons of the pictures' people: what the truth of a clip is told in. Made once and kept, as the people are."""
+"""The skeletons of the synthetic people, whose coordinates are the truth of a clip; generated once and kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KIND = "skeletons"
 
 @dataclass(frozen=True, eq=False)
 class Skeletons:
-    """The default skeleton scaled to P people; each part is a tensor whose first axis they are.
+    """The default skeleton scaled to P people; the first axis of each tensor.
 
     Attributes:
         body_scales: (P, B, 3) of the default skeleton.
@@ -36,12 +36,12 @@ class Skeletons:
     root_in_pelvis_m: Tensor
 
     def __getitem__(self, which: slice) -> Skeletons:
-        """Those of some of the people."""
+        """The skeletons of some of the people."""
         return Skeletons(**{name: value[which] for name, value in vars(self).items()})
 
 
 def skeletons_of(people: Iterable[BodyWithSkeleton], body: Body, R_ground_reference: Tensor) -> Skeletons:
-    """Of people of the default body, single precision.
+    """The skeletons of people, single precision.
 
     Args:
         people: as `draw_people` gives them.
@@ -66,12 +66,12 @@ def _parts(person: BodyWithSkeleton, body: Body, R_ground_reference: Tensor) -> 
 
 
 def skeletons_of_drawn(segment_body: SegmentBody, folder: Path, *, n: int, seed: int) -> Skeletons:
-    """Those of `people_of`, with the same arguments; read from the folder if they were made before.
+    """Skeletons of the people of `people_of`, with the same arguments; read from the folder if it has them.
 
     Args:
-        segment_body: whose reference posture it is.
+        segment_body: of the reference posture.
         folder: that keeps them.
-        n: how many people.
+        n: number of people.
         seed: of their shapes.
 
     Raises:

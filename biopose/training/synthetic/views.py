@@ -1,4 +1,4 @@
-"""What the camera of a clip shows: a picture of a usual size, a crop that follows the person, and what is behind."""
+"""The camera of a clip, crops that track the person, and their background."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ FloatArray = NDArray[np.float32]
 
 SIZES_PX = ((1920, 1080), (1280, 720))
 FOCAL_LOG_SD = 0.15
-UPRIGHT = 1.3  # height over width of what is filmed, beyond which a phone is held upright
-MARGIN = 1.03  # about everything that is filmed, where nothing is cut
-TOO_NEAR = (1.05, 1.5)  # lenses that cut people, over the longest that does not
-LENSES = (0.5, 1.6)  # shortest and longest over the usual one
-# Boxes of a detector err by much the same from frame to frame.
-LASTING, QUICK, ERROR_HZ = 0.95, 0.3, (0.1, 1.5)
+UPRIGHT = 1.3  # height over width of the motion, above which the image is in portrait format
+MARGIN = 1.03  # about the whole motion, where nothing is cut off
+TOO_LONG = (1.05, 1.5)  # focal lengths that cut people off, over the longest that does not
+FOCAL_RANGE = (0.5, 1.6)  # shortest and longest focal length over the default one
+# A detector's errors are correlated from frame to frame: a slow part and a white part.
+SLOW, WHITE, ERROR_HZ = 0.95, 0.3, (0.1, 1.5)
 LARGEST_BACKDROP_PX = 1024
 
 
 def draw_camera(rng: np.random.Generator, boxes: NDArray[np.floating]) -> Camera:
-    """A camera in whose picture a person stays, but for a few that cut something off.
+    """Draw a camera that keeps the person inside the image, except for a few that cut something off.
 
     Args:
         rng: drawn from.
@@ -42,43 +42,43 @@ def draw_camera(rng: np.random.Generator, boxes: NDArray[np.floating]) -> Camera
     width, height = SIZES_PX[rng.integers(len(SIZES_PX))]
     if reach[1] > UPRIGHT * reach[0]:
         width, height = height, width
-    usual = default_focal_px(width_px=width, height_px=height)
+    default_px = default_focal_px(width_px=width, height_px=height)
     fits = float((np.array([width, height]) / 2 / reach).min())
-    focal = min(usual * np.exp(FOCAL_LOG_SD * rng.normal()), fits)
+    focal = min(default_px * np.exp(FOCAL_LOG_SD * rng.normal()), fits)
     if rng.random() < CUT_SHARE:
-        focal = fits * rng.uniform(*TOO_NEAR)
-    focal = float(np.clip(focal, LENSES[0] * usual, LENSES[1] * usual))
+        focal = fits * rng.uniform(*TOO_LONG)
+    focal = float(np.clip(focal, FOCAL_RANGE[0] * default_px, FOCAL_RANGE[1] * default_px))
     return Camera(width, height, (focal, focal), ((width - 1) / 2, (height - 1) / 2))
 
 
 @dataclass(frozen=True, eq=False)
-class FollowingCrops:
-    """Crops that follow a person.
+class TrackedCrops:
+    """Crops that track a person.
 
     Attributes:
-        crops: T of them.
-        in_view: (T,) whether enough of the person is in the picture to be followed.
+        crops: of T frames.
+        in_view: (T,) whether enough of the person is in the image to be tracked.
     """
 
     crops: Sequence[Crop]
     in_view: NDArray[np.bool_]
 
     def regions_px(self, camera: Camera) -> NDArray[np.float64]:
-        """(T, 4) left, top, right, bottom edges in pixels of the picture, the first pixel's centre being (0, 0)."""
+        """(T, 4) left, top, right, bottom edges in pixels of the image, the first pixel's centre being (0, 0)."""
         corners = np.stack([crop.corner for crop in self.crops]).astype(np.float64)
         sizes = np.array([crop.ray_per_px for crop in self.crops])[:, None] * (WIDTH_PX, HEIGHT_PX)
         return np.concatenate([corners, corners + sizes], axis=1) * camera.focal_px[0] + np.tile(camera.centre_px, 2)
 
 
-def follow(
+def tracked_crops(
     generator: torch.Generator, boxes: NDArray[np.floating], camera: Camera, *, interval_s: float
-) -> FollowingCrops:
-    """Crops as the tracker cuts them: about what is in the picture of a box, erring a little, steadily.
+) -> TrackedCrops:
+    """Crops as the tracker cuts them: about the visible part of a box, with correlated errors.
 
     Args:
         generator: drawn from.
         boxes: (T, 4) in x / z and y / z.
-        camera: whose picture ends somewhere.
+        camera: with the image's size.
         interval_s: between frames.
     """
     half = np.array([camera.width_px, camera.height_px]) / 2 / camera.focal_px
@@ -87,18 +87,18 @@ def follow(
     in_view = _area(visible) >= FOLLOWED_PART * _area(boxes)
     shown = np.where(in_view[:, None], visible, boxes)
     interval = torch.tensor([interval_s])
-    lasting = slow_curves(generator, n=1, frames=len(boxes), curves=4, interval_s=interval, hz=ERROR_HZ)[0]
-    errors = (LASTING * lasting + QUICK * torch.randn(len(boxes), 4, generator=generator)).numpy()
+    slow = slow_curves(generator, n=1, frames=len(boxes), curves=4, interval_s=interval, hz=ERROR_HZ)[0]
+    errors = (SLOW * slow + WHITE * torch.randn(len(boxes), 4, generator=generator)).numpy()
     pairs = zip(shown, errors, strict=True)
-    return FollowingCrops([crop_about(box, edges, size_error=e[:2], shift=e[2:]) for box, e in pairs], in_view)
+    return TrackedCrops([crop_about(box, edges, size_error=e[:2], shift=e[2:]) for box, e in pairs], in_view)
 
 
 def _area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray((boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
 
 
-class WideBackdrop:
-    """What is behind all crops of a clip, drawn once.
+class ClipBackdrop:
+    """The background of all crops of a clip, rendered once.
 
     Args:
         rng: drawn from.
@@ -127,8 +127,8 @@ class WideBackdrop:
         picture = draw_backdrop(rng, rays, R_world_camera, camera_height_m=camera_height_m)
         self.channels = [Image.fromarray(channel.astype(np.float32)) for channel in np.moveaxis(picture, -1, 0)]
 
-    def behind(self, crop: Crop) -> FloatArray:
-        """(H, W, 3) the part that a crop shows."""
+    def in_crop(self, crop: Crop) -> FloatArray:
+        """(H, W, 3) the part inside a crop."""
         low = (crop.corner - self.low) / self.ray_per_px
         high = low + np.array([WIDTH_PX, HEIGHT_PX]) * crop.ray_per_px / self.ray_per_px
         box = (*low.tolist(), *high.tolist())

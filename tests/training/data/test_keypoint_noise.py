@@ -77,7 +77,7 @@ def test_keypoints_that_weigh_less_err_more() -> None:
 
 def test_every_keypoint_is_hidden_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each also without the others of its group."""
-    monkeypatch.setattr(keypoint_noise, "UNSEEN_SHARE", 1.0)
+    monkeypatch.setattr(keypoint_noise, "MISSING_SHARE", 1.0)
     silence(monkeypatch, HIDDEN_SHARE=1.0)
     _, weight = corrupt(generator(), some_rays(1500), interval_s=intervals(1500))
     gone = (weight == 0).any(1)

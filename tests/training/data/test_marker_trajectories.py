@@ -8,7 +8,7 @@ from biopose.neurik.marker_segments import SEGMENTS, marker_owners
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.training.data.marker_batch import MarkerBatch
-from biopose.training.data.marker_faults import BONY, draw_faults, moved_by_recording
+from biopose.training.data.marker_errors import BONY, draw_marker_errors, with_recording_errors
 from biopose.training.data.marker_trajectories import marker_positions
 from biopose.training.data.recorded_windows import RecordedWindows
 from tests.training.synthetic_markers import synthetic_clips, synthetic_people, synthetic_source
@@ -94,15 +94,15 @@ def test_clean_windows_do_not_err_so() -> None:
 
 
 def test_clean_windows_have_no_faults() -> None:
-    faults = draw_faults(torch.Generator().manual_seed(0), 5, clean=True)
-    assert not any(value.any() for value in vars(faults).values())
+    errors = draw_marker_errors(torch.Generator().manual_seed(0), 5, clean=True)
+    assert not any(value.any() for value in vars(errors).values())
 
 
 def test_a_limb_is_hidden_as_a_whole_or_a_segment_of_it() -> None:
     g = torch.Generator().manual_seed(0)
-    faults = draw_faults(g, 200, clean=False)
+    errors = draw_marker_errors(g, 200, clean=False)
     interval_s = torch.full((200,), 1 / 30)
-    _, weight = moved_by_recording(g, faults, torch.zeros(200, 6, len(MARKERS), 3), interval_s=interval_s)
+    _, weight = with_recording_errors(g, errors, torch.zeros(200, 6, len(MARKERS), 3), interval_s=interval_s)
     gone = weight == 0
     of_segment = [[i for i, m in enumerate(MARKERS.values()) if m.segment == s] for s in SEGMENTS]
     whole = torch.stack([gone[..., markers].all(-1) for markers in of_segment], -1)

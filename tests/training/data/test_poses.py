@@ -6,7 +6,7 @@ from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.training.data.motion import Motion
-from biopose.training.data.poses import fit_pose_prior, judged_coordinates, mirror
+from biopose.training.data.poses import fit_pose_prior, joint_angle_names, mirror
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,6 @@ def test_a_prior_fitted_to_motion_is_symmetric_and_prefers_it(skeleton: Skeleton
 
 
 def test_the_root_and_dependent_coordinates_are_not_judged(skeleton: Skeleton):
-    names = judged_coordinates(skeleton)
+    names = joint_angle_names(skeleton)
     assert len(names) == 34
     assert not [n for n in names if n.startswith("pelvis") or n.endswith("beta")]

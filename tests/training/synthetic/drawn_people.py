@@ -9,7 +9,7 @@ from torch import Tensor
 
 from biopose.body.rig import ShapedBody
 from biopose.body.segment_body import SegmentBody
-from biopose.training.synthetic.images import PictureBatch, PictureSource
+from biopose.training.synthetic.images import ImageBatch, ImageSource
 from biopose.training.synthetic.people import People
 from tests.swinging_person import synthetic_motion
 
@@ -32,11 +32,11 @@ def people(n: int = 4, *, seed: int = 0) -> People:
     return People(shaped.vertices, shaped.bone_heads, body.keypoints.at_rest(shaped), shape, height_m)
 
 
-def picture_source(seed: int = 0) -> PictureSource:
-    return PictureSource(segment_body(), people(), [synthetic_motion()], seed=seed)
+def image_source(seed: int = 0) -> ImageSource:
+    return ImageSource(segment_body(), people(), [synthetic_motion()], seed=seed)
 
 
-def posed_m(batch: PictureBatch, points: Tensor, skin_matrix: Tensor) -> Tensor:
+def posed_m(batch: ImageBatch, points: Tensor, skin_matrix: Tensor) -> Tensor:
     """Rest points (P, K, 3) of the people as the truth of a batch poses them, in the cameras' frames: (N, K, 3)."""
     body, who = segment_body(), people()
     shaped = ShapedBody(body.rig, who.shape[batch.person], who.bone_heads[batch.person])
@@ -45,17 +45,17 @@ def posed_m(batch: PictureBatch, points: Tensor, skin_matrix: Tensor) -> Tensor:
     return placed + batch.root_m[:, None]
 
 
-def keypoints_m(batch: PictureBatch) -> Tensor:
+def keypoints_m(batch: ImageBatch) -> Tensor:
     """(N, 26, 3) true ones in the cameras' frames."""
     return posed_m(batch, people().keypoints, segment_body().keypoints.skin_matrix)
 
 
-def vertices_m(batch: PictureBatch) -> Tensor:
+def vertices_m(batch: ImageBatch) -> Tensor:
     """(N, V, 3) of the naked bodies in the cameras' frames."""
     return posed_m(batch, people().vertices, segment_body().rig.skin_matrix)
 
 
-def in_crops(batch: PictureBatch, points_m: Tensor) -> Tensor:
+def in_crops(batch: ImageBatch, points_m: Tensor) -> Tensor:
     """Points (N, K, 3) in pixels (N, K, 2) of the crops, the first pixel's centre being 0."""
     xy = points_m[..., :2] / points_m[..., 2:]
     return (xy - batch.corner[:, None]) / batch.ray_per_px[:, None, None] - 0.5

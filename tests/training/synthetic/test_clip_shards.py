@@ -107,7 +107,7 @@ def test_weights_that_change_meanwhile_are_noticed(tmp_path: Path) -> None:
     where = ClipFolder(tmp_path, tmp_path, weights=weights)
     assert where.mqhmr
     where.__dict__["mqhmr"] = "0" * 64  # of what was there before
-    with pytest.raises(ModelError, match="has changed since the clips were begun"):
+    with pytest.raises(ModelError, match="has changed since the clips were started"):
         ClipShardMaker(where, "train", [synthetic_motion()])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from biopose.training.synthetic.lighting import Light, draw_light, lit
+from biopose.training.synthetic.lighting import Light, draw_light, shaded
 from biopose.training.synthetic.rasterizer import Rasterizer
 from tests.training.synthetic.test_rasterizer import CUBE, CUBE_FACES
 
@@ -28,7 +28,7 @@ def level_plate(*, half_m: float, height_m: float, cells: int = 16) -> tuple[NDA
 
 def light_on(vertices: NDArray[np.float32], triangles: NDArray[np.int32], light: Light) -> NDArray[np.float32]:
     """(V,) of a white surface."""
-    back = lit(Rasterizer(), vertices, triangles, colours=np.ones_like(vertices), light=light)
+    back = shaded(Rasterizer(), vertices, triangles, colours=np.ones_like(vertices), light=light)
     np.testing.assert_allclose(back, back[:, :1].repeat(3, axis=1), atol=1e-6)
     return back[:, 0]
 

@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 
 def random_triangles(n: int, seed: int) -> tuple[Floats, NDArray[np.int32], Floats]:
-    """Points (3 n, 3) as the rasterizer takes them, some off the picture, their triangles and colours."""
+    """Points (3 n, 3) as the rasterizer expects them, some off the picture, their triangles and colours."""
     rng = np.random.default_rng(seed)
     middle = rng.uniform(-5, [WIDTH + 5, HEIGHT + 5], (n, 1, 2))
     xy = middle + rng.normal(0, 9, (n, 3, 2))

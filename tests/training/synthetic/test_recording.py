@@ -11,7 +11,7 @@ from biopose.body.keypoint_names import KEYPOINTS
 from biopose.perception.crops import BOX_MARGIN
 from biopose.reconstruction.motion_solver import SolverOptions
 from biopose.reconstruction.refinement import RefinementOptions
-from biopose.training.synthetic.clips import Clip
+from biopose.training.synthetic.clips import SyntheticClip
 from biopose.training.synthetic.recording import ClipRecorder
 from tests.body.bodies import needs_body_asset
 from tests.perception.real_people import needs_networks
@@ -35,17 +35,17 @@ def recorder() -> ClipRecorder:
 
 
 @cache
-def clip() -> Clip:
+def clip() -> SyntheticClip:
     return clip_source(seed=1, frames=FRAMES).draw()
 
 
 def height_m() -> float:
-    return float(filmed_people()[0].height_m[clip().take.person])
+    return float(filmed_people()[0].height_m[clip().sequence.person])
 
 
 def test_a_track_is_told_in_pixels_of_the_picture() -> None:
     track = recorder().track(clip())
-    true_px = clip().camera.project(clip().in_camera(keypoints_m(clip().take)).double()).numpy()
+    true_px = clip().camera.project(clip().in_camera(keypoints_m(clip().sequence)).double()).numpy()
     crop_px = np.median(clip().regions_px[:, 3] - clip().regions_px[:, 1])
     off = np.linalg.norm(track.keypoints_px - true_px, axis=-1)
     assert np.median(off[track.confidence > 0.5]) < 0.03 * crop_px
@@ -53,7 +53,7 @@ def test_a_track_is_told_in_pixels_of_the_picture() -> None:
     assert track.tokens.dtype == np.float16
     box_px, region_px = track.boxes_px, clip().regions_px
     np.testing.assert_allclose((box_px[:, 2:] - box_px[:, :2]) * BOX_MARGIN, region_px[:, 2:] - region_px[:, :2])
-    assert in_crops(clip(), keypoints_m(clip().take)).shape == (FRAMES, len(KEYPOINTS), 2)
+    assert in_crops(clip(), keypoints_m(clip().sequence)).shape == (FRAMES, len(KEYPOINTS), 2)
 
 
 @pytest.mark.parametrize("focal_is_known", [True, False])
@@ -61,7 +61,7 @@ def test_markers_lie_about_the_person(focal_is_known: bool) -> None:
     fitted = recorder().record(clip(), height_m=height_m(), focal_is_known=focal_is_known)
     assert (fitted.camera.source == "given") == focal_is_known
     told = recorder().told(fitted)
-    found, truth = told.markers.markers_m[0], clip().in_camera(markers_m(clip().take))
+    found, truth = told.markers.markers_m[0], clip().in_camera(markers_m(clip().sequence))
     found = found @ torch.from_numpy(fitted.T_camera_world[:3, :3].T).float()
     assert found.shape == truth.shape
     assert bool((told.markers.weight > 0).all())

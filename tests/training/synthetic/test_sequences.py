@@ -1,4 +1,4 @@
-"""The coordinates of a take are those of the body that is drawn, and the ground carries it."""
+"""The coordinates of a sequence are those of the body that is drawn, and the ground carries it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,11 +17,11 @@ from biopose.training.data.motion import Motion
 from biopose.training.synthetic import posing
 from biopose.training.synthetic.posing import PostureSource
 from biopose.training.synthetic.sequences import (
-    FASTEST_RAD_S,
+    LARGEST_ANGULAR_VELOCITY_RAD_S,
     MotionSequence,
     MotionSequenceSource,
-    carried,
-    fastest_turn_rad_s,
+    peak_angular_velocity_rad_s,
+    supported_pelvis_m,
 )
 from tests.body.bodies import needs_body_asset, random_rotations
 from tests.swinging_person import full_body, synthetic_motion
@@ -56,24 +56,24 @@ def sequences(source: MotionSequenceSource, count: int, *, seed: int = 0) -> Ite
 def test_the_coordinates_through_kinematics_give_the_bodys_markers(source: MotionSequenceSource) -> None:
     bony = torch.tensor([marker.bony for marker in MARKERS.values()])
     rigid = bony & torch.tensor([marker.segment in RIGID for marker in MARKERS.values()])
-    for take in sequences(source, 8):
-        away_m = (_by_kinematics(take) - markers_m(take)).norm(dim=-1)
+    for sequence in sequences(source, 8):
+        away_m = (_by_kinematics(sequence) - markers_m(sequence)).norm(dim=-1)
         assert away_m[:, rigid].max() < 2e-4
         assert away_m[:, bony].max() < 0.01  # a knee glides, a rig's does not
         assert away_m.mean() < 0.003
 
 
-def _by_kinematics(take: MotionSequence) -> torch.Tensor:
+def _by_kinematics(sequence: MotionSequence) -> torch.Tensor:
     _, skeletons = filmed_people()
-    locations = skeletons.marker_locations_m[take.person].numpy()
-    scales = skeletons.body_scales[take.person].numpy()
+    locations = skeletons.marker_locations_m[sequence.person].numpy()
+    scales = skeletons.body_scales[sequence.person].numpy()
     names = full_body().body_names
     unscaled = [locations[i] / scales[names.index(m.segment)] for i, m in enumerate(MARKERS.values())]
     markers = [
         Marker(m.name, names.index(m.segment), place) for m, place in zip(MARKERS.values(), unscaled, strict=True)
     ]
     kinematics = Kinematics(full_body().with_markers(tuple(markers)), dtype=torch.float32)
-    return kinematics.with_scales(torch.from_numpy(scales)).with_coordinates(take.q).markers
+    return kinematics.with_scales(torch.from_numpy(scales)).with_coordinates(sequence.q).markers
 
 
 @needs_body_asset
@@ -81,8 +81,8 @@ def test_joints_stay_in_their_ranges_and_couplings_hold(source: MotionSequenceSo
     skeleton = full_body()
     low = np.array([c.range_min if c.clamped else -np.inf for c in skeleton.coordinates])
     high = np.array([c.range_max if c.clamped else np.inf for c in skeleton.coordinates])
-    for take in sequences(source, 8):
-        q = take.q.double().numpy()
+    for sequence in sequences(source, 8):
+        q = sequence.q.double().numpy()
         assert ((q >= low - 1e-5) & (q <= high + 1e-5)).all()
         np.testing.assert_allclose(skeleton.satisfy_couplings(q.copy()), q, atol=1e-5)
 
@@ -90,54 +90,54 @@ def test_joints_stay_in_their_ranges_and_couplings_hold(source: MotionSequenceSo
 @needs_body_asset
 def test_whoever_is_upright_stands_on_the_ground(source: MotionSequenceSource, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(posing, "TUMBLED_SHARE", 0.0)
-    for take in sequences(source, 8):
-        lowest_m = keypoints_m(take)[..., 1].amin(1)
+    for sequence in sequences(source, 8):
+        lowest_m = keypoints_m(sequence)[..., 1].amin(1)
         assert -0.05 < lowest_m.min() < 0.08
         assert lowest_m.max() < 0.35
 
 
 @needs_body_asset
 def test_nobody_jumps_from_frame_to_frame(source: MotionSequenceSource) -> None:
-    for take in sequences(source, 8):
-        assert take.root_m.diff(dim=0).norm(dim=-1).max() < 0.2
-        assert take.root_m.diff(n=2, dim=0).norm(dim=-1).max() / INTERVAL_S**2 < 60
-        assert take.q.diff(dim=0).abs().max() < 1.0
+    for sequence in sequences(source, 8):
+        assert sequence.root_m.diff(dim=0).norm(dim=-1).max() < 0.2
+        assert sequence.root_m.diff(n=2, dim=0).norm(dim=-1).max() / INTERVAL_S**2 < 60
+        assert sequence.q.diff(dim=0).abs().max() < 1.0
 
 
 @needs_body_asset
 def test_a_motion_whose_angles_jump_is_drawn_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(motion_variation, "OTHER_ARMS_SHARE", 0.0)
     postures = PostureSource([torn(frame=120)], segment_body().R_ground_reference)
-    for take in sequences(MotionSequenceSource(postures, *filmed_people()), 20):
-        assert fastest_turn_rad_s(take, interval_s=INTERVAL_S) <= FASTEST_RAD_S
-        assert take.R_world_segment.diff(dim=0).norm(dim=(-2, -1)).max() < 2.5
+    for sequence in sequences(MotionSequenceSource(postures, *filmed_people()), 20):
+        assert peak_angular_velocity_rad_s(sequence, interval_s=INTERVAL_S) <= LARGEST_ANGULAR_VELOCITY_RAD_S
+        assert sequence.R_world_segment.diff(dim=0).norm(dim=(-2, -1)).max() < 2.5
 
 
 @needs_body_asset
 def test_moments_lie_evenly_between_frames(source: MotionSequenceSource) -> None:
-    (take,) = sequences(source, 1)
-    R = take.R_world_segment.flatten(0, 1)
+    (sequence,) = sequences(source, 1)
+    R = sequence.R_world_segment.flatten(0, 1)
     steps = (R[1:] - R[:-1]).norm(dim=(-2, -1)).mean(-1)
     assert steps.max() < 3 * steps.median()
 
 
 @needs_body_asset
 def test_a_take_elsewhere_is_the_same_motion(source: MotionSequenceSource) -> None:
-    (take,) = sequences(source, 1)
+    (sequence,) = sequences(source, 1)
     shift_m = torch.tensor([1.0, 0.0, -2.0])
-    moved = take.moved(shift_m)
-    torch.testing.assert_close(markers_m(moved), markers_m(take) + shift_m)
-    torch.testing.assert_close(_by_kinematics(moved), _by_kinematics(take) + shift_m, atol=1e-5, rtol=0)
+    moved = sequence.translated(shift_m)
+    torch.testing.assert_close(markers_m(moved), markers_m(sequence) + shift_m)
+    torch.testing.assert_close(_by_kinematics(moved), _by_kinematics(sequence) + shift_m, atol=1e-5, rtol=0)
 
 
 @needs_body_asset
 def test_each_frame_is_a_scene_about_the_pelvis(source: MotionSequenceSource) -> None:
-    (take,) = sequences(source, 1)
+    (sequence,) = sequences(source, 1)
     R_camera_world = random_rotations(1, degrees=90, seed=3)[0].float()
     camera_m = torch.tensor([3.0, 1.5, -2.0])
-    scene = take.before(R_camera_world, camera_m)
-    torch.testing.assert_close(scene.root_m, (take.root_m - camera_m) @ R_camera_world.mT)
-    torch.testing.assert_close(scene.ground_m + take.root_m[:, 1], torch.zeros(FRAMES))
+    scene = sequence.scenes(R_camera_world, camera_m)
+    torch.testing.assert_close(scene.root_m, (sequence.root_m - camera_m) @ R_camera_world.mT)
+    torch.testing.assert_close(scene.ground_m + sequence.root_m[:, 1], torch.zeros(FRAMES))
 
 
 def test_what_carries_rests_while_the_clips_foot_rests() -> None:
@@ -146,7 +146,7 @@ def test_what_carries_rests_while_the_clips_foot_rests() -> None:
     about_pelvis[:, 7, 1] = -5.0  # the lowest of all
     feet = torch.zeros(10, len(FOOT_KEYPOINTS), 3)
     feet[:, 1:, 1] = 0.1
-    lowest = (carried(about_pelvis, feet)[:, None] + about_pelvis)[:, 7]
+    lowest = (supported_pelvis_m(about_pelvis, feet)[:, None] + about_pelvis)[:, 7]
     torch.testing.assert_close(lowest, lowest[:1].expand_as(lowest), atol=1e-5, rtol=0)
 
 
@@ -156,7 +156,7 @@ def test_what_carries_moves_as_the_clips_foot_moves() -> None:
     feet = torch.zeros(6, len(FOOT_KEYPOINTS), 3)
     feet[..., 0] = 0.1 * torch.arange(6)[:, None]
     feet[..., 1] = torch.tensor([0.0, 0.2, 0.4, 0.4, 0.2, 0.0])[:, None]
-    pelvis_m = carried(about_pelvis, feet)
+    pelvis_m = supported_pelvis_m(about_pelvis, feet)
     torch.testing.assert_close(pelvis_m.diff(dim=0), feet[:, 0].diff(dim=0))
 
 

@@ -13,8 +13,8 @@ from biopose.training.synthetic.shards import (
     LEVELS,
     LOWEST_FEATURE,
     SPLITS,
+    ImageShardMaker,
     ShardFolder,
-    ShardMaker,
     quantised,
     restored,
     split_motions,
@@ -34,7 +34,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     def few_people(_body: object, _folder: Path, *, n: int, seed: int) -> People:
         return people(n, seed=seed)
 
-    for name, value in {"SHARD_PICTURES": 4, "BATCH": 2, "N_PEOPLE": FEW, "HELD_OUT_PEOPLE": FEW}.items():
+    for name, value in {"SHARD_IMAGES": 4, "BATCH": 2, "N_PEOPLE": FEW, "HELD_OUT_PEOPLE": FEW}.items():
         monkeypatch.setattr(shards, name, value)
     monkeypatch.setattr(shards, "people_of", few_people)
     names = ("cmu_01_01", *HELD_OUT)
@@ -97,14 +97,14 @@ def test_training_sees_no_held_out_motion() -> None:
 
 def test_an_unknown_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no split trial; there are train, validation, test"):
-        ShardMaker(ShardFolder(tmp_path, tmp_path), "trial", [synthetic_motion()])
+        ImageShardMaker(ShardFolder(tmp_path, tmp_path), "trial", [synthetic_motion()])
 
 
 @needs_networks
 @pytest.mark.usefixtures("small")
 def test_a_shard_made_again_is_the_same_to_the_byte(tmp_path: Path) -> None:
     where = ShardFolder(tmp_path, tmp_path)
-    maker = ShardMaker(where, "train", [synthetic_motion()])
+    maker = ImageShardMaker(where, "train", [synthetic_motion()])
     path = maker.make(1)
     assert path == where.path("train", 1)
     first = path.read_bytes()
@@ -118,7 +118,7 @@ def test_a_shard_made_again_is_the_same_to_the_byte(tmp_path: Path) -> None:
 @needs_networks
 @pytest.mark.usefixtures("small")
 def test_a_shard_holds_features_keypoints_and_truth(tmp_path: Path) -> None:
-    shard = load_file(ShardMaker(ShardFolder(tmp_path, tmp_path), "test", [synthetic_motion()]).make(0))
+    shard = load_file(ImageShardMaker(ShardFolder(tmp_path, tmp_path), "test", [synthetic_motion()]).make(0))
     assert "pixels" not in shard
     assert shard["keypoints_px"].shape == (4, 26, 2)
     assert shard["confidence"].shape == (4, 26)

@@ -10,7 +10,7 @@ from biopose.training.synthetic.background import draw_backdrop
 from biopose.training.synthetic.crops import SAMPLES, Crop
 from biopose.training.synthetic.occluders import draw_occluders
 from biopose.training.synthetic.rasterizer import Rasterizer
-from biopose.training.synthetic.sensor_noise import photographed
+from biopose.training.synthetic.sensor_noise import capture
 
 SHAPE = (HEIGHT_PX, WIDTH_PX)
 LEVEL = np.diag([1.0, -1.0, -1.0])  # R_world_camera of a camera that looks along -z
@@ -58,17 +58,17 @@ def test_what_stands_in_the_way_is_drawn_whole_and_near(monkeypatch: pytest.Monk
 def test_photographs_are_bytes_and_hang_on_the_seed() -> None:
     light = np.random.default_rng(0).random((*SHAPE, 3)).astype(np.float32)
     for seed in range(20):
-        pixels = photographed(np.random.default_rng(seed), light, black=NOWHERE)
+        pixels = capture(np.random.default_rng(seed), light, black=NOWHERE)
         assert pixels.shape == (*SHAPE, 3)
         assert pixels.dtype == np.uint8
-        np.testing.assert_array_equal(pixels, photographed(np.random.default_rng(seed), light, black=NOWHERE))
+        np.testing.assert_array_equal(pixels, capture(np.random.default_rng(seed), light, black=NOWHERE))
 
 
 def test_outside_stays_black_however_it_is_compressed() -> None:
     light, black = np.full((*SHAPE, 3), 0.7, np.float32), NOWHERE.copy()
     black[:, : WIDTH_PX // 2] = True
     for seed in range(40):
-        pixels = photographed(np.random.default_rng(seed), light, black=black)
+        pixels = capture(np.random.default_rng(seed), light, black=black)
         assert pixels[:, : WIDTH_PX // 8].mean() < 5
         assert pixels[:, -WIDTH_PX // 8 :].mean() > 60
 
@@ -79,7 +79,7 @@ def test_more_light_is_brighter_and_nothing_moves(monkeypatch: pytest.MonkeyPatc
     light = np.full((*SHAPE, 3), 0.05, np.float32)
     light[100:140, 60:100] = 0.8
     for seed in range(20):
-        pixels = photographed(np.random.default_rng(seed), light, black=NOWHERE).astype(float).mean(axis=-1)
+        pixels = capture(np.random.default_rng(seed), light, black=NOWHERE).astype(float).mean(axis=-1)
         inside = torch.from_numpy(pixels > (pixels[105:135, 65:95].mean() + pixels[:80].mean()) / 2)
         rows, columns = torch.nonzero(inside, as_tuple=True)
         assert abs(rows.float().mean() - 119.5) < 2.0

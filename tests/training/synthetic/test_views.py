@@ -9,7 +9,7 @@ from biopose.camera.pinhole import Camera
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.training.synthetic import views
 from biopose.training.synthetic.crops import SAMPLES
-from biopose.training.synthetic.views import WideBackdrop, draw_camera, follow
+from biopose.training.synthetic.views import ClipBackdrop, draw_camera, tracked_crops
 
 FRAMES, INTERVAL_S = 40, 1 / 30
 CAMERA = Camera(1920, 1080, (1500.0, 1500.0), (959.5, 539.5))
@@ -58,10 +58,10 @@ def test_who_stands_is_filmed_upright_and_who_runs_along_is_not() -> None:
 
 def test_crops_follow_without_a_jump_and_yet_err() -> None:
     boxes = walking_boxes()
-    following = follow(draws(), boxes, CAMERA, interval_s=INTERVAL_S)
-    regions = following.regions_px(CAMERA)
+    tracked = tracked_crops(draws(), boxes, CAMERA, interval_s=INTERVAL_S)
+    regions = tracked.regions_px(CAMERA)
     height = (regions[:, 3] - regions[:, 1])[:, None]
-    assert following.in_view.all()
+    assert tracked.in_view.all()
     assert (np.abs(np.diff(regions, axis=0)) / height[1:]).max() < 0.12
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2 * CAMERA.focal_px + CAMERA.centre_px
     off = ((regions[:, :2] + regions[:, 2:]) / 2 - middle) / height
@@ -70,19 +70,19 @@ def test_crops_follow_without_a_jump_and_yet_err() -> None:
 
 def test_who_leaves_the_picture_is_lost_and_a_crop_ends_at_its_edge() -> None:
     boxes = walking_boxes(across=1.6)
-    following = follow(draws(), boxes, CAMERA, interval_s=INTERVAL_S)
+    tracked = tracked_crops(draws(), boxes, CAMERA, interval_s=INTERVAL_S)
     inside = np.abs(boxes[:, [0, 2]]).max(1) < 960 / 1500
-    assert following.in_view[inside].all()
-    assert not following.in_view[[0, -1]].any()
-    assert following.crops[FRAMES // 2].edges == pytest.approx(edges(CAMERA))
-    assert following.crops[0].is_outside().mean() > 0.3
+    assert tracked.in_view[inside].all()
+    assert not tracked.in_view[[0, -1]].any()
+    assert tracked.crops[FRAMES // 2].edges == pytest.approx(edges(CAMERA))
+    assert tracked.crops[0].is_outside().mean() > 0.3
 
 
 def test_regions_and_crops_say_the_same() -> None:
-    following = follow(draws(), walking_boxes(), CAMERA, interval_s=INTERVAL_S)
+    tracked = tracked_crops(draws(), walking_boxes(), CAMERA, interval_s=INTERVAL_S)
     point = np.array([[0.3, -0.2, 2.0]])
     pixel = CAMERA.project(torch.from_numpy(point)).numpy()[0]
-    for crop, region in zip(following.crops, following.regions_px(CAMERA), strict=True):
+    for crop, region in zip(tracked.crops, tracked.regions_px(CAMERA), strict=True):
         share = (pixel - region[:2]) / (region[2:] - region[:2])
         samples = crop.points(point)[0, :2]
         np.testing.assert_allclose((samples + 0.5) / SAMPLES, share * (WIDTH_PX, HEIGHT_PX), atol=0.02)
@@ -92,10 +92,10 @@ def test_regions_and_crops_say_the_same() -> None:
 
 def test_what_is_behind_stays_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views, "draw_backdrop", lambda _rng, rays, _R, **_: rays)  # each place has its own colour
-    crops = follow(draws(), walking_boxes(), CAMERA, interval_s=INTERVAL_S).crops
-    backdrop = WideBackdrop(np.random.default_rng(0), crops, np.eye(3), camera_height_m=1.0)
+    crops = tracked_crops(draws(), walking_boxes(), CAMERA, interval_s=INTERVAL_S).crops
+    backdrop = ClipBackdrop(np.random.default_rng(0), crops, np.eye(3), camera_height_m=1.0)
     for crop in crops[::8]:
-        np.testing.assert_allclose(backdrop.behind(crop)[2:-2, 2:-2], crop.rays()[2:-2, 2:-2], atol=2e-3)
+        np.testing.assert_allclose(backdrop.in_crop(crop)[2:-2, 2:-2], crop.rays()[2:-2, 2:-2], atol=2e-3)
 
 
 def test_a_backdrop_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ def test_a_backdrop_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         return rays
 
     monkeypatch.setattr(views, "draw_backdrop", drawn)
-    crops = follow(draws(), walking_boxes(across=1.2), CAMERA, interval_s=INTERVAL_S).crops
+    crops = tracked_crops(draws(), walking_boxes(across=1.2), CAMERA, interval_s=INTERVAL_S).crops
     tiny = [type(crop)(crop.corner, crop.ray_per_px / 4, crop.edges) for crop in crops]
-    WideBackdrop(np.random.default_rng(0), tiny, np.eye(3), camera_height_m=1.0)
+    ClipBackdrop(np.random.default_rng(0), tiny, np.eye(3), camera_height_m=1.0)
     assert max(sizes[0]) <= views.LARGEST_BACKDROP_PX

@@ -16,12 +16,12 @@ from biopose.neurik.marker_segments import SEGMENTS
 from biopose.training.data.keypoint_noise import slow_curves
 
 CLEAN_SHARE = 0.15
-PLACE_SD_M, SKIN_SD_M_PER_RAD, SLOW_SD_M, JITTER_SD_M = 0.012, 0.010, 0.006, (0.0003, 0.006)
+OFFSET_SD_M, SKIN_SD_M_PER_RAD, SLOW_SD_M, JITTER_SD_M = 0.012, 0.010, 0.006, (0.0003, 0.006)
 BONY_SHARE_OF_SKIN = 0.5
 SLOW_HZ = (0.2, 3.0)
 SHAPE_SHARE, SHAPE_SD = 0.5, 0.5  # of windows whose mesh is of another shape, in standard deviations between people
 POSTURE_SHARE, POSTURE_SD_RAD = 0.5, 0.10  # of windows whose mesh is in another posture; the largest
-HIDDEN_SHARE, UNSEEN_SHARE = 0.6, 0.6  # of windows with something hidden; of what is hidden, not given at all
+HIDDEN_SHARE, MISSING_SHARE = 0.6, 0.6  # of windows with something hidden; of what is hidden, not given at all
 HIDDEN_SD_M, HIDDEN_WEIGHT = 0.04, (0.15, 0.6)
 SETS = {"all": 0.6, "bony": 0.2, "some": 0.2}  # which markers a recording has
 SOME = (0.35, 0.9)  # of the markers, where it has some
@@ -32,12 +32,12 @@ OUTWARDS = {"femur": ("tibia", "calcn", "toes"), "tibia": ("calcn", "toes"), "hu
 
 
 @dataclass(frozen=True, eq=False)
-class Faults:
+class MarkerErrors:
     """What lasts through a window, of N.
 
     Attributes:
         amount: (N, 1, 1) of everything, 0 to 1; 0 in clean windows.
-        place_m: (N, M, 3) the markers from where they should be in their segments.
+        offset_m: (N, M, 3) the markers from where they should be in their segments.
         skin_m_per_rad: (N, M, 3) how they glide as the segment's joint turns.
         shape: (N, 1) how far the mesh's shape is wrong, in standard deviations between people.
         posture_sd_rad: (N, 1, 1) of the mesh's joints.
@@ -45,15 +45,15 @@ class Faults:
     """
 
     amount: Tensor
-    place_m: Tensor
+    offset_m: Tensor
     skin_m_per_rad: Tensor
     shape: Tensor
     posture_sd_rad: Tensor
     jitter_sd_m: Tensor
 
 
-def draw_faults(generator: torch.Generator, n: int, *, clean: bool) -> Faults:
-    """Faults of n windows; none if they shall be clean."""
+def draw_marker_errors(generator: torch.Generator, n: int, *, clean: bool) -> MarkerErrors:
+    """MarkerErrors of n windows; none if they shall be clean."""
     g, markers = generator, len(MARKERS)
 
     def uniform() -> Tensor:
@@ -62,9 +62,9 @@ def draw_faults(generator: torch.Generator, n: int, *, clean: bool) -> Faults:
     amount = uniform() * (uniform() > CLEAN_SHARE) * (not clean)
     skin = torch.lerp(torch.ones(markers), torch.tensor(BONY_SHARE_OF_SKIN), BONY)[:, None]
     jitter = JITTER_SD_M[0] * (JITTER_SD_M[1] / JITTER_SD_M[0]) ** uniform()
-    return Faults(
+    return MarkerErrors(
         amount=amount,
-        place_m=amount * PLACE_SD_M * torch.randn(n, markers, 3, generator=g),
+        offset_m=amount * OFFSET_SD_M * torch.randn(n, markers, 3, generator=g),
         skin_m_per_rad=amount * SKIN_SD_M_PER_RAD * skin * torch.randn(n, markers, 3, generator=g),
         shape=(amount * (uniform() < SHAPE_SHARE) * SHAPE_SD)[..., 0],
         posture_sd_rad=amount * (uniform() < POSTURE_SHARE) * POSTURE_SD_RAD * uniform(),
@@ -72,19 +72,19 @@ def draw_faults(generator: torch.Generator, n: int, *, clean: bool) -> Faults:
     )
 
 
-def moved_by_recording(
-    generator: torch.Generator, faults: Faults, markers_m: Tensor, *, interval_s: Tensor
+def with_recording_errors(
+    generator: torch.Generator, errors: MarkerErrors, markers_m: Tensor, *, interval_s: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Markers (N, T, M, 3) that drift, jitter and hide, and their weights (N, T, M)."""
     g = generator
     n, frames, count, _ = markers_m.shape
     hidden, weight = _hiding(g, n, frames)
-    hidden, weight = hidden * (faults.amount > 0), torch.where(faults.amount > 0, weight, 1.0)
+    hidden, weight = hidden * (errors.amount > 0), torch.where(errors.amount > 0, weight, 1.0)
     slow = slow_curves(g, n=n, frames=frames, curves=3 * count, interval_s=interval_s, hz=SLOW_HZ)
-    sd = faults.amount * SLOW_SD_M + hidden * HIDDEN_SD_M
+    sd = errors.amount * SLOW_SD_M + hidden * HIDDEN_SD_M
     moved = markers_m + sd[..., None] * slow.unflatten(-1, (count, 3))
-    moved = moved + faults.jitter_sd_m * torch.randn(moved.shape, generator=g)
-    return moved, weight * torch.where(faults.amount > 0, _chosen(g, n), 1.0)
+    moved = moved + errors.jitter_sd_m * torch.randn(moved.shape, generator=g)
+    return moved, weight * torch.where(errors.amount > 0, _chosen(g, n), 1.0)
 
 
 def _chosen(generator: torch.Generator, n: int) -> Tensor:
@@ -108,7 +108,7 @@ def _hiding(generator: torch.Generator, n: int, frames: int) -> tuple[Tensor, Te
         part = slice(max(start, 0), max(stop, 0))
         hidden[window, part, markers] = 1.0
         doubt = HIDDEN_WEIGHT[0] + (HIDDEN_WEIGHT[1] - HIDDEN_WEIGHT[0]) * sure
-        weight[window, part, markers] = 0.0 if seen < UNSEEN_SHARE else doubt
+        weight[window, part, markers] = 0.0 if seen < MISSING_SHARE else doubt
     return hidden, weight
 
 

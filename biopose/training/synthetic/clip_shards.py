@@ -153,7 +153,7 @@ class ClipShardMaker:
         columns = [axis.coordinate for axis in root.axes]
         pelvis = self.kinematics.with_coordinates(clip.sequence.q).R_ground_body[:, self.pelvis]
         R_world_camera = torch.from_numpy(fitted.T_camera_world[:3, :3].T).float()
-        angles = body_fixed_angles(R_world_camera @ clip.R_camera_world @ pelvis, turning_axes(root).float())
+        angles = body_fixed_angles(R_world_camera @ clip.R_camera_world @ pelvis, rotation_axes(root).float())
         position_m = clip.sequence.q[:, columns[3:]] @ clip.R_camera_world.mT @ R_world_camera.mT
         position_m = position_m + (solved_q[:, columns[3:]] - position_m).mean(0)
         q = clip.sequence.q.clone()

@@ -31,3 +31,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with temporary_server(settings, environment) as (url, wait_until_ready):
         wait_until_ready()
         yield url
+
+
+@pytest.fixture(scope="session")
+def tiny_images(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def] # imported only where asked for
+    """Shards of a few synthetic images of every split (`ShardFolder`), made once; not to be changed."""
+    from tests.training.tiny_images import make_tiny_images
+
+    return make_tiny_images(tmp_path_factory.mktemp("training"))

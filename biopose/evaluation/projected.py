@@ -27,7 +27,7 @@ from biopose.reconstruction.track_fit import fit_track
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.pose_errors import centred_distances, flexion_rad, procrustes_distances
 from biopose.tracking.tracks import PersonTrack
-from biopose.training.data.projected_motion import Film, MotionProjector
+from biopose.training.data.projected_motion import MotionProjector, ProjectedSequences
 from biopose.training.lifter import projectors
 
 RATE_HZ = 30.0
@@ -60,7 +60,7 @@ def evaluate_projected(
     """
     models = FitModels.load()
     _, projector = projectors(motion)
-    film = projector.film(tracks, frames=frames, interval_s=torch.full((tracks,), 1 / RATE_HZ), varied=varied)
+    film = projector.project(tracks, frames=frames, interval_s=torch.full((tracks,), 1 / RATE_HZ), varied=varied)
     figures: dict[str, list[dict[str, float]]] = {"fit": [], "lifter": []}
     for number in range(tracks):
         fitted, lifted = _fit(film, number, projector, models, weights or FitWeights())
@@ -85,7 +85,7 @@ def projected_lines(result: dict[str, Any]) -> list[str]:
 
 
 def _fit(
-    film: Film, number: int, projector: MotionProjector, models: FitModels, weights: FitWeights
+    film: ProjectedSequences, number: int, projector: MotionProjector, models: FitModels, weights: FitWeights
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Keypoints (T, 26, 3) in the camera's frame, by the fit and by the lifter alone."""
     track = _track(film, number)
@@ -99,7 +99,7 @@ def _fit(
     return world @ fitted.R_camera_world.T, seen.observations.lifted_m.double().numpy()
 
 
-def _track(film: Film, number: int) -> PersonTrack:
+def _track(film: ProjectedSequences, number: int) -> PersonTrack:
     """Pixels and confidences that say what the film's rays and weights say."""
     weight = film.weight[number].double().numpy()
     seen = weight > 0

@@ -14,10 +14,9 @@ from biopose.hmr.mqhmr import new_mqhmr, save_mqhmr
 from biopose.training.synthetic.shards import ShardFolder
 from tests.commands import assert_refused, run
 from tests.training.tiny_images import (
-    PICTURES,
+    IMAGES,
     TINY_SHAPE,
-    make_tiny_pictures,
-    needs_pictures,
+    needs_images,
     small,
 )
 
@@ -25,8 +24,8 @@ ON_PICTURES = ("evaluate", "synthetic", "--part", "mqhmr", "--data")
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> ShardFolder:
-    return make_tiny_pictures(tmp_path_factory.mktemp("evaluated"))
+def tiny(tiny_images: ShardFolder) -> ShardFolder:
+    return tiny_images
 
 
 @pytest.fixture
@@ -43,24 +42,24 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     small(monkeypatch)
 
 
-@needs_pictures
+@needs_images
 def test_as_many_pictures_are_judged_as_are_asked_for(tiny: ShardFolder, weights: Path, tmp_path: Path) -> None:
     done: list[int] = []
     few = evaluate_synthetic(tmp_path, pictures=5, folder=tiny.folder, weights=weights, progress=done.append)
     assert sum(done) == few["pictures"] == 5
-    all_ = evaluate_synthetic(tmp_path, pictures=PICTURES, folder=tiny.folder, weights=weights)
+    all_ = evaluate_synthetic(tmp_path, pictures=IMAGES, folder=tiny.folder, weights=weights)
     assert set(few["decoder"]) >= set(FIGURES)
     assert few["decoder"]["mpjpe_mm"] != all_["decoder"]["mpjpe_mm"]
     assert 50 < all_["decoder"]["mpjpe_mm"] < 2000  # untrained
 
 
-@needs_pictures
+@needs_images
 def test_missing_pictures_are_drawn_of_the_split_that_training_never_sees(
     tiny: ShardFolder, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = tmp_path / "kept"
     shutil.copytree(tiny.folder, kept)
-    (path,) = kept.glob("test_*")
+    (path,) = kept.glob("images*_test_*")
     path.unlink()
     asked = []
 
@@ -73,7 +72,7 @@ def test_missing_pictures_are_drawn_of_the_split_that_training_never_sees(
     assert asked == [("test", [0], tmp_path / "mocap" / "cmu")]
 
 
-@needs_pictures
+@needs_images
 def test_every_way_of_recovery_is_a_column(
     tiny: ShardFolder, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,7 +85,7 @@ def test_every_way_of_recovery_is_a_column(
     assert [len(line.rsplit(maxsplit=2)) for line in lines[2:]] == [3] * len(FIGURES)
 
 
-@needs_pictures
+@needs_images
 def test_the_command_prints_for_people_and_for_programs(tiny: ShardFolder, weights: Path, tmp_path: Path) -> None:
     arguments = (
         *ON_PICTURES,
@@ -115,7 +114,7 @@ def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
         evaluate_synthetic(tmp_path, weights=tmp_path / "none.safetensors")
 
 
-@needs_pictures
+@needs_images
 def test_a_folder_without_motions_is_refused_where_pictures_are_missing(weights: Path, tmp_path: Path) -> None:
     arguments = (
         *ON_PICTURES,

@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -25,21 +25,24 @@ from tasks.settings import Settings
 from tasks.shipped_models import hash_of_files
 from tests.swinging_person import synthetic_motion
 from tests.training.synthetic_markers import synthetic_people
-from tests.training.tiny_images import TINY_SHAPE, make_tiny_pictures, needs_pictures
+from tests.training.tiny_images import TINY_SHAPE, needs_images
 
-pytestmark = [pytest.mark.slow, needs_pictures]
+pytestmark = [pytest.mark.slow, needs_images]
 
-STEPS = 60  # long enough to be stopped in the middle
+STEPS = 60  # enough to be stopped before the end
+# Runs `biopose train` with each list of arguments, in one process, until one fails.
+END = "-- end of the command --"
 COMMAND = f"""
+import json, sys
 from dataclasses import replace
-from biopose.neurik.network import NeurikShape
-from biopose.training import lifter, loop, mqhmr, neurik
-from tests.training.tiny_images import TINY, small
 import pytest
+from biopose.neurik.network import NeurikShape
+from biopose.training import lifter, mqhmr, neurik
+from tests.training.tiny_images import TINY, small
 small(pytest.MonkeyPatch())
-schedule = replace(TINY.schedule, steps={STEPS})
-mqhmr.PRESETS["cpu"] = replace(TINY, schedule=schedule)
-lifter.PRESETS["cpu"] = lifter.LifterPreset(schedule, windows=2, frames=4)
+mqhmr.PRESETS["cpu"] = replace(TINY, schedule=replace(TINY.schedule, steps={STEPS}))
+lifter.PEOPLE, lifter.HELD_OUT_PEOPLE, lifter.HELD_OUT_WINDOWS = 2, 1, 4
+lifter.PRESETS["cpu"] = lifter.LifterPreset(TINY.schedule, windows=2, frames=4)
 neurik.EVALUATION_WINDOWS = neurik.EVALUATION_BATCHES = neurik.CALIBRATION_BATCHES = 2
 neurik.PRESETS["cpu"] = neurik.NeurikPreset(
     TINY.schedule,
@@ -47,20 +50,26 @@ neurik.PRESETS["cpu"] = neurik.NeurikPreset(
     clip_shards={{"train": 1, "validation": 1}},
     shape=NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4),
 )
-from flows.cli.main import main
-main()
+from flows.cli.main import cli
+from flows.serving.ingest_server import ingest_server
+from tasks.settings import Settings, prepare_environment
+*lists, home = json.loads(sys.argv[1])
+prepare_environment(Settings.load(home))
+with ingest_server(Settings.load(home)):
+    for arguments in lists:
+        try:
+            cli(["train", *arguments, "--home", home])
+        except SystemExit as end:
+            if end.code:
+                raise
+        print("{END}", flush=True)
 """
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> ShardFolder:
-    return make_tiny_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture
-def clips(pictures: ShardFolder, tmp_path: Path) -> ClipFolder:
-    """As if they had been recorded of people who move as the swinging person does."""
-    where = ClipFolder(tmp_path / "clips", pictures.motion)
+def clips(tiny_images: ShardFolder, tmp_path_factory: pytest.TempPathFactory) -> ClipFolder:
+    """Shards as of clips of people who move as the swinging person does."""
+    where = ClipFolder(tmp_path_factory.mktemp("run") / "clips", tiny_images.motion)
     where.folder.mkdir()
     source = MarkerSource([synthetic_motion()], synthetic_people(), seed=0)
     for split in ("train", "validation"):
@@ -83,9 +92,10 @@ def clips(pictures: ShardFolder, tmp_path: Path) -> ClipFolder:
     return where
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
+def start(home: Path, *commands: tuple[object, ...]) -> subprocess.Popen[str]:
+    arguments = [*([str(argument) for argument in command] for command in commands), str(home)]
     return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "train", *map(str, arguments)],
+        [sys.executable, "-c", COMMAND, json.dumps(arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -94,40 +104,70 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def end(process: subprocess.Popen[str], *, expect: int = 0) -> str:
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == expect, f"exit code {process.returncode}\n{out[-2000:]}\n{err[-4000:]}"
-    return out
+@dataclass(frozen=True)
+class Trained:
+    """What the commands left: the home, what each printed, and the last one's error.
+
+    Attributes:
+        home: of all of them.
+        out: folders of the runs, by network.
+        stopped: status of the run of mqhmr after the interrupt.
+        outputs: of mqhmr resumed, of mqhmr again, of lifter, of neurik.
+        error: of a training without motions, which failed.
+    """
+
+    home: Path
+    out: Path
+    stopped: str
+    outputs: list[str]
+    error: str
 
 
-def test_a_training_that_was_stopped_goes_on_in_its_run_and_is_registered_once(
-    pictures: ShardFolder, tmp_path: Path
-) -> None:
-    home, out = tmp_path / "home", tmp_path / "run"
-    given = ("mqhmr", "--motion", pictures.motion, "--pictures", pictures.folder, "--out", out, "--home", home)
-    process = start(*given)
-    assert process.stdout is not None
-    while "step 2" not in process.stdout.readline():  # it says so before it writes the checkpoint
-        assert process.poll() is None, process.communicate()
-    while "step 4" not in process.stdout.readline():
-        assert process.poll() is None, process.communicate()
-    os.killpg(process.pid, signal.SIGINT)
-    end(process, expect=1)
-    settings = Settings.load(home)
-    with registry(settings) as client:
+@pytest.fixture(scope="module")
+def trained(tiny_images: ShardFolder, clips: ClipFolder, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """MQ-HMR's training is interrupted, resumed and run again; then the other networks' and one that is refused."""
+    folder = tmp_path_factory.mktemp("trained")
+    home, out, motion = folder / "home", folder / "runs", ("--motion", tiny_images.motion)
+    mqhmr = ("mqhmr", *motion, "--pictures", tiny_images.folder, "--out", out / "mqhmr")
+    first = start(home, mqhmr)
+    assert first.stdout is not None
+    for line in ("step 2", "step 4"):  # the report comes before the checkpoint is written
+        while line not in first.stdout.readline():
+            assert first.poll() is None, first.communicate()
+    os.killpg(first.pid, signal.SIGINT)
+    first.communicate(timeout=300)
+    assert first.returncode == 1
+    with registry(Settings.load(home)) as client:
         experiment = client.get_experiment_by_name("training")
         (stopped,) = client.search_runs([experiment.experiment_id])
-        assert stopped.info.status == "KILLED"
-    result: dict[str, Any] = json.loads(end(start(*given, "--json")).splitlines()[-1])
-    again: dict[str, Any] = json.loads(end(start(*given, "--json")).splitlines()[-1])
+    others = start(
+        home,
+        (*mqhmr, "--json"),
+        (*mqhmr, "--json"),
+        ("lifter", *motion, "--out", out / "lifter"),
+        ("neurik", *motion, "--clips", clips.folder, "--out", out / "neurik"),
+        ("mqhmr", "--motion", folder, "--out", out / "none"),
+    )
+    printed, error = others.communicate(timeout=500)
+    assert others.returncode == 1, f"{printed[-2000:]}\n{error[-4000:]}"
+    *outputs, _ = printed.split(END)
+    assert len(outputs) == 4, f"{printed[-2000:]}\n{error[-4000:]}"
+    return Trained(home, out, stopped.info.status, outputs, error)
+
+
+def test_a_stopped_training_is_resumed_in_its_run_and_registered_once(trained: Trained) -> None:
+    assert trained.stopped == "KILLED"
+    result, again = (json.loads(output.strip().splitlines()[-1]) for output in trained.outputs[:2])
     assert again == result
     assert (result["model"], result["version"]) == ("mqhmr", 1)
     assert load_mqhmr(Path(result["weights"])).shape == TINY_SHAPE
-    with registry(settings) as client:
-        (run,) = client.search_runs([experiment.experiment_id])
+    with registry(Settings.load(trained.home)) as client:
+        run = client.get_run(result["mlflow_run_id"])
         version = client.get_model_version("mqhmr", "1")
         steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "pve_mm")]
-    assert run.info.run_id == result["mlflow_run_id"] == version.tags["training_run"]
+        named = client.search_runs([run.info.experiment_id], f"attributes.run_name = '{run.info.run_name}'")
+    assert len(named) == 1
+    assert version.tags["training_run"] == run.info.run_id
     assert run.info.status == "FINISHED"
     assert set(steps) == set(range(2, STEPS + 1, 2))
     files = {path.name: path for path in (Path(result["weights"]), SEGMENT_BODY)}
@@ -135,31 +175,25 @@ def test_a_training_that_was_stopped_goes_on_in_its_run_and_is_registered_once(
     assert run.data.metrics["mpjpe_mm"] == result["mpjpe_mm"]
 
 
-def test_the_lifter_goes_the_same_way(pictures: ShardFolder, tmp_path: Path) -> None:
-    given = ("lifter", "--motion", pictures.motion, "--out", tmp_path / "run", "--home", tmp_path / "home")
-    text = end(start(*given))
+def test_the_lifter_is_trained_and_registered(trained: Trained) -> None:
+    text = trained.outputs[2]
     assert "step 2: loss" in text
     assert "registered: keypoint_fit version 1" in text
 
 
-def test_neurik_goes_the_same_way_and_records_no_clip_again(clips: ClipFolder, tmp_path: Path) -> None:
-    home, out = tmp_path / "home", tmp_path / "run"
-    given = ("neurik", "--motion", clips.motion, "--clips", clips.folder, "--out", out, "--home", home)
-    text = end(start(*given))
+def test_neurik_is_trained_on_the_clips_that_are_there_and_registered(trained: Trained) -> None:
+    text = trained.outputs[3]
     assert "step 2: loss" in text
     assert "clips: " not in text
     assert "registered: neurik version 1" in text
-    assert load_neurik(out / "neurik.safetensors").shape.width == 20
-    with registry(Settings.load(home)) as client:
+    assert load_neurik(trained.out / "neurik" / "neurik.safetensors").shape.width == 20
+    with registry(Settings.load(trained.home)) as client:
         version = client.get_model_version("neurik", "1")
         run = client.get_run(version.tags["training_run"])
     assert run.data.params["clip_shards.validation"] == "1"
     assert {"mae_deg", "clean_mae_deg", "recorded_mae_deg"} <= set(run.data.metrics)
 
 
-def test_a_folder_without_motions_is_refused_in_one_line(tmp_path: Path) -> None:
-    process = start("mqhmr", "--motion", tmp_path, "--out", tmp_path / "run", "--home", tmp_path / "home")
-    _, err = process.communicate(timeout=200)
-    assert process.returncode == 1
-    assert "Traceback" not in err
-    assert err.strip().splitlines()[-1].startswith("Error: ")
+def test_a_folder_without_motions_is_refused_in_one_line(trained: Trained) -> None:
+    assert "Traceback" not in trained.error
+    assert trained.error.strip().splitlines()[-1].startswith("Error: ")

@@ -8,7 +8,7 @@ from biopose.hmr.mqhmr import new_mqhmr
 from biopose.reconstruction.residuals import MIDDLE
 from biopose.training.mqhmr_loss import calibrate_mqhmr, calibration_factors, keypoint_errors, mqhmr_metrics
 from biopose.training.synthetic.shards import ShardFolder
-from tests.training.tiny_images import TINY_SHAPE, batches_of, needs_pictures, people_of_split
+from tests.training.tiny_images import TINY_SHAPE, batches_of, needs_images, people_of_split
 
 
 def normal_errors(claimed: torch.Tensor, true: torch.Tensor, n: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,12 +38,12 @@ def test_after_calibration_95_percent_are_covered_of_each_keypoint_along_and_acr
     torch.testing.assert_close(calibration_factors(error, stretched), torch.ones(26, 2).double(), atol=1e-6, rtol=0)
 
 
-@needs_pictures
-def test_a_network_is_calibrated_once_and_then_left_alone(tiny_pictures: ShardFolder) -> None:
+@needs_images
+def test_a_network_is_calibrated_once_and_then_left_alone(tiny_images: ShardFolder) -> None:
     torch.manual_seed(0)
     network, body = new_mqhmr(TINY_SHAPE).eval(), SegmentBody.load()
     torch.nn.init.normal_(network.head.log_sd, std=0.02)
-    people, source = people_of_split(tiny_pictures, "train"), batches_of(tiny_pictures)
+    people, source = people_of_split(tiny_images, "train"), batches_of(tiny_images)
     batches = [source.batch(step) for step in range(source.per_epoch)]
     assert abs(mqhmr_metrics(network, batches, body, people)["coverage95"] - 0.95) > 0.03
     before = {name: value.clone() for name, value in network.state_dict().items()}

@@ -11,7 +11,7 @@ from biopose.training import mqhmr_ablation
 from biopose.training.mqhmr_ablation import COLUMNS, PRESETS, SHIPPED, VARIANTS, ablate_mqhmr
 from biopose.training.run import TrainingRequest
 from biopose.training.synthetic.shards import ShardFolder
-from tests.training.tiny_images import TINY, TINY_SHAPE, needs_pictures, small
+from tests.training.tiny_images import TINY, TINY_SHAPE, needs_images, small
 
 FEW = {"one map": replace(TINY_SHAPE, levels=(3,)), "plain": replace(TINY_SHAPE, deformable=False)}
 
@@ -29,9 +29,9 @@ def test_each_variant_differs_from_what_ships_in_one_choice() -> None:
     assert {shape.deformable for shape in VARIANTS.values()} == {True, False}
 
 
-@needs_pictures
+@needs_images
 def test_a_killed_ablation_goes_on_and_ends_with_a_table_of_all(
-    tiny_pictures: ShardFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_images: ShardFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small(monkeypatch)
     monkeypatch.setattr(mqhmr_ablation, "PRESETS", {**PRESETS, "tiny": TINY})
@@ -43,7 +43,7 @@ def test_a_killed_ablation_goes_on_and_ends_with_a_table_of_all(
         if (variant, step) == killed_at:
             raise KilledError
 
-    request = TrainingRequest(tiny_pictures.motion, tmp_path, "tiny", processes=1, drawn=tiny_pictures.folder)
+    request = TrainingRequest(tiny_images.motion, tmp_path, "tiny", processes=1, drawn=tiny_images.folder)
     with pytest.raises(KilledError):
         ablate_mqhmr(request, variants=FEW, report=report)
     killed_at = None

@@ -22,7 +22,7 @@ from tests.training.tiny_images import (
     TINY_SHAPE,
     Knowing,
     batches_of,
-    needs_pictures,
+    needs_images,
     of_the_segment_body,
     people_of_split,
 )
@@ -31,23 +31,23 @@ WITHOUT_NLL = LossWeights(nll=0.0)
 
 
 @pytest.fixture(scope="module")
-def people(tiny_pictures: ShardFolder) -> People:
-    return of_the_segment_body(people_of_split(tiny_pictures, "train"))
+def people(tiny_images: ShardFolder) -> People:
+    return of_the_segment_body(people_of_split(tiny_images, "train"))
 
 
 @pytest.fixture(scope="module")
-def batch(tiny_pictures: ShardFolder) -> CropBatch:
-    return batches_of(tiny_pictures).batch(0)
+def batch(tiny_images: ShardFolder) -> CropBatch:
+    return batches_of(tiny_images).batch(0)
 
 
-@needs_pictures
+@needs_images
 def test_who_says_the_truth_has_no_loss(batch: CropBatch, people: People) -> None:
     knowing = Knowing(batch, people=people)
     loss = mqhmr_loss(knowing, batch, SegmentBody.load(), people, weights=WITHOUT_NLL)  # type: ignore[arg-type]
     assert float(loss) == pytest.approx(0, abs=0.002)
 
 
-@needs_pictures
+@needs_images
 def test_who_says_the_truth_has_no_error(batch: CropBatch, people: People) -> None:
     metrics = mqhmr_metrics(Knowing(batch, people=people), [batch], SegmentBody.load(), people, stride=1)
     for name in ("mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "depth_mm"):
@@ -55,15 +55,15 @@ def test_who_says_the_truth_has_no_error(batch: CropBatch, people: People) -> No
     assert metrics["coverage95"] == 1
 
 
-@needs_pictures
-def test_every_batch_counts(tiny_pictures: ShardFolder, people: People) -> None:
-    batches = [batches_of(tiny_pictures).batch(step) for step in range(3)]
+@needs_images
+def test_every_batch_counts(tiny_images: ShardFolder, people: People) -> None:
+    batches = [batches_of(tiny_images).batch(step) for step in range(3)]
     error, sd = keypoint_errors(Knowing(*batches, people=people), batches, SegmentBody.load(), people)
     assert error.shape == (24, 26, 3)
     assert sd.shape == (24, 26, 2)
 
 
-@needs_pictures
+@needs_images
 def test_turning_the_view_turns_the_truth(batch: CropBatch, people: People) -> None:
     body = SegmentBody.load()
     angle = 0.4
@@ -74,7 +74,7 @@ def test_turning_the_view_turns_the_truth(batch: CropBatch, people: People) -> N
         torch.testing.assert_close(getattr(there, name), getattr(here, name) @ R.mT, atol=1e-4, rtol=0, msg=name)
 
 
-@needs_pictures
+@needs_images
 def test_it_learns_a_batch_by_heart(batch: CropBatch, people: People) -> None:
     torch.manual_seed(0)
     network, body = new_mqhmr(TINY_SHAPE), SegmentBody.load()

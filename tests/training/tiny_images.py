@@ -1,4 +1,4 @@
-"""A few made-up pictures as training reads them: shards of every split, of few people and of two short recordings."""
+"""A few synthetic images as training reads them: shards of every split, of few people and two short walks."""
 
 from __future__ import annotations
 
@@ -18,39 +18,36 @@ from biopose.training.synthetic import shards
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import ImageShardMaker, ShardFolder, split_motions, split_people
 from tests.perception.real_people import WEIGHTS
-from tests.training.recordings import CMU
+from tests.training.acclaim_walk import write_walk
 
-PICTURES = 16  # of a shard
+IMAGES = 16  # of a shard
 SHARDS = {"train": 2, "validation": 1, "test": 1}
 LEVELS = (1, 2, 3)
 TINY_SHAPE = MqhmrShape(levels=(2, 3), width=24, layers=1, heads=2, points=2, hidden=32, dropout=0.0)
 TINY = MqhmrPreset(shards=2, validation_shards=1, batch=8, schedule=Schedule(steps=4, report_every=2), shape=TINY_SHAPE)
-needs_pictures = pytest.mark.skipif(
-    not CMU.is_dir() or not (WEIGHTS / "rtmpose-s-halpe26.onnx").is_file(),
-    reason="CMU's motion capture (shared/data) or the networks are not here",
+needs_images = pytest.mark.skipif(
+    not (WEIGHTS / "rtmpose-s-halpe26.onnx").is_file(), reason="the networks are not here: run `biopose assets pull`"
 )
 
 
-def make_tiny_pictures(folder: Path) -> ShardFolder:
-    """Every split's shards, with CMU's subject 02 alone."""
-    motion = folder / "cmu"
-    motion.mkdir()
-    for name in ("02.asf", "02_01.amc", "02_03.amc"):
-        (motion / name).symlink_to(CMU / name)
+def make_tiny_images(folder: Path) -> ShardFolder:
+    """Every split's shards, of a synthetic walk."""
+    motion = write_walk(folder / "cmu", seconds=1.1)
     where = ShardFolder(folder / "pictures", motion)
     where.folder.mkdir()
+    motions = cmu_motions(motion)
     with pytest.MonkeyPatch.context() as patch:
         small(patch)
         for split, count in SHARDS.items():
-            maker = ImageShardMaker(where, split, split_motions(cmu_motions(motion), split))
+            maker = ImageShardMaker(where, split, split_motions(motions, split))
             for index in range(count):
                 maker.make(index)
     return where
 
 
 def small(patch: pytest.MonkeyPatch) -> None:
-    """Few pictures in a shard and few people."""
-    for name, value in {"SHARD_IMAGES": PICTURES, "BATCH": PICTURES, "N_PEOPLE": 3, "HELD_OUT_PEOPLE": 4}.items():
+    """Few images in a shard and few people."""
+    for name, value in {"SHARD_IMAGES": IMAGES, "BATCH": IMAGES, "N_PEOPLE": 3, "HELD_OUT_PEOPLE": 4}.items():
         patch.setattr(shards, name, value)
 
 
@@ -69,9 +66,9 @@ def batches_of(
 
 
 class Knowing:
-    """A network that says the truth of batches in their order.
+    """A network that predicts the truth of batches in their order.
 
-    The people of the batches are those of the segment body: others it could not tell of.
+    The people of the batches must be those of `of_the_segment_body`, which its output can represent exactly.
     """
 
     def __init__(self, *batches: CropBatch, people: People, sd: float = 0.01) -> None:
@@ -87,7 +84,7 @@ class Knowing:
 
 
 def of_the_segment_body(people: People) -> People:
-    """The nearest people that the segment body's few terms can tell exactly."""
+    """The nearest people that the segment body's shape space represents exactly."""
     body = SegmentBody.load()
     shaped = body.rig.with_coefficients(people.shape)
     return People(shaped.vertices, shaped.bone_heads, body.keypoints.at_rest(shaped), people.shape, people.height_m)

@@ -1,9 +1,9 @@
 """Motion capture in Acclaim's two files: the skeleton (.asf) and its motion (.amc), as CMU's database gives it.
 
     skeleton = read_asf(Path("02.asf"))
-    pose = read_amc(Path("02_01.amc"), skeleton).pose()     # where every bone is, and how it is turned
+    pose = read_amc(Path("02_01.amc"), skeleton).pose()     # position and orientation of every bone
 
-Each bone turns about its parent's end by L = C R C^T, R being its rotations about x, then y, then z, and C the
+Each bone rotates about its parent's end by L = C R C^T, R being its rotations about x, then y, then z, and C the
 orientation of its axes in the reference posture, in which every bone's frame is the world's (CMU: y up, z forward, x to
 the left, arms level, legs apart).
 """
@@ -28,11 +28,11 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Bone:
-    """One bone of the reference posture.
+    """A bone in the reference posture.
 
     Attributes:
         name: as in the file.
-        parent: the bone at whose end it begins; the root's own name for those that begin at the root.
+        parent: the bone at whose end it begins; the root for those that begin there.
         offset_m: (3,) from its beginning to its end in the reference posture.
         R_world_axes: (3, 3) its axes C in the reference posture.
         dof: which of rx, ry, rz the motion gives, in that order.
@@ -47,7 +47,7 @@ class Bone:
 
 @dataclass(frozen=True, eq=False)
 class AcclaimSkeleton:
-    """The bones, each after its parent, and how many metres one unit of length is."""
+    """The bones, each after its parent, and metres per unit of length."""
 
     bones: tuple[Bone, ...]
     unit_m: float
@@ -69,7 +69,7 @@ class AcclaimPose:
     """The skeleton over T frames, in the file's world.
 
     Attributes:
-        R_world_bone: by bone (the root too), (T, 3, 3): the turn from the reference posture.
+        R_world_bone: by bone (the root too), (T, 3, 3): rotation from the reference posture.
         end_m: by bone, (T, 3) metres; the root's own position for the root.
     """
 
@@ -84,7 +84,7 @@ class AcclaimMotion:
     Attributes:
         skeleton: whose motion it is.
         root_m: (T, 3) the root's position.
-        angles_rad: by bone, (T, 3) rotations about x, y, z; zero where the bone has no such freedom.
+        angles_rad: by bone, (T, 3) rotations about x, y, z; zero where the bone lacks the degree of freedom.
     """
 
     skeleton: AcclaimSkeleton
@@ -93,16 +93,16 @@ class AcclaimMotion:
 
     def pose(self) -> AcclaimPose:
         """Forward kinematics."""
-        R = {ROOT: _turns(self.angles_rad[ROOT])}
+        R = {ROOT: _rotations(self.angles_rad[ROOT])}
         end = {ROOT: self.root_m}
         for bone in self.skeleton.bones:
             C = bone.R_world_axes
-            R[bone.name] = R[bone.parent] @ (C @ _turns(self.angles_rad[bone.name]) @ C.T)
+            R[bone.name] = R[bone.parent] @ (C @ _rotations(self.angles_rad[bone.name]) @ C.T)
             end[bone.name] = end[bone.parent] + R[bone.name] @ bone.offset_m
         return AcclaimPose(R, end)
 
 
-def _turns(xyz_rad: FloatArray) -> FloatArray:
+def _rotations(xyz_rad: FloatArray) -> FloatArray:
     return np.asarray(Rotation.from_euler("xyz", xyz_rad).as_matrix(), dtype=np.float64)
 
 
@@ -110,7 +110,7 @@ def read_asf(path: Path) -> AcclaimSkeleton:
     """Read a skeleton.
 
     Raises:
-        BioposeError: if the file is no Acclaim skeleton in degrees, or a bone hangs on none.
+        BioposeError: if the file is no Acclaim skeleton in degrees, or a bone has no parent.
     """
     sections = _sections(path)
     for name in ("units", "bonedata", "hierarchy"):
@@ -129,7 +129,7 @@ def read_asf(path: Path) -> AcclaimSkeleton:
 
 
 def _sections(path: Path) -> dict[str, list[list[str]]]:
-    """The lines under each :keyword, split into words."""
+    """The lines under each :keyword, split at spaces."""
     sections: dict[str, list[list[str]]] = {}
     current: list[list[str]] = []
     for line in path.read_text(encoding="latin-1").splitlines():
@@ -142,7 +142,7 @@ def _sections(path: Path) -> dict[str, list[list[str]]]:
 
 
 def _blocks(lines: list[list[str]]) -> list[dict[str, list[str]]]:
-    """What stands between each begin and end, by first word."""
+    """The lines between each begin and end, by their first word."""
     blocks: list[dict[str, list[str]]] = []
     for words in lines:
         if words[0] == "begin":
@@ -161,7 +161,7 @@ def _bone(block: dict[str, list[str]], parents: dict[str, str], *, unit_m: float
     except (KeyError, ValueError, IndexError) as error:
         raise BioposeError(f"{path}: bone {block.get('name', ['without a name'])[0]} lacks {error}") from error
     if name not in parents:
-        raise BioposeError(f"{path}: the hierarchy does not say where bone {name} belongs")
+        raise BioposeError(f"{path}: the hierarchy lacks bone {name}")
     C = Rotation.from_euler("xyz", axis_deg, degrees=True).as_matrix()
     dof = tuple(d for d in block.get("dof", []) if d in ANGLES)
     return Bone(name, parents[name], offset_m, np.asarray(C, dtype=np.float64), dof)
@@ -172,7 +172,9 @@ def _parents_first(bones: dict[str, Bone], path: Path) -> list[Bone]:
     while len(placed) < len(bones):
         ready = [b for b in bones.values() if b.name not in placed and (b.parent == ROOT or b.parent in placed)]
         if not ready:
-            raise BioposeError(f"{path}: these bones do not hang on the root: {', '.join(set(bones) - set(placed))}")
+            raise BioposeError(
+                f"{path}: these bones are not connected to the root: {', '.join(set(bones) - set(placed))}"
+            )
         placed.update((bone.name, bone) for bone in ready)
     return list(placed.values())
 

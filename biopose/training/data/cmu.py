@@ -1,10 +1,10 @@
-"""CMU's motion capture on the default skeleton: the orientation of every segment, followed by inverse kinematics.
+"""CMU's motion capture on the default skeleton: inverse kinematics that follows the orientation of every segment.
 
     subject = Subject.of(acclaim, motions, CALIBRATIONS["02"], skeleton)
     solution = retarget(subject, motions[0], skeleton)
 
-In CMU's reference posture every bone's frame is the world's, so what a trial tells of a bone is its turn from that
-posture; our segment makes the same turn from ours. The path shrinks or grows with the legs.
+In CMU's reference posture every bone's frame is the world's, so a trial gives each bone's rotation from that posture;
+our segment makes the same rotation from ours. The path is scaled by the length of the legs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 from biopose.skeleton.ik.inverse_kinematics import IKSolution
 from biopose.skeleton.model import Skeleton
 from biopose.training.data.acclaim import AcclaimMotion, AcclaimSkeleton
-from biopose.training.data.retargeting import follow, leg_length_m, reference_rotations
+from biopose.training.data.retargeting import leg_length_m, reference_rotations, retargeted
 
 RATE_HZ = 120.0
 KEPT_EVERY = 2  # 60 Hz is plenty under a cut-off of 12 Hz
@@ -42,9 +42,9 @@ BONE_OF_SEGMENT = {"pelvis": "root", "torso": "thorax", "head": "head"} | {
     }.items()
 }
 
-# Our coordinates when CMU's bones are in their reference posture: arms level, palms down, the elbows' bend 30 degrees
-# above forward, legs 20 degrees apart. Our elbow's axis is turned 13 degrees in the humerus, and at 0 the line of our
-# joint centres is bent back by 4 degrees.
+# Our coordinates when CMU's bones are in their reference posture: arms level, palms down, the elbows' axes 30 degrees
+# above forward, legs 20 degrees apart. Our elbow's axis is rotated by 13 degrees in the humerus, and at 0 the line of
+# our joint centres is extended by 4 degrees.
 REFERENCE_DEG = {
     "hip_adduction": -20.0,
     "arm_add": -90.0,
@@ -54,23 +54,23 @@ REFERENCE_DEG = {
 }
 
 
-# Segments whose own frame CMU's markers place badly: what they are turned against the one before on average is taken
-# for that error. (One subject's head looks 50 degrees to the side throughout, and hands bend to the same side.)
-LOOSE = {"head": "thorax", "rhand": "rwrist", "lhand": "lwrist"}
+# Segments whose frames CMU's markers define badly: their mean rotation relative to the parent is taken for that error.
+# (One subject's head is rotated 50 degrees to the side throughout, and the hands deviate to the same side.)
+BADLY_MARKED = {"head": "thorax", "rhand": "rwrist", "lhand": "lwrist"}
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a subject's legs and pelvis are off by, in degrees: CMU placed hips and knees by rule of thumb.
+    """Errors of a subject's leg and pelvis frames in degrees: CMU placed hips and knees by rule of thumb.
 
-    Read off level walking and quiet standing, where the pelvis is tilted forward by about 10 degrees and the knee's
-    least flexion is about 3.
+    Estimated from level walking and quiet standing, with an anterior pelvic tilt of about 10 degrees and a least knee
+    flexion of about 3.
 
     Attributes:
         anterior_tilt: of the pelvis when CMU's root is upright.
-        thigh: how far ahead of the hip the true knee is, when CMU's thigh is upright (negative: behind).
+        thigh: how far in front of the hip the true knee is, when CMU's thigh is vertical (negative: behind).
         knee: flexion when CMU's knee is straight.
-        floor_slope: how many metres the level floor rises per metre in CMU's forward axis, as the feet in stance show.
+        floor_slope: rise of the floor in metres per metre along CMU's forward axis, estimated from feet in stance.
     """
 
     anterior_tilt: float
@@ -88,11 +88,11 @@ CALIBRATIONS = {
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A person of CMU's and how our skeleton stands for them.
+    """A subject of CMU's, and the relation to our skeleton.
 
     Attributes:
         R_world_reference: by segment, (3, 3) our segments in CMU's reference posture, in our world.
-        R_world_cmu: (3, 3) CMU's axes in our world, the floor level.
+        R_world_cmu: (3, 3) CMU's axes in our world, with the floor horizontal.
         length_ratio: the default skeleton's leg over theirs.
     """
 
@@ -104,7 +104,7 @@ class Subject:
     def of(
         cls, acclaim: AcclaimSkeleton, motions: Sequence[AcclaimMotion], calibration: Calibration, skeleton: Skeleton
     ) -> Subject:
-        """Stand our skeleton in CMU's reference posture, with what the person's trials tell of their markers."""
+        """Our skeleton in CMU's reference posture, with the frame errors estimated from the person's trials."""
         R = _reference(skeleton, calibration)
         error = {s: R_OURS_CMU @ _frame_error(b, motions) @ R_OURS_CMU.T for s, b in BONE_OF_SEGMENT.items()}
         legs = [np.linalg.norm(acclaim.bone(side + bone).offset_m) for side in "rl" for bone in ("femur", "tibia")]
@@ -124,14 +124,14 @@ def _reference(skeleton: Skeleton, calibration: Calibration) -> dict[str, NDArra
 
 
 def _frame_error(bone: str, motions: Sequence[AcclaimMotion]) -> NDArray[np.float64]:
-    """(3, 3) the turn that the bone's frame has in it, in CMU's axes.
+    """(3, 3) rotation error of a bone's frame, in CMU's axes.
 
-    A loose one's is its mean turn. Half of the feet's mean toe-out is taken for theirs and half for the leg's: the
-    default skeleton's feet point with its knees.
+    Of a badly marked bone it is the mean rotation. The mean toe-out is split between feet and legs: the default
+    skeleton's feet point as its knees do.
     """
-    if bone in LOOSE:
+    if bone in BADLY_MARKED:
         poses = [motion.pose().R_world_bone for motion in motions]
-        relative = np.concatenate([np.swapaxes(R[LOOSE[bone]], 1, 2) @ R[bone] for R in poses])
+        relative = np.concatenate([np.swapaxes(R[BADLY_MARKED[bone]], 1, 2) @ R[bone] for R in poses])
         return np.asarray(Rotation.from_matrix(relative).mean().as_matrix(), dtype=np.float64)
     if bone[1:] in ("femur", "tibia", "foot", "toes"):
         foot = motions[0].skeleton.bone(f"{bone[0]}foot")
@@ -145,7 +145,7 @@ def retarget(subject: Subject, motion: AcclaimMotion, skeleton: Skeleton) -> IKS
     """A trial's coordinates, at 60 Hz.
 
     Args:
-        subject: whose trial it is.
+        subject: of the trial.
         motion: the trial.
         skeleton: the default full-body model, unscaled.
     """
@@ -157,4 +157,4 @@ def retarget(subject: Subject, motion: AcclaimMotion, skeleton: Skeleton) -> IKS
     }
     hips_m = (pose.end_m["rhipjoint"] + pose.end_m["lhipjoint"]) / 2 @ A.T * subject.length_ratio
     balls_m = {f"toes_{side}": pose.end_m[f"{side}foot"] @ A.T * subject.length_ratio for side in "rl"}
-    return follow(skeleton, R, hips_m, balls_m, rate_hz=RATE_HZ, kept_every=KEPT_EVERY)
+    return retargeted(skeleton, R, hips_m, balls_m, rate_hz=RATE_HZ, kept_every=KEPT_EVERY)

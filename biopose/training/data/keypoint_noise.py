@@ -1,9 +1,9 @@
-"""Errors of a keypoint network, drawn: what real 2D keypoints do to projected ones.
+"""Synthetic errors of a keypoint network on projected keypoints.
 
-Errors are measured by the person's spread in the picture (RMS distance of the keypoints from their mean, about 0.28
-of the height of someone who stands). The sizes are those of RTMPose on rendered bodies of known pose (see
-`biopose.perception.keypoint_confidence`): a slow part that a network repeats from frame to frame, a quick part,
-keypoints that are hidden for a while, and legs that it exchanges for some frames.
+Errors are in units of the person's spread in the image (RMS distance of the keypoints from their mean, about 0.28 of a
+standing person's height). Their sizes are those of RTMPose on rendered bodies of known pose (see
+`biopose.perception.keypoint_confidence`): a slow part that is correlated over frames, a white part, keypoints that are
+occluded for a while, and legs that are swapped for some frames.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from torch import Tensor
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
 from biopose.hmr.lifter_input import weight_of_error
 
-QUICK_SD, SLOW_SD = 0.016, 0.02  # of the spread, on each axis, for a well-seen keypoint
+QUICK_SD, SLOW_SD = 0.016, 0.02  # of the spread, on each axis, for a clearly visible keypoint
 NOISE_LOG_SD = 0.5  # clips differ in quality
 SLOW_HZ = (0.3, 3.0)
-HIDDEN_SHARE = 0.5  # of windows in which something is hidden
-HIDDEN_SD = 0.25  # error of a hidden keypoint
-MISSING_SHARE = 0.5  # of hidden keypoints that are not given at all
+HIDDEN_SHARE = 0.5  # of windows in which something is occluded
+HIDDEN_SD = 0.25  # error of an occluded keypoint
+MISSING_SHARE = 0.5  # of occluded keypoints, which are missing altogether
 OUTLIER_SHARE, OUTLIER_SD = 0.006, 0.3
-SWAP_SHARE = 0.06  # of windows in which the legs are exchanged for a moment
+SWAP_SHARE = 0.06  # of windows in which the legs are swapped for some frames
 LEGS = tuple(i for i, name in enumerate(KEYPOINTS) if any(part in name for part in ("knee", "ankle", "toe", "heel")))
 GROUPS = tuple(
     tuple(KEYPOINTS.index(name) for name in group)
@@ -40,7 +40,7 @@ GROUPS = tuple(
 
 
 def corrupt(generator: torch.Generator, rays: Tensor, *, interval_s: Tensor) -> tuple[Tensor, Tensor]:
-    """Rays as a network would give them.
+    """Rays with the errors of a keypoint network.
 
     Args:
         generator: drawn from.
@@ -48,8 +48,8 @@ def corrupt(generator: torch.Generator, rays: Tensor, *, interval_s: Tensor) -> 
         interval_s: (N,) between frames.
 
     Returns:
-        rays (N, T, 26, 2) and weights (N, T, 26) from 0 to 1, as `weight_of_error` gives them for the errors that the
-        network would expect.
+        rays (N, T, 26, 2) and weights (N, T, 26) from 0 to 1, by `weight_of_error` of the expected
+        errors.
     """
     g = generator
     n, frames, points, _ = rays.shape
@@ -82,7 +82,7 @@ def slow_curves(
 
 
 def _hidden(generator: torch.Generator, n: int, frames: int, points: int) -> Tensor:
-    """(N, T, 26) 1 where a group of keypoints, or any, is hidden for a while."""
+    """(N, T, 26) 1 where a group of keypoints, or a single one, is occluded for a while."""
     hidden = torch.zeros(n, frames, points)
     for window in torch.nonzero(torch.rand(n, generator=generator) < HIDDEN_SHARE)[:, 0].tolist():
         for _ in range(1 + int(torch.randint(2, (1,), generator=generator))):

@@ -1,4 +1,4 @@
-"""Windows of markers with the truth behind: what NeurIK is trained and judged on."""
+"""Windows of marker trajectories with the truth, for NeurIK's training and evaluation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ class MarkerBatch:
     """N windows of T frames.
 
     Attributes:
-        windows: what is seen.
-        q: (N, T, Q) the truth, coordinates of each person's own skeleton.
+        windows: input of the network.
+        q: (N, T, Q) true coordinates of each person's own skeleton.
         body_scales: (N, B, 3) of that skeleton.
         locations_m: (N, M, 3) of the markers in their segments, on that skeleton.
-        static_m: (N, M, 3) the markers as they sit in this session, the person standing in the default posture; None
-            where that is not known.
+        static_m: (N, M, 3) the markers of a static trial in the default posture; None where there is none.
     """
 
     windows: MarkerWindows
@@ -38,7 +37,7 @@ class MarkerBatch:
         return self._each(lambda tensor: tensor.to(device))
 
     def cut(self, frames: int) -> MarkerBatch:
-        """Windows of so many frames (a divisor of T) one after the other, each as if it were alone."""
+        """Windows of fewer frames (a divisor of T), one after the other, each independent of the others."""
         if frames == self.q.shape[1]:
             return self
         pieces = self.q.shape[1] // frames

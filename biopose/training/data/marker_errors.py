@@ -1,7 +1,7 @@
-"""What recording does to markers, drawn: places, skin, the shape and posture of a mesh, jitter, hiding, smaller sets.
+"""Synthetic marker errors: misplacement, skin motion, a mesh of wrong shape and posture, jitter, occlusion, subsets.
 
-Sizes: skin over bone moves by 5 to 15 mm in a stride, over muscle by 10 to 30 (Leardini et al. 2005, Gait & Posture
-21:212); landmarks are found to 6 to 21 mm (Della Croce et al. 2005, Gait & Posture 21:226).
+Sizes: skin moves over bone by 5 to 15 mm in a stride, over muscle by 10 to 30 (Leardini et al. 2005, Gait & Posture
+21:212); landmarks are located to 6 to 21 mm (Della Croce et al. 2005, Gait & Posture 21:226).
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ CLEAN_SHARE = 0.15
 OFFSET_SD_M, SKIN_SD_M_PER_RAD, SLOW_SD_M, JITTER_SD_M = 0.012, 0.010, 0.006, (0.0003, 0.006)
 BONY_SHARE_OF_SKIN = 0.5
 SLOW_HZ = (0.2, 3.0)
-SHAPE_SHARE, SHAPE_SD = 0.5, 0.5  # of windows whose mesh is of another shape, in standard deviations between people
-POSTURE_SHARE, POSTURE_SD_RAD = 0.5, 0.10  # of windows whose mesh is in another posture; the largest
-HIDDEN_SHARE, MISSING_SHARE = 0.6, 0.6  # of windows with something hidden; of what is hidden, not given at all
-HIDDEN_SD_M, HIDDEN_WEIGHT = 0.04, (0.15, 0.6)
-SETS = {"all": 0.6, "bony": 0.2, "some": 0.2}  # which markers a recording has
-SOME = (0.35, 0.9)  # of the markers, where it has some
+SHAPE_SHARE, SHAPE_SD = 0.5, 0.5  # of windows with a mesh of wrong shape; its sd in standard deviations between people
+POSTURE_SHARE, POSTURE_SD_RAD = 0.5, 0.10  # of windows with a mesh in a wrong posture; the largest sd
+OCCLUDED_SHARE, MISSING_SHARE = 0.6, 0.6  # of windows with an occlusion; of occlusions, markers missing altogether
+OCCLUDED_SD_M, OCCLUDED_WEIGHT = 0.04, (0.15, 0.6)
+SETS = {"all": 0.6, "bony": 0.2, "some": 0.2}  # of marker sets, by share of windows
+SOME = (0.35, 0.9)  # of the markers in a random subset
 
 OF_SEGMENT = torch.tensor([SEGMENTS.index(marker.segment) for marker in MARKERS.values()])
 BONY = torch.tensor([float(marker.bony) for marker in MARKERS.values()])
-OUTWARDS = {"femur": ("tibia", "calcn", "toes"), "tibia": ("calcn", "toes"), "humerus": ("ulna", "radius", "hand")}
+DISTAL = {"femur": ("tibia", "calcn", "toes"), "tibia": ("calcn", "toes"), "humerus": ("ulna", "radius", "hand")}
 
 
 @dataclass(frozen=True, eq=False)
 class MarkerErrors:
-    """What lasts through a window, of N.
+    """Parameters of the errors of N windows, constant through each.
 
     Attributes:
-        amount: (N, 1, 1) of everything, 0 to 1; 0 in clean windows.
-        offset_m: (N, M, 3) the markers from where they should be in their segments.
-        skin_m_per_rad: (N, M, 3) how they glide as the segment's joint turns.
-        shape: (N, 1) how far the mesh's shape is wrong, in standard deviations between people.
+        amount: (N, 1, 1) factor of all errors, 0 to 1; 0 in clean windows.
+        offset_m: (N, M, 3) misplacement of the markers in their segments.
+        skin_m_per_rad: (N, M, 3) skin motion per angle of the segment's joint.
+        shape: (N, 1) sd of the mesh's shape error, in standard deviations between people.
         posture_sd_rad: (N, 1, 1) of the mesh's joints.
         jitter_sd_m: (N, 1, 1, 1).
     """
@@ -53,7 +53,7 @@ class MarkerErrors:
 
 
 def draw_marker_errors(generator: torch.Generator, n: int, *, clean: bool) -> MarkerErrors:
-    """MarkerErrors of n windows; none if they shall be clean."""
+    """Errors of n windows; zero if clean."""
     g, markers = generator, len(MARKERS)
 
     def uniform() -> Tensor:
@@ -75,20 +75,20 @@ def draw_marker_errors(generator: torch.Generator, n: int, *, clean: bool) -> Ma
 def with_recording_errors(
     generator: torch.Generator, errors: MarkerErrors, markers_m: Tensor, *, interval_s: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Markers (N, T, M, 3) that drift, jitter and hide, and their weights (N, T, M)."""
+    """Markers (N, T, M, 3) with drift, jitter and occlusion, and their weights (N, T, M)."""
     g = generator
     n, frames, count, _ = markers_m.shape
-    hidden, weight = _hiding(g, n, frames)
-    hidden, weight = hidden * (errors.amount > 0), torch.where(errors.amount > 0, weight, 1.0)
+    occluded, weight = _occlusions(g, n, frames)
+    occluded, weight = occluded * (errors.amount > 0), torch.where(errors.amount > 0, weight, 1.0)
     slow = slow_curves(g, n=n, frames=frames, curves=3 * count, interval_s=interval_s, hz=SLOW_HZ)
-    sd = errors.amount * SLOW_SD_M + hidden * HIDDEN_SD_M
+    sd = errors.amount * SLOW_SD_M + occluded * OCCLUDED_SD_M
     moved = markers_m + sd[..., None] * slow.unflatten(-1, (count, 3))
     moved = moved + errors.jitter_sd_m * torch.randn(moved.shape, generator=g)
     return moved, weight * torch.where(errors.amount > 0, _chosen(g, n), 1.0)
 
 
 def _chosen(generator: torch.Generator, n: int) -> Tensor:
-    """(N, 1, M) 1 for the markers that a recording has."""
+    """(N, 1, M) 1 for the markers of a window's set."""
     which = torch.multinomial(torch.tensor(list(SETS.values())), n, replacement=True, generator=generator)
     share = SOME[0] + (SOME[1] - SOME[0]) * torch.rand(n, 1, generator=generator)
     some = (torch.rand(n, len(MARKERS), generator=generator) < share).float()
@@ -96,24 +96,24 @@ def _chosen(generator: torch.Generator, n: int) -> Tensor:
     return sets[which, torch.arange(n)][:, None]
 
 
-def _hiding(generator: torch.Generator, n: int, frames: int) -> tuple[Tensor, Tensor]:
-    """(N, T, M) 1 where markers are hidden, and their weights: a segment, or a limb from it outwards, for a while."""
+def _occlusions(generator: torch.Generator, n: int, frames: int) -> tuple[Tensor, Tensor]:
+    """(N, T, M) 1 where markers are occluded, and their weights: of a segment or the limb distal to it, for a while."""
     g = generator
-    hidden, weight = torch.zeros(n, frames, len(MARKERS)), torch.ones(n, frames, len(MARKERS))
-    for window in torch.nonzero(torch.rand(n, generator=g) < HIDDEN_SHARE)[:, 0].tolist():
+    occluded, weight = torch.zeros(n, frames, len(MARKERS)), torch.ones(n, frames, len(MARKERS))
+    for window in torch.nonzero(torch.rand(n, generator=g) < OCCLUDED_SHARE)[:, 0].tolist():
         segment = SEGMENTS[int(torch.randint(len(SEGMENTS), (1,), generator=g))]
         start, stop = sorted(torch.randint(-frames // 2, frames + frames // 2 + 1, (2,), generator=g).tolist())
-        seen, sure = torch.rand(2, generator=g).tolist()
-        markers = _markers_from(segment, outwards=sure < 0.5)
+        missing, confidence = torch.rand(2, generator=g).tolist()
+        markers = _markers_from(segment, distal=confidence < 0.5)
         part = slice(max(start, 0), max(stop, 0))
-        hidden[window, part, markers] = 1.0
-        doubt = HIDDEN_WEIGHT[0] + (HIDDEN_WEIGHT[1] - HIDDEN_WEIGHT[0]) * sure
-        weight[window, part, markers] = 0.0 if seen < MISSING_SHARE else doubt
-    return hidden, weight
+        occluded[window, part, markers] = 1.0
+        lowered = OCCLUDED_WEIGHT[0] + (OCCLUDED_WEIGHT[1] - OCCLUDED_WEIGHT[0]) * confidence
+        weight[window, part, markers] = 0.0 if missing < MISSING_SHARE else lowered
+    return occluded, weight
 
 
-def _markers_from(segment: str, *, outwards: bool) -> list[int]:
-    """Of a segment, or of the limb from it outwards."""
+def _markers_from(segment: str, *, distal: bool) -> list[int]:
+    """Markers of a segment, or of it and the segments distal to it."""
     stem, _, side = segment.partition("_")
-    segments = {segment, *(f"{other}_{side}" for other in OUTWARDS.get(stem, ()) if outwards)}
+    segments = {segment, *(f"{other}_{side}" for other in DISTAL.get(stem, ()) if distal)}
     return [i for i, s in enumerate(OF_SEGMENT.tolist()) if SEGMENTS[s] in segments]

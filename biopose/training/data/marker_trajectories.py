@@ -1,7 +1,7 @@
-"""Marker trajectories with the truth behind, drawn anew each time: people in motion, markers that err.
+"""Random marker trajectories with the truth: people in motion, markers with errors.
 
-Clean markers ride on the segments. Those of a recording sit elsewhere and glide on the skin, or are a mesh's of a
-slightly wrong shape and posture, or err as a network was recorded to; they jitter and drop out (`marker_errors`).
+Clean markers are fixed to the segments. Others are misplaced and move with the skin, or belong to a mesh of slightly
+wrong shape and posture, or have the errors of measured clips; they jitter and drop out (`marker_errors`).
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from biopose.training.synthetic.posing import attitudes
 from biopose.training.synthetic.skeletons import Skeletons
 
 RATE_HZ = (20.0, 120.0)
-VARIED_SHARE, VARIED = 0.5, 0.5  # of windows whose people differ from those that are kept; in sd between people
-POSTURE_HZ = (0.1, 2.0)  # of a mesh's errors
-REGISTERED_LOG_SD = 0.005  # of the factors that a standing trial tells; on clean markers scaling errs by 0.001
-# Of windows that err as was recorded, where something was. With three in ten, or with recorded windows themselves, the
-# few motions of the library are learned by heart against such errors, and held-out people are told worse.
+VARIED_SHARE, VARIED = 0.5, 0.5  # of windows with people of other proportions; in sd between people
+POSTURE_HZ = (0.1, 2.0)  # of a mesh's posture errors
+CALIBRATED_LOG_SD = 0.005  # of scale factors from a static trial; on clean markers scaling has errors of 0.001
+# Of windows with angle errors taken from measured clips. With three in ten, or with the measured windows themselves,
+# the network overfits to the library's few motions, and errors on held-out people grow.
 TRANSPLANTED_SHARE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class MarkedSkeleton:
-    """N people whose markers ride on segments: factors (N, B, 3) and places (N, M, 3) in the scaled segments."""
+    """N people with markers fixed to segments: scale factors (N, B, 3) and locations (N, M, 3) in scaled segments."""
 
     body_scales: Tensor
     locations_m: Tensor
@@ -52,10 +52,10 @@ class MarkerSource:
 
     Args:
         motions: the library.
-        people: whose proportions and markers are drawn.
-        seed: of everything that is drawn.
-        varied: whether other proportions are drawn, too, around theirs.
-        recorded: what the product was recorded to make of people; None where nothing was recorded.
+        people: whose proportions and markers are drawn from.
+        seed: of everything.
+        varied: whether their proportions are varied.
+        recorded: windows of measured clips, whose errors are used; None without.
     """
 
     def __init__(
@@ -81,30 +81,30 @@ class MarkerSource:
         self.standing = torch.from_numpy(self.skeleton.default_pose).float()
 
     def draw(self, n: int, *, frames: int, clean: bool = False, calibrated: bool = False) -> MarkerBatch:
-        """A batch.
+        """Draw a batch.
 
         Args:
-            n: windows.
+            n: number of windows.
             frames: of each.
-            clean: whether all markers are seen where they belong.
-            calibrated: whether a standing trial has told each person's skeleton and where the markers sit on it.
+            clean: without marker errors.
+            calibrated: with a subject calibration, as from a static trial.
         """
         g = self.generator
         interval_s = 1.0 / (RATE_HZ[0] * (RATE_HZ[1] / RATE_HZ[0]) ** torch.rand(n, generator=g))
         q, _ = vary(self.pool, g, n=n, frames=frames, interval_s=interval_s)
         person, errors = self._person(n), draw_marker_errors(g, n, clean=clean)
-        seen_as = self._mistaken(person, errors)
-        erring, sureness = self._as_recorded(n, frames, clean=clean)
-        R, p = self._segments(self._misplaced(q, errors, interval_s, erring), seen_as, attitudes(g, n))
+        apparent = self._apparent_person(person, errors)
+        angle_errors, confidence = self._as_recorded(n, frames, clean=clean)
+        R, p = self._segments(self._apparent_posture(q, errors, interval_s, angle_errors), apparent, attitudes(g, n))
         skin = errors.skin_m_per_rad[:, None] * q[..., self.drivers, None]
-        markers = marker_positions(R, p, self.owner, seen_as.locations_m[:, None] + skin)
+        markers = marker_positions(R, p, self.owner, apparent.locations_m[:, None] + skin)
         markers, weight = with_recording_errors(g, errors, markers, interval_s=interval_s)
-        still = self._standing(seen_as.body_scales)
-        static_m = marker_positions(still.R_ground_body, still.p_ground_body, self.owner, seen_as.locations_m)
-        own = self._calibrated(seen_as, static_m) if calibrated else None
+        still = self._standing(apparent.body_scales)
+        static_m = marker_positions(still.R_ground_body, still.p_ground_body, self.owner, apparent.locations_m)
+        own = self._calibrated(apparent, static_m) if calibrated else None
         return MarkerBatch(
-            windows=MarkerWindows(markers, weight * sureness, interval_s, own),
-            q=self._turned(q, R[:, :, self.pelvis], p[:, :, self.pelvis]),
+            windows=MarkerWindows(markers, weight * confidence, interval_s, own),
+            q=self._with_pelvis_pose(q, R[:, :, self.pelvis], p[:, :, self.pelvis]),
             body_scales=person.body_scales,
             locations_m=person.locations_m,
             static_m=static_m,
@@ -113,17 +113,17 @@ class MarkerSource:
     def _standing(self, body_scales: Tensor) -> Pose:
         return self.kinematics.with_scales(body_scales).with_coordinates(self.standing)
 
-    def _calibrated(self, seen_as: MarkedSkeleton, static_m: Tensor) -> SubjectCalibration:
-        """What scaling and registration make of people (N) who stand there with markers (N, M, 3): nearly the truth."""
-        wrong = torch.randn(seen_as.body_scales.shape, generator=self.generator)
-        scales = seen_as.body_scales * (REGISTERED_LOG_SD * wrong).exp()
+    def _calibrated(self, apparent: MarkedSkeleton, static_m: Tensor) -> SubjectCalibration:
+        """Calibrations of people (N) from markers (N, M, 3) of a static trial: the truth with small errors."""
+        errors = torch.randn(apparent.body_scales.shape, generator=self.generator)
+        scales = apparent.body_scales * (CALIBRATED_LOG_SD * errors).exp()
         scales[:, 0] = 1.0
         still = self._standing(scales)
         R, p = still.R_ground_body[:, self.owner], still.p_ground_body[:, self.owner]
         return SubjectCalibration(scales, ((static_m - p)[..., None, :] @ R)[..., 0, :])
 
     def _person(self, n: int) -> MarkedSkeleton:
-        """People as they are kept, or about them."""
+        """Draw people, some with varied proportions."""
         g = self.generator
         who = torch.randint(len(self.people.body_scales), (n,), generator=g)
         differs = (torch.rand(n, 1, generator=g) < VARIED_SHARE) & self.varied
@@ -133,51 +133,51 @@ class MarkerSource:
         )
 
     def _other_shape(self, amount: Tensor) -> Tensor:
-        """(N, B, 3) factors between people, so many standard deviations (N, 1) large."""
+        """(N, B, 3) random scale factors with standard deviations (N, 1), in standard deviations between people."""
         terms = amount * self.scale_sd * torch.randn(len(amount), len(self.scale_sd), generator=self.generator)
         return (terms @ self.scale_design.T).exp().unflatten(-1, (-1, 3))
 
-    def _mistaken(self, person: MarkedSkeleton, errors: MarkerErrors) -> MarkedSkeleton:
-        """The people as their markers have them."""
+    def _apparent_person(self, person: MarkedSkeleton, errors: MarkerErrors) -> MarkedSkeleton:
+        """The people that the markers fit, with the errors of shape and placement."""
         factors = self._other_shape(errors.shape)
         return MarkedSkeleton(
             person.body_scales * factors, person.locations_m * factors[:, self.owner] + errors.offset_m
         )
 
-    def _misplaced(self, q: Tensor, errors: MarkerErrors, interval_s: Tensor, erring: Tensor) -> Tensor:
-        """The posture as the markers have it."""
+    def _apparent_posture(self, q: Tensor, errors: MarkerErrors, interval_s: Tensor, angle_errors: Tensor) -> Tensor:
+        """The posture that the markers fit, with the errors of posture."""
         n, frames, _ = q.shape
         count = len(self.limited)
         curve = slow_curves(self.generator, n=n, frames=frames, curves=count, interval_s=interval_s, hz=POSTURE_HZ)
-        seen = q.clone()
-        seen[..., self.limited] += errors.posture_sd_rad * curve + erring
-        return torch.where(self.pool.limited, seen.clamp(self.pool.low, self.pool.high), seen)
+        apparent = q.clone()
+        apparent[..., self.limited] += errors.posture_sd_rad * curve + angle_errors
+        return torch.where(self.pool.limited, apparent.clamp(self.pool.low, self.pool.high), apparent)
 
     def _segments(self, q: Tensor, person: MarkedSkeleton, attitude: Tensor) -> tuple[Tensor, Tensor]:
-        """R (N, T, B, 3, 3) and p (N, T, B, 3), everything turned by the attitude (N, 3, 3)."""
+        """R (N, T, B, 3, 3) and p (N, T, B, 3), in the attitude (N, 3, 3)."""
         pose = self.kinematics.with_scales(person.body_scales[:, None]).with_coordinates(q)
-        turn = attitude[:, None, None]
-        return turn @ pose.R_ground_body, (turn @ pose.p_ground_body[..., None])[..., 0]
+        R_attitude = attitude[:, None, None]
+        return R_attitude @ pose.R_ground_body, (R_attitude @ pose.p_ground_body[..., None])[..., 0]
 
-    def _turned(self, q: Tensor, R_world_pelvis: Tensor, p_world_pelvis: Tensor) -> Tensor:
-        """The coordinates with the pelvis as it lies."""
+    def _with_pelvis_pose(self, q: Tensor, R_world_pelvis: Tensor, p_world_pelvis: Tensor) -> Tensor:
+        """The coordinates with the pelvis in a given pose."""
         root = self.skeleton.joints[0]
-        turns = body_fixed_angles(R_world_pelvis, rotation_axes(root).float())
+        angles = body_fixed_angles(R_world_pelvis, rotation_axes(root).float())
         columns = torch.tensor([axis.coordinate for axis in root.axes])
-        q = q.index_copy(-1, columns, torch.cat([turns, p_world_pelvis], dim=-1))
+        q = q.index_copy(-1, columns, torch.cat([angles, p_world_pelvis], dim=-1))
         return self.kinematics.satisfy_couplings(q)[0]
 
     def _as_recorded(self, n: int, frames: int, *, clean: bool) -> tuple[Tensor, Tensor]:
-        """In some windows errors (N, T, C) recorded in other motions, and how sure (N, T, M) markers were there."""
+        """In some windows angle errors (N, T, C) of measured clips, and the markers' confidences (N, T, M) there."""
         if self.recorded is None or clean:
             return torch.zeros(n, frames, len(self.limited)), torch.ones(n, frames, len(MARKERS))
-        errs = torch.rand(n, 1, 1, generator=self.generator) < TRANSPLANTED_SHARE
+        chosen = torch.rand(n, 1, 1, generator=self.generator) < TRANSPLANTED_SHARE
         errors, weight = self.recorded.errors(self.generator, n, frames=frames)
-        return torch.where(errs, errors, 0.0), torch.where(errs, weight, 1.0)
+        return torch.where(chosen, errors, 0.0), torch.where(chosen, weight, 1.0)
 
 
 def _drivers(skeleton: Skeleton) -> list[int]:
-    """For each marker the coordinate that its skin glides with: the first that moves its segment against the next."""
+    """For each marker the coordinate that moves its skin: the first of its segment's joint or the next proximal one."""
     first = {
         joint.child: next((a.coordinate for a in joint.axes if a.coordinate is not None), None)
         for joint in skeleton.joints
@@ -192,5 +192,5 @@ def _drivers(skeleton: Skeleton) -> list[int]:
 
 
 def marker_positions(R: Tensor, p: Tensor, owner: list[int], locations_m: Tensor) -> Tensor:
-    """(..., M, 3) markers in the world, by their segments (..., B, ...) and places in them."""
+    """(..., M, 3) markers in the world, of segments' poses (..., B, ...) and locations in segments."""
     return (R[..., owner, :, :] @ locations_m[..., None])[..., 0] + p[..., owner, :]

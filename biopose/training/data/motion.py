@@ -28,7 +28,7 @@ STANCE_SPEED_M_S = 0.25
 # CMU's subject 01 climbs a playground and 03 walks over uneven ground.
 ON_FLAT_GROUND = ("02",)
 
-# Of each kind of motion one trial that training never sees: playground, run, swordplay, uneven ground.
+# Held-out trials, one of each kind of motion: playground, run, swordplay, uneven ground.
 HELD_OUT = ("cmu_01_09", "cmu_02_03", "cmu_02_09", "cmu_03_02")
 
 # Points of the sole on the default skeleton, where the skin of a body scaled to it is lowest.
@@ -42,15 +42,15 @@ SOLE_M = {
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """One stretch of motion of a person of the default model's size.
+    """A stretch of motion of a person of the default model's size.
 
     Attributes:
-        name: where it comes from.
+        name: of its source.
         rate_hz: frames per second.
         names: the Q coordinates, in the default skeleton's order.
         values: (T, Q) radians and metres. Bodies move continuously; a shoulder's or the pelvis's three angles may jump
-            together where they pass a singular posture, so it is rotations that can be interpolated or filtered.
-        flat_ground: whether the floor is level at y = 0 under all of it; otherwise nothing is known of the ground.
+            together where they pass a singular posture, so interpolate and filter rotations.
+        flat_ground: whether the floor is level at y = 0 throughout; otherwise the ground is unknown.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Motion:
 
 
 def cmu_motions(folder: Path) -> list[Motion]:
-    """All trials of CMU's subjects that are calibrated, without their badly explained frames.
+    """All trials of CMU's calibrated subjects, without frames of large residuals.
 
     Args:
         folder: of the .asf and .amc files.
@@ -88,12 +88,12 @@ def cmu_motions(folder: Path) -> list[Motion]:
 
 
 def without_held_out(motions: Sequence[Motion]) -> list[Motion]:
-    """Those that training sees."""
+    """The motions of training."""
     return [motion for motion in motions if not motion.name.startswith(HELD_OUT)]
 
 
 def held_out_alone(motions: Sequence[Motion]) -> list[Motion]:
-    """Those that it never sees."""
+    """The held-out motions."""
     return [motion for motion in motions if motion.name.startswith(HELD_OUT)]
 
 
@@ -112,7 +112,7 @@ def _of_trial(
 
 
 def _good_stretches(solution: IKSolution, *, shortest: int) -> list[slice]:
-    """Frames that the skeleton explains, in uninterrupted stretches."""
+    """Uninterrupted stretches of frames with small residuals."""
     good = np.concatenate([[False], np.nan_to_num(solution.rms_m, nan=np.inf) <= WORST_RMS_M, [False]])
     edges = np.flatnonzero(np.diff(good.astype(int)))
     stretches = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
@@ -130,7 +130,7 @@ def sole_positions_m(skeleton: Skeleton, values: NDArray[np.float64]) -> NDArray
 def on_the_ground(motion: Motion, skeleton: Skeleton) -> Motion:
     """The motion raised or lowered as a whole, so that its stance is at y = 0.
 
-    Stance is wherever the lowest point of the soles hardly moves.
+    Stance is where the lowest point of the soles hardly moves.
     """
     soles = sole_positions_m(skeleton, motion.values)
     lowest = soles[..., 1].argmin(axis=1)

@@ -1,4 +1,4 @@
-"""Windows of motion, varied beyond the library: other speeds, sides, arms, swings of the joints, squats."""
+"""Windows of motion, augmented: speed, mirroring, arms of other clips, swings of the joints, squats."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from biopose.training.data.poses import mirror
 
 SPEED = (0.6, 1.5)
 OTHER_ARMS_SHARE = 0.35
-STEADY_LEGS_SHARE = 0.4  # of windows whose legs do what the clip's do, so that feet rest where they rest
+STEADY_LEGS_SHARE = 0.4  # of windows whose legs move as in the clip, so that feet rest where they do
 SWING_SHARE, SWING_HZ = 0.75, (0.08, 1.2)
 SWING_SD_OF_RANGE = 0.12  # of a coordinate's range; arms swing more
 ARM_SWING_FACTOR = 1.6
 ROOT_SWING_SD_RAD = 0.12
-FREE_SHARE = 0.2  # of windows whose joints roam their ranges whatever the clip does
+FREE_SHARE = 0.2  # of windows whose joints move through their whole ranges
 FREE_SD_OF_RANGE = 0.28
 SQUAT_SHARE, SQUAT_HZ = 0.25, (0.2, 0.9)
 # A squat of depth 1, radians: thighs level, heels on the ground, trunk leaning (Schoenfeld 2010, J Strength Cond Res
 # 24:3497 gives ranges of deep squats).
 SQUAT_RAD = {"hip_flexion": 1.75, "knee_angle": 2.0, "ankle_angle": 0.5, "pelvis_tilt": -0.55, "lumbar_extension": -0.2}
-# Swings added to knees bend them; people often stand on straight legs. So knees are straightened, to their limit.
+# Swings flex the knees, but people often stand on straight legs: knees are extended, up to their limit.
 STRAIGHT_KNEES_SHARE, STRAIGHTENING_RAD = 0.6, 0.6
 LYING_SHARE = 0.03
 LOWER_BODY = ("pelvis_", "hip_", "knee_", "ankle_", "subtalar_", "mtp_")
@@ -37,8 +37,8 @@ class MotionPool:
     """The library as one table to gather from.
 
     Args:
-        motions: of the skeleton's coordinates; the names may come in any order.
-        skeleton: whose ranges hold.
+        motions: of the skeleton's coordinates, in any order.
+        skeleton: of the coordinates' order and ranges.
     """
 
     def __init__(self, motions: Sequence[Motion], skeleton: Skeleton) -> None:
@@ -53,11 +53,11 @@ class MotionPool:
         self.limited = torch.tensor([c.clamped for c in skeleton.coordinates])
 
     def columns(self, *prefixes: str) -> list[int]:
-        """Columns whose names begin so."""
+        """Columns whose names have one of these prefixes."""
         return [i for i, name in enumerate(self.names) if name.startswith(prefixes)]
 
     def windows(self, generator: torch.Generator, *, n: int, frames: int, interval_s: Tensor) -> Tensor:
-        """(n, frames, Q) pieces of clips at a drawn speed; a clip that is too short is held at its end."""
+        """(n, frames, Q) pieces of clips at a random speed; a clip that is too short is held at its end."""
         seconds = self.length / self.rate_hz
         clip = torch.multinomial(seconds, n, replacement=True, generator=generator)
         speed = SPEED[0] + (SPEED[1] - SPEED[0]) * torch.rand(n, generator=generator)
@@ -79,12 +79,12 @@ def vary(
     Args:
         pool: the library.
         generator: drawn from.
-        n: windows.
+        n: number of windows.
         frames: of each.
         interval_s: (n,) between frames.
 
     Returns:
-        the varied coordinates (n, frames, Q), and those of the clips whose legs they vary.
+        the varied coordinates (n, frames, Q), and those of the recorded clips of the legs.
     """
     g = generator
 
@@ -107,7 +107,7 @@ def vary(
 
 
 def _swings(pool: MotionPool, g: torch.Generator, *, n: int, frames: int, interval_s: Tensor) -> Tensor:
-    """Slow curves and constant offsets added to the joints; in some windows large enough to roam the whole range."""
+    """Slow curves and constant offsets to add to the joints; in some windows over the whole ranges."""
     span = torch.where(pool.limited, pool.high - pool.low, 0.0)
     arms = torch.zeros_like(span)
     arms[pool.columns("arm_", "elbow_")] = 1.0
@@ -127,7 +127,7 @@ def _swings(pool: MotionPool, g: torch.Generator, *, n: int, frames: int, interv
 
 
 def _squats(pool: MotionPool, g: torch.Generator, *, n: int, frames: int, interval_s: Tensor) -> Tensor:
-    """Squats, lunges and single-leg bends: a depth curve for each leg times the joints' share."""
+    """Squats, lunges and single-leg bends: a depth curve for each leg times the joints' angles."""
     curve = slow_curves(g, n=n, frames=frames, curves=2, interval_s=interval_s, hz=SQUAT_HZ)
     depth = (0.5 + 0.5 * curve).clamp(0.0, 1.2) * torch.rand(n, 1, 1, generator=g)
     together = (torch.rand(n, 1, generator=g) < 0.7).float()

@@ -23,18 +23,18 @@ from biopose.training.data.motion import Motion, cmu_motions
 
 FloatArray = NDArray[np.float64]
 
-# What changes sign in a mirror; limbs' coordinates have the same sign on both sides.
+# Coordinates that change sign in a mirror; those of limbs have the same sign on both sides.
 ODD_IN_A_MIRROR = (
     *("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation"),
     *("neck_bending", "neck_rotation"),
 )
 
-LEARNING_RATE_HZ = 15.0  # neighbouring frames say the same
+LEARNING_RATE_HZ = 15.0  # neighbouring frames are nearly the same
 # Chosen by the energy of subjects and trials held out (01, 03, 02's short trials, 02_10), among 1, 6, 12 and 24
 # components and 0.06, 0.12 and 0.2 rad.
 COMPONENTS = 6
 WIDENING_RAD = 0.12
-# Parts of the mixture that no recording narrows: all postures at twice their spread, and the anatomical ranges.
+# Broad components of the mixture: all postures at twice their spread, and the anatomical ranges.
 SPREAD_WEIGHT, SPREAD_FACTOR = 0.1, 2.0
 ANATOMICAL_WEIGHT = 0.1
 ITERATIONS = 60
@@ -55,13 +55,13 @@ def mirror(values: FloatArray, names: Sequence[str]) -> FloatArray:
 def opposite(name: str) -> str:
     """The coordinate or body of the other side: tibia_l of tibia_r, knee_angle_l_beta of knee_angle_r_beta.
 
-    What is in the middle is its own.
+    A name in the middle is its own opposite.
     """
     return re.sub(r"_[rl](?=_beta$|$)", lambda side: "_l" if side[0] == "_r" else "_r", name)
 
 
 def joint_angle_names(skeleton: Skeleton) -> tuple[str, ...]:
-    """The joint angles: without the root and what follows another coordinate."""
+    """Names of the joint angles: without the root and coupled coordinates."""
     free = {skeleton.coordinate_names[i] for i in skeleton.free_coordinates}
     return tuple(n for n in skeleton.coordinate_names if n in free and not n.startswith("pelvis_"))
 
@@ -74,12 +74,12 @@ def fit_pose_prior(
     widening_rad: float = WIDENING_RAD,
     seed: int = 0,
 ) -> PosePrior:
-    """Learn the prior from motions and their mirror images.
+    """Fit the prior to motions and their mirror images.
 
     Args:
         motions: of the skeleton's coordinates.
-        skeleton: gives the anatomical ranges.
-        components: how many Gaussians describe the recorded postures.
+        skeleton: with the anatomical ranges.
+        components: number of Gaussians of the recorded postures.
         widening_rad: standard deviation that is added to each of them.
         seed: of the start.
     """
@@ -100,12 +100,12 @@ def fit_pose_prior(
 
 
 def postures(motions: Sequence[Motion], names: Sequence[str]) -> FloatArray:
-    """(N, D) the named coordinates of all motions and of their mirror images, thinned out."""
+    """(N, D) the named coordinates of all motions and of their mirror images, subsampled."""
     found = []
     for motion in motions:
-        thinned = motion.values[:: max(1, round(motion.rate_hz / LEARNING_RATE_HZ))]
+        subsampled = motion.values[:: max(1, round(motion.rate_hz / LEARNING_RATE_HZ))]
         columns = [motion.names.index(name) for name in names]
-        found += [side[:, columns] for side in (thinned, mirror(thinned, motion.names))]
+        found += [side[:, columns] for side in (subsampled, mirror(subsampled, motion.names))]
     return np.concatenate(found)
 
 
@@ -126,7 +126,7 @@ def _mixture(
 
 
 def _nearest(poses: FloatArray, *, components: int, seed: int) -> FloatArray:
-    """(N, K) ones at the nearest of K postures that are far from each other (k-means++, Arthur and Vassilvitskii)."""
+    """(N, K) one-hot nearest of K postures that are far from each other (k-means++, Arthur and Vassilvitskii)."""
     rng = np.random.default_rng(seed)
     centres = [poses[rng.integers(len(poses))]]
     for _ in range(components - 1):

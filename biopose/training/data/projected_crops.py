@@ -1,8 +1,8 @@
-"""Crops without a picture: postures seen as keypoints alone, with a network's own errors, as many as training eats.
+"""Crops without an image: projected keypoints with a network's own errors.
 
-Lifting keypoints into depth takes far more postures than can be drawn, and needs no picture. So some of each batch are
-such crops: their maps are empty, their keypoints have the errors that the keypoint network made on a drawn picture,
-moved from one person to another.
+Lifting keypoints into depth needs far more postures than can be rendered, and no image. So some crops of each batch
+have feature maps of zeros, and keypoints with the errors of the keypoint network on a synthetic image of another
+person.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ SIZES = ((64, 48), (32, 24), (16, 12), (8, 6))
 
 
 class ProjectedCrops:
-    """Draws such crops.
+    """Draws crops without an image.
 
     Args:
         motions: the library.
         body: the segment body.
-        people: whose shapes are drawn.
-        errors: (E, 26, 2) of keypoints in shares of a crop, as the network made them.
-        confidence: (E, 26) that it gave.
+        people: that are drawn from.
+        errors: (E, 26, 2) of the network's keypoints, in shares of a crop.
+        confidence: (E, 26) of the network.
         channels: of the encoder's four maps.
-        levels: of those that are looked at.
+        levels: of those that the decoder uses.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ProjectedCrops:
         ]
 
     def draw(self, generator: torch.Generator, n: int) -> CropBatch:
-        """As many crops."""
+        """Draw n crops."""
         g = generator
         person = torch.randint(len(self.people), (n,), generator=g)
         R_world = self.postures.draw(g, n, moments=1, exposure_s=0.0).R_world_segment[:, 0]
@@ -83,7 +83,7 @@ class ProjectedCrops:
 
 
 def network_errors(batches: Iterable[CropBatch], body: SegmentBody, people: People) -> tuple[Tensor, Tensor]:
-    """What the keypoint network made of drawn pictures.
+    """Errors of the keypoint network on synthetic images.
 
     Args:
         batches: without augmentation.
@@ -106,12 +106,12 @@ def network_errors(batches: Iterable[CropBatch], body: SegmentBody, people: Peop
 
 
 def _in_crop(xy: Tensor, place: Tensor) -> Tensor:
-    """Points (N, K, 2), x / z and y / z, in shares of the crops at places (N, 3)."""
+    """Points (N, K, 2), x / z and y / z, in shares of crops at positions (N, 3)."""
     return (xy - place[:, None, :2]) / crop_sides(place) + 0.5
 
 
 def _cropped(generator: torch.Generator, xy: Tensor) -> tuple[Tensor, Tensor]:
-    """Crops about projected keypoints (N, 26, 2): their places (N, 3), and the keypoints in shares of them."""
+    """Crops about projected keypoints (N, 26, 2): their positions (N, 3), and the keypoints in shares of them."""
     low, high = xy.amin(1), xy.amax(1)
     size = (high - low) + 2 * BEYOND_KEYPOINTS * (high - low).amax(-1, keepdim=True)
     height = torch.maximum(size[:, 1], size[:, 0] * HEIGHT_PX / WIDTH_PX) * BOX_MARGIN

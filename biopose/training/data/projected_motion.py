@@ -1,8 +1,7 @@
-"""Keypoints as a network would see them, with the truth behind: motion, varied, seen by drawn cameras through noise.
+"""Motion projected to keypoints with the errors of a network, with the truth.
 
-Nothing is stored: each call draws a new batch from the motion library. A window's motion is a piece of a clip, played
-faster or slower, often mirrored, with another clip's arms, with slow swings added to the joints or a squat to the legs;
-the person's proportions, the camera and the keypoints' errors are drawn too.
+Nothing is stored: each call draws a new batch from the motion library. A window's motion is a piece of a clip,
+augmented (`motion_variation`); the person's proportions, the camera and the keypoints' errors are random.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ from biopose.training.data.motion_variation import MotionPool, vary
 RATE_HZ = (20.0, 45.0)
 DISTANCE_M = (2.2, 18.0)
 CAMERA_HEIGHT_M = (0.2, 2.4)
-STAND_SHARE, STAND_HEIGHT_M = 0.25, (2.0, 7.0)  # filmed from a stand or a gantry
-OFF_AXIS_DEG = (22.0, 10.0)  # how far the camera points beside the person, at most
+STAND_SHARE, STAND_HEIGHT_M = 0.25, (2.0, 7.0)  # of cameras on a stand or a gantry
+OFF_AXIS_DEG = (22.0, 10.0)  # largest angle between optical axis and person
 ROLL_SD_DEG = 3.0
-CANTED_SHARE, CANTED_DEG = 0.3, 35.0  # held askew, on a slope or a crooked mount; rolled by so much at most
-FOCAL_LOG_SD = 0.12  # what is believed of the focal length is wrong by so much
-LANDMARK_SD_M = 0.012  # a keypoint lies elsewhere on another person, or in another's eyes
-WHOLE_BODY_SD = 0.015  # of the size beside the height that is known, log
+TILTED_SHARE, TILTED_DEG = 0.3, 35.0  # of hand-held cameras, slopes, tilted mounts; largest roll
+FOCAL_LOG_SD = 0.12  # of the assumed focal length
+LANDMARK_SD_M = 0.012  # of keypoint locations between people and annotators
+WHOLE_BODY_SD = 0.015  # of the logarithm of body size at a given height
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ class ProjectedMotion:
     """A batch of N windows of T frames.
 
     Attributes:
-        input: what the lifter sees.
-        keypoints: (N, T, 26, 3) truth in the view that looks at the person, from the middle of the hips, body heights.
+        input: of the lifter.
+        keypoints: (N, T, 26, 3) truth in the view towards the person, relative to the mid-hip, in body heights.
         up: (N, T, 3) against gravity, in that view.
     """
 
@@ -65,7 +64,7 @@ class Proportions:
 
 
 def draw_proportions(n: int, skeleton: Skeleton, *, seed: int) -> list[Proportions]:
-    """Of the population's bodies (`biopose.body.shape.draw_shapes`); half a second each."""
+    """Proportions of n bodies of the population (`biopose.body.shape.draw_shapes`); half a second each."""
     body = Body.load()
     people = []
     for phenotype in draw_shapes(body, n, seed=seed):
@@ -76,16 +75,16 @@ def draw_proportions(n: int, skeleton: Skeleton, *, seed: int) -> list[Proportio
 
 
 @dataclass(frozen=True)
-class Film:
-    """N people's keypoints before cameras, as seen and as they are.
+class ProjectedSequences:
+    """Keypoints of N people in motion, observed and true.
 
     Attributes:
-        rays: (N, T, 26, 2) as a network would see them, with a focal length that is a little wrong.
-        weight: (N, T, 26) how well each is seen.
+        rays: (N, T, 26, 2) observed, with the errors of a network and of the focal length.
+        weight: (N, T, 26) confidence of each.
         keypoints_m: (N, T, 26, 3) the truth in the camera's frame.
         up: (N, 3) against gravity, likewise.
         height_m: (N,) of the people.
-        person: (N,) which of the projector's people each is.
+        person: (N,) index among the projector's people.
     """
 
     rays: Tensor
@@ -102,8 +101,8 @@ class MotionProjector:
     Args:
         motions: the library.
         skeleton: the default model with the 26 keypoints as its markers, unscaled.
-        people: whose proportions are drawn around.
-        seed: of everything that is drawn.
+        people: whose proportions are varied.
+        seed: of everything.
     """
 
     def __init__(
@@ -120,26 +119,26 @@ class MotionProjector:
         self.scale_sd[0] = WHOLE_BODY_SD
 
     def draw(self, n: int, *, frames: int) -> ProjectedMotion:
-        """A batch of n windows of so many frames."""
+        """Draw a batch of n windows of `frames` frames."""
         interval_s = 1.0 / _uniform(self.generator, n, low=RATE_HZ[0], high=RATE_HZ[1])
-        film = self.film(n, frames=frames, interval_s=interval_s, varied=True)
-        seen = lifter_input(film.rays, film.weight, interval_s=interval_s)
-        relative = film.keypoints_m - film.keypoints_m[..., [KEYPOINTS.index("mid_hip")], :]
-        R_view_camera = seen.R_camera_view.mT
+        observed = self.project(n, frames=frames, interval_s=interval_s, varied=True)
+        lifter = lifter_input(observed.rays, observed.weight, interval_s=interval_s)
+        relative = observed.keypoints_m - observed.keypoints_m[..., [KEYPOINTS.index("mid_hip")], :]
+        R_view_camera = lifter.R_camera_view.mT
         return ProjectedMotion(
-            input=seen,
-            keypoints=relative @ R_view_camera.mT / film.height_m[:, None, None, None],
-            up=(R_view_camera @ film.up[:, None, :, None])[..., 0],
+            input=lifter,
+            keypoints=relative @ R_view_camera.mT / observed.height_m[:, None, None, None],
+            up=(R_view_camera @ observed.up[:, None, :, None])[..., 0],
         )
 
-    def film(self, n: int, *, frames: int, interval_s: Tensor, varied: bool) -> Film:
-        """People in motion before drawn cameras.
+    def project(self, n: int, *, frames: int, interval_s: Tensor, varied: bool) -> ProjectedSequences:
+        """Draw people in motion before random cameras.
 
         Args:
-            n: windows.
+            n: number of windows.
             frames: of each.
             interval_s: (n,) between frames.
-            varied: whether the motion is varied, or as it was recorded.
+            varied: whether the motion is augmented, or as recorded.
         """
         g = self.generator
         q, clip = vary(self.pool, g, n=n, frames=frames, interval_s=interval_s)
@@ -150,12 +149,12 @@ class MotionProjector:
         rays = camera[..., :2] / camera[..., 2:].clamp(min=0.3)
         rays = rays * (FOCAL_LOG_SD * torch.randn(n, 1, 1, 1, generator=g)).exp()
         rays, weight = corrupt(g, rays, interval_s=interval_s)
-        return Film(rays, weight, camera, R_camera_world[..., 1], self.height_m[person], person)
+        return ProjectedSequences(rays, weight, camera, R_camera_world[..., 1], self.height_m[person], person)
 
     def _keypoints_m(self, q: Tensor, clip: Tensor, person: Tensor) -> Tensor:
-        """(N, T, 26, 3) in the world, of people of drawn proportions whose keypoints lie a little elsewhere.
+        """(N, T, 26, 3) in the world, of people of random proportions and keypoint locations.
 
-        The feet are as high as in the clip, so that bent legs lower the body and a flight stays one.
+        The lowest foot has the height that it has in the clip, so that bent legs lower the body and flight is kept.
         """
         g, n = self.generator, len(q)
         terms = self.scale_sd * torch.randn(n, len(self.scale_sd), generator=g)
@@ -170,19 +169,19 @@ class MotionProjector:
 
 
 def _lowest(keypoints_m: Tensor) -> Tensor:
-    """(N, T) height of the lowest foot point."""
+    """(N, T) height of the lowest foot keypoint."""
     return keypoints_m[..., FOOT_KEYPOINTS, 1].amin(-1)
 
 
 def draw_cameras(generator: torch.Generator, keypoints_m: Tensor) -> tuple[Tensor, Tensor]:
-    """Cameras that see the whole window.
+    """Random cameras that view the whole window.
 
     Args:
         generator: drawn from.
         keypoints_m: (N, T, 26, 3) in the world, y up.
 
     Returns:
-        R_camera_world (N, 3, 3) and the camera's place (N, 3).
+        R_camera_world (N, 3, 3) and the camera's position (N, 3).
     """
     g, n = generator, len(keypoints_m)
     target = keypoints_m.mean(dim=(1, 2))
@@ -194,29 +193,31 @@ def draw_cameras(generator: torch.Generator, keypoints_m: Tensor) -> tuple[Tenso
     height = torch.where(torch.rand(n, generator=g) < STAND_SHARE, stand, low)
     ground = keypoints_m[..., 1].amin(dim=(1, 2))
     level = (distance**2 - (height + ground - target[:, 1]) ** 2).clamp(min=0.25 * distance**2).sqrt()
-    place = torch.stack([level * azimuth.cos(), height + ground - target[:, 1], level * azimuth.sin()], dim=-1) + target
-    beside = torch.deg2rad(torch.tensor(OFF_AXIS_DEG)) * (2 * torch.rand(n, 2, generator=g) - 1)
-    return _looking_at(target - place, beside, _rolls(g, n)), place
+    position = (
+        torch.stack([level * azimuth.cos(), height + ground - target[:, 1], level * azimuth.sin()], dim=-1) + target
+    )
+    off_axis = torch.deg2rad(torch.tensor(OFF_AXIS_DEG)) * (2 * torch.rand(n, 2, generator=g) - 1)
+    return _camera_rotations(target - position, off_axis, _rolls(g, n)), position
 
 
 def _rolls(generator: torch.Generator, n: int) -> Tensor:
-    """(N,) radians about the line of sight: most cameras stand nearly level."""
+    """(N,) roll about the line of sight in radians: most cameras are nearly level."""
     level = ROLL_SD_DEG * torch.randn(n, generator=generator)
-    canted = _uniform(generator, n, low=-CANTED_DEG, high=CANTED_DEG)
-    return torch.deg2rad(torch.where(torch.rand(n, generator=generator) < CANTED_SHARE, canted, level))
+    tilted = _uniform(generator, n, low=-TILTED_DEG, high=TILTED_DEG)
+    return torch.deg2rad(torch.where(torch.rand(n, generator=generator) < TILTED_SHARE, tilted, level))
 
 
-def _looking_at(direction: Tensor, beside: Tensor, roll: Tensor) -> Tensor:
-    """R_camera_world (N, 3, 3) of cameras that look along a direction, then turned by pan, tilt and roll."""
+def _camera_rotations(direction: Tensor, off_axis: Tensor, roll: Tensor) -> Tensor:
+    """R_camera_world (N, 3, 3) of cameras directed at the target, then rotated by pan, tilt and roll."""
     z = torch.nn.functional.normalize(direction, dim=-1)
     down = torch.tensor([0.0, -1.0, 0.0]).expand_as(z)
     x = torch.nn.functional.normalize(torch.linalg.cross(down, z), dim=-1)
     R_world_camera = torch.stack([x, torch.linalg.cross(z, x), z], dim=-1)
-    pan, tilt = beside.unbind(-1)
+    pan, tilt = off_axis.unbind(-1)
     zero = torch.zeros_like(pan)
-    turn = torch.linalg.matrix_exp(skew(torch.stack([zero, zero, roll], -1)))
-    turn = turn @ torch.linalg.matrix_exp(skew(torch.stack([tilt, pan, zero], -1)))
-    return turn @ R_world_camera.mT
+    R = torch.linalg.matrix_exp(skew(torch.stack([zero, zero, roll], -1)))
+    R = R @ torch.linalg.matrix_exp(skew(torch.stack([tilt, pan, zero], -1)))
+    return R @ R_world_camera.mT
 
 
 def _uniform(generator: torch.Generator, n: int, *, low: float, high: float) -> Tensor:

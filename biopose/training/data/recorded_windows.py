@@ -1,6 +1,6 @@
-"""Windows of recorded clips: what the product made of people whose motion is known, for NeurIK to learn from.
+"""Windows of measured clips: estimates of the pipeline for people of known motion, to train NeurIK.
 
-Each clip is there twice, as it is and in the mirror, and heads anywhere each time it is drawn.
+Each clip is there twice, as it is and mirrored, and gets a random heading each time it is drawn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from biopose.training.data.poses import mirror, opposite
 from biopose.training.synthetic.clip_shards import ClipFolder, RecordedClips, read_clips
 from biopose.training.synthetic.posing import headings
 
-# Of a transplanted angle's error; above, it is rather that one posture can be written in two ways.
+# Of an angle's error that is transferred; larger ones come from two representations of one posture.
 LARGEST_ERROR_RAD = 0.8
 OTHER_SIDE = {"L": "R", "R": "L"}
 
@@ -44,18 +44,18 @@ class RecordedWindows:
         both = (clips, mirrored(clips))
         self.clips = RecordedClips(**{name: torch.cat([getattr(one, name) for one in both]) for name in vars(clips)})
         limited = limited_coordinates(skeleton)
-        apart = wrap(self.clips.solved_q[..., limited] - self.clips.q[..., limited])
-        self.angle_error = apart.clamp(-LARGEST_ERROR_RAD, LARGEST_ERROR_RAD)
+        error = wrap(self.clips.solved_q[..., limited] - self.clips.q[..., limited])
+        self.angle_error = error.clamp(-LARGEST_ERROR_RAD, LARGEST_ERROR_RAD)
 
     def draw(self, generator: torch.Generator, n: int, *, frames: int) -> MarkerBatch:
-        """Windows as they were recorded.
+        """Draw windows of the clips.
 
         Args:
             generator: drawn from.
-            n: how many.
-            frames: of each, at most as many as a clip has.
+            n: number of windows.
+            frames: of each, at most those of a clip.
         """
-        clip, at = self._stretches(generator, n, frames)
+        clip, at = self._frames(generator, n, frames)
         heading = headings(generator, n)
         c = self.clips
         return MarkerBatch(
@@ -65,35 +65,35 @@ class RecordedWindows:
                 c.interval_s[clip],
                 SubjectCalibration(c.solved_scales[clip], c.solved_places_m[clip]),
             ),
-            q=self._turned(c.q[clip[:, None], at], heading),
+            q=self._rotated(c.q[clip[:, None], at], heading),
             body_scales=c.body_scales[clip],
             locations_m=c.marker_locations_m[clip],
             static_m=None,
         )
 
     def errors(self, generator: torch.Generator, n: int, *, frames: int) -> tuple[Tensor, Tensor]:
-        """Errors (n, frames, C) of the limited coordinates, to be made in other motions, and weights (n, frames, M)."""
-        clip, at = self._stretches(generator, n, frames)
+        """Errors (n, frames, C) of limited coordinates, to transfer to other motions, and weights (n, frames, M)."""
+        clip, at = self._frames(generator, n, frames)
         return self.angle_error[clip[:, None], at], self.clips.weight[clip[:, None], at]
 
-    def _stretches(self, g: torch.Generator, n: int, frames: int) -> tuple[Tensor, Tensor]:
+    def _frames(self, g: torch.Generator, n: int, frames: int) -> tuple[Tensor, Tensor]:
         """(n,) clips and (n, frames) frames of them."""
         count, length = self.clips.weight.shape[:2]
         clip = torch.randint(count, (n,), generator=g)
         start = torch.randint(max(length - frames, 0) + 1, (n, 1), generator=g)
         return clip, (start + torch.arange(frames)).clamp(max=length - 1)
 
-    def _turned(self, q: Tensor, heading: Tensor) -> Tensor:
-        """Coordinates (N, T, Q) of people turned about the vertical by (N, 3, 3)."""
+    def _rotated(self, q: Tensor, heading: Tensor) -> Tensor:
+        """Coordinates (N, T, Q) of people rotated about the vertical by (N, 3, 3)."""
         R_world_pelvis = self.kinematics.with_coordinates(q).R_ground_body[..., self.pelvis, :, :]
-        turns = body_fixed_angles(heading[:, None] @ R_world_pelvis, self.root_axes)
-        place_m = q[..., self.root[3:]] @ heading.mT
-        q = q.index_copy(-1, torch.tensor(self.root), torch.cat([turns, place_m], dim=-1))
+        angles = body_fixed_angles(heading[:, None] @ R_world_pelvis, self.root_axes)
+        position_m = q[..., self.root[3:]] @ heading.mT
+        q = q.index_copy(-1, torch.tensor(self.root), torch.cat([angles, position_m], dim=-1))
         return self.kinematics.satisfy_couplings(q)[0]
 
 
 def as_recorded(clips: RecordedClips) -> MarkerBatch:
-    """All clips as they are, whole."""
+    """All clips, whole."""
     return MarkerBatch(
         windows=MarkerWindows(
             clips.markers_m,
@@ -109,9 +109,9 @@ def as_recorded(clips: RecordedClips) -> MarkerBatch:
 
 
 def mirrored(clips: RecordedClips) -> RecordedClips:
-    """The clips in the mirror z = 0: left is right."""
+    """The clips mirrored at z = 0: left is right."""
     names, markers = full_body_skeleton().coordinate_names, list(MARKERS)
-    marker = [markers.index(_on_the_other_side(name)) for name in markers]
+    marker = [markers.index(_opposite_marker(name)) for name in markers]
     bodies = full_body_skeleton().body_names
     body = [bodies.index(opposite(name)) for name in bodies]
     flip = torch.tensor([1.0, 1.0, -1.0])
@@ -129,16 +129,16 @@ def mirrored(clips: RecordedClips) -> RecordedClips:
     )
 
 
-def _on_the_other_side(name: str) -> str:
+def _opposite_marker(name: str) -> str:
     other = OTHER_SIDE.get(name[0], name[0]) + name[1:]
     return other if other in MARKERS else name
 
 
 def recorded_clips(where: ClipFolder, split: str, shards: Sequence[int]) -> RecordedClips:
-    """Clips of some shards.
+    """Clips of shards.
 
     Raises:
-        ModelError: a shard is not there, is broken, or was recorded by other weights.
+        ModelError: a shard is missing, broken, or of other weights.
     """
     read = [read_clips(Path(where.path(split, index)), mqhmr=where.mqhmr) for index in shards]
     return RecordedClips(**{name: torch.cat([getattr(one, name) for one in read]) for name in vars(read[0])})

@@ -35,6 +35,7 @@ from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.people import People, join_shards
 from biopose.tracking.shards import SHARD_S, Shard, perceive, shards_of
 from biopose.tracking.subject_choice import Choice, choose_athletes
+from biopose.tracking.tracks import PersonTrack
 from biopose.video.probe import VideoInfo, probe_video
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "analyse",
     "measure",
     "reconstruct",
+    "reconstruct_tracks",
     "solve",
 ]
 
@@ -229,8 +231,8 @@ def reconstruct(
         )
     except TrackingError as error:
         raise TrackingError(f"{clip.video}: {error}") from error
-    fitted = fit_people(
-        [repair_side_swaps(track) for track in chosen],
+    fitted = reconstruct_tracks(
+        chosen,
         [Athlete(subject.height_m, subject.mass_kg, subject.sex) for subject in trial.subjects],
         clip.camera(probe_video(clip.video)),
         models=models,
@@ -239,6 +241,33 @@ def reconstruct(
         progress=progress,
     )
     return Reconstruction(fitted, camera_motion, people.frame_count)
+
+
+def reconstruct_tracks(
+    tracks: Sequence[PersonTrack],
+    athletes: Sequence[Athlete],
+    camera: Camera,
+    *,
+    models: FitModels,
+    camera_motion: CameraMotionResult | None = None,
+    notes: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> list[FittedPerson]:
+    """From the subjects' tracks to their motion: repair sides, fit. Of `reconstruct`, what needs no video.
+
+    Args:
+        tracks: of the subjects, in their order.
+        athletes: height, mass and sex of each; the last stands for all tracks that follow.
+        camera: intrinsics.
+        models: loaded.
+        camera_motion: None for a static camera.
+        notes: what limits the measurement.
+        progress: called with frames done and frames in all.
+    """
+    repaired = [repair_side_swaps(track) for track in tracks]
+    return fit_people(
+        repaired, athletes, camera, models=models, camera_motion=camera_motion, notes=notes, progress=progress
+    )
 
 
 def solve(people: Sequence[FittedPerson], *, activity: str, models: SolveModels) -> list[PersonMeasurement]:

@@ -138,6 +138,16 @@ class KeypointNetwork:
         people = _cut([image], [boxes_px])
         return _by_image([self._found(batch) for batch in people.batches()], people)[0]
 
+    def locate_in_crops(self, crops: PersonCrops, sizes_px: NDArray[np.int64]) -> Keypoints:
+        """As `locate`, of people who are cropped already.
+
+        Args:
+            crops: of N people.
+            sizes_px: (N, 2) width and height of the image of each.
+        """
+        people = _People(crops, sizes_px, [np.ones(len(sizes_px), dtype=np.bool_)])
+        return _by_image([self._among_blanks(batch) for batch in people.batches()], people)[0]
+
     def _among_blanks(self, batch: _People) -> _Found:
         """As `_found`, torch being given a whole batch; onnxruntime needs no blanks for the same result."""
         given = batch.filled() if isinstance(self._network, TorchPose) else batch

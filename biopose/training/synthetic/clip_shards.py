@@ -1,7 +1,8 @@
 """Shards of clips as NeurIK is trained on them: virtual markers as MQ-HMR measures them, and the truth.
 
-Shard k depends on the seed, MQ-HMR's weights, the pipeline's version and k alone, so shards can be made in any order,
-by any number of processes, and reproduced. Its name holds them: for other weights other shards are missing.
+Shard k depends on the seed, MQ-HMR's weights, the versions of the pipeline's stages and k alone, so shards can be made
+in any order, by any number of processes, and reproduced. Its name holds them: for other weights or versions other
+shards are missing.
 
     make_shards(ClipFolder(folder, motion), "train", 20, maker=ClipShardMaker)
 """
@@ -24,6 +25,7 @@ from biopose.errors import ModelError
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS
 from biopose.io.checkpoint import sha256_of
 from biopose.io.files import written_whole
+from biopose.pipeline import PERCEIVE, RECONSTRUCT, SOLVE
 from biopose.reconstruction.fitted_person import FittedPerson
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
@@ -36,8 +38,10 @@ from biopose.training.synthetic.skeletons import skeletons_of_drawn
 
 SHARD_CLIPS = 16
 KNOWN_FOCAL_SHARE = 0.5  # of clips whose focal length is given
-PIPELINE = 5  # raised whenever the pipeline gives other results for the same clips, or other parts are kept
-KIND = f"recorded clips {PIPELINE}"
+CONTENT = 6  # raised whenever the same seed and the same pipeline give other content
+# In the shards' names: what a stage gives for the same clip changes only with its version.
+VERSION = ".".join(str(number) for number in (CONTENT, PERCEIVE.version, RECONSTRUCT.version, SOLVE.version))
+KIND = f"recorded clips {VERSION}"
 NAMED_DIGITS = 8  # of the weights' hash
 
 
@@ -61,7 +65,7 @@ class ClipFolder(ShardFolder):
 
     def path(self, split: str, index: int) -> Path:
         """Path of a shard; its name holds all that its content depends on."""
-        return self.folder / f"clips{PIPELINE}_{split}_{self.seed}_{self.mqhmr[:NAMED_DIGITS]}_{index:05d}.safetensors"
+        return self.folder / f"clips{VERSION}_{split}_{self.seed}_{self.mqhmr[:NAMED_DIGITS]}_{index:05d}.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,17 +137,17 @@ class ClipShardMaker:
         clip = self.source.draw()
         person, known = clip.sequence.person, self.source.rng.random() < KNOWN_FOCAL_SHARE
         fitted = self.recorder.record(clip, height_m=float(self.people.height_m[person]), focal_is_known=known)
-        told = self.recorder.told(fitted)
+        measured = self.recorder.markers(fitted)
         return {
-            "markers_m": told.markers.markers_m[0],
-            "weight": told.markers.weight[0],
-            "solved_q": told.q,
-            "solved_scales": told.own.body_scales[0],
-            "solved_places_m": told.own.locations_m[0],
-            "q": self._in_world(clip, fitted, told.q),
+            "markers_m": measured.markers.markers_m[0],
+            "weight": measured.markers.weight[0],
+            "solved_q": measured.q,
+            "solved_scales": measured.subject.body_scales[0],
+            "solved_places_m": measured.subject.locations_m[0],
+            "q": self._in_world(clip, fitted, measured.q),
             "body_scales": self.skeletons.body_scales[person],
             "marker_locations_m": self.skeletons.marker_locations_m[person],
-            "interval_s": told.markers.interval_s[0],
+            "interval_s": measured.markers.interval_s[0],
             "person": torch.tensor(person),
         }
 

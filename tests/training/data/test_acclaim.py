@@ -37,7 +37,7 @@ def test_a_bone_turns_about_its_own_axes_and_carries_what_hangs_on_it(tmp_path: 
     [
         (ASF.replace("angle deg", "angle rad"), AMC, "only degrees"),
         (ASF.replace(":hierarchy", ":nothing"), AMC, "no section :hierarchy"),
-        (ASF.replace("root thigh", "shin thigh"), AMC, "do not hang on the root"),
+        (ASF.replace("root thigh", "shin thigh"), AMC, "are not connected to the root"),
         (ASF.replace("direction 0 -1 0", "direction 0 -1 down"), AMC, "shin"),
         (ASF, "nothing", "no frames"),
         (ASF, AMC.replace("shin 90\n", ""), "lacks values"),

@@ -1,4 +1,4 @@
-"""A recording is what the product would have made of a film: markers near the person, with errors of its own."""
+"""Clips are measured by the pipeline: virtual markers near the person, with the errors of MQ-HMR."""
 
 from dataclasses import replace
 from functools import cache
@@ -9,8 +9,10 @@ import torch
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.perception.crops import BOX_MARGIN
+from biopose.pipeline import METHODS
 from biopose.reconstruction.motion_solver import SolverOptions
 from biopose.reconstruction.refinement import RefinementOptions
+from biopose.training.synthetic import recording
 from biopose.training.synthetic.clips import SyntheticClip
 from biopose.training.synthetic.recording import ClipRecorder
 from tests.body.bodies import needs_body_asset
@@ -21,17 +23,15 @@ from tests.training.synthetic.filmed_people import clip_source, filmed_people, i
 
 pytestmark = [needs_body_asset, needs_networks]
 FRAMES = 8
+QUICK = replace(METHODS["mqhmr"], refinement=RefinementOptions(iterations=10), solver=SolverOptions(5, 5, 3))
 
 
 @cache
 def recorder() -> ClipRecorder:
-    """It looks less long than the product."""
-    recorder = ClipRecorder()
-    mesh = recorder.models.mesh
-    assert mesh is not None
-    mesh = replace(mesh, options=RefinementOptions(iterations=10))
-    recorder.models = replace(recorder.models, mesh=mesh, options=SolverOptions(5, 5, 3))
-    return recorder
+    """With few iterations."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recording, "METHODS", {"mqhmr": QUICK})
+        return ClipRecorder()
 
 
 @cache
@@ -43,7 +43,7 @@ def height_m() -> float:
     return float(filmed_people()[0].height_m[clip().sequence.person])
 
 
-def test_a_track_is_told_in_pixels_of_the_picture() -> None:
+def test_a_track_is_in_pixels_of_the_image() -> None:
     track = recorder().track(clip())
     true_px = clip().camera.project(clip().in_camera(keypoints_m(clip().sequence)).double()).numpy()
     crop_px = np.median(clip().regions_px[:, 3] - clip().regions_px[:, 1])
@@ -57,14 +57,14 @@ def test_a_track_is_told_in_pixels_of_the_picture() -> None:
 
 
 @pytest.mark.parametrize("focal_is_known", [True, False])
-def test_markers_lie_about_the_person(focal_is_known: bool) -> None:
+def test_markers_are_near_the_person(focal_is_known: bool) -> None:
     fitted = recorder().record(clip(), height_m=height_m(), focal_is_known=focal_is_known)
     assert (fitted.camera.source == "given") == focal_is_known
-    told = recorder().told(fitted)
-    found, truth = told.markers.markers_m[0], clip().in_camera(markers_m(clip().sequence))
+    measured = recorder().markers(fitted)
+    found, truth = measured.markers.markers_m[0], clip().in_camera(markers_m(clip().sequence))
     found = found @ torch.from_numpy(fitted.T_camera_world[:3, :3].T).float()
     assert found.shape == truth.shape
-    assert bool((told.markers.weight > 0).all())
+    assert bool((measured.markers.weight > 0).all())
     pelvis = [segment_body().markers.names.index(name) for name in ("LASI", "RASI", "LPSI", "RPSI")]
     about = [points - points[:, pelvis].mean(1, keepdim=True) for points in (found, truth)]
     assert (about[0] - about[1]).norm(dim=-1).mean() < 0.35
@@ -72,18 +72,18 @@ def test_markers_lie_about_the_person(focal_is_known: bool) -> None:
 
 def test_the_solved_angles_are_those_of_the_fit() -> None:
     fitted = recorder().record(clip(), height_m=height_m(), focal_is_known=True)
-    told = recorder().told(fitted)
+    measured = recorder().markers(fitted)
     joints = [i for i, name in enumerate(full_body().coordinate_names) if name.startswith(("hip_", "knee_"))]
-    apart = told.q[:, joints].double() - torch.from_numpy(fitted.motion.q[:, joints])
-    assert float(apart.abs().mean()) < np.radians(3.0)
-    assert told.own.body_scales.shape == (1, len(full_body().bodies), 3)
+    difference = measured.q[:, joints].double() - torch.from_numpy(fitted.motion.q[:, joints])
+    assert float(difference.abs().mean()) < np.radians(3.0)
+    assert measured.subject.body_scales.shape == (1, len(full_body().bodies), 3)
 
 
-def test_frames_in_which_the_person_is_lost_are_filled_and_said_to_be() -> None:
+def test_frames_in_which_the_person_is_lost_are_filled_with_low_weights() -> None:
     in_view = np.ones(FRAMES, dtype=bool)
     in_view[3:5] = False
     lost = replace(clip(), in_view=in_view)
     assert np.isnan(recorder().track(lost).boxes_px[3:5]).all()
-    told = recorder().told(recorder().record(lost, height_m=height_m(), focal_is_known=True))
-    assert told.markers.markers_m.isfinite().all()
-    assert (told.markers.weight[0, 3:5] < told.markers.weight[0, [2, 5]].amax(0)).all()
+    measured = recorder().markers(recorder().record(lost, height_m=height_m(), focal_is_known=True))
+    assert measured.markers.markers_m.isfinite().all()
+    assert (measured.markers.weight[0, 3:5] < measured.markers.weight[0, [2, 5]].amax(0)).all()

@@ -51,18 +51,13 @@ neurik.PRESETS["cpu"] = neurik.NeurikPreset(
     shape=NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4),
 )
 from flows.cli.main import cli
-from flows.serving.ingest_server import ingest_server
-from tasks.settings import Settings, prepare_environment
-*lists, home = json.loads(sys.argv[1])
-prepare_environment(Settings.load(home))
-with ingest_server(Settings.load(home)):
-    for arguments in lists:
-        try:
-            cli(["train", *arguments, "--home", home])
-        except SystemExit as end:
-            if end.code:
-                raise
-        print("{END}", flush=True)
+for arguments in json.loads(sys.argv[1]):
+    try:
+        cli(["train", *arguments])
+    except SystemExit as end:
+        if end.code:
+            raise
+    print("{END}", flush=True)
 """
 
 
@@ -92,15 +87,17 @@ def clips(tiny_images: ShardFolder, tmp_path_factory: pytest.TempPathFactory) ->
     return where
 
 
-def start(home: Path, *commands: tuple[object, ...]) -> subprocess.Popen[str]:
-    arguments = [*([str(argument) for argument in command] for command in commands), str(home)]
+def start(home: Path, *commands: tuple[object, ...], server: str | None = None) -> subprocess.Popen[str]:
+    """Without a server the first command starts one of its own, as a user's does."""
+    arguments = [[*map(str, command), "--home", str(home)] for command in commands]
+    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     return subprocess.Popen(
         [sys.executable, "-c", COMMAND, json.dumps(arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=environment | {"OMP_NUM_THREADS": "1"} | ({"PREFECT_API_URL": server} if server else {}),
     )
 
 
@@ -124,7 +121,9 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_images: ShardFolder, clips: ClipFolder, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(
+    tiny_images: ShardFolder, clips: ClipFolder, server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
     """MQ-HMR's training is interrupted, resumed and run again; then the other networks' and one that is refused."""
     folder = tmp_path_factory.mktemp("trained")
     home, out, motion = folder / "home", folder / "runs", ("--motion", tiny_images.motion)
@@ -147,6 +146,7 @@ def trained(tiny_images: ShardFolder, clips: ClipFolder, tmp_path_factory: pytes
         ("lifter", *motion, "--out", out / "lifter"),
         ("neurik", *motion, "--clips", clips.folder, "--out", out / "neurik"),
         ("mqhmr", "--motion", folder, "--out", out / "none"),
+        server=server,
     )
     printed, error = others.communicate(timeout=500)
     assert others.returncode == 1, f"{printed[-2000:]}\n{error[-4000:]}"

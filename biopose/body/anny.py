@@ -42,7 +42,7 @@ class Body(Rig):
             dtype: float32 or float64.
 
         Raises:
-            ModelError: the asset is absent or broken; the message tells how to get it.
+            ModelError: the asset is absent or broken; the message names how to get it.
         """
         return cls.from_asset(read_body_asset(path or body_asset_path()), device=device, dtype=dtype)
 

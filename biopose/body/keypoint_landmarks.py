@@ -4,14 +4,14 @@
     keypoints = Kinematics(with_keypoints).with_scales(body_scales).with_coordinates(q).markers   # (..., 26, 3)
 
 The network does not see joint centres: its teachers clicked what a person in clothes shows. So the locations are
-measured, all but those of the face. 50 bodies of drawn shapes, each posed 24 times (standing, walking, running,
-squats, lunges, raised arms), were drawn in clothes' colours before random backgrounds, 300 to 680 pixels tall, seen
-from all around and from -10 to 35 degrees of elevation; RTMPose-s looked at them; and each keypoint's location in its
+measured, all but those of the face. 50 bodies of drawn shapes, each posed 24 times (standing, walking, running, squats,
+lunges, raised arms), were drawn in clothes' colours before random backgrounds, 300 to 680 pixels tall, seen from all
+around and from -10 to 35 degrees of elevation; RTMPose-s located its keypoints; and each keypoint's location in its
 segment, equal left and right, is the one with the least Huber loss of reprojection (camera, pose and scale factors
 known; confidence above 0.7; knee of the loss at 1 % of stature). Half of the people give the same to 3 mm, 600 other
-pictures in poses of recorded motion to 4 mm (the shoulder to 6). In mm, how far from the anatomical
-point (forward, up, to the right), and the median error over the other half of the people, in % of stature, of the
-anatomical point and of the location fitted to the first half:
+images in poses of recorded motion to 4 mm (the shoulder to 6). In mm, how far from the anatomical point (forward, up,
+to the right), and the median error over the other half of the people, in % of stature, of the anatomical point and of
+the location fitted to the first half:
 
     shoulder  -22 -34 -11  2.38 1.18        hip         4  19  23  1.89 1.51
     elbow       7  15   1  1.20 0.76        mid_hip    -2  32   0  2.17 1.43
@@ -22,7 +22,7 @@ anatomical point and of the location fitted to the first half:
 
 Anatomical points: the hip and shoulder joints; the middles of epicondyles, malleoli and styloids; between C7 and the
 top of the sternum for the neck; the crown; the toes' tips; the back of the heel. In a video of real people the
-network's lengths stand to each other as in these pictures, not as between anatomical points: forearm to upper arm 0.88
+network's lengths stand to each other as in these images, not as between anatomical points: forearm to upper arm 0.88
 (drawn 0.87, anatomical 0.72), foot to shank 0.51 (0.49, 0.61), shoulders below the neck by 0.13 of the trunk (0.16,
 0.04).
 

@@ -2,9 +2,9 @@
 
 Each is a weighted mean of a few vertices, as a marker of `biopose.body.markers` is, and follows the bones of its own
 segment alone. A point inside the body is a convex combination of skin vertices around it. The left side mirrors the
-right. Nose tip, eyes and ears are where they look to be; all others are where the network of
+right. Nose tip, eyes and ears are at the visible features; all others are where the network of
 `biopose.perception.keypoint_network` puts them, which is not in the joint's centre: `biopose.body.keypoint_landmarks`
-says how that was measured. The vertices are those of a non-negative least-squares fit to its constants on 50 drawn
+describes how that was measured. The vertices are those of a non-negative least-squares fit to its constants on 50 drawn
 shapes.
 """
 

@@ -1,7 +1,7 @@
 """Named virtual markers: points of the rest mesh, placed where an anatomist would palpate them.
 
 Each is a weighted mean of up to four vertices, chosen on a mesh of 1.76 m and 78 kg from the joint centres and the mean
-landmark heights of ANSUR II (cervicale, suprasternale, waist, malleolus), and checked by eye in pictures of several
+landmark heights of ANSUR II (cervicale, suprasternale, waist, malleolus), and checked by eye in images of several
 shapes (``python -m biopose.rendering.body_views``). The left side mirrors the right.
 
 A landmark on bone moves with the bones of its own segment alone, as the bone under the skin does: of its vertices'

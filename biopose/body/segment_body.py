@@ -1,7 +1,7 @@
 """The body as the networks know it: one bone for each segment of the skeleton, and a linear shape of few terms.
 
 The default body drives 104 bones and takes its shape from six phenotypes through a grid of 720 nodes. Of all that, a
-picture shows the turn of 20 segments and a handful of proportions. So this body is one `Rig` more: its mesh is the
+image shows the turn of 20 segments and a handful of proportions. So this body is one `Rig` more: its mesh is the
 default one in a reference posture at a height of 1, its bones turn about the skeleton's joints, and its shape is the
 mean of many drawn people plus their principal components, each in standard deviations.
 
@@ -137,7 +137,7 @@ class SegmentBody:
         }
 
     def save(self, path: Path, *, made: str) -> None:
-        """Write it, the mesh in half precision (0.3 mm); `made` says from what."""
+        """Write it, the mesh in half precision (0.3 mm); `made` describes from what."""
         half = {name: t.half() if name.startswith("vertices") else t for name, t in self.tensors().items()}
         half["triangles"] = half["triangles"].int()
         save_checkpoint(path, half, kind=KIND, shape={"terms": len(self.rig.vertex_blendshapes), "made": made})

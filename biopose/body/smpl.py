@@ -114,7 +114,7 @@ class SmplBody(Rig):
             dtype: float32 or float64.
 
         Raises:
-            ModelError: the file is absent, a pickle, or not SMPL's or SMPL-X's arrays; the message says what is wrong.
+            ModelError: the file is absent, a pickle, or not SMPL's or SMPL-X's arrays; the message names what is wrong.
         """
         arrays = _read_arrays(path)
         model = _check_arrays(path, arrays)

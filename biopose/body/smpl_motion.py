@@ -41,7 +41,7 @@ class SmplMotion:
         translation_m: (T, 3).
         betas: (K,) shape coefficients.
         rate_hz: frames per second.
-        gender: of the body model that the betas belong to; None where the file does not say.
+        gender: of the body model that the betas belong to; None where the file has none.
     """
 
     rotation_vectors: FloatArray

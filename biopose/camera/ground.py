@@ -2,7 +2,8 @@
 
 The plane is the most probable one given a prior for the direction of up (from how the camera is held, from the people)
 and the contact points. A contact lasts many frames and all of them share its errors, so points within one cell of
-CELL_M count as one observation at most. A walker along a line tells the slope along it; across it only the prior does.
+CELL_M count as one observation at most. Contacts along a line determine the slope along it; across it only the prior
+does.
 
 When feet rest at two levels (a box, a kerb, a landing mat), the plane that explains most contacts is found first. Then
 the ground is the lowest level parallel to it on which at least LEVEL_SHARE of the contacts lie; few points below it are

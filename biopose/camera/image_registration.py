@@ -1,10 +1,10 @@
-"""How the background moved between two small pictures: a similarity, from many blocks that vote.
+"""How the background moved between two small images: a similarity, from many blocks that vote.
 
-Each block of the first picture is looked for in the second by a least-squares step (Lucas and Kanade 1981) from where
-the motion so far puts it; a similarity is fitted to the blocks' shifts, each weighted by what its texture tells in each
-direction, and blocks that disagree (a person who was not masked, a scoreboard) lose their vote (Tukey's biweight). From
-coarse to fine, so that a step has to cover a few pixels at most. Blocks are compared after removing their mean and
-contrast, so light may change.
+Each block of the first image is sought in the second by a least-squares step (Lucas and Kanade 1981) from where the
+motion so far puts it; a similarity is fitted to the blocks' shifts, each weighted by how well its texture determines it
+in each direction, and blocks that disagree (a person who was not masked, a scoreboard) lose their vote (Tukey's
+biweight). From coarse to fine, so that a step has to cover a few pixels at most. Blocks are compared after removing
+their mean and contrast, so light may change.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy import fft, ndimage
 
 Floats = NDArray[np.float32]
 
-WIDTH_PX = 240  # of the finest picture that is compared; coarser ones are halves
+WIDTH_PX = 240  # of the finest image that is compared; coarser ones are halves
 LEVELS = 3
 BLOCK_PX = 24
 STRIDE_PX = 20
@@ -26,19 +26,19 @@ STEPS = (1, 2, 2)  # at each level, from the finest
 SMOOTHING_PX = 1.0  # so that the gradient holds over a step, and coding noise fades
 SHADING_PX = 19  # what varies more slowly than this is light, not texture
 LEAST_CONTRAST = 1.5  # grey levels (of 255) of a block's standard deviation: below, it is noise or coding artefacts
-LEAST_VALID = 0.5  # of a block's pixels outside people's boxes and inside the picture
+LEAST_VALID = 0.5  # of a block's pixels outside people's boxes and inside the image
 ALIKE = 0.6  # correlation from which a block counts as found again
 OUTLIER_PX = 1.5  # Tukey's cut-off, at each level
 FEWEST_BLOCKS = 6
-LEAST_SPREAD = 0.35  # of the picture's width, between the 10th and the 90th of 100 textured blocks
+LEAST_SPREAD = 0.35  # of the image's width, between the 10th and the 90th of 100 textured blocks
 FOUND_SHARE = 0.4  # of the blocks with texture must be found and agree
-# Shrinks rotation and zoom towards the first guess where blocks tell nothing of them; in pixels at the picture's edge.
+# Shrinks rotation and zoom towards the first guess where blocks do not determine them; in pixels at the image's edge.
 SHAPE_PRIOR_PX = 30.0
 
 
 @dataclass(frozen=True)
 class Level:
-    """A picture at one scale: its texture (H, W) in grey levels, the gradients, 1 where the background is seen."""
+    """An image at one scale: its texture (H, W) in grey levels, the gradients, 1 where the background is seen."""
 
     texture: Floats
     gradient_x: Floats
@@ -47,7 +47,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImagePyramid:
     """What is compared: levels from fine to coarse."""
 
     levels: tuple[Level, ...]
@@ -64,9 +64,9 @@ class Match:
 
     Attributes:
         motion: (4,) shift x, y in pixels of the finest level, rotation (radians, clockwise on the screen) and the
-            logarithm of the zoom, about the picture's centre: where the first picture's background lies in the second.
-        textured: how many blocks have texture in both pictures.
-        spread: over what share of the picture's width the textured blocks lie.
+            logarithm of the zoom, about the image's centre: where the first image's background lies in the second.
+        textured: how many blocks have texture in both images.
+        spread: over what share of the image's width the textured blocks lie.
         found: how many of them were found again and agree.
         shift_sd_px: standard deviation of the shift, from the blocks' scatter.
     """
@@ -79,7 +79,7 @@ class Match:
 
     @property
     def blind(self) -> bool:
-        """Too little texture to tell anything, or all in one place, where it may be a person's that was not masked."""
+        """Too little texture to register, or all in one place, where it may be a person's that was not masked."""
         return self.textured < FEWEST_BLOCKS or self.spread < LEAST_SPREAD
 
     @property
@@ -88,8 +88,8 @@ class Match:
         return not self.blind and self.found >= max(FEWEST_BLOCKS, FOUND_SHARE * self.textured)
 
 
-def picture(grey: Floats, boxes_px: NDArray[np.floating]) -> Picture:
-    """Prepare a grey picture (H, W), 0 to 255, with people's boxes (N, 4) in its pixels."""
+def image_pyramid(grey: Floats, boxes_px: NDArray[np.floating]) -> ImagePyramid:
+    """Prepare a grey image (H, W), 0 to 255, with people's boxes (N, 4) in its pixels."""
     grey, seen = grey.astype(np.float32), _background(grey.shape, boxes_px)
     levels = []
     for level in range(LEVELS):
@@ -97,11 +97,11 @@ def picture(grey: Floats, boxes_px: NDArray[np.floating]) -> Picture:
             grey, seen = _halved(grey), np.floor(_halved(seen))
         texture = _texture(grey, seen)
         levels.append(Level(texture, *_gradients(texture), seen))
-    return Picture(tuple(levels))
+    return ImagePyramid(tuple(levels))
 
 
-def match(first: Picture, second: Picture, guess: NDArray[np.float64]) -> Match:
-    """Where the first picture's background lies in the second, sought from a guess (4,) as in ``Match.motion``."""
+def match(first: ImagePyramid, second: ImagePyramid, guess: NDArray[np.float64]) -> Match:
+    """Where the first image's background lies in the second, sought from a guess (4,) as in ``Match.motion``."""
     result = Match(guess.copy(), 0, 0.0, 0, np.inf)
     for level in reversed(range(LEVELS)):
         scale = 0.5**level
@@ -114,8 +114,8 @@ def match(first: Picture, second: Picture, guess: NDArray[np.float64]) -> Match:
     return result
 
 
-def coarse_shift(first: Picture, second: Picture) -> NDArray[np.float64]:
-    """The shift (4,) that phase correlation of the whole pictures proposes, whole pixels of the second level."""
+def coarse_shift(first: ImagePyramid, second: ImagePyramid) -> NDArray[np.float64]:
+    """The shift (4,) that phase correlation of the whole images proposes, whole pixels of the second level."""
     spectra = [
         fft.rfft2(level.texture * level.seen * _window(*level.seen.shape), workers=1)
         for level in (first.levels[1], second.levels[1])
@@ -130,7 +130,7 @@ def coarse_shift(first: Picture, second: Picture) -> NDArray[np.float64]:
 
 
 def moved(motion: NDArray[np.float64], points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Where points (..., 2) of a picture of a shape (height, width) come to lie."""
+    """Where points (..., 2) of an image of a shape (height, width) come to lie."""
     centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
     return (points - centre) @ _linear(motion).T + centre + motion[:2]
 
@@ -163,7 +163,7 @@ def _step(first: Level, second: Level, motion: NDArray[np.float64]) -> Match:
     seen = first.seen.take(here) * second.seen.take(there) * inside
     a, contrast_a = _normalised(first.texture.take(here), seen)
     b, contrast_b = _normalised(second.texture.take(there), seen)
-    # The gradient that both pictures share: its step is right to second order.
+    # The gradient that both images share: its step is right to second order.
     gx = 0.5 * (first.gradient_x.take(here) / contrast_a + second.gradient_x.take(there) / contrast_b)
     gy = 0.5 * (first.gradient_y.take(here) / contrast_a + second.gradient_y.take(there) / contrast_b)
     information, shift, left_over = _shifts(seen, gx, gy, a - b)
@@ -222,7 +222,7 @@ def _similarity(
 
 
 def _apart(difference: NDArray[np.float64], information: Floats) -> NDArray[np.float64]:
-    """Length of differences (B, 2) in pixels, counting a direction by how well the block's texture tells it."""
+    """Length of differences (B, 2) in pixels, counting a direction by how well the block's texture determines it."""
     xx, xy, yy = information[:, 0, 0], information[:, 0, 1], information[:, 1, 1]
     best = 0.5 * (xx + yy) + np.sqrt(0.25 * (xx - yy) ** 2 + xy**2)
     squared: NDArray[np.float64] = np.einsum("bi,bij,bj->b", difference, information, difference) / best
@@ -230,7 +230,7 @@ def _apart(difference: NDArray[np.float64], information: Floats) -> NDArray[np.f
 
 
 def _with_small(motion: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A motion (4,) with a small further one, both about the picture's centre, at the places of the first picture."""
+    """A motion (4,) with a small further one, both about the image's centre, at positions in the first image."""
     linear = _linear(motion) + np.array([[change[3], -change[2]], [change[2], change[3]]])
     zoom = 0.5 * np.log(np.linalg.det(linear))
     return np.array([*(motion[:2] + change[:2]), np.arctan2(linear[1, 0], linear[0, 0]), zoom])
@@ -269,7 +269,7 @@ def _halved(values: Floats) -> Floats:
 
 
 def _texture(grey: Floats, seen: Floats) -> Floats:
-    """The picture without its slow shading, which looks the same wherever a block is put; 0 inside people's boxes."""
+    """The image without its slow shading, which looks the same wherever a block is put; 0 inside people's boxes."""
     share = ndimage.uniform_filter(seen, SHADING_PX)
     shading = ndimage.uniform_filter(grey * seen, SHADING_PX) / np.maximum(share, 1e-3)
     return ndimage.gaussian_filter((grey - shading) * seen, SMOOTHING_PX, truncate=2.5)

@@ -1,6 +1,6 @@
 """A video's intrinsics: from what was given, else from the file's metadata, else an estimate with its uncertainty.
 
-What files say (PyAV 18.1 and published samples of tags):
+What files hold (PyAV 18.1 and published samples of tags):
 
 - QuickTime's ``com.apple.quicktime.camera.focal_length.35mm_equivalent`` ("26", "26.00mm"), in the video track's
   metadata: FFmpeg does not read it there, ``biopose.video.quicktime`` does.
@@ -8,10 +8,10 @@ What files say (PyAV 18.1 and published samples of tags):
   phone; not which of its lenses was used. Android writes no focal length.
 - GoPro: a handler named "GoPro AVC" or "GoPro H.265"; the field of view that was chosen is in a binary box.
 
-A 35 mm equivalent compares diagonals: f / diagonal = equivalent / 43.27 mm. A phone's figure is the lens's, for its
+A 35 mm equivalent compares diagonals: f / diagonal = equivalent / 43.27 mm. A phone's number is the lens's, for its
 whole 4:3 sensor. A video is a part of it: at 16:9 the full width, less what stabilisation keeps in reserve. Two
 published measurements of that reserve: 1.175 (an iPhone 7, photograph and video of one tape measure) and 1.09
-(self-calibration from 48 to 102 frame pairs of an iPhone's 16:9 clips: 32 mm where the file says 27); without
+(self-calibration from 48 to 102 frame pairs of an iPhone's 16:9 clips: 32 mm where the file has 27); without
 stabilisation 1.0. Hence 1.09 with a log-sd of 0.08.
 """
 
@@ -33,11 +33,11 @@ STABILISING_CROP = 1.09
 GIVEN_SD = 0.02
 METADATA_SD = 0.08
 # Main cameras of phones are 23 to 29 mm equivalent: 26 mm, seen through the crop above, is a focal length of 0.82 of
-# the long side. Tablets and camcorders are a little longer, zoomed and broadcast pictures much longer, ultra-wide ones
+# the long side. Tablets and camcorders are a little longer, zoomed and broadcast images much longer, ultra-wide ones
 # shorter: 95 % between 0.50 and 1.34, that is 90 to 41 degrees across the long side.
 PHONE_35MM = 26.0
 ESTIMATE_SD = 0.25
-# GoPro's linear view is about 87 degrees across, 0.53 of the long side; the wide one bends lines: no single figure.
+# GoPro's linear view is about 87 degrees across, 0.53 of the long side; the wide one bends lines: no single number.
 GOPRO_FOCAL_PER_LONG_SIDE = 0.53
 # No camera that people are filmed with sees more or less across: outside it is millimetres given for pixels.
 NARROWEST_VIEW_DEG, WIDEST_VIEW_DEG = 0.2, 165.0
@@ -52,7 +52,7 @@ def camera_of(
     horizontal_fov_deg: float | None = None,
     distortion: Sequence[float] | None = None,
 ) -> Camera:
-    """The camera of a video's upright image: as given, else as its file's tags say, else an estimate.
+    """The camera of a video's upright image: as given, else from its file's tags, else an estimate.
 
     Args:
         info: of the video; a QuickTime or MP4 file's tags are read from the file.
@@ -82,21 +82,21 @@ def intrinsics(
     distortion: Sequence[float] | None = None,
     metadata: Mapping[str, str] = NO_METADATA,
 ) -> Camera:
-    """The camera of a video's upright picture.
+    """The camera of a video's upright image.
 
     Args:
-        width_px: of the upright picture.
-        height_px: of the upright picture.
-        focal_px: where known, in the upright picture's pixels.
-        horizontal_fov_deg: where known, from the left to the right edge of the upright picture.
-        distortion: k1, k2, p1, p2, k3 (OpenCV's), in the upright picture.
+        width_px: of the upright image.
+        height_px: of the upright image.
+        focal_px: where known, in the upright image's pixels.
+        horizontal_fov_deg: where known, from the left to the right edge of the upright image.
+        distortion: k1, k2, p1, p2, k3 (OpenCV's), in the upright image.
         metadata: the file's tags, of the container and of the video stream together.
 
     Raises:
         ValueError: impossible or contradictory numbers.
     """
     if width_px < 1 or height_px < 1:
-        raise ValueError(f"a picture of {width_px} x {height_px} pixels; both must be positive")
+        raise ValueError(f"an image of {width_px} x {height_px} pixels; both must be positive")
     coefficients = _five(distortion)
     focal = _given_focal(width_px=width_px, focal_px=focal_px, horizontal_fov_deg=horizontal_fov_deg)
     if focal is not None:
@@ -118,11 +118,11 @@ def intrinsics(
 
 
 def default_focal_px(*, width_px: int, height_px: int, metadata: Mapping[str, str] = NO_METADATA) -> float:
-    """The focal length to expect of a picture of which no more is known than its size, and perhaps who made the camera.
+    """The focal length to expect of an image of which no more is known than its size, and perhaps who made the camera.
 
     Args:
-        width_px: of the upright picture.
-        height_px: of the upright picture.
+        width_px: of the upright image.
+        height_px: of the upright image.
         metadata: the file's tags.
     """
     if any("gopro" in str(value).lower() for value in metadata.values()):
@@ -146,7 +146,7 @@ def _given_focal(*, width_px: int, focal_px: float | None, horizontal_fov_deg: f
         view_deg = math.degrees(2 * math.atan(0.5 * width_px / focal_px))
         if not NARROWEST_VIEW_DEG <= view_deg <= WIDEST_VIEW_DEG:
             raise ValueError(
-                f"focal_px {focal_px:g} is a view of {view_deg:.3g} degrees across a picture {width_px} pixels wide, "
+                f"focal_px {focal_px:g} is a view of {view_deg:.3g} degrees across an image {width_px} pixels wide, "
                 "which no camera has. It is the focal length in pixels, not in millimetres"
             )
     if horizontal_fov_deg is None:
@@ -163,7 +163,7 @@ def _given_focal(*, width_px: int, focal_px: float | None, horizontal_fov_deg: f
 
 
 def _equivalent_35mm(metadata: Mapping[str, str]) -> float | None:
-    """What the file says, in millimetres; None where it says nothing that a lens could be."""
+    """The tag in millimetres; None where it is absent or no lens has it."""
     number = re.match(r"\s*(\d+(?:\.\d+)?)", str(metadata.get(FOCAL_35MM_KEY, "")))
     return float(number[1]) if number and 8.0 <= float(number[1]) <= 1000.0 else None
 

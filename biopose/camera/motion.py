@@ -1,9 +1,9 @@
-"""Whether the camera moves while it films, and how: said before anything that assumes that it stands still is believed.
+"""Whether the camera moves, and how; ground and root motion hold only where it stands still.
 
-About ten times a second the background (the picture without people's boxes) is compared with a reference picture of the
+About ten times a second the background (the image without people's boxes) is compared with a reference image of the
 same shot, so that a slow pan adds up instead of hiding in each step; when little of the reference is left in view, the
-present picture takes its place. Where the reference is not found again, the last picture is asked, and a cut to another
-shot is what neither that nor the next picture belongs to; one that is only briefly lost (a flash) is not.
+present image takes its place. Where the reference is not found again, the last image is asked, and a cut to another
+shot is what neither that nor the next image belongs to; one that is only briefly lost (a flash) is not.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from biopose.camera.image_registration import (
     WIDTH_PX,
+    ImagePyramid,
     Match,
-    Picture,
     coarse_shift,
     compose,
+    image_pyramid,
     inverse_compose,
     match,
-    picture,
 )
 from biopose.camera.motion_summary import CameraMotionResult, summary
 from biopose.video.probe import LEAST_IMAGE_PX
@@ -29,7 +29,7 @@ from biopose.video.probe import LEAST_IMAGE_PX
 LEAST_INTERVAL_S = 0.095  # ten times a second, or at the next frame after
 NEW_REFERENCE = (0.25, 0.15, 0.12)  # shift as a fraction of the longer side, rotation (radians), logarithm of the zoom
 SAMPLES_PER_CELL = 3  # along each side of a cell that is averaged into one small pixel
-RELIABLE_SHARE = 0.7  # of the compared pictures must have been found again
+RELIABLE_SHARE = 0.7  # of the compared images must have been found again
 STILL = np.zeros(4)
 
 
@@ -39,7 +39,7 @@ class Background:
 
     Attributes:
         time_s: of the frame.
-        grey: (h, w) the picture made smaller, 0 to 255.
+        grey: (h, w) the image made smaller, 0 to 255.
         boxes_px: (N, 4) of the people in it, in the frame's pixels.
         scale: how many of the frame's pixels one of grey's is.
         shape: height and width of the frame.
@@ -92,27 +92,27 @@ def background_of(image: NDArray[np.uint8], *, time_s: float, boxes_px: NDArray[
 
 @dataclass
 class _Shot:
-    """Pictures of one shot: where the first picture's background lies in each that was found, from ``Match.motion``."""
+    """Images of one shot: where the first image's background lies in each that was found, from ``Match.motion``."""
 
     times_s: list[float]
     motions: list[NDArray[np.float64]]
-    reference: Picture
+    reference: ImagePyramid
     reference_motion: NDArray[np.float64]
-    last: Picture
+    last: ImagePyramid
 
     @classmethod
-    def beginning(cls, time_s: float, first: Picture) -> _Shot:
+    def beginning(cls, time_s: float, first: ImagePyramid) -> _Shot:
         return cls([time_s], [STILL], first, STILL, first)
 
-    def follow(self, current: Picture) -> tuple[Match, NDArray[np.float64]]:
-        """The match and the motion since the shot's beginning; the match says whether it holds."""
+    def follow(self, current: ImagePyramid) -> tuple[Match, NDArray[np.float64]]:
+        """The match and the motion since the shot's beginning; the match has whether it holds."""
         found = match(self.reference, current, inverse_compose(self.motions[-1], self.reference_motion))
         if found.good or found.blind:
             return found, compose(found.motion, self.reference_motion)
         found = match(self.last, current, coarse_shift(self.last, current))
         return found, compose(found.motion, self.motions[-1])
 
-    def add(self, time_s: float, current: Picture, motion: NDArray[np.float64]) -> None:
+    def add(self, time_s: float, current: ImagePyramid, motion: NDArray[np.float64]) -> None:
         self.times_s.append(time_s)
         self.motions.append(motion)
         self.last = current
@@ -129,7 +129,7 @@ class CameraMotion:
         self._shot: _Shot | None = None
         self._finished: list[tuple[list[float], list[NDArray[np.float64]]]] = []
         self._cuts_s: list[float] = []
-        self._stray: tuple[float, Picture] | None = None  # the last picture, when it was not found again
+        self._stray: tuple[float, ImagePyramid] | None = None  # the last image, when it was not found again
         self._strays = 0  # how many in a row
         self._lost_s: list[float] = []
         self._compared = 0
@@ -153,7 +153,7 @@ class CameraMotion:
         if time_s < self._last_time_s + LEAST_INTERVAL_S:
             return
         self._last_time_s, self._scale, self._shape = time_s, background.scale, background.shape
-        self._compare(time_s, picture(background.grey, background.boxes_px / background.scale))
+        self._compare(time_s, image_pyramid(background.grey, background.boxes_px / background.scale))
 
     def result(self) -> CameraMotionResult:
         """What was seen so far."""
@@ -168,7 +168,7 @@ class CameraMotion:
             compared=self._compared > 0,
         )
 
-    def _compare(self, time_s: float, current: Picture) -> None:
+    def _compare(self, time_s: float, current: ImagePyramid) -> None:
         if self._shot is None:
             self._shot = _Shot.beginning(time_s, current)
             return
@@ -179,13 +179,13 @@ class CameraMotion:
             self._shot.add(time_s, current, motion)
             self._strays = 0
         elif found.blind:
-            if len(self._shot.times_s) == 1:  # it may be the first picture that shows nothing
+            if len(self._shot.times_s) == 1:  # it may be the first image that shows nothing
                 self._shot = _Shot.beginning(time_s, current)
         else:
             self._not_found(self._shot, time_s, current)
 
-    def _not_found(self, shot: _Shot, time_s: float, current: Picture) -> None:
-        """Another shot has begun if the picture before was not found either, and this one continues it."""
+    def _not_found(self, shot: _Shot, time_s: float, current: ImagePyramid) -> None:
+        """Another shot has begun if the image before was not found either, and this one continues it."""
         if self._strays and self._stray is not None:
             other = _Shot.beginning(*self._stray)
             found, motion = other.follow(current)
@@ -203,7 +203,7 @@ class CameraMotion:
 
 
 def _small_grey(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-    """The picture at about WIDTH_PX along its longer side, and how many of the image's pixels one of its is.
+    """The image at about WIDTH_PX along its longer side, and how many of the image's pixels one of its is.
 
     The green channel stands for the grey: most of the light, and most of what a codec keeps.
     """

@@ -1,9 +1,9 @@
 """What a camera's motion through a video amounts to, in numbers and in a sentence.
 
-All thresholds are fractions of the picture's longer side:
+All thresholds are fractions of the image's longer side:
 
 - MOVES 0.004: 8 pixels of 1920, which is some 3 cm of a view 8 m wide, as much as the keypoints' own scatter.
-- HANDHELD 0.03: a picture that goes back and forth within this is trembling, not panning.
+- HANDHELD 0.03: an image that goes back and forth within this is trembling, not panning.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 MOVES = 0.004
 HANDHELD = 0.03
-BACK_AND_FORTH = 2.5  # times its extent that a trembling picture travels, and a panning one does not
-NOTICED_ZOOM = 0.02  # told beside a larger shift
+BACK_AND_FORTH = 2.5  # times its extent that a trembling image travels, and a panning one does not
+NOTICED_ZOOM = 0.02  # named beside a larger shift
 TOO_SHORT = "The clip is too short to tell whether the camera moves: root motion and ground hold only if it stood still"
 DISTRUST = "root motion and ground are not to be trusted"
 
@@ -31,12 +31,12 @@ class CameraMotionResult:
 
     Attributes:
         moves: it moved, or the video cuts to another shot.
-        max_shift_px: the farthest that the picture's centre came from where it was at the start of its shot.
+        max_shift_px: the farthest that the image's centre came from where it was at the start of its shot.
         max_rotation_deg: likewise, about the optical axis.
         max_zoom: likewise, as a factor: above 1 in, below 1 out, 1 without.
         first_moving_s: when it first moved noticeably or cut; None where it did not.
         cuts_s: when another shot begins.
-        reliable: there was enough background with texture to tell.
+        reliable: there was enough background with texture.
         sentence: for the report.
     """
 
@@ -52,13 +52,13 @@ class CameraMotionResult:
 
 @dataclass(frozen=True)
 class _Excursion:
-    """One shot's motion in pixels of the video: by how much each picture differs from the shot's first, and when."""
+    """One shot's motion in pixels of the video: by how much each image differs from the shot's first, and when."""
 
     shift_px: float
     vertical: bool
     rotation_rad: float
     log_zoom: float
-    extent_px: float  # at the picture's corners and centre, on average
+    extent_px: float  # at the image's corners and centre, on average
     travelled_px: float
     first_s: float | None
     last_s: float
@@ -77,14 +77,14 @@ def summary(
     """Sum up a video.
 
     Args:
-        shots: of each, the times (T,) and the motions (T, 4) since its first picture: shift x, y in small pixels,
+        shots: of each, the times (T,) and the motions (T, 4) since its first image: shift x, y in small pixels,
             rotation (radians), logarithm of the zoom.
         cuts_s: when another shot begins.
-        lost_s: when the picture could not be followed.
+        lost_s: when the image could not be followed.
         scale: how many of the video's pixels a small one is.
         shape: the video's height and width.
         reliable: enough of it was seen.
-        compared: there were two pictures to compare.
+        compared: there were two images to compare.
     """
     excursions = [_excursion(times, motions * [scale, scale, 1, 1], shape) for times, motions in shots]
     moving = [excursion for excursion in excursions if excursion.first_s is not None]
@@ -136,7 +136,7 @@ def _steadied(motions: Floats) -> Floats:
 
 
 def _displaced(motion: Floats, other: Floats, shape: tuple[int, int]) -> float:
-    """Mean distance in pixels between two motions over the picture's centre and corners."""
+    """Mean distance in pixels between two motions over the image's centre and corners."""
     shift, (rotation, zoom) = motion[:2] - other[:2], motion[2:] - other[2:]
     half_x, half_y = shape[1] / 2, shape[0] / 2
     places = np.array([[0, 0], [half_x, half_y], [-half_x, half_y], [half_x, -half_y], [-half_x, -half_y]])
@@ -152,25 +152,25 @@ def _sentence(
     size_px: int,
     reliable: bool,
 ) -> str:
-    told = []
+    parts = []
     if lost_s:
-        told.append(f"moves too fast to follow at {_times(lost_s)}")
+        parts.append(f"moves too fast to follow at {_times(lost_s)}")
     moving = [excursion for excursion in excursions if excursion.first_s is not None]
     if moving:
-        told.append(_manner(max(moving, key=lambda excursion: excursion.extent_px), size_px))
+        parts.append(_manner(max(moving, key=lambda excursion: excursion.extent_px), size_px))
     if cuts_s:
-        told.append(f"the video cuts to another shot at {_times(cuts_s)}")
-    if cuts_s and len(told) == 1:
+        parts.append(f"the video cuts to another shot at {_times(cuts_s)}")
+    if cuts_s and len(parts) == 1:
         return f"The video cuts to another shot at {_times(cuts_s)}: measure each shot by itself; {DISTRUST}"
-    if told:
-        return f"The camera moves ({', '.join(told)}): {DISTRUST}"
+    if parts:
+        return f"The camera moves ({', '.join(parts)}): {DISTRUST}"
     if not reliable:
         return (
             "Too little textured background is in view to tell whether the camera moves: root motion and ground hold "
             "only if it stood still"
         )
     extent = max((excursion.extent_px for excursion in excursions), default=0.0)
-    return f"The camera stands still (its picture moves by {extent:.1f} px at most)"
+    return f"The camera stands still (its image moves by {extent:.1f} px at most)"
 
 
 def _times(times_s: tuple[float, ...]) -> str:
@@ -186,7 +186,7 @@ def _manner(excursion: _Excursion, size_px: int) -> str:
             f"trembles by up to {excursion.extent_px:.0f} px, as if held in the hand, from {excursion.first_s:.1f} s on"
         )
     zoomed = f"zooms {np.exp(excursion.log_zoom):.2f} times"
-    arm = size_px / 3  # from the centre to the picture's places, on average
+    arm = size_px / 3  # from the centre to the image's places, on average
     if abs(excursion.log_zoom) * arm > max(excursion.shift_px, excursion.rotation_rad * arm):
         return f"{zoomed} {when}"
     if excursion.rotation_rad * arm > excursion.shift_px:

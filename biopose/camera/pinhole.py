@@ -4,8 +4,8 @@ The camera's frame is OpenCV's: x to the right, y down, z forward. Distortion is
 coefficients of OpenCV): k1, k2, p1, p2, k3. The centre of the first pixel is (0, 0).
 
 Brown's polynomial is a fit: beyond some distance from the axis it folds back, and one pixel would be seen in two
-directions. A camera whose picture reaches that distance is refused. A point outside of it, which no such picture
-shows, is projected as if it lay at that distance in the same direction: outside the picture, never back into it.
+directions. A camera whose image reaches that distance is refused. A point outside of it, which no such image
+shows, is projected as if it lay at that distance in the same direction: outside the image, never back into it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ NEAREST_M = 0.05  # points nearer than this, or behind the camera, are projected
 
 @dataclass(frozen=True)
 class Camera:
-    """Intrinsics of an upright picture.
+    """Intrinsics of an upright image.
 
     Attributes:
-        width_px: of the picture.
-        height_px: of the picture.
+        width_px: of the image.
+        height_px: of the image.
         focal_px: (x, y).
         centre_px: principal point (x, y).
         distortion: k1, k2, p1, p2, k3.
@@ -39,7 +39,7 @@ class Camera:
 
     Raises:
         ValueError: a size or focal length that is not positive, a number that is not finite, or a distortion that
-            folds within the picture.
+            folds within the image.
     """
 
     width_px: int
@@ -52,7 +52,7 @@ class Camera:
 
     def __post_init__(self) -> None:
         if self.width_px < 1 or self.height_px < 1:
-            raise ValueError(f"a picture of {self.width_px} x {self.height_px} pixels; both must be positive")
+            raise ValueError(f"an image of {self.width_px} x {self.height_px} pixels; both must be positive")
         if not all(math.isfinite(f) and f > 0 for f in self.focal_px):
             raise ValueError(f"focal length {self.focal_px} pixels; both must be positive")
         if len(self.distortion) != 5 or not all(map(math.isfinite, (*self.centre_px, *self.distortion))):
@@ -62,7 +62,7 @@ class Camera:
         if any(self.distortion) and self._undistorted(self._border())[1].any():
             raise ValueError(
                 f"lens distortion {self.distortion} cannot be undone in {self.width_px} x {self.height_px} pixels "
-                f"at a focal length of {self.focal_px[0]:.0f} pixels: its polynomial folds back within the picture"
+                f"at a focal length of {self.focal_px[0]:.0f} pixels: its polynomial folds back within the image"
             )
 
     def with_focal(self, focal_px: float) -> Camera:
@@ -71,7 +71,7 @@ class Camera:
 
     @property
     def field_of_view_deg(self) -> tuple[float, float]:
-        """Horizontal and vertical angle between the picture's edges, through the principal point, distortion undone."""
+        """Horizontal and vertical angle between the image's edges, through the principal point, distortion undone."""
         (cx, cy), right, bottom = self.centre_px, self.width_px - 0.5, self.height_px - 0.5
         edges = torch.tensor([[-0.5, cy], [right, cy], [cx, -0.5], [cx, bottom]], dtype=torch.float64)
         left_right, top_bottom = torch.rad2deg(torch.atan(self.rays(edges))).split(2)
@@ -85,7 +85,7 @@ class Camera:
     def rays(self, pixels: Tensor) -> Tensor:
         """Directions x / z and y / z (..., 2) of what is seen at pixels (..., 2), distortion undone.
 
-        For a pixel so far outside the picture that the distortion reaches it from no direction, the last one there is.
+        For a pixel so far outside the image that the distortion reaches it from no direction, the last one there is.
         """
         distorted = (pixels - pixels.new_tensor(self.centre_px)) / pixels.new_tensor(self.focal_px)
         if not any(self.distortion):
@@ -151,7 +151,7 @@ class Camera:
         return math.sqrt(min(squares)) if squares else math.inf
 
     def _border(self) -> Tensor:
-        """Distorted x / z and y / z (64, 2) around the picture's edge."""
+        """Distorted x / z and y / z (64, 2) around the image's edge."""
         along = torch.linspace(0, 1, 17, dtype=torch.float64)[:-1]
         zero, one = torch.zeros_like(along), torch.ones_like(along)
         square = torch.cat(

@@ -95,7 +95,7 @@ def write_outputs(
             end_s=end_s,
             recorded_rate_hz=recorded_rate_hz,
             keep_readable=True,
-            tell=lambda _: None,  # was reported when the video was measured
+            warn=lambda _: None,  # was reported when the video was measured
         )
         rate_hz = recorded_rate_hz or info.nominal_rate_hz
         kept = write_overlay(people, frames, folder / OVERLAY, rate_hz=rate_hz, keep=keep, progress=progress)

@@ -1,4 +1,4 @@
-"""How long a person's body is in the picture: the yardstick of everything that is judged in pixels."""
+"""How long a person's body is in the image: the yardstick of everything that is judged in pixels."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Both sides' keypoints on one limb: the network found one leg and named it twice.
+"""Both sides' keypoints on one limb: the network located one leg twice.
 
-The side that left its path to get there is no sight of its own limb; its confidence is lowered. Legs that pass each
+The side that left its path to get there is not on its own limb; its confidence is lowered. Legs that pass each
 other come together along their paths, and keep theirs.
 """
 
@@ -20,7 +20,7 @@ JOINTS = ("knee", "ankle", "heel", "big_toe", "small_toe", "elbow", "wrist")
 # In body lengths and seconds.
 TOGETHER = 0.03  # nearer than this, both keypoints are on the same joint
 APART = 0.1  # where the paths say that the joints are this far apart, they are not together
-LONGEST_S = 0.4  # between the last sight apart and the next: beyond, the path is not known
+LONGEST_S = 0.4  # between the last frame with both apart and the next: beyond, the path is not known
 TRUST = 0.2  # what is left of the confidence
 
 
@@ -36,17 +36,17 @@ def distrust_collapsed_sides(track: PersonTrack) -> PersonTrack:
     return replace(track, confidence=confidence)
 
 
-def _strayed(time_s: NDArray[np.float64], sights: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(N, 2) which of two joints, seen at (N, 2, 2) in body lengths, is not on its own path."""
-    strayed = np.zeros(sights.shape[:2], dtype=bool)
-    together = np.linalg.norm(sights[:, 0] - sights[:, 1], axis=-1) < TOGETHER
+def _strayed(time_s: NDArray[np.float64], positions: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(N, 2) which of two joints, at (N, 2, 2) in body lengths, is not on its own path."""
+    strayed = np.zeros(positions.shape[:2], dtype=bool)
+    together = np.linalg.norm(positions[:, 0] - positions[:, 1], axis=-1) < TOGETHER
     for first, end in _runs(together):
         before, after = first - 1, end
         if before < 0 or after >= len(time_s) or time_s[after] - time_s[before] > LONGEST_S:
             continue
         part = (time_s[first:end] - time_s[before]) / (time_s[after] - time_s[before])
-        path = sights[before] + part[:, None, None] * (sights[after] - sights[before])
-        off_path = np.linalg.norm(sights[first:end] - path, axis=-1)
+        path = positions[before] + part[:, None, None] * (positions[after] - positions[before])
+        off_path = np.linalg.norm(positions[first:end] - path, axis=-1)
         apart = np.linalg.norm(path[:, 0] - path[:, 1], axis=-1) >= APART
         strayed[first:end] = apart[:, None] & (off_path >= off_path.max(1, keepdims=True))
     return strayed

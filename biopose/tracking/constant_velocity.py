@@ -35,7 +35,7 @@ class ConstantVelocity:
 
     @classmethod
     def at_rest(cls, position: Array, *, position_variance: Array, velocity_variance: Array) -> ConstantVelocity:
-        """An estimate from one sight of the points (..., D): where they are, and nothing about where they go."""
+        """An estimate from one observation of the points (..., D): their position, at an unknown velocity."""
         nothing = np.zeros_like(position_variance)
         return cls(position, np.zeros_like(position), position_variance, nothing, velocity_variance)
 

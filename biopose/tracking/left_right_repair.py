@@ -1,9 +1,9 @@
 """Left and right exchanged by the keypoint network: found by how limbs move on, and put right.
 
-A network looks at one picture at a time, and in a view from the side it may call the right leg left for a few frames.
+A network sees one image at a time, and in a view from the side it may label the right leg left for a few frames.
 Limbs, however, do not jump. For each limb this finds the most likely sequence of {kept, exchanged} (Viterbi 1967),
 where each candidate carries Kalman filters of its own (per-survivor processing, Raheli et al. 1995), so that legs which
-pass each other go on in their directions. The network's own labels count as evidence for every second that they hold,
+pass each other go on in their directions. The network's own labels count for every second that they hold,
 so what is exchanged is the smaller part of a clip, never all of it.
 """
 
@@ -45,7 +45,7 @@ CHAIN_EVIDENCE = 20.0  # a second in which of a chain one part is exchanged and 
 FOOT = ("ankle", "heel", "big_toe", "small_toe")
 FOOT_WEIGHT = 0.5  # of each of these four, which err together
 CHANGE = 2.0  # between kept and exchanged, for each part
-LONGEST_GAP_S = 0.5  # over which a limb's motion says which it is
+LONGEST_GAP_S = 0.5  # over which a limb's motion identifies it
 
 
 def repair_side_swaps(track: PersonTrack) -> PersonTrack:
@@ -83,11 +83,11 @@ def _joints(part: Part) -> tuple[list[int], list[int]]:
 
 @dataclass(frozen=True, eq=False)
 class _Sequence:
-    """The sights of a chain's P pairs of joints in N frames, and the S ways in which its parts may be exchanged.
+    """The positions of a chain's P pairs of joints in N frames, and the S ways in which its parts may be exchanged.
 
     Attributes:
         time_s: (N,).
-        sights: (N, P, 2, 2) pixels of the left and the right joint.
+        positions: (N, P, 2, 2) pixels of the left and the right joint.
         confidence: (N, P) the lower one of a pair.
         length_px: (N,) of the body.
         weights: (P,) of the pairs.
@@ -96,7 +96,7 @@ class _Sequence:
     """
 
     time_s: NDArray[np.float64]
-    sights: NDArray[np.float64]
+    positions: NDArray[np.float64]
     confidence: NDArray[np.float64]
     length_px: NDArray[np.float64]
     weights: NDArray[np.float64]
@@ -152,15 +152,15 @@ class _Sequence:
         return chosen.corrected(self._ordered(n), variance=_per_side(self._variance(n)))
 
     def _costs(self, filters: ConstantVelocity, n: int) -> NDArray[np.float64]:
-        """(S, S) of going from each state's prediction to each state's order of the sights in frame n."""
+        """(S, S) of going from each state's prediction to each state's order of the positions in frame n."""
         squared = ((self._ordered(n)[None] - filters.position[:, None]) ** 2).sum(-1)
         variance = filters.position_variance + _per_side(self._variance(n))
         return np.asarray(np.minimum(0.5 * squared / variance, JOINT_CAP).sum(-1) @ self.weights)
 
     def _ordered(self, n: int) -> NDArray[np.float64]:
-        """(S, P, 2, 2) the sights of frame n as each state orders the sides."""
-        sights = self.sights[n]
-        return np.where(self.exchanged[:, :, None, None], sights[:, ::-1], sights)
+        """(S, P, 2, 2) the positions of frame n as each state orders the sides."""
+        positions = self.positions[n]
+        return np.where(self.exchanged[:, :, None, None], positions[:, ::-1], positions)
 
     def _variance(self, n: int) -> NDArray[np.float64]:
         sd = DETECTION_SD * self.length_px[n] / np.maximum(self.confidence[n], LEAST_CONFIDENCE)

@@ -174,7 +174,7 @@ class _ShardFrames:
             end_s=shard.end_s,
             recorded_rate_hz=shard.recorded_rate_hz,
             keep_readable=shard.keep_readable,
-            tell=self._notes.append,
+            warn=self._notes.append,
         ):
             yield self.tracker, frame
 

@@ -14,7 +14,7 @@ from biopose.tracking.tracks import PersonTrack
 
 Choice = Literal["largest", "central", "all"] | tuple[float, float, float, float]
 
-CENTRAL = 0.25  # of the picture's diagonal: at this distance from the middle a person counts 0.6 of one in the middle
+CENTRAL = 0.25  # of the image's diagonal: at this distance from the middle a person counts 0.6 of one in the middle
 
 
 def choose_athletes(
@@ -24,11 +24,11 @@ def choose_athletes(
 
     Args:
         tracks: everybody in the clip.
-        choice: "largest": the greatest part of the picture, summed over the time that they are seen; "central": nearest
-            to the picture's middle, likewise; a box (left, top, right, bottom) in pixels: who is longest and most fully
+        choice: "largest": the greatest part of the image, summed over the time that they are seen; "central": nearest
+            to the image's middle, likewise; a box (left, top, right, bottom) in pixels: who is longest and most fully
             in it; "all": everybody, the largest first.
-        width_px: of the picture.
-        height_px: of the picture.
+        width_px: of the image.
+        height_px: of the image.
         frame_count: of the clip, for the message when nobody is found.
 
     Raises:
@@ -39,7 +39,7 @@ def choose_athletes(
     if not tracks:
         clip = "the clip" if frame_count is None else f"the clip of {frame_count} frame{'s' * (frame_count != 1)}"
         raise TrackingError(
-            f"nobody was found in {clip}: is a person in view, not too small (a twentieth of the picture's height) nor "
+            f"nobody was found in {clip}: is a person in view, not too small (a twentieth of the image's height) nor "
             "cut off, upright and well lit? Begin and end where the athlete is in view (start_s and end_s)"
         )
     weights = [_over_time(track, weigh(track.boxes_px[track.seen])) for track in tracks]
@@ -47,7 +47,7 @@ def choose_athletes(
     if not isinstance(choice, str) and weights[order[0]] <= 0:
         people = "; ".join(_whereabouts(track) for track in tracks[:5])
         raise TrackingError(
-            f"nobody comes into the athlete's box {choice} of the {width_px} x {height_px} picture; found: {people}. "
+            f"nobody comes into the athlete's box {choice} of the {width_px} x {height_px} image; found: {people}. "
             "Correct the box (left, top, right, bottom in pixels), or choose largest, central or all"
         )
     chosen = order if choice == "all" else order[:1]

@@ -1,11 +1,11 @@
 """Following people through the frames of a whole clip: who is who, through crossings and occlusions.
 
-Trackers that can be installed (trackers 2.6, norfair 2.3 and its fork) are made for live pictures: they decide at once,
-mostly look at boxes only, and bring OpenCV or an old numpy along. Here the whole clip is at hand, frames come at uneven
-times, and 26 keypoints a person are already known. So sightings are joined into tracklets where that is beyond doubt
+Trackers that can be installed (trackers 2.6, norfair 2.3 and its fork) are made for live images: they decide at once,
+mostly use boxes only, and bring OpenCV or an old numpy along. Here the whole clip is at hand, frames come at uneven
+times, and 26 keypoints a person are already known. So detections are joined into tracklets where that is beyond doubt
 (Kalman prediction of the trunk, keypoints about it, colours of the clothes; Hungarian assignment, confident detections
 first as in Zhang et al. 2022, ByteTrack), and tracklets are linked over gaps afterwards, knowing both ends
-(linking.py).
+(tracklet_linking.py).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from biopose.tracking.tracklets import Tracklet
 from biopose.tracking.tracks import PersonTrack
 
 CONFIDENT = 0.4  # detector's score from which a box may be a new person
-COAST_S = 0.5  # a person unseen for this long is left to the linking
+COAST_S = 0.5  # a person not detected for this long is left to the linking
 EXPECT_S = 1.5  # how long a person is followed by keypoints alone, without the detector
-GATE = 10.0  # cost above which a sighting is of someone else
+GATE = 10.0  # cost above which a detection is of someone else
 WEAK_GATE = 8.0  # for boxes of low score
-SEEN_S = 0.3  # who is seen for less is taken for a false alarm ...
+SEEN_S = 0.3  # who is detected for less is taken for a false alarm ...
 SEEN_CONFIDENCE = 0.3  # ... and whose keypoints are on average less confident than this, too
 COVERED = 0.5  # overlap with a box of the frame from which an expected box adds nothing
 
@@ -32,7 +32,7 @@ COVERED = 0.5  # overlap with a box of the frame from which an expected box adds
 class Tracker:
     """Collects the people of one frame after the other; memory grows by 0.4 kB for each person and frame.
 
-    With what a reader of the feature maps made of each (`read`), by that, too.
+    With tokens, by those, too.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Tracker:
         self._first_index: int | None = None
 
     def expected_boxes_px(self, time_s: float, *, boxes_px: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where people seen shortly before should be at a time, though no box of the frame is there.
+        """Where people of the frames shortly before are expected, though no box of the frame is there.
 
         Args:
             time_s: of a frame that was not added yet.
@@ -73,12 +73,12 @@ class Tracker:
         Args:
             frame_index: of the video, the previous one plus 1.
             time_s: real time, later than the previous frame's.
-            image: (H, W, 3) RGB, for the colours of clothes; None: people are told apart by motion and pose alone.
+            image: (H, W, 3) RGB, for the colours of clothes; None: people are distinguished by motion and pose alone.
             boxes_px: (N, 4) left, top, right, bottom.
             scores: (N,) the detector's; 0 for boxes that were expected and not detected.
             keypoints_px: (N, 26, 2).
             confidence: (N, 26).
-            tokens: (N, width) what a reader made of the feature maps; passed on as it is.
+            tokens: (N, width) of the feature head; passed on unchanged.
 
         Returns:
             The people of the frame, each once.
@@ -100,7 +100,7 @@ class Tracker:
         return detections
 
     def follow(self, detections: list[Detection], *, frame_index: int, time_s: float) -> None:
-        """Go on with the next frame, whose people are known already.
+        """Go on with the next frame, whose people are detected already.
 
         Args:
             detections: of the frame, each person once.
@@ -122,8 +122,8 @@ class Tracker:
     def tracks(self) -> list[PersonTrack]:
         """The people of all frames so far, by first appearance, then by size; false alarms left out.
 
-        A false alarm is a person seen for less than 0.3 s in all, in a clip that is longer, or whose keypoints have a
-        mean confidence below 0.3.
+        A false alarm is a person detected for less than 0.3 s in all, in a clip that is longer, or whose keypoints have
+        a mean confidence below 0.3.
         """
         times_s = np.array(self._times_s)
         people = [chain for chain in linked(self._ended + self._live) if self._is_person(chain)]
@@ -168,7 +168,7 @@ class Tracker:
 
 
 def _tokens(chain: list[Tracklet]) -> NDArray[np.float16] | None:
-    """(T, width) what was read of a person, NaN where they were not found; None where nothing was read."""
+    """(T, width) tokens of a person, NaN where they were not found; None without a feature head."""
     rows = {t: t.tokens for t in chain}
     width = next((part.shape[1] for part in rows.values() if part is not None), None)
     if width is None:
@@ -184,7 +184,7 @@ def _tokens(chain: list[Tracklet]) -> NDArray[np.float16] | None:
 def _matched(
     tracklets: list[Tracklet], detections: list[Detection], *, gate: float
 ) -> tuple[list[Tracklet], list[Detection]]:
-    """Append to each tracklet its sighting; those tracklets and sightings that are left over."""
+    """Append to each tracklet its detection; those tracklets and detections that are left over."""
     if not tracklets or not detections:
         return tracklets, detections
     costs = np.array([[min(t.cost(s), gate) for s in detections] for t in tracklets])

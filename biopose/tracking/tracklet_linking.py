@@ -13,7 +13,7 @@ from biopose.tracking.tracklets import DETECTION_SD, Tracklet
 LONGEST_GAP_S = 6.0
 LONGEST_BLIND_GAP_S = 1.5  # where the colours of the clothes are not known
 TOP_SPEED = 7.0  # body lengths a second: a sprinter at 12 m/s
-SIZE_SD = 0.25  # of the logarithm of the body's length: crouching and being cut by the picture's edge
+SIZE_SD = 0.25  # of the logarithm of the body's length: crouching and being cut by the image's edge
 LINK_GATE = 12.0
 DIFFUSION = 6.0  # of people out of sight: behind others they turn, stop and set off
 DRIFT_SD = 0.3  # body lengths in a second: how people's paths spread when they are out of sight ...
@@ -82,17 +82,17 @@ def _cost(earlier: Tracklet, later: Tracklet) -> float:
 
 
 def _motion(earlier: Tracklet, later: Tracklet, *, gap_s: float, size_px: float) -> float:
-    """Both ends, carried to the middle of the gap, should meet at one velocity; a long gap says less."""
+    """Both ends, carried to the middle of the gap, should meet at one velocity; a long gap determines less."""
     half_s = min(gap_s, LONGEST_BLIND_GAP_S) / 2
     forward = earlier.motion.after(half_s, diffusion=DIFFUSION * earlier.size_px**2)
     backward = later.start_motion().after(half_s, diffusion=DIFFUSION * later.first.size_px**2)
-    sight = 2 * (DETECTION_SD * size_px) ** 2
+    noise = 2 * (DETECTION_SD * size_px) ** 2
     drift = (DRIFT_SD * gap_s + LONG_DRIFT_SD * max(0.0, gap_s - LONGEST_BLIND_GAP_S)) * size_px
-    variance = float(forward.position_variance + backward.position_variance) + sight + drift**2
+    variance = float(forward.position_variance + backward.position_variance) + noise + drift**2
     apart = float(((forward.position - backward.position) ** 2).sum()) / variance
     velocity_variance = float(forward.velocity_variance + backward.velocity_variance)
     faster = float(((forward.velocity + backward.velocity) ** 2).sum()) / velocity_variance
-    return 0.5 * (apart + faster) + 0.5 * float(np.log(variance / sight))
+    return 0.5 * (apart + faster) + 0.5 * float(np.log(variance / noise))
 
 
 def _colours(earlier: Tracklet, later: Tracklet) -> float | None:

@@ -13,7 +13,7 @@ from biopose.tracking.constant_velocity import ConstantVelocity
 DETECTION_SD = 0.03  # of the middle of the trunk in one frame
 SPEED_SD = 3.0  # of a person about whom nothing is known
 DIFFUSION = 2.0  # growth of the variance of the velocity in a second
-LIMB_SPEED = 1.5  # spread of keypoints about the moving trunk per second since the last sight
+LIMB_SPEED = 1.5  # spread of keypoints about the moving trunk per second since the last detection
 LIMB_SD = 0.06
 POSE_CAP = 3.0
 APPEARANCE_SD = 0.12
@@ -23,17 +23,17 @@ SIZE_MEMORY_S = 0.5
 
 
 class Tracklet:
-    """Grows by sightings; keeps a row of 82 numbers for each, and what the reader of the feature maps made of it.
+    """Grows by detections; keeps a row of 82 numbers for each, and its tokens.
 
     Attributes:
-        first, last: the first and the last sighting.
-        motion: of the middle of the trunk at the last sighting, pixels.
+        first, last: the first and the last detection.
+        motion: of the middle of the trunk at the last detection, pixels.
         start_velocity_px_s: (2,) of the first moments.
         size_px: the body's length, averaged over the last moments.
-        start_appearance, appearance: colours when first and when last seen, None where never.
-        detected_s: when the detector last agreed.
+        start_appearance, appearance: colours of the first and of the last moments, None where never known.
+        detected_s: when the detector last found the person.
         best_score: of the detector.
-        total_confidence: summed over sightings.
+        total_confidence: summed over detections.
     """
 
     def __init__(self, detection: Detection) -> None:
@@ -60,12 +60,12 @@ class Tracklet:
 
     @property
     def rows(self) -> NDArray[np.float64]:
-        """(N, 82) box, keypoints and confidence of each sighting."""
+        """(N, 82) box, keypoints and confidence of each detection."""
         return np.stack(self._rows).astype(np.float64)
 
     @property
     def tokens(self) -> NDArray[np.float16] | None:
-        """(N, width) what was read of each sighting, NaN where nothing was; None where nothing ever was."""
+        """(N, width) tokens of each detection, NaN where it has none; None where none has any."""
         width = next((len(row) for row in self._tokens if row is not None), None)
         if width is None:
             return None
@@ -82,22 +82,22 @@ class Tracklet:
         return self.last.box_px + np.tile(moved, 2)
 
     def cost(self, detection: Detection) -> float:
-        """How unlikely it is that this person is seen like that: a negative log-likelihood in body lengths."""
+        """How unlikely the detection is of this person: a negative log-likelihood in body lengths."""
         expected = self.expected(detection.time_s)
-        sight = (DETECTION_SD * self.size_px) ** 2
-        variance = float(expected.position_variance) + sight
+        variance_px2 = (DETECTION_SD * self.size_px) ** 2
+        variance = float(expected.position_variance) + variance_px2
         squared = float(((detection.centre_px - expected.position) ** 2).sum()) / variance
         return (
             0.5 * squared
-            + float(np.log(variance / (2 * sight)))
+            + float(np.log(variance / (2 * variance_px2)))
             + self._pose(detection, expected)
             + self._colours(detection)
         )
 
     def append(self, detection: Detection) -> None:
-        """Go on with a sighting of a later frame."""
-        sight = (DETECTION_SD * self.size_px) ** 2
-        self.motion = self.expected(detection.time_s).corrected(detection.centre_px, variance=sight)
+        """Go on with a detection of a later frame."""
+        variance_px2 = (DETECTION_SD * self.size_px) ** 2
+        self.motion = self.expected(detection.time_s).corrected(detection.centre_px, variance=variance_px2)
         dt_s = detection.time_s - self.last.time_s
         self.size_px += (1 - np.exp(-dt_s / SIZE_MEMORY_S)) * (detection.size_px - self.size_px)
         if detection.appearance is not None:
@@ -109,17 +109,17 @@ class Tracklet:
         self._note(detection)
 
     def start_motion(self) -> ConstantVelocity:
-        """The motion at the first sighting, backwards in time: from what came after it."""
-        sight = (DETECTION_SD * self.first.size_px) ** 2
+        """The motion at the first detection, backwards in time: from what came after it."""
+        variance_px2 = (DETECTION_SD * self.first.size_px) ** 2
         speed = (SPEED_SD * self.first.size_px) ** 2
         times, *_ = zip(*self._centres, strict=True)
         places = np.array(self._centres)[:, 1:]
         motion = ConstantVelocity.at_rest(
-            places[-1], position_variance=np.array(sight), velocity_variance=np.array(speed)
+            places[-1], position_variance=np.array(variance_px2), velocity_variance=np.array(speed)
         )
         for i in range(len(times) - 2, -1, -1):
             motion = motion.after(times[i + 1] - times[i], diffusion=DIFFUSION * self.first.size_px**2)
-            motion = motion.corrected(places[i], variance=sight)
+            motion = motion.corrected(places[i], variance=variance_px2)
         return motion
 
     def _note(self, detection: Detection) -> None:

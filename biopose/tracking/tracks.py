@@ -17,11 +17,11 @@ class PersonTrack:
         frame_indices: (T,) consecutive frames of the video, from 0.
         time_s: (T,) real time of each frame (slow motion undone), increasing, not always evenly.
         boxes_px: (T, 4) left, top, right, bottom; NaN where the person was not found.
-        keypoints_px: (T, 26, 2) x to the right, y down, in the upright picture's pixels (the centre of the first
+        keypoints_px: (T, 26, 2) x to the right, y down, in the upright image's pixels (the centre of the first
             pixel is 0, 0); NaN where the person was not found.
-        confidence: (T, 26) from 0 to 1; 0 where the person was not found. read: (T, width) what the reader of the
-            feature maps made of the person (`biopose.perception.keypoint_network.FeatureHead`); NaN where the person
-            was not found; None where no reader was used.
+        confidence: (T, 26) from 0 to 1; 0 where the person was not found.
+        tokens: (T, width) of the feature head (`biopose.perception.keypoint_network.FeatureHead`); NaN where the
+            person was not found; None where no head was used.
     """
 
     person: int

@@ -1,4 +1,4 @@
-"""What of a person was not seen, in words: cut off by the picture's edge, hidden, or too short a clip."""
+"""What a track does not show, in sentences for the report: parts out of view or hidden, a clip that is too short."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 
 def limits_of_view(track: PersonTrack) -> tuple[str, ...]:
     """Sentences for a person about what the track does not show; none where all is seen."""
-    said = []
+    sentences = []
     if len(track) < SHORT_FRAMES:
         frames = "1 frame shows" if len(track) == 1 else f"{len(track)} frames show"
-        said.append(f"{frames} a posture, no motion: nothing was filtered, and depth hangs on single pictures.")
+        sentences.append(f"{frames} a posture, no motion: nothing was filtered, and depth comes from single images.")
     unseen = [part for part in PARTS if _unseen_share(track, part) > MOSTLY]
     if unseen:
-        said.append(
-            f"Not in view, or hidden, in most frames: {', '.join(unseen)}. Their angles are what usually goes with the "
-            "rest of the body, not measured."
+        sentences.append(
+            f"Not in view, or hidden, in most frames: {', '.join(unseen)}. Their angles are inferred from the rest "
+            "of the body, not measured."
         )
     lost = int((~track.seen).sum())
     if lost:
-        said.append(f"The person was not found in {lost} of {len(track)} frames: there the motion is filled in.")
-    return tuple(said)
+        sentences.append(f"The person was not found in {lost} of {len(track)} frames: there the motion is filled in.")
+    return tuple(sentences)
 
 
 def _unseen_share(track: PersonTrack, part: str) -> float:

@@ -1,4 +1,4 @@
-"""Opening a video file: what is wrong with it, its one picture stream, and the device that decodes it."""
+"""Opening a video file: its checks, its video stream, and the device that decodes it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,asf,flv,ogg,mxf,nut,dv,h264,hevc,obu,ivf"
 )
 OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
-PICTURES = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"II*\0": "TIFF"}
+STILL_IMAGES = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"II*\0": "TIFF"}
 HEAD_BYTES = 1024
 WITHOUT_INDEX = (
     "is an MP4 or MOV whose index (moov) is missing or broken, so that no second of it can be read: "
@@ -37,14 +37,14 @@ WITHOUT_INDEX = (
 
 @contextmanager
 def opened_video(path: Path, *, hardware: str | None = None) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a file and choose its picture stream; closed when the block ends.
+    """Open a file and choose its video stream; closed when the block ends.
 
     Args:
         path: of the video.
         hardware: the device that decodes, from `hardware_decoder`; None decodes in software.
 
     Raises:
-        VideoError: there is no such file, or it is not a video; the message says what it is instead.
+        VideoError: there is no such file, or it is not a video; the message names what it is instead.
     """
     _check_file(path)
     try:
@@ -57,7 +57,7 @@ def opened_video(path: Path, *, hardware: str | None = None) -> Iterator[tuple[I
     except (av.FFmpegError, ValueError) as error:
         raise VideoError(f"{path}: {_why_not_opened(path, error)}") from error
     with container:
-        stream = _picture_stream(path, container)
+        stream = _video_stream(path, container)
         stream.thread_type = ThreadType.AUTO
         stream.thread_count = DECODER_THREADS
         yield container, stream
@@ -94,9 +94,9 @@ def _why_not_opened(path: Path, error: Exception) -> str:
         return "may not be read; allow it, or copy the file"
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    picture = next((name for start, name in PICTURES.items() if head.startswith(start)), None)
-    if picture:
-        return f"is a {picture} picture, not a video"
+    image = next((name for start, name in STILL_IMAGES.items() if head.startswith(start)), None)
+    if image:
+        return f"is a {image} image, not a video"
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
         return WITHOUT_INDEX
     if _is_text(head):
@@ -113,17 +113,17 @@ def _is_text(head: bytes) -> bool:
     return all(letter.isprintable() or letter.isspace() for letter in text)
 
 
-def _picture_stream(path: Path, container: InputContainer) -> VideoStream:
-    """The best stream of moving pictures: the cover of a song is none."""
+def _video_stream(path: Path, container: InputContainer) -> VideoStream:
+    """The best video stream: the cover of a song is none."""
     stills = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
     streams = [s for s in container.streams.video if not s.disposition & stills]
     if not len(container.streams):
         raise VideoError(f"{path}: {WITHOUT_INDEX if container.format.name.startswith('mov') else 'has nothing in it'}")
     if not streams:
-        kinds = {"still picture" if s in container.streams.video else s.type for s in container.streams}
-        raise VideoError(f"{path}: has no moving pictures, only {' and '.join(sorted(kinds))}")
+        kinds = {"still image" if s in container.streams.video else s.type for s in container.streams}
+        raise VideoError(f"{path}: has no video stream, only {' and '.join(sorted(kinds))}")
     best = container.streams.best("video")
     chosen = next((s for s in streams if best is not None and s.index == best.index), streams[0])
     if chosen.codec_context is None:
-        raise VideoError(f"{path}: its pictures are coded in a way that cannot be decoded here; convert it to H.264")
+        raise VideoError(f"{path}: its images are coded in a way that cannot be decoded here; convert it to H.264")
     return chosen

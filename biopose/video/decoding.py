@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 
 class DamageError(Exception):
-    """The file is broken behind the last frame that came; the message says how."""
+    """The file is broken behind the last frame that came; the message names the damage."""
 
 
 def intact_frames(
@@ -21,7 +21,7 @@ def intact_frames(
 ) -> Iterator[VideoFrame]:
     """Decode from where the container stands, in the order of presentation.
 
-    What comes before the first whole frame is left out: a clip that was cut from a broadcast begins with pictures
+    What comes before the first whole frame is left out: a clip that was cut from a broadcast begins with images
     that refer to others that it does not hold.
 
     Args:
@@ -52,7 +52,7 @@ class _Expected:
         self._latest: int | None = None
 
     def add(self, packet: Packet[VideoStream]) -> None:
-        """Note a packet that is given to the decoder; pictures before the first key frame are rightly left out."""
+        """Note a packet that is given to the decoder; images before the first key frame are rightly left out."""
         if packet.stream.codec_context.name != "hevc" or packet.pts is None or packet.is_discard:
             return
         if self._latest is None or packet.pts > self._latest:

@@ -1,4 +1,4 @@
-"""Write pictures as a video that browsers play, each at its own time."""
+"""Write images as a video that browsers play, each at its own time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class VideoFile:
             path: ending in .mp4.
             width_px: even.
             height_px: even.
-            rate_hz: nominal; each picture's own time counts.
+            rate_hz: nominal; each image's own time counts.
 
         Raises:
             ValueError: a size that is not even, as the colour format of every player demands.
@@ -59,11 +59,11 @@ class VideoFile:
         self._interval = max(1, round(1 / rate_hz / TIME_BASE))
 
     def add(self, pixels: NDArray[np.uint8], *, time_s: float) -> None:
-        """Append a picture (H, W, 3) RGB at a time; one that is not after the last comes a tick after it."""
+        """Append an image (H, W, 3) RGB at a time; one that is not after the last comes a tick after it."""
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
         self._last_pts = max(round(time_s / TIME_BASE), self._last_pts + 1)
         frame.pts, frame.time_base = self._last_pts, TIME_BASE
-        frame.duration = self._interval  # the last picture is shown as long as the others
+        frame.duration = self._interval  # the last image is shown as long as the others
         self._container.mux(self._stream.encode(frame))
 
     def __enter__(self) -> Self:

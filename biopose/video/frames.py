@@ -36,7 +36,7 @@ class Frame:
     """One frame.
 
     Attributes:
-        index: counted from the file's first frame, 0, wherever the reading began.
+        index: counted from the file's first frame, 0, wherever decoding began.
         time_s: real time since the file's first frame (slow motion undone).
         image: (H, W, 3) RGB, upright.
     """
@@ -50,7 +50,7 @@ class Frame:
 class _Shown:
     index: int
     played_s: float
-    picture: VideoFrame
+    image: VideoFrame
 
 
 class _BrokenVideoError(VideoError):
@@ -64,7 +64,7 @@ def read_frames(
     end_s: float | None = None,
     recorded_rate_hz: float | None = None,
     keep_readable: bool = False,
-    tell: Callable[[str], None] = log.warning,
+    warn: Callable[[str], None] = log.warning,
 ) -> Iterator[Frame]:
     """Decode a video frame by frame; nothing is kept, so memory does not grow with its length.
 
@@ -76,8 +76,8 @@ def read_frames(
         end_s: the last frame is the last before this second of the file as it is played.
         recorded_rate_hz: for slow motion, frames per second at which it was filmed: the times of the frames, not
             start_s and end_s, are divided by this over the file's nominal rate.
-        keep_readable: of a broken file, give the frames before the break and tell so.
-        tell: called with a sentence about what is wrong with the file though it is read.
+        keep_readable: of a broken file, give the frames before the break, with a warning.
+        warn: called with a sentence about what is wrong with the file though it is decoded.
 
     Raises:
         ValueError: a second or a rate that cannot be.
@@ -90,7 +90,7 @@ def read_frames(
     if recorded_rate_hz is not None and not 0 < recorded_rate_hz < math.inf:
         raise ValueError(f"recorded_rate_hz is {recorded_rate_hz}; expected more than 0")
     end_s = math.inf if end_s is None else end_s
-    return _read(Path(path), start_s or 0.0, end_s, recorded_rate_hz, keep_readable, tell)
+    return _read(Path(path), start_s or 0.0, end_s, recorded_rate_hz, keep_readable, warn)
 
 
 def read_frame(path: Path | str, *, index: int) -> Frame:
@@ -109,7 +109,7 @@ def read_frame(path: Path | str, *, index: int) -> Frame:
     for shown in _shown(path, opening, entry):
         latest = shown.index
         if latest == index:
-            return Frame(index, shown.played_s, upright_rgb(shown.picture, opening.layout))
+            return Frame(index, shown.played_s, upright_rgb(shown.image, opening.layout))
     raise VideoError(f"{path}: has no frame {index}; its last is {latest}")
 
 
@@ -119,13 +119,13 @@ def _read(
     end_s: float,
     recorded_rate_hz: float | None,
     keep_readable: bool,
-    tell: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> Iterator[Frame]:
     opening = look_at(path)
     if opening.first_pts is None:
-        tell(f"{path}: its timestamps say nothing; taken as {opening.info.nominal_rate_hz:g} frames/s")
+        warn(f"{path}: it has no usable timestamps; taken as {opening.info.nominal_rate_hz:g} frames/s")
     if opening.doubt:
-        tell(opening.doubt)
+        warn(opening.doubt)
     slowness = recorded_rate_hz / opening.info.nominal_rate_hz if recorded_rate_hz else 1.0
     entry = entry_before(path, opening, time_s=start_s) if start_s else None
     latest: _Shown | None = None
@@ -136,11 +136,11 @@ def _read(
                 break
             if latest.played_s >= start_s - SAME_TIME_S:
                 given += 1
-                yield Frame(latest.index, latest.played_s / slowness, upright_rgb(latest.picture, opening.layout))
+                yield Frame(latest.index, latest.played_s / slowness, upright_rgb(latest.image, opening.layout))
     except _BrokenVideoError as error:
         if not (keep_readable and given):
             raise VideoError(f"{error}; copy it from the camera again{_keepable(given)}") from error
-        tell(f"{error}; the {given} frames before it are used")
+        warn(f"{error}; the {given} frames before it are used")
     if not given:
         raise VideoError(f"{path}: has no frame {_interval(start_s, end_s)}; {_nearest(latest, end_s)}")
 
@@ -182,17 +182,17 @@ def _decoded(path: Path, opening: Opening, hardware: str | None, entry: Entry | 
     """Every frame from the key frame of `entry` on, or from the file's first.
 
     Raises:
-        VideoError: the file is broken; the message says at which second.
+        VideoError: the file is broken; the message names the second.
     """
     info = opening.info
     clock = FrameClock(time_base=opening.time_base, first_pts=opening.first_pts, nominal_rate_hz=info.nominal_rate_hz)
     latest: _Shown | None = None
     try:
         with opened_video(path, hardware=hardware) as (container, stream):
-            for index, picture in _counted(container, stream, entry, _expected_end_pts(opening)):
-                _check_same_size(picture, opening)
-                timestamp = picture.pts if opening.first_pts is not None else None
-                latest = _Shown(index, clock.time_s(timestamp), picture)
+            for index, image in _counted(container, stream, entry, _expected_end_pts(opening)):
+                _check_same_size(image, opening)
+                timestamp = image.pts if opening.first_pts is not None else None
+                latest = _Shown(index, clock.time_s(timestamp), image)
                 yield latest
     except DamageError as damage:
         where = latest.played_s + 1 / info.nominal_rate_hz if latest else 0.0
@@ -208,21 +208,21 @@ def _counted(
         yield from enumerate(intact_frames(container, stream, end_pts=end_pts))
         return
     container.seek(entry.seek_to, stream=stream)
-    pictures = intact_frames(container, stream, end_pts=end_pts)
-    key = next((p for p in pictures if p.pts is not None and p.pts >= entry.key_pts), None)
+    images = intact_frames(container, stream, end_pts=end_pts)
+    key = next((p for p in images if p.pts is not None and p.pts >= entry.key_pts), None)
     if key is None or key.pts != entry.key_pts:
-        raise DamageError(f"the key frame at timestamp {entry.key_pts} is not where the index says")
-    yield from enumerate(chain([key], pictures), start=entry.index)
+        raise DamageError(f"the key frame at timestamp {entry.key_pts} is not where the index puts it")
+    yield from enumerate(chain([key], images), start=entry.index)
 
 
-def _check_same_size(picture: VideoFrame, opening: Opening) -> None:
-    if (picture.width, picture.height) != opening.layout.stored_px:
+def _check_same_size(image: VideoFrame, opening: Opening) -> None:
+    if (image.width, image.height) != opening.layout.stored_px:
         was = "{} x {}".format(*opening.layout.stored_px)
-        raise DamageError(f"the picture changes its size from {was} to {picture.width} x {picture.height} pixels")
+        raise DamageError(f"the image changes its size from {was} to {image.width} x {image.height} pixels")
 
 
 def _expected_end_pts(opening: Opening) -> int | None:
-    """A container that was cut ends without an error: only its header tells."""
+    """A container that was cut ends without an error: only its header shows it."""
     if opening.first_pts is None or opening.info.duration_s is None:
         return None
     least_s = opening.info.duration_s - CUT_S - 1 / opening.info.nominal_rate_hz

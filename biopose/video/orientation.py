@@ -1,4 +1,4 @@
-"""One decoded picture as upright RGB: turned, mirrored and stretched as the file says it is to be shown."""
+"""A decoded image as upright RGB: rotated, mirrored and stretched by its file's display matrix and pixel aspect."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SQUARE = 0.01  # a pixel this near to square is square: some encoders round
 
 @dataclass(frozen=True)
 class Layout:
-    """How the stored picture becomes the shown one.
+    """How the stored image becomes the shown one.
 
     Attributes:
         stored_px: (width, height) as coded.
@@ -36,15 +36,15 @@ class Layout:
 
     @property
     def upright_px(self) -> tuple[int, int]:
-        """(width, height) of the shown picture."""
+        """(width, height) of the shown image."""
         width, height = self.square_px
         return (height, width) if self.transposed else (width, height)
 
     @property
     def rotation_deg(self) -> int:
-        """By how much the stored picture is turned clockwise to stand upright: 0, 90, 180 or 270.
+        """By how much the stored image is turned clockwise to stand upright: 0, 90, 180 or 270.
 
-        A mirrored picture is mirrored left to right after that.
+        A mirrored image is mirrored left to right after that.
         """
         _, up_down = self.mirrored
         if self.transposed:
@@ -96,7 +96,7 @@ def _usable(pixel_aspect: Fraction | None) -> float:
 def _first_field(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Replace the odd rows, which were filmed half an interval apart from the even ones, by their neighbours' mean.
 
-    Two fields in one picture show a fast limb twice, as a comb.
+    Two fields in one image show a fast limb twice, as a comb.
     """
     filled = rgb.copy()
     even = filled[::2] >> 1

@@ -1,4 +1,4 @@
-"""What a video file says of itself, checked against its first packets and its first frame."""
+"""A video file's properties: its header, checked against its first packets and its first frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from biopose.video.decoding import DamageError, intact_frames
 from biopose.video.orientation import Layout, layout_of
 from biopose.video.timing import nominal_rate_hz, rate_of_timestamps_hz
 
-RATES_AGREE = 0.02  # relative difference of a container's frame rate from its pictures' that nobody minds
+RATES_AGREE = 0.02  # relative difference of a container's frame rate from its images' that nobody minds
 TIMED_PACKETS = 240  # as many as the rate is measured on
 LEAST_IMAGE_PX = 32  # each way: below, nobody can be measured
 WIDEST_PX = 16384  # beyond 8K: a header that asks for more asks for all memory
@@ -32,14 +32,14 @@ class VideoInfo:
 
     Attributes:
         path: of the file.
-        width_px: of the upright picture, with square pixels.
+        width_px: of the upright image, with square pixels.
         height_px: likewise.
-        rotation_deg: by how much the stored picture is turned clockwise to stand upright: 0, 90, 180 or 270.
+        rotation_deg: by how much the stored image is turned clockwise to stand upright: 0, 90, 180 or 270.
         nominal_rate_hz: frames per second as played, never 0: the header's where the timestamps bear it out,
             else theirs. Single intervals may differ (variable frame rate).
-        frame_count: as the header says; None where it does not.
-        duration_s: as the header says, as played; None where it does not.
-        codec: name of the picture coding, e.g. h264.
+        frame_count: of the header; None where it has none.
+        duration_s: of the header, as played; None where it has none.
+        codec: name of the image coding, e.g. h264.
         metadata: the container's tags and, before them, the stream's.
     """
 
@@ -56,13 +56,13 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class Opening:
-    """What reading a file needs to know before it begins.
+    """What decoding a file needs to know before it begins.
 
     Attributes:
         info: for the caller.
-        layout: how a stored picture becomes the shown one.
+        layout: how a stored image becomes the shown one.
         time_base: seconds of one tick of a timestamp.
-        first_pts: timestamp of the first frame; None where timestamps say nothing.
+        first_pts: timestamp of the first frame; None where the file has no usable timestamps.
         doubt: what is suspect about the file's times, for a person; None where nothing is.
     """
 
@@ -74,16 +74,16 @@ class Opening:
 
 
 def probe_video(path: Path | str) -> VideoInfo:
-    """Look at a video: its header, its first timestamps and its first frame, which is decoded.
+    """Open a video: its header, its first timestamps and its first frame, which is decoded.
 
     Raises:
-        VideoError: it is no video, or not one frame of it can be decoded; the message says why.
+        VideoError: it is no video, or not one frame of it can be decoded; the message names the reason.
     """
     return look_at(Path(path)).info
 
 
 def look_at(path: Path) -> Opening:
-    """As `probe_video`, with what the reader needs."""
+    """As `probe_video`, with what decoding needs."""
     with opened_video(path) as (container, stream):
         pts = _first_timestamps(container, stream)
     with opened_video(path) as (container, stream):
@@ -131,19 +131,19 @@ def _first_timestamps(container: InputContainer, stream: VideoStream) -> list[in
 
 
 def _header_rates_hz(stream: VideoStream, *, timed: bool) -> list[Fraction | None]:
-    """The container's; where it gives no timestamps its rate is a guess, and the pictures' own coding knows better."""
+    """The container's; where it gives no timestamps its rate is a guess, and the images' own coding knows better."""
     rates: list[Fraction | None] = [stream.average_rate, stream.guessed_rate]
     return rates if timed else [stream.codec_context.framerate, *rates]
 
 
 def _doubt(path: Path, container: InputContainer, stream: VideoStream) -> str | None:
     """AVI has no timestamps but its header's rate, for which FFmpeg reads 25 where it is 0."""
-    said, coded = stream.average_rate, stream.codec_context.framerate
-    if container.format.name != "avi" or not said or not coded or abs(coded / said - 1) < RATES_AGREE:
+    stated, coded = stream.average_rate, stream.codec_context.framerate
+    if container.format.name != "avi" or not stated or not coded or abs(coded / stated - 1) < RATES_AGREE:
         return None
     return (
-        f"{path}: its header's frame rate is missing or wrong: {float(said):g} frames/s are taken, its pictures were "
-        f"coded as {float(coded):g}. Where that is right, times are off by a factor of {float(coded / said):.3g}: "
+        f"{path}: its header's frame rate is missing or wrong: {float(stated):g} frames/s are taken, its images were "
+        f"coded as {float(coded):g}. Where that is right, times are off by a factor of {float(coded / stated):.3g}: "
         "convert the file with its true rate"
     )
 
@@ -152,7 +152,7 @@ def _check_size(path: Path, stream: VideoStream) -> None:
     width, height = stream.codec_context.width, stream.codec_context.height
     if min(width, height) < 1 or max(width, height) > WIDEST_PX:
         raise VideoError(
-            f"{path}: its pictures are {width} x {height} pixels; expected from 1 to {WIDEST_PX} each way. "
+            f"{path}: its images are {width} x {height} pixels; expected from 1 to {WIDEST_PX} each way. "
             "Its header is broken: copy the file again or convert it"
         )
 
@@ -163,15 +163,15 @@ def _first_frame(path: Path, container: InputContainer, stream: VideoStream) -> 
     except DamageError as damage:
         raise VideoError(f"{path}: broken at 0.00 s, before its first frame: {damage}") from damage
     if frame is None:
-        raise VideoError(f"{path}: has a picture stream ({stream.codec_context.name}) without one whole frame in it")
+        raise VideoError(f"{path}: has an image stream ({stream.codec_context.name}) without one whole frame in it")
     return frame
 
 
 def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
-    """Of the pictures; the container's own may be that of a longer sound, so it counts only where it has no sound."""
+    """Of the images; the container's own may be that of a longer sound, so it counts only where it has no sound."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    if container.format.name.startswith("matroska"):  # it says when the pictures end, not how long they last
+    if container.format.name.startswith("matroska"):  # it has when the images end, not how long they last
         end_s = _clock_s(stream.metadata.get("DURATION", "")) or _whole_s(container)
         start_s = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
         return None if end_s is None else end_s - start_s

@@ -1,6 +1,6 @@
 """Tags of a QuickTime or MP4 file's movie and tracks ("mdta" keys), which FFmpeg reads of the movie only.
 
-A phone says its lens's focal length in the video track's metadata. The boxes are walked by seeking; only the small
+A phone writes its lens's focal length into the video track's metadata. The boxes are walked by seeking; only the small
 metadata boxes are read. A file of another format, or a damaged one, gives the tags that could be read, perhaps none.
 """
 

@@ -1,7 +1,8 @@
 """Where to begin decoding so that a frame, or a second, in the middle of a file is reached exactly.
 
-The packets are walked through without decoding them: their timestamps in order say which frame is which, and their
-marks where a decoder may begin. That holds where one packet is one frame; elsewhere a file is decoded from its start.
+The packets are walked through without decoding them: their timestamps in order give each frame its index, and their
+flags the key frames, where a decoder may begin. That holds where one packet is one frame; elsewhere a file is decoded
+from its start.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def _walk(
 ) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
     """Timestamps in order of decoding, and (presentation, decoding) of the key frames; nothing if one is missing."""
     times, keys = array("q"), []
-    with suppress(av.FFmpegError):  # what lies before a break can be reached, and reading on tells where it is
+    with suppress(av.FFmpegError):  # what lies before a break can be reached, and decoding finds where it is
         for packet in _frame_packets(container, stream):
             if packet.pts is None or packet.dts is None:
                 return np.empty(0, dtype=np.int64), []

@@ -9,7 +9,7 @@ import numpy as np
 
 RESTART_S = 1.0  # timestamps that step back by more than this begin anew, as in joined files
 AGREEMENT = 1.5  # a header's rate that is off by more than this factor from the timestamps is wrong
-DEFAULT_RATE_HZ = 30.0  # where neither the header nor the timestamps say anything
+DEFAULT_RATE_HZ = 30.0  # where neither the header nor the timestamps give a rate
 
 
 class FrameClock:
@@ -48,23 +48,23 @@ class FrameClock:
 
 
 def rate_of_timestamps_hz(pts: Sequence[int], time_base: Fraction) -> float | None:
-    """Frames per second of the usual interval between timestamps, in any order; None for fewer than two."""
+    """Frames per second of the typical interval between timestamps, in any order; None for fewer than two."""
     intervals = np.diff(np.unique(np.asarray(pts, dtype=np.int64)))
     if not len(intervals):
         return None
-    usual = intervals[intervals <= AGREEMENT * np.median(intervals)]  # the mean of these undoes the rounding
-    return float(1.0 / (usual.mean() * time_base))
+    typical = intervals[intervals <= AGREEMENT * np.median(intervals)]  # the mean of these undoes the rounding
+    return float(1.0 / (typical.mean() * time_base))
 
 
 def nominal_rate_hz(header_hz: Sequence[Fraction | None], measured_hz: float | None) -> float:
     """The header's rate where it is one that the timestamps bear out, else theirs.
 
     Args:
-        header_hz: what the header says, the most trusted first.
+        header_hz: of the header, the most trusted first.
         measured_hz: from `rate_of_timestamps_hz`.
     """
-    for said in header_hz:
-        rate = float(said) if said else 0.0
+    for stated_hz in header_hz:
+        rate = float(stated_hz) if stated_hz else 0.0
         if rate > 0 and (measured_hz is None or 1 / AGREEMENT <= rate / measured_hz <= AGREEMENT):
             return rate
     return measured_hz or DEFAULT_RATE_HZ

@@ -1,19 +1,27 @@
-"""Comparing two pictures finds the similarity between them, in spite of light, noise and strangers."""
+"""Comparing two images finds the similarity between them, in spite of light, noise and strangers."""
 
 import numpy as np
 import pytest
 
-from biopose.camera.image_registration import Picture, coarse_shift, compose, inverse_compose, match, moved, picture
-from tests.camera.moving_pictures import HEIGHT, WIDTH, frame, seen, wall
+from biopose.camera.image_registration import (
+    ImagePyramid,
+    coarse_shift,
+    compose,
+    image_pyramid,
+    inverse_compose,
+    match,
+    moved,
+)
+from tests.camera.synthetic_views import HEIGHT, WIDTH, frame, seen, wall
 
 NOBODY = np.zeros((0, 4))
 STILL = np.zeros(4)
 TEXTURE = wall(1)
 
 
-def pictured(motion: tuple[float, float, float, float], *, seed: int = 1, light: float = 1.0) -> Picture:
+def imaged(motion: tuple[float, float, float, float], *, seed: int = 1, light: float = 1.0) -> ImagePyramid:
     view = (*motion[:3], float(np.exp(motion[3])))
-    return picture(frame(light * seen(TEXTURE, view), seed=seed)[..., 1].astype(np.float32), NOBODY)
+    return image_pyramid(frame(light * seen(TEXTURE, view), seed=seed)[..., 1].astype(np.float32), NOBODY)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +37,7 @@ def pictured(motion: tuple[float, float, float, float], *, seed: int = 1, light:
     ],
 )
 def test_a_similarity_is_found_to_a_quarter_of_a_pixel(motion: tuple[float, float, float, float]) -> None:
-    found = match(pictured(STILL, seed=0), pictured(motion), STILL)
+    found = match(imaged(STILL, seed=0), imaged(motion), STILL)
     assert found.good
     assert found.shift_sd_px < 0.1
     corners = np.array([[0, 0], [WIDTH, 0], [0, HEIGHT], [WIDTH, HEIGHT], [WIDTH / 2, HEIGHT / 2]], float)
@@ -38,15 +46,15 @@ def test_a_similarity_is_found_to_a_quarter_of_a_pixel(motion: tuple[float, floa
 
 
 def test_a_far_shift_is_proposed_by_phase_correlation() -> None:
-    first, second = pictured(STILL, seed=0), pictured((60.0, -12.0, 0.0, 0.0))
+    first, second = imaged(STILL, seed=0), imaged((60.0, -12.0, 0.0, 0.0))
     proposed = coarse_shift(first, second)
     assert np.abs(proposed[:2] - [60, -12]).max() <= 2
     assert np.abs(match(first, second, proposed).motion[:2] - [60, -12]).max() < 0.1
 
 
 def test_another_place_is_not_found() -> None:
-    elsewhere = picture(seen(wall(7), (0, 0, 0, 1)).astype(np.float32), NOBODY)
-    first = pictured(STILL)
+    elsewhere = image_pyramid(seen(wall(7), (0, 0, 0, 1)).astype(np.float32), NOBODY)
+    first = imaged(STILL)
     for guess in (STILL, coarse_shift(first, elsewhere)):
         found = match(first, elsewhere, guess)
         assert not found.good
@@ -54,7 +62,7 @@ def test_another_place_is_not_found() -> None:
 
 
 def test_half_the_light_changes_nothing() -> None:
-    found = match(pictured(STILL, seed=0), pictured((1.5, 0.5, 0.0, 0.0), light=0.5), STILL)
+    found = match(imaged(STILL, seed=0), imaged((1.5, 0.5, 0.0, 0.0), light=0.5), STILL)
     assert found.good
     assert np.abs(found.motion[:2] - [1.5, 0.5]).max() < 0.1
 
@@ -63,8 +71,8 @@ def test_half_the_light_changes_nothing() -> None:
 def test_a_bare_wall_and_one_with_soft_shading_tell_nothing(noise: float) -> None:
     shaded = 60 + np.linspace(0, 120, WIDTH)[None] + np.linspace(0, 30, HEIGHT)[:, None]
     for plain in (np.full((HEIGHT, WIDTH), 128.0), shaded):
-        pictures = [picture(frame(plain, noise=noise, seed=s)[..., 1].astype(np.float32), NOBODY) for s in (0, 1)]
-        assert match(*pictures, STILL).blind
+        images = [image_pyramid(frame(plain, noise=noise, seed=s)[..., 1].astype(np.float32), NOBODY) for s in (0, 1)]
+        assert match(*images, STILL).blind
 
 
 def test_composing_and_undoing_are_inverse_and_agree_with_moving_points() -> None:

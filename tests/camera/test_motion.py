@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from biopose.assets import assets_folder
 from biopose.camera.motion import CameraMotion, background_of
 from biopose.camera.motion_summary import CameraMotionResult
-from tests.camera.moving_pictures import HEIGHT, WIDTH, View, WatchedCamera, frame, seen, wall, watch
+from tests.camera.synthetic_views import HEIGHT, WIDTH, View, WatchedCamera, frame, seen, wall, watch
 
 CLIPS = assets_folder() / "clips"
 
@@ -134,7 +134,7 @@ def test_no_frame_and_one_frame_are_not_reliable() -> None:
     assert (result.moves, result.reliable) == (False, False)
 
 
-def test_shifts_are_in_the_given_pictures_pixels_and_most_frames_are_passed_over() -> None:
+def test_shifts_are_in_the_given_images_pixels_and_most_frames_are_passed_over() -> None:
     texture, motion = wall(1, size=1500), WatchedCamera()
     for index in range(0, 60):
         left = 100 + min(index, 30)  # the view moves to the right, the background to the left
@@ -178,13 +178,13 @@ def compressed(view: View, *, kilobit_s: int) -> CameraMotionResult:
     motion = WatchedCamera()
     file.seek(0)
     with av.open(file) as container:
-        for index, picture in enumerate(container.decode(video=0)):
-            image = picture.to_ndarray(format="rgb24")
+        for index, image in enumerate(container.decode(video=0)):
+            image = image.to_ndarray(format="rgb24")
             motion.watch(image, time_s=index / 10, boxes_px=walker(index / 10))
     return motion.result()
 
 
-def test_a_strong_codec_neither_moves_a_still_picture_nor_holds_a_moving_one() -> None:
+def test_a_strong_codec_neither_moves_a_still_image_nor_holds_a_moving_one() -> None:
     standing = compressed(still, kilobit_s=60)
     assert (standing.moves, standing.reliable) == (False, True)
     drifting = compressed(lambda t: (2 * t, 0, 0, 1), kilobit_s=60)
@@ -198,17 +198,17 @@ def test_the_real_clips_cameras_stand_still(name: str) -> None:
     av = pytest.importorskip("av")
     motion = WatchedCamera()
     with av.open(str(CLIPS / name)) as container:
-        for index, picture in enumerate(container.decode(video=0)):
+        for index, image in enumerate(container.decode(video=0)):
             if index % 6 == 0:
-                image = picture.to_ndarray(format="rgb24")
-                motion.watch(image, time_s=picture.time, boxes_px=np.zeros((0, 4)))
+                image = image.to_ndarray(format="rgb24")
+                motion.watch(image, time_s=image.time, boxes_px=np.zeros((0, 4)))
             if index > 150:
                 break
     result = motion.result()
     assert (result.moves, result.reliable) == (False, True)
 
 
-def test_a_clip_with_one_picture_to_compare_is_called_too_short_not_bare() -> None:
+def test_a_clip_with_one_image_to_compare_is_called_too_short_not_bare() -> None:
     motion = WatchedCamera()
     motion.watch(np.zeros((96, 128, 3), np.uint8), time_s=0.0, boxes_px=np.empty((0, 4)))
     assert "too short to tell whether the camera moves" in motion.result().sentence

@@ -79,7 +79,7 @@ def test_points_behind_the_camera_stay_finite() -> None:
     assert camera(PHONE).project(torch.tensor([0.1, 0.1, -2.0])).isfinite().all()
 
 
-def test_a_point_beyond_the_fold_is_not_thrown_back_into_the_picture() -> None:
+def test_a_point_beyond_the_fold_is_not_thrown_back_into_the_image() -> None:
     folding = camera((-0.2, 0.0, 0.0, 0.0, 0.0), focal_px=1500.0)  # folds at x / z = 1.29
     far_right = folding.project(torch.tensor([[2.2, 0.0, 1.0], [5.0, 0.0, 1.0]]))
     assert (far_right[:, 0] > 1920).all()
@@ -95,7 +95,7 @@ def test_a_pixel_that_no_direction_reaches_gets_the_last_direction_towards_it() 
     assert pixels.grad.isfinite().all()
 
 
-def test_a_distortion_that_folds_within_the_picture_is_refused() -> None:
+def test_a_distortion_that_folds_within_the_image_is_refused() -> None:
     with pytest.raises(ValueError, match="lens distortion"):
         camera((-0.5, 0.0, 0.0, 0.0, 0.0), focal_px=900.0)
 
@@ -129,7 +129,7 @@ def test_another_focal_length_keeps_the_shape_of_pixels_and_everything_else() ->
     assert (other.centre_px, other.distortion, other.source) == ((970.0, 530.0), PHONE, "given")
 
 
-def test_field_of_view_spans_the_picture_from_edge_to_edge() -> None:
+def test_field_of_view_spans_the_image_from_edge_to_edge() -> None:
     square = Camera(width_px=1000, height_px=500, focal_px=(500.0, 500.0), centre_px=(499.5, 249.5))
     assert square.field_of_view_deg == pytest.approx((90.0, 2 * math.degrees(math.atan(0.5))))
     # Barrel distortion shows more than the focal length alone would.

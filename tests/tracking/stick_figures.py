@@ -1,4 +1,4 @@
-"""People of lines in a picture: they walk, cross and hide each other, and what a detector and a network would see."""
+"""People of lines in an image: they walk, cross and hide each other, and what a detector and a network would see."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def filmed(
     seconds: float,
     rate_hz: float,
     rng: np.random.Generator,
-    pictures: bool = True,
+    images: bool = True,
     dropout: float = 0.0,
     noise: float = 0.006,
 ) -> Iterator[tuple[dict, list[int]]]:
@@ -88,7 +88,7 @@ def filmed(
             {
                 "frame_index": index,
                 "time_s": time_s,
-                "image": painted([walkers[i] for i in present], time_s) if pictures else None,
+                "image": painted([walkers[i] for i in present], time_s) if images else None,
                 "boxes_px": np.array([boxes[seen[k]] + rng.normal(0, 2, 4) for k in order]).reshape(-1, 4),
                 "scores": rng.uniform(0.6, 0.9, len(seen)),
                 "keypoints_px": np.array([keypoints[k] for k in order]).reshape(-1, 26, 2),

@@ -100,7 +100,7 @@ def test_one_frame_is_a_clip(networks):
 
 
 @needs_assets
-def test_nobody_in_a_picture_is_nobody(networks):
+def test_nobody_in_a_image_is_nobody(networks):
     grey = [Frame(i, i / 30, np.full((120, 160, 3), 128, np.uint8)) for i in range(3)]
     people = find_people(grey, **networks)
     assert people.tracks == []

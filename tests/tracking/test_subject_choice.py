@@ -5,7 +5,7 @@ from biopose.errors import TrackingError
 from biopose.tracking.subject_choice import choose_athletes
 from biopose.tracking.tracks import PersonTrack
 
-PICTURE = {"width_px": 1000, "height_px": 500}
+IMAGE = {"width_px": 1000, "height_px": 500}
 
 
 def standing(person, box, *, frames=30, rate_hz=30.0):
@@ -31,7 +31,7 @@ EVERYBODY = [SMALL_CENTRAL, LARGE_ASIDE, LARGEST_BRIEF]
     ],
 )
 def test_the_athlete_is_who_was_asked_for_numbered_from_0(choice, chosen):
-    athletes = choose_athletes(EVERYBODY, choice=choice, **PICTURE)
+    athletes = choose_athletes(EVERYBODY, choice=choice, **IMAGE)
     assert [a.boxes_px is c.boxes_px for a, c in zip(athletes, chosen, strict=True)] == [True] * len(chosen)
     assert [a.person for a in athletes] == list(range(len(chosen)))
 
@@ -39,34 +39,34 @@ def test_the_athlete_is_who_was_asked_for_numbered_from_0(choice, chosen):
 def test_time_counts_and_not_frames():
     dense = standing(0, (0, 0, 100, 100), frames=240, rate_hz=240.0)
     longer = standing(1, (0, 0, 100, 100), frames=60, rate_hz=30.0)
-    assert choose_athletes([dense, longer], choice="largest", **PICTURE)[0].boxes_px is longer.boxes_px
+    assert choose_athletes([dense, longer], choice="largest", **IMAGE)[0].boxes_px is longer.boxes_px
 
 
 def test_frames_without_the_person_do_not_count():
     gap = standing(0, (0, 0, 100, 100))
     gap.boxes_px[5:25] = np.nan
-    assert choose_athletes([gap, SMALL_CENTRAL], choice="largest", **PICTURE)[0].boxes_px is SMALL_CENTRAL.boxes_px
+    assert choose_athletes([gap, SMALL_CENTRAL], choice="largest", **IMAGE)[0].boxes_px is SMALL_CENTRAL.boxes_px
 
 
 def test_a_clip_without_people_is_an_error_with_its_length_and_a_remedy():
     with pytest.raises(TrackingError, match=r"clip of 230 frames.*Begin and end where the athlete is in view"):
-        choose_athletes([], choice="largest", **PICTURE, frame_count=230)
+        choose_athletes([], choice="largest", **IMAGE, frame_count=230)
     with pytest.raises(TrackingError, match="clip of 1 frame:"):
-        choose_athletes([], choice="all", **PICTURE, frame_count=1)
+        choose_athletes([], choice="all", **IMAGE, frame_count=1)
 
 
 def test_a_box_without_anybody_is_an_error_that_says_where_people_are():
     with pytest.raises(TrackingError, match=r"person 0 about \(480, 200, 520, 300\).*Correct the box"):
-        choose_athletes([SMALL_CENTRAL], choice=(900.0, 0.0, 1000.0, 100.0), **PICTURE)
+        choose_athletes([SMALL_CENTRAL], choice=(900.0, 0.0, 1000.0, 100.0), **IMAGE)
 
 
 @pytest.mark.parametrize("choice", ["smallest", (10.0, 0.0, 5.0, 20.0), (1.0, 2.0, 3.0)])
 def test_an_unknown_choice_is_refused(choice):
     with pytest.raises(ValueError, match="expected largest, central, all or a box"):
-        choose_athletes(EVERYBODY, choice=choice, **PICTURE)
+        choose_athletes(EVERYBODY, choice=choice, **IMAGE)
 
 
 def test_one_frame_is_enough():
     only = standing(0, (0, 0, 100, 100), frames=1)
     for choice in ("largest", "central", "all", (0.0, 0.0, 50.0, 50.0)):
-        assert len(choose_athletes([only], choice=choice, **PICTURE)) == 1
+        assert len(choose_athletes([only], choice=choice, **IMAGE)) == 1

@@ -43,12 +43,12 @@ def crossing(seed):
     ]
 
 
-@pytest.mark.parametrize("pictures", [True, False])
+@pytest.mark.parametrize("images", [True, False])
 @pytest.mark.parametrize("rate_hz", [30, 120])
-def test_two_people_in_the_same_clothes_who_cross_keep_their_numbers(rate_hz, pictures):
+def test_two_people_in_the_same_clothes_who_cross_keep_their_numbers(rate_hz, images):
     for seed in range(4 if rate_hz == 30 else 1):
         rng, walkers = crossing(seed)
-        _, owners = followed(walkers, seconds=2.5, rate_hz=rate_hz, rng=rng, pictures=pictures, dropout=0.1)
+        _, owners = followed(walkers, seconds=2.5, rate_hz=rate_hz, rng=rng, images=images, dropout=0.1)
         assert sorted(owners, key=min) == [{0}, {1}], seed
 
 
@@ -102,7 +102,7 @@ def test_what_was_read_of_people_stays_with_them_when_they_cross_and_when_they_w
 
 def test_nobody_reads_nothing_without_a_reader_and_frames_without_people_are_no_hindrance():
     walker = Walker(lambda t: 100 + 90 * t if not 0.3 < t < 0.5 else np.nan)
-    film = {"seconds": 1, "rate_hz": 30, "pictures": False}
+    film = {"seconds": 1, "rate_hz": 30, "images": False}
     tracks, _ = followed([walker], **film, rng=np.random.default_rng(0))
     assert [track.tokens for track in tracks] == [None]
     tracker = Tracker()
@@ -156,7 +156,7 @@ def test_false_alarms_are_left_out_and_a_figure_on_a_poster_is_somebody():
     rng = np.random.default_rng(0)
     tracker = Tracker()
     poster = Walker(lambda t: 560.0, 150.0, shirt=BLUE).keypoints_px(0.0)
-    for frame, _ in filmed([Walker(lambda t: 100 + 90 * t)], seconds=2, rate_hz=30, rng=rng, pictures=False):
+    for frame, _ in filmed([Walker(lambda t: 100 + 90 * t)], seconds=2, rate_hz=30, rng=rng, images=False):
         extra = [poster + rng.normal(0, 0.5, poster.shape)]
         if frame["frame_index"] % 20 == 3:  # a bush, for a frame now and then
             extra.append(poster + np.array([rng.uniform(-400, -100), 0]))
@@ -180,7 +180,7 @@ def test_a_clip_of_one_frame_has_its_people_and_an_empty_one_nobody():
 def test_frames_that_come_unevenly_or_densely_lead_to_the_same_people():
     for rate_hz in (30, 240):
         rng, walkers = crossing(3)
-        tracks, owners = followed(walkers, seconds=2.5, rate_hz=rate_hz, rng=rng, pictures=False)
+        tracks, owners = followed(walkers, seconds=2.5, rate_hz=rate_hz, rng=rng, images=False)
         assert sorted(owners, key=min) == [{0}, {1}]
         for track in tracks:
             inside = [

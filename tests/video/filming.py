@@ -25,7 +25,7 @@ def numbered(number: int, *, width: int = 128, height: int = 96) -> NDArray[np.u
 
 
 def number_in(image: NDArray[np.uint8]) -> int:
-    """The number that an upright picture shows."""
+    """The number that an upright image shows."""
     edges = np.linspace(0, image.shape[1], BITS + 1).astype(int)
     row = image[image.shape[0] // 4].mean(axis=-1)
     return sum(1 << bit for bit in range(BITS) if row[(edges[bit] + edges[bit + 1]) // 2] > 127)
@@ -49,7 +49,7 @@ def film(
 ) -> Path:
     """Write a video; `pts` are in units of 1 / rate_hz, `rotation_deg` is counter-clockwise, as cameras write it.
 
-    A `noisy` one has noise in its lower half, so that most of the file is pictures.
+    A `noisy` one has noise in its lower half, so that most of the file is images.
     """
     noise = np.random.default_rng(0)
     with av.open(str(path), "w", options=container_options or {}) as container:

@@ -62,17 +62,17 @@ def test_a_file_that_is_named_like_a_video(content: bytes, message: str, tmp_pat
 
 
 @pytest.mark.parametrize(("codec", "pixels", "kind"), [("png", "rgb24", "PNG"), ("mjpeg", "yuvj420p", "JPEG")])
-def test_a_picture_that_is_named_like_a_video(codec: str, pixels: str, kind: str, tmp_path: Path) -> None:
+def test_a_image_that_is_named_like_a_video(codec: str, pixels: str, kind: str, tmp_path: Path) -> None:
     context = av.CodecContext.create(codec, "w")
     context.width, context.height, context.pix_fmt = 64, 48, pixels
     context.time_base = Fraction(1, 1)
     packets = context.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8)).reformat(format=pixels))
     (tmp_path / "clip.mp4").write_bytes(b"".join(map(bytes, [*packets, *context.encode(None)])))
-    assert complaint(tmp_path / "clip.mp4") == f"is a {kind} picture, not a video"
+    assert complaint(tmp_path / "clip.mp4") == f"is a {kind} image, not a video"
 
 
 def test_sound_alone(tmp_path: Path) -> None:
-    assert complaint(song(tmp_path / "song.mp4")) == "has no moving pictures, only audio"
+    assert complaint(song(tmp_path / "song.mp4")) == "has no video stream, only audio"
 
 
 @pytest.mark.parametrize("share", [0.2, 0.6])
@@ -140,7 +140,7 @@ def test_what_is_broken_before_the_part_begins_cannot_be_kept(tmp_path: Path) ->
         list(read_frames(path, start_s=2.5, keep_readable=True))
 
 
-def test_pictures_without_a_frame(tmp_path: Path) -> None:
+def test_images_without_a_frame(tmp_path: Path) -> None:
     whole = film(tmp_path / "x.mp4", 20, container_options=FASTSTART)
     data = whole.read_bytes()
     first = data.find(b"mdat")
@@ -158,12 +158,12 @@ def test_a_size_that_cannot_be(size: int, tmp_path: Path) -> None:
     complaint(path)
 
 
-def test_a_picture_that_changes_its_size(tmp_path: Path) -> None:
+def test_a_image_that_changes_its_size(tmp_path: Path) -> None:
     small, large = film(tmp_path / "a.h264", 30), film(tmp_path / "b.h264", 30, size=(256, 192))
     joined = tmp_path / "joined.h264"
     joined.write_bytes(small.read_bytes() + large.read_bytes())
     said = complaint(joined)
-    assert "after frame 29: the picture changes its size from 128 x 96 to 256 x 192 pixels" in said
+    assert "after frame 29: the image changes its size from 128 x 96 to 256 x 192 pixels" in said
 
 
 def test_joined_files_whose_timestamps_begin_anew_go_on(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A written video plays every picture at its time."""
+"""A written video plays every image at its time."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def grey(level: int) -> np.ndarray:
     return np.full((48, 64, 3), level, dtype=np.uint8)
 
 
-def test_pictures_and_uneven_times_come_back(tmp_path: Path) -> None:
+def test_images_and_uneven_times_come_back(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     with VideoFile(path, width_px=64, height_px=48, rate_hz=25.0) as video:
         for place, time_s in enumerate(TIMES_S):
@@ -39,7 +39,7 @@ def test_browsers_can_start_before_all_is_loaded(tmp_path: Path) -> None:
             assert container.streams.video[0].codec_context.name == "h264"
 
 
-def test_a_time_that_does_not_increase_keeps_its_picture(tmp_path: Path) -> None:
+def test_a_time_that_does_not_increase_keeps_its_image(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     with VideoFile(path, width_px=64, height_px=48, rate_hz=25.0) as video:
         for time_s in (0.0, 0.04, 0.04, 0.02, 0.08):
@@ -55,7 +55,7 @@ def test_odd_sizes_are_refused(tmp_path: Path) -> None:
         VideoFile(tmp_path / "video.mp4", width_px=63, height_px=48, rate_hz=25.0)
 
 
-def test_a_single_picture_is_shown_for_one_interval(tmp_path: Path) -> None:
+def test_a_single_image_is_shown_for_one_interval(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     with VideoFile(path, width_px=64, height_px=48, rate_hz=25.0) as video:
         video.add(grey(100), time_s=0.0)

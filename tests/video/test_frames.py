@@ -167,9 +167,9 @@ def test_a_part_before_the_break_is_read_without_meeting_it(tmp_path: Path) -> N
 
 def test_a_header_that_lost_its_rate_is_read_with_a_warning(tmp_path: Path) -> None:
     path = film(tmp_path / "x.avi", 30, codec="mpeg4", rate_hz=30)
-    told: list[str] = []
-    assert len(times(read_frames(path, tell=told.append))) == 30
-    assert told == []
+    warnings: list[str] = []
+    assert len(times(read_frames(path, warn=warnings.append))) == 30
+    assert warnings == []
     data = bytearray(path.read_bytes())
     header = data.find(b"strh")
     data[header + 8 + 24 : header + 8 + 28] = bytes(4)  # dwRate
@@ -179,9 +179,9 @@ def test_a_header_that_lost_its_rate_is_read_with_a_warning(tmp_path: Path) -> N
     data[whole : whole + 4] = bytes(4)
     path.write_bytes(data)
     assert probe_video(path).nominal_rate_hz > 0
-    assert len(set(times(read_frames(path, tell=told.append)))) == 30
-    assert len(told) == 1
-    assert "frame rate is missing or wrong: 25 frames/s are taken, its pictures were coded as 30" in told[0]
+    assert len(set(times(read_frames(path, warn=warnings.append)))) == 30
+    assert len(warnings) == 1
+    assert "frame rate is missing or wrong: 25 frames/s are taken, its images were coded as 30" in warnings[0]
 
 
 def test_frames_without_timestamps_come_at_the_nominal_rate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

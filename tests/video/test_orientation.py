@@ -1,4 +1,4 @@
-"""However a picture is stored, it comes out upright, in red, green and blue."""
+"""However an image is stored, it comes out upright, in red, green and blue."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +17,7 @@ def first_image(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("counter_clockwise_deg", [0, 90, 180, -90])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_a_picture_is_turned_as_its_file_says(counter_clockwise_deg: int, mirrored: bool, tmp_path: Path) -> None:
+def test_a_image_is_turned_as_its_file_says(counter_clockwise_deg: int, mirrored: bool, tmp_path: Path) -> None:
     path = film(tmp_path / "turned.mp4", 3, rotation_deg=counter_clockwise_deg, hflip=mirrored)
     shown = np.rot90(numbered(0), counter_clockwise_deg // 90)
     shown = shown[:, ::-1] if mirrored else shown

@@ -43,7 +43,7 @@ def test_large_boxes_are_stepped_over(tmp_path: Path) -> None:
 
 
 def test_values_of_unknown_types_are_left_out(tmp_path: Path) -> None:
-    tags: Tags = {"picture": (13, b"\xff\xd8"), "short": (23, b"\0"), "make": (1, b"Apple")}
+    tags: Tags = {"image": (13, b"\xff\xd8"), "short": (23, b"\0"), "make": (1, b"Apple")}
     assert quicktime_tags(written(tmp_path, movie(whole=tags))) == {"make": "Apple"}
 
 

@@ -24,7 +24,7 @@ def wall(seed: int, contrast: float = 1.0, size: int = 700) -> NDArray[np.float6
 
 
 def seen(texture: NDArray[np.float64], view: tuple[float, float, float, float]) -> NDArray[np.float64]:
-    """The picture (HEIGHT, WIDTH) after the background has moved by a view's shift, rotation and zoom."""
+    """The image (HEIGHT, WIDTH) after the background has moved by a view's shift, rotation and zoom."""
     dx, dy, angle, zoom = view
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     x, y = columns - (WIDTH - 1) / 2 - dx, rows - (HEIGHT - 1) / 2 - dy
@@ -34,10 +34,10 @@ def seen(texture: NDArray[np.float64], view: tuple[float, float, float, float]) 
 
 
 def frame(
-    picture: NDArray[np.float64], *, noise: float = 2.0, seed: int = 0, boxes: NDArray[np.float64] | None = None
+    image: NDArray[np.float64], *, noise: float = 2.0, seed: int = 0, boxes: NDArray[np.float64] | None = None
 ) -> NDArray[np.uint8]:
     """Noise added and people painted in, each with its own texture that moves along."""
-    out = picture + np.random.default_rng(seed).normal(0, noise, picture.shape)
+    out = image + np.random.default_rng(seed).normal(0, noise, image.shape)
     cloth = wall(99, size=300)
     for left, top, right, bottom in np.zeros((0, 4)) if boxes is None else boxes.astype(int):
         left, top, right, bottom = max(left, 0), max(top, 0), min(right, WIDTH), min(bottom, HEIGHT)

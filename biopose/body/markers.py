@@ -81,7 +81,7 @@ _CLUSTERS: Mapping[str, Place] = {
 }
 ANNY_PLACES: Mapping[str, Place] = {**_PELVIS_AND_TRUNK, **_HEAD, **_LEG, **_ARM, **_CLUSTERS}
 
-# Both styloids turn with the radius, as in the Rajagopal models; the first and fifth metatarsal heads with the foot.
+# Both styloids rotate with the radius, as in the Rajagopal models; the first and fifth metatarsal heads with the foot.
 _SEGMENTS: Mapping[str, tuple[str, ...]] = {
     "pelvis": ("RASI", "RPSI"),
     "torso": ("STRN", "CLAV", "C7", "T1", "T8", "T10", "T12", "RSHO"),

@@ -1,8 +1,8 @@
-"""People in a mirror: what was on the right is on the left, and turns the other way.
+"""Poses of mirrored images: right and left are exchanged, and rotations change their sense.
 
-A mirror image shows the same body, whose shape is the same on both sides. Each segment is turned as its opposite was,
-seen in the camera's mirror and measured from a reference posture in the body's own:
-R_image = CAMERA_MIRROR @ R_opposite @ BODY_MIRROR. Between a segment and its parent the camera's mirror is not there.
+A mirror image shows the same body, whose shape is the same on both sides. Each segment is rotated as its opposite
+was, mirrored in the camera's plane and in the body's sagittal plane:
+R_image = CAMERA_MIRROR @ R_opposite @ BODY_MIRROR. Between a segment and its parent the camera's mirror cancels.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ OPPOSITE_SEGMENT = [SEGMENTS.index(name[:-2] + _OTHER_SIDE.get(name[-2:], name[-
 
 
 def mirrored_global_rotations(R_camera_segment: Tensor) -> Tensor:
-    """Global turns (..., 20, 3, C) of the mirror image; also of the first C columns of each."""
+    """Global rotations (..., 20, 3, C) of the mirror image; also of the first C columns of each."""
     image = R_camera_segment[..., OPPOSITE_SEGMENT, :, :]
     return image * image.new_tensor(CAMERA_MIRROR)[:, None] * _columns(image)
 
 
 def mirrored_local_rotations(R_segment_local: Tensor) -> Tensor:
-    """As of global turns, of local ones; the pelvis's are in the view."""
+    """Local rotations (..., 20, 3, C) likewise; the pelvis's are global, in the camera's frame."""
     image = R_segment_local[..., OPPOSITE_SEGMENT, :, :]
     rows = image.new_tensor([CAMERA_MIRROR] + [BODY_MIRROR] * (len(SEGMENTS) - 1))
     return image * rows[..., None] * _columns(image)
 
 
-def _columns(turns: Tensor) -> Tensor:
-    return turns.new_tensor(BODY_MIRROR[: turns.shape[-1]])
+def _columns(rotations: Tensor) -> Tensor:
+    return rotations.new_tensor(BODY_MIRROR[: rotations.shape[-1]])

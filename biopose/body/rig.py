@@ -6,11 +6,11 @@ batch axes, and is differentiable. Everything is in the world frame: x forward, 
 The convention of rotations ("delta rotations"). At rest every bone's frame is aligned with the world and has its origin
 at the bone's head (its joint centre), whatever the body's shape. A pose is a rotation away from that:
 
-- ``R_world_delta[b]``, global: bone ``b`` and what is rigidly attached to it has turned by this rotation, in world
+- ``R_world_delta[b]``, global: bone ``b`` and what is rigidly attached to it is rotated by this rotation, in world
   axes, relative to the rest mesh. It is the rotation part of ``T_world_bone[b]``.
 - ``R_bone_local[b]``, local: ``R_world_delta[b] = R_world_delta[parent(b)] @ R_bone_local[b]``. A local rotation is
   written in the world axes of the rest pose (a knee flexed about the world's z axis at rest is a rotation about z here,
-  however the thigh is turned). The root's local rotation is its global one.
+  however the thigh is oriented). The root's local rotation is its global one.
 
 The identity everywhere is the rest mesh of that very shape.
 """

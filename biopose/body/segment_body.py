@@ -1,8 +1,8 @@
 """The body as the networks know it: one bone for each segment of the skeleton, and a linear shape of few terms.
 
-The default body drives 104 bones and takes its shape from six phenotypes through a grid of 720 nodes. Of all that, a
-image shows the turn of 20 segments and a handful of proportions. So this body is one `Rig` more: its mesh is the
-default one in a reference posture at a height of 1, its bones turn about the skeleton's joints, and its shape is the
+The default body drives 104 bones and takes its shape from six phenotypes through a grid of 720 nodes. Of all that, an
+image shows the rotation of 20 segments and a handful of proportions. So this body is one `Rig` more: its mesh is the
+default one in a reference posture at a height of 1, its bones rotate about the skeleton's joints, and its shape is the
 mean of many drawn people plus their principal components, each in standard deviations.
 
     body = SegmentBody.load()
@@ -77,7 +77,7 @@ class SegmentBody:
         rig: 20 bones labelled as the first of Anny's in each segment, SHAPE_TERMS coefficients, in heights.
         keypoints: the 26.
         markers: the virtual markers.
-        R_ground_reference: (20, 3, 3) the skeleton's segments in the reference posture: a bone that has turned by R
+        R_ground_reference: (20, 3, 3) the skeleton's segments in the reference posture: a bone that is rotated by R
             stands for a segment at R @ R_ground_reference.
     """
 

@@ -3,7 +3,7 @@
 Nothing of the SMPL family comes with BioPose: its licence forbids commercial use without an agreement. A user who has
 one brings the file as plain arrays (.npz); pickles are never opened, because opening one runs whatever it holds.
 
-The rest mesh is the model's T-pose, turned into the world frame (SMPL: x to the body's left, y up, z forward).
+The rest mesh is the model's T-pose, in the world frame (SMPL: x to the body's left, y up, z forward).
 """
 
 import zipfile
@@ -225,5 +225,5 @@ def _pose_blendshapes(posedirs: Tensor, R_world_smpl: Tensor) -> Tensor:
     """SMPL's pose correctives (V, 3, 9 (J - 1)) for rotations and displacements in world axes: (9 (J - 1), V, 3)."""
     by_entry = posedirs.unflatten(-1, (-1, 3, 3))
     C = R_world_smpl
-    turned = torch.einsum("ab,vbjik,li,mk->jlmva", C, by_entry, C, C)
-    return turned.flatten(end_dim=2)
+    in_world = torch.einsum("ab,vbjik,li,mk->jlmva", C, by_entry, C, C)
+    return in_world.flatten(end_dim=2)

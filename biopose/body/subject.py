@@ -4,7 +4,7 @@
     posed = person.with_coordinates(q)                     # a mesh in the skeleton's pose
     markers = person.markers.positions(posed)              # virtual markers; inverse kinematics turns them back into q
 
-The body's bones turn with the skeleton's segments about the skeleton's joints, which scaling places by the landmarks,
+The body's bones rotate with the skeleton's segments about the skeleton's joints, which scaling places by the landmarks,
 so the same rotations move both. What is left between them: the knee glides as it bends, which a rig's bone does not,
 and soft markers follow skin that two segments share.
 """
@@ -28,7 +28,7 @@ from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.model import Marker, Skeleton
 from biopose.skeleton.scaling import scale_to_markers
 
-# The bones whose heads are joint centres, by the segment that the joint moves. A foot turns about its ankle.
+# The bones whose heads are joint centres, by the segment that the joint moves. A foot rotates about its ankle.
 _BONES_AT_JOINT = {"abdomen": ("spine03",), "head": ("neck01",)} | {
     f"{segment}_{side}": tuple(f"{bone}.{side.upper()}" for bone in bones)
     for side in "rl"

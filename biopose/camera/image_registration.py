@@ -38,12 +38,12 @@ SHAPE_PRIOR_PX = 30.0
 
 @dataclass(frozen=True)
 class Level:
-    """An image at one scale: its texture (H, W) in grey levels, the gradients, 1 where the background is seen."""
+    """An image at one scale: its texture (H, W) in grey levels, the gradients, 1 where the background is visible."""
 
     texture: Floats
     gradient_x: Floats
     gradient_y: Floats
-    seen: Floats
+    valid: Floats
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,13 @@ class Match:
 
 def image_pyramid(grey: Floats, boxes_px: NDArray[np.floating]) -> ImagePyramid:
     """Prepare a grey image (H, W), 0 to 255, with people's boxes (N, 4) in its pixels."""
-    grey, seen = grey.astype(np.float32), _background(grey.shape, boxes_px)
+    grey, valid = grey.astype(np.float32), _background(grey.shape, boxes_px)
     levels = []
     for level in range(LEVELS):
         if level:
-            grey, seen = _halved(grey), np.floor(_halved(seen))
-        texture = _texture(grey, seen)
-        levels.append(Level(texture, *_gradients(texture), seen))
+            grey, valid = _halved(grey), np.floor(_halved(valid))
+        texture = _texture(grey, valid)
+        levels.append(Level(texture, *_gradients(texture), valid))
     return ImagePyramid(tuple(levels))
 
 
@@ -117,7 +117,7 @@ def match(first: ImagePyramid, second: ImagePyramid, guess: NDArray[np.float64])
 def coarse_shift(first: ImagePyramid, second: ImagePyramid) -> NDArray[np.float64]:
     """The shift (4,) that phase correlation of the whole images proposes, whole pixels of the second level."""
     spectra = [
-        fft.rfft2(level.texture * level.seen * _window(*level.seen.shape), workers=1)
+        fft.rfft2(level.texture * level.valid * _window(*level.valid.shape), workers=1)
         for level in (first.levels[1], second.levels[1])
     ]
     cross = spectra[1] * spectra[0].conj()
@@ -160,28 +160,28 @@ def _step(first: Level, second: Level, motion: NDArray[np.float64]) -> Match:
     inside = (r2 >= 0) & (r2 < height) & (c2 >= 0) & (c2 < width)
     here = rows * width + columns
     there = np.clip(r2, 0, height - 1) * width + np.clip(c2, 0, width - 1)
-    seen = first.seen.take(here) * second.seen.take(there) * inside
-    a, contrast_a = _normalised(first.texture.take(here), seen)
-    b, contrast_b = _normalised(second.texture.take(there), seen)
+    valid = first.valid.take(here) * second.valid.take(there) * inside
+    a, contrast_a = _normalised(first.texture.take(here), valid)
+    b, contrast_b = _normalised(second.texture.take(there), valid)
     # The gradient that both images share: its step is right to second order.
     gx = 0.5 * (first.gradient_x.take(here) / contrast_a + second.gradient_x.take(there) / contrast_b)
     gy = 0.5 * (first.gradient_y.take(here) / contrast_a + second.gradient_y.take(there) / contrast_b)
-    information, shift, left_over = _shifts(seen, gx, gy, a - b)
+    information, shift, left_over = _shifts(valid, gx, gy, a - b)
     alike = 1.0 - 0.5 * left_over
-    textured = (seen.mean(1) >= LEAST_VALID) & (np.minimum(contrast_a, contrast_b)[:, 0] >= LEAST_CONTRAST)
+    textured = (valid.mean(1) >= LEAST_VALID) & (np.minimum(contrast_a, contrast_b)[:, 0] >= LEAST_CONTRAST)
     return _similarity(centres, offset + shift, information, textured, alike, motion, (height, width))
 
 
-def _shifts(seen: Floats, gx: Floats, gy: Floats, error: Floats) -> tuple[Floats, Floats, Floats]:
+def _shifts(valid: Floats, gx: Floats, gy: Floats, error: Floats) -> tuple[Floats, Floats, Floats]:
     """Of each block: information (B, 2, 2), shift (B, 2), and the mean squared error that the shift leaves."""
-    wx, wy = seen * gx, seen * gy
+    wx, wy = valid * gx, valid * gy
     xx, xy, yy = (np.einsum("bp,bp->b", *pair) for pair in ((wx, gx), (wx, gy), (wy, gy)))
     ex, ey = np.einsum("bp,bp->b", wx, error), np.einsum("bp,bp->b", wy, error)
     ridge = 1e-3 * (xx + yy) + 1e-6
     information = np.stack([np.stack([xx + ridge, xy], -1), np.stack([xy, yy + ridge], -1)], -2)
     shift = np.clip(np.linalg.solve(information, np.stack([ex, ey], -1)[..., None])[..., 0], -2.0, 2.0)
     left = error - gx * shift[:, :1] - gy * shift[:, 1:]
-    return information, shift, np.einsum("bp,bp,bp->b", seen, left, left) / np.maximum(seen.sum(1), 1.0)
+    return information, shift, np.einsum("bp,bp,bp->b", valid, left, left) / np.maximum(valid.sum(1), 1.0)
 
 
 def _similarity(
@@ -209,19 +209,19 @@ def _similarity(
     if usable.any():
         change[:2] = np.median(wanted[usable], axis=0)
     for _ in range(4):
-        vote = np.clip(1.0 - (_apart(wanted - basis @ change, information) / OUTLIER_PX) ** 2, 0.0, None) ** 2
+        vote = np.clip(1.0 - (_distance(wanted - basis @ change, information) / OUTLIER_PX) ** 2, 0.0, None) ** 2
         weights = trusted * vote[:, None, None]
         weighted = np.einsum("bij,bik->bjk", basis, weights)
         normal = np.einsum("bjk,bkl->jl", weighted, basis) + prior
         change = np.linalg.solve(normal, np.einsum("bjk,bk->j", weighted, wanted))
-    apart = _apart(wanted - basis @ change, information)
-    agree = textured & (alike >= ALIKE) & (apart < OUTLIER_PX)
-    sd = float(np.sqrt(np.mean(apart[agree] ** 2) / agree.sum())) if agree.any() else np.inf
+    distance = _distance(wanted - basis @ change, information)
+    agree = textured & (alike >= ALIKE) & (distance < OUTLIER_PX)
+    sd = float(np.sqrt(np.mean(distance[agree] ** 2) / agree.sum())) if agree.any() else np.inf
     spread = float(np.ptp(np.percentile(centres[textured, 0], [10, 90]))) / shape[1] if textured.any() else 0.0
     return Match(_with_small(motion, change), int(textured.sum()), spread, int(agree.sum()), sd)
 
 
-def _apart(difference: NDArray[np.float64], information: Floats) -> NDArray[np.float64]:
+def _distance(difference: NDArray[np.float64], information: Floats) -> NDArray[np.float64]:
     """Length of differences (B, 2) in pixels, counting a direction by how well the block's texture determines it."""
     xx, xy, yy = information[:, 0, 0], information[:, 0, 1], information[:, 1, 1]
     best = 0.5 * (xx + yy) + np.sqrt(0.25 * (xx - yy) ** 2 + xy**2)
@@ -236,11 +236,11 @@ def _with_small(motion: NDArray[np.float64], change: NDArray[np.float64]) -> NDA
     return np.array([*(motion[:2] + change[:2]), np.arctan2(linear[1, 0], linear[0, 0]), zoom])
 
 
-def _normalised(values: Floats, seen: Floats) -> tuple[Floats, Floats]:
-    """Blocks (B, P) with mean 0 and contrast 1 over what is seen, and the contrast (B, 1) that they had."""
-    count = np.maximum(seen.sum(1, keepdims=True), 1.0)
-    centred = values - np.einsum("bp,bp->b", values, seen)[:, None] / count
-    contrast = np.sqrt(np.einsum("bp,bp,bp->b", centred, centred, seen)[:, None] / count) + 1e-3
+def _normalised(values: Floats, valid: Floats) -> tuple[Floats, Floats]:
+    """Blocks (B, P) with mean 0 and contrast 1 over the valid pixels, and the contrast (B, 1) that they had."""
+    count = np.maximum(valid.sum(1, keepdims=True), 1.0)
+    centred = values - np.einsum("bp,bp->b", values, valid)[:, None] / count
+    contrast = np.sqrt(np.einsum("bp,bp,bp->b", centred, centred, valid)[:, None] / count) + 1e-3
     return centred / contrast, contrast
 
 
@@ -268,11 +268,11 @@ def _halved(values: Floats) -> Floats:
     return 0.25 * (v[::2, ::2] + v[1::2, ::2] + v[::2, 1::2] + v[1::2, 1::2])
 
 
-def _texture(grey: Floats, seen: Floats) -> Floats:
+def _texture(grey: Floats, valid: Floats) -> Floats:
     """The image without its slow shading, which looks the same wherever a block is put; 0 inside people's boxes."""
-    share = ndimage.uniform_filter(seen, SHADING_PX)
-    shading = ndimage.uniform_filter(grey * seen, SHADING_PX) / np.maximum(share, 1e-3)
-    return ndimage.gaussian_filter((grey - shading) * seen, SMOOTHING_PX, truncate=2.5)
+    share = ndimage.uniform_filter(valid, SHADING_PX)
+    shading = ndimage.uniform_filter(grey * valid, SHADING_PX) / np.maximum(share, 1e-3)
+    return ndimage.gaussian_filter((grey - shading) * valid, SMOOTHING_PX, truncate=2.5)
 
 
 def _gradients(grey: Floats) -> tuple[Floats, Floats]:
@@ -284,12 +284,12 @@ def _gradients(grey: Floats) -> tuple[Floats, Floats]:
 
 def _background(shape: tuple[int, ...], boxes_px: NDArray[np.floating]) -> Floats:
     """1 outside people's boxes, grown by a tenth: limbs, shadows and the gradient's reach stick out."""
-    seen = np.ones(shape, np.float32)
+    valid = np.ones(shape, np.float32)
     for left, top, right, bottom in np.asarray(boxes_px, float).reshape(-1, 4):
         if np.isnan(left + top + right + bottom):
             continue
         grown_x, grown_y = 0.1 * (right - left) + 2, 0.1 * (bottom - top) + 2
         x0, x1 = max(0, int(left - grown_x)), max(0, int(np.ceil(right + grown_x)) + 1)
         y0, y1 = max(0, int(top - grown_y)), max(0, int(np.ceil(bottom + grown_y)) + 1)
-        seen[y0:y1, x0:x1] = 0.0
-    return seen
+        valid[y0:y1, x0:x1] = 0.0
+    return valid

@@ -156,7 +156,7 @@ class CameraMotion:
         self._compare(time_s, image_pyramid(background.grey, background.boxes_px / background.scale))
 
     def result(self) -> CameraMotionResult:
-        """What was seen so far."""
+        """The motion so far."""
         shots = [*self._finished, *([(self._shot.times_s, self._shot.motions)] if self._shot else [])]
         return summary(
             [(np.array(times_s), np.array(motions)) for times_s, motions in shots],

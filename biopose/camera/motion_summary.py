@@ -83,7 +83,7 @@ def summary(
         lost_s: when the image could not be followed.
         scale: how many of the video's pixels a small one is.
         shape: the video's height and width.
-        reliable: enough of it was seen.
+        reliable: enough of the backgrounds were registered.
         compared: there were two images to compare.
     """
     excursions = [_excursion(times, motions * [scale, scale, 1, 1], shape) for times, motions in shots]
@@ -139,9 +139,9 @@ def _displaced(motion: Floats, other: Floats, shape: tuple[int, int]) -> float:
     """Mean distance in pixels between two motions over the image's centre and corners."""
     shift, (rotation, zoom) = motion[:2] - other[:2], motion[2:] - other[2:]
     half_x, half_y = shape[1] / 2, shape[0] / 2
-    places = np.array([[0, 0], [half_x, half_y], [-half_x, half_y], [half_x, -half_y], [-half_x, -half_y]])
-    turned = np.stack([-places[:, 1], places[:, 0]], -1) * rotation + places * zoom
-    return float(np.linalg.norm(shift + turned, axis=1).mean())
+    points = np.array([[0, 0], [half_x, half_y], [-half_x, half_y], [half_x, -half_y], [-half_x, -half_y]])
+    rotated = np.stack([-points[:, 1], points[:, 0]], -1) * rotation + points * zoom
+    return float(np.linalg.norm(shift + rotated, axis=1).mean())
 
 
 def _sentence(
@@ -186,7 +186,7 @@ def _manner(excursion: _Excursion, size_px: int) -> str:
             f"trembles by up to {excursion.extent_px:.0f} px, as if held in the hand, from {excursion.first_s:.1f} s on"
         )
     zoomed = f"zooms {np.exp(excursion.log_zoom):.2f} times"
-    arm = size_px / 3  # from the centre to the image's places, on average
+    arm = size_px / 3  # from the centre to the image's points, on average
     if abs(excursion.log_zoom) * arm > max(excursion.shift_px, excursion.rotation_rad * arm):
         return f"{zoomed} {when}"
     if excursion.rotation_rad * arm > excursion.shift_px:

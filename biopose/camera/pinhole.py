@@ -3,7 +3,7 @@
 The camera's frame is OpenCV's: x to the right, y down, z forward. Distortion is Brown's (Brown 1966; the five
 coefficients of OpenCV): k1, k2, p1, p2, k3. The centre of the first pixel is (0, 0).
 
-Brown's polynomial is a fit: beyond some distance from the axis it folds back, and one pixel would be seen in two
+Brown's polynomial is a fit: beyond some distance from the axis it folds back, and one pixel would have two
 directions. A camera whose image reaches that distance is refused. A point outside of it, which no such image
 shows, is projected as if it lay at that distance in the same direction: outside the image, never back into it.
 """
@@ -83,7 +83,7 @@ class Camera:
         return self._distort(xy) * xy.new_tensor(self.focal_px) + xy.new_tensor(self.centre_px)
 
     def rays(self, pixels: Tensor) -> Tensor:
-        """Directions x / z and y / z (..., 2) of what is seen at pixels (..., 2), distortion undone.
+        """Directions x / z and y / z (..., 2) of pixels (..., 2), distortion undone.
 
         For a pixel so far outside the image that the distortion reaches it from no direction, the last one there is.
         """
@@ -102,7 +102,7 @@ class Camera:
         xy = distorted.clone()
         for _ in range(UNDISTORTING_STEPS):
             xy = self._within_fold(xy - self._newton_step(xy, distorted))
-        # Not "less": NaN (a keypoint that was not seen) passes through.
+        # Not "less": NaN (a keypoint that was not found) passes through.
         off = (self._distort(xy) - distorted).abs() > UNDISTORTED_TO * distorted.abs().clamp(min=1.0)
         return xy, off.any(-1, keepdim=True)
 

@@ -53,7 +53,7 @@ def person_summary(one: PersonMeasurement) -> dict[str, Any]:
     return {
         "person": track.person,
         "frames": len(track),
-        "frames_seen": int(track.seen.sum()),
+        "frames_seen": int(track.detected.sum()),
         "frames_untrusted": int(untrusted(one).sum()),
         "first_frame": int(track.frame_indices[0]),
         "start_s": float(track.time_s[0]),

@@ -95,8 +95,8 @@ def _quality(
     empty = ~known.any(axis=1)
     error_px[empty] = 0.0
     reprojection_px = np.where(empty, np.nan, np.nanmedian(error_px, axis=1))
-    box_px = np.where(track.seen, track.boxes_px[:, 3] - track.boxes_px[:, 1], np.nan)
-    confidence = np.where(track.seen, track.confidence.mean(axis=1), 0.0)
+    box_px = np.where(track.detected, track.boxes_px[:, 3] - track.boxes_px[:, 1], np.nan)
+    confidence = np.where(track.detected, track.confidence.mean(axis=1), 0.0)
     seen_fraction = known.mean(axis=1)
     fit = 1.0 / (1.0 + (reprojection_px / (HALF_QUALITY_ERROR * box_px)) ** 2)
     return {

@@ -57,7 +57,7 @@ def observe(
     pixels = torch.from_numpy(np.nan_to_num(track.keypoints_px))
     rays = camera.rays(pixels).float()
     confidence = torch.from_numpy(track.confidence)
-    known = (confidence >= LEAST_CONFIDENCE) & torch.from_numpy(track.seen)[:, None]
+    known = (confidence >= LEAST_CONFIDENCE) & torch.from_numpy(track.detected)[:, None]
     sd_px = torch.from_numpy(pixel_sd(track.confidence, np.nan_to_num(track.boxes_px, nan=1.0)))
     ray_sd = (sd_px / float(np.mean(camera.focal_px))).float().clamp(min=1e-6)
     spread = _spread(rays, known)
@@ -91,7 +91,7 @@ def reprojection_errors_px(
         camera: whose pixels these are.
         keypoints_camera_m: (T, 26, 3) in the camera's frame.
     """
-    known = (track.confidence >= LEAST_CONFIDENCE) & track.seen[:, None]
+    known = (track.confidence >= LEAST_CONFIDENCE) & track.detected[:, None]
     projected = camera.project(torch.from_numpy(keypoints_camera_m)).numpy()
     return np.where(known, np.linalg.norm(projected - np.nan_to_num(track.keypoints_px), axis=-1), np.nan)
 

@@ -144,7 +144,7 @@ class Canvas:
         """The part of a drawn image around a person, by the box of the nearest frame in which they were detected."""
         width, height = self._video_px
         track = self._people[person].track
-        detected = np.flatnonzero(track.seen)
+        detected = np.flatnonzero(track.detected)
         nearest = detected[np.abs(track.frame_indices[detected] - frame_index).argmin()]
         box = track.boxes_px[nearest] * self._scale()
         reach = 0.65 * max(box[2] - box[0], box[3] - box[1])

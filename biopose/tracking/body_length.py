@@ -13,9 +13,9 @@ WINDOW_S = 1.0
 
 def body_length_px(track: PersonTrack) -> NDArray[np.float64]:
     """(T,) the longer side of the person's box: its median over a second; carried across frames without the person."""
-    seen = np.flatnonzero(track.seen)
-    longer_px = (track.boxes_px[seen, 2:] - track.boxes_px[seen, :2]).max(1)
-    carried = np.interp(np.arange(len(track)), seen, np.maximum(longer_px, 1.0))
+    frames = np.flatnonzero(track.detected)
+    longer_px = (track.boxes_px[frames, 2:] - track.boxes_px[frames, :2]).max(1)
+    carried = np.interp(np.arange(len(track)), frames, np.maximum(longer_px, 1.0))
     if len(track) == 1:
         return carried
     window = 2 * round(track.rate_hz * WINDOW_S / 2) + 1

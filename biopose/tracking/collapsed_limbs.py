@@ -28,11 +28,11 @@ def distrust_collapsed_sides(track: PersonTrack) -> PersonTrack:
     """The track with the confidence lowered of the keypoints that lie on the other side's limb for a moment."""
     confidence = track.confidence.copy()
     length_px = body_length_px(track)
-    seen = np.flatnonzero(track.seen)
+    frames = np.flatnonzero(track.detected)
     for joint in JOINTS:
         sides = [KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right")]
-        strayed = _strayed(track.time_s[seen], track.keypoints_px[seen][:, sides] / length_px[seen, None, None])
-        confidence[seen[:, None], sides] *= np.where(strayed, TRUST, 1.0)
+        strayed = _strayed(track.time_s[frames], track.keypoints_px[frames][:, sides] / length_px[frames, None, None])
+        confidence[frames[:, None], sides] *= np.where(strayed, TRUST, 1.0)
     return replace(track, confidence=confidence)
 
 

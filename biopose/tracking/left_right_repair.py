@@ -58,8 +58,8 @@ def repair_side_swaps(track: PersonTrack) -> PersonTrack:
 def exchanged_frames(track: PersonTrack, chain: tuple[Part, ...]) -> NDArray[np.bool_]:
     """(T, parts) in which frames each part of a chain has left and right exchanged."""
     exchanged = np.zeros((len(track), len(chain)), dtype=bool)
-    seen = np.flatnonzero(track.seen)
-    for section in np.split(seen, np.flatnonzero(np.diff(track.time_s[seen]) > LONGEST_GAP_S) + 1):
+    frames = np.flatnonzero(track.detected)
+    for section in np.split(frames, np.flatnonzero(np.diff(track.time_s[frames]) > LONGEST_GAP_S) + 1):
         if len(section) > 1:
             sequence = _Sequence.of(track, section, chain)
             exchanged[section] = np.array(sequence.states)[sequence.most_likely()]
@@ -104,15 +104,15 @@ class _Sequence:
     exchanged: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, track: PersonTrack, seen: NDArray[np.int64], chain: tuple[Part, ...]) -> _Sequence:
+    def of(cls, track: PersonTrack, frames: NDArray[np.int64], chain: tuple[Part, ...]) -> _Sequence:
         left, right = ([k for part in chain for k in _joints(part)[side]] for side in (0, 1))
         states = list(product((False, True), repeat=len(chain)))
         repeats = [len(part) for part in chain]
         return cls(
-            track.time_s[seen],
-            np.stack([track.keypoints_px[seen][:, side] for side in (left, right)], axis=2),
-            np.minimum(*(track.confidence[seen][:, side] for side in (left, right))),
-            body_length_px(track)[seen],
+            track.time_s[frames],
+            np.stack([track.keypoints_px[frames][:, side] for side in (left, right)], axis=2),
+            np.minimum(*(track.confidence[frames][:, side] for side in (left, right))),
+            body_length_px(track)[frames],
             np.array([FOOT_WEIGHT if joint in FOOT else 1.0 for part in chain for joint in part]),
             states,
             np.repeat(np.array(states), repeats, axis=1),

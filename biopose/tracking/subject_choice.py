@@ -24,9 +24,9 @@ def choose_athletes(
 
     Args:
         tracks: everybody in the clip.
-        choice: "largest": the greatest part of the image, summed over the time that they are seen; "central": nearest
-            to the image's middle, likewise; a box (left, top, right, bottom) in pixels: who is longest and most fully
-            in it; "all": everybody, the largest first.
+        choice: "largest": the greatest part of the image, summed over the time in which they are detected; "central":
+            nearest to the image's middle, likewise; a box (left, top, right, bottom) in pixels: who is longest and most
+            fully in it; "all": everybody, the largest first.
         width_px: of the image.
         height_px: of the image.
         frame_count: of the clip, for the message when nobody is found.
@@ -42,7 +42,7 @@ def choose_athletes(
             f"nobody was found in {clip}: is a person in view, not too small (a twentieth of the image's height) nor "
             "cut off, upright and well lit? Begin and end where the athlete is in view (start_s and end_s)"
         )
-    weights = [_over_time(track, weigh(track.boxes_px[track.seen])) for track in tracks]
+    weights = [_over_time(track, weigh(track.boxes_px[track.detected])) for track in tracks]
     order = sorted(range(len(tracks)), key=lambda i: -weights[i])
     if not isinstance(choice, str) and weights[order[0]] <= 0:
         people = "; ".join(_whereabouts(track) for track in tracks[:5])
@@ -86,7 +86,7 @@ def _over_time(track: PersonTrack, weights: NDArray[np.float64]) -> float:
     """Summed over seconds, so that frames which come more densely do not count more."""
     if len(track) == 1:
         return float(weights.sum())
-    seconds = np.gradient(track.time_s)[track.seen]
+    seconds = np.gradient(track.time_s)[track.detected]
     return float((seconds * weights).sum())
 
 

@@ -24,8 +24,8 @@ COAST_S = 0.5  # a person not detected for this long is left to the linking
 EXPECT_S = 1.5  # how long a person is followed by keypoints alone, without the detector
 GATE = 10.0  # cost above which a detection is of someone else
 WEAK_GATE = 8.0  # for boxes of low score
-SEEN_S = 0.3  # who is detected for less is taken for a false alarm ...
-SEEN_CONFIDENCE = 0.3  # ... and whose keypoints are on average less confident than this, too
+LEAST_PERSON_S = 0.3  # who is detected for less is taken for a false alarm ...
+LEAST_PERSON_CONFIDENCE = 0.3  # ... and whose keypoints are on average less confident than this, too
 COVERED = 0.5  # overlap with a box of the frame from which an expected box adds nothing
 
 
@@ -144,11 +144,11 @@ class Tracker:
         self._ended.extend(lost)
 
     def _is_person(self, chain: list[Tracklet]) -> bool:
-        seen = sum(map(len, chain))
+        detected = sum(map(len, chain))
         frames = len(self._times_s)
         interval_s = (self._times_s[-1] - self._times_s[0]) / max(frames - 1, 1)
-        long_enough = seen >= frames / 2 or seen * interval_s >= SEEN_S
-        return long_enough and sum(t.total_confidence for t in chain) / seen >= SEEN_CONFIDENCE
+        long_enough = detected >= frames / 2 or detected * interval_s >= LEAST_PERSON_S
+        return long_enough and sum(t.total_confidence for t in chain) / detected >= LEAST_PERSON_CONFIDENCE
 
     def _track(self, number: int, chain: list[Tracklet], times_s: NDArray[np.float64]) -> PersonTrack:
         first, last = chain[0].first.frame_index, chain[-1].last.frame_index
@@ -191,8 +191,8 @@ def _matched(
     pairs = [(i, j) for i, j in zip(*linear_sum_assignment(costs), strict=True) if costs[i, j] < gate]
     for i, j in pairs:
         tracklets[i].append(detections[j])
-    used, seen = {i for i, _ in pairs}, {j for _, j in pairs}
+    used, matched = {i for i, _ in pairs}, {j for _, j in pairs}
     return (
         [t for i, t in enumerate(tracklets) if i not in used],
-        [s for j, s in enumerate(detections) if j not in seen],
+        [s for j, s in enumerate(detections) if j not in matched],
     )

@@ -74,8 +74,8 @@ def _cost(earlier: Tracklet, later: Tracklet) -> float:
     gap_s = later.first.time_s - earlier.last.time_s
     size_px = (earlier.size_px + later.first.size_px) / 2
     colours = _colours(earlier, later)
-    apart = float(np.linalg.norm(later.first.centre_px - earlier.last.centre_px)) / size_px
-    if (colours is None and gap_s > LONGEST_BLIND_GAP_S) or apart > 1 + TOP_SPEED * gap_s:
+    distance = float(np.linalg.norm(later.first.centre_px - earlier.last.centre_px)) / size_px
+    if (colours is None and gap_s > LONGEST_BLIND_GAP_S) or distance > 1 + TOP_SPEED * gap_s:
         return np.inf
     resized = np.log(later.first.size_px / earlier.size_px) / SIZE_SD
     return _motion(earlier, later, gap_s=gap_s, size_px=size_px) + 0.5 * resized**2 + (colours or 0.0)
@@ -89,14 +89,14 @@ def _motion(earlier: Tracklet, later: Tracklet, *, gap_s: float, size_px: float)
     noise = 2 * (DETECTION_SD * size_px) ** 2
     drift = (DRIFT_SD * gap_s + LONG_DRIFT_SD * max(0.0, gap_s - LONGEST_BLIND_GAP_S)) * size_px
     variance = float(forward.position_variance + backward.position_variance) + noise + drift**2
-    apart = float(((forward.position - backward.position) ** 2).sum()) / variance
+    distance = float(((forward.position - backward.position) ** 2).sum()) / variance
     velocity_variance = float(forward.velocity_variance + backward.velocity_variance)
     faster = float(((forward.velocity + backward.velocity) ** 2).sum()) / velocity_variance
-    return 0.5 * (apart + faster) + 0.5 * float(np.log(variance / noise))
+    return 0.5 * (distance + faster) + 0.5 * float(np.log(variance / noise))
 
 
 def _colours(earlier: Tracklet, later: Tracklet) -> float | None:
     if earlier.appearance is None or later.start_appearance is None:
         return None
-    apart = appearance.distance(earlier.appearance, later.start_appearance) / APPEARANCE_SD
-    return 0.5 * apart**2
+    distance = appearance.distance(earlier.appearance, later.start_appearance) / APPEARANCE_SD
+    return 0.5 * distance**2

@@ -150,5 +150,5 @@ class Tracklet:
     def _colours(self, detection: Detection) -> float:
         if self.appearance is None or detection.appearance is None:
             return 0.0
-        apart = appearance.distance(self.appearance, detection.appearance) / APPEARANCE_SD
-        return min(0.5 * apart**2, APPEARANCE_CAP)
+        distance = appearance.distance(self.appearance, detection.appearance) / APPEARANCE_SD
+        return min(0.5 * distance**2, APPEARANCE_CAP)

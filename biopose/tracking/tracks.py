@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class PersonTrack:
-    """One person, from the first frame in which they are seen to the last, without a frame left out.
+    """One person, from the first frame in which they are detected to the last, without a frame left out.
 
     Attributes:
         person: a number, stable through the video; 0 is the first chosen.
@@ -36,7 +36,7 @@ class PersonTrack:
         return len(self.frame_indices)
 
     @property
-    def seen(self) -> NDArray[np.bool_]:
+    def detected(self) -> NDArray[np.bool_]:
         """(T,) in which frames the person was found."""
         return ~np.isnan(self.boxes_px[:, 0])
 

@@ -42,7 +42,7 @@ class Layout:
 
     @property
     def rotation_deg(self) -> int:
-        """By how much the stored image is turned clockwise to stand upright: 0, 90, 180 or 270.
+        """By how much the stored image is rotated clockwise to stand upright: 0, 90, 180 or 270.
 
         A mirrored image is mirrored left to right after that.
         """

@@ -34,7 +34,7 @@ class VideoInfo:
         path: of the file.
         width_px: of the upright image, with square pixels.
         height_px: likewise.
-        rotation_deg: by how much the stored image is turned clockwise to stand upright: 0, 90, 180 or 270.
+        rotation_deg: by how much the stored image is rotated clockwise to stand upright: 0, 90, 180 or 270.
         nominal_rate_hz: frames per second as played, never 0: the header's where the timestamps bear it out,
             else theirs. Single intervals may differ (variable frame rate).
         frame_count: of the header; None where it has none.

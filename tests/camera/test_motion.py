@@ -178,8 +178,8 @@ def compressed(view: View, *, kilobit_s: int) -> CameraMotionResult:
     motion = WatchedCamera()
     file.seek(0)
     with av.open(file) as container:
-        for index, image in enumerate(container.decode(video=0)):
-            image = image.to_ndarray(format="rgb24")
+        for index, decoded in enumerate(container.decode(video=0)):
+            image = decoded.to_ndarray(format="rgb24")
             motion.watch(image, time_s=index / 10, boxes_px=walker(index / 10))
     return motion.result()
 
@@ -198,10 +198,10 @@ def test_the_real_clips_cameras_stand_still(name: str) -> None:
     av = pytest.importorskip("av")
     motion = WatchedCamera()
     with av.open(str(CLIPS / name)) as container:
-        for index, image in enumerate(container.decode(video=0)):
+        for index, decoded in enumerate(container.decode(video=0)):
             if index % 6 == 0:
-                image = image.to_ndarray(format="rgb24")
-                motion.watch(image, time_s=image.time, boxes_px=np.zeros((0, 4)))
+                image = decoded.to_ndarray(format="rgb24")
+                motion.watch(image, time_s=decoded.time, boxes_px=np.zeros((0, 4)))
             if index > 150:
                 break
     result = motion.result()

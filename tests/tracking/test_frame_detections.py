@@ -71,8 +71,8 @@ def test_joined_people_have_the_tokens_that_were_written(tmp_path):
     assert len(people.tracks) == 2
     for track, same in zip(people.tracks, at_once.tracks, strict=True):
         assert track.tokens.tobytes() == same.tokens.tobytes()
-        assert np.isfinite(track.tokens[track.seen]).all()
-        assert np.isnan(track.tokens[~track.seen]).all()
+        assert np.isfinite(track.tokens[track.detected]).all()
+        assert np.isnan(track.tokens[~track.detected]).all()
 
 
 def test_a_shard_without_a_feature_head_comes_back_without_tokens(tmp_path):

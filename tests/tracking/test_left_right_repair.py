@@ -112,9 +112,9 @@ def test_frames_without_the_person_are_left_as_they_are():
     repaired = repair_side_swaps(track)
     assert np.isnan(repaired.keypoints_px[30:60]).all()
     assert np.array_equal(
-        repaired.keypoints_px[~np.isnan(repaired.keypoints_px)], track.keypoints_px[track.seen].ravel()
+        repaired.keypoints_px[~np.isnan(repaired.keypoints_px)], track.keypoints_px[track.detected].ravel()
     )
-    assert np.array_equal(track.seen, repaired.seen)
+    assert np.array_equal(track.detected, repaired.detected)
 
 
 def test_a_single_frame_comes_back_unchanged():

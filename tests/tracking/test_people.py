@@ -68,13 +68,13 @@ def test_what_was_read_goes_with_people_detected_and_followed(detect_every):
     people = find_people(film.frames, detector=film, network=film, detect_every=detect_every)
     assert sorted(track.tokens[0, 0] for track in people.tracks) == [0, 1]
     for track in people.tracks:
-        assert track.seen.mean() > 0.8
+        assert track.detected.mean() > 0.8
         walker = film.walkers[int(track.tokens[0, 0])]
-        for frame in np.flatnonzero(track.seen):
+        for frame in np.flatnonzero(track.detected):
             truth = walker.keypoints_px(track.time_s[frame])
             assert np.allclose(track.keypoints_px[frame], truth, atol=0.01)
             assert track.tokens[frame].tolist() == [track.tokens[0, 0], track.frame_indices[frame]]
-        assert np.isnan(track.tokens[~track.seen]).all()
+        assert np.isnan(track.tokens[~track.detected]).all()
 
 
 @needs_assets
@@ -86,7 +86,7 @@ def test_jumper_and_walker_are_followed(networks, detect_every):
     assert finished == [8] * 7 + [4]
     assert people.frame_count == 60
     jumper, walker = people.tracks
-    assert jumper.seen.all()
+    assert jumper.detected.all()
     assert len(jumper) == 60
     assert 35 <= walker.frame_indices[0] <= 45
     assert walker.frame_indices[-1] == 59
@@ -123,5 +123,5 @@ def test_who_jumps_somersaults_and_sprints_is_one_person(networks, detect_every)
     people = find_people(read_frames(CLIP), **networks, detect_every=detect_every)
     jumper, walker = people.tracks
     assert (jumper.frame_indices[0], jumper.frame_indices[-1] > 220) == (0, True)
-    assert jumper.seen.mean() > 0.85
-    assert walker.seen.mean() > 0.95
+    assert jumper.detected.mean() > 0.85
+    assert walker.detected.mean() > 0.95

@@ -21,7 +21,7 @@ def followed(walkers, **film):
     return tracks, [
         {
             owner[frame, np.float32(points[0, 0])]
-            for frame, points in zip(t.frame_indices[t.seen], t.keypoints_px[t.seen], strict=True)
+            for frame, points in zip(t.frame_indices[t.detected], t.keypoints_px[t.detected], strict=True)
         }
         for t in tracks
     ]
@@ -72,9 +72,9 @@ def test_who_is_gone_for_two_seconds_is_known_again_by_the_clothes():
     assert sorted(owners, key=min) == [{0}, {1}]
     for track in tracks:
         assert len(track) == 120
-        assert np.isnan(track.keypoints_px[~track.seen]).all()
-        assert (track.confidence[~track.seen] == 0).all()
-        assert 55 <= (~track.seen).sum() <= 65
+        assert np.isnan(track.keypoints_px[~track.detected]).all()
+        assert (track.confidence[~track.detected] == 0).all()
+        assert 55 <= (~track.detected).sum() <= 65
 
 
 def test_what_was_read_of_people_stays_with_them_when_they_cross_and_when_they_were_gone():
@@ -93,11 +93,11 @@ def test_what_was_read_of_people_stays_with_them_when_they_cross_and_when_they_w
         assert sorted(track.tokens[0, 0] for track in tracks) == [100, 101]
         for track in tracks:
             assert (track.tokens.dtype, track.tokens.shape) == (np.float16, (len(track), 3))
-            assert (track.tokens[track.seen, 0] == track.tokens[0, 0]).all()
-            assert (track.tokens[track.seen, 1] == track.frame_indices[track.seen]).all()
-            assert (track.tokens[track.seen, 2] == np.float16(1 / 3)).all()
-            assert (~track.seen).sum() > 0
-            assert np.isnan(track.tokens[~track.seen]).all()
+            assert (track.tokens[track.detected, 0] == track.tokens[0, 0]).all()
+            assert (track.tokens[track.detected, 1] == track.frame_indices[track.detected]).all()
+            assert (track.tokens[track.detected, 2] == np.float16(1 / 3)).all()
+            assert (~track.detected).sum() > 0
+            assert np.isnan(track.tokens[~track.detected]).all()
 
 
 def test_nobody_reads_nothing_without_a_reader_and_frames_without_people_are_no_hindrance():
@@ -109,8 +109,8 @@ def test_nobody_reads_nothing_without_a_reader_and_frames_without_people_are_no_
     for frame, walker_of in filmed([walker], **film, rng=np.random.default_rng(0)):
         tracker.add(**with_rows(frame, walker_of))
     (track,) = tracker.tracks()
-    assert (np.isnan(track.tokens[:, 0]) == ~track.seen).all()
-    assert (~track.seen).sum() >= 5
+    assert (np.isnan(track.tokens[:, 0]) == ~track.detected).all()
+    assert (~track.detected).sum() >= 5
 
 
 def test_of_doubles_the_more_trusted_keeps_its_own_row():
@@ -149,7 +149,7 @@ def test_doubles_of_a_detection_are_one_person():
             }
         )
     (track,) = tracker.tracks()
-    assert track.seen.all()
+    assert track.detected.all()
 
 
 def test_false_alarms_are_left_out_and_a_figure_on_a_poster_is_somebody():

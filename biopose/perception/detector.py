@@ -1,4 +1,4 @@
-"""Where people are in a image: YOLOX-tiny (Ge et al. 2021), trained by OpenMMLab on Human-Art (Ju et al. 2023).
+"""Where people are in an image: YOLOX-tiny (Ge et al. 2021), trained by OpenMMLab on Human-Art (Ju et al. 2023).
 
 Pixels: the centre of the first pixel is (0, 0), so an image reaches from -0.5 to its width - 0.5. The network takes
 a square of 416 pixels, into which the image is shrunk, its top left corner kept and the rest grey. Channels are
@@ -97,7 +97,7 @@ class PersonDetector:
             images: RGB (H, W, 3), of any sizes.
 
         Returns:
-            One entry a image; empty arrays where nobody is.
+            One entry an image; empty arrays where nobody is.
         """
         for image in images:
             check_image(image)

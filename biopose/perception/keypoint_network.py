@@ -128,7 +128,7 @@ class KeypointNetwork:
             boxes_px: (N_i, 4) left, top, right, bottom, for each image.
 
         Returns:
-            One entry a image, its people in the order of the boxes.
+            One entry an image, its people in the order of the boxes.
         """
         people = _cut(images, boxes_px)
         return _by_image([self._among_blanks(batch) for batch in people.batches()], people)
@@ -222,7 +222,7 @@ def _cut(images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.floa
 
 
 def _by_image(found: Sequence[_Found], people: _People) -> list[Keypoints]:
-    """One entry a image: what was found in the usable boxes, nothing known of the others."""
+    """One entry an image: what was found in the usable boxes, nothing known of the others."""
     points, confidence = (
         torch.cat(part).double().cpu().numpy() for part in zip(*((f.points, f.confidence) for f in found), strict=True)
     )

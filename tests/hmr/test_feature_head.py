@@ -1,4 +1,4 @@
-"""What MQ-HMR reads in the pass that finds the keypoints: numbers survive the packing, places have one meaning."""
+"""MQ-HMR as a head on the keypoint network: tokens survive the packing, and positions are in x / z."""
 
 import numpy as np
 import pytest
@@ -24,26 +24,26 @@ SMALL = MqhmrShape(width=48, layers=2, heads=3, hidden=64)
 FULL_HD = (1920, 1080)
 
 
-class Listened(MqhmrHead):
-    """Keeps what the network was given of people and of their mirror images, and what it said."""
+class Recorded(MqhmrHead):
+    """Keeps what the network was given of people and of their mirror images, and what it predicted."""
 
     def __init__(self, network: Mqhmr) -> None:
         super().__init__(network)
-        self.all_given, self.all_said = list[CropInput](), list[MqhmrOutput]()
+        self.inputs, self.outputs = list[CropInput](), list[MqhmrOutput]()
         self._network.register_forward_hook(self._keep)
 
-    def _keep(self, network: Mqhmr, given: tuple[CropInput], said: MqhmrOutput) -> None:
-        self.all_given.extend(given)
-        self.all_said.append(said)
+    def _keep(self, network: Mqhmr, given: tuple[CropInput], predicted: MqhmrOutput) -> None:
+        self.inputs.extend(given)
+        self.outputs.append(predicted)
 
     @property
     def given(self) -> CropInput:
         """Of people as they are."""
-        return self.all_given[-2]
+        return self.inputs[-2]
 
     def flip_averaged(self) -> Tensor:
         """The tokens of people and of their images, as one."""
-        own, image = self.all_said
+        own, image = self.outputs
         return self._network.head.flip_averaged(own.tokens, image.tokens)
 
 
@@ -68,11 +68,11 @@ def keypoints(people: int, *, seed: int = 2) -> tuple[Tensor, Tensor]:
     return points, torch.rand(people, 26, generator=generator)
 
 
-def read(reader: MqhmrHead, regions_px: list[list[float]], size_px: tuple[int, int] = FULL_HD) -> np.ndarray:
+def rows_of(head: MqhmrHead, regions_px: list[list[float]], size_px: tuple[int, int] = FULL_HD) -> np.ndarray:
     regions = np.array(regions_px, dtype=np.float64).reshape(-1, 4)
     n = len(regions)
     passes = FlipAugmented(output(n), output(n, seed=3), *keypoints(n))
-    return reader(passes, regions, np.tile(size_px, (n, 1)))
+    return head(passes, regions, np.tile(size_px, (n, 1)))
 
 
 def of_one(output: PoseOutput, own: slice) -> PoseOutput:
@@ -83,122 +83,122 @@ REGIONS = [[99.5, 49.5, 399.5, 449.5], [-30.5, 199.5, 569.5, 999.5], [1799.5, 9.
 
 
 @pytest.mark.parametrize("queries", [20, 5, 1])
-def test_what_the_network_says_survives_the_packing(queries: int) -> None:
+def test_the_output_survives_the_packing(queries: int) -> None:
     shape = MqhmrShape(width=48, layers=1, heads=3, hidden=64, queries=queries, token_width=7)
-    reader = Listened(network(shape))
-    rows = read(reader, REGIONS)
+    head = Recorded(network(shape))
+    rows = rows_of(head, REGIONS)
     assert rows.dtype == np.float16
-    assert rows.shape == (3, reader.width)
-    told = unpacked(rows, shape)
-    torch.testing.assert_close(told.tokens, reader.flip_averaged(), rtol=5e-4, atol=1e-6)
-    own, image = reader.all_said
-    torch.testing.assert_close(told.shape, (own.shape + image.shape) / 2, rtol=5e-4, atol=1e-6)
+    assert rows.shape == (3, head.width)
+    mesh = unpacked(rows, shape)
+    torch.testing.assert_close(mesh.tokens, head.flip_averaged(), rtol=5e-4, atol=1e-6)
+    own, image = head.outputs
+    torch.testing.assert_close(mesh.shape, (own.shape + image.shape) / 2, rtol=5e-4, atol=1e-6)
 
 
-def test_half_precision_turns_no_segment_by_a_twentieth_of_a_degree() -> None:
-    reader = Listened(drawn := network())
-    R, _ = drawn.head(unpacked(read(reader, REGIONS), SMALL).tokens)
-    chord = torch.linalg.matrix_norm(R - drawn.head(reader.flip_averaged())[0]) / 8**0.5
+def test_half_precision_rotates_no_segment_by_a_twentieth_of_a_degree() -> None:
+    head = Recorded(drawn := network())
+    R, _ = drawn.head(unpacked(rows_of(head, REGIONS), SMALL).tokens)
+    chord = torch.linalg.matrix_norm(R - drawn.head(head.flip_averaged())[0]) / 8**0.5
     assert torch.rad2deg(2 * torch.arcsin(chord)).max() < 0.05
 
 
 def test_the_middle_of_the_crop_comes_back_to_half_a_pixel() -> None:
-    middle = unpacked(read(MqhmrHead(network()), REGIONS), SMALL).middle.numpy() * FULL_HD - 0.5
+    middle = unpacked(rows_of(MqhmrHead(network()), REGIONS), SMALL).middle.numpy() * FULL_HD - 0.5
     np.testing.assert_allclose(middle, [[249.5, 249.5], [269.5, 599.5], [1844.5, 69.5]], atol=0.5)
 
 
-def test_people_left_and_right_of_the_middle_have_mirrored_places() -> None:
-    reader = Listened(network())
-    read(reader, [[99.5, 49.5, 399.5, 449.5], [1919 - 399.5, 49.5, 1919 - 99.5, 449.5]])
-    left, right = reader.given.position
+def test_people_left_and_right_of_the_middle_have_mirrored_positions() -> None:
+    head = Recorded(network())
+    rows_of(head, [[99.5, 49.5, 399.5, 449.5], [1919 - 399.5, 49.5, 1919 - 99.5, 449.5]])
+    left, right = head.given.position
     torch.testing.assert_close(left * torch.tensor([-1.0, 1.0, 1.0]), right)
     assert left[0] < 0 < right[0]
     assert left[1] < 0
 
 
-def test_places_are_those_of_a_camera_of_which_nothing_is_known() -> None:
-    reader = Listened(network())
+def test_positions_are_those_of_a_camera_of_default_focal_length() -> None:
+    head = Recorded(network())
     for size_px in (FULL_HD, (1080, 1920), (640, 480)):
-        read(reader, REGIONS, size_px)
+        rows_of(head, REGIONS, size_px)
         camera = intrinsics(width_px=size_px[0], height_px=size_px[1])
         pixels = torch.tensor([[249.5, 249.5], [269.5, 599.5], [1844.5, 69.5]], dtype=torch.float64)
         rays = camera.rays(pixels)[..., :2]
-        torch.testing.assert_close(reader.given.position[:, :2], rays.float(), atol=1e-5, rtol=0)
+        torch.testing.assert_close(head.given.position[:, :2], rays.float(), atol=1e-5, rtol=0)
         heights = torch.tensor([400.0, 800.0, 120.0]) / camera.focal_px[1]
-        torch.testing.assert_close(reader.given.position[:, 2], heights.log())
+        torch.testing.assert_close(head.given.position[:, 2], heights.log())
 
 
-def test_a_crop_as_large_as_the_picture_lies_straight_ahead() -> None:
-    reader = Listened(network())
-    read(reader, [[-0.5, -0.5, 1919.5, 1079.5]])
-    assert (reader.given.position[0, :2] == 0).all()
+def test_a_crop_as_large_as_the_image_lies_on_the_optical_axis() -> None:
+    head = Recorded(network())
+    rows_of(head, [[-0.5, -0.5, 1919.5, 1079.5]])
+    assert (head.given.position[0, :2] == 0).all()
 
 
 def test_keypoints_are_shares_of_the_crop_from_edge_to_edge() -> None:
-    reader = Listened(network())
+    head = Recorded(network())
     points = torch.tensor([[-0.5, -0.5], [191.5, 255.5], [95.5, 127.5]]).repeat(1, 9, 1)[:, :26]
     confidence = torch.linspace(0, 1, 26)[None]
     passes = FlipAugmented(output(1), output(1), points, confidence)
-    reader(passes, np.array(REGIONS[:1]), np.array([FULL_HD]))
-    torch.testing.assert_close(reader.given.keypoints[0, :3], torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]]))
-    assert torch.equal(reader.given.confidence, confidence)
+    head(passes, np.array(REGIONS[:1]), np.array([FULL_HD]))
+    torch.testing.assert_close(head.given.keypoints[0, :3], torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]]))
+    assert torch.equal(head.given.confidence, confidence)
 
 
-def test_everybody_is_read_alone_as_in_company() -> None:
-    reader = MqhmrHead(network())
-    together = read(reader, REGIONS)
+def test_a_persons_output_does_not_depend_on_the_others_in_the_batch() -> None:
+    head = MqhmrHead(network())
+    together = rows_of(head, REGIONS)
     points, confidence = keypoints(3)
     for person in range(3):
         own = slice(person, person + 1)
         alone, image = (of_one(output(3, seed=seed), own) for seed in (1, 3))
         passes = FlipAugmented(alone, image, points[own], confidence[own])
-        row = reader(passes, np.array(REGIONS[own]), np.array([FULL_HD]))
+        row = head(passes, np.array(REGIONS[own]), np.array([FULL_HD]))
         np.testing.assert_allclose(row[0].astype(float), together[person].astype(float), rtol=2e-3, atol=2e-3)
 
 
-def test_a_mirrored_picture_is_read_as_the_mirror_image() -> None:
+def test_the_output_for_a_mirrored_image_is_mirrored() -> None:
     """Whichever of both passes is called the mirrored one."""
     drawn = network()
-    reader, (one, other) = MqhmrHead(drawn), (output(3, seed=seed) for seed in (1, 3))
+    head, (one, other) = MqhmrHead(drawn), (output(3, seed=seed) for seed in (1, 3))
     sizes_px = np.tile(FULL_HD, (3, 1))
     regions = np.array(REGIONS)
     left, right = 1919 - regions[:, 2], 1919 - regions[:, 0]
     mirrored_regions = np.stack([left, regions[:, 1], right, regions[:, 3]], axis=1)
     points, confidence = keypoints(3)
-    told = unpacked(reader(FlipAugmented(one, other, points, confidence), regions, sizes_px), SMALL)
+    mesh = unpacked(head(FlipAugmented(one, other, points, confidence), regions, sizes_px), SMALL)
     swapped = mirrored_points(points), confidence[:, MIRRORED]
-    image = unpacked(reader(FlipAugmented(other, one, *swapped), mirrored_regions, sizes_px), SMALL)
-    (R, sd), (image_R, image_sd) = drawn.head(told.tokens), drawn.head(image.tokens)
+    image = unpacked(head(FlipAugmented(other, one, *swapped), mirrored_regions, sizes_px), SMALL)
+    (R, sd), (image_R, image_sd) = drawn.head(mesh.tokens), drawn.head(image.tokens)
     torch.testing.assert_close(mirrored_local_rotations(image_R), R, atol=5e-3, rtol=0)
     torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-2, atol=0)
-    torch.testing.assert_close(image.shape, told.shape)
+    torch.testing.assert_close(image.shape, mesh.shape)
 
 
 def test_nobody_is_no_rows() -> None:
-    reader = MqhmrHead(network())
-    rows = read(reader, [])
-    assert (rows.shape, rows.dtype) == ((0, reader.width), np.float16)
+    head = MqhmrHead(network())
+    rows = rows_of(head, [])
+    assert (rows.shape, rows.dtype) == ((0, head.width), np.float16)
     assert unpacked(rows, SMALL).tokens.shape == (0, 20, 24)
 
 
 def test_frames_without_the_person_stay_unknown() -> None:
-    rows = read(MqhmrHead(network()), REGIONS)
+    rows = rows_of(MqhmrHead(network()), REGIONS)
     rows[1] = np.nan
-    told = unpacked(rows, SMALL)
-    for part in (told.tokens, told.shape, told.middle):
+    mesh = unpacked(rows, SMALL)
+    for part in (mesh.tokens, mesh.shape, mesh.middle):
         known = part.isfinite().flatten(1)
         assert known[[0, 2]].all()
         assert not known[1].any()
 
 
-def test_somebody_tiny_in_a_huge_picture_is_still_numbers() -> None:
-    assert np.isfinite(read(MqhmrHead(network()), [[10.5, 10.5, 11.5, 11.5]], (60_000, 40_000))).all()
+def test_somebody_tiny_in_a_huge_image_has_a_finite_output() -> None:
+    assert np.isfinite(rows_of(MqhmrHead(network()), [[10.5, 10.5, 11.5, 11.5]], (60_000, 40_000))).all()
 
 
-def test_a_network_just_trained_reads_the_same_twice_and_leaves_torch_its_threads() -> None:
-    reader = MqhmrHead(network().train())
+def test_a_network_in_training_mode_gives_the_same_twice_and_leaves_torch_its_threads() -> None:
+    head = MqhmrHead(network().train())
     threads = torch.get_num_threads()
-    np.testing.assert_array_equal(read(reader, REGIONS), read(reader, REGIONS))
+    np.testing.assert_array_equal(rows_of(head, REGIONS), rows_of(head, REGIONS))
     assert torch.get_num_threads() == threads
 
 
@@ -215,13 +215,13 @@ def test_a_network_is_loaded_from_its_file(tmp_path) -> None:
     halves = network()
     for parameter in halves.parameters():
         parameter.data = parameter.data.half().float()  # as it is kept
-    np.testing.assert_array_equal(read(loaded, REGIONS), read(MqhmrHead(halves), REGIONS))
+    np.testing.assert_array_equal(rows_of(loaded, REGIONS), rows_of(MqhmrHead(halves), REGIONS))
     with pytest.raises(ModelError, match="absent"):
         MqhmrHead.load(tmp_path / "absent.safetensors")
 
 
 @needs_networks
-def test_real_people_are_read_from_the_very_maps_of_their_keypoints_and_from_those_of_their_mirror_images() -> None:
+def test_the_head_is_given_the_maps_of_real_people_and_of_their_mirror_images() -> None:
     frames = frames_of_two_people()[:2]
     boxes = [each.boxes_px[each.scores > 0.5] for each in PersonDetector.load(threads=1).detect(frames)]
     outputs = list[PoseOutput]()
@@ -234,8 +234,8 @@ def test_real_people_are_read_from_the_very_maps_of_their_keypoints_and_from_tho
     found = KeypointNetwork.load(backend="torch", head=KeptFrame(network())).locate(frames, boxes)
     assert all(np.isfinite(each.tokens).all() for each in found)
     here, image = (of_one(output, slice(4)) for output in outputs)
-    (points, sure), (image_points, image_sure) = decoded(here), decoded(image)
+    (points, confident), (image_points, image_confident) = decoded(here), decoded(image)
     swapped = mirrored_points(image_points)
-    both_sure = torch.minimum(sure, image_sure[:, list(MIRRORED)]) > 0.6
-    assert both_sure.any()
-    assert (points - swapped).norm(dim=-1)[both_sure].median() < 2.0
+    both_confident = torch.minimum(confident, image_confident[:, list(MIRRORED)]) > 0.6
+    assert both_confident.any()
+    assert (points - swapped).norm(dim=-1)[both_confident].median() < 2.0

@@ -83,7 +83,7 @@ def in_loops(attention: DeformableAttention, queries: Tensor, reference: Tensor,
     values = [torch.einsum("oc,nchw->nohw", kernel, x) + attention.value.bias[:, None, None] for x in maps]
     offsets = attention.offsets(queries).reshape(n, m, HEADS, levels, POINTS, 2)
     weights = attention.weights(queries).reshape(n, m, HEADS, levels * POINTS).softmax(-1)
-    seen = torch.zeros_like(queries)
+    sampled = torch.zeros_like(queries)
     for a in range(n):
         for b in range(m):
             for head in range(HEADS):
@@ -93,8 +93,8 @@ def in_loops(attention: DeformableAttention, queries: Tensor, reference: Tensor,
                     for point in range(POINTS):
                         x, y = (reference[a, b] + offsets[a, b, head, level, point] / size).tolist()
                         weight = weights[a, b, head, level * POINTS + point]
-                        seen[a, b, mine] += weight * one_place(map_[a, mine], x, y)
-    return attention.output(seen)
+                        sampled[a, b, mine] += weight * one_place(map_[a, mine], x, y)
+    return attention.output(sampled)
 
 
 @torch.no_grad()
@@ -113,24 +113,24 @@ def test_gradients_are_those_of_finite_differences(make: MakeAttention) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (2, 4), (5, 6)])
-def test_a_query_at_a_cells_centre_sees_that_cell_only(row: int, column: int) -> None:
+def test_a_query_at_a_cells_centre_samples_that_cell_only(row: int, column: int) -> None:
     bright = torch.zeros(1, 1, 6, 7)
     bright[..., row, column] = 5.0
     y, x = torch.meshgrid((torch.arange(6) + 0.5) / 6, (torch.arange(7) + 0.5) / 7, indexing="ij")
-    seen = window()(torch.zeros(1, 42, 1), torch.stack((x, y), dim=-1).reshape(1, 42, 2), [bright])
-    torch.testing.assert_close(seen.reshape(1, 1, 6, 7), bright, atol=1e-5, rtol=0)
+    sampled = window()(torch.zeros(1, 42, 1), torch.stack((x, y), dim=-1).reshape(1, 42, 2), [bright])
+    torch.testing.assert_close(sampled.reshape(1, 1, 6, 7), bright, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
 def test_beyond_the_edges_is_nothing() -> None:
-    seen = window()(
+    sampled = window()(
         torch.zeros(1, 3, 1), torch.tensor([[[0.0, 0.5], [0.5, 0.0], [1.5, 0.5]]]), [torch.ones(1, 1, 4, 4)]
     )
-    torch.testing.assert_close(seen.flatten(), torch.tensor([0.5, 0.5, 0.0]))
+    torch.testing.assert_close(sampled.flatten(), torch.tensor([0.5, 0.5, 0.0]))
 
 
 @torch.no_grad()
-def test_a_new_layer_looks_round_its_reference_each_head_its_own_way() -> None:
+def test_a_new_layer_samples_round_its_reference_each_head_in_its_own_direction() -> None:
     attention = DeformableAttention(width=4, heads=4, levels=1, points=2)
     ring = attention.offsets.bias.clone()
     see_through(attention).offsets.bias.copy_(ring)
@@ -158,7 +158,7 @@ def test_moving_the_reference_by_a_cell_is_shifting_the_map_by_a_cell(axis: int)
 
 @torch.no_grad()
 @ATTENTIONS
-def test_people_do_not_see_each_other(make: MakeAttention) -> None:
+def test_people_of_a_batch_do_not_affect_each_other(make: MakeAttention) -> None:
     (queries, reference, maps), order = some_inputs(), [2, 0, 1]
     attention = make()
     permuted = attention(queries[order], reference[order], [x[order] for x in maps])
@@ -170,15 +170,15 @@ def test_people_do_not_see_each_other(make: MakeAttention) -> None:
 @ATTENTIONS
 def test_nobody_may_come_and_training_goes_on(make: MakeAttention) -> None:
     attention, (queries, reference, maps) = make(), some_inputs(0)
-    said = attention(queries.requires_grad_(), reference, maps)
-    assert said.shape == (0, TOKENS, WIDTH)
-    said.sum().backward()
+    output = attention(queries.requires_grad_(), reference, maps)
+    assert output.shape == (0, TOKENS, WIDTH)
+    output.sum().backward()
     assert all(parameter.grad is None or not parameter.grad.any() for parameter in attention.parameters())
 
 
 @torch.no_grad()
 @ATTENTIONS
-def test_channels_last_maps_say_the_same(make: MakeAttention) -> None:
+def test_channels_last_maps_give_the_same(make: MakeAttention) -> None:
     attention, (queries, reference, maps) = make(), some_inputs()
     last = [x.to(memory_format=torch.channels_last) for x in maps]
     torch.testing.assert_close(
@@ -214,14 +214,14 @@ def test_half_precision_comes_close_and_trains(make: MakeAttention) -> None:
 
 
 @torch.no_grad()
-def test_half_precision_does_not_round_places() -> None:
+def test_half_precision_does_not_round_sampling_points() -> None:
     stripes = (torch.arange(512.0) % 2).expand(1, 1, 1, 512)
     centres = torch.stack(((torch.arange(512) + 0.5) / 512, torch.full((512,), 0.5)), dim=-1)[None]
     far, attention = torch.tensor([257.0, 0.0]), window()
     attention.offsets.bias.copy_(far)  # bfloat16 has 256 and 258
     with torch.autocast("cpu", torch.bfloat16):
-        seen = attention(torch.zeros(1, 512, 1), centres - far / 512, [stripes])
-    torch.testing.assert_close(seen.float().flatten(), stripes.flatten(), atol=1e-3, rtol=0)
+        sampled = attention(torch.zeros(1, 512, 1), centres - far / 512, [stripes])
+    torch.testing.assert_close(sampled.float().flatten(), stripes.flatten(), atol=1e-3, rtol=0)
 
 
 @torch.no_grad()
@@ -236,11 +236,11 @@ def test_an_exported_layer_takes_any_batch(make: MakeAttention) -> None:
 
 
 @torch.no_grad()
-def test_plain_attention_says_the_same_of_even_maps_whoever_asks() -> None:
+def test_plain_attention_gives_the_same_for_constant_maps_whatever_the_query() -> None:
     attention, (queries, reference, _) = plain(), some_inputs()
     colour = torch.randn(WIDTH, generator=torch.Generator().manual_seed(3))
-    said = attention(queries, reference, [colour[None, :, None, None].expand(3, -1, *size) for size in SIZES])
-    torch.testing.assert_close(said, said[:1, :1].expand_as(said), atol=1e-5, rtol=0)
+    output = attention(queries, reference, [colour[None, :, None, None].expand(3, -1, *size) for size in SIZES])
+    torch.testing.assert_close(output, output[:1, :1].expand_as(output), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -249,22 +249,22 @@ def test_plain_attention_mixes_cells_and_adds_nothing() -> None:
     for projection in (attention.attention.value, attention.attention.output):
         projection.weight.copy_(torch.eye(WIDTH))
         projection.bias.zero_()
-    said, cells = attention(queries, reference, maps), torch.cat([x.flatten(2) for x in maps], dim=2)
-    assert (said >= cells.amin(2)[:, None]).all()
-    assert (said <= cells.amax(2)[:, None]).all()
+    output, cells = attention(queries, reference, maps), torch.cat([x.flatten(2) for x in maps], dim=2)
+    assert (output >= cells.amin(2)[:, None]).all()
+    assert (output <= cells.amax(2)[:, None]).all()
 
 
 @torch.no_grad()
-def test_plain_attention_tells_places_and_levels_apart_not_references() -> None:
+def test_plain_attention_depends_on_positions_and_levels_not_on_references() -> None:
     attention, (queries, reference, maps) = plain(), some_inputs()
-    said = attention(queries, reference, maps)
-    assert torch.equal(said, attention(queries, reference.flip(1), maps))
-    assert (said - attention(queries, reference, [x.flip(3) for x in maps])).abs().max() > 1e-3
+    output = attention(queries, reference, maps)
+    assert torch.equal(output, attention(queries, reference.flip(1), maps))
+    assert (output - attention(queries, reference, [x.flip(3) for x in maps])).abs().max() > 1e-3
     same = [maps[0], maps[0] + 1.0]
     assert (attention(queries, reference, same) - attention(queries, reference, same[::-1])).abs().max() > 1e-3
 
 
-def test_a_place_has_its_position_embedding_on_every_level() -> None:
+def test_a_point_has_the_same_position_embedding_on_every_level() -> None:
     fine, coarse = sine_position(torch.zeros(1, WIDTH, 9, 3)), sine_position(torch.zeros(1, WIDTH, 3, 1))
     torch.testing.assert_close(fine.reshape(9, 3, WIDTH)[1::3, 1::3], coarse.reshape(3, 1, WIDTH))
     assert len(fine.unique(dim=0)) == 27
@@ -292,7 +292,7 @@ def test_tokens_have_no_order_but_their_positions(make: MakeAttention) -> None:
 
 
 @ATTENTIONS
-def test_a_token_hears_of_the_others_and_of_the_maps(make: MakeAttention) -> None:
+def test_a_token_depends_on_the_others_and_on_the_maps(make: MakeAttention) -> None:
     tokens, reference, maps = some_inputs(margin=-0.2)
     inputs = [tokens.requires_grad_(), *(x.requires_grad_() for x in maps)]
     layer(make)(tokens, some_position(), reference, maps)[0, 0].square().sum().backward()
@@ -302,13 +302,13 @@ def test_a_token_hears_of_the_others_and_of_the_maps(make: MakeAttention) -> Non
 
 
 @torch.no_grad()
-def test_position_steers_who_is_heard_and_is_not_itself_said() -> None:
+def test_position_steers_attention_and_is_not_itself_in_the_output() -> None:
     (tokens, reference, maps), decoder = some_inputs(), layer(plain)
     for name, parameter in decoder.named_parameters():
         if ".query." in name:
             parameter.zero_()  # no query prefers any key
-    said = [decoder(tokens, position, reference, maps) for position in (some_position(), 0 * some_position())]
-    torch.testing.assert_close(*said, atol=1e-5, rtol=0)
+    output = [decoder(tokens, position, reference, maps) for position in (some_position(), 0 * some_position())]
+    torch.testing.assert_close(*output, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -339,7 +339,7 @@ def test_a_layer_trains_in_half_precision_and_on_nobody(make: MakeAttention) -> 
     for n in (0, 2):
         tokens, reference, maps = some_inputs(n)
         with torch.autocast("cpu", torch.bfloat16):
-            said = decoder(tokens, some_position(), reference, maps)
-        assert said.shape == tokens.shape
-        assert said.dtype == torch.float32
-        said.sum().backward()
+            output = decoder(tokens, some_position(), reference, maps)
+        assert output.shape == tokens.shape
+        assert output.dtype == torch.float32
+        output.sum().backward()

@@ -27,11 +27,11 @@ def some_features(windows: int, frames: int, *, size: float = 1.0) -> torch.Tens
 @torch.no_grad()
 @pytest.mark.parametrize("frames", [1, 2, 9])
 def test_windows_of_any_length_are_lifted(frames: int) -> None:
-    said = small()(some_features(3, frames))
-    assert said.keypoints.shape == (3, frames, 26, 3)
-    assert said.sd.shape == (3, frames, 26, 2)
-    torch.testing.assert_close(said.up.norm(dim=-1), torch.ones(3, frames))
-    assert not said.keypoints[..., KEYPOINTS.index("mid_hip"), :].any()
+    predicted = small()(some_features(3, frames))
+    assert predicted.keypoints.shape == (3, frames, 26, 3)
+    assert predicted.sd.shape == (3, frames, 26, 2)
+    torch.testing.assert_close(predicted.up.norm(dim=-1), torch.ones(3, frames))
+    assert not predicted.keypoints[..., KEYPOINTS.index("mid_hip"), :].any()
 
 
 @torch.no_grad()
@@ -43,13 +43,13 @@ def test_the_deviations_stay_within_bounds_whatever_comes_in() -> None:
 
 
 @torch.no_grad()
-def test_windows_do_not_see_each_other() -> None:
+def test_windows_of_a_batch_do_not_affect_each_other() -> None:
     features = some_features(3, 8)
     torch.testing.assert_close(small()(features).keypoints[1:2], small()(features[1:2]).keypoints, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
-def test_it_sees_as_far_as_its_dilations_reach() -> None:
+def test_its_receptive_field_is_that_of_its_dilations() -> None:
     features = some_features(1, 30)
     other = features.clone()
     other[:, 15] += 1.0
@@ -58,7 +58,7 @@ def test_it_sees_as_far_as_its_dilations_reach() -> None:
 
 
 @torch.no_grad()
-def test_it_is_read_as_it_was_written_to_half_precision(tmp_path: Path) -> None:
+def test_it_is_loaded_as_it_was_saved_to_half_precision(tmp_path: Path) -> None:
     save_lifter(tmp_path / "lifter.safetensors", small())
     again = load_lifter(tmp_path / "lifter.safetensors")
     assert again.shape == SMALL

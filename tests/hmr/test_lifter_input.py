@@ -1,4 +1,4 @@
-"""How the lifter sees a person: the same wherever they are in the picture, and blind to what was not seen."""
+"""How the lifter sees a person: the same wherever they are in the image, and blind to what was not observed."""
 
 import pytest
 import torch
@@ -51,7 +51,7 @@ def turned(camera: Tensor, *, pan_deg: float = 0.0, tilt_deg: float = 0.0) -> Te
 
 
 @pytest.mark.parametrize("ray", [(0.0, 0.0), (0.5, 0.0), (0.0, -0.7), (-1.3, 0.9), (1e-4, 20.0)])
-def test_the_view_is_a_rotation_that_looks_along_the_ray_with_x_level(ray: tuple[float, float]) -> None:
+def test_the_views_z_axis_is_along_the_ray_and_its_x_axis_level(ray: tuple[float, float]) -> None:
     R = rotation_towards(torch.tensor(ray, dtype=torch.float64))
     torch.testing.assert_close(R.T @ R, torch.eye(3, dtype=torch.float64), atol=1e-12, rtol=0)
     assert float(torch.linalg.det(R)) == pytest.approx(1.0)
@@ -61,13 +61,13 @@ def test_the_view_is_a_rotation_that_looks_along_the_ray_with_x_level(ray: tuple
     assert float(R[1, 0]) == 0.0
 
 
-def test_looking_straight_ahead_turns_nothing() -> None:
+def test_the_view_along_the_optical_axis_is_the_camera() -> None:
     torch.testing.assert_close(rotation_towards(torch.zeros(4, 2)), torch.eye(3).expand(4, 3, 3))
 
 
 @pytest.mark.parametrize(("pan_deg", "tilt_deg"), [(15.0, 0.0), (-20.0, 0.0), (0.0, 10.0)])
-def test_a_turned_camera_sees_the_same_person(pan_deg: float, tilt_deg: float) -> None:
-    """But for the middle of the keypoints, which is taken in the picture and so moves a little."""
+def test_a_rotated_camera_gives_the_same_features(pan_deg: float, tilt_deg: float) -> None:
+    """But for the middle of the keypoints, which is taken in the image and so moves a little."""
     elsewhere = rays_of(turned(in_camera(), pan_deg=pan_deg, tilt_deg=tilt_deg))
     assert (elsewhere - rays_of(in_camera())).norm(dim=-1).min() > 0.1
     before, after = features(rays_of(in_camera())), features(elsewhere)
@@ -75,7 +75,7 @@ def test_a_turned_camera_sees_the_same_person(pan_deg: float, tilt_deg: float) -
     torch.testing.assert_close(after[..., 52:78], before[..., 52:78])
 
 
-def test_a_person_of_another_size_looks_the_same_but_for_the_perspective_figures() -> None:
+def test_a_person_of_another_size_has_the_same_features_but_for_those_of_perspective() -> None:
     before, after = features(rays_of(in_camera())), features(rays_of(2 * in_camera()))
     torch.testing.assert_close(after, before)
     far = in_camera() + torch.tensor([0.0, 0.0, 400.0])
@@ -94,7 +94,7 @@ def test_the_keypoints_are_one_unit_large_about_the_middle() -> None:
 
 
 @pytest.mark.parametrize("anything", [0.0, 1e6, -3.0, float("nan"), float("inf")])
-def test_keypoints_that_were_not_seen_may_hold_anything(anything: float) -> None:
+def test_keypoints_of_no_weight_may_hold_anything(anything: float) -> None:
     weight = some_weights()
     weight[:, [3, 9]] = 0.0
     weight[2] = 0.0
@@ -104,7 +104,7 @@ def test_keypoints_that_were_not_seen_may_hold_anything(anything: float) -> None
     torch.testing.assert_close(features(rays, weight), expected, atol=0, rtol=0)
 
 
-def test_frames_in_which_nobody_is_seen_are_zero_but_for_the_frame_rate() -> None:
+def test_frames_without_observations_are_zero_but_for_the_frame_rate() -> None:
     given = lifter_input(torch.full((FRAMES, 26, 2), torch.nan), torch.zeros(FRAMES, 26), interval_s=torch.tensor(0.05))
     assert not given.features[:, :-1].any()
     torch.testing.assert_close(given.R_camera_view, torch.eye(3).expand(FRAMES, 3, 3))
@@ -119,7 +119,7 @@ def test_a_mirrored_person_gives_mirrored_features() -> None:
     torch.testing.assert_close(mirrored[:, 80:], given[:, 80:])
 
 
-def test_the_frame_rate_is_told_against_the_nominal_one() -> None:
+def test_the_frame_rate_is_given_relative_to_the_nominal_one() -> None:
     rays, weight = rays_of(in_camera()), some_weights()
     slow = lifter_input(rays, weight, interval_s=2 * INTERVAL_S).features
     assert features(rays, weight)[:, -1].abs().max() < 1e-9

@@ -43,46 +43,46 @@ def assert_rotations(R: Tensor) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_any_number_of_crops_is_recovered(n: int) -> None:
-    said = small()(crops(n))
-    assert said.tokens.shape == (n, 20, SMALL.token_width)
-    assert said.R_segment_local.shape == (n, 20, 3, 3)
-    assert said.sd.shape == (n, 26, 2)
-    assert said.posed(SegmentBody.load()).vertices.shape == (n, 13718, 3)
-    assert_rotations(said.R_segment_local)
+    predicted = small()(crops(n))
+    assert predicted.tokens.shape == (n, 20, SMALL.token_width)
+    assert predicted.R_segment_local.shape == (n, 20, 3, 3)
+    assert predicted.sd.shape == (n, 26, 2)
+    assert predicted.posed(SegmentBody.load()).vertices.shape == (n, 13718, 3)
+    assert_rotations(predicted.R_segment_local)
 
 
 @torch.no_grad()
 def test_the_trunk_is_one_piece() -> None:
-    said = small()(crops(2))
-    torch.testing.assert_close(said.R_segment_local[:, RIGID], torch.eye(3).expand(2, 3, 3))
+    predicted = small()(crops(2))
+    torch.testing.assert_close(predicted.R_segment_local[:, RIGID], torch.eye(3).expand(2, 3, 3))
 
 
 @torch.no_grad()
-def test_people_do_not_look_at_each_other() -> None:
+def test_people_of_a_batch_do_not_affect_each_other() -> None:
     network, both = small(), crops(2)
     first = CropInput(tuple(m[:1] for m in both.maps), both.keypoints[:1], both.confidence[:1], both.position[:1])
     torch.testing.assert_close(network(both).tokens[:1], network(first).tokens)
 
 
 @torch.no_grad()
-def test_what_is_said_is_read_from_the_tokens() -> None:
+def test_the_head_gives_the_output_from_the_tokens() -> None:
     network = small()
-    said = network(crops(2))
-    R, sd = network.head(said.tokens)
-    torch.testing.assert_close(R, said.R_segment_local)
-    torch.testing.assert_close(sd, said.sd)
+    predicted = network(crops(2))
+    R, sd = network.head(predicted.tokens)
+    torch.testing.assert_close(R, predicted.R_segment_local)
+    torch.testing.assert_close(sd, predicted.sd)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("queries", [1, 5, 20])
 def test_a_query_moves_its_own_segments_alone(queries: int) -> None:
     torch.manual_seed(0)
-    reader = PoseHead(replace(SMALL, queries=queries))
+    head = PoseHead(replace(SMALL, queries=queries))
     tokens = torch.randn(queries, SMALL.token_width)
     moved = tokens.clone()
     moved[-1] += 1.0
-    turned = (reader(tokens)[0] - reader(moved)[0]).abs().amax((-1, -2)) > 1e-6
-    mine = reader.of_segment == queries - 1
+    turned = (head(tokens)[0] - head(moved)[0]).abs().amax((-1, -2)) > 1e-6
+    mine = head.of_segment == queries - 1
     mine[RIGID] = False
     assert torch.equal(turned, mine)
 
@@ -93,7 +93,7 @@ def test_another_number_of_queries_is_refused() -> None:
 
 
 @torch.no_grad()
-def test_a_segment_begins_to_look_where_its_keypoints_are() -> None:
+def test_the_reference_point_of_a_segment_is_among_its_keypoints() -> None:
     network, given = small(), crops(1)
     confidence = torch.zeros(1, 26)
     confidence[:, [KEYPOINTS.index(name) for name in SEGMENT_KEYPOINTS["humerus_l"]]] = 1.0
@@ -103,7 +103,7 @@ def test_a_segment_begins_to_look_where_its_keypoints_are() -> None:
 
 
 @torch.no_grad()
-def test_a_person_half_as_large_in_the_picture_is_twice_as_far() -> None:
+def test_a_person_half_as_large_in_the_image_is_twice_as_far() -> None:
     network, given = small(), crops(1)
     torch.nn.init.zeros_(network.body.weight)
     half = replace(given, position=given.position - torch.tensor([0.0, 0.0, math.log(2.0)]))
@@ -114,9 +114,9 @@ def test_every_parameter_learns() -> None:
     network, given = small().train(), crops(2)
     for parameter in network.parameters():  # some begin at zero, behind which nothing learns yet
         torch.nn.init.normal_(parameter, std=0.2)
-    said = network(given)
-    posed = said.posed(SegmentBody.load())
-    (posed.bone_heads.square().sum() + said.sd.sum() + said.shape.square().sum()).backward()
+    predicted = network(given)
+    posed = predicted.posed(SegmentBody.load())
+    (posed.bone_heads.square().sum() + predicted.sd.sum() + predicted.shape.square().sum()).backward()
     idle = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert idle == []
 
@@ -129,9 +129,11 @@ def test_the_deviations_stay_within_bounds_whatever_comes_in() -> None:
     assert sd.max() <= high * 1.001
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_it_can_be_exported_for_any_number_of_crops() -> None:
-    network = small()
+    shape = replace(SMALL, queries=5, levels=(3,))  # tracing takes long
+    network = small(shape)
 
     class Pose(torch.nn.Module):
         def __init__(self) -> None:
@@ -172,41 +174,41 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("queries", [20, 5, 1])
-def test_what_a_person_and_the_mirror_image_agree_on_is_the_same_from_either_side(queries: int) -> None:
+def test_the_average_of_a_person_and_the_mirror_image_is_the_same_from_either_side(queries: int) -> None:
     torch.manual_seed(5)
-    reader = PoseHead(MqhmrShape(queries=queries, token_width=200))  # wide enough for one token to say all
+    head = PoseHead(MqhmrShape(queries=queries, token_width=200))  # wide enough for one token to say all
     one, other = 0.3 * torch.randn(2, 4, queries, 200)
-    told, image = reader.flip_averaged(one, other), reader.flip_averaged(other, one)
-    (R, sd), (image_R, image_sd) = reader(told), reader(image)
+    averaged, image = head.flip_averaged(one, other), head.flip_averaged(other, one)
+    (R, sd), (image_R, image_sd) = head(averaged), head(image)
     torch.testing.assert_close(mirrored_local_rotations(image_R), R, atol=1e-4, rtol=0)
     torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-4, atol=0)
-    torch.testing.assert_close(reader.flip_averaged(told, image), told, atol=1e-4, rtol=0)  # they agree already
-    log_sds = [reader(tokens)[1].log() for tokens in (one, other)]
+    torch.testing.assert_close(head.flip_averaged(averaged, image), averaged, atol=1e-4, rtol=0)  # they agree already
+    log_sds = [head(tokens)[1].log() for tokens in (one, other)]
     torch.testing.assert_close(sd.log(), (log_sds[0] + log_sds[1][:, list(MIRRORED)]) / 2, atol=1e-4, rtol=0)
 
 
-def test_what_is_agreed_on_is_said_exactly_by_the_network_that_ships() -> None:
-    reader = load_mqhmr().head
-    one, other = torch.randn(2, 4, 20, reader.rotation.shape[1])
-    told, image = reader.flip_averaged(one, other), reader.flip_averaged(other, one)
-    torch.testing.assert_close(mirrored_local_rotations(reader(image)[0]), reader(told)[0], atol=1e-3, rtol=0)
+def test_tokens_of_the_network_that_ships_give_the_average_exactly() -> None:
+    head = load_mqhmr().head
+    one, other = torch.randn(2, 4, 20, head.rotation.shape[1])
+    averaged, image = head.flip_averaged(one, other), head.flip_averaged(other, one)
+    torch.testing.assert_close(mirrored_local_rotations(head(image)[0]), head(averaged)[0], atol=1e-3, rtol=0)
 
 
-def test_tokens_of_the_network_that_ships_say_any_turns_and_stay_as_sure_as_they_were() -> None:
-    reader = load_mqhmr().head
-    tokens, others = torch.randn(2, 4, 20, reader.rotation.shape[1], generator=torch.Generator().manual_seed(2))
-    wanted, sd = reader(others)[0], reader(tokens)[1]
-    told = reader(reader.with_rotations(tokens, wanted))
-    torch.testing.assert_close(told[0], wanted, atol=1e-3, rtol=0)
-    torch.testing.assert_close(told[1].log(), sd.log(), atol=1e-3, rtol=0)
+def test_tokens_of_the_network_that_ships_take_any_rotations_and_keep_their_standard_deviations() -> None:
+    head = load_mqhmr().head
+    tokens, others = torch.randn(2, 4, 20, head.rotation.shape[1], generator=torch.Generator().manual_seed(2))
+    wanted, sd = head(others)[0], head(tokens)[1]
+    averaged = head(head.with_rotations(tokens, wanted))
+    torch.testing.assert_close(averaged[0], wanted, atol=1e-3, rtol=0)
+    torch.testing.assert_close(averaged[1].log(), sd.log(), atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("queries", [20, 5, 1])
-def test_tokens_that_say_it_already_do_not_move(queries: int) -> None:
+def test_tokens_that_give_the_rotations_already_do_not_move(queries: int) -> None:
     torch.manual_seed(6)
-    reader = PoseHead(MqhmrShape(queries=queries))
+    head = PoseHead(MqhmrShape(queries=queries))
     tokens = torch.randn(4, queries, MqhmrShape().token_width)
-    torch.testing.assert_close(reader.with_rotations(tokens, reader(tokens)[0]), tokens, atol=1e-4, rtol=0)
+    torch.testing.assert_close(head.with_rotations(tokens, head(tokens)[0]), tokens, atol=1e-4, rtol=0)
 
 
 def test_weights_stored_under_earlier_names_load(tmp_path: Path) -> None:

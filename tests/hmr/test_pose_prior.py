@@ -45,7 +45,7 @@ def test_the_energy_is_minus_the_log_of_the_mixture():
     torch.testing.assert_close(_simple().energy(q), -torch.log(parts[0] + parts[1]))
 
 
-def test_it_is_read_as_it_was_written(tmp_path: Path):
+def test_it_is_loaded_as_it_was_saved(tmp_path: Path):
     prior = _simple()
     prior.save(tmp_path / "prior.safetensors", made="by hand")
     q = torch.randn(4, 5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

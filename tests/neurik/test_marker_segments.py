@@ -21,8 +21,8 @@ OWNER = marker_owners(SKELETON)
 def swinging_markers() -> tuple[Pose, Tensor]:
     q = torch.from_numpy(swinging(frame_times(20))).float()
     pose = Kinematics(SKELETON, dtype=torch.float32).with_coordinates(q)
-    places = (pose.R_ground_body[:, OWNER] @ default_locations_m()[..., None])[..., 0]
-    return pose, places + pose.p_ground_body[:, OWNER]
+    locations = (pose.R_ground_body[:, OWNER] @ default_locations_m()[..., None])[..., 0]
+    return pose, locations + pose.p_ground_body[:, OWNER]
 
 
 def fitted(markers: Tensor, weight: Tensor | None = None) -> FittedSegments:
@@ -49,15 +49,15 @@ def test_segments_with_three_markers_are_found_where_they_are() -> None:
     assert float(wrong[0]) < 0.5
 
 
-def test_larger_people_are_told_by_their_size_alone() -> None:
+def test_larger_people_differ_in_their_size_alone() -> None:
     _, markers = swinging_markers()
-    usual, large = fitted(markers), fitted(1.2 * markers)
-    torch.testing.assert_close(large.size, 1.2 * usual.size, atol=1e-3, rtol=0)
-    torch.testing.assert_close(large.R_world_segment, usual.R_world_segment, atol=2e-3, rtol=0)
-    torch.testing.assert_close(large.residual, usual.residual, atol=1e-3, rtol=0)
+    default, large = fitted(markers), fitted(1.2 * markers)
+    torch.testing.assert_close(large.size, 1.2 * default.size, atol=1e-3, rtol=0)
+    torch.testing.assert_close(large.R_world_segment, default.R_world_segment, atol=2e-3, rtol=0)
+    torch.testing.assert_close(large.residual, default.residual, atol=1e-3, rtol=0)
 
 
-def test_on_their_own_skeleton_people_of_any_proportions_are_laid_as_they_lie() -> None:
+def test_people_of_any_proportions_are_fitted_on_their_own_skeleton() -> None:
     g = torch.Generator().manual_seed(4)
     scales = 1 + 0.08 * torch.randn(len(SKELETON.bodies), 3, generator=g)
     own = (default_locations_m() + 0.01 * torch.randn(len(NAMES), 3, generator=g)) * scales[OWNER]
@@ -65,24 +65,24 @@ def test_on_their_own_skeleton_people_of_any_proportions_are_laid_as_they_lie() 
     pose = Kinematics(SKELETON, dtype=torch.float32).with_scales(scales).with_coordinates(q)
     markers = (pose.R_ground_body[:, OWNER] @ own[..., None])[..., 0] + pose.p_ground_body[:, OWNER]
     fit, bodies = SegmentFit(SKELETON), [SKELETON.body_names.index(name) for name in SEGMENTS]
-    told = fit(markers, torch.ones(20, len(NAMES)), own[None], scales[None, bodies])
-    wrong, usually = (turned_wrongly_deg(pose, found).amax(0) for found in (told, fitted(markers)))
+    found = fit(markers, torch.ones(20, len(NAMES)), own[None], scales[None, bodies])
+    wrong, usually = (turned_wrongly_deg(pose, found).amax(0) for found in (found, fitted(markers)))
     many = [i for i, name in enumerate(SEGMENTS) if name.split("_")[0] in ("pelvis", "torso", "head", "femur", "tibia")]
     assert float(wrong[many].max()) < 1.5
     assert float(wrong.mean()) < 0.5 * float(usually.mean())
-    torch.testing.assert_close(told.size, torch.ones(20), atol=1e-3, rtol=0)
+    torch.testing.assert_close(found.size, torch.ones(20), atol=1e-3, rtol=0)
 
 
-def test_proportions_of_one_are_the_usual_skeleton() -> None:
+def test_proportions_of_one_are_the_default_skeleton() -> None:
     _, markers = swinging_markers()
     fit, weight = SegmentFit(SKELETON), torch.ones(20, len(NAMES))
-    usual = fit(markers, weight, default_locations_m())
+    default = fit(markers, weight, default_locations_m())
     same = fit(markers, weight, default_locations_m()[None], torch.ones(1, len(SEGMENTS), 3))
-    for name, value in vars(usual).items():
+    for name, value in vars(default).items():
         torch.testing.assert_close(getattr(same, name), value, atol=1e-4, rtol=0)
 
 
-def test_what_is_not_seen_lies_as_it_usually_does_and_says_so() -> None:
+def test_segments_without_markers_stay_in_the_reference_posture_and_are_not_observable() -> None:
     _, markers = swinging_markers()
     found = fitted(markers, without("RFIN"))
     hand, radius = SEGMENTS.index("hand_r"), SEGMENTS.index("radius_r")
@@ -92,23 +92,23 @@ def test_what_is_not_seen_lies_as_it_usually_does_and_says_so() -> None:
     assert float(found.observability[:, radius, 0].min()) > 0.5
 
 
-def test_without_the_pelvis_markers_the_others_tell_where_it_is() -> None:
+def test_without_the_pelvis_markers_the_others_determine_it() -> None:
     pose, markers = swinging_markers()
     found = fitted(markers, without("RASI", "LASI", "RPSI", "LPSI"))
     assert float(turned_wrongly_deg(pose, found)[:, 0].max()) < 45
 
 
-def test_nothing_seen_is_finite() -> None:
+def test_without_markers_everything_is_finite() -> None:
     found = fitted(torch.zeros(20, len(NAMES), 3), torch.zeros(20, len(NAMES)))
     assert all(value.isfinite().all() for value in vars(found).values())
 
 
 @pytest.mark.parametrize("coordinate", ["hip_flexion_r", "knee_angle_l", "elbow_flex_r", "arm_flex_l"])
-def test_angles_are_read_as_they_are(coordinate: str) -> None:
+def test_closed_form_angles_are_the_true_ones(coordinate: str) -> None:
     _, markers = swinging_markers()
     fit = SegmentFit(SKELETON)
-    reader = JointAngles(SKELETON, fit)
-    angles, sure, _ = reader(fit(markers, torch.ones(20, len(NAMES)), default_locations_m()))
+    joint_angles = JointAngles(SKELETON, fit)
+    angles, sure, _ = joint_angles(fit(markers, torch.ones(20, len(NAMES)), default_locations_m()))
     column = SKELETON.coordinate_names.index(coordinate)
     limited = [c for c in SKELETON.free_coordinates if not SKELETON.coordinate_names[c].startswith("pelvis")]
     truth = torch.from_numpy(swinging(frame_times(20))[:, column]).float()
@@ -117,7 +117,7 @@ def test_angles_are_read_as_they_are(coordinate: str) -> None:
     assert float(sure.min()) > 0.5
 
 
-def test_in_the_reference_posture_no_segment_is_turned() -> None:
+def test_in_the_reference_posture_no_segment_is_rotated() -> None:
     pose = Kinematics(SKELETON, dtype=torch.float32).with_coordinates(reference_posture(SKELETON).float()[None])
     markers = (pose.R_ground_body[:, OWNER] @ default_locations_m()[..., None])[..., 0] + pose.p_ground_body[:, OWNER]
     fit = SegmentFit(SKELETON)

@@ -39,7 +39,7 @@ def some_markers(windows: int = 2, *, frames: int = 9) -> MarkerBatch:
 
 
 @torch.no_grad()
-def answered(network: Neurik, windows: MarkerWindows) -> NeurikOutput:
+def predicted_by(network: Neurik, windows: MarkerWindows) -> NeurikOutput:
     return DECODER(network(windows))
 
 
@@ -52,60 +52,62 @@ def moved(windows: MarkerWindows, *, turn_deg: float, shift_m: Tensor) -> tuple[
 def test_no_coordinate_ever_leaves_its_range(size: float) -> None:
     g = torch.Generator().manual_seed(0)
     wild = MarkerWindows(size * torch.randn(3, 7, 68, 3, generator=g), torch.rand(3, 7, 68, generator=g), torch.ones(3))
-    answer = answered(small(corrections=1e4), wild)
+    prediction = predicted_by(small(corrections=1e4), wild)
     for column, coordinate in enumerate(SKELETON.coordinates):
         if coordinate.clamped:
-            assert coordinate.range_min < float(answer.q[..., column].min()), coordinate.name
-            assert float(answer.q[..., column].max()) < coordinate.range_max, coordinate.name
-    assert float(answer.body_scales.min()) >= SCALE_RANGE[0]
-    assert float(answer.body_scales.max()) <= SCALE_RANGE[1]
-    assert answer.q.isfinite().all()
-    assert float(answer.sd[..., 6:].max()) <= torch.tensor(LOG_SD_RANGE[1]).exp() * 1.001
+            assert coordinate.range_min < float(prediction.q[..., column].min()), coordinate.name
+            assert float(prediction.q[..., column].max()) < coordinate.range_max, coordinate.name
+    assert float(prediction.body_scales.min()) >= SCALE_RANGE[0]
+    assert float(prediction.body_scales.max()) <= SCALE_RANGE[1]
+    assert prediction.q.isfinite().all()
+    assert float(prediction.sd[..., 6:].max()) <= torch.tensor(LOG_SD_RANGE[1]).exp() * 1.001
 
 
 def test_dependent_coordinates_follow() -> None:
-    answer = answered(small(), some_markers().windows)
+    prediction = predicted_by(small(), some_markers().windows)
     for coupling in SKELETON.couplings:
-        torch.testing.assert_close(answer.q[..., coupling.dependent], answer.q[..., coupling.independent])
-        torch.testing.assert_close(answer.sd[..., coupling.dependent], answer.sd[..., coupling.independent])
-    assert float(answer.sd.min()) > 0
+        torch.testing.assert_close(prediction.q[..., coupling.dependent], prediction.q[..., coupling.independent])
+        torch.testing.assert_close(prediction.sd[..., coupling.dependent], prediction.sd[..., coupling.independent])
+    assert float(prediction.sd.min()) > 0
 
 
 def test_where_and_which_way_a_person_heads_changes_nothing_else() -> None:
     network, windows = small(), some_markers().windows
     shift_m = torch.tensor([3.0, 0.5, -2.0])
     elsewhere, R = moved(windows, turn_deg=130.0, shift_m=shift_m)
-    here, there = answered(network, windows), answered(network, elsewhere)
+    here, there = predicted_by(network, windows), predicted_by(network, elsewhere)
     torch.testing.assert_close(there.q[..., 6:], here.q[..., 6:], atol=2e-3, rtol=0)
     torch.testing.assert_close(there.body_scales, here.body_scales, atol=2e-3, rtol=0)
-    turned = [DECODER.kinematics.with_coordinates(answer.q).R_ground_body[..., 1, :, :] for answer in (there, here)]
+    turned = [
+        DECODER.kinematics.with_coordinates(prediction.q).R_ground_body[..., 1, :, :] for prediction in (there, here)
+    ]
     torch.testing.assert_close(turned[0], R @ turned[1], atol=2e-3, rtol=0)
     torch.testing.assert_close(there.q[..., 3:6], here.q[..., 3:6] @ R.T + shift_m, atol=2e-3, rtol=0)
 
 
-def test_what_is_missing_does_not_count_wherever_it_is_said_to_be() -> None:
+def test_missing_markers_do_not_count_wherever_they_are() -> None:
     windows = some_markers().windows
     weight = windows.weight.clone()
     weight[..., ::3] = 0.0
     lost = torch.where(weight[..., None] > 0, windows.markers_m, torch.nan)
     zeros = torch.where(weight[..., None] > 0, windows.markers_m, 0.0)
     network = small()
-    one, other = (answered(network, MarkerWindows(m, weight, windows.interval_s)) for m in (lost, zeros))
+    one, other = (predicted_by(network, MarkerWindows(m, weight, windows.interval_s)) for m in (lost, zeros))
     torch.testing.assert_close(one.q, other.q)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02])
-def test_next_to_nothing_seen_is_answered(share: float) -> None:
+def test_a_few_markers_give_a_finite_prediction(share: float) -> None:
     windows = some_markers(4).windows
     few = (torch.rand(windows.weight.shape, generator=torch.Generator().manual_seed(3)) < share).float()
-    answer = answered(small(), replace(windows, weight=few))
-    assert all(value.isfinite().all() for value in vars(answer).values())
+    prediction = predicted_by(small(), replace(windows, weight=few))
+    assert all(value.isfinite().all() for value in vars(prediction).values())
 
 
-def test_windows_do_not_see_each_other() -> None:
+def test_windows_of_a_batch_do_not_affect_each_other() -> None:
     windows = some_markers(3).windows
     one = windows.each(lambda value: value[1:2])
-    torch.testing.assert_close(answered(small(), one).q, answered(small(), windows).q[1:2], atol=2e-4, rtol=0)
+    torch.testing.assert_close(predicted_by(small(), one).q, predicted_by(small(), windows).q[1:2], atol=2e-4, rtol=0)
 
 
 def trial_of(frames: int) -> MarkerWindows:
@@ -117,32 +119,34 @@ def part_of(trial: MarkerWindows, part: slice) -> MarkerWindows:
 
 
 @pytest.mark.parametrize("frames", [1, 2, 31, 32, 33, 50, 97])
-def test_trials_of_any_length_are_answered_to_the_last_frame(frames: int) -> None:
-    answer = predict_trial(small(), DECODER, trial_of(frames))
-    assert answer.q.shape == (frames, len(SKELETON.coordinates))
-    assert answer.body_scales.shape == (len(SKELETON.bodies), 3)
-    assert answer.q.isfinite().all()
-    assert float(answer.sd.min()) > 0
+def test_trials_of_any_length_are_predicted_to_the_last_frame(frames: int) -> None:
+    prediction = predict_trial(small(), DECODER, trial_of(frames))
+    assert prediction.q.shape == (frames, len(SKELETON.coordinates))
+    assert prediction.body_scales.shape == (len(SKELETON.bodies), 3)
+    assert prediction.q.isfinite().all()
+    assert float(prediction.sd.min()) > 0
 
 
-def test_a_longer_trial_has_the_same_answer_in_its_middle() -> None:
+def test_a_longer_trial_has_the_same_prediction_in_its_middle() -> None:
     network, whole = small(), trial_of(8 * HOP)
     half = predict_trial(network, DECODER, part_of(whole, slice(0, 4 * HOP)))
-    answer = predict_trial(network, DECODER, whole)
+    prediction = predict_trial(network, DECODER, whole)
     # The scales are of a whole trial, so markers sit a little elsewhere.
-    torch.testing.assert_close(answer.q[: 2 * HOP, 6:], half.q[: 2 * HOP, 6:], atol=6e-3, rtol=0)
+    torch.testing.assert_close(prediction.q[: 2 * HOP, 6:], half.q[: 2 * HOP, 6:], atol=6e-3, rtol=0)
 
 
-def test_windows_that_say_the_same_are_blended_to_the_same() -> None:
-    """A network without time answers a frame alike in every window."""
+def test_windows_of_equal_output_are_blended_to_the_same() -> None:
+    """A network without time predicts the same of a frame in every window."""
     alone = small(shape=replace(SMALL, layers=0, waves=1))
     with torch.no_grad():
         alone.time.weight.zero_()
     trial = synthetic_source().draw(1, frames=WINDOW + HOP, calibrated=True).windows
     blended = predict_trial(alone, DECODER, trial)
     once = predict_trial(alone, DECODER, part_of(trial, slice(0, WINDOW)))
-    told = [frame for frame in range(1, WINDOW) if frame != HOP]  # a window's first frame knows no motion of the pelvis
-    torch.testing.assert_close(blended.q[told, 6:], once.q[told, 6:], atol=1e-4, rtol=0)
+    found = [
+        frame for frame in range(1, WINDOW) if frame != HOP
+    ]  # a window's first frame knows no motion of the pelvis
+    torch.testing.assert_close(blended.q[found, 6:], once.q[found, 6:], atol=1e-4, rtol=0)
 
 
 def test_the_latest_frame_is_the_window_s_last() -> None:
@@ -159,13 +163,13 @@ def test_several_trials_at_once_are_refused() -> None:
         predict_trial(small(), DECODER, some_markers(2).windows)
 
 
-def test_it_is_read_as_it_was_written_to_half_precision(tmp_path: Path) -> None:
+def test_it_is_loaded_as_it_was_saved_to_half_precision(tmp_path: Path) -> None:
     save_neurik(tmp_path / "neurik.safetensors", small())
     again = load_neurik(tmp_path / "neurik.safetensors")
     assert again.shape == SMALL
     assert not again.training
     windows = some_markers().windows
-    torch.testing.assert_close(answered(again, windows).q, answered(small(), windows).q, atol=0.03, rtol=0)
+    torch.testing.assert_close(predicted_by(again, windows).q, predicted_by(small(), windows).q, atol=0.03, rtol=0)
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
@@ -189,35 +193,37 @@ def test_a_network_of_another_shape_is_refused(tmp_path: Path, change: dict[str,
         load_neurik(path)
 
 
-def test_who_is_registered_is_told_by_their_own_skeleton() -> None:
+def test_a_calibrated_subjects_scales_are_those_of_their_own_skeleton() -> None:
     network = small(corrections=0.0)
     batch = synthetic_source().draw(8, frames=5, clean=True, calibrated=True)
     own = batch.windows.subject
     assert own is not None
-    told, usual = (answered(network, w) for w in (batch.windows, replace(batch.windows, subject=None)))
-    torch.testing.assert_close(told.body_scales, own.body_scales.clamp(0.6, 1.4), atol=1e-3, rtol=0)
+    found, default = (predicted_by(network, w) for w in (batch.windows, replace(batch.windows, subject=None)))
+    torch.testing.assert_close(found.body_scales, own.body_scales.clamp(0.6, 1.4), atol=1e-3, rtol=0)
     limited = DECODER.limited
-    wrong = [float((each.q - batch.q)[..., limited].abs().median()) for each in (told, usual)]
+    wrong = [float((each.q - batch.q)[..., limited].abs().median()) for each in (found, default)]
     assert wrong[0] < 0.5 * wrong[1]
 
 
-def test_a_long_trial_of_somebody_registered_is_predict_with_their_skeleton() -> None:
+def test_a_long_trial_of_a_calibrated_subject_is_predicted_on_their_skeleton() -> None:
     network = small(corrections=0.0)
     batch = synthetic_source().draw(1, frames=2 * WINDOW + 5, clean=True, calibrated=True)
     own = batch.windows.subject
     assert own is not None
-    whole, by_frame = predict_trial(network, DECODER, batch.windows), answered(network, batch.windows)
+    whole, by_frame = predict_trial(network, DECODER, batch.windows), predicted_by(network, batch.windows)
     torch.testing.assert_close(whole.body_scales, own.body_scales[0])
     wrong = [float((q - batch.q[0])[:, DECODER.limited].abs().mean()) for q in (whole.q, by_frame.q[0])]
     assert wrong[0] < 0.8 * wrong[1]
 
 
-def test_markers_that_all_lie_where_they_should_are_nearly_taken_as_they_are_read() -> None:
+def test_exact_markers_are_hardly_corrected() -> None:
     batch = synthetic_source().draw(4, frames=5, clean=True)
     exact = replace(batch.windows, subject=SubjectCalibration(batch.body_scales, batch.locations_m))
     few = replace(exact, weight=exact.weight * (torch.arange(68) % 2))
     apart = [
-        float((answered(small(), windows).q - answered(small(corrections=0.0), windows).q)[..., 6:].abs().mean())
+        float(
+            (predicted_by(small(), windows).q - predicted_by(small(corrections=0.0), windows).q)[..., 6:].abs().mean()
+        )
         for windows in (exact, few)
     ]
     assert apart[0] < 0.2 * apart[1]

@@ -12,7 +12,7 @@ from tests.training.synthetic_markers import default_locations_m, synthetic_sour
 
 
 def standing(frames: int = 3) -> tuple[MarkerTrajectories, np.ndarray, np.ndarray]:
-    """Somebody standing; their scales and marker places."""
+    """Somebody standing; their scales and marker locations."""
     batch = synthetic_source(varied=False).draw(1, frames=2, clean=True)
     assert batch.static_m is not None
     still = np.tile(batch.static_m.double().numpy(), (frames, 1, 1))
@@ -20,21 +20,21 @@ def standing(frames: int = 3) -> tuple[MarkerTrajectories, np.ndarray, np.ndarra
     return recording, batch.body_scales[0].numpy(), batch.locations_m[0].numpy()
 
 
-def test_markers_sit_where_they_were_seen_standing() -> None:
-    static, scales, places = standing()
-    told = calibrate_from_static(static, default_locations_m())
+def test_marker_locations_are_those_of_the_static_trial() -> None:
+    static, scales, locations = standing()
+    found = calibrate_from_static(static, default_locations_m())
     bodies = [full_body_skeleton().body_names.index(marker.segment) for marker in MARKERS.values()]
-    assert np.abs(told.body_scales[0].numpy() - scales)[bodies].mean() < 0.05
-    assert np.linalg.norm(told.locations_m[0].numpy() - places, axis=-1).mean() < 0.02
+    assert np.abs(found.body_scales[0].numpy() - scales)[bodies].mean() < 0.05
+    assert np.linalg.norm(found.locations_m[0].numpy() - locations, axis=-1).mean() < 0.02
 
 
-def test_markers_that_nobody_wore_sit_where_they_usually_do() -> None:
+def test_missing_markers_are_at_their_default_locations() -> None:
     static, _, _ = standing()
-    told = calibrate_from_static(static.select(BONY_LANDMARKS), default_locations_m())
+    found = calibrate_from_static(static.select(BONY_LANDMARKS), default_locations_m())
     soft = next(i for i, name in enumerate(MARKERS) if name not in BONY_LANDMARKS)
     body = full_body_skeleton().body_names.index(list(MARKERS.values())[soft].segment)
-    usual = default_locations_m()[soft] * told.body_scales[0, body]
-    np.testing.assert_allclose(told.locations_m[0, soft].numpy(), usual.numpy(), atol=1e-6)
+    default = default_locations_m()[soft] * found.body_scales[0, body]
+    np.testing.assert_allclose(found.locations_m[0, soft].numpy(), default.numpy(), atol=1e-6)
 
 
 def test_a_trial_of_other_markers_is_refused() -> None:

@@ -38,7 +38,7 @@ class RenderedPerson:
 
 
 def rendered_people(*, count: int, seed: int) -> list[RenderedPerson]:
-    """People of one shape in drawn postures, seen from all around."""
+    """People of one shape in drawn postures, observed from all around."""
     rng = np.random.default_rng(seed)
     body = Body.load()
     person = skeleton_of_body(body, body.with_shape(draw_shapes(body, 1, seed=seed)[0]), full_body_skeleton())

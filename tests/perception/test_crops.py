@@ -1,4 +1,4 @@
-"""People cut out of pictures: where a crop's pixels are in the picture."""
+"""People cut out of images: where a crop's pixels are in the image."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from biopose.perception.crops import HEIGHT_PX, WIDTH_PX, cut_people, is_croppab
 
 
 def spot(*, x: float, y: float, width: int = 640, height: int = 480) -> np.ndarray:
-    """A black picture with a soft white spot whose centre is (x, y)."""
+    """A black image with a soft white spot whose centre is (x, y)."""
     columns, rows = np.arange(width), np.arange(height)[:, None]
     bright = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 6.0**2))
     return np.repeat((255 * bright).round().astype(np.uint8)[..., None], 3, axis=2)
@@ -24,7 +24,7 @@ def centre_of_brightness(crop: torch.Tensor) -> np.ndarray:
 @pytest.mark.parametrize(
     "box", [[200, 100, 300, 260], [150.4, 60.2, 390.7, 401.3], [240, 150, 270, 190], [-40, 20, 320, 460]]
 )
-def test_a_point_of_the_crop_is_where_it_was_in_the_picture(box: list[float]) -> None:
+def test_a_point_of_the_crop_is_where_it_was_in_the_image(box: list[float]) -> None:
     place = np.array([252.3, 170.6])
     crops = cut_people([spot(x=place[0], y=place[1])], [np.array([box])])
     assert crops.pixels.shape == (1, 3, HEIGHT_PX, WIDTH_PX)
@@ -43,26 +43,26 @@ def test_crops_show_the_whole_box_and_a_margin() -> None:
     assert np.allclose(height, [1.25 * 160, 1.25 * 490 / 0.75], atol=2.5)
 
 
-def test_what_is_outside_the_picture_is_black() -> None:
+def test_what_is_outside_the_image_is_black() -> None:
     crops = cut_people([np.full((100, 80, 3), 200, np.uint8)], [np.array([[0, 0, 79, 99]])])
     assert (crops.pixels[0, :, 0] == 0).all()
     assert (crops.pixels[0, :, HEIGHT_PX // 2, WIDTH_PX // 2] == 200).all()
 
 
-def test_people_of_several_pictures_keep_their_order() -> None:
+def test_people_of_several_images_keep_their_order() -> None:
     grey = [np.full((60 + 10 * level, 50, 3), level, np.uint8) for level in range(3)]
     box = np.array([[5.0, 5, 40, 50]])
     crops = cut_people(grey, [np.repeat(box, 2, axis=0), box[:0], box])
     assert crops.pixels[:, 0, 128, 96].tolist() == [0, 0, 2]
 
 
-def test_a_non_contiguous_picture_is_taken_as_it_looks() -> None:
+def test_a_non_contiguous_image_gives_the_same_crop() -> None:
     image = np.random.default_rng(0).integers(0, 256, (120, 100, 3)).astype(np.uint8)
     view = image[::-1, ::-1]
     box = np.array([[10.0, 10, 80, 100]])
     assert torch.equal(cut_people([view], [box]).pixels, cut_people([view.copy()], [box]).pixels)
 
 
-def test_boxes_that_hold_something_are_told_from_those_that_do_not() -> None:
+def test_boxes_with_nothing_in_them_are_not_croppable() -> None:
     boxes = np.array([[0, 0, 5, 5], [4, 4, 4, 4], [-9, -9, -1, -1], [90, 2, 200, 30], [np.nan, 0, 5, 5]])
     assert is_croppable(np.zeros((50, 100, 3), np.uint8), boxes).tolist() == [True, False, False, True, False]

@@ -57,11 +57,11 @@ def test_keypoints_of_other_sizes_are_refused() -> None:
 
 
 @needs_networks
-def test_gradients_reach_the_picture_and_every_weight(crops: torch.Tensor) -> None:
+def test_gradients_reach_the_image_and_every_weight(crops: torch.Tensor) -> None:
     network = RtmPose.load(weights_path(WEIGHTS))
-    picture = crops[:1].clone().requires_grad_()
-    output = network(picture)
+    image = crops[:1].clone().requires_grad_()
+    output = network(image)
     (output.x_scores.square().mean() + output.y_scores.square().mean()).backward()
-    assert picture.grad is not None
-    assert picture.grad.abs().max() > 0
+    assert image.grad is not None
+    assert image.grad.abs().max() > 0
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())

@@ -13,14 +13,14 @@ def detector(request: pytest.FixtureRequest) -> PersonDetector:
     return PersonDetector.load(backend=request.param, threads=1)
 
 
-def sure(found: PersonBoxes) -> np.ndarray:
+def confident(found: PersonBoxes) -> np.ndarray:
     return found.boxes_px[found.scores > 0.5]
 
 
 @needs_networks
 def test_finds_the_two_people_of_each_frame(detector: PersonDetector) -> None:
     for found in detector.detect(frames_of_two_people()):
-        boxes = sure(found)
+        boxes = confident(found)
         assert len(boxes) == 2
         assert (boxes[:, 3] - boxes[:, 1] > 380).all()  # they are about 450 pixels tall
         assert (np.diff(found.scores) <= 0).all()
@@ -35,7 +35,7 @@ def test_both_backends_find_the_same() -> None:
 
 
 @needs_networks
-def test_a_batch_finds_what_single_pictures_do(detector: PersonDetector) -> None:
+def test_a_batch_finds_what_single_images_do(detector: PersonDetector) -> None:
     first, second, _ = frames_of_two_people()
     pictures = [first, second[100:, 300:1500], first[::2, ::2]]  # of three sizes, two of them views into others
     for together, image in zip(detector.detect(pictures), pictures, strict=True):
@@ -44,15 +44,15 @@ def test_a_batch_finds_what_single_pictures_do(detector: PersonDetector) -> None
 
 
 @needs_networks
-def test_people_in_a_mirrored_picture_have_mirrored_boxes(detector: PersonDetector) -> None:
+def test_people_in_a_mirrored_image_have_mirrored_boxes(detector: PersonDetector) -> None:
     frame = frames_of_two_people()[0]
-    plain, mirrored = (sure(found) for found in detector.detect([frame, frame[:, ::-1]]))
+    plain, mirrored = (confident(found) for found in detector.detect([frame, frame[:, ::-1]]))
     back = np.stack([1767 - mirrored[:, 2], mirrored[:, 1], 1767 - mirrored[:, 0], mirrored[:, 3]], axis=1)
     assert np.abs(np.sort(plain, axis=0) - np.sort(back, axis=0)).max() < 25  # of 450: the network's own asymmetry
 
 
 @needs_networks
-def test_boxes_stay_inside_the_picture(detector: PersonDetector) -> None:
+def test_boxes_stay_inside_the_image(detector: PersonDetector) -> None:
     (found,) = detector.detect([frames_of_two_people()[0][:, 1450:]])  # the walker is cut in two
     assert len(found)
     assert (found.boxes_px >= -0.5).all()
@@ -68,7 +68,7 @@ def test_nobody_is_found_where_nobody_is(detector: PersonDetector, size: tuple[i
 
 
 @needs_networks
-def test_no_pictures_no_detections(detector: PersonDetector) -> None:
+def test_no_images_no_detections(detector: PersonDetector) -> None:
     assert detector.detect([]) == []
 
 
@@ -76,7 +76,7 @@ def test_no_pictures_no_detections(detector: PersonDetector) -> None:
 @pytest.mark.parametrize(
     "image", [np.zeros((10, 10), np.uint8), np.zeros((10, 10, 3), np.float32), np.zeros((0, 10, 3), np.uint8)]
 )
-def test_what_is_no_picture_is_refused(detector: PersonDetector, image: np.ndarray) -> None:
+def test_what_is_no_image_is_refused(detector: PersonDetector, image: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected uint8"):
         detector.detect([image])
 
@@ -90,7 +90,7 @@ def test_a_letterbox_keeps_the_corner_and_pads_with_grey() -> None:
     assert (box[:, :, 208:] == 114).all()
 
 
-def test_missing_weights_tell_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_the_error_for_missing_weights_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("BIOPOSE_ASSETS", str(tmp_path))
     with pytest.raises(ModelError, match="biopose assets pull"):
         PersonDetector.load()

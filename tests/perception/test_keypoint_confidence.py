@@ -1,4 +1,4 @@
-"""What a confidence is said to mean, and whether it does."""
+"""What a confidence is claimed to mean, and whether it does."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tests.body.bodies import needs_body_asset
 from tests.perception.real_people import needs_networks
 
 
-def test_a_surer_keypoint_never_has_a_larger_error() -> None:
+def test_a_keypoint_of_more_confidence_never_has_a_larger_error() -> None:
     sd = pixel_sd(np.linspace(0, 1, 101), np.array([0.0, 0, 100, 400]))
     assert (np.diff(sd) <= 0).all()
     assert sd[0] / sd[-1] > 15
@@ -37,21 +37,21 @@ def test_a_person_who_was_not_found_has_no_error() -> None:
 @needs_networks
 @needs_body_asset
 @pytest.mark.slow
-def test_errors_on_rendered_bodies_are_no_larger_than_said_and_fall_with_confidence() -> None:
+def test_errors_on_rendered_bodies_agree_with_their_standard_deviations_and_fall_with_confidence() -> None:
     from tests.perception.rendered_people import rendered_people  # needs a renderer
 
-    # Neither the shape, nor the postures, nor the clothes of the measurement, and easier than its pictures.
+    # Neither the shape, nor the postures, nor the clothes of the measurement, and easier than its images.
     people = rendered_people(count=16, seed=11)
     found = KeypointNetwork.load(threads=1).locate([p.image for p in people], [p.box_px[None] for p in people])
     confidence = np.stack([each.confidence[0] for each in found])
     error = np.stack([f.positions_px[0] - p.keypoints_px for f, p in zip(found, people, strict=True)])
     common = np.stack([np.median(error[sure, k], axis=0) for k, sure in enumerate((confidence > 0.6).T)])
     distance = np.linalg.norm(error - common, axis=-1)
-    said = pixel_sd(confidence, np.stack([p.box_px for p in people]))
+    claimed = pixel_sd(confidence, np.stack([p.box_px for p in people]))
     bands = [(confidence > low) & (confidence <= high) for low, high in ((0.3, 0.65), (0.65, 0.78), (0.78, 1.0))]
     for chosen in bands:
         assert chosen.sum() > 25
-        assert (distance[chosen] < 1.515 * said[chosen]).mean() > 0.6  # 1.515 sd around a point hold 68 %
-        assert np.median(distance[chosen]) > 0.3 * np.median(said[chosen])  # and the sd says something
+        assert (distance[chosen] < 1.515 * claimed[chosen]).mean() > 0.6  # 1.515 sd around a point hold 68 %
+        assert np.median(distance[chosen]) > 0.3 * np.median(claimed[chosen])  # and the sd says something
     medians = [np.median(distance[chosen]) for chosen in bands]
     assert medians == sorted(medians, reverse=True)

@@ -19,6 +19,12 @@ from tests.perception.real_people import frames_of_two_people, needs_networks
 pytestmark = needs_networks
 
 
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch passes over whole batches: few people would take as long as many."""
+    monkeypatch.setattr(keypoint_network, "BATCH_SIZE", 4)
+
+
 @pytest.fixture(scope="module")
 def network() -> KeypointNetwork:
     return KeypointNetwork.load(threads=1)
@@ -36,11 +42,11 @@ def boxes() -> tuple[np.ndarray, ...]:
     return tuple(each.boxes_px[each.scores > 0.5] for each in found)
 
 
-def scatter(a: Keypoints, b: Keypoints, *, sure: float = 0.6) -> float:
-    """Median distance in pixels of keypoints that both are sure of."""
-    seen = np.minimum(a.confidence, b.confidence) > sure
-    assert seen.mean() > 0.4
-    return float(np.median(np.linalg.norm(a.positions_px - b.positions_px, axis=-1)[seen]))
+def scatter(a: Keypoints, b: Keypoints, *, confident: float = 0.6) -> float:
+    """Median distance in pixels of keypoints that both are confident of."""
+    observed = np.minimum(a.confidence, b.confidence) > confident
+    assert observed.mean() > 0.4
+    return float(np.median(np.linalg.norm(a.positions_px - b.positions_px, axis=-1)[observed]))
 
 
 def test_people_stand_upright_inside_their_boxes(network: KeypointNetwork) -> None:
@@ -71,7 +77,7 @@ def test_a_batch_over_frames_finds_what_single_people_do(network: KeypointNetwor
             assert np.allclose(together.positions_px[person], alone.positions_px[0], rtol=0, atol=0.01)
 
 
-def test_a_shifted_picture_has_shifted_keypoints(network: KeypointNetwork) -> None:
+def test_a_shifted_image_has_shifted_keypoints(network: KeypointNetwork) -> None:
     frame, own = frames_of_two_people()[0], boxes()[0]
     shift = np.array([37, 11])
     cut = frame[shift[1] :, shift[0] :]
@@ -87,7 +93,7 @@ def test_a_box_a_little_off_changes_little(network: KeypointNetwork) -> None:
     assert scatter(plain, moved) < 0.008 * 450
 
 
-def test_a_picture_of_half_the_size_has_keypoints_at_half_the_place(network: KeypointNetwork) -> None:
+def test_an_image_of_half_the_size_has_keypoints_at_half_the_position(network: KeypointNetwork) -> None:
     frame, own = frames_of_two_people()[0], boxes()[0]
     half = np.ascontiguousarray(frame.reshape(497, 2, 884, 2, 3).mean(axis=(1, 3)).astype(np.uint8))
     (plain,), (small,) = (network.locate([f], [b]) for f, b in ((frame, own), (half, (own + 0.5) / 2 - 0.5)))
@@ -95,14 +101,14 @@ def test_a_picture_of_half_the_size_has_keypoints_at_half_the_place(network: Key
     assert scatter(plain, doubled) < 0.008 * 450
 
 
-def test_a_mirrored_picture_has_mirrored_keypoints_of_the_other_side(network: KeypointNetwork) -> None:
+def test_a_mirrored_image_has_mirrored_keypoints_of_the_other_side(network: KeypointNetwork) -> None:
     frame, own = frames_of_two_people()[0], boxes()[0]
     mirrored_boxes = np.stack([1767 - own[:, 2], own[:, 1], 1767 - own[:, 0], own[:, 3]], axis=1)
     (plain,), (found,) = network.locate([frame], [own]), network.locate([frame[:, ::-1]], [mirrored_boxes])
     swapped = Keypoints(found.positions_px[:, MIRRORED] * [-1, 1] + [1767, 0], found.confidence[:, MIRRORED])
     assert scatter(plain, swapped) < 0.01 * 450
-    seen = np.minimum(plain.confidence, swapped.confidence) > 0.6
-    assert abs(np.median((plain.positions_px - swapped.positions_px)[..., 0][seen])) < 0.5  # no side is preferred
+    observed = np.minimum(plain.confidence, swapped.confidence) > 0.6
+    assert abs(np.median((plain.positions_px - swapped.positions_px)[..., 0][observed])) < 0.5  # no side is preferred
 
 
 def test_boxes_with_nothing_in_them_give_no_keypoints(network: KeypointNetwork) -> None:
@@ -121,16 +127,14 @@ def test_tiny_huge_and_half_visible_boxes_are_taken(network: KeypointNetwork, bo
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
-def test_pictures_of_nobody_give_empty_arrays(
-    network: KeypointNetwork, in_torch: KeypointNetwork, backend: str
-) -> None:
+def test_images_of_nobody_give_empty_arrays(network: KeypointNetwork, in_torch: KeypointNetwork, backend: str) -> None:
     used = network if backend == "onnxruntime" else in_torch
     images = [np.zeros((5, 7, 3), np.uint8), np.zeros((9, 3, 3), np.uint8)]
     assert [len(found) for found in used.locate(images, [np.zeros((0, 4))] * 2)] == [0, 0]
     assert used.locate([], []) == []
 
 
-def test_pictures_and_boxes_that_do_not_match_are_refused(network: KeypointNetwork) -> None:
+def test_images_and_boxes_that_do_not_match_are_refused(network: KeypointNetwork) -> None:
     with pytest.raises(ValueError, match="1 images, but boxes for 2"):
         network.locate([frames_of_two_people()[0]], [np.zeros((0, 4))] * 2)
 
@@ -228,7 +232,7 @@ def test_a_persons_keypoints_and_tokens_do_not_depend_on_who_else_is_in_the_batc
             assert head is None or np.array_equal(few.tokens, all_.tokens)
 
 
-def test_people_of_one_picture_are_found_in_a_batch_of_their_own(in_torch: KeypointNetwork) -> None:
+def test_people_of_one_image_are_found_in_a_batch_of_their_own(in_torch: KeypointNetwork) -> None:
     frame, own = frames_of_two_people()[0], boxes()[0]
     (among_others,), alone = in_torch.locate([frame], [own]), in_torch.locate_in(frame, own)
     assert np.allclose(among_others.positions_px, alone.positions_px, rtol=0, atol=0.05)

@@ -52,23 +52,23 @@ def test_in_a_mirror_left_is_right_and_the_first_column_the_last() -> None:
     assert torch.allclose(mirrored_points(image), points, atol=1e-4)
 
 
-def test_two_looks_that_agree_say_what_one_says() -> None:
+def test_the_average_of_passes_that_agree_is_either() -> None:
     points = drawn_points()
     found, confidence = decoded(flip_averaged(at(points, height=0.9), at(mirrored_points(points), height=0.9)))
     assert torch.allclose(found, points, atol=0.01)
     assert torch.allclose(confidence, torch.tensor(0.9), atol=0.01)
 
 
-def test_two_looks_that_differ_meet_in_the_middle_and_are_less_sure() -> None:
+def test_passes_that_differ_meet_in_the_middle_with_less_confidence() -> None:
     points = drawn_points()
     found, confidence = decoded(flip_averaged(at(points), at(mirrored_points(points + 3.0))))
     assert torch.allclose(found, points + 1.5, atol=0.05)
     assert (confidence < 0.95).all()
 
 
-def test_which_look_is_called_the_mirrored_one_changes_nothing() -> None:
+def test_either_pass_may_be_called_the_mirrored_one() -> None:
     points = drawn_points()
     one, other = at(points, height=0.8), at(mirrored_points(points) + 2.0)
-    (found, sure), (image, image_sure) = decoded(flip_averaged(one, other)), decoded(flip_averaged(other, one))
+    (found, confident), (image, image_sure) = decoded(flip_averaged(one, other)), decoded(flip_averaged(other, one))
     assert torch.allclose(mirrored_points(image), found, atol=1e-3)
-    assert torch.allclose(image_sure[:, MIRRORED], sure)
+    assert torch.allclose(image_sure[:, MIRRORED], confident)

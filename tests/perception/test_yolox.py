@@ -11,10 +11,10 @@ from tests.perception.real_people import frames_of_two_people, needs_networks
 
 @needs_networks
 def test_boxes_are_those_of_onnxruntime_down_to_the_faintest() -> None:
-    pictures = torch.stack([letterboxed(frame) for frame in frames_of_two_people()])
+    images = torch.stack([letterboxed(frame) for frame in frames_of_two_people()])
     published = OnnxSession(weights_path(WEIGHTS), threads=1)
-    for picture, ours in zip(pictures, YoloxDetector.load(weights_path(WEIGHTS), device="cpu")(pictures), strict=True):
-        boxes, labels = published(picture[None].numpy())
+    for image, ours in zip(images, YoloxDetector.load(weights_path(WEIGHTS), device="cpu")(images), strict=True):
+        boxes, labels = published(image[None].numpy())
         theirs = boxes[0][(labels[0] == 0) & (boxes[0][:, 4] > 0)]
         assert ours.shape == theirs.shape
         assert np.abs(ours - theirs).max() < 1e-3
@@ -25,7 +25,7 @@ def test_any_size_divisible_by_32_and_any_batch() -> None:
     assert boxes.shape == (2, 8 * 12 + 4 * 6 + 2 * 3, 5)
 
 
-def test_of_boxes_that_overlap_the_surest_stays() -> None:
+def test_of_boxes_that_overlap_the_best_stays() -> None:
     boxes = np.array(
         [[0, 0, 10, 10, 0.5], [1, 0, 11, 10, 0.9], [0, 5, 10, 15, 0.4], [50, 50, 60, 60, 0.8], [0, 0, 1, 1, 0.001]],
         np.float32,

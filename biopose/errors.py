@@ -1,16 +1,16 @@
 """Errors for inputs that cannot be processed.
 
 A caller's bad argument is a ``ValueError``. Everything here means that the *input* is at fault: an ingestion
-quarantines it with the message as its reason and goes on. Messages name the thing, the place and the remedy.
+quarantines it with the message as its reason and goes on. Messages name the file, the location in it and the remedy.
 """
 
 
 class BioposeError(Exception):
-    """An input that cannot be processed; the message says which, where, and what to do."""
+    """An input that cannot be processed; the message names it, the location and the remedy."""
 
 
 class FileFormatError(BioposeError):
-    """A motion file (.trc, .mot, .sto, .c3d, .parquet) that does not say what its format requires."""
+    """A motion file (.trc, .mot, .sto, .c3d, .parquet) that breaks its format."""
 
 
 class VideoError(BioposeError):
@@ -22,7 +22,7 @@ class ManifestError(BioposeError):
 
 
 class TrackingError(BioposeError):
-    """A person who cannot be followed through the frames."""
+    """A person who cannot be tracked through the frames."""
 
 
 class ModelError(BioposeError):

@@ -1,4 +1,4 @@
-"""What made a result: the code's version, the libraries' and every network's weights by hash."""
+"""Provenance of a result: the versions of the code and its libraries, and the hash of every network's weights."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ with_up = click.option(
 with_method = click.option(
     "--method", type=click.Choice(METHODS), default=DEFAULT_METHOD, show_default=True, help=METHOD_HELP
 )
-with_judged_method = click.option(
+with_evaluated_method = click.option(
     "--method",
     type=click.Choice(EVALUATED_METHODS),
     default=DEFAULT_METHOD,

@@ -15,7 +15,7 @@ from biopose.cli.command_line import (
     as_json,
     progress_bar,
     show,
-    with_judged_method,
+    with_evaluated_method,
     with_threads,
 )
 from biopose.reconstruction.method_names import MethodName
@@ -41,8 +41,8 @@ def evaluate() -> None:
     show_default=True,
     help="(a) from the real markers, (b) from rendered video of the expert's motion.",
 )
-@click.option("--keep", type=FOLDER, help="Keep part (b)'s videos in this folder.")
-@with_judged_method
+@click.option("--keep", type=FOLDER, help="Keep part (b)'s rendered clips in this folder.")
+@with_evaluated_method
 @with_threads
 @as_json
 def lab(
@@ -62,7 +62,7 @@ def lab(
     \b
     Examples:
       biopose evaluate lab --data ../shared/data
-      biopose evaluate lab --part b --trial walking1 --keep films --data ../shared/data
+      biopose evaluate lab --part b --trial walking1 --keep clips --data ../shared/data
     """
     from biopose.evaluation.lab_markers import evaluate_lab_a, lab_a_lines, lab_trials
 
@@ -77,13 +77,13 @@ def lab(
             result["lab_a"] = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
         lines += lab_a_lines(result["lab_a"])
     if part != "a":
-        from biopose.evaluation.lab_film import VIEWS
+        from biopose.evaluation.lab_rendering import VIEWS
         from biopose.evaluation.lab_video import TRIALS, evaluate_lab_b, lab_b_lines
 
-        filmed = list(trials) or list(TRIALS)
-        with progress_bar(len(filmed) * len(VIEWS), label="Films", json_=json_) as bar:
+        rendered = list(trials) or list(TRIALS)
+        with progress_bar(len(rendered) * len(VIEWS), label="Clips", json_=json_) as bar:
             result["lab_b"] = evaluate_lab_b(
-                data, trials=filmed, method=method, threads=threads, keep=keep, progress=lambda _: bar.update(1)
+                data, trials=rendered, method=method, threads=threads, keep=keep, progress=lambda _: bar.update(1)
             )
         lines += lab_b_lines(result["lab_b"])
     show(result, json_=json_, lines=lambda: lines)
@@ -92,7 +92,7 @@ def lab(
 @evaluate.command()
 @click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds multiview/).")
 @click.option("--with-intrinsics", is_flag=True, help="Give the method the calibration's intrinsics.")
-@with_judged_method
+@with_evaluated_method
 @with_threads
 @as_json
 def balance(data: Path, with_intrinsics: bool, method: MethodName, threads: int, json_: bool) -> None:
@@ -134,12 +134,12 @@ def consistency(shapes: int, poses: int, threads: int, json_: bool) -> None:
 
 @evaluate.command()
 @click.option("--motion", required=True, type=FOLDER, help="CMU's motion capture: .asf and .amc files.")
-@click.option("--tracks", default=20, show_default=True, type=click.IntRange(1), help="Made-up tracks.")
+@click.option("--tracks", default=20, show_default=True, type=click.IntRange(1), help="Number of synthetic tracks.")
 @click.option("--frames", default=60, show_default=True, type=click.IntRange(2), help="Frames of each, at 30 Hz.")
 @click.option("--varied", is_flag=True, help="Vary the motion as for training; else it is as recorded.")
 @as_json
 def projected(motion: Path, tracks: int, frames: int, varied: bool, json_: bool) -> None:
-    """The keypoint fit on made-up tracks.
+    """The keypoint fit on synthetic tracks.
 
     Recorded motion and people that training never saw, projected through drawn cameras, with a keypoint network's
     errors. The fit's constants are chosen here, never on recordings of the other evaluations.
@@ -162,23 +162,27 @@ def projected(motion: Path, tracks: int, frames: int, varied: bool, json_: bool)
     type=click.Choice(["mqhmr", "neurik", "both"]),
     default="both",
     show_default=True,
-    help="MQ-HMR on pictures, NeurIK on markers.",
+    help="MQ-HMR on images, NeurIK on markers.",
 )
-@click.option("--pictures", default=5120, show_default=True, type=click.IntRange(1), help="How many are judged.")
-@click.option("--trials", default=24, show_default=True, type=click.IntRange(1), help="Of made-up markers.")
-@click.option("--clip-shards", default=3, show_default=True, type=click.IntRange(0), help="Of 16 recorded clips each.")
+@click.option("--images", default=5120, show_default=True, type=click.IntRange(1), help="Number of images.")
+@click.option(
+    "--trials", default=24, show_default=True, type=click.IntRange(1), help="Number of synthetic marker trials."
+)
+@click.option(
+    "--clip-shards", default=3, show_default=True, type=click.IntRange(0), help="Number of shards of 16 recorded clips."
+)
 @click.option(
     "--shards",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder that keeps pictures and clips; else beside the assets.",
+    help="Folder that keeps images and clips; else beside the assets.",
 )
-@click.option("--weights", type=EXISTING, help="Of the part's network; else those that ship.")
+@click.option("--weights", type=EXISTING, help="Weights of the part's network; the shipped ones if none are given.")
 @with_threads
 @as_json
 def synthetic(
     data: Path,
     part: str,
-    pictures: int,
+    images: int,
     trials: int,
     clip_shards: int,
     shards: Path | None,
@@ -186,10 +190,10 @@ def synthetic(
     threads: int,
     json_: bool,
 ) -> None:
-    """MQ-HMR and NeurIK on made-up people and motions that they never saw.
+    """MQ-HMR and NeurIK on synthetic people and motions held out from training.
 
-    Pictures are drawn the first time, some twenty a second, and clips are recorded as MQ-HMR sees them, ten frames a
-    second; both are kept. NeurIK is judged beside batched inverse kinematics on the same markers.
+    Images are rendered the first time, about twenty a second, and clips are recorded through MQ-HMR, about ten frames a
+    second; both are kept. NeurIK is compared with batched inverse kinematics on the same markers.
 
     \b
     Examples:
@@ -198,16 +202,16 @@ def synthetic(
       biopose evaluate synthetic --part mqhmr --data ../shared/data --weights runs/mqhmr/mqhmr.safetensors
     """
     if weights and part == "both":
-        raise click.UsageError("--weights are of one network: say which with --part mqhmr or --part neurik")
+        raise click.UsageError("--weights belong to one network: choose it with --part mqhmr or --part neurik")
     chosen: dict[str, Any] = {} if weights is None else {"weights": weights}
     result: dict[str, Any] = {}
     lines: list[str] = []
     if part != "neurik":
         from biopose.evaluation.synthetic import evaluate_synthetic, synthetic_lines
 
-        with progress_bar(pictures, label="Pictures", json_=json_) as bar:
+        with progress_bar(images, label="Images", json_=json_) as bar:
             result |= evaluate_synthetic(
-                data, pictures=pictures, folder=shards, processes=threads, progress=bar.update, **chosen
+                data, images=images, folder=shards, processes=threads, progress=bar.update, **chosen
             )
         lines += synthetic_lines(result)
     if part != "mqhmr":
@@ -225,7 +229,7 @@ def synthetic(
 @as_json
 @click.pass_context
 def all_(context: click.Context, data: Path, threads: int, json_: bool) -> None:
-    """All that is judged against reference recordings: lab, balance, synthetic, one after another.
+    """All evaluations against reference recordings: lab, balance, synthetic, one after another.
 
     With --json each prints its object on a line of its own.
 

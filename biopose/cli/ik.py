@@ -1,4 +1,4 @@
-"""`biopose ik`: angles from markers, by our solver, OpenSim's, or the network NeurIK."""
+"""`biopose ik`: joint angles from markers, by our solver, OpenSim's, or the network NeurIK."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
@@ -35,7 +35,7 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 @click.option(
     "--body-model", type=EXISTING, help="Of a motion of SMPL or SMPL-X: the body model's file (.npz), which you bring."
 )
-@click.option("--model", type=EXISTING, help="The person's scaled .osim; NeurIK takes none.")
+@click.option("--model", type=EXISTING, help="The person's scaled .osim; not used by NeurIK.")
 @click.option("--out", required=True, type=NewFile(".mot"), help="The .mot to write, in degrees.")
 @click.option("--weights", type=EXISTING, help="An OpenSim IK set-up file with marker weights (.xml).")
 @click.option(
@@ -43,7 +43,7 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
     type=click.Choice(["biopose", "opensim", "neurik"]),
     default="biopose",
     show_default=True,
-    help="Which to use.",
+    help="How the angles are found.",
 )
 @click.option(
     "--limits",
@@ -51,9 +51,9 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
     show_default="clamped",
     help="Coordinates held in their ranges: those that the model clamps, all, or none.",
 )
-@click.option("--static", type=EXISTING, help="NeurIK alone: the same person standing still, the same markers on.")
-@click.option("--model-out", type=NewFile(".osim"), help="NeurIK alone: the default model at the scales found.")
-@click.option("--sd", type=NewFile(".mot"), help="NeurIK alone: a .mot of each coordinate's standard deviation.")
+@click.option("--static", type=EXISTING, help="NeurIK only: the same person standing still, with the same markers.")
+@click.option("--model-out", type=NewFile(".osim"), help="NeurIK only: the default model at the predicted scales.")
+@click.option("--sd", type=NewFile(".mot"), help="NeurIK only: a .mot of each coordinate's standard deviation.")
 @with_up
 @with_threads
 @as_json
@@ -74,14 +74,15 @@ def ik(
 ) -> None:
     """From markers to joint angles: of a scaled model, or by the network NeurIK.
 
-    Frames with fewer than three markers, and coordinates that a frame's markers leave open, are nan in the .mot and
-    named in the report; the exit code is then 3. OpenSim's solver does not tell which coordinates are left open: it
-    keeps the frame before's value.
+    Frames with fewer than three markers, and coordinates that a frame's markers do not determine, are nan in the .mot
+    and named in the report; the exit code is then 3. OpenSim's solver does not report undetermined coordinates: it
+    keeps the previous frame's value.
 
-    NeurIK needs no model, but markers that it knows by name: 20 of BioPose's 68 or more, three of them on the pelvis
-    (RASI, LASI, RPSI, LPSI). Its angles are of BioPose's full-body model, never beyond their ranges, each with a
-    standard deviation. What a frame's markers leave open it fills in, and the deviation grows. A standing trial tells
-    it the person's proportions and where the markers sit, which lessens its errors; without one it takes the usual.
+    NeurIK needs no model, but markers that it knows by name: 20 or more of BioPose's 68, three of them on the pelvis
+    (RASI, LASI, RPSI, LPSI). Its angles are those of BioPose's full-body model, within their ranges, each with a
+    standard deviation. It also estimates coordinates that a frame's markers do not determine, with a larger deviation.
+    A static trial gives it the person's proportions and marker locations, which reduces its errors; without one it
+    assumes the population's.
 
     A motion of SMPL or SMPL-X (poses, trans, betas and mocap_framerate, as AMASS has them; z is up there) is solved
     from the virtual markers of its body model, which bears no clusters. BioPose brings no such model: their licences
@@ -96,8 +97,8 @@ def ik(
       biopose ik --markers jump.trc --solver neurik --static standing.trc --out jump.mot
       biopose ik --markers jump.npz --body-model SMPLX_NEUTRAL.npz --up z --solver neurik --out jump.mot
     """
-    neurik_alone = {"--static": static, "--model-out": model_out, "--sd": sd}
-    _check_options(solver, out, model=model, weights=weights, limits=limits, neurik_alone=neurik_alone)
+    neurik_only = {"--static": static, "--model-out": model_out, "--sd": sd}
+    _check_options(solver, out, model=model, weights=weights, limits=limits, neurik_only=neurik_only)
     _check_body_model(markers, body_model)
     refuse_overwriting(out, markers=markers, model=model, weights=weights, static=static)
     summary: IKSummary | NeurikSummary
@@ -144,22 +145,24 @@ def _check_options(
     model: Path | None,
     weights: Path | None,
     limits: Limits | None,
-    neurik_alone: Mapping[str, Path | None],
+    neurik_only: Mapping[str, Path | None],
 ) -> None:
-    """End as wrong usage where options do not go together; afterwards a model is there exactly where one is needed."""
+    """Raise a usage error where options exclude each other; afterwards there is a model exactly where one is needed."""
     if solver == "neurik":
-        _check_neurik_options(out, model=model, weights=weights, limits=limits, sd=neurik_alone["--sd"])
+        _check_neurik_options(out, model=model, weights=weights, limits=limits, sd=neurik_only["--sd"])
         return
-    for option, path in neurik_alone.items():
+    for option, path in neurik_only.items():
         if path is not None:
-            raise click.UsageError(f"{option} needs --solver neurik; other solvers find neither scales nor deviations")
+            raise click.UsageError(
+                f"{option} needs --solver neurik; other solvers estimate neither scales nor deviations"
+            )
     if model is None:
         raise click.UsageError(
             "Missing option '--model': the person's scaled .osim, which `biopose scale` makes from a static trial; "
-            "--solver neurik alone goes without"
+            "only --solver neurik needs none"
         )
     if solver == "opensim" and limits == "all":
-        raise click.UsageError("--limits all needs --solver biopose; OpenSim's holds the clamped coordinates or none")
+        raise click.UsageError("--limits all needs --solver biopose; OpenSim limits the clamped coordinates or none")
 
 
 def _check_body_model(markers: Path, body_model: Path | None) -> None:
@@ -174,12 +177,15 @@ def _check_neurik_options(
     out: Path, *, model: Path | None, weights: Path | None, limits: Limits | None, sd: Path | None
 ) -> None:
     why_not = {
-        "--model": (model, "it answers for BioPose's full-body model at scales of its own, which --model-out writes"),
-        "--weights": (weights, "it weighs markers itself; take those that should not count out of the recording"),
+        "--model": (
+            model,
+            "it predicts the angles of BioPose's full-body model at scales of its own, which --model-out writes",
+        ),
+        "--weights": (weights, "it weights markers itself; remove markers that should not count from the recording"),
         "--limits": (limits, "its angles never leave the model's ranges"),
     }
     for option, (given, reason) in why_not.items():
         if given is not None:
-            raise click.UsageError(f"{option} does not go with --solver neurik: {reason}")
+            raise click.UsageError(f"{option} cannot be used with --solver neurik: {reason}")
     if sd is not None and sd.resolve() == out.resolve():
         raise click.UsageError(f"--sd {sd} is the file given as --out; one would be lost")

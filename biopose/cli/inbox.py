@@ -45,7 +45,7 @@ def init(folder: Path, team: str, session: str | None, json_: bool) -> None:
 
     today = datetime.now(UTC).astimezone().date().isoformat()
     names = {"--team": team, "--session": today if session is None else session}
-    _refuse_what_is_no_name(names)
+    _check_names(names)
     manifest = folder.joinpath(*names.values(), MANIFEST)
     if manifest.exists() or manifest.is_symlink():
         raise click.ClickException(f"{manifest}: is there already; edit it, or give another --session")
@@ -61,9 +61,9 @@ def init(folder: Path, team: str, session: str | None, json_: bool) -> None:
 @click.argument("folder", metavar="INBOX", type=FOLDER)
 @as_json
 def check(folder: Path, json_: bool) -> None:
-    """Read every session.toml in INBOX: which trials would be measured, and all that is wrong, with what to do.
+    """Check every session.toml in INBOX: list the trials that would be measured, and every error with its remedy.
 
-    The exit code is 1 where anything is wrong. Whether a video can be decoded is not looked at.
+    The exit code is 1 where anything is wrong. Whether the videos can be decoded is not checked.
 
     \b
     Examples:
@@ -79,8 +79,8 @@ def check(folder: Path, json_: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _refuse_what_is_no_name(names: dict[str, str]) -> None:
-    """End as wrong usage where what goes into a path is no name, by its option."""
+def _check_names(names: dict[str, str]) -> None:
+    """Raise a usage error where an option that becomes part of a path is no valid name."""
     from pydantic import TypeAdapter, ValidationError
 
     from biopose.io.manifest_entries import NAME_RULE, Name
@@ -93,7 +93,7 @@ def _refuse_what_is_no_name(names: dict[str, str]) -> None:
 
 
 def checked_sessions(folder: Path) -> list[dict[str, Any]]:
-    """Every manifest below a folder: the trials that can be measured, those refused, and its errors; can be JSON."""
+    """Of every manifest below a folder, as JSON: trials that can be measured, refused trials, and errors."""
     from biopose.io.manifest import MANIFEST
 
     first_named: dict[str, Path] = {}
@@ -101,7 +101,7 @@ def checked_sessions(folder: Path) -> list[dict[str, Any]]:
 
 
 def _checked(path: Path, first_named: dict[str, Path]) -> dict[str, Any]:
-    """One manifest; `first_named` gathers where each trial is named: two of one name would be one in the warehouse."""
+    """One manifest; `first_named` collects the manifest that names a trial first: the warehouse needs unique names."""
     from biopose.errors import ManifestError
     from biopose.io.manifest import read_session
 
@@ -110,8 +110,8 @@ def _checked(path: Path, first_named: dict[str, Path]) -> dict[str, Any]:
     except ManifestError as error:
         return {"manifest": str(path), "trials": [], "refused": [], "errors": str(error).splitlines()}
     ids = [trial.trial_id for trial in session.trials] + [trial.trial_id for trial in session.refused]
-    places = [(one, first_named.setdefault(one, path)) for one in ids]
-    twice = [f"{path}: {one}: so named in {place} too; rename the session" for one, place in places if place != path]
+    manifests = [(one, first_named.setdefault(one, path)) for one in ids]
+    twice = [f"{path}: {one}: so named in {other} too; rename the session" for one, other in manifests if other != path]
     refused = [{"trial_id": one.trial_id, "kind": one.kind, "message": one.message} for one in session.refused]
     trials = [_described(trial) for trial in session.trials]
     return {"manifest": str(path), "trials": trials, "refused": refused, "errors": twice}
@@ -128,7 +128,7 @@ def _described(trial: TrialEntry) -> dict[str, Any]:
 
 
 def session_lines(sessions: list[dict[str, Any]]) -> list[str]:
-    """For a person; the sums come last."""
+    """As text; the totals come last."""
     lines = []
     for session in sessions:
         lines.append(session["manifest"])

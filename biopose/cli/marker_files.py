@@ -1,4 +1,4 @@
-"""From marker files to model and motion files: what `biopose scale` and `biopose ik` do."""
+"""From marker files to model and motion files: the work of `biopose scale` and `biopose ik`."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from biopose.skeleton.stature import model_height_m
 
 # The root segment lies on its side where what is upright in the model's default pose is within 30 degrees of level.
 LEVEL = 0.5
-FRAMES_LOOKED_AT = 200
+POSTURE_FRAMES = 200
 
 
 class ProgressBar(Protocol):
-    """What a command shows its progress on."""
+    """A command's progress bar."""
 
     length: int | None
 
     def update(self, n_steps: int) -> None:
-        """So many more steps are done."""
+        """Advance by n_steps."""
 
 
 @contextmanager
-def blamed_on(markers: Path) -> Iterator[None]:
-    """Put the recording's name before an error about what is in it."""
+def prefixed_errors(markers: Path) -> Iterator[None]:
+    """Put a recording's path before the message of an error about its content."""
     try:
         yield
     except ModelError as error:
@@ -71,7 +71,7 @@ def scale_files(
         source = model or build_full_body(Path(folder) / "full_body.osim")
         skeleton = read_osim(source)
         known_height = model_height_m(skeleton) if height_m else None
-        with blamed_on(markers):
+        with prefixed_errors(markers):
             scaling = scale_to_static(
                 skeleton, static, height_m=height_m if known_height else None, model_height_m=known_height
             )
@@ -83,7 +83,7 @@ def scale_files(
         mass_kg=read_osim(out).mass_kg,
         body_scales=dict(factors),
         marker_residual_mm=dict(zip(scaling.marker_names, (1e3 * scaling.residual_m).round(2).tolist(), strict=True)),
-        registered_markers=[n for n in scaling.marker_names if n not in fixed],
+        moved_markers=[n for n in scaling.marker_names if n not in fixed],
         unused_markers=[n for n in static.names if n not in set(skeleton.marker_names)],
         height_m=height_m,
         height_used=known_height is not None,
@@ -125,7 +125,7 @@ def solve_files(
     used, ignored = _usable_weights(weights, skeleton, trajectories)
     progress.length = len(trajectories.time_s)
     start = perf_counter()
-    with blamed_on(markers):
+    with prefixed_errors(markers):
         if solver == "opensim":
             solution = _solve_with_opensim(
                 model, skeleton, trajectories, used, clamped=limits != "none", progress=progress
@@ -144,7 +144,7 @@ def solve_files(
 def _usable_weights(
     path: Path | None, skeleton: Skeleton, trajectories: MarkerTrajectories
 ) -> tuple[dict[str, float] | None, list[str]]:
-    """Weights of the markers that recording and model have, None if none are given; and the names of the others."""
+    """Weights of the markers that recording and model share, None without a file; and the names of the others."""
     if path is None:
         return None, []
     given = read_marker_weights(path)
@@ -152,7 +152,7 @@ def _usable_weights(
     used = {name: weight for name, weight in given.items() if name in known}
     if sum(weight > 0 for weight in used.values()) < MIN_MARKERS:
         raise ModelError(
-            f"{path}: fewer than {MIN_MARKERS} of the markers that it weighs above 0 are in both the recording and the "
+            f"{path}: fewer than {MIN_MARKERS} of the markers with a weight above 0 are in both the recording and the "
             f"model; it names {', '.join(given)}"
         )
     return used, sorted(set(given) - known)
@@ -167,7 +167,7 @@ def _solve_with_opensim(
     clamped: bool,
     progress: ProgressBar,
 ) -> IKSolution:
-    """OpenSim's coordinates with the errors of our own forward kinematics, which are the same as its own."""
+    """OpenSim's coordinates, with marker errors from our forward kinematics, which equals OpenSim's."""
     coordinates = opensim_inverse_kinematics(
         model, trajectories, weights=weights, clamped=clamped, progress=progress.update
     )
@@ -175,9 +175,9 @@ def _solve_with_opensim(
     names = tuple(n for n in skeleton.marker_names if given.get(n, 0.0) > 0)
     error_m = marker_errors_m(skeleton, trajectories.select(names), coordinates)
     solved = np.array(~np.isnan(coordinates.values).all(axis=1))
-    seen = np.array([given[n] for n in names]) * ~np.isnan(error_m[solved])
+    weight = np.array([given[n] for n in names]) * ~np.isnan(error_m[solved])
     rms_m = np.full(len(error_m), np.nan)
-    rms_m[solved] = np.sqrt((seen * np.nan_to_num(error_m[solved]) ** 2).sum(axis=1) / seen.sum(axis=1))
+    rms_m[solved] = np.sqrt((weight * np.nan_to_num(error_m[solved]) ** 2).sum(axis=1) / weight.sum(axis=1))
     unused = tuple(n for n in trajectories.names if n not in set(skeleton.marker_names))
     return IKSolution(
         coordinates=coordinates,
@@ -195,7 +195,7 @@ def lies_on_its_side(skeleton: Skeleton, coordinates: CoordinateTrajectories) ->
     """Whether the root segment's upright axis is level in most frames."""
     values = coordinates.values
     known = values[~np.isnan(values).any(axis=1)]
-    known = known[:: max(1, len(known) // FRAMES_LOOKED_AT)]
+    known = known[:: max(1, len(known) // POSTURE_FRAMES)]
     if len(known) == 0:
         return False
     kinematics = Kinematics(skeleton)
@@ -232,6 +232,6 @@ def _summary(
 
 
 def _mean(values: np.ndarray) -> float:
-    """Of what is known; NaN if nothing is."""
+    """Of the values that are not NaN; NaN if all are."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")

@@ -1,4 +1,4 @@
-"""What `biopose scale` and `biopose ik` found, for a program and for a person."""
+"""The results of `biopose scale` and `biopose ik`, as JSON and as text."""
 
 from __future__ import annotations
 
@@ -16,54 +16,54 @@ NAN = "what is missing is nan in the .mot; fill it before OpenSim's own viewer o
 
 @dataclass(frozen=True)
 class ScaleSummary:
-    """What `biopose scale` found; residuals are from the scaled model's own markers to those seen.
+    """The result of `biopose scale`; residuals are distances of the scaled model's markers from the recorded ones, mm.
 
-    A marker in `registered_markers` was then moved to where it was seen, so its residual says how far.
+    The markers in `moved_markers` were then moved to their recorded positions, by their residual.
     """
 
     out: str
     mass_kg: float
     body_scales: dict[str, list[float]]
     marker_residual_mm: dict[str, float]
-    registered_markers: list[str]
+    moved_markers: list[str]
     unused_markers: list[str]
     height_m: float | None
     height_used: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """For a program."""
+        """For JSON."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """As text."""
         lines = [f"{self.out}: scaled, {self.mass_kg:.1f} kg", "segment        x      y      z"]
         lines += [f"{name:<12} " + " ".join(f"{x:6.3f}" for x in s) for name, s in self.body_scales.items()]
         return lines + self.notes()
 
     def notes(self) -> list[str]:
-        """What is to be said beside the factors."""
+        """Remarks beside the factors."""
         lines = self._residual_lines()
         if self.unused_markers:
             lines.append(f"not in the model: {', '.join(self.unused_markers)}")
         if self.height_m is not None and not self.height_used:
-            lines.append("the height was not used: the model has no joints hip_r and ankle_r to tell its own")
+            lines.append("the height was not used: the model has no joints hip_r and ankle_r to measure its own")
         return lines
 
     def _residual_lines(self) -> list[str]:
-        """Of the landmarks, which are all markers in a model that keeps none in its place."""
-        residual_mm, moved = self.marker_residual_mm, set(self.registered_markers)
+        """Of the anatomical landmarks, or of all markers where the model has none fixed."""
+        residual_mm, moved = self.marker_residual_mm, set(self.moved_markers)
         landmarks = [name for name in residual_mm if name not in moved] or list(residual_mm)
         furthest = sorted(landmarks, key=lambda name: -residual_mm[name])[:3]
         worst = ", ".join(f"{name} {residual_mm[name]:.0f} mm" for name in furthest)
         lines = [f"landmarks: {len(landmarks)}, furthest from the scaled model: {worst}"]
         if moved:
-            lines.append(f"moved to where they were seen: {len(moved)} markers")
+            lines.append(f"moved to their recorded positions: {len(moved)} markers")
         return lines
 
 
 @dataclass(frozen=True)
 class IKSummary:
-    """What `biopose ik` found; marker errors in millimetres."""
+    """The result of `biopose ik`; marker errors in millimetres."""
 
     out: str
     solver: str
@@ -82,18 +82,18 @@ class IKSummary:
 
     @property
     def incomplete(self) -> bool:
-        """Whether anything is missing from the result that a complete recording would have given."""
+        """Whether the result lacks anything that a complete recording would have given."""
         return bool(self.frames_unsolved or self.frames_not_converged or self.coordinates_undetermined)
 
     def as_dict(self) -> dict[str, Any]:
-        """For a program."""
+        """For JSON."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """As text."""
         lines = [*_first_lines(self), *self._doubts(), *self._missing()]
         if self.coordinates_held:
-            lines.append(f"held at default, seen by no marker: {', '.join(self.coordinates_held)}")
+            lines.append(f"held at default, observed by no marker: {', '.join(self.coordinates_held)}")
         if self.unused_markers:
             lines.append(f"markers that the model lacks: {', '.join(self.unused_markers)}")
         if self.weights_ignored:
@@ -124,9 +124,9 @@ class IKSummary:
 
 @dataclass(frozen=True)
 class NeurikSummary:
-    """What `biopose ik --solver neurik` found; marker errors in millimetres from where markers usually lie.
+    """The result of `biopose ik --solver neurik`; marker errors in mm, from the network's marker locations.
 
-    `sd_deg` is the median standard deviation of each limb's angles; `coordinates_unseen` are told by no marker.
+    `sd_deg` is the median standard deviation of each limb's angles; `coordinates_unobserved` depend on no marker.
     """
 
     out: str
@@ -134,7 +134,7 @@ class NeurikSummary:
     sd_out: str | None
     frames: int
     frames_unsolved: list[int]
-    frames_pelvis_unseen: list[int]
+    frames_pelvis_unobserved: list[int]
     rate_hz: float | None
     rms_mm: float
     worst_marker: str
@@ -142,7 +142,7 @@ class NeurikSummary:
     body_scales: dict[str, list[float]]
     model_mass_kg: float | None
     sd_deg: dict[str, float]
-    coordinates_unseen: list[str]
+    coordinates_unobserved: list[str]
     markers_used: list[str]
     unused_markers: list[str]
     lies_on_its_side: bool
@@ -151,15 +151,15 @@ class NeurikSummary:
 
     @property
     def incomplete(self) -> bool:
-        """Whether anything is missing from the result that a complete recording would have given."""
+        """Whether the result lacks anything that a complete recording would have given."""
         return bool(self.frames_unsolved)
 
     def as_dict(self) -> dict[str, Any]:
-        """For a program."""
+        """For JSON."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """As text."""
         deviations = ", ".join(f"{limb} {deg:.1f}" for limb, deg in self.sd_deg.items())
         lines = [*_first_lines(self), f"standard deviations, median: {deviations} degrees", self._scales_line()]
         if self.model_out:
@@ -167,8 +167,8 @@ class NeurikSummary:
         lines += [*self._doubts(), *_unsolved(self.frames_unsolved)]
         if self.frames_unsolved:
             lines.append(NAN)
-        if self.coordinates_unseen:
-            lines.append(f"a guess, told by no marker: {', '.join(self.coordinates_unseen)}")
+        if self.coordinates_unobserved:
+            lines.append(f"estimated without any marker: {', '.join(self.coordinates_unobserved)}")
         if self.unused_markers:
             lines.append(f"markers that NeurIK does not know: {', '.join(self.unused_markers)}")
         return lines
@@ -182,24 +182,24 @@ class NeurikSummary:
         lines = []
         if self.rms_mm > POOR_FIT_MM:
             lines.append(
-                f"POOR FIT: above {POOR_FIT_MM:.0f} mm; are the markers where their names say, and the recording not "
-                "mirrored?"
+                f"POOR FIT: above {POOR_FIT_MM:.0f} mm; do the markers lie where their names imply, is the "
+                "recording mirrored?"
             )
-        if self.frames_pelvis_unseen:
+        if unobserved := self.frames_pelvis_unobserved:
             lines.append(
-                f"PELVIS UNSEEN in {len(self.frames_pelvis_unseen)} frames (from {self.frames_pelvis_unseen[0]} to "
-                f"{self.frames_pelvis_unseen[-1]}, counted from 0): where the person is and faces is a guess there"
+                f"PELVIS UNOBSERVED in {len(unobserved)} frames (from {unobserved[0]} to {unobserved[-1]}, counted "
+                "from 0): position and heading are not reliable there"
             )
         if self.rate_hz and not LEARNED_HZ[0] <= RATE_SLACK * self.rate_hz <= RATE_SLACK**2 * LEARNED_HZ[1]:
             lines.append(
-                f"RATE: NeurIK learned from {LEARNED_HZ[0]:.0f} to {LEARNED_HZ[1]:.0f} frames/s; these are "
+                f"RATE: NeurIK was trained on {LEARNED_HZ[0]:.0f} to {LEARNED_HZ[1]:.0f} frames/s; these are "
                 f"{self.rate_hz:.0f}"
             )
         return lines + _lying(self.lies_on_its_side)
 
 
 def _first_lines(summary: IKSummary | NeurikSummary) -> list[str]:
-    """How many frames, how fast, how near."""
+    """Number of frames, speed and marker error."""
     rate = summary.frames / summary.seconds
     return [
         f"{summary.out}: {summary.frames} frames in {summary.seconds:.2f} s ({rate:.0f} frames/s, {summary.solver})",
@@ -211,8 +211,8 @@ def _lying(on_its_side: bool) -> list[str]:
     if not on_its_side:
         return []
     return [
-        "LYING: the model lies on its side most of the time; if the person stood, the recording's up is not y: say "
-        "which is, with --up"
+        "LYING: the model lies on its side most of the time; if the person stood, the recording's vertical axis is not "
+        "y: name it with --up"
     ]
 
 

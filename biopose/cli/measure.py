@@ -19,11 +19,11 @@ from biopose.reconstruction.method_names import MethodName
     required=True,
     multiple=True,
     type=float,
-    help="The athlete's height, 0.5 to 2.6 m; once for each person with --athlete all, the last standing for all that "
-    "follow.",
+    help="The athlete's height, 0.5 to 2.6 m; once for each person with --athlete all; the last applies to all "
+    "further people.",
 )
 @click.option("--mass-kg", type=click.FloatRange(10, 300), help="The athlete's mass.")
-@click.option("--sex", type=click.Choice(["male", "female"]), help="The athlete's.")
+@click.option("--sex", type=click.Choice(["male", "female"]), help="The athlete's sex.")
 @click.option(
     "--athlete",
     default="largest",
@@ -35,17 +35,17 @@ from biopose.reconstruction.method_names import MethodName
     type=click.Choice(["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"]),
     default="other",
     show_default=True,
-    help="Decides the low-pass filter's cut-off, and which events and metrics there are.",
+    help="Sets the low-pass filter's cut-off, and the events and metrics that are computed.",
 )
 @click.option("--focal-px", type=click.FloatRange(min=1.0), help="The camera's focal length, where it is known.")
 @click.option(
     "--horizontal-fov-deg", type=click.FloatRange(1.0, 170.0), help="The camera's field of view, where it is known."
 )
-@click.option("--distortion", help="The lens's: k1,k2,p1,p2,k3 as OpenCV has them.")
-@click.option("--recorded-hz", type=click.FloatRange(min=1.0), help="Frame rate at which slow motion was filmed.")
+@click.option("--distortion", help="Lens distortion k1,k2,p1,p2,k3 in OpenCV's order.")
+@click.option("--recorded-hz", type=click.FloatRange(min=1.0), help="Frame rate at which slow motion was recorded.")
 @click.option("--start-s", type=click.FloatRange(min=0.0), help="Begin at this second of the file.")
 @click.option("--end-s", type=click.FloatRange(min=0.0), help="End at this second of the file.")
-@click.option("--keep-readable", is_flag=True, help="Of a broken file, measure what comes before the break.")
+@click.option("--keep-readable", is_flag=True, help="Measure the readable beginning of a damaged file.")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the results.")
 @with_method
 @with_threads

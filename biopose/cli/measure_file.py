@@ -33,7 +33,7 @@ LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.5, 2.6
 
 @dataclass(frozen=True)
 class MeasureSummary:
-    """What the command prints at the end."""
+    """The result of a measurement, as JSON and as text."""
 
     measurement: Measurement
     files: list[Path]
@@ -62,7 +62,7 @@ class MeasureSummary:
         }
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """As text."""
         m = self.measurement
         spent = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in m.seconds.items())
         people = "1 person" if len(m.people) == 1 else f"{len(m.people)} people"
@@ -85,11 +85,11 @@ def measure_file(
     """Measure and write.
 
     Args:
-        trial: what is to be measured.
+        trial: to be measured.
         out: the folder.
         threads: of everything that runs on a CPU.
         method: of measuring.
-        progress: called with the stage, how many of its frames are done and how many there are.
+        progress: called with the stage, its frames done and their total.
     """
     models = Models.load(METHODS[method], threads=threads)
     measurement = measure(trial, models=models, progress=progress)
@@ -128,7 +128,7 @@ def trial_of(
     end_s: float | None = None,
     keep_readable: bool = False,
 ) -> Trial:
-    """What the command line asks for, checked.
+    """The command line's options, checked.
 
     Raises:
         ValueError: contradictory or impossible values.
@@ -185,7 +185,7 @@ def athlete_choice(text: str) -> Choice:
 
 
 def check_request(trial: Trial, out: Path) -> None:
-    """Find out what cannot be before any work is done for it.
+    """Check a request before any work is done for it.
 
     Raises:
         ValueError: a folder that cannot be written to, or a person whom no body resembles.
@@ -217,7 +217,7 @@ def _check_body(athlete: Subject, body: Body) -> None:
         if athlete.mass_kg is None:
             given, remedy = "", "nobody of that height can be measured"
         else:
-            given, remedy = f" with --mass-kg {athlete.mass_kg:g}", "correct it, or leave --mass-kg away"
+            given, remedy = f" with --mass-kg {athlete.mass_kg:g}", "correct it, or omit --mass-kg"
         raise ValueError(f"--height-m {athlete.height_m:g}{given}: {error}; {remedy}") from error
 
 

@@ -1,7 +1,7 @@
-"""From a marker file to angles by the network NeurIK: what `biopose ik --solver neurik` does.
+"""From a marker file to joint angles by the network NeurIK: the work of `biopose ik --solver neurik`.
 
-NeurIK answers for the default full-body skeleton, at body scales that it finds itself or that a standing trial tells.
-So it takes no model; a model of those scales may be written beside the angles.
+NeurIK predicts the angles of the default full-body skeleton, at body scales that it predicts too or that a static trial
+gives. So it needs no model; a model of those scales may be written beside the angles.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from time import perf_counter
 
 import numpy as np
 
-from biopose.cli.marker_files import ProgressBar, blamed_on, lies_on_its_side, read_recording
+from biopose.cli.marker_files import ProgressBar, lies_on_its_side, prefixed_errors, read_recording
 from biopose.cli.marker_summaries import NeurikSummary
 from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import from_coordinates, write_mot, write_storage
@@ -47,11 +47,11 @@ def predict_files(
         out: the .mot of the angles.
         up: the recordings' axis that is up.
         body_model: of SMPL or SMPL-X, whose motion (.npz) the recording is then.
-        static: the same person standing still, the markers where they sit in the recording.
-        model_out: an .osim to write, the default model at the scales found, its mass as it was.
+        static: the same person standing still, with the same markers.
+        model_out: an .osim to write, the default model at the predicted scales, its mass unchanged.
         sd_out: a .mot to write, of the standard deviations.
         threads: cores that torch uses.
-        progress: told of the frames done.
+        progress: advanced by the frames done.
 
     Raises:
         BioposeError: if the file is malformed, has too few of the named markers, or uneven times.
@@ -61,83 +61,83 @@ def predict_files(
     progress.length = len(recording.time_s)
     subject = _subject(static, up, network)
     start = perf_counter()
-    with blamed_on(markers), torch_threads(threads):
-        answer = predict_recording(network, recording, subject=subject, progress=progress.update)
+    with prefixed_errors(markers), torch_threads(threads):
+        prediction = predict_recording(network, recording, subject=subject, progress=progress.update)
     seconds = perf_counter() - start
     rotational = full_body_skeleton().rotational_names
     if model_out:
-        write_model(model_out, answer)
+        write_model(model_out, prediction)
     if sd_out:
-        write_storage(sd_out, from_coordinates(answer.sd, rotational=rotational, name="Standard deviations"))
-    write_mot(out, answer.coordinates, rotational=rotational)
-    unused = [name for name in recording.names if name not in answer.markers.names]
-    return _summary(answer, out, model_out, sd_out, unused, seconds)
+        write_storage(sd_out, from_coordinates(prediction.sd, rotational=rotational, name="Standard deviations"))
+    write_mot(out, prediction.coordinates, rotational=rotational)
+    unused = [name for name in recording.names if name not in prediction.markers.names]
+    return _summary(prediction, out, model_out, sd_out, unused, seconds)
 
 
 def _subject(static: Path | None, up: UpAxis, network: Neurik) -> SubjectCalibration | None:
     if static is None:
         return None
     standing = read_markers(static, up=up)
-    with blamed_on(static):
+    with prefixed_errors(static):
         return calibrate_from_static(standing, network.locations_m)
 
 
-def write_model(path: Path, answer: RecordingPrediction) -> Path:
-    """Write the default model at the scales found; markers that were seen lie where they were, as after scaling."""
-    skeleton = scaled_geometry(full_body_skeleton(), answer.body_scales)
-    seen = dict(zip(answer.markers.names, answer.locations_m, strict=True))
-    placed = tuple(replace(m, location_m=seen.get(m.name, m.location_m)) for m in skeleton.markers)
-    residual_m = np.nanmean(answer.error_m, axis=0)
+def write_model(path: Path, prediction: RecordingPrediction) -> Path:
+    """Write the default model at the predicted scales, the recorded markers at their locations on it."""
+    skeleton = scaled_geometry(full_body_skeleton(), prediction.body_scales)
+    recorded = dict(zip(prediction.markers.names, prediction.locations_m, strict=True))
+    markers = tuple(replace(m, location_m=recorded.get(m.name, m.location_m)) for m in skeleton.markers)
+    residual_m = np.nanmean(prediction.error_m, axis=0)
     scaling = Scaling(
-        body_scales=answer.body_scales,
+        body_scales=prediction.body_scales,
         static_pose=skeleton.default_pose,
         residual_m=residual_m,
-        marker_names=answer.markers.names,
-        skeleton=skeleton.with_markers(placed),
+        marker_names=prediction.markers.names,
+        skeleton=skeleton.with_markers(markers),
     )
     with tempfile.TemporaryDirectory() as folder:
         return write_scaled_osim(build_full_body(Path(folder) / "full_body.osim"), path, scaling)
 
 
 def _summary(
-    answer: RecordingPrediction,
+    prediction: RecordingPrediction,
     out: Path,
     model_out: Path | None,
     sd_out: Path | None,
     unused: list[str],
     seconds: float,
 ) -> NeurikSummary:
-    skeleton, solved = full_body_skeleton(), answer.solved
-    mean_mm = 1e3 * np.nanmean(answer.error_m, axis=0)
+    skeleton, solved = full_body_skeleton(), prediction.solved
+    mean_mm = 1e3 * np.nanmean(prediction.error_m, axis=0)
     worst = int(mean_mm.argmax())
-    factors = zip(skeleton.body_names[1:], answer.body_scales[1:].round(4).tolist(), strict=True)
+    factors = zip(skeleton.body_names[1:], prediction.body_scales[1:].round(4).tolist(), strict=True)
     return NeurikSummary(
         out=str(out),
         model_out=str(model_out) if model_out else None,
         sd_out=str(sd_out) if sd_out else None,
         frames=len(solved),
         frames_unsolved=np.flatnonzero(~solved).tolist(),
-        frames_pelvis_unseen=np.flatnonzero(solved & ~answer.pelvis_observed).tolist(),
-        rate_hz=round(1 / answer.interval_s, 3) if answer.interval_s else None,
-        rms_mm=round(1e3 * float(np.sqrt(np.nanmean(answer.error_m[solved] ** 2, axis=1)).mean()), 3),
-        worst_marker=answer.markers.names[worst],
+        frames_pelvis_unobserved=np.flatnonzero(solved & ~prediction.pelvis_observed).tolist(),
+        rate_hz=round(1 / prediction.interval_s, 3) if prediction.interval_s else None,
+        rms_mm=round(1e3 * float(np.sqrt(np.nanmean(prediction.error_m[solved] ** 2, axis=1)).mean()), 3),
+        worst_marker=prediction.markers.names[worst],
         worst_mm=round(float(mean_mm[worst]), 3),
         body_scales=dict(factors),
         model_mass_kg=round(skeleton.mass_kg, 3) if model_out else None,
-        sd_deg=_sd_deg(answer),
-        coordinates_unseen=answer.unobserved,
-        markers_used=list(answer.markers.names),
+        sd_deg=_sd_deg(prediction),
+        coordinates_unobserved=prediction.unobserved,
+        markers_used=list(prediction.markers.names),
         unused_markers=unused,
-        lies_on_its_side=lies_on_its_side(skeleton, answer.coordinates),
+        lies_on_its_side=lies_on_its_side(skeleton, prediction.coordinates),
         seconds=round(seconds, 3),
     )
 
 
-def _sd_deg(answer: RecordingPrediction) -> dict[str, float]:
-    """Of each limb's angles in the frames that are solved, the median, degrees."""
-    turning = full_body_skeleton().rotational_names
+def _sd_deg(prediction: RecordingPrediction) -> dict[str, float]:
+    """Median standard deviation of each limb's angles over the solved frames, degrees."""
+    rotational = full_body_skeleton().rotational_names
     found = {}
     for limb, beginnings in LIMBS.items():
-        own = [name for name in answer.sd.names if name.startswith(beginnings) and name in turning]
-        found[limb] = round(float(np.degrees(np.nanmedian(answer.sd.select(own).values))), 3)
+        own = [name for name in prediction.sd.names if name.startswith(beginnings) and name in rotational]
+        found[limb] = round(float(np.degrees(np.nanmedian(prediction.sd.select(own).values))), 3)
     return found

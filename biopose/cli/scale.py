@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--markers", required=True, type=EXISTING, help="A static trial: .trc, .c3d or .parquet.")
 @click.option("--model", type=EXISTING, help="The generic .osim; BioPose's full-body model if none is given.")
-@click.option("--height-m", type=click.FloatRange(0.5, 2.6), help="The person's height, where segments are unseen.")
+@click.option("--height-m", type=click.FloatRange(0.5, 2.6), help="The person's height, for segments without markers.")
 @click.option("--mass-kg", type=click.FloatRange(10, 300), help="The person's mass; the model's if none is given.")
 @click.option("--out", required=True, type=NewFile(".osim"), help="The scaled .osim to write.")
 @with_up
@@ -33,8 +33,8 @@ def scale(
 ) -> None:
     """Scale a model to a person from a static trial.
 
-    The markers are registered to the person: those that the model has as <fixed> keep their anatomical place; the
-    others move to where they were seen.
+    Markers that the model declares as <fixed> keep their anatomical location; the others are moved to their recorded
+    positions.
 
     \b
     Example:

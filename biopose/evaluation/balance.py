@@ -1,8 +1,8 @@
 """The accuracy protocol on real video: a person on a beam, each of four cameras measured alone.
 
 The reference are joints triangulated from all four cameras. Ours are compared in millimetres over the 12 limb joints:
-PA-MPJPE, and MPJPE in the camera's frame (both poses relative to the middle of their hips, the reference turned by the
-calibration), so nothing of a calibration is needed for ours. Knee flexion is the angle between thigh and shank.
+PA-MPJPE, and MPJPE in the camera's frame (both poses relative to the middle of their hips, the reference rotated by the
+calibration), so ours needs no calibration. Knee flexion is the angle between thigh and shank.
 
 The reference's row i belongs to frame i + 1 of every video: with another network's keypoints (RTMPose-s) the smallest
 distance from the projected joints, their constant part removed, lies there on all four cameras (9.4, 6.6, 11.1 and 8.9
@@ -26,7 +26,7 @@ from scipy.spatial.transform import Rotation
 from biopose.body.keypoint_names import KEYPOINTS, LIMB_JOINTS
 from biopose.camera.pinhole import Camera
 from biopose.errors import BioposeError
-from biopose.evaluation.method import Method, our_method
+from biopose.evaluation.method import MeasureVideo, our_method
 from biopose.io.trc import read_trc
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
@@ -48,7 +48,7 @@ KNEES = {
 # In the .trc x, y and z are the calibration's y, z and x.
 R_CALIBRATION_WORLD = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 WORST_FRAMES = 5
-SOMEONE_ELSE = 0.5  # hips farther than this share of the reference's height in the picture are another person's
+ANOTHER_PERSON = 0.5  # hips farther than this share of the reference's height in the image are another person's
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ def read_calibration(path: Path) -> dict[str, CalibratedCamera]:
     """The cameras by the names of their videos, cam01 to cam04.
 
     Raises:
-        BioposeError: the file is missing or not a calibration of Pose2Sim's.
+        BioposeError: the file is missing or no calibration in Pose2Sim's format.
     """
     try:
         sections = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ def evaluate_balance(
     with_intrinsics: bool = False,
     method: MethodName = DEFAULT_METHOD,
     threads: int = 2,
-    measure: Method | None = None,
+    measure: MeasureVideo | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Measure each camera's video alone and compare it with the triangulated joints.
@@ -116,10 +116,10 @@ def evaluate_balance(
     Args:
         data: the reference recordings; multiview/balance is read.
         cameras: of CAMERAS.
-        with_intrinsics: give the method the calibration's intrinsics; without, it knows a video and a height.
-        method: of ours.
-        threads: for our method.
-        measure: another method than ours.
+        with_intrinsics: give the method the calibration's intrinsics; without, it gets a video and a height.
+        method: of BioPose's.
+        threads: for BioPose's method.
+        measure: a method to evaluate instead of ours.
         progress: called with each camera's name before it.
 
     Returns:
@@ -152,7 +152,7 @@ def compare(person: PersonMeasurement, calibrated: CalibratedCamera, reference: 
 
     Args:
         person: the measurement.
-        calibrated: the camera that filmed it.
+        calibrated: its camera.
         reference: (F, 12, 3) in the reference's world.
 
     Raises:
@@ -179,7 +179,7 @@ def compare(person: PersonMeasurement, calibrated: CalibratedCamera, reference: 
         "frames_with_reference": len(reference),
         "reprojection_px": float(np.nanmedian(person.quality["reprojection_px"][both])),
         "focal_px": float(person.camera.focal_px[1]),
-        "someone_else": _is_someone_else(person.track.keypoints_px[both][:, limbs], calibrated, expected),
+        "another_person": _is_another_person(person.track.keypoints_px[both][:, limbs], calibrated, expected),
         "worst_frames": _worst(frames, procrustes_mm.mean(axis=1)),
     }
 
@@ -204,21 +204,21 @@ def _by_joint(distances_mm: FloatArray) -> dict[str, float]:
 
 
 def _worst(frames: NDArray[np.int64], errors_mm: FloatArray) -> list[list[float]]:
-    """The frames of the video that are worst, and their errors."""
+    """The frames of the video with the largest errors, and these errors."""
     order = np.argsort(-errors_mm)[:WORST_FRAMES]
     return [[int(frames[i]), float(errors_mm[i])] for i in order]
 
 
-def _is_someone_else(keypoints_px: FloatArray, calibrated: CalibratedCamera, expected: FloatArray) -> bool:
-    """Whether the person tracked, keypoints (N, 12, 2), stands elsewhere in the picture than the reference."""
+def _is_another_person(keypoints_px: FloatArray, calibrated: CalibratedCamera, expected: FloatArray) -> bool:
+    """Whether the person tracked, keypoints (N, 12, 2), is elsewhere in the image than the reference."""
     projected = calibrated.camera.project(torch.from_numpy(expected)).numpy()
-    apart = np.linalg.norm(keypoints_px[:, HIPS].mean(axis=1) - projected[:, HIPS].mean(axis=1), axis=-1)
+    distance_px = np.linalg.norm(keypoints_px[:, HIPS].mean(axis=1) - projected[:, HIPS].mean(axis=1), axis=-1)
     height = np.ptp(projected[..., 1], axis=1)
-    return bool(np.nanmedian(apart / height) > SOMEONE_ELSE)
+    return bool(np.nanmedian(distance_px / height) > ANOTHER_PERSON)
 
 
 def _of_video(camera: Camera, video: Path) -> Camera:
-    """The same intrinsics for the video's picture: two of the videos lack the last 8 columns of the calibration's."""
+    """The same intrinsics for the video's image size: two of the videos lack the calibration's last 8 columns."""
     import av
 
     with av.open(str(video)) as container:
@@ -232,7 +232,7 @@ def _with_mean(details: dict[str, dict[str, Any]], key: str) -> dict[str, float]
 
 
 def balance_lines(result: dict[str, Any]) -> list[str]:
-    """For a person: each camera's errors, then each joint's, then where to look."""
+    """As text: each camera's errors, then each joint's, then the worst frames."""
     names = list(result["cameras"])
     details = list(result["cameras"].values())
     lines = [
@@ -251,6 +251,6 @@ def balance_lines(result: dict[str, Any]) -> list[str]:
     for name, detail in result["cameras"].items():
         worst = ", ".join(f"{frame} ({error:.0f} mm)" for frame, error in detail["worst_frames"])
         lines.append(f"{name}: worst frames {worst}")
-        if detail["someone_else"]:
+        if detail["another_person"]:
             lines.append(f"{name}: ANOTHER PERSON was measured, not the one on the beam")
     return lines

@@ -34,7 +34,7 @@ def evaluate_consistency(
     threads: int = 2,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
-    """Absolute differences in degrees between the coordinates that went in and those that came out.
+    """Absolute differences in degrees between the drawn coordinates and those of inverse kinematics.
 
     Args:
         shapes: bodies drawn.
@@ -74,7 +74,7 @@ def evaluate_consistency(
 
 
 def consistency_lines(result: dict[str, Any]) -> list[str]:
-    """For a person."""
+    """As text."""
     lines = [
         f"{result['shapes']} shapes, {result['poses']} poses each; markers fit to {result['rms_mm']:.1f} mm",
         f"{'degrees':18}{'median':>8}{'95 %':>8}",
@@ -85,7 +85,7 @@ def consistency_lines(result: dict[str, Any]) -> list[str]:
 
 
 def draw_poses(skeleton: Skeleton, n: int, *, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(n, Q) coordinates, drawn as the module says."""
+    """(n, Q) coordinates, drawn as described above."""
     low = np.array([c.range_min for c in skeleton.coordinates])
     high = np.array([c.range_max for c in skeleton.coordinates])
     for i, c in enumerate(skeleton.coordinates):

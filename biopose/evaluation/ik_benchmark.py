@@ -1,4 +1,4 @@
-"""Speed, as ratios measured in one run on one machine; frames per second beside them."""
+"""Speed of inverse kinematics: frames per second, and ratios within one run on one machine."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.threads import torch_threads
 
-# Long enough that starting up does not count, and so that both cores have work to the end.
+# Long enough for start-up times to be negligible and for both cores to be busy to the end.
 BENCH_FRAMES = 32_768
-# How far markers are from where the model has them, for good and from frame to frame.
+# Standard deviations of a marker's distance from its location on the model, constant and per frame.
 MISPLACED_M, JITTER_M = 0.01, 0.001
 
 
@@ -34,9 +34,9 @@ def bench_ik(markers: Path | None, model: Path | None, *, opensim_frames: int) -
     """Inverse kinematics of the same model and frames by our solver and by OpenSim's track.
 
     Args:
-        markers: a trial, repeated until it is long enough; None makes a motion of the default model.
-        model: the scaled .osim that belongs to it.
-        opensim_frames: how many frames OpenSim solves.
+        markers: a trial, repeated to BENCH_FRAMES; None takes a synthetic motion of the default model.
+        model: its scaled .osim.
+        opensim_frames: frames that OpenSim solves.
 
     Returns:
         frames_per_s on one core, opensim_frames_per_s on one core, their ratio; two_core_ratio; where the trial has
@@ -73,7 +73,7 @@ def bench_ik(markers: Path | None, model: Path | None, *, opensim_frames: int) -
 
 
 def ik_lines(result: dict[str, Any]) -> list[str]:
-    """For a person."""
+    """As text."""
     lines = [
         f"{result['frames']} frames, {result['markers']} markers, one core",
         f"  biopose   {result['frames_per_s']:9.0f} frames/s",
@@ -98,7 +98,7 @@ def _rate(skeleton: Skeleton, trial: MarkerTrajectories, *, threads: int, device
 
 
 def _neurik_rate(trial: MarkerTrajectories, *, threads: int) -> float:
-    """Of the network and what it needs of a recording."""
+    """Of the network and its input."""
     network = load_neurik()
     with torch_threads(threads):
         start = perf_counter()
@@ -107,7 +107,7 @@ def _neurik_rate(trial: MarkerTrajectories, *, threads: int) -> float:
 
 
 def _opensim_rate(model: Path, trial: MarkerTrajectories, *, frames: int) -> float:
-    """Of `track` alone: the first frame, which is assembled from nothing, does not count."""
+    """Of `track` alone: the first frame, which has to be assembled, is not timed."""
     tracker = OpenSimTracker(model, trial)
     frames = min(frames, len(trial.time_s) - 1)
     tracker.solve(0)
@@ -118,7 +118,7 @@ def _opensim_rate(model: Path, trial: MarkerTrajectories, *, frames: int) -> flo
 
 
 def _repeated(trial: MarkerTrajectories, *, frames: int) -> MarkerTrajectories:
-    """The trial forwards and backwards in turn, so that no frame jumps."""
+    """The trial forwards and backwards alternately, so that it stays continuous."""
     there_and_back = np.concatenate([trial.positions_m, trial.positions_m[-2:0:-1]])
     index = np.arange(frames) % len(there_and_back)
     return MarkerTrajectories(np.arange(frames) / trial.rate_hz, trial.names, there_and_back[index])
@@ -127,7 +127,7 @@ def _repeated(trial: MarkerTrajectories, *, frames: int) -> MarkerTrajectories:
 def _synthetic_motion(skeleton: Skeleton, *, frames: int = 1000, rate_hz: float = 100.0) -> MarkerTrajectories:
     """Each coordinate swings by a third of its range, 0.6 rad at most, at its own frequency.
 
-    Its markers are worn as people wear them: each a little off its place, and seen with jitter.
+    Its markers are offset from their locations on the model, and have jitter.
     """
     rng = np.random.default_rng(0)
     time_s = np.arange(frames) / rate_hz
@@ -138,5 +138,5 @@ def _synthetic_motion(skeleton: Skeleton, *, frames: int = 1000, rate_hz: float 
     q = torch.from_numpy(middle + swing * np.sin(phase))
     markers = Kinematics(skeleton).with_coordinates(q).markers.numpy()
     misplaced = rng.normal(scale=MISPLACED_M, size=markers.shape[1:])
-    seen = markers + misplaced + rng.normal(scale=JITTER_M, size=markers.shape)
-    return MarkerTrajectories(time_s, skeleton.marker_names, seen)
+    recorded = markers + misplaced + rng.normal(scale=JITTER_M, size=markers.shape)
+    return MarkerTrajectories(time_s, skeleton.marker_names, recorded)

@@ -2,8 +2,8 @@
 
 Errors are mean absolute differences in degrees over coordinates, pelvis orientation excluded, for the lower limb, the
 upper limb, the trunk and all. Coordinates that the recording's markers do not observe are left out. Angles of a joint
-that turns about three axes are compared in the representation nearest the expert's: a whole turn more, or
-(a + 180, 180 - b, c + 180), is the same posture.
+that rotates about three axes are compared in the representation nearest the expert's: a whole turn more, or
+(a + 180, 180 - b, c + 180), is the same pose.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def evaluate_lab_a(
     Returns:
         mae_deg by group and mae_by_coordinate_deg of our own scaling and inverse kinematics; expert_model: the same for
         our and OpenSim's inverse kinematics on the expert's model with the expert's weights; neurik: from the markers
-        that have a named counterpart, the standing trial known; neurik_unregistered: without it; rms_mm of our fits.
+        that have a named counterpart, with the static trial; neurik_without_static: without it; rms_mm of our fits.
     """
     lab = data / "mocap" / "lab"
     expert = read_osim(lab / "hand_scaled.osim")
@@ -121,8 +121,8 @@ def evaluate_lab_a(
         ours = _scaled_by_us(lab, Path(folder))
     ours_error, on_expert_model, opensim_error = (AngleErrors() for _ in range(3))
     network, rms_m = load_neurik(), []
-    standing = calibrate_from_static(_under_our_names(read_trc(lab / "static1.trc")), network.locations_m)
-    neurik_error = {"neurik": (standing, AngleErrors()), "neurik_unregistered": (None, AngleErrors())}
+    subject_calibration = calibrate_from_static(_under_our_names(read_trc(lab / "static1.trc")), network.locations_m)
+    neurik_error = {"neurik": (subject_calibration, AngleErrors()), "neurik_without_static": (None, AngleErrors())}
     for trial in trials or lab_trials(lab):
         if progress:
             progress(trial)
@@ -134,8 +134,8 @@ def evaluate_lab_a(
         theirs = opensim_inverse_kinematics(lab / "hand_scaled.osim", markers, weights=weights)
         _add(opensim_error, expert, theirs, reference, left_out=set(same_model.held))
         for subject, errors in neurik_error.values():
-            answer = predict_recording(network, _under_our_names(markers), subject=subject)
-            _add(errors, full_body_skeleton(), answer.coordinates, reference, left_out=set(answer.unobserved))
+            prediction = predict_recording(network, _under_our_names(markers), subject=subject)
+            _add(errors, full_body_skeleton(), prediction.coordinates, reference, left_out=set(prediction.unobserved))
         rms_m.append(float(np.nanmean(solution.rms_m)))
     return {
         "mae_deg": ours_error.group_mae_deg,
@@ -146,23 +146,23 @@ def evaluate_lab_a(
             "opensim": {"mae_deg": opensim_error.group_mae_deg, "mae_by_coordinate_deg": opensim_error.mae_deg},
         },
         **{
-            way: {"mae_deg": errors.group_mae_deg, "mae_by_coordinate_deg": errors.mae_deg}
-            for way, (_, errors) in neurik_error.items()
+            name: {"mae_deg": errors.group_mae_deg, "mae_by_coordinate_deg": errors.mae_deg}
+            for name, (_, errors) in neurik_error.items()
         },
     }
 
 
 def _under_our_names(markers: MarkerTrajectories) -> MarkerTrajectories:
     """The laboratory's markers that have a named counterpart."""
-    seen = [name for name in OUR_NAMES if name in markers.names]
-    chosen = markers.select(seen)
-    return MarkerTrajectories(chosen.time_s, tuple(OUR_NAMES[name] for name in seen), chosen.positions_m)
+    names = [name for name in OUR_NAMES if name in markers.names]
+    chosen = markers.select(names)
+    return MarkerTrajectories(chosen.time_s, tuple(OUR_NAMES[name] for name in names), chosen.positions_m)
 
 
 def lab_a_lines(result: dict[str, Any]) -> list[str]:
-    """For a person: groups, then every coordinate, ours and both solvers on the expert's model."""
+    """As text: groups, then every coordinate, of our pipeline and both solvers on the expert's model."""
     solvers = result["expert_model"]
-    columns = [result, solvers["biopose"], solvers["opensim"], result["neurik"], result["neurik_unregistered"]]
+    columns = [result, solvers["biopose"], solvers["opensim"], result["neurik"], result["neurik_without_static"]]
     lines = [
         f"Mean absolute error against the expert, degrees (our markers fit to {result['rms_mm']:.1f} mm RMS)",
         f"{'':18}{'our scaling':>14}{'expert model':>14}{'expert model':>14}{'named markers':>14}{'no static':>14}",
@@ -208,8 +208,8 @@ def _add(
     left_out: set[str],
 ) -> None:
     locked = {c.name for c in skeleton.coordinates if c.locked}
-    turning = skeleton.rotational_names - locked
-    names = [n for n in coordinates.names if n in reference.names and n in turning]
+    rotational = skeleton.rotational_names - locked
+    names = [n for n in coordinates.names if n in reference.names and n in rotational]
     truth = reference.select(names).values
     values = nearest_representation(skeleton, names, coordinates.select(names).values, truth)
     for column, name in enumerate(names):

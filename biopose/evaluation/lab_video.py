@@ -1,7 +1,7 @@
-"""Part (b) of the accuracy protocol: an expert's motion on a body, filmed, and measured from the pixels alone.
+"""Part (b) of the accuracy protocol: an expert's motion on a body, rendered, and measured from the pixels alone.
 
-`biopose.evaluation.lab_film` makes the films; the truth is what the filmed body did, the expert's angles. A method is
-given a film and the person's height, nothing else. Errors are those of part (a): mean absolute differences in degrees
+`biopose.evaluation.lab_rendering` renders the clips; the reference is the expert's angles. A method is given a clip and
+the person's height, nothing else. Errors are those of part (a): mean absolute differences in degrees
 over the coordinates that the expert's model has, pelvis orientation excluded. Beside them stand the distances of the
 12 limb joints from the body's own, in the camera's frame.
 """
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from biopose.body.keypoint_names import KEYPOINTS, LIMB_JOINTS
 from biopose.errors import BioposeError
-from biopose.evaluation.lab_film import VIEWS, Clip, film, person_like, read_clip
 from biopose.evaluation.lab_markers import LAB_MASS_KG, AngleErrors, lab_trials
-from biopose.evaluation.method import Method, our_method
+from biopose.evaluation.lab_rendering import VIEWS, ExpertMotion, person_like, read_expert_motion, render
+from biopose.evaluation.method import MeasureVideo, our_method
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from biopose.skeleton.angles import nearest_representation
@@ -36,52 +36,52 @@ SDS_OF_95, LEAST_FRAMES = 1.96, 3
 HIPS = (LIMB_JOINTS.index("right_hip"), LIMB_JOINTS.index("left_hip"))
 
 
-class FilmErrors:
-    """Errors of measurements of films, pooled."""
+class ClipErrors:
+    """Errors of the measurements of rendered clips, pooled."""
 
     def __init__(self) -> None:
         self.angles = AngleErrors()
         self.centred_mm: list[FloatArray] = []
         self.procrustes_mm: list[FloatArray] = []
-        self.frames_measured = self.frames_filmed = 0
-        self.held: dict[str, list[NDArray[np.bool_]]] = {}
+        self.frames_measured = self.frames_rendered = 0
+        self.covered: dict[str, list[NDArray[np.bool_]]] = {}
         self.acceleration: dict[str, list[FloatArray]] = {"measured": [], "expert": []}
 
-    def add(self, clip: Clip, T_camera_world: FloatArray, measured: PersonMeasurement) -> None:
-        """Compare a film's measurement with what was filmed.
+    def add(self, motion: ExpertMotion, T_camera_world: FloatArray, measured: PersonMeasurement) -> None:
+        """Compare a clip's measurement with the motion that was rendered.
 
         Args:
-            clip: which was filmed.
-            T_camera_world: (4, 4) of the camera that filmed it.
-            measured: what a method found.
+            motion: the expert's.
+            T_camera_world: (4, 4) of the clip's camera.
+            measured: the measurement of the motion.
         """
         frames = measured.track.frame_indices
-        self._add_angles(clip, measured)
+        self._add_angles(motion, measured)
         limbs = [KEYPOINTS.index(name) for name in LIMB_JOINTS]
         found = transformed(measured.T_camera_world, measured.keypoints_m[:, limbs])
-        expected = transformed(T_camera_world, clip.limb_joints_m()[frames])
+        expected = transformed(T_camera_world, motion.limb_joints_m()[frames])
         self.centred_mm.append(1e3 * centred_distances(found, expected, root=HIPS))
         self.procrustes_mm.append(1e3 * procrustes_distances(found, expected))
         self.frames_measured += int(np.isfinite(found).all(axis=(1, 2)).sum())
-        self.frames_filmed += len(clip.q)
+        self.frames_rendered += len(motion.q)
 
-    def _add_angles(self, clip: Clip, measured: PersonMeasurement) -> None:
+    def _add_angles(self, motion: ExpertMotion, measured: PersonMeasurement) -> None:
         skeleton = measured.person.skeleton
-        turning = skeleton.rotational_names & set(clip.truth.names) & set(measured.coordinates.names)
-        names = [name for name in clip.truth.names if name in turning]
-        expected = clip.truth.select(names).values[measured.track.frame_indices]
+        rotational = skeleton.rotational_names & set(motion.truth.names) & set(measured.coordinates.names)
+        names = [name for name in motion.truth.names if name in rotational]
+        expected = motion.truth.select(names).values[measured.track.frame_indices]
         values = nearest_representation(skeleton, names, measured.coordinates.select(names).values, expected)
         for column, name in enumerate(names):
             if not name.startswith("pelvis_"):
                 self.angles.add(name, np.degrees(values[:, column] - expected[:, column]))
         joints = [column for column, name in enumerate(names) if not name.startswith("pelvis_")]
-        for whose, angles in (("measured", values), ("expert", expected)):
-            self.acceleration[whose].append(_accelerations_deg_s2(angles[:, joints], measured.track.time_s))
+        for source, angles in (("measured", values), ("expert", expected)):
+            self.acceleration[source].append(_accelerations_deg_s2(angles[:, joints], measured.track.time_s))
         if measured.coordinate_sd is not None:
             sd = measured.coordinate_sd[:, [measured.coordinates.names.index(name) for name in names]]
             for column in joints:
-                held = np.abs(values[:, column] - expected[:, column]) <= SDS_OF_95 * sd[:, column]
-                self.held.setdefault(names[column], []).append(held)
+                covered = np.abs(values[:, column] - expected[:, column]) <= SDS_OF_95 * sd[:, column]
+                self.covered.setdefault(names[column], []).append(covered)
 
     def as_dict(self) -> dict[str, Any]:
         """The means."""
@@ -90,16 +90,16 @@ class FilmErrors:
             "mae_by_coordinate_deg": self.angles.mae_deg,
             "mpjpe_mm": float(np.nanmean(np.concatenate(self.centred_mm))),
             "pa_mpjpe_mm": float(np.nanmean(np.concatenate(self.procrustes_mm))),
-            "acceleration_deg_s2": {whose: _median(values) for whose, values in self.acceleration.items()},
+            "acceleration_deg_s2": {source: _median(values) for source, values in self.acceleration.items()},
             "frames_measured": self.frames_measured,
-            "frames_filmed": self.frames_filmed,
+            "frames_rendered": self.frames_rendered,
         } | self._coverage()
 
     def _coverage(self) -> dict[str, Any]:
-        """The share of the errors that 95 % intervals hold; nothing where the method gives none."""
-        if not self.held:
+        """The share of the errors within the 95 % intervals; empty where the method gives no standard deviations."""
+        if not self.covered:
             return {}
-        by_coordinate = {name: float(np.concatenate(held).mean()) for name, held in self.held.items()}
+        by_coordinate = {name: float(np.concatenate(covered).mean()) for name, covered in self.covered.items()}
         return {"coverage95": float(np.mean(list(by_coordinate.values()))), "coverage95_by_coordinate": by_coordinate}
 
 
@@ -124,56 +124,56 @@ def evaluate_lab_b(
     method: MethodName = DEFAULT_METHOD,
     threads: int = 2,
     keep: Path | None = None,
-    measure: Method | None = None,
+    measure: MeasureVideo | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Film the expert's motion and measure the films.
+    """Render the expert's motion and measure the clips.
 
     Args:
         data: the reference recordings; mocap/lab is read.
         trials: names.
-        cameras: of lab_film.VIEWS.
-        method: of ours.
-        threads: for our method.
-        keep: a folder for the films, <trial>_<camera>.mp4; a temporary one if None.
-        measure: another method than ours.
-        progress: called with the name of each film before it.
+        cameras: of lab_rendering.VIEWS.
+        method: of BioPose's.
+        threads: for BioPose's method.
+        keep: a folder for the clips, <trial>_<camera>.mp4; a temporary one if None.
+        measure: a method to evaluate instead of ours.
+        progress: called with the name of each clip before it.
 
     Returns:
-        mae_deg by group, mae_by_coordinate_deg, mpjpe_mm and pa_mpjpe_mm over all films, the median
+        mae_deg by group, mae_by_coordinate_deg, mpjpe_mm and pa_mpjpe_mm over all clips, the median
         acceleration_deg_s2 of the measured angles and of the expert's, and, where the method gives standard deviations,
-        coverage95 of the 95 % intervals, overall and by coordinate; the same by camera under cameras and by film under
-        films; height_m and mass_kg of the person.
+        coverage95 of the 95 % intervals, overall and by coordinate; the same by camera under cameras and by clip under
+        clips; height_m and mass_kg of the person.
 
     Raises:
-        BioposeError: the recordings are not there, or a film cannot be measured.
+        BioposeError: the recordings are not there, or a clip cannot be measured.
     """
     lab = _lab_with(data, trials)
     measure = measure or our_method(method, threads=threads)
     expert = read_osim(lab / "hand_scaled.osim")
     person, height_m = person_like(expert)
-    whole, by_camera, by_film = FilmErrors(), {camera: FilmErrors() for camera in cameras}, {}
+    overall, by_camera, by_clip = ClipErrors(), {camera: ClipErrors() for camera in cameras}, {}
     with _folder(keep) as folder:
         for trial, camera in itertools.product(trials, cameras):
             path = folder / f"{trial}_{camera}.mp4"
             if progress:
                 progress(path.stem)
-            clip = read_clip(lab, trial, expert, person)
-            T_camera_world = film(clip, camera, path)
+            motion = read_expert_motion(lab, trial, expert, person)
+            T_camera_world = render(motion, camera, path)
             measured = measure(path, height_m=height_m, camera=None)
-            by_film[path.stem] = FilmErrors()
-            for errors in (whole, by_camera[camera], by_film[path.stem]):
-                errors.add(clip, T_camera_world, measured)
-    by_group = {"cameras": by_camera, "films": by_film}
+            by_clip[path.stem] = ClipErrors()
+            for errors in (overall, by_camera[camera], by_clip[path.stem]):
+                errors.add(motion, T_camera_world, measured)
+    by_group = {"cameras": by_camera, "clips": by_clip}
     pooled = {key: {name: errors.as_dict() for name, errors in group.items()} for key, group in by_group.items()}
-    return {**whole.as_dict(), **pooled, "height_m": height_m, "mass_kg": LAB_MASS_KG}
+    return {**overall.as_dict(), **pooled, "height_m": height_m, "mass_kg": LAB_MASS_KG}
 
 
 def lab_b_lines(result: dict[str, Any]) -> list[str]:
-    """For a person: groups and every coordinate, all films and each camera; then each film."""
+    """As text: groups and every coordinate, of all clips and each camera; then each clip."""
     columns = {"all": result} | result["cameras"]
     lines = [
-        f"Mean absolute error of the filmed angles, degrees (a body of {result['height_m']:.2f} m, "
+        f"Mean absolute error of the angles, degrees (a body of {result['height_m']:.2f} m, "
         f"{result['mass_kg']:.1f} kg)",
         f"{'':18}" + "".join(f"{name:>10}" for name in columns),
     ]
@@ -189,12 +189,12 @@ def lab_b_lines(result: dict[str, Any]) -> list[str]:
         f"{'  the expert':18}" + "".join(f"{c['acceleration_deg_s2']['expert']:10.0f}" for c in columns.values())
     )
     if "coverage95" in result:
-        lines.append(f"{'held by 95 %':18}" + "".join(f"{c['coverage95']:10.2f}" for c in columns.values()))
-        held = result["coverage95_by_coordinate"]
-        lines += [f"{'  ' + name:18}{held[name]:10.2f}" for name in held]
-    lines.append("Each film: lower limb and all (degrees), PA-MPJPE (mm), frames measured")
-    for name, errors in result["films"].items():
-        mae, frames = errors["mae_deg"], f"{errors['frames_measured']}/{errors['frames_filmed']}"
+        lines.append(f"{'within 95 %':18}" + "".join(f"{c['coverage95']:10.2f}" for c in columns.values()))
+        covered = result["coverage95_by_coordinate"]
+        lines += [f"{'  ' + name:18}{covered[name]:10.2f}" for name in covered]
+    lines.append("Each clip: lower limb and all (degrees), PA-MPJPE (mm), frames measured")
+    for name, errors in result["clips"].items():
+        mae, frames = errors["mae_deg"], f"{errors['frames_measured']}/{errors['frames_rendered']}"
         lines.append(f"{name:18}{mae['lower']:10.2f}{mae['all']:10.2f}{errors['pa_mpjpe_mm']:10.1f}{frames:>10}")
     return lines
 
@@ -209,7 +209,7 @@ def _lab_with(data: Path, trials: Sequence[str]) -> Path:
 
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
-    """The folder to keep, made where it is not there; or one that is gone afterwards."""
+    """The folder to keep, created where it is missing; or a temporary one."""
     if keep is None:
         with tempfile.TemporaryDirectory() as temporary:
             yield Path(temporary)

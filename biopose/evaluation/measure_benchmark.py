@@ -64,7 +64,7 @@ def _timed(clip: Path, choice: Choice, *, threads: int) -> dict[str, Any]:
 
 
 def measure_lines(result: dict[str, Any]) -> list[str]:
-    """For a person."""
+    """The result as text."""
     return [
         f"{result['frames']} frames, {result['people']} people, overlay and report included",
         f"  {result['frames_per_s']:.2f} frames/s for everybody, {result['one_person_frames_per_s']:.2f} for one",

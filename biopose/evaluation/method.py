@@ -1,4 +1,4 @@
-"""The method that an evaluation on video judges: ours, or any other that is called alike."""
+"""The method that an evaluation on video measures: BioPose's, or any other with the same signature."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 
 
-class Method(Protocol):
+class MeasureVideo(Protocol):
     """From a video and the athlete's height to the athlete's motion."""
 
     def __call__(self, video: Path, *, height_m: float, camera: Camera | None) -> PersonMeasurement:
@@ -19,11 +19,11 @@ class Method(Protocol):
         Args:
             video: the file.
             height_m: of the athlete.
-            camera: intrinsics; None where they are not known.
+            camera: intrinsics; None where they are unknown.
         """
 
 
-def our_method(name: MethodName = DEFAULT_METHOD, *, threads: int = 2) -> Method:
+def our_method(name: MethodName = DEFAULT_METHOD, *, threads: int = 2) -> MeasureVideo:
     """`biopose.pipeline.measure`, its models loaded once.
 
     Args:

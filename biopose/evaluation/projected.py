@@ -1,6 +1,6 @@
-"""Accuracy of the keypoint fit on made-up tracks: recorded motion that training never saw, projected, with errors.
+"""Accuracy of the keypoint fit on synthetic tracks: held-out recorded motion, projected, with keypoint errors.
 
-The one place where the fit's own constants may be chosen: the truth is known, and no evaluation recording is touched.
+The fit's constants may be chosen here alone: the truth is known, and no evaluation recording is used.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def evaluate_projected(
     weights: FitWeights | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Fit made-up tracks of held-out motion and people.
+    """Fit synthetic tracks of held-out motion and people.
 
     Args:
         motion: folder of CMU's .asf and .amc files.
-        tracks: how many.
+        tracks: their number.
         frames: of each, at 30 Hz.
         varied: the motion is varied as for training (hard), or as it was recorded.
-        weights: of the fit's terms; None takes those in force.
+        weights: of the fit's terms; None takes the default.
         progress: called with 1 after each track.
 
     Returns:
@@ -60,24 +60,24 @@ def evaluate_projected(
     """
     models = FitModels.load()
     _, projector = projectors(motion)
-    film = projector.project(tracks, frames=frames, interval_s=torch.full((tracks,), 1 / RATE_HZ), varied=varied)
-    figures: dict[str, list[dict[str, float]]] = {"fit": [], "lifter": []}
+    projected = projector.project(tracks, frames=frames, interval_s=torch.full((tracks,), 1 / RATE_HZ), varied=varied)
+    metrics: dict[str, list[dict[str, float]]] = {"fit": [], "lifter": []}
     for number in range(tracks):
-        fitted, lifted = _fit(film, number, projector, models, weights or FitWeights())
-        truth = film.keypoints_m[number].double().numpy()
-        figures["fit"].append(_errors(fitted, truth))
-        figures["lifter"].append(_errors(lifted, truth))
+        fitted, lifted = _fit(projected, number, projector, models, weights or FitWeights())
+        truth = projected.keypoints_m[number].double().numpy()
+        metrics["fit"].append(_errors(fitted, truth))
+        metrics["lifter"].append(_errors(lifted, truth))
         progress(1)
     return {
         "tracks": tracks,
         "frames": frames,
         "varied": varied,
-        **{method: {k: float(np.mean([one[k] for one in all_])) for k in all_[0]} for method, all_ in figures.items()},
+        **{method: {k: float(np.mean([one[k] for one in all_])) for k in all_[0]} for method, all_ in metrics.items()},
     }
 
 
 def projected_lines(result: dict[str, Any]) -> list[str]:
-    """For a person."""
+    """As text."""
     kind = "varied" if result["varied"] else "as recorded"
     lines = [f"{result['tracks']} tracks of {result['frames']} frames, held-out motion {kind}"]
     lines += [f"{'':20}{'fit':>8}{'lifter':>8}"]
@@ -85,33 +85,33 @@ def projected_lines(result: dict[str, Any]) -> list[str]:
 
 
 def _fit(
-    film: ProjectedSequences, number: int, projector: MotionProjector, models: FitModels, weights: FitWeights
+    projected: ProjectedSequences, number: int, projector: MotionProjector, models: FitModels, weights: FitWeights
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Keypoints (T, 26, 3) in the camera's frame, by the fit and by the lifter alone."""
-    track = _track(film, number)
+    track = _track(projected, number)
     camera = Camera(WIDTH_PX, HEIGHT_PX, (FOCAL_PX, FOCAL_PX), (WIDTH_PX / 2, HEIGHT_PX / 2))
-    seen = observe(track, camera, models.lifter, height_m=float(film.height_m[number]))
-    usual = projector.log_scales[film.person[number]].exp().double().numpy().reshape(-1, 3)
+    seen = observe(track, camera, models.lifter, height_m=float(projected.height_m[number]))
+    mean_scales = projector.log_scales[projected.person[number]].exp().double().numpy().reshape(-1, 3)
     skeleton = skeleton_with_keypoints(models.skeleton)
-    fitted = fit_track(seen, PersonModel(skeleton, usual, models.pose_prior, weights=weights), track.time_s)
+    fitted = fit_track(seen, PersonModel(skeleton, mean_scales, models.pose_prior, weights=weights), track.time_s)
     scaled = Kinematics(skeleton).with_scales(torch.from_numpy(fitted.body_scales))
     world = scaled.markers_over_time(torch.from_numpy(fitted.q)).numpy()
     return world @ fitted.R_camera_world.T, seen.observations.lifted_m.double().numpy()
 
 
-def _track(film: ProjectedSequences, number: int) -> PersonTrack:
-    """Pixels and confidences that say what the film's rays and weights say."""
-    weight = film.weight[number].double().numpy()
-    seen = weight > 0
-    pixels = film.rays[number].double().numpy() * FOCAL_PX + [WIDTH_PX / 2, HEIGHT_PX / 2]
-    known = np.where(seen[..., None], pixels, np.nan)
+def _track(projected: ProjectedSequences, number: int) -> PersonTrack:
+    """Pixels and confidences that correspond to the projected rays and weights."""
+    weight = projected.weight[number].double().numpy()
+    observed = weight > 0
+    pixels = projected.rays[number].double().numpy() * FOCAL_PX + [WIDTH_PX / 2, HEIGHT_PX / 2]
+    known = np.where(observed[..., None], pixels, np.nan)
     boxes = np.concatenate([np.nanmin(known, axis=1), np.nanmax(known, axis=1)], axis=-1)
     spread_px = np.sqrt(np.nanmean(((known - np.nanmean(known, axis=1, keepdims=True)) ** 2).sum(-1), axis=1))
     sd_px = WEIGHT_SD * np.sqrt(1 / weight.clip(1e-6) - 1) * spread_px[:, None]
     share = sd_px / box_scale_px(boxes)[:, None]
     confidence = np.interp(np.log(share), np.log(SD_OF_SCALE[::-1]), CONFIDENCES[::-1])
     frames = np.arange(len(pixels))
-    return PersonTrack(0, frames, frames / RATE_HZ, boxes, pixels, np.where(seen, confidence, 0.0))
+    return PersonTrack(0, frames, frames / RATE_HZ, boxes, pixels, np.where(observed, confidence, 0.0))
 
 
 def _errors(points: NDArray[np.float64], truth: NDArray[np.float64]) -> dict[str, float]:

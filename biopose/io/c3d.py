@@ -15,12 +15,12 @@ from typing import Any
 import ezc3d
 import numpy as np
 
-from biopose.io.files import blamed_on, existing_file, malformed, quoted, written_whole
+from biopose.io.files import existing_file, file_format_errors, malformed, quoted, written_whole
 from biopose.io.trajectories import MarkerTrajectories, duplicates
 from biopose.io.units import KNOWN_UNITS, UNITS_PER_METRE
 
 BLOCK_BYTES = 512
-FRAME_LIMIT = 65_535  # what 16 bits count to; a file that says so may hold more than is read
+FRAME_LIMIT = 65_535  # what 16 bits count to; a file with this count may hold more frames than are read
 BYTE_ORDERS = {84: "<", 85: "<", 86: ">"}  # processor types: Intel, DEC, MIPS
 TIME_TOLERANCE_FRAMES = 0.25  # times rounded to milliseconds at 240 Hz are off by 0.12 of a frame
 
@@ -50,7 +50,7 @@ def read_c3d(path: Path | str) -> MarkerTrajectories:
     positions_m[content["data"]["meta_points"]["residuals"][0].T < 0] = np.nan
     first_frame = content["header"]["points"]["first_frame"]  # from 0
     time_s = (first_frame + np.arange(frame_count)) / _rate_hz(points, path)
-    with blamed_on(path):
+    with file_format_errors(path):
         return MarkerTrajectories(time_s, _labels(points, path, count=positions.shape[1]), positions_m)
 
 
@@ -89,7 +89,7 @@ def write_c3d(path: Path | str, markers: MarkerTrajectories) -> None:
 
 
 def _check_extent(path: Path) -> int:
-    """Check that the file is as long as its header says, and return the header's number of frames.
+    """Check that the file is as long as its header states, and return the header's number of frames.
 
     The library that reads the rest stops silently at the end of a file that is cut off in its data, and crashes where
     it is cut off before.
@@ -104,7 +104,7 @@ def _check_extent(path: Path) -> int:
         raise malformed(path, found=f"processor type {processor}", expected="a C3D parameter section (84, 85 or 86)")
     words = struct.unpack(f"{BYTE_ORDERS[processor]}12H", header[:24])
     point_count, analog_count, first, last, data_block = words[1], words[2], words[3], words[4], words[8]
-    in_floats = (words[6] if processor != 84 else words[7]) & 0x8000  # a negative scale says so
+    in_floats = (words[6] if processor != 84 else words[7]) & 0x8000  # a negative scale means floats
     frame_count = last - first + 1
     frame_bytes = (4 * point_count + analog_count) * (4 if in_floats else 2)
     end = max(data_block - 1, 2) * BLOCK_BYTES + frame_count * frame_bytes

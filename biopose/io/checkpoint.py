@@ -36,7 +36,7 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], *, kind: str, sha
 
 
 def _sort_header(path: Path) -> None:
-    """Put a file's metadata in order, which safetensors leaves to chance: the same network has the same hash."""
+    """Sort a file's metadata, whose order in safetensors varies, so that the same network has the same hash."""
     with path.open("r+b") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
@@ -65,16 +65,16 @@ def read_checkpoint(path: Path, *, kind: str) -> tuple[dict[str, Tensor], dict[s
 
 
 def save_network(path: Path, network: nn.Module, *, kind: str, shape: Mapping[str, Any]) -> None:
-    """Write a network in half precision, which is as good as whole; arguments as of `save_checkpoint`."""
+    """Write a network in half precision, which does not change its accuracy; arguments of `save_checkpoint`."""
     save_checkpoint(path, {n: t.half() for n, t in network.state_dict().items()}, kind=kind, shape=shape)
 
 
 def load_network(path: Path, build: Callable[[dict[str, Any]], Network], *, kind: str) -> Network:
-    """A network as it is used.
+    """A network from its file, in evaluation mode.
 
     Args:
         path: its file.
-        build: from its shape, lists being tuples.
+        build: makes the network from its shape, with tuples for lists.
         kind: of network.
 
     Raises:
@@ -91,10 +91,10 @@ def load_network(path: Path, build: Callable[[dict[str, Any]], Network], *, kind
 
 
 def load_renamed(network: nn.Module, prefixes: Mapping[str, str]) -> None:
-    """Let a network also load states whose keys begin as they were once named.
+    """Let a network also load states with earlier names of its keys.
 
     Args:
-        network: whose keys have the new names.
+        network: with the new names.
         prefixes: of keys, old to new.
     """
     network.register_load_state_dict_pre_hook(partial(_rename_keys, prefixes=prefixes))
@@ -103,7 +103,7 @@ def load_renamed(network: nn.Module, prefixes: Mapping[str, str]) -> None:
 def _rename_keys(
     _: nn.Module, state: dict[str, Tensor], prefix: str, *_unused: object, prefixes: Mapping[str, str]
 ) -> None:
-    """In place; `prefix` is of the network within a larger one."""
+    """Rename in place; `prefix` is that of the network within a larger one."""
     for key in list(state):
         for old, new in prefixes.items():
             if key.startswith(prefix + old):

@@ -1,4 +1,4 @@
-"""What every motion file shares: one form of error message, and files that are written whole or not at all."""
+"""Common to all motion files: one form of error message, and atomic writing."""
 
 import tempfile
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ def malformed(path: Path, *, found: str, expected: str, line: int | None = None)
 
     Args:
         path: The file.
-        found: What it says.
+        found: Its content.
         expected: What the format requires; where that is not obvious, what to do about it.
         line: Line number, counted from 1; None where the format has no lines.
     """
-    place = f"{path}:{line}" if line is not None else f"{path}"
-    return FileFormatError(f"{place}: found {found}; expected {expected}")
+    location = f"{path}:{line}" if line is not None else f"{path}"
+    return FileFormatError(f"{location}: found {found}; expected {expected}")
 
 
 def existing_file(path: Path | str) -> Path:
@@ -47,8 +47,8 @@ def existing_file(path: Path | str) -> Path:
 def written_whole(path: Path | str) -> Iterator[Path]:
     """Give a path of the same name to write to, which becomes ``path`` when the block ends without an error.
 
-    A reader never sees half a file, and a process that dies leaves the previous one in place. What is written lies in
-    a hidden folder beside ``path``, so that the final rename stays on one file system and is atomic.
+    Nobody reads a partial file, and a process that dies leaves the previous one in place. The partial file lies in a
+    hidden folder beside ``path``, so that the final rename stays on one file system and is atomic.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as folder:
@@ -58,8 +58,8 @@ def written_whole(path: Path | str) -> Iterator[Path]:
 
 
 @contextmanager
-def blamed_on(path: Path | str) -> Iterator[None]:
-    """Turn the ValueError of a type that rejects a file's content into the file's error."""
+def file_format_errors(path: Path | str) -> Iterator[None]:
+    """Turn a ValueError about a file's content into a FileFormatError that names the file."""
     try:
         yield
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""A session's manifest, `session.toml`: who was filmed, in which files, doing what.
+"""A session's manifest, `session.toml`: athletes, video files and activities.
 
     session = read_session(Path("inbox/blue/2026-11-25-jumps/session.toml"))
     session.trials      # in order
@@ -69,9 +69,9 @@ class TrialEntry:
         activity: what the athlete does.
         start_s: of the file as it is played; None: its beginning.
         end_s: likewise; None: its end.
-        recorded_hz: frames per second at which slow motion was filmed.
-        person: which of the people in the picture the athlete is.
-        keep_readable: of a broken file, measure what comes before the break.
+        recorded_hz: frames per second at which slow motion was recorded.
+        person: which of the people in the image the athlete is.
+        keep_readable: measure the readable beginning of a damaged file.
         focal_px: of the camera, where known.
         horizontal_fov_deg: likewise.
         distortion: of the lens, k1, k2, p1, p2 and perhaps k3, where known.
@@ -99,8 +99,8 @@ class RefusedTrial:
     """One trial that cannot be measured as its manifest stands.
 
     Attributes:
-        trial_id: team/session/trial, as far as it can be told.
-        kind: manifest, missing_file or consent; of several, the one to see to first.
+        trial_id: team/session/trial, as far as known.
+        kind: manifest, missing_file or consent; of several, the one to mend first.
         message: file, key and what to do; a line for each error.
     """
 
@@ -111,7 +111,7 @@ class RefusedTrial:
 
 @dataclass(frozen=True)
 class Session:
-    """A manifest, read: every trial is either in `trials` or in `refused`, in the manifest's order."""
+    """A manifest's content: every trial is either in `trials` or in `refused`, in the manifest's order."""
 
     trials: list[TrialEntry]
     refused: list[RefusedTrial]
@@ -134,10 +134,10 @@ def read_session(path: Path) -> Session:
         in_tables = [one.faults for one in athletes] + [one.faults for one in trials]
         raise ManifestError("\n".join(chain(faults, *in_tables)))
     by_id = {athlete.id: athlete for athlete in athletes}
-    judged = [trial.judged(head, by_id) for trial in trials]
+    checked = [trial.checked(head, by_id) for trial in trials]
     return Session(
-        [trial for trial in judged if isinstance(trial, TrialEntry)],
-        [trial for trial in judged if isinstance(trial, RefusedTrial)],
+        [trial for trial in checked if isinstance(trial, TrialEntry)],
+        [trial for trial in checked if isinstance(trial, RefusedTrial)],
     )
 
 
@@ -178,8 +178,8 @@ class _Trial:
             )
         return trial
 
-    def judged(self, head: SessionTable, athletes: dict[str, _Athlete]) -> TrialEntry | RefusedTrial:
-        """Held against its athlete and the files that are there; everything that is wrong is told."""
+    def checked(self, head: SessionTable, athletes: dict[str, _Athlete]) -> TrialEntry | RefusedTrial:
+        """The trial with its athlete and video checked, or refused with every error found."""
         session_id = f"{head.team}/{head.session}"
         athlete, wrong = self._athlete(athletes)
         video, not_there = self._video()
@@ -205,7 +205,7 @@ class _Trial:
     def _athlete(self, athletes: dict[str, _Athlete]) -> tuple[AthleteEntry | None, list[Fault]]:
         identity = self.raw.get("athlete")
         if not isinstance(identity, str):
-            return None, []  # told already
+            return None, []  # reported already
         known = athletes.get(identity)
         if known is None:
             problem = f"found {identity!r}; expected one of the athletes: {', '.join(athletes)}"
@@ -218,7 +218,7 @@ class _Trial:
     def _video(self) -> tuple[Path | None, list[Fault]]:
         name = self.raw.get("file")
         if not isinstance(name, str) or not name:
-            return None, []  # told already
+            return None, []  # reported already
         folder = self.path.parent.resolve()
         try:
             video = (folder / name).resolve()
@@ -258,7 +258,7 @@ def _checked(
 
 
 def _tables(raw: dict[str, Any], key: str) -> list[tuple[int, dict[str, Any]]]:
-    """The tables of an array and their numbers, as a person counts; what is no table has been told already."""
+    """The tables of an array with their numbers from 1; anything else in it has been reported already."""
     array = raw.get(key)
     tables = array if isinstance(array, list) else []
     return [(number, table) for number, table in enumerate(tables, start=1) if isinstance(table, dict)]
@@ -269,8 +269,8 @@ def _repeated(path: Path, key: str, names: Sequence[str]) -> list[str]:
     lines = []
     for name, times in Counter(filter(None, names)).items():
         if times > 1:
-            places = " and ".join(f"{key}[{number}]" for number, one in enumerate(names, start=1) if one == name)
-            lines.append(f"{path}: {places}: are both named {name!r}; give each {key} an `id` of its own")
+            keys = " and ".join(f"{key}[{number}]" for number, one in enumerate(names, start=1) if one == name)
+            lines.append(f"{path}: {keys}: are both named {name!r}; give each {key} an `id` of its own")
     return lines
 
 

@@ -1,6 +1,6 @@
 """The tables of a manifest, `session.toml`, as pydantic checks them, and what is wrong with one, a line each.
 
-Every key's description says what is expected of it, in the words that an error uses.
+Every key's description states what is expected of it, as error messages quote it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class CameraEntry(_Table):
     """`[trial.camera]`: a focal length or a field of view, and the lens's distortion, where known.
 
     Attributes:
-        focal_px: focal length in pixels of the upright picture.
+        focal_px: focal length in pixels of the upright image.
         horizontal_fov_deg: field of view from the left to the right edge.
         distortion: of the lens, k1, k2, p1, p2 and perhaps k3, as OpenCV defines them.
     """
@@ -94,7 +94,7 @@ class CameraEntry(_Table):
     @model_validator(mode="after")
     def _is_one(self) -> CameraEntry:
         if self.focal_px is not None and self.horizontal_fov_deg is not None:
-            raise ValueError("focal_px and horizontal_fov_deg say the same; keep the one that was measured")
+            raise ValueError("focal_px and horizontal_fov_deg are redundant; keep the one that was measured")
         return self
 
 
@@ -103,12 +103,12 @@ class TrialTable(_Table):
 
     file: str = Field(min_length=1, description='a video beside the manifest, such as "jump1.mp4"')
     athlete: str = Field(description="the id of an [[athlete]]")
-    id: TrialName | None = Field(default=None, description=f"{TRIAL_NAME_RULE}; without it the file's name is taken")
+    id: TrialName | None = Field(default=None, description=f"{TRIAL_NAME_RULE}; the file's name if it is missing")
     activity: Activity = Field(default="other", description=f"one of {', '.join(ACTIVITIES)}")
     start_s: float | None = Field(default=None, ge=0, description="seconds of the file as it is played, 0 or more")
     end_s: float | None = Field(default=None, gt=0, description="seconds of the file as it is played, after start_s")
     recorded_hz: float | None = Field(
-        default=None, ge=1, description="frames per second at which slow motion was filmed, such as 240"
+        default=None, ge=1, description="frames per second at which slow motion was recorded, such as 240"
     )
     person: Annotated[Person, BeforeValidator(_person)] = Field(default="largest", description=PERSON_RULE)
     camera: CameraEntry = Field(
@@ -126,7 +126,7 @@ class TrialTable(_Table):
 
 
 class SessionTable(_Table):
-    """The manifest's own keys; its athletes and trials are looked at one by one."""
+    """The manifest's own keys; its athletes and trials are checked one by one."""
 
     team: Name = Field(description=f'a name such as "blue": {NAME_RULE}')
     session: Name = Field(description=f'a name in quotes such as "2026-11-25-jumps": {NAME_RULE}')
@@ -150,8 +150,8 @@ def fault_lines(
     lines = []
     for detail in error.errors():
         keys = _keys_to(detail, table)
-        place = ".".join(filter(None, [within, *keys])) + (f" ({printable(called)})" if called else "")
-        lines.append(f"{path}: {place}: {_problem(detail, _table_of(keys, table))}")
+        location = ".".join(filter(None, [within, *keys])) + (f" ({printable(called)})" if called else "")
+        lines.append(f"{path}: {location}: {_problem(detail, _table_of(keys, table))}")
     return list(dict.fromkeys(lines))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 EXAMPLE = """\
-# Who was filmed, in which files, doing what. Put the videos beside this file.
+# Athletes, video files and activities. Put the videos beside this file.
 
 team = "{team}"
 session = "{session}"
@@ -26,7 +26,7 @@ file = "jump1.mp4"
 athlete = "ann"
 activity = "countermovement_jump"   # walk, run, sprint, squat, countermovement_jump, drop_jump or other
 
-# The second half of a film in slow motion; its name would be jump2 without the id.
+# The second half of a video in slow motion; its name would be jump2 without the id.
 [[trial]]
 id = "jump2-slow"
 file = "jump2.mov"
@@ -34,10 +34,10 @@ athlete = "ann"
 activity = "countermovement_jump"
 start_s = 4.0                  # seconds of the file as it is played
 end_s = 12.5
-recorded_hz = 240              # frames per second when it was filmed
-keep_readable = true           # of a broken file, measure what comes before the break
+recorded_hz = 240              # frames per second at which it was recorded
+keep_readable = true           # measure the readable beginning of a damaged file
 
-# Several people in the picture: say which. With the camera known, distances are better.
+# Several people in the image: choose one. With the camera known, distances are better.
 [[trial]]
 file = "squats.mp4"
 athlete = "ben"
@@ -53,7 +53,7 @@ def example_manifest(*, team: str, session: str, date: str) -> str:
     """The text of a manifest with two athletes and three trials that lacks nothing but its videos.
 
     Args:
-        team: a name as `session.toml` takes it.
+        team: a valid name for `session.toml`.
         session: likewise.
         date: such as 2026-11-25.
     """

@@ -21,7 +21,7 @@ def read_markers(path: Path | str, *, up: UpAxis = "y") -> MarkerTrajectories:
 
     Args:
         path: the file.
-        up: which of the file's axes points up; the axes are exchanged in turn so that y does, as OpenSim has it.
+        up: the file's vertical axis; the axes are permuted cyclically so that y is vertical, as in OpenSim.
 
     Returns:
         Positions in metres, NaN for gaps.

@@ -5,12 +5,12 @@ Three dialects of the header are read: OpenSim 3 (``version=1``, ``nRows=``, ``n
 
 What is in degrees: with ``inDegrees=yes`` only the columns of *rotational* coordinates are. Translations are metres,
 and coordinates of OpenSim's motion type "coupled" (``knee_angle_r_beta``) are radians, because OpenSim converts by
-motion type and leaves that type alone. A file does not say which column is which; the model does, so callers name the
-``rotational`` ones. Where the header says nothing about degrees, OpenSim's Storage takes a file without a version
+motion type and leaves that type alone. Which columns are angles is known from the model only, so callers name the
+``rotational`` ones. Where the header lacks inDegrees, OpenSim's Storage takes a file without a version
 (SIMM) as degrees and any other as radians; so does this reader.
 
 Gaps are NaN or empty fields. OpenSim's TimeSeriesTable reads them so; its older Storage class reads wrong numbers there
-(seen with 4.6), whatever the notation, so fill gaps before giving a file to a tool that uses it.
+(observed with 4.6), whatever the notation, so fill gaps before giving a file to a tool that uses it.
 """
 
 from collections.abc import Collection, Iterator
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from biopose.io.files import blamed_on, quoted, written_whole
+from biopose.io.files import file_format_errors, quoted, written_whole
 from biopose.io.text import NumberedLines, TableBuilder, check_labels, opened_lines, parse_count, parse_row
 from biopose.io.trajectories import CoordinateTrajectories, Storage, duplicates
 
@@ -37,7 +37,7 @@ def read_mot(path: Path | str, *, rotational: Collection[str]) -> CoordinateTraj
     Raises:
         FileFormatError: As ``read_storage`` and ``to_coordinates``.
     """
-    with blamed_on(path):
+    with file_format_errors(path):
         return to_coordinates(read_storage(path), rotational=rotational)
 
 
@@ -66,8 +66,8 @@ def to_coordinates(storage: Storage, *, rotational: Collection[str]) -> Coordina
         raise ValueError(f"no coordinates among the columns, or several times: {', '.join(duplicates(names.values()))}")
     values = storage.values[:, list(names)]
     if storage.in_degrees:
-        turning = [name in rotational for name in names.values()]
-        values[:, turning] = np.deg2rad(values[:, turning])
+        rotational_columns = [name in rotational for name in names.values()]
+        values[:, rotational_columns] = np.deg2rad(values[:, rotational_columns])
     return CoordinateTrajectories(storage.time_s, tuple(names.values()), values)
 
 
@@ -84,13 +84,13 @@ def from_coordinates(
         coordinates: Radians and metres.
         rotational: Names of the model's rotational coordinates, which alone become degrees.
         in_degrees: Whether they do. In radians, values stay as they are bit for bit.
-        name: What the table calls itself; OpenSim's own inverse kinematics says "Coordinates".
+        name: The table's name; "Coordinates" as OpenSim's inverse kinematics writes.
     """
     values = coordinates.values
     if in_degrees:
-        turning = [coordinate in rotational for coordinate in coordinates.names]
+        rotational_columns = [coordinate in rotational for coordinate in coordinates.names]
         values = values.copy()
-        values[:, turning] = np.rad2deg(values[:, turning])
+        values[:, rotational_columns] = np.rad2deg(values[:, rotational_columns])
     return Storage(coordinates.time_s, coordinates.names, values, in_degrees=in_degrees, name=name)
 
 

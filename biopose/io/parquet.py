@@ -1,7 +1,7 @@
 """Trajectories as Parquet: one float64 column a quantity, its unit in its name, so that SQL needs no manual.
 
 Markers are ``time_s``, ``LKNE_x_m``, ``LKNE_y_m``, ``LKNE_z_m``, ...; coordinates are ``time_s``, ``knee_angle_r_rad``,
-``pelvis_tx_m``, ... The schema's metadata says which under the key ``biopose``: {"kind": "markers", "version": 1}.
+``pelvis_tx_m``, ... The schema's metadata names the kind under the key ``biopose``: {"kind": "markers", "version": 1}.
 A gap is NaN, not null. Every float64 reads back bit for bit, and damaged pages are found by their checksums.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from biopose.io.files import blamed_on, existing_file, malformed, quoted, written_whole
+from biopose.io.files import existing_file, file_format_errors, malformed, quoted, written_whole
 from biopose.io.trajectories import CoordinateTrajectories, FloatArray, MarkerTrajectories
 
 METADATA_KEY = b"biopose"
@@ -41,7 +41,7 @@ def read_markers_parquet(path: Path | str) -> MarkerTrajectories:
     if columns != expected:
         wrong = next((c for c, e in zip(columns, expected, strict=False) if c != e), columns[-1])
         raise malformed(Path(path), found=f"column {quoted(wrong)}", expected="NAME_x_m, NAME_y_m, NAME_z_m a marker")
-    with blamed_on(path):
+    with file_format_errors(path):
         return MarkerTrajectories(time_s, tuple(names), values.reshape(len(time_s), len(names), 3))
 
 
@@ -61,7 +61,7 @@ def write_coordinates_parquet(
 
 
 def read_coordinates_parquet(path: Path | str) -> CoordinateTrajectories:
-    """Read coordinates in radians and metres; the columns' units have told them apart and are dropped.
+    """Read coordinates in radians and metres; the units in the columns' names are dropped.
 
     Raises:
         FileFormatError: The file is missing, no Parquet, of another kind, or its columns are not those of coordinates.
@@ -71,7 +71,7 @@ def read_coordinates_parquet(path: Path | str) -> CoordinateTrajectories:
         if not column.endswith((ANGLE_SUFFIX, LENGTH_SUFFIX)):
             raise malformed(Path(path), found=f"column {quoted(column)}", expected="names ending in _rad or _m")
     names = [column.rpartition("_")[0] for column in columns]
-    with blamed_on(path):
+    with file_format_errors(path):
         return CoordinateTrajectories(time_s, tuple(names), values)
 
 
@@ -107,7 +107,7 @@ def _read(path: Path | str, kind: str) -> tuple[FloatArray, list[str], FloatArra
 
 
 def _check_kind(table: pa.Table, kind: str, path: Path) -> None:
-    """Raise FileFormatError unless the schema's metadata says that this file holds ``kind``."""
+    """Raise FileFormatError unless the schema's metadata names ``kind``."""
     stated = (table.schema.metadata or {}).get(METADATA_KEY, b"no metadata 'biopose'")
     try:
         content = json.loads(stated)

@@ -117,8 +117,8 @@ class Storage:
 def frame_rate_hz(time_s: FloatArray) -> float:
     """Frames per second of a recording that may have lost frames or rounded its times.
 
-    The median interval tells how many frame periods each interval spans; the rate is then all periods over the whole
-    duration. The median alone would turn 120 Hz, written in whole milliseconds, into 125 Hz.
+    The median interval gives how many frame periods each interval spans; the rate is then all periods over the whole
+    duration. The median alone would give 125 Hz for 120 Hz written in whole milliseconds.
 
     Raises:
         ValueError: There are fewer than two frames.

@@ -1,12 +1,12 @@
 """Marker trajectories in .trc files (PathFileType 4), which OpenSim and every motion capture program exchange.
 
 A .trc file has a line of file type, a line of keys and a line of their values, a line of marker names (one every third
-column), a line of component names (X1 Y1 Z1 X2 ...), usually an empty line, and then a line per frame: frame number,
+column), a line of component names (X1 Y1 Z1 X2 ...), typically an empty line, and then a line per frame: frame number,
 time and three numbers a marker, separated by tabs.
 
-Three choices of the reader:
+Three choices in reading:
 
-- A gap is an empty field, NaN, or the exact triplet 0 0 0: several vendors write that for a marker out of sight, and
+- A gap is an empty field, NaN, or the exact triplet 0 0 0: several vendors write that for an occluded marker, and
   the origin of a laboratory lies on its floor or in a corner, where no marker is. So that nothing is lost in a round
   trip, the writer refuses a marker at exactly 0 0 0.
 - ``NumFrames`` may be one more than there are frames: Pose2Sim counts the end of its frame range in.
@@ -63,13 +63,13 @@ def write_trc(path: Path | str, markers: MarkerTrajectories) -> None:
     Every float64 reads back bit for bit, and OpenSim reads the gaps (``nan``) as such.
 
     Raises:
-        ValueError: A marker is at exactly 0 0 0, which readers take for a gap.
+        ValueError: A marker is at exactly 0 0 0, which means a gap.
     """
     at_origin = np.argwhere((markers.positions_m == 0).all(axis=2))
     if len(at_origin):
         frame, marker = at_origin[0]
-        place = f"marker {markers.names[marker]} in frame {frame}"
-        raise ValueError(f"{place} is at exactly 0 0 0, which a .trc states for a gap: make it NaN, or write .parquet")
+        location = f"marker {markers.names[marker]} in frame {frame}"
+        raise ValueError(f"{location} is at exactly 0 0 0, which means a gap in a .trc: make it NaN, or write .parquet")
     with (
         written_whole(path) as partial,
         partial.open("w", encoding="utf-8", newline="\n", errors="surrogateescape") as stream,  # for the file's name
@@ -116,7 +116,7 @@ def _read_names(lines: NumberedLines, *, marker_count: int) -> tuple[list[str], 
         raise lines.malformed(found=quoted(" ".join(labels[:2])), expected="the columns Frame# and Time")
     names = labels[len(leading) :: 3]
     if stray := [label for index, label in enumerate(labels[len(leading) :]) if index % 3 and label]:
-        raise lines.malformed(found=f"the name {quoted(stray[0])} off its place", expected="a name every third column")
+        raise lines.malformed(found=f"the name {quoted(stray[0])} out of place", expected="a name every third column")
     check_labels(names, lines, what="marker")
     if len(names) != marker_count or not names:
         raise lines.malformed(found=f"{len(names)} marker names", expected=f"NumMarkers {marker_count}, at least one")

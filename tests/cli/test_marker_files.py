@@ -113,7 +113,7 @@ def test_markers_that_move_are_told_from_landmarks(person: SyntheticPerson, tmp_
     summary = scale_files(
         person.static, tmp_path / "three_fixed.osim", tmp_path / "s.osim", height_m=None, mass_kg=None
     )
-    assert set(summary.marker_residual_mm) - set(summary.registered_markers) == {"RASI", "LASI", "C7"}
+    assert set(summary.marker_residual_mm) - set(summary.moved_markers) == {"RASI", "LASI", "C7"}
 
 
 def summary_of_scaling(**changes: object) -> ScaleSummary:
@@ -122,7 +122,7 @@ def summary_of_scaling(**changes: object) -> ScaleSummary:
         mass_kg=70.0,
         body_scales={"pelvis": [1.0, 1.1, 0.9]},
         marker_residual_mm={"C7": 4.0, "RASI": 9.0, "THI1": 150.0},
-        registered_markers=["THI1"],
+        moved_markers=["THI1"],
         unused_markers=[],
         height_m=None,
         height_used=False,
@@ -138,7 +138,7 @@ def test_a_person_is_told_of_landmarks_first_the_furthest_first() -> None:
 
 
 def test_in_a_model_that_keeps_no_marker_all_are_landmarks() -> None:
-    lines = summary_of_scaling(registered_markers=["C7", "RASI", "THI1"]).lines()
+    lines = summary_of_scaling(moved_markers=["C7", "RASI", "THI1"]).lines()
     assert "landmarks: 3, furthest from the scaled model: THI1 150 mm, RASI 9 mm, C7 4 mm" in lines
 
 

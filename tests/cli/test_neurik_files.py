@@ -163,7 +163,7 @@ def test_a_program_is_told_everything(trial: Path, tmp_path: Path) -> None:
     assert report["frames"] == FRAMES
     assert report["rate_hz"] == pytest.approx(100)
     assert report["markers_used"] == list(MARKERS)
-    assert report["coordinates_unseen"] == report["unused_markers"] == report["frames_unsolved"] == []
+    assert report["coordinates_unobserved"] == report["unused_markers"] == report["frames_unsolved"] == []
 
 
 def test_a_person_is_told_in_a_few_lines(trial: Path, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_marker_that_is_missing_does_not_count(recording: MarkerTrajectories, 
 def test_frames_without_a_pelvis_are_told(recording: MarkerTrajectories, tmp_path: Path) -> None:
     markers = written(with_gap(recording, slice(30, 33), slice(0, 4)), tmp_path / "t.trc")
     summary, q = answered(markers, tmp_path / "q.mot")
-    assert summary.frames_pelvis_unseen == [30, 31, 32]
+    assert summary.frames_pelvis_unobserved == [30, 31, 32]
     assert not np.isnan(q).any()
     assert any(line.startswith("PELVIS UNSEEN in 3 frames (from 30 to 32") for line in summary.lines())
 
@@ -229,7 +229,7 @@ def test_the_bony_landmarks_are_enough(recording: MarkerTrajectories, tmp_path: 
     assert set(summary.markers_used) == set(BONY_LANDMARKS)
     assert summary.unused_markers == ["XYZ1"]
     guessed = {f"{name}_{side}" for name in ("mtp_angle", "wrist_flex", "wrist_dev") for side in "rl"}
-    assert {name for name in summary.coordinates_unseen if not name.startswith("neck")} == guessed
+    assert {name for name in summary.coordinates_unobserved if not name.startswith("neck")} == guessed
     assert "markers that NeurIK does not know: XYZ1" in summary.lines()
 
 

@@ -89,7 +89,7 @@ def test_the_reference_itself_has_no_error(reference: np.ndarray) -> None:
     assert errors["knee_mae_deg"] < 1e-6
     assert errors["frames"] == len(reference)
     assert errors["reprojection_px"] == 3.0
-    assert not errors["someone_else"]
+    assert not errors["another_person"]
 
 
 def test_where_the_person_stands_does_not_count_and_their_size_does(reference: np.ndarray) -> None:
@@ -142,8 +142,8 @@ def test_frames_without_a_measurement_or_a_reference_are_left_out_and_counted(re
         compare(measured(reference, CAMERA, first_frame=500), CAMERA, reference)
 
 
-def test_a_person_elsewhere_in_the_picture_is_someone_else(reference: np.ndarray) -> None:
-    assert compare(measured(reference + np.array([1.5, 0, 0]), CAMERA), CAMERA, reference)["someone_else"]
+def test_a_person_elsewhere_in_the_image_is_reported_as_another(reference: np.ndarray) -> None:
+    assert compare(measured(reference + np.array([1.5, 0, 0]), CAMERA), CAMERA, reference)["another_person"]
 
 
 def test_a_folder_without_the_recordings_is_refused(tmp_path: Path) -> None:

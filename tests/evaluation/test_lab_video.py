@@ -1,4 +1,4 @@
-"""Part (b): the films show what the skeleton did, and measurements whose errors are known get those errors."""
+"""Part (b): the clips show the skeleton's motion, and measurements with known errors get those errors."""
 
 import json
 from collections.abc import Iterator
@@ -15,8 +15,17 @@ from scipy.ndimage import binary_dilation
 from biopose.body.keypoints import anny_keypoints
 from biopose.camera.pinhole import Camera
 from biopose.errors import BioposeError
-from biopose.evaluation.lab_film import CLIP_S, RATE_HZ, VIEWS, Clip, film, person_like, read_clip, stand
-from biopose.evaluation.lab_video import FilmErrors, evaluate_lab_b, lab_b_lines
+from biopose.evaluation.lab_rendering import (
+    CLIP_S,
+    RATE_HZ,
+    VIEWS,
+    ExpertMotion,
+    camera_pose,
+    person_like,
+    read_expert_motion,
+    render,
+)
+from biopose.evaluation.lab_video import ClipErrors, evaluate_lab_b, lab_b_lines
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.rendering.look_at import look_at
@@ -39,19 +48,19 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def walk() -> Clip:
+def walk() -> ExpertMotion:
     expert = read_osim(LAB / "hand_scaled.osim")
     person, _ = person_like(expert)
-    return read_clip(LAB, "walking1", expert, person)
+    return read_expert_motion(LAB, "walking1", expert, person)
 
 
-def first_frames(clip: Clip, count: int) -> Clip:
+def first_frames(clip: ExpertMotion, count: int) -> ExpertMotion:
     truth = clip.truth
     some = CoordinateTrajectories(truth.time_s[:count], truth.names, truth.values[:count])
     return replace(clip, q=clip.q[:count], truth=some)
 
 
-def measured(clip: Clip, T_camera_world: np.ndarray, *, q: np.ndarray | None = None) -> PersonMeasurement:
+def measured(clip: ExpertMotion, T_camera_world: np.ndarray, *, q: np.ndarray | None = None) -> PersonMeasurement:
     """A measurement of a clip whose angles are q, or the true ones, and whose joints are the body's own."""
     q = clip.q if q is None else q
     keypoints = anny_keypoints(clip.person.shaped.body)  # type: ignore[arg-type]
@@ -72,7 +81,7 @@ def measured(clip: Clip, T_camera_world: np.ndarray, *, q: np.ndarray | None = N
     )
 
 
-def test_the_body_is_drawn_where_its_points_project(walk: Clip) -> None:
+def test_the_body_is_drawn_where_its_points_project(walk: ExpertMotion) -> None:
     mesh = next(walk.meshes())
     T = look_at(position_m=np.array([4.0, 1.2, 0.5]), at_m=np.array([0.0, 0.95, 0.0]))
     body = walk.person.shaped
@@ -99,7 +108,7 @@ def test_a_camera_that_looks_at_a_point_sees_it_in_the_middle_and_stands_upright
     assert higher[0] == pytest.approx(0)
 
 
-def test_the_floor_and_a_box_are_where_they_should_be(walk: Clip) -> None:
+def test_the_floor_and_a_box_are_where_they_should_be(walk: ExpertMotion) -> None:
     T = look_at(position_m=np.array([4.0, 1.2, 0.0]), at_m=np.array([0.0, 0.5, 0.0]))
     triangles, colours = walk.person.shaped.body.triangles.numpy(), clothing_colours(walk.person.shaped)
     empty = Scene(SMALL, T, triangles, colours).background.astype(int)
@@ -113,7 +122,7 @@ def test_the_floor_and_a_box_are_where_they_should_be(walk: Clip) -> None:
     np.testing.assert_allclose([rows[0], rows[-1]], [pixels[:, 1].min(), pixels[:, 1].max()], atol=1.0)
 
 
-def test_clothes_differ_by_region_and_are_uneven(walk: Clip) -> None:
+def test_clothes_differ_by_region_and_are_uneven(walk: ExpertMotion) -> None:
     colours, labels = clothing_colours(walk.person.shaped), np.array(walk.person.shaped.body.bone_labels)
     dominant = labels[walk.person.shaped.body.skin_matrix.argmax(dim=1).numpy()]
     shirt, shorts, skin = (
@@ -125,7 +134,7 @@ def test_clothes_differ_by_region_and_are_uneven(walk: Clip) -> None:
     assert shirt.std(axis=0).min() > 2
 
 
-def test_the_clip_is_the_experts_motion_on_the_floor(walk: Clip) -> None:
+def test_the_clip_is_the_experts_motion_on_the_floor(walk: ExpertMotion) -> None:
     names = walk.person.skeleton.coordinate_names
     for name in ("knee_angle_r", "hip_flexion_l", "pelvis_tilt", "arm_rot_r"):
         column = walk.truth.values[:, walk.truth.names.index(name)]
@@ -137,62 +146,62 @@ def test_the_clip_is_the_experts_motion_on_the_floor(walk: Clip) -> None:
     assert max(lowest) < 0.05
 
 
-def test_a_long_trial_is_cut_to_its_middle(walk: Clip) -> None:
-    clip = read_clip(LAB, "squats1", read_osim(LAB / "hand_scaled.osim"), walk.person)
+def test_a_long_trial_is_cut_to_its_middle(walk: ExpertMotion) -> None:
+    clip = read_expert_motion(LAB, "squats1", read_osim(LAB / "hand_scaled.osim"), walk.person)
     assert len(clip.q) == CLIP_S * RATE_HZ
     assert clip.truth.time_s.mean() == pytest.approx(13.45 / 2, abs=0.05)
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_cameras_stand_where_they_are_named(walk: Clip, view: str) -> None:
+def test_cameras_stand_where_they_are_named(walk: ExpertMotion, view: str) -> None:
     joints = walk.limb_joints_m()
-    T = stand(walk, view, joints)
+    T = camera_pose(walk, view, joints)
     in_camera = joints @ T[:3, :3].T + T[:3, 3]
     right_minus_left = (in_camera[:, 0] - in_camera[:, 6]).mean(axis=0)  # of the hips
     azimuth = np.degrees(np.arctan2(-right_minus_left[2], -right_minus_left[0]))
     assert azimuth == pytest.approx(VIEWS[view], abs=3)
 
 
-def test_a_motion_too_large_for_the_room_is_refused(walk: Clip) -> None:
+def test_a_motion_too_large_for_the_room_is_refused(walk: ExpertMotion) -> None:
     with pytest.raises(BioposeError, match="walking1: the motion does not fit"):
-        stand(walk, "front", np.array([[[0.0, 30.0, 0.0]]]))
+        camera_pose(walk, "front", np.array([[[0.0, 30.0, 0.0]]]))
 
 
-def test_a_perfect_measurement_has_no_error_whatever_its_world(walk: Clip) -> None:
-    T = stand(walk, "side", walk.limb_joints_m())
-    errors = FilmErrors()
+def test_a_perfect_measurement_has_no_error_whatever_its_world(walk: ExpertMotion) -> None:
+    T = camera_pose(walk, "side", walk.limb_joints_m())
+    errors = ClipErrors()
     errors.add(walk, T, measured(walk, T))
     result = errors.as_dict()
     np.testing.assert_allclose(list(result["mae_deg"].values()), 0, atol=1e-9)
     assert result["mpjpe_mm"] < 1e-6
     assert result["pa_mpjpe_mm"] < 1e-6
-    assert result["frames_measured"] == result["frames_filmed"] == len(walk.q)
+    assert result["frames_measured"] == result["frames_rendered"] == len(walk.q)
     compared = set(result["mae_by_coordinate_deg"])
     assert {"knee_angle_r", "lumbar_bending", "pro_sup_l", "mtp_angle_r"} <= compared
     assert not any(name.startswith(("pelvis_", "wrist_", "neck_")) or name.endswith("beta") for name in compared)
 
 
-def test_an_angle_off_by_a_known_amount_is_off_by_that_amount(walk: Clip) -> None:
-    T = stand(walk, "front", walk.limb_joints_m())
+def test_an_angle_off_by_a_known_amount_is_off_by_that_amount(walk: ExpertMotion) -> None:
+    T = camera_pose(walk, "front", walk.limb_joints_m())
     q = walk.q.copy()
     names = walk.person.skeleton.coordinate_names
     q[:, names.index("knee_angle_r")] += np.radians(7)
     q[:, names.index("arm_rot_l")] += 2 * np.pi
     q[:, names.index("pelvis_tilt")] += 1.0
-    errors = FilmErrors()
+    errors = ClipErrors()
     errors.add(walk, T, measured(walk, T, q=q))
     by_coordinate = errors.as_dict()["mae_by_coordinate_deg"]
     assert by_coordinate.pop("knee_angle_r") == pytest.approx(7)
     np.testing.assert_allclose(list(by_coordinate.values()), 0, atol=1e-9)
 
 
-def test_intervals_that_hold_half_the_errors_are_told_to(walk: Clip) -> None:
-    T = stand(walk, "front", walk.limb_joints_m())
+def test_intervals_that_hold_half_the_errors_are_told_to(walk: ExpertMotion) -> None:
+    T = camera_pose(walk, "front", walk.limb_joints_m())
     q = walk.q.copy()
     knee = walk.person.skeleton.coordinate_names.index("knee_angle_r")
     q[::2, knee] += np.radians(10)
     one = replace(measured(walk, T, q=q), coordinate_sd=np.full(q.shape, np.radians(2)))
-    errors = FilmErrors()
+    errors = ClipErrors()
     errors.add(walk, T, one)
     result = errors.as_dict()
     held = result["coverage95_by_coordinate"]
@@ -202,17 +211,17 @@ def test_intervals_that_hold_half_the_errors_are_told_to(walk: Clip) -> None:
     assert result["acceleration_deg_s2"]["measured"] >= result["acceleration_deg_s2"]["expert"] > 0
 
 
-def test_a_method_without_intervals_is_not_judged_by_them(walk: Clip) -> None:
-    T = stand(walk, "front", walk.limb_joints_m())
-    errors = FilmErrors()
+def test_a_method_without_intervals_is_not_judged_by_them(walk: ExpertMotion) -> None:
+    T = camera_pose(walk, "front", walk.limb_joints_m())
+    errors = ClipErrors()
     errors.add(walk, T, measured(walk, T))
     result = errors.as_dict()
     assert "coverage95" not in result
     assert result["acceleration_deg_s2"]["measured"] == pytest.approx(result["acceleration_deg_s2"]["expert"])
 
 
-def test_a_film_has_every_frame_at_its_rate(walk: Clip, tmp_path: Path) -> None:
-    film(first_frames(walk, 3), "oblique", tmp_path / "walk.mp4")
+def test_a_film_has_every_frame_at_its_rate(walk: ExpertMotion, tmp_path: Path) -> None:
+    render(first_frames(walk, 3), "oblique", tmp_path / "walk.mp4")
     with av.open(str(tmp_path / "walk.mp4")) as container:
         frames = list(container.decode(video=0))
         assert container.streams.video[0].average_rate == RATE_HZ
@@ -230,32 +239,34 @@ def test_pictures_come_back_from_the_video_nearly_as_they_were(tmp_path: Path) -
     assert np.abs(decoded[1] - smooth[::-1]).mean() < 6
 
 
-def test_the_whole_part_b_with_a_method_that_knows(walk: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("biopose.evaluation.lab_film.CLIP_S", 0.06)  # three frames
-    monkeypatch.setattr("biopose.evaluation.lab_film.LENS", SMALL)
+def test_the_whole_part_b_with_a_method_that_knows(
+    walk: ExpertMotion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("biopose.evaluation.lab_rendering.CLIP_S", 0.06)  # three frames
+    monkeypatch.setattr("biopose.evaluation.lab_rendering.LENS", SMALL)
     given: list[dict[str, Any]] = []
 
     def measure(video: Path, **options: Any) -> PersonMeasurement:
         assert video.stat().st_size > 1000
         given.append(options)
         expert = read_osim(LAB / "hand_scaled.osim")
-        clip = read_clip(LAB, "walking1", expert, walk.person)
+        clip = read_expert_motion(LAB, "walking1", expert, walk.person)
         view = video.stem.split("_")[1]
         q = clip.q.copy()
         q[:, walk.person.skeleton.coordinate_names.index("ankle_angle_l")] += np.radians(3.0 if view == "side" else 0.0)
-        return measured(clip, stand(clip, view, clip.limb_joints_m()), q=q)
+        return measured(clip, camera_pose(clip, view, clip.limb_joints_m()), q=q)
 
     result = evaluate_lab_b(
-        SHARED_DATA, trials=["walking1"], cameras=["front", "side"], keep=tmp_path / "films", measure=measure
+        SHARED_DATA, trials=["walking1"], cameras=["front", "side"], keep=tmp_path / "clips", measure=measure
     )
-    assert sorted(path.name for path in (tmp_path / "films").iterdir()) == ["walking1_front.mp4", "walking1_side.mp4"]
+    assert sorted(path.name for path in (tmp_path / "clips").iterdir()) == ["walking1_front.mp4", "walking1_side.mp4"]
     assert given == [{"height_m": result["height_m"], "camera": None}] * 2
     assert set(result["mae_deg"]) == {"lower", "upper", "trunk", "all"}
     cameras = result["cameras"]
     assert cameras["front"]["mae_by_coordinate_deg"]["ankle_angle_l"] == pytest.approx(0, abs=1e-9)
     assert cameras["side"]["mae_by_coordinate_deg"]["ankle_angle_l"] == pytest.approx(3)
     assert result["mae_by_coordinate_deg"]["ankle_angle_l"] == pytest.approx(1.5)
-    assert result["films"]["walking1_side"]["frames_filmed"] == 3
+    assert result["clips"]["walking1_side"]["frames_rendered"] == 3
     assert result["pa_mpjpe_mm"] < 1e-6
     assert json.loads(json.dumps(result)) == result
     assert {line.split()[0] for line in lab_b_lines(result)} >= {"lower", "all", "knee_angle_r", "walking1_side"}

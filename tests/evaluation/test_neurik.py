@@ -1,4 +1,4 @@
-"""NeurIK against the batched solver on made-up trials."""
+"""NeurIK against the batched solver on synthetic trials."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from biopose.evaluation.neurik import (
-    FIGURES,
+    METRIC_TITLES,
     compare,
     compare_recorded,
     comparison_lines,
@@ -46,8 +46,8 @@ def test_both_are_judged_on_clean_and_faulty_trials(tmp_path: Path) -> None:
     assert set(found) == {"clean", "faulty"}
     found["recorded"] = compare_recorded(synthetic_clips(knee_rad=0.1), weights=weights)
     assert 0.05 < found["recorded"]["inverse_kinematics"]["mae_deg"] < np.degrees(0.1) / 34 + 0.01
-    assert set(FIGURES) <= set(found["clean"]["neurik"])
+    assert set(METRIC_TITLES) <= set(found["clean"]["neurik"])
     assert all(value == value for kind in found.values() for way in kind.values() for value in way.values())
     lines = comparison_lines(found)
-    assert len(lines) == 2 + len(FIGURES)
+    assert len(lines) == 2 + len(METRIC_TITLES)
     assert "lower limb" in lines[3]

@@ -1,4 +1,4 @@
-"""Figures on made-up pictures: of the pictures asked for, drawn where they are missing, printed for both readers."""
+"""Metrics on synthetic images: of the requested number, rendered where missing, printed as text and as JSON."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import torch
 
 from biopose.errors import ModelError
 from biopose.evaluation import synthetic as module
-from biopose.evaluation.synthetic import FIGURES, evaluate_synthetic, synthetic_lines
+from biopose.evaluation.synthetic import METRIC_TITLES, evaluate_synthetic, synthetic_lines
 from biopose.hmr.mqhmr import new_mqhmr, save_mqhmr
 from biopose.training.synthetic.shards import ShardFolder
 from tests.commands import assert_refused, run
@@ -43,12 +43,12 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_images
-def test_as_many_pictures_are_judged_as_are_asked_for(tiny: ShardFolder, weights: Path, tmp_path: Path) -> None:
+def test_the_requested_number_of_images_is_evaluated(tiny: ShardFolder, weights: Path, tmp_path: Path) -> None:
     done: list[int] = []
-    few = evaluate_synthetic(tmp_path, pictures=5, folder=tiny.folder, weights=weights, progress=done.append)
-    assert sum(done) == few["pictures"] == 5
-    all_ = evaluate_synthetic(tmp_path, pictures=IMAGES, folder=tiny.folder, weights=weights)
-    assert set(few["decoder"]) >= set(FIGURES)
+    few = evaluate_synthetic(tmp_path, images=5, folder=tiny.folder, weights=weights, progress=done.append)
+    assert sum(done) == few["images"] == 5
+    all_ = evaluate_synthetic(tmp_path, images=IMAGES, folder=tiny.folder, weights=weights)
+    assert set(few["decoder"]) >= set(METRIC_TITLES)
     assert few["decoder"]["mpjpe_mm"] != all_["decoder"]["mpjpe_mm"]
     assert 50 < all_["decoder"]["mpjpe_mm"] < 2000  # untrained
 
@@ -68,7 +68,7 @@ def test_missing_pictures_are_drawn_of_the_split_that_training_never_sees(
         shutil.copyfile(tiny.path("test", 0), path)
 
     monkeypatch.setattr(module, "make_shards", make)
-    evaluate_synthetic(tmp_path, pictures=4, folder=kept, weights=weights)
+    evaluate_synthetic(tmp_path, images=4, folder=kept, weights=weights)
     assert asked == [("test", [0], tmp_path / "mocap" / "cmu")]
 
 
@@ -78,11 +78,11 @@ def test_every_way_of_recovery_is_a_column(
 ) -> None:
     ways = module.recoveries(weights)
     monkeypatch.setattr(module, "recoveries", lambda _: {**ways, "refined": ways["decoder"]})
-    result = evaluate_synthetic(tmp_path, pictures=8, folder=tiny.folder, weights=weights)
+    result = evaluate_synthetic(tmp_path, images=8, folder=tiny.folder, weights=weights)
     assert result["refined"] == result["decoder"]
     lines = synthetic_lines(result)
     assert lines[1].split() == ["decoder", "refined"]
-    assert [len(line.rsplit(maxsplit=2)) for line in lines[2:]] == [3] * len(FIGURES)
+    assert [len(line.rsplit(maxsplit=2)) for line in lines[2:]] == [3] * len(METRIC_TITLES)
 
 
 @needs_images
@@ -90,14 +90,14 @@ def test_the_command_prints_for_people_and_for_programs(tiny: ShardFolder, weigh
     arguments = (
         *ON_PICTURES,
         tmp_path,
-        "--pictures",
+        "--images",
         8,
         "--shards",
         tiny.folder,
     )
     text = run(*arguments, "--weights", weights)
     assert text.exit_code == 0, text.output
-    assert "8 made-up pictures" in text.stdout
+    assert "8 synthetic images" in text.stdout
     assert "PA-MPJPE, mm" in text.stdout
     result = json.loads(run(*arguments, "--weights", weights, "--json").stdout)
     assert set(result["synthetic"]["decoder"]) >= {

@@ -146,7 +146,7 @@ MALFORMED = {
     "no markers": ({3: "100\t100\t3\t0\tm", 4: "Frame#\tTime"}, r":4: found 0 marker names"),
     "no time column": ({4: "Frame#\tA\t\t\tB"}, r":4: found 'Frame# A'; expected the columns Frame# and Time"),
     "empty row of names": ({4: ""}, r":4: .*expected the columns Frame# and Time"),
-    "name in the wrong column": ({4: "Frame#\tTime\tA\t\tB"}, r":4: found the name 'B' off its place"),
+    "name in the wrong column": ({4: "Frame#\tTime\tA\t\tB"}, r":4: found the name 'B' out of place"),
     "marker without a name": ({4: "Frame#\tTime\t\t\t\tB"}, r":4: found no name for marker 1"),
     "marker twice": ({4: "Frame#\tTime\tA\t\t\tA"}, r":4: found marker A more than once"),
     "no row of components": ({5: None}, r":5: found ''; expected the line of components"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from biopose.cli.command_line import as_json, show, with_judged_method
+from biopose.cli.command_line import as_json, show, with_evaluated_method
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from flows.cli.home_option import with_home
 
@@ -23,7 +23,7 @@ SOME_QUARANTINED = 3  # the exit code for "the rest is stored"
 @click.argument("inbox", type=click.Path(file_okay=False, path_type=Path))
 @with_home
 @click.option("--alias", default="champion", show_default=True, help="Alias of the model versions to measure with.")
-@with_judged_method
+@with_evaluated_method
 @click.option(
     "--retry", multiple=True, metavar="TRIAL", help="A trial to take out of quarantine; `all` takes every one."
 )

@@ -130,19 +130,19 @@ def summary_of_scaling(**changes: object) -> ScaleSummary:
     return replace(summary, **changes)  # type: ignore[arg-type]
 
 
-def test_a_person_is_told_of_landmarks_first_the_furthest_first() -> None:
+def test_landmarks_are_listed_the_furthest_first() -> None:
     assert summary_of_scaling().lines()[3:] == [
         "landmarks: 2, furthest from the scaled model: RASI 9 mm, C7 4 mm",
-        "moved to where they were seen: 1 markers",
+        "moved to their recorded positions: 1 markers",
     ]
 
 
-def test_in_a_model_that_keeps_no_marker_all_are_landmarks() -> None:
+def test_without_fixed_markers_all_are_landmarks() -> None:
     lines = summary_of_scaling(moved_markers=["C7", "RASI", "THI1"]).lines()
     assert "landmarks: 3, furthest from the scaled model: THI1 150 mm, RASI 9 mm, C7 4 mm" in lines
 
 
-def test_a_person_is_told_of_a_height_that_could_not_be_used_only_where_one_was_given() -> None:
+def test_an_unused_height_is_reported_only_where_one_was_given() -> None:
     assert not any("height" in line for line in summary_of_scaling().lines())
     assert not any("height" in line for line in summary_of_scaling(height_m=1.8, height_used=True).lines())
     assert "the height was not used" in summary_of_scaling(height_m=1.8).lines()[-1]

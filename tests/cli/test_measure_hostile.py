@@ -74,7 +74,7 @@ def test_a_height_that_cannot_be(clip: Path, height_m: object, message: str) -> 
     ("height_m", "options", "message"),
     [
         (1.7, ("--mass-kg", 300), "--height-m 1.7 with --mass-kg 300: "),
-        (1.7, ("--mass-kg", 10), "correct it, or leave --mass-kg away"),
+        (1.7, ("--mass-kg", 10), "correct it, or omit --mass-kg"),
         (1.0, (), "nobody of that height can be measured"),
         (2.6, (), "--height-m 2.6: "),
     ],

@@ -65,7 +65,7 @@ def with_gap(recording: MarkerTrajectories, frames: slice, markers: slice = slic
     return replace(recording, positions_m=positions_m)
 
 
-def answered(markers: Path, out: Path, **options: Any) -> tuple[NeurikSummary, np.ndarray]:
+def predicted(markers: Path, out: Path, **options: Any) -> tuple[NeurikSummary, np.ndarray]:
     summary = predict_files(markers, out, threads=1, progress=options.pop("progress", Steps()), **options)
     found = read_mot(out, rotational=SKELETON.rotational_names)
     assert found.names == SKELETON.coordinate_names
@@ -80,7 +80,7 @@ def command(markers: Path, folder: Path, *options: object) -> Any:
 
 
 def test_angles_are_near_and_inside_their_ranges(trial: Path, truth: np.ndarray, tmp_path: Path) -> None:
-    _, q = answered(trial, tmp_path / "q.mot")
+    _, q = predicted(trial, tmp_path / "q.mot")
     assert np.degrees(np.abs(q - truth))[:, TURNING].mean() < 12
     assert np.abs(q - truth)[:, 3:6].max() < 0.1
     for column, coordinate in enumerate(SKELETON.coordinates):
@@ -90,7 +90,7 @@ def test_angles_are_near_and_inside_their_ranges(trial: Path, truth: np.ndarray,
 
 
 def test_standard_deviations_have_the_angles_columns(trial: Path, tmp_path: Path) -> None:
-    summary, _ = answered(trial, tmp_path / "q.mot", sd_out=tmp_path / "sd.mot")
+    summary, _ = predicted(trial, tmp_path / "q.mot", sd_out=tmp_path / "sd.mot")
     angles, sd = read_storage(tmp_path / "q.mot"), read_storage(tmp_path / "sd.mot")
     assert (sd.columns, sd.in_degrees) == (angles.columns, True)
     np.testing.assert_array_equal(sd.time_s, angles.time_s)
@@ -102,7 +102,7 @@ def test_standard_deviations_have_the_angles_columns(trial: Path, tmp_path: Path
 
 
 def test_the_model_is_the_default_one_at_the_scales_found(trial: Path, tmp_path: Path) -> None:
-    summary, _ = answered(trial, tmp_path / "q.mot", model_out=tmp_path / "m.osim")
+    summary, _ = predicted(trial, tmp_path / "q.mot", model_out=tmp_path / "m.osim")
     model = read_osim(tmp_path / "m.osim")
     scales = np.array([[1.0] * 3, *summary.body_scales.values()])
     assert list(summary.body_scales) == list(SKELETON.body_names[1:])
@@ -118,7 +118,7 @@ def test_the_model_s_markers_lie_where_they_were_seen(
     trial: Path, recording: MarkerTrajectories, tmp_path: Path
 ) -> None:
     """So the solvers that need a model can have this one."""
-    summary, _ = answered(trial, tmp_path / "q.mot", model_out=tmp_path / "m.osim")
+    summary, _ = predicted(trial, tmp_path / "q.mot", model_out=tmp_path / "m.osim")
     options = ("--markers", trial, "--model", tmp_path / "m.osim", "--out", tmp_path / "again.mot", "--json")
     solved = run("ik", *options)
     assert solved.exit_code == 0, solved.output
@@ -138,7 +138,7 @@ def test_a_standing_trial_tells_where_the_markers_sit(
     still = recording_of(own, np.tile(SKELETON.default_pose, (3, 1)))
     static = written(still, tmp_path / "static.trc")
     errors = [
-        np.degrees(np.abs(answered(markers, tmp_path / "q.mot", static=given)[1] - truth))[:, TURNING].mean()
+        np.degrees(np.abs(predicted(markers, tmp_path / "q.mot", static=given)[1] - truth))[:, TURNING].mean()
         for given in (static, None)
     ]
     assert errors[0] < 0.7 * errors[1]
@@ -148,7 +148,7 @@ def test_a_standing_trial_of_other_markers_is_named(recording: MarkerTrajectorie
     names = tuple(f"his_{name}" for name in recording.names)
     static = written(replace(recording, names=names), tmp_path / "static.trc")
     with pytest.raises(ModelError, match=r"static\.trc: has none of the markers that BioPose names"):
-        answered(trial, tmp_path / "q.mot", static=static)
+        predicted(trial, tmp_path / "q.mot", static=static)
 
 
 def test_a_program_is_told_everything(trial: Path, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_person_is_told_in_a_few_lines(trial: Path, tmp_path: Path) -> None:
 def test_progress_counts_every_frame(recording: MarkerTrajectories, tmp_path: Path) -> None:
     steps = Steps()
     gap = with_gap(with_gap(recording, slice(10, 15)), slice(50, None))
-    answered(written(gap, tmp_path / "t.trc"), tmp_path / "q.mot", progress=steps)
+    predicted(written(gap, tmp_path / "t.trc"), tmp_path / "q.mot", progress=steps)
     assert steps.length == steps.done == FRAMES
 
 
@@ -197,35 +197,35 @@ def test_frames_without_markers_are_nan_and_end_in_three(recording: MarkerTrajec
 def test_an_empty_stretch_disturbs_nothing_else(recording: MarkerTrajectories, tmp_path: Path) -> None:
     gap = written(with_gap(recording, slice(20, 25)), tmp_path / "gap.trc")
     part = MarkerTrajectories(recording.time_s[25:], recording.names, recording.positions_m[25:])
-    alone = answered(written(part, tmp_path / "part.trc"), tmp_path / "p.mot")[1]
-    np.testing.assert_allclose(answered(gap, tmp_path / "q.mot")[1][25:], alone, atol=1e-4)
+    alone = predicted(written(part, tmp_path / "part.trc"), tmp_path / "p.mot")[1]
+    np.testing.assert_allclose(predicted(gap, tmp_path / "q.mot")[1][25:], alone, atol=1e-4)
 
 
 def test_a_marker_that_is_missing_does_not_count(recording: MarkerTrajectories, tmp_path: Path) -> None:
-    """Whether it is missing for a while or from the file, all is answered."""
+    """Whether it is missing for a while or from the file, every coordinate is estimated."""
     gap = with_gap(recording, slice(None), slice(40, 44))
     fewer = recording.select([name for i, name in enumerate(recording.names) if not 40 <= i < 44])
-    summary, q = answered(written(gap, tmp_path / "gap.trc"), tmp_path / "q.mot")
-    np.testing.assert_allclose(q, answered(written(fewer, tmp_path / "fewer.trc"), tmp_path / "f.mot")[1], atol=1e-6)
+    summary, q = predicted(written(gap, tmp_path / "gap.trc"), tmp_path / "q.mot")
+    np.testing.assert_allclose(q, predicted(written(fewer, tmp_path / "fewer.trc"), tmp_path / "f.mot")[1], atol=1e-6)
     assert list(fewer.names) == summary.markers_used
     some = written(with_gap(recording, slice(10, 30), slice(40, 44)), tmp_path / "some.trc")
-    summary, q = answered(some, tmp_path / "s.mot")
+    summary, q = predicted(some, tmp_path / "s.mot")
     assert not np.isnan(q).any()
     assert not summary.incomplete
 
 
-def test_frames_without_a_pelvis_are_told(recording: MarkerTrajectories, tmp_path: Path) -> None:
+def test_frames_without_pelvis_markers_are_reported(recording: MarkerTrajectories, tmp_path: Path) -> None:
     markers = written(with_gap(recording, slice(30, 33), slice(0, 4)), tmp_path / "t.trc")
-    summary, q = answered(markers, tmp_path / "q.mot")
+    summary, q = predicted(markers, tmp_path / "q.mot")
     assert summary.frames_pelvis_unobserved == [30, 31, 32]
     assert not np.isnan(q).any()
-    assert any(line.startswith("PELVIS UNSEEN in 3 frames (from 30 to 32") for line in summary.lines())
+    assert any(line.startswith("PELVIS UNOBSERVED in 3 frames (from 30 to 32") for line in summary.lines())
 
 
 def test_the_bony_landmarks_are_enough(recording: MarkerTrajectories, tmp_path: Path) -> None:
     names = (*BONY_LANDMARKS[::-1], "XYZ1")
     few = recording.select([*names[:-1], "TOPH"])
-    summary, _ = answered(written(replace(few, names=names), tmp_path / "bony.trc"), tmp_path / "q.mot")
+    summary, _ = predicted(written(replace(few, names=names), tmp_path / "bony.trc"), tmp_path / "q.mot")
     assert set(summary.markers_used) == set(BONY_LANDMARKS)
     assert summary.unused_markers == ["XYZ1"]
     guessed = {f"{name}_{side}" for name in ("mtp_angle", "wrist_flex", "wrist_dev") for side in "rl"}
@@ -236,25 +236,25 @@ def test_the_bony_landmarks_are_enough(recording: MarkerTrajectories, tmp_path: 
 def test_millimetres_and_c3d_are_the_same(
     trial: Path, recording: MarkerTrajectories, truth: np.ndarray, tmp_path: Path
 ) -> None:
-    _, expected = answered(trial, tmp_path / "q.mot")
+    _, expected = predicted(trial, tmp_path / "q.mot")
     mm = written(replace(recording, positions_m=1000 * recording.positions_m), tmp_path / "mm.trc")
     mm.write_text(mm.read_text().replace("\tm\t", "\tmm\t", 1))
     write_c3d(tmp_path / "t.c3d", recording)
     for markers in (mm, tmp_path / "t.c3d"):
-        np.testing.assert_allclose(answered(markers, tmp_path / "q.mot")[1], expected, atol=1e-3)
+        np.testing.assert_allclose(predicted(markers, tmp_path / "q.mot")[1], expected, atol=1e-3)
 
 
 def test_a_recording_with_z_up_is_noticed_and_turned(recording: MarkerTrajectories, tmp_path: Path) -> None:
     z_up = written(replace(recording, positions_m=recording.positions_m[..., [2, 0, 1]]), tmp_path / "z.trc")
-    lying, _ = answered(z_up, tmp_path / "q.mot")
+    lying, _ = predicted(z_up, tmp_path / "q.mot")
     assert any(line.startswith("LYING") for line in lying.lines())
-    assert not answered(z_up, tmp_path / "q.mot", up="z")[0].lies_on_its_side
+    assert not predicted(z_up, tmp_path / "q.mot", up="z")[0].lies_on_its_side
 
 
 @pytest.mark.parametrize("frames", [1, 2])
 def test_a_frame_or_two_are_answered(recording: MarkerTrajectories, tmp_path: Path, frames: int) -> None:
     part = MarkerTrajectories(recording.time_s[:frames], recording.names, recording.positions_m[:frames])
-    summary, q = answered(written(part, tmp_path / "t.trc"), tmp_path / "q.mot")
+    summary, q = predicted(written(part, tmp_path / "t.trc"), tmp_path / "q.mot")
     assert not np.isnan(q).any()
     assert (summary.rate_hz is None) == (frames == 1)
     assert summary.lines()
@@ -262,7 +262,7 @@ def test_a_frame_or_two_are_answered(recording: MarkerTrajectories, tmp_path: Pa
 
 def test_times_in_whole_milliseconds_are_even(recording: MarkerTrajectories, tmp_path: Path) -> None:
     rounded = replace(recording, time_s=np.round(np.arange(FRAMES) / 120, 3))
-    summary, _ = answered(written(rounded, tmp_path / "t.trc"), tmp_path / "q.mot")
+    summary, _ = predicted(written(rounded, tmp_path / "t.trc"), tmp_path / "q.mot")
     assert summary.rate_hz == pytest.approx(120, rel=2e-3)
 
 
@@ -271,7 +271,7 @@ def test_a_rate_that_was_not_learned_is_told(
     recording: MarkerTrajectories, tmp_path: Path, rate_hz: float, told: bool
 ) -> None:
     faster = replace(recording, time_s=np.arange(FRAMES) / rate_hz)
-    summary, _ = answered(written(faster, tmp_path / "t.trc"), tmp_path / "q.mot")
+    summary, _ = predicted(written(faster, tmp_path / "t.trc"), tmp_path / "q.mot")
     assert any(line.startswith("RATE") for line in summary.lines()) == told
 
 
@@ -285,7 +285,7 @@ def test_the_rates_told_are_those_learned() -> None:
 def refused(recording: MarkerTrajectories, folder: Path, message: str) -> None:
     markers = written(recording, folder / "t.trc")
     with pytest.raises(ModelError, match=message):
-        answered(markers, folder / "q.mot", model_out=folder / "m.osim", sd_out=folder / "sd.mot")
+        predicted(markers, folder / "q.mot", model_out=folder / "m.osim", sd_out=folder / "sd.mot")
     assert sorted(path.name for path in folder.iterdir()) == ["t.trc"]
 
 
@@ -324,14 +324,14 @@ def test_a_wrong_unit(recording: MarkerTrajectories, tmp_path: Path) -> None:
     ("option", "reason"),
     [
         ("--model", "full-body model at scales of its own, which --model-out writes"),
-        ("--weights", "it weighs markers itself"),
+        ("--weights", "it weights markers itself"),
         ("--limits", "never leave the model's ranges"),
     ],
 )
 def test_options_that_do_not_apply(trial: Path, tmp_path: Path, option: str, reason: str) -> None:
     value = "clamped" if option == "--limits" else __file__
     result = command(trial, tmp_path, option, value)
-    assert_refused(result, f"{option} does not go with --solver neurik: ", exit_code=2)
+    assert_refused(result, f"{option} cannot be used with --solver neurik: ", exit_code=2)
     assert reason in result.stderr
     assert not (tmp_path / "q.mot").exists()
 

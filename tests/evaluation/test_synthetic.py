@@ -130,4 +130,4 @@ def test_a_folder_without_motions_is_refused_where_pictures_are_missing(weights:
 def test_weights_belong_to_one_network(weights: Path, tmp_path: Path) -> None:
     result = run("evaluate", "synthetic", "--data", tmp_path, "--weights", weights)
     assert result.exit_code == 2
-    assert "say which with --part mqhmr or --part neurik" in result.stderr
+    assert "choose it with --part mqhmr or --part neurik" in result.stderr

@@ -1,1 +1,1 @@
-"""What networks find in pictures: people, keypoints, features."""
+"""What networks find in images: people, keypoints, features."""

@@ -49,7 +49,7 @@ class YoloxTiny(nn.Module):
         return network.eval()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Pictures (B, 3, H, W), blue green red from 0 to 255 -> (B, A, 5): left, top, right, bottom, score.
+        """Images (B, 3, H, W), blue green red from 0 to 255 -> (B, A, 5): left, top, right, bottom, score.
 
         H and W are divisible by 32. Boxes, in pixels, overlap freely.
         """

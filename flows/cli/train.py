@@ -1,4 +1,4 @@
-"""`biopose train`: the networks that ship."""
+"""`biopose train`: train the networks that ship."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
@@ -20,31 +20,37 @@ NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 def _with_run(*presets: str) -> Callable[[Command], Command]:
-    """What every training takes.
+    """Options of every training.
 
     Args:
-        presets: of the network, the usual first; named here, for to import a training would make `--help` slow.
+        presets: of the network, the default first; named here, since importing a training would make `--help` slow.
     """
-    usual, choice = presets[0], click.Choice(presets)
+    default, choice = presets[0], click.Choice(presets)
     return _with(
         click.option("--motion", required=True, type=FOLDER, help="CMU's motion capture: .asf and .amc files."),
         click.option("--out", required=True, type=NEW_FOLDER, help="Folder of the run."),
-        click.option("--preset", type=choice, default=usual, show_default=True, help="How much of it."),
-        click.option("--device", default="cpu", show_default=True, help="Where the network is: cpu, cuda, cuda:1."),
+        click.option(
+            "--preset",
+            type=choice,
+            default=default,
+            show_default=True,
+            help="Length of the training and size of its data.",
+        ),
+        click.option("--device", default="cpu", show_default=True, help="Of torch: cpu, cuda, cuda:1."),
     )
 
 
 def _with_drawn(what: str) -> Callable[[Command], Command]:
-    """What a training takes that draws what it trains on.
+    """Options of a training on synthetic data.
 
     Args:
-        what: is drawn.
+        what: the data: pictures or clips.
     """
     return _with(
         click.option(
-            "--processes", default=2, show_default=True, type=click.IntRange(1), help=f"That make {what}, a core each."
+            "--processes", default=2, show_default=True, type=click.IntRange(1), help=f"To make {what}, on a core each."
         ),
-        click.option(f"--{what}", "drawn", type=NEW_FOLDER, help=f"Folder that keeps the {what}; else in --out."),
+        click.option(f"--{what}", "drawn", type=NEW_FOLDER, help=f"Folder that keeps the {what}; by default in --out."),
     )
 
 
@@ -63,8 +69,8 @@ def _with(*options: Callable[[Command], Command]) -> Callable[[Command], Command
 def train() -> None:
     """Train the networks that ship.
 
-    A training that was interrupted goes on from its last checkpoint when it is started again. Its figures and weights
-    go to MLflow, and what comes of it is registered as a version; which version measures is not changed by that.
+    An interrupted training is resumed from its last checkpoint when it is started again. Its metrics and weights are
+    logged to MLflow, and the weights are registered as a version; which version measures is not changed.
 
     \b
     Example:
@@ -79,8 +85,8 @@ def train() -> None:
 def train_lifter(**given: Any) -> None:
     """The temporal lifter, which gives the keypoint fit its starting values.
 
-    The cpu preset takes about an hour on two cores. The preset cpu-further goes on from the weights that ship, for
-    about fifty minutes on one core.
+    The cpu preset takes about an hour on two cores. The preset cpu-further starts from the weights that ship and
+    takes about fifty minutes on one core.
 
     \b
     Examples:
@@ -98,10 +104,10 @@ def train_lifter(**given: Any) -> None:
 def train_mqhmr(**given: Any) -> None:
     """MQ-HMR, from a crop of a person to the body's mesh.
 
-    First the pictures are made, half of them mirror images: the cpu preset's 76,000 take 25 minutes on two cores, the
+    First the images are rendered, half of them mirror images: the cpu preset's 76,000 take 25 minutes on two cores, the
     gpu preset's 410,000 are for a machine with more. Then the cpu preset trains for about two hours. The preset
-    cpu-further goes on from the weights that ship, with 25,000 pictures of its own, for about half an hour, and ends
-    midway between those weights and where training led.
+    cpu-further starts from the weights that ship, with 25,000 images of its own, takes about half an hour, and ends at
+    the mean of those weights and of the trained ones.
 
     \b
     Examples:
@@ -120,8 +126,8 @@ def train_mqhmr(**given: Any) -> None:
 def train_neurik(**given: Any) -> None:
     """NeurIK, from a person's markers through time to joint angles.
 
-    First clips are made and recorded as the MQ-HMR that ships sees them: the cpu preset's 160 take about twenty minutes
-    on two cores. Then the cpu preset trains for ten. Clips of other MQ-HMR weights are not taken.
+    First clips are rendered and measured with the MQ-HMR that ships: the cpu preset's 160 take about twenty minutes on
+    two cores. Then the cpu preset trains for ten. Clips of other MQ-HMR weights are not used.
 
     \b
     Examples:
@@ -134,16 +140,16 @@ def train_neurik(**given: Any) -> None:
 @train.command("ablation")
 @_with_run("cpu", "gpu")
 @_with_drawn("pictures")
-@click.option("--network", type=click.Choice(["mqhmr", "neurik"]), required=True, help="Which is varied.")
+@click.option("--network", type=click.Choice(["mqhmr", "neurik"]), required=True, help="The network.")
 @as_json
 def train_ablation(
     network: str, motion: Path, out: Path, preset: str, device: str, processes: int, drawn: Path | None, json_: bool
 ) -> None:
-    """A network in variants, to choose among.
+    """Ablation: train variants of a network alike and compare them.
 
-    MQ-HMR: queries, maps, layers, kinds of attention. NeurIK: spatial encoder, length of the windows, angles kept in
-    their ranges or not, losses. All variants learn from the same for as many steps. The table is written to ablation.md
-    and ablation.json of --out; nothing is registered.
+    MQ-HMR: queries, maps, layers, kinds of attention. NeurIK: spatial encoder, length of the windows, angles limited to
+    their ranges or not, losses. All variants are trained on the same data for the same steps. The table is written to
+    ablation.md and ablation.json of --out; nothing is registered.
 
     \b
     Examples:
@@ -173,7 +179,7 @@ def train_ablation(
 def _train(
     network: str, *, motion: Path, out: Path, home: Path | None, json_: bool, drawn: Path | None = None, **given: Any
 ) -> None:
-    """Run the flow in this process and show what came of it."""
+    """Run the flow in this process and show its result."""
     from flows.serving.ingest_server import ingest_server
     from tasks.settings import Settings, prepare_environment
 

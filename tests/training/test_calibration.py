@@ -5,7 +5,7 @@ import torch
 
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import new_mqhmr
-from biopose.reconstruction.residuals import MIDDLE
+from biopose.reconstruction.observations import MID_HIP
 from biopose.training.mqhmr_loss import calibrate_mqhmr, calibration_factors, keypoint_errors, mqhmr_metrics
 from biopose.training.synthetic.shards import ShardFolder
 from tests.training.tiny_images import TINY_SHAPE, batches_of, needs_images, people_of_split
@@ -23,9 +23,9 @@ def test_factors_are_those_by_which_the_claims_were_wrong() -> None:
     true = 0.01 + 0.05 * torch.rand(26, 2, generator=torch.Generator().manual_seed(1))
     claimed = torch.full((26, 2), 0.03)
     factors = calibration_factors(*normal_errors(claimed, true))
-    others = [i for i in range(26) if i != MIDDLE]
+    others = [i for i in range(26) if i != MID_HIP]
     torch.testing.assert_close(factors[others].float(), (true / claimed)[others], atol=0, rtol=0.06)
-    assert (factors[MIDDLE] == 1).all()
+    assert (factors[MID_HIP] == 1).all()
 
 
 def test_after_calibration_95_percent_are_covered_of_each_keypoint_along_and_across() -> None:
@@ -33,7 +33,7 @@ def test_after_calibration_95_percent_are_covered_of_each_keypoint_along_and_acr
     stretched = sd * calibration_factors(error, sd)
     inside = error.abs() < 1.96 * stretched[..., [0, 0, 1]]
     share = torch.stack([inside[..., :2].float().mean((0, 2)), inside[..., 2].float().mean(0)], dim=-1)
-    others = [i for i in range(26) if i != MIDDLE]
+    others = [i for i in range(26) if i != MID_HIP]
     torch.testing.assert_close(share[others], torch.full((25, 2), 0.95), atol=5e-4, rtol=0)
     torch.testing.assert_close(calibration_factors(error, stretched), torch.ones(26, 2).double(), atol=1e-6, rtol=0)
 

@@ -125,8 +125,8 @@ class CropBatches:
 
     def _per_group(self, group: int) -> int:
         shards = min(SHARDS_AT_ONCE, len(self.shards) - group * SHARDS_AT_ONCE)
-        pictures = shards * self.per_shard
-        return pictures // self.size if self.augmented else -(-pictures // self.size)
+        images = shards * self.per_shard
+        return images // self.size if self.augmented else -(-images // self.size)
 
     def _hold(self, epoch: int, group: int) -> dict[str, Tensor]:
         """A group of shards in the epoch's order, kept in memory."""

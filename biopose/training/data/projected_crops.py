@@ -71,8 +71,8 @@ class ProjectedCrops:
         height_m = self.people.height_m[person]
         world = posed.skin(self.people.keypoints[person], self.body.keypoints.skin_matrix) * height_m[:, None, None]
         R_camera_world, camera_m = draw_cameras(g, world[:, None])
-        seen = (world - camera_m[:, None]) @ R_camera_world.mT
-        place, keypoints = _cropped(g, seen[..., :2] / seen[..., 2:].clamp(min=0.3))
+        projected = (world - camera_m[:, None]) @ R_camera_world.mT
+        place, keypoints = _cropped(g, projected[..., :2] / projected[..., 2:].clamp(min=0.3))
         like = torch.randint(len(self.errors), (n,), generator=g)
         maps = tuple(torch.zeros(n, *size) for size in self.sizes)
         crops = CropInput(maps, keypoints + self.errors[like], self.confidence[like], place)
@@ -99,8 +99,8 @@ def network_errors(batches: Iterable[CropBatch], body: SegmentBody, people: Peop
         posed = shaped.with_global_rotations(batch.R_view_segment, root_position=batch.root)
         truth = posed.skin(people.keypoints[batch.person], body.keypoints.skin_matrix)
         place = batch.crops.position
-        seen = truth @ rotation_towards(place[:, :2]).mT
-        errors.append(batch.crops.keypoints - _in_crop(seen[..., :2] / seen[..., 2:].clamp(min=0.3), place))
+        projected = truth @ rotation_towards(place[:, :2]).mT
+        errors.append(batch.crops.keypoints - _in_crop(projected[..., :2] / projected[..., 2:].clamp(min=0.3), place))
         confidence.append(batch.crops.confidence)
     return torch.cat(errors), torch.cat(confidence)
 

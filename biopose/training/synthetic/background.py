@@ -31,14 +31,14 @@ def draw_backdrop(
     """
     shape = rays.shape[:2]
     if rng.random() < ROOM_SHARE:
-        picture = _room(rng, rays @ R_world_camera.T.astype(np.float32), camera_height_m)
+        image = _room(rng, rays @ R_world_camera.T.astype(np.float32), camera_height_m)
     else:
-        picture = _mixed(rng, shape)
+        image = _mixed(rng, shape)
     for _ in range(rng.poisson(3.0)):
-        _block(rng, picture)
+        _block(rng, image)
     if rng.random() < 0.3:
-        picture = gaussian_filter(picture, (*[rng.uniform(0.5, 4.0)] * 2, 0))
-    return np.maximum(picture, 0.0)
+        image = gaussian_filter(image, (*[rng.uniform(0.5, 4.0)] * 2, 0))
+    return np.maximum(image, 0.0)
 
 
 def _room(rng: np.random.Generator, directions: FloatArray, camera_height_m: float) -> FloatArray:
@@ -88,23 +88,23 @@ def _waves(rng: np.random.Generator, u: FloatArray, v: FloatArray) -> FloatArray
 
 def _mixed(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
     """Noise at several scales, coloured: foliage, crowds, nets."""
-    picture = np.zeros((*shape, 3), dtype=np.float32)
+    image = np.zeros((*shape, 3), dtype=np.float32)
     for cells in (3, 8, 20, 60):
         coarse = rng.normal(size=(3, cells, max(2, cells * shape[1] // shape[0]))).astype(np.float32)
         strength, colourful = rng.uniform(0.2, 1.0), rng.uniform(0.0, 0.7)
         coarse = coarse[:1] + colourful * (coarse - coarse[:1])
         for channel, layer in enumerate(coarse):
             smooth = Image.fromarray(layer).resize(shape[::-1], Image.Resampling.BILINEAR)
-            picture[..., channel] += strength * np.asarray(smooth)
+            image[..., channel] += strength * np.asarray(smooth)
     base = draw_colour(rng)
-    return np.clip(base * np.exp(rng.uniform(0.2, 0.7) * picture), 0.0, 1.0).astype(np.float32)
+    return np.clip(base * np.exp(rng.uniform(0.2, 0.7) * image), 0.0, 1.0).astype(np.float32)
 
 
-def _block(rng: np.random.Generator, picture: FloatArray) -> None:
+def _block(rng: np.random.Generator, image: FloatArray) -> None:
     """An upright rectangle with a shaded colour: doors, banners, benches, machines."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     h, w = (np.exp(rng.uniform(np.log(4), np.log(1.2 * height), 2))).astype(int)
     top, left = int(rng.integers(-h // 2, height)), int(rng.integers(-w // 2, width))
-    part = picture[max(top, 0) : top + h, max(left, 0) : left + w]
+    part = image[max(top, 0) : top + h, max(left, 0) : left + w]
     shade = np.linspace(rng.uniform(0.6, 1.4), rng.uniform(0.6, 1.4), part.shape[0])[:, None, None]
     part[:] = draw_colour(rng) * shade

@@ -188,7 +188,7 @@ class ClipSource:
         R_camera_world: Tensor,
         camera_m: Tensor,
     ) -> list[DressedPerson]:
-        """Another person who starts nearby, often in the same clothes; mostly nobody."""
+        """Another person who starts nearby, often in the same clothes; in most clips none."""
         rng = self.rng
         if rng.random() >= BYSTANDER_SHARE:
             return []
@@ -226,8 +226,8 @@ class ClipSource:
             shadow = self.renderer.shadow(scene, frame, crop, setting.light, meshes[0])
             behind = behind * (1 - setting.darkness * shadow[..., None])
         people = self.renderer.exposed(list(zip(*drawn, strict=True)), crop, setting.occluders[frame])
-        picture = people[..., :3] + (1 - people[..., 3:]) * behind
-        pixels = apply_response(self.rng, picture, setting.response, black=crop.is_outside())
+        image = people[..., :3] + (1 - people[..., 3:]) * behind
+        pixels = apply_response(self.rng, image, setting.response, black=crop.is_outside())
         return compressed(pixels, setting.compression)
 
     def _occluders(self, scene: Scene, crops: Sequence[Crop], interval_s: float) -> list[Occluders]:

@@ -112,7 +112,7 @@ def _cut(rng: np.random.Generator, box: FloatArray) -> tuple[FloatArray, NDArray
     return box, edges
 
 
-def mean_of_samples(picture: FloatArray) -> FloatArray:
+def mean_of_samples(image: FloatArray) -> FloatArray:
     """(2 H, 2 W, C) samples to (H, W, C) pixels; a sum of slices is five times faster than a mean over axes."""
-    corners = [picture[y::SAMPLES, x::SAMPLES] for y in range(SAMPLES) for x in range(SAMPLES)]
+    corners = [image[y::SAMPLES, x::SAMPLES] for y in range(SAMPLES) for x in range(SAMPLES)]
     return sum(corners[1:], corners[0]) / np.float32(len(corners))

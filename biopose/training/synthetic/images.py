@@ -126,11 +126,11 @@ class ImageSource:
             [[person, *bystanders] for person in zip(vertices_m, lights, strict=True)], crop, occluders
         )
         backdrop = self._backdrop(scene, index, crop, light, meshes[0])
-        picture = people[..., :3] + (1 - people[..., 3:]) * backdrop
-        return capture(rng, picture, black=crop.is_outside()), crop
+        image = people[..., :3] + (1 - people[..., 3:]) * backdrop
+        return capture(rng, image, black=crop.is_outside()), crop
 
     def _bystanders(self, scene: Scene, index: int, light: Light, colours: FloatArray) -> list[LitMesh]:
-        """Another person of the batch, nearby, in the same light, often in the same clothes; mostly nobody."""
+        """Another person of the batch, nearby, in the same light, often in the same clothes; in most images none."""
         rng = self.rng
         if rng.random() >= BYSTANDER_SHARE:
             return []

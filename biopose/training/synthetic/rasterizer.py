@@ -81,7 +81,7 @@ def draw_colours(
     triangles: wp.array(dtype=wp.vec3i),  # type: ignore[valid-type]
     colours: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
     nearness: wp.array2d(dtype=float),  # type: ignore[valid-type]
-    picture: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
+    image: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
     both_sides: bool,
 ) -> None:
     t = triangles[wp.tid()]
@@ -97,7 +97,7 @@ def draw_colours(
                     near = w[0] * a[2] + w[1] * b[2] + w[2] * c[2]
                     if near >= nearness[row, column]:
                         mixed = w[0] * a[2] * colours[t[0]] + w[1] * b[2] * colours[t[1]] + w[2] * c[2] * colours[t[2]]
-                        picture[row, column] = mixed / near
+                        image[row, column] = mixed / near
 
 
 @wp.kernel
@@ -154,12 +154,12 @@ class Rasterizer:
             height_px: of the image.
         """
         buffer = wp.zeros((height_px, width_px), dtype=float, device=self.device)
-        picture = wp.zeros((height_px, width_px), dtype=wp.vec3, device=self.device)
+        image = wp.zeros((height_px, width_px), dtype=wp.vec3, device=self.device)
         mesh = [self._vectors(points), self._triangles(triangles)]
         wp.launch(draw_nearness, dim=len(triangles), inputs=[*mesh, buffer, False], device=self.device)
-        inputs = [*mesh, self._vectors(colours), buffer, picture, False]
+        inputs = [*mesh, self._vectors(colours), buffer, image, False]
         wp.launch(draw_colours, dim=len(triangles), inputs=inputs, device=self.device)
-        return picture.numpy(), buffer.numpy()
+        return image.numpy(), buffer.numpy()
 
     def normals(self, vertices: FloatArray, triangles: NDArray[np.int32]) -> FloatArray:
         """(V, 3) unit normals: area-weighted means over the triangles around each vertex."""

@@ -115,13 +115,13 @@ def size_at(share: float) -> tuple[int, int]:
 
 def compressed(pixels: NDArray[np.uint8], compression: Compression) -> NDArray[np.uint8]:
     """A crop reduced to its resolution in the image, compressed, and resized back."""
-    picture = Image.fromarray(pixels)
-    if compression.size_px != picture.size:
-        picture = picture.resize(compression.size_px, Image.Resampling.BOX)
+    image = Image.fromarray(pixels)
+    if compression.size_px != image.size:
+        image = image.resize(compression.size_px, Image.Resampling.BOX)
     if compression.quality:
         buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=compression.quality)
-        picture = Image.open(buffer)
-    if picture.size != (WIDTH_PX, HEIGHT_PX):
-        picture = picture.resize((WIDTH_PX, HEIGHT_PX), Image.Resampling.BILINEAR)
-    return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+        image.save(buffer, "JPEG", quality=compression.quality)
+        image = Image.open(buffer)
+    if image.size != (WIDTH_PX, HEIGHT_PX):
+        image = image.resize((WIDTH_PX, HEIGHT_PX), Image.Resampling.BILINEAR)
+    return np.asarray(image.convert("RGB"), dtype=np.uint8)

@@ -124,8 +124,8 @@ class ClipBackdrop:
         x = self.low[0] + self.ray_per_px * (np.arange(columns) + 0.5)
         y = self.low[1] + self.ray_per_px * (np.arange(rows) + 0.5)
         rays = np.stack([*np.meshgrid(x, y), np.ones((rows, columns))], axis=-1).astype(np.float32)
-        picture = draw_backdrop(rng, rays, R_world_camera, camera_height_m=camera_height_m)
-        self.channels = [Image.fromarray(channel.astype(np.float32)) for channel in np.moveaxis(picture, -1, 0)]
+        image = draw_backdrop(rng, rays, R_world_camera, camera_height_m=camera_height_m)
+        self.channels = [Image.fromarray(channel.astype(np.float32)) for channel in np.moveaxis(image, -1, 0)]
 
     def in_crop(self, crop: Crop) -> FloatArray:
         """(H, W, 3) the part inside a crop."""

@@ -28,7 +28,7 @@ from tests.perception.real_people import needs_networks
 from tests.swinging_person import full_body, synthetic_motion
 from tests.training.synthetic.filmed_people import filmed_people
 
-CLIPS, FRAMES = 2, 6
+CLIPS, FRAMES = 1, 6
 QUICK = replace(METHODS["mqhmr"], refinement=RefinementOptions(iterations=10), solver=SolverOptions(5, 5, 3))
 
 
@@ -39,7 +39,7 @@ def where(tmp_path: Path) -> ClipFolder:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shards of two short clips of a few people in synthetic motion, measured with few iterations."""
+    """Shards of one short clip of a few people in synthetic motion, measured with few iterations."""
 
     def few(_body: SegmentBody, _folder: Path, *, n: int, seed: int) -> People:
         return filmed_people()[0]

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def named_markers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bodies = [skeleton.body_names.index(marker.segment) for marker in MARKERS.values()]
     skeleton = skeleton.with_markers(tuple(map(Marker, MARKERS, bodies, locations_m)))
     path = tmp_path_factory.mktemp("neurik") / "trial.trc"
-    write_trc(path, recording_of(skeleton, motion(skeleton, frames=30, share=0.3)))
+    write_trc(path, recording_of(skeleton, motion(skeleton, frames=10, share=0.3)))
     return path
 
 
@@ -61,7 +62,9 @@ def without_assets(folder: Path) -> dict[str, str]:
 def test_kinematics_run_without_any_extra(person: SyntheticPerson, named_markers: Path, tmp_path: Path) -> None:
     scaled = tmp_path / "scaled.osim"
     outputs = {solver: tmp_path / f"{solver}.mot" for solver in ("biopose", "opensim", "neurik")}
-    with_model = ["--markers", str(person.trial), "--model", str(scaled)]
+    short = person.recording
+    write_trc(tmp_path / "trial.trc", replace(short, time_s=short.time_s[:10], positions_m=short.positions_m[:10]))
+    with_model = ["--markers", str(tmp_path / "trial.trc"), "--model", str(scaled)]
     result = run_with(
         None,
         ["doctor"],
@@ -76,7 +79,7 @@ def test_kinematics_run_without_any_extra(person: SyntheticPerson, named_markers
     for group in GROUPS:
         assert f"pip install 'biopose[{group}]'" in result.stdout
     for out in outputs.values():
-        assert len(read_mot(out, rotational=person.skeleton.rotational_names).time_s) >= 30
+        assert len(read_mot(out, rotational=person.skeleton.rotational_names).time_s) >= 10
 
 
 def exit_codes(result: subprocess.CompletedProcess[str]) -> list[int]:
@@ -107,3 +110,12 @@ def test_a_command_without_its_group_tells_how_to_install_it(command: list[str],
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith(f"Error: `biopose {command[0]}")
     assert result.stderr.endswith(f": pip install 'biopose[{group}]'\n")
+
+
+def test_measuring_imports_nothing_outside_its_group(tmp_path: Path) -> None:
+    video = tmp_path / "no_video.mp4"
+    video.write_bytes(b"no video")
+    result = run_with("video", ["measure", str(video), "--height-m", "1.7", "--out", str(tmp_path / "out")])
+    assert exit_codes(result) == [1]
+    assert "no_video.mp4" in result.stderr
+    assert "pip install" not in result.stderr

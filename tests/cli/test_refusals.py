@@ -130,8 +130,8 @@ def weights_file(folder: Path, weights: dict[str, object]) -> Path:
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({"Foo": 1, "Bar": 1, "Baz": 1}, "weights.xml: fewer than 3 of the markers that it weighs above 0"),
-        ({"RASI": 1, "LASI": 0, "RKNE": 1}, "weights.xml: fewer than 3 of the markers that it weighs above 0"),
+        ({"Foo": 1, "Bar": 1, "Baz": 1}, "weights.xml: fewer than 3 of the markers with a weight above 0"),
+        ({"RASI": 1, "LASI": 0, "RKNE": 1}, "weights.xml: fewer than 3 of the markers with a weight above 0"),
         ({"RASI": -1}, "weights.xml: found weight '-1' of marker RASI"),
     ],
 )

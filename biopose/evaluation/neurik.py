@@ -26,11 +26,11 @@ from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.training.data.marker_batch import MarkerBatch
-from biopose.training.data.marker_trajectories import MarkerSource
-from biopose.training.data.recorded_windows import as_recorded, recorded_clips
 from biopose.training.neurik import marker_source
 from biopose.training.neurik_loss import Evaluator, Predict, neurik_metrics
 from biopose.training.synthetic.clip_shards import ClipFolder, ClipShardMaker, RecordedClips
+from biopose.training.synthetic.marker_trajectories import MarkerSource
+from biopose.training.synthetic.recorded_windows import as_recorded, recorded_clips
 from biopose.training.synthetic.shards import make_shards
 
 TRIALS, FRAMES = 24, 96

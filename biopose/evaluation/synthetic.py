@@ -14,9 +14,9 @@ from biopose.assets import assets_folder
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, load_mqhmr
 from biopose.reconstruction.image_refinement import refine_images
-from biopose.training.data.crop_batches import CropBatch, CropBatches
 from biopose.training.mqhmr_loss import Recover, mqhmr_metrics
 from biopose.training.synthetic import shards
+from biopose.training.synthetic.crop_batches import CropBatch, CropBatches
 from biopose.training.synthetic.shards import LEVELS, ShardFolder, make_shards, split_people
 
 IMAGES = 5120

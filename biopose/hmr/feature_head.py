@@ -6,8 +6,8 @@ starts from them.
 The decoder's input includes the crop's position in x / z and its height in the same units. The camera is not known yet,
 so its focal length is the default one for the image's size. As a start of the fit that is good enough: rotations and
 shape are in the view towards the crop's middle, and show in the crop whatever the focal length; and training perturbs
-the position (`FOCAL_LOG_SD` of `biopose.training.data.crop_batches`). The fit knows the camera: it takes the view from
-`MeshTokens.middle` and finds the distance from the keypoints.
+the position (`FOCAL_LOG_SD` of `biopose.training.synthetic.crop_batches`). The fit knows the camera: it takes the view
+from `MeshTokens.middle` and finds the distance from the keypoints.
 
 Crops and their mirror images are both decoded, and the outputs averaged (`PoseHead.flip_averaged`): on 2,048 synthetic
 images of the test split, MPJPE 114.7 -> 111.9 mm, PA-MPJPE 94.3 -> 92.0.

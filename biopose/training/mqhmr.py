@@ -13,13 +13,13 @@ from torch import Tensor
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import Mqhmr, load_mqhmr, new_mqhmr, save_mqhmr
 from biopose.hmr.mqhmr_shape import MqhmrShape
-from biopose.training.data.crop_batches import CropBatch, CropBatches, joined
 from biopose.training.data.motion import cmu_motions
-from biopose.training.data.projected_crops import ProjectedCrops, network_errors
 from biopose.training.loop import Report, Schedule, train
 from biopose.training.mqhmr_loss import calibrate_mqhmr, mqhmr_loss, mqhmr_metrics
 from biopose.training.run import ShardMade, TrainingRequest, ignore_shard
+from biopose.training.synthetic.crop_batches import CropBatch, CropBatches, joined
 from biopose.training.synthetic.people import People
+from biopose.training.synthetic.projected_crops import ProjectedCrops, network_errors
 from biopose.training.synthetic.shards import ShardFolder, make_shards, split_motions, split_people
 
 SEED = 0  # of the initial weights, of the batches' order and of augmentation

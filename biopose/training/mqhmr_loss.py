@@ -15,8 +15,8 @@ from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrOutput
 from biopose.reconstruction.observations import HIPS, MID_HIP
 from biopose.skeleton.pose_errors import procrustes_distances
 from biopose.training.calibration import coverage95, error_sd_rank_correlation, sd_factors
-from biopose.training.data.crop_batches import CropBatch
 from biopose.training.gaussian_nll import gaussian_nll, mean_squares_in_view
+from biopose.training.synthetic.crop_batches import CropBatch
 from biopose.training.synthetic.people import People
 
 LIMB_KEYPOINTS = [KEYPOINTS.index(name) for name in LIMB_JOINTS]

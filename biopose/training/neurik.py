@@ -17,9 +17,7 @@ from biopose.neurik.output import OutputDecoder
 from biopose.neurik.trial import WINDOW
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.marker_batch import MarkerBatch
-from biopose.training.data.marker_trajectories import MarkerSource
 from biopose.training.data.motion import cmu_motions
-from biopose.training.data.recorded_windows import RecordedWindows, recorded_clips
 from biopose.training.loop import Report, Schedule, train
 from biopose.training.neurik_loss import (
     Evaluator,
@@ -31,6 +29,8 @@ from biopose.training.neurik_loss import (
 )
 from biopose.training.run import ShardMade, TrainingRequest, ignore_shard
 from biopose.training.synthetic.clip_shards import ClipFolder, ClipShardMaker
+from biopose.training.synthetic.marker_trajectories import MarkerSource
+from biopose.training.synthetic.recorded_windows import RecordedWindows, recorded_clips
 from biopose.training.synthetic.shards import make_shards, of_split, split_motions
 from biopose.training.synthetic.skeletons import Skeletons, skeletons_of_drawn
 

@@ -19,8 +19,8 @@ from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.rotations import other_angles, rotation_vector
 from biopose.training.calibration import coverage95, error_sd_rank_correlation, sd_factors
 from biopose.training.data.marker_batch import MarkerBatch
-from biopose.training.data.marker_trajectories import marker_positions
 from biopose.training.gaussian_nll import gaussian_nll
+from biopose.training.synthetic.marker_trajectories import marker_positions
 
 BETA_RAD = float(np.radians(5.0))
 RANGE_TOLERANCE_RAD = 1e-5  # single precision

@@ -26,7 +26,7 @@ from biopose.skeleton.model import Marker
 from biopose.skeleton.quiet_opensim import opensim
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaling import scaled_geometry
-from biopose.training.data.marker_trajectories import RATE_HZ
+from biopose.training.synthetic.marker_trajectories import RATE_HZ
 from tests.cli.test_marker_files import Steps
 from tests.commands import assert_refused, run
 from tests.skeleton.models import motion, recording_of

@@ -17,8 +17,8 @@ from biopose.evaluation.neurik import (
 from biopose.neurik.network import NeurikShape, new_neurik, save_neurik
 from biopose.neurik.output import OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.training.data.recorded_windows import as_recorded
 from biopose.training.neurik_loss import Evaluator, neurik_metrics
+from biopose.training.synthetic.recorded_windows import as_recorded
 from tests.training.synthetic_markers import default_locations_m, synthetic_clips, synthetic_source
 
 

@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 from biopose.body.segment_body import SEGMENT_BODY
 from biopose.hmr.mqhmr import load_mqhmr
 from biopose.neurik.network import load_neurik
-from biopose.training.data.marker_trajectories import MarkerSource
 from biopose.training.synthetic.clip_shards import KIND, ClipFolder, RecordedClips
+from biopose.training.synthetic.marker_trajectories import MarkerSource
 from biopose.training.synthetic.shards import ShardFolder
 from tasks.models import registry
 from tasks.settings import Settings

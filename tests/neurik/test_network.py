@@ -15,7 +15,7 @@ from biopose.neurik.network import KIND, LOG_SD_RANGE, Neurik, NeurikShape, load
 from biopose.neurik.output import SCALE_RANGE, NeurikOutput, OutputDecoder
 from biopose.neurik.trial import HOP, WINDOW, predict_last, predict_trial
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.training.data.marker_trajectories import MarkerBatch
+from biopose.training.synthetic.marker_trajectories import MarkerBatch
 from tests.training.synthetic_markers import default_locations_m, synthetic_source
 
 SMALL = NeurikShape(segment_width=6, width=20, layers=2, heads=2, hidden=24, waves=4)

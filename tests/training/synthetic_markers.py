@@ -8,9 +8,9 @@ from torch import Tensor
 from biopose.body.markers import MARKERS
 from biopose.neurik.marker_segments import marker_owners
 from biopose.skeleton.full_body import full_body_skeleton
-from biopose.training.data.marker_trajectories import MarkerSource, marker_positions
-from biopose.training.data.recorded_windows import RecordedWindows
 from biopose.training.synthetic.clip_shards import RecordedClips
+from biopose.training.synthetic.marker_trajectories import MarkerSource, marker_positions
+from biopose.training.synthetic.recorded_windows import RecordedWindows
 from biopose.training.synthetic.skeletons import Skeletons
 from tests.swinging_person import synthetic_motion
 

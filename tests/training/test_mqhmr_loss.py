@@ -7,7 +7,6 @@ import torch
 
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import new_mqhmr
-from biopose.training.data.crop_batches import CropBatch
 from biopose.training.mqhmr_loss import (
     LossWeights,
     keypoint_errors,
@@ -16,6 +15,7 @@ from biopose.training.mqhmr_loss import (
     truth_of,
     uncertainty_metrics,
 )
+from biopose.training.synthetic.crop_batches import CropBatch
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import ShardFolder
 from tests.training.tiny_images import (

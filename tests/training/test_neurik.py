@@ -11,8 +11,6 @@ from biopose.neurik.network import Neurik, NeurikShape, load_neurik, new_neurik
 from biopose.neurik.output import NeurikOutput, OutputDecoder
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.marker_batch import MarkerBatch
-from biopose.training.data.marker_trajectories import MarkerSource
-from biopose.training.data.recorded_windows import RecordedWindows
 from biopose.training.loop import Schedule
 from biopose.training.neurik import (
     PRESETS,
@@ -25,6 +23,8 @@ from biopose.training.neurik import (
 from biopose.training.neurik_loss import Evaluator, calibrate_neurik, neurik_loss, neurik_metrics, predict_with
 from biopose.training.run import TrainingRequest
 from biopose.training.synthetic.clip_shards import ClipFolder
+from biopose.training.synthetic.marker_trajectories import MarkerSource
+from biopose.training.synthetic.recorded_windows import RecordedWindows
 from tests.training.synthetic_markers import synthetic_clips, synthetic_people, synthetic_source
 
 SHAPE = NeurikShape(segment_width=6, width=20, layers=1, heads=2, hidden=24, waves=4)

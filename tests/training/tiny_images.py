@@ -10,11 +10,11 @@ import torch
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import CropInput, MqhmrOutput
 from biopose.hmr.mqhmr_shape import MqhmrShape
-from biopose.training.data.crop_batches import CropBatch, CropBatches
 from biopose.training.data.motion import cmu_motions
 from biopose.training.loop import Schedule
 from biopose.training.mqhmr import MqhmrPreset
 from biopose.training.synthetic import shards
+from biopose.training.synthetic.crop_batches import CropBatch, CropBatches
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.shards import ImageShardMaker, ShardFolder, split_motions, split_people
 from tests.perception.real_people import WEIGHTS

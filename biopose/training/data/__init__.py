@@ -1,1 +1,1 @@
-"""What the networks are trained on: recorded motion, projections, markers, crops."""
+"""Recorded motion, its variation and projection, and the errors of keypoints and markers."""

@@ -1,1 +1,1 @@
-"""Synthetic images and clips of people with ground truth: bodies, motion, clothing, light, cameras, features."""
+"""Synthetic people with ground truth: images, clips and markers, and the batches that the networks are trained on."""

@@ -18,9 +18,9 @@ from biopose.pipeline import METHODS
 from biopose.reconstruction.motion_solver import SolverOptions
 from biopose.reconstruction.refinement import RefinementOptions
 from biopose.skeleton.kinematics import Kinematics
-from biopose.training.data.marker_trajectories import marker_positions
 from biopose.training.synthetic import clip_shards, recording, shards
 from biopose.training.synthetic.clip_shards import KIND, ClipFolder, ClipShardMaker, read_clips
+from biopose.training.synthetic.marker_trajectories import marker_positions
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.skeletons import Skeletons
 from tests.body.bodies import needs_body_asset

@@ -26,8 +26,8 @@ from biopose.training.data.marker_batch import MarkerBatch
 from biopose.training.data.marker_errors import MarkerErrors, draw_marker_errors, with_recording_errors
 from biopose.training.data.motion import Motion
 from biopose.training.data.motion_variation import MotionPool, vary
-from biopose.training.data.recorded_windows import RecordedWindows
 from biopose.training.synthetic.posing import attitudes
+from biopose.training.synthetic.recorded_windows import RecordedWindows
 from biopose.training.synthetic.skeletons import Skeletons
 
 RATE_HZ = (20.0, 120.0)

@@ -19,9 +19,9 @@ from biopose.hmr.mqhmr import CropInput
 from biopose.hmr.template_body import crop_sides
 from biopose.perception.crops import BOX_MARGIN, HEIGHT_PX, WIDTH_PX
 from biopose.perception.detections import BOX_MARGIN as BEYOND_KEYPOINTS
-from biopose.training.data.crop_batches import CropBatch
 from biopose.training.data.motion import Motion
 from biopose.training.data.projected_motion import draw_cameras
+from biopose.training.synthetic.crop_batches import CropBatch
 from biopose.training.synthetic.people import People
 from biopose.training.synthetic.posing import PostureSource
 

@@ -9,8 +9,8 @@ from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.training.data.marker_batch import MarkerBatch
 from biopose.training.data.marker_errors import BONY, draw_marker_errors, with_recording_errors
-from biopose.training.data.marker_trajectories import marker_positions
-from biopose.training.data.recorded_windows import RecordedWindows
+from biopose.training.synthetic.marker_trajectories import marker_positions
+from biopose.training.synthetic.recorded_windows import RecordedWindows
 from tests.training.synthetic_markers import synthetic_clips, synthetic_people, synthetic_source
 
 SKELETON = full_body_skeleton()

@@ -8,8 +8,8 @@ from biopose.neurik.marker_segments import marker_owners
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.training.data.marker_batch import MarkerBatch
-from biopose.training.data.marker_trajectories import marker_positions
-from biopose.training.data.recorded_windows import RecordedWindows, as_recorded, mirrored
+from biopose.training.synthetic.marker_trajectories import marker_positions
+from biopose.training.synthetic.recorded_windows import RecordedWindows, as_recorded, mirrored
 from tests.training.synthetic_markers import synthetic_clips
 
 SKELETON = full_body_skeleton()

@@ -9,9 +9,9 @@ from biopose.body.segment_body import SegmentBody
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import CropInput
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
-from biopose.training.data import crop_batches
-from biopose.training.data.crop_batches import CropBatch
 from biopose.training.mqhmr_loss import truth_of
+from biopose.training.synthetic import crop_batches
+from biopose.training.synthetic.crop_batches import CropBatch
 from biopose.training.synthetic.shards import ShardFolder, restored
 from tests.training.tiny_images import (
     IMAGES,

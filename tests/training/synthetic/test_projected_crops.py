@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from biopose.training.data.crop_batches import CropBatch, joined
-from biopose.training.data.projected_crops import ProjectedCrops, network_errors
+from biopose.training.synthetic.crop_batches import CropBatch, joined
+from biopose.training.synthetic.projected_crops import ProjectedCrops, network_errors
 from tests.swinging_person import synthetic_motion
 from tests.training.synthetic.drawn_people import people, segment_body
 

@@ -86,8 +86,11 @@ def copied_home(home: Path, target: Path, *, trials: bool = False) -> Path:
         target: the copy.
         trials: whether trials, warehouse and quarantine are copied, too.
     """
-    measured = () if trials else ("artifacts", "warehouse*", "quarantine", "video_hashes.json")
-    shutil.copytree(home, target, ignore=shutil.ignore_patterns("*.lock", "logs", *measured))
+    left_out = ["*.lock", "logs"] + ([] if trials else ["artifacts", "warehouse*", "quarantine", "video_hashes.json"])
+    target.mkdir(parents=True)
+    for entry in home.iterdir():
+        if not any(entry.match(pattern) for pattern in left_out):
+            (shutil.copytree if entry.is_dir() else shutil.copy2)(entry, target / entry.name)
     return target
 
 

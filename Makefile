@@ -1,11 +1,13 @@
-# make test   sets everything up and runs the checks and the tests
-# make demo   sets everything up and runs the main job on a sample, ending with where to look
+# make test        sets everything up and runs the checks and the tests
+# make test-fast   the tests without the slow ones, for every day
+# make demo        sets everything up and runs the main job on a sample, ending with where to look
 # Both need Python 3.11 and a package registry, nothing else.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
-.PHONY: test demo setup check clean
+.PHONY: test test-fast demo setup check clean
 
 setup: .venv/installed
 	@echo "== Assets: models and the body"
@@ -31,7 +33,11 @@ check: setup
 
 test: check
 	@echo "== Tests"
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
+
+test-fast: setup
+	@echo "== Tests, without the slow ones"
+	@$(PYTEST) -m "not slow"
 
 demo: setup
 	@echo "== Demo: an inbox of real clips into the warehouse"

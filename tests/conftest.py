@@ -9,6 +9,14 @@ import torch
 from tests.synthetic_person import SyntheticPerson, make_person
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests go to one worker together: a file's, and everything that starts servers, whose set-ups are shared."""
+    for item in items:
+        path = item.path.relative_to(item.config.rootpath)
+        served = path.parts[1] in ("flows", "tasks", "warehouse")
+        item.add_marker(pytest.mark.xdist_group("servers" if served else str(path)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)  # the tensors are small: more threads only wait for each other

@@ -29,17 +29,24 @@ from tests.training.tiny_images import TINY_SHAPE, needs_images
 
 pytestmark = [pytest.mark.slow, needs_images]
 
-STEPS = 60  # enough to be stopped before the end
-# Runs `biopose train` with each list of arguments, in one process, until one fails.
+STEPS = 12
+WAIT_AT_STEP = "6"  # until the interrupt
 END = "-- end of the command --"
+# Runs `biopose train` with each list of arguments, in one process, until one fails.
 COMMAND = f"""
-import json, sys
+import json, os, sys, time
 from dataclasses import replace
 import pytest
 from biopose.neurik.network import NeurikShape
-from biopose.training import lifter, mqhmr, neurik
+from biopose.training import lifter, loop, mqhmr, neurik
 from tests.training.tiny_images import TINY, small
 small(pytest.MonkeyPatch())
+report_line = loop.report_line
+def waiting(step, metrics):
+    if str(step) == os.environ.get("WAIT_AT_STEP"):
+        time.sleep(600)
+    return report_line(step, metrics)
+loop.report_line = waiting
 mqhmr.PRESETS["cpu"] = replace(TINY, schedule=replace(TINY.schedule, steps={STEPS}))
 lifter.PEOPLE, lifter.HELD_OUT_PEOPLE, lifter.HELD_OUT_WINDOWS = 2, 1, 4
 lifter.PRESETS["cpu"] = lifter.LifterPreset(TINY.schedule, windows=2, frames=4)
@@ -87,8 +94,8 @@ def clips(tiny_images: ShardFolder, tmp_path_factory: pytest.TempPathFactory) ->
     return where
 
 
-def start(home: Path, *commands: tuple[object, ...], server: str | None = None) -> subprocess.Popen[str]:
-    """Without a server the first command starts one of its own, as a user's does."""
+def start(home: Path, *commands: tuple[object, ...], **variables: str) -> subprocess.Popen[str]:
+    """Without PREFECT_API_URL among the variables each command starts a server of its own, as a user's does."""
     arguments = [[*map(str, command), "--home", str(home)] for command in commands]
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     return subprocess.Popen(
@@ -97,7 +104,7 @@ def start(home: Path, *commands: tuple[object, ...], server: str | None = None) 
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=environment | {"OMP_NUM_THREADS": "1"} | ({"PREFECT_API_URL": server} if server else {}),
+        env=environment | {"OMP_NUM_THREADS": "1"} | variables,
     )
 
 
@@ -128,11 +135,10 @@ def trained(
     folder = tmp_path_factory.mktemp("trained")
     home, out, motion = folder / "home", folder / "runs", ("--motion", tiny_images.motion)
     mqhmr = ("mqhmr", *motion, "--pictures", tiny_images.folder, "--out", out / "mqhmr")
-    first = start(home, mqhmr)
+    first = start(home, mqhmr, WAIT_AT_STEP=WAIT_AT_STEP)
     assert first.stdout is not None
-    for line in ("step 2", "step 4"):  # the report comes before the checkpoint is written
-        while line not in first.stdout.readline():
-            assert first.poll() is None, first.communicate()
+    while "step 4" not in first.stdout.readline():  # the checkpoint of step 2 is written
+        assert first.poll() is None, first.communicate()
     os.killpg(first.pid, signal.SIGINT)
     first.communicate(timeout=300)
     assert first.returncode == 1
@@ -146,7 +152,7 @@ def trained(
         ("lifter", *motion, "--out", out / "lifter"),
         ("neurik", *motion, "--clips", clips.folder, "--out", out / "neurik"),
         ("mqhmr", "--motion", folder, "--out", out / "none"),
-        server=server,
+        PREFECT_API_URL=server,
     )
     printed, error = others.communicate(timeout=500)
     assert others.returncode == 1, f"{printed[-2000:]}\n{error[-4000:]}"

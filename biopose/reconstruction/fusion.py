@@ -7,7 +7,7 @@ then the body's segments are rotated to fit them, near their initial rotations (
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -86,29 +86,69 @@ def fit_rotations(keypoints: Tensor, sd: Tensor, R_local: Tensor, body: SegmentB
 
 
 def _fit_rotations(keypoints: Tensor, sd: Tensor, R_local: Tensor, body: SegmentBody, shape: Tensor) -> Tensor:
-    """Gauss-Newton steps, the best place counts; a turn w of a segment moves what is below it, at arms r, by w x r."""
-    precision = (KEYPOINT_MASK[:, None] * sd[..., [0, 0, 1]].square().reciprocal()).flatten(1)[..., None]
-    stiffness = torch.tensor([ROTATION_SD_RAD[SEGMENTS[s].split("_")[0]] for s in FREE]).flatten().square().reciprocal()
-    below = (body.keypoints.skin_matrix @ body.rig.is_ancestor)[:, FREE, None, None]
-    shaped, said = body.rig.with_coefficients(shape), relative_to_hips(keypoints)
-    turned = torch.zeros(len(keypoints), len(stiffness))
-    best, least = R_local, torch.full((len(keypoints),), torch.inf)
-    for _ in range(STEPS + 1):
-        posed = shaped.with_pose(R_local, root_position=torch.zeros(3))
-        now = body.keypoints.positions(posed)
-        apart = (said - relative_to_hips(now)).flatten(1)[..., None]
-        energy = (precision * apart.square()).sum((1, 2)) + (stiffness * turned.square()).sum(-1)
-        best = torch.where((energy < least)[:, None, None, None], R_local, best)
-        least = torch.minimum(energy, least)
-        arms = now[:, :, None] - posed.bone_heads[:, None, FREE]
-        moves = -below * skew(arms) @ posed.R_world_delta[:, None, FREE]  # (T, 26, S, 3, 3) by turns in its own axes
-        moves = moves - moves[:, HIPS].mean(1, keepdim=True)
-        jacobian = moves.transpose(2, 3).flatten(1, 2).flatten(2)
-        normal = jacobian.mT @ (precision * jacobian) + torch.diag(stiffness)
-        uphill = (jacobian.mT @ (precision * apart))[..., 0] - stiffness * turned
-        step = torch.linalg.solve(normal, uphill)
-        turned = turned + step
-        R_step = torch.eye(3).repeat(len(keypoints), len(SEGMENTS), 1, 1)
+    problem = _RotationProblem(body, shape, relative_to_hips(keypoints), sd)
+    at = best = _RotationIterate.of(problem, R_local, torch.zeros(len(R_local), len(FREE) * 3))
+    for _ in range(STEPS):
+        at = at.moved(torch.zeros(len(R_local)))
+        best = best.where(at.cost < best.cost, at)
+    return best.R_local
+
+
+class _RotationProblem:
+    """Keypoints of T frames against the rotations of the free segments."""
+
+    def __init__(self, body: SegmentBody, shape: Tensor, keypoints: Tensor, sd: Tensor) -> None:
+        self.body, self.shaped, self.keypoints = body, body.rig.with_coefficients(shape), keypoints
+        self.precision = (KEYPOINT_MASK[:, None] * sd[..., [0, 0, 1]].square().reciprocal()).flatten(1)[..., None]
+        deviations = torch.tensor([ROTATION_SD_RAD[SEGMENTS[s].split("_")[0]] for s in FREE])
+        self.stiffness = deviations.flatten().square().reciprocal()
+        self.is_below = (body.keypoints.skin_matrix @ body.rig.is_ancestor)[:, FREE, None, None]
+
+    def residuals(self, R_local: Tensor) -> tuple[Tensor, Tensor]:
+        """Residuals (T, 78) of the keypoints, and the derivatives (T, 78, 3 S) of the keypoints by the S free segments.
+
+        A rotation w of a segment about its own axes moves the points below it, at levers r, by w x r.
+        """
+        posed = self.shaped.with_pose(R_local, root_position=torch.zeros(3))
+        now = self.body.keypoints.positions(posed)
+        levers = now[:, :, None] - posed.bone_heads[:, None, FREE]
+        by_rotation = -self.is_below * skew(levers) @ posed.R_world_delta[:, None, FREE]  # (T, 26, S, 3, 3)
+        by_rotation = by_rotation - by_rotation[:, HIPS].mean(1, keepdim=True)
+        jacobian = by_rotation.transpose(2, 3).flatten(1, 2).flatten(2)
+        return (self.keypoints - relative_to_hips(now)).flatten(1), jacobian
+
+
+@dataclass(frozen=True, eq=False)
+class _RotationIterate:
+    """Local rotations of T frames, with the sum (T, 3 S) of the rotations since the start, and the normal equations."""
+
+    problem: _RotationProblem
+    R_local: Tensor
+    rotated: Tensor
+    cost: Tensor
+    descent: Tensor
+    normal: Tensor
+
+    @classmethod
+    def of(cls, problem: _RotationProblem, R_local: Tensor, rotated: Tensor) -> _RotationIterate:
+        residual, jacobian = problem.residuals(R_local)
+        residual = residual[..., None]
+        cost = (problem.precision * residual.square()).sum((1, 2)) + (problem.stiffness * rotated.square()).sum(-1)
+        descent = (jacobian.mT @ (problem.precision * residual))[..., 0] - problem.stiffness * rotated
+        normal = jacobian.mT @ (problem.precision * jacobian) + torch.diag(problem.stiffness)
+        return cls(problem, R_local, rotated, cost, descent, normal)
+
+    def moved(self, damping: Tensor) -> _RotationIterate:
+        """The iterate after a damped step."""
+        diagonal = self.normal.diagonal(dim1=-2, dim2=-1)
+        step = torch.linalg.solve(self.normal + torch.diag_embed(damping[:, None] * diagonal), self.descent)
+        R_step = torch.eye(3).repeat(len(step), len(SEGMENTS), 1, 1)
         R_step[:, FREE] = torch.linalg.matrix_exp(skew(step.unflatten(-1, (len(FREE), 3))))
-        R_local = R_local @ R_step
-    return best
+        return self.of(self.problem, self.R_local @ R_step, self.rotated + step)
+
+    def where(self, better: Tensor, other: _RotationIterate) -> _RotationIterate:
+        """The other's frames where better (T,), these elsewhere."""
+        fields = ("R_local", "rotated", "cost", "descent", "normal")
+        pairs = ((getattr(other, name), getattr(self, name)) for name in fields)
+        chosen = (torch.where(better.reshape(-1, *[1] * (new.dim() - 1)), new, old) for new, old in pairs)
+        return _RotationIterate(self.problem, *chosen)

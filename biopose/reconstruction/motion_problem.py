@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +15,18 @@ from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOIN
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.hmr.pose_prior import PosePrior
 from biopose.reconstruction.observations import Observations
-from biopose.reconstruction.residuals import FitWeights, foot_contact, lifted, reprojection, smoothness
+from biopose.reconstruction.residuals import (
+    GROUND_SLOPE_SD,
+    FitWeights,
+    Term,
+    energy_of,
+    foot_height,
+    foot_sliding,
+    lifted,
+    normal_prior,
+    reprojection,
+    smoothness,
+)
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling_prior import scale_prior
@@ -21,7 +34,17 @@ from biopose.skeleton.scaling_prior import scale_prior
 HEIGHT_SD = 0.005  # of the logarithm: a height is known to a centimetre
 HEAD_TOP = KEYPOINTS.index("head_top")
 HEELS = [KEYPOINTS.index("left_heel"), KEYPOINTS.index("right_heel")]
-GROUND_SLOPE_SD = 0.05  # of the ground against the lifter's level: 3 degrees
+
+
+class Poses(NamedTuple):
+    """S motions of T frames: keypoints (S, T, 26, 3) in the world and in the camera's frame, coordinates (S, T, Q)."""
+
+    world: Tensor
+    camera: Tensor
+    q: Tensor
+
+
+PoseTerm = Callable[[Poses], Term]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +114,7 @@ class MotionProblem:
         self.free = torch.tensor([i not in dependent for i in range(len(coordinates))])
         self.standing = torch.from_numpy(model.skeleton.default_pose).float()
         self.default_stature_m = self._stature_m(self.scale_mean.exp().unflatten(-1, (-1, 3))[None])
-        self.turning = torch.tensor([c.name in model.skeleton.rotational_names for c in coordinates])
+        self.rotational = torch.tensor([c.name in model.skeleton.rotational_names for c in coordinates])
 
     def start(self, q: NDArray[np.float64]) -> MotionVariables:
         """Variables at starting coordinates (S, T, Q); the ground is under the lowest feet."""
@@ -126,24 +149,39 @@ class MotionProblem:
 
     def energies(self, at: MotionVariables) -> dict[str, Tensor]:
         """Each term's energy, (S,)."""
-        weights, seen = self.model.weights, self.observations
         scales = self.body_scales(at.proportions)
         world = self.kinematics.with_scales(scales[:, None]).with_coordinates(at.q).markers
-        camera = world @ self.R_camera_world.T
-        terms = {
-            "reprojection": reprojection(camera, seen, at.log_focal, weights).sum(-1),
-            "lifted": lifted(camera, seen, weights).sum(-1),
-            "height": 0.5 * ((self._stature_m(scales) / self.default_stature_m).log() / HEIGHT_SD).square(),
-            "proportions": 0.5 * at.proportions.square().sum(-1),
-            "ground": 0.5 * (at.ground[:, 1:] / GROUND_SLOPE_SD).square().sum(-1),
-        }
-        if len(seen.interval_s) > 0:
-            terms["contact"] = foot_contact(world, at.ground, seen, weights)
-        if len(seen.interval_s) > 1:
-            terms["smoothness"] = smoothness(world, at.q, self.turning, seen, weights).sum(-1)
+        poses = Poses(world, world @ self.R_camera_world.T, at.q)
+        terms = {name: term(poses) for name, term in self.pose_terms(at).items()}
+        energies = {name: energy_of(term) for name, term in (terms | self._shape_terms(at, scales)).items()}
         if self.model.pose_prior is not None:
             energy = self.model.pose_prior.energy(at.q)
-            terms["pose"] = weights.pose * (energy * seen.duration).sum(-1)
+            energies["pose"] = self.model.weights.pose * (energy * self.observations.duration).sum(-1)
+        return energies
+
+    def pose_terms(self, at: MotionVariables) -> dict[str, PoseTerm]:
+        """The terms that depend on the poses, as functions of them."""
+        observed, weights = self.observations, self.model.weights
+        terms: dict[str, PoseTerm] = {
+            "reprojection": lambda poses: reprojection(poses.camera, observed, at.log_focal, weights),
+            "lifted": lambda poses: lifted(poses.camera, observed, weights),
+        }
+        if len(observed.interval_s) > 0:
+            terms["height over ground"] = lambda poses: foot_height(poses.world, at.ground, observed, weights)
+            terms["sliding"] = lambda poses: foot_sliding(poses.world, observed, weights)
+        if len(observed.interval_s) > 1:
+            terms["smoothness"] = lambda poses: smoothness(
+                poses.world, poses.q[..., self.rotational], observed, weights
+            )
+        return terms
+
+    def _shape_terms(self, at: MotionVariables, scales: Tensor) -> dict[str, Term]:
+        log_stature = (self._stature_m(scales) / self.default_stature_m).log()
+        terms = {
+            "height": normal_prior(log_stature[:, None], HEIGHT_SD),
+            "proportions": normal_prior(at.proportions, 1.0),
+            "ground": normal_prior(at.ground[:, 1:], GROUND_SLOPE_SD),
+        }
         if self.model.focal_sd > 0:
-            terms["focal"] = 0.5 * (at.log_focal / self.model.focal_sd).square()
+            terms["focal"] = normal_prior(at.log_focal[:, None], self.model.focal_sd)
         return terms

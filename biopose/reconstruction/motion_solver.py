@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from biopose.reconstruction.gauss_newton import newton
 from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables
+from biopose.reconstruction.pose_gauss_newton import refine_poses
 
 POSE_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.03, 0.003  # of Adam: radians, metres; standard deviations; logarithm
 LAST_STEP = 0.05  # as a fraction of the first
@@ -42,10 +42,10 @@ def solve(problem: MotionProblem, start: MotionVariables, options: SolverOptions
     at = descend(problem, start, iterations=options.first_iterations)
     with torch.no_grad():
         best = int(problem.energy(at).argmin())
-    at = newton(problem, at[best : best + 1], iterations=options.newton_steps)
+    at = refine_poses(problem, at[best : best + 1], steps=options.newton_steps)
     if not problem.shape_is_known:
         at = descend(problem, at, iterations=options.shape_iterations, step=SHAPE_DESCENT_STEP)
-        at = newton(problem, at, iterations=options.newton_steps)
+        at = refine_poses(problem, at, steps=options.newton_steps)
     return at, best
 
 

@@ -21,9 +21,20 @@ from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOIN
 from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.head import PoseHead
-from biopose.reconstruction.motion_problem import GROUND_SLOPE_SD
 from biopose.reconstruction.observations import Observations
-from biopose.reconstruction.residuals import FitWeights, foot_contact, lifted, reprojection, smoothness
+from biopose.reconstruction.residuals import (
+    GROUND_SLOPE_SD,
+    FitWeights,
+    Residuals,
+    Term,
+    energy_of,
+    foot_height,
+    foot_sliding,
+    lifted,
+    normal_prior,
+    reprojection,
+    smoothness,
+)
 
 TOKEN_STEP, ROOT_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.01, 0.02, 0.003  # of Adam; the root's in body heights
 LAST_STEP = 0.05  # as a fraction of the first
@@ -159,36 +170,39 @@ class Refinement:
         height = torch.quantile((feet - feet.new_tensor(FOOT_KEYPOINT_HEIGHT_M)).flatten(), 0.05)
         return replace(at, ground=torch.stack([height, torch.zeros(()), torch.zeros(())]))
 
-    def terms(self, at: MeshMotion, start: MeshMotion, R_start: Tensor) -> dict[str, Tensor]:
-        """Each term's energy.
+    def terms(self, at: MeshMotion, start: MeshMotion, R_start: Tensor) -> dict[str, Term]:
+        """The terms of the energy.
 
         Args:
             at: the motion.
             start: the prior's mean.
             R_start: (T, 20, 3, 3) the local rotations of its tokens.
         """
-        seen, w, b = self.observations, self.weights, self.options
+        observed, weights, options = self.observations, self.weights, self.options
         R_local, _ = self.head(at.tokens)
         posed = about_root(self.body, R_local, at.shape, self.R_camera_view)
         camera = (self.body.keypoints.positions(posed) * self.height_m + at.root_m[:, None])[None]
         world = camera @ self.R_camera_world
-        away = (R_local - R_start).square().sum((-1, -2)) / 2  # squared radians, while small
         terms = {
-            "reprojection": reprojection(camera, seen, at.log_focal[None], w).sum(),
-            "decoder": lifted(camera, seen, w).sum(),
-            "turns": 0.5 * (away.sum(-1) * seen.duration).sum() / b.turn_sd_rad**2 * w.lifted,
-            "shape": 0.5 * ((at.shape - start.shape) / b.shape_sd).square().sum(),
-            "ground": 0.5 * (at.ground[1:] / GROUND_SLOPE_SD).square().sum(),
+            "reprojection": reprojection(camera, observed, at.log_focal[None], weights),
+            "decoder": lifted(camera, observed, weights),
+            "rotations": self._rotation_prior(R_local, R_start),
+            "shape": normal_prior((at.shape - start.shape)[None], options.shape_sd),
+            "ground": normal_prior(at.ground[None, 1:], GROUND_SLOPE_SD),
         }
-        if len(seen.interval_s) > 0:
-            terms["contact"] = foot_contact(world, at.ground[None], seen, w).sum()
-        if len(seen.interval_s) > 1:
-            turns = (R_local / 2**0.5).flatten(1)[None]  # whose accelerations are the segments', in rad/s2
-            every = torch.ones(turns.shape[-1], dtype=torch.bool)
-            terms["smoothness"] = smoothness(world, turns, every, seen, w).sum()
+        if len(observed.interval_s) > 0:
+            terms["height over ground"] = foot_height(world, at.ground[None], observed, weights)
+            terms["sliding"] = foot_sliding(world, observed, weights)
+        if len(observed.interval_s) > 1:
+            terms["smoothness"] = smoothness(world, _as_angles(R_local).flatten(1)[None], observed, weights)
         if self.focal_sd > 0:
-            terms["focal"] = 0.5 * (at.log_focal / self.focal_sd).square()
+            terms["focal"] = normal_prior(at.log_focal[None, None], self.focal_sd)
         return terms
+
+    def _rotation_prior(self, R_local: Tensor, R_start: Tensor) -> Term:
+        """A normal prior on the local rotations about their start, (1, T, 20, 9)."""
+        error = _as_angles(R_local - R_start).flatten(2)[None] / self.options.turn_sd_rad
+        return (Residuals(error, self.weights.lifted * self.observations.duration[:, None]),)
 
     def refine(self, start: MeshMotion) -> Refined:
         """Gradient descent to the lowest energy whose reprojection is no worse than the start's."""
@@ -200,17 +214,17 @@ class Refinement:
         groups = [{"params": [free[name]], "size": steps.get(name, FOCAL_STEP)} for name in names]
         optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
         at = replace(start, **free)
-        best, energies = start, list[float]()
+        best, history = start, list[float]()
         before = after = (np.inf, np.inf)
         for iteration in range(self.options.iterations + 1):
-            terms = self.terms(at, start, R_start)
-            energy = sum(terms.values(), torch.zeros(()))
-            now = float(energy.detach()), float(terms["reprojection"].detach())
-            before = before if energies else now
-            if now[0] <= min(energies, default=np.inf) and now[1] <= before[1]:
+            energies = {name: energy_of(term) for name, term in self.terms(at, start, R_start).items()}
+            energy = torch.cat([*energies.values()]).sum()
+            now = float(energy.detach()), float(energies["reprojection"].detach())
+            before = before if history else now
+            if now[0] <= min(history, default=np.inf) and now[1] <= before[1]:
                 best, after = _detached(at), now
-            energies.append(now[0])
-            if iteration == self.options.iterations or _has_converged(energies):
+            history.append(now[0])
+            if iteration == self.options.iterations or _has_converged(history):
                 break
             share = LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + np.cos(np.pi * iteration / self.options.iterations))
             for group in optimizer.param_groups:
@@ -232,6 +246,11 @@ def about_root(body: SegmentBody, R_local: Tensor, shape: Tensor, R_camera_view:
     """
     R_camera_local = torch.cat([R_camera_view[:, None] @ R_local[:, :1], R_local[:, 1:]], dim=1)
     return body.rig.with_coefficients(shape).with_pose(R_camera_local, root_position=torch.zeros(3))
+
+
+def _as_angles(R: Tensor) -> Tensor:
+    """Entries of rotations whose distances, while small, are the angles between the rotations, in radians."""
+    return R / 2**0.5
 
 
 def _has_converged(energies: list[float]) -> bool:

@@ -1,8 +1,11 @@
-"""What the fit weighs against each other: energies of a motion, each a negative log likelihood up to a constant.
+"""The terms of the fit, each as residuals: errors in standard deviations, with the weight of each.
 
-Each is an integral over time, in units of `NOMINAL_RATE_HZ` frames: a clip filmed eight times as fast has eight times
-as many frames of which each tells an eighth, since the errors of a keypoint network repeat themselves. Errors have
-Student's t distribution where some are far outside, so a wrong keypoint bends nothing.
+Energy, gradient and Jacobian come from the residuals; the energy is a negative log likelihood up to a constant. Each
+term is an integral over time in units of `NOMINAL_RATE_HZ` frames: a clip filmed eight times as fast has eight times as
+many frames, each of an eighth of the weight, since the errors of a keypoint network repeat themselves in neighbouring
+frames. Errors of observations have Student's t distribution, so a wrong keypoint has little influence.
+
+Functions take S motions of T frames at once.
 """
 
 from __future__ import annotations
@@ -14,24 +17,27 @@ from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 from biopose.reconstruction.observations import KEYPOINT_MASK, Observations, relative_to_hips
+from biopose.skeleton.student_t import student_t_loss, student_t_weight
 
 NEAREST_M = 0.2
+INDEPENDENT_ACCELERATIONS = 12  # that the accelerations of the 26 keypoints count for: of the limbs' joints
+GROUND_SLOPE_SD = 0.05  # of the ground against the lifter's level: 3 degrees
 
 
 @dataclass(frozen=True)
 class FitWeights:
-    """How uncertain each piece of knowledge is: chosen on made-up tracks (`biopose evaluate projected`), by hand.
+    """Uncertainty of each term: chosen by hand on synthetic tracks (`biopose evaluate projected`).
 
     Attributes:
-        lifted: weight of the lifter's word on depth; its errors repeat themselves over joints and frames.
-        lifted_across: the same across the view, where the keypoints themselves are seen.
+        lifted: weight of the lifted keypoints' depth, whose errors repeat themselves over joints and frames.
+        lifted_across: the same across the view, where the keypoints themselves are observed.
         pose: weight of the pose prior.
         acceleration_m_s2: standard deviation of the keypoints' acceleration, per frame at the nominal rate.
-        turning_rad_s2: the same for the coordinates that turn.
-        sliding_m_s: of a foot point in contact.
-        ground_m: of a foot point in contact from the ground's plane.
+        turning_rad_s2: the same for the rotational coordinates.
+        sliding_m_s: standard deviation of a foot point's speed in contact.
+        ground_m: standard deviation of a foot point in contact from the ground's plane.
         contact: weight of both.
-        degrees_of_freedom: of Student's t distribution for the keypoints.
+        degrees_of_freedom: of Student's t distribution.
     """
 
     lifted: float = 0.3
@@ -45,70 +51,141 @@ class FitWeights:
     degrees_of_freedom: float = 4.0
 
 
-def reprojection(keypoints_camera_m: Tensor, seen: Observations, log_focal: Tensor, weights: FitWeights) -> Tensor:
-    """How far the keypoints project from where they were seen: (S, T).
+@dataclass(frozen=True)
+class Residuals:
+    """Residuals of S motions.
+
+    Attributes:
+        by_frame: (S, T, N, d) errors in standard deviations of each frame; with a stencil, what it combines.
+        weight: broadcast to (S, T - k, N).
+        degrees_of_freedom: of Student's t distribution; None for a normal one.
+        stencil: k + 1 coefficients (T - k,): residual t is their combination of frames t, t + 1, ..., t + k.
+    """
+
+    by_frame: Tensor
+    weight: Tensor
+    degrees_of_freedom: float | None = None
+    stencil: tuple[Tensor, ...] = ()
+
+    @property
+    def values(self) -> Tensor:
+        """(S, T - k, N, d) errors in standard deviations."""
+        if not self.stencil:
+            return self.by_frame
+        parts = (c[:, None, None] * self.by_frame[:, lag : lag + len(c)] for lag, c in enumerate(self.stencil))
+        return sum(parts, torch.zeros(()))
+
+    @property
+    def energy(self) -> Tensor:
+        """(S,) negative log likelihood up to a constant."""
+        squared, nu = self.values.square().sum(-1), self.degrees_of_freedom
+        loss = 0.5 * squared if nu is None else student_t_loss(squared, degrees_of_freedom=nu, dimension=1)
+        return (self.weight * loss).flatten(1).sum(1)
+
+    @property
+    def precision(self) -> Tensor:
+        """(S, T - k, N) weight of each squared error in the normal equations."""
+        squared, nu = self.values.square().sum(-1), self.degrees_of_freedom
+        robust = torch.ones(()) if nu is None else student_t_weight(squared, degrees_of_freedom=nu, dimension=1)
+        return self.weight * robust.expand(squared.shape)
+
+
+Term = tuple[Residuals, ...]
+
+
+def energy_of(term: Term) -> Tensor:
+    """(S,) of all its residuals."""
+    return torch.stack([residuals.energy for residuals in term]).sum(0)
+
+
+def reprojection(keypoints_camera_m: Tensor, observed: Observations, log_focal: Tensor, weights: FitWeights) -> Term:
+    """Reprojection errors (S, T, 26, 2).
 
     Args:
         keypoints_camera_m: (S, T, 26, 3).
-        seen: the evidence.
+        observed: the observations.
         log_focal: (S,) logarithm of the focal length over the one that the rays were made with.
         weights: of the terms.
     """
     xy = keypoints_camera_m[..., :2] / keypoints_camera_m[..., 2:].clamp(min=NEAREST_M)
-    error = (xy * log_focal.exp()[:, None, None, None] - seen.rays) / seen.ray_sd[..., None]
-    energy = KEYPOINT_MASK * seen.weight * student_t(error.square().sum(-1), weights.degrees_of_freedom)
-    return energy.sum(-1) * seen.duration
+    error = (xy * log_focal.exp()[:, None, None, None] - observed.rays) / observed.ray_sd[..., None]
+    weight = KEYPOINT_MASK * observed.weight * observed.duration[:, None]
+    return (Residuals(error, weight, weights.degrees_of_freedom),)
 
 
-def lifted(keypoints_camera_m: Tensor, seen: Observations, weights: FitWeights) -> Tensor:
-    """How far the keypoints lie from where the lifter puts them, about the hips: (S, T)."""
-    error = relative_to_hips(keypoints_camera_m - seen.lifted_m) @ seen.R_camera_view
-    across = error[..., :2].square().sum(-1) / seen.lifted_sd_m[..., 0].square()
-    along = error[..., 2].square() / seen.lifted_sd_m[..., 1].square()
-    nu = weights.degrees_of_freedom
-    energy = weights.lifted_across * student_t(across, nu) + weights.lifted * student_t(along, nu)
-    return (KEYPOINT_MASK * energy).sum(-1) * seen.duration
+def lifted(keypoints_camera_m: Tensor, observed: Observations, weights: FitWeights) -> Term:
+    """Errors from the lifted keypoints about the hips, across the view (S, T, 26, 2) and along it (S, T, 26, 1)."""
+    error = relative_to_hips(keypoints_camera_m - observed.lifted_m) @ observed.R_camera_view
+    sd, weight, nu = observed.lifted_sd_m, KEYPOINT_MASK * observed.duration[:, None], weights.degrees_of_freedom
+    across = Residuals(error[..., :2] / sd[..., :1], weights.lifted_across * weight, nu)
+    along = Residuals(error[..., 2:] / sd[..., 1:], weights.lifted * weight, nu)
+    return across, along
 
 
-def smoothness(keypoints_m: Tensor, q: Tensor, turning: Tensor, seen: Observations, weights: FitWeights) -> Tensor:
-    """Accelerations of the keypoints and of the coordinates that turn: (S, T - 2)."""
-    linear = acceleration(keypoints_m, seen.interval_s).square().sum(-1) / weights.acceleration_m_s2**2
-    angular = acceleration(q[..., turning], seen.interval_s).square() / weights.turning_rad_s2**2
-    nu = weights.degrees_of_freedom
-    energy = student_t(linear, nu).mean(-1) * 12 + student_t(angular, nu).sum(-1)
-    return energy * seen.duration[1:-1]
+def smoothness(keypoints_m: Tensor, angles: Tensor, observed: Observations, weights: FitWeights) -> Term:
+    """Accelerations of keypoints (S, T - 2, 26, 3) and of angles (S, T - 2, A, 1).
+
+    Args:
+        keypoints_m: (S, T, 26, 3).
+        angles: (S, T, A) radians.
+        observed: the observations.
+        weights: of the terms.
+    """
+    duration, nu = observed.duration[1:-1, None], weights.degrees_of_freedom
+    linear, angular = (
+        tuple(c / sd for c in second_derivative(observed.interval_s))
+        for sd in (weights.acceleration_m_s2, weights.turning_rad_s2)
+    )
+    per_keypoint = INDEPENDENT_ACCELERATIONS / keypoints_m.shape[-2]
+    return (
+        Residuals(keypoints_m, per_keypoint * duration, nu, linear),
+        Residuals(angles[..., None], duration, nu, angular),
+    )
 
 
-def foot_contact(keypoints_m: Tensor, ground: Tensor, seen: Observations, weights: FitWeights) -> Tensor:
-    """Sliding of foot points that rest, and their height over the ground; depth of any that sinks in: (S,).
+def foot_sliding(keypoints_m: Tensor, observed: Observations, weights: FitWeights) -> Term:
+    """Velocity of foot points in contact (S, T - 1, 4, 3).
+
+    Args:
+        keypoints_m: (S, T, 26, 3) in a world that stands.
+        observed: the observations.
+        weights: of the terms.
+    """
+    contact = _certain_contact(observed)
+    weight = weights.contact * torch.minimum(contact[1:], contact[:-1]) * observed.duration[1:, None]
+    per_s = 1 / (weights.sliding_m_s * observed.interval_s)
+    return (Residuals(keypoints_m[..., FOOT_KEYPOINTS, :], weight, weights.degrees_of_freedom, (-per_s, per_s)),)
+
+
+def foot_height(keypoints_m: Tensor, ground: Tensor, observed: Observations, weights: FitWeights) -> Term:
+    """Height of foot points in contact over the ground, and depth of any foot point below it, (S, T, 4, 1) each.
 
     Args:
         keypoints_m: (S, T, 26, 3) in a world whose y is up.
         ground: (S, 3) height at the origin and slopes along x and z.
-        seen: the evidence.
+        observed: the observations.
         weights: of the terms.
     """
     feet = keypoints_m[..., FOOT_KEYPOINTS, :]
-    sure = (2 * seen.contact - 1).clamp(min=0.0)
-    rests = torch.minimum(sure[1:], sure[:-1])
-    speed = feet.diff(dim=1).square().sum(-1) / seen.interval_s[:, None].square()
     level = ground[:, 0, None, None] + (feet[..., [0, 2]] * ground[:, None, None, 1:]).sum(-1)
-    over = feet[..., 1] - feet.new_tensor(FOOT_KEYPOINT_HEIGHT_M) - level
-    nu, duration = weights.degrees_of_freedom, seen.duration
-    sliding = (rests * student_t(speed / weights.sliding_m_s**2, nu)).sum(-1) * duration[1:]
-    height = sure * student_t((over / weights.ground_m).square(), nu)
-    sunk = student_t((over.clamp(max=0.0) / weights.ground_m).square(), nu)
-    return weights.contact * (sliding.sum(-1) + ((height + sunk).sum(-1) * duration).sum(-1))
+    height = (feet[..., 1] - feet.new_tensor(FOOT_KEYPOINT_HEIGHT_M) - level)[..., None] / weights.ground_m
+    nu, weight = weights.degrees_of_freedom, weights.contact * observed.duration[:, None]
+    over = Residuals(height, _certain_contact(observed) * weight, nu)
+    return over, Residuals(height.clamp(max=0.0), weight, nu)
 
 
-def acceleration(values: Tensor, interval_s: Tensor) -> Tensor:
-    """Second derivative (S, T - 2, ...) of values (S, T, ...) at uneven times."""
-    shape = (-1, *[1] * (values.dim() - 2))
-    before, after = interval_s[:-1].reshape(shape), interval_s[1:].reshape(shape)
-    step = values.diff(dim=1)
-    return 2 * (step[:, 1:] / after - step[:, :-1] / before) / (before + after)
+def _certain_contact(observed: Observations) -> Tensor:
+    """(T, 4) from 0, at a probability of contact of a half or less, to 1."""
+    return (2 * observed.contact - 1).clamp(min=0.0)
 
 
-def student_t(squared: Tensor, nu: float) -> Tensor:
-    """Negative log density of errors whose square, in standard deviations, is given; near zero half the square."""
-    return 0.5 * (nu + 1) * torch.log1p(squared / nu)
+def normal_prior(error: Tensor, sd: float) -> Term:
+    """A normal prior on variables, by their errors (S, d) from the mean."""
+    return (Residuals(error[:, None] / sd, torch.ones(())),)
+
+
+def second_derivative(interval_s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Coefficients (T - 2,) of three consecutive values in their second derivative at uneven times."""
+    before, after = interval_s[:-1], interval_s[1:]
+    first, last = 2 / (before * (before + after)), 2 / (after * (before + after))
+    return first, -(first + last), last

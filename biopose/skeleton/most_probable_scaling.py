@@ -1,0 +1,148 @@
+"""The most probable scale factors and pose of a skeleton, given where its markers were observed in one posture.
+
+Maximum a posteriori estimate by iteratively reweighted damped Gauss-Newton steps: markers and posture have Student's t
+distribution, scale factors the normal prior of `scaling_prior`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from biopose.skeleton.damped_gauss_newton import minimise
+from biopose.skeleton.ik.least_squares import NormalEquations, bounded_step, root_coordinates
+from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.model import Skeleton
+from biopose.skeleton.scaling_prior import scale_prior
+from biopose.skeleton.student_t import student_t_loss, student_t_weight
+
+# Palpated landmarks are found to within 6 to 21 mm between examiners (Della Croce et al. 2005, Gait & Posture 21:226).
+LANDMARK_SD_M = 0.012
+# A marker that is not on a landmark determines little more than the segment that it is on.
+LOOSE_MARKER_SD_M = 0.05
+# Standing for a static trial, a joint is rarely further than this from the model's default, but it may well be.
+POSTURE_SD_RAD = 0.35
+DEGREES_OF_FREEDOM = 4.0  # of Student's t distribution
+MAX_STEPS = 40
+FTOL = 1e-9  # relative fall of the cost
+
+
+class ScalingProblem:
+    """Markers in one posture against coordinates and scale terms.
+
+    The variables (n,) are the free coordinates, then the terms of the scale prior.
+
+    Args:
+        skeleton: unscaled, with exactly the observed markers.
+        observed: (M, 3) in ground.
+        height_ratio: the person's height over the model's, if known.
+        all_anatomical: whether every marker counts as a landmark; otherwise those that the model has as fixed do (all
+            of them if it has none).
+    """
+
+    def __init__(
+        self, skeleton: Skeleton, observed: NDArray[np.float64], *, height_ratio: float | None, all_anatomical: bool
+    ) -> None:
+        self.kinematics = Kinematics(skeleton)
+        self.observed = torch.from_numpy(observed)
+        prior = scale_prior(skeleton, height_ratio=height_ratio)
+        self.design, self.mean = torch.from_numpy(prior.design), torch.from_numpy(prior.mean)
+        self.terms_sd = torch.from_numpy(prior.sd)
+        anatomical = [m.fixed for m in skeleton.markers]
+        if all_anatomical or not any(anatomical):
+            anatomical = [True] * len(anatomical)
+        self.marker_sd = torch.tensor([LANDMARK_SD_M if a else LOOSE_MARKER_SD_M for a in anatomical]).double()
+        self.free = list(skeleton.free_coordinates)
+        root = root_coordinates(skeleton)
+        self.posture_sd = torch.tensor([torch.inf if c in root else POSTURE_SD_RAD for c in self.free]).double()
+        self.default = torch.from_numpy(skeleton.default_pose)
+        limits = [(c.range_min, c.range_max) if c.clamped else (-np.inf, np.inf) for c in skeleton.coordinates]
+        limits = [limits[c] for c in self.free] + [(-np.inf, np.inf)] * len(self.mean)
+        self.lower, self.upper = torch.tensor(limits).double().T
+
+    def solve(
+        self, pose: NDArray[np.float64], body_scales: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Body scales (B, 3) and coordinates (Q,).
+
+        Args:
+            pose: (Q,) where to start.
+            body_scales: (B, 3) where to start, uniform.
+        """
+        q, terms = torch.from_numpy(pose), self.mean.clone()
+        terms[0] = float(np.log(body_scales[1, 0]))
+        start = _Iterate.of(self, q, torch.cat([q[self.free], terms]))
+        found = minimise(start, steps=MAX_STEPS, ftol=FTOL)
+        q, _ = self.kinematics.satisfy_couplings(found.q)
+        return self.scales(found.x[len(self.free) :]).numpy(), q.numpy()
+
+    def scales(self, terms: Tensor) -> Tensor:
+        """(B, 3) scale factors of terms (K,)."""
+        return torch.exp(self.design @ terms).reshape(-1, 3)
+
+    def marker_residuals(self, q: Tensor, terms: Tensor) -> tuple[Tensor, Tensor]:
+        """Residuals (M, 3) of the markers in standard deviations, and their derivatives (M, 3, n) by the variables."""
+        scales = self.scales(terms)
+        posed = self.kinematics.with_scales(scales).with_coordinates(q)
+        jacobian = torch.cat([posed.marker_jacobian()[..., self.free], self._by_terms(q, scales)], dim=-1)
+        return (posed.markers - self.observed) / self.marker_sd[:, None], jacobian / self.marker_sd[:, None, None]
+
+    def _by_terms(self, q: Tensor, scales: Tensor) -> Tensor:
+        """(M, 3, K) derivative of the markers by the scale terms: in a given pose markers are linear in the factors."""
+        n = scales.numel()
+        unit = torch.eye(n, dtype=torch.float64).reshape(n, *scales.shape)
+        probe = torch.cat([torch.zeros(1, *scales.shape, dtype=torch.float64), unit])
+        markers = self.kinematics.with_scales(probe).with_coordinates(q.expand(n + 1, -1)).markers
+        by_factor = (markers[1:] - markers[0]).permute(1, 2, 0)
+        return (by_factor * scales.flatten()) @ self.design
+
+    def equations(self, q: Tensor, x: Tensor) -> NormalEquations:
+        """The normal equations at variables (n,) in the posture (Q,) with these coordinates."""
+        n, nu = len(self.free), DEGREES_OF_FREEDOM
+        marker, jacobian = self.marker_residuals(q, x[n:])
+        posture, term = (x[:n] - self.default[self.free]) / self.posture_sd, (x[n:] - self.mean) / self.terms_sd
+        squared = marker.square().sum(-1)
+        cost = student_t_loss(squared, degrees_of_freedom=nu, dimension=3).sum()
+        cost = cost + student_t_loss(posture.square(), degrees_of_freedom=nu, dimension=1).sum()
+        cost = cost + 0.5 * term.square().sum()
+        by_marker = student_t_weight(squared, degrees_of_freedom=nu, dimension=3)[:, None, None]
+        by_posture = student_t_weight(posture.square(), degrees_of_freedom=nu, dimension=1)
+        sd, weight = torch.cat([self.posture_sd, self.terms_sd]), torch.cat([by_posture, torch.ones_like(term)])
+        matrix = ((by_marker * jacobian).flatten(0, 1)).T @ jacobian.flatten(0, 1) + torch.diag(weight / sd.square())
+        gradient = (by_marker[..., 0] * marker).flatten() @ jacobian.flatten(0, 1)
+        gradient = gradient + weight * torch.cat([posture, term]) / sd
+        return NormalEquations(cost[None], -gradient[None], matrix[None], matrix.diagonal()[None])
+
+
+@dataclass(frozen=True, eq=False)
+class _Iterate:
+    """A point of the problem: coordinates (Q,), variables (n,) and the normal equations."""
+
+    problem: ScalingProblem
+    q: Tensor
+    x: Tensor
+    equations: NormalEquations
+
+    @classmethod
+    def of(cls, problem: ScalingProblem, q: Tensor, x: Tensor) -> _Iterate:
+        q = q.clone()
+        q[problem.free] = x[: len(problem.free)]
+        return cls(problem, q, x, problem.equations(q, x))
+
+    @property
+    def cost(self) -> Tensor:
+        return self.equations.cost
+
+    def moved(self, damping: Tensor) -> _Iterate:
+        """The iterate after a damped step within the limits."""
+        problem = self.problem
+        target = bounded_step(self.x[None], self.equations, damping, problem.lower, problem.upper)[0]
+        return self.of(problem, self.q, target)
+
+    def where(self, better: Tensor, other: _Iterate) -> _Iterate:
+        """The other one where it is better (1,)."""
+        return other if better.item() else self

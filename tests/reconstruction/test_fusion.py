@@ -118,3 +118,18 @@ def test_a_word_whose_deviations_are_stretched_counts_less() -> None:
     even, stretched = (with_prediction(given, decoders, sd, level, lifter_sd_factor=factor) for factor in (1.0, 3.0))
     torch.testing.assert_close(even.lifted_m, (lifters + decoders) / 2)
     torch.testing.assert_close(stretched.lifted_m, 0.1 * lifters + 0.9 * decoders)
+
+
+def test_the_jacobian_of_the_keypoints_is_the_numerical_one() -> None:
+    R = drawn_turns(2, seed=12, sd_rad=0.4)
+    problem = fusion._RotationProblem(body(), MEAN_SHAPE, torch.zeros(2, 26, 3), torch.ones(2, 26, 2))
+    w = torch.randn(2, len(fusion.FREE), 3, generator=torch.Generator().manual_seed(13))
+    _, jacobian = problem.residuals(R)
+
+    def keypoints_after(step: float) -> Tensor:
+        moved = torch.eye(3).repeat(2, len(SEGMENTS), 1, 1)
+        moved[:, fusion.FREE] = torch.linalg.matrix_exp(skew(step * w))
+        return -problem.residuals(R @ moved)[0]
+
+    numerical = (keypoints_after(1e-2) - keypoints_after(-1e-2)) / 2e-2
+    torch.testing.assert_close((jacobian @ w.flatten(1)[..., None])[..., 0], numerical, rtol=1e-2, atol=3e-3)

@@ -11,6 +11,7 @@ from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.trc import read_trc
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.most_probable_scaling import ScalingProblem
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaling import Scaling, scale_to_markers, scale_to_static, scaled_geometry, stillest_second
 from biopose.skeleton.scaling_prior import AXIS_SD, SEGMENT_SD, SIDE_SD, WHOLE_BODY_SD, scale_prior
@@ -176,7 +177,7 @@ def test_a_single_frame_is_a_static_trial(full_body: Skeleton) -> None:
 
 def test_too_few_markers_are_refused_and_named(full_body: Skeleton) -> None:
     trial = recording_of(full_body, np.repeat(full_body.default_pose[None], 3, axis=0))
-    with pytest.raises(ModelError, match=r"2 of the skeleton .* Seen: RASI, C7\."):
+    with pytest.raises(ModelError, match=r"2 of the skeleton .* Observed: RASI, C7\."):
         scale_to_static(full_body, trial.select(["RASI", "C7"]))
     strange = replace(trial, names=tuple(f"x{i}" for i in range(len(trial.names))))
     with pytest.raises(ModelError, match="0 of the skeleton"):
@@ -268,3 +269,38 @@ def test_the_laboratorys_static_trial_scales_near_the_experts_model() -> None:
         return np.linalg.norm(np.diff(p, axis=1), axis=-1)
 
     np.testing.assert_allclose(lengths(scaling.skeleton), lengths(expert), rtol=0.06)
+
+
+def test_the_jacobian_of_the_markers_is_the_numerical_one(full_body: Skeleton) -> None:
+    rng = np.random.default_rng(3)
+    pose = standing(full_body, rng)
+    problem = ScalingProblem(full_body, models.markers_at(full_body, pose), height_ratio=None, all_anatomical=True)
+    terms = 0.05 * torch.from_numpy(rng.normal(size=len(problem.mean)))
+    direction = torch.from_numpy(rng.normal(size=len(problem.free) + len(terms)))
+    width = 1e-6
+
+    def residuals(step: float) -> torch.Tensor:
+        q = torch.from_numpy(pose.copy())
+        q[problem.free] += step * direction[: len(problem.free)]
+        return problem.marker_residuals(q, terms + step * direction[len(problem.free) :])[0]
+
+    _, jacobian = problem.marker_residuals(torch.from_numpy(pose), terms)
+    numerical = (residuals(width) - residuals(-width)) / (2 * width)
+    torch.testing.assert_close(jacobian @ direction, numerical, rtol=1e-5, atol=1e-5 * float(numerical.abs().max()))
+
+
+def test_the_gradient_of_scaling_is_that_of_its_cost(full_body: Skeleton) -> None:
+    rng = np.random.default_rng(4)
+    pose = torch.from_numpy(standing(full_body, rng))
+    markers = models.markers_at(full_body, pose.numpy()) + 0.02 * rng.normal(size=(len(full_body.markers), 3))
+    problem = ScalingProblem(full_body, markers, height_ratio=1.0, all_anatomical=True)
+    x = torch.cat([pose[problem.free], problem.mean + 0.05])
+    direction = torch.from_numpy(rng.normal(size=len(x)))
+
+    def cost(step: float) -> torch.Tensor:
+        moved = pose.clone()
+        moved[problem.free] = (x + step * direction)[: len(problem.free)]
+        return problem.equations(moved, x + step * direction).cost[0]
+
+    descent = problem.equations(pose, x).gradient[0]
+    torch.testing.assert_close(-(descent @ direction), (cost(1e-6) - cost(-1e-6)) / 2e-6, rtol=1e-4, atol=1e-3)

@@ -22,6 +22,7 @@ from biopose.neurik.output import NeurikOutput
 from biopose.skeleton.ik.least_squares import LeastSquaresProblem, NormalEquations, bounded_step
 from biopose.skeleton.model import Marker, Skeleton
 from biopose.skeleton.scaling import scaled_geometry
+from biopose.skeleton.student_t import student_t_weight
 from biopose.skeleton.threads import side_by_side
 
 # Chosen on synthetic trials of validation people, clean and faulty.
@@ -85,7 +86,8 @@ class _MarkerLikelihood:
         for _ in range(STEPS):
             pose = problem.kinematics.with_coordinates(q)
             squared = (observed - pose.markers).square().sum(-1) / self.variance
-            robust = self.weight[part] * (DEGREES_OF_FREEDOM + 3) / (DEGREES_OF_FREEDOM + squared)
+            t_weight = student_t_weight(squared, degrees_of_freedom=DEGREES_OF_FREEDOM, dimension=3)
+            robust = self.weight[part] * t_weight
             x = q[:, variables]
             posterior = _with_prior(
                 problem.equations_at(pose, problem.sums(observed, robust)), predicted - x, precision

@@ -19,7 +19,8 @@ from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.neurik.joint_angles import limited_coordinates
 from biopose.neurik.marker_segments import marker_owners
 from biopose.neurik.output import NeurikOutput
-from biopose.skeleton.ik.least_squares import LeastSquaresProblem, NormalEquations, bounded_step
+from biopose.skeleton.ik.least_squares import LeastSquaresProblem
+from biopose.skeleton.ik.normal_equations import NormalEquations, bounded_step
 from biopose.skeleton.model import Marker, Skeleton
 from biopose.skeleton.scaling import scaled_geometry
 from biopose.skeleton.student_t import student_t_weight

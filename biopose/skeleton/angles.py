@@ -1,4 +1,4 @@
-"""Angles that mean the same pose: whole turns, and the two ways to write three turns about orthogonal axes."""
+"""Equivalent angles of a pose: multiples of 2 pi, and the two triples of rotations about orthogonal axes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Angles = TypeVar("Angles", Tensor, NDArray[np.float64])
 
 
 def periodic_coordinates(skeleton: Skeleton, *, limited: frozenset[int]) -> list[int]:
-    """Unlimited coordinates that are the angle of just one axis, so that a whole turn more is the same pose."""
+    """Unlimited coordinates that are the angle of just one axis, so that 2 pi more is the same pose."""
     drives: dict[int, list[bool]] = {}
     for joint in skeleton.joints:
         for number, axis in enumerate(joint.axes):
@@ -27,7 +27,7 @@ def periodic_coordinates(skeleton: Skeleton, *, limited: frozenset[int]) -> list
 
 
 def orthogonal_triples(skeleton: Skeleton) -> list[list[int]]:
-    """The coordinates of each joint that turns about three axes at right angles, in the order of turning."""
+    """The coordinates of each joint with three rotations about orthogonal axes, in their order."""
     plain = set(periodic_coordinates(skeleton, limited=frozenset()))
     triples = []
     for joint in skeleton.joints:
@@ -44,7 +44,7 @@ def wrap(angle: Angles) -> Angles:
 
 
 def unwrap(angles: Tensor) -> Tensor:
-    """(F, n) made continuous along F by whole turns."""
+    """(F, n) made continuous along F by multiples of 2 pi."""
     return torch.cat([angles[:1], angles[:1] + wrap(angles.diff(dim=0)).cumsum(0)])
 
 
@@ -54,7 +54,7 @@ def nearest_representation(
     """The same poses, each in the representation nearest the reference.
 
     Args:
-        skeleton: whose joints say which angles are equivalent.
+        skeleton: whose joints determine which angles are equivalent.
         names: of the columns.
         values: (F, n) radians.
         reference: (F, n) radians.
@@ -80,7 +80,7 @@ def nearest_representation(
 class Representation:
     """Which angles of a skeleton can be written otherwise without changing the pose.
 
-    R(a) R(b) R(c) = R(a + pi) R(pi - b) R(c + pi) about orthogonal axes; and a whole turn more is the same.
+    R(a) R(b) R(c) = R(a + pi) R(pi - b) R(c + pi) about orthogonal axes; and 2 pi more is the same.
 
     Attributes:
         periodic: see `periodic_coordinates`.

@@ -41,9 +41,9 @@ class Kinematics(torch.nn.Module):
     """
 
     row_directions: Tensor
-    turners: Tensor
-    turners_squared: Tensor
-    R_after_turns: Tensor
+    cross_matrices: Tensor
+    cross_matrices_squared: Tensor
+    R_after_rotations: Tensor
     p_parent_joint: Tensor
     p_child_joint: Tensor
     marker_bodies: Tensor
@@ -53,8 +53,8 @@ class Kinematics(torch.nn.Module):
     row_parents: Tensor
     row_coordinates: Tensor
     joint_parents: Tensor
-    turning_rows: Tensor
-    sliding_rows: Tensor
+    rotational_rows: Tensor
+    translational_rows: Tensor
     body_order: Tensor
 
     def __init__(self, skeleton: Skeleton, *, dtype: torch.dtype = torch.float64, device: str = "cpu") -> None:
@@ -74,7 +74,7 @@ class Kinematics(torch.nn.Module):
         )
         for name, table in (_geometry(skeleton) | self._row_tables()).items():
             self.register_buffer(name, torch.from_numpy(table))
-        self._index_turns()
+        self._index_rotations()
         self._index_levels()
         self.to(dtype=dtype, device=device)
 
@@ -85,32 +85,34 @@ class Kinematics(torch.nn.Module):
         # A displacement grows whichever way its axis points (OpenSim's SpatialTransform::scale).
         gains = [np.abs(axis.direction) * axis.scales_with_parent for _, _, axis in self.axes]
         directions = np.array(direction).reshape(-1, 3)
-        turning = [row for row, (_, number, _) in enumerate(self.axes) if number < 3]
-        turners = np.cross(directions[turning][:, None], np.eye(3)).transpose(0, 2, 1)  # turner @ v = direction x v
+        rotational = [row for row, (_, number, _) in enumerate(self.axes) if number < 3]
+        cross_matrices = np.cross(directions[rotational][:, None], np.eye(3)).transpose(
+            0, 2, 1
+        )  # matrix @ v = direction x v
         return {
             "row_directions": directions,
-            "turners": turners,
-            "turners_squared": turners @ turners,
+            "cross_matrices": cross_matrices,
+            "cross_matrices_squared": cross_matrices @ cross_matrices,
             "translation_gains": np.array(gains).reshape(-1, 3),
             "row_joints": np.array([joint for joint, _, _ in self.axes], dtype=np.int64),
             "row_parents": np.array([joints[joint].parent for joint, _, _ in self.axes], dtype=np.int64),
             "row_coordinates": np.array([axis.coordinate or 0 for _, _, axis in self.axes], dtype=np.int64),
             "joint_parents": np.array([joint.parent for joint in joints], dtype=np.int64),
             "marker_bodies": np.array([marker.body for marker in self.skeleton.markers], dtype=np.int64),
-            "turning_rows": np.array(turning, dtype=np.int64),
-            "sliding_rows": np.array([r for r in range(len(self.axes)) if r not in turning], dtype=np.int64),
+            "rotational_rows": np.array(rotational, dtype=np.int64),
+            "translational_rows": np.array([r for r in range(len(self.axes)) if r not in rotational], dtype=np.int64),
         }
 
-    def _index_turns(self) -> None:
-        """First, second and third turns of the joints that have them: (joints, positions among the turning rows)."""
+    def _index_rotations(self) -> None:
+        """First, second and third rotations of the joints that have them: (joints, positions among rotational rows)."""
         turns: dict[int, list[int]] = {}
-        for position, row in enumerate(self.turning_rows.tolist()):
+        for position, row in enumerate(self.rotational_rows.tolist()):
             turns.setdefault(int(self.row_joints[row]), []).append(position)
         for rank in range(3):
             having = [(joint, positions[rank]) for joint, positions in turns.items() if len(positions) > rank]
             indices = torch.tensor(having, dtype=torch.long).reshape(-1, 2)
-            self.register_buffer(f"turn_{rank}_joints", indices[:, 0].contiguous())
-            self.register_buffer(f"turn_{rank}_positions", indices[:, 1].contiguous())
+            self.register_buffer(f"rotation_{rank}_joints", indices[:, 0].contiguous())
+            self.register_buffer(f"rotation_{rank}_positions", indices[:, 1].contiguous())
 
     def _index_levels(self) -> None:
         """Joints by their distance from ground; each with its parent's position in the level above."""
@@ -127,7 +129,7 @@ class Kinematics(torch.nn.Module):
         self.register_buffer("body_order", torch.tensor(np.argsort(order), dtype=torch.long))
 
     def indices(self, name: str) -> Tensor:
-        """One of the index tables that are made per rank of turn or per level."""
+        """One of the index tables that are made per rank of rotation or per level."""
         return self.get_buffer(name)
 
     def with_scales(self, body_scales: Tensor) -> Kinematics:
@@ -225,7 +227,7 @@ class Kinematics(torch.nn.Module):
 
 
 def _displacements_first(axes: tuple[JointAxis, ...]) -> list[tuple[int, JointAxis]]:
-    """A joint's numbered axes in the order in which each is turned by those before it: turns do not turn displacements.
+    """A joint's numbered axes, each after those that rotate it: a joint's rotations do not rotate its displacements.
 
     The second derivatives in `least_squares` rely on that order of rows.
     """
@@ -238,7 +240,7 @@ def _geometry(skeleton: Skeleton) -> dict[str, NDArray[Any]]:
     joints = skeleton.joints
     after = [j.T_parent_joint[:3, :3] @ j.T_child_joint[:3, :3].T for j in joints]
     return {
-        "R_after_turns": np.array(after).reshape(-1, 3, 3),
+        "R_after_rotations": np.array(after).reshape(-1, 3, 3),
         "p_parent_joint": np.array([j.T_parent_joint[:3, 3] for j in joints]).reshape(-1, 3),
         "p_child_joint": np.array([j.T_child_joint[:3, 3] for j in joints]).reshape(-1, 3),
         "marker_locations": np.array([m.location_m for m in skeleton.markers]).reshape(-1, 3),
@@ -257,30 +259,32 @@ class Pose:
         self.kinematics = kinematics
         self._slopes = slopes
         k = kinematics
-        R_parent_child = self._turn(values[..., k.turning_rows])
-        slide = k.row_directions[k.sliding_rows] * values[..., k.sliding_rows, None]
-        offset = k.p_parent_joint.expand(*values.shape[:-1], -1, 3).index_add(-2, k.row_joints[k.sliding_rows], slide)
+        R_parent_child = self._rotation(values[..., k.rotational_rows])
+        slide = k.row_directions[k.translational_rows] * values[..., k.translational_rows, None]
+        offset = k.p_parent_joint.expand(*values.shape[:-1], -1, 3).index_add(
+            -2, k.row_joints[k.translational_rows], slide
+        )
         self._chain(R_parent_child, offset)
 
-    def _turn(self, angles: Tensor) -> Tensor:
+    def _rotation(self, angles: Tensor) -> Tensor:
         """(..., J, 3, 3) each joint's rotation; the axes' directions in the parent body, as they stand, are kept."""
         k = self.kinematics
         eye = torch.eye(3, dtype=angles.dtype, device=angles.device)
         sine, versine = torch.sin(angles)[..., None, None], (1 - torch.cos(angles))[..., None, None]
-        turn = torch.addcmul(torch.addcmul(eye, sine, k.turners), versine, k.turners_squared)  # Rodrigues
+        turn = torch.addcmul(torch.addcmul(eye, sine, k.cross_matrices), versine, k.cross_matrices_squared)  # Rodrigues
         R = eye.expand(*angles.shape[:-1], len(k.skeleton.joints), 3, 3)
         directions = k.row_directions.expand(*angles.shape[:-1], -1, 3)
         for rank in range(3):
-            joints, positions = k.indices(f"turn_{rank}_joints"), k.indices(f"turn_{rank}_positions")
+            joints, positions = k.indices(f"rotation_{rank}_joints"), k.indices(f"rotation_{rank}_positions")
             if len(joints) == 0:
                 break
             before = R[..., joints, :, :]
-            rows = k.turning_rows[positions]
+            rows = k.rotational_rows[positions]
             if rank:
                 directions = directions.index_copy(-2, rows, (before @ k.row_directions[rows, :, None])[..., 0])
             R = R.index_copy(-3, joints, before @ turn[..., positions, :, :] if rank else turn[..., positions, :, :])
         self._directions_in_parent = directions
-        return R @ k.R_after_turns
+        return R @ k.R_after_rotations
 
     def _chain(self, R_parent_child: Tensor, offset: Tensor) -> None:
         k = self.kinematics
@@ -325,7 +329,7 @@ class Pose:
         direction = (R_parent @ self._directions_in_parent[..., None])[..., 0] * self._slopes[..., None]
         about = torch.linalg.cross(self.joint_centers[..., k.row_joints, :], direction)
         turns = torch.zeros(len(k.axes), 1, dtype=torch.bool, device=direction.device)
-        turns[k.turning_rows] = True
+        turns[k.rotational_rows] = True
         return torch.cat([torch.where(turns, direction, 0.0), torch.where(turns, about, direction)], dim=-1)
 
     def marker_jacobian(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which coordinates of the full-body skeleton are told together, by the beginnings of their names."""
+"""The coordinates of the full-body skeleton that are reported together, by the beginnings of their names."""
 
 from collections.abc import Mapping
 

@@ -111,7 +111,7 @@ class Marker:
         name: as in the model file.
         body: index of the body that carries it.
         location_m: (3,) in the body's frame.
-        fixed: whether its place is anatomical; otherwise it is wherever it was stuck on, and a static trial tells.
+        fixed: whether it is on an anatomical landmark; otherwise a static trial determines its location.
     """
 
     name: str

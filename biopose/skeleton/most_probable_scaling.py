@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.skeleton.damped_gauss_newton import minimise
-from biopose.skeleton.ik.least_squares import NormalEquations, bounded_step, root_coordinates
+from biopose.skeleton.ik.least_squares import root_coordinates
+from biopose.skeleton.ik.normal_equations import NormalEquations, bounded_step
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling_prior import scale_prior

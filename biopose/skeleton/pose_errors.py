@@ -2,7 +2,7 @@
 
 MPJPE is the mean distance of the joints after both poses were moved so that a root is at the origin; PA-MPJPE the mean
 distance after the similarity (rotation, translation, scale; no reflection) that brings a frame's pose nearest to the
-reference in the least squares sense (Umeyama 1991, IEEE PAMI 13:376). Distances keep the joints apart: the mean is the
+reference in the least squares sense (Umeyama 1991, IEEE PAMI 13:376). Distances are returned by joint; the mean is the
 caller's.
 """
 
@@ -42,7 +42,7 @@ def procrustes_distances(points: FloatArray, reference: FloatArray) -> FloatArra
 
 
 def similarity_aligned(points: FloatArray, reference: FloatArray) -> FloatArray:
-    """Poses (..., J, 3), each turned, moved and scaled to lie nearest to its reference.
+    """Poses (..., J, 3), each rotated, moved and scaled to lie nearest to its reference.
 
     A pose without any extent stays a point: it is moved to the reference's mean. A pose with a NaN, or whose reference
     has one, is NaN.

@@ -1,4 +1,4 @@
-"""The one import of OpenSim's API: it says nothing and leaves no opensim.log behind.
+"""The one import of OpenSim's API, with its messages and its opensim.log off.
 
 `from biopose.skeleton.quiet_opensim import opensim`
 """

@@ -288,8 +288,8 @@ def _value(function: opensim.Function, x: float) -> float:
 def _slopes_of_cubics(function: opensim.Function, knots: NDArray[np.float64]) -> NDArray[np.float64]:
     """Slopes at the knots of a function that is a cubic between each two, from its values.
 
-    Four values tell a cubic exactly. OpenSim's own derivative takes a std::vector<int>, and once that type has been
-    used from Python, ezc3d's of the same name is broken in the process (and the other way round).
+    Four values determine a cubic exactly. OpenSim's own derivative takes a std::vector<int>, and once that type has
+    been used from Python, ezc3d's of the same name is broken in the process (and the other way round).
     """
     order = np.array([-11.0, 18.0, -9.0, 2.0]) / 6  # derivative at the first of four points at unit distance
     steps = np.append(np.diff(knots), knots[-2] - knots[-1]) / 3  # the last knot looks back

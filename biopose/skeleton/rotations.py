@@ -1,4 +1,4 @@
-"""Rotations in batches: the best one between points, and the numbers that they are made of."""
+"""Rotations in batches: the best one between points, and conversions from and to angles, vectors and 6D."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def best_rotation(products: Tensor) -> Tensor:
 
 
 def rotation_vector(R: Tensor) -> Tensor:
-    """(..., 3) axis times angle in radians, of R (..., 3, 3); without a direction at half a turn."""
+    """(..., 3) axis times angle in radians, of R (..., 3, 3); its direction undefined at pi."""
     doubled = torch.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], -1)
     sine = doubled.norm(dim=-1) / 2
     cosine = (R.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
@@ -29,10 +29,10 @@ def rotation_vector(R: Tensor) -> Tensor:
 
 
 def body_fixed_angles(R: Tensor, axes: Tensor) -> Tensor:
-    """(..., 3) angles about three orthogonal axes, the rows of (..., 3, 3), whose turns in that order give R.
+    """(..., 3) angles about three orthogonal axes, the rows of (..., 3, 3), whose rotations in that order give R.
 
     In the axes' own basis it is an x-y-z sequence (Craig 2005, Introduction to Robotics, appendix B); a left-handed
-    triple is minus a right-handed one, which turns the angles' signs. The second lies within a quarter turn.
+    triple is minus a right-handed one, which reverses the angles' signs. The second lies within [-pi/2, pi/2].
     """
     hand = torch.linalg.det(axes).sign()[..., None]
     basis = axes * hand[..., None]
@@ -49,7 +49,7 @@ def rotation_axes(joint: Joint) -> Tensor:
 
 
 def other_angles(angles: Tensor) -> Tensor:
-    """The other three angles about orthogonal axes (..., 3) that give the same rotation, up to whole turns."""
+    """The other three angles about orthogonal axes (..., 3) that give the same rotation, up to multiples of 2 pi."""
     return angles * angles.new_tensor([1.0, -1.0, 1.0]) + np.pi
 
 

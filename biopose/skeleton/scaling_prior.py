@@ -2,7 +2,7 @@
 
 The logarithm of a body's factor along an axis is a sum of independent normal terms: one for the whole person, one for
 the segment, one for the segment along that axis, and one for the difference of left and right. Bodies that no landmark
-tells apart (both bones of the forearm, the parts of a foot) share their terms.
+distinguishes (both bones of the forearm, the parts of a foot) share their terms.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from biopose.skeleton.model import Skeleton
 # by 2.8 to 4.6 % (trochanter and tibial height, upper arm, forearm, hand, foot), breadths by 4 to 8 % (biacromial,
 # bicristal, hip, foot), so that a segment varies by about 3.5 % and each of its axes by 4 % more.
 WHOLE_BODY_SD = 0.10
-# A model's height is told by its legs, which vary by 3 % in people of the same height.
+# A model's height is taken from its legs, which vary by 3 % in people of the same height.
 WHOLE_BODY_SD_KNOWN_HEIGHT = 0.035
 SEGMENT_SD = 0.035
 AXIS_SD = 0.04

@@ -49,12 +49,12 @@ def world() -> np.ndarray:
 
 
 def fitted_motion(usual: BodyWithSkeleton, track: PersonTrack) -> FittedPerson:
-    seen: ObservedTrack = observe(track, CAMERA, load_lifter(), height_m=1.75)
+    observed: ObservedTrack = observe(track, CAMERA, load_lifter(), height_m=1.75)
     return FittedPerson(
         track=track,
         athlete=Athlete(1.75),
         camera=CAMERA,
-        contact=seen.observations.contact.double().numpy(),
+        contact=observed.observations.contact.double().numpy(),
         motion=motion_of(usual, len(track)),
         T_camera_world=world(),
         keypoint_sd_m=np.full((len(track), 26, 2), 0.05),

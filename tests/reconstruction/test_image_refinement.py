@@ -37,9 +37,9 @@ def crops(n: int = 3) -> CropInput:
 
 
 @torch.no_grad()
-def reprojection_residual(said: MqhmrOutput, given: CropInput) -> Tensor:
-    """(N,) mean distance of projected from seen keypoints, x / z and y / z in the view."""
-    points = body().keypoints.positions(said.posed(body()))
+def reprojection_residual(predicted: MqhmrOutput, given: CropInput) -> Tensor:
+    """(N,) mean distance of projected from observed keypoints, x / z and y / z in the view."""
+    points = body().keypoints.positions(predicted.posed(body()))
     return (points[..., :2] / points[..., 2:] - view_rays(given.keypoints, given.position)).norm(dim=-1).mean(-1)
 
 
@@ -54,7 +54,7 @@ def test_refined_bodies_project_nearer_to_their_keypoints() -> None:
 
 
 @torch.no_grad()
-def test_pictures_do_not_move_each_other() -> None:
+def test_images_do_not_change_each_other() -> None:
     given = crops()
     first = CropInput(tuple(m[:1] for m in given.maps), given.keypoints[:1], given.confidence[:1], given.position[:1])
     options = RefinementOptions(iterations=30)
@@ -63,7 +63,7 @@ def test_pictures_do_not_move_each_other() -> None:
 
 
 @torch.no_grad()
-def test_a_picture_without_keypoints_stays_as_the_decoder_said() -> None:
+def test_an_image_without_keypoints_stays_as_the_decoder_predicted() -> None:
     given = replace(crops(1), confidence=torch.zeros(1, 26))
-    said, refined = network()(given), refine_images(network(), body())(given)
-    torch.testing.assert_close(refined.R_segment_local, said.R_segment_local, atol=0.05, rtol=0)
+    predicted, refined = network()(given), refine_images(network(), body())(given)
+    torch.testing.assert_close(refined.R_segment_local, predicted.R_segment_local, atol=0.05, rtol=0)

@@ -17,9 +17,9 @@ def exact(frames: int = FRAMES, *, rate_hz: float = 30.0) -> tuple[torch.Tensor,
     q = swinging(time_s)
     q[:, full_body().coordinate_names.index("pelvis_tz")] = 0.2
     q[:, full_body().coordinate_names.index("pelvis_rotation")] = 1.0
-    seen = observations_of(q, time_s)
+    observed = observations_of(q, time_s)
     camera = keypoints_m(q) @ level().T
-    return seen.lifted_m, seen.rays, seen.weight, time_s, camera[:, MID_HIP]
+    return observed.lifted_m, observed.rays, observed.weight, time_s, camera[:, MID_HIP]
 
 
 def test_exact_keypoints_tell_the_root_exactly() -> None:
@@ -53,8 +53,8 @@ def test_wrong_keypoints_give_a_finite_place_before_the_camera() -> None:
     keypoints, rays, weight, time_s, _ = exact()
     noise = torch.randn(rays.shape, generator=torch.Generator().manual_seed(0))
     for wrong in (noise, torch.zeros_like(rays), 1e-7 * noise):
-        for seen in (weight, torch.zeros_like(weight)):
-            found = root_position_m(keypoints, wrong, seen, time_s)
+        for observed in (weight, torch.zeros_like(weight)):
+            found = root_position_m(keypoints, wrong, observed, time_s)
             assert found.isfinite().all()
             assert found[:, 2].min() >= NEAREST_ROOT_M
             assert found[:, 2].max() <= FARTHEST_ROOT_M

@@ -31,33 +31,33 @@ def lifted_at(time_s: NDArray[np.float64], *, weight: Tensor | None = None) -> L
     return lift(lifter(), rays, torch.ones(rays.shape[:2]) if weight is None else weight, time_s)
 
 
-def assert_sound(said: LiftedTrack, frames: int) -> None:
+def assert_sound(predicted: LiftedTrack, frames: int) -> None:
     shapes = {"keypoints": (26, 3), "R_camera_view": (3, 3), "sd": (26, 2), "up": (3,)}
     for name, shape in shapes.items():
-        value = getattr(said, name)
+        value = getattr(predicted, name)
         assert value.shape == (frames, *shape), name
         assert value.isfinite().all(), name
-    torch.testing.assert_close(said.up.norm(dim=-1), torch.ones(frames))
-    assert (said.sd > 0).all()
+    torch.testing.assert_close(predicted.up.norm(dim=-1), torch.ones(frames))
+    assert (predicted.sd > 0).all()
 
 
 def test_a_mirrored_person_is_lifted_mirrored() -> None:
     time_s = frame_times(20)
     rays = rays_at(time_s)
     weight = torch.rand(20, 26, generator=torch.Generator().manual_seed(0))
-    said = lift(lifter(), rays, weight, time_s)
+    predicted = lift(lifter(), rays, weight, time_s)
     mirrored = lift(lifter(), rays[:, MIRRORED] * FLIP[:2], weight[:, MIRRORED], time_s)
-    torch.testing.assert_close(mirrored.keypoints, (said.keypoints * FLIP)[:, MIRRORED], atol=1e-5, rtol=0)
-    torch.testing.assert_close(mirrored.sd, said.sd[:, MIRRORED], atol=1e-5, rtol=0)
-    torch.testing.assert_close(mirrored.up, said.up * FLIP, atol=1e-5, rtol=0)
+    torch.testing.assert_close(mirrored.keypoints, (predicted.keypoints * FLIP)[:, MIRRORED], atol=1e-5, rtol=0)
+    torch.testing.assert_close(mirrored.sd, predicted.sd[:, MIRRORED], atol=1e-5, rtol=0)
+    torch.testing.assert_close(mirrored.up, predicted.up * FLIP, atol=1e-5, rtol=0)
 
 
 def test_the_person_stands_upright_in_the_cameras_axes() -> None:
     """A level camera: up is -y, the head is above the hips, and the body about one body height tall."""
-    said = lifted_at(frame_times(30))
-    assert_sound(said, 30)
-    assert said.up[:, 1].max() < -0.8
-    tall = said.keypoints[..., 1].amax(1) - said.keypoints[..., 1].amin(1)
+    predicted = lifted_at(frame_times(30))
+    assert_sound(predicted, 30)
+    assert predicted.up[:, 1].max() < -0.8
+    tall = predicted.keypoints[..., 1].amax(1) - predicted.keypoints[..., 1].amin(1)
     assert float(tall.min()) > 0.7
     assert float(tall.max()) < 1.3
 
@@ -80,9 +80,9 @@ def test_the_view_of_each_frame_is_its_own() -> None:
     """Also where the times that the network sees are the frames' own but for rounding."""
     time_s = 7.3 + frame_times(50, rate_hz=29.97)
     rays = rays_at(time_s) + 0.02 * torch.arange(50)[:, None, None]
-    said = lift(lifter(), rays, torch.ones(50, 26), time_s)
+    predicted = lift(lifter(), rays, torch.ones(50, 26), time_s)
     towards = torch.nn.functional.normalize(torch.cat([rays.mean(1), torch.ones(50, 1)], -1), dim=-1)
-    angle = torch.rad2deg((said.R_camera_view[..., 2] * towards).sum(-1).clamp(max=1).acos())
+    angle = torch.rad2deg((predicted.R_camera_view[..., 2] * towards).sum(-1).clamp(max=1).acos())
     assert angle.max() < 0.2
 
 
@@ -96,11 +96,11 @@ def test_nothing_unseen_is_looked_at() -> None:
     rays, weight = rays_at(time_s), torch.ones(25, 26)
     weight[5:12] = 0.0
     weight[:, [9, 15]] = 0.0
-    said = lift(lifter(), rays, weight, time_s)
+    predicted = lift(lifter(), rays, weight, time_s)
     other = torch.where(weight[..., None] > 0, rays, torch.nan)
     again = lift(lifter(), other, weight, time_s)
     assert_sound(again, 25)
-    torch.testing.assert_close(again.keypoints, said.keypoints, atol=0, rtol=0)
+    torch.testing.assert_close(again.keypoints, predicted.keypoints, atol=0, rtol=0)
 
 
 def test_a_person_who_is_never_seen_gives_finite_values() -> None:

@@ -25,9 +25,9 @@ JOINTS = ("hip_flexion", "hip_adduction", "knee_angle", "arm_flex", "elbow_flex"
 
 def fitted(track: PersonTrack, *, stage: MeshStage = "refined") -> FittedMotion:
     """The mesh, and the skeleton on it."""
-    seen = observe(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
+    observed = observe(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
     known = PersonMesh(full_body(), height_m=HEIGHT_M)
-    return recover_mesh(track, seen, known, CAMERA, models=mesh_models(stage=stage))[1]
+    return recover_mesh(track, observed, known, CAMERA, models=mesh_models(stage=stage))[1]
 
 
 def error_deg(motion: FittedMotion, q: NDArray[np.float64]) -> float:
@@ -52,7 +52,7 @@ def test_keypoints_make_up_for_a_decoder_that_errs() -> None:
 
 
 @pytest.mark.parametrize("error", [0.0, 0.7])
-def test_the_refinement_tells_what_it_gained_and_never_loses(error: float) -> None:
+def test_the_refinement_reports_its_gain_and_never_loses(error: float) -> None:
     time_s = frame_times(10)
     gain = fitted(read_track(swinging(time_s), time_s, error=error)).refinement
     assert gain is not None
@@ -61,13 +61,13 @@ def test_the_refinement_tells_what_it_gained_and_never_loses(error: float) -> No
     assert gain.reprojection_before_px < 200
 
 
-def test_what_a_refinement_gained_is_told_in_pixels_of_the_focal_length_that_it_found() -> None:
+def test_the_gain_of_a_refinement_is_in_pixels_of_the_fitted_focal_length() -> None:
     time_s = frame_times(10)
     track = read_track(swinging(time_s), time_s, error=0.7)
     wrong = CAMERA.with_focal(0.9 * CAMERA.focal_px[0])
-    seen = observe(track, wrong, load_lifter(), height_m=HEIGHT_M)
+    observed = observe(track, wrong, load_lifter(), height_m=HEIGHT_M)
     known = PersonMesh(full_body(), height_m=HEIGHT_M, focal_sd=0.25)
-    _, motion = recover_mesh(track, seen, known, wrong, models=mesh_models())
+    _, motion = recover_mesh(track, observed, known, wrong, models=mesh_models())
     assert motion.refinement is not None
     assert motion.refinement.reprojection_after_px < 0.5 * motion.refinement.reprojection_before_px
 
@@ -91,19 +91,19 @@ def test_without_a_keypoint_that_is_seen_nothing_is_told_of_a_gain() -> None:
     assert fitted(replace(track, confidence=np.full_like(track.confidence, 0.1))).refinement is None
 
 
-def test_the_decoders_word_on_depth_is_joined_to_the_lifters() -> None:
+def test_the_decoders_keypoints_are_fused_with_the_lifters() -> None:
     time_s = frame_times(5)
     track = read_track(swinging(time_s), time_s)
-    seen = observe(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
-    given, _ = recover_mesh(track, seen, PersonMesh(full_body(), height_m=HEIGHT_M), CAMERA, models=mesh_models())
+    observed = observe(track, CAMERA, load_lifter(), height_m=HEIGHT_M)
+    given, _ = recover_mesh(track, observed, PersonMesh(full_body(), height_m=HEIGHT_M), CAMERA, models=mesh_models())
     truth = keypoints_m(swinging(time_s)) @ level().T
     truth = (truth - truth[:, HIPS].mean(1, keepdim=True)).float()
-    torch.testing.assert_close(given.observations.rays, seen.observations.rays)
+    torch.testing.assert_close(given.observations.rays, observed.observations.rays)
     assert (given.observations.lifted_m - truth).norm(dim=-1).mean() < 0.03
-    assert (seen.observations.lifted_m - truth).norm(dim=-1).mean() > 0.03
+    assert (observed.observations.lifted_m - truth).norm(dim=-1).mean() > 0.03
 
 
-def test_frames_that_were_not_read_lie_between_their_neighbours() -> None:
+def test_frames_without_tokens_are_interpolated() -> None:
     time_s = frame_times(10)
     q = swinging(time_s)
     track = read_track(q, time_s)

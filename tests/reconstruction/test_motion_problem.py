@@ -59,8 +59,8 @@ def test_exact_keypoints_give_the_motion_back() -> None:
     assert error_m(fit, start, q).mean() > 0.05
     found, _ = solve(fit, start, SolverOptions(20, 120))
     camera, truth = (at @ level().T for at in (fit.keypoints_m(found)[0].double(), keypoints_m(q)))
-    pixels, seen = CAMERA.project(camera), CAMERA.project(truth)
-    assert (pixels - seen).norm(dim=-1).mean() < 2.0
+    pixels, observed = CAMERA.project(camera), CAMERA.project(truth)
+    assert (pixels - observed).norm(dim=-1).mean() < 2.0
     relative_to_hips = (camera - camera[:, MID_HIP, None]) - (truth - truth[:, MID_HIP, None])
     assert relative_to_hips.norm(dim=-1).mean() < 0.01
     assert (camera[:, MID_HIP, 2] / truth[:, MID_HIP, 2] - 1).abs().max() < 0.02  # as well as a height tells distance
@@ -131,7 +131,7 @@ def test_the_ground_starts_under_the_lowest_feet() -> None:
     assert not ground[:, 1:].any()
 
 
-def test_no_deviation_from_the_usual_proportions_gives_the_usual_factors() -> None:
+def test_no_deviation_from_the_default_proportions_gives_the_default_factors() -> None:
     time_s = frame_times(2)
     fit = fit_of(swinging(time_s), time_s)
     scales = fit.body_scales(torch.zeros(1, fit.scale_design.shape[1]))[0]
@@ -139,7 +139,7 @@ def test_no_deviation_from_the_usual_proportions_gives_the_usual_factors() -> No
 
 
 def test_a_motion_filmed_eight_times_as_fast_has_the_same_energies() -> None:
-    """What a frame tells is counted by the time that it stands for."""
+    """Each frame weighs by the time that it stands for."""
     energies = []
     for rate_hz, frames in ((30.0, 31), (240.0, 241)):
         time_s = frame_times(frames, rate_hz=rate_hz)

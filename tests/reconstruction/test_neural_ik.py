@@ -1,4 +1,4 @@
-"""NeurIK is shown a fitted person's own markers, each as sure as the keypoints about it."""
+"""NeurIK is given a fitted person's own markers, each weighted by the uncertainty of the keypoints near it."""
 
 from dataclasses import replace
 
@@ -47,14 +47,16 @@ def test_a_marker_is_the_less_sure_the_worse_its_keypoints_are_known() -> None:
 def test_the_markers_are_those_that_the_solver_has() -> None:
     body, fitted = Body.load(), replace(fitted_person(), keypoint_sd_m=np.full((8, 26, 2), 0.05))
     person = person_of(fitted, body=body, skeleton=full_body())
-    seen, given = marker_windows(fitted, person), virtual_markers(person, fitted)
-    assert seen.markers_m.shape == (1, 8, len(MARKERS), 3)
-    np.testing.assert_allclose(seen.markers_m[0, :, 3], given.select((list(MARKERS)[3],)).positions_m[:, 0], atol=1e-5)
-    assert seen.subject is not None
-    np.testing.assert_allclose(seen.subject.body_scales[0], person.body_scales, atol=1e-6)
+    observed, given = marker_windows(fitted, person), virtual_markers(person, fitted)
+    assert observed.markers_m.shape == (1, 8, len(MARKERS), 3)
+    np.testing.assert_allclose(
+        observed.markers_m[0, :, 3], given.select((list(MARKERS)[3],)).positions_m[:, 0], atol=1e-5
+    )
+    assert observed.subject is not None
+    np.testing.assert_allclose(observed.subject.body_scales[0], person.body_scales, atol=1e-6)
     interval_s = np.diff(fitted.track.time_s)[0]
-    assert float(seen.interval_s) == pytest.approx(interval_s)
-    assert bool((seen.weight[0, 2:4] < seen.weight[0, 5]).all())  # the frames in which nobody was found
+    assert float(observed.interval_s) == pytest.approx(interval_s)
+    assert bool((observed.weight[0, 2:4] < observed.weight[0, 5]).all())  # the frames in which nobody was found
 
 
 @needs_body_asset

@@ -22,7 +22,7 @@ def lifter() -> Lifter:
     return load_lifter()
 
 
-def seen(track: PersonTrack, *, height_m: float = HEIGHT_M) -> ObservedTrack:
+def observed(track: PersonTrack, *, height_m: float = HEIGHT_M) -> ObservedTrack:
     return observe(track, CAMERA, lifter(), height_m=height_m)
 
 
@@ -41,7 +41,7 @@ def assert_finite(person: ObservedTrack) -> None:
 def test_rays_are_those_of_the_keypoints() -> None:
     time_s = frame_times(FRAMES)
     expected = observations_of(swinging(time_s), time_s)
-    found = seen(track()).observations
+    found = observed(track()).observations
     torch.testing.assert_close(found.rays, expected.rays, atol=1e-5, rtol=0)
     torch.testing.assert_close(found.interval_s, expected.interval_s)
     assert bool((found.weight == 1).all())
@@ -50,7 +50,7 @@ def test_rays_are_those_of_the_keypoints() -> None:
 def test_the_less_sure_a_keypoint_is_the_less_it_weighs() -> None:
     doubtful = track()
     doubtful.confidence[:, 9] = 0.4
-    person = seen(doubtful)
+    person = observed(doubtful)
     assert (person.observations.ray_sd[:, 9] > 2 * person.observations.ray_sd[:, 10]).all()
     assert (person.weight[:, 9] < person.weight[:, 10]).all()
 
@@ -58,16 +58,18 @@ def test_the_less_sure_a_keypoint_is_the_less_it_weighs() -> None:
 def test_a_keypoint_below_the_least_confidence_is_as_one_not_seen() -> None:
     doubtful = track()
     doubtful.confidence[3:5, 9] = LEAST_CONFIDENCE - 0.01
-    person = seen(doubtful)
+    person = observed(doubtful)
     assert not person.observations.weight[3:5, 9].any()
     assert (person.observations.ray_sd[3:5, 9] == UNOBSERVED_SD).all()
     assert not person.weight[3:5, 9].any()
     doubtful.keypoints_px[3:5, 9] += 300.0
-    torch.testing.assert_close(seen(doubtful).observations.lifted_m, person.observations.lifted_m, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        observed(doubtful).observations.lifted_m, person.observations.lifted_m, atol=1e-5, rtol=0
+    )
 
 
 def test_what_is_lifted_grows_with_the_persons_height() -> None:
-    small, tall = (seen(track(), height_m=h).observations for h in (1.5, 1.8))
+    small, tall = (observed(track(), height_m=h).observations for h in (1.5, 1.8))
     torch.testing.assert_close(1.2 * small.lifted_m, tall.lifted_m)
     torch.testing.assert_close(1.2 * small.lifted_sd_m, tall.lifted_sd_m)
 
@@ -77,12 +79,12 @@ def test_the_errors_expected_do_not_depend_on_how_large_the_picture_is() -> None
     larger = replace(one, keypoints_px=2 * one.keypoints_px + 0.5, boxes_px=2 * one.boxes_px + 0.5)
     twice = replace(CAMERA, width_px=2560, height_px=1440, focal_px=(2200.0, 2200.0), centre_px=(1279.5, 719.5))
     found = observe(larger, twice, lifter(), height_m=HEIGHT_M).observations
-    torch.testing.assert_close(found.rays, seen(one).observations.rays, atol=1e-5, rtol=0)
-    torch.testing.assert_close(found.ray_sd, seen(one).observations.ray_sd, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(found.rays, observed(one).observations.rays, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.ray_sd, observed(one).observations.ray_sd, atol=1e-6, rtol=1e-4)
 
 
 def test_frames_without_the_person_hold_no_nan_and_weigh_nothing() -> None:
-    person = seen(not_found(track(), slice(4, 9)))
+    person = observed(not_found(track(), slice(4, 9)))
     assert_finite(person)
     assert not person.observations.weight[4:9].any()
     assert not person.weight[4:9].any()
@@ -90,7 +92,7 @@ def test_frames_without_the_person_hold_no_nan_and_weigh_nothing() -> None:
 
 @pytest.mark.parametrize("frames", [1, 2])
 def test_a_track_of_few_frames_is_taken_in(frames: int) -> None:
-    person = seen(track(frames))
+    person = observed(track(frames))
     assert_finite(person)
     assert len(person.observations.interval_s) == frames - 1
 
@@ -98,19 +100,19 @@ def test_a_track_of_few_frames_is_taken_in(frames: int) -> None:
 def test_a_person_of_whom_nothing_is_sure_still_has_an_up() -> None:
     nobody = track()
     nobody.confidence[:] = 0.05
-    person = seen(nobody)
+    person = observed(nobody)
     assert_finite(person)
     assert float(person.up_camera.norm()) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_before_a_camera_that_moves_nothing_is_told_of_contacts() -> None:
     still = track_of(np.repeat(swinging(frame_times(1)), FRAMES, axis=0), frame_times(FRAMES))
-    assert (seen(still).observations.contact > 0.9).all()
+    assert (observed(still).observations.contact > 0.9).all()
     assert not observe(still, CAMERA, lifter(), height_m=HEIGHT_M, camera_stands=False).observations.contact.any()
 
 
 def test_up_is_level_for_a_level_camera() -> None:
-    up = seen(track()).up_camera
+    up = observed(track()).up_camera
     assert float(up.norm()) == pytest.approx(1.0, abs=1e-5)
     assert np.degrees(np.arccos(-float(up[1]))) < 15
 

@@ -119,7 +119,9 @@ def test_a_camera_that_moves_or_may_move_is_noted(moves: bool, reliable: bool) -
 
 
 @pytest.mark.slow
-def test_what_a_refinement_gained_is_told_where_there_was_one(models: FitModels, swinger: PersonMeasurement) -> None:
+def test_the_gain_of_a_refinement_is_reported_where_there_was_one(
+    models: FitModels, swinger: PersonMeasurement
+) -> None:
     time_s = frame_times(3)
     refining = replace(models, mesh=mesh_models())
     (one,) = measured(refining, [read_track(swinging(time_s), time_s, error=0.7)])
@@ -134,9 +136,9 @@ def test_a_fit_that_begins_at_a_mesh_has_a_share_of_the_pose_prior(
 ) -> None:
     given: list[float] = []
 
-    def noted(seen: ObservedTrack, model: PersonModel, *args: Any, **kwargs: Any) -> FittedMotion:
+    def noted(observed: ObservedTrack, model: PersonModel, *args: Any, **kwargs: Any) -> FittedMotion:
         given.append(model.weights.pose)
-        return fit_track(seen, model, *args, **kwargs)
+        return fit_track(observed, model, *args, **kwargs)
 
     monkeypatch.setattr(people_fit, "fit_track", noted)
     time_s = frame_times(3)

@@ -46,17 +46,17 @@ def views() -> Tensor:
 
 
 def refinement_of(start: MeshMotion, *, noise_px: float = 0.0, **options: object) -> Refinement:
-    """Of the true motion's keypoints and a decoder that said `start`."""
+    """Of the true motion's keypoints and a decoder that predicted `start`."""
     empty = Observations(*(torch.zeros(0),) * 8)
     looking = {"height_m": HEIGHT_M, **options}
     truth = Refinement(reader(), body(), empty, views(), R_CAMERA_WORLD, **looking).keypoints_m(true_motion())
-    said = Refinement(reader(), body(), empty, views(), R_CAMERA_WORLD, **looking).keypoints_m(start)
+    predicted = Refinement(reader(), body(), empty, views(), R_CAMERA_WORLD, **looking).keypoints_m(start)
     noise = noise_px / 1000 * torch.randn(FRAMES, 26, 2, generator=torch.Generator().manual_seed(2))
     evidence = Observations(
         rays=truth[..., :2] / truth[..., 2:] + noise,
         ray_sd=torch.full((FRAMES, 26), 0.003),
         weight=torch.ones(FRAMES, 26),
-        lifted_m=said - said[:, HIPS].mean(1, keepdim=True),
+        lifted_m=predicted - predicted[:, HIPS].mean(1, keepdim=True),
         lifted_sd_m=torch.full((FRAMES, 26, 2), 0.08),
         R_camera_view=views(),
         contact=torch.zeros(FRAMES, 4),
@@ -106,7 +106,7 @@ def test_the_fit_to_the_keypoints_is_never_worse_than_before(seed: int) -> None:
     assert found.reprojection_after <= found.reprojection_before
 
 
-def test_without_iterations_the_decoders_word_stands() -> None:
+def test_without_iterations_the_start_stays() -> None:
     start = disturbed()
     _, found = refined(start, options=RefinementOptions(iterations=0))
     assert found.iterations == 0
@@ -119,12 +119,12 @@ def test_it_stops_where_nothing_more_is_gained() -> None:
     assert found.iterations < 1000
 
 
-def test_what_was_not_seen_stays_where_the_decoder_put_it() -> None:
+def test_what_was_not_observed_stays_at_the_decoders_prediction() -> None:
     start = disturbed()
     refinement = first_frame_of(refinement_of(start))
-    seen = refinement.observations
+    observed = refinement.observations
     refinement.observations = replace(
-        seen, weight=torch.zeros_like(seen.weight), ray_sd=torch.full_like(seen.ray_sd, UNOBSERVED_SD)
+        observed, weight=torch.zeros_like(observed.weight), ray_sd=torch.full_like(observed.ray_sd, UNOBSERVED_SD)
     )
     first = replace(start, tokens=start.tokens[:1], root_m=start.root_m[:1])
     found = refinement.refine(first)
@@ -132,7 +132,7 @@ def test_what_was_not_seen_stays_where_the_decoder_put_it() -> None:
     assert turned < 0.02
 
 
-def test_turns_that_no_keypoint_shows_are_kept() -> None:
+def test_rotations_that_no_keypoint_observes_stay() -> None:
     start = true_motion()
     _, found = refined(start)
     hand = SEGMENTS.index("hand_l")  # no keypoint lies on it
@@ -156,7 +156,7 @@ def test_a_wrong_focal_length_is_found_by_a_person_of_known_height() -> None:
     assert np.isfinite(float(found.motion.log_focal))
 
 
-def test_the_gain_is_told_in_plain_words() -> None:
+def test_the_gain_is_reported_in_a_sentence() -> None:
     assert RefinementGain(80, 6.1, 3.94).sentence == "keypoints missed by 6.1 px before, 3.9 px after, 80 iterations"
     assert RefinementGain(1, 6.0, 5.0).sentence.endswith("1 iteration")
 

@@ -38,8 +38,8 @@ def on_soles(*, frames: int = 6, ground: float = 0.0) -> Tensor:
     return at
 
 
-def standing(seen: Observations) -> Observations:
-    return replace(seen, contact=torch.ones_like(seen.contact))
+def standing(observed: Observations) -> Observations:
+    return replace(observed, contact=torch.ones_like(observed.contact))
 
 
 def of_reprojection(camera: Tensor) -> Tensor:
@@ -81,17 +81,17 @@ def test_the_gradient_is_that_of_the_energy(term: Callable[[Tensor], Tensor]) ->
     torch.testing.assert_close((camera.grad * direction).sum(), slope, rtol=0.02, atol=0.05)
 
 
-def test_a_keypoint_that_was_not_seen_weighs_nothing() -> None:
-    seen = observations_of(Q, TIME_S)
-    seen.weight[:, 9] = 0.0
+def test_a_keypoint_that_was_not_observed_weighs_nothing() -> None:
+    observed = observations_of(Q, TIME_S)
+    observed.weight[:, 9] = 0.0
     moved = in_camera()
     moved[..., 9, :] += 0.5
-    assert energy_of(reprojection(moved, seen, torch.zeros(1), WEIGHTS)).sum() < 1e-3
+    assert energy_of(reprojection(moved, observed, torch.zeros(1), WEIGHTS)).sum() < 1e-3
 
 
-def test_a_wrong_focal_length_is_undone_by_its_own_unknown() -> None:
-    seen = observations_of(Q, TIME_S)
-    twice = replace(seen, rays=2 * seen.rays)
+def test_a_wrong_focal_length_is_undone_by_its_own_variable() -> None:
+    observed = observations_of(Q, TIME_S)
+    twice = replace(observed, rays=2 * observed.rays)
     assert energy_of(reprojection(in_camera(), twice, torch.zeros(1), WEIGHTS)).sum() > 100
     assert energy_of(reprojection(in_camera(), twice, torch.tensor([2.0]).log(), WEIGHTS)).sum() < 1e-3
 
@@ -104,29 +104,29 @@ def test_points_behind_the_camera_have_a_finite_energy_and_gradient() -> None:
     assert behind.grad.isfinite().all()
 
 
-def test_what_the_lifter_says_does_not_tell_where_the_person_is() -> None:
+def test_lifted_keypoints_leave_the_position_open() -> None:
     moved = in_camera() + torch.tensor([1.0, -0.3, 2.0])
     torch.testing.assert_close(of_lifted(moved), of_lifted(in_camera()), atol=1e-3, rtol=0)
 
 
 def test_the_lifters_errors_count_along_the_view_by_their_own_deviation() -> None:
-    seen = observations_of(Q, TIME_S)
-    seen.lifted_sd_m[..., 1] = 1e3
+    observed = observations_of(Q, TIME_S)
+    observed.lifted_sd_m[..., 1] = 1e3
     along = in_camera()
-    along[..., 9, :] += 0.3 * seen.R_camera_view[..., 2]
+    along[..., 9, :] += 0.3 * observed.R_camera_view[..., 2]
     across = in_camera()
-    across[..., 9, :] += 0.3 * seen.R_camera_view[..., 0]
-    assert energy_of(lifted(along, seen, WEIGHTS)).sum() < 1e-3
-    assert energy_of(lifted(across, seen, WEIGHTS)).sum() > 1
+    across[..., 9, :] += 0.3 * observed.R_camera_view[..., 0]
+    assert energy_of(lifted(along, observed, WEIGHTS)).sum() < 1e-3
+    assert energy_of(lifted(across, observed, WEIGHTS)).sum() > 1
 
 
 def test_steady_motion_is_smooth_whatever_the_frame_rate() -> None:
     interval = torch.tensor([0.02, 0.05, 0.01, 0.03])
     time = torch.cat([torch.zeros(1), interval.cumsum(0)])
-    seen = replace(observations_of(Q[:5], TIME_S[:5]), interval_s=interval)
+    observed = replace(observations_of(Q[:5], TIME_S[:5]), interval_s=interval)
     moving = time[None, :, None, None] * torch.randn(1, 1, 26, 3, generator=torch.Generator().manual_seed(0))
     q = time[None, :, None] * torch.ones(1, 1, 4)
-    assert energy_of(smoothness(moving, q, seen, WEIGHTS)).sum() < 1e-3
+    assert energy_of(smoothness(moving, q, observed, WEIGHTS)).sum() < 1e-3
 
 
 def test_acceleration_at_uneven_times_is_exact_for_a_parabola() -> None:
@@ -137,9 +137,9 @@ def test_acceleration_at_uneven_times_is_exact_for_a_parabola() -> None:
 
 
 def test_feet_that_rest_on_the_ground_cost_nothing() -> None:
-    seen = standing(observations_of(Q, TIME_S))
+    observed = standing(observations_of(Q, TIME_S))
     feet = on_soles(ground=-1.2).requires_grad_()
-    energy = contact_energy(feet, torch.tensor([[-1.2, 0.0, 0.0]]), seen, WEIGHTS).sum()
+    energy = contact_energy(feet, torch.tensor([[-1.2, 0.0, 0.0]]), observed, WEIGHTS).sum()
     energy.backward()
     assert energy < 1e-6
     assert feet.grad.norm() < 1e-3
@@ -160,14 +160,14 @@ def test_sliding_floating_and_sinking_cost_and_a_free_foot_may_do_the_first_two(
 def test_sloping_ground_carries_feet_on_the_slope() -> None:
     feet = on_soles()
     feet[..., 1] += 0.1 * feet[..., 0] - 0.05 * feet[..., 2]
-    seen = standing(observations_of(Q, TIME_S))
-    assert contact_energy(feet, torch.tensor([[0.0, 0.1, -0.05]]), seen, WEIGHTS) < 1e-6
-    assert contact_energy(feet, torch.zeros(1, 3), seen, WEIGHTS) > 1
+    observed = standing(observations_of(Q, TIME_S))
+    assert contact_energy(feet, torch.tensor([[0.0, 0.1, -0.05]]), observed, WEIGHTS) < 1e-6
+    assert contact_energy(feet, torch.zeros(1, 3), observed, WEIGHTS) > 1
 
 
 def test_frames_stand_for_the_time_around_them() -> None:
-    seen = observations_of(Q, TIME_S)
-    torch.testing.assert_close(seen.duration, torch.tensor([0.5, 1, 1, 1, 1, 0.5]))
-    uneven = replace(seen, interval_s=torch.tensor([0.1, 0.2, 0.1, 0.2, 0.1]))
+    observed = observations_of(Q, TIME_S)
+    torch.testing.assert_close(observed.duration, torch.tensor([0.5, 1, 1, 1, 1, 0.5]))
+    uneven = replace(observed, interval_s=torch.tensor([0.1, 0.2, 0.1, 0.2, 0.1]))
     assert float(uneven.duration.sum()) == pytest.approx(30 * 0.7)
     assert observations_of(Q[:1], TIME_S[:1]).duration.tolist() == [1.0]

@@ -1,4 +1,4 @@
-"""A whole track: windows that cover it, a motion without jumps or NaN, whatever was not seen."""
+"""A whole track: windows that cover it, a motion without jumps or NaN, whatever was not observed."""
 
 from dataclasses import replace
 from functools import cache

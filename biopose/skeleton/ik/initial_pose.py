@@ -1,4 +1,4 @@
-"""Where inverse kinematics starts: the skeleton laid onto the markers as a rigid body, in several postures."""
+"""Starting poses of inverse kinematics: the skeleton aligned with the markers as a rigid body, in several postures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def starting_poses(skeleton: Skeleton, *, count: int, seed: int = 0) -> Tensor:
 
 
 def align_root(kinematics: Kinematics, q: Tensor, observed: Tensor, weights: Tensor) -> Tensor:
-    """Turn and shift each posture as a whole so that its markers lie best on the observed ones.
+    """Rotate and shift each posture as a whole so that its markers lie nearest to the observed ones.
 
     Args:
         kinematics: of the skeleton with the observed markers.
@@ -39,7 +39,7 @@ def align_root(kinematics: Kinematics, q: Tensor, observed: Tensor, weights: Ten
         weights: (F, M), zero where missing.
 
     Returns:
-        (F, Q) with new root coordinates; unchanged where the root joint is not a free one (three turning axes at right
+        (F, Q) with new root coordinates; unchanged where the root joint is not a free one (three rotation axes at right
         angles and three displacements).
     """
     root = _free_root(kinematics.skeleton)
@@ -56,8 +56,8 @@ def align_root(kinematics: Kinematics, q: Tensor, observed: Tensor, weights: Ten
     center = p_ground_root + R_ground_root @ T_child[:3, 3]
     displacement = (center - T_parent[:3, 3]) @ T_parent[:3, :3]
     moving = torch.tensor(np.array([axis.direction for axis in root.axes[3:]])).to(q)
-    turns = body_fixed_angles(R_joint, rotation_axes(root).to(q))
-    values = torch.cat([turns, displacement @ torch.linalg.inv(moving)], dim=-1)
+    angles = body_fixed_angles(R_joint, rotation_axes(root).to(q))
+    values = torch.cat([angles, displacement @ torch.linalg.inv(moving)], dim=-1)
     return q.index_copy(-1, torch.tensor([axis.coordinate for axis in root.axes], device=q.device), values)
 
 
@@ -71,10 +71,10 @@ def rigid_alignment(source: Tensor, target: Tensor, weights: Tensor) -> tuple[Te
 
 
 def _free_root(skeleton: Skeleton) -> Joint | None:
-    """The one joint on ground, if it can turn and move the skeleton freely."""
+    """The one joint on ground, if it can rotate and move the skeleton freely."""
     on_ground = [joint for joint in skeleton.joints if joint.parent == GROUND]
     if len(on_ground) != 1 or not all(axis.function.is_identity for axis in on_ground[0].axes):
         return None
-    turning = np.array([axis.direction for axis in on_ground[0].axes[:3]])
+    axes = np.array([axis.direction for axis in on_ground[0].axes[:3]])
     locked = any(skeleton.coordinates[axis.coordinate or 0].locked for axis in on_ground[0].axes)
-    return on_ground[0] if np.allclose(turning @ turning.T, np.eye(3), atol=1e-9) and not locked else None
+    return on_ground[0] if np.allclose(axes @ axes.T, np.eye(3), atol=1e-9) and not locked else None

@@ -80,7 +80,7 @@ def inverse_kinematics(
         trajectories: observed markers; names that the skeleton lacks are left aside and reported.
         weights: by marker name; absent names weigh 0 when weights are given, all weigh 1 otherwise.
         limits: hold the coordinates that the model clamps ("clamped"), all of them ("all"), or none within their
-            ranges. Root coordinates are never limited: anatomy does not say how a person is turned in the room.
+            ranges. Root coordinates are never limited: anatomy does not limit a person's orientation in the room.
         tolerance: error in radians (metres) that a converged frame's last step leaves, in order of magnitude.
         threads: how many chunks of frames are solved at a time.
         device: where torch computes; float64 throughout.
@@ -154,11 +154,11 @@ def _some(names: tuple[str, ...], *, shown: int = 12) -> str:
 
 def _check_size(solver: RecordingSolver) -> None:
     model = solver.model_markers()
-    seen = solver.observed[solver.solvable]
-    if len(seen) == 0:
+    observed = solver.observed[solver.solvable]
+    if len(observed) == 0:
         return
-    present = ~seen[..., 0].isnan()
-    spread = torch.stack([_spread(frame[there]) for frame, there in zip(seen[:50], present[:50], strict=True)])
+    present = ~observed[..., 0].isnan()
+    spread = torch.stack([_spread(frame[there]) for frame, there in zip(observed[:50], present[:50], strict=True)])
     own = torch.stack([_spread(model[there]) for there in present[:50]])
     ratio = float((spread / own).median())
     if not PLAUSIBLE_SIZE_RATIO[0] <= ratio <= PLAUSIBLE_SIZE_RATIO[1]:

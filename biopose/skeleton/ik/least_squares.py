@@ -1,10 +1,10 @@
 """The nonlinear least-squares problem behind inverse kinematics, solved for a batch of frames at once.
 
 Markers are rigid in their bodies, so a body's markers act on cost, gradient and curvature through a few weighted sums
-alone (`MarkerSums`), made once; no iteration touches a marker again. Seen from a joint, all bodies that it carries add
-up to composite moments, as in the composite-rigid-body algorithm for a mass matrix (Featherstone 2008, Rigid Body
+alone (`MarkerSums`), made once; no iteration touches a marker again. The moments of all bodies that a joint carries add
+up to composite ones, as in the composite-rigid-body algorithm for a mass matrix (Featherstone 2008, Rigid Body
 Dynamics Algorithms, section 6.2): J'WJ comes without forming J. The same moments give the markers' second derivatives,
-and with them Newton's step: residuals of a centimetre, usual on skin, would leave Gauss-Newton ten linear steps where
+and with them Newton's step: residuals of a centimetre, typical on skin, would leave Gauss-Newton ten linear steps where
 Newton takes three.
 """
 
@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from biopose.skeleton.ik.normal_equations import NormalEquations, bounded_step
 from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.model import GROUND, Skeleton
 
@@ -22,9 +23,8 @@ _LAMBDA_LIMITS = (1e-9, 1e9)
 _LAMBDA_UNFELT = 1e-6  # up to here damping does not slow even weakly determined coordinates
 _LAMBDA_AFTER_FAILURE = 1e-3  # where damping starts to be felt
 _ROUNDING = 1e-14  # of the cost, which is a difference of sums as large as the squares of the positions
-_FIXING = 1e14
 _TRUST = 0.3  # the curvature of weakly determined coordinates makes the error some ten times the square
-_NEWTON_BELOW = 0.1  # a step of less than this (rad, m) says that the solution is near
+_NEWTON_BELOW = 0.1  # a step of less than this (rad, m) is taken to be near the solution
 
 
 @dataclass(frozen=True)
@@ -34,38 +34,6 @@ class Fit:
     q: Tensor
     iterations: Tensor
     converged: Tensor
-
-
-@dataclass(frozen=True)
-class NormalEquations:
-    """A frame's second-order model of half the cost.
-
-    Attributes:
-        cost: (F,) weighted sum of squared distances.
-        gradient: (F, n) J'W r, the direction of descent.
-        matrix: (F, n, n) J'WJ, less the second derivatives for Newton; the lower triangle alone is meant.
-        scale: (F, n) diagonal of J'WJ, which damping is measured by.
-    """
-
-    cost: Tensor
-    gradient: Tensor
-    matrix: Tensor
-    scale: Tensor
-
-    def __getitem__(self, keep: Tensor | slice) -> NormalEquations:
-        """The frames that a mask keeps."""
-        return NormalEquations(self.cost[keep], self.gradient[keep], self.matrix[keep], self.scale[keep])
-
-    def where(self, better: Tensor, other: NormalEquations) -> NormalEquations:
-        """Other's frames where better (F,), these elsewhere."""
-        if better.all():
-            return other
-        return NormalEquations(
-            torch.where(better, other.cost, self.cost),
-            torch.where(better[:, None], other.gradient, self.gradient),
-            torch.where(better[:, None, None], other.matrix, self.matrix),
-            torch.where(better[:, None], other.scale, self.scale),
-        )
 
 
 @dataclass(frozen=True)
@@ -97,7 +65,7 @@ class LeastSquaresProblem:
     """Markers against coordinates for one skeleton.
 
     Attributes:
-        unknowns: indices of the coordinates that are solved for, in the order of the normal matrix.
+        variables: indices of the coordinates that are solved for, in the order of the normal matrix.
         lower, upper: (n,) their limits, infinite where there are none.
     """
 
@@ -245,7 +213,7 @@ def _curvature(S: Tensor, force: Tensor, lever: Tensor) -> Tensor:
     """(F, C, 3) sum over the carried markers of w (velocity under S) x residual.
 
     Its product with an ancestor's angular velocity is the residual's product with the second derivative, since an
-    ancestor's turn turns the velocity as it is.
+    ancestor's rotation rotates the velocity.
     """
     angular, linear = S[..., :3], S[..., 3:]
     trace = lever.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)
@@ -265,7 +233,7 @@ def solve(
     """Minimise sum_m w_m |observed_m - marker_m(q)|^2 in every frame, within the problem's limits.
 
     Args:
-        problem: skeleton, unknowns and limits.
+        problem: skeleton, variables and limits.
         q: (F, Q) where to start.
         sums: of the frames' markers, from the problem.
         tolerance: a frame has converged when a step leaves an error of this order (radians or metres): when no
@@ -298,7 +266,7 @@ def solve(
 
 
 class _Descent:
-    """The frames that are still on their way: where they are, and what is known of the cost there."""
+    """The frames that have not converged: their coordinates and their normal equations there."""
 
     def __init__(
         self, problem: LeastSquaresProblem, q: Tensor, sums: MarkerSums, *, damping: float, near: bool
@@ -311,12 +279,12 @@ class _Descent:
         self.equations = problem.normal_equations(self.q, sums, self.newton)
 
     def keep(self, mask: Tensor) -> None:
-        """Let the other frames go."""
+        """Drop the other frames."""
         self.q, self.factor, self.newton = self.q[mask], self.factor[mask], self.newton[mask]
         self.sums, self.equations = self.sums[mask], self.equations[mask]
 
     def step(self, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Where the next step leads (F, Q), how long it is (F,), and whether it is the last one (F,)."""
+        """Coordinates after the next step (F, Q), its length (F,), and whether the frame has converged with it (F,)."""
         x = self.q[:, self.variables]
         target = self._bounded_step(x, slice(None))
         # Newton's matrix need not be positive definite away from a minimum; Gauss and Newton's is.
@@ -348,48 +316,6 @@ class _Descent:
         self.equations = self.equations.where(better, new)
 
 
-def bounded_step(x: Tensor, equations: NormalEquations, factor: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
-    """Where a damped step leads within the limits, (F, n).
-
-    Coordinates at a limit that want to leave it are fixed; those that the step would carry over one are fixed there and
-    the others solved again, so that a limit that is met changes the step of all others.
-    """
-    gradient, scale = equations.gradient, equations.scale
-    damped = equations.matrix.clone()
-    damped.diagonal(dim1=-2, dim2=-1).add_(scale * factor[:, None] + 1e-12 * scale.amax(-1, keepdim=True))
-    fixed = ((x <= lower) & (gradient < 0)) | ((x >= upper) & (gradient > 0))
-    target = x + _solve_free(damped, gradient, fixed)
-    for _ in range(2):
-        outside = (target < lower) | (target > upper)
-        again = outside.any(-1)
-        if not again.any():
-            return target
-        fixed = fixed | outside
-        offset = torch.where(fixed, target.clamp(lower, upper) - x, 0.0)[again]
-        matrix = damped[again]
-        below = matrix.tril(-1)
-        pull = ((matrix.tril() + below.mT) @ offset[..., None])[..., 0]
-        step = _solve_free(matrix, gradient[again] - pull, fixed[again])
-        target = target.clone()
-        target[again] = x[again] + step + offset
-    return target.clamp(lower, upper)
-
-
-def _solve_free(damped: Tensor, gradient: Tensor, fixed: Tensor) -> Tensor:
-    """Step (F, n) of the free coordinates, zero for the fixed ones; NaN where the matrix is not positive definite.
-
-    A fixed coordinate is one with an endless weight on the diagonal.
-    """
-    if fixed.any():
-        damped = damped.clone()
-        diagonal = damped.diagonal(dim1=-2, dim2=-1)
-        diagonal.add_(_FIXING * diagonal.amax(-1, keepdim=True) * fixed)
-        gradient = torch.where(fixed, 0.0, gradient)
-    triangle, failed = torch.linalg.cholesky_ex(damped)
-    step = torch.cholesky_solve(gradient[..., None], triangle)[..., 0]
-    return torch.where((failed > 0)[:, None], torch.nan, torch.where(fixed, 0.0, step))
-
-
 def standard_deviations(problem: LeastSquaresProblem, q: Tensor, observed: Tensor, weights: Tensor) -> Tensor:
     """Standard deviation of each unknown for a unit standard deviation of the markers, (F, n).
 
@@ -403,6 +329,6 @@ def standard_deviations(problem: LeastSquaresProblem, q: Tensor, observed: Tenso
 
 
 def root_coordinates(skeleton: Skeleton) -> frozenset[int]:
-    """Coordinates of the joints on ground: where the body is and how it is turned, which anatomy does not limit."""
+    """Coordinates of the joints on ground: the body's position and orientation, which anatomy does not limit."""
     on_ground = (joint for joint in skeleton.joints if joint.parent == GROUND)
     return frozenset(axis.coordinate for joint in on_ground for axis in joint.axes if axis.coordinate is not None)

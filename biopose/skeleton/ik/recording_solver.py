@@ -29,11 +29,11 @@ MANY_STARTING_POSES = 12
 # A frame whose marker error is so many times that of the better frames, and this, may sit in a wrong minimum.
 WRONG_MINIMUM_RATIO, WRONG_MINIMUM_MARGIN_M = 2.0, 0.002
 MIN_MARKERS = 3
-# A coordinate is undetermined where this much marker error would turn it by half a radian (or move it half a metre).
+# A coordinate is undetermined where this much marker error changes it by half a radian (or half a metre).
 MARKER_ERROR_M = 0.005
 UNDETERMINED_ABOVE = 0.5
-WHOLE_TURN_RAD = 2 * math.pi - 0.01  # as degrees in a file are rounded
-# Frames that lack the same markers are told by a few of them, if those are this far on the safe side.
+FULL_ROTATION_RAD = 2 * math.pi - 0.01  # as degrees in a file are rounded
+# Of frames that lack the same markers a few are examined first; if those are this well determined, all are.
 SAMPLES_OF_PATTERN, CLEARLY_DETERMINED = 8, 0.5
 
 
@@ -44,8 +44,8 @@ class RecordingSolver:
         self, skeleton: Skeleton, observed: Tensor, weights: Tensor, *, limits: Limits, tolerance: float
     ) -> None:
         self.skeleton, self.observed, self.tolerance = skeleton, observed, tolerance
-        seen = ~observed.isnan().any(-1)
-        self.weights = weights * seen
+        present = ~observed.isnan().any(-1)
+        self.weights = weights * present
         self.solvable = ((self.weights > 0).sum(-1) >= MIN_MARKERS).nonzero()[:, 0]
         n_frames, n_markers = observed.shape[:2]
         self.q = observed.new_full((n_frames, len(skeleton.coordinates)), torch.nan)
@@ -68,7 +68,7 @@ class RecordingSolver:
         return self.problem.kinematics.with_coordinates(self.default).markers
 
     def prepare(self) -> None:
-        """Solve a few frames of the whole recording from several postures, and see what the markers observe at all."""
+        """Solve a few frames of the whole recording from several postures, and find what the markers observe at all."""
         if len(self.solvable) == 0:
             return
         with one_torch_thread():
@@ -80,9 +80,9 @@ class RecordingSolver:
         count = max(STARTING_POSES, min(MANY_STARTING_POSES, KEY_FRAMES * STARTING_POSES // len(self.keys)))
         poses = starting_poses(self.skeleton, count=count).to(self.observed)
         self.q[self.keys] = self._best(self.keys, self._starts(poses, n_frames=len(self.keys))).q
-        blind = (self._openness(self.keys) > 1).all(0)
+        unobserved = (self._indeterminacy(self.keys) > 1).all(0)
         variables = set(self.problem.variables)
-        held = {c for c, never in zip(self.problem.variables, blind.tolist(), strict=True) if never}
+        held = {c for c, never in zip(self.problem.variables, unobserved.tolist(), strict=True) if never}
         self.unobserved = tuple(c for c in self.skeleton.free_coordinates if c not in variables or c in held)
         if held:
             self.problem = self._problem(frozenset(held))
@@ -91,7 +91,7 @@ class RecordingSolver:
         self.key_q = self.representation.continuous(self.q[self.keys], after=self.default)
 
     def _starts(self, poses: Tensor, *, n_frames: int) -> list[Tensor]:
-        """Each posture for each of so many frames; what is not solved for stays at its default."""
+        """Each posture, repeated for n_frames; what is not solved for stays at its default."""
         poses = poses.clone()
         still = [c for c in range(poses.shape[-1]) if c not in self.problem.variables]
         poses[:, still] = self.default[still]
@@ -140,7 +140,7 @@ class RecordingSolver:
         for batch in frames.split(BATCH_FRAMES):
             self._measure(batch)
         self._repair(frames)
-        self._open_undetermined(frames)
+        self._mark_undetermined(frames)
 
     def _cross_limits(self, frames: Tensor) -> None:
         """Frames that a limit holds, whose pose can be written away from it: go on from there if that is better."""
@@ -219,14 +219,14 @@ class RecordingSolver:
                 wins = self._cost(fit.q, batch) < 0.99 * cost
                 self._store(batch[wins], Fit(fit.q[wins], fit.iterations[wins], fit.converged[wins]))
                 for frame in batch[wins]:
-                    place = int(torch.searchsorted(frames, frame))
-                    before = self.q[frames[place - 1]] if place else self.key_q[0]
+                    index = int(torch.searchsorted(frames, frame))
+                    before = self.q[frames[index - 1]] if index else self.key_q[0]
                     self.q[frame] = self.representation.continuous(self.q[frame, None], after=before)[0]
                 self._measure(batch[wins])
 
     def _from_neighbours(self, bad: Tensor, frames: Tensor) -> Fit:
-        place = torch.searchsorted(frames, bad)
-        before, after = frames[(place - 1).clamp(min=0)], frames[(place + 1).clamp(max=len(frames) - 1)]
+        index = torch.searchsorted(frames, bad)
+        before, after = frames[(index - 1).clamp(min=0)], frames[(index + 1).clamp(max=len(frames) - 1)]
         better = torch.where(self.rms_m[before] < self.rms_m[after], before, after)
         return self._solve(bad, self.q[better], near=False)
 
@@ -234,8 +234,8 @@ class RecordingSolver:
         poses = starting_poses(self.skeleton, count=MANY_STARTING_POSES).to(self.observed)
         return self._best(bad, self._starts(poses, n_frames=len(bad)), max_iterations=ENOUGH_STEPS)
 
-    def _open_undetermined(self, frames: Tensor) -> None:
-        """NaN for the coordinates that a frame's markers leave open, which only a missing marker can cause."""
+    def _mark_undetermined(self, frames: Tensor) -> None:
+        """NaN for the coordinates that a frame's markers do not determine, which only a missing marker can cause."""
         present = self.weights[frames] > 0
         gappy = frames[(~present & (self.weights > 0).any(0)).any(-1)]
         if len(gappy) == 0:
@@ -243,15 +243,15 @@ class RecordingSolver:
         patterns, pattern = torch.unique(self.weights[gappy] > 0, dim=0, return_inverse=True)
         members = [gappy[pattern == i] for i in range(len(patterns))]
         samples = [m[:: max(1, len(m) // SAMPLES_OF_PATTERN)] for m in members]
-        doubtful = torch.stack([(self._openness(sample) > CLEARLY_DETERMINED).any() for sample in samples])
+        doubtful = torch.stack([(self._indeterminacy(sample) > CLEARLY_DETERMINED).any() for sample in samples])
         suspects = gappy[doubtful[pattern]]
         variables = torch.tensor(self.problem.variables, device=frames.device)
         for batch in suspects.split(BATCH_FRAMES):
             values = self.q[batch[:, None], variables]
-            self.q[batch[:, None], variables] = torch.where(self._openness(batch) > 1, torch.nan, values)
+            self.q[batch[:, None], variables] = torch.where(self._indeterminacy(batch) > 1, torch.nan, values)
 
-    def _openness(self, frames: Tensor) -> Tensor:
-        """(F, n) how far marker error moves each unknown, over what counts as undetermined."""
+    def _indeterminacy(self, frames: Tensor) -> Tensor:
+        """(F, n) change of each variable by marker error, over what counts as undetermined."""
         sd = standard_deviations(self.problem, self.q[frames], self.observed[frames], self.weights[frames])
         return sd * MARKER_ERROR_M / UNDETERMINED_ABOVE
 
@@ -259,7 +259,7 @@ class RecordingSolver:
 def _bounds(skeleton: Skeleton, limits: Limits) -> dict[int, tuple[float, float]]:
     """Lower and upper limit by coordinate index.
 
-    The root is never limited, and neither is an angle whose range is a whole turn: its ends are the same place.
+    The root is never limited, and neither is an angle whose range is 2 pi: its ends are the same pose.
     """
     if limits == "none":
         return {}
@@ -269,7 +269,7 @@ def _bounds(skeleton: Skeleton, limits: Limits) -> dict[int, tuple[float, float]
         for i, c in enumerate(skeleton.coordinates)
         if i not in root
         and (c.clamped or limits == "all")
-        and not (c.motion == "rotational" and c.range_max - c.range_min > WHOLE_TURN_RAD)
+        and not (c.motion == "rotational" and c.range_max - c.range_min > FULL_ROTATION_RAD)
     }
 
 

@@ -79,15 +79,21 @@ class Residuals:
     def energy(self) -> Tensor:
         """(S,) negative log likelihood up to a constant."""
         squared, nu = self.values.square().sum(-1), self.degrees_of_freedom
-        loss = 0.5 * squared if nu is None else student_t_loss(squared, degrees_of_freedom=nu, dimension=1)
+        loss = 0.5 * squared if nu is None else student_t_loss(squared, degrees_of_freedom=nu, dimension=self.dimension)
         return (self.weight * loss).flatten(1).sum(1)
 
     @property
     def precision(self) -> Tensor:
         """(S, T - k, N) weight of each squared error in the normal equations."""
         squared, nu = self.values.square().sum(-1), self.degrees_of_freedom
-        robust = torch.ones(()) if nu is None else student_t_weight(squared, degrees_of_freedom=nu, dimension=1)
-        return self.weight * robust.expand(squared.shape)
+        if nu is None:
+            return self.weight.expand(squared.shape)
+        return self.weight * student_t_weight(squared, degrees_of_freedom=nu, dimension=self.dimension)
+
+    @property
+    def dimension(self) -> int:
+        """Of each error."""
+        return self.by_frame.shape[-1]
 
 
 Term = tuple[Residuals, ...]

@@ -11,6 +11,7 @@ from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOIN
 from biopose.reconstruction.observations import Observations
 from biopose.reconstruction.residuals import (
     FitWeights,
+    Residuals,
     energy_of,
     foot_height,
     foot_sliding,
@@ -19,6 +20,7 @@ from biopose.reconstruction.residuals import (
     second_derivative,
     smoothness,
 )
+from biopose.skeleton.student_t import student_t_loss
 from tests.swinging_person import frame_times, keypoints_m, level, observations_of, swinging
 
 WEIGHTS = FitWeights()
@@ -163,6 +165,18 @@ def test_sloping_ground_carries_feet_on_the_slope() -> None:
     observed = standing(observations_of(Q, TIME_S))
     assert contact_energy(feet, torch.tensor([[0.0, 0.1, -0.05]]), observed, WEIGHTS) < 1e-6
     assert contact_energy(feet, torch.zeros(1, 3), observed, WEIGHTS) > 1
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_errors_are_weighed_by_the_density_of_their_dimension(dimension: int) -> None:
+    error = torch.randn(2, 5, 4, dimension, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    residuals = Residuals(error, torch.ones(5, 4), 4.0)
+    loss = student_t_loss(error.square().sum(-1), degrees_of_freedom=4.0, dimension=dimension)
+    torch.testing.assert_close(residuals.energy, loss.sum((1, 2)))
+    # Near zero errors the loss is half the squared error times the precision.
+    small = Residuals(1e-4 * error, torch.ones(5, 4), 4.0)
+    square = 0.5 * small.precision * small.values.square().sum(-1)
+    torch.testing.assert_close(small.energy, square.sum((1, 2)), rtol=1e-6, atol=0)
 
 
 def test_frames_stand_for_the_time_around_them() -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.flows.ingest_runs import CLIPS, Session, run_ingest, small_inbox
 from tests.video.filming import film
 
-GOOD, BAD, FRAMES = 8, 5, 10
+GOOD, BAD, FRAMES = 6, 5, 10
 
 POLL_SNAPSHOT = """
 import sys, time
@@ -36,7 +36,7 @@ print(reads, most)
 
 @dataclass
 class ObservedRun:
-    """An ingest of eight good trials and five bad ones into an empty home, and what two readers read meanwhile."""
+    """An ingest of six good trials and five bad ones into an empty home, and what two readers read meanwhile."""
 
     inbox: Path
     home: Path

@@ -13,7 +13,7 @@ SERVED = ("flows", "tasks")  # folders of tests that start Prefect, Ray, Dask or
 
 @pytest.hookimpl(tryfirst=True)  # before the groups become part of the tests' names
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests run in one process: a file's, and all that start servers, whose set-ups are shared; these go first."""
+    """Which tests run in one process: a file's; and, first, all that start servers, whose set-ups are shared."""
     served = {item: item.path.relative_to(item.config.rootpath).parts[1] in SERVED for item in items}
     for item in items:
         group = "servers" if served[item] else str(item.path)

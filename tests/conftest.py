@@ -8,18 +8,6 @@ import torch
 
 from tests.synthetic_person import SyntheticPerson, make_person
 
-SERVED = ("flows", "tasks")  # folders of tests that start Prefect, Ray, Dask or MLflow
-
-
-@pytest.hookimpl(tryfirst=True)  # before the groups become part of the tests' names
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests run in one process: a file's; and, first, all that start servers, whose set-ups are shared."""
-    served = {item: item.path.relative_to(item.config.rootpath).parts[1] in SERVED for item in items}
-    for item in items:
-        group = "servers" if served[item] else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: not served[item])
-
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:

@@ -100,11 +100,13 @@ def measure_file(
         done += frames
         progress("overlay", done, measurement.frame_count)
 
+    settings = {"method": method, **json.loads(json.dumps(asdict(trial), default=str))}
+    del settings["clip"]["video"]  # the summary names it; where it lies is no setting
     files = analyse(
         measurement.people,
         trial,
         out,
-        settings={"method": method, **json.loads(json.dumps(asdict(trial), default=str))},
+        settings=settings,
         versions=models.files.versions(),
         cross_check_frames=models.method.cross_check_frames,
         progress=drawn,

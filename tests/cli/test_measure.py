@@ -105,20 +105,20 @@ def test_the_overlay_has_the_clips_frames(measured: tuple[Path, dict[str, Any]])
 @pytest.mark.slow
 @needs_networks
 @needs_body_asset
-def test_the_summary_tells_settings_and_versions(measured: tuple[Path, dict[str, Any]]) -> None:
+def test_the_summary_holds_settings_and_versions(measured: tuple[Path, dict[str, Any]]) -> None:
     text = (measured[0] / "summary.json").read_text(encoding="utf-8")
     summary = json.loads(text)
     assert "countermovement_jump" in text
     assert summary["versions"]["lifter_sha256"]
-    assert summary["settings"]["athletes"][0]["height_m"] == 1.78
+    assert summary["settings"]["subjects"][0]["height_m"] == 1.78
 
 
 @needs_body_asset
-def test_what_a_refinement_gained_is_told_below_the_person_where_there_was_one(clip: Path) -> None:
+def test_what_a_refinement_gained_is_printed_below_the_person_where_there_was_one() -> None:
     first, second = two_people()
     people = [first, replace(second, refinement=GAIN)]
     stands = CameraMotionResult(False, 0.0, 0.0, 1.0, None, (), True, "It stands.")
-    summary = MeasureSummary(Measurement(people, probe_video(clip), stands, frame_count=40), [])
+    summary = MeasureSummary(Measurement(people, stands, frame_count=40), [])
     lines = summary.lines()
     assert [line for line in lines if "refinement" in line] == [f"    refinement: {GAIN.sentence}"]
     assert lines[lines.index(f"    refinement: {GAIN.sentence}") - 1].startswith("  person 1:")

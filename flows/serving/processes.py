@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -126,10 +126,22 @@ def stop(child: Child) -> None:
     _end(child.process_tree())
 
 
-def adopt_orphans() -> None:
-    """Make descendants whose parent dies children of this process, so that it can stop them (Linux)."""
+@contextlib.contextmanager
+def adopting_orphans() -> Iterator[None]:
+    """For the block, descendants whose parent dies become children of this process, so that it can stop them (Linux).
+
+    Afterwards they go to the system's first process again: Ray's actors end when that becomes their parent.
+    """
+    _set_subreaper(True)
+    try:
+        yield
+    finally:
+        _set_subreaper(False)
+
+
+def _set_subreaper(adopts: bool) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(adopts))
 
 
 def stop_orphans(known: Sequence[Child]) -> None:

@@ -20,7 +20,7 @@ from biopose.errors import BioposeError
 from flows.serving import programs
 from flows.serving.ports import check_ports
 from flows.serving.prefect_server import PrefectServer
-from flows.serving.processes import Child, adopt_orphans, stop, stop_orphans
+from flows.serving.processes import Child, adopting_orphans, stop, stop_orphans
 from tasks.locks import exclusive
 from tasks.settings import Addresses, Settings, responds
 
@@ -75,8 +75,7 @@ def serve(
         raise BioposeError(f"{project}: holds no prefect.yaml; install BioPose from its checkout: pip install -e .")
     for folder in (settings.home, settings.inbox, settings.artifacts, settings.prefect_home):
         folder.mkdir(parents=True, exist_ok=True)
-    adopt_orphans()
-    with _stop_signal() as signals, exclusive(settings.home, "up"):
+    with _stop_signal() as signals, adopting_orphans(), exclusive(settings.home, "up"):
         check_ports(settings)
         services = _Services(settings, project, signals, echo)
         try:

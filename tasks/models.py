@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
-from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from biopose.reconstruction.method_names import DEFAULT_METHOD, NETWORKS, MethodName
 from tasks.locks import exclusive
 from tasks.settings import Settings, prepare_environment
-from tasks.shipped_models import STAGES, ShippedModel, hash_of_files, shipped_models
+from tasks.shipped_models import ShippedModel, hash_of_files, shipped_models
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +30,7 @@ class PinnedModel:
     """An exact version of one stage's model, as recorded with every result.
 
     Attributes:
-        stage: of STAGES.
+        stage: the network, of `NETWORKS`.
         model: name in the registry.
         version: in the registry.
         sha256: of its weights, as in `ShippedModel.sha256`.
@@ -134,7 +134,7 @@ def registered_versions(settings: Settings) -> list[RegisteredVersion]:
                 tuple(alias for alias, number in _aliases(client, stage).items() if number == int(found.version)),
                 *(found.tags.get(tag, "") for tag in ("sha256", "licence", "configuration")),
             )
-            for stage in STAGES
+            for stage in NETWORKS
             for found in _versions(client, stage)
         ]
 

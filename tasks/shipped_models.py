@@ -12,8 +12,6 @@ from typing import Any
 
 from biopose.assets import WHEELS, asset, assets_folder
 
-STAGES = ("detector", "keypoints", "keypoint_fit", "mqhmr", "neurik")
-
 
 @dataclass(frozen=True)
 class ShippedModel:

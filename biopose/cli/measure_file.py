@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from biopose.body.anny import Body
+from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HEIGHT_M, centimetres_hint
 from biopose.outputs.summary import untrusted
 from biopose.pipeline import (
     METHODS,
@@ -27,8 +28,6 @@ from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from biopose.report.folder import OVERLAY
 from biopose.tracking.subject_choice import Choice
 from biopose.video.probe import check_image_size, probe_video
-
-LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.5, 2.6
 
 
 @dataclass(frozen=True)
@@ -224,14 +223,9 @@ def _check_body(athlete: Subject, body: Body) -> None:
 
 
 def _check_height(height_m: float) -> None:
-    if LEAST_HEIGHT_M <= height_m <= MOST_HEIGHT_M:
-        return
-    hint = (
-        f"; centimetres? then it is {height_m / 100:g}"
-        if 100 * LEAST_HEIGHT_M <= height_m <= 100 * MOST_HEIGHT_M
-        else ""
-    )
-    raise ValueError(f"--height-m {height_m:g}: expected metres, {LEAST_HEIGHT_M} to {MOST_HEIGHT_M}{hint}")
+    if not LEAST_HEIGHT_M <= height_m <= MOST_HEIGHT_M:
+        hint = centimetres_hint(height_m)
+        raise ValueError(f"--height-m {height_m:g}: expected metres, {ACCEPTED_HEIGHTS}{hint}")
 
 
 def _check_finite(**options: float | None) -> None:

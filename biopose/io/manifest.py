@@ -23,8 +23,6 @@ from pydantic import BaseModel, ValidationError
 
 from biopose.errors import ManifestError
 from biopose.io.manifest_entries import (
-    LEAST_HEIGHT_M,
-    MOST_HEIGHT_M,
     TRIAL_NAME_RULE,
     AthleteEntry,
     Person,
@@ -36,9 +34,7 @@ from biopose.io.manifest_entries import (
 )
 
 __all__ = [
-    "LEAST_HEIGHT_M",
     "MANIFEST",
-    "MOST_HEIGHT_M",
     "AthleteEntry",
     "Person",
     "RefusedTrial",

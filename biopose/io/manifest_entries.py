@@ -17,8 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic_core import ErrorDetails
 
 from biopose.io.files import QUOTE_LENGTH
+from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HEIGHT_M, centimetres_hint
 
-LEAST_HEIGHT_M, MOST_HEIGHT_M = 0.5, 2.6  # as `biopose measure` has it
 ACTIVITIES = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other")
 NAME_RULE = "up to 64 letters, digits, _ and -, a letter or digit first"
 TRIAL_NAME_RULE = "up to 64 letters, digits, _, - and dots, a letter or digit first"
@@ -67,7 +67,7 @@ class AthleteEntry(_Table):
     height_m: float = Field(
         ge=LEAST_HEIGHT_M,
         le=MOST_HEIGHT_M,
-        description=f"the standing height in metres, {LEAST_HEIGHT_M} to {MOST_HEIGHT_M}, such as 1.78",
+        description=f"the standing height in metres, {ACCEPTED_HEIGHTS}, such as 1.78",
     )
     mass_kg: float | None = Field(default=None, ge=10, le=300, description="kilograms, 10 to 300, or no such key")
     sex: Literal["male", "female"] | None = Field(default=None, description='"male", "female", or no such key')
@@ -181,19 +181,13 @@ def _problem(detail: ErrorDetails, table: type[BaseModel]) -> str:
         return f"is missing; expected {fields[-1].description}"
     if detail["type"] == "value_error" and key == "camera":
         return str(detail["ctx"]["error"])
-    return f"found {_as_toml(given)}; expected {fields[-1].description}" + _height_hint(key, given)
+    hint = centimetres_hint(given) if key == "height_m" and isinstance(given, int | float) else ""
+    return f"found {_as_toml(given)}; expected {fields[-1].description}{hint}"
 
 
 def _nearest(key: str, table: type[BaseModel]) -> str:
     near = difflib.get_close_matches(key, table.model_fields, n=1)
     return f"is {near[0]} meant?" if near else f"its keys are {', '.join(table.model_fields)}"
-
-
-def _height_hint(key: str, given: Any) -> str:
-    is_number = isinstance(given, int | float) and key == "height_m"
-    if is_number and 100 * LEAST_HEIGHT_M <= given <= 100 * MOST_HEIGHT_M:
-        return f"; centimetres? then it is {given / 100:g}"
-    return ""
 
 
 def _as_toml(given: object) -> str:

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from biopose.reconstruction.mesh_recovery import MeshStage
-from biopose.reconstruction.method_names import MethodName
+from biopose.reconstruction.method_names import NETWORKS, MethodName
 from biopose.reconstruction.motion_solver import SolverOptions
 from biopose.reconstruction.refinement import RefinementOptions
 from biopose.reconstruction.residuals import FitWeights
-
-NETWORKS = ("detector", "keypoints", "keypoint_fit", "mqhmr", "neurik")
 
 
 @dataclass(frozen=True)

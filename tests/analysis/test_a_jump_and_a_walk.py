@@ -105,7 +105,7 @@ def test_a_walks_strides_contacts_and_cadence_follow_from_its_steps(tmp_path: Pa
     assert values(metrics, "step_count")["none"] == 5
 
 
-def test_an_unseen_foot_neither_strikes_nor_leaves(tmp_path: Path) -> None:
+def test_an_unobserved_foot_has_no_events(tmp_path: Path) -> None:
     one = walker()
     confidence = one.track.confidence.copy()
     confidence[5:8] = 0.0  # the left foot strikes in frame 6

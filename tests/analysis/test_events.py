@@ -40,7 +40,7 @@ def test_what_is_too_short_to_be_is_no_state() -> None:
     assert states_of("9" * 20 + "?" + "9" * 20) == "#" * 41
 
 
-def test_the_ends_may_be_longer_than_was_seen() -> None:
+def test_the_ends_may_be_longer_than_observed() -> None:
     assert states_of("99" + "0" * 20 + "99") == "##" + "." * 20 + "##"
 
 
@@ -85,7 +85,7 @@ def test_feet_that_only_seem_to_leave_the_ground_do_not_fly() -> None:
     assert not times(events_of(still, "countermovement_jump"), "take_off", "both")
 
 
-def test_what_happens_unseen_is_no_event() -> None:
+def test_what_happens_unobserved_is_no_event() -> None:
     contact = np.where(np.arange(180) < 60, 0.9, 0.1)
     contact[50:90] = np.nan
     assert not events_of(motion(contact={"left": contact, "right": contact}), "walk")

@@ -40,7 +40,7 @@ def test_every_metric_is_defined_with_its_unit_and_finite() -> None:
                 assert metric.sd is None or metric.sd > 0
 
 
-def test_walking_is_told_by_its_strides() -> None:
+def test_walking_is_recognised_by_its_strides() -> None:
     metrics = metrics_of(walking(stride_s=1.1, stance_s=0.7, speed_m_s=1.3), "walk")
     for side in ("left", "right"):
         assert value(metrics, "stride_time", side) == pytest.approx(1.1, abs=DT)

@@ -87,7 +87,7 @@ def test_the_same_trial_gives_the_same_bytes(folder: Path, written: Path, tmp_pa
         assert (folder / name).read_bytes() == (again / name).read_bytes()
 
 
-def test_quality_is_told_in_figures(folder: Path) -> None:
+def test_quality_has_its_metrics(folder: Path) -> None:
     analyse_trial(folder, activity="other", cross_check_frames=4)
     figures = {row["name"]: row["value"] for row in pq.read_table(folder / "quality.parquet").to_pylist()}
     assert figures["frames"] == FRAMES
@@ -99,7 +99,7 @@ def test_quality_is_told_in_figures(folder: Path) -> None:
     assert figures["cross_check_max_deg"] >= figures["cross_check_rms_deg"] >= 0
 
 
-def test_what_a_refinement_gained_is_a_figure_where_there_was_one(folder: Path) -> None:
+def test_a_refinement_s_gain_is_a_metric(folder: Path) -> None:
     refined = replace(measured(frames=FRAMES), refinement=GAIN)
     write_trial_parquet(refined, folder / "trial.parquet", settings=SETTINGS, versions=VERSIONS)
     analyse_trial(folder, activity="other", cross_check_frames=0)

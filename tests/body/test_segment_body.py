@@ -174,7 +174,7 @@ def test_it_comes_back_from_a_file(body: SegmentBody, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a body"])
-def test_a_broken_file_is_said_to_be_broken(tmp_path: Path, content: bytes | None) -> None:
+def test_a_broken_file_is_refused(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "body.safetensors"
     if content is not None:
         path.write_bytes(content)

@@ -65,7 +65,7 @@ def test_a_square_video_is_cut_from_the_sensors_height() -> None:
         {FOCAL_35MM_KEY: "unknown"},
     ],
 )
-def test_without_a_usable_figure_it_is_a_phones_main_camera_with_a_wide_uncertainty(metadata: dict[str, str]) -> None:
+def test_without_a_usable_focal_length_a_phones_main_camera_is_assumed(metadata: dict[str, str]) -> None:
     camera = intrinsics(width_px=1080, height_px=1920, metadata=metadata)
     assert camera.source == "estimate"
     assert camera.focal_sd == ESTIMATE_SD

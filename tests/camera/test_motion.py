@@ -66,7 +66,7 @@ def test_a_slow_drift_adds_up() -> None:
     assert result.first_moving_s == pytest.approx(0.4, abs=0.2)
 
 
-def test_a_pan_far_out_of_the_first_view_is_followed() -> None:
+def test_a_pan_far_out_of_the_first_view_is_registered() -> None:
     result = watch(lambda t: (150 * np.clip(t - 1, 0, 2), 0, 0, 1))
     assert result.max_shift_px == pytest.approx(300, abs=1.5)
     assert result.cuts_s == ()
@@ -95,7 +95,7 @@ def test_trembling_below_what_matters_is_still() -> None:
     assert not watch(lambda t: (0.3 * np.sin(5 * t), 0.3 * np.sin(7 * t), 0, 1)).moves
 
 
-def test_a_cut_is_told_with_its_time() -> None:
+def test_a_cut_is_reported_with_its_time() -> None:
     before, after = wall(1), wall(2)
     result = watch(still, texture=lambda t: before if t < 2.25 else after, people=walker)
     assert result.moves

@@ -65,7 +65,7 @@ def test_gradients_on_the_axis_are_finite() -> None:
     assert point.grad.isfinite().all()
 
 
-def test_any_batch_axes_and_none_and_unseen_keypoints() -> None:
+def test_any_batch_axes_and_none_and_unobserved_keypoints() -> None:
     lens = camera(PHONE)
     assert lens.project(torch.ones(2, 3, 5, 3)).shape == (2, 3, 5, 2)
     assert lens.rays(torch.full((2,), 500.0)).shape == (2,)

@@ -87,7 +87,7 @@ def test_factors_are_those_of_the_file(person: SyntheticPerson, tmp_path: Path) 
             np.testing.assert_allclose(after.location_m, before.location_m * factors, atol=1e-4)
 
 
-def test_height_counts_where_little_is_seen(person: SyntheticPerson, tmp_path: Path) -> None:
+def test_height_counts_where_few_markers_are_observed(person: SyntheticPerson, tmp_path: Path) -> None:
     """From the pelvis alone, a taller person gets longer legs."""
     static = read_pelvis_only(person, tmp_path / "pelvis.trc")
     tall, short = (
@@ -105,7 +105,7 @@ def read_pelvis_only(person: SyntheticPerson, path: Path) -> Path:
     return path
 
 
-def test_markers_that_move_are_told_from_landmarks(person: SyntheticPerson, tmp_path: Path) -> None:
+def test_markers_that_move_are_distinguished_from_landmarks(person: SyntheticPerson, tmp_path: Path) -> None:
     model = opensim.Model(str(person.generic))
     for name in ("RASI", "LASI", "C7"):
         model.updMarkerSet().get(name).set_fixed(True)
@@ -283,6 +283,6 @@ def test_coordinates_that_are_missing_together_share_a_line() -> None:
     assert any("nan in the .mot" in line for line in lines)
 
 
-def test_frames_without_markers_are_said_with_their_place() -> None:
+def test_frames_without_markers_are_reported_with_their_place() -> None:
     lines = summary_of_ik(frames_unsolved=[10, 11, 40]).lines()
     assert "NOT SOLVED: 3 frames (from 10 to 40, counted from 0) have fewer than 3 markers" in lines

@@ -248,7 +248,7 @@ def test_a_camera_of_which_nothing_is_given_is_left_to_the_measurement(clip: Pat
 
 
 @pytest.mark.parametrize("word", ["largest", "central", "all"])
-def test_athletes_are_chosen_by_word(word: str) -> None:
+def test_athletes_are_chosen_by_keyword(word: str) -> None:
     assert athlete_choice(word) == word
 
 

@@ -133,7 +133,7 @@ def test_a_clip_with_nobody_names_the_file_and_leaves_no_folder(tmp_path: Path) 
 
 
 @needs_networks
-def test_the_answer_to_a_cut_file_says_how_to_have_its_beginning_measured(tmp_path: Path) -> None:
+def test_the_error_of_a_cut_file_says_how_its_beginning_is_measured(tmp_path: Path) -> None:
     whole = film(tmp_path / "x.mp4", 60, noisy=True, container_options={"movflags": "faststart"})
     result = measure(cut(whole, 0.5))
     assert_refused(result, "the data stop in the middle of a frame; copy it from the camera again, or have the")

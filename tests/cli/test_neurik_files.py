@@ -114,7 +114,7 @@ def test_the_model_is_the_default_one_at_the_scales_found(trial: Path, tmp_path:
     assert opensim.Model(str(tmp_path / "m.osim")).getNumBodies() == len(SKELETON.bodies) - 1
 
 
-def test_the_model_s_markers_lie_where_they_were_seen(
+def test_the_model_s_markers_lie_where_they_were_recorded(
     trial: Path, recording: MarkerTrajectories, tmp_path: Path
 ) -> None:
     """So the solvers that need a model can have this one."""
@@ -151,7 +151,7 @@ def test_a_standing_trial_of_other_markers_is_named(recording: MarkerTrajectorie
         predicted(trial, tmp_path / "q.mot", static=static)
 
 
-def test_a_program_is_told_everything(trial: Path, tmp_path: Path) -> None:
+def test_the_json_has_everything(trial: Path, tmp_path: Path) -> None:
     result = command(trial, tmp_path, "--json", "--model-out", tmp_path / "m.osim", "--sd", tmp_path / "sd.mot")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout, parse_constant=pytest.fail)
@@ -166,7 +166,7 @@ def test_a_program_is_told_everything(trial: Path, tmp_path: Path) -> None:
     assert report["coordinates_unobserved"] == report["unused_markers"] == report["frames_unsolved"] == []
 
 
-def test_a_person_is_told_in_a_few_lines(trial: Path, tmp_path: Path) -> None:
+def test_the_summary_has_a_few_lines(trial: Path, tmp_path: Path) -> None:
     result = command(trial, tmp_path, "--model-out", tmp_path / "m.osim")
     assert result.exit_code == 0, result.output
     for part in ("frames/s, neurik)", "mm RMS; worst", "standard deviations, median: lower", "body scales", "kg as it"):
@@ -252,7 +252,7 @@ def test_a_recording_with_z_up_is_noticed_and_turned(recording: MarkerTrajectori
 
 
 @pytest.mark.parametrize("frames", [1, 2])
-def test_a_frame_or_two_are_answered(recording: MarkerTrajectories, tmp_path: Path, frames: int) -> None:
+def test_one_or_two_frames_are_solved(recording: MarkerTrajectories, tmp_path: Path, frames: int) -> None:
     part = MarkerTrajectories(recording.time_s[:frames], recording.names, recording.positions_m[:frames])
     summary, q = predicted(written(part, tmp_path / "t.trc"), tmp_path / "q.mot")
     assert not np.isnan(q).any()
@@ -275,7 +275,7 @@ def test_a_rate_that_was_not_learned_is_told(
     assert any(line.startswith("RATE") for line in summary.lines()) == told
 
 
-def test_the_rates_told_are_those_learned() -> None:
+def test_the_rates_stated_are_those_trained_on() -> None:
     assert LEARNED_HZ == RATE_HZ
 
 

@@ -195,7 +195,7 @@ def test_an_angle_off_by_a_known_amount_is_off_by_that_amount(walk: ExpertMotion
     np.testing.assert_allclose(list(by_coordinate.values()), 0, atol=1e-9)
 
 
-def test_intervals_that_hold_half_the_errors_are_told_to(walk: ExpertMotion) -> None:
+def test_the_coverage_of_intervals_that_are_too_narrow_is_reported(walk: ExpertMotion) -> None:
     T = camera_pose(walk, "front", walk.limb_joints_m())
     q = walk.q.copy()
     knee = walk.person.skeleton.coordinate_names.index("knee_angle_r")

@@ -54,7 +54,7 @@ def test_the_requested_number_of_images_is_evaluated(tiny: ShardFolder, weights:
 
 
 @needs_images
-def test_missing_pictures_are_drawn_of_the_split_that_training_never_sees(
+def test_missing_images_are_rendered_from_the_held_out_split(
     tiny: ShardFolder, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = tmp_path / "kept"

@@ -60,13 +60,13 @@ def test_a_format_is_written_once_and_replaces_an_older_file(trial: Path, tmp_pa
 
 
 @pytest.mark.parametrize("formats", [["trc", "fbx"], []])
-def test_what_is_no_format_is_told_with_those_there_are(trial: Path, tmp_path: Path, formats: list[str]) -> None:
+def test_an_unknown_format_is_refused_with_the_known_ones(trial: Path, tmp_path: Path, formats: list[str]) -> None:
     with pytest.raises(ValueError, match="there are trc, mot, osim, c3d, parquet, csv"):
         export_trial(trial, tmp_path / "out", formats)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_trial_that_lacks_a_file_is_told_before_anything_is_written(tmp_path: Path) -> None:
+def test_a_trial_that_lacks_a_file_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "markers.trc").touch()
     with pytest.raises(FileFormatError, match=r"coordinates\.mot: found no such file"):
         export_trial(tmp_path, tmp_path / "out", ["trc", "mot"])

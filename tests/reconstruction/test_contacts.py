@@ -67,7 +67,7 @@ def test_what_lasts_is_never_more_than_what_is_still() -> None:
         assert abs(resting.mean() - middle) < 0.6 / rate_hz
 
 
-def test_a_foot_that_is_not_seen_is_not_said_to_rest() -> None:
+def test_an_unobserved_foot_has_no_contact() -> None:
     time_s, weight = frame_times(30), torch.ones(30, 26)
     weight[10:20, HEEL] = 0.0
     found = contacts(np.zeros(30), time_s, weight=weight)

@@ -39,7 +39,7 @@ def fitted_rotations(predicted: Tensor, R_local: Tensor, *, sd: float) -> Tensor
     return fit_rotations(predicted, torch.full((*predicted.shape[:2], 2), sd), R_local, body(), MEAN_SHAPE)
 
 
-def test_certain_keypoints_are_followed_and_uncertain_ones_are_not() -> None:
+def test_keypoints_of_small_deviation_outweigh_the_mesh_and_those_of_large_do_not() -> None:
     R = drawn_rotations(6, seed=0, sd_rad=0.3)
     R_true = R @ drawn_rotations(6, seed=1, sd_rad=0.1)
     before = (keypoints(R) - keypoints(R_true)).norm(dim=-1).mean()

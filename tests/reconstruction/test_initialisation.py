@@ -39,7 +39,7 @@ def test_a_motionless_person_is_placed_exactly_whatever_the_neighbours_weigh() -
     torch.testing.assert_close(found, still[2], atol=1e-3, rtol=0)
 
 
-def test_frames_in_which_nobody_is_seen_lie_between_their_neighbours() -> None:
+def test_frames_without_a_detection_are_interpolated() -> None:
     keypoints, rays, weight, time_s, root = exact()
     weight[4:7] = 0.0
     rays[4:7] = 0.0

@@ -91,7 +91,7 @@ def test_a_track_of_few_frames_is_lifted(frames: int) -> None:
     assert_sound(lifted_at(frame_times(frames)), frames)
 
 
-def test_nothing_unseen_is_looked_at() -> None:
+def test_unobserved_keypoints_do_not_change_the_lifting() -> None:
     time_s = frame_times(25)
     rays, weight = rays_at(time_s), torch.ones(25, 26)
     weight[5:12] = 0.0
@@ -103,7 +103,7 @@ def test_nothing_unseen_is_looked_at() -> None:
     torch.testing.assert_close(again.keypoints, predicted.keypoints, atol=0, rtol=0)
 
 
-def test_a_person_who_is_never_seen_gives_finite_values() -> None:
+def test_a_person_without_observations_gives_finite_values() -> None:
     assert_sound(lifted_at(frame_times(10), weight=torch.zeros(10, 26)), 10)
 
 

@@ -85,7 +85,7 @@ def test_what_is_not_refined_has_gained_nothing(stage: MeshStage) -> None:
     assert fitted(read_track(swinging(time_s), time_s), stage=stage).refinement is None
 
 
-def test_without_a_keypoint_that_is_seen_nothing_is_told_of_a_gain() -> None:
+def test_without_an_observed_keypoint_no_refinement_gain_is_stated() -> None:
     time_s = frame_times(3)
     track = read_track(swinging(time_s), time_s)
     assert fitted(replace(track, confidence=np.full_like(track.confidence, 0.1))).refinement is None

@@ -61,7 +61,7 @@ def test_the_markers_are_those_that_the_solver_has() -> None:
 
 @needs_body_asset
 @pytest.mark.parametrize("frames", [1, 8])
-def test_a_person_is_told_coordinates_at_their_markers_and_how_sure_each_angle_is(frames: int) -> None:
+def test_coordinates_come_with_a_deviation_each(frames: int) -> None:
     torch.manual_seed(0)
     told = NeuralIK.of(new_neurik(SHAPE, locations_m=default_locations_m()).eval())
     fitted = fitted_person()

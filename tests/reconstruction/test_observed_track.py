@@ -55,7 +55,7 @@ def test_the_less_sure_a_keypoint_is_the_less_it_weighs() -> None:
     assert (person.weight[:, 9] < person.weight[:, 10]).all()
 
 
-def test_a_keypoint_below_the_least_confidence_is_as_one_not_seen() -> None:
+def test_a_keypoint_below_the_least_confidence_is_unobserved() -> None:
     doubtful = track()
     doubtful.confidence[3:5, 9] = LEAST_CONFIDENCE - 0.01
     person = observed(doubtful)
@@ -105,7 +105,7 @@ def test_a_person_of_whom_nothing_is_sure_still_has_an_up() -> None:
     assert float(person.up_camera.norm()) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_before_a_camera_that_moves_nothing_is_told_of_contacts() -> None:
+def test_before_a_moving_camera_no_contact_is_stated() -> None:
     still = track_of(np.repeat(swinging(frame_times(1)), FRAMES, axis=0), frame_times(FRAMES))
     assert (observed(still).observations.contact > 0.9).all()
     assert not observe(still, CAMERA, lifter(), height_m=HEIGHT_M, camera_stands=False).observations.contact.any()

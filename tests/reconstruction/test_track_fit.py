@@ -141,7 +141,7 @@ def test_a_track_with_gaps() -> None:
     assert_sound(fitted(not_found(track(14), slice(5, 9))), 14)
 
 
-def test_a_limb_that_is_never_seen() -> None:
+def test_a_limb_that_is_never_observed() -> None:
     one = track(8)
     hidden = [i for i, name in enumerate(KEYPOINTS) if name in ("left_elbow", "left_wrist") or name.startswith("right")]
     one.confidence[:, hidden] = 0.0

@@ -86,7 +86,7 @@ def test_any_size_of_video_fits(size: tuple[int, int]) -> None:
     assert canvas.height_px % 2 == canvas.width_px % 2 == 0
 
 
-def test_a_resized_camera_sees_the_same() -> None:
+def test_a_resized_camera_projects_alike() -> None:
     camera = Camera(640, 360, (520.0, 500.0), (330.0, 170.0))
     points = torch.tensor([[0.3, -0.2, 4.0], [-0.5, 0.4, 3.0]])
     expected = (camera.project(points) + 0.5) * torch.tensor([0.5, 2.0]) - 0.5

@@ -143,7 +143,7 @@ def test_times_multiplies(function: PiecewisePolynomial) -> None:
         (lambda: PiecewisePolynomial.linear_pieces(np.array([-1.0, 0.0, 1.0]), np.ones(3)), False, False, False),
     ],
 )
-def test_kinds_are_told_apart(
+def test_functions_of_each_kind_are_distinguished(
     made: Callable[[], PiecewisePolynomial], *, affine: bool, constant: bool, identity: bool
 ) -> None:
     function = made()

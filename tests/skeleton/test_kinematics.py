@@ -162,7 +162,7 @@ def test_scales_of_one_change_nothing_and_grounds_are_ignored(request: pytest.Fi
     assert kinematics.body_scales is None
 
 
-def test_uniform_scales_make_a_similar_figure(full_body: Skeleton) -> None:
+def test_uniform_scales_make_a_similar_skeleton(full_body: Skeleton) -> None:
     kinematics, q = Kinematics(full_body), poses_of(full_body)
     q[:, [full_body.coordinate_names.index(f"pelvis_t{axis}") for axis in "xyz"]] = 0.0
     factor = torch.full((len(full_body.bodies), 3), 1.3, dtype=torch.float64)

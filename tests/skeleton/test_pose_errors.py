@@ -23,7 +23,7 @@ def test_procrustes_does_not_see_rotation_translation_and_scale(poses: np.ndarra
     np.testing.assert_allclose(procrustes_distances(moved(poses, scale=0.3), poses), 0, atol=1e-12)
 
 
-def test_procrustes_sees_a_reflection(poses: np.ndarray) -> None:
+def test_procrustes_does_not_reflect(poses: np.ndarray) -> None:
     assert procrustes_distances(poses * [-1, 1, 1], poses).mean() > 0.3
 
 

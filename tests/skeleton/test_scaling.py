@@ -130,7 +130,7 @@ def test_a_misplaced_marker_bends_nothing(full_body: Skeleton) -> None:
         assert scaling.residual_m[scaling.marker_names.index(name)] > 0.08
 
 
-def test_a_marker_that_is_never_seen_is_done_without(full_body: Skeleton) -> None:
+def test_a_marker_that_is_never_observed_is_left_out(full_body: Skeleton) -> None:
     rng = np.random.default_rng(7)
     trial = static_trial(full_body, drawn_scales(full_body, rng), standing(full_body, rng), rng)
     complete = scale_to_static(full_body, trial)

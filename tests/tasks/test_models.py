@@ -12,7 +12,7 @@ import pytest
 from biopose.errors import ModelError
 from biopose.io.checkpoint import sha256_of
 from biopose.pipeline import METHODS as ALL_METHODS
-from biopose.reconstruction.method_names import EVALUATED_METHODS, MethodName
+from biopose.reconstruction.method_names import EVALUATED_METHODS, NETWORKS, MethodName
 from flows.cli.models import models
 from tasks.models import (
     PinnedModel,
@@ -25,7 +25,7 @@ from tasks.models import (
     weights_of,
 )
 from tasks.settings import Settings
-from tasks.shipped_models import STAGES, shipped_models
+from tasks.shipped_models import shipped_models
 
 REGISTER = """
 import sys
@@ -68,14 +68,14 @@ def test_shipped_weights_are_registered_once_though_two_processes_do_it(register
     register_shipped(registered)
     versions = registered_versions(registered)
     assert [(found.model, found.version, found.aliases) for found in versions] == [
-        (stage, 1, ("champion",)) for stage in STAGES
+        (stage, 1, ("champion",)) for stage in NETWORKS
     ]
     assert {found.licence for found in versions} == {"Apache-2.0"}
 
 
 def test_pins_are_exact_and_go_through_json(registered: Settings) -> None:
     pins = pin_models(registered, method="mqhmr")
-    assert [(pin.stage, pin.version) for pin in pins] == [(stage, 1) for stage in STAGES]
+    assert [(pin.stage, pin.version) for pin in pins] == [(stage, 1) for stage in NETWORKS]
     assert [PinnedModel(**json.loads(json.dumps(pin.as_dict()))) for pin in pins] == list(pins)
     assert json.loads(pins[2].configuration_json)["budget"]["first_iterations"] == 40
 
@@ -176,7 +176,7 @@ def test_the_command_lists_what_is_registered(registered: Settings) -> None:
     from click.testing import CliRunner
 
     text = CliRunner().invoke(models, ["--home", str(registered.home)]).stdout
-    assert [line.split()[:3] for line in text.splitlines()[1:]] == [[stage, "1", "champion"] for stage in STAGES]
+    assert [line.split()[:3] for line in text.splitlines()[1:]] == [[stage, "1", "champion"] for stage in NETWORKS]
     result = json.loads(CliRunner().invoke(models, ["--home", str(registered.home), "--json"]).stdout)
     assert [model["sha256"] for model in result["models"]] == [
         pin.sha256 for pin in pin_models(registered, method="mqhmr")

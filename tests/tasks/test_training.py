@@ -48,7 +48,7 @@ def weights(folder: Path, content: bytes, name: str = "mqhmr.safetensors") -> Pa
     return folder / name
 
 
-def test_a_training_has_its_preset_as_parameters_and_a_history_of_figures(
+def test_a_training_has_its_preset_as_parameters_and_a_history_of_metrics(
     settings: Settings, order: TrainingOrder
 ) -> None:
     run = TrainingRun(settings, order)
@@ -134,7 +134,7 @@ def test_a_trained_network_is_a_version_of_its_stage_and_does_not_measure_yet(
     ("network", "train_from", "what"),
     [("mqhmr", train_mqhmr_from, "pictures"), ("neurik", train_neurik_from, "clips")],
 )
-def test_what_is_drawn_to_train_on_is_kept_where_the_order_says_and_told_of(
+def test_training_data_is_kept_in_the_requested_folder_and_reported(
     network: NetworkName, train_from: Callable[..., Path], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def trained(request: TrainingRequest, *, report: Report, shard_made: ShardMade) -> Path:

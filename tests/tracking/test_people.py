@@ -63,7 +63,7 @@ class Filmed:
 
 
 @pytest.mark.parametrize("detect_every", [1, 3])
-def test_what_was_read_goes_with_people_detected_and_followed(detect_every):
+def test_frame_information_goes_with_people_detected_and_tracked(detect_every):
     film = Filmed()
     people = find_people(film.frames, detector=film, network=film, detect_every=detect_every)
     assert sorted(track.tokens[0, 0] for track in people.tracks) == [0, 1]
@@ -79,7 +79,7 @@ def test_what_was_read_goes_with_people_detected_and_followed(detect_every):
 
 @needs_assets
 @pytest.mark.parametrize("detect_every", [1, 3])
-def test_jumper_and_walker_are_followed(networks, detect_every):
+def test_jumper_and_walker_are_tracked(networks, detect_every):
     finished = []
     frames = islice(read_frames(CLIP), 60)
     people = find_people(frames, **networks, batch_frames=8, detect_every=detect_every, progress=finished.append)

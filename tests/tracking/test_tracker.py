@@ -52,7 +52,7 @@ def test_two_people_in_the_same_clothes_who_cross_keep_their_numbers(rate_hz, im
         assert sorted(owners, key=min) == [{0}, {1}], seed
 
 
-def test_who_turns_back_behind_another_is_told_by_the_clothes():
+def test_who_turns_back_behind_another_is_identified_by_appearance():
     for seed in range(3):
         near = Walker(lambda t: 322 + 90 * abs(t - 1.5), 220, shirt=RED)
         far = Walker(lambda t: 318 - 80 * abs(t - 1.5), 190, shirt=GREEN, phase=2.0)
@@ -152,7 +152,7 @@ def test_doubles_of_a_detection_are_one_person():
     assert track.detected.all()
 
 
-def test_false_alarms_are_left_out_and_a_figure_on_a_poster_is_somebody():
+def test_false_detections_are_left_out_and_a_person_on_a_poster_is_tracked():
     rng = np.random.default_rng(0)
     tracker = Tracker()
     poster = Walker(lambda t: 560.0, 150.0, shirt=BLUE).keypoints_px(0.0)

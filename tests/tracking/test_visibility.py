@@ -32,7 +32,7 @@ def test_one_side_that_is_cut_off_is_named() -> None:
     assert ": left arm. " in said
 
 
-def test_frames_without_the_person_are_counted_and_do_not_make_limbs_unseen() -> None:
+def test_frames_without_the_person_are_counted_and_do_not_hide_limbs() -> None:
     (said,) = limits_of_view(track(lost=6))
     assert "not found in 6 of 10 frames" in said
 

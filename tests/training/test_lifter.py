@@ -88,7 +88,7 @@ def test_it_learns_a_batch_by_heart() -> None:
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_exact_answers_have_no_error() -> None:
+def test_exact_predictions_have_no_error() -> None:
     batch = projector(1).draw(4, frames=5)
     said = _Said(batch)
     metrics = lifter_metrics(said, batch)  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ def test_the_learning_rate_rises_stays_and_falls_to_nothing() -> None:
     assert min(rates) > 0
 
 
-def test_a_run_stops_after_its_patience_without_a_better_figure_and_stays_stopped(tmp_path: Path) -> None:
+def test_a_run_stops_after_its_patience_without_a_better_loss_and_stays_stopped(tmp_path: Path) -> None:
     schedule = Schedule(steps=100, report_every=1, patience=3)
     metrics = iter([5.0, 4.0, 4.0, 4.5, 4.0, 1.0])
     run = Run(tmp_path / "run.pt", schedule=schedule)

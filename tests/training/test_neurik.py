@@ -71,7 +71,7 @@ def test_the_gradient_is_finite_for_windows_of_any_length(frames: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:An input array is constant")
-def test_exact_answers_have_no_error_however_they_are_written() -> None:
+def test_exact_predictions_have_no_error_however_they_are_written() -> None:
     batch = synthetic_source().draw(3, frames=5)
     answer = exact(batch)
     arm = [full_body_skeleton().coordinate_names.index(f"arm_{name}_r") for name in ("flex", "add", "rot")]

@@ -38,7 +38,7 @@ def test_each_variant_differs_from_what_ships_in_one_choice() -> None:
         assert sum(value != vars(ships)[key] for key, value in vars(variant).items()) == (name != "shipped")
 
 
-def test_answers_without_limits_begin_where_the_others_do_and_go_further() -> None:
+def test_predictions_without_limits_begin_where_the_others_do_and_go_further() -> None:
     windows = synthetic_source().draw(2, frames=4).windows
     kinds = ((neurik_ablation.Neurik, OutputDecoder), (UnlimitedNeurik, UnlimitedDecoder))
     angles = []

@@ -31,7 +31,7 @@ def test_every_cost_is_measured_at_every_size_and_the_scratch_files_go(tmp_path:
     assert any(line.startswith("mean_curve") for line in warehouse_lines(measured))
 
 
-def test_a_disk_that_is_too_full_is_told_before_any_work(tmp_path: Path) -> None:
+def test_a_disk_that_is_too_full_is_reported_before_any_work(tmp_path: Path) -> None:
     result = CliRunner().invoke(PROGRAM, ["warehouse", "--rows", "1000000000000", "--folder", str(tmp_path)])
     assert result.exit_code == 1
     assert "give another --folder or fewer --rows" in result.stderr

@@ -35,7 +35,7 @@ def test_every_named_query_runs(snapshot: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", named_queries())
-def test_every_named_query_says_what_it_answers_and_takes(name: str) -> None:
+def test_every_named_query_describes_its_result_and_parameters(name: str) -> None:
     query = named_queries()[name]
     assert query.description.endswith(".")
     assert {p.name for p in query.parameters} == {word for word in GIVEN | DEFAULTED if f"${word}" in query.sql}
@@ -159,12 +159,12 @@ def test_sql_runs(snapshot: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["INTERVAL 3 DAY", "union_value(k := 1)"])
-def test_sql_whose_answer_fits_no_table_is_refused(snapshot: Path, value: str) -> None:
+def test_sql_whose_result_fits_no_table_is_refused(snapshot: Path, value: str) -> None:
     with pytest.raises(QueryError, match="cast it to VARCHAR"):
         run_sql(snapshot, f"SELECT {value}")
 
 
-def test_sql_that_answers_nothing_is_refused(snapshot: Path) -> None:
+def test_sql_without_a_result_is_refused(snapshot: Path) -> None:
     with pytest.raises(QueryError, match="a SELECT is needed"):
         run_sql(snapshot, "")
 

@@ -89,7 +89,7 @@ def test_csv_has_a_head(home: Path) -> None:
 
 
 @pytest.mark.parametrize("format_", ["table", "csv", "json", "parquet"])
-def test_an_answer_goes_into_a_file(home: Path, tmp_path: Path, format_: str) -> None:
+def test_a_result_goes_into_a_file(home: Path, tmp_path: Path, format_: str) -> None:
     out = tmp_path / f"answer.{format_}"
     assert answer(home, *TREND, "--format", format_, "--out", str(out)) == ""
     if format_ == "parquet":
@@ -98,7 +98,7 @@ def test_an_answer_goes_into_a_file(home: Path, tmp_path: Path, format_: str) ->
         assert out.read_text() == answer(home, *TREND, "--format", format_)
 
 
-def test_an_empty_answer_still_has_its_columns(home: Path) -> None:
+def test_an_empty_result_still_has_its_columns(home: Path) -> None:
     lines = answer(home, "athlete_trend", "--param", "athlete=blue/zoe", "--param", "metric=a=b").splitlines()
     assert lines[0].split()[1] == "month"
     assert len(lines) == 2
@@ -127,9 +127,7 @@ def test_the_list_names_every_query_with_its_parameters(home: Path) -> None:
         (("--sql", "SELECT * FROM read_text('/etc/hostname')"), 1, "disabled by configuration"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(
-    home: Path, arguments: tuple[str, ...], exit_code: int, complaint: str
-) -> None:
+def test_an_error_is_one_line(home: Path, arguments: tuple[str, ...], exit_code: int, complaint: str) -> None:
     result = run(home, *arguments)
     assert result.exit_code == exit_code
     assert complaint in result.stderr
@@ -137,7 +135,7 @@ def test_what_is_wrong_is_said_in_one_line(
     assert result.stderr.strip().splitlines()[-1].startswith("Error: ")
 
 
-def test_a_home_without_a_warehouse_is_told_the_remedy(tmp_path: Path) -> None:
+def test_the_error_of_a_home_without_a_warehouse_names_the_remedy(tmp_path: Path) -> None:
     result = run(tmp_path, "trials")
     assert result.exit_code == 1
     assert "biopose ingest INBOX" in result.stderr

@@ -227,7 +227,7 @@ class TestMissingMarkers:
         assert angle_differences(solution.coordinates.values, q)[known].max() < 1e-6
         assert solution.held == ()
 
-    def test_a_segment_never_seen_is_held_at_its_default(self, person: Skeleton) -> None:
+    def test_a_segment_without_markers_is_held_at_its_default(self, person: Skeleton) -> None:
         default = np.radians(7.0)
         coordinates = tuple(
             replace(c, default=default) if c.name.startswith("wrist") else c for c in person.coordinates
@@ -269,7 +269,7 @@ class TestMissingMarkers:
         assert not solution.undetermined.any()
         assert angle_differences(solution.coordinates.values, q)[~unsolved].max() < 1e-6
 
-    def test_a_recording_without_any_marker_seen_is_all_nan(self, person: Skeleton) -> None:
+    def test_a_recording_without_any_observed_marker_is_all_nan(self, person: Skeleton) -> None:
         recording = recording_of(person, motion(person, frames=10))
         recording.positions_m[:] = np.nan
         finished: list[int] = []

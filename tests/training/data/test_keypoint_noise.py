@@ -87,7 +87,7 @@ def test_every_keypoint_is_hidden_now_and_then(monkeypatch: pytest.MonkeyPatch) 
         assert gone[:, list(group)].all(-1).any()
 
 
-def test_errors_of_a_well_seen_keypoint_repeat_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_a_confident_keypoint_are_correlated_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     silence(monkeypatch, SLOW_SD=0.02)
     rays, _ = corrupt(generator(), some_rays(), interval_s=intervals())
     error = rays - some_rays()

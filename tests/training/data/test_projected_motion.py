@@ -56,7 +56,7 @@ def test_a_batch_has_its_shapes_and_no_nan() -> None:
 
 
 @pytest.mark.usefixtures("without_errors")
-def test_the_truth_projects_to_what_is_seen() -> None:
+def test_the_truth_projects_to_the_observed_keypoints() -> None:
     batch = projector().draw(N, frames=FRAMES)
     rays, keypoints = view_rays(batch).flatten(0, 1), HEIGHT_M * batch.keypoints.flatten(0, 1)
     far_apart_s = 10.0 * np.arange(len(rays))  # each frame for itself

@@ -59,7 +59,7 @@ def test_the_static_posture_shows_the_markers_as_they_sit_in_the_session() -> No
     torch.testing.assert_close(batch.static_m.double(), by_kinematics(still)[:, 0], atol=1e-4, rtol=0)
 
 
-def test_registered_markers_lie_on_the_told_skeleton_as_they_stood() -> None:
+def test_calibrated_markers_lie_on_the_true_skeleton_as_in_the_static_trial() -> None:
     batch = synthetic_source().draw(3, frames=4, calibrated=True)
     own = batch.windows.subject
     assert own is not None

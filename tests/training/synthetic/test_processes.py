@@ -33,6 +33,6 @@ def test_each_missing_file_is_made_once_elsewhere(tmp_path: Path) -> None:
     assert all(path.read_text() != str(os.getpid()) for path in tmp_path.iterdir())
 
 
-def test_what_is_wrong_is_said_before_a_process_begins(tmp_path: Path) -> None:
+def test_errors_are_reported_before_a_process_begins(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no folder"):
         make_in_processes(partial(Writer, tmp_path / "nowhere"), [0], processes=2, report=lambda _: None)

@@ -62,7 +62,7 @@ def test_people_fill_their_crops() -> None:
 
 
 @pytest.mark.parametrize("level", range(4))
-def test_maps_are_empty_and_those_that_nobody_looks_at_are_not_there(level: int) -> None:
+def test_keypoint_maps_are_empty_unless_they_are_projected(level: int) -> None:
     map_ = drawn().crops.maps[level]
     assert not map_.any()
     assert (map_.numel() > 0) == (level in LEVELS)

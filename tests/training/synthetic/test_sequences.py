@@ -160,7 +160,7 @@ def test_what_carries_moves_as_the_clips_foot_moves() -> None:
     torch.testing.assert_close(pelvis_m.diff(dim=0), feet[:, 0].diff(dim=0))
 
 
-def test_the_pelvis_is_told_in_the_joints_own_angles() -> None:
+def test_the_pelvis_is_given_in_the_joints_own_angles() -> None:
     R = random_rotations(40, degrees=170, seed=1)
     q = torch.from_numpy(full_body().default_pose).repeat(40, 1)
     columns = [full_body().coordinate_names.index(f"pelvis_{angle}") for angle in ("tilt", "list", "rotation")]

@@ -1,4 +1,4 @@
-"""A made-up person who swings arms and legs before a made-up camera, seen without any error, for tests of the fit."""
+"""A synthetic person who swings arms and legs before a synthetic camera, observed without error: for the fit."""
 
 from functools import cache
 
@@ -88,7 +88,7 @@ def level() -> Tensor:
 
 
 def observations_of(q: NDArray[np.float64], time_s: NDArray[np.float64], *, ray_sd: float = 0.002) -> Observations:
-    """What would be known if every keypoint were seen exactly, lifted exactly, and no foot rested."""
+    """The observations if every keypoint were detected exactly, lifted exactly, and no foot rested."""
     camera = keypoints_m(q) @ level().T
     rays = (camera[..., :2] / camera[..., 2:]).float()
     frames = len(q)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.reconstruction.observations import HIPS, KEYPOINT_MASK, Observations, relative_to_hips
+from biopose.skeleton.damped_gauss_newton import minimise
 from biopose.skeleton.rotations import skew
 
 # Errors of the decoder's local rotations about the segment's axes at rest (forward, up, right): root mean square over
@@ -87,11 +88,8 @@ def fit_rotations(keypoints: Tensor, sd: Tensor, R_local: Tensor, body: SegmentB
 
 def _fit_rotations(keypoints: Tensor, sd: Tensor, R_local: Tensor, body: SegmentBody, shape: Tensor) -> Tensor:
     problem = _RotationProblem(body, shape, relative_to_hips(keypoints), sd)
-    at = best = _RotationIterate.of(problem, R_local, torch.zeros(len(R_local), len(FREE) * 3))
-    for _ in range(STEPS):
-        at = at.moved(torch.zeros(len(R_local)))
-        best = best.where(at.cost < best.cost, at)
-    return best.R_local
+    start = _RotationIterate.of(problem, R_local, torch.zeros(len(R_local), len(FREE) * 3))
+    return minimise(start, steps=STEPS, first_damping=0.0).R_local
 
 
 class _RotationProblem:

@@ -179,7 +179,7 @@ class Stage:
 
 
 PERCEIVE = Stage("perceive", 1, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
-RECONSTRUCT = Stage("reconstruct", 1, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
+RECONSTRUCT = Stage("reconstruct", 2, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
 SOLVE = Stage("solve", 1, needs="processor", unit="trial", networks=("neurik",))
 ANALYSE = Stage("analyse", 1, needs="processor", unit="trial")
 STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)

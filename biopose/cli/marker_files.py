@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -87,6 +87,7 @@ def scale_files(
         unused_markers=[n for n in static.names if n not in set(skeleton.marker_names)],
         height_m=height_m,
         height_used=known_height is not None,
+        notes=list(static.notes),
     )
 
 
@@ -138,7 +139,7 @@ def solve_files(
     if not solution.solved.any():
         raise ModelError(f"{markers}: no frame has {MIN_MARKERS} markers of the model {model}; nothing was written")
     write_mot(out, solution.coordinates, rotational=skeleton.rotational_names)
-    return _summary(out, solver, skeleton, solution, ignored, seconds)
+    return _summary(out, solver, skeleton, solution, ignored, seconds, notes=trajectories.notes)
 
 
 def _usable_weights(
@@ -206,7 +207,14 @@ def lies_on_its_side(skeleton: Skeleton, coordinates: CoordinateTrajectories) ->
 
 
 def _summary(
-    out: Path, solver: str, skeleton: Skeleton, solution: IKSolution, ignored: list[str], seconds: float
+    out: Path,
+    solver: str,
+    skeleton: Skeleton,
+    solution: IKSolution,
+    ignored: list[str],
+    seconds: float,
+    *,
+    notes: Sequence[str],
 ) -> IKSummary:
     mean_mm = 1e3 * np.array([_mean(column) for column in solution.marker_error_m.T])
     worst = int(np.nanargmax(mean_mm))
@@ -228,6 +236,7 @@ def _summary(
         weights_ignored=ignored,
         lies_on_its_side=lies_on_its_side(skeleton, solution.coordinates),
         seconds=round(seconds, 3),
+        notes=list(notes),
     )
 
 

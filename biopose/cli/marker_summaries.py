@@ -29,6 +29,7 @@ class ScaleSummary:
     unused_markers: list[str]
     height_m: float | None
     height_used: bool
+    notes: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -38,11 +39,11 @@ class ScaleSummary:
         """As text."""
         lines = [f"{self.out}: scaled, {self.mass_kg:.1f} kg", "segment        x      y      z"]
         lines += [f"{name:<12} " + " ".join(f"{x:6.3f}" for x in s) for name, s in self.body_scales.items()]
-        return lines + self.notes()
+        return lines + self.remarks()
 
-    def notes(self) -> list[str]:
+    def remarks(self) -> list[str]:
         """Remarks beside the factors."""
-        lines = self._residual_lines()
+        lines = [*self._residual_lines(), *self.notes]
         if self.unused_markers:
             lines.append(f"not in the model: {', '.join(self.unused_markers)}")
         if self.height_m is not None and not self.height_used:
@@ -63,7 +64,7 @@ class ScaleSummary:
 
 @dataclass(frozen=True)
 class IKSummary:
-    """The result of `biopose ik`; marker errors in millimetres."""
+    """The result of `biopose ik`; marker errors in millimetres; `notes` are the readers', of the files given."""
 
     out: str
     solver: str
@@ -79,6 +80,7 @@ class IKSummary:
     weights_ignored: list[str]
     lies_on_its_side: bool
     seconds: float
+    notes: list[str]
 
     @property
     def incomplete(self) -> bool:
@@ -91,7 +93,7 @@ class IKSummary:
 
     def lines(self) -> list[str]:
         """As text."""
-        lines = [*_first_lines(self), *self._doubts(), *self._missing()]
+        lines = [*_first_lines(self), *self._doubts(), *self._missing(), *self.notes]
         if self.coordinates_held:
             lines.append(f"held at default, observed by no marker: {', '.join(self.coordinates_held)}")
         if self.unused_markers:
@@ -147,6 +149,7 @@ class NeurikSummary:
     unused_markers: list[str]
     lies_on_its_side: bool
     seconds: float
+    notes: list[str]
     solver: str = "neurik"
 
     @property
@@ -164,7 +167,7 @@ class NeurikSummary:
         lines = [*_first_lines(self), f"standard deviations, median: {deviations} degrees", self._scales_line()]
         if self.model_out:
             lines.append(f"{self.model_out}: the default model at these scales, {self.model_mass_kg:.1f} kg as it was")
-        lines += [*self._doubts(), *_unsolved(self.frames_unsolved)]
+        lines += [*self._doubts(), *_unsolved(self.frames_unsolved), *self.notes]
         if self.frames_unsolved:
             lines.append(NAN)
         if self.coordinates_unobserved:

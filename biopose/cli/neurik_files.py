@@ -17,6 +17,7 @@ from biopose.cli.marker_files import ProgressBar, lies_on_its_side, prefixed_err
 from biopose.cli.marker_summaries import NeurikSummary
 from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import from_coordinates, write_mot, write_storage
+from biopose.io.trajectories import MarkerTrajectories
 from biopose.neurik.input import SubjectCalibration
 from biopose.neurik.network import Neurik, load_neurik
 from biopose.neurik.recording import RecordingPrediction, predict_recording
@@ -59,7 +60,8 @@ def predict_files(
     recording = read_recording(markers, up=up, body_model=body_model)
     network = load_neurik()
     progress.length = len(recording.time_s)
-    subject = _subject(static, up, network)
+    standing = read_markers(static, up=up) if static else None
+    subject = _subject(standing, static, network)
     start = perf_counter()
     with prefixed_errors(markers), torch_threads(threads):
         prediction = predict_recording(network, recording, subject=subject, progress=progress.update)
@@ -71,13 +73,13 @@ def predict_files(
         write_storage(sd_out, from_coordinates(prediction.sd, rotational=rotational, name="Standard deviations"))
     write_mot(out, prediction.coordinates, rotational=rotational)
     unused = [name for name in recording.names if name not in prediction.markers.names]
-    return _summary(prediction, out, model_out, sd_out, unused, seconds)
+    notes = [*recording.notes, *(f"{static}: {note}" for note in (standing.notes if standing else ()))]
+    return _summary(prediction, out, model_out, sd_out, unused, seconds, notes)
 
 
-def _subject(static: Path | None, up: UpAxis, network: Neurik) -> SubjectCalibration | None:
-    if static is None:
+def _subject(standing: MarkerTrajectories | None, static: Path | None, network: Neurik) -> SubjectCalibration | None:
+    if standing is None or static is None:
         return None
-    standing = read_markers(static, up=up)
     with prefixed_errors(static):
         return calibrate_from_static(standing, network.locations_m)
 
@@ -106,6 +108,7 @@ def _summary(
     sd_out: Path | None,
     unused: list[str],
     seconds: float,
+    notes: list[str],
 ) -> NeurikSummary:
     skeleton, solved = full_body_skeleton(), prediction.solved
     mean_mm = 1e3 * np.nanmean(prediction.error_m, axis=0)
@@ -130,6 +133,7 @@ def _summary(
         unused_markers=unused,
         lies_on_its_side=lies_on_its_side(skeleton, prediction.coordinates),
         seconds=round(seconds, 3),
+        notes=notes,
     )
 
 

@@ -1,5 +1,6 @@
 """Marker trajectories from any file format that the project knows, chosen by suffix."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -39,4 +40,4 @@ def read_markers(path: Path | str, *, up: UpAxis = "y") -> MarkerTrajectories:
 def with_y_up(markers: MarkerTrajectories, up: UpAxis) -> MarkerTrajectories:
     """Markers whose axis `up` points up, with the axes exchanged in turn so that y does."""
     rotated = np.roll(markers.positions_m, "xyz".index("y") - "xyz".index(up), axis=-1)
-    return MarkerTrajectories(markers.time_s, markers.names, rotated)
+    return replace(markers, positions_m=rotated)

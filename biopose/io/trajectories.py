@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ class MarkerTrajectories:
         time_s: (F,) seconds, strictly increasing.
         names: M marker names, all different.
         positions_m: (F, M, 3) metres, in the axes of the source. A gap is NaN.
+        notes: what was odd in the source and how it was read, a sentence each; empty for what was not read.
 
     Raises:
         ValueError: The shapes disagree, a name is unusable or given twice, time does not increase, or a value is
@@ -27,6 +28,7 @@ class MarkerTrajectories:
     time_s: FloatArray
     names: tuple[str, ...]
     positions_m: FloatArray
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _set_arrays(self, time_s=self.time_s, names=self.names, positions_m=self.positions_m)
@@ -45,7 +47,7 @@ class MarkerTrajectories:
             ValueError: A name is not among the markers.
         """
         columns = _columns_of(names, self.names, kind="markers")
-        return MarkerTrajectories(self.time_s, tuple(names), self.positions_m[:, columns])
+        return replace(self, names=tuple(names), positions_m=self.positions_m[:, columns])
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ class CoordinateTrajectories:
         time_s: (F,) seconds, strictly increasing.
         names: Q coordinate names, all different.
         values: (F, Q) radians for rotations, metres for translations. A gap is NaN.
+        notes: as of `MarkerTrajectories`.
 
     Raises:
         ValueError: As for ``MarkerTrajectories``.
@@ -64,6 +67,7 @@ class CoordinateTrajectories:
     time_s: FloatArray
     names: tuple[str, ...]
     values: FloatArray
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _set_arrays(self, time_s=self.time_s, names=self.names, values=self.values)
@@ -82,7 +86,7 @@ class CoordinateTrajectories:
             ValueError: A name is not among the coordinates.
         """
         columns = _columns_of(names, self.names, kind="coordinates")
-        return CoordinateTrajectories(self.time_s, tuple(names), self.values[:, columns])
+        return replace(self, names=tuple(names), values=self.values[:, columns])
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +99,7 @@ class Storage:
         values: (F, C) in the file's units. A gap is NaN.
         in_degrees: Whether rotational columns are in degrees.
         name: What the file calls itself.
+        notes: as of `MarkerTrajectories`.
 
     Raises:
         ValueError: As for ``MarkerTrajectories``.
@@ -105,6 +110,7 @@ class Storage:
     values: FloatArray
     in_degrees: bool
     name: str
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _set_arrays(self, time_s=self.time_s, columns=self.columns, values=self.values)

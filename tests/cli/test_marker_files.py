@@ -126,6 +126,7 @@ def summary_of_scaling(**changes: object) -> ScaleSummary:
         unused_markers=[],
         height_m=None,
         height_used=False,
+        notes=[],
     )
     return replace(summary, **changes)  # type: ignore[arg-type]
 
@@ -246,6 +247,7 @@ def summary_of_ik(**changes: object) -> IKSummary:
         weights_ignored=[],
         lies_on_its_side=False,
         seconds=0.5,
+        notes=[],
     )
     return replace(summary, **changes)  # type: ignore[arg-type]
 
@@ -267,6 +269,11 @@ def test_a_result_is_incomplete_where_a_complete_recording_would_have_given_more
     changes: dict[str, object], incomplete: bool
 ) -> None:
     assert summary_of_ik(**changes).incomplete == incomplete
+
+
+def test_notes_of_the_files_are_printed() -> None:
+    for summary in (summary_of_ik(notes=["a note"]), summary_of_scaling(notes=["a note"])):
+        assert "a note" in summary.lines()
 
 
 def test_a_good_result_takes_two_lines() -> None:

@@ -50,8 +50,9 @@ def test_lists_and_other_number_types_are_taken() -> None:
 
 def test_select_keeps_the_given_order() -> None:
     positions_m = np.random.default_rng(0).normal(size=(4, 3, 3))
-    selected = MarkerTrajectories(TIME_S, ("A", "B", "C"), positions_m).select(["C", "A"])
+    selected = MarkerTrajectories(TIME_S, ("A", "B", "C"), positions_m, notes=("odd",)).select(["C", "A"])
     assert selected.names == ("C", "A")
+    assert selected.notes == ("odd",)
     assert np.array_equal(selected.positions_m, positions_m[:, [2, 0]])
     values = positions_m[:, :, 0]
     assert np.array_equal(CoordinateTrajectories(TIME_S, ("A", "B", "C"), values).select(["B"]).values, values[:, 1:2])

@@ -118,7 +118,7 @@ class RefinementGain:
     def sentence(self) -> str:
         """For the report."""
         return (
-            f"keypoints missed by {self.reprojection_before_px:.1f} px before, {self.reprojection_after_px:.1f} px "
+            f"median reprojection error {self.reprojection_before_px:.1f} px before, {self.reprojection_after_px:.1f} px "
             f"after, {self.iterations} iteration{'s' * (self.iterations != 1)}"
         )
 

@@ -157,7 +157,9 @@ def test_a_wrong_focal_length_is_found_by_a_person_of_known_height() -> None:
 
 
 def test_the_gain_is_reported_in_a_sentence() -> None:
-    assert RefinementGain(80, 6.1, 3.94).sentence == "keypoints missed by 6.1 px before, 3.9 px after, 80 iterations"
+    assert (
+        RefinementGain(80, 6.1, 3.94).sentence == "median reprojection error 6.1 px before, 3.9 px after, 80 iterations"
+    )
     assert RefinementGain(1, 6.0, 5.0).sentence.endswith("1 iteration")
 
 

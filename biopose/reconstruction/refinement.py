@@ -118,8 +118,8 @@ class RefinementGain:
     def sentence(self) -> str:
         """For the report."""
         return (
-            f"median reprojection error {self.reprojection_before_px:.1f} px before, {self.reprojection_after_px:.1f} px "
-            f"after, {self.iterations} iteration{'s' * (self.iterations != 1)}"
+            f"median reprojection error {self.reprojection_before_px:.1f} px before, "
+            f"{self.reprojection_after_px:.1f} px after, {self.iterations} iteration{'s' * (self.iterations != 1)}"
         )
 
 

@@ -8,6 +8,7 @@ import click
 from biopose.cli.assets import assets
 from biopose.cli.bench import bench
 from biopose.cli.command_line import Commands
+from biopose.cli.convert import convert
 from biopose.cli.doctor import doctor
 from biopose.cli.evaluate import evaluate
 from biopose.cli.ik import ik
@@ -27,5 +28,5 @@ def cli() -> None:
     """
 
 
-for command in (doctor, assets, measure, scale, ik, evaluate, bench):
+for command in (doctor, assets, measure, scale, ik, convert, evaluate, bench):
     cli.add_command(command)

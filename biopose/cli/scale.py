@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from biopose.cli.command_line import EXISTING, NewFile, as_json, refuse_overwriting, show, with_up
+from biopose.io.standing_height import LEAST_HEIGHT_M, MOST_HEIGHT_M
 
 if TYPE_CHECKING:
     from biopose.io.markers import UpAxis
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--markers", required=True, type=EXISTING, help="A static trial: .trc, .c3d or .parquet.")
 @click.option("--model", type=EXISTING, help="The generic .osim; BioPose's full-body model if none is given.")
-@click.option("--height-m", type=click.FloatRange(0.5, 2.6), help="The person's height, for segments without markers.")
+@click.option(
+    "--height-m",
+    type=click.FloatRange(LEAST_HEIGHT_M, MOST_HEIGHT_M),
+    help="The person's height, for segments without markers.",
+)
 @click.option("--mass-kg", type=click.FloatRange(10, 300), help="The person's mass; the model's if none is given.")
 @click.option("--out", required=True, type=NewFile(".osim"), help="The scaled .osim to write.")
 @with_up

@@ -75,6 +75,15 @@ def read_coordinates_parquet(path: Path | str) -> CoordinateTrajectories:
         return CoordinateTrajectories(time_s, tuple(names), values)
 
 
+def kind_of(path: Path | str) -> str:
+    """Whether a file that BioPose wrote holds "markers" or "coordinates"; "" for any other."""
+    try:
+        stated = (pq.read_schema(existing_file(path)).metadata or {}).get(METADATA_KEY, b"{}")
+        return str(json.loads(stated).get("kind", ""))
+    except (pa.ArrowException, OSError, ValueError, AttributeError):
+        return ""  # its reader reports what is wrong with it
+
+
 def _write(path: Path | str, kind: str, time_s: FloatArray, names: list[str], values: FloatArray) -> None:
     """Write time and the (F, C) values under these column names."""
     metadata = {METADATA_KEY: json.dumps({"kind": kind, "version": VERSION}).encode()}

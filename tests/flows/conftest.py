@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.flows.ingest_runs import CLIPS, Session, run_ingest, small_inbox
 from tests.video.filming import film
@@ -50,8 +53,19 @@ class ObservedRun:
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ObservedRun:
-    """To be read; a test that changes the inbox or the home copies it."""
-    folder = tmp_path_factory.mktemp("run")
+    """To be read; a test that changes the inbox or the home copies it. The processes of the tests share one."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    kept = common / "run.pickle"
+    with FileLock(common / "run.lock"):
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(_observed_run(common / "run")))
+    observed: ObservedRun = pickle.loads(kept.read_bytes())
+    return observed
+
+
+def _observed_run(folder: Path) -> ObservedRun:
     _fill(folder / "inbox")
     home, stop = folder / "home", folder / "stop"
     command = [sys.executable, "-c", POLL_SNAPSHOT, str(home / "warehouse.snapshot.duckdb"), str(stop)]

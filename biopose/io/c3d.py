@@ -19,15 +19,17 @@ import numpy as np
 from biopose.io.c3d_labels import marker_columns
 from biopose.io.c3d_layout import Layout, first_frame, integer_scale, rate_hz, read_layout
 from biopose.io.c3d_parameters import C3DContent, read_content
-from biopose.io.files import existing_file, file_format_errors, malformed, quoted, written_whole
+from biopose.io.files import existing_file, file_format_errors, malformed, written_whole
+from biopose.io.gaps import with_gaps
+from biopose.io.repeated_values import BoolArray
 from biopose.io.trajectories import FloatArray, MarkerTrajectories
-from biopose.io.units import KNOWN_UNITS, UNITS_PER_METRE
+from biopose.io.units import NAME_THE_UNITS, LengthUnit, listed_units, units_per_metre
 
 FRAME_LIMIT = 65_535  # what 16 bits count to
 TIME_TOLERANCE_FRAMES = 0.25  # times rounded to milliseconds at 240 Hz are off by 0.12 of a frame
 
 
-def read_c3d(path: Path | str, *, units: str | None = None) -> MarkerTrajectories:
+def read_c3d(path: Path | str, *, units: LengthUnit | None = None) -> MarkerTrajectories:
     """Read marker trajectories from a .c3d file.
 
     Args:
@@ -44,18 +46,19 @@ def read_c3d(path: Path | str, *, units: str | None = None) -> MarkerTrajectorie
     """
     content = read_content(existing_file(path))
     layout, notes = read_layout(content)
-    positions = _positions(content, layout)
-    columns, names, label_notes = marker_columns(content, positions)
+    positions, missing = _points(content, layout)
+    columns, names, label_notes = marker_columns(content, positions, missing)
     rate, rate_notes = rate_hz(content)
     first, first_notes = first_frame(content)
     per_metre, unit_notes = _units_per_metre(content, units)
     time_s = (first + np.arange(layout.frames)) / rate
+    positions_m, gap_notes = with_gaps(positions[:, columns] / per_metre, names, marked=missing[:, columns])
     with file_format_errors(content.path):
         return MarkerTrajectories(
             time_s,
             tuple(names),
-            positions[:, columns] / per_metre,
-            notes=(*notes, *rate_notes, *first_notes, *unit_notes, *label_notes),
+            positions_m,
+            notes=(*notes, *rate_notes, *first_notes, *unit_notes, *label_notes, *gap_notes),
         )
 
 
@@ -93,35 +96,23 @@ def write_c3d(path: Path | str, markers: MarkerTrajectories) -> None:
         content.write(str(partial))
 
 
-def _positions(content: C3DContent, layout: Layout) -> FloatArray:
-    """(F, P, 3) in the file's units; NaN where the residual is negative, which marks a gap."""
-    count = layout.frames * layout.frame_values
-    if layout.in_floats:
-        values = content.stored.floats(content.raw, count=count, offset=layout.begin)
-    else:
-        values = content.stored.integers(content.raw, count=count, offset=layout.begin)
-    points = values.reshape(layout.frames, -1)[:, : 4 * layout.points].reshape(layout.frames, -1, 4)
+def _points(content: C3DContent, layout: Layout) -> tuple[FloatArray, BoolArray]:
+    """Positions (F, P, 3) in the file's units, and (F, P) where the residual is negative or no number: a gap."""
+    count, stored = layout.frames * layout.frame_values, content.stored
+    read = stored.floats if layout.in_floats else stored.integers
+    values = read(content.raw, count=count, offset=layout.begin).reshape(layout.frames, layout.frame_values)
+    points = values[:, : 4 * layout.points].reshape(layout.frames, layout.points, 4)
     positions = points[..., :3].astype(np.float64)
     if not layout.in_floats:
         positions *= integer_scale(content)
-    positions[~(points[..., 3] >= 0)] = np.nan
-    return positions
+    return positions, ~(points[..., 3] >= 0)
 
 
-def _units_per_metre(content: C3DContent, given: str | None) -> tuple[float, list[str]]:
+def _units_per_metre(content: C3DContent, given: LengthUnit | None) -> tuple[float, list[str]]:
     """How many of the file's units make a metre, and a note where they are not the file's own."""
-    units = content.parameters.get("POINT:UNITS")  # alone: ezc3d writes UNITS2 'mm' beside any UNITS
+    units = content.parameters.get("POINT:UNITS")  # not UNITS2, where ezc3d writes 'mm' beside any UNITS
     stated = [text for text in units.texts() if text] if units else []
-    known = {UNITS_PER_METRE.get(text.lower()) for text in stated}
-    if given is not None:
-        per_metre = UNITS_PER_METRE[given]
-        same = known == {per_metre}
-        return per_metre, [] if same else [f"POINT:UNITS {_listed(stated)}: read as {given}, as --units asks"]
-    if len(known) != 1 or None in known:
-        found = f"POINT:UNITS {_listed(stated)}"
-        raise malformed(content.path, found=found, expected=f"{KNOWN_UNITS}; give the unit with --units")
-    return known.pop() or 1.0, []
-
-
-def _listed(texts: list[str]) -> str:
-    return ", ".join(map(quoted, texts)) or "''"
+    factor, notes = units_per_metre(stated, given)
+    if factor is None:
+        raise malformed(content.path, found=f"POINT:UNITS {listed_units(stated)}", expected=NAME_THE_UNITS)
+    return factor, notes

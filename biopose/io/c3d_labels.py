@@ -8,23 +8,26 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biopose.io.c3d_parameters import TEXT, C3DContent
 from biopose.io.files import malformed, quoted
-from biopose.io.trajectories import duplicates
+from biopose.io.repeated_values import BoolArray
+from biopose.io.trajectories import FloatArray, duplicates
 
 NO_NAME = re.compile(r"(\*|uname\*|unlabel?led[ _]?|unidentified[ _]?)\d*", re.IGNORECASE)  # of several systems
 NO_POSITIONS = ("ANGLES", "FORCES", "MOMENTS", "POWERS", "SCALARS", "REACTIONS")
 SHOWN_NAMES = 5  # of a list in a note
 
 
-def marker_columns(content: C3DContent, positions: NDArray[np.floating]) -> tuple[list[int], list[str], list[str]]:
+def marker_columns(
+    content: C3DContent, positions: FloatArray, missing: BoolArray
+) -> tuple[list[int], list[str], list[str]]:
     """Columns of the markers among the trajectories, their names, and notes of what is left out.
 
     Args:
         content: the file.
-        positions: (F, P, 3) all of its trajectories, NaN for gaps.
+        positions: (F, P, 3) all of its trajectories.
+        missing: (F, P) where they are gaps.
 
     Raises:
         FileFormatError: There is no named marker, or a name is given to two trajectories that differ.
@@ -36,7 +39,7 @@ def marker_columns(content: C3DContent, positions: NDArray[np.floating]) -> tupl
     others = _labels_without_positions(content)
     no_positions = [column for column, label in enumerate(labels) if label in others]
     kept = sorted(set(range(count)) - set(unnamed) - set(no_positions))
-    kept, notes = _different(content, kept, labels, positions)
+    kept, notes = _different(content, kept, labels, np.where(missing[..., None], np.nan, positions))
     if not kept:
         found = f"no named marker among {count} trajectories and {len(stated)} POINT:LABELS"
         raise malformed(content.path, found=found, expected="a label for each marker; export it with labels")
@@ -62,7 +65,7 @@ def _labels_without_positions(content: C3DContent) -> set[str]:
 
 
 def _different(
-    content: C3DContent, columns: list[int], labels: Sequence[str], positions: NDArray[np.floating]
+    content: C3DContent, columns: list[int], labels: Sequence[str], positions: FloatArray
 ) -> tuple[list[int], list[str]]:
     """The columns with each label once, and notes: of trajectories that are equal or empty but for one, one is kept."""
     notes = []

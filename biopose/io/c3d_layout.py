@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import TypeGuard
 
 import numpy as np
 
@@ -30,14 +31,14 @@ class Layout:
         points: trajectories.
         analog_values: analogue values a frame.
         frames: number of frames.
-        in_floats: whether values are 32-bit floats, else 16-bit integers.
+        in_floats: 1 where values are 32-bit floats, 0 where they are 16-bit integers.
     """
 
     data_block: int
     points: int
     analog_values: int
     frames: int
-    in_floats: bool
+    in_floats: int
 
     @property
     def begin(self) -> int:
@@ -85,7 +86,8 @@ def read_layout(content: C3DContent) -> tuple[Layout, list[str]]:
     if max(_different(stated["points"])) == 0:
         found = f"no trajectories, and {stated['analog_values'][0].value} analogue values a frame"
         raise malformed(content.path, found=found, expected="marker trajectories")
-    layouts = [Layout(*values) for values in product(*map(_different, stated.values()))]
+    choices = product(*(_different(statements) for statements in stated.values()))
+    layouts = [Layout(**dict(zip(stated, values, strict=True))) for values in choices]
     limit, notes = _data_limit(content), _unusable_counts(content)
     if len(layouts) > 1:
         layout = _fitting(content, layouts, limit, stated)
@@ -222,7 +224,7 @@ def _statements(*given: tuple[str, float | None]) -> list[Statement]:
     return [Statement(int(value), text.format(int(value))) for text, value in given if _is_count(value)]
 
 
-def _is_count(value: float | None) -> bool:
+def _is_count(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value) and value >= 0 and value == int(value)
 
 

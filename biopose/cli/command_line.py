@@ -31,6 +31,14 @@ as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON obj
 with_up = click.option(
     "--up", type=click.Choice(["x", "y", "z"]), default="y", show_default=True, help="The recording's axis that is up."
 )
+with_units = click.option(
+    "--units",
+    type=click.Choice(["m", "cm", "mm"]),
+    help="The recording's unit of length, where the file states none or a wrong one.",
+)
+with_subject = click.option(
+    "--subject", help="Whose markers, where labels are SUBJECT:MARKER; needed for a file of several subjects."
+)
 with_method = click.option(
     "--method", type=click.Choice(METHODS), default=DEFAULT_METHOD, show_default=True, help=METHOD_HELP
 )

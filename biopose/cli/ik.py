@@ -16,13 +16,16 @@ from biopose.cli.command_line import (
     progress_bar,
     refuse_overwriting,
     show,
+    with_subject,
     with_threads,
+    with_units,
     with_up,
 )
 
 if TYPE_CHECKING:
     from biopose.cli.marker_summaries import IKSummary, NeurikSummary
     from biopose.io.markers import UpAxis
+    from biopose.io.units import LengthUnit
     from biopose.skeleton.ik.recording_solver import Limits
 
 SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be processed, the rest is stored"
@@ -55,6 +58,8 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 @click.option("--model-out", type=NewFile(".osim"), help="NeurIK only: the default model at the predicted scales.")
 @click.option("--sd", type=NewFile(".mot"), help="NeurIK only: a .mot of each coordinate's standard deviation.")
 @with_up
+@with_units
+@with_subject
 @with_threads
 @as_json
 def ik(
@@ -69,6 +74,8 @@ def ik(
     model_out: Path | None,
     sd: Path | None,
     up: UpAxis,
+    units: LengthUnit | None,
+    subject: str | None,
     threads: int,
     json_: bool,
 ) -> None:
@@ -92,6 +99,7 @@ def ik(
     Examples:
       biopose ik --markers jump.trc --model scaled.osim --out jump.mot
       biopose ik --markers jump.c3d --up z --model scaled.osim --out jump.mot
+      biopose ik --markers duel.c3d --up z --subject Ann --units mm --model scaled.osim --out ann.mot
       biopose ik --markers jump.trc --model scaled.osim --weights ik_setup.xml --solver opensim --out jump.mot
       biopose ik --markers jump.trc --solver neurik --out jump.mot --sd jump_sd.mot --model-out jump.osim
       biopose ik --markers jump.trc --solver neurik --static standing.trc --out jump.mot
@@ -99,7 +107,7 @@ def ik(
     """
     neurik_only = {"--static": static, "--model-out": model_out, "--sd": sd}
     _check_options(solver, out, model=model, weights=weights, limits=limits, neurik_only=neurik_only)
-    _check_body_model(markers, body_model)
+    _check_body_model(markers, body_model, of_markers={"--units": units, "--subject": subject})
     refuse_overwriting(out, markers=markers, model=model, weights=weights, static=static)
     summary: IKSummary | NeurikSummary
     if model is None:
@@ -110,6 +118,8 @@ def ik(
                 markers,
                 out,
                 up=up,
+                units=units,
+                subject=subject,
                 body_model=body_model,
                 static=static,
                 model_out=model_out,
@@ -126,6 +136,8 @@ def ik(
                 model,
                 out,
                 up=up,
+                units=units,
+                subject=subject,
                 body_model=body_model,
                 weights=weights,
                 solver=solver,
@@ -165,12 +177,16 @@ def _check_options(
         raise click.UsageError("--limits all needs --solver biopose; OpenSim limits the clamped coordinates or none")
 
 
-def _check_body_model(markers: Path, body_model: Path | None) -> None:
+def _check_body_model(markers: Path, body_model: Path | None, *, of_markers: Mapping[str, str | None]) -> None:
     is_motion = markers.suffix.lower() == ".npz"
     if is_motion and body_model is None:
         raise click.UsageError(f"--markers {markers} is a motion of SMPL or SMPL-X: give its body model, --body-model")
     if body_model is not None and not is_motion:
         raise click.UsageError(f"--body-model goes with a motion of SMPL or SMPL-X (.npz), not with {markers}")
+    if is_motion and (given := [option for option, value in of_markers.items() if value is not None]):
+        raise click.UsageError(
+            f"{' and '.join(given)} cannot be used with {markers}: a motion of one person, in metres"
+        )
 
 
 def _check_neurik_options(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +18,7 @@ from biopose.io.ik_setup import read_marker_weights
 from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.io.units import LengthUnit
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics, marker_errors_m
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
@@ -58,6 +59,8 @@ def scale_files(
     out: Path,
     *,
     up: UpAxis = "y",
+    units: LengthUnit | None = None,
+    subject: str | None = None,
     height_m: float | None = None,
     mass_kg: float | None = None,
 ) -> ScaleSummary:
@@ -66,10 +69,10 @@ def scale_files(
     Raises:
         BioposeError: if a file is malformed, or has too few of the model's markers.
     """
-    static = read_markers(markers, up=up)
     with tempfile.TemporaryDirectory() as folder:
         source = model or build_full_body(Path(folder) / "full_body.osim")
         skeleton = read_osim(source)
+        static = read_markers(markers, up=up, units=units, subject=subject, model_markers=skeleton.marker_names)
         known_height = model_height_m(skeleton) if height_m else None
         with prefixed_errors(markers):
             scaling = scale_to_static(
@@ -91,14 +94,22 @@ def scale_files(
     )
 
 
-def read_recording(path: Path, *, up: UpAxis = "y", body_model: Path | None = None) -> MarkerTrajectories:
+def read_recording(
+    path: Path,
+    *,
+    up: UpAxis = "y",
+    units: LengthUnit | None = None,
+    subject: str | None = None,
+    model_markers: Collection[str] = (),
+    body_model: Path | None = None,
+) -> MarkerTrajectories:
     """Read marker trajectories; with a body model, the virtual markers of a motion of SMPL or SMPL-X.
 
     Raises:
         BioposeError: if a file is malformed, or the motion is of another body model.
     """
     if body_model is None:
-        return read_markers(path, up=up)
+        return read_markers(path, up=up, units=units, subject=subject, model_markers=model_markers)
     from biopose.body.smpl_motion import read_smpl_markers
 
     return read_smpl_markers(path, body_model, up=up)
@@ -110,6 +121,8 @@ def solve_files(
     out: Path,
     *,
     up: UpAxis = "y",
+    units: LengthUnit | None = None,
+    subject: str | None = None,
     body_model: Path | None = None,
     weights: Path | None,
     solver: str,
@@ -122,7 +135,10 @@ def solve_files(
     Raises:
         BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
     """
-    trajectories, skeleton = read_recording(markers, up=up, body_model=body_model), read_osim(model)
+    skeleton = read_osim(model)
+    trajectories = read_recording(
+        markers, up=up, units=units, subject=subject, model_markers=skeleton.marker_names, body_model=body_model
+    )
     used, ignored = _usable_weights(weights, skeleton, trajectories)
     progress.length = len(trajectories.time_s)
     start = perf_counter()

@@ -18,6 +18,7 @@ from biopose.cli.marker_summaries import NeurikSummary
 from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import from_coordinates, write_mot, write_storage
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.io.units import LengthUnit
 from biopose.neurik.input import SubjectCalibration
 from biopose.neurik.network import Neurik, load_neurik
 from biopose.neurik.recording import RecordingPrediction, predict_recording
@@ -34,6 +35,8 @@ def predict_files(
     out: Path,
     *,
     up: UpAxis = "y",
+    units: LengthUnit | None = None,
+    subject: str | None = None,
     body_model: Path | None = None,
     static: Path | None = None,
     model_out: Path | None = None,
@@ -47,6 +50,8 @@ def predict_files(
         markers: the recording, with enough markers named as in `biopose.body.markers`.
         out: the .mot of the angles.
         up: the recordings' axis that is up.
+        units: the recordings' unit of length, where the files state none or a wrong one.
+        subject: whose markers, where labels are SUBJECT:MARKER.
         body_model: of SMPL or SMPL-X, whose motion (.npz) the recording is then.
         static: the same person standing still, with the same markers.
         model_out: an .osim to write, the default model at the predicted scales, its mass unchanged.
@@ -57,14 +62,14 @@ def predict_files(
     Raises:
         BioposeError: if the file is malformed, has too few of the named markers, or uneven times.
     """
-    recording = read_recording(markers, up=up, body_model=body_model)
+    recording = read_recording(markers, up=up, units=units, subject=subject, body_model=body_model)
     network = load_neurik()
     progress.length = len(recording.time_s)
-    standing = read_markers(static, up=up) if static else None
-    subject = _subject(standing, static, network)
+    standing = read_markers(static, up=up, units=units, subject=subject) if static else None
+    calibration = _calibration(standing, static, network)
     start = perf_counter()
     with prefixed_errors(markers), torch_threads(threads):
-        prediction = predict_recording(network, recording, subject=subject, progress=progress.update)
+        prediction = predict_recording(network, recording, subject=calibration, progress=progress.update)
     seconds = perf_counter() - start
     rotational = full_body_skeleton().rotational_names
     if model_out:
@@ -77,7 +82,9 @@ def predict_files(
     return _summary(prediction, out, model_out, sd_out, unused, seconds, notes)
 
 
-def _subject(standing: MarkerTrajectories | None, static: Path | None, network: Neurik) -> SubjectCalibration | None:
+def _calibration(
+    standing: MarkerTrajectories | None, static: Path | None, network: Neurik
+) -> SubjectCalibration | None:
     if standing is None or static is None:
         return None
     with prefixed_errors(static):

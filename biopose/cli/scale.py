@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from biopose.cli.command_line import EXISTING, NewFile, as_json, refuse_overwriting, show, with_up
+from biopose.cli.command_line import (
+    EXISTING,
+    NewFile,
+    as_json,
+    refuse_overwriting,
+    show,
+    with_subject,
+    with_units,
+    with_up,
+)
 from biopose.io.standing_height import LEAST_HEIGHT_M, MOST_HEIGHT_M
 
 if TYPE_CHECKING:
     from biopose.io.markers import UpAxis
+    from biopose.io.units import LengthUnit
 
 
 @click.command()
@@ -26,6 +36,8 @@ if TYPE_CHECKING:
 @click.option("--mass-kg", type=click.FloatRange(10, 300), help="The person's mass; the model's if none is given.")
 @click.option("--out", required=True, type=NewFile(".osim"), help="The scaled .osim to write.")
 @with_up
+@with_units
+@with_subject
 @as_json
 def scale(
     markers: Path,
@@ -34,6 +46,8 @@ def scale(
     mass_kg: float | None,
     out: Path,
     up: UpAxis,
+    units: LengthUnit | None,
+    subject: str | None,
     json_: bool,
 ) -> None:
     """Scale a model to a person from a static trial.
@@ -48,5 +62,5 @@ def scale(
     refuse_overwriting(out, markers=markers, model=model)
     from biopose.cli.marker_files import scale_files
 
-    summary = scale_files(markers, model, out, up=up, height_m=height_m, mass_kg=mass_kg)
+    summary = scale_files(markers, model, out, up=up, units=units, subject=subject, height_m=height_m, mass_kg=mass_kg)
     show(summary.as_dict(), json_=json_, lines=summary.lines)

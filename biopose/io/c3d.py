@@ -4,54 +4,62 @@ Positions are stored as float32, so a round trip is exact at that precision only
 A gap is a negative residual. Axes stay as in the file, and many laboratories record z up. Analogue channels (force
 plates, EMG) are not read.
 
-The format counts frames in 16 bits from 1; frame 1 is time 0. It has one rate and no times, so it can hold only
-uniformly sampled recordings that start at or after 0 and end before frame 65,535.
+The header counts frames in 16 bits from 1; frame 1 is time 0. The format has one rate and no times, so it can hold only
+uniformly sampled recordings that start at or after 0; those written here end before frame 65,535.
+
+`ezc3d` writes; files are read from their bytes, because `ezc3d` 1.7.2 mixes points and analogue values where their
+rates make no whole number and ends the process on some broken files.
 """
 
-import struct
 from pathlib import Path
-from typing import Any
 
 import ezc3d
 import numpy as np
 
-from biopose.io.files import existing_file, file_format_errors, malformed, quoted, written_whole
-from biopose.io.trajectories import MarkerTrajectories, duplicates
-from biopose.io.units import KNOWN_UNITS, UNITS_PER_METRE
+from biopose.io.c3d_labels import marker_columns
+from biopose.io.c3d_layout import Layout, first_frame, integer_scale, rate_hz, read_layout
+from biopose.io.c3d_parameters import C3DContent, read_content
+from biopose.io.files import existing_file, file_format_errors, malformed, written_whole
+from biopose.io.gaps import with_gaps
+from biopose.io.repeated_values import BoolArray
+from biopose.io.trajectories import FloatArray, MarkerTrajectories
+from biopose.io.units import NAME_THE_UNITS, LengthUnit, listed_units, units_per_metre
 
-BLOCK_BYTES = 512
-FRAME_LIMIT = 65_535  # what 16 bits count to; a file with this count may hold more frames than are read
-BYTE_ORDERS = {84: "<", 85: "<", 86: ">"}  # processor types: Intel, DEC, MIPS
+FRAME_LIMIT = 65_535  # what 16 bits count to
 TIME_TOLERANCE_FRAMES = 0.25  # times rounded to milliseconds at 240 Hz are off by 0.12 of a frame
 
 
-def read_c3d(path: Path | str) -> MarkerTrajectories:
+def read_c3d(path: Path | str, *, units: LengthUnit | None = None) -> MarkerTrajectories:
     """Read marker trajectories from a .c3d file.
 
+    Args:
+        path: the file.
+        units: the file's unit of length, where the file states none or a wrong one.
+
     Returns:
-        Positions in metres, in the axes of the file, NaN for gaps; time starts at the first frame's.
+        Positions in metres, in the axes of the file, NaN for gaps; time starts at the first frame's. Its notes name
+        what was odd: header and parameters that disagree, trajectories left out, positions that are gaps.
 
     Raises:
-        FileFormatError: The file is missing, cut off or no C3D; it has no markers, unknown units, or more frames than
-            the format counts.
+        FileFormatError: The file is missing, cut off or no C3D; it has no markers or no known units; or header and
+            parameters contradict each other.
     """
-    path = existing_file(path)
-    frame_count = _check_extent(path)
-    try:
-        content = ezc3d.c3d(str(path))
-    except (OSError, RuntimeError, ValueError, IndexError) as error:  # what ezc3d raises for broken files
-        raise malformed(path, found=f"no readable C3D ({error})", expected="a .c3d file") from error
-    points = content["parameters"]["POINT"]
-    positions = content["data"]["points"][:3]  # (3, M, F)
-    if positions.shape[2] != frame_count or not positions.size:
-        found = f"{positions.shape[1]} markers and {positions.shape[2]} frames"
-        raise malformed(path, found=found, expected=f"markers, and the header's {frame_count} frames")
-    positions_m = np.ascontiguousarray(positions.transpose(2, 1, 0)) / _units_per_metre(points, path)
-    positions_m[content["data"]["meta_points"]["residuals"][0].T < 0] = np.nan
-    first_frame = content["header"]["points"]["first_frame"]  # from 0
-    time_s = (first_frame + np.arange(frame_count)) / _rate_hz(points, path)
-    with file_format_errors(path):
-        return MarkerTrajectories(time_s, _labels(points, path, count=positions.shape[1]), positions_m)
+    content = read_content(existing_file(path))
+    layout, notes = read_layout(content)
+    positions, missing = _points(content, layout)
+    columns, names, label_notes = marker_columns(content, positions, missing)
+    rate, rate_notes = rate_hz(content)
+    first, first_notes = first_frame(content)
+    per_metre, unit_notes = _units_per_metre(content, units)
+    time_s = (first + np.arange(layout.frames)) / rate
+    positions_m, gap_notes = with_gaps(positions[:, columns] / per_metre, names, marked=missing[:, columns])
+    with file_format_errors(content.path):
+        return MarkerTrajectories(
+            time_s,
+            tuple(names),
+            positions_m,
+            notes=(*notes, *rate_notes, *first_notes, *unit_notes, *label_notes, *gap_notes),
+        )
 
 
 def write_c3d(path: Path | str, markers: MarkerTrajectories) -> None:
@@ -63,8 +71,8 @@ def write_c3d(path: Path | str, markers: MarkerTrajectories) -> None:
         ValueError: The format cannot hold the recording: it has a single frame, its times are not uniform, or it
             starts before 0 or ends after the last frame that the format counts.
     """
-    rate_hz = markers.rate_hz
-    frames = markers.time_s * rate_hz
+    rate = markers.rate_hz
+    frames = markers.time_s * rate
     first_frame = round(frames[0])
     if np.abs(frames - first_frame - np.arange(len(frames))).max() > TIME_TOLERANCE_FRAMES:
         raise ValueError("a .c3d holds uniform times at whole frames from 0: resample, or write .trc or .parquet")
@@ -78,7 +86,7 @@ def write_c3d(path: Path | str, markers: MarkerTrajectories) -> None:
     points = content["parameters"]["POINT"]
     points["LABELS"]["value"] = list(markers.names)
     points["UNITS"]["value"] = ["m"]
-    points["RATE"]["value"] = [rate_hz]
+    points["RATE"]["value"] = [rate]
     content["header"]["points"]["first_frame"] = first_frame
     positions = np.ones((4, *gaps.shape))
     positions[:3] = np.where(gaps, 0.0, markers.positions_m.transpose(2, 1, 0))
@@ -88,61 +96,23 @@ def write_c3d(path: Path | str, markers: MarkerTrajectories) -> None:
         content.write(str(partial))
 
 
-def _check_extent(path: Path) -> int:
-    """Check that the file is as long as its header states, and return the header's number of frames.
-
-    The library that reads the rest stops silently at the end of a file that is cut off in its data, and crashes where
-    it is cut off before.
-    """
-    with path.open("rb") as stream:
-        header = stream.read(BLOCK_BYTES)
-        if len(header) < BLOCK_BYTES or header[1] != 0x50 or not header[0]:
-            raise malformed(path, found=quoted(header[:8].decode("latin-1")), expected="a C3D header")
-        stream.seek((header[0] - 1) * BLOCK_BYTES)
-        processor = (stream.read(4) + bytes(4))[3]
-    if processor not in BYTE_ORDERS:
-        raise malformed(path, found=f"processor type {processor}", expected="a C3D parameter section (84, 85 or 86)")
-    words = struct.unpack(f"{BYTE_ORDERS[processor]}12H", header[:24])
-    point_count, analog_count, first, last, data_block = words[1], words[2], words[3], words[4], words[8]
-    in_floats = (words[6] if processor != 84 else words[7]) & 0x8000  # a negative scale means floats
-    frame_count = last - first + 1
-    frame_bytes = (4 * point_count + analog_count) * (4 if in_floats else 2)
-    end = max(data_block - 1, 2) * BLOCK_BYTES + frame_count * frame_bytes
-    if path.stat().st_size < end:
-        raise malformed(path, found=f"{path.stat().st_size} bytes", expected=f"{end} or more; the file is cut off")
-    if last >= FRAME_LIMIT or frame_count < 1:
-        expected = f"fewer than {FRAME_LIMIT}: export it in parts, or as .trc"
-        raise malformed(path, found=f"frames {first} to {last} (the format's limit)", expected=expected)
-    return frame_count
+def _points(content: C3DContent, layout: Layout) -> tuple[FloatArray, BoolArray]:
+    """Positions (F, P, 3) in the file's units, and (F, P) where the residual is negative or no number: a gap."""
+    count, stored = layout.frames * layout.frame_values, content.stored
+    read = stored.floats if layout.in_floats else stored.integers
+    values = read(content.raw, count=count, offset=layout.begin).reshape(layout.frames, layout.frame_values)
+    points = values[:, : 4 * layout.points].reshape(layout.frames, layout.points, 4)
+    positions = points[..., :3].astype(np.float64)
+    if not layout.in_floats:
+        positions *= integer_scale(content)
+    return positions, ~(points[..., 3] >= 0)
 
 
-def _units_per_metre(points: Any, path: Path) -> float:
-    """How many of the file's units make a metre."""
-    units = str(_first(points, "UNITS") or "").strip()
-    if units.lower() not in UNITS_PER_METRE:
-        raise malformed(path, found=f"POINT:UNITS {quoted(units)}", expected=KNOWN_UNITS)
-    return UNITS_PER_METRE[units.lower()]
-
-
-def _rate_hz(points: Any, path: Path) -> float:
-    """Frames per second."""
-    rate_hz = _first(points, "RATE")
-    if rate_hz is None or not 0 < rate_hz < np.inf:
-        raise malformed(path, found=f"POINT:RATE {rate_hz}", expected="frames per second")
-    return float(rate_hz)
-
-
-def _first(points: Any, key: str) -> Any:
-    """First value of a parameter; None where it has none."""
-    values: Any = points[key]["value"] if key in points else []
-    return values[0] if len(values) else None
-
-
-def _labels(points: Any, path: Path, *, count: int) -> tuple[str, ...]:
-    """Names of the first ``count`` markers: LABELS holds 255, LABELS2 the next, and so on."""
-    keys = ["LABELS", *(f"LABELS{part}" for part in range(2, 2 + count // 255))]
-    labels = [label.strip() for key in keys if key in points for label in points[key]["value"]][:count]
-    if len(labels) < count or duplicates(labels):
-        found = f"{len(labels)} labels for {count} markers, repeated: {', '.join(duplicates(labels)) or 'none'}"
-        raise malformed(path, found=found, expected="one POINT:LABELS entry for each marker, all different")
-    return tuple(labels)
+def _units_per_metre(content: C3DContent, given: LengthUnit | None) -> tuple[float, list[str]]:
+    """How many of the file's units make a metre, and a note where they are not the file's own."""
+    units = content.parameters.get("POINT:UNITS")  # not UNITS2, where ezc3d writes 'mm' beside any UNITS
+    stated = [text for text in units.texts() if text] if units else []
+    factor, notes = units_per_metre(stated, given)
+    if factor is None:
+        raise malformed(content.path, found=f"POINT:UNITS {listed_units(stated)}", expected=NAME_THE_UNITS)
+    return factor, notes

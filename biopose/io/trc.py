@@ -21,16 +21,17 @@ import numpy as np
 from biopose.io.files import quoted, written_whole
 from biopose.io.text import NumberedLines, TableBuilder, check_labels, opened_lines, parse_count, parse_row
 from biopose.io.trajectories import MarkerTrajectories
-from biopose.io.units import KNOWN_UNITS, UNITS_PER_METRE
+from biopose.io.units import NAME_THE_UNITS, LengthUnit, units_per_metre
 
 AXES = "XYZ"
 
 
-def read_trc(path: Path | str) -> MarkerTrajectories:
+def read_trc(path: Path | str, *, units: LengthUnit | None = None) -> MarkerTrajectories:
     """Read marker trajectories from a .trc file.
 
     Args:
         path: The file. Its ``Units`` may be metres, centimetres or millimetres, as ``units.UNITS_PER_METRE`` lists.
+        units: the file's unit of length, where it states none or a wrong one.
 
     Returns:
         Positions in metres, in the axes of the file, NaN for gaps.
@@ -40,7 +41,7 @@ def read_trc(path: Path | str) -> MarkerTrajectories:
     """
     with opened_lines(path) as lines:
         header = _read_header(lines)
-        units_per_metre = _units_per_metre(header, lines)
+        per_metre, notes = _units_per_metre(header, lines, units)
         frame_count = parse_count(header.get("numframes", ""), lines, key="NumFrames")
         marker_count = parse_count(header.get("nummarkers", ""), lines, key="NumMarkers")
         leading, names = _read_names(lines, marker_count=marker_count)
@@ -53,8 +54,8 @@ def read_trc(path: Path | str) -> MarkerTrajectories:
         time_s, values = table.finished()
     positions_m = values.reshape(len(time_s), len(names), 3)
     positions_m[(positions_m == 0).all(axis=2)] = np.nan
-    positions_m /= units_per_metre
-    return MarkerTrajectories(time_s, tuple(names), positions_m)
+    positions_m /= per_metre
+    return MarkerTrajectories(time_s, tuple(names), positions_m, notes=tuple(notes))
 
 
 def write_trc(path: Path | str, markers: MarkerTrajectories) -> None:
@@ -95,12 +96,13 @@ def _fields(line: str) -> list[str]:
     return [field.strip() for field in line.split("\t")] if "\t" in line else line.split()
 
 
-def _units_per_metre(header: dict[str, str], lines: NumberedLines) -> float:
-    """How many of the file's units make a metre."""
+def _units_per_metre(header: dict[str, str], lines: NumberedLines, given: LengthUnit | None) -> tuple[float, list[str]]:
+    """How many of the file's units make a metre, and a note where they are not the file's own."""
     units = header.get("units", "")
-    if units.lower() not in UNITS_PER_METRE:
-        raise lines.malformed(found=f"Units {quoted(units)}", expected=KNOWN_UNITS)
-    return UNITS_PER_METRE[units.lower()]
+    factor, notes = units_per_metre([units], given)
+    if factor is None:
+        raise lines.malformed(found=f"Units {quoted(units)}", expected=NAME_THE_UNITS)
+    return factor, notes
 
 
 def _read_names(lines: NumberedLines, *, marker_count: int) -> tuple[list[str], list[str]]:

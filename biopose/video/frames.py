@@ -193,7 +193,9 @@ def _decoded(path: Path, opening: Opening, hardware: str | None, entry: Entry | 
         VideoError: the file is broken; the message names the second.
     """
     info = opening.info
-    clock = FrameClock(time_base=opening.time_base, first_pts=opening.zero_pts, nominal_rate_hz=info.nominal_rate_hz)
+    clock = FrameClock(
+        time_base=opening.time_base, first_pts=opening.lead_in.zero_pts, nominal_rate_hz=info.nominal_rate_hz
+    )
     stamped = opening.first_pts is not None
     latest: _Shown | None = None
     try:
@@ -231,7 +233,7 @@ def _check_same_size(image: VideoFrame, opening: Opening) -> None:
 
 def _expected_end_pts(opening: Opening) -> int | None:
     """A container that was cut ends without an error: only its header shows it."""
-    if opening.zero_pts is None or opening.info.duration_s is None:
+    if opening.lead_in.start_pts is None or opening.info.duration_s is None:
         return None
     least_s = opening.info.duration_s - CUT_S - 1 / opening.info.nominal_rate_hz
-    return opening.zero_pts + int(least_s / opening.time_base)
+    return opening.lead_in.start_pts + int(least_s / opening.time_base)

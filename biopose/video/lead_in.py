@@ -19,12 +19,19 @@ class LeadIn:
     Attributes:
         frames: how many.
         length_s: how long it lasts.
-        zero_pts: timestamp of time 0; None where the file has no usable timestamps.
+        start_pts: timestamp of the first packet that is to be shown; None where the file has no usable timestamps.
+        zero_pts: timestamp of time 0; None likewise.
     """
 
     frames: int = 0
     length_s: float = 0.0
+    start_pts: int | None = None
     zero_pts: int | None = None
+
+    @property
+    def first_frame_s(self) -> float:
+        """Time of the first frame that can be decoded."""
+        return self.length_s if self.zero_pts == self.start_pts else 0.0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -32,11 +39,14 @@ class LeadIn:
         if not self.frames:
             return ()
         several = self.frames > 1
+        times = (
+            "the others keep their times" if self.first_frame_s else "times count from the first that can be decoded"
+        )
         return (
             f"The first {f'{self.frames} frames' if several else 'frame'} ({self.length_s:.2f} s) cannot be decoded: "
             f"{'they refer' if several else 'it refers'} to images before them that the file does not hold, as when a "
-            "video is trimmed without coding it anew. They are left out, and the others keep their times; export the "
-            "whole recording where they matter.",
+            f"video is trimmed without coding it anew. They are left out; {times}. Export the whole recording where "
+            "they matter.",
         )
 
 
@@ -53,6 +63,6 @@ def lead_in_of(pts: Sequence[int], *, first_pts: int | None, time_base: Fraction
         return LeadIn()
     left_out = sorted(p for p in pts if p < first_pts)
     if not left_out:
-        return LeadIn(zero_pts=first_pts)
+        return LeadIn(start_pts=first_pts, zero_pts=first_pts)
     length_s = float((first_pts - left_out[0]) * time_base)
-    return LeadIn(len(left_out), length_s, left_out[0] if has_index else first_pts)
+    return LeadIn(len(left_out), length_s, left_out[0], left_out[0] if has_index else first_pts)

@@ -21,7 +21,7 @@ from biopose.video.colour import colour_notes
 from biopose.video.container import INDEXED_CONTAINERS, opened_video
 from biopose.video.decoding import DamageError, intact_frames
 from biopose.video.edit_list import edit_list_notes
-from biopose.video.lead_in import lead_in_of
+from biopose.video.lead_in import LeadIn, lead_in_of
 from biopose.video.orientation import Layout, layout_of
 from biopose.video.quicktime import edits, quicktime_tags, xml_document
 from biopose.video.screen_recording import screen_recording_notes
@@ -85,14 +85,14 @@ class Opening:
         layout: how a stored image becomes the shown one.
         time_base: seconds of one tick of a timestamp.
         first_pts: timestamp of the first frame that can be decoded; None where the file has no usable timestamps.
-        zero_pts: timestamp of time 0, at which the file begins to play; None likewise.
+        lead_in: what cannot be decoded before it.
     """
 
     info: VideoInfo
     layout: Layout
     time_base: Fraction
     first_pts: int | None
-    zero_pts: int | None
+    lead_in: LeadIn
 
 
 def probe_video(path: Path | str) -> VideoInfo:
@@ -130,9 +130,8 @@ def look_at(path: Path) -> Opening:
         *colour_notes(frame),
         *screen_recording_notes(path, tags),
     ]
-    first_frame_s = lead_in.length_s if has_index else 0.0
-    info = replace(info, first_frame_s=first_frame_s, capture=capture, notes=tuple(notes))
-    return Opening(info, layout, time_base, first_pts, lead_in.zero_pts)
+    info = replace(info, first_frame_s=lead_in.first_frame_s, capture=capture, notes=tuple(notes))
+    return Opening(info, layout, time_base, first_pts, lead_in)
 
 
 def _info(
@@ -217,7 +216,10 @@ def _first_frame(path: Path, container: InputContainer, stream: VideoStream) -> 
     except DamageError as damage:
         raise VideoError(f"{path}: broken at 0.00 s, before its first frame: {damage}") from damage
     if frame is None:
-        raise VideoError(f"{path}: has an image stream ({stream.codec_context.name}) without one whole frame in it")
+        raise VideoError(
+            f"{path}: has an image stream ({stream.codec_context.name}) without one whole frame in it, as when a part "
+            "between two key frames is cut out; export the whole recording"
+        )
     return frame
 
 

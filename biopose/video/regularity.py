@@ -1,7 +1,9 @@
 """Whether a clip's frames are evenly spaced in time and each shows a new image; what is not is named.
 
-A repeated image is a moment that was not filmed: speeds are 0 there and too large behind it. Two images are the same
-where no small block of theirs differs in its mean brightness.
+A repeated image is a moment that was not filmed: speeds are 0 there and too large behind it. Two images are compared
+by the largest difference between small blocks' mean brightness. Of 1768 x 994 video of people who walk, run and jump,
+coded with H.264 and MPEG-4 at usual and low qualities, images that followed each other differed by 27 levels of 255 or
+more, and an image that was coded twice by 0.6 to 10. Who comes to rest slows down; a repeated image stops at once.
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ from numpy.typing import NDArray
 
 COMPARED_PX = 480  # along the longer side: enough to see a distant person's limbs move
 BLOCK = 4  # of these, along each side
-SAME_IMAGE = 0.05  # levels of 255 by which the mean of a block may differ in a repeated image
-RECODED = 1.0  # likewise where a repeated image was compressed anew
-MOVING = 2.0  # levels from which a new image differs from the one before, where something moves
-NEW_TO_REPEATED = 4.0  # times that new images differ more than repeated ones
+SAME_IMAGE = 0.05  # levels up to which two images are one
+RECODED = 3.0  # likewise between images that differ far more
+MOVING = 8.0  # levels from which something moves
+STOPS = 8.0  # times that the images around a repeated one differ more
+IN_PATTERN = 4.0  # likewise of all new images in a pattern
+FOLLOWS_PATTERN = 0.85  # of a clip's frames, at least
 LONGEST_PATTERN = 6  # frames: 25 images a second in 30 frames
 LEAST_PATTERNS = 4  # in a clip, to be one
 REGULAR = 1.5  # times the usual interval up to which one is usual
@@ -105,6 +109,8 @@ def _interval_notes(time_s: Floats) -> tuple[str, ...]:
 
 
 def _repeat_notes(time_s: Floats, change: Floats) -> tuple[str, ...]:
+    if not np.isfinite(change).any():
+        return ()
     pattern = _pattern(change)
     if pattern is not None:
         new, period = pattern
@@ -114,11 +120,11 @@ def _repeat_notes(time_s: Floats, change: Floats) -> tuple[str, ...]:
             f"before: {rate_hz * new / period:.4g} images/s were filmed, stored at {rate_hz:.4g} frames/s. Speeds and "
             "accelerations are wrong at that rate; give the recording as the camera wrote it.",
         )
-    same = change <= SAME_IMAGE
+    same = _same(change)
     at = np.flatnonzero(same)
     if not len(at):
         return ()
-    first, last = _longest_run(same)
+    first, last = max(_runs(same), key=lambda run: run[1] - run[0])
     longest = f"; the longest stretch, {_frames(last - first + 1)}, begins at {time_s[first]:.2f} s"
     return (
         f"{_counted(len(at), len(change))} repeat{'s' * (len(at) == 1)} the image before (at {_places(time_s[at])}"
@@ -129,20 +135,39 @@ def _repeat_notes(time_s: Floats, change: Floats) -> tuple[str, ...]:
 def _pattern(change: Floats) -> tuple[int, int] | None:
     """(new, period): in each period of frames only so many images are new; None where all are."""
     for period in range(2, LONGEST_PATTERN + 1):
-        if len(change) < period * LEAST_PATTERNS:
+        if np.isfinite(change).sum() < period * LEAST_PATTERNS:
             return None
-        phases = np.sort([np.nanmedian(change[phase::period]) for phase in range(period)])
-        repeated = int((phases < RECODED).sum())
-        if 0 < repeated < period and phases[repeated] >= max(MOVING, NEW_TO_REPEATED * phases[repeated - 1]):
-            return period - repeated, period
+        medians = np.array([np.nanmedian(change[phase::period]) for phase in range(period)])
+        ordered = np.sort(medians)
+        for repeated in range(1, period):
+            low, high = ordered[repeated - 1 : repeated + 1]
+            if high >= max(MOVING, IN_PATTERN * low) and _follow(change, medians, between=np.sqrt(max(low, 1) * high)):
+                return period - repeated, period
     return None
 
 
-def _longest_run(flags: NDArray[np.bool_]) -> tuple[int, int]:
+def _follow(change: Floats, medians: Floats, *, between: float) -> bool:
+    """Whether nearly all frames of the phases that repeat do, and of the others do not."""
+    known = np.isfinite(change)
+    expected = np.resize(medians < between, len(change))
+    return bool(((change < between) == expected)[known].mean() >= FOLLOWS_PATTERN)
+
+
+def _same(change: Floats) -> NDArray[np.bool_]:
+    """(T,) which images repeat the one before."""
+    same: NDArray[np.bool_] = change <= SAME_IMAGE
+    bounded = np.concatenate([[np.inf], np.where(np.isnan(change), np.inf, change), [np.inf]])
+    for first, last in _runs(change <= RECODED):
+        around = min(bounded[first], bounded[last + 2])
+        if np.isfinite(around) and around >= max(MOVING, STOPS * change[first : last + 1].max()):
+            same[first : last + 1] = True
+    return same
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last place of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    starts, ends = edges[::2], edges[1::2]
-    longest = int((ends - starts).argmax())
-    return int(starts[longest]), int(ends[longest]) - 1
+    return [(int(first), int(end) - 1) for first, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _counted(count: int, total: int) -> str:

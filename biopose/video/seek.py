@@ -50,9 +50,10 @@ def entry_before(
     Returns:
         None where the file has to be decoded from its start.
     """
-    if opening.first_pts is None or opening.zero_pts is None or opening.info.codec not in ONE_PACKET_ONE_FRAME:
+    zero_pts = opening.lead_in.zero_pts
+    if opening.first_pts is None or zero_pts is None or opening.info.codec not in ONE_PACKET_ONE_FRAME:
         return None
-    target = None if time_s is None else opening.zero_pts + int(time_s / opening.time_base)
+    target = None if time_s is None else zero_pts + int(time_s / opening.time_base)
     with opened_video(path) as (container, stream):
         if not container.format.name.startswith(INDEXED_CONTAINERS):
             return None

@@ -9,6 +9,8 @@ What cameras write:
   listings of iPhones 15 and 16). A file as it was recorded has real timestamps at 120 or 240 frames/s. One whose slow
   motion was rendered at 30 frames/s states nothing; the published listings of those have the time base 1/2400 s and
   perfectly even frames, where normal videos have 1/600 s: a hint, no evidence.
+- Samsung's super slow motion: a part of the movie that was filmed at 960 frames/s or interpolated, and a record named
+  ``Super_SlowMotion_Data`` behind the movie. Its slow motion proper has Android's tag.
 - GoPro and DJI: no tag that is documented.
 """
 
@@ -30,6 +32,11 @@ SLOWED = 1.4
 LEAST_SLOW_MOTION_HZ = 48.0  # below, a phone that states 30 and plays at 20 frames/s filmed in the dark
 PLAUSIBLE_HZ = (0.01, 100_000.0)
 REMEDY = "recorded_hz in the manifest or --recorded-hz overrules it"
+SAMSUNG_SUPER_SLOW = b"Super_SlowMotion_Data"
+SUPER_SLOW_NOTE = (
+    "A part of the video is Samsung's super slow motion: times in it are not real, and images may be interpolated. "
+    "Measure the rest of it, by start_s and end_s, or film at a constant rate."
+)
 _SONY = re.compile(r"<VideoFrame\b[^>]*>")
 _SONY_RATE = r"\b{}\s*=\s*[\"']\s*(\d+(?:\.\d+)?)[pi]?\s*[\"']"
 
@@ -80,17 +87,23 @@ NO_CAPTURE_RATE = CaptureRate()
 
 
 def capture_rate(
-    tags: Mapping[str, str], *, sony_xml: str = "", played_hz: float, time_base: Fraction = Fraction(1, 600)
+    tags: Mapping[str, str],
+    *,
+    played_hz: float,
+    sony_xml: str = "",
+    samsung_trailer: bytes = b"",
+    time_base: Fraction = Fraction(1, 600),
 ) -> CaptureRate:
     """Weigh what a file states against the rate at which it is played.
 
     Args:
         tags: of the movie and its tracks.
-        sony_xml: the document in a Sony file; empty where there is none.
         played_hz: nominal rate.
+        sony_xml: the document in a Sony file; empty where there is none.
+        samsung_trailer: the records behind a Samsung movie; empty where there are none.
         time_base: seconds of one tick of a timestamp.
     """
-    stated, notes = [], []
+    stated, notes = [], [SUPER_SLOW_NOTE] if SAMSUNG_SUPER_SLOW in samsung_trailer else []
     for source, text, slowness in _statements(tags, sony_xml):
         rate_hz = _number(text)
         if rate_hz is None:

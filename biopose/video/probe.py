@@ -23,7 +23,7 @@ from biopose.video.decoding import DamageError, intact_frames
 from biopose.video.edit_list import edit_list_notes
 from biopose.video.lead_in import LeadIn, lead_in_of
 from biopose.video.orientation import Layout, layout_of
-from biopose.video.quicktime import edits, quicktime_tags, xml_document
+from biopose.video.quicktime import edits, quicktime_tags, samsung_trailer, xml_document
 from biopose.video.screen_recording import screen_recording_notes
 from biopose.video.timing import nominal_rate_hz, rate_of_timestamps_hz
 
@@ -120,7 +120,13 @@ def look_at(path: Path) -> Opening:
         lead_in = lead_in_of([*pts, *further], first_pts=first_pts, time_base=time_base, has_index=has_index)
         info = _info(path, container, stream, layout, measured_hz)
     tags = dict(info.metadata) | quicktime_tags(path)
-    capture = capture_rate(tags, sony_xml=xml_document(path), played_hz=info.nominal_rate_hz, time_base=time_base)
+    capture = capture_rate(
+        tags,
+        played_hz=info.nominal_rate_hz,
+        sony_xml=xml_document(path),
+        samsung_trailer=samsung_trailer(path),
+        time_base=time_base,
+    )
     untimed = f"It has no usable timestamps; taken as {info.nominal_rate_hz:g} frames/s." if first_pts is None else None
     notes = [
         *lead_in.notes,

@@ -2,8 +2,10 @@
 
 Tags ("mdta" keys) of the movie and its tracks, of which FFmpeg reads the movie's only: a phone writes its lens's focal
 length into the video track's. The document that Sony's cameras write into the file (a "meta" box with an "xml " box).
-Edit lists with more than one part, or with another speed than 1. The boxes are walked by seeking; only small boxes are
-read. A file of another format, or a damaged one, gives what could be read, perhaps nothing.
+Edit lists with more than one part, or with another speed than 1. The records behind a Samsung phone's movie.
+
+The boxes are walked by seeking; only small boxes are read. A file of another format, or a damaged one, gives what could
+be read, perhaps nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 LARGEST_METADATA_BYTES = 1 << 20
+SAMSUNG_TRAILER_BYTES = 1 << 16
 MOST_BOXES = 10_000  # a damaged file must not be walked for ever
 _NUMBERS = {
     21: ">i",
@@ -66,6 +69,14 @@ def xml_document(path: Path) -> str:
             for span in _boxes(file, meta_at + 4, meta_end, b"xml "):
                 return _read(file, *span)[4:].decode("utf-8", "replace")
     return ""
+
+
+def samsung_trailer(path: Path) -> bytes:
+    """The end of a file that Samsung's cameras extend by named records; empty where it is none."""
+    with path.open("rb") as file:
+        file.seek(max(file.seek(0, 2) - SAMSUNG_TRAILER_BYTES, 0))
+        content = file.read()
+    return content if content.endswith(b"SEFT") else b""
 
 
 def edits(path: Path) -> list[Edit]:

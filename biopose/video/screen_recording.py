@@ -1,6 +1,7 @@
 """Whether a video was recorded from a screen: its frames are then the screen's, not the camera's.
 
-iOS's ReplayKit tags its movies with the author "ReplayKitRecording". Other systems leave it at the file's name.
+iOS's ReplayKit tags its movies with the author "ReplayKitRecording" and names them "RPReplay_Final..."; Android,
+Windows and macOS leave it at names such as "Screen Recording ..." or "screen-20260101-120000".
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from pathlib import Path
 
 TAG = "replaykitrecording"
 NAMES = re.compile(
-    r"rpreplay|screen[ _-]?rec|screen[ _-]?cap|screencast|bildschirmaufnahme|captura de pantalla|enregistrement de l",
+    r"rpreplay_final|screen[ _-]?(rec|cap|cast)|^screen-\d{8}|bildschirmaufnahme|captura de pantalla"
+    r"|grabaci[oó]n de pantalla|enregistrement de l.[eé]cran",
     re.IGNORECASE,
 )
 

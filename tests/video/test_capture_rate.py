@@ -125,6 +125,13 @@ def test_two_statements_that_contradict_each_other_are_named() -> None:
     assert "states 240 frames/s, its XML of the camera (captureFps) 120: the first is used" in capture.notes[0]
 
 
+def test_a_samsung_phones_super_slow_motion_is_named(tmp_path: Path) -> None:
+    path = film(tmp_path / "x.mp4", 5)
+    assert probe_video(path).capture.notes == ()
+    path.write_bytes(path.read_bytes() + b"\0\0\0\x0bSuper_SlowMotion_Data" + bytes(40) + b"SEFT")
+    assert "super slow motion: times in it are not real" in notes_and_times(path)[0][0]
+
+
 def test_an_iphones_rendered_slow_motion_is_suspected_and_its_normal_video_is_not() -> None:
     tags, rendered = {APPLE_INTENT_KEY: "0"}, Fraction(1, 2400)
     assert "give 120 or 240" in capture_rate(tags, played_hz=30.0, time_base=rendered).notes[0]

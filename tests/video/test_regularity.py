@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from biopose.video.frames import probe_video, read_frames
 from biopose.video.regularity import ImageChange, regularity_notes
-from tests.video.filming import film
+from tests.video.filming import film, phone_film
 
 
 def moving(
@@ -137,13 +137,21 @@ def test_times_that_are_estimates_are_counted_and_placed() -> None:
 
 
 def test_a_file_whose_timestamps_repeat_marks_those_frames(tmp_path: Path) -> None:
-    path = film(tmp_path / "x.mp4", 20, codec="mjpeg", pixels="yuvj420p")
+    path = film(tmp_path / "x.mp4", codec="mjpeg", pixels="yuvj420p", pts=[0, 1, 2, 5, 6, 7, 8])
     data = bytearray(path.read_bytes())
-    stts = data.find(b"stts")
-    data[stts + 8 : stts + 24] = b"".join(n.to_bytes(4) for n in (2, 10, 512, 1)) + bytes(0)
-    assert [f.timed for f in read_frames(path)] == [True] * 20
-    bframes = film(tmp_path / "b.mp4", 20, options={"bf": "2"})
-    assert all(f.timed for f in read_frames(bframes))
+    at = data.find(b"stts") + 12  # behind version, flags and count: pairs of a number of frames and their duration
+    durations = np.frombuffer(data, ">u4", int.from_bytes(data[at - 4 : at]) * 2, at).reshape(-1, 2)
+    assert durations[:, 0].tolist() == [2, 1, 4]
+    data[at + 12 : at + 16] = bytes(4)
+    path.write_bytes(data)
+    frames = list(read_frames(path))
+    assert [f.timed for f in frames] == [True] * 3 + [False] + [True] * 3
+    assert np.diff([f.time_s for f in frames]).min() > 0
+
+
+def test_times_out_of_order_of_decoding_are_not_estimates(tmp_path: Path) -> None:
+    assert all(f.timed for f in read_frames(film(tmp_path / "x.mp4", 20, options={"bf": "2"})))
+    assert all(f.timed for f in read_frames(film(tmp_path / "x.h264", 5)))  # without any: a note of the whole file
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
@@ -163,6 +171,9 @@ def test_a_screen_recording_is_named_by_its_tag_or_its_name(tmp_path: Path) -> N
     path = film(tmp_path / "RPReplay_Final1699.mp4", 3)
     assert "is a recording of a screen, as its name suggests" in probe_video(path).notes[0]
     assert probe_video(path.rename(tmp_path / "sprint.mp4")).notes == ()
+    tags = {"com.apple.quicktime.author": "ReplayKitRecording"}
+    tagged = phone_film(tmp_path / "jump.mov", tags=tags)
+    assert "as its tag com.apple.quicktime.author states" in probe_video(tagged).notes[0]
 
 
 def test_an_edit_list_of_several_parts_or_speeds_is_named(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ class Clip:
         video: the file.
         start_s: of the part, in seconds of the file as it is played; None: from its first frame.
         end_s: likewise; None: to its last.
-        recorded_rate_hz: frame rate at which slow motion was filmed; None: as it is played.
+        recorded_rate_hz: frame rate at which slow motion was filmed; None: as the file states, else as it is played.
         keep_readable: of a broken file, measure what comes before the break.
         focal_px: focal length, where known.
         horizontal_fov_deg: horizontal field of view, where known.

@@ -42,7 +42,11 @@ from biopose.reconstruction.method_names import MethodName
     "--horizontal-fov-deg", type=click.FloatRange(1.0, 170.0), help="The camera's field of view, where it is known."
 )
 @click.option("--distortion", help="Lens distortion k1,k2,p1,p2,k3 in OpenCV's order.")
-@click.option("--recorded-hz", type=click.FloatRange(min=1.0), help="Frame rate at which slow motion was recorded.")
+@click.option(
+    "--recorded-hz",
+    type=click.FloatRange(min=1.0),
+    help="Frame rate at which slow motion was recorded; overrules what the file states.",
+)
 @click.option("--start-s", type=click.FloatRange(min=0.0), help="Begin at this second of the file.")
 @click.option("--end-s", type=click.FloatRange(min=0.0), help="End at this second of the file.")
 @click.option("--keep-readable", is_flag=True, help="Measure the readable beginning of a damaged file.")

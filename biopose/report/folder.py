@@ -97,7 +97,7 @@ def write_outputs(
             keep_readable=True,
             warn=lambda _: None,  # was reported when the video was measured
         )
-        rate_hz = recorded_rate_hz or info.nominal_rate_hz
+        rate_hz = info.real_rate_hz(recorded_rate_hz)
         kept = write_overlay(people, frames, folder / OVERLAY, rate_hz=rate_hz, keep=keep, progress=progress)
         write_summary(summary, folder / SUMMARY)
         write_report(people, summary, kept, folder / REPORT, analyses=analyses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from biopose.camera.motion import Background
@@ -17,12 +18,16 @@ class FrameDetections:
         time_s: real time.
         detections: the people in it, each once.
         background: of about ten frames a second, for the camera's motion; None for the others.
+        timed: as of `biopose.video.frames.Frame`.
+        change: likewise; NaN where it is not known.
     """
 
     frame_index: int
     time_s: float
     detections: list[Detection]
     background: Background | None
+    timed: bool = True
+    change: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)

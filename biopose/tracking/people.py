@@ -14,6 +14,7 @@ from biopose.errors import FileFormatError, VideoError
 from biopose.tracking.frame_detections import ShardDetections
 from biopose.tracking.tracker import Tracker
 from biopose.tracking.tracks import PersonTrack
+from biopose.video.regularity import regularity_notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +40,15 @@ def join_shards(parts: Iterable[ShardDetections]) -> tuple[People, CameraMotionR
     """Track everybody through consecutive shards, or parts of them; holds one at a time.
 
     Returns:
-        The people, whether the camera moved, and the notes, each once.
+        The people, whether the camera moved, and the notes, each once: of the shards, and what is uneven about the
+        clip's frames.
 
     Raises:
         VideoError: a shard does not begin where the one before ended.
         FileFormatError: the shards come from different feature heads.
     """
-    tracker, motion, times_s = Tracker(), CameraMotion(), list[float]()
+    tracker, motion = Tracker(), CameraMotion()
+    times_s, timed, change = list[float](), list[bool](), list[float]()
     notes: dict[str, None] = {}
     width_px = height_px = 0
     due_index: int | None = None
@@ -62,8 +65,11 @@ def join_shards(parts: Iterable[ShardDetections]) -> tuple[People, CameraMotionR
             if frame.background is not None:
                 motion.add(frame.background)
             times_s.append(frame.time_s)
+            timed.append(frame.timed)
+            change.append(frame.change)
     people = People(tracker.tracks(), len(times_s), width_px, height_px, np.array(times_s))
-    return people, motion.result(), tuple(notes)
+    uneven = regularity_notes(people.time_s, timed=np.array(timed, dtype=np.bool_), change=np.array(change))
+    return people, motion.result(), (*notes, *uneven)
 
 
 def _same_width(before: int | None, now: int | None) -> int | None:

@@ -133,7 +133,7 @@ class PeopleTracker:
         if frame.time_s < self._from_s:
             return None
         background = self._backgrounds.sample(frame.image, time_s=frame.time_s, boxes_px=boxes_px)
-        return FrameDetections(frame.index, frame.time_s, detections, background)
+        return FrameDetections(frame.index, frame.time_s, detections, background, frame.timed, frame.change)
 
     def _followed(self, frame: Frame, boxes_px: NDArray[np.float64], network: KeypointNetwork) -> Keypoints | None:
         """Keypoints of people who are expected and were not detected; None where nobody is expected."""

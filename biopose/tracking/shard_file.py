@@ -6,6 +6,7 @@ A head's tokens are kept to the bit, in half precision.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,8 @@ SCHEMA = pa.schema(
         ("grey_scale", pa.float64()),
         ("picture_height", pa.int32()),
         ("picture_width", pa.int32()),
+        ("timed", pa.bool_()),
+        ("change", pa.float64()),
     ]
 )
 
@@ -92,6 +95,8 @@ def _row(frame: FrameDetections) -> dict[str, Any]:
     row = {
         "frame_index": frame.frame_index,
         "time_s": frame.time_s,
+        "timed": frame.timed,
+        "change": frame.change,
         "boxes_px": [value for d in detections for value in d.box_px.tolist()],
         "scores": [d.score for d in detections],
         "keypoints_px": [value for d in detections for value in d.keypoints_px.ravel().tolist()],
@@ -129,7 +134,8 @@ def _frame(row: Mapping[str, Any], *, token_width: int | None) -> FrameDetection
         )
         for i, colours in enumerate(row["appearances"])
     ]
-    return FrameDetections(row["frame_index"], row["time_s"], detections, _background(row))
+    timed, change = row.get("timed", True), row.get("change", math.nan)  # older files do not have them
+    return FrameDetections(row["frame_index"], row["time_s"], detections, _background(row), timed, change)
 
 
 def _background(row: Mapping[str, Any]) -> Background | None:

@@ -36,7 +36,7 @@ class Shard:
         start_s: the first frame that counts is the first at or after this second of the file as it is played.
         end_s: the last is the last before this one; None: the file's last.
         lead_in_s: decoded before start_s to know who is there; does not count.
-        recorded_rate_hz: of slow motion.
+        recorded_rate_hz: of slow motion; None: what the file states.
         keep_readable: of a broken file, the frames before the break count.
     """
 
@@ -63,12 +63,12 @@ def shards_of(
         info: of the video; one whose duration is not known is not cut.
         start_s: of the part, in seconds of the file as it is played.
         end_s: likewise.
-        recorded_rate_hz: of slow motion.
+        recorded_rate_hz: of slow motion; None: what the file states.
         keep_readable: of a broken file, the frames before the break count; it is not cut, for nobody knows yet which
             of its shards exist.
         shard_s: the longest shard.
     """
-    first_s, last_s = start_s or 0.0, end_s if end_s is not None else info.duration_s
+    first_s, last_s = max(start_s or 0.0, info.first_frame_s), end_s if end_s is not None else info.duration_s
     length_s = 0.0 if last_s is None or keep_readable else max(min(last_s, info.duration_s or last_s) - first_s, 0.0)
     count = max(1, math.ceil(length_s / shard_s - SAME_TIME_S))
     edges = [first_s + length_s * i / count for i in range(count)]
@@ -160,8 +160,8 @@ class _ShardFrames:
     def __init__(self, shard: Shard, *, detect_every: int = 1) -> None:
         info = probe_video(shard.video)
         check_image_size(info)
-        slowness = shard.recorded_rate_hz / info.nominal_rate_hz if shard.recorded_rate_hz else 1.0
-        self.tracker = PeopleTracker(detect_every=detect_every, from_s=(shard.start_s - SAME_TIME_S) / slowness)
+        from_s = (shard.start_s - SAME_TIME_S) / info.slowness(shard.recorded_rate_hz)
+        self.tracker = PeopleTracker(detect_every=detect_every, from_s=from_s)
         self._shard, self._info = shard, info
         self._notes: list[str] = []
 

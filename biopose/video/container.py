@@ -26,6 +26,7 @@ HARDWARE = ("videotoolbox", "cuda", "d3d11va", "vaapi")
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,asf,flv,ogg,mxf,nut,dv,h264,hevc,obu,ivf"
 )
+INDEXED_CONTAINERS = ("mov", "matroska")  # names of formats that hold the place and time of their frames
 OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 STILL_IMAGES = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"II*\0": "TIFF"}
 HEAD_BYTES = 1024

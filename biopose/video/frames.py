@@ -20,6 +20,7 @@ from biopose.video.container import hardware_decoder, opened_video
 from biopose.video.decoding import DamageError, intact_frames
 from biopose.video.orientation import upright_rgb
 from biopose.video.probe import Opening, VideoInfo, look_at, probe_video
+from biopose.video.regularity import ImageChange
 from biopose.video.seek import Entry, entry_before
 from biopose.video.timing import FrameClock
 
@@ -38,12 +39,16 @@ class Frame:
     Attributes:
         index: counted from the file's first frame, 0, wherever decoding began.
         time_s: real time since the file's first frame (slow motion undone).
-        image: (H, W, 3) RGB, upright.
+        image: (H, W, 3) RGB, upright, of standard dynamic range.
+        timed: its time is that of its timestamp; False where that was missing, repeated or went back.
+        change: by how much it differs from the frame before, from `ImageChange`; NaN for the first that is read.
     """
 
     index: int
     time_s: float
     image: NDArray[np.uint8]
+    timed: bool = True
+    change: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,7 @@ class _Shown:
     index: int
     played_s: float
     image: VideoFrame
+    timed: bool
 
 
 class _BrokenVideoError(VideoError):
@@ -64,7 +70,7 @@ def read_frames(
     end_s: float | None = None,
     recorded_rate_hz: float | None = None,
     keep_readable: bool = False,
-    warn: Callable[[str], None] = log.warning,
+    warn: Callable[[str], None] | None = None,
 ) -> Iterator[Frame]:
     """Decode a video frame by frame; nothing is kept, so memory does not grow with its length.
 
@@ -75,9 +81,9 @@ def read_frames(
         start_s: the first frame is the first at or after this second of the file as it is played.
         end_s: the last frame is the last before this second of the file as it is played.
         recorded_rate_hz: for slow motion, frames per second at which it was filmed: the times of the frames, not
-            start_s and end_s, are divided by this over the file's nominal rate.
+            start_s and end_s, are divided by this over the file's nominal rate. None: what the file states, if it does.
         keep_readable: of a broken file, give the frames before the break, with a warning.
-        warn: called with a sentence about what is wrong with the file though it is decoded.
+        warn: called with a sentence about what is odd about the file and how it is read; None logs it.
 
     Raises:
         ValueError: a second or a rate that cannot be.
@@ -90,6 +96,7 @@ def read_frames(
     if recorded_rate_hz is not None and not 0 < recorded_rate_hz < math.inf:
         raise ValueError(f"recorded_rate_hz is {recorded_rate_hz}; expected more than 0")
     end_s = math.inf if end_s is None else end_s
+    warn = warn or (lambda note: log.warning("%s: %s", path, note))
     return _read(Path(path), start_s or 0.0, end_s, recorded_rate_hz, keep_readable, warn)
 
 
@@ -122,11 +129,11 @@ def _read(
     warn: Callable[[str], None],
 ) -> Iterator[Frame]:
     opening = look_at(path)
-    if opening.first_pts is None:
-        warn(f"{path}: it has no usable timestamps; taken as {opening.info.nominal_rate_hz:g} frames/s")
-    if opening.doubt:
-        warn(opening.doubt)
-    slowness = recorded_rate_hz / opening.info.nominal_rate_hz if recorded_rate_hz else 1.0
+    info = opening.info
+    for note in (*info.notes, *info.capture.notes_with(given_hz=recorded_rate_hz, played_hz=info.nominal_rate_hz)):
+        warn(note)
+    slowness = info.slowness(recorded_rate_hz)
+    changes = ImageChange()
     entry = entry_before(path, opening, time_s=start_s) if start_s else None
     latest: _Shown | None = None
     given = 0
@@ -136,11 +143,12 @@ def _read(
                 break
             if latest.played_s >= start_s - SAME_TIME_S:
                 given += 1
-                yield Frame(latest.index, latest.played_s / slowness, upright_rgb(latest.image, opening.layout))
+                image = upright_rgb(latest.image, opening.layout)
+                yield Frame(latest.index, latest.played_s / slowness, image, latest.timed, changes.of(image))
     except _BrokenVideoError as error:
         if not (keep_readable and given):
             raise VideoError(f"{error}; copy it from the camera again{_keepable(given)}") from error
-        warn(f"{error}; the {given} frames before it are used")
+        warn(f"The file is {str(error).removeprefix(f'{path}: ')}; the {given} frames before it are used.")
     if not given:
         raise VideoError(f"{path}: has no frame {_interval(start_s, end_s)}; {_nearest(latest, end_s)}")
 
@@ -185,14 +193,16 @@ def _decoded(path: Path, opening: Opening, hardware: str | None, entry: Entry | 
         VideoError: the file is broken; the message names the second.
     """
     info = opening.info
-    clock = FrameClock(time_base=opening.time_base, first_pts=opening.first_pts, nominal_rate_hz=info.nominal_rate_hz)
+    clock = FrameClock(
+        time_base=opening.time_base, first_pts=opening.lead_in.zero_pts, nominal_rate_hz=info.nominal_rate_hz
+    )
+    stamped = opening.first_pts is not None
     latest: _Shown | None = None
     try:
         with opened_video(path, hardware=hardware) as (container, stream):
             for index, image in _counted(container, stream, entry, _expected_end_pts(opening)):
                 _check_same_size(image, opening)
-                timestamp = image.pts if opening.first_pts is not None else None
-                latest = _Shown(index, clock.time_s(timestamp), image)
+                latest = _Shown(index, clock.time_s(image.pts if stamped else None), image, clock.timed or not stamped)
                 yield latest
     except DamageError as damage:
         where = latest.played_s + 1 / info.nominal_rate_hz if latest else 0.0
@@ -223,7 +233,7 @@ def _check_same_size(image: VideoFrame, opening: Opening) -> None:
 
 def _expected_end_pts(opening: Opening) -> int | None:
     """A container that was cut ends without an error: only its header shows it."""
-    if opening.first_pts is None or opening.info.duration_s is None:
+    if opening.lead_in.start_pts is None or opening.info.duration_s is None:
         return None
     least_s = opening.info.duration_s - CUT_S - 1 / opening.info.nominal_rate_hz
-    return opening.first_pts + int(least_s / opening.time_base)
+    return opening.lead_in.start_pts + int(least_s / opening.time_base)

@@ -13,7 +13,8 @@ from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-CONVERSION_THREADS = 2
+from biopose.video.colour import rgb_of
+
 PIXEL_ASPECTS = (0.25, 4.0)  # outside these, what a file says about its pixels is nonsense
 SQUARE = 0.01  # a pixel this near to square is square: some encoders round
 
@@ -51,6 +52,17 @@ class Layout:
             return 270 if up_down else 90
         return 180 if up_down else 0
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person has to judge about the image, a sentence each."""
+        left_right, up_down = self.mirrored
+        if self.transposed != (left_right != up_down):
+            return (
+                "The file has its image mirrored when shown, as front cameras do, and it was measured as it is shown. "
+                "Where the scene is mirrored in the overlay (writing reads backwards), left and right are exchanged.",
+            )
+        return ()
+
 
 def layout_of(frame: VideoFrame, pixel_aspect: Fraction | None) -> Layout:
     """Read a frame's layout from its display matrix and the width of a pixel over its height."""
@@ -68,9 +80,7 @@ def layout_of(frame: VideoFrame, pixel_aspect: Fraction | None) -> Layout:
 def upright_rgb(frame: VideoFrame, layout: Layout) -> NDArray[np.uint8]:
     """Convert a frame to (H, W, 3) RGB as it is to be shown; of an interlaced frame one field, filled up."""
     width, height = layout.square_px
-    rgb = np.asarray(
-        frame.to_ndarray(format="rgb24", width=width, height=height, threads=CONVERSION_THREADS), dtype=np.uint8
-    )
+    rgb = rgb_of(frame, width_px=width, height_px=height)
     if frame.interlaced_frame and height > 2:
         rgb = _first_field(rgb)
     if layout.transposed:

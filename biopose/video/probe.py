@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from biopose.errors import VideoError
-from biopose.video.container import opened_video
+from biopose.video.capture_rate import NO_CAPTURE_RATE, CaptureRate, capture_rate
+from biopose.video.colour import colour_notes
+from biopose.video.container import INDEXED_CONTAINERS, opened_video
 from biopose.video.decoding import DamageError, intact_frames
+from biopose.video.edit_list import edit_list_notes
+from biopose.video.lead_in import LeadIn, lead_in_of
 from biopose.video.orientation import Layout, layout_of
+from biopose.video.quicktime import edits, quicktime_tags, samsung_trailer, xml_document
+from biopose.video.screen_recording import screen_recording_notes
 from biopose.video.timing import nominal_rate_hz, rate_of_timestamps_hz
 
 RATES_AGREE = 0.02  # relative difference of a container's frame rate from its images' that nobody minds
@@ -41,6 +48,10 @@ class VideoInfo:
         duration_s: of the header, as played; None where it has none.
         codec: name of the image coding, e.g. h264.
         metadata: the container's tags and, before them, the stream's.
+        first_frame_s: time of the first frame that can be decoded; more than 0 where frames before it refer to
+            others that the file does not hold.
+        capture: what the file states about the rate at which it was filmed.
+        notes: what is odd about the file and how it is read, a sentence each; the rate is not among them.
     """
 
     path: Path
@@ -52,6 +63,17 @@ class VideoInfo:
     duration_s: float | None
     codec: str
     metadata: Mapping[str, str]
+    first_frame_s: float = 0.0
+    capture: CaptureRate = NO_CAPTURE_RATE
+    notes: tuple[str, ...] = ()
+
+    def real_rate_hz(self, recorded_hz: float | None = None) -> float:
+        """Frames per second at which it was filmed: as given, else as the file states, else as it is played."""
+        return recorded_hz or self.capture.recorded_hz or self.nominal_rate_hz
+
+    def slowness(self, recorded_hz: float | None = None) -> float:
+        """By how much it is played slower than it was filmed; `recorded_hz` as for `real_rate_hz`."""
+        return self.real_rate_hz(recorded_hz) / self.nominal_rate_hz
 
 
 @dataclass(frozen=True)
@@ -62,15 +84,15 @@ class Opening:
         info: for the caller.
         layout: how a stored image becomes the shown one.
         time_base: seconds of one tick of a timestamp.
-        first_pts: timestamp of the first frame; None where the file has no usable timestamps.
-        doubt: what is suspect about the file's times, for a person; None where nothing is.
+        first_pts: timestamp of the first frame that can be decoded; None where the file has no usable timestamps.
+        lead_in: what cannot be decoded before it.
     """
 
     info: VideoInfo
     layout: Layout
     time_base: Fraction
     first_pts: int | None
-    doubt: str | None
+    lead_in: LeadIn
 
 
 def probe_video(path: Path | str) -> VideoInfo:
@@ -85,27 +107,55 @@ def probe_video(path: Path | str) -> VideoInfo:
 def look_at(path: Path) -> Opening:
     """As `probe_video`, with what decoding needs."""
     with opened_video(path) as (container, stream):
-        pts = _first_timestamps(container, stream)
-    with opened_video(path) as (container, stream):
         _check_size(path, stream)
         frame = _first_frame(path, container, stream)
-        time_base = stream.time_base or Fraction(1, av.time_base)
-        measured_hz = rate_of_timestamps_hz(pts, time_base)
         layout = layout_of(frame, stream.sample_aspect_ratio)
-        width, height = layout.upright_px
-        info = VideoInfo(
-            path=path,
-            width_px=width,
-            height_px=height,
-            rotation_deg=layout.rotation_deg,
-            nominal_rate_hz=nominal_rate_hz(_header_rates_hz(stream, timed=measured_hz is not None), measured_hz),
-            frame_count=stream.frames or None,
-            duration_s=_duration_s(container, stream),
-            codec=stream.codec_context.name,
-            metadata={**container.metadata, **stream.metadata},
-        )
-        timed = measured_hz is not None or len(pts) == 1
-        return Opening(info, layout, time_base, frame.pts if timed else None, _doubt(path, container, stream))
+        doubt = _doubt(container, stream)
+    with opened_video(path) as (container, stream):
+        time_base = stream.time_base or Fraction(1, av.time_base)
+        pts, further = _first_timestamps(container, stream, until_pts=frame.pts)
+        measured_hz = rate_of_timestamps_hz(pts, time_base)
+        first_pts = frame.pts if measured_hz is not None or len(pts) == 1 else None
+        has_index = container.format.name.startswith(INDEXED_CONTAINERS)
+        lead_in = lead_in_of([*pts, *further], first_pts=first_pts, time_base=time_base, has_index=has_index)
+        info = _info(path, container, stream, layout, measured_hz)
+    tags = dict(info.metadata) | quicktime_tags(path)
+    capture = capture_rate(
+        tags,
+        played_hz=info.nominal_rate_hz,
+        sony_xml=xml_document(path),
+        samsung_trailer=samsung_trailer(path),
+        time_base=time_base,
+    )
+    untimed = f"It has no usable timestamps; taken as {info.nominal_rate_hz:g} frames/s." if first_pts is None else None
+    notes = [
+        *lead_in.notes,
+        *filter(None, (untimed, doubt)),
+        *edit_list_notes(edits(path)),
+        *layout.notes,
+        *colour_notes(frame),
+        *screen_recording_notes(path, tags),
+    ]
+    info = replace(info, first_frame_s=lead_in.first_frame_s, capture=capture, notes=tuple(notes))
+    return Opening(info, layout, time_base, first_pts, lead_in)
+
+
+def _info(
+    path: Path, container: InputContainer, stream: VideoStream, layout: Layout, measured_hz: float | None
+) -> VideoInfo:
+    """The header's account, as far as the timestamps bear it out."""
+    width, height = layout.upright_px
+    return VideoInfo(
+        path=path,
+        width_px=width,
+        height_px=height,
+        rotation_deg=layout.rotation_deg,
+        nominal_rate_hz=nominal_rate_hz(_header_rates_hz(stream, timed=measured_hz is not None), measured_hz),
+        frame_count=stream.frames or None,
+        duration_s=_duration_s(container, stream),
+        codec=stream.codec_context.name,
+        metadata={**container.metadata, **stream.metadata},
+    )
 
 
 def check_image_size(info: VideoInfo) -> None:
@@ -121,13 +171,22 @@ def check_image_size(info: VideoInfo) -> None:
         )
 
 
-def _first_timestamps(container: InputContainer, stream: VideoStream) -> list[int]:
-    """Those of the first packets; a break among them is for the decoder to find."""
+def _first_timestamps(
+    container: InputContainer, stream: VideoStream, *, until_pts: int | None
+) -> tuple[list[int], list[int]]:
+    """Those of the first packets, and of the further ones up to a timestamp; a break is for the decoder to find."""
     pts: list[int] = []
+    further: list[int] = []
     with suppress(av.FFmpegError):
-        packets = islice(container.demux(stream), TIMED_PACKETS)
-        pts.extend(p.pts for p in packets if p.pts is not None and p.size and not p.is_discard)
-    return pts
+        packets = container.demux(stream)
+        pts.extend(_shown_pts(islice(packets, TIMED_PACKETS)))
+        if pts and until_pts is not None and max(pts) < until_pts:
+            further.extend(takewhile(lambda p: p < until_pts, _shown_pts(packets)))
+    return pts, further
+
+
+def _shown_pts(packets: Iterable[Packet[VideoStream]]) -> Iterator[int]:
+    return (p.pts for p in packets if p.pts is not None and p.size and not p.is_discard)
 
 
 def _header_rates_hz(stream: VideoStream, *, timed: bool) -> list[Fraction | None]:
@@ -136,15 +195,15 @@ def _header_rates_hz(stream: VideoStream, *, timed: bool) -> list[Fraction | Non
     return rates if timed else [stream.codec_context.framerate, *rates]
 
 
-def _doubt(path: Path, container: InputContainer, stream: VideoStream) -> str | None:
+def _doubt(container: InputContainer, stream: VideoStream) -> str | None:
     """AVI has no timestamps but its header's rate, for which FFmpeg reads 25 where it is 0."""
     stated, coded = stream.average_rate, stream.codec_context.framerate
     if container.format.name != "avi" or not stated or not coded or abs(coded / stated - 1) < RATES_AGREE:
         return None
     return (
-        f"{path}: its header's frame rate is missing or wrong: {float(stated):g} frames/s are taken, its images were "
+        f"The header's frame rate is missing or wrong: {float(stated):g} frames/s are taken, its images were "
         f"coded as {float(coded):g}. Where that is right, times are off by a factor of {float(coded / stated):.3g}: "
-        "convert the file with its true rate"
+        "convert the file with its true rate."
     )
 
 
@@ -163,7 +222,10 @@ def _first_frame(path: Path, container: InputContainer, stream: VideoStream) -> 
     except DamageError as damage:
         raise VideoError(f"{path}: broken at 0.00 s, before its first frame: {damage}") from damage
     if frame is None:
-        raise VideoError(f"{path}: has an image stream ({stream.codec_context.name}) without one whole frame in it")
+        raise VideoError(
+            f"{path}: has an image stream ({stream.codec_context.name}) without one whole frame in it, as when a part "
+            "between two key frames is cut out; export the whole recording"
+        )
     return frame
 
 

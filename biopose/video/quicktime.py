@@ -1,17 +1,23 @@
-"""Tags of a QuickTime or MP4 file's movie and tracks ("mdta" keys), which FFmpeg reads of the movie only.
+"""What a QuickTime or MP4 file holds beside its images and FFmpeg does not hand over.
 
-A phone writes its lens's focal length into the video track's metadata. The boxes are walked by seeking; only the small
-metadata boxes are read. A file of another format, or a damaged one, gives the tags that could be read, perhaps none.
+Tags ("mdta" keys) of the movie and its tracks, of which FFmpeg reads the movie's only: a phone writes its lens's focal
+length into the video track's. The document that Sony's cameras write into the file (a "meta" box with an "xml " box).
+Edit lists with more than one part, or with another speed than 1. The records behind a Samsung phone's movie.
+
+The boxes are walked by seeking; only small boxes are read. A file of another format, or a damaged one, gives what could
+be read, perhaps nothing.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 LARGEST_METADATA_BYTES = 1 << 20
+SAMSUNG_TRAILER_BYTES = 1 << 16
 MOST_BOXES = 10_000  # a damaged file must not be walked for ever
 _NUMBERS = {
     21: ">i",
@@ -28,6 +34,19 @@ _NUMBERS = {
 }
 
 
+@dataclass(frozen=True)
+class Edit:
+    """A part of a track that is played.
+
+    Attributes:
+        begins: first tick of the track's own time.
+        speed: at which it is to be played; FFmpeg plays all at 1.
+    """
+
+    begins: int
+    speed: float
+
+
 def quicktime_tags(path: Path) -> dict[str, str]:
     """The file's keyed tags, numbers written out; a track's win over the movie's, the first track's over the next."""
     tags: dict[str, str] = {}
@@ -40,6 +59,58 @@ def quicktime_tags(path: Path) -> dict[str, str]:
             for found in _metadata(file, movie_at, movie_end):
                 tags = found | tags
     return tags
+
+
+def xml_document(path: Path) -> str:
+    """The document in the file's own "meta" box; empty where there is none."""
+    with path.open("rb") as file:
+        end = file.seek(0, 2)
+        for meta_at, meta_end in _boxes(file, 0, end, b"meta"):
+            for span in _boxes(file, meta_at + 4, meta_end, b"xml "):
+                return _read(file, *span)[4:].decode("utf-8", "replace")
+    return ""
+
+
+def samsung_trailer(path: Path) -> bytes:
+    """The end of a file that Samsung's cameras extend by named records; empty where it is none."""
+    with path.open("rb") as file:
+        file.seek(max(file.seek(0, 2) - SAMSUNG_TRAILER_BYTES, 0))
+        content = file.read()
+    return content if content.endswith(b"SEFT") else b""
+
+
+def edits(path: Path) -> list[Edit]:
+    """The parts that the video track's edit list plays, in order; empty where it has none, as for all of the track."""
+    with path.open("rb") as file:
+        end = file.seek(0, 2)
+        for movie in _boxes(file, 0, end, b"moov"):
+            for track in _boxes(file, *movie, b"trak"):
+                if _is_video(file, *track):
+                    return [
+                        edit
+                        for box in _boxes(file, *track, b"edts")
+                        for span in _boxes(file, *box, b"elst")
+                        for edit in _edits(_read(file, *span))
+                    ]
+    return []
+
+
+def _is_video(file: BinaryIO, at: int, end: int) -> bool:
+    return any(
+        _read(file, *span)[8:12] == b"vide"
+        for media in _boxes(file, at, end, b"mdia")
+        for span in _boxes(file, *media, b"hdlr")
+    )
+
+
+def _edits(content: bytes) -> Iterator[Edit]:
+    """Version, flags, count; then of each its duration, where it begins and its rate; empty ones only wait."""
+    layout = struct.Struct(">Qqhh" if content[:1] == b"\1" else ">Iihh")
+    count = min(int.from_bytes(content[4:8]), (len(content) - 8) // layout.size)
+    for number in range(max(count, 0)):
+        _, begins, whole, fraction = layout.unpack_from(content, 8 + number * layout.size)
+        if begins != -1:
+            yield Edit(begins, whole + fraction / 65536)
 
 
 def _boxes(file: BinaryIO, at: int, end: int, kind: bytes) -> Iterator[tuple[int, int]]:

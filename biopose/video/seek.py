@@ -20,11 +20,10 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from biopose.video.container import opened_video
+from biopose.video.container import INDEXED_CONTAINERS, opened_video
 from biopose.video.probe import Opening
 
 ONE_PACKET_ONE_FRAME = {"h264", "hevc", "vp9", "av1", "mjpeg", "prores", "ffv1", "dnxhd"}
-INDEXED_CONTAINERS = ("mov", "matroska")
 REORDERED_PACKETS = 64  # a packet is never this far from its place in presentation: 16 in the codings that do it most
 
 
@@ -51,9 +50,10 @@ def entry_before(
     Returns:
         None where the file has to be decoded from its start.
     """
-    if opening.first_pts is None or opening.info.codec not in ONE_PACKET_ONE_FRAME:
+    zero_pts = opening.lead_in.zero_pts
+    if opening.first_pts is None or zero_pts is None or opening.info.codec not in ONE_PACKET_ONE_FRAME:
         return None
-    target = None if time_s is None else opening.first_pts + int(time_s / opening.time_base)
+    target = None if time_s is None else zero_pts + int(time_s / opening.time_base)
     with opened_video(path) as (container, stream):
         if not container.format.name.startswith(INDEXED_CONTAINERS):
             return None

@@ -18,6 +18,9 @@ class FrameClock:
     Timestamps are taken as they are, so a variable frame rate stays what it is. A frame without one comes one nominal
     interval after the one before it; one that repeats or steps back a little comes half an interval after; where
     timestamps begin anew, the clock goes on from there.
+
+    Attributes:
+        timed: whether the latest frame's time is that of its timestamp, not an estimate.
     """
 
     def __init__(self, *, time_base: Fraction, first_pts: int | None, nominal_rate_hz: float) -> None:
@@ -26,6 +29,7 @@ class FrameClock:
         self._interval_s = 1.0 / nominal_rate_hz
         self._shift_s = 0.0
         self._latest_s: float | None = None
+        self.timed = True
 
     def time_s(self, pts: int | None) -> float:
         """Time of the next frame."""
@@ -35,6 +39,7 @@ class FrameClock:
 
     def _next(self, stamped_s: float | None) -> float:
         latest = self._latest_s
+        self.timed = stamped_s is not None and (latest is None or stamped_s > latest)
         if latest is None:
             return stamped_s or 0.0
         if stamped_s is None:

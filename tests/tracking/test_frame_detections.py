@@ -97,6 +97,28 @@ def test_a_shard_of_nobody_joins_any_other(tmp_path, frames):
     assert people.frame_count == 30 + frames
 
 
+def test_what_is_uneven_about_a_clip_is_noted_once_over_all_its_shards(tmp_path):
+    change = [np.nan, 40.0, 0.0, 40.0, 40.0, 40.0, 0.0, 40.0]
+    frames = [FrameDetections(i, i / 30, [], None, timed=i != 5, change=c) for i, c in enumerate(change)]
+    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for part, file in zip((frames[:4], frames[4:]), files, strict=True):
+        write_shard(ShardDetections(part, WIDTH_PX, HEIGHT_PX, ("a note",)), file)
+    _, _, notes = join_shards(map(read_shard, files))
+    assert notes[0] == "a note"
+    assert notes[1].startswith("The timestamps of 1 of 8 frames are missing, repeat or go back (at 0.17 s)")
+    assert notes[2].startswith("2 of 8 frames repeat the image before (at 0.07 s, 0.20 s)")
+    assert len(notes) == 3
+
+
+def test_a_shard_that_an_earlier_version_wrote_is_read(tmp_path):
+    path = tmp_path / "seen.parquet"
+    write_shard(shard_of_two(), path)
+    pq.write_table(pq.read_table(path).drop_columns(["timed", "change"]), path)
+    frames = read_shard(path).frames
+    assert all(frame.timed and np.isnan(frame.change) for frame in frames)
+    assert join_shards([read_shard(path)])[2] == ("a note",)
+
+
 @pytest.mark.parametrize("other", [shard_of_two(tokens=False), shard_of_two(width=7)])
 def test_shards_of_different_feature_heads_are_not_joined(other):
     with pytest.raises(FileFormatError, match="different networks; delete the shards"):

@@ -104,6 +104,21 @@ def box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", len(content) + 8, name) + content
 
 
+def trimmed(path: Path, packets: int, *, name: str = "") -> Path:
+    """A copy without its first packets, beside it: nothing is coded anew, so it may begin between key frames."""
+    shorter = path.with_name(name or f"trimmed_{path.name}")
+    with av.open(str(path)) as whole, av.open(str(shorter), "w") as container:
+        source = whole.streams.video[0]
+        stream = container.add_stream_from_template(source)
+        kept = [packet for packet in whole.demux(source) if packet.size][packets:]
+        first_dts = kept[0].dts or 0
+        for packet in kept:
+            packet.pts, packet.dts = (packet.pts or 0) - first_dts, (packet.dts or 0) - first_dts
+            packet.stream = stream
+            container.mux(packet)
+    return shorter
+
+
 def cut(path: Path, fraction: float) -> Path:
     """A copy of a file's beginning, beside it."""
     data = path.read_bytes()

@@ -189,7 +189,7 @@ def test_frames_without_timestamps_come_at_the_nominal_rate(tmp_path: Path, capl
     frames = list(read_frames(path))
     assert [number_in(f.image) for f in frames] == list(range(20))
     np.testing.assert_allclose([f.time_s for f in frames], np.arange(20) / 30)
-    assert "it has no usable timestamps; taken as 30 frames/s" in caplog.text
+    assert "x.h264: It has no usable timestamps; taken as 30 frames/s" in caplog.text
     assert numbers(read_frames(path, start_s=0.5)) == [(i, i) for i in range(15, 20)]
 
 

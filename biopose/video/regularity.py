@@ -1,0 +1,183 @@
+"""Whether a clip's frames are evenly spaced in time and each shows a new image; what is not is named.
+
+A repeated image is a moment that was not filmed: speeds are 0 there and too large behind it. Two images are compared
+by the largest difference between small blocks' mean brightness. Of 1768 x 994 video of people who walk, run and jump,
+coded with H.264 and MPEG-4 at usual and low qualities, images that followed each other differed by 27 levels of 255 or
+more, and an image that was coded twice by 0.6 to 10. Who comes to rest slows down; a repeated image stops at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+COMPARED_PX = 480  # along the longer side: enough to see a distant person's limbs move
+BLOCK = 4  # of these, along each side
+SAME_IMAGE = 0.05  # levels up to which two images are one
+RECODED = 3.0  # likewise between images that differ far more
+MOVING = 8.0  # levels from which something moves
+STOPS = 8.0  # times that the images around a repeated one differ more
+IN_PATTERN = 4.0  # likewise of all new images in a pattern
+FOLLOWS_PATTERN = 0.85  # of a clip's frames, at least
+LONGEST_PATTERN = 6  # frames: 25 images a second in 30 frames
+LEAST_PATTERNS = 4  # in a clip, to be one
+REGULAR = 1.5  # times the usual interval up to which one is usual
+GAP = 1.75  # times the usual interval from which a frame is missing
+VARIABLE = 1.3  # times that the slowest stretches are slower than the fastest
+RAMP = 3.0  # likewise, where no camera does that by itself
+STRETCH = 5  # frames
+NAMED = 3  # places that are named one by one
+
+Floats = NDArray[np.float64]
+
+
+class ImageChange:
+    """By how much each image differs from the one before it."""
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.float32] | None = None
+
+    def of(self, image: NDArray[np.uint8]) -> float:
+        """The largest difference of a block's mean, in levels of 255; NaN for the first image.
+
+        Args:
+            image: (H, W, 3), of the same size every time.
+        """
+        last, self._last = self._last, _blocks(image)
+        return float("nan") if last is None else float(np.abs(self._last - last).max())
+
+
+def _blocks(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    step = max(1, round(max(image.shape[:2]) / COMPARED_PX))
+    green = image[::step, ::step, 1]
+    rows, columns = (max(1, side // BLOCK) for side in green.shape)
+    height, width = rows * min(BLOCK, len(green)), columns * min(BLOCK, green.shape[1])
+    blocks = green[:height, :width].reshape(rows, height // rows, columns, width // columns)
+    return blocks.mean(axis=(1, 3), dtype=np.float32)
+
+
+def regularity_notes(time_s: Floats, *, timed: NDArray[np.bool_], change: Floats) -> tuple[str, ...]:
+    """What is uneven about a clip's frames, a sentence each.
+
+    Args:
+        time_s: (T,) real time of each frame, increasing.
+        timed: (T,) whether the file has a usable timestamp of it.
+        change: (T,) from `ImageChange`; NaN where it is not known.
+    """
+    return (*_estimated_notes(time_s, timed), *_interval_notes(time_s), *_repeat_notes(time_s, change))
+
+
+def _estimated_notes(time_s: Floats, timed: NDArray[np.bool_]) -> tuple[str, ...]:
+    at = np.flatnonzero(~timed)
+    if not len(at):
+        return ()
+    return (
+        f"The timestamps of {_counted(len(at), len(time_s))} are missing, repeat or go back (at "
+        f"{_places(time_s[at])}): their times are estimates between their neighbours', and speeds are wrong there.",
+    )
+
+
+def _interval_notes(time_s: Floats) -> tuple[str, ...]:
+    intervals = np.diff(time_s)
+    if len(intervals) < STRETCH:
+        return ()
+    usual_s = float(intervals[intervals <= REGULAR * np.median(intervals)].mean())
+    stretches = np.convolve(intervals, np.full(STRETCH, 1 / STRETCH), mode="valid")
+    fast_s, slow_s = np.percentile(stretches, [5, 95])
+    if slow_s > VARIABLE * fast_s:
+        ramp = (
+            ": as in slow motion that was exported with a change of speed, where times are not real. Measure the "
+            "recording as the camera wrote it"
+            if slow_s > RAMP * fast_s
+            else ": each frame's own time is used"
+        )
+        return (
+            f"The frame rate varies from {1 / slow_s:.1f} to {1 / fast_s:.1f} frames/s, the longest interval is "
+            f"{1000 * intervals.max():.0f} ms at {time_s[intervals.argmax()]:.2f} s{ramp}.",
+        )
+    gaps = np.flatnonzero(intervals > GAP * usual_s)
+    if not len(gaps):
+        return ()
+    missing = int(np.rint(intervals[gaps] / usual_s - 1).sum())
+    return (
+        f"{_frames(missing)} {'is' if missing == 1 else 'are'} missing in {len(gaps)} "
+        f"gap{'s' * (len(gaps) > 1)} between the timestamps (after {_places(time_s[gaps])}; the longest is "
+        f"{1000 * intervals.max():.0f} ms): the motion in between is interpolated at best.",
+    )
+
+
+def _repeat_notes(time_s: Floats, change: Floats) -> tuple[str, ...]:
+    if not np.isfinite(change).any():
+        return ()
+    pattern = _pattern(change)
+    if pattern is not None:
+        new, period = pattern
+        rate_hz = (len(time_s) - 1) / (time_s[-1] - time_s[0])
+        return (
+            f"Only {new} of every {period} frames show{'s' * (new == 1)} a new image, the others repeat the one "
+            f"before: {rate_hz * new / period:.4g} images/s were filmed, stored at {rate_hz:.4g} frames/s. Speeds and "
+            "accelerations are wrong at that rate; give the recording as the camera wrote it.",
+        )
+    same = _same(change)
+    at = np.flatnonzero(same)
+    if not len(at):
+        return ()
+    first, last = max(_runs(same), key=lambda run: run[1] - run[0])
+    longest = f"; the longest stretch, {_frames(last - first + 1)}, begins at {time_s[first]:.2f} s"
+    return (
+        f"{_counted(len(at), len(change))} repeat{'s' * (len(at) == 1)} the image before (at {_places(time_s[at])}"
+        f"{longest if last > first else ''}): speeds are 0 there and too large behind.",
+    )
+
+
+def _pattern(change: Floats) -> tuple[int, int] | None:
+    """(new, period): in each period of frames only so many images are new; None where all are."""
+    for period in range(2, LONGEST_PATTERN + 1):
+        if np.isfinite(change).sum() < period * LEAST_PATTERNS:
+            return None
+        medians = np.array([np.nanmedian(change[phase::period]) for phase in range(period)])
+        ordered = np.sort(medians)
+        for repeated in range(1, period):
+            low, high = ordered[repeated - 1 : repeated + 1]
+            if high >= max(MOVING, IN_PATTERN * low) and _follow(change, medians, between=np.sqrt(max(low, 1) * high)):
+                return period - repeated, period
+    return None
+
+
+def _follow(change: Floats, medians: Floats, *, between: float) -> bool:
+    """Whether nearly all frames of the phases that repeat do, and of the others do not."""
+    known = np.isfinite(change)
+    expected = np.resize(medians < between, len(change))
+    return bool(((change < between) == expected)[known].mean() >= FOLLOWS_PATTERN)
+
+
+def _same(change: Floats) -> NDArray[np.bool_]:
+    """(T,) which images repeat the one before."""
+    same: NDArray[np.bool_] = change <= SAME_IMAGE
+    bounded = np.concatenate([[np.inf], np.where(np.isnan(change), np.inf, change), [np.inf]])
+    for first, last in _runs(change <= RECODED):
+        around = min(bounded[first], bounded[last + 2])
+        if np.isfinite(around) and around >= max(MOVING, STOPS * change[first : last + 1].max()):
+            same[first : last + 1] = True
+    return same
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last place of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [(int(first), int(end) - 1) for first, end in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _counted(count: int, total: int) -> str:
+    return f"{count} of {_frames(total)}"
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'s' * (count != 1)}"
+
+
+def _places(times_s: Floats | Sequence[float]) -> str:
+    more = f" and {len(times_s) - NAMED} more times" if len(times_s) > NAMED else ""
+    return ", ".join(f"{time:.2f} s" for time in times_s[:NAMED]) + more

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
 from biopose.reconstruction.method_names import DEFAULT_METHOD, NETWORKS, MethodName
+from tasks.environment import prepare_environment
 from tasks.locks import exclusive
-from tasks.settings import Settings, prepare_environment
+from tasks.settings import Settings
 from tasks.shipped_models import ShippedModel, hash_of_files, shipped_models
 
 if TYPE_CHECKING:

@@ -173,6 +173,7 @@ def ray_pool(settings: Settings, method: Method, models: Sequence[PinnedModel], 
         ray.init(address=settings.ray_address, logging_level=logging.ERROR, log_to_driver=False)
     else:
         ray.init(
+            address="local",
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,
             logging_level=logging.ERROR,

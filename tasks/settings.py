@@ -1,16 +1,14 @@
-"""The machine's settings, read from the environment, and the variables that the engines read when they are imported."""
+"""The machine's settings, read from the environment, and the addresses at which a home is served."""
 
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
-from collections.abc import MutableMapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -27,7 +25,8 @@ class Settings(BaseSettings):
         home: the folder that holds all state; absolute.
         inbox: where sessions arrive; by default the folder `inbox` of home.
         mlflow_tracking_uri: of the registry and of each ingest's record; by default a SQLite file in home.
-        ray_address: of a cluster, also read from RAY_ADDRESS; None starts Ray here.
+        prefect_api_url: of a Prefect server of your own; None: that of `biopose up`, or one for the run alone.
+        ray_address: of a cluster; None starts Ray here.
         dask_address: of a scheduler; None starts Dask here.
         webhook_url: notified of failed runs and of quarantined trials; None: nobody is.
         prefect_port: of the Prefect server that `biopose up` starts.
@@ -43,7 +42,8 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path("biopose-home"), validate_default=True)
     inbox: Path = Field(default_factory=lambda values: values["home"] / "inbox")
     mlflow_tracking_uri: str = Field(default_factory=lambda values: f"sqlite:///{values['home'] / 'mlflow.db'}")
-    ray_address: str | None = Field(default=None, validation_alias=AliasChoices("BIOPOSE_RAY_ADDRESS", "RAY_ADDRESS"))
+    prefect_api_url: str | None = None
+    ray_address: str | None = None
     dask_address: str | None = None
     webhook_url: str | None = None
     prefect_port: int = Field(default=4200, ge=1, le=65535)
@@ -99,6 +99,11 @@ class Settings(BaseSettings):
         return self.home / "prefect"
 
     @property
+    def prefect_login(self) -> Path:
+        """The authentication string of the home's Prefect servers."""
+        return self.prefect_home / "login"
+
+    @property
     def model_files(self) -> Path:
         """MLflow's files: the weights of every registered version."""
         return self.home / "mlflow-artifacts"
@@ -147,29 +152,6 @@ class Addresses:
         _record(settings).unlink(missing_ok=True)
 
 
-def prepare_environment(settings: Settings, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Set the variables that the engines read when they are imported; those that the user has set stay.
-
-    Where a `biopose up` of this home is running, flows report to its server: they start faster and appear there.
-    """
-    settings.prefect_home.mkdir(
-        parents=True, exist_ok=True
-    )  # Prefect's server hangs where the folder above is not there
-    wanted = {
-        "PREFECT_HOME": str(settings.prefect_home),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_LOGGING_LEVEL": "WARNING",
-    }
-    served = Addresses.recorded(settings)
-    if served and "PREFECT_API_URL" not in environment and responds(f"{served.prefect}/api/health"):
-        wanted["PREFECT_API_URL"] = f"{served.prefect}/api"
-    for name, value in wanted.items():
-        environment.setdefault(name, value)
-
-
 def responds(url: str) -> bool:
     """Whether a server responds with status 200 within a second."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot reach this machine's servers
@@ -186,6 +168,4 @@ def _record(settings: Settings) -> Path:
 
 def _describe_error(detail: ErrorDetails) -> str:
     """One field's error, with the variable that sets it."""
-    name = str(detail["loc"][0])
-    variable = name if name.isupper() else f"BIOPOSE_{name.upper()}"
-    return f"{variable} is {detail['input']!r}: {detail['msg']}"
+    return f"BIOPOSE_{str(detail['loc'][0]).upper()} is {detail['input']!r}: {detail['msg']}"

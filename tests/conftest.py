@@ -20,17 +20,20 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> SyntheticPerson:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The API of a Prefect server, for flows that need not start one of their own."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Variables of a Prefect server's API, for flows that need not start one of their own."""
     from flows.serving.ingest_server import temporary_server
-    from tasks.settings import Settings, prepare_environment
+    from tasks.environment import prepare_environment
+    from tasks.prefect_login import prefect_login
+    from tasks.settings import Settings
 
     settings = Settings.load(tmp_path_factory.mktemp("prefect"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     prepare_environment(settings, environment)
     with temporary_server(settings, environment) as (url, wait_until_ready):
         wait_until_ready()
-        yield url
+        login = prefect_login(settings.prefect_login)
+        yield {"BIOPOSE_PREFECT_API_URL": f"{url}/api", "PREFECT_API_AUTH_STRING": login}
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,9 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import nullcontext, redirect_stdout
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -77,14 +77,12 @@ def run_ingest(
         ValueError: the inbox is no folder.
     """
     from flows.serving.ingest_server import ingest_server
-    from tasks.settings import Settings, prepare_environment
+    from tasks.settings import Settings
 
     if not inbox.is_dir():
         raise click.UsageError(f"{inbox}: no such folder; give the inbox that holds TEAM/SESSION/session.toml")
     settings = Settings.load(home)
-    prepare_environment(settings)
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines here are our own
-    with ingest_server(settings) as wait_until_ready:
+    with ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
         from flows.ingest import ingest as flow
 
         wait_until_ready()

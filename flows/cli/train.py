@@ -3,9 +3,9 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -181,14 +181,12 @@ def _train(
 ) -> None:
     """Run the flow in this process and show its result."""
     from flows.serving.ingest_server import ingest_server
-    from tasks.settings import Settings, prepare_environment
+    from tasks.settings import Settings
 
     settings = Settings.load(home)
-    prepare_environment(settings)
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines here are our own
     folders = {"motion": motion, "out": out, "home": settings.home, "drawn": drawn}
     given |= {"network": network, **{name: str(folder) for name, folder in folders.items() if folder}}
-    with ingest_server(settings) as wait_until_ready:
+    with ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
         from flows.train import train as flow
 
         wait_until_ready()

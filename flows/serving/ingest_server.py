@@ -1,4 +1,4 @@
-"""A temporary Prefect server for one flow run, where no `biopose up` serves the home.
+"""The Prefect server of one flow run: that of the settings or of `biopose up`, else one for this run alone.
 
 Prefect would start one by itself, but that outlives a process that is killed, and starts only once a flow is called.
 This one ends with this process, however it ends, and starts while the rest is still being imported.
@@ -12,40 +12,46 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
+from flows.serving import programs
 from flows.serving.processes import Child, stop
+from tasks.environment import isolate_environment, own_api
 from tasks.settings import LOCALHOST, Settings, responds
 
-APPLICATION = "prefect.server.api.server:create_app"
 START_TIMEOUT_S = 120.0
 POLL_S = 0.1
 DELIVERY_TIMEOUT_S = 10.0
 
 
 @contextmanager
-def ingest_server(settings: Settings) -> Iterator[Callable[[], None]]:
-    """Serve for the block; do nothing where the environment names a server already.
+def ingest_server(settings: Settings, echo: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+    """Prepare this process's environment for a flow, and serve for the block where no server is known.
 
     Yields:
         a function to call before the first flow: it waits until the server responds.
 
     Args:
         settings: of the home.
+        echo: called with a line for each thing in the environment that is not used.
 
     Raises:
         BioposeError: the server does not start; the message ends with its log.
     """
+    for line in isolate_environment(settings):
+        echo(line)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines of a command are our own
     if "PREFECT_API_URL" in os.environ:
         yield lambda: None
         return
     with temporary_server(settings, os.environ) as (url, wait_until_ready):
-        os.environ["PREFECT_API_URL"] = url
+        api = own_api(settings, url)
+        os.environ.update(api)
         try:
             yield wait_until_ready
         finally:
             _deliver()
-            del os.environ["PREFECT_API_URL"]
+            for name in api:
+                del os.environ[name]
 
 
 @contextmanager
@@ -57,20 +63,20 @@ def temporary_server(settings: Settings, environment: Mapping[str, str]) -> Iter
         environment: of the server.
 
     Yields:
-        the address of its API, and a function that waits until it responds.
+        the server's address, and a function that waits until it responds.
     """
     port = _free_port()
-    url = f"http://{LOCALHOST}:{port}/api"
+    url = f"http://{LOCALHOST}:{port}"
     server = Child(
         "prefect",
-        [sys.executable, "-m", "uvicorn", "--factory", APPLICATION, "--host", LOCALHOST, "--port", str(port)],
-        environment={**environment, "PREFECT__SERVER_EPHEMERAL": "1"},
-        folder=Path.cwd(),
+        programs.prefect_server(port),
+        environment={**environment, **programs.server_environment(settings, port), "PREFECT__SERVER_EPHEMERAL": "1"},
+        folder=settings.prefect_home,  # in another, Prefect would read the settings files that lie there
         log=settings.logs / "ingest-prefect.log",
     )
     server.start()
     try:
-        yield url, lambda: _wait_for(server, f"{url}/health")
+        yield url, lambda: _wait_for(server, f"{url}/api/health")
     finally:
         stop(server)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -18,9 +19,11 @@ class PrefectServer:
 
     Attributes:
         url: its base; the API lies under /api.
+        login: its authentication string, user:password.
     """
 
     url: str
+    login: str
 
     def has_pool(self) -> bool:
         """Whether the work pool exists: the first worker creates it."""
@@ -28,7 +31,7 @@ class PrefectServer:
 
     def has_worker(self, name: str) -> bool:
         """Whether a worker of this name is online."""
-        workers = self._post(f"/work_pools/{POOL}/workers/filter", {})
+        workers = self.post(f"/work_pools/{POOL}/workers/filter", {})
         return any(worker["name"] == name and worker["status"] == "ONLINE" for worker in workers)
 
     def next_run(self) -> datetime | None:
@@ -60,16 +63,26 @@ class PrefectServer:
             "flow_runs": {"state": {"type": {"any_": types}}, **and_also},
             "work_pools": {"name": {"any_": [POOL]}},
         }
-        runs: list[dict[str, Any]] = self._post("/flow_runs/filter", wanted)
+        runs: list[dict[str, Any]] = self.post("/flow_runs/filter", wanted)
         return runs
 
     def _close(self, run: dict[str, Any], kind: str, why: str) -> None:
         state = {"type": kind, "name": kind.capitalize(), "message": why}
-        self._post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+        self.post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
 
-    def _post(self, path: str, body: dict[str, Any]) -> Any:
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """The reply to a request of the API."""
         return self._request("POST", path, json=body).raise_for_status().json()
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        user, _, password = self.login.partition(":")
         # trust_env=False: a proxy cannot reach this machine's servers
-        return httpx.request(method, f"{self.url}/api{path}", timeout=TIMEOUT_S, trust_env=False, **options)
+        with httpx.Client(auth=(user, password), timeout=TIMEOUT_S, trust_env=False) as client:
+            headers = {} if method == "GET" else self._csrf_headers(client)
+            return client.request(method, f"{self.url}/api{path}", headers=headers, **options)
+
+    def _csrf_headers(self, client: httpx.Client) -> dict[str, str]:
+        """What Prefect wants with every request that may change something: a token that it gave to this client."""
+        name = str(uuid4())
+        reply = client.get(f"{self.url}/api/csrf-token", params={"client": name}).raise_for_status()
+        return {"Prefect-Csrf-Client": name, "Prefect-Csrf-Token": reply.json()["token"]}

@@ -6,15 +6,20 @@ import os
 import sys
 from pathlib import Path
 
+from flows.serving.own_requests import own_origins
 from flows.serving.prefect_server import POOL
-from tasks.settings import LOCALHOST, Addresses, Settings, prepare_environment
+from tasks.environment import isolate_environment, own_api
+from tasks.prefect_login import prefect_login
+from tasks.settings import LOCALHOST, Addresses, Settings
 
+PREFECT_APPLICATION = "flows.serving.prefect_application:application"
 REGISTER = "from tasks.models import register_shipped as r; from tasks.settings import Settings as s; r(s.load())"
 
 
-def prefect_server(settings: Settings) -> list[str]:
-    """The Prefect server, which keeps schedules and flow runs."""
-    return _python("prefect", "server", "start", "--host", LOCALHOST, "--port", str(settings.prefect_port))
+def prefect_server(port: int) -> list[str]:
+    """The Prefect server, which keeps schedules and flow runs; its environment is `server_environment`."""
+    address = ("--host", LOCALHOST, "--port", str(port))
+    return _python("uvicorn", "--factory", PREFECT_APPLICATION, *address, "--log-level", "warning")
 
 
 def worker(name: str) -> list[str]:
@@ -24,15 +29,19 @@ def worker(name: str) -> list[str]:
 
 def mlflow_server(settings: Settings) -> list[str]:
     """The MLflow server, which shows the registry and the record of every ingest run."""
-    address = ("--host", LOCALHOST, "--port", str(settings.mlflow_port), "--workers", "1")
+    port = settings.mlflow_port
+    address = ("--host", LOCALHOST, "--port", str(port), "--workers", "1")
+    origins = own_origins(port)
+    hosts = [origin.removeprefix("http://") for origin in origins]
+    own_alone = ("--allowed-hosts", ",".join(hosts), "--cors-allowed-origins", ",".join(origins))
     store = ("--backend-store-uri", settings.mlflow_tracking_uri, "--artifacts-destination", str(settings.model_files))
-    return _python("mlflow", "server", *address, *store)
+    return _python("mlflow", "server", *address, *own_alone, *store)
 
 
 def files_server(settings: Settings) -> list[str]:
     """A server of overlays and reports, to which an ingest run's page links."""
-    address = (str(settings.files_port), "--bind", LOCALHOST)
-    return _python("http.server", *address, "--directory", str(settings.artifacts))
+    where = ("--port", str(settings.files_port), "--folder", str(settings.artifacts))
+    return _python("flows.serving.files_server", *where)
 
 
 def register_models() -> list[str]:
@@ -53,17 +62,37 @@ def _python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def environment(settings: Settings, project: Path, addresses: Addresses) -> dict[str, str]:
-    """Environment variables of the programs and of the flows that the worker starts."""
+def server_environment(settings: Settings, port: int) -> dict[str, str]:
+    """Settings of a Prefect server that is this home's alone.
+
+    Requests without its authentication string are refused, changes also without a CSRF token, and browsers let no
+    other page read its answers. The file of the string is made if need be.
+    """
+    return {
+        "PREFECT_SERVER_API_HOST": LOCALHOST,
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_API_AUTH_STRING": prefect_login(settings.prefect_login),
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(own_origins(port)),
+    }
+
+
+def environment(settings: Settings, project: Path, addresses: Addresses) -> tuple[dict[str, str], list[str]]:
+    """Environment variables of the programs and of the flows that the worker starts.
+
+    Returns:
+        the variables, and a line for each thing in this process's environment that they leave out.
+    """
     environment = dict(os.environ)
+    not_used = isolate_environment(settings, environment)
     environment |= {
         "BIOPOSE_HOME": str(settings.home),
         "BIOPOSE_INBOX": str(settings.inbox),
         "BIOPOSE_MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
         "BIOPOSE_CHECKOUT": str(project),
-        "PREFECT_API_URL": f"{addresses.prefect}/api",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # processes for evaluations that are not used here
         "PYTHONUNBUFFERED": "1",
+        **own_api(settings, addresses.prefect),
+        **server_environment(settings, settings.prefect_port),
     }
-    prepare_environment(settings, environment)
-    return environment
+    return environment, not_used

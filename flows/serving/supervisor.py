@@ -93,14 +93,14 @@ class _Services:
     def __init__(self, settings: Settings, project: Path, stop: StopSignal, echo: Callable[[str], None]) -> None:
         self._settings, self._project, self._stop, self._echo = settings, project, stop, echo
         self._addresses = Addresses.planned(settings)
-        self._server = PrefectServer(self._addresses.prefect)
-        self._environment = programs.environment(settings, project, self._addresses)
+        self._environment, self._not_used = programs.environment(settings, project, self._addresses)
+        self._server = PrefectServer(self._addresses.prefect, self._environment["PREFECT_API_AUTH_STRING"])
         self._running: list[Child] = []
 
     def start(self, project: dict[str, Any]) -> None:
         """Start all, wait until each is ready, then print their addresses."""
-        self._echo(f"Starting in {self._settings.home} ...")
-        prefect = self._begin("prefect-server", *programs.prefect_server(self._settings))
+        self._echo("\n".join([*self._not_used, f"Starting in {self._settings.home} ..."]))
+        prefect = self._begin("prefect-server", *programs.prefect_server(self._settings.prefect_port))
         files = self._begin("files", *programs.files_server(self._settings))
         self._complete("models", *programs.register_models())
         mlflow = self._begin("mlflow", *programs.mlflow_server(self._settings))
@@ -183,6 +183,7 @@ class _Services:
         start = self._server.next_run()
         return [
             f"Prefect    {self._addresses.prefect}",
+            f"  log in   with the line that {self._settings.prefect_login} holds",
             f"MLflow     {self._addresses.mlflow}",
             f"overlays   {self._addresses.files}",
             f"inbox      {self._settings.inbox}",

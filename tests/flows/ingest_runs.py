@@ -94,14 +94,14 @@ def copied_home(home: Path, target: Path, *, trials: bool = False) -> Path:
     return target
 
 
-def start_ingest(inbox: Path, home: Path, *options: str, server: str | None = None) -> subprocess.Popen[str]:
+def start_ingest(inbox: Path, home: Path, *options: str, server: dict[str, str] | None = None) -> subprocess.Popen[str]:
     """`biopose ingest INBOX --json` as a process in a group of its own.
 
     Args:
         inbox: of sessions.
         home: of the state.
         options: of the command.
-        server: address of a Prefect API; None lets the command start a server.
+        server: variables of a Prefect API; None lets the command start a server.
     """
     return subprocess.Popen(
         [sys.executable, "-m", "flows.cli.main", "ingest", str(inbox), "--home", str(home), "--json", *options],
@@ -109,12 +109,13 @@ def start_ingest(inbox: Path, home: Path, *options: str, server: str | None = No
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
-        | ({"PREFECT_API_URL": server} if server else {}),
+        env=dict(os.environ) | (server or {}),
     )
 
 
-def run_ingest(inbox: Path, home: Path, *options: str, expect: int = 0, server: str | None = None) -> dict[str, Any]:
+def run_ingest(
+    inbox: Path, home: Path, *options: str, expect: int = 0, server: dict[str, str] | None = None
+) -> dict[str, Any]:
     """The same to its end; the account of the run."""
     process = start_ingest(inbox, home, *options, server=server)
     out, err = process.communicate(timeout=500)

@@ -11,15 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 
+from flows.serving.prefect_server import PrefectServer
+from tasks.prefect_login import prefect_login
 from tasks.settings import Addresses, Settings
 
 SERVE = """
 import sys
 from pathlib import Path
 from flows.serving.supervisor import serve
+from flows.serving.prefect_server import PrefectServer
+from tasks.prefect_login import prefect_login
 from tasks.settings import Settings
 serve(Settings.load(), project=Path(sys.argv[1]))
 """
@@ -85,8 +88,7 @@ class Up:
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """POST to Prefect's API."""
-        reply = httpx.post(f"{self.addresses.prefect}/api{path}", json=body, timeout=30, trust_env=False)
-        return reply.raise_for_status().json()
+        return PrefectServer(self.addresses.prefect, prefect_login(self.settings.prefect_login)).post(path, body)
 
     def flow_runs(self, *states: str) -> list[dict[str, Any]]:
         wanted = {"flow_runs": {"state": {"type": {"any_": list(states)}}}, "sort": "EXPECTED_START_TIME_ASC"}

@@ -66,7 +66,7 @@ def test_a_killed_flow_ends_its_actors_workers_and_server(killed: KilledFlow) ->
 
 
 def test_whatever_is_killed_the_next_run_ends_as_an_undisturbed_one(
-    killed: KilledFlow, run: ObservedRun, server: str
+    killed: KilledFlow, run: ObservedRun, server: dict[str, str]
 ) -> None:
     process = start_ingest(killed.inbox, killed.home, server=server)
     for victim in ("Ray actor", "Dask worker"):

@@ -77,7 +77,7 @@ def test_our_coordinates_agree_with_opensims_own_solver(run: ObservedRun) -> Non
     assert 0 <= worst[0][0] < 0.5
 
 
-def test_running_again_measures_nothing_and_changes_nothing(run: ObservedRun, server: str) -> None:
+def test_running_again_measures_nothing_and_changes_nothing(run: ObservedRun, server: dict[str, str]) -> None:
     before = content_rows(run.snapshot)
     again = run_ingest(run.inbox, run.home, expect=3, server=server)
     assert (again["stored"], len(again["known"]), len(again["quarantined"])) == ([], GOOD, BAD)
@@ -104,7 +104,7 @@ def _perceived(home: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def corrected(run: ObservedRun, server: str, tmp_path_factory: pytest.TempPathFactory) -> CorrectedRun:
+def corrected(run: ObservedRun, server: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> CorrectedRun:
     folder = tmp_path_factory.mktemp("corrected")
     inbox = Path(shutil.copytree(run.inbox, folder / "inbox"))
     home = copied_home(run.home, folder / "home", trials=True)
@@ -143,7 +143,7 @@ def test_an_inbox_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert_refused(result, "absent: no such folder", exit_code=2)
 
 
-def test_two_ingests_of_one_home_do_not_meet(run: ObservedRun, server: str) -> None:
+def test_two_ingests_of_one_home_do_not_meet(run: ObservedRun, server: dict[str, str]) -> None:
     with exclusive(run.home):
         second = start_ingest(run.inbox, run.home, server=server)
         _, error = second.communicate(timeout=120)
@@ -167,7 +167,9 @@ def test_the_nightly_schedule_fires_and_rows_appear(run: ObservedRun, tmp_path: 
     assert run_query(snapshot, "trials", {}).height == 1
 
 
-def test_a_broken_run_ends_as_failed_and_names_the_cause(run: ObservedRun, server: str, tmp_path: Path) -> None:
+def test_a_broken_run_ends_as_failed_and_names_the_cause(
+    run: ObservedRun, server: dict[str, str], tmp_path: Path
+) -> None:
     """Weights that are not those registered are no video's fault: the run fails, nothing is quarantined."""
     home = copied_home(run.home, tmp_path / "home")
     inbox = small_inbox(tmp_path / "inbox", trials=1, frames=FRAMES)

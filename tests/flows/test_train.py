@@ -95,16 +95,15 @@ def clips(tiny_images: ShardFolder, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def start(home: Path, *commands: tuple[object, ...], **variables: str) -> subprocess.Popen[str]:
-    """Without PREFECT_API_URL among the variables each command starts a server of its own, as a user's does."""
+    """Without variables of a Prefect API each command starts a server of its own, as a user's does."""
     arguments = [[*map(str, command), "--home", str(home)] for command in commands]
-    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     return subprocess.Popen(
         [sys.executable, "-c", COMMAND, json.dumps(arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=environment | {"OMP_NUM_THREADS": "1"} | variables,
+        env=dict(os.environ) | {"OMP_NUM_THREADS": "1"} | variables,
     )
 
 
@@ -129,7 +128,7 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def trained(
-    tiny_images: ShardFolder, clips: ClipFolder, server: str, tmp_path_factory: pytest.TempPathFactory
+    tiny_images: ShardFolder, clips: ClipFolder, server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Trained:
     """MQ-HMR's training is interrupted, resumed and run again; then the other networks' and one that is refused."""
     folder = tmp_path_factory.mktemp("trained")
@@ -152,7 +151,7 @@ def trained(
         ("lifter", *motion, "--out", out / "lifter"),
         ("neurik", *motion, "--clips", clips.folder, "--out", out / "neurik"),
         ("mqhmr", "--motion", folder, "--out", out / "none"),
-        PREFECT_API_URL=server,
+        **server,
     )
     printed, error = others.communicate(timeout=500)
     assert others.returncode == 1, f"{printed[-2000:]}\n{error[-4000:]}"

@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from biopose.cli.command_line import Commands
 from flows.cli.up import up
 from flows.serving.supervisor import CHECKOUT, deployments
-from tasks.settings import Addresses, prepare_environment
+from tasks.environment import prefect_api
+from tasks.settings import Addresses
 from tests.flows.prefect_server import Up, serving, wait_for
 
 TICK = """
@@ -56,6 +57,8 @@ class TwoServices:
     page: str = ""
     api_url: str = ""
     second_refused: str = ""
+    ui: dict[str, Any] = field(default_factory=dict)
+    statuses: dict[str, int] = field(default_factory=dict)
     files_server_back: str = ""
     left_over: list[psutil.Process] = field(default_factory=list)
     exit_code: int = -1
@@ -88,11 +91,11 @@ def _use(observed: TwoServices) -> None:
     observed.ticks = wait_for(lambda: (inbox / "ticks").exists() and (inbox / "ticks").read_text(), timeout_s=60)
     (up.settings.artifacts / "report.html").write_text("a page")
     observed.page = httpx.get(f"{up.addresses.files}/report.html", trust_env=False).text
-    environment: dict[str, str] = {}
-    prepare_environment(up.settings, environment)
-    observed.api_url = environment["PREFECT_API_URL"]
+    observed.api_url = prefect_api(up.settings)["PREFECT_API_URL"]
+    observed.ui = httpx.get(f"{up.addresses.prefect}/ui-settings", trust_env=False).json()
+    observed.statuses = {name: _status(url, **headers) for name, (url, headers) in _requests(up.addresses).items()}
     observed.second_refused = _a_second_up(up)
-    next(process for process in up.family() if "http.server" in process.cmdline()).kill()
+    next(process for process in up.family() if "flows.serving.files_server" in process.cmdline()).kill()
     (inbox / "hold").touch()
     observed.files_server_back = wait_for(lambda: _page(up), timeout_s=20)
     observed.held = wait_for(lambda: up.flow_runs("RUNNING"), timeout_s=60)[0]["name"]
@@ -107,6 +110,26 @@ def _page(up: Up) -> str:
         return httpx.get(f"{up.addresses.files}/report.html", trust_env=False).text
     except httpx.HTTPError:
         return ""
+
+
+def _requests(at: Addresses) -> dict[str, tuple[str, dict[str, str]]]:
+    """Requests to each server: as the owner's browser sends them, and as a foreign page does."""
+    api, runs, foreign = "/api/admin/version", "/api/2.0/mlflow/experiments/create", {"Host": "evil.example"}
+    return {
+        "Prefect's page": (f"{at.prefect}/", {"Accept": "text/html"}),
+        "Prefect's page under a foreign name": (f"{at.prefect}/", foreign),
+        "Prefect's API without login": (f"{at.prefect}{api}", {}),
+        "MLflow's page": (f"{at.mlflow}/", {}),
+        "MLflow's page under a foreign name": (f"{at.mlflow}/", foreign),
+        "MLflow's page under a private address": (f"{at.mlflow}/", {"Host": "192.168.0.1:5000"}),
+        "MLflow changed by a foreign page": (f"{at.mlflow}{runs}", {"Origin": "http://evil.example"}),
+        "files under a foreign name": (f"{at.files}/report.html", foreign),
+    }
+
+
+def _status(url: str, **headers: str) -> int:
+    method = "POST" if "Origin" in headers else "GET"
+    return httpx.request(method, url, headers=headers, trust_env=False, follow_redirects=True).status_code
 
 
 def _a_second_up(running: Up) -> str:
@@ -126,6 +149,27 @@ def test_where_things_are_is_said(services: TwoServices) -> None:
     where = services.first.addresses
     for said in (where.prefect, where.mlflow, where.files, "next run   "):
         assert said in services.first.said()
+
+
+@pytest.mark.slow
+def test_its_owner_alone_can_use_it(services: TwoServices) -> None:
+    assert services.statuses == {
+        "Prefect's page": 200,
+        "Prefect's page under a foreign name": 403,
+        "Prefect's API without login": 401,
+        "MLflow's page": 200,
+        "MLflow's page under a foreign name": 403,
+        "MLflow's page under a private address": 403,
+        "MLflow changed by a foreign page": 403,
+        "files under a foreign name": 403,
+    }
+
+
+@pytest.mark.slow
+def test_prefects_page_asks_for_the_login_whose_file_is_printed(services: TwoServices) -> None:
+    assert (services.ui["auth"], services.ui["csrf_enabled"]) == ("BASIC", True)
+    assert services.ui["api_url"] == f"{services.first.addresses.prefect}/api"
+    assert f"with the line that {services.first.settings.prefect_login} holds" in services.first.said()
 
 
 @pytest.mark.slow

@@ -32,15 +32,20 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 
 
 @click.command()
-@click.option(
-    "--markers", required=True, type=EXISTING, help="The trial: .trc, .c3d or .parquet; or .npz, a motion of SMPL."
-)
+@click.option("--markers", type=EXISTING, help="The trial: .trc, .c3d or .parquet; or .npz, a motion of SMPL.")
 @click.option(
     "--body-model", type=EXISTING, help="Of a motion of SMPL or SMPL-X: the body model's file (.npz), which you bring."
 )
 @click.option("--model", type=EXISTING, help="The person's scaled .osim; not used by NeurIK.")
-@click.option("--out", required=True, type=NewFile(".mot"), help="The .mot to write, in degrees.")
-@click.option("--weights", type=EXISTING, help="An OpenSim IK set-up file with marker weights (.xml).")
+@click.option("--out", type=NewFile(".mot"), help="The .mot to write, in degrees.")
+@click.option(
+    "--weights",
+    "--setup",
+    "weights",
+    type=EXISTING,
+    help="An OpenSim IK set-up file (.xml): tasks of markers and coordinates with weights, time range, and files that "
+    "no option names; not used by NeurIK.",
+)
 @click.option(
     "--solver",
     type=click.Choice(["biopose", "opensim", "neurik"]),
@@ -63,10 +68,10 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 @with_threads
 @as_json
 def ik(
-    markers: Path,
+    markers: Path | None,
     body_model: Path | None,
     model: Path | None,
-    out: Path,
+    out: Path | None,
     weights: Path | None,
     solver: str,
     limits: Limits | None,
@@ -85,6 +90,10 @@ def ik(
     and named in the report; the exit code is then 3. OpenSim's solver does not report undetermined coordinates: it
     keeps the previous frame's value.
 
+    An OpenSim set-up file is applied by both solvers: time_range, tasks of markers and coordinates with weights (value,
+    default or coordinate_file), accuracy, report_errors; constraint_weight by OpenSim's alone. It names the files for
+    which no option is given; an option overrules it. What it asks for and is not done is named.
+
     NeurIK needs no model, but markers that it knows by name: 20 or more of BioPose's 68, three of them on the pelvis
     (RASI, LASI, RPSI, LPSI). Its angles are those of BioPose's full-body model, within their ranges, each with a
     standard deviation. It also estimates coordinates that a frame's markers do not determine, with a larger deviation.
@@ -101,11 +110,20 @@ def ik(
       biopose ik --markers jump.c3d --up z --model scaled.osim --out jump.mot
       biopose ik --markers duel.c3d --up z --subject Ann --units mm --model scaled.osim --out ann.mot
       biopose ik --markers jump.trc --model scaled.osim --weights ik_setup.xml --solver opensim --out jump.mot
+      biopose ik --setup ik_setup.xml
       biopose ik --markers jump.trc --solver neurik --out jump.mot --sd jump_sd.mot --model-out jump.osim
       biopose ik --markers jump.trc --solver neurik --static standing.trc --out jump.mot
       biopose ik --markers jump.npz --body-model SMPLX_NEUTRAL.npz --up z --solver neurik --out jump.mot
     """
     neurik_only = {"--static": static, "--model-out": model_out, "--sd": sd}
+    if weights is not None and solver != "neurik":
+        from biopose.cli.ik_setup_files import files_of_setup
+
+        markers, model, out = files_of_setup(weights, markers=markers, model=model, out=out)
+    if markers is None:
+        raise click.UsageError("Missing option '--markers': the trial; an OpenSim set-up file may name it instead")
+    if out is None:
+        raise click.UsageError("Missing option '--out': the .mot to write; an OpenSim set-up file may name it instead")
     _check_options(solver, out, model=model, weights=weights, limits=limits, neurik_only=neurik_only)
     _check_body_model(markers, body_model, of_markers={"--units": units, "--subject": subject})
     refuse_overwriting(out, markers=markers, model=model, weights=weights, static=static)
@@ -197,7 +215,11 @@ def _check_neurik_options(
             model,
             "it predicts the angles of BioPose's full-body model at scales of its own, which --model-out writes",
         ),
-        "--weights": (weights, "it weights markers itself; remove markers that should not count from the recording"),
+        "--weights": (
+            weights,
+            "it weights markers itself, and has no coordinate tasks and no time range; remove markers and frames "
+            "that should not count from the recording",
+        ),
         "--limits": (limits, "its angles never leave the model's ranges"),
     }
     for option, (given, reason) in why_not.items():

@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from biopose.cli.ik_setup_files import AppliedSetup, applied_setup, write_marker_errors
 from biopose.cli.marker_summaries import IKSummary, ScaleSummary
 from biopose.errors import ModelError
-from biopose.io.ik_setup import read_marker_weights
 from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
@@ -139,54 +139,54 @@ def solve_files(
     trajectories = read_recording(
         markers, up=up, units=units, subject=subject, model_markers=skeleton.marker_names, body_model=body_model
     )
-    used, ignored = _usable_weights(weights, skeleton, trajectories)
+    files = {"marker_file": markers, "model_file": model, "output_motion_file": out}
+    setup = applied_setup(weights, skeleton, trajectories, solver=solver, **files)
+    trajectories = setup.trajectories
     progress.length = len(trajectories.time_s)
     start = perf_counter()
     with prefixed_errors(markers):
         if solver == "opensim":
-            solution = _solve_with_opensim(
-                model, skeleton, trajectories, used, clamped=limits != "none", progress=progress
-            )
+            solution = _solve_with_opensim(model, skeleton, setup, clamped=limits != "none", progress=progress)
         else:
             solution = inverse_kinematics(
-                skeleton, trajectories, weights=used, limits=limits, threads=threads, progress=progress.update
+                skeleton,
+                trajectories,
+                weights=setup.weights,
+                targets=setup.targets,
+                limits=limits,
+                tolerance=setup.tolerance,
+                threads=threads,
+                progress=progress.update,
             )
     seconds = perf_counter() - start
     if not solution.solved.any():
         raise ModelError(f"{markers}: no frame has {MIN_MARKERS} markers of the model {model}; nothing was written")
     write_mot(out, solution.coordinates, rotational=skeleton.rotational_names)
-    return _summary(out, solver, skeleton, solution, ignored, seconds, notes=trajectories.notes)
-
-
-def _usable_weights(
-    path: Path | None, skeleton: Skeleton, trajectories: MarkerTrajectories
-) -> tuple[dict[str, float] | None, list[str]]:
-    """Weights of the markers that recording and model share, None without a file; and the names of the others."""
-    if path is None:
-        return None, []
-    given = read_marker_weights(path)
-    known = set(skeleton.marker_names) & set(trajectories.names)
-    used = {name: weight for name, weight in given.items() if name in known}
-    if sum(weight > 0 for weight in used.values()) < MIN_MARKERS:
-        raise ModelError(
-            f"{path}: fewer than {MIN_MARKERS} of the markers with a weight above 0 are in both the recording and the "
-            f"model; it names {', '.join(given)}"
-        )
-    return used, sorted(set(given) - known)
+    notes = [*trajectories.notes, *setup.notes]
+    if setup.report_errors:
+        notes.append(f"errors of each frame: {write_marker_errors(out, trajectories.time_s, solution.marker_error_m)}")
+    return _summary(out, solver, skeleton, solution, list(setup.ignored), seconds, notes=notes)
 
 
 def _solve_with_opensim(
     model: Path,
     skeleton: Skeleton,
-    trajectories: MarkerTrajectories,
-    weights: dict[str, float] | None,
+    setup: AppliedSetup,
     *,
     clamped: bool,
     progress: ProgressBar,
 ) -> IKSolution:
     """OpenSim's coordinates, with marker errors from our forward kinematics, which equals OpenSim's."""
+    trajectories, weights = setup.trajectories, setup.weights
     coordinates = opensim_inverse_kinematics(
-        model, trajectories, weights=weights, clamped=clamped, progress=progress.update
+        model,
+        trajectories,
+        weights=weights,
+        targets=setup.targets,
+        accuracy=setup.accuracy,
+        constraint_weight=setup.constraint_weight,
+        clamped=clamped,
+        progress=progress.update,
     )
     given = weights if weights is not None else dict.fromkeys(trajectories.names, 1.0)
     names = tuple(n for n in skeleton.marker_names if given.get(n, 0.0) > 0)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.errors import BioposeError
-from biopose.io.ik_setup import read_marker_weights
+from biopose.io.ik_setup import read_ik_setup
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
@@ -186,7 +186,7 @@ def _read_trial(
     """Markers and the expert's coordinates at the times that both have, and the expert's marker weights."""
     markers = read_trc(lab / f"{trial}.trc")
     reference = read_mot(lab / f"{trial}_expert_ik.mot", rotational=expert.rotational_names)
-    weights = read_marker_weights(lab / f"{trial}_expert_ik_setup.xml")
+    weights = read_ik_setup(lab / f"{trial}_expert_ik_setup.xml").marker_weights or {}
     nearest = np.abs(markers.time_s[:, None] - reference.time_s[None]).argmin(axis=1)
     same = np.abs(markers.time_s - reference.time_s[nearest]) < 1e-4
     both = MarkerTrajectories(markers.time_s[same], markers.names, markers.positions_m[same])

@@ -132,7 +132,7 @@ def weights_file(folder: Path, weights: dict[str, object]) -> Path:
     [
         ({"Foo": 1, "Bar": 1, "Baz": 1}, "weights.xml: fewer than 3 of the markers with a weight above 0"),
         ({"RASI": 1, "LASI": 0, "RKNE": 1}, "weights.xml: fewer than 3 of the markers with a weight above 0"),
-        ({"RASI": -1}, "weights.xml: found weight '-1' of marker RASI"),
+        ({"RASI": -1}, "weights.xml:1: found weight '-1' of marker RASI"),
     ],
 )
 def test_weights_that_cannot_be_used(

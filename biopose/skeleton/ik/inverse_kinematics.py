@@ -19,6 +19,7 @@ from torch import Tensor
 
 from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.skeleton.ik.coordinate_targets import CoordinateTargets
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits, RecordingSolver
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
@@ -67,6 +68,7 @@ def inverse_kinematics(
     trajectories: MarkerTrajectories,
     *,
     weights: Mapping[str, float] | None = None,
+    targets: CoordinateTargets | None = None,
     limits: Limits = "clamped",
     tolerance: float = 1e-5,
     threads: int = 1,
@@ -79,6 +81,7 @@ def inverse_kinematics(
         skeleton: scaled to the person, with markers registered to theirs.
         trajectories: observed markers; names that the skeleton lacks are left aside and reported.
         weights: by marker name; absent names weigh 0 when weights are given, all weigh 1 otherwise.
+        targets: values that coordinates should have besides what the markers show.
         limits: hold the coordinates that the model clamps ("clamped"), all of them ("all"), or none within their
             ranges. Root coordinates are never limited: anatomy does not limit a person's orientation in the room.
         tolerance: error in radians (metres) that a converged frame's last step leaves, in order of magnitude.
@@ -89,13 +92,18 @@ def inverse_kinematics(
     Raises:
         ValueError: if weights name a marker that the skeleton or the recording lacks, or are negative.
         ModelError: if fewer than three markers are common to both, the recording is of a body of another size, or all
-            coordinates that move the markers are locked.
+            coordinates that move the markers are locked, or a target is of a coordinate that is not free.
     """
     names = _common_markers(skeleton, trajectories, weights)
     observed = torch.from_numpy(np.ascontiguousarray(trajectories.select(names).positions_m)).to(device)
     given = torch.tensor([1.0 if weights is None else weights[name] for name in names], dtype=torch.float64)
     solver = RecordingSolver(
-        skeleton.select_markers(names), observed, given.to(device), limits=limits, tolerance=tolerance
+        skeleton.select_markers(names),
+        observed,
+        given.to(device),
+        limits=limits,
+        tolerance=tolerance,
+        targets=targets,
     )
     _check_size(solver)
     if not solver.problem.variables:

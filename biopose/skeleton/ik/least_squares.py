@@ -11,10 +11,12 @@ Newton takes three.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from biopose.skeleton.ik.coordinate_targets import TargetTerms
 from biopose.skeleton.ik.normal_equations import NormalEquations, bounded_step
 from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.model import GROUND, Skeleton
@@ -47,6 +49,7 @@ class MarkerSums:
         observed_first: (F, B, 3, 1) of w y.
         local_observed: (F, B, 3, 3) of w l y'.
         observed_square: (F,) of w y'y over all bodies.
+        targets: of the problem's unknowns, beside the markers.
     """
 
     weight: Tensor
@@ -55,10 +58,13 @@ class MarkerSums:
     observed_first: Tensor
     local_observed: Tensor
     observed_square: Tensor
+    targets: TargetTerms | None = None
 
     def __getitem__(self, keep: Tensor) -> MarkerSums:
         """The frames that a mask keeps."""
-        return MarkerSums(*(getattr(self, field.name)[keep] for field in fields(self)))
+        parts = [getattr(self, field.name) for field in fields(self)]
+        kept: list[Any] = [part if part is None else part[keep] for part in parts]
+        return MarkerSums(*kept)
 
 
 class LeastSquaresProblem:
@@ -129,10 +135,11 @@ class LeastSquaresProblem:
             sums: of the F frames' markers.
             newton: (F,) 1 where the second derivatives belong in the matrix, 0 for Gauss and Newton's approximation.
         """
-        return self.equations_at(self.kinematics.with_coordinates(q), sums, newton)
+        equations = self.equations_at(self.kinematics.with_coordinates(q), sums, newton)
+        return equations if sums.targets is None else sums.targets.added_to(equations, q[:, self.variables])
 
     def equations_at(self, pose: Pose, sums: MarkerSums, newton: Tensor | None = None) -> NormalEquations:
-        """The same of F frames' poses."""
+        """The same of F frames' poses, of the markers alone."""
         cost, moments = self._body_moments(pose, sums)
         moments = self.column_bodies @ moments
         twists = pose.twists()[..., self.rows, :]
@@ -168,12 +175,13 @@ class LeastSquaresProblem:
         parts = [sums.weight, first, second.flatten(-2)[..., None], force, lever.flatten(-2)[..., None]]
         return sums.observed_square + traces, torch.cat(parts, dim=-2)[..., 0]
 
-    def sums(self, observed: Tensor, weights: Tensor) -> MarkerSums:
-        """What the solver needs of the markers.
+    def sums(self, observed: Tensor, weights: Tensor, targets: TargetTerms | None = None) -> MarkerSums:
+        """What the solver needs of the markers, and the unknowns' targets.
 
         Args:
             observed: (F, M, 3) positions in ground, NaN where missing.
             weights: (F, M), zero where missing.
+            targets: of the unknowns, if there are any.
         """
         y = torch.nan_to_num(observed)
         member = self.body_markers  # (B, M)
@@ -195,6 +203,7 @@ class LeastSquaresProblem:
             observed_first=by_body(y)[..., None],
             local_observed=crossed.unflatten(-1, (3, 3)),
             observed_square=(weights * y.square().sum(-1)).sum(-1),
+            targets=targets,
         )
 
 
@@ -230,7 +239,7 @@ def solve(
     damping: float = _LAMBDA_UNFELT,
     near: bool = True,
 ) -> Fit:
-    """Minimise sum_m w_m |observed_m - marker_m(q)|^2 in every frame, within the problem's limits.
+    """Minimise sum_m w_m |observed_m - marker_m(q)|^2 and the targets' cost in every frame, within the limits.
 
     Args:
         problem: skeleton, variables and limits.
@@ -316,12 +325,14 @@ class _Descent:
         self.equations = self.equations.where(better, new)
 
 
-def standard_deviations(problem: LeastSquaresProblem, q: Tensor, observed: Tensor, weights: Tensor) -> Tensor:
+def standard_deviations(
+    problem: LeastSquaresProblem, q: Tensor, observed: Tensor, weights: Tensor, targets: TargetTerms | None = None
+) -> Tensor:
     """Standard deviation of each unknown for a unit standard deviation of the markers, (F, n).
 
     The linear error propagation sqrt(diag((J'WJ)^-1)) with weights of 0 or 1; infinite where nothing observes it.
     """
-    normal = problem.normal_equations(q, problem.sums(observed, (weights > 0).to(weights.dtype))).matrix
+    normal = problem.normal_equations(q, problem.sums(observed, (weights > 0).to(weights.dtype), targets)).matrix
     full = normal.tril() + normal.tril(-1).mT
     floor = 1e-12 * torch.eye(full.shape[-1], dtype=full.dtype, device=full.device)
     variance = torch.linalg.inv(full + floor).diagonal(dim1=-2, dim2=-1)

@@ -7,7 +7,8 @@ the assembly solver, so clamping is a choice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.skeleton.ik.coordinate_targets import CoordinateTargets
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 from biopose.skeleton.quiet_opensim import opensim
 
@@ -24,7 +26,9 @@ def opensim_inverse_kinematics(
     trajectories: MarkerTrajectories,
     *,
     weights: Mapping[str, float] | None = None,
+    targets: CoordinateTargets | None = None,
     accuracy: float = 1e-5,
+    constraint_weight: float = math.inf,
     clamped: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> CoordinateTrajectories:
@@ -34,7 +38,9 @@ def opensim_inverse_kinematics(
         model_path: .osim file, scaled, with the recording's markers.
         trajectories: observed markers; names that the model lacks are left aside.
         weights: by marker name; absent names weigh 0 when weights are given, all weigh 1 otherwise.
+        targets: values that coordinates should have besides what the markers show; a locked one stays as it is.
         accuracy: of the assembly solver; OpenSim's tool has 1e-5.
+        constraint_weight: of the model's constraints; infinite where they are to hold exactly.
         clamped: whether the model's clamped coordinates stay in their ranges.
         progress: called with 1 after each frame.
 
@@ -45,7 +51,15 @@ def opensim_inverse_kinematics(
     Raises:
         ModelError: if OpenSim cannot assemble the model, naming the frame's time.
     """
-    tracker = OpenSimTracker(model_path, trajectories, weights=weights, accuracy=accuracy, clamped=clamped)
+    tracker = OpenSimTracker(
+        model_path,
+        trajectories,
+        weights=weights,
+        targets=targets,
+        accuracy=accuracy,
+        constraint_weight=constraint_weight,
+        clamped=clamped,
+    )
     values = np.full((len(trajectories.time_s), len(tracker.coordinate_names)), np.nan)
     for frame in range(len(values)):
         if tracker.markers_seen[frame] >= MIN_MARKERS:
@@ -69,7 +83,9 @@ class OpenSimTracker:
         trajectories: MarkerTrajectories,
         *,
         weights: Mapping[str, float] | None = None,
+        targets: CoordinateTargets | None = None,
         accuracy: float = 1e-5,
+        constraint_weight: float = math.inf,
         clamped: bool = True,
     ) -> None:
         self._time_s = trajectories.time_s
@@ -93,8 +109,10 @@ class OpenSimTracker:
             self._weights.cloneAndAppend(opensim.MarkerWeight(name, 1.0 if weights is None else weights[name]))
         self._reference = opensim.MarkersReference(self._table, self._weights)
         self._coordinate_references = opensim.SimTKArrayCoordinateReference()
+        for reference in _coordinate_references(targets, trajectories.time_s):
+            self._coordinate_references.push_back(reference)
         self._solver = opensim.InverseKinematicsSolver(
-            self._model, self._reference, self._coordinate_references, float("inf")
+            self._model, self._reference, self._coordinate_references, constraint_weight
         )
         self._solver.setAccuracy(accuracy)
         self._assembled = False
@@ -112,6 +130,21 @@ class OpenSimTracker:
             reason = str(error).strip().splitlines()[0]
             raise ModelError(f"OpenSim cannot fit the frame at {self._time_s[frame]:.4f} s: {reason}") from error
         return np.array([c.getValue(self._state) for c in self._coordinates])
+
+
+def _coordinate_references(
+    targets: CoordinateTargets | None, time_s: NDArray[np.float64]
+) -> Iterator[opensim.CoordinateReference]:
+    """A reference for each target: a function of time through its value at each frame."""
+    if targets is None:
+        return
+    for name, values, weight in zip(targets.names, targets.values.T, targets.weights, strict=True):
+        function = opensim.PiecewiseLinearFunction()
+        for time, value in zip(time_s, values, strict=True):
+            function.addPoint(float(time), float(value))
+        reference = opensim.CoordinateReference(name, function)
+        reference.setWeight(float(weight))
+        yield reference
 
 
 def _marker_table(trajectories: MarkerTrajectories) -> opensim.TimeSeriesTableVec3:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from biopose.skeleton.angles import Representation, unwrap
+from biopose.skeleton.ik.coordinate_targets import CoordinateTargets, RecordingTargets, TargetTerms
 from biopose.skeleton.ik.initial_pose import align_root, starting_poses
 from biopose.skeleton.ik.least_squares import Fit, LeastSquaresProblem, root_coordinates, solve, standard_deviations
 from biopose.skeleton.model import Skeleton
@@ -41,7 +42,14 @@ class RecordingSolver:
     """State of one recording's solution; frames are rows everywhere."""
 
     def __init__(
-        self, skeleton: Skeleton, observed: Tensor, weights: Tensor, *, limits: Limits, tolerance: float
+        self,
+        skeleton: Skeleton,
+        observed: Tensor,
+        weights: Tensor,
+        *,
+        limits: Limits,
+        tolerance: float,
+        targets: CoordinateTargets | None = None,
     ) -> None:
         self.skeleton, self.observed, self.tolerance = skeleton, observed, tolerance
         present = ~observed.isnan().any(-1)
@@ -55,7 +63,10 @@ class RecordingSolver:
         self.converged = torch.zeros(n_frames, dtype=torch.bool, device=observed.device)
         self.default = torch.from_numpy(skeleton.default_pose).to(observed)
         self.bounds = _bounds(skeleton, limits)
-        self.representation = Representation.of(skeleton, self.bounds)
+        self.freedom = self.representation = Representation.of(skeleton, self.bounds)
+        self.targets = None if targets is None else RecordingTargets(targets, skeleton, like=observed)
+        if self.targets is not None:
+            self.representation = self.targets.representation_without(self.freedom)
         self.unobserved: tuple[int, ...] = ()
         self.problem = self._problem(frozenset())
 
@@ -83,7 +94,9 @@ class RecordingSolver:
         unobserved = (self._indeterminacy(self.keys) > 1).all(0)
         variables = set(self.problem.variables)
         held = {c for c, never in zip(self.problem.variables, unobserved.tolist(), strict=True) if never}
-        self.unobserved = tuple(c for c in self.skeleton.free_coordinates if c not in variables or c in held)
+        aimed_at = set() if self.targets is None else set(self.targets.columns)
+        free = self.skeleton.free_coordinates
+        self.unobserved = tuple(c for c in free if (c not in variables and c not in aimed_at) or c in held)
         if held:
             self.problem = self._problem(frozenset(held))
             self.q[self.keys] = self._best(self.keys, self._starts(poses, n_frames=len(self.keys))).q
@@ -141,6 +154,8 @@ class RecordingSolver:
             self._measure(batch)
         self._repair(frames)
         self._mark_undetermined(frames)
+        if self.targets is not None:
+            self.targets.set_unobserved(self.q, frames, variables=self.problem.variables, bounds=self.bounds)
 
     def _cross_limits(self, frames: Tensor) -> None:
         """Frames that a limit holds, whose pose can be written away from it: go on from there if that is better."""
@@ -159,11 +174,15 @@ class RecordingSolver:
             self._store(rest, self._solve(rest, self.q[rest]))
 
     def _solve(self, frames: Tensor, start: Tensor, *, near: bool = True, max_iterations: int = ENOUGH_STEPS) -> Fit:
+        if self.targets is not None:
+            start = self.targets.nearest(start, frames, self.freedom)
         fits = [
             solve(
                 self.problem,
                 q,
-                self.problem.sums(self.observed[batch], self.weights[batch]),
+                self.problem.sums(
+                    self.observed[batch], self.weights[batch], self._target_terms(batch, self.weights[batch])
+                ),
                 tolerance=self.tolerance,
                 max_iterations=max_iterations,
                 damping=1e-6 if near else 1e-2,
@@ -194,7 +213,15 @@ class RecordingSolver:
 
     def _cost(self, q: Tensor, frames: Tensor) -> Tensor:
         squares = self._residuals(q, frames).square().sum(-1)
-        return (self.weights[frames] * squares.nan_to_num()).sum(-1)
+        return (self.weights[frames] * squares.nan_to_num()).sum(-1) + self._target_cost(q, frames)
+
+    def _target_terms(self, frames: Tensor, weights: Tensor) -> TargetTerms | None:
+        """The coordinates' targets beside markers of these weights (F, M); None where there are no targets."""
+        return None if self.targets is None else self.targets.terms(frames, self.problem.variables, weights.sum(-1))
+
+    def _target_cost(self, q: Tensor, frames: Tensor) -> Tensor | float:
+        terms = self._target_terms(frames, self.weights[frames])
+        return 0.0 if terms is None else terms.cost(q[:, self.problem.variables])
 
     def _measure(self, frames: Tensor) -> None:
         """Marker errors of what is stored."""
@@ -216,6 +243,7 @@ class RecordingSolver:
             for batch in frames[bad].split(BATCH_FRAMES):
                 fit = elsewhere(batch, frames)
                 cost = self.rms_m[batch].square() * self.weights[batch].sum(-1)
+                cost = cost + self._target_cost(self.q[batch], batch)
                 wins = self._cost(fit.q, batch) < 0.99 * cost
                 self._store(batch[wins], Fit(fit.q[wins], fit.iterations[wins], fit.converged[wins]))
                 for frame in batch[wins]:
@@ -252,7 +280,9 @@ class RecordingSolver:
 
     def _indeterminacy(self, frames: Tensor) -> Tensor:
         """(F, n) change of each variable by marker error, over what counts as undetermined."""
-        sd = standard_deviations(self.problem, self.q[frames], self.observed[frames], self.weights[frames])
+        weights = self.weights[frames]
+        terms = self._target_terms(frames, (weights > 0).to(weights.dtype))
+        sd = standard_deviations(self.problem, self.q[frames], self.observed[frames], weights, terms)
         return sd * MARKER_ERROR_M / UNDETERMINED_ABOVE
 
 

@@ -230,7 +230,8 @@ def reconstruct(
             frame_count=people.frame_count,
         )
     except TrackingError as error:
-        raise TrackingError(f"{clip.video}: {error}") from error
+        noted = f". Noted about the video: {' '.join(notes)}" if notes else ""
+        raise TrackingError(f"{clip.video}: {error}{noted}") from error
     fitted = reconstruct_tracks(
         chosen,
         [Athlete(subject.height_m, subject.mass_kg, subject.sex) for subject in trial.subjects],

@@ -15,6 +15,7 @@ from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import METHODS as MEASURING_METHODS
 from biopose.reconstruction.motion_file import read_motion, write_motion
 from biopose.skeleton.kinematics import Kinematics
+from biopose.tracking.frame_detections import FrameDetections, ShardDetections
 from biopose.tracking.people import join_shards
 from biopose.tracking.shard_file import read_shard
 from biopose.tracking.shards import perceive_shards
@@ -158,6 +159,13 @@ def test_a_clip_without_a_person_names_the_remedy(models: Models, tmp_path: Path
     empty = film(tmp_path / "empty.mp4", frames=5, size=(320, 240))
     with pytest.raises(TrackingError, match=r"nobody was found in the clip of 5 frames.*where the athlete is in view"):
         measure(trial(empty), models=models)
+
+
+def test_notes_about_a_video_go_with_the_reason_why_nobody_is_measured() -> None:
+    frames = [FrameDetections(i, i / 30, [], None) for i in range(3)]
+    nobody = join_shards([ShardDetections(frames, 640, 480, ("It is slow motion.",))])
+    with pytest.raises(TrackingError, match=r"x\.mp4: nobody was found .*Noted about the video: It is slow motion\."):
+        reconstruct(nobody, trial(Path("x.mp4")), models=None)  # type: ignore[arg-type]
 
 
 def test_a_file_that_is_no_video_is_named(models: Models, tmp_path: Path) -> None:

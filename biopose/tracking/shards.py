@@ -68,7 +68,9 @@ def shards_of(
             of its shards exist.
         shard_s: the longest shard.
     """
-    first_s, last_s = max(start_s or 0.0, info.first_frame_s), end_s if end_s is not None else info.duration_s
+    first_s, last_s = start_s or 0.0, end_s if end_s is not None else info.duration_s
+    if last_s is None or info.first_frame_s < last_s:
+        first_s = max(first_s, info.first_frame_s)  # no shard without a frame
     length_s = 0.0 if last_s is None or keep_readable else max(min(last_s, info.duration_s or last_s) - first_s, 0.0)
     count = max(1, math.ceil(length_s / shard_s - SAME_TIME_S))
     edges = [first_s + length_s * i / count for i in range(count)]

@@ -107,43 +107,42 @@ def probe_video(path: Path | str) -> VideoInfo:
 def look_at(path: Path) -> Opening:
     """As `probe_video`, with what decoding needs."""
     with opened_video(path) as (container, stream):
+        pts = _first_timestamps(container, stream)
+    with opened_video(path) as (container, stream):
         _check_size(path, stream)
         frame = _first_frame(path, container, stream)
-        layout = layout_of(frame, stream.sample_aspect_ratio)
-        doubt = _doubt(container, stream)
-    with opened_video(path) as (container, stream):
         time_base = stream.time_base or Fraction(1, av.time_base)
-        pts, further = _first_timestamps(container, stream, until_pts=frame.pts)
         measured_hz = rate_of_timestamps_hz(pts, time_base)
-        first_pts = frame.pts if measured_hz is not None or len(pts) == 1 else None
+        layout = layout_of(frame, stream.sample_aspect_ratio)
+        info = _header(path, container, stream, layout, measured_hz)
+        doubt = _doubt(container, stream)
         has_index = container.format.name.startswith(INDEXED_CONTAINERS)
-        lead_in = lead_in_of([*pts, *further], first_pts=first_pts, time_base=time_base, has_index=has_index)
-        info = _info(path, container, stream, layout, measured_hz)
-    tags = dict(info.metadata) | quicktime_tags(path)
-    capture = capture_rate(
-        tags,
-        played_hz=info.nominal_rate_hz,
-        sony_xml=xml_document(path),
-        samsung_trailer=samsung_trailer(path),
-        time_base=time_base,
-    )
+    first_pts = frame.pts if measured_hz is not None or len(pts) == 1 else None
+    if first_pts is not None and max(pts) < first_pts:
+        pts = _timestamps_until(path, first_pts)
+    lead_in = lead_in_of(pts, first_pts=first_pts, time_base=time_base, has_index=has_index)
     untimed = f"It has no usable timestamps; taken as {info.nominal_rate_hz:g} frames/s." if first_pts is None else None
-    notes = [
-        *lead_in.notes,
-        *filter(None, (untimed, doubt)),
-        *edit_list_notes(edits(path)),
-        *layout.notes,
-        *colour_notes(frame),
-        *screen_recording_notes(path, tags),
-    ]
-    info = replace(info, first_frame_s=lead_in.first_frame_s, capture=capture, notes=tuple(notes))
+    tags = dict(info.metadata) | quicktime_tags(path)
+    info = replace(
+        info,
+        first_frame_s=lead_in.first_frame_s,
+        capture=_capture_rate(info, tags, time_base),
+        notes=(
+            *lead_in.notes,
+            *filter(None, (untimed, doubt)),
+            *edit_list_notes(edits(path)),
+            *layout.notes,
+            *colour_notes(frame),
+            *screen_recording_notes(path, tags),
+        ),
+    )
     return Opening(info, layout, time_base, first_pts, lead_in)
 
 
-def _info(
+def _header(
     path: Path, container: InputContainer, stream: VideoStream, layout: Layout, measured_hz: float | None
 ) -> VideoInfo:
-    """The header's account, as far as the timestamps bear it out."""
+    """The header's account, its rate as far as the timestamps bear it out."""
     width, height = layout.upright_px
     return VideoInfo(
         path=path,
@@ -155,6 +154,16 @@ def _info(
         duration_s=_duration_s(container, stream),
         codec=stream.codec_context.name,
         metadata={**container.metadata, **stream.metadata},
+    )
+
+
+def _capture_rate(info: VideoInfo, tags: Mapping[str, str], time_base: Fraction) -> CaptureRate:
+    return capture_rate(
+        tags,
+        played_hz=info.nominal_rate_hz,
+        sony_xml=xml_document(info.path),
+        samsung_trailer=samsung_trailer(info.path),
+        time_base=time_base,
     )
 
 
@@ -171,18 +180,18 @@ def check_image_size(info: VideoInfo) -> None:
         )
 
 
-def _first_timestamps(
-    container: InputContainer, stream: VideoStream, *, until_pts: int | None
-) -> tuple[list[int], list[int]]:
-    """Those of the first packets, and of the further ones up to a timestamp; a break is for the decoder to find."""
+def _first_timestamps(container: InputContainer, stream: VideoStream) -> list[int]:
+    """Those of the first packets; a break among them is for the decoder to find."""
     pts: list[int] = []
-    further: list[int] = []
     with suppress(av.FFmpegError):
-        packets = container.demux(stream)
-        pts.extend(_shown_pts(islice(packets, TIMED_PACKETS)))
-        if pts and until_pts is not None and max(pts) < until_pts:
-            further.extend(takewhile(lambda p: p < until_pts, _shown_pts(packets)))
-    return pts, further
+        pts.extend(_shown_pts(islice(container.demux(stream), TIMED_PACKETS)))
+    return pts
+
+
+def _timestamps_until(path: Path, last_pts: int) -> list[int]:
+    with opened_video(path) as (container, stream):
+        packets = takewhile(lambda p: p.dts is None or p.dts <= last_pts, container.demux(stream))
+        return list(_shown_pts(packets))
 
 
 def _shown_pts(packets: Iterable[Packet[VideoStream]]) -> Iterator[int]:

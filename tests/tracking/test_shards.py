@@ -10,8 +10,8 @@ from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.tracking.people import join_shards
 from biopose.tracking.shard_file import read_shard
 from biopose.tracking.shards import LEAD_IN_S, Shard, perceive, perceive_shards, shards_of
-from biopose.video.probe import VideoInfo
-from tests.video.filming import cut, film
+from biopose.video.probe import VideoInfo, probe_video
+from tests.video.filming import cut, film, tagged_film
 
 CLIP = assets_folder() / "clips" / "sports2d_demo.mp4"
 OTHER = assets_folder() / "clips" / "balance_cam02.mp4"
@@ -103,6 +103,16 @@ def test_of_a_broken_video_the_readable_part_is_measured_in_memory_and_from_file
     assert people.frame_count == whole.frame_count > 0
     assert notes == notes_of_file
     assert f"the {people.frame_count} frames before it are used" in notes[-1]
+
+
+@needs_assets
+def test_slow_motion_that_a_file_states_has_real_times_in_every_shard(networks, tmp_path):
+    path = tagged_film(tmp_path / "slow.mp4", {"com.android.capture.fps": (1, b"240")})
+    shards = shards_of(probe_video(path), shard_s=0.5)
+    assert len(shards) == 2
+    people, _, notes = join_shards(part for shard in shards for part in perceive(shard, **networks))
+    np.testing.assert_allclose(people.time_s, np.arange(30) / 240)
+    assert [note for note in notes if "filmed at 240 frames/s" in note] == [notes[0]]
 
 
 @needs_assets

@@ -86,6 +86,17 @@ def phone_film(path: Path, *, tags: Mapping[str, str]) -> Path:
     return path
 
 
+def tagged_film(path: Path, tags: Tags, frames: int = 30) -> Path:
+    """A video whose movie has keyed tags, where phones write the rate at which they filmed."""
+    content = film(path, frames).read_bytes()
+    movie_at = content.index(b"moov") - 4
+    size = int.from_bytes(content[movie_at : movie_at + 4])
+    assert movie_at + size == len(content)
+    extra = metadata_box(tags)
+    path.write_bytes(content[:movie_at] + (size + len(extra)).to_bytes(4) + content[movie_at + 4 :] + extra)
+    return path
+
+
 def metadata_box(tags: Tags, *, version: bytes = b"") -> bytes:
     """A "meta" box of a QuickTime or MP4 file; nothing without tags."""
     if not tags:

@@ -11,20 +11,9 @@ import pytest
 from biopose.tracking.shards import shards_of
 from biopose.video.capture_rate import APPLE_INTENT_KEY, CaptureRate, capture_rate
 from biopose.video.frames import probe_video, read_frames
-from tests.video.filming import box, film, metadata_box
+from tests.video.filming import box, film, tagged_film
 
 ANDROID = "com.android.capture.fps"
-
-
-def tagged(path: Path, tags: dict[str, tuple[int, bytes]], frames: int = 30) -> Path:
-    """A video whose movie has keyed tags."""
-    content = film(path, frames).read_bytes()
-    movie_at = content.index(b"moov") - 4
-    size = int.from_bytes(content[movie_at : movie_at + 4])
-    assert movie_at + size == len(content)
-    extra = metadata_box(tags)
-    path.write_bytes(content[:movie_at] + (size + len(extra)).to_bytes(4) + content[movie_at + 4 :] + extra)
-    return path
 
 
 def notes_and_times(path: Path, recorded_rate_hz: float | None = None) -> tuple[list[str], list[float]]:
@@ -34,7 +23,7 @@ def notes_and_times(path: Path, recorded_rate_hz: float | None = None) -> tuple[
 
 @pytest.mark.parametrize("value", [(23, struct.pack(">f", 240.0)), (1, b"240.000000")])
 def test_slow_motion_of_an_android_phone_has_real_times(value: tuple[int, bytes], tmp_path: Path) -> None:
-    path = tagged(tmp_path / "x.mp4", {ANDROID: value})
+    path = tagged_film(tmp_path / "x.mp4", {ANDROID: value})
     notes, times_s = notes_and_times(path)
     np.testing.assert_allclose(times_s, np.arange(30) / 240)
     (note,) = notes
@@ -56,7 +45,7 @@ def test_a_tag_that_another_program_wrote_counts_too(tmp_path: Path) -> None:
 
 
 def test_a_given_rate_overrules_the_files_and_the_difference_is_named(tmp_path: Path) -> None:
-    path = tagged(tmp_path / "x.mp4", {ANDROID: (23, struct.pack(">f", 240.0))})
+    path = tagged_film(tmp_path / "x.mp4", {ANDROID: (23, struct.pack(">f", 240.0))})
     notes, times_s = notes_and_times(path, 120.0)
     np.testing.assert_allclose(times_s, np.arange(30) / 120)
     assert notes == [
@@ -64,13 +53,13 @@ def test_a_given_rate_overrules_the_files_and_the_difference_is_named(tmp_path: 
         "frames/s."
     ]
     assert notes_and_times(path, 240.0)[0] == []
-    real = tagged(tmp_path / "real.mp4", {ANDROID: (23, struct.pack(">f", 30.0))})
+    real = tagged_film(tmp_path / "real.mp4", {ANDROID: (23, struct.pack(">f", 30.0))})
     assert "is used; the file's com.android.capture.fps states 30 frames/s" in notes_and_times(real, 240.0)[0][0]
     assert notes_and_times(real)[0] == []
 
 
 def test_parts_and_shards_are_cut_in_seconds_as_played(tmp_path: Path) -> None:
-    path = tagged(tmp_path / "x.mp4", {ANDROID: (23, struct.pack(">f", 240.0))})
+    path = tagged_film(tmp_path / "x.mp4", {ANDROID: (23, struct.pack(">f", 240.0))})
     assert [f.index for f in read_frames(path, start_s=0.5, end_s=0.8, warn=lambda _: None)] == list(range(15, 24))
     shards = shards_of(probe_video(path), shard_s=0.5)
     assert [s.start_s for s in shards] == [0.0, 0.5]

@@ -65,6 +65,13 @@ def test_a_lead_in_longer_than_the_rate_is_measured_on_is_counted_and_no_shard_l
     assert [s.start_s for s in shards_of(info, start_s=10.0, shard_s=5.0)] == [10.0]
 
 
+def test_a_part_that_lies_within_the_lead_in_is_refused_with_the_next_frame(tmp_path: Path) -> None:
+    path = trimmed(film(tmp_path / "x.mp4", 60, options=GOP), 7)
+    (shard,) = shards_of(probe_video(path), start_s=0.1, end_s=0.3)
+    with pytest.raises(VideoError, match=r"has no frame from 0\.1 s to 0\.3 s; the next is at 0\.47 s"):
+        list(read_frames(path, start_s=shard.start_s, end_s=shard.end_s))
+
+
 def test_a_part_without_a_key_frame_is_refused(tmp_path: Path) -> None:
     path = trimmed(film(tmp_path / "x.mp4", 30, options={"g": "100"}), 5)
     with pytest.raises(VideoError, match=r"without one whole frame in it.*export the whole recording"):

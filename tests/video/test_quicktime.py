@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from biopose.video.quicktime import quicktime_tags
+from biopose.video.quicktime import Edit, edits, quicktime_tags, samsung_trailer, xml_document
 from tests.video.filming import Tags, box, metadata_box
 
 
@@ -14,6 +14,16 @@ def movie(*, track: Tags = {}, whole: Tags = {}, version: bytes = b"") -> bytes:
         whole, version=version
     )
     return box(b"ftyp", b"qt  ") + box(b"mdat", bytes(1000)) + box(b"moov", box(b"mvhd", bytes(100)) + content)
+
+
+DOCUMENT = box(b"meta", bytes(4) + box(b"hdlr", bytes(25)) + box(b"xml ", bytes(4) + b"<NonRealTimeMeta/>"))
+
+
+def read_all(path: Path) -> None:
+    assert isinstance(quicktime_tags(path), dict)
+    assert isinstance(xml_document(path), str)
+    assert isinstance(edits(path), list)
+    assert isinstance(samsung_trailer(path), bytes)
 
 
 def written(tmp_path: Path, content: bytes) -> Path:
@@ -48,16 +58,36 @@ def test_values_of_unknown_types_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_file_cut_anywhere_or_damaged_anywhere_gives_what_it_gives(tmp_path: Path) -> None:
-    content = movie(track={"focal": (1, b"26")}, whole={"make": (1, b"Apple")})
+    content = movie(track={"focal": (1, b"26")}, whole={"make": (1, b"Apple")}) + DOCUMENT
     for end in range(0, len(content), 29):
-        quicktime_tags(written(tmp_path, content[:end]))
+        read_all(written(tmp_path, content[:end]))
     for at in range(1010, len(content), 11):
         damaged = content[:at] + b"\xff" + content[at + 1 :]
-        assert isinstance(quicktime_tags(written(tmp_path, damaged)), dict)
+        read_all(written(tmp_path, damaged))
         zeroed = content[:at] + bytes(4) + content[at + 4 :]
-        assert isinstance(quicktime_tags(written(tmp_path, zeroed)), dict)
+        read_all(written(tmp_path, zeroed))
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF\x00\x00\x00\x00AVI ", b"\x1aE\xdf\xa3" * 20, b"\0" * 64])
 def test_other_formats_have_no_such_tags(tmp_path: Path, content: bytes) -> None:
-    assert quicktime_tags(written(tmp_path, content)) == {}
+    path = written(tmp_path, content)
+    assert (quicktime_tags(path), xml_document(path), edits(path), samsung_trailer(path)) == ({}, "", [], b"")
+
+
+def test_a_document_of_the_file_is_read(tmp_path: Path) -> None:
+    assert xml_document(written(tmp_path, movie() + DOCUMENT)) == "<NonRealTimeMeta/>"
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_edits_of_the_video_track_are_read_and_waits_left_out(tmp_path: Path, version: int) -> None:
+    layout = ">Qqhh" if version else ">Iihh"
+    entries = [(1000, -1, 1, 0), (2000, 512, 1, 0), (500, 9000, 0, 1 << 14)]
+    listed = bytes([version, 0, 0, 0]) + struct.pack(">I", len(entries))
+    listed += b"".join(struct.pack(layout, *entry) for entry in entries)
+    sound, video = (
+        box(b"trak", box(b"mdia", box(b"hdlr", bytes(8) + kind + bytes(12))) + box(b"edts", box(b"elst", content)))
+        for kind, content in ((b"soun", bytes(8)), (b"vide", listed))
+    )
+    path = written(tmp_path, box(b"ftyp", b"qt  ") + box(b"moov", sound + video))
+    assert edits(path) == [Edit(512, 1.0), Edit(9000, 0.25)]
+    assert edits(written(tmp_path, path.read_bytes()[:-4])) == []

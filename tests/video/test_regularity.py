@@ -119,6 +119,17 @@ def test_missing_frames_are_counted_and_placed() -> None:
     )
 
 
+def test_a_long_gap_in_a_short_clip_is_a_gap() -> None:
+    (note,) = timing(np.delete(np.arange(40) / 30, range(10, 16)))
+    assert note.startswith("6 frames are missing in 1 gap between the timestamps (after 0.30 s; the longest is 233 ms)")
+
+
+def test_times_of_a_screen_have_no_usual_rate() -> None:
+    intervals = np.random.default_rng(0).choice([1 / 60, 2 / 60, 5 / 60], 200)
+    (note,) = timing(np.cumsum(intervals))
+    assert note.startswith("The frame rate varies from ")
+
+
 def test_a_rate_that_varies_is_named_with_its_range() -> None:
     intervals = np.concatenate([np.full(60, 1 / 30), np.full(60, 1 / 18)])
     (note,) = timing(np.cumsum(intervals))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import ezc3d
 import numpy as np
+from numpy.typing import NDArray
 
 from biopose.io.c3d_labels import marker_columns
 from biopose.io.c3d_layout import Layout, first_frame, integer_scale, rate_hz, read_layout
@@ -26,6 +27,9 @@ from biopose.io.trajectories import FloatArray, MarkerTrajectories
 from biopose.io.units import NAME_THE_UNITS, LengthUnit, listed_units, units_per_metre
 
 FRAME_LIMIT = 65_535  # what 16 bits count to
+RESIDUAL_LIMIT = 65_535  # a mask of cameras in the upper 8 bits, the residual in steps of the scale in the lower
+RESIDUAL_STEP = 1e-6  # smaller values are no residuals in any unit
+STRANGE_SHARE = 0.05  # of points
 TIME_TOLERANCE_FRAMES = 0.25  # times rounded to milliseconds at 240 Hz are off by 0.12 of a frame
 
 
@@ -102,10 +106,23 @@ def _points(content: C3DContent, layout: Layout) -> tuple[FloatArray, BoolArray]
     read = stored.floats if layout.in_floats else stored.integers
     values = read(content.raw, count=count, offset=layout.begin).reshape(layout.frames, layout.frame_values)
     points = values[:, : 4 * layout.points].reshape(layout.frames, layout.points, 4)
-    positions = points[..., :3].astype(np.float64)
-    if not layout.in_floats:
+    with np.errstate(invalid="ignore"):  # a NaN of any kind
+        positions = points[..., :3].astype(np.float64)
+    if layout.in_floats:
+        _check_residuals(content, points[..., 3])
+    else:
         positions *= integer_scale(content)
     return positions, ~(points[..., 3] >= 0)
+
+
+def _check_residuals(content: C3DContent, residuals: NDArray[np.float32]) -> None:
+    """Raise FileFormatError where the fourth values of points are none, as in data that do not start where stated."""
+    size = np.abs(residuals)
+    strange = ~(size <= RESIDUAL_LIMIT) | ((size > 0) & (size < RESIDUAL_STEP))
+    if strange.mean() > STRANGE_SHARE:
+        found = f"residuals such as {residuals[strange][0]:.3g} in {strange.mean():.0%} of all points"
+        expected = f"0 to {RESIDUAL_LIMIT}, or below 0 for a gap; bytes are lost or added before the data"
+        raise malformed(content.path, found=found, expected=expected)
 
 
 def _units_per_metre(content: C3DContent, given: LengthUnit | None) -> tuple[float, list[str]]:

@@ -253,9 +253,13 @@ def _checked_length(content: C3DContent, layout: Layout, limit: int) -> list[str
         found = f"{len(content.raw)} bytes"
         raise malformed(content.path, found=found, expected=f"{layout.end} or more; the file is cut off")
     rest = content.raw[layout.end : limit]
-    if len(rest) < BLOCK_BYTES or _zeros(rest):
-        return []
-    return [f"{len(rest)} bytes follow the data of {layout.frames} frames: not read"]
+    notes = []
+    if len(rest) >= BLOCK_BYTES and not _zeros(rest):
+        notes.append(f"{len(rest)} bytes follow the data of {layout.frames} frames: not read")
+    if rest and len(content.raw) % BLOCK_BYTES and limit == len(content.raw):
+        blocks = f"{len(content.raw)} bytes, no whole number of blocks of {BLOCK_BYTES}"
+        notes.append(f"the file has {blocks}, of which the data are not the last: bytes may be lost or added")
+    return notes
 
 
 def _counted_by_length(content: C3DContent, layout: Layout, limit: int) -> tuple[Layout, list[str]]:

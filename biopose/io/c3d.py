@@ -12,20 +12,27 @@ rates make no whole number and ends the process on some broken files.
 """
 
 from pathlib import Path
+from typing import Any
 
 import ezc3d
 import numpy as np
+from numpy.typing import NDArray
 
 from biopose.io.c3d_labels import marker_columns
 from biopose.io.c3d_layout import Layout, first_frame, integer_scale, rate_hz, read_layout
 from biopose.io.c3d_parameters import C3DContent, read_content
+from biopose.io.c3d_rotations import has_rotations, segment_names
+from biopose.io.c3d_units import c3d_units_per_metre
 from biopose.io.files import existing_file, file_format_errors, malformed, written_whole
 from biopose.io.gaps import with_gaps
 from biopose.io.repeated_values import BoolArray
 from biopose.io.trajectories import FloatArray, MarkerTrajectories
-from biopose.io.units import NAME_THE_UNITS, LengthUnit, listed_units, units_per_metre
+from biopose.io.units import LengthUnit
 
 FRAME_LIMIT = 65_535  # what 16 bits count to
+RESIDUAL_LIMIT = 65_535  # a mask of cameras in the upper 8 bits, the residual in steps of the scale in the lower
+RESIDUAL_STEP = 1e-6  # smaller values are no residuals in any unit
+STRANGE_SHARE = 0.05  # of points
 TIME_TOLERANCE_FRAMES = 0.25  # times rounded to milliseconds at 240 Hz are off by 0.12 of a frame
 
 
@@ -45,12 +52,13 @@ def read_c3d(path: Path | str, *, units: LengthUnit | None = None) -> MarkerTraj
             parameters contradict each other.
     """
     content = read_content(existing_file(path))
+    _check_points(content)
     layout, notes = read_layout(content)
     positions, missing = _points(content, layout)
     columns, names, label_notes = marker_columns(content, positions, missing)
     rate, rate_notes = rate_hz(content)
     first, first_notes = first_frame(content)
-    per_metre, unit_notes = _units_per_metre(content, units)
+    per_metre, unit_notes = c3d_units_per_metre(content, units)
     time_s = (first + np.arange(layout.frames)) / rate
     positions_m, gap_notes = with_gaps(positions[:, columns] / per_metre, names, marked=missing[:, columns])
     with file_format_errors(content.path):
@@ -96,23 +104,43 @@ def write_c3d(path: Path | str, markers: MarkerTrajectories) -> None:
         content.write(str(partial))
 
 
+def _check_points(content: C3DContent) -> None:
+    """Raise FileFormatError where the file has no trajectories of points, naming what it has."""
+    if content.header.points or content.number("POINT:USED"):
+        return
+    if has_rotations(content):
+        names = segment_names(content)
+        found = f"no markers but poses of {len(names)} segments (ROTATION group: {', '.join(names)})"
+        expected = (
+            "marker positions: in the program that made it, add landmarks to the segments and export those as points "
+            "(.c3d) or .trc"
+        )
+    else:
+        found = f"no trajectories of points, and {content.header.analog_values} analogue values a frame"
+        expected = "marker positions: export the trial with its trajectories"
+    raise malformed(content.path, found=found, expected=expected)
+
+
 def _points(content: C3DContent, layout: Layout) -> tuple[FloatArray, BoolArray]:
     """Positions (F, P, 3) in the file's units, and (F, P) where the residual is negative or no number: a gap."""
     count, stored = layout.frames * layout.frame_values, content.stored
     read = stored.floats if layout.in_floats else stored.integers
     values = read(content.raw, count=count, offset=layout.begin).reshape(layout.frames, layout.frame_values)
     points = values[:, : 4 * layout.points].reshape(layout.frames, layout.points, 4)
-    positions = points[..., :3].astype(np.float64)
-    if not layout.in_floats:
+    with np.errstate(invalid="ignore"):  # a NaN of any kind
+        positions = points[..., :3].astype(np.float64)
+    if layout.in_floats:
+        _check_residuals(content, points[..., 3])
+    else:
         positions *= integer_scale(content)
     return positions, ~(points[..., 3] >= 0)
 
 
-def _units_per_metre(content: C3DContent, given: LengthUnit | None) -> tuple[float, list[str]]:
-    """How many of the file's units make a metre, and a note where they are not the file's own."""
-    units = content.parameters.get("POINT:UNITS")  # not UNITS2, where ezc3d writes 'mm' beside any UNITS
-    stated = [text for text in units.texts() if text] if units else []
-    factor, notes = units_per_metre(stated, given)
-    if factor is None:
-        raise malformed(content.path, found=f"POINT:UNITS {listed_units(stated)}", expected=NAME_THE_UNITS)
-    return factor, notes
+def _check_residuals(content: C3DContent, residuals: NDArray[Any]) -> None:
+    """Raise FileFormatError where the fourth values of points are none, as in data that do not start where stated."""
+    size = np.abs(residuals[np.isfinite(residuals)])
+    strange = (size > RESIDUAL_LIMIT) | ((size > 0) & (size < RESIDUAL_STEP))
+    if strange.sum() > STRANGE_SHARE * residuals.size:
+        found = f"residuals such as {size[strange][0]:.3g} in {strange.sum() / residuals.size:.0%} of all points"
+        expected = f"0 to {RESIDUAL_LIMIT}, or below 0 for a gap; bytes are lost or added before the data"
+        raise malformed(content.path, found=found, expected=expected)

@@ -10,11 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TypeGuard
 
 import numpy as np
 
-from biopose.io.c3d_parameters import BLOCK_BYTES, C3DContent
+from biopose.io.c3d_parameters import BLOCK_BYTES, C3DContent, is_count
 from biopose.io.files import malformed
 
 FULL_COUNT = 65_535  # the largest number of 16 bits: this many, or more
@@ -73,7 +72,7 @@ def read_layout(content: C3DContent) -> tuple[Layout, list[str]]:
     """The data section's layout, and a note for each disagreement that its length resolved.
 
     Raises:
-        FileFormatError: There is no trajectory or no frame, the file is cut off, or header and parameters disagree
+        FileFormatError: There is no frame, the file is cut off, or header and parameters disagree
             and the length of the data does not show which is right.
     """
     stated = {
@@ -83,9 +82,6 @@ def read_layout(content: C3DContent) -> tuple[Layout, list[str]]:
         "frames": _frames(content),
         "in_floats": _in_floats(content),
     }
-    if max(_different(stated["points"])) == 0:
-        found = f"no trajectories, and {stated['analog_values'][0].value} analogue values a frame"
-        raise malformed(content.path, found=found, expected="marker trajectories")
     choices = product(*(_different(statements) for statements in stated.values()))
     layouts = [Layout(**dict(zip(stated, values, strict=True))) for values in choices]
     limit, notes = _data_limit(content), _unusable_counts(content)
@@ -100,6 +96,15 @@ def read_layout(content: C3DContent) -> tuple[Layout, list[str]]:
         layout, more = _counted_by_length(content, layouts[0], limit)
         return layout, notes + more
     return layouts[0], notes + _checked_length(content, layouts[0], limit)
+
+
+def frame_counts(content: C3DContent) -> list[int]:
+    """The different numbers of frames that the file states.
+
+    Raises:
+        FileFormatError: It states none of one or more.
+    """
+    return _different(_frames(content))
 
 
 def first_frame(content: C3DContent) -> tuple[int, list[str]]:
@@ -221,18 +226,14 @@ def _count(first: int | None, last: int | None) -> int | None:
 
 def _statements(*given: tuple[str, float | None]) -> list[Statement]:
     """Those that are whole numbers from 0."""
-    return [Statement(int(value), text.format(int(value))) for text, value in given if _is_count(value)]
-
-
-def _is_count(value: float | None) -> TypeGuard[float]:
-    return value is not None and math.isfinite(value) and value >= 0 and value == int(value)
+    return [Statement(int(value), text.format(int(value))) for text, value in given if is_count(value)]
 
 
 def _unusable_counts(content: C3DContent) -> list[str]:
     """Notes of counts among the parameters that are no whole numbers."""
     names = ["POINT:USED", "POINT:FRAMES", "POINT:LONG_FRAMES", "POINT:DATA_START"]
     values = {name: content.number(name) for name in names}
-    return [f"{name} is {v:g}, no count: not used" for name, v in values.items() if v is not None and not _is_count(v)]
+    return [f"{name} is {v:g}, no count: not used" for name, v in values.items() if v is not None and not is_count(v)]
 
 
 def _different(statements: Sequence[Statement]) -> list[int]:
@@ -241,10 +242,9 @@ def _different(statements: Sequence[Statement]) -> list[int]:
 
 def _data_limit(content: C3DContent) -> int:
     """First byte that cannot be the points' data: where the rotations begin, or the end of the file."""
-    block = content.number("ROTATION:DATA_START")
-    begin = (int(block) - 1) * BLOCK_BYTES if block is not None and math.isfinite(block) else 0
+    begin = (content.count("ROTATION:DATA_START") - 1) * BLOCK_BYTES
     data_begin = (content.header.data_block - 1) * BLOCK_BYTES
-    return begin if content.number("ROTATION:USED") and data_begin < begin < len(content.raw) else len(content.raw)
+    return begin if content.count("ROTATION:USED") and data_begin < begin < len(content.raw) else len(content.raw)
 
 
 def _checked_length(content: C3DContent, layout: Layout, limit: int) -> list[str]:
@@ -253,9 +253,13 @@ def _checked_length(content: C3DContent, layout: Layout, limit: int) -> list[str
         found = f"{len(content.raw)} bytes"
         raise malformed(content.path, found=found, expected=f"{layout.end} or more; the file is cut off")
     rest = content.raw[layout.end : limit]
-    if len(rest) < BLOCK_BYTES or _zeros(rest):
-        return []
-    return [f"{len(rest)} bytes follow the data of {layout.frames} frames: not read"]
+    notes = []
+    if len(rest) >= BLOCK_BYTES and not _zeros(rest):
+        notes.append(f"{len(rest)} bytes follow the data of {layout.frames} frames: not read")
+    if rest and len(content.raw) % BLOCK_BYTES and limit == len(content.raw):
+        blocks = f"{len(content.raw)} bytes, no whole number of blocks of {BLOCK_BYTES}"
+        notes.append(f"the file has {blocks}, of which the data are not the last: bytes may be lost or added")
+    return notes
 
 
 def _counted_by_length(content: C3DContent, layout: Layout, limit: int) -> tuple[Layout, list[str]]:

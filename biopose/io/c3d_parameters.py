@@ -9,6 +9,7 @@ import math
 import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,6 +158,16 @@ class C3DContent:
         """A parameter's first number; None where there is none."""
         values = self.numbers(name)
         return values[0] if values else None
+
+    def count(self, name: str) -> int:
+        """A parameter's first number where that is a whole number from 0; 0 where there is none."""
+        value = self.number(name)
+        return int(value) if is_count(value) else 0
+
+
+def is_count(value: float | None) -> TypeGuard[float]:
+    """Whether there is a value and it is a whole number from 0."""
+    return value is not None and math.isfinite(value) and value >= 0 and value == int(value)
 
 
 def read_content(path: Path) -> C3DContent:

@@ -72,11 +72,11 @@ def c3d_bytes(
     h |= {"block": data_block, "rate": rate_hz, "samples": analog_samples, **(header or {})}
     e = _order(processor)
     head = struct.pack(f"{e}BBHHHHH", 2, 0x50, *(int(h[k]) for k in ("points", "analog", "first", "last")), 10)
-    head += _floats([h["scale"]], processor) + struct.pack(f"{e}HH", int(h["block"]), int(h["samples"]))
-    head += _floats([h["rate"]], processor)
+    head += stored_floats([h["scale"]], processor) + struct.pack(f"{e}HH", int(h["block"]), int(h["samples"]))
+    head += stored_floats([h["rate"]], processor)
     points = np.concatenate([positions, np.broadcast_to(residuals, (frames, count))[..., None]], axis=2)
-    values = np.concatenate([points.reshape(frames, -1), analog], axis=1)
-    data = _floats(values, processor) if floats else values.astype(f"{e}i2").tobytes()
+    values = np.concatenate([points.reshape(frames, 4 * count), analog], axis=1)
+    data = stored_floats(values, processor) if floats else values.astype(f"{e}i2").tobytes()
     return head.ljust(BLOCK, b"\0") + section + padded(data) + tail
 
 
@@ -94,7 +94,7 @@ def _order(processor: int) -> str:
     return ">" if processor == MIPS else "<"
 
 
-def _floats(values: object, processor: int) -> bytes:
+def stored_floats(values: object, processor: int) -> bytes:
     array = np.asarray(values, dtype=np.float32)
     if processor != DEC:
         return array.astype(f"{_order(processor)}f4").tobytes()
@@ -129,5 +129,5 @@ def _values(value: Value, processor: int) -> bytes:
     numbers = np.asarray(value if isinstance(value, list) else [value])
     dimensions = bytes([1, len(numbers)]) if many else b"\0"
     if numbers.dtype.kind == "f":
-        return b"\x04" + dimensions + _floats(numbers, processor)
+        return b"\x04" + dimensions + stored_floats(numbers, processor)
     return b"\x02" + dimensions + numbers.astype(f"{_order(processor)}u2").tobytes()

@@ -156,7 +156,7 @@ def test_a_frame_count_of_the_last_block_is_decided_by_its_zeros(tmp_path: Path)
         ({"last": 70}, {"POINT:FRAMES": 60}, r"frames 1 to 70 \(header\); POINT:FRAMES 60; and 7680 bytes of data"),
         ({"points": 11}, {"POINT:USED": 10}, r"11 points \(header\); POINT:USED 10"),
         ({"last": 0}, {"POINT:FRAMES": 0}, r"POINT:FRAMES 0; expected one frame or more"),
-        ({"points": 0}, {"POINT:USED": 0}, r"no trajectories, and 0 analogue values"),
+        ({"points": 0}, {"POINT:USED": 0}, r"no trajectories of points, and 0 analogue values"),
         ({"block": 900}, {"POINT:DATA_START": 800}, r"data from block 900 \(header\) and POINT:DATA_START 800"),
         ({"block": 0}, {"POINT:DATA_START": 1}, r"POINT:DATA_START 1, in blocks of 512 bytes"),
     ],

@@ -1,19 +1,22 @@
-"""Mutated .c3d files: an error of ours, or the same markers, or others with a note; see also tests/fuzz_c3d.py."""
+"""Mutated .c3d files: an error of ours, or the same markers, or others with a note."""
 
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
-from tests.io.c3d_mutations import ALLOWED, mutated, outcome, valid_files
+from tests.io.c3d_mutations import HARMLESS, mutated, outcome, valid_files
 
 FILES = valid_files()
 
 
-@settings(max_examples=100, deadline=2000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 2**32 - 1))
-def test_a_mutated_file_is_refused_or_read_as_it_is(seed: int, tmp_path: Path) -> None:
-    """Bytes of the header and the parameters; a changed position is another position, which no reader can know."""
-    raw, begin = FILES[seed % len(FILES)]
-    assert outcome(raw, mutated(raw, begin, seed), tmp_path / "m.c3d") in ALLOWED
+@pytest.mark.parametrize("seed", range(100))
+def test_a_mutated_file_is_refused_or_read_right_or_noted(seed: int, tmp_path: Path) -> None:
+    """Of the header and parameters; see HARMLESS for what no reader can know."""
+    raw = FILES[seed % len(FILES)]
+    assert outcome(raw, mutated(raw, seed), tmp_path / "m.c3d") in HARMLESS
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_mutated_data_raise_no_other_error(seed: int, tmp_path: Path) -> None:
+    raw = FILES[seed % len(FILES)]
+    assert outcome(raw, mutated(raw, seed, in_data=True), tmp_path / "m.c3d") in {*HARMLESS, "different in silence"}

@@ -22,8 +22,8 @@ from biopose.reconstruction.method_names import MethodName
     help="The athlete's height, 0.5 to 2.6 m; with --athlete all once for each person: the first is of person 0, who "
     "is the largest in the image over the clip, and so on; the last applies to all further people.",
 )
-@click.option("--mass-kg", type=click.FloatRange(10, 300), help="The athlete's mass.")
-@click.option("--sex", type=click.Choice(["male", "female"]), help="The athlete's sex.")
+@click.option("--mass-kg", type=click.FloatRange(10, 300), help="The athlete's mass; everybody's with --athlete all.")
+@click.option("--sex", type=click.Choice(["male", "female"]), help="The athlete's sex; everybody's with --athlete all.")
 @click.option(
     "--athlete",
     default="largest",

@@ -158,6 +158,10 @@ class Trial:
         """Which people of the clip."""
         return self.subjects[0].person
 
+    def height_m_of(self, person: int) -> float:
+        """The height that was given for a person, by their number; the last stands for all that follow."""
+        return self.subjects[min(person, len(self.subjects) - 1)].height_m
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -229,6 +233,7 @@ def reconstruct(
             height_px=people.height_px,
             frame_count=people.frame_count,
         )
+        _check_people(chosen, trial)
     except TrackingError as error:
         noted = f". Noted about the video: {' '.join(notes)}" if notes else ""
         raise TrackingError(f"{clip.video}: {error}{noted}") from error
@@ -242,6 +247,17 @@ def reconstruct(
         progress=progress,
     )
     return Reconstruction(fitted, camera_motion, people.frame_count)
+
+
+def _check_people(chosen: Sequence[PersonTrack], trial: Trial) -> None:
+    """Raise TrackingError where more people are described than were found: the heights would go to others."""
+    described = len(trial.subjects)
+    if described > len(chosen):
+        found = "1 person was" if len(chosen) == 1 else f"{len(chosen)} people were"
+        raise TrackingError(
+            f"{described} heights are given, but {found} found, so that somebody might get another's height; give a "
+            "height for each person who is in view, the largest in the image first"
+        )
 
 
 def reconstruct_tracks(
@@ -326,6 +342,7 @@ def analyse(
         start_s=clip.start_s,
         end_s=clip.end_s,
         recorded_rate_hz=clip.recorded_rate_hz,
+        heights_m=[trial.height_m_of(one.track.person) for one in people],
         progress=progress,
     )
 

@@ -64,9 +64,10 @@ class IngestRun:
             BioposeError: one is not there; the message lists those that are.
         """
         there = {record.name for record in self._quarantine}
+        if unknown := [name for name in names if name not in there and name != EVERY]:
+            listed = ", ".join(sorted(there)) or "nothing"
+            raise BioposeError(f"{', '.join(unknown)} is not in quarantine; there: {listed}")
         for name in there if EVERY in names else names:
-            if name not in there:
-                raise BioposeError(f"{name} is not in quarantine; there: {', '.join(sorted(there)) or 'nothing'}")
             self._quarantine.release(name)
 
     def quarantine_invalid(self, found: Discovered) -> None:

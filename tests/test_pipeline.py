@@ -9,6 +9,7 @@ import torch
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS, skeleton_with_keypoints
 from biopose.body.keypoint_names import KEYPOINTS
+from biopose.camera.motion_summary import CameraMotionResult
 from biopose.errors import TrackingError, VideoError
 from biopose.pipeline import METHODS, Clip, Measurement, Models, Subject, Trial, measure, reconstruct, solve
 from biopose.reconstruction.measurement import PersonMeasurement
@@ -16,14 +17,14 @@ from biopose.reconstruction.method_names import METHODS as MEASURING_METHODS
 from biopose.reconstruction.motion_file import read_motion, write_motion
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.frame_detections import FrameDetections, ShardDetections
-from biopose.tracking.people import join_shards
+from biopose.tracking.people import People, join_shards
 from biopose.tracking.shard_file import read_shard
 from biopose.tracking.shards import perceive_shards
 from biopose.video.probe import probe_video
 from tests.body.bodies import needs_body_asset
 from tests.perception.real_people import CLIP, needs_networks
 from tests.reconstruction.test_people_fit import assert_sound
-from tests.swinging_person import CAMERA
+from tests.swinging_person import CAMERA, frame_times, swinging, track_of
 from tests.video.filming import film
 
 pytestmark = [needs_networks, needs_body_asset]
@@ -191,3 +192,14 @@ def test_several_subjects_of_one_clip_are_everybody_in_it() -> None:
 def test_an_activity_that_is_none_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match=r"activity 'swim'; expected one of .*walk"):
         Trial(Clip(CLIP), (Subject(1.8),), activity="swim")
+
+
+def test_more_heights_than_people_are_refused() -> None:
+    """Each person takes the height of their place in the order, which is not known where somebody was not found."""
+    time_s = frame_times(20)
+    people = People([track_of(swinging(time_s), time_s)], 20, CAMERA.width_px, CAMERA.height_px, time_s)
+    stands = CameraMotionResult(False, 0.0, 0.0, 1.0, None, (), True, "It stands.")
+    three = Trial(Clip(CLIP), tuple(Subject(height_m, person="all") for height_m in (1.8, 1.7, 1.6)))
+    with pytest.raises(TrackingError, match=r"demo\.mp4: 3 heights are given, but 1 person was found"):
+        reconstruct((people, stands, ()), three, models=None)  # type: ignore[arg-type]
+    assert [three.height_m_of(person) for person in range(4)] == [1.8, 1.7, 1.6, 1.6]

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from biopose.cli.dependency_groups import group_of, install_command
+from biopose.cli.given_options import refuse_repeated
 from biopose.errors import BioposeError
 from biopose.reconstruction.method_names import (
     DEFAULT_METHOD,
@@ -61,6 +62,15 @@ class Commands(click.Group):
     def list_commands(self, _: click.Context) -> list[str]:
         """The commands' names, in the order of use."""
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named, with its arguments; an option that takes one value is given once."""
+        name, command, arguments = super().resolve_command(ctx, args)
+        if command is not None and not isinstance(command, click.Group) and not ctx.resilient_parsing:
+            refuse_repeated(command, ctx, arguments)
+        return name, command, arguments
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a BioposeError, a file that cannot be accessed or a missing package becomes its message."""

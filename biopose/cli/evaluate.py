@@ -18,6 +18,7 @@ from biopose.cli.command_line import (
     with_evaluated_method,
     with_threads,
 )
+from biopose.cli.given_options import refuse_unused
 from biopose.reconstruction.method_names import MethodName
 
 
@@ -64,6 +65,8 @@ def lab(
       biopose evaluate lab --data ../shared/data
       biopose evaluate lab --part b --trial walking1 --keep clips --data ../shared/data
     """
+    if part == "a":
+        refuse_unused("with --part a, which measures no video", "keep", "method")
     from biopose.evaluation.lab_markers import evaluate_lab_a, lab_a_lines, lab_trials
 
     known = lab_trials(data / "mocap" / "lab")
@@ -72,7 +75,7 @@ def lab(
     result: dict[str, Any] = {}
     lines: list[str] = []
     if part != "b":
-        names = list(trials) or known
+        names = list(dict.fromkeys(trials)) or known
         with progress_bar(len(names), label="Trials", json_=json_) as bar:
             result["lab_a"] = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
         lines += lab_a_lines(result["lab_a"])
@@ -80,7 +83,7 @@ def lab(
         from biopose.evaluation.lab_rendering import VIEWS
         from biopose.evaluation.lab_video import TRIALS, evaluate_lab_b, lab_b_lines
 
-        rendered = list(trials) or list(TRIALS)
+        rendered = list(dict.fromkeys(trials)) or list(TRIALS)
         with progress_bar(len(rendered) * len(VIEWS), label="Clips", json_=json_) as bar:
             result["lab_b"] = evaluate_lab_b(
                 data, trials=rendered, method=method, threads=threads, keep=keep, progress=lambda _: bar.update(1)
@@ -203,6 +206,10 @@ def synthetic(
     """
     if weights and part == "both":
         raise click.UsageError("--weights belong to one network: choose it with --part mqhmr or --part neurik")
+    if part == "neurik":
+        refuse_unused("with --part neurik", "images")
+    if part == "mqhmr":
+        refuse_unused("with --part mqhmr", "trials", "clip_shards")
     chosen: dict[str, Any] = {} if weights is None else {"weights": weights}
     result: dict[str, Any] = {}
     lines: list[str] = []

@@ -19,11 +19,11 @@ from biopose.reconstruction.method_names import MethodName
     required=True,
     multiple=True,
     type=float,
-    help="The athlete's height, 0.5 to 2.6 m; once for each person with --athlete all; the last applies to all "
-    "further people.",
+    help="The athlete's height, 0.5 to 2.6 m; with --athlete all once for each person: the first is of person 0, who "
+    "is the largest in the image over the clip, and so on; the last applies to all further people.",
 )
-@click.option("--mass-kg", type=click.FloatRange(10, 300), help="The athlete's mass.")
-@click.option("--sex", type=click.Choice(["male", "female"]), help="The athlete's sex.")
+@click.option("--mass-kg", type=click.FloatRange(10, 300), help="The athlete's mass; everybody's with --athlete all.")
+@click.option("--sex", type=click.Choice(["male", "female"]), help="The athlete's sex; everybody's with --athlete all.")
 @click.option(
     "--athlete",
     default="largest",
@@ -74,6 +74,10 @@ def measure(
     json_: bool,
 ) -> None:
     """From a video to joint angles.
+
+    With --athlete all, people are numbered by their size in the image, summed over the frames in which they are
+    detected, the largest first, and take the heights in this order. The result and overlay.mp4 show each person's
+    number and height: compare them, and give the heights in another order where they are not right.
 
     Writes coordinates.mot, markers.trc, scaled.osim, trial.parquet, events and metrics (for several people, a folder
     each), metrics.csv, summary.json, overlay.mp4 and report.html.

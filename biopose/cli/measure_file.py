@@ -25,6 +25,7 @@ from biopose.pipeline import (
     measure,
 )
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from biopose.rendering.overlay import person_labels
 from biopose.report.folder import OVERLAY
 from biopose.tracking.subject_choice import Choice
 from biopose.video.probe import check_image_size, probe_video
@@ -32,10 +33,17 @@ from biopose.video.probe import check_image_size, probe_video
 
 @dataclass(frozen=True)
 class MeasureSummary:
-    """The result of a measurement, as JSON and as text."""
+    """The result of a measurement, as JSON and as text.
+
+    Attributes:
+        measurement: who was measured.
+        files: written.
+        trial: what was asked for.
+    """
 
     measurement: Measurement
     files: list[Path]
+    trial: Trial
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -43,6 +51,7 @@ class MeasureSummary:
         people = [
             {
                 "person": one.track.person,
+                "height_m": self.trial.height_m_of(one.track.person),
                 "frames": len(one.track),
                 "start_s": float(one.track.time_s[0]),
                 "end_s": float(one.track.time_s[-1]),
@@ -66,16 +75,29 @@ class MeasureSummary:
         spent = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in m.seconds.items())
         people = "1 person" if len(m.people) == 1 else f"{len(m.people)} people"
         lines = [f"{m.frame_count} frame{'s' * (m.frame_count != 1)}, {people} measured ({spent})"]
-        for one in m.people:
+        labels = person_labels(m.people, [self.trial.height_m_of(one.track.person) for one in m.people])
+        for one, label in zip(m.people, labels, strict=True):
             quality, time_s = one.quality["quality"].mean(), one.track.time_s
             lines.append(
-                f"  person {one.track.person}: {time_s[0]:.2f} to {time_s[-1]:.2f} s, mean quality {quality:.2f} of 1; "
+                f"  {label}, {time_s[0]:.2f} to {time_s[-1]:.2f} s, mean quality {quality:.2f} of 1; "
                 f"{untrusted(one).sum()} of {len(one.track)} frames are not to be trusted"
             )
             if one.refinement:
                 lines.append(f"    refinement: {one.refinement.sentence}")
+        lines += self._heights()
         lines += [f"  note: {note}" for note in dict.fromkeys(n for one in m.people for n in one.notes)]
         return [*lines, "Look at:", *(f"  {path}" for path in self.files)]
+
+    def _heights(self) -> list[str]:
+        """How the people took the heights; nothing where one person was measured."""
+        people = self.measurement.people
+        if len(people) < 2:
+            return []
+        lines = ["  heights: by the people's size in the image, the largest first; compare overlay.mp4"]
+        further = [str(one.track.person) for one in people if one.track.person >= len(self.trial.subjects)]
+        if further:
+            lines.append(f"  heights: the last --height-m was used for person {', '.join(further)} too")
+        return lines
 
 
 def measure_file(
@@ -110,7 +132,7 @@ def measure_file(
         cross_check_frames=models.method.cross_check_frames,
         progress=drawn,
     )
-    return MeasureSummary(measurement, files)
+    return MeasureSummary(measurement, files, trial)
 
 
 def trial_of(

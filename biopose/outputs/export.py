@@ -63,7 +63,7 @@ def export_trial(folder: Path, out: Path, formats: Collection[str], *, name: str
     """
     wanted = list(dict.fromkeys(formats))
     if unknown := [one for one in wanted if one not in FORMATS]:
-        raise ValueError(f"no format {', '.join(unknown)}; there are {', '.join(FORMATS)}")
+        raise ValueError(f"no format {', '.join(one or repr(one) for one in unknown)}; there are {', '.join(FORMATS)}")
     if not wanted:
         raise ValueError(f"no format is asked for; there are {', '.join(FORMATS)}")
     sources = {one: existing_file(folder / FORMATS[one][0]) for one in wanted}

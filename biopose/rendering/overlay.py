@@ -64,6 +64,7 @@ def write_overlay(
     path: Path,
     *,
     rate_hz: float,
+    heights_m: Sequence[float] | None = None,
     keep: Collection[tuple[int, int]] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[KeptFrame]:
@@ -74,6 +75,7 @@ def write_overlay(
         frames: the video, from its first frame.
         path: the .mp4 to write.
         rate_hz: the video's nominal rate; each frame keeps its own time.
+        heights_m: of each person, as given for the measurement; shown where there are several people.
         keep: (index in `people`, frame index) of the crops to return.
         progress: called with 1 after each frame.
 
@@ -88,7 +90,7 @@ def write_overlay(
     kept: list[KeptFrame] = []
     start_s: float | None = None
     with one_torch_thread(), written_whole(path) as partial:
-        canvas = Canvas(people)
+        canvas = Canvas(people, heights_m=heights_m)
         with VideoFile(partial, width_px=canvas.width_px, height_px=canvas.height_px, rate_hz=rate_hz) as video:
             for frame in frames:
                 pixels = canvas.draw(frame)
@@ -102,8 +104,9 @@ def write_overlay(
 class Canvas:
     """Draws the frames of the overlay, in order."""
 
-    def __init__(self, people: Sequence[PersonMeasurement]) -> None:
+    def __init__(self, people: Sequence[PersonMeasurement], *, heights_m: Sequence[float] | None = None) -> None:
         self._people = people
+        self._labels = person_labels(people, heights_m)
         camera = people[0].camera
         self.height_px = 2 * round(min(max(camera.height_px, MIN_HEIGHT_PX), MAX_HEIGHT_PX) / 2)
         self._video_px = 2 * round(camera.width_px * self.height_px / camera.height_px / 2), self.height_px
@@ -167,7 +170,7 @@ class Canvas:
         return np.asarray(small.to_ndarray(), dtype=np.uint8)
 
     def _draw_detection(self, video: NDArray[np.uint8], person: int, frame_index: int) -> None:
-        """The detected keypoints and, where there are several people, the person's number."""
+        """The detected keypoints and, where there are several people, the person's number and height."""
         row = self._bodies[person].row(frame_index)
         track = self._people[person].track
         points = (track.keypoints_px[row] + 0.5) * self._scale()[:2] - 0.5
@@ -177,7 +180,7 @@ class Canvas:
                 draw_dot(video, x, y, colour, radius_px=radius, outline_px=1.0)
         if len(self._people) > 1:
             left, top = (track.boxes_px[row] * self._scale())[:2]
-            draw_text(video, f"person {track.person}", left, top - 20, PALETTE[person % len(PALETTE)], size_px=13)
+            draw_text(video, self._labels[person], left, top - 20, PALETTE[person % len(PALETTE)], size_px=13)
 
     def _scale(self) -> NDArray[np.float64]:
         camera = self._people[0].camera
@@ -219,6 +222,14 @@ class _Body:
         """The person's own colour; grey where the frame is untrusted."""
         row = self.row(frame_index)
         return UNTRUSTED if row is not None and self._untrusted[row] else own
+
+
+def person_labels(people: Sequence[PersonMeasurement], heights_m: Sequence[float] | None) -> list[str]:
+    """Each person's number, and the height that was given for them where it is known."""
+    numbers = [f"person {one.track.person}" for one in people]
+    if heights_m is None:
+        return numbers
+    return [f"{number}: {height_m:.2f} m" for number, height_m in zip(numbers, heights_m, strict=True)]
 
 
 def resized(camera: Camera, width_px: int, height_px: int) -> Camera:

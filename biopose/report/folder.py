@@ -49,6 +49,7 @@ def write_outputs(
     start_s: float | None = None,
     end_s: float | None = None,
     recorded_rate_hz: float | None = None,
+    heights_m: Sequence[float] | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
     """Write everything about a measured video, or, where anything goes wrong, nothing.
@@ -65,6 +66,7 @@ def write_outputs(
         start_s: where in the video the measurement began, as it is played; the overlay begins there too.
         end_s: where it ended.
         recorded_rate_hz: of a slow-motion video, as it was given to the measurement.
+        heights_m: of each person, as given for the measurement, for the overlay.
         progress: called with 1 after each frame of the overlay.
 
     Returns:
@@ -97,8 +99,15 @@ def write_outputs(
             keep_readable=True,
             warn=lambda _: None,  # was reported when the video was measured
         )
-        rate_hz = info.real_rate_hz(recorded_rate_hz)
-        kept = write_overlay(people, frames, folder / OVERLAY, rate_hz=rate_hz, keep=keep, progress=progress)
+        kept = write_overlay(
+            people,
+            frames,
+            folder / OVERLAY,
+            rate_hz=info.real_rate_hz(recorded_rate_hz),
+            heights_m=heights_m,
+            keep=keep,
+            progress=progress,
+        )
         write_summary(summary, folder / SUMMARY)
         write_report(people, summary, kept, folder / REPORT, analyses=analyses)
     return [out / name for name in (OVERLAY, REPORT, SUMMARY, METRICS_CSV, *(name for own in names for name in own))]

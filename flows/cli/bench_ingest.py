@@ -33,5 +33,5 @@ def bench_ingest(sizes: tuple[int, ...], frames: int, json_: bool) -> None:
     """
     from flows.bench.ingest import ingest_lines, measure_ingests
 
-    result = measure_ingests(sizes, frames=frames)
+    result = measure_ingests(tuple(dict.fromkeys(sizes)), frames=frames)
     show({"ingest": result}, json_=json_, lines=lambda: ingest_lines(result))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from biopose.cli.given_options import refuse_unused
 from flows.cli.home_option import with_home
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def query(
     from warehouse.query import run_query, run_sql
 
     if list_:
+        refuse_unused("with --list", "name", "params", "sql", "format_", "out")
         click.echo("\n".join(_listed()))
         return
     if (name is None) == (sql is None):
@@ -68,13 +70,19 @@ def query(
         result = run_sql(snapshot, sql) if sql is not None else run_query(snapshot, str(name), _pairs(params))
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
+    if result.is_empty() and params:
+        click.echo(f"{name}: no row has {', '.join(params)}", err=True)
     _write(result, format_, out)
 
 
 def _pairs(params: tuple[str, ...]) -> dict[str, str]:
+    from biopose.io.trajectories import duplicates
+
     pairs = [param.partition("=") for param in params]
     if wrong := [param for param, (_, equals, _) in zip(params, pairs, strict=True) if not equals]:
         raise click.UsageError(f"--param {wrong[0]}: expected NAME=VALUE")
+    if twice := duplicates(name for name, _, _ in pairs):
+        raise click.UsageError(f"--param {twice[0]} is given more than once; give one value")
     return {name: value for name, _, value in pairs}
 
 

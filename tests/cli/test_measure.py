@@ -118,11 +118,38 @@ def test_what_a_refinement_gained_is_printed_below_the_person_where_there_was_on
     first, second = two_people()
     people = [first, replace(second, refinement=GAIN)]
     stands = CameraMotionResult(False, 0.0, 0.0, 1.0, None, (), True, "It stands.")
-    summary = MeasureSummary(Measurement(people, stands, frame_count=40), [])
+    summary = MeasureSummary(
+        Measurement(people, stands, frame_count=40), [], trial_of(CLIP, heights_m=[1.8], choice="all")
+    )
     lines = summary.lines()
     assert [line for line in lines if "refinement" in line] == [f"    refinement: {GAIN.sentence}"]
     assert lines[lines.index(f"    refinement: {GAIN.sentence}") - 1].startswith("  person 1:")
     assert [one["refinement"] for one in summary.as_dict()["people"]] == [None, asdict(GAIN)]
+
+
+@needs_body_asset
+def test_each_persons_height_and_the_order_of_heights_are_printed(clip: Path) -> None:
+    people = two_people()
+    stands = CameraMotionResult(False, 0.0, 0.0, 1.0, None, (), True, "It stands.")
+    both, last, alone = (
+        MeasureSummary(Measurement(chosen, stands, 40), [], trial_of(clip, heights_m=heights_m, choice="all"))
+        for chosen, heights_m in ((people, [1.83, 1.71]), (people, [1.83]), (people[:1], [1.83]))
+    )
+    assert [one["height_m"] for one in both.as_dict()["people"]] == [1.83, 1.71]
+    order = "  heights: by the people's size in the image, the largest first; compare overlay.mp4"
+    for summary, second in ((both, "1.71"), (last, "1.83")):
+        lines = summary.lines()
+        assert lines[1].startswith("  person 0: 1.83 m, ")
+        assert any(line.startswith(f"  person 1: {second} m, ") for line in lines)
+        assert order in lines
+        assert ("  heights: the last --height-m was used for person 1 too" in lines) == (summary is last)
+    assert not any("heights:" in line for line in alone.lines())
+
+
+def test_the_order_of_heights_is_documented() -> None:
+    text = " ".join(run("measure", "--help").stdout.split())
+    assert "the first is of person 0, who is the largest in the image over the clip" in text
+    assert "take the heights in this order" in text
 
 
 # Wrong usage

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from biopose.camera.pinhole import Camera
-from biopose.rendering.overlay import PALETTE, Canvas, resized, write_overlay
+from biopose.rendering.overlay import PALETTE, Canvas, person_labels, resized, write_overlay
 from biopose.rendering.side_view import to_first_world, viewpoint_beside
 from tests.body.bodies import needs_body_asset
 from tests.outputs.measured import look_from, measured, two_people, video_of
@@ -58,6 +58,17 @@ def test_people_have_their_own_colours() -> None:
     assert is_orange(pixels).sum() > 1000
     assert green.sum() > 1000
     assert PALETTE[0] != PALETTE[1]
+
+
+def test_people_are_labelled_with_their_number_and_height() -> None:
+    people = two_people()
+    assert person_labels(people, [1.834, 1.71]) == ["person 0: 1.83 m", "person 1: 1.71 m"]
+    assert person_labels(people, None) == ["person 0", "person 1"]
+    frame = next(video_of(people, frames=1))
+    without, given = (Canvas(people, heights_m=heights_m).draw(frame) for heights_m in (None, [1.83, 1.71]))
+    left, top = (people[0].track.boxes_px[0] * Canvas(people).height_px / 360)[:2].astype(int)
+    behind_number = np.s_[top - 20 : top - 4, left + 55 : left + 110]
+    assert (without[behind_number] != given[behind_number]).any()
 
 
 def test_the_file_has_every_frame_at_its_time(tmp_path: Path) -> None:

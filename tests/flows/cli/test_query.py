@@ -155,3 +155,16 @@ def test_the_help_has_examples_that_work(home: Path) -> None:
     sql = help_.split('--sql "')[1].split('"')[0]
     assert "trials" in answer(home, "--sql", sql)
     assert answer(home, "trials_of_session", "--param", "session=blue/2026-11-25-jumps").count("jump") > 2
+
+
+def test_a_parameter_that_is_given_twice_is_refused(home: Path) -> None:
+    result = run(home, *TREND, "--param", "athlete=blue/bob")
+    assert result.exit_code == 2
+    assert "--param athlete is given more than once; give one value" in result.stderr
+
+
+def test_a_value_that_no_row_has_is_named(home: Path) -> None:
+    result = run(home, "athlete_trend", "--param", "athlete=blue/nobody", "--param", "metric=knee_flexion_peak")
+    assert result.exit_code == 0
+    assert result.stderr == "athlete_trend: no row has athlete=blue/nobody, metric=knee_flexion_peak\n"
+    assert run(home, *TREND).stderr == ""

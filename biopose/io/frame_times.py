@@ -46,8 +46,26 @@ class FrameTimes:
         if (np.diff(time_s) <= 0).any():
             time_s = self._rebuilt(time_s, resolution_s, lines)
         if len(time_s) > 1:
-            lines.notes += [*self._rate_note(time_s, resolution_s), *self._missing_notes(time_s, resolution_s)]
+            rounding_s = self._rounding(time_s, resolution_s)
+            lines.notes += [*self._rate_note(time_s, rounding_s), *self._missing_notes(time_s, rounding_s)]
         return time_s
+
+    def _rounding(self, time_s: FloatArray, resolution_s: float) -> float:
+        """By how much rounding may have changed an interval: the resolution, or 0 where it cannot have.
+
+        It cannot where the frames' period is a multiple of it (whole milliseconds at 100 frames/s) or shorter.
+        """
+        if self.rate_hz is not None:
+            multiple = 1 / (self.rate_hz * resolution_s) if resolution_s else 0.0
+            return resolution_s if multiple > 1 and abs(multiple - np.rint(multiple)) > 1e-3 else 0.0
+        mean_s = float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
+        even = np.ptp(time_s - mean_s * np.arange(len(time_s))) <= resolution_s * (1 + 1e-6)
+        return resolution_s if even and mean_s > 1.05 * np.median(np.diff(time_s)) else 0.0
+
+    def _is_even(self, time_s: FloatArray, rounding_s: float) -> bool:
+        """Whether rounding explains all times, at the header's rate or at the mean one."""
+        period_s = 1 / self.rate_hz if self.rate_hz else float(time_s[-1] - time_s[0]) / (len(time_s) - 1)
+        return bool(np.ptp(time_s - period_s * np.arange(len(time_s))) <= rounding_s * (1 + 1e-6))
 
     def _unit_applied(self, lines: NumberedLines) -> FloatArray:
         """The times divided by the unit that the header's rate shows."""
@@ -98,40 +116,46 @@ class FrameTimes:
             return None
         return numbers
 
-    def _rate_note(self, time_s: FloatArray, resolution_s: float) -> list[str]:
+    def _rate_note(self, time_s: FloatArray, rounding_s: float) -> list[str]:
         """The note on a header's rate that disagrees with evenly spaced times."""
-        if self.rate_hz is None or not _even(time_s, resolution_s):
+        if self.rate_hz is None or self._is_even(time_s, rounding_s) or not _mostly_even(time_s, rounding_s):
             return []
         rate_hz = frame_rate_hz(time_s)
-        slack = RATE_TOLERANCE + 2 * resolution_s / float(time_s[-1] - time_s[0])
-        if abs(rate_hz / self.rate_hz - 1) <= slack:
+        if abs(rate_hz / self.rate_hz - 1) <= RATE_TOLERANCE + 2 * rounding_s / float(time_s[-1] - time_s[0]):
             return []
         apart = f"{float(np.median(np.diff(time_s))):.6g} s apart ({rate_hz:.6g} frames/s)"
         return [f"the header's rate is {self.rate_hz:g} frames/s, but the times are {apart}: the times are used"]
 
-    def _missing_notes(self, time_s: FloatArray, resolution_s: float) -> list[str]:
+    def _missing_notes(self, time_s: FloatArray, rounding_s: float) -> list[str]:
         """Notes on frames that the times or the frame numbers skip."""
         intervals = np.diff(time_s)
-        numbers = self._increasing_numbers()
-        period = self._period(intervals, resolution_s)
+        period = self._period(intervals, rounding_s)
         missing = np.maximum(np.rint(intervals / period) - 1, 0)
-        missing[intervals <= 1.5 * period + resolution_s] = 0
-        notes = self._places(missing, time_s, "frames are missing")
+        missing[intervals <= 1.5 * period + rounding_s] = 0
         off = np.abs(intervals - np.rint(intervals / period) * period)
-        if (off > 0.25 * period + resolution_s).any():
+        notes = []
+        if self._is_even(time_s, rounding_s):
+            missing[:] = 0
+        elif (off > 0.25 * period + rounding_s).any():
             notes.append(f"frames are unevenly spaced: {intervals.min():.4g} to {intervals.max():.4g} s apart")
-        if numbers is not None:
-            steps = np.diff(numbers)
-            skipped = np.where(missing > 0, 0, steps / np.median(steps) - 1)
-            skipped[skipped < 0.5] = 0
-            notes += self._places(skipped, time_s, "frame numbers are skipped where the times go on evenly")
-        elif self.frame_numbers is not None and not np.isnan(self.frame_numbers).all():
-            unordered = np.flatnonzero(~(np.diff(self.frame_numbers) > 0))
-            at = f"line {self.line_numbers[int(unordered[0]) + 1]}" if len(unordered) else "the first row"
-            notes.append(f"frame numbers do not increase (first at {at}): the times are used")
-        return notes
+        return [*self._places(missing, time_s, "frames are missing"), *notes, *self._number_notes(missing, time_s)]
 
-    def _period(self, intervals: FloatArray, resolution_s: float) -> float:
+    def _number_notes(self, missing: FloatArray, time_s: FloatArray) -> list[str]:
+        """Notes on frame numbers that disagree with the times, between whose (F - 1,) intervals frames are missing."""
+        if self.frame_numbers is None or np.isnan(self.frame_numbers).all():
+            return []
+        if (numbers := self._increasing_numbers()) is not None:
+            steps = np.diff(numbers)
+            skipped = np.where(missing > 0, 0, np.rint(steps / np.median(steps)) - 1)
+            return self._places(np.maximum(skipped, 0), time_s, "frame numbers are skipped where the times are even")
+        given = np.flatnonzero(~np.isnan(self.frame_numbers))
+        unordered = np.flatnonzero(np.diff(self.frame_numbers[given]) <= 0)
+        if len(unordered) == 0:
+            return []
+        line = self.line_numbers[given[int(unordered[0]) + 1]]
+        return [f"frame numbers do not increase (first at line {line}): the times are used"]
+
+    def _period(self, intervals: FloatArray, rounding_s: float) -> float:
         """Seconds a frame: by the frame numbers, else by the header's rate where all intervals are multiples of it.
 
         The median interval alone overestimates it where most frames are missing.
@@ -140,15 +164,15 @@ class FrameTimes:
         if numbers is not None and (np.diff(numbers) != np.diff(numbers)[0]).any():
             steps = np.diff(numbers)
             period = float(np.median(intervals / steps))
-            if (np.abs(intervals - steps * period) <= 0.1 * period + resolution_s).all():
-                return period * float(steps.min())
+            if (np.abs(intervals - steps * period) <= 0.1 * period + rounding_s).all():
+                return period * _common_divisor(steps)
         median = float(np.median(intervals))
         if self.rate_hz:
             frames = intervals * self.rate_hz
             off = np.abs(frames - np.rint(frames))
-            uneven = np.ptp(intervals) > 0.1 * median + resolution_s
-            if uneven and (off <= 0.1 + resolution_s * self.rate_hz).all() and frames.min() > 0.5:
-                return max(1.0, float(np.rint(frames).min())) / self.rate_hz
+            uneven = np.ptp(intervals) > 0.1 * median + rounding_s
+            if uneven and (off <= 0.1 + rounding_s * self.rate_hz).all() and frames.min() > 0.5:
+                return _common_divisor(frames) / self.rate_hz
         return median
 
     def _places(self, missing: FloatArray, time_s: FloatArray, what: str) -> list[str]:
@@ -164,11 +188,11 @@ class FrameTimes:
         return [f"{int(missing.sum())} {what}, in {len(places)} places: {'; '.join([*listed, *rest])}"]
 
 
-def _even(time_s: FloatArray, resolution_s: float) -> bool:
+def _mostly_even(time_s: FloatArray, rounding_s: float) -> bool:
     """Whether most intervals are the median one."""
     intervals = np.diff(time_s)
     median = np.median(intervals)
-    return bool((np.abs(intervals - median) <= 0.1 * median + resolution_s).mean() > 0.5)
+    return bool((np.abs(intervals - median) <= 0.1 * median + rounding_s).mean() > 0.5)
 
 
 def _resolution(time_s: FloatArray) -> float:
@@ -178,3 +202,8 @@ def _resolution(time_s: FloatArray) -> float:
         if (np.abs(scaled - np.rint(scaled)) <= 1e-6).all():
             return float(10.0**-decimals)
     return 0.0
+
+
+def _common_divisor(steps: FloatArray) -> float:
+    """The greatest whole number that divides all steps, rounded to whole numbers."""
+    return float(np.gcd.reduce(np.rint(steps).astype(np.int64))) or 1.0

@@ -30,7 +30,7 @@ ABRUPT = 0.6  # of the steps beside it; a smooth arrival at rest or departure fr
 JUMP = 1.5  # of the steps beside it: the motion of two frames or more in one
 OTHERS_MOVING = 0.25  # share of the other markers
 HARMLESS_M = 0.002  # a single repeated frame with smaller steps on both sides is left
-LONG = 10  # frames from which a repeated value that is kept is noted
+LONG = 10  # frames from which a repeated value that is no gap is noted
 REACH = 3  # steps beside a run that it is compared with
 
 
@@ -111,11 +111,11 @@ def _duplicates(positions_m: FloatArray) -> BoolArray:
 
 
 def _constant(positions_m: FloatArray) -> BoolArray:
-    """(M,) markers with one value in all of their frames, two or more, where others have several."""
+    """(M,) markers with one value in all of their frames, LONG or more, where others have several."""
     present = np.asarray(~np.isnan(positions_m).any(axis=2))
     low = np.where(present[..., None], positions_m, np.inf).min(axis=0)
     high = np.where(present[..., None], positions_m, -np.inf).max(axis=0)
-    constant = (low == high).all(axis=1) & (present.sum(axis=0) > 1)
+    constant = (low == high).all(axis=1) & (present.sum(axis=0) >= LONG)
     return np.asarray(constant & ((low < high).any(axis=1).any()))
 
 

@@ -3,8 +3,8 @@
 - Missing: the format marks the position as such, or any of its three components is missing (NaN).
 - Zeros: exactly 0 0 0. Several vendors write that for an occluded marker; a measured marker is nowhere exactly. A
   marker that is 0 0 0 in every frame is missing throughout: the same vendors write that for one that was never found.
-- Beyond any laboratory: farther than 100 m from the frame's other markers (9999999, 1e6, ...), or three equal components
-  farther than 5 m from them (-9999 -9999 -9999 in millimetres, 32767 32767 32767). Both limits grow with the
+- Beyond any laboratory: farther than 100 m from the frame's other markers (9999999, 1e6, ...), or three equal
+  components farther than 5 m from them (-9999 -9999 -9999 in millimetres, 32767 32767 32767). Both limits grow with the
   markers' spread, so that a wrong unit is no gap.
 - Filled: a value repeated bit for bit while the body moves; see `repeated_values`.
 """
@@ -38,12 +38,12 @@ def with_gaps(
         kind of repeated value. Frames in notes are counted from 0.
     """
     positions_m = np.array(positions_m, dtype=np.float64)
-    missing = np.isnan(positions_m).any(axis=2)
+    missing = np.asarray(np.isnan(positions_m).any(axis=2))
     if marked is not None:
         missing |= marked
     notes = [*_gap_note(missing, names, "missing in the file")]
     positions_m[missing] = np.nan
-    zero = (positions_m == 0).all(axis=2)
+    zero = np.asarray((positions_m == 0).all(axis=2))
     notes += _gap_note(zero, names, "written as 0 0 0") + _zero_throughout(zero, missing, names)
     positions_m[zero] = np.nan
     beyond = _beyond_laboratory(positions_m)
@@ -86,7 +86,7 @@ def _gap_note(mask: BoolArray, names: Sequence[str], spelling: str) -> list[str]
 
 def _zero_throughout(zero: BoolArray, missing: BoolArray, names: Sequence[str]) -> list[str]:
     """The note on markers that are 0 0 0 wherever they are not missing."""
-    always = (zero | missing).all(axis=0) & zero.any(axis=0)
+    always = np.asarray((zero | missing).all(axis=0) & zero.any(axis=0))
     if not always.any():
         return []
     which = ", ".join(name for name, known in zip(names, always, strict=True) if known)

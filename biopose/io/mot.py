@@ -13,17 +13,33 @@ Gaps are NaN or empty fields. OpenSim's TimeSeriesTable reads them so; its older
 (observed with 4.6), whatever the notation, so fill gaps before giving a file to a tool that uses it.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from biopose.io.files import file_format_errors, quoted, written_whole
-from biopose.io.text import NumberedLines, TableBuilder, check_labels, opened_lines, parse_count, parse_row
-from biopose.io.trajectories import CoordinateTrajectories, Storage, duplicates
+from biopose.io.frame_times import FrameTimes
+from biopose.io.gaps import stretches
+from biopose.io.text import (
+    NumberedLines,
+    RowParser,
+    TableBuilder,
+    all_different,
+    check_labels,
+    count_note,
+    last_number_is_cut,
+    left_out_note,
+    opened_lines,
+    parse_count,
+    split_fields,
+)
+from biopose.io.trajectories import CoordinateTrajectories, FloatArray, Storage, duplicates
 
 COUNT_KEYS = {"nrows": "nrows", "datarows": "nrows", "ncolumns": "ncolumns", "datacolumns": "ncolumns"}
 SIMM_KEYS = ("name", "datarows", "datacolumns")
+# Beyond these a value is no coordinate but a program's number for "missing" (9999999): 1000 turns, 1000 km.
+ROTATION_LIMIT_RAD, OTHER_LIMIT = 2000 * np.pi, 1e6
 DEGREES_TOKENS = {"yes": True, "y": True, "no": False, "n": False}
 
 
@@ -65,10 +81,16 @@ def to_coordinates(storage: Storage, *, rotational: Collection[str]) -> Coordina
     if not names or duplicates(names.values()):
         raise ValueError(f"no coordinates among the columns, or several times: {', '.join(duplicates(names.values()))}")
     values = storage.values[:, list(names)]
+    rotational_columns = np.array([name in rotational for name in names.values()])
     if storage.in_degrees:
-        rotational_columns = [name in rotational for name in names.values()]
         values[:, rotational_columns] = np.deg2rad(values[:, rotational_columns])
-    return CoordinateTrajectories(storage.time_s, tuple(names.values()), values)
+    impossible = np.abs(values) > np.where(rotational_columns, ROTATION_LIMIT_RAD, OTHER_LIMIT)
+    values[impossible] = np.nan
+    notes = list(storage.notes)
+    if impossible.any():
+        where = "; ".join(stretches(impossible, list(names.values())))
+        notes.append(f"{impossible.sum()} values are beyond any motion and read as missing: {where} (counted from 0)")
+    return CoordinateTrajectories(storage.time_s, tuple(names.values()), values, notes=tuple(notes))
 
 
 def from_coordinates(
@@ -97,24 +119,23 @@ def from_coordinates(
 def read_storage(path: Path | str) -> Storage:
     """Read a storage file as it stands, nothing converted.
 
+    Counts in the header do not bind; a last row that was cut off is left out. Both are noted, and so are missing values
+    and missing rows.
+
     Raises:
         FileFormatError: The file is missing or breaks the format; the message names the line and the column.
     """
     with opened_lines(path) as lines:
         header = _read_header(lines)
         labels = _read_labels(lines)
-        _check_column_count(header, labels, lines)
-        row_count = int(header["nrows"]) if "nrows" in header else None
-        table = TableBuilder(lines, width=len(labels) - 1, declared_rows=row_count)
-        for fields in _rows(lines, width=len(labels)):
-            row = parse_row(fields, lines, labels=labels)
-            table.append(row[0], row[1:])
-        if row_count is not None and table.row_count != row_count:
-            found = f"the end after {table.row_count} rows"
-            raise lines.malformed(found=found, expected=f"nRows {row_count}; the file may be cut off")
-        time_s, values = table.finished()
+        _note_column_count(header, labels, lines)
+        table = _read_rows(lines, labels, declared=parse_count(header.get("nrows", "")))
+        time, values, line_numbers = table.finished()
+        lines.notes += count_note("nRows", header.get("nrows", ""), found=len(time), things="rows")
+        time_s = FrameTimes(time, line_numbers).in_seconds(lines)
+        lines.notes += _missing_values_note(values, labels[1:])
     in_degrees = DEGREES_TOKENS[header["indegrees"]] if "indegrees" in header else "version" not in header
-    return Storage(time_s, tuple(labels[1:]), values, in_degrees=in_degrees, name=header["name"])
+    return Storage(time_s, tuple(labels[1:]), values, in_degrees, header["name"], notes=tuple(lines.notes))
 
 
 def write_storage(path: Path | str, storage: Storage) -> None:
@@ -145,7 +166,7 @@ def _read_header(lines: NumberedLines) -> dict[str, str]:
     while (line := lines.required("endheader").strip()).lower() != "endheader":
         key, value = _header_entry(line)
         if key in COUNT_KEYS:
-            header[COUNT_KEYS[key]] = str(parse_count(value, lines, key=key))
+            header[COUNT_KEYS[key]] = value
         elif key == "indegrees" and value.lower() not in DEGREES_TOKENS:
             raise lines.malformed(found=f"inDegrees={quoted(value)}", expected="inDegrees=yes or inDegrees=no")
         elif key in ("indegrees", "version"):
@@ -167,28 +188,64 @@ def _header_entry(line: str) -> tuple[str, str]:
 
 def _read_labels(lines: NumberedLines) -> list[str]:
     """Read the row of column labels, ``time`` first."""
-    line = lines.required("the row of column labels")
-    while not line.strip():
-        line = lines.required("the row of column labels")
-    labels = [label.strip() for label in line.rstrip().split("\t")] if "\t" in line else line.split()
+    line = lines.required_text("the row of column labels")
+    labels = split_fields(line.strip())
     if labels[0].lower() != "time" or len(labels) < 2:
         raise lines.malformed(found=quoted(line), expected="column labels, time first and at least one more")
     check_labels(labels, lines, what="column")
-    return labels
+    return all_different(labels, lines, what="column")
 
 
-def _check_column_count(header: dict[str, str], labels: list[str], lines: NumberedLines) -> None:
-    """Raise FileFormatError where the header counts other columns than there are labels (time counts)."""
-    if "ncolumns" in header and int(header["ncolumns"]) != len(labels):
-        raise lines.malformed(found=f"{len(labels)} column labels", expected=f"nColumns {header['ncolumns']}")
+def _note_column_count(header: dict[str, str], labels: list[str], lines: NumberedLines) -> None:
+    """Note where the header counts other columns than there are labels; some programs do not count time."""
+    if "ncolumns" in header and parse_count(header["ncolumns"]) != len(labels) - 1:
+        lines.notes += count_note("nColumns", header["ncolumns"], found=len(labels), things="columns with time")
+    elif "ncolumns" in header:
+        lines.notes.append(f"the header's nColumns {header['ncolumns']} leaves out time")
 
 
-def _rows(lines: NumberedLines, *, width: int) -> Iterator[list[str]]:
-    """Split the rows at tabs, or at blanks where a row has none; lines without content are skipped."""
-    for line in lines:
-        if not line.strip():
-            continue
-        fields = line.split("\t") if "\t" in line else line.split()
-        while len(fields) > width and not fields[-1].strip():
-            fields.pop()
-        yield fields
+def _read_rows(lines: NumberedLines, labels: list[str], *, declared: int | None) -> TableBuilder:
+    """Read the rows; lines without content are skipped, tabs beyond the last column and before the first ignored."""
+    table, parser = TableBuilder(lines, width=len(labels) - 1), RowParser(lines, labels=labels)
+    last_tokens: list[str] = []
+    line = _next(lines)
+    while line is not None:
+        number, fields = lines.number, _fields(line, width=len(labels))
+        if len(fields) < len(labels) and table.row_count and (line := _next(lines)) is None:
+            lines.notes.append(left_out_note(f"{len(fields)} of {len(labels)} fields", number))
+            return table
+        if len(fields) != len(labels):
+            expected = f"{len(labels)} as in the row of labels; the line may be cut off"
+            raise lines.malformed(found=f"{len(fields)} fields", expected=expected, line=number)
+        row = parser.parse(fields)
+        table.append(row[0], row[1:])
+        last_tokens.append(fields[-1])
+        line = _next(lines)
+    column, missing = table.values[: table.row_count, -1], (declared or 0) > table.row_count
+    if last_tokens and not lines.ended and last_number_is_cut(last_tokens, column, rows_missing=missing):
+        lines.notes.append(left_out_note(f"{quoted(last_tokens[-1])} as its last number", lines.number))
+        table.row_count -= 1
+    return table
+
+
+def _next(lines: NumberedLines) -> str | None:
+    """The next line with content, None at the end of the file."""
+    return next((line for line in lines if line.strip()), None)
+
+
+def _fields(line: str, *, width: int) -> list[str]:
+    """Split a row and take off what is empty beyond the columns, and an empty column before them."""
+    fields = split_fields(line)
+    while len(fields) > width and not fields[-1]:
+        fields.pop()
+    if len(fields) == width + 1 and not fields[0]:
+        del fields[0]
+    return fields
+
+
+def _missing_values_note(values: FloatArray, columns: Sequence[str]) -> list[str]:
+    """The note on values that are missing, none where none are."""
+    missing = np.isnan(values)
+    if not missing.any():
+        return []
+    return [f"{missing.sum()} of {missing.size} values are missing: {'; '.join(stretches(missing, columns))}"]

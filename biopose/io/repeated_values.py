@@ -1,7 +1,8 @@
 """Positions that repeat the frame before bit for bit: gaps that were filled with the last value, and duplicated frames.
 
-A measured marker does not repeat its value at a fine resolution; a gap filled with the last (or next) value stands still
-and then makes up for it in a single step. Nothing of the kind is concluded where a repeated value has another cause:
+A measured marker does not repeat its value at a fine resolution; a gap filled with the last (or next) value stands
+still and then makes up for it in a single step. Nothing of the kind is concluded where a
+repeated value has another cause:
 
 - Coarse resolution (whole millimetres): a foot on the ground repeats its value. There both ends must be abrupt.
 - All markers repeat at once: the body stands still, or frames were duplicated to raise the rate. Such frames are
@@ -23,11 +24,13 @@ FloatArray = NDArray[np.float64]
 # that repeat by chance over two steps then have a probability below 0.05 ** 6.
 FINE = 0.05
 FINEST = 0.005  # below it a single repeated frame is no chance either
+COARSE_M = (0.1, 0.01, 1e-3, 1e-4)  # units of a last decimal at which a marker at rest repeats its value
+ON_GRID = 0.95  # share of components that are multiples of such a unit
 ABRUPT = 0.6  # of the steps beside it; a smooth arrival at rest or departure from it has at most 0.34
 JUMP = 1.5  # of the steps beside it: the motion of two frames or more in one
 OTHERS_MOVING = 0.25  # share of the other markers
 HARMLESS_M = 0.002  # a single repeated frame with smaller steps on both sides is left
-LONG = 10  # frames from which a repeated value that is kept is noted
+LONG = 10  # frames from which a repeated value that is no gap is noted
 REACH = 3  # steps beside a run that it is compared with
 
 
@@ -73,8 +76,10 @@ def repeated_values(positions_m: FloatArray) -> RepeatedValues:
 class _Steps:
     """Steps from frame to frame, in metres; NaN rows at both ends so that any run has steps beside it.
 
-    `length_m` is (REACH + 1 + F - 1 + REACH + 1, M); `resolution_m` the smallest step of a component, and `chance` the
-    share of components that repeat while their marker moves.
+    Attributes:
+        length_m: (REACH + 1 + F - 1 + REACH + 1, M).
+        resolution_m: The unit of the last decimal, or the smallest step of a component where that is finer than 0.1 mm.
+        chance: Share of components that repeat while their marker moves; 1 at a resolution of 0.1 mm or coarser.
     """
 
     length_m: FloatArray
@@ -87,10 +92,16 @@ class _Steps:
         length_m = np.linalg.norm(components, axis=2)
         # A step below 1e-162 has a square of 0, and one above 1e154 an infinite one: neither is a repeated value.
         length_m = np.where((length_m == 0) & (components > 0).any(axis=2), np.finfo(float).tiny, length_m)
+        padded = np.pad(length_m, ((REACH + 1,) * 2, (0, 0)), constant_values=np.nan)
+        known = positions_m[~np.isnan(positions_m)]
+        for unit_m in COARSE_M:
+            scaled = known / unit_m
+            if (np.abs(scaled - np.rint(scaled)) < 1e-6).mean() > ON_GRID if known.size else False:
+                return cls(padded, unit_m, 1.0)
         moving = components[length_m > 0]
         chance = float((moving == 0).mean()) if moving.size else 1.0
         resolution_m = float(np.quantile(moving[moving > 0], 0.01)) if moving.size else 0.0
-        return cls(np.pad(length_m, ((REACH + 1,) * 2, (0, 0)), constant_values=np.nan), resolution_m, chance)
+        return cls(padded, resolution_m, chance)
 
 
 def _duplicates(positions_m: FloatArray) -> BoolArray:
@@ -100,11 +111,11 @@ def _duplicates(positions_m: FloatArray) -> BoolArray:
 
 
 def _constant(positions_m: FloatArray) -> BoolArray:
-    """(M,) markers with one value in all of their frames, two or more, where others have several."""
-    present = ~np.isnan(positions_m).any(axis=2)
+    """(M,) markers with one value in all of their frames, LONG or more, where others have several."""
+    present = np.asarray(~np.isnan(positions_m).any(axis=2))
     low = np.where(present[..., None], positions_m, np.inf).min(axis=0)
     high = np.where(present[..., None], positions_m, -np.inf).max(axis=0)
-    constant = (low == high).all(axis=1) & (present.sum(axis=0) > 1)
+    constant = (low == high).all(axis=1) & (present.sum(axis=0) >= LONG)
     return np.asarray(constant & ((low < high).any(axis=1).any()))
 
 

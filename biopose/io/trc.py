@@ -4,26 +4,40 @@ A .trc file has a line of file type, a line of keys and a line of their values, 
 column), a line of component names (X1 Y1 Z1 X2 ...), typically an empty line, and then a line per frame: frame number,
 time and three numbers a marker, separated by tabs.
 
-Three choices in reading:
+Real files deviate from that in many ways. What is unambiguous is read, and noted in the trajectories' ``notes``:
 
-- A gap is an empty field, NaN, or the exact triplet 0 0 0: several vendors write that for an occluded marker, and
-  the origin of a laboratory lies on its floor or in a corner, where no marker is. So that nothing is lost in a round
-  trip, the writer refuses a marker at exactly 0 0 0.
-- ``NumFrames`` may be one more than there are frames: Pose2Sim counts the end of its frame range in.
+- Counts in the header do not bind: the rows and the names are what is there.
+- Times take precedence over ``DataRate``; see ``frame_times``.
+- What a gap is, is the same for all formats; see ``gaps``. So that nothing is lost in a round trip, the writer refuses
+  a marker at exactly 0 0 0.
+- A row that ends early or a number that was cut is left out where it is the file's last, and refused elsewhere.
 - Axes stay as in the file.
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from biopose.io.files import quoted, written_whole
-from biopose.io.text import NumberedLines, TableBuilder, check_labels, opened_lines, parse_count, parse_row
+from biopose.io.frame_times import FrameTimes
+from biopose.io.gaps import with_gaps
+from biopose.io.text import (
+    NumberedLines,
+    RowParser,
+    TableBuilder,
+    check_labels,
+    count_note,
+    last_number_is_cut,
+    left_out_note,
+    opened_lines,
+    parse_count,
+    parse_positive,
+    split_fields,
+)
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.io.trc_layout import AXES, Layout, find_layout, read_labels
 from biopose.io.units import NAME_THE_UNITS, LengthUnit, units_per_metre
-
-AXES = "XYZ"
 
 
 def read_trc(path: Path | str, *, units: LengthUnit | None = None) -> MarkerTrajectories:
@@ -34,28 +48,32 @@ def read_trc(path: Path | str, *, units: LengthUnit | None = None) -> MarkerTraj
         units: the file's unit of length, where it states none or a wrong one.
 
     Returns:
-        Positions in metres, in the axes of the file, NaN for gaps.
+        Positions in metres, in the axes of the file, NaN for gaps, with notes on what was odd.
 
     Raises:
         FileFormatError: The file is missing or breaks the format; the message names the line and the column.
     """
     with opened_lines(path) as lines:
         header = _read_header(lines)
-        per_metre, notes = _units_per_metre(header, lines, units)
-        frame_count = parse_count(header.get("numframes", ""), lines, key="NumFrames")
-        marker_count = parse_count(header.get("nummarkers", ""), lines, key="NumMarkers")
-        leading, names = _read_names(lines, marker_count=marker_count)
-        table = TableBuilder(lines, width=3 * len(names), declared_rows=frame_count)
-        for row in _rows(lines, leading=leading, names=names):
-            table.append(row[len(leading) - 1], row[len(leading) :])
-        if frame_count - table.row_count > 1:
-            found = f"the end after {table.row_count} frames"
-            raise lines.malformed(found=found, expected=f"NumFrames {frame_count}; the file may be cut off")
-        time_s, values = table.finished()
-    positions_m = values.reshape(len(time_s), len(names), 3)
-    positions_m[(positions_m == 0).all(axis=2)] = np.nan
-    positions_m /= per_metre
-    return MarkerTrajectories(time_s, tuple(names), positions_m, notes=tuple(notes))
+        per_metre = _units_per_metre(header, lines, units)
+        labels, first_row = read_labels(lines)
+        first_row = first_row or next((line for line in lines if line.strip()), None)
+        if first_row is None:
+            raise lines.malformed(found="no rows", expected="at least one row of numbers below the header")
+        columns = len(split_fields(first_row)) - labels.leading
+        layout = find_layout(labels, columns=columns, declared=header.get("nummarkers", ""), lines=lines)
+        check_labels(layout.names, lines, what="marker", line=labels.line)
+        rows = _Rows(lines, layout, leading=labels.leading)
+        rows.read(first_row, declared=parse_count(header.get("numframes", "")))
+        time, values, line_numbers = rows.table.finished()
+        lines.notes += count_note("NumFrames", header.get("numframes", ""), found=len(time), things="frames")
+        lines.notes += count_note("NumMarkers", header.get("nummarkers", ""), found=len(layout.names), things="names")
+        numbers = np.array(rows.frame_numbers[: len(time)]) if labels.leading == 2 else None
+        rate_hz = parse_positive(header.get("datarate", ""))
+        time_s = FrameTimes(time, line_numbers, rate_hz, numbers).in_seconds(lines)
+    positions = values.reshape(len(time_s), layout.triplets, 3)[:, layout.markers]
+    positions_m, gap_notes = with_gaps(positions / per_metre, layout.names)
+    return MarkerTrajectories(time_s, tuple(layout.names), positions_m, notes=(*lines.notes, *gap_notes))
 
 
 def write_trc(path: Path | str, markers: MarkerTrajectories) -> None:
@@ -83,61 +101,115 @@ def write_trc(path: Path | str, markers: MarkerTrajectories) -> None:
 
 def _read_header(lines: NumberedLines) -> dict[str, str]:
     """Read the first three lines; keys in lower case."""
-    first = lines.required("PathFileType")
-    if first.split()[:2] != ["PathFileType", "4"]:
+    first = lines.required_text("PathFileType")
+    file_type = first.replace(",", " ").split()
+    if file_type[:1] != ["PathFileType"]:
         raise lines.malformed(found=quoted(first), expected="PathFileType 4, as a .trc file starts")
-    keys = _fields(lines.required("the line of keys (DataRate CameraRate NumFrames ...)"))
-    values = _fields(lines.required("the line of values for DataRate, CameraRate, NumFrames ..."))
+    if file_type[1:2] != ["4"]:
+        lines.notes.append(f"the file begins with {quoted(first)} and was read as PathFileType 4")
+    keys = split_fields(lines.required_text("the line of keys (DataRate CameraRate NumFrames ...)"))
+    values = split_fields(lines.required_text("the line of values for DataRate, CameraRate, NumFrames ..."))
+    given = [value for value in values if value]
+    if len(given) < len(values) and len(given) == len([key for key in keys if key]):
+        keys, values = [key for key in keys if key], given  # more than one tab between them
     return dict(zip(map(str.lower, keys), values, strict=False))
 
 
-def _fields(line: str) -> list[str]:
-    """Split a header line at tabs, or at blanks where it has no tab."""
-    return [field.strip() for field in line.split("\t")] if "\t" in line else line.split()
-
-
-def _units_per_metre(header: dict[str, str], lines: NumberedLines, given: LengthUnit | None) -> tuple[float, list[str]]:
-    """How many of the file's units make a metre, and a note where they are not the file's own."""
+def _units_per_metre(header: dict[str, str], lines: NumberedLines, given: LengthUnit | None) -> float:
+    """How many of the file's units make a metre."""
     units = header.get("units", "")
-    factor, notes = units_per_metre([units], given)
+    factor, notes = units_per_metre([units] if units else [], given)
     if factor is None:
         raise lines.malformed(found=f"Units {quoted(units)}", expected=NAME_THE_UNITS)
-    return factor, notes
+    lines.notes += notes
+    return factor
 
 
-def _read_names(lines: NumberedLines, *, marker_count: int) -> tuple[list[str], list[str]]:
-    """Read the two lines of labels.
+@dataclass
+class _Rows:
+    """Reads the frames; lines without content are skipped, tabs beyond the last column ignored."""
 
-    Returns:
-        The labels of the columns before the first marker (the frame number where there is one, and time), and the
-        names of the markers.
-    """
-    labels = _fields(lines.required("the line of marker names (Frame# Time ...)").rstrip()) or [""]
-    leading = labels[:2] if labels[0].lower().startswith("frame") else labels[:1]
-    if leading[-1].lower() != "time":
-        raise lines.malformed(found=quoted(" ".join(labels[:2])), expected="the columns Frame# and Time")
-    names = labels[len(leading) :: 3]
-    if stray := [label for index, label in enumerate(labels[len(leading) :]) if index % 3 and label]:
-        raise lines.malformed(found=f"the name {quoted(stray[0])} out of place", expected="a name every third column")
-    check_labels(names, lines, what="marker")
-    if len(names) != marker_count or not names:
-        raise lines.malformed(found=f"{len(names)} marker names", expected=f"NumMarkers {marker_count}, at least one")
-    components = lines.required("the line of components (X1 Y1 Z1 ...)")
-    if not components.strip().upper().startswith("X"):
-        raise lines.malformed(found=quoted(components), expected="the line of components (X1 Y1 Z1 ...)")
-    return leading, names
+    lines: NumberedLines
+    layout: Layout
+    leading: int
+    frame_numbers: list[float] = field(default_factory=list)
+    table: TableBuilder = field(init=False)
+    _parser: RowParser = field(init=False)
+    _unnamed: int = 0
+    _separators: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        owners = dict(zip(self.layout.markers, self.layout.names, strict=True))
+        triplets = [
+            owners.get(index, f"(no name, columns {3 * index + 1} ff.)") for index in range(self.layout.triplets)
+        ]
+        self._parser = RowParser(self.lines, labels=["Time", *(f"{name} {axis}" for name in triplets for axis in AXES)])
+        self.table = TableBuilder(self.lines, width=3 * self.layout.triplets)
 
-def _rows(lines: NumberedLines, *, leading: list[str], names: list[str]) -> Iterator[list[float]]:
-    """Parse the frames; lines without content are skipped, tabs beyond the last column ignored."""
-    labels = leading + [f"{name} {axis}" for name in names for axis in AXES]
-    for line in lines:
-        if not line.strip():
-            continue
-        fields = line.split("\t")
-        while len(fields) > len(labels) and not fields[-1].strip():
+    def read(self, line: str | None, *, declared: int | None) -> None:
+        """Read all rows, the first of which was read already, and note what was left out of the file's last line."""
+        last_tokens: list[str] = []
+        columns = self.leading + 3 * self.layout.triplets
+        while line is not None:
+            number, fields = self.lines.number, self._fields(line)
+            if len(fields) < columns:
+                if (line := self._next()) is None and self.table.row_count:
+                    self.lines.notes.append(left_out_note(f"{len(fields)} of {columns} fields", number))
+                    break
+                expected = f"{columns} as in the row of labels; the line may be cut off"
+                raise self.lines.malformed(found=f"{len(fields)} fields", expected=expected, line=number)
+            row = self._parser.parse(fields[self.leading - 1 :])
+            self.table.append(row[0], row[1:])
+            self.frame_numbers.append(_frame_number(fields[0]))
+            last_tokens.append(fields[-1])
+            line = self._next()
+        else:
+            column = self.table.values[: len(last_tokens), -1]
+            missing = (declared or 0) > len(last_tokens) + 1  # Pose2Sim declares one frame too many
+            if not self.lines.ended and last_number_is_cut(last_tokens, column, rows_missing=missing):
+                self.lines.notes.append(
+                    left_out_note(f"{quoted(last_tokens[-1])} as its last number", self.lines.number)
+                )
+                self.table.row_count -= 1
+        self._note_columns()
+
+    def _next(self) -> str | None:
+        """The next line with content, None at the end of the file."""
+        return next((line for line in self.lines if line.strip()), None)
+
+    def _fields(self, line: str) -> list[str]:
+        """Split a row and take off what is empty beyond the columns, and an empty column before them."""
+        if "\t" not in line:
+            self._separators.add("commas" if "," in line else "blanks")
+        fields, columns = split_fields(line), self.leading + 3 * self.layout.triplets
+        while len(fields) > columns and not fields[-1]:
             fields.pop()
-        yield parse_row(fields, lines, labels=labels)
+        if len(fields) == columns + 1 and not fields[0]:
+            del fields[0]
+        if beyond := fields[columns:]:
+            if len(fields) > self.leading + self.layout.width:
+                expected = f"{columns} as in the row of labels"
+                raise self.lines.malformed(found=f"{len(fields)} fields", expected=expected)
+            self._unnamed = max(self._unnamed, -(-len(beyond) // 3))
+            del fields[columns:]
+        return fields
+
+    def _note_columns(self) -> None:
+        """Note separators other than tabs, and columns that have no name."""
+        if self._separators:
+            which = " and ".join(sorted(self._separators))
+            self.lines.notes.append(f"rows are separated by {which} instead of tabs")
+        unnamed = self._unnamed + self.layout.triplets - len(self.layout.names)
+        if unnamed:
+            self.lines.notes.append(f"{unnamed} trajectories have no name and are left out")
+
+
+def _frame_number(token: str) -> float:
+    """A row's frame number, NaN where it is none."""
+    try:
+        return float(token)
+    except ValueError:
+        return np.nan
 
 
 def _header_lines(file_name: str, markers: MarkerTrajectories) -> list[str]:

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result
 
@@ -43,6 +44,25 @@ def test_a_wrong_unit(
     assert_refused(result, message)
     assert "unit.trc" in result.stderr
     assert not (tmp_path / out).exists()
+
+
+@pytest.mark.parametrize("command", ["ik", "scale"])
+def test_units_and_subject_are_options(
+    person: SyntheticPerson, trial_text: list[str], tmp_path: Path, command: str
+) -> None:
+    path, out = tmp_path / "pair.trc", tmp_path / ("o.mot" if command == "ik" else "o.osim")
+    names = [f"{who}:{name}" for who in ("Ann", "Bob") for name in person.recording.names]
+    positions_m = np.tile(person.recording.positions_m, (1, 2, 1))
+    write_trc(path, replace(person.recording, names=tuple(names), positions_m=positions_m))
+    path.write_text(path.read_text().replace("\tm\t", "\tlab\t", 1))
+    model = person.scaled if command == "ik" else person.generic
+    options = ("--markers", path, "--model", model, "--out", out)
+    assert_refused(run(command, *options), "found Units 'lab'; expected one of m, cm and mm")
+    assert_refused(run(command, *options, "--units", "m"), "markers of 2 subjects: Ann, Bob; expected one; choose it")
+    result = run(command, *options, "--units", "m", "--subject", "Bob")
+    assert result.exit_code == 0, result.output
+    assert "the prefix 'Bob:' is taken off" in result.stdout
+    assert "read as m, as --units states" in result.stdout
 
 
 def test_a_truncated_line(person: SyntheticPerson, trial_text: list[str], tmp_path: Path) -> None:

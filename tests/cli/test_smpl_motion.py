@@ -88,6 +88,9 @@ def test_a_motion_without_its_body_model_and_a_body_model_without_a_motion_are_r
     assert_refused(refused, "give its body model, --body-model", exit_code=2)
     refused = run("ik", "--markers", tmp_path / "trial.trc", "--body-model", tmp_path / "motion.npz", *options)
     assert_refused(refused, "--body-model goes with a motion of SMPL or SMPL-X", exit_code=2)
+    of_motion = ("--markers", tmp_path / "motion.npz", "--body-model", tmp_path / "motion.npz", *options)
+    refused = run("ik", *of_motion, "--units", "mm", "--subject", "Ann")
+    assert_refused(refused, "--units and --subject cannot be used with", exit_code=2)
 
 
 @needs_body_asset

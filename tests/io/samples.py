@@ -32,8 +32,11 @@ def random_markers(seed: int) -> MarkerTrajectories:
     rng = np.random.default_rng(seed)
     frames, count = rng.integers(1, 12), rng.integers(1, 9)
     names = tuple(rng.permutation(["L.ASIS", "RKNE", "C7", "a b", "Athlete:LHEE", "Kniegelenk ä", "x_m", "1", "T10"]))
-    positions_m = random_table(rng, frames, count, 3)
+    positions_m = rng.normal(size=(frames, count, 3))
+    small = AWKWARD[np.abs(AWKWARD) < 1]  # beyond a laboratory, or one of three components, NaN would mean a gap
+    positions_m = np.where(rng.random(positions_m.shape) < 0.1, rng.choice(small, size=positions_m.shape), positions_m)
     positions_m[(positions_m == 0).all(axis=2)] = 1.0  # the origin means a gap in a .trc
+    positions_m[rng.random((frames, count)) < 0.1] = np.nan
     return MarkerTrajectories(random_times(rng, frames), names[:count], positions_m)
 
 

@@ -50,3 +50,18 @@ def test_whichever_axis_is_up_becomes_y(tmp_path: Path, up: UpAxis, axes: list[i
     turned = read_markers(tmp_path / "turned.trc", up=up).positions_m
     np.testing.assert_array_equal(turned, recording.positions_m[..., axes])
     assert turned[0, 0, 1] == {"x": 1.0, "y": 2.0, "z": 3.0}[up]
+
+
+@pytest.mark.parametrize("stated", ["furlong", "", "mm"])
+def test_the_units_of_a_trc_may_be_given(stated: str, tmp_path: Path) -> None:
+    write_trc(path := tmp_path / "m.trc", MARKERS)
+    path.write_text(path.read_text().replace("\tm\t", f"\t{stated}\t"))
+    read = read_markers(path, units="cm")
+    assert np.allclose(read.positions_m, MARKERS.positions_m / 100, rtol=1e-15)
+    assert any("read as cm, as --units states" in note for note in read.notes)
+
+
+def test_units_for_a_parquet_file_are_refused(tmp_path: Path) -> None:
+    write_markers_parquet(path := tmp_path / "m.parquet", MARKERS)
+    with pytest.raises(FileFormatError, match=r"found --units mm; .* \.parquet file are in metres"):
+        read_markers(path, units="mm")

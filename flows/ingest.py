@@ -23,6 +23,7 @@ from biopose.io.manifest import TrialEntry
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from tasks import stages
 from tasks.dask_pool import DaskPool, dask_pool
+from tasks.errors import TrialsFailedError
 from tasks.flow_runs import close_crashed_runs
 from tasks.ingest_page import publish_ingest
 from tasks.ingest_run import IngestRun
@@ -35,7 +36,7 @@ from tasks.ray_pool import ActorPool, ray_pool
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
 from tasks.warehouse_writer import WarehouseWriter
-from warehouse.load import loaded_runs
+from warehouse.errors import WarehouseBusyError
 
 GROUP_S = 1.0  # of video that an actor perceives at once: shorter clips fill the batches of 16 frames together
 IN_FLIGHT = 16  # stages under way or waiting: bounds memory and disk
@@ -74,7 +75,7 @@ def ingest(
     Raises:
         BioposeError: another ingest is at work in this home, or a model is missing.
         ValueError: the inbox is no folder.
-        RuntimeError: something failed that is not an input's fault; the rest is stored.
+        TrialsFailedError: something failed that is not an input's fault; the rest is stored.
     """
     settings = Settings.load(home, inbox=inbox)
     options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames, method=method)
@@ -88,11 +89,11 @@ def ingest(
             found = discover(settings.inbox)
             run.quarantine_invalid(found)
             trials = _plan(found.entries, run, options)
-            new = run.not_loaded(trials, loaded_runs(settings.warehouse))
+            new = run.not_loaded(trials, writer.loaded_runs())
         if new:
             run.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
             _work(new, run, options, writer)
-        writer.publish()
+        _publish(writer)
         with run.part("report"):
             _report(run, options)
     return run.as_dict()
@@ -176,10 +177,17 @@ def _outcome(stages: dict[str, list[PrefectFuture[Any]]]) -> tuple[str, BaseExce
     return "load", None
 
 
+def _publish(writer: WarehouseWriter) -> None:
+    try:
+        writer.publish()
+    except WarehouseBusyError as error:
+        _log(f"  queries read the last snapshot: {error}")
+
+
 def _report(run: IngestRun, options: IngestOptions) -> None:
     """Prefect's page, MLflow's record, the webhook; then say whether something failed unexpectedly."""
     account = run.as_dict()
-    publish_ingest(account["stored"], account["quarantined"], run.settings)
+    publish_ingest(account, run.settings)
     if run.mlflow_run_id:
         end_ingest(
             run.settings,
@@ -189,10 +197,12 @@ def _report(run: IngestRun, options: IngestOptions) -> None:
             models=run.models,
             failed=bool(run.failed),
         )
-    run.notify_quarantined()
+    run.notify_incomplete()
     if run.failed:
         name, error = next(iter(run.failed.items()))
-        raise RuntimeError(
-            f"{len(run.failed)} trials failed for no fault of theirs, the first {name}; the rest is stored. Mend "
-            "the cause and run the ingest again"
+        for one, why in run.failed.items():
+            get_run_logger().error("%s failed", one, exc_info=why)
+        raise TrialsFailedError(
+            f"{len(run.failed)} trials failed for no fault of theirs, the first {name} "
+            f"({type(error).__name__}: {error}); the rest is stored. Mend the cause and run the ingest again"
         ) from error

@@ -1,6 +1,7 @@
 """The record of an ingest run: quarantine, retries and counts, without a flow."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +9,7 @@ from biopose.errors import BioposeError, VideoError
 from tasks.ingest_run import IngestRun
 from tasks.quarantine import Quarantine
 from tasks.settings import Settings
+from warehouse.errors import WarehouseBusyError
 
 
 def ingest_run(home: Path, lines: list[str]) -> IngestRun:
@@ -22,6 +24,17 @@ def test_a_trial_is_quarantined_once_and_counted_in_every_run(tmp_path: Path) ->
         assert run.metrics()["trials_quarantined"] == 1
     assert lines == ["  quarantined  blue/day/jump: jump.mp4: broken"]
     assert run.newly_quarantined == []
+
+
+def test_a_trial_that_could_not_be_loaded_is_no_failure_and_not_quarantined(tmp_path: Path) -> None:
+    lines: list[str] = []
+    run = ingest_run(tmp_path, lines)
+    trial = SimpleNamespace(trial_id="blue/day/jump")
+    run.record_outcome(trial, stage="load", error=WarehouseBusyError("process 7 has it open"))  # type: ignore[arg-type]
+    assert lines == ["  not loaded   blue/day/jump: measured; process 7 has it open"]
+    account = run.as_dict()
+    assert account["unloaded"] == {"blue/day/jump": "process 7 has it open"}
+    assert (account["failed"], account["quarantined"], account["trials_unloaded"]) == ({}, [], 1)
 
 
 def test_a_retry_takes_a_trial_or_all_out_of_quarantine_and_an_unknown_one_is_refused(tmp_path: Path) -> None:

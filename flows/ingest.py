@@ -31,7 +31,7 @@ from tasks.locks import exclusive
 from tasks.methods import pinned_method, weight_files
 from tasks.models import begin_ingest, end_ingest, pin_models, register_shipped
 from tasks.notify import on_crashed, on_failure
-from tasks.plan import IngestOptions, PlannedTrial, discover, groups_of, plan_trial
+from tasks.plan import Discovered, IngestOptions, PlannedTrial, discover, groups_of, plan_trial
 from tasks.ray_pool import ActorPool, ray_pool
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
@@ -73,7 +73,7 @@ def ingest(
         The run's account, as `IngestRun.as_dict` gives it.
 
     Raises:
-        BioposeError: another ingest is at work in this home, or a model is missing.
+        BioposeError: another ingest is at work in this home, a model is missing, or the inbox holds no session.
         ValueError: the inbox is no folder.
         TrialsFailedError: something failed that is not an input's fault; the rest is stored.
     """
@@ -86,7 +86,7 @@ def ingest(
         writer = WarehouseWriter(settings.warehouse, settings.snapshot)
         run.retry(retry)
         with run.part("discover and plan"):
-            found = discover(settings.inbox)
+            found = _discover(run)
             run.quarantine_invalid(found)
             trials = _plan(found.entries, run, options)
             new = run.not_loaded(trials, writer.loaded_runs())
@@ -103,6 +103,17 @@ def _log(line: str) -> None:
     """To the terminal, and to Prefect's page of the run."""
     print(line)
     get_run_logger().info(line)
+
+
+def _discover(run: IngestRun) -> Discovered:
+    """What lies in the inbox; where it holds no session, the page reports what it holds, and the run fails."""
+    found = discover(run.inbox)
+    try:
+        run.report_unmatched(found)
+    except BioposeError:
+        publish_ingest(run.as_dict(), run.settings)
+        raise
+    return found
 
 
 def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[PlannedTrial]:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from biopose.errors import BioposeError, ManifestError
+from biopose.io.manifest import MANIFEST
 from tasks.models import PinnedModel
 from tasks.notify import notify
 from tasks.plan import Discovered, PlannedTrial
@@ -73,6 +74,22 @@ class IngestRun:
             if name not in there:
                 raise BioposeError(f"{name} is not in quarantine; there: {', '.join(sorted(there)) or 'nothing'}")
             self._quarantine.release(name)
+
+    def report_unmatched(self, found: Discovered) -> None:
+        """Report what in the inbox belongs to no trial.
+
+        Raises:
+            ManifestError: not one manifest is there: the inbox may be another folder, or its drive not be mounted.
+        """
+        self.unmatched = [asdict(one) for one in found.unmatched]
+        for one in found.unmatched:
+            self.log(f"  not ingested {one.path}: {one.message}")
+        if found.is_empty:
+            others = f"; there are {len(found.unmatched)} other things, which are listed" if found.unmatched else ""
+            raise ManifestError(
+                f"{self.inbox}: nothing to ingest: no {MANIFEST} here or in any folder below{others}. Expected is "
+                f"TEAM/SESSION/{MANIFEST} beside the videos; is this the inbox, and is its drive mounted?"
+            )
 
     def quarantine_invalid(self, found: Discovered) -> None:
         """Quarantine trials and sessions whose manifest is invalid; release those that are gone or valid now."""

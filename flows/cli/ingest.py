@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from biopose.cli.command_line import as_json, show, with_evaluated_method
+from biopose.cli.inbox import unmatched_lines
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from flows.cli.home_option import with_home
 
@@ -34,7 +35,8 @@ def ingest(inbox: Path, home: Path | None, alias: str, method: MethodName, retry
     INBOX holds TEAM/SESSION/session.toml beside the videos; `biopose inbox init` writes an example. What was measured
     before, with the same models, configuration and code, is not measured again; to resume an interrupted run, run the
     command again. A trial that cannot be processed goes into quarantine, the others are stored, and the exit code is
-    3.
+    3; so it is where something in INBOX belongs to no trial, or the warehouse is open elsewhere. An inbox without a
+    session is an error.
 
     \b
     Examples:
@@ -100,6 +102,7 @@ def account_lines(account: Mapping[str, Any]) -> list[str]:
         f"{len(stored)} stored, {len(account['known'])} unchanged, {len(aside)} in quarantine; "
         f"{account['frames']:.0f} frames in {account['seconds']:.0f} s ({account['frames_per_s']:.1f} frames/s)"
     ]
+    lines += unmatched_lines(account["unmatched"])
     if account["unloaded"]:
         lines += ["Measured, not loaded; run the ingest again to load:"]
         lines += [f"  {name}: {why}" for name, why in account["unloaded"].items()]

@@ -99,9 +99,18 @@ CONNECTION_BROKEN = re.compile(r"connection broken by '(.+)': /")
 
 
 def assets_folder() -> Path:
-    """Where assets are kept: BIOPOSE_ASSETS, or ~/.cache/biopose."""
+    """Where assets are kept: BIOPOSE_ASSETS, or ~/.cache/biopose.
+
+    Raises:
+        ModelError: the user has no home folder.
+    """
     configured = os.environ.get("BIOPOSE_ASSETS")
-    return Path(configured).expanduser() if configured else Path.home() / ".cache" / "biopose"
+    try:
+        return Path(configured).expanduser() if configured else Path.home() / ".cache" / "biopose"
+    except RuntimeError as error:
+        raise ModelError(
+            "this user has no home folder for assets; set BIOPOSE_ASSETS to the folder that holds them, or HOME"
+        ) from error
 
 
 def asset(path: str) -> Path:

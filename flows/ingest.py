@@ -23,6 +23,7 @@ from biopose.io.manifest import TrialEntry
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from tasks import stages
 from tasks.dask_pool import DaskPool, dask_pool
+from tasks.errors import TrialsFailedError
 from tasks.flow_runs import close_crashed_runs
 from tasks.ingest_page import publish_ingest
 from tasks.ingest_run import IngestRun
@@ -30,12 +31,12 @@ from tasks.locks import exclusive
 from tasks.methods import pinned_method, weight_files
 from tasks.models import begin_ingest, end_ingest, pin_models, register_shipped
 from tasks.notify import on_crashed, on_failure
-from tasks.plan import IngestOptions, PlannedTrial, discover, groups_of, plan_trial
+from tasks.plan import Discovered, IngestOptions, PlannedTrial, discover, groups_of, plan_trial
 from tasks.ray_pool import ActorPool, ray_pool
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
 from tasks.warehouse_writer import WarehouseWriter
-from warehouse.load import loaded_runs
+from warehouse.errors import WarehouseBusyError
 
 GROUP_S = 1.0  # of video that an actor perceives at once: shorter clips fill the batches of 16 frames together
 IN_FLIGHT = 16  # stages under way or waiting: bounds memory and disk
@@ -72,9 +73,9 @@ def ingest(
         The run's account, as `IngestRun.as_dict` gives it.
 
     Raises:
-        BioposeError: another ingest is at work in this home, or a model is missing.
+        BioposeError: another ingest is at work in this home, a model is missing, or the inbox holds no session.
         ValueError: the inbox is no folder.
-        RuntimeError: something failed that is not an input's fault; the rest is stored.
+        TrialsFailedError: something failed that is not an input's fault; the rest is stored.
     """
     settings = Settings.load(home, inbox=inbox)
     options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames, method=method)
@@ -85,14 +86,14 @@ def ingest(
         writer = WarehouseWriter(settings.warehouse, settings.snapshot)
         run.retry(retry)
         with run.part("discover and plan"):
-            found = discover(settings.inbox)
+            found = _discover(run)
             run.quarantine_invalid(found)
             trials = _plan(found.entries, run, options)
-            new = run.not_loaded(trials, loaded_runs(settings.warehouse))
+            new = run.not_loaded(trials, writer.loaded_runs())
         if new:
             run.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
             _work(new, run, options, writer)
-        writer.publish()
+        _publish(writer)
         with run.part("report"):
             _report(run, options)
     return run.as_dict()
@@ -102,6 +103,17 @@ def _log(line: str) -> None:
     """To the terminal, and to Prefect's page of the run."""
     print(line)
     get_run_logger().info(line)
+
+
+def _discover(run: IngestRun) -> Discovered:
+    """What lies in the inbox; where it holds no session, the page reports what it holds, and the run fails."""
+    found = discover(run.inbox)
+    try:
+        run.report_unmatched(found)
+    except BioposeError:
+        publish_ingest(run.as_dict(), run.settings)
+        raise
+    return found
 
 
 def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[PlannedTrial]:
@@ -176,10 +188,17 @@ def _outcome(stages: dict[str, list[PrefectFuture[Any]]]) -> tuple[str, BaseExce
     return "load", None
 
 
+def _publish(writer: WarehouseWriter) -> None:
+    try:
+        writer.publish()
+    except WarehouseBusyError as error:
+        _log(f"  queries read the last snapshot: {error}")
+
+
 def _report(run: IngestRun, options: IngestOptions) -> None:
     """Prefect's page, MLflow's record, the webhook; then say whether something failed unexpectedly."""
     account = run.as_dict()
-    publish_ingest(account["stored"], account["quarantined"], run.settings)
+    publish_ingest(account, run.settings)
     if run.mlflow_run_id:
         end_ingest(
             run.settings,
@@ -189,10 +208,12 @@ def _report(run: IngestRun, options: IngestOptions) -> None:
             models=run.models,
             failed=bool(run.failed),
         )
-    run.notify_quarantined()
+    run.notify_incomplete()
     if run.failed:
         name, error = next(iter(run.failed.items()))
-        raise RuntimeError(
-            f"{len(run.failed)} trials failed for no fault of theirs, the first {name}; the rest is stored. Mend "
-            "the cause and run the ingest again"
+        for one, why in run.failed.items():
+            get_run_logger().error("%s failed", one, exc_info=why)
+        raise TrialsFailedError(
+            f"{len(run.failed)} trials failed for no fault of theirs, the first {name} "
+            f"({type(error).__name__}: {error}); the rest is stored. Mend the cause and run the ingest again"
         ) from error

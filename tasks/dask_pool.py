@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from biopose.errors import BioposeError
 from biopose.io.files import written_whole
 from biopose.pipeline import Method, Trial
 from biopose.reconstruction.models import SolveModels, WeightFiles
@@ -112,11 +113,14 @@ def dask_pool(settings: Settings, method: Method, files: WeightFiles, *, at_most
         method: of the run.
         files: weights of its networks.
         at_most: as many trials as there are: more workers would only start.
+
+    Raises:
+        BioposeError: no scheduler responds at that address.
     """
     from distributed import Client, LocalCluster
 
     if settings.dask_address:
-        with Client(settings.dask_address, set_as_default=False) as client:
+        with _joined(settings.dask_address) as client:
             yield DaskPool(client, method, files)
         return
     workers = max(1, min(os.cpu_count() or 1, at_most))
@@ -135,3 +139,12 @@ def dask_pool(settings: Settings, method: Method, files: WeightFiles, *, at_most
         warm = [client.submit(_warm_up, method, files, workers=[address], pure=False) for address in addresses]
         yield DaskPool(client, method, files)
         del warm  # while they are held, they are not cancelled
+
+
+def _joined(address: str) -> Client:
+    from distributed import Client
+
+    try:
+        return Client(address, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise BioposeError(f"BIOPOSE_DASK_ADDRESS is {address!r}: no scheduler responds there ({error})") from error

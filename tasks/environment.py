@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import MutableMapping, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from tasks.prefect_login import prefect_login
 from tasks.settings import Addresses, Settings, responds
@@ -38,6 +40,7 @@ def prepare_environment(settings: Settings, environment: Environment = os.enviro
     )  # Prefect's server hangs where the folder above is not there
     for name, value in _wanted(settings).items():
         environment.setdefault(name, value)
+    _give_identity(settings, environment)
 
 
 def isolate_environment(settings: Settings, environment: Environment = os.environ) -> list[str]:
@@ -89,6 +92,24 @@ def _wanted(settings: Settings) -> dict[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
     }
+
+
+def _give_identity(settings: Settings, environment: Environment) -> None:
+    """A name and a home folder for a user who has none, as in many containers: the engines ask for both.
+
+    Assets stay where they are.
+    """
+    try:
+        entry = pwd.getpwuid(os.getuid())
+    except KeyError:
+        entry = None
+        for name in ("LOGNAME", "USER"):
+            environment.setdefault(name, f"uid{os.getuid()}")
+    folder = environment.get("HOME") or (entry.pw_dir if entry else "")
+    if not (folder and os.access(folder, os.W_OK | os.X_OK)):
+        if folder:
+            environment.setdefault("BIOPOSE_ASSETS", str(Path(folder) / ".cache" / "biopose"))
+        environment["HOME"] = str(settings.prefect_home)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

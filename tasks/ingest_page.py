@@ -17,24 +17,23 @@ FILES = ("overlay", "report")
 Row = Mapping[str, Any]
 
 
-def publish_ingest(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> None:
+def publish_ingest(account: Row, settings: Settings) -> None:
     """Put a table and a summary on the page of the running flow, under the same keys in every run.
 
     Args:
-        stored: of each trial trial_id, athlete_id, activity, frames, quality (0 to 1), paths overlay, report.
-        quarantined: of each trial or session name, kind and message.
+        account: of the run, as `IngestRun.as_dict` gives it.
         settings: where files lie and where they are served.
     """
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    table = ingest_table(stored, quarantined, settings)
+    table = ingest_table(account, settings)
     create_table_artifact(key=TABLE_KEY, table=table, description="Every trial of the run")
-    summary = ingest_summary(stored, quarantined, settings)
+    summary = ingest_summary(account, settings)
     create_markdown_artifact(key=SUMMARY_KEY, markdown=summary, description="Summary of the run")
 
 
-def ingest_table(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> list[dict[str, Any]]:
-    """A row for each trial, with the same columns in all."""
+def ingest_table(account: Row, settings: Settings) -> list[dict[str, Any]]:
+    """A row for each trial, and for each thing in the inbox that belongs to none, with the same columns in all."""
     measured = [
         {
             "trial": row["trial_id"],
@@ -46,17 +45,33 @@ def ingest_table(stored: Sequence[Row], quarantined: Sequence[Row], settings: Se
             "reason": "",
             **{file: link_to(row[file], settings) for file in FILES},
         }
-        for row in stored
+        for row in account["stored"]
     ]
     columns = ("trial", "athlete", "activity", "frames", "mean quality", "status", "reason", *FILES)
-    refused = [{"trial": row["name"], "status": "quarantined", "reason": row["message"]} for row in quarantined]
-    return [*measured, *({column: row.get(column, "") for column in columns} for row in refused)]
+    others = [
+        *(
+            {"trial": name, "status": "measured, not loaded", "reason": why}
+            for name, why in account["unloaded"].items()
+        ),
+        *({"trial": row["name"], "status": "quarantined", "reason": row["message"]} for row in account["quarantined"]),
+        *({"trial": row["path"], "status": "not ingested", "reason": row["message"]} for row in account["unmatched"]),
+    ]
+    return [*measured, *({column: row.get(column, "") for column in columns} for row in others)]
 
 
-def ingest_summary(stored: Sequence[Row], quarantined: Sequence[Row], settings: Settings) -> str:
-    """The run in Markdown: counts, what was quarantined and why, what was stored, with links."""
-    frames = sum(row["frames"] for row in stored)
-    parts = [f"# {len(stored)} stored, {len(quarantined)} quarantined", f"{frames} frames."]
+def ingest_summary(account: Row, settings: Settings) -> str:
+    """The run in Markdown: counts, what was not stored and why, what was stored, with links."""
+    stored, quarantined = account["stored"], account["quarantined"]
+    parts = [
+        f"# {len(stored)} stored, {len(quarantined)} quarantined",
+        f"{sum(row['frames'] for row in stored)} frames.",
+    ]
+    if account["unmatched"]:
+        rows = [(row["path"], row["message"]) for row in account["unmatched"]]
+        parts += ["## In the inbox, not ingested", _markdown_table(("what", "what to do"), rows)]
+    if account["unloaded"]:
+        rows = list(account["unloaded"].items())
+        parts += ["## Measured, not loaded: the next run loads them", _markdown_table(("trial", "reason"), rows)]
     if quarantined:
         reasons = [(row["name"], row["kind"], row["message"]) for row in quarantined]
         parts += ["## Quarantined", _markdown_table(("trial", "kind", "reason"), reasons)]

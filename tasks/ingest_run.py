@@ -12,11 +12,13 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from biopose.errors import BioposeError, ManifestError
+from biopose.io.manifest import MANIFEST
 from tasks.models import PinnedModel
 from tasks.notify import notify
 from tasks.plan import Discovered, PlannedTrial
 from tasks.quarantine import Quarantine, Quarantined, quarantine_record, retry_command
 from tasks.settings import Settings
+from warehouse.errors import WarehouseBusyError
 from warehouse.load import record_sha256
 
 EVERY = "all"
@@ -35,7 +37,9 @@ class IngestRun:
         stored: the trials that were loaded, with frames and quality.
         known: ids of trials that an earlier run loaded with the same content.
         quarantined: records of all that is in quarantine; `newly_quarantined` are those of this run.
+        unloaded: by trial id, why a measured trial is not in the warehouse; the next run loads it.
         failed: errors that no input caused, by trial id.
+        unmatched: what lies in the inbox and belongs to no trial: path, kind and message of each.
         parts: seconds of each part of the run.
         mlflow_run_id: of the run's record in MLflow; None where there is nothing to process.
     """
@@ -49,7 +53,9 @@ class IngestRun:
     known: list[str] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
     newly_quarantined: list[Quarantined] = field(default_factory=list)
+    unloaded: dict[str, str] = field(default_factory=dict)
     failed: dict[str, BaseException] = field(default_factory=dict)
+    unmatched: list[dict[str, str]] = field(default_factory=list)
     parts: dict[str, float] = field(default_factory=dict)
     mlflow_run_id: str | None = None
 
@@ -69,6 +75,22 @@ class IngestRun:
             raise BioposeError(f"{', '.join(unknown)} is not in quarantine; there: {listed}")
         for name in there if EVERY in names else names:
             self._quarantine.release(name)
+
+    def report_unmatched(self, found: Discovered) -> None:
+        """Report what in the inbox belongs to no trial.
+
+        Raises:
+            ManifestError: not one manifest is there: the inbox may be another folder, or its drive not be mounted.
+        """
+        self.unmatched = [asdict(one) for one in found.unmatched]
+        for one in found.unmatched:
+            self.log(f"  not ingested {one.path}: {one.message}")
+        if found.is_empty:
+            others = f"; there are {len(found.unmatched)} other things, which are listed" if found.unmatched else ""
+            raise ManifestError(
+                f"{self.inbox}: nothing to ingest: no {MANIFEST} here or in any folder below{others}. Expected is "
+                f"TEAM/SESSION/{MANIFEST} beside the videos; is this the inbox, and is its drive mounted?"
+            )
 
     def quarantine_invalid(self, found: Discovered) -> None:
         """Quarantine trials and sessions whose manifest is invalid; release those that are gone or valid now."""
@@ -129,12 +151,18 @@ class IngestRun:
             self.log(f"  stored       {trial.trial_id}: {frames} frames, quality {quality:.2f} of 1 ({progress})")
         elif isinstance(error, BioposeError):
             self.quarantine(trial.trial_id, error, stage=stage, key=trial.run_id)
+        elif isinstance(error, WarehouseBusyError):
+            self.unloaded[trial.trial_id] = str(error)
+            self.log(f"  not loaded   {trial.trial_id}: measured; {error}")
         else:
             self.failed[trial.trial_id] = error
             self.log(f"  FAILED       {trial.trial_id} in {stage}: {type(error).__name__}: {error}")
 
-    def notify_quarantined(self) -> None:
-        """Send one notification of all that is newly in quarantine."""
+    def notify_incomplete(self) -> None:
+        """Send one notification of all that is newly in quarantine, and one of what could not be loaded."""
+        if self.unloaded:
+            trials = [{"name": name, "message": message} for name, message in self.unloaded.items()]
+            notify(self.settings, {"event": "measured, not loaded", "inbox": str(self.inbox), "trials": trials})
         if self.newly_quarantined:
             trials = [asdict(record) for record in self.newly_quarantined]
             notify(self.settings, {"event": "quarantined", "inbox": str(self.inbox), "trials": trials})
@@ -158,6 +186,7 @@ class IngestRun:
             "trials_stored": len(self.stored),
             "trials_known": len(self.known),
             "trials_quarantined": len(self.quarantined),
+            "trials_unloaded": len(self.unloaded),
             "trials_failed": len(self.failed),
             "frames": frames,
             "seconds": self.seconds,
@@ -177,7 +206,9 @@ class IngestRun:
             "stored": self.stored,
             "known": self.known,
             "quarantined": [asdict(record) for record in self.quarantined],
+            "unloaded": self.unloaded,
             "failed": {name: f"{type(error).__name__}: {error}" for name, error in self.failed.items()},
+            "unmatched": self.unmatched,
         }
 
     def _release_gone(self, found: Discovered) -> None:

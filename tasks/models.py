@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 MODELS_EXPERIMENT = "models"
 INGEST_EXPERIMENT = "ingest"
+MESSAGE_LENGTH = 400
 REGISTRY_WAIT_S = 600.0  # weights may be downloaded while it is held
 
 
@@ -220,13 +221,18 @@ def registry(settings: Settings) -> Iterator[MlflowClient]:
     """The registry, for one process of this home at a time: MLflow creates its tables without a lock.
 
     Raises:
-        BioposeError: another process has held it for ten minutes.
+        BioposeError: another process has held it for ten minutes, or it cannot be reached.
     """
     prepare_environment(settings)
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
+    address = settings.mlflow_tracking_uri
     with exclusive(settings.home, "mlflow", wait_s=REGISTRY_WAIT_S):
-        yield MlflowClient(tracking_uri=settings.mlflow_tracking_uri, registry_uri=settings.mlflow_tracking_uri)
+        try:
+            yield MlflowClient(tracking_uri=address, registry_uri=address)
+        except MlflowException as error:
+            raise ModelError(f"{address}: MLflow failed ({' '.join(str(error).split())[:MESSAGE_LENGTH]})") from error
 
 
 def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from biopose.errors import BioposeError, ManifestError
+from biopose.io.inbox_contents import Unmatched, unmatched
 from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry, read_session
 from biopose.pipeline import ANALYSE, METHODS, PERCEIVE, RECONSTRUCT, SOLVE, Clip, Stage, Subject, Trial
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
@@ -45,11 +46,18 @@ class Discovered:
         entries: trials whose manifest is in order.
         refused: trials whose entry is not.
         unreadable: by session folder, what is wrong with a whole manifest.
+        unmatched: what belongs to no trial.
     """
 
     entries: list[TrialEntry]
     refused: list[RefusedTrial]
     unreadable: dict[str, BioposeError]
+    unmatched: list[Unmatched]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether not one manifest was found."""
+        return not (self.entries or self.refused or self.unreadable)
 
 
 @dataclass(frozen=True)
@@ -93,14 +101,14 @@ class PlannedTrial:
 
 
 def discover(inbox: Path) -> Discovered:
-    """Read every manifest below an inbox.
+    """Read every manifest below an inbox, and list what belongs to none.
 
     Raises:
         ValueError: the inbox is no folder.
     """
     if not inbox.is_dir():
         raise ValueError(f"{inbox}: no such folder; give the inbox that holds TEAM/SESSION/{MANIFEST}")
-    found = Discovered([], [], {})
+    found = Discovered([], [], {}, unmatched(inbox))
     manifest_of: dict[str, Path] = {}
     for manifest in sorted(inbox.rglob(MANIFEST)):
         try:

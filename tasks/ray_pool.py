@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -28,6 +29,7 @@ from tasks.quarantine import CrashedError
 from tasks.settings import Settings
 
 ATTEMPTS = 3  # of a call whose actor dies
+LONGEST_FOLDER_BYTES = 31  # the rest of a socket's address, such as /ray/session_.../sockets/plasma_store, has 72
 OBJECT_STORE_BYTES = 100 * 2**20  # only paths travel
 
 
@@ -168,17 +170,11 @@ def ray_pool(settings: Settings, method: Method, models: Sequence[PinnedModel], 
         method: of the run.
         models: pinned versions of its networks.
         at_most: as many trials as there are: more actors would only start.
+
+    Raises:
+        BioposeError: Ray does not start here, or no cluster responds at that address.
     """
-    if settings.ray_address:
-        ray.init(address=settings.ray_address, logging_level=logging.ERROR, log_to_driver=False)
-    else:
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-        )
+    _start_ray(settings)
     try:
         slots, needs, device = _slots(ray.cluster_resources(), actors_per_gpu=settings.actors_per_gpu)
         options: dict[str, Any] = {"max_restarts": -1, "max_task_retries": ATTEMPTS - 1, **needs}
@@ -186,6 +182,38 @@ def ray_pool(settings: Settings, method: Method, models: Sequence[PinnedModel], 
         yield ActorPool([remote.remote(method, models, settings, device) for _ in range(min(slots, at_most))])
     finally:
         ray.shutdown()
+
+
+def _start_ray(settings: Settings) -> None:
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+    address = settings.ray_address
+    try:
+        if address:
+            ray.init(address=address, **quiet)
+        else:  # without an address Ray would join a cluster that RAY_ADDRESS names
+            ray.init(address="local", _temp_dir=str(short_folder()), **local, **quiet)
+    except (OSError, RuntimeError, ValueError) as error:
+        what = f"BIOPOSE_RAY_ADDRESS is {address!r}: no cluster can be joined" if address else "Ray does not start here"
+        raise BioposeError(f"{what} ({' '.join(str(error).split())})") from error
+
+
+def short_folder() -> Path:
+    """A folder for Ray's session: the address of a Unix socket in it has at most 107 bytes (103 on macOS).
+
+    It is that of RAY_TMPDIR or TMPDIR where that is short enough, else one of the system's.
+
+    Raises:
+        BioposeError: there is no such folder.
+    """
+    given = [os.environ[name] for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)]
+    for folder in map(Path, (*given[:1], "/tmp", "/var/tmp", "/dev/shm")):  # noqa: S108 - Ray makes its own folder there
+        if len(os.fsencode(folder)) <= LONGEST_FOLDER_BYTES and os.access(folder, os.W_OK | os.X_OK):
+            return folder / "ray"
+    raise BioposeError(
+        f"Ray needs a folder for sockets whose path has at most {LONGEST_FOLDER_BYTES} bytes, and can write neither to "
+        "TMPDIR nor to /tmp; set RAY_TMPDIR to such a folder"
+    )
 
 
 def _slots(resources: Mapping[str, float], *, actors_per_gpu: int) -> tuple[int, dict[str, float], str]:

@@ -54,7 +54,10 @@ class Settings(BaseSettings):
     @field_validator("home", "inbox")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
-        return path.expanduser().absolute()
+        try:
+            return path.expanduser().absolute()
+        except RuntimeError as error:
+            raise ValueError(f"{error} Write the whole path in place of ~") from error
 
     @classmethod
     def load(cls, home: Path | str | None = None, **given: Any) -> Settings:

@@ -21,11 +21,9 @@ from tasks.dask_pool import DaskPool
 from tasks.plan import PlannedTrial
 from tasks.ray_pool import ActorPool
 from tasks.warehouse_writer import WarehouseWriter
-from warehouse.errors import WarehouseBusyError
 
 RETRIES = 3
 BACK_OFF_S = 2
-BUSY_RETRIES = 8
 
 
 def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -36,11 +34,6 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
     )
 
 
-def is_busy(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether the warehouse was held by another process."""
-    return isinstance(state.result(raise_on_failure=False), WarehouseBusyError)
-
-
 _retries: dict[str, Any] = {
     "retries": RETRIES,
     "retry_delay_seconds": exponential_backoff(backoff_factor=BACK_OFF_S),
@@ -49,7 +42,6 @@ _retries: dict[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
 }
-_writer_retries = _retries | {"retries": BUSY_RETRIES, "retry_condition_fn": is_busy}
 
 
 @task(name="perceive", **_retries)
@@ -111,7 +103,7 @@ def solve_and_analyse(planned: PlannedTrial, _reconstructed: None, dask: DaskPoo
     dask.solve_and_analyse(planned.trial, planned.motion, planned.folder, settings=settings, rank=rank)
 
 
-@task(name="load", task_run_name="load {planned.trial_id}", **_writer_retries)
+@task(name="load", task_run_name="load {planned.trial_id}", cache_policy=NO_CACHE, persist_result=False)
 def load(planned: PlannedTrial, _analysed: None, writer: WarehouseWriter, mlflow_run_id: str | None) -> None:
     """Load an analysed trial into the warehouse, in one transaction; readers see it with the next snapshot.
 
@@ -122,6 +114,6 @@ def load(planned: PlannedTrial, _analysed: None, writer: WarehouseWriter, mlflow
         mlflow_run_id: of the run's record in MLflow.
 
     Raises:
-        WarehouseError: another process writes, again and again, or the trial's files do not fit the tables.
+        WarehouseError: another process has the database open, or the trial's files do not fit the tables.
     """
     writer.load({**planned.record, "mlflow_run_id": mlflow_run_id}, planned.folder)

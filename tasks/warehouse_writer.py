@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
-from warehouse.load import load_trial
+from warehouse.errors import WarehouseBusyError
+from warehouse.load import LoadedRuns, load_trial, loaded_runs, published_runs
 from warehouse.snapshot import publish_snapshot
 
+PATIENCE_S = 60.0
+BUSY_POLL_S = 1.0
 LARGEST_PUBLISHING_SHARE = 1 / 20  # of the time, so that copying never becomes the main work as the database grows
+
+T = TypeVar("T")
 
 
 class WarehouseWriter:
     """Writes one database; any thread of the process may call it.
 
+    Where another process has the database open, it is waited for once; as long as it stays open after that, each call
+    fails at once, so that a run goes on measuring and a later run loads.
+
     Args:
         warehouse: the database, made with the first trial.
         snapshot: the copy that readers open.
+        patience_s: how long another process is waited for.
     """
 
-    def __init__(self, warehouse: Path, snapshot: Path) -> None:
+    def __init__(self, warehouse: Path, snapshot: Path, *, patience_s: float = PATIENCE_S) -> None:
         self._warehouse, self._snapshot = warehouse, snapshot
+        self._patience_s = self._left_s = patience_s
         self._lock = Lock()
         self._next_snapshot_s = 0.0
 
@@ -35,22 +45,44 @@ class WarehouseWriter:
             folder: of the trial's Parquet files.
 
         Raises:
-            WarehouseBusyError: another process writes.
+            WarehouseBusyError: another process has the database open.
             ContractError: a file does not fit the tables.
         """
         with self._lock:
-            load_trial(self._warehouse, record, folder)
+            self._once_free(lambda: load_trial(self._warehouse, record, folder))
             if time.monotonic() >= self._next_snapshot_s:
                 self._publish()
+
+    def loaded_runs(self) -> LoadedRuns:
+        """What is loaded; as far as the snapshot has it, where another process has the database open."""
+        with self._lock:
+            try:
+                return loaded_runs(self._warehouse)
+            except WarehouseBusyError:
+                return published_runs(self._snapshot)
 
     def publish(self) -> None:
         """Publish a snapshot if the database is newer than the last one, whichever process wrote it.
 
         Raises:
-            WarehouseBusyError: another process writes.
+            WarehouseBusyError: another process has the database open.
         """
         with self._lock:
-            self._publish()
+            self._once_free(self._publish)
+
+    def _once_free(self, call: Callable[[], T]) -> T:
+        """The call's result; while another process has the database open, it is repeated as long as patience lasts."""
+        while True:
+            try:
+                result = call()
+            except WarehouseBusyError:
+                if self._left_s <= 0:
+                    raise
+                time.sleep(BUSY_POLL_S)
+                self._left_s -= BUSY_POLL_S
+            else:
+                self._left_s = self._patience_s
+                return result
 
     def _publish(self) -> None:
         if not self._is_ahead():

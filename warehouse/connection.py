@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from warehouse.migrate import migrate
 Configuration = dict[str, str | bool | int | float | list[str]]
 CONFIGURATION: Configuration = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 HELD = "Could not set lock on file"  # of DuckDB's message
+HOLDER = re.compile(r"held in (?P<program>\S+) \(PID (?P<pid>\d+)\)")  # likewise
 QUIET = "SET enable_progress_bar = false"  # after two seconds it writes to stdout, into what a program reads there
 
 
@@ -67,5 +69,11 @@ def _connect(database: Path, configuration: Configuration, *, read_only: bool) -
         return duckdb.connect(str(database), read_only=read_only, config=dict(configuration))
     except duckdb.IOException as error:
         if HELD in str(error):
-            raise WarehouseBusyError(f"{database}: another process has it open; wait for its end") from error
+            raise WarehouseBusyError(f"{database}: {_holder(str(error))} has it open; close it there") from error
         raise WarehouseError(f"{database}: cannot be opened: {' '.join(str(error).split())}") from error
+
+
+def _holder(message: str) -> str:
+    """The process that holds a database, as far as DuckDB's message names it."""
+    found = HOLDER.search(message)
+    return f"process {found['pid']} ({Path(found['program']).name})" if found else "another process"

@@ -14,10 +14,11 @@ from typing import Any
 
 import duckdb
 
-from warehouse.connection import opened_for_writing
-from warehouse.errors import ContractError
+from warehouse.connection import opened_for_reading, opened_for_writing
+from warehouse.errors import ContractError, WarehouseError
 
 Record = Mapping[str, Any]
+LoadedRuns = dict[str, tuple[str, str]]
 
 FACTS = ("kinematics", "event", "metric", "quality")
 FILES = {"kinematics": "kinematics.parquet", "event": "events.parquet", "metric": "metrics.parquet"} | {
@@ -55,19 +56,32 @@ def load_trial(database: Path, record: Record, folder: Path) -> None:
             raise
 
 
-def loaded_runs(database: Path) -> dict[str, tuple[str, str]]:
+def loaded_runs(database: Path) -> LoadedRuns:
     """By trial_id: its current run and the hash of that run's record; nothing where there is no database.
 
     Raises:
-        WarehouseBusyError: another process writes.
+        WarehouseBusyError: another process has it open.
     """
     if not database.is_file():
         return {}
     with opened_for_writing(database) as connection:
-        rows = connection.execute(
-            "SELECT trial_id, run_id, record_sha256 FROM trial JOIN run USING (trial_id) "
-            "WHERE run_number = current_run_number"
-        ).fetchall()
+        return _current_runs(connection)
+
+
+def published_runs(snapshot: Path) -> LoadedRuns:
+    """The same of a snapshot, which may lack the latest; nothing where there is none of this version."""
+    try:
+        with opened_for_reading(snapshot) as connection:
+            return _current_runs(connection)
+    except (WarehouseError, duckdb.Error):
+        return {}
+
+
+def _current_runs(connection: duckdb.DuckDBPyConnection) -> LoadedRuns:
+    rows = connection.execute(
+        "SELECT trial_id, run_id, record_sha256 FROM trial JOIN run USING (trial_id) "
+        "WHERE run_number = current_run_number"
+    ).fetchall()
     return {trial_id: (run_id, sha256) for trial_id, run_id, sha256 in rows}
 
 

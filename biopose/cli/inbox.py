@@ -3,6 +3,7 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,18 +64,25 @@ def init(folder: Path, team: str, session: str | None, json_: bool) -> None:
 def check(folder: Path, json_: bool) -> None:
     """Check every session.toml in INBOX: list the trials that would be measured, and every error with its remedy.
 
-    The exit code is 1 where anything is wrong. Whether the videos can be decoded is not checked.
+    What would not be measured is listed, too: videos that no trial names, folders without a session.toml, unfinished
+    copies. The exit code is 1 where anything is wrong. Whether the videos can be decoded is not checked.
 
     \b
     Examples:
       biopose inbox check inbox
       biopose inbox check inbox --json
     """
-    sessions = checked_sessions(folder)
-    if not sessions:
-        raise click.ClickException(f"{folder}: no session.toml here; `biopose inbox init {folder}` writes an example")
-    ok = not any(session["refused"] or session["errors"] for session in sessions)
-    show({"ok": ok, "sessions": sessions}, json_=json_, lines=lambda: session_lines(sessions))
+    from biopose.io.inbox_contents import unmatched
+
+    sessions, others = checked_sessions(folder), [asdict(one) for one in unmatched(folder)]
+    if not (sessions or others):
+        raise click.ClickException(
+            f"{folder}: no session.toml and no video, neither here nor in a folder below; "
+            f"`biopose inbox init {folder}` writes an example"
+        )
+    ok = not (others or any(session["refused"] or session["errors"] for session in sessions))
+    result = {"ok": ok, "sessions": sessions, "unmatched": others}
+    show(result, json_=json_, lines=lambda: [*session_lines(sessions), *unmatched_lines(others)])
     if not ok:
         raise click.exceptions.Exit(1)
 
@@ -143,3 +151,10 @@ def session_lines(sessions: list[dict[str, Any]]) -> list[str]:
     trials, refused = (sum(len(session[key]) for session in sessions) for key in ("trials", "refused"))
     unreadable = sum(not (session["trials"] or session["refused"]) for session in sessions)
     return [*lines, f"{trials} trials in order, {refused} refused, {unreadable} manifests unreadable"]
+
+
+def unmatched_lines(others: list[dict[str, Any]]) -> list[str]:
+    """What belongs to no trial, as text; nothing where there is none."""
+    if not others:
+        return []
+    return [f"{len(others)} in the inbox that no trial measures:", *(f"  {o['path']}: {o['message']}" for o in others)]

@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from biopose.errors import ManifestError
+from biopose.io.file_names import nearly_named, whole_name
 from biopose.io.manifest_entries import (
     TRIAL_NAME_RULE,
     AthleteEntry,
@@ -41,6 +42,7 @@ __all__ = [
     "Session",
     "TrialEntry",
     "is_name",
+    "named_files",
     "read_session",
 ]
 
@@ -225,12 +227,36 @@ class _Trial:
             problem = f"found {name!r}, which leads out of the session's folder; put the video beside the manifest"
             return None, [("manifest", self._line("file", problem))]
         if not is_file:
-            problem = f"there is no file {name!r} in {self.path.parent}; copy it there, or correct the name"
+            problem = f"there is no file {name!r} in {self.path.parent}{_instead(video)}"
             return None, [("missing_file", self._line("file", problem))]
         return video, []
 
     def _line(self, key: str, problem: str) -> str:
         return f"{self.path}: {self.key}.{key} ({printable(str(self.raw.get('file', '')))}): {problem}"
+
+
+def _instead(video: Path) -> str:
+    """What is there in place of a missing video, and what to do."""
+    try:
+        names = sorted(other.name for other in video.parent.iterdir())
+    except OSError:  # no such folder
+        names = []
+    near = nearly_named(video.name, names)
+    if near is None:
+        return "; copy it there, or correct the name"
+    other, how = near
+    if whole_name(other):
+        return f", but {other!r}, {how}; copy the whole video there"
+    return f", but {printable(other)!r}, {how}; rename the file, or copy its name into the manifest"
+
+
+def named_files(path: Path) -> list[str] | None:
+    """The files that a manifest's trials name, whether they are there or not; None if it cannot be read as TOML."""
+    try:
+        raw = _toml(path)
+    except ManifestError:
+        return None
+    return [table["file"] for _, table in _tables(raw, "trial") if isinstance(table.get("file"), str)]
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from typing import Any
 import click
 
 from biopose.cli.command_line import as_json, show, with_evaluated_method
+from biopose.cli.inbox import unmatched_lines
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from flows.cli.home_option import with_home
 
-SOME_QUARANTINED = 3  # the exit code for "the rest is stored"
+SOME_NOT_STORED = 3  # the exit code for "the rest is stored"
 
 
 @click.command()
@@ -34,7 +35,8 @@ def ingest(inbox: Path, home: Path | None, alias: str, method: MethodName, retry
     INBOX holds TEAM/SESSION/session.toml beside the videos; `biopose inbox init` writes an example. What was measured
     before, with the same models, configuration and code, is not measured again; to resume an interrupted run, run the
     command again. A trial that cannot be processed goes into quarantine, the others are stored, and the exit code is
-    3.
+    3; so it is where something in INBOX belongs to no trial, or the warehouse is open elsewhere. An inbox without a
+    session is an error.
 
     \b
     Examples:
@@ -42,15 +44,16 @@ def ingest(inbox: Path, home: Path | None, alias: str, method: MethodName, retry
       biopose ingest inbox --home /data/biopose --json
       biopose ingest inbox --retry blue/2026-11-25-jumps/jump1
     """
+    from tasks.errors import TrialsFailedError
     from warehouse.errors import WarehouseError
 
     try:
         account = run_ingest(inbox, home=home, alias=alias, method=method, retry=retry, quiet=json_)
-    except WarehouseError as error:
+    except (WarehouseError, TrialsFailedError) as error:
         raise click.ClickException(str(error)) from error
     show(account, json_=json_, lines=lambda: account_lines(account))
-    if account["quarantined"]:
-        raise click.exceptions.Exit(SOME_QUARANTINED)
+    if account["quarantined"] or account["unloaded"] or account["unmatched"]:
+        raise click.exceptions.Exit(SOME_NOT_STORED)
 
 
 def run_ingest(
@@ -99,6 +102,10 @@ def account_lines(account: Mapping[str, Any]) -> list[str]:
         f"{len(stored)} stored, {len(account['known'])} unchanged, {len(aside)} in quarantine; "
         f"{account['frames']:.0f} frames in {account['seconds']:.0f} s ({account['frames_per_s']:.1f} frames/s)"
     ]
+    lines += unmatched_lines(account["unmatched"])
+    if account["unloaded"]:
+        lines += ["Measured, not loaded; run the ingest again to load:"]
+        lines += [f"  {name}: {why}" for name, why in account["unloaded"].items()]
     for record in aside:
         lines += [
             f"In quarantine: {record['name']} ({record['kind']})",

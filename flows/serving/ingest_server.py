@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from biopose.errors import BioposeError
 from flows.serving import programs
 from flows.serving.processes import Child, stop
 from tasks.environment import isolate_environment, own_api
 from tasks.settings import LOCALHOST, Settings, responds
 
+REACH_TIMEOUT_S = 20.0
 START_TIMEOUT_S = 120.0
 POLL_S = 0.1
 DELIVERY_TIMEOUT_S = 10.0
@@ -35,11 +37,14 @@ def ingest_server(settings: Settings, echo: Callable[[str], None]) -> Iterator[C
         echo: called with a line for each thing in the environment that is not used.
 
     Raises:
-        BioposeError: the server does not start; the message ends with its log.
+        BioposeError: the server does not start; the message ends with its log. Or that of the settings does not
+            respond.
     """
     for line in isolate_environment(settings):
         echo(line)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines of a command are our own
+    if settings.prefect_api_url:
+        _check_reachable(settings.prefect_api_url)
     if "PREFECT_API_URL" in os.environ:
         yield lambda: None
         return
@@ -79,6 +84,16 @@ def temporary_server(settings: Settings, environment: Mapping[str, str]) -> Iter
         yield url, lambda: _wait_for(server, f"{url}/api/health")
     finally:
         stop(server)
+
+
+def _check_reachable(url: str) -> None:
+    """Check that a server responds, whatever it responds: Prefect's own client waits long and raises its own errors."""
+    import httpx
+
+    try:
+        httpx.get(f"{url}/health", timeout=REACH_TIMEOUT_S)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise BioposeError(f"BIOPOSE_PREFECT_API_URL is {url!r}: no server responds there ({error})") from error
 
 
 def _wait_for(server: Child, health: str) -> None:

@@ -102,4 +102,28 @@ def test_two_manifests_that_name_the_same_trial_are_an_error(tmp_path: Path) -> 
 def test_an_inbox_without_manifests_says_how_to_make_one(tmp_path: Path) -> None:
     result = run("check", tmp_path)
     assert result.exit_code == 1
+    assert f"{tmp_path}: no session.toml and no video, neither here nor in a folder below" in result.stderr
     assert "biopose inbox init" in result.stderr
+
+
+def test_the_check_names_what_belongs_to_no_trial(tmp_path: Path) -> None:
+    session(tmp_path / "blue" / "jumps", "jumps")
+    (tmp_path / "blue" / "jumps" / "extra.mov").touch()
+    (tmp_path / "blue" / "runs").mkdir()
+    (tmp_path / "blue" / "runs" / "run.mp4").touch()
+    result = run("check", tmp_path)
+    assert result.exit_code == 1
+    *_, title, first, second = result.stdout.splitlines()
+    assert title == "2 in the inbox that no trial measures:"
+    assert first.startswith("  blue/jumps/extra.mov: no trial of session.toml names this video")
+    assert second.startswith("  blue/runs: 1 video (run.mp4), but no session.toml")
+    reported = json.loads(run("check", tmp_path, "--json").stdout)
+    assert not reported["ok"]
+    assert [one["kind"] for one in reported["unmatched"]] == ["unnamed_video", "no_manifest"]
+
+
+def test_an_inbox_with_a_misnamed_manifest_alone_names_it(tmp_path: Path) -> None:
+    session(tmp_path / "blue" / "jumps", "jumps").rename(tmp_path / "blue" / "jumps" / "Session.toml")
+    result = run("check", tmp_path)
+    assert result.exit_code == 1
+    assert "blue/jumps/Session.toml: is not read, nor is what lies beside it, 1 video (jump.mp4)" in result.stdout

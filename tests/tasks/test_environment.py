@@ -1,5 +1,6 @@
 """The environment in which engines are imported: complete, and directed to this home alone."""
 
+import os
 import stat
 import threading
 from collections.abc import Iterator
@@ -104,6 +105,21 @@ def test_a_proxy_that_needs_a_missing_package_is_not_used_and_named(settings: Se
     assert line.startswith("Not used: ALL_PROXY, a SOCKS proxy")
     assert "ALL_PROXY" not in environment
     assert environment["https_proxy"] == "http://proxy:3128"
+
+
+def test_a_user_without_a_home_folder_gets_one_and_assets_stay_where_they_are(settings: Settings) -> None:
+    environment = {"HOME": "/absent"}
+    prepare_environment(settings, environment)
+    assert environment["HOME"] == str(settings.prefect_home)
+    assert environment["BIOPOSE_ASSETS"] == "/absent/.cache/biopose"
+
+
+def test_a_user_whom_the_system_does_not_know_gets_a_name(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 1_234_567)
+    environment = {"HOME": str(settings.home)}
+    prepare_environment(settings, environment)
+    assert (environment["USER"], environment["LOGNAME"]) == ("uid1234567", "uid1234567")
+    assert environment["HOME"] == str(settings.home)
 
 
 def test_flows_report_to_a_server_of_this_home_that_answers(settings: Settings, healthy: str) -> None:

@@ -29,11 +29,15 @@ def stored(settings: Settings, name: str = "jump 1") -> dict[str, Any]:
     }
 
 
+def account(*stored: dict[str, Any], **others: Any) -> dict[str, Any]:
+    return {"stored": stored, "quarantined": [REFUSED], "unloaded": {}, "unmatched": [], **others}
+
+
 REFUSED = {"name": "blue/day/jump2", "kind": "video", "message": "jump|2.mp4: <b>cut</b>\nfilm it again"}
 
 
 def test_every_trial_is_a_line_of_the_table_with_the_same_columns(settings: Settings) -> None:
-    first, second = ingest_table([stored(settings)], [REFUSED], settings)
+    first, second = ingest_table(account(stored(settings)), settings)
     assert list(first) == list(second)
     assert (first["status"], first["frames"], first["mean quality"]) == ("stored", 120, 0.88)
     assert (second["status"], second["reason"]) == ("quarantined", REFUSED["message"])
@@ -48,20 +52,35 @@ def test_links_lead_to_where_files_are_served(settings: Settings) -> None:
 
 
 def test_the_summary_counts_and_explains_and_a_reason_stays_in_its_cell(settings: Settings) -> None:
-    text = ingest_summary([stored(settings), stored(settings, "jump3")], [REFUSED], settings)
+    text = ingest_summary(account(stored(settings), stored(settings, "jump3")), settings)
     assert text.startswith("# 2 stored, 1 quarantined\n\n240 frames.")
     assert "| blue/day/jump2 | video | jump\\|2.mp4: &lt;b>cut&lt;/b> film it again |" in text
     assert "[report](http://127.0.0.1:4300/trials/blue/day/jump%201/ab12/report.html)" in text
 
 
+def test_what_was_not_loaded_or_belongs_to_no_trial_is_listed_with_the_reason(settings: Settings) -> None:
+    unmatched = {"path": "blue/day/extra.mp4", "kind": "unnamed_video", "message": "no trial names it"}
+    others = {"unloaded": {"blue/day/jump4": "process 7 has it open"}, "unmatched": [unmatched]}
+    table = ingest_table(account(**others), settings)
+    assert [(row["trial"], row["status"], row["reason"]) for row in table] == [
+        ("blue/day/jump4", "measured, not loaded", "process 7 has it open"),
+        ("blue/day/jump2", "quarantined", REFUSED["message"]),
+        ("blue/day/extra.mp4", "not ingested", "no trial names it"),
+    ]
+    text = ingest_summary(account(**others), settings)
+    assert "| blue/day/jump4 | process 7 has it open |" in text
+    assert "## In the inbox, not ingested" in text
+    assert "| blue/day/extra.mp4 | no trial names it |" in text
+
+
 def test_an_empty_run_has_a_summary(settings: Settings) -> None:
-    assert ingest_summary([], [], settings) == "# 0 stored, 0 quarantined\n\n0 frames.\n"
+    assert ingest_summary(account(quarantined=[]), settings) == "# 0 stored, 0 quarantined\n\n0 frames.\n"
 
 
 def test_prefect_keeps_the_page_under_the_same_keys_in_every_run(prefect_api: None, settings: Settings) -> None:
     @flow
     def ingest(*names: str) -> None:
-        publish_ingest([stored(settings, name) for name in names], [REFUSED], settings)
+        publish_ingest(account(*(stored(settings, name) for name in names)), settings)
 
     ingest("jump1")
     ingest("jump1", "jump3")

@@ -14,7 +14,7 @@ import ray
 from biopose.errors import BioposeError, VideoError
 from biopose.tracking.shards import Shard
 from tasks.quarantine import CrashedError
-from tasks.ray_pool import ATTEMPTS, ActorPool, _slots
+from tasks.ray_pool import ATTEMPTS, ActorPool, _slots, short_folder
 
 
 class SmallActor:
@@ -69,3 +69,14 @@ def test_a_video_that_kills_its_actor_costs_only_itself(actors: ActorPool, tmp_p
 )
 def test_nothing_is_asked_for_that_is_not_there(resources: dict[str, float], expected: tuple) -> None:
     assert _slots(resources, actors_per_gpu=2) == expected
+
+
+def test_rays_sockets_lie_in_a_folder_with_a_short_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_TMPDIR", "TMPDIR"):
+        monkeypatch.delenv(name, raising=False)
+    assert short_folder() == Path("/tmp/ray")
+    monkeypatch.setenv("TMPDIR", "/var/tmp")
+    assert short_folder() == Path("/var/tmp/ray")
+    for too_long in ("/tmp/" + 90 * "l", "/tmp/" + 14 * "é", "/absent"):
+        monkeypatch.setenv("TMPDIR", too_long)
+        assert short_folder() == Path("/tmp/ray")

@@ -1,9 +1,19 @@
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
+
+import pytest
 
 from tasks.warehouse_writer import WarehouseWriter
 from tests.warehouse.trials import SyntheticTrial, session_of
 from warehouse.connection import opened_for_reading, opened_for_writing
+from warehouse.errors import WarehouseBusyError
+from warehouse.load import loaded_runs
+
+HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
 
 def add_team(database: Path, name: str) -> None:
@@ -66,3 +76,45 @@ def test_threads_that_load_at_once_wait_for_each_other(tmp_path: Path) -> None:
         thread.join()
     writer.publish()
     assert trials(snapshot) == 4
+
+
+@contextmanager
+def held(database: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process has the database open."""
+    command = [sys.executable, "-c", HOLD, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        yield other
+        other.communicate()
+
+
+def test_a_database_that_stays_open_elsewhere_fails_the_load_and_its_snapshot_says_what_is_loaded(
+    tmp_path: Path,
+) -> None:
+    database, snapshot = tmp_path / "w.duckdb", tmp_path / "s.duckdb"
+    first, second = SyntheticTrial("jump1"), SyntheticTrial("jump2", seed=1)
+    WarehouseWriter(database, snapshot).load(first.record, first.write(tmp_path / "first"))
+    before = loaded_runs(database)
+    writer = WarehouseWriter(database, snapshot, patience_s=0.0)
+    with held(database) as other:
+        assert writer.loaded_runs() == before
+        with pytest.raises(WarehouseBusyError, match=f"process {other.pid} .* has it open; close it there"):
+            writer.load(second.record, second.write(tmp_path / "second"))
+        with pytest.raises(WarehouseBusyError):
+            (snapshot.unlink(), writer.publish())
+    writer.load(second.record, tmp_path / "second")
+    assert trials(snapshot) == 2
+
+
+def test_a_database_that_is_closed_soon_is_waited_for(tmp_path: Path) -> None:
+    database = tmp_path / "w.duckdb"
+    trial = SyntheticTrial("jump1")
+    add_team(database, "blue")
+    with held(database) as other:
+        assert other.stdin is not None
+        Timer(0.5, other.stdin.close).start()
+        WarehouseWriter(database, tmp_path / "s.duckdb").load(trial.record, trial.write(tmp_path / "first"))
+        other.wait()
+        other.stdin = None
+    assert len(loaded_runs(database)) == 1

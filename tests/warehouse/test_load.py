@@ -171,9 +171,10 @@ def test_a_second_writer_is_told_to_wait(database: Path) -> None:
     ) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        with pytest.raises(WarehouseBusyError, match="another process has it open"):
+        named = rf"process {other.pid} \(python.*\) has it open; close it there"
+        with pytest.raises(WarehouseBusyError, match=named):
             load(database, SyntheticTrial())
-        with pytest.raises(WarehouseBusyError, match="another process has it open"):
+        with pytest.raises(WarehouseBusyError, match=named):
             content_hash(database)
         other.communicate()
     load(database, SyntheticTrial())

@@ -59,7 +59,7 @@ def refuse_surplus_heights(given: int, *, found: int) -> None:
     if given > found:
         people = "1 person was" if found == 1 else f"{found} people were"
         raise TrackingError(
-            f"{given} heights are given, but {people} found, so that somebody might take another's height; give a height "
+            f"{given} heights are given, but {people} found, so that somebody might take another's height; give one "
             "for each person who is in view, the largest in the image first"
         )
 

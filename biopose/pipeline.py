@@ -34,7 +34,7 @@ from biopose.report.folder import write_outputs
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.people import People, join_shards
 from biopose.tracking.shards import SHARD_S, Shard, perceive, shards_of
-from biopose.tracking.subject_choice import Choice, choose_athletes
+from biopose.tracking.subject_choice import Choice, choose_athletes, refuse_surplus_heights
 from biopose.tracking.tracks import PersonTrack
 from biopose.video.probe import VideoInfo, probe_video
 
@@ -233,7 +233,7 @@ def reconstruct(
             height_px=people.height_px,
             frame_count=people.frame_count,
         )
-        _check_people(chosen, trial)
+        refuse_surplus_heights(len(trial.subjects), found=len(chosen))
     except TrackingError as error:
         noted = f". Noted about the video: {' '.join(notes)}" if notes else ""
         raise TrackingError(f"{clip.video}: {error}{noted}") from error
@@ -247,17 +247,6 @@ def reconstruct(
         progress=progress,
     )
     return Reconstruction(fitted, camera_motion, people.frame_count)
-
-
-def _check_people(chosen: Sequence[PersonTrack], trial: Trial) -> None:
-    """Raise TrackingError where more people are described than were found: the heights would go to others."""
-    described = len(trial.subjects)
-    if described > len(chosen):
-        found = "1 person was" if len(chosen) == 1 else f"{len(chosen)} people were"
-        raise TrackingError(
-            f"{described} heights are given, but {found} found, so that somebody might get another's height; give a "
-            "height for each person who is in view, the largest in the image first"
-        )
 
 
 def reconstruct_tracks(

@@ -236,11 +236,14 @@ def _usable_tasks(
 
 
 def _doubtful_value(setup: IKSetup, task: CoordinateTask, coordinate: Coordinate) -> list[str]:
-    if task.value is None or coordinate.motion != "rotational" or abs(task.value) <= 2 * math.pi:
+    """A note on an angle outside its coordinate's range, which is likely to be in degrees."""
+    low, high = coordinate.range_min, coordinate.range_max
+    if task.value is None or coordinate.motion != "rotational" or low <= task.value <= high:
         return []
+    found, least, most = (math.degrees(angle) for angle in (task.value, low, high))
     return [
-        f"{setup.path}:{task.line}: value {task.value:g} of coordinate {task.name} is {math.degrees(task.value):.0f} "
-        "degrees; OpenSim takes radians there"
+        f"{setup.path}:{task.line}: value {task.value:g} of coordinate {task.name} is {found:.0f} degrees, outside its "
+        f"range of {least:.0f} to {most:.0f}; OpenSim takes radians there"
     ]
 
 

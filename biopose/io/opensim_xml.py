@@ -65,6 +65,8 @@ def read_opensim_xml(path: Path | str) -> tuple[Element, tuple[str, ...]]:
     except expat.ExpatError as error:
         reason = expat.errors.messages[error.code]
         raise malformed(path, line=error.lineno, found=reason, expected="an OpenSim set-up file (XML)") from error
+    except (LookupError, ValueError) as error:  # of a declared encoding that expat does not read
+        raise malformed(path, line=1, found=str(error), expected="UTF-8; save the file in it") from error
     return builder.root(), notes
 
 

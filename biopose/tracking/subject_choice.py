@@ -54,6 +54,16 @@ def choose_athletes(
     return [replace(tracks[i], person=number) for number, i in enumerate(chosen)]
 
 
+def refuse_surplus_heights(given: int, *, found: int) -> None:
+    """Raise TrackingError where more heights are given than people were found: somebody might take another's."""
+    if given > found:
+        people = "1 person was" if found == 1 else f"{found} people were"
+        raise TrackingError(
+            f"{given} heights are given, but {people} found, so that somebody might take another's height; give one "
+            "for each person who is in view, the largest in the image first"
+        )
+
+
 def _weighing(choice: Choice, *, width_px: int, height_px: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """From boxes (N, 4) to how well each fits the choice (N,)."""
     if choice in ("largest", "all"):

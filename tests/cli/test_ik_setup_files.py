@@ -248,10 +248,13 @@ def test_what_cannot_be_applied_is_refused(
 
 
 def test_degrees_for_radians_are_named(person: SyntheticPerson, tmp_path: Path) -> None:
-    tasks = coordinate_task("hip_flexion_r", "manual_value", 20.0)
+    tasks = coordinate_task("hip_flexion_r", "manual_value", 5.0) + coordinate_task(
+        "hip_flexion_l", "manual_value", 0.1
+    )
     result = ik_of(person, tmp_path, setup_file(person, tmp_path, tasks=tasks))
-    note = "setup.xml:5: value 20 of coordinate hip_flexion_r is 1146 degrees; OpenSim takes radians there"
+    note = "setup.xml:5: value 5 of coordinate hip_flexion_r is 286 degrees, outside its range of"
     assert note in result.stdout
+    assert "value 0.1" not in result.stdout
 
 
 def test_what_our_solver_does_not_apply_is_named(person: SyntheticPerson, tmp_path: Path) -> None:

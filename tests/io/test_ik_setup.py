@@ -271,6 +271,8 @@ def test_the_set_up_of_another_tool_is_named(other: str, tmp_path: Path) -> None
         ("<OpenSimDocument/>", "no IKMarkerTask"),
         ("<OpenSimDocument><IKMarkerTask name='A'>", "no element found"),
         ("<!DOCTYPE a [<!ENTITY b 'c'>]><OpenSimDocument/>", "declaration of an entity 'b'"),
+        ("<?xml version='1.0' encoding='U-TF-8'?><OpenSimDocument/>", "unknown encoding: U-TF-8; expected UTF-8"),
+        ("<?xml version='1.0' encoding='shift_jis'?><OpenSimDocument/>", "multi-byte encodings .*; expected UTF-8"),
         ("<a>" * 200, "nested more than 100 deep"),
     ],
 )

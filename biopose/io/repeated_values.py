@@ -157,20 +157,19 @@ def _filled(positions_m: FloatArray) -> tuple[BoolArray, BoolArray]:
     if steps.chance < FINE:
         single = (least > 0) & (most > HARMLESS_M) & (ratio > JUMP) & (steps.chance < FINEST)
         sure = (several & (ratio > ABRUPT)) | (~several & single)
-        doubtful = np.zeros_like(sure)
+        abrupt = np.zeros_like(sure)
     else:
         abrupt = several & (ratio > ABRUPT) & (most > 4.5 * steps.resolution_m)
         sure = abrupt & (least > 1.9 * steps.resolution_m)
-        doubtful = abrupt & ~sure & (ends - starts >= LONG)
     first_is_measured = np.isnan(leaving_ratio) == np.isnan(entry_ratio)
     first_is_measured = np.where(first_is_measured, leaving_ratio >= entry_ratio, np.isnan(leaving_ratio))
-    for run in np.flatnonzero(sure | doubtful):
+    for run in np.flatnonzero(sure | (ends - starts >= LONG)):
         start, end, column = int(starts[run]), int(ends[run]), int(columns[run])
         if _others_move(length_m[start:end], column):
             first = start - REACH - 1 + int(first_is_measured[run])
             frames = slice(first, first + end - start)
             known = sure[run] or _departs(positions_m, frames, column, tolerance_m=max(0.02, 5 * steps.resolution_m))
-            (filled if known else undecided)[frames, column] = True
+            (filled if known else undecided)[frames, column] = known or abrupt[run]
     return filled, undecided
 
 

@@ -31,6 +31,7 @@ JUMP = 1.5  # of the steps beside it: the motion of two frames or more in one
 OTHERS_MOVING = 0.25  # share of the other markers
 HARMLESS_M = 0.002  # a single repeated frame with smaller steps on both sides is left
 LONG = 10  # frames from which a repeated value that is no gap is noted
+NEIGHBOURS = 3  # markers that one which stands still is compared with at a coarse resolution
 REACH = 3  # steps beside a run that it is compared with
 
 
@@ -65,7 +66,7 @@ def repeated_values(positions_m: FloatArray) -> RepeatedValues:
         return RepeatedValues(empty, empty, np.zeros(markers, dtype=bool), duplicated)
     duplicated[1:] = _duplicates(positions_m)
     distinct = np.cumsum(~duplicated) - 1
-    filled, undecided = _filled(_Steps.of(positions_m[~duplicated]))
+    filled, undecided = _filled(positions_m[~duplicated])
     whole = _filled_frames(positions_m, duplicated)
     constant = _constant(positions_m)
     filled, undecided = filled[distinct] | whole[:, None], undecided[distinct]
@@ -139,8 +140,9 @@ def _ratio(step: FloatArray, beside: FloatArray) -> FloatArray:
         return np.where(np.isnan(step), np.nan, np.where(step == middle, 1.0, step / middle))
 
 
-def _filled(steps: _Steps) -> tuple[BoolArray, BoolArray]:
+def _filled(positions_m: FloatArray) -> tuple[BoolArray, BoolArray]:
     """(F, M) of distinct frames: positions filled with a repeated value, and those that are undecided."""
+    steps = _Steps.of(positions_m)
     length_m = steps.length_m
     filled = np.zeros((len(length_m) - 2 * REACH - 1, length_m.shape[1]), dtype=bool)
     undecided = filled.copy()
@@ -155,19 +157,40 @@ def _filled(steps: _Steps) -> tuple[BoolArray, BoolArray]:
     if steps.chance < FINE:
         single = (least > 0) & (most > HARMLESS_M) & (ratio > JUMP) & (steps.chance < FINEST)
         sure = (several & (ratio > ABRUPT)) | (~several & single)
-        doubtful = np.zeros_like(sure)
+        abrupt = np.zeros_like(sure)
     else:
         abrupt = several & (ratio > ABRUPT) & (most > 4.5 * steps.resolution_m)
         sure = abrupt & (least > 1.9 * steps.resolution_m)
-        doubtful = abrupt & np.isnan(least) & (ends - starts >= LONG)
     first_is_measured = np.isnan(leaving_ratio) == np.isnan(entry_ratio)
     first_is_measured = np.where(first_is_measured, leaving_ratio >= entry_ratio, np.isnan(leaving_ratio))
-    for run in np.flatnonzero(sure | doubtful):
+    for run in np.flatnonzero(sure | (ends - starts >= LONG)):
         start, end, column = int(starts[run]), int(ends[run]), int(columns[run])
         if _others_move(length_m[start:end], column):
             first = start - REACH - 1 + int(first_is_measured[run])
-            (filled if sure[run] else undecided)[first : first + end - start, column] = True
+            frames = slice(first, first + end - start)
+            known = sure[run] or _departs(positions_m, frames, column, tolerance_m=max(0.02, 5 * steps.resolution_m))
+            (filled if known else undecided)[frames, column] = known or abrupt[run]
     return filled, undecided
+
+
+def _departs(positions_m: FloatArray, frames: slice, column: int, *, tolerance_m: float) -> bool:
+    """Whether a marker that stands still leaves the markers that otherwise keep their distances from it.
+
+    Those are the NEIGHBOURS with the least range of distances in the other frames; most must come or go farther than
+    twice that range and a tolerance.
+    """
+    distance = np.linalg.norm(positions_m - positions_m[:, column : column + 1], axis=2)
+    inside = distance[frames]
+    outside = np.delete(distance, np.arange(len(distance))[frames], axis=0)
+    usable = (~np.isnan(outside)).sum(axis=0) >= LONG
+    usable &= ~np.isnan(inside).all(axis=0)
+    usable[column] = False
+    if usable.sum() < NEIGHBOURS:
+        return False
+    low, high = np.nanmin(outside[:, usable], axis=0), np.nanmax(outside[:, usable], axis=0)
+    nearest = np.argsort(high - low)[:NEIGHBOURS]
+    beyond = np.maximum(np.nanmax(inside[:, usable], axis=0) - high, low - np.nanmin(inside[:, usable], axis=0))
+    return bool(2 * (beyond > (high - low) + tolerance_m)[nearest].sum() > NEIGHBOURS)
 
 
 def _others_move(length_m: FloatArray, column: int) -> bool:

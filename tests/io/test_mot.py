@@ -220,6 +220,81 @@ def test_what_is_no_text_is_refused(content: str, tmp_path: Path) -> None:
         read_storage(written(tmp_path / "q.mot", NOT_TEXT[content]))
 
 
+NOTED = {
+    "columns counted without time": ({4: "nColumns=3"}, "the header's nColumns 3 leaves out time"),
+    "other columns than counted": ({4: "nColumns=9"}, "nColumns is '9', but the file holds 4 columns with time"),
+    "columns not a number": ({4: "nColumns=-4"}, "nColumns is '-4'"),
+    "more rows than counted": ({3: "nRows=1"}, "nRows is '1', but the file holds 2 rows"),
+    "fewer rows than counted": ({3: "nRows=3"}, "nRows is '3', but the file holds 2 rows"),
+    "absurdly many rows counted": ({3: "nRows=99999999999999"}, "but the file holds 2 rows"),
+    "rows not a number": ({3: "nRows=two"}, "nRows is 'two'"),
+}
+
+
+@pytest.mark.parametrize("case", NOTED)
+def test_counts_do_not_bind_as_in_opensims_table(case: str, tmp_path: Path) -> None:
+    changes, note = NOTED[case]
+    path = written(tmp_path / "q.mot", lines_replaced(GOOD, changes))
+    storage, table = read_storage(path), opensim.TimeSeriesTable(str(path))
+    assert same_bits(storage.values, table.getMatrix().to_numpy())
+    assert len(storage.notes) == 1
+    assert note in storage.notes[0]
+
+
+def test_columns_of_one_name_keep_it_no_more(tmp_path: Path) -> None:
+    path = written(tmp_path / "q.mot", GOOD.replace("pelvis_tx", "pelvis_tilt"))
+    storage = read_storage(path)
+    assert storage.columns == ("pelvis_tilt#1", "pelvis_tilt#2", "knee_angle_r_beta")
+    assert "2 columns are named pelvis_tilt" in storage.notes[0]
+    assert same_bits(storage.values, opensim.TimeSeriesTable(str(path)).getMatrix().to_numpy())
+
+
+@pytest.mark.parametrize("separator", [",", "  "])
+def test_rows_separated_otherwise_are_read(separator: str, tmp_path: Path) -> None:
+    storage = read_storage(written(tmp_path / "q.mot", GOOD.replace("\t", separator)))
+    assert np.array_equal(storage.values, [[180, 1.5, 0.25], [-90, 2.5, 0.5]])
+
+
+def test_decimal_commas_are_read_with_a_note(tmp_path: Path) -> None:
+    storage = read_storage(
+        written(tmp_path / "q.mot", GOOD.replace("0.", "0,").replace("1.5", "1,5").replace("2.5", "2,5"))
+    )
+    assert np.array_equal(storage.values, [[180, 1.5, 0.25], [-90, 2.5, 0.5]])
+    assert "decimal commas" in storage.notes[0]
+
+
+def long_table(rows: int = 30) -> str:
+    values = np.random.default_rng(0).normal(size=(rows, 2))
+    lines = [f"{i / 100:.2f}\t{a:.5f}\t{b:.5f}\n" for i, (a, b) in enumerate(values)]
+    return f"walk\nversion=1\nnRows={rows}\nnColumns=3\ninDegrees=yes\nendheader\ntime\tpelvis_tilt\tb\n" + "".join(
+        lines
+    )
+
+
+@pytest.mark.parametrize("dropped", range(1, 12))
+def test_a_last_row_that_was_cut_is_left_out_with_a_note(dropped: int, tmp_path: Path) -> None:
+    whole = read_storage(written(tmp_path / "q.mot", long_table()))
+    cut = read_storage(written(tmp_path / "q.mot", long_table()[: -1 - dropped]))
+    assert same_bits(cut.values, whole.values[:29])
+    assert "the file is cut off: its last row, line 37" in cut.notes[0]
+
+
+def test_missing_rows_and_values_are_named(tmp_path: Path) -> None:
+    lines = long_table().splitlines(keepends=True)
+    del lines[12:15]
+    lines[20] = "0.16\tnan\t1.0\n"
+    notes = read_storage(written(tmp_path / "q.mot", "".join(lines))).notes
+    assert "3 frames are missing, in 1 places: 3 before line 13 (0.04 to 0.08 s)" in notes
+    assert "1 of 54 values are missing: pelvis_tilt in frame 13" in notes
+
+
+def test_numbers_beyond_any_motion_are_missing_values(tmp_path: Path) -> None:
+    text = long_table().replace("\n0.05\t", "\n0.05\t9999999\t1.0\n0.055\t")
+    coordinates = read_mot(written(tmp_path / "q.mot", text), rotational=ROTATIONAL)
+    assert np.isnan(coordinates.values).sum() == 1
+    assert "1 values are beyond any motion and read as missing: pelvis_tilt in frame 5" in coordinates.notes[-1]
+
+
 def test_random_damage_is_either_refused_as_such_or_can_be_written_again(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for _ in range(500):

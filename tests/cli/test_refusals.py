@@ -67,7 +67,7 @@ def test_units_and_subject_are_options(
 
 def test_a_truncated_line(person: SyntheticPerson, trial_text: list[str], tmp_path: Path) -> None:
     path = tmp_path / "cut.trc"
-    path.write_text("".join([*trial_text[:20], trial_text[20][: len(trial_text[20]) // 2]]))
+    path.write_text("".join([*trial_text[:20], trial_text[20][: len(trial_text[20]) // 2] + "\n", *trial_text[21:]]))
     assert_refused(ik_of(person, tmp_path, markers=path), "cut.trc:21: found")
 
 

@@ -25,7 +25,7 @@ def _cron(_: click.Context, __: click.Parameter, text: str | None) -> str | None
     """Refuse a schedule of other than five fields; Prefect checks the rest."""
     if text is not None and len(text.split()) != 5:
         raise click.BadParameter(
-            f"{text!r} has {len(text.split())} fields; expected minute, hour, day, month, weekday, such as '0 2 * * *'"
+            f"{text!r} has {len(text.split())} fields; expected minute, hour, day, month, weekday, such as '0 4 * * *'"
         )
     return text
 
@@ -56,12 +56,15 @@ def up(
 
     Starts a Prefect server and a worker with the schedule of prefect.yaml, an MLflow server, and a server of overlays
     and reports, all for this machine alone (127.0.0.1). One that dies is restarted; ^C stops all. Their state is kept
-    in home, their logs in its folder logs.
+    in home, their logs in its folder logs. Prefect's page asks for a login, which the file prefect/login of home holds.
+
+    The schedule is in local time. Where clocks change, an hour is missing on one day and another happens twice; a
+    schedule that falls into it is reported with the addresses. 04:00 exists once on every day in every time zone.
 
     \b
     Examples:
       biopose up --inbox /data/inbox --home /data/biopose
-      biopose up --cron "30 1 * * *" --timezone Europe/Berlin --prefect-port 4201
+      biopose up --cron "30 5 * * *" --timezone Europe/Berlin --prefect-port 4201
     """
     from flows.serving.supervisor import serve
     from tasks.settings import Settings

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,6 +19,7 @@ import yaml
 
 from biopose.errors import BioposeError
 from flows.serving import programs
+from flows.serving.clock_changes import clock_change_notes
 from flows.serving.ports import check_ports
 from flows.serving.prefect_server import PrefectServer
 from flows.serving.processes import Child, adopting_orphans, stop, stop_orphans
@@ -115,7 +117,7 @@ class _Services:
         self._until(files, lambda: responds(f"{self._addresses.files}/"))
         self._until(prefect, lambda: self._server.next_run() is not None)
         self._addresses.record(self._settings)
-        self._echo("\n".join(self._addresses_lines(_zone(project))))
+        self._echo("\n".join([*self._addresses_lines(_zone(project)), *_schedule_notes(project), "^C stops all."]))
 
     def watch(self) -> None:
         """Restart what dies, until a stop is requested."""
@@ -189,7 +191,6 @@ class _Services:
             f"inbox      {self._settings.inbox}",
             f"logs       {self._settings.logs}",
             f"next run   {start.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if start else "next run   none",
-            "^C stops all.",
         ]
 
 
@@ -209,6 +210,12 @@ def _nightly(project: dict[str, Any]) -> dict[str, Any]:
 def _zone(project: dict[str, Any]) -> ZoneInfo:
     """Time zone of the nightly schedule."""
     return ZoneInfo(_nightly(project)["schedules"][0].get("timezone", "UTC"))
+
+
+def _schedule_notes(project: dict[str, Any]) -> list[str]:
+    """What the nightly schedules meet on the days when clocks change."""
+    crons = [schedule["cron"] for schedule in _nightly(project)["schedules"] if "cron" in schedule]
+    return [line for cron in crons for line in clock_change_notes(cron, _zone(project), since=datetime.now(UTC))]
 
 
 @contextmanager

@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-# OpenSim's ConstantCurvatureJoint takes the rod as straight where the sine of its bend is outside these limits.
+# OpenSim's ConstantCurvatureJoint holds each angle within this limit.
+MOST_BENT_RAD = np.pi / 2 - 0.01
+# It takes the rod as straight where the sine of its bend is outside these limits.
 _STRAIGHT_BELOW, _STRAIGHT_ABOVE = 0.001, 0.999
 
 
@@ -129,7 +131,7 @@ class CurvedRod(CoordinateFunction):
 
     def unscaled(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """See `CoordinateFunction`; x holds the rotations about x and z, radians."""
-        angles = x + x.new_tensor(self.neutral_rad)
+        angles = (x + x.new_tensor(self.neutral_rad)).clamp(-MOST_BENT_RAD, MOST_BENT_RAD)
         (sx, sz), (cx, cz) = torch.sin(angles).unbind(-1), torch.cos(angles).unbind(-1)
         o = torch.zeros_like(sx)
         end = torch.stack([-sz, cx * cz, sx * cz], dim=-1)
@@ -141,6 +143,7 @@ class CurvedRod(CoordinateFunction):
         share = torch.where(near_upright, 0.5 if self.axis != 1 else 0.0, 1.0)
         value = torch.where(bent, value, end[..., self.axis])
         gradient = torch.where(bent[..., None], gradient, share[..., None] * slopes[..., self.axis, :])
+        gradient = torch.where(angles.abs() < MOST_BENT_RAD, gradient, 0.0)
         return self.length_m * value, self.length_m * gradient
 
     def _bent(self, end: Tensor, slopes: Tensor, sine_square: Tensor) -> tuple[Tensor, Tensor]:

@@ -100,6 +100,7 @@ class _Check:
             self._known(element)
             self._children(element)
             self._spline(element)
+            self._axis(element)
             self._range(element)
             self._body(element, bodies)
             self._repeated(element)
@@ -155,7 +156,10 @@ class _Check:
                 "holds a character that is not UTF-8, or a bare &; save the file as UTF-8 and write & as &amp;",
             )
         if UNREADABLE in element.text:
-            self._note(element, "holds a character that is not UTF-8, or a bare &; it is passed over")
+            what = "holds a character that is not UTF-8, or a bare &"
+            if not is_apart(element):
+                raise self._fail(element, f"{what}; save the file as UTF-8 and write & as &amp;")
+            self._note(element, f"{what}; it is passed over")
 
     def _known(self, element: Element) -> None:
         """OpenSim cannot make an object of a type that it has not registered."""
@@ -224,17 +228,32 @@ class _Check:
             self._fault(element, f"found {_quoted(element.text)}; finite numbers expected")
 
     def _spline(self, element: Element) -> None:
-        x, y = element.child("x"), element.child("y")
-        if is_apart(element) or x is None or y is None or class_of(element) not in _THROUGH_POINTS:
+        if class_of(element) not in _THROUGH_POINTS or is_apart(element):
             return
-        knots, values = _tokens(x.text), _tokens(y.text)
+        x, y = element.child("x"), element.child("y")
+        knots, values = ([] if child is None else _tokens(child.text) for child in (x, y))
         if len(knots) != len(values):
             raise self._fail(element, f"<x> holds {len(knots)} numbers and <y> {len(values)}; as many are needed")
         if len(knots) < (least := _THROUGH_POINTS[element.tag]):
             raise self._fail(element, f"{len(knots)} points; a {element.tag} needs at least {least}")
         for before, after in pairwise(knots):
             if float(after) <= float(before):
-                raise self._fail(x, f"{after} comes after {before}; <x> must ascend")
+                raise self._fail(x or element, f"{after} comes after {before}; <x> must ascend")
+
+    def _axis(self, element: Element) -> None:
+        """OpenSim evaluates a function without its coordinate at what happens to be in memory."""
+        coordinates, function = element.child("coordinates"), element.child("function")
+        if element.tag != "TransformAxis" or (coordinates is not None and coordinates.text):
+            return
+        # Up to OpenSim 4.6 a function stands within <function>, or in its place under its own tag.
+        held = [e for child in element.children if child is not coordinates for e in child.elements()]
+        moving = next((e for e in held if class_of(e) not in {None, "Constant", "MultiplierFunction"}), function)
+        if moving is not None and moving is not function:
+            raise self._fail(
+                element,
+                f"<{moving.tag}> (line {moving.line}) needs a coordinate; write its name between "
+                "<coordinates> and </coordinates>",
+            )
 
     def _range(self, element: Element) -> None:
         if element.tag != "Coordinate" or (limits := element.child("range")) is None:

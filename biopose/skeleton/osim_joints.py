@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from biopose.skeleton.functions import PiecewisePolynomial
 from biopose.skeleton.model import JointAxis
-from biopose.skeleton.multivariate import CurvedRod, EllipsoidSurface
+from biopose.skeleton.multivariate import MOST_BENT_RAD, CurvedRod, EllipsoidSurface
 from biopose.skeleton.osim_functions import UnknownFunctionError, function_of
 from biopose.skeleton.quiet_opensim import opensim
 
@@ -139,7 +139,7 @@ def _curved(joint: opensim.Joint, coordinates: Sequence[int]) -> Axes:
     curved = opensim.ConstantCurvatureJoint.safeDownCast(joint)
     length, neutral = curved.get_length(), vec3(curved.get_neutral_angle_x_z_y())
     turns = [
-        JointAxis(direction, PiecewisePolynomial.polynomial([angle, 1.0]), c)
+        JointAxis(direction, _limited(angle), c)
         for direction, angle, c in zip((_X, _Z, _Y), neutral, coordinates, strict=True)
     ]
     slides = [
@@ -154,6 +154,13 @@ def _curved(joint: opensim.Joint, coordinates: Sequence[int]) -> Axes:
         for axis, direction in enumerate((_X, _Y, _Z))
     ]
     return (*turns, *slides)
+
+
+def _limited(neutral_rad: float) -> PiecewisePolynomial:
+    """Neutral + x within OpenSim's limits."""
+    breaks = np.array([-MOST_BENT_RAD - neutral_rad, MOST_BENT_RAD - neutral_rad])
+    pieces = np.array([[-MOST_BENT_RAD, 0.0], [neutral_rad, 1.0], [MOST_BENT_RAD, 0.0]])
+    return PiecewisePolynomial(breaks, np.zeros(3), pieces)
 
 
 def _scapulothoracic(

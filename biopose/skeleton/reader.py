@@ -44,6 +44,8 @@ def read_osim(path: Path | str) -> Skeleton:
         model.initSystem()
     except RuntimeError as error:
         raise ModelError(f"{path}: OpenSim cannot build this model: {_reason(error)}") from error
+    except UnicodeDecodeError as error:  # of OpenSim's message
+        raise ModelError(f"{path}: OpenSim cannot build this model: a name is not UTF-8; save it as UTF-8") from error
     return _Reader(path, model, notes).skeleton()
 
 

@@ -80,18 +80,27 @@ def scale_files(
             )
         write_scaled_osim(source, out, scaling, mass_kg=mass_kg)
     fixed = {m.name for m in skeleton.markers if m.fixed}
-    factors = zip(skeleton.body_names[1:], scaling.body_scales[1:].round(4).tolist(), strict=True)
+    factors = {
+        body.name: factors
+        for body, factors in zip(skeleton.bodies[1:], scaling.body_scales[1:].round(4).tolist(), strict=True)
+        if not body.within_joint
+    }
     return ScaleSummary(
         out=str(out),
         mass_kg=read_osim(out).mass_kg,
-        body_scales=dict(factors),
+        body_scales=factors,
         marker_residual_mm=dict(zip(scaling.marker_names, (1e3 * scaling.residual_m).round(2).tolist(), strict=True)),
         moved_markers=[n for n in scaling.marker_names if n not in fixed],
         unused_markers=[n for n in static.names if n not in set(skeleton.marker_names)],
         height_m=height_m,
         height_used=known_height is not None,
-        notes=list(static.notes),
+        notes=[*static.notes, *model_notes(source, skeleton)],
     )
+
+
+def model_notes(model: Path, skeleton: Skeleton) -> list[str]:
+    """What a model's reader noted, with the file that it is about."""
+    return [f"{model.name}: {note}" for note in skeleton.notes]
 
 
 def read_recording(
@@ -162,7 +171,7 @@ def solve_files(
     if not solution.solved.any():
         raise ModelError(f"{markers}: no frame has {MIN_MARKERS} markers of the model {model}; nothing was written")
     write_mot(out, solution.coordinates, rotational=skeleton.rotational_names)
-    notes = [*trajectories.notes, *setup.notes]
+    notes = [*trajectories.notes, *model_notes(model, skeleton), *setup.notes]
     if setup.report_errors:
         notes.append(f"errors of each frame: {write_marker_errors(out, trajectories.time_s, solution.marker_error_m)}")
     return _summary(out, solver, skeleton, solution, list(setup.ignored), seconds, notes=notes)

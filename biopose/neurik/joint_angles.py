@@ -105,7 +105,7 @@ def _axes(skeleton: Skeleton, fit: SegmentFit) -> tuple[dict[int, int], dict[int
     pose = kinematics.with_coordinates(reference_posture(skeleton))
     twists, moved, axes = pose.twists()[:, :3], {}, {}
     for row, (joint, number, axis) in enumerate(kinematics.axes):
-        if axis.coordinate is None or number > 2 or not axis.function.is_identity:
+        if axis.coordinate is None or number > 2 or not axis.is_plain:
             continue
         for segment, (body, parent) in enumerate(zip(fit.bodies, fit.parents, strict=True)):
             before = skeleton.ancestors[fit.bodies[parent]] if segment else frozenset()

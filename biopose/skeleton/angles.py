@@ -20,8 +20,8 @@ def periodic_coordinates(skeleton: Skeleton, *, limited: frozenset[int]) -> list
     drives: dict[int, list[bool]] = {}
     for joint in skeleton.joints:
         for number, axis in enumerate(joint.axes):
-            if axis.coordinate is not None:
-                drives.setdefault(axis.coordinate, []).append(axis.function.is_identity and number < 3)
+            for coordinate in axis.coordinates:
+                drives.setdefault(coordinate, []).append(axis.is_plain and number < 3)
     coupled = {c for coupling in skeleton.couplings for c in (coupling.independent, coupling.dependent)}
     return [c for c, plain in sorted(drives.items()) if plain == [True] and c not in limited and c not in coupled]
 

@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.skeleton.multivariate import Partial
+
 
 @dataclass(frozen=True, eq=False)
 class PiecewisePolynomial:
@@ -80,7 +82,8 @@ class PiecewisePolynomial:
 class FunctionBank(torch.nn.Module):
     """Many functions of one coordinate each, evaluated at once: y_i = f_i(q[c_i]).
 
-    Affine functions are one matrix product; the others share one padded table.
+    Affine functions are one matrix product; the others share one padded table. The few functions of several
+    coordinates take a row for each of these.
     """
 
     matrix: Tensor
@@ -91,14 +94,17 @@ class FunctionBank(torch.nn.Module):
     origins: Tensor
     coefficients: Tensor
 
-    def __init__(self, functions: list[tuple[PiecewisePolynomial, int]], *, n_inputs: int) -> None:
+    def __init__(self, functions: list[tuple[PiecewisePolynomial | Partial, int]], *, n_inputs: int) -> None:
         """Builds from (function, index of its input) pairs; a constant's input index is ignored."""
         super().__init__()
         self.register_buffer("matrix", torch.zeros(len(functions), n_inputs, dtype=torch.float64))
         self.register_buffer("constants", torch.zeros(len(functions), dtype=torch.float64))
         nonlinear = []
+        self.partial_rows: list[tuple[int, Partial]] = []
         for row, (function, column) in enumerate(functions):
-            if function.is_affine:
+            if isinstance(function, Partial):
+                self.partial_rows.append((row, function))
+            elif function.is_affine:
                 self.constants[row] = function.coefficients[0, 0]
                 if not function.is_constant:
                     self.matrix[row, column] = function.coefficients[0, 1]
@@ -133,10 +139,17 @@ class FunctionBank(torch.nn.Module):
         """
         y = q @ self.matrix.T + self.constants
         slope = self.matrix.sum(-1).expand(y.shape)
-        if len(self.nonlinear_rows) == 0:
-            return y, slope
-        values, slopes = self._nonlinear(q[..., self.nonlinear_inputs])
-        return y.index_copy(-1, self.nonlinear_rows, values), slope.index_copy(-1, self.nonlinear_rows, slopes)
+        if len(self.nonlinear_rows):
+            values, slopes = self._nonlinear(q[..., self.nonlinear_inputs])
+            y = y.index_copy(-1, self.nonlinear_rows, values)
+            slope = slope.index_copy(-1, self.nonlinear_rows, slopes)
+        for row, partial in self.partial_rows:
+            value, gradient = partial.function(q[..., partial.inputs])
+            index = torch.tensor([row], device=q.device)
+            if partial.number == 0:
+                y = y.index_copy(-1, index, value[..., None])
+            slope = slope.index_copy(-1, index, gradient[..., partial.number, None])
+        return y, slope
 
     def _nonlinear(self, x: Tensor) -> tuple[Tensor, Tensor]:
         piece = (x[..., None] >= self.breaks).sum(-1)

@@ -13,6 +13,7 @@ Dynamics 24:1; Sherman, Seth & Delp 2011, Procedia IUTAM 2:241).
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -21,8 +22,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.skeleton.functions import FunctionBank
+from biopose.skeleton.functions import FunctionBank, PiecewisePolynomial
 from biopose.skeleton.model import GROUND, JointAxis, Skeleton
+from biopose.skeleton.multivariate import CoordinateFunction, Partial
 
 FRAMES_AT_ONCE = 1024
 
@@ -51,6 +53,7 @@ class Kinematics(torch.nn.Module):
     translation_gains: Tensor
     row_joints: Tensor
     row_parents: Tensor
+    row_scaling_bodies: Tensor
     row_coordinates: Tensor
     joint_parents: Tensor
     rotational_rows: Tensor
@@ -66,9 +69,10 @@ class Kinematics(torch.nn.Module):
             for joint, description in enumerate(skeleton.joints)
             for number, axis in _displacements_first(description.axes)
             if not axis.is_fixed
+            for axis in _rows_of(axis)
         ]
         n = len(skeleton.coordinates)
-        self.functions = FunctionBank([(a.function, a.coordinate or 0) for _, _, a in self.axes], n_inputs=n)
+        self.functions = FunctionBank([(_row_function(a), a.coordinate or 0) for _, _, a in self.axes], n_inputs=n)
         self.couplings = torch.nn.ModuleList(
             FunctionBank([(c.function, c.independent)], n_inputs=n) for c in skeleton.couplings
         )
@@ -82,8 +86,8 @@ class Kinematics(torch.nn.Module):
         """Per moving axis: its direction in the parent body, where it belongs, and whether it grows with the parent."""
         joints = self.skeleton.joints
         direction = [joints[j].T_parent_joint[:3, :3] @ axis.direction for j, _, axis in self.axes]
-        # A displacement grows whichever way its axis points (OpenSim's SpatialTransform::scale).
-        gains = [np.abs(axis.direction) * axis.scales_with_parent for _, _, axis in self.axes]
+        scaling = [joints[j].child if axis.grows_with_child else joints[j].parent for j, _, axis in self.axes]
+        gains = [axis.gains * (body != GROUND) for (_, _, axis), body in zip(self.axes, scaling, strict=True)]
         directions = np.array(direction).reshape(-1, 3)
         rotational = [row for row, (_, number, _) in enumerate(self.axes) if number < 3]
         cross_matrices = np.cross(directions[rotational][:, None], np.eye(3)).transpose(
@@ -95,6 +99,7 @@ class Kinematics(torch.nn.Module):
             "cross_matrices_squared": cross_matrices @ cross_matrices,
             "translation_gains": np.array(gains).reshape(-1, 3),
             "row_joints": np.array([joint for joint, _, _ in self.axes], dtype=np.int64),
+            "row_scaling_bodies": np.array(scaling, dtype=np.int64),
             "row_parents": np.array([joints[joint].parent for joint, _, _ in self.axes], dtype=np.int64),
             "row_coordinates": np.array([axis.coordinate or 0 for _, _, axis in self.axes], dtype=np.int64),
             "joint_parents": np.array([joint.parent for joint in joints], dtype=np.int64),
@@ -104,11 +109,12 @@ class Kinematics(torch.nn.Module):
         }
 
     def _index_rotations(self) -> None:
-        """First, second and third rotations of the joints that have them: (joints, positions among rotational rows)."""
+        """First, second ... rotations of the joints that have them: (joints, positions among rotational rows)."""
         turns: dict[int, list[int]] = {}
         for position, row in enumerate(self.rotational_rows.tolist()):
             turns.setdefault(int(self.row_joints[row]), []).append(position)
-        for rank in range(3):
+        self.n_ranks = max(map(len, turns.values()), default=0)
+        for rank in range(self.n_ranks):
             having = [(joint, positions[rank]) for joint, positions in turns.items() if len(positions) > rank]
             indices = torch.tensor(having, dtype=torch.long).reshape(-1, 2)
             self.register_buffer(f"rotation_{rank}_joints", indices[:, 0].contiguous())
@@ -149,6 +155,7 @@ class Kinematics(torch.nn.Module):
             raise ValueError("these kinematics are scaled already; scale the unscaled ones")
         given = body_scales.to(self.p_parent_joint)
         factors = torch.cat([torch.ones_like(given[..., :1, :]), given[..., 1:, :]], dim=-2)
+        factors = factors[..., list(self.skeleton.scaled_like), :]
         scaled = copy.copy(self)
         scaled.body_scales = factors
         scaled._buffers = self._buffers | {
@@ -180,7 +187,7 @@ class Kinematics(torch.nn.Module):
         value, slope = self.functions(q)
         if self.body_scales is None:
             return value, slope
-        gain = (self.translation_gains * self.body_scales[..., self.row_parents, :]).sum(-1)
+        gain = (self.translation_gains * self.body_scales[..., self.row_scaling_bodies, :]).sum(-1)
         gain = torch.where(self.translation_gains.any(-1), gain, torch.ones_like(gain))
         return value * gain, slope * gain
 
@@ -224,6 +231,22 @@ class Kinematics(torch.nn.Module):
         bodies = [marker.body for marker in self.skeleton.markers]
         ancestors = self.skeleton.ancestors
         return [[joint + 1 in ancestors[body] for body in bodies] for joint, _, _ in self.axes]
+
+
+def _row_function(axis: JointAxis) -> PiecewisePolynomial | Partial:
+    """The function of a row made by `_rows_of`."""
+    assert not isinstance(axis.function, CoordinateFunction)
+    return axis.function
+
+
+def _rows_of(axis: JointAxis) -> list[JointAxis]:
+    """An axis as rows of one coordinate each; their displacements (or rotations, about one direction) add up."""
+    if not isinstance(axis.function, CoordinateFunction):
+        return [axis]
+    return [
+        replace(axis, function=Partial(axis.function, axis.coordinates, i), coordinate=c, further_coordinates=())
+        for i, c in enumerate(axis.coordinates)
+    ]
 
 
 def _displacements_first(axes: tuple[JointAxis, ...]) -> list[tuple[int, JointAxis]]:
@@ -274,10 +297,8 @@ class Pose:
         turn = torch.addcmul(torch.addcmul(eye, sine, k.cross_matrices), versine, k.cross_matrices_squared)  # Rodrigues
         R = eye.expand(*angles.shape[:-1], len(k.skeleton.joints), 3, 3)
         directions = k.row_directions.expand(*angles.shape[:-1], -1, 3)
-        for rank in range(3):
+        for rank in range(k.n_ranks):
             joints, positions = k.indices(f"rotation_{rank}_joints"), k.indices(f"rotation_{rank}_positions")
-            if len(joints) == 0:
-                break
             before = R[..., joints, :, :]
             rows = k.rotational_rows[positions]
             if rank:

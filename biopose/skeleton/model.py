@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.skeleton.functions import PiecewisePolynomial
+from biopose.skeleton.multivariate import CoordinateFunction, Partial
 
 GROUND = 0
 
@@ -30,12 +31,20 @@ class Body:
         mass_kg: its mass.
         mass_center_m: (3,) in the body's frame.
         inertia_kg_m2: (3, 3) about the mass centre, in the body's frame.
+        segment: None for a segment. A joint that moves by several steps has massless links, which are in no file;
+            theirs is the index of the segment that the joint moves, with which they are scaled.
     """
 
     name: str
     mass_kg: float
     mass_center_m: NDArray[np.float64]
     inertia_kg_m2: NDArray[np.float64]
+    segment: int | None = None
+
+    @property
+    def within_joint(self) -> bool:
+        """Whether it is a link within a joint, no segment."""
+        return self.segment is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,17 +56,45 @@ class JointAxis:
         function: the angle (radians) or displacement (metres).
         coordinate: index of the coordinate that drives it; None where the function is constant.
         scales_with_parent: whether a displacement grows with the parent body (OpenSim's SpatialTransform::scale).
+        further_coordinates: indices of those that drive it, too, where it is a function of several.
+        shares: (3,) shares of the body's x, y and z factors by which a displacement grows, where these are not given by
+            its direction.
+        grows_with_child: whether the shares are of the child's factors, not the parent's.
     """
 
     direction: NDArray[np.float64]
-    function: PiecewisePolynomial
+    function: PiecewisePolynomial | CoordinateFunction | Partial
     coordinate: int | None
     scales_with_parent: bool = False
+    further_coordinates: tuple[int, ...] = ()
+    shares: NDArray[np.float64] | None = None
+    grows_with_child: bool = False
+
+    @property
+    def coordinates(self) -> tuple[int, ...]:
+        """Indices of all coordinates that drive it."""
+        return () if self.coordinate is None else (self.coordinate, *self.further_coordinates)
 
     @property
     def is_fixed(self) -> bool:
         """Whether it contributes nothing at any coordinate value."""
-        return self.function.is_constant and not self.function.coefficients[0, 0]
+        f = self.function
+        return isinstance(f, PiecewisePolynomial) and f.is_constant and not f.coefficients[0, 0]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the value of its coordinate."""
+        return isinstance(self.function, PiecewisePolynomial) and self.function.is_identity
+
+    @property
+    def gains(self) -> NDArray[np.float64]:
+        """(3,) shares of the scaling body's factors; zeros where it does not scale.
+
+        A displacement grows whichever way its axis points (OpenSim's SpatialTransform::scale).
+        """
+        if self.shares is not None:
+            return self.shares
+        return np.asarray(np.abs(self.direction) * self.scales_with_parent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +168,7 @@ class Skeleton:
         coordinates: in the model's order, which is the order of columns everywhere.
         couplings: each after the couplings that it builds on.
         markers: in the model's order.
+        notes: what is odd in its file, and what of the file these kinematics do not hold.
     """
 
     name: str
@@ -139,11 +177,17 @@ class Skeleton:
     coordinates: tuple[Coordinate, ...]
     couplings: tuple[Coupling, ...]
     markers: tuple[Marker, ...]
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def body_names(self) -> tuple[str, ...]:
         """Names of all bodies, ground included."""
         return tuple(body.name for body in self.bodies)
+
+    @cached_property
+    def scaled_like(self) -> tuple[int, ...]:
+        """For each body, the index of the body whose scale factors it has: itself, but for links within joints."""
+        return tuple(index if body.segment is None else body.segment for index, body in enumerate(self.bodies))
 
     @cached_property
     def coordinate_names(self) -> tuple[str, ...]:
@@ -217,7 +261,10 @@ class Skeleton:
         joints = [self.joints[old - 1] for old in kept[1:]]
         return replace(
             self,
-            bodies=tuple(self.bodies[old] for old in kept),
+            bodies=tuple(
+                body if body.segment is None else replace(body, segment=index[body.segment])
+                for body in (self.bodies[old] for old in kept)
+            ),
             joints=tuple(replace(j, parent=index[j.parent], child=index[j.child]) for j in joints),
             markers=tuple(replace(m, body=index[m.body]) for m in self.markers),
         )

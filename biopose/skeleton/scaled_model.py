@@ -35,9 +35,11 @@ def write_scaled_osim(source: Path, path: Path, scaling: Scaling, *, mass_kg: fl
     model = opensim.Model(str(source))
     state = model.initSystem()
     scales = opensim.ScaleSet()
-    for name, factors in zip(skeleton.body_names[1:], scaling.body_scales[1:].tolist(), strict=True):
+    for body, factors in zip(skeleton.bodies[1:], scaling.body_scales[1:].tolist(), strict=True):
+        if body.within_joint:
+            continue
         scale = opensim.Scale()
-        scale.setSegmentName(name)
+        scale.setSegmentName(body.name)
         scale.setScaleFactors(opensim.Vec3(*factors))
         scale.setApply(True)
         scales.cloneAndAppend(scale)

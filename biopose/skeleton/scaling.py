@@ -19,7 +19,7 @@ from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.ik.inverse_kinematics import PLAUSIBLE_SIZE_RATIO, inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 from biopose.skeleton.kinematics import Kinematics
-from biopose.skeleton.model import Joint, JointAxis, Marker, Skeleton
+from biopose.skeleton.model import GROUND, Joint, JointAxis, Marker, Skeleton
 from biopose.skeleton.most_probable_scaling import ScalingProblem
 from biopose.skeleton.threads import one_torch_thread
 
@@ -164,29 +164,32 @@ def scaled_geometry(skeleton: Skeleton, body_scales: NDArray[np.float64]) -> Ske
 
     Args:
         skeleton: to be scaled.
-        body_scales: (B, 3), ground's row ignored.
+        body_scales: (B, 3), the rows of ground and of links within joints ignored.
     """
+    factors = body_scales[list(skeleton.scaled_like)]
+    factors[GROUND] = 1.0
 
     def frame(T: NDArray[np.float64], body: int) -> NDArray[np.float64]:
         scaled = T.copy()
-        scaled[:3, 3] *= body_scales[body] if body else 1.0
+        scaled[:3, 3] *= factors[body]
         return scaled
 
-    def axis(a: JointAxis, parent: int) -> JointAxis:
-        if not a.scales_with_parent or parent == 0:
+    def axis(a: JointAxis, j: Joint) -> JointAxis:
+        body = j.child if a.grows_with_child else j.parent
+        if not a.gains.any() or body == GROUND:
             return a
-        return replace(a, function=a.function.times(float(np.abs(a.direction) @ body_scales[parent])))
+        return replace(a, function=a.function.times(float(a.gains @ factors[body])))
 
     def joint(j: Joint) -> Joint:
         return replace(
             j,
             T_parent_joint=frame(j.T_parent_joint, j.parent),
             T_child_joint=frame(j.T_child_joint, j.child),
-            axes=tuple(axis(a, j.parent) for a in j.axes),
+            axes=tuple(axis(a, j) for a in j.axes),
         )
 
     def marker(m: Marker) -> Marker:
-        return replace(m, location_m=m.location_m * (body_scales[m.body] if m.body else 1.0))
+        return replace(m, location_m=m.location_m * factors[m.body])
 
     return replace(
         skeleton,

@@ -73,7 +73,7 @@ class ModelBuilder:
     ) -> opensim.Joint:
         """A joint between a body and a new one; coordinates are (name, range_min, range_max)."""
         joint = kind(f"{parent}_{child}", *self.frames(parent, child), *extra)
-        if not extra:  # a custom joint makes its coordinates, named by its axes, when it joins the model
+        if kind is not opensim.CustomJoint:  # makes its coordinates, named by its axes, later
             for i, (name, _, _) in enumerate(coordinates):
                 joint.upd_coordinates(i).setName(name)
         self.ranges.update({name: (low, high) for name, low, high in coordinates})

@@ -73,7 +73,7 @@ def rigid_alignment(source: Tensor, target: Tensor, weights: Tensor) -> tuple[Te
 def _free_root(skeleton: Skeleton) -> Joint | None:
     """The one joint on ground, if it can rotate and move the skeleton freely."""
     on_ground = [joint for joint in skeleton.joints if joint.parent == GROUND]
-    if len(on_ground) != 1 or not all(axis.function.is_identity for axis in on_ground[0].axes):
+    if len(on_ground) != 1 or not all(axis.is_plain for axis in on_ground[0].axes):
         return None
     axes = np.array([axis.direction for axis in on_ground[0].axes[:3]])
     locked = any(skeleton.coordinates[axis.coordinate or 0].locked for axis in on_ground[0].axes)

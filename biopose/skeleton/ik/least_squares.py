@@ -342,4 +342,4 @@ def standard_deviations(
 def root_coordinates(skeleton: Skeleton) -> frozenset[int]:
     """Coordinates of the joints on ground: the body's position and orientation, which anatomy does not limit."""
     on_ground = (joint for joint in skeleton.joints if joint.parent == GROUND)
-    return frozenset(axis.coordinate for joint in on_ground for axis in joint.axes if axis.coordinate is not None)
+    return frozenset(c for joint in on_ground for axis in joint.axes for c in axis.coordinates)

@@ -19,6 +19,7 @@ from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.skeleton.ik.coordinate_targets import CoordinateTargets
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 from biopose.skeleton.quiet_opensim import opensim
+from biopose.skeleton.reader import coordinate_names
 
 
 def opensim_inverse_kinematics(
@@ -96,7 +97,7 @@ class OpenSimTracker:
             for coordinate in self._coordinates:
                 coordinate.setDefaultClamped(False)
         self._state = self._model.initSystem()
-        self.coordinate_names = tuple(c.getName() for c in self._coordinates)
+        self.coordinate_names = coordinate_names(self._model)
         known = {self._model.getMarkerSet().get(i).getName() for i in range(self._model.getMarkerSet().getSize())}
         used = [n for n in trajectories.names if n in known and (weights is None or weights.get(n, 0.0) > 0)]
         if not used:

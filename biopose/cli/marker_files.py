@@ -5,21 +5,26 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from biopose.cli.fit_report import error_without_faults_m, faults_as_dicts, markers_far
 from biopose.cli.marker_summaries import IKSummary, ScaleSummary
+from biopose.cli.static_trial import judge_static
 from biopose.errors import ModelError
 from biopose.io.ik_setup import read_marker_weights
 from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.skeleton.full_body import build_full_body
-from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics, marker_errors_m
+from biopose.skeleton.ik.handedness import explain_by_handedness
+from biopose.skeleton.ik.inverse_kinematics import IKSolution, Outliers, inverse_kinematics, marker_errors_m
+from biopose.skeleton.ik.marker_faults import MarkerFault, without_faults
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
 from biopose.skeleton.kinematics import Kinematics
@@ -32,6 +37,7 @@ from biopose.skeleton.stature import model_height_m
 # The root segment lies on its side where what is upright in the model's default pose is within 30 degrees of level.
 LEVEL = 0.5
 POSTURE_FRAMES = 200
+DOUBTFUL_RMS_M = 0.030  # median marker error from which on left and right are examined
 
 
 class ProgressBar(Protocol):
@@ -88,6 +94,7 @@ def scale_files(
         height_m=height_m,
         height_used=known_height is not None,
         notes=list(static.notes),
+        static_trial=judge_static(static, scaling, landmarks=sorted(fixed)),
     )
 
 
@@ -114,10 +121,14 @@ def solve_files(
     weights: Path | None,
     solver: str,
     limits: Limits,
+    outliers: Outliers = "left out",
     threads: int,
     progress: ProgressBar,
 ) -> IKSummary:
     """Inverse kinematics from a marker file and a model file to a .mot file.
+
+    Markers that do not fit are found for either solver, and left out or exchanged back in the frames concerned, unless
+    outliers are kept.
 
     Raises:
         BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
@@ -127,19 +138,58 @@ def solve_files(
     progress.length = len(trajectories.time_s)
     start = perf_counter()
     with prefixed_errors(markers):
+        solution = inverse_kinematics(
+            skeleton,
+            trajectories,
+            weights=used,
+            limits=limits,
+            outliers="left out",
+            threads=threads,
+            progress=progress.update if solver == "biopose" else None,
+        )
+        handedness = _handedness(skeleton, trajectories, solution, used, limits)
         if solver == "opensim":
             solution = _solve_with_opensim(
-                model, skeleton, trajectories, used, clamped=limits != "none", progress=progress
+                model,
+                skeleton,
+                trajectories if outliers == "kept" else without_faults(trajectories, solution.faults),
+                used,
+                faults=solution.faults,
+                clamped=limits != "none",
+                progress=progress,
             )
-        else:
-            solution = inverse_kinematics(
-                skeleton, trajectories, weights=used, limits=limits, threads=threads, progress=progress.update
-            )
+        elif outliers == "kept" and solution.faults:
+            plain = inverse_kinematics(skeleton, trajectories, weights=used, limits=limits, threads=threads)
+            solution = replace(plain, faults=solution.faults)
     seconds = perf_counter() - start
     if not solution.solved.any():
         raise ModelError(f"{markers}: no frame has {MIN_MARKERS} markers of the model {model}; nothing was written")
     write_mot(out, solution.coordinates, rotational=skeleton.rotational_names)
-    return _summary(out, solver, skeleton, solution, ignored, seconds, notes=trajectories.notes)
+    summary = _summary(out, solver, skeleton, solution, ignored, seconds, notes=trajectories.notes)
+    return replace(
+        summary,
+        outliers=outliers,
+        faults=faults_as_dicts(solution.faults),
+        markers_far=markers_far(solution),
+        handedness=handedness,
+    )
+
+
+def _handedness(
+    skeleton: Skeleton,
+    trajectories: MarkerTrajectories,
+    solution: IKSolution,
+    weights: dict[str, float] | None,
+    limits: Limits,
+) -> dict[str, Any] | None:
+    """What explains a fit that is poor throughout, and the marker error that it leaves."""
+    if not solution.solved.any():
+        return None
+    rms_m = float(np.nanmedian(solution.rms_m))
+    if rms_m < DOUBTFUL_RMS_M:
+        return None
+    found = explain_by_handedness(skeleton, trajectories, rms_m, weights=weights, limits=limits)
+    return {"kind": found.kind, "rms_mm": round(1e3 * found.rms_m, 3)} if found else None
 
 
 def _usable_weights(
@@ -165,6 +215,7 @@ def _solve_with_opensim(
     trajectories: MarkerTrajectories,
     weights: dict[str, float] | None,
     *,
+    faults: tuple[MarkerFault, ...],
     clamped: bool,
     progress: ProgressBar,
 ) -> IKSolution:
@@ -189,6 +240,7 @@ def _solve_with_opensim(
         converged=np.array(solved),
         held=(),
         unused_markers=unused,
+        faults=faults,
     )
 
 
@@ -216,8 +268,8 @@ def _summary(
     *,
     notes: Sequence[str],
 ) -> IKSummary:
-    mean_mm = 1e3 * np.array([_mean(column) for column in solution.marker_error_m.T])
-    worst = int(np.nanargmax(mean_mm))
+    mean_mm = np.nan_to_num(1e3 * np.array([_mean(column) for column in error_without_faults_m(solution).T]))
+    worst = int(mean_mm.argmax())
     open_frames = solution.undetermined.sum(axis=0)
     return IKSummary(
         out=str(out),

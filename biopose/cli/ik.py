@@ -59,6 +59,13 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
     show_default="clamped",
     help="Coordinates held in their ranges: those that the model clamps, all, or none.",
 )
+@click.option(
+    "--outliers",
+    type=click.Choice(["left-out", "kept"]),
+    default="left-out",
+    show_default=True,
+    help="Markers that do not fit: left out, or exchanged back, in those frames; or kept. Named either way.",
+)
 @click.option("--static", type=EXISTING, help="NeurIK only: the same person standing still, with the same markers.")
 @click.option("--model-out", type=NewFile(".osim"), help="NeurIK only: the default model at the predicted scales.")
 @click.option("--sd", type=NewFile(".mot"), help="NeurIK only: a .mot of each coordinate's standard deviation.")
@@ -75,6 +82,7 @@ def ik(
     weights: Path | None,
     solver: str,
     limits: Limits | None,
+    outliers: str,
     static: Path | None,
     model_out: Path | None,
     sd: Path | None,
@@ -93,6 +101,12 @@ def ik(
     An OpenSim set-up file is applied by both solvers: time_range, tasks of markers and coordinates with weights (value,
     default or coordinate_file), accuracy, report_errors; constraint_weight by OpenSim's alone. It names the files for
     which no option is given; an option overrules it. What it asks for and is not done is named.
+
+    The fit is judged by frame and marker. A marker that is far off where the others are not is left out of those
+    frames; markers that lie in each other's places are exchanged back; frames that do not fit at all are nan. The
+    report names markers and frames, counted from 0, and the exit code is then 3, as with a poor fit as a whole; a
+    marker that is left out for a frame or two is like a gap, and changes no exit code. Frames in which nothing is found
+    are the plain least squares of all markers. NeurIK's prediction is judged but left as it is.
 
     NeurIK needs no model, but markers that it knows by name: 20 or more of BioPose's 68, three of them on the pelvis
     (RASI, LASI, RPSI, LPSI). Its angles are those of BioPose's full-body model, within their ranges, each with a
@@ -160,6 +174,7 @@ def ik(
                 weights=weights,
                 solver=solver,
                 limits=limits or "clamped",
+                outliers="kept" if outliers == "kept" else "left out",
                 threads=threads,
                 progress=bar,
             )

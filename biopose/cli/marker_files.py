@@ -5,22 +5,27 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from biopose.cli.fit_report import error_without_faults_m, faults_as_dicts, markers_far
 from biopose.cli.ik_setup_files import AppliedSetup, applied_setup, write_marker_errors
 from biopose.cli.marker_summaries import IKSummary, ScaleSummary
+from biopose.cli.static_trial import judge_static
 from biopose.errors import ModelError
 from biopose.io.markers import UpAxis, read_markers
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.units import LengthUnit
 from biopose.skeleton.full_body import build_full_body
-from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics, marker_errors_m
+from biopose.skeleton.ik.handedness import explain_by_handedness
+from biopose.skeleton.ik.inverse_kinematics import IKSolution, Outliers, inverse_kinematics, marker_errors_m
+from biopose.skeleton.ik.marker_faults import MarkerFault, without_faults
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
 from biopose.skeleton.kinematics import Kinematics
@@ -33,6 +38,7 @@ from biopose.skeleton.stature import model_height_m
 # The root segment lies on its side where what is upright in the model's default pose is within 30 degrees of level.
 LEVEL = 0.5
 POSTURE_FRAMES = 200
+DOUBTFUL_RMS_M = 0.030  # median marker error from which on left and right are examined
 
 
 class ProgressBar(Protocol):
@@ -95,6 +101,7 @@ def scale_files(
         height_m=height_m,
         height_used=known_height is not None,
         notes=[*static.notes, *model_notes(source, skeleton)],
+        static_trial=judge_static(static, scaling, landmarks=sorted(fixed)),
     )
 
 
@@ -136,10 +143,14 @@ def solve_files(
     weights: Path | None,
     solver: str,
     limits: Limits,
+    outliers: Outliers = "left out",
     threads: int,
     progress: ProgressBar,
 ) -> IKSummary:
     """Inverse kinematics from a marker file and a model file to a .mot file.
+
+    Markers that do not fit are found for either solver, and left out or exchanged back in the frames concerned, unless
+    outliers are kept.
 
     Raises:
         BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
@@ -154,10 +165,30 @@ def solve_files(
     progress.length = len(trajectories.time_s)
     start = perf_counter()
     with prefixed_errors(markers):
+        solution = inverse_kinematics(
+            skeleton,
+            trajectories,
+            weights=setup.weights,
+            targets=setup.targets if solver == "biopose" else None,  # OpenSim's may be of coupled coordinates
+            limits=limits,
+            outliers="left out",
+            tolerance=setup.tolerance,
+            threads=threads,
+            progress=progress.update if solver == "biopose" else None,
+        )
+        handedness = _handedness(skeleton, trajectories, solution, setup.weights, limits)
         if solver == "opensim":
-            solution = _solve_with_opensim(model, skeleton, setup, clamped=limits != "none", progress=progress)
-        else:
-            solution = inverse_kinematics(
+            judged = setup.trajectories if outliers == "kept" else without_faults(setup.trajectories, solution.faults)
+            solution = _solve_with_opensim(
+                model,
+                skeleton,
+                replace(setup, trajectories=judged),
+                faults=solution.faults,
+                clamped=limits != "none",
+                progress=progress,
+            )
+        elif outliers == "kept" and solution.faults:
+            plain = inverse_kinematics(
                 skeleton,
                 trajectories,
                 weights=setup.weights,
@@ -165,8 +196,8 @@ def solve_files(
                 limits=limits,
                 tolerance=setup.tolerance,
                 threads=threads,
-                progress=progress.update,
             )
+            solution = replace(plain, faults=solution.faults)
     seconds = perf_counter() - start
     if not solution.solved.any():
         raise ModelError(f"{markers}: no frame has {MIN_MARKERS} markers of the model {model}; nothing was written")
@@ -174,7 +205,31 @@ def solve_files(
     notes = [*trajectories.notes, *model_notes(model, skeleton), *setup.notes]
     if setup.report_errors:
         notes.append(f"errors of each frame: {write_marker_errors(out, trajectories.time_s, solution.marker_error_m)}")
-    return _summary(out, solver, skeleton, solution, list(setup.ignored), seconds, notes=notes)
+    summary = _summary(out, solver, skeleton, solution, list(setup.ignored), seconds, notes=notes)
+    return replace(
+        summary,
+        outliers=outliers,
+        faults=faults_as_dicts(solution.faults),
+        markers_far=markers_far(solution),
+        handedness=handedness,
+    )
+
+
+def _handedness(
+    skeleton: Skeleton,
+    trajectories: MarkerTrajectories,
+    solution: IKSolution,
+    weights: dict[str, float] | None,
+    limits: Limits,
+) -> dict[str, Any] | None:
+    """What explains a fit that is poor throughout, and the marker error that it leaves."""
+    if not solution.solved.any():
+        return None
+    rms_m = float(np.nanmedian(solution.rms_m))
+    if rms_m < DOUBTFUL_RMS_M:
+        return None
+    found = explain_by_handedness(skeleton, trajectories, rms_m, weights=weights, limits=limits)
+    return {"kind": found.kind, "rms_mm": round(1e3 * found.rms_m, 3)} if found else None
 
 
 def _solve_with_opensim(
@@ -182,6 +237,7 @@ def _solve_with_opensim(
     skeleton: Skeleton,
     setup: AppliedSetup,
     *,
+    faults: tuple[MarkerFault, ...],
     clamped: bool,
     progress: ProgressBar,
 ) -> IKSolution:
@@ -214,6 +270,7 @@ def _solve_with_opensim(
         converged=np.array(solved),
         held=(),
         unused_markers=unused,
+        faults=faults,
     )
 
 
@@ -241,8 +298,8 @@ def _summary(
     *,
     notes: Sequence[str],
 ) -> IKSummary:
-    mean_mm = 1e3 * np.array([_mean(column) for column in solution.marker_error_m.T])
-    worst = int(np.nanargmax(mean_mm))
+    mean_mm = np.nan_to_num(1e3 * np.array([_mean(column) for column in error_without_faults_m(solution).T]))
+    worst = int(mean_mm.argmax())
     open_frames = solution.undetermined.sum(axis=0)
     return IKSummary(
         out=str(out),

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from biopose.cli.fit_report import calls_for_a_look, far_line, fault_lines
+from biopose.cli.static_trial import StaticTrial
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 
 # OpenSim's guidance (Simulation with OpenSim - Best Practices) is an RMS below 20 mm and no error above 40 mm.
 POOR_FIT_MM = 40.0
+HANDEDNESS = {
+    "sides exchanged": "left and right are exchanged in the markers' names (or the recording is mirrored): with the "
+    "names of both sides exchanged",
+    "mirrored": "the recording is mirrored (or left and right are exchanged in the markers' names): with z reversed",
+}
 LEARNED_HZ = (20.0, 120.0)  # what NeurIK was trained on
 RATE_SLACK = 1.01
 NAN = "what is missing is nan in the .mot; fill it before OpenSim's own viewer or tools read it"
@@ -30,6 +37,12 @@ class ScaleSummary:
     height_m: float | None
     height_used: bool
     notes: list[str]
+    static_trial: StaticTrial | None = None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the trial is not one of a person standing still, with all landmarks in their places."""
+        return self.static_trial is not None and bool(self.static_trial.lines())
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -43,7 +56,7 @@ class ScaleSummary:
 
     def remarks(self) -> list[str]:
         """Remarks beside the factors."""
-        lines = [*self._residual_lines(), *self.notes]
+        lines = self._residual_lines() + (self.static_trial.lines() if self.static_trial else []) + self.notes
         if self.unused_markers:
             lines.append(f"not in the model: {', '.join(self.unused_markers)}")
         if self.height_m is not None and not self.height_used:
@@ -64,7 +77,12 @@ class ScaleSummary:
 
 @dataclass(frozen=True)
 class IKSummary:
-    """The result of `biopose ik`; marker errors in millimetres; `notes` are the readers', of the files given."""
+    """The result of `biopose ik`; marker errors in millimetres; `notes` are the readers', of the files given.
+
+    `faults` are of `MarkerFault`: kind, markers, frames (first and last of each stretch, counted from 0), error_mm,
+    lies_at; `outliers` is what was done about them ("left out" or "kept"). `markers_far` are the markers that stay
+    above OpenSim's limit of 40 mm for some frames otherwise: frames, max_mm. `handedness` explains a poor fit.
+    """
 
     out: str
     solver: str
@@ -81,19 +99,30 @@ class IKSummary:
     lies_on_its_side: bool
     seconds: float
     notes: list[str]
+    outliers: str = "left out"
+    faults: list[dict[str, Any]] = field(default_factory=list)
+    markers_far: dict[str, dict[str, Any]] = field(default_factory=dict)
+    handedness: dict[str, Any] | None = None
+
+    @property
+    def poor_fit(self) -> bool:
+        """Whether the markers do not fit the model as a whole."""
+        return self.rms_mm > POOR_FIT_MM or self.handedness is not None
 
     @property
     def incomplete(self) -> bool:
-        """Whether the result lacks anything that a complete recording would have given."""
-        return bool(self.frames_unsolved or self.frames_not_converged or self.coordinates_undetermined)
+        """Whether the result lacks anything that a complete and faultless recording would have given."""
+        missing = self.frames_unsolved or self.frames_not_converged or self.coordinates_undetermined
+        return bool(missing or calls_for_a_look(self.faults) or self.poor_fit)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        return asdict(self) | {"poor_fit": self.poor_fit}
 
     def lines(self) -> list[str]:
         """As text."""
-        lines = [*_first_lines(self), *self._doubts(), *self._missing(), *self.notes]
+        lines = [*_first_lines(self), *self._doubts(), *fault_lines(self.faults, outliers=self.outliers)]
+        lines += [*far_line(self.markers_far), *self._missing(), *self.notes]
         if self.coordinates_held:
             lines.append(f"held at default, observed by no marker: {', '.join(self.coordinates_held)}")
         if self.unused_markers:
@@ -109,6 +138,9 @@ class IKSummary:
                 f"POOR FIT: above {POOR_FIT_MM:.0f} mm; is the model scaled to this person, its markers theirs, and "
                 "the recording not mirrored?"
             )
+        if self.handedness:
+            left = f"{self.handedness['rms_mm']:.0f} mm instead of {self.rms_mm:.0f} mm"
+            lines.append(f"LEFT AND RIGHT: {HANDEDNESS[self.handedness['kind']]}, {left} are left; nothing was changed")
         return lines + _lying(self.lies_on_its_side)
 
     def _missing(self) -> list[str]:
@@ -151,15 +183,24 @@ class NeurikSummary:
     seconds: float
     notes: list[str]
     solver: str = "neurik"
+    outliers: str = "kept"
+    faults: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def poor_fit(self) -> bool:
+        """Whether the markers do not fit the predicted body as a whole."""
+        return self.rms_mm > POOR_FIT_MM
 
     @property
     def incomplete(self) -> bool:
-        """Whether the result lacks anything that a complete recording would have given."""
-        return bool(self.frames_unsolved)
+        """Whether the result lacks anything that a complete and faultless recording would have given."""
+        return bool(
+            self.frames_unsolved or self.frames_pelvis_unobserved or calls_for_a_look(self.faults) or self.poor_fit
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        return asdict(self) | {"poor_fit": self.poor_fit}
 
     def lines(self) -> list[str]:
         """As text."""
@@ -167,7 +208,8 @@ class NeurikSummary:
         lines = [*_first_lines(self), f"standard deviations, median: {deviations} degrees", self._scales_line()]
         if self.model_out:
             lines.append(f"{self.model_out}: the default model at these scales, {self.model_mass_kg:.1f} kg as it was")
-        lines += [*self._doubts(), *_unsolved(self.frames_unsolved), *self.notes]
+        lines += [*self._doubts(), *fault_lines(self.faults, outliers=self.outliers)]
+        lines += [*_unsolved(self.frames_unsolved), *self.notes]
         if self.frames_unsolved:
             lines.append(NAN)
         if self.coordinates_unobserved:

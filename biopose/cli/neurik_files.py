@@ -13,6 +13,7 @@ from time import perf_counter
 
 import numpy as np
 
+from biopose.cli.fit_report import faults_as_dicts
 from biopose.cli.marker_files import ProgressBar, lies_on_its_side, prefixed_errors, read_recording
 from biopose.cli.marker_summaries import NeurikSummary
 from biopose.io.markers import UpAxis, read_markers
@@ -24,6 +25,7 @@ from biopose.neurik.network import Neurik, load_neurik
 from biopose.neurik.recording import RecordingPrediction, predict_recording
 from biopose.neurik.static_trial import calibrate_from_static
 from biopose.skeleton.full_body import build_full_body, full_body_skeleton
+from biopose.skeleton.ik.marker_faults import MarkerFault, outlying_faults, suspicion
 from biopose.skeleton.limbs import LIMBS
 from biopose.skeleton.scaled_model import write_scaled_osim
 from biopose.skeleton.scaling import Scaling, scaled_geometry
@@ -108,6 +110,13 @@ def write_model(path: Path, prediction: RecordingPrediction) -> Path:
         return write_scaled_osim(build_full_body(Path(folder) / "full_body.osim"), path, scaling)
 
 
+def _faults(prediction: RecordingPrediction) -> list[MarkerFault]:
+    """Markers whose distance from the predicted body jumps, or is far above what it is otherwise."""
+    judged = suspicion(prediction.error_m, prediction.coordinates.time_s)
+    outlying = judged.frames | (judged.throughout & ~np.isnan(prediction.error_m))
+    return outlying_faults(prediction.markers.names, outlying, np.nan_to_num(prediction.error_m))
+
+
 def _summary(
     prediction: RecordingPrediction,
     out: Path,
@@ -139,6 +148,7 @@ def _summary(
         markers_used=list(prediction.markers.names),
         unused_markers=unused,
         lies_on_its_side=lies_on_its_side(skeleton, prediction.coordinates),
+        faults=faults_as_dicts(_faults(prediction)),
         seconds=round(seconds, 3),
         notes=notes,
     )

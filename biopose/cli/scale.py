@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from biopose.io.markers import UpAxis
     from biopose.io.units import LengthUnit
 
+DOUBTFUL = 3  # the exit code where the model was written, and the trial is not as it should be
+
 
 @click.command()
 @click.option("--markers", required=True, type=EXISTING, help="A static trial: .trc, .c3d or .parquet.")
@@ -55,6 +57,9 @@ def scale(
     Markers that the model declares as <fixed> keep their anatomical location; the others are moved to their recorded
     positions.
 
+    The report names markers that move in the second that is used, hips and knees that are bent, and landmarks far from
+    the scaled model; the model is written, and the exit code is then 3.
+
     \b
     Example:
       biopose scale --markers static.trc --model generic.osim --height-m 1.78 --mass-kg 72 --out scaled.osim
@@ -64,3 +69,5 @@ def scale(
 
     summary = scale_files(markers, model, out, up=up, units=units, subject=subject, height_m=height_m, mass_kg=mass_kg)
     show(summary.as_dict(), json_=json_, lines=summary.lines)
+    if summary.doubtful:
+        raise click.exceptions.Exit(DOUBTFUL)

@@ -19,6 +19,7 @@ class MarkerTrajectories:
         names: M marker names, all different.
         positions_m: (F, M, 3) metres, in the axes of the source. A gap is NaN.
         notes: what was odd in the source and how it was read, a sentence each; empty for what was not read.
+        filled: (F, M) gaps that the source had filled with a value that was not measured; None if there are none.
 
     Raises:
         ValueError: The shapes disagree, a name is unusable or given twice, time does not increase, or a value is
@@ -29,6 +30,7 @@ class MarkerTrajectories:
     names: tuple[str, ...]
     positions_m: FloatArray
     notes: tuple[str, ...] = ()
+    filled: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         _set_arrays(self, time_s=self.time_s, names=self.names, positions_m=self.positions_m)
@@ -47,7 +49,8 @@ class MarkerTrajectories:
             ValueError: A name is not among the markers.
         """
         columns = _columns_of(names, self.names, kind="markers")
-        return replace(self, names=tuple(names), positions_m=self.positions_m[:, columns])
+        filled = None if self.filled is None else self.filled[:, columns]
+        return replace(self, names=tuple(names), positions_m=self.positions_m[:, columns], filled=filled)
 
 
 @dataclass(frozen=True, eq=False)

@@ -222,6 +222,51 @@ def test_a_mirrored_recording_is_noticed(person: SyntheticPerson, tmp_path: Path
     summary = solve(person, tmp_path / "q.mot", markers=trial)
     assert any(line.startswith("POOR FIT") for line in summary.lines())
 
+    assert summary.handedness is not None
+    assert summary.handedness["rms_mm"] < 1
+    assert any(line.startswith("LEFT AND RIGHT") for line in summary.lines())
+
+
+@pytest.mark.parametrize("solver", ["biopose", "opensim"])
+def test_exchanged_markers_are_exchanged_back_for_either_solver(
+    person: SyntheticPerson, tmp_path: Path, solver: str
+) -> None:
+    columns = [person.recording.names.index(name) for name in ("LKNE", "RKNE")]
+    positions_m = person.recording.positions_m.copy()
+    positions_m[20:26, columns] = positions_m[20:26, columns[::-1]]
+    trial, out = changed(person, tmp_path / "exchanged.trc", positions_m), tmp_path / "q.mot"
+    summary = solve(person, out, markers=trial, solver=solver)
+    assert [(f["kind"], set(f["markers"]), f["frames"]) for f in summary.faults] == [
+        ("exchanged", {"LKNE", "RKNE"}, [[20, 25]])
+    ]
+    assert summary.incomplete
+    values = read_mot(out, rotational=person.skeleton.rotational_names).values
+    hip = person.skeleton.coordinate_names.index("hip_flexion_r")
+    np.testing.assert_allclose(values[:, hip], person.truth[:, hip], atol=np.radians(1.0))
+
+
+def test_a_static_trial_is_judged(person: SyntheticPerson, tmp_path: Path) -> None:
+    """Nobody stands still; somebody sits; a landmark is off; and a trial as it should be."""
+    skeleton, q = person.skeleton, np.repeat(person.skeleton.default_pose[None], 20, axis=0)
+    moving, sitting, off = q.copy(), q.copy(), markers_at(skeleton, q)
+    moving[:, skeleton.coordinate_names.index("pelvis_tx")] = np.linspace(0, 0.3, 20)
+    for name in ("hip_flexion_r", "hip_flexion_l", "knee_angle_r", "knee_angle_l"):
+        sitting[:, skeleton.coordinate_names.index(name)] = np.radians(90)
+    off[:, skeleton.marker_names.index("RKNE")] += (0.1, 0, 0)
+    trials = {
+        "NOT STILL": markers_at(skeleton, moving),
+        "NOT UPRIGHT": markers_at(skeleton, sitting),
+        "OFF": off,
+        None: markers_at(skeleton, q),
+    }
+    for word, positions_m in trials.items():
+        write_trc(tmp_path / "static.trc", MarkerTrajectories(np.arange(20) / 100, skeleton.marker_names, positions_m))
+        summary = scale_files(tmp_path / "static.trc", person.generic, tmp_path / "s.osim")
+        assert summary.static_trial is not None
+        assert [line.split(":")[0] for line in summary.static_trial.lines()] == ([word] if word else [])
+        assert summary.doubtful == (word is not None)
+    assert "RKNE" in summary.marker_residual_mm
+
 
 def test_a_broken_file_is_refused_before_any_work(person: SyntheticPerson, tmp_path: Path) -> None:
     (tmp_path / "broken.trc").write_text("PathFileType\t4\n")
@@ -252,6 +297,22 @@ def summary_of_ik(**changes: object) -> IKSummary:
     return replace(summary, **changes)  # type: ignore[arg-type]
 
 
+def fault(kind: str, *frames: list[int]) -> dict[str, object]:
+    return {"kind": kind, "markers": ["A", "B"], "frames": list(frames), "error_mm": 84.2, "lies_at": None}
+
+
+def test_faults_are_named_with_frames_markers_and_millimetres() -> None:
+    faults = [fault("exchanged", [60, 65]), fault("outlying", [3, 3], [7, 9]), fault("unexplained", [80, 90])]
+    lines = summary_of_ik(faults=faults).lines()
+    assert lines[2:] == [
+        "EXCHANGED: A and B are exchanged in frames 60 to 65 (up to 84 mm off); exchanged back there",
+        "OUTLYING: A, B in frames 3 and 7 to 9 (up to 84 mm off); left out there",
+        "POOR FIT in frames 80 to 90: up to 84 mm RMS, which no few markers explain; do not trust these frames",
+        "frames are counted from 0",
+    ]
+    assert any("kept as recorded" in line for line in summary_of_ik(faults=faults, outliers="kept").lines())
+
+
 @pytest.mark.parametrize(
     ("changes", "incomplete"),
     [
@@ -260,9 +321,14 @@ def summary_of_ik(**changes: object) -> IKSummary:
         ({"frames_not_converged": 1}, True),
         ({"coordinates_undetermined": {"knee_angle_r": 2}}, True),
         (
-            {"coordinates_held": ["mtp_angle_r"], "unused_markers": ["X"], "rms_mm": 90.0, "weights_ignored": ["Y"]},
+            {"coordinates_held": ["mtp_angle_r"], "unused_markers": ["X"], "weights_ignored": ["Y"]},
             False,
         ),
+        ({"rms_mm": 41.0}, True),
+        ({"faults": [fault("exchanged", [60, 65])]}, True),
+        ({"faults": [fault("unexplained", [60, 65])]}, True),
+        ({"faults": [fault("outlying", [60, 65])]}, True),
+        ({"faults": [fault("outlying", [60, 61], [70, 70])]}, False),
     ],
 )
 def test_a_result_is_incomplete_where_a_complete_recording_would_have_given_more(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,9 +21,13 @@ from torch import Tensor
 from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.skeleton.ik.coordinate_targets import CoordinateTargets
+from biopose.skeleton.ik.marker_faults import MarkerFault
+from biopose.skeleton.ik.outliers import leave_out_outliers
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits, RecordingSolver
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
+
+Outliers = Literal["kept", "left out"]
 
 # The markers' spread over the model's own: outside, the file's unit is wrong or the model is another creature's.
 PLAUSIBLE_SIZE_RATIO = (0.25, 4.0)
@@ -41,6 +46,8 @@ class IKSolution:
         converged: (F,) whether the iteration settled within the tolerance.
         held: coordinates kept at their default since no marker observes them.
         unused_markers: markers of the recording that the skeleton lacks.
+        faults: outlying and exchanged markers and stretches that do not fit, if outliers were left out; `rms_m` is
+            then without the outlying ones.
     """
 
     coordinates: CoordinateTrajectories
@@ -51,6 +58,7 @@ class IKSolution:
     converged: NDArray[np.bool_]
     held: tuple[str, ...]
     unused_markers: tuple[str, ...]
+    faults: tuple[MarkerFault, ...] = ()
 
     @property
     def solved(self) -> NDArray[np.bool_]:
@@ -70,6 +78,7 @@ def inverse_kinematics(
     weights: Mapping[str, float] | None = None,
     targets: CoordinateTargets | None = None,
     limits: Limits = "clamped",
+    outliers: Outliers = "kept",
     tolerance: float = 1e-5,
     threads: int = 1,
     device: str = "cpu",
@@ -84,6 +93,9 @@ def inverse_kinematics(
         targets: values that coordinates should have besides what the markers show.
         limits: hold the coordinates that the model clamps ("clamped"), all of them ("all"), or none within their
             ranges. Root coordinates are never limited: anatomy does not limit a person's orientation in the room.
+        outliers: "kept" minimises the squared distances of all markers; "left out" then finds markers that do not fit,
+            leaves them out or exchanges them back in the frames concerned, and solves those frames anew. Coordinates
+            go on without a step there, and where the recording's gaps had been filled (`filled`).
         tolerance: error in radians (metres) that a converged frame's last step leaves, in order of magnitude.
         threads: how many chunks of frames are solved at a time.
         device: where torch computes; float64 throughout.
@@ -95,7 +107,8 @@ def inverse_kinematics(
             coordinates that move the markers are locked, or a target is of a coordinate that is not free.
     """
     names = _common_markers(skeleton, trajectories, weights)
-    observed = torch.from_numpy(np.ascontiguousarray(trajectories.select(names).positions_m)).to(device)
+    chosen = trajectories.select(names)
+    observed = torch.from_numpy(np.ascontiguousarray(chosen.positions_m)).to(device)
     given = torch.tensor([1.0 if weights is None else weights[name] for name in names], dtype=torch.float64)
     solver = RecordingSolver(
         skeleton.select_markers(names),
@@ -113,6 +126,7 @@ def inverse_kinematics(
         )
     solver.prepare()
     solver.run(threads=threads, progress=progress)
+    faults = leave_out_outliers(solver, chosen) if outliers == "left out" else []
     values = skeleton.satisfy_couplings(solver.representation.continuous_in_time(solver.q.cpu().numpy()))
     return IKSolution(
         coordinates=CoordinateTrajectories(trajectories.time_s, skeleton.coordinate_names, values),
@@ -123,6 +137,7 @@ def inverse_kinematics(
         converged=solver.converged.cpu().numpy(),
         held=tuple(skeleton.coordinate_names[i] for i in solver.unobserved),
         unused_markers=tuple(n for n in trajectories.names if n not in set(skeleton.marker_names)),
+        faults=tuple(faults),
     )
 
 

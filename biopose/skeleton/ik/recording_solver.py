@@ -7,13 +7,21 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from biopose.skeleton.angles import Representation, unwrap
 from biopose.skeleton.ik.coordinate_targets import CoordinateTargets, RecordingTargets, TargetTerms
 from biopose.skeleton.ik.initial_pose import align_root, starting_poses
-from biopose.skeleton.ik.least_squares import Fit, LeastSquaresProblem, root_coordinates, solve, standard_deviations
+from biopose.skeleton.ik.least_squares import (
+    Fit,
+    LeastSquaresProblem,
+    MarkerSums,
+    root_coordinates,
+    solve,
+    standard_deviations,
+)
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.threads import one_torch_thread
 
@@ -151,9 +159,9 @@ class RecordingSolver:
         self._finish(frames)
         self._cross_limits(frames)
         for batch in frames.split(BATCH_FRAMES):
-            self._measure(batch)
+            self.measure(batch)
         self._repair(frames)
-        self._mark_undetermined(frames)
+        self.mark_undetermined(frames)
         if self.targets is not None:
             self.targets.set_unobserved(self.q, frames, variables=self.problem.variables, bounds=self.bounds)
 
@@ -166,6 +174,38 @@ class RecordingSolver:
         frames, fit = frames[held], self._solve(frames[held], elsewhere[held], near=False)
         wins = self._cost(fit.q, frames) < (1 - 1e-9) * self._cost(self.q[frames], frames)
         self._store(frames[wins], Fit(fit.q[wins], fit.iterations[wins], fit.converged[wins]))
+
+    def state(self, frames: Tensor) -> tuple[Tensor, ...]:
+        """A copy of all that is known of frames, for `restore`."""
+        return tuple(field[frames].clone() for field in self._fields())
+
+    def restore(self, frames: Tensor, state: tuple[Tensor, ...]) -> None:
+        """Set frames back to a state."""
+        for field, saved in zip(self._fields(), state, strict=True):
+            field[frames] = saved
+
+    def _fields(self) -> tuple[Tensor, ...]:
+        solution = (self.q, self.error_m, self.rms_m, self.iterations, self.converged)
+        return (*solution, self.weights, self.observed)
+
+    def solve_again(self, frames: Tensor, start: Tensor) -> None:
+        """Solve frames from start (F, Q), as after a change of their observations or weights, and measure them."""
+        self._store(frames, self._solve(frames, start, near=False))
+        self._cross_limits(frames)
+        for batch in frames.split(BATCH_FRAMES):
+            self.measure(batch)
+
+    def complete_q(self, *, without: Tensor) -> Tensor:
+        """(F, Q) all frames' coordinates, those of the frames `without` (F,) and what is NaN interpolated in time.
+
+        Default values where no frame has any.
+        """
+        rows = self.representation.continuous_in_time(self.q.cpu().numpy())
+        usable = ~np.isnan(rows) & ~without.cpu().numpy()[:, None]
+        for c, values in enumerate(rows.T):
+            there = np.flatnonzero(usable[:, c])
+            rows[:, c] = np.interp(np.arange(len(rows)), there, values[there]) if len(there) else self.default[c].item()
+        return torch.from_numpy(rows).to(self.q)
 
     def _finish(self, frames: Tensor) -> None:
         """Go on with the frames that did not converge in the first steps."""
@@ -180,9 +220,7 @@ class RecordingSolver:
             solve(
                 self.problem,
                 q,
-                self.problem.sums(
-                    self.observed[batch], self.weights[batch], self._target_terms(batch, self.weights[batch])
-                ),
+                self.sums(batch, self.weights[batch]),
                 tolerance=self.tolerance,
                 max_iterations=max_iterations,
                 damping=1e-6 if near else 1e-2,
@@ -191,6 +229,10 @@ class RecordingSolver:
             for batch, q in zip(frames.split(BATCH_FRAMES), start.split(BATCH_FRAMES), strict=True)
         ]
         return Fit(*(torch.cat(parts) for parts in zip(*((f.q, f.iterations, f.converged) for f in fits), strict=True)))
+
+    def sums(self, frames: Tensor, weights: Tensor) -> MarkerSums:
+        """Of the frames' observations at weights (F, M), and the coordinates' targets."""
+        return self.problem.sums(self.observed[frames], weights, self._target_terms(frames, weights))
 
     def _store(self, frames: Tensor, fit: Fit) -> None:
         self.q[frames], self.iterations[frames], self.converged[frames] = fit.q, fit.iterations, fit.converged
@@ -207,12 +249,12 @@ class RecordingSolver:
         pick = choice * len(frames) + torch.arange(len(frames), device=frames.device)
         return Fit(fit.q[pick], fit.iterations[pick], fit.converged[pick])
 
-    def _residuals(self, q: Tensor, frames: Tensor) -> Tensor:
+    def residuals(self, q: Tensor, frames: Tensor) -> Tensor:
         """(F, M, 3) observed minus modelled markers, NaN where missing."""
         return self.observed[frames] - self.problem.kinematics.with_coordinates(q).markers
 
     def _cost(self, q: Tensor, frames: Tensor) -> Tensor:
-        squares = self._residuals(q, frames).square().sum(-1)
+        squares = self.residuals(q, frames).square().sum(-1)
         return (self.weights[frames] * squares.nan_to_num()).sum(-1) + self._target_cost(q, frames)
 
     def _target_terms(self, frames: Tensor, weights: Tensor) -> TargetTerms | None:
@@ -223,10 +265,10 @@ class RecordingSolver:
         terms = self._target_terms(frames, self.weights[frames])
         return 0.0 if terms is None else terms.cost(q[:, self.problem.variables])
 
-    def _measure(self, frames: Tensor) -> None:
+    def measure(self, frames: Tensor) -> None:
         """Marker errors of what is stored."""
         weights = self.weights[frames]
-        self.error_m[frames] = self._residuals(self.q[frames], frames).norm(dim=-1)
+        self.error_m[frames] = self.residuals(self.q[frames], frames).norm(dim=-1)
         square = (weights * self.error_m[frames].square().nan_to_num()).sum(-1)
         self.rms_m[frames] = (square / weights.sum(-1)).sqrt()
 
@@ -250,7 +292,7 @@ class RecordingSolver:
                     index = int(torch.searchsorted(frames, frame))
                     before = self.q[frames[index - 1]] if index else self.key_q[0]
                     self.q[frame] = self.representation.continuous(self.q[frame, None], after=before)[0]
-                self._measure(batch[wins])
+                self.measure(batch[wins])
 
     def _from_neighbours(self, bad: Tensor, frames: Tensor) -> Fit:
         index = torch.searchsorted(frames, bad)
@@ -262,7 +304,7 @@ class RecordingSolver:
         poses = starting_poses(self.skeleton, count=MANY_STARTING_POSES).to(self.observed)
         return self._best(bad, self._starts(poses, n_frames=len(bad)), max_iterations=ENOUGH_STEPS)
 
-    def _mark_undetermined(self, frames: Tensor) -> None:
+    def mark_undetermined(self, frames: Tensor) -> None:
         """NaN for the coordinates that a frame's markers do not determine, which only a missing marker can cause."""
         present = self.weights[frames] > 0
         gappy = frames[(~present & (self.weights > 0).any(0)).any(-1)]

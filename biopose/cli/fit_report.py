@@ -1,0 +1,102 @@
+"""What does not fit in a marker recording, for the summaries of `biopose ik`: frames, markers, millimetres."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose.skeleton.ik.inverse_kinematics import IKSolution
+from biopose.skeleton.ik.marker_faults import MarkerFault, ranges_of
+
+FAR_MM = 40.0  # OpenSim's guidance for a single marker (Simulation with OpenSim - Best Practices)
+LIKE_A_GAP = 2  # frames
+STRETCHES_LISTED, MARKERS_LISTED = 6, 6
+
+
+def faults_as_dicts(faults: Iterable[MarkerFault]) -> list[dict[str, Any]]:
+    """For JSON, in order of time."""
+    return [
+        {
+            "kind": fault.kind,
+            "markers": list(fault.markers),
+            "frames": [list(stretch) for stretch in fault.ranges],
+            "error_mm": round(1e3 * fault.error_m, 1),
+            "lies_at": fault.lies_at,
+        }
+        for fault in sorted(faults, key=lambda fault: fault.ranges)
+    ]
+
+
+def fault_lines(faults: Sequence[dict[str, Any]], *, outliers: str) -> list[str]:
+    """A line for each fault, and where frames are counted from."""
+    lines = [_fault_line(fault, outliers=outliers) for fault in faults]
+    return [*lines, "frames are counted from 0"] if lines else []
+
+
+def _fault_line(fault: dict[str, Any], *, outliers: str) -> str:
+    where, off = frames_text(fault["frames"]), f"{fault['error_mm']:.0f} mm"
+    names, kept = " and ".join(fault["markers"]), outliers == "kept"
+    if fault["kind"] == "exchanged":
+        verb = "are exchanged" if len(fault["markers"]) == 2 else "are exchanged in a circle"
+        return f"EXCHANGED: {names} {verb} in {where} (up to {off} off); " + (
+            "kept as recorded" if kept else "exchanged back there"
+        )
+    if fault["kind"] == "unexplained":
+        return f"POOR FIT in {where}: up to {off} RMS, which no few markers explain; do not trust these frames"
+    place = f", in the place of {fault['lies_at']}, which is missing" if fault["lies_at"] else ""
+    done = "kept as recorded" if kept else "left out there"
+    return f"OUTLYING: {', '.join(fault['markers'])} in {where} (up to {off} off{place}); {done}"
+
+
+def calls_for_a_look(faults: Iterable[dict[str, Any]]) -> bool:
+    """Whether there is more than markers left out for a frame or two, which are like gaps."""
+    return any(
+        fault["kind"] != "outlying" or any(last - first >= LIKE_A_GAP for first, last in fault["frames"])
+        for fault in faults
+    )
+
+
+def error_without_faults_m(solution: IKSolution) -> NDArray[np.float64]:
+    """(F, M) marker errors, NaN where a marker is outlying or exchanged."""
+    error_m = solution.marker_error_m.copy()
+    for fault in solution.faults:
+        columns = [solution.marker_names.index(name) for name in fault.markers]
+        for first, last in fault.ranges:
+            error_m[first : last + 1, columns] = np.nan
+    return error_m
+
+
+def markers_far(solution: IKSolution) -> dict[str, dict[str, Any]]:
+    """Markers above FAR_MM, and where, apart from those that are a fault there."""
+    far = np.nan_to_num(1e3 * error_without_faults_m(solution)) > FAR_MM
+    return {
+        solution.marker_names[m]: {
+            "frames": [list(stretch) for stretch in ranges_of(far[:, m])],
+            "max_mm": round(1e3 * float(solution.marker_error_m[far[:, m], m].max()), 1),
+        }
+        for m in np.flatnonzero(far.any(axis=0))
+    }
+
+
+def far_line(far: dict[str, dict[str, Any]]) -> list[str]:
+    """One line, the furthest first."""
+    if not far:
+        return []
+    names = sorted(far, key=lambda name: -far[name]["max_mm"])
+    parts = [f"{n} in {frames_text(far[n]['frames'])} (up to {far[n]['max_mm']:.0f} mm)" for n in names]
+    rest = [f"and {len(parts) - MARKERS_LISTED} more markers"] if len(parts) > MARKERS_LISTED else []
+    return [f"above {FAR_MM:.0f} mm, OpenSim's limit for a marker: {'; '.join([*parts[:MARKERS_LISTED], *rest])}"]
+
+
+def frames_text(ranges: Sequence[Sequence[int]]) -> str:
+    """``frame 3``, ``frames 3 to 12 and 20``."""
+    listed = [str(first) if first == last else f"{first} to {last}" for first, last in ranges[:STRETCHES_LISTED]]
+    rest = len(ranges) - STRETCHES_LISTED
+    if rest > 0:
+        count = sum(last - first + 1 for first, last in ranges)
+        return f"{count} frames ({', '.join(listed)} and {rest} more stretches)"
+    word = "frame" if len(ranges) == 1 and ranges[0][0] == ranges[0][1] else "frames"
+    return f"{word} {', '.join(listed[:-1])} and {listed[-1]}" if len(listed) > 1 else f"{word} {listed[0]}"

@@ -152,11 +152,19 @@ def write_storage(path: Path | str, storage: Storage) -> None:
             stream.write("\t".join(map(repr, [float(time_s), *values.tolist()])) + "\n")
 
 
+# What a label of two parts is a state of, in a states file of OpenSim 3 (soleus_r/activation).
+_STATES = frozenset({"value", "speed", "activation", "fiber_length", "excitation"})
+
+
 def _coordinate_name(label: str) -> str | None:
     """Name of the coordinate whose value a column holds; None for a column of something else."""
     if "/" not in label:
         return label
-    *_, coordinate, quantity = label.split("/")
+    *joint, coordinate, quantity = label.split("/")
+    if (
+        not joint and quantity not in _STATES
+    ):  # a coordinate named by its joint, since another joint has one of its name
+        return label
     return coordinate if quantity == "value" else None
 
 

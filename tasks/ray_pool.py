@@ -10,12 +10,14 @@ from __future__ import annotations
 import heapq
 import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from threading import Condition
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
@@ -30,6 +32,7 @@ from tasks.settings import Settings
 
 ATTEMPTS = 3  # of a call whose actor dies
 LONGEST_FOLDER_BYTES = 31  # the rest of a socket's address, such as /ray/session_.../sockets/plasma_store, has 72
+REACH_TIMEOUT_S = 10.0
 OBJECT_STORE_BYTES = 100 * 2**20  # only paths travel
 
 
@@ -190,12 +193,20 @@ def _start_ray(settings: Settings) -> None:
     address = settings.ray_address
     try:
         if address:
+            _check_responds(address)
             ray.init(address=address, **quiet)
         else:  # without an address Ray would join a cluster that RAY_ADDRESS names
             ray.init(address="local", _temp_dir=str(short_folder()), **local, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         what = f"BIOPOSE_RAY_ADDRESS is {address!r}: no cluster can be joined" if address else "Ray does not start here"
         raise BioposeError(f"{what} ({' '.join(str(error).split())})") from error
+
+
+def _check_responds(address: str) -> None:
+    """Connect once, where the address is HOST:PORT or ray://HOST:PORT: Ray itself tries for minutes, then may abort."""
+    parts = urlsplit(address if "://" in address else f"ray://{address}")
+    if parts.scheme == "ray" and parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), timeout=REACH_TIMEOUT_S).close()
 
 
 def short_folder() -> Path:

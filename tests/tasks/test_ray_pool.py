@@ -12,9 +12,12 @@ import pytest
 import ray
 
 from biopose.errors import BioposeError, VideoError
+from biopose.pipeline import METHODS
+from biopose.reconstruction.method_names import DEFAULT_METHOD
 from biopose.tracking.shards import Shard
 from tasks.quarantine import CrashedError
-from tasks.ray_pool import ATTEMPTS, ActorPool, _slots, short_folder
+from tasks.ray_pool import ATTEMPTS, ActorPool, _slots, ray_pool, short_folder
+from tasks.settings import Settings
 
 
 class SmallActor:
@@ -80,3 +83,12 @@ def test_rays_sockets_lie_in_a_folder_with_a_short_path(monkeypatch: pytest.Monk
     for too_long in ("/tmp/" + 90 * "l", "/tmp/" + 14 * "é", "/absent"):
         monkeypatch.setenv("TMPDIR", too_long)
         assert short_folder() == Path("/tmp/ray")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
+def test_a_cluster_that_does_not_respond_is_named(address: str, tmp_path: Path) -> None:
+    with (
+        pytest.raises(BioposeError, match=f"BIOPOSE_RAY_ADDRESS is '{address}': no cluster can be joined"),
+        ray_pool(Settings(home=tmp_path, ray_address=address), METHODS[DEFAULT_METHOD], (), at_most=1),
+    ):
+        pass

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from biopose.cli.command_line import EXISTING, NewFile, as_json, show, with_up
+from biopose.cli.command_line import EXISTING, NewFile, as_json, show, with_subject, with_units, with_up
 
 if TYPE_CHECKING:
     from biopose.io.markers import UpAxis
+    from biopose.io.units import LengthUnit
 
 
 @click.command()
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 @click.option("--model", type=EXISTING, help="The .osim of coordinates: which of them are angles.")
 @click.option("--angles", type=click.Choice(["degrees", "radians"]), help="Of a .mot or .sto; else they are kept.")
 @with_up
+@with_units
+@with_subject
 @as_json
 def convert(
     source: Path,
@@ -37,6 +40,8 @@ def convert(
     model: Path | None,
     angles: str | None,
     up: UpAxis,
+    units: LengthUnit | None,
+    subject: str | None,
     json_: bool,
 ) -> None:
     """Convert a motion file: markers (.trc, .c3d, .parquet) or coordinates (.mot, .sto, .parquet).
@@ -57,6 +62,14 @@ def convert(
 
     in_degrees = None if angles is None else angles == "degrees"
     summary = convert_file(
-        source, out, up=up, rate_hz=rate_hz, longest_gap_s=fill_gaps_s, model=model, in_degrees=in_degrees
+        source,
+        out,
+        up=up,
+        units=units,
+        subject=subject,
+        rate_hz=rate_hz,
+        longest_gap_s=fill_gaps_s,
+        model=model,
+        in_degrees=in_degrees,
     )
     show(summary.as_dict(), json_=json_, lines=summary.lines)

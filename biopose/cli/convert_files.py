@@ -18,6 +18,7 @@ from biopose.io.parquet import kind_of, read_coordinates_parquet, write_coordina
 from biopose.io.resampling import interpolated, uniform_times
 from biopose.io.trajectories import FloatArray, MarkerTrajectories, Storage, frame_rate_hz
 from biopose.io.trc import write_trc
+from biopose.io.units import LengthUnit
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
 
@@ -75,6 +76,8 @@ def convert_file(
     out: Path,
     *,
     up: UpAxis = "y",
+    units: LengthUnit | None = None,
+    subject: str | None = None,
     rate_hz: float | None = None,
     longest_gap_s: float = 0.0,
     model: Path | None = None,
@@ -86,6 +89,8 @@ def convert_file(
         source: .trc, .c3d, .mot, .sto or .parquet.
         out: markers to .trc, .c3d or .parquet; coordinates to .mot, .sto or .parquet.
         up: the axis of marker positions that is up; in the output it is y.
+        units: of marker positions, where the file states none or a wrong one.
+        subject: whose markers, where labels are SUBJECT:MARKER.
         rate_hz: of the output; None keeps the input's times.
         longest_gap_s: gaps up to it are filled.
         model: the .osim whose coordinates the columns are, which decides what is an angle.
@@ -97,18 +102,18 @@ def convert_file(
     if source.suffix.lower() in STORAGE or (source.suffix.lower() == ".parquet" and kind_of(source) == "coordinates"):
         table, skeleton = _read_table(source, model=read_osim(model) if model else None, in_degrees=in_degrees)
         return _convert_table(source, out, table, skeleton, rate_hz=rate_hz, longest_gap_s=longest_gap_s)
-    return _convert_markers(source, out, up=up, rate_hz=rate_hz, longest_gap_s=longest_gap_s)
+    markers = read_markers(source, up=up, units=units, subject=subject)
+    return _convert_markers(source, out, markers, rate_hz=rate_hz, longest_gap_s=longest_gap_s)
 
 
 def _convert_markers(
-    source: Path, out: Path, *, up: UpAxis, rate_hz: float | None, longest_gap_s: float
+    source: Path, out: Path, read: MarkerTrajectories, *, rate_hz: float | None, longest_gap_s: float
 ) -> ConversionSummary:
     if out.suffix.lower() not in MARKER_WRITERS:
         raise FileFormatError(f"{source} holds markers: write them as {' or '.join(MARKER_WRITERS)}, not as {out.name}")
-    read = read_markers(source, up=up)
     count = len(read.names)
     time_s, flat = _at_rate(read.time_s, read.positions_m.reshape(len(read.time_s), -1), rate_hz, longest_gap_s)
-    markers = replace(read, time_s=time_s, positions_m=flat.reshape(len(time_s), count, 3))
+    markers = replace(read, time_s=time_s, positions_m=flat.reshape(len(time_s), count, 3), filled=None)
     with file_format_errors(out):
         MARKER_WRITERS[out.suffix.lower()](out, markers)
     gaps = (_gap_count(read), _gap_count(markers))

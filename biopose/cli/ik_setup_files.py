@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -180,8 +180,7 @@ def _frames(setup: IKSetup, trajectories: MarkerTrajectories) -> tuple[MarkerTra
             f"{where}: time_range goes beyond the recording, which has {time_s[0]:g} to {time_s[-1]:g} s; what it has "
             "is solved"
         )
-    chosen = slice(first, last + 1)
-    return replace(trajectories, time_s=time_s[chosen], positions_m=trajectories.positions_m[chosen]), notes
+    return trajectories.at(slice(first, last + 1)), notes
 
 
 def _within(time_s: float, times_s: NDArray[np.float64]) -> bool:

@@ -60,12 +60,13 @@ def read_c3d(path: Path | str, *, units: LengthUnit | None = None) -> MarkerTraj
     first, first_notes = first_frame(content)
     per_metre, unit_notes = c3d_units_per_metre(content, units)
     time_s = (first + np.arange(layout.frames)) / rate
-    positions_m, gap_notes = with_gaps(positions[:, columns] / per_metre, names, marked=missing[:, columns])
+    positions_m, gap_notes, filled = with_gaps(positions[:, columns] / per_metre, names, marked=missing[:, columns])
     with file_format_errors(content.path):
         return MarkerTrajectories(
             time_s,
             tuple(names),
             positions_m,
+            filled=filled,
             notes=(*notes, *rate_notes, *first_notes, *unit_notes, *label_notes, *gap_notes),
         )
 

@@ -25,7 +25,7 @@ STRETCHES_LISTED = 12  # in a note
 
 def with_gaps(
     positions_m: FloatArray, names: Sequence[str], *, marked: BoolArray | None = None
-) -> tuple[FloatArray, tuple[str, ...]]:
+) -> tuple[FloatArray, tuple[str, ...], BoolArray | None]:
     """Make every gap NaN and give notes that count and name them.
 
     Args:
@@ -35,7 +35,8 @@ def with_gaps(
 
     Returns:
         The positions (F, M, 3), NaN in all three components of a gap, and a note for each kind of gap and each other
-        kind of repeated value. Frames in notes are counted from 0.
+        kind of repeated value. Frames in notes are counted from 0. And (F, M) where a gap was filled with a repeated
+        value, None where none was.
     """
     positions_m = np.array(positions_m, dtype=np.float64)
     missing = np.asarray(np.isnan(positions_m).any(axis=2))
@@ -52,7 +53,8 @@ def with_gaps(
     positions_m[beyond] = np.nan
     repeated = repeated_values(positions_m)
     positions_m[repeated.filled] = np.nan
-    return positions_m, (*notes, *_repetition_notes(repeated, names))
+    filled = repeated.filled if repeated.filled.any() else None
+    return positions_m, (*notes, *_repetition_notes(repeated, names)), filled
 
 
 def stretches(mask: BoolArray, names: Sequence[str]) -> list[str]:

@@ -52,6 +52,11 @@ class MarkerTrajectories:
         filled = None if self.filled is None else self.filled[:, columns]
         return replace(self, names=tuple(names), positions_m=self.positions_m[:, columns], filled=filled)
 
+    def at(self, frames: slice | NDArray[np.intp]) -> "MarkerTrajectories":
+        """Keep the given frames."""
+        filled = None if self.filled is None else self.filled[frames]
+        return replace(self, time_s=self.time_s[frames], positions_m=self.positions_m[frames], filled=filled)
+
 
 @dataclass(frozen=True, eq=False)
 class CoordinateTrajectories:

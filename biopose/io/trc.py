@@ -72,8 +72,8 @@ def read_trc(path: Path | str, *, units: LengthUnit | None = None) -> MarkerTraj
         rate_hz = parse_positive(header.get("datarate", ""))
         time_s = FrameTimes(time, line_numbers, rate_hz, numbers).in_seconds(lines)
     positions = values.reshape(len(time_s), layout.triplets, 3)[:, layout.markers]
-    positions_m, gap_notes = with_gaps(positions / per_metre, layout.names)
-    return MarkerTrajectories(time_s, tuple(layout.names), positions_m, notes=(*lines.notes, *gap_notes))
+    positions_m, gap_notes, filled = with_gaps(positions / per_metre, layout.names)
+    return MarkerTrajectories(time_s, tuple(layout.names), positions_m, filled=filled, notes=(*lines.notes, *gap_notes))
 
 
 def write_trc(path: Path | str, markers: MarkerTrajectories) -> None:

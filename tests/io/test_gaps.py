@@ -16,7 +16,7 @@ def recording(frames: int = 50) -> np.ndarray:
 
 def test_a_complete_recording_is_unchanged_and_without_notes() -> None:
     positions_m = recording()
-    again, notes = with_gaps(positions_m, NAMES)
+    again, notes, _ = with_gaps(positions_m, NAMES)
     assert np.array_equal(again, positions_m)
     assert notes == ()
 
@@ -24,7 +24,7 @@ def test_a_complete_recording_is_unchanged_and_without_notes() -> None:
 def test_one_missing_component_makes_the_position_a_gap_and_the_argument_is_unchanged() -> None:
     positions_m = recording()
     positions_m[7, 1, 2] = np.nan
-    again, notes = with_gaps(positions_m, NAMES)
+    again, notes, _ = with_gaps(positions_m, NAMES)
     assert np.isnan(again[7, 1]).all()
     assert np.isnan(positions_m).sum() == 1
     assert notes == ("gaps: 1 of 200 positions are missing in the file: B in frame 7 (counted from 0)",)
@@ -33,7 +33,7 @@ def test_one_missing_component_makes_the_position_a_gap_and_the_argument_is_unch
 def test_what_the_format_marks_is_a_gap() -> None:
     marked = np.zeros((50, 4), dtype=bool)
     marked[3:6, [0, 2]] = True
-    again, notes = with_gaps(recording(), NAMES, marked=marked)
+    again, notes, _ = with_gaps(recording(), NAMES, marked=marked)
     assert np.array_equal(np.isnan(again).all(axis=2), marked)
     assert notes == ("gaps: 6 of 200 positions are missing in the file: A, C in frames 3 to 5 (counted from 0)",)
 
@@ -41,7 +41,7 @@ def test_what_the_format_marks_is_a_gap() -> None:
 def test_zeros_are_gaps() -> None:
     positions_m = recording()
     positions_m[10:13, 3] = 0
-    again, notes = with_gaps(positions_m, NAMES)
+    again, notes, _ = with_gaps(positions_m, NAMES)
     assert np.isnan(again[10:13, 3]).all()
     assert notes == ("gaps: 3 of 200 positions are written as 0 0 0: D in frames 10 to 12 (counted from 0)",)
 
@@ -49,7 +49,7 @@ def test_zeros_are_gaps() -> None:
 def test_a_marker_of_zeros_throughout_is_named() -> None:
     positions_m = recording()
     positions_m[:, 3] = 0
-    again, notes = with_gaps(positions_m, NAMES)
+    again, notes, _ = with_gaps(positions_m, NAMES)
     assert np.isnan(again[:, 3]).all()
     assert "0 0 0 in every frame are read as never measured" in notes[1]
     assert notes[1].endswith(": D")
@@ -60,7 +60,7 @@ def test_a_marker_of_zeros_throughout_is_named() -> None:
 def test_numbers_beyond_any_laboratory_are_gaps(value: float, frames: int) -> None:
     positions_m = recording()
     positions_m[5 : 5 + frames, 2] = value
-    again, notes = with_gaps(positions_m, NAMES)
+    again, notes, _ = with_gaps(positions_m, NAMES)
     assert np.isnan(again).all(axis=2).sum() == np.isnan(again[5 : 5 + frames, 2]).all(axis=1).sum() == frames
     assert len(notes) == 1
     assert "beyond any laboratory" in notes[0]
@@ -77,7 +77,7 @@ def test_all_markers_beyond_any_laboratory_in_a_frame_are_gaps() -> None:
 @pytest.mark.parametrize("offset_m", [0.0, 5e5])
 def test_a_wrong_unit_and_a_distant_origin_are_no_gaps(scale: float, offset_m: float) -> None:
     positions_m = scale * recording() + offset_m
-    again, notes = with_gaps(positions_m, NAMES)
+    again, notes, _ = with_gaps(positions_m, NAMES)
     assert np.array_equal(again, positions_m)
     assert notes == ()
 

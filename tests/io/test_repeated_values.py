@@ -36,7 +36,7 @@ def test_a_gap_filled_with_the_last_or_next_value_is_found(frames: int, marker: 
 def test_a_foot_filled_while_the_rest_walks_is_named() -> None:
     positions_m = walk()
     positions_m[50:90, -2:] = positions_m[49, -2:]
-    again, notes = with_gaps(positions_m, [f"M{i}" for i in range(MARKERS)])
+    again, notes, _ = with_gaps(positions_m, [f"M{i}" for i in range(MARKERS)])
     assert np.isnan(again[50:90, -2:]).all()
     assert len(notes) == 1
     assert "80 of 2400 positions are filled with a value repeated bit for bit" in notes[0]
@@ -71,7 +71,7 @@ def test_a_swinging_foot_that_was_filled_is_found_at_a_coarse_resolution(resolut
 @pytest.mark.parametrize("times", [2, 3])
 def test_frames_duplicated_to_raise_the_rate_are_kept_and_named(times: int) -> None:
     positions_m = np.repeat(walk(), times, axis=0)
-    again, notes = with_gaps(positions_m, [f"M{i}" for i in range(MARKERS)])
+    again, notes, _ = with_gaps(positions_m, [f"M{i}" for i in range(MARKERS)])
     assert np.array_equal(again, positions_m)
     assert len(notes) == 1
     assert notes[0].startswith(f"{FRAMES * (times - 1)} of {FRAMES * times} frames repeat the frame before")
@@ -95,7 +95,7 @@ def test_a_stretch_filled_in_all_markers_is_a_gap() -> None:
 
 def test_a_static_trial_of_exact_data_has_no_gap() -> None:
     positions_m = np.repeat(walk()[:1], 50, axis=0)
-    again, notes = with_gaps(positions_m, [f"M{i}" for i in range(MARKERS)])
+    again, notes, _ = with_gaps(positions_m, [f"M{i}" for i in range(MARKERS)])
     assert np.array_equal(again, positions_m)
     assert notes == ("49 of 50 frames repeat the frame before bit for bit and are kept: all markers in frames 1 to 49",)
 
@@ -103,7 +103,7 @@ def test_a_static_trial_of_exact_data_has_no_gap() -> None:
 def test_a_marker_that_never_moves_is_kept_and_named() -> None:
     positions_m = walk()
     positions_m[:, 4] = positions_m[0, 4]
-    again, notes = with_gaps(positions_m, [f"M{i}" for i in range(MARKERS)])
+    again, notes, _ = with_gaps(positions_m, [f"M{i}" for i in range(MARKERS)])
     assert np.array_equal(again, positions_m)
     assert notes == ("markers that stand still to the last bit in all frames while others move, kept: M4",)
 

@@ -75,3 +75,12 @@ def test_the_rate_survives_lost_frames_and_times_in_milliseconds(rate_hz: float)
 def test_a_single_frame_has_no_rate() -> None:
     with pytest.raises(ValueError, match="single frame"):
         _ = MarkerTrajectories(np.zeros(1), ("A",), np.zeros((1, 1, 3))).rate_hz
+
+
+def test_frames_are_kept_with_what_is_known_of_them() -> None:
+    filled = np.zeros((4, 2), dtype=bool)
+    filled[2, 1] = True
+    some = MarkerTrajectories(TIME_S, ("A", "B"), np.ones((4, 2, 3)), filled=filled).at(slice(2, 4))
+    np.testing.assert_array_equal(some.time_s, TIME_S[2:])
+    assert some.filled is not None
+    np.testing.assert_array_equal(some.filled, [[False, True], [False, False]])

@@ -55,7 +55,7 @@ def explain_by_handedness(
     """The better explanation of the two, if it leaves much less than rms_m; None where neither does."""
     complete = np.flatnonzero((~np.isnan(trajectories.positions_m[..., 0])).sum(axis=1) >= MIN_MARKERS)
     frames = complete[np.linspace(0, len(complete) - 1, min(FRAMES, len(complete))).round().astype(int)]
-    some = replace(trajectories, time_s=trajectories.time_s[frames], positions_m=trajectories.positions_m[frames])
+    some = trajectories.at(frames)
     candidates: list[tuple[Literal["sides exchanged", "mirrored"], MarkerTrajectories]] = [
         ("sides exchanged", _with_sides_exchanged(some)),
         ("mirrored", replace(some, positions_m=some.positions_m * (1.0, 1.0, -1.0))),

@@ -65,7 +65,8 @@ def solution_deg(marker_weight, coordinate_weight, marker_count=3):
     state.setTime(0.0)
     solver.assemble(state)
     angle_deg = math.degrees(model.getCoordinateSet().get(0).getValue(state))
-    print(f"{marker_count} markers of weight {marker_weight:g}, coordinate of weight {coordinate_weight:g}: {angle_deg:.4f} degrees")
+    weights_used = f"{marker_count} markers of weight {marker_weight:g}, coordinate of weight {coordinate_weight:g}"
+    print(f"{weights_used}: {angle_deg:.4f} degrees")
     return angle_deg
 
 

@@ -165,11 +165,11 @@ def solve_files(
     progress.length = len(trajectories.time_s)
     start = perf_counter()
     with prefixed_errors(markers):
+        # Faults are judged by the markers alone: coordinate tasks may contradict them, as asked for.
         solution = inverse_kinematics(
             skeleton,
             trajectories,
             weights=setup.weights,
-            targets=setup.targets if solver == "biopose" else None,  # OpenSim's may be of coupled coordinates
             limits=limits,
             outliers="left out",
             tolerance=setup.tolerance,
@@ -177,27 +177,28 @@ def solve_files(
             progress=progress.update if solver == "biopose" else None,
         )
         handedness = _handedness(skeleton, trajectories, solution, setup.weights, limits)
+        faults = solution.faults
+        judged = trajectories if outliers == "kept" else without_faults(trajectories, faults)
         if solver == "opensim":
-            judged = setup.trajectories if outliers == "kept" else without_faults(setup.trajectories, solution.faults)
             solution = _solve_with_opensim(
                 model,
                 skeleton,
                 replace(setup, trajectories=judged),
-                faults=solution.faults,
+                faults=faults,
                 clamped=limits != "none",
                 progress=progress,
             )
-        elif outliers == "kept" and solution.faults:
+        elif setup.targets is not None or (outliers == "kept" and faults):
             plain = inverse_kinematics(
                 skeleton,
-                trajectories,
+                judged,
                 weights=setup.weights,
                 targets=setup.targets,
                 limits=limits,
                 tolerance=setup.tolerance,
                 threads=threads,
             )
-            solution = replace(plain, faults=solution.faults)
+            solution = replace(plain, faults=faults)
     seconds = perf_counter() - start
     if not solution.solved.any():
         raise ModelError(f"{markers}: no frame has {MIN_MARKERS} markers of the model {model}; nothing was written")

@@ -84,7 +84,8 @@ def test_a_range_outside_the_recording_is_refused(person: SyntheticPerson, tmp_p
 def test_heavy_coordinate_tasks_are_met(person: SyntheticPerson, tmp_path: Path, solver: str) -> None:
     tasks = coordinate_task("hip_flexion_r", "manual_value", 0.2) + coordinate_task("knee_angle_l", "default_value")
     result = ik_of(person, tmp_path, setup_file(person, tmp_path, tasks=tasks), "--solver", solver)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 3, result.output  # so far from its markers the fit is poor
+    assert "OUTLYING" not in result.stdout
     found = solution(person, tmp_path)
     default = person.skeleton.default_pose[person.skeleton.coordinate_names.index("knee_angle_l")]
     np.testing.assert_allclose(found.select(["hip_flexion_r"]).values, 0.2, atol=1e-3)

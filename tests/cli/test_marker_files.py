@@ -14,6 +14,7 @@ from biopose.io.mot import read_mot
 from biopose.io.parquet import write_markers_parquet
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.trc import write_trc
+from biopose.skeleton.ik.inverse_kinematics import Outliers
 from biopose.skeleton.ik.recording_solver import Limits
 from biopose.skeleton.quiet_opensim import opensim
 from biopose.skeleton.reader import read_osim
@@ -40,6 +41,7 @@ def solve(
     weights: Path | None = None,
     solver: str = "biopose",
     limits: Limits = "clamped",
+    outliers: Outliers = "left out",
     progress: Steps | None = None,
 ) -> IKSummary:
     return solve_files(
@@ -49,6 +51,7 @@ def solve(
         weights=weights,
         solver=solver,
         limits=limits,
+        outliers=outliers,
         threads=1,
         progress=progress or Steps(),
     )
@@ -181,7 +184,7 @@ def test_weights_decide_which_markers_count(person: SyntheticPerson, tmp_path: P
     positions_m = person.recording.positions_m.copy()
     positions_m[:, person.recording.names.index(name)] += 0.1
     trial, weights = changed(person, tmp_path / "moved.trc", positions_m), tmp_path / "w.xml"
-    assert solve(person, tmp_path / "q.mot", markers=trial).rms_mm > 5
+    assert solve(person, tmp_path / "q.mot", markers=trial, outliers="kept").rms_mm > 5
     tasks = "".join(f'<IKMarkerTask name="{n}"/>' for n in person.recording.names if n != name)
     weights.write_text(f"<OpenSimDocument>{tasks}</OpenSimDocument>")
     assert solve(person, tmp_path / "q.mot", markers=trial, weights=weights).rms_mm < 0.01

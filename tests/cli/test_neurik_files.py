@@ -155,7 +155,7 @@ def test_the_json_has_everything(trial: Path, tmp_path: Path) -> None:
     result = command(trial, tmp_path, "--json", "--model-out", tmp_path / "m.osim", "--sd", tmp_path / "sd.mot")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout, parse_constant=pytest.fail)
-    assert set(report) == set(NeurikSummary.__dataclass_fields__)
+    assert set(report) == {*NeurikSummary.__dataclass_fields__, "poor_fit"}
     assert report["solver"] == "neurik"
     assert report["out"].endswith("q.mot")
     assert report["model_out"].endswith("m.osim")

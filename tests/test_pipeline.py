@@ -149,8 +149,11 @@ def test_files_between_the_stages_give_what_memory_gives(
     (person,) = reconstruct(tracked, asked, models=models.fit).people
     write_motion(person, tmp_path / "motion.safetensors")
     (again,) = solve([read_motion(tmp_path / "motion.safetensors")], activity="other", models=models.solve)
-    np.testing.assert_array_equal(again.coordinates.values, one.coordinates.values)
-    np.testing.assert_array_equal(again.T_camera_world, one.T_camera_world)
+    (unwritten,) = solve([person], activity="other", models=models.solve)
+    np.testing.assert_allclose(again.coordinates.values, unwritten.coordinates.values, atol=1e-6)
+    # Another place in memory may round float32 products in another way, and the fit amplifies that.
+    np.testing.assert_allclose(again.coordinates.values, one.coordinates.values, atol=2e-3)
+    np.testing.assert_allclose(again.T_camera_world, one.T_camera_world, atol=1e-2)
 
 
 # What cannot be measured

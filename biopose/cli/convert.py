@@ -48,6 +48,8 @@ def convert(
 
     Positions are written in metres, y up. Resampling and filling interpolate by a cubic through the known neighbours;
     nothing is filtered, so low-pass a recording before its rate is lowered. A .c3d needs uniform times: give --rate-hz.
+    A .c3d of segment poses without markers (markerless systems export such) becomes the segments' origins (NAME_O) and
+    the ends of their axes at 0.1 m (NAME_X, NAME_Y, NAME_Z).
 
     \b
     Examples:

@@ -11,8 +11,9 @@ import numpy as np
 
 from biopose.errors import FileFormatError
 from biopose.io.c3d import write_c3d
+from biopose.io.c3d_rotations import holds_poses_alone, markers_of_poses, read_segment_poses
 from biopose.io.files import file_format_errors
-from biopose.io.markers import UpAxis, read_markers
+from biopose.io.markers import UpAxis, read_markers, with_y_up
 from biopose.io.mot import from_coordinates, read_storage, to_coordinates, write_storage
 from biopose.io.parquet import kind_of, read_coordinates_parquet, write_coordinates_parquet, write_markers_parquet
 from biopose.io.resampling import interpolated, uniform_times
@@ -102,7 +103,10 @@ def convert_file(
     if source.suffix.lower() in STORAGE or (source.suffix.lower() == ".parquet" and kind_of(source) == "coordinates"):
         table, skeleton = _read_table(source, model=read_osim(model) if model else None, in_degrees=in_degrees)
         return _convert_table(source, out, table, skeleton, rate_hz=rate_hz, longest_gap_s=longest_gap_s)
-    markers = read_markers(source, up=up, units=units, subject=subject)
+    if source.suffix.lower() == ".c3d" and holds_poses_alone(source):
+        markers = with_y_up(markers_of_poses(read_segment_poses(source, units=units)), up)
+    else:
+        markers = read_markers(source, up=up, units=units, subject=subject)
     return _convert_markers(source, out, markers, rate_hz=rate_hz, longest_gap_s=longest_gap_s)
 
 

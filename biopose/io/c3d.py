@@ -114,7 +114,7 @@ def _check_points(content: C3DContent) -> None:
         found = f"no markers but poses of {len(names)} segments (ROTATION group: {', '.join(names)})"
         expected = (
             "marker positions: in the program that made it, add landmarks to the segments and export those as points "
-            "(.c3d) or .trc"
+            "(.c3d) or .trc; `biopose convert` writes the segments' origins and axes as markers"
         )
     else:
         found = f"no trajectories of points, and {content.header.analog_values} analogue values a frame"

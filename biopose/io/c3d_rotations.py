@@ -14,10 +14,11 @@ from biopose.io.c3d_layout import first_frame, frame_counts, rate_hz
 from biopose.io.c3d_parameters import BLOCK_BYTES, C3DContent, read_content
 from biopose.io.c3d_units import c3d_units_per_metre
 from biopose.io.files import existing_file, malformed
-from biopose.io.trajectories import FloatArray
+from biopose.io.trajectories import FloatArray, MarkerTrajectories
 from biopose.io.units import LengthUnit
 
 POSE_VALUES = 17
+AXIS_M = 0.1  # length of the axes that markers show
 SUFFIX = "_4X4"  # of labels, as pelvis_4X4
 WORLD = "worldbody"  # the laboratory itself, exported as if it were a segment
 ORTHONORMAL_TOLERANCE = 1e-3
@@ -49,6 +50,25 @@ def segment_names(content: C3DContent) -> list[str]:
     """Names of the segments in the file, the laboratory itself left out."""
     names = [label.removesuffix(SUFFIX) for label in content.texts("ROTATION:LABELS")]
     return [name for name in names if name and name != WORLD]
+
+
+def holds_poses_alone(path: Path | str) -> bool:
+    """Whether a .c3d file has segment poses and no trajectories of points.
+
+    Raises:
+        FileFormatError: The file is missing or no C3D.
+    """
+    content = read_content(existing_file(path))
+    return has_rotations(content) and not content.header.points and not content.number("POINT:USED")
+
+
+def markers_of_poses(poses: SegmentPoses) -> MarkerTrajectories:
+    """Each segment's origin (NAME_O) and the ends of its axes (NAME_X, NAME_Y, NAME_Z), 0.1 m long, as markers."""
+    corners = np.concatenate([np.zeros((1, 3)), AXIS_M * np.eye(3)])
+    R, origin = poses.T_lab_segment[..., :3, :3], poses.T_lab_segment[..., :3, 3]
+    positions_m = np.einsum("fnij,cj->fnci", R, corners) + origin[:, :, None]
+    names = tuple(f"{name}_{corner}" for name in poses.names for corner in "OXYZ")
+    return MarkerTrajectories(poses.time_s, names, positions_m.reshape(len(positions_m), -1, 3), notes=poses.notes)
 
 
 def read_segment_poses(path: Path | str, *, units: LengthUnit | None = None) -> SegmentPoses:

@@ -13,6 +13,7 @@ from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc, write_trc
 from biopose.skeleton.full_body import build_full_body
 from tests.commands import run
+from tests.io.c3d_files import pose_transforms, written_poses
 from tests.swinging_person import full_body, synthetic_motion
 
 GAP = slice(10, 14)
@@ -126,3 +127,10 @@ def test_what_is_no_conversion_is_refused_with_what_is(tmp_path: Path, source: s
 def test_a_file_is_not_converted_into_itself(tmp_path: Path) -> None:
     write_trc(tmp_path / "m.trc", smooth_markers())
     assert run("convert", tmp_path / "m.trc", tmp_path / "m.trc").exit_code == 2
+
+
+def test_segment_poses_become_markers(tmp_path: Path) -> None:
+    poses = written_poses(tmp_path / "poses.c3d", pose_transforms())
+    summary = summary_of(poses, tmp_path / "m.trc")
+    assert summary["columns"] == 8
+    assert read_trc(tmp_path / "m.trc").names[:2] == ("pelvis_O", "pelvis_X")

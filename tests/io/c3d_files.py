@@ -131,3 +131,38 @@ def _values(value: Value, processor: int) -> bytes:
     if numbers.dtype.kind == "f":
         return b"\x04" + dimensions + stored_floats(numbers, processor)
     return b"\x02" + dimensions + numbers.astype(f"{_order(processor)}u2").tobytes()
+
+
+POSE_NAMES = ["worldbody_4X4", "pelvis_4X4", "l_thigh_4X4"]
+POSE_FRAMES = 5
+
+
+def pose_transforms(*, seed: int = 0) -> np.ndarray:
+    """(F, 3, 4, 4) rotations and translations in millimetres; the first segment is the laboratory."""
+    rng = np.random.default_rng(seed)
+    T = np.tile(np.eye(4), (POSE_FRAMES, len(POSE_NAMES), 1, 1))
+    for frame in range(POSE_FRAMES):
+        for segment in (1, 2):
+            R, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+            T[frame, segment, :3, :3] = R * np.sign(np.linalg.det(R))
+            T[frame, segment, :3, 3] = rng.uniform(-900, 900, size=3)
+    return T.astype(np.float32).astype(np.float64)
+
+
+def written_poses(path: Path, T: np.ndarray, *, processor: int = INTEL, cut: int = 0, **changes: object) -> Path:
+    """A file without points, whose data are these poses."""
+    values = np.concatenate(
+        [T.swapaxes(2, 3).reshape(POSE_FRAMES, -1, 16), np.ones((POSE_FRAMES, T.shape[1], 1))], axis=2
+    )
+    group = {
+        "ROTATION:USED": len(POSE_NAMES),
+        "ROTATION:LABELS": POSE_NAMES,
+        "ROTATION:RATIO": 1,
+        "ROTATION:RATE": 100.0,
+    }
+    parameters = {**group, "POINT:FRAMES": POSE_FRAMES, "ROTATION:DATA_START": 3, **changes}
+    raw = c3d_bytes(np.zeros((0, 0, 3)), processor=processor, header={"last": POSE_FRAMES}, parameters=parameters)
+    assert len(raw) == 2 * 512
+    data = padded(stored_floats(values, processor))
+    path.write_bytes(raw + data[: len(data) - cut])
+    return path

@@ -177,6 +177,11 @@ def with_random_markers(skeleton: Skeleton, *, each: int = 3, seed: int = 0, sid
     return skeleton.with_markers((*skeleton.markers, *more))
 
 
+def angle_differences(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Absolute differences, whole turns left out."""
+    return np.asarray(np.abs((first - second + np.pi) % (2 * np.pi) - np.pi))
+
+
 def markers_at(skeleton: Skeleton, q: FloatArray) -> FloatArray:
     """(..., M, 3) where the skeleton's markers are."""
     return Kinematics(skeleton).with_coordinates(torch.from_numpy(np.asarray(q))).markers.numpy()

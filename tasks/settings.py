@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.request
 from dataclasses import asdict, dataclass
@@ -161,7 +162,7 @@ def responds(url: str) -> bool:
     try:
         with direct.open(url, timeout=HEALTH_TIMEOUT_S) as reply:
             return bool(reply.status == 200)
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):  # the last where something else than HTTP listens
         return False
 
 

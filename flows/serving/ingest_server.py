@@ -7,7 +7,6 @@ This one ends with this process, however it ends, and starts while the rest is s
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 
 from biopose.errors import BioposeError
 from flows.serving import programs
+from flows.serving.ports import free_port
 from flows.serving.processes import Child, stop
 from tasks.environment import isolate_environment, own_api
 from tasks.settings import LOCALHOST, Settings, responds
@@ -70,7 +70,7 @@ def temporary_server(settings: Settings, environment: Mapping[str, str]) -> Iter
     Yields:
         the server's address, and a function that waits until it responds.
     """
-    port = _free_port()
+    port = free_port()
     url = f"http://{LOCALHOST}:{port}"
     server = Child(
         "prefect",
@@ -113,9 +113,3 @@ def _deliver() -> None:
 
     for worker in (APILogWorker, EventsWorker):
         worker.drain_all(timeout=DELIVERY_TIMEOUT_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOCALHOST, 0))
-        return int(probe.getsockname()[1])

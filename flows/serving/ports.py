@@ -1,11 +1,33 @@
-"""The ports that `biopose up` needs."""
+"""The ports of our servers."""
 
 from __future__ import annotations
 
+import random
 import socket
 
 from biopose.errors import BioposeError
 from tasks.settings import LOCALHOST, Settings
+
+# Below the ports that systems hand out by themselves (32768 or 49152 on) and above those of Ray's workers: a port that
+# is free now is not taken by a Dask or Ray process, or an outgoing connection, until its server listens.
+OWN_PORTS = range(20_000, 30_000)
+ATTEMPTS = 100
+
+
+def free_port() -> int:
+    """A port of this machine on which nobody listens.
+
+    Raises:
+        BioposeError: none was found.
+    """
+    for port in random.SystemRandom().sample(OWN_PORTS, ATTEMPTS):
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOCALHOST, port))
+            except OSError:
+                continue
+            return port
+    raise BioposeError(f"{ATTEMPTS} of the ports {OWN_PORTS.start} to {OWN_PORTS.stop - 1} of this machine are in use")
 
 
 def check_ports(settings: Settings) -> None:

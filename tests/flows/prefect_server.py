@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from flows.serving.ports import free_port
 from flows.serving.prefect_server import PrefectServer
 from tasks.prefect_login import prefect_login
 from tasks.settings import Addresses, Settings
@@ -28,12 +28,6 @@ serve(Settings.load(), project=Path(sys.argv[1]))
 """
 START_TIMEOUT_S = 150.0
 STOP_TIMEOUT_S = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: Callable[[], Any], *, timeout_s: float, every_s: float = 0.2) -> Any:

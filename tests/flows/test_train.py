@@ -103,8 +103,14 @@ def start(home: Path, *commands: tuple[object, ...], **variables: str) -> subpro
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_interruptible,
         env=dict(os.environ) | {"OMP_NUM_THREADS": "1"} | variables,
     )
+
+
+def _interruptible() -> None:
+    """A shell that runs the tests in the background has their processes ignore ^C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)

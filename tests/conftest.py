@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,15 @@ from tests.synthetic_person import SyntheticPerson, make_person
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first: begun last, they would leave the other process without work."""
+    """Mark the tests of slow_files.txt, files that take over three seconds each, and begin with slow files.
+
+    Begun last, they would leave the other process without work.
+    """
+    tests = Path(__file__).parent
+    listed = {tests.parent / name for name in (tests / "slow_files.txt").read_text().split()}
+    for item in items:
+        if item.path in listed:
+            item.add_marker("slow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

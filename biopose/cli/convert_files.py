@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
 from biopose.errors import FileFormatError
@@ -29,6 +30,7 @@ MARKER_WRITERS: dict[str, Callable[[Path, MarkerTrajectories], None]] = {
     ".parquet": write_markers_parquet,
 }
 STORAGE = (".mot", ".sto")
+TURN_TOLERANCE = 0.25  # of a turn, that an angle may move between two frames besides
 
 
 @dataclass(frozen=True)
@@ -99,15 +101,24 @@ def convert_file(
 
     Raises:
         FileFormatError: a file breaks its format, or the output's format cannot hold the content.
+        click.UsageError: an option has no effect on what the file holds.
     """
     if source.suffix.lower() in STORAGE or (source.suffix.lower() == ".parquet" and kind_of(source) == "coordinates"):
+        _refuse_without_effect("coordinates", up=None if up == "y" else up, units=units, subject=subject)
         table, skeleton = _read_table(source, model=read_osim(model) if model else None, in_degrees=in_degrees)
         return _convert_table(source, out, table, skeleton, rate_hz=rate_hz, longest_gap_s=longest_gap_s)
+    _refuse_without_effect("markers", model=model, angles=in_degrees)
     if source.suffix.lower() == ".c3d" and holds_poses_alone(source):
         markers = with_y_up(markers_of_poses(read_segment_poses(source, units=units)), up)
     else:
         markers = read_markers(source, up=up, units=units, subject=subject)
     return _convert_markers(source, out, markers, rate_hz=rate_hz, longest_gap_s=longest_gap_s)
+
+
+def _refuse_without_effect(kind: str, **options: object) -> None:
+    for option, given in options.items():
+        if given is not None:
+            raise click.UsageError(f"--{option} has no effect on {kind}; leave it out")
 
 
 def _convert_markers(
@@ -155,6 +166,10 @@ def _convert_table(
             f"{source} holds coordinates: write them as .mot, .sto or .parquet, not as {out.name}; markers at these "
             "coordinates need a model and are no conversion"
         )
+    notes = list(read.notes)
+    if rate_hz is not None or longest_gap_s:
+        read, turned = _without_whole_turns(read)
+        notes += [f"{name} passes the end of a turn: written continuous, beyond it" for name in turned]
     time_s, values = _at_rate(read.time_s, read.values, rate_hz, longest_gap_s)
     table = replace(read, time_s=time_s, values=values)
     if out.suffix.lower() != ".parquet":
@@ -166,7 +181,21 @@ def _convert_table(
         coordinates = to_coordinates(table, rotational=model.rotational_names)
         write_coordinates_parquet(out, coordinates, translational=translational)
     gaps = (int(np.isnan(read.values).sum()), int(np.isnan(values).sum()))
-    return _summary(out, "columns", len(read.columns), read.time_s, time_s, gaps, read.notes)
+    return _summary(out, "columns", len(read.columns), read.time_s, time_s, gaps, notes)
+
+
+def _without_whole_turns(table: Storage) -> tuple[Storage, list[str]]:
+    """The table with columns that jump by a whole turn made continuous, as interpolation needs; and their names."""
+    turn = 360.0 if table.in_degrees else 2 * np.pi
+    values, turned = table.values.copy(), []
+    for column, name in enumerate(table.columns):
+        known = np.flatnonzero(~np.isnan(values[:, column]))
+        steps = np.diff(values[known, column])
+        whole = np.where(np.abs(np.abs(steps) - turn) < TURN_TOLERANCE * turn, np.sign(steps), 0)
+        if whole.any():
+            values[known[1:], column] -= turn * np.cumsum(whole)
+            turned.append(name)
+    return replace(table, values=values), turned
 
 
 def _at_rate(

@@ -134,3 +134,32 @@ def test_segment_poses_become_markers(tmp_path: Path) -> None:
     summary = summary_of(poses, tmp_path / "m.trc")
     assert summary["columns"] == 8
     assert read_trc(tmp_path / "m.trc").names[:2] == ("pelvis_O", "pelvis_X")
+
+
+def test_an_angle_that_passes_the_end_of_a_turn_is_interpolated_the_short_way(tmp_path: Path, model: Path) -> None:
+    truth_deg = np.linspace(170, 190, 11)
+    q = CoordinateTrajectories(
+        np.arange(11) / 10, ("pelvis_rotation",), np.radians((truth_deg + 180) % 360 - 180)[:, None]
+    )
+    write_mot(tmp_path / "a.mot", q, rotational=full_body().rotational_names)
+    summary = summary_of(tmp_path / "a.mot", tmp_path / "b.mot", "--rate-hz", 20)
+    found = read_storage(tmp_path / "b.mot")
+    np.testing.assert_allclose(found.values[:, 0], 170 + 20 * found.time_s, atol=1e-6)
+    assert "pelvis_rotation passes the end of a turn" in str(summary["notes"])
+
+
+@pytest.mark.parametrize(
+    ("source", "option"),
+    [
+        ("q.mot", ("--up", "z")),
+        ("q.mot", ("--units", "mm")),
+        ("q.mot", ("--subject", "A")),
+        ("m.trc", ("--angles", "degrees")),
+    ],
+)
+def test_an_option_without_effect_is_refused(tmp_path: Path, source: str, option: tuple[str, str]) -> None:
+    write_trc(tmp_path / "m.trc", smooth_markers())
+    write_mot(tmp_path / "q.mot", coordinates(), rotational=full_body().rotational_names)
+    result = run("convert", tmp_path / source, tmp_path / f"x{Path(source).suffix}", *option)
+    assert result.exit_code == 2
+    assert f"{option[0]} has no effect" in result.output

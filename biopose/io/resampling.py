@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from biopose.io.trajectories import FloatArray
 
+ADJACENT = 1.5  # of the median interval: frames farther apart have others missing between them
 SAME_TIME = 1e-6  # of a frame: a time so near to a recorded one is that one
 
 
@@ -24,7 +25,8 @@ def interpolated(time_s: FloatArray, values: FloatArray, at_s: FloatArray, *, lo
     """Values (A, n) at times, by a cubic through the known neighbours whose slopes are those of a local parabola.
 
     Known values are kept as they are. A gap of up to `longest_gap_s` between two known values is interpolated, a longer
-    one stays one (NaN), and so does what lies before the first known value or after the last.
+    one stays one (NaN), and so does what lies before the first known value or after the last. Frames that the times
+    skip are a gap, too.
 
     Args:
         time_s: (F,) increasing, seconds.
@@ -49,7 +51,9 @@ def _column(time_s: FloatArray, values: FloatArray, at_s: FloatArray, *, longest
     if len(known) == 1:
         return result
     left = (np.searchsorted(t, at_s, side="right") - 1).clip(0, len(t) - 2)
-    bridged = (np.diff(known) == 1) | (np.diff(t) <= longest_gap_s + slack_s)
+    step_s = ADJACENT * float(np.median(np.diff(time_s)))
+    adjacent = (np.diff(known) == 1) & (np.diff(t) <= step_s + slack_s)
+    bridged = adjacent | (np.diff(t) <= longest_gap_s + slack_s)
     inside = ~recorded & (at_s > t[0]) & (at_s < t[-1]) & bridged[left]
     result[inside] = _cubic(t, x, at_s[inside], left[inside])
     return result

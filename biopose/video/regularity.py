@@ -23,9 +23,9 @@ IN_PATTERN = 4.0  # likewise of all new images in a pattern
 FOLLOWS_PATTERN = 0.85  # of a clip's frames, at least
 LONGEST_PATTERN = 6  # frames: 25 images a second in 30 frames
 LEAST_PATTERNS = 4  # in a clip, to be one
-GAP = 1.75  # times the usual interval from which a frame is missing
-USUAL_OVER = 15  # intervals, of which the median is the usual one
-MOST_GAPS = 0.1  # of the intervals: where there are more, no rate is usual
+GAP = 1.75  # times the median interval from which a frame is missing
+MEDIAN_OVER = 15  # intervals, whose median is the running one
+MOST_GAPS = 0.1  # of the intervals: where there are more, there is no one rate
 VARIABLE = 1.3  # times that the slowest stretches are slower than the fastest
 RAMP = 3.0  # likewise, where no camera does that by itself
 STRETCH = 5  # frames
@@ -84,15 +84,15 @@ def _interval_notes(time_s: Floats) -> tuple[str, ...]:
     intervals = np.diff(time_s)
     if len(intervals) < STRETCH:
         return ()
-    usual_s = _running_median(intervals)
-    gap = intervals > GAP * usual_s
+    median_s = _running_median(intervals)
+    gap = intervals > GAP * median_s
     if gap.mean() > MOST_GAPS:
         return _variable_notes(intervals, time_s)
-    return (*_variable_notes(intervals[~gap], time_s[:-1][~gap]), *_gap_notes(intervals, usual_s, gap, time_s))
+    return (*_variable_notes(intervals[~gap], time_s[:-1][~gap]), *_gap_notes(intervals, median_s, gap, time_s))
 
 
 def _running_median(intervals: Floats) -> Floats:
-    around = min(USUAL_OVER, len(intervals))
+    around = min(MEDIAN_OVER, len(intervals))
     windows = np.lib.stride_tricks.sliding_window_view(intervals, around)
     first = np.clip(np.arange(len(intervals)) - around // 2, 0, len(windows) - 1)
     medians: Floats = np.median(windows, axis=1)[first]
@@ -118,10 +118,10 @@ def _variable_notes(intervals: Floats, time_s: Floats) -> tuple[str, ...]:
     )
 
 
-def _gap_notes(intervals: Floats, usual_s: Floats, gap: NDArray[np.bool_], time_s: Floats) -> tuple[str, ...]:
+def _gap_notes(intervals: Floats, median_s: Floats, gap: NDArray[np.bool_], time_s: Floats) -> tuple[str, ...]:
     if not gap.any():
         return ()
-    missing, gaps = int(np.rint(intervals / usual_s - 1)[gap].sum()), int(gap.sum())
+    missing, gaps = int(np.rint(intervals / median_s - 1)[gap].sum()), int(gap.sum())
     return (
         f"{_frames(missing)} {'is' if missing == 1 else 'are'} missing in {gaps} gap{'s' * (gaps > 1)} between the "
         f"timestamps (after {_places(time_s[:-1][gap])}; the longest is {1000 * intervals.max():.0f} ms): the motion "

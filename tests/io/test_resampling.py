@@ -44,3 +44,12 @@ def test_columns_of_one_known_value_and_of_none() -> None:
 def test_uniform_times_begin_and_end_with_the_recording() -> None:
     np.testing.assert_allclose(uniform_times(TIME_S, rate_hz=10.0), np.arange(6) / 10)
     assert uniform_times(TIME_S, rate_hz=3.0)[-1] <= 0.5
+
+
+def test_frames_that_the_times_skip_are_a_gap() -> None:
+    time_s = np.array([0.0, 0.1, 0.2, 0.3, 0.7, 0.8, 0.9])
+    at_s = np.array([0.25, 0.5, 0.75])
+    kept = interpolated(time_s, time_s[:, None], at_s, longest_gap_s=0.0)
+    filled = interpolated(time_s, time_s[:, None], at_s, longest_gap_s=0.4)
+    np.testing.assert_array_equal(np.isnan(kept[:, 0]), [False, True, False])
+    np.testing.assert_allclose(filled[:, 0], at_s)

@@ -57,12 +57,12 @@ class Suspicion:
     Attributes:
         frames: (F, M) where a marker's distance is not what the recording's others are like.
         throughout: (M,) markers whose median distance is far above the other markers'.
-        typical_m: (M,) third quartile of each marker's distance outside of stretches between jumps.
+        overall_median_m: (M,) third quartile of each marker's distance outside of stretches between jumps.
     """
 
     frames: BoolArray
     throughout: BoolArray
-    typical_m: FloatArray
+    overall_median_m: FloatArray
 
 
 def suspicion(error_m: FloatArray, time_s: FloatArray) -> Suspicion:
@@ -72,10 +72,12 @@ def suspicion(error_m: FloatArray, time_s: FloatArray) -> Suspicion:
     enough = (~np.isnan(calm)).sum(axis=0) >= 0.25 * np.maximum((~np.isnan(error_m)).sum(axis=0), 1)
     quartile = _quantile(np.where(enough, calm, error_m), 0.75)
     median = _quantile(error_m, 0.5)
-    usual = float(np.nanmedian(median)) if not np.isnan(median).all() else 0.0
-    throughout = median > max(MEDIAN_FAR_M, MEDIAN_FAR_RATIO * usual)
+    overall_median_m = float(np.nanmedian(median)) if not np.isnan(median).all() else 0.0
+    throughout = median > max(MEDIAN_FAR_M, MEDIAN_FAR_RATIO * overall_median_m)
     # A fault that lasts longer than a quarter of the recording moves the quartile, but not the median.
-    typical = np.where(throughout | np.isnan(quartile), usual, np.fmin(quartile, QUARTILE_OVER_MEDIAN * median))
+    typical = np.where(
+        throughout | np.isnan(quartile), overall_median_m, np.fmin(quartile, QUARTILE_OVER_MEDIAN * median)
+    )
     far = error_m > np.minimum(ABOVE_QUARTILE * typical + ABOVE_QUARTILE_M, FAR_M)
     stretches = _extended(jumped | (far & ~throughout), error_m > typical + RAISED_M, steps)
     return Suspicion(stretches, throughout, typical)

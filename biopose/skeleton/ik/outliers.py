@@ -28,7 +28,7 @@ from biopose.skeleton.ik.robust_fit import robust_fit
 from biopose.skeleton.model import GROUND
 from biopose.skeleton.threads import one_torch_thread
 
-# A marker's distance from which on it is outlying: twice its usual one and a centimetre, between these.
+# A marker's distance from which on it is outlying: twice its median and a centimetre, between these.
 LIMIT_RATIO, LIMIT_MARGIN_M, LIMITS_M = 2.0, 0.010, (0.030, 0.100)
 SAMPLES = 32  # frames that are examined for what is wrong throughout
 THROUGHOUT_SHARE = 0.7  # of them
@@ -36,7 +36,7 @@ STRETCH_SHARE = 1 / 3  # of a stretch's frames from which on a marker is suspect
 MOST_OUTLYING = 1 / 5  # of a frame's markers: with more, which of them are right is open
 POOR_FIT_M = 0.040
 ROUNDS = 4
-# A marker moves abruptly where its second difference is so many times its usual one, and this.
+# A marker moves abruptly where its second difference is so many times its median, and this.
 ABRUPT_RATIO, ABRUPT_M, ABRUPT_TRUST = 4.0, 0.005, 0.2
 
 
@@ -218,8 +218,8 @@ class _Search:
         """
         change = torch.zeros_like(self.distance_m)
         change[1:-1] = (self.recorded[2:] - 2 * self.recorded[1:-1] + self.recorded[:-2]).norm(dim=-1)
-        usual = change.where(change > 0, torch.nan).nanmedian(0).values.nan_to_num()
-        abrupt = change.nan_to_num() > ABRUPT_RATIO * usual + ABRUPT_M
+        median = change.where(change > 0, torch.nan).nanmedian(0).values.nan_to_num()
+        abrupt = change.nan_to_num() > ABRUPT_RATIO * median + ABRUPT_M
         trust = torch.ones_like(change)
         for first, last in stretches_of(frames):
             ends = [i for i in (*range(first - 2, first + 2), *range(last - 1, last + 3)) if 0 <= i < len(change)]

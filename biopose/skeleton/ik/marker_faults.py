@@ -57,12 +57,12 @@ class Suspicion:
     Attributes:
         frames: (F, M) where a marker's distance is not what the recording's others are like.
         throughout: (M,) markers whose median distance is far above the other markers'.
-        overall_median_m: (M,) third quartile of each marker's distance outside of stretches between jumps.
+        typical_m: (M,) third quartile of each marker's distance outside of stretches between jumps.
     """
 
     frames: BoolArray
     throughout: BoolArray
-    overall_median_m: FloatArray
+    typical_m: FloatArray
 
 
 def suspicion(error_m: FloatArray, time_s: FloatArray) -> Suspicion:

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from biopose.body.smpl import R_WORLD_SMPL, SmplBody, smpl_markers
 from biopose.io.files import existing_file, malformed
-from biopose.io.markers import UpAxis, with_y_up
+from biopose.io.markers import with_y_up
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.io.up_axis import UpAxis
 from biopose.skeleton.rotations import skew
 
 FloatArray = NDArray[np.float64]

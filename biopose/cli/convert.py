@@ -11,8 +11,8 @@ import click
 from biopose.cli.command_line import EXISTING, NewFile, as_json, show, with_subject, with_units, with_up
 
 if TYPE_CHECKING:
-    from biopose.io.markers import UpAxis
     from biopose.io.units import LengthUnit
+    from biopose.io.up_axis import UpAxis
 
 
 @click.command()

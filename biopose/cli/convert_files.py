@@ -14,13 +14,14 @@ from biopose.errors import FileFormatError
 from biopose.io.c3d import write_c3d
 from biopose.io.c3d_rotations import holds_poses_alone, markers_of_poses, read_segment_poses
 from biopose.io.files import file_format_errors
-from biopose.io.markers import UpAxis, read_markers, with_y_up
+from biopose.io.markers import read_markers
 from biopose.io.mot import from_coordinates, read_storage, to_coordinates, write_storage
 from biopose.io.parquet import kind_of, read_coordinates_parquet, write_coordinates_parquet, write_markers_parquet
 from biopose.io.resampling import interpolated, uniform_times
 from biopose.io.trajectories import FloatArray, MarkerTrajectories, Storage, frame_rate_hz
 from biopose.io.trc import write_trc
 from biopose.io.units import LengthUnit
+from biopose.io.up_axis import UpAxis
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
 
@@ -108,8 +109,8 @@ def convert_file(
         table, skeleton = _read_table(source, model=read_osim(model) if model else None, in_degrees=in_degrees)
         return _convert_table(source, out, table, skeleton, rate_hz=rate_hz, longest_gap_s=longest_gap_s)
     _refuse_without_effect("markers", model=model, angles=in_degrees)
-    if source.suffix.lower() == ".c3d" and holds_poses_alone(source):
-        markers = with_y_up(markers_of_poses(read_segment_poses(source, units=units)), up)
+    if holds_poses_alone(source):
+        markers = markers_of_poses(read_segment_poses(source, up=up, units=units))
     else:
         markers = read_markers(source, up=up, units=units, subject=subject)
     return _convert_markers(source, out, markers, rate_hz=rate_hz, longest_gap_s=longest_gap_s)

@@ -24,8 +24,8 @@ from biopose.cli.command_line import (
 
 if TYPE_CHECKING:
     from biopose.cli.marker_summaries import IKSummary, NeurikSummary
-    from biopose.io.markers import UpAxis
     from biopose.io.units import LengthUnit
+    from biopose.io.up_axis import UpAxis
     from biopose.skeleton.ik.recording_solver import Limits
 
 SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be processed, the rest is stored"
@@ -36,7 +36,9 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 @click.option(
     "--body-model", type=EXISTING, help="Of a motion of SMPL or SMPL-X: the body model's file (.npz), which you bring."
 )
-@click.option("--model", type=EXISTING, help="The person's scaled .osim; not used by NeurIK.")
+@click.option(
+    "--model", type=EXISTING, help="The person's scaled .osim; not used by NeurIK, not needed for segment poses."
+)
 @click.option("--out", type=NewFile(".mot"), help="The .mot to write, in degrees.")
 @click.option(
     "--weights",
@@ -66,8 +68,8 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
     show_default=True,
     help="Markers that do not fit: left out, or exchanged back, in those frames; or kept. Named either way.",
 )
-@click.option("--static", type=EXISTING, help="NeurIK only: the same person standing still, with the same markers.")
-@click.option("--model-out", type=NewFile(".osim"), help="NeurIK only: the default model at the predicted scales.")
+@click.option("--static", type=EXISTING, help="NeurIK: the same person standing still. Segment poses: in neutral.")
+@click.option("--model-out", type=NewFile(".osim"), help="NeurIK or segment poses: the scaled default model.")
 @click.option("--sd", type=NewFile(".mot"), help="NeurIK only: a .mot of each coordinate's standard deviation.")
 @with_up
 @with_units
@@ -118,6 +120,11 @@ def ik(
     from the virtual markers of its body model, which bears no clusters. BioPose brings no such model: their licences
     forbid commercial use without an agreement.
 
+    A .c3d with poses of segments (ROTATION group), as markerless systems export, needs no model either: the default
+    model is scaled to the distances of the segments' origins, which are joint centres. A convention of the segments'
+    axes is taken where the joint centres bear it out, and stated; else --static gives their axes: a trial in the
+    neutral posture, upright, arms hanging and palms forward.
+
     \b
     Examples:
       biopose ik --markers jump.trc --model scaled.osim --out jump.mot
@@ -127,8 +134,11 @@ def ik(
       biopose ik --setup ik_setup.xml
       biopose ik --markers jump.trc --solver neurik --out jump.mot --sd jump_sd.mot --model-out jump.osim
       biopose ik --markers jump.trc --solver neurik --static standing.trc --out jump.mot
+      biopose ik --markers poses.c3d --up z --out jump.mot --model-out jump.osim
       biopose ik --markers jump.npz --body-model SMPLX_NEUTRAL.npz --up z --solver neurik --out jump.mot
     """
+    from biopose.io.c3d_rotations import holds_poses_alone
+
     neurik_only = {"--static": static, "--model-out": model_out, "--sd": sd}
     if weights is not None and solver != "neurik":
         from biopose.cli.ik_setup_files import files_of_setup
@@ -138,11 +148,14 @@ def ik(
         raise click.UsageError("Missing option '--markers': the trial; an OpenSim set-up file may name it instead")
     if out is None:
         raise click.UsageError("Missing option '--out': the .mot to write; an OpenSim set-up file may name it instead")
-    _check_options(solver, out, model=model, weights=weights, limits=limits, neurik_only=neurik_only)
+    if solver != "neurik" and holds_poses_alone(markers):
+        _check_segment_options(solver, model=model, model_out=model_out, sd=sd, subject=subject)
+    else:
+        _check_options(solver, out, model=model, weights=weights, limits=limits, neurik_only=neurik_only)
     _check_body_model(markers, body_model, of_markers={"--units": units, "--subject": subject})
     refuse_overwriting(out, markers=markers, model=model, weights=weights, static=static)
     summary: IKSummary | NeurikSummary
-    if model is None:
+    if solver == "neurik":
         from biopose.cli.neurik_files import predict_files
 
         with progress_bar(0, label="Solving", json_=json_) as bar:
@@ -171,6 +184,8 @@ def ik(
                 units=units,
                 subject=subject,
                 body_model=body_model,
+                static=static,
+                model_out=model_out,
                 weights=weights,
                 solver=solver,
                 limits=limits or "clamped",
@@ -199,7 +214,8 @@ def _check_options(
     for option, path in neurik_only.items():
         if path is not None:
             raise click.UsageError(
-                f"{option} needs --solver neurik; other solvers estimate neither scales nor deviations"
+                f"{option} needs --solver neurik or, but for --sd, poses of segments; from markers other solvers "
+                "estimate neither scales nor deviations"
             )
     if model is None:
         raise click.UsageError(
@@ -208,6 +224,22 @@ def _check_options(
         )
     if solver == "opensim" and limits == "all":
         raise click.UsageError("--limits all needs --solver biopose; OpenSim limits the clamped coordinates or none")
+
+
+def _check_segment_options(
+    solver: str, *, model: Path | None, model_out: Path | None, sd: Path | None, subject: str | None
+) -> None:
+    """Raise a usage error for an option that has no effect on poses of segments."""
+    if solver == "opensim":
+        raise click.UsageError(
+            "--solver opensim solves markers of the model's file: poses of segments need --solver biopose, or "
+            "`biopose convert` and a model with markers at the ends of their axes"
+        )
+    if model is not None and model_out is not None:
+        raise click.UsageError("--model-out is the default model, scaled to the segments; with --model none is scaled")
+    for option, given in {"--sd": sd, "--subject": subject}.items():
+        if given is not None:
+            raise click.UsageError(f"{option} has no effect on poses of segments; leave it out")
 
 
 def _check_body_model(markers: Path, body_model: Path | None, *, of_markers: Mapping[str, str | None]) -> None:

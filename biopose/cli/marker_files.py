@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -16,12 +15,15 @@ import torch
 from biopose.cli.fit_report import error_without_faults_m, faults_as_dicts, markers_far
 from biopose.cli.ik_setup_files import AppliedSetup, applied_setup, write_marker_errors
 from biopose.cli.marker_summaries import IKSummary, ScaleSummary
+from biopose.cli.segment_files import prefixed_errors, read_segments
 from biopose.cli.static_trial import judge_static
 from biopose.errors import ModelError
-from biopose.io.markers import UpAxis, read_markers
+from biopose.io.c3d_rotations import holds_poses_alone
+from biopose.io.markers import read_markers
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.units import LengthUnit
+from biopose.io.up_axis import UpAxis
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik.handedness import explain_by_handedness
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, Outliers, inverse_kinematics, marker_errors_m
@@ -48,15 +50,6 @@ class ProgressBar(Protocol):
 
     def update(self, n_steps: int) -> None:
         """Advance by n_steps."""
-
-
-@contextmanager
-def prefixed_errors(markers: Path) -> Iterator[None]:
-    """Put a recording's path before the message of an error about its content."""
-    try:
-        yield
-    except ModelError as error:
-        raise ModelError(f"{markers}: {error}") from error
 
 
 def scale_files(
@@ -133,13 +126,15 @@ def read_recording(
 
 def solve_files(
     markers: Path,
-    model: Path,
+    model: Path | None,
     out: Path,
     *,
     up: UpAxis = "y",
     units: LengthUnit | None = None,
     subject: str | None = None,
     body_model: Path | None = None,
+    static: Path | None = None,
+    model_out: Path | None = None,
     weights: Path | None,
     solver: str,
     limits: Limits,
@@ -149,17 +144,23 @@ def solve_files(
 ) -> IKSummary:
     """Inverse kinematics from a marker file and a model file to a .mot file.
 
+    Of a .c3d with poses of segments in place of points, virtual markers are solved; the model may then be None, which
+    is the default model, scaled to the segments and written to model_out; static is a trial in the neutral posture.
+
     Markers that do not fit are found for either solver, and left out or exchanged back in the frames concerned, unless
     outliers are kept.
 
     Raises:
         BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
     """
-    skeleton = read_osim(model)
-    trajectories = read_recording(
-        markers, up=up, units=units, subject=subject, model_markers=skeleton.marker_names, body_model=body_model
-    )
-    files = {"marker_file": markers, "model_file": model, "output_motion_file": out}
+    if model is None or holds_poses_alone(markers):
+        skeleton, trajectories = read_segments(markers, model, up=up, units=units, static=static, model_out=model_out)
+    else:
+        skeleton = read_osim(model)
+        trajectories = read_recording(
+            markers, up=up, units=units, subject=subject, model_markers=skeleton.marker_names, body_model=body_model
+        )
+    files = {"marker_file": markers, "output_motion_file": out} | ({"model_file": model} if model else {})
     setup = applied_setup(weights, skeleton, trajectories, solver=solver, **files)
     trajectories = setup.trajectories
     progress.length = len(trajectories.time_s)
@@ -179,7 +180,7 @@ def solve_files(
         handedness = _handedness(skeleton, trajectories, solution, setup.weights, limits)
         faults = solution.faults
         judged = trajectories if outliers == "kept" else without_faults(trajectories, faults)
-        if solver == "opensim":
+        if solver == "opensim" and model is not None:
             solution = _solve_with_opensim(
                 model,
                 skeleton,
@@ -201,9 +202,11 @@ def solve_files(
             solution = replace(plain, faults=faults)
     seconds = perf_counter() - start
     if not solution.solved.any():
-        raise ModelError(f"{markers}: no frame has {MIN_MARKERS} markers of the model {model}; nothing was written")
+        raise ModelError(
+            f"{markers}: no frame has {MIN_MARKERS} markers of the model {model or skeleton.name}; nothing was written"
+        )
     write_mot(out, solution.coordinates, rotational=skeleton.rotational_names)
-    notes = [*trajectories.notes, *model_notes(model, skeleton), *setup.notes]
+    notes = [*trajectories.notes, *(model_notes(model, skeleton) if model else ()), *setup.notes]
     if setup.report_errors:
         notes.append(f"errors of each frame: {write_marker_errors(out, trajectories.time_s, solution.marker_error_m)}")
     summary = _summary(out, solver, skeleton, solution, list(setup.ignored), seconds, notes=notes)

@@ -14,12 +14,14 @@ from time import perf_counter
 import numpy as np
 
 from biopose.cli.fit_report import faults_as_dicts
-from biopose.cli.marker_files import ProgressBar, lies_on_its_side, prefixed_errors, read_recording
+from biopose.cli.marker_files import ProgressBar, lies_on_its_side, read_recording
 from biopose.cli.marker_summaries import NeurikSummary
-from biopose.io.markers import UpAxis, read_markers
+from biopose.cli.segment_files import prefixed_errors
+from biopose.io.markers import read_markers
 from biopose.io.mot import from_coordinates, write_mot, write_storage
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.units import LengthUnit
+from biopose.io.up_axis import UpAxis
 from biopose.neurik.input import SubjectCalibration
 from biopose.neurik.network import Neurik, load_neurik
 from biopose.neurik.recording import RecordingPrediction, predict_recording

@@ -21,8 +21,8 @@ from biopose.cli.command_line import (
 from biopose.io.standing_height import LEAST_HEIGHT_M, MOST_HEIGHT_M
 
 if TYPE_CHECKING:
-    from biopose.io.markers import UpAxis
     from biopose.io.units import LengthUnit
+    from biopose.io.up_axis import UpAxis
 
 DOUBTFUL = 3  # the exit code where the model was written, and the trial is not as it should be
 

@@ -54,6 +54,8 @@ def read_c3d(path: Path | str, *, units: LengthUnit | None = None) -> MarkerTraj
     content = read_content(existing_file(path))
     _check_points(content)
     layout, notes = read_layout(content)
+    if has_rotations(content):
+        notes = [*notes, f"the poses of segments besides the points are not used: {', '.join(segment_names(content))}"]
     positions, missing = _points(content, layout)
     columns, names, label_notes = marker_columns(content, positions, missing)
     rate, rate_notes = rate_hz(content)
@@ -113,8 +115,8 @@ def _check_points(content: C3DContent) -> None:
         names = segment_names(content)
         found = f"no markers but poses of {len(names)} segments (ROTATION group: {', '.join(names)})"
         expected = (
-            "marker positions: in the program that made it, add landmarks to the segments and export those as points "
-            "(.c3d) or .trc; `biopose convert` writes the segments' origins and axes as markers"
+            "marker positions; `biopose ik` solves poses of segments with its default solver, and needs no model for "
+            "it; `biopose convert` writes the segments' origins and axes as markers"
         )
     else:
         found = f"no trajectories of points, and {content.header.analog_values} analogue values a frame"

@@ -2,7 +2,8 @@
 
 A pose is stored as 17 floats: a 4 x 4 transform from the segment's axes to the laboratory's, column by column, and its
 reliability (Visual3D documentation, "ROTATION data type"). Translations are in POINT:UNITS. Axes and origins of the
-segments are those of the program that exported them: nothing is converted to another skeleton here.
+segments are those of the program that exported them: nothing is converted to another skeleton here. A pose that equals
+the laboratory's is that of a segment which was not found.
 """
 
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from biopose.io.c3d_units import c3d_units_per_metre
 from biopose.io.files import existing_file, malformed
 from biopose.io.trajectories import FloatArray, MarkerTrajectories
 from biopose.io.units import LengthUnit
+from biopose.io.up_axis import UpAxis, y_up
 
 POSE_VALUES = 17
 AXIS_M = 0.1  # length of the axes that markers show
+CORNERS_M = np.concatenate([np.zeros((1, 3)), AXIS_M * np.eye(3)])  # origin and ends of axes, in the segment's axes
 SUFFIX = "_4X4"  # of labels, as pelvis_4X4
 WORLD = "worldbody"  # the laboratory itself, exported as if it were a segment
 ORTHONORMAL_TOLERANCE = 1e-3
@@ -31,7 +34,7 @@ class SegmentPoses:
     Attributes:
         time_s: (F,) seconds.
         names: N segments, as pelvis, l_thigh, r_shank.
-        T_lab_segment: (F, N, 4, 4) metres, in the axes of the file; NaN where a pose is missing.
+        T_lab_segment: (F, N, 4, 4) metres, in the laboratory's axes; NaN where a pose is missing.
         notes: what was odd, a sentence each.
     """
 
@@ -53,29 +56,31 @@ def segment_names(content: C3DContent) -> list[str]:
 
 
 def holds_poses_alone(path: Path | str) -> bool:
-    """Whether a .c3d file has segment poses and no trajectories of points.
+    """Whether a file is a .c3d with segment poses and no trajectories of points.
 
     Raises:
-        FileFormatError: The file is missing or no C3D.
+        FileFormatError: The file has this suffix, and is missing or no C3D.
     """
+    if Path(path).suffix.lower() != ".c3d":
+        return False
     content = read_content(existing_file(path))
     return has_rotations(content) and not content.header.points and not content.number("POINT:USED")
 
 
 def markers_of_poses(poses: SegmentPoses) -> MarkerTrajectories:
     """Each segment's origin (NAME_O) and the ends of its axes (NAME_X, NAME_Y, NAME_Z), 0.1 m long, as markers."""
-    corners = np.concatenate([np.zeros((1, 3)), AXIS_M * np.eye(3)])
     R, origin = poses.T_lab_segment[..., :3, :3], poses.T_lab_segment[..., :3, 3]
-    positions_m = np.einsum("fnij,cj->fnci", R, corners) + origin[:, :, None]
+    positions_m = np.einsum("fnij,cj->fnci", R, CORNERS_M) + origin[:, :, None]
     names = tuple(f"{name}_{corner}" for name in poses.names for corner in "OXYZ")
     return MarkerTrajectories(poses.time_s, names, positions_m.reshape(len(positions_m), -1, 3), notes=poses.notes)
 
 
-def read_segment_poses(path: Path | str, *, units: LengthUnit | None = None) -> SegmentPoses:
+def read_segment_poses(path: Path | str, *, up: UpAxis = "y", units: LengthUnit | None = None) -> SegmentPoses:
     """Read the segment poses of a .c3d file.
 
     Args:
         path: the file.
+        up: the laboratory's vertical axis; its axes are permuted cyclically so that y is vertical, as in OpenSim.
         units: the file's unit of length, where it states none or a wrong one.
 
     Raises:
@@ -93,15 +98,19 @@ def read_segment_poses(path: Path | str, *, units: LengthUnit | None = None) -> 
     factor, unit_notes = c3d_units_per_metre(content, units)
     T_lab_segment = _transforms(content, count, ratio)
     T_lab_segment[..., :3, 3] /= factor
+    kept = [column for column, label in enumerate(labels[:count]) if label.removesuffix(SUFFIX) != WORLD]
+    T_lab_segment = T_lab_segment[:, kept]
     missing = ~_is_pose(T_lab_segment)
     T_lab_segment[missing] = np.nan
     if missing.any():
-        notes.append(f"{missing.sum()} of {missing.size} segment poses are missing or no rotation")
-    kept = [column for column, label in enumerate(labels[:count]) if label.removesuffix(SUFFIX) != WORLD]
+        notes.append(
+            f"{missing.sum()} of {missing.size} segment poses are missing, the laboratory itself or no rotation"
+        )
+    T_lab_segment[..., :3, :] = y_up(T_lab_segment[..., :3, :], up, axis=-2)
     return SegmentPoses(
         time_s=first / frame_rate + np.arange(len(T_lab_segment)) / (frame_rate * ratio),
         names=tuple(labels[column].removesuffix(SUFFIX) for column in kept),
-        T_lab_segment=T_lab_segment[:, kept],
+        T_lab_segment=T_lab_segment,
         notes=(*notes, *first_notes, *unit_notes),
     )
 
@@ -129,5 +138,6 @@ def _is_pose(transforms: FloatArray) -> np.ndarray:
     with np.errstate(all="ignore"):
         orthonormal = np.abs(R.swapaxes(-1, -2) @ R - np.eye(3)).max(axis=(-1, -2)) < ORTHONORMAL_TOLERANCE
         right_handed = np.linalg.det(R) > 0
+    found = (transforms != np.eye(4)).any(axis=(-1, -2))
     finite = np.isfinite(transforms).all(axis=(-1, -2))
-    return orthonormal & right_handed & finite & (transforms[..., 3, :] == [0, 0, 0, 1]).all(axis=-1)
+    return orthonormal & right_handed & finite & found & (transforms[..., 3, :] == [0, 0, 0, 1]).all(axis=-1)

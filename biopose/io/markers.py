@@ -3,9 +3,6 @@
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
 
 from biopose.io.c3d import read_c3d
 from biopose.io.files import existing_file, malformed
@@ -14,8 +11,7 @@ from biopose.io.subjects import of_subject
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.trc import read_trc
 from biopose.io.units import LengthUnit
-
-UpAxis = Literal["x", "y", "z"]
+from biopose.io.up_axis import UpAxis, y_up
 
 READERS_OF_UNITS: dict[str, Callable[..., MarkerTrajectories]] = {".trc": read_trc, ".c3d": read_c3d}
 SUFFIXES = (*READERS_OF_UNITS, ".parquet")
@@ -62,5 +58,4 @@ def _read(path: Path, units: LengthUnit | None) -> MarkerTrajectories:
 
 def with_y_up(markers: MarkerTrajectories, up: UpAxis) -> MarkerTrajectories:
     """Markers whose axis `up` points up, with the axes exchanged in turn so that y does."""
-    rotated = np.roll(markers.positions_m, "xyz".index("y") - "xyz".index(up), axis=-1)
-    return replace(markers, positions_m=rotated)
+    return replace(markers, positions_m=y_up(markers.positions_m, up, axis=-1))

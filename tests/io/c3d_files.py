@@ -1,7 +1,7 @@
 """Small .c3d files made byte by byte, with whatever header, parameters and data a test needs."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -149,20 +149,32 @@ def pose_transforms(*, seed: int = 0) -> np.ndarray:
     return T.astype(np.float32).astype(np.float64)
 
 
-def written_poses(path: Path, T: np.ndarray, *, processor: int = INTEL, cut: int = 0, **changes: object) -> Path:
-    """A file without points, whose data are these poses."""
-    values = np.concatenate(
-        [T.swapaxes(2, 3).reshape(POSE_FRAMES, -1, 16), np.ones((POSE_FRAMES, T.shape[1], 1))], axis=2
-    )
+def written_poses(
+    path: Path,
+    T: np.ndarray,
+    *,
+    names: Sequence[str] = POSE_NAMES,
+    processor: int = INTEL,
+    cut: int = 0,
+    **changes: object,
+) -> Path:
+    """A file without points, whose data are these poses, in millimetres."""
+    frames, count = T.shape[:2]
+    values = np.concatenate([T.swapaxes(2, 3).reshape(frames, -1, 16), np.ones((frames, count, 1))], axis=2)
     group = {
-        "ROTATION:USED": len(POSE_NAMES),
-        "ROTATION:LABELS": POSE_NAMES,
+        "ROTATION:USED": len(names),
+        "ROTATION:LABELS": list(names),
         "ROTATION:RATIO": 1,
         "ROTATION:RATE": 100.0,
     }
-    parameters = {**group, "POINT:FRAMES": POSE_FRAMES, "ROTATION:DATA_START": 3, **changes}
-    raw = c3d_bytes(np.zeros((0, 0, 3)), processor=processor, header={"last": POSE_FRAMES}, parameters=parameters)
-    assert len(raw) == 2 * 512
+    parameters = {**group, "POINT:FRAMES": frames, "ROTATION:DATA_START": 0}
+    while True:  # the size of the parameters does not depend on the value
+        raw = c3d_bytes(
+            np.zeros((0, 0, 3)), processor=processor, header={"last": frames}, parameters=parameters | changes
+        )
+        if parameters["ROTATION:DATA_START"]:
+            break
+        parameters["ROTATION:DATA_START"] = 1 + len(raw) // BLOCK
     data = padded(stored_floats(values, processor))
     path.write_bytes(raw + data[: len(data) - cut])
     return path

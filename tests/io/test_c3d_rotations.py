@@ -38,7 +38,7 @@ def test_what_is_no_pose_is_missing_and_noted(tmp_path: Path) -> None:
     poses = read_segment_poses(written_poses(tmp_path / "m.c3d", T))
     missing = np.isnan(poses.T_lab_segment).all(axis=(2, 3))
     assert np.argwhere(missing).tolist() == [[1, 0], [2, 1], [3, 0], [4, 1]]
-    assert poses.notes == ("4 of 15 segment poses are missing or no rotation",)
+    assert poses.notes == ("4 of 10 segment poses are missing, the laboratory itself or no rotation",)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import pytest
 
 from biopose.errors import FileFormatError
 from biopose.io.c3d import write_c3d
-from biopose.io.markers import UpAxis, read_markers
+from biopose.io.markers import read_markers
 from biopose.io.parquet import write_markers_parquet
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.trc import write_trc
+from biopose.io.up_axis import UpAxis
 
 MARKERS = MarkerTrajectories(np.arange(3) / 100, ("A", "B"), np.arange(1.0, 19.0).reshape(3, 2, 3))
 

@@ -1,0 +1,13 @@
+"""The laboratory's vertical axis, which no marker file states."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+UpAxis = Literal["x", "y", "z"]
+
+
+def y_up(values: NDArray[np.float64], up: UpAxis, *, axis: int) -> NDArray[np.float64]:
+    """Vectors whose component `up` is vertical, with their components (along `axis`) permuted so that y is."""
+    return np.roll(values, "xyz".index("y") - "xyz".index(up), axis=axis)

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from biopose.skeleton.kinematics import Kinematics
-from biopose.skeleton.model import GROUND, Joint, Skeleton
+from biopose.skeleton.model import GROUND, Joint, Marker, Skeleton
 from biopose.skeleton.segment_names import standard_name
 
 FloatArray = NDArray[np.float64]
 CHUNK = 500  # frames at a time
-GRID = {1: 361, 2: 91}  # values of each coordinate, by their number
+GRID = {1: 361, 2: 61}  # values of each coordinate, by their number
 Ends = tuple[tuple[str, ...], tuple[str, ...]]
 HIPS, SHOULDERS = ("l_thigh", "r_thigh"), ("l_uarm", "r_uarm")
 CHAINS = (("thigh", "shank"), ("shank", "foot"), ("foot", "toes"), ("uarm", "larm"), ("larm", "hand"))
@@ -99,8 +99,11 @@ class SegmentModel:
         values = np.meshgrid(*(np.linspace(low, high, GRID[len(free)]) for low, high in limits))
         q = np.tile(self.skeleton.default_pose, (values[0].size, 1))
         q[:, free] = np.stack([value.ravel() for value in values], axis=1)
-        T = Kinematics(self.skeleton).with_coordinates(torch.from_numpy(self.skeleton.satisfy_couplings(q)))
-        above, body = (T.T_ground_body[:, self.bodies[name]].numpy() for name in (parent, segment))
+        at_end = Marker(segment, self.bodies[segment], np.zeros(3))
+        chain = self.skeleton.with_markers((at_end,)).without_bare_branches()
+        T = Kinematics(chain).with_coordinates(torch.from_numpy(chain.satisfy_couplings(q))).T_ground_body.numpy()
+        names = [self.skeleton.body_names[self.bodies[name]] for name in (parent, segment)]
+        above, body = (T[:, chain.body_names.index(name)] for name in names)
         known = np.linalg.inv(above) @ body
         table, rows = known[:, :3, :3].reshape(-1, 9).T, np.nan_to_num(R_parent_body).reshape(-1, 9)
         nearest = [(rows[i : i + CHUNK] @ table).argmax(axis=1) for i in range(0, len(rows), CHUNK)]  # largest trace

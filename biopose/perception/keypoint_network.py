@@ -25,6 +25,8 @@ from biopose.perception.pose_backends import OnnxPose, TorchPose
 from biopose.perception.simcc import decoded
 
 BATCH_SIZE = 16
+import os
+FLIP_BELOW = float(os.environ.get("FLIP_BELOW","inf"))
 
 
 class FeatureHead(Protocol):
@@ -32,9 +34,11 @@ class FeatureHead(Protocol):
 
     Attributes:
         width: numbers in a row.
+        levels: of the four feature maps, those that it reads.
     """
 
     width: int
+    levels: tuple[int, ...]
 
     def __call__(
         self, passes: FlipAugmented, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]
@@ -42,7 +46,7 @@ class FeatureHead(Protocol):
         """Tokens of N people, who may be none.
 
         Args:
-            passes: over their crops and these in a mirror, with maps.
+            passes: over their crops, and over some of them in a mirror, with maps.
             regions_px: (N, 4) left, top, right, bottom edges of each crop, in pixels of its image.
             sizes_px: (N, 2) width and height of each one's image.
 
@@ -80,11 +84,15 @@ class KeypointNetwork:
     Args:
         network: from normalised crops to scores, with or without feature maps.
         head: of the feature maps, which the network must give then.
+        flip_below: with a head, as of `flip_augmented`.
     """
 
-    def __init__(self, network: PoseNetwork, *, head: FeatureHead | None = None) -> None:
+    def __init__(
+        self, network: PoseNetwork, *, head: FeatureHead | None = None, flip_below: float = FLIP_BELOW
+    ) -> None:
         self._network = network
         self._head = head
+        self._flip_below = flip_below
 
     @classmethod
     def load(
@@ -99,7 +107,7 @@ class KeypointNetwork:
         """The network with its published weights, or with others of the same network.
 
         Args:
-            backend: "torch" for a GPU or for features; on a CPU onnxruntime is faster.
+            backend: "torch" for a GPU; on a CPU onnxruntime is faster.
             threads: that share one pass on the CPU.
             device: of torch; onnxruntime runs on the CPU.
             weights: an .onnx file; None takes the asset.
@@ -107,13 +115,10 @@ class KeypointNetwork:
 
         Raises:
             ModelError: the weights are missing or not the ones expected.
-            ValueError: a head, but the backend is onnxruntime.
         """
-        if head is not None and backend != "torch":
-            raise ValueError("a head on feature maps needs the backend torch: KeypointNetwork.load(backend='torch')")
         check_device(device, backend=backend)
         if backend == "onnxruntime":
-            return cls(OnnxPose(weights, threads=threads))
+            return cls(OnnxPose(weights, threads=threads, levels=head.levels if head else ()), head=head)
         return cls(TorchPose(weights, device=device, threads=threads), head=head)
 
     def locate(self, images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> list[Keypoints]:
@@ -157,7 +162,7 @@ class KeypointNetwork:
         """Keypoints of the people of a batch, and their tokens; does not keep the maps."""
         if self._head is None:
             return _Found(*decoded(self._network(normalised(batch.crops.pixels))), None)
-        passes = flip_augmented(self._network, batch.crops.pixels)
+        passes = flip_augmented(self._network, batch.crops.pixels, below=self._flip_below)
         tokens = self._head(passes, batch.crops.regions_px, batch.sizes_px)
         return _Found(passes.points, passes.confidence, tokens)
 

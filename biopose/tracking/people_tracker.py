@@ -59,7 +59,11 @@ def track_people(
         raise ValueError(f"batch_frames is {batch_frames}; it counts from 1")
     iterator = read_ahead(_with_boxes(frames, detector), depth=batch_frames)
     while batch := list(islice(iterator, batch_frames)):
-        located = network.locate([frame.image for _, frame, _ in batch], [boxes.boxes_px for *_, boxes in batch])
+        located = network.locate(
+            [frame.image for _, frame, _ in batch],
+            [boxes.boxes_px for *_, boxes in batch],
+            mirrored=[is_mirrored(frame) for _, frame, _ in batch],
+        )
         yield [
             (tracker, tracker.add(frame, boxes, keypoints, network=network))
             for (tracker, frame, boxes), keypoints in zip(batch, located, strict=True)
@@ -94,11 +98,20 @@ def _with_boxes(
 def _between(
     before: tuple[Frame, PersonBoxes], held: list[Frame], after: tuple[Frame, PersonBoxes], detector: PersonDetector
 ) -> Iterator[tuple[Frame, PersonBoxes]]:
-    """The frames between two, with their boxes."""
+    """The frames between two, with their boxes; where it is not clear who is who, the middle one is detected, too."""
+    if not held:
+        return
     start_s, end_s = before[0].time_s, after[0].time_s
     shares = [(frame.time_s - start_s) / (end_s - start_s) for frame in held]
     boxes = interpolated_boxes(before[1], after[1], interval_s=end_s - start_s, shares=shares)
-    yield from zip(held, boxes or (detector.detect([frame.image])[0] for frame in held), strict=True)
+    if boxes is not None:
+        yield from zip(held, boxes, strict=True)
+        return
+    half = len(held) // 2
+    middle = held[half], detector.detect([held[half].image])[0]
+    yield from _between(before, held[:half], middle, detector)
+    yield middle
+    yield from _between(middle, held[half + 1 :], after, detector)
 
 
 class PeopleTracker:
@@ -167,8 +180,13 @@ class PeopleTracker:
         expected_px = expected_px[_part_in_image(expected_px, frame.image) >= FOLLOWED_PART]
         if not len(expected_px):
             return None
-        located = network.locate_in(frame.image, expected_px)
+        located = network.locate_in(frame.image, expected_px, mirrored=is_mirrored(frame))
         return located.of(located.confidence.mean(1) >= FOLLOWED)
+
+
+def is_mirrored(frame: Frame) -> bool:
+    """Whether a frame's people are passed over as mirror images: every second one's, see `flip_augmentation`."""
+    return frame.index % 2 == 1
 
 
 def _part_in_image(boxes_px: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ from biopose.video.frames import SAME_TIME_S, Frame, read_frames
 from biopose.video.probe import VideoInfo, check_image_size, probe_video
 
 SHARD_S = 20.0
-DETECT_INTERVAL_S = 2 / 15  # every fourth frame at 30 Hz
+DETECT_INTERVAL_S = 0.2  # every sixth frame at 30 Hz
 MOST_BETWEEN = 8  # frames, whose images wait for the next detection
 LEAD_IN_S = EXPECT_S + 0.5  # as long as someone is followed without being detected, and a little
 
@@ -101,7 +101,7 @@ def perceive(
         network: of keypoints.
         batch_frames: how many frames the networks are given at once.
         detect_every: the detector is run on every n-th frame, and between them boxes are interpolated; None: about
-            seven or eight times a second.
+            five times a second.
         progress: called with the number of frames finished since the last call.
 
     Yields:

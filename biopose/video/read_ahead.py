@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import TypeVar
@@ -25,10 +26,9 @@ def read_ahead(items: Iterator[Item], *, depth: int) -> Iterator[Item]:
 
     def put(given: tuple[Item] | BaseException | None) -> None:
         while not left.is_set():
-            try:
-                return queue.put(given, timeout=POLL_S)
-            except Full:
-                continue
+            with suppress(Full):
+                queue.put(given, timeout=POLL_S)
+                return
 
     def work() -> None:
         try:
@@ -50,7 +50,6 @@ def read_ahead(items: Iterator[Item], *, depth: int) -> Iterator[Item]:
     finally:
         left.set()
         while thread.is_alive():
-            try:
+            with suppress(Empty):
                 queue.get_nowait()
-            except Empty:
-                thread.join(POLL_S)
+            thread.join(POLL_S)

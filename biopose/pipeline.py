@@ -182,7 +182,7 @@ class Stage:
     networks: tuple[str, ...] = ()
 
 
-PERCEIVE = Stage("perceive", 2, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
+PERCEIVE = Stage("perceive", 3, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
 RECONSTRUCT = Stage("reconstruct", 2, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
 SOLVE = Stage("solve", 1, needs="processor", unit="trial", networks=("neurik",))
 ANALYSE = Stage("analyse", 1, needs="processor", unit="trial")

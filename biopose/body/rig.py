@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -97,7 +98,7 @@ class Rig:
         unknown = sorted(set(by_label) - set(self.bone_labels))
         if unknown:
             raise ValueError(f"no bones {unknown} in the body; its bones are {list(self.bone_labels)}")
-        batch = torch.broadcast_shapes(*(R.shape[:-2] for R in by_label.values()))
+        batch = np.broadcast_shapes(*(R.shape[:-2] for R in by_label.values()))
         eye = torch.eye(3, dtype=self.template_vertices.dtype, device=self.template_vertices.device)
         return torch.stack([by_label.get(label, eye).expand(*batch, 3, 3) for label in self.bone_labels], dim=-3)
 
@@ -179,7 +180,7 @@ class ShapedBody:
         parents = self.body.parents
         offsets = (R_world_delta[..., parents, :, :] @ (heads[..., 1:, :] - heads[..., parents, :])[..., None])[..., 0]
         root = heads[..., 0, :] if root_position is None else root_position
-        root = root.expand(*torch.broadcast_shapes(root.shape[:-1], offsets.shape[:-2]), 3)
+        root = root.expand(*np.broadcast_shapes(root.shape[:-1], offsets.shape[:-2]), 3)
         steps = torch.cat([root[..., None, :], offsets.expand(*root.shape[:-1], -1, -1)], dim=-2)
         return PosedBody(shaped=self, R_world_delta=R_world_delta, bone_heads=self.body.is_ancestor @ steps)
 

@@ -9,8 +9,7 @@ shape are in the view towards the crop's middle, and show in the crop whatever t
 the position (`FOCAL_LOG_SD` of `biopose.training.synthetic.crop_batches`). The fit knows the camera: it takes the view
 from `MeshTokens.middle` and finds the distance from the keypoints.
 
-Crops and their mirror images are both decoded, and the outputs averaged (`PoseHead.flip_averaged`): on 2,048 synthetic
-images of the test split, MPJPE 114.7 -> 111.9 mm, PA-MPJPE 94.3 -> 92.0.
+Where a crop's mirror image was passed over (`flip_augmentation`), that is decoded, and the output mirrored back.
 """
 
 from __future__ import annotations
@@ -25,19 +24,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.body.keypoint_names import MIRRORED
 from biopose.body.segment_body import SHAPE_TERMS
 from biopose.camera.intrinsics import default_focal_px
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, CropInput, Mqhmr, MqhmrOutput, load_mqhmr
 from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.perception.csp_layers import full_precision
-from biopose.perception.flip_augmentation import FlipAugmented
-from biopose.perception.simcc import PoseOutput, mirrored_points
+from biopose.perception.flip_augmentation import CropPass
+from biopose.perception.simcc import PoseOutput
 from biopose.skeleton.threads import one_torch_thread
 
 BESIDE_TOKENS = (SHAPE_TERMS, 2)  # numbers of the shape and the middle
-MIRROR = torch.tensor([-1.0, 1.0, 1.0])  # of a crop's position
+MIRROR = torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)  # of a crop's position
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -68,6 +66,7 @@ class MqhmrHead:
         self._network = copy.deepcopy(network).to(device=device).eval()
         self._device = device
         self.width = row_width(network.shape)
+        self.levels = network.shape.levels
 
     @classmethod
     def load(cls, path: Path = MQHMR_WEIGHTS, *, device: str | torch.device = "cpu") -> MqhmrHead:
@@ -81,16 +80,16 @@ class MqhmrHead:
     @torch.no_grad()
     @one_torch_thread()  # on a busy machine two threads took 1.5 times the processor time, and longer
     def __call__(
-        self, passes: FlipAugmented, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]
+        self, crops: CropPass, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]
     ) -> NDArray[np.float16]:
         """(N, width) rows that `unpacked` understands; the arguments are `FeatureHead`'s."""
+        mirrored = crops.mirrored
         position = _position(regions_px, sizes_px)
-        own = self._decoded(passes.output, passes.points, passes.confidence, position)
-        in_mirror = mirrored_points(passes.points), passes.confidence[:, MIRRORED], position * MIRROR
-        mirrored = self._decoded(passes.mirrored, *in_mirror)
-        tokens = self._network.head.flip_averaged(own.tokens, mirrored.tokens)
-        shape = (own.shape + mirrored.shape) / 2  # a mirror leaves it as it is
-        row = torch.cat([tokens.flatten(1), shape], dim=-1).clamp(-LARGEST, LARGEST)
+        position[mirrored] *= MIRROR
+        decoded = self._decoded(crops.output, crops.points, crops.confidence, position)
+        tokens = decoded.tokens.clone()
+        tokens[mirrored] = self._network.head.mirrored(tokens[mirrored])
+        row = torch.cat([tokens.flatten(1), decoded.shape], dim=-1).clamp(-LARGEST, LARGEST)
         middle = (_middle_px(regions_px) + 0.5) / sizes_px
         return np.concatenate([row.half().cpu().numpy(), middle.astype(np.float16)], axis=1)
 

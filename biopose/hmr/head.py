@@ -50,22 +50,15 @@ class PoseHead(nn.Module):
         R = torch.cat([R[..., :RIGID, :, :], rigid, R[..., RIGID + 1 :, :, :]], dim=-3)
         return R, log_sd.clamp(*LOG_SD_RANGE).exp()
 
-    def flip_averaged(self, tokens: Tensor, mirrored: Tensor) -> Tensor:
-        """Tokens whose linear output is the mean of that of some tokens and of that of the mirror images' tokens.
+    def mirrored(self, tokens: Tensor) -> Tensor:
+        """Tokens (..., Q, token_width) of people's mirror images, from those (..., Q, token_width) of the people.
 
-        The nearest by least squares, where a token has too few numbers to give the mean exactly.
-
-        Args:
-            tokens: (..., Q, token_width) of people.
-            mirrored: of the same people's mirror images.
-
-        Returns:
-            (..., Q, token_width).
+        The nearest by least squares, where a token has too few numbers to give the mirrored output exactly.
         """
-        (rotation_6d, log_sd), (mirrored_6d, mirrored_log_sd) = self._linear(tokens), self._linear(mirrored)
-        columns = mirrored_6d.unflatten(-1, (2, 3)).mT
-        back_6d = mirrored_local_rotations(columns).mT.flatten(-2)
-        return self._moved(tokens, (back_6d - rotation_6d) / 2, (mirrored_log_sd[..., MIRRORED, :] - log_sd) / 2)
+        rotation_6d, log_sd = self._linear(tokens)
+        columns = rotation_6d.unflatten(-1, (2, 3)).mT
+        mirrored_6d = mirrored_local_rotations(columns).mT.flatten(-2)
+        return self._moved(tokens, mirrored_6d - rotation_6d, log_sd[..., MIRRORED, :] - log_sd)
 
     def with_rotations(self, tokens: Tensor, R_segment_local: Tensor) -> Tensor:
         """The tokens nearest to some that give other local rotations and the same standard deviations.

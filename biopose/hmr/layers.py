@@ -51,7 +51,7 @@ class DeformableAttention(nn.Module):
             (self._sample(map_, reference, offset) * weight).sum(-1)
             for map_, offset, weight in zip(maps, offsets.unbind(3), weights.unbind(3), strict=True)
         ]
-        together = torch.stack(sampled).sum(0).unflatten(0, (queries.shape[0], self.heads))
+        together = torch.stack(sampled).sum(0).unflatten(0, (-1, self.heads))
         together = together.permute(0, 3, 1, 2).flatten(2)
         return self.output(together.to(self.output.weight.dtype))
 
@@ -173,7 +173,7 @@ class _Attention(nn.Module):
         """(N, M, width), (N, S, width), (N, S, width) to (N, M, width)."""
         projected = (self.query(queries), self.key(keys), self.value(values))
         query, key, value = (x.unflatten(-1, self.shape).transpose(1, 2) for x in projected)
-        mixed = (query @ key.mT / self.shape[1] ** 0.5).softmax(-1).to(value.dtype) @ value
+        mixed = (query @ key.transpose(-1, -2) / self.shape[1] ** 0.5).softmax(-1).to(value.dtype) @ value
         return self.output(mixed.transpose(1, 2).flatten(2))
 
 

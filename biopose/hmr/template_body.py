@@ -35,7 +35,7 @@ class TemplateBody(nn.Module):
 
     def forward(self, R_local: Tensor) -> Tensor:
         """(N, 20, 3, 3) local rotations to keypoints (N, 26, 3) from the pelvis's bone, in heights."""
-        R, p = [R_local[:, 0]], [torch.zeros_like(R_local[:, 0, 0])]
+        R, p = [R_local[:, 0]], [self.offsets[0].expand_as(R_local[:, 0, 0])]  # no offset: it has no parent
         for s in range(1, len(SEGMENTS)):
             parent = self.parents[s]
             R.append(R[parent] @ R_local[:, s])
@@ -79,18 +79,17 @@ def fit_translation(points: Tensor, rays: Tensor, weight: Tensor, depth: Tensor)
         weight: (N, 26).
         depth: (N,) the default one.
     """
-    x, y = rays.unbind(-1)
-    zero, one = torch.zeros_like(x), torch.ones_like(x)
-    rows = torch.stack([torch.stack([one, zero, -x], -1), torch.stack([zero, one, -y], -1)], -2)
+    w = (weight / (weight.sum(-1, keepdim=True) + 1e-6))[..., None]
+    mean = (w * rays).sum(1)
+    spread = (w * (rays - mean[:, None]).square()).sum((1, 2))
+    prior = DEPTH_WEIGHT * spread + 1e-8
+    # Normal equations [total 0 -mean_x; 0 total -mean_y; -mean_x -mean_y square] t = moment, by elimination of x and y.
+    total, square = w.sum(1) + 1e-6, (w * rays.square()).sum((1, 2)) + prior
     right = rays * points[..., 2:] - points[..., :2]
-    w = weight / (weight.sum(-1, keepdim=True) + 1e-6)
-    normal = torch.einsum("nk,nkij,nkil->njl", w, rows, rows)
-    moment = torch.einsum("nk,nkij,nki->nj", w, rows, right)
-    spread = (w[..., None] * (rays - (w[..., None] * rays).sum(1, keepdim=True)).square()).sum((1, 2))
-    prior = torch.diag_embed(torch.stack([1e-6 * one[:, 0], 1e-6 * one[:, 0], DEPTH_WEIGHT * spread + 1e-8], dim=-1))
-    moment = moment + prior[..., 2] * depth[:, None]
-    at: Tensor = torch.linalg.solve(normal + prior, moment)
-    return torch.cat([at[:, :2], at[:, 2:].clamp(min=NEAREST)], dim=-1)
+    across, along = (w * right).sum(1), prior * depth - (w * rays * right).sum((1, 2))
+    z = (along + (mean * across / total).sum(-1)) / (square - (mean.square() / total).sum(-1))
+    xy = (across + mean * z[:, None]) / total
+    return torch.cat([xy, z[:, None].clamp(min=NEAREST)], dim=-1)
 
 
 def reprojection_residual(

@@ -1,9 +1,8 @@
 """Keypoints of people whose boxes are known: RTMPose-s (Jiang et al. 2023) with OpenMMLab's weights for Halpe's 26.
 
 Pixels: the centre of the first pixel is (0, 0). For the meaning of a confidence see `keypoint_confidence`. People are
-taken in batches over all images given: a person takes 6 ms on two idle cores with onnxruntime, 9 ms with torch, which
-gives feature maps too. A `FeatureHead` turns the maps of a batch into tokens, so that they need not be kept: 1.5 MB a
-person. With a head there is flip test-time augmentation: it is given both passes, and the keypoints are of both.
+taken in batches over all images given: a person takes 4 ms on two idle cores with onnxruntime, 9 ms with torch. A
+`FeatureHead` turns the feature maps of a batch into tokens, so that they need not be kept: 1.5 MB a person.
 """
 
 from __future__ import annotations
@@ -18,11 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from biopose.perception.crops import PersonCrops, cut_people, is_croppable, normalised
-from biopose.perception.flip_augmentation import FlipAugmented, PoseNetwork, flip_augmented
+from biopose.perception.crops import PersonCrops, cut_people, is_croppable
+from biopose.perception.flip_augmentation import CropPass, PoseNetwork, pass_over
 from biopose.perception.onnx_session import check_device
 from biopose.perception.pose_backends import OnnxPose, TorchPose
-from biopose.perception.simcc import decoded
 
 BATCH_SIZE = 16
 
@@ -32,17 +30,19 @@ class FeatureHead(Protocol):
 
     Attributes:
         width: numbers in a row.
+        levels: of the four feature maps, those that it reads.
     """
 
     width: int
+    levels: tuple[int, ...]
 
     def __call__(
-        self, passes: FlipAugmented, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]
+        self, crops: CropPass, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]
     ) -> NDArray[np.float16]:
         """Tokens of N people, who may be none.
 
         Args:
-            passes: over their crops and these in a mirror, with maps.
+            crops: the pass over their crops, with maps.
             regions_px: (N, 4) left, top, right, bottom edges of each crop, in pixels of its image.
             sizes_px: (N, 2) width and height of each one's image.
 
@@ -99,7 +99,7 @@ class KeypointNetwork:
         """The network with its published weights, or with others of the same network.
 
         Args:
-            backend: "torch" for a GPU or for features; on a CPU onnxruntime is faster.
+            backend: "torch" for a GPU; on a CPU onnxruntime is faster.
             threads: that share one pass on the CPU.
             device: of torch; onnxruntime runs on the CPU.
             weights: an .onnx file; None takes the asset.
@@ -107,16 +107,19 @@ class KeypointNetwork:
 
         Raises:
             ModelError: the weights are missing or not the ones expected.
-            ValueError: a head, but the backend is onnxruntime.
         """
-        if head is not None and backend != "torch":
-            raise ValueError("a head on feature maps needs the backend torch: KeypointNetwork.load(backend='torch')")
         check_device(device, backend=backend)
         if backend == "onnxruntime":
-            return cls(OnnxPose(weights, threads=threads))
+            return cls(OnnxPose(weights, threads=threads, levels=head.levels if head else ()), head=head)
         return cls(TorchPose(weights, device=device, threads=threads), head=head)
 
-    def locate(self, images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> list[Keypoints]:
+    def locate(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        boxes_px: Sequence[NDArray[np.float64]],
+        *,
+        mirrored: Sequence[bool] | None = None,
+    ) -> list[Keypoints]:
         """The keypoints of the people in each image, whichever other images are given with it.
 
         What torch makes of a crop differs in its last digits with the number of crops in a batch, though not with what
@@ -126,26 +129,32 @@ class KeypointNetwork:
         Args:
             images: RGB (H, W, 3), of any sizes.
             boxes_px: (N_i, 4) left, top, right, bottom, for each image.
+            mirrored: for each image, whether its people are passed over as mirror images; None: none are.
 
         Returns:
             One entry an image, its people in the order of the boxes.
         """
-        people = _cut(images, boxes_px)
+        people = _cut(images, boxes_px, mirrored or [False] * len(images))
         return _by_image([self._among_blanks(batch) for batch in people.batches()], people)
 
-    def locate_in(self, image: NDArray[np.uint8], boxes_px: NDArray[np.float64]) -> Keypoints:
+    def locate_in(
+        self, image: NDArray[np.uint8], boxes_px: NDArray[np.float64], *, mirrored: bool = False
+    ) -> Keypoints:
         """The keypoints of the people of one image, in batches of their own; see `locate`."""
-        people = _cut([image], [boxes_px])
+        people = _cut([image], [boxes_px], [mirrored])
         return _by_image([self._found(batch) for batch in people.batches()], people)[0]
 
-    def locate_in_crops(self, crops: PersonCrops, sizes_px: NDArray[np.int64]) -> Keypoints:
+    def locate_in_crops(
+        self, crops: PersonCrops, sizes_px: NDArray[np.int64], *, mirrored: NDArray[np.bool_]
+    ) -> Keypoints:
         """As `locate`, of people who are cropped already.
 
         Args:
             crops: of N people.
             sizes_px: (N, 2) width and height of the image of each.
+            mirrored: (N,) whether they are passed over as mirror images.
         """
-        people = _People(crops, sizes_px, [np.ones(len(sizes_px), dtype=np.bool_)])
+        people = _People(crops, sizes_px, mirrored, [np.ones(len(sizes_px), dtype=np.bool_)])
         return _by_image([self._among_blanks(batch) for batch in people.batches()], people)[0]
 
     def _among_blanks(self, batch: _People) -> _Found:
@@ -155,11 +164,9 @@ class KeypointNetwork:
 
     def _found(self, batch: _People) -> _Found:
         """Keypoints of the people of a batch, and their tokens; does not keep the maps."""
-        if self._head is None:
-            return _Found(*decoded(self._network(normalised(batch.crops.pixels))), None)
-        passes = flip_augmented(self._network, batch.crops.pixels)
-        tokens = self._head(passes, batch.crops.regions_px, batch.sizes_px)
-        return _Found(passes.points, passes.confidence, tokens)
+        passed = pass_over(self._network, batch.crops.pixels, torch.from_numpy(batch.mirrored))
+        tokens = self._head(passed, batch.crops.regions_px, batch.sizes_px) if self._head else None
+        return _Found(*passed.in_crops(), tokens)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,11 +176,13 @@ class _People:
     Attributes:
         crops: of all who can be cut out.
         sizes_px: (N, 2) width and height of each one's image.
+        mirrored: (N,) whether they are passed over as mirror images.
         usable: for each image (N_i,) which of its boxes they are.
     """
 
     crops: PersonCrops
     sizes_px: NDArray[np.int64]
+    mirrored: NDArray[np.bool_]
     usable: Sequence[NDArray[np.bool_]]
 
     @property
@@ -187,14 +196,15 @@ class _People:
         for first in range(0, max(len(self.sizes_px), 1), BATCH_SIZE):
             some = slice(first, first + BATCH_SIZE)
             crops = PersonCrops(self.crops.pixels[some], self.crops.regions_px[some])
-            yield replace(self, crops=crops, sizes_px=self.sizes_px[some])
+            yield replace(self, crops=crops, sizes_px=self.sizes_px[some], mirrored=self.mirrored[some])
 
     def filled(self) -> _People:
         """Up to a whole batch, with black crops after the last person; nobody stays nobody."""
         blanks = -len(self.sizes_px) % BATCH_SIZE
         pixels = torch.nn.functional.pad(self.crops.pixels, (0, 0, 0, 0, 0, 0, 0, blanks))
         last = np.minimum(np.arange(len(self.sizes_px) + blanks), len(self.sizes_px) - 1)
-        return replace(self, crops=PersonCrops(pixels, self.crops.regions_px[last]), sizes_px=self.sizes_px[last])
+        crops = PersonCrops(pixels, self.crops.regions_px[last])
+        return replace(self, crops=crops, sizes_px=self.sizes_px[last], mirrored=self.mirrored[last])
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,15 +220,19 @@ class _Found:
         return _Found(self.points[:n], self.confidence[:n], None if self.tokens is None else self.tokens[:n])
 
 
-def _cut(images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]]) -> _People:
+def _cut(
+    images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]], mirrored: Sequence[bool]
+) -> _People:
     """The people who can be cut out."""
-    if len(images) != len(boxes_px):
-        raise ValueError(f"{len(images)} images, but boxes for {len(boxes_px)}")
+    if not len(images) == len(boxes_px) == len(mirrored):
+        raise ValueError(f"{len(images)} images, but boxes for {len(boxes_px)} and mirroring for {len(mirrored)}")
     boxes = [np.asarray(of_image, dtype=np.float64).reshape(-1, 4) for of_image in boxes_px]
     usable = [is_croppable(image, of_image) for image, of_image in zip(images, boxes, strict=True)]
+    counts = [int(use.sum()) for use in usable]
     crops = cut_people(images, [of_image[use] for of_image, use in zip(boxes, usable, strict=True)])
-    sizes = [image.shape[1::-1] for image, use in zip(images, usable, strict=True) for _ in range(use.sum())]
-    return _People(crops, np.array(sizes, dtype=np.int64).reshape(-1, 2), usable)
+    sizes = [image.shape[1::-1] for image, count in zip(images, counts, strict=True) for _ in range(count)]
+    flags = np.repeat(np.array(mirrored, dtype=np.bool_), counts)
+    return _People(crops, np.array(sizes, dtype=np.int64).reshape(-1, 2), flags, usable)
 
 
 def _by_image(found: Sequence[_Found], people: _People) -> list[Keypoints]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +50,13 @@ class OnnxSession:
     Args:
         path: of the .onnx file.
         threads: that share one run.
+        also: names of tensors of the graph that are outputs, too, after the file's own.
 
     Raises:
-        ModelError: onnxruntime cannot read the file.
+        ModelError: onnxruntime cannot read the file, or it has no such tensors.
     """
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, *, threads: int, also: Sequence[str] = ()) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -62,7 +64,8 @@ class OnnxSession:
         # Threads that wait without working would slow down decoding and resampling on the same cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            graph = path.read_bytes() + _outputs(also)
+            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions share no base class
             raise ModelError(
                 f"{path}: onnxruntime cannot read it ({error}); run `biopose assets pull` again"
@@ -73,3 +76,20 @@ class OnnxSession:
         """Outputs, in the file's order, for one batch of images (N, 3, H, W)."""
         outputs: list[NDArray[np.float32]] = self._session.run(None, {self._input: np.ascontiguousarray(batch)})
         return outputs
+
+
+def _outputs(names: Sequence[str]) -> bytes:
+    """Further outputs of a serialised ModelProto, to be appended to it.
+
+    Protocol buffers join the parts of a message that comes twice, and append repeated fields: ModelProto.graph is
+    field 7, GraphProto.output 12 and ValueInfoProto.name 1. So no parser of the whole graph is loaded for a name.
+    """
+    outputs = b"".join(_field(12, _field(1, name.encode())) for name in names)
+    return _field(7, outputs) if outputs else b""
+
+
+def _field(number: int, value: bytes) -> bytes:
+    """A length-delimited field of at most 127 bytes."""
+    if len(value) > 127:
+        raise ValueError(f"{len(value)} bytes of names; at most 127 fit")
+    return bytes([number << 3 | 2, len(value)]) + value

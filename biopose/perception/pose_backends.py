@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,34 +10,42 @@ from torch import Tensor
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.perception.csp_layers import full_precision
-from biopose.perception.cspnext import RtmPose
+from biopose.perception.cspnext import MAP_CHANNELS, RtmPose
 from biopose.perception.onnx_session import OnnxSession, weights_path
 from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput
 from biopose.skeleton.threads import torch_threads
 
 WEIGHTS = "rtmpose-s-halpe26.onnx"
+MAP_TENSORS = ("300", "347", "394", "439")  # of the published graph: what each of the backbone's four stages ends in
 
 
 class OnnxPose:
-    """The published graph on the CPU, without feature maps.
+    """The published graph on the CPU.
 
     Args:
         weights: an .onnx file; None takes the asset.
         threads: that share one pass.
+        levels: of the backbone's four feature maps, those to give, too.
 
     Raises:
-        ModelError: the weights are missing or onnxruntime cannot read them.
+        ModelError: the weights are missing, onnxruntime cannot read them, or they are of another graph.
     """
 
-    def __init__(self, weights: Path | None = None, *, threads: int) -> None:
-        self._session = OnnxSession(weights or weights_path(WEIGHTS), threads=threads)
+    def __init__(self, weights: Path | None = None, *, threads: int, levels: Sequence[int] = ()) -> None:
+        self._levels = tuple(levels)
+        also = [MAP_TENSORS[level] for level in levels]
+        self._session = OnnxSession(weights or weights_path(WEIGHTS), threads=threads, also=also)
 
     def __call__(self, crops: Tensor) -> PoseOutput:
-        """Normalised crops (N, 3, 256, 192) -> scores."""
+        """Normalised crops (N, 3, 256, 192) -> scores, and the maps of the levels; the others' are empty."""
+        maps = [crops.new_zeros(len(crops), channels, 0, 0) for channels in MAP_CHANNELS]
         if not len(crops):  # the published graph cannot do this
-            return PoseOutput(crops.new_zeros(0, len(KEYPOINTS), X_BINS), crops.new_zeros(0, len(KEYPOINTS), Y_BINS))
-        x_scores, y_scores = self._session(crops.numpy())
-        return PoseOutput(torch.from_numpy(x_scores), torch.from_numpy(y_scores))
+            x_scores, y_scores = (crops.new_zeros(0, len(KEYPOINTS), bins) for bins in (X_BINS, Y_BINS))
+        else:
+            x_scores, y_scores, *given = map(torch.from_numpy, self._session(crops.numpy()))
+            for level, map_ in zip(self._levels, given, strict=True):
+                maps[level] = map_
+        return PoseOutput(x_scores, y_scores, tuple(maps))
 
 
 class TorchPose:

@@ -46,18 +46,6 @@ def decoded(output: PoseOutput) -> tuple[Tensor, Tensor]:
     return torch.stack([x, y], dim=-1) / BINS_PER_PIXEL, torch.minimum(x_peak, y_peak).clamp(0.0, 1.0)
 
 
-def flip_averaged(output: PoseOutput, mirrored: PoseOutput) -> PoseOutput:
-    """The mean of the scores of crops and of their mirror images, in the crops' axes, without maps.
-
-    Args:
-        output: of the crops.
-        mirrored: of the same crops in a mirror, their left being right.
-    """
-    x = mirrored.x_scores[:, MIRRORED].flip(-1)
-    x = torch.cat([x[..., 1:], x[..., -1:]], dim=-1)  # the first pixel's centre is bin 0, the last one's bin 382
-    return PoseOutput((output.x_scores + x) / 2, (output.y_scores + mirrored.y_scores[:, MIRRORED]) / 2)
-
-
 def mirrored_points(points: Tensor) -> Tensor:
     """Points (N, 26, 2) of crops, in pixels, as they are in the crops' mirror images: left is right there."""
     x, y = points[:, MIRRORED].unbind(-1)

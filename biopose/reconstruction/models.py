@@ -75,7 +75,7 @@ class PerceptionModels:
         return cls(
             PersonDetector.load(backend=runtime, threads=threads, device=device, weights=files.detector),
             KeypointNetwork.load(
-                backend="torch" if head else runtime,
+                backend=runtime,
                 threads=threads,
                 device=device,
                 weights=files.keypoints,

@@ -206,7 +206,7 @@ class Kinematics(torch.nn.Module):
         q, coupling_slopes = self.satisfy_couplings(q.to(self.p_parent_joint))
         values, slopes = self.axis_values(q)
         slopes = slopes * coupling_slopes[..., self.row_coordinates]
-        batch = torch.broadcast_shapes(values.shape[:-1], self.p_parent_joint.shape[:-2])
+        batch = np.broadcast_shapes(values.shape[:-1], self.p_parent_joint.shape[:-2])
         return Pose(self, values.expand(*batch, -1), slopes.expand(*batch, -1))
 
     def markers_over_time(self, q: Tensor) -> Tensor:

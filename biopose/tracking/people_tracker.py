@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,13 @@ from biopose.perception.detections import box_around
 from biopose.perception.detector import PersonBoxes, PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
 from biopose.tracking.frame_detections import FrameDetections
+from biopose.tracking.interpolated_boxes import interpolated_boxes
 from biopose.tracking.tracker import Tracker
 from biopose.video.frames import Frame
+from biopose.video.read_ahead import read_ahead
 
 FOLLOWED = 0.4  # mean confidence of the keypoints in an expected box, from which a person is there
-BATCH_FRAMES = 16
+BATCH_FRAMES = 8
 FOLLOWED_PART = 0.25  # of an expected box's area, in the image: a person who leaves is not followed out of it
 
 
@@ -37,13 +40,13 @@ def track_people(
 ) -> Iterator[list[tuple[PeopleTracker, FrameDetections | None]]]:
     """Detect the people of one or several clips, whose frames fill the networks' batches together.
 
-    Holds one batch of images at a time.
+    Holds the images of one batch at a time, and of the frames up to the next one in which people are detected.
 
     Args:
         frames: each with the tracker of its clip; every clip's in order.
         detector: of people.
         network: of keypoints.
-        batch_frames: how many frames the networks are given at once.
+        batch_frames: how many frames the network of keypoints is given at once.
         progress: called with the number of frames finished since the last call.
 
     Yields:
@@ -54,26 +57,68 @@ def track_people(
     """
     if batch_frames < 1:
         raise ValueError(f"batch_frames is {batch_frames}; it counts from 1")
-    iterator = iter(frames)
+    iterator = read_ahead(_with_boxes(frames, detector), depth=batch_frames)
     while batch := list(islice(iterator, batch_frames)):
-        is_detected = [tracker.next_is_detected() for tracker, _ in batch]
-        images = [frame.image for (_, frame), detected in zip(batch, is_detected, strict=True) if detected]
-        boxes = detector.detect(images) if images else []
-        keypoints = network.locate(images, [b.boxes_px for b in boxes]) if images else []
-        found = iter(zip(boxes, keypoints, strict=True))
+        located = network.locate(
+            [frame.image for _, frame, _ in batch],
+            [boxes.boxes_px for *_, boxes in batch],
+            mirrored=[is_mirrored(frame) for _, frame, _ in batch],
+        )
         yield [
-            (tracker, tracker.add(frame, *(next(found) if detected else (None, None)), network=network))
-            for (tracker, frame), detected in zip(batch, is_detected, strict=True)
+            (tracker, tracker.add(frame, boxes, keypoints, network=network))
+            for (tracker, frame, boxes), keypoints in zip(batch, located, strict=True)
         ]
         if progress is not None:
             progress(len(batch))
+
+
+def _with_boxes(
+    frames: Iterable[tuple[PeopleTracker, Frame]], detector: PersonDetector
+) -> Iterator[tuple[PeopleTracker, Frame, PersonBoxes]]:
+    """Each frame with its people's boxes: detected in some frames, between these interpolated where that is clear."""
+    for tracker, clip in groupby(frames, key=itemgetter(0)):
+        before: tuple[Frame, PersonBoxes] | None = None
+        held: list[Frame] = []
+        for _, frame in clip:
+            if before is not None and not tracker.detects(frame):
+                held.append(frame)
+                continue
+            after = frame, detector.detect([frame.image])[0]
+            if before is not None:
+                yield from ((tracker, *each) for each in _between(before, held, after, detector))
+            yield tracker, *after
+            before, held = after, []
+        if before is not None and held:
+            *held, last = held
+            after = last, detector.detect([last.image])[0]
+            yield from ((tracker, *each) for each in _between(before, held, after, detector))
+            yield tracker, *after
+
+
+def _between(
+    before: tuple[Frame, PersonBoxes], held: list[Frame], after: tuple[Frame, PersonBoxes], detector: PersonDetector
+) -> Iterator[tuple[Frame, PersonBoxes]]:
+    """The frames between two, with their boxes; where it is not clear who is who, the middle one is detected, too."""
+    if not held:
+        return
+    start_s, end_s = before[0].time_s, after[0].time_s
+    shares = [(frame.time_s - start_s) / (end_s - start_s) for frame in held]
+    boxes = interpolated_boxes(before[1], after[1], interval_s=end_s - start_s, shares=shares)
+    if boxes is not None:
+        yield from zip(held, boxes, strict=True)
+        return
+    half = len(held) // 2
+    middle = held[half], detector.detect([held[half].image])[0]
+    yield from _between(before, held[:half], middle, detector)
+    yield middle
+    yield from _between(middle, held[half + 1 :], after, detector)
 
 
 class PeopleTracker:
     """Tracks the people of one clip, frame by frame.
 
     Args:
-        detect_every: the detector is run on every n-th frame; in between people are followed by their keypoints.
+        detect_every: the detector is run on every n-th frame of the file, and where it is not clear who is who between.
         from_s: real time at which the clip begins; frames before it are a lead-in, which shows who is there.
 
     Raises:
@@ -87,32 +132,26 @@ class PeopleTracker:
         self._backgrounds = BackgroundSampler()
         self._detect_every = detect_every
         self._from_s = from_s
-        self._frames = 0
 
-    def next_is_detected(self) -> bool:
-        """Whether the detector is run on the next frame; to be called once a frame."""
-        self._frames += 1
-        return (self._frames - 1) % self._detect_every == 0
+    def detects(self, frame: Frame) -> bool:
+        """Whether the detector is run on a frame whatever the others show."""
+        return frame.index % self._detect_every == 0
 
     def add(
-        self, frame: Frame, detected: PersonBoxes | None, located: Keypoints | None, *, network: KeypointNetwork
+        self, frame: Frame, boxes: PersonBoxes, located: Keypoints, *, network: KeypointNetwork
     ) -> FrameDetections | None:
         """Go on with the next frame.
 
         Args:
             frame: of the clip.
-            detected: who was detected; None where the detector was not run.
+            boxes: of its people, detected or interpolated.
             located: their keypoints.
             network: of keypoints, for people who are expected and were not detected.
 
         Returns:
             The people in the frame, each once; None in the lead-in.
         """
-        boxes_px, scores = np.empty((0, 4)), np.empty(0)
-        people: list[Keypoints] = []
-        if detected is not None and located is not None:
-            boxes_px, scores = detected.boxes_px, detected.scores
-            people.append(located)
+        boxes_px, scores, people = boxes.boxes_px, boxes.scores, [located]
         followed = self._followed(frame, boxes_px, network)
         if followed is not None and len(followed):
             around = [box_around(*person) for person in zip(followed.positions_px, followed.confidence, strict=True)]
@@ -141,8 +180,13 @@ class PeopleTracker:
         expected_px = expected_px[_part_in_image(expected_px, frame.image) >= FOLLOWED_PART]
         if not len(expected_px):
             return None
-        located = network.locate_in(frame.image, expected_px)
+        located = network.locate_in(frame.image, expected_px, mirrored=is_mirrored(frame))
         return located.of(located.confidence.mean(1) >= FOLLOWED)
+
+
+def is_mirrored(frame: Frame) -> bool:
+    """Whether a frame's people are passed over as mirror images: every second one's, see `flip_augmentation`."""
+    return frame.index % 2 == 1
 
 
 def _part_in_image(boxes_px: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -24,6 +24,8 @@ from biopose.video.frames import SAME_TIME_S, Frame, read_frames
 from biopose.video.probe import VideoInfo, check_image_size, probe_video
 
 SHARD_S = 20.0
+DETECT_INTERVAL_S = 0.2  # every sixth frame at 30 Hz
+MOST_BETWEEN = 8  # frames, whose images wait for the next detection
 LEAD_IN_S = EXPECT_S + 0.5  # as long as someone is followed without being detected, and a little
 
 
@@ -86,7 +88,7 @@ def perceive(
     detector: PersonDetector,
     network: KeypointNetwork,
     batch_frames: int = BATCH_FRAMES,
-    detect_every: int = 1,
+    detect_every: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[ShardDetections]:
     """Detect the people of one shard, which may be a whole clip; nothing is kept.
@@ -98,7 +100,8 @@ def perceive(
         detector: of people.
         network: of keypoints.
         batch_frames: how many frames the networks are given at once.
-        detect_every: the detector is run on every n-th frame; in between people are followed by their keypoints.
+        detect_every: the detector is run on every n-th frame, and between them boxes are interpolated; None: about
+            five times a second.
         progress: called with the number of frames finished since the last call.
 
     Yields:
@@ -159,10 +162,13 @@ class _ShardFrames:
         VideoError: the video cannot be opened, or is too small.
     """
 
-    def __init__(self, shard: Shard, *, detect_every: int = 1) -> None:
+    def __init__(self, shard: Shard, *, detect_every: int | None = None) -> None:
         info = probe_video(shard.video)
         check_image_size(info)
         from_s = (shard.start_s - SAME_TIME_S) / info.slowness(shard.recorded_rate_hz)
+        if detect_every is None:
+            rate_hz = info.real_rate_hz(shard.recorded_rate_hz)
+            detect_every = min(max(round(DETECT_INTERVAL_S * rate_hz), 1), MOST_BETWEEN)
         self.tracker = PeopleTracker(detect_every=detect_every, from_s=from_s)
         self._shard, self._info = shard, info
         self._notes: list[str] = []

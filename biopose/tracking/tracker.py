@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from biopose.perception.detections import Detection, detections_of_frame, overlap
+from biopose.tracking.interpolated_boxes import CONFIDENT
 from biopose.tracking.tracklet_linking import linked
 from biopose.tracking.tracklets import Tracklet
 from biopose.tracking.tracks import PersonTrack
 
-CONFIDENT = 0.4  # detector's score from which a box may be a new person
 COAST_S = 0.5  # a person not detected for this long is left to the linking
 EXPECT_S = 1.5  # how long a person is followed by keypoints alone, without the detector
 GATE = 10.0  # cost above which a detection is of someone else

@@ -8,11 +8,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from biopose.perception import appearance
+from biopose.tracking.interpolated_boxes import TOP_SPEED
 from biopose.tracking.tracklets import DETECTION_SD, Tracklet
 
 LONGEST_GAP_S = 6.0
 LONGEST_BLIND_GAP_S = 1.5  # where the colours of the clothes are not known
-TOP_SPEED = 7.0  # body lengths a second: a sprinter at 12 m/s
 SIZE_SD = 0.25  # of the logarithm of the body's length: crouching and being cut by the image's edge
 LINK_GATE = 12.0
 DIFFUSION = 6.0  # of people out of sight: behind others they turn, stop and set off

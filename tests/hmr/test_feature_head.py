@@ -14,9 +14,9 @@ from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrOutput, new_mqhmr, save_mqh
 from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.perception.cspnext import MAP_CHANNELS
 from biopose.perception.detector import PersonDetector
-from biopose.perception.flip_augmentation import FlipAugmented
+from biopose.perception.flip_augmentation import CropPass
 from biopose.perception.keypoint_network import KeypointNetwork
-from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, mirrored_points
+from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 MAP_SIZES = ((64, 48), (32, 24), (16, 12), (8, 6))
@@ -25,26 +25,14 @@ FULL_HD = (1920, 1080)
 
 
 class Recorded(MqhmrHead):
-    """Keeps what the network was given of people and of their mirror images, and what it predicted."""
+    """Keeps what the network was given and what it predicted."""
 
     def __init__(self, network: Mqhmr) -> None:
         super().__init__(network)
-        self.inputs, self.outputs = list[CropInput](), list[MqhmrOutput]()
         self._network.register_forward_hook(self._keep)
 
     def _keep(self, network: Mqhmr, given: tuple[CropInput], predicted: MqhmrOutput) -> None:
-        self.inputs.extend(given)
-        self.outputs.append(predicted)
-
-    @property
-    def given(self) -> CropInput:
-        """Of people as they are."""
-        return self.inputs[-2]
-
-    def flip_averaged(self) -> Tensor:
-        """The tokens of people and of their images, as one."""
-        own, image = self.outputs
-        return self._network.head.flip_averaged(own.tokens, image.tokens)
+        (self.given,), self.predicted = given, predicted
 
 
 def network(shape: MqhmrShape = SMALL, *, seed: int = 0) -> Mqhmr:
@@ -71,8 +59,11 @@ def keypoints(people: int, *, seed: int = 2) -> tuple[Tensor, Tensor]:
 def rows_of(head: MqhmrHead, regions_px: list[list[float]], size_px: tuple[int, int] = FULL_HD) -> np.ndarray:
     regions = np.array(regions_px, dtype=np.float64).reshape(-1, 4)
     n = len(regions)
-    passes = FlipAugmented(output(n), output(n, seed=3), *keypoints(n))
-    return head(passes, regions, np.tile(size_px, (n, 1)))
+    return head(CropPass(output(n), as_they_are(n), *keypoints(n)), regions, np.tile(size_px, (n, 1)))
+
+
+def as_they_are(people: int) -> Tensor:
+    return torch.zeros(people, dtype=torch.bool)
 
 
 def of_one(output: PoseOutput, own: slice) -> PoseOutput:
@@ -90,15 +81,14 @@ def test_the_output_survives_the_packing(queries: int) -> None:
     assert rows.dtype == np.float16
     assert rows.shape == (3, head.width)
     mesh = unpacked(rows, shape)
-    torch.testing.assert_close(mesh.tokens, head.flip_averaged(), rtol=5e-4, atol=1e-6)
-    own, image = head.outputs
-    torch.testing.assert_close(mesh.shape, (own.shape + image.shape) / 2, rtol=5e-4, atol=1e-6)
+    torch.testing.assert_close(mesh.tokens, head.predicted.tokens, rtol=5e-4, atol=1e-6)
+    torch.testing.assert_close(mesh.shape, head.predicted.shape, rtol=5e-4, atol=1e-6)
 
 
 def test_half_precision_rotates_no_segment_by_a_twentieth_of_a_degree() -> None:
     head = Recorded(drawn := network())
     R, _ = drawn.head(unpacked(rows_of(head, REGIONS), SMALL).tokens)
-    chord = torch.linalg.matrix_norm(R - drawn.head(head.flip_averaged())[0]) / 8**0.5
+    chord = torch.linalg.matrix_norm(R - drawn.head(head.predicted.tokens)[0]) / 8**0.5
     assert torch.rad2deg(2 * torch.arcsin(chord)).max() < 0.05
 
 
@@ -138,8 +128,7 @@ def test_keypoints_are_shares_of_the_crop_from_edge_to_edge() -> None:
     head = Recorded(network())
     points = torch.tensor([[-0.5, -0.5], [191.5, 255.5], [95.5, 127.5]]).repeat(1, 9, 1)[:, :26]
     confidence = torch.linspace(0, 1, 26)[None]
-    passes = FlipAugmented(output(1), output(1), points, confidence)
-    head(passes, np.array(REGIONS[:1]), np.array([FULL_HD]))
+    head(CropPass(output(1), as_they_are(1), points, confidence), np.array(REGIONS[:1]), np.array([FULL_HD]))
     torch.testing.assert_close(head.given.keypoints[0, :3], torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]]))
     assert torch.equal(head.given.confidence, confidence)
 
@@ -150,25 +139,23 @@ def test_a_persons_output_does_not_depend_on_the_others_in_the_batch() -> None:
     points, confidence = keypoints(3)
     for person in range(3):
         own = slice(person, person + 1)
-        alone, image = (of_one(output(3, seed=seed), own) for seed in (1, 3))
-        passes = FlipAugmented(alone, image, points[own], confidence[own])
-        row = head(passes, np.array(REGIONS[own]), np.array([FULL_HD]))
+        crops = CropPass(of_one(output(3), own), as_they_are(1), points[own], confidence[own])
+        row = head(crops, np.array(REGIONS[own]), np.array([FULL_HD]))
         np.testing.assert_allclose(row[0].astype(float), together[person].astype(float), rtol=2e-3, atol=2e-3)
 
 
-def test_the_output_for_a_mirrored_image_is_mirrored() -> None:
-    """Whichever of both passes is called the mirrored one."""
+def test_a_crop_that_was_passed_over_as_its_mirror_image_has_the_mirrored_output() -> None:
     drawn = network()
-    head, (one, other) = MqhmrHead(drawn), (output(3, seed=seed) for seed in (1, 3))
-    sizes_px = np.tile(FULL_HD, (3, 1))
+    head, sizes_px = MqhmrHead(drawn), np.tile(FULL_HD, (3, 1))
     regions = np.array(REGIONS)
     left, right = 1919 - regions[:, 2], 1919 - regions[:, 0]
     mirrored_regions = np.stack([left, regions[:, 1], right, regions[:, 3]], axis=1)
-    points, confidence = keypoints(3)
-    mesh = unpacked(head(FlipAugmented(one, other, points, confidence), regions, sizes_px), SMALL)
-    swapped = mirrored_points(points), confidence[:, MIRRORED]
-    image = unpacked(head(FlipAugmented(other, one, *swapped), mirrored_regions, sizes_px), SMALL)
-    (R, sd), (image_R, image_sd) = drawn.head(mesh.tokens), drawn.head(image.tokens)
+    mesh = unpacked(head(CropPass(output(3), as_they_are(3), *keypoints(3)), regions, sizes_px), SMALL)
+    mirrored = torch.tensor([True, False, True])  # each on its own
+    both = np.where(mirrored[:, None], mirrored_regions, regions)
+    image = unpacked(head(CropPass(output(3), mirrored, *keypoints(3)), both, sizes_px), SMALL)
+    torch.testing.assert_close(image.tokens[1], mesh.tokens[1])
+    (R, sd), (image_R, image_sd) = drawn.head(mesh.tokens[::2]), drawn.head(image.tokens[::2])
     torch.testing.assert_close(mirrored_local_rotations(image_R), R, atol=5e-3, rtol=0)
     torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-2, atol=0)
     torch.testing.assert_close(image.shape, mesh.shape)
@@ -221,21 +208,22 @@ def test_a_network_is_loaded_from_its_file(tmp_path) -> None:
 
 
 @needs_networks
-def test_the_head_is_given_the_maps_of_real_people_and_of_their_mirror_images() -> None:
-    frames = frames_of_two_people()[:2]
+def test_the_head_is_given_the_maps_of_real_people_or_of_their_mirror_images() -> None:
+    frames = frames_of_two_people()[:1]
     boxes = [each.boxes_px[each.scores > 0.5] for each in PersonDetector.load(threads=1).detect(frames)]
-    outputs = list[PoseOutput]()
+    passed = list[CropPass]()
 
-    class KeptFrame(MqhmrHead):
-        def __call__(self, passes, *crops):
-            outputs.extend((passes.output, passes.mirrored))
-            return super().__call__(passes, *crops)
+    class Kept(MqhmrHead):
+        def __call__(self, crops, *places):
+            passed.append(crops)
+            return super().__call__(crops, *places)
 
-    found = KeypointNetwork.load(backend="torch", head=KeptFrame(network())).locate(frames, boxes)
-    assert all(np.isfinite(each.tokens).all() for each in found)
-    here, image = (of_one(output, slice(4)) for output in outputs)
-    (points, confident), (image_points, image_confident) = decoded(here), decoded(image)
-    swapped = mirrored_points(image_points)
-    both_confident = torch.minimum(confident, image_confident[:, list(MIRRORED)]) > 0.6
+    keypoints = KeypointNetwork.load(head=Kept(network()))
+    for mirrored in ([False], [True]):
+        (found,) = keypoints.locate(frames, boxes, mirrored=mirrored)
+        assert np.isfinite(found.tokens).all()
+    (points, confident), (image_points, image_confident) = (crops.in_crops() for crops in passed)
+    assert (passed[0].points - passed[1].points).norm(dim=-1).median() > 3  # of another image
+    both_confident = torch.minimum(confident, image_confident) > 0.6
     assert both_confident.any()
-    assert (points - swapped).norm(dim=-1)[both_confident].median() < 2.0
+    assert (points - image_points).norm(dim=-1)[both_confident].median() < 2.0

@@ -2,8 +2,8 @@
 
 import torch
 
-from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
-from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, flip_averaged, mirrored_points
+from biopose.body.keypoint_names import KEYPOINTS
+from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput, decoded, mirrored_points
 
 
 def scores(bins: int, centre: float, *, height: float = 1.0) -> torch.Tensor:
@@ -50,25 +50,3 @@ def test_in_a_mirror_left_is_right_and_the_first_column_the_last() -> None:
     image = mirrored_points(points)
     assert (image[:, KEYPOINTS.index("right_wrist"), 0] == 191.0).all()
     assert torch.allclose(mirrored_points(image), points, atol=1e-4)
-
-
-def test_the_average_of_passes_that_agree_is_either() -> None:
-    points = drawn_points()
-    found, confidence = decoded(flip_averaged(at(points, height=0.9), at(mirrored_points(points), height=0.9)))
-    assert torch.allclose(found, points, atol=0.01)
-    assert torch.allclose(confidence, torch.tensor(0.9), atol=0.01)
-
-
-def test_passes_that_differ_meet_in_the_middle_with_less_confidence() -> None:
-    points = drawn_points()
-    found, confidence = decoded(flip_averaged(at(points), at(mirrored_points(points + 3.0))))
-    assert torch.allclose(found, points + 1.5, atol=0.05)
-    assert (confidence < 0.95).all()
-
-
-def test_either_pass_may_be_called_the_mirrored_one() -> None:
-    points = drawn_points()
-    one, other = at(points, height=0.8), at(mirrored_points(points) + 2.0)
-    (found, confident), (image, image_sure) = decoded(flip_averaged(one, other)), decoded(flip_averaged(other, one))
-    assert torch.allclose(mirrored_points(image), found, atol=1e-3)
-    assert torch.allclose(image_sure[:, MIRRORED], confident)

@@ -47,10 +47,10 @@ class Filmed:
         seen = [self._seen[self.number(image)] for image in images]
         return [PersonBoxes(each["boxes_px"], each["scores"]) for each in seen]
 
-    def locate(self, images, boxes_px):
+    def locate(self, images, boxes_px, *, mirrored):
         return [self._of(self.number(image), boxes) for image, boxes in zip(images, boxes_px, strict=True)]
 
-    def locate_in(self, image, boxes_px):
+    def locate_in(self, image, boxes_px, *, mirrored):
         return self._of(self.number(image), boxes_px)
 
     def _of(self, frame, boxes_px):
@@ -118,7 +118,7 @@ def test_a_clip_without_frames_has_nobody(networks):
 
 @needs_assets
 @pytest.mark.slow
-@pytest.mark.parametrize("detect_every", [1, 2])
+@pytest.mark.parametrize("detect_every", [3, 6])
 def test_who_jumps_somersaults_and_sprints_is_one_person(networks, detect_every):
     people = find_people(read_frames(CLIP), **networks, detect_every=detect_every)
     jumper, walker = people.tracks

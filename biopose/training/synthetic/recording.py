@@ -81,7 +81,9 @@ class ClipRecorder:
         """The person's keypoints and MQ-HMR's tokens, in pixels of the clip's image."""
         frames = len(clip.pixels)
         sizes_px = np.tile([clip.camera.width_px, clip.camera.height_px], (frames, 1))
-        found = self.models.perception.keypoints.locate_in_crops(PersonCrops(clip.pixels, clip.regions_px), sizes_px)
+        found = self.models.perception.keypoints.locate_in_crops(
+            PersonCrops(clip.pixels, clip.regions_px), sizes_px, mirrored=np.arange(frames) % 2 == 1
+        )
         assert found.tokens is not None
         lost = ~clip.in_view
         return PersonTrack(

@@ -1,6 +1,6 @@
 """Shards of synthetic images as MQ-HMR's decoder is trained on them: feature maps, keypoints and truth.
 
-The encoder is frozen, so each image passes through it once, and through flip test-time augmentation as in measurement.
+The encoder is frozen, so each image passes through it once.
 Feature maps are quantised to bytes (a channel's range in 255 steps, well below the difference between real and
 synthetic images): 172 kB an image for the maps of strides 8, 16 and 32. Shard k depends on the seed and k alone, so
 shards can be made in any order, by any number of processes, and reproduced.
@@ -18,12 +18,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from biopose.body.keypoint_names import MIRRORED
 from biopose.body.segment_body import SegmentBody
 from biopose.io.files import written_whole
-from biopose.perception.flip_augmentation import flip_augmented
+from biopose.perception.crops import normalised
 from biopose.perception.pose_backends import TorchPose
-from biopose.perception.simcc import mirrored_points
+from biopose.perception.simcc import decoded
 from biopose.training.data.motion import Motion, cmu_motions, held_out_alone, without_held_out
 from biopose.training.synthetic.images import ImageSource, with_mirror_images
 from biopose.training.synthetic.people import HELD_OUT_PEOPLE, N_PEOPLE, SEED, People, people_of
@@ -31,7 +30,7 @@ from biopose.training.synthetic.processes import Maker, make_in_processes
 from biopose.training.synthetic.skeletons import Skeletons
 
 SHARD_IMAGES, BATCH = 1024, 64
-CONTENT = 2  # raised whenever the same seed gives other content; 1: keypoints of a single pass
+CONTENT = 3  # raised whenever the same seed gives other content; 2: keypoints averaged over two passes
 LEVELS = (1, 2, 3)  # of the encoder's four maps: strides 8, 16, 32
 LOWEST_FEATURE = -0.2785  # of x sigmoid(x)
 SPLITS = {"train": 0, "validation": 1_000_000, "test": 2_000_000}  # seeds of their first shards
@@ -93,16 +92,13 @@ class ImageShardMaker:
         return path
 
     def _batch(self, steps: dict[str, Tensor]) -> dict[str, Tensor]:
-        """A batch; half of the training images are mirror images, of which the second pass is at hand anyway."""
+        """A batch; half of the training images are mirror images."""
         mirrors = self.split == "train"
         images = self.source.draw(BATCH // 2 if mirrors else BATCH)
-        passes = flip_augmented(self.network, images.pixels)
-        maps, points, confidence = passes.output.maps, passes.points, passes.confidence
         if mirrors:
             images = with_mirror_images(images)
-            maps = tuple(torch.cat(pair) for pair in zip(maps, passes.mirrored.maps, strict=True))
-            points = torch.cat([points, mirrored_points(points)])
-            confidence = torch.cat([confidence, confidence[:, MIRRORED]])
+        output = self.network(normalised(images.pixels))
+        maps, (points, confidence) = output.maps, decoded(output)
         quantised_maps = {}
         for level in LEVELS:
             step = steps.setdefault(f"step_of_map_{level}", (maps[level].amax(dim=(0, 2, 3)) - LOWEST_FEATURE) / 255)

@@ -37,7 +37,7 @@ from tests.skeleton.models import OpenSimPoser, random_poses
 
 FloatArray = NDArray[np.float64]
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 280.0
 POSES = 5
 FARTHEST = 20.0  # of a coordinate without limits: rad or m
 TOLERANCE = 1e-9  # m, rotation matrix elements, seconds; relative where numbers are larger than 1

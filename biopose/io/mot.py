@@ -32,11 +32,17 @@ from biopose.io.text import (
     left_out_note,
     opened_lines,
     parse_count,
-    split_fields,
+    split_row,
 )
 from biopose.io.trajectories import CoordinateTrajectories, FloatArray, Storage, duplicates
 
 COUNT_KEYS = {"nrows": "nrows", "datarows": "nrows", "ncolumns": "ncolumns", "datacolumns": "ncolumns"}
+# What to do with a table whose columns hold several numbers.
+OF_DATA_TYPE = {
+    "quaternion": "; these are orientations of sensors: solve them with OpenSim's IMUInverseKinematicsTool",
+    "vec3": "; flatten it with opensim.TimeSeriesTableVec3(file).flatten()",
+    "spatialvec": "; these are forces or velocities of bodies, not coordinates",
+}
 SIMM_KEYS = ("name", "datarows", "datacolumns")
 # Beyond these a value is no coordinate but a program's number for "missing" (9999999): 1000 turns, 1000 km.
 ROTATION_LIMIT_RAD, OTHER_LIMIT = 2000 * np.pi, 1e6
@@ -127,7 +133,7 @@ def read_storage(path: Path | str) -> Storage:
     """
     with opened_lines(path) as lines:
         header = _read_header(lines)
-        labels = _read_labels(lines)
+        labels = _read_labels(lines, declared=parse_count(header.get("ncolumns", "")))
         _note_column_count(header, labels, lines)
         table = _read_rows(lines, labels, declared=parse_count(header.get("nrows", "")))
         time, values, line_numbers = table.finished()
@@ -177,6 +183,9 @@ def _read_header(lines: NumberedLines) -> dict[str, str]:
             header[COUNT_KEYS[key]] = value
         elif key == "indegrees" and value.lower() not in DEGREES_TOKENS:
             raise lines.malformed(found=f"inDegrees={quoted(value)}", expected="inDegrees=yes or inDegrees=no")
+        elif key == "datatype" and value.lower() not in ("", "double"):
+            expected = f"DataType=double, one number a column{OF_DATA_TYPE.get(value.lower(), '')}"
+            raise lines.malformed(found=f"DataType={quoted(value)}", expected=expected)
         elif key in ("indegrees", "version"):
             header[key] = value.lower()
         elif key == "name" or (lines.number == 1 and "=" not in line):
@@ -194,10 +203,10 @@ def _header_entry(line: str) -> tuple[str, str]:
     return (key.lower() if key.lower() in SIMM_KEYS else ""), value.strip()
 
 
-def _read_labels(lines: NumberedLines) -> list[str]:
+def _read_labels(lines: NumberedLines, *, declared: int | None) -> list[str]:
     """Read the row of column labels, ``time`` first."""
     line = lines.required_text("the row of column labels")
-    labels = split_fields(line.strip())
+    labels = split_row(line.strip(), lines, count=declared)
     if labels[0].lower() != "time" or len(labels) < 2:
         raise lines.malformed(found=quoted(line), expected="column labels, time first and at least one more")
     check_labels(labels, lines, what="column")
@@ -218,7 +227,7 @@ def _read_rows(lines: NumberedLines, labels: list[str], *, declared: int | None)
     last_tokens: list[str] = []
     line = _next(lines)
     while line is not None:
-        number, fields = lines.number, _fields(line, width=len(labels))
+        number, fields = lines.number, _fields(line, lines, width=len(labels))
         if len(fields) < len(labels) and table.row_count and (line := _next(lines)) is None:
             lines.notes.append(left_out_note(f"{len(fields)} of {len(labels)} fields", number))
             return table
@@ -241,9 +250,9 @@ def _next(lines: NumberedLines) -> str | None:
     return next((line for line in lines if line.strip()), None)
 
 
-def _fields(line: str, *, width: int) -> list[str]:
+def _fields(line: str, lines: NumberedLines, *, width: int) -> list[str]:
     """Split a row and take off what is empty beyond the columns, and an empty column before them."""
-    fields = split_fields(line)
+    fields = split_row(line, lines, count=width)
     while len(fields) > width and not fields[-1]:
         fields.pop()
     if len(fields) == width + 1 and not fields[0]:

@@ -1,4 +1,9 @@
-"""OpenSim's XML files as elements that know their line, as leniently as OpenSim's own parser reads them."""
+"""OpenSim's XML files (models and set-up files) as elements that know their line, read as leniently as by OpenSim.
+
+OpenSim's own parser (TinyXML) passes over what XML forbids: a bare ampersand, an undefined entity, a byte of another
+encoding, two hyphens in a comment. `lenient_text` replaces such characters, so that `parse_xml` reads what OpenSim
+reads.
+"""
 
 from __future__ import annotations
 
@@ -10,44 +15,95 @@ from xml.parsers import expat
 
 from biopose.io.files import existing_file, malformed, quoted
 
-DEEPEST = 100  # elements within one another; OpenSim's own files have about ten
-BARE_AMPERSAND = re.compile(rb"&(?!#\d+;|#x[0-9a-fA-F]+;|[a-zA-Z]+;)")
-NOT_IN_COMMENT = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)
+DEEPEST = 100  # elements within one another; models have about 20, and OpenSim's parser recurses
+BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16
+
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_DECLARATION = re.compile(r"<\?xml.*?\?>", re.DOTALL)
+_ENCODING = re.compile(rb"\s*<\?xml[^>]*encoding=[\"']([^\"'>]*)")
+_CDATA = r"(?P<cdata><!\[CDATA\[.*?\]\]>)"
+_BARE_AMPERSAND = r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[\da-fA-F]+);)"
+BARE_AMPERSAND = re.compile(f"{_CDATA}|{_BARE_AMPERSAND}", re.DOTALL)
+NO_CHARACTER = re.compile(rf"{_CDATA}|[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|{_BARE_AMPERSAND}", re.DOTALL)
 
 
-@dataclass
+class XMLError(ValueError):
+    """What keeps a text from being XML, and in which line, counted from 1."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        """Keep both."""
+        super().__init__(reason)
+        self.line = line
+
+
+@dataclass(eq=False)
 class Element:
     """An XML element.
 
     Attributes:
-        tag: its name.
-        name: its attribute `name`, without blanks around it; empty where it has none.
-        file: its attribute `file`, by which OpenSim refers to an object in a file of its own; empty where it has none.
+        tag: its name in XML.
+        attributes: as written.
         line: where it begins, counted from 1.
-        text: the text before its first child, without blanks around it.
+        parent: the element that holds it; None for the document's.
+        text: its characters outside its children, without blanks around them.
         children: the elements directly within it.
     """
 
     tag: str
-    name: str
-    file: str
+    attributes: dict[str, str]
     line: int
+    parent: Element | None = None
     text: str = ""
     children: list[Element] = field(default_factory=list)
 
-    def iter(self, *tags: str) -> Iterator[Element]:
-        """This element and all within it that have one of these tags, in the file's order, `defaults` left out."""
+    @property
+    def name(self) -> str:
+        """Its attribute `name`, without blanks around it; empty where it has none."""
+        return self.attributes.get("name", "").strip()
+
+    @property
+    def label(self) -> str:
+        """Its name, or the tag if it has none."""
+        return self.name or self.tag
+
+    @property
+    def file(self) -> str:
+        """Its attribute `file`, by which OpenSim refers to an object in a file of its own; empty where it has none."""
+        return self.attributes.get("file", "").strip()
+
+    @property
+    def path(self) -> str:
+        """Where it is in a model by names: MarkerSet/R.ASIS/location."""
+        up = [self, *self.ancestors()]
+        return "/".join(e.label for e in reversed(up) if e.tag not in {"OpenSimDocument", "Model", "objects"})
+
+    def ancestors(self) -> Iterator[Element]:
+        """The elements that hold it, the innermost first."""
+        holder = self.parent
+        while holder is not None:
+            yield holder
+            holder = holder.parent
+
+    def elements(self, *, defaults: bool = True) -> Iterator[Element]:
+        """It and all that it holds, in the file's order; without `defaults`, not what lies within such an element."""
         waiting = [self]
         while waiting:
             element = waiting.pop()
-            if element.tag in tags:
-                yield element
-            if element.tag != "defaults":
+            yield element
+            if defaults or element.tag != "defaults":
                 waiting += reversed(element.children)
+
+    def iter(self, *tags: str) -> Iterator[Element]:
+        """Those of `elements` that have one of these tags, `defaults` left out."""
+        return (element for element in self.elements(defaults=False) if element.tag in tags)
+
+    def child(self, tag: str) -> Element | None:
+        """The first element of this tag that it holds directly."""
+        return next((child for child in self.children if child.tag == tag), None)
 
 
 def read_opensim_xml(path: Path | str) -> tuple[Element, tuple[str, ...]]:
-    """Read a file's root element.
+    """Read a set-up file's root element.
 
     As OpenSim does, a bare ampersand is taken for itself, and bytes that are not UTF-8 for Latin-1.
 
@@ -58,81 +114,104 @@ def read_opensim_xml(path: Path | str) -> tuple[Element, tuple[str, ...]]:
         FileFormatError: there is no such file, it is not XML, or it declares entities.
     """
     path = existing_file(path)
-    content, notes = _repaired(path.read_bytes(), path)
-    builder = _Builder(path)
+    text, notes = _decoded(path.read_bytes(), path)
+    text, bare = lenient_text(text, BARE_AMPERSAND, "&amp;")
+    if bare:
+        notes.append(f"{path}: {bare} bare & taken for themselves; XML writes &amp;")
     try:
-        builder.parser.Parse(content, True)
-    except expat.ExpatError as error:
-        reason = expat.errors.messages[error.code]
-        raise malformed(path, line=error.lineno, found=reason, expected="an OpenSim set-up file (XML)") from error
-    except (LookupError, ValueError) as error:  # of a declared encoding that expat does not read
+        return parse_xml(text), tuple(notes)
+    except XMLError as error:
+        raise malformed(path, line=error.line, found=str(error), expected="an OpenSim set-up file (XML)") from error
+
+
+def _decoded(content: bytes, path: Path) -> tuple[str, list[str]]:
+    declared = _ENCODING.match(content)
+    encoding = declared[1].decode("latin-1") if declared else "utf-8-sig"
+    if content.startswith(BYTE_ORDER_MARKS):
+        encoding = "utf-16"
+    try:
+        return content.decode("utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding), []
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return content.decode("latin-1"), [
+            f"{path}:{line}: a byte that is not {encoding.upper().removesuffix('-SIG')}; read as Latin-1"
+        ]
+    except (LookupError, ValueError) as error:
         raise malformed(path, line=1, found=str(error), expected="UTF-8; save the file in it") from error
-    return builder.root(), notes
 
 
-def _repaired(content: bytes, path: Path) -> tuple[bytes, tuple[str, ...]]:
-    notes = []
-    if not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        try:
-            content.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = content[: error.start].count(b"\n") + 1
-            if not re.match(rb"\s*<\?xml[^>]*encoding=[\"'](?!utf-?8)", content, re.IGNORECASE):
-                content = content.decode("latin-1").encode("utf-8")
-                notes.append(f"{path}:{line}: a byte that is not UTF-8; read as Latin-1")
-        content, bare = _escaped_ampersands(content)
-        if bare:
-            notes.append(f"{path}: {bare} bare & taken for themselves; XML writes &amp;")
-    return content, tuple(notes)
+def lenient_text(text: str, pattern: re.Pattern[str], replacement: str) -> tuple[str, int]:
+    """The text without comments and declaration, and with what a pattern matches outside CDATA replaced.
+
+    Lines stay where they are.
+
+    Returns:
+        The text, and how many characters were replaced.
+    """
+    for blanked in (_COMMENT, _DECLARATION):
+        text = blanked.sub(lambda match: "\n" * match[0].count("\n"), text)
+    replaced = sum(match["cdata"] is None for match in pattern.finditer(text))
+    return pattern.sub(lambda match: match["cdata"] or replacement, text), replaced
 
 
-def _escaped_ampersands(content: bytes) -> tuple[bytes, int]:
-    """Bare ampersands outside comments and CDATA become entities; and their number."""
-    parts, at, found = [], 0, 0
-    for passage in NOT_IN_COMMENT.finditer(content):
-        replaced, n = BARE_AMPERSAND.subn(b"&amp;", content[at : passage.start()])
-        parts += [replaced, passage.group()]
-        at, found = passage.end(), found + n
-    replaced, n = BARE_AMPERSAND.subn(b"&amp;", content[at:])
-    return b"".join([*parts, replaced]), found + n
+def parse_xml(text: str) -> Element:
+    """The document's element.
+
+    Raises:
+        XMLError: the text is not XML, elements lie too deep within each other, or it declares entities.
+    """
+    document = _Document()
+    try:
+        document.parser.Parse(text.encode("utf-8", "replace"), True)
+    except expat.ExpatError as error:
+        raise XMLError(error.lineno, document.reason(error)) from error
+    assert document.root is not None  # expat reports a document without an element
+    return document.root
 
 
-class _Builder:
+class _Document:
     """Collects the elements that expat reports."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._document = Element("", "", "", 0)
-        self._open = [self._document]
-        self.parser = expat.ParserCreate()
+    def __init__(self) -> None:
+        self.root: Element | None = None
+        self.open: list[Element] = []
+        self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
         self.parser.EntityDeclHandler = self._entity
 
-    def root(self) -> Element:
-        """The document's one element."""
-        return self._document.children[0]
+    def reason(self, error: expat.ExpatError) -> str:
+        """What is wrong, with what it comes from or what to do where that is known."""
+        reason, codes, kinds = expat.errors.messages[error.code], expat.errors.codes, expat.errors
+        if self.open and error.code in {codes[kinds.XML_ERROR_NO_ELEMENTS], codes[kinds.XML_ERROR_UNCLOSED_TOKEN]}:
+            inner = self.open[-1]
+            return f"{reason}: the file ends within <{inner.tag}> of line {inner.line}, it is cut off; copy it again"
+        if self.open and error.code == codes[kinds.XML_ERROR_TAG_MISMATCH]:
+            return f"{reason}: <{self.open[-1].tag}> of line {self.open[-1].line} is not closed"
+        if error.code == codes[kinds.XML_ERROR_INVALID_TOKEN]:
+            return f'{reason}: write < in a text as &lt; and attributes as name="value"'
+        return reason
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         line = self.parser.CurrentLineNumber
-        if len(self._open) > DEEPEST:
-            found = f"elements nested more than {DEEPEST} deep"
-            raise malformed(self._path, line=line, found=found, expected="an OpenSim set-up file")
-        element = Element(tag, attributes.get("name", "").strip(), attributes.get("file", "").strip(), line)
-        self._open[-1].children.append(element)
-        self._open.append(element)
+        if len(self.open) == DEEPEST:
+            raise XMLError(line, f"<{tag}> lies within {DEEPEST} other elements")
+        element = Element(tag, attributes, line, self.open[-1] if self.open else None)
+        if element.parent is None:
+            self.root = element
+        else:
+            element.parent.children.append(element)
+        self.open.append(element)
 
     def _end(self, _: str) -> None:
-        element = self._open.pop()
+        element = self.open.pop()
         element.text = element.text.strip()
 
     def _text(self, text: str) -> None:
-        if not self._open[-1].children:
-            self._open[-1].text += text
+        self.open[-1].text += text
 
     def _entity(self, name: str, *_: object) -> None:
-        line = self.parser.CurrentLineNumber
-        found = f"the declaration of an entity {quoted(name)}"
-        raise malformed(self._path, line=line, found=found, expected="no declarations; OpenSim's files have none")
+        found = f"the declaration of an entity {quoted(name)}; remove it, OpenSim's files have none"
+        raise XMLError(self.parser.CurrentLineNumber, found)

@@ -169,6 +169,16 @@ def split_fields(line: str) -> list[str]:
     return [field.strip() for field in line.split(separator)]
 
 
+def split_row(line: str, lines: NumberedLines, *, count: int | None) -> list[str]:
+    """As `split_fields`; at tabs and blanks alike where a line has both and only so has the expected count, noted."""
+    fields, words = split_fields(line), line.split()
+    if "\t" in line and len(fields) != count == len(words) and any(len(field.split()) > 1 for field in fields):
+        note = "columns are separated by tabs and blanks"
+        lines.notes += [note] if note not in lines.notes else []
+        return words
+    return fields
+
+
 class RowParser:
     """Parses rows of numbers, in the way of writing numbers that the file's first rows show.
 

@@ -34,6 +34,7 @@ from biopose.io.text import (
     parse_count,
     parse_positive,
     split_fields,
+    split_row,
 )
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.trc_layout import AXES, Layout, find_layout, read_labels
@@ -60,7 +61,7 @@ def read_trc(path: Path | str, *, units: LengthUnit | None = None) -> MarkerTraj
         first_row = first_row or next((line for line in lines if line.strip()), None)
         if first_row is None:
             raise lines.malformed(found="no rows", expected="at least one row of numbers below the header")
-        columns = len(split_fields(first_row)) - labels.leading
+        columns = len(split_row(first_row, lines, count=labels.leading + labels.components)) - labels.leading
         layout = find_layout(labels, columns=columns, declared=header.get("nummarkers", ""), lines=lines)
         check_labels(layout.names, lines, what="marker", line=labels.line)
         rows = _Rows(lines, layout, leading=labels.leading)
@@ -181,7 +182,8 @@ class _Rows:
         """Split a row and take off what is empty beyond the columns, and an empty column before them."""
         if "\t" not in line:
             self._separators.add("commas" if "," in line else "blanks")
-        fields, columns = split_fields(line), self.leading + 3 * self.layout.triplets
+        columns = self.leading + 3 * self.layout.triplets
+        fields = split_row(line, self.lines, count=columns)
         while len(fields) > columns and not fields[-1]:
             fields.pop()
         if len(fields) == columns + 1 and not fields[0]:

@@ -74,8 +74,12 @@ def read_labels(lines: NumberedLines) -> tuple[Labels, str | None]:
     letters = "".join(token[0].upper() for token in tokens)
     if not set(letters) <= set(AXES):
         lines.notes.append(f"the components are named {quoted(' '.join(tokens))}: read as X, Y, Z of each marker")
-    elif letters != (AXES * len(tokens))[: len(tokens)]:
-        raise lines.malformed(found=f"components {quoted(' '.join(tokens))}", expected="X, Y, Z of each marker in turn")
+    elif wrong := [index for index, letter in enumerate(letters) if letter != AXES[index % 3]]:
+        if len({index // 3 for index in wrong}) < len(wrong) or len(tokens) % 3:  # another order, or one is left out
+            found = f"components {quoted(' '.join(tokens))}"
+            raise lines.malformed(found=found, expected="X, Y, Z of each marker in turn")
+        which = ", ".join(f"{tokens[index]} for {AXES[index % 3]}{index // 3 + 1}" for index in wrong)
+        lines.notes.append(f"components are misnamed ({which}): read as X, Y, Z of each marker")
     return Labels(leading, time, fields[leading:], line, len(tokens)), None
 
 

@@ -14,6 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from biopose.errors import ModelError
+from biopose.io.opensim_properties import DECIMAL_COMMA, FLAGS, NUMBER
+from biopose.io.opensim_xml import Element
 from biopose.skeleton.osim_types import (
     ANY_NUMBER,
     EARLIER,
@@ -24,16 +26,14 @@ from biopose.skeleton.osim_types import (
     property_names,
     registered,
 )
-from biopose.skeleton.osim_xml import UNREADABLE, Element, parse_osim
+from biopose.skeleton.osim_xml import UNREADABLE, parse_osim
 from biopose.skeleton.quiet_opensim import opensim
 
 NEWEST_DOCUMENT = 40600  # the version that OpenSim 4.6 writes
 _SETS_OF_JOINTS = 30500  # before, each body held the joint to its parent
 UNLIMITED = 99999.9  # OpenSim's own range of a coordinate without limits
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)(inity)?", re.IGNORECASE)
-_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
-_TRUTH = {"true", "false", "1", "0"}
+_NUMBER = re.compile(rf"{NUMBER.pattern}|[+-]?(inf|nan)(inity)?", re.IGNORECASE | re.ASCII)
 
 # SUPPORTED_JOINTS lists what `osim_joints` can represent; CustomJoint's functions are checked where they are read.
 SUPPORTED_JOINTS = frozenset(
@@ -82,7 +82,7 @@ class _Check:
         self.path = path
         self.root = root
         self.version = version
-        self.bodies = {"ground", *(e.name for e in root.elements() if e.tag == "Body")}
+        self.bodies = {"ground", *(e.label for e in root.elements() if e.tag == "Body")}
         self.found: list[str] = []
         self.apart: list[str] = []
 
@@ -171,7 +171,7 @@ class _Check:
             raise ModelError(
                 f"{self.path}:{element.line}: joint type {element.tag} is not supported; known are "
                 f"{', '.join(sorted(SUPPORTED_JOINTS))}. Types of an OpenSim plug-in cannot be loaded here: replace "
-                f"joint {element.name} by one of these"
+                f"joint {element.label} by one of these"
             )
         if kind and element.tag[0].isupper():
             raise self._fail(
@@ -214,13 +214,13 @@ class _Check:
             return
         words = element.text.split()
         if numbers.truth:
-            if (len(words) != 1 or words[0].lower() not in _TRUTH) and not is_apart(element):
+            if (len(words) != 1 or words[0].lower() not in FLAGS) and not is_apart(element):
                 self._fault(element, f"found {_quoted(element.text)}; expected true or false")
             return
         tokens = _tokens(element.text)
         wrong = next((t for t in tokens if not _NUMBER.fullmatch(t)), None)
         if wrong is not None:
-            how = "a decimal comma; write a point" if _DECIMAL_COMMA.fullmatch(wrong) else f"{wrong!r} is no number"
+            how = "a decimal comma; write a point" if DECIMAL_COMMA.fullmatch(wrong) else f"{wrong!r} is no number"
             self._fault(element, f"found {_quoted(element.text)}: {how}; {_expected(numbers)} expected")
         elif not numbers.least <= len(tokens) <= numbers.most:
             self._fault(element, f"found {_quoted(element.text)}; {_expected(numbers)} expected")
@@ -266,7 +266,7 @@ class _Check:
 
     def _body(self, element: Element, bodies: set[str]) -> None:
         """A reference to a body that is not there; other references are left to OpenSim."""
-        if element.tag == "Body" and element.name == "ground" and self.version >= _SETS_OF_JOINTS:
+        if element.tag == "Body" and element.label == "ground" and self.version >= _SETS_OF_JOINTS:
             raise self._fail(element, "a body cannot be named ground, which is the laboratory; rename it")
         if element.children or is_apart(element):
             return
@@ -284,7 +284,7 @@ class _Check:
             return
         lines: dict[str, list[int]] = {}
         for child in element.children:
-            lines.setdefault(child.name, []).append(child.line)
+            lines.setdefault(child.label, []).append(child.line)
         for name, where in lines.items():
             if len(where) > 1:
                 self.found.append(
@@ -294,7 +294,7 @@ class _Check:
 
     def _elsewhere(self, element: Element) -> None:
         """An object may be in another file, and then OpenSim does not look at what is here."""
-        if not (name := element.attributes.get("file", "").strip()) or element.tag not in registered():
+        if not (name := element.file) or element.tag not in registered():
             return
         other = self.path.parent / name
         if not other.is_file():

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from biopose.skeleton.osim_xml import Element
+from biopose.io.opensim_xml import Element
 from biopose.skeleton.quiet_opensim import opensim
 
 ANY_NUMBER = 2**31 - 1

@@ -272,8 +272,11 @@ def test_the_set_up_of_another_tool_is_named(other: str, tmp_path: Path) -> None
         ("<OpenSimDocument><IKMarkerTask name='A'>", "no element found"),
         ("<!DOCTYPE a [<!ENTITY b 'c'>]><OpenSimDocument/>", "declaration of an entity 'b'"),
         ("<?xml version='1.0' encoding='U-TF-8'?><OpenSimDocument/>", "unknown encoding: U-TF-8; expected UTF-8"),
-        ("<?xml version='1.0' encoding='shift_jis'?><OpenSimDocument/>", "multi-byte encodings .*; expected UTF-8"),
-        ("<a>" * 200, "nested more than 100 deep"),
+        (
+            "<?xml version='1.0' encoding='base64'?><OpenSimDocument/>",
+            "'base64' is not a text encoding.*; expected UTF-8",
+        ),
+        ("<a>" * 200, "<a> lies within 100 other elements"),
     ],
 )
 def test_another_file_is_refused_by_name(content: str, message: str, tmp_path: Path) -> None:
@@ -289,13 +292,14 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("declaration", ["", "<?xml version='1.0' encoding='UTF-8'?>"])
 def test_a_bare_ampersand_and_latin_1_are_read_as_by_opensim(declaration: str, tmp_path: Path) -> None:
     path = tmp_path / "setup.xml"
-    text = f"{declaration}<!-- A & B --><IKTaskSet>{task('A &amp; B')}{task('C & D')}{task('Fuß')}</IKTaskSet>"
+    tasks = "".join(map(task, ("A &amp; B", "C & D", "&nbsp;", "Fuß")))
+    text = f"{declaration}<!-- A & B --><IKTaskSet>{tasks}</IKTaskSet>"
     path.write_bytes(text.encode("latin-1"))
     setup = read_ik_setup(path)
-    assert list(setup.marker_weights or {}) == ["A & B", "C & D", "Fuß"]
+    assert list(setup.marker_weights or {}) == ["A & B", "C & D", "&nbsp;", "Fuß"]
     assert [note.rpartition(": ")[2] for note in setup.notes] == [
         "a byte that is not UTF-8; read as Latin-1",
-        "1 bare & taken for themselves; XML writes &amp;",
+        "2 bare & taken for themselves; XML writes &amp;",
     ]
 
 

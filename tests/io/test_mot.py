@@ -127,6 +127,7 @@ DIALECTS = {
     "a tab after each row": (GOOD.replace("5\n", "5\t\n"), "Coordinates", True),
     "empty lines at the end": (GOOD + "\n \t\n", "Coordinates", True),
     "Time": (GOOD.replace("time", "Time"), "Coordinates", True),
+    "tabs and blanks": (GOOD.replace("tilt\tpelvis", "tilt pelvis").replace("180\t", "180 "), "Coordinates", True),
 }
 
 
@@ -180,6 +181,10 @@ def test_a_table_without_coordinates_or_with_one_twice_has_none(tmp_path: Path) 
 
 
 MALFORMED = {
+    "several numbers a column": (
+        {5: "DataType=Quaternion"},
+        r":5: found DataType='Quaternion'; expected DataType=double, one number a column; these are orientations",
+    ),
     "unknown degrees": ({5: "inDegrees=maybe"}, r":5: found inDegrees='maybe'; expected inDegrees=yes or inDegrees=no"),
     "no endheader": ({9: None}, r":12: found the end of the file; expected endheader"),
     "no labels": ({10: None, 11: None, 12: None}, r":10: found the end of the file; expected the row of column labels"),

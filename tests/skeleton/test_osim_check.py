@@ -167,6 +167,7 @@ def test_bytes_that_are_no_model_are_refused(tmp_path: Path, content: bytes, mes
         ("nobody", "you & me", "credits (line 4): holds a character that is not UTF-8, or a bare &; it is passed over"),
         ("nobody", "you&nbsp;too", "or a bare &; it is passed over"),
         ("nobody", "a ]]> b", "it is passed over"),
+        ("nobody", "<![CDATA[you & me]]>", ""),
         ("nobody", "<!-- a -- b -->", ""),
         ("<?xml", "\n<?xml", ""),
         ("<?xml", "\ufeff<?xml", ""),

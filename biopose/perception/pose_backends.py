@@ -10,7 +10,7 @@ from torch import Tensor
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.perception.csp_layers import full_precision
-from biopose.perception.cspnext import MAP_CHANNELS, RtmPose
+from biopose.perception.cspnext import MAP_CHANNELS, MAP_STRIDES, RtmPose
 from biopose.perception.onnx_session import OnnxSession, weights_path
 from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput
 from biopose.skeleton.threads import torch_threads
@@ -38,14 +38,19 @@ class OnnxPose:
 
     def __call__(self, crops: Tensor) -> PoseOutput:
         """Normalised crops (N, 3, 256, 192) -> scores, and the maps of the levels; the others' are empty."""
-        maps = [crops.new_zeros(len(crops), channels, 0, 0) for channels in MAP_CHANNELS]
         if not len(crops):  # the published graph cannot do this
-            x_scores, y_scores = (crops.new_zeros(0, len(KEYPOINTS), bins) for bins in (X_BINS, Y_BINS))
-        else:
-            x_scores, y_scores, *given = map(torch.from_numpy, self._session(crops.numpy()))
-            for level, map_ in zip(self._levels, given, strict=True):
-                maps[level] = map_
-        return PoseOutput(x_scores, y_scores, tuple(maps))
+            nobody = [crops.new_zeros(0, len(KEYPOINTS), bins) for bins in (X_BINS, Y_BINS)]
+            return PoseOutput(*nobody, tuple(_empty(crops, level) for level in range(len(MAP_TENSORS))))
+        x_scores, y_scores, *given = map(torch.from_numpy, self._session(crops.numpy()))
+        of_level = dict(zip(self._levels, given, strict=True))
+        maps = tuple(of_level.get(level, _empty(crops[:0], level)) for level in range(len(MAP_TENSORS)))
+        return PoseOutput(x_scores, y_scores, maps)
+
+
+def _empty(nobody: Tensor, level: int) -> Tensor:
+    """The map of no crops at one of the backbone's levels."""
+    rows, columns = (size // MAP_STRIDES[level] for size in nobody.shape[-2:])
+    return nobody.new_zeros(0, MAP_CHANNELS[level], rows, columns)
 
 
 class TorchPose:

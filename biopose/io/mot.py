@@ -113,7 +113,9 @@ def from_coordinates(
         rotational_columns = [coordinate in rotational for coordinate in coordinates.names]
         values = values.copy()
         values[:, rotational_columns] = np.rad2deg(values[:, rotational_columns])
-    return Storage(coordinates.time_s, coordinates.names, values, in_degrees=in_degrees, name=name)
+    return Storage(
+        coordinates.time_s, coordinates.names, values, in_degrees=in_degrees, name=name, notes=coordinates.notes
+    )
 
 
 def read_storage(path: Path | str) -> Storage:

@@ -125,7 +125,7 @@ def _request(path: Path) -> tuple[Request, tuple[str, ...]]:
 def _opensims_request(path: Path) -> object:
     try:
         tool = opensim.InverseKinematicsTool(str(path), False)
-    except RuntimeError:
+    except (RuntimeError, UnicodeDecodeError):  # the latter of its message
         return None
     tasks = tool.getIKTaskSet()
     markers, coordinates = {}, {}

@@ -308,7 +308,7 @@ def test_missing_rows_and_values_are_named(tmp_path: Path) -> None:
     del lines[12:15]
     lines[20] = "0.16\tnan\t1.0\n"
     notes = read_storage(written(tmp_path / "q.mot", "".join(lines))).notes
-    assert "3 frames are missing, in 1 places: 3 before line 13 (0.04 to 0.08 s)" in notes
+    assert "3 frames are missing, in 1 place: 3 before line 13 (0.04 to 0.08 s)" in notes
     assert "1 of 54 values are missing: pelvis_tilt in frame 13" in notes
 
 

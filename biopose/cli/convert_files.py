@@ -168,6 +168,9 @@ def _convert_table(
             "coordinates need a model and are no conversion"
         )
     notes = list(read.notes)
+    if not read.unit_is_stated:
+        written = "yes" if read.in_degrees else "no"
+        notes.append(f"the header has no inDegrees: inDegrees={written} is written, as OpenSim reads the input")
     if rate_hz is not None or longest_gap_s:
         read, turned = _without_whole_turns(read)
         notes += [f"{name} passes the end of a turn: written continuous, beyond it" for name in turned]

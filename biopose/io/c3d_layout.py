@@ -251,7 +251,7 @@ def _checked_length(content: C3DContent, layout: Layout, limit: int) -> list[str
     """Check that the file is long enough; a note where it holds more than the frames stated."""
     if layout.end > len(content.raw):
         found = f"{len(content.raw)} bytes"
-        raise malformed(content.path, found=found, expected=f"{layout.end} or more; the file is cut off")
+        raise malformed(content.path, found=found, expected=f"{layout.end} or more; the file is cut off, copy it again")
     rest = content.raw[layout.end : limit]
     notes = []
     if len(rest) >= BLOCK_BYTES and not _zeros(rest):

@@ -178,7 +178,9 @@ def read_content(path: Path) -> C3DContent:
     """
     raw = path.read_bytes()
     if len(raw) < BLOCK_BYTES or raw[1] != 0x50 or not raw[0]:
-        raise malformed(path, found=quoted(raw[:8].decode("latin-1")), expected="a C3D header")
+        raise malformed(
+            path, found=quoted(raw[:8].decode("latin-1")), expected="a C3D header; export the trial again as .c3d"
+        )
     start = (raw[0] - 1) * BLOCK_BYTES
     processor = (raw[start : start + SECTION_HEADER_BYTES] + bytes(SECTION_HEADER_BYTES))[3]
     if processor not in (INTEL, DEC, MIPS):
@@ -211,13 +213,23 @@ def _parameters(path: Path, raw: bytes, at: int, stored: Numbers) -> tuple[dict[
     data_begin = (struct.unpack_from(f"{stored.order}H", raw, 16)[0] - 1) * BLOCK_BYTES
     while at != data_begin:  # some files have no end mark where parameters fill their last block
         if at + 2 > len(raw):
-            raise _broken(path, at, "the end of the file among the parameters", expected="more; the file is cut off")
+            raise _broken(
+                path,
+                at,
+                "the end of the file among the parameters",
+                expected="more; the file is cut off, copy it again",
+            )
         length, number = abs(struct.unpack_from("b", raw, at)[0]), struct.unpack_from("b", raw, at + 1)[0]
         if length == 0:
             break
         name, link = _decoded(raw[at + 2 : at + 2 + length]).upper(), at + 2 + length
         if link + 2 > len(raw):
-            raise _broken(path, at, "the end of the file among the parameters", expected="more; the file is cut off")
+            raise _broken(
+                path,
+                at,
+                "the end of the file among the parameters",
+                expected="more; the file is cut off, copy it again",
+            )
         step = struct.unpack_from(f"{stored.order}H", raw, link)[0]
         at = link + step if step else link + 2
         if number < 0:

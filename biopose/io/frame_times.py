@@ -185,7 +185,8 @@ class FrameTimes:
             for i in places[:PLACES_LISTED].tolist()
         ]
         rest = [f"and {len(places) - PLACES_LISTED} other places"] if len(places) > PLACES_LISTED else []
-        return [f"{int(missing.sum())} {what}, in {len(places)} places: {'; '.join([*listed, *rest])}"]
+        where = f"{len(places)} place{'s' if len(places) > 1 else ''}"
+        return [f"{int(missing.sum())} {what}, in {where}: {'; '.join([*listed, *rest])}"]
 
 
 def _mostly_even(time_s: FloatArray, rounding_s: float) -> bool:

@@ -12,7 +12,7 @@ from biopose.io.ik_tasks import CoordinateTask, MarkerTask, read_tasks
 from biopose.io.opensim_properties import Properties
 from biopose.io.opensim_xml import Element, read_opensim_xml
 
-TOOL, TASK_SET = "InverseKinematicsTool", "IKTaskSet"
+DOCUMENT, TOOL, TASK_SET = "OpenSimDocument", "InverseKinematicsTool", "IKTaskSet"
 TASKS = ("IKMarkerTask", "IKCoordinateTask")
 FILES = ("model_file", "marker_file", "coordinate_file", "output_motion_file", "results_directory")
 KNOWN = (
@@ -97,6 +97,7 @@ def read_ik_setup(path: Path | str) -> IKSetup:
     tools = list(root.iter(TOOL))
     if len(tools) > 1:
         raise malformed(path, line=tools[1].line, found=f"a second {TOOL}", expected="one; split the file")
+    notes = (*notes, *_outside(path, root))
     if not tools:
         holder, source, more = _task_holder(root, path)
         tasks = read_tasks(source, holder)
@@ -139,6 +140,17 @@ def _refuse_other_documents(root: Element, path: Path) -> None:
         found = f"{element.tag}"
         expected = f"the set-up of inverse kinematics, an {TOOL}: {OTHER_DOCUMENTS[element.tag]}"
         raise malformed(path, line=element.line, found=found, expected=expected)
+
+
+def _outside(path: Path, root: Element) -> list[str]:
+    """Notes on what a document holds beside the tool or the task set."""
+    if root.tag != DOCUMENT:
+        return []
+    return [
+        f"{path}:{child.line}: <{child.tag}> is outside {TOOL} and has no effect; move it inside"
+        for child in root.children
+        if child.tag not in (TOOL, TASK_SET, *TASKS)
+    ]
 
 
 def _task_holder(element: Element, path: Path) -> tuple[Element, Path, tuple[str, ...]]:

@@ -88,11 +88,11 @@ def to_coordinates(storage: Storage, *, rotational: Collection[str]) -> Coordina
         raise ValueError(f"no coordinates among the columns, or several times: {', '.join(duplicates(names.values()))}")
     values = storage.values[:, list(names)]
     rotational_columns = np.array([name in rotational for name in names.values()])
+    notes = [*storage.notes, *_unit_note(storage, values[:, rotational_columns]), *_left_out_note(storage.columns)]
     if storage.in_degrees:
         values[:, rotational_columns] = np.deg2rad(values[:, rotational_columns])
     impossible = np.abs(values) > np.where(rotational_columns, ROTATION_LIMIT_RAD, OTHER_LIMIT)
     values[impossible] = np.nan
-    notes = list(storage.notes)
     if impossible.any():
         where = "; ".join(stretches(impossible, list(names.values())))
         notes.append(f"{impossible.sum()} values are beyond any motion and read as missing: {where} (counted from 0)")
@@ -119,7 +119,9 @@ def from_coordinates(
         rotational_columns = [coordinate in rotational for coordinate in coordinates.names]
         values = values.copy()
         values[:, rotational_columns] = np.rad2deg(values[:, rotational_columns])
-    return Storage(coordinates.time_s, coordinates.names, values, in_degrees=in_degrees, name=name)
+    return Storage(
+        coordinates.time_s, coordinates.names, values, in_degrees=in_degrees, name=name, notes=coordinates.notes
+    )
 
 
 def read_storage(path: Path | str) -> Storage:
@@ -141,7 +143,15 @@ def read_storage(path: Path | str) -> Storage:
         time_s = FrameTimes(time, line_numbers).in_seconds(lines)
         lines.notes += _missing_values_note(values, labels[1:])
     in_degrees = DEGREES_TOKENS[header["indegrees"]] if "indegrees" in header else "version" not in header
-    return Storage(time_s, tuple(labels[1:]), values, in_degrees, header["name"], notes=tuple(lines.notes))
+    return Storage(
+        time_s,
+        tuple(labels[1:]),
+        values,
+        in_degrees,
+        header["name"],
+        notes=tuple(lines.notes),
+        unit_is_stated="indegrees" in header,
+    )
 
 
 def write_storage(path: Path | str, storage: Storage) -> None:
@@ -160,6 +170,28 @@ def write_storage(path: Path | str, storage: Storage) -> None:
 
 # What a label of two parts is a state of, in a states file of OpenSim 3 (soleus_r/activation).
 _STATES = frozenset({"value", "speed", "activation", "fiber_length", "excitation"})
+
+
+def _unit_note(storage: Storage, angles: FloatArray) -> list[str]:
+    """The note on angles in a file that does not state whether they are in degrees."""
+    if storage.unit_is_stated or np.isnan(angles).all():
+        return []
+    if storage.in_degrees:
+        unit, other, turns = "degrees", "no", ""
+    else:
+        most = float(np.nanmax(np.abs(angles)))
+        unit, other = "radians", "yes"
+        turns = f"; they reach {most:.3g}, which is {most / (2 * np.pi):.1f} turns" if most > 2 * np.pi else ""
+    return [
+        f"the header has no inDegrees: angles are read as {unit}, as OpenSim reads them{turns}; where that is wrong, "
+        f"write inDegrees={other} into the header"
+    ]
+
+
+def _left_out_note(columns: Sequence[str]) -> list[str]:
+    """The note on columns that are neither coordinates nor other states of a model."""
+    unknown = [label for label in columns if _coordinate_name(label) is None and label.split("/")[-1] not in _STATES]
+    return [f"columns that are no values of coordinates are left out: {', '.join(unknown)}"] if unknown else []
 
 
 def _coordinate_name(label: str) -> str | None:

@@ -54,8 +54,16 @@ class Properties:
         return self._children[tag].line
 
     def text(self, tag: str) -> str:
-        """A property's text; empty where it is absent."""
-        return self._children[tag].text if tag in self._children else ""
+        """A property's text; empty where it is absent.
+
+        Raises:
+            FileFormatError: there are elements within it.
+        """
+        child = self._children.get(tag)
+        if child is not None and child.children:
+            found = f"<{child.children[0].tag}> within {tag} {self._of}".rstrip()
+            raise malformed(self._path, line=child.children[0].line, found=found, expected="its value alone")
+        return "" if child is None else child.text
 
     def flag(self, tag: str) -> bool | None:
         """True or false; None where it is absent or empty.

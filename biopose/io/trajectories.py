@@ -108,6 +108,7 @@ class Storage:
         in_degrees: Whether rotational columns are in degrees.
         name: What the file calls itself.
         notes: as of `MarkerTrajectories`.
+        unit_is_stated: Whether the file itself states `in_degrees`.
 
     Raises:
         ValueError: As for ``MarkerTrajectories``.
@@ -119,6 +120,7 @@ class Storage:
     in_degrees: bool
     name: str
     notes: tuple[str, ...] = ()
+    unit_is_stated: bool = True
 
     def __post_init__(self) -> None:
         _set_arrays(self, time_s=self.time_s, columns=self.columns, values=self.values)

@@ -163,3 +163,14 @@ def test_an_option_without_effect_is_refused(tmp_path: Path, source: str, option
     result = run("convert", tmp_path / source, tmp_path / f"x{Path(source).suffix}", *option)
     assert result.exit_code == 2
     assert f"{option[0]} has no effect" in result.output
+
+
+def test_a_table_without_the_unit_of_its_angles_is_noted(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "q.mot"
+    path.write_text("q\nversion=1\nendheader\ntime\tknee_angle_r\n0\t30\n0.01\t31\n")
+    (plain,) = summary_of(path, tmp_path / "a.sto")["notes"]  # type: ignore[misc]
+    assert plain == "the header has no inDegrees: inDegrees=no is written, as OpenSim reads the input"
+    (known,) = summary_of(path, tmp_path / "b.sto", "--model", model)["notes"]  # type: ignore[misc]
+    assert known.startswith(
+        "the header has no inDegrees: angles are read as radians, as OpenSim reads them; they reach 31"
+    )

@@ -53,7 +53,7 @@ def test_rebuilt_times_follow_the_frame_numbers() -> None:
     numbers = np.delete(np.arange(1.0, FRAMES + 1), slice(20, 30))
     time_s, notes = read(np.round((numbers - 1) / 250, 2), 250.0, numbers)
     assert np.allclose(time_s, (numbers - 1) / 250, atol=1e-12)
-    assert "10 frames are missing, in 1 places: 10 before line 27" in notes[1]
+    assert "10 frames are missing, in 1 place: 10 before line 27" in notes[1]
 
 
 @pytest.mark.parametrize("rate_hz", [None, 100.0, 500.0])
@@ -96,7 +96,7 @@ def test_frame_numbers_that_skip_where_times_do_not_are_noted() -> None:
     numbers[30:] += 5
     notes = read(np.arange(FRAMES) / 100, 100.0, numbers)[1]
     assert notes == [
-        "5 frame numbers are skipped where the times are even, in 1 places: 5 before line 37 (0.29 to 0.3 s)"
+        "5 frame numbers are skipped where the times are even, in 1 place: 5 before line 37 (0.29 to 0.3 s)"
     ]
 
 

@@ -236,6 +236,22 @@ def test_what_is_not_applied_is_named(property_: str, note: str, tmp_path: Path)
     assert note in found
 
 
+def test_an_element_within_a_value_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"setup\.xml:4: found <b> within weight of marker A; expected its value"):
+        tool(tmp_path, "", task("A", "<weight>1<b/>0</weight>"))
+
+
+def test_what_lies_outside_the_tool_is_named(tmp_path: Path) -> None:
+    tool_only = f"<InverseKinematicsTool>{task('A')}</InverseKinematicsTool>"
+    text = f"<OpenSimDocument><time_range>0 1</time_range>\n{tool_only}</OpenSimDocument>"
+    path = written(tmp_path / "setup.xml", text)
+    setup = read_ik_setup(path)
+    assert setup.time_range_s == (-math.inf, math.inf)
+    assert setup.notes == (
+        f"{path}:1: <time_range> is outside InverseKinematicsTool and has no effect; move it inside",
+    )
+
+
 def test_an_unknown_element_of_a_task_is_named(tmp_path: Path) -> None:
     (note,) = tool(tmp_path, "", task("A", "<weight>1</weight><wieght>3</wieght>")).notes
     assert note.endswith(

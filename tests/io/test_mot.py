@@ -150,6 +150,30 @@ def test_degrees_follow_opensims_own_reader(header: str, tmp_path: Path) -> None
     assert read_storage(path).in_degrees == opensim.Storage(str(path)).isInDegrees()
 
 
+@pytest.mark.parametrize(
+    ("header", "note"),
+    [
+        ("x\nversion=1\n", "angles are read as radians, as OpenSim reads them; they reach 180, which is 28.6 turns; "
+         "where that is wrong, write inDegrees=yes into the header"),
+        ("x\n", "angles are read as degrees, as OpenSim reads them; where that is wrong, write inDegrees=no into"),
+    ],
+)  # fmt: skip
+def test_angles_of_a_file_that_does_not_state_their_unit_are_noted(header: str, note: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "q.mot", f"{header}endheader\n{TABLE}")
+    (found,) = read_mot(path, rotational=ROTATIONAL).notes
+    assert found.startswith("the header has no inDegrees: ")
+    assert note in found
+    assert read_storage(path).notes == read_mot(path, rotational=()).notes == ()
+
+
+def test_states_that_are_no_known_ones_are_noted_where_they_are_left_out(tmp_path: Path) -> None:
+    labels = "/jointset/hip/a/value\t/jointset/hip/a/speed\t/jointset/hip/b/vlue"
+    path = written(tmp_path / "q.sto", f"inDegrees=no\nversion=3\nendheader\ntime\t{labels}\n0\t1\t2\t3\n")
+    coordinates = read_mot(path, rotational=())
+    assert coordinates.names == ("a",)
+    assert coordinates.notes == ("columns that are no values of coordinates are left out: /jointset/hip/b/vlue",)
+
+
 @pytest.mark.parametrize("token", ["", "nan", "NaN", "-nan", "nan(ind)", "-nan(ind)", "  "])
 def test_every_notation_of_a_gap_is_a_gap(token: str, tmp_path: Path) -> None:
     values = read_storage(written(tmp_path / "q.mot", GOOD.replace("1.5", token))).values
@@ -289,7 +313,7 @@ def test_missing_rows_and_values_are_named(tmp_path: Path) -> None:
     del lines[12:15]
     lines[20] = "0.16\tnan\t1.0\n"
     notes = read_storage(written(tmp_path / "q.mot", "".join(lines))).notes
-    assert "3 frames are missing, in 1 places: 3 before line 13 (0.04 to 0.08 s)" in notes
+    assert "3 frames are missing, in 1 place: 3 before line 13 (0.04 to 0.08 s)" in notes
     assert "1 of 54 values are missing: pelvis_tilt in frame 13" in notes
 
 
@@ -298,16 +322,6 @@ def test_numbers_beyond_any_motion_are_missing_values(tmp_path: Path) -> None:
     coordinates = read_mot(written(tmp_path / "q.mot", text), rotational=ROTATIONAL)
     assert np.isnan(coordinates.values).sum() == 1
     assert "1 values are beyond any motion and read as missing: pelvis_tilt in frame 5" in coordinates.notes[-1]
-
-
-def test_random_damage_is_either_refused_as_such_or_can_be_written_again(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(500):
-        content = bytearray(GOOD.encode())
-        for _ in range(rng.integers(1, 4)):
-            content[rng.integers(len(content))] = rng.integers(256)
-        with suppress(FileFormatError):
-            write_storage(tmp_path / "again.mot", read_storage(written(tmp_path / "q.mot", bytes(content))))
 
 
 @needs_shared_data

@@ -207,16 +207,6 @@ def test_bytes_that_are_not_utf8_matter_only_in_names(tmp_path: Path) -> None:
         read_trc(written(tmp_path / "m.trc", name.encode("latin-1")))
 
 
-def test_random_damage_is_either_refused_as_such_or_read(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(500):
-        content = bytearray(GOOD.encode())
-        for _ in range(rng.integers(1, 4)):
-            content[rng.integers(len(content))] = rng.integers(256)
-        with suppress(FileFormatError):
-            read_trc(written(tmp_path / "m.trc", bytes(content)))
-
-
 @needs_shared_data
 @pytest.mark.parametrize("path", sorted(LAB.glob("*.trc")), ids=lambda path: path.stem)
 def test_real_recordings_agree_with_opensim(path: Path) -> None:

@@ -166,7 +166,8 @@ def _common_markers(
         raise ModelError(
             f"the recording and the skeleton {skeleton.name} have {len(names)} markers in common; at least "
             f"{MIN_MARKERS} are needed. Recording: {_some(trajectories.names)}. "
-            f"Skeleton: {_some(skeleton.marker_names)}."
+            f"Skeleton: {_some(skeleton.marker_names)}. Rename the markers of one of the two, or use the model that "
+            "belongs to this marker set"
         )
     return names
 

@@ -39,8 +39,8 @@ class OnnxPose:
     def __call__(self, crops: Tensor) -> PoseOutput:
         """Normalised crops (N, 3, 256, 192) -> scores, and the maps of the levels; the others' are empty."""
         if not len(crops):  # the published graph cannot do this
-            nobody = [crops.new_zeros(0, len(KEYPOINTS), bins) for bins in (X_BINS, Y_BINS)]
-            return PoseOutput(*nobody, tuple(_empty(crops, level) for level in range(len(MAP_TENSORS))))
+            x_scores, y_scores = (crops.new_zeros(0, len(KEYPOINTS), bins) for bins in (X_BINS, Y_BINS))
+            return PoseOutput(x_scores, y_scores, tuple(_empty(crops, level) for level in range(len(MAP_TENSORS))))
         x_scores, y_scores, *given = map(torch.from_numpy, self._session(crops.numpy()))
         of_level = dict(zip(self._levels, given, strict=True))
         maps = tuple(of_level.get(level, _empty(crops[:0], level)) for level in range(len(MAP_TENSORS)))

@@ -46,18 +46,33 @@ def bench_ik(markers: Path | None, model: Path | None, opensim_frames: int, json
 
 @bench.command("measure")
 @click.argument("video", required=False, type=EXISTING)
+@click.option(
+    "--against",
+    type=click.Choice(["sports2d"]),
+    help="Compare with this tool, installed by pinned version beside the assets: the whole command of either, in turn.",
+)
 @with_threads
 @as_json
-def bench_measure(video: Path | None, threads: int, json_: bool) -> None:
+def bench_measure(video: Path | None, against: str | None, threads: int, json_: bool) -> None:
     """Measure a video, from file to overlay and report, stage by stage.
 
     \b
     Examples:
       biopose bench measure
       biopose bench measure race.mp4
+      biopose bench measure --against sports2d
     """
     from biopose.evaluation.measure_benchmark import bench_measure as measure_speed
     from biopose.evaluation.measure_benchmark import measure_lines
 
     result = measure_speed(video, threads=threads)
-    show({"measure": result}, json_=json_, lines=lambda: measure_lines(result))
+    lines = measure_lines(result)
+    if against:
+        from biopose.evaluation.measure_benchmark import SAMPLE_HEIGHT_M, clip_of
+        from biopose.evaluation.peer_benchmark import against_lines, bench_against_sports2d
+
+        compared = bench_against_sports2d(
+            clip_of(video), height_m=SAMPLE_HEIGHT_M, threads=threads, report=lambda line: click.echo(line, err=True)
+        )
+        result, lines = result | compared, lines + against_lines(compared)
+    show({"measure": result}, json_=json_, lines=lambda: lines)

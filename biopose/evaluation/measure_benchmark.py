@@ -27,7 +27,7 @@ def bench_measure(video: Path | None, *, threads: int) -> dict[str, Any]:
     Returns:
         frames_per_s end to end for everybody; seconds by stage; people and frames; one_person_frames_per_s; peak_mb.
     """
-    clip = video or asset(SAMPLE_CLIP)
+    clip = clip_of(video)
     everybody = _timed(clip, "all", threads=threads)
     one = _timed(clip, "largest", threads=threads)
     return {
@@ -36,6 +36,15 @@ def bench_measure(video: Path | None, *, threads: int) -> dict[str, Any]:
         "one_person_frames_per_s": one["frames_per_s"],
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+
+
+def clip_of(video: Path | None) -> Path:
+    """The clip to measure; None is the sample clip.
+
+    Raises:
+        ModelError: it was not fetched.
+    """
+    return video or asset(SAMPLE_CLIP)
 
 
 def _timed(clip: Path, choice: Choice, *, threads: int) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from biopose.reconstruction.methods import METHODS, Method
 from biopose.reconstruction.models import Models, SolveModels
 from biopose.reconstruction.people_fit import FitModels, fit_people
 from biopose.report.folder import write_outputs
+from biopose.skeleton.threads import in_threads
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.people import People, join_shards
 from biopose.tracking.shards import SHARD_S, Shard, perceive, shards_of
@@ -278,17 +279,15 @@ def reconstruct_tracks(
 
 def solve(people: Sequence[FittedPerson], *, activity: str, models: SolveModels) -> list[PersonMeasurement]:
     """From motions to coordinates with their standard deviations, low-pass filtered as the activity asks for."""
-    return [
-        solve_person(
-            person,
-            body=models.body,
-            skeleton=models.skeleton,
-            cutoff_hz=CUTOFF_HZ[activity],
-            neural_ik=models.neural_ik,
-            threads=models.threads,
-        )
-        for person in people
-    ]
+    one = partial(
+        solve_person,
+        body=models.body,
+        skeleton=models.skeleton,
+        cutoff_hz=CUTOFF_HZ[activity],
+        neural_ik=models.neural_ik,
+        threads=models.threads,
+    )
+    return in_threads(one, people, threads=models.threads)
 
 
 def analyse(

@@ -184,8 +184,8 @@ class Stage:
 
 
 PERCEIVE = Stage("perceive", 2, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
-RECONSTRUCT = Stage("reconstruct", 2, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
-SOLVE = Stage("solve", 1, needs="processor", unit="trial", networks=("neurik",))
+RECONSTRUCT = Stage("reconstruct", 3, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
+SOLVE = Stage("solve", 2, needs="processor", unit="trial", networks=("neurik",))
 ANALYSE = Stage("analyse", 1, needs="processor", unit="trial")
 STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)
 
@@ -287,6 +287,8 @@ def solve(people: Sequence[FittedPerson], *, activity: str, models: SolveModels)
         neural_ik=models.neural_ik,
         threads=models.threads,
     )
+    if len(people) == 1:  # has all of torch's threads
+        return [one(people[0])]
     return in_threads(one, people, threads=models.threads)
 
 

@@ -31,6 +31,7 @@ from biopose.reconstruction.methods import METHODS, Method
 from biopose.reconstruction.models import Models, SolveModels
 from biopose.reconstruction.people_fit import FitModels, fit_people
 from biopose.report.folder import write_outputs
+from biopose.skeleton.threads import in_threads
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.people import People, join_shards
 from biopose.tracking.shards import SHARD_S, Shard, perceive, shards_of
@@ -183,8 +184,8 @@ class Stage:
 
 
 PERCEIVE = Stage("perceive", 3, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
-RECONSTRUCT = Stage("reconstruct", 2, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
-SOLVE = Stage("solve", 1, needs="processor", unit="trial", networks=("neurik",))
+RECONSTRUCT = Stage("reconstruct", 3, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
+SOLVE = Stage("solve", 2, needs="processor", unit="trial", networks=("neurik",))
 ANALYSE = Stage("analyse", 1, needs="processor", unit="trial")
 STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)
 
@@ -278,17 +279,17 @@ def reconstruct_tracks(
 
 def solve(people: Sequence[FittedPerson], *, activity: str, models: SolveModels) -> list[PersonMeasurement]:
     """From motions to coordinates with their standard deviations, low-pass filtered as the activity asks for."""
-    return [
-        solve_person(
-            person,
-            body=models.body,
-            skeleton=models.skeleton,
-            cutoff_hz=CUTOFF_HZ[activity],
-            neural_ik=models.neural_ik,
-            threads=models.threads,
-        )
-        for person in people
-    ]
+    one = partial(
+        solve_person,
+        body=models.body,
+        skeleton=models.skeleton,
+        cutoff_hz=CUTOFF_HZ[activity],
+        neural_ik=models.neural_ik,
+        threads=models.threads,
+    )
+    if len(people) == 1:  # has all of torch's threads
+        return [one(people[0])]
+    return in_threads(one, people, threads=models.threads)
 
 
 def analyse(

@@ -6,6 +6,7 @@ differently from a broad one): ``body.reference_rotations(shaped)`` brings any s
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -34,7 +35,7 @@ class Body(Rig):
     def load(
         cls, path: Path | None = None, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
     ) -> "Body":
-        """Load the compact asset (``biopose.body.anny_asset`` builds it).
+        """Load the compact asset (``biopose.body.anny_asset`` builds it), once a process.
 
         Args:
             path: the asset file; the default is ``body_asset_path()``.
@@ -44,7 +45,7 @@ class Body(Rig):
         Raises:
             ModelError: the asset is absent or broken; the message names how to get it.
         """
-        return cls.from_asset(read_body_asset(path or body_asset_path()), device=device, dtype=dtype)
+        return _loaded(path or body_asset_path(), torch.device(device), dtype)
 
     @classmethod
     def from_asset(cls, asset: BodyAsset, *, device: torch.device | str, dtype: torch.dtype) -> "Body":
@@ -97,6 +98,11 @@ class Body(Rig):
             hats = hat_functions(phenotype[..., axis], anchors)
             nodes = (nodes[..., :, None] * hats[..., None, :]).flatten(-2)
         return nodes @ self.coefficient_grid.flatten(end_dim=-2)
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path, device: torch.device, dtype: torch.dtype) -> Body:
+    return Body.from_asset(read_body_asset(path), device=device, dtype=dtype)
 
 
 def hat_functions(values: Tensor, anchors: Tensor) -> Tensor:

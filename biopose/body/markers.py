@@ -164,18 +164,20 @@ def place_markers(
     unknown = [name for name in names if name not in places]
     if unknown:
         raise ValueError(f"no place on this body for markers {unknown}; it has {sorted(places)}")
-    mean = rig.template_vertices.new_zeros(len(names), len(rig.template_vertices))
+    used = sorted({vertex for name in names for vertex, _ in places[name]})  # a hundred of thousands
+    column = {vertex: i for i, vertex in enumerate(used)}
+    mean = rig.template_vertices.new_zeros(len(names), len(used))
     follows = rig.template_vertices.new_ones(len(names), len(rig.bone_labels))
     for row, name in enumerate(names):
         for vertex, weight in places[name]:
-            mean[row, vertex] += weight
+            mean[row, column[vertex]] += weight
         if MARKERS[name].bony:
             follows[row] = 0.0
             follows[row, [rig.bone_index[bone] for bone in segment_bones[MARKERS[name].segment]]] = 1.0
-    skin = (mean @ rig.skin_matrix) * follows
+    skin = (mean @ rig.skin_matrix[used]) * follows
     return MarkerSet(
         names=names,
-        template=mean @ rig.template_vertices,
-        blendshapes=mean @ rig.vertex_blendshapes,
+        template=mean @ rig.template_vertices[used],
+        blendshapes=mean @ rig.vertex_blendshapes[:, used],
         skin_matrix=skin / skin.sum(dim=1, keepdim=True),
     )

@@ -26,7 +26,7 @@ from biopose.body.rig import PosedBody, ShapedBody
 from biopose.body.segments import SEGMENT_OF_BONE
 from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.model import Marker, Skeleton
-from biopose.skeleton.scaling import scale_to_markers
+from biopose.skeleton.scaling import ScaledPosture, scale_to_markers
 
 # The bones whose heads are joint centres, by the segment that the joint moves. A foot rotates about its ankle.
 _BONES_AT_JOINT = {"abdomen": ("spine03",), "head": ("neck01",)} | {
@@ -63,6 +63,11 @@ class BodyWithSkeleton:
     body_scales: NDArray[np.float64]
     rest_pose: NDArray[np.float64]
 
+    @property
+    def rest_posture(self) -> ScaledPosture:
+        """The posture and the factors of the skeleton when the body is at rest."""
+        return ScaledPosture(self.rest_pose, self.body_scales)
+
     @cached_property
     def _at_rest(self) -> Pose:
         return Kinematics(self.skeleton).with_coordinates(torch.from_numpy(self.rest_pose))
@@ -85,7 +90,12 @@ class BodyWithSkeleton:
 
 
 def skeleton_of_body(
-    body: Body, shaped: ShapedBody, skeleton: Skeleton, *, markers: Sequence[str] = tuple(MARKERS)
+    body: Body,
+    shaped: ShapedBody,
+    skeleton: Skeleton,
+    *,
+    markers: Sequence[str] = tuple(MARKERS),
+    near: ScaledPosture | None = None,
 ) -> BodyWithSkeleton:
     """Scale a skeleton to a body and join the two.
 
@@ -94,6 +104,7 @@ def skeleton_of_body(
         shaped: one shape, without batch axes.
         skeleton: the default full-body model, unscaled, with its landmarks.
         markers: names of the virtual markers that the person gets.
+        near: a similar person at rest, where the scaling starts; None finds a start by inverse kinematics.
 
     Raises:
         ValueError: if `shaped` has batch axes.
@@ -103,7 +114,7 @@ def skeleton_of_body(
         raise ValueError(f"one shape at a time; this one has batch axes {tuple(shaped.bone_heads.shape[:-2])}")
     marker_set = anny_markers(body, markers)
     at_rest = dict(zip(markers, marker_set.at_rest(shaped).double().numpy(), strict=True))
-    scaling = scale_to_markers(skeleton, at_rest, all_anatomical=True)
+    scaling = scale_to_markers(skeleton, at_rest, all_anatomical=True, near=near)
     registered = with_markers_of(scaling.skeleton, scaling.static_pose, at_rest)
     return BodyWithSkeleton(
         shaped=_turning_about(shaped, registered, scaling.static_pose),

@@ -29,17 +29,6 @@ class BlockBands:
         """The zero matrix."""
         return cls([torch.zeros(max(frames - lag, 0), coordinates, coordinates) for lag in range(MOST_LAG + 1)])
 
-    def add(self, rows: list[Tensor]) -> None:
-        """Add J'J of residuals.
-
-        Args:
-            rows: (T - k, R, Q) derivatives of residual t by the coordinates of frame t, t + 1, ..., t + k.
-        """
-        count = len(rows[0])
-        for first, earlier in enumerate(rows):
-            for second, later in enumerate(rows[first:], start=first):
-                self.by_lag[second - first][first : first + count] += earlier.mT @ later
-
     def solve(self, gradient: Tensor, free: Tensor, *, damping: float) -> Tensor:
         """The step (T, Q) against a gradient (T, Q) for the coordinates (T, Q) that are free.
 
@@ -62,7 +51,7 @@ class BlockBands:
         banded = _banded([block.double().numpy() for block in blocks], frames, n)
         right = -(gradient * f).double().numpy().ravel()
         try:
-            step = solveh_banded(banded, right, lower=True, check_finite=False)
+            step = solveh_banded(banded, right, lower=True, check_finite=False, overwrite_ab=True, overwrite_b=True)
         except LinAlgError:
             return torch.full_like(gradient, torch.nan)
         return torch.from_numpy(step.reshape(frames, n)).to(gradient)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from biopose.camera.pinhole import Camera
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.reconstruction.track_fit import FittedMotion
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.scaling import ScaledPosture
 from biopose.tracking.tracks import PersonTrack
 
 DEFAULT_BMI = 23.0  # kg/m2, where the mass is not known
@@ -47,8 +49,13 @@ class Athlete:
         return phenotype_for(body, height_m=self.height_m, mass_kg=mass_kg, gender=SEX_AS_GENDER[self.sex])
 
     def body_with_skeleton(self, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:
-        """The same with the default skeleton scaled to it."""
-        return skeleton_of_body(body, body.with_shape(self.phenotype(body)), skeleton)
+        """The same with the default skeleton scaled to it; made once for equal athletes."""
+        return _body_with_skeleton(self, body, skeleton)
+
+
+@lru_cache(maxsize=16)
+def _body_with_skeleton(athlete: Athlete, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:
+    return skeleton_of_body(body, body.with_shape(athlete.phenotype(body)), skeleton)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +92,8 @@ def person_of(fitted: FittedPerson, *, body: Body, skeleton: Skeleton) -> BodyWi
         skeleton: the default skeleton, unscaled.
     """
     default = fitted.athlete.body_with_skeleton(body, skeleton)
-    return skeleton_of_body(body, stretched_to(default, fitted.motion.body_scales), skeleton)
+    near = ScaledPosture(default.rest_pose, fitted.motion.body_scales)
+    return skeleton_of_body(body, stretched_to(default, near.body_scales), skeleton, near=near)
 
 
 def virtual_markers(person: BodyWithSkeleton, fitted: FittedPerson) -> MarkerTrajectories:

@@ -18,7 +18,7 @@ from biopose.body.segment_body import SEGMENT_BODY, SegmentBody
 from biopose.body.subject import with_markers_of
 from biopose.camera.pinhole import Camera
 from biopose.errors import ModelError
-from biopose.hmr.feature_head import unpacked
+from biopose.hmr.feature_head import MeshTokens, unpacked
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, Mqhmr, load_mqhmr
 from biopose.io.trajectories import MarkerTrajectories
@@ -36,16 +36,19 @@ from biopose.reconstruction.refinement import (
 )
 from biopose.reconstruction.residuals import FitWeights
 from biopose.reconstruction.track_fit import FittedMotion
+from biopose.reconstruction.windows import WINDOW_FRAMES, cross_faded, windows_of, without_overlap
 from biopose.skeleton.gap_filling import fill_gaps
 from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from biopose.skeleton.model import Skeleton
-from biopose.skeleton.scaling import scale_to_markers
-from biopose.skeleton.threads import one_torch_thread
+from biopose.skeleton.scaling import ScaledPosture, Scaling, scale_to_markers
+from biopose.skeleton.threads import in_threads, one_torch_thread
 from biopose.tracking.tracks import PersonTrack
 
 GAP_SD_FACTOR = 3.0  # on the decoder's standard deviations in frames whose tokens are interpolated
 SHAPE_TRIM = 0.2  # fraction of frames at either end that the trimmed mean of each shape coefficient leaves out
 IK_TOLERANCE = 1e-4
+
+BY_FRAME = ("frame_indices", "time_s", "boxes_px", "keypoints_px", "confidence")  # of a track, besides tokens
 
 # The decoder's prediction; fused with the lifter's; refined by the 2D keypoints.
 MeshStage = Literal["decoded", "fused", "refined"]
@@ -92,12 +95,14 @@ class PersonMesh:
 
     Attributes:
         skeleton: the default model, unscaled, with its landmarks.
+        default: the body of someone of this height, mass and sex at rest.
         height_m: of the person.
         focal_sd: of the logarithm of the focal length; 0 keeps it.
         weights: of the terms.
     """
 
     skeleton: Skeleton
+    default: ScaledPosture
     height_m: float
     focal_sd: float = 0.0
     weights: FitWeights = field(default_factory=FitWeights)
@@ -123,6 +128,17 @@ class RefinedMesh:
         body, motion, height_m = self.refinement.body, self.refined.motion, self.refinement.height_m
         return body.markers.positions(self.refinement.posed(motion)) * height_m + motion.root_m[:, None]
 
+    @torch.no_grad()
+    def errors_px(self, track: PersonTrack, camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(T, 26) reprojection errors of the mesh's keypoints before and after the refinement; NaN: not observed."""
+        before, after = (self._errors_px(at, track, camera) for at in (self.start, self.refined.motion))
+        return before, after
+
+    def _errors_px(self, at: MeshMotion, track: PersonTrack, camera: Camera) -> NDArray[np.float64]:
+        keypoints_m = self.refinement.keypoints_m(at).double()
+        keypoints_m[..., :2] *= at.log_focal.exp()  # the rays are those of `camera`
+        return reprojection_errors_px(track, camera, keypoints_m.numpy())
+
 
 @one_torch_thread()
 def recover_mesh(
@@ -142,7 +158,7 @@ def recover_mesh(
         known: of the person.
         camera: whose pixels these are.
         models: loaded.
-        threads: of inverse kinematics.
+        threads: how many windows of the track are worked on at a time.
 
     Returns:
         The observed track, its lifted keypoints fused with the decoder's; and the motion.
@@ -150,38 +166,121 @@ def recover_mesh(
     Raises:
         ModelError: the track has no tokens.
     """
-    mesh = refine_mesh(track, observed, known, camera, models=models)
-    motion, observations = _on_skeleton(mesh, known, track.time_s, threads=threads), mesh.refinement.observations
-    if observations.weight.any() and models.stage == "refined":
-        before_px, after_px = (
-            _reprojection_px(mesh.refinement, at, track, camera) for at in (mesh.start, mesh.refined.motion)
-        )
-        motion = replace(motion, refinement=RefinementGain(mesh.refined.iterations, before_px, after_px))
-    return replace(observed, observations=observations), motion
+    shape = _mean_shape(track, models)
+    person = _skeleton_on(shape, known, models)
+    R_camera_world = R_camera_world_of(observed.up_camera)
+
+    def recover(window: slice) -> _Recovered:
+        part = _Window.of(track, observed, window, models)
+        mesh = _refined_mesh(part, shape, R_camera_world, known, camera, models=models)
+        q, errors_px = _on_skeleton(mesh, person, part.track.time_s), mesh.errors_px(part.track, camera)
+        return _Recovered(mesh.refinement.observations, q, mesh.refined.iterations, *errors_px)
+
+    windows = windows_of(len(track))
+    recovered = in_threads(recover, windows, threads=threads)
+    motion = FittedMotion(
+        q=cross_faded(windows, [one.q for one in recovered], known.skeleton.is_rotational),
+        body_scales=person.body_scales,
+        R_camera_world=R_camera_world.double().numpy(),
+        focal_factor=1.0,
+        starts=("mqhmr",),
+        refinement=_gain(recovered, windows) if models.stage == "refined" else None,
+    )
+    fused = {name: _joined(recovered, windows, name) for name in ("lifted_m", "lifted_sd_m", "R_camera_view")}
+    return replace(observed, observations=replace(observed.observations, **fused)), motion
 
 
-@one_torch_thread()
-def refine_mesh(
-    track: PersonTrack, observed: ObservedTrack, known: PersonMesh, camera: Camera, *, models: MeshModels
-) -> RefinedMesh:
-    """The first half of `recover_mesh`, whose arguments and errors it has: the mesh, without the skeleton."""
+@dataclass(frozen=True, eq=False)
+class _Recovered:
+    """One window: its observations, the coordinates (W, Q), and errors (W, 26) before and after the refinement."""
+
+    observations: Observations
+    q: NDArray[np.float64]
+    iterations: int
+    before_px: NDArray[np.float64]
+    after_px: NDArray[np.float64]
+
+
+def _joined(recovered: list[_Recovered], windows: list[slice], name: str) -> Tensor:
+    """(T, ...) one of the observations."""
+    own = zip(recovered, without_overlap(windows), strict=True)
+    return torch.cat([getattr(one.observations, name)[frames] for one, frames in own])
+
+
+def _gain(recovered: list[_Recovered], windows: list[slice]) -> RefinementGain | None:
+    """None where no keypoint was observed."""
+    own = [*zip(recovered, without_overlap(windows), strict=True)]
+    before_px, after_px = (
+        np.concatenate([getattr(one, name)[frames] for one, frames in own]) for name in ("before_px", "after_px")
+    )
+    if np.isnan(before_px).all():
+        return None
+    iterations = max(one.iterations for one in recovered)
+    return RefinementGain(iterations, float(np.nanmedian(before_px)), float(np.nanmedian(after_px)))
+
+
+def _mean_shape(track: PersonTrack, models: MeshModels) -> Tensor:
+    """(K,) the trimmed mean of the decoder's shapes over the frames.
+
+    Raises:
+        ModelError: the track has no tokens.
+    """
     if track.tokens is None:
         raise ModelError("the track has no MQ-HMR tokens to refine; perceive the video again with MQ-HMR")
-    found = ~torch.from_numpy(np.isnan(track.tokens[:, 0]))
-    rows = fill_gaps(track.tokens.astype(np.float64), found.numpy(), track.time_s)
-    decoded = unpacked(rows, models.network.shape)
+    found = track.tokens[~np.isnan(track.tokens[:, 0])]
+    parts = range(0, len(found), WINDOW_FRAMES)
+    shapes = [unpacked(found[a : a + WINDOW_FRAMES], models.network.shape).shape for a in parts]
+    return _trimmed_mean(torch.cat(shapes))
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """A stretch of W frames of a track.
+
+    Attributes:
+        track: its frames, without the tokens.
+        observed: its frames.
+        decoded: the decoder's output, interpolated over gaps as in the whole track.
+        found: (W,) where it was not interpolated.
+    """
+
+    track: PersonTrack
+    observed: ObservedTrack
+    decoded: MeshTokens
+    found: Tensor
+
+    @classmethod
+    def of(cls, track: PersonTrack, observed: ObservedTrack, window: slice, models: MeshModels) -> _Window:
+        assert track.tokens is not None
+        found = ~np.isnan(track.tokens[:, 0])
+        before, after = np.flatnonzero(found[: window.start + 1]), np.flatnonzero(found[window.stop - 1 :])
+        first = int(before[-1]) if len(before) else window.start
+        wide = slice(first, window.stop + int(after[0]) if len(after) else window.stop)
+        rows = fill_gaps(track.tokens[wide].astype(np.float64), found[wide], track.time_s[wide])
+        return cls(
+            replace(track, **{name: getattr(track, name)[window] for name in BY_FRAME}, tokens=None),
+            observed.window(window),
+            unpacked(rows[window.start - first : window.stop - first], models.network.shape),
+            torch.from_numpy(found[window]),
+        )
+
+
+def _refined_mesh(
+    part: _Window, shape: Tensor, R_camera_world: Tensor, known: PersonMesh, camera: Camera, *, models: MeshModels
+) -> RefinedMesh:
+    """The mesh in one window, without the skeleton."""
+    observed, decoded = part.observed, part.decoded
     middle_px = decoded.middle.double() * torch.tensor([camera.width_px, camera.height_px]) - 0.5
     R_camera_view = rotation_towards(camera.rays(middle_px).float())
-    shape = _trimmed_mean(decoded.shape[found])
-    tokens, observations = _fused(observed, decoded.tokens, shape, R_camera_view, found, known, models)
+    tokens, observations = _fused(observed, decoded.tokens, shape, R_camera_view, part.found, known, models)
     keypoints_m = _keypoints_m(models.network.head(tokens)[0], shape, R_camera_view, known, models)
-    root_m = root_position_m(keypoints_m, observations.rays, observed.weight, track.time_s).float()
+    root_m = root_position_m(keypoints_m, observations.rays, observed.weight, part.track.time_s).float()
     refinement = Refinement(
         models.network.head,
         models.body,
         observations,
         R_camera_view,
-        R_camera_world_of(observed.up_camera),
+        R_camera_world,
         height_m=known.height_m,
         focal_sd=known.focal_sd,
         weights=known.weights,
@@ -223,31 +322,20 @@ def _keypoints_m(
 
 
 @torch.no_grad()
-def _on_skeleton(mesh: RefinedMesh, known: PersonMesh, time_s: NDArray[np.float64], *, threads: int) -> FittedMotion:
-    """The skeleton scaled to the mesh, and its coordinates from the mesh's virtual markers."""
-    refinement, motion, body = mesh.refinement, mesh.refined.motion, mesh.refinement.body
-    at_rest = body.markers.at_rest(body.rig.with_coefficients(motion.shape)) * known.height_m
-    rest = dict(zip(body.markers.names, at_rest.double().numpy(), strict=True))
-    scaling = scale_to_markers(known.skeleton, rest, all_anatomical=True)
-    skeleton = with_markers_of(scaling.skeleton, scaling.static_pose, rest)
-    world = (mesh.markers_m() @ refinement.R_camera_world).double().numpy()
-    markers = MarkerTrajectories(time_s, body.markers.names, world)
-    solution = inverse_kinematics(skeleton, markers, tolerance=IK_TOLERANCE, threads=threads)
-    return FittedMotion(
-        q=solution.coordinates.values,
-        body_scales=scaling.body_scales,
-        R_camera_world=refinement.R_camera_world.double().numpy(),
-        focal_factor=float(motion.log_focal.exp()),
-        starts=("mqhmr",),
-    )
+def _skeleton_on(shape: Tensor, known: PersonMesh, models: MeshModels) -> Scaling:
+    """The skeleton scaled to the mesh of a shape, with the mesh's markers."""
+    markers = models.body.markers
+    at_rest = markers.at_rest(models.body.rig.with_coefficients(shape)) * known.height_m
+    rest = dict(zip(markers.names, at_rest.double().numpy(), strict=True))
+    scaling = scale_to_markers(known.skeleton, rest, all_anatomical=True, near=known.default)
+    return replace(scaling, skeleton=with_markers_of(scaling.skeleton, scaling.static_pose, rest))
 
 
-@torch.no_grad()
-def _reprojection_px(refinement: Refinement, at: MeshMotion, track: PersonTrack, camera: Camera) -> float:
-    """Median reprojection error of the mesh's keypoints."""
-    keypoints_m = refinement.keypoints_m(at).double()
-    keypoints_m[..., :2] *= at.log_focal.exp()  # the rays are those of `camera`
-    return float(np.nanmedian(reprojection_errors_px(track, camera, keypoints_m.numpy())))
+def _on_skeleton(mesh: RefinedMesh, person: Scaling, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(T, Q) coordinates of the skeleton from the mesh's virtual markers."""
+    world = (mesh.markers_m() @ mesh.refinement.R_camera_world).double().numpy()
+    markers = MarkerTrajectories(time_s, mesh.refinement.body.markers.names, world)
+    return inverse_kinematics(person.skeleton, markers, tolerance=IK_TOLERANCE).coordinates.values
 
 
 def _trimmed_mean(shapes: Tensor) -> Tensor:

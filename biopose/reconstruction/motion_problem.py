@@ -14,7 +14,7 @@ from torch import Tensor
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.hmr.pose_prior import PosePrior
-from biopose.reconstruction.observations import Observations
+from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
     GROUND_SLOPE_SD,
     FitWeights,
@@ -37,10 +37,18 @@ HEELS = [KEYPOINTS.index("left_heel"), KEYPOINTS.index("right_heel")]
 
 
 class Poses(NamedTuple):
-    """S motions of T frames: keypoints (S, T, 26, 3) in the world and in the camera's frame, coordinates (S, T, Q)."""
+    """S motions of T frames.
+
+    Attributes:
+        world: (S, T, 26, 3) keypoints in the world.
+        camera: the same in the camera's frame.
+        about_hips: the same relative to the hips, in the camera's axes.
+        q: (S, T, Q) coordinates.
+    """
 
     world: Tensor
     camera: Tensor
+    about_hips: Tensor
     q: Tensor
 
 
@@ -149,13 +157,18 @@ class MotionProblem:
 
     def energies(self, at: MotionVariables) -> dict[str, Tensor]:
         """Each term's energy, (S,)."""
-        scales = self.body_scales(at.proportions)
-        world = self.kinematics.with_scales(scales[:, None]).with_coordinates(at.q).markers
-        poses = Poses(world, world @ self.R_camera_world.T, at.q)
-        terms = {name: term(poses) for name, term in self.pose_terms(at).items()}
-        energies = {name: energy_of(term) for name, term in (terms | self._shape_terms(at, scales)).items()}
+        return self.pose_energies(at, self.poses(self.keypoints_m(at), at.q)) | self.shape_energies(at)
+
+    def poses(self, keypoints_m: Tensor, q: Tensor) -> Poses:
+        """Of keypoints (S, T, 26, 3) in the world and coordinates (S, T, Q)."""
+        camera = keypoints_m @ self.R_camera_world.T
+        return Poses(keypoints_m, camera, relative_to_hips(camera), q)
+
+    def pose_energies(self, at: MotionVariables, poses: Poses) -> dict[str, Tensor]:
+        """The energies (S,) that depend on the poses, at(.q) left aside."""
+        energies = {name: energy_of(term(poses)) for name, term in self.pose_terms(at).items()}
         if self.model.pose_prior is not None:
-            energy = self.model.pose_prior.energy(at.q)
+            energy = self.model.pose_prior.energy(poses.q)
             energies["pose"] = self.model.weights.pose * (energy * self.observations.duration).sum(-1)
         return energies
 
@@ -164,7 +177,7 @@ class MotionProblem:
         observed, weights = self.observations, self.model.weights
         terms: dict[str, PoseTerm] = {
             "reprojection": lambda poses: reprojection(poses.camera, observed, at.log_focal, weights),
-            "lifted": lambda poses: lifted(poses.camera, observed, weights),
+            "lifted": lambda poses: lifted(poses.about_hips, observed, weights),
         }
         if len(observed.interval_s) > 0:
             terms["height over ground"] = lambda poses: foot_height(poses.world, at.ground, observed, weights)
@@ -175,8 +188,9 @@ class MotionProblem:
             )
         return terms
 
-    def _shape_terms(self, at: MotionVariables, scales: Tensor) -> dict[str, Term]:
-        log_stature = (self._stature_m(scales) / self.default_stature_m).log()
+    def shape_energies(self, at: MotionVariables) -> dict[str, Tensor]:
+        """The energies (S,) that do not depend on the poses."""
+        log_stature = (self._stature_m(self.body_scales(at.proportions)) / self.default_stature_m).log()
         terms = {
             "height": normal_prior(log_stature[:, None], HEIGHT_SD),
             "proportions": normal_prior(at.proportions, 1.0),
@@ -184,4 +198,4 @@ class MotionProblem:
         }
         if self.model.focal_sd > 0:
             terms["focal"] = normal_prior(at.log_focal[:, None], self.model.focal_sd)
-        return terms
+        return {name: energy_of(term) for name, term in terms.items()}

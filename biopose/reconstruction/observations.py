@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -43,7 +44,12 @@ class Observations:
     contact: Tensor
     interval_s: Tensor
 
-    @property
+    @cached_property
+    def lifted_view_m(self) -> Tensor:
+        """(T, 26, 3) the lifted keypoints about the hips in the axes of the view."""
+        return relative_to_hips(self.lifted_m) @ self.R_camera_view
+
+    @cached_property
     def duration(self) -> Tensor:
         """(T,) time that each frame stands for, in frames of the nominal rate."""
         if len(self.interval_s) == 0:
@@ -54,8 +60,8 @@ class Observations:
 
     def window(self, frames: slice) -> Observations:
         """Those of a stretch of frames."""
-        fields = {name: value[frames] for name, value in vars(self).items() if name != "interval_s"}
-        return Observations(**fields, interval_s=self.interval_s[frames.start : frames.stop - 1])
+        by_frame = {one.name: getattr(self, one.name)[frames] for one in fields(self) if one.name != "interval_s"}
+        return Observations(**by_frame, interval_s=self.interval_s[frames.start : frames.stop - 1])
 
 
 def relative_to_hips(keypoints: Tensor) -> Tensor:

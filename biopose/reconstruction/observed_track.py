@@ -41,6 +41,11 @@ class ObservedTrack:
         weight = self.weight.sum(-1, keepdim=True) + 1e-6  # equal weights where no keypoint has any
         return torch.nn.functional.normalize((self.lifted.up * weight).sum(0), dim=-1)
 
+    def window(self, frames: slice) -> ObservedTrack:
+        """That of a stretch of frames."""
+        lifted = LiftedTrack(**{name: value[frames] for name, value in vars(self.lifted).items()})
+        return ObservedTrack(self.observations.window(frames), lifted, self.weight[frames])
+
 
 def observe(
     track: PersonTrack, camera: Camera, lifter: Lifter, *, height_m: float, camera_stands: bool = True

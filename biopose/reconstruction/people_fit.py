@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from biopose.reconstruction.track_fit import FittedMotion, fit_track
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.threads import in_threads
 from biopose.tracking.tracks import PersonTrack
 from biopose.tracking.visibility import limits_of_view
 
@@ -70,7 +72,7 @@ class FitModels:
             options: of the solver; None takes the default.
             weights: of the terms; None takes the default.
             mesh: MQ-HMR and its refinement; None fits the keypoints alone.
-            threads: of inverse kinematics.
+            threads: how many people are fitted at a time.
 
         Raises:
             ModelError: if the body's asset or weights are missing or broken; the message says how to get them.
@@ -110,21 +112,27 @@ def fit_people(
     """
     if not athletes:
         raise ValueError("no athlete is described; at least a height is needed")
-    total, done = sum(len(track) for track in tracks), 0
+    total, done, alone = sum(len(track) for track in tracks), 0, Lock()
 
     def advance(frames: int) -> None:
         nonlocal done
-        done += frames
-        if progress:
-            progress(done, total)
+        with alone:
+            done += frames
+            if progress:
+                progress(done, total)
 
     stands = camera_motion is None or not camera_motion.moves
     keypoint_skeleton = skeleton_with_keypoints(models.skeleton)
-    fits: list[tuple[Athlete, ObservedTrack, FittedMotion]] = []
-    for number, track in enumerate(tracks):
-        athlete = athletes[min(number, len(athletes) - 1)]
+
+    threads = max(1, models.threads // len(tracks))  # for the windows of each person
+
+    def fit(number: int) -> tuple[Athlete, ObservedTrack, FittedMotion]:
+        track, athlete = tracks[number], athletes[min(number, len(athletes) - 1)]
         observed = observe(track, camera, models.lifter, height_m=athlete.height_m, camera_stands=stands)
-        fits.append((athlete, *_fitted(track, observed, athlete, camera, models, keypoint_skeleton, progress=advance)))
+        found = _fitted(track, observed, athlete, camera, models, keypoint_skeleton, threads=threads, progress=advance)
+        return athlete, *found
+
+    fits = in_threads(fit, range(len(tracks)), threads=models.threads)
     T = _world([(observed, motion) for _, observed, motion in fits], keypoint_skeleton)
     all_notes = (*notes, *_notes(camera, camera_motion))
     return [
@@ -150,24 +158,29 @@ def _fitted(
     models: FitModels,
     keypoint_skeleton: Skeleton,
     *,
+    threads: int,
     progress: Callable[[int], None],
 ) -> tuple[ObservedTrack, FittedMotion]:
     """One person's motion; where MQ-HMR is loaded, the fit starts at the recovered mesh and observes its keypoints."""
     start = refinement = None
     weights = models.weights
+    default = athlete.body_with_skeleton(models.body, models.skeleton)
     if models.mesh is not None:
-        known = PersonMesh(models.skeleton, height_m=athlete.height_m, focal_sd=camera.focal_sd, weights=weights)
-        observed, recovered = recover_mesh(track, observed, known, camera, models=models.mesh, threads=models.threads)
+        known = PersonMesh(
+            models.skeleton, default.rest_posture, athlete.height_m, focal_sd=camera.focal_sd, weights=weights
+        )
+        observed, recovered = recover_mesh(track, observed, known, camera, models=models.mesh, threads=threads)
         if models.mesh.stage != "refined":
             progress(len(track))
             return observed, recovered
         start, refinement = recovered.q, recovered.refinement
         weights = replace(weights, pose=models.mesh.options.pose_prior_share * weights.pose)
-    default = athlete.body_with_skeleton(models.body, models.skeleton)
     model = PersonModel(
         keypoint_skeleton, default.body_scales, models.pose_prior, focal_sd=camera.focal_sd, weights=weights
     )
-    motion = fit_track(observed, model, track.time_s, options=models.options, start=start, progress=progress)
+    motion = fit_track(
+        observed, model, track.time_s, options=models.options, start=start, threads=threads, progress=progress
+    )
     return observed, replace(motion, refinement=refinement)
 
 

@@ -4,6 +4,10 @@ Residuals touch at most three neighbouring frames, so the matrix of the normal e
 hundreds of frames costs as much as a few gradients (Triggs et al. 2000, "Bundle adjustment: a modern synthesis",
 section 6). Gradient descent alone leaves weakly determined directions, such as the pelvis's tilt, at their start. The
 gradient is the energy's own; the matrix has each residual by its weight at the current errors.
+
+Each residual depends on one keypoint, or on one angle. So their sum is first made a stiffness of every keypoint, and
+the analytic derivative of the keypoints by the coordinates (`Pose.marker_jacobian`) carries both the stiffness and the
+energy's gradient over to the coordinates.
 """
 
 from __future__ import annotations
@@ -14,10 +18,14 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from biopose.reconstruction.block_bands import BlockBands
+from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS
+from biopose.body.keypoint_names import KEYPOINTS
+from biopose.reconstruction.block_bands import MOST_LAG, BlockBands
 from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables, Poses
+from biopose.reconstruction.observations import HIPS
 from biopose.reconstruction.residuals import Residuals
 from biopose.skeleton.damped_gauss_newton import minimise
+from biopose.skeleton.kinematics import Pose
 
 
 def refine_poses(problem: MotionProblem, at: MotionVariables, *, steps: int) -> MotionVariables:
@@ -28,102 +36,156 @@ def refine_poses(problem: MotionProblem, at: MotionVariables, *, steps: int) -> 
         at: one start (S = 1).
         steps: at most.
     """
-    return minimise(_PoseIterate.of(problem, at), steps=steps).variables
+    poses = PoseProblem(problem, at)
+    found = minimise(_PoseIterate.of(poses, at.q[0].detach()), steps=steps)
+    return replace(at, q=found.q.detach()[None])
+
+
+class PoseProblem:
+    """The energy of one motion as a function of its coordinates alone.
+
+    Args:
+        problem: the problem.
+        at: one motion, for all but its coordinates.
+    """
+
+    def __init__(self, problem: MotionProblem, at: MotionVariables) -> None:
+        self.problem, self.at = problem, at
+        with torch.no_grad():
+            self.kinematics = problem.kinematics.with_scales(problem.body_scales(at.proportions)[0])
+            self.constant = torch.stack([*problem.shape_energies(at).values()]).sum(0)
+
+    def energy(self, keypoints_m: Tensor, q: Tensor) -> Tensor:
+        """(1,) of keypoints (T, 26, 3) and coordinates (T, Q)."""
+        poses = self.problem.poses(keypoints_m[None], q[None])
+        return self.constant + torch.stack([*self.problem.pose_energies(self.at, poses).values()]).sum(0)
+
+    def pose(self, q: Tensor) -> Pose:
+        """The skeleton in the poses (T, Q)."""
+        return self.kinematics.with_coordinates(q)
+
+    def residuals(self, poses: Poses) -> list[Residuals]:
+        """All that depend on the poses."""
+        return [one for term in self.problem.pose_terms(self.at).values() for one in term(poses)]
+
+    def residuals_and_derivatives(self, keypoints_m: Tensor, q: Tensor) -> list[tuple[Residuals, Tensor]]:
+        """The residuals, each with the derivatives (T, n, d, 3) of by_frame by its keypoint in the world.
+
+        Of angles, which are their own residuals, the derivatives are (T, n, 1, 1).
+
+        Args:
+            keypoints_m: (T, 26, 3).
+            q: (T, Q).
+        """
+        poses = self.problem.poses(keypoints_m[None], q[None])
+        copies = Poses(*(values.repeat(3, *[1] * (values.dim() - 1)) for values in poses))
+        axes = torch.eye(3).to(q)[:, None, None].repeat(1, *copies.world.shape[1:3], 1)
+        in_camera = axes @ self.problem.R_camera_world.T
+        moved = Poses(axes, in_camera, in_camera, torch.zeros_like(copies.q))
+
+        def by_frame(*values: Tensor) -> tuple[Tensor, ...]:
+            return tuple(one.by_frame for one in self.residuals(Poses(*values)))
+
+        found = torch.func.jvp(by_frame, tuple(copies), tuple(moved))[1]
+        return [
+            (one, torch.ones_like(one.by_frame[0])[..., None] if one.of == "angles" else derivative.movedim(0, -1))
+            for one, derivative in zip(self.residuals(poses), found, strict=True)
+        ]
+
+    def normal_matrix(self, keypoints_m: Tensor, q: Tensor, jacobian: Tensor) -> BlockBands:
+        """The matrix of the normal equations for the coordinates.
+
+        Args:
+            keypoints_m: (T, 26, 3).
+            q: (T, Q).
+            jacobian: (T, 26, 3, Q) of the keypoints.
+        """
+        bands = BlockBands.zeros(*q.shape)
+        own, about_hips = (
+            [q.new_zeros(max(len(q) - lag, 0), len(KEYPOINTS), 3, 3) for lag in range(MOST_LAG + 1)] for _ in range(2)
+        )
+        rotational = self.problem.rotational.nonzero()[:, 0]
+        for one, derivative in self.residuals_and_derivatives(keypoints_m, q):
+            for lag, first, product in stiffness_of(one, derivative):
+                rows = slice(first, first + len(product))
+                if one.of == "angles":
+                    bands.by_lag[lag][rows, rotational, rotational] += product[..., 0, 0]
+                else:
+                    blocks = (about_hips if one.of == "keypoints about hips" else own)[lag]
+                    blocks[rows, FOOT_KEYPOINTS if one.of == "feet" else slice(None)] += product
+        add_stiffness(bands, own, jacobian)
+        add_stiffness(bands, about_hips[:1], jacobian - jacobian[:, HIPS].mean(1, keepdim=True))
+        prior = self.problem.model.pose_prior
+        if prior is not None:
+            duration = self.problem.observations.duration[:, None, None]
+            bands.by_lag[0] += self.problem.model.weights.pose * duration * prior.precision(q)
+        return bands
+
+
+def stiffness_of(residuals: Residuals, derivative: Tensor) -> list[tuple[int, int, Tensor]]:
+    """J'WJ by what each residual depends on, block by block.
+
+    Args:
+        residuals: of one motion.
+        derivative: (T, n, d, m) of what they have of each frame.
+
+    Returns:
+        The lag between the two frames of a block, the first frame, and the blocks (T - k, n, m, m).
+    """
+    weight = residuals.precision[0][..., None, None]
+    stencil = residuals.stencil or (torch.ones(len(derivative)),)
+    rows = [c[:, None, None, None] * derivative[lag : lag + len(c)] for lag, c in enumerate(stencil)]
+    return [
+        (second - first, first, (weight * earlier).mT @ later)
+        for first, earlier in enumerate(rows)
+        for second, later in enumerate(rows[first:], start=first)
+    ]
+
+
+def add_stiffness(bands: BlockBands, stiffness: list[Tensor], jacobian: Tensor) -> None:
+    """Add the stiffness (T - lag, 26, 3, 3) of points by lag; (T, 26, 3, Q) are their derivatives by coordinates."""
+    rows = jacobian.flatten(1, 2)
+    for lag, blocks in enumerate(stiffness):
+        if len(blocks):
+            bands.by_lag[lag] += rows[: len(blocks)].mT @ (blocks @ jacobian[lag:]).flatten(1, 2)
 
 
 @dataclass(frozen=True, eq=False)
 class _PoseIterate:
-    """A point of the problem: its variables, energy (1,) and the gradient (T, Q) by the coordinates."""
+    """Coordinates (T, Q), the keypoints (T, 26, 3) there, and their energy (1,) with its graph."""
 
-    problem: MotionProblem
-    variables: MotionVariables
-    cost: Tensor
-    gradient: Tensor
+    problem: PoseProblem
+    q: Tensor
+    pose: Pose
+    keypoints_m: Tensor
+    energy: Tensor
 
     @classmethod
-    def of(cls, problem: MotionProblem, variables: MotionVariables) -> _PoseIterate:
-        q = variables.q.detach().clone().requires_grad_()
-        energy = problem.energy(replace(variables, q=q))
-        energy.sum().backward()
-        assert q.grad is not None
-        return cls(problem, variables, energy.detach(), q.grad[0])
+    def of(cls, problem: PoseProblem, q: Tensor) -> _PoseIterate:
+        pose, q = problem.pose(q), q.requires_grad_()
+        keypoints_m = pose.markers.requires_grad_()
+        return cls(problem, q, pose, keypoints_m, problem.energy(keypoints_m, q))
+
+    @property
+    def cost(self) -> Tensor:
+        return self.energy.detach()
 
     @cached_property
-    def bands(self) -> BlockBands:
-        return normal_matrix(self.problem, self.variables)
+    def linearised(self) -> tuple[Tensor, BlockBands]:
+        """The gradient (T, Q) of the energy, and the matrix of the normal equations."""
+        by_keypoints, by_q = torch.autograd.grad(self.energy.sum(), (self.keypoints_m, self.q))
+        with torch.no_grad():
+            jacobian = self.pose.marker_jacobian()
+            gradient = by_q + (by_keypoints.flatten(1)[:, None] @ jacobian.flatten(1, 2))[:, 0]
+            return gradient, self.problem.normal_matrix(self.keypoints_m.detach(), self.q.detach(), jacobian)
 
     def moved(self, damping: Tensor) -> _PoseIterate:
         """The iterate after a damped step within the coordinates' limits."""
-        q, problem, uphill = self.variables.q[0], self.problem, self.gradient
-        free = problem.free & ~((q <= problem.low) & (uphill > 0)) & ~((q >= problem.high) & (uphill < 0))
-        step = self.bands.solve(uphill, free, damping=float(damping))
-        return self.of(problem, replace(self.variables, q=(q + step).clamp(problem.low, problem.high)[None]))
+        q, whole, (uphill, bands) = self.q.detach(), self.problem.problem, self.linearised
+        free = whole.free & ~((q <= whole.low) & (uphill > 0)) & ~((q >= whole.high) & (uphill < 0))
+        step = bands.solve(uphill, free, damping=float(damping))
+        return self.of(self.problem, (q + step).clamp(whole.low, whole.high))
 
     def where(self, better: Tensor, other: _PoseIterate) -> _PoseIterate:
         """The other one where it is better (1,)."""
         return other if better.item() else self
-
-
-@torch.no_grad()
-def normal_matrix(problem: MotionProblem, at: MotionVariables) -> BlockBands:
-    """The matrix of the normal equations for the coordinates (T, Q) of one motion."""
-    poses, derivatives = poses_and_derivatives(problem, at)
-    bands = BlockBands.zeros(*at.q.shape[1:])
-    for residuals, derivative in pose_residuals(problem, at, poses, derivatives):
-        scale = residuals.precision[0].sqrt()[..., None]
-        bands.add([rows.flatten(1, 2) for rows in jacobian_blocks(residuals, derivative, scale)])
-    if problem.model.pose_prior is not None:
-        duration = problem.observations.duration[:, None, None]
-        bands.by_lag[0] += problem.model.weights.pose * duration * problem.model.pose_prior.precision(at.q[0])
-    return bands
-
-
-def poses_and_derivatives(problem: MotionProblem, at: MotionVariables) -> tuple[Poses, Poses]:
-    """The poses (1, T, ...) of one motion, and their derivatives (Q, T, ...) by each coordinate of their own frame."""
-    scaled = problem.kinematics.with_scales(problem.body_scales(at.proportions)[:, None])
-    pose = scaled.with_coordinates(at.q)
-    J = pose.marker_jacobian()[0].movedim(-1, 0).contiguous()
-    R_world_camera = problem.R_camera_world.T
-    _, frames, coordinates = at.q.shape
-    identity = torch.eye(coordinates, dtype=J.dtype)[:, None].repeat(1, frames, 1)
-    return Poses(pose.markers, pose.markers @ R_world_camera, at.q), Poses(J, J @ R_world_camera, identity)
-
-
-def pose_residuals(
-    problem: MotionProblem, at: MotionVariables, poses: Poses, derivatives: Poses
-) -> list[tuple[Residuals, Tensor]]:
-    """The residuals of one motion's poses, each with the derivatives (T, N, d, Q) of what it has of a frame.
-
-    By forward-mode differentiation, the derivatives by all coordinates of a frame side by side.
-
-    Args:
-        problem: the problem.
-        at: the motion, for all but its poses.
-        poses: (1, T, ...).
-        derivatives: (Q, T, ...) of the poses by each coordinate of their own frame.
-    """
-    terms = problem.pose_terms(at).values()
-
-    def by_frame(*moved: Tensor) -> tuple[Tensor, ...]:
-        return tuple(residuals.by_frame for term in terms for residuals in term(Poses(*moved)))
-
-    copies = tuple(values.repeat(len(derivatives.q), *[1] * (values.dim() - 1)) for values in poses)
-    found = torch.func.jvp(by_frame, copies, tuple(derivatives))[1]
-    residuals = (residuals for term in terms for residuals in term(poses))
-    return [(one, derivative.movedim(0, -1)) for one, derivative in zip(residuals, found, strict=True)]
-
-
-def jacobian_blocks(residuals: Residuals, derivative: Tensor, scale: Tensor) -> list[Tensor]:
-    """Scaled derivatives (T - k, N, d, Q) of residuals t by the coordinates of frames t, t + 1, ..., t + k.
-
-    Args:
-        residuals: of one motion.
-        derivative: (T, N, d, Q) of what they have of each frame, by its coordinates.
-        scale: (T - k, N, 1) of each residual.
-    """
-    if not residuals.stencil:
-        return [scale[..., None] * derivative]
-    return [
-        (c[:, None, None] * scale)[..., None] * derivative[lag : lag + len(c)]
-        for lag, c in enumerate(residuals.stencil)
-    ]

@@ -21,7 +21,7 @@ from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOIN
 from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.head import PoseHead
-from biopose.reconstruction.observations import Observations
+from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
     GROUND_SLOPE_SD,
     FitWeights,
@@ -185,7 +185,7 @@ class Refinement:
         world = camera @ self.R_camera_world
         terms = {
             "reprojection": reprojection(camera, observed, at.log_focal[None], weights),
-            "decoder": lifted(camera, observed, weights),
+            "decoder": lifted(relative_to_hips(camera), observed, weights),
             "rotations": self._rotation_prior(R_local, R_start),
             "shape": normal_prior((at.shape - start.shape)[None], options.shape_sd),
             "ground": normal_prior(at.ground[None, 1:], GROUND_SLOPE_SD),

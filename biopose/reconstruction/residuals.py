@@ -11,12 +11,13 @@ Functions take S motions of T frames at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
-from biopose.reconstruction.observations import KEYPOINT_MASK, Observations, relative_to_hips
+from biopose.reconstruction.observations import KEYPOINT_MASK, Observations
 from biopose.skeleton.student_t import student_t_loss, student_t_weight
 
 NEAREST_M = 0.2
@@ -51,6 +52,10 @@ class FitWeights:
     degrees_of_freedom: float = 4.0
 
 
+# What a residual depends on: its own keypoint, the same about the hips, its own foot point, or its own angle.
+Of = Literal["keypoints", "keypoints about hips", "feet", "angles"]
+
+
 @dataclass(frozen=True)
 class Residuals:
     """Residuals of S motions.
@@ -60,12 +65,14 @@ class Residuals:
         weight: broadcast to (S, T - k, N).
         degrees_of_freedom: of Student's t distribution; None for a normal one.
         stencil: k + 1 coefficients (T - k,): residual t is their combination of frames t, t + 1, ..., t + k.
+        of: what by_frame (S, T, n, d) is a function of; None for what is not observed frame by frame.
     """
 
     by_frame: Tensor
     weight: Tensor
     degrees_of_freedom: float | None = None
     stencil: tuple[Tensor, ...] = ()
+    of: Of | None = None
 
     @property
     def values(self) -> Tensor:
@@ -116,15 +123,21 @@ def reprojection(keypoints_camera_m: Tensor, observed: Observations, log_focal: 
     xy = keypoints_camera_m[..., :2] / keypoints_camera_m[..., 2:].clamp(min=NEAREST_M)
     error = (xy * log_focal.exp()[:, None, None, None] - observed.rays) / observed.ray_sd[..., None]
     weight = KEYPOINT_MASK * observed.weight * observed.duration[:, None]
-    return (Residuals(error, weight, weights.degrees_of_freedom),)
+    return (Residuals(error, weight, weights.degrees_of_freedom, of="keypoints"),)
 
 
-def lifted(keypoints_camera_m: Tensor, observed: Observations, weights: FitWeights) -> Term:
-    """Errors from the lifted keypoints about the hips, across the view (S, T, 26, 2) and along it (S, T, 26, 1)."""
-    error = relative_to_hips(keypoints_camera_m - observed.lifted_m) @ observed.R_camera_view
+def lifted(about_hips_m: Tensor, observed: Observations, weights: FitWeights) -> Term:
+    """Errors from the lifted keypoints about the hips, across the view (S, T, 26, 2) and along it (S, T, 26, 1).
+
+    Args:
+        about_hips_m: (S, T, 26, 3) in the camera's axes.
+        observed: the observations.
+        weights: of the terms.
+    """
+    error = about_hips_m @ observed.R_camera_view - observed.lifted_view_m
     sd, weight, nu = observed.lifted_sd_m, KEYPOINT_MASK * observed.duration[:, None], weights.degrees_of_freedom
-    across = Residuals(error[..., :2] / sd[..., :1], weights.lifted_across * weight, nu)
-    along = Residuals(error[..., 2:] / sd[..., 1:], weights.lifted * weight, nu)
+    across = Residuals(error[..., :2] / sd[..., :1], weights.lifted_across * weight, nu, of="keypoints about hips")
+    along = Residuals(error[..., 2:] / sd[..., 1:], weights.lifted * weight, nu, of="keypoints about hips")
     return across, along
 
 
@@ -144,8 +157,8 @@ def smoothness(keypoints_m: Tensor, angles: Tensor, observed: Observations, weig
     )
     per_keypoint = INDEPENDENT_ACCELERATIONS / keypoints_m.shape[-2]
     return (
-        Residuals(keypoints_m, per_keypoint * duration, nu, linear),
-        Residuals(angles[..., None], duration, nu, angular),
+        Residuals(keypoints_m, per_keypoint * duration, nu, linear, of="keypoints"),
+        Residuals(angles[..., None], duration, nu, angular, of="angles"),
     )
 
 
@@ -160,7 +173,8 @@ def foot_sliding(keypoints_m: Tensor, observed: Observations, weights: FitWeight
     contact = _certain_contact(observed)
     weight = weights.contact * torch.minimum(contact[1:], contact[:-1]) * observed.duration[1:, None]
     per_s = 1 / (weights.sliding_m_s * observed.interval_s)
-    return (Residuals(keypoints_m[..., FOOT_KEYPOINTS, :], weight, weights.degrees_of_freedom, (-per_s, per_s)),)
+    feet = keypoints_m[..., FOOT_KEYPOINTS, :]
+    return (Residuals(feet, weight, weights.degrees_of_freedom, (-per_s, per_s), of="feet"),)
 
 
 def foot_height(keypoints_m: Tensor, ground: Tensor, observed: Observations, weights: FitWeights) -> Term:
@@ -176,8 +190,8 @@ def foot_height(keypoints_m: Tensor, ground: Tensor, observed: Observations, wei
     level = ground[:, 0, None, None] + (feet[..., [0, 2]] * ground[:, None, None, 1:]).sum(-1)
     height = (feet[..., 1] - feet.new_tensor(FOOT_KEYPOINT_HEIGHT_M) - level)[..., None] / weights.ground_m
     nu, weight = weights.degrees_of_freedom, weights.contact * observed.duration[:, None]
-    over = Residuals(height, _certain_contact(observed) * weight, nu)
-    return over, Residuals(height.clamp(max=0.0), weight, nu)
+    over = Residuals(height, _certain_contact(observed) * weight, nu, of="feet")
+    return over, Residuals(height.clamp(max=0.0), weight, nu, of="feet")
 
 
 def _certain_contact(observed: Observations) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,11 +19,9 @@ from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables
 from biopose.reconstruction.motion_solver import SolverOptions, solve
 from biopose.reconstruction.observed_track import ObservedTrack, R_camera_world_of
 from biopose.reconstruction.refinement import RefinementGain
-from biopose.skeleton.angles import wrap
+from biopose.reconstruction.windows import cross_faded, windows_of
 from biopose.skeleton.scaling import scaled_geometry
-from biopose.skeleton.threads import one_torch_thread
-
-WINDOW_FRAMES, OVERLAP_FRAMES = 480, 48
+from biopose.skeleton.threads import in_threads, one_torch_thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +52,7 @@ def fit_track(
     *,
     options: SolverOptions | None = None,
     start: NDArray[np.float64] | None = None,
+    threads: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> FittedMotion:
     """Fit one person's whole track.
@@ -65,42 +64,37 @@ def fit_track(
         options: of the solver.
         start: (T, Q) to begin at; None puts the skeleton onto the lifted keypoints, as they are and with their depth
             reversed.
+        threads: how many windows are fitted at a time, after the best observed one.
         progress: called with the number of frames finished since the last call.
     """
     options = options or SolverOptions()
     R_camera_world = R_camera_world_of(person.up_camera)
-    windows = _windows(len(time_s))
+    windows = windows_of(len(time_s))
     best_observed = max(windows, key=lambda w: float(person.weight[w].sum()))
-    fits: dict[int, MotionVariables] = {}
-    names: dict[int, str] = {}
-    known: MotionVariables | None = None
+
+    def fit(window: slice, known: MotionVariables | None = None) -> tuple[MotionVariables, Tensor, str]:
+        """One window, with another's shape where that is known; the scale factors, and the name of its start."""
+        given = None if start is None else [("given", start[window])]
+        starts = given or _starts(person, model, R_camera_world, time_s, window)
+        observed = person.observations.window(window)
+        problem = MotionProblem(model, observed, R_camera_world, shape_is_known=known is not None)
+        at = problem.start(np.stack([q for _, q in starts]))
+        found, which = solve(problem, at if known is None else _with_shape(at, known), options)
+        if progress:
+            progress(window.stop - window.start)
+        return found, problem.body_scales(found.proportions)[0], starts[which][0]
+
     with one_torch_thread():
-        for window in sorted(windows, key=lambda w: w is not best_observed):
-            if start is None:
-                starts = _starts(person, model, R_camera_world, time_s, window)
-            else:
-                starts = [("given", start[window])]
-            problem = MotionProblem(
-                model, person.observations.window(window), R_camera_world, shape_is_known=known is not None
-            )
-            at = problem.start(np.stack([q for _, q in starts]))
-            if known is not None:
-                at = _with_shape(at, known)
-            found, which = solve(problem, at, options)
-            fits[window.start], names[window.start] = found, starts[which][0]
-            known = known or found
-            if progress:
-                progress(window.stop - window.start)
-        assert known is not None
-        scales = problem.body_scales(known.proportions)[0].double().numpy()
-    pieces = [(w, fits[w.start].q[0].double().numpy()) for w in windows]
-    rotational = np.array([n in model.skeleton.rotational_names for n in model.skeleton.coordinate_names])
+        best = known, scales, _ = fit(best_observed)
+        others = [window for window in windows if window is not best_observed]
+        found = in_threads(partial(fit, known=known), others, threads=threads)
+        found.insert(windows.index(best_observed), best)
     return FittedMotion(
-        q=_cross_faded(pieces, rotational),
-        body_scales=scales,
+        q=cross_faded(windows, [at.q[0].double().numpy() for at, *_ in found], model.skeleton.is_rotational),
+        body_scales=scales.double().numpy(),
         R_camera_world=R_camera_world.double().numpy(),
         focal_factor=float(known.log_focal.exp()),
-        starts=tuple(names[w.start] for w in windows),
+        starts=tuple(name for *_, name in found),
     )
 
 
@@ -125,14 +119,6 @@ def _starts(
     return starts
 
 
-def _windows(frames: int) -> list[slice]:
-    """Overlapping stretches of nearly equal length."""
-    count = max(1, -(-(frames - OVERLAP_FRAMES) // (WINDOW_FRAMES - OVERLAP_FRAMES)))
-    edges = np.linspace(0, frames - OVERLAP_FRAMES, count + 1).round().astype(int) if count > 1 else [0, frames]
-    extra = OVERLAP_FRAMES if count > 1 else 0
-    return [slice(int(a), int(b) + extra) for a, b in pairwise(edges)]
-
-
 def _with_shape(at: MotionVariables, known: MotionVariables) -> MotionVariables:
     n = len(at.q)
     return replace(
@@ -141,19 +127,3 @@ def _with_shape(at: MotionVariables, known: MotionVariables) -> MotionVariables:
         log_focal=known.log_focal.expand(n),
         ground=known.ground.expand(n, -1),
     )
-
-
-def _cross_faded(pieces: list[tuple[slice, NDArray[np.float64]]], rotational: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Windows faded into each other where they overlap; angles by the nearer way round."""
-    q = np.zeros((pieces[-1][0].stop, pieces[0][1].shape[1]))
-    done = 0
-    for window, values in pieces:
-        overlap = max(done - window.start, 0)
-        before = q[window.start : window.start + overlap]
-        step = values[:overlap] - before
-        step[:, rotational] = wrap(step[:, rotational])
-        share = (np.arange(overlap) + 1)[:, None] / (overlap + 1)
-        q[window.start : window.start + overlap] = before + share * step
-        q[done : window.stop] = values[overlap:]
-        done = window.stop
-    return q

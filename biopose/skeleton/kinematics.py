@@ -25,6 +25,7 @@ from torch import Tensor
 from biopose.skeleton.functions import FunctionBank, PiecewisePolynomial
 from biopose.skeleton.model import GROUND, JointAxis, Skeleton
 from biopose.skeleton.multivariate import CoordinateFunction, Partial
+from biopose.skeleton.rotations import skew
 
 FRAMES_AT_ONCE = 1024
 
@@ -226,6 +227,20 @@ class Kinematics(torch.nn.Module):
         return [driver(axis.coordinate) for _, _, axis in self.axes]
 
     @cached_property
+    def drives(self) -> Tensor:
+        """(A, Q) 1 where the coordinate drives the moving axis in the end."""
+        matrix = torch.zeros(len(self.axes), len(self.skeleton.coordinates))
+        for row, coordinate in enumerate(self.row_drivers):
+            if coordinate is not None:
+                matrix[row, coordinate] = 1.0
+        return matrix
+
+    @cached_property
+    def carried_markers(self) -> Tensor:
+        """(M, A) whether the moving axis moves the marker."""
+        return torch.tensor(self.carries_marker, dtype=torch.bool).reshape(len(self.axes), -1).T
+
+    @cached_property
     def carries_marker(self) -> list[list[bool]]:
         """For each moving axis (A), whether it moves each marker (M)."""
         bodies = [marker.body for marker in self.skeleton.markers]
@@ -358,13 +373,10 @@ class Pose:
 
         A dependent coordinate's motion is counted under its independent one; its own column is zero.
         """
-        k = self.kinematics
-        twists, markers = self.twists(), self.markers
-        angular, linear = twists[..., None, :, :3], twists[..., None, :, 3:]
-        velocity = torch.linalg.cross(angular, markers[..., :, None, :]) + linear  # (..., M, A, 3)
-        carried = torch.tensor(k.carries_marker, device=velocity.device).T  # (M, A)
-        drives = torch.zeros(len(k.axes), len(k.skeleton.coordinates)).to(velocity)
-        for row, coordinate in enumerate(k.row_drivers):
-            if coordinate is not None:
-                drives[row, coordinate] = 1.0
-        return torch.where(carried[..., None], velocity, 0.0).transpose(-1, -2) @ drives
+        k, markers = self.kinematics, self.markers
+        by_twist = torch.cat([-skew(markers), torch.eye(3).to(markers).expand(*markers.shape, 3)], dim=-1)
+        twists = self.twists()
+        by_twist = by_twist.flatten(-3, -2).expand(*twists.shape[:-2], -1, -1)
+        velocity = (by_twist @ twists.mT).unflatten(-2, (-1, 3))  # (..., M, 3, A)
+        carried = k.carried_markers.to(markers.device)[:, None]
+        return torch.where(carried, velocity, 0.0) @ k.drives.to(markers)

@@ -204,6 +204,11 @@ class Skeleton:
         """Coordinates that a .mot file gives in degrees; coupled ones stay in radians there, as OpenSim writes them."""
         return frozenset(c.name for c in self.coordinates if c.motion == "rotational")
 
+    @property
+    def is_rotational(self) -> NDArray[np.bool_]:
+        """(Q,) which coordinates those are."""
+        return np.array([c.motion == "rotational" for c in self.coordinates])
+
     @cached_property
     def free_coordinates(self) -> tuple[int, ...]:
         """Indices of the coordinates that are neither locked nor the dependent of a coupling."""

@@ -72,10 +72,12 @@ class ScalingProblem:
 
         Args:
             pose: (Q,) where to start.
-            body_scales: (B, 3) where to start, uniform.
+            body_scales: (B, 3) where to start.
         """
-        q, terms = torch.from_numpy(pose), self.mean.clone()
-        terms[0] = float(np.log(body_scales[1, 0]))
+        q = torch.from_numpy(pose)
+        away = torch.from_numpy(np.log(body_scales)).flatten() - self.design @ self.mean
+        # Many terms give the same factors: the likeliest do, so the least in standard deviations.
+        terms = self.mean + self.terms_sd * (torch.linalg.pinv(self.design * self.terms_sd) @ away)
         start = _Iterate.of(self, q, torch.cat([q[self.free], terms]))
         found = minimise(start, steps=MAX_STEPS, ftol=FTOL)
         q, _ = self.kinematics.satisfy_couplings(found.q)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from biopose.errors import ModelError
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.skeleton.ik.initial_pose import align_root
 from biopose.skeleton.ik.inverse_kinematics import PLAUSIBLE_SIZE_RATIO, inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 from biopose.skeleton.kinematics import Kinematics
@@ -41,6 +42,14 @@ class Scaling:
     residual_m: NDArray[np.float64]
     marker_names: tuple[str, ...]
     skeleton: Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class ScaledPosture:
+    """A posture of a scaled skeleton: its coordinates (Q,) and the bodies' scale factors (B, 3)."""
+
+    pose: NDArray[np.float64]
+    body_scales: NDArray[np.float64]
 
 
 def scale_to_static(
@@ -100,6 +109,7 @@ def scale_to_markers(
     height_ratio: float | None = None,
     all_anatomical: bool = False,
     register_all: bool = False,
+    near: ScaledPosture | None = None,
 ) -> Scaling:
     """Scale to one set of marker positions.
 
@@ -110,6 +120,7 @@ def scale_to_markers(
         all_anatomical: whether every marker counts as a landmark; otherwise those that the model has as fixed do (all
             of them if it has none).
         register_all: whether fixed markers move to their observed positions, too.
+        near: where to start, up to the place and the heading of the whole; None finds a start by inverse kinematics.
 
     Raises:
         ModelError: if fewer than three markers are common to both, or the markers are of a body of another size.
@@ -123,18 +134,33 @@ def scale_to_markers(
         )
     observed = np.array([positions_m[n] for n in names])
     chosen = skeleton.select_markers(names)
-    uniform = np.full((len(skeleton.bodies), 3), height_ratio or _size_ratio(chosen, observed))
-    start = inverse_kinematics(
-        scaled_geometry(chosen, uniform), MarkerTrajectories(np.zeros(1), tuple(names), observed[None])
-    ).coordinates.values[0]
     problem = ScalingProblem(chosen, observed, height_ratio=height_ratio, all_anatomical=all_anatomical)
     with one_torch_thread():
-        body_scales, pose = problem.solve(np.where(np.isnan(start), skeleton.default_pose, start), uniform)
+        if near is None:
+            near = _uniform_start(chosen, observed, height_ratio or _size_ratio(chosen, observed))
+        else:
+            near = replace(near, pose=_moved_to(observed, chosen, near))
+        body_scales, pose = problem.solve(near.pose, near.body_scales)
     scaled = scaled_geometry(skeleton, body_scales)
     in_bodies, residual = _in_bodies(scaled.select_markers(names), pose, observed)
     location_m = {n: p for n, p, m in zip(names, in_bodies, chosen.markers, strict=True) if register_all or not m.fixed}
     markers = tuple(replace(m, location_m=location_m.get(m.name, m.location_m)) for m in scaled.markers)
     return Scaling(body_scales, pose, residual, tuple(names), scaled.with_markers(markers))
+
+
+def _uniform_start(skeleton: Skeleton, observed: NDArray[np.float64], ratio: float) -> ScaledPosture:
+    """The posture in which the skeleton, scaled as a whole, is nearest to the markers (M, 3)."""
+    uniform = np.full((len(skeleton.bodies), 3), ratio)
+    markers = MarkerTrajectories(np.zeros(1), skeleton.marker_names, observed[None])
+    pose = inverse_kinematics(scaled_geometry(skeleton, uniform), markers).coordinates.values[0]
+    return ScaledPosture(np.where(np.isnan(pose), skeleton.default_pose, pose), uniform)
+
+
+def _moved_to(observed: NDArray[np.float64], skeleton: Skeleton, near: ScaledPosture) -> NDArray[np.float64]:
+    """The posture (Q,) moved and turned as a whole to where its markers are nearest to the observed ones (M, 3)."""
+    scaled = Kinematics(skeleton).with_scales(torch.from_numpy(near.body_scales))
+    markers, pose = torch.from_numpy(observed)[None], torch.from_numpy(near.pose)[None]
+    return align_root(scaled, pose, markers, torch.ones(markers.shape[:2]).double())[0].numpy()
 
 
 def _size_ratio(skeleton: Skeleton, observed: NDArray[np.float64]) -> float:

@@ -29,19 +29,22 @@ def one_torch_thread() -> Iterator[None]:
         yield
 
 
+def in_threads(work: Callable[[Part], Result], parts: Sequence[Part], *, threads: int) -> list[Result]:
+    """The results of parts that have nothing to do with each other, in their order.
+
+    Args:
+        work: on one part, by one of torch's threads: small tensors share no thread well.
+        parts: of the work.
+        threads: how many parts are worked on at a time.
+    """
+    with one_torch_thread():
+        if min(threads, len(parts)) < 2:
+            return [work(part) for part in parts]
+        with ThreadPoolExecutor(max_workers=min(threads, len(parts))) as pool:
+            return list(pool.map(one_torch_thread()(work), parts))  # torch counts the threads of each thread
+
+
 @torch.no_grad()
 def side_by_side(work: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
-    """The results of parts that have nothing to do with each other, in their order, without gradients.
-
-    As many are worked on at a time as torch has threads here, each by one of them: small tensors share no thread well.
-    """
-
-    def alone(part: Part) -> Result:
-        with torch.no_grad(), one_torch_thread():  # both hold for one thread only
-            return work(part)
-
-    threads = min(torch.get_num_threads(), len(parts))
-    if threads < 2:
-        return [alone(part) for part in parts]
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        return list(pool.map(alone, parts))
+    """As `in_threads`, without gradients, on as many parts at a time as torch has threads here."""
+    return in_threads(torch.no_grad()(work), parts, threads=torch.get_num_threads())

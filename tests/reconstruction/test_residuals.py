@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
-from biopose.reconstruction.observations import Observations
+from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
     FitWeights,
     Residuals,
@@ -49,7 +49,7 @@ def of_reprojection(camera: Tensor) -> Tensor:
 
 
 def of_lifted(camera: Tensor) -> Tensor:
-    return energy_of(lifted(camera, observations_of(Q, TIME_S), WEIGHTS))
+    return energy_of(lifted(relative_to_hips(camera), observations_of(Q, TIME_S), WEIGHTS))
 
 
 def contact_energy(world: Tensor, ground: Tensor, observed: Observations, weights: FitWeights) -> Tensor:
@@ -118,8 +118,8 @@ def test_the_lifters_errors_count_along_the_view_by_their_own_deviation() -> Non
     along[..., 9, :] += 0.3 * observed.R_camera_view[..., 2]
     across = in_camera()
     across[..., 9, :] += 0.3 * observed.R_camera_view[..., 0]
-    assert energy_of(lifted(along, observed, WEIGHTS)).sum() < 1e-3
-    assert energy_of(lifted(across, observed, WEIGHTS)).sum() > 1
+    assert energy_of(lifted(relative_to_hips(along), observed, WEIGHTS)).sum() < 1e-3
+    assert energy_of(lifted(relative_to_hips(across), observed, WEIGHTS)).sum() > 1
 
 
 def test_steady_motion_is_smooth_whatever_the_frame_rate() -> None:

@@ -11,20 +11,14 @@ import torch
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.hmr.lifter import Lifter, load_lifter
 from biopose.hmr.pose_prior import PosePrior
-from biopose.reconstruction import track_fit
+from biopose.reconstruction import windows as windows_module
 from biopose.reconstruction.lifting import LiftedTrack
 from biopose.reconstruction.motion_problem import PersonModel
 from biopose.reconstruction.motion_solver import SolverOptions
 from biopose.reconstruction.observations import MID_HIP
 from biopose.reconstruction.observed_track import ObservedTrack, observe
-from biopose.reconstruction.track_fit import (
-    OVERLAP_FRAMES,
-    WINDOW_FRAMES,
-    FittedMotion,
-    _cross_faded,
-    _windows,
-    fit_track,
-)
+from biopose.reconstruction.track_fit import FittedMotion, fit_track
+from biopose.reconstruction.windows import OVERLAP_FRAMES, WINDOW_FRAMES, cross_faded, windows_of, without_overlap
 from biopose.tracking.tracks import PersonTrack
 from tests.swinging_person import (
     CAMERA,
@@ -77,7 +71,7 @@ def assert_sound(motion: FittedMotion, frames: int) -> None:
     "frames", [1, 2, 47, 48, 49, WINDOW_FRAMES, WINDOW_FRAMES + 1, 2 * WINDOW_FRAMES, 5000, 108_000]
 )
 def test_windows_cover_every_frame_and_overlap(frames: int) -> None:
-    windows = _windows(frames)
+    windows = windows_of(frames)
     assert windows[0].start == 0
     assert windows[-1].stop == frames
     assert max(w.stop - w.start for w in windows) <= WINDOW_FRAMES
@@ -88,15 +82,23 @@ def test_windows_cover_every_frame_and_overlap(frames: int) -> None:
     assert max(lengths) - min(lengths) <= 1
 
 
+def test_frames_without_overlap_are_every_frame_once() -> None:
+    windows = windows_of(2000)
+    frames = np.arange(2000)
+    own = [frames[window][part] for window, part in zip(windows, without_overlap(windows), strict=True)]
+    np.testing.assert_array_equal(np.concatenate(own), frames)
+
+
 def test_windows_that_agree_are_cross_faded_exactly() -> None:
     truth = np.cumsum(np.random.default_rng(0).normal(size=(100, 3)), axis=0)
-    pieces = [(slice(a, b), truth[a:b].copy()) for a, b in ((0, 40), (30, 70), (60, 100))]
-    np.testing.assert_allclose(_cross_faded(pieces, np.zeros(3, dtype=bool)), truth, atol=1e-12)
+    windows = [slice(0, 40), slice(30, 70), slice(60, 100)]
+    values = [truth[window].copy() for window in windows]
+    np.testing.assert_allclose(cross_faded(windows, values, np.zeros(3, dtype=bool)), truth, atol=1e-12)
 
 
 def test_windows_that_differ_are_faded_into_each_other() -> None:
     ones, twos = np.ones((40, 1)), 2 * np.ones((40, 1))
-    q = _cross_faded([(slice(0, 40), ones), (slice(30, 70), twos)], np.zeros(1, dtype=bool))[:, 0]
+    q = cross_faded([slice(0, 40), slice(30, 70)], [ones, twos], np.zeros(1, dtype=bool))[:, 0]
     assert (q[:30] == 1).all()
     assert (q[40:] == 2).all()
     assert (np.diff(q[29:41]) > 0).all()
@@ -105,8 +107,8 @@ def test_windows_that_differ_are_faded_into_each_other() -> None:
 
 def test_angles_a_whole_turn_apart_are_cross_faded_as_the_same() -> None:
     turn = np.linspace(2.6, 3.6, 70)[:, None]
-    pieces = [(slice(0, 40), turn[:40]), (slice(30, 70), turn[30:] - 2 * np.pi)]
-    q = _cross_faded(pieces, np.ones(1, dtype=bool))
+    values = [turn[:40], turn[30:] - 2 * np.pi]
+    q = cross_faded([slice(0, 40), slice(30, 70)], values, np.ones(1, dtype=bool))
     np.testing.assert_allclose(np.exp(1j * q), np.exp(1j * turn), atol=1e-9)
 
 
@@ -168,15 +170,15 @@ def test_keypoints_all_at_one_place() -> None:
 
 def test_windows_share_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first fitted, the one that sees most, tells it; a frame in no overlap is exactly its own window's."""
-    monkeypatch.setattr(track_fit, "WINDOW_FRAMES", 10)
-    monkeypatch.setattr(track_fit, "OVERLAP_FRAMES", 3)
+    monkeypatch.setattr(windows_module, "WINDOW_FRAMES", 10)
+    monkeypatch.setattr(windows_module, "OVERLAP_FRAMES", 3)
     one = track(21)
     one.confidence[:6] = 0.3
     done: list[int] = []
     person = observe(one, CAMERA, lifter(), height_m=1.75)
     motion = fit_track(person, model(), one.time_s, options=QUICK, progress=done.append)
     assert_sound(motion, 21)
-    windows = _windows(21)
+    windows = windows_of(21)
     assert len(motion.starts) == len(windows) == 3
     assert done == [w.stop - w.start for w in sorted(windows, key=lambda w: w != best(person, windows))]
     assert best(person, windows) != windows[0]
@@ -186,3 +188,27 @@ def test_windows_share_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def best(person: ObservedTrack, windows: list[slice]) -> slice:
     return max(windows, key=lambda w: float(person.weight[w].sum()))
+
+
+def test_the_seam_of_two_windows_is_not_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against one window: the angles' difference is small, and it steps nowhere from one frame to the next."""
+    one = track(60)
+    person = observe(one, CAMERA, lifter(), height_m=1.75)
+    options = SolverOptions(10, 10)
+    whole = fit_track(person, model(focal_sd=0.0), one.time_s, options=options)
+    monkeypatch.setattr(windows_module, "WINDOW_FRAMES", 40)
+    monkeypatch.setattr(windows_module, "OVERLAP_FRAMES", 20)
+    joined = fit_track(person, model(focal_sd=0.0), one.time_s, options=options, threads=2)
+    assert len(joined.starts) == 2
+    away = np.degrees(joined.q - whole.q)[:, full_body().is_rotational]
+    assert np.abs(away).mean() < 0.3
+    assert np.abs(np.diff(away, axis=0)).max() < 0.5
+
+
+def test_windows_side_by_side_are_fitted_as_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows_module, "WINDOW_FRAMES", 10)
+    monkeypatch.setattr(windows_module, "OVERLAP_FRAMES", 3)
+    one = track(24)
+    person = observe(one, CAMERA, lifter(), height_m=1.75)
+    fits = [fit_track(person, model(), one.time_s, options=QUICK, threads=threads).q for threads in (1, 3)]
+    np.testing.assert_array_equal(fits[0], fits[1])

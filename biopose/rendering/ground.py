@@ -16,7 +16,9 @@ GRID_M = 0.5
 LINE_PX = 0.8
 SKY, GROUND, LINES = (246, 248, 250), (226, 230, 233), (176, 184, 190)
 SHADOW = 0.5  # how dark the ground is under the middle of a body
-SHADOW_STEP = 8  # a body's shadow is computed from every eighth vertex
+SHADOW_STEP = 4  # a body's shadow is computed from every fourth vertex
+SHADOW_REACH = 4.0  # standard deviations: beyond these it darkens by less than a step of brightness
+COARSE_PX = 8  # distance of the pixels at which is looked where the shadow lies
 LEAST_SLOPE = 1e-3  # downwards, of the rays in a row of pixels that belongs to the ground
 
 
@@ -52,13 +54,16 @@ class GroundGrid:
             height_m: of the camera above the ground.
         """
         rays = world_rays(camera, R_camera_world)
-        self._rows = np.flatnonzero((rays[..., 1] < -LEAST_SLOPE).all(axis=1))
+        self._rows = np.flatnonzero((rays[..., 1] < -LEAST_SLOPE).all(axis=1))  # down to the last
         rays = rays[self._rows]
         hits_m = rays[..., [0, 2]] * distance_to_ground(rays, height_m=height_m)[..., None]
-        self._hits = (hits_m / GRID_M).astype(np.float32)
-        across, along = np.gradient(self._hits, axis=1), np.gradient(self._hits, axis=0)
-        self._pixel = np.maximum(np.hypot(across, along), 1e-6)
-        self._contrast = np.clip(0.35 / self._pixel, 0.0, 1.0)
+        hits = (hits_m / GRID_M).astype(np.float32)
+        across, along = np.gradient(hits, axis=1), np.gradient(hits, axis=0)
+        pixel = np.maximum(np.hypot(across, along), 1e-6)
+        # Two planes, of x and of z: (2, h, w).
+        self._hits, per_unit = (np.ascontiguousarray(planes.transpose(2, 0, 1)) for planes in (hits, 1 / pixel))
+        self._px_per_unit = per_unit
+        self._contrast = np.clip(0.35 * per_unit, 0.0, 1.0)
         self._empty = np.full((camera.height_px, camera.width_px, 3), SKY, dtype=np.uint8)
 
     def draw(self, camera_m: NDArray[np.float32], vertices_m: Sequence[NDArray[np.float32]]) -> NDArray[np.uint8]:
@@ -68,15 +73,50 @@ class GroundGrid:
             camera_m: (3,) position in the world.
             vertices_m: in the world.
         """
-        positions = self._hits + camera_m[[0, 2]] / np.float32(GRID_M)
-        line_px = distance_to_line(positions) / self._pixel
-        line = (np.clip(LINE_PX + 0.5 - line_px, 0.0, 1.0) * self._contrast).max(axis=-1)
+        positions = self._hits + (camera_m[[0, 2]] / np.float32(GRID_M)).astype(np.float32)[:, None, None]
+        line = self._lines(positions)
         light = np.ones_like(line)
         for vertices in vertices_m:
             level = vertices[::SHADOW_STEP, [0, 2]] / np.float32(GRID_M)
-            offset = (positions - level.mean(axis=0)) / (level.std(axis=0) + np.float32(1e-3))
-            light *= 1 - np.float32(SHADOW) * np.exp(-0.5 * np.einsum("hwi,hwi->hw", offset, offset))
+            _darken(light, positions, level.mean(axis=0), level.std(axis=0) + np.float32(1e-3))
         pixels = self._empty.copy()
-        ground, lines = np.array(GROUND, dtype=np.float32), np.array(LINES, dtype=np.float32)
-        pixels[self._rows] = ((ground + line[..., None] * (lines - ground)) * light[..., None]).astype(np.uint8)
+        below_horizon = pixels[len(pixels) - len(self._rows) :]
+        for channel, (ground, lines) in enumerate(zip(GROUND, LINES, strict=True)):
+            shade = line * np.float32(lines - ground)
+            shade += np.float32(ground)
+            shade *= light
+            below_horizon[..., channel] = shade
         return pixels
+
+    def _lines(self, positions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(h, w) how much of each pixel is covered by lines, 0 to 1, less where they are too dense to be told apart."""
+        cover = np.rint(positions)
+        cover -= positions
+        np.abs(cover, out=cover)
+        cover *= self._px_per_unit
+        np.subtract(np.float32(LINE_PX + 0.5), cover, out=cover)
+        np.clip(cover, 0.0, 1.0, out=cover)
+        cover *= self._contrast
+        greatest: NDArray[np.float32] = np.maximum(cover[0], cover[1])
+        return greatest
+
+
+def _darken(
+    light: NDArray[np.float32],
+    positions: NDArray[np.float32],
+    middle: NDArray[np.float32],
+    spread: NDArray[np.float32],
+) -> None:
+    """Multiply light (h, w) by a body's shadow, in place, where it darkens at all; positions are (2, h, w)."""
+    step = COARSE_PX
+    coarse = (positions[:, ::step, ::step] - middle[:, None, None]) / spread[:, None, None]
+    rows, columns = np.nonzero((coarse**2).sum(axis=0) < SHADOW_REACH**2)
+    if not len(rows):
+        return
+    part = (
+        slice(max(0, step * (rows.min() - 1)), step * (rows.max() + 1) + 1),
+        slice(max(0, step * (columns.min() - 1)), step * (columns.max() + 1) + 1),
+    )
+    offset = (positions[:, *part] - middle[:, None, None]) / spread[:, None, None]
+    offset *= offset
+    light[part] *= 1 - np.float32(SHADOW) * np.exp(-0.5 * (offset[0] + offset[1]))

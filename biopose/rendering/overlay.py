@@ -1,45 +1,43 @@
 """overlay.mp4: the bodies drawn over the video, and beside it a view from the side and the curves of the leg's angles.
 
-Memory holds one frame at a time. A body is drawn grey in untrusted frames.
+Decoding, drawing and encoding each have a thread, and memory holds a few frames. A body is drawn grey in untrusted frames.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.camera.pinhole import Camera
 from biopose.io.files import written_whole
-from biopose.outputs.summary import untrusted
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.rendering.curve_strip import SIDE_COLOURS, CurveStrip
 from biopose.rendering.drawing import Colour, draw_dot, draw_text
 from biopose.rendering.mesh_renderer import MeshRenderer
-from biopose.rendering.side_view import SideView, to_first_world
+from biopose.rendering.overlay_layout import overlay_layout
+from biopose.rendering.posed_mesh import PersonMesh, drawn_mesh
+from biopose.rendering.side_view import SideView, T_first_world
 from biopose.skeleton.threads import one_torch_thread
 from biopose.video.encoding import VideoFile
 from biopose.video.frames import Frame
+from biopose.video.read_ahead import read_ahead
 
-MIN_HEIGHT_PX, MAX_HEIGHT_PX = 480, 720
-COLUMN_SHARE = 0.72  # the right column's width as a share of the height
-SIDE_SHARE = 0.5  # the side view's share of that column
 OPACITY = 0.62
 PALETTE: tuple[Colour, ...] = ((236, 145, 62), (72, 160, 152), (150, 120, 200), (214, 190, 70), (110, 150, 220))
-UNTRUSTED: Colour = (150, 150, 150)
 MIN_CONFIDENCE = 0.3
 KEYPOINT_COLOURS = tuple(
     SIDE_COLOURS[name[0]] if name.startswith(("right_", "left_")) else (245, 245, 245) for name in KEYPOINTS
 )
-CHUNK_FRAMES = 16
+AHEAD_FRAMES = 4  # decoded before they are drawn
 THUMBNAIL_PX = 300
 
 
@@ -65,6 +63,7 @@ def write_overlay(
     *,
     rate_hz: float,
     heights_m: Sequence[float] | None = None,
+    height_px: int | None = None,
     keep: Collection[tuple[int, int]] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[KeptFrame]:
@@ -72,10 +71,11 @@ def write_overlay(
 
     Args:
         people: at least one, all in the video.
-        frames: the video, from its first frame.
+        frames: the video, from its first frame; decoded in a thread of its own. Their images may have any size.
         path: the .mp4 to write.
         rate_hz: the video's nominal rate; each frame keeps its own time.
         heights_m: of each person, as given for the measurement; shown where there are several people.
+        height_px: of the overlay; None for that of `overlay_layout`.
         keep: (index in `people`, frame index) of the crops to return.
         progress: called with 1 after each frame.
 
@@ -90,9 +90,13 @@ def write_overlay(
     kept: list[KeptFrame] = []
     start_s: float | None = None
     with one_torch_thread(), written_whole(path) as partial:
-        canvas = Canvas(people, heights_m=heights_m)
-        with VideoFile(partial, width_px=canvas.width_px, height_px=canvas.height_px, rate_hz=rate_hz) as video:
-            for frame in frames:
+        canvas = Canvas(people, heights_m=heights_m, height_px=height_px)
+        size = canvas.layout.width_px, canvas.layout.height_px
+        with (
+            VideoFile(partial, width_px=size[0], height_px=size[1], rate_hz=rate_hz) as video,
+            closing(read_ahead(iter(frames), depth=AHEAD_FRAMES)) as decoded,
+        ):
+            for frame in decoded:
                 pixels = canvas.draw(frame)
                 start_s = frame.time_s if start_s is None else start_s
                 video.add(pixels, time_s=frame.time_s - start_s)
@@ -104,48 +108,57 @@ def write_overlay(
 class Canvas:
     """Draws the frames of the overlay, in order."""
 
-    def __init__(self, people: Sequence[PersonMeasurement], *, heights_m: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        people: Sequence[PersonMeasurement],
+        *,
+        heights_m: Sequence[float] | None = None,
+        height_px: int | None = None,
+    ) -> None:
+        first = people[0]
         self._people = people
         self._labels = person_labels(people, heights_m)
-        camera = people[0].camera
-        self.height_px = 2 * round(min(max(camera.height_px, MIN_HEIGHT_PX), MAX_HEIGHT_PX) / 2)
-        self._video_px = 2 * round(camera.width_px * self.height_px / camera.height_px / 2), self.height_px
-        column = 2 * round(COLUMN_SHARE * self.height_px / 2)
-        self.width_px = self._video_px[0] + column
-        side_px = round(SIDE_SHARE * self.height_px)
-        self._bodies = [_Body(one) for one in people]
-        triangles = people[0].person.shaped.body.triangles.numpy()
+        self.layout = overlay_layout(first.camera, height_px=height_px)
+        mesh = drawn_mesh(first.person.shaped.body)
+        self._bodies = [PersonMesh(one, mesh) for one in people]
+        self._T_first_world = [T_first_world(one, first) for one in people]
         self._renderers = {
-            c: MeshRenderer(resized(c, *self._video_px), triangles, n_people=len(people))
+            c: MeshRenderer(resized(c, *self.layout.video_px), mesh.triangles, n_people=len(people), back_faces=False)
             for c in {one.camera for one in people}
         }
-        self._side = SideView(people, triangles, width_px=column, height_px=side_px)
-        first = people[0]
-        strip_px = self.height_px - side_px
-        self._curves = CurveStrip(first.coordinates, first.coordinate_sd, width_px=column, height_px=strip_px)
+        column_px, side_px = self.layout.column_px, self.layout.side_px
+        self._side = SideView(people, mesh.triangles, width_px=column_px, height_px=side_px)
+        strip_px = self.layout.height_px - side_px
+        self._curves = CurveStrip(first.coordinates, first.coordinate_sd, width_px=column_px, height_px=strip_px)
         self._resizer = av.video.reformatter.VideoReformatter()
 
     def draw(self, frame: Frame) -> NDArray[np.uint8]:
         """The image (height_px, width_px, 3) of one frame."""
         present = [i for i, body in enumerate(self._bodies) if body.row(frame.index) is not None]
-        p_world = {i: self._bodies[i].vertices_m(frame.index) for i in present}
+        in_world = {i: self._bodies[i].at(frame.index) for i in present}
         colours = {i: self._bodies[i].colour(frame.index, PALETTE[i % len(PALETTE)]) for i in present}
         video = self._resized(frame.image)
         for camera, renderer in self._renderers.items():
             filmed = [i for i in present if self._people[i].camera == camera]
-            p_camera = [_transformed(p_world[i], self._people[i].T_camera_world) for i in filmed]
-            video = renderer.draw(p_camera, colours=[colours[i] for i in filmed], background=video, opacity=OPACITY)
+            in_camera = [in_world[i].moved(self._people[i].T_camera_world) for i in filmed]
+            video = renderer.draw(
+                [mesh.vertices_m for mesh in in_camera],
+                colours=[colours[i] for i in filmed],
+                background=video,
+                opacity=OPACITY,
+                normals=[mesh.normals for mesh in in_camera],
+            )
         for i in present:
             self._draw_detection(video, i, frame.index)
         draw_text(video, f"frame {frame.index}   {frame.time_s:.3f} s", 8, 8, (255, 255, 255), size_px=14)
-        in_first = [to_first_world(p_world[i], self._people[i], self._people[0]) for i in present]
+        in_first = [in_world[i].moved(self._T_first_world[i]) for i in present]
         side = self._side.draw(frame.index, in_first, [colours[i] for i in present])
         curves = self._curves.draw(self._time_of_first(frame))
         return np.concatenate([video, np.concatenate([side, curves])], axis=1)
 
     def crop(self, pixels: NDArray[np.uint8], person: int, frame_index: int) -> KeptFrame:
         """The part of a drawn image around a person, by the box of the nearest frame in which they were detected."""
-        width, height = self._video_px
+        width, height = self.layout.video_px
         track = self._people[person].track
         detected = np.flatnonzero(track.detected)
         nearest = detected[np.abs(track.frame_indices[detected] - frame_index).argmin()]
@@ -161,9 +174,9 @@ class Canvas:
         return KeptFrame(person, frame_index, stream.getvalue())
 
     def _resized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        width, height = self._video_px
+        width, height = self.layout.video_px
         if image.shape[:2] == (height, width):
-            return image.copy()
+            return image
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         how = av.video.reformatter.Interpolation.FAST_BILINEAR
         small = self._resizer.reformat(frame, width, height, "rgb24", interpolation=how)
@@ -174,7 +187,7 @@ class Canvas:
         row = self._bodies[person].row(frame_index)
         track = self._people[person].track
         points = (track.keypoints_px[row] + 0.5) * self._scale()[:2] - 0.5
-        radius = max(2.0, self.height_px / 300)
+        radius = max(2.0, self.layout.height_px / 300)
         for (x, y), confidence, colour in zip(points, track.confidence[row], KEYPOINT_COLOURS, strict=True):
             if confidence >= MIN_CONFIDENCE:
                 draw_dot(video, x, y, colour, radius_px=radius, outline_px=1.0)
@@ -184,44 +197,12 @@ class Canvas:
 
     def _scale(self) -> NDArray[np.float64]:
         camera = self._people[0].camera
-        return np.tile([self._video_px[0] / camera.width_px, self._video_px[1] / camera.height_px], 2)
+        return np.tile([self.layout.video_px[0] / camera.width_px, self.layout.video_px[1] / camera.height_px], 2)
 
     def _time_of_first(self, frame: Frame) -> float:
         """The frame's time on the first person's clock, which runs in real time where the video is in slow motion."""
         row = self._bodies[0].row(frame.index)
         return float("inf") if row is None else float(self._people[0].track.time_s[row])
-
-
-class _Body:
-    """One person's mesh, posed for a few frames at a time."""
-
-    def __init__(self, one: PersonMeasurement) -> None:
-        self._one = one
-        self._first = int(one.track.frame_indices[0])
-        self._untrusted = untrusted(one)
-        self._chunk = -1
-        self._vertices = np.empty((0, 0, 3), dtype=np.float32)
-
-    def row(self, frame_index: int) -> int | None:
-        """The row of the track that is a frame of the video; None outside the track."""
-        row = frame_index - self._first
-        return row if 0 <= row < len(self._one.track) else None
-
-    def vertices_m(self, frame_index: int) -> NDArray[np.float32]:
-        """(V, 3) in the person's world."""
-        chunk, row = divmod(frame_index - self._first, CHUNK_FRAMES)
-        if chunk != self._chunk:
-            rows = slice(chunk * CHUNK_FRAMES, (chunk + 1) * CHUNK_FRAMES)
-            q = torch.from_numpy(self._one.coordinates.values[rows])
-            self._vertices = self._one.person.with_coordinates(q).vertices.float().numpy()
-            self._chunk = chunk
-        vertices: NDArray[np.float32] = self._vertices[row]
-        return vertices
-
-    def colour(self, frame_index: int, own: Colour) -> Colour:
-        """The person's own colour; grey where the frame is untrusted."""
-        row = self.row(frame_index)
-        return UNTRUSTED if row is not None and self._untrusted[row] else own
 
 
 def person_labels(people: Sequence[PersonMeasurement], heights_m: Sequence[float] | None) -> list[str]:
@@ -238,8 +219,3 @@ def resized(camera: Camera, width_px: int, height_px: int) -> Camera:
     (fx, fy), (cx, cy) = camera.focal_px, camera.centre_px
     centre = ((cx + 0.5) * x - 0.5, (cy + 0.5) * y - 0.5)
     return Camera(width_px, height_px, (fx * x, fy * y), centre, camera.distortion)
-
-
-def _transformed(points_m: NDArray[np.float32], T: NDArray[np.float64]) -> NDArray[np.float32]:
-    transformed: NDArray[np.float32] = points_m @ T[:3, :3].T.astype(np.float32) + T[:3, 3].astype(np.float32)
-    return transformed

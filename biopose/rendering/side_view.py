@@ -19,6 +19,7 @@ from biopose.rendering.drawing import Colour, draw_text
 from biopose.rendering.ground import GroundGrid
 from biopose.rendering.look_at import UP
 from biopose.rendering.mesh_renderer import MeshRenderer
+from biopose.rendering.posed_mesh import PosedMesh
 
 SAME_VIEW = 0.8  # cosine between two directions above which both views show the same
 ELEVATION_RAD = np.radians(8.0)
@@ -62,17 +63,23 @@ class SideView:
     ) -> None:
         self.viewpoint = viewpoint_beside(people, width_px=width_px, height_px=height_px)
         camera, R = self.viewpoint.camera, self.viewpoint.R_camera_world
-        self._renderer = MeshRenderer(camera, triangles, n_people=len(people))
+        self._renderer = MeshRenderer(camera, triangles, n_people=len(people), back_faces=False)
         self._ground = GroundGrid(camera, R, height_m=float(self.viewpoint.positions_m[0, 1]))
 
-    def draw(
-        self, frame_index: int, vertices_m: Sequence[NDArray[np.float32]], colours: Sequence[Colour]
-    ) -> NDArray[np.uint8]:
-        """The panel (height_px, width_px, 3) at a frame of the video; vertices (V, 3) in the first person's world."""
-        position = self.viewpoint.at(frame_index).astype(np.float32)
-        R = self.viewpoint.R_camera_world.astype(np.float32)
-        pixels = self._ground.draw(position, vertices_m)
-        pixels = self._renderer.draw([(v - position) @ R.T for v in vertices_m], colours=colours, background=pixels)
+    def draw(self, frame_index: int, meshes: Sequence[PosedMesh], colours: Sequence[Colour]) -> NDArray[np.uint8]:
+        """The panel (height_px, width_px, 3) at a frame of the video; the meshes are in the first person's world."""
+        position = self.viewpoint.at(frame_index)
+        T_camera_world = np.eye(4)
+        T_camera_world[:3, :3] = self.viewpoint.R_camera_world
+        T_camera_world[:3, 3] = -self.viewpoint.R_camera_world @ position
+        pixels = self._ground.draw(position.astype(np.float32), [mesh.vertices_m for mesh in meshes])
+        in_camera = [mesh.moved(T_camera_world) for mesh in meshes]
+        pixels = self._renderer.draw(
+            [mesh.vertices_m for mesh in in_camera],
+            colours=colours,
+            background=pixels,
+            normals=[mesh.normals for mesh in in_camera],
+        )
         draw_text(pixels, self.viewpoint.name, 8, 8, (255, 255, 255), size_px=LABEL_PX)
         return pixels
 
@@ -145,8 +152,14 @@ def _smoothed(path: NDArray[np.float64], sd_frames: float) -> NDArray[np.float64
     return np.stack([np.convolve(padded[:, axis], window / window.sum(), mode="valid") for axis in range(3)], axis=1)
 
 
+def T_first_world(one: PersonMeasurement, first: PersonMeasurement) -> NDArray[np.float64]:
+    """(4, 4) from one person's world to that of the first person; both share the camera."""
+    T: NDArray[np.float64] = np.linalg.solve(first.T_camera_world, one.T_camera_world)
+    return T
+
+
 def to_first_world(points_m: NDArray[np.floating], one: PersonMeasurement, first: PersonMeasurement) -> NDArray:
-    """Points (..., 3) of one person's world in that of the first person; both share the camera."""
-    T = np.linalg.solve(first.T_camera_world, one.T_camera_world).astype(points_m.dtype)
+    """Points (..., 3) of one person's world in that of the first person."""
+    T = T_first_world(one, first).astype(points_m.dtype)
     moved: NDArray[np.floating] = points_m @ T[:3, :3].T + T[:3, 3]
     return moved

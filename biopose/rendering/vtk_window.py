@@ -1,4 +1,4 @@
-"""Meshes in a lit scene, rendered by VTK without a screen; nothing else in the project calls VTK.
+"""Meshes in a lit scene, rendered by VTK without a screen; nothing else in the project renders with VTK.
 
 The scene's frame is the camera's (OpenCV's: x right, y down, z forward), in metres; the camera is at its origin.
 """
@@ -50,7 +50,7 @@ class Light:
 class Mesh:
     """A triangle mesh whose points, normals and colours are replaced in place."""
 
-    def __init__(self, triangles: NDArray[np.int64], light: Light) -> None:
+    def __init__(self, triangles: NDArray[np.int64], light: Light, *, back_faces: bool = True) -> None:
         corners = np.concatenate([np.full((len(triangles), 1), 3), triangles], axis=1).astype(np.int64)
         cells = vtkCellArray()
         cells.ImportLegacyFormat(numpy_to_vtkIdTypeArray(corners.ravel(), deep=True))
@@ -66,6 +66,7 @@ class Mesh:
         material.SetDiffuse(1.0 - light.ambient)
         material.SetSpecular(SPECULAR)
         material.SetSpecularPower(SPECULAR_POWER)
+        material.SetBackfaceCulling(not back_faces)
         self._arrays: list[NDArray[Any]] = []  # VTK uses these without a copy
 
     def hide(self) -> None:

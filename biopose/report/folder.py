@@ -27,6 +27,7 @@ from biopose.outputs.summary import summary_of, write_summary
 from biopose.outputs.trial import TRIAL_FILES, write_trial
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.rendering.overlay import write_overlay
+from biopose.rendering.overlay_layout import overlay_layout
 from biopose.report.page import write_report
 from biopose.video.frames import VideoInfo, read_frames
 
@@ -97,6 +98,7 @@ def write_outputs(
             end_s=end_s,
             recorded_rate_hz=recorded_rate_hz,
             keep_readable=True,
+            size_px=overlay_layout(people[0].camera).video_px,
             warn=lambda _: None,  # was reported when the video was measured
         )
         kept = write_overlay(

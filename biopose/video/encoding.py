@@ -1,7 +1,9 @@
-"""Write images as a video that browsers play, each at its own time."""
+"""Write images as a video that browsers play, each at its own time, encoded by a thread of its own."""
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +24,7 @@ ENCODERS: dict[str, dict[str, str]] = {
     "mpeg4": {"q": "4"},
 }
 TIME_BASE = Fraction(1, 90_000)
+WAITING = 4  # images that may wait for the encoder
 
 
 class VideoFile:
@@ -57,9 +60,24 @@ class VideoFile:
         self._stream.codec_context.time_base = TIME_BASE
         self._last_pts = -1
         self._interval = max(1, round(1 / rate_hz / TIME_BASE))
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")  # PyAV encodes without Python's lock
+        self._waiting: deque[Future[None]] = deque()
 
     def add(self, pixels: NDArray[np.uint8], *, time_s: float) -> None:
-        """Append an image (H, W, 3) RGB at a time; one that is not after the last comes a tick after it."""
+        """Append an image at a time; one that is not after the last comes a tick after it.
+
+        Args:
+            pixels: (H, W, 3) RGB; the encoder reads them later: they must not be changed any more.
+            time_s: in seconds of the video.
+
+        Raises:
+            av.error.FFmpegError: this image, or one before it, cannot be encoded.
+        """
+        while len(self._waiting) >= WAITING:
+            self._waiting.popleft().result()
+        self._waiting.append(self._encoder.submit(self._encode, pixels, time_s))
+
+    def _encode(self, pixels: NDArray[np.uint8], time_s: float) -> None:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
         self._last_pts = max(round(time_s / TIME_BASE), self._last_pts + 1)
         frame.pts, frame.time_base = self._last_pts, TIME_BASE
@@ -74,8 +92,11 @@ class VideoFile:
     ) -> None:
         try:
             if kind is None:
+                for image in self._waiting:
+                    image.result()
                 self._container.mux(self._stream.encode(None))
         finally:
+            self._encoder.shutdown(cancel_futures=True)
             self._container.close()
 
 

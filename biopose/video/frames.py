@@ -70,6 +70,7 @@ def read_frames(
     end_s: float | None = None,
     recorded_rate_hz: float | None = None,
     keep_readable: bool = False,
+    size_px: tuple[int, int] | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Iterator[Frame]:
     """Decode a video frame by frame; nothing is kept, so memory does not grow with its length.
@@ -83,6 +84,8 @@ def read_frames(
         recorded_rate_hz: for slow motion, frames per second at which it was filmed: the times of the frames, not
             start_s and end_s, are divided by this over the file's nominal rate. None: what the file states, if it does.
         keep_readable: of a broken file, give the frames before the break, with a warning.
+        size_px: (width, height) of the images, for a smaller one than the file's; None: the file's. Interlaced images
+            keep the file's, as one of their fields is left out.
         warn: called with a sentence about what is odd about the file and how it is read; None logs it.
 
     Raises:
@@ -97,7 +100,7 @@ def read_frames(
         raise ValueError(f"recorded_rate_hz is {recorded_rate_hz}; expected more than 0")
     end_s = math.inf if end_s is None else end_s
     warn = warn or (lambda note: log.warning("%s: %s", path, note))
-    return _read(Path(path), start_s or 0.0, end_s, recorded_rate_hz, keep_readable, warn)
+    return _read(Path(path), start_s or 0.0, end_s, recorded_rate_hz, keep_readable, size_px, warn)
 
 
 def read_frame(path: Path | str, *, index: int) -> Frame:
@@ -126,6 +129,7 @@ def _read(
     end_s: float,
     recorded_rate_hz: float | None,
     keep_readable: bool,
+    size_px: tuple[int, int] | None,
     warn: Callable[[str], None],
 ) -> Iterator[Frame]:
     opening = look_at(path)
@@ -143,7 +147,7 @@ def _read(
                 break
             if latest.played_s >= start_s - SAME_TIME_S:
                 given += 1
-                image = upright_rgb(latest.image, opening.layout)
+                image = upright_rgb(latest.image, opening.layout, size_px=size_px)
                 yield Frame(latest.index, latest.played_s / slowness, image, latest.timed, changes.of(image))
     except _BrokenVideoError as error:
         if not (keep_readable and given):

@@ -77,9 +77,17 @@ def layout_of(frame: VideoFrame, pixel_aspect: Fraction | None) -> Layout:
     )
 
 
-def upright_rgb(frame: VideoFrame, layout: Layout) -> NDArray[np.uint8]:
-    """Convert a frame to (H, W, 3) RGB as it is to be shown; of an interlaced frame one field, filled up."""
+def upright_rgb(frame: VideoFrame, layout: Layout, *, size_px: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """Convert a frame to (H, W, 3) RGB as it is to be shown; of an interlaced frame one field, filled up.
+
+    Args:
+        frame: as decoded.
+        layout: of its file.
+        size_px: (width, height) of the result, unless it is interlaced; None for that of the layout.
+    """
     width, height = layout.square_px
+    if size_px is not None and not frame.interlaced_frame:
+        width, height = size_px[::-1] if layout.transposed else size_px
     rgb = rgb_of(frame, width_px=width, height_px=height)
     if frame.interlaced_frame and height > 2:
         rgb = _first_field(rgb)

@@ -28,9 +28,9 @@ def test_the_body_covers_the_box_of_the_person() -> None:
     frame = next(video_of([one], frames=1))
     canvas = Canvas([one])
     pixels = canvas.draw(frame)
-    width = round(640 * canvas.height_px / 360)
+    width = round(640 * canvas.layout.height_px / 360)
     rows, columns = np.nonzero(is_orange(pixels[30:, :width]))
-    scale = canvas.height_px / 360
+    scale = canvas.layout.height_px / 360
     box = np.array([columns.min(), rows.min() + 30, columns.max(), rows.max() + 30]) / scale
     np.testing.assert_allclose(box, one.track.boxes_px[0], atol=16)
 
@@ -66,7 +66,7 @@ def test_people_are_labelled_with_their_number_and_height() -> None:
     assert person_labels(people, None) == ["person 0", "person 1"]
     frame = next(video_of(people, frames=1))
     without, given = (Canvas(people, heights_m=heights_m).draw(frame) for heights_m in (None, [1.83, 1.71]))
-    left, top = (people[0].track.boxes_px[0] * Canvas(people).height_px / 360)[:2].astype(int)
+    left, top = (people[0].track.boxes_px[0] * Canvas(people).layout.height_px / 360)[:2].astype(int)
     behind_number = np.s_[top - 20 : top - 4, left + 55 : left + 110]
     assert (without[behind_number] != given[behind_number]).any()
 
@@ -92,9 +92,9 @@ def test_any_size_of_video_fits(size: tuple[int, int]) -> None:
     one = measured(frames=2, camera=Camera(width, height, (height * 1.5,) * 2, (width / 2, height / 2)))
     canvas = Canvas([one])
     pixels = canvas.draw(next(video_of([one], frames=1)))
-    assert pixels.shape == (canvas.height_px, canvas.width_px, 3)
-    assert 480 <= canvas.height_px <= 720
-    assert canvas.height_px % 2 == canvas.width_px % 2 == 0
+    assert pixels.shape == (canvas.layout.height_px, canvas.layout.width_px, 3)
+    assert 480 <= canvas.layout.height_px <= 720
+    assert canvas.layout.height_px % 2 == canvas.layout.width_px % 2 == 0
 
 
 def test_a_resized_camera_projects_alike() -> None:

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
+from biopose.reconstruction.gradient_descent import Adam
 from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables
 from biopose.reconstruction.pose_gauss_newton import refine_poses
 
 POSE_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.03, 0.003  # of Adam: radians, metres; standard deviations; logarithm
-LAST_STEP = 0.05  # as a fraction of the first
 SHAPE_DESCENT_STEP = 0.6  # first step of the second descent, as a fraction of the first one's
 
 
@@ -61,20 +60,15 @@ def descend(problem: MotionProblem, at: MotionVariables, *, iterations: int, ste
     q, proportions, log_focal, ground = (
         v.detach().clone().requires_grad_() for v in (at.q, at.proportions, at.log_focal, at.ground)
     )
-    groups = [{"params": [q], "size": POSE_STEP}]
+    free = [(q, POSE_STEP)]
     if not problem.shape_is_known:
-        groups.append({"params": [proportions, ground], "size": SHAPE_STEP})
+        free += [(proportions, SHAPE_STEP), (ground, SHAPE_STEP)]
         if problem.model.focal_sd > 0:
-            groups.append({"params": [log_focal], "size": FOCAL_STEP})
-    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
+            free.append((log_focal, FOCAL_STEP))
+    adam = Adam(free, iterations=iterations, step=step)
     variables = MotionVariables(q, proportions, log_focal, ground)
-    for iteration in range(iterations):
-        share = step * (LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + np.cos(np.pi * iteration / iterations)))
-        for group in optimizer.param_groups:
-            group["lr"] = group["size"] * share
-        optimizer.zero_grad()
-        problem.energy(variables).sum().backward()
-        optimizer.step()
+    for _ in range(iterations):
+        adam.descend(problem.energy(variables).sum())
         with torch.no_grad():
             q.clamp_(problem.low, problem.high)
     return MotionVariables(q.detach(), proportions.detach(), log_focal.detach(), ground.detach())

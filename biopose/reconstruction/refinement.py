@@ -21,6 +21,7 @@ from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOIN
 from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.head import PoseHead
+from biopose.reconstruction.gradient_descent import Adam
 from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
     GROUND_SLOPE_SD,
@@ -37,7 +38,6 @@ from biopose.reconstruction.residuals import (
 )
 
 TOKEN_STEP, ROOT_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.01, 0.02, 0.003  # of Adam; the root's in body heights
-LAST_STEP = 0.05  # as a fraction of the first
 FTOL = 1e-4  # relative fall of the energy over CHECK_EVERY iterations, at which it stops
 CHECK_EVERY = 20
 
@@ -211,8 +211,8 @@ class Refinement:
         names = ["tokens", "root_m", "shape", "ground"] + ["log_focal"] * (self.focal_sd > 0)
         steps = {"tokens": TOKEN_STEP, "root_m": ROOT_STEP * self.height_m, "shape": SHAPE_STEP, "ground": SHAPE_STEP}
         free = {name: getattr(start, name).detach().clone().requires_grad_() for name in names}
-        groups = [{"params": [free[name]], "size": steps.get(name, FOCAL_STEP)} for name in names]
-        optimizer = torch.optim.Adam(groups, betas=(0.9, 0.98))
+        sizes = [(free[name], steps.get(name, FOCAL_STEP)) for name in names]
+        adam = Adam(sizes, iterations=self.options.iterations)
         at = replace(start, **free)
         best, history = start, list[float]()
         before = after = (np.inf, np.inf)
@@ -226,12 +226,7 @@ class Refinement:
             history.append(now[0])
             if iteration == self.options.iterations or _has_converged(history):
                 break
-            share = LAST_STEP + (1 - LAST_STEP) * 0.5 * (1 + np.cos(np.pi * iteration / self.options.iterations))
-            for group in optimizer.param_groups:
-                group["lr"] = group["size"] * share
-            optimizer.zero_grad()
-            energy.backward()
-            optimizer.step()
+            adam.descend(energy)
         return Refined(best, iteration, before[0], after[0], before[1], after[1])
 
 

@@ -186,7 +186,7 @@ class Stage:
 PERCEIVE = Stage("perceive", 3, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
 RECONSTRUCT = Stage("reconstruct", 3, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
 SOLVE = Stage("solve", 2, needs="processor", unit="trial", networks=("neurik",))
-ANALYSE = Stage("analyse", 1, needs="processor", unit="trial")
+ANALYSE = Stage("analyse", 2, needs="processor", unit="trial")
 STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)
 
 
@@ -300,6 +300,8 @@ def analyse(
     settings: Mapping[str, Any],
     versions: Mapping[str, str],
     cross_check_frames: int,
+    overlay: bool = True,
+    overlay_height_px: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
     """Events and metrics, and every file of a measured trial: motion files, tables, overlay, report; all or none.
@@ -311,6 +313,8 @@ def analyse(
         settings: further facts for the files; can be JSON.
         versions: of the code and of the weights that measured, as `WeightFiles.versions` gives them.
         cross_check_frames: of each person, that OpenSim's own inverse kinematics solves, too.
+        overlay: whether the overlay is drawn.
+        overlay_height_px: its height; None: the video's, so that it is at most 1280 pixels wide (`overlay_layout`).
         progress: called with 1 after each frame of the overlay.
 
     Returns:
@@ -333,6 +337,8 @@ def analyse(
         end_s=clip.end_s,
         recorded_rate_hz=clip.recorded_rate_hz,
         heights_m=[trial.height_m_of(one.track.person) for one in people],
+        overlay=overlay,
+        overlay_height_px=overlay_height_px,
         progress=progress,
     )
 

@@ -16,7 +16,6 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "av": "av",
         "google": "protobuf",
         "jinja2": "Jinja2",
-        "matplotlib": "matplotlib",
         "onnx": "onnx",
         "onnxruntime": "onnxruntime",
         "scipy": "scipy",

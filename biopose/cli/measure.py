@@ -50,6 +50,18 @@ from biopose.reconstruction.method_names import MethodName
 @click.option("--start-s", type=click.FloatRange(min=0.0), help="Begin at this second of the file.")
 @click.option("--end-s", type=click.FloatRange(min=0.0), help="End at this second of the file.")
 @click.option("--keep-readable", is_flag=True, help="Measure the readable beginning of a damaged file.")
+@click.option(
+    "--no-overlay",
+    is_flag=True,
+    help="Draw no overlay.mp4, which saves its time; the report then lists the worst frames without their images.",
+)
+@click.option(
+    "--overlay-height",
+    "overlay_height_px",
+    type=click.IntRange(240, 2160),
+    help="Height of overlay.mp4 in pixels; by default the video's, at most 720, so that the overlay is at most 1280 "
+    "wide, but at least 480.",
+)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the results.")
 @with_method
 @with_threads
@@ -68,6 +80,8 @@ def measure(
     start_s: float | None,
     end_s: float | None,
     keep_readable: bool,
+    no_overlay: bool,
+    overlay_height_px: int | None,
     out: Path,
     method: MethodName,
     threads: int,
@@ -87,9 +101,13 @@ def measure(
       biopose measure jump.mp4 --height-m 1.78 --out jump
       biopose measure race.mov --height-m 1.83 --height-m 1.71 --athlete all --activity sprint --out race
       biopose measure slow.mp4 --height-m 1.65 --recorded-hz 240 --focal-px 1450 --out slow
+      biopose measure jump.mp4 --height-m 1.78 --overlay-height 1080 --out jump
+      biopose measure match.mp4 --height-m 1.78 --no-overlay --out match
     """
     from biopose.cli.measure_file import check_request, measure_file, trial_of
 
+    if no_overlay and overlay_height_px is not None:
+        raise click.UsageError("--overlay-height has no effect with --no-overlay; give one of them")
     try:
         trial = trial_of(
             video,
@@ -110,6 +128,14 @@ def measure(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     bars = StageBars(json_=json_)
-    summary = measure_file(trial, out, method=method, threads=threads, progress=bars)
+    summary = measure_file(
+        trial,
+        out,
+        method=method,
+        threads=threads,
+        overlay=not no_overlay,
+        overlay_height_px=overlay_height_px,
+        progress=bars,
+    )
     bars.close()
     show(summary.as_dict(), json_=json_, lines=summary.lines)

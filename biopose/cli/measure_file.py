@@ -93,7 +93,8 @@ class MeasureSummary:
         people = self.measurement.people
         if len(people) < 2:
             return []
-        lines = ["  heights: by the people's size in the image, the largest first; compare overlay.mp4"]
+        compare = f"; compare {OVERLAY}" if any(path.name == OVERLAY for path in self.files) else ""
+        lines = [f"  heights: by the people's size in the image, the largest first{compare}"]
         further = [str(one.track.person) for one in people if one.track.person >= len(self.trial.subjects)]
         if further:
             lines.append(f"  heights: the last --height-m was used for person {', '.join(further)} too")
@@ -101,7 +102,14 @@ class MeasureSummary:
 
 
 def measure_file(
-    trial: Trial, out: Path, *, threads: int, method: MethodName = DEFAULT_METHOD, progress: Progress
+    trial: Trial,
+    out: Path,
+    *,
+    threads: int,
+    method: MethodName = DEFAULT_METHOD,
+    overlay: bool = True,
+    overlay_height_px: int | None = None,
+    progress: Progress,
 ) -> MeasureSummary:
     """Measure and write.
 
@@ -110,6 +118,8 @@ def measure_file(
         out: the folder.
         threads: of everything that runs on a CPU.
         method: of measuring.
+        overlay: whether the overlay is drawn.
+        overlay_height_px: its height; None for the video's, within bounds.
         progress: called with the stage, its frames done and their total.
     """
     models = Models.load(METHODS[method], threads=threads)
@@ -130,6 +140,8 @@ def measure_file(
         settings=settings,
         versions=models.files.versions(),
         cross_check_frames=models.method.cross_check_frames,
+        overlay=overlay,
+        overlay_height_px=overlay_height_px,
         progress=drawn,
     )
     return MeasureSummary(measurement, files, trial)

@@ -6,21 +6,30 @@ A light band behind a curve is the angle's 95 % interval, where its standard dev
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from biopose.io.trajectories import CoordinateTrajectories, FloatArray
-from biopose.rendering.drawing import Colour, draw_dot
+from biopose.rendering.drawing import (
+    DARK,
+    TEXT_MARGIN_PX,
+    Colour,
+    draw_area,
+    draw_dot,
+    draw_line,
+    draw_text,
+    text_size_px,
+)
+from biopose.rendering.ticks import ticks
 
 CURVES = {"hip_flexion": "hip flexion", "knee_angle": "knee flexion", "ankle_angle": "ankle dorsiflexion"}
-RIGHT_COLOUR, LEFT_COLOUR = "#d1495b", "#2e6f9e"
-LEFT_DASHES = (0, (4, 1.2))  # so that both of two equal curves are visible
 SIDE_COLOURS: dict[str, Colour] = {"r": (209, 73, 91), "l": (46, 111, 158)}
 PAGE_S = 12.0  # duration that the strip shows at once
-DPI = 100
-MAX_TICKS = 5  # of time: more would overlap
+MAX_TICKS, MAX_LEVELS = 5, 3  # of time, of degrees: more would overlap
+LINE_PX = 1.8
+DASHES_PX = {"r": None, "l": (7.2, 2.2)}  # so that both of two equal curves are visible
+GRID, AXES, CURSOR = (229, 229, 229), (100, 100, 100), (60, 60, 60)
+TITLE_PX, TICK_PX = 11, 10  # of the fonts
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX, GAP_PX = 42, 10, 20, 34, 20  # around and between the axes
 MIN_MARGIN_DEG = 2.0
 BAND_SD = 1.96  # standard deviations to each side of a curve: 95 %
 BAND_OPACITY = 0.2
@@ -71,52 +80,80 @@ class CurveStrip:
         return pixels
 
     def _put_cursor(self, pixels: NDArray[np.uint8], time_s: float) -> None:
-        start = self._time_s[0] + self._page * self._page_s
-        for name, (left, top, right, bottom), (low, high) in zip(CURVES, self._axes_px, self._limits_deg, strict=True):
-            x = left + (time_s - start) / self._page_s * (right - left)
-            column = slice(max(round(x), 0), round(x) + 1)
-            pixels[round(top) : round(bottom), column] = (60, 60, 60)
+        x = float(self._x_px(np.array(time_s)))
+        for index, (name, (_, top, _, bottom)) in enumerate(zip(CURVES, self._axes_px, strict=True)):
+            pixels[round(top) : round(bottom), int(x + 0.5)] = CURSOR
             for side, colour in SIDE_COLOURS.items():
-                angle = np.interp(time_s, self._time_s, self._angles_deg[f"{name}_{side}"])
-                draw_dot(pixels, x, bottom - (angle - low) / (high - low) * (bottom - top), colour, radius_px=3.5)
+                angle_deg = np.interp(time_s, self._time_s, self._angles_deg[f"{name}_{side}"])
+                draw_dot(pixels, x, float(self._y_px(index, np.array(angle_deg))), colour, radius_px=3.5)
 
     def _draw_page(self, page: int) -> None:
         width, height = self._size
-        figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
-        canvas = FigureCanvasAgg(figure)
-        all_axes = figure.subplots(len(CURVES), 1, sharex=True)
-        start_s = self._time_s[0] + page * self._page_s
-        for axes, (name, title) in zip(all_axes, CURVES.items(), strict=True):
-            self._draw_curves(axes, name, start_s)
-            axes.set_title(f"{title} (°)", fontsize=8, loc="left", pad=2)
-        for x, side, colour in ((0.88, "right", RIGHT_COLOUR), (1.0, "left", LEFT_COLOUR)):
-            position = {"ha": "right", "va": "bottom", "transform": all_axes[0].transAxes}
-            all_axes[0].text(x, 1.0, side, color=colour, fontsize=8, **position)
-        all_axes[-1].set_xlabel("time (s)", fontsize=7, labelpad=1)
-        figure.subplots_adjust(42 / width, 34 / height, 1 - 10 / width, 1 - 20 / height, hspace=0.34)
-        canvas.draw()
-        self._background = np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+        pixels = np.full((height, width, 3), 255, dtype=np.uint8)
+        each = (height - TOP_PX - BOTTOM_PX - GAP_PX * (len(CURVES) - 1)) / len(CURVES)
+        tops = [TOP_PX + index * (each + GAP_PX) for index in range(len(CURVES))]
+        self._axes_px = [(float(LEFT_PX), top, float(width - RIGHT_PX), top + each) for top in tops]
+        self._limits_deg = [self._limits_of(name) for name in CURVES]
         self._page = page
-        boxes = [axes.get_window_extent() for axes in all_axes]
-        self._axes_px = [(box.x0 - 0.5, height - box.y1 - 0.5, box.x1 - 0.5, height - box.y0 - 0.5) for box in boxes]
-        self._limits_deg = [axes.get_ylim() for axes in all_axes]
+        for index, (name, title) in enumerate(CURVES.items()):
+            left, top, _, _ = self._axes_px[index]
+            self._draw_axes(pixels, index, with_times=index == len(CURVES) - 1)
+            self._draw_curves(pixels, index, name)
+            _put_text(pixels, f"{title} (°)", left, top - TITLE_PX - 5, size_px=TITLE_PX, align=0.0, below=True)
+        right, above = width - RIGHT_PX, TOP_PX - TITLE_PX - 5
+        for x, side, title in ((right - 38, "r", "right"), (right, "l", "left")):
+            _put_text(pixels, title, x, above, SIDE_COLOURS[side], size_px=TITLE_PX, align=1.0, below=True)
+        middle = (LEFT_PX + width - RIGHT_PX) / 2
+        _put_text(pixels, "time (s)", middle, height - 3, size_px=TICK_PX, align=0.5, below=False)
+        self._background = pixels
 
-    def _draw_curves(self, axes: Axes, name: str, start_s: float) -> None:
-        """Both sides' curve from a time on; the limits are those of the whole recording, so that pages compare."""
-        end_s = start_s + self._page_s
-        first, last = np.searchsorted(self._time_s, [start_s, end_s])
+    def _draw_axes(self, pixels: NDArray[np.uint8], index: int, *, with_times: bool) -> None:
+        """Grid, ticks and axes, on whole pixels."""
+        left, top, right, bottom = (round(edge) for edge in self._axes_px[index])
+        low, high = self._limits_deg[index]
+        start_s = self._time_s[0] + self._page * self._page_s
+        for level in ticks(low, high, most=MAX_LEVELS):
+            y = float(self._y_px(index, np.array(level)))
+            pixels[round(y), left:right] = GRID
+            _put_text(pixels, f"{level:g}", left - 3, y + TICK_PX / 2, size_px=TICK_PX, align=1.0, below=False)
+        for second in ticks(start_s, start_s + self._page_s, most=MAX_TICKS):
+            x = float(self._x_px(np.array(second)))
+            pixels[top:bottom, min(round(x), right - 1)] = GRID
+            if with_times:
+                _put_text(pixels, f"{second:g}", x, bottom + 4, size_px=TICK_PX, align=0.5, below=True)
+        pixels[top:bottom, left] = AXES
+        pixels[bottom, left:right] = AXES
+
+    def _draw_curves(self, pixels: NDArray[np.uint8], index: int, name: str) -> None:
+        """Both sides' curves and bands; the limits are those of the whole recording, so that pages compare."""
+        left, top, right, bottom = (round(edge) for edge in self._axes_px[index])
+        start_s = self._time_s[0] + self._page * self._page_s
+        first, last = np.searchsorted(self._time_s, [start_s, start_s + self._page_s])
         rows = slice(max(0, first - 1), last + 1)
-        for side, colour, dashes in (("r", RIGHT_COLOUR, "-"), ("l", LEFT_COLOUR, LEFT_DASHES)):
-            angle_deg, sd_deg = self._angles_deg[f"{name}_{side}"], self._sd_deg[f"{name}_{side}"]
-            draw_band(axes, self._time_s[rows], angle_deg[rows], sd_deg[rows], colour=colour)
-            axes.plot(self._time_s[rows], angle_deg[rows], color=colour, linewidth=1.3, linestyle=dashes)
+        inside = pixels[top:bottom, left:right]
+        for side, colour in SIDE_COLOURS.items():
+            angle_deg, sd_deg = self._angles_deg[f"{name}_{side}"][rows], self._sd_deg[f"{name}_{side}"][rows]
+            x = self._x_px(self._time_s[rows]) - left
+            low, high = (self._y_px(index, angle_deg + sign * BAND_SD * sd_deg) - top for sign in (-1, 1))
+            draw_area(inside, x, low, high, colour, opacity=BAND_OPACITY)
+            line = np.stack([x, self._y_px(index, angle_deg) - top], axis=1)
+            draw_line(inside, line, colour, width_px=LINE_PX, dashes_px=DASHES_PX[side])
+
+    def _x_px(self, time_s: FloatArray) -> FloatArray:
+        left, _, right, _ = self._axes_px[0]
+        x_px: FloatArray = left + (time_s - self._time_s[0] - self._page * self._page_s) / self._page_s * (right - left)
+        return x_px
+
+    def _y_px(self, index: int, angle_deg: FloatArray) -> FloatArray:
+        _, top, _, bottom = self._axes_px[index]
+        low, high = self._limits_deg[index]
+        y_px: FloatArray = bottom - (angle_deg - low) / (high - low) * (bottom - top)
+        return y_px
+
+    def _limits_of(self, name: str) -> tuple[float, float]:
         low, high = self._extent_deg(name)
         margin = max(0.06 * (high - low), MIN_MARGIN_DEG)
-        axes.set(xlim=(start_s, end_s), ylim=(low - margin, high + margin))
-        axes.locator_params(axis="x", nbins=MAX_TICKS)
-        axes.tick_params(labelsize=7, length=2)
-        axes.grid(color="0.9", linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
+        return low - margin, high + margin
 
     def _extent_deg(self, name: str) -> tuple[float, float]:
         """Least and greatest of both sides' curves and bands."""
@@ -128,14 +165,21 @@ class CurveStrip:
         return float(np.nanmin(angle_deg - reach_deg)), float(np.nanmax(angle_deg + reach_deg))
 
 
-def draw_band(axes: Axes, time_s: FloatArray, angle_deg: FloatArray, sd_deg: FloatArray, *, colour: str) -> None:
-    """The 95 % interval behind a curve, where its standard deviation is known."""
-    if np.isfinite(sd_deg).any():
-        low_deg, high_deg = angle_deg - BAND_SD * sd_deg, angle_deg + BAND_SD * sd_deg
-        # Rasterized: a vector outline of each frame of an hour is more than a browser displays.
-        axes.fill_between(
-            time_s, low_deg, high_deg, color=colour, alpha=BAND_OPACITY, linewidth=0, zorder=1, rasterized=True
-        )
+def _put_text(
+    pixels: NDArray[np.uint8],
+    text: str,
+    x_px: float,
+    y_px: float,
+    colour: Colour = DARK,
+    *,
+    size_px: int,
+    align: float,
+    below: bool,
+) -> None:
+    """Draw a text without a box; align is the share of its width that lies left of x_px; it is below or above y_px."""
+    width, height = text_size_px(text, size_px)
+    left, top = x_px - align * width - TEXT_MARGIN_PX, y_px - (0 if below else height) - TEXT_MARGIN_PX
+    draw_text(pixels, text, left, top, colour, size_px=size_px, background=0.0)
 
 
 def _degrees(coordinates: CoordinateTrajectories, values: FloatArray, names: list[str]) -> dict[str, FloatArray]:

@@ -1,4 +1,4 @@
-"""Dots and text drawn onto images, antialiased."""
+"""Dots, lines, areas and text drawn onto images, antialiased."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ Colour = tuple[int, int, int]
 DARK: Colour = (20, 20, 20)
 TEXT_BACKGROUND = 0.45  # opacity of the dark box behind a text
 TEXT_MARGIN_PX = 3
+OVERSAMPLING = 4  # lines and areas are drawn so many times as large, and reduced
 
 
 def draw_dot(
@@ -66,6 +67,84 @@ def draw_text(
     left, top = round(x_px), round(y_px)
     _blend(pixels, np.full(coverage.shape, background, dtype=np.float32), left, top, DARK)
     _blend(pixels, coverage, left, top, colour)
+
+
+def draw_line(
+    pixels: NDArray[np.uint8],
+    points_px: NDArray[np.float64],
+    colour: Colour,
+    *,
+    width_px: float,
+    dashes_px: tuple[float, float] | None = None,
+) -> None:
+    """Draw a line through points onto an image, in place; it is interrupted where a point is not finite.
+
+    Args:
+        pixels: (H, W, 3).
+        points_px: (N, 2).
+        colour: of the line.
+        width_px: of the line.
+        dashes_px: length of a dash and of the gap after it; None for a solid line.
+    """
+    height, width = pixels.shape[:2]
+    image = Image.new("L", (width * OVERSAMPLING, height * OVERSAMPLING))
+    pen = ImageDraw.Draw(image)
+    for stretch in _finite_stretches(points_px):
+        for dash in [stretch] if dashes_px is None else _dashes(stretch, *dashes_px):
+            corners = ((dash + 0.5) * OVERSAMPLING).ravel().tolist()
+            pen.line(corners, fill=255, width=round(width_px * OVERSAMPLING), joint="curve")
+    _blend(pixels, _coverage(image), 0, 0, colour)
+
+
+def draw_area(
+    pixels: NDArray[np.uint8],
+    x_px: NDArray[np.float64],
+    low_px: NDArray[np.float64],
+    high_px: NDArray[np.float64],
+    colour: Colour,
+    *,
+    opacity: float,
+) -> None:
+    """Draw the area between two curves (N,) over x_px (N,) onto an image, in place; none where one is not finite."""
+    height, width = pixels.shape[:2]
+    image = Image.new("L", (width * OVERSAMPLING, height * OVERSAMPLING))
+    pen = ImageDraw.Draw(image)
+    for stretch in _finite_stretches(np.stack([x_px, low_px, high_px], axis=1)):
+        if len(stretch) > 1:
+            outline = np.concatenate([stretch[:, [0, 1]], stretch[::-1][:, [0, 2]]])
+            pen.polygon(((outline + 0.5) * OVERSAMPLING).ravel().tolist(), fill=255)
+    _blend(pixels, _coverage(image) * np.float32(opacity), 0, 0, colour)
+
+
+def text_size_px(text: str, size_px: int) -> tuple[int, int]:
+    """Width and height of a line of text, without the margin of its background."""
+    height, width = _text_coverage(text, size_px).shape
+    return width - 2 * TEXT_MARGIN_PX, height - 2 * TEXT_MARGIN_PX
+
+
+def _finite_stretches(rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """The runs of rows (N, d) that are finite."""
+    finite = np.isfinite(rows).all(axis=1)
+    bounds = np.flatnonzero(np.diff(np.concatenate([[False], finite, [False]]).astype(np.int8)))
+    return [rows[start:stop] for start, stop in bounds.reshape(-1, 2)]
+
+
+def _dashes(points_px: NDArray[np.float64], dash_px: float, gap_px: float) -> list[NDArray[np.float64]]:
+    """The parts of a line (N, 2) that are drawn."""
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points_px, axis=0).T))])
+    dashes = []
+    for start in np.arange(0.0, along[-1], dash_px + gap_px).tolist():
+        ends = np.array([start, min(start + dash_px, along[-1])])
+        inner = points_px[(along > ends[0]) & (along < ends[1])]
+        first, last = (np.array([np.interp(end, along, points_px[:, axis]) for axis in (0, 1)]) for end in ends)
+        dashes.append(np.concatenate([[first], inner, [last]]))
+    return dashes
+
+
+def _coverage(image: Image.Image) -> NDArray[np.float32]:
+    """(h, w) 0 to 1, of an image drawn OVERSAMPLING times as large."""
+    coverage: NDArray[np.float32] = np.asarray(image.reduce(OVERSAMPLING), dtype=np.float32) / np.float32(255)
+    return coverage
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,6 @@
 """overlay.mp4: the bodies drawn over the video, and beside it a view from the side and the curves of the leg's angles.
 
-Decoding, drawing and encoding each have a thread, and memory holds a few frames. A body is drawn grey in untrusted frames.
+Decoding, drawing and encoding have a thread each; memory holds a few frames. A body is grey in untrusted frames.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ THUMBNAIL_PX = 300
 
 @dataclass(frozen=True)
 class KeptFrame:
-    """A person at one frame, cropped out of the overlay.
+    """A person at one frame, cropped out of the overlay where there is one.
 
     Attributes:
         person: index in the list of people.
         frame_index: of the video.
-        jpeg: the encoded image.
+        jpeg: the encoded image; empty without an overlay.
     """
 
     person: int
     frame_index: int
-    jpeg: bytes
+    jpeg: bytes = b""
 
 
 def write_overlay(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from biopose.camera.pinhole import Camera
 
 MIN_HEIGHT_PX, MAX_HEIGHT_PX, MAX_WIDTH_PX = 480, 720, 1280  # of the whole overlay, unless a height is asked for
-ALLOWED_HEIGHTS_PX = 240, 2160
 COLUMN_SHARE = 0.72  # the right column's width as a share of the height
 SIDE_SHARE = 0.5  # the side view's share of that column
 

@@ -154,12 +154,12 @@ def _smoothed(path: NDArray[np.float64], sd_frames: float) -> NDArray[np.float64
 
 def T_first_world(one: PersonMeasurement, first: PersonMeasurement) -> NDArray[np.float64]:
     """(4, 4) from one person's world to that of the first person; both share the camera."""
-    T: NDArray[np.float64] = np.linalg.solve(first.T_camera_world, one.T_camera_world)
+    T: NDArray[np.float64] = np.linalg.solve(first.T_camera_world, one.T_camera_world).astype(np.float64)
     return T
 
 
 def to_first_world(points_m: NDArray[np.floating], one: PersonMeasurement, first: PersonMeasurement) -> NDArray:
     """Points (..., 3) of one person's world in that of the first person."""
-    T = T_first_world(one, first).astype(points_m.dtype)
-    moved: NDArray[np.floating] = points_m @ T[:3, :3].T + T[:3, 3]
+    T = T_first_world(one, first)
+    moved: NDArray[np.floating] = (points_m @ T[:3, :3].T + T[:3, 3]).astype(points_m.dtype)
     return moved

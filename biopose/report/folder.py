@@ -1,6 +1,6 @@
 """The folder of results of a measured video.
 
-DIR/overlay.mp4  report.html  summary.json  metrics.csv
+DIR/overlay.mp4  report.html  summary.json  metrics.csv             overlay.mp4 unless none is asked for
 DIR/coordinates.mot  markers.trc  scaled.osim  trial.parquet        one person; of several each has a folder
 DIR/kinematics.parquet  events.parquet  metrics.parquet  quality.parquet
 DIR/person_0/coordinates.mot ...  DIR/person_1/...                  named by their number
@@ -26,7 +26,7 @@ from biopose.analysis.trial_analysis import (
 from biopose.outputs.summary import summary_of, write_summary
 from biopose.outputs.trial import TRIAL_FILES, write_trial
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.rendering.overlay import write_overlay
+from biopose.rendering.overlay import KeptFrame, write_overlay
 from biopose.rendering.overlay_layout import overlay_layout
 from biopose.report.page import write_report
 from biopose.video.frames import VideoInfo, read_frames
@@ -51,6 +51,8 @@ def write_outputs(
     end_s: float | None = None,
     recorded_rate_hz: float | None = None,
     heights_m: Sequence[float] | None = None,
+    overlay: bool = True,
+    overlay_height_px: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
     """Write everything about a measured video, or, where anything goes wrong, nothing.
@@ -68,10 +70,12 @@ def write_outputs(
         end_s: where it ended.
         recorded_rate_hz: of a slow-motion video, as it was given to the measurement.
         heights_m: of each person, as given for the measurement, for the overlay.
+        overlay: whether overlay.mp4 is drawn; without it the report has no images of the worst frames.
+        overlay_height_px: of the overlay; None for that of `overlay_layout`.
         progress: called with 1 after each frame of the overlay.
 
     Returns:
-        The files: the overlay and the report first.
+        The files: the overlay, where there is one, and the report first.
 
     Raises:
         ValueError: nobody was measured, or two people have one number.
@@ -92,27 +96,32 @@ def write_outputs(
             analyses.append(analyse_trial(person_folder, activity=activity, cross_check_frames=cross_check_frames))
         numbered = [(one.track.person, analysis) for one, analysis in zip(people, analyses, strict=True)]
         write_metrics_csv(folder / METRICS_CSV, numbered)
-        frames = read_frames(
-            video,
-            start_s=start_s,
-            end_s=end_s,
-            recorded_rate_hz=recorded_rate_hz,
-            keep_readable=True,
-            size_px=overlay_layout(people[0].camera).video_px,
-            warn=lambda _: None,  # was reported when the video was measured
-        )
-        kept = write_overlay(
-            people,
-            frames,
-            folder / OVERLAY,
-            rate_hz=info.real_rate_hz(recorded_rate_hz),
-            heights_m=heights_m,
-            keep=keep,
-            progress=progress,
-        )
+        kept = [KeptFrame(index, frame) for index, frame in keep]
+        if overlay:
+            layout = overlay_layout(people[0].camera, height_px=overlay_height_px)
+            frames = read_frames(
+                video,
+                start_s=start_s,
+                end_s=end_s,
+                recorded_rate_hz=recorded_rate_hz,
+                keep_readable=True,
+                size_px=layout.video_px,
+                warn=lambda _: None,  # was reported when the video was measured
+            )
+            kept = write_overlay(
+                people,
+                frames,
+                folder / OVERLAY,
+                rate_hz=info.real_rate_hz(recorded_rate_hz),
+                heights_m=heights_m,
+                height_px=overlay_height_px,
+                keep=keep,
+                progress=progress,
+            )
         write_summary(summary, folder / SUMMARY)
-        write_report(people, summary, kept, folder / REPORT, analyses=analyses)
-    return [out / name for name in (OVERLAY, REPORT, SUMMARY, METRICS_CSV, *(name for own in names for name in own))]
+        write_report(people, summary, kept, folder / REPORT, analyses=analyses, overlay=OVERLAY if overlay else None)
+    once = (*((OVERLAY,) if overlay else ()), REPORT, SUMMARY, METRICS_CSV)
+    return [out / name for name in (*once, *(name for own in names for name in own))]
 
 
 def _trial_names(one: PersonMeasurement, *, alone: bool) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from biopose.analysis.trial_analysis import TrialAnalysis
 from biopose.io.files import written_whole
@@ -31,15 +32,17 @@ def write_report(
     path: Path,
     *,
     analyses: Sequence[TrialAnalysis],
+    overlay: str | None = "overlay.mp4",
 ) -> Path:
     """Write the report, whole or not at all.
 
     Args:
         people: who was measured.
         summary: as `summary_of` makes it for them.
-        kept: crops of the overlay at the worst frames, of any person.
+        kept: the worst frames, of any person, with crops of the overlay where there is one.
         path: the .html to write.
         analyses: of each person.
+        overlay: name of the overlay beside the page; None where none was drawn.
     """
     sections = [
         _person_context(one, person, [frame for frame in kept if frame.person == index], analysis)
@@ -51,6 +54,7 @@ def write_report(
         .render(
             video=summary["video"],
             people=sections,
+            overlay=overlay,
             bands_note=BANDS_NOTE,
             provenance={
                 title: json.dumps(summary[key], indent=2, ensure_ascii=False, default=str)
@@ -86,12 +90,14 @@ def _person_context(
         "metrics": metrics,
         "sides": sides_of(metrics),
         "events": event_rows(analysis.events),
-        # As images, not inline: identifiers inside one SVG would collide with those of the next.
-        "plots": {group: _data_uri("image/svg+xml", svg.encode()) for group, svg in angle_plots(one).items()},
+        "plots": {group: Markup(svg) for group, svg in angle_plots(one).items()},  # noqa: S704 - escaped there
         "has_bands": has_bands(one),
-        "quality_plot": _data_uri("image/svg+xml", quality_plot(one).encode()),
+        "quality_plot": Markup(quality_plot(one)),  # noqa: S704
         "worst_frames": [
-            {"image": _data_uri("image/jpeg", frame.jpeg), "caption": _frame_caption(one, frame.frame_index)}
+            {
+                "image": frame.jpeg and _data_uri("image/jpeg", frame.jpeg),
+                "caption": _frame_caption(one, frame.frame_index),
+            }
             for frame in kept
         ],
         "body_scales": person["body_scales"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
 from threading import Event, Thread
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 POLL_S = 0.1
 
 
-def read_ahead(items: Iterator[Item], *, depth: int) -> Iterator[Item]:
+def read_ahead(items: Iterator[Item], *, depth: int) -> Generator[Item, None, None]:
     """The items in their order, made by a thread of their own.
 
     The thread ends when the consumer does, or is closed. What `items` raises is raised at its place.

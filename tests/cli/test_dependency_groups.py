@@ -37,7 +37,7 @@ def test_a_module_belongs_to_the_group_that_brings_it() -> None:
 
 def test_packages_outside_the_base_are_recognised() -> None:
     outside = modules_outside(None)
-    assert {"scipy", "matplotlib", "PIL", "av", "onnxruntime", "pydantic", "prefect", "ray", "warp"} <= outside
+    assert {"scipy", "PIL", "av", "onnxruntime", "pydantic", "prefect", "ray", "warp"} <= outside
     assert not {"numpy", "torch", "opensim", "click", "jinja2"} & outside  # jinja2 comes with torch
     assert "av" not in modules_outside("video")
     assert "prefect" in modules_outside("video")

@@ -16,6 +16,7 @@ from biopose.cli.measure_file import MeasureSummary, athlete_choice, trial_of
 from biopose.io.mot import read_mot
 from biopose.io.trc import read_trc
 from biopose.pipeline import Clip, Measurement, Subject, Trial
+from biopose.report.folder import OVERLAY
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.video.probe import probe_video
@@ -132,7 +133,9 @@ def test_each_persons_height_and_the_order_of_heights_are_printed(clip: Path) ->
     people = two_people()
     stands = CameraMotionResult(False, 0.0, 0.0, 1.0, None, (), True, "It stands.")
     both, last, alone = (
-        MeasureSummary(Measurement(chosen, stands, 40), [], trial_of(clip, heights_m=heights_m, choice="all"))
+        MeasureSummary(
+            Measurement(chosen, stands, 40), [Path(OVERLAY)], trial_of(clip, heights_m=heights_m, choice="all")
+        )
         for chosen, heights_m in ((people, [1.83, 1.71]), (people, [1.83]), (people[:1], [1.83]))
     )
     assert [one["height_m"] for one in both.as_dict()["people"]] == [1.83, 1.71]
@@ -144,6 +147,8 @@ def test_each_persons_height_and_the_order_of_heights_are_printed(clip: Path) ->
         assert order in lines
         assert ("  heights: the last --height-m was used for person 1 too" in lines) == (summary is last)
     assert not any("heights:" in line for line in alone.lines())
+    without_overlay = replace(both, files=[]).lines()
+    assert order.removesuffix("; compare overlay.mp4") in without_overlay
 
 
 def test_the_order_of_heights_is_documented() -> None:
@@ -172,6 +177,8 @@ def test_the_order_of_heights_is_documented() -> None:
         (("--height-m", 178), "--height-m"),
         (("--sex", "other"), "other"),
         (("--threads", 0), "--threads"),
+        (("--overlay-height", 100), "--overlay-height"),
+        (("--overlay-height", 720, "--no-overlay"), "--overlay-height has no effect with --no-overlay"),
     ],
 )
 def test_a_wrong_command_line_is_named(clip: Path, tmp_path: Path, options: tuple[object, ...], message: str) -> None:

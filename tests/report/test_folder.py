@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from biopose.errors import VideoError
 from biopose.outputs.summary import person_summary, write_summary
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.report.folder import worst_frames, write_outputs
-from biopose.report.plots import runs
 from biopose.video.encoding import VideoFile
 from biopose.video.frames import probe_video
 from tests.body.bodies import needs_body_asset
@@ -33,7 +33,9 @@ def film(people: list[PersonMeasurement], video: Path) -> None:
             file.add(frame.image, time_s=frame.time_s)
 
 
-def write(people: list[PersonMeasurement], video: Path, out: Path, *, intact: Path | None = None) -> list[Path]:
+def write(
+    people: list[PersonMeasurement], video: Path, out: Path, *, intact: Path | None = None, **overlay: Any
+) -> list[Path]:
     """The files; of a video that cannot be read, the information is of an intact one."""
     return write_outputs(
         people,
@@ -44,6 +46,7 @@ def write(people: list[PersonMeasurement], video: Path, out: Path, *, intact: Pa
         cross_check_frames=2,
         settings=SETTINGS,
         versions=VERSIONS,
+        **overlay,
     )
 
 
@@ -128,6 +131,26 @@ def test_a_single_frame_is_enough(video: Path, tmp_path: Path) -> None:
     assert names_in(tmp_path) == sorted(TRIAL + ONCE)
 
 
+def test_without_an_overlay_an_earlier_one_is_removed_and_the_report_lists_the_worst_frames(
+    of_one: tuple[list[Path], Path], video: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(of_one[1], out)
+    files = write([measured(frames=FRAMES)], video, out, overlay=False)
+    assert names_in(out) == sorted(set(TRIAL + ONCE) - {"overlay.mp4"}) == sorted(path.name for path in files)
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert "overlay.mp4" not in report
+    assert "no overlay was asked for" in report
+    assert "<img" not in report
+    assert "The worst frames" in report
+    assert "frame 4, 0.16 s" in report
+
+
+def test_an_overlay_has_the_height_that_is_asked_for(video: Path, tmp_path: Path) -> None:
+    write([measured(frames=1)], video, tmp_path, overlay_height_px=300)
+    assert probe_video(tmp_path / "overlay.mp4").height_px == 300
+
+
 def test_the_worst_frames_are_those_of_lowest_quality_and_not_adjacent() -> None:
     one = measured()
     quality = np.full(len(one.track), 0.9)
@@ -146,12 +169,6 @@ def test_a_summary_has_no_nan(tmp_path: Path) -> None:
     assert figures["quality"]["reprojection_px"] == {"median": None, "p5": None, "p95": None}
     assert figures["frames_untrusted"] == 0
     write_summary(figures, tmp_path / "summary.json")
-
-
-def test_runs_are_the_stretches_of_true_flags() -> None:
-    flags = np.array([True, True, False, True, False, False, True])
-    assert list(runs(flags)) == [(0, 2), (3, 4), (6, 7)]
-    assert not list(runs(~np.ones(3, dtype=bool)))
 
 
 def test_two_people_of_one_number_are_refused(video: Path, tmp_path: Path) -> None:

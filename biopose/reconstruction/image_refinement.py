@@ -19,6 +19,7 @@ from biopose.reconstruction.initialisation import root_position_m
 from biopose.reconstruction.observations import LEAST_CONFIDENCE, UNOBSERVED_SD, Observations, relative_to_hips
 from biopose.reconstruction.refinement import MeshMotion, Refinement, RefinementOptions, about_root
 
+IMAGE_ITERATIONS = 100  # more than a track's, which the fit of the skeleton goes on from
 IMAGE_SPACING_S = 1e3  # nominal time between images, so that none affects the root position of another
 
 
@@ -30,9 +31,10 @@ def refine_images(
     Args:
         network: the decoder.
         body: the segment body.
-        options: of the refinement.
+        options: of the refinement; None takes the default with IMAGE_ITERATIONS.
     """
     network.requires_grad_(False)
+    options = options or RefinementOptions(iterations=IMAGE_ITERATIONS)
 
     def recover(crops: CropInput) -> MqhmrOutput:
         predicted = network(crops)

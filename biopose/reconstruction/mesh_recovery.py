@@ -167,20 +167,20 @@ def recover_mesh(
         ModelError: the track has no tokens.
     """
     shape = _mean_shape(track, models)
-    person = _skeleton_on(shape, known, models)
     R_camera_world = R_camera_world_of(observed.up_camera)
 
     def recover(window: slice) -> _Recovered:
         part = _Window.of(track, observed, window, models)
         mesh = _refined_mesh(part, shape, R_camera_world, known, camera, models=models)
+        person = _skeleton_on(mesh.refined.motion.shape, known, models)
         q, errors_px = _on_skeleton(mesh, person, part.track.time_s), mesh.errors_px(part.track, camera)
-        return _Recovered(mesh.refinement.observations, q, mesh.refined.iterations, *errors_px)
+        return _Recovered(mesh.refinement.observations, q, person.body_scales, mesh.refined.iterations, *errors_px)
 
     windows = windows_of(len(track))
     recovered = in_threads(recover, windows, threads=threads)
     motion = FittedMotion(
         q=cross_faded(windows, [one.q for one in recovered], known.skeleton.is_rotational),
-        body_scales=person.body_scales,
+        body_scales=recovered[0].body_scales,  # of all windows alike unless refined, and then the fit's replace it
         R_camera_world=R_camera_world.double().numpy(),
         focal_factor=1.0,
         starts=("mqhmr",),
@@ -192,10 +192,11 @@ def recover_mesh(
 
 @dataclass(frozen=True, eq=False)
 class _Recovered:
-    """One window: its observations, the coordinates (W, Q), and errors (W, 26) before and after the refinement."""
+    """One window: observations, coordinates (W, Q), scale factors, errors (W, 26) before and after the refinement."""
 
     observations: Observations
     q: NDArray[np.float64]
+    body_scales: NDArray[np.float64]
     iterations: int
     before_px: NDArray[np.float64]
     after_px: NDArray[np.float64]

@@ -54,7 +54,7 @@ def ingest(
     home: str | None = None,
     alias: str = "champion",
     shard_s: float = 20.0,
-    cross_check_frames: int = 12,
+    cross_check_frames: int = 4,
     method: MethodName = DEFAULT_METHOD,
     retry: Sequence[str] = (),
 ) -> dict[str, Any]:

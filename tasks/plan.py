@@ -34,7 +34,7 @@ class IngestOptions:
     """
 
     shard_s: float = 20.0
-    cross_check_frames: int = 12
+    cross_check_frames: int = 4
     method: MethodName = DEFAULT_METHOD
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy.signal import find_peaks
 
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import SIDES, Motion, Side
@@ -47,6 +46,8 @@ def knee_flexion_peaks(motion: Motion) -> list[int]:
     """Frames of the peaks of knee flexion, averaged over both knees."""
     if len(motion) < 3:
         return []
+    from scipy.signal import find_peaks  # takes long to load, and a trial of another activity needs no peaks
+
     distance = max(1, round(LEAST_INTERVAL_S / motion.interval_s))
     return [int(i) for i in find_peaks(knee_flexion_deg(motion), prominence=LEAST_PROMINENCE_DEG, distance=distance)[0]]
 

@@ -32,7 +32,7 @@ class Method:
     solver: SolverOptions = field(default_factory=SolverOptions)
     weights: FitWeights = field(default_factory=FitWeights)
     refinement: RefinementOptions = field(default_factory=RefinementOptions)
-    cross_check_frames: int = 12
+    cross_check_frames: int = 4
 
     @property
     def networks(self) -> tuple[str, ...]:

@@ -78,19 +78,12 @@ class PoseProblem:
             q: (T, Q).
         """
         poses = self.problem.poses(keypoints_m[None], q[None])
-        copies = Poses(*(values.repeat(3, *[1] * (values.dim() - 1)) for values in poses))
-        axes = torch.eye(3).to(q)[:, None, None].repeat(1, *copies.world.shape[1:3], 1)
-        in_camera = axes @ self.problem.R_camera_world.T
-        moved = Poses(axes, in_camera, in_camera, torch.zeros_like(copies.q))
-
-        def by_frame(*values: Tensor) -> tuple[Tensor, ...]:
-            return tuple(one.by_frame for one in self.residuals(Poses(*values)))
-
-        found = torch.func.jvp(by_frame, tuple(copies), tuple(moved))[1]
-        return [
-            (one, torch.ones_like(one.by_frame[0])[..., None] if one.of == "angles" else derivative.movedim(0, -1))
-            for one, derivative in zip(self.residuals(poses), found, strict=True)
-        ]
+        with torch.enable_grad():  # backwards: torch's forward derivatives load its compiler, for two seconds
+            shift = torch.zeros_like(poses.world, requires_grad=True)
+            in_camera = shift @ self.problem.R_camera_world.T
+            shifted = Poses(poses.world + shift, poses.camera + in_camera, poses.about_hips + in_camera, poses.q)
+            derivatives = [_derivative(one, shift) for one in self.residuals(shifted)]
+        return list(zip(self.residuals(poses), derivatives, strict=True))
 
     def normal_matrix(self, keypoints_m: Tensor, q: Tensor, jacobian: Tensor) -> BlockBands:
         """The matrix of the normal equations for the coordinates.
@@ -120,6 +113,15 @@ class PoseProblem:
             duration = self.problem.observations.duration[:, None, None]
             bands.by_lag[0] += self.problem.model.weights.pose * duration * prior.precision(q)
         return bands
+
+
+def _derivative(residuals: Residuals, shift: Tensor) -> Tensor:
+    """(T, n, d, 3) of by_frame by the shift (1, T, 26, 3) of its keypoint; (T, n, 1, 1) of angles by themselves."""
+    if residuals.of == "angles":
+        return torch.ones_like(residuals.by_frame[0])[..., None]
+    rows = [torch.autograd.grad(part.sum(), shift, retain_graph=True)[0] for part in residuals.by_frame.unbind(-1)]
+    derivative = torch.stack(rows, dim=-2)[0]
+    return derivative[:, list(FOOT_KEYPOINTS)] if residuals.of == "feet" else derivative
 
 
 def stiffness_of(residuals: Residuals, derivative: Tensor) -> list[tuple[int, int, Tensor]]:

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfiltfilt
 
-from biopose.reconstruction.low_pass_filter import CUTOFF_HZ, LEAST_FRAMES, low_pass
+from biopose.reconstruction.low_pass_filter import BOTH_PASSES, CUTOFF_HZ, LEAST_FRAMES, low_pass
 
 RATE_HZ, FRAMES = 200.0, 801
 TIME_S = np.arange(FRAMES) / RATE_HZ
@@ -81,3 +82,12 @@ def test_the_given_values_stay() -> None:
 
 def test_every_activity_of_the_manifest_has_a_cutoff() -> None:
     assert set(CUTOFF_HZ) == {"walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"}
+
+
+@pytest.mark.parametrize(("frames", "rate_hz", "cutoff_hz"), [(4, 30.0, 8.0), (50, 30.0, 6.0), (900, 240.0, 12.0)])
+def test_both_passes_are_those_of_scipys_filter(frames: int, rate_hz: float, cutoff_hz: float) -> None:
+    values = np.random.default_rng(1).normal(size=(frames, 5)).cumsum(0)
+    time_s = np.arange(frames) / rate_hz
+    sections = butter(2, cutoff_hz / BOTH_PASSES, fs=rate_hz, output="sos")
+    expected = sosfiltfilt(sections, values, axis=0, padlen=min(frames - 1, int(np.ceil(rate_hz / cutoff_hz))))
+    np.testing.assert_allclose(low_pass(values, time_s, cutoff_hz=cutoff_hz), expected, rtol=0, atol=1e-10)

@@ -3,6 +3,7 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -104,6 +105,8 @@ def measure(
       biopose measure jump.mp4 --height-m 1.78 --overlay-height 1080 --out jump
       biopose measure match.mp4 --height-m 1.78 --no-overlay --out match
     """
+    # Before numpy is loaded: its small matrices gain nothing from threads, which keep both cores busy waiting.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from biopose.cli.measure_file import check_request, measure_file, trial_of
 
     if no_overlay and overlay_height_px is not None:

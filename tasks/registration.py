@@ -15,8 +15,8 @@ from tasks.keys import hash_of
 from tasks.models import PinnedModel, pin_models
 from tasks.settings import Settings
 
-REGISTER = "from tasks.models import register_shipped as r; from tasks.settings import Settings as s; r(s.load())"
 RECORD = "registered"  # in home: the state of the code that was registered last
+SQLITE = "sqlite:///"
 
 
 def registered_models(settings: Settings, alias: str, *, method: MethodName) -> tuple[PinnedModel, ...]:
@@ -30,30 +30,63 @@ def registered_models(settings: Settings, alias: str, *, method: MethodName) -> 
     Raises:
         ModelError: an asset is missing, or as `pin_models` does.
     """
+    is_new = register_once(settings)
+    try:
+        return pin_models(settings, alias, method=method)
+    except ModelError:  # the registry may be another than the one that was registered in
+        if is_new:
+            raise
+        (settings.home / RECORD).unlink()
+        register_once(settings)
+        return pin_models(settings, alias, method=method)
+
+
+def register_once(settings: Settings) -> bool:
+    """Register the shipped weights unless this code has done so.
+
+    Returns:
+        Whether it had not.
+
+    Raises:
+        ModelError: an asset is missing.
+    """
     record, state = settings.home / RECORD, _state(settings)
-    if record.exists() and record.read_text(encoding="utf-8") == state:
-        try:
-            return pin_models(settings, alias, method=method)
-        except ModelError:  # the registry may be another than the one that was registered in
-            record.unlink()
+    if _has_database(settings) and record.exists() and record.read_text(encoding="utf-8") == state:
+        return False
     _register(settings)
     with written_whole(record) as partial:
         partial.write_text(state, encoding="utf-8")
-    return pin_models(settings, alias, method=method)
+    return True
 
 
 def register_command() -> list[str]:
-    """Registers the shipped weights, then ends; the settings are read from the environment.
+    """Runs `register_once` with the settings of the environment, then ends.
 
     It also creates the registry's database, before a server and a flow could both try to: MLflow takes no lock.
     """
-    return [sys.executable, "-c", REGISTER]
+    return _command("tasks.registration", "register_once")
+
+
+def _command(module: str, function: str) -> list[str]:
+    """Calls a function with the settings of the environment."""
+    code = f"from tasks.settings import Settings; from {module} import {function}; {function}(Settings.load())"
+    return [sys.executable, "-c", code]
+
+
+def _has_database(settings: Settings) -> bool:
+    """Whether the registry's file exists, where it is one."""
+    address = settings.mlflow_tracking_uri
+    return not address.startswith(SQLITE) or Path(address.removeprefix(SQLITE)).exists()
 
 
 def _register(settings: Settings) -> None:
     given = {"BIOPOSE_HOME": str(settings.home), "BIOPOSE_MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri}
     ended = subprocess.run(  # noqa: S603 - fixed arguments
-        register_command(), env=os.environ | given, capture_output=True, text=True, check=False
+        _command("tasks.models", "register_shipped"),
+        env=os.environ | given,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if ended.returncode:
         last = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -118,7 +119,9 @@ def engines(actors: list[Any], client: Client) -> dict[str, Any]:
 def test_a_night_of_many_trials_keeps_the_slots_of_both_engines_busy(
     actors: list[Any], client: Client, tmp_path: Path
 ) -> None:
-    trials = [planned(tmp_path, f"trial{i:02d}") for i in range(32)]
+    trials = [
+        planned(tmp_path, f"trial{i:02d}") for i in range(64)
+    ]  # the last calls end one by one: many trials make that short
     schedule = Schedule(ranked(trials), **engines(actors, client))
     outcomes = run(schedule)
     assert sorted(outcomes.loaded) == [trial.trial_id for trial in trials]
@@ -127,12 +130,10 @@ def test_a_night_of_many_trials_keeps_the_slots_of_both_engines_busy(
 
 def test_one_clip_of_twenty_shards_fills_all_slots(actors: list[Any], client: Client, tmp_path: Path) -> None:
     trial = planned(tmp_path, "match", shards=20)
-    began_s = time.monotonic()
-    outcomes = run(Schedule([trial], **engines(actors, client)))
-    rounds = (time.monotonic() - began_s) / STAGE_S
-    assert outcomes.loaded == ["match"]
-    assert len({file.read_text() for file in trial.perceived}) == SLOTS
-    assert rounds < 3 + 2 + 3  # of perceiving, of the processor's stages; alone it would take 20 + 2
+    assert run(Schedule([trial], **engines(actors, client))).loaded == ["match"]
+    shards_of_actor = Counter(file.read_text() for file in trial.perceived)
+    assert len(shards_of_actor) == SLOTS
+    assert max(shards_of_actor.values()) <= 4
 
 
 def test_the_shortest_trial_comes_first_and_then_the_longest(tmp_path: Path) -> None:

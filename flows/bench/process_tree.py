@@ -10,7 +10,7 @@ from types import TracebackType
 
 import psutil
 
-SAMPLE_S = 1.0
+SAMPLE_S = 2.0  # a sample takes a tenth of a second
 KINDS = {  # by a part of the command line
     "actors": "ray::PerceptionActor",
     "workers": "multiprocessing.forkserver",

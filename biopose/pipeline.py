@@ -17,27 +17,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from biopose.camera.intrinsics import camera_of
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.errors import TrackingError
+from biopose.reconstruction.athlete import Athlete
 from biopose.reconstruction.coordinates import solve_person
-from biopose.reconstruction.fitted_person import Athlete, FittedPerson
+from biopose.reconstruction.fitted_person import FittedPerson
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.methods import METHODS, Method
 from biopose.reconstruction.models import Models, SolveModels
 from biopose.reconstruction.people_fit import FitModels, fit_people
 from biopose.report.folder import write_outputs
+<<<<<<< HEAD
 from biopose.skeleton.threads import in_threads
+=======
+from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, STAGES, Stage
+>>>>>>> i20-night
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.people import People, join_shards
-from biopose.tracking.shards import SHARD_S, Shard, perceive, shards_of
-from biopose.tracking.subject_choice import Choice, choose_athletes, refuse_surplus_heights
+from biopose.tracking.shards import perceive
+from biopose.tracking.subject_choice import choose_athletes, refuse_surplus_heights
 from biopose.tracking.tracks import PersonTrack
-from biopose.video.probe import VideoInfo, probe_video
+from biopose.trial import Clip, Subject, Trial
+from biopose.video.probe import probe_video
 
 __all__ = [
     "ANALYSE",
@@ -64,6 +69,7 @@ __all__ = [
 Progress = Callable[[str, int, int], None]
 
 
+<<<<<<< HEAD
 @dataclass(frozen=True)
 class Clip:
     """A video, or a part of it, and what is known of its camera.
@@ -190,6 +196,8 @@ ANALYSE = Stage("analyse", 2, needs="processor", unit="trial")
 STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)
 
 
+=======
+>>>>>>> i20-night
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
     """People in motion, in one world.

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from biopose.io.checkpoint import sha256_of
+from biopose.io.files import sha256_of
 
 LIBRARIES = ("anny", "av", "numpy", "onnxruntime", "opensim", "torch")
 

@@ -1,6 +1,6 @@
 """The nightly ingestion: an inbox of sessions becomes a loaded warehouse.
 
-    discover -> plan -> perceive (Ray) -> reconstruct (Ray) -> solve and analyse (Dask) -> load -> report
+    discover -> plan -> perceive (Ray) -> reconstruct, solve and analyse (Dask) -> load -> report
 
 A trial that cannot be processed goes into quarantine and the run goes on. Results are addressed by their keys: what is
 there is not made again, so a run that was interrupted is resumed by running it again.
@@ -9,42 +9,36 @@ there is not made again, so a run that was interrupted is resumed by running it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 from prefect import flow, get_run_logger
-from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from biopose.errors import BioposeError
 from biopose.io.manifest import TrialEntry
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from tasks import stages
-from tasks.dask_pool import DaskPool, dask_pool
+from tasks.dask_pool import dask_pool
 from tasks.errors import TrialsFailedError
 from tasks.flow_runs import close_crashed_runs
 from tasks.ingest_page import publish_ingest
 from tasks.ingest_run import IngestRun
 from tasks.locks import exclusive
-from tasks.methods import pinned_method, weight_files
-from tasks.models import begin_ingest, end_ingest, pin_models, register_shipped
+from tasks.methods import PinnedMethod
+from tasks.models import begin_ingest, end_ingest
 from tasks.notify import on_crashed, on_failure
-from tasks.plan import Discovered, IngestOptions, PlannedTrial, discover, groups_of, plan_trial
-from tasks.ray_pool import ActorPool, ray_pool
+from tasks.plan import Discovered, IngestOptions, PlannedTrial, discover, plan_trial
+from tasks.ray_pool import ray_pool
+from tasks.registration import registered_models
+from tasks.schedule import Schedule, ranked
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.errors import WarehouseBusyError
 
-GROUP_S = 1.0  # of video that an actor perceives at once: shorter clips fill the batches of 16 frames together
-IN_FLIGHT = 16  # stages under way or waiting: bounds memory and disk
-
 
 @flow(
     name="ingest",
-    task_runner=ThreadPoolTaskRunner(max_workers=IN_FLIGHT),  # type: ignore[arg-type]
     on_failure=[on_failure],
     on_crashed=[on_crashed],
     persist_result=False,
@@ -81,8 +75,7 @@ def ingest(
     options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames, method=method)
     with exclusive(settings.home):
         close_crashed_runs()
-        register_shipped(settings)
-        run = IngestRun(settings, settings.inbox, pin_models(settings, alias, method=method), log=_log)
+        run = IngestRun(settings, settings.inbox, registered_models(settings, alias, method=method), log=_log)
         writer = WarehouseWriter(settings.warehouse, settings.snapshot)
         run.retry(retry)
         with run.part("discover and plan"):
@@ -131,61 +124,21 @@ def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions)
 
 def _work(new: Sequence[PlannedTrial], run: IngestRun, options: IngestOptions, writer: WarehouseWriter) -> None:
     """Take every new trial through its stages, with as many processes as there is work for."""
-    unfinished = sum(not trial.is_finished for trial in new)
-    with ExitStack() as engines:
-        actors, dask = None, None
-        if unfinished:
-            with run.part("start Ray and Dask"):
-                settings, models = run.settings, run.models
-                method = pinned_method(options.method, models, cross_check_frames=options.cross_check_frames)
-                actors = engines.enter_context(ray_pool(settings, method, models, at_most=unfinished))
-                files = weight_files(models, settings)
-                dask = engines.enter_context(dask_pool(settings, method, files, at_most=unfinished))
-        with run.part("work"):
-            _take_through(new, run, writer, actors, dask)
+    settings = run.settings
 
+    @cache
+    def method() -> PinnedMethod:
+        return PinnedMethod.of(options.method, run.models, settings, cross_check_frames=options.cross_check_frames)
 
-def _take_through(
-    new: Sequence[PlannedTrial],
-    run: IngestRun,
-    writer: WarehouseWriter,
-    actors: ActorPool | None,
-    dask: DaskPool | None,
-) -> None:
-    group_of = {file: group for group in groups_of(new, group_s=GROUP_S) for _, file in group}
-    perceiving: dict[Path, PrefectFuture[Any]] = {}
-    under_way = []
-    for rank, trial in enumerate(new):
-        for _, file in trial.missing_shards:
-            if file not in perceiving:
-                group = group_of[file]
-                future = stages.perceive.submit(group, actors, rank=rank)
-                perceiving |= dict.fromkeys((own for _, own in group), future)
-        perceived = list(dict.fromkeys(perceiving[file] for _, file in trial.missing_shards))
-        reconstructed: PrefectFuture[None] = stages.reconstruct.submit(trial, perceived, actors, rank=rank)  # type: ignore[arg-type]
-        analysed = stages.solve_and_analyse.submit(trial, reconstructed, dask, rank=rank)  # type: ignore[call-overload]
-        loaded = stages.load.submit(trial, analysed, writer, run.mlflow_run_id)
-        by_stage = {
-            "perceive": perceived,
-            "reconstruct": [reconstructed],
-            "solve and analyse": [analysed],
-            "load": [loaded],
-        }
-        under_way.append((trial, by_stage))
-    for trial, futures in under_way:
-        stage, error = _outcome(futures)
-        run.record_outcome(trial, stage=stage, error=error)
-
-
-def _outcome(stages: dict[str, list[PrefectFuture[Any]]]) -> tuple[str, BaseException | None]:
-    """The stage that a trial reached, and what ended it there."""
-    for stage, futures in stages.items():
-        for future in futures:
-            future.wait()
-            if not future.state.is_completed():
-                error = future.state.result(raise_on_failure=False)
-                return stage, error if isinstance(error, BaseException) else RuntimeError(str(future.state))
-    return "load", None
+    schedule = Schedule(
+        ranked(new),
+        actors=lambda calls: ray_pool(settings, method(), at_most=calls),
+        workers=lambda trials: dask_pool(settings, method(), at_most=trials),
+        cores=settings.cores,
+    )
+    with run.part("work"):
+        schedule.run(writer, run.mlflow_run_id, ended=run.record_outcome)
+    run.slots_busy = schedule.slots.busy_share("core")
 
 
 def _publish(writer: WarehouseWriter) -> None:

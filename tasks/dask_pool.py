@@ -1,10 +1,14 @@
-"""Dask workers that solve and analyse: one trial a call, paths in and paths out."""
+"""Dask workers of the stages that need the processor alone: one trial a call, paths in and paths out.
+
+They are forked from one process that has imported what they need: it is imported once, however many workers there are,
+and they share its memory. Who is served first is decided by `tasks.slots`.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -12,19 +16,40 @@ from typing import TYPE_CHECKING, Any
 
 from biopose.errors import BioposeError
 from biopose.io.files import written_whole
-from biopose.pipeline import Method, Trial
-from biopose.reconstruction.models import SolveModels, WeightFiles
+from tasks.methods import PinnedMethod
 from tasks.quarantine import CrashedError
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
+
+    from biopose.pipeline import Trial
+    from biopose.reconstruction.models import SolveModels
+    from biopose.reconstruction.people_fit import FitModels
 
 DONE = "done"  # the file that says that a trial's folder is complete
+IMPORTED_BEFORE_FORK = (
+    "biopose.pipeline",
+    "biopose.reconstruction.models",
+    "biopose.rendering.overlay",
+    "biopose.report.folder",
+)
+
+
+def reconstruct(trial: Trial, perceived: Sequence[Path], motion: Path, method: PinnedMethod) -> None:
+    """Runs on a Dask worker: the motion of one trial's subject."""
+    from biopose.pipeline import reconstruct
+    from biopose.reconstruction.motion_file import write_motion
+    from biopose.tracking.people import join_shards
+    from biopose.tracking.shard_file import read_shard
+
+    (person,) = reconstruct(join_shards(map(read_shard, perceived)), trial, models=_fit_models(method)).people
+    motion.parent.mkdir(parents=True, exist_ok=True)
+    write_motion(person, motion)
 
 
 def solve_and_analyse(
-    trial: Trial, motion: Path, folder: Path, method: Method, files: WeightFiles, settings: Mapping[str, Any]
+    trial: Trial, motion: Path, folder: Path, method: PinnedMethod, settings: Mapping[str, Any]
 ) -> None:
     """Runs on a Dask worker: everything that follows the reconstruction of one trial.
 
@@ -34,13 +59,13 @@ def solve_and_analyse(
     from biopose.reconstruction.motion_file import read_motion
 
     folder.mkdir(parents=True, exist_ok=True)
-    people = solve([read_motion(motion)], activity=trial.activity, models=_models(method, files))
+    people = solve([read_motion(motion)], activity=trial.activity, models=_solve_models(method))
     analyse(
         people,
         trial,
         folder,
         settings=settings,
-        versions=files.versions(),
+        versions=method.weight_files().versions(),
         cross_check_frames=method.cross_check_frames,
     )
     with written_whole(folder / DONE) as partial:
@@ -48,31 +73,53 @@ def solve_and_analyse(
 
 
 @cache
-def _models(method: Method, files: WeightFiles) -> SolveModels:
-    """Loaded once a worker."""
-    return SolveModels.load(method, files, threads=1)
+def _fit_models(method: PinnedMethod) -> FitModels:
+    """Loaded once a worker, with its first trial."""
+    from biopose.reconstruction.models import load_fit_models
+
+    return load_fit_models(method.load(), method.weight_files(), threads=1)
 
 
-def _warm_up(method: Method, files: WeightFiles) -> None:
-    """Load what a worker needs while the first trials are still being perceived."""
-    _models(method, files)
+@cache
+def _solve_models(method: PinnedMethod) -> SolveModels:
+    """Likewise."""
+    from biopose.reconstruction.models import SolveModels
+
+    return SolveModels.load(method.load(), method.weight_files(), threads=1)
 
 
 class DaskPool:
-    """A Dask cluster that solves and analyses trials.
+    """A Dask cluster that runs the processor's stages.
 
     Args:
         client: of the cluster.
+        workers: how many calls it runs at once.
         method: of the run.
-        files: weights of its networks.
+        share_cores: whether they run on the cores of this machine.
     """
 
-    def __init__(self, client: Client, method: Method, files: WeightFiles) -> None:
-        self._client, self._method, self._files = client, method, files
+    def __init__(self, client: Client, workers: int, method: PinnedMethod, *, share_cores: bool = True) -> None:
+        self._calls = client.get_executor(pure=False)
+        self._workers, self._method = workers, method
+        self.takes = ("worker", "core") if share_cores else ("worker",)
 
-    def solve_and_analyse(
-        self, trial: Trial, motion: Path, folder: Path, *, settings: Mapping[str, Any], rank: int
-    ) -> None:
+    def __len__(self) -> int:
+        return self._workers
+
+    async def reconstruct(self, trial: Trial, perceived: Sequence[Path], motion: Path) -> None:
+        """Reconstruct the motion of a trial's subject.
+
+        Args:
+            trial: what is asked for.
+            perceived: a file for each of its shards.
+            motion: the file to write.
+
+        Raises:
+            BioposeError: the input is at fault.
+        """
+        await self._call(reconstruct, trial, perceived, motion, self._method)
+
+    async def solve_and_analyse(self, trial: Trial, motion: Path, folder: Path, *, settings: Mapping[str, Any]) -> None:
         """Solve and analyse a trial.
 
         Args:
@@ -80,65 +127,62 @@ class DaskPool:
             motion: the reconstructed motion.
             folder: for the results.
             settings: for the files.
-            rank: the lowest is served first.
 
         Raises:
             BioposeError: the input is at fault.
         """
+        await self._call(solve_and_analyse, trial, motion, folder, self._method, dict(settings))
+
+    async def _call(self, function: Callable[..., None], trial: Trial, *arguments: Any) -> None:
         from distributed.scheduler import KilledWorker
 
-        future = self._client.submit(
-            solve_and_analyse,
-            trial,
-            motion,
-            folder,
-            self._method,
-            self._files,
-            dict(settings),
-            pure=False,
-            priority=-rank,
-        )
         try:
-            future.result()
+            await asyncio.wrap_future(self._calls.submit(function, trial, *arguments))
         except KilledWorker as error:
-            raise CrashedError(f"the analysing process died each time in {trial.trial_id}: {error}") from error
+            raise CrashedError(f"the process died each time in {function.__name__}: {error}") from error
 
 
 @contextmanager
-def dask_pool(settings: Settings, method: Method, files: WeightFiles, *, at_most: int) -> Iterator[DaskPool]:
+def dask_pool(settings: Settings, method: PinnedMethod, *, at_most: int) -> Iterator[DaskPool]:
     """Start Dask here, or join the scheduler of settings.dask_address.
 
     Args:
         settings: of this machine.
         method: of the run.
-        files: weights of its networks.
         at_most: as many trials as there are: more workers would only start.
 
     Raises:
         BioposeError: no scheduler responds at that address.
     """
-    from distributed import Client, LocalCluster
+    import dask
+    from distributed import Client
 
     if settings.dask_address:
         with _joined(settings.dask_address) as client:
-            yield DaskPool(client, method, files)
+            threads = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
+            yield DaskPool(client, max(threads, 1), method, share_cores=False)
         return
-    workers = max(1, min(os.cpu_count() or 1, at_most))
-    folder = settings.home / "dask"
+    workers = min(settings.cores, at_most)
     with (
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            dashboard_address=None,
-            local_directory=str(folder),
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        _local_cluster(workers, folder=settings.home / "dask") as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        addresses = list(client.scheduler_info()["workers"])
-        warm = [client.submit(_warm_up, method, files, workers=[address], pure=False) for address in addresses]
-        yield DaskPool(client, method, files)
-        del warm  # while they are held, they are not cancelled
+        yield DaskPool(client, workers, method)
+
+
+def _local_cluster(workers: int, *, folder: Path) -> LocalCluster:
+    from distributed import LocalCluster
+    from distributed.utils import get_mp_context
+
+    get_mp_context().set_forkserver_preload(["distributed", *IMPORTED_BEFORE_FORK])
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        dashboard_address=None,
+        local_directory=str(folder),
+        silence_logs=logging.CRITICAL,
+    )
 
 
 def _joined(address: str) -> Client:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from biopose.pipeline import PERCEIVE, Clip
+from biopose.stages import PERCEIVE
+from biopose.trial import Clip
 from tasks.keys import KEY_LENGTH, hash_of
 from tasks.models import PinnedModel
 from tasks.settings import Settings

@@ -41,6 +41,7 @@ class IngestRun:
         failed: errors that no input caused, by trial id.
         unmatched: what lies in the inbox and belongs to no trial: path, kind and message of each.
         parts: seconds of each part of the run.
+        slots_busy: share of the cores' time that calls of the engines took, from their start on.
         mlflow_run_id: of the run's record in MLflow; None where there is nothing to process.
     """
 
@@ -57,6 +58,7 @@ class IngestRun:
     failed: dict[str, BaseException] = field(default_factory=dict)
     unmatched: list[dict[str, str]] = field(default_factory=list)
     parts: dict[str, float] = field(default_factory=dict)
+    slots_busy: float = 0.0
     mlflow_run_id: str | None = None
 
     def __post_init__(self) -> None:
@@ -135,7 +137,7 @@ class IngestRun:
         self.total = len(new)
         return new
 
-    def record_outcome(self, trial: PlannedTrial, *, stage: str, error: BaseException | None) -> None:
+    def record_outcome(self, trial: PlannedTrial, stage: str, error: BaseException | None) -> None:
         """Record how a trial ended.
 
         Args:
@@ -191,6 +193,7 @@ class IngestRun:
             "frames": frames,
             "seconds": self.seconds,
             "frames_per_s": frames / self.seconds,
+            "slots_busy": self.slots_busy,
         }
         if self.stored:
             counts["mean_quality"] = sum(t["quality"] * t["frames"] for t in self.stored) / max(frames, 1)

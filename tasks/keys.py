@@ -1,6 +1,6 @@
 """Keys of stages' results: equal for the same version, inputs, weights and configuration, so nothing is done twice.
 
-A stage's version is part of `biopose.pipeline`; a test holds that it is raised when its code changes what comes out.
+A stage's version is part of `biopose.stages`; a test holds that it is raised when its code changes what comes out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from importlib.metadata import version
 from typing import Any
 
-from biopose.pipeline import STAGES, Stage
+from biopose.stages import STAGES, Stage
 
 KEY_LENGTH = 32  # hexadecimal digits: 128 bits
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from biopose.pipeline import METHODS, Method
 from biopose.reconstruction.method_names import MethodName
-from biopose.reconstruction.models import WeightFiles
-from biopose.reconstruction.motion_solver import SolverOptions
-from biopose.reconstruction.refinement import RefinementOptions
-from biopose.reconstruction.residuals import FitWeights
 from tasks.models import PinnedModel, weights_of
 from tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from biopose.reconstruction.methods import Method
+    from biopose.reconstruction.models import WeightFiles
 
 # What versions of MQ-HMR ran with that were registered before their configuration held these values.
 BEFORE_CONFIGURED = {"lifter_sd_factor": 1.0, "pose_prior_share": 1.0}
@@ -27,33 +28,57 @@ FILE_NAMES = {
 }
 
 
-def pinned_method(name: MethodName, models: Sequence[PinnedModel], *, cross_check_frames: int) -> Method:
-    """A method with the configuration of pinned models.
+@dataclass(frozen=True)
+class PinnedMethod:
+    """What a process needs to know to load a run's method: small, hashable, and it imports nothing.
 
-    Args:
+    Attributes:
         name: of the method.
         models: one for each of its networks.
+        weights: by the field of `WeightFiles`, each network's file.
         cross_check_frames: of each trial, that OpenSim's own inverse kinematics solves, too.
     """
-    configuration = {model.stage: json.loads(model.configuration_json) for model in models}
-    method = replace(
-        METHODS[name],
-        solver=SolverOptions(**configuration["keypoint_fit"]["budget"]),
-        weights=FitWeights(**configuration["keypoint_fit"]["weights"]),
-        cross_check_frames=cross_check_frames,
-    )
-    if method.mesh is None:
-        return method
-    return replace(method, refinement=RefinementOptions(**BEFORE_CONFIGURED | configuration["mqhmr"]["budget"]))
 
+    name: MethodName
+    models: tuple[PinnedModel, ...]
+    weights: tuple[tuple[str, Path], ...]
+    cross_check_frames: int
 
-def weight_files(models: Sequence[PinnedModel], settings: Settings) -> WeightFiles:
-    """Where the weights of pinned models lie, each checked against its hash.
+    @classmethod
+    def of(
+        cls, name: MethodName, models: Sequence[PinnedModel], settings: Settings, *, cross_check_frames: int
+    ) -> PinnedMethod:
+        """Look up the weights, and check each against its hash.
 
-    Raises:
-        ModelError: weights are gone or differ from what was registered.
-    """
-    files = {model.stage: weights_of(model, settings) for model in models}
-    (detector,), (keypoints,) = files["detector"].values(), files["keypoints"].values()
-    others = {network: files[model][name] for network, (model, name) in FILE_NAMES.items() if model in files}
-    return WeightFiles(detector=detector, keypoints=keypoints, **others)
+        Raises:
+            ModelError: weights are gone or differ from what was registered.
+        """
+        files = {model.stage: weights_of(model, settings) for model in models}
+        (detector,), (keypoints,) = files["detector"].values(), files["keypoints"].values()
+        others = {network: files[model][name] for network, (model, name) in FILE_NAMES.items() if model in files}
+        weights = {"detector": detector, "keypoints": keypoints, **others}
+        return cls(name, tuple(models), tuple(weights.items()), cross_check_frames)
+
+    def load(self) -> Method:
+        """The method with the configuration of the pinned models."""
+        from biopose.reconstruction.methods import METHODS
+        from biopose.reconstruction.motion_solver import SolverOptions
+        from biopose.reconstruction.refinement import RefinementOptions
+        from biopose.reconstruction.residuals import FitWeights
+
+        configuration = {model.stage: json.loads(model.configuration_json) for model in self.models}
+        method = replace(
+            METHODS[self.name],
+            solver=SolverOptions(**configuration["keypoint_fit"]["budget"]),
+            weights=FitWeights(**configuration["keypoint_fit"]["weights"]),
+            cross_check_frames=self.cross_check_frames,
+        )
+        if method.mesh is None:
+            return method
+        return replace(method, refinement=RefinementOptions(**BEFORE_CONFIGURED | configuration["mqhmr"]["budget"]))
+
+    def weight_files(self) -> WeightFiles:
+        """Where the weights are."""
+        from biopose.reconstruction.models import WeightFiles
+
+        return WeightFiles(**dict(self.weights))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
-from biopose.reconstruction.method_names import DEFAULT_METHOD, NETWORKS, MethodName
+from biopose.reconstruction.method_names import DEFAULT_METHOD, NETWORKS, MethodName, networks_of
 from tasks.environment import prepare_environment
 from tasks.locks import exclusive
 from tasks.settings import Settings
@@ -91,10 +91,8 @@ def pin_models(
     Raises:
         ModelError: no stage has the alias, or one has no champion.
     """
-    from biopose.reconstruction.methods import METHODS
-
     with registry(settings) as client:
-        stages = METHODS[method].networks
+        stages = networks_of(method)
         aliases = {stage: _aliases(client, stage) for stage in stages}
         lacking = [stage for stage, of_stage in aliases.items() if not {alias, CHAMPION} & set(of_stage)]
         if lacking or not any(alias in of_stage for of_stage in aliases.values()):

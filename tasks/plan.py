@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 from biopose.errors import BioposeError, ManifestError
 from biopose.io.inbox_contents import Unmatched, unmatched
 from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry, read_session
-from biopose.pipeline import ANALYSE, METHODS, PERCEIVE, RECONSTRUCT, SOLVE, Clip, Stage, Subject, Trial
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
-from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from biopose.tracking.shards import Shard
+from biopose.reconstruction.method_names import DEFAULT_METHOD, MESH, MethodName
+from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, Stage
+from biopose.tracking.shard import Shard
+from biopose.trial import Clip, Subject, Trial
 from biopose.video.probe import probe_video
 from tasks.dask_pool import DONE
 from tasks.earlier_homes import perceived_before
@@ -71,6 +73,7 @@ class PlannedTrial:
         motion: the reconstructed motion.
         folder: the results.
         run_id: key of the whole measurement.
+        lengths_s: of the video that is decoded for each shard; infinite where the file does not state it.
         record: what the warehouse keeps beside the numbers.
     """
 
@@ -80,12 +83,18 @@ class PlannedTrial:
     motion: Path
     folder: Path
     run_id: str
+    lengths_s: tuple[float, ...]
     record: dict[str, Any]
 
     @property
     def trial_id(self) -> str:
         """team/session/trial."""
         return self.trial.trial_id
+
+    @property
+    def length_s(self) -> float:
+        """Of its video."""
+        return sum(self.lengths_s)
 
     @property
     def is_finished(self) -> bool:
@@ -164,6 +173,7 @@ def plan_trial(
         motion=settings.artifacts / "motions" / f"{keys[RECONSTRUCT.name]}.safetensors",
         folder=folder,
         run_id=run_id,
+        lengths_s=tuple(_length_s(shard, info.duration_s) for shard in shards),
         record=_record(
             entry,
             run={
@@ -203,7 +213,7 @@ def _keys(trial: Trial, video_sha256: str, *, models: Sequence[PinnedModel], opt
         perceived=perceived,
         subject=asdict(subject),
         camera=[clip.focal_px, clip.horizontal_fov_deg, clip.distortion],
-        mesh=METHODS[options.method].mesh,
+        mesh=MESH[options.method],
         networks=of_networks(RECONSTRUCT),
     )
     solved = stage_key(
@@ -234,8 +244,9 @@ def groups_of(trials: Iterable[PlannedTrial], *, group_s: float) -> list[list[tu
     groups: list[list[tuple[Shard, Path]]] = []
     room_s = 0.0
     missing = {file: shard for trial in trials for shard, file in trial.missing_shards}
+    lengths_s = {file: s for trial in trials for file, s in zip(trial.perceived, trial.lengths_s, strict=True)}
     for file, shard in missing.items():
-        length_s = _length_s(shard, otherwise_s=group_s)
+        length_s = lengths_s[file]
         if length_s > room_s:
             groups.append([])
             room_s = group_s
@@ -244,9 +255,9 @@ def groups_of(trials: Iterable[PlannedTrial], *, group_s: float) -> list[list[tu
     return groups
 
 
-def _length_s(shard: Shard, *, otherwise_s: float) -> float:
-    end_s = shard.end_s if shard.end_s is not None else probe_video(shard.video).duration_s
-    return otherwise_s if end_s is None else max(end_s - shard.start_s, 0.0) + shard.lead_in_s
+def _length_s(shard: Shard, duration_s: float | None) -> float:
+    end_s = duration_s if shard.end_s is None else shard.end_s
+    return math.inf if end_s is None else max(end_s - shard.start_s, 0.0) + shard.lead_in_s
 
 
 def _trial(entry: TrialEntry) -> Trial:

@@ -1,21 +1,18 @@
-"""Ray actors that load the networks once and perceive and reconstruct whatever they are given.
+"""Ray actors that load the networks once and perceive whatever shards they are given.
 
 One actor for each CPU slot, or for each share of a GPU where there are GPUs: counted here, so that nothing waits for a
-resource that does not exist. A call borrows an actor from a queue ordered by rank; at most one call an actor is under
-way, and calls carry paths, so memory stays bounded whatever an inbox holds.
+resource that does not exist. An actor has one call at a time, and calls carry paths, so memory stays bounded whatever
+an inbox holds. Who is served first is decided by `tasks.slots`.
 """
 
 from __future__ import annotations
 
-import heapq
 import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
-from threading import Condition
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,38 +20,42 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from biopose.errors import BioposeError
-from biopose.pipeline import Method, Trial
-from biopose.tracking.shards import Shard
-from tasks.methods import weight_files
-from tasks.models import PinnedModel
+from biopose.tracking.shard import Shard
+from tasks.methods import PinnedMethod
 from tasks.quarantine import CrashedError
 from tasks.settings import Settings
 
-ATTEMPTS = 3  # of a call whose actor dies
+ATTEMPTS = 3  # of a call whose actor dies, and to start Ray
 LONGEST_FOLDER_BYTES = 31  # the rest of a socket's address, such as /ray/session_.../sockets/plasma_store, has 72
 REACH_TIMEOUT_S = 10.0
-OBJECT_STORE_BYTES = 100 * 2**20  # only paths travel
+QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+LOCAL: dict[str, Any] = {  # of a cluster that is started here
+    "include_dashboard": False,
+    "object_store_memory": 100 * 2**20,  # only paths travel
+    "_system_config": {
+        # Else Ray starts a process for each core that waits for tasks; actors need none of them.
+        "enable_worker_prestart": False,
+        "prestart_worker_first_driver": False,
+        "worker_niceness": 0,  # else 15: actors would get next to nothing beside anything else that runs
+    },
+}
 
 
-class PipelineActor:
-    """Perceives shards and reconstructs trials, with the weights that it was made with.
+class PerceptionActor:
+    """Perceives shards, with the weights that it was made with.
 
     Args:
-        method: of the run.
-        models: pinned versions of its networks.
-        settings: say where the registry keeps their files.
-        device: of the networks that see whole images.
+        method: of the run, with its weights.
+        device: of the networks.
     """
 
-    def __init__(self, method: Method, models: Sequence[PinnedModel], settings: Settings, device: str) -> None:
+    def __init__(self, method: PinnedMethod, device: str) -> None:
         import torch
 
-        from biopose.reconstruction.models import PerceptionModels, load_fit_models
+        from biopose.reconstruction.models import PerceptionModels
 
         torch.set_num_threads(1)  # an actor has one slot
-        files = weight_files(models, settings)
-        self._fit = load_fit_models(method, files, threads=1)
-        self._networks = PerceptionModels.load(method, files, threads=1, device=device, mesh=self._fit.mesh)
+        self._networks = PerceptionModels.load(method.load(), method.weight_files(), threads=1, device=device)
 
     def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
         """Perceive those shards that are not on disk yet; what is wrong with each one's video."""
@@ -74,132 +75,112 @@ class PipelineActor:
             errors[i] = error
         return errors
 
-    def reconstruct(self, trial: Trial, perceived: Sequence[Path], motion: Path) -> None:
-        """Reconstruct the motion of a trial's subject."""
-        from biopose.pipeline import reconstruct
-        from biopose.reconstruction.motion_file import write_motion
-        from biopose.tracking.people import join_shards
-        from biopose.tracking.shard_file import read_shard
-
-        (person,) = reconstruct(join_shards(map(read_shard, perceived)), trial, models=self._fit).people
-        motion.parent.mkdir(parents=True, exist_ok=True)
-        write_motion(person, motion)
-
 
 class ActorPool:
-    """The actors, and the queue of calls that wait for one.
+    """The actors, each lent to one call at a time.
 
     Args:
         actors: handles.
+        share_cores: whether they run on the cores of this machine, not on a GPU or elsewhere.
     """
 
-    def __init__(self, actors: Sequence[Any]) -> None:
+    def __init__(self, actors: Sequence[Any], *, share_cores: bool = True) -> None:
         self._free = list(actors)
-        self._queue: list[tuple[int, int]] = []
-        self._tickets = count()
-        self._changed = Condition()
+        self.takes = ("actor", "core") if share_cores else ("actor",)
 
     def __len__(self) -> int:
         return len(self._free)
 
-    def perceive(self, shards: Sequence[Shard], files: Sequence[Path], *, rank: int) -> list[BioposeError | None]:
+    async def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
         """Perceive shards together; where that kills the actor, each alone, so that one bad video costs only itself.
+
+        No more calls may be under way than there are actors.
 
         Args:
             shards: of any videos.
             files: to write.
-            rank: the lowest is served first.
         """
+        actor = self._free.pop()
         try:
-            return list(self._call("perceive", shards, files, rank=rank))
+            return await _perceived(actor, shards, files)
         except CrashedError as error:
             if len(shards) == 1:
                 return [error]
-            alone = [self.perceive([s], [f], rank=rank) for s, f in zip(shards, files, strict=True)]
-            return [error for (error,) in alone]
-
-    def reconstruct(self, trial: Trial, perceived: Sequence[Path], motion: Path, *, rank: int) -> None:
-        """Reconstruct the motion of a trial's subject.
-
-        Args:
-            trial: what is asked for.
-            perceived: a file for each of its shards.
-            motion: the file to write.
-            rank: the lowest is served first.
-
-        Raises:
-            BioposeError: the input is at fault.
-        """
-        self._call("reconstruct", trial, perceived, motion, rank=rank)
-
-    def _call(self, method: str, *arguments: Any, rank: int) -> Any:
-        with self._turn(rank) as actor:
-            try:
-                return ray.get(getattr(actor, method).remote(*arguments))
-            except RayTaskError as error:
-                raise error.cause or error from (None if isinstance(error.cause, BioposeError) else error)
-            except RayActorError as error:
-                if error.actor_init_failed:  # no video's fault
-                    raise
-                raise CrashedError(
-                    f"the process died {ATTEMPTS} times in {method}. Look at the video; where it is sound, "
-                    "there may be too little memory"
-                ) from error
-
-    @contextmanager
-    def _turn(self, rank: int) -> Iterator[Any]:
-        """An actor, once one is free and nobody of a lower rank waits."""
-        ticket = (rank, next(self._tickets))
-        with self._changed:
-            heapq.heappush(self._queue, ticket)
-            self._changed.wait_for(lambda: self._free and self._queue[0] == ticket)
-            heapq.heappop(self._queue)
-            actor = self._free.pop()
-            self._changed.notify_all()
-        try:
-            yield actor
+            return [await _perceived_alone(actor, s, f) for s, f in zip(shards, files, strict=True)]
         finally:
-            with self._changed:
-                self._free.append(actor)
-                self._changed.notify_all()
+            self._free.append(actor)
+
+
+async def _perceived_alone(actor: Any, shard: Shard, file: Path) -> BioposeError | None:
+    try:
+        (error,) = await _perceived(actor, [shard], [file])
+    except CrashedError as crash:
+        return crash
+    return error
+
+
+async def _perceived(actor: Any, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
+    try:
+        return list(await actor.perceive.remote(shards, files))
+    except RayTaskError as error:
+        raise error.cause or error from (None if isinstance(error.cause, BioposeError) else error)
+    except RayActorError as error:
+        if error.actor_init_failed:  # no video's fault
+            raise
+        raise CrashedError(
+            f"the process died {ATTEMPTS} times in perceive. Look at the video; where it is sound, there may be too "
+            "little memory"
+        ) from error
 
 
 @contextmanager
-def ray_pool(settings: Settings, method: Method, models: Sequence[PinnedModel], *, at_most: int) -> Iterator[ActorPool]:
+def ray_pool(settings: Settings, method: PinnedMethod, *, at_most: int) -> Iterator[ActorPool]:
     """Start Ray, or join the cluster of settings.ray_address, and the actors; all stop at the end.
 
     Args:
         settings: of this machine.
         method: of the run.
-        models: pinned versions of its networks.
-        at_most: as many trials as there are: more actors would only start.
+        at_most: as many calls as there will be: more actors would only start.
 
     Raises:
         BioposeError: Ray does not start here, or no cluster responds at that address.
     """
-    _start_ray(settings)
     try:
+        _start_ray(settings)
         slots, needs, device = _slots(ray.cluster_resources(), actors_per_gpu=settings.actors_per_gpu)
         options: dict[str, Any] = {"max_restarts": -1, "max_task_retries": ATTEMPTS - 1, **needs}
-        remote = ray.remote(**options)(PipelineActor)
-        yield ActorPool([remote.remote(method, models, settings, device) for _ in range(min(slots, at_most))])
+        remote = ray.remote(**options)(PerceptionActor)
+        actors = [remote.remote(method, device) for _ in range(min(slots, at_most))]
+        yield ActorPool(actors, share_cores=device == "cpu" and not settings.ray_address)
     finally:
         ray.shutdown()
 
 
 def _start_ray(settings: Settings) -> None:
-    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    address = settings.ray_address
     try:
-        if address:
-            _check_responds(address)
-            ray.init(address=address, **quiet)
-        else:  # without an address Ray would join a cluster that RAY_ADDRESS names
-            ray.init(address="local", _temp_dir=str(short_folder()), **local, **quiet)
-    except (OSError, RuntimeError, ValueError) as error:
+        if settings.ray_address:
+            _check_responds(settings.ray_address)
+            ray.init(address=settings.ray_address, **QUIET)
+        else:
+            _start_here(settings)
+    except Exception as error:  # Ray raises an Exception itself where a machine is too busy to start it in time
+        address = settings.ray_address
         what = f"BIOPOSE_RAY_ADDRESS is {address!r}: no cluster can be joined" if address else "Ray does not start here"
         raise BioposeError(f"{what} ({' '.join(str(error).split())})") from error
+
+
+def _start_here(settings: Settings) -> None:
+    """Start Ray; on a machine that is busy just now it may take longer than Ray allows, so it has several attempts."""
+    for attempt in range(ATTEMPTS):
+        try:  # without an address Ray would join a cluster that RAY_ADDRESS names
+            ray.init(address="local", num_cpus=settings.cores, _temp_dir=str(short_folder()), **LOCAL, **QUIET)
+            return
+        except BioposeError:
+            raise
+        except Exception:
+            ray.shutdown()
+            if attempt == ATTEMPTS - 1:
+                raise
 
 
 def _check_responds(address: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,11 @@ from biopose.errors import BioposeError
 
 LOCALHOST = "127.0.0.1"
 HEALTH_TIMEOUT_S = 1.0
+
+
+def _available_cores() -> int:
+    """A job scheduler or container may give a process fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Settings(BaseSettings):
@@ -33,7 +39,8 @@ class Settings(BaseSettings):
         prefect_port: of the Prefect server that `biopose up` starts.
         mlflow_port: of its MLflow server.
         files_port: of its server of overlays and reports.
-        actors_per_gpu: measuring processes that share one GPU.
+        actors_per_gpu: processes that share one GPU.
+        cores: of this machine, that an ingest may keep busy; by default all that it is given.
     """
 
     model_config = SettingsConfigDict(
@@ -51,6 +58,7 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(default=5000, ge=1, le=65535)
     files_port: int = Field(default=4300, ge=1, le=65535)
     actors_per_gpu: int = Field(default=1, ge=1)
+    cores: int = Field(default_factory=_available_cores, ge=1)
 
     @field_validator("home", "inbox")
     @classmethod

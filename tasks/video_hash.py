@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from biopose.io.checkpoint import sha256_of
-from biopose.io.files import written_whole
+from biopose.io.files import sha256_of, written_whole
 
 Entry = tuple[int, int, str]  # bytes, modification time in nanoseconds, sha256
 

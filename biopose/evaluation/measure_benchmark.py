@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from biopose.assets import asset
-from biopose.io.checkpoint import sha256_of
+from biopose.io.files import sha256_of
 from biopose.pipeline import Clip, Models, Subject, Trial, analyse, measure
 from biopose.tracking.subject_choice import Choice
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -108,9 +107,3 @@ def _rename_keys(
         for old, new in prefixes.items():
             if key.startswith(prefix + old):
                 state[prefix + new + key.removeprefix(prefix + old)] = state.pop(key)
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file, as it is recorded beside every result."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,5 +1,6 @@
 """Common to all motion files: one form of error message, and atomic writing."""
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,3 +65,9 @@ def file_format_errors(path: Path | str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise FileFormatError(f"{path}: {error}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file, as it is recorded beside every result."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

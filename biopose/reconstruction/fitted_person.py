@@ -8,23 +8,23 @@ from functools import lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from biopose.body.anny import Body
-from biopose.body.shape import phenotype_for
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body, stretched_to
 from biopose.camera.pinhole import Camera
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.reconstruction.athlete import Athlete
 from biopose.reconstruction.track_fit import FittedMotion
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling import ScaledPosture
 from biopose.tracking.tracks import PersonTrack
 
-DEFAULT_BMI = 23.0  # kg/m2, where the mass is not known
-SEX_AS_GENDER = {"male": 0.0, "female": 1.0, None: 0.5}
+__all__ = ["Athlete", "FittedPerson", "person_of", "virtual_markers"]
+
 CHUNK_FRAMES = 256
 
 
+<<<<<<< HEAD
 @dataclass(frozen=True)
 class Athlete:
     """What is known of a person before they are measured.
@@ -58,6 +58,8 @@ def _body_with_skeleton(athlete: Athlete, body: Body, skeleton: Skeleton) -> Bod
     return skeleton_of_body(body, body.with_shape(athlete.phenotype(body)), skeleton)
 
 
+=======
+>>>>>>> i20-night
 @dataclass(frozen=True, eq=False)
 class FittedPerson:
     """One person whose motion is fitted.

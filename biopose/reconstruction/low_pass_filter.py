@@ -10,7 +10,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+<<<<<<< HEAD
 from scipy.linalg import solve_banded
+=======
+>>>>>>> i20-night
 
 # Winter 2009: 6 Hz keeps 99.7 % of walking's power at the toe. Running and landing have content up to 10 to 15 Hz
 # (Mai & Willwacher 2019, J Biomech 92:8; Kristianslund et al. 2012, J Biomech 45:666).
@@ -39,6 +42,8 @@ def low_pass(values: NDArray[np.float64], time_s: NDArray[np.float64], *, cutoff
         time_s: (T,) increasing.
         cutoff_hz: where half the power passes.
     """
+    from scipy.signal import butter, sosfiltfilt  # seconds, and the cut-offs are read without them
+
     if not can_filter(time_s, cutoff_hz=cutoff_hz):
         return values
     rate_hz = _rate_hz(time_s)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from biopose.hmr.mqhmr import MQHMR_WEIGHTS, Mqhmr, load_mqhmr
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.reconstruction.fusion import fit_rotations, with_prediction
 from biopose.reconstruction.initialisation import root_position_m
+from biopose.reconstruction.method_names import MeshStage
 from biopose.reconstruction.observations import Observations
 from biopose.reconstruction.observed_track import ObservedTrack, R_camera_world_of, reprojection_errors_px
 from biopose.reconstruction.refinement import (
@@ -51,7 +51,6 @@ IK_TOLERANCE = 1e-4
 BY_FRAME = ("frame_indices", "time_s", "boxes_px", "keypoints_px", "confidence")  # of a track, besides tokens
 
 # The decoder's prediction; fused with the lifter's; refined by the 2D keypoints.
-MeshStage = Literal["decoded", "fused", "refined"]
 
 
 @dataclass(frozen=True, eq=False)

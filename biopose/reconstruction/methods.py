@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from biopose.reconstruction.mesh_recovery import MeshStage
-from biopose.reconstruction.method_names import NETWORKS, MethodName
+from biopose.reconstruction.method_names import MESH, WITH_NEURIK, MeshStage, MethodName, networks
 from biopose.reconstruction.motion_solver import SolverOptions
 from biopose.reconstruction.refinement import RefinementOptions
 from biopose.reconstruction.residuals import FitWeights
@@ -37,14 +36,9 @@ class Method:
     @property
     def networks(self) -> tuple[str, ...]:
         """Names of the models that it runs, as a registry keeps them, in order."""
-        # MQ-HMR's prediction is fused with the lifter's, which also gives gravity and contacts.
-        chosen = {"mqhmr": self.mesh is not None, "neurik": self.neurik}
-        return tuple(name for name in NETWORKS if chosen.get(name, True))
+        return networks(mesh=self.mesh is not None, neurik=self.neurik)
 
 
 METHODS: Mapping[MethodName, Method] = {
-    "mqhmr": Method("mqhmr", mesh="refined", neurik=True),
-    "keypoint_fit": Method("keypoint_fit"),
-    "mqhmr_unrefined": Method("mqhmr_unrefined", mesh="fused"),
-    "mqhmr_alone": Method("mqhmr_alone", mesh="decoded"),
+    name: Method(name, mesh=mesh, neurik=name in WITH_NEURIK) for name, mesh in MESH.items()
 }

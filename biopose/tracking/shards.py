@@ -1,14 +1,8 @@
-"""A long video in shards (stretches of time), so that several processes share it and a crash costs one shard only.
-
-Each shard is decoded from a little before its start, since people are tracked from frame to frame: its detections are
-then those of the uncut video. Several shards, of one video or of many, fill the networks' batches together.
-"""
+"""Detect the people of shards: several, of one video or of many, fill the networks' batches together."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
@@ -18,11 +12,12 @@ from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.tracking.frame_detections import FrameDetections, ShardDetections
 from biopose.tracking.people_tracker import BATCH_FRAMES, PeopleTracker, track_people
+from biopose.tracking.shard import LEAD_IN_S, SHARD_S, Shard, shards_of
 from biopose.tracking.shard_file import write_shard
-from biopose.tracking.tracker import EXPECT_S
 from biopose.video.frames import SAME_TIME_S, Frame, read_frames
-from biopose.video.probe import VideoInfo, check_image_size, probe_video
+from biopose.video.probe import check_image_size, probe_video
 
+<<<<<<< HEAD
 SHARD_S = 20.0
 DETECT_INTERVAL_S = 0.2  # every sixth frame at 30 Hz
 MOST_BETWEEN = 8  # frames, whose images wait for the next detection
@@ -80,6 +75,9 @@ def shards_of(
         Shard(info.path, edge, end, min(LEAD_IN_S, edge - first_s), recorded_rate_hz, keep_readable)
         for edge, end in zip(edges, [*edges[1:], end_s], strict=True)
     ]
+=======
+__all__ = ["LEAD_IN_S", "SHARD_S", "Shard", "perceive", "perceive_shards", "shards_of"]
+>>>>>>> i20-night
 
 
 def perceive(

@@ -12,11 +12,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import numpy as np
-import psutil
 
 from biopose.assets import asset
 from biopose.io.manifest import read_session
@@ -25,6 +23,7 @@ from biopose.reconstruction.motion_file import read_motion, write_motion
 from biopose.tracking.people import join_shards
 from biopose.tracking.shard_file import read_shard
 from biopose.tracking.shards import perceive_shards
+from flows.bench.process_tree import ProcessTree
 from tasks.models import pin_models, register_shipped
 from tasks.plan import IngestOptions, PlannedTrial, plan_trial
 from tasks.settings import Settings
@@ -33,7 +32,6 @@ from tasks.video_hash import VideoHashes
 CLIPS = tuple(f"clips/balance_cam0{camera}.mp4" for camera in (1, 2, 3, 4))
 CLIP_RATE_HZ, CLIP_FRAMES = 60, 100
 STEP_FRAMES = 3  # between the beginnings of trials of one clip
-SAMPLE_S = 0.25  # of memory
 
 MANIFEST = """\
 team = "bench"
@@ -73,27 +71,31 @@ def fill_inbox(inbox: Path, *, trials: int, frames: int) -> Path:
     return manifest
 
 
-def measure_ingests(sizes: Sequence[int], *, frames: int) -> dict[str, Any]:
-    """Measure the stages alone, then ingest runs of several sizes.
+def measure_ingests(sizes: Sequence[int], cores: Sequence[int], *, frames: int) -> dict[str, Any]:
+    """Measure the stages alone, then ingest runs of several sizes on several numbers of cores.
 
     Args:
         sizes: number of trials of each run.
+        cores: that a run may keep busy.
         frames: of each trial.
 
     Returns:
         stage_seconds and stages_frames_per_s: of the smallest run's trials, one stage after the other in one process
-        on all cores, everything loaded; runs: for each size frames, seconds, frames_per_s, seconds by part of the
-        run, peak_mb of all processes together; ratio: the largest run's frames/s over the stages'; growth_exponent:
-        of seconds beyond start-up with the number of trials.
+        on all cores, everything loaded; runs: for each number of cores and size `_ingest`'s measurements; ratio: the
+        largest run's frames/s over the stages'; growth_exponent: of the seconds of work with the number of trials.
     """
     with tempfile.TemporaryDirectory(prefix="biopose-bench-") as scratch:
         alone = _stages_alone(Path(scratch) / "alone", trials=min(sizes), frames=frames)
-        runs = [_ingest(Path(scratch) / f"run{size}", trials=size, frames=frames) for size in sorted(sizes)]
-    largest = runs[-1]
-    result = {**alone, "runs": runs, "ratio": largest["frames_per_s"] / alone["stages_frames_per_s"]}
-    if len(runs) > 1:
-        work = np.log([run["parts"]["work"] for run in runs])
-        result["growth_exponent"] = float(np.polyfit(np.log([run["trials"] for run in runs]), work, 1)[0])
+        runs = [
+            _ingest(Path(scratch) / f"run{size}on{number}", trials=size, frames=frames, cores=number)
+            for number in sorted(cores)
+            for size in sorted(sizes)
+        ]
+    largest = runs[-len(sizes) :]
+    result = {**alone, "runs": runs, "ratio": largest[-1]["frames_per_s"] / alone["stages_frames_per_s"]}
+    if len(largest) > 1:
+        work = np.log([run["parts"]["work"] for run in largest])
+        result["growth_exponent"] = float(np.polyfit(np.log([run["trials"] for run in largest]), work, 1)[0])
     return result
 
 
@@ -152,73 +154,54 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - began_s
 
 
-def _ingest(folder: Path, *, trials: int, frames: int) -> dict[str, Any]:
+def _ingest(folder: Path, *, trials: int, frames: int, cores: int) -> dict[str, Any]:
+    """One run as a process of its own, start-up included.
+
+    Returns:
+        trials, cores, frames, seconds, frames_per_s, processor_s_per_frame, slots_busy (share), parts (seconds by part
+        of the run), peak_mb of all processes together, and of each kind of process in that moment.
+    """
     inbox = fill_inbox(folder / "inbox", trials=trials, frames=frames).parents[2]
     command = [sys.executable, "-m", "flows.cli.main", "ingest", str(inbox), "--home", str(folder / "home"), "--json"]
     began_s = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - fixed arguments
-    with _memory_of(process.pid) as peak_bytes:
+    environment = os.environ | {"BIOPOSE_CORES": str(cores)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: S603 - fixed
+    with ProcessTree(process.pid) as tree:
         out, _ = process.communicate()
     total_s = time.perf_counter() - began_s
     if process.returncode:
         raise RuntimeError(f"the ingest of {trials} trials ended with exit code {process.returncode}")
     account = json.loads(out.splitlines()[-1])
-    parts = {"before the flow": total_s - account["seconds"], **account["parts"]}
     return {
         "trials": trials,
+        "cores": cores,
         "frames": account["frames"],
         "seconds": total_s,
         "frames_per_s": account["frames"] / total_s,
-        "parts": parts,
-        "peak_mb": peak_bytes[0] / 2**20,
+        "processor_s_per_frame": tree.processor_s / account["frames"],
+        "slots_busy": account["slots_busy"],
+        "parts": {"before and after the flow": total_s - account["seconds"], **account["parts"]},
+        "peak_mb": tree.peak_mb,
+        "peak_mb_by_process": tree.peak_mb_by_process,
     }
-
-
-@contextmanager
-def _memory_of(pid: int) -> Iterator[list[int]]:
-    """Peak memory of a process and its descendants together (unique set size), in bytes."""
-    peak, ended = [0], Event()
-
-    def watch() -> None:
-        while not ended.wait(SAMPLE_S):
-            peak[0] = max(peak[0], _unique_bytes(pid))
-
-    thread = Thread(target=watch)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _unique_bytes(pid: int) -> int:
-    total = 0
-    try:
-        processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0
-    for process in processes:
-        try:
-            total += process.memory_full_info().uss
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return total
 
 
 def ingest_lines(result: dict[str, Any]) -> list[str]:
     """The result as text."""
     lines = [
         f"Stages alone, {result['stage_frames']} frames: {result['stages_frames_per_s']:.2f} frames/s",
-        *(f"  {stage:<8}{seconds:7.1f} s" for stage, seconds in result["stage_seconds"].items()),
+        *(f"  {stage:<12}{seconds:7.1f} s" for stage, seconds in result["stage_seconds"].items()),
         "Ingest runs, start-up included:",
+        "  cores trials frames seconds frames/s processor s/frame slots busy peak MB",
     ]
     for run in result["runs"]:
         lines.append(
-            f"  {run['trials']:3d} trials, {run['frames']:.0f} frames: {run['seconds']:.1f} s, "
-            f"{run['frames_per_s']:.2f} frames/s, {run['peak_mb']:.0f} MB"
+            f"  {run['cores']:5d} {run['trials']:6d} {run['frames']:6.0f} {run['seconds']:7.1f} "
+            f"{run['frames_per_s']:8.2f} {run['processor_s_per_frame']:17.3f} {run['slots_busy']:10.0%} "
+            f"{run['peak_mb']:7.0f}"
         )
         lines.append("      " + ", ".join(f"{part} {seconds:.1f} s" for part, seconds in run["parts"].items()))
+        lines.append("      " + ", ".join(f"{kind} {mb:.0f} MB" for kind, mb in run["peak_mb_by_process"].items()))
     lines.append(f"Largest run over stages alone: {result['ratio']:.2f}")
     if "growth_exponent" in result:
         lines.append(f"Work grows with trials to the power {result['growth_exponent']:.2f}")

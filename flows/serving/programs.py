@@ -13,7 +13,6 @@ from tasks.prefect_login import prefect_login
 from tasks.settings import LOCALHOST, Addresses, Settings
 
 PREFECT_APPLICATION = "flows.serving.prefect_application:application"
-REGISTER = "from tasks.models import register_shipped as r; from tasks.settings import Settings as s; r(s.load())"
 
 
 def prefect_server(port: int) -> list[str]:
@@ -42,14 +41,6 @@ def files_server(settings: Settings) -> list[str]:
     """A server of overlays and reports, to which an ingest run's page links."""
     where = ("--port", str(settings.files_port), "--folder", str(settings.artifacts))
     return _python("flows.serving.files_server", *where)
-
-
-def register_models() -> list[str]:
-    """Registers the shipped weights, then ends.
-
-    It also creates the registry's database, before the server and a flow could both try to: MLflow takes no lock.
-    """
-    return [sys.executable, "-c", REGISTER]
 
 
 def deploy(file: Path) -> list[str]:

@@ -24,6 +24,7 @@ from flows.serving.ports import check_ports
 from flows.serving.prefect_server import PrefectServer
 from flows.serving.processes import Child, adopting_orphans, stop, stop_orphans
 from tasks.locks import exclusive
+from tasks.registration import register_command
 from tasks.settings import Addresses, Settings, responds
 
 CHECKOUT = Path(__file__).parents[2]
@@ -104,7 +105,7 @@ class _Services:
         self._echo("\n".join([*self._not_used, f"Starting in {self._settings.home} ..."]))
         prefect = self._begin("prefect-server", *programs.prefect_server(self._settings.prefect_port))
         files = self._begin("files", *programs.files_server(self._settings))
-        self._complete("models", *programs.register_models())
+        self._complete("models", *register_command())
         mlflow = self._begin("mlflow", *programs.mlflow_server(self._settings))
         self._until(prefect, lambda: responds(f"{self._addresses.prefect}/api/health"))
         self._close_left_over()

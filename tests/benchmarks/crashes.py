@@ -40,8 +40,8 @@ class Crash:
 
 VICTIMS: dict[str, Callable[[psutil.Process, Path], list[psutil.Process]]] = {
     "flow process": lambda flow, _: [flow],
-    "Ray actor": lambda flow, _: _named(flow, "ray::PipelineActor"),
-    "Dask worker": lambda flow, _: _named(flow, "spawn_main"),
+    "Ray actor": lambda flow, _: _named(flow, "ray::PerceptionActor"),
+    "Dask worker": lambda flow, _: forked_workers(flow),
     "loader in a transaction": lambda flow, home: [flow] if _in_transaction(home) else [],
 }
 
@@ -78,6 +78,11 @@ def _named(flow: psutil.Process, text: str) -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+def forked_workers(flow: psutil.Process) -> list[psutil.Process]:
+    """Dask's workers: forked from one process that is the flow's own child, and look like it."""
+    return [child for child in _named(flow, "multiprocessing.forkserver") if child.ppid() != flow.pid]
 
 
 def _in_transaction(home: Path) -> bool:

@@ -103,7 +103,7 @@ def is_running(process: psutil.Process) -> bool:
 
 def is_ours(process: psutil.Process) -> bool:
     """An actor, a Dask worker or the Prefect server."""
-    return any(text in command_of(process) for text in ("PipelineActor", "spawn_main", "uvicorn"))
+    return any(text in command_of(process) for text in ("PerceptionActor", "forkserver", "uvicorn"))
 
 
 def command_of(process: psutil.Process) -> str:

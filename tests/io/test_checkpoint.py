@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from biopose.errors import ModelError
-from biopose.io.checkpoint import read_checkpoint, save_checkpoint, sha256_of
+from biopose.io.checkpoint import read_checkpoint, save_checkpoint
+from biopose.io.files import sha256_of
 
 TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1], dtype=torch.int64)}
 SHAPE = {"width": 4, "dilations": [1, 2], "made": "by hand: grün"}

@@ -13,7 +13,8 @@ from biopose.hmr.head import PoseHead
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import Mqhmr, new_mqhmr
 from biopose.hmr.mqhmr_shape import MqhmrShape
-from biopose.reconstruction.mesh_recovery import MeshModels, MeshStage
+from biopose.reconstruction.mesh_recovery import MeshModels
+from biopose.reconstruction.method_names import MeshStage
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.tracks import PersonTrack
 from tests.swinging_person import CAMERA, full_body, level, track_of

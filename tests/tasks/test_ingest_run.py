@@ -32,7 +32,7 @@ def test_a_trial_that_could_not_be_loaded_is_no_failure_and_not_quarantined(tmp_
     lines: list[str] = []
     run = ingest_run(tmp_path, lines)
     trial = SimpleNamespace(trial_id="blue/day/jump")
-    run.record_outcome(trial, stage="load", error=WarehouseBusyError("process 7 has it open"))  # type: ignore[arg-type]
+    run.record_outcome(trial, "load", WarehouseBusyError("process 7 has it open"))  # type: ignore[arg-type]
     assert lines == ["  not loaded   blue/day/jump: measured; process 7 has it open"]
     account = run.as_dict()
     assert account["unloaded"] == {"blue/day/jump": "process 7 has it open"}

@@ -7,7 +7,7 @@ import pytest
 
 from biopose.pipeline import METHODS, Method
 from biopose.reconstruction.refinement import RefinementOptions
-from tasks.methods import pinned_method
+from tasks.methods import PinnedMethod
 from tasks.models import PinnedModel
 from tasks.shipped_models import shipped_models
 from tests.perception.real_people import needs_networks
@@ -15,16 +15,16 @@ from tests.perception.real_people import needs_networks
 pytestmark = needs_networks
 
 
-def pinned(method: Method) -> list[PinnedModel]:
+def pinned(method: Method) -> tuple[PinnedModel, ...]:
     shipped = [model for model in shipped_models() if model.name in method.networks]
-    return [PinnedModel(model.name, model.name, 1, model.sha256, model.configuration_json) for model in shipped]
+    return tuple(PinnedModel(model.name, model.name, 1, model.sha256, model.configuration_json) for model in shipped)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_runs_as_it_ships_under_the_versions_that_ship(name: str) -> None:
     method = METHODS[name]
-    assert pinned_method(name, pinned(method), cross_check_frames=12) == method
-    assert pinned_method(name, pinned(method), cross_check_frames=3).cross_check_frames == 3
+    assert PinnedMethod(name, pinned(method), (), 12).load() == method
+    assert PinnedMethod(name, pinned(method), (), 3).load().cross_check_frames == 3
 
 
 def test_each_method_takes_its_mesh_as_far_as_its_name_says() -> None:
@@ -37,11 +37,11 @@ def test_each_method_takes_its_mesh_as_far_as_its_name_says() -> None:
 
 
 def test_versions_from_before_two_options_were_configured_run_as_they_did() -> None:
-    models = pinned(METHODS["mqhmr"])
+    models = [*pinned(METHODS["mqhmr"])]
     (mqhmr,) = [model for model in models if model.stage == "mqhmr"]
     configuration = json.loads(mqhmr.configuration_json)
     for option in ("lifter_sd_factor", "pose_prior_share"):
         configuration["budget"].pop(option)
     models[models.index(mqhmr)] = replace(mqhmr, configuration_json=json.dumps(configuration))
-    before = pinned_method("mqhmr", models, cross_check_frames=12).refinement
+    before = PinnedMethod("mqhmr", tuple(models), (), 12).load().refinement
     assert before == replace(RefinementOptions(), lifter_sd_factor=1.0, pose_prior_share=1.0)

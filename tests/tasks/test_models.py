@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from biopose.errors import ModelError
-from biopose.io.checkpoint import sha256_of
+from biopose.io.files import sha256_of
 from biopose.pipeline import METHODS as ALL_METHODS
 from biopose.reconstruction.method_names import EVALUATED_METHODS, NETWORKS, MethodName
 from flows.cli.models import models

@@ -9,7 +9,7 @@ from unittest.mock import create_autospec
 import pytest
 
 from biopose.errors import BioposeError
-from biopose.io.checkpoint import sha256_of
+from biopose.io.files import sha256_of
 from biopose.training.loop import Report
 from biopose.training.mqhmr import train_mqhmr_from
 from biopose.training.neurik import train_neurik_from

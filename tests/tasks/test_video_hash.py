@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from biopose.io.checkpoint import sha256_of
+from biopose.io.files import sha256_of
 from tasks.video_hash import VideoHashes
 
 

@@ -10,6 +10,7 @@ from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.tracking.people import join_shards
 from biopose.tracking.shard_file import read_shard
 from biopose.tracking.shards import LEAD_IN_S, Shard, perceive, perceive_shards, shards_of
+from biopose.tracking.tracker import EXPECT_S
 from biopose.video.probe import VideoInfo, probe_video
 from tests.video.filming import cut, film, tagged_film
 
@@ -142,3 +143,7 @@ def test_a_file_of_another_kind_is_named(tmp_path):
     path.write_bytes(b"not parquet")
     with pytest.raises(FileFormatError, match=r"seen\.parquet"):
         read_shard(path)
+
+
+def test_a_shard_is_decoded_from_before_the_longest_time_that_someone_is_followed_without_being_detected() -> None:
+    assert LEAD_IN_S > EXPECT_S

@@ -23,8 +23,7 @@ from torch import Tensor
 from biopose.body.segment_body import SegmentBody
 from biopose.errors import ModelError
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS
-from biopose.io.checkpoint import sha256_of
-from biopose.io.files import written_whole
+from biopose.io.files import sha256_of, written_whole
 from biopose.pipeline import PERCEIVE, RECONSTRUCT, SOLVE
 from biopose.reconstruction.fitted_person import FittedPerson
 from biopose.skeleton.full_body import full_body_skeleton

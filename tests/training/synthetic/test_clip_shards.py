@@ -13,7 +13,7 @@ from biopose.body.markers import MARKERS
 from biopose.body.segment_body import SegmentBody
 from biopose.errors import ModelError
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS
-from biopose.io.checkpoint import sha256_of
+from biopose.io.files import sha256_of
 from biopose.pipeline import METHODS
 from biopose.reconstruction.motion_solver import SolverOptions
 from biopose.reconstruction.refinement import RefinementOptions

@@ -1,0 +1,32 @@
+"""The stages of a measurement: their versions, and what each needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a measurement.
+
+    Attributes:
+        name: of its function.
+        version: raised whenever the same input gives another result; part of every key.
+        needs: what it keeps busy: networks on whole images, or the processor alone.
+        unit: of its work.
+        networks: names of the models whose weights and configuration its result depends on.
+    """
+
+    name: str
+    version: int
+    needs: Literal["network", "processor"]
+    unit: Literal["shard", "trial"]
+    networks: tuple[str, ...] = ()
+
+
+PERCEIVE = Stage("perceive", 2, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
+RECONSTRUCT = Stage("reconstruct", 2, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
+SOLVE = Stage("solve", 1, needs="processor", unit="trial", networks=("neurik",))
+ANALYSE = Stage("analyse", 1, needs="processor", unit="trial")
+STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)

@@ -1,0 +1,167 @@
+"""The schedule of a run: which call of which trial is made when.
+
+A trial is a coroutine that waits for its shards, then for a turn of the processor's stages, then for the loader. Calls
+take their turns from `Slots`, by the trial's rank, so what was begun is finished first, and as many calls are under way
+as there are slots: one an actor and one a worker, each holding one group of shards or one trial in memory. Between the
+stages only files wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from biopose.errors import BioposeError
+from biopose.tracking.shard import Shard
+from tasks import stages
+from tasks.dask_pool import DaskPool
+from tasks.plan import PlannedTrial, groups_of
+from tasks.ray_pool import ActorPool
+from tasks.slots import Slots
+from tasks.warehouse_writer import WarehouseWriter
+
+GROUP_S = 1.0  # of video that an actor perceives at once: shorter clips fill the batches of 16 frames together
+
+T = TypeVar("T")
+Pool = TypeVar("Pool", ActorPool, DaskPool)
+Start = Callable[[int], AbstractContextManager[T]]  # takes the number of calls: more processes would only start
+Ended = Callable[[PlannedTrial, str, BaseException | None], None]
+
+
+class Schedule:
+    """Takes trials through their stages.
+
+    Args:
+        trials: to be taken through; in the order of `ranked`.
+        actors: starts what perceives; not called where everything is perceived.
+        workers: starts what reconstructs, solves and analyses; not called where everything is analysed.
+        cores: that the two share where both run on this machine.
+    """
+
+    def __init__(
+        self,
+        trials: Sequence[PlannedTrial],
+        *,
+        actors: Start[ActorPool],
+        workers: Start[DaskPool],
+        cores: int,
+    ) -> None:
+        self._trials = trials
+        self._start_actors, self._start_workers = actors, workers
+        self._groups = groups_of(trials, group_s=GROUP_S)
+        self._unfinished = sum(not trial.is_finished for trial in trials)
+        self._cores = cores
+        self.slots = Slots()
+
+    def run(self, writer: WarehouseWriter, mlflow_run_id: str | None, *, ended: Ended) -> None:
+        """Take every trial through its stages.
+
+        Args:
+            writer: loads them.
+            mlflow_run_id: of the run's record in MLflow.
+            ended: called as each trial ends, with the last stage that it reached and what ended it there.
+
+        Raises:
+            BioposeError: an engine does not start.
+        """
+        try:
+            asyncio.run(self._run(writer, mlflow_run_id, ended))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def _run(self, writer: WarehouseWriter, mlflow_run_id: str | None, ended: Ended) -> None:
+        self._actors: asyncio.Future[ActorPool] = asyncio.get_running_loop().create_future()
+        self._workers: asyncio.Future[DaskPool] = asyncio.get_running_loop().create_future()
+        self.slots.provide("core", self._cores)
+        self.slots.provide("loader", 1)
+        rank_of = {file: rank for rank, trial in reversed([*enumerate(self._trials)]) for file in trial.perceived}
+        async with asyncio.TaskGroup() as calls:
+            perceiving = [calls.create_task(self._perceive(group, rank_of[group[0][1]])) for group in self._groups]
+            self._perceived = {
+                file: task for group, task in zip(self._groups, perceiving, strict=True) for _, file in group
+            }
+            taking = [
+                calls.create_task(self._take(trial, rank, writer, mlflow_run_id, ended))
+                for rank, trial in enumerate(self._trials)
+            ]
+            if perceiving:
+                calls.create_task(self._provide("actor", self._start_actors(len(perceiving)), self._actors, perceiving))
+            if self._unfinished:
+                calls.create_task(self._provide("worker", self._start_workers(self._unfinished), self._workers, taking))
+
+    async def _provide(
+        self,
+        resource: str,
+        engine: AbstractContextManager[Pool],
+        started: asyncio.Future[Pool],
+        calls: Sequence[asyncio.Task[Any]],
+    ) -> None:
+        """Start an engine, and end it with the last of its calls."""
+        async with _entered(engine) as pool:
+            started.set_result(pool)
+            self.slots.provide(resource, len(pool))
+            await asyncio.wait(calls)
+
+    async def _perceive(self, group: Sequence[tuple[Shard, Path]], rank: int) -> dict[Path, BioposeError] | Exception:
+        """What is wrong with each shard's video, or with the call itself: every trial of the group ends by it."""
+        try:
+            actors = await asyncio.shield(self._actors)
+            async with self.slots.taken(actors.takes, rank=rank):
+                return await stages.perceive(group, actors)
+        except Exception as error:
+            return error
+
+    async def _take(
+        self, trial: PlannedTrial, rank: int, writer: WarehouseWriter, mlflow_run_id: str | None, ended: Ended
+    ) -> None:
+        """Take one trial through what is missing."""
+        stage = "perceive"
+        try:
+            for _, file in trial.missing_shards:
+                await self._perceived_file(file)
+            if not trial.is_finished:
+                workers = await asyncio.shield(self._workers)
+                async with self.slots.taken(workers.takes, rank=rank):
+                    if not trial.motion.exists():
+                        stage = "reconstruct"
+                        await stages.reconstruct(trial, workers)
+                    stage = "solve and analyse"
+                    await stages.solve_and_analyse(trial, workers)
+            stage = "load"
+            async with self.slots.taken(["loader"], rank=rank):
+                await stages.load(trial, writer, mlflow_run_id)
+        except Exception as error:
+            ended(trial, stage, error)
+        else:
+            ended(trial, stage, None)
+
+    async def _perceived_file(self, file: Path) -> None:
+        outcome = await self._perceived[file]
+        error = outcome if isinstance(outcome, Exception) else outcome.get(file)
+        if error is not None:
+            raise error
+
+
+@asynccontextmanager
+async def _entered(engine: AbstractContextManager[T]) -> AsyncIterator[T]:
+    """A context manager whose beginning and end take seconds, each in a thread; it ends also where it is cancelled."""
+    entering = asyncio.create_task(asyncio.to_thread(engine.__enter__))
+    try:
+        yield await asyncio.shield(entering)
+    finally:
+        if not entering.done():
+            await asyncio.wait([entering])
+        if entering.exception() is None:
+            await asyncio.to_thread(engine.__exit__, None, None, None)
+
+
+def ranked(trials: Sequence[PlannedTrial]) -> list[PlannedTrial]:
+    """In the order in which they are served: the shortest, so that a first result is there early, then longest first.
+
+    What begins last decides when the run ends, so it had better be short.
+    """
+    by_length = sorted(trials, key=lambda trial: (trial.length_s, trial.trial_id))
+    return [*by_length[:1], *reversed(by_length[1:])]

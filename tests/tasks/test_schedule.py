@@ -1,0 +1,189 @@
+"""The schedule of a run on eight slots of real engines, with stages that only sleep."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from distributed import Client, LocalCluster
+from prefect import flow
+
+from biopose.errors import BioposeError, VideoError
+from biopose.tracking.shard import Shard
+from biopose.trial import Clip, Subject, Trial
+from tasks import dask_pool
+from tasks.dask_pool import DaskPool
+from tasks.methods import PinnedMethod
+from tasks.plan import PlannedTrial
+from tasks.ray_pool import ActorPool, _start_here
+from tasks.schedule import Schedule, ranked
+from tasks.settings import Settings
+from tests.tasks.small_actors import STAGE_S, SleepingActor
+
+SLOTS = 8
+METHOD = PinnedMethod("mqhmr", (), (), 0)
+
+pytestmark = pytest.mark.usefixtures("prefect_api")
+
+
+@pytest.fixture(scope="module")
+def actors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
+    _start_here(Settings(home=tmp_path_factory.mktemp("home"), cores=SLOTS))
+    made = [ray.remote(num_cpus=1)(SleepingActor).remote() for _ in range(SLOTS)]
+    ray.get([actor.perceive.remote([], []) for actor in made])
+    yield made
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with (
+        LocalCluster(
+            n_workers=SLOTS, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def sleeping_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workers are threads of this process."""
+
+    def reconstruct(trial: Trial, perceived: list[Path], motion: Path, method: PinnedMethod) -> None:
+        time.sleep(STAGE_S)
+        motion.touch()
+
+    def solve_and_analyse(trial: Trial, motion: Path, folder: Path, *rest: Any) -> None:
+        time.sleep(STAGE_S)
+        folder.mkdir()
+
+    monkeypatch.setattr(dask_pool, "reconstruct", reconstruct)
+    monkeypatch.setattr(dask_pool, "solve_and_analyse", solve_and_analyse)
+
+
+def planned(folder: Path, name: str, *, shards: int = 1, shard_s: float = 10.0) -> PlannedTrial:
+    video = folder / name
+    return PlannedTrial(
+        trial=Trial(Clip(video), (Subject(1.7),), trial_id=name),
+        shards=tuple(Shard(video, start_s=i * shard_s) for i in range(shards)),
+        perceived=tuple(folder / f"{name}-{i}" for i in range(shards)),
+        motion=folder / f"{name}-motion",
+        folder=folder / f"{name}-results",
+        run_id=name,
+        lengths_s=(shard_s,) * shards,
+        record={"name": name},
+    )
+
+
+@dataclass
+class Outcomes:
+    """The loader, and how each trial ended."""
+
+    loaded: list[str] = field(default_factory=list)
+    ends: dict[str, tuple[str, BaseException | None]] = field(default_factory=dict)
+
+    def load(self, record: dict[str, Any], _folder: Path) -> None:
+        self.loaded.append(record["name"])
+
+    def ended(self, trial: PlannedTrial, stage: str, error: BaseException | None) -> None:
+        self.ends[trial.trial_id] = stage, error
+
+
+def run(schedule: Schedule) -> Outcomes:
+    outcomes = Outcomes()
+
+    @flow(name="schedule")
+    def take_through() -> None:
+        schedule.run(outcomes, None, ended=outcomes.ended)  # type: ignore[arg-type]
+
+    take_through()
+    return outcomes
+
+
+def engines(actors: list[Any], client: Client) -> dict[str, Any]:
+    return {
+        "actors": lambda calls: nullcontext(ActorPool(actors[:calls])),
+        "workers": lambda trials: nullcontext(DaskPool(client, min(SLOTS, trials), METHOD)),
+        "cores": SLOTS,
+    }
+
+
+def test_a_night_of_many_trials_keeps_the_slots_of_both_engines_busy(
+    actors: list[Any], client: Client, tmp_path: Path
+) -> None:
+    trials = [
+        planned(tmp_path, f"trial{i:02d}") for i in range(64)
+    ]  # the last calls end one by one: many trials make that short
+    schedule = Schedule(ranked(trials), **engines(actors, client))
+    outcomes = run(schedule)
+    assert sorted(outcomes.loaded) == [trial.trial_id for trial in trials]
+    assert schedule.slots.busy_share("core") > 0.95
+
+
+def test_one_clip_of_twenty_shards_fills_all_slots(actors: list[Any], client: Client, tmp_path: Path) -> None:
+    trial = planned(tmp_path, "match", shards=20)
+    assert run(Schedule([trial], **engines(actors, client))).loaded == ["match"]
+    shards_of_actor = Counter(file.read_text() for file in trial.perceived)
+    assert len(shards_of_actor) == SLOTS
+    assert max(shards_of_actor.values()) <= 4
+
+
+def test_the_shortest_trial_comes_first_and_then_the_longest(tmp_path: Path) -> None:
+    trials = [planned(tmp_path, f"{s}", shard_s=s) for s in (3.0, 1.0, 9.0, float("inf"), 2.0)]
+    assert [trial.length_s for trial in ranked(trials)] == [1.0, float("inf"), 9.0, 3.0, 2.0]
+    assert ranked([]) == []
+
+
+def test_a_broken_video_ends_its_own_trial_and_no_other(actors: list[Any], client: Client, tmp_path: Path) -> None:
+    trials = [planned(tmp_path, name, shard_s=0.1) for name in ("bad", "good")]
+    outcomes = run(Schedule(trials, **engines(actors, client)))
+    stage, error = outcomes.ends["bad"]
+    assert (stage, type(error)) == ("perceive", VideoError)
+    assert outcomes.ends["good"] == ("load", None)
+
+
+def test_neither_engine_starts_where_everything_is_analysed(tmp_path: Path) -> None:
+    trial = planned(tmp_path, "done")
+    trial.folder.mkdir()
+    (trial.folder / dask_pool.DONE).touch()
+
+    def starts(_: int) -> Any:
+        raise AssertionError("started")
+
+    assert run(Schedule([trial], actors=starts, workers=starts, cores=1)).loaded == ["done"]
+
+
+def test_ray_does_not_start_where_everything_is_perceived(client: Client, tmp_path: Path) -> None:
+    trial = planned(tmp_path, "perceived")
+    trial.perceived[0].touch()
+    assert run(Schedule([trial], **engines([], client))).loaded == ["perceived"]
+
+
+def test_an_engine_that_does_not_start_ends_the_run_with_its_message(client: Client, tmp_path: Path) -> None:
+    ended: list[bool] = []
+
+    @contextmanager
+    def other(_: int) -> Iterator[DaskPool]:
+        yield DaskPool(client, 1, METHOD)
+        ended.append(True)
+
+    def fails(_: int) -> Any:
+        return _failing()
+
+    with pytest.raises(BioposeError, match="no cluster"):
+        run(Schedule([planned(tmp_path, "one")], actors=fails, workers=other, cores=1))
+    assert ended == [True]
+
+
+@contextmanager
+def _failing() -> Iterator[ActorPool]:
+    raise BioposeError("no cluster")
+    yield ActorPool([])

@@ -31,11 +31,8 @@ from biopose.reconstruction.methods import METHODS, Method
 from biopose.reconstruction.models import Models, SolveModels
 from biopose.reconstruction.people_fit import FitModels, fit_people
 from biopose.report.folder import write_outputs
-<<<<<<< HEAD
 from biopose.skeleton.threads import in_threads
-=======
 from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, STAGES, Stage
->>>>>>> i20-night
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.people import People, join_shards
 from biopose.tracking.shards import perceive
@@ -69,135 +66,6 @@ __all__ = [
 Progress = Callable[[str, int, int], None]
 
 
-<<<<<<< HEAD
-@dataclass(frozen=True)
-class Clip:
-    """A video, or a part of it, and what is known of its camera.
-
-    Attributes:
-        video: the file.
-        start_s: of the part, in seconds of the file as it is played; None: from its first frame.
-        end_s: likewise; None: to its last.
-        recorded_rate_hz: frame rate at which slow motion was filmed; None: as the file states, else as it is played.
-        keep_readable: of a broken file, measure what comes before the break.
-        focal_px: focal length, where known.
-        horizontal_fov_deg: horizontal field of view, where known.
-        distortion: the lens's coefficients k1, k2, p1, p2, k3 as OpenCV defines them, where known.
-        calibrated: the whole camera, from a calibration; stands for the three above.
-    """
-
-    video: Path
-    start_s: float | None = None
-    end_s: float | None = None
-    recorded_rate_hz: float | None = None
-    keep_readable: bool = False
-    focal_px: float | None = None
-    horizontal_fov_deg: float | None = None
-    distortion: tuple[float, ...] | None = None
-    calibrated: Camera | None = None
-
-    def shards(self, info: VideoInfo, *, shard_s: float = SHARD_S) -> list[Shard]:
-        """The clip in shards of at most shard_s seconds."""
-        return shards_of(
-            info,
-            start_s=self.start_s,
-            end_s=self.end_s,
-            recorded_rate_hz=self.recorded_rate_hz,
-            keep_readable=self.keep_readable,
-            shard_s=shard_s,
-        )
-
-    def camera(self, info: VideoInfo) -> Camera:
-        """Its intrinsics: as calibrated or given, else from the file's metadata, else an estimate.
-
-        Raises:
-            ValueError: impossible or contradictory numbers, or a calibration for images of another size.
-        """
-        if self.calibrated is None:
-            return camera_of(
-                info, focal_px=self.focal_px, horizontal_fov_deg=self.horizontal_fov_deg, distortion=self.distortion
-            )
-        if (self.calibrated.width_px, self.calibrated.height_px) != (info.width_px, info.height_px):
-            raise ValueError(
-                f"the camera is for images of {self.calibrated.width_px} x {self.calibrated.height_px}; {self.video} "
-                f"has {info.width_px} x {info.height_px}"
-            )
-        return self.calibrated
-
-
-@dataclass(frozen=True)
-class Subject(Athlete):
-    """A person to measure: height, mass and sex of an `Athlete`, and which of the people in the clip they are.
-
-    Attributes:
-        person: "largest", "central", a box (left, top, right, bottom) in pixels, or "all" for everybody.
-    """
-
-    person: Choice = "largest"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What is to be measured.
-
-    Attributes:
-        clip: the video.
-        subjects: one; with person "all" one for each person, the largest first, the last standing for all that follow.
-        activity: of `CUTOFF_HZ`; decides the low-pass filter's cut-off and which events and metrics there are.
-        trial_id: for messages.
-    """
-
-    clip: Clip
-    subjects: tuple[Subject, ...]
-    activity: str = "other"
-    trial_id: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.subjects:
-            raise ValueError("no subject is described; at least a height is needed")
-        if len({subject.person for subject in self.subjects}) > 1 or (len(self.subjects) > 1 and self.person != "all"):
-            raise ValueError('several subjects of one clip are measured with person "all" each')
-        if self.activity not in CUTOFF_HZ:
-            raise ValueError(f"activity {self.activity!r}; expected one of {', '.join(CUTOFF_HZ)}")
-
-    @property
-    def person(self) -> Choice:
-        """Which people of the clip."""
-        return self.subjects[0].person
-
-    def height_m_of(self, person: int) -> float:
-        """The height that was given for a person, by their number; the last stands for all that follow."""
-        return self.subjects[min(person, len(self.subjects) - 1)].height_m
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage of a measurement.
-
-    Attributes:
-        name: of its function.
-        version: raised whenever the same input gives another result; part of every key.
-        needs: what it keeps busy: networks on whole images, or the processor alone.
-        unit: of its work.
-        networks: names of the models whose weights and configuration its result depends on.
-    """
-
-    name: str
-    version: int
-    needs: Literal["network", "processor"]
-    unit: Literal["shard", "trial"]
-    networks: tuple[str, ...] = ()
-
-
-PERCEIVE = Stage("perceive", 3, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
-RECONSTRUCT = Stage("reconstruct", 3, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
-SOLVE = Stage("solve", 2, needs="processor", unit="trial", networks=("neurik",))
-ANALYSE = Stage("analyse", 2, needs="processor", unit="trial")
-STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)
-
-
-=======
->>>>>>> i20-night
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
     """People in motion, in one world.

@@ -25,8 +25,8 @@ class Stage:
     networks: tuple[str, ...] = ()
 
 
-PERCEIVE = Stage("perceive", 2, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
-RECONSTRUCT = Stage("reconstruct", 2, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
-SOLVE = Stage("solve", 1, needs="processor", unit="trial", networks=("neurik",))
-ANALYSE = Stage("analyse", 1, needs="processor", unit="trial")
+PERCEIVE = Stage("perceive", 3, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
+RECONSTRUCT = Stage("reconstruct", 3, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
+SOLVE = Stage("solve", 2, needs="processor", unit="trial", networks=("neurik",))
+ANALYSE = Stage("analyse", 2, needs="processor", unit="trial")
 STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,7 +43,12 @@ class Athlete:
         return phenotype_for(body, height_m=self.height_m, mass_kg=mass_kg, gender=SEX_AS_GENDER[self.sex])
 
     def body_with_skeleton(self, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:
-        """The same with the default skeleton scaled to it."""
-        from biopose.body.subject import skeleton_of_body
+        """The same with the default skeleton scaled to it; made once for equal athletes."""
+        return _body_with_skeleton(self, body, skeleton)
 
-        return skeleton_of_body(body, body.with_shape(self.phenotype(body)), skeleton)
+
+@lru_cache(maxsize=16)
+def _body_with_skeleton(athlete: Athlete, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:
+    from biopose.body.subject import skeleton_of_body
+
+    return skeleton_of_body(body, body.with_shape(athlete.phenotype(body)), skeleton)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -24,42 +23,6 @@ __all__ = ["Athlete", "FittedPerson", "person_of", "virtual_markers"]
 CHUNK_FRAMES = 256
 
 
-<<<<<<< HEAD
-@dataclass(frozen=True)
-class Athlete:
-    """What is known of a person before they are measured.
-
-    Attributes:
-        height_m: standing, without shoes.
-        mass_kg: of a person of that height and a body mass index of 23 where it is not known.
-        sex: "male", "female" or None.
-    """
-
-    height_m: float
-    mass_kg: float | None = None
-    sex: str | None = None
-
-    def phenotype(self, body: Body) -> Tensor:
-        """The body (6,) of someone of this height, mass and sex.
-
-        Raises:
-            ValueError: if no body of the model is so tall or so heavy.
-        """
-        mass_kg = self.mass_kg or DEFAULT_BMI * self.height_m**2
-        return phenotype_for(body, height_m=self.height_m, mass_kg=mass_kg, gender=SEX_AS_GENDER[self.sex])
-
-    def body_with_skeleton(self, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:
-        """The same with the default skeleton scaled to it; made once for equal athletes."""
-        return _body_with_skeleton(self, body, skeleton)
-
-
-@lru_cache(maxsize=16)
-def _body_with_skeleton(athlete: Athlete, body: Body, skeleton: Skeleton) -> BodyWithSkeleton:
-    return skeleton_of_body(body, body.with_shape(athlete.phenotype(body)), skeleton)
-
-
-=======
->>>>>>> i20-night
 @dataclass(frozen=True, eq=False)
 class FittedPerson:
     """One person whose motion is fitted.

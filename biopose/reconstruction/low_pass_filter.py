@@ -10,10 +10,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-<<<<<<< HEAD
-from scipy.linalg import solve_banded
-=======
->>>>>>> i20-night
 
 # Winter 2009: 6 Hz keeps 99.7 % of walking's power at the toe. Running and landing have content up to 10 to 15 Hz
 # (Mai & Willwacher 2019, J Biomech 92:8; Kristianslund et al. 2012, J Biomech 45:666).
@@ -42,8 +38,6 @@ def low_pass(values: NDArray[np.float64], time_s: NDArray[np.float64], *, cutoff
         time_s: (T,) increasing.
         cutoff_hz: where half the power passes.
     """
-    from scipy.signal import butter, sosfiltfilt  # seconds, and the cut-offs are read without them
-
     if not can_filter(time_s, cutoff_hz=cutoff_hz):
         return values
     rate_hz = _rate_hz(time_s)
@@ -78,6 +72,8 @@ def _butterworth(x: NDArray[np.float64], *, share: float) -> NDArray[np.float64]
     Coefficients by the bilinear transform (Robertson et al. 2013, Research Methods in Biomechanics, chapter 12). The
     recursion is solved as a banded system; scipy.signal, which has the filter, takes long to load.
     """
+    from scipy.linalg import solve_banded  # planning a night reads the cut-offs alone
+
     k = np.tan(np.pi * share)
     scale = 1 / (1 + np.sqrt(2) * k + k**2)
     b = k**2 * scale * np.array([1.0, 2.0, 1.0])

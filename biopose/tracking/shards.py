@@ -17,67 +17,10 @@ from biopose.tracking.shard_file import write_shard
 from biopose.video.frames import SAME_TIME_S, Frame, read_frames
 from biopose.video.probe import check_image_size, probe_video
 
-<<<<<<< HEAD
-SHARD_S = 20.0
 DETECT_INTERVAL_S = 0.2  # every sixth frame at 30 Hz
 MOST_BETWEEN = 8  # frames, whose images wait for the next detection
-LEAD_IN_S = EXPECT_S + 0.5  # as long as someone is followed without being detected, and a little
 
-
-@dataclass(frozen=True)
-class Shard:
-    """A stretch of a video.
-
-    Attributes:
-        video: the file.
-        start_s: the first frame that counts is the first at or after this second of the file as it is played.
-        end_s: the last is the last before this one; None: the file's last.
-        lead_in_s: decoded before start_s to know who is there; does not count.
-        recorded_rate_hz: of slow motion; None: what the file states.
-        keep_readable: of a broken file, the frames before the break count.
-    """
-
-    video: Path
-    start_s: float = 0.0
-    end_s: float | None = None
-    lead_in_s: float = 0.0
-    recorded_rate_hz: float | None = None
-    keep_readable: bool = False
-
-
-def shards_of(
-    info: VideoInfo,
-    *,
-    start_s: float | None = None,
-    end_s: float | None = None,
-    recorded_rate_hz: float | None = None,
-    keep_readable: bool = False,
-    shard_s: float = SHARD_S,
-) -> list[Shard]:
-    """Cut a video, or a part of it, into shards of nearly equal length.
-
-    Args:
-        info: of the video; one whose duration is not known is not cut.
-        start_s: of the part, in seconds of the file as it is played.
-        end_s: likewise.
-        recorded_rate_hz: of slow motion; None: what the file states.
-        keep_readable: of a broken file, the frames before the break count; it is not cut, for nobody knows yet which
-            of its shards exist.
-        shard_s: the longest shard.
-    """
-    first_s, last_s = start_s or 0.0, end_s if end_s is not None else info.duration_s
-    if last_s is None or info.first_frame_s < last_s:
-        first_s = max(first_s, info.first_frame_s)  # no shard without a frame
-    length_s = 0.0 if last_s is None or keep_readable else max(min(last_s, info.duration_s or last_s) - first_s, 0.0)
-    count = max(1, math.ceil(length_s / shard_s - SAME_TIME_S))
-    edges = [first_s + length_s * i / count for i in range(count)]
-    return [
-        Shard(info.path, edge, end, min(LEAD_IN_S, edge - first_s), recorded_rate_hz, keep_readable)
-        for edge, end in zip(edges, [*edges[1:], end_s], strict=True)
-    ]
-=======
 __all__ = ["LEAD_IN_S", "SHARD_S", "Shard", "perceive", "perceive_shards", "shards_of"]
->>>>>>> i20-night
 
 
 def perceive(

@@ -10,13 +10,9 @@ from numpy.typing import NDArray
 
 from biopose.errors import ModelError
 from biopose.hmr.lifter import load_lifter
-<<<<<<< HEAD
 from biopose.reconstruction import windows
-from biopose.reconstruction.mesh_recovery import MeshStage, PersonMesh, recover_mesh
-=======
 from biopose.reconstruction.mesh_recovery import PersonMesh, recover_mesh
 from biopose.reconstruction.method_names import MeshStage
->>>>>>> i20-night
 from biopose.reconstruction.observations import HIPS
 from biopose.reconstruction.observed_track import observe
 from biopose.reconstruction.refinement import RefinementOptions

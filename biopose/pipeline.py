@@ -31,7 +31,7 @@ from biopose.reconstruction.methods import METHODS, Method
 from biopose.reconstruction.models import Models, SolveModels
 from biopose.reconstruction.people_fit import FitModels, fit_people
 from biopose.report.folder import write_outputs
-from biopose.skeleton.threads import in_threads
+from biopose.skeleton.threads import in_threads, torch_threads
 from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, STAGES, Stage
 from biopose.tracking.left_right_repair import repair_side_swaps
 from biopose.tracking.people import People, join_shards
@@ -163,8 +163,9 @@ def solve(people: Sequence[FittedPerson], *, activity: str, models: SolveModels)
         neural_ik=models.neural_ik,
         threads=models.threads,
     )
-    if len(people) == 1:  # has all of torch's threads
-        return [one(people[0])]
+    if len(people) == 1:
+        with torch_threads(models.threads):
+            return [one(people[0])]
     return in_threads(one, people, threads=models.threads)
 
 
@@ -190,7 +191,7 @@ def analyse(
         versions: of the code and of the weights that measured, as `WeightFiles.versions` gives them.
         cross_check_frames: of each person, that OpenSim's own inverse kinematics solves, too.
         overlay: whether the overlay is drawn.
-        overlay_height_px: its height; None: the video's, so that it is at most 1280 pixels wide (`overlay_layout`).
+        overlay_height_px: its height; None: as `overlay_layout` has it for the video's.
         progress: called with 1 after each frame of the overlay.
 
     Returns:

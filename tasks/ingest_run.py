@@ -41,7 +41,7 @@ class IngestRun:
         failed: errors that no input caused, by trial id.
         unmatched: what lies in the inbox and belongs to no trial: path, kind and message of each.
         parts: seconds of each part of the run.
-        slots_busy: share of the cores' time that calls of the engines took, from their start on.
+        slots_busy: share of the cores' time that calls of the engines took, the engines' start included.
         mlflow_run_id: of the run's record in MLflow; None where there is nothing to process.
     """
 

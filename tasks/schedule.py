@@ -23,7 +23,7 @@ from tasks.ray_pool import ActorPool
 from tasks.slots import Slots
 from tasks.warehouse_writer import WarehouseWriter
 
-GROUP_S = 1.0  # of video that an actor perceives at once: shorter clips fill the batches of 16 frames together
+GROUP_S = 1.0  # of video that an actor perceives at once: shorter clips fill the networks' batches together
 
 T = TypeVar("T")
 Pool = TypeVar("Pool", ActorPool, DaskPool)
@@ -70,7 +70,7 @@ class Schedule:
         try:
             asyncio.run(self._run(writer, mlflow_run_id, ended))
         except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
+            raise group.exceptions[0] from group
 
     async def _run(self, writer: WarehouseWriter, mlflow_run_id: str | None, ended: Ended) -> None:
         self._actors: asyncio.Future[ActorPool] = asyncio.get_running_loop().create_future()

@@ -2,7 +2,7 @@
 
 Every kind of call lists what it takes: a network call an actor, a processor call a worker, and each of them a core
 where both engines run on the cores of one machine. So the sum of busy processes never exceeds the cores, and no core
-is idle while any call could use it.
+is idle while any call could use it. (A process may use more than its core for moments: video is decoded in a thread.)
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Slots:
     async def taken(self, resources: Sequence[str], *, rank: int) -> AsyncIterator[None]:
         """One of each resource, for the block; whoever has the lowest rank is served first.
 
-        Who waits for a resource holds no other, and one that lacks it is not overtaken on it by a higher rank.
+        Who waits for a resource holds no other.
         """
         kind = tuple(resources)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -56,15 +56,12 @@ class Slots:
         return self._busy[resource].share() if resource in self._busy else 0.0
 
     def _serve(self) -> None:
-        """Give turns in the order of rank; a kind of call whose first cannot be served waits, and so does its lack."""
-        blocked: set[str] = set()
+        """Give turns in the order of rank; a kind of call whose first cannot be served waits."""
         heads = [(queue[0], kind) for kind, queue in self._waiting.items() if queue]
         heapq.heapify(heads)
         while heads:
             (_, _, turn), kind = heapq.heappop(heads)
-            lacking = {name for name in kind if name in blocked or not self._free.get(name)}
-            if lacking and not turn.done():
-                blocked |= lacking
+            if not all(self._free.get(name) for name in kind) and not turn.done():
                 continue
             queue = self._waiting[kind]
             heapq.heappop(queue)

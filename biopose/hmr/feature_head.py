@@ -9,7 +9,7 @@ shape are in the view towards the crop's middle, and show in the crop whatever t
 the position (`FOCAL_LOG_SD` of `biopose.training.synthetic.crop_batches`). The fit knows the camera: it takes the view
 from `MeshTokens.middle` and finds the distance from the keypoints.
 
-Where a crop's mirror image was passed over (`flip_augmentation`), that is decoded, and the output mirrored back.
+Where the network was given a crop's mirror image (`flip_augmentation`), that is decoded, and the output mirrored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from biopose.camera.intrinsics import default_focal_px
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, CropInput, Mqhmr, MqhmrOutput, load_mqhmr
 from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
-from biopose.perception.csp_layers import full_precision
+from biopose.perception.csp_layers import on_device
 from biopose.perception.flip_augmentation import CropPass
 from biopose.perception.simcc import PoseOutput
 from biopose.skeleton.threads import one_torch_thread
@@ -63,7 +63,7 @@ class MqhmrHead:
     """
 
     def __init__(self, network: Mqhmr, *, device: str | torch.device = "cpu") -> None:
-        self._network = copy.deepcopy(network).to(device=device).eval()
+        self._network = on_device(copy.deepcopy(network), device).eval()
         self._device = device
         self.width = row_width(network.shape)
         self.levels = network.shape.levels
@@ -96,10 +96,7 @@ class MqhmrHead:
     def _decoded(self, output: PoseOutput, points: Tensor, confidence: Tensor, position: Tensor) -> MqhmrOutput:
         keypoints = (points + 0.5) / points.new_tensor([WIDTH_PX, HEIGHT_PX])
         given = [x.to(self._device, torch.float32) for x in (keypoints, confidence, position)]
-        with full_precision():
-            recovery: MqhmrOutput = self._network(
-                CropInput(tuple(map_.to(self._device) for map_ in output.maps), *given)
-            )
+        recovery: MqhmrOutput = self._network(CropInput(tuple(map_.to(self._device) for map_ in output.maps), *given))
         return recovery
 
 

@@ -6,21 +6,26 @@ declared in the order in which the published graphs use their weights: `onnx_wei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import hardsigmoid, max_pool2d
 
 POOLING_WINDOWS = (5, 9, 13)
+Module = TypeVar("Module", bound=nn.Module)
 
 
-@contextmanager
-def full_precision() -> Iterator[None]:
-    """Convolutions on a GPU with all 24 bits: its default keeps 11, too few to agree with onnxruntime to 1e-3."""
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        yield
+def on_device(network: Module, device: str | torch.device) -> Module:
+    """A network, moved to a device.
+
+    Convolutions of this process on a GPU then have all 24 bits: the default keeps 11, too few to agree with onnxruntime
+    to 1e-3. This is set for good, since networks run in several threads.
+    """
+    if torch.device(device).type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False
+    return network.to(device=device)
 
 
 class ConvSilu(nn.Module):

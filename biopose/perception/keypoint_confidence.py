@@ -20,8 +20,7 @@ Most of the error lasts from frame to frame, since it belongs to the pose and th
 around real people moves a little is a fifth to a quarter of it (0.0022 at 0.85, 0.0035 at 0.65, 0.0070 at 0.45):
 frames are no independent evidence.
 
-All this is of a single pass. With flip test-time augmentation a score is the mean of two passes, lower where they
-differ; that was not calibrated anew.
+All this is of a single pass, as measuring has it.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.perception.crops import PersonCrops, cut_people, is_croppable
-from biopose.perception.flip_augmentation import CropPass, PoseNetwork, pass_over
+from biopose.perception.flip_augmentation import CropPass, PoseNetwork, run_on_crops
 from biopose.perception.onnx_session import check_device
 from biopose.perception.pose_backends import OnnxPose, TorchPose
 
@@ -42,7 +42,7 @@ class FeatureHead(Protocol):
         """Tokens of N people, who may be none.
 
         Args:
-            crops: the pass over their crops, with maps.
+            crops: the network's pass, with maps.
             regions_px: (N, 4) left, top, right, bottom edges of each crop, in pixels of its image.
             sizes_px: (N, 2) width and height of each one's image.
 
@@ -123,13 +123,13 @@ class KeypointNetwork:
         """The keypoints of the people in each image, whichever other images are given with it.
 
         What torch makes of a crop differs in its last digits with the number of crops in a batch, though not with what
-        they show. So a batch that is not full is filled with blanks; for a few people of one image, `locate_in` is
-        quicker.
+        they show. So its batches that are not full are filled with blanks; for a few people of one image, `locate_in`
+        is quicker. With onnxruntime keypoints are equal bit for bit, and a head's tokens to its last digits.
 
         Args:
             images: RGB (H, W, 3), of any sizes.
             boxes_px: (N_i, 4) left, top, right, bottom, for each image.
-            mirrored: for each image, whether its people are passed over as mirror images; None: none are.
+            mirrored: for each image, whether the network is given mirror images of its people; None: of none.
 
         Returns:
             One entry an image, its people in the order of the boxes.
@@ -152,7 +152,7 @@ class KeypointNetwork:
         Args:
             crops: of N people.
             sizes_px: (N, 2) width and height of the image of each.
-            mirrored: (N,) whether they are passed over as mirror images.
+            mirrored: (N,) whether the network is given their mirror images.
         """
         people = _People(crops, sizes_px, mirrored, [np.ones(len(sizes_px), dtype=np.bool_)])
         return _by_image([self._among_blanks(batch) for batch in people.batches()], people)[0]
@@ -164,7 +164,7 @@ class KeypointNetwork:
 
     def _found(self, batch: _People) -> _Found:
         """Keypoints of the people of a batch, and their tokens; does not keep the maps."""
-        passed = pass_over(self._network, batch.crops.pixels, torch.from_numpy(batch.mirrored))
+        passed = run_on_crops(self._network, batch.crops.pixels, torch.from_numpy(batch.mirrored))
         tokens = self._head(passed, batch.crops.regions_px, batch.sizes_px) if self._head else None
         return _Found(*passed.in_crops(), tokens)
 
@@ -176,7 +176,7 @@ class _People:
     Attributes:
         crops: of all who can be cut out.
         sizes_px: (N, 2) width and height of each one's image.
-        mirrored: (N,) whether they are passed over as mirror images.
+        mirrored: (N,) whether the network is given their mirror images.
         usable: for each image (N_i,) which of its boxes they are.
     """
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from biopose.body.keypoint_names import KEYPOINTS
-from biopose.perception.csp_layers import full_precision
+from biopose.errors import ModelError
+from biopose.perception.csp_layers import on_device
 from biopose.perception.cspnext import MAP_CHANNELS, MAP_STRIDES, RtmPose
 from biopose.perception.onnx_session import OnnxSession, weights_path
 from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput
@@ -37,12 +38,23 @@ class OnnxPose:
         self._session = OnnxSession(weights or weights_path(WEIGHTS), threads=threads, also=also)
 
     def __call__(self, crops: Tensor) -> PoseOutput:
-        """Normalised crops (N, 3, 256, 192) -> scores, and the maps of the levels; the others' are empty."""
+        """Normalised crops (N, 3, 256, 192) -> scores, and the maps of the levels; the others' are empty.
+
+        Raises:
+            ModelError: the graph's tensors of these names are no such maps.
+        """
         if not len(crops):  # the published graph cannot do this
             x_scores, y_scores = (crops.new_zeros(0, len(KEYPOINTS), bins) for bins in (X_BINS, Y_BINS))
             return PoseOutput(x_scores, y_scores, tuple(_empty(crops, level) for level in range(len(MAP_TENSORS))))
         x_scores, y_scores, *given = map(torch.from_numpy, self._session(crops.numpy()))
         of_level = dict(zip(self._levels, given, strict=True))
+        for level, map_ in of_level.items():
+            expected = _empty(crops[:0], level).shape[1:]
+            if map_.shape[1:] != expected:
+                raise ModelError(
+                    f"tensor {MAP_TENSORS[level]} of the keypoint network's graph is {tuple(map_.shape[1:])}; expected "
+                    f"{tuple(expected)}, the feature map of stage {level + 1}: these weights are of another export"
+                )
         maps = tuple(of_level.get(level, _empty(crops[:0], level)) for level in range(len(MAP_TENSORS)))
         return PoseOutput(x_scores, y_scores, maps)
 
@@ -68,13 +80,13 @@ class TorchPose:
     def __init__(
         self, weights: Path | None = None, *, device: str | torch.device = "cpu", threads: int | None = None
     ) -> None:
-        self._network = RtmPose.load(weights or weights_path(WEIGHTS)).to(device=device)
+        self._network = on_device(RtmPose.load(weights or weights_path(WEIGHTS)), device)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device, self._threads = device, threads
 
     @torch.no_grad()  # not inference_mode: layers that learn may follow the features
     def __call__(self, crops: Tensor) -> PoseOutput:
         """Normalised crops (N, 3, 256, 192) -> scores and feature maps, on the device."""
-        with full_precision(), torch_threads(self._threads):
+        with torch_threads(self._threads):
             output: PoseOutput = self._network(crops.to(device=self._device, memory_format=torch.channels_last))
         return output

@@ -31,7 +31,7 @@ class PoseOutput:
         x_scores: (N, 26, 384) of each half pixel of the width.
         y_scores: (N, 26, 512) of each half pixel of the height.
         maps: features (N, channels, 256 / stride, 192 / stride) at strides 4, 8, 16, 32, of 64, 128, 256, 512 channels;
-            none from onnxruntime.
+            empty where they were not asked for.
     """
 
     x_scores: Tensor

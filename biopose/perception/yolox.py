@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from biopose.perception.csp_layers import ConvSilu, CspLayer, SpatialPyramid, full_precision
+from biopose.perception.csp_layers import ConvSilu, CspLayer, SpatialPyramid, on_device
 from biopose.skeleton.threads import torch_threads
 
 CHANNELS = (24, 48, 96, 192, 384)  # after the stem and each stage
@@ -172,7 +172,7 @@ class YoloxDetector:
     @classmethod
     def load(cls, path: Path, *, device: str | torch.device, threads: int | None = None) -> YoloxDetector:
         """With the weights of an .onnx file."""
-        network = YoloxTiny.load(path).to(device=device)
+        network = on_device(YoloxTiny.load(path), device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(network, threads=threads)
 
@@ -181,7 +181,7 @@ class YoloxDetector:
         """Letterboxed images (B, 3, H, W) -> for each (N, 5) left, top, right, bottom, score, by descending score."""
         device = next(self.network.parameters()).device
         images = images.to(device=device, memory_format=torch.channels_last)
-        with full_precision(), torch_threads(self.threads):
+        with torch_threads(self.threads):
             boxes = self.network(images).cpu().numpy()
         return [one_a_person(of_image) for of_image in boxes]
 

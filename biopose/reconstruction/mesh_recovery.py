@@ -50,8 +50,6 @@ IK_TOLERANCE = 1e-4
 
 BY_FRAME = ("frame_indices", "time_s", "boxes_px", "keypoints_px", "confidence")  # of a track, besides tokens
 
-# The decoder's prediction; fused with the lifter's; refined by the 2D keypoints.
-
 
 @dataclass(frozen=True, eq=False)
 class MeshModels:

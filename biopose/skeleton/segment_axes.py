@@ -34,9 +34,10 @@ CONVENTIONS = {
     "x left, y up, z forward": ((0, 0, 1), (0, 1, 0), (-1, 0, 0)),
 }  # rows: the segment's axis that points forward, up, and to the right, which are x, y and z of a body
 LIMIT_DEG = 30.0  # between a joint centre's direction in a convention and on the model
+FOOT_LIMIT_DEG = 75.0  # likewise of a foot, whose line from ankle to toes is no axis in any convention
 TURNED_DEG = 1.0  # less is what the subtalar joint does to the line from ankle to toes
 LEAD_DEG = 15.0  # by which the next convention must be worse
-FOOT = "foot"  # its line from ankle to toes is no axis in any convention: it may lie 60 degrees off
+FOOT = "foot"
 NOT_TURNED = ("torso", "larm")
 SIDEWAYS = ("pelvis", "torso")  # whose lines lead from left to right
 FACING_RIGHT = ("thigh", "shank", "torso", "head")  # segments whose right never points to the pelvis's left
@@ -79,7 +80,7 @@ def axes_by_convention(model: SegmentModel, T: Mapping[str, FloatArray]) -> Segm
     ranked = sorted(CONVENTIONS, key=lambda name: np.mean(list(angles[name].values())))
     means = [float(np.mean(list(angles[name].values()))) for name in ranked]
     best = angles[ranked[0]]
-    off = {name: angle for name, angle in best.items() if angle > LIMIT_DEG and not name.endswith(FOOT)}
+    off = {name: angle for name, angle in best.items() if angle > _limit_deg(name)}
     if off:
         raise ModelError(_exchanged(angles) or _disagreement(ranked[0], off))
     if means[1] - means[0] < LEAD_DEG or best.keys() <= {f"{side}_{FOOT}" for side in "lr"}:
@@ -99,6 +100,10 @@ def axes_by_convention(model: SegmentModel, T: Mapping[str, FloatArray]) -> Segm
     return SegmentAxes({name: R.get(name, base) for name in T}, tuple(notes))
 
 
+def _limit_deg(segment: str) -> float:
+    return FOOT_LIMIT_DEG if segment.endswith(FOOT) else LIMIT_DEG
+
+
 def axes_by_neutral_posture(model: SegmentModel, T: Mapping[str, FloatArray]) -> SegmentAxes:
     """Axes from a trial in the neutral posture, in which the model's coordinates have their defaults.
 
@@ -113,9 +118,7 @@ def axes_by_neutral_posture(model: SegmentModel, T: Mapping[str, FloatArray]) ->
     right = np.zeros(3) if pair is None else np.nanmedian(T[pair[1]][:, :3, 3] - T[pair[0]][:, :3, 3], axis=0)
     right = np.array([right[0], 0.0, right[2]])
     if not np.linalg.norm(right) > 0:
-        raise ModelError(
-            "the static trial has neither both thighs nor both upper arms, from which its heading is known"
-        )
+        raise ModelError("there are neither both thighs nor both upper arms, from which its heading is known")
     z = right / np.linalg.norm(right)
     R_lab_ground = np.column_stack([np.cross([0.0, 1.0, 0.0], z), [0.0, 1.0, 0.0], z])
     found = {}

@@ -19,7 +19,7 @@ from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.ik.inverse_kinematics import PLAUSIBLE_SIZE_RATIO
 from biopose.skeleton.model import Marker, Skeleton
 from biopose.skeleton.scaling import scaled_geometry
-from biopose.skeleton.segment_axes import axes_by_convention, axes_by_neutral_posture
+from biopose.skeleton.segment_axes import SegmentAxes, axes_by_convention, axes_by_neutral_posture
 from biopose.skeleton.segment_model import HIPS, LINES, SHOULDERS, SegmentModel
 from biopose.skeleton.segment_names import standard_name
 
@@ -61,9 +61,7 @@ def import_segments(
     """
     model = SegmentModel.of(skeleton)
     T, labels = _by_standard_name(poses, model)
-    axes = (
-        axes_by_convention(model, T) if static is None else axes_by_neutral_posture(model, _of_static(static, model, T))
-    )
+    axes = axes_by_convention(model, T) if static is None else _axes_of_static(static, model, T)
     T = {name: T[name] for name in T if name in axes.R_body_segment}
     ratios = _length_ratios(model, T)
     scales = _body_scales(model, ratios) if scale else np.ones((len(skeleton.bodies), 3))
@@ -109,9 +107,12 @@ def _by_standard_name(poses: SegmentPoses, model: SegmentModel) -> tuple[dict[st
     return T, labels
 
 
-def _of_static(static: SegmentPoses, model: SegmentModel, T: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    standing, _ = _by_standard_name(static, model)
-    return {name: values for name, values in standing.items() if name in T}
+def _axes_of_static(static: SegmentPoses, model: SegmentModel, T: Mapping[str, FloatArray]) -> SegmentAxes:
+    try:
+        standing, _ = _by_standard_name(static, model)
+        return axes_by_neutral_posture(model, {name: values for name, values in standing.items() if name in T})
+    except ModelError as error:
+        raise ModelError(f"in the static trial: {error}") from error
 
 
 def _length_ratios(model: SegmentModel, T: Mapping[str, FloatArray]) -> dict[str, float]:

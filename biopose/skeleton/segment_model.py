@@ -95,7 +95,7 @@ class SegmentModel:
         if len(free) not in GRID:
             in_parent, in_body = (self.in_body(name, self.centres_m[segment]) for name in (parent, segment))
             return np.asarray(in_parent - R_parent_body @ in_body)
-        limits = [(self.skeleton.coordinates[c].range_min, self.skeleton.coordinates[c].range_max) for c in free]
+        limits = [self._turn_about_default(c) for c in free]
         values = np.meshgrid(*(np.linspace(low, high, GRID[len(free)]) for low, high in limits))
         q = np.tile(self.skeleton.default_pose, (values[0].size, 1))
         q[:, free] = np.stack([value.ravel() for value in values], axis=1)
@@ -108,6 +108,11 @@ class SegmentModel:
         table, rows = known[:, :3, :3].reshape(-1, 9).T, np.nan_to_num(R_parent_body).reshape(-1, 9)
         nearest = [(rows[i : i + CHUNK] @ table).argmax(axis=1) for i in range(0, len(rows), CHUNK)]  # largest trace
         return np.asarray(known[np.concatenate(nearest), :3, 3])
+
+    def _turn_about_default(self, coordinate: int) -> tuple[float, float]:
+        """The coordinate's range, at most half a turn to either side of its default: models leave ranges open."""
+        own, default = self.skeleton.coordinates[coordinate], float(self.skeleton.default_pose[coordinate])
+        return max(own.range_min, default - np.pi), min(own.range_max, default + np.pi)
 
     def in_body(self, segment: str, point_m: FloatArray) -> FloatArray:
         """A point of ground (3,), in the body's frame in the default pose."""

@@ -1,8 +1,8 @@
 """People's boxes in the frames between two in which the detector was run.
 
-The detector is a third of the networks' work on a frame with one person. Over an eighth of a second a box moves almost
-evenly: gravity bends a jumper's path by 0.02 m, a hundredth of the box, and a crop reaches an eighth beyond the box on
-each side. So boxes are interpolated where it is clear who is who, and detected where it is not.
+The detector is a third of the networks' work on a frame with one person and more. Over a fifth of a second a box moves
+almost evenly: gravity bends a jumper's path by 0.05 m at most, a thirtieth of the box, and a crop reaches an eighth
+beyond the box on each side. So boxes are interpolated where it is clear who is who, and detected where it is not.
 """
 
 from __future__ import annotations

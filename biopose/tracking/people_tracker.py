@@ -8,7 +8,8 @@ expected, and what it finds there counts if it is confident. The same lets the d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from itertools import groupby, islice
 from operator import itemgetter
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from biopose.camera.motion import BackgroundSampler
 from biopose.perception.detections import box_around
 from biopose.perception.detector import PersonBoxes, PersonDetector
+from biopose.perception.flip_augmentation import is_mirrored
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
 from biopose.tracking.frame_detections import FrameDetections
 from biopose.tracking.interpolated_boxes import interpolated_boxes
@@ -37,10 +39,10 @@ def track_people(
     network: KeypointNetwork,
     batch_frames: int = BATCH_FRAMES,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[list[tuple[PeopleTracker, FrameDetections | None]]]:
+) -> Generator[list[tuple[PeopleTracker, FrameDetections | None]], None, None]:
     """Detect the people of one or several clips, whose frames fill the networks' batches together.
 
-    Holds the images of one batch at a time, and of the frames up to the next one in which people are detected.
+    Holds the images of two batches at a time, and of the frames up to the next one in which people are detected.
 
     Args:
         frames: each with the tracker of its clip; every clip's in order.
@@ -57,19 +59,19 @@ def track_people(
     """
     if batch_frames < 1:
         raise ValueError(f"batch_frames is {batch_frames}; it counts from 1")
-    iterator = read_ahead(_with_boxes(frames, detector), depth=batch_frames)
-    while batch := list(islice(iterator, batch_frames)):
-        located = network.locate(
-            [frame.image for _, frame, _ in batch],
-            [boxes.boxes_px for *_, boxes in batch],
-            mirrored=[is_mirrored(frame) for _, frame, _ in batch],
-        )
-        yield [
-            (tracker, tracker.add(frame, boxes, keypoints, network=network))
-            for (tracker, frame, boxes), keypoints in zip(batch, located, strict=True)
-        ]
-        if progress is not None:
-            progress(len(batch))
+    with closing(read_ahead(_with_boxes(frames, detector), depth=batch_frames)) as ahead:
+        while batch := list(islice(ahead, batch_frames)):
+            located = network.locate(
+                [frame.image for _, frame, _ in batch],
+                [boxes.boxes_px for *_, boxes in batch],
+                mirrored=[is_mirrored(frame.index) for _, frame, _ in batch],
+            )
+            yield [
+                (tracker, tracker.add(frame, boxes, keypoints, network=network))
+                for (tracker, frame, boxes), keypoints in zip(batch, located, strict=True)
+            ]
+            if progress is not None:
+                progress(len(batch))
 
 
 def _with_boxes(
@@ -180,13 +182,8 @@ class PeopleTracker:
         expected_px = expected_px[_part_in_image(expected_px, frame.image) >= FOLLOWED_PART]
         if not len(expected_px):
             return None
-        located = network.locate_in(frame.image, expected_px, mirrored=is_mirrored(frame))
+        located = network.locate_in(frame.image, expected_px, mirrored=is_mirrored(frame.index))
         return located.of(located.confidence.mean(1) >= FOLLOWED)
-
-
-def is_mirrored(frame: Frame) -> bool:
-    """Whether a frame's people are passed over as mirror images: every second one's, see `flip_augmentation`."""
-    return frame.index % 2 == 1
 
 
 def _part_in_image(boxes_px: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """A long video in shards (stretches of time), so that several processes share it and a crash costs one shard only.
 
 Each shard is decoded from a little before its start, since people are tracked from frame to frame: its detections are
-then those of the uncut video.
+then those of the uncut video, but for boxes between its last detection and its end (`interpolated_boxes`).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
@@ -56,8 +57,9 @@ def perceive(
     batches = track_people(
         source.frames(), detector=detector, network=network, batch_frames=batch_frames, progress=progress
     )
-    for batch in batches:
-        yield source.detections(frame for _, frame in batch)
+    with closing(batches):
+        for batch in batches:
+            yield source.detections(frame for _, frame in batch)
     yield source.detections([])  # with what was noted at the file's end
 
 
@@ -87,12 +89,12 @@ def perceive_shards(
             except BioposeError as error:
                 errors[number] = error
 
-    batches = track_people(frames(), detector=detector, network=network)
-    for tracker, group in groupby(chain.from_iterable(batches), key=itemgetter(0)):
-        found = [frame for _, frame in group]
-        number, source = opened[tracker]
-        if errors[number] is None:
-            write_shard(source.detections(found), files[number])
+    with closing(track_people(frames(), detector=detector, network=network)) as batches:
+        for tracker, group in groupby(chain.from_iterable(batches), key=itemgetter(0)):
+            found = [frame for _, frame in group]
+            number, source = opened[tracker]
+            if errors[number] is None:
+                write_shard(source.detections(found), files[number])
     return errors
 
 

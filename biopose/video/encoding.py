@@ -57,6 +57,7 @@ class VideoFile:
         self._stream = stream
         self._stream.width, self._stream.height = width_px, height_px
         self._stream.pix_fmt = "yuv420p"
+        self._stream.thread_count = 1  # beside drawing; a night's processes share the cores
         self._stream.codec_context.time_base = TIME_BASE
         self._last_pts = -1
         self._interval = max(1, round(1 / rate_hz / TIME_BASE))

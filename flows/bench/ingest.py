@@ -81,11 +81,11 @@ def measure_ingests(sizes: Sequence[int], cores: Sequence[int], *, frames: int) 
 
     Returns:
         stage_seconds and stages_frames_per_s: of the smallest run's trials, one stage after the other in one process
-        on all cores, everything loaded; runs: for each number of cores and size `_ingest`'s measurements; ratio: the
-        largest run's frames/s over the stages'; growth_exponent: of the seconds of work with the number of trials.
+        on the most cores, everything loaded; runs: for each number of cores and size `_ingest`'s measurements; ratio:
+        the largest run's frames/s over the stages'; growth_exponent: of the seconds of work with the number of trials.
     """
     with tempfile.TemporaryDirectory(prefix="biopose-bench-") as scratch:
-        alone = _stages_alone(Path(scratch) / "alone", trials=min(sizes), frames=frames)
+        alone = _stages_alone(Path(scratch) / "alone", trials=min(sizes), frames=frames, threads=max(cores))
         runs = [
             _ingest(Path(scratch) / f"run{size}on{number}", trials=size, frames=frames, cores=number)
             for number in sorted(cores)
@@ -99,11 +99,11 @@ def measure_ingests(sizes: Sequence[int], cores: Sequence[int], *, frames: int) 
     return result
 
 
-def _stages_alone(folder: Path, *, trials: int, frames: int) -> dict[str, Any]:
+def _stages_alone(folder: Path, *, trials: int, frames: int, threads: int) -> dict[str, Any]:
     settings = Settings.load(folder / "home")
     register_shipped(settings)
     planned = _planned(fill_inbox(folder / "inbox", trials=trials, frames=frames), settings)
-    models = Models.load(threads=os.cpu_count() or 1)
+    models = Models.load(threads=threads)
     _take_through(planned[0], models, folder / "warm-up", {})  # exclude what is built once from the times of the stages
     seconds: dict[str, float] = {}
     for trial in planned:

@@ -144,7 +144,7 @@ def test_a_persons_output_does_not_depend_on_the_others_in_the_batch() -> None:
         np.testing.assert_allclose(row[0].astype(float), together[person].astype(float), rtol=2e-3, atol=2e-3)
 
 
-def test_a_crop_that_was_passed_over_as_its_mirror_image_has_the_mirrored_output() -> None:
+def test_a_crop_whose_mirror_image_the_network_was_given_has_the_mirrored_output() -> None:
     drawn = network()
     head, sizes_px = MqhmrHead(drawn), np.tile(FULL_HD, (3, 1))
     regions = np.array(REGIONS)

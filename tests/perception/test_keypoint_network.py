@@ -210,8 +210,8 @@ def test_torch_passes_over_the_crops_with_the_number_of_threads_that_it_is_given
     assert torch.get_num_threads() == before
 
 
-def test_a_mirror_image_passed_over_mirrored_has_the_mirrored_keypoints(network: KeypointNetwork) -> None:
-    """A frame and its mirror image, of which either is passed over as the other, are one pass."""
+def test_a_mirror_image_run_mirrored_has_the_mirrored_keypoints(network: KeypointNetwork) -> None:
+    """A frame, and its mirror image of which the network is given the mirror image, are one image."""
     frame, own = frames_of_two_people()[0], boxes()[0]
     mirrored_boxes = np.stack([1767 - own[:, 2], own[:, 1], 1767 - own[:, 0], own[:, 3]], axis=1)
     (plain,) = network.locate([frame], [own])

@@ -14,7 +14,7 @@ def boxes(*people: list[float], scores: list[float] | None = None) -> PersonBoxe
     return PersonBoxes(np.array(people).reshape(-1, 4), np.array(scores or [0.9] * len(people)))
 
 
-def between(before: PersonBoxes, after: PersonBoxes, *, interval_s: float = 0.13) -> list[PersonBoxes] | None:
+def between(before: PersonBoxes, after: PersonBoxes, *, interval_s: float = 0.2) -> list[PersonBoxes] | None:
     return interpolated_boxes(before, after, interval_s=interval_s, shares=[0.25, 0.5])
 
 
@@ -26,9 +26,9 @@ def test_boxes_move_evenly_and_have_the_lower_score() -> None:
 
 
 def test_a_sprinter_is_followed_and_nobody_is_faster() -> None:
-    assert between(boxes(person(100)), boxes(person(100 + 0.8 * 300))) is not None
-    assert between(boxes(person(100)), boxes(person(100 + 1.2 * 300))) is None
-    assert between(boxes(person(100)), boxes(person(100 + 0.8 * 300)), interval_s=0.05) is None
+    assert between(boxes(person(100)), boxes(person(100 + 1.2 * 300))) is not None  # 6 lengths a second
+    assert between(boxes(person(100)), boxes(person(100 + 1.7 * 300))) is None
+    assert between(boxes(person(100)), boxes(person(100 + 1.2 * 300)), interval_s=0.1) is None
 
 
 def test_who_appears_or_leaves_is_left_to_the_detector() -> None:

@@ -1,3 +1,4 @@
+import threading
 from itertools import islice
 
 import numpy as np
@@ -125,3 +126,20 @@ def test_who_jumps_somersaults_and_sprints_is_one_person(networks, detect_every)
     assert (jumper.frame_indices[0], jumper.frame_indices[-1] > 220) == (0, True)
     assert jumper.detected.mean() > 0.85
     assert walker.detected.mean() > 0.95
+
+
+def test_a_network_that_fails_leaves_no_thread_behind():
+    film = Filmed()
+
+    class Failing(Filmed):
+        def locate(self, images, boxes_px, *, mirrored):
+            raise RuntimeError("the network fails")
+
+    failing = Failing()
+    with pytest.raises(RuntimeError, match="the network fails"):
+        find_people(failing.frames, detector=failing, network=failing)
+    assert [t.name for t in threading.enumerate() if t.name == "read ahead"] == []
+    batches = track_people(((PeopleTracker(), frame) for frame in film.frames), detector=film, network=film)
+    next(batches)
+    batches.close()  # as a shard does that cannot be written
+    assert [t.name for t in threading.enumerate() if t.name == "read ahead"] == []

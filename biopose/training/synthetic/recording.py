@@ -19,6 +19,7 @@ from biopose.camera.intrinsics import intrinsics
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS
 from biopose.neurik.input import MarkerWindows, SubjectCalibration
 from biopose.perception.crops import BOX_MARGIN, PersonCrops
+from biopose.perception.flip_augmentation import is_mirrored
 from biopose.pipeline import METHODS, Models, reconstruct_tracks
 from biopose.reconstruction.coordinates import inverse_kinematics_of
 from biopose.reconstruction.fitted_person import Athlete, FittedPerson, person_of, virtual_markers
@@ -81,9 +82,9 @@ class ClipRecorder:
         """The person's keypoints and MQ-HMR's tokens, in pixels of the clip's image."""
         frames = len(clip.pixels)
         sizes_px = np.tile([clip.camera.width_px, clip.camera.height_px], (frames, 1))
-        found = self.models.perception.keypoints.locate_in_crops(
-            PersonCrops(clip.pixels, clip.regions_px), sizes_px, mirrored=np.arange(frames) % 2 == 1
-        )
+        mirrored = np.array([is_mirrored(frame) for frame in range(frames)])
+        crops = PersonCrops(clip.pixels, clip.regions_px)
+        found = self.models.perception.keypoints.locate_in_crops(crops, sizes_px, mirrored=mirrored)
         assert found.tokens is not None
         lost = ~clip.in_view
         return PersonTrack(

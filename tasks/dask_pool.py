@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from biopose.reconstruction.models import SolveModels
     from biopose.reconstruction.people_fit import FitModels
 
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3  # to start Dask
 DONE = "done"  # the file that says that a trial's folder is complete
 IMPORTED_BEFORE_FORK = (
     "biopose.pipeline",
@@ -176,13 +179,19 @@ def _local_cluster(workers: int, *, folder: Path) -> LocalCluster:
     from distributed.utils import get_mp_context
 
     get_mp_context().set_forkserver_preload(["distributed", *IMPORTED_BEFORE_FORK])
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        dashboard_address=None,
-        local_directory=str(folder),
-        silence_logs=logging.CRITICAL,
-    )
+    for attempt in range(ATTEMPTS):
+        try:
+            return LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                local_directory=str(folder),
+                silence_logs=logging.CRITICAL,
+            )
+        except (RuntimeError, TimeoutError) as error:  # a worker that dies while it starts takes the cluster along
+            failure, last = " ".join(str(error).split()), attempt == ATTEMPTS - 1
+            log.warning("Dask did not start (%s)%s", failure, "" if last else "; starting it again")
+    raise BioposeError(f"Dask does not start here ({failure})")
 
 
 def _joined(address: str) -> Client:

@@ -31,11 +31,11 @@ from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.perception.csp_layers import on_device
 from biopose.perception.flip_augmentation import CropPass
-from biopose.perception.simcc import PoseOutput
 from biopose.skeleton.threads import one_torch_thread
 
 BESIDE_TOKENS = (SHAPE_TERMS, 2)  # numbers of the shape and the middle
 MIRROR = torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)  # of a crop's position
+DECODED_TOGETHER = 8  # crops
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -83,21 +83,40 @@ class MqhmrHead:
         self, crops: CropPass, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]
     ) -> NDArray[np.float16]:
         """(N, width) rows that `unpacked` understands; the arguments are `FeatureHead`'s."""
-        mirrored = crops.mirrored
         position = _position(regions_px, sizes_px)
-        position[mirrored] *= MIRROR
-        decoded = self._decoded(crops.output, crops.points, crops.confidence, position)
-        tokens = decoded.tokens.clone()
-        tokens[mirrored] = self._network.head.mirrored(tokens[mirrored])
-        row = torch.cat([tokens.flatten(1), decoded.shape], dim=-1).clamp(-LARGEST, LARGEST)
+        position[crops.mirrored] *= MIRROR
+        keypoints = (crops.points + 0.5) / crops.points.new_tensor([WIDTH_PX, HEIGHT_PX])
+        maps = tuple(map_.to(self._device) for map_ in crops.output.maps)
+        given = [x.to(self._device, torch.float32) for x in (keypoints, crops.confidence, position)]
+        row = self._rows(CropInput(maps, *given), crops.mirrored.to(self._device)).clamp(-LARGEST, LARGEST)
         middle = (_middle_px(regions_px) + 0.5) / sizes_px
         return np.concatenate([row.half().cpu().numpy(), middle.astype(np.float16)], axis=1)
 
-    def _decoded(self, output: PoseOutput, points: Tensor, confidence: Tensor, position: Tensor) -> MqhmrOutput:
-        keypoints = (points + 0.5) / points.new_tensor([WIDTH_PX, HEIGHT_PX])
-        given = [x.to(self._device, torch.float32) for x in (keypoints, confidence, position)]
-        recovery: MqhmrOutput = self._network(CropInput(tuple(map_.to(self._device) for map_ in output.maps), *given))
-        return recovery
+    def _rows(self, crops: CropInput, mirrored: Tensor) -> Tensor:
+        """(N, Q * token_width + K) tokens and shapes.
+
+        The last digits of what torch computes depend on the number of crops. So on a CPU it is always the same, whoever
+        else is in a batch: the last ones are blanks.
+        """
+        n = len(mirrored)
+        together = DECODED_TOGETHER if torch.device(self._device).type == "cpu" else max(n, 1)
+        rows = [self._decoded(*self._filled(crops, mirrored, i, together)) for i in range(0, max(n, 1), together)]
+        return torch.cat(rows)[:n]
+
+    def _decoded(self, crops: CropInput, mirrored: Tensor) -> Tensor:
+        decoded: MqhmrOutput = self._network(crops)
+        tokens = torch.where(mirrored[:, None, None], self._network.head.mirrored(decoded.tokens), decoded.tokens)
+        return torch.cat([tokens.flatten(1), decoded.shape], dim=-1)
+
+    def _filled(self, crops: CropInput, mirrored: Tensor, first: int, count: int) -> tuple[CropInput, Tensor]:
+        """So many crops from the first on, of which the last are blanks where there are not as many."""
+
+        def part(values: Tensor) -> Tensor:
+            some = values[first : first + count]
+            return torch.cat([some, some.new_zeros(count - len(some), *some.shape[1:])])
+
+        maps = tuple(part(map_) if level in self.levels else map_ for level, map_ in enumerate(crops.maps))
+        return CropInput(maps, *map(part, (crops.keypoints, crops.confidence, crops.position))), part(mirrored)
 
 
 def row_width(shape: MqhmrShape) -> int:

@@ -1,4 +1,4 @@
-"""Mirroring of alternate frames: of every second one the networks are given the mirror image, and the result is mirrored.
+"""Mirroring of alternate frames: of every second one the networks are given the mirror image; the result is mirrored.
 
 A network that errs to one side errs to the other in a mirror, so the mean of both is better than either. Most of a
 keypoint's error lasts from frame to frame (`keypoint_confidence`), and the fit is smooth over time: so it takes this

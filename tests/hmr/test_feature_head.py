@@ -1,5 +1,7 @@
 """MQ-HMR as a head on the keypoint network: tokens survive the packing, and positions are in x / z."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,7 @@ FULL_HD = (1920, 1080)
 
 
 class Recorded(MqhmrHead):
-    """Keeps what the network was given and what it predicted."""
+    """Keeps what the network was given and what it predicted, of the people alone: behind them are blanks."""
 
     def __init__(self, network: Mqhmr) -> None:
         super().__init__(network)
@@ -33,6 +35,14 @@ class Recorded(MqhmrHead):
 
     def _keep(self, network: Mqhmr, given: tuple[CropInput], predicted: MqhmrOutput) -> None:
         (self.given,), self.predicted = given, predicted
+
+    def __call__(self, crops, *places):
+        rows = super().__call__(crops, *places)
+        n, given, predicted = len(rows), self.given, self.predicted
+        maps = tuple(level[:n] for level in given.maps)
+        self.given = CropInput(maps, given.keypoints[:n], given.confidence[:n], given.position[:n])
+        self.predicted = replace(predicted, tokens=predicted.tokens[:n], shape=predicted.shape[:n])
+        return rows
 
 
 def network(shape: MqhmrShape = SMALL, *, seed: int = 0) -> Mqhmr:

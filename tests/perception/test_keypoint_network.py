@@ -244,8 +244,9 @@ def test_a_row_belongs_to_its_box_whatever_the_batches(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
-def test_a_persons_keypoints_and_tokens_do_not_depend_on_who_else_is_in_the_batch(backend: str) -> None:
-    head = None if backend == "onnxruntime" else MqhmrHead.load()
+@pytest.mark.parametrize("with_head", [True, False])
+def test_a_persons_keypoints_and_tokens_do_not_depend_on_who_else_is_in_the_batch(backend, with_head) -> None:
+    head = MqhmrHead.load() if with_head else None
     network = KeypointNetwork.load(backend=backend, head=head, threads=1)
     frames, own = frames_of_two_people(), boxes()
     together = network.locate([*frames, *frames], [*own, *own])

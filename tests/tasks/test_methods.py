@@ -23,7 +23,7 @@ def pinned(method: Method) -> tuple[PinnedModel, ...]:
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_runs_as_it_ships_under_the_versions_that_ship(name: str) -> None:
     method = METHODS[name]
-    assert PinnedMethod(name, pinned(method), (), 12).load() == method
+    assert PinnedMethod(name, pinned(method), (), method.cross_check_frames).load() == method
     assert PinnedMethod(name, pinned(method), (), 3).load().cross_check_frames == 3
 
 

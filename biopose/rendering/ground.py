@@ -89,7 +89,7 @@ class GroundGrid:
         return pixels
 
     def _lines(self, positions: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(h, w) how much of each pixel is covered by lines, 0 to 1, less where they are too dense to be told apart."""
+        """(h, w) how much of each pixel is covered by lines, 0 to 1, less where pixels do not resolve them."""
         cover = np.rint(positions)
         cover -= positions
         np.abs(cover, out=cover)

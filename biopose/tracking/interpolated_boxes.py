@@ -45,7 +45,7 @@ def interpolated_boxes(
     first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     scores = np.minimum(before.scores[first], after.scores[second])
     start, step = before.boxes_px[first], after.boxes_px[second] - before.boxes_px[first]
-    return [PersonBoxes(start + share * step, scores) for share in shares]
+    return [PersonBoxes(start + share * step, scores, interpolated=True) for share in shares]
 
 
 def _clear_pairs(before: PersonBoxes, after: PersonBoxes, *, interval_s: float) -> list[tuple[int, int]] | None:

@@ -17,18 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.camera.motion import BackgroundSampler
-from biopose.perception.detections import box_around
+from biopose.perception.detections import box_around, overlap
 from biopose.perception.detector import PersonBoxes, PersonDetector
 from biopose.perception.flip_augmentation import is_mirrored
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
 from biopose.tracking.frame_detections import FrameDetections
-from biopose.tracking.interpolated_boxes import interpolated_boxes
+from biopose.tracking.interpolated_boxes import CONFIDENT, interpolated_boxes
 from biopose.tracking.tracker import Tracker
 from biopose.video.frames import Frame
 from biopose.video.read_ahead import read_ahead
 
 FOLLOWED = 0.4  # mean confidence of the keypoints in an expected box, from which a person is there
 BATCH_FRAMES = 8
+CONTRADICTED = 0.4  # overlap of a box with that around its keypoints; of detected boxes 99 % had 0.49 and more
 FOLLOWED_PART = 0.25  # of an expected box's area, in the image: a person who leaves is not followed out of it
 
 
@@ -66,12 +67,41 @@ def track_people(
                 [boxes.boxes_px for *_, boxes in batch],
                 mirrored=[is_mirrored(frame.index) for _, frame, _ in batch],
             )
+            looked_at_again = [
+                (tracker, frame, *_checked(frame, boxes, keypoints, detector, network))
+                for (tracker, frame, boxes), keypoints in zip(batch, located, strict=True)
+            ]
             yield [
                 (tracker, tracker.add(frame, boxes, keypoints, network=network))
-                for (tracker, frame, boxes), keypoints in zip(batch, located, strict=True)
+                for tracker, frame, boxes, keypoints in looked_at_again
             ]
             if progress is not None:
                 progress(len(batch))
+
+
+def _checked(
+    frame: Frame, boxes: PersonBoxes, located: Keypoints, detector: PersonDetector, network: KeypointNetwork
+) -> tuple[PersonBoxes, Keypoints]:
+    """Boxes and keypoints; detected anew where somebody's keypoints contradict their interpolated box.
+
+    So it is behind a cut to another shot, or where somebody turned back between two detections.
+    """
+    if not boxes.interpolated:
+        return boxes, located
+    certain = np.flatnonzero(boxes.scores >= CONFIDENT)
+    if not any(_contradicts(boxes.boxes_px[i], located.positions_px[i], located.confidence[i]) for i in certain):
+        return boxes, located
+    boxes = detector.detect([frame.image])[0]
+    return boxes, network.locate_in(frame.image, boxes.boxes_px, mirrored=is_mirrored(frame.index))
+
+
+def _contradicts(
+    box_px: NDArray[np.float64], keypoints_px: NDArray[np.float64], confidence: NDArray[np.float64]
+) -> bool:
+    """Whether the keypoints (26, 2) of a person who is there lie elsewhere than their box (4,), or nobody is there."""
+    if confidence.mean() < FOLLOWED:
+        return True
+    return overlap(box_around(keypoints_px, confidence), box_px) < CONTRADICTED
 
 
 def _with_boxes(

@@ -35,8 +35,9 @@ def find_people(frames, *, detect_every=1, **networks) -> People:
 class Filmed:
     """A detector and a network that know two people who cross; a row read of somebody is their number and the frame."""
 
-    def __init__(self):
-        walkers = [Walker(lambda t: 150 + 170 * t, 220.0), Walker(lambda t: 500 - 150 * t, 180.0, phase=2.0)]
+    def __init__(self, *walkers):
+        crossing = [Walker(lambda t: 150 + 170 * t, 220.0), Walker(lambda t: 500 - 150 * t, 180.0, phase=2.0)]
+        walkers = list(walkers) or crossing
         film = list(filmed(walkers, seconds=2, rate_hz=30, rng=np.random.default_rng(0)))
         self.frames = [Frame(seen["frame_index"], seen["time_s"], seen["image"]) for seen, _ in film]
         self.walkers, self._seen = walkers, [seen for seen, _ in film]
@@ -63,7 +64,7 @@ class Filmed:
         return Keypoints(truth[who], np.full((len(who), 26), 0.8), read)
 
 
-@pytest.mark.parametrize("detect_every", [1, 3])
+@pytest.mark.parametrize("detect_every", [1, 3, 6])
 def test_frame_information_goes_with_people_detected_and_tracked(detect_every):
     film = Filmed()
     people = find_people(film.frames, detector=film, network=film, detect_every=detect_every)
@@ -76,6 +77,20 @@ def test_frame_information_goes_with_people_detected_and_tracked(detect_every):
             assert np.allclose(track.keypoints_px[frame], truth, atol=0.01)
             assert track.tokens[frame].tolist() == [track.tokens[0, 0], track.frame_indices[frame]]
         assert np.isnan(track.tokens[~track.detected]).all()
+
+
+def test_keypoints_that_contradict_an_interpolated_box_have_the_frame_detected():
+    """Who is elsewhere for two frames between two detections, as at a cut, is not left with the boxes between them."""
+    elsewhere = (2 / 30 - 0.001, 4 / 30 - 0.001)
+    film = Filmed(Walker(lambda t: 450.0 if elsewhere[0] < t % 1 < elsewhere[1] else 150.0, 200.0))
+    tracker = PeopleTracker(detect_every=6)
+    batches = track_people(((tracker, frame) for frame in film.frames[:13]), detector=film, network=film)
+    found = [frame.detections[0] for batch in batches for _, frame in batch]
+    left = [round(float(detection.box_px[0])) for detection in found]
+    assert all(x > 350 for x in left[2:4])
+    assert all(x < 150 for x in (*left[:2], *left[4:]))
+    detected = [detection.box_px for detection in found]
+    assert all(np.array_equal(detected[i], film._seen[i]["boxes_px"][0]) for i in (2, 3))
 
 
 @needs_assets

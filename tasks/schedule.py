@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from prefect.context import AsyncClientContext
+
 from biopose.errors import BioposeError
 from biopose.tracking.shard import Shard
 from tasks import stages
@@ -78,7 +80,8 @@ class Schedule:
         self.slots.provide("core", self._cores)
         self.slots.provide("loader", 1)
         rank_of = {file: rank for rank, trial in reversed([*enumerate(self._trials)]) for file in trial.perceived}
-        async with asyncio.TaskGroup() as calls:
+        # One client of Prefect's for all calls: each would make its own, whose certificates take 0.05 s to load.
+        async with AsyncClientContext.get_or_create(), asyncio.TaskGroup() as calls:
             perceiving = [calls.create_task(self._perceive(group, rank_of[group[0][1]])) for group in self._groups]
             self._perceived = {
                 file: task for group, task in zip(self._groups, perceiving, strict=True) for _, file in group

@@ -80,6 +80,7 @@ def run_ingest(
         ValueError: the inbox is no folder.
     """
     from flows.serving.ingest_server import ingest_server
+    from tasks.registration import register_once
     from tasks.settings import Settings
 
     if not inbox.is_dir():
@@ -88,6 +89,7 @@ def run_ingest(
     with ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
         from flows.ingest import ingest as flow
 
+        register_once(settings)  # while the server starts
         wait_until_ready()
         with redirect_stdout(StringIO()) if quiet else nullcontext():
             return flow(

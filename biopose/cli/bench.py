@@ -51,9 +51,17 @@ def bench_ik(markers: Path | None, model: Path | None, opensim_frames: int, json
     type=click.Choice(["sports2d"]),
     help="Compare with this tool, installed by pinned version beside the assets: the whole command of either, in turn.",
 )
+@click.option(
+    "--frames",
+    "lengths",
+    multiple=True,
+    type=click.IntRange(1),
+    help="Instead, measure one person in the video repeated to about so many frames, without an overlay; once for each "
+    "length.",
+)
 @with_threads
 @as_json
-def bench_measure(video: Path | None, against: str | None, threads: int, json_: bool) -> None:
+def bench_measure(video: Path | None, against: str | None, lengths: tuple[int, ...], threads: int, json_: bool) -> None:
     """Measure a video, from file to overlay and report, stage by stage.
 
     \b
@@ -61,7 +69,16 @@ def bench_measure(video: Path | None, against: str | None, threads: int, json_: 
       biopose bench measure
       biopose bench measure race.mp4
       biopose bench measure --against sports2d
+      biopose bench measure --frames 200 --frames 2000 --frames 20000
     """
+    if lengths:
+        from biopose.evaluation.length_benchmark import bench_lengths, length_lines
+
+        if against:
+            raise click.UsageError("--frames and --against exclude each other")
+        by_length = bench_lengths(lengths, clip=video, threads=threads, report=lambda line: click.echo(line, err=True))
+        show({"lengths": by_length}, json_=json_, lines=lambda: length_lines(by_length))
+        return
     from biopose.evaluation.measure_benchmark import bench_measure as measure_speed
     from biopose.evaluation.measure_benchmark import measure_lines
 

@@ -88,7 +88,7 @@ def write_repeated(clip: Path, video: Path, *, frames: int) -> int:
         VideoError: the clip cannot be decoded.
     """
     rate_hz = probe_video(clip).nominal_rate_hz
-    images = [frame.image for frame in read_frames(clip)]
+    images = [frame.image for frame in read_frames(clip, warn=lambda _: None)]
     cycle = images + images[-2:0:-1]
     once = video.with_name("once.mp4")
     _encode(cycle, once, rate_hz=rate_hz)

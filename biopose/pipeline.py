@@ -105,7 +105,7 @@ def reconstruct(
     try:
         chosen = choose_athletes(
             people.tracks,
-            choice=trial.person,
+            choices=[subject.person for subject in trial.subjects],
             width_px=people.width_px,
             height_px=people.height_px,
             frame_count=people.frame_count,

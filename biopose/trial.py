@@ -78,7 +78,8 @@ class Subject(Athlete):
     """A person to measure: height, mass and sex of an `Athlete`, and which of the people in the clip they are.
 
     Attributes:
-        person: "largest", "central", a box (left, top, right, bottom) in pixels, or "all" for everybody.
+        person: "largest", "central", their number in the order of `biopose people`, a point (x, y, seconds) or a box
+            (left, top, right, bottom) in pixels, or "all" for everybody.
     """
 
     person: Choice = "largest"
@@ -90,7 +91,8 @@ class Trial:
 
     Attributes:
         clip: the video.
-        subjects: one; with person "all" one for each person, the largest first, the last standing for all that follow.
+        subjects: who is measured; with person "all" one for each person, the largest first, the last standing for all
+            that follow.
         activity: of `CUTOFF_HZ`; decides the low-pass filter's cut-off and which events and metrics there are.
         trial_id: for messages.
     """
@@ -103,15 +105,11 @@ class Trial:
     def __post_init__(self) -> None:
         if not self.subjects:
             raise ValueError("no subject is described; at least a height is needed")
-        if len({subject.person for subject in self.subjects}) > 1 or (len(self.subjects) > 1 and self.person != "all"):
-            raise ValueError('several subjects of one clip are measured with person "all" each')
+        people = [subject.person for subject in self.subjects]
+        if set(people) != {"all"} and ("all" in people or len(set(people)) < len(people)):
+            raise ValueError('several subjects of one clip are different people, or have person "all" each')
         if self.activity not in CUTOFF_HZ:
             raise ValueError(f"activity {self.activity!r}; expected one of {', '.join(CUTOFF_HZ)}")
-
-    @property
-    def person(self) -> Choice:
-        """Which people of the clip."""
-        return self.subjects[0].person
 
     def height_m_of(self, person: int) -> float:
         """The height that was given for a person, by their number; the last stands for all that follow."""

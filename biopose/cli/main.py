@@ -13,6 +13,7 @@ from biopose.cli.doctor import doctor
 from biopose.cli.evaluate import evaluate
 from biopose.cli.ik import ik
 from biopose.cli.measure import measure
+from biopose.cli.people import people
 from biopose.cli.scale import scale
 
 
@@ -28,5 +29,5 @@ def cli() -> None:
     """
 
 
-for command in (doctor, assets, measure, scale, ik, convert, evaluate, bench):
+for command in (doctor, assets, people, measure, scale, ik, convert, evaluate, bench):
     cli.add_command(command)

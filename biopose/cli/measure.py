@@ -20,16 +20,19 @@ from biopose.reconstruction.method_names import MethodName
     required=True,
     multiple=True,
     type=float,
-    help="The athlete's height, 0.5 to 2.6 m; with --athlete all once for each person: the first is of person 0, who "
-    "is the largest in the image over the clip, and so on; the last applies to all further people.",
+    help="The athlete's height, 0.5 to 2.6 m; with several --athlete once for each, in the same order; with --athlete "
+    "all in the order of `biopose people`, the largest in the image first, the last applying to all further people.",
 )
 @click.option("--mass-kg", type=click.FloatRange(10, 300), help="The athlete's mass; everybody's with --athlete all.")
 @click.option("--sex", type=click.Choice(["male", "female"]), help="The athlete's sex; everybody's with --athlete all.")
 @click.option(
     "--athlete",
-    default="largest",
+    "athletes",
+    multiple=True,
+    default=("largest",),
     show_default=True,
-    help="Who is measured: largest, central, all, or a box left,top,right,bottom in pixels.",
+    help="Who is measured; once for each person: largest, central, a number that `biopose people` prints, a point "
+    "x,y,seconds on the person or a box left,top,right,bottom around them in pixels. Or all.",
 )
 @click.option(
     "--activity",
@@ -72,7 +75,7 @@ def measure(
     heights_m: tuple[float, ...],
     mass_kg: float | None,
     sex: str | None,
-    athlete: str,
+    athletes: tuple[str, ...],
     activity: str,
     focal_px: float | None,
     horizontal_fov_deg: float | None,
@@ -91,8 +94,9 @@ def measure(
     """From a video to joint angles.
 
     With --athlete all, people are numbered by their size in the image, summed over the frames in which they are
-    detected, the largest first, and take the heights in this order. The result and overlay.mp4 show each person's
-    number and height: compare them, and give the heights in another order where they are not right.
+    detected, the largest first, and take the heights in this order: `biopose people` shows it before. Or choose each
+    person with --athlete, and give the heights in the same order. The result and overlay.mp4 show each person's number
+    and height.
 
     Writes coordinates.mot, markers.trc, scaled.osim, trial.parquet, events and metrics (for several people, a folder
     each), metrics.csv, summary.json, overlay.mp4 and report.html.
@@ -101,6 +105,7 @@ def measure(
     Examples:
       biopose measure jump.mp4 --height-m 1.78 --out jump
       biopose measure race.mov --height-m 1.83 --height-m 1.71 --athlete all --activity sprint --out race
+      biopose measure race.mov --athlete 2 --height-m 1.83 --athlete 640,400,1.5 --height-m 1.71 --out race
       biopose measure slow.mp4 --height-m 1.65 --recorded-hz 240 --focal-px 1450 --out slow
       biopose measure jump.mp4 --height-m 1.78 --overlay-height 1080 --out jump
       biopose measure match.mp4 --height-m 1.78 --no-overlay --out match
@@ -117,7 +122,7 @@ def measure(
             heights_m=heights_m,
             mass_kg=mass_kg,
             sex=sex,
-            choice=athlete,
+            choices=athletes,
             activity=activity,
             focal_px=focal_px,
             horizontal_fov_deg=horizontal_fov_deg,

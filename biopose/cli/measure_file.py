@@ -91,10 +91,12 @@ class MeasureSummary:
     def _heights(self) -> list[str]:
         """How the people took the heights; nothing where one person was measured."""
         people = self.measurement.people
-        if len(people) < 2:
+        if len(people) < 2 or self.trial.subjects[0].person != "all":
             return []
         compare = f"; compare {OVERLAY}" if any(path.name == OVERLAY for path in self.files) else ""
-        lines = [f"  heights: by the people's size in the image, the largest first{compare}"]
+        lines = [
+            f"  heights: by the people's size in the image, the largest first, as `biopose people` shows it{compare}"
+        ]
         further = [str(one.track.person) for one in people if one.track.person >= len(self.trial.subjects)]
         if further:
             lines.append(f"  heights: the last --height-m was used for person {', '.join(further)} too")
@@ -153,7 +155,7 @@ def trial_of(
     heights_m: Sequence[float],
     mass_kg: float | None = None,
     sex: str | None = None,
-    choice: str = "largest",
+    choices: Sequence[str] = ("largest",),
     activity: str = "other",
     focal_px: float | None = None,
     horizontal_fov_deg: float | None = None,
@@ -181,9 +183,14 @@ def trial_of(
     )
     if start_s is not None and end_s is not None and end_s <= start_s:
         raise ValueError(f"--end-s {end_s:g} is not after --start-s {start_s:g}")
-    person = athlete_choice(choice)
-    if len(heights_m) > 1 and person != "all":
-        raise ValueError(f"{len(heights_m)} times --height-m, but --athlete {choice} measures one person; give one")
+    people = [athlete_choice(choice) for choice in choices]
+    if people == ["all"]:
+        people *= len(heights_m)
+    elif len(heights_m) != len(people):
+        raise ValueError(
+            f"{len(heights_m)} times --height-m, but --athlete {' --athlete '.join(choices)} measures "
+            f"{len(people)} {'person' if len(people) == 1 else 'people'}; give one height for each, in the same order"
+        )
     clip = Clip(
         video,
         start_s=start_s,
@@ -196,24 +203,36 @@ def trial_of(
     )
     if focal_px is not None or horizontal_fov_deg is not None or distortion is not None:
         clip.camera(probe_video(video))
-    subjects = tuple(Subject(height_m=h, mass_kg=mass_kg, sex=sex, person=person) for h in heights_m)
+    subjects = tuple(
+        Subject(height_m=height_m, mass_kg=mass_kg, sex=sex, person=person)
+        for height_m, person in zip(heights_m, people, strict=True)
+    )
     return Trial(clip, subjects, activity=activity)
 
 
 def athlete_choice(text: str) -> Choice:
-    """largest, central, all, or a box as left,top,right,bottom in pixels.
+    """largest, central, all, a person's number, a point as x,y,seconds, or a box as left,top,right,bottom in pixels.
 
     Raises:
         ValueError: if it is none of these.
     """
     if text in ("largest", "central", "all"):
         return text  # type: ignore[return-value]
+    if text.isascii() and text.isdigit():
+        return int(text)
     try:
-        left, top, right, bottom = (float(part) for part in text.split(","))
+        numbers = [float(part) for part in text.split(",")]
     except ValueError:
+        numbers = []
+    if len(numbers) == 3 and all(map(math.isfinite, numbers)):
+        x_px, y_px, time_s = numbers
+        return (x_px, y_px, time_s)
+    if len(numbers) != 4:
         raise ValueError(
-            f"--athlete {text!r} is not largest, central, all or a box left,top,right,bottom in pixels"
-        ) from None
+            f"--athlete {text!r} is not largest, central, all, a number that `biopose people` prints, a point "
+            "x,y,seconds or a box left,top,right,bottom in pixels"
+        )
+    left, top, right, bottom = numbers
     if not (left < right < math.inf and top < bottom < math.inf):
         raise ValueError(f"--athlete {text}: a box is left,top,right,bottom with left < right and top < bottom")
     return (left, top, right, bottom)

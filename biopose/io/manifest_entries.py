@@ -22,7 +22,10 @@ from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HE
 ACTIVITIES = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other")
 NAME_RULE = "up to 64 letters, digits, _ and -, a letter or digit first"
 TRIAL_NAME_RULE = "up to 64 letters, digits, _, - and dots, a letter or digit first"
-PERSON_RULE = '"largest", "central" or a box [left, top, right, bottom] in pixels with left < right and top < bottom'
+PERSON_RULE = (
+    '"largest", "central", the number that `biopose people` prints, a point [x, y, seconds] on the person, or a box '
+    "[left, top, right, bottom] around them in pixels with left < right and top < bottom"
+)
 
 Activity = Literal["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"]
 # What goes into paths and SQL.
@@ -32,15 +35,22 @@ TrialName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-
 
 
 def _person(value: object) -> object:
-    """TOML's arrays are lists; a box of numbers becomes a tuple, anything else is left to be refused."""
+    """TOML's arrays are lists; a point or a box becomes a tuple, anything else is left to be refused."""
     if isinstance(value, list) and all(type(n) in (int, float) and math.isfinite(n) for n in value):
         value = tuple(map(float, value))
-    if isinstance(value, tuple) and not (len(value) == 4 and value[0] < value[2] and value[1] < value[3]):
-        raise ValueError("no box")
+    if isinstance(value, tuple) and not (
+        len(value) == 3 or (len(value) == 4 and value[0] < value[2] and value[1] < value[3])
+    ):
+        raise ValueError("neither a point nor a box")
     return value
 
 
-Person = Literal["largest", "central"] | tuple[float, float, float, float]
+Person = (
+    Literal["largest", "central"]
+    | Annotated[int, Field(ge=0)]
+    | tuple[float, float, float]
+    | tuple[float, float, float, float]
+)
 
 
 def is_name(text: str) -> bool:

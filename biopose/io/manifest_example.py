@@ -42,7 +42,7 @@ keep_readable = true           # measure the readable beginning of a damaged fil
 file = "squats.mp4"
 athlete = "ben"
 activity = "squat"
-person = "central"             # "largest" (default), "central", or a box [left, top, right, bottom] in pixels
+person = "central"             # "largest" (default), "central", a number of `biopose people`, or a box in pixels
 [trial.camera]
 horizontal_fov_deg = 68.0      # or focal_px = 1450
 distortion = [-0.12, 0.05, 0.0, 0.0, 0.0]  # of the lens: k1, k2, p1, p2, k3 as OpenCV has them

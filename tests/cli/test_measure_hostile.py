@@ -32,8 +32,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--athlete", "bigest"), "--athlete 'bigest' is not largest, central, all or a box"),
-        (("--athlete", "1,2,3"), "is not largest, central, all or a box left,top,right,bottom in pixels"),
+        (("--athlete", "bigest"), "--athlete 'bigest' is not largest, central, all, a number"),
+        (("--athlete", "1,2"), "is not largest, central, all, a number"),
         (("--athlete", "100,100,50,150"), "--athlete 100,100,50,150: a box is left,top,right,bottom with left < right"),
         (("--athlete", "nan,0,10,10"), "left < right"),
         (("--distortion", "a,b"), "--distortion 'a,b': expected numbers k1,k2,p1,p2,k3"),

@@ -121,7 +121,7 @@ def test_nobody_in_a_image_is_nobody(networks):
     people = find_people(grey, **networks)
     assert people.tracks == []
     with pytest.raises(TrackingError, match="clip of 3 frames"):
-        choose_athletes(people.tracks, choice="largest", width_px=160, height_px=120, frame_count=people.frame_count)
+        choose_athletes(people.tracks, choices=["largest"], width_px=160, height_px=120, frame_count=people.frame_count)
 
 
 @needs_assets

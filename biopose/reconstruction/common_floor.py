@@ -1,0 +1,94 @@
+"""Do people's heights agree with a common floor? A person's height is the scale of their distance from the camera.
+
+Somebody who is given too great a height is put too far away, on their own ray, so their feet rest lower than another's
+where the camera looks down. With the camera h above a person's floor, a height H gives h in proportion to H: the height
+that would put the person on another's floor follows from the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose.camera.ground import ground_from_contacts
+from biopose.io.standing_height import LEAST_HEIGHT_M, MOST_HEIGHT_M
+
+LEAST_STEP_M = 0.2  # between floors: below it is within the error of depth
+SLOPE = 0.05  # of the ground and of the camera's direction: such a part of the distance between people is no step
+LEAST_CAMERA_HEIGHT_M = 0.3  # over both floors; below it a floor's height says nothing about a person's
+UP_SD_DEG = 0.1  # up is known: it is that of all people
+
+
+@dataclass(frozen=True, eq=False)
+class Footing:
+    """Where one person's feet rest, in the camera's frame.
+
+    Attributes:
+        person: their number.
+        height_m: that was given for them.
+        points_m: (N, 3).
+        weights: (N,) probability of each contact, from 0 to 1.
+    """
+
+    person: int
+    height_m: float
+    points_m: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+
+def floor_notes(people: Sequence[Footing], *, up_camera: NDArray[np.float64]) -> dict[int, str]:
+    """A sentence for each person whose feet do not rest on the floor of the first who has contacts.
+
+    Args:
+        people: who was measured in one clip.
+        up_camera: (3,) against gravity.
+
+    Returns:
+        By the person's number.
+    """
+    floors = [_Floor.of(one, up_camera) for one in people if (one.weights > 0).any()]
+    notes = {}
+    for floor in floors[1:]:
+        first = floors[0]
+        step_m = floor.height_m - first.height_m
+        apart_m = float(np.linalg.norm(floor.centre_m - first.centre_m))
+        if abs(step_m) > LEAST_STEP_M + SLOPE * apart_m:
+            notes[floor.person.person] = _sentence(first, floor, step_m)
+    return notes
+
+
+@dataclass(frozen=True, eq=False)
+class _Floor:
+    """A person's floor: its height along up from the camera's centre, and the middle of their contacts on it."""
+
+    person: Footing
+    height_m: float
+    centre_m: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, person: Footing, up_camera: NDArray[np.float64]) -> _Floor:
+        ground = ground_from_contacts(person.points_m, person.weights, up_camera=up_camera, up_sd_deg=UP_SD_DEG)
+        return cls(person, ground.height_m, np.average(person.points_m, axis=0, weights=person.weights))
+
+    def height_on(self, other: _Floor) -> float:
+        """The height of this person that would put them on another's floor."""
+        return self.person.height_m * other.height_m / self.height_m
+
+
+def _sentence(first: _Floor, floor: _Floor, step_m: float) -> str:
+    a, b = first.person, floor.person
+    what = (
+        f"The feet of person {b.person} rest {abs(step_m):.2f} m {'above' if step_m > 0 else 'below'} the floor of "
+        f"person {a.person}, with the heights {a.height_m:.2f} m (person {a.person}) and {b.height_m:.2f} m "
+        f"(person {b.person})."
+    )
+    if max(first.height_m, floor.height_m) > -LEAST_CAMERA_HEIGHT_M:
+        return f"{what} If it is one floor, a height is wrong."
+    fitting = [(b.person, floor.height_on(first)), (a.person, first.height_on(floor))]
+    likely = [f"{m:.2f} m for person {n}" for n, m in fitting if LEAST_HEIGHT_M <= m <= MOST_HEIGHT_M]
+    if not likely:
+        return f"{what} No height puts both on one floor."
+    return f"{what} If it is one floor, a height is wrong: {' or '.join(likely)} would put both on it."

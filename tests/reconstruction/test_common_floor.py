@@ -1,0 +1,47 @@
+"""Heights against a common floor."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose.reconstruction.common_floor import Footing, floor_notes
+
+UP = np.array([0.0, -1.0, 0.0])  # OpenCV's y points down
+CAMERA_HEIGHT_M = 1.5
+
+
+def footing(person: int, *, true_m: float, given_m: float, at: tuple[float, float], floor_m: float = 0.0) -> Footing:
+    """Contacts of somebody on a floor, seen with a height that may be wrong: all distances scale with it."""
+    x, z = at
+    feet = np.array([[x + 0.1 * i, CAMERA_HEIGHT_M - floor_m, z + 0.05 * i] for i in range(10)])
+    return Footing(person, given_m, feet * given_m / true_m, np.full(10, 0.9))
+
+
+def notes(*people: Footing, up: NDArray[np.float64] = UP) -> dict[int, str]:
+    return floor_notes(people, up_camera=up)
+
+
+def test_people_of_the_right_heights_share_a_floor_without_a_note() -> None:
+    assert not notes(footing(0, true_m=1.65, given_m=1.65, at=(0, 4)), footing(1, true_m=1.85, given_m=1.85, at=(1, 6)))
+
+
+def test_exchanged_heights_are_reported_with_the_heights_that_would_fit() -> None:
+    found = notes(footing(0, true_m=1.85, given_m=1.5, at=(0, 4)), footing(1, true_m=1.5, given_m=1.85, at=(1, 4)))
+    assert list(found) == [1]
+    assert "The feet of person 1 rest 0.63 m below the floor of person 0" in found[1]
+    # on the floor of person 0, who is 1.5 for 1.85: 1.5 * 1.5 / 1.85; or person 0 on that of person 1
+    assert f"{1.5 * 1.5 / 1.85:.2f} m for person 1 or {1.85 * 1.85 / 1.5:.2f} m for person 0 would put both" in found[1]
+
+
+def test_a_camera_at_the_floor_tells_nothing_about_heights() -> None:
+    up = np.array([0.0, 0.0, 1.0])  # the contacts lie at different depths along it, the camera between them
+    near = Footing(0, 1.7, np.tile([0.0, 0.0, -0.2], (5, 1)), np.ones(5))
+    far = Footing(1, 1.7, np.tile([0.0, 0.0, 0.3], (5, 1)), np.ones(5))
+    assert notes(near, far, up=up)[1].endswith("If it is one floor, a height is wrong.")
+
+
+def test_somebody_without_contacts_is_left_out() -> None:
+    flying = Footing(1, 1.7, np.tile([0.0, 0.5, 4.0], (5, 1)), np.zeros(5))
+    assert not notes(footing(0, true_m=1.65, given_m=1.65, at=(0, 4)), flying)
+    assert not notes(flying, footing(0, true_m=1.65, given_m=1.65, at=(0, 4)))

@@ -9,16 +9,16 @@ import numpy as np
 from click.testing import CliRunner
 from PIL import Image
 
-from biopose.assets import asset
 from biopose.cli.main import cli
 from biopose.rendering.people_sheet import HEIGHT_PX, LABEL_PX, SHARES, WIDTH_PX
+from tests.perception.real_people import CLIP, needs_networks
 
 
-def test_everybody_is_numbered_and_drawn(tmp_path: Path) -> None:
+@needs_networks
+def test_everybody_is_numbered_and_drawn(tmp_path: Path) -> None:  # a jumper on a roof and a walker below
     out = tmp_path / "people.png"
-    clip = asset("clips/sports2d_demo.mp4")  # a jumper on a roof and a walker below
     result = CliRunner().invoke(
-        cli, ["people", str(clip), "--start-s", "3", "--end-s", "3.5", "--out", str(out), "--json"]
+        cli, ["people", str(CLIP), "--start-s", "3", "--end-s", "3.5", "--out", str(out), "--json"]
     )
     assert result.exit_code == 0, result.output
     people = json.loads(result.stdout)["people"]
@@ -28,8 +28,8 @@ def test_everybody_is_numbered_and_drawn(tmp_path: Path) -> None:
     assert sheet.shape == (2 * (LABEL_PX + HEIGHT_PX), len(SHARES) * WIDTH_PX, 3)
 
 
+@needs_networks
 def test_an_end_before_the_start_is_refused(tmp_path: Path) -> None:
-    clip = asset("clips/sports2d_demo.mp4")
-    result = CliRunner().invoke(cli, ["people", str(clip), "--start-s", "3", "--end-s", "2"])
+    result = CliRunner().invoke(cli, ["people", str(CLIP), "--start-s", "3", "--end-s", "2"])
     assert result.exit_code == 2
     assert "--end-s 2 is not after --start-s 3" in result.output

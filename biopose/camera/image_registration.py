@@ -25,7 +25,10 @@ STRIDE_PX = 20
 STEPS = (1, 2, 2)  # at each level, from the finest
 SMOOTHING_PX = 1.0  # so that the gradient holds over a step, and coding noise fades
 SHADING_PX = 19  # what varies more slowly than this is light, not texture
-LEAST_CONTRAST = 1.5  # grey levels (of 255) of a block's standard deviation: below, it is noise or coding artefacts
+LEAST_CONTRAST = 1.5  # grey levels (of 255) of a block's standard deviation: below, it is coding artefacts
+NOISE_FACTOR = 2.0  # of the noise that texture has at least: a still image is found again with a correlation of 0.75
+SMOOTHED_NOISE = 0.28  # of white noise, what smoothing by SMOOTHING_PX leaves: 1 / (2 sqrt(pi) SMOOTHING_PX)
+LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 LEAST_VALID = 0.5  # of a block's pixels outside people's boxes and inside the image
 ALIKE = 0.6  # correlation from which a block counts as found again
 OUTLIER_PX = 1.5  # Tukey's cut-off, at each level
@@ -38,12 +41,16 @@ SHAPE_PRIOR_PX = 30.0
 
 @dataclass(frozen=True)
 class Level:
-    """An image at one scale: its texture (H, W) in grey levels, the gradients, 1 where the background is visible."""
+    """An image at one scale: its texture (H, W) in grey levels, the gradients, 1 where the background is visible.
+
+    `least_contrast` is the standard deviation in grey levels from which a block has texture and not noise alone.
+    """
 
     texture: Floats
     gradient_x: Floats
     gradient_y: Floats
     valid: Floats
+    least_contrast: float
 
 
 @dataclass(frozen=True)
@@ -91,12 +98,14 @@ class Match:
 def image_pyramid(grey: Floats, boxes_px: NDArray[np.floating]) -> ImagePyramid:
     """Prepare a grey image (H, W), 0 to 255, with people's boxes (N, 4) in its pixels."""
     grey, valid = grey.astype(np.float32), _background(grey.shape, boxes_px)
+    noise = _noise_sd(grey, valid)
     levels = []
     for level in range(LEVELS):
         if level:
-            grey, valid = _halved(grey), np.floor(_halved(valid))
+            grey, valid, noise = _halved(grey), np.floor(_halved(valid)), noise / 2
         texture = _texture(grey, valid)
-        levels.append(Level(texture, *_gradients(texture), valid))
+        least_contrast = max(LEAST_CONTRAST, NOISE_FACTOR * SMOOTHED_NOISE * noise)
+        levels.append(Level(texture, *_gradients(texture), valid, least_contrast))
     return ImagePyramid(tuple(levels))
 
 
@@ -168,7 +177,9 @@ def _step(first: Level, second: Level, motion: NDArray[np.float64]) -> Match:
     gy = 0.5 * (first.gradient_y.take(here) / contrast_a + second.gradient_y.take(there) / contrast_b)
     information, shift, left_over = _shifts(valid, gx, gy, a - b)
     alike = 1.0 - 0.5 * left_over
-    textured = (valid.mean(1) >= LEAST_VALID) & (np.minimum(contrast_a, contrast_b)[:, 0] >= LEAST_CONTRAST)
+    textured = (valid.mean(1) >= LEAST_VALID) & (
+        np.minimum(contrast_a / first.least_contrast, contrast_b / second.least_contrast)[:, 0] >= 1.0
+    )
     return _similarity(centres, offset + shift, information, textured, alike, motion, (height, width))
 
 
@@ -273,6 +284,12 @@ def _texture(grey: Floats, valid: Floats) -> Floats:
     share = ndimage.uniform_filter(valid, SHADING_PX)
     shading = ndimage.uniform_filter(grey * valid, SHADING_PX) / np.maximum(share, 1e-3)
     return ndimage.gaussian_filter((grey - shading) * valid, SMOOTHING_PX, truncate=2.5)
+
+
+def _noise_sd(grey: Floats, valid: Floats) -> float:
+    """Standard deviation of an image's white noise in grey levels (Immerkaer 1996); by the median, so without edges."""
+    responses = np.abs(ndimage.convolve(grey, LAPLACIAN))[valid > 0]
+    return float(np.median(responses) / (0.6745 * np.linalg.norm(LAPLACIAN))) if len(responses) else 0.0
 
 
 def _gradients(grey: Floats) -> tuple[Floats, Floats]:

@@ -49,6 +49,19 @@ def test_a_camera_on_a_tripod_stands_still(scene: dict[str, object]) -> None:
     assert "stands still" in result.sentence
 
 
+@pytest.mark.parametrize(("light", "noise"), [(0.02, 8.0), (0.05, 8.0), (0.1, 5.0), (0.1, 8.0), (0.2, 8.0)])
+def test_the_noise_of_a_dark_background_is_neither_a_motion_nor_a_cut(light: float, noise: float) -> None:
+    result = watch(still, light=lambda _: light, noise=noise, people=walker)
+    assert (result.moves, result.reliable, result.cuts_s) == (False, False, ())
+    assert "Too little textured background" in result.sentence
+
+
+def test_a_pan_is_measured_in_a_noisy_image() -> None:
+    result = watch(lambda t: (-20 * np.clip(t - 1.2, 0, 2.2), 0, 0, 1), people=walker, light=lambda _: 0.5, noise=8.0)
+    assert result.moves
+    assert result.max_shift_px == pytest.approx(44, abs=1.0)
+
+
 def test_a_pan_is_measured_from_its_beginning_to_its_end() -> None:
     result = watch(lambda t: (-20 * np.clip(t - 1.2, 0, 2.2), 0, 0, 1), people=walker)
     assert result.moves

@@ -32,7 +32,7 @@ from biopose.skeleton.threads import in_threads, one_torch_thread
 WEIGHTS = "yolox-tiny-humanart.onnx"
 INPUT_PX = 416
 PADDING = 114.0
-TORCH_BATCH = 8
+TORCH_BATCH = 4
 LOWEST_SCORE = 0.1  # below, boxes on real clips are parts of people, doubles and background
 
 # From letterboxed images (B, 3, H, W) to boxes (left, top, right, bottom) and score: B times (N, 5).
@@ -68,7 +68,7 @@ class PersonDetector:
 
     def __init__(self, network: DetectorNetwork, *, batch_size: int, threads: int = 1) -> None:
         self._network = network
-        self._batch_size, self._threads = batch_size, threads
+        self.batch_size, self._threads = batch_size, threads
 
     @classmethod
     def load(
@@ -110,7 +110,7 @@ class PersonDetector:
         alike: dict[tuple[int, int], list[int]] = {}  # of one letterbox, which may share a batch
         for number, image in enumerate(images):
             alike.setdefault(_padded_size(image), []).append(number)
-        size = self._batch_size
+        size = self.batch_size
         batches = [some[first : first + size] for some in alike.values() for first in range(0, len(some), size)]
         boxes = in_threads(lambda batch: self._boxes([images[i] for i in batch]), batches, threads=self._threads)
         found = dict(zip(chain.from_iterable(batches), chain.from_iterable(boxes), strict=True))

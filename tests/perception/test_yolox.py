@@ -17,7 +17,7 @@ def square(letterbox: torch.Tensor) -> torch.Tensor:
 @needs_networks
 def test_boxes_are_those_of_onnxruntime_down_to_the_faintest() -> None:
     images = torch.stack([square(letterboxed(frame)) for frame in frames_of_two_people()])
-    published = OnnxSession(weights_path(WEIGHTS), threads=1)
+    published = OnnxSession(weights_path(WEIGHTS))
     for image, ours in zip(images, YoloxDetector.load(weights_path(WEIGHTS), device="cpu")(images), strict=True):
         boxes, labels = published(image[None].numpy())
         theirs = boxes[0][(labels[0] == 0) & (boxes[0][:, 4] > 0)]

@@ -1,7 +1,7 @@
-"""MQ-HMR as a head on the keypoint network's maps: everybody is decoded in the pass that locates their keypoints.
+"""MQ-HMR as a head on the keypoint network's maps.
 
-Maps are 1.5 MB a person; the decoder's tokens are a kilobyte in half precision and stay with the person until the fit
-starts from them.
+The maps that it reads are 0.3 MB a person; the decoder's tokens are a kilobyte in half precision and stay with the
+person until the fit starts from them.
 
 The decoder's input includes the crop's position in x / z and its height in the same units. The camera is not known yet,
 so its focal length is the default one for the image's size. As a start of the fit that is good enough: rotations and
@@ -15,6 +15,7 @@ Where the network was given a crop's mirror image (`flip_augmentation`), that is
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,16 +27,17 @@ from torch import Tensor
 
 from biopose.body.segment_body import SHAPE_TERMS
 from biopose.camera.intrinsics import default_focal_px
+from biopose.hmr.head import PoseHead
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, CropInput, Mqhmr, MqhmrOutput, load_mqhmr
 from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
 from biopose.perception.csp_layers import on_device
-from biopose.perception.flip_augmentation import CropPass
+from biopose.perception.person_features import PersonFeatures
 from biopose.skeleton.threads import one_torch_thread
 
 BESIDE_TOKENS = (SHAPE_TERMS, 2)  # numbers of the shape and the middle
 MIRROR = torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)  # of a crop's position
-DECODED_TOGETHER = 8  # crops
+CPU_BATCH, GPU_BATCH = 16, 64  # crops
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -63,10 +65,11 @@ class MqhmrHead:
     """
 
     def __init__(self, network: Mqhmr, *, device: str | torch.device = "cpu") -> None:
-        self._network = on_device(copy.deepcopy(network), device).eval()
-        self._device = device
+        self._network = on_device(_for_decoding(network), device).eval()
+        self._device = torch.device(device)
         self.width = row_width(network.shape)
         self.levels = network.shape.levels
+        self.batch_size = CPU_BATCH if self._device.type == "cpu" else GPU_BATCH
 
     @classmethod
     def load(cls, path: Path = MQHMR_WEIGHTS, *, device: str | torch.device = "cpu") -> MqhmrHead:
@@ -77,46 +80,75 @@ class MqhmrHead:
         """
         return cls(load_mqhmr(path), device=device)
 
-    @torch.no_grad()
     @one_torch_thread()  # on a busy machine two threads took 1.5 times the processor time, and longer
-    def __call__(
-        self, crops: CropPass, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]
-    ) -> NDArray[np.float16]:
-        """(N, width) rows that `unpacked` understands; the arguments are `FeatureHead`'s."""
-        position = _position(regions_px, sizes_px)
-        position[crops.mirrored] *= MIRROR
-        keypoints = (crops.points + 0.5) / crops.points.new_tensor([WIDTH_PX, HEIGHT_PX])
-        maps = tuple(map_.to(self._device) for map_ in crops.output.maps)
-        given = [x.to(self._device, torch.float32) for x in (keypoints, crops.confidence, position)]
-        row = self._rows(CropInput(maps, *given), crops.mirrored.to(self._device)).clamp(-LARGEST, LARGEST)
-        middle = (_middle_px(regions_px) + 0.5) / sizes_px
-        return np.concatenate([row.half().cpu().numpy(), middle.astype(np.float16)], axis=1)
+    @torch.inference_mode()
+    def __call__(self, people: Sequence[PersonFeatures]) -> NDArray[np.float16]:
+        """(N, width) rows that `unpacked` understands."""
+        parts = [people[first : first + self.batch_size] for first in range(0, len(people), self.batch_size)]
+        return np.concatenate([np.empty((0, self.width), np.float16), *map(self._rows, parts)])
 
-    def _rows(self, crops: CropInput, mirrored: Tensor) -> Tensor:
-        """(N, Q * token_width + K) tokens and shapes.
+    def _rows(self, people: Sequence[PersonFeatures]) -> NDArray[np.float16]:
+        """Of a batch.
 
         The last digits of what torch computes depend on the number of crops. So on a CPU it is always the same, whoever
         else is in a batch: the last ones are blanks.
         """
-        n = len(mirrored)
-        together = DECODED_TOGETHER if torch.device(self._device).type == "cpu" else max(n, 1)
-        rows = [self._decoded(*self._filled(crops, mirrored, i, together)) for i in range(0, max(n, 1), together)]
-        return torch.cat(rows)[:n]
+        n = len(people)
+        regions_px, sizes_px = np.stack([p.region_px for p in people]), np.stack([p.size_px for p in people])
+        mirrored = torch.tensor([p.mirrored for p in people])
+        position = _position(regions_px, sizes_px)
+        position[mirrored] *= MIRROR
+        points = torch.stack([p.points for p in people])
+        keypoints = (points + 0.5) / points.new_tensor([WIDTH_PX, HEIGHT_PX])
+        confidence = torch.stack([p.confidence for p in people])
+        maps = [torch.stack([p.maps[i] for p in people]) for i in range(len(self.levels))]
+        given = [self._filled(x.to(self._device, torch.float32)) for x in (*maps, keypoints, confidence, position)]
+        rows = self._decoded(*given, mirrored=self._filled(mirrored.to(self._device)))
+        middle = (_middle_px(regions_px) + 0.5) / sizes_px
+        return np.concatenate([rows[:n].half().cpu().numpy(), middle.astype(np.float16)], axis=1)
 
-    def _decoded(self, crops: CropInput, mirrored: Tensor) -> Tensor:
-        decoded: MqhmrOutput = self._network(crops)
+    def _decoded(self, *given: Tensor, mirrored: Tensor) -> Tensor:
+        """(N, Q * token_width + K) tokens and shapes."""
+        *maps, keypoints, confidence, position = given
+        of_level = dict(zip(self.levels, maps, strict=True))
+        levels = tuple(of_level.get(level, keypoints.new_zeros(0)) for level in range(max(self.levels) + 1))
+        decoded: MqhmrOutput = self._network(CropInput(levels, keypoints, confidence, position))
         tokens = torch.where(mirrored[:, None, None], self._network.head.mirrored(decoded.tokens), decoded.tokens)
-        return torch.cat([tokens.flatten(1), decoded.shape], dim=-1)
+        return torch.cat([tokens.flatten(1), decoded.shape], dim=-1).clamp(-LARGEST, LARGEST)
 
-    def _filled(self, crops: CropInput, mirrored: Tensor, first: int, count: int) -> tuple[CropInput, Tensor]:
-        """So many crops from the first on, of which the last are blanks where there are not as many."""
+    def _filled(self, values: Tensor) -> Tensor:
+        """(N, ...) up to a batch's number on a CPU, by zeros."""
+        blanks = self.batch_size - len(values) if self._device.type == "cpu" else 0
+        return torch.cat([values, values.new_zeros(blanks, *values.shape[1:])]) if blanks else values
 
-        def part(values: Tensor) -> Tensor:
-            some = values[first : first + count]
-            return torch.cat([some, some.new_zeros(count - len(some), *some.shape[1:])])
 
-        maps = tuple(part(map_) if level in self.levels else map_ for level, map_ in enumerate(crops.maps))
-        return CropInput(maps, *map(part, (crops.keypoints, crops.confidence, crops.position))), part(mirrored)
+class _DecodingHead(PoseHead):
+    """A person's output is the same to the bit at every place in a batch.
+
+    That of `PoseHead`, whose products of matrices gradients are quicker through, differs in the last digits.
+    """
+
+    inverse: Tensor
+
+    def __init__(self, shape: MqhmrShape, trained: PoseHead) -> None:
+        super().__init__(shape)
+        self.load_state_dict(trained.state_dict())
+        with torch.no_grad():
+            self.register_buffer("inverse", super()._pseudoinverse(), persistent=False)
+
+    def _linear(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        six = (tokens[..., self.of_segment, None, :] * self.rotation.mT).sum(-1) + self.rotation_bias
+        log_sd = (tokens[..., self.of_keypoint, None, :] * self.log_sd.mT).sum(-1) + self.log_sd_bias
+        return six, log_sd
+
+    def _pseudoinverse(self) -> Tensor:
+        return self.inverse
+
+
+def _for_decoding(network: Mqhmr) -> Mqhmr:
+    own = copy.deepcopy(network)
+    own.head = _DecodingHead(network.shape, network.head)
+    return own
 
 
 def row_width(shape: MqhmrShape) -> int:

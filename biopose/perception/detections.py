@@ -31,6 +31,7 @@ class Detection:
         confidence: (26,).
         appearance: (2, bins) or None.
         tokens: (width,) of the feature head; None without one.
+        number: of its box among those that the frame was given with.
     """
 
     frame_index: int
@@ -41,6 +42,7 @@ class Detection:
     confidence: NDArray[np.float64]
     appearance: NDArray[np.float64] | None = None
     tokens: NDArray[np.float16] | None = None
+    number: int = 0
 
     @property
     def size_px(self) -> float:
@@ -70,13 +72,12 @@ def detections_of_frame(
     scores: NDArray[np.float64],
     keypoints_px: NDArray[np.float64],
     confidence: NDArray[np.float64],
-    tokens: NDArray[np.float16] | None = None,
 ) -> list[Detection]:
     """The people of a frame, each once: of boxes that hold the same body the one with the highest confidence stays."""
-    rows = [None] * len(boxes_px) if tokens is None else tokens
+    people = zip(boxes_px, scores, keypoints_px, confidence, strict=True)
     found = [
-        Detection(frame_index, time_s, box, float(score), points, trust, tokens=row)
-        for box, score, points, trust, row in zip(boxes_px, scores, keypoints_px, confidence, rows, strict=True)
+        Detection(frame_index, time_s, box, float(score), points, trust, number=number)
+        for number, (box, score, points, trust) in enumerate(people)
         if np.isfinite(box).all() and np.isfinite(points).all()
     ]
     kept: list[Detection] = []

@@ -1,54 +1,30 @@
 """Keypoints of people whose boxes are known: RTMPose-s (Jiang et al. 2023) with OpenMMLab's weights for Halpe's 26.
 
 Pixels: the centre of the first pixel is (0, 0). For the meaning of a confidence see `keypoint_confidence`. People are
-taken in batches over all images given: a person takes 4 ms on two idle cores with onnxruntime, 9 ms with torch. A
-`FeatureHead` turns the feature maps of a batch into tokens, so that they need not be kept: 1.5 MB a person.
+taken in batches over all images given: on a CPU, onnxruntime takes half of torch's time, a small batch in each thread
+(one of 16 took 9 % longer a person than one of 4: it does not stay in the processor's cache). A `FeatureHead` makes
+tokens of the feature maps of those who are to be kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from biopose.perception.crops import PersonCrops, cut_people, is_croppable
 from biopose.perception.flip_augmentation import CropPass, PoseNetwork, run_on_crops
 from biopose.perception.onnx_session import check_device
+from biopose.perception.person_features import FeatureHead, PersonFeatures
 from biopose.perception.pose_backends import OnnxPose, TorchPose
+from biopose.skeleton.threads import in_threads
 
-BATCH_SIZE = 16
-
-
-class FeatureHead(Protocol):
-    """Turns the feature maps of a batch into a row of tokens for each person; what they mean is the head's matter.
-
-    Attributes:
-        width: numbers in a row.
-        levels: of the four feature maps, those that it reads.
-    """
-
-    width: int
-    levels: tuple[int, ...]
-
-    def __call__(
-        self, crops: CropPass, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]
-    ) -> NDArray[np.float16]:
-        """Tokens of N people, who may be none.
-
-        Args:
-            crops: the network's pass, with maps.
-            regions_px: (N, 4) left, top, right, bottom edges of each crop, in pixels of its image.
-            sizes_px: (N, 2) width and height of each one's image.
-
-        Returns:
-            (N, width).
-        """
+ONNX_BATCH, TORCH_BATCH = 4, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,20 +34,20 @@ class Keypoints:
     Attributes:
         positions_px: (N, 26, 2) x to the right, y down; NaN for a box with nothing in it.
         confidence: (N, 26) from 0 to 1; 0 for a box with nothing in it.
-        tokens: (N, width) what the head made of each person's maps, NaN for a box with nothing in it; None without one.
+        features: N of them for the head, None for a box with nothing in it; empty without a head.
     """
 
     positions_px: NDArray[np.float64]
     confidence: NDArray[np.float64]
-    tokens: NDArray[np.float16] | None = None
+    features: tuple[PersonFeatures | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.confidence)
 
     def of(self, chosen: NDArray[np.bool_]) -> Keypoints:
         """Those of some of the people, (N,) true for each who stays."""
-        tokens = None if self.tokens is None else self.tokens[chosen]
-        return Keypoints(self.positions_px[chosen], self.confidence[chosen], tokens)
+        features = tuple(each for each, stays in zip(self.features, chosen, strict=False) if stays)
+        return Keypoints(self.positions_px[chosen], self.confidence[chosen], features)
 
 
 class KeypointNetwork:
@@ -80,11 +56,23 @@ class KeypointNetwork:
     Args:
         network: from normalised crops to scores, with or without feature maps.
         head: of the feature maps, which the network must give then.
+        batch_size: people at a time.
+        filled: whether a batch of fewer people is filled up with blanks.
+        threads: batches that are worked on at the same time.
     """
 
-    def __init__(self, network: PoseNetwork, *, head: FeatureHead | None = None) -> None:
+    def __init__(
+        self,
+        network: PoseNetwork,
+        *,
+        head: FeatureHead | None = None,
+        batch_size: int = TORCH_BATCH,
+        filled: bool = True,
+        threads: int = 1,
+    ) -> None:
         self._network = network
         self._head = head
+        self._batch_size, self._filled, self._threads = batch_size, filled, threads
 
     @classmethod
     def load(
@@ -95,23 +83,32 @@ class KeypointNetwork:
         device: str | torch.device = "cpu",
         weights: Path | None = None,
         head: FeatureHead | None = None,
+        batch_size: int | None = None,
     ) -> KeypointNetwork:
         """The network with its published weights, or with others of the same network.
 
         Args:
             backend: "torch" for a GPU; on a CPU onnxruntime is faster.
-            threads: that share one pass on the CPU.
+            threads: on the CPU: onnxruntime's take a batch each, torch's share one.
             device: of torch; onnxruntime runs on the CPU.
             weights: an .onnx file; None takes the asset.
-            head: makes a row of numbers of each person's feature maps, found in `Keypoints.tokens`.
+            head: makes a row of numbers of each person's feature maps, see `tokens`.
+            batch_size: people at a time; None: as many as the backend is quick with.
 
         Raises:
             ModelError: the weights are missing or not the ones expected.
         """
         check_device(device, backend=backend)
         if backend == "onnxruntime":
-            return cls(OnnxPose(weights, threads=threads, levels=head.levels if head else ()), head=head)
-        return cls(TorchPose(weights, device=device, threads=threads), head=head)
+            network = OnnxPose(weights, levels=head.levels if head else ())
+            return cls(network, head=head, batch_size=batch_size or ONNX_BATCH, filled=False, threads=threads)
+        in_torch = TorchPose(weights, device=device, threads=threads)
+        return cls(in_torch, head=head, batch_size=batch_size or TORCH_BATCH)
+
+    @property
+    def token_batch(self) -> int:
+        """People whose tokens are best made at a time; 0 without a head."""
+        return self._head.batch_size * self._threads if self._head else 0
 
     def locate(
         self,
@@ -120,11 +117,11 @@ class KeypointNetwork:
         *,
         mirrored: Sequence[bool] | None = None,
     ) -> list[Keypoints]:
-        """The keypoints of the people in each image, whichever other images are given with it.
+        """The keypoints of the people in each image, whichever other images are given with it, bit for bit.
 
         What torch makes of a crop differs in its last digits with the number of crops in a batch, though not with what
         they show. So its batches that are not full are filled with blanks; for a few people of one image, `locate_in`
-        is quicker. With onnxruntime keypoints are equal bit for bit, and a head's tokens to its last digits.
+        is quicker. With onnxruntime there is no such difference.
 
         Args:
             images: RGB (H, W, 3), of any sizes.
@@ -134,15 +131,13 @@ class KeypointNetwork:
         Returns:
             One entry an image, its people in the order of the boxes.
         """
-        people = _cut(images, boxes_px, mirrored or [False] * len(images))
-        return _by_image([self._among_blanks(batch) for batch in people.batches()], people)
+        return self._located(images, boxes_px, mirrored or [False] * len(images), filled=self._filled)
 
     def locate_in(
         self, image: NDArray[np.uint8], boxes_px: NDArray[np.float64], *, mirrored: bool = False
     ) -> Keypoints:
         """The keypoints of the people of one image, in batches of their own; see `locate`."""
-        people = _cut([image], [boxes_px], [mirrored])
-        return _by_image([self._found(batch) for batch in people.batches()], people)[0]
+        return self._located([image], [boxes_px], [mirrored], filled=False)[0]
 
     def locate_in_crops(
         self, crops: PersonCrops, sizes_px: NDArray[np.int64], *, mirrored: NDArray[np.bool_]
@@ -154,109 +149,111 @@ class KeypointNetwork:
             sizes_px: (N, 2) width and height of the image of each.
             mirrored: (N,) whether the network is given their mirror images.
         """
-        people = _People(crops, sizes_px, mirrored, [np.ones(len(sizes_px), dtype=np.bool_)])
-        return _by_image([self._among_blanks(batch) for batch in people.batches()], people)[0]
 
-    def _among_blanks(self, batch: _People) -> _Found:
-        """As `_found`, torch being given a whole batch; onnxruntime needs no blanks for the same result."""
-        given = batch.filled() if isinstance(self._network, TorchPose) else batch
-        return self._found(given).first(len(batch.sizes_px))
+        def found(some: slice) -> _Found:
+            batch = PersonCrops(crops.pixels[some], crops.regions_px[some])
+            return self._found(batch, sizes_px[some], mirrored[some], filled=self._filled)
 
-    def _found(self, batch: _People) -> _Found:
-        """Keypoints of the people of a batch, and their tokens; does not keep the maps."""
-        passed = run_on_crops(self._network, batch.crops.pixels, torch.from_numpy(batch.mirrored))
-        tokens = self._head(passed, batch.crops.regions_px, batch.sizes_px) if self._head else None
-        return _Found(*passed.in_crops(), tokens)
+        return _by_image(in_threads(found, self._batches(len(sizes_px)), threads=self._threads), [len(sizes_px)])[0]
 
+    def tokens(self, people: Sequence[PersonFeatures]) -> NDArray[np.float16]:
+        """(N, width) what the head makes of N people's features.
 
-@dataclass(frozen=True, eq=False)
-class _People:
-    """N people cut out of images.
+        Raises:
+            ValueError: there is no head.
+        """
+        if self._head is None:
+            raise ValueError("tokens are made by a head; this network has none")
+        size = self._head.batch_size
+        batches = [people[first : first + size] for first in range(0, max(len(people), 1), size)]
+        return np.concatenate(in_threads(self._head, batches, threads=self._threads))
 
-    Attributes:
-        crops: of all who can be cut out.
-        sizes_px: (N, 2) width and height of each one's image.
-        mirrored: (N,) whether the network is given their mirror images.
-        usable: for each image (N_i,) which of its boxes they are.
-    """
+    def _located(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        boxes_px: Sequence[NDArray[np.float64]],
+        mirrored: Sequence[bool],
+        *,
+        filled: bool,
+    ) -> list[Keypoints]:
+        if not len(images) == len(boxes_px) == len(mirrored):
+            raise ValueError(f"{len(images)} images, but boxes for {len(boxes_px)} and mirroring for {len(mirrored)}")
+        boxes = [np.asarray(of_image, dtype=np.float64).reshape(-1, 4) for of_image in boxes_px]
+        usable = [is_croppable(image, of_image) for image, of_image in zip(images, boxes, strict=True)]
+        people = [(number, box) for number, use in enumerate(usable) for box in boxes[number][use]]
 
-    crops: PersonCrops
-    sizes_px: NDArray[np.int64]
-    mirrored: NDArray[np.bool_]
-    usable: Sequence[NDArray[np.bool_]]
+        def found(some: slice) -> _Found:
+            numbers = [number for number, _ in people[some]]
+            crops = cut_people([images[i] for i in numbers], [box[None] for _, box in people[some]])
+            sizes_px = np.array([images[i].shape[1::-1] for i in numbers], dtype=np.int64).reshape(-1, 2)
+            return self._found(crops, sizes_px, np.array([mirrored[i] for i in numbers], dtype=np.bool_), filled=filled)
 
-    @property
-    def numbers(self) -> NDArray[np.int64]:
-        """(N, 2) image and number in that image's boxes."""
-        pairs = [(image, person) for image, use in enumerate(self.usable) for person in np.flatnonzero(use)]
-        return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        parts = in_threads(found, self._batches(len(people)), threads=self._threads)
+        known = _by_image(parts, [int(use.sum()) for use in usable])
+        return [self._among_boxes(each, use) for each, use in zip(known, usable, strict=True)]
 
-    def batches(self) -> Iterator[_People]:
-        """Some of them at a time; where there is nobody, one batch of nobody."""
-        for first in range(0, max(len(self.sizes_px), 1), BATCH_SIZE):
-            some = slice(first, first + BATCH_SIZE)
-            crops = PersonCrops(self.crops.pixels[some], self.crops.regions_px[some])
-            yield replace(self, crops=crops, sizes_px=self.sizes_px[some], mirrored=self.mirrored[some])
+    def _among_boxes(self, found: Keypoints, use: NDArray[np.bool_]) -> Keypoints:
+        """The people of the usable boxes, at their places among all boxes; nothing is known of the others."""
+        people = iter(found.features)
+        features = tuple(next(people) if usable else None for usable in use) if self._head else ()
+        positions_px, confidence = _spread(found.positions_px, use, np.nan), _spread(found.confidence, use, 0.0)
+        return Keypoints(positions_px, confidence, features)
 
-    def filled(self) -> _People:
-        """Up to a whole batch, with black crops after the last person; nobody stays nobody."""
-        blanks = -len(self.sizes_px) % BATCH_SIZE
-        pixels = torch.nn.functional.pad(self.crops.pixels, (0, 0, 0, 0, 0, 0, 0, blanks))
-        last = np.minimum(np.arange(len(self.sizes_px) + blanks), len(self.sizes_px) - 1)
-        crops = PersonCrops(pixels, self.crops.regions_px[last])
-        return replace(self, crops=crops, sizes_px=self.sizes_px[last], mirrored=self.mirrored[last])
+    def _batches(self, people: int) -> list[slice]:
+        """Of so many; where there is nobody, one batch of nobody."""
+        return [slice(first, first + self._batch_size) for first in range(0, max(people, 1), self._batch_size)]
+
+    def _found(
+        self, crops: PersonCrops, sizes_px: NDArray[np.int64], mirrored: NDArray[np.bool_], *, filled: bool
+    ) -> _Found:
+        """The people of a batch; black crops fill it up behind the last one, but nobody stays nobody."""
+        n = len(sizes_px)
+        blanks = -n % self._batch_size if filled else 0
+        pixels = torch.nn.functional.pad(crops.pixels, (0, 0, 0, 0, 0, 0, 0, blanks))
+        passed = run_on_crops(self._network, pixels, torch.from_numpy(np.pad(mirrored, (0, blanks))))
+        points, confidence = (part[:n].double().cpu().numpy() for part in passed.in_crops())
+        features = _features(passed, crops.regions_px, sizes_px, self._head.levels) if self._head else []
+        return _Found(crops.to_image(points), confidence, features)
 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """Of a batch of N people: points (N, 26, 2) in pixels of the crops, confidence (N, 26) and what was read."""
+    """Of N people: keypoints (N, 26, 2) in pixels of their images, confidence (N, 26), and features with a head."""
 
-    points: Tensor
-    confidence: Tensor
-    tokens: NDArray[np.float16] | None
-
-    def first(self, n: int) -> _Found:
-        """Of the first people."""
-        return _Found(self.points[:n], self.confidence[:n], None if self.tokens is None else self.tokens[:n])
+    positions_px: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    features: list[PersonFeatures]
 
 
-def _cut(
-    images: Sequence[NDArray[np.uint8]], boxes_px: Sequence[NDArray[np.float64]], mirrored: Sequence[bool]
-) -> _People:
-    """The people who can be cut out."""
-    if not len(images) == len(boxes_px) == len(mirrored):
-        raise ValueError(f"{len(images)} images, but boxes for {len(boxes_px)} and mirroring for {len(mirrored)}")
-    boxes = [np.asarray(of_image, dtype=np.float64).reshape(-1, 4) for of_image in boxes_px]
-    usable = [is_croppable(image, of_image) for image, of_image in zip(images, boxes, strict=True)]
-    counts = [int(use.sum()) for use in usable]
-    crops = cut_people(images, [of_image[use] for of_image, use in zip(boxes, usable, strict=True)])
-    sizes = [image.shape[1::-1] for image, count in zip(images, counts, strict=True) for _ in range(count)]
-    flags = np.repeat(np.array(mirrored, dtype=np.bool_), counts)
-    return _People(crops, np.array(sizes, dtype=np.int64).reshape(-1, 2), flags, usable)
-
-
-def _by_image(found: Sequence[_Found], people: _People) -> list[Keypoints]:
-    """One entry an image: what was found in the usable boxes, nothing known of the others."""
-    points, confidence = (
-        torch.cat(part).double().cpu().numpy() for part in zip(*((f.points, f.confidence) for f in found), strict=True)
-    )
-    rows = [f.tokens for f in found if f.tokens is not None]
-    tokens = np.concatenate(rows) if rows else None
-    in_image, first, keypoints = people.crops.to_image(points), 0, []
-    for use in people.usable:
-        own = slice(first, first := first + int(use.sum()))
-        keypoints.append(
-            Keypoints(
-                _spread(in_image[own], use),
-                _spread(confidence[own], use, empty=0.0),
-                None if tokens is None else _spread(tokens[own], use),
-            )
+def _features(
+    passed: CropPass, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64], levels: Sequence[int]
+) -> list[PersonFeatures]:
+    """Of each person, without the blanks behind them."""
+    mirrored = passed.mirrored.tolist()
+    return [
+        PersonFeatures(
+            tuple(passed.output.maps[level][i] for level in levels),
+            passed.points[i],
+            passed.confidence[i],
+            mirrored[i],
+            regions_px[i],
+            sizes_px[i],
         )
-    return keypoints
+        for i in range(len(sizes_px))
+    ]
 
 
-def _spread(rows: NDArray[Any], use: NDArray[np.bool_], *, empty: float = np.nan) -> NDArray[Any]:
-    """The rows of the usable boxes, at their places among all."""
+def _by_image(found: Sequence[_Found], counts: Sequence[int]) -> list[Keypoints]:
+    """One entry an image, of so many people each."""
+    positions_px = np.concatenate([each.positions_px for each in found])
+    confidence = np.concatenate([each.confidence for each in found])
+    features = [person for each in found for person in each.features]
+    ends = np.cumsum(counts).tolist()
+    own = [slice(end - count, end) for end, count in zip(ends, counts, strict=True)]
+    return [Keypoints(positions_px[some], confidence[some], tuple(features[some])) for some in own]
+
+
+def _spread(rows: NDArray[Any], use: NDArray[np.bool_], empty: float) -> NDArray[Any]:
     spread = np.full((len(use), *rows.shape[1:]), empty, dtype=rows.dtype)
     spread[use] = rows
     return spread

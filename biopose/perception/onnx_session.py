@@ -45,28 +45,28 @@ def check_device(device: str | torch.device, *, backend: str) -> None:
 
 
 class OnnxSession:
-    """A network as onnxruntime runs it.
+    """A network as onnxruntime runs it, each run in the thread that calls it.
 
     Args:
         path: of the .onnx file.
-        threads: that share one run.
         also: names of tensors of the graph that are outputs, too, after the file's own.
+        graph: made of the file, to be run in its place; None: the file's own.
 
     Raises:
         ModelError: onnxruntime cannot read the file, or it has no such tensors.
     """
 
-    def __init__(self, path: Path, *, threads: int, also: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, *, also: Sequence[str] = (), graph: bytes | None = None) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1  # runs in several threads at a time serve better than several threads of one
         options.inter_op_num_threads = 1
         options.log_severity_level = QUIET
-        options.enable_cpu_mem_arena = False  # it would keep the largest batch's 100 MB, and saves no time here
-        # Threads that wait without working would slow down decoding and resampling on the same cores.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.enable_cpu_mem_arena = (
+            False  # it would keep the largest batch's memory, and saves no time in small ones
+        )
         try:
-            graph = path.read_bytes() + _outputs(also)
-            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            serialised = (graph or path.read_bytes()) + _outputs(also)
+            self._session = onnxruntime.InferenceSession(serialised, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions share no base class
             raise ModelError(
                 f"{path}: onnxruntime cannot read it ({error}); run `biopose assets pull` again"

@@ -25,17 +25,16 @@ class OnnxPose:
 
     Args:
         weights: an .onnx file; None takes the asset.
-        threads: that share one pass.
         levels: of the backbone's four feature maps, those to give, too.
 
     Raises:
         ModelError: the weights are missing, onnxruntime cannot read them, or they are of another graph.
     """
 
-    def __init__(self, weights: Path | None = None, *, threads: int, levels: Sequence[int] = ()) -> None:
+    def __init__(self, weights: Path | None = None, *, levels: Sequence[int] = ()) -> None:
         self._levels = tuple(levels)
         also = [MAP_TENSORS[level] for level in levels]
-        self._session = OnnxSession(weights or weights_path(WEIGHTS), threads=threads, also=also)
+        self._session = OnnxSession(weights or weights_path(WEIGHTS), also=also)
 
     def __call__(self, crops: Tensor) -> PoseOutput:
         """Normalised crops (N, 3, 256, 192) -> scores, and the maps of the levels; the others' are empty.

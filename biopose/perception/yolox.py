@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch.nn.functional import interpolate
 from biopose.perception.csp_layers import ConvSilu, CspLayer, SpatialPyramid, on_device
 from biopose.skeleton.threads import torch_threads
 
+STEM_CHANNELS = 4 * 3  # of interleaved images
 CHANNELS = (24, 48, 96, 192, 384)  # after the stem and each stage
 BLOCK_COUNTS = (1, 3, 3, 1)
 STRIDES = (8, 16, 32)
@@ -22,13 +24,17 @@ CLASS_COUNT = 80  # outputs of the published head; the first is "person"
 SAME_PERSON_IOU = 0.65  # as in the published graph
 LOWEST_SCORE = 0.01  # likewise
 
+# Logits of the classes, of which the first is "person" (B, 80, H, W); offset x, y in cells, log width and log height
+# (B, 4, H, W); logit that there is an object (B, 1, H, W).
+HeadOutput = tuple[Tensor, Tensor, Tensor]
+
 
 class YoloxTiny(nn.Module):
     """Backbone, a neck that mixes its three last maps, and a head on each."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = ConvSilu(4 * 3, CHANNELS[0], 3)
+        self.stem = ConvSilu(STEM_CHANNELS, CHANNELS[0], 3)
         self.stages = nn.ModuleList(
             _stage(*stage) for stage in zip(CHANNELS[:-1], CHANNELS[1:], BLOCK_COUNTS, strict=True)
         )
@@ -53,30 +59,36 @@ class YoloxTiny(nn.Module):
 
         H and W are divisible by 32. Boxes, in pixels, overlap freely.
         """
-        x, maps = self.stem(_interleaved(images)), []
+        x, maps = self.stem(interleaved(images)), []
         for stage in self.stages:
             x = stage(x)
             maps.append(x)
-        levels = zip(self.heads, self.neck(tuple(maps[-3:])), STRIDES, strict=True)
-        return torch.cat([_boxes(head(level), stride=stride) for head, level, stride in levels], dim=1)
+        levels = zip(self.heads, self.neck(tuple(maps[-3:])), strict=True)
+        return boxes_of_heads([head(level) for head, level in levels])
 
 
-def _interleaved(images: Tensor) -> Tensor:
+def interleaved(images: Tensor) -> Tensor:
     """Each square of two by two pixels as channels: (B, 3, H, W) -> (B, 12, H / 2, W / 2)."""
     batch, channels, height, width = images.shape
     squares = images.reshape(batch, channels, height // 2, 2, width // 2, 2)
     return squares.permute(0, 5, 3, 1, 2, 4).reshape(batch, 4 * channels, height // 2, width // 2)
 
 
-def _boxes(head_output: Tensor, *, stride: int) -> Tensor:
-    """Boxes (B, H * W, 5) in pixels from a head's offsets, log sizes and score (B, 5, H, W)."""
-    height, width = head_output.shape[-2:]
-    rows = torch.arange(height, device=head_output.device, dtype=head_output.dtype)
-    columns = torch.arange(width, device=head_output.device, dtype=head_output.dtype)
+def boxes_of_heads(outputs: Sequence[HeadOutput]) -> Tensor:
+    """Boxes (B, A, 5) in pixels: left, top, right, bottom, score; from the heads at strides 8, 16 and 32."""
+    levels = zip(outputs, STRIDES, strict=True)
+    return torch.cat([_boxes(output, stride=stride) for output, stride in levels], dim=1)
+
+
+def _boxes(output: HeadOutput, *, stride: int) -> Tensor:
+    """(B, H * W, 5) of one head."""
+    classes, box, is_object = output
+    score = classes[:, :1].sigmoid() * is_object.sigmoid()
+    rows, columns = (torch.arange(n, device=box.device, dtype=box.dtype) for n in box.shape[-2:])
     cells = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))
-    centre = (head_output[:, :2] + cells) * stride
-    half = head_output[:, 2:4].exp() * (stride / 2)
-    return torch.cat([centre - half, centre + half, head_output[:, 4:]], dim=1).flatten(2).transpose(1, 2)
+    centre = (box[:, :2] + cells) * stride
+    half = box[:, 2:4].exp() * (stride / 2)
+    return torch.cat([centre - half, centre + half, score], dim=1).flatten(2).transpose(1, 2)
 
 
 def _stage(inputs: int, outputs: int, block_count: int) -> nn.Sequential:
@@ -151,11 +163,10 @@ class Head(nn.Module):
         self.box = nn.Conv2d(channels, 4, 1)
         self.is_object = nn.Conv2d(channels, 1, 1)
 
-    def forward(self, level: Tensor) -> Tensor:
-        """(B, 96, H, W) -> (B, 5, H, W): offset x, y in cells, log width, log height, score of a person."""
+    def forward(self, level: Tensor) -> HeadOutput:
+        """From (B, 96, H, W)."""
         what, where = self.what(level), self.where(level)
-        person = self.classes(what)[:, :1].sigmoid() * self.is_object(where).sigmoid()
-        return torch.cat([self.box(where), person], dim=1)
+        return self.classes(what), self.box(where), self.is_object(where)
 
 
 class YoloxDetector:

@@ -12,7 +12,7 @@ from biopose.errors import BioposeError
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.tracking.frame_detections import FrameDetections, ShardDetections
-from biopose.tracking.people_tracker import BATCH_FRAMES, PeopleTracker, track_people
+from biopose.tracking.people_tracker import PeopleTracker, track_people
 from biopose.tracking.shard import LEAD_IN_S, SHARD_S, Shard, shards_of
 from biopose.tracking.shard_file import write_shard
 from biopose.video.frames import SAME_TIME_S, Frame, read_frames
@@ -29,7 +29,7 @@ def perceive(
     *,
     detector: PersonDetector,
     network: KeypointNetwork,
-    batch_frames: int = BATCH_FRAMES,
+    batch_frames: int | None = None,
     detect_every: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[ShardDetections]:
@@ -41,7 +41,7 @@ def perceive(
         shard: of a video.
         detector: of people.
         network: of keypoints.
-        batch_frames: how many frames the networks are given at once.
+        batch_frames: as of `track_people`.
         detect_every: the detector is run on every n-th frame, and between them boxes are interpolated; None: about
             five times a second.
         progress: called with the number of frames finished since the last call.

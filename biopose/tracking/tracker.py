@@ -66,7 +66,6 @@ class Tracker:
         scores: NDArray[np.float64],
         keypoints_px: NDArray[np.float64],
         confidence: NDArray[np.float64],
-        tokens: NDArray[np.float16] | None = None,
     ) -> list[Detection]:
         """Go on with the next frame.
 
@@ -78,7 +77,6 @@ class Tracker:
             scores: (N,) the detector's; 0 for boxes that were expected and not detected.
             keypoints_px: (N, 26, 2).
             confidence: (N, 26).
-            tokens: (N, width) of the feature head; passed on unchanged.
 
         Returns:
             The people of the frame, each once.
@@ -94,7 +92,6 @@ class Tracker:
             scores=np.asarray(scores, dtype=np.float64),
             keypoints_px=np.asarray(keypoints_px, dtype=np.float64).reshape(-1, 26, 2),
             confidence=np.asarray(confidence, dtype=np.float64).reshape(-1, 26),
-            tokens=tokens,
         )
         self.follow(detections, frame_index=frame_index, time_s=time_s)
         return detections

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import suppress
-from queue import Empty, Full, Queue
-from threading import Event, Thread
+from queue import Queue
+from threading import Event, Semaphore, Thread
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -19,26 +18,20 @@ def read_ahead(items: Iterator[Item], *, depth: int) -> Generator[Item, None, No
 
     Args:
         items: used by the thread alone.
-        depth: how many may wait.
+        depth: how many may be made, or in the making, before the consumer asks for them.
     """
-    queue: Queue[tuple[Item] | BaseException | None] = Queue(maxsize=depth)
-    left = Event()
-
-    def put(given: tuple[Item] | BaseException | None) -> None:
-        while not left.is_set():
-            with suppress(Full):
-                queue.put(given, timeout=POLL_S)
-                return
+    queue: Queue[tuple[Item] | BaseException | None] = Queue()
+    room, left = Semaphore(depth), Event()
 
     def work() -> None:
         try:
-            for item in items:
-                put((item,))
-                if left.is_set():
-                    return
-            put(None)
+            while not left.is_set():
+                if room.acquire(timeout=POLL_S):
+                    queue.put((next(items),))
+        except StopIteration:
+            queue.put(None)
         except BaseException as error:  # raised by the consumer
-            put(error)
+            queue.put(error)
 
     thread = Thread(target=work, name="read ahead", daemon=True)
     thread.start()
@@ -46,10 +39,8 @@ def read_ahead(items: Iterator[Item], *, depth: int) -> Generator[Item, None, No
         while (given := queue.get()) is not None:
             if isinstance(given, BaseException):
                 raise given
+            room.release()
             yield given[0]
     finally:
         left.set()
-        while thread.is_alive():
-            with suppress(Empty):
-                queue.get_nowait()
-            thread.join(POLL_S)
+        thread.join()

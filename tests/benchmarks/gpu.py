@@ -13,12 +13,15 @@ import argparse
 import sys
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from biopose.assets import asset
 from biopose.hmr.feature_head import MqhmrHead
+from biopose.perception.crops import PersonCrops
 from biopose.perception.detector import PersonDetector
 from biopose.perception.flip_augmentation import run_on_crops
 from biopose.perception.keypoint_network import KeypointNetwork
@@ -45,15 +48,21 @@ def main() -> int:
     print(f"{options.device}: {peak:,.0f} GFLOP/s in a float32 matrix product")
     generator = torch.Generator().manual_seed(0)
     crops = torch.randint(0, 256, (max(BATCHES), 3, 256, 192), dtype=torch.uint8, generator=generator)
-    network, head = TorchPose(device=options.device), MqhmrHead.load(device=options.device)
+    head = MqhmrHead.load(device=options.device)
+    backbone = TorchPose(device=options.device)
+    network = KeypointNetwork(backbone, head=head, batch_size=max(BATCHES), filled=False)
     print("batch   keypoints   share of peak   with the decoder   (crops/s)")
     for n in BATCHES if options.device != "cpu" else BATCHES[:3]:
-        straight = torch.zeros(n, dtype=torch.bool)
-        regions, sizes = np.tile([100.0, 100.0, 400.0, 500.0], (n, 1)), np.tile([1920, 1080], (n, 1))
-        alone = n / _seconds(lambda n=n, s=straight: run_on_crops(network, crops[:n], s), options.device)
-        both = n / _seconds(
-            lambda n=n, s=straight, r=regions, z=sizes: head(run_on_crops(network, crops[:n], s), r, z), options.device
-        )
+        people = PersonCrops(crops[:n], np.tile([100.0, 100.0, 400.0, 500.0], (n, 1)))
+        sizes, straight = np.tile([1920, 1080], (n, 1)), np.zeros(n, dtype=np.bool_)
+
+        def keypoints(n: int = n, straight: NDArray[np.bool_] = straight) -> None:
+            run_on_crops(backbone, crops[:n], torch.from_numpy(straight))
+
+        def tokens(people: PersonCrops = people, sizes: NDArray[np.int64] = sizes, straight: Any = straight) -> None:
+            network.tokens(network.locate_in_crops(people, sizes, mirrored=straight).features)
+
+        alone, both = (n / _seconds(work, options.device) for work in (keypoints, tokens))
         print(f"{n:5}{alone:12.0f}{alone * GFLOP_A_CROP / peak:16.1%}{both:19.0f}")
     return _keypoints_differ(options.device) | _clip_differs(options.device, options.seconds)
 

@@ -16,9 +16,9 @@ from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrOutput, new_mqhmr, save_mqh
 from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.perception.cspnext import MAP_CHANNELS
 from biopose.perception.detector import PersonDetector
-from biopose.perception.flip_augmentation import CropPass
 from biopose.perception.keypoint_network import KeypointNetwork
-from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput
+from biopose.perception.person_features import PersonFeatures
+from biopose.perception.simcc import mirrored_points
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 MAP_SIZES = ((64, 48), (32, 24), (16, 12), (8, 6))
@@ -27,7 +27,10 @@ FULL_HD = (1920, 1080)
 
 
 class Recorded(MqhmrHead):
-    """Keeps what the network was given and what it predicted, of the people alone: behind them are blanks."""
+    """Keeps what the network was given and what it predicted, of the people alone: behind them are blanks.
+
+    Of one batch at most.
+    """
 
     def __init__(self, network: Mqhmr) -> None:
         super().__init__(network)
@@ -36,8 +39,8 @@ class Recorded(MqhmrHead):
     def _keep(self, network: Mqhmr, given: tuple[CropInput], predicted: MqhmrOutput) -> None:
         (self.given,), self.predicted = given, predicted
 
-    def __call__(self, crops, *places):
-        rows = super().__call__(crops, *places)
+    def __call__(self, people):
+        rows = super().__call__(people)
         n, given, predicted = len(rows), self.given, self.predicted
         maps = tuple(level[:n] for level in given.maps)
         self.given = CropInput(maps, given.keypoints[:n], given.confidence[:n], given.position[:n])
@@ -52,12 +55,10 @@ def network(shape: MqhmrShape = SMALL, *, seed: int = 0) -> Mqhmr:
     return drawn
 
 
-def output(people: int, *, seed: int = 1) -> PoseOutput:
+def maps(people: int, *, seed: int = 1) -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(seed)
-    sizes = zip(MAP_CHANNELS, MAP_SIZES, strict=True)
-    maps = tuple(torch.randn(people, channels, *size, generator=generator) for channels, size in sizes)
-    scores = (torch.rand(people, 26, bins, generator=generator) for bins in (X_BINS, Y_BINS))
-    return PoseOutput(*scores, maps)
+    sizes = list(zip(MAP_CHANNELS, MAP_SIZES, strict=True))
+    return tuple(torch.randn(people, channels, *size, generator=generator) for channels, size in sizes)
 
 
 def keypoints(people: int, *, seed: int = 2) -> tuple[Tensor, Tensor]:
@@ -66,18 +67,19 @@ def keypoints(people: int, *, seed: int = 2) -> tuple[Tensor, Tensor]:
     return points, torch.rand(people, 26, generator=generator)
 
 
+def people_at(
+    regions_px: list[list[float]], size_px: tuple[int, int] = FULL_HD, *, mirrored: tuple[bool, ...] = ()
+) -> list[PersonFeatures]:
+    n = len(regions_px)
+    points, confidence = keypoints(n)
+    given = [tuple(level[i] for level in maps(n)[2:]) for i in range(n)]
+    regions, size = np.array(regions_px, dtype=np.float64).reshape(-1, 4), np.array(size_px)
+    flags = mirrored or (False,) * n
+    return [PersonFeatures(given[i], points[i], confidence[i], flags[i], regions[i], size) for i in range(n)]
+
+
 def rows_of(head: MqhmrHead, regions_px: list[list[float]], size_px: tuple[int, int] = FULL_HD) -> np.ndarray:
-    regions = np.array(regions_px, dtype=np.float64).reshape(-1, 4)
-    n = len(regions)
-    return head(CropPass(output(n), as_they_are(n), *keypoints(n)), regions, np.tile(size_px, (n, 1)))
-
-
-def as_they_are(people: int) -> Tensor:
-    return torch.zeros(people, dtype=torch.bool)
-
-
-def of_one(output: PoseOutput, own: slice) -> PoseOutput:
-    return PoseOutput(output.x_scores[own], output.y_scores[own], tuple(level[own] for level in output.maps))
+    return head(people_at(regions_px, size_px))
 
 
 REGIONS = [[99.5, 49.5, 399.5, 449.5], [-30.5, 199.5, 569.5, 999.5], [1799.5, 9.5, 1889.5, 129.5]]
@@ -136,34 +138,31 @@ def test_a_crop_as_large_as_the_image_lies_on_the_optical_axis() -> None:
 
 def test_keypoints_are_shares_of_the_crop_from_edge_to_edge() -> None:
     head = Recorded(network())
-    points = torch.tensor([[-0.5, -0.5], [191.5, 255.5], [95.5, 127.5]]).repeat(1, 9, 1)[:, :26]
-    confidence = torch.linspace(0, 1, 26)[None]
-    head(CropPass(output(1), as_they_are(1), points, confidence), np.array(REGIONS[:1]), np.array([FULL_HD]))
+    points = torch.tensor([[-0.5, -0.5], [191.5, 255.5], [95.5, 127.5]]).repeat(9, 1)[:26]
+    confidence = torch.linspace(0, 1, 26)
+    (person,) = people_at(REGIONS[:1])
+    head([replace(person, points=points, confidence=confidence)])
     torch.testing.assert_close(head.given.keypoints[0, :3], torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.5, 0.5]]))
-    assert torch.equal(head.given.confidence, confidence)
+    assert torch.equal(head.given.confidence[0], confidence)
 
 
-def test_a_persons_output_does_not_depend_on_the_others_in_the_batch() -> None:
-    head = MqhmrHead(network())
-    together = rows_of(head, REGIONS)
-    points, confidence = keypoints(3)
-    for person in range(3):
-        own = slice(person, person + 1)
-        crops = CropPass(of_one(output(3), own), as_they_are(1), points[own], confidence[own])
-        row = head(crops, np.array(REGIONS[own]), np.array([FULL_HD]))
-        np.testing.assert_allclose(row[0].astype(float), together[person].astype(float), rtol=2e-3, atol=2e-3)
+def test_a_persons_output_does_not_depend_on_the_others_nor_on_the_place_in_the_batch() -> None:
+    head, people = MqhmrHead.load(), people_at(REGIONS * 13)  # three batches, the last with blanks
+    together = head(people)
+    for first in (0, 1, 7, 15, 16, 30, 38):
+        np.testing.assert_array_equal(head(people[first : first + 1])[0], together[first])
+        np.testing.assert_array_equal(head(people[first : first + 20]), together[first : first + 20])
 
 
 def test_a_crop_whose_mirror_image_the_network_was_given_has_the_mirrored_output() -> None:
     drawn = network()
-    head, sizes_px = MqhmrHead(drawn), np.tile(FULL_HD, (3, 1))
-    regions = np.array(REGIONS)
+    head, regions = MqhmrHead(drawn), np.array(REGIONS)
     left, right = 1919 - regions[:, 2], 1919 - regions[:, 0]
     mirrored_regions = np.stack([left, regions[:, 1], right, regions[:, 3]], axis=1)
-    mesh = unpacked(head(CropPass(output(3), as_they_are(3), *keypoints(3)), regions, sizes_px), SMALL)
-    mirrored = torch.tensor([True, False, True])  # each on its own
-    both = np.where(mirrored[:, None], mirrored_regions, regions)
-    image = unpacked(head(CropPass(output(3), mirrored, *keypoints(3)), both, sizes_px), SMALL)
+    mesh = unpacked(head(people_at(REGIONS)), SMALL)
+    mirrored = np.array([True, False, True])  # each on its own
+    both = np.where(mirrored[:, None], mirrored_regions, regions).tolist()
+    image = unpacked(head(people_at(both, mirrored=tuple(mirrored.tolist()))), SMALL)
     torch.testing.assert_close(image.tokens[1], mesh.tokens[1])
     (R, sd), (image_R, image_sd) = drawn.head(mesh.tokens[::2]), drawn.head(image.tokens[::2])
     torch.testing.assert_close(mirrored_local_rotations(image_R), R, atol=5e-3, rtol=0)
@@ -221,19 +220,14 @@ def test_a_network_is_loaded_from_its_file(tmp_path) -> None:
 def test_the_head_is_given_the_maps_of_real_people_or_of_their_mirror_images() -> None:
     frames = frames_of_two_people()[:1]
     boxes = [each.boxes_px[each.scores > 0.5] for each in PersonDetector.load(threads=1).detect(frames)]
-    passed = list[CropPass]()
-
-    class Kept(MqhmrHead):
-        def __call__(self, crops, *places):
-            passed.append(crops)
-            return super().__call__(crops, *places)
-
-    keypoints = KeypointNetwork.load(head=Kept(network()))
-    for mirrored in ([False], [True]):
-        (found,) = keypoints.locate(frames, boxes, mirrored=mirrored)
-        assert np.isfinite(found.tokens).all()
-    (points, confident), (image_points, image_confident) = (crops.in_crops() for crops in passed)
-    assert (passed[0].points - passed[1].points).norm(dim=-1).median() > 3  # of another image
-    both_confident = torch.minimum(confident, image_confident) > 0.6
-    assert both_confident.any()
-    assert (points - image_points).norm(dim=-1)[both_confident].median() < 2.0
+    keypoints = KeypointNetwork.load(head=MqhmrHead(network()))
+    plain, image = (keypoints.locate(frames, boxes, mirrored=[mirrored])[0].features for mirrored in (False, True))
+    assert np.isfinite(keypoints.tokens([*plain, *image])).all()
+    for person, in_mirror in zip(plain, image, strict=True):
+        assert (person.mirrored, in_mirror.mirrored) == (False, True)
+        assert (person.points - in_mirror.points).norm(dim=-1).median() > 3  # of another image
+        assert [map_.shape for map_ in person.maps] == [(256, 16, 12), (512, 8, 6)]
+        both_confident = torch.minimum(person.confidence, in_mirror.confidence[list(MIRRORED)]) > 0.6
+        assert both_confident.any()
+        off = person.points - mirrored_points(in_mirror.points[None])[0]
+        assert off.norm(dim=-1)[both_confident].median() < 2.0

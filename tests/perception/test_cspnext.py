@@ -24,7 +24,7 @@ def crops() -> torch.Tensor:
 
 @needs_networks
 def test_scores_are_those_of_onnxruntime(network: RtmPose, crops: torch.Tensor) -> None:
-    x_scores, y_scores = OnnxSession(weights_path(WEIGHTS), threads=1)(crops.numpy())
+    x_scores, y_scores = OnnxSession(weights_path(WEIGHTS))(crops.numpy())
     with torch.inference_mode():
         output = network(crops)
     assert np.abs(output.x_scores.numpy() - x_scores).max() < 1e-4

@@ -1,5 +1,7 @@
 """People in pictures: both backends, the pixels' convention, and pictures that hold nobody."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,15 @@ def test_a_batch_finds_what_single_images_do(detector: PersonDetector) -> None:
 
 
 @needs_networks
+def test_boxes_do_not_depend_on_the_number_of_threads() -> None:
+    frames = [*frames_of_two_people(), frames_of_two_people()[0][:, :700]]
+    one, three = (PersonDetector.load(threads=n).detect(frames) for n in (1, 3))
+    for a, b in zip(one, three, strict=True):
+        assert np.array_equal(a.boxes_px, b.boxes_px)
+        assert np.array_equal(a.scores, b.scores)
+
+
+@needs_networks
 def test_people_in_a_mirrored_image_have_mirrored_boxes(detector: PersonDetector) -> None:
     frame = frames_of_two_people()[0]
     plain, mirrored = (confident(found) for found in detector.detect([frame, frame[:, ::-1]]))
@@ -85,9 +96,18 @@ def test_a_letterbox_keeps_the_corner_and_pads_with_grey() -> None:
     image = np.zeros((200, 100, 3), np.uint8)
     image[..., 0] = 200  # red
     box = letterboxed(image)
-    assert box.shape == (3, 416, 416)
+    assert box.shape == (3, 416, 224)
     assert box[:, :, :208].amax(dim=(1, 2)).tolist() == [0, 0, 200]  # blue, green, red
     assert (box[:, :, 208:] == 114).all()
+
+
+@needs_networks
+@pytest.mark.parametrize("content", [b"not a graph", b""])
+def test_weights_of_another_network_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"other\.onnx.*biopose assets pull"):
+        PersonDetector.load(weights=path)
 
 
 def test_the_error_for_missing_weights_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:

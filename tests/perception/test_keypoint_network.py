@@ -1,6 +1,5 @@
 """Keypoints of real people: both backends, laws of geometry, boxes with nothing in them, and heads on the maps."""
 
-import weakref
 from functools import cache
 
 import numpy as np
@@ -9,19 +8,12 @@ import torch
 
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
 from biopose.hmr.feature_head import MqhmrHead
-from biopose.perception import keypoint_network
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
 from biopose.perception.pose_backends import TorchPose
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 pytestmark = needs_networks
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Torch passes over whole batches: few people would take as long as many."""
-    monkeypatch.setattr(keypoint_network, "BATCH_SIZE", 4)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +23,7 @@ def network() -> KeypointNetwork:
 
 @pytest.fixture(scope="module")
 def in_torch() -> KeypointNetwork:
-    return KeypointNetwork.load(backend="torch")
+    return KeypointNetwork.load(backend="torch", batch_size=4)  # it passes over whole batches
 
 
 @cache
@@ -139,17 +131,15 @@ def test_images_and_boxes_that_do_not_match_are_refused(network: KeypointNetwork
 
 
 class Head:
-    """Keeps all that it is given; a row is the middle of the crop, as it would be in an image 1,000 pixels wide."""
+    """Tokens are the middle of the crop, as it would be in an image 1,000 pixels wide."""
 
     width = 2
     levels = (0, 1, 2, 3)
+    batch_size = 2
 
-    def __init__(self) -> None:
-        self.given = []
-
-    def __call__(self, crops, regions_px, sizes_px):
-        self.given.append((crops, regions_px, sizes_px))
-        return ((regions_px[:, :2] + regions_px[:, 2:]) / 2 / sizes_px[:, :1] * 1000).astype(np.float16)
+    def __call__(self, people):
+        rows = [(p.region_px[:2] + p.region_px[2:]) / 2 / p.size_px[0] * 1000 for p in people]
+        return np.array(rows, dtype=np.float16).reshape(-1, 2)
 
 
 def middles(boxes_px: np.ndarray, *, width_px: int = 1768) -> np.ndarray:
@@ -157,45 +147,49 @@ def middles(boxes_px: np.ndarray, *, width_px: int = 1768) -> np.ndarray:
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
-def test_a_head_is_given_maps_keypoints_and_the_place_of_each_crop(network: KeypointNetwork, backend: str) -> None:
+def test_features_are_the_maps_the_keypoints_and_the_place_of_each_crop(network: KeypointNetwork, backend: str) -> None:
     frames, own = frames_of_two_people()[:2], [boxes()[0], boxes()[1][:1]]
-    without, head = network.locate(frames, own), Head()
-    found = KeypointNetwork.load(backend=backend, head=head).locate(frames, own)
-    ((crops, regions_px, sizes_px),) = head.given
-    assert [tuple(level.shape[1:]) for level in crops.output.maps] == [
-        (64, 64, 48),
-        (128, 32, 24),
-        (256, 16, 12),
-        (512, 8, 6),
-    ]
-    filled = 4 if backend == "torch" else 3  # torch's batch has blanks at its end
-    assert len(crops.points) == len(regions_px) == len(sizes_px) == filled
-    assert sizes_px[:3].tolist() == [[1768, 994]] * 3
-    assert np.allclose((regions_px[:3, :2] + regions_px[:3, 2:]) / 2, middles(np.vstack(own), width_px=1000), atol=1.0)
-    scale = (regions_px[:3, 2:] - regions_px[:3, :2])[:, None] / [192, 256]
-    in_image = regions_px[:3, None, :2] + (crops.points[:3].numpy() + 0.5) * scale
-    assert np.allclose(in_image, np.concatenate([each.positions_px for each in found]), rtol=0, atol=1e-3)
-    assert np.array_equal(crops.confidence[:3].numpy(), np.concatenate([each.confidence for each in found]))
-    for a, b, rows in zip(without, found, own, strict=True):
-        assert np.allclose(a.positions_px, b.positions_px, rtol=0, atol=0.05)
-        assert a.tokens is None
-        assert np.allclose(b.tokens, middles(rows), atol=2.0)
+    without, used = network.locate(frames, own), KeypointNetwork.load(backend=backend, head=Head(), batch_size=4)
+    for plain, found, rows in zip(without, used.locate(frames, own), own, strict=True):
+        assert plain.features == ()
+        assert np.allclose(plain.positions_px, found.positions_px, rtol=0, atol=0.05)
+        for i, person in enumerate(found.features):
+            assert [tuple(level.shape) for level in person.maps] == [
+                (64, 64, 48),
+                (128, 32, 24),
+                (256, 16, 12),
+                (512, 8, 6),
+            ]
+            assert person.size_px.tolist() == [1768, 994]
+            assert np.allclose(
+                (person.region_px[:2] + person.region_px[2:]) / 2, middles(rows, width_px=1000)[i], atol=1
+            )
+            scale = (person.region_px[2:] - person.region_px[:2]) / [192, 256]
+            in_image = person.region_px[:2] + (person.points.numpy() + 0.5) * scale
+            assert np.allclose(in_image, found.positions_px[i], rtol=0, atol=1e-3)
+            assert np.array_equal(person.confidence.numpy(), found.confidence[i])
+        assert np.allclose(used.tokens(found.features), middles(rows), atol=2.0)
 
 
 def test_both_backends_give_the_same_maps() -> None:
-    maps = []
-    for backend in ("onnxruntime", "torch"):
-        KeypointNetwork.load(backend=backend, head=(head := Head())).locate(frames_of_two_people()[:1], boxes()[:1])
-        maps.append(head.given[0][0].output.maps)
-    for ours, torchs in zip(*maps, strict=True):
-        assert torch.allclose(ours[:2], torchs[:2], rtol=0, atol=1e-3)
+    people = [
+        KeypointNetwork.load(backend=backend, head=Head(), batch_size=4)
+        .locate(frames_of_two_people()[:1], boxes()[:1])[0]
+        .features
+        for backend in ("onnxruntime", "torch")
+    ]
+    for ours, torchs in zip(*people, strict=True):
+        for a, b in zip(ours.maps, torchs.maps, strict=True):
+            assert torch.allclose(a, b, rtol=0, atol=1e-3)
 
 
-def test_maps_that_a_head_does_not_read_are_not_copied() -> None:
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+def test_maps_that_a_head_does_not_read_are_not_kept(backend: str) -> None:
     head = Head()
     head.levels = (3,)
-    KeypointNetwork.load(head=head).locate(frames_of_two_people()[:1], boxes()[:1])
-    assert [level.numel() > 0 for level in head.given[0][0].output.maps] == [False, False, False, True]
+    network = KeypointNetwork.load(backend=backend, head=head, batch_size=4)
+    (found,) = network.locate(frames_of_two_people()[:1], boxes()[:1])
+    assert [tuple(map_.shape for map_ in person.maps) for person in found.features] == [((512, 8, 6),)] * 2
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -205,7 +199,7 @@ def test_torch_passes_over_the_crops_with_the_number_of_threads_that_it_is_given
     network = TorchPose(threads=threads)
     network._network.register_forward_hook(lambda *_: used.append(torch.get_num_threads()))
     before = torch.get_num_threads()
-    KeypointNetwork(network, head=Head()).locate(frames_of_two_people()[:1], boxes()[:1])
+    KeypointNetwork(network, head=Head(), batch_size=2).locate(frames_of_two_people()[:1], boxes()[:1])
     assert used == [threads]
     assert torch.get_num_threads() == before
 
@@ -229,33 +223,43 @@ def test_each_image_of_a_batch_is_mirrored_or_not(network: KeypointNetwork) -> N
     assert 0 < scatter(mixed[0], plain[0]) < 0.01 * 450
 
 
-def test_a_row_belongs_to_its_box_whatever_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_features_belong_to_their_boxes_whatever_the_batches(batch_size: int) -> None:
     small = np.ascontiguousarray(frames_of_two_people()[1][::2, ::2])
-    frames = [frames_of_two_people()[0], small, frames_of_two_people()[2]]
+    frames = [frames_of_two_people()[0], small, frames_of_two_people()[2], small]
     nothing = np.full((1, 4), np.nan)
-    own = [np.vstack([nothing, boxes()[0], boxes()[0]]), boxes()[1] / 2, np.vstack([boxes()[2], nothing])]
-    head = Head()
-    monkeypatch.setattr(keypoint_network, "BATCH_SIZE", 3)
-    found = KeypointNetwork.load(backend="torch", head=head).locate(frames, own)
-    assert [len(crops.points) for crops, *_ in head.given] == [3, 3, 3]  # the last a blank
-    for each, rows, width_px in zip(found, own, (1768, 884, 1768), strict=True):
-        assert each.tokens.dtype == np.float16
-        assert np.allclose(each.tokens, middles(rows, width_px=width_px), atol=2.0, equal_nan=True)
+    own = [np.vstack([nothing, boxes()[0], boxes()[0]]), boxes()[1] / 2, np.vstack([boxes()[2], nothing]), nothing]
+    network = KeypointNetwork.load(head=Head(), batch_size=batch_size)
+    for each, rows, width_px in zip(network.locate(frames, own), own, (1768, 884, 1768, 884), strict=True):
+        usable = np.isfinite(rows).all(1)
+        assert [person is not None for person in each.features] == usable.tolist()
+        tokens = network.tokens([person for person in each.features if person is not None])
+        assert np.allclose(tokens, middles(rows[usable], width_px=width_px), atol=2.0)
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
-@pytest.mark.parametrize("with_head", [True, False])
-def test_a_persons_keypoints_and_tokens_do_not_depend_on_who_else_is_in_the_batch(backend, with_head) -> None:
-    head = MqhmrHead.load() if with_head else None
-    network = KeypointNetwork.load(backend=backend, head=head, threads=1)
+def test_a_persons_keypoints_and_tokens_do_not_depend_on_who_else_is_in_the_batch(backend) -> None:
+    network = KeypointNetwork.load(backend=backend, head=MqhmrHead.load(), threads=1, batch_size=4)
     frames, own = frames_of_two_people(), boxes()
     together = network.locate([*frames, *frames], [*own, *own])
     for count in (1, 2, len(frames)):
         for few, all_ in zip(network.locate(frames[-count:], own[-count:]), together[-count:], strict=True):
             assert np.array_equal(few.positions_px, all_.positions_px)
             assert np.array_equal(few.confidence, all_.confidence)
-            assert (few.tokens is None) == (head is None)
-            assert head is None or np.array_equal(few.tokens, all_.tokens)
+            assert np.array_equal(network.tokens(few.features), network.tokens(all_.features))
+
+
+def test_keypoints_and_tokens_do_not_depend_on_the_number_of_threads() -> None:
+    frames, own = frames_of_two_people() * 2, boxes() * 2
+    one, three = (KeypointNetwork.load(head=MqhmrHead.load(), threads=n, batch_size=2) for n in (1, 3))
+    found, same = one.locate(frames, own), three.locate(frames, own)
+    for a, b in zip(found, same, strict=True):
+        assert np.array_equal(a.positions_px, b.positions_px)
+        assert np.array_equal(a.confidence, b.confidence)
+    everybody = ([person for each in some for person in each.features] * 3 for some in (found, same))
+    a, b = (network.tokens(people) for network, people in zip((one, three), everybody, strict=True))
+    assert len(a) == 36  # more than two batches
+    assert np.array_equal(a, b)
 
 
 def test_people_of_one_image_are_found_in_a_batch_of_their_own(in_torch: KeypointNetwork) -> None:
@@ -265,29 +269,15 @@ def test_people_of_one_image_are_found_in_a_batch_of_their_own(in_torch: Keypoin
     assert np.allclose(among_others.confidence, alone.confidence, rtol=0, atol=1e-4)
 
 
-def test_the_maps_of_a_batch_are_gone_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    alive = []
-
-    class Watching(Head):
-        def __call__(self, crops, *places):
-            assert all(earlier() is None for earlier in alive)
-            alive.append(weakref.ref(crops.output.maps[0]))
-            return np.zeros((len(crops.points), self.width), np.float16)
-
-    monkeypatch.setattr(keypoint_network, "BATCH_SIZE", 1)
-    KeypointNetwork.load(backend="torch", head=Watching()).locate(frames_of_two_people()[:1], boxes()[:1])
-    assert len(alive) == 2
-
-
-def test_images_without_people_give_no_tokens() -> None:
-    network = KeypointNetwork.load(backend="torch", head=Head())
+def test_images_without_people_have_no_features_and_nobody_no_tokens() -> None:
+    network = KeypointNetwork.load(backend="torch", head=Head(), batch_size=4)
     nobody, nothing = network.locate([np.zeros((5, 7, 3), np.uint8)] * 2, [np.zeros((0, 4)), np.full((1, 4), np.nan)])
-    assert nobody.tokens.shape == (0, 2)
-    assert nothing.tokens.shape == (1, 2)
-    assert np.isnan(nothing.tokens).all()
+    assert nobody.features == ()
+    assert nothing.features == (None,)
+    assert network.tokens([]).shape == (0, 2)
     assert network.locate([], []) == []
 
 
-def test_without_a_head_there_are_no_tokens(network: KeypointNetwork, in_torch: KeypointNetwork) -> None:
-    for used in (network, in_torch):
-        assert used.locate(frames_of_two_people()[:1], boxes()[:1])[0].tokens is None
+def test_without_a_head_there_are_no_tokens(network: KeypointNetwork) -> None:
+    with pytest.raises(ValueError, match="this network has none"):
+        network.tokens([])

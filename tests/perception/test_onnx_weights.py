@@ -59,7 +59,7 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path, content: bytes) ->
     with pytest.raises(ModelError, match="assets pull"):
         RtmPose.load(path)
     with pytest.raises(ModelError, match="assets pull"):
-        OnnxSession(path, threads=1)
+        OnnxSession(path)
 
 
 @needs_networks

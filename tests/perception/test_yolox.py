@@ -9,15 +9,30 @@ from biopose.perception.yolox import YoloxDetector, YoloxTiny, one_a_person
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 
+def square(letterbox: torch.Tensor) -> torch.Tensor:
+    """As the published file takes it."""
+    return torch.nn.functional.pad(letterbox, (0, 0, 0, 416 - letterbox.shape[1]), value=114.0)
+
+
 @needs_networks
 def test_boxes_are_those_of_onnxruntime_down_to_the_faintest() -> None:
-    images = torch.stack([letterboxed(frame) for frame in frames_of_two_people()])
-    published = OnnxSession(weights_path(WEIGHTS), threads=1)
+    images = torch.stack([square(letterboxed(frame)) for frame in frames_of_two_people()])
+    published = OnnxSession(weights_path(WEIGHTS))
     for image, ours in zip(images, YoloxDetector.load(weights_path(WEIGHTS), device="cpu")(images), strict=True):
         boxes, labels = published(image[None].numpy())
         theirs = boxes[0][(labels[0] == 0) & (boxes[0][:, 4] > 0)]
         assert ours.shape == theirs.shape
         assert np.abs(ours - theirs).max() < 1e-3
+
+
+@needs_networks
+def test_the_rectangle_about_an_image_has_the_boxes_of_the_square() -> None:
+    detector = YoloxDetector.load(weights_path(WEIGHTS), device="cpu")
+    for frame in frames_of_two_people():
+        letterbox = letterboxed(frame)
+        assert letterbox.shape == (3, 256, 416)
+        (wide,), (whole,) = detector(letterbox[None]), detector(square(letterbox)[None])
+        assert np.abs(wide[:2] - whole[:2]).max() < 5.0  # of 110 pixels
 
 
 def test_any_size_divisible_by_32_and_any_batch() -> None:

@@ -27,9 +27,11 @@ def shard_of_two(*, tokens: bool = True, width: int = WIDTH) -> ShardDetections:
     rng = np.random.default_rng(0)
     frames = []
     for frame, walker_of in filmed(walkers, seconds=1, rate_hz=30, rng=rng, dropout=0.1):
-        rows = rng.normal(size=(len(walker_of), width)).astype(np.float16) if tokens else None
+        rows = rng.normal(size=(len(walker_of), width)).astype(np.float16)
         background = background_of(frame["image"], time_s=frame["time_s"], boxes_px=frame["boxes_px"])
-        detections = detections_of_frame(**frame, tokens=rows)
+        detections = detections_of_frame(**frame)
+        if tokens:
+            detections = [replace(d, tokens=rows[d.number]) for d in detections]
         due = background if frame["frame_index"] % 3 == 0 else None
         frames.append(FrameDetections(frame["frame_index"], frame["time_s"], detections, due))
     return ShardDetections(frames, WIDTH_PX, HEIGHT_PX, ("a note",))

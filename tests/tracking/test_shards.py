@@ -54,7 +54,8 @@ def test_a_clip_in_memory_and_its_shards_from_files_show_the_same_people(network
     clip = Shard(CLIP, 0.0, 3.0)
     finished = []
     whole, motion, _ = join_shards(perceive(clip, **networks, progress=finished.append))
-    assert finished == [8] * 11 + [2]
+    assert sum(finished) == 90
+    assert len(finished) >= 4
     two = [Shard(CLIP, 0.0, 2.0), Shard(CLIP, 2.0, 3.0, lead_in_s=1.0)]
     files = [tmp_path / f"{i}.parquet" for i in range(3)]
     assert perceive_shards([clip, *two], files, **networks) == [None] * 3
@@ -77,10 +78,11 @@ def test_tokens_are_the_same_in_memory_and_from_the_file(networks, tmp_path):
     class Corners:
         width = 3
         levels = (3,)
+        batch_size = 2
 
-        def __call__(self, passes, regions_px, sizes_px):
-            mean = passes.output.maps[3].mean(dim=(1, 2, 3)).numpy()
-            return np.column_stack([regions_px[:, :2], mean]).astype(np.float16)
+        def __call__(self, people):
+            rows = [[*person.region_px[:2], float(person.maps[0].mean())] for person in people]
+            return np.array(rows, dtype=np.float16).reshape(-1, 3)
 
     with_tokens = networks | {"network": KeypointNetwork.load(head=Corners())}
     clip = Shard(CLIP, 0.0, 0.3)

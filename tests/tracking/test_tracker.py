@@ -1,8 +1,10 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from biopose.perception.detections import detections_of_frame
 from biopose.tracking.tracker import Tracker
 from tests.tracking.stick_figures import WIDTH_PX, Walker, filmed
 
@@ -27,10 +29,11 @@ def followed(walkers, **film):
     ]
 
 
-def with_rows(frame, walker_of):
-    """With a row a person that says who they are and in which frame: numbers that half precision holds exactly."""
-    rows = [[100 + walker, frame["frame_index"], 1 / 3] for walker in walker_of]
-    return frame | {"tokens": np.array(rows, dtype=np.float16).reshape(-1, 3)}
+def follow_with_tokens(tracker, frame, walker_of):
+    """Each person's tokens are their number and the frame's: numbers that half precision holds exactly."""
+    rows = [np.array([100 + walker, frame["frame_index"], 1 / 3], dtype=np.float16) for walker in walker_of]
+    detections = [replace(d, tokens=rows[d.number]) for d in detections_of_frame(**frame)]
+    tracker.follow(detections, frame_index=frame["frame_index"], time_s=frame["time_s"])
 
 
 def crossing(seed):
@@ -88,7 +91,7 @@ def test_what_was_read_of_people_stays_with_them_when_they_cross_and_when_they_w
     for walkers, seconds in ((crossing(0)[1], 2.5), (back, 4)):
         tracker = Tracker()
         for frame, walker_of in filmed(walkers, seconds=seconds, rate_hz=30, rng=np.random.default_rng(0), dropout=0.1):
-            tracker.add(**with_rows(frame, walker_of))
+            follow_with_tokens(tracker, frame, walker_of)
         tracks = tracker.tracks()
         assert sorted(track.tokens[0, 0] for track in tracks) == [100, 101]
         for track in tracks:
@@ -107,22 +110,19 @@ def test_nobody_reads_nothing_without_a_reader_and_frames_without_people_are_no_
     assert [track.tokens for track in tracks] == [None]
     tracker = Tracker()
     for frame, walker_of in filmed([walker], **film, rng=np.random.default_rng(0)):
-        tracker.add(**with_rows(frame, walker_of))
+        follow_with_tokens(tracker, frame, walker_of)
     (track,) = tracker.tracks()
     assert (np.isnan(track.tokens[:, 0]) == ~track.detected).all()
     assert (~track.detected).sum() >= 5
 
 
-def test_of_doubles_the_more_trusted_keeps_its_own_row():
+def test_of_doubles_the_more_trusted_is_kept_and_its_number_known():
     tracker = Tracker()
     for frame, _ in filmed([Walker(lambda t: 100 + 90 * t)], seconds=1, rate_hz=30, rng=np.random.default_rng(0)):
         double = {name: np.repeat(frame[name], 2, axis=0) for name in ("boxes_px", "keypoints_px", "confidence")}
-        double |= {"scores": np.array([0.5, 0.8]), "tokens": np.array([[1.0], [2.0]], np.float16)}
-        (detection,) = tracker.add(**frame | double)
-        assert detection.tokens.tolist() == [2.0]
+        (detection,) = tracker.add(**frame | double | {"scores": np.array([0.5, 0.8])})
+        assert (detection.number, detection.score) == (1, 0.8)
         assert detection.appearance is not None
-    (track,) = tracker.tracks()
-    assert (track.tokens == 2.0).all()
 
 
 def test_numbers_follow_the_first_appearance():

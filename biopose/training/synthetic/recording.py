@@ -84,8 +84,9 @@ class ClipRecorder:
         sizes_px = np.tile([clip.camera.width_px, clip.camera.height_px], (frames, 1))
         mirrored = np.array([is_mirrored(frame) for frame in range(frames)])
         crops = PersonCrops(clip.pixels, clip.regions_px)
-        found = self.models.perception.keypoints.locate_in_crops(crops, sizes_px, mirrored=mirrored)
-        assert found.tokens is not None
+        network = self.models.perception.keypoints
+        found = network.locate_in_crops(crops, sizes_px, mirrored=mirrored)
+        tokens = network.tokens([person for person in found.features if person is not None])
         lost = ~clip.in_view
         return PersonTrack(
             person=0,
@@ -94,7 +95,7 @@ class ClipRecorder:
             boxes_px=_masked(_boxes_px(clip.regions_px), lost, np.nan),
             keypoints_px=_masked(found.positions_px, lost, np.nan),
             confidence=_masked(found.confidence, lost, 0.0),
-            tokens=_masked(found.tokens, lost, np.nan),
+            tokens=_masked(tokens, lost, np.nan),
         )
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # What versions of MQ-HMR ran with that were registered before their configuration held these values.
 BEFORE_CONFIGURED = {"lifter_sd_factor": 1.0, "pose_prior_share": 1.0}
+# Iterations of the solver that the keypoint fit had before.
+OTHER_SOLVER = ("first_iterations", "shape_iterations", "newton_steps")
 # The file of a registered model that each network is read from.
 FILE_NAMES = {
     "lifter": ("keypoint_fit", "lifter.safetensors"),
@@ -67,9 +69,10 @@ class PinnedMethod:
         from biopose.reconstruction.residuals import FitWeights
 
         configuration = {model.stage: json.loads(model.configuration_json) for model in self.models}
+        budget = configuration["keypoint_fit"]["budget"]
         method = replace(
             METHODS[self.name],
-            solver=SolverOptions(**configuration["keypoint_fit"]["budget"]),
+            solver=SolverOptions(**{name: steps for name, steps in budget.items() if name not in OTHER_SOLVER}),
             weights=FitWeights(**configuration["keypoint_fit"]["weights"]),
             cross_check_frames=self.cross_check_frames,
         )

@@ -67,22 +67,32 @@ class PosePrior(torch.nn.Module):
         """
         if q.shape[-1] != len(self.coordinate_names):
             raise ValueError(f"q has {q.shape[-1]} coordinates; the prior is for {len(self.coordinate_names)}")
+        log_densities, _ = self._log_densities(q)
+        return -torch.logsumexp(log_densities, dim=-1)
+
+    def gradient_and_precision(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """Derivative (..., Q) of the energy of postures (..., Q), and the precision of the likeliest component.
+
+        Returns:
+            The gradient, and the precision (..., Q, Q); 0 for the coordinates that the prior is not over.
+        """
+        log_densities, white = self._log_densities(q)
+        shares = log_densities.softmax(-1)
+        whitening = self.whitening.to(q)
+        by_component = torch.einsum("...ke,kde->...kd", white, whitening)
+        gradient = torch.zeros_like(q)
+        gradient[..., self.indices] = (shares[..., None] * by_component).sum(-2)
+        embedded = q.new_zeros(len(whitening), q.shape[-1], q.shape[-1])
+        embedded[:, self.indices[:, None], self.indices] = whitening @ whitening.mT
+        return gradient, embedded[log_densities.argmax(-1)]
+
+    def _log_densities(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """(..., K) of the weighted components, and the whitened distances (..., K, D) from their means."""
         away = q[..., self.indices].unsqueeze(-2) - self.means.to(q)
         white = torch.einsum("...kd,kde->...ke", away, self.whitening.to(q))
         log_determinant = self.whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         constant = self.log_weights + log_determinant - len(self.names) / 2 * math.log(2 * math.pi)
-        return -torch.logsumexp(constant.to(q) - white.square().sum(-1) / 2, dim=-1)
-
-    def precision(self, q: Tensor) -> Tensor:
-        """The precision (..., Q, Q) of the component that each posture (..., Q) most likely belongs to; 0 elsewhere."""
-        away = q[..., self.indices].unsqueeze(-2) - self.means.to(q)
-        white = torch.einsum("...kd,kde->...ke", away, self.whitening.to(q))
-        log_determinant = self.whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        likely = ((self.log_weights + log_determinant).to(q) - white.square().sum(-1) / 2).argmax(-1)
-        precisions = (self.whitening @ self.whitening.mT).to(q)
-        embedded = q.new_zeros(len(precisions), q.shape[-1], q.shape[-1])
-        embedded[:, self.indices[:, None], self.indices] = precisions
-        return embedded[likely]
+        return constant.to(q) - white.square().sum(-1) / 2, white
 
     def save(self, path: Path, *, made: str) -> None:
         """Write it; `made` describes the data."""

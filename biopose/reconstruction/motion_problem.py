@@ -32,6 +32,7 @@ from biopose.skeleton.model import Skeleton
 from biopose.skeleton.scaling_prior import scale_prior
 
 HEIGHT_SD = 0.005  # of the logarithm: a height is known to a centimetre
+LEAST_PROPORTION_SD = 0.02  # of a component's log factors; the differences of left and right are smaller, and unseen
 HEAD_TOP = KEYPOINTS.index("head_top")
 HEELS = [KEYPOINTS.index("left_heel"), KEYPOINTS.index("right_heel")]
 
@@ -80,7 +81,7 @@ class MotionVariables:
 
     Attributes:
         q: (S, T, Q) in a world whose y is up and whose origin is the camera.
-        proportions: (S, K) terms of the scale prior, in standard deviations.
+        proportions: (S, K) principal components of the scale prior, in standard deviations.
         log_focal: (S,) over the focal length that the rays were made with.
         ground: (S, 3) height at the origin and slopes along x and z.
     """
@@ -113,7 +114,7 @@ class MotionProblem:
         self.shape_is_known = shape_is_known
         self.kinematics = Kinematics(model.skeleton, dtype=torch.float32)
         prior = scale_prior(model.skeleton, height_ratio=1.0)
-        self.scale_design = torch.from_numpy(prior.design * prior.sd).float()
+        self.scale_design = torch.from_numpy(prior.principal_components(least_sd=LEAST_PROPORTION_SD)).float()
         self.scale_mean = torch.from_numpy(np.log(model.body_scales)).float().flatten()
         coordinates = model.skeleton.coordinates
         self.low = torch.tensor([c.range_min if c.clamped else -np.inf for c in coordinates]).float()
@@ -141,10 +142,13 @@ class MotionProblem:
         """(S, B, 3) scale factors."""
         return (self.scale_mean + proportions @ self.scale_design.T).exp().unflatten(-1, (-1, 3))
 
+    def scale_directions(self, proportions: Tensor) -> Tensor:
+        """(B, 3, K) derivative of the scale factors by the proportions (K,)."""
+        return self.body_scales(proportions[None])[0][..., None] * self.scale_design.unflatten(0, (-1, 3))
+
     def _stature_m(self, body_scales: Tensor) -> Tensor:
         """(S,) from the heels to the top of the head, standing, of scale factors (S, B, 3)."""
-        heights = self.kinematics.with_scales(body_scales).with_coordinates(self.standing).markers[..., 1]
-        return heights[:, HEAD_TOP] - heights[:, HEELS].mean(-1)
+        return _stature(self.kinematics.with_scales(body_scales).with_coordinates(self.standing).markers[..., 1].T)
 
     def keypoints_m(self, at: MotionVariables) -> Tensor:
         """(S, T, 26, 3) in the world."""
@@ -168,9 +172,14 @@ class MotionProblem:
         """The energies (S,) that depend on the poses, at(.q) left aside."""
         energies = {name: energy_of(term(poses)) for name, term in self.pose_terms(at).items()}
         if self.model.pose_prior is not None:
-            energy = self.model.pose_prior.energy(poses.q)
-            energies["pose"] = self.model.weights.pose * (energy * self.observations.duration).sum(-1)
+            energies["pose"] = self.prior_energy(poses.q)
         return energies
+
+    def prior_energy(self, q: Tensor) -> Tensor:
+        """(S,) of the pose prior, for coordinates (S, T, Q)."""
+        assert self.model.pose_prior is not None
+        energy = self.model.pose_prior.energy(q)
+        return self.model.weights.pose * (energy * self.observations.duration).sum(-1)
 
     def pose_terms(self, at: MotionVariables) -> dict[str, PoseTerm]:
         """The terms that depend on the poses, as functions of them."""
@@ -190,6 +199,10 @@ class MotionProblem:
 
     def shape_energies(self, at: MotionVariables) -> dict[str, Tensor]:
         """The energies (S,) that do not depend on the poses."""
+        return {name: energy_of(term) for name, term in self.shape_terms(at).items()}
+
+    def shape_terms(self, at: MotionVariables) -> dict[str, Term]:
+        """The terms that do not depend on the poses."""
         log_stature = (self._stature_m(self.body_scales(at.proportions)) / self.default_stature_m).log()
         terms = {
             "height": normal_prior(log_stature[:, None], HEIGHT_SD),
@@ -198,4 +211,25 @@ class MotionProblem:
         }
         if self.model.focal_sd > 0:
             terms["focal"] = normal_prior(at.log_focal[:, None], self.model.focal_sd)
-        return {name: energy_of(term) for name, term in terms.items()}
+        return terms
+
+    def shape_jacobians(self, at: MotionVariables) -> dict[str, Tensor]:
+        """(d, K + 4) derivatives of the errors of `shape_terms` by proportions, focal length and ground; of one start."""
+        proportions, focal, ground = torch.eye(at.proportions.shape[1] + 4).to(at.q).split(
+            [at.proportions.shape[1], 1, 3]
+        )
+        scales = self.body_scales(at.proportions)[0]
+        standing = self.kinematics.with_scales(scales).with_coordinates(self.standing)
+        heights = standing.scale_jacobian(self.scale_directions(at.proportions[0]))[:, 1]
+        by_proportions = _stature(heights) / _stature(standing.markers[:, 1]) / HEIGHT_SD
+        jacobians = {
+            "height": by_proportions[None] @ proportions,
+            "proportions": proportions,
+            "ground": ground[1:] / GROUND_SLOPE_SD,
+        }
+        return jacobians | ({"focal": focal / self.model.focal_sd} if self.model.focal_sd > 0 else {})
+
+
+def _stature(heights: Tensor) -> Tensor:
+    """(...) from the heels to the top of the head, of the keypoints' heights (26, ...)."""
+    return heights[HEAD_TOP] - heights[HEELS].mean(0)

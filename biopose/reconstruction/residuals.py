@@ -10,8 +10,9 @@ Functions take S motions of T frames at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,8 +53,23 @@ class FitWeights:
     degrees_of_freedom: float = 4.0
 
 
-# What a residual depends on: its own keypoint, the same about the hips, its own foot point, or its own angle.
-Of = Literal["keypoints", "keypoints about hips", "feet", "angles"]
+# What a residual depends on: its own keypoint in the world, the same in the camera's axes, there about the hips, its own
+# foot point in the world, or its own angle.
+Of = Literal["keypoints", "keypoints in camera", "keypoints about hips", "feet", "angles"]
+
+
+class Derivatives(NamedTuple):
+    """Of errors of one motion, (T, N, d), each by what it depends on; axes of length 1 stand for any.
+
+    Attributes:
+        by_point: (T, N, d, 3) by its point.
+        by_focal: (T, N, d) by the logarithm of the focal length; None: it does not depend on it.
+        by_ground: (T, N, d, 3) by height and slopes of the ground; None: it does not depend on them.
+    """
+
+    by_point: Tensor
+    by_focal: Tensor | None = None
+    by_ground: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,7 @@ class Residuals:
         degrees_of_freedom: of Student's t distribution; None for a normal one.
         stencil: k + 1 coefficients (T - k,): residual t is their combination of frames t, t + 1, ..., t + k.
         of: what by_frame (S, T, n, d) is a function of; None for what is not observed frame by frame.
+        derivatives: of by_frame, of the first motion; None where by_frame is the point or the angle itself.
     """
 
     by_frame: Tensor
@@ -73,6 +90,7 @@ class Residuals:
     degrees_of_freedom: float | None = None
     stencil: tuple[Tensor, ...] = ()
     of: Of | None = None
+    derivatives: Callable[[], Derivatives] | None = None
 
     @property
     def values(self) -> Tensor:
@@ -121,9 +139,20 @@ def reprojection(keypoints_camera_m: Tensor, observed: Observations, log_focal: 
         weights: of the terms.
     """
     xy = keypoints_camera_m[..., :2] / keypoints_camera_m[..., 2:].clamp(min=NEAREST_M)
-    error = (xy * log_focal.exp()[:, None, None, None] - observed.rays) / observed.ray_sd[..., None]
+    projected = xy * log_focal.exp()[:, None, None, None]
+    error = (projected - observed.rays) / observed.ray_sd[..., None]
     weight = KEYPOINT_MASK * observed.weight * observed.duration[:, None]
-    return (Residuals(error, weight, weights.degrees_of_freedom, of="keypoints"),)
+
+    def derivatives() -> Derivatives:
+        depth = keypoints_camera_m[0, ..., 2:]
+        per_metre = log_focal[0].exp() / (depth.clamp(min=NEAREST_M) * observed.ray_sd[..., None])
+        by_depth = torch.where(depth > NEAREST_M, -per_metre * xy[0], 0.0)
+        across = per_metre[..., None] * torch.eye(2).to(xy)
+        return Derivatives(torch.cat([across, by_depth[..., None]], -1), projected[0] / observed.ray_sd[..., None])
+
+    return (
+        Residuals(error, weight, weights.degrees_of_freedom, of="keypoints in camera", derivatives=derivatives),
+    )
 
 
 def lifted(about_hips_m: Tensor, observed: Observations, weights: FitWeights) -> Term:
@@ -136,9 +165,16 @@ def lifted(about_hips_m: Tensor, observed: Observations, weights: FitWeights) ->
     """
     error = about_hips_m @ observed.R_camera_view - observed.lifted_view_m
     sd, weight, nu = observed.lifted_sd_m, KEYPOINT_MASK * observed.duration[:, None], weights.degrees_of_freedom
-    across = Residuals(error[..., :2] / sd[..., :1], weights.lifted_across * weight, nu, of="keypoints about hips")
-    along = Residuals(error[..., 2:] / sd[..., 1:], weights.lifted * weight, nu, of="keypoints about hips")
-    return across, along
+
+    def errors(axes: slice, sd: Tensor, share: float) -> Residuals:
+        def derivatives() -> Derivatives:
+            return Derivatives(observed.R_camera_view.mT[:, None, axes] / sd[..., None])
+
+        by_frame = error[..., axes] / sd
+        return Residuals(by_frame, share * weight, nu, of="keypoints about hips", derivatives=derivatives)
+
+    across = errors(slice(2), sd[..., :1], weights.lifted_across)
+    return across, errors(slice(2, 3), sd[..., 1:], weights.lifted)
 
 
 def smoothness(keypoints_m: Tensor, angles: Tensor, observed: Observations, weights: FitWeights) -> Term:
@@ -190,8 +226,20 @@ def foot_height(keypoints_m: Tensor, ground: Tensor, observed: Observations, wei
     level = ground[:, 0, None, None] + (feet[..., [0, 2]] * ground[:, None, None, 1:]).sum(-1)
     height = (feet[..., 1] - feet.new_tensor(FOOT_KEYPOINT_HEIGHT_M) - level)[..., None] / weights.ground_m
     nu, weight = weights.degrees_of_freedom, weights.contact * observed.duration[:, None]
-    over = Residuals(height, _certain_contact(observed) * weight, nu, of="feet")
-    return over, Residuals(height.clamp(max=0.0), weight, nu, of="feet")
+
+    def derivatives() -> Derivatives:
+        up = torch.stack([-ground[0, 1], torch.ones_like(ground[0, 0]), -ground[0, 2]]) / weights.ground_m
+        level = torch.cat([torch.ones_like(feet[0, ..., :1]), feet[0][..., [0, 2]]], dim=-1) / -weights.ground_m
+        return Derivatives(up.expand(1, 1, 1, 3), by_ground=level[..., None, :])
+
+    def below_ground() -> Derivatives:
+        one, is_below = derivatives(), (height[0] < 0).to(height)[..., None]
+        assert one.by_ground is not None
+        return Derivatives(one.by_point * is_below, by_ground=one.by_ground * is_below)
+
+    over = Residuals(height, _certain_contact(observed) * weight, nu, of="feet", derivatives=derivatives)
+    below = Residuals(height.clamp(max=0.0), weight, nu, of="feet", derivatives=below_ground)
+    return over, below
 
 
 def _certain_contact(observed: Observations) -> Tensor:

@@ -157,6 +157,7 @@ class Kinematics(torch.nn.Module):
         given = body_scales.to(self.p_parent_joint)
         factors = torch.cat([torch.ones_like(given[..., :1, :]), given[..., 1:, :]], dim=-2)
         factors = factors[..., list(self.skeleton.scaled_like), :]
+        _ = self.drives, self.carried_markers, self.unscaled_offsets  # made once for all scales
         scaled = copy.copy(self)
         scaled.body_scales = factors
         scaled._buffers = self._buffers | {
@@ -188,9 +189,13 @@ class Kinematics(torch.nn.Module):
         value, slope = self.functions(q)
         if self.body_scales is None:
             return value, slope
-        gain = (self.translation_gains * self.body_scales[..., self.row_scaling_bodies, :]).sum(-1)
-        gain = torch.where(self.translation_gains.any(-1), gain, torch.ones_like(gain))
+        gain = self.gains(self.body_scales)
         return value * gain, slope * gain
+
+    def gains(self, body_scales: Tensor) -> Tensor:
+        """(..., A) what scale factors (..., B, 3) multiply each moving axis by: 1 where it does not grow."""
+        gain = (self.translation_gains * body_scales[..., self.row_scaling_bodies, :]).sum(-1)
+        return torch.where(self.translation_gains.any(-1), gain, torch.ones_like(gain))
 
     def with_coordinates(self, q: Tensor) -> Pose:
         """The skeleton in a pose.
@@ -239,6 +244,20 @@ class Kinematics(torch.nn.Module):
     def carried_markers(self) -> Tensor:
         """(M, A) whether the moving axis moves the marker."""
         return torch.tensor(self.carries_marker, dtype=torch.bool).reshape(len(self.axes), -1).T
+
+    @cached_property
+    def unscaled_offsets(self) -> Tensor:
+        """(M, B, 3) of the way from ground to each marker the part that is fixed in each body, unscaled, in its axes."""
+        skeleton = self.skeleton
+        offsets = torch.zeros(len(skeleton.markers), len(skeleton.bodies), 3, dtype=torch.float64)
+        for number, marker in enumerate(skeleton.markers):
+            offsets[number, marker.body] += torch.from_numpy(marker.location_m)
+            for body in skeleton.ancestors[marker.body]:
+                if body != GROUND:
+                    joint = skeleton.joints[body - 1]
+                    offsets[number, joint.parent] += torch.from_numpy(joint.T_parent_joint[:3, 3])
+                    offsets[number, body] -= torch.from_numpy(joint.T_child_joint[:3, 3])
+        return offsets
 
     @cached_property
     def carries_marker(self) -> list[list[bool]]:
@@ -295,7 +314,7 @@ class Pose:
 
     def __init__(self, kinematics: Kinematics, values: Tensor, slopes: Tensor) -> None:
         self.kinematics = kinematics
-        self._slopes = slopes
+        self._values, self._slopes = values, slopes
         k = kinematics
         R_parent_child = self._rotation(values[..., k.rotational_rows])
         slide = k.row_directions[k.translational_rows] * values[..., k.translational_rows, None]
@@ -380,3 +399,24 @@ class Pose:
         velocity = (by_twist @ twists.mT).unflatten(-2, (-1, 3))  # (..., M, 3, A)
         carried = k.carried_markers.to(markers.device)[:, None]
         return torch.where(carried, velocity, 0.0) @ k.drives.to(markers)
+
+    def scale_jacobian(self, directions: Tensor) -> Tensor:
+        """(..., M, 3, K) derivative of the markers along K directions (B, 3, K) of the bodies' scale factors.
+
+        In a given pose markers are linear in the factors. Ground (index 0) does not scale.
+        """
+        k, R = self.kinematics, self.R_ground_body
+        along = directions.to(R).clone()
+        along[GROUND] = 0.0
+        along = along[list(k.skeleton.scaled_like)]
+        by_body = k.unscaled_offsets.to(R)[..., None] * along  # (M, B, 3, K)
+        slides = k.translation_gains.any(-1).nonzero()[:, 0]
+        growth = (k.translation_gains[slides, :, None] * along[k.row_scaling_bodies[slides]]).sum(1)
+        by_slide = k.carried_markers[:, slides, None].to(R) * growth  # (M, slides, K)
+        scales = torch.ones_like(along[..., 0]) if k.body_scales is None else k.body_scales
+        unscaled = self._values[..., slides] / k.gains(scales)[..., slides]
+        R_parent = R[..., k.row_parents[slides], :, :]
+        displaced = (R_parent @ k.row_directions[slides, :, None])[..., 0] * unscaled[..., None]
+        left = torch.cat([R.transpose(-3, -2).flatten(-2), displaced.mT], dim=-1)
+        right = torch.cat([by_body.flatten(1, 2), by_slide], dim=1).transpose(0, 1)
+        return (left @ right.flatten(1)).unflatten(-1, right.shape[1:]).transpose(-3, -2)

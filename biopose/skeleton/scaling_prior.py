@@ -42,6 +42,14 @@ class ScalePrior:
     mean: NDArray[np.float64]
     sd: NDArray[np.float64]
 
+    def principal_components(self, *, least_sd: float) -> NDArray[np.float64]:
+        """(B * 3, K) the principal components of the log factors, each times its standard deviation of at least this.
+
+        Fewer than the terms, of which several change the same factors: a skeleton's factors are as likely either way.
+        """
+        components, sd, _ = np.linalg.svd(self.design * self.sd, full_matrices=False)
+        return (components * sd)[:, sd >= least_sd]
+
 
 def scale_prior(skeleton: Skeleton, *, height_ratio: float | None) -> ScalePrior:
     """The prior for a skeleton's bodies.

@@ -34,7 +34,7 @@ from tests.swinging_person import (
     with_keypoints,
 )
 
-QUICK = SolverOptions(2, 5)
+QUICK = SolverOptions(2, 3)
 
 
 @cache
@@ -125,7 +125,7 @@ def test_exact_keypoints_give_the_motion_back() -> None:
     q = swinging(time_s)
     person = seen_exactly(q, time_s)
     exact = replace(model(focal_sd=0.0), pose_prior=None)
-    motion = fit_track(person, exact, time_s, options=SolverOptions(5, 40))
+    motion = fit_track(person, exact, time_s, options=SolverOptions())
     assert_sound(motion, 10)
     assert motion.starts == ("lifted",)
     np.testing.assert_allclose(motion.R_camera_world, level().numpy(), atol=1e-6)
@@ -194,7 +194,7 @@ def test_the_seam_of_two_windows_is_not_visible(monkeypatch: pytest.MonkeyPatch)
     """Against one window: the angles' difference is small, and it steps nowhere from one frame to the next."""
     one = track(60)
     person = observe(one, CAMERA, lifter(), height_m=1.75)
-    options = SolverOptions(10, 10)
+    options = SolverOptions()
     whole = fit_track(person, model(focal_sd=0.0), one.time_s, options=options)
     monkeypatch.setattr(windows_module, "WINDOW_FRAMES", 40)
     monkeypatch.setattr(windows_module, "OVERLAP_FRAMES", 20)

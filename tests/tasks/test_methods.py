@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from biopose.pipeline import METHODS, Method
+from biopose.reconstruction.motion_solver import SolverOptions
 from biopose.reconstruction.refinement import RefinementOptions
 from tasks.methods import PinnedMethod
 from tasks.models import PinnedModel
@@ -45,3 +46,12 @@ def test_versions_from_before_two_options_were_configured_run_as_they_did() -> N
     models[models.index(mqhmr)] = replace(mqhmr, configuration_json=json.dumps(configuration))
     before = PinnedMethod("mqhmr", tuple(models), (), 12).load().refinement
     assert before == replace(RefinementOptions(), lifter_sd_factor=1.0, pose_prior_share=1.0)
+
+
+def test_a_keypoint_fit_registered_with_another_solvers_iterations_takes_the_solvers_own_steps() -> None:
+    models = [*pinned(METHODS["mqhmr"])]
+    (fit,) = [model for model in models if model.stage == "keypoint_fit"]
+    configuration = json.loads(fit.configuration_json)
+    configuration["budget"] = {"first_iterations": 40, "shape_iterations": 40, "newton_steps": 12}
+    models[models.index(fit)] = replace(fit, configuration_json=json.dumps(configuration))
+    assert PinnedMethod("mqhmr", tuple(models), (), 12).load().solver == SolverOptions()

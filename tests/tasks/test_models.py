@@ -77,7 +77,7 @@ def test_pins_are_exact_and_go_through_json(registered: Settings) -> None:
     pins = pin_models(registered, method="mqhmr")
     assert [(pin.stage, pin.version) for pin in pins] == [(stage, 1) for stage in NETWORKS]
     assert [PinnedModel(**json.loads(json.dumps(pin.as_dict()))) for pin in pins] == list(pins)
-    assert json.loads(pins[2].configuration_json)["budget"]["first_iterations"] == 40
+    assert json.loads(pins[2].configuration_json)["budget"]["steps"] == 16
 
 
 @pytest.mark.parametrize("method", EVALUATED_METHODS)

@@ -29,7 +29,7 @@ from tests.swinging_person import full_body, synthetic_motion
 from tests.training.synthetic.filmed_people import filmed_people
 
 CLIPS, FRAMES = 1, 6
-QUICK = replace(METHODS["mqhmr"], refinement=RefinementOptions(iterations=10), solver=SolverOptions(5, 5, 3))
+QUICK = replace(METHODS["mqhmr"], refinement=RefinementOptions(iterations=10), solver=SolverOptions(2, 3))
 
 
 @pytest.fixture

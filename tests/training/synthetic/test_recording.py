@@ -23,7 +23,7 @@ from tests.training.synthetic.filmed_people import clip_source, filmed_people, i
 
 pytestmark = [needs_body_asset, needs_networks]
 FRAMES = 8
-QUICK = replace(METHODS["mqhmr"], refinement=RefinementOptions(iterations=10), solver=SolverOptions(5, 5, 3))
+QUICK = replace(METHODS["mqhmr"], refinement=RefinementOptions(iterations=10), solver=SolverOptions(2, 3))
 
 
 @cache

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -23,6 +24,7 @@ from biopose.analysis.motion import motion_of
 from biopose.analysis.quality import quality_metrics
 from biopose.analysis.stance import flights, foot_states
 from biopose.analysis.tables import Event, Metric, QualityMetric, events_table, metrics_table, quality_table
+from biopose.io.arrow_arrays import arrow_array
 from biopose.io.files import written_whole
 
 KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
@@ -81,7 +83,7 @@ def write_metrics_csv(path: Path, people: Sequence[tuple[int, TrialAnalysis]]) -
     """
     tables = [metrics_table(analysis.metrics) for _, analysis in people]
     numbered = [
-        table.add_column(0, "person", pa.array([number] * len(table), pa.int32()))
+        table.add_column(0, "person", arrow_array(np.full(len(table), number, dtype=np.int32)))
         for (number, _), table in zip(people, tables, strict=True)
     ]
     with written_whole(path) as partial:

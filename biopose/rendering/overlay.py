@@ -122,10 +122,8 @@ class Canvas:
         mesh = drawn_mesh(first.person.shaped.body)
         self._bodies = [PersonMesh(one, mesh) for one in people]
         self._T_first_world = [T_first_world(one, first) for one in people]
-        self._renderers = {
-            c: MeshRenderer(resized(c, *self.layout.video_px), mesh.triangles, n_people=len(people), back_faces=False)
-            for c in {one.camera for one in people}
-        }
+        self._cameras = [resized(one.camera, *self.layout.video_px) for one in people]
+        self._renderer = MeshRenderer(self._cameras[0], mesh.triangles, n_people=len(people), back_faces=False)
         column_px, side_px = self.layout.column_px, self.layout.side_px
         self._side = SideView(people, mesh.triangles, width_px=column_px, height_px=side_px)
         strip_px = self.layout.height_px - side_px
@@ -137,24 +135,26 @@ class Canvas:
         present = [i for i, body in enumerate(self._bodies) if body.row(frame.index) is not None]
         in_world = {i: self._bodies[i].at(frame.index) for i in present}
         colours = {i: self._bodies[i].colour(frame.index, PALETTE[i % len(PALETTE)]) for i in present}
-        video = self._resized(frame.image)
-        for camera, renderer in self._renderers.items():
-            filmed = [i for i in present if self._people[i].camera == camera]
-            in_camera = [in_world[i].moved(self._people[i].T_camera_world) for i in filmed]
-            video = renderer.draw(
-                [mesh.vertices_m for mesh in in_camera],
-                colours=[colours[i] for i in filmed],
-                background=video,
-                opacity=OPACITY,
-                normals=[mesh.normals for mesh in in_camera],
-            )
+        pixels = np.empty((self.layout.height_px, self.layout.width_px, 3), dtype=np.uint8)
+        video, column = pixels[:, : self.layout.video_width_px], pixels[:, self.layout.video_width_px :]
+        video[...] = self._resized(frame.image)
+        in_camera = [in_world[i].moved(self._people[i].T_camera_world) for i in present]
+        self._renderer.draw_onto(
+            video,
+            [mesh.vertices_m for mesh in in_camera],
+            colours=[colours[i] for i in present],
+            opacity=OPACITY,
+            normals=[mesh.normals for mesh in in_camera],
+            cameras=[self._cameras[i] for i in present],
+        )
         for i in present:
             self._draw_detection(video, i, frame.index)
         draw_text(video, f"frame {frame.index}   {frame.time_s:.3f} s", 8, 8, (255, 255, 255), size_px=14)
         in_first = [in_world[i].moved(self._T_first_world[i]) for i in present]
-        side = self._side.draw(frame.index, in_first, [colours[i] for i in present])
-        curves = self._curves.draw(self._time_of_first(frame))
-        return np.concatenate([video, np.concatenate([side, curves])], axis=1)
+        side_px = self.layout.side_px
+        column[:side_px] = self._side.draw(frame.index, in_first, [colours[i] for i in present])
+        column[side_px:] = self._curves.draw(self._time_of_first(frame))
+        return pixels
 
     def crop(self, pixels: NDArray[np.uint8], person: int, frame_index: int) -> KeptFrame:
         """The part of a drawn image around a person, by the box of the nearest frame in which they were detected."""

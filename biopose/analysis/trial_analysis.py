@@ -7,6 +7,7 @@ events.parquet  metrics.parquet  quality.parquet
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,16 +59,19 @@ def analyse_trial(folder: Path, *, activity: str, cross_check_frames: int = 12) 
 
     Raises:
         FileFormatError: one of the files is missing or broken.
-        ModelError: the model is.
+        RuntimeError: OpenSim cannot read the model.
     """
-    trial = MeasuredTrial.read(folder)
-    motion = motion_of(trial)
-    states = foot_states(motion)
-    in_flight = [] if activity in NEVER_IN_FLIGHT else flights(motion, states)
-    events = find_events(motion, states, in_flight, activity=activity)
-    metrics = find_metrics(motion, events, in_flight, activity=activity)
-    quality = quality_metrics(motion, cross_check(folder, frames=cross_check_frames), trial.refinement)
-    _write(folder / KINEMATICS, kinematics_table(trial))
+    with ThreadPoolExecutor(1) as beside:
+        check = beside.submit(cross_check, folder, frames=cross_check_frames)
+        trial = MeasuredTrial.read(folder)
+        motion = motion_of(trial)
+        states = foot_states(motion)
+        in_flight = [] if activity in NEVER_IN_FLIGHT else flights(motion, states)
+        events = find_events(motion, states, in_flight, activity=activity)
+        metrics = find_metrics(motion, events, in_flight, activity=activity)
+        kinematics = kinematics_table(trial)
+        quality = quality_metrics(motion, check.result(), trial.refinement)
+    _write(folder / KINEMATICS, kinematics)
     _write(folder / EVENTS, events_table(events))
     _write(folder / METRICS, metrics_table(metrics))
     _write(folder / QUALITY, quality_table(quality))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -22,8 +21,10 @@ from biopose.io.files import written_whole
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.rendering.curve_strip import SIDE_COLOURS, CurveStrip
 from biopose.rendering.drawing import Colour, draw_dot, draw_text
+from biopose.rendering.kept_frame import KeptFrame
 from biopose.rendering.mesh_renderer import MeshRenderer
 from biopose.rendering.overlay_layout import overlay_layout
+from biopose.rendering.person_labels import person_labels
 from biopose.rendering.posed_mesh import PersonMesh, drawn_mesh
 from biopose.rendering.side_view import SideView, T_first_world
 from biopose.skeleton.threads import one_torch_thread
@@ -39,21 +40,6 @@ KEYPOINT_COLOURS = tuple(
 )
 AHEAD_FRAMES = 4  # decoded before they are drawn
 THUMBNAIL_PX = 300
-
-
-@dataclass(frozen=True)
-class KeptFrame:
-    """A person at one frame, cropped out of the overlay where there is one.
-
-    Attributes:
-        person: index in the list of people.
-        frame_index: of the video.
-        jpeg: the encoded image; empty without an overlay.
-    """
-
-    person: int
-    frame_index: int
-    jpeg: bytes = b""
 
 
 def write_overlay(
@@ -203,14 +189,6 @@ class Canvas:
         """The frame's time on the first person's clock, which runs in real time where the video is in slow motion."""
         row = self._bodies[0].row(frame.index)
         return float("inf") if row is None else float(self._people[0].track.time_s[row])
-
-
-def person_labels(people: Sequence[PersonMeasurement], heights_m: Sequence[float] | None) -> list[str]:
-    """Each person's number, and the height that was given for them where it is known."""
-    numbers = [f"person {one.track.person}" for one in people]
-    if heights_m is None:
-        return numbers
-    return [f"{number}: {height_m:.2f} m" for number, height_m in zip(numbers, heights_m, strict=True)]
 
 
 def resized(camera: Camera, width_px: int, height_px: int) -> Camera:

@@ -6,7 +6,6 @@ The scene's frame is the camera's (OpenCV's: x right, y down, z forward), in met
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import vtkmodules.vtkRenderingOpenGL2  # noqa: F401 - registers the implementation of the classes below

@@ -14,18 +14,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.analysis.opensim_frames import solve_frames
 from biopose.errors import ModelError
-from biopose.io.files import malformed
+from biopose.io.files import existing_file, malformed
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
 from biopose.outputs.trial import COORDINATES, MARKERS, MODEL
 from biopose.skeleton.angles import nearest_representation
-from biopose.skeleton.ik.opensim_ik import OpenSimTracker
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
-from biopose.skeleton.reader import read_osim
 
-ACCURACY = 1e-6  # of the solver; at OpenSim's default 1e-5 the toes and forearms stop up to 10 degrees short
 START_OFF_DEG = 10.0  # standard deviation of the start
 SEED = 0
 
@@ -54,9 +53,9 @@ def cross_check(folder: Path, *, frames: int) -> CrossCheck:
 
     Raises:
         FileFormatError: a file is missing or broken.
-        ModelError: the model is.
+        RuntimeError: OpenSim cannot read the model.
     """
-    skeleton = read_osim(folder / MODEL)
+    model, skeleton = existing_file(folder / MODEL), full_body_skeleton()  # scaling changes no name, range or coupling
     ours = read_mot(folder / COORDINATES, rotational=skeleton.rotational_names)
     markers = read_trc(folder / MARKERS)
     if not np.array_equal(ours.time_s, markers.time_s):
@@ -67,24 +66,13 @@ def cross_check(folder: Path, *, frames: int) -> CrossCheck:
     sample = MarkerTrajectories(markers.time_s[rows], markers.names, markers.positions_m[rows])
     expected = CoordinateTrajectories(ours.time_s[rows], ours.names, ours.values[rows])
     try:
-        theirs = _solved(
-            folder / MODEL, sample, _perturbed(skeleton, expected.select(skeleton.coordinate_names).values)
-        )
+        starts = _perturbed(skeleton, expected.select(skeleton.coordinate_names).values)
+        solved = solve_frames(model, sample, starts)
     except ModelError:
         return CrossCheck(0, None, None)
+    theirs = CoordinateTrajectories(sample.time_s, skeleton.coordinate_names, solved)
     difference_deg = _difference_deg(skeleton, theirs, expected)
     return CrossCheck(len(rows), float(np.sqrt((difference_deg**2).mean())), float(np.abs(difference_deg).max()))
-
-
-class _RestartedTracker(OpenSimTracker):
-    """Solves each frame from a given pose."""
-
-    def solve_from(self, frame: int, q: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(Q,) coordinates of a frame, started at q (Q,)."""
-        for coordinate, value in zip(self._coordinates, q.tolist(), strict=True):
-            coordinate.setValue(self._state, value, False)  # constraints are the solver's
-        self._assembled = False
-        return self.solve(frame)
 
 
 def _perturbed(skeleton: Skeleton, q: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -92,12 +80,6 @@ def _perturbed(skeleton: Skeleton, q: NDArray[np.float64]) -> NDArray[np.float64
     turning = np.array([name in skeleton.rotational_names for name in skeleton.coordinate_names])
     off = np.radians(START_OFF_DEG) * np.random.default_rng(SEED).standard_normal(q.shape)
     return skeleton.satisfy_couplings(q + turning * off)
-
-
-def _solved(model: Path, sample: MarkerTrajectories, starts: NDArray[np.float64]) -> CoordinateTrajectories:
-    tracker = _RestartedTracker(model, sample, accuracy=ACCURACY, clamped=False)
-    values = np.stack([tracker.solve_from(frame, start) for frame, start in enumerate(starts)])
-    return CoordinateTrajectories(sample.time_s, tracker.coordinate_names, values)
 
 
 def _difference_deg(

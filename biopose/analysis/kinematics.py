@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
+from biopose.io.arrow_arrays import arrow_array, nan_as_null
 from biopose.skeleton.full_body import full_body_skeleton
 
 COUPLED = "coupled"  # the motion of knee_angle_r_beta: a copy of the knee's angle for the patella
@@ -19,8 +21,8 @@ def kinematics_table(trial: MeasuredTrial) -> pa.Table:
         FileFormatError: a coordinate is missing in trial.parquet.
     """
     columns: dict[str, pa.Array] = {
-        "frame_index": pa.array(trial.frame_index, pa.int32()),
-        "time_s": pa.array(trial.time_s, pa.float64()),
+        "frame_index": arrow_array(trial.frame_index),
+        "time_s": arrow_array(trial.time_s),
         "quality": _float32(trial.column("frame_quality")),
     }
     values = [f"{name}_{unit}" for name, unit in coordinate_units()]
@@ -37,4 +39,4 @@ def coordinate_units() -> list[tuple[str, str]]:
 
 
 def _float32(values: FloatArray) -> pa.Array:
-    return pa.array(values, pa.float32(), from_pandas=True)  # NaN becomes null
+    return nan_as_null(values.astype(np.float32))

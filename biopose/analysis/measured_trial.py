@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from biopose.io.arrow_arrays import float_array
 from biopose.io.files import existing_file, malformed, quoted
 from biopose.io.parquet import METADATA_KEY
 from biopose.outputs.trial import TRIAL
@@ -39,7 +40,8 @@ class MeasuredTrial:
         """
         path = existing_file(folder / TRIAL)
         try:
-            table = pq.read_table(path, page_checksum_verification=True)
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                table = file.read()
         except (OSError, pa.ArrowException) as error:
             found = f"no readable Parquet ({quoted(str(error))})"
             raise malformed(path, found=found, expected="a trial.parquet; measure the video again") from error
@@ -57,7 +59,7 @@ class MeasuredTrial:
         """
         if name not in self.table.column_names:
             raise malformed(self.path, found=f"no column {name}", expected="every channel; measure the video again")
-        return np.asarray(self.table[name].to_numpy(), dtype=np.float64)
+        return float_array(self.table[name])
 
     def column_if_there(self, name: str) -> FloatArray:
         """(T,) a channel that not every method gives; NaN without such a column."""

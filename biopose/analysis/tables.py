@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
+
+from biopose.io.arrow_arrays import arrow_array, text_array
 
 
 @dataclass(frozen=True)
@@ -97,4 +100,15 @@ def quality_table(metrics: Iterable[QualityMetric]) -> pa.Table:
 
 
 def _table(rows: Iterable[Any], schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
+    listed = list(rows)
+    columns = [_column([getattr(row, field.name) for row in listed], field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """Texts or numbers, with a null for None."""
+    if kind == TEXT:
+        return text_array(values)
+    known = np.array([value is not None for value in values], dtype=np.bool_)
+    numbers = np.array([0 if value is None else value for value in values])
+    return arrow_array(numbers.astype(np.int32 if kind == pa.int32() else np.float64), valid=known)

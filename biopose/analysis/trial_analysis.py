@@ -7,9 +7,11 @@ events.parquet  metrics.parquet  quality.parquet
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -23,6 +25,7 @@ from biopose.analysis.motion import motion_of
 from biopose.analysis.quality import quality_metrics
 from biopose.analysis.stance import flights, foot_states
 from biopose.analysis.tables import Event, Metric, QualityMetric, events_table, metrics_table, quality_table
+from biopose.io.arrow_arrays import arrow_array
 from biopose.io.files import written_whole
 
 KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
@@ -56,16 +59,19 @@ def analyse_trial(folder: Path, *, activity: str, cross_check_frames: int = 12) 
 
     Raises:
         FileFormatError: one of the files is missing or broken.
-        ModelError: the model is.
+        RuntimeError: OpenSim cannot read the model.
     """
-    trial = MeasuredTrial.read(folder)
-    motion = motion_of(trial)
-    states = foot_states(motion)
-    in_flight = [] if activity in NEVER_IN_FLIGHT else flights(motion, states)
-    events = find_events(motion, states, in_flight, activity=activity)
-    metrics = find_metrics(motion, events, in_flight, activity=activity)
-    quality = quality_metrics(motion, cross_check(folder, frames=cross_check_frames), trial.refinement)
-    _write(folder / KINEMATICS, kinematics_table(trial))
+    with ThreadPoolExecutor(1) as beside:
+        check = beside.submit(cross_check, folder, frames=cross_check_frames)
+        trial = MeasuredTrial.read(folder)
+        motion = motion_of(trial)
+        states = foot_states(motion)
+        in_flight = [] if activity in NEVER_IN_FLIGHT else flights(motion, states)
+        events = find_events(motion, states, in_flight, activity=activity)
+        metrics = find_metrics(motion, events, in_flight, activity=activity)
+        kinematics = kinematics_table(trial)
+        quality = quality_metrics(motion, check.result(), trial.refinement)
+    _write(folder / KINEMATICS, kinematics)
     _write(folder / EVENTS, events_table(events))
     _write(folder / METRICS, metrics_table(metrics))
     _write(folder / QUALITY, quality_table(quality))
@@ -81,7 +87,7 @@ def write_metrics_csv(path: Path, people: Sequence[tuple[int, TrialAnalysis]]) -
     """
     tables = [metrics_table(analysis.metrics) for _, analysis in people]
     numbered = [
-        table.add_column(0, "person", pa.array([number] * len(table), pa.int32()))
+        table.add_column(0, "person", arrow_array(np.full(len(table), number, dtype=np.int32)))
         for (number, _), table in zip(people, tables, strict=True)
     ]
     with written_whole(path) as partial:

@@ -110,8 +110,10 @@ def measure(
       biopose measure jump.mp4 --height-m 1.78 --overlay-height 1080 --out jump
       biopose measure match.mp4 --height-m 1.78 --no-overlay --out match
     """
-    # Before numpy is loaded: its small matrices gain nothing from threads, which keep both cores busy waiting.
+    # Before numpy is loaded: its small matrices gain nothing from threads, which keep both cores busy waiting. Nor do
+    # the overlay's small images, where Mesa renders them in software.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("LP_NUM_THREADS", "0")
     from biopose.cli.measure_file import check_request, measure_file, trial_of
 
     if no_overlay and overlay_height_px is not None:

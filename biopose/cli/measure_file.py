@@ -25,7 +25,7 @@ from biopose.pipeline import (
     measure,
 )
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from biopose.rendering.overlay import person_labels
+from biopose.rendering.person_labels import person_labels
 from biopose.report.folder import OVERLAY
 from biopose.tracking.subject_choice import Choice
 from biopose.video.probe import check_image_size, probe_video

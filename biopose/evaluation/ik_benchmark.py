@@ -18,7 +18,7 @@ from biopose.neurik.network import load_neurik
 from biopose.neurik.recording import predict_recording
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
-from biopose.skeleton.ik.opensim_ik import OpenSimTracker
+from biopose.skeleton.ik.opensim_tracker import OpenSimTracker
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim

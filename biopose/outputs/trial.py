@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.body.shape import measurements
 from biopose.body.subject import BodyWithSkeleton
+from biopose.io.arrow_arrays import arrow_array
 from biopose.io.files import written_whole
 from biopose.io.mot import write_mot
 from biopose.io.parquet import METADATA_KEY, POSITION_SUFFIXES
 from biopose.io.trc import write_trc
 from biopose.reconstruction.measurement import FOOT_POINTS, PersonMeasurement
-from biopose.skeleton.full_body import build_full_body
+from biopose.skeleton.full_body import build_full_body, full_body_skeleton
 from biopose.skeleton.quiet_opensim import opensim
-from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
 from biopose.skeleton.scaling import Scaling
 
@@ -75,7 +75,7 @@ def write_person_osim(person: BodyWithSkeleton, path: Path) -> Path:
 
 def _with_all_markers(source: Path, person: BodyWithSkeleton) -> Path:
     """Give the model file the person's markers that it lacks: those on soft tissue; scaling then places them."""
-    there = set(read_osim(source).marker_names)
+    there = set(full_body_skeleton().marker_names)
     model = opensim.Model(str(source))
     for marker in person.skeleton.markers:
         if marker.name not in there:
@@ -118,7 +118,8 @@ def write_trial_parquet(
         "notes": one.notes,
         "refinement": one.refinement and asdict(one.refinement),
     }
-    table = pa.table(trial_columns(one)).replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
+    columns = {name: arrow_array(values) for name, values in trial_columns(one).items()}
+    table = pa.table(columns).replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
     with written_whole(path) as partial:
         pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ Colour = tuple[int, int, int]
 DARK: Colour = (20, 20, 20)
 TEXT_BACKGROUND = 0.45  # opacity of the dark box behind a text
 TEXT_MARGIN_PX = 3
+STEPS_PER_PX = 16  # to which a dot's centre is rounded, so that dots can be kept
 OVERSAMPLING = 4  # lines and areas are drawn so many times as large, and reduced
 
 
@@ -29,15 +32,12 @@ def draw_dot(
         radius_px: of the dot.
         outline_px: width of a dark line around it.
     """
-    if not (np.isfinite(x_px) and np.isfinite(y_px)):
+    if not (math.isfinite(x_px) and math.isfinite(y_px)):
         return
-    if outline_px:
-        draw_dot(pixels, x_px, y_px, DARK, radius_px=radius_px + outline_px)
-    reach = int(np.ceil(radius_px + 1))
-    left, top = int(np.floor(x_px)) - reach, int(np.floor(y_px)) - reach
-    x, y = np.arange(left, left + 2 * reach + 2), np.arange(top, top + 2 * reach + 2)
-    distance = np.hypot(x[None, :] - x_px, y[:, None] - y_px)
-    _blend(pixels, np.clip(radius_px + 0.5 - distance, 0.0, 1.0).astype(np.float32), left, top, colour)
+    column, x_steps = divmod(round(x_px * STEPS_PER_PX), STEPS_PER_PX)
+    row, y_steps = divmod(round(y_px * STEPS_PER_PX), STEPS_PER_PX)
+    reach = math.ceil(radius_px + outline_px + 1)
+    _put(pixels, _dot(x_steps, y_steps, colour, radius_px, outline_px, reach), column - reach, row - reach)
 
 
 def draw_text(
@@ -61,12 +61,9 @@ def draw_text(
         size_px: of the font.
         background: opacity, 0 to 1, of a dark box behind the text.
     """
-    if not (np.isfinite(x_px) and np.isfinite(y_px)):
+    if not (math.isfinite(x_px) and math.isfinite(y_px)):
         return
-    coverage = _text_coverage(text, size_px)
-    left, top = round(x_px), round(y_px)
-    _blend(pixels, np.full(coverage.shape, background, dtype=np.float32), left, top, DARK)
-    _blend(pixels, coverage, left, top, colour)
+    _put(pixels, _text(text, colour, size_px, background), round(x_px), round(y_px))
 
 
 def draw_line(
@@ -93,7 +90,7 @@ def draw_line(
         for dash in [stretch] if dashes_px is None else _dashes(stretch, *dashes_px):
             corners = ((dash + 0.5) * OVERSAMPLING).ravel().tolist()
             pen.line(corners, fill=255, width=round(width_px * OVERSAMPLING), joint="curve")
-    _blend(pixels, _coverage(image), 0, 0, colour)
+    _put(pixels, _layer(_coverage(image), colour), 0, 0)
 
 
 def draw_area(
@@ -113,7 +110,7 @@ def draw_area(
         if len(stretch) > 1:
             outline = np.concatenate([stretch[:, [0, 1]], stretch[::-1][:, [0, 2]]])
             pen.polygon(((outline + 0.5) * OVERSAMPLING).ravel().tolist(), fill=255)
-    _blend(pixels, _coverage(image) * np.float32(opacity), 0, 0, colour)
+    _put(pixels, _layer(_coverage(image) * np.float32(opacity), colour), 0, 0)
 
 
 def text_size_px(text: str, size_px: int) -> tuple[int, int]:
@@ -159,13 +156,53 @@ def _text_coverage(text: str, size_px: int) -> NDArray[np.float32]:
     return coverage
 
 
-def _blend(pixels: NDArray[np.uint8], coverage: NDArray[np.float32], left: int, top: int, colour: Colour) -> None:
-    """Mix a colour into the pixels under the coverage (h, w), as far as these are on the image."""
+class _Layer(NamedTuple):
+    """What is drawn over pixels: these times `kept` (h, w, 1), plus `added` (h, w, 3)."""
+
+    kept: NDArray[np.float32]
+    added: NDArray[np.float32]
+
+    def under(self, upper: _Layer) -> _Layer:
+        """Both, the other one above."""
+        return _Layer(self.kept * upper.kept, self.added * upper.kept + upper.added)
+
+
+def _layer(coverage: NDArray[np.float32], colour: Colour) -> _Layer:
+    """A colour where it covers pixels, (h, w) of 0 to 1."""
+    share = coverage[..., None]
+    return _Layer(1 - share, share * np.array(colour, dtype=np.float32))
+
+
+@lru_cache(maxsize=4096)
+def _dot(x_steps: int, y_steps: int, colour: Colour, radius_px: float, outline_px: float, reach: int) -> _Layer:
+    """A dot whose centre is so many steps from that of the pixel `reach`, `reach`."""
+    along = np.arange(-reach, reach + 2, dtype=np.float32)
+    distance = np.hypot(along[None, :] - x_steps / STEPS_PER_PX, along[:, None] - y_steps / STEPS_PER_PX)
+    dot, outlined = (
+        np.clip(r + 0.5 - distance, 0.0, 1.0).astype(np.float32) for r in (radius_px, radius_px + outline_px)
+    )
+    return _layer(outlined, DARK).under(_layer(dot, colour)) if outline_px else _layer(dot, colour)
+
+
+@lru_cache(maxsize=64)
+def _text(text: str, colour: Colour, size_px: int, background: float) -> _Layer:
+    """A text on a dark box."""
+    coverage = _text_coverage(text, size_px)
+    box = np.full(coverage.shape, background, dtype=np.float32)
+    return _layer(box, DARK).under(_layer(coverage, colour)) if background else _layer(coverage, colour)
+
+
+def _put(pixels: NDArray[np.uint8], layer: _Layer, left: int, top: int) -> None:
+    """Draw a layer at a place of an image (H, W, 3), in place, as far as it lies on it."""
     height, width = pixels.shape[:2]
-    rows = slice(max(top, 0), min(top + coverage.shape[0], height))
-    columns = slice(max(left, 0), min(left + coverage.shape[1], width))
-    if rows.start >= rows.stop or columns.start >= columns.stop:
+    rows, columns = layer.kept.shape[:2]
+    first_row, first_column = max(-top, 0), max(-left, 0)
+    last_row, last_column = min(height - top, rows), min(width - left, columns)
+    if first_row >= last_row or first_column >= last_column:
         return
-    share = coverage[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left, None]
-    under = pixels[rows, columns]
-    pixels[rows, columns] = (under + share * (np.array(colour, dtype=np.float32) - under) + 0.5).astype(np.uint8)
+    part = slice(first_row, last_row), slice(first_column, last_column)
+    under = pixels[top + first_row : top + last_row, left + first_column : left + last_column]
+    mixed = under * layer.kept[part]
+    mixed += layer.added[part]
+    mixed += np.float32(0.5)
+    under[...] = mixed

@@ -8,6 +8,7 @@ A vertex is drawn where `Camera.project` puts it, lens distortion included; betw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,7 +88,7 @@ class MeshRenderer:
         opacity: float = 1.0,
         normals: Sequence[NDArray[np.floating]] | None = None,
     ) -> NDArray[np.uint8]:
-        """Draw one frame.
+        """Draw one frame: as `draw_onto`, onto a copy of a background.
 
         Args:
             vertices_m: (V, 3) of each person in the camera's frame, metres.
@@ -104,11 +105,36 @@ class MeshRenderer:
         """
         shape = (self.camera.height_px, self.camera.width_px, 3)
         pixels = np.zeros(shape, dtype=np.uint8) if background is None else background.copy()
-        if pixels.shape != shape:
-            raise ValueError(f"background {pixels.shape}; the camera's image is {shape}")
-        crop = self._render(vertices_m, colours, normals)
-        pixels[crop.region] = _composite(pixels[crop.region], crop.rgba, opacity)
+        self.draw_onto(pixels, vertices_m, colours=colours, opacity=opacity, normals=normals)
         return pixels
+
+    def draw_onto(
+        self,
+        pixels: NDArray[np.uint8],
+        vertices_m: Sequence[NDArray[np.floating]],
+        *,
+        colours: Sequence[ArrayLike],
+        opacity: float = 1.0,
+        normals: Sequence[NDArray[np.floating]] | None = None,
+        cameras: Sequence[Camera] | None = None,
+    ) -> None:
+        """Draw one frame onto an image, in place.
+
+        Args:
+            pixels: (H, W, 3) RGB.
+            vertices_m: as `draw` takes them; so are the next three.
+            colours: of the people.
+            opacity: of the bodies.
+            normals: of the vertices.
+            cameras: intrinsics for each person's vertices, of images as large as the renderer's; None: its own.
+
+        Raises:
+            ValueError: more people than the renderer was made for, or an image of another size.
+        """
+        if pixels.shape != (shape := (self.camera.height_px, self.camera.width_px, 3)):
+            raise ValueError(f"background {pixels.shape}; the camera's image is {shape}")
+        crop = self._render(vertices_m, colours, normals, cameras)
+        _composite(pixels[crop.region], crop.rgba, opacity)
 
     def draw_alpha(
         self, vertices_m: Sequence[NDArray[np.floating]], *, colours: Sequence[ArrayLike]
@@ -134,6 +160,7 @@ class MeshRenderer:
         vertices_m: Sequence[NDArray[np.floating]],
         colours: Sequence[ArrayLike],
         normals: Sequence[NDArray[np.floating]] | None = None,
+        cameras: Sequence[Camera] | None = None,
     ) -> _Crop:
         if len(vertices_m) > len(self._meshes) or len(vertices_m) != len(colours):
             raise ValueError(f"{len(vertices_m)} people, {len(colours)} colours; made for {len(self._meshes)} people")
@@ -143,35 +170,41 @@ class MeshRenderer:
             if vertices is None or not np.isfinite(vertices).all() or not (vertices[:, 2] > NEAREST_M).any():
                 mesh.hide()
                 continue
-            shown.append(self._distorted(vertices))
+            own = self.camera if cameras is None else cameras[index]
+            shown.append(self._as_projected_by(own, _distorted(vertices, own)))
             known = vertex_normals(vertices, self._corners) if normals is None else normals[index]
             mesh.show(shown[-1], np.asarray(known, dtype=np.float32), colours[index])
-        return self._render_around(np.concatenate(shown)) if shown else EMPTY
+        return self._render_around(shown) if shown else EMPTY
 
-    def _render_around(self, vertices_m: NDArray[np.float32]) -> _Crop:
-        """The pixels around all vertices (N, 3): a window as small as that takes half the time of the whole image."""
-        left, top, right, bottom = self._bounding_box(vertices_m)
+    def _render_around(self, vertices_m: list[NDArray[np.float32]]) -> _Crop:
+        """The pixels around all vertices (V, 3): a window as small as that takes half the time of the whole image."""
+        depths = np.concatenate([vertices[:, 2] for vertices in vertices_m])
+        left, top, right, bottom = self._bounding_box(vertices_m, depths)
         if right <= left or bottom <= top:
             return EMPTY
         self._grow_window(right - left, bottom - top)
         width, height = self._window.size_px
         left, top = min(left, self.camera.width_px - width), min(top, self.camera.height_px - height)
-        far_m = float(vertices_m[:, 2].max()) * (1 + DEPTH_MARGIN) + NEAREST_M
-        near_m = max(float(vertices_m[:, 2].min()) * (1 - DEPTH_MARGIN), NEAREST_M)
+        far_m = float(depths.max()) * (1 + DEPTH_MARGIN) + NEAREST_M
+        near_m = max(float(depths.min()) * (1 - DEPTH_MARGIN), NEAREST_M)
         box = left, top, left + width, top + height
         rgba = self._window.render(_projection(self.camera, box, near_m, far_m), near_m=near_m, far_m=far_m)
         return _Crop((slice(top, top + height), slice(left, left + width)), rgba, near_m, far_m)
 
-    def _bounding_box(self, vertices_m: NDArray[np.float32]) -> Box:
+    def _bounding_box(self, vertices_m: list[NDArray[np.float32]], depths: NDArray[np.float32]) -> Box:
         """What may be drawn on; the whole image where a vertex is not in front of the camera."""
-        size = np.array([self.camera.width_px, self.camera.height_px])
-        depth = vertices_m[:, 2:]
-        if (depth < NEAREST_M).any():
-            return 0, 0, *size.tolist()
-        pixels = vertices_m[:, :2] / depth * np.array(self.camera.focal_px) + np.array(self.camera.centre_px)
-        low = np.clip(np.floor(pixels.min(axis=0)) - 1, 0, size).astype(int)
-        high = np.clip(np.ceil(pixels.max(axis=0)) + 2, 0, size).astype(int)
-        return *low.tolist(), *high.tolist()
+        size = self.camera.width_px, self.camera.height_px
+        if (depths < NEAREST_M).any():
+            return 0, 0, *size
+        edges = []
+        for axis, (focal, centre, length) in enumerate(
+            zip(self.camera.focal_px, self.camera.centre_px, size, strict=True)
+        ):
+            slopes = np.concatenate([vertices[:, axis] for vertices in vertices_m]) / depths
+            low, high = float(slopes.min()) * focal + centre, float(slopes.max()) * focal + centre
+            edges.append((min(max(math.floor(low) - 1, 0), length), min(max(math.ceil(high) + 2, 0), length)))
+        (left, right), (top, bottom) = edges
+        return left, top, right, bottom
 
     def _grow_window(self, width: int, height: int) -> None:
         """Make the window large enough, by whole steps and never smaller: a new size costs as much as an image."""
@@ -180,23 +213,34 @@ class MeshRenderer:
         sizes = zip(self._window.size_px, needed, whole, strict=True)
         self._window.resize(*(min(max(now, more), most) for now, more, most in sizes))
 
-    def _distorted(self, vertices_m: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The vertices moved, at their depth, to where a lens without distortion would project them to the same pixel.
-
-        Those that lie far outside the image stay: there Brown's polynomial may turn back and fold them into it.
-        """
-        if not any(self.camera.distortion):
+    def _as_projected_by(self, camera: Camera, vertices_m: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The vertices moved, at their depth, to where the renderer's intrinsics project them as another's do."""
+        if camera == self.camera:
             return vertices_m
-        vertices = torch.from_numpy(vertices_m)
-        size = vertices.new_tensor([self.camera.width_px, self.camera.height_px])
-        focal, centre = vertices.new_tensor(self.camera.focal_px), vertices.new_tensor(self.camera.centre_px)
-        depth = vertices[:, 2:].clamp(min=NEAREST_M)
-        straight = vertices[:, :2] / depth * focal + centre
-        outside = ((straight - size / 2).abs() > size).any(dim=1, keepdim=True) | (vertices[:, 2:] < NEAREST_M)
-        distorted = (self.camera.project(vertices) - centre) / focal * depth
-        moved = torch.cat([distorted.where(~outside, vertices[:, :2]), vertices[:, 2:]], dim=1)
-        array: NDArray[np.float32] = moved.numpy()
-        return array
+        own, focal = np.array(camera.focal_px), np.array(self.camera.focal_px)
+        shift = np.array(camera.centre_px) - self.camera.centre_px
+        moved = vertices_m.copy()
+        moved[:, :2] = vertices_m[:, :2] * (own / focal) + vertices_m[:, 2:] * (shift / focal)
+        return moved
+
+
+def _distorted(vertices_m: NDArray[np.float32], camera: Camera) -> NDArray[np.float32]:
+    """The vertices moved, at their depth, to where a lens without distortion would project them to the same pixel.
+
+    Those that lie far outside the image stay: there Brown's polynomial may turn back and fold them into it.
+    """
+    if not any(camera.distortion):
+        return vertices_m
+    vertices = torch.from_numpy(vertices_m)
+    size = vertices.new_tensor([camera.width_px, camera.height_px])
+    focal, centre = vertices.new_tensor(camera.focal_px), vertices.new_tensor(camera.centre_px)
+    depth = vertices[:, 2:].clamp(min=NEAREST_M)
+    straight = vertices[:, :2] / depth * focal + centre
+    outside = ((straight - size / 2).abs() > size).any(dim=1, keepdim=True) | (vertices[:, 2:] < NEAREST_M)
+    distorted = (camera.project(vertices) - centre) / focal * depth
+    moved = torch.cat([distorted.where(~outside, vertices[:, :2]), vertices[:, 2:]], dim=1)
+    array: NDArray[np.float32] = moved.numpy()
+    return array
 
 
 def vertex_normals(vertices_m: NDArray[np.float32], corners: torch.Tensor) -> NDArray[np.float32]:
@@ -226,10 +270,8 @@ def _projection(camera: Camera, box: Box, near_m: float, far_m: float) -> NDArra
     return np.array(rows)
 
 
-def _composite(background: NDArray[np.uint8], rgba: NDArray[np.uint8], opacity: float) -> NDArray[np.uint8]:
-    """The background (H, W, 3) with what is drawn over it; most of it is left alone, so only the rest is computed."""
-    covered = rgba[:, :, 3] > 0
-    drawn = rgba[covered] * np.float32(opacity)
-    over = background.copy()
-    over[covered] = background[covered] * (1 - drawn[:, 3:] / 255) + drawn[:, :3] + 0.5
-    return over
+def _composite(pixels: NDArray[np.uint8], rgba: NDArray[np.uint8], opacity: float) -> None:
+    """Draw over an image (H, W, 3), in place; most of it is left alone, so only the rest is computed."""
+    rows, columns = np.nonzero(rgba.view(np.uint32)[:, :, 0] != 0)  # multiplied by opacity: 0 where that is 0
+    drawn = rgba[rows, columns] * np.float32(opacity)
+    pixels[rows, columns] = pixels[rows, columns] * (1 - drawn[:, 3:] / 255) + drawn[:, :3] + np.float32(0.5)

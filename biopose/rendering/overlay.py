@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -22,8 +21,10 @@ from biopose.io.files import written_whole
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.rendering.curve_strip import SIDE_COLOURS, CurveStrip
 from biopose.rendering.drawing import Colour, draw_dot, draw_text
+from biopose.rendering.kept_frame import KeptFrame
 from biopose.rendering.mesh_renderer import MeshRenderer
 from biopose.rendering.overlay_layout import overlay_layout
+from biopose.rendering.person_labels import person_labels
 from biopose.rendering.posed_mesh import PersonMesh, drawn_mesh
 from biopose.rendering.side_view import SideView, T_first_world
 from biopose.skeleton.threads import one_torch_thread
@@ -39,21 +40,6 @@ KEYPOINT_COLOURS = tuple(
 )
 AHEAD_FRAMES = 4  # decoded before they are drawn
 THUMBNAIL_PX = 300
-
-
-@dataclass(frozen=True)
-class KeptFrame:
-    """A person at one frame, cropped out of the overlay where there is one.
-
-    Attributes:
-        person: index in the list of people.
-        frame_index: of the video.
-        jpeg: the encoded image; empty without an overlay.
-    """
-
-    person: int
-    frame_index: int
-    jpeg: bytes = b""
 
 
 def write_overlay(
@@ -122,10 +108,8 @@ class Canvas:
         mesh = drawn_mesh(first.person.shaped.body)
         self._bodies = [PersonMesh(one, mesh) for one in people]
         self._T_first_world = [T_first_world(one, first) for one in people]
-        self._renderers = {
-            c: MeshRenderer(resized(c, *self.layout.video_px), mesh.triangles, n_people=len(people), back_faces=False)
-            for c in {one.camera for one in people}
-        }
+        self._cameras = [resized(one.camera, *self.layout.video_px) for one in people]
+        self._renderer = MeshRenderer(self._cameras[0], mesh.triangles, n_people=len(people), back_faces=False)
         column_px, side_px = self.layout.column_px, self.layout.side_px
         self._side = SideView(people, mesh.triangles, width_px=column_px, height_px=side_px)
         strip_px = self.layout.height_px - side_px
@@ -137,24 +121,26 @@ class Canvas:
         present = [i for i, body in enumerate(self._bodies) if body.row(frame.index) is not None]
         in_world = {i: self._bodies[i].at(frame.index) for i in present}
         colours = {i: self._bodies[i].colour(frame.index, PALETTE[i % len(PALETTE)]) for i in present}
-        video = self._resized(frame.image)
-        for camera, renderer in self._renderers.items():
-            filmed = [i for i in present if self._people[i].camera == camera]
-            in_camera = [in_world[i].moved(self._people[i].T_camera_world) for i in filmed]
-            video = renderer.draw(
-                [mesh.vertices_m for mesh in in_camera],
-                colours=[colours[i] for i in filmed],
-                background=video,
-                opacity=OPACITY,
-                normals=[mesh.normals for mesh in in_camera],
-            )
+        pixels = np.empty((self.layout.height_px, self.layout.width_px, 3), dtype=np.uint8)
+        video, column = pixels[:, : self.layout.video_width_px], pixels[:, self.layout.video_width_px :]
+        video[...] = self._resized(frame.image)
+        in_camera = [in_world[i].moved(self._people[i].T_camera_world) for i in present]
+        self._renderer.draw_onto(
+            video,
+            [mesh.vertices_m for mesh in in_camera],
+            colours=[colours[i] for i in present],
+            opacity=OPACITY,
+            normals=[mesh.normals for mesh in in_camera],
+            cameras=[self._cameras[i] for i in present],
+        )
         for i in present:
             self._draw_detection(video, i, frame.index)
         draw_text(video, f"frame {frame.index}   {frame.time_s:.3f} s", 8, 8, (255, 255, 255), size_px=14)
         in_first = [in_world[i].moved(self._T_first_world[i]) for i in present]
-        side = self._side.draw(frame.index, in_first, [colours[i] for i in present])
-        curves = self._curves.draw(self._time_of_first(frame))
-        return np.concatenate([video, np.concatenate([side, curves])], axis=1)
+        side_px = self.layout.side_px
+        column[:side_px] = self._side.draw(frame.index, in_first, [colours[i] for i in present])
+        column[side_px:] = self._curves.draw(self._time_of_first(frame))
+        return pixels
 
     def crop(self, pixels: NDArray[np.uint8], person: int, frame_index: int) -> KeptFrame:
         """The part of a drawn image around a person, by the box of the nearest frame in which they were detected."""
@@ -203,14 +189,6 @@ class Canvas:
         """The frame's time on the first person's clock, which runs in real time where the video is in slow motion."""
         row = self._bodies[0].row(frame.index)
         return float("inf") if row is None else float(self._people[0].track.time_s[row])
-
-
-def person_labels(people: Sequence[PersonMeasurement], heights_m: Sequence[float] | None) -> list[str]:
-    """Each person's number, and the height that was given for them where it is known."""
-    numbers = [f"person {one.track.person}" for one in people]
-    if heights_m is None:
-        return numbers
-    return [f"{number}: {height_m:.2f} m" for number, height_m in zip(numbers, heights_m, strict=True)]
 
 
 def resized(camera: Camera, width_px: int, height_px: int) -> Camera:

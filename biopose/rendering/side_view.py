@@ -74,10 +74,10 @@ class SideView:
         T_camera_world[:3, 3] = -self.viewpoint.R_camera_world @ position
         pixels = self._ground.draw(position.astype(np.float32), [mesh.vertices_m for mesh in meshes])
         in_camera = [mesh.moved(T_camera_world) for mesh in meshes]
-        pixels = self._renderer.draw(
+        self._renderer.draw_onto(
+            pixels,
             [mesh.vertices_m for mesh in in_camera],
             colours=colours,
-            background=pixels,
             normals=[mesh.normals for mesh in in_camera],
         )
         draw_text(pixels, self.viewpoint.name, 8, 8, (255, 255, 255), size_px=LABEL_PX)

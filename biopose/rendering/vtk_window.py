@@ -6,7 +6,6 @@ The scene's frame is the camera's (OpenCV's: x right, y down, z forward), in met
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import vtkmodules.vtkRenderingOpenGL2  # noqa: F401 - registers the implementation of the classes below
@@ -67,7 +66,7 @@ class Mesh:
         material.SetSpecular(SPECULAR)
         material.SetSpecularPower(SPECULAR_POWER)
         material.SetBackfaceCulling(not back_faces)
-        self._arrays: list[NDArray[Any]] = []  # VTK uses these without a copy
+        self._make_room(0)
 
     def hide(self) -> None:
         """Leave the mesh out until it is shown again."""
@@ -82,13 +81,23 @@ class Mesh:
             colour: RGB (3,), or (V, 3) of each vertex, 0 to 255.
         """
         self.actor.SetVisibility(True)
-        colours = np.ascontiguousarray(np.broadcast_to(np.asarray(colour, dtype=np.uint8), vertices_m.shape))
-        self._arrays = [np.ascontiguousarray(vertices_m), np.ascontiguousarray(normals), colours]
-        points, directions, scalars = (numpy_to_vtk(array) for array in self._arrays)
+        if len(self._vertices) != len(vertices_m):
+            self._make_room(len(vertices_m))
+        self._vertices[:], self._normals[:], self._colours[:] = vertices_m, normals, colour
+        for array in self._vtk_arrays:
+            array.Modified()
+        self._data.GetPoints().Modified()
+        self._data.Modified()
+
+    def _make_room(self, count: int) -> None:
+        """Arrays for so many vertices, which VTK reads without a copy."""
+        self._vertices, self._normals = np.empty((count, 3), dtype=np.float32), np.empty((count, 3), dtype=np.float32)
+        self._colours = np.empty((count, 3), dtype=np.uint8)
+        points, directions, scalars = (numpy_to_vtk(a) for a in (self._vertices, self._normals, self._colours))
         self._data.GetPoints().SetData(points)
         self._data.GetPointData().SetNormals(directions)
         self._data.GetPointData().SetScalars(scalars)
-        self._data.Modified()
+        self._vtk_arrays = points, directions, scalars
 
 
 class OffscreenWindow:

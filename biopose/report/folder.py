@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,15 @@ from biopose.analysis.trial_analysis import (
 from biopose.outputs.summary import summary_of, write_summary
 from biopose.outputs.trial import TRIAL_FILES, write_trial
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.rendering.overlay import KeptFrame, write_overlay
+from biopose.rendering.kept_frame import KeptFrame
 from biopose.rendering.overlay_layout import overlay_layout
 from biopose.report.page import write_report
+from biopose.report.plots import Plots
 from biopose.video.frames import VideoInfo, read_frames
 
 OVERLAY, REPORT, SUMMARY = "overlay.mp4", "report.html", "summary.json"
 PERSON_FILES = (*TRIAL_FILES, *ANALYSIS_FILES)
+PEOPLE_AT_ONCE = 2  # whose files are written beside the overlay
 WORST_FRAMES = 5
 MIN_GAP_S = 0.3  # two frames nearer than this show the same fault
 
@@ -87,17 +90,23 @@ def write_outputs(
     names = [_trial_names(one, alone=len(people) == 1) for one in people]
     keep = [(index, frame) for index, one in enumerate(people) for frame in worst_frames(one)]
     summary = summary_of(people, names, video=video, info=info, settings=settings, versions=versions)
-    analyses: list[TrialAnalysis] = []
-    with _all_or_nothing(out) as folder:
-        for one, own in zip(people, names, strict=True):
-            person_folder = (folder / own[0]).parent
-            person_folder.mkdir(exist_ok=True)
-            write_trial(one, person_folder, settings=settings, versions=versions)
-            analyses.append(analyse_trial(person_folder, activity=activity, cross_check_frames=cross_check_frames))
-        numbered = [(one.track.person, analysis) for one, analysis in zip(people, analyses, strict=True)]
-        write_metrics_csv(folder / METRICS_CSV, numbered)
+    with _all_or_nothing(out) as folder, ThreadPoolExecutor(PEOPLE_AT_ONCE) as beside:
+        written = [
+            beside.submit(
+                _write_person,
+                one,
+                (folder / own[0]).parent,
+                activity=activity,
+                cross_check_frames=cross_check_frames,
+                settings=settings,
+                versions=versions,
+            )
+            for one, own in zip(people, names, strict=True)
+        ]
         kept = [KeptFrame(index, frame) for index, frame in keep]
         if overlay:
+            from biopose.rendering.overlay import write_overlay  # loads VTK
+
             layout = overlay_layout(people[0].camera, height_px=overlay_height_px)
             frames = read_frames(
                 video,
@@ -118,10 +127,31 @@ def write_outputs(
                 keep=keep,
                 progress=progress,
             )
+        analyses, plots = zip(*(one.result() for one in written), strict=True)
+        write_metrics_csv(folder / METRICS_CSV, list(zip(numbers, analyses, strict=True)))
         write_summary(summary, folder / SUMMARY)
-        write_report(people, summary, kept, folder / REPORT, analyses=analyses, overlay=OVERLAY if overlay else None)
+        shown = OVERLAY if overlay else None
+        write_report(people, summary, kept, folder / REPORT, analyses=analyses, plots=plots, overlay=shown)
     once = (*((OVERLAY,) if overlay else ()), REPORT, SUMMARY, METRICS_CSV)
     return [out / name for name in (*once, *(name for own in names for name in own))]
+
+
+def _write_person(
+    one: PersonMeasurement,
+    folder: Path,
+    *,
+    activity: str,
+    cross_check_frames: int,
+    settings: Mapping[str, Any],
+    versions: Mapping[str, Any],
+) -> tuple[TrialAnalysis, Plots]:
+    """Write a person's files; the plots are made while OpenSim solves frames in a process of its own."""
+    folder.mkdir(exist_ok=True)
+    write_trial(one, folder, settings=settings, versions=versions)
+    with ThreadPoolExecutor(1) as beside:
+        plots = beside.submit(Plots.of, one)
+        analysis = analyse_trial(folder, activity=activity, cross_check_frames=cross_check_frames)
+        return analysis, plots.result()
 
 
 def _trial_names(one: PersonMeasurement, *, alone: bool) -> list[str]:

@@ -15,10 +15,10 @@ from markupsafe import Markup
 from biopose.analysis.trial_analysis import TrialAnalysis
 from biopose.io.files import written_whole
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.rendering.overlay import KeptFrame
+from biopose.rendering.kept_frame import KeptFrame
 from biopose.report.cards import cards_of
 from biopose.report.metric_tables import event_rows, metric_rows, sides_of
-from biopose.report.plots import angle_plots, has_bands, quality_plot
+from biopose.report.plots import Plots, has_bands
 
 TEMPLATE = "report.html.j2"
 BANDS_NOTE = "Light bands: 95 % intervals of the angles, ± 1.96 standard deviations."
@@ -32,6 +32,7 @@ def write_report(
     path: Path,
     *,
     analyses: Sequence[TrialAnalysis],
+    plots: Sequence[Plots],
     overlay: str | None = "overlay.mp4",
 ) -> Path:
     """Write the report, whole or not at all.
@@ -42,11 +43,14 @@ def write_report(
         kept: the worst frames, of any person, with crops of the overlay where there is one.
         path: the .html to write.
         analyses: of each person.
+        plots: likewise.
         overlay: name of the overlay beside the page; None where none was drawn.
     """
     sections = [
-        _person_context(one, person, [frame for frame in kept if frame.person == index], analysis)
-        for index, (one, person, analysis) in enumerate(zip(people, summary["people"], analyses, strict=True))
+        _person_context(one, person, [frame for frame in kept if frame.person == index], analysis, drawn)
+        for index, (one, person, analysis, drawn) in enumerate(
+            zip(people, summary["people"], analyses, plots, strict=True)
+        )
     ]
     page = (
         _environment()
@@ -79,7 +83,11 @@ def _environment() -> Environment:
 
 
 def _person_context(
-    one: PersonMeasurement, person: Mapping[str, Any], kept: Sequence[KeptFrame], analysis: TrialAnalysis
+    one: PersonMeasurement,
+    person: Mapping[str, Any],
+    kept: Sequence[KeptFrame],
+    analysis: TrialAnalysis,
+    plots: Plots,
 ) -> dict[str, Any]:
     """What the template needs to know of a person; `person` is the entry in the summary."""
     metrics = metric_rows(analysis.metrics)
@@ -90,9 +98,9 @@ def _person_context(
         "metrics": metrics,
         "sides": sides_of(metrics),
         "events": event_rows(analysis.events),
-        "plots": {group: Markup(svg) for group, svg in angle_plots(one).items()},  # noqa: S704 - escaped there
+        "plots": {group: Markup(svg) for group, svg in plots.angles.items()},  # noqa: S704 - escaped there
         "has_bands": has_bands(one),
-        "quality_plot": Markup(quality_plot(one)),  # noqa: S704
+        "quality_plot": Markup(plots.quality),  # noqa: S704
         "worst_frames": [
             {
                 "image": frame.jpeg and _data_uri("image/jpeg", frame.jpeg),

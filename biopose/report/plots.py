@@ -6,6 +6,7 @@ The background of untrusted frames is grey. A light band is an angle's 95 % inte
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -55,6 +56,24 @@ QUALITY_PANELS = {
     "seen_fraction": "share of keypoints detected",
 }
 QUALITY_TITLE = "Quality of each frame"
+
+
+@dataclass(frozen=True)
+class Plots:
+    """A person's plots as SVG.
+
+    Attributes:
+        angles: by group of coordinates.
+        quality: of each frame.
+    """
+
+    angles: dict[str, str]
+    quality: str
+
+    @classmethod
+    def of(cls, one: PersonMeasurement) -> Plots:
+        """All of a person's."""
+        return cls(angle_plots(one), quality_plot(one))
 
 
 def angle_plots(one: PersonMeasurement) -> dict[str, str]:

@@ -16,6 +16,7 @@ from biopose.errors import ModelError
 from biopose.skeleton.functions import PiecewisePolynomial
 from biopose.skeleton.model import Body, Coordinate, Coupling, Joint, Marker, Motion, Skeleton
 from biopose.skeleton.osim_check import UNLIMITED, check_osim
+from biopose.skeleton.osim_coordinates import coordinate_names, items_of
 from biopose.skeleton.osim_functions import UnknownFunctionError, function_of
 from biopose.skeleton.osim_joints import links_of, transform, vec3
 from biopose.skeleton.quiet_opensim import opensim
@@ -49,16 +50,6 @@ def read_osim(path: Path | str) -> Skeleton:
     return _Reader(path, model, notes).skeleton()
 
 
-def coordinate_names(model: opensim.Model) -> tuple[str, ...]:
-    """Names of a model's coordinates in its order: joint/coordinate where two joints have one of the same name."""
-    coordinates = _items(model.getCoordinateSet())
-    count = Counter(str(c.getName()) for c in coordinates)
-    return tuple(
-        f"{c.getJoint().getName()}/{c.getName()}" if count[str(c.getName())] > 1 else str(c.getName())
-        for c in coordinates
-    )
-
-
 def _reason(error: RuntimeError) -> str:
     """What OpenSim reports, in one line without the name of the C++ function."""
     lines = [line.strip() for line in str(error).strip().splitlines()]
@@ -73,7 +64,7 @@ class _Reader:
         self.path = path
         self.model = model
         self.notes = list(notes)
-        self.coordinate_set = _items(model.getCoordinateSet())
+        self.coordinate_set = items_of(model.getCoordinateSet())
         self.names = coordinate_names(model)
         paths = [c.getAbsolutePathString() for c in self.coordinate_set]
         self.coordinate_index = {path: i for i, path in enumerate(paths)}
@@ -94,7 +85,7 @@ class _Reader:
                 self._coordinate(c, name) for c, name in zip(self.coordinate_set, self.names, strict=True)
             ),
             couplings=couplings,
-            markers=tuple(self._marker(m) for m in _items(self.model.getMarkerSet())),
+            markers=tuple(self._marker(m) for m in items_of(self.model.getMarkerSet())),
             notes=tuple(dict.fromkeys(self.notes)),
         )
 
@@ -114,7 +105,7 @@ class _Reader:
 
     def _tree_order(self) -> list[tuple[opensim.Joint, bool]]:
         """The joints outwards from ground, and whether each has its child nearer to ground than its parent."""
-        waiting = _items(self.model.getJointSet())
+        waiting = items_of(self.model.getJointSet())
         reached, ordered = {"ground"}, []
         while waiting:
             ready = [j for j in waiting if self._base_name(j.getParentFrame()) in reached]
@@ -188,7 +179,7 @@ class _Reader:
             if coordinate.getDefaultIsPrescribed():
                 self.notes.append(f"coordinate {name} is prescribed as a function of time; this is not held")
         waiting = []
-        for constraint in _items(self.model.getConstraintSet()):
+        for constraint in items_of(self.model.getConstraintSet()):
             if not constraint.get_isEnforced():
                 continue
             coupler = opensim.CoordinateCouplerConstraint.safeDownCast(constraint)
@@ -258,10 +249,6 @@ class _Reader:
 
 def _finite(limit: float) -> float:
     return float(np.copysign(UNLIMITED, limit)) if np.isinf(limit) else limit
-
-
-def _items(objects: opensim.ModelComponentSetMarker) -> list:
-    return [objects.get(i) for i in range(objects.getSize())]
 
 
 def _coordinates_of(joint: opensim.Joint) -> list[opensim.Coordinate]:

@@ -9,7 +9,6 @@ import numpy as np
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
 from biopose.skeleton.quiet_opensim import opensim
-from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaling import Scaling
 
 
@@ -31,11 +30,10 @@ def write_scaled_osim(source: Path, path: Path, scaling: Scaling, *, mass_kg: fl
     """
     if mass_kg is not None and not mass_kg > 0:
         raise ValueError(f"mass {mass_kg} kg; expected more than 0")
-    skeleton = read_osim(source)
     model = opensim.Model(str(source))
     state = model.initSystem()
     scales = opensim.ScaleSet()
-    for body, factors in zip(skeleton.bodies[1:], scaling.body_scales[1:].tolist(), strict=True):
+    for body, factors in zip(scaling.skeleton.bodies[1:], scaling.body_scales[1:].tolist(), strict=True):
         if body.within_joint:
             continue
         scale = opensim.Scale()

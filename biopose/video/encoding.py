@@ -79,7 +79,7 @@ class VideoFile:
         self._waiting.append(self._encoder.submit(self._encode, pixels, time_s))
 
     def _encode(self, pixels: NDArray[np.uint8], time_s: float) -> None:
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels), format="rgb24")  # without a copy
         self._last_pts = max(round(time_s / TIME_BASE), self._last_pts + 1)
         frame.pts, frame.time_base = self._last_pts, TIME_BASE
         frame.duration = self._interval  # the last image is shown as long as the others

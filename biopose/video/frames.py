@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from biopose.errors import VideoError
 from biopose.video.container import hardware_decoder, opened_video
 from biopose.video.decoding import DamageError, intact_frames
-from biopose.video.orientation import upright_rgb
+from biopose.video.orientation import Reduction, upright_rgb
 from biopose.video.probe import Opening, VideoInfo, look_at, probe_video
 from biopose.video.regularity import ImageChange
 from biopose.video.seek import Entry, entry_before
@@ -41,7 +41,8 @@ class Frame:
         time_s: real time since the file's first frame (slow motion undone).
         image: (H, W, 3) RGB, upright, of standard dynamic range.
         timed: its time is that of its timestamp; False where that was missing, repeated or went back.
-        change: by how much it differs from the frame before, from `ImageChange`; NaN for the first that is read.
+        change: by how much it differs from the frame before, from `ImageChange`; NaN for the first that is read, and
+            where images are read smaller than the file's.
     """
 
     index: int
@@ -137,7 +138,7 @@ def _read(
     for note in (*info.notes, *info.capture.notes_with(given_hz=recorded_rate_hz, played_hz=info.nominal_rate_hz)):
         warn(note)
     slowness = info.slowness(recorded_rate_hz)
-    changes = ImageChange()
+    changes, reduction = ImageChange(), Reduction(size_px) if size_px else None
     entry = entry_before(path, opening, time_s=start_s) if start_s else None
     latest: _Shown | None = None
     given = 0
@@ -147,8 +148,9 @@ def _read(
                 break
             if latest.played_s >= start_s - SAME_TIME_S:
                 given += 1
-                image = upright_rgb(latest.image, opening.layout, size_px=size_px)
-                yield Frame(latest.index, latest.played_s / slowness, image, latest.timed, changes.of(image))
+                image = upright_rgb(latest.image, opening.layout, reduction=reduction)
+                change = math.nan if reduction else changes.of(image)
+                yield Frame(latest.index, latest.played_s / slowness, image, latest.timed, change)
     except _BrokenVideoError as error:
         if not (keep_readable and given):
             raise VideoError(f"{error}; copy it from the camera again{_keepable(given)}") from error

@@ -11,6 +11,7 @@ import numpy as np
 from av.buffer import Buffer
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from biopose.video.colour import rgb_of
@@ -64,6 +65,27 @@ class Layout:
         return ()
 
 
+class Reduction:
+    """Makes a file's frames smaller, one after another.
+
+    A frame is reduced in its own colour format, before it is converted to RGB: that takes a third of the time of
+    converting and reducing at once.
+    """
+
+    def __init__(self, size_px: tuple[int, int]) -> None:
+        """Prepare it.
+
+        Args:
+            size_px: (width, height) of the upright images.
+        """
+        self.size_px = size_px
+        self._reformatter = VideoReformatter()  # keeps the weights of the interpolation
+
+    def of(self, frame: VideoFrame, *, width_px: int, height_px: int) -> VideoFrame:
+        """The frame at a size, before it is turned upright."""
+        return self._reformatter.reformat(frame, width_px, height_px, interpolation=Interpolation.BILINEAR)
+
+
 def layout_of(frame: VideoFrame, pixel_aspect: Fraction | None) -> Layout:
     """Read a frame's layout from its display matrix and the width of a pixel over its height."""
     matrix = _display_matrix(frame)
@@ -77,17 +99,18 @@ def layout_of(frame: VideoFrame, pixel_aspect: Fraction | None) -> Layout:
     )
 
 
-def upright_rgb(frame: VideoFrame, layout: Layout, *, size_px: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+def upright_rgb(frame: VideoFrame, layout: Layout, *, reduction: Reduction | None = None) -> NDArray[np.uint8]:
     """Convert a frame to (H, W, 3) RGB as it is to be shown; of an interlaced frame one field, filled up.
 
     Args:
         frame: as decoded.
         layout: of its file.
-        size_px: (width, height) of the result, unless it is interlaced; None for that of the layout.
+        reduction: to the size of the result, unless it is interlaced; None for that of the layout.
     """
     width, height = layout.square_px
-    if size_px is not None and not frame.interlaced_frame:
-        width, height = size_px[::-1] if layout.transposed else size_px
+    if reduction is not None and not frame.interlaced_frame:
+        width, height = reduction.size_px[::-1] if layout.transposed else reduction.size_px
+        frame = reduction.of(frame, width_px=width, height_px=height)
     rgb = rgb_of(frame, width_px=width, height_px=height)
     if frame.interlaced_frame and height > 2:
         rgb = _first_field(rgb)

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from biopose.analysis.cross_check import cross_check
+from biopose.analysis.cross_check import CrossCheck, cross_check
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.trial_analysis import ANALYSIS_FILES, analyse_trial
 from biopose.errors import FileFormatError
 from biopose.io.mot import read_mot, write_mot
+from biopose.io.trc import read_trc, write_trc
 from biopose.outputs.trial import write_trial, write_trial_parquet
 from biopose.skeleton.full_body import full_body_skeleton
 from tests.body.bodies import needs_body_asset
@@ -134,6 +135,18 @@ def test_more_frames_than_there_are_is_all_of_them_and_none_is_none(folder: Path
     assert cross_check(folder, frames=0).rms_deg is None
     assert cross_check(folder, frames=0).frames == 0
     assert cross_check(folder, frames=10 * FRAMES).frames == FRAMES
+
+
+def test_a_frame_that_opensim_cannot_fit_leaves_no_cross_check(folder: Path) -> None:
+    markers = read_trc(folder / "markers.trc")
+    write_trc(folder / "markers.trc", replace(markers, names=tuple(f"not_{name}" for name in markers.names)))
+    assert cross_check(folder, frames=2) == CrossCheck(0, None, None)
+
+
+def test_a_model_that_opensim_cannot_read_is_reported_with_its_reason(folder: Path) -> None:
+    (folder / "scaled.osim").write_text("<OpenSimDocument")
+    with pytest.raises(RuntimeError, match=r"(?s)exit code 1.*scaled\.osim"):
+        cross_check(folder, frames=2)
 
 
 def test_a_folder_without_a_trial_says_so(folder: Path) -> None:

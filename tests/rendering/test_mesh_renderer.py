@@ -1,5 +1,7 @@
 """Bodies are drawn where the camera sees them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -31,6 +33,18 @@ def test_every_vertex_is_drawn_where_the_camera_projects_it(camera: Camera) -> N
         rows, columns = np.nonzero(pixels.any(axis=-1))
         assert abs(columns.mean() - u) < 0.5
         assert abs(rows.mean() - v) < 0.5
+
+
+@pytest.mark.parametrize("own", [ODD, BARREL], ids=["pinhole", "distorting"])
+def test_a_person_with_own_intrinsics_is_drawn_where_these_project_them(own: Camera) -> None:
+    own = replace(own, focal_px=(410.0, 420.0), centre_px=(170.0, 110.0))
+    square = square_at(0.3, -0.2, 3.0, half_m=0.4)
+    alone = MeshRenderer(own, TWO_TRIANGLES).draw([square], colours=[WHITE])
+    together = np.zeros_like(alone)
+    MeshRenderer(ODD, TWO_TRIANGLES).draw_onto(together, [square], colours=[WHITE], cameras=[own])
+    differing = (alone > 0) != (together > 0)
+    assert alone.any()
+    assert differing.sum() <= 3 * 4  # a pixel at the edge
 
 
 def test_edges_lie_within_half_a_pixel() -> None:

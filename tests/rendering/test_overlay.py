@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from biopose.camera.pinhole import Camera
-from biopose.rendering.overlay import PALETTE, Canvas, person_labels, resized, write_overlay
+from biopose.rendering.overlay import PALETTE, Canvas, resized, write_overlay
+from biopose.rendering.person_labels import person_labels
 from biopose.rendering.side_view import to_first_world, viewpoint_beside
 from tests.body.bodies import needs_body_asset
 from tests.outputs.measured import look_from, measured, two_people, video_of

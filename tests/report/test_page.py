@@ -14,10 +14,11 @@ from biopose.analysis.tables import Event, Metric
 from biopose.analysis.trial_analysis import TrialAnalysis
 from biopose.outputs.summary import person_summary, summary_of
 from biopose.reconstruction.measurement import PersonMeasurement
-from biopose.rendering.overlay import KeptFrame
+from biopose.rendering.kept_frame import KeptFrame
 from biopose.report.cards import cards_of
 from biopose.report.metric_tables import event_rows, format_value, metric_rows, sides_of
 from biopose.report.page import BANDS_NOTE, write_report
+from biopose.report.plots import Plots
 from biopose.video.encoding import VideoFile
 from biopose.video.frames import probe_video
 from tests.body.bodies import needs_body_asset
@@ -39,7 +40,7 @@ def page_of(one: PersonMeasurement, folder: Path, *, analysis: TrialAnalysis, ke
     with VideoFile(video, width_px=64, height_px=36, rate_hz=25.0) as file:
         file.add(np.zeros((36, 64, 3), dtype=np.uint8), time_s=0.0)
     summary = summary_of([one], [["x"]], video=video, info=probe_video(video), settings=SETTINGS, versions=VERSIONS)
-    path = write_report([one], summary, kept, folder / "report.html", analyses=[analysis])
+    path = write_report([one], summary, kept, folder / "report.html", analyses=[analysis], plots=[Plots.of(one)])
     return path.read_text(encoding="utf-8")
 
 

@@ -88,6 +88,17 @@ def test_a_sought_frame_is_the_very_one_that_reading_gives(
     np.testing.assert_array_equal(later[0].image, read[23].image)
 
 
+@pytest.mark.parametrize("rotation_deg", [0, 90])
+def test_a_smaller_image_shows_the_same_upright(rotation_deg: int, tmp_path: Path) -> None:
+    path = film(tmp_path / "turned.mp4", 5, rotation_deg=rotation_deg)
+    for whole, small in zip(read_frames(path), read_frames(path, size_px=(48, 48)), strict=True):
+        assert small.image.shape == (48, 48, 3)
+        rows, columns = (np.linspace(0, side - 1, 48).round().astype(int) for side in whole.image.shape[:2])
+        difference = np.abs(small.image.astype(int) - whole.image[np.ix_(rows, columns)])
+        assert np.median(difference) <= 2
+        assert difference.mean() < 12  # edges are smoothed
+
+
 def test_a_variable_rate_is_kept(tmp_path: Path) -> None:
     pts = [0, 1, 2, 5, 6, 7, 12, 13]
     path = film(tmp_path / "vfr.mp4", pts=pts)

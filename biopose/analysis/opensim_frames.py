@@ -1,0 +1,84 @@
+"""OpenSim's solver on single frames, each from a given pose, in a process of its own.
+
+OpenSim holds the interpreter's lock while it solves a frame, a tenth of a second, in which no thread of the process
+that measures would go on.
+
+python -m biopose.analysis.opensim_frames FRAMES.npz SOLVED.npy
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose.errors import ModelError
+from biopose.io.trajectories import MarkerTrajectories
+from biopose.skeleton.ik.opensim_tracker import OpenSimTracker
+
+ACCURACY = 1e-6  # of the solver; at OpenSim's default 1e-5 the toes and forearms stop up to 10 degrees short
+CANNOT_FIT = 3  # exit code
+
+
+def solve_frames(model: Path, markers: MarkerTrajectories, starts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve each frame from its own start.
+
+    Args:
+        model: .osim file with the markers.
+        markers: of the frames.
+        starts: (F, Q) coordinates, radians and metres.
+
+    Returns:
+        (F, Q) coordinates.
+
+    Raises:
+        ModelError: OpenSim cannot fit a frame.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        given, solved = Path(folder) / "frames.npz", Path(folder) / "solved.npy"
+        np.savez(
+            given,
+            model=str(model),
+            time_s=markers.time_s,
+            names=list(markers.names),
+            positions_m=markers.positions_m,
+            starts=starts,
+        )
+        command = [sys.executable, "-P", "-m", __spec__.name, str(given), str(solved)]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
+        if run.returncode == CANNOT_FIT:
+            raise ModelError(run.stderr.strip())
+        if run.returncode:
+            raise RuntimeError(f"OpenSim's solver ended with exit code {run.returncode}: {run.stderr.strip()}")
+        values: NDArray[np.float64] = np.load(solved)
+        return values
+
+
+class _RestartedTracker(OpenSimTracker):
+    """Solves each frame from a given pose."""
+
+    def solve_from(self, frame: int, q: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(Q,) coordinates of a frame, started at q (Q,)."""
+        for coordinate, value in zip(self._coordinates, q.tolist(), strict=True):
+            coordinate.setValue(self._state, value, False)  # constraints are the solver's
+        self._assembled = False
+        return self.solve(frame)
+
+
+def _solve(given: Path, solved: Path) -> None:
+    with np.load(given) as frames:
+        markers = MarkerTrajectories(frames["time_s"], tuple(frames["names"].tolist()), frames["positions_m"])
+        tracker = _RestartedTracker(Path(str(frames["model"])), markers, accuracy=ACCURACY, clamped=False)
+        np.save(solved, np.stack([tracker.solve_from(frame, q) for frame, q in enumerate(frames["starts"])]))
+
+
+if __name__ == "__main__":
+    try:
+        _solve(*map(Path, sys.argv[1:]))
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        sys.exit(CANNOT_FIT)

@@ -25,7 +25,7 @@ class Stage:
     networks: tuple[str, ...] = ()
 
 
-PERCEIVE = Stage("perceive", 3, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
+PERCEIVE = Stage("perceive", 4, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
 RECONSTRUCT = Stage("reconstruct", 3, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
 SOLVE = Stage("solve", 2, needs="processor", unit="trial", networks=("neurik",))
 ANALYSE = Stage("analyse", 2, needs="processor", unit="trial")

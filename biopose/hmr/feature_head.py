@@ -133,7 +133,7 @@ class _DecodingHead(PoseHead):
     def __init__(self, shape: MqhmrShape, trained: PoseHead) -> None:
         super().__init__(shape)
         self.load_state_dict(trained.state_dict())
-        with torch.no_grad():
+        with torch.no_grad(), one_torch_thread():  # on several, its last digits are others
             self.register_buffer("inverse", super()._pseudoinverse(), persistent=False)
 
     def _linear(self, tokens: Tensor) -> tuple[Tensor, Tensor]:

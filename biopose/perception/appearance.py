@@ -97,8 +97,8 @@ def _root_histogram(lab: NDArray[np.float64]) -> NDArray[np.float64]:
     position = np.clip((lab + np.array([0, COLOUR_RANGE, COLOUR_RANGE])) * scale - 0.5, 0, bins - 1)
     low = np.minimum(position.astype(int), bins - 2)
     part = position - low
-    histogram = np.zeros(bins)
-    for corner in np.ndindex(2, 2, 2):
-        weight = np.where(corner, part, 1 - part).prod(1)
-        np.add.at(histogram, tuple((low + corner).T), weight)
-    return np.asarray(np.sqrt(histogram.ravel() / len(lab)))
+    corners = np.array(list(np.ndindex(2, 2, 2)))[:, None]
+    weights = np.where(corners, part, 1 - part).prod(-1)
+    places = np.ravel_multi_index(tuple(np.moveaxis(low + corners, -1, 0)), bins.tolist())
+    histogram = np.bincount(places.ravel(), weights.ravel(), minlength=int(bins.prod()))
+    return np.asarray(np.sqrt(histogram / len(lab)))

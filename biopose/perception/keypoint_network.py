@@ -2,7 +2,7 @@
 
 Pixels: the centre of the first pixel is (0, 0). For the meaning of a confidence see `keypoint_confidence`. People are
 taken in batches over all images given: on a CPU, onnxruntime takes half of torch's time, a small batch in each thread
-(one of 16 took 9 % longer a person than one of 4: it does not stay in the processor's cache). A `FeatureHead` makes
+(16 at a time took 9 % longer a person than 2 or 4, which stay in the processor's cache). A `FeatureHead` makes
 tokens of the feature maps of those who are to be kept.
 """
 
@@ -24,7 +24,7 @@ from biopose.perception.person_features import FeatureHead, PersonFeatures
 from biopose.perception.pose_backends import OnnxPose, TorchPose
 from biopose.skeleton.threads import in_threads
 
-ONNX_BATCH, TORCH_BATCH = 4, 16
+ONNX_BATCH, TORCH_BATCH = 2, 16
 
 
 @dataclass(frozen=True, eq=False)

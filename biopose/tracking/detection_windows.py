@@ -56,21 +56,31 @@ class LocatedPeople(Generic[Clip]):
     keypoints: Keypoints
 
 
-def located_people(
-    frames: Iterable[tuple[Clip, Frame]], *, detector: PersonDetector, network: KeypointNetwork, at_least: int
-) -> Iterator[list[LocatedPeople[Clip]]]:
-    """The people of each window.
+Window = tuple[list[Scheduled[Clip]], list[PersonBoxes]]
+
+
+def windows_of(
+    frames: Iterable[tuple[Clip, Frame]], *, detector: PersonDetector, at_least: int
+) -> Iterator[Window[Clip]]:
+    """Frames in windows, with people's boxes in each frame.
 
     Args:
         frames: with their clips; every clip's in order.
         detector: of people.
-        network: of keypoints.
         at_least: frames in a window, which ends with the next detected one.
     """
     before: tuple[Frame, PersonBoxes] | None = None
     for window in _windows(frames, at_least=at_least):
         boxes = _boxes(window, before, detector)
         before = window[-1].frame, boxes[-1]
+        yield window, boxes
+
+
+def located_people(
+    windows: Iterable[Window[Clip]], *, detector: PersonDetector, network: KeypointNetwork
+) -> Iterator[list[LocatedPeople[Clip]]]:
+    """The people of each window."""
+    for window, boxes in windows:
         yield _located(window, boxes, detector, network)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,14 @@ from biopose.perception.detector import PersonBoxes, PersonDetector
 from biopose.perception.flip_augmentation import is_mirrored
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
 from biopose.perception.person_features import PersonFeatures
-from biopose.tracking.detection_windows import FOLLOWED, located_people
+from biopose.tracking.detection_windows import FOLLOWED, located_people, windows_of
 from biopose.tracking.frame_detections import FrameDetections
 from biopose.tracking.token_batches import TokenBatches
 from biopose.tracking.tracker import Tracker
 from biopose.video.frames import Frame
 from biopose.video.read_ahead import read_ahead
+
+Item = TypeVar("Item")
 
 FRAMES_PER_DETECTION = 6  # in a window, for each image that the detector is quick with at a time
 DECODED_AHEAD = 8  # frames
@@ -123,8 +126,8 @@ def track_people(
 ) -> Generator[list[Tracked], None, None]:
     """Detect the people of one or several clips, whose frames fill the networks' batches together.
 
-    While a window of frames is tracked, the networks work on the next one, and further frames are decoded: the images
-    of two windows and of eight frames are held.
+    While a window of frames is tracked, keypoints are located in the next one, people are detected in the one behind
+    it, and further frames are decoded: the images of three windows and of eight frames are held.
 
     Args:
         frames: each with the tracker of its clip; every clip's in order.
@@ -145,13 +148,14 @@ def track_people(
     if batch_frames < 1:
         raise ValueError(f"batch_frames is {batch_frames}; it counts from 1")
     batches = TokenBatches[PeopleTracker](network)
-    with (
-        closing(read_ahead(iter(frames), depth=DECODED_AHEAD)) as decoded,
-        closing(
-            read_ahead(located_people(decoded, detector=detector, network=network, at_least=batch_frames), depth=1)
-        ) as windows,
-    ):
-        for window in windows:
+    with ExitStack() as threads:
+
+        def beside(items: Iterable[Item], *, depth: int = 1) -> Iterator[Item]:
+            return threads.enter_context(closing(read_ahead(iter(items), depth=depth)))
+
+        decoded = beside(frames, depth=DECODED_AHEAD)
+        windows = beside(windows_of(decoded, detector=detector, at_least=batch_frames))
+        for window in beside(located_people(windows, detector=detector, network=network)):
             for located in window:
                 batches.add(located.clip, *located.clip.add(located.frame, located.boxes, located.keypoints, network))
             yield from _finished(batches.ready(), progress)

@@ -22,6 +22,7 @@ from biopose.tracking.tracks import PersonTrack
 
 COAST_S = 0.5  # a person not detected for this long is left to the linking
 EXPECT_S = 1.5  # how long a person is followed by keypoints alone, without the detector
+SOUGHT_S = 0.25  # how long after they were last found: later, the box moved along is a guess
 GATE = 10.0  # cost above which a detection is of someone else
 WEAK_GATE = 8.0  # for boxes of low score
 LEAST_PERSON_S = 0.3  # who is detected for less is taken for a false alarm ...
@@ -51,7 +52,7 @@ class Tracker:
         Returns:
             (M, 4) boxes. Their keypoints, once located, are added with a score of 0.
         """
-        recent = [t for t in self._live if time_s - t.detected_s <= EXPECT_S]
+        recent = [t for t in self._live if time_s - t.detected_s <= EXPECT_S and time_s - t.last.time_s <= SOUGHT_S]
         expected = [t.expected_box_px(time_s) for t in recent]
         free = [box for box in expected if all(overlap(box, other) < COVERED for other in boxes_px)]
         return np.array(free).reshape(-1, 4)

@@ -19,6 +19,7 @@ from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.perception.person_features import PersonFeatures
 from biopose.perception.simcc import mirrored_points
+from biopose.skeleton.threads import torch_threads
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 MAP_SIZES = ((64, 48), (32, 24), (16, 12), (8, 6))
@@ -196,6 +197,15 @@ def test_a_network_in_training_mode_gives_the_same_twice_and_leaves_torch_its_th
     threads = torch.get_num_threads()
     np.testing.assert_array_equal(rows_of(head, REGIONS), rows_of(head, REGIONS))
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_output_does_not_depend_on_the_number_of_torchs_threads(mirrored: bool) -> None:
+    rows = []
+    for threads in (1, 2):
+        with torch_threads(threads):
+            rows.append(MqhmrHead.load()(people_at(REGIONS, mirrored=(mirrored,) * 3)))
+    np.testing.assert_array_equal(*rows)
 
 
 def test_rows_of_another_network_are_refused() -> None:

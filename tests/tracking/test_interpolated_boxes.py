@@ -51,5 +51,15 @@ def test_a_box_of_low_score_is_kept_where_it_stays_and_left_out_where_it_does_no
     assert leaves.scores.tolist() == [0.9]
 
 
+def test_who_is_confidently_detected_once_is_matched_by_a_box_of_low_score_upon_theirs() -> None:
+    faint = boxes(person(110), person(500), scores=[0.2, 0.9])
+    for pair in ((boxes(person(100), person(500)), faint), (faint, boxes(person(100), person(500)))):
+        first, _ = between(*pair)
+        assert first.scores.tolist() == [0.4, 0.9] or first.scores.tolist() == [0.9, 0.4]
+    assert between(boxes(person(100)), boxes(person(300), scores=[0.2])) is None
+    doubles = boxes(person(100), person(105), scores=[0.9, 0.3])  # the faint one is no second person
+    assert [each.scores.tolist() for each in between(doubles, boxes(person(104)))] == [[0.9], [0.9]]
+
+
 def test_of_nobody_there_are_no_boxes() -> None:
     assert [len(each) for each in between(boxes(), boxes())] == [0, 0]

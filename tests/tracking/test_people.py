@@ -6,6 +6,7 @@ import pytest
 
 from biopose.assets import assets_folder
 from biopose.errors import TrackingError
+from biopose.hmr.feature_head import MqhmrHead
 from biopose.perception.detector import PersonBoxes, PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
 from biopose.tracking.frame_detections import ShardDetections
@@ -113,6 +114,34 @@ def test_jumper_and_walker_are_tracked(networks, detect_every):
     assert 35 <= walker.frame_indices[0] <= 45
     assert walker.frame_indices[-1] == 59
     assert jumper.confidence.mean() > 0.5
+
+
+@needs_assets
+def test_both_backends_track_the_same_people(networks):
+    """Torch, as on a GPU, is given the images that are detected in a window, and its people, at once."""
+    torchs = {"detector": PersonDetector.load(backend="torch"), "network": KeypointNetwork.load(backend="torch")}
+    frames = list(islice(read_frames(CLIP, start_s=1.5), 10))
+    (one, *others), (same, *rest) = (find_people(frames, **each, detect_every=3).tracks for each in (networks, torchs))
+    assert len(others) == len(rest)
+    assert np.allclose(one.keypoints_px, same.keypoints_px, rtol=0, atol=0.1)
+
+
+@needs_assets
+def test_tracks_and_tokens_are_the_same_on_any_number_of_threads():
+    frames = list(islice(read_frames(CLIP, start_s=1.2), 20))
+    one, three = (
+        find_people(
+            frames,
+            detector=PersonDetector.load(threads=threads),
+            network=KeypointNetwork.load(threads=threads, head=MqhmrHead.load()),
+            detect_every=6,
+        )
+        for threads in (1, 3)
+    )
+    assert len(one.tracks) == len(three.tracks) == 2
+    for a, b in zip(one.tracks, three.tracks, strict=True):
+        np.testing.assert_array_equal(a.keypoints_px, b.keypoints_px)
+        np.testing.assert_array_equal(a.tokens, b.tokens)
 
 
 @needs_assets

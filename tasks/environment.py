@@ -91,6 +91,7 @@ def _wanted(settings: Settings) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
+        "MALLOC_ARENA_MAX": "3",  # of the processes started from here: with glibc's default their memory grows by clips
     }
 
 

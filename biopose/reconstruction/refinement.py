@@ -56,7 +56,7 @@ class RefinementOptions:
             the distribution of poses, too (`biopose/weights/mqhmr.md` has the results for other values).
     """
 
-    iterations: int = 60
+    iterations: int = 15
     turn_sd_rad: float = 0.2
     shape_sd: float = 0.5
     lifter_sd_factor: float = 1.65

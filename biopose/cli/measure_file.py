@@ -160,7 +160,7 @@ def measure_file(
 
 
 def _load_renderer_beside() -> None:
-    """Load VTK while the networks run.
+    """Load VTK, and prepare the mesh that is drawn, while the networks run.
 
     Raises:
         ModuleNotFoundError: it is not installed.
@@ -171,8 +171,9 @@ def _load_renderer_beside() -> None:
     def load() -> None:
         with suppress(Exception):  # is raised again where it draws
             import_module("biopose.rendering.overlay")
+            import_module("biopose.rendering.posed_mesh").drawn_mesh(Body.load())
 
-    Thread(target=load, name="load VTK", daemon=True).start()
+    Thread(target=load, name="load renderer", daemon=True).start()
 
 
 def trial_of(

@@ -3,6 +3,7 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -114,8 +115,10 @@ def measure(
     # the overlay's small images, where Mesa renders them in software.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("LP_NUM_THREADS", "0")
+    gc.disable()  # it would look again and again through the modules' objects, which stay
     from biopose.cli.measure_file import check_request, measure_file, trial_of
 
+    gc.enable()
     if no_overlay and overlay_height_px is not None:
         raise click.UsageError("--overlay-height has no effect with --no-overlay; give one of them")
     try:

@@ -6,11 +6,16 @@ import json
 import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from biopose.body.anny import Body
+from biopose.cli.freed_memory import return_freed_memory
 from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HEIGHT_M, centimetres_hint
 from biopose.outputs.summary import untrusted
 from biopose.pipeline import (
@@ -124,8 +129,15 @@ def measure_file(
         overlay_height_px: its height; None for the video's, within bounds.
         progress: called with the stage, its frames done and their total.
     """
+    if overlay:
+        Thread(
+            target=import_module, args=("biopose.rendering.overlay",), daemon=True
+        ).start()  # VTK, beside the networks
     models = Models.load(METHODS[method], threads=threads)
     measurement = measure(trial, models=models, progress=progress)
+    versions = models.files.versions()
+    del models  # the overlay needs as much memory as they do
+    return_freed_memory()
     done = 0
 
     def drawn(frames: int) -> None:
@@ -140,13 +152,30 @@ def measure_file(
         trial,
         out,
         settings=settings,
-        versions=models.files.versions(),
-        cross_check_frames=models.method.cross_check_frames,
+        versions=versions,
+        cross_check_frames=METHODS[method].cross_check_frames,
         overlay=overlay,
         overlay_height_px=overlay_height_px,
         progress=drawn,
     )
     return MeasureSummary(measurement, files, trial)
+
+
+def _load_renderer_beside() -> None:
+    """Load VTK, and prepare the mesh that is drawn, while the networks run.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
+    if find_spec("vtkmodules") is None:
+        raise ModuleNotFoundError("No module named 'vtkmodules'", name="vtkmodules")
+
+    def load() -> None:
+        with suppress(Exception):  # is raised again where it draws
+            import_module("biopose.rendering.overlay")
+            import_module("biopose.rendering.posed_mesh").drawn_mesh(Body.load())
+
+    Thread(target=load, name="load renderer", daemon=True).start()
 
 
 def trial_of(

@@ -22,8 +22,8 @@ def arrow_array(values: NDArray[Any], *, valid: NDArray[np.bool_] | None = None)
         valid: (T,) False where the array has a null; None: nowhere. A NaN stays NaN.
     """
     stored = np.packbits(values, bitorder="little") if values.dtype == np.bool_ else np.ascontiguousarray(values)
-    bitmap = None if valid is None or valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [bitmap, pa.py_buffer(stored)])
+    buffers = [_bitmap(valid), pa.py_buffer(stored)]
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), buffers)
 
 
 def nan_as_null(values: NDArray[np.floating]) -> pa.Array:
@@ -31,17 +31,23 @@ def nan_as_null(values: NDArray[np.floating]) -> pa.Array:
     return arrow_array(values, valid=~np.isnan(values))
 
 
-def text_array(texts: Sequence[str]) -> pa.Array:
-    """Texts as an Arrow array of strings."""
-    encoded = [text.encode() for text in texts]
+def text_array(texts: Sequence[str | None]) -> pa.Array:
+    """Texts as an Arrow array of strings, with a null for None."""
+    encoded = [(text or "").encode() for text in texts]
     ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+    valid = np.array([text is not None for text in texts], dtype=np.bool_)
+    data = pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))
+    return pa.StringArray.from_buffers(len(texts), *data, _bitmap(valid))
 
 
 def float_array(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """(T,) a column of numbers or truth values; NaN where it is null."""
     parts = [_floats(chunk) for chunk in column.chunks]
     return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _bitmap(valid: NDArray[np.bool_] | None) -> pa.Buffer | None:
+    return None if valid is None or valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
 
 
 def _floats(chunk: pa.Array) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ KEPT_SHARE = 0.15  # of the body's triangles: 4,100 of Anny's; at 250 px of heig
 CHUNK_FRAMES = 16  # posed at once
 
 
+@lru_cache(maxsize=2)  # a fifth of a second for each trial of a night
 def drawn_mesh(body: Rig) -> Decimated:
     """The part of a body's mesh that is drawn; the same for every person."""
     return decimated(body.template_vertices.numpy(), body.triangles.numpy(), kept_share=KEPT_SHARE)

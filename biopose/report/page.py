@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,9 @@ def write_report(
     return path
 
 
+@cache
 def _environment() -> Environment:
-    """Whatever a template is given is escaped."""
+    """Whatever a template is given is escaped; templates are compiled once."""
     return Environment(
         loader=PackageLoader("biopose.report"),
         autoescape=True,

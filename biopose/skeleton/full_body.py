@@ -44,9 +44,17 @@ def build_full_body(path: Path) -> Path:
     path = Path(path)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         unfinished = Path(folder) / path.name
-        _full_body().printToXML(str(unfinished))
+        unfinished.write_bytes(_full_body_xml())
         unfinished.replace(path)
     return path
+
+
+@cache
+def _full_body_xml() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "full_body.osim"
+        _full_body().printToXML(str(path))
+        return path.read_bytes()
 
 
 @cache

@@ -40,8 +40,8 @@ def test_nan_becomes_null_only_where_it_is_asked_for() -> None:
     assert arrow_array(values).null_count == 0
 
 
-@pytest.mark.parametrize("texts", [[], [""], ["knee", "", "Knöchel", "脚"]])
-def test_texts_are_those_of_pyarrow(texts: list[str]) -> None:
+@pytest.mark.parametrize("texts", [[], [""], ["knee", "", "Knöchel", "脚"], ["a", None, "b"], [None]])
+def test_texts_are_those_of_pyarrow(texts: list[str | None]) -> None:
     assert text_array(texts).equals(pa.array(texts, pa.string()))
 
 

@@ -68,12 +68,15 @@ class JointAngles(nn.Module):
             angles (..., C) radians, perhaps beyond the ranges; their observability (..., C), 0 to 1; and the rotation
             of each segment relative to its parent, from the reference posture (..., S, 3, 3).
         """
-        R = fitted.R_world_segment
-        rotation = R[..., self.parents, :, :].mT @ R @ self.R_parent_child.mT
+        angles, rotation = self.between(fitted.R_world_segment)
+        return angles, fitted.observability[..., self.moved, 0], rotation
+
+    def between(self, R_world_segment: Tensor) -> tuple[Tensor, Tensor]:
+        """Of segments (..., S, 3, 3): angles (..., C) and rotations (..., S, 3, 3) as `forward` has them."""
+        rotation = R_world_segment[..., self.parents, :, :].mT @ R_world_segment @ self.R_parent_child.mT
         angles = self.reference + rotation_vector(rotation).flatten(-2) @ self.shares
         three = self._in_range(body_fixed_angles(rotation[..., self.triple_segments, :, :], self.axes))
-        angles = angles.index_copy(-1, self.triples.flatten(), three.flatten(-2))
-        return angles, fitted.observability[..., self.moved, 0], rotation
+        return angles.index_copy(-1, self.triples.flatten(), three.flatten(-2)), rotation
 
     def _in_range(self, angles: Tensor) -> Tensor:
         """The representation of triples (..., J, 3) that lies in their ranges, or nearest to them."""

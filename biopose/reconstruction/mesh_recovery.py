@@ -14,15 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.body.segment_body import SEGMENT_BODY, SegmentBody
-from biopose.body.subject import with_markers_of
 from biopose.camera.pinhole import Camera
 from biopose.errors import ModelError
 from biopose.hmr.feature_head import MeshTokens, unpacked
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, Mqhmr, load_mqhmr
-from biopose.io.trajectories import MarkerTrajectories
 from biopose.reconstruction.fusion import fit_rotations, with_prediction
 from biopose.reconstruction.initialisation import root_position_m
+from biopose.reconstruction.mesh_skeleton import (
+    coordinates_by_markers,
+    coordinates_in_closed_form,
+    skeleton_of_mesh,
+)
 from biopose.reconstruction.method_names import MeshStage
 from biopose.reconstruction.observations import Observations
 from biopose.reconstruction.observed_track import ObservedTrack, R_camera_world_of, reprojection_errors_px
@@ -38,15 +41,13 @@ from biopose.reconstruction.residuals import FitWeights
 from biopose.reconstruction.track_fit import FittedMotion
 from biopose.reconstruction.windows import WINDOW_FRAMES, cross_faded, windows_of, without_overlap
 from biopose.skeleton.gap_filling import fill_gaps
-from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from biopose.skeleton.model import Skeleton
-from biopose.skeleton.scaling import ScaledPosture, Scaling, scale_to_markers
+from biopose.skeleton.scaling import ScaledPosture
 from biopose.skeleton.threads import in_threads, one_torch_thread
 from biopose.tracking.tracks import PersonTrack
 
 GAP_SD_FACTOR = 3.0  # on the decoder's standard deviations in frames whose tokens are interpolated
 SHAPE_TRIM = 0.2  # fraction of frames at either end that the trimmed mean of each shape coefficient leaves out
-IK_TOLERANCE = 1e-4
 
 BY_FRAME = ("frame_indices", "time_s", "boxes_px", "keypoints_px", "confidence")  # of a track, besides tokens
 
@@ -92,6 +93,7 @@ class PersonMesh:
 
     Attributes:
         skeleton: the default model, unscaled, with its landmarks.
+        keypoint_skeleton: the same with the 26 keypoints as its markers.
         default: the body of someone of this height, mass and sex at rest.
         height_m: of the person.
         focal_sd: of the logarithm of the focal length; 0 keeps it.
@@ -99,6 +101,7 @@ class PersonMesh:
     """
 
     skeleton: Skeleton
+    keypoint_skeleton: Skeleton
     default: ScaledPosture
     height_m: float
     focal_sd: float = 0.0
@@ -169,9 +172,9 @@ def recover_mesh(
     def recover(window: slice) -> _Recovered:
         part = _Window.of(track, observed, window, models)
         mesh = _refined_mesh(part, shape, R_camera_world, known, camera, models=models)
-        person = _skeleton_on(mesh.refined.motion.shape, known, models)
-        q, errors_px = _on_skeleton(mesh, person, part.track.time_s), mesh.errors_px(part.track, camera)
-        return _Recovered(mesh.refinement.observations, q, person.body_scales, mesh.refined.iterations, *errors_px)
+        q, body_scales = _on_skeleton(mesh, known, models, part.track.time_s)
+        errors_px = mesh.errors_px(part.track, camera)
+        return _Recovered(mesh.refinement.observations, q, body_scales, mesh.refined.iterations, *errors_px)
 
     windows = windows_of(len(track))
     recovered = in_threads(recover, windows, threads=threads)
@@ -320,20 +323,20 @@ def _keypoints_m(
 
 
 @torch.no_grad()
-def _skeleton_on(shape: Tensor, known: PersonMesh, models: MeshModels) -> Scaling:
-    """The skeleton scaled to the mesh of a shape, with the mesh's markers."""
-    markers = models.body.markers
-    at_rest = markers.at_rest(models.body.rig.with_coefficients(shape)) * known.height_m
-    rest = dict(zip(markers.names, at_rest.double().numpy(), strict=True))
-    scaling = scale_to_markers(known.skeleton, rest, all_anatomical=True, near=known.default)
-    return replace(scaling, skeleton=with_markers_of(scaling.skeleton, scaling.static_pose, rest))
-
-
-def _on_skeleton(mesh: RefinedMesh, person: Scaling, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(T, Q) coordinates of the skeleton from the mesh's virtual markers."""
-    world = (mesh.markers_m() @ mesh.refinement.R_camera_world).double().numpy()
-    markers = MarkerTrajectories(time_s, mesh.refinement.body.markers.names, world)
-    return inverse_kinematics(person.skeleton, markers, tolerance=IK_TOLERANCE).coordinates.values
+def _on_skeleton(
+    mesh: RefinedMesh, known: PersonMesh, models: MeshModels, time_s: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(T, Q) coordinates of the skeleton, and its scale factors (B, 3); those of the default where a fit follows."""
+    R_camera_world, body = mesh.refinement.R_camera_world, models.body
+    if models.stage == "refined":
+        motion, scales = mesh.refined.motion, known.default.body_scales
+        R = R_camera_world.T @ mesh.refinement.posed(motion).R_world_delta @ body.R_ground_reference
+        keypoints_m = mesh.refinement.keypoints_m(motion) @ R_camera_world
+        return coordinates_in_closed_form(R, keypoints_m, known.keypoint_skeleton, scales), scales
+    shaped = body.rig.with_coefficients(mesh.refined.motion.shape)
+    person = skeleton_of_mesh(shaped, body, known.skeleton, height_m=known.height_m, near=known.default)
+    q = coordinates_by_markers(mesh.markers_m() @ R_camera_world, body, person.skeleton, time_s)
+    return q, person.body_scales
 
 
 def _trimmed_mean(shapes: Tensor) -> Tensor:

@@ -215,8 +215,8 @@ class MotionProblem:
 
     def shape_jacobians(self, at: MotionVariables) -> dict[str, Tensor]:
         """(d, K + 4) derivatives of the errors of `shape_terms` by proportions, focal length and ground; of one start."""
-        proportions, focal, ground = torch.eye(at.proportions.shape[1] + 4).to(at.q).split(
-            [at.proportions.shape[1], 1, 3]
+        proportions, focal, ground = (
+            torch.eye(at.proportions.shape[1] + 4).to(at.q).split([at.proportions.shape[1], 1, 3])
         )
         scales = self.body_scales(at.proportions)[0]
         standing = self.kinematics.with_scales(scales).with_coordinates(self.standing)

@@ -167,7 +167,12 @@ def _fitted(
     default = athlete.body_with_skeleton(models.body, models.skeleton)
     if models.mesh is not None:
         known = PersonMesh(
-            models.skeleton, default.rest_posture, athlete.height_m, focal_sd=camera.focal_sd, weights=weights
+            models.skeleton,
+            keypoint_skeleton,
+            default.rest_posture,
+            athlete.height_m,
+            focal_sd=camera.focal_sd,
+            weights=weights,
         )
         observed, recovered = recover_mesh(track, observed, known, camera, models=models.mesh, threads=threads)
         if models.mesh.stage != "refined":

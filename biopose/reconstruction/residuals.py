@@ -150,9 +150,7 @@ def reprojection(keypoints_camera_m: Tensor, observed: Observations, log_focal: 
         across = per_metre[..., None] * torch.eye(2).to(xy)
         return Derivatives(torch.cat([across, by_depth[..., None]], -1), projected[0] / observed.ray_sd[..., None])
 
-    return (
-        Residuals(error, weight, weights.degrees_of_freedom, of="keypoints in camera", derivatives=derivatives),
-    )
+    return (Residuals(error, weight, weights.degrees_of_freedom, of="keypoints in camera", derivatives=derivatives),)
 
 
 def lifted(about_hips_m: Tensor, observed: Observations, weights: FitWeights) -> Term:

@@ -21,7 +21,16 @@ from biopose.skeleton.scaling import ScaledPosture
 from biopose.skeleton.stature import model_height_m
 from biopose.tracking.tracks import PersonTrack
 from tests.reconstruction.decoded_person import mesh_models, read_track
-from tests.swinging_person import CAMERA, frame_times, full_body, keypoints_m, level, swinging, unscaled
+from tests.swinging_person import (
+    CAMERA,
+    frame_times,
+    full_body,
+    keypoints_m,
+    level,
+    swinging,
+    unscaled,
+    with_keypoints,
+)
 
 HEIGHT_M = model_height_m(full_body()) or 1.75
 JOINTS = ("hip_flexion", "hip_adduction", "knee_angle", "arm_flex", "elbow_flex")
@@ -29,7 +38,7 @@ JOINTS = ("hip_flexion", "hip_adduction", "knee_angle", "arm_flex", "elbow_flex"
 
 def person_mesh(*, focal_sd: float = 0.0) -> PersonMesh:
     at_rest = ScaledPosture(full_body().default_pose, unscaled())
-    return PersonMesh(full_body(), at_rest, HEIGHT_M, focal_sd=focal_sd)
+    return PersonMesh(full_body(), with_keypoints(), at_rest, HEIGHT_M, focal_sd=focal_sd)
 
 
 def fitted(track: PersonTrack, *, stage: MeshStage = "refined") -> FittedMotion:

@@ -45,10 +45,13 @@ def views() -> Tensor:
     return rotation_towards(torch.zeros(FRAMES, 2)) @ torch.diag(torch.tensor([1.0, -1.0, -1.0]))  # upright
 
 
+LONG = RefinementOptions(iterations=60)  # by default it stops earlier: the fit of the skeleton goes on from there
+
+
 def refinement_of(start: MeshMotion, *, noise_px: float = 0.0, **options: object) -> Refinement:
     """Of the true motion's keypoints and a decoder that predicted `start`."""
     empty = Observations(*(torch.zeros(0),) * 8)
-    looking = {"height_m": HEIGHT_M, **options}
+    looking = {"height_m": HEIGHT_M, "options": LONG, **options}
     truth = Refinement(reader(), body(), empty, views(), R_CAMERA_WORLD, **looking).keypoints_m(true_motion())
     predicted = Refinement(reader(), body(), empty, views(), R_CAMERA_WORLD, **looking).keypoints_m(start)
     noise = noise_px / 1000 * torch.randn(FRAMES, 26, 2, generator=torch.Generator().manual_seed(2))

@@ -59,7 +59,7 @@ class BlockBands:
             factors, solved = _factorised(rows)
             left, right = torch.stack(solved)[..., -shared - 1 :].flatten(0, 1).split([shared, 1], dim=1)
             triangle = torch.linalg.cholesky(corner - left.T @ left)
-        except torch.linalg.LinAlgError:
+        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return torch.full_like(gradient, torch.nan), torch.full_like(shared_gradient, torch.nan)
         shared_step = torch.cholesky_solve((-shared_gradient * g)[:, None].double() - left.T @ right, triangle)
         step = _substituted(factors, solved, shared_step)

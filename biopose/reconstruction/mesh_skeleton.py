@@ -1,4 +1,4 @@
-"""The skeleton on a person's mesh: in closed form where a fit goes on from there, else by scaling and inverse kinematics."""
+"""The skeleton on a person's mesh: in closed form where a fit goes on from there, else by inverse kinematics."""
 
 from __future__ import annotations
 

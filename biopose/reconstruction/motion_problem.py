@@ -214,7 +214,7 @@ class MotionProblem:
         return terms
 
     def shape_jacobians(self, at: MotionVariables) -> dict[str, Tensor]:
-        """(d, K + 4) derivatives of the errors of `shape_terms` by proportions, focal length and ground; of one start."""
+        """(d, K + 4) of the errors of `shape_terms` by proportions, focal length and ground; of one start."""
         proportions, focal, ground = (
             torch.eye(at.proportions.shape[1] + 4).to(at.q).split([at.proportions.shape[1], 1, 3])
         )

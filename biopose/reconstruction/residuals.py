@@ -53,8 +53,8 @@ class FitWeights:
     degrees_of_freedom: float = 4.0
 
 
-# What a residual depends on: its own keypoint in the world, the same in the camera's axes, there about the hips, its own
-# foot point in the world, or its own angle.
+# What a residual depends on: its own keypoint in the world, the same in the camera's axes, there about the hips, its
+# own foot point in the world, or its own angle.
 Of = Literal["keypoints", "keypoints in camera", "keypoints about hips", "feet", "angles"]
 
 

@@ -247,7 +247,7 @@ class Kinematics(torch.nn.Module):
 
     @cached_property
     def unscaled_offsets(self) -> Tensor:
-        """(M, B, 3) of the way from ground to each marker the part that is fixed in each body, unscaled, in its axes."""
+        """(M, B, 3) the part fixed in each body of the way from ground to each marker, unscaled, in its axes."""
         skeleton = self.skeleton
         offsets = torch.zeros(len(skeleton.markers), len(skeleton.bodies), 3, dtype=torch.float64)
         for number, marker in enumerate(skeleton.markers):
@@ -413,8 +413,9 @@ class Pose:
         slides = k.translation_gains.any(-1).nonzero()[:, 0]
         growth = (k.translation_gains[slides, :, None] * along[k.row_scaling_bodies[slides]]).sum(1)
         by_slide = k.carried_markers[:, slides, None].to(R) * growth  # (M, slides, K)
-        scales = torch.ones_like(along[..., 0]) if k.body_scales is None else k.body_scales
-        unscaled = self._values[..., slides] / k.gains(scales)[..., slides]
+        unscaled = self._values[..., slides]
+        if k.body_scales is not None:
+            unscaled = unscaled / k.gains(k.body_scales)[..., slides]
         R_parent = R[..., k.row_parents[slides], :, :]
         displaced = (R_parent @ k.row_directions[slides, :, None])[..., 0] * unscaled[..., None]
         left = torch.cat([R.transpose(-3, -2).flatten(-2), displaced.mT], dim=-1)

@@ -91,17 +91,9 @@ class ScalingProblem:
         """Residuals (M, 3) of the markers in standard deviations, and their derivatives (M, 3, n) by the variables."""
         scales = self.scales(terms)
         posed = self.kinematics.with_scales(scales).with_coordinates(q)
-        jacobian = torch.cat([posed.marker_jacobian()[..., self.free], self._by_terms(q, scales)], dim=-1)
+        by_terms = posed.scale_jacobian(scales[..., None] * self.design.unflatten(0, (-1, 3)))
+        jacobian = torch.cat([posed.marker_jacobian()[..., self.free], by_terms], dim=-1)
         return (posed.markers - self.observed) / self.marker_sd[:, None], jacobian / self.marker_sd[:, None, None]
-
-    def _by_terms(self, q: Tensor, scales: Tensor) -> Tensor:
-        """(M, 3, K) derivative of the markers by the scale terms: in a given pose markers are linear in the factors."""
-        n = scales.numel()
-        unit = torch.eye(n, dtype=torch.float64).reshape(n, *scales.shape)
-        probe = torch.cat([torch.zeros(1, *scales.shape, dtype=torch.float64), unit])
-        markers = self.kinematics.with_scales(probe).with_coordinates(q.expand(n + 1, -1)).markers
-        by_factor = (markers[1:] - markers[0]).permute(1, 2, 0)
-        return (by_factor * scales.flatten()) @ self.design
 
     def equations(self, q: Tensor, x: Tensor) -> NormalEquations:
         """The normal equations at variables (n,) in the posture (Q,) with these coordinates."""

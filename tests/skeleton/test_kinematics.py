@@ -226,3 +226,23 @@ def test_wrong_shapes_are_a_value_error(full_body: Skeleton) -> None:
         kinematics.with_scales(torch.ones(24, 3))
     with pytest.raises(ValueError, match="scaled already"):
         kinematics.with_scales(torch.ones(25, 3)).with_scales(torch.ones(25, 3))
+
+
+@pytest.mark.parametrize("scaled", [False, True], ids=["as it is", "scaled"])
+def test_the_derivative_of_the_markers_by_the_scale_factors_is_the_numerical_one(
+    every_part_osim: Path, *, scaled: bool
+) -> None:
+    skeleton = read_osim(every_part_osim)
+    unscaled, q = Kinematics(skeleton), poses_of(skeleton)
+    scales = torch.from_numpy(random_scales(skeleton)) if scaled else torch.ones(len(skeleton.bodies), 3).double()
+    directions = torch.from_numpy(np.random.default_rng(5).normal(size=(*scales.shape, 4)))
+    posed = unscaled.with_scales(scales) if scaled else unscaled
+    found = posed.with_coordinates(q).scale_jacobian(directions)
+
+    def moved(step: float) -> torch.Tensor:
+        along = [unscaled.with_scales(scales + step * one).with_coordinates(q).markers for one in directions.unbind(-1)]
+        return torch.stack(along, dim=-1)
+
+    width = 1e-3  # markers are linear in the factors
+    numerical = (moved(width) - moved(-width)) / (2 * width)
+    torch.testing.assert_close(found, numerical, rtol=1e-8, atol=1e-9)

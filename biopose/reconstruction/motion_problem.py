@@ -122,6 +122,8 @@ class MotionProblem:
         dependent = {c.dependent for c in model.skeleton.couplings}
         self.free = torch.tensor([i not in dependent for i in range(len(coordinates))])
         self.standing = torch.from_numpy(model.skeleton.default_pose).float()
+        # A clip shorter than an error lasts is one observation.
+        self.prior_sd = max(min(model.weights.repeated_frames, float(observations.duration.sum())), 1.0) ** -0.5
         self.default_stature_m = self._stature_m(self.scale_mean.exp().unflatten(-1, (-1, 3))[None])
         self.rotational = torch.tensor([c.name in model.skeleton.rotational_names for c in coordinates])
 
@@ -204,13 +206,14 @@ class MotionProblem:
     def shape_terms(self, at: MotionVariables) -> dict[str, Term]:
         """The terms that do not depend on the poses."""
         log_stature = (self._stature_m(self.body_scales(at.proportions)) / self.default_stature_m).log()
+        sd = self.prior_sd
         terms = {
-            "height": normal_prior(log_stature[:, None], HEIGHT_SD),
-            "proportions": normal_prior(at.proportions, 1.0),
-            "ground": normal_prior(at.ground[:, 1:], GROUND_SLOPE_SD),
+            "height": normal_prior(log_stature[:, None], HEIGHT_SD * sd),
+            "proportions": normal_prior(at.proportions, sd),
+            "ground": normal_prior(at.ground[:, 1:], GROUND_SLOPE_SD * sd),
         }
         if self.model.focal_sd > 0:
-            terms["focal"] = normal_prior(at.log_focal[:, None], self.model.focal_sd)
+            terms["focal"] = normal_prior(at.log_focal[:, None], self.model.focal_sd * sd)
         return terms
 
     def shape_jacobians(self, at: MotionVariables) -> dict[str, Tensor]:
@@ -221,13 +224,13 @@ class MotionProblem:
         scales = self.body_scales(at.proportions)[0]
         standing = self.kinematics.with_scales(scales).with_coordinates(self.standing)
         heights = standing.scale_jacobian(self.scale_directions(at.proportions[0]))[:, 1]
-        by_proportions = _stature(heights) / _stature(standing.markers[:, 1]) / HEIGHT_SD
+        by_proportions = _stature(heights) / _stature(standing.markers[:, 1])
         jacobians = {
-            "height": by_proportions[None] @ proportions,
+            "height": by_proportions[None] @ proportions / HEIGHT_SD,
             "proportions": proportions,
             "ground": ground[1:] / GROUND_SLOPE_SD,
-        }
-        return jacobians | ({"focal": focal / self.model.focal_sd} if self.model.focal_sd > 0 else {})
+        } | ({"focal": focal / self.model.focal_sd} if self.model.focal_sd > 0 else {})
+        return {name: jacobian / self.prior_sd for name, jacobian in jacobians.items()}
 
 
 def _stature(heights: Tensor) -> Tensor:

@@ -40,6 +40,9 @@ class FitWeights:
         ground_m: standard deviation of a foot point in contact from the ground's plane.
         contact: weight of both.
         degrees_of_freedom: of Student's t distribution.
+        repeated_frames: through how many frames at the nominal rate an observation's error repeats itself. What all
+            frames share (proportions, focal length, ground) is observed anew that much less often, so its priors weigh
+            as much more.
     """
 
     lifted: float = 0.3
@@ -51,6 +54,7 @@ class FitWeights:
     ground_m: float = 0.02
     contact: float = 0.2
     degrees_of_freedom: float = 4.0
+    repeated_frames: float = 30.0
 
 
 # What a residual depends on: its own keypoint in the world, the same in the camera's axes, there about the hips, its

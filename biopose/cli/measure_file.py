@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,7 @@ from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HE
 from biopose.outputs.summary import untrusted
 from biopose.pipeline import (
     METHODS,
+    RECONSTRUCT,
     Clip,
     Measurement,
     Models,
@@ -129,12 +131,16 @@ def measure_file(
         overlay_height_px: its height; None for the video's, within bounds.
         progress: called with the stage, its frames done and their total.
     """
-    if overlay:
-        Thread(
-            target=import_module, args=("biopose.rendering.overlay",), daemon=True
-        ).start()  # VTK, beside the networks
+    if overlay and find_spec("vtkmodules") is None:
+        raise ModuleNotFoundError("No module named 'vtkmodules'", name="vtkmodules")
+
+    def shown(stage: str, frames: int, total: int) -> None:
+        if overlay and stage == RECONSTRUCT.name:  # not before: the images that wait for the networks need the memory
+            _load_renderer_beside()
+        progress(stage, frames, total)
+
     models = Models.load(METHODS[method], threads=threads)
-    measurement = measure(trial, models=models, progress=progress)
+    measurement = measure(trial, models=models, progress=shown)
     versions = models.files.versions()
     del models  # the overlay needs as much memory as they do
     return_freed_memory()
@@ -161,14 +167,9 @@ def measure_file(
     return MeasureSummary(measurement, files, trial)
 
 
+@cache
 def _load_renderer_beside() -> None:
-    """Load VTK, and prepare the mesh that is drawn, while the networks run.
-
-    Raises:
-        ModuleNotFoundError: it is not installed.
-    """
-    if find_spec("vtkmodules") is None:
-        raise ModuleNotFoundError("No module named 'vtkmodules'", name="vtkmodules")
+    """Load VTK, and prepare the mesh that is drawn, while people are fitted; once."""
 
     def load() -> None:
         with suppress(Exception):  # is raised again where it draws

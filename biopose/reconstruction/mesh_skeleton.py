@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -43,7 +44,7 @@ def coordinates_in_closed_form(
     angles = _joint_angles(skeleton)
     limited, root = limited_coordinates(skeleton), skeleton.joints[0]
     q = torch.from_numpy(skeleton.default_pose).float().repeat(len(R), 1)
-    q[:, limited] = angles.between(R)[0].clamp(angles.low, angles.high)
+    q[:, limited] = angles.between(R)[0]
     R_root = (
         torch.from_numpy(root.T_parent_joint[:3, :3].T)
         @ R[:, 0].double()
@@ -54,9 +55,38 @@ def coordinates_in_closed_form(
     q[:, moving] = 0.0
     scaled = Kinematics(skeleton, dtype=torch.float32).with_scales(torch.from_numpy(body_scales))
     q[:, moving] = (keypoints_m - scaled.with_coordinates(q).markers).mean(1)
-    limits = {c: (skeleton.coordinates[c].range_min, skeleton.coordinates[c].range_max) for c in limited}
-    values = Representation.of(skeleton, limits).continuous_in_time(q.double().numpy())
+    values = _continuous(q.double().numpy(), skeleton, limited)
     return skeleton.satisfy_couplings(values)
+
+
+def _continuous(q: NDArray[np.float64], skeleton: Skeleton, limited: Sequence[int]) -> NDArray[np.float64]:
+    """The same poses (T, Q) without jumps from frame to frame, then clamped to the limits.
+
+    Each frame's angles in the representation that lies in their ranges would jump where a joint leaves them, such as a
+    shoulder behind the back, and no fit finds the way over such a jump. So of the two continuous representations of a
+    joint, that is taken whose whole course is less outside.
+    """
+    limits = np.array([(c.range_min, c.range_max) for c in skeleton.coordinates]).T
+    low, high = (
+        np.where(np.isin(np.arange(q.shape[1]), limited), limit, other)
+        for limit, other in zip(limits, (-np.inf, np.inf), strict=True)
+    )
+    free = Representation.of(skeleton, {})
+    q = free.continuous_in_time(q)
+    for triple in free.triples:
+        if set(triple) <= set(limited):
+            middle = (low[triple] + high[triple]) / 2
+            written = [_around(middle, angles) for angles in (q[:, triple], q[:, triple] * (1, -1, 1) + np.pi)]
+            q[:, triple] = min(
+                written, key=lambda angles: np.abs(angles - angles.clip(low[triple], high[triple])).sum()
+            )
+    return q.clip(low, high)
+
+
+def _around(middle: NDArray[np.float64], angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Angles (T, n) moved by those multiples of 2 pi that bring their medians near (n,)."""
+    turns = np.round((np.median(angles, axis=0) - middle) / (2 * np.pi))
+    return np.asarray(angles - 2 * np.pi * turns)
 
 
 @lru_cache(maxsize=4)

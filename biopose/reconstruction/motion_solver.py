@@ -24,7 +24,7 @@ class SolverOptions:
     """
 
     first_steps: int = 6
-    steps: int = 16
+    steps: int = 30
 
 
 def solve(problem: MotionProblem, start: MotionVariables, options: SolverOptions) -> tuple[MotionVariables, int]:

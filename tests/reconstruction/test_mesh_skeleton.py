@@ -42,3 +42,15 @@ def test_a_whole_turn_of_the_pelvis_is_continuous() -> None:
     found = closed_form(q)
     steps = np.abs(np.diff(found[:, [full_body().coordinate_names.index("pelvis_rotation")]], axis=0))
     assert steps.max() < 0.5
+
+
+def test_a_shoulder_that_leaves_its_range_for_a_while_does_not_jump() -> None:
+    """Behind the back the other representation of the same rotation may lie nearer to the ranges."""
+    skeleton = full_body()
+    q = swinging(frame_times(FRAMES))
+    columns = [skeleton.coordinate_names.index(f"arm_{name}_l") for name in ("flex", "add", "rot")]
+    away = np.sin(np.linspace(0, np.pi, FRAMES))
+    q[:, columns] = np.radians(np.stack([-40 - 100 * away, -20 - 85 * away, 20 * away], axis=1))
+    found = closed_form(q)[:, columns]
+    assert np.degrees(np.abs(np.diff(found, axis=0)).max()) < 25
+    assert np.degrees(np.abs(found[[0, -1]] - q[[0, -1]][:, columns])).max() < 0.1

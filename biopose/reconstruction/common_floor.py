@@ -39,24 +39,24 @@ class Footing:
     weights: NDArray[np.float64]
 
 
-def floor_notes(people: Sequence[Footing], *, up_camera: NDArray[np.float64]) -> dict[int, str]:
-    """A sentence for each person whose feet do not rest on the floor of the first who has contacts.
+def floor_notes(people: Sequence[Footing], *, up_camera: NDArray[np.float64]) -> dict[int, tuple[str, ...]]:
+    """Sentences for each person whose feet do not rest on the floor of the first who has contacts.
 
     Args:
         people: who was measured in one clip.
         up_camera: (3,) against gravity.
 
     Returns:
-        By the person's number.
+        By the person's number; nobody whose feet do.
     """
     floors = [_Floor.of(one, up_camera) for one in people if (one.weights > 0).any()]
-    notes = {}
+    notes: dict[int, tuple[str, ...]] = {}
     for floor in floors[1:]:
         first = floors[0]
         step_m = floor.height_m - first.height_m
         apart_m = float(np.linalg.norm(floor.centre_m - first.centre_m))
         if abs(step_m) > LEAST_STEP_M + SLOPE * apart_m:
-            notes[floor.person.person] = _sentence(first, floor, step_m)
+            notes[floor.person.person] = (_sentence(first, floor, step_m),)
     return notes
 
 
@@ -90,5 +90,5 @@ def _sentence(first: _Floor, floor: _Floor, step_m: float) -> str:
     fitting = [(b.person, floor.height_on(first)), (a.person, first.height_on(floor))]
     likely = [f"{m:.2f} m for person {n}" for n, m in fitting if LEAST_HEIGHT_M <= m <= MOST_HEIGHT_M]
     if not likely:
-        return f"{what} No height puts both on one floor."
+        return f"{what} No height puts both on one floor: they stand on different ones."
     return f"{what} If it is one floor, a height is wrong: {' or '.join(likely)} would put both on it."

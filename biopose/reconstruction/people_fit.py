@@ -19,6 +19,7 @@ from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter import LIFTER_WEIGHTS, Lifter, load_lifter
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS, PosePrior
+from biopose.reconstruction.common_floor import Footing, floor_notes
 from biopose.reconstruction.fitted_person import Athlete, FittedPerson
 from biopose.reconstruction.mesh_recovery import MeshModels, PersonMesh, recover_mesh
 from biopose.reconstruction.motion_problem import PersonModel
@@ -133,8 +134,13 @@ def fit_people(
         return athlete, *found
 
     fits = in_threads(fit, range(len(tracks)), threads=models.threads)
-    T = _world([(observed, motion) for _, observed, motion in fits], keypoint_skeleton)
+    footings = [
+        _footing(track, athlete, observed, motion, keypoint_skeleton)
+        for track, (athlete, observed, motion) in zip(tracks, fits, strict=True)
+    ]
+    T, up_camera = _world(footings, fits[0][2], keypoint_skeleton)
     all_notes = (*notes, *_notes(camera, camera_motion))
+    of_floor = floor_notes(footings, up_camera=up_camera)
     return [
         FittedPerson(
             track=track,
@@ -144,7 +150,7 @@ def fit_people(
             motion=motion,
             T_camera_world=T,
             keypoint_sd_m=observed.observations.lifted_sd_m.double().numpy(),
-            notes=all_notes + limits_of_view(track),
+            notes=all_notes + of_floor.get(track.person, ()) + limits_of_view(track),
         )
         for track, (athlete, observed, motion) in zip(tracks, fits, strict=True)
     ]
@@ -189,24 +195,31 @@ def _fitted(
     return observed, replace(motion, refinement=refinement)
 
 
-def _world(fits: Sequence[tuple[ObservedTrack, FittedMotion]], skeleton: Skeleton) -> NDArray[np.float64]:
-    """T_camera_world (4, 4) from the contacts of all people; origin and heading are the first person's."""
-    points, weights = [], []
-    for observed, fitted in fits:
-        feet = _keypoints_camera(fitted, skeleton)[:, FOOT_KEYPOINTS]
-        feet = feet - np.outer(FOOT_KEYPOINT_HEIGHT_M, fitted.R_camera_world[:, 1])
-        contact = observed.observations.contact.double().numpy()
-        points.append(feet.reshape(-1, 3))
-        weights.append(np.where(contact > LEAST_CONTACT, contact, 0.0).ravel())
-    _, fitted = fits[0]
-    all_points, all_weights = np.concatenate(points), np.concatenate(weights)
-    up_camera = fitted.R_camera_world[:, 1]
-    if not all_weights.any():  # no contact: the ground is under the lowest feet
-        height = all_points @ up_camera
-        all_weights = (height <= np.quantile(height, 0.05)).astype(float)
-    ground = ground_from_contacts(all_points, all_weights, up_camera=up_camera, up_sd_deg=UP_SD_DEG)
-    keypoints = _keypoints_camera(fitted, skeleton)
-    return T_camera_world(ground, origin_m=keypoints[0, MID_HIP], forward=_forward(keypoints, ground.up_camera))
+def _footing(
+    track: PersonTrack, athlete: Athlete, observed: ObservedTrack, fitted: FittedMotion, skeleton: Skeleton
+) -> Footing:
+    """Where a person's feet rest."""
+    feet = _keypoints_camera(fitted, skeleton)[:, FOOT_KEYPOINTS]
+    feet = feet - np.outer(FOOT_KEYPOINT_HEIGHT_M, fitted.R_camera_world[:, 1])
+    contact = observed.observations.contact.double().numpy()
+    weights = np.where(contact > LEAST_CONTACT, contact, 0.0).ravel()
+    return Footing(track.person, athlete.height_m, feet.reshape(-1, 3), weights)
+
+
+def _world(
+    footings: Sequence[Footing], first: FittedMotion, skeleton: Skeleton
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """T_camera_world (4, 4) from the contacts of all people, and up (3,); origin and heading are the first person's."""
+    points = np.concatenate([footing.points_m for footing in footings])
+    weights = np.concatenate([footing.weights for footing in footings])
+    up_camera = first.R_camera_world[:, 1]
+    if not weights.any():  # no contact: the ground is under the lowest feet
+        height = points @ up_camera
+        weights = (height <= np.quantile(height, 0.05)).astype(float)
+    ground = ground_from_contacts(points, weights, up_camera=up_camera, up_sd_deg=UP_SD_DEG)
+    keypoints = _keypoints_camera(first, skeleton)
+    forward = _forward(keypoints, ground.up_camera)
+    return T_camera_world(ground, origin_m=keypoints[0, MID_HIP], forward=forward), ground.up_camera
 
 
 def _keypoints_camera(fitted: FittedMotion, skeleton: Skeleton) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ def footing(person: int, *, true_m: float, given_m: float, at: tuple[float, floa
 
 
 def notes(*people: Footing, up: NDArray[np.float64] = UP) -> dict[int, str]:
-    return floor_notes(people, up_camera=up)
+    return {person: sentence for person, (sentence,) in floor_notes(people, up_camera=up).items()}
 
 
 def test_people_of_the_right_heights_share_a_floor_without_a_note() -> None:

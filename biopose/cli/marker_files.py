@@ -31,10 +31,11 @@ from biopose.skeleton.ik.marker_faults import MarkerFault, without_faults
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
 from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.landmarks import landmarks
 from biopose.skeleton.model import GROUND, Skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
-from biopose.skeleton.scaling import scale_to_static
+from biopose.skeleton.scaling import scale_to_static, standing_in
 from biopose.skeleton.stature import model_height_m
 
 # The root segment lies on its side where what is upright in the model's default pose is within 30 degrees of level.
@@ -77,8 +78,8 @@ def scale_files(
             scaling = scale_to_static(
                 skeleton, static, height_m=height_m if known_height else None, model_height_m=known_height
             )
+            standing = standing_in(skeleton, static)
         write_scaled_osim(source, out, scaling, mass_kg=mass_kg)
-    fixed = {m.name for m in skeleton.markers if m.fixed}
     factors = {
         body.name: factors
         for body, factors in zip(skeleton.bodies[1:], scaling.body_scales[1:].round(4).tolist(), strict=True)
@@ -89,12 +90,13 @@ def scale_files(
         mass_kg=read_osim(out).mass_kg,
         body_scales=factors,
         marker_residual_mm=dict(zip(scaling.marker_names, (1e3 * scaling.residual_m).round(2).tolist(), strict=True)),
-        moved_markers=[n for n in scaling.marker_names if n not in fixed],
+        moved_markers=list(scaling.moved_markers),
+        landmarks=[n for n in landmarks(skeleton) if n in scaling.marker_names],
         unused_markers=[n for n in static.names if n not in set(skeleton.marker_names)],
         height_m=height_m,
         height_used=known_height is not None,
-        notes=[*static.notes, *model_notes(source, skeleton)],
-        static_trial=judge_static(static, scaling, landmarks=sorted(fixed)),
+        notes=[*static.notes, *([standing.note] if standing.note else []), *model_notes(source, skeleton)],
+        static_trial=judge_static(standing, scaling, landmarks=landmarks(skeleton)),
     )
 
 

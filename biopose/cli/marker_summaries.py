@@ -25,7 +25,8 @@ NAN = "what is missing is nan in the .mot; fill it before OpenSim's own viewer o
 class ScaleSummary:
     """The result of `biopose scale`; residuals are distances of the scaled model's markers from the recorded ones, mm.
 
-    The markers in `moved_markers` were then moved to their recorded positions, by their residual.
+    The markers in `moved_markers` were then moved to their recorded positions, by their residual. `landmarks` are those
+    that lie on landmarks; all markers do where it is empty.
     """
 
     out: str
@@ -38,6 +39,7 @@ class ScaleSummary:
     height_used: bool
     notes: list[str]
     static_trial: StaticTrial | None = None
+    landmarks: list[str] = field(default_factory=list)
 
     @property
     def doubtful(self) -> bool:
@@ -64,9 +66,9 @@ class ScaleSummary:
         return lines
 
     def _residual_lines(self) -> list[str]:
-        """Of the anatomical landmarks, or of all markers where the model has none fixed."""
-        residual_mm, moved = self.marker_residual_mm, set(self.moved_markers)
-        landmarks = [name for name in residual_mm if name not in moved] or list(residual_mm)
+        """Of the anatomical landmarks."""
+        residual_mm, moved = self.marker_residual_mm, self.moved_markers
+        landmarks = self.landmarks or list(residual_mm)
         furthest = sorted(landmarks, key=lambda name: -residual_mm[name])[:3]
         worst = ", ".join(f"{name} {residual_mm[name]:.0f} mm" for name in furthest)
         lines = [f"landmarks: {len(landmarks)}, furthest from the scaled model: {worst}"]

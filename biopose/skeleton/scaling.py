@@ -8,6 +8,7 @@ leaves a segment that no marker observes in proportion to the rest.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,8 +21,10 @@ from biopose.skeleton.ik.initial_pose import align_root
 from biopose.skeleton.ik.inverse_kinematics import PLAUSIBLE_SIZE_RATIO, inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.landmarks import registered_markers
 from biopose.skeleton.model import GROUND, Joint, JointAxis, Marker, Skeleton
 from biopose.skeleton.most_probable_scaling import ScalingProblem
+from biopose.skeleton.standing import Standing, standing_still
 from biopose.skeleton.threads import one_torch_thread
 
 
@@ -35,6 +38,7 @@ class Scaling:
         residual_m: (M,) distance from each observed marker to that of the scaled model, before registration.
         marker_names: the M markers.
         skeleton: scaled, with the loose markers registered; masses are those of the unscaled model.
+        moved_markers: those that were registered, moved to their recorded positions.
     """
 
     body_scales: NDArray[np.float64]
@@ -42,6 +46,7 @@ class Scaling:
     residual_m: NDArray[np.float64]
     marker_names: tuple[str, ...]
     skeleton: Skeleton
+    moved_markers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,21 +68,47 @@ def scale_to_static(
 
     Args:
         skeleton: the generic model, with the recording's markers.
-        static: a person standing still; the stillest second of it is used.
+        static: a person standing still; `standing_still` chooses the second of it that is used.
         height_m: the person's height, if known.
         model_height_m: the generic model's height; needed with height_m.
 
     Raises:
         ValueError: if one height is given without the other, or one is not positive.
         ModelError: if the recording and the skeleton have fewer than three markers in common, or the recording is of
-            a body of another size.
+            a body of another size; or nobody stands still.
     """
-    still = stillest_second(static)
     ratio = _height_ratio(height_m, model_height_m)
+    still = standing_in(skeleton, static).part
     there = np.asarray(~np.isnan(still.positions_m).any(axis=-1).all(axis=0))
     names = [name for name, observed in zip(still.names, there, strict=True) if observed]
     mean = dict(zip(names, np.nanmean(still.positions_m[:, there], axis=0), strict=True))
     return scale_to_markers(skeleton, mean, height_ratio=ratio)
+
+
+def standing_in(skeleton: Skeleton, static: MarkerTrajectories) -> Standing:
+    """Where the skeleton's markers are still in a recording, those of somebody standing upright.
+
+    Raises:
+        ModelError: as `scale_to_static`.
+    """
+    names = [name for name in static.names if name in skeleton.marker_names]
+    if len(names) < MIN_MARKERS:
+        raise _too_few(skeleton, names, static.names)
+    chosen = static.select(names)
+    there = np.asarray(~np.isnan(chosen.positions_m).any(axis=-1))
+    fullest = int(np.argmax(there.sum(axis=1)))
+    seen = [name for name, observed in zip(names, there[fullest], strict=True) if observed]
+    if len(seen) >= MIN_MARKERS:  # a wrong unit would look like movement
+        _size_ratio(skeleton.select_markers(seen), chosen.select(seen).positions_m[fullest])
+    return standing_still(chosen)
+
+
+def _too_few(skeleton: Skeleton, names: Sequence[str], observed: Iterable[str]) -> ModelError:
+    return ModelError(
+        f"{len(names)} of the skeleton {skeleton.name}'s markers were observed; at least {MIN_MARKERS} are "
+        f"needed. Observed: {', '.join(observed) or 'none'}. "
+        f"The skeleton has: {', '.join(skeleton.marker_names) or 'none'}."
+    )
 
 
 def _height_ratio(height_m: float | None, model_height_m: float | None) -> float | None:
@@ -86,20 +117,6 @@ def _height_ratio(height_m: float | None, model_height_m: float | None) -> float
     if height_m is None or model_height_m is None or height_m <= 0 or model_height_m <= 0:
         raise ValueError(f"heights {height_m} m of the person and {model_height_m} m of the model; expected both > 0")
     return height_m / model_height_m
-
-
-def stillest_second(static: MarkerTrajectories) -> MarkerTrajectories:
-    """The second of a recording (all of a shorter one) in which the markers move least."""
-    if len(static.time_s) == 1:
-        return static
-    window = min(len(static.time_s), max(2, round(static.rate_hz)))
-    step = np.linalg.norm(np.diff(static.positions_m, axis=0), axis=-1)
-    count = (~np.isnan(step)).sum(axis=1)
-    speed = np.where(count > 0, np.nansum(step, axis=1) / np.maximum(count, 1), np.inf)
-    total = np.convolve(speed, np.ones(window - 1), mode="valid")
-    start = int(np.argmin(total))
-    part = slice(start, start + window)
-    return MarkerTrajectories(static.time_s[part], static.names, static.positions_m[part])
 
 
 def scale_to_markers(
@@ -117,9 +134,8 @@ def scale_to_markers(
         skeleton: the generic model.
         positions_m: (3,) positions in ground by marker name.
         height_ratio: the person's height over the model's, if known.
-        all_anatomical: whether every marker counts as a landmark; otherwise those that the model has as fixed do (all
-            of them if it has none).
-        register_all: whether fixed markers move to their observed positions, too.
+        all_anatomical: whether every marker counts as a landmark; otherwise `landmarks` judges them.
+        register_all: whether all markers move to their observed positions, fixed ones and distant landmarks, too.
         near: where to start, up to the place and the heading of the whole; None finds a start by inverse kinematics.
 
     Raises:
@@ -127,14 +143,12 @@ def scale_to_markers(
     """
     names = [n for n in skeleton.marker_names if n in positions_m]
     if len(names) < MIN_MARKERS:
-        raise ModelError(
-            f"{len(names)} of the skeleton {skeleton.name}'s markers were observed; at least {MIN_MARKERS} are "
-            f"needed. Observed: {', '.join(positions_m) or 'none'}. "
-            f"The skeleton has: {', '.join(skeleton.marker_names) or 'none'}."
-        )
+        raise _too_few(skeleton, names, positions_m)
     observed = np.array([positions_m[n] for n in names])
     chosen = skeleton.select_markers(names)
-    problem = ScalingProblem(chosen, observed, height_ratio=height_ratio, all_anatomical=all_anatomical)
+    problem = ScalingProblem(
+        chosen, observed, height_ratio=height_ratio, all_anatomical=all_anatomical, arms_free=near is None
+    )
     with one_torch_thread():
         if near is None:
             near = _uniform_start(chosen, observed, height_ratio or _size_ratio(chosen, observed))
@@ -143,9 +157,10 @@ def scale_to_markers(
         body_scales, pose = problem.solve(near.pose, near.body_scales)
     scaled = scaled_geometry(skeleton, body_scales)
     in_bodies, residual = _in_bodies(scaled.select_markers(names), pose, observed)
-    location_m = {n: p for n, p, m in zip(names, in_bodies, chosen.markers, strict=True) if register_all or not m.fixed}
+    moved = names if register_all else registered_markers(chosen, residual)
+    location_m = {n: p for n, p in zip(names, in_bodies, strict=True) if n in set(moved)}
     markers = tuple(replace(m, location_m=location_m.get(m.name, m.location_m)) for m in scaled.markers)
-    return Scaling(body_scales, pose, residual, tuple(names), scaled.with_markers(markers))
+    return Scaling(body_scales, pose, residual, tuple(names), scaled.with_markers(markers), tuple(moved))
 
 
 def _uniform_start(skeleton: Skeleton, observed: NDArray[np.float64], ratio: float) -> ScaledPosture:

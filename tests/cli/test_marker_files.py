@@ -130,6 +130,7 @@ def summary_of_scaling(**changes: object) -> ScaleSummary:
         height_m=None,
         height_used=False,
         notes=[],
+        landmarks=["C7", "RASI"],
     )
     return replace(summary, **changes)  # type: ignore[arg-type]
 
@@ -141,8 +142,8 @@ def test_landmarks_are_listed_the_furthest_first() -> None:
     ]
 
 
-def test_without_fixed_markers_all_are_landmarks() -> None:
-    lines = summary_of_scaling(moved_markers=["C7", "RASI", "THI1"]).lines()
+def test_without_landmarks_all_markers_are_listed() -> None:
+    lines = summary_of_scaling(landmarks=[]).lines()
     assert "landmarks: 3, furthest from the scaled model: THI1 150 mm, RASI 9 mm, C7 4 mm" in lines
 
 
@@ -249,10 +250,10 @@ def test_exchanged_markers_are_exchanged_back_for_either_solver(
 
 
 def test_a_static_trial_is_judged(person: SyntheticPerson, tmp_path: Path) -> None:
-    """Nobody stands still; somebody sits; a landmark is off; and a trial as it should be."""
+    """A hand moves; somebody sits; a landmark is off; and a trial as it should be."""
     skeleton, q = person.skeleton, np.repeat(person.skeleton.default_pose[None], 20, axis=0)
     moving, sitting, off = q.copy(), q.copy(), markers_at(skeleton, q)
-    moving[:, skeleton.coordinate_names.index("pelvis_tx")] = np.linspace(0, 0.3, 20)
+    moving[:, skeleton.coordinate_names.index("wrist_flex_r")] = np.linspace(0, 1.0, 20)
     for name in ("hip_flexion_r", "hip_flexion_l", "knee_angle_r", "knee_angle_l"):
         sitting[:, skeleton.coordinate_names.index(name)] = np.radians(90)
     off[:, skeleton.marker_names.index("RKNE")] += (0.1, 0, 0)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from biopose.cli.fit_report import error_without_faults_m, faults_as_dicts, markers_far
+from biopose.cli.fit_report import error_without_faults_m, faults_as_dicts, jumps_as_dicts, markers_far
 from biopose.cli.ik_setup_files import AppliedSetup, applied_setup, write_marker_errors
 from biopose.cli.marker_summaries import IKSummary, ScaleSummary
 from biopose.cli.segment_files import prefixed_errors, read_segments
@@ -25,6 +25,7 @@ from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
 from biopose.skeleton.full_body import build_full_body
+from biopose.skeleton.ik.branches import jumps
 from biopose.skeleton.ik.handedness import explain_by_handedness
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, Outliers, inverse_kinematics, marker_errors_m
 from biopose.skeleton.ik.marker_faults import MarkerFault, without_faults
@@ -217,6 +218,7 @@ def solve_files(
         outliers=outliers,
         faults=faults_as_dicts(solution.faults),
         markers_far=markers_far(solution),
+        jumps=jumps_as_dicts(jumps(skeleton, solution.coordinates, judged.select(solution.marker_names))),
         handedness=handedness,
     )
 

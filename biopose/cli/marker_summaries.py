@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from biopose.cli.fit_report import calls_for_a_look, far_line, fault_lines
+from biopose.cli.fit_report import calls_for_a_look, far_line, fault_lines, jump_lines
 from biopose.cli.static_trial import StaticTrial
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 
@@ -83,7 +83,8 @@ class IKSummary:
 
     `faults` are of `MarkerFault`: kind, markers, frames (first and last of each stretch, counted from 0), error_mm,
     lies_at; `outliers` is what was done about them ("left out" or "kept"). `markers_far` are the markers that stay
-    above OpenSim's limit of 40 mm for some frames otherwise: frames, max_mm. `handedness` explains a poor fit.
+    above OpenSim's limit of 40 mm for some frames otherwise: frames, max_mm. `jumps` are steps of joints that no marker
+    makes: frames, degrees, markers_mm. `handedness` explains a poor fit.
     """
 
     out: str
@@ -104,6 +105,7 @@ class IKSummary:
     outliers: str = "left out"
     faults: list[dict[str, Any]] = field(default_factory=list)
     markers_far: dict[str, dict[str, Any]] = field(default_factory=dict)
+    jumps: list[dict[str, Any]] = field(default_factory=list)
     handedness: dict[str, Any] | None = None
 
     @property
@@ -115,7 +117,7 @@ class IKSummary:
     def incomplete(self) -> bool:
         """Whether the result lacks anything that a complete and faultless recording would have given."""
         missing = self.frames_unsolved or self.frames_not_converged or self.coordinates_undetermined
-        return bool(missing or calls_for_a_look(self.faults) or self.poor_fit)
+        return bool(missing or calls_for_a_look(self.faults) or self.jumps or self.poor_fit)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -124,7 +126,7 @@ class IKSummary:
     def lines(self) -> list[str]:
         """As text."""
         lines = [*_first_lines(self), *self._doubts(), *fault_lines(self.faults, outliers=self.outliers)]
-        lines += [*far_line(self.markers_far), *self._missing(), *self.notes]
+        lines += [*far_line(self.markers_far), *jump_lines(self.jumps), *self._missing(), *self.notes]
         if self.coordinates_held:
             lines.append(f"held at default, observed by no marker: {', '.join(self.coordinates_held)}")
         if self.unused_markers:

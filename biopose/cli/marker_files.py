@@ -36,11 +36,13 @@ from biopose.skeleton.landmarks import landmarks
 from biopose.skeleton.model import GROUND, Skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
-from biopose.skeleton.scaling import scale_to_static, standing_in
+from biopose.skeleton.scaling import Scaling, scale_to_static, standing_in
+from biopose.skeleton.standing import Standing
 from biopose.skeleton.stature import model_height_m
 
 # The root segment lies on its side where what is upright in the model's default pose is within 30 degrees of level.
 LEVEL = 0.5
+LEAST_INCLINATION_DEG = 1.0  # that is noted
 POSTURE_FRAMES = 200
 DOUBTFUL_RMS_M = 0.030  # median marker error from which on left and right are examined
 
@@ -96,9 +98,22 @@ def scale_files(
         unused_markers=[n for n in static.names if n not in set(skeleton.marker_names)],
         height_m=height_m,
         height_used=known_height is not None,
-        notes=[*static.notes, *([standing.note] if standing.note else []), *model_notes(source, skeleton)],
+        notes=[*static.notes, *scaling_notes(standing, scaling), *model_notes(source, skeleton)],
         static_trial=judge_static(standing, scaling, landmarks=landmarks(skeleton)),
     )
+
+
+def scaling_notes(standing: Standing, scaling: Scaling) -> list[str]:
+    """Which frames of a static trial were used, if not any would do, and how the pelvis's shape was adapted."""
+    inclination_deg = float(np.degrees(scaling.pelvis_inclination_rad))
+    notes = [standing.note] if standing.note else []
+    if abs(inclination_deg) >= LEAST_INCLINATION_DEG:
+        where = "higher" if inclination_deg < 0 else "lower"
+        notes.append(
+            f"the pelvis's posterior markers lie {where} than the model's by {abs(inclination_deg):.0f} degrees of "
+            "inclination, as people's pelves differ (5 degrees, standard deviation); all its markers were turned so"
+        )
+    return notes
 
 
 def model_notes(model: Path, skeleton: Skeleton) -> list[str]:

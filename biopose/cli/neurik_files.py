@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 
 from biopose.cli.fit_report import faults_as_dicts
-from biopose.cli.marker_files import ProgressBar, lies_on_its_side, read_recording
+from biopose.cli.marker_files import ProgressBar, lies_on_its_side, read_recording, scaling_notes
 from biopose.cli.marker_summaries import NeurikSummary
 from biopose.cli.segment_files import prefixed_errors
 from biopose.cli.static_trial import judge_static
@@ -97,8 +97,7 @@ def _calibration(
     with prefixed_errors(static):
         found = static_scaling(standing)
     doubts = judge_static(found.standing, found.scaling, landmarks=found.scaling.marker_names).lines()
-    notes = [*([found.standing.note] if found.standing.note else []), *doubts]
-    return found.calibration(network.locations_m), notes
+    return found.calibration(network.locations_m), [*scaling_notes(found.standing, found.scaling), *doubts]
 
 
 def write_model(path: Path, prediction: RecordingPrediction) -> Path:

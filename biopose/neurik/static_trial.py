@@ -92,7 +92,7 @@ def own_skeleton(static_m: dict[str, FloatArray]) -> tuple[Skeleton, FloatArray]
 def _scaling(static_m: dict[str, FloatArray]) -> Scaling:
     skeleton = full_body_skeleton()
     landmarks = {name: point for name, point in static_m.items() if name in skeleton.marker_names}
-    return scale_to_markers(skeleton, landmarks, all_anatomical=True)
+    return scale_to_markers(skeleton, landmarks, all_anatomical=True, standing=True)
 
 
 def _marked(scaling: Scaling, static_m: dict[str, FloatArray]) -> Skeleton:

@@ -37,7 +37,7 @@ class ScalingProblem:
         observed: (M, 3) in ground.
         height_ratio: the person's height over the model's, if known.
         all_anatomical: whether every marker counts as a landmark; otherwise `marker_sd_m` judges them.
-        arms_free: whether nothing is known of the arms' posture.
+        standing: whether the posture is that of a static trial (`posture_prior`).
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ScalingProblem:
         *,
         height_ratio: float | None,
         all_anatomical: bool,
-        arms_free: bool = False,
+        standing: bool = False,
     ) -> None:
         self.kinematics = Kinematics(skeleton)
         self.observed = torch.from_numpy(observed)
@@ -56,7 +56,7 @@ class ScalingProblem:
         self.terms_sd = torch.from_numpy(prior.sd)
         self.marker_sd = torch.from_numpy(marker_sd_m(skeleton, all_anatomical=all_anatomical))
         self.free = list(skeleton.free_coordinates)
-        self.posture_sd = torch.from_numpy(posture_sd(skeleton, arms_free=arms_free))
+        self.posture_sd = torch.from_numpy(posture_sd(skeleton, standing=standing))
         self.default = torch.from_numpy(skeleton.default_pose)
         limits = [(c.range_min, c.range_max) if c.clamped else (-np.inf, np.inf) for c in skeleton.coordinates]
         limits = [limits[c] for c in self.free] + [(-np.inf, np.inf)] * len(self.mean)

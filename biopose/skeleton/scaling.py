@@ -21,9 +21,11 @@ from biopose.skeleton.ik.initial_pose import align_root
 from biopose.skeleton.ik.inverse_kinematics import PLAUSIBLE_SIZE_RATIO, inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 from biopose.skeleton.kinematics import Kinematics
-from biopose.skeleton.landmarks import registered_markers
+from biopose.skeleton.landmarks import marker_sd_m, registered_markers
 from biopose.skeleton.model import GROUND, Joint, JointAxis, Marker, Skeleton
 from biopose.skeleton.most_probable_scaling import ScalingProblem
+from biopose.skeleton.pelvis_shape import turned, with_inclination
+from biopose.skeleton.posture_prior import hips_are_straight
 from biopose.skeleton.standing import Standing, standing_still
 from biopose.skeleton.threads import one_torch_thread
 
@@ -39,6 +41,7 @@ class Scaling:
         marker_names: the M markers.
         skeleton: scaled, with the loose markers registered; masses are those of the unscaled model.
         moved_markers: those that were registered, moved to their recorded positions.
+        pelvis_inclination_rad: by which all markers on the pelvis were turned in it (`pelvis_shape`).
     """
 
     body_scales: NDArray[np.float64]
@@ -47,6 +50,7 @@ class Scaling:
     marker_names: tuple[str, ...]
     skeleton: Skeleton
     moved_markers: tuple[str, ...] = ()
+    pelvis_inclination_rad: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +86,7 @@ def scale_to_static(
     there = np.asarray(~np.isnan(still.positions_m).any(axis=-1).all(axis=0))
     names = [name for name, observed in zip(still.names, there, strict=True) if observed]
     mean = dict(zip(names, np.nanmean(still.positions_m[:, there], axis=0), strict=True))
-    return scale_to_markers(skeleton, mean, height_ratio=ratio)
+    return scale_to_markers(skeleton, mean, height_ratio=ratio, standing=True)
 
 
 def standing_in(skeleton: Skeleton, static: MarkerTrajectories) -> Standing:
@@ -127,6 +131,7 @@ def scale_to_markers(
     all_anatomical: bool = False,
     register_all: bool = False,
     near: ScaledPosture | None = None,
+    standing: bool = False,
 ) -> Scaling:
     """Scale to one set of marker positions.
 
@@ -137,6 +142,7 @@ def scale_to_markers(
         all_anatomical: whether every marker counts as a landmark; otherwise `landmarks` judges them.
         register_all: whether all markers move to their observed positions, fixed ones and distant landmarks, too.
         near: where to start, up to the place and the heading of the whole; None finds a start by inverse kinematics.
+        standing: whether it is a static trial: arms in any posture (`posture_prior`), a pelvis of any shape.
 
     Raises:
         ModelError: if fewer than three markers are common to both, or the markers are of a body of another size.
@@ -146,28 +152,49 @@ def scale_to_markers(
         raise _too_few(skeleton, names, positions_m)
     observed = np.array([positions_m[n] for n in names])
     chosen = skeleton.select_markers(names)
-    problem = ScalingProblem(
-        chosen, observed, height_ratio=height_ratio, all_anatomical=all_anatomical, arms_free=near is None
-    )
     with one_torch_thread():
         if near is None:
-            near = _uniform_start(chosen, observed, height_ratio or _size_ratio(chosen, observed))
+            near = _uniform_start(
+                chosen, observed, height_ratio or _size_ratio(chosen, observed), all_anatomical=all_anatomical
+            )
         else:
             near = replace(near, pose=_moved_to(observed, chosen, near))
-        body_scales, pose = problem.solve(near.pose, near.body_scales)
+        inclined = with_inclination(chosen) if standing and hips_are_straight(chosen, near.pose) else None
+        problem = ScalingProblem(
+            inclined or chosen, observed, height_ratio=height_ratio, all_anatomical=all_anatomical, standing=standing
+        )
+        body_scales, pose, inclination_rad = _solved(problem, near, inclined=inclined is not None)
     scaled = scaled_geometry(skeleton, body_scales)
+    if inclined is not None:
+        scaled = turned(scaled, names, inclination_rad)
     in_bodies, residual = _in_bodies(scaled.select_markers(names), pose, observed)
     moved = names if register_all else registered_markers(chosen, residual)
     location_m = {n: p for n, p in zip(names, in_bodies, strict=True) if n in set(moved)}
     markers = tuple(replace(m, location_m=location_m.get(m.name, m.location_m)) for m in scaled.markers)
-    return Scaling(body_scales, pose, residual, tuple(names), scaled.with_markers(markers), tuple(moved))
+    return Scaling(
+        body_scales, pose, residual, tuple(names), scaled.with_markers(markers), tuple(moved), inclination_rad
+    )
 
 
-def _uniform_start(skeleton: Skeleton, observed: NDArray[np.float64], ratio: float) -> ScaledPosture:
+def _solved(
+    problem: ScalingProblem, near: ScaledPosture, *, inclined: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Body scales (B, 3), coordinates (Q,), and the inclination of the pelvis's landmarks if the problem has it."""
+    if not inclined:
+        return *problem.solve(near.pose, near.body_scales), 0.0
+    body_scales, pose = problem.solve(np.append(near.pose, 0.0), np.vstack([near.body_scales, np.ones(3)]))
+    return body_scales[:-1], pose[:-1], float(pose[-1])
+
+
+def _uniform_start(
+    skeleton: Skeleton, observed: NDArray[np.float64], ratio: float, *, all_anatomical: bool
+) -> ScaledPosture:
     """The posture in which the skeleton, scaled as a whole, is nearest to the markers (M, 3)."""
     uniform = np.full((len(skeleton.bodies), 3), ratio)
     markers = MarkerTrajectories(np.zeros(1), skeleton.marker_names, observed[None])
-    pose = inverse_kinematics(scaled_geometry(skeleton, uniform), markers).coordinates.values[0]
+    sd_m = marker_sd_m(skeleton, all_anatomical=all_anatomical)
+    weights = dict(zip(skeleton.marker_names, np.square(sd_m.min() / sd_m).tolist(), strict=True))
+    pose = inverse_kinematics(scaled_geometry(skeleton, uniform), markers, weights=weights).coordinates.values[0]
     return ScaledPosture(np.where(np.isnan(pose), skeleton.default_pose, pose), uniform)
 
 

@@ -127,11 +127,11 @@ def test_fixed_and_place_decide_together(full_body: Skeleton) -> None:
 
 def test_nothing_is_presumed_of_the_arms(full_body: Skeleton) -> None:
     names = [full_body.coordinate_names[c] for c in full_body.free_coordinates]
-    sd = dict(zip(names, posture_sd(full_body, arms_free=True), strict=True))
+    sd = dict(zip(names, posture_sd(full_body, standing=True), strict=True))
     assert {name for name, value in sd.items() if value == FREE_SD_RAD} == {
         full_body.coordinate_names[c] for c in arm_coordinates(full_body)
     }
     assert sd["arm_add_r"] == sd["elbow_flex_l"] == sd["pro_sup_r"] == sd["wrist_dev_l"] == FREE_SD_RAD
-    assert sd["hip_flexion_r"] == sd["lumbar_extension"] == sd["neck_flexion"] == POSTURE_SD_RAD
+    assert sd["knee_angle_r"] == sd["lumbar_extension"] == sd["neck_flexion"] == POSTURE_SD_RAD
     assert np.isinf(sd["pelvis_tilt"])
-    assert FREE_SD_RAD not in posture_sd(full_body, arms_free=False)
+    assert FREE_SD_RAD not in posture_sd(full_body, standing=False)

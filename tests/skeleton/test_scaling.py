@@ -12,6 +12,7 @@ from biopose.io.trc import read_trc
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.most_probable_scaling import ScalingProblem
+from biopose.skeleton.pelvis_shape import turned
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaling import Scaling, scale_to_markers, scale_to_static, scaled_geometry
 from biopose.skeleton.scaling_prior import AXIS_SD, SEGMENT_SD, SIDE_SD, WHOLE_BODY_SD, scale_prior
@@ -101,7 +102,9 @@ def test_loose_markers_are_registered_and_fixed_ones_are_not(full_body: Skeleton
     trial = static_trial(skeleton, drawn_scales(skeleton, rng), standing(skeleton, rng), rng)
     scaling = scale_to_static(skeleton, trial)
     posed = models.markers_at(scaling.skeleton, scaling.static_pose)
-    unregistered = scaled_geometry(skeleton, scaling.body_scales)
+    unregistered = turned(
+        scaled_geometry(skeleton, scaling.body_scales), scaling.marker_names, scaling.pelvis_inclination_rad
+    )
     for i, marker in enumerate(scaling.skeleton.markers):
         if marker.name in loose:
             np.testing.assert_allclose(posed[i], trial.positions_m[0, i], atol=1e-9)

@@ -193,7 +193,8 @@ def _uniform_start(
     uniform = np.full((len(skeleton.bodies), 3), ratio)
     markers = MarkerTrajectories(np.zeros(1), skeleton.marker_names, observed[None])
     sd_m = marker_sd_m(skeleton, all_anatomical=all_anatomical)
-    weights = dict(zip(skeleton.marker_names, np.square(sd_m.min() / sd_m).tolist(), strict=True))
+    certainty = (sd_m.min() / sd_m) ** 4  # steeper than in the fit: least squares has no robust loss
+    weights = dict(zip(skeleton.marker_names, certainty.tolist(), strict=True))
     pose = inverse_kinematics(scaled_geometry(skeleton, uniform), markers, weights=weights).coordinates.values[0]
     return ScaledPosture(np.where(np.isnan(pose), skeleton.default_pose, pose), uniform)
 

@@ -2,7 +2,8 @@
 
 With few markers on a segment two postures may fit them equally well, and noise decides between them frame by frame. A
 stretch between two jumps, or from one to the end, is therefore solved once more from the other side of its jump, and
-kept there if it fits about as well and the jump is gone.
+kept there if it fits about as well and the jump is gone. Where markers are missing on one side of a jump alone, the
+others are shifted first as `continuity` does.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.skeleton.angles import wrap
+from biopose.skeleton.ik.continuity import Continuity
 from biopose.skeleton.ik.marker_faults import BoolArray, FloatArray
 from biopose.skeleton.ik.recording_solver import RecordingSolver
 from biopose.skeleton.kinematics import Kinematics
@@ -66,8 +68,14 @@ def jumps(skeleton: Skeleton, coordinates: CoordinateTrajectories, trajectories:
     return result
 
 
-def follow_branches(solver: RecordingSolver) -> None:
-    """Solve stretches on another branch anew, from the shortest on; the solver then holds the solution without them."""
+def follow_branches(solver: RecordingSolver, time_s: FloatArray) -> None:
+    """Solve stretches on another branch anew, from the shortest on; the solver then holds the solution without them.
+
+    Args:
+        solver: that has solved a recording.
+        time_s: (F,) of its frames.
+    """
+    _continue_across_gaps(solver, time_s)
     tried: set[tuple[int, int]] = set()
     for _ in range(MOST_STRETCHES):
         found, _ = _jumps(solver.problem.kinematics, solver.q, solver.observed)
@@ -78,6 +86,39 @@ def follow_branches(solver: RecordingSolver) -> None:
         first, last = min(todo, key=lambda stretch: stretch[1] - stretch[0])
         tried.add((first, last))
         _continue(solver, first, last, jumps_before=len(at))
+
+
+def _continue_across_gaps(solver: RecordingSolver, time_s: FloatArray) -> None:
+    """Let coordinates go on without a step in gaps of markers that they jump at, if they do not jump then."""
+    found, _ = _jumps(solver.problem.kinematics, solver.q, solver.observed)
+    at = np.flatnonzero(found.any(axis=1)).tolist()
+    lost = _lost_beside(solver.weights.cpu() <= 0, at).to(solver.q.device)
+    frames = lost.any(-1).nonzero()[:, 0]
+    frames = frames[~solver.rms_m[frames].isnan()]
+    if not len(frames):
+        return
+    saved = solver.state(frames)
+    continuity, without = Continuity(solver, time_s), lost.any(-1)
+    solver.q[frames] = solver.complete_q(without=without)[frames]
+    for pattern in torch.unique(lost[frames], dim=0):
+        continuity.across(frames[(lost[frames] == pattern).all(-1)], without, lost)
+    left, _ = _jumps(solver.problem.kinematics, solver.q, solver.observed)
+    if int(left.any(axis=1).sum()) < len(at):
+        solver.mark_undetermined(frames)
+    else:
+        solver.restore(frames, saved)
+
+
+def _lost_beside(missing: Tensor, at: list[int]) -> Tensor:
+    """(F, M) markers that are missing from a jump on, forwards or backwards, and are there on its other side."""
+    lost = torch.zeros_like(missing)
+    for frame in at:
+        for here, beyond, step in ((frame, frame + 1, 1), (frame + 1, frame, -1)):
+            gone = missing[beyond] & ~missing[here]
+            while 0 <= beyond < len(missing) and (gone := gone & missing[beyond]).any():
+                lost[beyond] |= gone
+                beyond += step
+    return lost
 
 
 def _between(at: np.ndarray, count: int) -> list[tuple[int, int]]:

@@ -133,7 +133,7 @@ def inverse_kinematics(
     if outliers == "left out":
         faults = leave_out_outliers(solver, chosen)
         with one_torch_thread():
-            follow_branches(solver)
+            follow_branches(solver, chosen.time_s)
     values = skeleton.satisfy_couplings(solver.representation.continuous_in_time(solver.q.cpu().numpy()))
     return IKSolution(
         coordinates=CoordinateTrajectories(trajectories.time_s, skeleton.coordinate_names, values),

@@ -102,8 +102,9 @@ def standing_in(skeleton: Skeleton, static: MarkerTrajectories) -> Standing:
     there = np.asarray(~np.isnan(chosen.positions_m).any(axis=-1))
     fullest = int(np.argmax(there.sum(axis=1)))
     seen = [name for name, observed in zip(names, there[fullest], strict=True) if observed]
-    if len(seen) >= MIN_MARKERS:  # a wrong unit would look like movement
-        _size_ratio(skeleton.select_markers(seen), chosen.select(seen).positions_m[fullest])
+    if len(seen) < MIN_MARKERS:
+        raise _too_few(skeleton, seen, seen)
+    _size_ratio(skeleton.select_markers(seen), chosen.select(seen).positions_m[fullest])  # else it looks like movement
     return standing_still(chosen)
 
 

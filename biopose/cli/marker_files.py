@@ -34,6 +34,7 @@ from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.landmarks import landmarks
 from biopose.skeleton.model import GROUND, Skeleton
+from biopose.skeleton.posture_prior import arms_at_limits
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
 from biopose.skeleton.scaling import Scaling, scale_to_static, standing_in
@@ -104,9 +105,15 @@ def scale_files(
 
 
 def scaling_notes(standing: Standing, scaling: Scaling) -> list[str]:
-    """Which frames of a static trial were used, if not any would do, and how the pelvis's shape was adapted."""
+    """Which frames of a static trial were used, what limits its posture met, how the pelvis's shape was adapted."""
     inclination_deg = float(np.degrees(scaling.pelvis_inclination_rad))
     notes = [standing.note] if standing.note else []
+    if at_end := arms_at_limits(scaling.skeleton, scaling.static_pose):
+        listed = ", ".join(f"{name} {np.degrees(angle):.0f} degrees" for name, angle in at_end.items())
+        notes.append(
+            f"at the end of the model's range in the static trial: {listed}; the arms may be turned further than that, "
+            "and these angles then be off in all trials: widen the range in the model"
+        )
     if abs(inclination_deg) >= LEAST_INCLINATION_DEG:
         where = "higher" if inclination_deg < 0 else "lower"
         notes.append(

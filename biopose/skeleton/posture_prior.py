@@ -21,6 +21,7 @@ POSTURE_SD_RAD = 0.35
 STANDING_HIP_SD_RAD = np.radians(7.0 * 2**0.5)
 HIP_FLEXION = "hip_flexion"  # begins its coordinates' names in OpenSim's models
 UPRIGHT_RAD = np.radians(30.0)
+AT_END_RAD = 1e-3
 FREE_SD_RAD = 3.0  # so wide that it decides only what no marker does
 
 
@@ -54,3 +55,16 @@ def hips_are_straight(skeleton: Skeleton, pose: NDArray[np.float64]) -> bool:
     """Whether a posture (Q,) is one of upright standing, as far as the hips tell; false without hips."""
     flexion = [pose[c] for c, name in enumerate(skeleton.coordinate_names) if name.startswith(HIP_FLEXION)]
     return bool(flexion) and max(abs(angle) for angle in flexion) < UPRIGHT_RAD
+
+
+def arms_at_limits(skeleton: Skeleton, pose: NDArray[np.float64]) -> dict[str, float]:
+    """Clamped coordinates of the arms that a posture (Q,) has at an end of their range that is not their default."""
+    found = {}
+    for c in sorted(arm_coordinates(skeleton)):
+        coordinate = skeleton.coordinates[c]
+        ends = (
+            end for end in (coordinate.range_min, coordinate.range_max) if abs(end - coordinate.default) > AT_END_RAD
+        )
+        if coordinate.clamped and any(abs(pose[c] - end) < AT_END_RAD for end in ends):
+            found[coordinate.name] = float(pose[c])
+    return found

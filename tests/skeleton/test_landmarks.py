@@ -15,7 +15,7 @@ from biopose.skeleton.landmarks import (
     marker_sd_m,
 )
 from biopose.skeleton.model import Marker, Skeleton
-from biopose.skeleton.posture_prior import FREE_SD_RAD, POSTURE_SD_RAD, arm_coordinates, posture_sd
+from biopose.skeleton.posture_prior import FREE_SD_RAD, POSTURE_SD_RAD, arm_coordinates, arms_at_limits, posture_sd
 from biopose.skeleton.scaling import Scaling, scale_to_static, scaled_geometry
 from tests.skeleton.models import markers_at
 from tests.synthetic_person import drawn_scales
@@ -80,6 +80,22 @@ def test_forearms_may_be_pronated_in_a_static_trial(
     scaling, q = scaled(*laboratory(full_body, fixed=fixed), pronation_deg=pronation_deg)
     assert off_deg(scaling, q, "pro_sup_r", "pro_sup_l") < 10
     assert off_deg(scaling, q, "elbow_flex_r", "elbow_flex_l") < 5
+
+
+def test_a_forearm_turned_beyond_the_model_range_is_found_at_its_end(full_body: Skeleton) -> None:
+    generic, own = laboratory(full_body, fixed=full_body.marker_names)
+    narrow = replace(
+        generic,
+        coordinates=tuple(
+            replace(c, range_max=np.radians(90)) if c.name.startswith("pro_sup") else c for c in generic.coordinates
+        ),
+    )
+    found = []
+    for pronation_deg in (40.0, 120.0):
+        scaling, _ = scaled(narrow, own, pronation_deg=pronation_deg)
+        found.append(arms_at_limits(narrow, scaling.static_pose))
+    assert found[0] == {}
+    assert found[1] == pytest.approx({"pro_sup_r": np.radians(90), "pro_sup_l": np.radians(90)})
 
 
 def test_fixed_markers_on_the_arms_alone_leave_the_legs_their_landmarks(full_body: Skeleton) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.skeleton.ik.branches import Jump
 from biopose.skeleton.ik.inverse_kinematics import IKSolution
 from biopose.skeleton.ik.marker_faults import MarkerFault, ranges_of
 
 FAR_MM = 40.0  # OpenSim's guidance for a single marker (Simulation with OpenSim - Best Practices)
 LIKE_A_GAP = 2  # frames
-STRETCHES_LISTED, MARKERS_LISTED = 6, 6
+STRETCHES_LISTED, MARKERS_LISTED, JUMPS_LISTED = 6, 6, 6
 
 
 def faults_as_dicts(faults: Iterable[MarkerFault]) -> list[dict[str, Any]]:
@@ -89,6 +90,30 @@ def far_line(far: dict[str, dict[str, Any]]) -> list[str]:
     parts = [f"{n} in {frames_text(far[n]['frames'])} (up to {far[n]['max_mm']:.0f} mm)" for n in names]
     rest = [f"and {len(parts) - MARKERS_LISTED} more markers"] if len(parts) > MARKERS_LISTED else []
     return [f"above {FAR_MM:.0f} mm, OpenSim's limit for a marker: {'; '.join([*parts[:MARKERS_LISTED], *rest])}"]
+
+
+def jumps_as_dicts(jumps: Iterable[Jump]) -> list[dict[str, Any]]:
+    """For JSON: the frames before and after, degrees by coordinate, and the markers' largest step."""
+    return [
+        {
+            "frames": [jump.frame, jump.frame + 1],
+            "degrees": {name: round(float(np.degrees(step)), 1) for name, step in jump.steps.items()},
+            "markers_mm": round(1e3 * jump.markers_m, 1),
+        }
+        for jump in jumps
+    ]
+
+
+def jump_lines(jumps: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each of the first jumps, and how many more there are."""
+    lines = [
+        f"JUMP from frame {jump['frames'][0]} to {jump['frames'][1]}: "
+        + (", ".join(f"{name} by {abs(step):.0f} degrees" for name, step in jump["degrees"].items()) or "a joint")
+        + f", while no marker beyond moves by more than {jump['markers_mm']:.0f} mm; two postures fit these markers"
+        for jump in jumps[:JUMPS_LISTED]
+    ]
+    rest = [f"JUMP: {len(jumps) - JUMPS_LISTED} more"] if len(jumps) > JUMPS_LISTED else []
+    return lines + rest
 
 
 def frames_text(ranges: Sequence[Sequence[int]]) -> str:

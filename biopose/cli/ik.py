@@ -108,7 +108,9 @@ def ik(
     frames; markers that lie in each other's places are exchanged back; frames that do not fit at all are nan. The
     report names markers and frames, counted from 0, and the exit code is then 3, as with a poor fit as a whole; a
     marker that is left out for a frame or two is like a gap, and changes no exit code. Frames in which nothing is found
-    are the plain least squares of all markers. NeurIK's prediction is judged but left as it is.
+    are the plain least squares of all markers. A marker that is displaced throughout is found by its distance from the
+    solution without it. Where joints jump and no marker does, the stretch is solved on the branch of the frames beside
+    it; jumps that remain are reported by frame. NeurIK's prediction is judged but left as it is.
 
     NeurIK needs no model, but markers that it knows by name: 20 or more of BioPose's 68, three of them on the pelvis
     (RASI, LASI, RPSI, LPSI). Its angles are those of BioPose's full-body model, within their ranges, each with a

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from biopose.cli.fit_report import error_without_faults_m, faults_as_dicts, markers_far
+from biopose.cli.fit_report import error_without_faults_m, faults_as_dicts, jumps_as_dicts, markers_far
 from biopose.cli.ik_setup_files import AppliedSetup, applied_setup, write_marker_errors
 from biopose.cli.marker_summaries import IKSummary, ScaleSummary
 from biopose.cli.segment_files import prefixed_errors, read_segments
@@ -25,20 +25,25 @@ from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
 from biopose.skeleton.full_body import build_full_body
+from biopose.skeleton.ik.branches import jumps
 from biopose.skeleton.ik.handedness import explain_by_handedness
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, Outliers, inverse_kinematics, marker_errors_m
 from biopose.skeleton.ik.marker_faults import MarkerFault, without_faults
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
 from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.landmarks import landmarks
 from biopose.skeleton.model import GROUND, Skeleton
+from biopose.skeleton.posture_prior import arms_at_limits
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
-from biopose.skeleton.scaling import scale_to_static
+from biopose.skeleton.scaling import Scaling, scale_to_static, standing_in
+from biopose.skeleton.standing import Standing
 from biopose.skeleton.stature import model_height_m
 
 # The root segment lies on its side where what is upright in the model's default pose is within 30 degrees of level.
 LEVEL = 0.5
+LEAST_INCLINATION_DEG = 1.0  # that is noted
 POSTURE_FRAMES = 200
 DOUBTFUL_RMS_M = 0.030  # median marker error from which on left and right are examined
 
@@ -77,8 +82,8 @@ def scale_files(
             scaling = scale_to_static(
                 skeleton, static, height_m=height_m if known_height else None, model_height_m=known_height
             )
+            standing = standing_in(skeleton, static)
         write_scaled_osim(source, out, scaling, mass_kg=mass_kg)
-    fixed = {m.name for m in skeleton.markers if m.fixed}
     factors = {
         body.name: factors
         for body, factors in zip(skeleton.bodies[1:], scaling.body_scales[1:].round(4).tolist(), strict=True)
@@ -89,13 +94,33 @@ def scale_files(
         mass_kg=read_osim(out).mass_kg,
         body_scales=factors,
         marker_residual_mm=dict(zip(scaling.marker_names, (1e3 * scaling.residual_m).round(2).tolist(), strict=True)),
-        moved_markers=[n for n in scaling.marker_names if n not in fixed],
+        moved_markers=list(scaling.moved_markers),
+        landmarks=[n for n in landmarks(skeleton) if n in scaling.marker_names],
         unused_markers=[n for n in static.names if n not in set(skeleton.marker_names)],
         height_m=height_m,
         height_used=known_height is not None,
-        notes=[*static.notes, *model_notes(source, skeleton)],
-        static_trial=judge_static(static, scaling, landmarks=sorted(fixed)),
+        notes=[*static.notes, *scaling_notes(standing, scaling), *model_notes(source, skeleton)],
+        static_trial=judge_static(standing, scaling, landmarks=landmarks(skeleton)),
     )
+
+
+def scaling_notes(standing: Standing, scaling: Scaling) -> list[str]:
+    """Which frames of a static trial were used, what limits its posture met, how the pelvis's shape was adapted."""
+    inclination_deg = float(np.degrees(scaling.pelvis_inclination_rad))
+    notes = [standing.note] if standing.note else []
+    if at_end := arms_at_limits(scaling.skeleton, scaling.static_pose):
+        listed = ", ".join(f"{name} {np.degrees(angle):.0f} degrees" for name, angle in at_end.items())
+        notes.append(
+            f"at the end of the model's range in the static trial: {listed}; the arms may be turned further than that, "
+            "and these angles then be off in all trials: widen the range in the model"
+        )
+    if abs(inclination_deg) >= LEAST_INCLINATION_DEG:
+        where = "higher" if inclination_deg < 0 else "lower"
+        notes.append(
+            f"the pelvis's posterior markers lie {where} than the model's by {abs(inclination_deg):.0f} degrees of "
+            "inclination, as people's pelves differ (5 degrees, standard deviation); all its markers were turned so"
+        )
+    return notes
 
 
 def model_notes(model: Path, skeleton: Skeleton) -> list[str]:
@@ -215,6 +240,7 @@ def solve_files(
         outliers=outliers,
         faults=faults_as_dicts(solution.faults),
         markers_far=markers_far(solution),
+        jumps=jumps_as_dicts(jumps(skeleton, solution.coordinates, judged.select(solution.marker_names))),
         handedness=handedness,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from biopose.cli.fit_report import calls_for_a_look, far_line, fault_lines
+from biopose.cli.fit_report import calls_for_a_look, far_line, fault_lines, jump_lines
 from biopose.cli.static_trial import StaticTrial
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 
@@ -25,7 +25,8 @@ NAN = "what is missing is nan in the .mot; fill it before OpenSim's own viewer o
 class ScaleSummary:
     """The result of `biopose scale`; residuals are distances of the scaled model's markers from the recorded ones, mm.
 
-    The markers in `moved_markers` were then moved to their recorded positions, by their residual.
+    The markers in `moved_markers` were then moved to their recorded positions, by their residual. `landmarks` are those
+    that lie on landmarks; all markers do where it is empty.
     """
 
     out: str
@@ -38,6 +39,7 @@ class ScaleSummary:
     height_used: bool
     notes: list[str]
     static_trial: StaticTrial | None = None
+    landmarks: list[str] = field(default_factory=list)
 
     @property
     def doubtful(self) -> bool:
@@ -64,9 +66,9 @@ class ScaleSummary:
         return lines
 
     def _residual_lines(self) -> list[str]:
-        """Of the anatomical landmarks, or of all markers where the model has none fixed."""
-        residual_mm, moved = self.marker_residual_mm, set(self.moved_markers)
-        landmarks = [name for name in residual_mm if name not in moved] or list(residual_mm)
+        """Of the anatomical landmarks."""
+        residual_mm, moved = self.marker_residual_mm, self.moved_markers
+        landmarks = self.landmarks or list(residual_mm)
         furthest = sorted(landmarks, key=lambda name: -residual_mm[name])[:3]
         worst = ", ".join(f"{name} {residual_mm[name]:.0f} mm" for name in furthest)
         lines = [f"landmarks: {len(landmarks)}, furthest from the scaled model: {worst}"]
@@ -81,7 +83,8 @@ class IKSummary:
 
     `faults` are of `MarkerFault`: kind, markers, frames (first and last of each stretch, counted from 0), error_mm,
     lies_at; `outliers` is what was done about them ("left out" or "kept"). `markers_far` are the markers that stay
-    above OpenSim's limit of 40 mm for some frames otherwise: frames, max_mm. `handedness` explains a poor fit.
+    above OpenSim's limit of 40 mm for some frames otherwise: frames, max_mm. `jumps` are steps of joints that no marker
+    makes: frames, degrees, markers_mm. `handedness` explains a poor fit.
     """
 
     out: str
@@ -102,6 +105,7 @@ class IKSummary:
     outliers: str = "left out"
     faults: list[dict[str, Any]] = field(default_factory=list)
     markers_far: dict[str, dict[str, Any]] = field(default_factory=dict)
+    jumps: list[dict[str, Any]] = field(default_factory=list)
     handedness: dict[str, Any] | None = None
 
     @property
@@ -113,7 +117,7 @@ class IKSummary:
     def incomplete(self) -> bool:
         """Whether the result lacks anything that a complete and faultless recording would have given."""
         missing = self.frames_unsolved or self.frames_not_converged or self.coordinates_undetermined
-        return bool(missing or calls_for_a_look(self.faults) or self.poor_fit)
+        return bool(missing or calls_for_a_look(self.faults) or self.jumps or self.poor_fit)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -122,7 +126,7 @@ class IKSummary:
     def lines(self) -> list[str]:
         """As text."""
         lines = [*_first_lines(self), *self._doubts(), *fault_lines(self.faults, outliers=self.outliers)]
-        lines += [*far_line(self.markers_far), *self._missing(), *self.notes]
+        lines += [*far_line(self.markers_far), *jump_lines(self.jumps), *self._missing(), *self.notes]
         if self.coordinates_held:
             lines.append(f"held at default, observed by no marker: {', '.join(self.coordinates_held)}")
         if self.unused_markers:

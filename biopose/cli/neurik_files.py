@@ -14,9 +14,10 @@ from time import perf_counter
 import numpy as np
 
 from biopose.cli.fit_report import faults_as_dicts
-from biopose.cli.marker_files import ProgressBar, lies_on_its_side, read_recording
+from biopose.cli.marker_files import ProgressBar, lies_on_its_side, read_recording, scaling_notes
 from biopose.cli.marker_summaries import NeurikSummary
 from biopose.cli.segment_files import prefixed_errors
+from biopose.cli.static_trial import judge_static
 from biopose.io.markers import read_markers
 from biopose.io.mot import from_coordinates, write_mot, write_storage
 from biopose.io.trajectories import MarkerTrajectories
@@ -25,7 +26,7 @@ from biopose.io.up_axis import UpAxis
 from biopose.neurik.input import SubjectCalibration
 from biopose.neurik.network import Neurik, load_neurik
 from biopose.neurik.recording import RecordingPrediction, predict_recording
-from biopose.neurik.static_trial import calibrate_from_static
+from biopose.neurik.static_trial import static_scaling
 from biopose.skeleton.full_body import build_full_body, full_body_skeleton
 from biopose.skeleton.ik.marker_faults import MarkerFault, outlying_faults, suspicion
 from biopose.skeleton.limbs import LIMBS
@@ -70,7 +71,7 @@ def predict_files(
     network = load_neurik()
     progress.length = len(recording.time_s)
     standing = read_markers(static, up=up, units=units, subject=subject) if static else None
-    calibration = _calibration(standing, static, network)
+    calibration, calibration_notes = _calibration(standing, static, network)
     start = perf_counter()
     with prefixed_errors(markers), torch_threads(threads):
         prediction = predict_recording(network, recording, subject=calibration, progress=progress.update)
@@ -82,17 +83,21 @@ def predict_files(
         write_storage(sd_out, from_coordinates(prediction.sd, rotational=rotational, name="Standard deviations"))
     write_mot(out, prediction.coordinates, rotational=rotational)
     unused = [name for name in recording.names if name not in prediction.markers.names]
-    notes = [*recording.notes, *(f"{static}: {note}" for note in (standing.notes if standing else ()))]
+    of_static = [*(standing.notes if standing else ()), *calibration_notes]
+    notes = [*recording.notes, *(f"{static}: {note}" for note in of_static)]
     return _summary(prediction, out, model_out, sd_out, unused, seconds, notes)
 
 
 def _calibration(
     standing: MarkerTrajectories | None, static: Path | None, network: Neurik
-) -> SubjectCalibration | None:
+) -> tuple[SubjectCalibration | None, list[str]]:
+    """Of a static trial, if there is one, and what is doubtful about that."""
     if standing is None or static is None:
-        return None
+        return None, []
     with prefixed_errors(static):
-        return calibrate_from_static(standing, network.locations_m)
+        found = static_scaling(standing)
+    doubts = judge_static(found.standing, found.scaling, landmarks=found.scaling.marker_names).lines()
+    return found.calibration(network.locations_m), [*scaling_notes(found.standing, found.scaling), *doubts]
 
 
 def write_model(path: Path, prediction: RecordingPrediction) -> Path:

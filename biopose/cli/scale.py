@@ -55,10 +55,13 @@ def scale(
     """Scale a model to a person from a static trial.
 
     Markers that the model declares as <fixed> keep their anatomical location; the others are moved to their recorded
-    positions.
+    positions, but for landmarks more than 40 mm from there. Landmarks are markers at the ends of the long segments and
+    on the others; those that are not <fixed> count less, and more than markers along a shaft. Arms may be in any
+    posture.
 
-    The report names markers that move in the second that is used, hips and knees that are bent, and landmarks far from
-    the scaled model; the model is written, and the exit code is then 3.
+    A second is used in which the person stands still, upright if there is a choice; a recording without one is refused,
+    with the frames that would serve. The report names markers that move in that second, hips and knees that are bent,
+    and landmarks far from the scaled model; the model is written, and the exit code is then 3.
 
     \b
     Example:

@@ -14,19 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.skeleton.damped_gauss_newton import minimise
-from biopose.skeleton.ik.least_squares import root_coordinates
 from biopose.skeleton.ik.normal_equations import NormalEquations, bounded_step
 from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.landmarks import marker_sd_m
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.posture_prior import posture_sd
 from biopose.skeleton.scaling_prior import scale_prior
 from biopose.skeleton.student_t import student_t_loss, student_t_weight
 
-# Palpated landmarks are found to within 6 to 21 mm between examiners (Della Croce et al. 2005, Gait & Posture 21:226).
-LANDMARK_SD_M = 0.012
-# A marker that is not on a landmark determines little more than the segment that it is on.
-LOOSE_MARKER_SD_M = 0.05
-# Standing for a static trial, a joint is rarely further than this from the model's default, but it may well be.
-POSTURE_SD_RAD = 0.35
 DEGREES_OF_FREEDOM = 4.0  # of Student's t distribution
 MAX_STEPS = 40
 FTOL = 1e-9  # relative fall of the cost
@@ -41,25 +36,27 @@ class ScalingProblem:
         skeleton: unscaled, with exactly the observed markers.
         observed: (M, 3) in ground.
         height_ratio: the person's height over the model's, if known.
-        all_anatomical: whether every marker counts as a landmark; otherwise those that the model has as fixed do (all
-            of them if it has none).
+        all_anatomical: whether every marker counts as a landmark; otherwise `marker_sd_m` judges them.
+        standing: whether the posture is that of a static trial (`posture_prior`).
     """
 
     def __init__(
-        self, skeleton: Skeleton, observed: NDArray[np.float64], *, height_ratio: float | None, all_anatomical: bool
+        self,
+        skeleton: Skeleton,
+        observed: NDArray[np.float64],
+        *,
+        height_ratio: float | None,
+        all_anatomical: bool,
+        standing: bool = False,
     ) -> None:
         self.kinematics = Kinematics(skeleton)
         self.observed = torch.from_numpy(observed)
         prior = scale_prior(skeleton, height_ratio=height_ratio)
         self.design, self.mean = torch.from_numpy(prior.design), torch.from_numpy(prior.mean)
         self.terms_sd = torch.from_numpy(prior.sd)
-        anatomical = [m.fixed for m in skeleton.markers]
-        if all_anatomical or not any(anatomical):
-            anatomical = [True] * len(anatomical)
-        self.marker_sd = torch.tensor([LANDMARK_SD_M if a else LOOSE_MARKER_SD_M for a in anatomical]).double()
+        self.marker_sd = torch.from_numpy(marker_sd_m(skeleton, all_anatomical=all_anatomical))
         self.free = list(skeleton.free_coordinates)
-        root = root_coordinates(skeleton)
-        self.posture_sd = torch.tensor([torch.inf if c in root else POSTURE_SD_RAD for c in self.free]).double()
+        self.posture_sd = torch.from_numpy(posture_sd(skeleton, standing=standing))
         self.default = torch.from_numpy(skeleton.default_pose)
         limits = [(c.range_min, c.range_max) if c.clamped else (-np.inf, np.inf) for c in skeleton.coordinates]
         limits = [limits[c] for c in self.free] + [(-np.inf, np.inf)] * len(self.mean)

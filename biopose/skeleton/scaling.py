@@ -8,6 +8,7 @@ leaves a segment that no marker observes in proportion to the rest.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,8 +21,12 @@ from biopose.skeleton.ik.initial_pose import align_root
 from biopose.skeleton.ik.inverse_kinematics import PLAUSIBLE_SIZE_RATIO, inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
 from biopose.skeleton.kinematics import Kinematics
+from biopose.skeleton.landmarks import marker_sd_m, registered_markers
 from biopose.skeleton.model import GROUND, Joint, JointAxis, Marker, Skeleton
 from biopose.skeleton.most_probable_scaling import ScalingProblem
+from biopose.skeleton.pelvis_shape import turned, with_inclination
+from biopose.skeleton.posture_prior import hips_are_straight
+from biopose.skeleton.standing import Standing, standing_still
 from biopose.skeleton.threads import one_torch_thread
 
 
@@ -35,6 +40,8 @@ class Scaling:
         residual_m: (M,) distance from each observed marker to that of the scaled model, before registration.
         marker_names: the M markers.
         skeleton: scaled, with the loose markers registered; masses are those of the unscaled model.
+        moved_markers: those that were registered, moved to their recorded positions.
+        pelvis_inclination_rad: by which all markers on the pelvis were turned in it (`pelvis_shape`).
     """
 
     body_scales: NDArray[np.float64]
@@ -42,6 +49,8 @@ class Scaling:
     residual_m: NDArray[np.float64]
     marker_names: tuple[str, ...]
     skeleton: Skeleton
+    moved_markers: tuple[str, ...] = ()
+    pelvis_inclination_rad: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,21 +72,48 @@ def scale_to_static(
 
     Args:
         skeleton: the generic model, with the recording's markers.
-        static: a person standing still; the stillest second of it is used.
+        static: a person standing still; `standing_still` chooses the second of it that is used.
         height_m: the person's height, if known.
         model_height_m: the generic model's height; needed with height_m.
 
     Raises:
         ValueError: if one height is given without the other, or one is not positive.
         ModelError: if the recording and the skeleton have fewer than three markers in common, or the recording is of
-            a body of another size.
+            a body of another size; or nobody stands still.
     """
-    still = stillest_second(static)
     ratio = _height_ratio(height_m, model_height_m)
+    still = standing_in(skeleton, static).part
     there = np.asarray(~np.isnan(still.positions_m).any(axis=-1).all(axis=0))
     names = [name for name, observed in zip(still.names, there, strict=True) if observed]
     mean = dict(zip(names, np.nanmean(still.positions_m[:, there], axis=0), strict=True))
-    return scale_to_markers(skeleton, mean, height_ratio=ratio)
+    return scale_to_markers(skeleton, mean, height_ratio=ratio, standing=True)
+
+
+def standing_in(skeleton: Skeleton, static: MarkerTrajectories) -> Standing:
+    """Where the skeleton's markers are still in a recording, those of somebody standing upright.
+
+    Raises:
+        ModelError: as `scale_to_static`.
+    """
+    names = [name for name in static.names if name in skeleton.marker_names]
+    if len(names) < MIN_MARKERS:
+        raise _too_few(skeleton, names, static.names)
+    chosen = static.select(names)
+    there = np.asarray(~np.isnan(chosen.positions_m).any(axis=-1))
+    fullest = int(np.argmax(there.sum(axis=1)))
+    seen = [name for name, observed in zip(names, there[fullest], strict=True) if observed]
+    if len(seen) < MIN_MARKERS:
+        raise _too_few(skeleton, seen, seen)
+    _size_ratio(skeleton.select_markers(seen), chosen.select(seen).positions_m[fullest])  # else it looks like movement
+    return standing_still(chosen)
+
+
+def _too_few(skeleton: Skeleton, names: Sequence[str], observed: Iterable[str]) -> ModelError:
+    return ModelError(
+        f"{len(names)} of the skeleton {skeleton.name}'s markers were observed; at least {MIN_MARKERS} are "
+        f"needed. Observed: {', '.join(observed) or 'none'}. "
+        f"The skeleton has: {', '.join(skeleton.marker_names) or 'none'}."
+    )
 
 
 def _height_ratio(height_m: float | None, model_height_m: float | None) -> float | None:
@@ -88,20 +124,6 @@ def _height_ratio(height_m: float | None, model_height_m: float | None) -> float
     return height_m / model_height_m
 
 
-def stillest_second(static: MarkerTrajectories) -> MarkerTrajectories:
-    """The second of a recording (all of a shorter one) in which the markers move least."""
-    if len(static.time_s) == 1:
-        return static
-    window = min(len(static.time_s), max(2, round(static.rate_hz)))
-    step = np.linalg.norm(np.diff(static.positions_m, axis=0), axis=-1)
-    count = (~np.isnan(step)).sum(axis=1)
-    speed = np.where(count > 0, np.nansum(step, axis=1) / np.maximum(count, 1), np.inf)
-    total = np.convolve(speed, np.ones(window - 1), mode="valid")
-    start = int(np.argmin(total))
-    part = slice(start, start + window)
-    return MarkerTrajectories(static.time_s[part], static.names, static.positions_m[part])
-
-
 def scale_to_markers(
     skeleton: Skeleton,
     positions_m: dict[str, NDArray[np.float64]],
@@ -110,6 +132,7 @@ def scale_to_markers(
     all_anatomical: bool = False,
     register_all: bool = False,
     near: ScaledPosture | None = None,
+    standing: bool = False,
 ) -> Scaling:
     """Scale to one set of marker positions.
 
@@ -117,42 +140,63 @@ def scale_to_markers(
         skeleton: the generic model.
         positions_m: (3,) positions in ground by marker name.
         height_ratio: the person's height over the model's, if known.
-        all_anatomical: whether every marker counts as a landmark; otherwise those that the model has as fixed do (all
-            of them if it has none).
-        register_all: whether fixed markers move to their observed positions, too.
+        all_anatomical: whether every marker counts as a landmark; otherwise `landmarks` judges them.
+        register_all: whether all markers move to their observed positions, fixed ones and distant landmarks, too.
         near: where to start, up to the place and the heading of the whole; None finds a start by inverse kinematics.
+        standing: whether it is a static trial: arms in any posture (`posture_prior`), a pelvis of any shape.
 
     Raises:
         ModelError: if fewer than three markers are common to both, or the markers are of a body of another size.
     """
     names = [n for n in skeleton.marker_names if n in positions_m]
     if len(names) < MIN_MARKERS:
-        raise ModelError(
-            f"{len(names)} of the skeleton {skeleton.name}'s markers were observed; at least {MIN_MARKERS} are "
-            f"needed. Observed: {', '.join(positions_m) or 'none'}. "
-            f"The skeleton has: {', '.join(skeleton.marker_names) or 'none'}."
-        )
+        raise _too_few(skeleton, names, positions_m)
     observed = np.array([positions_m[n] for n in names])
     chosen = skeleton.select_markers(names)
-    problem = ScalingProblem(chosen, observed, height_ratio=height_ratio, all_anatomical=all_anatomical)
     with one_torch_thread():
         if near is None:
-            near = _uniform_start(chosen, observed, height_ratio or _size_ratio(chosen, observed))
+            near = _uniform_start(
+                chosen, observed, height_ratio or _size_ratio(chosen, observed), all_anatomical=all_anatomical
+            )
         else:
             near = replace(near, pose=_moved_to(observed, chosen, near))
-        body_scales, pose = problem.solve(near.pose, near.body_scales)
+        inclined = with_inclination(chosen) if standing and hips_are_straight(chosen, near.pose) else None
+        problem = ScalingProblem(
+            inclined or chosen, observed, height_ratio=height_ratio, all_anatomical=all_anatomical, standing=standing
+        )
+        body_scales, pose, inclination_rad = _solved(problem, near, inclined=inclined is not None)
     scaled = scaled_geometry(skeleton, body_scales)
+    if inclined is not None:
+        scaled = turned(scaled, names, inclination_rad)
     in_bodies, residual = _in_bodies(scaled.select_markers(names), pose, observed)
-    location_m = {n: p for n, p, m in zip(names, in_bodies, chosen.markers, strict=True) if register_all or not m.fixed}
+    moved = names if register_all else registered_markers(chosen, residual)
+    location_m = {n: p for n, p in zip(names, in_bodies, strict=True) if n in set(moved)}
     markers = tuple(replace(m, location_m=location_m.get(m.name, m.location_m)) for m in scaled.markers)
-    return Scaling(body_scales, pose, residual, tuple(names), scaled.with_markers(markers))
+    return Scaling(
+        body_scales, pose, residual, tuple(names), scaled.with_markers(markers), tuple(moved), inclination_rad
+    )
 
 
-def _uniform_start(skeleton: Skeleton, observed: NDArray[np.float64], ratio: float) -> ScaledPosture:
+def _solved(
+    problem: ScalingProblem, near: ScaledPosture, *, inclined: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Body scales (B, 3), coordinates (Q,), and the inclination of the pelvis's landmarks if the problem has it."""
+    if not inclined:
+        return *problem.solve(near.pose, near.body_scales), 0.0
+    body_scales, pose = problem.solve(np.append(near.pose, 0.0), np.vstack([near.body_scales, np.ones(3)]))
+    return body_scales[:-1], pose[:-1], float(pose[-1])
+
+
+def _uniform_start(
+    skeleton: Skeleton, observed: NDArray[np.float64], ratio: float, *, all_anatomical: bool
+) -> ScaledPosture:
     """The posture in which the skeleton, scaled as a whole, is nearest to the markers (M, 3)."""
     uniform = np.full((len(skeleton.bodies), 3), ratio)
     markers = MarkerTrajectories(np.zeros(1), skeleton.marker_names, observed[None])
-    pose = inverse_kinematics(scaled_geometry(skeleton, uniform), markers).coordinates.values[0]
+    sd_m = marker_sd_m(skeleton, all_anatomical=all_anatomical)
+    certainty = (sd_m.min() / sd_m) ** 4  # steeper than in the fit: least squares has no robust loss
+    weights = dict(zip(skeleton.marker_names, certainty.tolist(), strict=True))
+    pose = inverse_kinematics(scaled_geometry(skeleton, uniform), markers, weights=weights).coordinates.values[0]
     return ScaledPosture(np.where(np.isnan(pose), skeleton.default_pose, pose), uniform)
 
 

@@ -18,7 +18,7 @@ from biopose.skeleton.ik.inverse_kinematics import Outliers
 from biopose.skeleton.ik.recording_solver import Limits
 from biopose.skeleton.quiet_opensim import opensim
 from biopose.skeleton.reader import read_osim
-from tests.skeleton.models import markers_at
+from tests.skeleton.models import markers_at, recording_of
 from tests.synthetic_person import MASS_KG, SyntheticPerson
 
 
@@ -130,6 +130,7 @@ def summary_of_scaling(**changes: object) -> ScaleSummary:
         height_m=None,
         height_used=False,
         notes=[],
+        landmarks=["C7", "RASI"],
     )
     return replace(summary, **changes)  # type: ignore[arg-type]
 
@@ -141,8 +142,8 @@ def test_landmarks_are_listed_the_furthest_first() -> None:
     ]
 
 
-def test_without_fixed_markers_all_are_landmarks() -> None:
-    lines = summary_of_scaling(moved_markers=["C7", "RASI", "THI1"]).lines()
+def test_without_landmarks_all_markers_are_listed() -> None:
+    lines = summary_of_scaling(landmarks=[]).lines()
     assert "landmarks: 3, furthest from the scaled model: THI1 150 mm, RASI 9 mm, C7 4 mm" in lines
 
 
@@ -249,10 +250,10 @@ def test_exchanged_markers_are_exchanged_back_for_either_solver(
 
 
 def test_a_static_trial_is_judged(person: SyntheticPerson, tmp_path: Path) -> None:
-    """Nobody stands still; somebody sits; a landmark is off; and a trial as it should be."""
+    """A hand moves; somebody sits; a landmark is off; and a trial as it should be."""
     skeleton, q = person.skeleton, np.repeat(person.skeleton.default_pose[None], 20, axis=0)
     moving, sitting, off = q.copy(), q.copy(), markers_at(skeleton, q)
-    moving[:, skeleton.coordinate_names.index("pelvis_tx")] = np.linspace(0, 0.3, 20)
+    moving[:, skeleton.coordinate_names.index("wrist_flex_r")] = np.linspace(0, 1.0, 20)
     for name in ("hip_flexion_r", "hip_flexion_l", "knee_angle_r", "knee_angle_l"):
         sitting[:, skeleton.coordinate_names.index(name)] = np.radians(90)
     off[:, skeleton.marker_names.index("RKNE")] += (0.1, 0, 0)
@@ -362,3 +363,32 @@ def test_coordinates_that_are_missing_together_share_a_line() -> None:
 def test_frames_without_markers_are_reported_with_their_place() -> None:
     lines = summary_of_ik(frames_unsolved=[10, 11, 40]).lines()
     assert "NOT SOLVED: 3 frames (from 10 to 40, counted from 0) have fewer than 3 markers" in lines
+
+
+def test_jumps_are_reported_by_frame() -> None:
+    jump = {"frames": [40, 41], "degrees": {"lumbar_rotation": 39.2, "arm_rot_r": -87.0}, "markers_mm": 3.8}
+    summary = summary_of_ik(jumps=[jump])
+    assert summary.incomplete
+    assert (
+        "JUMP from frame 40 to 41: lumbar_rotation by 39 degrees, arm_rot_r by 87 degrees, while no marker beyond "
+        "moves by more than 4 mm; two postures fit these markers" in summary.lines()
+    )
+    assert "JUMP: 3 more" in summary_of_ik(jumps=[jump] * 9).lines()
+
+
+def test_a_run_is_refused_as_a_static_trial(person: SyntheticPerson, tmp_path: Path) -> None:
+    q = np.repeat(person.skeleton.default_pose[None], 200, axis=0)
+    q[:, person.skeleton.coordinate_names.index("pelvis_tx")] = 3.5 * np.arange(200) / 100
+    write_trc(tmp_path / "run.trc", recording_of(person.skeleton, q))
+    with pytest.raises(ModelError, match=r"run\.trc: nobody stands still"):
+        scale_files(tmp_path / "run.trc", person.generic, tmp_path / "s.osim")
+    assert not (tmp_path / "s.osim").exists()
+
+
+def test_standing_still_is_found_in_a_longer_trial_and_noted(person: SyntheticPerson, tmp_path: Path) -> None:
+    q = np.repeat(person.skeleton.default_pose[None], 300, axis=0)
+    q[120:, person.skeleton.coordinate_names.index("pelvis_tx")] = 1.5 * np.arange(180) / 100
+    write_trc(tmp_path / "walk.trc", recording_of(person.skeleton, q))
+    summary = scale_files(tmp_path / "walk.trc", person.generic, tmp_path / "s.osim")
+    assert not summary.doubtful
+    assert any(note.startswith("stands still in frames ") for note in summary.notes)

@@ -53,6 +53,8 @@ def test_units_and_subject_are_options(
     path, out = tmp_path / "pair.trc", tmp_path / ("o.mot" if command == "ik" else "o.osim")
     names = [f"{who}:{name}" for who in ("Ann", "Bob") for name in person.recording.names]
     positions_m = np.tile(person.recording.positions_m, (1, 2, 1))
+    if command == "scale":  # a static trial
+        positions_m[:] = positions_m[0]
     write_trc(path, replace(person.recording, names=tuple(names), positions_m=positions_m))
     path.write_text(path.read_text().replace("\tm\t", "\tlab\t", 1))
     model = person.scaled if command == "ik" else person.generic
@@ -60,7 +62,7 @@ def test_units_and_subject_are_options(
     assert_refused(run(command, *options), "found Units 'lab'; expected one of m, cm and mm")
     assert_refused(run(command, *options, "--units", "m"), "markers of 2 subjects: Ann, Bob; expected one; choose it")
     result = run(command, *options, "--units", "m", "--subject", "Bob")
-    assert result.exit_code == (0 if command == "ik" else 3), result.output  # the person moves: no static trial
+    assert result.exit_code == (0 if command == "ik" else 3), result.output  # not upright
     assert "the prefix 'Bob:' is taken off" in result.stdout
     assert "read as m, as --units states" in result.stdout
 

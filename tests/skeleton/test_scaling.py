@@ -12,8 +12,9 @@ from biopose.io.trc import read_trc
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.most_probable_scaling import ScalingProblem
+from biopose.skeleton.pelvis_shape import turned
 from biopose.skeleton.reader import read_osim
-from biopose.skeleton.scaling import Scaling, scale_to_markers, scale_to_static, scaled_geometry, stillest_second
+from biopose.skeleton.scaling import Scaling, scale_to_markers, scale_to_static, scaled_geometry
 from biopose.skeleton.scaling_prior import AXIS_SD, SEGMENT_SD, SIDE_SD, WHOLE_BODY_SD, scale_prior
 from tests.reference_data import LAB, needs_shared_data
 from tests.skeleton import models
@@ -101,7 +102,9 @@ def test_loose_markers_are_registered_and_fixed_ones_are_not(full_body: Skeleton
     trial = static_trial(skeleton, drawn_scales(skeleton, rng), standing(skeleton, rng), rng)
     scaling = scale_to_static(skeleton, trial)
     posed = models.markers_at(scaling.skeleton, scaling.static_pose)
-    unregistered = scaled_geometry(skeleton, scaling.body_scales)
+    unregistered = turned(
+        scaled_geometry(skeleton, scaling.body_scales), scaling.marker_names, scaling.pelvis_inclination_rad
+    )
     for i, marker in enumerate(scaling.skeleton.markers):
         if marker.name in loose:
             np.testing.assert_allclose(posed[i], trial.positions_m[0, i], atol=1e-9)
@@ -189,30 +192,6 @@ def test_a_wrong_unit_is_refused(full_body: Skeleton, factor: float) -> None:
     trial = recording_of(full_body, np.repeat(full_body.default_pose[None], 3, axis=0))
     with pytest.raises(ModelError, match="unit"):
         scale_to_static(full_body, replace(trial, positions_m=trial.positions_m * factor))
-
-
-class TestStillestSecond:
-    def swaying(self, *, still: slice) -> MarkerTrajectories:
-        rng = np.random.default_rng(0)
-        speed = rng.uniform(0.5, 1.0, (400, 5, 3))
-        speed[still] *= 0.01
-        return MarkerTrajectories(np.arange(400) / 100, tuple("abcde"), speed.cumsum(axis=0) / 100)
-
-    @pytest.mark.parametrize("start", [0, 123, 300])
-    def test_it_is_found(self, start: int) -> None:
-        found = stillest_second(self.swaying(still=slice(start + 1, start + 100)))
-        assert len(found.time_s) == 100
-        assert found.time_s[0] == pytest.approx(start / 100)
-
-    def test_gaps_are_not_stillness(self) -> None:
-        trial = self.swaying(still=slice(201, 300))
-        trial.positions_m[50:120, 1:] = np.nan
-        assert stillest_second(trial).time_s[0] == pytest.approx(2.0)
-
-    def test_all_of_a_shorter_recording_is_used(self) -> None:
-        trial = self.swaying(still=slice(0, 0))
-        short = MarkerTrajectories(trial.time_s[:40], trial.names, trial.positions_m[:40])
-        np.testing.assert_array_equal(stillest_second(short).positions_m, short.positions_m)
 
 
 class TestPrior:

@@ -20,12 +20,14 @@ from torch import Tensor
 
 from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.skeleton.ik.branches import follow_branches
 from biopose.skeleton.ik.coordinate_targets import CoordinateTargets
 from biopose.skeleton.ik.marker_faults import MarkerFault
 from biopose.skeleton.ik.outliers import leave_out_outliers
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits, RecordingSolver
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.model import Skeleton
+from biopose.skeleton.threads import one_torch_thread
 
 Outliers = Literal["kept", "left out"]
 
@@ -95,7 +97,8 @@ def inverse_kinematics(
             ranges. Root coordinates are never limited: anatomy does not limit a person's orientation in the room.
         outliers: "kept" minimises the squared distances of all markers; "left out" then finds markers that do not fit,
             leaves them out or exchanges them back in the frames concerned, and solves those frames anew. Coordinates
-            go on without a step there, and where the recording's gaps had been filled (`filled`).
+            go on without a step there, and where the recording's gaps had been filled (`filled`). Stretches whose
+            coordinates jump where no marker does are solved on the branch of the frames beside them (`branches`).
         tolerance: error in radians (metres) that a converged frame's last step leaves, in order of magnitude.
         threads: how many chunks of frames are solved at a time.
         device: where torch computes; float64 throughout.
@@ -126,7 +129,11 @@ def inverse_kinematics(
         )
     solver.prepare()
     solver.run(threads=threads, progress=progress)
-    faults = leave_out_outliers(solver, chosen) if outliers == "left out" else []
+    faults = []
+    if outliers == "left out":
+        faults = leave_out_outliers(solver, chosen)
+        with one_torch_thread():
+            follow_branches(solver, chosen.time_s)
     values = skeleton.satisfy_couplings(solver.representation.continuous_in_time(solver.q.cpu().numpy()))
     return IKSolution(
         coordinates=CoordinateTrajectories(trajectories.time_s, skeleton.coordinate_names, values),

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.ik.continuity import Continuity, stretches_of
+from biopose.skeleton.ik.displaced_markers import displaced_markers
 from biopose.skeleton.ik.marker_faults import (
     BoolArray,
     FloatArray,
@@ -52,9 +53,10 @@ def leave_out_outliers(solver: RecordingSolver, recording: MarkerTrajectories) -
     first = _suspicion(solver, recording.time_s)
     poor = float(solver.rms_m[solver.solvable].median()) > POOR_FIT_M
     filled = recording.filled is not None and bool(recording.filled.any())
-    if not (poor or filled or first.throughout.any() or first.frames.any()):
-        return []
     with one_torch_thread():
+        displaced = bool(displaced_markers(solver).any())
+        if not (poor or filled or displaced or first.throughout.any() or first.frames.any()):
+            return []
         search = _Search(solver, recording.names, recording.time_s)
         if filled:
             search.continue_across_filled(torch.from_numpy(recording.filled).to(solver.weights.device))
@@ -99,6 +101,9 @@ class _Search:
         """Whole recording first, then its suspicious stretches."""
         if throughout and self._repair_throughout(first):
             first = _suspicion(self.solver, self.time_s)
+        displaced = displaced_markers(self.solver)
+        if displaced.any() and self._accept_throughout(self.always | displaced, []):
+            first = _suspicion(self.solver, self.time_s)
         frames = torch.from_numpy(first.frames.any(axis=1)) & ~self.solver.rms_m.isnan().cpu()
         suspects = frames.nonzero()[:, 0].to(self.solver.q.device)
         if len(suspects):
@@ -129,6 +134,7 @@ class _Search:
     def _accept_throughout(self, always: Tensor, cycles: list[tuple[int, ...]]) -> bool:
         frames = self.solver.solvable
         saved, before = self.solver.state(frames), float(self.solver.rms_m[frames].median())
+        was = self.outlying[frames].clone()
         self.outlying[frames] = always & (self.given[frames] > 0)
         for cycle in cycles:
             self._swap(frames, cycle)
@@ -136,12 +142,13 @@ class _Search:
         self.solver.solve_again(frames, self.solver.complete_q(without=torch.zeros_like(self.unexplained))[frames])
         if float(self.solver.rms_m[frames].median()) > 0.9 * before:
             self.solver.restore(frames, saved)
-            self.outlying[frames] = False
+            self.outlying[frames] = was
             return False
         self.always = always
         self.distance_m[frames] = torch.where(self.outlying[frames], self._recorded_distance(frames), 0.0)
         for cycle in cycles:
             self._note_exchange(cycle, frames)
+        self.solver.mark_undetermined(frames)
         return True
 
     def _repair(self, frames: Tensor, judged: Suspicion) -> None:

@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from biopose.io.trajectories import MarkerTrajectories
+from biopose.skeleton.ik.displaced_markers import deleted_residuals
 from biopose.skeleton.ik.handedness import explain_by_handedness, other_side
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics
 from biopose.skeleton.ik.marker_faults import MarkerFault, suspicion, without_faults
+from biopose.skeleton.ik.recording_solver import RecordingSolver
 from biopose.skeleton.model import Skeleton
 from tests.skeleton.models import motion, recording_of
 
@@ -239,3 +242,51 @@ def test_a_poor_fit_is_explained_by_left_and_right(
     assert found is not None
     assert found.rms_m < 0.005
     assert explain_by_handedness(full_body, recording, 0.002) is None
+
+
+@pytest.mark.parametrize("name", ["LPSI", "RHEE", "RMT1", "LKNE"])
+def test_a_marker_displaced_throughout_is_named_and_left_out(full_body: Skeleton, name: str) -> None:
+    """120 mm on its segment, on a model whose other markers are 20 mm from where the person has them."""
+    skeleton = full_body.select_markers([m for m in full_body.marker_names if m[1:] not in ("TOE", "FIN")])
+    rng = np.random.default_rng(0)
+    misplaced = tuple(
+        replace(m, location_m=m.location_m + rng.normal(0, 0.012, 3) + (0.0, 0.12 * (m.name == name), 0.0))
+        for m in skeleton.markers
+    )
+    q = motion(skeleton, frames=40, share=0.2)
+    recording = recording_of(skeleton.with_markers(misplaced), q, noise_m=0.003)
+    solution = solved(skeleton, recording)
+    (fault,) = solution.faults
+    assert (fault.kind, fault.markers, fault.ranges) == ("outlying", (name,), ((0, 39),))
+    assert 0.08 < fault.error_m < 0.2
+    without = inverse_kinematics(skeleton, recording.select([m for m in recording.names if m != name]))
+    assert error_deg(solution, without) < 0.1
+
+
+def test_displaced_markers_leaves_a_faultless_solution_as_it_is(full_body: Skeleton) -> None:
+    rng = np.random.default_rng(1)
+    shifted = tuple(replace(m, location_m=m.location_m + rng.normal(0, 0.012, 3)) for m in full_body.markers)
+    recording = recording_of(full_body.with_markers(shifted), motion(full_body, frames=40, share=0.2), noise_m=0.003)
+    plain, solution = inverse_kinematics(full_body, recording), solved(full_body, recording)
+    assert solution.faults == ()
+    np.testing.assert_array_equal(solution.coordinates.values, plain.coordinates.values)
+
+
+def test_deleted_residuals_are_those_of_the_solution_without_the_marker(full_body: Skeleton) -> None:
+    """To first order: of a marker that is a centimetre off."""
+    q = motion(full_body, frames=6, share=0.2)
+    recording = recording_of(full_body, q)
+    column_ = column(recording, "RASI")
+    recording.positions_m[:, column_] += (0.006, 0.008, 0.0)
+    solver = RecordingSolver(
+        full_body,
+        torch.from_numpy(recording.positions_m),
+        torch.ones(len(recording.names)).double(),
+        limits="none",
+        tolerance=1e-7,
+    )
+    solver.prepare()
+    solver.run(threads=1, progress=None)
+    distance_m, ratio = deleted_residuals(solver, torch.arange(6))
+    np.testing.assert_allclose(distance_m[:, column_].numpy(), 0.01, rtol=0.05)
+    assert (ratio.argmax(-1) == column_).all()

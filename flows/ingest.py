@@ -23,6 +23,7 @@ from tasks.dask_pool import dask_pool
 from tasks.errors import TrialsFailedError
 from tasks.faults import as_input_error
 from tasks.flow_runs import close_crashed_runs
+from tasks.height_jumps import height_jumps
 from tasks.ingest_page import publish_ingest
 from tasks.ingest_run import IngestRun
 from tasks.locks import exclusive
@@ -87,6 +88,8 @@ def ingest(
             found = _discover(run)
             _claim(found, run, take_over)
             run.quarantine_invalid(found)
+            for line in height_jumps(found.entries):
+                run.note(line)
             trials = _plan(found.entries, run, options)
             new = run.not_loaded(trials, writer.loaded_runs())
         if new:

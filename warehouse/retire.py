@@ -13,9 +13,12 @@ from warehouse.connection import opened_for_writing
 
 # Of each current trial, the session and what was measured: two trials that agree in the latter are one recording.
 CURRENT = """
-SELECT trial_id, session_id, [video_sha256, athlete_id, coalesce(start_s, 0)::VARCHAR, coalesce(end_s, -1)::VARCHAR]
+SELECT
+    trial.trial_id,
+    session_id,
+    [video_sha256, athlete_id, coalesce(start_s, 0)::VARCHAR, coalesce(end_s, -1)::VARCHAR]
 FROM trial JOIN run ON run_number = current_run_number
-ORDER BY trial_id
+ORDER BY trial.trial_id
 """
 
 

@@ -148,7 +148,7 @@ class Session:
     @property
     def trial_ids(self) -> list[str]:
         """Of all trials that it names."""
-        return [trial.trial_id for trial in (*self.trials, *self.refused)]
+        return [*(trial.trial_id for trial in self.trials), *(trial.trial_id for trial in self.refused)]
 
 
 def read_session(path: Path) -> Session:

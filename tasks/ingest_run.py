@@ -191,7 +191,8 @@ class IngestRun:
 
     def _record_error(self, trial: PlannedTrial, stage: str, error: BaseException) -> None:
         video = trial.trial.clip.video
-        wrong = as_input_error(error, [video]) if isinstance(error, Exception) else None
+        # Work on an input raises BioposeError, whatever went wrong (`tasks.faults`); all else is Prefect's or the machine's.
+        wrong = as_input_error(error, [video]) if isinstance(error, BioposeError | OSError) else None
         try:
             trial.check_video()
         except VideoChangedError as changed:

@@ -16,7 +16,7 @@ from tasks.plan import Discovered, PlannedTrial
 from tasks.quarantine import Quarantine
 from tasks.settings import Settings
 from tasks.video_hash import VideoChangedError, VideoHashes
-from warehouse.errors import WarehouseBusyError
+from warehouse.errors import MigrationError, WarehouseBusyError
 
 
 def ingest_run(home: Path, lines: list[str]) -> IngestRun:
@@ -100,6 +100,14 @@ def test_an_unexpected_error_of_one_trial_is_quarantined_and_one_of_all_fails_th
         found = {record.name.rpartition("/")[2] for record in run.quarantined if record.kind == "unexpected"}
         assert found == (set(names) if quarantined else set())
         assert len(run.failed) == (0 if quarantined else len(names))
+
+
+def test_what_prefect_or_the_loader_raises_is_no_inputs_fault(tmp_path: Path) -> None:
+    run = ingest_run(tmp_path, [])
+    for name, error in (("a", RuntimeError("no server responds")), ("b", MigrationError("newer"))):
+        run.record_outcome(planned(tmp_path, name), "load", error)
+    run.judge_unexpected()
+    assert (list(run.failed), run.quarantined) == (["blue/day/a", "blue/day/b"], [])
 
 
 def test_a_video_that_changes_while_it_is_measured_waits_and_leaves_no_result(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biopose.errors import ManifestError
 from biopose.reconstruction.athlete import Athlete
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 from biopose.tracking.shard import SHARD_S, Shard, shards_of
@@ -14,6 +17,7 @@ from biopose.video.probe import VideoInfo
 
 if TYPE_CHECKING:
     from biopose.camera.pinhole import Camera
+    from biopose.io.manifest import TrialEntry
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,62 @@ class Trial:
         if self.activity not in CUTOFF_HZ:
             raise ValueError(f"activity {self.activity!r}; expected one of {', '.join(CUTOFF_HZ)}")
 
+    @classmethod
+    def of(cls, entry: TrialEntry) -> Trial:
+        """The trial that a manifest describes."""
+        athlete = entry.athlete
+        clip = Clip(
+            entry.video,
+            start_s=entry.start_s,
+            end_s=entry.end_s,
+            recorded_rate_hz=entry.recorded_hz,
+            keep_readable=entry.keep_readable,
+            focal_px=entry.focal_px,
+            horizontal_fov_deg=entry.horizontal_fov_deg,
+            distortion=entry.distortion,
+        )
+        subject = Subject(height_m=athlete.height_m, mass_kg=athlete.mass_kg, sex=athlete.sex, person=entry.person)
+        return cls(clip, (subject,), activity=entry.activity, trial_id=entry.trial_id)
+
     def height_m_of(self, person: int) -> float:
         """The height that was given for a person, by their number; the last stands for all that follow."""
         return self.subjects[min(person, len(self.subjects) - 1)].height_m
+
+
+def check_against_video(entry: TrialEntry, info: VideoInfo) -> None:
+    """Check what a manifest says of a trial's video against the video itself.
+
+    Args:
+        entry: of the manifest.
+        info: of its video, probed.
+
+    Raises:
+        ManifestError: the part begins after the video's end, the camera is impossible for such images, or the athlete's
+            box or point lies outside of them; the message names each key.
+    """
+    lines = [entry.place.line(key, problem) for key, problem in _contradictions(entry, info)]
+    if lines:
+        raise ManifestError("\n".join(lines))
+
+
+def _contradictions(entry: TrialEntry, info: VideoInfo) -> Iterator[tuple[str, str]]:
+    length_s = max(info.duration_s or math.inf, (info.frame_count or 0) / info.nominal_rate_hz)
+    if entry.start_s is not None and entry.start_s >= length_s:
+        yield "start_s", f"found {entry.start_s:g}; the video ends at {length_s:.2f} s, begin before that"
+    if entry.end_s is not None and entry.end_s <= info.first_frame_s:
+        problem = f"found {entry.end_s:g}; the video's first whole frame is at {info.first_frame_s:.2f} s, end after it"
+        yield "end_s", problem
+    try:
+        Trial.of(entry).clip.camera(info)
+    except ValueError as error:
+        yield "camera", str(error)
+    if not isinstance(entry.person, str | int) and _is_outside(entry.person, info):
+        size = f"{info.width_px} x {info.height_px}"
+        yield "person", f"found {list(entry.person)}; that is outside of the image of {size} pixels"
+
+
+def _is_outside(place: tuple[float, ...], info: VideoInfo) -> bool:
+    """Whether a box (left, top, right, bottom) or a point (x, y, seconds) shares nothing with the image."""
+    left, top = place[:2]
+    right, bottom = place[2:] if len(place) == 4 else (left, top)
+    return right < 0 or bottom < 0 or left >= info.width_px or top >= info.height_px

@@ -8,6 +8,7 @@ there is not made again, so a run that was interrupted is resumed by running it 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -15,12 +16,14 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 
-from biopose.errors import BioposeError
+from biopose.errors import BioposeError, ManifestError
 from biopose.io.manifest import TrialEntry
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from tasks.dask_pool import dask_pool
 from tasks.errors import TrialsFailedError
+from tasks.faults import as_input_error
 from tasks.flow_runs import close_crashed_runs
+from tasks.height_jumps import height_jumps
 from tasks.ingest_page import publish_ingest
 from tasks.ingest_run import IngestRun
 from tasks.locks import exclusive
@@ -31,8 +34,9 @@ from tasks.plan import Discovered, IngestOptions, PlannedTrial, discover, plan_t
 from tasks.ray_pool import ray_pool
 from tasks.registration import registered_models
 from tasks.schedule import Schedule, ranked
+from tasks.session_owners import SessionOwners
 from tasks.settings import Settings
-from tasks.video_hash import VideoHashes
+from tasks.video_hash import WATCH_S, VideoChangedError, VideoHashes, VideoState
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.errors import WarehouseBusyError
 
@@ -51,6 +55,7 @@ def ingest(
     cross_check_frames: int = 4,
     method: MethodName = DEFAULT_METHOD,
     retry: Sequence[str] = (),
+    take_over: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Measure whatever is new in an inbox and load it.
 
@@ -62,6 +67,7 @@ def ingest(
         cross_check_frames: of each trial, that OpenSim's own solver solves, too.
         method: mqhmr, or keypoint_fit without a mesh; the others stop early, for their evaluation.
         retry: trials to take out of quarantine first; "all" takes every one.
+        take_over: sessions that this inbox may take over from the folder that brought them; "all" for every one.
 
     Returns:
         The run's account, as `IngestRun.as_dict` gives it.
@@ -74,18 +80,22 @@ def ingest(
     settings = Settings.load(home, inbox=inbox)
     options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames, method=method)
     with exclusive(settings.home):
-        close_crashed_runs()
+        close_crashed_runs(settings)
         run = IngestRun(settings, settings.inbox, registered_models(settings, alias, method=method), log=_log)
         writer = WarehouseWriter(settings.warehouse, settings.snapshot)
         run.retry(retry)
         with run.part("discover and plan"):
             found = _discover(run)
+            _claim(found, run, take_over)
             run.quarantine_invalid(found)
+            for line in height_jumps(found.entries):
+                run.note(line)
             trials = _plan(found.entries, run, options)
             new = run.not_loaded(trials, writer.loaded_runs())
         if new:
             run.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
             _work(new, run, options, writer)
+        _retire(found, run, writer)
         _publish(writer)
         with run.part("report"):
             _report(run, options)
@@ -109,16 +119,58 @@ def _discover(run: IngestRun) -> Discovered:
     return found
 
 
+def _claim(found: Discovered, run: IngestRun, take_over: Sequence[str]) -> None:
+    """Refuse sessions that another folder brought first, such as that of another inbox."""
+    owners = SessionOwners(run.settings.home)
+    for session_id, one in list(found.sessions.items()):
+        try:
+            owners.claim(session_id, one.manifest.parent, take_over=take_over)
+        except BioposeError as error:
+            found.refuse(session_id, error)
+        except OSError as error:  # it vanished meanwhile
+            found.refuse(session_id, ManifestError(f"{one.manifest}: cannot be read ({error.strerror})"))
+    owners.save()
+
+
+def _retire(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
+    """Retire the trials that their manifests no longer name, and those of sessions that were renamed."""
+    named = {name: one.session.trial_ids for name, one in found.sessions.items() if one.session}
+    try:
+        retired = writer.retire(named, gone=SessionOwners(run.settings.home).gone())
+    except WarehouseBusyError as error:
+        _log(f"  trials that manifests no longer name stay current until the next run: {error}")
+        return
+    for one in retired:
+        why = (
+            f"it is {one.renamed_to} now"
+            if one.renamed_to
+            else "its manifest no longer names it; named again, it is current again"
+        )
+        run.note(f"{one.trial_id} is no longer current: {why}")
+
+
 def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[PlannedTrial]:
     """Probe every video; those that cannot be read go into quarantine."""
     hashes = VideoHashes(run.settings.home / "video_hashes.json")
-    trials = []
+    trials, refused = [], []
     for entry in entries:
+        state = VideoState.of(entry.video)
         try:
             trials.append(plan_trial(entry, models=run.models, options=options, settings=run.settings, hashes=hashes))
-        except BioposeError as error:
-            run.quarantine(entry.trial_id, error, stage="probe")
+        except VideoChangedError as error:
+            run.wait(entry.trial_id, error)
+        except Exception as error:
+            if (wrong := as_input_error(error, [entry.video])) is None:
+                raise
+            refused.append((entry, state, wrong))
     hashes.save()
+    if any(state and not state.is_settled for _, state, _ in refused):
+        time.sleep(WATCH_S)  # what is still being copied cannot be read: once for all, see whether they grow
+    for entry, state, wrong in refused:
+        if state and state.differs(entry.video):
+            run.wait(entry.trial_id, VideoChangedError(entry.video))
+        else:
+            run.quarantine(entry.trial_id, wrong, stage="probe")
     return trials
 
 
@@ -138,6 +190,7 @@ def _work(new: Sequence[PlannedTrial], run: IngestRun, options: IngestOptions, w
     )
     with run.part("work"):
         schedule.run(writer, run.mlflow_run_id, ended=run.record_outcome)
+        run.judge_unexpected()
     run.slots_busy = schedule.slots.busy_share("core")
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from biopose.errors import BioposeError
 from biopose.io.files import written_whole
+from tasks.faults import CrashedError, with_one_repeat
 from tasks.methods import PinnedMethod
-from tasks.quarantine import CrashedError
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ def solve_and_analyse(
     )
     with written_whole(folder / DONE) as partial:
         partial.write_text("")
+
+
+def alone(function: Callable[..., None], trial: Trial, *arguments: Any) -> None:
+    """Runs on a Dask worker: one of the above; what fails unexpectedly twice is the input's fault."""
+    with_one_repeat(lambda: function(trial, *arguments), [trial.clip.video])
 
 
 @cache
@@ -140,7 +145,7 @@ class DaskPool:
         from distributed.scheduler import KilledWorker
 
         try:
-            await asyncio.wrap_future(self._calls.submit(function, trial, *arguments))
+            await asyncio.wrap_future(self._calls.submit(alone, function, trial, *arguments))
         except KilledWorker as error:
             raise CrashedError(f"the process died each time in {function.__name__}: {error}") from error
 

@@ -8,6 +8,7 @@ from collections.abc import MutableMapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from tasks.home_id import serves_home
 from tasks.prefect_login import prefect_login
 from tasks.settings import Addresses, Settings, responds
 
@@ -69,11 +70,15 @@ def isolate_environment(settings: Settings, environment: Environment = os.enviro
 
 
 def prefect_api(settings: Settings) -> dict[str, str]:
-    """The address of Prefect's API and how to log in there; nothing where no server is known."""
+    """The address of Prefect's API and how to log in there; nothing where no server is known.
+
+    A record of addresses stays behind where `biopose up` is killed, and another home's server may have the port by now:
+    only a server of this home is used.
+    """
     if settings.prefect_api_url:
         return {"PREFECT_API_URL": settings.prefect_api_url}
     served = Addresses.recorded(settings)
-    if served and responds(f"{served.prefect}/api/health"):
+    if served and serves_home(served.prefect, settings) and responds(f"{served.prefect}/api/health"):
         return own_api(settings, served.prefect)
     return {}
 

@@ -53,6 +53,7 @@ def ingest_table(account: Row, settings: Settings) -> list[dict[str, Any]]:
             {"trial": name, "status": "measured, not loaded", "reason": why}
             for name, why in account["unloaded"].items()
         ),
+        *({"trial": name, "status": "waits", "reason": why} for name, why in account["waiting"].items()),
         *({"trial": row["name"], "status": "quarantined", "reason": row["message"]} for row in account["quarantined"]),
         *({"trial": row["path"], "status": "not ingested", "reason": row["message"]} for row in account["unmatched"]),
     ]
@@ -69,6 +70,11 @@ def ingest_summary(account: Row, settings: Settings) -> str:
     if account["unmatched"]:
         rows = [(row["path"], row["message"]) for row in account["unmatched"]]
         parts += ["## In the inbox, not ingested", _markdown_table(("what", "what to do"), rows)]
+    if account["notes"]:
+        parts += ["## Notes", "\n".join(f"- {_cell(note)}" for note in account["notes"])]
+    if account["waiting"]:
+        rows = list(account["waiting"].items())
+        parts += ["## Left for the next run", _markdown_table(("trial", "reason"), rows)]
     if account["unloaded"]:
         rows = list(account["unloaded"].items())
         parts += ["## Measured, not loaded: the next run loads them", _markdown_table(("trial", "reason"), rows)]

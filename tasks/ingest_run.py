@@ -11,17 +11,20 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from biopose.errors import BioposeError, ManifestError
+from biopose.errors import BioposeError, ManifestError, VideoError
 from biopose.io.manifest import MANIFEST
+from tasks.faults import UnexpectedError, as_input_error
 from tasks.models import PinnedModel
 from tasks.notify import notify
 from tasks.plan import Discovered, PlannedTrial
 from tasks.quarantine import Quarantine, Quarantined, quarantine_record, retry_command
 from tasks.settings import Settings
+from tasks.video_hash import VideoChangedError
 from warehouse.errors import WarehouseBusyError
 from warehouse.load import record_sha256
 
 EVERY = "all"
+STAGES = ("perceive", "reconstruct", "solve and analyse", "load")
 
 
 @dataclass(eq=False)
@@ -39,6 +42,8 @@ class IngestRun:
         quarantined: records of all that is in quarantine; `newly_quarantined` are those of this run.
         unloaded: by trial id, why a measured trial is not in the warehouse; the next run loads it.
         failed: errors that no input caused, by trial id.
+        waiting: by trial id, why it was left for the next run: its video is still being written.
+        notes: what is odd about what was found, a line each.
         unmatched: what lies in the inbox and belongs to no trial: path, kind and message of each.
         parts: seconds of each part of the run.
         slots_busy: share of the cores' time that calls of the engines took, the engines' start included.
@@ -56,6 +61,8 @@ class IngestRun:
     newly_quarantined: list[Quarantined] = field(default_factory=list)
     unloaded: dict[str, str] = field(default_factory=dict)
     failed: dict[str, BaseException] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     unmatched: list[dict[str, str]] = field(default_factory=list)
     parts: dict[str, float] = field(default_factory=dict)
     slots_busy: float = 0.0
@@ -64,6 +71,8 @@ class IngestRun:
     def __post_init__(self) -> None:
         self._began_s = time.monotonic()
         self._quarantine = Quarantine(self.settings.quarantine)
+        self._unexpected: list[tuple[PlannedTrial, str, UnexpectedError]] = []
+        self._passed: set[str] = set()  # stages that a trial of this run got through
 
     def retry(self, names: Sequence[str]) -> None:
         """Take trials out of quarantine, so that they are tried again.
@@ -102,15 +111,37 @@ class IngestRun:
             self.quarantine(session, error, stage="discover")
         self._release_gone(found)
 
-    def quarantine(self, name: str, error: BioposeError, *, stage: str, key: str = "", kind: str | None = None) -> None:
-        """Quarantine a trial or a session; the run continues."""
+    def note(self, line: str) -> None:
+        """Report something odd that stops nothing."""
+        self.notes.append(line)
+        self.log(f"  note         {line}")
+
+    def wait(self, name: str, why: BioposeError) -> None:
+        """Leave a trial for the next run."""
+        self.waiting[name] = str(why)
+        self.log(f"  waits        {name}: {why}")
+
+    def quarantine(
+        self, name: str, error: BioposeError, *, stage: str, key: str = "", kind: str | None = None, retry: str = ""
+    ) -> None:
+        """Quarantine a trial or a session; the run continues.
+
+        Args:
+            name: of the trial or session.
+            error: the reason.
+            stage: where it arose.
+            key: of the content that failed.
+            kind: where it does not follow from the error.
+            retry: the command that retries it, where it is another than usual.
+        """
         record = quarantine_record(
             name,
             error,
             kind=kind,
             stage=stage,
             key=key,
-            retry=retry_command(name, inbox=self.inbox, home=self.settings.home),
+            retry=retry or retry_command(name, inbox=self.inbox, home=self.settings.home),
+            inbox=str(self.inbox),
         )
         self.quarantined.append(record)
         if self._quarantine.put(record):
@@ -151,14 +182,44 @@ class IngestRun:
             frames, quality = self.stored[-1]["frames"], self.stored[-1]["quality"]
             progress = f"{len(self.stored)} of {self.total}"
             self.log(f"  stored       {trial.trial_id}: {frames} frames, quality {quality:.2f} of 1 ({progress})")
-        elif isinstance(error, BioposeError):
-            self.quarantine(trial.trial_id, error, stage=stage, key=trial.run_id)
         elif isinstance(error, WarehouseBusyError):
             self.unloaded[trial.trial_id] = str(error)
             self.log(f"  not loaded   {trial.trial_id}: measured; {error}")
         else:
+            self._record_error(trial, stage, error)
+        self._passed.update(STAGES[: STAGES.index(stage) + (error is None)])
+
+    def _record_error(self, trial: PlannedTrial, stage: str, error: BaseException) -> None:
+        video = trial.trial.clip.video
+        # Work on an input raises BioposeError, whatever went wrong (`tasks.faults`); all else is Prefect's or the machine's.
+        wrong = as_input_error(error, [video]) if isinstance(error, BioposeError | OSError) else None
+        try:
+            trial.check_video()
+        except VideoChangedError as changed:
+            self.wait(trial.trial_id, changed)
+            return
+        if wrong is not None and not video.exists():
+            gone = VideoError(f"{video}: vanished while it was measured; copy it there again")
+            self.quarantine(trial.trial_id, gone, stage=stage, kind="missing_file")
+        elif isinstance(wrong, UnexpectedError):
+            self._unexpected.append((trial, stage, wrong))
+        elif wrong is not None:
+            self.quarantine(trial.trial_id, wrong, stage=stage, key=trial.run_id)
+        else:
             self.failed[trial.trial_id] = error
             self.log(f"  FAILED       {trial.trial_id} in {stage}: {type(error).__name__}: {error}")
+
+    def judge_unexpected(self) -> None:
+        """Quarantine the trials that failed unexpectedly; where a stage failed so for all, no input is at fault."""
+        for stage in STAGES:
+            failed = [(trial, error) for trial, at, error in self._unexpected if at == stage]
+            is_inputs_fault = len(failed) == 1 or stage in self._passed
+            for trial, error in failed:
+                if is_inputs_fault:
+                    self.quarantine(trial.trial_id, error, stage=stage, key=trial.run_id)
+                else:
+                    self.failed[trial.trial_id] = error
+                    self.log(f"  FAILED       {trial.trial_id} in {stage}, as all trials that reached it: {error}")
 
     def notify_incomplete(self) -> None:
         """Send one notification of all that is newly in quarantine, and one of what could not be loaded."""
@@ -190,6 +251,7 @@ class IngestRun:
             "trials_quarantined": len(self.quarantined),
             "trials_unloaded": len(self.unloaded),
             "trials_failed": len(self.failed),
+            "trials_waiting": len(self.waiting),
             "frames": frames,
             "seconds": self.seconds,
             "frames_per_s": frames / self.seconds,
@@ -211,6 +273,8 @@ class IngestRun:
             "quarantined": [asdict(record) for record in self.quarantined],
             "unloaded": self.unloaded,
             "failed": {name: f"{type(error).__name__}: {error}" for name, error in self.failed.items()},
+            "waiting": self.waiting,
+            "notes": self.notes,
             "unmatched": self.unmatched,
         }
 
@@ -218,7 +282,7 @@ class IngestRun:
         """Release trials and sessions that are no longer in the inbox, or whose manifest is valid now."""
         there = {entry.trial_id for entry in found.entries} | {record.name for record in self.quarantined}
         for record in self._quarantine:
-            if record.name not in there:
+            if record.name not in there and record.inbox in ("", str(self.inbox)):
                 self._quarantine.release(record.name)
 
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from biopose.errors import BioposeError, ManifestError
-from biopose.io.inbox_contents import Unmatched, unmatched
-from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry, read_session
+from biopose.errors import BioposeError
+from biopose.io.inbox_contents import unmatched
+from biopose.io.inbox_folders import Unmatched
+from biopose.io.inbox_sessions import FoundSession, sessions_in
+from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MESH, MethodName
 from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, Stage
 from biopose.tracking.shard import Shard
-from biopose.trial import Clip, Subject, Trial
+from biopose.trial import Trial, check_against_video
 from biopose.video.probe import probe_video
 from tasks.dask_pool import DONE
 from tasks.earlier_homes import perceived_before
 from tasks.keys import code_version, hash_of, stage_key
 from tasks.models import PinnedModel
 from tasks.settings import Settings
-from tasks.video_hash import VideoHashes
+from tasks.video_hash import VideoChangedError, VideoHashes, VideoState
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,22 @@ class Discovered:
         refused: trials whose entry is not.
         unreadable: by session folder, what is wrong with a whole manifest.
         unmatched: what belongs to no trial.
+        sessions: whose manifest could be read, by their ids.
     """
 
     entries: list[TrialEntry]
     refused: list[RefusedTrial]
     unreadable: dict[str, BioposeError]
     unmatched: list[Unmatched]
+    sessions: dict[str, FoundSession] = field(default_factory=dict)
+
+    def refuse(self, session_id: str, error: BioposeError) -> None:
+        """Refuse a session with all its trials."""
+        found = self.sessions.pop(session_id)
+        self.entries[:] = [entry for entry in self.entries if entry.session_id != session_id]
+        names = set(found.session.trial_ids) if found.session else set()
+        self.refused[:] = [trial for trial in self.refused if trial.trial_id not in names]
+        self.unreadable[found.name] = error
 
     @property
     def is_empty(self) -> bool:
@@ -75,6 +87,7 @@ class PlannedTrial:
         run_id: key of the whole measurement.
         lengths_s: of the video that is decoded for each shard; infinite where the file does not state it.
         record: what the warehouse keeps beside the numbers.
+        video_state: of the content that is measured.
     """
 
     trial: Trial
@@ -85,6 +98,7 @@ class PlannedTrial:
     run_id: str
     lengths_s: tuple[float, ...]
     record: dict[str, Any]
+    video_state: VideoState | None = None
 
     @property
     def trial_id(self) -> str:
@@ -108,6 +122,17 @@ class PlannedTrial:
             return ()
         return tuple((s, f) for s, f in zip(self.shards, self.perceived, strict=True) if not f.exists())
 
+    def check_video(self) -> None:
+        """Check that the video still holds what was planned; else its results are removed: they may be of either.
+
+        Raises:
+            VideoChangedError: it holds something else.
+        """
+        if self.video_state is not None and self.video_state.differs(self.trial.clip.video):
+            for file in (self.folder / DONE, self.motion, *self.perceived):
+                file.unlink(missing_ok=True)
+            raise VideoChangedError(self.trial.clip.video)
+
 
 def discover(inbox: Path) -> Discovered:
     """Read every manifest below an inbox, and list what belongs to none.
@@ -118,28 +143,14 @@ def discover(inbox: Path) -> Discovered:
     if not inbox.is_dir():
         raise ValueError(f"{inbox}: no such folder; give the inbox that holds TEAM/SESSION/{MANIFEST}")
     found = Discovered([], [], {}, unmatched(inbox))
-    manifest_of: dict[str, Path] = {}
-    for manifest in sorted(inbox.rglob(MANIFEST)):
-        try:
-            session = read_session(manifest)
-            names = [*(trial.trial_id for trial in session.trials), *(trial.trial_id for trial in session.refused)]
-            _check_named_once(manifest, names, manifest_of)
-        except BioposeError as error:
-            found.unreadable[str(manifest.parent.relative_to(inbox))] = error
+    for one in sessions_in(inbox):
+        if one.session is None:
+            found.unreadable[one.name] = one.error or BioposeError("cannot be read")
             continue
-        manifest_of |= dict.fromkeys(names, manifest)
-        found.entries.extend(session.trials)
-        found.refused.extend(session.refused)
+        found.sessions[one.session.session_id] = one
+        found.entries.extend(one.session.trials)
+        found.refused.extend(one.session.refused)
     return found
-
-
-def _check_named_once(manifest: Path, names: Sequence[str], manifest_of: Mapping[str, Path]) -> None:
-    for name in names:
-        if name in manifest_of:
-            raise ManifestError(
-                f"{manifest}: team and session are those of {manifest_of[name]}, which has {name}, too; give this "
-                "session another name"
-            )
 
 
 def plan_trial(
@@ -154,10 +165,17 @@ def plan_trial(
 
     Raises:
         VideoError: it is no video, or not one frame of it can be decoded.
+        ManifestError: the video contradicts the manifest.
+        VideoChangedError: the video changes meanwhile.
     """
+    before = VideoState.of(entry.video)
     info = probe_video(entry.video)
-    trial = _trial(entry)
-    video_sha256 = hashes.sha256(entry.video)
+    check_against_video(entry, info)
+    trial = Trial.of(entry)
+    state = hashes.state(entry.video)
+    if before is None or before.differs(entry.video):
+        raise VideoChangedError(entry.video)
+    video_sha256 = state.sha256
     keys = _keys(trial, video_sha256, models=models, options=options)
     run_id = keys[ANALYSE.name]
     shards = trial.clip.shards(info, shard_s=options.shard_s)
@@ -173,6 +191,7 @@ def plan_trial(
         motion=settings.artifacts / "motions" / f"{keys[RECONSTRUCT.name]}.safetensors",
         folder=folder,
         run_id=run_id,
+        video_state=state,
         lengths_s=tuple(_length_s(shard, info.duration_s) for shard in shards),
         record=_record(
             entry,
@@ -258,25 +277,6 @@ def groups_of(trials: Iterable[PlannedTrial], *, group_s: float) -> list[list[tu
 def _length_s(shard: Shard, duration_s: float | None) -> float:
     end_s = duration_s if shard.end_s is None else shard.end_s
     return math.inf if end_s is None else max(end_s - shard.start_s, 0.0) + shard.lead_in_s
-
-
-def _trial(entry: TrialEntry) -> Trial:
-    athlete = entry.athlete
-    return Trial(
-        clip=Clip(
-            entry.video,
-            start_s=entry.start_s,
-            end_s=entry.end_s,
-            recorded_rate_hz=entry.recorded_hz,
-            keep_readable=entry.keep_readable,
-            focal_px=entry.focal_px,
-            horizontal_fov_deg=entry.horizontal_fov_deg,
-            distortion=entry.distortion,
-        ),
-        subjects=(Subject(height_m=athlete.height_m, mass_kg=athlete.mass_kg, sex=athlete.sex, person=entry.person),),
-        activity=entry.activity,
-        trial_id=entry.trial_id,
-    )
 
 
 def _record(

@@ -5,6 +5,7 @@ The video stays in the inbox: once corrected or replaced there, the next run pro
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 from collections.abc import Iterator
@@ -14,8 +15,13 @@ from pathlib import Path
 
 from biopose.errors import BioposeError, FileFormatError, ManifestError, ModelError, TrackingError, VideoError
 from biopose.io.files import written_whole
+from tasks.faults import CrashedError, UnexpectedError
+
+LONGEST_NAME_BYTES = 200  # a file's name has at most 255, and ".json" follows
 
 KINDS: dict[type[BioposeError], str] = {
+    CrashedError: "crash",
+    UnexpectedError: "unexpected",
     ManifestError: "manifest",
     VideoError: "video",
     TrackingError: "person_not_found",
@@ -24,22 +30,20 @@ KINDS: dict[type[BioposeError], str] = {
 }
 
 
-class CrashedError(BioposeError):
-    """The process that worked on an input crashed at every attempt."""
-
-
 @dataclass(frozen=True)
 class Quarantined:
     """A trial, or a whole session, in quarantine.
 
     Attributes:
         name: trial_id, or session folder where the manifest cannot be read.
-        kind: manifest, missing_file, consent, video, person_not_found, model, file or crash.
+        kind: manifest, missing_file, consent, video, person_not_found, model, file, crash or unexpected.
         stage: where it failed, such as discover or probe.
         message: what is wrong, where, and what to do.
         key: of the content that failed: the same content is not retried by itself; "" is retried by every run.
         retry: the command that retries it.
         since: UTC, of the first such failure.
+        details: the traceback of an unexpected error.
+        inbox: where it lies.
     """
 
     name: str
@@ -49,15 +53,19 @@ class Quarantined:
     key: str
     retry: str
     since: str
+    details: str = ""
+    inbox: str = ""
 
 
 def quarantine_record(
-    name: str, error: BioposeError, *, stage: str, key: str, retry: str, kind: str | None = None
+    name: str, error: BioposeError, *, stage: str, key: str, retry: str, kind: str | None = None, inbox: str = ""
 ) -> Quarantined:
     """The record of an error; its kind follows from the error's class unless it is given."""
-    by_class = "crash" if isinstance(error, CrashedError) else KINDS.get(type(error), "input")
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    return Quarantined(name, kind or by_class, stage, str(error), key, retry, since)
+    details = error.details if isinstance(error, UnexpectedError) else ""
+    return Quarantined(
+        name, kind or KINDS.get(type(error), "input"), stage, str(error), key, retry, since, details, inbox
+    )
 
 
 def retry_command(name: str, *, inbox: Path, home: Path) -> str:
@@ -100,7 +108,15 @@ class Quarantine:
         self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.json"
+        """A folder of an inbox may have a longer name than its record's file can have."""
+        *above, last = (_shortened(part) for part in name.split("/"))
+        return self._folder.joinpath(*above, f"{last}.json")
+
+
+def _shortened(name: str) -> str:
+    if len(name.encode()) <= LONGEST_NAME_BYTES:
+        return name
+    return f"{name[:40]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _read(path: Path) -> Quarantined:

@@ -21,8 +21,8 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from biopose.errors import BioposeError
 from biopose.tracking.shard import Shard
+from tasks.faults import CrashedError, each_alone_if_need_be
 from tasks.methods import PinnedMethod
-from tasks.quarantine import CrashedError
 from tasks.settings import Settings
 
 ATTEMPTS = 3  # of a call whose actor dies, and to start Ray
@@ -61,19 +61,23 @@ class PerceptionActor:
         """Perceive those shards that are not on disk yet; what is wrong with each one's video."""
         from biopose.tracking.shards import perceive_shards
 
+        def missing(_: Sequence[Path], work: Sequence[tuple[Shard, Path]]) -> list[BioposeError | None]:
+            of = {file: number for number, (_, file) in enumerate(work) if not file.exists()}
+            errors: list[BioposeError | None] = [None] * len(work)
+            found = perceive_shards(
+                [work[number][0] for number in of.values()],
+                list(of),
+                detector=self._networks.detector,
+                network=self._networks.keypoints,
+            )
+            for number, error in zip(of.values(), found, strict=True):
+                errors[number] = error
+            return errors
+
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
-        missing = [i for i, file in enumerate(files) if not file.exists()]
-        errors: list[BioposeError | None] = [None] * len(shards)
-        found = perceive_shards(
-            [shards[i] for i in missing],
-            [files[i] for i in missing],
-            detector=self._networks.detector,
-            network=self._networks.keypoints,
-        )
-        for i, error in zip(missing, found, strict=True):
-            errors[i] = error
-        return errors
+        videos = [shard.video for shard in shards]
+        return each_alone_if_need_be(missing, videos, list(zip(shards, files, strict=True)))
 
 
 class ActorPool:

@@ -69,8 +69,9 @@ async def reconstruct(planned: PlannedTrial, workers: DaskPool) -> None:
         workers: that reconstruct.
 
     Raises:
-        BioposeError: the video or what it shows is at fault.
+        BioposeError: the video or what it shows is at fault, or it changed since it was planned.
     """
+    await asyncio.to_thread(planned.check_video)
     await workers.reconstruct(planned.trial, planned.perceived, planned.motion)
 
 
@@ -100,5 +101,7 @@ async def load(planned: PlannedTrial, writer: WarehouseWriter, mlflow_run_id: st
 
     Raises:
         WarehouseError: another process has the database open, or the trial's files do not fit the tables.
+        VideoChangedError: the video changed while it was measured.
     """
+    await asyncio.to_thread(planned.check_video)
     await asyncio.to_thread(writer.load, {**planned.record, "mlflow_run_id": mlflow_run_id}, planned.folder)

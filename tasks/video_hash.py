@@ -3,11 +3,69 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
+from biopose.errors import BioposeError
 from biopose.io.files import sha256_of, written_whole
 
 Entry = tuple[int, int, str]  # bytes, modification time in nanoseconds, sha256
+SETTLED_S = 60.0  # after its last change a file that cannot be read is taken as it is
+WATCH_S = 1.0
+
+
+class VideoChangedError(BioposeError):
+    """A video changes while it is worked on: it waits for the next run."""
+
+    def __init__(self, video: Path | str) -> None:
+        super().__init__(str(video))
+        self._video = video
+
+    def __str__(self) -> str:
+        """What to do: nothing."""
+        return f"{self._video}: is still being written; the next run measures it once it no longer changes"
+
+
+@dataclass(frozen=True)
+class VideoState:
+    """A file's content at one time.
+
+    Attributes:
+        size_bytes: of the file.
+        modified_ns: its modification time.
+        sha256: "" where it was not read.
+    """
+
+    size_bytes: int
+    modified_ns: int
+    sha256: str = ""
+
+    @classmethod
+    def of(cls, video: Path) -> VideoState | None:
+        """The present state, unread; None where there is no file."""
+        try:
+            status = video.stat()
+        except OSError:
+            return None
+        return cls(status.st_size, status.st_mtime_ns)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it was written long ago."""
+        return abs(time.time() - self.modified_ns / 1e9) > SETTLED_S
+
+    def differs(self, video: Path) -> bool:
+        """Whether the file is there and holds another content."""
+        now = VideoState.of(video)
+        if now is None or (now.size_bytes, now.modified_ns) == (self.size_bytes, self.modified_ns):
+            return False
+        if now.size_bytes != self.size_bytes or not self.sha256:
+            return True
+        try:
+            return sha256_of(video) != self.sha256  # touched, or copied there again
+        except OSError:
+            return False
 
 
 class VideoHashes:
@@ -26,16 +84,23 @@ class VideoHashes:
         except (OSError, ValueError, AttributeError, TypeError):
             self._known = {}
 
-    def sha256(self, video: Path) -> str:
-        """Of the file's present content."""
+    def state(self, video: Path) -> VideoState:
+        """The file's present content.
+
+        Raises:
+            VideoChangedError: it changes meanwhile.
+            OSError: it cannot be read.
+        """
         status = video.stat()
         known = self._known.get(str(video))
         if known and len(known) == 3 and (known[0], known[1]) == (status.st_size, status.st_mtime_ns):
-            return known[2]
-        found = sha256_of(video)
-        self._known[str(video)] = (status.st_size, status.st_mtime_ns, found)
+            return VideoState(*known)
+        entry = (status.st_size, status.st_mtime_ns, sha256_of(video))
+        if VideoState(*entry[:2]).differs(video):
+            raise VideoChangedError(video)
+        self._known[str(video)] = entry
         self._changed = True
-        return found
+        return VideoState(*entry)
 
     def save(self) -> None:
         """Write the cache; videos that are gone are dropped from it."""

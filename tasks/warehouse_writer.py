@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
 from warehouse.errors import WarehouseBusyError
 from warehouse.load import LoadedRuns, load_trial, loaded_runs, published_runs
+from warehouse.retire import Retired, retire_trials
 from warehouse.snapshot import publish_snapshot
 
 PATIENCE_S = 60.0
@@ -52,6 +53,15 @@ class WarehouseWriter:
             self._once_free(lambda: load_trial(self._warehouse, record, folder))
             if time.monotonic() >= self._next_snapshot_s:
                 self._publish()
+
+    def retire(self, named: Mapping[str, Collection[str]], *, gone: Collection[str] = ()) -> list[Retired]:
+        """Retire what manifests no longer name; both as `warehouse.retire.retire_trials` takes them.
+
+        Raises:
+            WarehouseBusyError: another process has the database open.
+        """
+        with self._lock:
+            return self._once_free(lambda: retire_trials(self._warehouse, named, gone=gone))
 
     def loaded_runs(self) -> LoadedRuns:
         """What is loaded; as far as the snapshot has it, where another process has the database open."""

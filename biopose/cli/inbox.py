@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from biopose.cli.command_line import FOLDER, Commands, as_json, show
+from biopose.io.file_names import escaped
 
 if TYPE_CHECKING:
+    from biopose.io.inbox_sessions import FoundSession
     from biopose.io.manifest import TrialEntry
 
 
@@ -64,8 +66,11 @@ def init(folder: Path, team: str, session: str | None, json_: bool) -> None:
 def check(folder: Path, json_: bool) -> None:
     """Check every session.toml in INBOX: list the trials that would be measured, and every error with its remedy.
 
+    A session lies in INBOX/TEAM/SESSION, and its session.toml names the same team and session. Every video is opened,
+    and what its trial says of it, such as start_s, is checked against it; frames after the first are not decoded.
+
     What would not be measured is listed, too: videos that no trial names, folders without a session.toml, unfinished
-    copies. The exit code is 1 where anything is wrong. Whether the videos can be decoded is not checked.
+    copies, backups of sessions. The exit code is 1 where anything is wrong.
 
     \b
     Examples:
@@ -80,7 +85,7 @@ def check(folder: Path, json_: bool) -> None:
             f"{folder}: no session.toml and no video, neither here nor in a folder below; "
             f"`biopose inbox init {folder}` writes an example"
         )
-    ok = not (others or any(session["refused"] or session["errors"] for session in sessions))
+    ok = not (any_to_do(others) or any(session["refused"] or session["errors"] for session in sessions))
     result = {"ok": ok, "sessions": sessions, "unmatched": others}
     show(result, json_=json_, lines=lambda: [*session_lines(sessions), *unmatched_lines(others)])
     if not ok:
@@ -100,29 +105,47 @@ def _check_names(names: dict[str, str]) -> None:
             raise click.UsageError(f"{option} {name!r}: expected letters, digits, _ and -: {NAME_RULE}") from error
 
 
+def any_to_do(others: list[dict[str, Any]]) -> bool:
+    """Whether something that belongs to no trial needs somebody's action; both as JSON."""
+    return any(one["kind"] != "hidden_folder" for one in others)
+
+
 def checked_sessions(folder: Path) -> list[dict[str, Any]]:
-    """Of every manifest below a folder, as JSON: trials that can be measured, refused trials, and errors."""
-    from biopose.io.manifest import MANIFEST
+    """Of every manifest in an inbox, as JSON: trials that can be measured, refused trials, and errors."""
+    from biopose.io.inbox_sessions import sessions_in
 
-    first_named: dict[str, Path] = {}
-    return [_checked(path, first_named) for path in sorted(folder.rglob(MANIFEST))]
+    return [_checked(found) for found in sessions_in(folder)]
 
 
-def _checked(path: Path, first_named: dict[str, Path]) -> dict[str, Any]:
-    """One manifest; `first_named` collects the manifest that names a trial first: the warehouse needs unique names."""
-    from biopose.errors import ManifestError
-    from biopose.io.manifest import read_session
+def _checked(found: FoundSession) -> dict[str, Any]:
+    """One manifest, and its videos."""
+    manifest = escaped(str(found.manifest))
+    if found.session is None:
+        return {"manifest": manifest, "trials": [], "refused": [], "errors": str(found.error).splitlines()}
+    wrong = {trial.trial_id: _video_fault(trial) for trial in found.session.trials}
+    refused = [{"trial_id": one.trial_id, "kind": one.kind, "message": one.message} for one in found.session.refused]
+    refused += [
+        {"trial_id": name, "kind": fault[0], "message": fault[1]} for name, fault in wrong.items() if fault is not None
+    ]
+    trials = [_described(trial) for trial in found.session.trials if wrong[trial.trial_id] is None]
+    return {"manifest": manifest, "trials": trials, "refused": refused, "errors": []}
+
+
+def _video_fault(trial: TrialEntry) -> tuple[str, str] | None:
+    """Kind and message of what is wrong with a trial's video, or with what the manifest says of it."""
+    from biopose.errors import ManifestError, VideoError
+    from biopose.trial import check_against_video
+    from biopose.video.probe import probe_video
 
     try:
-        session = read_session(path)
+        check_against_video(trial, probe_video(trial.video))
     except ManifestError as error:
-        return {"manifest": str(path), "trials": [], "refused": [], "errors": str(error).splitlines()}
-    ids = [trial.trial_id for trial in session.trials] + [trial.trial_id for trial in session.refused]
-    manifests = [(one, first_named.setdefault(one, path)) for one in ids]
-    twice = [f"{path}: {one}: so named in {other} too; rename the session" for one, other in manifests if other != path]
-    refused = [{"trial_id": one.trial_id, "kind": one.kind, "message": one.message} for one in session.refused]
-    trials = [_described(trial) for trial in session.trials]
-    return {"manifest": str(path), "trials": trials, "refused": refused, "errors": twice}
+        return "manifest", str(error)
+    except VideoError as error:
+        return "video", str(error)
+    except Exception as error:  # whatever a file raises, the others are checked
+        return "video", f"{trial.video}: cannot be read ({type(error).__name__}: {error})"
+    return None
 
 
 def _described(trial: TrialEntry) -> dict[str, Any]:

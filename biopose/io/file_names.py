@@ -40,6 +40,17 @@ def what_is_unfinished(name: str) -> str:
     return UNFINISHED[Path(name).suffix.lower()]
 
 
+def escaped(text: str) -> str:
+    r"""A name that can be printed and written as UTF-8, on one line: other characters, and bytes, as \n or \xff."""
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    """A byte that is no UTF-8 stands in a path of Python as a surrogate."""
+    byte = ord(character) - 0xDC00
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else character.encode("unicode_escape").decode("ascii")
+
+
 def same_to_people(name: str) -> str:
     """A key that is equal for names that differ only in case or in how Unicode encodes their accents."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

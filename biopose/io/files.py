@@ -1,6 +1,8 @@
 """Common to all motion files: one form of error message, and atomic writing."""
 
 import hashlib
+import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,14 @@ from pathlib import Path
 from biopose.errors import FileFormatError
 
 QUOTE_LENGTH = 60  # characters of a malformed file that a message quotes
+KINDS_OF_FILE = (
+    (stat.S_ISREG, "a file"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a FIFO (named pipe)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def quoted(text: str) -> str:
@@ -42,6 +52,34 @@ def existing_file(path: Path | str) -> Path:
     if not path.exists():
         raise malformed(path, found="no such file", expected="a file")
     return path
+
+
+def what_it_is(path: Path) -> str:
+    """What lies there in place of a file, such as a FIFO; "a file" for one, "nothing" where nothing can be reached."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return "nothing"
+    return next((what for is_it, what in KINDS_OF_FILE if is_it(mode)), "an unknown kind of file")
+
+
+def read_regular(path: Path, *, most_bytes: int) -> bytes:
+    """The content of a file; a FIFO or a device, which may never end, is not read.
+
+    Raises:
+        FileFormatError: it is no regular file, or has more than most_bytes.
+        OSError: it cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise FileFormatError(f"{path}: is {what_it_is(path)}, no file; put the file itself there")
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a FIFO put there meanwhile cannot block
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileFormatError(f"{path}: is no file; put the file itself there")
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise FileFormatError(f"{path}: is longer than {most_bytes} bytes; that is no file of this kind")
+    return content
 
 
 @contextmanager

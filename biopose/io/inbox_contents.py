@@ -9,41 +9,15 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from biopose.io.file_names import is_video, same_to_people, what_is_unfinished, whole_name
+from biopose.io.file_names import escaped, is_video, same_to_people, what_is_unfinished, whole_name
+from biopose.io.inbox_folders import Report, Unmatched, about, walked
 from biopose.io.manifest import MANIFEST, named_files
 
-Kind = Literal[
-    "misnamed_manifest", "no_manifest", "unnamed_video", "unfinished_copy", "linked_folder", "unreadable_folder"
-]
-
-# Folders of thumbnails, previews and deleted files that cameras, network drives and archives make.
-NOT_SESSIONS = frozenset(
-    {"thumbnails", "@eadir", "__macosx", "$recycle.bin", "system volume information", "lost+found"}
-)
-OWN_FOLDERS = ({"warehouse.duckdb"}, {"mlflow.db"}, {"report.html", "overlay.mp4"}, {"trial.parquet"})
 BACKUPS = (".bak", ".orig", ".old", ".swp", "~")
 SIMILARITY = 0.8  # of names, by difflib; session.tml has 0.96, sesion.toml 0.96, sessions.toml 0.96
 MOST_NAMES = 3
-MOVE = "put the session's folder itself into the inbox"
-
-
-@dataclass(frozen=True)
-class Unmatched:
-    """Something that belongs to no trial.
-
-    Attributes:
-        path: below the inbox, with slashes.
-        kind: what it is.
-        message: what it is and what to do.
-    """
-
-    path: str
-    kind: Kind
-    message: str
 
 
 def unmatched(inbox: Path) -> list[Unmatched]:
@@ -55,35 +29,20 @@ def unmatched(inbox: Path) -> list[Unmatched]:
     Args:
         inbox: a folder.
     """
-    return sorted(_found(inbox), key=lambda one: one.path)
+    left_out: list[Unmatched] = []
+    found = list(_found(inbox, left_out.append))
+    return sorted([*found, *left_out], key=lambda one: one.path)
 
 
-def _found(inbox: Path) -> Iterator[Unmatched]:
-    unreadable: list[OSError] = []
+def _found(inbox: Path, report: Report) -> Iterator[Unmatched]:
     named: dict[Path, frozenset[str] | None] = {}  # by folder: files of the manifest that covers it; None: unknown
-    for text, folders, names in os.walk(inbox, onerror=unreadable.append):
-        folder = Path(text)
-        folders[:] = sorted(name for name in folders if _may_hold_sessions(name))
-        if any(own <= {*names, *folders} for own in OWN_FOLDERS):
-            folders.clear()
-            continue
-        for name in folders:
-            if (folder / name).is_symlink():
-                yield _about(
-                    inbox, folder / name, "linked_folder", "a link to a folder, which is not followed; " + MOVE
-                )
+    for folder, folders, names in walked(inbox, report):
         covered = folder in named
         if MANIFEST in names:
             named[folder], covered = _named(folder), True
         if covered:
             named |= dict.fromkeys((folder / name for name in folders), named[folder])
         yield from _in_folder(inbox, folder, names, named=named.get(folder), covered=covered)
-    for error in unreadable:
-        yield _about(inbox, Path(error.filename), "unreadable_folder", f"cannot be read ({error.strerror})")
-
-
-def _may_hold_sessions(name: str) -> bool:
-    return not name.startswith(".") and name.lower() not in NOT_SESSIONS
 
 
 def _named(folder: Path) -> frozenset[str] | None:
@@ -102,19 +61,19 @@ def _in_folder(
     videos = sorted(name for name in names if is_video(name))
     misnamed = [name for name in sorted(names) if _is_nearly_manifest(name, beside_videos=bool(videos))]
     for name in misnamed:
-        yield _about(inbox, folder / name, "misnamed_manifest", _misnamed(name, names, videos))
+        yield about(inbox, folder / name, "misnamed_manifest", _misnamed(name, names, videos))
     for name in names:
         if whole_name(name):
-            what = f"{what_is_unfinished(name)}; once it is whole it is called {whole_name(name)}"
-            yield _about(inbox, folder / name, "unfinished_copy", what)
+            what = f"{what_is_unfinished(name)}; once it is whole it is called {escaped(whole_name(name) or name)}"
+            yield about(inbox, folder / name, "unfinished_copy", what)
     if not covered and videos and not misnamed:
         message = f"{_counted(videos)}, but no {MANIFEST}; describe them there: `biopose inbox init` writes an example"
-        yield _about(inbox, folder, "no_manifest", message)
+        yield about(inbox, folder, "no_manifest", message)
     elif named is not None:
         for name in videos:
             if _key(folder / name) not in named:
                 message = f"no trial of {MANIFEST} names this video; add a [[trial]], or move it out of the inbox"
-                yield _about(inbox, folder / name, "unnamed_video", message)
+                yield about(inbox, folder / name, "unnamed_video", message)
 
 
 def _is_nearly_manifest(name: str, *, beside_videos: bool) -> bool:
@@ -136,9 +95,5 @@ def _misnamed(name: str, names: Sequence[str], videos: Sequence[str]) -> str:
 
 
 def _counted(videos: Sequence[str]) -> str:
-    listed = ", ".join(videos[:MOST_NAMES]) + (", ..." if len(videos) > MOST_NAMES else "")
+    listed = ", ".join(map(escaped, videos[:MOST_NAMES])) + (", ..." if len(videos) > MOST_NAMES else "")
     return f"{len(videos)} video{'s' if len(videos) > 1 else ''} ({listed})"
-
-
-def _about(inbox: Path, path: Path, kind: Kind, message: str) -> Unmatched:
-    return Unmatched(path.relative_to(inbox).as_posix(), kind, message)

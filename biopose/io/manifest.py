@@ -21,8 +21,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from biopose.errors import ManifestError
+from biopose.errors import FileFormatError, ManifestError
 from biopose.io.file_names import nearly_named, whole_name
+from biopose.io.files import read_regular, what_it_is
 from biopose.io.manifest_entries import (
     TRIAL_NAME_RULE,
     AthleteEntry,
@@ -38,6 +39,7 @@ __all__ = [
     "MANIFEST",
     "AthleteEntry",
     "Person",
+    "Place",
     "RefusedTrial",
     "Session",
     "TrialEntry",
@@ -47,10 +49,30 @@ __all__ = [
 ]
 
 MANIFEST = "session.toml"
+MOST_BYTES = 10_000_000
 Kind = Literal["manifest", "missing_file", "consent"]
 Fault = tuple[Kind, str]
 GRAVEST_FIRST: tuple[Kind, ...] = ("manifest", "consent", "missing_file")
 Table = TypeVar("Table", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A [[trial]] of a manifest.
+
+    Attributes:
+        manifest: the file.
+        table: such as trial[2].
+        file: the video, as it is written there.
+    """
+
+    manifest: Path
+    table: str
+    file: str
+
+    def line(self, key: str, problem: str) -> str:
+        """A message about one of its keys."""
+        return f"{self.manifest}: {self.table}.{key} ({printable(self.file)}): {problem}"
 
 
 @dataclass(frozen=True)
@@ -73,6 +95,7 @@ class TrialEntry:
         focal_px: of the camera, where known.
         horizontal_fov_deg: likewise.
         distortion: of the lens, k1, k2, p1, p2 and perhaps k3, where known.
+        place: the table of the manifest that describes it, for messages.
     """
 
     trial_id: str
@@ -90,6 +113,7 @@ class TrialEntry:
     focal_px: float | None
     horizontal_fov_deg: float | None
     distortion: tuple[float, ...] | None
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -109,10 +133,22 @@ class RefusedTrial:
 
 @dataclass(frozen=True)
 class Session:
-    """A manifest's content: every trial is either in `trials` or in `refused`, in the manifest's order."""
+    """A manifest's content: every trial is either in `trials` or in `refused`, in the manifest's order.
 
+    Attributes:
+        session_id: team/session.
+        trials: that can be measured.
+        refused: the others.
+    """
+
+    session_id: str
     trials: list[TrialEntry]
     refused: list[RefusedTrial]
+
+    @property
+    def trial_ids(self) -> list[str]:
+        """Of all trials that it names."""
+        return [*(trial.trial_id for trial in self.trials), *(trial.trial_id for trial in self.refused)]
 
 
 def read_session(path: Path) -> Session:
@@ -134,6 +170,7 @@ def read_session(path: Path) -> Session:
     by_id = {athlete.id: athlete for athlete in athletes}
     checked = [trial.checked(head, by_id) for trial in trials]
     return Session(
+        f"{head.team}/{head.session}",
         [trial for trial in checked if isinstance(trial, TrialEntry)],
         [trial for trial in checked if isinstance(trial, RefusedTrial)],
     )
@@ -158,8 +195,7 @@ class _Athlete:
 class _Trial:
     """A [[trial]]: a table that is in order, or what is wrong with it."""
 
-    path: Path
-    key: str
+    place: Place
     raw: dict[str, Any]
     name: str
     table: TrialTable | None
@@ -169,12 +205,12 @@ class _Trial:
     def read(cls, path: Path, number: int, raw: dict[str, Any]) -> _Trial:
         key, name = f"trial[{number}]", _name_of(raw)
         table, faults = _checked(TrialTable, path, raw, within=key, called=str(raw.get("file", "")))
-        trial = cls(path, key, raw, name or f"trial{number}", table, faults)
+        place = Place(path, key, str(raw.get("file", "")))
         if table and not name:
             faults.append(
-                trial._line("id", f"is missing, and {table.file!r} names no trial; expected {TRIAL_NAME_RULE}")
+                place.line("id", f"is missing, and {table.file!r} names no trial; expected {TRIAL_NAME_RULE}")
             )
-        return trial
+        return cls(place, raw, name or f"trial{number}", table, faults)
 
     def checked(self, head: SessionTable, athletes: dict[str, _Athlete]) -> TrialEntry | RefusedTrial:
         """The trial with its athlete and video checked, or refused with every error found."""
@@ -197,6 +233,7 @@ class _Trial:
             focal_px=camera.focal_px,
             horizontal_fov_deg=camera.horizontal_fov_deg,
             distortion=None if camera.distortion is None else tuple(camera.distortion),
+            place=self.place,
             **{name: getattr(self.table, name) for name in as_given},
         )
 
@@ -207,32 +244,32 @@ class _Trial:
         known = athletes.get(identity)
         if known is None:
             problem = f"found {identity!r}; expected one of the athletes: {', '.join(athletes)}"
-            return None, [("manifest", self._line("athlete", problem))]
+            return None, [("manifest", self.place.line("athlete", problem))]
         if known.entry and not known.entry.consent:
             problem = f"{identity} has not consented; set {known.key}.consent to true once they have"
-            return None, [("consent", self._line("athlete", problem))]
+            return None, [("consent", self.place.line("athlete", problem))]
         return known.entry, [("manifest", line) for line in known.faults]
 
     def _video(self) -> tuple[Path | None, list[Fault]]:
         name = self.raw.get("file")
         if not isinstance(name, str) or not name:
             return None, []  # reported already
-        folder = self.path.parent.resolve()
+        folder = self.place.manifest.parent.resolve()
         try:
             video = (folder / name).resolve()
-            is_file = video.is_file()
+            is_file, there = video.is_file(), video.exists()
         except (OSError, RuntimeError, ValueError):  # too long a name, links in a circle, a null character
-            video, is_file = folder, False
+            video, is_file, there = folder, False, False
         if Path(name).is_absolute() or ".." in Path(name).parts or not video.is_relative_to(folder):
             problem = f"found {name!r}, which leads out of the session's folder; put the video beside the manifest"
-            return None, [("manifest", self._line("file", problem))]
+            return None, [("manifest", self.place.line("file", problem))]
+        if there and not is_file:
+            problem = f"{name!r} is {what_it_is(video)}, no video; put the video itself there"
+            return None, [("missing_file", self.place.line("file", problem))]
         if not is_file:
-            problem = f"there is no file {name!r} in {self.path.parent}{_instead(video)}"
-            return None, [("missing_file", self._line("file", problem))]
+            problem = f"there is no file {name!r} in {self.place.manifest.parent}{_instead(video)}"
+            return None, [("missing_file", self.place.line("file", problem))]
         return video, []
-
-    def _line(self, key: str, problem: str) -> str:
-        return f"{self.path}: {self.key}.{key} ({printable(str(self.raw.get('file', '')))}): {problem}"
 
 
 def _instead(video: Path) -> str:
@@ -261,9 +298,12 @@ def named_files(path: Path) -> list[str] | None:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
+        content = read_regular(path, most_bytes=MOST_BYTES)
+        return tomllib.loads(content.decode("utf-8-sig"))  # some editors begin a file with a mark
     except OSError as error:
         raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
+    except FileFormatError as error:
+        raise ManifestError(str(error)) from error
     except (ValueError, RecursionError) as error:
         problem = f"{path}: is no TOML: {error}; correct that line, `biopose inbox init` writes an example"
         raise ManifestError(problem) from error

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import difflib
 import json
-import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,6 +26,11 @@ PERSON_RULE = (
     "[left, top, right, bottom] around them in pixels with left < right and top < bottom"
 )
 
+MOST_PX = 1e6  # beyond any image: what is refused here cannot overflow later
+A_WEEK_S = 604_800.0
+MOST_HZ = 100_000.0  # of a high-speed camera
+MOST_DISTORTION = 100.0  # of a lens's coefficients
+
 Activity = Literal["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"]
 # What goes into paths and SQL.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -36,7 +40,7 @@ TrialName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-
 
 def _person(value: object) -> object:
     """TOML's arrays are lists; a point or a box becomes a tuple, anything else is left to be refused."""
-    if isinstance(value, list) and all(type(n) in (int, float) and math.isfinite(n) for n in value):
+    if isinstance(value, list) and all(type(n) in (int, float) and abs(n) <= MOST_PX for n in value):
         value = tuple(map(float, value))
     if isinstance(value, tuple) and not (
         len(value) == 3 or (len(value) == 4 and value[0] < value[2] and value[1] < value[3])
@@ -93,11 +97,13 @@ class CameraEntry(_Table):
         distortion: of the lens, k1, k2, p1, p2 and perhaps k3, as OpenCV defines them.
     """
 
-    focal_px: float | None = Field(default=None, gt=0, description="the focal length in pixels, more than 0")
+    focal_px: float | None = Field(
+        default=None, gt=0, le=MOST_PX, description="the focal length in pixels of the upright image, more than 0"
+    )
     horizontal_fov_deg: float | None = Field(
         default=None, gt=0, lt=170, description="the field of view from left to right in degrees, 0 to 170"
     )
-    distortion: list[float] | None = Field(
+    distortion: list[Annotated[float, Field(ge=-MOST_DISTORTION, le=MOST_DISTORTION)]] | None = Field(
         default=None, min_length=4, max_length=5, description="the lens's coefficients [k1, k2, p1, p2, k3] of OpenCV"
     )
 
@@ -115,10 +121,17 @@ class TrialTable(_Table):
     athlete: str = Field(description="the id of an [[athlete]]")
     id: TrialName | None = Field(default=None, description=f"{TRIAL_NAME_RULE}; the file's name if it is missing")
     activity: Activity = Field(default="other", description=f"one of {', '.join(ACTIVITIES)}")
-    start_s: float | None = Field(default=None, ge=0, description="seconds of the file as it is played, 0 or more")
-    end_s: float | None = Field(default=None, gt=0, description="seconds of the file as it is played, after start_s")
+    start_s: float | None = Field(
+        default=None, ge=0, le=A_WEEK_S, description="seconds of the file as it is played, 0 or more"
+    )
+    end_s: float | None = Field(
+        default=None, gt=0, le=A_WEEK_S, description="seconds of the file as it is played, after start_s"
+    )
     recorded_hz: float | None = Field(
-        default=None, ge=1, description="frames per second at which slow motion was recorded, such as 240"
+        default=None,
+        ge=1,
+        le=MOST_HZ,
+        description="frames per second at which slow motion was recorded, such as 240",
     )
     person: Annotated[Person, BeforeValidator(_person)] = Field(default="largest", description=PERSON_RULE)
     camera: CameraEntry = Field(

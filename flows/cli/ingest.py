@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from biopose.cli.command_line import as_json, show, with_evaluated_method
-from biopose.cli.inbox import unmatched_lines
+from biopose.cli.inbox import any_to_do, unmatched_lines
+from biopose.io.file_names import escaped
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from flows.cli.home_option import with_home
 
@@ -28,15 +29,32 @@ SOME_NOT_STORED = 3  # the exit code for "the rest is stored"
 @click.option(
     "--retry", multiple=True, metavar="TRIAL", help="A trial to take out of quarantine; `all` takes every one."
 )
+@click.option(
+    "--take-over",
+    multiple=True,
+    metavar="SESSION",
+    help="A session TEAM/SESSION that another folder brought first and INBOX now owns; `all` for every one.",
+)
 @as_json
-def ingest(inbox: Path, home: Path | None, alias: str, method: MethodName, retry: tuple[str, ...], json_: bool) -> None:
+def ingest(
+    inbox: Path,
+    home: Path | None,
+    alias: str,
+    method: MethodName,
+    retry: tuple[str, ...],
+    take_over: tuple[str, ...],
+    json_: bool,
+) -> None:
     """Measure whatever is new in INBOX and load it into the warehouse.
 
     INBOX holds TEAM/SESSION/session.toml beside the videos; `biopose inbox init` writes an example. What was measured
     before, with the same models, configuration and code, is not measured again; to resume an interrupted run, run the
     command again. A trial that cannot be processed goes into quarantine, the others are stored, and the exit code is
-    3; so it is where something in INBOX belongs to no trial, or the warehouse is open elsewhere. An inbox without a
-    session is an error.
+    3; so it is where something in INBOX belongs to no trial, a video is still being copied, or the warehouse is open
+    elsewhere. An inbox without a session is an error.
+
+    A session belongs to the folder that brought it first. A trial that its session.toml no longer names is no longer
+    current in the warehouse, and is again once it is named again; a renamed trial is recognised by its video.
 
     \b
     Examples:
@@ -48,11 +66,13 @@ def ingest(inbox: Path, home: Path | None, alias: str, method: MethodName, retry
     from warehouse.errors import WarehouseError
 
     try:
-        account = run_ingest(inbox, home=home, alias=alias, method=method, retry=retry, quiet=json_)
+        account = run_ingest(
+            inbox, home=home, alias=alias, method=method, retry=retry, take_over=take_over, quiet=json_
+        )
     except (WarehouseError, TrialsFailedError) as error:
         raise click.ClickException(str(error)) from error
     show(account, json_=json_, lines=lambda: account_lines(account))
-    if account["quarantined"] or account["unloaded"] or account["unmatched"]:
+    if any(account[part] for part in ("quarantined", "unloaded", "waiting")) or any_to_do(account["unmatched"]):
         raise click.exceptions.Exit(SOME_NOT_STORED)
 
 
@@ -63,6 +83,7 @@ def run_ingest(
     alias: str = "champion",
     method: MethodName = DEFAULT_METHOD,
     retry: tuple[str, ...] = (),
+    take_over: tuple[str, ...] = (),
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Run the flow in this process.
@@ -73,6 +94,7 @@ def run_ingest(
         alias: of the model versions.
         method: of measuring.
         retry: trials to take out of quarantine.
+        take_over: sessions that the inbox takes over.
         quiet: print no progress.
 
     Raises:
@@ -83,6 +105,8 @@ def run_ingest(
     from tasks.registration import register_once
     from tasks.settings import Settings
 
+    if not str(inbox.resolve()).isprintable():
+        raise click.UsageError(f"{escaped(str(inbox))}: its path is no printable UTF-8; rename the folder")
     if not inbox.is_dir():
         raise click.UsageError(f"{inbox}: no such folder; give the inbox that holds TEAM/SESSION/session.toml")
     settings = Settings.load(home)
@@ -93,7 +117,12 @@ def run_ingest(
         wait_until_ready()
         with redirect_stdout(StringIO()) if quiet else nullcontext():
             return flow(
-                inbox=str(inbox.resolve()), home=str(settings.home), alias=alias, method=method, retry=list(retry)
+                inbox=str(inbox.resolve()),
+                home=str(settings.home),
+                alias=alias,
+                method=method,
+                retry=list(retry),
+                take_over=list(take_over),
             )
 
 
@@ -108,6 +137,9 @@ def account_lines(account: Mapping[str, Any]) -> list[str]:
     if account["unloaded"]:
         lines += ["Measured, not loaded; run the ingest again to load:"]
         lines += [f"  {name}: {why}" for name, why in account["unloaded"].items()]
+    if account["waiting"]:
+        lines += ["Left for the next run:", *(f"  {name}: {why}" for name, why in account["waiting"].items())]
+    lines += [f"Note: {note}" for note in account["notes"]]
     for record in aside:
         lines += [
             f"In quarantine: {record['name']} ({record['kind']})",

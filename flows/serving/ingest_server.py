@@ -17,6 +17,7 @@ from flows.serving import programs
 from flows.serving.ports import free_port
 from flows.serving.processes import Child, stop
 from tasks.environment import isolate_environment, own_api
+from tasks.home_id import serves_home
 from tasks.settings import LOCALHOST, Settings, responds
 
 REACH_TIMEOUT_S = 20.0
@@ -81,7 +82,7 @@ def temporary_server(settings: Settings, environment: Mapping[str, str]) -> Iter
     )
     server.start()
     try:
-        yield url, lambda: _wait_for(server, f"{url}/api/health")
+        yield url, lambda: _wait_for(server, url, settings)
     finally:
         stop(server)
 
@@ -96,9 +97,9 @@ def _check_reachable(url: str) -> None:
         raise BioposeError(f"BIOPOSE_PREFECT_API_URL is {url!r}: no server responds there ({error})") from error
 
 
-def _wait_for(server: Child, health: str) -> None:
+def _wait_for(server: Child, url: str, settings: Settings) -> None:
     end_s = time.monotonic() + START_TIMEOUT_S
-    while not responds(health):
+    while not (responds(f"{url}/api/health") and serves_home(url, settings)):
         if server.exit_code is not None or time.monotonic() > end_s:
             raise server.failure("did not start")
         time.sleep(POLL_S)

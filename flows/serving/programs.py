@@ -9,6 +9,7 @@ from pathlib import Path
 from flows.serving.own_requests import own_origins
 from flows.serving.prefect_server import POOL
 from tasks.environment import isolate_environment, own_api
+from tasks.home_id import VARIABLE, home_id
 from tasks.prefect_login import prefect_login
 from tasks.settings import LOCALHOST, Addresses, Settings
 
@@ -60,6 +61,7 @@ def server_environment(settings: Settings, port: int) -> dict[str, str]:
     other page read its answers. The file of the string is made if need be.
     """
     return {
+        VARIABLE: home_id(settings),
         "PREFECT_SERVER_API_HOST": LOCALHOST,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_API_AUTH_STRING": prefect_login(settings.prefect_login),

@@ -23,6 +23,7 @@ from flows.serving.clock_changes import clock_change_notes
 from flows.serving.ports import check_ports
 from flows.serving.prefect_server import PrefectServer
 from flows.serving.processes import Child, adopting_orphans, stop, stop_orphans
+from tasks.home_id import serves_home
 from tasks.locks import exclusive
 from tasks.registration import register_command
 from tasks.settings import Addresses, Settings, responds
@@ -108,6 +109,7 @@ class _Services:
         self._complete("models", *register_command())
         mlflow = self._begin("mlflow", *programs.mlflow_server(self._settings))
         self._until(prefect, lambda: responds(f"{self._addresses.prefect}/api/health"))
+        self._until(prefect, lambda: serves_home(self._addresses.prefect, self._settings))
         self._close_left_over()
         worker_name = f"biopose-{os.getpid()}"
         worker = self._begin(WORKER, *programs.worker(worker_name))

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from biopose.cli.inbox import inbox
+from tests.video.filming import film
 
 MANIFEST = """\
 team = "blue"
@@ -29,7 +30,7 @@ def run(*arguments: object) -> Result:
 
 def session(folder: Path, name: str, *, more: str = "") -> Path:
     folder.mkdir(parents=True)
-    (folder / "jump.mp4").touch()
+    film(folder / "jump.mp4", size=(64, 48), rate_hz=30)
     (folder / "session.toml").write_text(MANIFEST.format(session=name) + more, encoding="utf-8")
     return folder / "session.toml"
 
@@ -40,7 +41,7 @@ def test_an_example_is_laid_out_and_checks_but_for_its_videos(tmp_path: Path) ->
     manifest = tmp_path / "blue" / "jumps" / "session.toml"
     assert str(manifest) in result.stdout
     for name in ("jump1.mp4", "jump2.mov", "squats.mp4"):
-        (manifest.parent / name).touch()
+        film(manifest.parent / name, size=(640, 480), rate_hz=30, frames=200)
     assert run("check", tmp_path).exit_code == 0
 
 
@@ -81,22 +82,49 @@ def test_the_check_tells_the_good_and_the_bad(tmp_path: Path) -> None:
 
 
 def test_the_check_tells_a_program_the_same(tmp_path: Path) -> None:
-    session(tmp_path / "good", "good")
+    session(tmp_path / "blue" / "good", "good")
     told = json.loads(run("check", tmp_path, "--json").stdout)
     assert told["ok"]
     assert told["sessions"][0]["trials"][0]["trial_id"] == "blue/good/jump"
-    session(tmp_path / "bad", "bad", more='[[trial]]\nfile = "land.mp4"\nathlete = "ann"\n')
+    session(tmp_path / "blue" / "bad", "bad", more='[[trial]]\nfile = "land.mp4"\nathlete = "ann"\n')
     result = run("check", tmp_path, "--json")
     assert result.exit_code == 1
     refused = [trial for one in json.loads(result.stdout)["sessions"] for trial in one["refused"]]
     assert [(trial["trial_id"], trial["kind"]) for trial in refused] == [("blue/bad/land", "missing_file")]
 
 
-def test_two_manifests_that_name_the_same_trial_are_an_error(tmp_path: Path) -> None:
-    first, second = session(tmp_path / "a", "jumps"), session(tmp_path / "b", "jumps")
+def test_a_session_of_another_team_is_refused_where_it_lies(tmp_path: Path) -> None:
+    session(tmp_path / "blue" / "jumps", "jumps")
+    stranger = session(tmp_path / "red" / "jumps", "jumps")
     result = run("check", tmp_path)
     assert result.exit_code == 1
-    assert f"{second}: blue/jumps/jump: so named in {first} too" in result.stdout
+    assert "  ok       blue/jumps/jump  ann, squat, jump.mp4" in result.stdout
+    assert f"{stranger}: team: found 'blue' in the folder of the team 'red'" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ("start_s = 604800\n", "trial[1].start_s (jump.mp4): found 604800; the video ends at 1.00 s"),
+        ("person = [900, 10, 950, 40]\n", "outside of the image of 64 x 48 pixels"),
+        ("person = [70, 10, 0.1]\n", "outside of the image of 64 x 48 pixels"),
+        ("[trial.camera]\nfocal_px = 2\n", "trial[1].camera (jump.mp4): focal_px 2 is a view of 173 degrees"),
+    ],
+)
+def test_what_a_video_contradicts_is_found_before_the_night(tmp_path: Path, more: str, problem: str) -> None:
+    session(tmp_path / "blue" / "jumps", "jumps", more=more)
+    result = run("check", tmp_path)
+    assert result.exit_code == 1
+    assert "  refused  blue/jumps/jump  (manifest)" in result.stdout
+    assert problem in result.stdout
+
+
+def test_a_file_that_is_no_video_is_found_before_the_night(tmp_path: Path) -> None:
+    manifest = session(tmp_path / "blue" / "jumps", "jumps")
+    (manifest.parent / "jump.mp4").write_text("not yet")
+    result = run("check", tmp_path)
+    assert "  refused  blue/jumps/jump  (video)" in result.stdout
+    assert "is a text, not a video" in result.stdout
 
 
 def test_an_inbox_without_manifests_says_how_to_make_one(tmp_path: Path) -> None:

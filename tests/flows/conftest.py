@@ -16,7 +16,7 @@ from filelock import FileLock
 from tests.flows.ingest_runs import CLIPS, Session, run_ingest, small_inbox
 from tests.video.filming import film
 
-GOOD, BAD, FRAMES = 6, 5, 10
+GOOD, BAD, FRAMES = 6, 9, 10
 
 POLL_SNAPSHOT = """
 import sys, time
@@ -39,7 +39,7 @@ print(reads, most)
 
 @dataclass
 class ObservedRun:
-    """An ingest of six good trials and five bad ones into an empty home, and what two readers read meanwhile."""
+    """An ingest of six good trials and nine bad ones into an empty home, and what two readers read meanwhile."""
 
     inbox: Path
     home: Path
@@ -80,7 +80,7 @@ def _observed_run(folder: Path) -> ObservedRun:
 
 
 def _fill(inbox: Path) -> None:
-    """Good trials in two sessions, and five bad ones, each bad in another way."""
+    """Good trials in two sessions, and nine bad ones, each bad in another way."""
     for camera in (0, 1):
         small_inbox(inbox, trials=GOOD // 2, frames=FRAMES, camera=camera)
     bad = Session("bad")
@@ -88,9 +88,18 @@ def _fill(inbox: Path) -> None:
     bad.add("missing", "missing.mp4", start_s=0, frames=FRAMES)
     bad.add("misspelt", CLIPS[2].name, start_s=0, frames=FRAMES, activity="wlak")
     bad.add("empty", "empty.mp4", start_s=0, frames=FRAMES)
+    for name, line in (("millimetres", "camera = {focal_px = 26}"), ("elsewhere", "person = [9000, 0, 9100, 50]")):
+        bad.add(name, CLIPS[2].name, start_s=0, frames=FRAMES)
+        bad.trials[-1] += line + "\n"
+    bad.add("late", CLIPS[2].name, start_s=600, frames=FRAMES)
     bad.write(inbox, CLIPS[2])
     (inbox / "blue/bad/broken.mp4").write_bytes(CLIPS[3].read_bytes()[:50_000])
     film(inbox / "blue/bad/empty.mp4", size=(320, 240), rate_hz=60)
     tall = Session("tall", height_m=17.8)
     tall.add("giant", CLIPS[3].name, start_s=0, frames=FRAMES)
     tall.write(inbox, CLIPS[3])
+    stranger = Session("beam0", height_m=2.1)
+    stranger.add("trial0", CLIPS[3].name, start_s=0, frames=FRAMES)
+    (inbox / "a_red").mkdir()  # a team whose folder comes first
+    stranger.write(inbox, CLIPS[3]).parent.rename(inbox / "a_red" / "stolen")
+    small_inbox(inbox, trials=GOOD // 2, frames=FRAMES, camera=0)

@@ -18,7 +18,7 @@ from tasks.locks import exclusive
 from tests.commands import assert_refused
 from tests.commands import run as run_command
 from tests.flows.conftest import BAD, FRAMES, GOOD, ObservedRun
-from tests.flows.ingest_runs import copied_home, needs_clips, run_ingest, small_inbox, start_ingest
+from tests.flows.ingest_runs import CLIPS, copied_home, needs_clips, run_ingest, small_inbox, start_ingest
 from tests.flows.prefect_server import serving, wait_for
 from warehouse.connection import opened_for_reading
 from warehouse.content import content_rows
@@ -37,6 +37,10 @@ def test_good_trials_are_stored_and_bad_ones_quarantined_with_their_kind_and_sta
         "misspelt": ("manifest", "discover"),
         "empty": ("person_not_found", "reconstruct"),
         "giant": ("manifest", "discover"),
+        "millimetres": ("manifest", "probe"),
+        "elsewhere": ("manifest", "probe"),
+        "late": ("manifest", "probe"),
+        "stolen": ("manifest", "discover"),
     }
 
 
@@ -50,6 +54,14 @@ def test_the_reasons_name_file_key_and_remedy_and_stay_in_quarantine(run: Observ
         assert json.loads((run.home / "quarantine" / f"{record['name']}.json").read_text()) == record
         assert record["retry"].startswith("biopose ingest ")
         assert record["name"] in record["retry"]
+
+
+def test_a_folder_that_claims_another_teams_session_changes_nothing_of_it(run: ObservedRun) -> None:
+    with opened_for_reading(run.snapshot) as connection:
+        heights = connection.execute("SELECT athlete_id, height_m FROM athlete").fetchall()
+        videos = connection.execute("SELECT video FROM trial WHERE session_id = 'blue/beam0'").fetchall()
+    assert heights == [("blue/ann", 1.7)]
+    assert videos == [(CLIPS[0].name,)] * (GOOD // 2)
 
 
 def test_readers_beside_the_run_read_no_error_and_no_half_trial(run: ObservedRun) -> None:
@@ -115,7 +127,7 @@ def corrected(run: ObservedRun, server: dict[str, str], tmp_path_factory: pytest
     ):
         manifest = inbox / "blue" / session / "session.toml"
         manifest.write_text(manifest.read_text().replace(old, new))
-    account = run_ingest(inbox, home, "--retry", "blue/bad/empty", expect=3, server=server)
+    account = run_ingest(inbox, home, "--retry", "blue/bad/empty", "--take-over", "all", expect=3, server=server)
     return CorrectedRun(home, account, _perceived(run.home))
 
 
@@ -124,7 +136,9 @@ def test_a_corrected_trial_leaves_quarantine_and_a_changed_manifest_causes_only_
 ) -> None:
     names = {trial["trial_id"].partition("/")[2].partition("/")[0] for trial in corrected.account["stored"]}
     assert names == {"bad", "tall", "beam1"}
-    assert {r["name"].rpartition("/")[2] for r in corrected.account["quarantined"]} == {"broken", "missing", "empty"}
+    assert {r["name"].rpartition("/")[2] for r in corrected.account["quarantined"]} == {
+        *("broken", "missing", "empty", "millimetres", "elsewhere", "late", "stolen")
+    }
     assert not (corrected.home / "quarantine/blue/tall/giant.json").exists()
     assert corrected.perceived == corrected.perceived_before + 2
 

@@ -67,9 +67,14 @@ def _trials(path: Path) -> tuple[list[TrialEntry], tuple[str, ...]]:
 def _compared(sound: list[TrialEntry], found: list[TrialEntry]) -> Outcome:
     if len(found) != len(sound):
         return Outcome("silent", f"{len(found)} trials, not {len(sound)}")
-    pairs = [(vars(a), vars(b) | {"video": a.video.with_name(b.video.name)}) for a, b in zip(sound, found, strict=True)]
+    pairs = [(vars(a), vars(b) | _where(a, b)) for a, b in zip(sound, found, strict=True)]
     changed = dict.fromkeys(name for a, b in pairs for name in a if a[name] != b[name])
     return Outcome("unknowable", f"another {', '.join(changed)}") if changed else Outcome("equal")
+
+
+def _where(sound: TrialEntry, found: TrialEntry) -> dict[str, object]:
+    """Of a trial: that each manifest lies in a folder of its own is no difference."""
+    return {"video": sound.video.with_name(found.video.name), "place": sound.place}
 
 
 MANIFEST = Format("session.toml", lambda: [SESSION.encode()], TEXT_MUTATIONS, _trials, _compared)

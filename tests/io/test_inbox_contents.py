@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from biopose.io.inbox_contents import Unmatched, unmatched
+from biopose.io.inbox_contents import unmatched
+from biopose.io.inbox_folders import Unmatched
 from biopose.io.manifest import read_session
 
 HEAD = """\

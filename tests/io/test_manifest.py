@@ -189,6 +189,24 @@ def test_a_video_outside_the_sessions_folder_is_refused(tmp_path: Path, name: st
     assert "leads out of the session's folder" in refusal(folder, HEAD + ANN + JUMP.replace("jump.mp4", name))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "start_s = 1e308",
+            "end_s = 1e308",
+            "recorded_hz = 1e308",
+            f"start_s = 1{'0' * 400}",
+            f"mass_kg = 1{'0' * 400}",
+        ),
+        *(f"person = [1{'0' * 400}, 2, 3, 4]", "person = [1e300, 2, 2e300, 4]", "person = [1e7, 2, 3]"),
+        *("camera = {focal_px = 1e300}", "camera = {distortion = [1e300, 0, 0, 0]}"),
+    ],
+)
+def test_a_number_that_no_recording_has_is_refused(tmp_path: Path, line: str) -> None:
+    assert "jump.mp4" in refusal(tmp_path, HEAD + ANN + JUMP + line + "\n")
+
+
 @pytest.mark.parametrize("name", ["loop.mp4", "a" * 300 + ".mp4", "nul\\u0000.mp4", "."])
 def test_a_strange_name_of_a_video_is_a_missing_file(tmp_path: Path, name: str) -> None:
     (tmp_path / "loop.mp4").symlink_to(tmp_path / "loop.mp4")

@@ -1,6 +1,7 @@
 """The environment in which engines are imported: complete, and directed to this home alone."""
 
 import os
+import shutil
 import stat
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from biopose.errors import BioposeError
 from tasks.environment import isolate_environment, prefect_api, prepare_environment
+from tasks.home_id import PATH, home_id
 from tasks.prefect_login import prefect_login
 from tasks.settings import Addresses, Settings
 
@@ -34,11 +36,14 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def healthy() -> Iterator[str]:
+def healthy(settings: Settings) -> Iterator[str]:
+    """A server that says that it is one of this home."""
+
     class Healthy(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/api/health" else 404)
+            self.send_response(200 if self.path in ("/api/health", PATH) else 404)
             self.end_headers()
+            self.wfile.write(home_id(settings).encode() if self.path == PATH else b"")
 
         def log_message(self, *_: object) -> None:
             pass
@@ -136,6 +141,17 @@ def test_a_server_that_is_gone_is_not_used_nor_one_that_the_user_replaced(settin
     Addresses(healthy, "-", "-").record(settings)
     own = settings.model_copy(update={"prefect_api_url": "https://team/api"})
     assert prefect_api(own) == {"PREFECT_API_URL": "https://team/api"}
+
+
+def test_a_server_of_another_home_is_not_used_whatever_up_json_says(
+    settings: Settings, healthy: str, tmp_path: Path
+) -> None:
+    """Also that of the home of which this one is a copy."""
+    copy = Settings(home=tmp_path / "copy", prefect_api_url=None)
+    prefect_login(settings.prefect_login)
+    shutil.copytree(settings.prefect_home, copy.prefect_home)
+    Addresses(healthy, "-", "-").record(copy)
+    assert prefect_api(copy) == {}
 
 
 def test_the_login_is_random_kept_and_readable_by_its_owner_alone(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ def stored(settings: Settings, name: str = "jump 1") -> dict[str, Any]:
 
 
 def account(*stored: dict[str, Any], **others: Any) -> dict[str, Any]:
-    return {"stored": stored, "quarantined": [REFUSED], "unloaded": {}, "unmatched": [], **others}
+    empty: dict[str, Any] = {"unloaded": {}, "waiting": {}, "notes": [], "unmatched": []}
+    return {"stored": stored, "quarantined": [REFUSED], **empty, **others}
 
 
 REFUSED = {"name": "blue/day/jump2", "kind": "video", "message": "jump|2.mp4: <b>cut</b>\nfilm it again"}

@@ -1,17 +1,22 @@
 """The record of an ingest run: quarantine, retries and counts, without a flow."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from biopose.errors import BioposeError, ManifestError, VideoError
-from biopose.io.inbox_contents import Unmatched
+from biopose.errors import BioposeError, ManifestError, TrackingError, VideoError
+from biopose.io.inbox_folders import Unmatched
+from biopose.tracking.shard import Shard
+from biopose.trial import Clip, Subject, Trial
+from tasks.faults import UnexpectedError
 from tasks.ingest_run import IngestRun
-from tasks.plan import Discovered
+from tasks.plan import Discovered, PlannedTrial
 from tasks.quarantine import Quarantine
 from tasks.settings import Settings
-from warehouse.errors import WarehouseBusyError
+from tasks.video_hash import VideoChangedError, VideoHashes
+from warehouse.errors import MigrationError, WarehouseBusyError
 
 
 def ingest_run(home: Path, lines: list[str]) -> IngestRun:
@@ -67,4 +72,80 @@ def test_a_retry_takes_a_trial_or_all_out_of_quarantine_and_an_unknown_one_is_re
     run.retry(["blue/day/a"])
     assert [record.name for record in Quarantine(tmp_path / "quarantine")] == ["blue/day/b", "blue/day/c"]
     run.retry(["all"])
+    assert list(Quarantine(tmp_path / "quarantine")) == []
+
+
+def planned(folder: Path, name: str) -> PlannedTrial:
+    video = folder / f"{name}.mp4"
+    video.write_bytes(b"a video")
+    state = VideoHashes(folder / "hashes.json").state(video)
+    trial = Trial(Clip(video), (Subject(1.7),), trial_id=f"blue/day/{name}")
+    files = (folder / f"{name}.parquet",)
+    return PlannedTrial(
+        trial, (Shard(video),), files, folder / f"{name}-motion", folder / name, name, (1.0,), {}, video_state=state
+    )
+
+
+def test_an_unexpected_error_of_one_trial_is_quarantined_and_one_of_all_fails_the_run(tmp_path: Path) -> None:
+    for reached, names, quarantined in (
+        ("perceive", ("a",), True),  # there was no other
+        ("perceive", ("a", "b"), False),
+        ("reconstruct", ("a", "b"), True),  # a third trial passed the stage
+    ):
+        run = ingest_run(tmp_path, [])
+        for name in names:
+            run.record_outcome(planned(tmp_path, name), "perceive", UnexpectedError("odd"))
+        run.record_outcome(planned(tmp_path, "c"), reached, TrackingError("nobody"))
+        run.judge_unexpected()
+        found = {record.name.rpartition("/")[2] for record in run.quarantined if record.kind == "unexpected"}
+        assert found == (set(names) if quarantined else set())
+        assert len(run.failed) == (0 if quarantined else len(names))
+
+
+def test_what_prefect_or_the_loader_raises_is_no_inputs_fault(tmp_path: Path) -> None:
+    run = ingest_run(tmp_path, [])
+    for name, error in (("a", RuntimeError("no server responds")), ("b", MigrationError("newer"))):
+        run.record_outcome(planned(tmp_path, name), "load", error)
+    run.judge_unexpected()
+    assert (list(run.failed), run.quarantined) == (["blue/day/a", "blue/day/b"], [])
+
+
+def test_a_video_that_changes_while_it_is_measured_waits_and_leaves_no_result(tmp_path: Path) -> None:
+    run, trial = ingest_run(tmp_path, []), planned(tmp_path, "jump")
+    trial.perceived[0].touch()
+    trial.check_video()
+    with trial.trial.clip.video.open("ab") as video:
+        video.write(b", and more of it")
+    with pytest.raises(VideoChangedError, match=r"jump\.mp4: is still being written; the next run"):
+        trial.check_video()
+    assert not trial.perceived[0].exists()
+    run.record_outcome(trial, "perceive", VideoError("broken at 0.10 s"))
+    assert list(run.as_dict()["waiting"]) == ["blue/day/jump"]
+    assert (run.quarantined, run.failed) == ([], {})
+
+
+def test_a_video_that_was_only_touched_does_not_wait(tmp_path: Path) -> None:
+    trial = planned(tmp_path, "jump")
+    os.utime(trial.trial.clip.video, (1, 1))
+    trial.check_video()
+
+
+def test_a_video_that_vanishes_while_it_is_measured_is_quarantined_as_missing(tmp_path: Path) -> None:
+    run, trial = ingest_run(tmp_path, []), planned(tmp_path, "jump")
+    trial.trial.clip.video.unlink()
+    run.record_outcome(trial, "solve and analyse", VideoError("no such file"))
+    (record,) = run.quarantined
+    assert (record.kind, record.stage) == ("missing_file", "solve and analyse")
+    assert "vanished while it was measured; copy it there again" in record.message
+
+
+def test_a_folder_of_any_name_has_a_record_and_another_inboxs_record_stays(tmp_path: Path) -> None:
+    run = ingest_run(tmp_path, [])
+    name = "blue/" + "j" * 252
+    run.quarantine(name, ManifestError("no name"), stage="discover")
+    assert Quarantine(tmp_path / "quarantine").get(name) is not None
+    other = IngestRun(Settings.load(tmp_path), tmp_path / "other", (), log=lambda _: None)
+    other.quarantine_invalid(Discovered([], [], {}, []))
+    assert [record.name for record in Quarantine(tmp_path / "quarantine")] == [name]
+    ingest_run(tmp_path, []).quarantine_invalid(Discovered([], [], {}, []))
     assert list(Quarantine(tmp_path / "quarantine")) == []

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from biopose.errors import BioposeError, TrackingError, VideoError
-from tasks.quarantine import CrashedError, Quarantine, quarantine_record, retry_command
+from tasks.faults import CrashedError
+from tasks.quarantine import Quarantine, quarantine_record, retry_command
 
 
 def record_of(name: str, error: BioposeError):

@@ -10,8 +10,8 @@ import ray
 
 from biopose.errors import BioposeError, VideoError
 from biopose.tracking.shard import Shard
+from tasks.faults import CrashedError
 from tasks.methods import PinnedMethod
-from tasks.quarantine import CrashedError
 from tasks.ray_pool import ATTEMPTS, ActorPool, _slots, _start_here, ray_pool, short_folder
 from tasks.settings import Settings
 from tests.tasks.small_actors import SmallActor

@@ -9,16 +9,16 @@ def test_a_file_is_read_again_only_when_it_changed(tmp_path: Path) -> None:
     video, memory = tmp_path / "a.mp4", tmp_path / "hashes.json"
     video.write_bytes(b"one")
     hashes = VideoHashes(memory)
-    first = hashes.sha256(video)
+    first = hashes.state(video).sha256
     assert first == sha256_of(video)
     hashes.save()
 
     status = video.stat()
     video.write_bytes(b"two")
     os.utime(video, ns=(status.st_atime_ns, status.st_mtime_ns))  # as if nothing had happened
-    assert VideoHashes(memory).sha256(video) == first
+    assert VideoHashes(memory).state(video).sha256 == first
     os.utime(video, ns=(0, 1))
-    assert VideoHashes(memory).sha256(video) == sha256_of(video) != first
+    assert VideoHashes(memory).state(video).sha256 == sha256_of(video) != first
 
 
 def test_a_broken_memory_is_begun_anew_and_gone_videos_are_forgotten(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_broken_memory_is_begun_anew_and_gone_videos_are_forgotten(tmp_path: P
     memory.write_text("{")
     video.write_bytes(b"one")
     hashes = VideoHashes(memory)
-    hashes.sha256(video)
+    hashes.state(video)
     video.unlink()
     hashes.save()
     assert memory.read_text() == "{}"

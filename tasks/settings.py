@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from biopose.errors import BioposeError
+from warehouse import DATABASE, SNAPSHOT
 
 LOCALHOST = "127.0.0.1"
 HEALTH_TIMEOUT_S = 1.0
@@ -90,12 +91,12 @@ class Settings(BaseSettings):
     @property
     def warehouse(self) -> Path:
         """The writer's database."""
-        return self.home / "warehouse.duckdb"
+        return self.home / DATABASE
 
     @property
     def snapshot(self) -> Path:
         """The readers' database."""
-        return self.home / "warehouse.snapshot.duckdb"
+        return self.home / SNAPSHOT
 
     @property
     def artifacts(self) -> Path:

@@ -294,6 +294,7 @@ def _record(
             "team_id": entry.team_id,
             **size,
             "sex": athlete.sex,
+            **_stated("birth_year", athlete.birth_year),
             "described_on": day,
         },
         "session": {"session_id": entry.session_id, "team_id": entry.team_id, "session_date": day},
@@ -305,6 +306,19 @@ def _record(
             "video": entry.video.name,
             "start_s": entry.start_s,
             "end_s": entry.end_s,
+            **_stated("camera", _camera(entry)),
         },
         "models": [{"stage": m.stage, "model": m.model, "version": m.version, "sha256": m.sha256} for m in models],
     }
+
+
+def _camera(entry: TrialEntry) -> str | None:
+    """The camera as the manifest states it: trials with the same text are compared as of one camera."""
+    if entry.focal_px is not None:
+        return f"focal length {entry.focal_px:g} px"
+    return None if entry.horizontal_fov_deg is None else f"field of view {entry.horizontal_fov_deg:g} deg"
+
+
+def _stated(key: str, value: Any) -> dict[str, Any]:
+    """The key where the manifest states it, so that the records of all others stay as they were loaded."""
+    return {} if value is None else {key: value}

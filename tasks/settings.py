@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from biopose.errors import BioposeError
+from warehouse import DATABASE, SNAPSHOT
 
 LOCALHOST = "127.0.0.1"
 HEALTH_TIMEOUT_S = 1.0
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
 
     Attributes:
         home: the folder that holds all state; absolute.
+        queries: a team's own named queries, files of SQL; by default the folder `queries` of home.
         inbox: where sessions arrive; by default the folder `inbox` of home.
         mlflow_tracking_uri: of the registry and of each ingest's record; by default a SQLite file in home.
         prefect_api_url: of a Prefect server of your own; None: that of `biopose up`, or one for the run alone.
@@ -49,6 +51,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(default=Path("biopose-home"), validate_default=True)
     inbox: Path = Field(default_factory=lambda values: values["home"] / "inbox")
+    queries: Path = Field(default_factory=lambda values: values["home"] / "queries")
     mlflow_tracking_uri: str = Field(default_factory=lambda values: f"sqlite:///{values['home'] / 'mlflow.db'}")
     prefect_api_url: str | None = None
     ray_address: str | None = None
@@ -60,7 +63,7 @@ class Settings(BaseSettings):
     actors_per_gpu: int = Field(default=1, ge=1)
     cores: int = Field(default_factory=_available_cores, ge=1)
 
-    @field_validator("home", "inbox")
+    @field_validator("home", "inbox", "queries")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         try:
@@ -88,12 +91,12 @@ class Settings(BaseSettings):
     @property
     def warehouse(self) -> Path:
         """The writer's database."""
-        return self.home / "warehouse.duckdb"
+        return self.home / DATABASE
 
     @property
     def snapshot(self) -> Path:
         """The readers' database."""
-        return self.home / "warehouse.snapshot.duckdb"
+        return self.home / SNAPSHOT
 
     @property
     def artifacts(self) -> Path:

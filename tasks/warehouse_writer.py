@@ -72,7 +72,7 @@ class WarehouseWriter:
                 return published_runs(self._snapshot)
 
     def publish(self) -> None:
-        """Publish a snapshot if the database is newer than the last one, whichever process wrote it.
+        """Publish a snapshot if the last one is not what the database is, whichever process wrote or damaged them.
 
         Raises:
             WarehouseBusyError: another process has the database open.
@@ -95,17 +95,9 @@ class WarehouseWriter:
                 return result
 
     def _publish(self) -> None:
-        if not self._is_ahead():
+        if not self._warehouse.exists():
             return
         start_s = time.monotonic()
         publish_snapshot(self._warehouse, self._snapshot)
         end_s = time.monotonic()
         self._next_snapshot_s = end_s + (end_s - start_s) / LARGEST_PUBLISHING_SHARE
-
-    def _is_ahead(self) -> bool:
-        """Whether the database was written after the snapshot."""
-        if not self._warehouse.exists():
-            return False
-        if not self._snapshot.exists():
-            return True
-        return self._snapshot.stat().st_mtime_ns < self._warehouse.stat().st_mtime_ns

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
 from warehouse.errors import NoWarehouseError, WarehouseBusyError, WarehouseError
-from warehouse.migrate import migrate
+from warehouse.migrate import is_current, migrate
 
 Configuration = dict[str, str | bool | int | float | list[str]]
 CONFIGURATION: Configuration = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+MEMORY_GB = 2.0
+DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException)
+REMEDY = "`biopose ingest INBOX` publishes it anew"
 HELD = "Could not set lock on file"  # of DuckDB's message
 HOLDER = re.compile(r"held in (?P<program>\S+) \(PID (?P<pid>\d+)\)")  # likewise
 QUIET = "SET enable_progress_bar = false"  # after two seconds it writes to stdout, into what a program reads there
@@ -39,38 +42,66 @@ def opened_for_writing(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def opened_for_reading(database: Path, *, sealed: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened_for_reading(
+    database: Path, *, sealed: bool = True, memory_gb: float = MEMORY_GB
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database that no process writes to, such as a snapshot.
 
     Args:
         database: the file.
-        sealed: whether SQL can reach no other file and change no setting.
+        sealed: whether SQL can reach no other file and change no setting; nor does it write temporary files then.
+        memory_gb: how much memory a sealed database may take.
 
     Raises:
         NoWarehouseError: it does not exist.
         WarehouseBusyError: a process has it open for writing.
-        WarehouseError: it is no database, or cannot be opened.
+        WarehouseError: it is damaged, or of an earlier version.
+        MigrationError: it was written by a newer version.
     """
     if not database.is_file():
         raise NoWarehouseError(f"{database}: there is no warehouse yet; `biopose ingest INBOX` makes it")
-    sealing: Configuration = {"enable_external_access": "false"} if sealed else {}
-    connection = _connect(database, CONFIGURATION | sealing, read_only=True)
+    connection = _connect(database, CONFIGURATION | (_sealing(memory_gb) if sealed else {}), read_only=True)
     try:
-        connection.execute(QUIET)
-        if sealed:
-            connection.execute("SET lock_configuration = true")
+        with suppress(duckdb.InvalidInputException):  # locked: another thread has it open, too
+            connection.execute(QUIET)
+            if sealed:
+                connection.execute("SET lock_configuration = true")
+        with named_damage(database):
+            current = is_current(connection)
+        if not current:
+            raise WarehouseError(
+                f"{database}: was written by another version of BioPose; `biopose ingest INBOX` brings it up to date"
+            )
         yield connection
     finally:
         connection.close()
 
 
+@contextmanager
+def named_damage(database: Path) -> Iterator[None]:
+    """What DuckDB reports of a file that is cut off or overwritten becomes an error with the remedy.
+
+    Raises:
+        WarehouseError: the file is damaged.
+    """
+    try:
+        yield
+    except DAMAGE as error:
+        raise WarehouseError(f"{database}: is damaged: {' '.join(str(error).split())}; {REMEDY}") from error
+
+
+def _sealing(memory_gb: float) -> Configuration:
+    return {"enable_external_access": "false", "temp_directory": "", "memory_limit": f"{memory_gb:g}GB"}
+
+
 def _connect(database: Path, configuration: Configuration, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
         return duckdb.connect(str(database), read_only=read_only, config=dict(configuration))
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         if HELD in str(error):
             raise WarehouseBusyError(f"{database}: {_holder(str(error))} has it open; close it there") from error
-        raise WarehouseError(f"{database}: cannot be opened: {' '.join(str(error).split())}") from error
+        remedy = f"; {REMEDY}" if read_only else ""
+        raise WarehouseError(f"{database}: cannot be opened: {' '.join(str(error).split())}{remedy}") from error
 
 
 def _holder(message: str) -> str:

@@ -9,10 +9,12 @@ import hashlib
 import json
 from pathlib import Path
 
+from warehouse import load
 from warehouse.connection import opened_for_reading
+from warehouse.load import table_of
 
 DESCRIPTIONS = ("team", "athlete", "session")
-FACTS = ("model_version", "kinematics", "event", "metric", "quality")
+FACTS = {"model_version": "model_version"} | {fact: table_of(fact) for fact in load.FACTS}
 
 
 def content_rows(database: Path) -> dict[str, tuple[int, str]]:
@@ -23,12 +25,12 @@ def content_rows(database: Path) -> dict[str, tuple[int, str]]:
     """
     selections = {
         **{table: f"SELECT * FROM {table}" for table in DESCRIPTIONS},  # noqa: S608 - our own names
-        "trial": "SELECT t.* EXCLUDE (current_run_number), r.run_id FROM trial t "
+        "trial": "SELECT t.* EXCLUDE (current_run_number), r.run_id FROM trial_manifest t "
         "JOIN run r ON r.run_number = t.current_run_number",
         "run": "SELECT * EXCLUDE (run_number) FROM run",
         **{
-            table: f"SELECT r.run_id, f.* EXCLUDE (run_number) FROM {table} f JOIN run r USING (run_number)"  # noqa: S608
-            for table in FACTS
+            fact: f"SELECT r.run_id, f.* EXCLUDE (run_number) FROM {table} f JOIN run r USING (run_number)"  # noqa: S608
+            for fact, table in FACTS.items()
         },
     }
     with opened_for_reading(database) as connection:

@@ -23,3 +23,7 @@ class ContractError(WarehouseError):
 
 class QueryError(WarehouseError):
     """A query that cannot be run; the message is one line with the reason."""
+
+
+class QueryLimitError(QueryError):
+    """A query that was stopped at its limit of time or memory."""

@@ -25,7 +25,14 @@ FILES = {"kinematics": "kinematics.parquet", "event": "events.parquet", "metric"
     "quality": "quality.parquet"
 }
 
+ADDED = {"metric": {"reason"}}  # columns that the files of earlier versions lack; there they are null
+
 READ = "read_parquet(?, hive_partitioning = false)"  # a folder above, if it is called team=blue, is no column
+
+
+def table_of(fact: str) -> str:
+    """The table of one of FACTS; the plain name is the view of the current runs."""
+    return f"{fact}_of_every_run"
 
 
 def load_trial(database: Path, record: Record, folder: Path) -> None:
@@ -41,15 +48,15 @@ def load_trial(database: Path, record: Record, folder: Path) -> None:
         ContractError: a file does not fit the tables.
     """
     with opened_for_writing(database) as connection:
-        for table in FACTS:
-            _check_schema(connection, table, folder / FILES[table])
+        for fact in FACTS:
+            _check_schema(connection, fact, folder / FILES[fact])
         connection.execute("BEGIN")
         try:
             number = _run_number(connection, record["run"]["run_id"])
             _describe(connection, record, number)
             _replace_run(connection, record, number, folder / FILES["kinematics"])
-            for table in FACTS:
-                _replace_facts(connection, table, folder / FILES[table], number)
+            for fact in FACTS:
+                _replace_facts(connection, fact, folder / FILES[fact], number)
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
@@ -79,7 +86,7 @@ def published_runs(snapshot: Path) -> LoadedRuns:
 
 def _current_runs(connection: duckdb.DuckDBPyConnection) -> LoadedRuns:
     rows = connection.execute(
-        "SELECT trial_id, run_id, record_sha256 FROM trial JOIN run USING (trial_id) "
+        "SELECT trial_id, run_id, record_sha256 FROM trial_manifest JOIN run USING (trial_id) "
         "WHERE run_number = current_run_number"
     ).fetchall()
     return {trial_id: (run_id, sha256) for trial_id, run_id, sha256 in rows}
@@ -101,14 +108,16 @@ def _describe(connection: duckdb.DuckDBPyConnection, record: Record, number: int
     """Write team, session, trial and athlete; an athlete is described by the newest session."""
     _upsert(connection, "team", record["team"])
     _upsert(connection, "session", record["session"])
-    _upsert(connection, "trial", {**record["trial"], "current_run_number": number})
-    _upsert(connection, "athlete", record["athlete"], changes=_is_newest_session(connection, record))
+    trial = {**record["trial"], "camera": record["trial"].get("camera"), "current_run_number": number}
+    _upsert(connection, "trial_manifest", trial)
+    athlete = {**record["athlete"], "birth_year": record["athlete"].get("birth_year")}
+    _upsert(connection, "athlete", athlete, changes=_is_newest_session(connection, record))
 
 
 def _is_newest_session(connection: duckdb.DuckDBPyConnection, record: Record) -> bool:
     """Whether the session is the athlete's newest; on equal dates by id, whatever the order of loading."""
     newest = connection.execute(
-        "SELECT session_id FROM trial JOIN session USING (session_id) WHERE athlete_id = ? "
+        "SELECT session_id FROM trial_manifest JOIN session USING (session_id) WHERE athlete_id = ? "
         "ORDER BY session_date DESC, session_id DESC LIMIT 1",
         [record["athlete"]["athlete_id"]],
     ).fetchall()
@@ -129,7 +138,8 @@ def _replace_run(connection: duckdb.DuckDBPyConnection, record: Record, number: 
     connection.execute("INSERT INTO load_record VALUES (?, now(), ?)", [number, record.get("mlflow_run_id")])
 
 
-def _replace_facts(connection: duckdb.DuckDBPyConnection, table: str, file: Path, number: int) -> None:
+def _replace_facts(connection: duckdb.DuckDBPyConnection, fact: str, file: Path, number: int) -> None:
+    table = table_of(fact)
     connection.execute(f"DELETE FROM {table} WHERE run_number = ?", [number])  # noqa: S608 - our own names
     try:
         connection.execute(
@@ -140,22 +150,22 @@ def _replace_facts(connection: duckdb.DuckDBPyConnection, table: str, file: Path
         raise ContractError(f"{file}: {_line(error)}") from error
 
 
-def _check_schema(connection: duckdb.DuckDBPyConnection, table: str, file: Path) -> None:
+def _check_schema(connection: duckdb.DuckDBPyConnection, fact: str, file: Path) -> None:
     if not file.is_file():
         raise ContractError(f"{file}: no such file; the trial is not finished")
-    expected = _types(connection.execute(f"DESCRIBE {table}").fetchall())
+    expected = _types(connection.execute(f"DESCRIBE {table_of(fact)}").fetchall())
     del expected["run_number"]
     try:
         found = _types(connection.execute(f"DESCRIBE SELECT * FROM {READ}", [str(file)]).fetchall())  # noqa: S608
     except duckdb.Error as error:
         raise ContractError(f"{file}: cannot be read: {_line(error)}") from error
-    if missing := sorted(expected.keys() - found.keys()):
-        raise ContractError(f"{file}: has no column {', '.join(missing)}, which the table {table} needs")
+    if missing := sorted(expected.keys() - found.keys() - ADDED.get(fact, set())):
+        raise ContractError(f"{file}: has no column {', '.join(missing)}, which the table {fact} needs")
     if unknown := sorted(found.keys() - expected.keys()):
-        raise ContractError(f"{file}: the table {table} has no column {', '.join(unknown)}")
-    for column, type_ in expected.items():
-        if found[column] != type_:
-            raise ContractError(f"{file}: the column {column} is {found[column]}; the table {table} needs {type_}")
+        raise ContractError(f"{file}: the table {fact} has no column {', '.join(unknown)}")
+    for column, type_ in found.items():
+        if expected[column] != type_:
+            raise ContractError(f"{file}: the column {column} is {type_}; the table {fact} needs {expected[column]}")
 
 
 def _types(described: list[tuple[Any, ...]]) -> dict[str, str]:

@@ -15,15 +15,7 @@ import duckdb
 from warehouse.errors import MigrationError
 
 FOLDER = Path(__file__).parent
-VIEWS = (
-    "current_kinematics",
-    "kinematics_narrow",
-    "current_event",
-    "current_metric",
-    "current_quality",
-    "phase",
-    "curve",
-)
+VIEWS = ("trial", "kinematics", "kinematics_narrow", "event", "metric", "quality", "phase", "curve")
 
 RECORDS = """
 CREATE TABLE IF NOT EXISTS migration (
@@ -100,15 +92,24 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [migration.name for migration in todo]
 
 
+def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the database has the code's schema and views; writes nothing.
+
+    Raises:
+        MigrationError: as `pending` does.
+    """
+    return not pending(connection) and not _views_changed(connection)
+
+
 def _applied(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    there = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'migration'").fetchone()
+    there = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'migration'").fetchall()
     return dict(connection.execute("SELECT name, sha256 FROM migration").fetchall()) if there else {}
 
 
 def _views_changed(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the hash of all view files differs from the one in the comment on the last view."""
-    found = connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = ?", [VIEWS[-1]]).fetchone()
-    return found is None or found[0] != _views_sha256()
+    found = connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = ?", [VIEWS[-1]]).fetchall()
+    return found != [(_views_sha256(),)]
 
 
 def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,98 +1,64 @@
-"""Queries of a snapshot: named ones, whose parameters are bound and never pasted into SQL, and a user's own SQL.
-
-A named query is a file; its first comment lines are a description and its parameters, a line each:
-
-    -- One metric of one athlete, month by month.
-    -- athlete: team/athlete
-    -- since: first session date = 1900-01-01        what follows the = is the default
-"""
+"""Queries of a snapshot: named ones, whose parameters are bound and never pasted into SQL, and a user's own SQL."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from warehouse.connection import opened_for_reading
+from warehouse.connection import DAMAGE, named_damage, opened_for_reading
 from warehouse.errors import QueryError
+from warehouse.limits import Limits, within_limits
+from warehouse.named_query import NamedQuery, named_queries
+from warehouse.nearest import suggestion
+from warehouse.parameters import check_trial, check_value
 
-FOLDER = Path(__file__).parent / "queries"
-PARAMETER = re.compile(r"^(\w+): (.*?)(?: = (.*))?$")
-COLUMN = re.compile(r"column of (\w+)")
-NUMERIC = ("FLOAT", "DOUBLE")
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of a named query.
-
-    Attributes:
-        name: without the $.
-        meaning: description.
-        default: None where it is required.
-    """
-
-    name: str
-    meaning: str
-    default: str | None
+DEFAULT_LIMITS = Limits()
 
 
-@dataclass(frozen=True)
-class NamedQuery:
-    """A query with a name."""
-
-    name: str
-    description: str
-    parameters: tuple[Parameter, ...]
-    sql: str
-
-
-def named_queries() -> dict[str, NamedQuery]:
-    """All named queries, by name."""
-    return {file.stem: _read(file) for file in sorted(FOLDER.glob("*.sql"))}
-
-
-def run_query(snapshot: Path, name: str, given: Mapping[str, str]) -> pl.DataFrame:
+def run_query(
+    snapshot: Path, name: str, given: Mapping[str, str], *, own: Path | None = None, limits: Limits = DEFAULT_LIMITS
+) -> pl.DataFrame:
     """Run a named query.
 
     Args:
         snapshot: the readers' database.
         name: of the query.
         given: parameters by name; they are bound as values, whatever they contain.
+        own: a team's folder of queries.
+        limits: of time and memory.
 
     Raises:
         NoWarehouseError: there is no snapshot yet.
-        QueryError: there is no such query, or a parameter is missing, unknown or of the wrong kind.
+        QueryError: there is no such query, or a parameter is missing, unknown or not what it expects; a name that the
+            warehouse does not have is named with the nearest ones.
+        QueryLimitError: it took too long or too much memory.
     """
-    queries = named_queries()
-    if name not in queries:
-        raise QueryError(f"{name}: no such query; there are {', '.join(queries)}")
-    query = queries[name]
-    known = {parameter.name for parameter in query.parameters}
-    values = {p.name: p.default for p in query.parameters if p.default is not None} | dict(given)
-    if unknown := sorted(set(given) - known):
-        raise QueryError(f"{name}: has no parameter {', '.join(unknown)}; {_usage(query)}")
-    if missing := sorted(known - set(values)):
-        raise QueryError(f"{name}: {', '.join(missing)} is missing; {_usage(query)}")
-    with opened_for_reading(snapshot) as connection:
-        for parameter in query.parameters:
-            _check_column(connection, parameter, values[parameter.name])
+    query = _known_query(name, own)
+    values = _values(query, given)
+
+    def work(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+        try:
+            for parameter in query.parameters:
+                check_value(connection, parameter, values[parameter.name])
+        except duckdb.Error as error:  # of a table that a team's own file names
+            raise QueryError(f"{query.file}: {_line(error)}") from error
         return _run(connection, query.sql, values)
 
+    return _answer(snapshot, work, limits)
 
-def run_sql(snapshot: Path, sql: str) -> pl.DataFrame:
+
+def run_sql(snapshot: Path, sql: str, *, limits: Limits = DEFAULT_LIMITS) -> pl.DataFrame:
     """Run a user's own SQL, which can read the warehouse and nothing else.
 
     Raises:
         NoWarehouseError: there is no snapshot yet.
         QueryError: the SQL is invalid, or does more than read.
+        QueryLimitError: it took too long or too much memory.
     """
-    with opened_for_reading(snapshot) as connection:
-        return _run(connection, sql, {})
+    return _answer(snapshot, lambda connection: _run(connection, sql, {}), limits)
 
 
 def folder_of_trial(snapshot: Path, trial_id: str) -> str:
@@ -102,14 +68,33 @@ def folder_of_trial(snapshot: Path, trial_id: str) -> str:
         NoWarehouseError: there is no snapshot yet.
         QueryError: there is no such trial.
     """
-    with opened_for_reading(snapshot) as connection:
-        found = connection.execute(
-            "SELECT artifacts FROM trial JOIN run ON run_number = current_run_number WHERE trial.trial_id = ?",
-            [trial_id],
-        ).fetchone()
-    if found is None:
-        raise QueryError(f"{trial_id}: no such trial; `biopose query trials` lists them")
-    return str(found[0])
+    with opened_for_reading(snapshot) as connection, named_damage(snapshot):
+        check_trial(connection, trial_id)
+        found = connection.execute("SELECT artifacts FROM trial WHERE trial_id = ?", [trial_id]).fetchall()
+    return str(found[0][0])
+
+
+def _answer(snapshot: Path, work: Callable[[duckdb.DuckDBPyConnection], pl.DataFrame], limits: Limits) -> pl.DataFrame:
+    with named_damage(snapshot):
+        return within_limits(opened_for_reading(snapshot, memory_gb=limits.memory_gb), work, limits)
+
+
+def _known_query(name: str, own: Path | None) -> NamedQuery:
+    queries = named_queries(own)
+    if name not in queries:
+        raise QueryError(f"{name}: there is no such query; {suggestion(name, queries)}; `biopose query --list` has all")
+    return queries[name]
+
+
+def _values(query: NamedQuery, given: Mapping[str, str]) -> dict[str, str]:
+    """Every parameter's value, or its default."""
+    known = {parameter.name for parameter in query.parameters}
+    values = query.defaults | dict(given)
+    if unknown := sorted(set(given) - known):
+        raise QueryError(f"{query.name}: has no parameter {', '.join(unknown)}; {_usage(query)}")
+    if missing := sorted(known - set(values)):
+        raise QueryError(f"{query.name}: {', '.join(missing)} is missing; {_usage(query)}")
+    return values
 
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, str]) -> pl.DataFrame:
@@ -118,33 +103,20 @@ def _run(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, s
         if relation is None:
             raise QueryError("this SQL returns no rows; a SELECT is needed")
         return relation.pl()
+    except DAMAGE:
+        raise
     except duckdb.Error as error:
-        raise QueryError(" ".join(str(error).split())) from error
+        raise QueryError(_line(error)) from error
     except pl.exceptions.PolarsError as error:
         raise QueryError(
             "the result has a column of a type that cannot be shown, such as an interval; cast it to VARCHAR"
         ) from error
 
 
-def _check_column(connection: duckdb.DuckDBPyConnection, parameter: Parameter, value: str) -> None:
-    """A parameter whose meaning begins with `column of` a table must be one of its numeric columns."""
-    found = COLUMN.match(parameter.meaning)
-    if found is None:
-        return
-    described = connection.execute(f"DESCRIBE {found[1]}").fetchall()
-    if value not in {name for name, type_, *_ in described if type_ in NUMERIC}:
-        raise QueryError(
-            f"{parameter.name}: {found[1]} has no column {value} of numbers; expected a {parameter.meaning}"
-        )
+def _line(error: duckdb.Error) -> str:
+    return " ".join(str(error).split())
 
 
 def _usage(query: NamedQuery) -> str:
     listed = [p.name + ("" if p.default is None else f" (else {p.default})") for p in query.parameters]
     return f"it takes {', '.join(listed)}" if listed else "it takes none"
-
-
-def _read(file: Path) -> NamedQuery:
-    sql = file.read_text(encoding="utf-8")
-    description, *others = [line[3:] for line in sql.splitlines() if line.startswith("-- ")]
-    found = [PARAMETER.match(line) for line in others]
-    return NamedQuery(file.stem, description, tuple(Parameter(*m.groups()) for m in found if m), sql)

@@ -74,6 +74,7 @@ class AthleteEntry(_Table):
         height_m: standing, without shoes: the metric scale of everything.
         mass_kg: where known.
         sex: where known.
+        birth_year: where known; norms go by age.
         consent: whether the athlete agreed to be measured; without it nothing is.
     """
 
@@ -85,6 +86,9 @@ class AthleteEntry(_Table):
     )
     mass_kg: float | None = Field(default=None, ge=10, le=300, description="kilograms, 10 to 300, or no such key")
     sex: Literal["male", "female"] | None = Field(default=None, description='"male", "female", or no such key')
+    birth_year: int | None = Field(
+        default=None, ge=1900, le=2100, description="the year of birth, such as 2004, or no such key"
+    )
     consent: bool = Field(description="true once the athlete has agreed to be measured, else false")
 
 

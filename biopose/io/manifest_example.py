@@ -14,6 +14,7 @@ id = "ann"                     # letters, digits, _ and -: no full names
 height_m = 1.78                # standing, without shoes, in metres: every length is measured by it
 mass_kg = 72.0                 # optional
 sex = "female"                 # optional: "male" or "female"
+birth_year = 2004              # optional: norms go by age
 consent = true                 # without it nothing of this athlete is measured
 
 [[athlete]]

@@ -12,7 +12,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from warehouse.load import FACTS, FILES
+from warehouse.load import FACTS, FILES, table_of
 
 FRAMES = 600
 RATE_HZ = 60
@@ -53,7 +53,9 @@ def kinematics_sql(connection: DuckDBPyConnection, first: int, last: int) -> str
         last: the one after the last.
     """
     keys = ("run_number", "frame_index", "time_s", "quality")
-    columns = [row[0] for row in connection.execute("DESCRIBE kinematics").fetchall() if row[0] not in keys]
+    columns = [
+        row[0] for row in connection.execute(f"DESCRIBE {table_of('kinematics')}").fetchall() if row[0] not in keys
+    ]
     values = [f"({_value(name, column)})::REAL AS {name}" for column, name in enumerate(columns)]
     frame = f"SELECT i // {FRAMES} AS number, i % {FRAMES} AS frame, frame / {RATE_HZ}::DOUBLE AS s"
     return (
@@ -68,20 +70,21 @@ def describe_trials(connection: DuckDBPyConnection, first: int, last: int) -> No
     connection.execute(TRIAL, {"first": first, "last": last})
     for sql in (
         "INSERT INTO team SELECT DISTINCT split_part(athlete_id, '/', 1) FROM synthetic ON CONFLICT DO NOTHING",
-        "INSERT INTO athlete SELECT DISTINCT athlete_id, split_part(athlete_id, '/', 1), 1.8, 75, NULL, "
-        "DATE '2026-07-01' FROM synthetic ON CONFLICT DO NOTHING",
+        "INSERT INTO athlete BY NAME SELECT DISTINCT athlete_id, split_part(athlete_id, '/', 1) AS team_id, "
+        "1.8 AS height_m, 75 AS mass_kg, DATE '2026-07-01' AS described_on FROM synthetic ON CONFLICT DO NOTHING",
         "INSERT INTO session SELECT DISTINCT session_id, split_part(session_id, '/', 1), session_date FROM synthetic "
         "ON CONFLICT DO NOTHING",
-        "INSERT INTO trial SELECT trial_id, session_id, athlete_id, activity, 'clip.mp4', NULL, NULL, run_number "
+        "INSERT INTO trial_manifest BY NAME SELECT trial_id, session_id, athlete_id, activity, 'clip.mp4' AS video, "
+        "run_number AS current_run_number "
         "FROM synthetic",
         "INSERT INTO run SELECT run_number, md5(trial_id), trial_id, sha256(trial_id), 'keypoint_fit', '0', "
         f"sha256('0'), 1.8, 75, 'artifacts/' || trial_id, sha256(trial_id), {FRAMES}, 0, "
         f"{(FRAMES - 1) / RATE_HZ} FROM synthetic",
         "INSERT INTO model_version SELECT run_number, 'keypoints', 'shipped', 1, sha256('1') FROM synthetic",
         "INSERT INTO load_record SELECT run_number, now(), NULL FROM synthetic",
-        f"INSERT INTO event BY NAME {_events_sql()}",
-        f"INSERT INTO metric BY NAME {_metrics_sql()}",
-        "INSERT INTO quality SELECT run_number, 'mean_quality', 0.5 + random_like / 2, '1' "
+        f"INSERT INTO {table_of('event')} BY NAME {_events_sql()}",
+        f"INSERT INTO {table_of('metric')} BY NAME {_metrics_sql()}",
+        f"INSERT INTO {table_of('quality')} SELECT run_number, 'mean_quality', 0.5 + random_like / 2, '1' "
         "FROM (SELECT *, hash(run_number) / 18446744073709551616.0 AS random_like FROM synthetic)",
     ):
         connection.execute(sql)

@@ -19,8 +19,8 @@ from duckdb import DuckDBPyConnection
 from biopose.errors import BioposeError
 from flows.bench.synthetic_kinematics import FRAMES, describe_trials, kinematics_sql, one_trial
 from warehouse.connection import opened_for_reading, opened_for_writing
-from warehouse.load import load_trial
-from warehouse.query import named_queries
+from warehouse.load import load_trial, table_of
+from warehouse.named_query import named_queries
 from warehouse.snapshot import publish_snapshot
 
 THREADS, REPEATS = 2, 3
@@ -32,9 +32,12 @@ QUERIES: dict[str, dict[str, str]] = {
     "athlete_vs_squad": {"athlete": ATHLETE, "metric": METRIC},
     "athlete_trend": {"athlete": ATHLETE, "metric": METRIC},
     "side_difference": {"metric": METRIC, "activity": "walk"},
-    "mean_curve": {"team": "team0", "activity": "walk", "coordinate": COORDINATE}
-    | {"since": "1900-01-01", "until": "2999-12-31"},
-    "coordinate_range": {"coordinate": COORDINATE, "least_quality": "0.5"},
+    "change_over_time": {"athlete": ATHLETE, "metric": METRIC},
+    "before_after": {"athlete": ATHLETE, "metric": METRIC, "date": "2026-12-01"},
+    "norms": {"metric": METRIC},
+    "workload_by_week": {"team": "team0"},
+    "mean_curve": {"team": "team0", "activity": "walk", "coordinate": COORDINATE},
+    "coordinate_range": {"coordinate": COORDINATE},
     "coordinates_of_trial": {"trial": "team0/week00000/trial000000000"},
 }
 COSTS = ("bulk_load_s", "load_trial_s", "database_mb", "publish_s", *QUERIES)
@@ -51,7 +54,7 @@ FROM (
 GROUP BY ALL
 ORDER BY athlete_id, activity
 """
-FRAMES_BY_MONTH = "(SELECT *, strftime(session_date, '%Y-%m') AS month FROM current_kinematics)"
+FRAMES_BY_MONTH = "(SELECT *, strftime(session_date, '%Y-%m') AS month FROM kinematics)"
 
 
 def measure_warehouse(sizes: Sequence[int], folder: Path | None) -> dict[str, Any]:
@@ -154,7 +157,9 @@ def _grow(database: Path, scratch: Path, trials: int) -> tuple[int, float]:
     with opened_for_writing(database) as connection:
         connection.execute(f"SET threads = {THREADS}")
         describe_trials(connection, first, trials)
-        connection.execute("INSERT INTO kinematics BY NAME SELECT * FROM read_parquet(?)", [str(synthetic)])
+        connection.execute(
+            f"INSERT INTO {table_of('kinematics')} BY NAME SELECT * FROM read_parquet(?)", [str(synthetic)]
+        )
         connection.execute("CHECKPOINT")
     synthetic.unlink()
     return (trials - first) * FRAMES, time.perf_counter() - began
@@ -176,7 +181,7 @@ def _time_queries(snapshot: Path) -> dict[str, float]:
     with opened_for_reading(snapshot, sealed=False) as connection:
         connection.execute(f"SET threads = {THREADS}")
         return {
-            name: _median_seconds(partial(_run, connection, queries[name].sql, given))
+            name: _median_seconds(partial(_run, connection, queries[name].sql, queries[name].defaults | given))
             for name, given in QUERIES.items()
         }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from biopose.cli.command_line import as_json, show
-from flows.cli.home_option import with_home
+from flows.cli.home_option import refuse_inside_home, with_home
 
 
 @click.command()
@@ -36,6 +36,7 @@ def export(trial: str, formats: str, out: Path, home: Path | None, json_: bool) 
     from warehouse.query import folder_of_trial
 
     settings = Settings.load(home)
+    refuse_inside_home(out, settings.home)
     try:
         folder = settings.home / folder_of_trial(settings.snapshot, trial)
         files = export_trial(folder, out, [name.strip() for name in formats.split(",")], name=trial.rpartition("/")[2])

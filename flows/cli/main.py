@@ -10,13 +10,14 @@ from flows.cli.bench_ingest import bench_ingest
 from flows.cli.bench_warehouse import bench_warehouse
 from flows.cli.export import export
 from flows.cli.ingest import ingest
+from flows.cli.metrics import metrics
 from flows.cli.models import models
 from flows.cli.quarantine import quarantine
 from flows.cli.query import query
 from flows.cli.train import train
 from flows.cli.up import up
 
-for command in (inbox, ingest, quarantine, up, query, export, models, train):
+for command in (inbox, ingest, quarantine, up, query, metrics, export, models, train):
     cli.add_command(command)
 for benchmark in (bench_ingest, bench_warehouse):
     bench.add_command(benchmark)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from biopose.cli.given_options import refuse_unused
-from flows.cli.home_option import with_home
+from flows.cli.home_option import refuse_inside_home, with_home
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from tasks.settings import Settings
+    from warehouse.limits import Limits
 
 LONGEST_CELL = 1_000_000  # characters: none is cut
 FORMATS = ("table", "csv", "json", "parquet")
@@ -30,6 +35,16 @@ FORMATS = ("table", "csv", "json", "parquet")
     "--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True, help="Of the result."
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the result there.")
+@click.option(
+    "--time-limit-s", default=60.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Stop after that."
+)
+@click.option(
+    "--memory-limit-gb",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Stop where it would take more memory, the result included.",
+)
 @with_home
 def query(
     name: str | None,
@@ -38,26 +53,29 @@ def query(
     list_: bool,
     format_: str,
     out: Path | None,
+    time_limit_s: float,
+    memory_limit_gb: float,
     home: Path | None,
 ) -> None:
     """Query the warehouse, by the name of a query or in SQL; it is read-only.
 
-    Queries read the last snapshot, which an ingest renews as it goes; they never wait for it.
+    Queries read the last snapshot, which an ingest renews as it goes; they never wait for it. Your own queries appear
+    beside ours: files of SQL in HOME/queries, or in the folder that BIOPOSE_QUERIES names.
 
     \b
     Examples:
       biopose query --list
       biopose query trials_of_session --param session=blue/2026-11-25-jumps
-      biopose query athlete_trend --param athlete=blue/ann --param metric=knee_flexion_peak --format csv --out trend.csv
+      biopose query change_over_time --param athlete=blue/ann --param metric=knee_flexion_peak --out change.txt
       biopose query --sql "SELECT activity, count(*) AS trials FROM trial GROUP BY activity"
     """
     from tasks.settings import Settings
-    from warehouse.errors import WarehouseError
-    from warehouse.query import run_query, run_sql
+    from warehouse.limits import Limits
 
+    settings = Settings.load(home)
     if list_:
-        refuse_unused("with --list", "name", "params", "sql", "format_", "out")
-        click.echo("\n".join(_listed()))
+        refuse_unused("with --list", "name", "params", "sql", "format_", "out", "time_limit_s", "memory_limit_gb")
+        click.echo("\n".join(_listed(settings)))
         return
     if (name is None) == (sql is None):
         raise click.UsageError("give the name of a query, or --sql, or --list")
@@ -65,14 +83,35 @@ def query(
         raise click.UsageError("--param belongs to a named query; with --sql write the values there")
     if format_ == "parquet" and out is None:
         raise click.UsageError("--format parquet needs --out")
-    snapshot = Settings.load(home).snapshot
-    try:
-        result = run_sql(snapshot, sql) if sql is not None else run_query(snapshot, str(name), _pairs(params))
-    except WarehouseError as error:
-        raise click.ClickException(str(error)) from error
-    if result.is_empty() and params:
-        click.echo(f"{name}: no row has {', '.join(params)}", err=True)
+    if out is not None:
+        refuse_inside_home(out, settings.home)
+    limits = Limits(time_s=time_limit_s, memory_gb=memory_limit_gb)
+    result = _result(settings, name, _pairs(params), sql, limits)
+    if result.is_empty():
+        click.echo(f"{name}: no row has {', '.join(params)}" if params else "the answer has no row", err=True)
     _write(result, format_, out)
+
+
+def _result(
+    settings: Settings, name: str | None, given: dict[str, str], sql: str | None, limits: Limits
+) -> pl.DataFrame:
+    """The answer; ^C and a limit end the process at once, even where the database does not heed them."""
+    from warehouse.errors import WarehouseError
+    from warehouse.limits import still_running
+    from warehouse.query import run_query, run_sql
+
+    try:
+        if sql is not None:
+            return run_sql(settings.snapshot, sql, limits=limits)
+        return run_query(settings.snapshot, str(name), given, own=settings.queries, limits=limits)
+    except (WarehouseError, KeyboardInterrupt) as error:
+        message = "" if isinstance(error, KeyboardInterrupt) else str(error)
+        if still_running():
+            print(f"Error: {message}" if message else "Aborted!", file=sys.stderr, flush=True)
+            os._exit(1)  # the interpreter would wait for the database's threads
+        if message:
+            raise click.ClickException(message) from error
+        raise
 
 
 def _pairs(params: tuple[str, ...]) -> dict[str, str]:
@@ -86,15 +125,23 @@ def _pairs(params: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _listed() -> list[str]:
-    from warehouse.query import named_queries
+def _listed(settings: Settings) -> list[str]:
+    from warehouse.errors import WarehouseError
+    from warehouse.named_query import named_queries
 
+    try:
+        queries = named_queries(settings.queries)
+    except WarehouseError as error:
+        raise click.ClickException(str(error)) from error
     lines = []
-    for named in named_queries().values():
+    for named in queries.values():
         lines.append(f"{named.name}\n    {named.description}")
+        lines += [f"    A row is {named.grain}"] if named.grain else []
+        lines += [f"    {named.note}"] if named.note else []
         for parameter in named.parameters:
             default = "" if parameter.default is None else f"; else {parameter.default}"
             lines.append(f"    --param {parameter.name}=...  {parameter.meaning}{default}")
+        lines += [f"    Example: biopose query {named.name} {named.example}"] if named.example else []
     return lines
 
 

@@ -23,7 +23,7 @@ import sys, time
 from pathlib import Path
 from warehouse.connection import opened_for_reading
 snapshot, stop = Path(sys.argv[1]), Path(sys.argv[2])
-counted = "SELECT run_number, count(*) AS n FROM kinematics GROUP BY ALL"
+counted = "SELECT run_number, count(*) AS n FROM kinematics_of_every_run GROUP BY ALL"
 halves = f"SELECT count(*) FROM run LEFT JOIN ({counted}) USING (run_number) WHERE n IS DISTINCT FROM frames"
 reads = most = 0
 while not stop.exists():

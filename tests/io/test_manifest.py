@@ -43,7 +43,7 @@ def test_a_trial_has_everything_that_measuring_needs(tmp_path: Path) -> None:
     text = (
         HEAD
         + ANN
-        + 'mass_kg = 72\nsex = "female"\n'
+        + 'mass_kg = 72\nsex = "female"\nbirth_year = 2004\n'
         + JUMP
         + 'id = "jump.1"\nactivity = "drop_jump"\nstart_s = 1\nend_s = 2.5\nrecorded_hz = 240\n'
         + "person = [10, 20, 300, 400]\n[trial.camera]\nfocal_px = 1500\n"
@@ -58,6 +58,7 @@ def test_a_trial_has_everything_that_measuring_needs(tmp_path: Path) -> None:
         "height_m": 1.78,
         "mass_kg": 72.0,
         "sex": "female",
+        "birth_year": 2004,
         "consent": True,
     }
     assert trial.video == (tmp_path / "jump.mp4").resolve()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from biopose.io.manifest import read_session
+from biopose.io.manifest import TrialEntry, read_session
 from biopose.pipeline import METHODS, PERCEIVE
 from biopose.reconstruction.method_names import METHODS as MEASURING_METHODS
 from biopose.reconstruction.method_names import MethodName
@@ -39,3 +39,25 @@ def test_another_model_measures_anew_what_depends_on_it_and_no_more(method: Meth
             assert (again.perceived != first.perceived) == (stage in PERCEIVE.networks), stage
             assert (again.motion != first.motion) == (stage != "neurik")
             assert again.run_id != first.run_id
+
+
+def test_what_the_manifest_states_of_camera_and_age_is_recorded_and_nothing_else_is_added(tmp_path: Path) -> None:
+    session = Session("beam")
+    session.add("trial", CLIPS[0].name, start_s=0.0, frames=10)
+    (bare,) = read_session(session.write(tmp_path / "inbox", CLIPS[0])).trials
+    born = replace(bare, athlete=bare.athlete.model_copy(update={"birth_year": 2004}))
+    pins = [PinnedModel(stage, stage, 1, "a" * 64, "{}") for stage in METHODS["keypoint_fit"].networks]
+    settings, hashes = Settings.load(tmp_path), VideoHashes(tmp_path / "hashes.json")
+
+    def plan(entry: TrialEntry) -> PlannedTrial:
+        options = IngestOptions(method="keypoint_fit")
+        return plan_trial(entry, models=pins, options=options, settings=settings, hashes=hashes)
+
+    without = plan(replace(bare, focal_px=None, horizontal_fov_deg=None))
+    assert "birth_year" not in without.record["athlete"]
+    assert "camera" not in without.record["trial"]
+    assert plan(born).record["athlete"]["birth_year"] == 2004
+    assert plan(born).run_id == plan(bare).run_id  # nobody is measured again for it
+    assert plan(replace(bare, focal_px=1400.0)).record["trial"]["camera"] == "focal length 1400 px"
+    wide = plan(replace(bare, focal_px=None, horizontal_fov_deg=70.0))
+    assert wide.record["trial"]["camera"] == "field of view 70 deg"

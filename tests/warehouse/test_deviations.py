@@ -48,7 +48,7 @@ def sd_of(one: PersonMeasurement, coordinate: str) -> np.ndarray:
 
 def test_every_view_of_frames_has_the_trials_own(database: Path) -> None:
     one = with_sd(measured(frames=20))
-    wide = answer(loaded(database, one), "FROM current_kinematics ORDER BY frame_index")
+    wide = answer(loaded(database, one), "FROM kinematics ORDER BY frame_index")
     narrow = answer(database, "FROM kinematics_narrow ORDER BY frame_index")
     for name, unit in coordinate_units():
         for column in (wide[f"{name}_sd_{unit}"], narrow.filter(coordinate=name)["sd"]):

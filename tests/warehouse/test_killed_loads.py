@@ -63,8 +63,8 @@ def trials_are_whole(database: Path) -> bool:
     """Every run has the frames that it says."""
     with opened_for_reading(database) as connection:
         broken = connection.execute(
-            "SELECT run_number FROM run FULL JOIN (SELECT run_number, count(*) AS found FROM kinematics GROUP BY ALL) "
-            "USING (run_number) WHERE frames IS DISTINCT FROM found"
+            "SELECT run_number FROM run FULL JOIN (SELECT run_number, count(*) AS found "
+            "FROM kinematics_of_every_run GROUP BY ALL) USING (run_number) WHERE frames IS DISTINCT FROM found"
         ).fetchall()
     return not broken
 

@@ -27,7 +27,7 @@ def only(database: Path, sql: str) -> object:
 
 def test_the_columns_are_the_coordinates_of_the_skeleton(database: Path) -> None:
     with opened_for_writing(database) as connection:
-        columns = [row[0] for row in connection.execute("DESCRIBE kinematics").fetchall()]
+        columns = [row[0] for row in connection.execute("DESCRIBE kinematics_of_every_run").fetchall()]
     sds = [f"{'_sd_'.join(column.rsplit('_', 1))}" for column in COLUMNS]
     assert columns == ["run_number", "frame_index", "time_s", "quality", *COLUMNS, *sds]
 

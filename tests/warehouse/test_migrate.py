@@ -40,24 +40,25 @@ def test_migrating_twice_changes_nothing(database: Path) -> None:
 
 
 def test_a_new_migration_is_applied_to_an_old_database(database: Path, schema: Path) -> None:
+    before = migrations()
     with opened_for_writing(database):
         pass
-    (schema / "0002_more.sql").write_text("ALTER TABLE team ADD COLUMN sport VARCHAR;")
+    (schema / "0099_more.sql").write_text("ALTER TABLE team ADD COLUMN sport VARCHAR;")
     with opened_for_writing(database) as connection:
         assert connection.execute("SELECT sport FROM team").fetchall() == []
         assert [name for (name,) in connection.execute("SELECT name FROM migration ORDER BY name").fetchall()] == [
-            "0001_first",
-            "0002_more",
+            *(m.name for m in before),
+            "0099_more",
         ]
 
 
 def test_a_failing_migration_leaves_nothing_of_itself(database: Path, schema: Path) -> None:
-    (schema / "0002_bad.sql").write_text("CREATE TABLE half (a INTEGER); INSERT INTO half VALUES ('no number');")
+    (schema / "0099_bad.sql").write_text("CREATE TABLE half (a INTEGER); INSERT INTO half VALUES ('no number');")
     with pytest.raises(duckdb.ConversionException), opened_for_writing(database):
         pass
-    assert "kinematics" in tables(database)
+    assert "kinematics_of_every_run" in tables(database)
     assert "half" not in tables(database)
-    (schema / "0002_bad.sql").write_text("CREATE TABLE half (a INTEGER); INSERT INTO half VALUES (1);")
+    (schema / "0099_bad.sql").write_text("CREATE TABLE half (a INTEGER); INSERT INTO half VALUES (1);")
     with opened_for_writing(database):
         pass
     assert "half" in tables(database)
@@ -77,15 +78,15 @@ def test_a_migration_that_was_changed_afterwards_is_refused(database: Path, sche
 
 def test_a_database_of_a_newer_version_is_refused(database: Path) -> None:
     with opened_for_writing(database) as connection:
-        connection.execute("INSERT INTO migration VALUES ('0099_future', 'ff', now())")
-    with pytest.raises(MigrationError, match=r"0099_future.*newer"), opened_for_writing(database):
+        connection.execute("INSERT INTO migration VALUES ('9999_future', 'ff', now())")
+    with pytest.raises(MigrationError, match=r"9999_future.*newer"), opened_for_writing(database):
         pass
 
 
 def test_a_changed_view_is_renewed(database: Path, schema: Path) -> None:
     with opened_for_writing(database):
         pass
-    view = schema.parent / "views" / "current_metric.sql"
-    view.write_text(view.read_text().replace("trial.trial_id,", "trial.trial_id, 7 AS lucky,"))
+    view = schema.parent / "views" / "metric.sql"
+    view.write_text(view.read_text().replace("fact.metric,", "fact.metric, 7 AS lucky,"))
     with opened_for_writing(database) as connection:
-        assert "lucky" in {row[0] for row in connection.execute("DESCRIBE current_metric").fetchall()}
+        assert "lucky" in {row[0] for row in connection.execute("DESCRIBE metric").fetchall()}

@@ -1,13 +1,17 @@
 """Readers and the writer never wait for each other, and no reader sees half a trial."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.warehouse.trials import SyntheticTrial, session_of
 from warehouse.content import content_hash
+from warehouse.errors import WarehouseError
 from warehouse.load import load_trial
 from warehouse.query import run_sql
 from warehouse.snapshot import publish_snapshot
@@ -25,8 +29,9 @@ while True:
         SELECT
             (SELECT count(*) FROM trial) AS trials,
             (SELECT count(*) FROM run) AS runs,
-            (SELECT count(DISTINCT run_number) FROM metric) AS measured,
-            (SELECT count(*) FROM run FULL JOIN (SELECT run_number, count(*) AS found FROM kinematics GROUP BY ALL)
+            (SELECT count(DISTINCT run_number) FROM metric_of_every_run) AS measured,
+            (SELECT count(*) FROM run FULL JOIN (SELECT run_number, count(*) AS found
+             FROM kinematics_of_every_run GROUP BY ALL)
              USING (run_number) WHERE frames IS DISTINCT FROM found) AS broken
     ''').row(0, named=True)
     reads += 1
@@ -96,7 +101,7 @@ def test_who_reads_goes_on_reading_the_old_snapshot(database: Path, tmp_path: Pa
         load(database, SyntheticTrial("later"))
         publish_snapshot(database, snapshot)
         assert connection.execute("SELECT count(*) FROM trial").fetchall() == [(1,)]
-        assert connection.execute("SELECT count(*) FROM current_kinematics").fetchall() == [(40,)]
+        assert connection.execute("SELECT count(*) FROM kinematics").fetchall() == [(40,)]
     assert run_sql(snapshot, "SELECT count(*) FROM trial").item() == 2
 
 
@@ -113,3 +118,41 @@ def test_a_publisher_that_is_killed_leaves_the_old_snapshot(database: Path, tmp_
     publish_snapshot(database, snapshot)
     assert not leftover.exists()
     assert content_hash(snapshot) == content_hash(database)
+
+
+def test_a_snapshot_is_judged_by_its_content_whatever_the_clock_does(database: Path, tmp_path: Path) -> None:
+    snapshot = tmp_path / "snapshot.duckdb"
+    load(database, SyntheticTrial())
+    assert publish_snapshot(database, snapshot)
+    load(database, SyntheticTrial("later"))
+    os.utime(snapshot, (4e9, 4e9))  # written, as it seems, in the year 2096
+    assert publish_snapshot(database, snapshot)
+    assert content_hash(snapshot) == content_hash(database)
+    os.utime(snapshot, (0, 0))
+    assert not publish_snapshot(database, snapshot)
+
+
+@pytest.mark.parametrize("keep", [0, 5_000, 300_000, -1])
+def test_a_snapshot_that_is_cut_off_is_replaced(database: Path, tmp_path: Path, keep: int) -> None:
+    snapshot = tmp_path / "snapshot.duckdb"
+    load(database, SyntheticTrial())
+    publish_snapshot(database, snapshot)
+    snapshot.write_bytes(snapshot.read_bytes()[:keep])
+    assert publish_snapshot(database, snapshot)
+    assert snapshot.read_bytes() == database.read_bytes()
+
+
+def test_a_snapshot_with_one_byte_overwritten_is_replaced_and_its_readers_are_told(
+    database: Path, tmp_path: Path
+) -> None:
+    snapshot = tmp_path / "snapshot.duckdb"
+    load(database, SyntheticTrial())
+    publish_snapshot(database, snapshot)
+    whole = bytearray(snapshot.read_bytes())
+    for place in range(12_288 + 500, len(whole), 262_144):  # in every block
+        whole[place] ^= 255
+    snapshot.write_bytes(whole)
+    with pytest.raises(WarehouseError, match="biopose ingest INBOX"):
+        run_sql(snapshot, "SELECT sum(knee_angle_r_deg) FROM kinematics")
+    assert publish_snapshot(database, snapshot)
+    assert run_sql(snapshot, "SELECT count(*) FROM kinematics").item() == 40

@@ -28,7 +28,11 @@ class SyntheticTrial:
         seed: of the coordinates.
         time_s: of each frame.
         strikes: (side, time) of foot strikes.
-        metrics: (name, side, value).
+        metrics: (name, side, value), or with the standard deviation as a fourth.
+        events: (event, side, time) besides the strikes.
+        sex: of the athlete.
+        birth_year: of the athlete.
+        camera: as the manifest states it.
     """
 
     name: str = "jump1"
@@ -42,10 +46,14 @@ class SyntheticTrial:
     code_version: str = "0.1.0"
     time_s: np.ndarray = field(default_factory=lambda: np.arange(40) / 50)
     strikes: Sequence[tuple[str, float]] = ()
-    metrics: Sequence[tuple[str, str, float]] = (
+    metrics: Sequence[tuple[Any, ...]] = (
         ("knee_flexion_peak", "left", 80.0),
         ("knee_flexion_peak", "right", 90.0),
     )
+    events: Sequence[tuple[str, str, float]] = ()
+    sex: str | None = None
+    birth_year: int | None = None
+    camera: str | None = None
 
     @property
     def trial_id(self) -> str:
@@ -64,10 +72,11 @@ class SyntheticTrial:
         return {
             "run": {**run, **versions, **body, "artifacts": f"artifacts/trials/{self.trial_id}/{self.run_id}"},
             "team": {"team_id": self.team},
-            "athlete": {"athlete_id": athlete_id, "team_id": self.team, **body, "sex": None, "described_on": self.date},
+            "athlete": {"athlete_id": athlete_id, "team_id": self.team, **body, "described_on": self.date}
+            | {"sex": self.sex, "birth_year": self.birth_year},
             "session": {"session_id": session_id, "team_id": self.team, "session_date": self.date},
             "trial": {"trial_id": self.trial_id, "session_id": session_id, "athlete_id": athlete_id}
-            | {"activity": self.activity, "video": "clip.mp4", "start_s": 1.0, "end_s": None},
+            | {"activity": self.activity, "video": "clip.mp4", "start_s": 1.0, "end_s": None, "camera": self.camera},
             "models": [{"stage": "keypoints", "model": "keypoints", "version": 1, "sha256": "c" * 64}],
             "mlflow_run_id": None,
         }
@@ -88,11 +97,14 @@ class SyntheticTrial:
             **dict(zip(COLUMNS, map(pa.array, self.coordinates().T), strict=True)),
             **{f"{name}_sd_{unit}": pa.nulls(frames, pa.float32()) for name, unit in coordinate_units()},
         }
-        events = [Event("foot_strike", side, time_s, round(time_s * 50), None) for side, time_s in self.strikes]
+        named = [("foot_strike", side, time_s) for side, time_s in self.strikes] + list(self.events)
+        events = [Event(event, side, time_s, round(time_s * 50), None) for event, side, time_s in named]
         tables = {
             "kinematics": pa.table(kinematics),
             "events": events_table(events),
-            "metrics": metrics_table([Metric(name, side, value, "deg") for name, side, value in self.metrics]),
+            "metrics": metrics_table(
+                [Metric(name, side, value, "deg", *sd) for name, side, value, *sd in self.metrics]
+            ),
             "quality": quality_table(
                 [QualityMetric("mean_quality", 0.9, "1"), QualityMetric("median_reprojection_px", None, "px")]
             ),

@@ -1,34 +1,67 @@
--- One metric of one athlete against the squad: where in the squad's distribution each activity and side lies.
--- athlete: team/athlete
--- metric: name, such as knee_flexion_peak
+-- One metric of one athlete against the other athletes of the team: where in their distribution each activity and side lies.
+-- Grain: an activity and side.
+-- Note: the percentile counts those below and half of those equal; percentile_low and percentile_high are those of the mean
+--   less and plus 1.96 of the measurement's own standard deviation. The robust z is the distance from the others' median in
+--   1.4826 median absolute deviations. With fewer than least_athletes others all four are null.
+-- athlete: one of athlete.athlete_id, such as blue/ann
+-- metric: one of metric.metric, such as knee_flexion_peak
+-- least_athletes: whole number, 2 or more, besides the athlete = 5
+-- Example: --param athlete=blue/ann --param metric=knee_flexion_peak
 WITH squad AS (
-    SELECT athlete_id, activity, side, avg(value) AS mean_value, any_value(unit) AS unit, count(*) AS trials
-    FROM current_metric
-    WHERE metric = $metric AND split_part(athlete_id, '/', 1) = split_part($athlete, '/', 1)
+    SELECT
+        athlete_id,
+        activity,
+        side,
+        avg(value) AS mean_value,
+        sqrt(avg(sd * sd)) AS measurement_sd,
+        count(*) AS trials,
+        any_value(unit) AS unit
+    FROM metric
+    WHERE
+        metric = $metric
+        AND value IS NOT NULL
+        AND team_id = (SELECT team_id FROM athlete WHERE athlete_id = $athlete)
     GROUP BY athlete_id, activity, side
 ),
 
-ranked AS (
+one AS (
+    SELECT * FROM squad WHERE athlete_id = $athlete
+),
+
+compared AS (
     SELECT
-        *,
-        avg(mean_value) OVER squad_of_kind AS squad_mean,
-        stddev_samp(mean_value) OVER squad_of_kind AS squad_sd,
-        percent_rank() OVER (PARTITION BY activity, side ORDER BY mean_value) AS squad_percentile,
-        count(*) OVER squad_of_kind AS athletes
-    FROM squad
-    WINDOW squad_of_kind AS (PARTITION BY activity, side)
+        one.activity,
+        one.side,
+        one.mean_value,
+        one.measurement_sd,
+        one.trials,
+        one.unit,
+        count(others.mean_value) AS other_athletes,
+        median(others.mean_value) AS squad_median,
+        1.4826 * mad(others.mean_value) AS squad_robust_sd,
+        avg(CASE WHEN others.mean_value < one.mean_value THEN 100 WHEN others.mean_value = one.mean_value THEN 50 ELSE 0 END)
+            AS percentile,
+        avg(if(others.mean_value < one.mean_value - 1.96 * one.measurement_sd, 100, 0)) AS percentile_low,
+        avg(if(others.mean_value <= one.mean_value + 1.96 * one.measurement_sd, 100, 0)) AS percentile_high
+    FROM one
+    LEFT JOIN squad AS others
+        ON others.athlete_id <> one.athlete_id AND others.activity = one.activity AND others.side = one.side
+    GROUP BY ALL
 )
 
 SELECT
     activity,
     side,
     mean_value,
-    squad_mean,
-    squad_sd,
-    100 * squad_percentile AS squad_percentile,
-    athletes,
+    measurement_sd,
+    squad_median,
+    CASE WHEN is_enough THEN percentile END AS percentile,
+    CASE WHEN is_enough AND measurement_sd IS NOT NULL THEN percentile_low END AS percentile_low,
+    CASE WHEN is_enough AND measurement_sd IS NOT NULL THEN percentile_high END AS percentile_high,
+    CASE WHEN is_enough THEN (mean_value - squad_median) / nullif(squad_robust_sd, 0) END AS robust_z,
+    if(is_enough, 'enough athletes', 'not enough athletes') AS judgement,
+    other_athletes,
     trials,
     unit
-FROM ranked
-WHERE athlete_id = $athlete
+FROM (SELECT *, other_athletes >= $least_athletes::INTEGER AS is_enough FROM compared)
 ORDER BY activity, side;

@@ -1,9 +1,11 @@
 -- Range and extremes of a coordinate straight from the frames, by athlete and activity; poor frames left out.
+-- Grain: an athlete and activity.
 -- coordinate: column of kinematics, such as knee_angle_r_deg
--- least_quality: of a frame, 0 to 1 = 0.5
+-- least_quality: number, of a frame, 0 to 1 = 0.5
+-- Example: --param coordinate=knee_angle_r_deg
 WITH frame AS (
     SELECT athlete_id, activity, trial_id, COLUMNS(lambda name: name = $coordinate) AS value
-    FROM current_kinematics
+    FROM kinematics
     WHERE quality >= $least_quality::DOUBLE
 ),
 

@@ -1,15 +1,39 @@
 -- Left against right in one metric: each athlete's asymmetry in an activity, the largest first.
--- metric: name, such as knee_flexion_range
--- activity: one of the manifest's, such as countermovement_jump
-WITH sides AS (
+-- Grain: an athlete.
+-- Note: over trials that have both sides. difference_sd is the measurement's own, as if an athlete's trials shared their
+--   errors and the sides did not; a difference is beyond measurement noise where it exceeds 1.96 of it. With fewer than
+--   least_trials there is no judgement.
+-- metric: one of metric.metric, such as knee_flexion_range
+-- activity: one of trial.activity, such as countermovement_jump
+-- team: one of team.team_id = any
+-- least_trials: whole number, 1 or more = 3
+-- Example: --param metric=knee_flexion_range --param activity=countermovement_jump
+WITH sided AS (
+    SELECT
+        trial_id,
+        athlete_id,
+        max(value) FILTER (side = 'left') AS left_value,
+        max(value) FILTER (side = 'right') AS right_value,
+        sum(sd * sd) FILTER (side IN ('left', 'right')) AS variance,
+        count(sd) FILTER (side IN ('left', 'right')) AS known_sds,
+        any_value(unit) AS unit
+    FROM metric
+    WHERE metric = $metric AND activity = $activity AND $team IN (team_id, 'any')
+    GROUP BY trial_id, athlete_id
+),
+
+compared AS (
     SELECT
         athlete_id,
-        avg(value) FILTER (side = 'left') AS left_value,
-        avg(value) FILTER (side = 'right') AS right_value,
-        any_value(unit) AS unit,
-        count(DISTINCT trial_id) AS trials
-    FROM current_metric
-    WHERE metric = $metric AND activity = $activity
+        avg(left_value) AS left_value,
+        avg(right_value) AS right_value,
+        avg(sided.left_value - sided.right_value) AS difference,
+        sqrt(avg(variance) FILTER (known_sds = 2)) AS difference_sd,
+        stddev_samp(sided.left_value - sided.right_value) AS sd_between_trials,
+        count(*) AS trials,
+        any_value(unit) AS unit
+    FROM sided
+    WHERE sided.left_value IS NOT NULL AND sided.right_value IS NOT NULL
     GROUP BY athlete_id
 )
 
@@ -17,10 +41,17 @@ SELECT
     athlete_id,
     left_value,
     right_value,
-    left_value - right_value AS difference,
-    100 * (left_value - right_value) / nullif((abs(left_value) + abs(right_value)) / 2, 0) AS difference_percent,
-    unit,
-    trials
-FROM sides
-WHERE left_value IS NOT NULL AND right_value IS NOT NULL
+    difference,
+    difference_sd,
+    sd_between_trials,
+    100 * difference / nullif((abs(left_value) + abs(right_value)) / 2, 0) AS difference_percent,
+    CASE
+        WHEN trials < $least_trials::INTEGER THEN 'not enough trials'
+        WHEN difference_sd IS NULL THEN 'deviation not known'
+        WHEN abs(difference) > 1.96 * difference_sd THEN 'beyond measurement noise'
+        ELSE 'within measurement noise'
+    END AS judgement,
+    trials,
+    unit
+FROM compared
 ORDER BY abs(difference) DESC, athlete_id;

@@ -1,14 +1,13 @@
 -- Every trial with its current run: athlete, activity, date, duration and quality.
+-- Grain: a trial.
 SELECT
     trial.trial_id,
-    athlete_id,
-    activity,
-    session_date,
-    frames,
-    round(last_time_s - first_time_s, 2) AS duration_s,
-    round(value, 3) AS mean_quality
+    trial.athlete_id,
+    trial.activity,
+    trial.session_date,
+    trial.frames,
+    round(trial.duration_s, 2) AS duration_s,
+    round(quality.value, 3) AS mean_quality
 FROM trial
-JOIN session USING (session_id)
-JOIN run ON run_number = current_run_number
-LEFT JOIN quality ON quality.run_number = current_run_number AND quality.name = 'mean_quality'
-ORDER BY session_date, trial.trial_id;
+LEFT JOIN quality ON quality.trial_id = trial.trial_id AND quality.name = 'mean_quality'
+ORDER BY trial.session_date, trial.trial_id;

@@ -1,15 +1,8 @@
 -- The trials of one session.
--- session: team/session
-SELECT
-    trial.trial_id,
-    athlete_id,
-    activity,
-    video,
-    frames,
-    method,
-    run_id,
-    artifacts
+-- Grain: a trial.
+-- session: one of session.session_id, such as blue/2026-11-25-jumps
+-- Example: --param session=blue/2026-11-25-jumps
+SELECT trial_id, athlete_id, activity, video, frames, method, run_id, artifacts
 FROM trial
-JOIN run ON run_number = current_run_number
 WHERE session_id = $session
-ORDER BY trial.trial_id;
+ORDER BY trial_id;

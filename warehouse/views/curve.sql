@@ -12,6 +12,8 @@ WITH step AS (
 interpolated AS (
     SELECT
         phase.trial_id,
+        phase.team_id,
+        phase.session_id,
         phase.athlete_id,
         phase.activity,
         phase.session_date,
@@ -103,10 +105,10 @@ interpolated AS (
         frame.neck_bending_sd_deg + share * (next_frame.neck_bending_sd_deg - frame.neck_bending_sd_deg) AS neck_bending_sd_deg,
         frame.neck_rotation_sd_deg + share * (next_frame.neck_rotation_sd_deg - frame.neck_rotation_sd_deg) AS neck_rotation_sd_deg
     FROM phase
-    JOIN kinematics AS frame
+    JOIN kinematics_of_every_run AS frame
         ON frame.run_number = phase.run_number
         AND frame.time_s < phase.end_s
-    JOIN kinematics AS next_frame
+    JOIN kinematics_of_every_run AS next_frame
         ON next_frame.run_number = frame.run_number
         AND next_frame.frame_index = frame.frame_index + 1
         AND next_frame.time_s > phase.start_s

@@ -173,7 +173,7 @@ WITH listed AS (
             neck_bending_sd_deg,
             neck_rotation_sd_deg
         ]) AS sd
-    FROM current_kinematics
+    FROM kinematics
 )
 SELECT trial_id, frame_index, time_s, coordinate, value, unit, sd
 FROM listed;

@@ -11,7 +11,7 @@ from biopose.cli.command_line import Commands
 from flows.cli.query import query
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.load import load_trial
-from warehouse.query import named_queries
+from warehouse.named_query import named_queries
 from warehouse.snapshot import publish_snapshot
 
 TREND = ("athlete_trend", "--param", "athlete=blue/ann", "--param", "metric=knee_flexion_peak")
@@ -76,6 +76,7 @@ def test_json_is_one_array_of_objects(home: Path) -> None:
         "activity": "countermovement_jump",
         "side": "left",
         "mean_value": 80.0,
+        "measurement_sd": None,
         "sd_between_trials": None,
         "trials": 2,
         "unit": "deg",
@@ -84,7 +85,7 @@ def test_json_is_one_array_of_objects(home: Path) -> None:
 
 def test_csv_has_a_head(home: Path) -> None:
     head, *rows = answer(home, *TREND, "--format", "csv").splitlines()
-    assert head == "month,activity,side,mean_value,sd_between_trials,trials,unit"
+    assert head == "month,activity,side,mean_value,measurement_sd,sd_between_trials,trials,unit"
     assert len(rows) == 2
 
 
@@ -99,8 +100,8 @@ def test_a_result_goes_into_a_file(home: Path, tmp_path: Path, format_: str) -> 
 
 
 def test_an_empty_result_still_has_its_columns(home: Path) -> None:
-    lines = answer(home, "athlete_trend", "--param", "athlete=blue/zoe", "--param", "metric=a=b").splitlines()
-    assert lines[0].split()[1] == "month"
+    lines = answer(home, "norms", "--param", "metric=knee_flexion_peak").splitlines()
+    assert lines[0].split()[1] == "sex"
     assert len(lines) == 2
 
 
@@ -108,7 +109,7 @@ def test_the_list_names_every_query_with_its_parameters(home: Path) -> None:
     listed = answer(home, "--list")
     for named in named_queries().values():
         assert f"{named.name}\n    {named.description}" in listed
-    assert "--param since=...  first session date; else 1900-01-01" in listed
+    assert "--param since=...  date, of the first session; else 1900-01-01" in listed
 
 
 @pytest.mark.parametrize(
@@ -119,11 +120,11 @@ def test_the_list_names_every_query_with_its_parameters(home: Path) -> None:
         (("--sql", "SELECT 1", "--param", "a=b"), 2, "--param belongs to a named query"),
         (("trials", "--format", "parquet"), 2, "--format parquet needs --out"),
         (("trials", "--param", "team"), 2, "--param team: expected NAME=VALUE"),
-        (("nothing",), 1, "nothing: no such query; there are"),
+        (("nothing",), 1, "nothing: there is no such query; there are"),
         (("athlete_trend",), 1, "athlete, metric is missing"),
         (("coordinate_range", "--param", "coordinate=tail_deg"), 1, "such as knee_angle_r_deg"),
         (("--sql", "SELEKT 1"), 1, "syntax error"),
-        (("--sql", "DELETE FROM trial"), 1, "read-only"),
+        (("--sql", "DELETE FROM team"), 1, "read-only"),
         (("--sql", "SELECT * FROM read_text('/etc/hostname')"), 1, "disabled by configuration"),
     ],
 )
@@ -163,8 +164,16 @@ def test_a_parameter_that_is_given_twice_is_refused(home: Path) -> None:
     assert "--param athlete is given more than once; give one value" in result.stderr
 
 
-def test_a_value_that_no_row_has_is_named(home: Path) -> None:
-    result = run(home, "athlete_trend", "--param", "athlete=blue/nobody", "--param", "metric=knee_flexion_peak")
+def test_an_unknown_name_is_an_error_with_the_nearest(home: Path) -> None:
+    result = run(home, "athlete_trend", "--param", "athlete=blue/anne", "--param", "metric=knee_flexion_peak")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: athlete: the warehouse has no athlete 'blue/anne'; nearest: blue/ann\n"
+    assert result.stdout == ""
+
+
+def test_known_names_without_a_row_are_named(home: Path) -> None:
+    result = run(home, "norms", "--param", "metric=knee_flexion_peak")
     assert result.exit_code == 0
-    assert result.stderr == "athlete_trend: no row has athlete=blue/nobody, metric=knee_flexion_peak\n"
+    assert result.stderr == "norms: no row has metric=knee_flexion_peak\n"
+    assert run(home, "--sql", "SELECT 1 WHERE false").stderr == "the answer has no row\n"
     assert run(home, *TREND).stderr == ""

@@ -1,0 +1,69 @@
+"""No command writes its output over a file of the home."""
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from biopose.cli.command_line import Commands
+from flows.cli.export import export
+from flows.cli.query import query
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
+
+PROGRAM = Commands(commands=[query, export])
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home, trial = tmp_path / "home", SyntheticTrial()
+    load_trial(home / "warehouse.duckdb", trial.record, trial.write(home / "files"))
+    publish_snapshot(home / "warehouse.duckdb", home / "warehouse.snapshot.duckdb")
+    (tmp_path / "link").symlink_to(home)
+    (tmp_path / "symbolic.csv").symlink_to(home / "warehouse.duckdb")
+    os.link(home / "warehouse.duckdb", tmp_path / "hard.csv")
+    return home
+
+
+def run(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(PROGRAM, [*arguments, "--home", str(home)])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "home/warehouse.duckdb",
+        "home/warehouse.snapshot.duckdb",
+        "home/new.csv",
+        "home/artifacts/../answer.csv",
+        "link/warehouse.duckdb",
+        "symbolic.csv",
+        "hard.csv",
+    ],
+)
+def test_a_query_is_not_written_into_the_home(home: Path, name: str) -> None:
+    before = (home / "warehouse.duckdb").read_bytes()
+    result = run(home, "query", "trials", "--out", str(home.parent / name))
+    assert result.exit_code == 2
+    assert f"is in the home {home}, whose files are BioPose's own; write elsewhere" in result.stderr
+    assert (home / "warehouse.duckdb").read_bytes() == before
+
+
+def test_nor_is_an_export(home: Path) -> None:
+    result = run(home, "export", SyntheticTrial().trial_id, "--out", str(home / "artifacts"))
+    assert result.exit_code == 2
+    assert "write elsewhere" in result.stderr
+
+
+def test_beside_the_home_it_is(home: Path) -> None:
+    assert run(home, "query", "trials", "--out", str(home.parent / "trials.csv")).exit_code == 0
+    assert run(home, "query", "trials", "--out", str(home.parent / "trials.csv")).exit_code == 0
+    assert "jump1" in (home.parent / "trials.csv").read_text()
+
+
+def test_the_trial_of_an_export_that_is_misspelt_is_named_with_the_nearest(home: Path) -> None:
+    result = run(home, "export", "blue/2026-11-25-jumps/jump", "--out", str(home.parent / "files"))
+    assert result.exit_code == 1
+    assert "nearest: blue/2026-11-25-jumps/jump1" in result.stderr

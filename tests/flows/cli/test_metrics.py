@@ -1,0 +1,34 @@
+"""The dictionary of metrics."""
+
+import json
+
+from click.testing import CliRunner, Result
+
+from biopose.analysis.definitions import DEFINITIONS
+from biopose.cli.command_line import Commands
+from flows.cli.metrics import metrics
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(Commands(commands=[metrics]), ["metrics", *arguments])
+
+
+def test_every_metric_is_listed_with_unit_and_meaning() -> None:
+    listed = json.loads(run("--json").stdout)["metrics"]
+    assert [entry["metric"] for entry in listed] == list(DEFINITIONS)
+    assert all(entry["unit"] and entry["meaning"].endswith(".") for entry in listed)
+    text = run().stdout
+    assert all(f"{name} (" in text and definition.meaning in text for name, definition in DEFINITIONS.items())
+
+
+def test_one_metric_has_its_source() -> None:
+    lines = run("squat_depth").stdout.splitlines()
+    assert lines[0] == "squat_depth (deg)"
+    assert lines[2] == "    source: Escamilla 2001, Med Sci Sports Exerc 33:127"
+    assert len(lines) >= 3
+
+
+def test_an_unknown_metric_is_an_error_with_the_nearest() -> None:
+    result = run("squat_dept")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: squat_dept: there is no such metric; nearest: squat_depth")

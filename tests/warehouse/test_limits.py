@@ -1,0 +1,51 @@
+"""A query ends at its limits and at ^C, whatever it computes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from warehouse.errors import QueryLimitError
+from warehouse.limits import Limits
+from warehouse.query import run_sql
+
+ENDLESS = "SELECT sum(a.range * b.range) FROM range(100000000) a, range(100000000) b"
+ONE_BLOCK = "SELECT length(regexp_replace(repeat('ab', 100000000), '(a|b)*c', 'x', 'g'))"  # heeds no interruption
+CLI = "from flows.cli.main import main; main()"
+
+
+@pytest.mark.parametrize("sql", [ENDLESS, "FROM range(100000000000)"])
+def test_a_query_is_stopped_at_its_limit_of_time(snapshot: Path, sql: str) -> None:
+    with pytest.raises(QueryLimitError, match=r"stopped after 0.3 s, its limit of time; .*--time-limit-s"):
+        run_sql(snapshot, sql, limits=Limits(time_s=0.3, memory_gb=1.0))
+    assert run_sql(snapshot, "SELECT count(*) FROM trial").item() == 4
+
+
+def test_a_query_that_needs_more_memory_is_stopped(snapshot: Path) -> None:
+    with pytest.raises(Exception, match=r"(?i)memory"):
+        run_sql(snapshot, "SELECT list(range) FROM range(200000000)", limits=Limits(time_s=60, memory_gb=0.1))
+    assert run_sql(snapshot, "SELECT count(*) FROM trial").item() == 4
+
+
+def test_an_error_and_a_result_pass_through(snapshot: Path) -> None:
+    with pytest.raises(Exception, match="syntax error"):
+        run_sql(snapshot, "SELEKT 1", limits=Limits(time_s=5.0))
+    assert run_sql(snapshot, "SELECT 1 AS a", limits=Limits(time_s=5.0)).rows() == [(1,)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sql", [ENDLESS, ONE_BLOCK])
+def test_the_command_ends_soon_after_an_interruption(snapshot: Path, sql: str) -> None:
+    command = [sys.executable, "-c", CLI, "query", "--sql", sql, "--home", str(snapshot.parent)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+        time.sleep(6)  # until it computes
+        began_s = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=60)
+    assert time.monotonic() - began_s < 5  # one second, on a machine that is not busy
+    assert process.returncode == 1
+    assert complaint.strip() == "Aborted!"

@@ -1,0 +1,253 @@
+"""The answers of named queries on small warehouses, worked out by hand."""
+
+import datetime
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.load import load_trial
+from warehouse.query import run_query, run_sql
+from warehouse.snapshot import publish_snapshot
+
+METRIC = "knee_flexion_peak"
+ONE = {"athlete": "blue/ann", "metric": METRIC}
+
+
+def published(folder: Path, trials: Sequence[SyntheticTrial]) -> Path:
+    for trial in trials:
+        load_trial(folder / "warehouse.duckdb", trial.record, trial.write(folder / trial.run_id))
+    publish_snapshot(folder / "warehouse.duckdb", folder / "snapshot.duckdb")
+    return folder / "snapshot.duckdb"
+
+
+def rows(snapshot: Path, name: str, **given: str) -> list[dict[str, Any]]:
+    return run_query(snapshot, name, given).to_dicts()
+
+
+def series(values: Sequence[float | tuple[float, float]], **others: Any) -> list[SyntheticTrial]:
+    """A session a value, or a value and its standard deviation, a week apart from 2026-11-02, a Monday."""
+    first = datetime.date(2026, 11, 2)
+    pairs = [value if isinstance(value, tuple) else (value,) for value in values]
+    dates = [(first + datetime.timedelta(weeks=week)).isoformat() for week in range(len(values))]
+    return [
+        SyntheticTrial("jump1", session=day, date=day, metrics=((METRIC, "left", *pair),), **others)
+        for day, pair in zip(dates, pairs, strict=True)
+    ]
+
+
+def squad(values: Sequence[float], **others: Any) -> list[SyntheticTrial]:
+    """A trial of one athlete a value: ann, then a1, a2, ..."""
+    names = ["ann", *(f"a{number}" for number in range(1, len(values)))]
+    return [
+        SyntheticTrial(f"jump_{name}", athlete=name, metrics=((METRIC, "left", value, 3.0),), **others)
+        for name, value in zip(names, values, strict=True)
+    ]
+
+
+def test_a_percentile_is_among_the_others_with_half_of_those_equal(tmp_path: Path) -> None:
+    (row,) = rows(published(tmp_path, squad([60.0, 50.0, 55.0, 60.0, 70.0, 90.0])), "athlete_vs_squad", **ONE)
+    assert row["percentile"] == 50.0  # two of five below, one equal
+    assert (row["squad_median"], row["other_athletes"], row["judgement"]) == (60.0, 5, "enough athletes")
+    assert row["robust_z"] == 0.0
+    assert row["measurement_sd"] == 3.0
+    assert (row["percentile_low"], row["percentile_high"]) == (20.0, 60.0)  # below 54.12, up to 65.88
+
+
+def test_a_robust_z_is_in_median_absolute_deviations_of_the_others(tmp_path: Path) -> None:
+    (row,) = rows(published(tmp_path, squad([90.0, 50.0, 55.0, 60.0, 70.0, 80.0])), "athlete_vs_squad", **ONE)
+    assert row["robust_z"] == (90.0 - 60.0) / (1.4826 * 10.0)  # deviations 10, 5, 0, 10, 20
+    assert (row["percentile"], row["percentile_low"], row["percentile_high"]) == (100.0, 100.0, 100.0)
+
+
+@pytest.mark.parametrize("others", [0, 4])
+def test_too_small_a_squad_has_no_percentile(tmp_path: Path, others: int) -> None:
+    (row,) = rows(published(tmp_path, squad([60.0, 50.0, 55.0, 70.0, 80.0][: others + 1])), "athlete_vs_squad", **ONE)
+    assert (row["percentile"], row["robust_z"], row["judgement"]) == (None, None, "not enough athletes")
+    assert row["other_athletes"] == others
+
+
+def test_a_squad_is_the_athletes_own_team(tmp_path: Path) -> None:
+    trials = squad([60.0, 50.0]) + squad([10.0, 20.0], team="red")
+    (row,) = rows(published(tmp_path, trials), "athlete_vs_squad", **ONE)
+    assert (row["other_athletes"], row["squad_median"]) == (1, 50.0)
+
+
+def test_a_change_is_from_the_first_session_with_the_measurements_own_deviation(tmp_path: Path) -> None:
+    found = rows(published(tmp_path, series([(60.0, 3.0), (70.0, 4.0), (69.0, 4.0), 80.0])), "change_over_time", **ONE)
+    assert [row["change"] for row in found] == [None, 10.0, 9.0, 20.0]
+    assert [row["change_sd"] for row in found] == [None, 5.0, 5.0, None]
+    assert [row["judgement"] for row in found] == [
+        "first session",
+        "beyond measurement noise",  # 1.96 * 5 = 9.8
+        "within measurement noise",
+        "deviation not known",
+    ]
+    assert [row["trials"] for row in found] == [1, 1, 1, 1]
+
+
+def test_before_and_after_are_compared_by_student_over_sessions(tmp_path: Path) -> None:
+    snapshot = published(tmp_path, series([(v, 3.0 if v < 70 else 4.0) for v in (60.0, 62.0, 64.0, 70.0, 72.0, 74.0)]))
+    (row,) = rows(snapshot, "before_after", date="2026-11-23", **ONE)
+    assert (row["mean_before"], row["mean_after"], row["change"]) == (62.0, 72.0, 10.0)
+    half = 2.7764 * math.sqrt(4.0 * (1 / 3 + 1 / 3))  # both variances are 4, four degrees of freedom
+    assert row["change_low"] == pytest.approx(10.0 - half, rel=1e-12)
+    assert row["change_high"] == pytest.approx(10.0 + half, rel=1e-12)
+    assert (row["judgement"], row["change_measurement_sd"]) == ("real", 5.0)
+    assert (row["sessions_before"], row["sessions_after"], row["trials"]) == (3, 3, 6)
+
+
+def test_a_change_within_the_variation_between_sessions_is_noise(tmp_path: Path) -> None:
+    snapshot = published(tmp_path, series([60.0, 70.0, 65.0, 66.0, 71.0, 64.0]))
+    (row,) = rows(snapshot, "before_after", date="2026-11-23", **ONE)
+    assert (row["judgement"], row["change"]) == ("within noise", 2.0)
+    assert row["change_low"] < 0 < row["change_high"]
+    assert row["change_measurement_sd"] is None
+
+
+@pytest.mark.parametrize("values", [[60.0], [60.0, 70.0], [60.0, 70.0, 80.0, 81.0, 82.0]])
+def test_too_few_sessions_have_no_interval(tmp_path: Path, values: list[float]) -> None:
+    (row,) = rows(published(tmp_path, series(values)), "before_after", date="2026-11-09", **ONE)
+    assert (row["judgement"], row["change_low"], row["change_high"]) == ("not enough sessions", None, None)
+
+
+def jump(number: int, left: float | None, right: float | None, **others: Any) -> SyntheticTrial:
+    sides = (("left", left, 3.0), ("right", right, 4.0))
+    metrics = tuple((METRIC, side, value, sd) for side, value, sd in sides if value is not None)
+    return SyntheticTrial(f"jump{number}", metrics=metrics, **others)
+
+
+def test_left_and_right_are_compared_over_trials_that_have_both(tmp_path: Path) -> None:
+    trials = [jump(1, 80.0, 70.0), jump(2, 82.0, 72.0), jump(3, 84.0, 71.0), jump(4, 200.0, None)]
+    trials += [jump(5, 60.0, 61.0, athlete="bob"), jump(6, 60.0, None, athlete="cal")]
+    asked = {"metric": METRIC, "activity": "countermovement_jump"}
+    ann, bob = rows(published(tmp_path, trials), "side_difference", **asked)
+    assert (ann["left_value"], ann["right_value"], ann["difference"], ann["trials"]) == (82.0, 71.0, 11.0, 3)
+    assert (ann["difference_sd"], ann["judgement"]) == (5.0, "beyond measurement noise")
+    assert ann["sd_between_trials"] == pytest.approx(math.sqrt(3.0), rel=1e-12)
+    assert ann["difference_percent"] == 100 * 11.0 / 76.5
+    assert (bob["athlete_id"], bob["difference"], bob["judgement"]) == ("blue/bob", -1.0, "not enough trials")
+
+
+def test_a_value_that_is_no_number_counts_nowhere(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    (trial,) = series([(60.0, 3.0)])
+    trial.write(folder)
+    table = pq.read_table(folder / "metrics.parquet")
+    for column in ("value", "sd"):
+        table = table.set_column(table.column_names.index(column), column, pa.array([math.nan]))
+    pq.write_table(table, folder / "metrics.parquet")
+    load_trial(tmp_path / "warehouse.duckdb", trial.record, folder)
+    snapshot = published(tmp_path, series([0.0, (70.0, 4.0)])[1:])
+    assert run_sql(snapshot, "SELECT value, sd FROM metric ORDER BY session_date").rows() == [(None, None), (70.0, 4.0)]
+    (row,) = rows(snapshot, "change_over_time", **ONE)
+    assert (row["mean_value"], row["trials"], row["judgement"]) == (70.0, 1, "first session")
+    assert rows(snapshot, "athlete_vs_squad", **ONE)[0]["mean_value"] == 70.0
+
+
+def test_a_trial_that_was_measured_again_counts_once_with_its_new_value(tmp_path: Path) -> None:
+    old, new = series([60.0])[0], series([(75.0, 2.0)], code_version="0.2.0")[0]
+    snapshot = published(tmp_path, [old, new])
+    (row,) = rows(snapshot, "change_over_time", **ONE)
+    assert (row["mean_value"], row["trials"]) == (75.0, 1)
+    assert run_sql(snapshot, "SELECT count(*) FROM metric").item() == 1
+    assert run_sql(snapshot, "SELECT count(*) FROM metric_of_every_run").item() == 2
+
+
+@pytest.mark.parametrize("athletes", [4, 5, 20])
+def test_norms_name_nobody_and_need_enough_athletes(tmp_path: Path, athletes: int) -> None:
+    values = [50.0 + number for number in range(athletes)]
+    trials = squad(values, sex="female", birth_year=2004)
+    found = rows(published(tmp_path, trials), "norms", metric=METRIC)
+    assert len(found) == (athletes >= 5)
+    for row in found:
+        assert (row["sex"], row["age_band"], row["athletes"]) == ("female", "20 to 29", athletes)
+        assert row["mean_value"] == np.mean(values)
+        assert row["sd_between_athletes"] == pytest.approx(np.std(values, ddof=1), rel=1e-12)
+        expected = np.percentile(values, [5, 25, 50, 75, 95]) if athletes == 20 else [None] * 5
+        assert [row[f"percentile_{p}"] for p in (5, 25, 50, 75, 95)] == pytest.approx(list(expected))
+        assert not any("blue" in str(value) or value == "ann" for value in row.values())
+
+
+def test_norms_are_apart_by_sex_and_age_and_go_over_teams(tmp_path: Path) -> None:
+    trials = squad([50.0, 52.0, 54.0], sex="male", birth_year=2010) + squad(
+        [56.0, 58.0], sex="male", birth_year=2010, team="red"
+    )
+    trials += [
+        SyntheticTrial(f"x{n}", athlete=f"x{n}", metrics=((METRIC, "left", 90.0),), sex="male") for n in range(4)
+    ]
+    (row,) = rows(published(tmp_path, trials), "norms", metric=METRIC)
+    assert (row["age_band"], row["athletes"], row["mean_value"]) == ("under 18", 5, 54.0)
+
+
+def test_a_weeks_workload_is_counted_and_compared_with_the_weeks_before(tmp_path: Path) -> None:
+    jumps = [1, 2, 3, 4, 1]
+    trials = [
+        SyntheticTrial(
+            session=trial.session,
+            date=trial.date,
+            events=[("take_off", "both", 0.1 * (n + 1)) for n in range(jumps[week])],
+            strikes=(("left", 0.01), ("right", 0.02)),
+            metrics=(
+                ("knee_flexion_landing_peak", "left", 89.0),
+                ("knee_flexion_landing_peak", "right", 90.0 + week - 2),
+            ),
+        )
+        for week, trial in enumerate(series([0.0] * 5))
+    ]
+    found = rows(published(tmp_path, trials), "workload_by_week", athlete="blue/ann")
+    assert [row["week"].isoformat() for row in found] == [
+        "2026-11-02",
+        "2026-11-09",
+        "2026-11-16",
+        "2026-11-23",
+        "2026-11-30",
+    ]
+    assert [row["jumps"] for row in found] == jumps
+    assert [row["steps"] for row in found] == [2] * 5
+    assert [row["deep_landings"] for row in found] == [0, 0, 1, 1, 1]
+    assert [row["chronic_weeks"] for row in found] == [0, 1, 2, 3, 4]
+    assert [row["jumps_acute_to_chronic"] for row in found] == [None, None, None, 4 / 2, 1 / 2.5]
+    assert [row["steps_acute_to_chronic"] for row in found] == [None, None, None, 1.0, 1.0]
+
+
+def test_landings_over_a_threshold_are_found_in_the_frames(tmp_path: Path) -> None:
+    trial = SyntheticTrial(events=(("landing", "both", 0.1), ("take_off", "both", 0.3), ("landing", "both", 0.5)))
+    snapshot = published(tmp_path, [trial])
+    column = run_sql(snapshot, "SELECT time_s, knee_angle_r_deg AS value FROM kinematics ORDER BY time_s")
+    time_s, value = column["time_s"].to_numpy(), column["value"].to_numpy()
+    greatest = [value[(time_s >= a) & (time_s <= b)].max() for a, b in ((0.1, 0.3), (0.5, 0.6))]
+    asked = {"coordinate": "knee_angle_r_deg", "window_s": "0.1"} | {"threshold": "-1000"}
+    found = rows(snapshot, "landings_over_threshold", **(asked | {"window_s": "0.3"}))
+    assert {row["landing_s"] for row in found} == {0.1, 0.5}
+    first = next(row for row in found if row["landing_s"] == 0.1)
+    assert first["greatest_value"] == pytest.approx(greatest[0])  # not beyond the next take-off
+    later = next(row for row in rows(snapshot, "landings_over_threshold", **asked) if row["landing_s"] == 0.5)
+    assert later["greatest_value"] == pytest.approx(greatest[1])
+    assert {row["judgement"] for row in found} == {"deviation not known"}
+    assert rows(snapshot, "landings_over_threshold", **(asked | {"threshold": "1000"})) == []
+
+
+def test_quality_is_by_session_and_camera(tmp_path: Path) -> None:
+    trials = [SyntheticTrial("a", camera="focal 1400 px"), SyntheticTrial("b"), SyntheticTrial("c")]
+    found = rows(published(tmp_path, trials), "quality_by_camera", team="blue")
+    assert [(row["camera"], row["trials"], row["frames"]) for row in found] == [
+        ("focal 1400 px", 1, 40),
+        ("not stated", 2, 80),
+    ]
+    assert found[1]["mean_quality"] == found[1]["lowest_quality"] == 0.9
+
+
+def test_a_series_shows_where_its_versions_change(tmp_path: Path) -> None:
+    first, second = series([60.0, 61.0])
+    third = series([0.0, 0.0, 62.0], code_version="0.2.0")[2]
+    found = rows(published(tmp_path, [first, second, third]), "model_versions", **ONE)
+    assert [row["is_changed"] for row in found] == [False, False, True]
+    assert [row["code_version"] for row in found] == ["0.1.0", "0.1.0", "0.2.0"]
+    assert found[0]["models"] == "keypoints keypoints v1"

@@ -1,0 +1,67 @@
+"""Reliability from the warehouse: components of variance against an analysis worked out by hand, and by sampling."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.warehouse.test_named_answers import METRIC, published, rows
+from tests.warehouse.trials import SyntheticTrial
+
+
+def trials_of(values: dict[str, list[list[float]]]) -> list[SyntheticTrial]:
+    """By athlete: a list of values a session."""
+    return [
+        SyntheticTrial(
+            f"{athlete}{number}",
+            athlete=athlete,
+            session=f"s{session}",
+            date=f"2026-11-{session + 1:02d}",
+            time_s=np.arange(2) / 50,
+            metrics=((METRIC, "left", value),),
+        )
+        for athlete, sessions in values.items()
+        for session, in_session in enumerate(sessions)
+        for number, value in enumerate(in_session)
+    ]
+
+
+def test_components_of_a_balanced_design_are_those_worked_out_by_hand(tmp_path: Path) -> None:
+    values = {"ann": [[59.0, 61.0], [65.0, 67.0]], "bob": [[79.0, 81.0], [83.0, 85.0]]}
+    (row,) = rows(published(tmp_path, trials_of(values)), "reliability", metric=METRIC, least_sessions="2")
+    # within: mean square 2; sessions: (2 (3^2 + 3^2) + 2 (2^2 + 2^2)) / 2 = 26; athletes: 4 (9.5^2 + 9.5^2) = 722
+    within, sessions, athletes = 2.0, (26.0 - 2.0) / 2, (722.0 - 26.0) / 4
+    assert row["sd_within_session"] == pytest.approx(within**0.5, rel=1e-12)
+    assert row["sd_between_sessions"] == pytest.approx(sessions**0.5, rel=1e-12)
+    assert row["sd_between_athletes"] == pytest.approx(athletes**0.5, rel=1e-12)
+    assert row["sem"] == pytest.approx(14.0**0.5, rel=1e-12)
+    assert row["smallest_detectable_change"] == pytest.approx(1.96 * 28.0**0.5, rel=1e-12)
+    assert row["icc"] == pytest.approx(174.0 / 188.0, rel=1e-12)
+    assert (row["athletes"], row["sessions"], row["trials"], row["judgement"]) == (2, 4, 8, "enough sessions")
+
+
+def test_components_of_an_unbalanced_design_are_found_again(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    values = {}
+    for athlete in range(30):
+        mean = 60 + 8 * rng.standard_normal()
+        days = [mean + 3 * rng.standard_normal() for _ in range(2 + athlete % 3)]
+        values[f"a{athlete}"] = [[day + 2 * rng.standard_normal() for _ in range(1 + athlete % 4)] for day in days]
+    (row,) = rows(published(tmp_path, trials_of(values)), "reliability", metric=METRIC)
+    assert row["sd_within_session"] == pytest.approx(2.0, rel=0.2)
+    assert row["sd_between_sessions"] == pytest.approx(3.0, rel=0.3)
+    assert row["sd_between_athletes"] == pytest.approx(8.0, rel=0.4)
+
+
+@pytest.mark.parametrize("values", [{"ann": [[60.0]]}, {"ann": [[60.0, 61.0]]}, {"ann": [[60.0], [62.0]]}])
+def test_too_few_sessions_have_no_estimate(tmp_path: Path, values: dict[str, list[list[float]]]) -> None:
+    (row,) = rows(published(tmp_path, trials_of(values)), "reliability", metric=METRIC)
+    assert (row["sem"], row["icc"], row["smallest_detectable_change"]) == (None, None, None)
+    assert row["judgement"] == "not enough sessions"
+
+
+def test_one_athlete_has_a_standard_error_but_no_icc(tmp_path: Path) -> None:
+    values = {"ann": [[60.0 + day, 62.0 + day] for day in range(6)]}
+    (row,) = rows(published(tmp_path, trials_of(values)), "reliability", metric=METRIC)
+    assert row["sem"] > 0
+    assert (row["icc"], row["sd_between_athletes"]) == (None, None)

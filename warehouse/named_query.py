@@ -1,0 +1,96 @@
+"""Named queries: ours, in the folder `queries`, and a team's own beside them.
+
+A named query is a file of SQL. Its first comment lines say what it answers, its grain, its parameters, a line each, and
+an example; two further spaces continue a line:
+
+    -- One metric of one athlete, session by session.
+    -- Grain: a session, activity and side.
+    -- athlete: one of athlete.athlete_id, such as blue/ann
+    -- since: date, of the first session = 1900-01-01        what follows the = is the default
+    -- Example: --param athlete=blue/ann
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from warehouse.errors import QueryError
+from warehouse.parameters import Parameter
+
+FOLDER = Path(__file__).parent / "queries"
+LINE = re.compile(r"^(\w+): (.*?)(?: = (.*))?$")
+IN_SQL = re.compile(r"\$([A-Za-z_]\w*)")
+
+
+@dataclass(frozen=True)
+class NamedQuery:
+    """A query with a name.
+
+    Attributes:
+        name: of its file.
+        description: what it answers.
+        grain: what a row of the answer is; empty where the file does not say.
+        note: what the answer does not tell; empty where the file does not say.
+        example: parameters as the command line takes them; empty where the file does not say.
+        parameters: in the file's order.
+        sql: the whole file.
+        file: where it is.
+    """
+
+    name: str
+    description: str
+    grain: str
+    note: str
+    example: str
+    parameters: tuple[Parameter, ...]
+    sql: str
+    file: Path
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """Of the parameters that have one."""
+        return {parameter.name: parameter.default for parameter in self.parameters if parameter.default is not None}
+
+
+def named_queries(own: Path | None = None) -> dict[str, NamedQuery]:
+    """All named queries, by name: ours, then those of a team's folder, if there is one.
+
+    Raises:
+        QueryError: a file of the folder has the name of one of ours.
+    """
+    found = {file.stem: _read(file) for file in sorted(FOLDER.glob("*.sql"))}
+    for file in sorted(own.glob("*.sql")) if own is not None else ():
+        if file.stem in found:
+            raise QueryError(f"{file}: a query {file.stem} comes with BioPose; rename the file")
+        found[file.stem] = _read(file)
+    return found
+
+
+def _read(file: Path) -> NamedQuery:
+    sql = file.read_text(encoding="utf-8", errors="replace")
+    first, *others = _comment_lines(sql) or ["No description."]
+    keyed = [found.groups() for line in others if (found := LINE.match(line))]
+    texts = {key: meaning for key, meaning, _ in keyed if not key.islower()}
+    described = [Parameter(*groups) for groups in keyed if groups[0].islower()]
+    names = {parameter.name for parameter in described}
+    undescribed = dict.fromkeys(name for name in IN_SQL.findall(sql) if name not in names)
+    parameters = (*described, *(Parameter(name, "a value", None) for name in undescribed))
+    return NamedQuery(
+        file.stem, first, texts.get("Grain", ""), texts.get("Note", ""), texts.get("Example", ""), parameters, sql, file
+    )
+
+
+def _comment_lines(sql: str) -> list[str]:
+    """The comment before the SQL, continued lines joined."""
+    lines: list[str] = []
+    for line in sql.splitlines():
+        if not line.startswith("--"):
+            break
+        text = line[3:]
+        if text.startswith("  ") and lines:
+            lines[-1] += " " + text.strip()
+        elif text.strip():
+            lines.append(text.strip())
+    return lines

@@ -1,0 +1,29 @@
+"""The names that are nearest to a wrong one, for error messages."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+LISTED = 5
+SIMILARITY = 0.6  # of names, by difflib
+
+
+def nearest_names(wrong: str, names: Iterable[str]) -> list[str]:
+    """At most five names: those that end in /wrong, as athletes and trials do behind their team, then similar ones."""
+    known = list(names)
+    ending = [name for name in known if name.endswith("/" + wrong)]
+    lower = {name.lower(): name for name in known}
+    similar = [lower[name] for name in difflib.get_close_matches(wrong.lower(), lower, n=LISTED, cutoff=SIMILARITY)]
+    return list(dict.fromkeys(ending + similar))[:LISTED]
+
+
+def suggestion(wrong: str, names: Iterable[str]) -> str:
+    """Of an error message: the nearest names, or the first ones in order where none is near."""
+    known = sorted(names)
+    if near := nearest_names(wrong, known):
+        return f"nearest: {', '.join(near)}"
+    if not known:
+        return "there is none yet"
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+    return f"there are {', '.join(known[:LISTED])}{more}"

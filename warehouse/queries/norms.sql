@@ -1,0 +1,58 @@
+-- Normative bands of one metric over all teams, by sex, age and activity.
+-- Grain: a sex, age band, activity and side with enough athletes.
+-- Note: of each athlete's own mean. Groups of fewer than least_athletes, at least 5, are left out and nobody is named; from
+--   20 athletes on there are percentiles, which in a smaller group would be single persons' values. Who can ask before and
+--   after an athlete is added can still learn about that athlete.
+-- metric: one of metric.metric, such as knee_flexion_peak
+-- activity: one of trial.activity = any
+-- least_athletes: whole number, 5 or more = 5
+-- Example: --param metric=knee_flexion_peak --param activity=countermovement_jump
+WITH aged AS (
+    SELECT
+        metric.*,
+        coalesce(athlete.sex, 'not stated') AS sex,
+        year(metric.session_date) - athlete.birth_year AS age
+    FROM metric
+    JOIN athlete USING (athlete_id)
+    WHERE metric.metric = $metric AND metric.value IS NOT NULL AND $activity IN (metric.activity, 'any')
+),
+
+athlete_mean AS (
+    SELECT
+        sex,
+        CASE
+            WHEN age IS NULL THEN 'not stated'
+            WHEN age < 18 THEN 'under 18'
+            WHEN age >= 60 THEN '60 or more'
+            WHEN age < 20 THEN '18 to 19'
+            ELSE format('{} to {}', age // 10 * 10, age // 10 * 10 + 9)
+        END AS age_band,
+        activity,
+        side,
+        athlete_id,
+        avg(value) AS mean_value,
+        avg(sd * sd) AS measurement_variance,
+        any_value(unit) AS unit
+    FROM aged
+    GROUP BY ALL
+)
+
+SELECT
+    sex,
+    age_band,
+    activity,
+    side,
+    count(DISTINCT athlete_id) AS athletes,
+    avg(mean_value) AS mean_value,
+    stddev_samp(mean_value) AS sd_between_athletes,
+    sqrt(avg(measurement_variance)) AS measurement_sd,
+    CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.05) END AS percentile_5,
+    CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.25) END AS percentile_25,
+    CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.5) END AS percentile_50,
+    CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.75) END AS percentile_75,
+    CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.95) END AS percentile_95,
+    any_value(unit) AS unit
+FROM athlete_mean
+GROUP BY sex, age_band, activity, side
+HAVING count(DISTINCT athlete_id) >= greatest($least_athletes::INTEGER, 5)
+ORDER BY activity, side, sex, age_band;

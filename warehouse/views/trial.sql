@@ -1,0 +1,25 @@
+-- Grain: a trial, as its manifest describes it and as its current run measured it.
+CREATE OR REPLACE VIEW trial AS
+SELECT
+    described.trial_id,
+    session.team_id,
+    described.session_id,
+    session.session_date,
+    described.athlete_id,
+    described.activity,
+    coalesce(described.camera, 'not stated') AS camera,
+    described.video,
+    described.start_s,
+    described.end_s,
+    run.frames,
+    run.last_time_s - run.first_time_s AS duration_s,
+    run.height_m,
+    run.mass_kg,
+    run.method,
+    run.code_version,
+    run.run_number,
+    run.run_id,
+    run.artifacts
+FROM trial_manifest AS described
+JOIN session USING (session_id)
+JOIN run ON run.run_number = described.current_run_number;

@@ -1,8 +1,8 @@
 """How a person's pelvis differs in shape from a model's: the inclination of its landmarks.
 
 The line from the posterior to the anterior superior iliac spines is inclined differently in different pelves that stand
-the same way, by 0 to 23 degrees, 13 on average with a standard deviation of 5 (Preece et al. 2008, Manual Therapy
-13:113; 30 cadavers). Landmarks alone therefore leave a pelvis's tilt, and with it hip flexion and lumbar extension,
+the same way, by 0 to 23 degrees, 13 on average with a standard deviation of 5 (Preece et al. 2008, J Man Manip Ther
+16:113; 30 cadavers). Landmarks alone therefore leave a pelvis's tilt, and with it hip flexion and lumbar extension,
 uncertain by as much. While a static trial is fitted, the pelvis's markers turn together in it about the axis that
 points to the right, by so much as the posture of somebody standing makes likely.
 """

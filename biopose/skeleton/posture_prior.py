@@ -1,8 +1,8 @@
 """What a static trial's posture is expected to be like, before its markers are seen.
 
 Who stands has legs and trunk near the model's default posture, which is upright; the pelvis's tilt differs by 7 degrees
-between people (Maratt et al. 2015, J Arthroplasty 30:387; standing, 138 patients). The arms hang with the palms
-forward, to the side or to the back, are held out, or folded: nothing is presumed of them.
+between people (Murphy et al. 2013, Clin Orthop Relat Res 471:417; radiographs of 30 patients standing). The arms hang
+with the palms forward, to the side or to the back, are held out, or folded: nothing is presumed of them.
 """
 
 from __future__ import annotations

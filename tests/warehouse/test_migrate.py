@@ -42,22 +42,23 @@ def test_migrating_twice_changes_nothing(database: Path) -> None:
 def test_a_new_migration_is_applied_to_an_old_database(database: Path, schema: Path) -> None:
     with opened_for_writing(database):
         pass
-    (schema / "0002_more.sql").write_text("ALTER TABLE team ADD COLUMN sport VARCHAR;")
+    (schema / "0099_more.sql").write_text("ALTER TABLE team ADD COLUMN sport VARCHAR;")
     with opened_for_writing(database) as connection:
         assert connection.execute("SELECT sport FROM team").fetchall() == []
         assert [name for (name,) in connection.execute("SELECT name FROM migration ORDER BY name").fetchall()] == [
             "0001_first",
-            "0002_more",
+            "0002_metric_reason",
+            "0099_more",
         ]
 
 
 def test_a_failing_migration_leaves_nothing_of_itself(database: Path, schema: Path) -> None:
-    (schema / "0002_bad.sql").write_text("CREATE TABLE half (a INTEGER); INSERT INTO half VALUES ('no number');")
+    (schema / "0099_bad.sql").write_text("CREATE TABLE half (a INTEGER); INSERT INTO half VALUES ('no number');")
     with pytest.raises(duckdb.ConversionException), opened_for_writing(database):
         pass
     assert "kinematics" in tables(database)
     assert "half" not in tables(database)
-    (schema / "0002_bad.sql").write_text("CREATE TABLE half (a INTEGER); INSERT INTO half VALUES (1);")
+    (schema / "0099_bad.sql").write_text("CREATE TABLE half (a INTEGER); INSERT INTO half VALUES (1);")
     with opened_for_writing(database):
         pass
     assert "half" in tables(database)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.derivatives import crossing_s, derivative
-from biopose.analysis.foot_motion import LOWEST, RESTS_UP_TO_M_S, foot_speed_m_s
+from biopose.analysis.foot_motion import LOWEST, RESTS_UP_TO_M_S
 from biopose.analysis.free_fall import GRAVITY_M_S2, FreeFall, fit_free_fall
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
@@ -101,7 +101,7 @@ def _without_gaps(falling: NDArray[np.bool_], interval_s: float) -> NDArray[np.b
 
 
 def _feet_move(motion: Motion, start: int, end: int) -> bool:
-    speeds = [foot_speed_m_s(motion, side)[start:end].mean() for side in SIDES]
+    speeds = [motion.foot_speed_m_s[side][start:end].mean() for side in SIDES]
     return bool(min(speeds) > LEAST_FOOT_SPEED_M_S)
 
 
@@ -167,7 +167,7 @@ def _met_ground_s(motion: Motion, side: Side, after: NDArray[np.intp], *, near: 
 
 def _clearance_m(motion: Motion, side: Side, frames: NDArray[np.intp]) -> FloatArray | None:
     """(T,) how far the foot is above where it rests in some frames: each point above its own lowest, the least."""
-    resting = frames[foot_speed_m_s(motion, side)[frames] <= RESTS_UP_TO_M_S]
+    resting = frames[motion.foot_speed_m_s[side][frames] <= RESTS_UP_TO_M_S]
     if not len(resting) or not motion.foot_observed[side][resting].any():
         return None
     heights_m = motion.foot_points_m[side][..., 1]
@@ -178,7 +178,7 @@ def _level_m(motion: Motion, frames: NDArray[np.intp]) -> float:
     """Height at which feet rest in some frames; of a foot's lowest point."""
     lowest_m = []
     for side in SIDES:
-        resting = frames[foot_speed_m_s(motion, side)[frames] <= RESTS_UP_TO_M_S]
+        resting = frames[motion.foot_speed_m_s[side][frames] <= RESTS_UP_TO_M_S]
         lowest_m += motion.foot_points_m[side][resting, :, 1].min(axis=1).tolist()
     return float(np.median(lowest_m))
 

@@ -8,9 +8,9 @@ filter runs across the impact. The rates k are not known: their distribution is 
 event's standard deviation.
 
 Constants: from the vertical force of two countermovement jumps and a drop jump on force plates (the recordings that
-come with biomdp 0.11.2), integrated twice, sampled at 30 to 100 Hz with errors of 0.5 to 8 mm. There 95 % intervals
-held 95 to 99 %, and the error at 100 Hz and 0.5 mm was 5 ms at take-off and 3 ms at landing (13 ms where the person
-lowered themselves from a box).
+come with biomdp 0.11.2), integrated twice, sampled at 30 to 100 Hz with known errors of 0.5 to 8 mm. There 95 %
+intervals held 95 to 99 %, and the error at 100 Hz and 0.5 mm was 5 ms at take-off and 3 ms at landing (13 ms where the
+person lowered themselves from a box).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The foot's centre, midway between heel and metatarsals, sinks fastest at foot st
 toe-off (O'Connor et al. 2007, Gait Posture 25:469). Of the methods for kinematics this one agreed best with force
 plates on recordings that are not used for evaluation: 21 strikes and 13 toe-offs on a split-belt treadmill (the
 recording that comes with gaitalytics 0.2.2) and 3 and 2 on another (that of GaitAnalysisToolKit 0.2.0), difference in
-milliseconds as mean and standard deviation:
+milliseconds as mean and standard deviation, each extreme looked for within 80 ms of the plate's moment:
 
     foot strike   foot velocity (O'Connor 2007)            -4 +- 11   -22 +- 3
                   heel farthest ahead (Zeni 2008)         -28 +- 10   -50 +- 2

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side, center_of_mass_m, feet_points_m
+from biopose.analysis.foot_motion import foot_speeds_m_s
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
 from biopose.camera.motion_summary import DISTRUST
@@ -60,6 +61,11 @@ class Motion:
     def trusted(self) -> NDArray[np.bool_]:
         """(T,) the frames that can be relied on."""
         return self.frame_quality["quality"] >= UNTRUSTED_QUALITY
+
+    @cached_property
+    def foot_speed_m_s(self) -> dict[Side, FloatArray]:
+        """By side, (T,) of the foot's slowest point, over the ground or a treadmill's belt."""
+        return foot_speeds_m_s(self.foot_points_m, self.time_s)
 
     def joint_deg(self, joint: str, side: Side) -> FloatArray:
         """(T,) a joint's angle, such as knee_angle of the left, degrees."""

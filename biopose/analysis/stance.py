@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.flights import Flight, runs
-from biopose.analysis.foot_motion import RESTS_UP_TO_M_S, foot_speed_m_s
+from biopose.analysis.foot_motion import RESTS_UP_TO_M_S
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
 
@@ -30,7 +30,7 @@ def foot_states(motion: Motion, flights: Sequence[Flight]) -> dict[Side, States]
     states = {}
     for side in SIDES:
         known = motion.foot_observed[side] & (motion.world_unknown is None)
-        speed_m_s = np.where(known, foot_speed_m_s(motion, side), np.nan)
+        speed_m_s = np.where(known, motion.foot_speed_m_s[side], np.nan)
         for flight in flights:
             speed_m_s[(motion.time_s > flight.take_off_s) & (motion.time_s < flight.landing_s)] = np.inf
         states[side] = stance(speed_m_s, interval_s=motion.interval_s)

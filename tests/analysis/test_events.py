@@ -74,8 +74,8 @@ def test_a_treadmills_belt_carries_feet_that_stand() -> None:
     feet = {side: points - way[:, None] for side, points in over_ground.foot_points_m.items()}
     one = walking()
     on_belt = Motion(**{**vars(one), "foot_points_m": feet})
-    np.testing.assert_allclose(belt_velocity_m_s(on_belt), [-1.3, 0, 0], atol=0.01)
-    np.testing.assert_allclose(belt_velocity_m_s(over_ground), 0)
+    np.testing.assert_allclose(belt_velocity_m_s(feet, one.time_s), [-1.3, 0, 0], atol=0.01)
+    np.testing.assert_allclose(belt_velocity_m_s(over_ground.foot_points_m, one.time_s), 0)
     assert times(events_of(on_belt, "walk"), "foot_strike", "left") == pytest.approx(
         times(events_of(one, "walk"), "foot_strike", "left"), abs=0.003
     )

@@ -28,5 +28,5 @@ class Stage:
 PERCEIVE = Stage("perceive", 4, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
 RECONSTRUCT = Stage("reconstruct", 4, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
 SOLVE = Stage("solve", 3, needs="processor", unit="trial", networks=("neurik",))
-ANALYSE = Stage("analyse", 2, needs="processor", unit="trial")
+ANALYSE = Stage("analyse", 3, needs="processor", unit="trial")
 STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)

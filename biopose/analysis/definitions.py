@@ -1,7 +1,7 @@
 """Metrics, and what each is: its unit, its meaning and where the field defines it.
 
 Angles are those of the default skeleton, signs as in Rajagopal et al. 2016 (IEEE TBME 63:2068): flexion and
-dorsiflexion are positive. The pelvis's origin stands for the centre of mass.
+dorsiflexion are positive. The centre of mass is the whole body's, from the segments' masses.
 """
 
 from __future__ import annotations
@@ -54,9 +54,22 @@ DEFINITIONS: Mapping[str, Definition] = {
     "flight_time": Definition(
         "s", "From take-off to landing: of the longest jump; in gait the median flight.", f"{LINTHORNE}; {NOVACHECK}"
     ),
+    "jump_height": Definition(
+        "m",
+        "How far the centre of mass rises from take-off to the top of the longest jump: the mean of the heights by "
+        "flight time and by the centre of mass's rise, weighted by their precision; where these two differ by more "
+        "than their standard deviations explain, its own is larger.",
+        LINTHORNE,
+    ),
     "jump_height_flight": Definition("m", "g t^2 / 8 of the longest jump's flight time t, g = 9.81 m/s2.", LINTHORNE),
-    "jump_height_pelvis": Definition(
-        "m", "How far the pelvis rises from take-off to the top of the longest jump.", LINTHORNE
+    "jump_height_com": Definition(
+        "m", "How far the centre of mass rises from take-off to the top of the longest jump.", LINTHORNE
+    ),
+    "jump_height_difference": Definition(
+        "m",
+        "The height by the centre of mass's rise less the height by flight time; negative where somebody lands with "
+        "legs more bent than at take-off.",
+        LINTHORNE,
     ),
     "knee_flexion_landing_peak": Definition(
         "deg",
@@ -83,6 +96,17 @@ DEFINITIONS: Mapping[str, Definition] = {
 }
 
 
+def unknown_metric(name: str, *, reason: str, side: Side = "none") -> Metric:
+    """A metric of a trial that cannot be known.
+
+    Args:
+        name: of DEFINITIONS.
+        reason: why, in a sentence.
+        side: whose.
+    """
+    return Metric(name, side, None, DEFINITIONS[name].unit, None, reason)
+
+
 def metric(name: str, value: float, *, side: Side = "none", sd: float | None = None) -> Metric:
     """A metric of a trial with its defined unit.
 
@@ -92,5 +116,5 @@ def metric(name: str, value: float, *, side: Side = "none", sd: float | None = N
         side: whose.
         sd: standard deviation, None or NaN where it is not known.
     """
-    known = sd if sd is not None and math.isfinite(sd) else None
+    known = float(sd) if sd is not None and math.isfinite(sd) else None
     return Metric(name, side, float(value), DEFINITIONS[name].unit, known)

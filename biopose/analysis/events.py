@@ -1,45 +1,60 @@
-"""Events of a trial: feet that strike and leave the ground, take-offs and landings, deepest knee flexions.
+"""Events of a trial, each with its side and a standard deviation in seconds.
 
-A foot's events are timed midway between the frames before and after. Their standard deviation is that of the frame
-interval alone, dt / sqrt(12) for an event anywhere within it; how well contact is recognised is not in it.
+Foot strike and foot off of each foot: those beside a flight come from the free fall of the centre of mass and the order
+in which the feet meet and leave the ground, all others from the foot velocity algorithm of gait. Take-off and landing
+of the body, the top of its flight (peak) and the lowest points of the centre of mass before and after (lowest_point)
+belong to flights; the flight of a drop jump that ends on a lower level begins with box_take_off. Deepest knee flexions
+belong to squats and jumps. A standard deviation holds the error of the method against force plates, the errors of the
+measured motion and the frame interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
+from biopose.analysis.body_points import SIDES, Side
+from biopose.analysis.derivatives import vertex_s
+from biopose.analysis.flights import Flight
+from biopose.analysis.gait_events import foot_strike, toe_off
 from biopose.analysis.measured_trial import FloatArray
-from biopose.analysis.motion import SIDES, Motion, Side
-from biopose.analysis.stance import AIR, STANDS, Flight, States, crossing_s
+from biopose.analysis.motion import Motion
+from biopose.analysis.stance import AIR, STANDS, States
 from biopose.analysis.tables import Event
 
 JUMPS = ("countermovement_jump", "drop_jump")
 WITH_KNEE_BENDS = ("squat", *JUMPS)
 LEAST_PROMINENCE_DEG = 20.0  # of a peak of knee flexion
 LEAST_INTERVAL_S = 0.3
+LEVEL_M = 0.1  # a flight from a box, or onto one, changes the level by more
+SAME_EVENT_S = 0.15  # a foot's change of state this near to its event at a flight is that event
+LOWEST_WITHIN_S = 1.0  # of take-off or landing, the lowest point of the centre of mass
+LEAST_DEPTH_M = 0.02  # of a lowest point: less is standing still
+VERTEX_REACH_S = 0.04
+LEAST_NOISE_DEG = 0.5  # of an angle from frame to frame
+EXTREMES = ("peak", "lowest_point", "peak_knee_flexion")
 
 
-def find_events(motion: Motion, states: dict[str, States], flights: Sequence[Flight], *, activity: str) -> list[Event]:
+def find_events(
+    motion: Motion, states: Mapping[Side, States], flights: Sequence[Flight], *, activity: str
+) -> list[Event]:
     """All events of a trial in order of time.
 
     Args:
         motion: the trial.
         states: by `foot_states`.
-        flights: by `flights`.
+        flights: by `find_flights`.
         activity: of the manifest; jumps and squats have peaks of knee flexion.
     """
-    events = [event for side in SIDES for event in _foot_events(motion, states[side], side)]
+    events = [event for side in SIDES for event in _foot_events(motion, states[side], flights, side)]
     for flight in flights:
-        events.append(_event(motion, "take_off", "both", flight.first, flight.take_off_s))
-        events.append(_event(motion, "landing", "both", flight.landing, flight.landing_s))
+        events += _flight_events(motion, flight, flights, activity=activity)
     if activity in WITH_KNEE_BENDS:
-        events += [
-            _event(motion, "peak_knee_flexion", "both", i, float(motion.time_s[i])) for i in knee_flexion_peaks(motion)
-        ]
-    return sorted(events, key=lambda event: (event.time_s, event.event, event.side))
+        events += [_peak_of_knees(motion, frame) for frame in knee_flexion_peaks(motion)]
+    unique = {(event.event, event.side, event.frame_index): event for event in events}
+    return sorted(unique.values(), key=lambda event: (event.time_s, event.event, event.side))
 
 
 def knee_flexion_peaks(motion: Motion) -> list[int]:
@@ -57,16 +72,101 @@ def knee_flexion_deg(motion: Motion) -> FloatArray:
     return np.asarray(np.mean([motion.joint_deg("knee_angle", side) for side in SIDES], axis=0))
 
 
-def _foot_events(motion: Motion, states: States, side: Side) -> list[Event]:
+def begins_from_box(flight: Flight) -> bool:
+    """Whether it ends on a level lower than that from which it began."""
+    return flight.level_change_m < -LEVEL_M
+
+
+def _foot_events(motion: Motion, states: States, flights: Sequence[Flight], side: Side) -> list[Event]:
     events = []
     for frame in (np.flatnonzero(np.diff(states)) + 1).tolist():
         before, after = states[frame - 1], states[frame]
         if {before, after} == {STANDS, AIR}:  # a state that begins or ends unobserved has no event
-            name = "foot_strike" if after == STANDS else "foot_off"
-            events.append(_event(motion, name, side, frame, crossing_s(motion, frame)))
+            name: Literal["foot_strike", "foot_off"] = "foot_strike" if after == STANDS else "foot_off"
+            time_s, sd_s = _at_flight(motion, flights, side, frame, name) or (
+                foot_strike(motion, side, frame) if after == STANDS else toe_off(motion, side, frame)
+            )
+            events.append(_event(motion, name, side, time_s, sd_s))
     return events
 
 
-def _event(motion: Motion, name: str, side: Literal["left", "right", "both"], frame: int, time_s: float) -> Event:
-    sd_s = motion.interval_s / np.sqrt(12)
-    return Event(name, side, time_s, int(motion.frame_index[frame]), float(sd_s))
+def _at_flight(
+    motion: Motion, flights: Sequence[Flight], side: Side, frame: int, name: Literal["foot_strike", "foot_off"]
+) -> tuple[float, float] | None:
+    """Time and standard deviation of a foot's event at the start or end of a flight; None where no flight is near."""
+    for flight in flights:
+        fall = flight.fall
+        feet, sd_s = (flight.on_s, fall.landing_sd_s) if name == "foot_strike" else (flight.off_s, fall.take_off_sd_s)
+        if side in feet and abs(feet[side] - motion.time_s[frame]) <= SAME_EVENT_S:
+            return feet[side], sd_s
+    return None
+
+
+def _flight_events(motion: Motion, flight: Flight, flights: Sequence[Flight], *, activity: str) -> list[Event]:
+    fall = flight.fall
+    take_off = "box_take_off" if activity == "drop_jump" and begins_from_box(flight) else "take_off"
+    events = [
+        _event(motion, take_off, "both", fall.take_off_s, fall.take_off_sd_s),
+        _event(motion, "landing", "both", fall.landing_s, fall.landing_sd_s),
+    ]
+    if activity in JUMPS or activity == "other":
+        if fall.take_off_s < fall.peak_s < fall.landing_s:
+            events.append(_event(motion, "peak", "both", fall.peak_s, fall.peak_sd_s))
+        earlier_s = max([f.landing_s for f in flights if f.landing_s < fall.take_off_s], default=-np.inf)
+        later_s = min([f.take_off_s for f in flights if f.take_off_s > fall.landing_s], default=np.inf)
+        before = (max(earlier_s, fall.take_off_s - LOWEST_WITHIN_S), fall.take_off_s)
+        after = (fall.landing_s, min(later_s, fall.landing_s + LOWEST_WITHIN_S))
+        for low_s, high_s in (before, after):
+            events += _lowest_point(motion, low_s, high_s, noise_m=fall.noise_m)
+    return events
+
+
+def _lowest_point(motion: Motion, low_s: float, high_s: float, *, noise_m: float) -> list[Event]:
+    """The lowest point of the centre of mass between two times; none where it lies at either end or is shallow."""
+    frames = np.flatnonzero((motion.time_s > low_s) & (motion.time_s < high_s))
+    if len(frames) < 3:
+        return []
+    height_m = motion.center_of_mass_m[:, 1]
+    lowest = int(frames[height_m[frames].argmin()])
+    shallow = min(height_m[frames[0]], height_m[frames[-1]]) - height_m[lowest] < LEAST_DEPTH_M
+    if lowest in (frames[0], frames[-1]) or shallow:
+        return []
+    sd_s = _vertex_sd_s(motion.time_s, height_m, lowest, least_noise=noise_m)
+    return [_event(motion, "lowest_point", "both", vertex_s(height_m, motion.time_s, lowest), sd_s)]
+
+
+def _vertex_sd_s(time_s: FloatArray, values: FloatArray, frame: int, *, least_noise: float) -> float:
+    """Standard deviation of an extreme's time: that of the slope there over the curvature, and the frame interval.
+
+    The noise is what the best parabola about the extreme leaves, and at least so much.
+    """
+    resolution_s = float(np.median(np.diff(time_s))) / np.sqrt(12)
+    near = np.flatnonzero(np.abs(time_s - time_s[frame]) <= VERTEX_REACH_S)
+    if len(near) < 4:
+        near = np.arange(max(frame - 2, 0), min(frame + 3, len(time_s)))
+    if len(near) < 4:
+        return float(np.hypot(VERTEX_REACH_S, resolution_s))
+    since_s = time_s[near] - time_s[near].mean()
+    parabola = np.polyfit(since_s, values[near], 2)
+    left = values[near] - np.polyval(parabola, since_s)
+    noise = max(float(np.sqrt(left @ left / (len(near) - 3))), least_noise)
+    slope_sd = noise / np.sqrt(since_s @ since_s)
+    return float(np.hypot(min(slope_sd / max(2 * abs(parabola[0]), 1e-6), VERTEX_REACH_S), resolution_s))
+
+
+def _peak_of_knees(motion: Motion, frame: int) -> Event:
+    knees_deg = knee_flexion_deg(motion)
+    sd_s = _vertex_sd_s(motion.time_s, knees_deg, frame, least_noise=LEAST_NOISE_DEG)
+    return _event(motion, "peak_knee_flexion", "both", vertex_s(knees_deg, motion.time_s, frame), sd_s)
+
+
+def _event(motion: Motion, name: str, side: Literal["left", "right", "both"], time_s: float, sd_s: float) -> Event:
+    """An event and its frame: the first of the new state, of an extreme the nearest."""
+    return Event(name, side, time_s, int(motion.frame_index[_frame(motion.time_s, name, time_s)]), float(sd_s))
+
+
+def _frame(time_s: FloatArray, name: str, at_s: float) -> int:
+    after = int(np.searchsorted(time_s, at_s - 1e-9).clip(0, len(time_s) - 1))
+    if name in EXTREMES and after and at_s - time_s[after - 1] < time_s[after] - at_s:
+        return after - 1
+    return after

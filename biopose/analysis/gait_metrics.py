@@ -7,55 +7,71 @@ from itertools import pairwise
 
 import numpy as np
 
-from biopose.analysis.definitions import metric
+from biopose.analysis.body_points import SIDES, Side
+from biopose.analysis.definitions import metric, unknown_metric
+from biopose.analysis.flights import Flight
 from biopose.analysis.measured_trial import FloatArray
-from biopose.analysis.motion import SIDES, Motion, Side
-from biopose.analysis.stance import Flight
+from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Event, Metric
 
 STEPS_A_STRIDE, SECONDS_A_MINUTE = 2, 60
+NEED_WORLD, OF_SIDES = ("step_count", "cadence", "mean_speed"), ("stride_time", "contact_time")
+
+Durations = tuple[FloatArray, FloatArray]  # values and standard deviations, in seconds
 
 
 def gait_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flight]) -> Iterator[Metric]:
     """Metrics of steps.
 
-    Medians pass over a strike that was missed. The standard deviation of a time is that of one such time, from the
-    frame interval.
+    Medians pass over a strike that was missed. The standard deviation of a time is that of one such time: the median of
+    those that its events' deviations give, for what the method errs by is much the same in every step.
 
     Args:
         motion: the trial.
         events: all of them, in order.
         flights: likewise.
     """
-    sd_s = motion.interval_s / np.sqrt(6)
+    if motion.world_unknown:
+        yield from (unknown_metric(name, reason=motion.world_unknown) for name in NEED_WORLD)
+        for name in OF_SIDES:
+            yield from (unknown_metric(name, side=side, reason=motion.world_unknown) for side in SIDES)
+        return
     yield metric("step_count", sum(event.event == "foot_strike" for event in events))
-    strides_s = {side: np.diff(_times(events, "foot_strike", side)) for side in SIDES}
-    yield from _medians("stride_time", strides_s, sd_s)
-    yield from _medians("contact_time", {side: _contacts_s(events, side) for side in SIDES}, sd_s)
-    if known := [float(np.median(times)) for times in strides_s.values() if len(times)]:
-        stride_s = float(np.mean(known))
+    strides = {side: _strides_s(events, side) for side in SIDES}
+    yield from _medians("stride_time", strides)
+    yield from _medians("contact_time", {side: _contacts_s(events, side) for side in SIDES})
+    if known := [(float(np.median(times)), float(np.median(sds))) for times, sds in strides.values() if len(times)]:
+        stride_s, sd_s = (float(np.mean(values)) for values in zip(*known, strict=True))
         cadence = STEPS_A_STRIDE * SECONDS_A_MINUTE / stride_s
         yield metric("cadence", cadence, sd=cadence * sd_s / stride_s)
     if flights:
+        sd_s = float(np.median([flight.fall.duration_sd_s for flight in flights]))
         yield metric("flight_time", float(np.median([flight.duration_s for flight in flights])), sd=sd_s)
     yield from _speed(motion)
 
 
-def _medians(name: str, times_s: Mapping[Side, FloatArray], sd_s: float) -> Iterator[Metric]:
-    for side, times in times_s.items():
+def _medians(name: str, durations: Mapping[Side, Durations]) -> Iterator[Metric]:
+    for side, (times, sds) in durations.items():
         if len(times):
-            yield metric(name, float(np.median(times)), side=side, sd=sd_s)
+            yield metric(name, float(np.median(times)), side=side, sd=float(np.median(sds)))
 
 
-def _times(events: Sequence[Event], name: str, side: Side) -> FloatArray:
-    return np.array([event.time_s for event in events if (event.event, event.side) == (name, side)])
+def _strides_s(events: Sequence[Event], side: Side) -> Durations:
+    """Each strike to the same foot's next."""
+    strikes = [event for event in events if (event.event, event.side) == ("foot_strike", side)]
+    return _durations(list(pairwise(strikes)))
 
 
-def _contacts_s(events: Sequence[Event], side: Side) -> FloatArray:
+def _contacts_s(events: Sequence[Event], side: Side) -> Durations:
     """Each strike to the next of the foot's events, where that is its leaving the ground."""
     own = [event for event in events if event.side == side and event.event in ("foot_strike", "foot_off")]
-    pairs = [(a, b) for a, b in pairwise(own) if (a.event, b.event) == ("foot_strike", "foot_off")]
-    return np.array([b.time_s - a.time_s for a, b in pairs])
+    return _durations([(a, b) for a, b in pairwise(own) if (a.event, b.event) == ("foot_strike", "foot_off")])
+
+
+def _durations(pairs: Sequence[tuple[Event, Event]]) -> Durations:
+    times = np.array([b.time_s - a.time_s for a, b in pairs])
+    sds = np.array([np.hypot(a.sd_s or 0.0, b.sd_s or 0.0) for a, b in pairs])
+    return times, sds
 
 
 def _speed(motion: Motion) -> Iterator[Metric]:
@@ -63,7 +79,12 @@ def _speed(motion: Motion) -> Iterator[Metric]:
     if len(frames) < 2:
         return
     first, last = frames[0], frames[-1]
-    displacement_m = [
-        motion.coordinates[f"pelvis_t{axis}"][last] - motion.coordinates[f"pelvis_t{axis}"][first] for axis in "xz"
-    ]
-    yield metric("mean_speed", np.hypot(*displacement_m) / (motion.time_s[last] - motion.time_s[first]))
+    duration_s = motion.time_s[last] - motion.time_s[first]
+    displacement_m, sd_m = (
+        np.array([values[f"pelvis_t{axis}"][[first, last]] for axis in "xz"])
+        for values in (motion.coordinates, motion.coordinate_sd)
+    )
+    way_m = displacement_m[:, 1] - displacement_m[:, 0]
+    length_m = float(np.hypot(*way_m))
+    variance_along = (sd_m**2).sum(axis=1) @ (way_m / length_m) ** 2 if length_m else np.nan
+    yield metric("mean_speed", length_m / duration_s, sd=float(np.sqrt(variance_along)) / duration_s)

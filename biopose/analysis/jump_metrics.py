@@ -6,13 +6,20 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from biopose.analysis.definitions import metric
-from biopose.analysis.motion import SIDES, Motion
-from biopose.analysis.stance import GRAVITY_M_S2, Flight
+from biopose.analysis.body_points import SIDES
+from biopose.analysis.definitions import metric, unknown_metric
+from biopose.analysis.events import LEVEL_M
+from biopose.analysis.flights import Flight
+from biopose.analysis.free_fall import GRAVITY_M_S2, FreeFall
+from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Metric
 
-LEVEL_M = 0.1  # a flight from a box, or onto one, has no g t^2 / 8
 LANDING_S = 1.0
+HEIGHTS = ("jump_height", "jump_height_flight", "jump_height_com", "jump_height_difference")
+NEED_WORLD = ("jump_count", "flight_time", *HEIGHTS)
+# Of the height by flight time, since the centre of mass is not as high at landing as at take-off: a jumper bends the
+# legs (Aragon-Vargas 2000, Meas Phys Educ Exerc Sci 4:215; Moir 2008, ibid. 12:207).
+POSTURE_SD_M = 0.015
 
 
 def jump_metrics(motion: Motion, flights: Sequence[Flight], *, activity: str) -> Iterator[Metric]:
@@ -23,22 +30,46 @@ def jump_metrics(motion: Motion, flights: Sequence[Flight], *, activity: str) ->
         flights: all of them, in order.
         activity: countermovement_jump or drop_jump.
     """
-    jumps = [flight for flight in flights if abs(flight.rise_m) <= LEVEL_M]
+    if motion.world_unknown:
+        names = (*NEED_WORLD, "contact_time") if activity == "drop_jump" else NEED_WORLD
+        yield from (unknown_metric(name, reason=motion.world_unknown) for name in names)
+        return
+    jumps = [flight for flight in flights if abs(flight.level_change_m) <= LEVEL_M]
     yield metric("jump_count", len(jumps))
     if not jumps:
         return
     jump = max(jumps, key=lambda flight: flight.duration_s)
-    sd_s = _sd_s(motion)
-    yield metric("flight_time", jump.duration_s, sd=sd_s)
-    height_m = GRAVITY_M_S2 * jump.duration_s**2 / 8
-    yield metric("jump_height_flight", height_m, sd=GRAVITY_M_S2 * jump.duration_s / 4 * sd_s)
-    pelvis_m = motion.coordinates["pelvis_ty"]
-    take_off_m = float(np.interp(jump.take_off_s, motion.time_s, pelvis_m))
-    yield metric("jump_height_pelvis", pelvis_m[jump.first : jump.landing].max() - take_off_m)
+    yield metric("flight_time", jump.duration_s, sd=jump.fall.duration_sd_s)
+    yield from jump_heights(jump.fall)
     earlier = [flight for flight in flights if flight.landing_s < jump.take_off_s]
     if activity == "drop_jump" and earlier:
+        sd_s = np.hypot(jump.fall.take_off_sd_s, earlier[-1].fall.landing_sd_s)
         yield metric("contact_time", jump.take_off_s - earlier[-1].landing_s, sd=sd_s)
     yield from _landing(motion, jump, flights)
+
+
+def jump_heights(fall: FreeFall) -> Iterator[Metric]:
+    """The height by flight time, by the centre of mass's rise, of both together, and their difference.
+
+    Deviations follow from those of take-off, landing and apex; the take-off's error moves both heights the same way.
+    """
+    rising_s = max(fall.peak_s - fall.take_off_s, 0.0)
+    heights_m = np.array([GRAVITY_M_S2 * fall.duration_s**2 / 8, GRAVITY_M_S2 * rising_s**2 / 2])
+    slopes = GRAVITY_M_S2 * np.array(  # of each height by take-off, landing and apex
+        [[-fall.duration_s / 4, fall.duration_s / 4, 0.0], [-rising_s, 0.0, rising_s]]
+    )
+    scaled = slopes * [fall.take_off_sd_s, fall.landing_sd_s, fall.peak_sd_s]
+    difference_sd_m = float(np.linalg.norm(scaled[1] - scaled[0]))
+    covariance = scaled @ scaled.T + np.diag([POSTURE_SD_M**2, 0.0])
+    disagreement = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    share = np.clip((covariance[1, 1] - covariance[0, 1]) / disagreement, 0, 1)  # of the flight time's height
+    weights = np.array([share, 1 - share])
+    difference_m = float(heights_m[1] - heights_m[0])
+    unexplained = max(1.0, abs(difference_m) / np.sqrt(disagreement))  # Birge 1932, Phys Rev 40:207
+    yield metric("jump_height", weights @ heights_m, sd=np.sqrt(weights @ covariance @ weights) * unexplained)
+    yield metric("jump_height_flight", heights_m[0], sd=float(np.linalg.norm(scaled[0])))
+    yield metric("jump_height_com", heights_m[1], sd=float(np.linalg.norm(scaled[1])))
+    yield metric("jump_height_difference", difference_m, sd=difference_sd_m)
 
 
 def _landing(motion: Motion, jump: Flight, flights: Sequence[Flight]) -> Iterator[Metric]:
@@ -50,8 +81,3 @@ def _landing(motion: Motion, jump: Flight, flights: Sequence[Flight]) -> Iterato
             sd_deg = motion.joint_sd_deg("knee_angle", side)[frames]
             peak = angle_deg.argmax()
             yield metric("knee_flexion_landing_peak", angle_deg[peak], side=side, sd=sd_deg[peak])
-
-
-def _sd_s(motion: Motion) -> float:
-    """Of the time between two events, each anywhere within its frame interval."""
-    return float(motion.interval_s / np.sqrt(6))

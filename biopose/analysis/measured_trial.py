@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -78,8 +79,17 @@ class MeasuredTrial:
     @property
     def refinement(self) -> dict[str, float]:
         """What the refinement of MQ-HMR's prediction gained, by the names of `RefinementGain`; empty without one."""
-        metadata = json.loads((self.table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
-        return metadata.get("refinement") or {}
+        return self._metadata.get("refinement") or {}
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about what limits the measurement."""
+        return self._metadata.get("notes") or []
+
+    @property
+    def _metadata(self) -> dict[str, Any]:
+        metadata: dict[str, Any] = json.loads((self.table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+        return metadata
 
     @property
     def interval_s(self) -> float:

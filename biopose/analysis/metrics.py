@@ -1,8 +1,8 @@
 """Metrics of a whole trial; `definitions` gives the meaning and the source of each.
 
-A standard deviation is given where a metric is made of event times: it comes from the frame interval alone. An angle
-read at one frame has that frame's; that the frame was selected for its extreme angle is not in it. What is not known,
-such as the height of a jump whose landing was not filmed, is left out.
+What is made of event times has the standard deviation that follows from theirs. An angle read at one frame has that
+frame's; that the frame was selected for its extreme angle is not in it. What was not filmed, such as the landing of a
+jump, leaves its metrics out; what a moving camera hides is null, with the reason.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from biopose.analysis.body_points import SIDES
 from biopose.analysis.definitions import metric
 from biopose.analysis.events import JUMPS, knee_flexion_deg
+from biopose.analysis.flights import Flight
 from biopose.analysis.gait_metrics import gait_metrics
 from biopose.analysis.jump_metrics import jump_metrics
-from biopose.analysis.motion import SIDES, Motion
-from biopose.analysis.stance import Flight
+from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Event, Metric
 
 GAIT = ("walk", "run", "sprint")
@@ -29,7 +30,7 @@ def find_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flig
     Args:
         motion: the trial.
         events: by `find_events`.
-        flights: by `stance.flights`.
+        flights: by `flights.find_flights`.
         activity: of the manifest.
     """
     metrics = [metric("duration", motion.time_s[-1] - motion.time_s[0]), *_angles(motion)]

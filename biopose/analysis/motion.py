@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.analysis.body_points import SIDES, Side, center_of_mass_m, feet_points_m
+from biopose.analysis.foot_motion import foot_speeds_m_s
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
+from biopose.camera.motion_summary import DISTRUST
+from biopose.io.trajectories import CoordinateTrajectories
 from biopose.outputs.summary import UNTRUSTED_QUALITY
 from biopose.reconstruction.observations import LEAST_CONFIDENCE
+from biopose.skeleton.model import Skeleton
 
-Side = Literal["left", "right"]
-
-SIDES: tuple[Side, Side] = ("left", "right")
 FOOT = ("heel", "big_toe", "small_toe")
 FRAME_QUALITY = ("quality", "reprojection_px", "confidence", "seen_fraction")
 
@@ -31,18 +32,22 @@ class Motion:
         time_s: (T,) increasing.
         coordinates: (T,) each by name: degrees, or metres of the pelvis's translation.
         coordinate_sd: (T,) the standard deviation of each, likewise; NaN where it is not known.
-        contact: by side, (T,) probability that some part of the foot rests; NaN where the foot was not detected.
-        foot_height_m: by side, (T,) of the foot's lowest keypoint above the ground of the trial.
+        foot_points_m: by side, (T, P, 3) points of the foot in the world, y up, from the heel to the toes.
+        foot_observed: by side, (T,) whether the foot was observed.
+        center_of_mass_m: (T, 3) of the whole body in the world.
         frame_quality: (T,) each by the names of FRAME_QUALITY.
+        world_unknown: why positions in the world are not known, such as a camera that moves; None where they are.
     """
 
     frame_index: NDArray[np.int64]
     time_s: FloatArray
     coordinates: Mapping[str, FloatArray]
     coordinate_sd: Mapping[str, FloatArray]
-    contact: Mapping[str, FloatArray]
-    foot_height_m: Mapping[str, FloatArray]
+    foot_points_m: Mapping[Side, FloatArray]
+    foot_observed: Mapping[Side, NDArray[np.bool_]]
+    center_of_mass_m: FloatArray
     frame_quality: Mapping[str, FloatArray]
+    world_unknown: str | None = None
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -57,6 +62,11 @@ class Motion:
         """(T,) the frames that can be relied on."""
         return self.frame_quality["quality"] >= UNTRUSTED_QUALITY
 
+    @cached_property
+    def foot_speed_m_s(self) -> dict[Side, FloatArray]:
+        """By side, (T,) of the foot's slowest point, over the ground or a treadmill's belt."""
+        return foot_speeds_m_s(self.foot_points_m, self.time_s)
+
     def joint_deg(self, joint: str, side: Side) -> FloatArray:
         """(T,) a joint's angle, such as knee_angle of the left, degrees."""
         return self.coordinates[f"{joint}_{side[0]}"]
@@ -66,24 +76,66 @@ class Motion:
         return self.coordinate_sd[f"{joint}_{side[0]}"]
 
 
-def motion_of(trial: MeasuredTrial) -> Motion:
+def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
     """The motion that a trial's table holds.
+
+    Args:
+        trial: the table.
+        skeleton: of the person, which the coordinates move.
 
     Raises:
         FileFormatError: a channel is missing.
+        ModelError: the skeleton has no feet or no masses.
     """
+    units = dict(coordinate_units())
+    q = np.stack([_si(trial, name, units) for name in skeleton.coordinate_names], axis=1)
+    q = skeleton.satisfy_couplings(q)
     return Motion(
         frame_index=trial.frame_index.astype(np.int64),
         time_s=trial.time_s,
-        coordinates={name: trial.column(f"{name}_{unit}") for name, unit in coordinate_units()},
-        coordinate_sd={name: trial.column_if_there(f"{name}_sd_{unit}") for name, unit in coordinate_units()},
-        contact={side: _contact(trial, side) for side in SIDES},
-        foot_height_m={side: np.min([trial.column(f"{side}_{part}_y_m") for part in FOOT], axis=0) for side in SIDES},
+        coordinates={name: trial.column(f"{name}_{unit}") for name, unit in units.items()},
+        coordinate_sd={name: trial.column_if_there(f"{name}_sd_{unit}") for name, unit in units.items()},
+        foot_points_m=feet_points_m(skeleton, q),
+        foot_observed={side: _observed(trial, side) for side in SIDES},
+        center_of_mass_m=center_of_mass_m(skeleton, q),
         frame_quality={name: trial.column(f"frame_{name}") for name in FRAME_QUALITY},
+        world_unknown=next((note for note in trial.notes if DISTRUST in note), None),
     )
 
 
-def _contact(trial: MeasuredTrial, side: Side) -> FloatArray:
-    probability = np.maximum(*(trial.column(f"{side}_{part}_contact_probability") for part in ("heel", "toe")))
+def motion_of_coordinates(skeleton: Skeleton, coordinates: CoordinateTrajectories) -> Motion:
+    """The motion that inverse kinematics gives: everything observed, of full quality, without standard deviations.
+
+    Args:
+        skeleton: which the coordinates move.
+        coordinates: all of the skeleton's, in its order; radians and metres.
+
+    Raises:
+        ModelError: the skeleton has no feet or no masses.
+    """
+    frames = len(coordinates.time_s)
+    factors = [np.degrees(1.0) if name in skeleton.rotational_names else 1.0 for name in coordinates.names]
+    values = dict(zip(coordinates.names, (coordinates.values * factors).T, strict=True))
+    return Motion(
+        frame_index=np.arange(frames),
+        time_s=coordinates.time_s,
+        coordinates=values,
+        coordinate_sd={name: np.full(frames, np.nan) for name in values},
+        foot_points_m=feet_points_m(skeleton, coordinates.values),
+        foot_observed={side: np.ones(frames, dtype=np.bool_) for side in SIDES},
+        center_of_mass_m=center_of_mass_m(skeleton, coordinates.values),
+        frame_quality={name: np.ones(frames) for name in FRAME_QUALITY},
+    )
+
+
+def _si(trial: MeasuredTrial, name: str, units: Mapping[str, str]) -> FloatArray:
+    """(T,) a coordinate in radians or metres; zeros of one that is not free, which its coupling gives."""
+    if name not in units:
+        return np.zeros(trial.table.num_rows)
+    values = trial.column(f"{name}_{units[name]}")
+    return np.radians(values) if units[name] == "deg" else values
+
+
+def _observed(trial: MeasuredTrial, side: Side) -> NDArray[np.bool_]:
     confidence = np.max([trial.column(f"{side}_{part}_confidence") for part in FOOT], axis=0)
-    return np.where(confidence >= LEAST_CONFIDENCE, probability, np.nan)
+    return np.asarray(confidence >= LEAST_CONFIDENCE)

@@ -18,11 +18,12 @@ class Event:
     """Something that happened at a moment.
 
     Attributes:
-        event: foot_strike, foot_off, take_off, landing or peak_knee_flexion.
+        event: foot_strike, foot_off, take_off, box_take_off, landing, peak, lowest_point or peak_knee_flexion; see
+            `events`.
         side: whose.
-        time_s: midway between the last frame of the earlier state and the first of the new; of a peak, its frame's.
-        frame_index: of the video, the first frame of the new state; of a peak, its frame.
-        sd_s: standard deviation of the time that follows from the frame rate alone.
+        time_s: to a fraction of a frame.
+        frame_index: of the video, the first frame after the event; of an extreme, the nearest.
+        sd_s: standard deviation of the time.
     """
 
     event: str
@@ -39,16 +40,18 @@ class Metric:
     Attributes:
         metric: name.
         side: whose; none where it is the whole body's.
-        value: in the unit.
+        value: in the unit; None where it cannot be known.
         unit: deg, m, s, m/s, steps/min, or 1 for a count or share.
         sd: standard deviation in the same unit; None where it is unknown.
+        reason: why the value is not known, in a sentence; None where it is known.
     """
 
     metric: str
     side: Literal["left", "right", "none"]
-    value: float
+    value: float | None
     unit: str
     sd: float | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,10 @@ METRIC_SCHEMA = pa.schema(
     [
         pa.field("metric", TEXT, nullable=False),
         pa.field("side", TEXT, nullable=False),
-        pa.field("value", NUMBER, nullable=False),
+        pa.field("value", NUMBER),
         pa.field("unit", TEXT, nullable=False),
         pa.field("sd", NUMBER),
+        pa.field("reason", TEXT),
     ]
 )
 QUALITY_SCHEMA = pa.schema(
@@ -90,8 +94,9 @@ def events_table(events: Iterable[Event]) -> pa.Table:
 
 
 def metrics_table(metrics: Iterable[Metric]) -> pa.Table:
-    """In the order given; what is not finite is left out."""
-    return _table((metric for metric in metrics if math.isfinite(metric.value)), METRIC_SCHEMA)
+    """In the order given; a value that is not finite is left out, one that is unknown for a reason is null."""
+    kept = (metric for metric in metrics if (metric.reason if metric.value is None else math.isfinite(metric.value)))
+    return _table(kept, METRIC_SCHEMA)
 
 
 def quality_table(metrics: Iterable[QualityMetric]) -> pa.Table:

@@ -18,15 +18,18 @@ import pyarrow.parquet as pq
 
 from biopose.analysis.cross_check import cross_check
 from biopose.analysis.events import find_events
+from biopose.analysis.flights import find_flights
 from biopose.analysis.kinematics import kinematics_table
 from biopose.analysis.measured_trial import MeasuredTrial
 from biopose.analysis.metrics import find_metrics
-from biopose.analysis.motion import motion_of
+from biopose.analysis.motion import Motion, motion_of
 from biopose.analysis.quality import quality_metrics
-from biopose.analysis.stance import flights, foot_states
+from biopose.analysis.stance import foot_states
 from biopose.analysis.tables import Event, Metric, QualityMetric, events_table, metrics_table, quality_table
 from biopose.io.arrow_arrays import arrow_array
 from biopose.io.files import written_whole
+from biopose.outputs.trial import MODEL
+from biopose.skeleton.reader import read_osim
 
 KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
 ANALYSIS_FILES = (KINEMATICS, EVENTS, METRICS, QUALITY)
@@ -59,16 +62,14 @@ def analyse_trial(folder: Path, *, activity: str, cross_check_frames: int = 12) 
 
     Raises:
         FileFormatError: one of the files is missing or broken.
+        ModelError: the model is.
         RuntimeError: OpenSim cannot read the model.
     """
     with ThreadPoolExecutor(1) as beside:
         check = beside.submit(cross_check, folder, frames=cross_check_frames)
         trial = MeasuredTrial.read(folder)
-        motion = motion_of(trial)
-        states = foot_states(motion)
-        in_flight = [] if activity in NEVER_IN_FLIGHT else flights(motion, states)
-        events = find_events(motion, states, in_flight, activity=activity)
-        metrics = find_metrics(motion, events, in_flight, activity=activity)
+        motion = motion_of(trial, read_osim(folder / MODEL))
+        events, metrics = analyse_motion(motion, activity=activity)
         kinematics = kinematics_table(trial)
         quality = quality_metrics(motion, check.result(), trial.refinement)
     _write(folder / KINEMATICS, kinematics)
@@ -78,8 +79,20 @@ def analyse_trial(folder: Path, *, activity: str, cross_check_frames: int = 12) 
     return TrialAnalysis(events, metrics, quality)
 
 
+def analyse_motion(motion: Motion, *, activity: str) -> tuple[list[Event], list[Metric]]:
+    """Events and metrics of a motion.
+
+    Args:
+        motion: from video or markers.
+        activity: of `biopose.reconstruction.low_pass_filter.CUTOFF_HZ`.
+    """
+    flights = [] if activity in NEVER_IN_FLIGHT else find_flights(motion)
+    events = find_events(motion, foot_states(motion, flights), flights, activity=activity)
+    return events, find_metrics(motion, events, flights, activity=activity)
+
+
 def write_metrics_csv(path: Path, people: Sequence[tuple[int, TrialAnalysis]]) -> None:
-    """Write everybody's metrics as one table: person, metric, side, value, unit, sd (empty where it is not known).
+    """Write everybody's metrics as one table: person, metric, side, value, unit, sd, reason (empty where not known).
 
     Args:
         path: the file, written whole or not at all.

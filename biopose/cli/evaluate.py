@@ -57,7 +57,8 @@ def lab(
 ) -> None:
     """Against an expert's angles, from real markers and from rendered video.
 
-    Part (a): our scaling and our inverse kinematics from the markers, and both solvers on the expert's own model.
+    Part (a): our scaling and our inverse kinematics from the markers, and both solvers on the expert's own model; when
+    feet strike and leave the ground and how high the person jumps, against force plates.
     Part (b): the expert's motion on a body, rendered from three cameras and measured from pixels.
 
     \b
@@ -67,6 +68,7 @@ def lab(
     """
     if part == "a":
         refuse_unused("with --part a, which measures no video", "keep", "method")
+    from biopose.evaluation.events import activity_of, evaluate_events, event_lines
     from biopose.evaluation.lab_markers import evaluate_lab_a, lab_a_lines, lab_trials
 
     known = lab_trials(data / "mocap" / "lab")
@@ -79,6 +81,10 @@ def lab(
         with progress_bar(len(names), label="Trials", json_=json_) as bar:
             result["lab_a"] = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
         lines += lab_a_lines(result["lab_a"])
+        if any(activity_of(name) for name in names):
+            found = evaluate_events(data, threads=threads, trials=names)
+            result |= {key: found[key] for key in ("contacts", "jump")}
+            lines += event_lines(found)
     if part != "a":
         from biopose.evaluation.lab_rendering import VIEWS
         from biopose.evaluation.lab_video import TRIALS, evaluate_lab_b, lab_b_lines
@@ -90,6 +96,33 @@ def lab(
             )
         lines += lab_b_lines(result["lab_b"])
     show(result, json_=json_, lines=lambda: lines)
+
+
+@evaluate.command()
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
+@click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
+@with_threads
+@as_json
+def events(data: Path, trials: tuple[str, ...], threads: int, json_: bool) -> None:
+    """Foot strikes, foot offs and jump heights from markers, against force plates.
+
+    From the joint kinematics that our inverse kinematics gives on the expert's model; walking also by other published
+    methods.
+
+    \b
+    Examples:
+      biopose evaluate events --data ../shared/data
+      biopose evaluate events --trial DJ1 --data ../shared/data --json
+    """
+    from biopose.evaluation.events import evaluate_events, event_lines, event_trials
+
+    known = event_trials(data / "mocap" / "lab")
+    if unknown := [name for name in trials if name not in known]:
+        raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
+    names = list(dict.fromkeys(trials)) or known
+    with progress_bar(len(names), label="Trials", json_=json_) as bar:
+        result = evaluate_events(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
+    show(result, json_=json_, lines=lambda: event_lines(result))
 
 
 @evaluate.command()

@@ -11,6 +11,7 @@ from biopose.analysis.tables import Event, Metric
 
 SIDES = {"left": "left", "right": "right", "none": "whole body"}
 DECIMALS = {"deg": 1, "m": 3, "s": 3, "m/s": 2, "steps/min": 1}
+NOT_KNOWN = "not known: {}"
 SYMBOLS = {"deg": "°", "1": ""}  # of units that are not written as they are
 
 
@@ -32,18 +33,22 @@ class MetricRow:
 
 
 def metric_rows(metrics: Sequence[Metric]) -> list[MetricRow]:
-    """A row for each name, in the order given; values that are not finite are left out.
+    """A row for each name, in the order given; values that are not finite are left out, unknown ones say so.
 
     Raises:
         KeyError: a metric that has no definition.
     """
     rows: dict[str, MetricRow] = {}
     for metric in metrics:
-        if _is_known(metric.value):
+        if _is_known(metric.value) or metric.reason:
             definition = DEFINITIONS[metric.metric]
             empty = MetricRow(metric.metric.replace("_", " "), definition.meaning, definition.source, {})
             row = rows.setdefault(metric.metric, empty)
-            row.values[metric.side] = format_value(metric.value, unit=metric.unit, sd=metric.sd)
+            row.values[metric.side] = (
+                NOT_KNOWN.format(metric.reason)
+                if metric.value is None
+                else format_value(metric.value, unit=metric.unit, sd=metric.sd)
+            )
     return list(rows.values())
 
 

@@ -143,7 +143,7 @@ def _events_sql() -> str:
 def _metrics_sql() -> str:
     return (
         "SELECT run_number, metric, side, 60 + 20 * sin(run_number + length(metric) + length(side)) AS value, "
-        "'deg' AS unit, 2.0::DOUBLE AS sd "
+        "'deg' AS unit, 2.0::DOUBLE AS sd, NULL::VARCHAR AS reason "
         f"FROM synthetic, unnest({list(METRICS)}) metrics(metric), (VALUES ('left'), ('right')) sides(side) "
         "ORDER BY run_number"
     )

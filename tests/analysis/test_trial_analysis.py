@@ -48,7 +48,7 @@ def test_the_files_have_the_contracts_columns_and_types(folder: Path) -> None:
     text, number = pa.string(), pa.float64()
     for name, columns, types in (
         ("events", ["event", "side", "time_s", "frame_index", "sd_s"], [text, text, number, pa.int32(), number]),
-        ("metrics", ["metric", "side", "value", "unit", "sd"], [text, text, number, text, number]),
+        ("metrics", ["metric", "side", "value", "unit", "sd", "reason"], [text, text, number, text, number, text]),
         ("quality", ["name", "value", "unit"], [text, number, text]),
     ):
         schema = pq.read_schema(folder / f"{name}.parquet")
@@ -157,8 +157,8 @@ def test_a_folder_without_a_trial_says_so(folder: Path) -> None:
 
 def test_a_channel_that_is_missing_is_named(folder: Path) -> None:
     path = folder / "trial.parquet"
-    pq.write_table(pq.read_table(path).drop_columns(["left_heel_contact_probability"]), path)
-    with pytest.raises(FileFormatError, match="left_heel_contact_probability"):
+    pq.write_table(pq.read_table(path).drop_columns(["left_heel_confidence"]), path)
+    with pytest.raises(FileFormatError, match="left_heel_confidence"):
         analyse_trial(folder, activity="other", cross_check_frames=0)
 
 

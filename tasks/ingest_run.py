@@ -191,7 +191,7 @@ class IngestRun:
 
     def _record_error(self, trial: PlannedTrial, stage: str, error: BaseException) -> None:
         video = trial.trial.clip.video
-        # Work on an input raises BioposeError, whatever went wrong (`tasks.faults`); all else is Prefect's or the machine's.
+        # Work on an input raises BioposeError, whatever went wrong (`tasks.faults`); all else is the machine's fault.
         wrong = as_input_error(error, [video]) if isinstance(error, BioposeError | OSError) else None
         try:
             trial.check_video()

@@ -168,12 +168,12 @@ def plan_trial(
         ManifestError: the video contradicts the manifest.
         VideoChangedError: the video changes meanwhile.
     """
-    before = VideoState.of(entry.video)
+    at_first = VideoState.of(entry.video)
     info = probe_video(entry.video)
     check_against_video(entry, info)
     trial = Trial.of(entry)
     state = hashes.state(entry.video)
-    if before is None or before.differs(entry.video):
+    if at_first is None or at_first.differs(entry.video):
         raise VideoChangedError(entry.video)
     video_sha256 = state.sha256
     keys = _keys(trial, video_sha256, models=models, options=options)

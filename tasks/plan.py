@@ -182,8 +182,8 @@ def plan_trial(
     folder = settings.artifacts / "trials" / entry.trial_id / run_id
     perceived = settings.artifacts / "perceived" / keys[PERCEIVE.name]
     if not perceived.exists():
-        before = perceived_before(settings, trial.clip, video_sha256, models=models, shard_s=options.shard_s)
-        perceived = before or perceived
+        earlier = perceived_before(settings, trial.clip, video_sha256, models=models, shard_s=options.shard_s)
+        perceived = earlier or perceived
     return PlannedTrial(
         trial=trial,
         shards=tuple(shards),

@@ -17,10 +17,10 @@ import duckdb
 import polars as pl
 
 from warehouse import SNAPSHOT
-from warehouse.connection import named_damage, opened_for_reading
-from warehouse.limits import Limits, within_limits
+from warehouse.connection import opened_for_reading
+from warehouse.limits import Limits
 from warehouse.parameters import Parameter, check_value
-from warehouse.query import run_query, run_sql
+from warehouse.query import answer, run_query, run_sql
 
 COLUMNS = {
     "team": "team_id",
@@ -111,6 +111,4 @@ class Home:
             sql = f"SELECT * FROM {view} WHERE {where} ORDER BY {order}"  # noqa: S608 - our own names
             return connection.sql(sql, params=filters or None).pl()
 
-        snapshot = self.folder / SNAPSHOT
-        with named_damage(snapshot):
-            return within_limits(opened_for_reading(snapshot, memory_gb=self.limits.memory_gb), work, self.limits)
+        return answer(self.folder / SNAPSHOT, work, self.limits)

@@ -10,11 +10,11 @@ SIMILARITY = 0.6  # of names, by difflib
 
 
 def nearest_names(wrong: str, names: Iterable[str]) -> list[str]:
-    """At most five names: those that end in /wrong, as athletes and trials do behind their team, then similar ones."""
+    """At most five names: those that end in /wrong, as athletes do behind their team, then similar ones or endings."""
     known = list(names)
     ending = [name for name in known if name.endswith("/" + wrong)]
-    lower = {name.lower(): name for name in known}
-    similar = [lower[name] for name in difflib.get_close_matches(wrong.lower(), lower, n=LISTED, cutoff=SIMILARITY)]
+    keys = {name.rpartition("/")[2].lower(): name for name in known} | {name.lower(): name for name in known}
+    similar = [keys[key] for key in difflib.get_close_matches(wrong.lower(), keys, n=LISTED, cutoff=SIMILARITY)]
     return list(dict.fromkeys(ending + similar))[:LISTED]
 
 

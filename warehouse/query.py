@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 
 from warehouse.connection import DAMAGE, named_damage, opened_for_reading
-from warehouse.errors import QueryError
+from warehouse.errors import QueryError, WarehouseError
 from warehouse.limits import Limits, within_limits
 from warehouse.named_query import NamedQuery, named_queries
 from warehouse.nearest import suggestion
@@ -47,7 +47,7 @@ def run_query(
             raise QueryError(f"{query.file}: {_line(error)}") from error
         return _run(connection, query.sql, values)
 
-    return _answer(snapshot, work, limits)
+    return answer(snapshot, work, limits)
 
 
 def run_sql(snapshot: Path, sql: str, *, limits: Limits = DEFAULT_LIMITS) -> pl.DataFrame:
@@ -58,7 +58,7 @@ def run_sql(snapshot: Path, sql: str, *, limits: Limits = DEFAULT_LIMITS) -> pl.
         QueryError: the SQL is invalid, or does more than read.
         QueryLimitError: it took too long or too much memory.
     """
-    return _answer(snapshot, lambda connection: _run(connection, sql, {}), limits)
+    return answer(snapshot, lambda connection: _run(connection, sql, {}), limits)
 
 
 def folder_of_trial(snapshot: Path, trial_id: str) -> str:
@@ -74,9 +74,26 @@ def folder_of_trial(snapshot: Path, trial_id: str) -> str:
     return str(found[0][0])
 
 
-def _answer(snapshot: Path, work: Callable[[duckdb.DuckDBPyConnection], pl.DataFrame], limits: Limits) -> pl.DataFrame:
+def answer(snapshot: Path, work: Callable[[duckdb.DuckDBPyConnection], pl.DataFrame], limits: Limits) -> pl.DataFrame:
+    """What `work` reads of a snapshot, within limits; once more where another was published while it was opened.
+
+    Raises:
+        WarehouseError: there is no snapshot, or it is damaged; what `work` raises.
+    """
+    before = _identity(snapshot)
+    try:
+        with named_damage(snapshot):
+            return within_limits(opened_for_reading(snapshot, memory_gb=limits.memory_gb), work, limits)
+    except WarehouseError as error:
+        if isinstance(error, QueryError) or _identity(snapshot) == before:
+            raise
     with named_damage(snapshot):
         return within_limits(opened_for_reading(snapshot, memory_gb=limits.memory_gb), work, limits)
+
+
+def _identity(snapshot: Path) -> int | None:
+    """Of the file that has the name now; each publication is another."""
+    return snapshot.stat().st_ino if snapshot.exists() else None
 
 
 def _known_query(name: str, own: Path | None) -> NamedQuery:

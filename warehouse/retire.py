@@ -17,7 +17,7 @@ SELECT
     trial.trial_id,
     session_id,
     [video_sha256, athlete_id, coalesce(start_s, 0)::VARCHAR, coalesce(end_s, -1)::VARCHAR]
-FROM trial JOIN run ON run_number = current_run_number
+FROM trial_manifest AS trial JOIN run ON run_number = current_run_number
 ORDER BY trial.trial_id
 """
 
@@ -63,7 +63,7 @@ def retire_trials(database: Path, named: Mapping[str, Collection[str]], *, gone:
         ]
         if retired:
             connection.execute(
-                "UPDATE trial SET current_run_number = -current_run_number WHERE trial_id = ANY(?)",
+                "UPDATE trial_manifest SET current_run_number = -current_run_number WHERE trial_id = ANY(?)",
                 [[one.trial_id for one in retired]],
             )
     return retired

@@ -8,6 +8,8 @@ python -m biopose.analysis.opensim_frames FRAMES.npz SOLVED.npy
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import biopose
 from biopose.errors import ModelError
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.ik.opensim_tracker import OpenSimTracker
@@ -36,7 +39,7 @@ def solve_frames(model: Path, markers: MarkerTrajectories, starts: NDArray[np.fl
         (F, Q) coordinates.
 
     Raises:
-        ModelError: OpenSim cannot fit a frame.
+        ModelError: OpenSim cannot fit a frame, or its process was killed.
     """
     with tempfile.TemporaryDirectory() as folder:
         given, solved = Path(folder) / "frames.npz", Path(folder) / "solved.npy"
@@ -49,9 +52,18 @@ def solve_frames(model: Path, markers: MarkerTrajectories, starts: NDArray[np.fl
             starts=starts,
         )
         command = [sys.executable, "-P", "-m", __spec__.name, str(given), str(solved)]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
+        path = os.pathsep.join([str(Path(biopose.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = os.environ | {"PYTHONPATH": path}  # the BioPose that runs here, not another that is installed
+        run = subprocess.run(  # noqa: S603 - fixed arguments
+            command, capture_output=True, text=True, check=False, env=environment
+        )
         if run.returncode == CANNOT_FIT:
             raise ModelError(run.stderr.strip())
+        if run.returncode < 0:
+            raise ModelError(
+                f"OpenSim's solver was ended by {signal.Signals(-run.returncode).name} in the cross-check; there may "
+                "be too little memory: run it again with less beside it"
+            )
         if run.returncode:
             raise RuntimeError(f"OpenSim's solver ended with exit code {run.returncode}: {run.stderr.strip()}")
         values: NDArray[np.float64] = np.load(solved)

@@ -33,7 +33,8 @@ from biopose.reconstruction.method_names import MethodName
     default=("largest",),
     show_default=True,
     help="Who is measured; once for each person: largest, central, a number that `biopose people` prints, a point "
-    "x,y,seconds on the person or a box left,top,right,bottom around them in pixels. Or all.",
+    "x,y,seconds on the person (in pixels and real time, as `biopose people` shows it) or a box left,top,right,bottom "
+    "around them. Or all.",
 )
 @click.option(
     "--activity",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from biopose.cli.command_line import EXISTING, as_json, show, with_threads
+from biopose.cli.command_line import EXISTING, NewFile, as_json, show, with_threads
 
 
 @click.command()
@@ -15,19 +15,34 @@ from biopose.cli.command_line import EXISTING, as_json, show, with_threads
 @click.option("--start-s", type=click.FloatRange(min=0.0), help="Begin at this second of the file.")
 @click.option("--end-s", type=click.FloatRange(min=0.0), help="End at this second of the file.")
 @click.option(
+    "--recorded-hz",
+    type=click.FloatRange(min=1.0),
+    help="Frame rate at which slow motion was recorded; overrules what the file states.",
+)
+@click.option("--keep-readable", is_flag=True, help="Look at the readable beginning of a damaged file.")
+@click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(".png", ".jpg"),
     default="people.png",
     show_default=True,
     help="The picture, a row for each person.",
 )
 @with_threads
 @as_json
-def people(video: Path, start_s: float | None, end_s: float | None, out: Path, threads: int, json_: bool) -> None:
+def people(
+    video: Path,
+    start_s: float | None,
+    end_s: float | None,
+    recorded_hz: float | None,
+    keep_readable: bool,
+    out: Path,
+    threads: int,
+    json_: bool,
+) -> None:
     """Number everybody in a video, and draw them.
 
-    The numbers are those that `biopose measure` knows people by, of the same part of the video: --athlete 2 measures
-    person 2, and --athlete all takes the heights in this order.
+    The numbers are those that `biopose measure` knows people by, with the same options: --athlete 2 measures person 2,
+    and --athlete all takes the heights in this order. Times are real times since the file's first frame.
 
     \b
     Examples:
@@ -35,11 +50,13 @@ def people(video: Path, start_s: float | None, end_s: float | None, out: Path, t
       biopose people match.mp4 --start-s 12 --end-s 20 --out players.png
     """
     from biopose.cli.people_file import draw_people, people_lines, tracked_people
+    from biopose.trial import Clip
 
     if start_s is not None and end_s is not None and end_s <= start_s:
         raise click.UsageError(f"--end-s {end_s:g} is not after --start-s {start_s:g}")
-    tracks = tracked_people(video, start_s=start_s, end_s=end_s, threads=threads)
-    draw_people(tracks, video, out, start_s=start_s, end_s=end_s)
+    clip = Clip(video, start_s=start_s, end_s=end_s, recorded_rate_hz=recorded_hz, keep_readable=keep_readable)
+    tracks, notes = tracked_people(clip, threads=threads)
+    draw_people(tracks, clip, out)
     result = [
         {
             "person": track.person,
@@ -49,4 +66,5 @@ def people(video: Path, start_s: float | None, end_s: float | None, out: Path, t
         }
         for track in tracks
     ]
-    show({"people": result, "file": str(out)}, json_=json_, lines=lambda: people_lines(tracks, video, out))
+    found = {"people": result, "notes": list(notes), "file": str(out)}
+    show(found, json_=json_, lines=lambda: people_lines(tracks, notes, clip, out))

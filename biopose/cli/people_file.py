@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,20 +21,20 @@ from biopose.video.frames import read_frames
 from biopose.video.probe import check_image_size, probe_video
 
 
-def tracked_people(video: Path, *, start_s: float | None, end_s: float | None, threads: int) -> list[PersonTrack]:
-    """Everybody in a video, numbered as `biopose measure` numbers them.
+def tracked_people(clip: Clip, *, threads: int) -> tuple[list[PersonTrack], tuple[str, ...]]:
+    """Everybody in a video, numbered as `biopose measure` numbers them, and notes about the video.
 
     Raises:
         VideoError: the video cannot be decoded.
         TrackingError: nobody is found.
     """
-    info = probe_video(video)
+    info = probe_video(clip.video)
     check_image_size(info)
     models = PerceptionModels.load(METHODS["keypoint_fit"], WeightFiles(), threads=threads)  # tokens change no track
-    (shard,) = Clip(video, start_s=start_s, end_s=end_s).shards(info, shard_s=float("inf"))
-    found, _, _ = join_shards(perceive(shard, detector=models.detector, network=models.keypoints))
+    (shard,) = clip.shards(info, shard_s=float("inf"))
+    found, _, notes = join_shards(perceive(shard, detector=models.detector, network=models.keypoints))
     try:
-        return choose_athletes(
+        tracks = choose_athletes(
             found.tracks,
             choices=["all"],
             width_px=found.width_px,
@@ -41,19 +42,26 @@ def tracked_people(video: Path, *, start_s: float | None, end_s: float | None, t
             frame_count=found.frame_count,
         )
     except TrackingError as error:
-        raise TrackingError(f"{video}: {error}") from error
+        raise TrackingError(f"{clip.video}: {error}") from error
+    return tracks, notes
 
 
-def draw_people(
-    tracks: Sequence[PersonTrack], video: Path, out: Path, *, start_s: float | None, end_s: float | None
-) -> None:
-    """Write the picture of a video's people, whole or not at all; its format is that of the file's name."""
-    sheet = people_sheet(tracks, read_frames(video, start_s=start_s, end_s=end_s, warn=lambda _: None))
+def draw_people(tracks: Sequence[PersonTrack], clip: Clip, out: Path) -> None:
+    """Write the picture of a video's people, whole or not at all."""
+    frames = read_frames(
+        clip.video,
+        start_s=clip.start_s,
+        end_s=clip.end_s,
+        recorded_rate_hz=clip.recorded_rate_hz,
+        keep_readable=clip.keep_readable,
+        warn=lambda _: None,  # noted when the people were detected
+    )
+    sheet = people_sheet(tracks, frames)
     with written_whole(out) as partial:
         Image.fromarray(sheet).save(partial)
 
 
-def people_lines(tracks: Sequence[PersonTrack], video: Path, out: Path) -> list[str]:
+def people_lines(tracks: Sequence[PersonTrack], notes: Sequence[str], clip: Clip, out: Path) -> list[str]:
     """The result as text, with the command that measures them."""
     chosen = " ".join(f"--athlete {track.person} --height-m HEIGHT" for track in tracks[:2])
     return [
@@ -61,6 +69,14 @@ def people_lines(tracks: Sequence[PersonTrack], video: Path, out: Path) -> list[
             f"person {track.person}: {track.time_s[0]:.2f} to {track.time_s[-1]:.2f} s, {track.detected.sum()} frames"
             for track in tracks
         ),
+        *(f"note: {note}" for note in notes),
         f"Look at {out}",
-        f"Next: biopose measure {video} {chosen} --out FOLDER",
+        f"Next: biopose measure {shlex.quote(str(clip.video))} {chosen} {_options(clip)}--out FOLDER",
     ]
+
+
+def _options(clip: Clip) -> str:
+    """What the numbers depend on, as options of `biopose measure`."""
+    given = {"--start-s": clip.start_s, "--end-s": clip.end_s, "--recorded-hz": clip.recorded_rate_hz}
+    options = [f"{option} {value:g} " for option, value in given.items() if value is not None]
+    return "".join(options) + ("--keep-readable " if clip.keep_readable else "")

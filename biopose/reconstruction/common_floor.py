@@ -86,9 +86,12 @@ def _sentence(first: _Floor, floor: _Floor, step_m: float) -> str:
         f"(person {b.person})."
     )
     if max(first.height_m, floor.height_m) > -LEAST_CAMERA_HEIGHT_M:
-        return f"{what} If it is one floor, a height is wrong."
+        return f"{what} If it is one floor, a height is wrong, or the camera's tilt or focal length."
     fitting = [(b.person, floor.height_on(first)), (a.person, first.height_on(floor))]
     likely = [f"{m:.2f} m for person {n}" for n, m in fitting if LEAST_HEIGHT_M <= m <= MOST_HEIGHT_M]
     if not likely:
         return f"{what} No height puts both on one floor: they stand on different ones."
-    return f"{what} If it is one floor, a height is wrong: {' or '.join(likely)} would put both on it."
+    return (
+        f"{what} If it is one floor, a height is wrong ({' or '.join(likely)} would put both on it), or the camera's "
+        "tilt or focal length."
+    )

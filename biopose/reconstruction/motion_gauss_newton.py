@@ -148,7 +148,6 @@ class PointEquations:
     """The terms of the points as stiffness and force, in the world's axes.
 
     Attributes:
-        jacobian: (T, 26, 3, Q) of the points by the coordinates.
         own: (T, 26, 3, 3) stiffness of each point in its own frame.
         about_hips: (T, 26, 3, 3) the same of the points about the middle of the hips.
         by_lag: (T - lag, 26) isotropic stiffness between a point and itself `lag` frames later.

@@ -140,7 +140,7 @@ def fit_people(
     ]
     T, up_camera = _world(footings, fits[0][2], keypoint_skeleton)
     all_notes = (*notes, *_notes(camera, camera_motion))
-    of_floor = floor_notes(footings, up_camera=up_camera)
+    of_floor = floor_notes(footings, up_camera=up_camera) if stands else {}
     return [
         FittedPerson(
             track=track,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,13 +84,14 @@ def write_outputs(
         ValueError: nobody was measured, or two people have one number.
         VideoError: the video cannot be read any more.
     """
+    asked, video, out = out, video.absolute(), out.absolute()  # OpenSim changes the working folder for moments
     numbers = [one.track.person for one in people]
     if not people or len(set(numbers)) < len(numbers):
         raise ValueError(f"people {numbers}; expected at least one, each with another number")
     names = [_trial_names(one, alone=len(people) == 1) for one in people]
     keep = [(index, frame) for index, one in enumerate(people) for frame in worst_frames(one)]
     summary = summary_of(people, names, video=video, info=info, settings=settings, versions=versions)
-    with _all_or_nothing(out) as folder, ThreadPoolExecutor(PEOPLE_AT_ONCE) as beside:
+    with _all_or_nothing(out) as folder, _people_beside() as beside:
         written = [
             beside.submit(
                 _write_person,
@@ -125,7 +126,7 @@ def write_outputs(
                 heights_m=heights_m,
                 height_px=overlay_height_px,
                 keep=keep,
-                progress=progress,
+                progress=_unless_failed(written, progress),
             )
         analyses, plots = zip(*(one.result() for one in written), strict=True)
         write_metrics_csv(folder / METRICS_CSV, list(zip(numbers, analyses, strict=True)))
@@ -133,7 +134,30 @@ def write_outputs(
         shown = OVERLAY if overlay else None
         write_report(people, summary, kept, folder / REPORT, analyses=analyses, plots=plots, overlay=shown)
     once = (*((OVERLAY,) if overlay else ()), REPORT, SUMMARY, METRICS_CSV)
-    return [out / name for name in (*once, *(name for own in names for name in own))]
+    return [asked / name for name in (*once, *(name for own in names for name in own))]
+
+
+@contextmanager
+def _people_beside() -> Iterator[ThreadPoolExecutor]:
+    """Threads that write people's files; after an error nobody else's are begun."""
+    with ThreadPoolExecutor(PEOPLE_AT_ONCE) as beside:
+        try:
+            yield beside
+        except BaseException:
+            beside.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _unless_failed(written: Sequence[Future[Any]], progress: Callable[[int], None]) -> Callable[[int], None]:
+    """The progress of the overlay, which ends with the error of a person whose files could not be written."""
+
+    def advance(frames: int) -> None:
+        for one in written:
+            if one.done():
+                one.result()
+        progress(frames)
+
+    return advance
 
 
 def _write_person(

@@ -47,7 +47,7 @@ def perceive(
         progress: called with the number of frames finished since the last call.
 
     Yields:
-        The shard part by part, one for each batch of the networks.
+        The shard part by part, as its people's tokens are made.
 
     Raises:
         VideoError: the video cannot be decoded.

@@ -16,6 +16,7 @@ Point = tuple[float, float, float]  # x and y in pixels, and real time in second
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 Choice = Literal["largest", "central", "all"] | int | Point | Box
 
+ONE_FRAME_S = 0.05  # how far from a point's time the only frame of a person may lie
 CENTRAL = 0.25  # of the image's diagonal: at this distance from the middle a person counts 0.6 of one in the middle
 
 
@@ -149,7 +150,7 @@ def _weighing(choice: Choice, *, width_px: int, height_px: int) -> Callable[[Per
 def _around(track: PersonTrack, point: Point) -> float:
     """One over the area of the box that holds a point at its time; 0 where none does."""
     x_px, y_px, time_s = point
-    interval_s = np.median(np.diff(track.time_s)) if len(track) > 1 else 0.0
+    interval_s = np.median(np.diff(track.time_s)) if len(track) > 1 else ONE_FRAME_S
     frame = int(np.abs(track.time_s - time_s).argmin())
     left, top, right, bottom = track.boxes_px[frame]
     holds = left <= x_px <= right and top <= y_px <= bottom and abs(track.time_s[frame] - time_s) <= interval_s

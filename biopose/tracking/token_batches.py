@@ -16,6 +16,9 @@ from biopose.tracking.frame_detections import FrameDetections
 Clip = TypeVar("Clip")
 
 
+MOST_WAITING = 64  # frames: a person who walks out does not hold back all that follow
+
+
 @dataclass(frozen=True, eq=False)
 class _Waiting(Generic[Clip]):
     clip: Clip
@@ -48,9 +51,9 @@ class TokenBatches(Generic[Clip]):
         self._features += features
 
     def ready(self, *, last: bool = False) -> list[tuple[Clip, FrameDetections | None]]:
-        """The frames that wait no longer; all of them where these are the last."""
+        """The frames that wait no longer; all of them where these are the last, or too many wait."""
         count = len(self._features)
-        if count and not last:
+        if count and not last and len(self._frames) <= MOST_WAITING:
             count -= count % self._network.token_batch
         if count:
             self._tokens.extend(self._network.tokens(self._features[:count]))

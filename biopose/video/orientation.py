@@ -65,6 +65,10 @@ class Layout:
         return ()
 
 
+# Palettes, raw sensors and a packed layout: FFmpeg's scaler reads these formats and writes none of them.
+READ_ALONE = ("pal8", "bayer_", "uyyvyy411")
+
+
 class Reduction:
     """Makes a file's frames smaller, one after another.
 
@@ -82,7 +86,9 @@ class Reduction:
         self._reformatter = VideoReformatter()  # keeps the weights of the interpolation
 
     def of(self, frame: VideoFrame, *, width_px: int, height_px: int) -> VideoFrame:
-        """The frame at a size, before it is turned upright."""
+        """The frame at a size, before it is turned upright; one of a format that FFmpeg does not write, as it is."""
+        if frame.format.name.startswith(READ_ALONE):
+            return frame
         return self._reformatter.reformat(frame, width_px, height_px, interpolation=Interpolation.BILINEAR)
 
 

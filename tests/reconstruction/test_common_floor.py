@@ -38,7 +38,7 @@ def test_a_camera_at_the_floor_tells_nothing_about_heights() -> None:
     up = np.array([0.0, 0.0, 1.0])  # the contacts lie at different depths along it, the camera between them
     near = Footing(0, 1.7, np.tile([0.0, 0.0, -0.2], (5, 1)), np.ones(5))
     far = Footing(1, 1.7, np.tile([0.0, 0.0, 0.3], (5, 1)), np.ones(5))
-    assert notes(near, far, up=up)[1].endswith("If it is one floor, a height is wrong.")
+    assert notes(near, far, up=up)[1].endswith("a height is wrong, or the camera's tilt or focal length.")
 
 
 def test_somebody_without_contacts_is_left_out() -> None:

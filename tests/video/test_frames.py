@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -97,6 +98,24 @@ def test_a_smaller_image_shows_the_same_upright(rotation_deg: int, tmp_path: Pat
         difference = np.abs(small.image.astype(int) - whole.image[np.ix_(rows, columns)])
         assert np.median(difference) <= 2
         assert difference.mean() < 12  # edges are smoothed
+
+
+def test_a_smaller_image_of_a_palette_is_converted_directly(tmp_path: Path) -> None:
+    """FFmpeg's scaler reads palettes and does not write them."""
+    path = tmp_path / "palette.mov"
+    palette = np.zeros((256, 4), dtype=np.uint8)
+    palette[:, 0] = 255  # opaque; then red, green and blue
+    palette[7, 1:] = (200, 40, 90)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("png", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "pal8"
+        for _ in range(3):
+            frame = av.VideoFrame.from_ndarray((np.full((48, 64), 7, dtype=np.uint8), palette), format="pal8")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    for frame in read_frames(path, size_px=(32, 24)):
+        assert frame.image.shape == (24, 32, 3)
+        assert np.abs(frame.image.astype(int) - [200, 40, 90]).max() <= 2
 
 
 def test_a_variable_rate_is_kept(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from tasks.plan import Discovered, IngestOptions, PlannedTrial, discover, plan_t
 from tasks.ray_pool import ray_pool
 from tasks.registration import registered_models
 from tasks.schedule import Schedule, ranked
-from tasks.session_owners import SessionOwners
+from tasks.session_owners import EVERY, SessionOwners
 from tasks.settings import Settings
 from tasks.video_hash import WATCH_S, VideoChangedError, VideoHashes, VideoState
 from tasks.warehouse_writer import WarehouseWriter
@@ -130,13 +130,15 @@ def _claim(found: Discovered, run: IngestRun, take_over: Sequence[str]) -> None:
         except OSError as error:  # it vanished meanwhile
             found.refuse(session_id, ManifestError(f"{one.manifest}: cannot be read ({error.strerror})"))
     owners.save()
+    for name in sorted(set(take_over) - {EVERY, *found.sessions}):
+        run.note(f"--take-over {name}: the inbox holds no such session; it is TEAM/SESSION")
 
 
 def _retire(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
     """Retire the trials that their manifests no longer name, and those of sessions that were renamed."""
     named = {name: one.session.trial_ids for name, one in found.sessions.items() if one.session}
     try:
-        retired = writer.retire(named, gone=SessionOwners(run.settings.home).gone())
+        retired = writer.retire(named, there=SessionOwners(run.settings.home).there())
     except WarehouseBusyError as error:
         _log(f"  trials that manifests no longer name stay current until the next run: {error}")
         return

@@ -25,13 +25,16 @@ class SessionOwners:
     """
 
     def __init__(self, home: Path) -> None:
-        self._home, self._file = home, home / "sessions.json"
+        self._home, self._file = home.resolve(), home / "sessions.json"
         self._owners: dict[str, dict[str, str]] = {}
         self._changed = False
         try:
             if self._file.exists():
-                self._owners = {str(name): dict(owner) for name, owner in json.loads(self._file.read_text()).items()}
-        except (OSError, ValueError, AttributeError, TypeError) as error:
+                self._owners = {
+                    str(name): {key: str(owner[key]) for key in ("folder", "manifest_sha256")}
+                    for name, owner in json.loads(self._file.read_text()).items()
+                }
+        except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
             raise BioposeError(
                 f"{self._file}: cannot be read ({error}); restore it from a backup, or delete it: then the folders of "
                 "the next ingest own their sessions"
@@ -50,10 +53,10 @@ class SessionOwners:
         Raises:
             ManifestError: another folder owns the session.
         """
-        owner = self._owners.get(session_id)
+        owner, folder = self._owners.get(session_id), folder.resolve()
         before = self._home / owner["folder"] if owner else folder
         sha256 = sha256_of(folder / MANIFEST)
-        gone = not (before / MANIFEST).exists()
+        gone = not _may_be_there(before / MANIFEST)
         moved = gone and owner is not None and owner["manifest_sha256"] == sha256
         if before != folder and not moved and not {session_id, EVERY} & set(take_over):
             where = "which is not there: is its drive mounted" if gone else "which is still there: is this a copy"
@@ -66,10 +69,10 @@ class SessionOwners:
         self._changed |= now != owner
         self._owners[session_id] = now
 
-    def gone(self) -> frozenset[str]:
-        """The sessions whose manifest is no longer where it was."""
+    def there(self) -> frozenset[str]:
+        """The sessions whose manifest is where it was, or may be: its folder cannot be looked into now."""
         return frozenset(
-            name for name, owner in self._owners.items() if not (self._home / owner["folder"] / MANIFEST).exists()
+            name for name, owner in self._owners.items() if _may_be_there(self._home / owner["folder"] / MANIFEST)
         )
 
     def save(self) -> None:
@@ -81,3 +84,11 @@ class SessionOwners:
 
     def _recorded(self, folder: Path) -> str:
         return str(folder.relative_to(self._home) if folder.is_relative_to(self._home) else folder)
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether a file is there; where that cannot be known, as on a drive that does not respond, it may be."""
+    try:
+        return path.exists()
+    except OSError:
+        return True

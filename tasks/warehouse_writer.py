@@ -54,14 +54,14 @@ class WarehouseWriter:
             if time.monotonic() >= self._next_snapshot_s:
                 self._publish()
 
-    def retire(self, named: Mapping[str, Collection[str]], *, gone: Collection[str] = ()) -> list[Retired]:
+    def retire(self, named: Mapping[str, Collection[str]], *, there: Collection[str] = ()) -> list[Retired]:
         """Retire what manifests no longer name; both as `warehouse.retire.retire_trials` takes them.
 
         Raises:
             WarehouseBusyError: another process has the database open.
         """
         with self._lock:
-            return self._once_free(lambda: retire_trials(self._warehouse, named, gone=gone))
+            return self._once_free(lambda: retire_trials(self._warehouse, named, there=there))
 
     def loaded_runs(self) -> LoadedRuns:
         """What is loaded; as far as the snapshot has it, where another process has the database open."""

@@ -184,10 +184,10 @@ def test_a_camera_for_other_images_is_refused(models: Models, tmp_path: Path) ->
         measure(trial(clip, calibrated=CAMERA), models=models)
 
 
-def test_several_subjects_of_one_clip_are_everybody_in_it() -> None:
-    with pytest.raises(ValueError, match='measured with person "all"'):
+def test_several_subjects_of_one_clip_are_different_people_or_everybody_in_it() -> None:
+    with pytest.raises(ValueError, match='are different people, or have person "all" each'):
         Trial(Clip(CLIP), (Subject(1.8), Subject(1.7)))
-    assert Trial(Clip(CLIP), (Subject(1.8, person="all"), Subject(1.7, person="all"))).person == "all"
+    assert Trial(Clip(CLIP), (Subject(1.8, person="all"), Subject(1.7, person="all"))).subjects[0].person == "all"
     with pytest.raises(ValueError, match="at least a height"):
         Trial(Clip(CLIP), ())
 

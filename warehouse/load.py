@@ -118,7 +118,7 @@ def _is_newest_session(connection: duckdb.DuckDBPyConnection, record: Record) ->
     """Whether the session is the athlete's newest; on equal dates by id, whatever the order of loading."""
     newest = connection.execute(
         "SELECT session_id FROM trial_manifest JOIN session USING (session_id) WHERE athlete_id = ? "
-        "ORDER BY session_date DESC, session_id DESC LIMIT 1",
+        "AND current_run_number > 0 ORDER BY session_date DESC, session_id DESC LIMIT 1",
         [record["athlete"]["athlete_id"]],
     ).fetchall()
     return bool(newest == [(record["session"]["session_id"],)])

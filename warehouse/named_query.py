@@ -73,7 +73,8 @@ def _read(file: Path) -> NamedQuery:
     first, *others = _comment_lines(sql) or ["No description."]
     keyed = [found.groups() for line in others if (found := LINE.match(line))]
     texts = {key: meaning for key, meaning, _ in keyed if not key.islower()}
-    described = [Parameter(*groups) for groups in keyed if groups[0].islower()]
+    used = set(IN_SQL.findall(sql))  # other keys, such as an author, are comments
+    described = [Parameter(*groups) for groups in keyed if groups[0].islower() and groups[0] in used]
     names = {parameter.name for parameter in described}
     undescribed = dict.fromkeys(name for name in IN_SQL.findall(sql) if name not in names)
     parameters = (*described, *(Parameter(name, "a value", None) for name in undescribed))

@@ -35,16 +35,18 @@ class Retired:
     renamed_to: str | None
 
 
-def retire_trials(database: Path, named: Mapping[str, Collection[str]], *, gone: Collection[str] = ()) -> list[Retired]:
+def retire_trials(
+    database: Path, named: Mapping[str, Collection[str]], *, there: Collection[str] = ()
+) -> list[Retired]:
     """Retire the trials that the manifests of their sessions no longer name.
 
-    A trial of a session that is gone is retired, too, where a named trial measures the same part of the same video: the
-    session was renamed.
+    A trial of a session that is not there any more is retired, too, where a named trial measures the same part of the
+    same video: the session was renamed.
 
     Args:
         database: of the writer; nothing is done where there is none.
         named: by session_id, the ids of all trials that its manifest names.
-        gone: sessions whose manifest is no longer there.
+        there: further sessions whose manifests are still there.
 
     Raises:
         WarehouseBusyError: another process has it open.
@@ -55,11 +57,11 @@ def retire_trials(database: Path, named: Mapping[str, Collection[str]], *, gone:
         rows = [
             (str(trial), str(session), tuple(what)) for trial, session, what in connection.execute(CURRENT).fetchall()
         ]
-        there = {what: trial for trial, session, what in rows if trial in named.get(session, ())}
+        known = {what: trial for trial, session, what in rows if trial in named.get(session, ())}
         retired = [
-            Retired(trial, there.get(what))
+            Retired(trial, known.get(what))
             for trial, session, what in rows
-            if (trial not in named[session] if session in named else session in gone and what in there)
+            if (trial not in named[session] if session in named else session not in there and what in known)
         ]
         if retired:
             connection.execute(

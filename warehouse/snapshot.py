@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 from warehouse.connection import opened_for_writing
 from warehouse.errors import WarehouseError
@@ -37,9 +38,13 @@ def publish_snapshot(database: Path, snapshot: Path) -> bool:
     partial.unlink(missing_ok=True)
     with opened_for_writing(database) as connection:
         connection.execute("CHECKPOINT")
-        if _same_bytes(database, snapshot):
-            return False
-        shutil.copyfile(database, partial)
+        # One handle for both: closing any handle of the file would end DuckDB's own lock on it.
+        with database.open("rb") as source:
+            if _same_bytes(source, snapshot):
+                return False
+            source.seek(0)
+            with partial.open("wb") as target:
+                shutil.copyfileobj(source, target, COMPARED_BYTES)
         if (copied := partial.stat().st_size) != (expected := database.stat().st_size):
             raise WarehouseError(f"{partial}: has {copied} bytes of {expected}; the old snapshot stays")
     _flush(partial)
@@ -48,11 +53,11 @@ def publish_snapshot(database: Path, snapshot: Path) -> bool:
     return True
 
 
-def _same_bytes(first: Path, second: Path) -> bool:
-    if not second.is_file() or first.stat().st_size != second.stat().st_size:
+def _same_bytes(first: BinaryIO, second: Path) -> bool:
+    if not second.is_file() or os.fstat(first.fileno()).st_size != second.stat().st_size:
         return False
-    with first.open("rb") as one, second.open("rb") as other:
-        while block := one.read(COMPARED_BYTES):
+    with second.open("rb") as other:
+        while block := first.read(COMPARED_BYTES):
             if block != other.read(COMPARED_BYTES):
                 return False
     return True

@@ -106,6 +106,13 @@ def file_format_errors(path: Path | str) -> Iterator[None]:
 
 
 def sha256_of(path: Path) -> str:
-    """Hash of a file, as it is recorded beside every result."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Hash of a file, as it is recorded beside every result.
+
+    Raises:
+        OSError: it cannot be read; also where reading ends in its middle, the error names the file.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error

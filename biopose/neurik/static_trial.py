@@ -69,6 +69,8 @@ def static_scaling(static: MarkerTrajectories) -> StaticScaling:
     known = [name for name in static.names if name in MARKERS]
     if not known:
         raise ModelError("has none of the markers that BioPose names; names must be the same to the letter")
+    if np.isnan(static.select(known).positions_m).any(axis=-1).all():
+        raise ModelError(f"has the markers {', '.join(known)} in no frame")
     standing = standing_still(static.select(known))
     still = standing.part
     complete = np.asarray(~np.isnan(still.positions_m).any(axis=-1).all(axis=0))

@@ -120,7 +120,7 @@ def _refusal(static: MarkerTrajectories, window: int) -> str:
         f"nobody stands still: in {whole} half of the markers move by {moved_mm:.0f} mm or more from their mean "
         f"position, {1e3 * STILL_M:.0f} mm are allowed; "
     )
-    for share in (2, 4):
+    for share in (2, 4) if len(static.time_s) > 1 else ():
         fewer = window // share
         if fewer * (static.time_s[1] - static.time_s[0]) < LEAST_S:
             break

@@ -13,6 +13,7 @@ from biopose.errors import ModelError
 from biopose.io.files import sha256_of
 from biopose.pipeline import METHODS as ALL_METHODS
 from biopose.reconstruction.method_names import EVALUATED_METHODS, NETWORKS, MethodName
+from biopose.reconstruction.motion_solver import SolverOptions
 from flows.cli.models import models
 from tasks.models import (
     PinnedModel,
@@ -77,7 +78,7 @@ def test_pins_are_exact_and_go_through_json(registered: Settings) -> None:
     pins = pin_models(registered, method="mqhmr")
     assert [(pin.stage, pin.version) for pin in pins] == [(stage, 1) for stage in NETWORKS]
     assert [PinnedModel(**json.loads(json.dumps(pin.as_dict()))) for pin in pins] == list(pins)
-    assert json.loads(pins[2].configuration_json)["budget"]["steps"] == 16
+    assert json.loads(pins[2].configuration_json)["budget"]["steps"] == SolverOptions().steps
 
 
 @pytest.mark.parametrize("method", EVALUATED_METHODS)

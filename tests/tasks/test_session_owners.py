@@ -48,9 +48,9 @@ def test_an_inbox_that_moved_keeps_its_sessions_and_another_one_does_not_get_the
     moved = first.rename(tmp_path / "moved")
     with pytest.raises(ManifestError, match="which is not there: is its drive mounted"):
         claim(home, stranger)
-    assert SessionOwners(home).gone() == {JUMPS}
+    assert SessionOwners(home).there() == frozenset()
     claim(home, moved)
-    assert SessionOwners(home).gone() == frozenset()
+    assert SessionOwners(home).there() == {JUMPS}
 
 
 def test_a_home_moves_with_its_inbox(tmp_path: Path) -> None:
@@ -66,3 +66,18 @@ def test_a_broken_record_is_named(tmp_path: Path) -> None:
     (tmp_path / "sessions.json").write_text("[")
     with pytest.raises(BioposeError, match=r"sessions\.json: cannot be read"):
         SessionOwners(tmp_path)
+
+
+def test_a_folder_by_way_of_a_link_is_the_same_folder(tmp_path: Path) -> None:
+    home, first = lay_out(tmp_path / "home"), lay_out(tmp_path / "inbox")
+    (tmp_path / "link").symlink_to(tmp_path / "inbox")
+    claim(home, first)
+    claim(home, tmp_path / "link")
+    assert SessionOwners(home).there() == {JUMPS}
+
+
+def test_a_record_without_its_keys_is_named(tmp_path: Path) -> None:
+    home = lay_out(tmp_path / "home")
+    (home / "sessions.json").write_text('{"blue/jumps": {"folder": "inbox"}}')
+    with pytest.raises(BioposeError, match=r"sessions\.json: cannot be read"):
+        SessionOwners(home)

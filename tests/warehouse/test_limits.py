@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from warehouse.errors import QueryLimitError
@@ -15,6 +16,7 @@ from warehouse.query import run_sql
 
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(100000000) a, range(100000000) b"
 ONE_BLOCK = "SELECT length(regexp_replace(repeat('ab', 100000000), '(a|b)*c', 'x', 'g'))"  # heeds no interruption
+COMPUTING_S = 1.6  # of processor time, of which starting takes less
 CLI = "from flows.cli.main import main; main()"
 
 
@@ -42,7 +44,9 @@ def test_an_error_and_a_result_pass_through(snapshot: Path) -> None:
 def test_the_command_ends_soon_after_an_interruption(snapshot: Path, sql: str) -> None:
     command = [sys.executable, "-c", CLI, "query", "--sql", sql, "--home", str(snapshot.parent)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
-        time.sleep(6)  # until it computes
+        running = psutil.Process(process.pid)
+        while running.cpu_times().user < COMPUTING_S:
+            time.sleep(0.02)
         began_s = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=60)

@@ -201,6 +201,9 @@ def test_a_weeks_workload_is_counted_and_compared_with_the_weeks_before(tmp_path
         )
         for week, trial in enumerate(series([0.0] * 5))
     ]
+    last = trials[-1]
+    flights = [("take_off", "both", 0.1 * n) for n in range(1, 8)]  # of a run: no jumps
+    trials.append(SyntheticTrial("run", session=last.session, date=last.date, activity="run", events=flights))
     found = rows(published(tmp_path, trials), "workload_by_week", athlete="blue/ann")
     assert [row["week"].isoformat() for row in found] == [
         "2026-11-02",
@@ -211,7 +214,7 @@ def test_a_weeks_workload_is_counted_and_compared_with_the_weeks_before(tmp_path
     ]
     assert [row["jumps"] for row in found] == jumps
     assert [row["steps"] for row in found] == [2] * 5
-    assert [row["deep_landings"] for row in found] == [0, 0, 1, 1, 1]
+    assert [row["trials_with_deep_landing"] for row in found] == [0, 0, 1, 1, 1]
     assert [row["chronic_weeks"] for row in found] == [0, 1, 2, 3, 4]
     assert [row["jumps_acute_to_chronic"] for row in found] == [None, None, None, 4 / 2, 1 / 2.5]
     assert [row["steps_acute_to_chronic"] for row in found] == [None, None, None, 1.0, 1.0]

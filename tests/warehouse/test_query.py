@@ -152,7 +152,7 @@ def test_a_wrong_question_is_explained_in_one_line(
         "SET lock_configuration = false",
         "RESET threads",
         "SET threads = 64",
-        "DELETE FROM trial",
+        "DELETE FROM trial_manifest",
         "DELETE FROM team",
         "UPDATE trial_manifest SET activity = 'walk'",
         "INSERT INTO team VALUES ('red')",

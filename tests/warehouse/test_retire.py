@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.warehouse.trials import SyntheticTrial
+from warehouse.connection import opened_for_reading
 from warehouse.load import load_trial, loaded_runs
 from warehouse.query import run_query
 from warehouse.retire import Retired, retire_trials
@@ -52,13 +53,25 @@ def test_a_renamed_session_replaces_its_former_trials_and_a_copy_of_one_that_is_
     load(database, old, "a")
     load(database, new, "a")
     named = {"blue/renamed": [new.trial_id]}
-    assert retire_trials(database, named) == []
-    assert retire_trials(database, named, gone=[JUMPS]) == [Retired(old.trial_id, new.trial_id)]
+    assert retire_trials(database, named, there=[JUMPS]) == []
+    assert retire_trials(database, named) == [Retired(old.trial_id, new.trial_id)]
 
 
 def test_a_session_that_left_the_inbox_stays(database: Path) -> None:
     trial = SyntheticTrial()
     load(database, trial, "a")
-    assert retire_trials(database, {"blue/other": []}, gone=[JUMPS]) == []
-    assert retire_trials(database, {}, gone=[JUMPS]) == []
+    assert retire_trials(database, {"blue/other": []}) == []
+    assert retire_trials(database, {}) == []
     assert current(database) == [trial.trial_id]
+
+
+def test_a_retired_session_no_longer_describes_its_athlete(database: Path) -> None:
+    """Such as one of a wrong, late date."""
+    wrong = SyntheticTrial("jump", session="wrong", date="2099-01-01", height_m=1.5)
+    right = SyntheticTrial("jump", session="right", height_m=1.9)
+    load(database, wrong, "a")
+    load(database, right, "a")
+    retire_trials(database, {"blue/right": [right.trial_id]})
+    load(database, right, "a")
+    with opened_for_reading(database) as connection:
+        assert connection.execute("SELECT height_m FROM athlete").fetchall() == [(1.9,)]

@@ -1,7 +1,7 @@
 -- One metric of one athlete, month by month.
 -- Grain: a month, activity and side.
 -- Note: measurement_sd is the measurement's own standard deviation, as if the trials of a month shared their errors.
--- athlete: one of athlete.athlete_id, such as blue/ann
+-- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as jump_height_flight
 -- Example: --param athlete=blue/ann --param metric=knee_flexion_peak
 SELECT

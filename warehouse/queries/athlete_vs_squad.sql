@@ -3,7 +3,7 @@
 -- Note: the percentile counts those below and half of those equal; percentile_low and percentile_high are those of the mean
 --   less and plus 1.96 of the measurement's own standard deviation. The robust z is the distance from the others' median in
 --   1.4826 median absolute deviations. With fewer than least_athletes others all four are null.
--- athlete: one of athlete.athlete_id, such as blue/ann
+-- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as knee_flexion_peak
 -- least_athletes: whole number, 2 or more, besides the athlete = 5
 -- Example: --param athlete=blue/ann --param metric=knee_flexion_peak

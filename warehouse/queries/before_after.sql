@@ -3,7 +3,7 @@
 -- Note: the 95 % interval of the change is Student's t over the means of the sessions (equal variances, 2 sides), so it
 --   holds the athlete's own variation from session to session as well as the measurement's. What is the same in every
 --   session, such as a camera that always sees one side, is not in it.
--- athlete: one of athlete.athlete_id, such as blue/ann
+-- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as knee_flexion_peak
 -- date: date, the first of the time after
 -- least_sessions: whole number, 2 or more, on each side of the date = 3

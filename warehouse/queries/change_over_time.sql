@@ -3,7 +3,7 @@
 -- Note: measurement_sd is the measurement's own standard deviation, as if the trials of a session shared their errors; a
 --   change is beyond measurement noise where it exceeds 1.96 standard deviations of the difference. It says nothing of
 --   the athlete's own variation from day to day; before_after does.
--- athlete: one of athlete.athlete_id, such as blue/ann
+-- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as knee_flexion_peak
 -- activity: one of trial.activity = any
 -- since: date, of the first session = 1900-01-01

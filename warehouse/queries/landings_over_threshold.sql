@@ -1,12 +1,12 @@
 -- Landings after which a coordinate exceeds a threshold, such as knee flexion over 90 degrees; the greatest first.
 -- Grain: a landing event whose greatest value lies over the threshold.
--- Note: the greatest value within window_s of the landing, or up to the next take-off. Frames without a value are left
+-- Note: the greatest value within window_s of the landing, or up to the next take-off or landing. Frames without a value are left
 --   out. A value is beyond measurement noise where it exceeds the threshold by 1.96 standard deviations.
 -- coordinate: column of kinematics, such as knee_angle_r_deg
 -- threshold: number, in the coordinate's unit
 -- window_s: number, 0 or more = 1
--- team: one of team.team_id = any
--- athlete: one of athlete.athlete_id = any
+-- team: one of trial.team_id = any
+-- athlete: one of trial.athlete_id = any
 -- since: date, of the first session = 1900-01-01
 -- until: date, of the last session = 2999-12-31
 -- Example: --param coordinate=knee_angle_r_deg --param threshold=90

@@ -1,7 +1,7 @@
 -- The mean curve of a coordinate, 0 to 100 per cent, over a squad's trials; in gait over its own side's strides.
 -- Grain: a per cent.
 -- Note: a coordinate without a side takes the right's; --sql on the view curve has both.
--- team: one of team.team_id, such as blue
+-- team: one of trial.team_id, such as blue
 -- activity: one of trial.activity, such as walk
 -- coordinate: column of curve, such as knee_angle_r_deg
 -- since: date, of the first session = 1900-01-01

@@ -1,6 +1,6 @@
 -- The versions that measured one athlete's series of a metric: where they change, a step in the series may be theirs.
 -- Grain: a session and set of versions.
--- athlete: one of athlete.athlete_id, such as blue/ann
+-- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as knee_flexion_peak
 -- Example: --param athlete=blue/ann --param metric=knee_flexion_peak
 WITH versions AS (

@@ -1,6 +1,6 @@
 -- Quality by session and camera: which filming gives measurements that can be trusted; the lowest quality first.
 -- Grain: a session, camera (as far as manifests state one) and method.
--- team: one of team.team_id = any
+-- team: one of trial.team_id = any
 -- Example: --param team=blue
 WITH quality_metric AS (
     PIVOT (SELECT trial_id, name, value FROM quality)

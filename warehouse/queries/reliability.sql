@@ -7,7 +7,7 @@
 --   athlete's first, or one athlete, there is no estimate of what these would tell. No intervals are given.
 -- metric: one of metric.metric, such as knee_flexion_peak
 -- activity: one of trial.activity = any
--- team: one of team.team_id = any
+-- team: one of trial.team_id = any
 -- least_sessions: whole number, 1 or more = 5
 -- Example: --param metric=knee_flexion_peak --param activity=countermovement_jump
 WITH measured AS (

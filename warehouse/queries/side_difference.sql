@@ -5,7 +5,7 @@
 --   least_trials there is no judgement.
 -- metric: one of metric.metric, such as knee_flexion_range
 -- activity: one of trial.activity, such as countermovement_jump
--- team: one of team.team_id = any
+-- team: one of trial.team_id = any
 -- least_trials: whole number, 1 or more = 3
 -- Example: --param metric=knee_flexion_range --param activity=countermovement_jump
 WITH sided AS (

@@ -1,12 +1,12 @@
--- What each athlete did a week, as far as it was filmed: steps, jumps and deep landings; and the ratio of each week's
+-- What each athlete did a week, as far as it was filmed: steps, jumps, trials with a deep landing; and the ratio of each week's
 --   jumps and steps to the weeks before (acute to chronic).
 -- Grain: an athlete and a week (from Monday) with trials.
--- Note: counts only what was filmed; a week without trials is unknown, not rest. The chronic load is the mean of those of
+-- Note: the flights of running and sprinting are no jumps; a deep landing is judged by a trial's longest jump. Counts only what was filmed; a week without trials is unknown, not rest. The chronic load is the mean of those of
 --   the four weeks before that have trials, the week itself left out (Lolli et al. 2019, Br J Sports Med 53:921), and is
 --   null with fewer than least_weeks. The ratio describes; that it predicts injuries is disputed (Impellizzeri et al.
 --   2020, Int J Sports Physiol Perform 15:907).
--- team: one of team.team_id = any
--- athlete: one of athlete.athlete_id = any
+-- team: one of trial.team_id = any
+-- athlete: one of trial.athlete_id = any
 -- deep_deg: number, knee flexion from which a landing is deep = 90
 -- least_weeks: whole number, 1 or more, of the four before = 3
 -- Example: --param athlete=blue/ann
@@ -20,13 +20,13 @@ counted AS (
     SELECT
         trial_id,
         count(*) FILTER (event = 'foot_strike') AS steps,
-        count(DISTINCT time_s) FILTER (event = 'take_off') AS jumps
+        count(DISTINCT time_s) FILTER (event = 'take_off' AND activity NOT IN ('run', 'sprint')) AS jumps
     FROM event
     GROUP BY trial_id
 ),
 
 deep AS (
-    SELECT trial_id, 1 AS deep_landings
+    SELECT trial_id, 1 AS trials_with_deep_landing
     FROM metric
     WHERE metric = 'knee_flexion_landing_peak'
     GROUP BY trial_id
@@ -40,7 +40,7 @@ weekly AS (
         count(*) AS trials,
         coalesce(sum(steps), 0)::BIGINT AS steps,
         coalesce(sum(jumps), 0)::BIGINT AS jumps,
-        coalesce(sum(deep_landings), 0)::BIGINT AS deep_landings
+        coalesce(sum(trials_with_deep_landing), 0)::BIGINT AS trials_with_deep_landing
     FROM filmed
     LEFT JOIN counted USING (trial_id)
     LEFT JOIN deep USING (trial_id)
@@ -66,7 +66,7 @@ SELECT
     trials,
     steps,
     jumps,
-    deep_landings,
+    trials_with_deep_landing,
     chronic_weeks,
     CASE WHEN chronic_weeks >= $least_weeks::INTEGER THEN chronic_steps END AS chronic_steps,
     CASE WHEN chronic_weeks >= $least_weeks::INTEGER THEN chronic_jumps END AS chronic_jumps,

@@ -86,7 +86,8 @@ def copied_home(home: Path, target: Path, *, trials: bool = False) -> Path:
         target: the copy.
         trials: whether trials, warehouse and quarantine are copied, too.
     """
-    left_out = ["*.lock", "logs"] + ([] if trials else ["artifacts", "warehouse*", "quarantine", "video_hashes.json"])
+    of_trials = ["artifacts", "warehouse*", "quarantine", "video_hashes.json", "sessions.json"]
+    left_out = ["*.lock", "logs"] + ([] if trials else of_trials)
     target.mkdir(parents=True)
     for entry in home.iterdir():
         if not any(entry.match(pattern) for pattern in left_out):

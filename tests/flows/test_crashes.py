@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, needs_clips]
 
 TRIALS = ["blue/beam0/trial0", "blue/beam0/trial1"]
 END_TIMEOUT_S = 240.0  # an idle Ray actor may first try to reach its dead server again, slowly on a busy machine
-CONTENT = ("model_version", "kinematics", "event", "metric", "quality")
+CONTENT = ("model_version", *(f"{name}_of_every_run" for name in ("kinematics", "event", "metric", "quality")))
 
 
 @dataclass

@@ -95,12 +95,6 @@ class FreeFall:
         return GRAVITY_M_S2 * max(self.peak_s - self.take_off_s, 0.0) ** 2 / 2
 
     @property
-    def rise_sd_m(self) -> float:
-        """Standard deviation of the rise."""
-        since_s = max(self.peak_s - self.take_off_s, 0.0)
-        return float(GRAVITY_M_S2 * since_s * np.hypot(self.take_off_sd_s, self.peak_sd_s))
-
-    @property
     def drop_m(self) -> float:
         """How much lower the centre of mass is at landing than at take-off."""
         fallen_m = GRAVITY_M_S2 * (self.landing_s - self.peak_s) ** 2 / 2

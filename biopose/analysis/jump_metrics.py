@@ -54,7 +54,7 @@ def jump_heights(fall: FreeFall) -> Iterator[Metric]:
     Deviations follow from those of take-off, landing and apex; the take-off's error moves both heights the same way.
     """
     rising_s = max(fall.peak_s - fall.take_off_s, 0.0)
-    heights_m = np.array([GRAVITY_M_S2 * fall.duration_s**2 / 8, GRAVITY_M_S2 * rising_s**2 / 2])
+    heights_m = np.array([GRAVITY_M_S2 * fall.duration_s**2 / 8, fall.rise_m])
     slopes = GRAVITY_M_S2 * np.array(  # of each height by take-off, landing and apex
         [[-fall.duration_s / 4, fall.duration_s / 4, 0.0], [-rising_s, 0.0, rising_s]]
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from biopose.analysis.free_fall import GRAVITY_M_S2
 from biopose.analysis.motion import Motion, motion_of_coordinates
 from biopose.analysis.tables import Event, Metric
 from biopose.analysis.trial_analysis import analyse_motion
@@ -32,7 +33,6 @@ ACTIVITIES = {"DJ": "drop_jump", "walking": "walk"}  # of the trials whose feet 
 EDGE_S, MATCH_S = 0.1, 0.1
 OURS = "BioPose"
 SDS_OF_95 = 1.96
-GRAVITY_M_S2 = 9.81
 
 
 @dataclass

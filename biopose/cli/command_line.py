@@ -50,7 +50,13 @@ with_evaluated_method = click.option(
     show_default=True,
     help=EVALUATED_METHOD_HELP,
 )
-with_threads = click.option("--threads", default=2, show_default=True, type=click.IntRange(1), help="Cores to use.")
+with_threads = click.option(
+    "--threads",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Passes of the networks, and people, at a time; decoding and drawing have threads beside them.",
+)
 
 
 class Commands(click.Group):

@@ -106,7 +106,7 @@ def _check_names(names: dict[str, str]) -> None:
 
 
 def any_to_do(others: list[dict[str, Any]]) -> bool:
-    """Whether something that belongs to no trial needs somebody's action; both as JSON."""
+    """Whether something that belongs to no trial, as JSON, needs somebody's action: a storage's hidden folder stays."""
     return any(one["kind"] != "hidden_folder" for one in others)
 
 

@@ -57,11 +57,6 @@ class Unmatched:
     kind: Kind
     message: str
 
-    @property
-    def needs_action(self) -> bool:
-        """Whether somebody should do something about it: a storage's own hidden folder stays there every night."""
-        return self.kind != "hidden_folder"
-
 
 Report = Callable[[Unmatched], None]
 

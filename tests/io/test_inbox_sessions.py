@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from biopose.cli.inbox import any_to_do
 from biopose.io.inbox_contents import unmatched
 from biopose.io.inbox_sessions import FoundSession, sessions_in
 from biopose.io.manifest import read_session
@@ -80,7 +82,7 @@ def test_a_hidden_folder_with_a_session_is_left_out_and_named_and_needs_no_actio
     assert list(sessions_in(tmp_path)) == []
     (one,) = unmatched(tmp_path)
     assert one.kind == "hidden_folder"
-    assert not one.needs_action
+    assert not any_to_do([asdict(one)])
     assert folder.startswith(one.path)
 
 
@@ -96,7 +98,7 @@ def test_a_backup_with_a_session_is_left_out_and_named(tmp_path: Path, name: str
         (tmp_path / above / "session.toml").write_text(MANIFEST.format(team="blue", session="jumps"))
     assert [found.name for found in sessions_in(tmp_path)] == (["blue/jumps"] if above == "blue/jumps" else [])
     (one,) = unmatched(tmp_path)
-    assert (one.path, one.kind, one.needs_action) == ((Path(above) / name).as_posix(), "backup_folder", True)
+    assert (one.path, one.kind, any_to_do([asdict(one)])) == ((Path(above) / name).as_posix(), "backup_folder", True)
     assert "move it out of the inbox" in one.message
 
 

@@ -4,6 +4,7 @@ What is expected stands at the beginning of a parameter's meaning:
 
     one of TABLE.COLUMN        a value that the column holds
     column of TABLE            a numeric column of the table
+    measured column of TABLE   likewise, with its standard deviation in a column beside it
     date                       a day such as 2026-11-25
     number, whole number       perhaps with a least value: whole number, 5 or more
 """
@@ -21,9 +22,10 @@ from warehouse.errors import QueryError
 from warehouse.nearest import suggestion
 
 VALUE = re.compile(r"one of (\w+)\.(\w+)")
-COLUMN = re.compile(r"column of (\w+)")
+COLUMN = re.compile(r"(measured )?column of (\w+)")
 NUMBER = re.compile(r"(whole )?number(?:, (-?[\d.]+) or more)?\b")
 NUMERIC = ("FLOAT", "DOUBLE")
+UNIT = re.compile(r"_(deg|m)$")
 CANDIDATES = 500  # difflib compares these; DuckDB finds them among however many
 
 
@@ -53,7 +55,7 @@ def check_value(connection: duckdb.DuckDBPyConnection, parameter: Parameter, val
     if found := VALUE.match(parameter.meaning):
         _check_known(connection, parameter, value, table=found[1], column=found[2])
     elif found := COLUMN.match(parameter.meaning):
-        _check_column(connection, parameter, value, table=found[1])
+        _check_column(connection, parameter, value, table=found[2], measured=bool(found[1]))
     elif found := NUMBER.match(parameter.meaning):
         _check_number(parameter, value, whole=bool(found[1]), least=float(found[2] or -math.inf))
     elif re.match(r"date\b", parameter.meaning):
@@ -83,12 +85,17 @@ def _check_known(
     )
 
 
-def _check_column(connection: duckdb.DuckDBPyConnection, parameter: Parameter, value: str, *, table: str) -> None:
+def _check_column(
+    connection: duckdb.DuckDBPyConnection, parameter: Parameter, value: str, *, table: str, measured: bool
+) -> None:
     described = connection.execute(f"DESCRIBE {table}").fetchall()
     numeric = [name for name, type_, *_ in described if type_ in NUMERIC]
+    if measured:
+        numeric = [name for name in numeric if (sd := UNIT.sub(r"_sd_\1", name)) != name and sd in numeric]
     if value not in numeric:
+        beside = " with a standard deviation" if measured else ""
         raise QueryError(
-            f"{parameter.name}: {table} has no column {value!r} of numbers; expected a {parameter.meaning}; "
+            f"{parameter.name}: {table} has no column {value!r} of numbers{beside}; expected a {parameter.meaning}; "
             + suggestion(value, numeric)
         )
 

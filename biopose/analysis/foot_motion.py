@@ -29,7 +29,7 @@ def foot_speeds_m_s(points_m: Mapping[Side, FloatArray], time_s: FloatArray) -> 
 
 
 def belt_velocity_m_s(points_m: Mapping[Side, FloatArray], time_s: FloatArray) -> FloatArray:
-    """(3,) how a treadmill carries the feet: the usual velocity of points that are low and neither rise nor sink.
+    """(3,) velocity of a treadmill's belt: the median of the foot points in contact, which are low and move level.
 
     Zeros where these points are still, as on the ground, or do not agree.
 

@@ -33,7 +33,7 @@ VELOCITY_WINDOW_S = 0.03
 OFF_LATER_S = 0.029
 STRIKE_SD_S, OFF_SD_S = 0.014, 0.012  # against force plates, above; they differ from recording to recording
 BEFORE_S, AFTER_S = 0.15, 0.06  # of the change of state, in which a strike's fastest sinking is looked for
-STATE_SD_S = 0.03  # of an event that is told by the foot's rest alone
+STATE_SD_S = 0.03  # of an event that is estimated from the foot's state alone
 
 
 def foot_strike(motion: Motion, side: Side, frame: int) -> tuple[float, float]:

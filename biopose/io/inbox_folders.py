@@ -83,7 +83,7 @@ def walked(inbox: Path, report: Report) -> Iterator[tuple[Path, list[str], list[
 
 
 def about(inbox: Path, path: Path, kind: Kind, message: str) -> Unmatched:
-    """What is to be said of a path in an inbox."""
+    """The report of a path in an inbox that belongs to no session."""
     return Unmatched(escaped(path.relative_to(inbox).as_posix()), kind, message)
 
 

@@ -1,4 +1,4 @@
-"""Take-off and landing are found where parabola and stance meet, to a fraction of a frame, as surely as is said."""
+"""Take-off and landing are found where parabola and stance meet, to a fraction of a frame, within their deviations."""
 
 import numpy as np
 import pytest

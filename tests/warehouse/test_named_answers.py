@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.warehouse.trials import SyntheticTrial
+from warehouse.errors import QueryError
 from warehouse.load import load_trial
 from warehouse.query import run_query, run_sql
 from warehouse.snapshot import publish_snapshot
@@ -254,3 +255,13 @@ def test_a_series_shows_where_its_versions_change(tmp_path: Path) -> None:
     assert [row["is_changed"] for row in found] == [False, False, True]
     assert [row["code_version"] for row in found] == ["0.1.0", "0.1.0", "0.2.0"]
     assert found[0]["models"] == "keypoints keypoints v1"
+
+
+def test_landings_are_judged_by_columns_with_a_deviation_alone(tmp_path: Path) -> None:
+    """The quality of a frame has none: it would be taken for its own."""
+    snapshot = published(tmp_path, [SyntheticTrial(events=(("landing", "both", 0.1),))])
+    for column in ("quality", "knee_angle_r_sd_deg"):
+        with pytest.raises(
+            QueryError, match=f"kinematics has no column '{column}' of numbers with a standard deviation"
+        ):
+            rows(snapshot, "landings_over_threshold", coordinate=column, threshold="0.1")

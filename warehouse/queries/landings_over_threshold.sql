@@ -2,7 +2,7 @@
 -- Grain: a landing event whose greatest value lies over the threshold.
 -- Note: the greatest value within window_s of the landing, or up to the next take-off or landing. Frames without a value are left
 --   out. A value is beyond measurement noise where it exceeds the threshold by 1.96 standard deviations.
--- coordinate: column of kinematics, such as knee_angle_r_deg
+-- coordinate: measured column of kinematics, such as knee_angle_r_deg
 -- threshold: number, in the coordinate's unit
 -- window_s: number, 0 or more = 1
 -- team: one of trial.team_id = any

@@ -17,9 +17,11 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from biopose.errors import BioposeError, ManifestError
-from biopose.io.manifest import TrialEntry
+from biopose.io.manifest import MANIFEST, TrialEntry
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from tasks.consent import leave_out_erased, refuse_withdrawn
 from tasks.dask_pool import dask_pool
+from tasks.erased_people import ErasedPeople
 from tasks.errors import TrialsFailedError
 from tasks.faults import as_input_error
 from tasks.flow_runs import close_crashed_runs
@@ -87,6 +89,8 @@ def ingest(
         with run.part("discover and plan"):
             found = _discover(run)
             _claim(found, run, take_over)
+            _leave_out_erased(found, run)
+            _hide_withdrawn(found, run, writer)
             run.quarantine_invalid(found)
             for line in height_jumps(found.entries):
                 run.note(line)
@@ -132,6 +136,26 @@ def _claim(found: Discovered, run: IngestRun, take_over: Sequence[str]) -> None:
     owners.save()
     for name in sorted(set(take_over) - {EVERY, *found.sessions}):
         run.note(f"--take-over {name}: the inbox holds no such session; it is TEAM/SESSION")
+
+
+def _leave_out_erased(found: Discovered, run: IngestRun) -> None:
+    """Leave out who was erased; their names are in the manifests, and stay out of the home."""
+    for session_id, count in leave_out_erased(found, ErasedPeople(run.settings.home)).items():
+        run.note(
+            f"{session_id}: {count} of its trials are of people who were erased, and are not measured; take them out "
+            f"of {MANIFEST}, or run `biopose erase TEAM/ATHLETE --readmit` for who is to be measured again"
+        )
+
+
+def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
+    """Refuse and hide every trial of those whose newest manifest says that they have not consented."""
+    withdrawn = refuse_withdrawn(found)
+    without = [trial.trial_id for trial in found.refused if trial.kind == "consent"]
+    for athlete_id, count in writer.retire_people(withdrawn, trials=without).items():
+        run.note(
+            f"{athlete_id} has not consented: {count} of their trials are no longer current; "
+            f"`biopose erase {athlete_id}` removes them for good"
+        )
 
 
 def _retire(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:

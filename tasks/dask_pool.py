@@ -7,6 +7,7 @@ and they share its memory. Who is served first is decided by `tasks.slots`.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -52,11 +53,16 @@ def reconstruct(trial: Trial, perceived: Sequence[Path], motion: Path, method: P
 
 
 def solve_and_analyse(
-    trial: Trial, motion: Path, folder: Path, method: PinnedMethod, settings: Mapping[str, Any]
+    trial: Trial,
+    motion: Path,
+    folder: Path,
+    method: PinnedMethod,
+    settings: Mapping[str, Any],
+    made_from: Sequence[str],
 ) -> None:
     """Runs on a Dask worker: everything that follows the reconstruction of one trial.
 
-    The folder counts as complete once its last file, DONE, is there.
+    The folder counts as complete once its last file, DONE, is there; it lists the intermediate results.
     """
     from biopose.pipeline import analyse, solve
     from biopose.reconstruction.motion_file import read_motion
@@ -72,7 +78,17 @@ def solve_and_analyse(
         cross_check_frames=method.cross_check_frames,
     )
     with written_whole(folder / DONE) as partial:
-        partial.write_text("")
+        partial.write_text(json.dumps(list(made_from)))
+
+
+def made_from(done: Path) -> list[str]:
+    """The intermediate results that a trial's folder was made from, relative to the folder of artifacts.
+
+    Args:
+        done: the file DONE; that of an earlier version lists none.
+    """
+    content = done.read_text()
+    return [str(name) for name in json.loads(content)] if content else []
 
 
 def alone(function: Callable[..., None], trial: Trial, *arguments: Any) -> None:
@@ -127,7 +143,9 @@ class DaskPool:
         """
         await self._call(reconstruct, trial, perceived, motion, self._method)
 
-    async def solve_and_analyse(self, trial: Trial, motion: Path, folder: Path, *, settings: Mapping[str, Any]) -> None:
+    async def solve_and_analyse(
+        self, trial: Trial, motion: Path, folder: Path, *, settings: Mapping[str, Any], made_from: Sequence[str]
+    ) -> None:
         """Solve and analyse a trial.
 
         Args:
@@ -135,11 +153,12 @@ class DaskPool:
             motion: the reconstructed motion.
             folder: for the results.
             settings: for the files.
+            made_from: the intermediate results, relative to the folder of artifacts.
 
         Raises:
             BioposeError: the input is at fault.
         """
-        await self._call(solve_and_analyse, trial, motion, folder, self._method, dict(settings))
+        await self._call(solve_and_analyse, trial, motion, folder, self._method, dict(settings), made_from)
 
     async def _call(self, function: Callable[..., None], trial: Trial, *arguments: Any) -> None:
         from distributed.scheduler import KilledWorker

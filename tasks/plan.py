@@ -20,7 +20,6 @@ from biopose.tracking.shard import Shard
 from biopose.trial import Trial, check_against_video
 from biopose.video.probe import probe_video
 from tasks.dask_pool import DONE
-from tasks.earlier_homes import perceived_before
 from tasks.keys import code_version, hash_of, stage_key
 from tasks.models import PinnedModel
 from tasks.settings import Settings
@@ -116,6 +115,12 @@ class PlannedTrial:
         return (self.folder / DONE).exists()
 
     @property
+    def intermediates(self) -> tuple[str, ...]:
+        """The folder of the shards and the motion, relative to the folder of artifacts."""
+        paths = {file.parent for file in self.perceived} | {self.motion}
+        return tuple(sorted(f"{path.parent.name}/{path.name}" for path in paths))
+
+    @property
     def missing_shards(self) -> tuple[tuple[Shard, Path], ...]:
         """The shards that are not on disk yet, each with its file; none where the motion is."""
         if self.motion.exists() or self.is_finished:
@@ -181,9 +186,6 @@ def plan_trial(
     shards = trial.clip.shards(info, shard_s=options.shard_s)
     folder = settings.artifacts / "trials" / entry.trial_id / run_id
     perceived = settings.artifacts / "perceived" / keys[PERCEIVE.name]
-    if not perceived.exists():
-        earlier = perceived_before(settings, trial.clip, video_sha256, models=models, shard_s=options.shard_s)
-        perceived = earlier or perceived
     return PlannedTrial(
         trial=trial,
         shards=tuple(shards),

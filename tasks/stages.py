@@ -87,7 +87,9 @@ async def solve_and_analyse(planned: PlannedTrial, workers: DaskPool) -> None:
         BioposeError: the input is at fault.
     """
     settings = {"trial_id": planned.trial_id, "run_id": planned.run_id}
-    await workers.solve_and_analyse(planned.trial, planned.motion, planned.folder, settings=settings)
+    await workers.solve_and_analyse(
+        planned.trial, planned.motion, planned.folder, settings=settings, made_from=planned.intermediates
+    )
 
 
 @task(name="load", task_run_name="load {planned.trial_id}", **_quiet)

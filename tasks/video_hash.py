@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,17 @@ class VideoHashes:
         self._known[str(video)] = entry
         self._changed = True
         return VideoState(*entry)
+
+    def videos(self, sha256: Collection[str]) -> list[Path]:
+        """The files with these contents that are still there."""
+        return [Path(name) for name, entry in self._known.items() if entry[-1] in sha256 and Path(name).exists()]
+
+    def forget(self, sha256: Collection[str]) -> None:
+        """Remove the files with these contents from the cache, and write it."""
+        kept = {name: entry for name, entry in self._known.items() if entry[-1] not in sha256}
+        self._changed = len(kept) < len(self._known)
+        self._known = kept
+        self.save()
 
     def save(self) -> None:
         """Write the cache; videos that are gone are dropped from it."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from warehouse.errors import WarehouseBusyError
 from warehouse.load import LoadedRuns, load_trial, loaded_runs, published_runs
-from warehouse.retire import Retired, retire_trials
+from warehouse.retire import Retired, retire_people, retire_trials
 from warehouse.snapshot import publish_snapshot
 
 PATIENCE_S = 60.0
@@ -62,6 +62,15 @@ class WarehouseWriter:
         """
         with self._lock:
             return self._once_free(lambda: retire_trials(self._warehouse, named, there=there))
+
+    def retire_people(self, athletes: Collection[str], *, trials: Collection[str] = ()) -> dict[str, int]:
+        """Retire every trial of people; all as `warehouse.retire.retire_people` has it.
+
+        Raises:
+            WarehouseBusyError: another process has the database open.
+        """
+        with self._lock:
+            return self._once_free(lambda: retire_people(self._warehouse, athletes, trials=trials))
 
     def loaded_runs(self) -> LoadedRuns:
         """What is loaded; as far as the snapshot has it, where another process has the database open."""

@@ -1,13 +1,17 @@
-"""Trials that their session's manifest no longer names: kept, not current, current again once they are loaded again.
+"""Trials that are kept but not shown: their manifest no longer names them, or who is in them withdrew consent.
 
-A retired trial has the negative number of its run as its current one, so that no view and no query finds rows of it.
+They are current again once they are loaded again. Until then such a trial has the negative number of its run as its
+current one, so that no view and no query finds rows of it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import duckdb
 
 from warehouse.connection import opened_for_writing
 
@@ -63,9 +67,38 @@ def retire_trials(
             for trial, session, what in rows
             if (trial not in named[session] if session in named else session not in there and what in known)
         ]
-        if retired:
-            connection.execute(
-                "UPDATE trial_manifest SET current_run_number = -current_run_number WHERE trial_id = ANY(?)",
-                [[one.trial_id for one in retired]],
-            )
+        _retire(connection, [one.trial_id for one in retired])
     return retired
+
+
+def retire_people(database: Path, athletes: Collection[str], *, trials: Collection[str] = ()) -> dict[str, int]:
+    """Retire every trial of people who must not be shown.
+
+    Args:
+        database: of the writer; nothing is done where there is none.
+        athletes: ids team/athlete.
+        trials: ids of further trials.
+
+    Returns:
+        How many trials ceased to be current, by athlete.
+
+    Raises:
+        WarehouseBusyError: another process has it open.
+    """
+    if not ((athletes or trials) and database.is_file()):
+        return {}
+    with opened_for_writing(database) as connection:
+        rows = connection.execute(
+            "SELECT trial_id, athlete_id FROM trial_manifest "
+            "WHERE current_run_number > 0 AND (athlete_id = ANY(?) OR trial_id = ANY(?))",
+            [list(athletes), list(trials)],
+        ).fetchall()
+        _retire(connection, [trial for trial, _ in rows])
+    return dict(Counter(athlete for _, athlete in rows))
+
+
+def _retire(connection: duckdb.DuckDBPyConnection, trials: list[str]) -> None:
+    if trials:
+        connection.execute(
+            "UPDATE trial_manifest SET current_run_number = -current_run_number WHERE trial_id = ANY(?)", [trials]
+        )

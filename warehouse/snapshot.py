@@ -47,9 +47,9 @@ def publish_snapshot(database: Path, snapshot: Path) -> bool:
                 shutil.copyfileobj(source, target, COMPARED_BYTES)
         if (copied := partial.stat().st_size) != (expected := database.stat().st_size):
             raise WarehouseError(f"{partial}: has {copied} bytes of {expected}; the old snapshot stays")
-    _flush(partial)
+    flush(partial)
     partial.replace(snapshot)
-    _flush(snapshot.parent)
+    flush(snapshot.parent)
     return True
 
 
@@ -63,7 +63,7 @@ def _same_bytes(first: BinaryIO, second: Path) -> bool:
     return True
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """To the disk, so that a power cut loses neither the copy nor its name."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

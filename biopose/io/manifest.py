@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -139,11 +139,15 @@ class Session:
         session_id: team/session.
         trials: that can be measured.
         refused: the others.
+        date: of the session.
+        consent: by team/athlete, whether they agreed to be measured; whose table is in error is left out.
     """
 
     session_id: str
     trials: list[TrialEntry]
     refused: list[RefusedTrial]
+    date: date
+    consent: Mapping[str, bool]
 
     @property
     def trial_ids(self) -> list[str]:
@@ -173,6 +177,8 @@ def read_session(path: Path) -> Session:
         f"{head.team}/{head.session}",
         [trial for trial in checked if isinstance(trial, TrialEntry)],
         [trial for trial in checked if isinstance(trial, RefusedTrial)],
+        date=head.date,
+        consent={f"{head.team}/{one.id}": one.entry.consent for one in athletes if one.entry},
     )
 
 

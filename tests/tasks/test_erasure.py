@@ -1,0 +1,153 @@
+"""An erased person has no row, no file and no byte in a home; everybody else's rows and files stay."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from biopose.errors import BioposeError, VideoError
+from tasks import erasure
+from tasks.dask_pool import DONE
+from tasks.erased_people import ErasedPeople
+from tasks.erasure import IdSearch, erase, plan_erasure, videos_in_inbox
+from tasks.quarantine import Quarantine, quarantine_record
+from tasks.settings import Settings
+from tasks.video_hash import VideoHashes
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.content import content_rows
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
+
+# Ann was filmed alone and together with Bob; one of Bob's trials has a name that begins like one of hers.
+ALONE, TOGETHER = SyntheticTrial("jump1"), SyntheticTrial("match", seed=1)
+BOBS = [SyntheticTrial("match-bob", seed=2, athlete="bob"), SyntheticTrial("jump10", seed=3, athlete="bob")]
+VIDEOS = {"jump1": b"alone", "match": b"both", "match-bob": b"both", "jump10": b"bob"}
+KEYS = {"jump1": "k1", "match": "k2", "match-bob": "k2", "jump10": "k3"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A home as two nights leave it; the second was killed."""
+    settings = Settings(home=tmp_path / "home")
+    hashes = VideoHashes(settings.home / "video_hashes.json")
+    for trial in (ALONE, TOGETHER, *BOBS):
+        video = settings.inbox / f"{VIDEOS[trial.name].decode()}.mp4"
+        video.parent.mkdir(parents=True, exist_ok=True)
+        video.write_bytes(VIDEOS[trial.name])
+        record = trial.record
+        record["run"]["video_sha256"] = hashes.state(video).sha256
+        folder = trial.write(settings.home / record["run"]["artifacts"])
+        for name in ("overlay.mp4", "report.html", "coordinates.mot"):
+            (folder / name).write_text(trial.run_id)
+        perceived, motion = f"perceived/{KEYS[trial.name]}", f"motions/{trial.name}.safetensors"
+        (folder / DONE).write_text(json.dumps([perceived, motion]))
+        for file in (settings.artifacts / perceived / "0000.parquet", settings.artifacts / motion):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("pictures")
+        load_trial(settings.warehouse, record, folder)
+    hashes.save()
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    (settings.artifacts / "motions" / "unfinished.safetensors").write_text("whose?")
+    for trial in (ALONE, BOBS[1]):
+        broken = quarantine_record(trial.trial_id, VideoError("broken"), stage="probe", key="", retry="again")
+        Quarantine(settings.quarantine).put(broken)
+    (settings.logs / "ingest.log").parent.mkdir()
+    (settings.logs / "ingest.log").write_text(f"stored {ALONE.trial_id}\nstored {BOBS[1].trial_id}\n")
+    settings.prefect_home.mkdir()
+    (settings.prefect_home / "prefect.db").write_text(ALONE.trial_id)
+    return settings
+
+
+def files(settings: Settings) -> set[str]:
+    every = (path for path in settings.home.rglob("*") if path.is_file() and path.name != "record.json")
+    return {str(path.relative_to(settings.home)) for path in every}
+
+
+def erase_ann(settings: Settings) -> dict[str, object]:
+    for record in settings.home.rglob("record.json"):  # of the tests alone
+        record.unlink()
+    return erase(settings, plan_erasure(settings, "blue/ann"))
+
+
+def test_nothing_of_the_person_is_left_and_everything_of_others_but_pictures_of_the_person(settings: Settings) -> None:
+    before = files(settings)
+    done = erase_ann(settings)
+    assert done["left"] == []
+    bobs = {trial.record["run"]["artifacts"] for trial in BOBS}
+    removed = {
+        *(file for file in before if file.startswith(("artifacts/trials",)) and not any(b in file for b in bobs)),
+        *(f"{BOBS[0].record['run']['artifacts']}/{name}" for name in ("overlay.mp4", "report.html")),
+        "artifacts/perceived/k1/0000.parquet",
+        "artifacts/perceived/k2/0000.parquet",
+        *(f"artifacts/motions/{name}.safetensors" for name in ("jump1", "match", "match-bob", "unfinished")),
+        f"quarantine/{ALONE.trial_id}.json",
+        "prefect/prefect.db",
+    }
+    assert before - files(settings) == removed
+    assert files(settings) - before == {"erased.json"}
+    assert (settings.logs / "ingest.log").read_text() == f"stored {BOBS[1].trial_id}\n"
+    assert b"blue/ann" not in b"".join((settings.home / name).read_bytes() for name in files(settings))
+
+
+def test_queries_read_a_snapshot_without_the_person(settings: Settings) -> None:
+    erase_ann(settings)
+    assert content_rows(settings.snapshot)["athlete"][0] == 1
+    assert content_rows(settings.snapshot)["run"][0] == len(BOBS)
+
+
+def test_the_person_is_not_measured_again_and_videos_of_theirs_are_named(settings: Settings) -> None:
+    found = [video.name for video in videos_in_inbox(settings, plan_erasure(settings, "blue/ann"))]
+    assert found == ["alone.mp4", "both.mp4"]
+    erase_ann(settings)
+    assert ErasedPeople(settings.home).erased_at("blue/ann")
+    assert ErasedPeople(settings.home).has_trial(ALONE.trial_id)
+    assert not ErasedPeople(settings.home).has_trial(BOBS[1].trial_id)
+
+
+STEPS = ("erase_athlete", "publish_snapshot", "_remove", "_without_lines", "_search_home")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_erasure_that_is_killed_is_ended_by_running_it_again(
+    step: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(BaseException):
+        pass
+
+    def kill(*_: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(erasure, step, kill)
+        with pytest.raises(KilledError):
+            erase_ann(settings)
+    assert ErasedPeople(settings.home).erased_at("blue/ann")  # a night in between does not measure them
+    with pytest.raises(BioposeError, match="the erasure of blue/ann was interrupted"):
+        plan_erasure(settings, "blue/bob")
+    assert erase_ann(settings)["left"] == []
+    assert content_rows(settings.warehouse)["run"][0] == len(BOBS)
+    assert not (settings.home / erasure.PENDING).exists()
+
+
+def test_a_file_that_still_holds_an_id_is_named(settings: Settings) -> None:
+    (settings.home / "notes.txt").write_text(f"see {ALONE.trial_id}")
+    (settings.home / ALONE.run_id).write_text("")
+    (settings.home / "others.txt").write_text(f"see {BOBS[1].trial_id}")
+    assert erase_ann(settings)["left"] == sorted([ALONE.run_id, "notes.txt"])
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"blue/s/jump1", True),
+        (b"xblue/s/jump1y", True),
+        (b"blue/s/jump10", False),
+        (b"blue/s/jump10blue/s/jump1", True),
+    ],
+)
+def test_an_id_is_found_but_not_within_a_longer_one_of_somebody_else(content: bytes, found: bool) -> None:
+    search: Callable[[bytes], bool] = IdSearch(["blue/s/jump1"], longer_ids=["blue/s/jump10"]).found_in
+    assert search(content) is found

@@ -1,0 +1,181 @@
+"""Erasing an athlete: every row of theirs, and the bytes that those rows had in the file.
+
+A DELETE leaves a row's bytes in the file until something else is written over them. So the database is copied into a
+new file, row by row, which then takes its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from warehouse.connection import opened_for_writing
+from warehouse.content import content_hash
+from warehouse.errors import QueryError, WarehouseError
+from warehouse.nearest import suggestion
+from warehouse.snapshot import flush
+
+PARTIAL = ".rewritten-"
+TRIALS = "SELECT trial_id FROM trial_manifest WHERE athlete_id = $athlete"
+RUNS = f"SELECT run_number FROM run WHERE trial_id IN ({TRIALS})"  # noqa: S608 - our own names, as everywhere below
+# The columns that lead to an athlete, the surest first: a table that has one holds rows of theirs.
+CONDITIONS = {
+    "run_number": f"run_number IN ({RUNS})",
+    "trial_id": f"trial_id IN ({TRIALS})",
+    "athlete_id": "athlete_id = $athlete",
+}
+DESCRIBED = ("run", "trial_manifest", "athlete")  # deleted last, in this order: what precedes is found through them
+
+
+@dataclass(frozen=True)
+class AthleteRows:
+    """What a warehouse holds of an athlete.
+
+    Attributes:
+        athlete_id: team/athlete.
+        trial_ids: of their trials, retired ones included.
+        run_ids: of every measurement of these.
+        folders: of the measurements' files, relative to home.
+        video_sha256: of the videos that show them.
+        own_video_sha256: those of which no trial of anybody else was measured.
+        longer_ids: of others, that begin with one of these or hold it, as blue/s/jump10 holds blue/s/jump1.
+        rows: by table, how many; tables without any are left out.
+    """
+
+    athlete_id: str
+    trial_ids: tuple[str, ...]
+    run_ids: tuple[str, ...]
+    folders: tuple[str, ...]
+    video_sha256: tuple[str, ...]
+    own_video_sha256: tuple[str, ...]
+    longer_ids: tuple[str, ...]
+    rows: dict[str, int]
+
+
+def athlete_rows(database: Path, athlete_id: str) -> AthleteRows:
+    """What a warehouse holds of an athlete.
+
+    Args:
+        database: the writer's.
+        athlete_id: team/athlete.
+
+    Raises:
+        QueryError: it knows no such athlete; the message has the nearest names.
+        WarehouseBusyError: another process has it open.
+    """
+    with opened_for_writing(database) as connection:
+        known = {name for (name,) in connection.execute("SELECT athlete_id FROM athlete").fetchall()}
+        if athlete_id not in known:
+            raise QueryError(f"there is no athlete {athlete_id!r}; {suggestion(athlete_id, known)}")
+
+        def column(sql: str) -> tuple[str, ...]:
+            rows = connection.execute(sql, {"athlete": athlete_id} if "$athlete" in sql else None).fetchall()
+            return tuple(sorted({str(value) for (value,) in rows}))
+
+        theirs, trials = CONDITIONS["trial_id"], column(TRIALS)
+        videos = column(f"SELECT video_sha256 FROM run WHERE {theirs}")  # noqa: S608
+        others = {
+            value
+            for (value,) in connection.execute(
+                f"SELECT DISTINCT video_sha256 FROM run WHERE NOT {theirs}",  # noqa: S608
+                {"athlete": athlete_id},
+            ).fetchall()
+        }
+        counts = {
+            table: _count(connection, table, condition, athlete_id) for table, condition in _tables(connection).items()
+        }
+        return AthleteRows(
+            athlete_id=athlete_id,
+            trial_ids=trials,
+            run_ids=column(f"SELECT run_id FROM run WHERE {theirs}"),  # noqa: S608
+            folders=column(f"SELECT artifacts FROM run WHERE {theirs}"),  # noqa: S608
+            video_sha256=videos,
+            own_video_sha256=tuple(sha for sha in videos if sha not in others),
+            longer_ids=tuple(
+                sorted(
+                    longer
+                    for longer in {*known, *column("SELECT trial_id FROM trial_manifest")}
+                    if any(identity in longer and identity != longer for identity in (athlete_id, *trials))
+                )
+            ),
+            rows={table: count for table, count in counts.items() if count},
+        )
+
+
+def runs_of_videos(database: Path, video_sha256: tuple[str, ...]) -> dict[str, str]:
+    """The folders of all runs of these videos, relative to home, each with its trial's id.
+
+    Raises:
+        WarehouseBusyError: another process has it open.
+    """
+    with opened_for_writing(database) as connection:
+        rows = connection.execute(
+            "SELECT artifacts, trial_id FROM run WHERE list_contains($videos, video_sha256)",
+            {"videos": list(video_sha256)},
+        ).fetchall()
+    return {str(folder): str(trial) for folder, trial in rows}
+
+
+def erase_athlete(database: Path, athlete_id: str) -> None:
+    """Delete every row of an athlete, and the sessions in which nobody else was measured; rewrite the file.
+
+    An athlete who is not there is no error: an erasure that was interrupted is run again.
+
+    Raises:
+        WarehouseBusyError: another process has it open.
+        WarehouseError: the rewritten file holds other rows than the database; the database stays.
+    """
+    with opened_for_writing(database) as connection:
+        tables = _tables(connection)
+        connection.execute("BEGIN")
+        try:
+            for table in (*(name for name in tables if name not in DESCRIBED), *DESCRIBED):
+                connection.execute(f"DELETE FROM {table} WHERE {tables[table]}", {"athlete": athlete_id})  # noqa: S608
+            connection.execute("DELETE FROM session WHERE session_id NOT IN (SELECT session_id FROM trial_manifest)")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+    _rewrite(database)
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The tables that hold rows of athletes, each with the condition of one athlete's rows.
+
+    Tables are found by their columns, so that one that a later version adds is not forgotten.
+    """
+    columns = connection.execute(
+        "SELECT table_name, list(column_name) FROM duckdb_columns() JOIN duckdb_tables() USING (table_name) "
+        "WHERE NOT duckdb_tables.internal GROUP BY table_name ORDER BY table_name"
+    ).fetchall()
+    conditions = {
+        str(table): next((condition for column, condition in CONDITIONS.items() if column in names), None)
+        for table, names in columns
+    }
+    known: dict[str, str] = {table: condition for table, condition in conditions.items() if condition}
+    return known | {"run": CONDITIONS["trial_id"], "trial_manifest": CONDITIONS["athlete_id"]}
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str, condition: str, athlete_id: str) -> int:
+    sql = f"SELECT count(*) FROM {table} WHERE {condition}"  # noqa: S608
+    return int(connection.execute(sql, {"athlete": athlete_id}).fetchall()[0][0])
+
+
+def _rewrite(database: Path) -> None:
+    """Put a copy of the database, made row by row, in its place."""
+    partial = database.with_name(PARTIAL + database.name)
+    for leftover in (partial, partial.with_name(partial.name + ".wal")):
+        leftover.unlink(missing_ok=True)
+    with opened_for_writing(database) as connection:
+        name = connection.execute("SELECT current_database()").fetchall()[0][0]
+        connection.execute(f"ATTACH '{str(partial).replace(chr(39), 2 * chr(39))}' AS rewritten")
+        connection.execute(f'COPY FROM DATABASE "{name}" TO rewritten')
+        connection.execute("DETACH rewritten")
+        connection.execute("CHECKPOINT")
+    if content_hash(partial) != content_hash(database):
+        raise WarehouseError(f"{partial}: holds other rows than {database}, which stays as it is; try again")
+    flush(partial)
+    partial.replace(database)
+    flush(database.parent)

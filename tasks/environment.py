@@ -36,9 +36,8 @@ def prepare_environment(settings: Settings, environment: Environment = os.enviro
 
     It changes no address: a flow may run here that a Prefect server of the user's has started.
     """
-    settings.prefect_home.mkdir(
-        parents=True, exist_ok=True
-    )  # Prefect's server hangs where the folder above is not there
+    settings.make_home()
+    settings.prefect_home.mkdir(exist_ok=True)  # Prefect's server hangs where the folder above is not there
     for name, value in _wanted(settings).items():
         environment.setdefault(name, value)
     _give_identity(settings, environment)

@@ -19,6 +19,7 @@ from warehouse import DATABASE, SNAPSHOT
 
 LOCALHOST = "127.0.0.1"
 HEALTH_TIMEOUT_S = 1.0
+OWNER_ALONE = 0o700
 
 
 def _available_cores() -> int:
@@ -87,6 +88,10 @@ class Settings(BaseSettings):
             return cls(**chosen)
         except ValidationError as error:
             raise BioposeError("; ".join(_describe_error(detail) for detail in error.errors())) from error
+
+    def make_home(self) -> None:
+        """Make the home, for its owner alone: it holds health data. One that is there keeps its permissions."""
+        self.home.mkdir(mode=OWNER_ALONE, parents=True, exist_ok=True)
 
     @property
     def warehouse(self) -> Path:

@@ -77,7 +77,8 @@ def serve(
     """
     if not (project / "prefect.yaml").is_file():
         raise BioposeError(f"{project}: holds no prefect.yaml; install BioPose from its checkout: pip install -e .")
-    for folder in (settings.home, settings.inbox, settings.artifacts, settings.prefect_home):
+    settings.make_home()
+    for folder in (settings.inbox, settings.artifacts, settings.prefect_home):
         folder.mkdir(parents=True, exist_ok=True)
     with _stop_signal() as signals, adopting_orphans(), exclusive(settings.home, "up"):
         check_ports(settings)

@@ -173,3 +173,12 @@ def test_a_file_without_a_login_is_refused_with_the_remedy(tmp_path: Path, conte
     (tmp_path / "login").write_text(content)
     with pytest.raises(BioposeError, match=r"login: holds no user:password .*; delete it"):
         prefect_login(tmp_path / "login")
+
+
+def test_a_new_home_is_for_its_owner_alone_and_one_that_is_there_keeps_its_permissions(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o750)
+    for home in (tmp_path / "new", shared):
+        isolate_environment(Settings(home=home, prefect_api_url=None), {})
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o750

@@ -35,6 +35,7 @@ from tasks.notify import on_crashed, on_failure
 from tasks.plan import Discovered, IngestOptions, PlannedTrial, discover, plan_trial
 from tasks.ray_pool import ray_pool
 from tasks.registration import registered_models
+from tasks.retention import prune, pruned_line
 from tasks.schedule import Schedule, ranked
 from tasks.session_owners import EVERY, SessionOwners
 from tasks.settings import Settings
@@ -101,6 +102,8 @@ def ingest(
             _work(new, run, options, writer)
         _retire(found, run, writer)
         _publish(writer)
+        if line := pruned_line(prune(settings)):
+            _log(f"  pruned       {line}")
         with run.part("report"):
             _report(run, options)
     return run.as_dict()

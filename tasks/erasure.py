@@ -21,6 +21,7 @@ from biopose.io.files import written_whole
 from tasks.dask_pool import DONE, made_from
 from tasks.erased_people import ErasedPeople
 from tasks.quarantine import Quarantine
+from tasks.retention import intermediates
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
 from warehouse.erase import athlete_rows, erase_athlete, runs_of_videos
@@ -183,9 +184,7 @@ def _intermediates(settings: Settings, *, without: Mapping[str, str]) -> Iterato
         if str(done.parent.relative_to(settings.home)) not in without
         for name in made_from(done)
     }
-    for kind in settings.artifacts.iterdir() if settings.artifacts.is_dir() else ():
-        if kind.name != "trials" and kind.is_dir():
-            yield from (path for path in kind.iterdir() if f"{kind.name}/{path.name}" not in kept)
+    return (path for path in intermediates(settings) if f"{path.parent.name}/{path.name}" not in kept)
 
 
 def _there(settings: Settings, paths: Iterable[Path]) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
         mlflow_port: of its MLflow server.
         files_port: of its server of overlays and reports.
         actors_per_gpu: processes that share one GPU.
+        intermediates_days: how long detections and motions are kept, which hold pictures of the videos.
         cores: of this machine, that an ingest may keep busy; by default all that it is given.
     """
 
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(default=5000, ge=1, le=65535)
     files_port: int = Field(default=4300, ge=1, le=65535)
     actors_per_gpu: int = Field(default=1, ge=1)
+    intermediates_days: float = Field(default=30.0, ge=0)
     cores: int = Field(default_factory=_available_cores, ge=1)
 
     @field_validator("home", "inbox", "queries")

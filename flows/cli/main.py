@@ -13,12 +13,13 @@ from flows.cli.export import export
 from flows.cli.ingest import ingest
 from flows.cli.metrics import metrics
 from flows.cli.models import models
+from flows.cli.prune import prune
 from flows.cli.quarantine import quarantine
 from flows.cli.query import query
 from flows.cli.train import train
 from flows.cli.up import up
 
-for command in (inbox, ingest, quarantine, up, query, metrics, export, erase, models, train):
+for command in (inbox, ingest, quarantine, up, query, metrics, export, erase, prune, models, train):
     cli.add_command(command)
 for benchmark in (bench_ingest, bench_warehouse):
     bench.add_command(benchmark)

@@ -1,0 +1,42 @@
+"""`biopose prune`: remove what has been kept long enough."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from biopose.cli.command_line import as_json, show
+from flows.cli.home_option import with_home
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+@with_home
+@as_json
+def prune(dry_run: bool, home: Path | None, json_: bool) -> None:
+    """Remove detections and motions that are older than BIOPOSE_INTERMEDIATES_DAYS, by default 30.
+
+    They hold pictures of the videos, and are made anew from these where they are needed. What killed processes left
+    half written more than a day ago goes, too. Results, the warehouse and models are kept. Every ingest ends with it.
+
+    \b
+    Examples:
+      biopose prune --dry-run
+      biopose prune --home /data/biopose
+    """
+    from tasks.locks import exclusive
+    from tasks.retention import expired, pruned_line
+    from tasks.retention import prune as remove
+    from tasks.settings import Settings
+
+    settings = Settings.load(home)
+    if not settings.home.is_dir():
+        raise click.ClickException(f"{settings.home}: there is no such home; give --home or BIOPOSE_HOME")
+    with exclusive(settings.home):
+        found = expired(settings) if dry_run else remove(settings)
+    done = "would be removed" if dry_run else "removed"
+    files = [{"path": str(one.path), "kind": one.kind, "size_bytes": one.size_bytes} for one in found]
+    line = f"{pruned_line(found) or 'nothing'} {done}; kept are {settings.intermediates_days:g} days"
+    show({"removed": not dry_run, "files": files}, json_=json_, lines=lambda: [line])

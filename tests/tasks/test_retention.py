@@ -1,0 +1,70 @@
+"""Pictures of videos are kept for so many days, results for good."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from flows.cli.main import cli
+from tasks.retention import expired, prune, pruned_line
+from tasks.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path, intermediates_days=7)
+
+
+def written(path: Path, *, days_ago: float, content: str = "x" * 1000) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    at_s = time.time() - days_ago * 86_400
+    for one in (path, *[parent for parent in path.parents if parent.parent.parent.name == "artifacts"]):
+        os.utime(one, (at_s, at_s))
+    return path
+
+
+def test_intermediates_expire_and_results_do_not(settings: Settings) -> None:
+    artifacts = settings.artifacts
+    old = [
+        written(artifacts / "perceived" / "k1" / "0000.parquet", days_ago=8).parent,
+        written(artifacts / "motions" / "m1.safetensors", days_ago=8),
+    ]
+    kept = [
+        written(artifacts / "perceived" / "k2" / "0000.parquet", days_ago=6),
+        written(artifacts / "motions" / "m2.safetensors", days_ago=6),
+        written(artifacts / "trials" / "blue" / "s" / "t" / "run" / "overlay.mp4", days_ago=800),
+        written(settings.home / "warehouse.duckdb", days_ago=800),
+    ]
+    assert sorted(one.path for one in expired(settings)) == sorted(old)
+    assert pruned_line(prune(settings)) == "2 detections and motions and 0 leftovers of killed processes, 0.00 GB"
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in old)
+    assert prune(settings) == []
+
+
+def test_a_folder_to_which_a_shard_was_added_lately_is_kept(settings: Settings) -> None:
+    written(settings.artifacts / "perceived" / "k1" / "0000.parquet", days_ago=9)
+    written(settings.artifacts / "perceived" / "k1" / "0001.parquet", days_ago=1)
+    assert expired(settings) == []
+
+
+def test_what_a_killed_process_left_half_written_goes_after_a_day(settings: Settings) -> None:
+    run = settings.artifacts / "trials" / "blue" / "s" / "t" / "run"
+    old = written(run / ".partial-a" / "done", days_ago=2).parent
+    os.utime(old, (time.time() - 2 * 86_400,) * 2)
+    written(run / ".partial-b" / "done", days_ago=0)
+    assert [one.path for one in prune(settings)] == [old]
+
+
+def test_the_command_lists_before_it_removes(tmp_path: Path) -> None:
+    old = written(tmp_path / "artifacts" / "motions" / "m1.safetensors", days_ago=31)
+    run = CliRunner()
+    assert "1 detections and motions" in run.invoke(cli, ["prune", "--dry-run", "--home", str(tmp_path)]).output
+    assert old.exists()
+    assert run.invoke(cli, ["prune", "--home", str(tmp_path)]).exit_code == 0
+    assert not old.exists()

@@ -289,11 +289,20 @@ def _register(
 
 
 def experiment_id(client: MlflowClient, settings: Settings, name: str) -> str:
-    """The id of an experiment, created if there is none; its files lie in home unless a server keeps them."""
+    """The id of an experiment, created if there is none; its files lie in home unless a server keeps them.
+
+    MLflow never changes where an experiment's files lie. So where a home was moved, its experiment is renamed and
+    another takes its place: what is written from now on lies in the home, and not where that was.
+    """
     found = client.get_experiment_by_name(name)
-    if found:
-        return str(found.experiment_id)
     here = None if _is_server(settings) else (settings.model_files / name).as_uri()
+    if found and here in (None, found.artifact_location):
+        return str(found.experiment_id)
+    if found:
+        client.rename_experiment(found.experiment_id, f"{name} at {found.artifact_location}")
+    if back_here := client.get_experiment_by_name(f"{name} at {here}"):
+        client.rename_experiment(back_here.experiment_id, name)
+        return str(back_here.experiment_id)
     return str(client.create_experiment(name, artifact_location=here))
 
 

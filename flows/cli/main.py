@@ -6,6 +6,7 @@ Each imports heavy modules only when it runs, so that --help is fast.
 from biopose.cli.bench import bench
 from biopose.cli.inbox import inbox
 from biopose.cli.main import cli
+from flows.cli.backup import backup, restore
 from flows.cli.bench_ingest import bench_ingest
 from flows.cli.bench_warehouse import bench_warehouse
 from flows.cli.erase import erase
@@ -19,7 +20,7 @@ from flows.cli.query import query
 from flows.cli.train import train
 from flows.cli.up import up
 
-for command in (inbox, ingest, quarantine, up, query, metrics, export, erase, prune, models, train):
+for command in (inbox, ingest, quarantine, up, query, metrics, export, erase, prune, backup, restore, models, train):
     cli.add_command(command)
 for benchmark in (bench_ingest, bench_warehouse):
     bench.add_command(benchmark)

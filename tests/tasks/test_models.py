@@ -16,9 +16,11 @@ from biopose.reconstruction.method_names import EVALUATED_METHODS, NETWORKS, Met
 from biopose.reconstruction.motion_solver import SolverOptions
 from flows.cli.models import models
 from tasks.models import (
+    MODELS_EXPERIMENT,
     PinnedModel,
     begin_ingest,
     end_ingest,
+    experiment_id,
     pin_models,
     register_shipped,
     registered_versions,
@@ -119,6 +121,19 @@ def test_a_home_that_was_moved_still_has_its_weights_and_changed_ones_are_refuse
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     with pytest.raises(ModelError, match="keypoint_fit version 1 are not those that were registered"):
         weights_of(pin, own)
+
+
+def test_what_is_registered_in_a_moved_home_lies_in_it_and_moved_back_it_goes_on_where_it_was(
+    registered: Settings, own: Settings
+) -> None:
+    with registry(own) as client:
+        before = client.get_experiment_by_name(MODELS_EXPERIMENT)
+        moved = client.get_experiment(experiment_id(client, own, MODELS_EXPERIMENT))
+        assert before.artifact_location == (registered.model_files / MODELS_EXPERIMENT).as_uri()
+        assert moved.artifact_location == (own.model_files / MODELS_EXPERIMENT).as_uri()
+        assert experiment_id(client, own, MODELS_EXPERIMENT) == moved.experiment_id
+        assert experiment_id(client, registered, MODELS_EXPERIMENT) == before.experiment_id
+    assert weights_of(pin_models(own)[2], own)["lifter.safetensors"].is_relative_to(own.home)
 
 
 def test_what_differs_from_every_version_becomes_a_new_one_and_the_champion_stays(own: Settings) -> None:

@@ -1,0 +1,244 @@
+"""Backups of a home, also while a night is at work, and homes that are restored from them.
+
+    FOLDER/erased.json                    who was erased until the newest backup: a restored home obeys it
+    FOLDER/2026-11-29T031500Z/backup.json files with their hashes, and whose data they are
+    FOLDER/2026-11-29T031500Z/home/...    the files; those that did not change are hard links to the backup before
+
+The readers' snapshot is taken first. The runs that it names are complete and never change, so a backup is consistent
+without stopping anything. Detections and motions, logs and Prefect's history are left out: they are made anew. So are
+the videos, which are the team's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from biopose.errors import BioposeError
+from biopose.io.files import sha256_of, written_whole
+from tasks.erased_people import NAME as ERASED
+from tasks.erased_people import ErasedPeople
+from tasks.erasure import erase, plan_erasure
+from tasks.locks import exclusive
+from tasks.settings import OWNER_ALONE, Settings
+from warehouse import DATABASE, SNAPSHOT
+from warehouse.connection import opened_for_reading
+from warehouse.errors import NoWarehouseError
+from warehouse.snapshot import publish_snapshot
+
+LIST = "backup.json"
+STAMP = "%Y-%m-%dT%H%M%SZ"
+FOLDERS = ("mlflow-artifacts", "quarantine", "queries")  # of home, taken whole
+FILES = ("sessions.json", "video_hashes.json", ERASED)
+MLFLOW = "mlflow.db"
+COPIED_BYTES = 1 << 20
+PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup that was made.
+
+    Attributes:
+        folder: of it.
+        files: how many it holds.
+        copied_bytes: that were not in the backup before.
+        outdated: earlier backups that hold somebody who was erased since.
+    """
+
+    folder: Path
+    files: int
+    copied_bytes: int
+    outdated: tuple[Path, ...]
+
+
+def back_up(settings: Settings, folder: Path) -> Backup:
+    """Add a backup of a home to a folder of backups.
+
+    Args:
+        settings: of the home.
+        folder: of all backups of this home, made if need be.
+
+    Raises:
+        NoWarehouseError: nothing is stored in the home yet.
+        BioposeError: another backup is being made there, or an earlier one is damaged.
+        OSError: a file cannot be read or written; earlier backups stay as they are.
+    """
+    if not settings.snapshot.is_file():
+        raise NoWarehouseError(f"{settings.home}: nothing is stored in this home yet; `biopose ingest INBOX` does it")
+    with exclusive(folder, "backup"):
+        for leftover in folder.glob(f"{PARTIAL}*"):  # of one that was killed
+            shutil.rmtree(leftover)
+        return _back_up(settings, folder)
+
+
+def _back_up(settings: Settings, folder: Path) -> Backup:
+    earlier, erased = backups_in(folder), ErasedPeople(settings.home)
+    partial = folder / f"{PARTIAL}{os.getpid()}"
+    (partial / "home").mkdir(mode=OWNER_ALONE, parents=True)
+    copies = _Copies(settings.home, partial / "home", earlier[-1] if earlier else None)
+    copies.add(SNAPSHOT, under=DATABASE)
+    athletes, runs = _contents(partial / "home" / DATABASE)
+    for name in (*FILES, *(name for top in (*FOLDERS, *runs) for name in _below(settings.home, top))):
+        copies.add(name)
+    _copy_mlflow(settings.home / MLFLOW, partial / "home" / MLFLOW)
+    copies.record(MLFLOW)
+    (partial / LIST).write_text(json.dumps({"athletes": athletes, "files": copies.files}), encoding="utf-8")
+    made = folder / datetime.now(UTC).strftime(STAMP)
+    partial.rename(made)
+    if (settings.home / ERASED).exists():
+        with written_whole(folder / ERASED) as newest:
+            shutil.copy2(settings.home / ERASED, newest)
+    outdated = (backup for backup in earlier if any(map(erased.erased_at, _list_of(backup).athletes)))
+    return Backup(made, len(copies.files), copies.copied_bytes, tuple(outdated))
+
+
+def restore(backup: Path, settings: Settings) -> list[str]:
+    """Make a home from a backup; who was erased since is erased from it.
+
+    Args:
+        backup: one folder of a folder of backups.
+        settings: of the home, which must not exist, or be empty.
+
+    Returns:
+        The ids of those who were erased from it.
+
+    Raises:
+        BioposeError: it is no backup, a file of it is damaged or missing, or the home is there already.
+    """
+    listed, home = _list_of(backup), settings.home
+    if home.exists() and any(home.iterdir()):
+        raise BioposeError(f"{home}: is not empty; give a --home that does not exist yet")
+    for name, sha256 in listed.files.items():
+        source = backup / "home" / name
+        if not source.is_file() or sha256_of(source) != sha256:
+            raise BioposeError(f"{source}: is missing or damaged; restore another backup")
+    settings.make_home()
+    for name in listed.files:
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(backup / "home" / name, home / name)
+    newest = backup.parent / ERASED
+    if newest.exists():
+        shutil.copy2(newest, home / ERASED)
+    again = [athlete for athlete in listed.athletes if ErasedPeople(home).erased_at(athlete)]
+    for athlete in again:
+        erase(settings, plan_erasure(settings, athlete))
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    return again
+
+
+def backups_in(folder: Path) -> list[Path]:
+    """The backups of a folder, the oldest first."""
+    return sorted(path.parent for path in folder.glob(f"*/{LIST}") if not path.parent.name.startswith("."))
+
+
+class _Copies:
+    """Copies files of a home, or links those that the backup before has with the same size and time."""
+
+    def __init__(self, home: Path, target: Path, before: Path | None) -> None:
+        self._home, self._target = home, target
+        self._before, self._hashes = (before / "home", _list_of(before).files) if before else (target, {})
+        self.files: dict[str, str] = {}
+        self.copied_bytes = 0
+
+    def add(self, name: str, *, under: str | None = None) -> None:
+        """Add a file, where it is there, under its name or another."""
+        source, target = self._home / name, self._target / (under or name)
+        with suppress(FileNotFoundError):  # such as a record of the quarantine that a night releases meanwhile
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not self._linked(source, target, under or name):
+                self.files[under or name] = _copy(source, target)
+                self.copied_bytes += target.stat().st_size
+
+    def record(self, name: str) -> None:
+        """Record a file that was written by other means, where it is there."""
+        if (path := self._target / name).exists():
+            self.files[name] = sha256_of(path)
+            self.copied_bytes += path.stat().st_size
+
+    def _linked(self, source: Path, target: Path, name: str) -> bool:
+        if name not in self._hashes:
+            return False
+        try:
+            old, new = (self._before / name).stat(), source.stat()
+            if (old.st_size, old.st_mtime_ns) != (new.st_size, new.st_mtime_ns):
+                return False
+            os.link(self._before / name, target)
+        except OSError:  # no such file any more, or a file system without hard links
+            return False
+        self.files[name] = self._hashes[name]
+        return True
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy a file with its time; its sha256. The open file stays the same where another is moved into its place."""
+    digest = hashlib.sha256()
+    with source.open("rb") as reader, target.open("wb") as writer:
+        status = os.fstat(reader.fileno())
+        while block := reader.read(COPIED_BYTES):
+            digest.update(block)
+            writer.write(block)
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return digest.hexdigest()
+
+
+def _copy_mlflow(source: Path, target: Path) -> None:
+    """MLflow's database as it is at one moment, while others may write to it."""
+    if source.exists():
+        with (
+            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as reader,
+            closing(sqlite3.connect(target)) as writer,
+        ):
+            reader.backup(writer)
+
+
+def _below(home: Path, top: str) -> Iterator[str]:
+    """The files below a folder of home, relative to home."""
+    for path in sorted((home / top).rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield str(path.relative_to(home))
+
+
+@dataclass(frozen=True)
+class _List:
+    """What a backup's list holds: the sha256 of each file, and the ids of the athletes whose data they are."""
+
+    files: dict[str, str]
+    athletes: list[str]
+
+
+def _list_of(backup: Path) -> _List:
+    """The list of a backup.
+
+    Raises:
+        BioposeError: it is no backup.
+    """
+    path = backup / LIST
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        files = {str(name): str(sha256) for name, sha256 in found["files"].items()}
+        if outside := [name for name in files if Path(name).is_absolute() or ".." in Path(name).parts]:
+            raise ValueError(f"{outside[0]} leads out of it")
+        return _List(files, [str(athlete) for athlete in found["athletes"]])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BioposeError(
+            f"{path}: no list of a backup ({error}); give one of the folders that `biopose backup` made"
+        ) from error
+
+
+def _contents(database: Path) -> tuple[list[str], list[str]]:
+    """The athletes of a warehouse, and the folders of its runs relative to home."""
+    with opened_for_reading(database) as connection:
+        athletes, runs = (
+            [str(value) for (value,) in connection.execute(sql).fetchall()]
+            for sql in ("SELECT athlete_id FROM athlete ORDER BY 1", "SELECT artifacts FROM run ORDER BY 1")
+        )
+    return athletes, runs

@@ -1,0 +1,122 @@
+"""A restored home holds what the home held, and nobody who was erased since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from biopose.errors import BioposeError
+from flows.cli.main import cli
+from tasks.backup import LIST, back_up, backups_in, restore
+from tasks.erasure import erase, plan_erasure
+from tasks.settings import Settings
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.content import content_rows
+from warehouse.errors import NoWarehouseError
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
+
+ANN, BOB = SyntheticTrial("jump1"), SyntheticTrial("jump2", seed=1, athlete="bob")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(home=tmp_path / "home")
+    store(settings, ANN, BOB)
+    (settings.home / "sessions.json").write_text("{}")
+    return settings
+
+
+def store(settings: Settings, *trials: SyntheticTrial) -> None:
+    for trial in trials:
+        folder = trial.write(settings.home / str(trial.record["run"]["artifacts"]))
+        (folder / "overlay.mp4").write_text(trial.name)
+        load_trial(settings.warehouse, trial.record, folder)
+    publish_snapshot(settings.warehouse, settings.snapshot)
+
+
+def run_files(settings: Settings) -> dict[str, bytes]:
+    trials = settings.artifacts / "trials"
+    return {str(path.relative_to(trials)): path.read_bytes() for path in trials.rglob("*") if path.is_file()}
+
+
+def test_a_restored_home_has_the_same_rows_and_files_and_takes_further_trials(settings: Settings) -> None:
+    made = back_up(settings, settings.home.parent / "backups")
+    again = Settings(home=settings.home.parent / "again")
+    assert restore(made.folder, again) == []
+    for name in ("warehouse", "snapshot"):
+        assert content_rows(getattr(again, name)) == content_rows(settings.warehouse)
+    assert run_files(again) == run_files(settings)
+    assert (again.home / "sessions.json").read_text() == "{}"
+    assert again.home.stat().st_mode & 0o077 == 0
+    store(again, SyntheticTrial("jump3", seed=2))
+    assert content_rows(again.snapshot)["run"][0] == 3
+
+
+def test_a_second_backup_copies_only_what_is_new_and_the_first_stays_whole(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = settings.home.parent / "backups"
+    first = back_up(settings, folder)
+    monkeypatch.setattr("tasks.backup.STAMP", "9999")  # another second
+    store(settings, SyntheticTrial("jump3", seed=2))
+    second = back_up(settings, folder)
+    assert backups_in(folder) == [first.folder, second.folder]
+    name = f"home/{ANN.record['run']['artifacts']}/kinematics.parquet"
+    assert (first.folder / name).samefile(second.folder / name)
+    assert second.files == first.files + 6
+    again = Settings(home=settings.home.parent / "again")
+    restore(first.folder, again)
+    assert content_rows(again.warehouse)["run"][0] == 2
+
+
+def test_who_was_erased_since_is_erased_from_a_restored_home_and_old_backups_are_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = settings.home.parent / "backups"
+    first = back_up(settings, folder)
+    erase(settings, plan_erasure(settings, "blue/ann"))
+    monkeypatch.setattr("tasks.backup.STAMP", "9999")
+    assert back_up(settings, folder).outdated == (first.folder,)
+    again = Settings(home=settings.home.parent / "again")
+    assert restore(first.folder, again) == ["blue/ann"]
+    assert content_rows(again.snapshot) == content_rows(settings.snapshot)
+    assert run_files(again) == run_files(settings)
+    with pytest.raises(BioposeError, match="is not empty; give a --home"):
+        restore(first.folder, again)
+
+
+def test_a_damaged_file_is_named_before_anything_is_written(settings: Settings) -> None:
+    made = back_up(settings, settings.home.parent / "backups")
+    damaged = made.folder / "home" / str(BOB.record["run"]["artifacts"]) / "overlay.mp4"
+    damaged.write_text("other")
+    again = Settings(home=settings.home.parent / "again")
+    with pytest.raises(BioposeError, match=r"overlay\.mp4: is missing or damaged; restore another backup"):
+        restore(made.folder, again)
+    assert not again.home.exists()
+    with pytest.raises(BioposeError, match=f"{LIST}: no list of a backup"):
+        restore(settings.home.parent, again)
+
+
+def test_a_list_that_leads_out_of_the_backup_is_refused(settings: Settings) -> None:
+    made = back_up(settings, settings.home.parent / "backups")
+    (made.folder / LIST).write_text('{"athletes": [], "files": {"../outside": "0"}}')
+    with pytest.raises(BioposeError, match="outside leads out of it"):
+        restore(made.folder, Settings(home=settings.home.parent / "again"))
+
+
+def test_a_home_without_a_warehouse_has_nothing_to_back_up(tmp_path: Path) -> None:
+    with pytest.raises(NoWarehouseError, match="nothing is stored in this home yet"):
+        back_up(Settings(home=tmp_path), tmp_path / "backups")
+
+
+def test_the_commands_say_how_to_go_on(settings: Settings) -> None:
+    folder, again = settings.home.parent / "backups", settings.home.parent / "again"
+    made = CliRunner().invoke(cli, ["backup", str(folder), "--home", str(settings.home)])
+    assert f"biopose restore {backups_in(folder)[0]} --home NEW_HOME" in made.output
+    result = CliRunner().invoke(cli, ["restore", str(backups_in(folder)[0]), "--home", str(again)])
+    assert "goes on from there" in result.output
+    inside = CliRunner().invoke(cli, ["backup", str(settings.home / "backups"), "--home", str(settings.home)])
+    assert inside.exit_code == 2

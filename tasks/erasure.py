@@ -147,6 +147,16 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
     }
 
 
+def interrupted_erasure(settings: Settings) -> str | None:
+    """Whose erasure was interrupted; None where none was.
+
+    Raises:
+        BioposeError: its list cannot be read.
+    """
+    pending = _pending(settings)
+    return pending.athlete_id if pending else None
+
+
 class IdSearch:
     """Finds ids in bytes, but not where they are a part of a longer id of somebody else.
 

@@ -1,16 +1,16 @@
-"""`biopose doctor`: what works on this machine, what is missing, and how to get it."""
+"""What works on this machine, what is missing, and how to get it: what `biopose doctor` reports."""
 
-# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import click
 
 from biopose.assets import WHEELS, Wheel, missing_files
-from biopose.cli.command_line import as_json, show
+from biopose.cli.command_line import show
 from biopose.cli.dependency_groups import GROUPS, install_command, installed_versions
 from biopose.errors import ModelError
 
@@ -34,19 +34,8 @@ class Finding:
     needed: bool = True
 
 
-@click.command()
-@as_json
-def doctor(json_: bool) -> None:
-    """Report what works here, what is missing and how to get it.
-
-    The exit code is 1 where something is broken that the installed groups need; a group that is not installed is listed
-    with the command that installs it.
-
-    \b
-    Example:
-      biopose doctor
-    """
-    findings = examine()
+def report(findings: Sequence[Finding], *, json_: bool) -> None:
+    """Print findings; the exit code is 1 where something that is needed is not ok."""
     result = {f.name: {"ok": f.ok, "found": f.found, "remedy": f.remedy} for f in findings}
     show(
         result,

@@ -9,7 +9,6 @@ from biopose.cli.assets import assets
 from biopose.cli.bench import bench
 from biopose.cli.command_line import Commands
 from biopose.cli.convert import convert
-from biopose.cli.doctor import doctor
 from biopose.cli.evaluate import evaluate
 from biopose.cli.ik import ik
 from biopose.cli.measure import measure
@@ -29,5 +28,5 @@ def cli() -> None:
     """
 
 
-for command in (doctor, assets, people, measure, scale, ik, convert, evaluate, bench):
+for command in (assets, people, measure, scale, ik, convert, evaluate, bench):
     cli.add_command(command)

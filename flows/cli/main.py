@@ -9,6 +9,7 @@ from biopose.cli.main import cli
 from flows.cli.backup import backup, restore
 from flows.cli.bench_ingest import bench_ingest
 from flows.cli.bench_warehouse import bench_warehouse
+from flows.cli.doctor import doctor
 from flows.cli.erase import erase
 from flows.cli.export import export
 from flows.cli.ingest import ingest
@@ -20,7 +21,22 @@ from flows.cli.query import query
 from flows.cli.train import train
 from flows.cli.up import up
 
-for command in (inbox, ingest, quarantine, up, query, metrics, export, erase, prune, backup, restore, models, train):
+for command in (
+    doctor,
+    inbox,
+    ingest,
+    quarantine,
+    up,
+    query,
+    metrics,
+    export,
+    erase,
+    prune,
+    backup,
+    restore,
+    models,
+    train,
+):
     cli.add_command(command)
 for benchmark in (bench_ingest, bench_warehouse):
     bench.add_command(benchmark)

@@ -1,0 +1,99 @@
+"""What is examined of a home that is in use: permissions, space, the warehouse against the files, what is left over."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable
+
+from biopose.cli.doctor import Finding
+from tasks.dask_pool import DONE
+from tasks.erasure import interrupted_erasure
+from tasks.quarantine import Quarantine
+from tasks.retention import expired, pruned_line
+from tasks.settings import Settings
+from warehouse.connection import opened_for_reading
+from warehouse.errors import WarehouseError
+from warehouse.load import FILES
+
+LEAST_FREE_GB = 5.0  # a night's detections, overlays and the copy of a warehouse fit into it
+LISTED = 3
+
+
+def examine_home(settings: Settings) -> list[Finding]:
+    """Examine a home; nothing is changed.
+
+    Args:
+        settings: of the home, which must exist.
+    """
+    examined: tuple[Callable[[Settings], Finding], ...] = (
+        _permissions,
+        _space,
+        _warehouse,
+        _files,
+        _quarantine,
+        _erasure,
+        _expired,
+    )
+    return [one(settings) for one in examined]
+
+
+def _permissions(settings: Settings) -> Finding:
+    mode = stat.S_IMODE(settings.home.stat().st_mode)
+    others = (
+        "readable by its owner alone" if not mode & 0o077 else f"open to other users of this machine (mode {mode:o})"
+    )
+    return Finding("permissions", not mode & 0o077, others, f"chmod 700 {settings.home}", needed=False)
+
+
+def _space(settings: Settings) -> Finding:
+    free_gb = shutil.disk_usage(settings.home).free / 1e9
+    remedy = "Make room: `biopose prune`, or move the home to a larger disk."
+    return Finding("space", free_gb >= LEAST_FREE_GB, f"{free_gb:.1f} GB free", remedy)
+
+
+def _warehouse(settings: Settings) -> Finding:
+    """As queries see it."""
+    try:
+        with opened_for_reading(settings.snapshot) as connection:
+            row = connection.execute(
+                "SELECT (SELECT count(*) FROM trial), (SELECT count(*) FROM run), "
+                "(SELECT strftime(max(loaded_at), '%Y-%m-%d %H:%M UTC') FROM load_record)"
+            ).fetchall()[0]
+    except WarehouseError as error:
+        return Finding("warehouse", False, str(error), "Run `biopose ingest INBOX`.")
+    return Finding("warehouse", True, f"{row[0]} current trials, {row[1]} runs; last loaded {row[2]}")
+
+
+def _files(settings: Settings) -> Finding:
+    """Whether every run of the warehouse has its files, and every finished folder its run."""
+    try:
+        with opened_for_reading(settings.snapshot) as connection:
+            runs = {str(folder) for (folder,) in connection.execute("SELECT artifacts FROM run").fetchall()}
+    except WarehouseError as error:
+        return Finding("files", False, str(error), "Run `biopose ingest INBOX`.")
+    wanted = (DONE, *FILES.values())
+    broken = sorted(run for run in runs if not all((settings.home / run / name).is_file() for name in wanted))
+    finished = {str(done.parent.relative_to(settings.home)) for done in (settings.artifacts / "trials").rglob(DONE)}
+    orphans = len(finished - runs)
+    found = f"of {len(runs)} runs {len(broken)} lack files" + (f": {', '.join(broken[:LISTED])}" if broken else "")
+    found += f"; {orphans} finished folders are not in the warehouse" if orphans else ""
+    return Finding("files", not broken, found, "Restore them from a backup; `biopose export` and pages need them.")
+
+
+def _quarantine(settings: Settings) -> Finding:
+    count = sum(1 for _ in Quarantine(settings.quarantine))
+    found = f"{count} trials or sessions" if count else "nothing"
+    return Finding("quarantine", not count, found, "`biopose quarantine` lists reasons and remedies.", needed=False)
+
+
+def _erasure(settings: Settings) -> Finding:
+    athlete = interrupted_erasure(settings)
+    found = f"the erasure of {athlete} was interrupted" if athlete else "none was interrupted"
+    return Finding("erasures", athlete is None, found, f"biopose erase {athlete} --home {settings.home}")
+
+
+def _expired(settings: Settings) -> Finding:
+    found = pruned_line(expired(settings))
+    remedy = f"The next ingest removes them, or biopose prune --home {settings.home}"
+    return Finding("expired", not found, found or "nothing", remedy, needed=False)

@@ -1,0 +1,77 @@
+"""What is wrong with a home in use is found, and named with its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from biopose.cli.doctor import Finding
+from biopose.errors import VideoError
+from flows.cli.main import cli
+from tasks.dask_pool import DONE
+from tasks.erasure import PENDING
+from tasks.home_health import examine_home
+from tasks.quarantine import Quarantine, quarantine_record
+from tasks.settings import Settings
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
+
+TRIAL = SyntheticTrial()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(home=tmp_path / "home")
+    settings.make_home()
+    folder = TRIAL.write(settings.home / str(TRIAL.record["run"]["artifacts"]))
+    (folder / DONE).write_text("")
+    load_trial(settings.warehouse, TRIAL.record, folder)
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    return settings
+
+
+def findings(settings: Settings) -> dict[str, Finding]:
+    return {finding.name: finding for finding in examine_home(settings)}
+
+
+def test_a_home_in_order_has_nothing_to_do(settings: Settings) -> None:
+    found = findings(settings)
+    assert [name for name, finding in found.items() if not finding.ok] == []
+    assert found["warehouse"].found.startswith("1 current trials, 1 runs; last loaded 20")
+
+
+def test_a_run_without_its_files_is_named_and_a_folder_without_its_run_counted(settings: Settings) -> None:
+    run = settings.home / str(TRIAL.record["run"]["artifacts"])
+    (run / "metrics.parquet").unlink()
+    (run.with_name("orphan")).mkdir()
+    (run.with_name("orphan") / DONE).write_text("")
+    found = findings(settings)["files"]
+    assert not found.ok
+    assert found.found == (
+        f"of 1 runs 1 lack files: {run.relative_to(settings.home)}; 1 finished folders are not in the warehouse"
+    )
+
+
+def test_a_home_that_others_can_read_is_reported_with_the_command_that_closes_it(settings: Settings) -> None:
+    settings.home.chmod(0o755)
+    found = findings(settings)["permissions"]
+    assert (found.ok, found.remedy) == (False, f"chmod 700 {settings.home}")
+
+
+def test_quarantine_and_a_damaged_snapshot_are_reported(settings: Settings) -> None:
+    Quarantine(settings.quarantine).put(quarantine_record("blue/s/t", VideoError("x"), stage="probe", key="", retry=""))
+    settings.snapshot.write_bytes(settings.snapshot.read_bytes()[:5000])
+    found = findings(settings)
+    assert found["quarantine"].found == "1 trials or sessions"
+    assert [found[name].ok for name in ("warehouse", "files")] == [False, False]
+
+
+def test_the_command_fails_where_the_next_night_would(settings: Settings) -> None:
+    assert CliRunner().invoke(cli, ["doctor", "--home", str(settings.home)]).exit_code == 0
+    (settings.home / PENDING).write_text("{}")
+    result = CliRunner().invoke(cli, ["doctor", "--home", str(settings.home)])
+    assert result.exit_code == 1
+    assert "no list of an erasure" in result.output

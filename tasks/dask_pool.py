@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # to start Dask
+REACH_TIMEOUT_S = 10.0
 DONE = "done"  # the file that says that a trial's folder is complete
 IMPORTED_BEFORE_FORK = (
     "biopose.pipeline",
@@ -208,7 +209,7 @@ def _local_cluster(workers: int, *, folder: Path) -> LocalCluster:
             return LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # none is shown, but Dask's server of metrics wants a port
                 local_directory=str(folder),
                 silence_logs=logging.CRITICAL,
             )
@@ -222,6 +223,6 @@ def _joined(address: str) -> Client:
     from distributed import Client
 
     try:
-        return Client(address, set_as_default=False)
+        return Client(address, set_as_default=False, timeout=REACH_TIMEOUT_S)
     except (OSError, ValueError) as error:
         raise BioposeError(f"BIOPOSE_DASK_ADDRESS is {address!r}: no scheduler responds there ({error})") from error

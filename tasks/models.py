@@ -13,6 +13,7 @@ from biopose.io.files import written_whole
 from biopose.reconstruction.method_names import DEFAULT_METHOD, NETWORKS, MethodName, networks_of
 from tasks.environment import prepare_environment
 from tasks.locks import exclusive
+from tasks.reachable import check_reachable
 from tasks.settings import Settings
 from tasks.shipped_models import ShippedModel, hash_of_files, shipped_models
 
@@ -226,6 +227,8 @@ def registry(settings: Settings) -> Iterator[MlflowClient]:
     from mlflow.exceptions import MlflowException
 
     address = settings.mlflow_tracking_uri
+    if _is_server(settings):
+        check_reachable(address, variable="BIOPOSE_MLFLOW_TRACKING_URI")
     with exclusive(settings.home, "mlflow", wait_s=REGISTRY_WAIT_S):
         try:
             yield MlflowClient(tracking_uri=address, registry_uri=address)

@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from biopose.errors import BioposeError
 from flows.serving import programs
 from flows.serving.ports import free_port
 from flows.serving.processes import Child, stop
 from tasks.environment import isolate_environment, own_api
 from tasks.home_id import serves_home
+from tasks.reachable import check_reachable
 from tasks.settings import LOCALHOST, Settings, responds
 
-REACH_TIMEOUT_S = 20.0
 START_TIMEOUT_S = 120.0
 POLL_S = 0.1
 DELIVERY_TIMEOUT_S = 10.0
@@ -45,7 +44,7 @@ def ingest_server(settings: Settings, echo: Callable[[str], None]) -> Iterator[C
         echo(line)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the lines of a command are our own
     if settings.prefect_api_url:
-        _check_reachable(settings.prefect_api_url)
+        check_reachable(f"{settings.prefect_api_url}/health", variable="BIOPOSE_PREFECT_API_URL")
     if "PREFECT_API_URL" in os.environ:
         yield lambda: None
         return
@@ -85,16 +84,6 @@ def temporary_server(settings: Settings, environment: Mapping[str, str]) -> Iter
         yield url, lambda: _wait_for(server, url, settings)
     finally:
         stop(server)
-
-
-def _check_reachable(url: str) -> None:
-    """Check that a server responds, whatever it responds: Prefect's own client waits long and raises its own errors."""
-    import httpx
-
-    try:
-        httpx.get(f"{url}/health", timeout=REACH_TIMEOUT_S)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise BioposeError(f"BIOPOSE_PREFECT_API_URL is {url!r}: no server responds there ({error})") from error
 
 
 def _wait_for(server: Child, url: str, settings: Settings) -> None:

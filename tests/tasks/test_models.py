@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from biopose.errors import ModelError
+from biopose.errors import BioposeError, ModelError
 from biopose.io.files import sha256_of
 from biopose.pipeline import METHODS as ALL_METHODS
 from biopose.reconstruction.method_names import EVALUATED_METHODS, NETWORKS, MethodName
@@ -197,3 +197,11 @@ def test_the_command_lists_what_is_registered(registered: Settings) -> None:
     assert [model["sha256"] for model in result["models"]] == [
         pin.sha256 for pin in pin_models(registered, method="mqhmr")
     ]
+
+
+def test_a_server_of_models_that_does_not_respond_is_named_at_once(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, mlflow_tracking_uri="http://127.0.0.1:1")
+    with pytest.raises(
+        BioposeError, match=r"BIOPOSE_MLFLOW_TRACKING_URI is 'http://127\.0\.0\.1:1': no server responds"
+    ):
+        pin_models(settings)

@@ -1,0 +1,73 @@
+"""A sports team is a commercial user: all that is installed, down to what dependencies depend on, is free for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+
+from packaging.requirements import Requirement
+
+FREE = re.compile(
+    r"\b(MIT|MIT-CMU|MIT-0|Apache|BSD|0BSD|ISC|ISCL|MPL|Mozilla|PSF|Python Software Foundation|Unlicense)\b"
+)
+COPYLEFT = re.compile(r"\b[AL]?GPL|General Public License|proprietary", re.IGNORECASE)
+# What the packages' own metadata do not state, or state as one of several; read in the licence files that they install.
+READ_BY_HAND = {
+    "anny": "Apache-2.0, its assets CC0",
+    "ezc3d": "MIT",
+    "huey": "MIT",
+    "skops": "BSD-3-Clause",
+    "text-unidecode": "the Artistic License or the GPL, as one likes",
+}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def dependencies() -> dict[str, Distribution]:
+    """All that biopose[all,dev] needs and that is installed, by name."""
+    found: dict[str, Distribution] = {}
+    todo = [Requirement("biopose[all,dev,train,video,orchestration]")]
+    visited: set[str] = set()
+    while todo:
+        requirement = todo.pop()
+        if str(requirement) in visited:
+            continue
+        visited.add(str(requirement))
+        try:
+            package = distribution(requirement.name)
+        except PackageNotFoundError:  # of another platform
+            continue
+        found[normal(requirement.name)] = package
+        todo.extend(needed(package, ("", *requirement.extras)))
+    del found["biopose"]
+    return found
+
+
+def needed(package: Distribution, extras: tuple[str, ...]) -> Iterator[Requirement]:
+    for line in package.requires or []:
+        requirement = Requirement(line)
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras):
+            yield requirement
+
+
+def stated_licence(package: Distribution) -> str:
+    about = package.metadata
+    classifiers = [line for line in about.get_all("Classifier", []) if line.startswith("License ::")]
+    return " ".join([about.get("License-Expression") or "", *classifiers, (about.get("License") or "")[:200]])
+
+
+def test_every_package_has_a_licence_that_is_free_for_commercial_use() -> None:
+    packages = dependencies()
+    assert {"torch", "prefect", "mlflow", "opensim", "pytest"} < packages.keys()
+    stated = {name: stated_licence(package) for name, package in packages.items() if name not in READ_BY_HAND}
+    assert {name: text for name, text in stated.items() if COPYLEFT.search(text) or not FREE.search(text)} == {}
+
+
+def test_what_was_read_by_hand_is_still_needed_and_does_not_state_it() -> None:
+    packages = dependencies()
+    stated = {name: stated_licence(packages[name]) for name in READ_BY_HAND}
+    assert {name: t for name, t in stated.items() if FREE.search(t) and not COPYLEFT.search(t)} == {}

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 3  # to start Dask
 DONE = "done"  # the file that says that a trial's folder is complete
 IMPORTED_BEFORE_FORK = (
+    "tasks.dask_pool",
     "biopose.pipeline",
     "biopose.reconstruction.models",
     "biopose.rendering.overlay",

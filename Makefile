@@ -12,6 +12,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscop
 setup: .venv/installed
 	@echo "== Assets: models and the body"
 	@$(BIN)/biopose assets pull
+	@$(BIN)/python -m tasks.empty_databases
 
 .venv/installed: pyproject.toml constraints.txt
 	@echo "== Python packages into .venv (torch and OpenSim are large: some minutes the first time)"

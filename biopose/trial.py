@@ -160,10 +160,11 @@ def _contradictions(entry: TrialEntry, info: VideoInfo) -> Iterator[tuple[str, s
     if entry.end_s is not None and entry.end_s <= info.first_frame_s:
         problem = f"found {entry.end_s:g}; the video's first whole frame is at {info.first_frame_s:.2f} s, end after it"
         yield "end_s", problem
-    try:
-        Trial.of(entry).clip.camera(info)
-    except ValueError as error:
-        yield "camera", str(error)
+    if any(given is not None for given in (entry.focal_px, entry.horizontal_fov_deg, entry.distortion)):
+        try:
+            Trial.of(entry).clip.camera(info)
+        except ValueError as error:
+            yield "camera", str(error)
     if not isinstance(entry.person, str | int) and _is_outside(entry.person, info):
         size = f"{info.width_px} x {info.height_px}"
         yield "person", f"found {list(entry.person)}; that is outside of the image of {size} pixels"

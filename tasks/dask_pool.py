@@ -33,7 +33,16 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 3  # to start Dask
 REACH_TIMEOUT_S = 10.0
 DONE = "done"  # the file that says that a trial's folder is complete
+LOCAL = {  # of a cluster that is started here
+    "distributed.worker.multiprocessing-method": "forkserver",
+    # Else Dask samples every worker's stack a hundred times a second, and its memory, disk and loop: a fifth of the
+    # processor's time, and a twelfth of a core while nothing is to be done.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
+}
 IMPORTED_BEFORE_FORK = (
+    "tasks.dask_pool",
     "biopose.pipeline",
     "biopose.reconstruction.models",
     "biopose.rendering.overlay",
@@ -192,7 +201,7 @@ def dask_pool(settings: Settings, method: PinnedMethod, *, at_most: int) -> Iter
         return
     workers = min(settings.cores, at_most)
     with (
-        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        dask.config.set(LOCAL),
         _local_cluster(workers, folder=settings.home / "dask") as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
@@ -209,7 +218,7 @@ def _local_cluster(workers: int, *, folder: Path) -> LocalCluster:
             return LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
-                dashboard_address="127.0.0.1:0",  # none is shown, but Dask's server of metrics wants a port
+                dashboard_address="127.0.0.1:0",  # None would take port 8787
                 local_directory=str(folder),
                 silence_logs=logging.CRITICAL,
             )

@@ -288,7 +288,8 @@ class IngestRun:
 
 def _summary(trial: PlannedTrial) -> dict[str, Any]:
     """A stored trial's frames, quality and files."""
-    quality = pq.read_table(trial.folder / "quality.parquet").to_pydict()
+    with pq.ParquetFile(trial.folder / "quality.parquet") as file:  # `read_table` would import pandas
+        quality = file.read().to_pydict()
     values = dict(zip(quality["name"], quality["value"], strict=True))
     frames = pq.read_metadata(trial.folder / "kinematics.parquet").num_rows
     record = trial.record

@@ -63,10 +63,8 @@ class PinnedMethod:
 
     def load(self) -> Method:
         """The method with the configuration of the pinned models."""
+        from biopose.reconstruction.fit_options import FitWeights, RefinementOptions, SolverOptions
         from biopose.reconstruction.methods import METHODS
-        from biopose.reconstruction.motion_solver import SolverOptions
-        from biopose.reconstruction.refinement import RefinementOptions
-        from biopose.reconstruction.residuals import FitWeights
 
         configuration = {model.stage: json.loads(model.configuration_json) for model in self.models}
         budget = configuration["keypoint_fit"]["budget"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
 from biopose.reconstruction.method_names import DEFAULT_METHOD, NETWORKS, MethodName, networks_of
+from tasks.empty_databases import begin_with_copy
 from tasks.environment import prepare_environment
 from tasks.locks import exclusive
 from tasks.reachable import check_reachable
@@ -230,6 +231,8 @@ def registry(settings: Settings) -> Iterator[MlflowClient]:
     if _is_server(settings):
         check_reachable(address, variable="BIOPOSE_MLFLOW_TRACKING_URI")
     with exclusive(settings.home, "mlflow", wait_s=REGISTRY_WAIT_S):
+        if settings.mlflow_database is not None:
+            begin_with_copy("mlflow", settings.mlflow_database)
         try:
             yield MlflowClient(tracking_uri=address, registry_uri=address)
         except MlflowException as error:

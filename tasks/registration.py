@@ -1,9 +1,7 @@
-"""Registers the shipped weights, once for each state of the code, by a process that loads much and then ends."""
+"""Registers the shipped weights, once for each state of the code."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,11 +10,10 @@ from biopose.errors import ModelError
 from biopose.io.files import written_whole
 from biopose.reconstruction.method_names import MethodName
 from tasks.keys import hash_of
-from tasks.models import PinnedModel, pin_models
+from tasks.models import PinnedModel, pin_models, register_shipped
 from tasks.settings import Settings
 
 RECORD = "registered"  # in home: the state of the code that was registered last
-SQLITE = "sqlite:///"
 
 
 def registered_models(settings: Settings, alias: str, *, method: MethodName) -> tuple[PinnedModel, ...]:
@@ -48,12 +45,15 @@ def register_once(settings: Settings) -> bool:
         Whether it had not.
 
     Raises:
-        ModelError: an asset is missing.
+        ModelError: an asset is missing, or the registry cannot be written.
     """
     record, state = settings.home / RECORD, _state(settings)
     if _has_database(settings) and record.exists() and record.read_text(encoding="utf-8") == state:
         return False
-    _register(settings)
+    try:
+        register_shipped(settings)
+    except OSError as error:
+        raise ModelError(f"the shipped weights cannot be registered: {error}") from error
     with written_whole(record) as partial:
         partial.write_text(state, encoding="utf-8")
     return True
@@ -64,33 +64,14 @@ def register_command() -> list[str]:
 
     It also creates the registry's database, before a server and a flow could both try to: MLflow takes no lock.
     """
-    return _command("tasks.registration", "register_once")
-
-
-def _command(module: str, function: str) -> list[str]:
-    """Calls a function with the settings of the environment."""
-    code = f"from tasks.settings import Settings; from {module} import {function}; {function}(Settings.load())"
-    return [sys.executable, "-c", code]
+    code = "from tasks.settings import Settings; from tasks.registration import register_once"
+    return [sys.executable, "-c", f"{code}; register_once(Settings.load())"]
 
 
 def _has_database(settings: Settings) -> bool:
     """Whether the registry's file exists, where it is one."""
-    address = settings.mlflow_tracking_uri
-    return not address.startswith(SQLITE) or Path(address.removeprefix(SQLITE)).exists()
-
-
-def _register(settings: Settings) -> None:
-    given = {"BIOPOSE_HOME": str(settings.home), "BIOPOSE_MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri}
-    ended = subprocess.run(  # noqa: S603 - fixed arguments
-        _command("tasks.models", "register_shipped"),
-        env=os.environ | given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ended.returncode:
-        last = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
-        raise ModelError(f"the shipped weights cannot be registered: {last.partition('Error: ')[2] or last}")
+    database = settings.mlflow_database
+    return database is None or database.exists()
 
 
 def _state(settings: Settings) -> str:

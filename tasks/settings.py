@@ -18,6 +18,7 @@ from biopose.errors import BioposeError
 from warehouse import DATABASE, SNAPSHOT
 
 LOCALHOST = "127.0.0.1"
+SQLITE = "sqlite:///"
 HEALTH_TIMEOUT_S = 1.0
 OWNER_ALONE = 0o700
 
@@ -119,6 +120,17 @@ class Settings(BaseSettings):
     def prefect_home(self) -> Path:
         """Prefect's own state."""
         return self.home / "prefect"
+
+    @property
+    def prefect_database(self) -> Path:
+        """Of the home's Prefect servers."""
+        return self.prefect_home / "prefect.db"
+
+    @property
+    def mlflow_database(self) -> Path | None:
+        """Of the registry, where it is a SQLite file."""
+        address = self.mlflow_tracking_uri
+        return Path(address.removeprefix(SQLITE)) if address.startswith(SQLITE) else None
 
     @property
     def prefect_login(self) -> Path:

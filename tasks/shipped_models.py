@@ -1,4 +1,4 @@
-"""The weights that ship with BioPose, one model for each stage, as the registry records them."""
+"""The weights that ship with BioPose, one model for each stage, as the registry records them. It imports no network."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from biopose.assets import WHEELS, asset, assets_folder
+from biopose.io.weights_folder import WEIGHTS
+from biopose.perception.published_networks import (
+    DETECTOR_INPUT_PX,
+    DETECTOR_WEIGHTS,
+    KEYPOINT_WEIGHTS,
+    LOWEST_SCORE,
+    MEAN,
+    STANDARD_DEVIATION,
+)
+from biopose.reconstruction.fit_options import FitWeights, RefinementOptions, SolverOptions
 
 
 @dataclass(frozen=True)
@@ -73,22 +83,17 @@ def trained_model(stage: str, weights: Path, card: str) -> ShippedModel:
 
 
 def _detector() -> ShippedModel:
-    from biopose.perception.detector import INPUT_PX, LOWEST_SCORE, WEIGHTS
-
-    file = asset(f"weights/{WEIGHTS}")
+    file = asset(f"weights/{DETECTOR_WEIGHTS}")
     card = (
         "# YOLOX-tiny, people\n\nFinds people in images (Ge et al. 2021), trained by OpenMMLab on Human-Art "
         f"(Ju et al. 2023). {_origin(file)}\n\n**Limits.** Who is upside down in flight is missed in some frames."
     )
-    configuration = {"input_px": INPUT_PX, "lowest_score": LOWEST_SCORE}
+    configuration = {"input_px": DETECTOR_INPUT_PX, "lowest_score": LOWEST_SCORE}
     return ShippedModel("detector", (file,), configuration, "Apache-2.0", card)
 
 
 def _keypoints() -> ShippedModel:
-    from biopose.perception.crops import MEAN, STANDARD_DEVIATION
-    from biopose.perception.pose_backends import WEIGHTS
-
-    file = asset(f"weights/{WEIGHTS}")
+    file = asset(f"weights/{KEYPOINT_WEIGHTS}")
     card = (
         "# RTMPose-s, Halpe's 26 keypoints\n\nFinds the keypoints of a person whose box is known (Jiang et al. 2023), "
         f"trained by OpenMMLab on seven body data sets, feet included. {_origin(file)}\n\n**Limits.** Left and right "
@@ -99,10 +104,6 @@ def _keypoints() -> ShippedModel:
 
 
 def _keypoint_fit() -> ShippedModel:
-    from biopose.io.checkpoint import WEIGHTS
-    from biopose.reconstruction.motion_solver import SolverOptions
-    from biopose.reconstruction.residuals import FitWeights
-
     files = (WEIGHTS / "lifter.safetensors", WEIGHTS / "pose_prior.safetensors")
     configuration = {"budget": asdict(SolverOptions()), "weights": asdict(FitWeights())}
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
@@ -110,22 +111,15 @@ def _keypoint_fit() -> ShippedModel:
 
 
 def _mqhmr() -> ShippedModel:
-    from biopose.body.segment_body import SEGMENT_BODY
-    from biopose.hmr.mqhmr import MQHMR_WEIGHTS
-    from biopose.io.checkpoint import WEIGHTS
-    from biopose.reconstruction.refinement import RefinementOptions
-
+    files = (WEIGHTS / "mqhmr.safetensors", WEIGHTS / "segment_body.safetensors")
     card = (WEIGHTS / "mqhmr.md").read_text(encoding="utf-8")
     configuration = {"budget": asdict(RefinementOptions())}
-    return ShippedModel("mqhmr", (MQHMR_WEIGHTS, SEGMENT_BODY), configuration, "Apache-2.0", card)
+    return ShippedModel("mqhmr", files, configuration, "Apache-2.0", card)
 
 
 def _neurik() -> ShippedModel:
-    from biopose.io.checkpoint import WEIGHTS
-    from biopose.neurik.network import NEURIK_WEIGHTS
-
     card = (WEIGHTS / "neurik.md").read_text(encoding="utf-8")
-    return ShippedModel("neurik", (NEURIK_WEIGHTS,), {}, "Apache-2.0", card)
+    return ShippedModel("neurik", (WEIGHTS / "neurik.safetensors",), {}, "Apache-2.0", card)
 
 
 def _origin(file: Path) -> str:

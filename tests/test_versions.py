@@ -5,7 +5,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from biopose.io.checkpoint import WEIGHTS
+from biopose.io.weights_folder import WEIGHTS
 from biopose.reconstruction.models import WeightFiles
 from biopose.versions import LIBRARIES, versions
 

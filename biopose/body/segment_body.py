@@ -27,7 +27,8 @@ from biopose.body.rig import Rig
 from biopose.body.segments import SEGMENT_BONES, SEGMENT_OF_BONE
 from biopose.body.shape import height_m
 from biopose.body.subject import BodyWithSkeleton
-from biopose.io.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
+from biopose.io.checkpoint import read_checkpoint, save_checkpoint
+from biopose.io.weights_folder import WEIGHTS
 from biopose.skeleton.kinematics import Kinematics
 
 KIND = "segment_body"

@@ -18,11 +18,11 @@ from biopose.body.keypoint_names import KEYPOINTS, LIMB_JOINTS
 from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter_input import WEIGHT_SD
 from biopose.perception.keypoint_confidence import CONFIDENCES, SD_OF_SCALE, box_scale_px
+from biopose.reconstruction.fit_options import FitWeights
 from biopose.reconstruction.motion_problem import PersonModel
 from biopose.reconstruction.observations import HIPS
 from biopose.reconstruction.observed_track import observe
 from biopose.reconstruction.people_fit import FitModels
-from biopose.reconstruction.residuals import FitWeights
 from biopose.reconstruction.track_fit import fit_track
 from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.pose_errors import centred_distances, flexion_rad, procrustes_distances

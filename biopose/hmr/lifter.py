@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.hmr.lifter_input import N_FEATURES
-from biopose.io.checkpoint import WEIGHTS, load_network, save_network
+from biopose.io.checkpoint import load_network, save_network
+from biopose.io.weights_folder import WEIGHTS
 
 KIND = "lifter"
 LIFTER_WEIGHTS = WEIGHTS / "lifter.safetensors"

@@ -24,7 +24,8 @@ from biopose.hmr.head import PoseHead
 from biopose.hmr.layers import DecoderLayer, DeformableAttention, PlainAttention
 from biopose.hmr.mqhmr_shape import N_KEYPOINTS, MqhmrShape, keypoints_of_queries
 from biopose.hmr.template_body import TemplateBody, reprojection_residual, view_rays
-from biopose.io.checkpoint import WEIGHTS, load_network, load_renamed, save_network
+from biopose.io.checkpoint import load_network, load_renamed, save_network
+from biopose.io.weights_folder import WEIGHTS
 
 KIND = "mqhmr"
 MQHMR_WEIGHTS = WEIGHTS / "mqhmr.safetensors"

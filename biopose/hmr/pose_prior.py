@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from biopose.io.checkpoint import WEIGHTS, read_checkpoint, save_checkpoint
+from biopose.io.checkpoint import read_checkpoint, save_checkpoint
+from biopose.io.weights_folder import WEIGHTS
 
 POSE_PRIOR_WEIGHTS = WEIGHTS / "pose_prior.safetensors"
 KIND = "pose_prior"

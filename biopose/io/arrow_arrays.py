@@ -40,10 +40,35 @@ def text_array(texts: Sequence[str | None]) -> pa.Array:
     return pa.StringArray.from_buffers(len(texts), *data, _bitmap(valid))
 
 
+def column_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Python's values as an Arrow array, with a null for None.
+
+    Args:
+        values: numbers or truth values, bytes, or lists of such.
+        kind: the type of the array.
+    """
+    valid = _bitmap(np.array([value is not None for value in values], dtype=np.bool_))
+    if pa.types.is_list(kind):
+        items = [item for value in values if value is not None for item in value]
+        return pa.Array.from_buffers(
+            kind, len(values), [valid, _ends(values)], children=[column_array(items, kind.value_type)]
+        )
+    if pa.types.is_binary(kind):
+        data = pa.py_buffer(b"".join(value or b"" for value in values))
+        return pa.Array.from_buffers(kind, len(values), [valid, _ends(values), data])
+    numbers = np.array([value or 0 for value in values], dtype=_dtype(kind))
+    return pa.Array.from_buffers(kind, len(values), [valid, arrow_array(numbers).buffers()[1]])
+
+
 def float_array(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """(T,) a column of numbers or truth values; NaN where it is null."""
     parts = [_floats(chunk) for chunk in column.chunks]
     return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _ends(values: Sequence[Any]) -> pa.Buffer:
+    """Where each value begins, and where the last one ends."""
+    return pa.py_buffer(np.cumsum([0, *(len(value or ()) for value in values)], dtype=np.int32))
 
 
 def _bitmap(valid: NDArray[np.bool_] | None) -> pa.Buffer | None:
@@ -61,8 +86,14 @@ def _floats(chunk: pa.Array) -> NDArray[np.float64]:
 
 
 def _numbers(stored: pa.Buffer, kind: pa.DataType) -> NDArray[Any]:
+    return np.frombuffer(stored, dtype=_dtype(kind))
+
+
+def _dtype(kind: pa.DataType) -> np.dtype[Any]:
+    if pa.types.is_boolean(kind):
+        return np.dtype(np.bool_)
     code = "f" if pa.types.is_floating(kind) else "u" if pa.types.is_unsigned_integer(kind) else "i"
-    return np.frombuffer(stored, dtype=np.dtype(f"{code}{kind.bit_width // 8}"))
+    return np.dtype(f"{code}{kind.bit_width // 8}")
 
 
 def _bits(stored: pa.Buffer, rows: slice) -> NDArray[np.bool_]:

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
 Network = TypeVar("Network", bound=nn.Module)
 
 

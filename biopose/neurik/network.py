@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from biopose.io.checkpoint import WEIGHTS, load_network, load_renamed, save_network
+from biopose.io.checkpoint import load_network, load_renamed, save_network
+from biopose.io.weights_folder import WEIGHTS
 from biopose.neurik.input import (
     N_FRAME_FEATURES,
     N_MARKERS,

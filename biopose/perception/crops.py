@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.perception.images import check_image, resampled
+from biopose.perception.published_networks import MEAN, STANDARD_DEVIATION
 from biopose.skeleton.threads import one_torch_thread
 
 WIDTH_PX, HEIGHT_PX = 192, 256
 BOX_MARGIN = 1.25  # the box is made larger by this factor, as in the network's training
-# Of red, green and blue from 0 to 255, as in the network's training.
-MEAN = (123.675, 116.28, 103.53)
-STANDARD_DEVIATION = (58.395, 57.12, 57.375)
 SMALLEST_BOX_PX = 1.0  # thinner boxes are not cropped
 
 

@@ -25,15 +25,13 @@ from torch import Tensor
 
 from biopose.perception.images import check_image, resampled
 from biopose.perception.onnx_session import OnnxSession, check_device, weights_path
+from biopose.perception.published_networks import DETECTOR_INPUT_PX, DETECTOR_WEIGHTS, LOWEST_SCORE
 from biopose.perception.yolox import STRIDES, YoloxDetector, boxes_of_heads, interleaved, one_a_person
 from biopose.perception.yolox_graph import convolutions
 from biopose.skeleton.threads import in_threads, one_torch_thread
 
-WEIGHTS = "yolox-tiny-humanart.onnx"
-INPUT_PX = 416
 PADDING = 114.0
 TORCH_BATCH = 4
-LOWEST_SCORE = 0.1  # below, boxes on real clips are parts of people, doubles and background
 
 # From letterboxed images (B, 3, H, W) to boxes (left, top, right, bottom) and score: B times (N, 5).
 DetectorNetwork = Callable[[Tensor], list[NDArray[np.float32]]]
@@ -91,7 +89,7 @@ class PersonDetector:
             ModelError: the weights are missing or not the ones expected.
         """
         check_device(device, backend=backend)
-        weights = weights or weights_path(WEIGHTS)
+        weights = weights or weights_path(DETECTOR_WEIGHTS)
         if backend == "onnxruntime":
             return cls(_OnnxDetector(weights), batch_size=1, threads=threads)
         return cls(YoloxDetector.load(weights, device=device, threads=threads), batch_size=TORCH_BATCH)
@@ -134,7 +132,7 @@ def letterboxed(image: NDArray[np.uint8]) -> Tensor:
 
 def _shrunk_size(image: NDArray[np.uint8]) -> tuple[int, int]:
     height, width = image.shape[:2]
-    ratio = INPUT_PX / max(height, width)
+    ratio = DETECTOR_INPUT_PX / max(height, width)
     return max(1, round(width * ratio)), max(1, round(height * ratio))
 
 

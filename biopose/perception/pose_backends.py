@@ -13,10 +13,10 @@ from biopose.errors import ModelError
 from biopose.perception.csp_layers import on_device
 from biopose.perception.cspnext import MAP_CHANNELS, MAP_STRIDES, RtmPose
 from biopose.perception.onnx_session import OnnxSession, weights_path
+from biopose.perception.published_networks import KEYPOINT_WEIGHTS
 from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput
 from biopose.skeleton.threads import torch_threads
 
-WEIGHTS = "rtmpose-s-halpe26.onnx"
 MAP_TENSORS = ("300", "347", "394", "439")  # of the published graph: what each of the backbone's four stages ends in
 
 
@@ -34,7 +34,7 @@ class OnnxPose:
     def __init__(self, weights: Path | None = None, *, levels: Sequence[int] = ()) -> None:
         self._levels = tuple(levels)
         also = [MAP_TENSORS[level] for level in levels]
-        self._session = OnnxSession(weights or weights_path(WEIGHTS), also=also)
+        self._session = OnnxSession(weights or weights_path(KEYPOINT_WEIGHTS), also=also)
 
     def __call__(self, crops: Tensor) -> PoseOutput:
         """Normalised crops (N, 3, 256, 192) -> scores, and the maps of the levels; the others' are empty.
@@ -79,7 +79,7 @@ class TorchPose:
     def __init__(
         self, weights: Path | None = None, *, device: str | torch.device = "cpu", threads: int | None = None
     ) -> None:
-        self._network = on_device(RtmPose.load(weights or weights_path(WEIGHTS)), device)
+        self._network = on_device(RtmPose.load(weights or weights_path(KEYPOINT_WEIGHTS)), device)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device, self._threads = device, threads
 

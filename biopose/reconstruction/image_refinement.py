@@ -15,9 +15,10 @@ from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrOutput
 from biopose.hmr.template_body import crop_rays
 from biopose.perception.crops import BOX_MARGIN
 from biopose.perception.keypoint_confidence import pixel_sd
+from biopose.reconstruction.fit_options import RefinementOptions
 from biopose.reconstruction.initialisation import root_position_m
 from biopose.reconstruction.observations import LEAST_CONFIDENCE, UNOBSERVED_SD, Observations, relative_to_hips
-from biopose.reconstruction.refinement import MeshMotion, Refinement, RefinementOptions, about_root
+from biopose.reconstruction.refinement import MeshMotion, Refinement, about_root
 
 IMAGE_ITERATIONS = 100  # more than a track's, which the fit of the skeleton goes on from
 IMAGE_SPACING_S = 1e3  # nominal time between images, so that none affects the root position of another

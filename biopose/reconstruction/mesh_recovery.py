@@ -19,6 +19,7 @@ from biopose.errors import ModelError
 from biopose.hmr.feature_head import MeshTokens, unpacked
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, Mqhmr, load_mqhmr
+from biopose.reconstruction.fit_options import FitWeights, RefinementOptions
 from biopose.reconstruction.fusion import fit_rotations, with_prediction
 from biopose.reconstruction.initialisation import root_position_m
 from biopose.reconstruction.mesh_skeleton import (
@@ -34,10 +35,8 @@ from biopose.reconstruction.refinement import (
     Refined,
     Refinement,
     RefinementGain,
-    RefinementOptions,
     about_root,
 )
-from biopose.reconstruction.residuals import FitWeights
 from biopose.reconstruction.track_fit import FittedMotion
 from biopose.reconstruction.windows import WINDOW_FRAMES, cross_faded, windows_of, without_overlap
 from biopose.skeleton.gap_filling import fill_gaps

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from biopose.reconstruction.fit_options import FitWeights, RefinementOptions, SolverOptions
 from biopose.reconstruction.method_names import MESH, WITH_NEURIK, MeshStage, MethodName, networks
-from biopose.reconstruction.motion_solver import SolverOptions
-from biopose.reconstruction.refinement import RefinementOptions
-from biopose.reconstruction.residuals import FitWeights
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,10 @@ from biopose.hmr.lifter import LIFTER_WEIGHTS
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS
 from biopose.neurik.network import NEURIK_WEIGHTS, load_neurik
-from biopose.perception.detector import WEIGHTS as DETECTOR_WEIGHTS
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.perception.onnx_session import weights_path
-from biopose.perception.pose_backends import WEIGHTS as KEYPOINT_WEIGHTS
+from biopose.perception.published_networks import DETECTOR_WEIGHTS, KEYPOINT_WEIGHTS
 from biopose.reconstruction.mesh_recovery import MeshModels
 from biopose.reconstruction.method_names import DEFAULT_METHOD
 from biopose.reconstruction.methods import METHODS, Method

@@ -14,10 +14,10 @@ from torch import Tensor
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.hmr.pose_prior import PosePrior
+from biopose.reconstruction.fit_options import FitWeights
 from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
     GROUND_SLOPE_SD,
-    FitWeights,
     Term,
     energy_of,
     foot_height,

@@ -8,23 +8,9 @@ Gauss-Newton steps on all variables at once; where there are several starts, eac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from biopose.reconstruction.fit_options import SolverOptions
 from biopose.reconstruction.motion_gauss_newton import MotionIterate, refine_motion
 from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables
-
-
-@dataclass(frozen=True)
-class SolverOptions:
-    """Steps of the solver.
-
-    Attributes:
-        first_steps: at most, from every start, where there are several.
-        steps: at most, from the best.
-    """
-
-    first_steps: int = 6
-    steps: int = 30
 
 
 def solve(problem: MotionProblem, start: MotionVariables, options: SolverOptions) -> tuple[MotionVariables, int]:

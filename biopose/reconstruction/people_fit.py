@@ -20,13 +20,12 @@ from biopose.camera.pinhole import Camera
 from biopose.hmr.lifter import LIFTER_WEIGHTS, Lifter, load_lifter
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS, PosePrior
 from biopose.reconstruction.common_floor import Footing, floor_notes
+from biopose.reconstruction.fit_options import FitWeights, SolverOptions
 from biopose.reconstruction.fitted_person import Athlete, FittedPerson
 from biopose.reconstruction.mesh_recovery import MeshModels, PersonMesh, recover_mesh
 from biopose.reconstruction.motion_problem import PersonModel
-from biopose.reconstruction.motion_solver import SolverOptions
 from biopose.reconstruction.observations import MID_HIP
 from biopose.reconstruction.observed_track import ObservedTrack, observe
-from biopose.reconstruction.residuals import FitWeights
 from biopose.reconstruction.track_fit import FittedMotion, fit_track
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics

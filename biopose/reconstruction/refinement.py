@@ -21,11 +21,11 @@ from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOIN
 from biopose.body.rig import PosedBody
 from biopose.body.segment_body import SegmentBody
 from biopose.hmr.head import PoseHead
+from biopose.reconstruction.fit_options import FitWeights, RefinementOptions
 from biopose.reconstruction.gradient_descent import Adam
 from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
     GROUND_SLOPE_SD,
-    FitWeights,
     Residuals,
     Term,
     energy_of,
@@ -40,28 +40,6 @@ from biopose.reconstruction.residuals import (
 TOKEN_STEP, ROOT_STEP, SHAPE_STEP, FOCAL_STEP = 0.03, 0.01, 0.02, 0.003  # of Adam; the root's in body heights
 FTOL = 1e-4  # relative fall of the energy over CHECK_EVERY iterations, at which it stops
 CHECK_EVERY = 20
-
-
-@dataclass(frozen=True)
-class RefinementOptions:
-    """Iterations, and the uncertainty of what the refinement starts from.
-
-    Attributes:
-        iterations: of gradient descent, at most. The fit of the skeleton goes on from there, and ends at the same
-            energy after 60 as after 15 (sample clip).
-        turn_sd_rad: standard deviation of a segment's local rotation from its start.
-        shape_sd: of each shape coefficient from the mean over the frames.
-        lifter_sd_factor: root mean square error of the lifter over its predicted standard deviation, on 32 synthetic
-            clips of held-out people and motions; the lifter was trained on synthetic errors of keypoints.
-        pose_prior_share: factor on the weight of the pose prior in the fit that follows, since the decoder has learned
-            the distribution of poses, too (`biopose/weights/mqhmr.md` has the results for other values).
-    """
-
-    iterations: int = 15
-    turn_sd_rad: float = 0.2
-    shape_sd: float = 0.5
-    lifter_sd_factor: float = 1.65
-    pose_prior_share: float = 0.1
 
 
 @dataclass(frozen=True)

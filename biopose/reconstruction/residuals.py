@@ -18,44 +18,13 @@ import torch
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
+from biopose.reconstruction.fit_options import FitWeights
 from biopose.reconstruction.observations import KEYPOINT_MASK, Observations
 from biopose.skeleton.student_t import student_t_loss, student_t_weight
 
 NEAREST_M = 0.2
 INDEPENDENT_ACCELERATIONS = 12  # that the accelerations of the 26 keypoints count for: of the limbs' joints
 GROUND_SLOPE_SD = 0.05  # of the ground against the lifter's level: 3 degrees
-
-
-@dataclass(frozen=True)
-class FitWeights:
-    """Uncertainty of each term: chosen by hand on synthetic tracks (`biopose evaluate projected`).
-
-    Attributes:
-        lifted: weight of the lifted keypoints' depth, whose errors repeat themselves over joints and frames.
-        lifted_across: the same across the view, where the keypoints themselves are observed.
-        pose: weight of the pose prior.
-        acceleration_m_s2: standard deviation of the keypoints' acceleration, per frame at the nominal rate.
-        turning_rad_s2: the same for the rotational coordinates.
-        sliding_m_s: standard deviation of a foot point's speed in contact.
-        ground_m: standard deviation of a foot point in contact from the ground's plane.
-        contact: weight of both.
-        degrees_of_freedom: of Student's t distribution.
-        repeated_frames: through how many frames at the nominal rate an observation's error repeats itself. What all
-            frames share (proportions, focal length, ground) is observed anew that much less often, so its priors weigh
-            as much more.
-    """
-
-    lifted: float = 0.3
-    lifted_across: float = 0.1
-    pose: float = 1.0
-    acceleration_m_s2: float = 50.0
-    turning_rad_s2: float = 60.0
-    sliding_m_s: float = 0.15
-    ground_m: float = 0.02
-    contact: float = 0.2
-    degrees_of_freedom: float = 4.0
-    repeated_frames: float = 30.0
-
 
 # What a residual depends on: its own keypoint in the world, the same in the camera's axes, there about the hips, its
 # own foot point in the world, or its own angle.

@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.reconstruction.fit_options import SolverOptions
 from biopose.reconstruction.initialisation import root_position_m, starting_coordinates
 from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables, PersonModel
-from biopose.reconstruction.motion_solver import SolverOptions, solve
+from biopose.reconstruction.motion_solver import solve
 from biopose.reconstruction.observed_track import ObservedTrack, R_camera_world_of
 from biopose.reconstruction.refinement import RefinementGain
 from biopose.reconstruction.windows import cross_faded, windows_of

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from biopose.camera.motion import Background
 from biopose.errors import FileFormatError
+from biopose.io.arrow_arrays import column_array
 from biopose.io.files import written_whole
 from biopose.io.parquet import METADATA_KEY
 from biopose.perception.detections import Detection
@@ -38,7 +39,9 @@ def write_shard(shard: ShardDetections, path: Path) -> None:
         "notes": shard.notes,
         "read_width": shard.token_width,
     }
-    table = pa.Table.from_pylist([_row(frame) for frame in shard.frames], schema=SCHEMA)
+    rows = [_row(frame) for frame in shard.frames]
+    columns = [column_array([row.get(field.name) for row in rows], field.type) for field in SCHEMA]
+    table = pa.Table.from_arrays(columns, schema=SCHEMA)
     table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
     with written_whole(path) as partial:
         pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
@@ -51,7 +54,8 @@ def read_shard(path: Path) -> ShardDetections:
         FileFormatError: no such file, or another kind of file.
     """
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:  # `read_table` would import pandas
+            table = file.read()
         metadata = json.loads((table.schema.metadata or {})[METADATA_KEY])
         if (metadata["kind"], metadata["version"]) != (KIND, FORMAT_VERSION):
             raise FileFormatError(

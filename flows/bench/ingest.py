@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,9 @@ def measure_ingests(sizes: Sequence[int], cores: Sequence[int], *, frames: int) 
     Returns:
         stage_seconds and stages_frames_per_s: of the smallest run's trials, one stage after the other in one process
         on the most cores, everything loaded; runs: for each number of cores and size `_ingest`'s measurements; ratio:
-        the largest run's frames/s over the stages'; growth_exponent: of the seconds of work with the number of trials.
+        the largest run's frames/s over the stages'; on the most cores also start_processor_s: of a run without a
+        trial, and growth: from each size to the next the processor seconds of each further frame, which stay the same
+        where work grows with the frames alone.
     """
     with tempfile.TemporaryDirectory(prefix="biopose-bench-") as scratch:
         alone = _stages_alone(Path(scratch) / "alone", trials=min(sizes), frames=frames, threads=max(cores))
@@ -94,9 +97,18 @@ def measure_ingests(sizes: Sequence[int], cores: Sequence[int], *, frames: int) 
     largest = runs[-len(sizes) :]
     result = {**alone, "runs": runs, "ratio": largest[-1]["frames_per_s"] / alone["stages_frames_per_s"]}
     if len(largest) > 1:
-        work = np.log([run["parts"]["work"] for run in largest])
-        result["growth_exponent"] = float(np.polyfit(np.log([run["trials"] for run in largest]), work, 1)[0])
+        result |= _growth(largest)
     return result
+
+
+def _growth(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What `measure_ingests` returns of runs of several sizes; the start is that of a straight line through them."""
+    frames, processor_s = (np.array([run[name] for run in runs]) for name in ("frames", "processor_s"))
+    growth = [
+        {"from": one["trials"], "to": other["trials"], "s_per_frame": float(s)}
+        for (one, other), s in zip(pairwise(runs), np.diff(processor_s) / np.diff(frames), strict=True)
+    ]
+    return {"growth": growth, "start_processor_s": float(np.polynomial.Polynomial.fit(frames, processor_s, 1)(0.0))}
 
 
 def _stages_alone(folder: Path, *, trials: int, frames: int, threads: int) -> dict[str, Any]:
@@ -158,8 +170,8 @@ def _ingest(folder: Path, *, trials: int, frames: int, cores: int) -> dict[str, 
     """One run as a process of its own, start-up included.
 
     Returns:
-        trials, cores, frames, seconds, frames_per_s, processor_s_per_frame, slots_busy (share), parts (seconds by part
-        of the run), peak_mb of all processes together, and of each kind of process in that moment.
+        trials, cores, frames, seconds, frames_per_s, processor_s and that per frame, slots_busy (share), parts (seconds
+        by part of the run), peak_mb of all processes together, and of each kind of process in that moment.
     """
     inbox = fill_inbox(folder / "inbox", trials=trials, frames=frames).parents[2]
     command = [sys.executable, "-m", "flows.cli.main", "ingest", str(inbox), "--home", str(folder / "home"), "--json"]
@@ -178,7 +190,9 @@ def _ingest(folder: Path, *, trials: int, frames: int, cores: int) -> dict[str, 
         "frames": account["frames"],
         "seconds": total_s,
         "frames_per_s": account["frames"] / total_s,
+        "processor_s": tree.processor_s,
         "processor_s_per_frame": tree.processor_s / account["frames"],
+        "processor_s_by_process": tree.processor_s_by_process,
         "slots_busy": account["slots_busy"],
         "parts": {"before and after the flow": total_s - account["seconds"], **account["parts"]},
         "peak_mb": tree.peak_mb,
@@ -202,7 +216,13 @@ def ingest_lines(result: dict[str, Any]) -> list[str]:
         )
         lines.append("      " + ", ".join(f"{part} {seconds:.1f} s" for part, seconds in run["parts"].items()))
         lines.append("      " + ", ".join(f"{kind} {mb:.0f} MB" for kind, mb in run["peak_mb_by_process"].items()))
+        used = run["processor_s_by_process"].items()
+        lines.append("      processor: " + ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in used))
     lines.append(f"Largest run over stages alone: {result['ratio']:.2f}")
-    if "growth_exponent" in result:
-        lines.append(f"Work grows with trials to the power {result['growth_exponent']:.2f}")
+    lines += [
+        f"From {step['from']} to {step['to']} trials: {step['s_per_frame']:.3f} processor s for each further frame"
+        for step in result.get("growth", [])
+    ]
+    if "start_processor_s" in result:
+        lines.append(f"Start and end take {result['start_processor_s']:.1f} s of processor time, whatever the size")
     return lines

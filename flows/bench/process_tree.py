@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import count
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
 
 import psutil
 
-SAMPLE_S = 2.0  # a sample takes a tenth of a second
+SAMPLE_S = 0.5  # some processes live for a second
+MEMORY_EVERY = 4  # samples: that of memory takes a tenth of a second
 KINDS = {  # by a part of the command line
     "actors": "ray::PerceptionActor",
     "workers": "multiprocessing.forkserver",
+    "cross-check": "opensim_frames",
     "Ray itself": "ray",
     "Prefect server": "uvicorn",
     "flow": "flows.cli.main",
@@ -35,7 +38,7 @@ class ProcessTree:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._processor_s: dict[int, float] = {}
+        self._processor_s: dict[psutil.Process, tuple[str, float]] = {}
         self._ended = Event()
         self._thread = Thread(target=self._watch)
         self.peak_mb = 0.0
@@ -43,8 +46,16 @@ class ProcessTree:
 
     @property
     def processor_s(self) -> float:
-        """Of all processes, up to the last sample of each."""
-        return sum(self._processor_s.values())
+        """Of all processes."""
+        return sum(self.processor_s_by_process.values())
+
+    @property
+    def processor_s_by_process(self) -> dict[str, float]:
+        """By kind of process, up to the last sample of each."""
+        seconds: Counter[str] = Counter()
+        for kind, processor_s in self._processor_s.values():
+            seconds[kind] += processor_s  # type: ignore[assignment]
+        return dict(seconds.most_common())
 
     def __enter__(self) -> ProcessTree:
         self._thread.start()
@@ -57,13 +68,18 @@ class ProcessTree:
         self._thread.join()
 
     def _watch(self) -> None:
+        samples = count()
         while not self._ended.wait(SAMPLE_S):
             mb: Counter[str] = Counter()
+            with_memory = next(samples) % MEMORY_EVERY == 0
             for process in self._processes():
                 try:
-                    times = process.cpu_times()
-                    self._processor_s[process.pid] = times.user + times.system
-                    mb[_kind(" ".join(process.cmdline()))] += _bytes(process) / 2**20  # type: ignore[assignment]
+                    times, command = process.cpu_times(), " ".join(process.cmdline())
+                    # One that has just ended has no command line any more, but still its times.
+                    kind = _kind(command) if command else self._processor_s.get(process, ("other", 0.0))[0]
+                    self._processor_s[process] = kind, times.user + times.system
+                    if with_memory:
+                        mb[kind] += _bytes(process) / 2**20  # type: ignore[assignment]
                 except (psutil.NoSuchProcess, psutil.AccessDenied):
                     continue
             if mb.total() > self.peak_mb:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from flows.serving import programs
 from flows.serving.ports import free_port
 from flows.serving.processes import Child, stop
+from tasks.empty_databases import begin_with_copy
 from tasks.environment import isolate_environment, own_api
 from tasks.home_id import serves_home
 from tasks.reachable import check_reachable
@@ -79,6 +80,7 @@ def temporary_server(settings: Settings, environment: Mapping[str, str]) -> Iter
         folder=settings.prefect_home,  # in another, Prefect would read the settings files that lie there
         log=settings.logs / "ingest-prefect.log",
     )
+    begin_with_copy("prefect", settings.prefect_database)
     server.start()
     try:
         yield url, lambda: _wait_for(server, url, settings)

@@ -5,6 +5,7 @@ Prefect checks the authentication string, CSRF tokens and the origins of its set
 
 from __future__ import annotations
 
+import gc
 import os
 
 from flows.serving.own_requests import Application, OwnRequestsOnly, Receive, Scope, Send
@@ -13,9 +14,13 @@ from tasks.home_id import PATH, VARIABLE
 
 def application() -> Application:
     """The server with the settings of its environment."""
+    gc.disable()  # what is loaded now stays: looking for garbage among it takes a twelfth of the start
     from prefect.server.api.server import create_app
 
-    return OwnRequestsOnly(NamesHome(create_app(final=True), os.environ[VARIABLE]))
+    prefect = create_app(final=True)
+    gc.freeze()
+    gc.enable()
+    return OwnRequestsOnly(NamesHome(prefect, os.environ[VARIABLE]))
 
 
 class NamesHome:

@@ -23,6 +23,7 @@ from flows.serving.clock_changes import clock_change_notes
 from flows.serving.ports import check_ports
 from flows.serving.prefect_server import PrefectServer
 from flows.serving.processes import Child, adopting_orphans, stop, stop_orphans
+from tasks.empty_databases import begin_with_copy
 from tasks.home_id import serves_home
 from tasks.locks import exclusive
 from tasks.registration import register_command
@@ -105,6 +106,7 @@ class _Services:
     def start(self, project: dict[str, Any]) -> None:
         """Start all, wait until each is ready, then print their addresses."""
         self._echo("\n".join([*self._not_used, f"Starting in {self._settings.home} ..."]))
+        begin_with_copy("prefect", self._settings.prefect_database)
         prefect = self._begin("prefect-server", *programs.prefect_server(self._settings.prefect_port))
         files = self._begin("files", *programs.files_server(self._settings))
         self._complete("models", *register_command())

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from biopose.io.arrow_arrays import arrow_array, float_array, nan_as_null, text_array
+from biopose.io.arrow_arrays import arrow_array, column_array, float_array, nan_as_null, text_array
 
 TYPES = [np.float64, np.float32, np.int64, np.int32, np.uint8, np.bool_]
 
@@ -45,12 +45,33 @@ def test_texts_are_those_of_pyarrow(texts: list[str | None]) -> None:
     assert text_array(texts).equals(pa.array(texts, pa.string()))
 
 
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1.5, None, float("nan")], pa.float64()),
+        ([3, -4, None], pa.int32()),
+        ([True, None, False], pa.bool_()),
+        ([b"ab", None, b""], pa.binary()),
+        ([[1.0, 2.0], None, [], [3.0]], pa.list_(pa.float64())),
+        ([[[1.0], None, []], [], [[2.0, 3.0]]], pa.list_(pa.list_(pa.float64()))),
+        ([], pa.list_(pa.float64())),
+        ([None], pa.binary()),
+    ],
+)
+def test_a_column_of_values_is_that_of_pyarrow(values: list[object], kind: pa.DataType) -> None:
+    array = column_array(values, kind)
+    array.validate(full=True)
+    assert str(array) == str(pa.array(values, kind))  # as text, NaN equals NaN
+    assert array.type == kind
+
+
 def test_arrays_load_no_pandas() -> None:
     code = """
 import sys
 import numpy as np
 import pyarrow as pa
-from biopose.io.arrow_arrays import arrow_array, float_array, nan_as_null, text_array
+from biopose.io.arrow_arrays import arrow_array, column_array, float_array, nan_as_null, text_array
+column_array([[1.0], None], pa.list_(pa.float64()))
 float_array(pa.chunked_array([nan_as_null(np.array([1.0, np.nan])), arrow_array(np.arange(3.0))]))
 text_array(["a"])
 sys.exit("pandas" in sys.modules)

@@ -7,13 +7,13 @@ import torch
 from biopose.perception.crops import cut_people, normalised
 from biopose.perception.cspnext import MAP_CHANNELS, MAP_STRIDES, CspNeXt, RtmPose
 from biopose.perception.onnx_session import OnnxSession, weights_path
-from biopose.perception.pose_backends import WEIGHTS
+from biopose.perception.published_networks import KEYPOINT_WEIGHTS
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 
 @pytest.fixture(scope="module")
 def network() -> RtmPose:
-    return RtmPose.load(weights_path(WEIGHTS))
+    return RtmPose.load(weights_path(KEYPOINT_WEIGHTS))
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def crops() -> torch.Tensor:
 
 @needs_networks
 def test_scores_are_those_of_onnxruntime(network: RtmPose, crops: torch.Tensor) -> None:
-    x_scores, y_scores = OnnxSession(weights_path(WEIGHTS))(crops.numpy())
+    x_scores, y_scores = OnnxSession(weights_path(KEYPOINT_WEIGHTS))(crops.numpy())
     with torch.inference_mode():
         output = network(crops)
     assert np.abs(output.x_scores.numpy() - x_scores).max() < 1e-4
@@ -58,7 +58,7 @@ def test_keypoints_of_other_sizes_are_refused() -> None:
 
 @needs_networks
 def test_gradients_reach_the_image_and_every_weight(crops: torch.Tensor) -> None:
-    network = RtmPose.load(weights_path(WEIGHTS))
+    network = RtmPose.load(weights_path(KEYPOINT_WEIGHTS))
     image = crops[:1].clone().requires_grad_()
     output = network(image)
     (output.x_scores.square().mean() + output.y_scores.square().mean()).backward()

@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
-from biopose.perception.detector import WEIGHTS, letterboxed
+from biopose.perception.detector import letterboxed
 from biopose.perception.onnx_session import OnnxSession, weights_path
+from biopose.perception.published_networks import DETECTOR_WEIGHTS
 from biopose.perception.yolox import YoloxDetector, YoloxTiny, one_a_person
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
@@ -17,8 +18,10 @@ def square(letterbox: torch.Tensor) -> torch.Tensor:
 @needs_networks
 def test_boxes_are_those_of_onnxruntime_down_to_the_faintest() -> None:
     images = torch.stack([square(letterboxed(frame)) for frame in frames_of_two_people()])
-    published = OnnxSession(weights_path(WEIGHTS))
-    for image, ours in zip(images, YoloxDetector.load(weights_path(WEIGHTS), device="cpu")(images), strict=True):
+    published = OnnxSession(weights_path(DETECTOR_WEIGHTS))
+    for image, ours in zip(
+        images, YoloxDetector.load(weights_path(DETECTOR_WEIGHTS), device="cpu")(images), strict=True
+    ):
         boxes, labels = published(image[None].numpy())
         theirs = boxes[0][(labels[0] == 0) & (boxes[0][:, 4] > 0)]
         assert ours.shape == theirs.shape
@@ -27,7 +30,7 @@ def test_boxes_are_those_of_onnxruntime_down_to_the_faintest() -> None:
 
 @needs_networks
 def test_the_rectangle_about_an_image_has_the_boxes_of_the_square() -> None:
-    detector = YoloxDetector.load(weights_path(WEIGHTS), device="cpu")
+    detector = YoloxDetector.load(weights_path(DETECTOR_WEIGHTS), device="cpu")
     for frame in frames_of_two_people():
         letterbox = letterboxed(frame)
         assert letterbox.shape == (3, 256, 416)

@@ -10,8 +10,8 @@ from biopose.body.segment_body import SegmentBody
 from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrOutput, new_mqhmr
 from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.hmr.template_body import view_rays
+from biopose.reconstruction.fit_options import RefinementOptions
 from biopose.reconstruction.image_refinement import refine_images
-from biopose.reconstruction.refinement import RefinementOptions
 
 SMALL = MqhmrShape(channels=(4, 4, 8, 8), width=24, layers=2, heads=2, points=2, hidden=32)
 

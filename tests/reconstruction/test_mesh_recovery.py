@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from biopose.errors import ModelError
 from biopose.hmr.lifter import load_lifter
 from biopose.reconstruction import windows
+from biopose.reconstruction.fit_options import RefinementOptions
 from biopose.reconstruction.mesh_recovery import PersonMesh, recover_mesh
 from biopose.reconstruction.method_names import MeshStage
 from biopose.reconstruction.observations import HIPS
 from biopose.reconstruction.observed_track import observe
-from biopose.reconstruction.refinement import RefinementOptions
 from biopose.reconstruction.track_fit import FittedMotion
 from biopose.skeleton.scaling import ScaledPosture
 from biopose.skeleton.stature import model_height_m

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biopose.hmr.pose_prior import PosePrior
+from biopose.reconstruction.fit_options import SolverOptions
 from biopose.reconstruction.motion_gauss_newton import refine_motion
 from biopose.reconstruction.motion_problem import MotionProblem, MotionVariables, PersonModel
-from biopose.reconstruction.motion_solver import SolverOptions, solve
+from biopose.reconstruction.motion_solver import solve
 from biopose.reconstruction.observations import MID_HIP
 from tests.swinging_person import (
     CAMERA,

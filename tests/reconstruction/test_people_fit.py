@@ -11,12 +11,12 @@ from biopose.body.keypoint_names import KEYPOINTS
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.reconstruction import people_fit
 from biopose.reconstruction.coordinates import solve_person
+from biopose.reconstruction.fit_options import RefinementOptions
 from biopose.reconstruction.fitted_person import Athlete
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.motion_problem import PersonModel
 from biopose.reconstruction.observed_track import ObservedTrack
 from biopose.reconstruction.people_fit import FitModels, _notes, fit_people
-from biopose.reconstruction.refinement import RefinementOptions
 from biopose.reconstruction.track_fit import FittedMotion, fit_track
 from biopose.tracking.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset

@@ -12,8 +12,9 @@ from biopose.body.segment_body import SEGMENTS, SegmentBody
 from biopose.hmr.head import PoseHead
 from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr_shape import MqhmrShape
+from biopose.reconstruction.fit_options import RefinementOptions
 from biopose.reconstruction.observations import HIPS, UNOBSERVED_SD, Observations
-from biopose.reconstruction.refinement import MeshMotion, Refined, Refinement, RefinementGain, RefinementOptions
+from biopose.reconstruction.refinement import MeshMotion, Refined, Refinement, RefinementGain
 
 FRAMES, HEIGHT_M, RATE_HZ = 12, 1.8, 30.0
 SHAPE = MqhmrShape(token_width=8)

@@ -12,9 +12,9 @@ from biopose.body.keypoint_names import KEYPOINTS
 from biopose.hmr.lifter import Lifter, load_lifter
 from biopose.hmr.pose_prior import PosePrior
 from biopose.reconstruction import windows as windows_module
+from biopose.reconstruction.fit_options import SolverOptions
 from biopose.reconstruction.lifting import LiftedTrack
 from biopose.reconstruction.motion_problem import PersonModel
-from biopose.reconstruction.motion_solver import SolverOptions
 from biopose.reconstruction.observations import MID_HIP
 from biopose.reconstruction.observed_track import ObservedTrack, observe
 from biopose.reconstruction.track_fit import FittedMotion, fit_track

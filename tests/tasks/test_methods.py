@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from biopose.pipeline import METHODS, Method
-from biopose.reconstruction.motion_solver import SolverOptions
-from biopose.reconstruction.refinement import RefinementOptions
+from biopose.reconstruction.fit_options import RefinementOptions, SolverOptions
 from tasks.methods import PinnedMethod
 from tasks.models import PinnedModel
 from tasks.shipped_models import shipped_models

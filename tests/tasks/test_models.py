@@ -12,8 +12,8 @@ import pytest
 from biopose.errors import BioposeError, ModelError
 from biopose.io.files import sha256_of
 from biopose.pipeline import METHODS as ALL_METHODS
+from biopose.reconstruction.fit_options import SolverOptions
 from biopose.reconstruction.method_names import EVALUATED_METHODS, NETWORKS, MethodName
-from biopose.reconstruction.motion_solver import SolverOptions
 from flows.cli.models import models
 from tasks.models import (
     MODELS_EXPERIMENT,

@@ -1,4 +1,4 @@
-"""The shipped weights are registered by a process of its own, once for each state of the code."""
+"""The shipped weights are registered once for each state of the code."""
 
 from __future__ import annotations
 
@@ -26,16 +26,14 @@ def test_what_was_registered_once_is_not_registered_again_unless_the_registry_is
     def registers(_: Settings) -> None:
         raise ModelError("registered again")
 
-    monkeypatch.setattr(registration, "_register", registers)
+    monkeypatch.setattr(registration, "register_shipped", registers)
     assert registered_models(settings, "champion", method="mqhmr") == first
     (settings.home / "mlflow.db").unlink()
     with pytest.raises(ModelError, match="registered again"):
         registered_models(settings, "champion", method="mqhmr")
 
 
-def test_an_error_of_the_registering_process_is_that_of_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_asset_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOPOSE_ASSETS", str(tmp_path / "none"))
     with pytest.raises(ModelError, match="biopose assets pull"):
         registered_models(Settings.load(tmp_path / "home"), "champion", method="mqhmr")

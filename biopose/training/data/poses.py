@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from biopose.hmr.pose_prior import PosePrior
-from biopose.io.checkpoint import WEIGHTS
+from biopose.io.weights_folder import WEIGHTS
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
 from biopose.training.data.motion import Motion, cmu_motions

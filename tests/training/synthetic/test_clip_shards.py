@@ -15,8 +15,7 @@ from biopose.errors import ModelError
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS
 from biopose.io.files import sha256_of
 from biopose.pipeline import METHODS
-from biopose.reconstruction.motion_solver import SolverOptions
-from biopose.reconstruction.refinement import RefinementOptions
+from biopose.reconstruction.fit_options import RefinementOptions, SolverOptions
 from biopose.skeleton.kinematics import Kinematics
 from biopose.training.synthetic import clip_shards, recording, shards
 from biopose.training.synthetic.clip_shards import KIND, ClipFolder, ClipShardMaker, read_clips

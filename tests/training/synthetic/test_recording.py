@@ -10,8 +10,7 @@ import torch
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.perception.crops import BOX_MARGIN
 from biopose.pipeline import METHODS
-from biopose.reconstruction.motion_solver import SolverOptions
-from biopose.reconstruction.refinement import RefinementOptions
+from biopose.reconstruction.fit_options import RefinementOptions, SolverOptions
 from biopose.training.synthetic import recording
 from biopose.training.synthetic.clips import SyntheticClip
 from biopose.training.synthetic.recording import ClipRecorder

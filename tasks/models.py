@@ -124,9 +124,14 @@ def weights_of(pinned: PinnedModel, settings: Settings) -> dict[str, Path]:
     return files
 
 
-def registered_versions(settings: Settings) -> list[RegisteredVersion]:
-    """Every version of every stage's model, the newest first."""
-    with registry(settings) as client:
+def registered_versions(settings: Settings, *, wait_s: float = REGISTRY_WAIT_S) -> list[RegisteredVersion]:
+    """Every version of every stage's model, the newest first.
+
+    Args:
+        settings: of the registry.
+        wait_s: for another process of this home that has it.
+    """
+    with registry(settings, wait_s=wait_s) as client:
         return [
             RegisteredVersion(
                 found.name,
@@ -215,18 +220,22 @@ def end_ingest(
 
 
 @contextmanager
-def registry(settings: Settings) -> Iterator[MlflowClient]:
+def registry(settings: Settings, *, wait_s: float = REGISTRY_WAIT_S) -> Iterator[MlflowClient]:
     """The registry, for one process of this home at a time: MLflow creates its tables without a lock.
 
+    Args:
+        settings: of the registry.
+        wait_s: for another process of this home that has it.
+
     Raises:
-        BioposeError: another process has held it for ten minutes, or it cannot be reached.
+        BioposeError: another process has held it for so long, or it cannot be reached.
     """
     prepare_environment(settings)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     address = settings.mlflow_tracking_uri
-    with exclusive(settings.home, "mlflow", wait_s=REGISTRY_WAIT_S):
+    with exclusive(settings.home, "mlflow", wait_s=wait_s):
         try:
             yield MlflowClient(tracking_uri=address, registry_uri=address)
         except MlflowException as error:

@@ -14,10 +14,11 @@ from flows.cli.metrics import metrics
 from flows.cli.models import models
 from flows.cli.quarantine import quarantine
 from flows.cli.query import query
+from flows.cli.serve import serve
 from flows.cli.train import train
 from flows.cli.up import up
 
-for command in (inbox, ingest, quarantine, up, query, metrics, export, models, train):
+for command in (inbox, ingest, quarantine, up, serve, query, metrics, export, models, train):
     cli.add_command(command)
 for benchmark in (bench_ingest, bench_warehouse):
     bench.add_command(benchmark)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+from flows.serving.files_server import files_server
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from flows.serving.files_server import files_server
 from flows.serving.own_requests import is_own
 from flows.serving.prefect_server import PrefectServer
 

@@ -1,0 +1,40 @@
+"""What a page reads: answers of named queries on the snapshot that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from warehouse.query import run_query_on
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An open snapshot, for one page.
+
+    Attributes:
+        connection: to the snapshot.
+        queries: a team's own folder of named queries.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    queries: Path
+
+    def frame(self, name: str, given: Mapping[str, str] | None = None) -> pl.DataFrame:
+        """The answer of a named query.
+
+        Raises:
+            QueryError: there is no such query, or a parameter is not what it expects.
+        """
+        return run_query_on(self.connection, name, given or {}, own=self.queries)
+
+    def rows(self, name: str, **given: str) -> list[Row]:
+        """Likewise, a dictionary a row."""
+        return self.frame(name, given).to_dicts()

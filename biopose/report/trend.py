@@ -69,7 +69,7 @@ def trend(title: str, series: Sequence[Series]) -> str:
     """
     axes = _Axes(series)
     parts = [
-        f'<svg class="plot trend" role="img" aria-label="{escape(title)}" viewBox="0 0 {WIDTH_PX:g} {HEIGHT_PX:g}">',
+        f'<svg class="plot trend" role="group" aria-label="{escape(title)}" viewBox="0 0 {WIDTH_PX:g} {HEIGHT_PX:g}">',
         f"<title>{escape(title)}</title><desc>{escape(_description(series))}</desc>",
         f'<g transform="translate({LEFT_PX:g} {TOP_PX:g})"><text class="title" y="-9">{escape(title)}</text>',
         *_grid(axes),
@@ -147,7 +147,7 @@ def _sessions(one: Series, axes: _Axes, *, offset_px: float) -> list[str]:
         title = f"{session.name}{f', {one.name}' if one.name else ''}: {session.value:.4g}{interval}"
         low, high = axes.y(session.value - reach), axes.y(session.value + reach)
         parts.append(
-            f'<a href="{escape(session.link)}"><title>{escape(title)}</title>'
+            f'<a href="{escape(session.link)}" tabindex="-1"><title>{escape(title)}</title>'
             f'<path class="interval {one.kind}" d="M{x:.1f} {high:.1f}V{low:.1f}"/>'
             f'<circle class="point {one.kind}" cx="{x:.1f}" cy="{y:.1f}" r="{POINT_PX:g}"/></a>'
         )

@@ -32,7 +32,7 @@ def serve(home: Path | None, port: int | None, host: str) -> None:
             f"--host {host}: pages have no users and passwords yet, so they are served to this machine alone; "
             "leave --host out, and from elsewhere use ssh -L 4300:127.0.0.1:4300 THIS-MACHINE"
         )
-    from flows.serving.pages_server import serve_pages
+    from flows.pages.server import serve_pages
     from tasks.settings import Settings
 
     serve_pages(Settings.load(home, pages_port=port), host=host, echo=click.echo)

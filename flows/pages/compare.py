@@ -33,7 +33,7 @@ def compare(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
         "title": "Compare two trials",
         "first": names[0],
         "second": names[1],
-        "trials": [row["trial_id"] for row in read.rows("trials")[::-1]][:MOST_CHOICES],
+        "trials": read.choices("trial_description", "trial"),
         "plots": {},
         "metrics": [],
     }
@@ -42,9 +42,6 @@ def compare(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
     described = [read.rows("trial_description", trial=name)[0] for name in names]
     tables = [read.frame("curves_of_trial", {"trial": name}) for name in names]
     return page | {"described": described, "plots": _plots(tables), "metrics": _metrics(read, names)}
-
-
-MOST_CHOICES = 2_000
 
 
 def _metrics(read: Reader, names: list[str]) -> list[dict[str, Any]]:
@@ -74,8 +71,8 @@ def _columns(name: str) -> list[tuple[str, str]]:
 
 def _plot(title: str, column: str, side: str, tables: list[pl.DataFrame]) -> Markup | None:
     curves = [
-        Curve(kind, kind, values)
-        for kind, table in zip(KINDS, tables, strict=True)
+        Curve(kind, name, values)
+        for kind, name, table in zip(KINDS, ("1st", "2nd"), tables, strict=True)
         if (values := _values(table, f"{column}_deg", side)) is not None
     ]
     if len(curves) < len(tables):

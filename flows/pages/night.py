@@ -23,6 +23,7 @@ KINDS = {
     "unexpected": "an unexpected error",
 }
 SHOWN_DAYS = 14
+SHOWN_TRIALS = 300
 
 
 def night(read: Reader, asked: Mapping[str, str], *, quarantine: Path) -> dict[str, Any]:
@@ -35,15 +36,16 @@ def night(read: Reader, asked: Mapping[str, str], *, quarantine: Path) -> dict[s
     """
     days = read.rows("loads_by_day")
     day = asked.get("day") or (str(days[0]["day"]) if days else "")
-    stored = read.rows("loads", day=day) if day else []
+    loads = read.frame("loads", {"day": day} if day else {})
     sessions: dict[str, list[dict[str, Any]]] = {}
-    for trial in stored:
+    for trial in loads.head(SHOWN_TRIALS).to_dicts():
         sessions.setdefault(trial["trial_id"].rpartition("/")[0], []).append(trial)
     return {
         "title": "Last night" if not asked.get("day") else f"Loads of {day}",
         "day": day,
         "days": days[:SHOWN_DAYS],
-        "stored": stored,
+        "stored": loads.height,
+        "shown": min(loads.height, SHOWN_TRIALS),
         "sessions": {name: sorted(trials, key=lambda one: one["trial_id"]) for name, trials in sessions.items()},
         "least_quality": UNTRUSTED_QUALITY,
         **_quarantined(quarantine),

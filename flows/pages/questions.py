@@ -13,12 +13,10 @@ from flows.pages.answer_plot import answer_plot
 from flows.pages.reader import Reader
 from warehouse.errors import QueryError, QueryLimitError
 from warehouse.named_query import NamedQuery, named_queries
-from warehouse.parameters import Expectation, Parameter, choices, expectation
+from warehouse.parameters import Expectation, Parameter, expectation
 from warehouse.query import known_query
 
-MOST_CHOICES = 2_000
 SHOWN_ROWS = 500
-ATHLETE, TRIAL, SESSION = "athlete_id", "trial_id", "session_id"
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def question(read: Reader, asked: Mapping[str, str], *, name: str) -> dict[str, 
     context: dict[str, Any] = {
         "title": name.replace("_", " "),
         "query": query,
-        "fields": [_field(read, parameter, given) for parameter in query.parameters],
+        "fields": [_field(read, name, parameter, given) for parameter in query.parameters],
         "given": given,
         "error": "",
         "answer": None,
@@ -105,9 +103,11 @@ def given_parameters(query: NamedQuery, asked: Mapping[str, str]) -> dict[str, s
     return {name: value for name, value in asked.items() if name in names and value != ""}
 
 
-def _field(read: Reader, parameter: Parameter, given: Mapping[str, str]) -> Field:
-    offered = choices(read.connection, parameter, most=MOST_CHOICES)
-    return Field(parameter, expectation(parameter), offered, given.get(parameter.name, parameter.default or ""))
+def _field(read: Reader, query: str, parameter: Parameter, given: Mapping[str, str]) -> Field:
+    offered = read.choices(query, parameter.name)
+    expected = expectation(parameter)
+    default = "" if expected.kind == "date" else parameter.default or ""
+    return Field(parameter, expected, offered, given.get(parameter.name, default))
 
 
 def _command(query: NamedQuery, given: Mapping[str, str]) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from warehouse.query import run_query_on
+from warehouse.parameters import choices
+from warehouse.query import known_query, run_query_on
 
+MOST_CHOICES = 2_000
 Row = dict[str, Any]
 
 
@@ -34,6 +36,11 @@ class Reader:
             QueryError: there is no such query, or a parameter is not what it expects.
         """
         return run_query_on(self.connection, name, given or {}, own=self.queries)
+
+    def choices(self, name: str, parameter: str) -> list[str]:
+        """The values that a parameter of a named query can take, its default first."""
+        found = {one.name: one for one in known_query(name, self.queries).parameters}
+        return choices(self.connection, found[parameter], most=MOST_CHOICES)
 
     def rows(self, name: str, **given: str) -> list[Row]:
         """Likewise, a dictionary a row."""

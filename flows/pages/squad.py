@@ -10,8 +10,8 @@ from flows.pages.reader import Reader, Row
 
 PERIOD = datetime.timedelta(days=27)  # with the last day, four weeks
 COLUMNS = {
-    "changes": "real changes",
     "athlete": "athlete",
+    "changes": "real changes",
     "sessions": "sessions",
     "trials": "trials",
     "last": "last session",
@@ -35,7 +35,6 @@ def squad(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
         read: the snapshot.
         asked: team, activity and since, all optional; sort: a column, with - before it in falling order.
     """
-    everybody = read.rows("athletes")
     team, activity = asked.get("team") or "any", asked.get("activity") or "any"
     athletes = read.rows("athletes", team=team, activity=activity)
     last = max((row["last_session"] for row in athletes), default=datetime.date.today())
@@ -53,8 +52,8 @@ def squad(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
     return {
         "title": "Squad" if team == "any" else f"Squad {team}",
         "athletes": rows,
-        "teams": sorted({row["team_id"] for row in everybody}),
-        "activities": sorted({row["activity"] for row in read.rows("trials")}),
+        "teams": read.choices("athletes", "team"),
+        "activities": read.choices("athletes", "activity"),
         "team": team,
         "activity": activity,
         "since": since,

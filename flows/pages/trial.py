@@ -26,6 +26,7 @@ from warehouse.errors import QueryError
 UNIT_SUFFIX = "_deg"
 SD_SUFFIX = "_sd_deg"
 MOST_VALUES = 2_000  # frames whose values a page holds for its cursor
+LAST_OF_EVERY_TRIAL = "ankle_dorsiflexion_range"  # in the order of definitions
 STEP_TOLERANCE = 1e-3  # of a frame
 QUALITY_NAMES = {
     "mean_quality": "mean quality, 0 to 1",
@@ -73,7 +74,7 @@ def trial(read: Reader, asked: Mapping[str, str], *, trial_id: str, home: Path) 
     (described,) = read.rows("trial_description", trial=trial_id)
     frames = read_frames(read, asked, trial_id=trial_id)
     metrics = read.rows("metrics_of_trial", trial=trial_id)
-    rows = metric_rows([_metric(row) for row in metrics if row["metric"] in DEFINITIONS])
+    rows = metric_rows(_metrics(metrics))
     files = TrialFiles(home, described["artifacts"])
     return {
         "title": trial_id,
@@ -166,8 +167,15 @@ def _rounded(values: np.ndarray) -> list[float | None]:
     return [round(float(value), 1) if math.isfinite(value) else None for value in values]
 
 
-def _metric(row: Row) -> Metric:
-    return Metric(row["metric"], row["side"], row["value"], row["unit"], row["sd"], row["reason"])
+def _metrics(rows: list[Row]) -> list[Metric]:
+    """Those that have a definition; the activity's before the joints' peaks and ranges, which every trial has."""
+    order = list(DEFINITIONS)
+    joints = order.index(LAST_OF_EVERY_TRIAL)
+    places = {name: (place <= joints, place) for place, name in enumerate(order)}
+    return [
+        Metric(row["metric"], row["side"], row["value"], row["unit"], row["sd"], row["reason"])
+        for row in sorted((row for row in rows if row["metric"] in places), key=lambda row: places[row["metric"]])
+    ]
 
 
 def _quality(rows: list[Row]) -> list[Row]:

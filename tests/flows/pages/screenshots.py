@@ -6,47 +6,15 @@ python -m tests.flows.pages.screenshots --home demo-output/home --out screenshot
 from __future__ import annotations
 
 import argparse
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
-from flows.pages.application import application
-from flows.serving.ports import free_port
-from tasks.settings import Settings
+from tests.flows.pages.browser import chromium
+from tests.flows.pages.home import served
 
-CHROMIUM = Path("/usr/bin/chromium")
 READY = "!document.querySelector('video').seeking && document.querySelector('video').readyState > 1"
 WIDTHS_PX = {"desktop": (1280, 900), "phone": (390, 844)}
-
-
-@contextmanager
-def served(home: Path) -> Iterator[str]:
-    """The address at which the pages of a home are served for the block."""
-    port = free_port()
-    configuration = uvicorn.Config(application(Settings.load(home)), port=port, log_level="warning")
-    server = uvicorn.Server(configuration)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.02)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """The browser, without a screen."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def main() -> None:

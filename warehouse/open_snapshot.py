@@ -20,6 +20,7 @@ from warehouse.connection import named_damage, opened_for_reading
 from warehouse.limits import Limits, within_limits
 
 LONGEST_WAIT_S = 5.0  # for the answers that still read the old snapshot; then it is read once more
+MOST_AT_ONCE = 4  # each uses every core; more would all be slower, and take more memory
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ class OpenSnapshot:
         self._version: tuple[int, int] | None = None  # inode and time of publication
         self._readers = 0
         self._changed = threading.Condition()
+        self._turns = threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def answer(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> tuple[T, datetime]:
         """What `work` reads, and when the snapshot that it read was published.
@@ -55,17 +57,25 @@ class OpenSnapshot:
             with named_damage(self._file):
                 return work(connection)
 
-        return within_limits(self._reading(), timed, self._limits), published[0]
+        with self._turns:
+            return within_limits(self._reading(), timed, self._limits), published[0]
 
     def close(self) -> None:
         """Close it; an answer opens it again."""
         with self._changed:
             self._close()
 
+    def newest(self) -> tuple[int, int] | None:
+        """Version of the file that has the name now, another for each publication; None where there is none."""
+        if not self._file.is_file():
+            return None
+        found = self._file.stat()
+        return found.st_ino, found.st_mtime_ns
+
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._changed:
-            if self._connection is None or self._version != self._newest():
+            if self._connection is None or self._version != self.newest():
                 self._changed.wait_for(lambda: not self._readers, LONGEST_WAIT_S)
                 self._reopen()
             assert self._connection is not None
@@ -81,7 +91,7 @@ class OpenSnapshot:
 
     def _reopen(self) -> None:
         """Open the newest, unless somebody reads the old one still, or another thread has done so meanwhile."""
-        newest = self._newest()
+        newest = self.newest()
         if self._connection is not None and (self._readers or self._version == newest):
             return
         self._close()
@@ -91,10 +101,3 @@ class OpenSnapshot:
     def _close(self) -> None:
         self._connection = self._version = None
         self._opened.close()
-
-    def _newest(self) -> tuple[int, int] | None:
-        """Of the file that has the name now; each publication is another."""
-        if not self._file.is_file():
-            return None
-        found = self._file.stat()
-        return found.st_ino, found.st_mtime_ns

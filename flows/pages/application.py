@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from flows.pages.athlete import athlete
 from flows.pages.compare import compare
 from flows.pages.models import models, with_registry
 from flows.pages.night import night
+from flows.pages.page_cache import PageCache
 from flows.pages.questions import csv, question, questions
 from flows.pages.reader import Reader
 from flows.pages.security import REPORT_POLICY, protected
@@ -58,17 +59,17 @@ def application(settings: Settings) -> Application:
     Args:
         settings: of the home.
     """
-    site = _Site(settings, OpenSnapshot(settings.snapshot, LIMITS))
+    site = _Site(settings, OpenSnapshot(settings.snapshot, LIMITS), PageCache())
     trial_path = "/trial/{team}/{session}/{trial}"
     routes = [
         Route("/", site.page("night", _night(settings))),
         Route("/night", site.page("night", _night(settings))),
-        Route("/squad", site.page("squad", squad)),
+        Route("/squad", site.kept_page("squad", squad)),
         Route("/athlete/{team}/{athlete}", site.athlete),
         Route(trial_path, site.trial),
         Route(f"{trial_path}/curves.json", site.curves),
         Route(f"{trial_path}/files/{{file}}", site.file),
-        Route("/compare", site.page("compare", compare)),
+        Route("/compare", site.kept_page("compare", compare)),
         Route("/questions", site.page("questions", questions)),
         Route("/questions/{name}", site.question),
         Route("/questions/{name}/answer.csv", site.csv),
@@ -92,21 +93,26 @@ class _Site:
 
     settings: Settings
     snapshot: OpenSnapshot
+    cache: PageCache
 
     def page(self, template: str, answer: Answer) -> Callable[[Request], Response]:
         """An endpoint that has no part of its address to look up."""
         return lambda request: self._rendered(request, template, *self._ask(request, answer))
 
+    def kept_page(self, template: str, answer: Answer) -> Callable[[Request], Response]:
+        """Likewise, of a page that is made of the snapshot alone."""
+        return lambda request: self._kept(request, template, answer)
+
     def athlete(self, request: Request) -> Response:
         """An athlete's page."""
         given = request.path_params
         answer = partial(athlete, athlete_id=f"{given['team']}/{given['athlete']}")
-        return self._rendered(request, "athlete", *self._ask(request, answer))
+        return self._kept(request, "athlete", answer)
 
     def trial(self, request: Request) -> Response:
         """A trial's page."""
         answer = partial(trial, trial_id=_trial_id(request), home=self.settings.home)
-        return self._rendered(request, "trial", *self._ask(request, answer))
+        return self._kept(request, "trial", answer)
 
     def curves(self, request: Request) -> Response:
         """What the cursor on a trial's curves shows."""
@@ -179,12 +185,23 @@ class _Site:
         asked = dict(request.query_params)
         return self.snapshot.answer(lambda connection: answer(Reader(connection, self.settings.queries), asked))
 
+    def _kept(self, request: Request, template: str, answer: Answer) -> HTMLResponse:
+        """A page that is rendered once for each snapshot."""
+
+        def render() -> str:
+            return _html(request, template, *self._ask(request, answer))
+
+        address = f"{request.url.path}?{request.url.query}"
+        return HTMLResponse(self.cache.get(address, self.snapshot.newest(), render))
+
     def _rendered(
         self, request: Request, template: str, context: Context, published: datetime | None, *, status: int = 200
     ) -> HTMLResponse:
-        page = environment().get_template(f"{template}.html.j2")
-        html = page.render(context, path=request.url.path, published=published, now=datetime.now(UTC))
-        return HTMLResponse(html, status_code=status)
+        return HTMLResponse(_html(request, template, context, published), status_code=status)
+
+
+def _html(request: Request, template: str, context: Context, published: datetime | None) -> str:
+    return environment().get_template(f"{template}.html.j2").render(context, path=request.url.path, published=published)
 
 
 def _trial_id(request: Request) -> str:

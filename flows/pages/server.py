@@ -37,5 +37,4 @@ def serve_pages(settings: Settings, *, host: str = LOCALHOST, echo: Callable[[st
         log_level="warning",
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=2,
     )

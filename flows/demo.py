@@ -104,9 +104,10 @@ def main(out: Path) -> None:
         f"\n{time.monotonic() - began_s:.0f} s in all; the warehouse's content hash is "
         f"{content_hash(settings.snapshot)[:16]}. Run `make demo` again: nothing is measured twice, the hash stays.\n"
         f"Pages, once `.venv/bin/biopose up --home {home} --inbox {inbox}` runs:\n"
-        f"  {pages.prefect}  the table of each ingest run (Artifacts), flow runs, schedule\n"
+        f"  {pages.pages}  last night, squad, athletes, trials, questions, models\n"
+        f"  {pages.prefect}  flow runs, schedule\n"
         f"  {pages.mlflow}  model versions, a record of each ingest run\n"
-        f"  {pages.files}  overlays and reports"
+        f"The first alone: .venv/bin/biopose serve --home {home}"
     )
 
 

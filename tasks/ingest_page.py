@@ -1,9 +1,8 @@
-"""An ingest run's page in Prefect: a table of its trials, and a summary with links to overlays and reports."""
+"""An ingest run's page in Prefect: a table of its trials, and a summary, with links to the trials' pages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +11,6 @@ from tasks.settings import Addresses, Settings
 # Prefect keeps the history of an artifact under its key; homes have these.
 TABLE_KEY = "night"
 SUMMARY_KEY = "night-summary"
-FILES = ("overlay", "report")
 
 Row = Mapping[str, Any]
 
@@ -22,7 +20,7 @@ def publish_ingest(account: Row, settings: Settings) -> None:
 
     Args:
         account: of the run, as `IngestRun.as_dict` gives it.
-        settings: where files lie and where they are served.
+        settings: where the pages are served.
     """
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
@@ -43,11 +41,11 @@ def ingest_table(account: Row, settings: Settings) -> list[dict[str, Any]]:
             "mean quality": round(row["quality"], 2),
             "status": "stored",
             "reason": "",
-            **{file: link_to(row[file], settings) for file in FILES},
+            "page": trial_page(row["trial_id"], settings),
         }
         for row in account["stored"]
     ]
-    columns = ("trial", "athlete", "activity", "frames", "mean quality", "status", "reason", *FILES)
+    columns = ("trial", "athlete", "activity", "frames", "mean quality", "status", "reason", "page")
     others = [
         *(
             {"trial": name, "status": "measured, not loaded", "reason": why}
@@ -82,23 +80,20 @@ def ingest_summary(account: Row, settings: Settings) -> str:
         reasons = [(row["name"], row["kind"], row["message"]) for row in quarantined]
         parts += ["## Quarantined", _markdown_table(("trial", "kind", "reason"), reasons)]
     if stored:
-        head = ("trial", "athlete", "activity", "frames", "mean quality", "files")
+        head = ("trial", "athlete", "activity", "frames", "mean quality", "page")
         parts += ["## Stored", _markdown_table(head, [_stored(row, settings) for row in stored])]
     return "\n\n".join(parts) + "\n"
 
 
-def link_to(file: str | Path, settings: Settings) -> str:
-    """The address at which `biopose up` serves a file of the folder artifacts; for a file elsewhere, its path."""
-    served = (Addresses.recorded(settings) or Addresses.planned(settings)).files
-    path = Path(file)
-    if not path.is_relative_to(settings.artifacts):
-        return str(path)
-    return f"{served}/{quote(path.relative_to(settings.artifacts).as_posix())}"
+def trial_page(trial_id: str, settings: Settings) -> str:
+    """The address of a trial's page."""
+    served = (Addresses.recorded(settings) or Addresses.planned(settings)).pages
+    return f"{served}/trial/{quote(trial_id)}"
 
 
 def _stored(row: Row, settings: Settings) -> tuple[str, ...]:
-    links = " ".join(f"[{file}]({link_to(row[file], settings)})" for file in FILES)
-    return (row["trial_id"], row["athlete_id"], row["activity"], str(row["frames"]), f"{row['quality']:.2f}", links)
+    page = f"[page]({trial_page(row['trial_id'], settings)})"
+    return (row["trial_id"], row["athlete_id"], row["activity"], str(row["frames"]), f"{row['quality']:.2f}", page)
 
 
 def _markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

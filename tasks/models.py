@@ -126,9 +126,14 @@ def weights_of(pinned: PinnedModel, settings: Settings) -> dict[str, Path]:
     return files
 
 
-def registered_versions(settings: Settings) -> list[RegisteredVersion]:
-    """Every version of every stage's model, the newest first."""
-    with registry(settings) as client:
+def registered_versions(settings: Settings, *, wait_s: float = REGISTRY_WAIT_S) -> list[RegisteredVersion]:
+    """Every version of every stage's model, the newest first.
+
+    Args:
+        settings: of the registry.
+        wait_s: for another process of this home that has it.
+    """
+    with registry(settings, wait_s=wait_s) as client:
         return [
             RegisteredVersion(
                 found.name,
@@ -217,11 +222,15 @@ def end_ingest(
 
 
 @contextmanager
-def registry(settings: Settings) -> Iterator[MlflowClient]:
+def registry(settings: Settings, *, wait_s: float = REGISTRY_WAIT_S) -> Iterator[MlflowClient]:
     """The registry, for one process of this home at a time: MLflow creates its tables without a lock.
 
+    Args:
+        settings: of the registry.
+        wait_s: for another process of this home that has it.
+
     Raises:
-        BioposeError: another process has held it for ten minutes, or it cannot be reached.
+        BioposeError: another process has held it for so long, or it cannot be reached.
     """
     prepare_environment(settings)
     from mlflow import MlflowClient
@@ -230,7 +239,7 @@ def registry(settings: Settings) -> Iterator[MlflowClient]:
     address = settings.mlflow_tracking_uri
     if _is_server(settings):
         check_reachable(address, variable="BIOPOSE_MLFLOW_TRACKING_URI")
-    with exclusive(settings.home, "mlflow", wait_s=REGISTRY_WAIT_S):
+    with exclusive(settings.home, "mlflow", wait_s=wait_s):
         if settings.mlflow_database is not None:
             begin_with_copy("mlflow", settings.mlflow_database)
         try:

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         webhook_url: notified of failed runs and of quarantined trials; None: nobody is.
         prefect_port: of the Prefect server that `biopose up` starts.
         mlflow_port: of its MLflow server.
-        files_port: of its server of overlays and reports.
+        pages_port: of the pages.
         actors_per_gpu: processes that share one GPU.
         intermediates_days: how long detections and motions are kept, which hold pictures of the videos.
         cores: of this machine, that an ingest may keep busy; by default all that it is given.
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     webhook_url: str | None = None
     prefect_port: int = Field(default=4200, ge=1, le=65535)
     mlflow_port: int = Field(default=5000, ge=1, le=65535)
-    files_port: int = Field(default=4300, ge=1, le=65535)
+    pages_port: int = Field(default=4300, ge=1, le=65535)
     actors_per_gpu: int = Field(default=1, ge=1)
     intermediates_days: float = Field(default=30.0, ge=0)
     cores: int = Field(default_factory=_available_cores, ge=1)
@@ -155,17 +155,17 @@ class Addresses:
     Attributes:
         prefect: base of the Prefect server; its API lies under /api.
         mlflow: the MLflow server.
-        files: what lies in the folder artifacts.
+        pages: of `biopose serve`.
     """
 
     prefect: str
     mlflow: str
-    files: str
+    pages: str
 
     @classmethod
     def planned(cls, settings: Settings) -> Addresses:
         """Those of the settings' ports."""
-        ports = (settings.prefect_port, settings.mlflow_port, settings.files_port)
+        ports = (settings.prefect_port, settings.mlflow_port, settings.pages_port)
         return cls(*(f"http://{LOCALHOST}:{port}" for port in ports))
 
     @classmethod

@@ -25,5 +25,18 @@ class QueryError(WarehouseError):
     """A query that cannot be run; the message is one line with the reason."""
 
 
+class UnknownNameError(QueryError):
+    """A name that the warehouse does not have.
+
+    Attributes:
+        kind: of the name, such as athlete, trial or query.
+        nearest: at most five names that are like it.
+    """
+
+    def __init__(self, message: str, *, kind: str, nearest: list[str]) -> None:
+        super().__init__(message)
+        self.kind, self.nearest = kind, nearest
+
+
 class QueryLimitError(QueryError):
     """A query that was stopped at its limit of time or memory."""

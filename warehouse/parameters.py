@@ -15,11 +15,12 @@ import datetime
 import math
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import duckdb
 
-from warehouse.errors import QueryError
-from warehouse.nearest import suggestion
+from warehouse.errors import QueryError, UnknownNameError
+from warehouse.nearest import nearest_names, suggestion
 
 VALUE = re.compile(r"one of (\w+)\.(\w+)")
 COLUMN = re.compile(r"(measured )?column of (\w+)")
@@ -62,6 +63,44 @@ def check_value(connection: duckdb.DuckDBPyConnection, parameter: Parameter, val
         _check_date(parameter, value)
 
 
+@dataclass(frozen=True)
+class Expectation:
+    """What a parameter expects, for a form.
+
+    Attributes:
+        kind: choice, of what the warehouse has; number; date; or text.
+        whole: of a number.
+        least: of a number; None where there is none.
+    """
+
+    kind: Literal["choice", "number", "date", "text"]
+    whole: bool = False
+    least: float | None = None
+
+
+def expectation(parameter: Parameter) -> Expectation:
+    """What a parameter expects, by the beginning of its meaning."""
+    if VALUE.match(parameter.meaning) or COLUMN.match(parameter.meaning):
+        return Expectation("choice")
+    if found := NUMBER.match(parameter.meaning):
+        return Expectation("number", bool(found[1]), float(found[2]) if found[2] else None)
+    return Expectation("date" if re.match(r"date\b", parameter.meaning) else "text")
+
+
+def choices(connection: duckdb.DuckDBPyConnection, parameter: Parameter, *, most: int) -> list[str]:
+    """The values that a parameter can take, its default first and at most `most` others; none where it is no choice."""
+    default = [] if parameter.default is None else [parameter.default]
+    if found := COLUMN.match(parameter.meaning):
+        return default + _numeric_columns(connection, found[2], measured=bool(found[1]))
+    if found := VALUE.match(parameter.meaning):
+        names = connection.execute(
+            f"SELECT DISTINCT {found[2]}::VARCHAR AS name FROM {found[1]} "  # noqa: S608 - of a query's file
+            f"WHERE {found[2]} IS NOT NULL ORDER BY name LIMIT {most}"
+        ).fetchall()
+        return default + [name for (name,) in names]
+    return []
+
+
 def check_trial(connection: duckdb.DuckDBPyConnection, trial_id: str) -> None:
     """Raise a QueryError with the nearest trials where there is no such trial."""
     _check_known(connection, Parameter("trial", "", None), trial_id, table="trial", column="trial_id")
@@ -79,25 +118,32 @@ def _check_known(
         f"ORDER BY ends_with(name, '/' || $1) DESC, jaro_winkler_similarity(name, $1) DESC, name LIMIT {CANDIDATES}",
         [value],
     ).fetchall()
-    raise QueryError(
-        f"{parameter.name}: the warehouse has no {parameter.name} {value!r}; "
-        + suggestion(value, [name for (name,) in names if name is not None])
+    known_names = [name for (name,) in names if name is not None]
+    raise UnknownNameError(
+        f"{parameter.name}: the warehouse has no {parameter.name} {value!r}; {suggestion(value, known_names)}",
+        kind=parameter.name,
+        nearest=nearest_names(value, known_names),
     )
 
 
 def _check_column(
     connection: duckdb.DuckDBPyConnection, parameter: Parameter, value: str, *, table: str, measured: bool
 ) -> None:
-    described = connection.execute(f"DESCRIBE {table}").fetchall()
-    numeric = [name for name, type_, *_ in described if type_ in NUMERIC]
-    if measured:
-        numeric = [name for name in numeric if (sd := UNIT.sub(r"_sd_\1", name)) != name and sd in numeric]
+    numeric = _numeric_columns(connection, table, measured=measured)
     if value not in numeric:
         beside = " with a standard deviation" if measured else ""
         raise QueryError(
             f"{parameter.name}: {table} has no column {value!r} of numbers{beside}; expected a {parameter.meaning}; "
             + suggestion(value, numeric)
         )
+
+
+def _numeric_columns(connection: duckdb.DuckDBPyConnection, table: str, *, measured: bool) -> list[str]:
+    described = connection.execute(f"DESCRIBE {table}").fetchall()
+    numeric = [name for name, type_, *_ in described if type_ in NUMERIC]
+    if not measured:
+        return numeric
+    return [name for name in numeric if (sd := UNIT.sub(r"_sd_\1", name)) != name and sd in numeric]
 
 
 def _check_number(parameter: Parameter, value: str, *, whole: bool, least: float) -> None:

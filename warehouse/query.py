@@ -9,10 +9,10 @@ import duckdb
 import polars as pl
 
 from warehouse.connection import DAMAGE, named_damage, opened_for_reading
-from warehouse.errors import QueryError, WarehouseError
+from warehouse.errors import QueryError, UnknownNameError, WarehouseError
 from warehouse.limits import Limits, within_limits
 from warehouse.named_query import NamedQuery, named_queries
-from warehouse.nearest import suggestion
+from warehouse.nearest import nearest_names, suggestion
 from warehouse.parameters import check_trial, check_value
 
 DEFAULT_LIMITS = Limits()
@@ -36,18 +36,21 @@ def run_query(
             warehouse does not have is named with the nearest ones.
         QueryLimitError: it took too long or too much memory.
     """
-    query = _known_query(name, own)
+    query = known_query(name, own)
     values = _values(query, given)
+    return answer(snapshot, lambda connection: _run_checked(connection, query, values), limits)
 
-    def work(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-        try:
-            for parameter in query.parameters:
-                check_value(connection, parameter, values[parameter.name])
-        except duckdb.Error as error:  # of a table that a team's own file names
-            raise QueryError(f"{query.file}: {_line(error)}") from error
-        return _run(connection, query.sql, values)
 
-    return answer(snapshot, work, limits)
+def run_query_on(
+    connection: duckdb.DuckDBPyConnection, name: str, given: Mapping[str, str], *, own: Path | None = None
+) -> pl.DataFrame:
+    """Run a named query on a snapshot that is open.
+
+    Raises:
+        QueryError: as of `run_query`.
+    """
+    query = known_query(name, own)
+    return _run_checked(connection, query, _values(query, given))
 
 
 def run_sql(snapshot: Path, sql: str, *, limits: Limits = DEFAULT_LIMITS) -> pl.DataFrame:
@@ -96,10 +99,19 @@ def _identity(snapshot: Path) -> int | None:
     return snapshot.stat().st_ino if snapshot.exists() else None
 
 
-def _known_query(name: str, own: Path | None) -> NamedQuery:
+def known_query(name: str, own: Path | None = None) -> NamedQuery:
+    """A named query.
+
+    Raises:
+        QueryError: there is no such query; the nearest names are in the message.
+    """
     queries = named_queries(own)
     if name not in queries:
-        raise QueryError(f"{name}: there is no such query; {suggestion(name, queries)}; `biopose query --list` has all")
+        raise UnknownNameError(
+            f"{name}: there is no such query; {suggestion(name, queries)}; `biopose query --list` has all",
+            kind="query",
+            nearest=nearest_names(name, queries),
+        )
     return queries[name]
 
 
@@ -112,6 +124,16 @@ def _values(query: NamedQuery, given: Mapping[str, str]) -> dict[str, str]:
     if missing := sorted(known - set(values)):
         raise QueryError(f"{query.name}: {', '.join(missing)} is missing; {_usage(query)}")
     return values
+
+
+def _run_checked(connection: duckdb.DuckDBPyConnection, query: NamedQuery, values: Mapping[str, str]) -> pl.DataFrame:
+    """Its answer, after each value was checked."""
+    try:
+        for parameter in query.parameters:
+            check_value(connection, parameter, values[parameter.name])
+    except duckdb.Error as error:  # of a table that a team's own file names
+        raise QueryError(f"{query.file}: {_line(error)}") from error
+    return _run(connection, query.sql, values)
 
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, str]) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
 from biopose.camera.motion_summary import DISTRUST
 from biopose.io.trajectories import CoordinateTrajectories
-from biopose.outputs.summary import UNTRUSTED_QUALITY
+from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 from biopose.reconstruction.observations import LEAST_CONFIDENCE
 from biopose.skeleton.model import Skeleton
 

@@ -37,6 +37,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "pydantic_settings": "pydantic-settings",
         "ray": "ray",
         "sqlalchemy": "SQLAlchemy",
+        "starlette": "starlette",
+        "uvicorn": "uvicorn",
         "yaml": "PyYAML",
     },
 }

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from biopose.io.files import written_whole
 from biopose.outputs.trial import body_scales, body_size
+from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.video.frames import VideoInfo
-
-UNTRUSTED_QUALITY = 0.5  # a frame below this is drawn grey and named in the report
 
 
 def summary_of(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from biopose.outputs.summary import UNTRUSTED_QUALITY
+from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 
 SEGMENTS = {
     "height_m": "height",

@@ -1,7 +1,4 @@
-"""The report's plots, as inline SVG.
-
-The background of untrusted frames is grey. A light band is an angle's 95 % interval.
-"""
+"""The report's plots, as inline SVG; the background of untrusted frames is grey."""
 
 from __future__ import annotations
 
@@ -12,43 +9,9 @@ import numpy as np
 
 from biopose.outputs.summary import untrusted
 from biopose.reconstruction.measurement import FOOT_POINTS, PersonMeasurement
-from biopose.rendering.curve_strip import BAND_SD
+from biopose.report.angle_panels import angle_panels
 from biopose.report.svg import Curve, Panel, Strip, figure
 
-MIN_SPAN_DEG = 10.0  # of an axis: less would magnify noise
-
-# Groups of panels: coordinate to title; a name that ends in "_" stands for both sides.
-PANELS: dict[str, dict[str, str]] = {
-    "Lower limb": {
-        "hip_flexion_": "hip flexion",
-        "hip_adduction_": "hip adduction",
-        "hip_rotation_": "hip internal rotation",
-        "knee_angle_": "knee flexion",
-        "ankle_angle_": "ankle dorsiflexion",
-        "subtalar_angle_": "subtalar inversion",
-        "mtp_angle_": "toe flexion",
-    },
-    "Pelvis, trunk and neck": {
-        "pelvis_tilt": "pelvis tilt",
-        "pelvis_list": "pelvis list",
-        "pelvis_rotation": "pelvis rotation",
-        "lumbar_extension": "trunk extension",
-        "lumbar_bending": "trunk bending",
-        "lumbar_rotation": "trunk rotation",
-        "neck_flexion": "neck extension",
-        "neck_bending": "neck bending",
-        "neck_rotation": "neck rotation",
-    },
-    "Upper limb": {
-        "arm_flex_": "shoulder flexion",
-        "arm_add_": "shoulder adduction",
-        "arm_rot_": "shoulder rotation",
-        "elbow_flex_": "elbow flexion",
-        "pro_sup_": "forearm pronation",
-        "wrist_flex_": "wrist flexion",
-        "wrist_dev_": "wrist deviation",
-    },
-}
 QUALITY_PANELS = {
     "quality": "quality (0 to 1)",
     "reprojection_px": "reprojection error (px)",
@@ -78,8 +41,9 @@ class Plots:
 
 def angle_plots(one: PersonMeasurement) -> dict[str, str]:
     """SVG of each group of coordinates; those that the skeleton lacks are left out."""
-    groups = {group: _angle_panels(one, panels) for group, panels in PANELS.items()}
-    return {group: _figure(group, panels, one) for group, panels in groups.items() if panels}
+    sd_deg = None if one.coordinate_sd is None else np.degrees(one.coordinate_sd)
+    groups = angle_panels(one.coordinates.names, np.degrees(one.coordinates.values), sd_deg)
+    return {group: _figure(group, panels, one) for group, panels in groups.items()}
 
 
 def has_bands(one: PersonMeasurement) -> bool:
@@ -103,27 +67,3 @@ def quality_plot(one: PersonMeasurement) -> str:
 
 def _figure(title: str, panels: Sequence[Panel], one: PersonMeasurement) -> str:
     return figure(title, panels, one.track.time_s, untrusted(one))
-
-
-def _angle_panels(one: PersonMeasurement, panels: dict[str, str]) -> list[Panel]:
-    drawn = {title: _sides(name, one.coordinates.names) for name, title in panels.items()}
-    return [
-        Panel(f"{title} (°)", [_angle(one, *side) for side in sides], least_span=MIN_SPAN_DEG)
-        for title, sides in drawn.items()
-        if sides
-    ]
-
-
-def _angle(one: PersonMeasurement, column: str, kind: str) -> Curve:
-    index = one.coordinates.names.index(column)
-    sd = None if one.coordinate_sd is None else BAND_SD * np.degrees(one.coordinate_sd[:, index])
-    name = "" if kind == "midline" else kind
-    return Curve(kind, name, np.degrees(one.coordinates.values[:, index]), sd)
-
-
-def _sides(name: str, names: Sequence[str]) -> list[tuple[str, str]]:
-    """Column and side of each that exists."""
-    if not name.endswith("_"):
-        return [(name, "midline")] if name in names else []
-    sides = ((f"{name}r", "right"), (f"{name}l", "left"))
-    return [side for side in sides if side[0] in names]

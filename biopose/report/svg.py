@@ -74,26 +74,39 @@ class Panel:
     least_span: float = 0.0
 
 
-def figure(title: str, panels: Sequence[Panel], time_s: FloatArray, untrusted: NDArray[np.bool_]) -> str:
+def figure(
+    title: str,
+    panels: Sequence[Panel],
+    time_s: FloatArray,
+    untrusted: NDArray[np.bool_],
+    *,
+    columns: int = COLUMNS,
+    time_title: str = "time (s)",
+) -> str:
     """The panels in rows, as an <svg> element that reads itself out by its title and description.
+
+    Each panel's group has the pixels of its axes and their first and last time as attributes, for a cursor.
 
     Args:
         title: of the figure.
         panels: at least one.
         time_s: (T,) increasing.
         untrusted: (T,) frames whose background is grey.
+        columns: of panels.
+        time_title: of the horizontal axis.
     """
     axis = _TimeAxis(time_s)
     shades = merged((axis.edges_px[start], axis.edges_px[stop]) for start, stop in stretches(untrusted))
-    width, height = COLUMNS * PANEL_PX[0], -(-len(panels) // COLUMNS) * PANEL_PX[1]
+    width, height = columns * PANEL_PX[0], -(-len(panels) // columns) * PANEL_PX[1]
     parts = [
         f'<svg class="plot" role="img" aria-label="{escape(title)}" viewBox="0 0 {width:g} {height:g}">',
         f"<title>{escape(title)}</title><desc>{escape(_description(panels, time_s, untrusted))}</desc>",
     ]
     for index, panel in enumerate(panels):
-        row, column = divmod(index, COLUMNS)
-        parts.append(f'<g transform="translate({column * PANEL_PX[0] + LEFT_PX:g} {row * PANEL_PX[1] + TOP_PX:g})">')
-        parts += _panel(panel, axis, shades, lowest=index + COLUMNS >= len(panels))
+        row, column = divmod(index, columns)
+        place = f"translate({column * PANEL_PX[0] + LEFT_PX:g} {row * PANEL_PX[1] + TOP_PX:g})"
+        parts.append(f'<g class="panel" transform="{place}" {axis.attributes}>')
+        parts += _panel(panel, axis, shades, time_title=time_title if index + columns >= len(panels) else "")
         if index == 0:
             parts += _legend(panel, axis.width_px)
         parts.append("</g>")
@@ -111,6 +124,10 @@ class _TimeAxis:
         middles = (time_s[1:] + time_s[:-1]) / 2
         self.x_px = self.at(time_s)
         self.edges_px = self.at(np.concatenate([[time_s[0] - step / 2], middles, [time_s[-1] + step / 2]]))
+        self.attributes = (
+            f'data-width="{self.width_px:g}" data-height="{PANEL_PX[1] - TOP_PX - BOTTOM_PX:g}" '
+            f'data-from="{self._start_s:.6g}" data-to="{self._start_s + self.width_px / self._px_per_s:.6g}"'
+        )
         self.ticks = ticks(float(time_s[0]), float(time_s[-1]), most=MOST_X_TICKS)
 
     def at(self, time_s: FloatArray) -> FloatArray:
@@ -119,7 +136,7 @@ class _TimeAxis:
         return x_px
 
 
-def _panel(panel: Panel, axis: _TimeAxis, shades: Sequence[tuple[float, float]], *, lowest: bool) -> list[str]:
+def _panel(panel: Panel, axis: _TimeAxis, shades: Sequence[tuple[float, float]], *, time_title: str) -> list[str]:
     height = PANEL_PX[1] - TOP_PX - BOTTOM_PX
     parts = [f'<path class="untrusted" d="{_boxes(shades, 0.0, height)}"/>'] if shades else []
     parts.append(f'<text class="title" y="-7">{escape(panel.title)}</text>')
@@ -129,18 +146,18 @@ def _panel(panel: Panel, axis: _TimeAxis, shades: Sequence[tuple[float, float]],
         low, high = _limits(panel)
         scale = height / (high - low)
         levels = ticks(low, high, most=MOST_Y_TICKS)
-        rows = [(height - (level - low) * scale, _number(level)) for level in levels]
+        rows = [(height - (level - low) * scale, tick_text(level)) for level in levels]
         parts.append(f'<path class="grid" d="{"".join(f"M0 {y:.1f}h{axis.width_px:g}" for y, _ in rows)}"/>')
         parts += [f'<text class="tick y" x="-5" y="{y + 3:.1f}">{text}</text>' for y, text in rows]
         for curve in panel.curves:
             parts += _curve(curve, axis.x_px, lambda values: height - (values - low) * scale)
-    columns = [(x, _number(second)) for x, second in zip(axis.at(np.array(axis.ticks)), axis.ticks, strict=True)]
+    columns = [(x, tick_text(second)) for x, second in zip(axis.at(np.array(axis.ticks)), axis.ticks, strict=True)]
     if not panel.strips:
         parts.append(f'<path class="grid" d="{"".join(f"M{x:.1f} 0v{height:g}" for x, _ in columns)}"/>')
     parts += [f'<text class="tick x" x="{x:.1f}" y="{height + 12:g}">{text}</text>' for x, text in columns]
     parts.append(f'<path class="axes" d="M0 0v{height:g}h{axis.width_px:g}"/>')
-    if lowest:
-        parts.append(f'<text class="tick x" x="{axis.width_px / 2:g}" y="{height + 25:g}">time (s)</text>')
+    if time_title:
+        parts.append(f'<text class="tick x" x="{axis.width_px / 2:g}" y="{height + 25:g}">{escape(time_title)}</text>')
     return parts
 
 
@@ -212,7 +229,7 @@ def _legend(panel: Panel, width_px: float) -> list[str]:
     return parts
 
 
-def _number(value: float) -> str:
+def tick_text(value: float) -> str:
     """A tick as text, with a true minus sign."""
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 

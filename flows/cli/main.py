@@ -18,6 +18,7 @@ from flows.cli.models import models
 from flows.cli.prune import prune
 from flows.cli.quarantine import quarantine
 from flows.cli.query import query
+from flows.cli.serve import serve
 from flows.cli.train import train
 from flows.cli.up import up
 
@@ -27,6 +28,7 @@ for command in (
     ingest,
     quarantine,
     up,
+    serve,
     query,
     metrics,
     export,

@@ -42,7 +42,7 @@ PORT = click.IntRange(1, 65535)
 @click.option("--timezone", callback=_time_zone, help="Of --cron; else as in prefect.yaml.")
 @click.option("--prefect-port", type=PORT, help="Of the Prefect server (BIOPOSE_PREFECT_PORT, 4200).")
 @click.option("--mlflow-port", type=PORT, help="Of the MLflow server (BIOPOSE_MLFLOW_PORT, 5000).")
-@click.option("--files-port", type=PORT, help="Of the overlays and reports (BIOPOSE_FILES_PORT, 4300).")
+@click.option("--pages-port", type=PORT, help="Of the pages (BIOPOSE_PAGES_PORT, 4300).")
 def up(
     inbox: Path | None,
     home: Path | None,
@@ -50,13 +50,13 @@ def up(
     timezone: str | None,
     prefect_port: int | None,
     mlflow_port: int | None,
-    files_port: int | None,
+    pages_port: int | None,
 ) -> None:
     """Serve the nightly ingestion until ^C.
 
-    Starts a Prefect server and a worker with the schedule of prefect.yaml, an MLflow server, and a server of overlays
-    and reports, all for this machine alone (127.0.0.1). One that dies is restarted; ^C stops all. Their state is kept
-    in home, their logs in its folder logs. Prefect's page asks for a login, which the file prefect/login of home holds.
+    Starts a Prefect server and a worker with the schedule of prefect.yaml, an MLflow server, and the pages of `serve`,
+    all for this machine alone (127.0.0.1). One that dies is restarted; ^C stops all. Their state is kept in home, their
+    logs in its folder logs. The pages link to Prefect, whose login the file prefect/login of home holds, and MLflow.
 
     The schedule is in local time. Where clocks change, an hour is missing on one day and another happens twice; a
     schedule that falls into it is reported with the addresses. 04:00 exists once on every day in every time zone.
@@ -70,6 +70,6 @@ def up(
     from tasks.settings import Settings
 
     settings = Settings.load(
-        home, inbox=inbox, prefect_port=prefect_port, mlflow_port=mlflow_port, files_port=files_port
+        home, inbox=inbox, prefect_port=prefect_port, mlflow_port=mlflow_port, pages_port=pages_port
     )
     serve(settings, cron=cron, timezone=timezone, echo=click.echo)

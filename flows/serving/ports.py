@@ -12,6 +12,7 @@ from tasks.settings import LOCALHOST, Settings
 # is free now is not taken by a Dask or Ray process, or an outgoing connection, until its server listens.
 OWN_PORTS = range(20_000, 30_000)
 ATTEMPTS = 100
+MEANT_FOR = {"prefect_port": "Prefect", "mlflow_port": "MLflow", "pages_port": "the pages"}
 
 
 def free_port() -> int:
@@ -36,14 +37,27 @@ def check_ports(settings: Settings) -> None:
     Raises:
         BioposeError: a port is in use; the message says which option and variable change it.
     """
-    for name, of in {"prefect_port": "Prefect", "mlflow_port": "MLflow", "files_port": "overlays and reports"}.items():
-        port = getattr(settings, name)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOCALHOST, port))
-            except OSError as error:
-                raise BioposeError(
-                    f"port {port}, meant for {of}, is in use ({error.strerror}); choose another with "
-                    f"--{name.replace('_', '-')} or BIOPOSE_{name.upper()}"
-                ) from error
+    for name in MEANT_FOR:
+        check_port(getattr(settings, name), name)
+
+
+def check_port(port: int, name: str, *, option: str | None = None) -> None:
+    """Check that no other program listens on a port.
+
+    Args:
+        port: of this machine.
+        name: of the setting, a key of MEANT_FOR.
+        option: that sets it; else the setting's own.
+
+    Raises:
+        BioposeError: it is in use; the message says which option and variable change it.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCALHOST, port))
+        except OSError as error:
+            raise BioposeError(
+                f"port {port}, meant for {MEANT_FOR[name]}, is in use ({error.strerror}); choose another with "
+                f"{option or '--' + name.replace('_', '-')} or BIOPOSE_{name.upper()}"
+            ) from error

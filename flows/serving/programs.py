@@ -38,10 +38,9 @@ def mlflow_server(settings: Settings) -> list[str]:
     return _python("mlflow", "server", *address, *own_alone, *store)
 
 
-def files_server(settings: Settings) -> list[str]:
-    """A server of overlays and reports, to which an ingest run's page links."""
-    where = ("--port", str(settings.files_port), "--folder", str(settings.artifacts))
-    return _python("flows.serving.files_server", *where)
+def pages_server(settings: Settings) -> list[str]:
+    """`biopose serve`, to which an ingest run's page in Prefect links."""
+    return _python("flows.cli.main", "serve", "--port", str(settings.pages_port))
 
 
 def deploy(file: Path) -> list[str]:

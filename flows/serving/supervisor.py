@@ -108,7 +108,7 @@ class _Services:
         self._echo("\n".join([*self._not_used, f"Starting in {self._settings.home} ..."]))
         begin_with_copy("prefect", self._settings.prefect_database)
         prefect = self._begin("prefect-server", *programs.prefect_server(self._settings.prefect_port))
-        files = self._begin("files", *programs.files_server(self._settings))
+        pages = self._begin("pages", *programs.pages_server(self._settings))
         self._complete("models", *register_command())
         mlflow = self._begin("mlflow", *programs.mlflow_server(self._settings))
         self._until(prefect, lambda: responds(f"{self._addresses.prefect}/api/health"))
@@ -120,7 +120,7 @@ class _Services:
         self._deploy(project)
         self._until(worker, lambda: self._server.has_worker(worker_name))
         self._until(mlflow, lambda: responds(f"{self._addresses.mlflow}/health"))
-        self._until(files, lambda: responds(f"{self._addresses.files}/"))
+        self._until(pages, lambda: responds(f"{self._addresses.pages}/health"))
         self._until(prefect, lambda: self._server.next_run() is not None)
         self._addresses.record(self._settings)
         self._echo("\n".join([*self._addresses_lines(_zone(project)), *_schedule_notes(project), "^C stops all."]))
@@ -190,13 +190,12 @@ class _Services:
     def _addresses_lines(self, zone: ZoneInfo) -> list[str]:
         start = self._server.next_run()
         return [
-            f"Prefect    {self._addresses.prefect}",
-            f"  log in   with the line that {self._settings.prefect_login} holds",
-            f"MLflow     {self._addresses.mlflow}",
-            f"overlays   {self._addresses.files}",
+            f"Open       {self._addresses.pages}",
             f"inbox      {self._settings.inbox}",
             f"logs       {self._settings.logs}",
             f"next run   {start.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" if start else "next run   none",
+            f"Prefect    {self._addresses.prefect}, log in with the line that {self._settings.prefect_login} holds",
+            f"MLflow     {self._addresses.mlflow}",
         ]
 
 

@@ -50,10 +50,10 @@ class Up:
     """
 
     def __init__(self, home: Path, project: Path, **environment: str) -> None:
-        ports = {f"BIOPOSE_{name}_PORT": str(free_port()) for name in ("PREFECT", "MLFLOW", "FILES")}
+        ports = {f"BIOPOSE_{name}_PORT": str(free_port()) for name in ("PREFECT", "MLFLOW", "PAGES")}
         given = {"BIOPOSE_HOME": str(home), **ports, **environment}
         self.settings = Settings.load(
-            home, **{name: ports[f"BIOPOSE_{name.upper()}"] for name in ("prefect_port", "mlflow_port", "files_port")}
+            home, **{name: ports[f"BIOPOSE_{name.upper()}"] for name in ("prefect_port", "mlflow_port", "pages_port")}
         )
         self.output = home.parent / f"{home.name}-up-{time.monotonic_ns()}.txt"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}

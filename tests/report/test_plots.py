@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from biopose.rendering.ticks import ticks
-from biopose.report.plots import PANELS, angle_plots, has_bands, quality_plot
+from biopose.report.angle_panels import PANELS
+from biopose.report.plots import angle_plots, has_bands, quality_plot
 from biopose.report.screen_points import column_extremes, line_rows, merged, stretches
 from biopose.report.svg import Curve, Panel, figure
 from tests.body.bodies import needs_body_asset

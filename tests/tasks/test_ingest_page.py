@@ -7,7 +7,7 @@ import pytest
 from prefect import flow
 from prefect.artifacts import Artifact
 
-from tasks.ingest_page import ingest_summary, ingest_table, link_to, publish_ingest
+from tasks.ingest_page import ingest_summary, ingest_table, publish_ingest, trial_page
 from tasks.settings import Addresses, Settings
 
 
@@ -44,19 +44,17 @@ def test_every_trial_is_a_line_of_the_table_with_the_same_columns(settings: Sett
     assert (second["status"], second["reason"]) == ("quarantined", REFUSED["message"])
 
 
-def test_links_lead_to_where_files_are_served(settings: Settings) -> None:
-    file = stored(settings)["overlay"]
-    assert link_to(file, settings) == "http://127.0.0.1:4300/trials/blue/day/jump%201/ab12/overlay.mp4"
+def test_links_lead_to_where_pages_are_served(settings: Settings) -> None:
+    assert trial_page("blue/day/jump 1", settings) == "http://127.0.0.1:4300/trial/blue/day/jump%201"
     Addresses("-", "-", "http://127.0.0.1:9").record(settings)
-    assert link_to(file, settings).startswith("http://127.0.0.1:9/trials/")
-    assert link_to("/elsewhere/overlay.mp4", settings) == "/elsewhere/overlay.mp4"
+    assert trial_page("blue/day/jump 1", settings).startswith("http://127.0.0.1:9/trial/")
 
 
 def test_the_summary_counts_and_explains_and_a_reason_stays_in_its_cell(settings: Settings) -> None:
     text = ingest_summary(account(stored(settings), stored(settings, "jump3")), settings)
     assert text.startswith("# 2 stored, 1 quarantined\n\n240 frames.")
     assert "| blue/day/jump2 | video | jump\\|2.mp4: &lt;b>cut&lt;/b> film it again |" in text
-    assert "[report](http://127.0.0.1:4300/trials/blue/day/jump%201/ab12/report.html)" in text
+    assert "[page](http://127.0.0.1:4300/trial/blue/day/jump%201)" in text
 
 
 def test_what_was_not_loaded_or_belongs_to_no_trial_is_listed_with_the_reason(settings: Settings) -> None:

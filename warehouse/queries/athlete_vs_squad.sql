@@ -1,15 +1,16 @@
--- One metric of one athlete against the other athletes of the team: where in their distribution each activity and side lies.
--- Grain: an activity and side.
+-- Each metric of one athlete against the other athletes of the team: where in their distribution each activity and side lies.
+-- Grain: a metric, activity and side.
 -- Note: the percentile counts those below and half of those equal; percentile_low and percentile_high are those of the mean
 --   less and plus 1.96 of the measurement's own standard deviation. The robust z is the distance from the others' median in
---   1.4826 median absolute deviations. With fewer than least_athletes others all four are null.
+--   1.4826 median absolute deviations, squad_robust_sd. With fewer than least_athletes others these five are null.
 -- athlete: one of trial.athlete_id, such as blue/ann
--- metric: one of metric.metric, such as knee_flexion_peak
+-- metric: one of metric.metric, such as knee_flexion_peak = any
 -- least_athletes: whole number, 2 or more, besides the athlete = 5
 -- Example: --param athlete=blue/ann --param metric=knee_flexion_peak
 WITH squad AS (
     SELECT
         athlete_id,
+        metric,
         activity,
         side,
         avg(value) AS mean_value,
@@ -18,10 +19,10 @@ WITH squad AS (
         any_value(unit) AS unit
     FROM metric
     WHERE
-        metric = $metric
+        $metric IN (metric, 'any')
         AND value IS NOT NULL
         AND team_id = (SELECT team_id FROM athlete WHERE athlete_id = $athlete)
-    GROUP BY athlete_id, activity, side
+    GROUP BY athlete_id, metric, activity, side
 ),
 
 one AS (
@@ -30,6 +31,7 @@ one AS (
 
 compared AS (
     SELECT
+        one.metric,
         one.activity,
         one.side,
         one.mean_value,
@@ -45,16 +47,22 @@ compared AS (
         avg(if(others.mean_value <= one.mean_value + 1.96 * one.measurement_sd, 100, 0)) AS percentile_high
     FROM one
     LEFT JOIN squad AS others
-        ON others.athlete_id <> one.athlete_id AND others.activity = one.activity AND others.side = one.side
+        ON
+        others.athlete_id <> one.athlete_id
+        AND others.metric = one.metric
+        AND others.activity = one.activity
+        AND others.side = one.side
     GROUP BY ALL
 )
 
 SELECT
+    metric,
     activity,
     side,
     mean_value,
     measurement_sd,
     squad_median,
+    CASE WHEN is_enough THEN squad_robust_sd END AS squad_robust_sd,
     CASE WHEN is_enough THEN percentile END AS percentile,
     CASE WHEN is_enough AND measurement_sd IS NOT NULL THEN percentile_low END AS percentile_low,
     CASE WHEN is_enough AND measurement_sd IS NOT NULL THEN percentile_high END AS percentile_high,
@@ -64,4 +72,4 @@ SELECT
     trials,
     unit
 FROM (SELECT *, other_athletes >= $least_athletes::INTEGER AS is_enough FROM compared)
-ORDER BY activity, side;
+ORDER BY metric, activity, side;

@@ -1,15 +1,19 @@
--- One metric of one athlete before a date against from that date on, such as an injury's or a new programme's.
--- Grain: an activity and side.
+-- Each metric of each athlete before a date against from that date on, such as an injury's or a new programme's.
+-- Grain: an athlete, metric, activity and side.
 -- Note: the 95 % interval of the change is Student's t over the means of the sessions (equal variances, 2 sides), so it
 --   holds the athlete's own variation from session to session as well as the measurement's. What is the same in every
 --   session, such as a camera that always sees one side, is not in it.
--- athlete: one of trial.athlete_id, such as blue/ann
--- metric: one of metric.metric, such as knee_flexion_peak
 -- date: date, the first of the time after
+-- athlete: one of trial.athlete_id, such as blue/ann = any
+-- metric: one of metric.metric, such as knee_flexion_peak = any
+-- activity: one of trial.activity = any
+-- team: one of trial.team_id = any
 -- least_sessions: whole number, 2 or more, on each side of the date = 3
 -- Example: --param athlete=blue/ann --param metric=knee_flexion_peak --param date=2026-12-01
 WITH per_session AS (
     SELECT
+        athlete_id,
+        metric,
         activity,
         side,
         session_date >= $date::DATE AS is_after,
@@ -18,12 +22,19 @@ WITH per_session AS (
         count(*) AS trials,
         any_value(unit) AS unit
     FROM metric
-    WHERE athlete_id = $athlete AND metric = $metric AND value IS NOT NULL
-    GROUP BY activity, side, is_after, session_id
+    WHERE
+        $athlete IN (athlete_id, 'any')
+        AND $metric IN (metric, 'any')
+        AND $activity IN (activity, 'any')
+        AND $team IN (team_id, 'any')
+        AND value IS NOT NULL
+    GROUP BY athlete_id, metric, activity, side, is_after, session_id
 ),
 
 compared AS (
     SELECT
+        athlete_id,
+        metric,
         activity,
         side,
         avg(mean_value) FILTER (NOT is_after) AS mean_before,
@@ -46,7 +57,7 @@ compared AS (
         sum(trials)::BIGINT AS trials,
         any_value(unit) AS unit
     FROM per_session
-    GROUP BY activity, side
+    GROUP BY athlete_id, metric, activity, side
 ),
 
 judged AS (
@@ -66,6 +77,8 @@ judged AS (
 )
 
 SELECT
+    athlete_id,
+    metric,
     activity,
     side,
     mean_before,
@@ -84,4 +97,4 @@ SELECT
     trials,
     unit
 FROM judged
-ORDER BY activity, side;
+ORDER BY athlete_id, metric, activity, side;

@@ -1,10 +1,10 @@
--- One metric of one athlete, session by session, and how far each session is from the first.
--- Grain: a session, activity and side.
+-- Each metric of one athlete, session by session, and how far each session is from the first.
+-- Grain: a session, metric, activity and side.
 -- Note: measurement_sd is the measurement's own standard deviation, as if the trials of a session shared their errors; a
 --   change is beyond measurement noise where it exceeds 1.96 standard deviations of the difference. It says nothing of
 --   the athlete's own variation from day to day; before_after does.
 -- athlete: one of trial.athlete_id, such as blue/ann
--- metric: one of metric.metric, such as knee_flexion_peak
+-- metric: one of metric.metric, such as knee_flexion_peak = any
 -- activity: one of trial.activity = any
 -- since: date, of the first session = 1900-01-01
 -- until: date, of the last session = 2999-12-31
@@ -13,6 +13,7 @@ WITH per_session AS (
     SELECT
         session_date,
         session_id,
+        metric,
         activity,
         side,
         avg(value) AS mean_value,
@@ -23,7 +24,7 @@ WITH per_session AS (
     FROM metric
     WHERE
         athlete_id = $athlete
-        AND metric = $metric
+        AND $metric IN (metric, 'any')
         AND value IS NOT NULL
         AND $activity IN (activity, 'any')
         AND session_date BETWEEN $since::DATE AND $until::DATE
@@ -37,12 +38,13 @@ compared AS (
         sqrt(measurement_sd ** 2 + (first_value(measurement_sd) OVER in_order) ** 2) AS change_sd,
         row_number() OVER in_order AS session_number
     FROM per_session
-    WINDOW in_order AS (PARTITION BY activity, side ORDER BY session_date, session_id)
+    WINDOW in_order AS (PARTITION BY metric, activity, side ORDER BY session_date, session_id)
 )
 
 SELECT
     session_date,
     session_id,
+    metric,
     activity,
     side,
     mean_value,
@@ -59,4 +61,4 @@ SELECT
     END AS judgement,
     unit
 FROM compared
-ORDER BY activity, side, session_date, session_id;
+ORDER BY metric, activity, side, session_date, session_id;

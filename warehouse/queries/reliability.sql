@@ -1,17 +1,18 @@
--- How reliable one metric is: its variance within sessions, between an athlete's sessions and between athletes.
--- Grain: an activity, side, camera and method.
+-- How reliable each metric is: its variance within sessions, between an athlete's sessions and between athletes.
+-- Grain: a metric, activity, side, camera and method.
 -- Note: components by the analysis of variance of nested, unbalanced groups (Searle 1971, Linear Models, ch. 11); a negative
 --   estimate is 0. sem, the standard error of measurement, is of one trial on another day, and
 --   smallest_detectable_change is 1.96 sqrt(2) sem, both in the metric's unit; icc is the share of the variance that lies
 --   between athletes. Trends count as variance between sessions. With fewer than least_sessions sessions beyond each
 --   athlete's first, or one athlete, there is no estimate of what these would tell. No intervals are given.
--- metric: one of metric.metric, such as knee_flexion_peak
+-- metric: one of metric.metric, such as knee_flexion_peak = any
 -- activity: one of trial.activity = any
 -- team: one of trial.team_id = any
 -- least_sessions: whole number, 1 or more = 5
 -- Example: --param metric=knee_flexion_peak --param activity=countermovement_jump
 WITH measured AS (
     SELECT
+        metric.metric,
         metric.activity,
         metric.side,
         trial.camera,
@@ -23,7 +24,7 @@ WITH measured AS (
     FROM metric
     JOIN trial USING (trial_id)
     WHERE
-        metric.metric = $metric
+        $metric IN (metric.metric, 'any')
         AND metric.value IS NOT NULL
         AND $activity IN (metric.activity, 'any')
         AND $team IN (metric.team_id, 'any')
@@ -31,6 +32,7 @@ WITH measured AS (
 
 per_session AS (
     SELECT
+        metric,
         activity,
         side,
         camera,
@@ -47,6 +49,7 @@ per_session AS (
 
 per_athlete AS (
     SELECT
+        metric,
         activity,
         side,
         camera,
@@ -65,6 +68,7 @@ per_athlete AS (
 
 summed AS (
     SELECT
+        metric,
         activity,
         side,
         camera,
@@ -107,6 +111,7 @@ components AS (
 )
 
 SELECT
+    metric,
     activity,
     side,
     camera,
@@ -126,4 +131,4 @@ SELECT
     trials,
     unit
 FROM components
-ORDER BY activity, side, camera, method;
+ORDER BY metric, activity, side, camera, method;

@@ -1,30 +1,39 @@
--- Left against right in one metric: each athlete's asymmetry in an activity, the largest first.
--- Grain: an athlete.
+-- Left against right: each athlete's asymmetry in a metric and activity, the largest of each first.
+-- Grain: a metric, activity and athlete.
 -- Note: over trials that have both sides. difference_sd is the measurement's own, as if an athlete's trials shared their
 --   errors and the sides did not; a difference is beyond measurement noise where it exceeds 1.96 of it. With fewer than
 --   least_trials there is no judgement.
--- metric: one of metric.metric, such as knee_flexion_range
--- activity: one of trial.activity, such as countermovement_jump
+-- metric: one of metric.metric, such as knee_flexion_range = any
+-- activity: one of trial.activity, such as countermovement_jump = any
 -- team: one of trial.team_id = any
+-- athlete: one of trial.athlete_id = any
 -- least_trials: whole number, 1 or more = 3
 -- Example: --param metric=knee_flexion_range --param activity=countermovement_jump
 WITH sided AS (
     SELECT
         trial_id,
         athlete_id,
+        metric,
+        activity,
         max(value) FILTER (side = 'left') AS left_value,
         max(value) FILTER (side = 'right') AS right_value,
         sum(sd * sd) FILTER (side IN ('left', 'right')) AS variance,
         count(sd) FILTER (side IN ('left', 'right')) AS known_sds,
         any_value(unit) AS unit
     FROM metric
-    WHERE metric = $metric AND activity = $activity AND $team IN (team_id, 'any')
-    GROUP BY trial_id, athlete_id
+    WHERE
+        $metric IN (metric, 'any')
+        AND $activity IN (activity, 'any')
+        AND $team IN (team_id, 'any')
+        AND $athlete IN (athlete_id, 'any')
+    GROUP BY trial_id, athlete_id, metric, activity
 ),
 
 compared AS (
     SELECT
         athlete_id,
+        metric,
+        activity,
         avg(left_value) AS left_value,
         avg(right_value) AS right_value,
         avg(sided.left_value - sided.right_value) AS difference,
@@ -34,10 +43,12 @@ compared AS (
         any_value(unit) AS unit
     FROM sided
     WHERE sided.left_value IS NOT NULL AND sided.right_value IS NOT NULL
-    GROUP BY athlete_id
+    GROUP BY athlete_id, metric, activity
 )
 
 SELECT
+    metric,
+    activity,
     athlete_id,
     left_value,
     right_value,
@@ -54,4 +65,4 @@ SELECT
     trials,
     unit
 FROM compared
-ORDER BY abs(difference) DESC, athlete_id;
+ORDER BY metric, activity, abs(difference) DESC, athlete_id;

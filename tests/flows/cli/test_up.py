@@ -54,12 +54,12 @@ class TwoServices:
 
     first: Up
     ticks: str = ""
-    page: str = ""
+    page: int = 0
     api_url: str = ""
     second_refused: str = ""
     ui: dict[str, Any] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
-    files_server_back: str = ""
+    pages_back: int = 0
     left_over: list[psutil.Process] = field(default_factory=list)
     exit_code: int = -1
     held: str = ""
@@ -89,15 +89,14 @@ def services(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def _use(observed: TwoServices) -> None:
     up, inbox = observed.first, observed.first.settings.inbox
     observed.ticks = wait_for(lambda: (inbox / "ticks").exists() and (inbox / "ticks").read_text(), timeout_s=60)
-    (up.settings.artifacts / "report.html").write_text("a page")
-    observed.page = httpx.get(f"{up.addresses.files}/report.html", trust_env=False).text
+    observed.page = _page(up)
     observed.api_url = prefect_api(up.settings)["PREFECT_API_URL"]
     observed.ui = httpx.get(f"{up.addresses.prefect}/ui-settings", trust_env=False).json()
     observed.statuses = {name: _status(url, **headers) for name, (url, headers) in _requests(up.addresses).items()}
     observed.second_refused = _a_second_up(up)
-    next(process for process in up.family() if "flows.serving.files_server" in process.cmdline()).kill()
+    next(process for process in up.family() if "serve" in process.cmdline()).kill()
     (inbox / "hold").touch()
-    observed.files_server_back = wait_for(lambda: _page(up), timeout_s=20)
+    observed.pages_back = wait_for(lambda: _page(up), timeout_s=20)
     observed.held = wait_for(lambda: up.flow_runs("RUNNING"), timeout_s=60)[0]["name"]
     family = up.family()
     observed.exit_code = up.interrupt()
@@ -105,11 +104,12 @@ def _use(observed: TwoServices) -> None:
     (inbox / "hold").unlink()
 
 
-def _page(up: Up) -> str:
+def _page(up: Up) -> int:
+    """Status of a page; 0 where no server responds."""
     try:
-        return httpx.get(f"{up.addresses.files}/report.html", trust_env=False).text
+        return httpx.get(f"{up.addresses.pages}/about", trust_env=False).status_code
     except httpx.HTTPError:
-        return ""
+        return 0
 
 
 def _requests(at: Addresses) -> dict[str, tuple[str, dict[str, str]]]:
@@ -123,7 +123,7 @@ def _requests(at: Addresses) -> dict[str, tuple[str, dict[str, str]]]:
         "MLflow's page under a foreign name": (f"{at.mlflow}/", foreign),
         "MLflow's page under a private address": (f"{at.mlflow}/", {"Host": "192.168.0.1:5000"}),
         "MLflow changed by a foreign page": (f"{at.mlflow}{runs}", {"Origin": "http://evil.example"}),
-        "files under a foreign name": (f"{at.files}/report.html", foreign),
+        "the pages under a foreign name": (f"{at.pages}/about", foreign),
     }
 
 
@@ -147,7 +147,7 @@ def test_a_scheduled_run_fires_in_this_environment_with_this_home(services: TwoS
 @pytest.mark.slow
 def test_where_things_are_is_said(services: TwoServices) -> None:
     where = services.first.addresses
-    for said in (where.prefect, where.mlflow, where.files, "next run   "):
+    for said in (where.prefect, where.mlflow, where.pages, "next run   "):
         assert said in services.first.said()
 
 
@@ -161,7 +161,7 @@ def test_its_owner_alone_can_use_it(services: TwoServices) -> None:
         "MLflow's page under a foreign name": 403,
         "MLflow's page under a private address": 403,
         "MLflow changed by a foreign page": 403,
-        "files under a foreign name": 403,
+        "the pages under a foreign name": 403,
     }
 
 
@@ -169,12 +169,14 @@ def test_its_owner_alone_can_use_it(services: TwoServices) -> None:
 def test_prefects_page_asks_for_the_login_whose_file_is_printed(services: TwoServices) -> None:
     assert (services.ui["auth"], services.ui["csrf_enabled"]) == ("BASIC", True)
     assert services.ui["api_url"] == f"{services.first.addresses.prefect}/api"
-    assert f"with the line that {services.first.settings.prefect_login} holds" in services.first.said()
+    assert f"log in with the line that {services.first.settings.prefect_login} holds" in services.first.said()
 
 
 @pytest.mark.slow
-def test_overlays_and_reports_are_served(services: TwoServices) -> None:
-    assert services.page == "a page"
+def test_the_pages_are_served_and_their_address_stands_first(services: TwoServices) -> None:
+    assert services.page == 200
+    where, said = services.first.addresses, services.first.said()
+    assert said.index(where.pages) < min(said.index(where.prefect), said.index(where.mlflow))
 
 
 @pytest.mark.slow
@@ -190,8 +192,8 @@ def test_a_home_is_served_once(services: TwoServices) -> None:
 
 @pytest.mark.slow
 def test_a_server_that_dies_is_started_again(services: TwoServices) -> None:
-    assert services.files_server_back == "a page"
-    assert "files ended (exit code -9); it is restarted" in services.first.said()
+    assert services.pages_back == 200
+    assert "pages ended (exit code -9); it is restarted" in services.first.said()
 
 
 @pytest.mark.slow
@@ -226,7 +228,7 @@ def _refusal(*arguments: object) -> str:
     return result.stderr
 
 
-@pytest.mark.parametrize("option", ["--prefect-port", "--mlflow-port", "--files-port"])
+@pytest.mark.parametrize("option", ["--prefect-port", "--mlflow-port", "--pages-port"])
 def test_a_taken_port_is_named_with_the_option_to_change(option: str, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

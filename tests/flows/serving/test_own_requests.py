@@ -1,7 +1,5 @@
 """The servers of this machine answer it alone: real servers, real requests."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +8,6 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from flows.serving.files_server import files_server
 from flows.serving.own_requests import is_own
 from flows.serving.prefect_server import PrefectServer
 
@@ -49,61 +46,6 @@ def test_requests_to_another_name_are_not(host: str | None) -> None:
 def test_requests_of_another_page_are_not(origin: str) -> None:
     assert not is_own("127.0.0.1:4200", origin)
     assert is_own("127.0.0.1:4200", "http://localhost:4200")
-
-
-# Overlays and reports
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    folder = tmp_path_factory.mktemp("files")
-    (folder / "artifacts/trials").mkdir(parents=True)
-    (folder / "artifacts/trials/report.html").write_text("a page")
-    (folder / "secret").write_text("a secret")
-    (folder / "artifacts/link").symlink_to(folder / "secret")
-    server = files_server(folder / "artifacts", port=0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", trust_env=False) as client:
-        yield client
-    server.shutdown()
-    server.server_close()
-
-
-def test_files_are_served_to_this_machine(files: httpx.Client) -> None:
-    reply = files.get("/trials/report.html")
-    assert (reply.status_code, reply.text) == (200, "a page")
-    assert reply.headers["Cross-Origin-Resource-Policy"] == "same-site"
-    assert "Access-Control-Allow-Origin" not in reply.headers
-    assert files.head("/trials/report.html").status_code == 200
-
-
-@pytest.mark.parametrize("path", ["/trials", "/trials/", "/absent.html", "/link", "/..%2fsecret", "/../secret"])
-def test_no_folder_is_listed_and_nothing_outside_is_served(files: httpx.Client, path: str) -> None:
-    reply = files.get(path)
-    assert reply.status_code == 404
-    assert "report.html" not in reply.text
-    assert "a secret" not in reply.text
-
-
-def test_the_front_page_lists_nothing(files: httpx.Client) -> None:
-    reply = files.get("/")
-    assert reply.status_code == 200
-    assert "trials" not in reply.text
-
-
-@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": EVIL}, {"Origin": "null"}])
-@pytest.mark.parametrize("path", ["/", "/trials/report.html"])
-def test_files_are_not_served_to_a_foreign_page(files: httpx.Client, headers: dict[str, str], path: str) -> None:
-    for method in ("GET", "HEAD"):
-        assert files.request(method, path, headers=headers).status_code == 403
-
-
-def test_a_request_without_a_host_or_with_two_is_refused(files: httpx.Client) -> None:
-    assert files.base_url.port is not None
-    for headers in (b"", b"Host: 127.0.0.1\r\nHost: evil.example\r\n"):
-        with socket.create_connection(("127.0.0.1", files.base_url.port)) as connection:
-            connection.sendall(b"GET /trials/report.html HTTP/1.0\r\n" + headers + b"\r\n")
-            assert b" 403 " in connection.makefile("rb").readline()
 
 
 # Prefect's server

@@ -1,0 +1,1 @@
+"""The pages of a home: what a coach, a scientist and an engineer look at in the morning. They read its snapshot."""

@@ -1,0 +1,57 @@
+"""A plot of an answer, where its columns are those of a curve over per cent or of a series over days."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from markupsafe import Markup
+
+from biopose.rendering.curve_strip import BAND_SD
+from biopose.report.svg import Curve, Panel, figure
+from biopose.report.trend import Series, Session, trend
+
+DAYS = ("session_date", "month", "week")
+KINDS = {"right": "right", "left": "left"}
+MOST_PLOTS = 12
+
+
+def answer_plot(answer: pl.DataFrame) -> list[Markup]:
+    """SVGs; none where the columns are others or there is no row."""
+    if answer.is_empty() or "mean_value" not in answer.columns:
+        return []
+    if "percent" in answer.columns:
+        return [_over_percent(answer)]
+    day = next((name for name in DAYS if name in answer.columns), None)
+    return [] if day is None else _over_days(answer, day)
+
+
+def _over_percent(answer: pl.DataFrame) -> Markup:
+    percent = answer["percent"].cast(pl.Float64).to_numpy()
+    spread = next((name for name in answer.columns if name.startswith("sd_between")), None)
+    reach = None if spread is None else answer[spread].cast(pl.Float64).to_numpy()
+    curve = Curve("midline", "mean", answer["mean_value"].cast(pl.Float64).to_numpy(), reach)
+    panel = Panel("mean ± standard deviation", [curve])
+    none = np.zeros(len(percent), bool)
+    return Markup(figure(panel.title, [panel], percent, none, columns=1, time_title="%"))  # noqa: S704 - escaped there
+
+
+def _over_days(answer: pl.DataFrame, day: str) -> list[Markup]:
+    """A plot for each metric and activity, its sides in one."""
+    groups: dict[str, dict[str, list[Session]]] = {}
+    for row in answer.drop_nulls("mean_value").iter_rows(named=True):
+        title = ", ".join(str(row[name]).replace("_", " ") for name in ("metric", "activity", "unit") if row.get(name))
+        sd = row.get("measurement_sd")
+        session = Session(row[day], row["mean_value"], None if sd is None else BAND_SD * sd, str(row[day]), "#answer")
+        groups.setdefault(title, {}).setdefault(row.get("side") or "none", []).append(session)
+    return [
+        Markup(  # noqa: S704 - escaped there
+            trend(
+                title,
+                [
+                    Series(KINDS.get(side, "midline"), "" if side == "none" else side, sessions)
+                    for side, sessions in sides.items()
+                ],
+            )
+        )
+        for title, sides in list(groups.items())[:MOST_PLOTS]
+    ]

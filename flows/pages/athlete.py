@@ -1,0 +1,113 @@
+"""An athlete: the trend of each metric, left against right, and against the squad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from biopose.rendering.curve_strip import BAND_SD
+from biopose.report.metric_tables import SYMBOLS
+from biopose.report.trend import Series, Session, trend
+from flows.pages.reader import Reader, Row
+from flows.pages.templates import address
+
+KINDS = {"right": "right", "left": "left", "none": "midline"}
+SHOWN_TRIALS = 40
+
+
+def athlete(read: Reader, asked: Mapping[str, str], *, athlete_id: str) -> dict[str, Any]:
+    """An athlete's metrics of one activity.
+
+    Args:
+        read: the snapshot.
+        asked: activity; else the one with the most trials.
+        athlete_id: as team/athlete.
+
+    Raises:
+        UnknownNameError: there is no such athlete, or activity.
+    """
+    trials = read.rows("trials", athlete=athlete_id)[::-1]
+    counts = {row["activity"]: 0 for row in trials}
+    for row in trials:
+        counts[row["activity"]] += 1
+    activity = asked.get("activity") or max(counts, key=lambda name: counts[name])
+    sessions = read.rows("change_over_time", athlete=athlete_id, activity=activity)
+    return {
+        "title": athlete_id,
+        "athlete_id": athlete_id,
+        "activity": activity,
+        "activities": counts,
+        "metrics": _metrics(read, sessions, athlete_id=athlete_id, activity=activity),
+        "trials": [row for row in trials if row["activity"] == activity][:SHOWN_TRIALS],
+        "trial_count": counts.get(activity, 0),
+    }
+
+
+def _metrics(read: Reader, sessions: list[Row], *, athlete_id: str, activity: str) -> list[dict[str, Any]]:
+    """Each metric with its sides and its plot."""
+    team = athlete_id.partition("/")[0]
+    squad = _by_metric_and_side(read.rows("athlete_vs_squad", athlete=athlete_id), activity)
+    spread = _by_metric_and_side(read.rows("reliability", team=team, activity=activity), activity)
+    differences = {row["metric"]: row for row in read.rows("side_difference", athlete=athlete_id, activity=activity)}
+    series: dict[str, dict[str, list[Row]]] = {}
+    for row in sessions:
+        series.setdefault(row["metric"], {}).setdefault(row["side"], []).append(row)
+    metrics = []
+    for name, by_side in series.items():
+        sides = [
+            _side(side, rows, squad.get((name, side), []), spread.get((name, side), []))
+            for side, rows in sorted(by_side.items(), key=lambda pair: list(KINDS).index(pair[0]))
+        ]
+        unit = sessions and next(iter(by_side.values()))[0]["unit"]
+        title = f"{name.replace('_', ' ')}{_in_brackets(str(unit))}"
+        plot = trend(title, [side["series"] for side in sides])
+        metrics.append(
+            {"name": name, "unit": unit, "sides": sides, "difference": differences.get(name), "plot": Markup(plot)}  # noqa: S704 - escaped there
+        )
+    return metrics
+
+
+def _by_metric_and_side(rows: list[Row], activity: str) -> dict[tuple[str, str], list[Row]]:
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row["activity"] == activity:
+            found.setdefault((row["metric"], row["side"]), []).append(row)
+    return found
+
+
+def _side(side: str, rows: list[Row], squad: list[Row], spread: list[Row]) -> dict[str, Any]:
+    """A side's newest session, its change, and what it is compared with.
+
+    Of several cameras or methods the largest smallest detectable change counts.
+    """
+    known = [row["smallest_detectable_change"] for row in spread if row["smallest_detectable_change"] is not None]
+    detectable = max(known, default=None)
+    against = squad[0] if squad else None
+    band = None
+    if against is not None and against["squad_robust_sd"] is not None:
+        band = tuple(against["squad_median"] + sign * against["squad_robust_sd"] for sign in (-1, 1))
+    sessions = [
+        Session(
+            row["session_date"],
+            row["mean_value"],
+            None if row["measurement_sd"] is None else BAND_SD * row["measurement_sd"],
+            row["session_id"],
+            address("/questions/trials_of_session", session=row["session_id"]),
+        )
+        for row in rows
+    ]
+    name = "" if side == "none" else side
+    return {
+        "side": name,
+        "last": rows[-1],
+        "detectable": detectable,
+        "squad": against,
+        "series": Series(KINDS[side], name, sessions, band, detectable),
+    }
+
+
+def _in_brackets(unit: str) -> str:
+    symbol = SYMBOLS.get(unit, unit).strip()
+    return f" ({symbol})" if symbol else ""

@@ -1,0 +1,90 @@
+"""Two trials: their curves over each other, from 0 to 100 per cent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from markupsafe import Markup
+
+from biopose.report.angle_panels import PANELS
+from biopose.report.svg import Curve, Panel, figure
+from flows.pages.reader import Reader
+
+PERCENT = np.arange(101.0)
+MIN_SPAN_DEG = 10.0
+KINDS = ("first", "second")
+
+
+def compare(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
+    """The curves and metrics of two trials.
+
+    Args:
+        read: the snapshot.
+        asked: first and second, as team/session/trial.
+
+    Raises:
+        UnknownNameError: there is no such trial.
+    """
+    names = [asked.get(kind, "") for kind in KINDS]
+    page: dict[str, Any] = {
+        "title": "Compare two trials",
+        "first": names[0],
+        "second": names[1],
+        "trials": read.choices("trial_description", "trial"),
+        "plots": {},
+        "metrics": [],
+    }
+    if not all(names):
+        return page
+    described = [read.rows("trial_description", trial=name)[0] for name in names]
+    tables = [read.frame("curves_of_trial", {"trial": name}) for name in names]
+    return page | {"described": described, "plots": _plots(tables), "metrics": _metrics(read, names)}
+
+
+def _metrics(read: Reader, names: list[str]) -> list[dict[str, Any]]:
+    """Rows of the metrics that both have."""
+    first, second = (
+        {(row["metric"], row["side"]): row for row in read.rows("metrics_of_trial", trial=name)} for name in names
+    )
+    return [{"first": first[key], "second": second[key]} for key in first if key in second]
+
+
+def _plots(tables: list[pl.DataFrame]) -> dict[str, list[Markup]]:
+    groups = {}
+    for group, titles in PANELS.items():
+        drawn = [
+            _plot(f"{title}{f', {side}' if side else ''} (°)", column, side, tables)
+            for name, title in titles.items()
+            for column, side in _columns(name)
+            if all(f"{column}_deg" in table.columns for table in tables)
+        ]
+        groups[group] = [plot for plot in drawn if plot is not None]
+    return {group: plots for group, plots in groups.items() if plots}
+
+
+def _columns(name: str) -> list[tuple[str, str]]:
+    return [(f"{name}r", "right"), (f"{name}l", "left")] if name.endswith("_") else [(name, "")]
+
+
+def _plot(title: str, column: str, side: str, tables: list[pl.DataFrame]) -> Markup | None:
+    curves = [
+        Curve(kind, name, values)
+        for kind, name, table in zip(KINDS, ("1st", "2nd"), tables, strict=True)
+        if (values := _values(table, f"{column}_deg", side)) is not None
+    ]
+    if len(curves) < len(tables):
+        return None
+    none = np.zeros(len(PERCENT), bool)
+    panel = Panel(title, curves, least_span=MIN_SPAN_DEG)
+    return Markup(figure(title, [panel], PERCENT, none, columns=1, time_title="%"))  # noqa: S704 - escaped there
+
+
+def _values(table: pl.DataFrame, column: str, side: str) -> np.ndarray | None:
+    """(101,) in gait over the strides of the coordinate's own side, or of the right; otherwise over the trial."""
+    own = table.filter(pl.col("side").is_in(["none", side or "right"]))
+    values = np.full(len(PERCENT), np.nan)
+    values[own["percent"].to_numpy()] = own[column].cast(pl.Float64).to_numpy()
+    return values if np.isfinite(values).any() else None

@@ -1,0 +1,61 @@
+"""What the last night stored, and what is in quarantine with the reason and the command to retry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from biopose.errors import BioposeError
+from biopose.outputs.untrusted import UNTRUSTED_QUALITY
+from flows.pages.reader import Reader
+from tasks.quarantine import Quarantine
+
+KINDS = {
+    "manifest": "session.toml has an error",
+    "missing_file": "the video is not there",
+    "consent": "no consent is recorded",
+    "video": "the video cannot be used",
+    "person_not_found": "the athlete was not found in the video",
+    "model": "a model cannot be used",
+    "file": "a file cannot be read",
+    "crash": "the measurement crashed",
+    "unexpected": "an unexpected error",
+}
+SHOWN_DAYS = 14
+SHOWN_TRIALS = 300
+
+
+def night(read: Reader, asked: Mapping[str, str], *, quarantine: Path) -> dict[str, Any]:
+    """A day's loads, by session, and all that is in quarantine.
+
+    Args:
+        read: the snapshot.
+        asked: day, else the last with loads.
+        quarantine: its folder.
+    """
+    days = read.rows("loads_by_day")
+    day = asked.get("day") or (str(days[0]["day"]) if days else "")
+    loads = read.frame("loads", {"day": day} if day else {})
+    sessions: dict[str, list[dict[str, Any]]] = {}
+    for trial in loads.head(SHOWN_TRIALS).to_dicts():
+        sessions.setdefault(trial["trial_id"].rpartition("/")[0], []).append(trial)
+    return {
+        "title": "Last night" if not asked.get("day") else f"Loads of {day}",
+        "day": day,
+        "days": days[:SHOWN_DAYS],
+        "stored": loads.height,
+        "shown": min(loads.height, SHOWN_TRIALS),
+        "sessions": {name: sorted(trials, key=lambda one: one["trial_id"]) for name, trials in sessions.items()},
+        "least_quality": UNTRUSTED_QUALITY,
+        **_quarantined(quarantine),
+    }
+
+
+def _quarantined(folder: Path) -> dict[str, Any]:
+    """The records, the newest first; a record that cannot be read is a message, and hides no page."""
+    try:
+        records = sorted(Quarantine(folder), key=lambda record: record.since, reverse=True)
+    except BioposeError as error:
+        return {"quarantined": [], "kinds": KINDS, "unreadable": str(error)}
+    return {"quarantined": records, "kinds": KINDS, "unreadable": ""}

@@ -1,0 +1,41 @@
+"""Pages that were rendered from the newest snapshot, so that a squad that looks at the same ones asks each once."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+MOST_PAGES = 64
+
+
+class PageCache:
+    """The pages that were asked for last; a new snapshot empties it."""
+
+    def __init__(self) -> None:
+        self._pages: OrderedDict[str, str] = OrderedDict()
+        self._version: Hashable = None
+        self._lock = threading.Lock()
+
+    def get(self, address: str, version: Hashable, render: Callable[[], str]) -> str:
+        """A page.
+
+        Args:
+            address: path and parameters.
+            version: of the snapshot.
+            render: makes the page, if it is not there.
+        """
+        with self._lock:
+            if version != self._version:
+                self._pages.clear()
+                self._version = version
+            if address in self._pages:
+                self._pages.move_to_end(address)
+                return self._pages[address]
+        page = render()
+        with self._lock:
+            if version == self._version:
+                self._pages[address] = page
+                while len(self._pages) > MOST_PAGES:
+                    self._pages.popitem(last=False)
+        return page

@@ -1,0 +1,114 @@
+"""Questions: every named query as a form; its answer as a table, a plot where one can be drawn, and a file."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from flows.pages.answer_plot import answer_plot
+from flows.pages.reader import Reader
+from warehouse.errors import QueryError, QueryLimitError
+from warehouse.named_query import NamedQuery, named_queries
+from warehouse.parameters import Expectation, Parameter, expectation
+from warehouse.query import known_query
+
+SHOWN_ROWS = 500
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a form."""
+
+    parameter: Parameter
+    expected: Expectation
+    choices: list[str]
+    value: str
+
+
+def questions(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - as every page is called
+    """All named queries, those of the home last."""
+    queries = named_queries(read.queries)
+    own = {name: query for name, query in queries.items() if query.file.parent == read.queries}
+    return {
+        "title": "Questions",
+        "queries": {name: query for name, query in queries.items() if name not in own},
+        "own": own,
+        "folder": read.queries,
+    }
+
+
+def question(read: Reader, asked: Mapping[str, str], *, name: str) -> dict[str, Any]:
+    """A named query's form and, once all parameters are given, its answer.
+
+    Args:
+        read: the snapshot.
+        asked: the query's parameters.
+        name: of the query.
+
+    Raises:
+        UnknownNameError: there is no such query.
+    """
+    query = known_query(name, read.queries)
+    given = given_parameters(query, asked)
+    context: dict[str, Any] = {
+        "title": name.replace("_", " "),
+        "query": query,
+        "fields": [_field(read, name, parameter, given) for parameter in query.parameters],
+        "given": given,
+        "error": "",
+        "answer": None,
+    }
+    if missing := [p.name for p in query.parameters if p.default is None and p.name not in given]:
+        context["error"] = "" if not asked else f"{', '.join(missing)}: give a value"
+        return context
+    try:
+        answer = read.frame(name, given)
+    except QueryLimitError:
+        raise
+    except QueryError as error:
+        return context | {"error": str(error)}
+    shown = answer.head(SHOWN_ROWS)
+    return context | {
+        "answer": shown,
+        "rows": shown.iter_rows(),
+        "height": answer.height,
+        "numeric": [dtype.is_numeric() for dtype in answer.dtypes],
+        "plot": answer_plot(answer),
+        "command": _command(query, given),
+    }
+
+
+def csv(read: Reader, asked: Mapping[str, str], *, name: str) -> str:
+    """The whole answer as CSV.
+
+    Raises:
+        QueryError: there is no such query, or a parameter is not what it expects, or a cell holds a list.
+    """
+    answer = read.frame(name, given_parameters(known_query(name, read.queries), asked))
+    try:
+        return answer.write_csv()
+    except pl.exceptions.ComputeError as error:
+        raise QueryError(
+            f"{name}: a cell of CSV holds no list, struct or bytes; `biopose query --format json`"
+        ) from error
+
+
+def given_parameters(query: NamedQuery, asked: Mapping[str, str]) -> dict[str, str]:
+    """The parameters with a value; a page's other parameters are left out."""
+    names = {parameter.name for parameter in query.parameters}
+    return {name: value for name, value in asked.items() if name in names and value != ""}
+
+
+def _field(read: Reader, query: str, parameter: Parameter, given: Mapping[str, str]) -> Field:
+    offered = read.choices(query, parameter.name)
+    expected = expectation(parameter)
+    default = "" if expected.kind == "date" else parameter.default or ""
+    return Field(parameter, expected, offered, given.get(parameter.name, default))
+
+
+def _command(query: NamedQuery, given: Mapping[str, str]) -> str:
+    return " ".join(["biopose query", query.name, *(f"--param {shlex.quote(f'{k}={v}')}" for k, v in given.items())])

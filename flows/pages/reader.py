@@ -1,0 +1,47 @@
+"""What a page reads: answers of named queries on the snapshot that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from warehouse.parameters import choices
+from warehouse.query import known_query, run_query_on
+
+MOST_CHOICES = 2_000
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An open snapshot, for one page.
+
+    Attributes:
+        connection: to the snapshot.
+        queries: a team's own folder of named queries.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    queries: Path
+
+    def frame(self, name: str, given: Mapping[str, str] | None = None) -> pl.DataFrame:
+        """The answer of a named query.
+
+        Raises:
+            QueryError: there is no such query, or a parameter is not what it expects.
+        """
+        return run_query_on(self.connection, name, given or {}, own=self.queries)
+
+    def choices(self, name: str, parameter: str) -> list[str]:
+        """The values that a parameter of a named query can take, its default first."""
+        found = {one.name: one for one in known_query(name, self.queries).parameters}
+        return choices(self.connection, found[parameter], most=MOST_CHOICES)
+
+    def rows(self, name: str, **given: str) -> list[Row]:
+        """Likewise, a dictionary a row."""
+        return self.frame(name, given).to_dicts()

@@ -1,0 +1,68 @@
+"""Templates of the pages, and how they write numbers, names and addresses."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from functools import cache
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from biopose.analysis.definitions import DEFINITIONS
+from biopose.report.metric_tables import format_value
+
+NO_VALUE = "–"
+PERCENT = {"untrusted_share", "seen_share"}
+
+
+@cache
+def environment() -> Environment:
+    """Whatever a template is given is escaped; templates are compiled once."""
+    templates = Environment(
+        loader=PackageLoader("flows.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {
+        "path": lambda name: quote(str(name), safe="/"),
+        "name": lambda name: str(name).replace("_", " "),
+        "value": value,
+        "cell": cell,
+        "quality": lambda number: NO_VALUE if number is None else f"{number:.2f}",
+        "meaning": meaning,
+    }
+    templates.globals |= {"address": address}
+    return templates
+
+
+def address(path: str, **parameters: str | None) -> str:
+    """A path of the pages with its parameters, those without a value left out."""
+    given = {name: value for name, value in parameters.items() if value not in (None, "")}
+    return quote(path, safe="/") + (f"?{urlencode(given)}" if given else "")
+
+
+def value(number: float | None, unit: str = "1", sd: float | None = None) -> str:
+    """A value with its unit and standard deviation; a dash where it is not known."""
+    return NO_VALUE if number is None or not math.isfinite(number) else format_value(number, unit=unit, sd=sd)
+
+
+def meaning(metric: str) -> str:
+    """The definition of a metric; empty where it has none."""
+    return DEFINITIONS[metric].meaning if metric in DEFINITIONS else ""
+
+
+def cell(content: Any) -> str:
+    """A cell of an answer: four significant digits of a number that is not whole."""
+    if content is None:
+        return NO_VALUE
+    if isinstance(content, bool):
+        return "yes" if content else "no"
+    if isinstance(content, float):
+        return f"{content:.4g}" if abs(content) < 10_000 else f"{content:.0f}"
+    if isinstance(content, datetime.datetime):
+        return f"{content:%Y-%m-%d %H:%M}"
+    return str(content)

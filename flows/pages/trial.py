@@ -1,0 +1,186 @@
+"""A trial: overlay, curves, events, metrics, quality, model versions and files."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from markupsafe import Markup
+
+from biopose.analysis.definitions import DEFINITIONS
+from biopose.analysis.tables import Metric
+from biopose.outputs.untrusted import UNTRUSTED_QUALITY
+from biopose.report.angle_panels import angle_panels
+from biopose.report.metric_tables import metric_rows, sides_of
+from biopose.report.svg import Panel, figure
+from flows.pages.reader import Reader, Row
+from flows.pages.trial_files import TrialFiles
+from warehouse.errors import QueryError
+
+UNIT_SUFFIX = "_deg"
+SD_SUFFIX = "_sd_deg"
+MOST_VALUES = 2_000  # frames whose values a page holds for its cursor
+LAST_OF_EVERY_TRIAL = "ankle_dorsiflexion_range"  # in the order of definitions
+STEP_TOLERANCE = 1e-3  # of a frame
+QUALITY_NAMES = {
+    "mean_quality": "mean quality, 0 to 1",
+    "untrusted_share": f"share of frames below {UNTRUSTED_QUALITY}",
+    "seen_share": "share of frames in which the person was detected",
+    "median_reprojection_px": "reprojection error, median",
+    "median_confidence": "keypoint confidence, median",
+    "cross_check_rms_deg": "difference from OpenSim's inverse kinematics, root mean square",
+    "cross_check_max_deg": "difference from OpenSim's inverse kinematics, greatest",
+}
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A trial's frames.
+
+    Attributes:
+        time_s: (T,) of the video.
+        untrusted: (T,).
+        groups: panels by group of coordinates.
+        first_s: time of the trial's first frame, whatever part is shown.
+        last_s: of its last frame.
+    """
+
+    time_s: np.ndarray
+    untrusted: np.ndarray
+    groups: Mapping[str, Sequence[Panel]]
+    first_s: float
+    last_s: float
+
+
+def trial(read: Reader, asked: Mapping[str, str], *, trial_id: str, home: Path) -> dict[str, Any]:
+    """A trial's page.
+
+    Args:
+        read: the snapshot.
+        asked: from and to, in seconds: the part of the curves that is drawn.
+        trial_id: as team/session/trial.
+        home: the folder that holds all state.
+
+    Raises:
+        UnknownNameError: there is no such trial.
+        QueryError: from or to is no number, or between them there are no frames.
+    """
+    (described,) = read.rows("trial_description", trial=trial_id)
+    frames = read_frames(read, asked, trial_id=trial_id)
+    metrics = read.rows("metrics_of_trial", trial=trial_id)
+    rows = metric_rows(_metrics(metrics))
+    files = TrialFiles(home, described["artifacts"])
+    return {
+        "title": trial_id,
+        "trial": described,
+        "metrics": rows,
+        "undefined": [row for row in metrics if row["metric"] not in DEFINITIONS],
+        "sides": sides_of(rows),
+        "events": read.rows("events_of_trial", trial=trial_id),
+        "quality": _quality(read.rows("quality_of_trial", trial=trial_id)),
+        "models": read.rows("models_of_trial", trial=trial_id),
+        "plots": {group: [_drawn(panel, frames) for panel in panels] for group, panels in frames.groups.items()},
+        "frames": frames,
+        "from": asked.get("from", ""),
+        "to": asked.get("to", ""),
+        "overlay_start_s": overlay_start_s(frames, described),
+        "least_quality": UNTRUSTED_QUALITY,
+        "files": files.existing(),
+    }
+
+
+def curves(read: Reader, asked: Mapping[str, str], *, trial_id: str) -> str:
+    """The values that a page's cursor shows, as JSON: panels in the page's order.
+
+    Raises:
+        QueryError: as of `trial`.
+    """
+    frames = read_frames(read, asked, trial_id=trial_id)
+    step = math.ceil(len(frames.time_s) / MOST_VALUES)
+    shown = [
+        {"title": panel.title, "curves": [[curve.name, _rounded(curve.values[::step])] for curve in panel.curves]}
+        for panels in frames.groups.values()
+        for panel in panels
+    ]
+    times = [round(float(time), 4) for time in frames.time_s[::step]]
+    return json.dumps({"time_s": times, "panels": shown}, allow_nan=False, separators=(",", ":"))
+
+
+def read_frames(read: Reader, asked: Mapping[str, str], *, trial_id: str) -> Frames:
+    """The frames between from and to."""
+    table = read.frame("coordinates_of_trial", {"trial": trial_id})
+    times = table["time_s"].to_numpy()
+    start, stop = _seconds(asked, "from", -math.inf), _seconds(asked, "to", math.inf)
+    inside = table.filter(pl.Series((times >= start) & (times <= stop)))
+    if len(inside) < 2:
+        raise QueryError(
+            f"from, to: fewer than two frames lie between {start:g} and {stop:g} s; write times of the video"
+        )
+    names = [column.removesuffix(UNIT_SUFFIX) for column in _angles(table)]
+    values_deg = inside.select(_angles(table)).to_numpy().astype(float)
+    sd_deg = inside.select([f"{name}{SD_SUFFIX}" for name in names]).to_numpy().astype(float)
+    quality = inside["quality"].to_numpy().astype(float)
+    return Frames(
+        inside["time_s"].to_numpy(),
+        ~(quality >= UNTRUSTED_QUALITY),
+        angle_panels(names, values_deg, sd_deg if np.isfinite(sd_deg).any() else None),
+        float(times[0]),
+        float(times[-1]),
+    )
+
+
+def overlay_start_s(frames: Frames, described: Row) -> float:
+    """Time in the video of the overlay's first picture: of the first frame that the manifest includes.
+
+    The athlete may be found some frames later, so it is counted back from the trial's first frame, at its mean rate.
+    """
+    start_s = described["start_s"] or 0.0
+    step_s = (frames.last_s - frames.first_s) / max(described["frames"] - 1, 1)
+    earlier = math.floor((frames.first_s - start_s) / step_s + STEP_TOLERANCE) if step_s else 0
+    return frames.first_s - max(earlier, 0) * step_s
+
+
+def _drawn(panel: Panel, frames: Frames) -> Markup:
+    return Markup(figure(panel.title, [panel], frames.time_s, frames.untrusted, columns=1))  # noqa: S704 - escaped there
+
+
+def _angles(table: pl.DataFrame) -> list[str]:
+    return [name for name in table.columns if name.endswith(UNIT_SUFFIX) and not name.endswith(SD_SUFFIX)]
+
+
+def _seconds(asked: Mapping[str, str], name: str, otherwise: float) -> float:
+    if not asked.get(name):
+        return otherwise
+    try:
+        return float(asked[name])
+    except ValueError as error:
+        raise QueryError(f"{name}: found {asked[name]!r}; expected seconds of the video, such as 6.4") from error
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [round(float(value), 1) if math.isfinite(value) else None for value in values]
+
+
+def _metrics(rows: list[Row]) -> list[Metric]:
+    """Those that have a definition; the activity's before the joints' peaks and ranges, which every trial has."""
+    order = list(DEFINITIONS)
+    joints = order.index(LAST_OF_EVERY_TRIAL)
+    places = {name: (place <= joints, place) for place, name in enumerate(order)}
+    return [
+        Metric(row["metric"], row["side"], row["value"], row["unit"], row["sd"], row["reason"])
+        for row in sorted((row for row in rows if row["metric"] in places), key=lambda row: places[row["metric"]])
+    ]
+
+
+def _quality(rows: list[Row]) -> list[Row]:
+    """Those that say something to a person first, in the order of QUALITY_NAMES."""
+    order = list(QUALITY_NAMES)
+    known = sorted((row for row in rows if row["name"] in QUALITY_NAMES), key=lambda row: order.index(row["name"]))
+    others = [row for row in rows if row["name"] not in QUALITY_NAMES and row["name"] != "frames"]
+    return [row | {"title": QUALITY_NAMES.get(row["name"], row["name"].replace("_", " "))} for row in (*known, *others)]

@@ -1,0 +1,62 @@
+"""The files of a trial that its page offers: these names, in the trial's own folder, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+OVERLAY, REPORT = "overlay.mp4", "report.html"
+CONTENT = {
+    OVERLAY: ("video/mp4", "the body drawn over the video"),
+    REPORT: ("text/html; charset=utf-8", "the report of this measurement, one page for offline"),
+    "coordinates.mot": ("text/plain; charset=utf-8", "joint coordinates for OpenSim"),
+    "scaled.osim": ("application/xml", "the scaled OpenSim model that the .mot moves"),
+    "markers.trc": ("text/plain; charset=utf-8", "virtual markers"),
+    "metrics.csv": ("text/csv; charset=utf-8", "metrics with standard deviations"),
+    "trial.parquet": ("application/vnd.apache.parquet", "every channel with its standard deviation"),
+    "kinematics.parquet": ("application/vnd.apache.parquet", "the warehouse's table of frames"),
+    "events.parquet": ("application/vnd.apache.parquet", "the warehouse's table of events"),
+    "metrics.parquet": ("application/vnd.apache.parquet", "the warehouse's table of metrics"),
+    "quality.parquet": ("application/vnd.apache.parquet", "the warehouse's table of quality"),
+    "summary.json": ("application/json", "settings, versions and quality for a program"),
+}
+SHOWN = (OVERLAY, REPORT)  # in the browser; the others are saved
+
+
+@dataclass(frozen=True)
+class TrialFile:
+    """A file that exists."""
+
+    name: str
+    path: Path
+    media_type: str
+    description: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class TrialFiles:
+    """The files of a trial's current run.
+
+    Attributes:
+        home: the folder that holds all state.
+        artifacts: the trial's folder in it, as the warehouse has it.
+    """
+
+    home: Path
+    artifacts: str
+
+    def existing(self) -> dict[str, TrialFile]:
+        """By name, in the order of CONTENT."""
+        return {name: file for name in CONTENT if (file := self.file(name)) is not None}
+
+    def file(self, name: str) -> TrialFile | None:
+        """A file of the trial; None where it is not there, has another name, or lies elsewhere behind a link."""
+        if name not in CONTENT:
+            return None
+        root = (self.home / "artifacts").resolve()
+        folder = (self.home / self.artifacts).resolve()
+        path = (folder / name).resolve()
+        if not (folder.is_relative_to(root) and path.parent == folder and path.is_file()):
+            return None
+        return TrialFile(name, path, *CONTENT[name], path.stat().st_size)

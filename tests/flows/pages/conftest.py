@@ -1,0 +1,18 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flows.pages.home import make_home, served
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For reading."""
+    return make_home(tmp_path_factory.mktemp("pages"))
+
+
+@pytest.fixture(scope="session")
+def address(home: Path) -> Iterator[str]:
+    with served(home) as address:
+        yield address

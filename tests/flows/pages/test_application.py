@@ -1,0 +1,223 @@
+"""The pages as an HTTP client gets them from a real server of a real warehouse."""
+
+import csv
+import re
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from biopose.cli.command_line import Commands
+from flows.cli.serve import serve
+from tests.flows.pages.home import FILMED, QUARANTINED, WALK, folder_of, served
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.load import load_trial
+from warehouse.named_query import named_queries
+from warehouse.snapshot import publish_snapshot
+
+PAGES = (
+    "/",
+    "/night",
+    "/squad",
+    "/athlete/blue/cleo",
+    f"/trial/{FILMED}",
+    f"/trial/{WALK}",
+    "/compare",
+    f"/compare?first={FILMED}&second=blue/2026-10-27-jumps/jump_ann",
+    "/questions",
+    *(f"/questions/{name}" for name in named_queries()),
+    "/questions/trials_of_activity?activity=walk",
+    "/models",
+    "/about",
+)
+OTHERS = (f"/trial/{FILMED}/curves.json", f"/trial/{FILMED}/files/overlay.mp4", "/questions/trials/answer.csv")
+STATIC = ("/health", "/static/plot.css", "/static/pages.css", "/static/trial.js", "/static/icon.svg")
+
+
+@pytest.fixture(scope="module")
+def client(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+        yield client
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_can_be_had_and_states_as_of_when(client: httpx.Client, page: str) -> None:
+    reply = client.get(page)
+    assert reply.status_code == 200
+    if page != "/about":
+        published = re.search(r'As of <time datetime="([^"]+)"', reply.text)
+        assert published is not None
+        assert datetime.fromisoformat(published[1]) <= datetime.now(UTC)
+
+
+def test_last_night_has_what_was_stored_and_what_was_not_with_reason_and_command(client: httpx.Client) -> None:
+    page = client.get("/night").text
+    assert "<b>49</b> trials stored" in page
+    assert f'href="/trial/{WALK.replace(" ", "%20")}"' in page
+    assert f"{QUARANTINED}: the video cannot be used" in page
+    assert "has no &lt;frame&gt; that can be decoded" in page
+    assert f"--retry {QUARANTINED}" in page
+
+
+def test_the_squad_lists_real_changes_and_how_many_comparisons_there_were(client: httpx.Client) -> None:
+    page = client.get("/squad", params={"team": "blue", "since": "2026-10-13", "sort": "athlete"}).text
+    cleo = page[page.index("blue/cleo") : page.index("blue/dan")]
+    assert cleo.count("knee flexion peak") == 2
+    assert "All 12 comparisons" in page
+    assert page.index("blue/ann") < page.index("blue/bob") < page.index("blue/fay")
+    falling = client.get("/squad", params={"sort": "-athlete"}).text
+    assert falling.index("blue/fay") < falling.index("blue/ann")
+    assert "No athlete has such a trial" not in client.get("/squad", params={"activity": "walk"}).text
+
+
+def test_an_athletes_trend_has_intervals_the_squads_band_and_judgements(client: httpx.Client) -> None:
+    page = client.get("/athlete/blue/cleo").text
+    assert page.count('<circle class="point left"') == 8
+    assert page.count('class="interval right"') == 8
+    assert 'class="band left"' in page
+    assert "beyond measurement noise" in page
+    assert "percentile 0" in page
+    assert "left − right" in page
+
+
+def test_a_trial_has_metrics_events_models_and_the_files_that_exist(client: httpx.Client) -> None:
+    page = client.get(f"/trial/{FILMED}").text
+    assert "not known: the camera moves" in page
+    assert "take off" in page
+    assert page.count('class="panel"') == 23
+    for name, there in (
+        ("overlay.mp4", True),
+        ("coordinates.mot", True),
+        ("scaled.osim", False),
+        ("markers.trc", False),
+    ):
+        assert (f'/files/{name}"' in page) == there
+    assert "There is no overlay" in client.get(f"/trial/{WALK}").text
+
+
+def test_a_part_of_a_trial_has_the_values_of_its_curves(client: httpx.Client) -> None:
+    shown = client.get(f"/trial/{FILMED}/curves.json", params={"from": "0.2", "to": "0.3"}).json()
+    assert shown["time_s"] == [0.2, 0.22, 0.24, 0.26, 0.28, 0.3]
+    knee = next(panel for panel in shown["panels"] if panel["title"] == "knee flexion (°)")
+    assert [name for name, _ in knee["curves"]] == ["right", "left"]
+    assert all(len(values) == 6 for _, values in knee["curves"])
+    assert 'data-from="0.19"' in client.get(f"/trial/{FILMED}", params={"from": "0.2", "to": "0.3"}).text
+    assert client.get(f"/trial/{FILMED}", params={"from": "2"}).status_code == 400
+    assert "expected seconds" in client.get(f"/trial/{FILMED}", params={"to": "soon"}).text
+
+
+def test_a_question_is_a_form_and_its_answer_a_table_a_plot_and_csv(client: httpx.Client) -> None:
+    given = {"athlete": "blue/cleo", "metric": "knee_flexion_peak"}
+    page = client.get("/questions/change_over_time", params=given).text
+    assert "16 rows" in page
+    assert page.count('<svg class="plot trend"') == 1
+    assert "--param athlete=blue/cleo" in page
+    answer = client.get("/questions/change_over_time/answer.csv", params=given)
+    assert len(list(csv.DictReader(answer.text.splitlines()))) == 16
+    assert 'filename="change_over_time.csv"' in answer.headers["content-disposition"]
+    wrong = client.get("/questions/change_over_time", params=given | {"athlete": "blue/cloe"})
+    assert (wrong.status_code, "nearest: blue/cleo" in wrong.text) == (400, True)
+    form = client.get("/questions/change_over_time").text
+    assert "<option selected>blue/cleo</option>" not in form
+    assert "<option>blue/cleo</option>" in form
+    assert 'type="date"' in form
+    assert "x&#39; OR 1" in client.get("/questions/trials", params={"team": "x' OR 1 = 1; --"}).text
+
+
+def test_an_unknown_name_is_not_found_with_the_nearest(client: httpx.Client) -> None:
+    for asked, nearest in (
+        ("/athlete/blue/cloe", "/athlete/blue/cleo"),
+        ("/trial/blue/2026-11-03-jumps/jump_anne", f"/trial/{FILMED}"),
+        ("/questions/trial", "/questions/trials"),
+    ):
+        reply = client.get(asked)
+        assert reply.status_code == 404
+        assert f'href="{nearest}"' in reply.text
+    assert client.get("/nothing").status_code == 404
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS, *STATIC])
+def test_foreign_hosts_pages_and_methods_are_refused_everywhere(client: httpx.Client, page: str) -> None:
+    for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}):
+        assert client.get(page, headers=headers).status_code == 403
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
+        reply = client.request(method, page)
+        assert (reply.status_code, reply.headers["allow"]) == (405, "GET, HEAD")
+    reply = client.head(page)
+    assert (reply.status_code, reply.content) == (200, b"")
+    assert "script-src 'self'" in reply.headers["content-security-policy"]
+    assert "unsafe" not in reply.headers["content-security-policy"]
+    assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/files",
+            "/files/",
+            "/files/..",
+            "/files/notes.txt",
+            "/files/markers.trc",
+            "/files/../../../warehouse.duckdb",
+        ),
+        *(
+            "/files/..%2f..%2fwarehouse.duckdb",
+            "/files/%2e%2e/notes.txt",
+            "/files/overlay.mp4/..",
+            "/files//etc/passwd",
+        ),
+        *("/files/%2fetc%2fpasswd", "/files/overlay.mp4%00.txt", "/files/coordinates.mot%0d%0aX: y"),
+    ],
+)
+def test_no_other_file_is_served_and_no_folder_is_listed(address: str, path: str) -> None:
+    port = int(address.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as connection:  # a client library would tidy the path
+        request = f"GET /trial/{FILMED}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        reply = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert int(reply.split()[1]) in (307, 400, 404)
+    assert b"no file of a trial" not in reply
+    assert b"DUCK" not in reply
+
+
+@pytest.mark.parametrize("path", ["/static/", "/static/../application.py", "/static/..%2fapplication.py", "/static"])
+def test_static_files_are_ours_alone(client: httpx.Client, path: str) -> None:
+    assert client.get(path, follow_redirects=True).status_code == 404
+
+
+def test_a_part_of_the_video_is_served(client: httpx.Client, home: Path) -> None:
+    whole = (folder_of(home) / "overlay.mp4").read_bytes()
+    reply = client.get(f"/trial/{FILMED}/files/overlay.mp4", headers={"Range": "bytes=100-199"})
+    assert (reply.status_code, reply.content) == (206, whole[100:200])
+    assert reply.headers["content-disposition"].startswith("inline")
+    saved = client.get(f"/trial/{FILMED}/files/coordinates.mot")
+    assert saved.headers["content-disposition"].startswith("attachment")
+    report = client.get(f"/trial/{FILMED}/files/report.html")
+    assert "default-src 'none'; style-src 'unsafe-inline'" in report.headers["content-security-policy"]
+
+
+def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(tmp_path: Path) -> None:
+    empty = tmp_path / "home"
+    empty.mkdir()
+    with served(empty) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+        reply = client.get("/night")
+        assert (reply.status_code, "biopose ingest INBOX" in reply.text) == (503, True)
+        assert client.get("/about").status_code == 200
+        for count, name in enumerate(("jump1", "jump2"), start=1):
+            trial = SyntheticTrial(name)
+            load_trial(empty / "warehouse.duckdb", trial.record, trial.write(tmp_path / name))
+            publish_snapshot(empty / "warehouse.duckdb", empty / "warehouse.snapshot.duckdb")
+            assert f"<b>{count}</b> trials stored" in client.get("/night").text
+
+
+def test_an_address_beyond_this_machine_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        Commands(commands={"serve": serve}), ["serve", "--host", "0.0.0.0", "--home", str(tmp_path)]
+    )
+    assert result.exit_code == 2
+    assert "served to this machine alone" in result.stderr

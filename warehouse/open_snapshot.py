@@ -1,0 +1,103 @@
+"""A snapshot that is kept open for many short answers: what a server of pages holds.
+
+Opening a snapshot takes longer than most answers. And DuckDB takes a path that its process has open for the same
+database, even if another file has been moved there: as long as answers overlap, none would ever read the new snapshot.
+So a new one is opened once nobody reads the old one; answers that are asked for meanwhile wait for that.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+
+from warehouse.connection import named_damage, opened_for_reading
+from warehouse.limits import Limits, within_limits
+
+LONGEST_WAIT_S = 5.0  # for the answers that still read the old snapshot; then it is read once more
+MOST_AT_ONCE = 4  # each uses every core; more would all be slower, and take more memory
+
+T = TypeVar("T")
+
+
+class OpenSnapshot:
+    """The newest snapshot of a home.
+
+    Args:
+        file: the snapshot.
+        limits: of each answer.
+    """
+
+    def __init__(self, file: Path, limits: Limits) -> None:
+        self._file, self._limits = file, limits
+        self._opened = ExitStack()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._version: tuple[int, int] | None = None  # inode and time of publication
+        self._readers = 0
+        self._changed = threading.Condition()
+        self._turns = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+    def answer(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> tuple[T, datetime]:
+        """What `work` reads, and when the snapshot that it read was published.
+
+        Raises:
+            WarehouseError: there is no snapshot, or it is damaged; what `work` raises.
+            QueryLimitError: it took too long or too much memory.
+        """
+        published: list[datetime] = []
+
+        def timed(connection: duckdb.DuckDBPyConnection) -> T:
+            assert self._version is not None
+            published.append(datetime.fromtimestamp(self._version[1] / 1e9, UTC))
+            with named_damage(self._file):
+                return work(connection)
+
+        with self._turns:
+            return within_limits(self._reading(), timed, self._limits), published[0]
+
+    def close(self) -> None:
+        """Close it; an answer opens it again."""
+        with self._changed:
+            self._close()
+
+    def newest(self) -> tuple[int, int] | None:
+        """Version of the file that has the name now, another for each publication; None where there is none."""
+        if not self._file.is_file():
+            return None
+        found = self._file.stat()
+        return found.st_ino, found.st_mtime_ns
+
+    @contextmanager
+    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._changed:
+            if self._connection is None or self._version != self.newest():
+                self._changed.wait_for(lambda: not self._readers, LONGEST_WAIT_S)
+                self._reopen()
+            assert self._connection is not None
+            self._readers += 1
+            cursor = self._connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+            with self._changed:
+                self._readers -= 1
+                self._changed.notify_all()
+
+    def _reopen(self) -> None:
+        """Open the newest, unless somebody reads the old one still, or another thread has done so meanwhile."""
+        newest = self.newest()
+        if self._connection is not None and (self._readers or self._version == newest):
+            return
+        self._close()
+        self._connection = self._opened.enter_context(opened_for_reading(self._file, memory_gb=self._limits.memory_gb))
+        self._version = newest
+
+    def _close(self) -> None:
+        self._connection = self._version = None
+        self._opened.close()

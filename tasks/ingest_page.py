@@ -43,7 +43,7 @@ def ingest_table(account: Row, settings: Settings) -> list[dict[str, Any]]:
             "mean quality": round(row["quality"], 2),
             "status": "stored",
             "reason": "",
-            **{file: link_to(row[file], settings) for file in FILES},
+            **{file: link_to(row[file], settings) if file in row else "" for file in FILES},
         }
         for row in account["stored"]
     ]
@@ -97,7 +97,7 @@ def link_to(file: str | Path, settings: Settings) -> str:
 
 
 def _stored(row: Row, settings: Settings) -> tuple[str, ...]:
-    links = " ".join(f"[{file}]({link_to(row[file], settings)})" for file in FILES)
+    links = " ".join(f"[{file}]({link_to(row[file], settings)})" for file in FILES if file in row)
     return (row["trial_id"], row["athlete_id"], row["activity"], str(row["frames"]), f"{row['quality']:.2f}", links)
 
 

@@ -173,8 +173,8 @@ def _check_coordinates(trial: MarkerTrial, skeleton: Skeleton) -> None:
     own = {c.name: c for c in skeleton.coordinates}
     if missing := [name for name in NEEDED if name not in own]:
         raise ModelError(
-            f"{trial.model}: has no coordinate {', '.join(missing)}; the warehouse keeps those of the Rajagopal family. "
-            "Use a model of it, or none: BioPose's own has 68 markers by name"
+            f"{trial.model}: has no coordinate {', '.join(missing)}; the warehouse keeps those of the Rajagopal "
+            "family. Use a model of it, or none: BioPose's own has 68 markers by name"
         )
     for name in NEEDED:
         middles = [c.range_min + c.range_max for c in (own[name], default[name])]

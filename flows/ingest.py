@@ -29,10 +29,10 @@ from tasks.height_jumps import height_jumps
 from tasks.ingest_page import publish_ingest
 from tasks.ingest_run import IngestRun
 from tasks.locks import exclusive
+from tasks.marker_plan import PlannedMarkers
 from tasks.methods import PinnedMethod
 from tasks.models import begin_ingest, end_ingest
 from tasks.notify import on_crashed, on_failure
-from tasks.marker_plan import PlannedMarkers
 from tasks.plan import Discovered, IngestOptions, Planned, discover, plan_trial
 from tasks.ray_pool import ray_pool
 from tasks.registration import registered_models

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from biopose.errors import BioposeError, ManifestError, VideoError
 from biopose.io.manifest import MANIFEST
 from tasks.faults import UnexpectedError, as_input_error
+from tasks.marker_plan import MARKER_STAGES, PlannedMarkers
 from tasks.models import PinnedModel
 from tasks.notify import notify
-from tasks.marker_plan import MARKER_STAGES, PlannedMarkers
 from tasks.plan import VIDEO_STAGES, Discovered, Planned, stages_of
 from tasks.quarantine import Quarantine, Quarantined, quarantine_record, retry_command
 from tasks.settings import Settings

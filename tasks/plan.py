@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from tasks.models import PinnedModel
 from tasks.settings import Settings
 from tasks.trial_record import trial_record, weights_key
 from tasks.video_hash import VideoChangedError, VideoHashes, VideoState, check_inputs
-
 
 VIDEO_STAGES = ("perceive", "reconstruct", "solve and analyse", "load")
 

@@ -15,7 +15,8 @@ COUPLED = "coupled"  # the motion of knee_angle_r_beta: a copy of the knee's ang
 def kinematics_table(trial: MeasuredTrial) -> pa.Table:
     """frame_index, time_s, quality, the coordinates, and their standard deviations.
 
-    A gap is null, and so is a coordinate that a model of markers lacks. So is a standard deviation that is not known, and each of them where the method gives none.
+    A gap is null, and so is a coordinate that a model of markers lacks. So is a standard deviation that is not known,
+    and each of them where the method gives none.
 
     Raises:
         FileFormatError: a coordinate is missing in trial.parquet.

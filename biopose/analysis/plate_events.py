@@ -1,7 +1,7 @@
 """Events on force plates in place of those from kinematics: where a foot's contact is measured, it is not estimated.
 
 A contact belongs to the foot that is nearest to the centre of pressure, unless both are near: of two feet on one plate
-the force does not tell which came or left. A foot that unloads a plate without moving, as in sitting, does not leave it.
+the force does not tell which came or left. A foot that unloads a plate without moving, as in sitting, stays on it.
 """
 
 from __future__ import annotations

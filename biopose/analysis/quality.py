@@ -44,8 +44,8 @@ def marker_quality_metrics(motion: Motion, moments: PlateMoments | None) -> list
     """Quality metrics of a trial of markers: of each frame the root mean square distance from the model's markers.
 
     frames and untrusted_share (of them, below a quality of 0.5); mean_quality; median_marker_error_mm and
-    p95_marker_error_mm over the frames; seen_share (of the markers that were used). With force plates plate_contacts, and
-    of them plate_contacts_unattributed: it is not known whose foot it was.
+    p95_marker_error_mm over the frames; seen_share (of the markers that were used). With force plates
+    plate_contacts, and of them plate_contacts_unattributed: it is not known whose foot it was.
     """
     contacts = {"": moments.contacts, "_unattributed": moments.unattributed} if moments else {}
     quality = motion.frame_quality

@@ -7,18 +7,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from biopose.skeleton.ik.fit_report import error_without_faults_m, faults_as_dicts, jumps_as_dicts, markers_far
 from biopose.cli.ik_setup_files import AppliedSetup, applied_setup, write_marker_errors
 from biopose.cli.marker_summaries import IKSummary, ScaleSummary
 from biopose.cli.segment_files import read_segments
-from biopose.io.files import prefixed_errors
-from biopose.skeleton.static_trial import judge_static, scaling_notes
 from biopose.errors import ModelError
 from biopose.io.c3d_rotations import holds_poses_alone
+from biopose.io.files import prefixed_errors
 from biopose.io.markers import read_markers
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import MarkerTrajectories
@@ -26,17 +24,19 @@ from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik.branches import jumps
+from biopose.skeleton.ik.fit_report import error_without_faults_m, faults_as_dicts, jumps_as_dicts, markers_far
 from biopose.skeleton.ik.handedness import examined_handedness
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, Outliers, inverse_kinematics, marker_errors_m
 from biopose.skeleton.ik.marker_faults import MarkerFault, without_faults
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
-from biopose.skeleton.lying import lies_on_its_side
 from biopose.skeleton.landmarks import landmarks
+from biopose.skeleton.lying import lies_on_its_side
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
 from biopose.skeleton.scaling import scale_to_static, standing_in
+from biopose.skeleton.static_trial import judge_static, scaling_notes
 from biopose.skeleton.stature import model_height_m
 
 

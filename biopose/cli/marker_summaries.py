@@ -14,8 +14,8 @@ from biopose.skeleton.ik.fit_report import (
     jump_lines,
     lying_lines,
 )
-from biopose.skeleton.static_trial import StaticTrial
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
+from biopose.skeleton.static_trial import StaticTrial
 
 LEARNED_HZ = (20.0, 120.0)  # what NeurIK was trained on
 RATE_SLACK = 1.01

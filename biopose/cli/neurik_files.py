@@ -6,19 +6,14 @@ gives. So it needs no model; a model of those scales may be written beside the a
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from biopose.skeleton.ik.fit_report import faults_as_dicts
 from biopose.cli.marker_files import ProgressBar, read_recording
 from biopose.cli.marker_summaries import NeurikSummary
 from biopose.io.files import prefixed_errors
-from biopose.skeleton.static_trial import judge_static, scaling_notes
-from biopose.skeleton.lying import lies_on_its_side
 from biopose.io.markers import read_markers
 from biopose.io.mot import from_coordinates, write_mot, write_storage
 from biopose.io.trajectories import MarkerTrajectories
@@ -29,11 +24,12 @@ from biopose.neurik.network import Neurik, load_neurik
 from biopose.neurik.predicted_model import write_predicted_model
 from biopose.neurik.recording import RecordingPrediction, predict_recording
 from biopose.neurik.static_trial import static_scaling
-from biopose.skeleton.full_body import build_full_body, full_body_skeleton
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.ik.fit_report import faults_as_dicts
 from biopose.skeleton.ik.marker_faults import MarkerFault, outlying_faults, suspicion
 from biopose.skeleton.limbs import LIMBS
-from biopose.skeleton.scaled_model import write_scaled_osim
-from biopose.skeleton.scaling import Scaling, scaled_geometry
+from biopose.skeleton.lying import lies_on_its_side
+from biopose.skeleton.static_trial import judge_static, scaling_notes
 from biopose.skeleton.threads import torch_threads
 
 

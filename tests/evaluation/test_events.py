@@ -5,13 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from biopose.analysis.force_plates import PlateContact, flight_between, nearest_foot, plate_contacts
 from biopose.errors import BioposeError
 from biopose.evaluation.events import Differences, EventErrors, evaluate_events, event_lines, event_trials
-from biopose.evaluation.force_plates import PlateContact, flight_between, nearest_foot, plate_contacts
+from biopose.io.force_plates import read_force_plates
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories
 from tests.analysis.motions import FOOT_Z_M, jump, walking
 from tests.reference_data import SHARED_DATA, needs_shared_data
+
+
+def contacts_of(path: Path) -> list[PlateContact]:
+    plates = read_force_plates(path)
+    assert plates is not None
+    return plate_contacts(plates)
+
 
 PARTS = ("vx", "vy", "vz", "px", "py", "pz")
 
@@ -30,14 +38,14 @@ def test_a_contact_is_where_the_force_crosses_the_threshold(tmp_path: Path) -> N
     force_n = np.zeros(100)
     force_n[30:60] = 700.0  # rises from 0 at 0.29 s to 700 N at 0.30 s, falls likewise after 0.59 s
     force_n[80] = 50.0  # noise
-    (contact,) = plate_contacts(write_plates(tmp_path / "grf.mot", [force_n], [(0.5, -0.1)]))
+    (contact,) = contacts_of(write_plates(tmp_path / "grf.mot", [force_n], [(0.5, -0.1)]))
     assert contact.on_s == pytest.approx(0.29 + 0.01 * 20 / 700)
     assert contact.off_s == pytest.approx(0.60 - 0.01 * 20 / 700)
     np.testing.assert_allclose(contact.place_m, [0.5, -0.1])
 
 
 def test_a_contact_at_the_recordings_ends_has_no_event_there(tmp_path: Path) -> None:
-    (contact,) = plate_contacts(write_plates(tmp_path / "grf.mot", [np.full(50, 500.0)], [(0, 0)]))
+    (contact,) = contacts_of(write_plates(tmp_path / "grf.mot", [np.full(50, 500.0)], [(0, 0)]))
     assert (contact.on_s, contact.off_s) == (None, None)
 
 

@@ -116,16 +116,14 @@ def test_without_names_model_or_static_trial_it_says_what_to_give(tmp_path: Path
         measure_markers(trial, tmp_path)
 
 
-def test_a_recording_whose_vertical_axis_is_another_is_refused_with_the_key(
-    trial: MarkerTrial, tmp_path: Path
-) -> None:
+def test_a_recording_whose_vertical_axis_is_another_is_refused_with_the_key(trial: MarkerTrial, tmp_path: Path) -> None:
     one, still = swinging_markers(), static_markers()
     for path, markers in ((trial.markers, one), (trial.static, still)):
         assert path is not None
         z_up: MarkerTrajectories = replace(markers, positions_m=np.roll(markers.positions_m, 1, axis=-1))
         written_trc(path, z_up)
     assert measure_markers(replace(trial, up="z"), tmp_path).method == "marker_neurik"
-    with pytest.raises(BioposeError, match=r'vertical axis is not y; state it in session\.toml, as \[recording\] up'):
+    with pytest.raises(BioposeError, match=r"vertical axis is not y; state it in session\.toml, as \[recording\] up"):
         measure_markers(trial, tmp_path)
 
 

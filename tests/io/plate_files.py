@@ -22,12 +22,16 @@ def channels(kind: int, *, seed: int = 0) -> np.ndarray:
     """(N, C) of two plates of a type, standing loads of about 500 N among noise."""
     rng = np.random.default_rng(seed)
     values = rng.normal(scale=20, size=(FRAMES * SAMPLES, 2 * CHANNELS[kind]))
-    vertical = [i for i in range(values.shape[1]) if (i % CHANNELS[kind] >= 4 if kind == 3 else i % CHANNELS[kind] == 2)]
+    vertical = [
+        i for i in range(values.shape[1]) if (i % CHANNELS[kind] >= 4 if kind == 3 else i % CHANNELS[kind] == 2)
+    ]
     values[:, vertical] -= 500.0 if kind != 3 else 125.0
     return values
 
 
-def written_plates(path: Path, kind: int, values: np.ndarray, *, labels: tuple[str, ...] = ("A", "B", "C"), **changes: Value) -> Path:
+def written_plates(
+    path: Path, kind: int, values: np.ndarray, *, labels: tuple[str, ...] = ("A", "B", "C"), **changes: Value
+) -> Path:
     """A file of markers that stand still, in millimetres with z up, and two force plates of a type.
 
     Parameters of the group FORCE_PLATFORM are replaced by those of `changes`.

@@ -8,8 +8,8 @@ import pytest
 
 from biopose.errors import FileFormatError
 from biopose.io.c3d import read_c3d
-from biopose.io.up_axis import y_up
 from biopose.io.force_plates import ForcePlates, read_force_plates, write_force_plates
+from biopose.io.up_axis import y_up
 from tests.io.plate_files import CHANNELS, FRAMES, SAMPLES, channels, written_plates
 
 
@@ -80,6 +80,8 @@ def test_forces_that_point_down_are_turned_and_it_is_noted(tmp_path: Path) -> No
 
 
 def test_a_mot_without_forces_is_refused_with_what_it_has(tmp_path: Path) -> None:
-    (tmp_path / "angles.mot").write_text("a\nversion=1\nnRows=1\nnColumns=2\ninDegrees=yes\nendheader\ntime\tknee\n0\t1\n")
+    (tmp_path / "angles.mot").write_text(
+        "a\nversion=1\nnRows=1\nnColumns=2\ninDegrees=yes\nendheader\ntime\tknee\n0\t1\n"
+    )
     with pytest.raises(FileFormatError, match=r"angles\.mot.*the columns knee, none of a force"):
         read_force_plates(tmp_path / "angles.mot")

@@ -7,6 +7,7 @@
 
 `measure` chains the stages in memory. A nightly ingestion maps the same functions over files: `perceive_shards` and
 `read_shard`, `write_motion` and `read_motion` stand between them. Evaluation and the training data call them, too.
+A recording of markers takes another way, `biopose.marker_pipeline`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.camera.pinhole import Camera
 from biopose.errors import TrackingError
+from biopose.marker_pipeline import measure_markers
 from biopose.reconstruction.athlete import Athlete
 from biopose.reconstruction.coordinates import solve_person
 from biopose.reconstruction.fitted_person import FittedPerson
@@ -58,6 +60,7 @@ __all__ = [
     "Trial",
     "analyse",
     "measure",
+    "measure_markers",
     "reconstruct",
     "reconstruct_tracks",
     "solve",

@@ -29,4 +29,5 @@ PERCEIVE = Stage("perceive", 4, needs="network", unit="shard", networks=("detect
 RECONSTRUCT = Stage("reconstruct", 4, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
 SOLVE = Stage("solve", 3, needs="processor", unit="trial", networks=("neurik",))
 ANALYSE = Stage("analyse", 3, needs="processor", unit="trial")
-STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)
+MEASURE_MARKERS = Stage("measure_markers", 1, needs="processor", unit="trial", networks=("neurik",))
+STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE, MEASURE_MARKERS)  # of markers, the last and `analyse` alone

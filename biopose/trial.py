@@ -115,12 +115,17 @@ class Trial:
         if self.activity not in CUTOFF_HZ:
             raise ValueError(f"activity {self.activity!r}; expected one of {', '.join(CUTOFF_HZ)}")
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file that the result depends on."""
+        return (self.clip.video,)
+
     @classmethod
     def of(cls, entry: TrialEntry) -> Trial:
         """The trial that a manifest describes."""
         athlete = entry.athlete
         clip = Clip(
-            entry.video,
+            entry.file,
             start_s=entry.start_s,
             end_s=entry.end_s,
             recorded_rate_hz=entry.recorded_hz,

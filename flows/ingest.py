@@ -2,6 +2,8 @@
 
     discover -> plan -> perceive (Ray) -> reconstruct, solve and analyse (Dask) -> load -> report
 
+A recording of markers needs no networks on images: discover -> plan -> measure markers (Dask) -> load -> report.
+
 A trial that cannot be processed goes into quarantine and the run goes on. Results are addressed by their keys: what is
 there is not made again, so a run that was interrupted is resumed by running it again.
 """
@@ -20,7 +22,7 @@ from biopose.errors import BioposeError, ManifestError
 from biopose.io.manifest import MANIFEST, TrialEntry
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from tasks.consent import leave_out_erased, refuse_withdrawn
-from tasks.dask_pool import dask_pool
+from tasks.dask_pool import FOR_MARKERS, FOR_VIDEO, dask_pool
 from tasks.erased_people import ErasedPeople
 from tasks.errors import TrialsFailedError
 from tasks.faults import as_input_error
@@ -29,10 +31,11 @@ from tasks.height_jumps import height_jumps
 from tasks.ingest_page import publish_ingest
 from tasks.ingest_run import IngestRun
 from tasks.locks import exclusive
+from tasks.marker_plan import PlannedMarkers
 from tasks.methods import PinnedMethod
 from tasks.models import begin_ingest, end_ingest
 from tasks.notify import on_crashed, on_failure
-from tasks.plan import Discovered, IngestOptions, PlannedTrial, discover, plan_trial
+from tasks.plan import Discovered, IngestOptions, Planned, discover, plan_trial
 from tasks.ray_pool import ray_pool
 from tasks.registration import registered_models
 from tasks.retention import prune, pruned_line
@@ -178,32 +181,33 @@ def _retire(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
         run.note(f"{one.trial_id} is no longer current: {why}")
 
 
-def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[PlannedTrial]:
-    """Probe every video; those that cannot be read go into quarantine."""
+def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[Planned]:
+    """Probe every recording; those that cannot be read go into quarantine."""
     hashes = VideoHashes(run.settings.home / "video_hashes.json")
     trials, refused = [], []
     for entry in entries:
-        state = VideoState.of(entry.video)
+        states = {path: VideoState.of(path) for path in entry.inputs}
         try:
             trials.append(plan_trial(entry, models=run.models, options=options, settings=run.settings, hashes=hashes))
         except VideoChangedError as error:
             run.wait(entry.trial_id, error)
         except Exception as error:
-            if (wrong := as_input_error(error, [entry.video])) is None:
+            if (wrong := as_input_error(error, entry.inputs)) is None:
                 raise
-            refused.append((entry, state, wrong))
+            refused.append((entry, states, wrong))
     hashes.save()
-    if any(state and not state.is_settled for _, state, _ in refused):
+    if any(state and not state.is_settled for _, states, _ in refused for state in states.values()):
         time.sleep(WATCH_S)  # what is still being copied cannot be read: once for all, see whether they grow
-    for entry, state, wrong in refused:
-        if state and state.differs(entry.video):
-            run.wait(entry.trial_id, VideoChangedError(entry.video))
+    for entry, states, wrong in refused:
+        changed = next((path for path, state in states.items() if state and state.differs(path)), None)
+        if changed is not None:
+            run.wait(entry.trial_id, VideoChangedError(changed))
         else:
             run.quarantine(entry.trial_id, wrong, stage="probe")
     return trials
 
 
-def _work(new: Sequence[PlannedTrial], run: IngestRun, options: IngestOptions, writer: WarehouseWriter) -> None:
+def _work(new: Sequence[Planned], run: IngestRun, options: IngestOptions, writer: WarehouseWriter) -> None:
     """Take every new trial through its stages, with as many processes as there is work for."""
     settings = run.settings
 
@@ -211,10 +215,12 @@ def _work(new: Sequence[PlannedTrial], run: IngestRun, options: IngestOptions, w
     def method() -> PinnedMethod:
         return PinnedMethod.of(options.method, run.models, settings, cross_check_frames=options.cross_check_frames)
 
+    of_markers = [isinstance(trial, PlannedMarkers) for trial in new]
+    imports = (*(() if all(of_markers) else FOR_VIDEO), *(FOR_MARKERS if any(of_markers) else ()))
     schedule = Schedule(
         ranked(new),
         actors=lambda calls: ray_pool(settings, method(), at_most=calls),
-        workers=lambda trials: dask_pool(settings, method(), at_most=trials),
+        workers=lambda trials: dask_pool(settings, method(), at_most=trials, imports=imports),
         cores=settings.cores,
     )
     with run.part("work"):

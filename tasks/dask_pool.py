@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from biopose.errors import BioposeError
@@ -24,6 +25,7 @@ from tasks.settings import Settings
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
+    from biopose.marker_trial import MarkerTrial
     from biopose.pipeline import Trial
     from biopose.reconstruction.models import SolveModels
     from biopose.reconstruction.people_fit import FitModels
@@ -41,8 +43,8 @@ LOCAL = {  # of a cluster that is started here
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.tick.interval": "1s",
 }
-IMPORTED_BEFORE_FORK = (
-    "tasks.dask_pool",
+FOR_MARKERS = ("biopose.marker_pipeline",)  # imported before workers are forked
+FOR_VIDEO = (
     "biopose.pipeline",
     "biopose.reconstruction.models",
     "biopose.rendering.overlay",
@@ -101,9 +103,25 @@ def made_from(done: Path) -> list[str]:
     return [str(name) for name in json.loads(content)] if content else []
 
 
-def alone(function: Callable[..., None], trial: Trial, *arguments: Any) -> None:
+def measure_markers(trial: MarkerTrial, folder: Path, method: PinnedMethod, settings: Mapping[str, Any]) -> None:
+    """Runs on a Dask worker: everything of one recording of markers."""
+    from biopose.marker_pipeline import analyse_markers, measure_markers
+    from biopose.neurik.network import NEURIK_WEIGHTS
+    from biopose.versions import versions
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".model-", dir=folder) as temporary:
+        weights = dict(method.weights).get("neurik", NEURIK_WEIGHTS)
+        measured = measure_markers(trial, Path(temporary), weights=weights)
+        used = {"neurik": weights} if measured.method == "marker_neurik" else {}
+        analyse_markers(measured, trial, folder, settings=settings, versions=versions(used))
+    with written_whole(folder / DONE) as partial:
+        partial.write_text("")
+
+
+def alone(function: Callable[..., None], trial: Trial | MarkerTrial, *arguments: Any) -> None:
     """Runs on a Dask worker: one of the above; what fails unexpectedly twice is the input's fault."""
-    with_one_repeat(lambda: function(trial, *arguments), [trial.clip.video])
+    with_one_repeat(lambda: function(trial, *arguments), list(trial.inputs))
 
 
 @cache
@@ -170,7 +188,20 @@ class DaskPool:
         """
         await self._call(solve_and_analyse, trial, motion, folder, self._method, dict(settings), made_from)
 
-    async def _call(self, function: Callable[..., None], trial: Trial, *arguments: Any) -> None:
+    async def measure_markers(self, trial: MarkerTrial, folder: Path, *, settings: Mapping[str, Any]) -> None:
+        """Measure a recording of markers.
+
+        Args:
+            trial: what is asked for.
+            folder: for the results.
+            settings: for the files.
+
+        Raises:
+            BioposeError: the input is at fault.
+        """
+        await self._call(measure_markers, trial, folder, self._method, dict(settings))
+
+    async def _call(self, function: Callable[..., None], trial: Trial | MarkerTrial, *arguments: Any) -> None:
         from distributed.scheduler import KilledWorker
 
         try:
@@ -180,13 +211,16 @@ class DaskPool:
 
 
 @contextmanager
-def dask_pool(settings: Settings, method: PinnedMethod, *, at_most: int) -> Iterator[DaskPool]:
+def dask_pool(
+    settings: Settings, method: PinnedMethod, *, at_most: int, imports: Sequence[str] = FOR_VIDEO
+) -> Iterator[DaskPool]:
     """Start Dask here, or join the scheduler of settings.dask_address.
 
     Args:
         settings: of this machine.
         method: of the run.
         at_most: as many trials as there are: more workers would only start.
+        imports: modules that are imported once, before workers are forked.
 
     Raises:
         BioposeError: no scheduler responds at that address.
@@ -202,17 +236,17 @@ def dask_pool(settings: Settings, method: PinnedMethod, *, at_most: int) -> Iter
     workers = min(settings.cores, at_most)
     with (
         dask.config.set(LOCAL),
-        _local_cluster(workers, folder=settings.home / "dask") as cluster,
+        _local_cluster(workers, folder=settings.home / "dask", imports=imports) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield DaskPool(client, workers, method)
 
 
-def _local_cluster(workers: int, *, folder: Path) -> LocalCluster:
+def _local_cluster(workers: int, *, folder: Path, imports: Sequence[str]) -> LocalCluster:
     from distributed import LocalCluster
     from distributed.utils import get_mp_context
 
-    get_mp_context().set_forkserver_preload(["distributed", *IMPORTED_BEFORE_FORK])
+    get_mp_context().set_forkserver_preload(["distributed", "tasks.dask_pool", *imports])
     for attempt in range(ATTEMPTS):
         try:
             return LocalCluster(

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from biopose.errors import BioposeError, VideoError
+from biopose.errors import BioposeError, FileFormatError, VideoError
+from biopose.io.file_names import is_video
 
 # No input causes these: a full disk, too many open files, no memory, a broken installation.
 OF_THE_MACHINE = (MemoryError, ImportError)
@@ -126,6 +127,7 @@ def _alone(
 def _unreadable(error: OSError, videos: set[str]) -> BioposeError | None:
     if str(error.filename) not in videos or error.errno in MACHINE_ERRNO:
         return None
+    kind = VideoError if is_video(str(error.filename)) else FileFormatError
     if error.errno == errno.ENOENT:
-        return VideoError(f"{error.filename}: vanished while it was worked on; copy it there again")
-    return VideoError(f"{error.filename}: cannot be read ({error.strerror}); copy it again, or see to its drive")
+        return kind(f"{error.filename}: vanished while it was worked on; copy it there again")
+    return kind(f"{error.filename}: cannot be read ({error.strerror}); copy it again, or see to its drive")

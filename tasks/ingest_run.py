@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from biopose.errors import BioposeError, ManifestError, VideoError
 from biopose.io.manifest import MANIFEST
 from tasks.faults import UnexpectedError, as_input_error
+from tasks.marker_plan import MARKER_STAGES, PlannedMarkers
 from tasks.models import PinnedModel
 from tasks.notify import notify
-from tasks.plan import Discovered, PlannedTrial
+from tasks.plan import VIDEO_STAGES, Discovered, Planned, stages_of
 from tasks.quarantine import Quarantine, Quarantined, quarantine_record, retry_command
 from tasks.settings import Settings
 from tasks.video_hash import VideoChangedError
@@ -24,7 +25,6 @@ from warehouse.errors import WarehouseBusyError
 from warehouse.load import record_sha256
 
 EVERY = "all"
-STAGES = ("perceive", "reconstruct", "solve and analyse", "load")
 
 
 @dataclass(eq=False)
@@ -71,7 +71,7 @@ class IngestRun:
     def __post_init__(self) -> None:
         self._began_s = time.monotonic()
         self._quarantine = Quarantine(self.settings.quarantine)
-        self._unexpected: list[tuple[PlannedTrial, str, UnexpectedError]] = []
+        self._unexpected: list[tuple[Planned, str, UnexpectedError]] = []
         self._passed: set[str] = set()  # stages that a trial of this run got through
 
     def retry(self, names: Sequence[str]) -> None:
@@ -148,7 +148,7 @@ class IngestRun:
             self.newly_quarantined.append(record)
             self.log(f"  quarantined  {name}: {record.message}")
 
-    def not_loaded(self, trials: Sequence[PlannedTrial], loaded: Mapping[str, tuple[str, str]]) -> list[PlannedTrial]:
+    def not_loaded(self, trials: Sequence[Planned], loaded: Mapping[str, tuple[str, str]]) -> list[Planned]:
         """The trials to process: those whose present content is neither in the warehouse nor in quarantine.
 
         Args:
@@ -168,7 +168,7 @@ class IngestRun:
         self.total = len(new)
         return new
 
-    def record_outcome(self, trial: PlannedTrial, stage: str, error: BaseException | None) -> None:
+    def record_outcome(self, trial: Planned, stage: str, error: BaseException | None) -> None:
         """Record how a trial ended.
 
         Args:
@@ -187,19 +187,21 @@ class IngestRun:
             self.log(f"  not loaded   {trial.trial_id}: measured; {error}")
         else:
             self._record_error(trial, stage, error)
-        self._passed.update(STAGES[: STAGES.index(stage) + (error is None)])
+        stages = stages_of(trial)
+        self._passed.update(stages[: stages.index(stage) + (error is None)])
 
-    def _record_error(self, trial: PlannedTrial, stage: str, error: BaseException) -> None:
-        video = trial.trial.clip.video
+    def _record_error(self, trial: Planned, stage: str, error: BaseException) -> None:
+        inputs = trial.trial.inputs
         # Work on an input raises BioposeError, whatever went wrong (`tasks.faults`); all else is the machine's fault.
-        wrong = as_input_error(error, [video]) if isinstance(error, BioposeError | OSError) else None
+        wrong = as_input_error(error, inputs) if isinstance(error, BioposeError | OSError) else None
         try:
-            trial.check_video()
+            trial.check_inputs()
         except VideoChangedError as changed:
             self.wait(trial.trial_id, changed)
             return
-        if wrong is not None and not video.exists():
-            gone = VideoError(f"{video}: vanished while it was measured; copy it there again")
+        missing = next((path for path in inputs if not path.exists()), None)
+        if wrong is not None and missing is not None:
+            gone = VideoError(f"{missing}: vanished while it was measured; copy it there again")
             self.quarantine(trial.trial_id, gone, stage=stage, kind="missing_file")
         elif isinstance(wrong, UnexpectedError):
             self._unexpected.append((trial, stage, wrong))
@@ -211,7 +213,7 @@ class IngestRun:
 
     def judge_unexpected(self) -> None:
         """Quarantine the trials that failed unexpectedly; where a stage failed so for all, no input is at fault."""
-        for stage in STAGES:
+        for stage in dict.fromkeys((*VIDEO_STAGES, *MARKER_STAGES)):
             failed = [(trial, error) for trial, at, error in self._unexpected if at == stage]
             is_inputs_fault = len(failed) == 1 or stage in self._passed
             for trial, error in failed:
@@ -286,7 +288,7 @@ class IngestRun:
                 self._quarantine.release(record.name)
 
 
-def _summary(trial: PlannedTrial) -> dict[str, Any]:
+def _summary(trial: Planned) -> dict[str, Any]:
     """A stored trial's frames, quality and files."""
     with pq.ParquetFile(trial.folder / "quality.parquet") as file:  # `read_table` would import pandas
         quality = file.read().to_pydict()
@@ -300,6 +302,6 @@ def _summary(trial: PlannedTrial) -> dict[str, Any]:
         "run_id": trial.run_id,
         "frames": frames,
         "quality": values.get("mean_quality") or 0.0,
-        "overlay": str(trial.folder / "overlay.mp4"),
+        **({} if isinstance(trial, PlannedMarkers) else {"overlay": str(trial.folder / "overlay.mp4")}),
         "report": str(trial.folder / "report.html"),
     }

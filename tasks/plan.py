@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,13 @@ from biopose.trial import Trial, check_against_video
 from biopose.video.probe import probe_video
 from tasks.dask_pool import DONE
 from tasks.keys import code_version, hash_of, stage_key
+from tasks.marker_plan import MARKER_STAGES, PlannedMarkers, plan_markers
 from tasks.models import PinnedModel
 from tasks.settings import Settings
-from tasks.video_hash import VideoChangedError, VideoHashes, VideoState
+from tasks.trial_record import trial_record, weights_key
+from tasks.video_hash import VideoChangedError, VideoHashes, VideoState, check_inputs
+
+VIDEO_STAGES = ("perceive", "reconstruct", "solve and analyse", "load")
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Discovered:
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One trial and where each stage's result lies.
+    """One trial of video and where each stage's result lies.
 
     Attributes:
         trial: what is asked for.
@@ -86,7 +90,7 @@ class PlannedTrial:
         run_id: key of the whole measurement.
         lengths_s: of the video that is decoded for each shard; infinite where the file does not state it.
         record: what the warehouse keeps beside the numbers.
-        video_state: of the content that is measured.
+        inputs: the files that are measured, with the state of each.
     """
 
     trial: Trial
@@ -97,7 +101,7 @@ class PlannedTrial:
     run_id: str
     lengths_s: tuple[float, ...]
     record: dict[str, Any]
-    video_state: VideoState | None = None
+    inputs: tuple[tuple[Path, VideoState], ...] = ()
 
     @property
     def trial_id(self) -> str:
@@ -127,16 +131,16 @@ class PlannedTrial:
             return ()
         return tuple((s, f) for s, f in zip(self.shards, self.perceived, strict=True) if not f.exists())
 
-    def check_video(self) -> None:
-        """Check that the video still holds what was planned; else its results are removed: they may be of either.
+    def check_inputs(self) -> None:
+        """Check that every input still holds what was planned; else results are removed: they may be of either.
 
         Raises:
-            VideoChangedError: it holds something else.
+            VideoChangedError: one holds something else.
         """
-        if self.video_state is not None and self.video_state.differs(self.trial.clip.video):
-            for file in (self.folder / DONE, self.motion, *self.perceived):
-                file.unlink(missing_ok=True)
-            raise VideoChangedError(self.trial.clip.video)
+        check_inputs(self.inputs, results=(self.folder / DONE, self.motion, *self.perceived))
+
+
+Planned = PlannedTrial | PlannedMarkers
 
 
 def discover(inbox: Path) -> Discovered:
@@ -165,21 +169,42 @@ def plan_trial(
     options: IngestOptions,
     settings: Settings,
     hashes: VideoHashes,
+) -> Planned:
+    """Probe the recording and lay out the stages.
+
+    Raises:
+        VideoError: it is no video, or not one frame of it can be decoded.
+        ManifestError: the recording contradicts the manifest.
+        VideoChangedError: a file changes meanwhile.
+        BioposeError: a file of markers is malformed, or no model is known for them.
+    """
+    if entry.kind == "markers":
+        return plan_markers(entry, models=models, settings=settings, hashes=hashes)
+    return plan_video(entry, models=models, options=options, settings=settings, hashes=hashes)
+
+
+def plan_video(
+    entry: TrialEntry,
+    *,
+    models: Sequence[PinnedModel],
+    options: IngestOptions,
+    settings: Settings,
+    hashes: VideoHashes,
 ) -> PlannedTrial:
-    """Probe the video and lay out the stages.
+    """Probe a video and lay out its stages.
 
     Raises:
         VideoError: it is no video, or not one frame of it can be decoded.
         ManifestError: the video contradicts the manifest.
-        VideoChangedError: the video changes meanwhile.
+        VideoChangedError: it changes meanwhile.
     """
-    at_first = VideoState.of(entry.video)
-    info = probe_video(entry.video)
+    at_first = VideoState.of(entry.file)
+    info = probe_video(entry.file)
     check_against_video(entry, info)
     trial = Trial.of(entry)
-    state = hashes.state(entry.video)
-    if at_first is None or at_first.differs(entry.video):
-        raise VideoChangedError(entry.video)
+    state = hashes.state(entry.file)
+    if at_first is None or at_first.differs(entry.file):
+        raise VideoChangedError(entry.file)
     video_sha256 = state.sha256
     keys = _keys(trial, video_sha256, models=models, options=options)
     run_id = keys[ANALYSE.name]
@@ -193,15 +218,15 @@ def plan_trial(
         motion=settings.artifacts / "motions" / f"{keys[RECONSTRUCT.name]}.safetensors",
         folder=folder,
         run_id=run_id,
-        video_state=state,
+        inputs=((entry.file, state),),
         lengths_s=tuple(_length_s(shard, info.duration_s) for shard in shards),
-        record=_record(
+        record=trial_record(
             entry,
             run={
                 "run_id": run_id,
                 "video_sha256": video_sha256,
                 "code_version": code_version(),
-                "configuration_sha256": hash_of([asdict(options), _weights(models)]),
+                "configuration_sha256": hash_of([asdict(options), weights_key(models)]),
                 "artifacts": str(folder.relative_to(settings.home)),
             },
             models=models,
@@ -210,14 +235,10 @@ def plan_trial(
     )
 
 
-def _weights(models: Sequence[PinnedModel]) -> dict[str, list[str]]:
-    return {model.stage: [model.sha256, model.configuration_json] for model in models}
-
-
 def _keys(trial: Trial, video_sha256: str, *, models: Sequence[PinnedModel], options: IngestOptions) -> dict[str, str]:
     """The key of each stage's result, by the stage's name."""
     clip, (subject,) = trial.clip, trial.subjects
-    weights = _weights(models)
+    weights = weights_key(models)
 
     def of_networks(stage: Stage) -> list[list[str]]:
         return [weights[network] for network in stage.networks if network in weights]
@@ -255,7 +276,12 @@ def _keys(trial: Trial, video_sha256: str, *, models: Sequence[PinnedModel], opt
     }
 
 
-def groups_of(trials: Iterable[PlannedTrial], *, group_s: float) -> list[list[tuple[Shard, Path]]]:
+def stages_of(trial: Planned) -> tuple[str, ...]:
+    """The stages that a trial passes in a run, in order."""
+    return MARKER_STAGES if isinstance(trial, PlannedMarkers) else VIDEO_STAGES
+
+
+def groups_of(trials: Iterable[Planned], *, group_s: float) -> list[list[tuple[Shard, Path]]]:
     """The shards that are still to be perceived, each once, in the trials' order; short ones share a group.
 
     Args:
@@ -279,48 +305,3 @@ def groups_of(trials: Iterable[PlannedTrial], *, group_s: float) -> list[list[tu
 def _length_s(shard: Shard, duration_s: float | None) -> float:
     end_s = duration_s if shard.end_s is None else shard.end_s
     return math.inf if end_s is None else max(end_s - shard.start_s, 0.0) + shard.lead_in_s
-
-
-def _record(
-    entry: TrialEntry, *, run: Mapping[str, Any], models: Sequence[PinnedModel], method: MethodName
-) -> dict[str, Any]:
-    """What the warehouse keeps beside the numbers."""
-    athlete, day = entry.athlete, entry.date.isoformat()
-    athlete_id = f"{entry.team_id}/{athlete.id}"
-    size = {"height_m": athlete.height_m, "mass_kg": athlete.mass_kg}
-    return {
-        "run": {**run, "trial_id": entry.trial_id, "method": method, **size},
-        "team": {"team_id": entry.team_id},
-        "athlete": {
-            "athlete_id": athlete_id,
-            "team_id": entry.team_id,
-            **size,
-            "sex": athlete.sex,
-            **_stated("birth_year", athlete.birth_year),
-            "described_on": day,
-        },
-        "session": {"session_id": entry.session_id, "team_id": entry.team_id, "session_date": day},
-        "trial": {
-            "trial_id": entry.trial_id,
-            "session_id": entry.session_id,
-            "athlete_id": athlete_id,
-            "activity": entry.activity,
-            "video": entry.video.name,
-            "start_s": entry.start_s,
-            "end_s": entry.end_s,
-            **_stated("camera", _camera(entry)),
-        },
-        "models": [{"stage": m.stage, "model": m.model, "version": m.version, "sha256": m.sha256} for m in models],
-    }
-
-
-def _camera(entry: TrialEntry) -> str | None:
-    """The camera as the manifest states it: trials with the same text are compared as of one camera."""
-    if entry.focal_px is not None:
-        return f"focal length {entry.focal_px:g} px"
-    return None if entry.horizontal_fov_deg is None else f"field of view {entry.horizontal_fov_deg:g} deg"
-
-
-def _stated(key: str, value: Any) -> dict[str, Any]:
-    """The key where the manifest states it, so that the records of all others stay as they were loaded."""
-    return {} if value is None else {key: value}

@@ -20,7 +20,8 @@ from biopose.errors import BioposeError
 from biopose.tracking.shard import Shard
 from tasks import stages
 from tasks.dask_pool import DaskPool
-from tasks.plan import PlannedTrial, groups_of
+from tasks.marker_plan import PlannedMarkers
+from tasks.plan import Planned, groups_of, stages_of
 from tasks.ray_pool import ActorPool
 from tasks.slots import Slots
 from tasks.warehouse_writer import WarehouseWriter
@@ -30,7 +31,7 @@ GROUP_S = 1.0  # of video that an actor perceives at once: shorter clips fill th
 T = TypeVar("T")
 Pool = TypeVar("Pool", ActorPool, DaskPool)
 Start = Callable[[int], AbstractContextManager[T]]  # takes the number of calls: more processes would only start
-Ended = Callable[[PlannedTrial, str, BaseException | None], None]
+Ended = Callable[[Planned, str, BaseException | None], None]
 
 
 class Schedule:
@@ -45,7 +46,7 @@ class Schedule:
 
     def __init__(
         self,
-        trials: Sequence[PlannedTrial],
+        trials: Sequence[Planned],
         *,
         actors: Start[ActorPool],
         workers: Start[DaskPool],
@@ -118,21 +119,25 @@ class Schedule:
             return error
 
     async def _take(
-        self, trial: PlannedTrial, rank: int, writer: WarehouseWriter, mlflow_run_id: str | None, ended: Ended
+        self, trial: Planned, rank: int, writer: WarehouseWriter, mlflow_run_id: str | None, ended: Ended
     ) -> None:
         """Take one trial through what is missing."""
-        stage = "perceive"
+        stage = stages_of(trial)[0]
         try:
             for _, file in trial.missing_shards:
                 await self._perceived_file(file)
             if not trial.is_finished:
                 workers = await asyncio.shield(self._workers)
                 async with self.slots.taken(workers.takes, rank=rank):
-                    if not trial.motion.exists():
-                        stage = "reconstruct"
-                        await stages.reconstruct(trial, workers)
-                    stage = "solve and analyse"
-                    await stages.solve_and_analyse(trial, workers)
+                    if isinstance(trial, PlannedMarkers):
+                        stage = "measure markers"
+                        await stages.measure_markers(trial, workers)
+                    else:
+                        if not trial.motion.exists():
+                            stage = "reconstruct"
+                            await stages.reconstruct(trial, workers)
+                        stage = "solve and analyse"
+                        await stages.solve_and_analyse(trial, workers)
             stage = "load"
             async with self.slots.taken(["loader"], rank=rank):
                 await stages.load(trial, writer, mlflow_run_id)
@@ -161,7 +166,7 @@ async def _entered(engine: AbstractContextManager[T]) -> AsyncIterator[T]:
             await asyncio.to_thread(engine.__exit__, None, None, None)
 
 
-def ranked(trials: Sequence[PlannedTrial]) -> list[PlannedTrial]:
+def ranked(trials: Sequence[Planned]) -> list[Planned]:
     """In the order in which they are served: the shortest, so that a first result is there early, then longest first.
 
     What begins last decides when the run ends, so it had better be short.

@@ -19,7 +19,8 @@ from prefect.tasks import exponential_backoff
 from biopose.errors import BioposeError
 from biopose.tracking.shard import Shard
 from tasks.dask_pool import DaskPool
-from tasks.plan import PlannedTrial
+from tasks.marker_plan import PlannedMarkers
+from tasks.plan import Planned, PlannedTrial
 from tasks.ray_pool import ActorPool
 from tasks.warehouse_writer import WarehouseWriter
 
@@ -71,7 +72,7 @@ async def reconstruct(planned: PlannedTrial, workers: DaskPool) -> None:
     Raises:
         BioposeError: the video or what it shows is at fault, or it changed since it was planned.
     """
-    await asyncio.to_thread(planned.check_video)
+    await asyncio.to_thread(planned.check_inputs)
     await workers.reconstruct(planned.trial, planned.perceived, planned.motion)
 
 
@@ -92,8 +93,24 @@ async def solve_and_analyse(planned: PlannedTrial, workers: DaskPool) -> None:
     )
 
 
+@task(name="measure markers", task_run_name="measure markers {planned.trial_id}", **_retries)
+async def measure_markers(planned: PlannedMarkers, workers: DaskPool) -> None:
+    """Scale a model, solve for the coordinates, find events and metrics, write: all of a recording of markers.
+
+    Args:
+        planned: the trial.
+        workers: that measure.
+
+    Raises:
+        BioposeError: the input is at fault, or it changed since it was planned.
+    """
+    await asyncio.to_thread(planned.check_inputs)
+    settings = {"trial_id": planned.trial_id, "run_id": planned.run_id}
+    await workers.measure_markers(planned.trial, planned.folder, settings=settings)
+
+
 @task(name="load", task_run_name="load {planned.trial_id}", **_quiet)
-async def load(planned: PlannedTrial, writer: WarehouseWriter, mlflow_run_id: str | None) -> None:
+async def load(planned: Planned, writer: WarehouseWriter, mlflow_run_id: str | None) -> None:
     """Load an analysed trial into the warehouse, in one transaction; readers see it with the next snapshot.
 
     Args:
@@ -105,5 +122,5 @@ async def load(planned: PlannedTrial, writer: WarehouseWriter, mlflow_run_id: st
         WarehouseError: another process has the database open, or the trial's files do not fit the tables.
         VideoChangedError: the video changed while it was measured.
     """
-    await asyncio.to_thread(planned.check_video)
+    await asyncio.to_thread(planned.check_inputs)
     await asyncio.to_thread(writer.load, {**planned.record, "mlflow_run_id": mlflow_run_id}, planned.folder)

@@ -1,10 +1,10 @@
-"""Sha256 of videos, cached by size and modification time: an inbox may hold months of video."""
+"""Sha256 of videos and other recordings, cached by size and modification time: an inbox may hold months of video."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +67,19 @@ class VideoState:
             return sha256_of(video) != self.sha256  # touched, or copied there again
         except OSError:
             return False
+
+
+def check_inputs(inputs: Iterable[tuple[Path, VideoState]], *, results: Iterable[Path]) -> None:
+    """Check that files still hold what was planned; else remove their results: they may be of either.
+
+    Raises:
+        VideoChangedError: one holds something else.
+    """
+    for path, state in inputs:
+        if state.differs(path):
+            for file in results:
+                file.unlink(missing_ok=True)
+            raise VideoChangedError(path)
 
 
 class VideoHashes:

@@ -25,7 +25,10 @@ FILES = {"kinematics": "kinematics.parquet", "event": "events.parquet", "metric"
     "quality": "quality.parquet"
 }
 
-ADDED = {"metric": {"reason"}}  # columns that the files of earlier versions lack; there they are null
+ADDED = {
+    "metric": {"reason"},
+    "event": {"method"},
+}  # columns that the files of earlier versions lack; there they are null
 
 READ = "read_parquet(?, hive_partitioning = false)"  # a folder above, if it is called team=blue, is no column
 
@@ -108,7 +111,8 @@ def _describe(connection: duckdb.DuckDBPyConnection, record: Record, number: int
     """Write team, session, trial and athlete; an athlete is described by the newest session."""
     _upsert(connection, "team", record["team"])
     _upsert(connection, "session", record["session"])
-    trial = {**record["trial"], "camera": record["trial"].get("camera"), "current_run_number": number}
+    added = {"camera": record["trial"].get("camera"), "recording": record["trial"].get("recording", "video")}
+    trial = {**record["trial"], **added, "current_run_number": number}
     _upsert(connection, "trial_manifest", trial)
     athlete = {**record["athlete"], "birth_year": record["athlete"].get("birth_year")}
     _upsert(connection, "athlete", athlete, changes=_is_newest_session(connection, record))

@@ -15,7 +15,8 @@ COUPLED = "coupled"  # the motion of knee_angle_r_beta: a copy of the knee's ang
 def kinematics_table(trial: MeasuredTrial) -> pa.Table:
     """frame_index, time_s, quality, the coordinates, and their standard deviations.
 
-    A gap is null. So is a standard deviation that is not known, and each of them where the method gives none.
+    A gap is null, and so is a coordinate that a model of markers lacks. So is a standard deviation that is not known,
+    and each of them where the method gives none.
 
     Raises:
         FileFormatError: a coordinate is missing in trial.parquet.
@@ -27,7 +28,7 @@ def kinematics_table(trial: MeasuredTrial) -> pa.Table:
     }
     values = [f"{name}_{unit}" for name, unit in coordinate_units()]
     deviations = [f"{name}_sd_{unit}" for name, unit in coordinate_units()]
-    columns |= {name: _float32(trial.column(name)) for name in values}
+    columns |= {name: _float32(trial.coordinate(name)) for name in values}
     columns |= {name: _float32(trial.column_if_there(name)) for name in deviations}
     return pa.table(columns)
 

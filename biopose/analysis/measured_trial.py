@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from biopose.io.arrow_arrays import float_array
 from biopose.io.files import existing_file, malformed, quoted
 from biopose.io.parquet import METADATA_KEY
+from biopose.outputs.marker_trial import MARKER_TRIAL
 from biopose.outputs.trial import TRIAL
 
 FloatArray = NDArray[np.float64]
@@ -66,9 +67,22 @@ class MeasuredTrial:
         """(T,) a channel that not every method gives; NaN without such a column."""
         return self.column(name) if name in self.table.column_names else np.full(self.table.num_rows, np.nan)
 
+    def coordinate(self, name: str) -> FloatArray:
+        """(T,) the column of one of the skeleton's coordinates; NaN where the model of a trial of markers lacks it.
+
+        Raises:
+            FileFormatError: it is missing in a trial of video, which has all of them.
+        """
+        return self.column_if_there(name) if self.is_of_markers else self.column(name)
+
+    @property
+    def is_of_markers(self) -> bool:
+        """Whether markers were recorded, and no video."""
+        return bool(self._metadata.get("kind") == MARKER_TRIAL)
+
     @property
     def time_s(self) -> FloatArray:
-        """(T,) seconds of the video, increasing."""
+        """(T,) seconds of the recording, increasing."""
         return self.column("time_s")
 
     @property

@@ -17,10 +17,12 @@ from biopose.camera.motion_summary import DISTRUST
 from biopose.io.trajectories import CoordinateTrajectories
 from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 from biopose.reconstruction.observations import LEAST_CONFIDENCE
+from biopose.skeleton.gap_filling import fill_gaps
 from biopose.skeleton.model import Skeleton
 
 FOOT = ("heel", "big_toe", "small_toe")
 FRAME_QUALITY = ("quality", "reprojection_px", "confidence", "seen_fraction")
+MARKER_FRAME_QUALITY = ("quality", "marker_error_mm", "seen_fraction")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ class Motion:
         foot_points_m: by side, (T, P, 3) points of the foot in the world, y up, from the heel to the toes.
         foot_observed: by side, (T,) whether the foot was observed.
         center_of_mass_m: (T, 3) of the whole body in the world.
-        frame_quality: (T,) each by the names of FRAME_QUALITY.
+        frame_quality: (T,) each by the names of FRAME_QUALITY or, of markers, MARKER_FRAME_QUALITY.
         world_unknown: why positions in the world are not known, such as a camera that moves; None where they are.
     """
 
@@ -88,17 +90,22 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
         ModelError: the skeleton has no feet or no masses.
     """
     units = dict(coordinate_units())
-    q = np.stack([_si(trial, name, units) for name in skeleton.coordinate_names], axis=1)
+    rotational = skeleton.rotational_names
+    q = np.stack([_si(trial, name, units, is_angle=name in rotational) for name in skeleton.coordinate_names], axis=1)
+    coordinates = {name: trial.coordinate(f"{name}_{unit}") for name, unit in units.items()}
+    if trial.is_of_markers:
+        q, coordinates = _without_gaps(skeleton, trial.time_s, q, coordinates)
     q = skeleton.satisfy_couplings(q)
+    names = MARKER_FRAME_QUALITY if trial.is_of_markers else FRAME_QUALITY
     return Motion(
         frame_index=trial.frame_index.astype(np.int64),
         time_s=trial.time_s,
-        coordinates={name: trial.column(f"{name}_{unit}") for name, unit in units.items()},
+        coordinates=coordinates,
         coordinate_sd={name: trial.column_if_there(f"{name}_sd_{unit}") for name, unit in units.items()},
         foot_points_m=feet_points_m(skeleton, q),
         foot_observed={side: _observed(trial, side) for side in SIDES},
         center_of_mass_m=center_of_mass_m(skeleton, q),
-        frame_quality={name: trial.column(f"frame_{name}") for name in FRAME_QUALITY},
+        frame_quality={name: trial.column(f"frame_{name}") for name in names},
         world_unknown=next((note for note in trial.notes if DISTRUST in note), None),
     )
 
@@ -128,14 +135,32 @@ def motion_of_coordinates(skeleton: Skeleton, coordinates: CoordinateTrajectorie
     )
 
 
-def _si(trial: MeasuredTrial, name: str, units: Mapping[str, str]) -> FloatArray:
-    """(T,) a coordinate in radians or metres; zeros of one that is not free, which its coupling gives."""
-    if name not in units:
+def _si(trial: MeasuredTrial, name: str, units: Mapping[str, str], *, is_angle: bool) -> FloatArray:
+    """(T,) a coordinate in radians or metres; of video zeros of one that is not free, which its coupling gives."""
+    if name not in units and not trial.is_of_markers:
         return np.zeros(trial.table.num_rows)
-    values = trial.column(f"{name}_{units[name]}")
-    return np.radians(values) if units[name] == "deg" else values
+    unit = units.get(name, "deg" if is_angle else "m")
+    values = trial.column(f"{name}_{unit}")
+    return np.radians(values) if unit == "deg" else values
+
+
+def _without_gaps(
+    skeleton: Skeleton, time_s: FloatArray, q: FloatArray, coordinates: Mapping[str, FloatArray]
+) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """Coordinates (T, Q), and by name, of every frame: interpolated where a frame's markers do not determine them.
+
+    Such frames are not trusted, and feet are not observed in them. What is never known is the default pose's in the
+    former and NaN in the latter.
+    """
+    names = list(coordinates)
+    of_names = np.stack([coordinates[name] for name in names], axis=1)
+    filled = fill_gaps(of_names, np.isfinite(of_names), time_s)
+    q = fill_gaps(q, np.isfinite(q), time_s)
+    return np.where(np.isfinite(q), q, skeleton.default_pose), dict(zip(names, filled.T, strict=True))
 
 
 def _observed(trial: MeasuredTrial, side: Side) -> NDArray[np.bool_]:
+    if trial.is_of_markers:
+        return trial.column(f"{side}_foot_observed") > 0
     confidence = np.max([trial.column(f"{side}_{part}_confidence") for part in FOOT], axis=0)
     return np.asarray(confidence >= LEAST_CONFIDENCE)

@@ -10,6 +10,7 @@ import numpy as np
 from biopose.analysis.cross_check import CrossCheck
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
+from biopose.analysis.plate_events import PlateMoments
 from biopose.analysis.tables import QualityMetric
 
 
@@ -36,6 +37,27 @@ def quality_metrics(motion: Motion, check: CrossCheck, refinement: Mapping[str, 
             QualityMetric(f"refinement_{name}", float(value), "px" if name.endswith("_px") else "1")
             for name, value in refinement.items()
         ),
+    ]
+
+
+def marker_quality_metrics(motion: Motion, moments: PlateMoments | None) -> list[QualityMetric]:
+    """Quality metrics of a trial of markers: of each frame the root mean square distance from the model's markers.
+
+    frames and untrusted_share (of them, below a quality of 0.5); mean_quality; median_marker_error_mm and
+    p95_marker_error_mm over the frames; seen_share (of the markers that were used). With force plates
+    plate_contacts, and of them plate_contacts_unattributed: it is not known whose foot it was.
+    """
+    contacts = {"": moments.contacts, "_unattributed": moments.unattributed} if moments else {}
+    quality = motion.frame_quality
+    error_mm = quality["marker_error_mm"]
+    return [
+        QualityMetric("frames", float(len(motion)), "1"),
+        QualityMetric("untrusted_share", float(np.mean(~motion.trusted)), "1"),
+        QualityMetric("mean_quality", _of_known(quality["quality"], np.mean), "1"),
+        QualityMetric("median_marker_error_mm", _of_known(error_mm, np.median), "mm"),
+        QualityMetric("p95_marker_error_mm", _of_known(error_mm, lambda known: np.quantile(known, 0.95)), "mm"),
+        QualityMetric("seen_share", _of_known(quality["seen_fraction"], np.mean), "1"),
+        *(QualityMetric(f"plate_contacts{which}", float(count), "1") for which, count in contacts.items()),
     ]
 
 

@@ -24,6 +24,7 @@ class Event:
         time_s: to a fraction of a frame.
         frame_index: of the video, the first frame after the event; of an extreme, the nearest.
         sd_s: standard deviation of the time.
+        method: by which it was found.
     """
 
     event: str
@@ -31,6 +32,7 @@ class Event:
     time_s: float
     frame_index: int
     sd_s: float | None
+    method: str = "kinematics"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ EVENT_SCHEMA = pa.schema(
         pa.field("time_s", NUMBER, nullable=False),
         pa.field("frame_index", pa.int32(), nullable=False),
         pa.field("sd_s", NUMBER),
+        pa.field("method", TEXT),
     ]
 )
 METRIC_SCHEMA = pa.schema(

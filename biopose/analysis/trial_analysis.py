@@ -23,11 +23,13 @@ from biopose.analysis.kinematics import kinematics_table
 from biopose.analysis.measured_trial import MeasuredTrial
 from biopose.analysis.metrics import find_metrics
 from biopose.analysis.motion import Motion, motion_of
-from biopose.analysis.quality import quality_metrics
+from biopose.analysis.plate_events import PlateMoments, events_on_plates, flights_on_plates, plate_moments
+from biopose.analysis.quality import marker_quality_metrics, quality_metrics
 from biopose.analysis.stance import foot_states
 from biopose.analysis.tables import Event, Metric, QualityMetric, events_table, metrics_table, quality_table
 from biopose.io.arrow_arrays import arrow_array
 from biopose.io.files import written_whole
+from biopose.io.force_plates import ForcePlates
 from biopose.outputs.trial import MODEL
 from biopose.skeleton.reader import read_osim
 
@@ -52,26 +54,34 @@ class TrialAnalysis:
     quality: Sequence[QualityMetric]
 
 
-def analyse_trial(folder: Path, *, activity: str, cross_check_frames: int = 12) -> TrialAnalysis:
+def analyse_trial(
+    folder: Path, *, activity: str, cross_check_frames: int = 12, plates: ForcePlates | None = None
+) -> TrialAnalysis:
     """Write the analysis of a trial beside its files, each whole or not at all; the same input gives the same bytes.
 
     Args:
         folder: with trial.parquet, coordinates.mot, markers.trc and scaled.osim.
         activity: of `biopose.reconstruction.low_pass_filter.CUTOFF_HZ`.
-        cross_check_frames: how many frames OpenSim's own solver solves, too; 0 for none.
+        cross_check_frames: how many frames of a trial of video OpenSim's own solver solves, too; 0 for none.
+        plates: forces as recorded, on the trial's clock and in its world.
 
     Raises:
         FileFormatError: one of the files is missing or broken.
         ModelError: the model is.
         RuntimeError: OpenSim cannot read the model.
     """
+    trial = MeasuredTrial.read(folder)
     with ThreadPoolExecutor(1) as beside:
-        check = beside.submit(cross_check, folder, frames=cross_check_frames)
-        trial = MeasuredTrial.read(folder)
+        check = None if trial.is_of_markers else beside.submit(cross_check, folder, frames=cross_check_frames)
         motion = motion_of(trial, read_osim(folder / MODEL))
-        events, metrics = analyse_motion(motion, activity=activity)
+        moments = plate_moments(motion, plates) if plates else None
+        events, metrics = analyse_motion(motion, activity=activity, moments=moments)
         kinematics = kinematics_table(trial)
-        quality = quality_metrics(motion, check.result(), trial.refinement)
+        quality = (
+            quality_metrics(motion, check.result(), trial.refinement)
+            if check
+            else marker_quality_metrics(motion, moments)
+        )
     _write(folder / KINEMATICS, kinematics)
     _write(folder / EVENTS, events_table(events))
     _write(folder / METRICS, metrics_table(metrics))
@@ -79,15 +89,22 @@ def analyse_trial(folder: Path, *, activity: str, cross_check_frames: int = 12) 
     return TrialAnalysis(events, metrics, quality)
 
 
-def analyse_motion(motion: Motion, *, activity: str) -> tuple[list[Event], list[Metric]]:
+def analyse_motion(
+    motion: Motion, *, activity: str, moments: PlateMoments | None = None
+) -> tuple[list[Event], list[Metric]]:
     """Events and metrics of a motion.
 
     Args:
         motion: from video or markers.
         activity: of `biopose.reconstruction.low_pass_filter.CUTOFF_HZ`.
+        moments: of contacts on force plates, which take the place of those from kinematics.
     """
     flights = [] if activity in NEVER_IN_FLIGHT else find_flights(motion)
+    if moments:
+        flights = flights_on_plates(flights, moments)
     events = find_events(motion, foot_states(motion, flights), flights, activity=activity)
+    if moments:
+        events = events_on_plates(events, moments, motion)
     return events, find_metrics(motion, events, flights, activity=activity)
 
 

@@ -118,11 +118,11 @@ def checked_sessions(folder: Path) -> list[dict[str, Any]]:
 
 
 def _checked(found: FoundSession) -> dict[str, Any]:
-    """One manifest, and its videos."""
+    """One manifest, and its recordings."""
     manifest = escaped(str(found.manifest))
     if found.session is None:
         return {"manifest": manifest, "trials": [], "refused": [], "errors": str(found.error).splitlines()}
-    wrong = {trial.trial_id: _video_fault(trial) for trial in found.session.trials}
+    wrong = {trial.trial_id: _recording_fault(trial) for trial in found.session.trials}
     refused = [{"trial_id": one.trial_id, "kind": one.kind, "message": one.message} for one in found.session.refused]
     refused += [
         {"trial_id": name, "kind": fault[0], "message": fault[1]} for name, fault in wrong.items() if fault is not None
@@ -131,21 +131,33 @@ def _checked(found: FoundSession) -> dict[str, Any]:
     return {"manifest": manifest, "trials": trials, "refused": refused, "errors": []}
 
 
-def _video_fault(trial: TrialEntry) -> tuple[str, str] | None:
-    """Kind and message of what is wrong with a trial's video, or with what the manifest says of it."""
-    from biopose.errors import ManifestError, VideoError
+def _recording_fault(trial: TrialEntry) -> tuple[str, str] | None:
+    """Kind and message of what is wrong with a trial's recording, or with what the manifest says of it."""
+    from biopose.errors import BioposeError, ManifestError
+
+    check = _check_markers if trial.kind == "markers" else _check_video
+    try:
+        check(trial)
+    except ManifestError as error:
+        return "manifest", str(error)
+    except BioposeError as error:
+        return trial.kind, str(error)
+    except Exception as error:  # whatever a file raises, the others are checked
+        return trial.kind, f"{trial.file}: cannot be read ({type(error).__name__}: {error})"
+    return None
+
+
+def _check_video(trial: TrialEntry) -> None:
     from biopose.trial import check_against_video
     from biopose.video.probe import probe_video
 
-    try:
-        check_against_video(trial, probe_video(trial.video))
-    except ManifestError as error:
-        return "manifest", str(error)
-    except VideoError as error:
-        return "video", str(error)
-    except Exception as error:  # whatever a file raises, the others are checked
-        return "video", f"{trial.video}: cannot be read ({type(error).__name__}: {error})"
-    return None
+    check_against_video(trial, probe_video(trial.file))
+
+
+def _check_markers(trial: TrialEntry) -> None:
+    from biopose.marker_trial import MarkerTrial, check_against_recording
+
+    MarkerTrial.of(trial).method(check_against_recording(trial).names)
 
 
 def _described(trial: TrialEntry) -> dict[str, Any]:
@@ -154,7 +166,8 @@ def _described(trial: TrialEntry) -> dict[str, Any]:
         "athlete": trial.athlete.id,
         "height_m": trial.athlete.height_m,
         "activity": trial.activity,
-        "video": trial.video.name,
+        "recording": trial.kind,
+        "file": trial.file.name,
     }
 
 
@@ -164,7 +177,7 @@ def session_lines(sessions: list[dict[str, Any]]) -> list[str]:
     for session in sessions:
         lines.append(session["manifest"])
         lines += [
-            f"  ok       {trial['trial_id']}  {trial['athlete']}, {trial['activity']}, {trial['video']}"
+            f"  ok       {trial['trial_id']}  {trial['athlete']}, {trial['activity']}, {trial['file']}"
             for trial in session["trials"]
         ]
         for trial in session["refused"]:

@@ -7,45 +7,37 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import torch
 
-from biopose.cli.fit_report import error_without_faults_m, faults_as_dicts, jumps_as_dicts, markers_far
 from biopose.cli.ik_setup_files import AppliedSetup, applied_setup, write_marker_errors
 from biopose.cli.marker_summaries import IKSummary, ScaleSummary
-from biopose.cli.segment_files import prefixed_errors, read_segments
-from biopose.cli.static_trial import judge_static
+from biopose.cli.segment_files import read_segments
 from biopose.errors import ModelError
 from biopose.io.c3d_rotations import holds_poses_alone
+from biopose.io.files import prefixed_errors
 from biopose.io.markers import read_markers
 from biopose.io.mot import write_mot
-from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik.branches import jumps
-from biopose.skeleton.ik.handedness import explain_by_handedness
+from biopose.skeleton.ik.fit_report import error_without_faults_m, faults_as_dicts, jumps_as_dicts, markers_far
+from biopose.skeleton.ik.handedness import examined_handedness
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, Outliers, inverse_kinematics, marker_errors_m
 from biopose.skeleton.ik.marker_faults import MarkerFault, without_faults
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
-from biopose.skeleton.kinematics import Kinematics
 from biopose.skeleton.landmarks import landmarks
-from biopose.skeleton.model import GROUND, Skeleton
-from biopose.skeleton.posture_prior import arms_at_limits
+from biopose.skeleton.lying import lies_on_its_side
+from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
-from biopose.skeleton.scaling import Scaling, scale_to_static, standing_in
-from biopose.skeleton.standing import Standing
+from biopose.skeleton.scaling import scale_to_static, standing_in
+from biopose.skeleton.static_trial import judge_static, scaling_notes
 from biopose.skeleton.stature import model_height_m
-
-# The root segment lies on its side where what is upright in the model's default pose is within 30 degrees of level.
-LEVEL = 0.5
-LEAST_INCLINATION_DEG = 1.0  # that is noted
-POSTURE_FRAMES = 200
-DOUBTFUL_RMS_M = 0.030  # median marker error from which on left and right are examined
 
 
 class ProgressBar(Protocol):
@@ -102,25 +94,6 @@ def scale_files(
         notes=[*static.notes, *scaling_notes(standing, scaling), *model_notes(source, skeleton)],
         static_trial=judge_static(standing, scaling, landmarks=landmarks(skeleton)),
     )
-
-
-def scaling_notes(standing: Standing, scaling: Scaling) -> list[str]:
-    """Which frames of a static trial were used, what limits its posture met, how the pelvis's shape was adapted."""
-    inclination_deg = float(np.degrees(scaling.pelvis_inclination_rad))
-    notes = [standing.note] if standing.note else []
-    if at_end := arms_at_limits(scaling.skeleton, scaling.static_pose):
-        listed = ", ".join(f"{name} {np.degrees(angle):.0f} degrees" for name, angle in at_end.items())
-        notes.append(
-            f"at the end of the model's range in the static trial: {listed}; the arms may be turned further than that, "
-            "and these angles then be off in all trials: widen the range in the model"
-        )
-    if abs(inclination_deg) >= LEAST_INCLINATION_DEG:
-        where = "higher" if inclination_deg < 0 else "lower"
-        notes.append(
-            f"the pelvis's posterior markers lie {where} than the model's by {abs(inclination_deg):.0f} degrees of "
-            "inclination, as people's pelves differ (5 degrees, standard deviation); all its markers were turned so"
-        )
-    return notes
 
 
 def model_notes(model: Path, skeleton: Skeleton) -> list[str]:
@@ -202,7 +175,7 @@ def solve_files(
             threads=threads,
             progress=progress.update if solver == "biopose" else None,
         )
-        handedness = _handedness(skeleton, trajectories, solution, setup.weights, limits)
+        handedness = examined_handedness(skeleton, trajectories, solution, setup.weights, limits)
         faults = solution.faults
         judged = trajectories if outliers == "kept" else without_faults(trajectories, faults)
         if solver == "opensim" and model is not None:
@@ -245,23 +218,6 @@ def solve_files(
     )
 
 
-def _handedness(
-    skeleton: Skeleton,
-    trajectories: MarkerTrajectories,
-    solution: IKSolution,
-    weights: dict[str, float] | None,
-    limits: Limits,
-) -> dict[str, Any] | None:
-    """What explains a fit that is poor throughout, and the marker error that it leaves."""
-    if not solution.solved.any():
-        return None
-    rms_m = float(np.nanmedian(solution.rms_m))
-    if rms_m < DOUBTFUL_RMS_M:
-        return None
-    found = explain_by_handedness(skeleton, trajectories, rms_m, weights=weights, limits=limits)
-    return {"kind": found.kind, "rms_mm": round(1e3 * found.rms_m, 3)} if found else None
-
-
 def _solve_with_opensim(
     model: Path,
     skeleton: Skeleton,
@@ -302,20 +258,6 @@ def _solve_with_opensim(
         unused_markers=unused,
         faults=faults,
     )
-
-
-def lies_on_its_side(skeleton: Skeleton, coordinates: CoordinateTrajectories) -> bool:
-    """Whether the root segment's upright axis is level in most frames."""
-    values = coordinates.values
-    known = values[~np.isnan(values).any(axis=1)]
-    known = known[:: max(1, len(known) // POSTURE_FRAMES)]
-    if len(known) == 0:
-        return False
-    kinematics = Kinematics(skeleton)
-    root = next(i for i, joint in enumerate(skeleton.joints, start=1) if joint.parent == GROUND)
-    default = kinematics.with_coordinates(torch.from_numpy(skeleton.default_pose)).R_ground_body[root]
-    upright = kinematics.with_coordinates(torch.from_numpy(known)).R_ground_body[:, root] @ default[1]
-    return float(upright[:, 1].abs().median()) < LEVEL
 
 
 def _summary(

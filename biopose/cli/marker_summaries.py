@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from biopose.cli.fit_report import calls_for_a_look, far_line, fault_lines, jump_lines
-from biopose.cli.static_trial import StaticTrial
+from biopose.skeleton.ik.fit_report import (
+    POOR_FIT_MM,
+    calls_for_a_look,
+    doubt_lines,
+    far_line,
+    fault_lines,
+    jump_lines,
+    lying_lines,
+)
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
+from biopose.skeleton.static_trial import StaticTrial
 
-# OpenSim's guidance (Simulation with OpenSim - Best Practices) is an RMS below 20 mm and no error above 40 mm.
-POOR_FIT_MM = 40.0
-HANDEDNESS = {
-    "sides exchanged": "left and right are exchanged in the markers' names (or the recording is mirrored): with the "
-    "names of both sides exchanged",
-    "mirrored": "the recording is mirrored (or left and right are exchanged in the markers' names): with z reversed",
-}
 LEARNED_HZ = (20.0, 120.0)  # what NeurIK was trained on
 RATE_SLACK = 1.01
 NAN = "what is missing is nan in the .mot; fill it before OpenSim's own viewer or tools read it"
@@ -136,16 +137,7 @@ class IKSummary:
         return lines
 
     def _doubts(self) -> list[str]:
-        lines = []
-        if self.rms_mm > POOR_FIT_MM:
-            lines.append(
-                f"POOR FIT: above {POOR_FIT_MM:.0f} mm; is the model scaled to this person, its markers theirs, and "
-                "the recording not mirrored?"
-            )
-        if self.handedness:
-            left = f"{self.handedness['rms_mm']:.0f} mm instead of {self.rms_mm:.0f} mm"
-            lines.append(f"LEFT AND RIGHT: {HANDEDNESS[self.handedness['kind']]}, {left} are left; nothing was changed")
-        return lines + _lying(self.lies_on_its_side)
+        return doubt_lines(self.rms_mm, self.handedness, lies_on_its_side=self.lies_on_its_side)
 
     def _missing(self) -> list[str]:
         lines = _unsolved(self.frames_unsolved)
@@ -244,7 +236,7 @@ class NeurikSummary:
                 f"RATE: NeurIK was trained on {LEARNED_HZ[0]:.0f} to {LEARNED_HZ[1]:.0f} frames/s; these are "
                 f"{self.rate_hz:.0f}"
             )
-        return lines + _lying(self.lies_on_its_side)
+        return lines + lying_lines(self.lies_on_its_side)
 
 
 def _first_lines(summary: IKSummary | NeurikSummary) -> list[str]:
@@ -253,15 +245,6 @@ def _first_lines(summary: IKSummary | NeurikSummary) -> list[str]:
     return [
         f"{summary.out}: {summary.frames} frames in {summary.seconds:.2f} s ({rate:.0f} frames/s, {summary.solver})",
         f"markers: {summary.rms_mm:.1f} mm RMS; worst {summary.worst_marker}, {summary.worst_mm:.1f} mm on average",
-    ]
-
-
-def _lying(on_its_side: bool) -> list[str]:
-    if not on_its_side:
-        return []
-    return [
-        "LYING: the model lies on its side most of the time; if the person stood, the recording's vertical axis is not "
-        "y: name it with --up"
     ]
 
 

@@ -6,18 +6,14 @@ gives. So it needs no model; a model of those scales may be written beside the a
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from biopose.cli.fit_report import faults_as_dicts
-from biopose.cli.marker_files import ProgressBar, lies_on_its_side, read_recording, scaling_notes
+from biopose.cli.marker_files import ProgressBar, read_recording
 from biopose.cli.marker_summaries import NeurikSummary
-from biopose.cli.segment_files import prefixed_errors
-from biopose.cli.static_trial import judge_static
+from biopose.io.files import prefixed_errors
 from biopose.io.markers import read_markers
 from biopose.io.mot import from_coordinates, write_mot, write_storage
 from biopose.io.trajectories import MarkerTrajectories
@@ -25,13 +21,15 @@ from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
 from biopose.neurik.input import SubjectCalibration
 from biopose.neurik.network import Neurik, load_neurik
+from biopose.neurik.predicted_model import write_predicted_model
 from biopose.neurik.recording import RecordingPrediction, predict_recording
 from biopose.neurik.static_trial import static_scaling
-from biopose.skeleton.full_body import build_full_body, full_body_skeleton
+from biopose.skeleton.full_body import full_body_skeleton
+from biopose.skeleton.ik.fit_report import faults_as_dicts
 from biopose.skeleton.ik.marker_faults import MarkerFault, outlying_faults, suspicion
 from biopose.skeleton.limbs import LIMBS
-from biopose.skeleton.scaled_model import write_scaled_osim
-from biopose.skeleton.scaling import Scaling, scaled_geometry
+from biopose.skeleton.lying import lies_on_its_side
+from biopose.skeleton.static_trial import judge_static, scaling_notes
 from biopose.skeleton.threads import torch_threads
 
 
@@ -78,7 +76,7 @@ def predict_files(
     seconds = perf_counter() - start
     rotational = full_body_skeleton().rotational_names
     if model_out:
-        write_model(model_out, prediction)
+        write_predicted_model(model_out, prediction)
     if sd_out:
         write_storage(sd_out, from_coordinates(prediction.sd, rotational=rotational, name="Standard deviations"))
     write_mot(out, prediction.coordinates, rotational=rotational)
@@ -98,23 +96,6 @@ def _calibration(
         found = static_scaling(standing)
     doubts = judge_static(found.standing, found.scaling, landmarks=found.scaling.marker_names).lines()
     return found.calibration(network.locations_m), [*scaling_notes(found.standing, found.scaling), *doubts]
-
-
-def write_model(path: Path, prediction: RecordingPrediction) -> Path:
-    """Write the default model at the predicted scales, the recorded markers at their locations on it."""
-    skeleton = scaled_geometry(full_body_skeleton(), prediction.body_scales)
-    recorded = dict(zip(prediction.markers.names, prediction.locations_m, strict=True))
-    markers = tuple(replace(m, location_m=recorded.get(m.name, m.location_m)) for m in skeleton.markers)
-    residual_m = np.nanmean(prediction.error_m, axis=0)
-    scaling = Scaling(
-        body_scales=prediction.body_scales,
-        static_pose=skeleton.default_pose,
-        residual_m=residual_m,
-        marker_names=prediction.markers.names,
-        skeleton=skeleton.with_markers(markers),
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        return write_scaled_osim(build_full_body(Path(folder) / "full_body.osim"), path, scaling)
 
 
 def _faults(prediction: RecordingPrediction) -> list[MarkerFault]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from biopose.errors import ModelError
 from biopose.io.c3d_rotations import read_segment_poses
+from biopose.io.files import prefixed_errors
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
@@ -20,15 +18,6 @@ from biopose.skeleton.reader import read_osim
 from biopose.skeleton.scaled_model import write_scaled_osim
 from biopose.skeleton.scaling import Scaling, scaled_geometry
 from biopose.skeleton.segment_markers import import_segments
-
-
-@contextmanager
-def prefixed_errors(markers: Path) -> Iterator[None]:
-    """Put a recording's path before the message of an error about its content."""
-    try:
-        yield
-    except ModelError as error:
-        raise ModelError(f"{markers}: {error}") from error
 
 
 def read_segments(

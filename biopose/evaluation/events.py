@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from biopose.analysis.force_plates import PlateContact, flight_between, nearest_foot, plate_contacts
 from biopose.analysis.free_fall import GRAVITY_M_S2
 from biopose.analysis.motion import Motion, motion_of_coordinates
 from biopose.analysis.tables import Event, Metric
 from biopose.analysis.trial_analysis import analyse_motion
 from biopose.errors import BioposeError
 from biopose.evaluation.event_methods import moments_by_method
-from biopose.evaluation.force_plates import PlateContact, flight_between, nearest_foot, plate_contacts
+from biopose.io.force_plates import read_force_plates
 from biopose.io.ik_setup import read_ik_setup
 from biopose.io.trc import read_trc
 from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
@@ -164,7 +165,7 @@ def evaluate_events(
         if progress:
             progress(trial)
         motion = _motion_from_markers(lab, trial, expert, threads=threads)
-        errors.add(motion, plate_contacts(lab / f"{trial}{PLATES}"), activity=activity)
+        errors.add(motion, _contacts(lab / f"{trial}{PLATES}"), activity=activity)
     events = errors.events_dict()
     contacts = {key: events[key] for key in ("mae_ms", "max_ms") if key in events}
     return {"events": {"markers": events}, "contacts": {"markers": contacts}, "jump": {"markers": errors.jump_dict()}}
@@ -224,6 +225,11 @@ def _motion_from_markers(lab: Path, trial: str, expert: Skeleton, *, threads: in
     return motion_of_coordinates(
         expert, inverse_kinematics(expert, markers, weights=weights, threads=threads).coordinates
     )
+
+
+def _contacts(path: Path) -> list[PlateContact]:
+    plates = read_force_plates(path)
+    return plate_contacts(plates) if plates else []
 
 
 def _expected(motion: Motion, contacts: Sequence[PlateContact]) -> list[tuple[str, str, float]]:

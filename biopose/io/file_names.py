@@ -1,4 +1,4 @@
-"""Names of files that a person takes for the same, and names of videos that have not arrived whole."""
+"""Names of files that a person takes for the same, and names of recordings that have not arrived whole."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ VIDEO_SUFFIXES = (
     *(".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".wmv", ".3gp", ".3g2"),
     *(".mxf", ".flv", ".ogv", ".hevc", ".h264", ".h265"),
 )
+MARKER_SUFFIXES = (".c3d", ".trc")
 UNFINISHED = {
     ".part": "an unfinished download",
     ".partial": "an unfinished download",
@@ -18,7 +19,7 @@ UNFINISHED = {
     ".opdownload": "an unfinished download of Opera",
     ".filepart": "an unfinished copy of WinSCP",
     ".tmp": "an unfinished copy",
-    ".icloud": "a placeholder of iCloud Drive, the video itself is not on this machine",
+    ".icloud": "a placeholder of iCloud Drive, the file itself is not on this machine",
 }
 
 
@@ -27,12 +28,17 @@ def is_video(name: str) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
 
 
+def is_recording(name: str) -> bool:
+    """Whether a name is one of a video or of a recording of markers."""
+    return is_video(name) or (not name.startswith(".") and Path(name).suffix.lower() in MARKER_SUFFIXES)
+
+
 def whole_name(name: str) -> str | None:
-    """The name that an unfinished copy of a video will have, such as jump.mp4 for jump.mp4.part; else None."""
+    """The name that an unfinished copy of a recording will have, such as jump.mp4 for jump.mp4.part; else None."""
     path = Path(name)
     suffix = path.suffix.lower()
     whole = path.stem.removeprefix(".") if suffix == ".icloud" else path.stem
-    return whole if suffix in UNFINISHED and is_video(whole) else None
+    return whole if suffix in UNFINISHED and is_recording(whole) else None
 
 
 def what_is_unfinished(name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from biopose.errors import FileFormatError
+from biopose.errors import FileFormatError, ModelError
 
 QUOTE_LENGTH = 60  # characters of a malformed file that a message quotes
 KINDS_OF_FILE = (
@@ -103,6 +103,15 @@ def file_format_errors(path: Path | str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise FileFormatError(f"{path}: {error}") from error
+
+
+@contextmanager
+def prefixed_errors(path: Path) -> Iterator[None]:
+    """Put a file's path before the message of an error about what it holds."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
 
 
 def sha256_of(path: Path) -> str:

@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from biopose.io.file_names import escaped, is_video, same_to_people, what_is_unfinished, whole_name
-from biopose.io.inbox_folders import Report, Unmatched, about, walked
+from biopose.io.file_names import escaped, is_recording, is_video, same_to_people, what_is_unfinished, whole_name
+from biopose.io.inbox_folders import Kind, Report, Unmatched, about, walked
 from biopose.io.manifest import MANIFEST, named_files
 
 BACKUPS = (".bak", ".orig", ".old", ".swp", "~")
@@ -70,10 +70,14 @@ def _in_folder(
         message = f"{_counted(videos)}, but no {MANIFEST}; describe them there: `biopose inbox init` writes an example"
         yield about(inbox, folder, "no_manifest", message)
     elif named is not None:
-        for name in videos:
+        # Files of markers beside videos may be anything, beside named ones of their kind they are forgotten.
+        with_markers = any(is_recording(name) and not is_video(name) for name in named)
+        for name in (name for name in sorted(names) if (is_recording if with_markers else is_video)(name)):
             if _key(folder / name) not in named:
-                message = f"no trial of {MANIFEST} names this video; add a [[trial]], or move it out of the inbox"
-                yield about(inbox, folder / name, "unnamed_video", message)
+                kind: Kind = "unnamed_video" if is_video(name) else "unnamed_recording"
+                file = kind.removeprefix("unnamed_")
+                message = f"no trial of {MANIFEST} names this {file}; add a [[trial]], or move it out of the inbox"
+                yield about(inbox, folder / name, kind, message)
 
 
 def _is_nearly_manifest(name: str, *, beside_videos: bool) -> bool:

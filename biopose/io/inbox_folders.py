@@ -20,6 +20,7 @@ Kind = Literal[
     "misnamed_manifest",
     "no_manifest",
     "unnamed_video",
+    "unnamed_recording",
     "unfinished_copy",
     "linked_folder",
     "unreadable_folder",

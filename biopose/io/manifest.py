@@ -1,4 +1,4 @@
-"""A session's manifest, `session.toml`: athletes, video files and activities.
+"""A session's manifest, `session.toml`: athletes, recordings and activities.
 
     session = read_session(Path("inbox/blue/2026-11-25-jumps/session.toml"))
     session.trials      # in order
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -22,22 +22,28 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from biopose.errors import FileFormatError, ManifestError
-from biopose.io.file_names import nearly_named, whole_name
-from biopose.io.files import read_regular, what_it_is
+from biopose.io.files import read_regular
 from biopose.io.manifest_entries import (
+    KEY_OF,
     TRIAL_NAME_RULE,
     AthleteEntry,
     Person,
+    RecordingKind,
     SessionTable,
     TrialTable,
     fault_lines,
     is_name,
     printable,
 )
+from biopose.io.manifest_patterns import with_patterns
+from biopose.io.session_files import session_file
+from biopose.io.units import LengthUnit
+from biopose.io.up_axis import UpAxis
 
 __all__ = [
     "MANIFEST",
     "AthleteEntry",
+    "MarkerFiles",
     "Person",
     "Place",
     "RefusedTrial",
@@ -50,6 +56,7 @@ __all__ = [
 
 MANIFEST = "session.toml"
 MOST_BYTES = 10_000_000
+WHAT = {"video": "video", "markers": "recording", "static": "static trial", "model": "model", "forces": "force file"}
 Kind = Literal["manifest", "missing_file", "consent"]
 Fault = tuple[Kind, str]
 GRAVEST_FIRST: tuple[Kind, ...] = ("manifest", "consent", "missing_file")
@@ -63,7 +70,7 @@ class Place:
     Attributes:
         manifest: the file.
         table: such as trial[2].
-        file: the video, as it is written there.
+        file: the recording, as it is written there.
     """
 
     manifest: Path
@@ -76,6 +83,24 @@ class Place:
 
 
 @dataclass(frozen=True)
+class MarkerFiles:
+    """The files beside a recording of markers, inside the session's folder; absolute.
+
+    Attributes:
+        static: the athlete standing still.
+        model: with the recorded markers.
+        forces: of the force plates.
+    """
+
+    static: Path | None = None
+    model: Path | None = None
+    forces: Path | None = None
+
+    def __iter__(self) -> Iterator[Path]:
+        yield from filter(None, (self.static, self.model, self.forces))
+
+
+@dataclass(frozen=True)
 class TrialEntry:
     """One trial that can be measured.
 
@@ -85,7 +110,8 @@ class TrialEntry:
         team_id: of the manifest.
         date: of the session.
         athlete: who is measured.
-        video: the file, inside the session's folder; absolute.
+        kind: what was recorded: video or markers.
+        file: the recording, inside the session's folder; absolute.
         activity: what the athlete does.
         start_s: of the file as it is played; None: its beginning.
         end_s: likewise; None: its end.
@@ -96,6 +122,9 @@ class TrialEntry:
         horizontal_fov_deg: likewise.
         distortion: of the lens, k1, k2, p1, p2 and perhaps k3, where known.
         place: the table of the manifest that describes it, for messages.
+        beside: further files of a recording of markers.
+        up: vertical axis of such files.
+        units: of length in them, where they state none or a wrong one.
     """
 
     trial_id: str
@@ -103,7 +132,8 @@ class TrialEntry:
     team_id: str
     date: date
     athlete: AthleteEntry
-    video: Path
+    kind: RecordingKind
+    file: Path
     activity: str
     start_s: float | None
     end_s: float | None
@@ -114,6 +144,14 @@ class TrialEntry:
     horizontal_fov_deg: float | None
     distortion: tuple[float, ...] | None
     place: Place
+    beside: MarkerFiles = MarkerFiles()
+    up: UpAxis = "y"
+    units: LengthUnit | None = None
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file that its result depends on; the recording first."""
+        return (self.file, *self.beside)
 
 
 @dataclass(frozen=True)
@@ -165,7 +203,13 @@ def read_session(path: Path) -> Session:
     raw = _toml(path)
     head, faults = _checked(SessionTable, path, raw)
     athletes = [_Athlete.read(path, number, table) for number, table in _tables(raw, "athlete")]
-    trials = [_Trial.read(path, number, table) for number, table in _tables(raw, "trial")]
+    tables = with_patterns(
+        path.parent,
+        _tables(raw, "trial"),
+        athletes=[athlete.id for athlete in athletes],
+        taken=_of_athletes(raw),
+    )
+    trials = [_Trial.read(path, number, table) for number, table in tables]
     faults += _repeated(path, "athlete", [athlete.id for athlete in athletes])
     faults += _repeated(path, "trial", [trial.name for trial in trials])
     if head is None or faults:
@@ -210,21 +254,26 @@ class _Trial:
     @classmethod
     def read(cls, path: Path, number: int, raw: dict[str, Any]) -> _Trial:
         key, name = f"trial[{number}]", _name_of(raw)
-        table, faults = _checked(TrialTable, path, raw, within=key, called=str(raw.get("file", "")))
-        place = Place(path, key, str(raw.get("file", "")))
+        file = str(_file_of(raw))
+        table, faults = _checked(TrialTable, path, raw, within=key, called=file)
+        place = Place(path, key, file)
         if table and not name:
-            faults.append(
-                place.line("id", f"is missing, and {table.file!r} names no trial; expected {TRIAL_NAME_RULE}")
-            )
+            faults.append(place.line("id", f"is missing, and {file!r} names no trial; expected {TRIAL_NAME_RULE}"))
         return cls(place, raw, name or f"trial{number}", table, faults)
+
+    @property
+    def kind(self) -> RecordingKind:
+        """What was recorded; video where the table names no file of another kind."""
+        return next((kind for kind, key in KEY_OF.items() if isinstance(self.raw.get(key), str)), "video")
 
     def checked(self, head: SessionTable, athletes: dict[str, _Athlete]) -> TrialEntry | RefusedTrial:
         """The trial with its athlete and video checked, or refused with every error found."""
         session_id = f"{head.team}/{head.session}"
         athlete, wrong = self._athlete(athletes)
-        video, not_there = self._video()
-        wrong = [*(("manifest", line) for line in self.faults), *wrong, *not_there]
-        if wrong or not (self.table and athlete and video):
+        file, not_there = self._file()
+        beside, others = self._marker_files(athlete)
+        wrong = [*(("manifest", line) for line in self.faults), *wrong, *not_there, *others]
+        if wrong or not (self.table and athlete and file):
             kind = min((kind for kind, _ in wrong), key=GRAVEST_FIRST.index)
             return RefusedTrial(f"{session_id}/{self.name}", kind, "\n".join(line for _, line in wrong))
         camera = self.table.camera
@@ -235,7 +284,11 @@ class _Trial:
             team_id=head.team,
             date=head.date,
             athlete=athlete,
-            video=video,
+            kind=self.kind,
+            file=file,
+            beside=beside or MarkerFiles(),
+            up=head.recording.up,
+            units=head.recording.units,
             focal_px=camera.focal_px,
             horizontal_fov_deg=camera.horizontal_fov_deg,
             distortion=None if camera.distortion is None else tuple(camera.distortion),
@@ -256,50 +309,39 @@ class _Trial:
             return None, [("consent", self.place.line("athlete", problem))]
         return known.entry, [("manifest", line) for line in known.faults]
 
-    def _video(self) -> tuple[Path | None, list[Fault]]:
-        name = self.raw.get("file")
-        if not isinstance(name, str) or not name:
+    def _file(self) -> tuple[Path | None, list[Fault]]:
+        return self._found(KEY_OF[self.kind], self.place.file, what=WHAT[self.kind])
+
+    def _marker_files(self, athlete: AthleteEntry | None) -> tuple[MarkerFiles | None, list[Fault]]:
+        """The files that belong to a trial of markers; those of the athlete refuse no trial of video."""
+        if self.kind == "video" or athlete is None:
+            return None, []
+        found: dict[str, Path | None] = {}
+        faults: list[Fault] = []
+        for key, owner in {"static": athlete, "model": athlete, "forces": self.table}.items():
+            name = getattr(owner, key, None)
+            found[key], wrong = (None, []) if name is None else self._found(key, name, what=WHAT[key])
+            faults += wrong
+        return MarkerFiles(**found), faults
+
+    def _found(self, key: str, name: str, *, what: str) -> tuple[Path | None, list[Fault]]:
+        if not name:
             return None, []  # reported already
-        folder = self.place.manifest.parent.resolve()
-        try:
-            video = (folder / name).resolve()
-            is_file, there = video.is_file(), video.exists()
-        except (OSError, RuntimeError, ValueError):  # too long a name, links in a circle, a null character
-            video, is_file, there = folder, False, False
-        if Path(name).is_absolute() or ".." in Path(name).parts or not video.is_relative_to(folder):
-            problem = f"found {name!r}, which leads out of the session's folder; put the video beside the manifest"
-            return None, [("manifest", self.place.line("file", problem))]
-        if there and not is_file:
-            problem = f"{name!r} is {what_it_is(video)}, no video; put the video itself there"
-            return None, [("missing_file", self.place.line("file", problem))]
-        if not is_file:
-            problem = f"there is no file {name!r} in {self.place.manifest.parent}{_instead(video)}"
-            return None, [("missing_file", self.place.line("file", problem))]
-        return video, []
-
-
-def _instead(video: Path) -> str:
-    """What is there in place of a missing video, and what to do."""
-    try:
-        names = sorted(other.name for other in video.parent.iterdir())
-    except OSError:  # no such folder
-        names = []
-    near = nearly_named(video.name, names)
-    if near is None:
-        return "; copy it there, or correct the name"
-    other, how = near
-    if whole_name(other):
-        return f", but {other!r}, {how}; copy the whole video there"
-    return f", but {printable(other)!r}, {how}; rename the file, or copy its name into the manifest"
+        found = session_file(self.place.manifest.parent, name, what=what)
+        if isinstance(found, Path):
+            return found, []
+        return None, [(found[0], self.place.line(key, found[1]))]
 
 
 def named_files(path: Path) -> list[str] | None:
-    """The files that a manifest's trials name, whether they are there or not; None if it cannot be read as TOML."""
+    """The files that a manifest's trials and athletes name, there or not; None if it cannot be read as TOML."""
     try:
         raw = _toml(path)
     except ManifestError:
         return None
-    return [table["file"] for _, table in _tables(raw, "trial") if isinstance(table.get("file"), str)]
+    athletes = [str(table.get("id", "")) for _, table in _tables(raw, "athlete")]
+    tables = with_patterns(path.parent, _tables(raw, "trial"), athletes=athletes, taken=_of_athletes(raw))
+    return [file for _, table in tables if isinstance(file := _file_of(table), str)] + sorted(_of_athletes(raw))
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -344,6 +386,17 @@ def _repeated(path: Path, key: str, names: Sequence[str]) -> list[str]:
 
 def _name_of(raw: dict[str, Any]) -> str:
     """The trial's name, which goes into paths: its id or its file's stem, other characters as _; may be empty."""
-    name = raw.get("id") or Path(str(raw.get("file", ""))).stem
+    name = raw.get("id") or Path(str(_file_of(raw))).stem
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in str(name))
     return safe.lstrip("_.-")[:64]
+
+
+def _of_athletes(raw: dict[str, Any]) -> set[str]:
+    """The files that athletes name: static trials and models."""
+    given = (table.get(key) for _, table in _tables(raw, "athlete") for key in ("static", "model"))
+    return {name for name in given if isinstance(name, str)}
+
+
+def _file_of(raw: dict[str, Any]) -> object:
+    """The recording that a [[trial]] names, under whichever key; empty where there is none."""
+    return next((raw[key] for key in KEY_OF.values() if key in raw), "")

@@ -17,6 +17,8 @@ from pydantic_core import ErrorDetails
 
 from biopose.io.files import QUOTE_LENGTH
 from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HEIGHT_M, centimetres_hint
+from biopose.io.units import LengthUnit
+from biopose.io.up_axis import UpAxis
 
 ACTIVITIES = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other")
 NAME_RULE = "up to 64 letters, digits, _ and -, a letter or digit first"
@@ -31,6 +33,12 @@ A_WEEK_S = 604_800.0
 MOST_HZ = 100_000.0  # of a high-speed camera
 MOST_DISTORTION = 100.0  # of a lens's coefficients
 
+RecordingKind = Literal["video", "markers"]
+KEY_OF: dict[RecordingKind, str] = {"video": "file", "markers": "markers"}  # the key that names each kind's file
+KEYS_OF_OTHERS: dict[RecordingKind, set[str]] = {
+    "video": {"forces"},
+    "markers": {"recorded_hz", "person", "camera", "keep_readable"},
+}
 Activity = Literal["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"]
 # What goes into paths and SQL.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -76,6 +84,9 @@ class AthleteEntry(_Table):
         sex: where known.
         birth_year: where known; norms go by age.
         consent: whether the athlete agreed to be measured; without it nothing is.
+        static: a recording of markers of the athlete standing still, for trials of markers.
+        model: an .osim with the markers, for trials of markers: scaled to `static`, or without it the athlete's own.
+        subject: of labels SUBJECT:MARKER, whose markers are the athlete's.
     """
 
     id: Name = Field(description=f'a name such as "ann": {NAME_RULE}')
@@ -90,6 +101,13 @@ class AthleteEntry(_Table):
         default=None, ge=1900, le=2100, description="the year of birth, such as 2004, or no such key"
     )
     consent: bool = Field(description="true once the athlete has agreed to be measured, else false")
+    static: str | None = Field(
+        default=None, min_length=1, description='markers of the athlete standing still, such as "ann_static.c3d"'
+    )
+    model: str | None = Field(default=None, min_length=1, description='a model with the markers, such as "lab.osim"')
+    subject: str | None = Field(
+        default=None, min_length=1, description="the athlete's name before the colon of the labels SUBJECT:MARKER"
+    )
 
 
 class CameraEntry(_Table):
@@ -118,10 +136,24 @@ class CameraEntry(_Table):
         return self
 
 
+class RecordingTable(_Table):
+    """`[recording]`: what holds for every file of markers, keypoints or forces of the session.
+
+    Attributes:
+        up: the files' vertical axis.
+        units: of length, where the files state none or a wrong one.
+    """
+
+    up: UpAxis = Field(default="y", description='the vertical axis of the files of markers, "x", "y" or "z"')
+    units: LengthUnit | None = Field(
+        default=None, description="their unit of length, mm, cm or m, where they state none or a wrong one"
+    )
+
+
 class TrialTable(_Table):
     """`[[trial]]`."""
 
-    file: str = Field(min_length=1, description='a video beside the manifest, such as "jump1.mp4"')
+    file: str | None = Field(default=None, min_length=1, description='a video beside the manifest, such as "jump1.mp4"')
     athlete: str = Field(description="the id of an [[athlete]]")
     id: TrialName | None = Field(default=None, description=f"{TRIAL_NAME_RULE}; the file's name if it is missing")
     activity: Activity = Field(default="other", description=f"one of {', '.join(ACTIVITIES)}")
@@ -144,6 +176,31 @@ class TrialTable(_Table):
     keep_readable: bool = Field(
         default=False, description="true to measure what comes before the break of a broken file"
     )
+    markers: str | None = Field(
+        default=None, min_length=1, description='in place of a video, a recording of markers, such as "jump1.c3d"'
+    )
+    forces: str | None = Field(
+        default=None, min_length=1, description='of a trial of markers, force plates in a .mot, such as "jump1_grf.mot"'
+    )
+
+    @property
+    def kind(self) -> RecordingKind:
+        """What was recorded: the key that names the file."""
+        return "markers" if self.markers is not None else "video"
+
+    @model_validator(mode="after")
+    def _is_one_recording(self) -> TrialTable:
+        given = [key for key in KEY_OF.values() if getattr(self, key) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            expected = f"file, {TrialTable.model_fields['file'].description}, or markers"
+            raise ValueError(f"a trial is one recording, found {found}; expected {expected}")
+        foreign = sorted(self.model_fields_set & KEYS_OF_OTHERS[self.kind])
+        if foreign:
+            verb = "belong" if len(foreign) > 1 else "belongs"
+            other = "a recording of markers" if self.kind == "video" else "a video"
+            raise ValueError(f"{', '.join(foreign)} {verb} to {other}, and this trial is none; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _is_in_order(self) -> TrialTable:
@@ -160,6 +217,9 @@ class SessionTable(_Table):
     date: datetime.date = Field(description="a day without quotes, such as 2026-11-25")
     athlete: list[dict[str, Any]] = Field(min_length=1, description="a table [[athlete]] for each")
     trial: list[dict[str, Any]] = Field(min_length=1, description="a table [[trial]] for each")
+    recording: RecordingTable = Field(
+        default=RecordingTable(), description="a table [recording] with up and units of the files of markers"
+    )
 
 
 def fault_lines(

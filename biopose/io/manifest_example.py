@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 EXAMPLE = """\
-# Athletes, video files and activities. Put the videos beside this file.
+# Athletes, recordings and activities. Put the videos, or the files of markers, beside this file.
 
 team = "{team}"
 session = "{session}"
@@ -16,11 +16,20 @@ mass_kg = 72.0                 # optional
 sex = "female"                 # optional: "male" or "female"
 birth_year = 2004              # optional: norms go by age
 consent = true                 # without it nothing of this athlete is measured
+# For recordings of markers, each optional: the athlete standing still; the model with those markers, without one
+# BioPose's own by their names; whose markers, where labels are SUBJECT:MARKER.
+# static = "ann_static.c3d"
+# model = "lab.osim"
+# subject = "Ann"
 
 [[athlete]]
 id = "ben"
 height_m = 1.84
 consent = true
+
+[recording]                    # optional, for all files of markers
+up = "z"                       # their vertical axis; y without this key
+units = "mm"                   # only where they state no unit of length, or a wrong one
 
 [[trial]]
 file = "jump1.mp4"
@@ -47,6 +56,18 @@ person = "central"             # "largest" (default), "central", a number of `bi
 [trial.camera]
 horizontal_fov_deg = 68.0      # or focal_px = 1450
 distortion = [-0.12, 0.05, 0.0, 0.0, 0.0]  # of the lens: k1, k2, p1, p2, k3 as OpenCV has them
+
+# A recording of markers in place of a video; force plates inside a .c3d are read without `forces`.
+# [[trial]]
+# markers = "drop1.trc"
+# forces = "drop1_grf.mot"     # optional: force plates beside a .trc
+# athlete = "ann"
+# activity = "drop_jump"
+
+# Trials by a pattern: one for each such file, {{athlete}} (and {{activity}}) being part of its name.
+# [[trial]]
+# markers = "{{athlete}}_walk*.c3d"
+# activity = "walk"
 """
 
 

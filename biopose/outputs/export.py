@@ -1,4 +1,7 @@
-"""A trial's files for other programs: NAME.trc, NAME.mot, NAME.osim, NAME.c3d, NAME.parquet, NAME.csv."""
+"""A trial's files for other programs: NAME.trc, NAME.mot, NAME.osim, NAME.c3d, NAME.parquet, NAME.csv.
+
+NAME_forces.mot are the force plates of a recording of markers, as OpenSim takes external loads.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from biopose.errors import FileFormatError
 from biopose.io.c3d import write_c3d
 from biopose.io.files import existing_file, written_whole
 from biopose.io.trc import read_trc
+from biopose.outputs.marker_trial import FORCES
 from biopose.outputs.trial import COORDINATES, MARKERS, MODEL, TRIAL
 
 
@@ -42,7 +46,9 @@ FORMATS: Mapping[str, tuple[str, Callable[[Path, Path], None]]] = {
     "c3d": (MARKERS, _as_c3d),
     "parquet": (TRIAL, _copied),
     "csv": (TRIAL, _as_csv),
+    "forces": (FORCES, _copied),
 }
+NAMES = {"forces": "{}_forces.mot"}  # of files that would have another's name, or none that a program opens
 
 
 def export_trial(folder: Path, out: Path, formats: Collection[str], *, name: str | None = None) -> list[Path]:
@@ -66,11 +72,13 @@ def export_trial(folder: Path, out: Path, formats: Collection[str], *, name: str
         raise ValueError(f"no format {', '.join(one or repr(one) for one in unknown)}; there are {', '.join(FORMATS)}")
     if not wanted:
         raise ValueError(f"no format is asked for; there are {', '.join(FORMATS)}")
+    if "forces" in wanted and not (folder / FORCES).exists():
+        raise FileFormatError(f"{folder}: the trial has no force plates; leave out the format forces")
     sources = {one: existing_file(folder / FORMATS[one][0]) for one in wanted}
     out.mkdir(parents=True, exist_ok=True)
     targets = []
     for one, source in sources.items():
-        target = out / f"{name or folder.resolve().name}.{one}"
+        target = out / NAMES.get(one, f"{{}}.{one}").format(name or folder.resolve().name)
         with written_whole(target) as partial:
             FORMATS[one][1](source, partial)
         targets.append(target)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.io.files import written_whole
+from biopose.outputs.marker_trial import MarkerMeasurement
 from biopose.outputs.trial import body_scales, body_size
 from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 from biopose.reconstruction.measurement import PersonMeasurement
@@ -67,11 +68,58 @@ def person_summary(one: PersonMeasurement) -> dict[str, Any]:
     }
 
 
-def untrusted(one: PersonMeasurement) -> NDArray[np.bool_]:
+def marker_summary(
+    one: MarkerMeasurement,
+    files: Sequence[str],
+    *,
+    recording: str,
+    height_m: float,
+    settings: Mapping[str, Any],
+    versions: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Everything that summary.json of a recording of markers holds.
+
+    Args:
+        one: the measurement.
+        files: relative to the folder of summary.json.
+        recording: name of the file.
+        height_m: of the athlete.
+        settings: as of `summary_of`.
+        versions: likewise.
+    """
+    time_s = one.coordinates.time_s
+    return {
+        "recording": {
+            "name": recording,
+            "markers": len(one.markers.names),
+            "rate_hz": one.markers.rate_hz if len(time_s) > 1 else None,
+            "force_plates": len(one.plates.names) if one.plates else 0,
+            "method": one.method,
+        },
+        "people": [
+            {
+                "frames": len(time_s),
+                "frames_untrusted": int(untrusted(one).sum()),
+                "start_s": float(time_s[0]),
+                "end_s": float(time_s[-1]),
+                "body": {"height_m": height_m, "mass_kg": round(one.skeleton.mass_kg, 3)},
+                "body_scales": dict(one.body_scales),
+                "quality": {name: spread(values) for name, values in one.quality.items()},
+                "markers_used": list(one.used),
+                "notes": list(one.notes),
+                "files": list(files),
+            }
+        ],
+        "settings": dict(settings),
+        "versions": dict(versions),
+    }
+
+
+def untrusted(one: PersonMeasurement | MarkerMeasurement) -> NDArray[np.bool_]:
     """(T,) the frames that cannot be relied on; none where the quality is not known."""
     quality = one.quality.get("quality")
     if quality is None:
-        return np.zeros(len(one.track), dtype=np.bool_)
+        return np.zeros(len(one.coordinates.time_s), dtype=np.bool_)
     return ~(quality >= UNTRUSTED_QUALITY)
 
 

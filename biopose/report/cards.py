@@ -22,9 +22,12 @@ SEGMENTS = {
 QUALITY_ROWS = {
     "quality": ("quality, 0 to 1", "{:.2f}"),
     "reprojection_px": ("reprojection error, px", "{:.1f}"),
+    "marker_error_mm": ("marker error, mm", "{:.1f}"),
     "confidence": ("keypoint confidence", "{:.2f}"),
-    "seen_fraction": ("share of keypoints detected", "{:.2f}"),
+    "seen_fraction": ("share of keypoints or markers seen", "{:.2f}"),
 }
+CAPTION = f"Median (central 90 % of frames). Untrusted: frames of a quality below {UNTRUSTED_QUALITY}."
+MARKER_METHODS = {"marker_ik": "inverse kinematics on the scaled model", "marker_neurik": "the network NeurIK"}
 CAMERA_SOURCES = {
     "given": "given with the video",
     "metadata": "read from the video's metadata",
@@ -60,6 +63,28 @@ def cards_of(person: Mapping[str, Any], *, refinement: str | None) -> list[Card]
     return [_measurement(person, refinement), _athlete(person["body"]), _camera(person["camera"])]
 
 
+def marker_cards(recording: Mapping[str, Any], person: Mapping[str, Any]) -> list[Card]:
+    """The cards of an athlete of whom markers were recorded.
+
+    Args:
+        recording: the entry in summary.json.
+        person: likewise.
+    """
+    frames, body = person["frames"], person["body"]
+    rows = [
+        Row("frames", f"{frames} ({person['start_s']:.2f} to {person['end_s']:.2f} s)"),
+        Row("method", MARKER_METHODS[recording["method"]]),
+        Row("markers fitted", f"{len(person['markers_used'])} of {recording['markers']}"),
+        _count("untrusted", person["frames_untrusted"], frames),
+        *_quality_rows(person),
+    ]
+    athlete = [Row("height", f"{100 * body['height_m']:.1f} cm"), Row("mass of the model", f"{body['mass_kg']:.1f} kg")]
+    return [
+        Card("Measurement", rows, CAPTION),
+        Card("Athlete", athlete, "The height as given; it scales segments without markers."),
+    ]
+
+
 def _measurement(person: Mapping[str, Any], refinement: str | None) -> Card:
     frames = person["frames"]
     rows = [
@@ -67,14 +92,19 @@ def _measurement(person: Mapping[str, Any], refinement: str | None) -> Card:
         _count("person detected in", person["frames_seen"], frames),
         _count("untrusted", person["frames_untrusted"], frames),
     ]
+    rows += _quality_rows(person)
+    if refinement:
+        rows.append(Row("refinement", refinement))
+    return Card("Measurement", rows, CAPTION)
+
+
+def _quality_rows(person: Mapping[str, Any]) -> list[Row]:
+    rows = []
     for name, (label, form) in QUALITY_ROWS.items():
         if (spread := person["quality"].get(name)) and spread["median"] is not None:
             low, median, high = (form.format(spread[percentile]) for percentile in ("p5", "median", "p95"))
             rows.append(Row(label, median, f"({low} to {high})"))
-    if refinement:
-        rows.append(Row("refinement", refinement))
-    caption = f"Median (central 90 % of frames). Untrusted: frames of a quality below {UNTRUSTED_QUALITY}."
-    return Card("Measurement", rows, caption)
+    return rows
 
 
 def _athlete(body: Mapping[str, float]) -> Card:

@@ -24,6 +24,7 @@ from biopose.analysis.trial_analysis import (
     analyse_trial,
     write_metrics_csv,
 )
+from biopose.outputs.marker_trial import FORCES
 from biopose.outputs.summary import summary_of, write_summary
 from biopose.outputs.trial import TRIAL_FILES, write_trial
 from biopose.reconstruction.measurement import PersonMeasurement
@@ -91,7 +92,7 @@ def write_outputs(
     names = [_trial_names(one, alone=len(people) == 1) for one in people]
     keep = [(index, frame) for index, one in enumerate(people) for frame in worst_frames(one)]
     summary = summary_of(people, names, video=video, info=info, settings=settings, versions=versions)
-    with _all_or_nothing(out) as folder, _people_beside() as beside:
+    with all_or_nothing(out) as folder, _people_beside() as beside:
         written = [
             beside.submit(
                 _write_person,
@@ -184,7 +185,7 @@ def _trial_names(one: PersonMeasurement, *, alone: bool) -> list[str]:
 
 
 @contextmanager
-def _all_or_nothing(out: Path) -> Iterator[Path]:
+def all_or_nothing(out: Path) -> Iterator[Path]:
     """A temporary folder to write to: its files replace those of `out` when the block ends without an error.
 
     It lies in `out`, so that files are moved within one file system. After an error a new `out` is removed.
@@ -207,7 +208,7 @@ def _all_or_nothing(out: Path) -> Iterator[Path]:
 
 def _remove_earlier(out: Path) -> None:
     """Remove an earlier measurement's files: where it had more people, some would not be replaced."""
-    for name in (OVERLAY, REPORT, SUMMARY, METRICS_CSV, *PERSON_FILES):
+    for name in (OVERLAY, REPORT, SUMMARY, METRICS_CSV, *PERSON_FILES, FORCES):
         (out / name).unlink(missing_ok=True)
     for folder in out.glob("person_[0-9]*"):
         for name in PERSON_FILES:

@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from biopose.analysis.trial_analysis import TrialAnalysis
 from biopose.io.files import written_whole
+from biopose.outputs.marker_trial import MarkerMeasurement
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.rendering.kept_frame import KeptFrame
-from biopose.report.cards import cards_of
+from biopose.report.cards import cards_of, marker_cards
 from biopose.report.metric_tables import event_rows, metric_rows, sides_of
 from biopose.report.plots import Plots, has_bands
 
@@ -53,11 +54,43 @@ def write_report(
             zip(people, summary["people"], analyses, plots, strict=True)
         )
     ]
+    return _write(path, sections, summary, source=_video_source(summary["video"]), overlay=overlay)
+
+
+def write_marker_report(
+    one: MarkerMeasurement, summary: Mapping[str, Any], path: Path, *, analysis: TrialAnalysis, plots: Plots
+) -> Path:
+    """Write the report of a recording of markers, whole or not at all.
+
+    Args:
+        one: the measurement.
+        summary: as `marker_summary` makes it.
+        path: the .html to write.
+        analysis: of the recording.
+        plots: likewise.
+    """
+    (person,) = summary["people"]
+    section = _section(one, person, analysis, plots) | {
+        "number": 0,
+        "cards": marker_cards(summary["recording"], person),
+        "worst_frames": [],
+    }
+    return _write(path, [section], summary, source=_marker_source(summary["recording"]), overlay=None)
+
+
+def _write(
+    path: Path,
+    sections: Sequence[Mapping[str, Any]],
+    summary: Mapping[str, Any],
+    *,
+    source: Mapping[str, Any],
+    overlay: str | None,
+) -> Path:
     page = (
         _environment()
         .get_template(TEMPLATE)
         .render(
-            video=summary["video"],
+            source=source,
             people=sections,
             overlay=overlay,
             bands_note=BANDS_NOTE,
@@ -70,6 +103,20 @@ def write_report(
     with written_whole(path) as partial:
         partial.write_text(page, encoding="utf-8", errors="replace")
     return path
+
+
+def _video_source(video: Mapping[str, Any]) -> dict[str, Any]:
+    facts = [f"{video['width_px']} × {video['height_px']} px"]
+    facts += [f"{video['duration_s']:.2f} s"] if video["duration_s"] is not None else []
+    facts += [f"{video['nominal_rate_hz']:.2f} frames/s", video["codec"]]
+    return {"kind": "video", "name": video["name"], "facts": facts}
+
+
+def _marker_source(recording: Mapping[str, Any]) -> dict[str, Any]:
+    facts = [f"{recording['markers']} markers"]
+    facts += [f"{recording['rate_hz']:.2f} frames/s"] if recording["rate_hz"] else []
+    facts += [f"{recording['force_plates']} force plates"] if recording["force_plates"] else []
+    return {"kind": "recording of markers", "name": recording["name"], "facts": facts}
 
 
 @cache
@@ -92,17 +139,9 @@ def _person_context(
     plots: Plots,
 ) -> dict[str, Any]:
     """What the template needs to know of a person; `person` is the entry in the summary."""
-    metrics = metric_rows(analysis.metrics)
-    return {
+    return _section(one, person, analysis, plots) | {
         "number": one.track.person,
         "cards": cards_of(person, refinement=one.refinement.sentence if one.refinement else None),
-        "notes": person["notes"],
-        "metrics": metrics,
-        "sides": sides_of(metrics),
-        "events": event_rows(analysis.events),
-        "plots": {group: Markup(svg) for group, svg in plots.angles.items()},  # noqa: S704 - escaped there
-        "has_bands": has_bands(one),
-        "quality_plot": Markup(plots.quality),  # noqa: S704
         "worst_frames": [
             {
                 "image": frame.jpeg and _data_uri("image/jpeg", frame.jpeg),
@@ -110,6 +149,22 @@ def _person_context(
             }
             for frame in kept
         ],
+    }
+
+
+def _section(
+    one: PersonMeasurement | MarkerMeasurement, person: Mapping[str, Any], analysis: TrialAnalysis, plots: Plots
+) -> dict[str, Any]:
+    """What the template needs to know of a person, however they were recorded."""
+    metrics = metric_rows(analysis.metrics)
+    return {
+        "notes": person["notes"],
+        "metrics": metrics,
+        "sides": sides_of(metrics),
+        "events": event_rows(analysis.events),
+        "plots": {group: Markup(svg) for group, svg in plots.angles.items()},  # noqa: S704 - escaped there
+        "has_bands": has_bands(one),
+        "quality_plot": Markup(plots.quality),  # noqa: S704
         "body_scales": person["body_scales"],
     }
 

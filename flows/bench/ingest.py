@@ -26,7 +26,7 @@ from biopose.tracking.shard_file import read_shard
 from biopose.tracking.shards import perceive_shards
 from flows.bench.process_tree import ProcessTree
 from tasks.models import pin_models, register_shipped
-from tasks.plan import IngestOptions, PlannedTrial, plan_trial
+from tasks.plan import IngestOptions, PlannedTrial, plan_video
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
 
@@ -132,7 +132,7 @@ def _planned(manifest: Path, settings: Settings) -> list[PlannedTrial]:
     hashes = VideoHashes(settings.home / "video_hashes.json")
     models = pin_models(settings)
     return [
-        plan_trial(entry, models=models, options=IngestOptions(), settings=settings, hashes=hashes)
+        plan_video(entry, models=models, options=IngestOptions(), settings=settings, hashes=hashes)
         for entry in read_session(manifest).trials
     ]
 

@@ -18,7 +18,7 @@ from flows.cli.home_option import refuse_inside_home, with_home
     "formats",
     default="trc,mot,osim",
     show_default=True,
-    help="Of trc, mot, osim, c3d, parquet, csv; one or more, with commas between.",
+    help="Of trc, mot, osim, c3d, parquet, csv and, of trials with force plates, forces; with commas between.",
 )
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the files.")
 @with_home

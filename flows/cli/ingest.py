@@ -147,6 +147,7 @@ def account_lines(account: Mapping[str, Any]) -> list[str]:
             f"  {record['retry']}",
         ]
     if stored:
-        lines += ["Overlays:", *(f"  {trial['overlay']}" for trial in stored)]
+        lines += ["Overlays, and reports of what has none:"]
+        lines += [f"  {trial.get('overlay', trial['report'])}" for trial in stored]
         lines.append(f"Next: biopose query quality_overview --home {account['home']}")
     return lines

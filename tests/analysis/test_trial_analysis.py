@@ -47,7 +47,11 @@ def test_the_files_have_the_contracts_columns_and_types(folder: Path) -> None:
     assert kinematics.types == [pa.int32(), pa.float64(), *[pa.float32()] * 81]
     text, number = pa.string(), pa.float64()
     for name, columns, types in (
-        ("events", ["event", "side", "time_s", "frame_index", "sd_s"], [text, text, number, pa.int32(), number]),
+        (
+            "events",
+            ["event", "side", "time_s", "frame_index", "sd_s", "method"],
+            [text, text, number, pa.int32(), number, text],
+        ),
         ("metrics", ["metric", "side", "value", "unit", "sd", "reason"], [text, text, number, text, number, text]),
         ("quality", ["name", "value", "unit"], [text, number, text]),
     ):

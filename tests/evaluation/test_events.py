@@ -1,59 +1,15 @@
-"""Moments on synthetic force plates, and the comparison with them; the lab's own where its recordings are."""
+"""The comparison with synthetic force plates; with the lab's own where its recordings are."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from biopose.analysis.force_plates import PlateContact
 from biopose.errors import BioposeError
 from biopose.evaluation.events import Differences, EventErrors, evaluate_events, event_lines, event_trials
-from biopose.evaluation.force_plates import PlateContact, flight_between, nearest_foot, plate_contacts
-from biopose.io.mot import write_mot
-from biopose.io.trajectories import CoordinateTrajectories
 from tests.analysis.motions import FOOT_Z_M, jump, walking
 from tests.reference_data import SHARED_DATA, needs_shared_data
-
-PARTS = ("vx", "vy", "vz", "px", "py", "pz")
-
-
-def write_plates(path: Path, forces_n: list[np.ndarray], places_m: list[tuple[float, float]]) -> Path:
-    time_s = np.arange(len(forces_n[0])) / 100
-    names = [f"ground_force_{plate + 1}_{part}" for plate in range(len(forces_n)) for part in PARTS]
-    values = np.zeros((len(time_s), len(names)))
-    for plate, (force_n, (x_m, z_m)) in enumerate(zip(forces_n, places_m, strict=True)):
-        values[:, 6 * plate + 1], values[:, 6 * plate + 3], values[:, 6 * plate + 5] = force_n, x_m, z_m
-    write_mot(path, CoordinateTrajectories(time_s, tuple(names), values), rotational=frozenset())
-    return path
-
-
-def test_a_contact_is_where_the_force_crosses_the_threshold(tmp_path: Path) -> None:
-    force_n = np.zeros(100)
-    force_n[30:60] = 700.0  # rises from 0 at 0.29 s to 700 N at 0.30 s, falls likewise after 0.59 s
-    force_n[80] = 50.0  # noise
-    (contact,) = plate_contacts(write_plates(tmp_path / "grf.mot", [force_n], [(0.5, -0.1)]))
-    assert contact.on_s == pytest.approx(0.29 + 0.01 * 20 / 700)
-    assert contact.off_s == pytest.approx(0.60 - 0.01 * 20 / 700)
-    np.testing.assert_allclose(contact.place_m, [0.5, -0.1])
-
-
-def test_a_contact_at_the_recordings_ends_has_no_event_there(tmp_path: Path) -> None:
-    (contact,) = plate_contacts(write_plates(tmp_path / "grf.mot", [np.full(50, 500.0)], [(0, 0)]))
-    assert (contact.on_s, contact.off_s) == (None, None)
-
-
-def test_a_flight_is_the_time_in_which_no_plate_is_touched() -> None:
-    place = np.zeros(2)
-    left, right = PlateContact(None, 1.0, place, 0.5), PlateContact(None, 1.02, place, 0.5)
-    landed = [PlateContact(1.5, None, place, 2.0), PlateContact(1.51, None, place, 2.0)]
-    assert flight_between([left, right, *landed]) == (1.02, 1.5)
-    assert flight_between([left]) is None
-
-
-def test_the_foot_is_the_one_at_the_centre_of_pressure() -> None:
-    one = jump()
-    for side, z_m in FOOT_Z_M.items():
-        contact = PlateContact(None, 1.0, np.array([0.1, z_m]), 0.5)
-        assert nearest_foot(contact, one.time_s, one.foot_points_m) == side
 
 
 def test_a_jump_is_compared_with_its_plates() -> None:

@@ -74,7 +74,7 @@ def _compared(sound: list[TrialEntry], found: list[TrialEntry]) -> Outcome:
 
 def _where(sound: TrialEntry, found: TrialEntry) -> dict[str, object]:
     """Of a trial: that each manifest lies in a folder of its own is no difference."""
-    return {"video": sound.video.with_name(found.video.name), "place": sound.place}
+    return {"file": sound.file.with_name(found.file.name), "place": sound.place}
 
 
 MANIFEST = Format("session.toml", lambda: [SESSION.encode()], TEXT_MUTATIONS, _trials, _compared)

@@ -8,9 +8,9 @@ import numpy as np
 
 INTEL, DEC, MIPS = 84, 85, 86
 BLOCK = 512
-GROUPS = ("POINT", "ANALOG", "TRIAL", "ROTATION", "OTHER")
+GROUPS = ("POINT", "ANALOG", "TRIAL", "ROTATION", "FORCE_PLATFORM", "OTHER")
 
-Value = int | float | str | list[int] | list[float] | list[str] | None
+Value = int | float | str | list[int] | list[float] | list[str] | np.ndarray | None
 
 
 def walk(frames: int = 6, count: int = 3, *, seed: int = 0) -> np.ndarray:
@@ -125,9 +125,9 @@ def _values(value: Value, processor: int) -> bytes:
         texts = [str(one).encode() for one in value]
         width = max([len(text) for text in texts], default=0)
         return struct.pack("bBBB", -1, 2, width, len(texts)) + b"".join(text.ljust(width) for text in texts)
-    many = isinstance(value, list)
-    numbers = np.asarray(value if isinstance(value, list) else [value])
-    dimensions = bytes([1, len(numbers)]) if many else b"\0"
+    numbers = np.asarray(value)
+    dimensions = bytes([numbers.ndim, *numbers.shape])
+    numbers = numbers.reshape(-1, order="F")
     if numbers.dtype.kind == "f":
         return b"\x04" + dimensions + stored_floats(numbers, processor)
     return b"\x02" + dimensions + numbers.astype(f"{_order(processor)}u2").tobytes()

@@ -53,7 +53,7 @@ def test_a_trial_has_everything_that_measuring_needs(tmp_path: Path) -> None:
     (trial,) = session.trials
     assert (trial.trial_id, trial.session_id, trial.team_id) == ("blue/jumps/jump.1", "blue/jumps", "blue")
     assert trial.date == date(2026, 11, 25)
-    assert trial.athlete.model_dump() == {
+    assert trial.athlete.model_dump(exclude_defaults=True) == {
         "id": "ann",
         "height_m": 1.78,
         "mass_kg": 72.0,
@@ -61,7 +61,7 @@ def test_a_trial_has_everything_that_measuring_needs(tmp_path: Path) -> None:
         "birth_year": 2004,
         "consent": True,
     }
-    assert trial.video == (tmp_path / "jump.mp4").resolve()
+    assert trial.file == (tmp_path / "jump.mp4").resolve()
     assert (trial.activity, trial.start_s, trial.end_s, trial.recorded_hz) == ("drop_jump", 1.0, 2.5, 240.0)
     assert (trial.person, trial.focal_px, trial.horizontal_fov_deg) == ((10.0, 20.0, 300.0, 400.0), 1500.0, None)
 

@@ -26,7 +26,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_format_is_written_under_the_trials_name(trial: Path, tmp_path: Path) -> None:
-    files = export_trial(trial, tmp_path / "new" / "out", list(FORMATS), name="jump.1")
+    files = export_trial(trial, tmp_path / "new" / "out", [one for one in FORMATS if one != "forces"], name="jump.1")
     assert [file.name for file in files] == [f"jump.1.{one}" for one in ("trc", "mot", "osim", "c3d", "parquet", "csv")]
     assert sorted(file.name for file in (tmp_path / "new" / "out").iterdir()) == sorted(file.name for file in files)
     for one, source in (("trc", "markers.trc"), ("mot", "coordinates.mot"), ("osim", "scaled.osim")):

@@ -82,7 +82,7 @@ def planned(folder: Path, name: str) -> PlannedTrial:
     trial = Trial(Clip(video), (Subject(1.7),), trial_id=f"blue/day/{name}")
     files = (folder / f"{name}.parquet",)
     return PlannedTrial(
-        trial, (Shard(video),), files, folder / f"{name}-motion", folder / name, name, (1.0,), {}, video_state=state
+        trial, (Shard(video),), files, folder / f"{name}-motion", folder / name, name, (1.0,), {}, ((video, state),)
     )
 
 
@@ -113,11 +113,11 @@ def test_what_prefect_or_the_loader_raises_is_no_inputs_fault(tmp_path: Path) ->
 def test_a_video_that_changes_while_it_is_measured_waits_and_leaves_no_result(tmp_path: Path) -> None:
     run, trial = ingest_run(tmp_path, []), planned(tmp_path, "jump")
     trial.perceived[0].touch()
-    trial.check_video()
+    trial.check_inputs()
     with trial.trial.clip.video.open("ab") as video:
         video.write(b", and more of it")
     with pytest.raises(VideoChangedError, match=r"jump\.mp4: is still being written; the next run"):
-        trial.check_video()
+        trial.check_inputs()
     assert not trial.perceived[0].exists()
     run.record_outcome(trial, "perceive", VideoError("broken at 0.10 s"))
     assert list(run.as_dict()["waiting"]) == ["blue/day/jump"]
@@ -127,7 +127,7 @@ def test_a_video_that_changes_while_it_is_measured_waits_and_leaves_no_result(tm
 def test_a_video_that_was_only_touched_does_not_wait(tmp_path: Path) -> None:
     trial = planned(tmp_path, "jump")
     os.utime(trial.trial.clip.video, (1, 1))
-    trial.check_video()
+    trial.check_inputs()
 
 
 def test_a_video_that_vanishes_while_it_is_measured_is_quarantined_as_missing(tmp_path: Path) -> None:

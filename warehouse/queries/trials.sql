@@ -8,6 +8,8 @@ SELECT
     trial.athlete_id,
     trial.activity,
     trial.session_date,
+    trial.recording,
+    trial.method,
     trial.frames,
     round(trial.duration_s, 2) AS duration_s,
     round(quality.value, 3) AS mean_quality

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from biopose.io.trajectories import MarkerTrajectories
-from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
+from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits
 from biopose.skeleton.model import Skeleton
 
+DOUBTFUL_RMS_M = 0.030  # median marker error from which on left and right are examined
 FRAMES = 16  # of the recording that are examined
 EXPLAINS = 0.6  # of the marker error that an explanation may leave
 _SIDES = {"l": "r", "r": "l", "left": "right", "right": "left"}
@@ -42,6 +43,23 @@ def other_side(name: str, names: Sequence[str]) -> str | None:
         if found:
             return found
     return None
+
+
+def examined_handedness(
+    skeleton: Skeleton,
+    trajectories: MarkerTrajectories,
+    solution: IKSolution,
+    weights: Mapping[str, float] | None = None,
+    limits: Limits = "clamped",
+) -> dict[str, Any] | None:
+    """What explains a fit that is poor throughout, and the marker error that it leaves; None where nothing does."""
+    if not solution.solved.any():
+        return None
+    rms_m = float(np.nanmedian(solution.rms_m))
+    if rms_m < DOUBTFUL_RMS_M:
+        return None
+    found = explain_by_handedness(skeleton, trajectories, rms_m, weights=weights, limits=limits)
+    return {"kind": found.kind, "rms_mm": round(1e3 * found.rms_m, 3)} if found else None
 
 
 def explain_by_handedness(

@@ -14,6 +14,7 @@ import numpy as np
 
 from biopose.skeleton.ik.handedness import other_side
 from biopose.skeleton.landmarks import DISTANT_M
+from biopose.skeleton.posture_prior import arms_at_limits
 from biopose.skeleton.scaling import Scaling
 from biopose.skeleton.standing import STILL_M, Standing, marker_movement_m
 
@@ -22,6 +23,7 @@ UPRIGHT_DEG = 30.0
 BENT = ("hip_flexion", "knee_angle", "knee_flexion")  # names of coordinates begin so in OpenSim's models
 MIRRORED_SHARE = 0.25  # of the landmarks that are off
 LISTED = 6
+LEAST_INCLINATION_DEG = 1.0  # that is noted
 
 
 @dataclass(frozen=True)
@@ -100,3 +102,22 @@ def judge_static(standing: Standing, scaling: Scaling, *, landmarks: Sequence[st
         off_mm={name: round(residual_mm[name], 1) for name in used if residual_mm[name] > 1e3 * DISTANT_M},
         landmarks=len(used),
     )
+
+
+def scaling_notes(standing: Standing, scaling: Scaling) -> list[str]:
+    """Which frames of a static trial were used, what limits its posture met, how the pelvis's shape was adapted."""
+    inclination_deg = float(np.degrees(scaling.pelvis_inclination_rad))
+    notes = [standing.note] if standing.note else []
+    if at_end := arms_at_limits(scaling.skeleton, scaling.static_pose):
+        listed = ", ".join(f"{name} {np.degrees(angle):.0f} degrees" for name, angle in at_end.items())
+        notes.append(
+            f"at the end of the model's range in the static trial: {listed}; the arms may be turned further than that, "
+            "and these angles then be off in all trials: widen the range in the model"
+        )
+    if abs(inclination_deg) >= LEAST_INCLINATION_DEG:
+        where = "higher" if inclination_deg < 0 else "lower"
+        notes.append(
+            f"the pelvis's posterior markers lie {where} than the model's by {abs(inclination_deg):.0f} degrees of "
+            "inclination, as people's pelves differ (5 degrees, standard deviation); all its markers were turned so"
+        )
+    return notes

@@ -1,8 +1,8 @@
-"""What does not fit in a marker recording, for the summaries of `biopose ik`: frames, markers, millimetres."""
+"""What does not fit in a marker recording, as lines and for JSON: frames, markers, millimetres."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,46 @@ from biopose.skeleton.ik.branches import Jump
 from biopose.skeleton.ik.inverse_kinematics import IKSolution
 from biopose.skeleton.ik.marker_faults import MarkerFault, ranges_of
 
+# OpenSim's guidance (Simulation with OpenSim - Best Practices) is an RMS below 20 mm and no error above 40 mm.
+POOR_FIT_MM = 40.0
+HANDEDNESS = {
+    "sides exchanged": "left and right are exchanged in the markers' names (or the recording is mirrored): with the "
+    "names of both sides exchanged",
+    "mirrored": "the recording is mirrored (or left and right are exchanged in the markers' names): with z reversed",
+}
 FAR_MM = 40.0  # OpenSim's guidance for a single marker (Simulation with OpenSim - Best Practices)
 LIKE_A_GAP = 2  # frames
 STRETCHES_LISTED, MARKERS_LISTED, JUMPS_LISTED = 6, 6, 6
+
+
+def doubt_lines(rms_mm: float, handedness: Mapping[str, Any] | None, *, lies_on_its_side: bool) -> list[str]:
+    """A line for each doubt about a whole fit.
+
+    Args:
+        rms_mm: mean marker error.
+        handedness: kind and rms_mm, as `examined_handedness` gives it.
+        lies_on_its_side: most of the time.
+    """
+    lines = []
+    if rms_mm > POOR_FIT_MM:
+        lines.append(
+            f"POOR FIT: above {POOR_FIT_MM:.0f} mm; is the model scaled to this person, its markers theirs, and "
+            "the recording not mirrored?"
+        )
+    if handedness:
+        left = f"{handedness['rms_mm']:.0f} mm instead of {rms_mm:.0f} mm"
+        lines.append(f"LEFT AND RIGHT: {HANDEDNESS[handedness['kind']]}, {left} are left; nothing was changed")
+    return lines + lying_lines(lies_on_its_side)
+
+
+def lying_lines(on_its_side: bool) -> list[str]:
+    """What to do where a model lies on its side most of the time."""
+    if not on_its_side:
+        return []
+    return [
+        "LYING: the model lies on its side most of the time; if the person stood, the recording's vertical axis is not "
+        "y: name it with --up"
+    ]
 
 
 def faults_as_dicts(faults: Iterable[MarkerFault]) -> list[dict[str, Any]]:

@@ -7,20 +7,21 @@ either side. Contacts and gaps shorter than SHORTEST_S are noise. Which foot it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.body_points import Side
 from biopose.analysis.derivatives import crossing_s
-from biopose.io.mot import read_mot
+from biopose.io.force_plates import ForcePlates
+from biopose.reconstruction.low_pass_filter import can_filter, low_pass
 
 FloatArray = NDArray[np.float64]
 
 THRESHOLD_N = 20.0
 SHORTEST_S = 0.05
+CUTOFF_HZ = 50.0  # of forces as they are stored; contacts are found in the force as it was recorded
 
 
 @dataclass(frozen=True)
@@ -40,22 +41,39 @@ class PlateContact:
     middle_s: float
 
 
-def plate_contacts(path: Path) -> list[PlateContact]:
-    """The contacts on every plate of a recording, in order of time.
-
-    Args:
-        path: a .mot with columns ground_force_N_vy, _px and _pz for each plate N.
-
-    Raises:
-        FileFormatError: it is no such file.
-    """
-    recording = read_mot(path, rotational=frozenset())
-    plates = [name.removesuffix("_vy") for name in recording.names if name.endswith("_vy")]
-    found = []
-    for plate in plates:
-        force_n, x_m, z_m = recording.select([f"{plate}_{part}" for part in ("vy", "px", "pz")]).values.T
-        found += list(_contacts(recording.time_s, force_n, np.stack([x_m, z_m], axis=1)))
+def plate_contacts(plates: ForcePlates) -> list[PlateContact]:
+    """The contacts on every plate of a recording, in order of time."""
+    found: list[PlateContact] = []
+    for number in range(len(plates.names)):
+        place_m = plates.center_of_pressure_m[:, number][:, [0, 2]]
+        found += _contacts(plates.time_s, plates.force_n[:, number, 1], place_m)
     return sorted(found, key=lambda contact: contact.middle_s)
+
+
+def low_passed(plates: ForcePlates) -> ForcePlates:
+    """Forces and free moments without what is above CUTOFF_HZ; as they are where they were sampled too slowly for that.
+
+    The centre of pressure is that of the filtered force where a foot is on the plate, and as it was elsewhere.
+    """
+    if not can_filter(plates.time_s, cutoff_hz=CUTOFF_HZ):
+        return plates
+    samples = len(plates.time_s)
+    place_m = np.nan_to_num(plates.center_of_pressure_m)
+    # The moment of the force about the room's origin is linear in what was recorded; the centre of pressure is not.
+    about_origin = np.cross(place_m, plates.force_n)
+    filtered = [
+        low_pass(part.reshape(samples, -1), plates.time_s, cutoff_hz=CUTOFF_HZ).reshape(part.shape)
+        for part in (plates.force_n, plates.free_moment_nm, about_origin)
+    ]
+    force_n, free_nm, moment_nm = filtered
+    vertical_n = force_n[..., 1]
+    loaded = vertical_n > THRESHOLD_N
+    divisor = np.where(loaded, vertical_n, 1.0)
+    height_m = place_m[..., 1]
+    center_m = plates.center_of_pressure_m.copy()
+    center_m[loaded, 0] = ((moment_nm[..., 2] + height_m * force_n[..., 0]) / divisor)[loaded]
+    center_m[loaded, 2] = ((height_m * force_n[..., 2] - moment_nm[..., 0]) / divisor)[loaded]
+    return replace(plates, force_n=force_n, center_of_pressure_m=center_m, free_moment_nm=free_nm)
 
 
 def nearest_foot(contact: PlateContact, time_s: FloatArray, feet_m: Mapping[Side, FloatArray]) -> Side:
@@ -66,9 +84,14 @@ def nearest_foot(contact: PlateContact, time_s: FloatArray, feet_m: Mapping[Side
         time_s: (T,) of the feet.
         feet_m: by side, (T, P, 3) points of the foot.
     """
-    frame = int(np.abs(time_s - contact.middle_s).argmin())
-    away_m = {side: np.linalg.norm(m[frame][:, [0, 2]].mean(0) - contact.place_m) for side, m in feet_m.items()}
+    away_m = feet_apart_m(contact, time_s, feet_m)
     return min(away_m, key=lambda side: away_m[side])
+
+
+def feet_apart_m(contact: PlateContact, time_s: FloatArray, feet_m: Mapping[Side, FloatArray]) -> dict[Side, float]:
+    """By side, how far a foot's middle is from the force in the middle of a contact, horizontally."""
+    frame = int(np.abs(time_s - contact.middle_s).argmin())
+    return {side: float(np.linalg.norm(m[frame][:, [0, 2]].mean(0) - contact.place_m)) for side, m in feet_m.items()}
 
 
 def flight_between(contacts: Sequence[PlateContact]) -> tuple[float, float] | None:
@@ -95,9 +118,11 @@ def _contacts(time_s: FloatArray, force_n: FloatArray, place_m: FloatArray) -> I
     for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         on_s = crossing_s(force_n, time_s, THRESHOLD_N, frame=start) if start else None
         off_s = crossing_s(force_n, time_s, THRESHOLD_N, frame=end) if end < len(time_s) else None
-        weights = np.maximum(force_n[start:end], THRESHOLD_N)
+        there = np.flatnonzero(np.isfinite(place_m[start:end]).all(axis=1)) + start
+        weights = np.maximum(force_n[there], THRESHOLD_N)
         middle_s = float(time_s[start] + time_s[end - 1]) / 2
-        yield PlateContact(on_s, off_s, np.average(place_m[start:end], axis=0, weights=weights), middle_s)
+        if len(there):
+            yield PlateContact(on_s, off_s, np.average(place_m[there], axis=0, weights=weights), middle_s)
 
 
 def _without_short(mask: NDArray[np.bool_], value: bool, shortest: float) -> NDArray[np.bool_]:

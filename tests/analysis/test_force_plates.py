@@ -1,0 +1,147 @@
+"""Contacts on synthetic force plates, and the events that they replace."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from biopose.analysis.force_plates import (
+    THRESHOLD_N,
+    PlateContact,
+    flight_between,
+    low_passed,
+    nearest_foot,
+    plate_contacts,
+)
+from biopose.analysis.plate_events import METHOD, plate_moments
+from biopose.analysis.trial_analysis import analyse_motion
+from biopose.io.force_plates import ForcePlates, read_force_plates
+from biopose.io.mot import write_mot
+from biopose.io.trajectories import CoordinateTrajectories
+from tests.analysis.motions import FOOT_Z_M, jump, walking
+
+
+def contacts_of(path: Path) -> list[PlateContact]:
+    plates = read_force_plates(path)
+    assert plates is not None
+    return plate_contacts(plates)
+
+
+PARTS = ("vx", "vy", "vz", "px", "py", "pz")
+
+
+def write_plates(path: Path, forces_n: list[np.ndarray], places_m: list[tuple[float, float]]) -> Path:
+    time_s = np.arange(len(forces_n[0])) / 100
+    names = [f"ground_force_{plate + 1}_{part}" for plate in range(len(forces_n)) for part in PARTS]
+    values = np.zeros((len(time_s), len(names)))
+    for plate, (force_n, (x_m, z_m)) in enumerate(zip(forces_n, places_m, strict=True)):
+        values[:, 6 * plate + 1], values[:, 6 * plate + 3], values[:, 6 * plate + 5] = force_n, x_m, z_m
+    write_mot(path, CoordinateTrajectories(time_s, tuple(names), values), rotational=frozenset())
+    return path
+
+
+def test_a_contact_is_where_the_force_crosses_the_threshold(tmp_path: Path) -> None:
+    force_n = np.zeros(100)
+    force_n[30:60] = 700.0  # rises from 0 at 0.29 s to 700 N at 0.30 s, falls likewise after 0.59 s
+    force_n[80] = 50.0  # noise
+    (contact,) = contacts_of(write_plates(tmp_path / "grf.mot", [force_n], [(0.5, -0.1)]))
+    assert contact.on_s == pytest.approx(0.29 + 0.01 * 20 / 700)
+    assert contact.off_s == pytest.approx(0.60 - 0.01 * 20 / 700)
+    np.testing.assert_allclose(contact.place_m, [0.5, -0.1])
+
+
+def test_a_contact_at_the_recordings_ends_has_no_event_there(tmp_path: Path) -> None:
+    (contact,) = contacts_of(write_plates(tmp_path / "grf.mot", [np.full(50, 500.0)], [(0, 0)]))
+    assert (contact.on_s, contact.off_s) == (None, None)
+
+
+def test_a_flight_is_the_time_in_which_no_plate_is_touched() -> None:
+    place = np.zeros(2)
+    left, right = PlateContact(None, 1.0, place, 0.5), PlateContact(None, 1.02, place, 0.5)
+    landed = [PlateContact(1.5, None, place, 2.0), PlateContact(1.51, None, place, 2.0)]
+    assert flight_between([left, right, *landed]) == (1.02, 1.5)
+    assert flight_between([left]) is None
+
+
+def test_the_foot_is_the_one_at_the_centre_of_pressure() -> None:
+    one = jump()
+    for side, z_m in FOOT_Z_M.items():
+        contact = PlateContact(None, 1.0, np.array([0.1, z_m]), 0.5)
+        assert nearest_foot(contact, one.time_s, one.foot_points_m) == side
+
+
+def plates_under(
+    feet: dict[str, list[tuple[float, float]]], *, rate_hz: float = 1000.0, end_s: float = 3.0
+) -> ForcePlates:
+    """A plate for each foot, 0.1 m ahead of its heel's first place, loaded by 700 N between the given times."""
+    time_s = np.arange(round(end_s * rate_hz)) / rate_hz
+    force, place = np.zeros((len(time_s), len(feet), 3)), np.zeros((len(time_s), len(feet), 3))
+    for plate, (side, spans) in enumerate(feet.items()):
+        place[:, plate] = [0.1, 0.0, FOOT_Z_M[side]]  # type: ignore[index]
+        for start_s, stop_s in spans:
+            force[(time_s >= start_s) & (time_s < stop_s), plate, 1] = 700.0
+    return ForcePlates(time_s, tuple(f"plate{i}" for i in range(len(feet))), force, place, np.zeros_like(force))
+
+
+def test_take_off_and_landing_of_a_jump_are_those_of_the_plates_and_its_metrics_follow() -> None:
+    motion = jump()
+    kinematic = {one.event: one for one in analyse_motion(motion, activity="countermovement_jump")[0]}
+    off_s, on_s = kinematic["take_off"].time_s + 0.012, kinematic["landing"].time_s - 0.007
+    feet = {side: [(0.0, off_s), (on_s, motion.time_s[-1])] for side in ("left", "right")}
+    moments = plate_moments(motion, plates_under(feet, end_s=float(motion.time_s[-1])))
+    events, metrics = analyse_motion(motion, activity="countermovement_jump", moments=moments)
+    found = {one.event: one for one in events}
+    assert found["take_off"].time_s == pytest.approx(off_s, abs=0.0011)
+    assert found["landing"].time_s == pytest.approx(on_s, abs=0.0011)
+    assert {found[name].method for name in ("take_off", "landing", "foot_off", "foot_strike")} == {METHOD}
+    assert found["peak"].method == "kinematics"
+    flight = next(one for one in metrics if one.metric == "flight_time")
+    assert flight.value == pytest.approx(found["landing"].time_s - found["take_off"].time_s)
+    assert flight.sd is not None
+    assert flight.sd < 0.003
+    assert sum(one.event == "foot_off" for one in events) == 2  # none beside the kinematic ones
+
+
+def test_a_foot_that_unloads_a_plate_without_moving_stays_on_it() -> None:
+    motion = jump()
+    standing = plates_under({"left": [(0.0, 0.2), (0.3, 3.0)], "right": [(0.0, 3.0)]})
+    assert not any(plate_moments(motion, standing).off_s.values())
+
+
+def test_two_feet_on_one_plate_are_nobodys_contact() -> None:
+    motion = jump()
+    plates = plates_under({"left": [(0.0, 1.0), (1.5, 3.0)]})
+    plates.center_of_pressure_m[:] = [0.1, 0.0, 0.0]  # midway
+    moments = plate_moments(motion, plates)
+    assert (moments.contacts, moments.unattributed) == (2, 2)
+    assert not any(moments.on_s.values())
+
+
+def test_a_walkers_strike_on_a_plate_replaces_the_kinematic_one() -> None:
+    motion = walking()
+    before, _ = analyse_motion(motion, activity="walk")
+    strikes = [one for one in before if (one.event, one.side) == ("foot_strike", "left")]
+    strike = min(strikes, key=lambda one: abs(one.time_s - 1.4))
+    plates = plates_under({"left": [(strike.time_s + 0.02, strike.time_s + 0.6)]})
+    frame = int(np.searchsorted(motion.time_s, strike.time_s + 0.3))
+    plates.center_of_pressure_m[:] = motion.foot_points_m["left"][frame].mean(axis=0)
+    after, _ = analyse_motion(motion, activity="walk", moments=plate_moments(motion, plates))
+    assert len([one for one in after if (one.event, one.side) == ("foot_strike", "left")]) == len(strikes)
+    (on_plate,) = [one for one in after if one.event == "foot_strike" and one.method == METHOD]
+    assert on_plate.time_s == pytest.approx(strike.time_s + 0.02, abs=0.0011)
+
+
+def test_forces_are_low_passed_and_their_centre_of_pressure_stays_where_it_is() -> None:
+    plates = plates_under({"left": [(0.5, 2.0)]})
+    noisy = plates.force_n + np.random.default_rng(0).normal(scale=30, size=plates.force_n.shape) * (plates.force_n > 0)
+    filtered = low_passed(
+        ForcePlates(plates.time_s, plates.names, noisy, plates.center_of_pressure_m, plates.free_moment_nm)
+    )
+    middle = slice(800, 1700)
+    assert filtered.force_n[middle, 0, 1].std() < 0.5 * noisy[middle, 0, 1].std()
+    loaded = filtered.force_n[:, 0, 1] > THRESHOLD_N
+    np.testing.assert_allclose(
+        filtered.center_of_pressure_m[loaded, 0, 0], plates.center_of_pressure_m[loaded, 0, 0], atol=1e-9
+    )
+    slow = plates_under({"left": [(0.5, 2.0)]}, rate_hz=100.0)
+    assert low_passed(slow) is slow  # sampled too slowly for the filter

@@ -117,8 +117,12 @@ def measure(
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("LP_NUM_THREADS", "0")
     gc.disable()  # it would look again and again through the modules' objects, which stay
+    from biopose.cli.freed_memory import share_heaps
+
+    share_heaps()
     from biopose.cli.measure_file import check_request, measure_file, trial_of
 
+    gc.freeze()
     gc.enable()
     if no_overlay and overlay_height_px is not None:
         raise click.UsageError("--overlay-height has no effect with --no-overlay; give one of them")

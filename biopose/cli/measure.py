@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from biopose.analysis.opensim_process import start_ahead
 from biopose.cli.command_line import EXISTING, StageBars, as_json, show, with_method, with_threads
 from biopose.reconstruction.method_names import MethodName
 
@@ -120,6 +121,7 @@ def measure(
     from biopose.cli.freed_memory import share_heaps
 
     share_heaps()
+    start_ahead(2 if athletes == ("all",) else min(len(athletes), 2))  # beside the loading of torch
     from biopose.cli.measure_file import check_request, measure_file, trial_of
 
     gc.freeze()

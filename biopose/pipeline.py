@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -119,7 +120,7 @@ def reconstruct(
         raise TrackingError(f"{clip.video}: {error}{noted}") from error
     fitted = reconstruct_tracks(
         chosen,
-        [Athlete(subject.height_m, subject.mass_kg, subject.sex) for subject in trial.subjects],
+        _athletes(trial),
         clip.camera(probe_video(clip.video)),
         models=models,
         camera_motion=camera_motion,
@@ -127,6 +128,10 @@ def reconstruct(
         progress=progress,
     )
     return Reconstruction(fitted, camera_motion, people.frame_count)
+
+
+def _athletes(trial: Trial) -> list[Athlete]:
+    return [Athlete(subject.height_m, subject.mass_kg, subject.sex) for subject in trial.subjects]
 
 
 def reconstruct_tracks(
@@ -259,7 +264,8 @@ def measure(trial: Trial, *, models: Models, progress: Progress | None = None) -
     show = progress or (lambda _stage, _done, _total: None)
     done = _Count(partial(show, PERCEIVE.name), info.frame_count or 0)
     (shard,) = trial.clip.shards(info, shard_s=float("inf"))
-    with _timed(seconds, PERCEIVE):
+    with _timed(seconds, PERCEIVE), ThreadPoolExecutor(1) as beside:
+        beside.submit(models.fit.scale_skeletons, _athletes(trial))  # what fails there is raised by the fit
         networks = models.perception
         tracked = join_shards(perceive(shard, detector=networks.detector, network=networks.keypoints, progress=done))
     with _timed(seconds, RECONSTRUCT):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +60,17 @@ class MeasuredTrial:
         Raises:
             FileFormatError: there is no such column.
         """
-        if name not in self.table.column_names:
+        if name not in self._names:
             raise malformed(self.path, found=f"no column {name}", expected="every channel; measure the video again")
         return float_array(self.table[name])
 
     def column_if_there(self, name: str) -> FloatArray:
         """(T,) a channel that not every method gives; NaN without such a column."""
-        return self.column(name) if name in self.table.column_names else np.full(self.table.num_rows, np.nan)
+        return self.column(name) if name in self._names else np.full(self.table.num_rows, np.nan)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.table.column_names)  # made anew by each call of Arrow's
 
     def coordinate(self, name: str) -> FloatArray:
         """(T,) the column of one of the skeleton's coordinates; NaN where the model of a trial of markers lacks it.

@@ -1,16 +1,13 @@
 """OpenSim's solver on single frames, each from a given pose, in a process of its own.
 
 OpenSim holds the interpreter's lock while it solves a frame, a tenth of a second, in which no thread of the process
-that measures would go on.
-
-python -m biopose.analysis.opensim_frames FRAMES.npz SOLVED.npy
+that measures would go on. `opensim_process` starts it; it reads from standard input the path of the frames (.npz), then
+that of the coordinates to write (.npy).
 """
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import biopose
+from biopose.analysis.opensim_process import run_opensim
 from biopose.errors import ModelError
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.ik.opensim_tracker import OpenSimTracker
@@ -45,18 +42,13 @@ def solve_frames(model: Path, markers: MarkerTrajectories, starts: NDArray[np.fl
         given, solved = Path(folder) / "frames.npz", Path(folder) / "solved.npy"
         np.savez(
             given,
-            model=str(model),
+            model=str(model.absolute()),
             time_s=markers.time_s,
             names=list(markers.names),
             positions_m=markers.positions_m,
             starts=starts,
         )
-        command = [sys.executable, "-P", "-m", __spec__.name, str(given), str(solved)]
-        path = os.pathsep.join([str(Path(biopose.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = os.environ | {"PYTHONPATH": path}  # the BioPose that runs here, not another that is installed
-        run = subprocess.run(  # noqa: S603 - fixed arguments
-            command, capture_output=True, text=True, check=False, env=environment
-        )
+        run = run_opensim(given, solved)
         if run.returncode == CANNOT_FIT:
             raise ModelError(run.stderr.strip())
         if run.returncode < 0:
@@ -90,7 +82,8 @@ def _solve(given: Path, solved: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        _solve(*map(Path, sys.argv[1:]))
+        if paths := sys.stdin.read().splitlines():
+            _solve(*map(Path, paths))
     except ModelError as error:
         print(error, file=sys.stderr)
         sys.exit(CANNOT_FIT)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
 Floats = NDArray[np.float32]
 
@@ -126,12 +126,12 @@ def match(first: ImagePyramid, second: ImagePyramid, guess: NDArray[np.float64])
 def coarse_shift(first: ImagePyramid, second: ImagePyramid) -> NDArray[np.float64]:
     """The shift (4,) that phase correlation of the whole images proposes, whole pixels of the second level."""
     spectra = [
-        fft.rfft2(level.texture * level.valid * _window(*level.valid.shape), workers=1)
+        scipy.fft.rfft2(level.texture * level.valid * _window(*level.valid.shape), workers=1)
         for level in (first.levels[1], second.levels[1])
     ]
     cross = spectra[1] * spectra[0].conj()
     size = np.abs(cross)
-    surface = fft.irfft2(cross / (size + size.mean()), s=first.levels[1].texture.shape, workers=1)
+    surface = scipy.fft.irfft2(cross / (size + size.mean()), s=first.levels[1].texture.shape, workers=1)
     height, width = surface.shape
     y, x = np.unravel_index(int(surface.argmax()), surface.shape)
     dy, dx = (y + height // 2) % height - height // 2, (x + width // 2) % width - width // 2
@@ -281,14 +281,14 @@ def _halved(values: Floats) -> Floats:
 
 def _texture(grey: Floats, valid: Floats) -> Floats:
     """The image without its slow shading, which looks the same wherever a block is put; 0 inside people's boxes."""
-    share = ndimage.uniform_filter(valid, SHADING_PX)
-    shading = ndimage.uniform_filter(grey * valid, SHADING_PX) / np.maximum(share, 1e-3)
-    return ndimage.gaussian_filter((grey - shading) * valid, SMOOTHING_PX, truncate=2.5)
+    share = scipy.ndimage.uniform_filter(valid, SHADING_PX)
+    shading = scipy.ndimage.uniform_filter(grey * valid, SHADING_PX) / np.maximum(share, 1e-3)
+    return scipy.ndimage.gaussian_filter((grey - shading) * valid, SMOOTHING_PX, truncate=2.5)
 
 
 def _noise_sd(grey: Floats, valid: Floats) -> float:
     """Standard deviation of an image's white noise in grey levels (Immerkaer 1996); by the median, so without edges."""
-    responses = np.abs(ndimage.convolve(grey, LAPLACIAN))[valid > 0]
+    responses = np.abs(scipy.ndimage.convolve(grey, LAPLACIAN))[valid > 0]
     return float(np.median(responses) / (0.6745 * np.linalg.norm(LAPLACIAN))) if len(responses) else 0.0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from biopose.analysis.opensim_process import start_ahead
 from biopose.cli.command_line import EXISTING, StageBars, as_json, show, with_method, with_threads
 from biopose.reconstruction.method_names import MethodName
 
@@ -117,8 +118,13 @@ def measure(
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("LP_NUM_THREADS", "0")
     gc.disable()  # it would look again and again through the modules' objects, which stay
+    from biopose.cli.freed_memory import share_heaps
+
+    share_heaps()
+    start_ahead(2 if athletes == ("all",) else min(len(athletes), 2))  # beside the loading of torch
     from biopose.cli.measure_file import check_request, measure_file, trial_of
 
+    gc.freeze()
     gc.enable()
     if no_overlay and overlay_height_px is not None:
         raise click.UsageError("--overlay-height has no effect with --no-overlay; give one of them")

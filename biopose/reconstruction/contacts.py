@@ -7,10 +7,9 @@ optical axis hardly shows in the image: some of such a swing may pass for contac
 from __future__ import annotations
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
-from scipy.special import expit
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINTS
@@ -36,8 +35,10 @@ def foot_contacts(rays: Tensor, weight: Tensor, depth_m: Tensor, time_s: NDArray
     before, after = np.arange(len(time_s)) - reach, np.arange(len(time_s)) + reach
     before, after = before.clip(0), after.clip(max=len(time_s) - 1)
     speed_m_s = np.linalg.norm(feet[after] - feet[before], axis=-1) / (time_s[after] - time_s[before])[:, None]
-    still = expit((STILL_M_S - speed_m_s) / STILL_WIDTH_M_S)
+    still = scipy.special.expit((STILL_M_S - speed_m_s) / STILL_WIDTH_M_S)
     frames = max(1, round(SHORTEST_S / float(np.median(np.diff(time_s)))))
-    lasting = maximum_filter1d(minimum_filter1d(still, frames, axis=0), frames, axis=0, origin=(frames % 2) - 1)
+    lasting = scipy.ndimage.maximum_filter1d(
+        scipy.ndimage.minimum_filter1d(still, frames, axis=0), frames, axis=0, origin=(frames % 2) - 1
+    )
     observed = (weight[:, FOOT_KEYPOINTS] > 0).numpy()
     return torch.from_numpy(lasting * observed).float()

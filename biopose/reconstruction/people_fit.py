@@ -88,6 +88,14 @@ class FitModels:
             threads,
         )
 
+    def scale_skeletons(self, athletes: Sequence[Athlete]) -> None:
+        """Make the bodies that the fit starts from, once for equal athletes; they are kept for it."""
+        in_threads(
+            lambda athlete: athlete.body_with_skeleton(self.body, self.skeleton),
+            list(dict.fromkeys(athletes)),
+            threads=self.threads,
+        )
+
 
 def fit_people(
     tracks: Sequence[PersonTrack],
@@ -123,6 +131,7 @@ def fit_people(
 
     stands = camera_motion is None or not camera_motion.moves
     keypoint_skeleton = skeleton_with_keypoints(models.skeleton)
+    models.scale_skeletons(athletes[: len(tracks)])
 
     threads = max(1, models.threads // len(tracks))  # for the windows of each person
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from biopose.tracking.tracks import PersonTrack
 
@@ -19,4 +19,4 @@ def body_length_px(track: PersonTrack) -> NDArray[np.float64]:
     if len(track) == 1:
         return carried
     window = 2 * round(track.rate_hz * WINDOW_S / 2) + 1
-    return np.asarray(median_filter(carried, size=min(window, 2 * len(track) - 1), mode="nearest"))
+    return np.asarray(scipy.ndimage.median_filter(carried, size=min(window, 2 * len(track) - 1), mode="nearest"))

@@ -31,7 +31,7 @@ from biopose.video.read_ahead import read_ahead
 Item = TypeVar("Item")
 
 FRAMES_PER_DETECTION = 6  # in a window, for each image that the detector is quick with at a time
-DECODED_AHEAD = 8  # frames
+DECODED_AHEAD = 4  # frames
 FOLLOWED_PART = 0.25  # of an expected box's area, in the image: a person who leaves is not followed out of it
 
 
@@ -127,7 +127,7 @@ def track_people(
     """Detect the people of one or several clips, whose frames fill the networks' batches together.
 
     While a window of frames is tracked, keypoints are located in the next one, people are detected in the one behind
-    it, and further frames are decoded: the images of three windows and of eight frames are held.
+    it, and further frames are decoded: the images of three windows and of four frames are held.
 
     Args:
         frames: each with the tracker of its clip; every clip's in order.

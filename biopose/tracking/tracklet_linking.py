@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 from biopose.perception import appearance
 from biopose.tracking.interpolated_boxes import TOP_SPEED
@@ -42,15 +40,15 @@ def _links(ordered: list[Tracklet]) -> list[tuple[int, int]]:
         return []
     count = len(ordered)
     before, after, costs = (np.array(column) for column in zip(*candidates, strict=True))
-    graph = coo_array((np.ones(len(before)), (before, count + after)), shape=(2 * count, 2 * count))
-    group = connected_components(graph, directed=False)[1][before]
+    graph = scipy.sparse.coo_array((np.ones(len(before)), (before, count + after)), shape=(2 * count, 2 * count))
+    group = scipy.sparse.csgraph.connected_components(graph, directed=False)[1][before]
     links = []
     for label in np.unique(group):
         of_group = group == label
         rows, columns = np.unique(before[of_group]), np.unique(after[of_group])
         table = np.full((len(rows), len(columns)), LINK_GATE)
         table[np.searchsorted(rows, before[of_group]), np.searchsorted(columns, after[of_group])] = costs[of_group]
-        for i, j in zip(*linear_sum_assignment(table), strict=True):
+        for i, j in zip(*scipy.optimize.linear_sum_assignment(table), strict=True):
             if table[i, j] < LINK_GATE:
                 links.append((int(rows[i]), int(columns[j])))
     return links

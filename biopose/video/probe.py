@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import islice, takewhile
 from pathlib import Path
 
@@ -105,7 +106,20 @@ def probe_video(path: Path | str) -> VideoInfo:
 
 
 def look_at(path: Path) -> Opening:
-    """As `probe_video`, with what decoding needs."""
+    """As `probe_video`, with what decoding needs; examined once as long as the file stays the same."""
+    try:
+        status = path.stat()
+    except OSError:
+        return _examined(path)  # which names what is wrong
+    return _examined_once(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+@lru_cache(maxsize=16)
+def _examined_once(path: Path, identity: tuple[int, ...]) -> Opening:  # noqa: ARG001 - part of the cache's key
+    return _examined(path)
+
+
+def _examined(path: Path) -> Opening:
     with opened_video(path) as (container, stream):
         pts = _first_timestamps(container, stream)
     with opened_video(path) as (container, stream):

@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from biopose.analysis import opensim_process
 from biopose.analysis.cross_check import CrossCheck, cross_check
 from biopose.analysis.kinematics import coordinate_units
+from biopose.analysis.opensim_process import start_ahead
 from biopose.analysis.trial_analysis import ANALYSIS_FILES, analyse_trial
 from biopose.errors import FileFormatError
 from biopose.io.mot import read_mot, write_mot
@@ -57,6 +59,21 @@ def test_the_files_have_the_contracts_columns_and_types(folder: Path) -> None:
     ):
         schema = pq.read_schema(folder / f"{name}.parquet")
         assert (schema.names, schema.types) == (columns, types)
+
+
+def test_a_process_started_ahead_solves_the_same_frames(folder: Path) -> None:
+    alone = cross_check(folder, frames=2)
+    start_ahead(1)
+    (waiting,) = opensim_process._waiting
+    assert cross_check(folder, frames=2) == alone
+    assert (waiting.returncode, len(opensim_process._waiting)) == (0, 0)
+
+
+def test_a_process_without_work_ends_with_its_input() -> None:
+    start_ahead(1)
+    with opensim_process._waiting.popleft() as waiting:
+        assert waiting.communicate(timeout=60)[1] == ""
+    assert waiting.returncode == 0
 
 
 def test_kinematics_are_the_trials_own(folder: Path) -> None:

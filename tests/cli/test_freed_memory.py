@@ -1,11 +1,12 @@
-"""Freed memory goes back to the system."""
+"""Freed memory goes back to the system, and little is kept for later."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-CODE = """
+RETURNED = """
 from biopose.cli.freed_memory import return_freed_memory
 
 def resident_kb():
@@ -23,5 +24,39 @@ print(before - resident_kb())
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's account of the process's memory")
 def test_memory_below_a_block_in_use_is_returned() -> None:
-    run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", RETURNED], capture_output=True, text=True, check=True)
     assert int(run.stdout) > 80_000
+
+
+HEAPS = """
+import ctypes
+import threading
+
+from biopose.cli.freed_memory import share_heaps
+
+share_heaps()
+malloc = ctypes.CDLL(None).malloc
+malloc.restype = ctypes.c_size_t
+heaps, together = set(), threading.Barrier(8)
+
+def allocate():
+    together.wait()
+    heaps.add(malloc(1000) >> 26)  # a heap but the first one lies in 64 MB of its own
+    together.wait()
+
+threads = [threading.Thread(target=allocate) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(heaps))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux's C library")
+@pytest.mark.parametrize(("stated", "most"), [(None, 2), ("1", 1)])
+def test_threads_share_two_heaps_unless_the_environment_states_another_number(stated: str | None, most: int) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
+    environment |= {"MALLOC_ARENA_MAX": stated} if stated else {}
+    run = subprocess.run([sys.executable, "-c", HEAPS], capture_output=True, text=True, check=True, env=environment)
+    assert int(run.stdout) <= most

@@ -10,6 +10,7 @@ import pytest
 from biopose.body.keypoint_names import KEYPOINTS
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.reconstruction import people_fit
+from biopose.reconstruction.athlete import _body_with_skeleton
 from biopose.reconstruction.coordinates import solve_person
 from biopose.reconstruction.fit_options import RefinementOptions
 from biopose.reconstruction.fitted_person import Athlete
@@ -146,6 +147,13 @@ def test_a_fit_that_begins_at_a_mesh_has_a_share_of_the_pose_prior(
     for with_mesh in (None, mesh):
         measured(replace(models, mesh=with_mesh), [read_track(swinging(time_s), time_s)])
     assert given == [models.weights.pose, 0.25 * models.weights.pose]
+
+
+def test_equal_athletes_share_one_body(models: FitModels) -> None:
+    made = _body_with_skeleton.cache_info().misses
+    models.scale_skeletons([Athlete(1.7654), Athlete(1.7654)])
+    Athlete(1.7654).body_with_skeleton(models.body, models.skeleton)
+    assert _body_with_skeleton.cache_info().misses == made + 1
 
 
 def test_athletes_are_needed(models: FitModels) -> None:

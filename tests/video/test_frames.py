@@ -9,6 +9,7 @@ import pytest
 
 from biopose.errors import VideoError
 from biopose.video.frames import Frame, probe_video, read_frame, read_frames
+from biopose.video.probe import look_at
 from tests.video.filming import cut, film, number_in, scratched
 
 GOP = {"g": "10", "bf": "2"}  # a key frame every ten, others that refer forwards
@@ -33,6 +34,17 @@ def test_a_header_is_read(clip: Path) -> None:
     assert (info.nominal_rate_hz, info.frame_count, info.codec) == (30.0, 45, "h264")
     assert info.duration_s == pytest.approx(1.5)
     assert info.metadata["encoder"]
+
+
+def test_a_file_is_examined_once_as_long_as_it_stays_the_same(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", 3)
+    first = look_at(path)
+    assert look_at(path) is first
+    film(path, 5)
+    assert (first.info.frame_count, look_at(path).info.frame_count) == (3, 5)
+    path.unlink()
+    with pytest.raises(VideoError, match="no such file"):
+        look_at(path)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.ts", "a.avi", "a.webm"])

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from biopose.assets import assets_folder
+from biopose.errors import BioposeError
 
 Engine = Literal["prefect", "mlflow"]
 ENGINES: tuple[Engine, ...] = ("prefect", "mlflow")
@@ -41,7 +42,7 @@ def prepare() -> None:
     """Make those that this machine lacks, by each engine's own command.
 
     Raises:
-        subprocess.CalledProcessError: an engine cannot migrate a database here.
+        BioposeError: an engine cannot make its database here.
     """
     for engine in ENGINES:
         prepared = _prepared(engine)
@@ -64,18 +65,25 @@ def _migrated(engine: Engine, folder: Path) -> Path:
     }[engine]
     others = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))}
     own = {"PREFECT_HOME": str(folder), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    subprocess.run(  # noqa: S603 - fixed arguments
+    ended = subprocess.run(  # noqa: S603 - fixed arguments
         [sys.executable, "-m", *arguments],
         env={**others, **own, "DO_NOT_TRACK": "1"},
         cwd=folder,  # in another, Prefect would read the settings files that lie there
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        check=True,
+        text=True,
+        check=False,
     )
+    if ended.returncode:
+        last = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
+        raise BioposeError(f"{engine} cannot make its database in {folder.parent}: {last}")
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return database
 
 
 if __name__ == "__main__":
-    prepare()
+    try:
+        prepare()
+    except BioposeError as error:
+        sys.exit(str(error))

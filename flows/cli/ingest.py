@@ -102,7 +102,7 @@ def run_ingest(
         ValueError: the inbox is no folder.
     """
     from flows.serving.ingest_server import ingest_server
-    from tasks.registration import register_once
+    from tasks.loading import without_garbage_collection
     from tasks.settings import Settings
 
     if not str(inbox.resolve()).isprintable():
@@ -111,9 +111,11 @@ def run_ingest(
         raise click.UsageError(f"{inbox}: no such folder; give the inbox that holds TEAM/SESSION/session.toml")
     settings = Settings.load(home)
     with ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
-        from flows.ingest import ingest as flow
+        with without_garbage_collection():  # while the server starts
+            from flows.ingest import ingest as flow
+            from tasks.registration import register_once
 
-        register_once(settings)  # while the server starts
+            register_once(settings)
         wait_until_ready()
         with redirect_stdout(StringIO()) if quiet else nullcontext():
             return flow(

@@ -5,21 +5,19 @@ Prefect checks the authentication string, CSRF tokens and the origins of its set
 
 from __future__ import annotations
 
-import gc
 import os
 
 from flows.serving.own_requests import Application, OwnRequestsOnly, Receive, Scope, Send
 from tasks.home_id import PATH, VARIABLE
+from tasks.loading import without_garbage_collection
 
 
 def application() -> Application:
     """The server with the settings of its environment."""
-    gc.disable()  # what is loaded now stays: looking for garbage among it takes a twelfth of the start
-    from prefect.server.api.server import create_app
+    with without_garbage_collection():
+        from prefect.server.api.server import create_app
 
-    prefect = create_app(final=True)
-    gc.freeze()
-    gc.enable()
+        prefect = create_app(final=True)
     return OwnRequestsOnly(NamesHome(prefect, os.environ[VARIABLE]))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,23 @@ from tasks.video_hash import VideoHashes
 from tests.flows.ingest_runs import CLIPS, Session, needs_clips
 
 pytestmark = needs_clips
+
+PLAN = """
+import sys
+from pathlib import Path
+import flows.ingest
+from biopose.io.manifest import read_session
+from tasks.plan import IngestOptions, plan_trial
+from tasks.settings import Settings
+from tasks.shipped_models import shipped_models
+from tasks.video_hash import VideoHashes
+
+shipped_models()
+(entry,) = read_session(Path(sys.argv[1])).trials
+hashes = VideoHashes(Path(sys.argv[2]) / "hashes.json")
+plan_trial(entry, models=[], options=IngestOptions(), settings=Settings.load(sys.argv[2]), hashes=hashes)
+print(sorted({"torch", "pandas", "distributed", "mlflow"} & set(sys.modules)))
+"""
 
 
 def planned(home: Path, models: list[PinnedModel], method: MethodName) -> PlannedTrial:
@@ -61,3 +80,11 @@ def test_what_the_manifest_states_of_camera_and_age_is_recorded_and_nothing_else
     assert plan(replace(bare, focal_px=1400.0)).record["trial"]["camera"] == "focal length 1400 px"
     wide = plan(replace(bare, focal_px=None, horizontal_fov_deg=70.0))
     assert wide.record["trial"]["camera"] == "field of view 70 deg"
+
+
+def test_a_night_is_planned_without_the_libraries_that_measure(tmp_path: Path) -> None:
+    session = Session("beam")
+    session.add("trial", CLIPS[0].name, start_s=0.0, frames=10)
+    manifest = session.write(tmp_path / "inbox", CLIPS[0])
+    command = [sys.executable, "-c", PLAN, str(manifest), str(tmp_path / "home")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -50,6 +50,7 @@ function show(time) {
     panel.reading.textContent = inside && curves ? readingOf(curves.panels[index], nearestFrame(time)) : "";
   }
   if (timeShown) timeShown.textContent = `${time.toFixed(2)} s`;
+  trial.dispatchEvent(new CustomEvent("time", { detail: time }));
 }
 
 function seek(time) {

@@ -34,7 +34,12 @@ PAGES = (
     "/models",
     "/about",
 )
-OTHERS = (f"/trial/{FILMED}/curves.json", f"/trial/{FILMED}/files/overlay.mp4", "/questions/trials/answer.csv")
+OTHERS = (
+    f"/trial/{FILMED}/curves.json",
+    f"/trial/{FILMED}/body.glb",
+    f"/trial/{FILMED}/files/overlay.mp4",
+    "/questions/trials/answer.csv",
+)
 STATIC = ("/health", "/static/plot.css", "/static/pages.css", "/static/trial.js", "/static/icon.svg")
 
 

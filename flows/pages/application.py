@@ -171,6 +171,7 @@ class _Site:
         context = {
             "title": "About these pages",
             "home": self.settings.home,
+            "port": self.settings.pages_port,
             "served": Addresses.recorded(self.settings),
             "login": self.settings.prefect_login,
         }

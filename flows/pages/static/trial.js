@@ -100,5 +100,5 @@ fetch(trial.dataset.curves)
   .then((reply) => reply.json())
   .then((read) => {
     curves = read;
-    if (currentTime === null) show(curves.time_s[0]);
+    if (currentTime === null && curves.time_s.length) show(curves.time_s[0]);
   });

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -213,11 +214,12 @@ def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(
         reply = client.get("/night")
         assert (reply.status_code, "biopose ingest INBOX" in reply.text) == (503, True)
         assert client.get("/about").status_code == 200
-        for count, name in enumerate(("jump1", "jump2"), start=1):
-            trial = SyntheticTrial(name)
+        for count, frames in enumerate((40, 1), start=1):
+            trial = SyntheticTrial(name := f"jump{count}", time_s=np.arange(frames) / 50)
             load_trial(empty / "warehouse.duckdb", trial.record, trial.write(tmp_path / name))
             publish_snapshot(empty / "warehouse.duckdb", empty / "warehouse.snapshot.duckdb")
             assert f"<b>{count}</b> trials stored" in client.get("/night").text
+            assert ("too few frames" in client.get(f"/trial/{trial.trial_id}").text) == (frames == 1)
 
 
 def test_an_address_beyond_this_machine_is_refused(tmp_path: Path) -> None:

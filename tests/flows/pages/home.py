@@ -47,6 +47,7 @@ def make_home(folder: Path) -> Path:
     Quarantine(home / "quarantine").put(quarantine_record(QUARANTINED, error, stage="probe", key="a", retry=retry))
     (home / "queries").mkdir()
     (home / "queries" / "trials_of_activity.sql").write_text(OWN_QUERY)
+    (home / "queries" / "broken.sql").write_text("-- Broken.\n-- coach: one of coach.name\nSELECT $coach")
     return home
 
 

@@ -91,6 +91,14 @@ WHEELS = (
         licence="BSD-3-Clause",
         members={"Sports2D/Demo/demo.mp4": "clips/sports2d_demo.mp4"},
     ),
+    Wheel(
+        project="nicegui",
+        version="3.18.0",
+        filename="nicegui-3.18.0-py3-none-any.whl",
+        sha256="a2bd51642312d98aab6d8b641245d796ff1b89da5829777170bcc488140c3dcd",
+        licence="MIT",  # three.js r180 with its loader of glTF and its orbit controls, as one module
+        members={"nicegui/elements/scene/dist/index.js": "web/three.js"},
+    ),
 )
 
 

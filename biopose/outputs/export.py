@@ -1,4 +1,4 @@
-"""A trial's files for other programs: NAME.trc, NAME.mot, NAME.osim, NAME.c3d, NAME.parquet, NAME.csv.
+"""A trial's files for other programs: NAME.trc, NAME.mot, NAME.osim, NAME.c3d, NAME.glb, NAME.parquet, NAME.csv.
 
 NAME_forces.mot are the force plates of a recording of markers, as OpenSim takes external loads.
 """
@@ -17,6 +17,7 @@ from biopose.errors import FileFormatError
 from biopose.io.c3d import write_c3d
 from biopose.io.files import existing_file, written_whole
 from biopose.io.trc import read_trc
+from biopose.outputs.glb import write_glb
 from biopose.outputs.marker_trial import FORCES
 from biopose.outputs.trial import COORDINATES, MARKERS, MODEL, TRIAL
 
@@ -44,6 +45,7 @@ FORMATS: Mapping[str, tuple[str, Callable[[Path, Path], None]]] = {
     "mot": (COORDINATES, _copied),
     "osim": (MODEL, _copied),
     "c3d": (MARKERS, _as_c3d),
+    "glb": (TRIAL, write_glb),
     "parquet": (TRIAL, _copied),
     "csv": (TRIAL, _as_csv),
     "forces": (FORCES, _copied),

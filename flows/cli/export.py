@@ -18,7 +18,7 @@ from flows.cli.home_option import refuse_inside_home, with_home
     "formats",
     default="trc,mot,osim",
     show_default=True,
-    help="Of trc, mot, osim, c3d, parquet, csv and, of trials with force plates, forces; with commas between.",
+    help="Of trc, mot, osim, c3d, glb, parquet, csv and, of trials with force plates, forces; with commas between.",
 )
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the files.")
 @with_home
@@ -26,9 +26,12 @@ from flows.cli.home_option import refuse_inside_home, with_home
 def export(trial: str, formats: str, out: Path, home: Path | None, json_: bool) -> None:
     """Export the current run of TRIAL, named team/session/trial.
 
+    A .glb holds the body and the skeleton, animated, for 3D viewers: metres, y up.
+
     \b
-    Example:
+    Examples:
       biopose export blue/2026-11-25-jumps/jump1 --format trc,mot,osim,c3d --out jump1
+      biopose export blue/2026-11-25-jumps/jump1 --format glb --out jump1
     """
     from biopose.outputs.export import export_trial
     from tasks.settings import Settings

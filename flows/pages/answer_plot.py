@@ -16,20 +16,21 @@ MOST_PLOTS = 12
 
 
 def answer_plot(answer: pl.DataFrame) -> list[Markup]:
-    """SVGs; none where the columns are others or there is no row."""
-    if answer.is_empty() or "mean_value" not in answer.columns:
+    """SVGs; none where the columns are others, or none is known."""
+    if "mean_value" not in answer.columns or not answer["mean_value"].dtype.is_numeric():
         return []
-    if "percent" in answer.columns:
-        return [_over_percent(answer)]
-    day = next((name for name in DAYS if name in answer.columns), None)
-    return [] if day is None else _over_days(answer, day)
+    known = answer.with_columns(pl.col("mean_value").cast(pl.Float64)).drop_nulls("mean_value").drop_nans("mean_value")
+    if "percent" in known.columns and len(known) > 1 and known["percent"].dtype.is_numeric():
+        percent = known["percent"].cast(pl.Float64)
+        increases = not percent.has_nulls() and (percent.diff().drop_nulls() > 0).all()
+        return [_over_percent(known, percent.to_numpy())] if increases else []
+    day = next((name for name in DAYS if name in known.columns and known[name].dtype == pl.Date), None)
+    return [] if day is None else _over_days(known, day)
 
 
-def _over_percent(answer: pl.DataFrame) -> Markup:
-    percent = answer["percent"].cast(pl.Float64).to_numpy()
-    spread = next((name for name in answer.columns if name.startswith("sd_between")), None)
-    reach = None if spread is None else answer[spread].cast(pl.Float64).to_numpy()
-    curve = Curve("midline", "mean", answer["mean_value"].cast(pl.Float64).to_numpy(), reach)
+def _over_percent(answer: pl.DataFrame, percent: np.ndarray) -> Markup:
+    spread = answer["sd_between_phases"].cast(pl.Float64).to_numpy() if "sd_between_phases" in answer.columns else None
+    curve = Curve("midline", "mean", answer["mean_value"].to_numpy(), spread)
     panel = Panel("mean ± standard deviation", [curve])
     none = np.zeros(len(percent), bool)
     return Markup(figure(panel.title, [panel], percent, none, columns=1, time_title="%"))  # noqa: S704 - escaped there
@@ -38,7 +39,7 @@ def _over_percent(answer: pl.DataFrame) -> Markup:
 def _over_days(answer: pl.DataFrame, day: str) -> list[Markup]:
     """A plot for each metric and activity, its sides in one."""
     groups: dict[str, dict[str, list[Session]]] = {}
-    for row in answer.drop_nulls("mean_value").iter_rows(named=True):
+    for row in answer.iter_rows(named=True):
         title = ", ".join(str(row[name]).replace("_", " ") for name in ("metric", "activity", "unit") if row.get(name))
         sd = row.get("measurement_sd")
         session = Session(row[day], row["mean_value"], None if sd is None else BAND_SD * sd, str(row[day]), "#answer")

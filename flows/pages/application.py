@@ -20,7 +20,10 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from biopose.assets import asset
+from biopose.errors import FileFormatError, ModelError
 from flows.pages.athlete import athlete
+from flows.pages.body import glb_of
 from flows.pages.compare import compare
 from flows.pages.models import models, with_registry
 from flows.pages.night import night
@@ -40,10 +43,13 @@ from warehouse.open_snapshot import OpenSnapshot
 
 HERE = Path(__file__).parent
 PLOT_STYLE = Path(__file__).parents[2] / "biopose" / "report" / "templates" / "plot.css"
+THREE = "web/three.js"  # of the assets
 LIMITS = Limits(time_s=20.0, memory_gb=1.0)
 Context = dict[str, Any]
 Answer = Callable[[Reader, Mapping[str, str]], Any]
 STATUS: dict[type[Exception], tuple[int, str]] = {  # the first that fits
+    ModelError: (404, "Not found"),
+    FileFormatError: (404, "Not found"),
     UnknownNameError: (404, "Not found"),
     QueryLimitError: (503, "This takes too long"),
     QueryError: (400, "This cannot be answered"),
@@ -69,6 +75,7 @@ def application(settings: Settings) -> Application:
         Route(trial_path, site.trial),
         Route(f"{trial_path}/curves.json", site.curves),
         Route(f"{trial_path}/files/{{file}}", site.file),
+        Route(f"{trial_path}/body.glb", site.body),
         Route("/compare", site.kept_page("compare", compare)),
         Route("/questions", site.page("questions", questions)),
         Route("/questions/{name}", site.question),
@@ -77,6 +84,7 @@ def application(settings: Settings) -> Application:
         Route("/about", site.about),
         Route("/health", lambda _: PlainTextResponse("ok")),
         Route("/static/plot.css", lambda _: FileResponse(PLOT_STYLE)),
+        Route("/static/three.js", lambda _: FileResponse(asset(THREE), media_type="text/javascript")),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
     failures = dict.fromkeys((*STATUS, HTTPException), site.failure)
@@ -121,13 +129,8 @@ class _Site:
 
     def file(self, request: Request) -> Response:
         """A file of a trial, or a part of it."""
-
-        def folder(read: Reader, _: Mapping[str, str]) -> str:
-            return str(read.rows("trial_description", trial=_trial_id(request))[0]["artifacts"])
-
-        artifacts, _ = self._ask(request, folder)
         name = request.path_params["file"]
-        found = TrialFiles(self.settings.home, artifacts).file(name)
+        found = self._trial_files(request).file(name)
         if found is None:
             raise HTTPException(404, "This trial has no such file.")
         return FileResponse(
@@ -137,6 +140,13 @@ class _Site:
             content_disposition_type="inline" if name in SHOWN else "attachment",
             headers={"content-security-policy": REPORT_POLICY} if name == REPORT else None,
         )
+
+    def body(self, request: Request) -> Response:
+        """A trial's body and skeleton, animated."""
+        trial = self._trial_files(request).file("trial.parquet")
+        if trial is None:
+            raise HTTPException(404, "The files of this trial are not in the home.")
+        return Response(glb_of(trial.path), media_type="model/gltf-binary")
 
     def question(self, request: Request) -> Response:
         """A named query's page."""
@@ -161,6 +171,7 @@ class _Site:
         context = {
             "title": "About these pages",
             "home": self.settings.home,
+            "port": self.settings.pages_port,
             "served": Addresses.recorded(self.settings),
             "login": self.settings.prefect_login,
         }
@@ -184,6 +195,13 @@ class _Site:
         """What a page shows, and when the snapshot that it was read from was published."""
         asked = dict(request.query_params)
         return self.snapshot.answer(lambda connection: answer(Reader(connection, self.settings.queries), asked))
+
+    def _trial_files(self, request: Request) -> TrialFiles:
+        def folder(read: Reader, _: Mapping[str, str]) -> str:
+            return str(read.rows("trial_description", trial=_trial_id(request))[0]["artifacts"])
+
+        artifacts, _ = self._ask(request, folder)
+        return TrialFiles(self.settings.home, artifacts)
 
     def _kept(self, request: Request, template: str, answer: Answer) -> HTMLResponse:
         """A page that is rendered once for each snapshot."""

@@ -60,7 +60,7 @@ def _metrics(read: Reader, sessions: list[Row], *, athlete_id: str, activity: st
             _side(side, rows, squad.get((name, side), []), spread.get((name, side), []))
             for side, rows in sorted(by_side.items(), key=lambda pair: list(KINDS).index(pair[0]))
         ]
-        unit = sessions and next(iter(by_side.values()))[0]["unit"]
+        unit = next(iter(by_side.values()))[0]["unit"]
         title = f"{name.replace('_', ' ')}{_in_brackets(str(unit))}"
         plot = trend(title, [side["series"] for side in sides])
         metrics.append(

@@ -9,12 +9,11 @@ import numpy as np
 import polars as pl
 from markupsafe import Markup
 
-from biopose.report.angle_panels import PANELS
+from biopose.report.angle_panels import MIN_SPAN_DEG, PANELS
 from biopose.report.svg import Curve, Panel, figure
 from flows.pages.reader import Reader
 
 PERCENT = np.arange(101.0)
-MIN_SPAN_DEG = 10.0
 KINDS = ("first", "second")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from warehouse.errors import QueryError
 from warehouse.parameters import choices
 from warehouse.query import known_query, run_query_on
 
@@ -38,9 +39,17 @@ class Reader:
         return run_query_on(self.connection, name, given or {}, own=self.queries)
 
     def choices(self, name: str, parameter: str) -> list[str]:
-        """The values that a parameter of a named query can take, its default first."""
-        found = {one.name: one for one in known_query(name, self.queries).parameters}
-        return choices(self.connection, found[parameter], most=MOST_CHOICES)
+        """The values that a parameter of a named query can take, its default first.
+
+        Raises:
+            QueryError: there is no such query, or its file names a table that the warehouse does not have.
+        """
+        query = known_query(name, self.queries)
+        found = {one.name: one for one in query.parameters}
+        try:
+            return choices(self.connection, found[parameter], most=MOST_CHOICES)
+        except duckdb.Error as error:
+            raise QueryError(f"{query.file}: {' '.join(str(error).split())}") from error
 
     def rows(self, name: str, **given: str) -> list[Row]:
         """Likewise, a dictionary a row."""

@@ -25,6 +25,7 @@ from warehouse.errors import QueryError
 
 UNIT_SUFFIX = "_deg"
 SD_SUFFIX = "_sd_deg"
+LEAST_FRAMES = 2  # of a curve
 MOST_VALUES = 2_000  # frames whose values a page holds for its cursor
 LAST_OF_EVERY_TRIAL = "ankle_dorsiflexion_range"  # in the order of definitions
 STEP_TOLERANCE = 1e-3  # of a frame
@@ -118,7 +119,7 @@ def read_frames(read: Reader, asked: Mapping[str, str], *, trial_id: str) -> Fra
     times = table["time_s"].to_numpy()
     start, stop = _seconds(asked, "from", -math.inf), _seconds(asked, "to", math.inf)
     inside = table.filter(pl.Series((times >= start) & (times <= stop)))
-    if len(inside) < 2:
+    if len(inside) < LEAST_FRAMES and (asked.get("from") or asked.get("to")):
         raise QueryError(
             f"from, to: fewer than two frames lie between {start:g} and {stop:g} s; write times of the video"
         )
@@ -126,12 +127,13 @@ def read_frames(read: Reader, asked: Mapping[str, str], *, trial_id: str) -> Fra
     values_deg = inside.select(_angles(table)).to_numpy().astype(float)
     sd_deg = inside.select([f"{name}{SD_SUFFIX}" for name in names]).to_numpy().astype(float)
     quality = inside["quality"].to_numpy().astype(float)
+    known_sd_deg = sd_deg if np.isfinite(sd_deg).any() else None
     return Frames(
         inside["time_s"].to_numpy(),
         ~(quality >= UNTRUSTED_QUALITY),
-        angle_panels(names, values_deg, sd_deg if np.isfinite(sd_deg).any() else None),
-        float(times[0]),
-        float(times[-1]),
+        angle_panels(names, values_deg, known_sd_deg) if len(inside) >= LEAST_FRAMES else {},
+        float(times[0]) if len(times) else 0.0,
+        float(times[-1]) if len(times) else 0.0,
     )
 
 

@@ -27,7 +27,9 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_format_is_written_under_the_trials_name(trial: Path, tmp_path: Path) -> None:
     files = export_trial(trial, tmp_path / "new" / "out", [one for one in FORMATS if one != "forces"], name="jump.1")
-    assert [file.name for file in files] == [f"jump.1.{one}" for one in ("trc", "mot", "osim", "c3d", "parquet", "csv")]
+    assert [file.name for file in files] == [
+        f"jump.1.{one}" for one in ("trc", "mot", "osim", "c3d", "glb", "parquet", "csv")
+    ]
     assert sorted(file.name for file in (tmp_path / "new" / "out").iterdir()) == sorted(file.name for file in files)
     for one, source in (("trc", "markers.trc"), ("mot", "coordinates.mot"), ("osim", "scaled.osim")):
         assert (tmp_path / "new" / "out" / f"jump.1.{one}").read_bytes() == (trial / source).read_bytes()
@@ -61,7 +63,7 @@ def test_a_format_is_written_once_and_replaces_an_older_file(trial: Path, tmp_pa
 
 @pytest.mark.parametrize("formats", [["trc", "fbx"], []])
 def test_an_unknown_format_is_refused_with_the_known_ones(trial: Path, tmp_path: Path, formats: list[str]) -> None:
-    with pytest.raises(ValueError, match="there are trc, mot, osim, c3d, parquet, csv"):
+    with pytest.raises(ValueError, match="there are trc, mot, osim, c3d, glb, parquet, csv"):
         export_trial(trial, tmp_path / "out", formats)
     assert not (tmp_path / "out").exists()
 

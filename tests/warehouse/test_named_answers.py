@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.warehouse.trials import SyntheticTrial
+from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.errors import QueryError
 from warehouse.load import load_trial
 from warehouse.query import run_query, run_sql
@@ -265,3 +265,43 @@ def test_landings_are_judged_by_columns_with_a_deviation_alone(tmp_path: Path) -
             QueryError, match=f"kinematics has no column '{column}' of numbers with a standard deviation"
         ):
             rows(snapshot, "landings_over_threshold", coordinate=column, threshold="0.1")
+
+
+# Of all metrics and athletes at once, and of one trial
+
+
+def test_an_answer_for_all_metrics_or_athletes_is_those_of_each(tmp_path: Path) -> None:
+    others = (("hip_flexion_peak", "left", 40.0, 2.0), (METRIC, "left", 55.0, 2.0))
+    trials = [*series([60.0, 70.0, 69.0, 80.0]), SyntheticTrial("jump_bob", athlete="bob", metrics=others)]
+    snapshot = published(tmp_path, trials)
+    date = {"date": "2026-11-16", "least_sessions": "2"}
+    for name, one, every in (
+        ("before_after", ONE | date, date),
+        ("change_over_time", ONE, {"athlete": "blue/ann"}),
+        ("athlete_vs_squad", ONE, {"athlete": "blue/ann"}),
+        ("reliability", {"metric": METRIC}, {}),
+    ):
+        alone = rows(snapshot, name, **one)
+        assert [row for row in rows(snapshot, name, **every) if row["metric"] == METRIC][: len(alone)] == alone
+    assert {row["athlete_id"] for row in rows(snapshot, "before_after", **date)} == {"blue/ann", "blue/bob"}
+
+
+def test_the_last_day_of_loads_is_that_of_the_newest_and_only_current_runs_are_listed(tmp_path: Path) -> None:
+    first, again = SyntheticTrial("jump1"), SyntheticTrial("jump1", seed=1)
+    snapshot = published(tmp_path, [first, SyntheticTrial("jump2"), again])
+    (day,) = rows(snapshot, "loads_by_day")
+    assert (day["trials"], day["sessions"]) == (2, 1)
+    assert [row["trial_id"] for row in rows(snapshot, "loads")] == [again.trial_id, "blue/2026-11-25-jumps/jump2"]
+    assert rows(snapshot, "loads", day=str(day["day"])) == rows(snapshot, "loads")
+    assert rows(snapshot, "loads", day="2020-01-01") == []
+
+
+def test_a_trials_curves_are_the_mean_over_its_strides(tmp_path: Path) -> None:
+    time_s = np.arange(101) / 50
+    walk = SyntheticTrial("walk", activity="walk", time_s=time_s, strikes=[("left", 0.0), ("left", 1.0), ("left", 2.0)])
+    found = rows(published(tmp_path, [walk]), "curves_of_trial", trial=walk.trial_id)
+    assert [row["percent"] for row in found] == list(range(101))
+    assert {(row["side"], row["phases"]) for row in found} == {("left", 2)}
+    knee = walk.coordinates()[:, COLUMNS.index("knee_angle_l_deg")]
+    assert found[50]["knee_angle_l_deg"] == pytest.approx((knee[25] + knee[75]) / 2, rel=1e-5)
+    assert "knee_angle_l_sd_deg" not in found[0]

@@ -119,7 +119,7 @@ def test_a_coordinate_must_be_a_column_of_numbers(snapshot: Path, column: str) -
             GIVEN_CURVE | {"coordinate": "knee_angle_r_rad"},
             "'knee_angle_r_rad' of numbers; .*: knee_angle_r_deg",
         ),
-        ("trials", {"team": "blue"}, "has no parameter team; it takes none"),
+        ("quality_overview", {"team": "blue"}, "has no parameter team; it takes none"),
         (
             "coordinate_range",
             {"coordinate": "knee_angle_r_deg", "least_quality": "high"},

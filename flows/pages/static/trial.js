@@ -50,6 +50,7 @@ function show(time) {
     panel.reading.textContent = inside && curves ? readingOf(curves.panels[index], nearestFrame(time)) : "";
   }
   if (timeShown) timeShown.textContent = `${time.toFixed(2)} s`;
+  trial.dispatchEvent(new CustomEvent("time", { detail: time }));
 }
 
 function seek(time) {
@@ -99,5 +100,5 @@ fetch(trial.dataset.curves)
   .then((reply) => reply.json())
   .then((read) => {
     curves = read;
-    if (currentTime === null) show(curves.time_s[0]);
+    if (currentTime === null && curves.time_s.length) show(curves.time_s[0]);
   });

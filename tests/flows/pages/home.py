@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import uvicorn
 
+from biopose.body.asset_file import body_asset_path
 from biopose.errors import VideoError
+from biopose.outputs.trial import write_trial_parquet
 from biopose.video.encoding import VideoFile
 from flows.pages.application import application
 from flows.serving.ports import free_port
 from tasks.quarantine import Quarantine, quarantine_record, retry_command
 from tasks.settings import Settings
+from tests.outputs.measured import measured
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
@@ -44,6 +47,7 @@ def make_home(folder: Path) -> Path:
     Quarantine(home / "quarantine").put(quarantine_record(QUARANTINED, error, stage="probe", key="a", retry=retry))
     (home / "queries").mkdir()
     (home / "queries" / "trials_of_activity.sql").write_text(OWN_QUERY)
+    (home / "queries" / "broken.sql").write_text("-- Broken.\n-- coach: one of coach.name\nSELECT $coach")
     return home
 
 
@@ -107,6 +111,8 @@ def _write_files(home: Path) -> None:
             pixels = np.full((180, 320, 3), 40, np.uint8)
             pixels[60:120, 6 * frame : 6 * frame + 60] = (236, 145, 62)
             video.add(pixels, time_s=frame / 50)
+    if body_asset_path().is_file():
+        write_trial_parquet(measured(frames=len(jump.time_s)), folder / "trial.parquet", settings={}, versions={})
     (folder / "report.html").write_text("<!doctype html><style>p { color: teal }</style><p>a report</p>")
     (folder / "coordinates.mot").write_text("coordinates")
     (folder / "markers.trc").symlink_to(home / "warehouse.duckdb")  # leads out of the folder

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -34,7 +35,12 @@ PAGES = (
     "/models",
     "/about",
 )
-OTHERS = (f"/trial/{FILMED}/curves.json", f"/trial/{FILMED}/files/overlay.mp4", "/questions/trials/answer.csv")
+OTHERS = (
+    f"/trial/{FILMED}/curves.json",
+    f"/trial/{FILMED}/body.glb",
+    f"/trial/{FILMED}/files/overlay.mp4",
+    "/questions/trials/answer.csv",
+)
 STATIC = ("/health", "/static/plot.css", "/static/pages.css", "/static/trial.js", "/static/icon.svg")
 
 
@@ -125,6 +131,8 @@ def test_a_question_is_a_form_and_its_answer_a_table_a_plot_and_csv(client: http
     assert "<option selected>blue/cleo</option>" not in form
     assert "<option>blue/cleo</option>" in form
     assert 'type="date"' in form
+    broken = client.get("/questions/broken")
+    assert (broken.status_code, "broken.sql: Catalog Error" in broken.text) == (400, True)
     assert "x&#39; OR 1" in client.get("/questions/trials", params={"team": "x' OR 1 = 1; --"}).text
 
 
@@ -208,11 +216,12 @@ def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(
         reply = client.get("/night")
         assert (reply.status_code, "biopose ingest INBOX" in reply.text) == (503, True)
         assert client.get("/about").status_code == 200
-        for count, name in enumerate(("jump1", "jump2"), start=1):
-            trial = SyntheticTrial(name)
+        for count, frames in enumerate((40, 1), start=1):
+            trial = SyntheticTrial(name := f"jump{count}", time_s=np.arange(frames) / 50)
             load_trial(empty / "warehouse.duckdb", trial.record, trial.write(tmp_path / name))
             publish_snapshot(empty / "warehouse.duckdb", empty / "warehouse.snapshot.duckdb")
             assert f"<b>{count}</b> trials stored" in client.get("/night").text
+            assert ("too few frames" in client.get(f"/trial/{trial.trial_id}").text) == (frames == 1)
 
 
 def test_an_address_beyond_this_machine_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from biopose.assets import WHEELS, missing_files
+from tests.body.bodies import needs_body_asset
 from tests.flows.pages.browser import CHROMIUM, chromium
 from tests.flows.pages.home import FILMED, WALK
 
@@ -15,6 +17,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM.is_file(), reason=f"{CHROMIUM} is not there: apt-get install chromium"),
 ]
+THREE = next(wheel for wheel in WHEELS if "web/three.js" in wheel.members.values())
 PAGES = (
     "/night",
     "/squad",
@@ -116,6 +119,26 @@ def test_events_and_arrow_keys_move_the_video(visit: Visit) -> None:
     curves.locator("svg").first.click(position={"x": 60, "y": 60})
     assert float(page.locator("#time").inner_text().removesuffix(" s")) < 0.3
     assert visit.problems == []
+
+
+@needs_body_asset
+@pytest.mark.skipif(bool(missing_files(THREE)), reason="three.js is not there: biopose assets pull")
+def test_the_body_is_drawn_in_3d_and_moves_with_the_video(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"/trial/{FILMED}", wait_until="networkidle")
+    page.get_by_role("button", name="Show in 3D").press("Enter")
+    canvas = page.locator("[data-canvas] canvas")
+    expect(page.get_by_role("button", name="Front")).to_be_visible(timeout=60_000)
+    pictures = [canvas.screenshot()]
+    for act in (
+        lambda: page.evaluate("seek(0.5)"),
+        lambda: page.get_by_role("button", name="Front").click(),
+        lambda: page.get_by_role("checkbox", name="body").click(),
+    ):
+        act()
+        pictures.append(canvas.screenshot())
+    assert len(set(pictures)) == 4
+    assert [problem for problem in visit.problems if "GPU stall" not in problem] == []
 
 
 def test_filters_and_questions_work_by_keyboard(visit: Visit) -> None:

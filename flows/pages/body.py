@@ -1,0 +1,33 @@
+"""A trial's body as .glb, for the 3D view; what needs torch is loaded with the first one that is asked for."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from functools import lru_cache
+from pathlib import Path
+
+MOST_BODIES = 8
+ONE_AT_A_TIME = threading.Lock()
+
+
+def glb_of(trial: Path) -> bytes:
+    """The .glb of a trial.parquet.
+
+    Raises:
+        FileFormatError: the file lacks what describes the body.
+        ModelError: the body's asset is missing.
+    """
+    with ONE_AT_A_TIME:
+        return _glb(trial, trial.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=MOST_BODIES)
+def _glb(trial: Path, written_ns: int) -> bytes:  # noqa: ARG001 - part of the key
+    from biopose.outputs.glb import write_glb
+    from biopose.skeleton.threads import one_torch_thread
+
+    with tempfile.TemporaryDirectory() as folder, one_torch_thread():
+        path = Path(folder) / "body.glb"
+        write_glb(trial, path)
+        return path.read_bytes()

@@ -1,0 +1,37 @@
+"""Which answers are drawn, whatever columns a team's own query has."""
+
+import datetime
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+from flows.pages.answer_plot import answer_plot
+
+DAY = datetime.date(2026, 11, 2)
+
+
+def test_a_curve_over_per_cent_and_a_series_over_days_are_drawn() -> None:
+    (curve,) = answer_plot(pl.DataFrame({"percent": [0, 1, 2], "mean_value": [1.0, None, 3.0]}))
+    assert "%</text>" in curve
+    days = {"session_date": [DAY] * 3, "metric": ["a_peak", "a_peak", "b"], "side": ["left", "right", "none"]}
+    first, second = answer_plot(pl.DataFrame(days | {"mean_value": [Decimal(1), Decimal(2), Decimal(3)]}))
+    assert (first.count("<circle"), second.count("<circle")) == (2, 1)
+    assert 'aria-label="a peak"' in first
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"mean_value": [], "session_date": []},
+        {"mean_value": ["high"], "session_date": [DAY]},
+        {"mean_value": [1.0], "session_date": ["2026"]},
+        {"mean_value": [float("nan"), None], "session_date": [DAY, DAY]},
+        {"mean_value": [1.0, 2.0], "percent": [1, 1]},
+        {"mean_value": [1.0, 2.0], "percent": [None, 1]},
+        {"mean_value": [1.0], "percent": ["a"]},
+        {"value": [1.0], "session_date": [DAY]},
+    ],
+)
+def test_others_are_a_table_alone(columns: dict[str, list[object]]) -> None:
+    assert answer_plot(pl.DataFrame(columns)) == []

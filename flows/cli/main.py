@@ -8,6 +8,7 @@ from biopose.cli.inbox import inbox
 from biopose.cli.main import cli
 from flows.cli.bench_ingest import bench_ingest
 from flows.cli.bench_warehouse import bench_warehouse
+from flows.cli.compare import compare
 from flows.cli.export import export
 from flows.cli.ingest import ingest
 from flows.cli.metrics import metrics
@@ -17,7 +18,7 @@ from flows.cli.query import query
 from flows.cli.train import train
 from flows.cli.up import up
 
-for command in (inbox, ingest, quarantine, up, query, metrics, export, models, train):
+for command in (inbox, ingest, quarantine, up, query, compare, metrics, export, models, train):
     cli.add_command(command)
 for benchmark in (bench_ingest, bench_warehouse):
     bench.add_command(benchmark)

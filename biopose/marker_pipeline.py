@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.body.keypoint_recording import keypoint_recording
+from biopose.body.keypoint_spellings import read_keypoint_names
 from biopose.errors import BioposeError, ModelError
 from biopose.io.files import prefixed_errors
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
@@ -48,7 +50,7 @@ from biopose.skeleton.landmarks import landmarks
 from biopose.skeleton.lying import lies_on_its_side
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
-from biopose.skeleton.scaled_model import write_scaled_osim
+from biopose.skeleton.scaled_model import write_scaled_default, write_scaled_osim
 from biopose.skeleton.scaling import scale_to_static, standing_in
 from biopose.skeleton.static_trial import judge_static, scaling_notes
 from biopose.skeleton.stature import model_height_m
@@ -76,10 +78,13 @@ def measure_markers(
     """
     recording = trial.read()
     with torch_threads(threads):
-        if trial.method(recording.names) == "marker_neurik":
-            measured = _by_network(trial, recording, folder, weights)
-        else:
-            measured = _by_solver(trial, recording, folder, threads=threads)
+        match trial.method(recording.names):
+            case "marker_neurik":
+                measured = _by_network(trial, recording, folder, weights)
+            case "keypoint_ik":
+                measured = _of_keypoints(trial, recording, folder, threads=threads)
+            case "marker_ik":
+                measured = _by_solver(trial, recording, folder, threads=threads)
     if trial.activity in ALWAYS_UPRIGHT and lies_on_its_side(measured.skeleton, measured.coordinates):
         raise BioposeError(
             f"{trial.markers}: the person lies on their side most of the time, in the activity {trial.activity}: the "
@@ -141,6 +146,35 @@ def _by_solver(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path, 
         body_scales=body_scales,
         notes=(*recording.notes, *scale_notes, *_fit_notes(skeleton, recording, solution)),
         held=solution.held,
+    )
+
+
+def _of_keypoints(
+    trial: MarkerTrial, recording: MarkerTrajectories, folder: Path, *, threads: int
+) -> MarkerMeasurement:
+    names = None if trial.names is None else read_keypoint_names(trial.names)
+    with prefixed_errors(trial.markers):
+        found = keypoint_recording(recording, names=names)
+        solution = inverse_kinematics(found.skeleton, found.markers, limits="all", outliers="left out", threads=threads)
+    if not solution.solved.any():
+        raise ModelError(f"{trial.markers}: no frame has {MIN_MARKERS} keypoints")
+    factors = found.body_scales[1:].round(4).tolist()
+    return MarkerMeasurement(
+        method="keypoint_ik",
+        model=write_scaled_default(folder / SCALED, found.body_scales, mass_kg=trial.mass_kg),
+        skeleton=found.skeleton,
+        coordinates=solution.coordinates,
+        coordinate_sd=None,
+        markers=recording,
+        used=solution.marker_names,
+        error_m=error_without_faults_m(solution),
+        body_scales=dict(zip(full_body_skeleton().body_names[1:], factors, strict=True)),
+        notes=(
+            *found.markers.notes,
+            f"held at default, not shown by keypoints: {', '.join(found.held)}",
+            *_fit_notes(found.skeleton, found.markers, solution),
+        ),
+        held=(*solution.held, *found.held),
     )
 
 

@@ -17,12 +17,12 @@ from biopose.io.up_axis import UpAxis
 if TYPE_CHECKING:
     from biopose.io.manifest import TrialEntry
 
-MarkerMethod = Literal["marker_ik", "marker_neurik"]
+MarkerMethod = Literal["marker_ik", "marker_neurik", "keypoint_ik"]
 
 
 @dataclass(frozen=True)
 class MarkerTrial:
-    """A recording of markers of one athlete.
+    """A recording of markers, or of 3D keypoints, of one athlete.
 
     Attributes:
         markers: the recording.
@@ -36,6 +36,8 @@ class MarkerTrial:
         subject: whose markers, where labels are SUBJECT:MARKER.
         up: vertical axis of the files.
         units: of length in them, where they state none or a wrong one.
+        keypoints: whether the recording is of keypoints; there is no model then.
+        names: of keypoints, a file of their names.
         start_s: of the part that is measured, on the recording's clock; None: from its first frame.
         end_s: likewise; None: to its last.
     """
@@ -51,6 +53,8 @@ class MarkerTrial:
     subject: str | None = None
     up: UpAxis = "y"
     units: LengthUnit | None = None
+    keypoints: bool = False
+    names: Path | None = None
     start_s: float | None = None
     end_s: float | None = None
 
@@ -67,6 +71,8 @@ class MarkerTrial:
             model=entry.beside.model,
             forces=entry.beside.forces,
             subject=entry.athlete.subject,
+            keypoints=entry.kind == "keypoints",
+            names=entry.beside.names,
             up=entry.up,
             units=entry.units,
             start_s=entry.start_s,
@@ -76,7 +82,7 @@ class MarkerTrial:
     @property
     def inputs(self) -> tuple[Path, ...]:
         """Every file that the result depends on; the recording first."""
-        return tuple(filter(None, (self.markers, self.static, self.model, self.forces)))
+        return tuple(filter(None, (self.markers, self.static, self.model, self.forces, self.names)))
 
     def read(self) -> MarkerTrajectories:
         """The recording's part, y up.
@@ -123,6 +129,8 @@ class MarkerTrial:
         Raises:
             ModelError: there is no model for them.
         """
+        if self.keypoints:
+            return "keypoint_ik"
         if self.model is not None:
             return "marker_ik"
         from biopose.body.markers import MARKERS  # loads torch, which planning a night does without

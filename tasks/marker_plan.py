@@ -85,7 +85,8 @@ def plan_markers(
     measured = stage_key(
         MEASURE_MARKERS,
         inputs=[state.sha256 for state in states.values()],
-        roles=[path is not None for path in (trial.static, trial.model, trial.forces)],
+        roles=[path is not None for path in (trial.static, trial.model, trial.forces, trial.names)],
+        keypoints=trial.keypoints,
         part=[trial.start_s, trial.end_s],
         read_as=[trial.up, trial.units, trial.subject],
         athlete=[trial.height_m, trial.mass_kg],

@@ -178,7 +178,7 @@ def plan_trial(
         VideoChangedError: a file changes meanwhile.
         BioposeError: a file of markers is malformed, or no model is known for them.
     """
-    if entry.kind == "markers":
+    if entry.kind != "video":
         return plan_markers(entry, models=models, settings=settings, hashes=hashes)
     return plan_video(entry, models=models, options=options, settings=settings, hashes=hashes)
 

@@ -82,6 +82,10 @@ class Home:
         """A row a stride of each side in gait, a row a trial elsewhere: where it begins and ends."""
         return self._rows("phase", "session_date, trial_id, side, phase_number", filters)
 
+    def cycle_metrics(self, **filters: str) -> pl.DataFrame:
+        """A row a metric and side of each cycle: a stride, a jump, a repetition."""
+        return self._rows("cycle_metric", "session_date, trial_id, cycle, side, cycle_number, metric", filters)
+
     def curves(self, **filters: str) -> pl.DataFrame:
         """A row a per cent, 0 to 100, of each cycle: coordinates in degrees and metres, with standard deviations."""
         return self._rows("curve", "session_date, trial_id, side, phase_number, percent", filters)

@@ -20,10 +20,12 @@ from warehouse.errors import ContractError, WarehouseError
 Record = Mapping[str, Any]
 LoadedRuns = dict[str, tuple[str, str]]
 
-FACTS = ("kinematics", "event", "metric", "quality")
+FACTS = ("kinematics", "event", "metric", "quality", "cycle_metric")
 FILES = {"kinematics": "kinematics.parquet", "event": "events.parquet", "metric": "metrics.parquet"} | {
-    "quality": "quality.parquet"
+    "quality": "quality.parquet",
+    "cycle_metric": "cycles.parquet",
 }
+ADDED_FILES = {"cycle_metric"}  # that folders of earlier versions lack
 
 ADDED = {
     "metric": {"reason"},
@@ -44,21 +46,23 @@ def load_trial(database: Path, record: Record, folder: Path) -> None:
     Args:
         database: created if it does not exist.
         record: run, team, athlete, session, trial, models, mlflow_run_id.
-        folder: holds kinematics.parquet, events.parquet, metrics.parquet, quality.parquet.
+        folder: holds kinematics.parquet, events.parquet, metrics.parquet, quality.parquet, and
+            cycles.parquet unless it is of an earlier version.
 
     Raises:
         WarehouseBusyError: another process writes.
         ContractError: a file does not fit the tables.
     """
     with opened_for_writing(database) as connection:
-        for fact in FACTS:
+        there = [fact for fact in FACTS if fact not in ADDED_FILES or (folder / FILES[fact]).is_file()]
+        for fact in there:
             _check_schema(connection, fact, folder / FILES[fact])
         connection.execute("BEGIN")
         try:
             number = _run_number(connection, record["run"]["run_id"])
             _describe(connection, record, number)
             _replace_run(connection, record, number, folder / FILES["kinematics"])
-            for fact in FACTS:
+            for fact in there:
                 _replace_facts(connection, fact, folder / FILES[fact], number)
             connection.execute("COMMIT")
         except BaseException:

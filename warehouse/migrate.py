@@ -15,7 +15,7 @@ import duckdb
 from warehouse.errors import MigrationError
 
 FOLDER = Path(__file__).parent
-VIEWS = ("trial", "kinematics", "kinematics_narrow", "event", "metric", "quality", "phase", "curve")
+VIEWS = ("trial", "kinematics", "kinematics_narrow", "event", "metric", "cycle_metric", "quality", "phase", "curve")
 
 RECORDS = """
 CREATE TABLE IF NOT EXISTS migration (

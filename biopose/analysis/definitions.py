@@ -88,6 +88,10 @@ DEFINITIONS: Mapping[str, Definition] = {
     ),
     "repetition_count": Definition("1", "Times that the knees bend by 20 degrees or more and straighten again."),
     "step_count": Definition("1", "Foot strikes of both sides.", WHITTLE),
+    "swing_time": Definition("s", "From foot off to the same foot's next strike, within a stride.", PERRY),
+    "stride_length": Definition(
+        "m", "The pelvis's horizontal way from a foot strike to the same foot's next; none on a treadmill.", PERRY
+    ),
     "stride_time": Definition("s", "From foot strike to the same foot's next, the median.", PERRY),
     "cadence": Definition("steps/min", "Two steps in each stride time, averaged over the sides.", WHITTLE),
     "mean_speed": Definition(

@@ -25,6 +25,7 @@ from biopose.analysis.stance import AIR, STANDS, States
 from biopose.analysis.tables import Event
 
 JUMPS = ("countermovement_jump", "drop_jump")
+WITH_JUMPS = (*JUMPS, "other")
 WITH_KNEE_BENDS = ("squat", *JUMPS)
 LEAST_PROMINENCE_DEG = 20.0  # of a peak of knee flexion
 LEAST_INTERVAL_S = 0.3
@@ -109,7 +110,7 @@ def _flight_events(motion: Motion, flight: Flight, flights: Sequence[Flight], *,
         _event(motion, take_off, "both", fall.take_off_s, fall.take_off_sd_s),
         _event(motion, "landing", "both", fall.landing_s, fall.landing_sd_s),
     ]
-    if activity in JUMPS or activity == "other":
+    if activity in WITH_JUMPS:
         if fall.take_off_s < fall.peak_s < fall.landing_s:
             events.append(_event(motion, "peak", "both", fall.peak_s, fall.peak_sd_s))
         earlier_s = max([f.landing_s for f in flights if f.landing_s < fall.take_off_s], default=-np.inf)

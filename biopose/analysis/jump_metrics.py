@@ -45,7 +45,7 @@ def jump_metrics(motion: Motion, flights: Sequence[Flight], *, activity: str) ->
     if activity == "drop_jump" and earlier:
         sd_s = np.hypot(jump.fall.take_off_sd_s, earlier[-1].fall.landing_sd_s)
         yield metric("contact_time", jump.take_off_s - earlier[-1].landing_s, sd=sd_s)
-    yield from _landing(motion, jump, flights)
+    yield from landing_peaks(motion, jump, flights)
 
 
 def jump_heights(fall: FreeFall) -> Iterator[Metric]:
@@ -72,7 +72,14 @@ def jump_heights(fall: FreeFall) -> Iterator[Metric]:
     yield metric("jump_height_difference", difference_m, sd=difference_sd_m)
 
 
-def _landing(motion: Motion, jump: Flight, flights: Sequence[Flight]) -> Iterator[Metric]:
+def landing_peaks(motion: Motion, jump: Flight, flights: Sequence[Flight]) -> Iterator[Metric]:
+    """The greatest knee flexion of each side after a jump's landing.
+
+    Args:
+        motion: the trial.
+        jump: of it.
+        flights: all of them.
+    """
     end_s = min([jump.landing_s + LANDING_S, *(f.take_off_s for f in flights if f.take_off_s > jump.landing_s)])
     frames = (motion.time_s >= jump.landing_s) & (motion.time_s <= end_s) & motion.trusted
     if frames.any():

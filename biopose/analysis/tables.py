@@ -57,6 +57,33 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class CycleMetric:
+    """A number about one cycle of a trial; see `cycles`.
+
+    Attributes:
+        cycle: stride, jump or repetition.
+        side: whose; none where it is the whole body's.
+        cycle_number: from 1, of each side's strides, of jumps and of repetitions.
+        start_s: of the cycle.
+        end_s: likewise.
+        metric: name.
+        value: in the unit.
+        unit: as of a `Metric`.
+        sd: standard deviation in the same unit; None where it is unknown.
+    """
+
+    cycle: str
+    side: Literal["left", "right", "none"]
+    cycle_number: int
+    start_s: float
+    end_s: float
+    metric: str
+    value: float
+    unit: str
+    sd: float | None = None
+
+
+@dataclass(frozen=True)
 class QualityMetric:
     """How far a whole trial can be trusted, in one respect; None where it is not known."""
 
@@ -86,6 +113,19 @@ METRIC_SCHEMA = pa.schema(
         pa.field("reason", TEXT),
     ]
 )
+CYCLE_SCHEMA = pa.schema(
+    [
+        pa.field("cycle", TEXT, nullable=False),
+        pa.field("side", TEXT, nullable=False),
+        pa.field("cycle_number", pa.int32(), nullable=False),
+        pa.field("start_s", NUMBER, nullable=False),
+        pa.field("end_s", NUMBER, nullable=False),
+        pa.field("metric", TEXT, nullable=False),
+        pa.field("value", NUMBER, nullable=False),
+        pa.field("unit", TEXT, nullable=False),
+        pa.field("sd", NUMBER),
+    ]
+)
 QUALITY_SCHEMA = pa.schema(
     [pa.field("name", TEXT, nullable=False), pa.field("value", NUMBER), pa.field("unit", TEXT, nullable=False)]
 )
@@ -100,6 +140,11 @@ def metrics_table(metrics: Iterable[Metric]) -> pa.Table:
     """In the order given; a value that is not finite is left out, one that is unknown for a reason is null."""
     kept = (metric for metric in metrics if (metric.reason if metric.value is None else math.isfinite(metric.value)))
     return _table(kept, METRIC_SCHEMA)
+
+
+def cycles_table(metrics: Iterable[CycleMetric]) -> pa.Table:
+    """In the order given; values that are not finite are left out."""
+    return _table((metric for metric in metrics if math.isfinite(metric.value)), CYCLE_SCHEMA)
 
 
 def quality_table(metrics: Iterable[QualityMetric]) -> pa.Table:

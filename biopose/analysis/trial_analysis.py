@@ -1,7 +1,7 @@
 """From a trial's files to its events, metrics and quality, and the tables that the warehouse loads.
 
 kinematics.parquet   a row a frame, a column a coordinate, then its standard deviations
-events.parquet  metrics.parquet  quality.parquet
+events.parquet  metrics.parquet  cycles.parquet  quality.parquet
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from biopose.analysis.cross_check import cross_check
+from biopose.analysis.cycles import cycle_metrics
 from biopose.analysis.events import find_events
-from biopose.analysis.flights import find_flights
+from biopose.analysis.flights import Flight, find_flights
 from biopose.analysis.kinematics import kinematics_table
 from biopose.analysis.measured_trial import MeasuredTrial
 from biopose.analysis.metrics import find_metrics
@@ -26,7 +27,15 @@ from biopose.analysis.motion import Motion, motion_of
 from biopose.analysis.plate_events import PlateMoments, events_on_plates, flights_on_plates, plate_moments
 from biopose.analysis.quality import marker_quality_metrics, quality_metrics
 from biopose.analysis.stance import foot_states
-from biopose.analysis.tables import Event, Metric, QualityMetric, events_table, metrics_table, quality_table
+from biopose.analysis.tables import (
+    Event,
+    Metric,
+    QualityMetric,
+    cycles_table,
+    events_table,
+    metrics_table,
+    quality_table,
+)
 from biopose.io.arrow_arrays import arrow_array
 from biopose.io.files import written_whole
 from biopose.io.force_plates import ForcePlates
@@ -34,7 +43,8 @@ from biopose.outputs.trial import MODEL
 from biopose.skeleton.reader import read_osim
 
 KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
-ANALYSIS_FILES = (KINEMATICS, EVENTS, METRICS, QUALITY)
+CYCLES = "cycles.parquet"
+ANALYSIS_FILES = (KINEMATICS, EVENTS, METRICS, QUALITY, CYCLES)
 METRICS_CSV = "metrics.csv"
 NEVER_IN_FLIGHT = ("walk", "squat")  # an apparent flight is a foot contact that was not recognised
 
@@ -75,7 +85,9 @@ def analyse_trial(
         check = None if trial.is_of_markers else beside.submit(cross_check, folder, frames=cross_check_frames)
         motion = motion_of(trial, read_osim(folder / MODEL))
         moments = plate_moments(motion, plates) if plates else None
-        events, metrics = analyse_motion(motion, activity=activity, moments=moments)
+        flights = flights_of(motion, activity=activity, moments=moments)
+        events, metrics = analyse_motion(motion, activity=activity, flights=flights, moments=moments)
+        cycles = cycle_metrics(motion, events, flights, activity=activity)
         kinematics = kinematics_table(trial)
         quality = (
             quality_metrics(motion, check.result(), trial.refinement)
@@ -86,13 +98,12 @@ def analyse_trial(
     _write(folder / EVENTS, events_table(events))
     _write(folder / METRICS, metrics_table(metrics))
     _write(folder / QUALITY, quality_table(quality))
+    _write(folder / CYCLES, cycles_table(cycles))
     return TrialAnalysis(events, metrics, quality)
 
 
-def analyse_motion(
-    motion: Motion, *, activity: str, moments: PlateMoments | None = None
-) -> tuple[list[Event], list[Metric]]:
-    """Events and metrics of a motion.
+def flights_of(motion: Motion, *, activity: str, moments: PlateMoments | None = None) -> list[Flight]:
+    """The flights of a motion; none in activities without any.
 
     Args:
         motion: from video or markers.
@@ -100,8 +111,26 @@ def analyse_motion(
         moments: of contacts on force plates, which take the place of those from kinematics.
     """
     flights = [] if activity in NEVER_IN_FLIGHT else find_flights(motion)
-    if moments:
-        flights = flights_on_plates(flights, moments)
+    return flights_on_plates(flights, moments) if moments else flights
+
+
+def analyse_motion(
+    motion: Motion,
+    *,
+    activity: str,
+    flights: Sequence[Flight] | None = None,
+    moments: PlateMoments | None = None,
+) -> tuple[list[Event], list[Metric]]:
+    """Events and metrics of a motion.
+
+    Args:
+        motion: from video or markers.
+        activity: of `biopose.reconstruction.low_pass_filter.CUTOFF_HZ`.
+        flights: by `flights_of`; found where they are not given.
+        moments: of contacts on force plates, which take the place of those from kinematics.
+    """
+    if flights is None:
+        flights = flights_of(motion, activity=activity, moments=moments)
     events = find_events(motion, foot_states(motion, flights), flights, activity=activity)
     if moments:
         events = events_on_plates(events, moments, motion)

@@ -34,6 +34,10 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 @click.command()
 @click.option("--markers", type=EXISTING, help="The trial: .trc, .c3d or .parquet; or .npz, a motion of SMPL.")
 @click.option(
+    "--keypoints", type=EXISTING, help="In place of --markers: 3D keypoints of a markerless system, .trc or .c3d."
+)
+@click.option("--names", type=EXISTING, help='Of keypoints of other names: a file, TheirName = "right_hip" a line.')
+@click.option(
     "--body-model", type=EXISTING, help="Of a motion of SMPL or SMPL-X: the body model's file (.npz), which you bring."
 )
 @click.option(
@@ -78,6 +82,8 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 @as_json
 def ik(
     markers: Path | None,
+    keypoints: Path | None,
+    names: Path | None,
     body_model: Path | None,
     model: Path | None,
     out: Path | None,
@@ -127,6 +133,11 @@ def ik(
     axes is taken where the joint centres bear it out, and stated; else --static gives their axes: a trial in the
     neutral posture, upright, arms hanging and palms forward.
 
+    Keypoints (--keypoints) of Pose2Sim (HALPE_26, BODY_25B, COCO), OpenCap or MediaPipe need no model: the default one
+    is scaled to the distances between them. What they do not show is held at its default and named: the trunk's bending
+    on the pelvis in the sagittal plane, toes, and forearms and hands or feet without keypoints. Markers that OpenCap's
+    network added to keypoints are markers.
+
     \b
     Examples:
       biopose ik --markers jump.trc --model scaled.osim --out jump.mot
@@ -136,11 +147,20 @@ def ik(
       biopose ik --setup ik_setup.xml
       biopose ik --markers jump.trc --solver neurik --out jump.mot --sd jump_sd.mot --model-out jump.osim
       biopose ik --markers jump.trc --solver neurik --static standing.trc --out jump.mot
+      biopose ik --keypoints jump_halpe26.trc --out jump.mot --model-out jump.osim
+      biopose ik --keypoints jump.c3d --names names.toml --up z --out jump.mot
       biopose ik --markers poses.c3d --up z --out jump.mot --model-out jump.osim
       biopose ik --markers jump.npz --body-model SMPLX_NEUTRAL.npz --up z --solver neurik --out jump.mot
     """
     from biopose.io.c3d_rotations import holds_poses_alone
 
+    if keypoints is not None:
+        neurik = {"--solver": None if solver == "biopose" else Path(solver), "--static": static, "--sd": sd}
+        others = {"--markers": markers, "--model": model, "--weights": weights, "--body-model": body_model}
+        _check_keypoint_options(others | neurik)
+        markers, limits = keypoints, limits or "all"
+    elif names is not None:
+        raise click.UsageError("--names goes with --keypoints: names of markers are those of the model")
     neurik_only = {"--static": static, "--model-out": model_out, "--sd": sd}
     if weights is not None and solver != "neurik":
         from biopose.cli.ik_setup_files import files_of_setup
@@ -150,7 +170,9 @@ def ik(
         raise click.UsageError("Missing option '--markers': the trial; an OpenSim set-up file may name it instead")
     if out is None:
         raise click.UsageError("Missing option '--out': the .mot to write; an OpenSim set-up file may name it instead")
-    if solver != "neurik" and holds_poses_alone(markers):
+    if keypoints is not None:
+        pass  # checked above
+    elif solver != "neurik" and holds_poses_alone(markers):
         _check_segment_options(solver, model=model, model_out=model_out, sd=sd, subject=subject)
     else:
         _check_options(solver, out, model=model, weights=weights, limits=limits, neurik_only=neurik_only)
@@ -175,6 +197,7 @@ def ik(
                 progress=bar,
             )
     else:
+        from biopose.cli.keypoint_files import KeypointNames
         from biopose.cli.marker_files import solve_files
 
         with progress_bar(0, label="Solving", json_=json_) as bar:
@@ -188,6 +211,7 @@ def ik(
                 body_model=body_model,
                 static=static,
                 model_out=model_out,
+                keypoints=KeypointNames(names) if keypoints is not None else None,
                 weights=weights,
                 solver=solver,
                 limits=limits or "clamped",
@@ -226,6 +250,16 @@ def _check_options(
         )
     if solver == "opensim" and limits == "all":
         raise click.UsageError("--limits all needs --solver biopose; OpenSim limits the clamped coordinates or none")
+
+
+def _check_keypoint_options(others: Mapping[str, Path | None]) -> None:
+    """Raise a usage error for an option that has no effect on keypoints."""
+    for option, given in others.items():
+        if given is not None:
+            raise click.UsageError(
+                f"{option} {given} cannot be used with --keypoints: the default model is scaled to them and solved by "
+                "BioPose's solver; leave it out"
+            )
 
 
 def _check_segment_options(

@@ -135,7 +135,7 @@ def _recording_fault(trial: TrialEntry) -> tuple[str, str] | None:
     """Kind and message of what is wrong with a trial's recording, or with what the manifest says of it."""
     from biopose.errors import BioposeError, ManifestError
 
-    check = _check_markers if trial.kind == "markers" else _check_video
+    check = _check_video if trial.kind == "video" else _check_markers
     try:
         check(trial)
     except ManifestError as error:

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from biopose.cli.ik_setup_files import AppliedSetup, applied_setup, write_marker_errors
+from biopose.cli.keypoint_files import KeypointNames, read_keypoints
 from biopose.cli.marker_summaries import IKSummary, ScaleSummary
 from biopose.cli.segment_files import read_segments
 from biopose.errors import ModelError
@@ -133,6 +134,7 @@ def solve_files(
     body_model: Path | None = None,
     static: Path | None = None,
     model_out: Path | None = None,
+    keypoints: KeypointNames | None = None,
     weights: Path | None,
     solver: str,
     limits: Limits,
@@ -142,8 +144,10 @@ def solve_files(
 ) -> IKSummary:
     """Inverse kinematics from a marker file and a model file to a .mot file.
 
-    Of a .c3d with poses of segments in place of points, virtual markers are solved; the model may then be None, which
-    is the default model, scaled to the segments and written to model_out; static is a trial in the neutral posture.
+    Of keypoints, the default model scaled to them is solved; model is None then, and the scaled one is written to
+    model_out. Of a .c3d with poses of segments in place of points, virtual markers are solved; the model may then be
+    None, which is the default model, scaled to the segments and written to model_out; static is a trial in the neutral
+    posture.
 
     Markers that do not fit are found for either solver, and left out or exchanged back in the frames concerned, unless
     outliers are kept.
@@ -151,7 +155,11 @@ def solve_files(
     Raises:
         BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
     """
-    if model is None or holds_poses_alone(markers):
+    not_shown: tuple[str, ...] = ()
+    if keypoints is not None:
+        of_keypoints = read_keypoints(markers, keypoints, up=up, units=units, subject=subject, model_out=model_out)
+        skeleton, trajectories, not_shown = of_keypoints.skeleton, of_keypoints.markers, of_keypoints.held
+    elif model is None or holds_poses_alone(markers):
         skeleton, trajectories = read_segments(markers, model, up=up, units=units, static=static, model_out=model_out)
     else:
         skeleton = read_osim(model)
@@ -199,6 +207,7 @@ def solve_files(
             )
             solution = replace(plain, faults=faults)
     seconds = perf_counter() - start
+    solution = replace(solution, held=(*solution.held, *not_shown))
     if not solution.solved.any():
         raise ModelError(
             f"{markers}: no frame has {MIN_MARKERS} markers of the model {model or skeleton.name}; nothing was written"

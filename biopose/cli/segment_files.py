@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
-
-import numpy as np
 
 from biopose.io.c3d_rotations import read_segment_poses
 from biopose.io.files import prefixed_errors
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
-from biopose.skeleton.full_body import build_full_body, full_body_skeleton
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
-from biopose.skeleton.scaled_model import write_scaled_osim
-from biopose.skeleton.scaling import Scaling, scaled_geometry
+from biopose.skeleton.scaled_model import write_scaled_default
 from biopose.skeleton.segment_markers import import_segments
 
 
@@ -48,13 +44,5 @@ def read_segments(
     with prefixed_errors(path):
         recording = import_segments(skeleton, poses, static=neutral, scale=model is None)
     if model_out:
-        _write_model(model_out, recording.body_scales)
+        write_scaled_default(model_out, recording.body_scales)
     return recording.skeleton, recording.markers
-
-
-def _write_model(path: Path, body_scales: np.ndarray) -> None:
-    """Write the default model at these scales, with its own markers."""
-    skeleton = scaled_geometry(full_body_skeleton(), body_scales)
-    scaling = Scaling(body_scales, skeleton.default_pose, np.zeros(0), (), skeleton)
-    with tempfile.TemporaryDirectory() as folder:
-        write_scaled_osim(build_full_body(Path(folder) / "full_body.osim"), path, scaling)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -36,7 +36,7 @@ from biopose.io.manifest_entries import (
     printable,
 )
 from biopose.io.manifest_patterns import with_patterns
-from biopose.io.session_files import session_file
+from biopose.io.session_files import BESIDE, NO_FILES, WHAT, MarkerFiles, session_file
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
 
@@ -56,7 +56,6 @@ __all__ = [
 
 MANIFEST = "session.toml"
 MOST_BYTES = 10_000_000
-WHAT = {"video": "video", "markers": "recording", "static": "static trial", "model": "model", "forces": "force file"}
 Kind = Literal["manifest", "missing_file", "consent"]
 Fault = tuple[Kind, str]
 GRAVEST_FIRST: tuple[Kind, ...] = ("manifest", "consent", "missing_file")
@@ -83,24 +82,6 @@ class Place:
 
 
 @dataclass(frozen=True)
-class MarkerFiles:
-    """The files beside a recording of markers, inside the session's folder; absolute.
-
-    Attributes:
-        static: the athlete standing still.
-        model: with the recorded markers.
-        forces: of the force plates.
-    """
-
-    static: Path | None = None
-    model: Path | None = None
-    forces: Path | None = None
-
-    def __iter__(self) -> Iterator[Path]:
-        yield from filter(None, (self.static, self.model, self.forces))
-
-
-@dataclass(frozen=True)
 class TrialEntry:
     """One trial that can be measured.
 
@@ -110,7 +91,7 @@ class TrialEntry:
         team_id: of the manifest.
         date: of the session.
         athlete: who is measured.
-        kind: what was recorded: video or markers.
+        kind: what was recorded: video, markers or keypoints.
         file: the recording, inside the session's folder; absolute.
         activity: what the athlete does.
         start_s: of the file as it is played; None: its beginning.
@@ -144,7 +125,7 @@ class TrialEntry:
     horizontal_fov_deg: float | None
     distortion: tuple[float, ...] | None
     place: Place
-    beside: MarkerFiles = MarkerFiles()
+    beside: MarkerFiles = NO_FILES
     up: UpAxis = "y"
     units: LengthUnit | None = None
 
@@ -286,7 +267,7 @@ class _Trial:
             athlete=athlete,
             kind=self.kind,
             file=file,
-            beside=beside or MarkerFiles(),
+            beside=beside or NO_FILES,
             up=head.recording.up,
             units=head.recording.units,
             focal_px=camera.focal_px,
@@ -314,12 +295,12 @@ class _Trial:
 
     def _marker_files(self, athlete: AthleteEntry | None) -> tuple[MarkerFiles | None, list[Fault]]:
         """The files that belong to a trial of markers; those of the athlete refuse no trial of video."""
-        if self.kind == "video" or athlete is None:
+        if athlete is None:
             return None, []
         found: dict[str, Path | None] = {}
         faults: list[Fault] = []
-        for key, owner in {"static": athlete, "model": athlete, "forces": self.table}.items():
-            name = getattr(owner, key, None)
+        for key, owner in BESIDE[self.kind].items():
+            name = getattr(athlete if owner == "athlete" else self.table, key, None)
             found[key], wrong = (None, []) if name is None else self._found(key, name, what=WHAT[key])
             faults += wrong
         return MarkerFiles(**found), faults

@@ -33,11 +33,19 @@ A_WEEK_S = 604_800.0
 MOST_HZ = 100_000.0  # of a high-speed camera
 MOST_DISTORTION = 100.0  # of a lens's coefficients
 
-RecordingKind = Literal["video", "markers"]
-KEY_OF: dict[RecordingKind, str] = {"video": "file", "markers": "markers"}  # the key that names each kind's file
+RecordingKind = Literal["video", "markers", "keypoints"]
+# The key that names each kind's file.
+KEY_OF: dict[RecordingKind, str] = {"video": "file", "markers": "markers", "keypoints": "keypoints"}
+KINDS: dict[RecordingKind, str] = {
+    "video": "a video",
+    "markers": "a recording of markers",
+    "keypoints": "a recording of keypoints",
+}
+OF_VIDEO = {"recorded_hz", "person", "camera", "keep_readable"}
 KEYS_OF_OTHERS: dict[RecordingKind, set[str]] = {
-    "video": {"forces"},
-    "markers": {"recorded_hz", "person", "camera", "keep_readable"},
+    "video": {"forces", "names"},
+    "markers": {*OF_VIDEO, "names"},
+    "keypoints": OF_VIDEO,
 }
 Activity = Literal["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"]
 # What goes into paths and SQL.
@@ -179,6 +187,12 @@ class TrialTable(_Table):
     markers: str | None = Field(
         default=None, min_length=1, description='in place of a video, a recording of markers, such as "jump1.c3d"'
     )
+    keypoints: str | None = Field(
+        default=None, min_length=1, description='likewise, 3D keypoints of a markerless system, such as "jump1.trc"'
+    )
+    names: str | None = Field(
+        default=None, min_length=1, description='of keypoints, a file of their names, TheirName = "right_hip" a line'
+    )
     forces: str | None = Field(
         default=None, min_length=1, description='of a trial of markers, force plates in a .mot, such as "jump1_grf.mot"'
     )
@@ -186,20 +200,23 @@ class TrialTable(_Table):
     @property
     def kind(self) -> RecordingKind:
         """What was recorded: the key that names the file."""
-        return "markers" if self.markers is not None else "video"
+        return next((kind for kind, key in KEY_OF.items() if getattr(self, key) is not None), "video")
 
     @model_validator(mode="after")
     def _is_one_recording(self) -> TrialTable:
         given = [key for key in KEY_OF.values() if getattr(self, key) is not None]
         if len(given) != 1:
             found = " and ".join(given) or "none"
-            expected = f"file, {TrialTable.model_fields['file'].description}, or markers"
+            expected = f"file, {TrialTable.model_fields['file'].description}, markers or keypoints"
             raise ValueError(f"a trial is one recording, found {found}; expected {expected}")
         foreign = sorted(self.model_fields_set & KEYS_OF_OTHERS[self.kind])
         if foreign:
             verb = "belong" if len(foreign) > 1 else "belongs"
-            other = "a recording of markers" if self.kind == "video" else "a video"
-            raise ValueError(f"{', '.join(foreign)} {verb} to {other}, and this trial is none; leave it out")
+            owners = [KINDS[kind] for kind in KEY_OF if not self.model_fields_set & KEYS_OF_OTHERS[kind]]
+            raise ValueError(
+                f"{', '.join(foreign)} {verb} to {' or '.join(owners) or 'other recordings'}, not to "
+                f"{KINDS[self.kind]}; leave it out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -64,6 +64,13 @@ distortion = [-0.12, 0.05, 0.0, 0.0, 0.0]  # of the lens: k1, k2, p1, p2, k3 as 
 # athlete = "ann"
 # activity = "drop_jump"
 
+# 3D keypoints of another markerless system; `names` only where they are none of the usual ones.
+# [[trial]]
+# keypoints = "squat1.trc"
+# names = "names.toml"         # TheirName = "right_hip" a line
+# athlete = "ann"
+# activity = "squat"
+
 # Trials by a pattern: one for each such file, {{athlete}} (and {{activity}}) being part of its name.
 # [[trial]]
 # markers = "{{athlete}}_walk*.c3d"

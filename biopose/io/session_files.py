@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from biopose.io.file_names import nearly_named, whole_name
 from biopose.io.files import what_it_is
-from biopose.io.manifest_entries import printable
+from biopose.io.manifest_entries import RecordingKind, printable
 
+WHAT = {"video": "video", "markers": "recording", "keypoints": "recording"}
+WHAT |= {"static": "static trial", "model": "model", "forces": "force file", "names": "file of names"}
+# The keys of further files, of the athlete or of the trial itself.
+BESIDE: dict[RecordingKind, dict[str, Literal["athlete", "trial"]]] = {
+    "video": {},
+    "markers": {"static": "athlete", "model": "athlete", "forces": "trial"},
+    "keypoints": {"names": "trial", "forces": "trial"},
+}
 FileFault = tuple[Literal["manifest", "missing_file"], str]
+
+
+@dataclass(frozen=True)
+class MarkerFiles:
+    """The files beside a recording of markers, inside the session's folder; absolute.
+
+    Attributes:
+        static: the athlete standing still.
+        model: with the recorded markers.
+        forces: of the force plates.
+        names: of keypoints.
+    """
+
+    static: Path | None = None
+    model: Path | None = None
+    forces: Path | None = None
+    names: Path | None = None
+
+    def __iter__(self) -> Iterator[Path]:
+        yield from filter(None, (self.static, self.model, self.forces, self.names))
+
+
+NO_FILES = MarkerFiles()
 
 
 def session_file(folder: Path, name: str, *, what: str) -> Path | FileFault:

@@ -40,7 +40,7 @@ class MarkerMeasurement:
     """One athlete's motion through T frames, from markers.
 
     Attributes:
-        method: marker_ik, or marker_neurik for the network.
+        method: marker_ik, marker_neurik for the network, or keypoint_ik.
         model: the .osim that the coordinates move.
         skeleton: read from it.
         coordinates: (T, Q) radians and metres; NaN where a frame's markers do not determine one.

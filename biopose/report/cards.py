@@ -27,7 +27,11 @@ QUALITY_ROWS = {
     "seen_fraction": ("share of keypoints or markers seen", "{:.2f}"),
 }
 CAPTION = f"Median (central 90 % of frames). Untrusted: frames of a quality below {UNTRUSTED_QUALITY}."
-MARKER_METHODS = {"marker_ik": "inverse kinematics on the scaled model", "marker_neurik": "the network NeurIK"}
+MARKER_METHODS = {
+    "marker_ik": "inverse kinematics on the scaled model",
+    "marker_neurik": "the network NeurIK",
+    "keypoint_ik": "inverse kinematics from keypoints",
+}
 CAMERA_SOURCES = {
     "given": "given with the video",
     "metadata": "read from the video's metadata",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
+from biopose.skeleton.full_body import build_full_body, full_body_skeleton
 from biopose.skeleton.quiet_opensim import opensim
-from biopose.skeleton.scaling import Scaling
+from biopose.skeleton.scaling import Scaling, scaled_geometry
 
 
 def write_scaled_osim(source: Path, path: Path, scaling: Scaling, *, mass_kg: float | None = None) -> Path:
@@ -50,6 +52,21 @@ def write_scaled_osim(source: Path, path: Path, scaling: Scaling, *, mass_kg: fl
     with written_whole(path) as unfinished:
         model.printToXML(str(unfinished))
     return path
+
+
+def write_scaled_default(path: Path, body_scales: np.ndarray, *, mass_kg: float | None = None) -> Path:
+    """Write the default model at these scales, with its own markers.
+
+    Args:
+        path: the .osim to write; written whole or not at all.
+        body_scales: (B, 3) factors.
+        mass_kg: as of `write_scaled_osim`.
+    """
+    skeleton = scaled_geometry(full_body_skeleton(), body_scales)
+    scaling = Scaling(body_scales, skeleton.default_pose, np.zeros(0), (), skeleton)
+    with tempfile.TemporaryDirectory() as folder:
+        source = build_full_body(Path(folder) / "full_body.osim")
+        return write_scaled_osim(source, path, scaling, mass_kg=mass_kg)
 
 
 def _place(marker: opensim.Marker, location_m: np.ndarray) -> None:

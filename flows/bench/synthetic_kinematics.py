@@ -12,7 +12,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from warehouse.load import FACTS, FILES, table_of
+from warehouse.load import FILES, table_of
 
 FRAMES = 600
 RATE_HZ = 60
@@ -99,7 +99,7 @@ def one_trial(connection: DuckDBPyConnection, number: int, folder: Path) -> dict
         "metric": _metrics_sql(),
         "quality": "SELECT 0 AS run_number, 'mean_quality' AS name, 0.9::DOUBLE AS value, '1' AS unit",
     }
-    for table in FACTS:
+    for table in sources:
         sql = f"COPY (SELECT * EXCLUDE (run_number) FROM ({sources[table]})) TO '{folder / FILES[table]}'"
         connection.execute(sql)
     found = connection.execute(

@@ -9,6 +9,7 @@ from biopose.cli.main import cli
 from flows.cli.backup import backup, restore
 from flows.cli.bench_ingest import bench_ingest
 from flows.cli.bench_warehouse import bench_warehouse
+from flows.cli.compare import compare
 from flows.cli.doctor import doctor
 from flows.cli.erase import erase
 from flows.cli.export import export
@@ -30,6 +31,7 @@ for command in (
     up,
     serve,
     query,
+    compare,
     metrics,
     export,
     erase,

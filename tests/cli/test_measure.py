@@ -28,7 +28,7 @@ from tests.video.filming import film, phone_film
 
 FILES = {
     *("coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"),
-    *("kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"),
+    *("kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet", "cycles.parquet"),
     *("summary.json", "metrics.csv", "overlay.mp4", "report.html"),
 }
 

@@ -58,8 +58,14 @@ def test_an_athletes_missing_static_trial_refuses_their_recordings_and_no_video(
             "a trial is one recording, found file and markers; expected file, a video",
         ),
         ("", "a trial is one recording, found none"),
-        ('markers = "a.trc"\nrecorded_hz = 240', "recorded_hz belongs to a video, and this trial is none"),
-        ('file = "a.mp4"\nforces = "a.mot"', "forces belongs to a recording of markers, and this trial is none"),
+        (
+            'markers = "a.trc"\nrecorded_hz = 240',
+            "recorded_hz belongs to a video, not to a recording of markers; leave it out",
+        ),
+        (
+            'file = "a.mp4"\nforces = "a.mot"',
+            "forces belongs to a recording of markers or a recording of keypoints, not to a video",
+        ),
         ('markers = "../a.trc"', "which leads out of the session's folder; put the recording beside the manifest"),
     ],
 )

@@ -70,7 +70,7 @@ def test_loading_goes_on(first_schema: Path) -> None:
     assert set(loaded_runs(first_schema)) == {"blue/jumps/jump1", trial.trial_id}
     assert {table: rows for table, (rows, _) in content_rows(first_schema).items()} == {
         **{"team": 1, "athlete": 1, "session": 2, "trial": 2, "run": 3, "model_version": 3},
-        **{"kinematics": 46, "event": 2, "metric": 4, "quality": 4},
+        **{"kinematics": 46, "event": 2, "metric": 4, "quality": 4, "cycle_metric": 0},
     }
 
 

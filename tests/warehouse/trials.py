@@ -14,7 +14,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biopose.analysis.kinematics import coordinate_units
-from biopose.analysis.tables import Event, Metric, QualityMetric, events_table, metrics_table, quality_table
+from biopose.analysis.tables import (
+    CycleMetric,
+    Event,
+    Metric,
+    QualityMetric,
+    cycles_table,
+    events_table,
+    metrics_table,
+    quality_table,
+)
 
 COLUMNS = [f"{name}_{unit}" for name, unit in coordinate_units()]
 
@@ -30,6 +39,7 @@ class SyntheticTrial:
         strikes: (side, time) of foot strikes.
         metrics: (name, side, value), or with the standard deviation as a fourth.
         events: (event, side, time) besides the strikes.
+        cycles: (side, number, value, sd) of stride_time, each a second after the one before.
         sex: of the athlete.
         birth_year: of the athlete.
         camera: as the manifest states it.
@@ -51,6 +61,7 @@ class SyntheticTrial:
         ("knee_flexion_peak", "right", 90.0),
     )
     events: Sequence[tuple[str, str, float]] = ()
+    cycles: Sequence[tuple[Any, ...]] = ()
     sex: str | None = None
     birth_year: int | None = None
     camera: str | None = None
@@ -109,6 +120,11 @@ class SyntheticTrial:
                 [QualityMetric("mean_quality", 0.9, "1"), QualityMetric("median_reprojection_px", None, "px")]
             ),
         }
+        if self.cycles:
+            tables["cycles"] = cycles_table(
+                CycleMetric("stride", side, number, number - 1.0, float(number), "stride_time", value, "s", sd)
+                for side, number, value, sd in self.cycles
+            )
         for name, table in tables.items():
             pq.write_table(table, folder / f"{name}.parquet")
         (folder / "record.json").write_text(json.dumps(self.record), encoding="utf-8")

@@ -1,0 +1,166 @@
+"""Cycles of a trial, each with metrics of its own: strides of either side, jumps, repetitions of a squat.
+
+A stride lasts from a foot's strike to that foot's next. A jump lasts from the lowest point of the centre of mass before
+take-off to that after landing, where there are such, else from take-off to landing. A repetition lasts from one
+straightest posture of the knees to the next. Times of events carry their standard deviations into a cycle's metrics; an
+angle read at one frame has that frame's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose.analysis.body_points import SIDES, Side
+from biopose.analysis.definitions import metric
+from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S, WITH_JUMPS, knee_flexion_deg, knee_flexion_peaks
+from biopose.analysis.flights import Flight
+from biopose.analysis.jump_metrics import jump_heights, landing_peaks
+from biopose.analysis.metrics import ANGLES, GAIT
+from biopose.analysis.motion import Motion
+from biopose.analysis.tables import CycleMetric, Event, Metric
+
+Kind = Literal["stride", "jump", "repetition"]
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """A stretch of a trial.
+
+    Attributes:
+        cycle: stride, jump or repetition.
+        side: of a stride's foot; none of the others.
+        number: from 1, of each side.
+        start_s: its beginning.
+        end_s: its end.
+    """
+
+    cycle: Kind
+    side: Literal["left", "right", "none"]
+    number: int
+    start_s: float
+    end_s: float
+
+
+def cycle_metrics(
+    motion: Motion, events: Sequence[Event], flights: Sequence[Flight], *, activity: str
+) -> list[CycleMetric]:
+    """The metrics of every cycle of a trial, in order.
+
+    Args:
+        motion: the trial.
+        events: by `find_events`.
+        flights: by `find_flights`.
+        activity: of the manifest.
+    """
+    found: list[tuple[Cycle, Iterator[Metric]]] = []
+    if motion.world_unknown is None:
+        if activity in GAIT:
+            found += [
+                (cycle, _of_stride(motion, events, cycle, side)) for side in SIDES for cycle in _strides(events, side)
+            ]
+        if activity in WITH_JUMPS:
+            found += [(cycle, _of_jump(motion, flights, jump)) for cycle, jump in _jumps(events, flights)]
+    if activity == "squat":
+        found += [(cycle, _of_repetition(motion, cycle)) for cycle in _repetitions(motion)]
+    return [
+        CycleMetric(c.cycle, one.side, c.number, c.start_s, c.end_s, one.metric, one.value, one.unit, one.sd)
+        for c, metrics in found
+        for one in metrics
+        if one.value is not None
+    ]
+
+
+def _strides(events: Sequence[Event], side: Side) -> list[Cycle]:
+    strikes = [event.time_s for event in events if (event.event, event.side) == ("foot_strike", side)]
+    return [Cycle("stride", side, number, *times) for number, times in enumerate(pairwise(strikes), start=1)]
+
+
+def _of_stride(motion: Motion, events: Sequence[Event], cycle: Cycle, side: Side) -> Iterator[Metric]:
+    strikes = [e for e in events if (e.event, e.side) == ("foot_strike", side)]
+    start, end = strikes[cycle.number - 1], strikes[cycle.number]
+    offs = [e for e in events if (e.event, e.side) == ("foot_off", side) and start.time_s < e.time_s < end.time_s]
+    yield metric("stride_time", end.time_s - start.time_s, side=side, sd=_sd_s(start, end))
+    if len(offs) == 1:
+        yield metric("contact_time", offs[0].time_s - start.time_s, side=side, sd=_sd_s(start, offs[0]))
+        yield metric("swing_time", end.time_s - offs[0].time_s, side=side, sd=_sd_s(offs[0], end))
+    yield from _stride_length(motion, cycle, side)
+    frames = _frames(motion, cycle)
+    if frames.any():
+        for name, joint in ANGLES.items():
+            yield from _peak_and_range(motion, frames, name, joint, side)
+
+
+def _stride_length(motion: Motion, cycle: Cycle, side: Side) -> Iterator[Metric]:
+    """Of the pelvis's way over the ground; on a treadmill it stays where it is, and there is none."""
+    ends = np.interp([cycle.start_s, cycle.end_s], motion.time_s, np.arange(len(motion))).round().astype(int)
+    if not motion.trusted[ends].all():
+        return
+    way_m, sd_m = (
+        np.array([values[f"pelvis_t{axis}"][ends] for axis in "xz"])
+        for values in (motion.coordinates, motion.coordinate_sd)
+    )
+    along_m = way_m[:, 1] - way_m[:, 0]
+    length_m = float(np.hypot(*along_m))
+    variance_m2 = (sd_m**2).sum(axis=1) @ (along_m / length_m) ** 2 if length_m else np.nan
+    yield metric("stride_length", length_m, side=side, sd=float(np.sqrt(variance_m2)))
+
+
+def _peak_and_range(motion: Motion, frames: NDArray[np.bool_], name: str, joint: str, side: Side) -> Iterator[Metric]:
+    angle_deg, sd_deg = motion.joint_deg(joint, side)[frames], motion.joint_sd_deg(joint, side)[frames]
+    if np.isfinite(angle_deg).all():
+        low, high = angle_deg.argmin(), angle_deg.argmax()
+        yield metric(f"{name}_peak", angle_deg[high], side=side, sd=sd_deg[high])
+        yield metric(f"{name}_range", np.ptp(angle_deg), side=side, sd=np.hypot(sd_deg[low], sd_deg[high]))
+
+
+def _jumps(events: Sequence[Event], flights: Sequence[Flight]) -> Iterator[tuple[Cycle, Flight]]:
+    lowest_s = [event.time_s for event in events if event.event == "lowest_point"]
+    jumps = [flight for flight in flights if abs(flight.level_change_m) <= LEVEL_M]
+    for number, jump in enumerate(jumps, start=1):
+        before = [t for t in lowest_s if jump.take_off_s - LOWEST_WITHIN_S <= t < jump.take_off_s]
+        after = [t for t in lowest_s if jump.landing_s < t <= jump.landing_s + LOWEST_WITHIN_S]
+        yield (
+            Cycle("jump", "none", number, max(before, default=jump.take_off_s), min(after, default=jump.landing_s)),
+            jump,
+        )
+
+
+def _of_jump(motion: Motion, flights: Sequence[Flight], jump: Flight) -> Iterator[Metric]:
+    yield metric("flight_time", jump.duration_s, sd=jump.fall.duration_sd_s)
+    yield from jump_heights(jump.fall)
+    yield from landing_peaks(motion, jump, flights)
+
+
+def _repetitions(motion: Motion) -> list[Cycle]:
+    peaks = knee_flexion_peaks(motion)
+    knees_deg = knee_flexion_deg(motion)
+    edges = [0, *peaks, len(motion) - 1] if peaks else []
+    straight = [a + int(knees_deg[a : b + 1].argmin()) for a, b in pairwise(edges)]
+    times = motion.time_s[straight]
+    return [Cycle("repetition", "none", i, float(a), float(b)) for i, (a, b) in enumerate(pairwise(times), start=1)]
+
+
+def _of_repetition(motion: Motion, cycle: Cycle) -> Iterator[Metric]:
+    yield metric("duration", cycle.end_s - cycle.start_s)
+    if (frames := _frames(motion, cycle)).any():
+        depth_deg = knee_flexion_deg(motion)[frames]
+        sd_deg = np.mean([motion.joint_sd_deg("knee_angle", side)[frames] for side in SIDES], axis=0)
+        yield metric("squat_depth", depth_deg.max(), sd=sd_deg[depth_deg.argmax()])
+        for side in SIDES:
+            for name, joint in ANGLES.items():
+                yield from _peak_and_range(motion, frames, name, joint, side)
+
+
+def _frames(motion: Motion, cycle: Cycle) -> NDArray[np.bool_]:
+    """(T,) the trusted frames of a cycle."""
+    return (motion.time_s >= cycle.start_s) & (motion.time_s <= cycle.end_s) & motion.trusted
+
+
+def _sd_s(start: Event, end: Event) -> float:
+    return float(np.hypot(start.sd_s or 0.0, end.sd_s or 0.0))

@@ -1,0 +1,64 @@
+"""Cycles of synthetic motions whose times are known: strides, jumps, repetitions."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from biopose.analysis.cycles import cycle_metrics
+from biopose.analysis.motion import Motion
+from biopose.analysis.tables import CycleMetric
+from biopose.analysis.trial_analysis import analyse_motion, flights_of
+from tests.analysis.motions import jump, motion, walking
+
+
+def cycles_of(one: Motion, activity: str) -> list[CycleMetric]:
+    flights = flights_of(one, activity=activity)
+    events, _ = analyse_motion(one, activity=activity, flights=flights)
+    return cycle_metrics(one, events, flights, activity=activity)
+
+
+def test_a_walk_has_a_row_for_every_stride_and_the_median_is_the_trials() -> None:
+    one = walking()
+    rows, (events, metrics) = cycles_of(one, "walk"), analyse_motion(one, activity="walk")
+    for side in ("left", "right"):
+        strikes = [event.time_s for event in events if (event.event, event.side) == ("foot_strike", side)]
+        own = [row for row in rows if (row.side, row.metric) == (side, "stride_time")]
+        assert [row.cycle_number for row in own] == list(range(1, len(strikes)))
+        assert [(row.start_s, row.end_s) for row in own] == list(pairwise(strikes))
+        (of_trial,) = [m.value for m in metrics if (m.metric, m.side) == ("stride_time", side)]
+        assert np.median([row.value for row in own]) == pytest.approx(of_trial)
+        assert all(row.sd is not None and row.sd > 0 for row in own)
+        parts = {row.metric: row.value for row in rows if (row.side, row.cycle_number) == (side, 1)}
+        assert parts["contact_time"] + parts["swing_time"] == pytest.approx(parts["stride_time"])
+        assert parts["knee_flexion_range"] == 0  # only the feet move
+
+
+def test_a_jump_is_a_cycle_from_lowest_point_to_lowest_point_with_its_heights() -> None:
+    one = jump()
+    rows, (_, metrics) = cycles_of(one, "countermovement_jump"), analyse_motion(one, activity="countermovement_jump")
+    assert {(row.cycle, row.cycle_number) for row in rows} == {("jump", 1)}
+    of_cycle = {(row.metric, row.side): row.value for row in rows}
+    for m in metrics:
+        if m.metric.startswith(("jump_height", "flight_time", "knee_flexion_landing")):
+            assert of_cycle[m.metric, m.side] == m.value
+    flight = next(row for row in rows if row.metric == "flight_time")
+    assert flight.end_s - flight.start_s >= flight.value
+
+
+def test_each_squat_is_a_repetition_with_its_own_depth() -> None:
+    time_s = np.arange(900) / 100
+    depth_deg = np.array([60.0, 80.0, 100.0])[np.minimum(time_s / 3, 2).astype(int)]
+    knee = depth_deg * np.sin(np.pi * time_s / 3) ** 2
+    rows = cycles_of(motion(coordinates={"knee_angle_r": knee, "knee_angle_l": knee}), "squat")
+    depths = [row for row in rows if row.metric == "squat_depth"]
+    assert [row.value for row in depths] == pytest.approx([60, 80, 100], abs=0.5)
+    assert [row.cycle_number for row in depths] == [1, 2, 3]
+    assert depths[1].start_s == pytest.approx(3.0, abs=0.02)
+
+
+def test_where_the_world_is_not_known_there_are_no_strides_and_without_peaks_no_repetitions() -> None:
+    assert cycles_of(motion(frames=200, world_unknown="the camera moves"), "walk") == []
+    assert cycles_of(motion(frames=200), "squat") == []

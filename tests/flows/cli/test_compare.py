@@ -1,0 +1,114 @@
+"""`biopose compare` on a small warehouse: groups, pairs, one athlete, and what it cannot compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.commands import assert_refused, run
+from tests.warehouse.trials import COLUMNS, SyntheticTrial
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
+
+KNEE = COLUMNS.index("knee_angle_r_deg")
+
+
+class Walk(SyntheticTrial):
+    """A trial of which the right knee has a bump of `bump_deg` in its middle."""
+
+    bump_deg = 0.0
+
+    def coordinates(self) -> np.ndarray:
+        values = super().coordinates()
+        phase = np.linspace(0, 1, len(self.time_s))
+        wave = np.random.default_rng(self.seed).normal(size=3) @ [np.sin(2 * np.pi * k * phase) for k in (1, 2, 3)]
+        level = 30 + np.random.default_rng(self.seed + 100).normal()
+        values[:, KNEE] = level + wave + self.bump_deg * np.exp(-(((phase - 0.5) / 0.08) ** 2))
+            30
+            + wave
+            + np.random.default_rng(self.seed + 100).normal()
+            + self.bump_deg * np.exp(-(((phase - 0.5) / 0.08) ** 2))
+        )
+        return values
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    database = folder / "warehouse.duckdb"
+    for session, bump_deg in (("before", 0.0), ("after", 12.0)):
+        for number, athlete in enumerate(("ann", "bob", "cem", "dan", "eve", "ann", "ann")):
+            one = Walk(
+                f"squat{number}",
+                seed=number + (10 if bump_deg else 0),
+                athlete=athlete,
+                session=session,
+                activity="squat",
+            )
+            one.bump_deg = bump_deg
+            load_trial(database, one.record, one.write(folder / session / one.name))
+    publish_snapshot(database, folder / "warehouse.snapshot.duckdb")
+    return folder
+
+
+def compared(home: Path, *filters: str) -> dict:
+    first, second = filters
+    options = ("--first", *first.split(), "--second", *second.split(), "--activity", "squat", "--home", home, "--json")
+    result = run("compare", "knee_angle_r_deg", *options)
+    assert result.exit_code == 0, result.output
+    found: dict = json.loads(result.stdout)
+    return found
+
+
+def test_two_sessions_of_the_same_athletes_are_compared_by_pairs_and_the_bump_is_found(home: Path) -> None:
+    found = compared(home, "session=blue/before", "session=blue/after")
+    assert (found["compared"], found["paired"], found["curves"], found["cycles"]) == ("athletes", True, [5, 5], [7, 7])
+    (span,) = found["spans"]
+    assert 35 < span["start"] < 50 < span["end"] < 65
+    assert span["mean_difference"] > 5
+    assert len(found["t"]) == len(found["mean_curves"][0]) == 101
+
+
+def test_two_sessions_of_one_athlete_are_compared_by_cycles_and_it_is_noted(home: Path) -> None:
+    filters = [
+        f"athlete=blue/ann --{name} session=blue/{session}"
+        for name, session in (("first", "before"), ("second", "after"))
+    ]
+    found = compared(home, *filters)
+    assert (found["compared"], found["curves"]) == ("cycles", [3, 3])
+    assert "cycles of one athlete" in found["notes"][-1]
+
+
+def test_as_text_it_states_threshold_and_spans(home: Path) -> None:
+    options = (
+        "--first",
+        "session=blue/before",
+        "--second",
+        "session=blue/after",
+        "--activity",
+        "squat",
+        "--home",
+        home,
+    )
+    lines = run("compare", "knee_angle_r_deg", *options).stdout.splitlines()
+    assert lines[0] == "knee_angle_r_deg: 5 and 5 athletes, each compared with themselves; 7 and 7 cycles"
+    assert "significant where |t| exceeds" in lines[1]
+    assert "the second group is" in lines[2]
+    assert "degrees higher on average, p" in lines[2]
+
+
+def test_what_cannot_be_compared_is_refused_with_what_there_is(home: Path) -> None:
+    def refused(coordinate: str, first: str) -> str:
+        options = ("--first", first, "--second", "session=blue/after", "--activity", "squat", "--home", home)
+        return run("compare", coordinate, *options).stderr
+
+    assert "knee_angle_r_deg" in refused("knee_angle_deg", "session=blue/before")
+    assert "blue/before" in refused("knee_angle_r_deg", "session=blue/befor")
+    assert "1 and 1 curves; 3 of each are needed" in refused("knee_angle_r_deg", "athlete=blue/bob")
+    result = run(
+        "compare", "knee_angle_r_deg", "--first", "blue", "--second", "x=y", "--activity", "squat", "--home", home
+    )
+    assert_refused(result, "--first blue: expected KEY=VALUE", exit_code=2)

@@ -32,7 +32,11 @@ def run_opensim(given: Path, solved: Path) -> subprocess.CompletedProcess[str]:
     except IndexError:
         process = _started()
     with process:
-        _, messages = process.communicate(f"{given}\n{solved}\n")
+        try:
+            _, messages = process.communicate(f"{given}\n{solved}\n")
+        except BaseException:
+            process.kill()  # nobody waits for its result any more
+            raise
     return subprocess.CompletedProcess(process.args, process.returncode, stderr=messages)
 
 

@@ -11,6 +11,7 @@ import click
 
 from biopose.analysis.opensim_process import start_ahead
 from biopose.cli.command_line import EXISTING, StageBars, as_json, show, with_method, with_threads
+from biopose.cli.freed_memory import share_heaps
 from biopose.reconstruction.method_names import MethodName
 
 
@@ -118,8 +119,6 @@ def measure(
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("LP_NUM_THREADS", "0")
     gc.disable()  # it would look again and again through the modules' objects, which stay
-    from biopose.cli.freed_memory import share_heaps
-
     share_heaps()
     start_ahead(2 if athletes == ("all",) else min(len(athletes), 2))  # beside the loading of torch
     from biopose.cli.measure_file import check_request, measure_file, trial_of

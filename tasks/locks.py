@@ -14,7 +14,7 @@ from biopose.errors import BioposeError
 
 LockName = Literal["ingest", "training", "up", "mlflow"]
 HELD: dict[LockName, str] = {
-    "ingest": "an ingest is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
+    "ingest": "an ingest or a rollout is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
     "training": "a training is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
     "up": "another `biopose up` serves it already (process {pid}); stop that one first",
     "mlflow": "process {pid} has held the model registry for {wait_s:.0f} s; wait for its end, or stop it",

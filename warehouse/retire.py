@@ -1,6 +1,6 @@
 """Trials that their session's manifest no longer names: kept, not current, current again once they are loaded again.
 
-A retired trial has the negative number of its run as its current one, so that no view and no query finds rows of it.
+A retired trial has no current run, so that no view and no query finds rows of it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def retire_trials(
         ]
         if retired:
             connection.execute(
-                "UPDATE trial_manifest SET current_run_number = -current_run_number WHERE trial_id = ANY(?)",
+                "UPDATE trial_manifest SET is_retired = true, current_run_number = NULL WHERE trial_id = ANY(?)",
                 [[one.trial_id for one in retired]],
             )
     return retired

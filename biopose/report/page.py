@@ -54,7 +54,7 @@ def write_report(
         )
     ]
     page = (
-        _environment()
+        environment()
         .get_template(TEMPLATE)
         .render(
             video=summary["video"],
@@ -73,7 +73,7 @@ def write_report(
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """Whatever a template is given is escaped; templates are compiled once."""
     return Environment(
         loader=PackageLoader("biopose.report"),

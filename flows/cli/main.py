@@ -7,6 +7,7 @@ from biopose.cli.bench import bench
 from biopose.cli.inbox import inbox
 from biopose.cli.main import cli
 from flows.cli.bench_ingest import bench_ingest
+from flows.cli.bench_rollouts import bench_rollouts
 from flows.cli.bench_warehouse import bench_warehouse
 from flows.cli.export import export
 from flows.cli.ingest import ingest
@@ -14,12 +15,13 @@ from flows.cli.metrics import metrics
 from flows.cli.models import models
 from flows.cli.quarantine import quarantine
 from flows.cli.query import query
+from flows.cli.rollout import rollout
 from flows.cli.train import train
 from flows.cli.up import up
 
-for command in (inbox, ingest, quarantine, up, query, metrics, export, models, train):
+for command in (inbox, ingest, quarantine, up, query, metrics, export, models, rollout, train):
     cli.add_command(command)
-for benchmark in (bench_ingest, bench_warehouse):
+for benchmark in (bench_ingest, bench_rollouts, bench_warehouse):
     bench.add_command(benchmark)
 
 

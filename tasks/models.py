@@ -185,6 +185,27 @@ def registered_versions(settings: Settings) -> list[RegisteredVersion]:
         ]
 
 
+def version_details(settings: Settings, stage: str, version: int) -> dict[str, Any]:
+    """What the registry has on a version: card, configuration, metrics of its training, tags and aliases.
+
+    Raises:
+        ModelError: the registry does not have it, or cannot be reached.
+    """
+    (pinned,) = pin_versions(settings, {stage: version})
+    with registry(settings) as client:
+        found = client.get_model_version(stage, str(version))
+        metrics = client.get_run(found.run_id).data.metrics if found.run_id else {}
+        aliases = [alias for alias, number in _aliases(client, stage).items() if number == version]
+    return {
+        **pinned.as_dict(),
+        "aliases": aliases,
+        "licence": found.tags.get("licence", ""),
+        "training_run": found.tags.get("training_run"),
+        "metrics": dict(metrics),
+        "card": found.description or "",
+    }
+
+
 def register_trained(
     settings: Settings, model: ShippedModel, *, training_run: str, metrics: Mapping[str, float]
 ) -> int:

@@ -94,6 +94,18 @@ def pinned(settings: Settings, release: Release) -> tuple[PinnedModel, ...]:
     return models
 
 
+def releases_with(settings: Settings, stage: str, version: int) -> list[str]:
+    """Names of the recorded releases that have a model version."""
+    if not settings.warehouse.is_file():
+        return []
+    with opened_for_writing(settings.warehouse) as connection:
+        rows = connection.execute(
+            "SELECT name FROM release JOIN release_model USING (release_id) WHERE stage = ? AND version = ? ORDER BY 1",
+            [stage, version],
+        ).fetchall()
+    return [str(name) for (name,) in rows]
+
+
 def _promoted(settings: Settings) -> Release | None:
     """Of the warehouse; while another process has it open, as the snapshot has it."""
     if not settings.warehouse.is_file():

@@ -13,25 +13,13 @@ from typing import Any
 import click
 
 from biopose.cli.command_line import EXISTING, Commands, as_json, show
-from biopose.reconstruction.method_names import EVALUATED_METHOD_HELP, EVALUATED_METHODS, NETWORKS, MethodName
+from biopose.reconstruction.method_names import EVALUATED_METHOD_HELP, EVALUATED_METHODS, MethodName
 from flows.cli.home_option import with_home
+from flows.cli.model_version import ModelVersion
 
 NOT_PASSED = 3  # the exit code where the gate did not pass a candidate
 
 with_reason = click.option("--reason", required=True, help="Kept with the act.")
-
-
-class ModelVersion(click.ParamType):
-    """STAGE=VERSION."""
-
-    name = "stage=version"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        """The stage and the number."""
-        stage, _, version = str(value).partition("=")
-        if stage not in NETWORKS or not version.isdecimal():
-            self.fail(f"{value}: expected STAGE=VERSION, such as mqhmr=2; stages are {', '.join(NETWORKS)}", param, ctx)
-        return stage, int(version)
 
 
 @click.group(cls=Commands)
@@ -41,6 +29,12 @@ def rollout() -> None:
     A release is a method with exact model versions. `start` measures a sample of stored trials with a candidate release
     beside the promoted one, compares them and decides by a policy; nothing that is shown changes. `promote` makes the
     candidate's numbers current, `rollback` those of the release before, each in seconds.
+
+    \b
+    Examples:
+      biopose rollout start --model mqhmr=2 --why "trained on twice the motions"
+      biopose rollout promote
+      biopose rollout rollback --reason "knee angles of sprints jump"
     """
 
 

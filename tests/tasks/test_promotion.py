@@ -77,7 +77,7 @@ def release_to_measure_method(settings: Settings) -> tuple[str, set[int]]:
     return release.method, {model.version for model in pinned(settings, release)}
 
 
-@pytest.mark.parametrize(("act", "writes"), [("promote", (0, 5, 7, 12, 15)), ("roll back", (4, 8))])
+@pytest.mark.parametrize(("act", "writes"), [("promote", (4, 6, 10)), ("roll back", (4,))])
 def test_a_process_that_ends_at_a_write_leaves_one_side_or_the_other_and_the_next_completes_it(
     pristine: Settings, tmp_path: Path, act: str, writes: tuple[int, ...]
 ) -> None:
@@ -121,9 +121,12 @@ def test_a_model_that_was_deleted_stops_the_promotion_before_anything_changes(se
         assert begun_act(connection) is None
 
 
-def test_a_registry_that_cannot_be_reached_stops_it_likewise(settings: Settings) -> None:
+def test_a_registry_that_cannot_be_reached_stops_it_likewise(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     before = content_hash(settings.warehouse)
-    away = Settings.load(settings.home, mlflow_tracking_uri=f"sqlite:///{settings.home}/no folder/mlflow.db")
+    away = Settings.load(settings.home, mlflow_tracking_uri="http://127.0.0.1:9")  # nothing listens there
     with pytest.raises(ModelError, match="MLflow failed"):
         promote(away)
     assert content_hash(settings.warehouse) == before

@@ -20,7 +20,7 @@ from prefect import flow, get_run_logger
 
 from biopose.errors import BioposeError, ManifestError
 from biopose.io.manifest import MANIFEST, TrialEntry
-from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from biopose.reconstruction.method_names import MethodName
 from tasks.consent import leave_out_erased, refuse_withdrawn
 from tasks.dask_pool import FOR_MARKERS, FOR_VIDEO, dask_pool
 from tasks.erased_people import ErasedPeople
@@ -36,8 +36,9 @@ from tasks.methods import PinnedMethod
 from tasks.models import begin_ingest, end_ingest
 from tasks.notify import on_crashed, on_failure
 from tasks.plan import Discovered, IngestOptions, Planned, discover, plan_trial
+from tasks.promotion import complete_interrupted
 from tasks.ray_pool import ray_pool
-from tasks.registration import registered_models
+from tasks.releases import release_to_measure
 from tasks.retention import prune, pruned_line
 from tasks.schedule import Schedule, ranked
 from tasks.session_owners import EVERY, SessionOwners
@@ -59,7 +60,7 @@ def ingest(
     alias: str = "champion",
     shard_s: float = 20.0,
     cross_check_frames: int = 4,
-    method: MethodName = DEFAULT_METHOD,
+    method: MethodName | None = None,
     retry: Sequence[str] = (),
     take_over: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -68,10 +69,12 @@ def ingest(
     Args:
         inbox: holds TEAM/SESSION/session.toml; None: of the settings.
         home: holds all state; None: of the settings.
-        alias: of the model versions to measure with; resolved once, here.
+        alias: champion is the promoted release; another: the model versions that have it, whose numbers are stored
+            beside the current ones. Resolved once, here.
         shard_s: the longest shard of a video that one process takes at a time.
         cross_check_frames: of each trial, that OpenSim's own solver solves, too.
-        method: mqhmr, or keypoint_fit without a mesh; the others stop early, for their evaluation.
+        method: mqhmr, or keypoint_fit without a mesh; the others stop early, for their evaluation; None: that of the
+            promoted release. Numbers of another are stored beside the current ones.
         retry: trials to take out of quarantine first; "all" takes every one.
         take_over: sessions that this inbox may take over from the folder that brought them; "all" for every one.
 
@@ -84,10 +87,14 @@ def ingest(
         TrialsFailedError: something failed that is not an input's fault; the rest is stored.
     """
     settings = Settings.load(home, inbox=inbox)
-    options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames, method=method)
     with exclusive(settings.home):
         close_crashed_runs(settings)
-        run = IngestRun(settings, settings.inbox, registered_models(settings, alias, method=method), log=_log)
+        interrupted = _complete_interrupted(settings)
+        release = release_to_measure(settings, alias, method=method)
+        options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames, method=release.method)
+        run = IngestRun(settings, settings.inbox, release, log=_log)
+        for line in (*interrupted, *release.notes):
+            run.note(line)
         writer = WarehouseWriter(settings.warehouse, settings.snapshot)
         run.retry(retry)
         with run.part("discover and plan"):
@@ -98,12 +105,13 @@ def ingest(
             run.quarantine_invalid(found)
             for line in height_jumps(found.entries):
                 run.note(line)
-            trials = _plan(found.entries, run, options)
-            new = run.not_loaded(trials, writer.loaded_runs())
+            trials = plan(found.entries, run, options)
+            new = run.not_loaded(trials, writer.loaded_runs(release.release_id))
         if new:
             run.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
-            _work(new, run, options, writer)
-        _retire(found, run, writer)
+            measure(new, run, options, writer)
+        if release.is_promoted:
+            _retire(found, run, writer)
         _publish(writer)
         if line := pruned_line(prune(settings)):
             _log(f"  pruned       {line}")
@@ -116,6 +124,13 @@ def _log(line: str) -> None:
     """To the terminal, and to Prefect's page of the run."""
     print(line)
     get_run_logger().info(line)
+
+
+def _complete_interrupted(settings: Settings) -> list[str]:
+    try:
+        return complete_interrupted(settings)
+    except WarehouseBusyError as error:
+        return [f"whether a promotion was interrupted is not known: {error}"]
 
 
 def _discover(run: IngestRun) -> Discovered:
@@ -181,7 +196,7 @@ def _retire(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
         run.note(f"{one.trial_id} is no longer current: {why}")
 
 
-def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[Planned]:
+def plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[Planned]:
     """Probe every recording; those that cannot be read go into quarantine."""
     hashes = VideoHashes(run.settings.home / "video_hashes.json")
     trials, refused = [], []
@@ -207,7 +222,7 @@ def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions)
     return trials
 
 
-def _work(new: Sequence[Planned], run: IngestRun, options: IngestOptions, writer: WarehouseWriter) -> None:
+def measure(new: Sequence[Planned], run: IngestRun, options: IngestOptions, writer: WarehouseWriter) -> None:
     """Take every new trial through its stages, with as many processes as there is work for."""
     settings = run.settings
 

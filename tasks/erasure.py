@@ -43,6 +43,7 @@ class Erasure:
         rows: in the warehouse, by table.
         folders: of their trials.
         pictures: overlays and reports of others that were drawn from the same videos, and so show this person.
+        rollouts: pages of model rollouts that name one of the trials; `biopose rollout report` writes the last one anew.
         intermediates: detections and motions, but those that only trials of other videos were made from.
         quarantined: names of the records that hold one of the ids.
         video_sha256: of the videos that they were measured in.
@@ -56,6 +57,7 @@ class Erasure:
     rows: dict[str, int]
     folders: tuple[str, ...]
     pictures: tuple[str, ...]
+    rollouts: tuple[str, ...]
     intermediates: tuple[str, ...]
     quarantined: tuple[str, ...]
     video_sha256: tuple[str, ...]
@@ -92,6 +94,7 @@ def plan_erasure(settings: Settings, athlete_id: str) -> Erasure:
         rows=rows.rows,
         folders=_there(settings, [trials / trial for trial in rows.trial_ids]),
         pictures=_there(settings, [settings.home / folder / name for folder in others for name in PICTURES]),
+        rollouts=_there(settings, [p for p in settings.rollouts.glob("*/*.html") if _is_in_file(p, search)]),
         intermediates=_there(settings, _intermediates(settings, without=of_videos)),
         quarantined=tuple(
             one.name for one in Quarantine(settings.quarantine) if search.found_in(json.dumps(asdict(one)).encode())
@@ -121,7 +124,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
     ErasedPeople(settings.home).add(erasure.athlete_id, erasure.trial_ids)
     erase_athlete(settings.warehouse, erasure.athlete_id)
     publish_snapshot(settings.warehouse, settings.snapshot)
-    for path in (*erasure.folders, *erasure.pictures, *erasure.intermediates):
+    for path in (*erasure.folders, *erasure.pictures, *erasure.rollouts, *erasure.intermediates):
         _remove(settings.home / path)
     quarantine = Quarantine(settings.quarantine)
     for name in erasure.quarantined:
@@ -139,6 +142,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         "rows": erasure.rows,
         "folders": len(erasure.folders),
         "pictures_of_others": len(erasure.pictures),
+        "rollouts": len(erasure.rollouts),
         "intermediates": len(erasure.intermediates),
         "quarantined": len(erasure.quarantined),
         "log_lines": lines,

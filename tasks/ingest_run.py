@@ -19,6 +19,7 @@ from tasks.models import PinnedModel
 from tasks.notify import notify
 from tasks.plan import VIDEO_STAGES, Discovered, Planned, stages_of
 from tasks.quarantine import Quarantine, Quarantined, quarantine_record, retry_command
+from tasks.releases import PinnedRelease
 from tasks.settings import Settings
 from tasks.video_hash import VideoChangedError
 from warehouse.errors import WarehouseBusyError
@@ -34,7 +35,7 @@ class IngestRun:
     Attributes:
         settings: of this machine.
         inbox: the folder of sessions.
-        models: pinned for the whole run.
+        release: with models pinned for the whole run.
         log: called with a line for each trial as it ends.
         total: number of trials to process.
         stored: the trials that were loaded, with frames and quality.
@@ -52,7 +53,7 @@ class IngestRun:
 
     settings: Settings
     inbox: Path
-    models: tuple[PinnedModel, ...]
+    release: PinnedRelease
     log: Callable[[str], None]
     total: int = 0
     stored: list[dict[str, Any]] = field(default_factory=list)
@@ -70,9 +71,20 @@ class IngestRun:
 
     def __post_init__(self) -> None:
         self._began_s = time.monotonic()
-        self._quarantine = Quarantine(self.settings.quarantine)
+        self._quarantine = Quarantine(self._quarantine_folder)
         self._unexpected: list[tuple[Planned, str, UnexpectedError]] = []
         self._passed: set[str] = set()  # stages that a trial of this run got through
+
+    @property
+    def models(self) -> tuple[PinnedModel, ...]:
+        """Of the release."""
+        return self.release.models
+
+    @property
+    def _quarantine_folder(self) -> Path:
+        """What another release than the promoted one cannot measure is no matter of the nights."""
+        shadow = self.settings.home / "shadow" / self.release.release_id[:16] / "quarantine"
+        return self.settings.quarantine if self.release.is_promoted else shadow
 
     def retry(self, names: Sequence[str]) -> None:
         """Take trials out of quarantine, so that they are tried again.
@@ -269,6 +281,7 @@ class IngestRun:
             **self.metrics(),
             "home": str(self.settings.home),
             "inbox": str(self.inbox),
+            "is_current": self.release.is_promoted,
             "parts": self.parts,
             "stored": self.stored,
             "known": self.known,

@@ -14,7 +14,7 @@ from biopose.errors import BioposeError
 
 LockName = Literal["ingest", "training", "up", "mlflow", "backup"]
 HELD: dict[LockName, str] = {
-    "ingest": "an ingest is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
+    "ingest": "an ingest or a rollout is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
     "training": "a training is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
     "up": "another `biopose up` serves it already (process {pid}); stop that one first",
     "backup": "another `biopose backup` writes here (process {pid}); wait for its end",

@@ -9,6 +9,7 @@ from typing import Any
 
 from biopose.io.manifest import TrialEntry
 from biopose.marker_trial import MarkerTrial, check_against_recording
+from biopose.reconstruction.method_names import MethodName
 from biopose.stages import ANALYSE, MEASURE_MARKERS
 from biopose.tracking.shard import Shard
 from tasks.dask_pool import DONE
@@ -63,9 +64,21 @@ class PlannedMarkers:
 
 
 def plan_markers(
-    entry: TrialEntry, *, models: Sequence[PinnedModel], settings: Settings, hashes: VideoHashes
+    entry: TrialEntry,
+    *,
+    models: Sequence[PinnedModel],
+    release_method: MethodName,
+    settings: Settings,
+    hashes: VideoHashes,
 ) -> PlannedMarkers:
     """Lay out the one stage of a recording of markers; its files are read unless the result is there.
+
+    Args:
+        entry: of the manifest.
+        models: of the run's release, of which it needs few or none.
+        release_method: of that release; the recording's own follows from its markers.
+        settings: say where the home is.
+        hashes: of the files.
 
     Raises:
         ManifestError: the recording contradicts the manifest.
@@ -110,7 +123,8 @@ def plan_markers(
             },
             models=used,
             method=method,
-        ),
+        )
+        | {"release": {"method": release_method, "models": [model.identity for model in models]}},
     )
     if recording is None and not planned.is_finished:
         check_against_recording(entry)

@@ -51,6 +51,11 @@ class PinnedModel:
         """For JSON."""
         return asdict(self)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the warehouse keeps of it."""
+        return {"stage": self.stage, "model": self.model, "version": self.version, "sha256": self.sha256}
+
 
 @dataclass(frozen=True)
 class RegisteredVersion:
@@ -104,10 +109,56 @@ def pin_models(
             )
         chosen = {stage: of_stage.get(alias, of_stage.get(CHAMPION)) for stage, of_stage in aliases.items()}
         versions = {stage: client.get_model_version(stage, str(number)) for stage, number in chosen.items()}
-    return tuple(
-        PinnedModel(stage, found.name, int(found.version), found.tags["sha256"], found.tags["configuration"])
-        for stage, found in versions.items()
-    )
+    return tuple(_pinned(stage, found) for stage, found in versions.items())
+
+
+def pin_versions(settings: Settings, versions: Mapping[str, int]) -> tuple[PinnedModel, ...]:
+    """Exact versions, by stage, in the order of `NETWORKS`.
+
+    Raises:
+        ModelError: the registry does not have one, or cannot be reached.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+    found = []
+    with registry(settings) as client:
+        for stage in (stage for stage in NETWORKS if stage in versions):
+            try:
+                found.append(_pinned(stage, client.get_model_version(stage, str(versions[stage]))))
+            except MlflowException as error:
+                if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                    raise
+                raise ModelError(
+                    f"{settings.mlflow_tracking_uri}: {stage} version {versions[stage]} is not in the registry (any "
+                    "more); restore the registry from a backup, or choose a version that `biopose models` lists"
+                ) from error
+    return tuple(found)
+
+
+def set_alias(settings: Settings, alias: str, versions: Mapping[str, int]) -> None:
+    """Give an alias to one version of each stage; done again, it changes nothing.
+
+    Raises:
+        ModelError: a version is missing, or the registry cannot be reached.
+    """
+    with registry(settings) as client:
+        for stage, version in versions.items():
+            if _aliases(client, stage).get(alias) != version:
+                client.set_registered_model_alias(stage, alias, str(version))
+
+
+def tag_versions(settings: Settings, versions: Mapping[str, int], key: str, value: str) -> None:
+    """Tag one version of each stage, for MLflow's page."""
+    with registry(settings) as client:
+        for stage, version in versions.items():
+            client.set_model_version_tag(stage, str(version), key, value)
+
+
+def aliased_versions(settings: Settings, alias: str) -> dict[str, int]:
+    """By stage, the version that has an alias; stages without it are absent."""
+    with registry(settings) as client:
+        return {stage: found[alias] for stage in NETWORKS if alias in (found := _aliases(client, stage))}
 
 
 def weights_of(pinned: PinnedModel, settings: Settings) -> dict[str, Path]:
@@ -144,6 +195,27 @@ def registered_versions(settings: Settings, *, wait_s: float = REGISTRY_WAIT_S) 
             for stage in NETWORKS
             for found in _versions(client, stage)
         ]
+
+
+def version_details(settings: Settings, stage: str, version: int) -> dict[str, Any]:
+    """What the registry has on a version: card, configuration, metrics of its training, tags and aliases.
+
+    Raises:
+        ModelError: the registry does not have it, or cannot be reached.
+    """
+    (pinned,) = pin_versions(settings, {stage: version})
+    with registry(settings) as client:
+        found = client.get_model_version(stage, str(version))
+        metrics = client.get_run(found.run_id).data.metrics if found.run_id else {}
+        aliases = [alias for alias, number in _aliases(client, stage).items() if number == version]
+    return {
+        **pinned.as_dict(),
+        "aliases": aliases,
+        "licence": found.tags.get("licence", ""),
+        "training_run": found.tags.get("training_run"),
+        "metrics": dict(metrics),
+        "card": found.description or "",
+    }
 
 
 def register_trained(
@@ -246,6 +318,10 @@ def registry(settings: Settings, *, wait_s: float = REGISTRY_WAIT_S) -> Iterator
             yield MlflowClient(tracking_uri=address, registry_uri=address)
         except MlflowException as error:
             raise ModelError(f"{address}: MLflow failed ({' '.join(str(error).split())[:MESSAGE_LENGTH]})") from error
+
+
+def _pinned(stage: str, found: ModelVersion) -> PinnedModel:
+    return PinnedModel(stage, found.name, int(found.version), found.tags["sha256"], found.tags["configuration"])
 
 
 def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:

@@ -179,7 +179,7 @@ def plan_trial(
         BioposeError: a file of markers is malformed, or no model is known for them.
     """
     if entry.kind != "video":
-        return plan_markers(entry, models=models, settings=settings, hashes=hashes)
+        return plan_markers(entry, models=models, release_method=options.method, settings=settings, hashes=hashes)
     return plan_video(entry, models=models, options=options, settings=settings, hashes=hashes)
 
 

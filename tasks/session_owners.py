@@ -69,6 +69,11 @@ class SessionOwners:
         self._changed |= now != owner
         self._owners[session_id] = now
 
+    def folder_of(self, session_id: str) -> Path | None:
+        """The folder of a session; None where none brought it."""
+        owner = self._owners.get(session_id)
+        return self._home / owner["folder"] if owner else None
+
     def there(self) -> frozenset[str]:
         """The sessions whose manifest is where it was, or may be: its folder cannot be looked into now."""
         return frozenset(

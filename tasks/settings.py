@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         return self.home / "quarantine"
 
     @property
+    def rollouts(self) -> Path:
+        """Pages of model rollouts, in a folder each."""
+        return self.home / "rollouts"
+
+    @property
     def prefect_home(self) -> Path:
         """Prefect's own state."""
         return self.home / "prefect"

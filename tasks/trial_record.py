@@ -53,7 +53,7 @@ def trial_record(
             **_stated("camera", _camera(entry)),
             **_stated("recording", None if entry.kind == "video" else entry.kind),
         },
-        "models": [{"stage": m.stage, "model": m.model, "version": m.version, "sha256": m.sha256} for m in models],
+        "models": [model.identity for model in models],
     }
 
 

@@ -72,13 +72,13 @@ class WarehouseWriter:
         with self._lock:
             return self._once_free(lambda: retire_people(self._warehouse, athletes, trials=trials))
 
-    def loaded_runs(self) -> LoadedRuns:
-        """What is loaded; as far as the snapshot has it, where another process has the database open."""
+    def loaded_runs(self, release_id: str) -> LoadedRuns:
+        """What of a release is loaded; as the snapshot has it, where another process has the database open."""
         with self._lock:
             try:
-                return loaded_runs(self._warehouse)
+                return loaded_runs(self._warehouse, release_id)
             except WarehouseBusyError:
-                return published_runs(self._snapshot)
+                return published_runs(self._snapshot, release_id)
 
     def publish(self) -> None:
         """Publish a snapshot if the last one is not what the database is, whichever process wrote or damaged them.

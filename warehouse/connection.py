@@ -42,6 +42,18 @@ def opened_for_writing(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All that the block changes, or nothing."""
+    connection.execute("BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
 def opened_for_reading(
     database: Path, *, sealed: bool = True, memory_gb: float = MEMORY_GB
 ) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -25,7 +25,7 @@ def content_rows(database: Path) -> dict[str, tuple[int, str]]:
     """
     selections = {
         **{table: f"SELECT * FROM {table}" for table in DESCRIPTIONS},  # noqa: S608 - our own names
-        "trial": "SELECT t.* EXCLUDE (current_run_number), r.run_id FROM trial_manifest t "
+        "trial": "SELECT t.* EXCLUDE (current_run_number, is_retired), r.run_id FROM trial_manifest t "
         "JOIN run r ON r.run_number = t.current_run_number",
         "run": "SELECT * EXCLUDE (run_number) FROM run",
         **{

@@ -6,18 +6,21 @@ new file, row by row, which then takes its place.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from warehouse.connection import opened_for_writing
+from warehouse.connection import opened_for_writing, transaction
 from warehouse.content import content_hash
 from warehouse.errors import QueryError, WarehouseError
 from warehouse.nearest import suggestion
 from warehouse.snapshot import flush
 
 PARTIAL = ".rewritten-"
+ERASED = "erased"  # in place of an id
 TRIALS = "SELECT trial_id FROM trial_manifest WHERE athlete_id = $athlete"
 RUNS = f"SELECT run_number FROM run WHERE trial_id IN ({TRIALS})"  # noqa: S608 - our own names, as everywhere below
 # The columns that lead to an athlete, the surest first: a table that has one holds rows of theirs.
@@ -93,13 +96,7 @@ def athlete_rows(database: Path, athlete_id: str) -> AthleteRows:
             folders=column(f"SELECT artifacts FROM run WHERE {theirs}"),  # noqa: S608
             video_sha256=videos,
             own_video_sha256=tuple(sha for sha in videos if sha not in others),
-            longer_ids=tuple(
-                sorted(
-                    longer
-                    for longer in {*known, *column("SELECT trial_id FROM trial_manifest")}
-                    if any(identity in longer and identity != longer for identity in (athlete_id, *trials))
-                )
-            ),
+            longer_ids=_longer_ids(connection, (athlete_id, *trials)),
             rows={table: count for table, count in counts.items() if count},
         )
 
@@ -129,15 +126,11 @@ def erase_athlete(database: Path, athlete_id: str) -> None:
     """
     with opened_for_writing(database) as connection:
         tables = _tables(connection)
-        connection.execute("BEGIN")
-        try:
+        with transaction(connection):
+            _erase_from_comparisons(connection, athlete_id)
             for table in (*(name for name in tables if name not in DESCRIBED), *DESCRIBED):
                 connection.execute(f"DELETE FROM {table} WHERE {tables[table]}", {"athlete": athlete_id})  # noqa: S608
             connection.execute("DELETE FROM session WHERE session_id NOT IN (SELECT session_id FROM trial_manifest)")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
     _rewrite(database)
 
 
@@ -156,6 +149,24 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     }
     known: dict[str, str] = {table: condition for table, condition in conditions.items() if condition}
     return known | {"run": CONDITIONS["trial_id"], "trial_manifest": CONDITIONS["athlete_id"]}
+
+
+def _erase_from_comparisons(connection: duckdb.DuckDBPyConnection, athlete_id: str) -> None:
+    """Take the ids of a person out of what rollouts compared; the numbers of the decision stay."""
+    trials = [str(trial) for (trial,) in connection.execute(TRIALS, {"athlete": athlete_id}).fetchall()]
+    ids = {athlete_id, *trials}
+    longest_first = sorted(ids.union(_longer_ids(connection, ids)), key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, longest_first)))
+    compared = connection.execute("SELECT rollout_number, comparison FROM rollout WHERE comparison IS NOT NULL")
+    for number, comparison in compared.fetchall():
+        without = pattern.sub(lambda match: ERASED if match[0] in ids else match[0], comparison)
+        connection.execute("UPDATE rollout SET comparison = ? WHERE rollout_number = ?", [without, number])
+
+
+def _longer_ids(connection: duckdb.DuckDBPyConnection, ids: Collection[str]) -> tuple[str, ...]:
+    """The ids of others that hold one of these within them."""
+    rows = connection.execute("SELECT athlete_id FROM athlete UNION SELECT trial_id FROM trial_manifest").fetchall()
+    return tuple(sorted(longer for (longer,) in rows if longer not in ids and any(one in longer for one in ids)))
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str, condition: str, athlete_id: str) -> int:

@@ -40,3 +40,7 @@ class UnknownNameError(QueryError):
 
 class QueryLimitError(QueryError):
     """A query that was stopped at its limit of time or memory."""
+
+
+class ReleaseError(WarehouseError):
+    """A release or a rollout that cannot do what is asked; the message has the reason and what to do."""

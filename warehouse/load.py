@@ -1,7 +1,8 @@
 """Loading: a trial's Parquet files and its record go into the database in one transaction, or not at all.
 
 The files' schemas are the contract with the library; they are checked before anything is changed. Loading the
-same run again changes nothing but the bookkeeping.
+same run again changes nothing but the bookkeeping. A run becomes current where its release is the promoted one
+(`warehouse.releases`); else it is stored beside what is current, and describes no trial, session or athlete anew.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 
 import duckdb
 
-from warehouse.connection import opened_for_reading, opened_for_writing
+from warehouse.connection import opened_for_reading, opened_for_writing, transaction
 from warehouse.errors import ContractError, WarehouseError
+from warehouse.releases import add_run, admit
 
 Record = Mapping[str, Any]
 LoadedRuns = dict[str, tuple[str, str]]
@@ -41,37 +43,40 @@ def table_of(fact: str) -> str:
 
 
 def load_trial(database: Path, record: Record, folder: Path) -> None:
-    """Load one run of one trial; it becomes the trial's current run.
+    """Load one run of one trial; it becomes the trial's current run where its release is the promoted one.
 
     Args:
         database: created if it does not exist.
-        record: run, team, athlete, session, trial, models, mlflow_run_id.
+        record: run, team, athlete, session, trial, models, mlflow_run_id; release, where it is not the run's own.
         folder: holds kinematics.parquet, events.parquet, metrics.parquet, quality.parquet, and
             cycles.parquet unless it is of an earlier version.
 
     Raises:
         WarehouseBusyError: another process writes.
         ContractError: a file does not fit the tables.
+        ReleaseError: its release was promoted before the one in use.
     """
     with opened_for_writing(database) as connection:
         there = [fact for fact in FACTS if fact not in ADDED_FILES or (folder / FILES[fact]).is_file()]
         for fact in there:
             _check_schema(connection, fact, folder / FILES[fact])
-        connection.execute("BEGIN")
-        try:
+        with transaction(connection):
             number = _run_number(connection, record["run"]["run_id"])
-            _describe(connection, record, number)
-            _replace_run(connection, record, number, folder / FILES["kinematics"])
+            release_id, is_current = admit(connection, **_release_of(record))
+            _describe(connection, record, changes=is_current)
+            _replace_run(connection, record, number, release_id, folder / FILES["kinematics"])
+            add_run(connection, record["run"]["trial_id"], release_id, number)
+            _describe_athlete(connection, record, changes=is_current)
             for fact in there:
                 _replace_facts(connection, fact, folder / FILES[fact], number)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
 
 
-def loaded_runs(database: Path) -> LoadedRuns:
-    """By trial_id: its current run and the hash of that run's record; nothing where there is no database.
+def loaded_runs(database: Path, release_id: str | None = None) -> LoadedRuns:
+    """By trial_id: its run and the hash of that run's record; nothing where there is no database.
+
+    Args:
+        database: of the writer.
+        release_id: whose runs; None: the current ones.
 
     Raises:
         WarehouseBusyError: another process has it open.
@@ -79,29 +84,41 @@ def loaded_runs(database: Path) -> LoadedRuns:
     if not database.is_file():
         return {}
     with opened_for_writing(database) as connection:
-        return _current_runs(connection)
+        return _runs(connection, release_id)
 
 
-def published_runs(snapshot: Path) -> LoadedRuns:
+def published_runs(snapshot: Path, release_id: str | None = None) -> LoadedRuns:
     """The same of a snapshot, which may lack the latest; nothing where there is none of this version."""
     try:
         with opened_for_reading(snapshot) as connection:
-            return _current_runs(connection)
+            return _runs(connection, release_id)
     except (WarehouseError, duckdb.Error):
         return {}
 
 
-def _current_runs(connection: duckdb.DuckDBPyConnection) -> LoadedRuns:
+def _runs(connection: duckdb.DuckDBPyConnection, release_id: str | None) -> LoadedRuns:
     rows = connection.execute(
-        "SELECT trial_id, run_id, record_sha256 FROM trial_manifest JOIN run USING (trial_id) "
-        "WHERE run_number = current_run_number"
+        "SELECT trial_manifest.trial_id, run.run_id, run.record_sha256 FROM trial_manifest "
+        "LEFT JOIN release_run ON release_run.trial_id = trial_manifest.trial_id AND release_run.release_id = $release "
+        "JOIN run ON run.run_number = if($release IS NULL, current_run_number, release_run.run_number) "
+        "WHERE NOT is_retired",
+        {"release": release_id},
     ).fetchall()
     return {trial_id: (run_id, sha256) for trial_id, run_id, sha256 in rows}
 
 
+def _release_of(record: Record) -> Record:
+    """Method and models of the release that a run belongs to: the run's own, unless the record states another.
+
+    A night measures recordings of markers, which need few of its models or none, with the release of its videos.
+    """
+    own = {"method": record["run"]["method"], "models": record["models"]}
+    return {key: record.get("release", own)[key] for key in own}
+
+
 def record_sha256(record: Record) -> str:
     """Of a record's content: everything but the bookkeeping."""
-    content = {key: value for key, value in record.items() if key != "mlflow_run_id"}
+    content = {key: value for key, value in record.items() if key not in ("mlflow_run_id", "release")}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -111,15 +128,20 @@ def _run_number(connection: duckdb.DuckDBPyConnection, run_id: str) -> int:
     return int(connection.execute(query, [run_id]).fetchall()[0][0])
 
 
-def _describe(connection: duckdb.DuckDBPyConnection, record: Record, number: int) -> None:
-    """Write team, session, trial and athlete; an athlete is described by the newest session."""
+def _describe(connection: duckdb.DuckDBPyConnection, record: Record, *, changes: bool) -> None:
+    """Write team, session and trial; what is described already changes only by a run that becomes current."""
     _upsert(connection, "team", record["team"])
-    _upsert(connection, "session", record["session"])
+    _upsert(connection, "session", record["session"], changes=changes)
     added = {"camera": record["trial"].get("camera"), "recording": record["trial"].get("recording", "video")}
-    trial = {**record["trial"], **added, "current_run_number": number}
-    _upsert(connection, "trial_manifest", trial)
+    trial = {**record["trial"], **added}
+    _upsert(connection, "trial_manifest", trial, changes=changes)
+
+
+def _describe_athlete(connection: duckdb.DuckDBPyConnection, record: Record, *, changes: bool) -> None:
+    """Likewise; an athlete is described by the newest session."""
     athlete = {**record["athlete"], "birth_year": record["athlete"].get("birth_year")}
-    _upsert(connection, "athlete", athlete, changes=_is_newest_session(connection, record))
+    changes = changes and _is_newest_session(connection, record)
+    _upsert(connection, "athlete", athlete, changes=changes)
 
 
 def _is_newest_session(connection: duckdb.DuckDBPyConnection, record: Record) -> bool:
@@ -132,13 +154,16 @@ def _is_newest_session(connection: duckdb.DuckDBPyConnection, record: Record) ->
     return bool(newest == [(record["session"]["session_id"],)])
 
 
-def _replace_run(connection: duckdb.DuckDBPyConnection, record: Record, number: int, kinematics: Path) -> None:
+def _replace_run(
+    connection: duckdb.DuckDBPyConnection, record: Record, number: int, release_id: str, kinematics: Path
+) -> None:
     measured = connection.execute(
         f"SELECT count(*), min(time_s), max(time_s) FROM {READ}",  # noqa: S608
         [str(kinematics)],
     ).fetchall()[0]
     extent = dict(zip(("frames", "first_time_s", "last_time_s"), measured, strict=True))
     run = {"run_number": number, **record["run"], "record_sha256": record_sha256(record), **extent}
+    run["release_id"] = release_id
     _upsert(connection, "run", run)
     connection.execute("DELETE FROM model_version WHERE run_number = ?", [number])
     for model in record["models"]:

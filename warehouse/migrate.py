@@ -15,7 +15,18 @@ import duckdb
 from warehouse.errors import MigrationError
 
 FOLDER = Path(__file__).parent
-VIEWS = ("trial", "kinematics", "kinematics_narrow", "event", "metric", "cycle_metric", "quality", "phase", "curve")
+VIEWS = (
+    "trial",
+    "trial_of_every_release",
+    "kinematics",
+    "kinematics_narrow",
+    "event",
+    "metric",
+    "cycle_metric",
+    "quality",
+    "phase",
+    "curve",
+)
 
 RECORDS = """
 CREATE TABLE IF NOT EXISTS migration (

@@ -1,7 +1,7 @@
 """Trials that are kept but not shown: their manifest no longer names them, or who is in them withdrew consent.
 
-They are current again once they are loaded again. Until then such a trial has the negative number of its run as its
-current one, so that no view and no query finds rows of it.
+They are current again once they are loaded again. A retired trial has no current run, so that no view and no query
+finds rows of it.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def retire_people(database: Path, athletes: Collection[str], *, trials: Collecti
     with opened_for_writing(database) as connection:
         rows = connection.execute(
             "SELECT trial_id, athlete_id FROM trial_manifest "
-            "WHERE current_run_number > 0 AND (athlete_id = ANY(?) OR trial_id = ANY(?))",
+            "WHERE current_run_number IS NOT NULL AND (athlete_id = ANY(?) OR trial_id = ANY(?))",
             [list(athletes), list(trials)],
         ).fetchall()
         _retire(connection, [trial for trial, _ in rows])
@@ -100,5 +100,5 @@ def retire_people(database: Path, athletes: Collection[str], *, trials: Collecti
 def _retire(connection: duckdb.DuckDBPyConnection, trials: list[str]) -> None:
     if trials:
         connection.execute(
-            "UPDATE trial_manifest SET current_run_number = -current_run_number WHERE trial_id = ANY(?)", [trials]
+            "UPDATE trial_manifest SET is_retired = true, current_run_number = NULL WHERE trial_id = ANY(?)", [trials]
         )

@@ -87,7 +87,7 @@ def _write(
     overlay: str | None,
 ) -> Path:
     page = (
-        _environment()
+        environment()
         .get_template(TEMPLATE)
         .render(
             source=source,
@@ -120,7 +120,7 @@ def _marker_source(recording: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """Whatever a template is given is escaped; templates are compiled once."""
     return Environment(
         loader=PackageLoader("biopose.report"),

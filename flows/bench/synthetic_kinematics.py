@@ -13,6 +13,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from warehouse.load import FILES, table_of
+from warehouse.releases import admit
 
 FRAMES = 600
 RATE_HZ = 60
@@ -42,6 +43,8 @@ FROM range($first, $last) numbers(number)
 ORDER BY number
 """
 STRIKES = 10  # of each foot in a trial of gait
+METHOD = "keypoint_fit"
+MODEL = {"stage": "keypoints", "model": "shipped", "version": 1, "sha256": "1" * 64}
 
 
 def kinematics_sql(connection: DuckDBPyConnection, first: int, last: int) -> str:
@@ -68,6 +71,7 @@ def kinematics_sql(connection: DuckDBPyConnection, first: int, last: int) -> str
 def describe_trials(connection: DuckDBPyConnection, first: int, last: int) -> None:
     """Everything about trials but their frames, into the tables that `load_trial` writes."""
     connection.execute(TRIAL, {"first": first, "last": last})
+    release_id, _ = admit(connection, METHOD, [MODEL])
     for sql in (
         "INSERT INTO team SELECT DISTINCT split_part(athlete_id, '/', 1) FROM synthetic ON CONFLICT DO NOTHING",
         "INSERT INTO athlete BY NAME SELECT DISTINCT athlete_id, split_part(athlete_id, '/', 1) AS team_id, "
@@ -77,10 +81,12 @@ def describe_trials(connection: DuckDBPyConnection, first: int, last: int) -> No
         "INSERT INTO trial_manifest BY NAME SELECT trial_id, session_id, athlete_id, activity, 'clip.mp4' AS video, "
         "run_number AS current_run_number "
         "FROM synthetic",
-        "INSERT INTO run SELECT run_number, md5(trial_id), trial_id, sha256(trial_id), 'keypoint_fit', '0', "
+        f"INSERT INTO run SELECT run_number, md5(trial_id), trial_id, sha256(trial_id), '{METHOD}', '0', "
         f"sha256('0'), 1.8, 75, 'artifacts/' || trial_id, sha256(trial_id), {FRAMES}, 0, "
-        f"{(FRAMES - 1) / RATE_HZ} FROM synthetic",
-        "INSERT INTO model_version SELECT run_number, 'keypoints', 'shipped', 1, sha256('1') FROM synthetic",
+        f"{(FRAMES - 1) / RATE_HZ}, '{release_id}' FROM synthetic",
+        f"INSERT INTO model_version SELECT run_number, '{MODEL['stage']}', '{MODEL['model']}', {MODEL['version']}, "
+        f"'{MODEL['sha256']}' FROM synthetic",
+        f"INSERT INTO release_run SELECT trial_id, '{release_id}', run_number FROM synthetic",
         "INSERT INTO load_record SELECT run_number, now(), NULL FROM synthetic",
         f"INSERT INTO {table_of('event')} BY NAME {_events_sql()}",
         f"INSERT INTO {table_of('metric')} BY NAME {_metrics_sql()}",
@@ -108,7 +114,7 @@ def one_trial(connection: DuckDBPyConnection, number: int, folder: Path) -> dict
     trial, session, athlete, activity, date = found.fetchall()[0]
     team = session.partition("/")[0]
     hashes = {"video_sha256": f"{number:064x}", "configuration_sha256": f"{number:064x}"}
-    run = {"run_id": f"{number:032x}", "trial_id": trial, **hashes, "code_version": "0", "method": "keypoint_fit"}
+    run = {"run_id": f"{number:032x}", "trial_id": trial, **hashes, "code_version": "0", "method": METHOD}
     body = {"height_m": 1.8, "mass_kg": 75.0}
     return {
         "run": {**run, **body, "artifacts": f"artifacts/{trial}"},
@@ -117,7 +123,7 @@ def one_trial(connection: DuckDBPyConnection, number: int, folder: Path) -> dict
         "session": {"session_id": session, "team_id": team, "session_date": date},
         "trial": {"trial_id": trial, "session_id": session, "athlete_id": athlete, "activity": activity}
         | {"video": "clip.mp4", "start_s": None, "end_s": None},
-        "models": [{"stage": "keypoints", "model": "shipped", "version": 1, "sha256": "1" * 64}],
+        "models": [MODEL],
         "mlflow_run_id": None,
     }
 

@@ -106,6 +106,7 @@ def _counts(erasure: Erasure) -> dict[str, Any]:
         "rows": erasure.rows,
         "folders": list(erasure.folders),
         "pictures_of_others": list(erasure.pictures),
+        "rollouts": list(erasure.rollouts),
         "intermediates": list(erasure.intermediates),
         "quarantined": list(erasure.quarantined),
     }
@@ -117,6 +118,7 @@ def _lines(erasure: Erasure, videos: list[str]) -> list[str]:
         f"{erasure.athlete_id}: {len(erasure.trial_ids)} trials, {sum(erasure.rows.values())} rows of the warehouse",
         *(f"  {folder}/" for folder in erasure.folders),
         *(f"  {picture}, which shows others, too" for picture in erasure.pictures),
+        *(f"  {page}" for page in erasure.rollouts),
         f"  {len(erasure.intermediates)} detections and motions, which are made anew where they are needed",
         f"  {len(erasure.quarantined)} records of the quarantine; lines of logs; Prefect's history of runs",
         *_inbox_lines(videos),

@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 
-from biopose.cli.command_line import as_json, show, with_evaluated_method
+from biopose.cli.command_line import as_json, show
 from biopose.cli.inbox import any_to_do, unmatched_lines
 from biopose.io.file_names import escaped
-from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from biopose.reconstruction.method_names import EVALUATED_METHOD_HELP, EVALUATED_METHODS, MethodName
 from flows.cli.home_option import with_home
 
 SOME_NOT_STORED = 3  # the exit code for "the rest is stored"
@@ -24,8 +24,17 @@ SOME_NOT_STORED = 3  # the exit code for "the rest is stored"
 @click.command()
 @click.argument("inbox", type=click.Path(file_okay=False, path_type=Path))
 @with_home
-@click.option("--alias", default="champion", show_default=True, help="Alias of the model versions to measure with.")
-@with_evaluated_method
+@click.option(
+    "--alias",
+    default="champion",
+    show_default=True,
+    help="champion: the promoted release. Another: the model versions with that alias, whose numbers are not current.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(EVALUATED_METHODS),
+    help=f"{EVALUATED_METHOD_HELP} By default that of the promoted release; numbers of another are not current.",
+)
 @click.option(
     "--retry", multiple=True, metavar="TRIAL", help="A trial to take out of quarantine; `all` takes every one."
 )
@@ -40,7 +49,7 @@ def ingest(
     inbox: Path,
     home: Path | None,
     alias: str,
-    method: MethodName,
+    method: MethodName | None,
     retry: tuple[str, ...],
     take_over: tuple[str, ...],
     json_: bool,
@@ -52,6 +61,9 @@ def ingest(
     command again. A trial that cannot be processed goes into quarantine, the others are stored, and the exit code is
     3; so it is where something in INBOX belongs to no trial, a video is still being copied, or the warehouse is open
     elsewhere. An inbox without a session is an error.
+
+    Numbers become current where they are measured with the promoted release (`biopose rollout`); those of any other are
+    stored beside them.
 
     A session belongs to the folder that brought it first. A trial that its session.toml no longer names is no longer
     current in the warehouse, and is again once it is named again; a renamed trial is recognised by its video.
@@ -81,7 +93,7 @@ def run_ingest(
     *,
     home: Path | None,
     alias: str = "champion",
-    method: MethodName = DEFAULT_METHOD,
+    method: MethodName | None = None,
     retry: tuple[str, ...] = (),
     take_over: tuple[str, ...] = (),
     quiet: bool = False,
@@ -92,7 +104,7 @@ def run_ingest(
         inbox: of sessions.
         home: that holds all state; None: of the settings.
         alias: of the model versions.
-        method: of measuring.
+        method: of measuring; None: that of the promoted release.
         retry: trials to take out of quarantine.
         take_over: sessions that the inbox takes over.
         quiet: print no progress.

@@ -8,6 +8,7 @@ from biopose.cli.inbox import inbox
 from biopose.cli.main import cli
 from flows.cli.backup import backup, restore
 from flows.cli.bench_ingest import bench_ingest
+from flows.cli.bench_rollouts import bench_rollouts
 from flows.cli.bench_warehouse import bench_warehouse
 from flows.cli.compare import compare
 from flows.cli.doctor import doctor
@@ -19,6 +20,7 @@ from flows.cli.models import models
 from flows.cli.prune import prune
 from flows.cli.quarantine import quarantine
 from flows.cli.query import query
+from flows.cli.rollout import rollout
 from flows.cli.serve import serve
 from flows.cli.train import train
 from flows.cli.up import up
@@ -39,10 +41,11 @@ for command in (
     backup,
     restore,
     models,
+    rollout,
     train,
 ):
     cli.add_command(command)
-for benchmark in (bench_ingest, bench_warehouse):
+for benchmark in (bench_ingest, bench_rollouts, bench_warehouse):
     bench.add_command(benchmark)
 
 

@@ -14,13 +14,16 @@ from tasks.faults import UnexpectedError
 from tasks.ingest_run import IngestRun
 from tasks.plan import Discovered, PlannedTrial
 from tasks.quarantine import Quarantine
+from tasks.releases import PinnedRelease
 from tasks.settings import Settings
 from tasks.video_hash import VideoChangedError, VideoHashes
 from warehouse.errors import MigrationError, WarehouseBusyError
 
+RELEASE = PinnedRelease("mqhmr", ())
+
 
 def ingest_run(home: Path, lines: list[str]) -> IngestRun:
-    return IngestRun(Settings.load(home), home / "inbox", (), log=lines.append)
+    return IngestRun(Settings.load(home), home / "inbox", RELEASE, log=lines.append)
 
 
 def test_a_trial_is_quarantined_once_and_counted_in_every_run(tmp_path: Path) -> None:
@@ -144,7 +147,7 @@ def test_a_folder_of_any_name_has_a_record_and_another_inboxs_record_stays(tmp_p
     name = "blue/" + "j" * 252
     run.quarantine(name, ManifestError("no name"), stage="discover")
     assert Quarantine(tmp_path / "quarantine").get(name) is not None
-    other = IngestRun(Settings.load(tmp_path), tmp_path / "other", (), log=lambda _: None)
+    other = IngestRun(Settings.load(tmp_path), tmp_path / "other", RELEASE, log=lambda _: None)
     other.quarantine_invalid(Discovered([], [], {}, []))
     assert [record.name for record in Quarantine(tmp_path / "quarantine")] == [name]
     ingest_run(tmp_path, []).quarantine_invalid(Discovered([], [], {}, []))

@@ -12,6 +12,7 @@ from tests.warehouse.trials import SyntheticTrial, session_of
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.errors import WarehouseBusyError
 from warehouse.load import loaded_runs
+from warehouse.releases import release_id_of
 
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
@@ -96,9 +97,10 @@ def test_a_database_that_stays_open_elsewhere_fails_the_load_and_its_snapshot_sa
     first, second = SyntheticTrial("jump1"), SyntheticTrial("jump2", seed=1)
     WarehouseWriter(database, snapshot).load(first.record, first.write(tmp_path / "first"))
     before = loaded_runs(database)
+    release_id = release_id_of(first.record["run"]["method"], first.record["models"])
     writer = WarehouseWriter(database, snapshot, patience_s=0.0)
     with held(database) as other:
-        assert writer.loaded_runs() == before
+        assert writer.loaded_runs(release_id) == before
         with pytest.raises(WarehouseBusyError, match=f"process {other.pid} .* has it open; close it there"):
             writer.load(second.record, second.write(tmp_path / "second"))
         with pytest.raises(WarehouseBusyError):

@@ -18,10 +18,12 @@ SELECT
     run.height_m,
     run.mass_kg,
     run.method,
+    release.name AS release,
     run.code_version,
     run.run_number,
     run.run_id,
     run.artifacts
 FROM trial_manifest AS described
 JOIN session USING (session_id)
-JOIN run ON run.run_number = described.current_run_number;
+JOIN run ON run.run_number = described.current_run_number
+JOIN release USING (release_id);

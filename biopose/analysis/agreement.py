@@ -1,0 +1,88 @@
+"""Agreement of two measurements of one trial, frame by frame, and over trials (Bland & Altman).
+
+Limits of agreement of repeated pairs, where the true value varies: the variance of a difference is that between trials
+plus that within them (Bland & Altman 2007, J Biopharm Stat 17:571).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+SDS_OF_95 = 1.96
+
+
+@dataclass(frozen=True, eq=False)
+class TrialAgreement:
+    """What distinguishes a second measurement of one trial from the first.
+
+    Attributes:
+        bias: (C,) mean of second minus first.
+        sd: (C,) standard deviation of the difference over frames.
+        rms: (C,) root mean square of the difference.
+        within_intervals: (C,) share of frames whose difference lies within its 95 % interval, if both standard
+            deviations are right and errors independent; NaN where a measurement has none.
+        sd_ratio: (C,) mean standard deviation of the second over that of the first.
+        frames: that both have.
+    """
+
+    bias: FloatArray
+    sd: FloatArray
+    rms: FloatArray
+    within_intervals: FloatArray
+    sd_ratio: FloatArray
+    frames: int
+
+
+def trial_agreement(
+    first: FloatArray, second: FloatArray, first_sd: FloatArray, second_sd: FloatArray, *, is_angle: NDArray[np.bool_]
+) -> TrialAgreement:
+    """Compare two measurements of the same frames.
+
+    Args:
+        first: (T, C) coordinates; NaN where one is not known.
+        second: likewise.
+        first_sd: (T, C) their standard deviations.
+        second_sd: likewise.
+        is_angle: (C,) in degrees: differences are taken on the circle.
+    """
+    difference = second - first
+    difference = np.where(is_angle, (difference + 180) % 360 - 180, difference)
+    reach = SDS_OF_95 * np.hypot(first_sd, second_sd)
+    known = np.isfinite(difference) & np.isfinite(reach)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        within = ((np.abs(difference) <= reach) & known).sum(axis=0) / known.sum(axis=0)
+        ratio = _mean(second_sd) / _mean(first_sd)
+    bias = _mean(difference)
+    return TrialAgreement(
+        bias=bias,
+        sd=np.sqrt(_mean((difference - bias) ** 2)),
+        rms=np.sqrt(_mean(difference**2)),
+        within_intervals=within,
+        sd_ratio=ratio,
+        frames=len(difference),
+    )
+
+
+def limits_of_agreement(biases: FloatArray, sds: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(C,) bias, lower and upper limit, between which 95 % of the differences of frames lie.
+
+    Args:
+        biases: (N, C) of each trial.
+        sds: (N, C) within each trial.
+    """
+    bias = _mean(biases)
+    reach = SDS_OF_95 * np.sqrt(_mean((biases - bias) ** 2) + _mean(sds**2))
+    return bias, bias - reach, bias + reach
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    """Over the first axis, of what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean: FloatArray = np.where(known, values, 0.0).sum(axis=0) / known.sum(axis=0)
+    return mean

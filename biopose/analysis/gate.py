@@ -1,0 +1,286 @@
+"""The gate of a rollout: is a candidate release no worse than the one in use, by margins that were declared before?
+
+Each criterion is a mean over trials of a paired difference, candidate minus champion, and the bounds within which it
+must lie. A candidate passes only where the interval of every criterion lies within its bounds: one that is worse than
+a margin then passes with at most the chance `level`, however many criteria there are (intersection-union test, Berger
+1982, Technometrics 24:295), so passing needs no adjustment for their number. It fails where a criterion surely lies
+beyond a bound, adjusted for their number by Holm's method, or where one trial is worse than a trial may be. Otherwise
+there is not enough evidence. Each further look at the same candidate spends a smaller part of the level.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta, binom, norm
+
+from biopose.analysis.cluster_bootstrap import ClusterMeans, cluster_means, holm
+from biopose.errors import BioposeError
+
+FloatArray = NDArray[np.float64]
+Verdict = Literal["pass", "fail", "not enough evidence"]
+MOST_TRIALS = 10_000  # more than that nobody waits for
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a candidate must keep; the margins of a versioned file.
+
+    Attributes:
+        version: of the policy.
+        level: the chance of promoting a candidate that is worse than a margin, over all looks at it.
+        least_athletes: with fewer in the sample nothing passes.
+        draws: of the bootstrap.
+        seed: of its draws.
+        quality: lowest_difference of mean quality (0 to 1), of a group, of a trial.
+        bias_deg: by coordinate without its side, the largest mean shift.
+        difference_deg: largest_of_a_trial: root mean square over its frames, of any of these coordinates.
+        metrics: by metric, the largest mean shift in its unit.
+        intervals: lowest_share of frames whose difference lies within the 95 % interval of both.
+        failures: largest_share of the trials that the candidate cannot measure.
+    """
+
+    version: int
+    level: float
+    least_athletes: int
+    draws: int
+    seed: int
+    quality: Mapping[str, float]
+    bias_deg: Mapping[str, float]
+    difference_deg: Mapping[str, float]
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, float]
+    failures: Mapping[str, float]
+
+    @classmethod
+    def read(cls, text: str, name: str) -> Policy:
+        """A policy from its TOML.
+
+        Args:
+            text: of the file.
+            name: of the file, for messages.
+
+        Raises:
+            BioposeError: it is no TOML, lacks a value or has one that is none; the message names it.
+        """
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise BioposeError(f"{name}: is no TOML ({error})") from error
+        expected = {one.name: one for one in cls.__dataclass_fields__.values()}
+        if wrong := sorted(table.keys() ^ expected.keys()):
+            missing = [key for key in wrong if key in expected]
+            raise BioposeError(
+                f"{name}: {'lacks' if missing else 'has the unknown'} {', '.join(missing or wrong)}; a policy has "
+                f"{', '.join(expected)}"
+            )
+        for key, value in table.items():
+            _check(name, key, value, is_table="Mapping" in str(expected[key].type))
+        return cls(**table)
+
+    def level_of(self, look: int) -> float:
+        """The part of the level that a look may spend, counted from 1: half, a sixth, a twelfth, ..."""
+        return self.level / (look * (look + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Criterion:
+    """A paired difference of each trial, and the bounds of its mean.
+
+    Attributes:
+        name: what is compared.
+        unit: of the difference.
+        values: (N,) candidate minus champion; NaN where a trial does not have it.
+        low: the mean must lie above; -inf: no bound.
+        high: the mean must lie below.
+        may_only_fail: such as a group of trials, which may be too small to show anything.
+    """
+
+    name: str
+    unit: str
+    values: FloatArray
+    low: float = -math.inf
+    high: float = math.inf
+    may_only_fail: bool = False
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A criterion with its interval and what follows; ends and mean are NaN where nothing is known."""
+
+    name: str
+    unit: str
+    mean: float
+    low_end: float
+    high_end: float
+    low: float
+    high: float
+    trials: int
+    athletes: int
+    verdict: Verdict
+    more_trials: int
+    may_only_fail: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate decides.
+
+    Attributes:
+        verdict: on the whole.
+        reason: in a line.
+        judged: every criterion.
+        more_trials: how many more would probably decide; 0 where it is decided.
+        level: that this look spends.
+        look: of this candidate, counted from 1.
+    """
+
+    verdict: Verdict
+    reason: str
+    judged: tuple[Judged, ...] = field(default_factory=tuple)
+    more_trials: int = 0
+    level: float = 0.0
+    look: int = 1
+
+    @property
+    def line(self) -> str:
+        """The verdict as it is printed."""
+        more = f": {self.more_trials} more trials" if self.verdict == "not enough evidence" else ""
+        return f"{self.verdict}{more}"
+
+
+def decide(
+    criteria: Sequence[Criterion],
+    athletes: NDArray[np.int64],
+    policy: Policy,
+    *,
+    attempted: int,
+    failed: Sequence[str] = (),
+    worst: Sequence[str] = (),
+    look: int = 1,
+) -> Decision:
+    """Decide on a candidate.
+
+    Args:
+        criteria: with the values of the trials that both measured.
+        athletes: (N,) of these trials, numbered from 0.
+        policy: with the level.
+        attempted: trials that the candidate tried, those that failed included.
+        failed: trials that it could not measure and the champion could.
+        worst: why single trials are worse than a trial may be, a line each.
+        look: which look at this candidate it is, counted from 1.
+    """
+    level = policy.level_of(look)
+    judged = [*_judged(criteria, athletes, policy, level), _judged_failures(len(failed), attempted, policy, level)]
+    failing = [one for one in judged if one.verdict == "fail"]
+    lacking = [one for one in judged if one.verdict == "not enough evidence" and not one.may_only_fail]
+    if failing or worst:
+        reasons = [*(_fault(one) for one in failing), *worst]
+        more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        return Decision("fail", reasons[0] + more, tuple(judged), 0, level, look)
+    if lacking:
+        widest = max(lacking, key=lambda one: one.more_trials)
+        there = len(np.unique(athletes))
+        few = (
+            f"; {policy.least_athletes} athletes are needed, there are {there}" if there < policy.least_athletes else ""
+        )
+        reason = f"{len(lacking)} of {len(judged)} criteria are undecided, most of all {widest.name}{few}"
+        return Decision("not enough evidence", reason, tuple(judged), widest.more_trials, level, look)
+    return Decision("pass", f"all {len(judged)} criteria lie within their margins", tuple(judged), 0, level, look)
+
+
+def _judged(criteria: Sequence[Criterion], athletes: NDArray[np.int64], policy: Policy, level: float) -> list[Judged]:
+    if not criteria:
+        return []
+    values = np.stack([one.values for one in criteria], axis=1)
+    means = cluster_means(values, athletes, draws=policy.draws, seed=policy.seed)
+    low_ends, high_ends = means.ends(level)
+    lows, highs = (np.array([getattr(one, side) for one in criteria]) for side in ("low", "high"))
+    adjusted = holm(np.minimum(means.p_below(lows), means.p_above(highs)))
+    judged = []
+    for index, one in enumerate(criteria):
+        is_known = means.clusters[index] >= policy.least_athletes
+        verdict: Verdict = "not enough evidence"
+        if adjusted[index] < level:
+            verdict = "fail"
+        elif is_known and low_ends[index] > one.low and high_ends[index] < one.high:
+            verdict = "pass"
+        judged.append(
+            Judged(
+                one.name,
+                one.unit,
+                float(means.mean[index]),
+                float(low_ends[index]),
+                float(high_ends[index]),
+                one.low,
+                one.high,
+                int(means.trials[index]),
+                int(means.clusters[index]),
+                verdict,
+                0 if verdict != "not enough evidence" else _more_trials(one, means, index, policy, level),
+                one.may_only_fail,
+            )
+        )
+    return judged
+
+
+def _more_trials(one: Criterion, means: ClusterMeans, index: int, policy: Policy, level: float) -> int:
+    """How many more trials would probably decide, if they came from athletes as these did."""
+    trials, clusters = int(means.trials[index]), int(means.clusters[index])
+    if clusters < 2:
+        return policy.least_athletes * max(trials, 1)
+    per_athlete = trials / clusters
+    mean, error = float(means.mean[index]), float(means.standard_error[index])
+    distance = min(abs(mean - bound) for bound in (one.low, one.high) if math.isfinite(bound))
+    reach = float(norm.isf(level)) * error * math.sqrt(clusters)
+    needed = math.inf if distance == 0 else (reach / distance) ** 2
+    needed = max(needed, policy.least_athletes)
+    if needed <= clusters:
+        needed = clusters + 1  # the bootstrap's tails are longer than those of the normal distribution
+    return int(min(math.ceil(min(needed, MOST_TRIALS) * per_athlete) - trials, MOST_TRIALS))
+
+
+def _judged_failures(failed: int, attempted: int, policy: Policy, level: float) -> Judged:
+    """The share of trials that cannot be measured, with its exact interval (Clopper & Pearson 1934)."""
+    bound = policy.failures["largest_share"]
+    low, high = _share_ends(failed, attempted, level)
+    more, verdict = 0, "not enough evidence"
+    if attempted and binom.sf(failed - 1, attempted, bound) < level:
+        verdict = "fail"
+    elif high < bound:
+        verdict = "pass"
+    else:
+        while more < MOST_TRIALS and _share_ends(failed, attempted + more, level)[1] >= bound:
+            more += 1
+    share = failed / attempted if attempted else math.nan
+    name = "trials that cannot be measured any more"
+    return Judged(name, "share", share, low, high, -math.inf, bound, attempted, 0, verdict, more)  # type: ignore[arg-type]
+
+
+def _share_ends(count: int, total: int, level: float) -> tuple[float, float]:
+    low = float(beta.ppf(level, count, total - count + 1)) if count else 0.0
+    high = float(beta.isf(level, count + 1, total - count)) if count < total else 1.0
+    return low, high
+
+
+def _fault(one: Judged) -> str:
+    bound = one.low if one.mean < one.low else one.high
+    return (
+        f"{one.name}: {one.mean:+.3g} {one.unit} ({one.low_end:+.3g} to {one.high_end:+.3g}), beyond the margin of "
+        f"{bound:+.3g}"
+    )
+
+
+def _check(name: str, key: str, value: Any, *, is_table: bool) -> None:
+    numbers = list(value.items()) if isinstance(value, dict) else [(key, value)]
+    if isinstance(value, dict) != is_table:
+        raise BioposeError(f"{name}: {key} is {'a table of numbers' if is_table else 'a number'}; found {value!r}")
+    for inner, number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+            raise BioposeError(f"{name}: {key}: {inner}: found {number!r}; a number is expected")

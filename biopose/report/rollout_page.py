@@ -1,0 +1,101 @@
+"""The page to decide on a rollout by: what a candidate release changes, for whom, by how much, and its worst trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from biopose.io.files import written_whole
+from biopose.report.page import environment
+from biopose.report.svg import Curve, Panel, figure
+
+TEMPLATE = "rollout.html.j2"
+
+
+@dataclass(frozen=True, eq=False)
+class WorstTrial:
+    """A trial whose two measurements differ most.
+
+    Attributes:
+        trial_id: its id.
+        time_s: (T,) of the frames that both have.
+        coordinates: by column, such as knee_angle_r_deg, (T, 2) of champion and candidate.
+        overlays: addresses of both overlay videos, relative to the page.
+    """
+
+    trial_id: str
+    time_s: NDArray[np.float64]
+    coordinates: Mapping[str, NDArray[np.float64]]
+    overlays: tuple[str, ...]
+
+
+def write_rollout_page(path: Path, status: Mapping[str, Any], worst: Sequence[WorstTrial]) -> Path:
+    """Write the page, whole or not at all.
+
+    Args:
+        path: the .html to write.
+        status: of a rollout that was compared, as `biopose rollout status --json` prints it.
+        worst: the trials to show curves of.
+    """
+    rollout = status["rollout"]
+    page = (
+        environment()
+        .get_template(TEMPLATE)
+        .render(
+            rollout=rollout,
+            decision=rollout["comparison"]["decision"],
+            comparison=rollout["comparison"],
+            acts=[act for act in status["acts"] if act["against_the_gate"]],
+            judged=[_judged_row(one) for one in rollout["comparison"]["decision"]["judged"]],
+            worst=[
+                {"trial_id": one.trial_id, "overlays": one.overlays, "plot": Markup(_curves(one))}  # noqa: S704
+                for one in worst
+            ],
+        )
+    )
+    with written_whole(path) as partial:
+        partial.write_text(page, encoding="utf-8", errors="replace")
+    return path
+
+
+def _judged_row(one: Mapping[str, Any]) -> dict[str, str]:
+    """A criterion as the page has it."""
+    bounds = [
+        text
+        for bound, text in (
+            (one["low"], f"above {_number(one['low'])}"),
+            (one["high"], f"below {_number(one['high'])}"),
+        )
+        if bound is not None
+    ]
+    more = f": {one['more_trials']} more trials" if one["more_trials"] else ""
+    return {
+        "name": one["name"],
+        "mean": f"{_number(one['mean'])} {one['unit']}",
+        "interval": f"{_number(one['low_end'])} to {_number(one['high_end'])}",
+        "margin": ", ".join(bounds),
+        "sample": f"{one['trials']} of {one['athletes']} athletes" if one["athletes"] else f"{one['trials']}",
+        "verdict": one["verdict"] + more,
+        "note": "a group can only fail" if one["may_only_fail"] else "",
+    }
+
+
+def _curves(one: WorstTrial) -> str:
+    panels = [
+        Panel(
+            column.rpartition("_")[0].replace("_", " ") + " (deg)",
+            [Curve("left", "champion", values[:, 0]), Curve("right", "candidate", values[:, 1])],
+        )
+        for column, values in one.coordinates.items()
+    ]
+    return figure(one.trial_id, panels, one.time_s, np.zeros(len(one.time_s), bool))
+
+
+def _number(value: float | None) -> str:
+    return "not known" if value is None else f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,256 @@
+"""`biopose rollout`: a candidate release is measured in the shadow, compared, decided on, promoted or rolled back."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from functools import partial
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import click
+
+from biopose.cli.command_line import EXISTING, Commands, as_json, show
+from biopose.reconstruction.method_names import EVALUATED_METHOD_HELP, EVALUATED_METHODS, MethodName
+from flows.cli.home_option import with_home
+from flows.cli.model_version import ModelVersion
+
+NOT_PASSED = 3  # the exit code where the gate did not pass a candidate
+
+with_reason = click.option("--reason", required=True, help="Kept with the act.")
+
+
+@click.group(cls=Commands)
+def rollout() -> None:
+    """Bring a new model version to everybody safely, or not at all.
+
+    A release is a method with exact model versions. `start` measures a sample of stored trials with a candidate release
+    beside the promoted one, compares them and decides by a policy; nothing that is shown changes. `promote` makes the
+    candidate's numbers current, `rollback` those of the release before, each in seconds.
+
+    \b
+    Examples:
+      biopose rollout start --model mqhmr=2 --why "trained on twice the motions"
+      biopose rollout promote
+      biopose rollout rollback --reason "knee angles of sprints jump"
+    """
+
+
+@rollout.command()
+@with_home
+@click.option("--method", type=click.Choice(EVALUATED_METHODS), help=f"{EVALUATED_METHOD_HELP} By default unchanged.")
+@click.option(
+    "--model", "models", multiple=True, type=ModelVersion(), help="STAGE=VERSION; stages not named stay as they are."
+)
+@click.option("--alias", help="The model versions that have this alias are the candidate's.")
+@click.option("--name", help="Of the candidate release; else from its method and hash.")
+@click.option("--trials", default=40, show_default=True, type=click.IntRange(1), help="Most trials of the sample.")
+@click.option("--frames", type=click.IntRange(1), help="Most frames of the sample; no limit by default.")
+@click.option("--policy", type=EXISTING, help="The gate's policy, TOML; else the one that ships.")
+@click.option("--why", default="", help="Recorded with the rollout.")
+@as_json
+def start(
+    home: Path | None,
+    method: MethodName | None,
+    models: tuple[tuple[str, int], ...],
+    alias: str | None,
+    name: str | None,
+    trials: int,
+    frames: int | None,
+    policy: Path | None,
+    why: str,
+    json_: bool,
+) -> None:
+    """Start a rollout, or go on with the one that is open: shadow, compare, gate.
+
+    The exit code is 0 where the gate passes the candidate, 3 where it does not.
+
+    \b
+    Examples:
+      biopose rollout start --model mqhmr=2 --why "trained on twice the motions"
+      biopose rollout start --method keypoint_fit --trials 100
+      biopose rollout start
+    """
+    from flows.serving.ingest_server import ingest_server
+    from tasks.registration import register_once
+    from tasks.settings import Settings
+
+    settings = Settings.load(home)
+    with _errors(), ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
+        from flows.rollout import rollout as flow
+
+        register_once(settings)  # while the server starts
+        wait_until_ready()
+        with redirect_stdout(StringIO()) if json_ else nullcontext():
+            status = flow(
+                home=str(settings.home),
+                method=method,
+                models=dict(models) or None,
+                alias=alias,
+                name=name,
+                most_trials=trials,
+                most_frames=frames,
+                policy=str(policy) if policy else None,
+                why=why,
+            )
+    show(status, json_=json_, lines=lambda: status_lines(status))
+    if status["rollout"]["verdict"] != "pass":
+        raise click.exceptions.Exit(NOT_PASSED)
+
+
+@rollout.command()
+@with_home
+@as_json
+def status(home: Path | None, json_: bool) -> None:
+    """Where the last rollout stands, how it got there, and what is current.
+
+    \b
+    Example:
+      biopose rollout status --home /data/biopose
+    """
+    from tasks.rollout_status import rollout_status
+    from tasks.settings import Settings
+
+    with _errors():
+        found = rollout_status(Settings.load(home))
+    show(found, json_=json_, lines=lambda: status_lines(found))
+
+
+@rollout.command()
+@with_home
+@as_json
+def report(home: Path | None, json_: bool) -> None:
+    """Write the page of the last comparison: what changes, for whom, by how much, the worst trials.
+
+    \b
+    Example:
+      biopose rollout report
+    """
+    from tasks.rollout_status import write_page
+    from tasks.settings import Settings
+
+    with _errors():
+        page = write_page(Settings.load(home))
+    show({"page": str(page)}, json_=json_, lines=lambda: [str(page)])
+
+
+@rollout.command()
+@with_home
+@click.option("--reason", help="Needed against the gate, and kept for ever.")
+@as_json
+def promote(home: Path | None, reason: str | None, json_: bool) -> None:
+    """Make the candidate of the last rollout the release in use.
+
+    Each trial then shows the last release that measured it: those of the sample the candidate's numbers, the others
+    theirs, until an ingest measures them. The next ingest measures with the candidate.
+
+    \b
+    Examples:
+      biopose rollout promote
+      biopose rollout promote --reason "the margin of hip_flexion is too narrow for squats"
+    """
+    from tasks.promotion import promote as act
+
+    _change(home, lambda settings: act(settings, reason=reason), json_=json_)
+
+
+@rollout.command()
+@with_home
+@with_reason
+@as_json
+def rollback(home: Path | None, reason: str, json_: bool) -> None:
+    """Make the release before the promoted one the release in use; every trial shows what it showed then.
+
+    Trials that the later release alone measured are not current until an ingest measures them.
+
+    \b
+    Example:
+      biopose rollout rollback --reason "knee angles of sprints jump"
+    """
+    from tasks.promotion import roll_back as act
+
+    _change(home, lambda settings: act(settings, reason=reason), json_=json_)
+
+
+@rollout.command()
+@with_home
+@with_reason
+@as_json
+def abort(home: Path | None, reason: str, json_: bool) -> None:
+    """End the open rollout; what its candidate measured stays stored, and not current.
+
+    \b
+    Example:
+      biopose rollout abort --reason "wrong version"
+    """
+    from tasks.promotion import abort as act
+
+    _change(home, lambda settings: act(settings, reason=reason), json_=json_)
+
+
+def status_lines(status: Mapping[str, Any]) -> list[str]:
+    """The status as text."""
+    shown = ", ".join(f"{count} show {name}" for name, count in status["trials_shown"].items())
+    lines = [f"In use: {status['promoted'] or 'none yet'}; of the current trials {shown or 'none'}"]
+    lines += [
+        f"  {act['release']} was promoted against the gate by {act['who']}: {act['why']}"
+        for act in status["acts"]
+        if act["against_the_gate"]
+    ]
+    if status["interrupted"]:
+        lines.append(f"  interrupted: {status['interrupted']}; the next ingest or rollout command completes it")
+    rollout = status["rollout"]
+    if rollout is None:
+        return [*lines, "No rollout yet: biopose rollout start --model STAGE=VERSION"]
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in rollout["sample"].items())
+    lines.append(
+        f"Rollout {rollout['number']}: {rollout['champion']} -> {rollout['candidate']}, at {rollout['state']}; {counts}"
+    )
+    if rollout["comparison"]:
+        lines += _decision_lines(rollout["comparison"]["decision"])
+    lines += [f"  {one['at'][:19]}  {one['to']:<9} {one['who']}: {one['why']}" for one in rollout["transitions"]]
+    if rollout["verdict"]:
+        lines.append(f"Page: {rollout['page']}")
+    if rollout["state"] == "gate":
+        lines.append("Next: biopose rollout promote")
+    return lines
+
+
+def _decision_lines(decision: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"Gate (look {decision['look']}, level {decision['level']:.3g}): {decision['line']}",
+        f"  {decision['reason']}",
+    ]
+    for one in decision["judged"]:
+        ends = " to ".join("unknown" if one[end] is None else f"{one[end]:+.3g}" for end in ("low_end", "high_end"))
+        mean = "unknown" if one["mean"] is None else f"{one['mean']:+.3g}"
+        more = f", {one['more_trials']} more trials" if one["more_trials"] else ""
+        lines.append(f"  {one['name']:<42} {mean:>8} {one['unit']:<5} ({ends}): {one['verdict']}{more}")
+    return lines
+
+
+def _change(home: Path | None, act: Any, *, json_: bool) -> None:
+    """An act on the home, held by its lock; then how things stand."""
+    from tasks.locks import exclusive
+    from tasks.rollout_status import rollout_status
+    from tasks.settings import Settings
+
+    settings = Settings.load(home)
+    with _errors(), exclusive(settings.home):
+        act(settings)
+        found = rollout_status(settings)
+    show(found, json_=json_, lines=lambda: status_lines(found))
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Errors of the warehouse and of trials as one line."""
+    from tasks.errors import TrialsFailedError
+    from warehouse.errors import WarehouseError
+
+    try:
+        yield
+    except (WarehouseError, TrialsFailedError) as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,284 @@
+"""A rollout: a candidate release measures a sample of stored trials in the shadow of the promoted one.
+
+    register -> shadow -> compare -> gate        then `biopose rollout promote`, by a person
+
+Each state is a row (`warehouse.rollouts`), so a rollout that was interrupted goes on by running the flow again. Numbers
+of the candidate are stored beside the current ones. A canary, a share of teams first, is not built yet.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from getpass import getuser
+from pathlib import Path
+from typing import Any, cast
+
+from prefect import flow, get_run_logger
+
+from biopose.analysis.gate import Policy
+from biopose.reconstruction.method_names import MethodName, networks_of
+from flows.ingest import measure
+from tasks.comparison import ComparedTrial, compare, read_policy
+from tasks.errors import TrialsFailedError
+from tasks.faults import UnexpectedError
+from tasks.ingest_run import IngestRun
+from tasks.locks import exclusive
+from tasks.models import CHAMPION, aliased_versions, pin_versions, tag_versions
+from tasks.plan import IngestOptions
+from tasks.promotion import complete_interrupted
+from tasks.releases import PinnedRelease, pinned, release_to_measure
+from tasks.rollout_status import rollout_status, write_page
+from tasks.settings import Settings
+from tasks.shadow import plan_shadow
+from tasks.shadow_sample import draw_sample, stored_trials
+from tasks.warehouse_writer import WarehouseWriter
+from warehouse.connection import opened_for_writing, transaction
+from warehouse.errors import ReleaseError
+from warehouse.paired_runs import paired_runs
+from warehouse.releases import Release, admit_candidate, promoted_release, release_of
+from warehouse.rollouts import (
+    Rollout,
+    decide,
+    earlier_looks,
+    latest,
+    move,
+    note_compared,
+    note_outcome,
+    register,
+    sample,
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a candidate is to be, and how it is judged."""
+
+    method: MethodName | None
+    models: Mapping[str, int]
+    alias: str | None
+    name: str | None
+    policy: str | None
+
+
+@flow(name="rollout", persist_result=False)
+def rollout(
+    home: str | None = None,
+    method: MethodName | None = None,
+    models: Mapping[str, int] | None = None,
+    alias: str | None = None,
+    name: str | None = None,
+    most_trials: int = 40,
+    most_frames: int | None = None,
+    policy: str | None = None,
+    why: str = "",
+) -> dict[str, Any]:
+    """Start a rollout, or go on with the one that is open, as far as the gate.
+
+    Args:
+        home: holds all state; None: of the settings.
+        method: of the candidate; None: that of the promoted release.
+        models: by stage, the candidate's versions; the others are those of the promoted release.
+        alias: the model versions that have it are the candidate's.
+        name: of the candidate release.
+        most_trials: budget of the shadow.
+        most_frames: likewise, of video.
+        policy: the gate's file; None: the one that ships.
+        why: recorded with the rollout.
+
+    Returns:
+        Where it stands, as `rollout_status` gives it.
+
+    Raises:
+        BioposeError: an ingest is at work here, or a model version is missing.
+        ReleaseError: nothing to compare, or another rollout is open.
+        TrialsFailedError: something failed that neither the candidate nor an input caused; run it again.
+    """
+    settings = Settings.load(home)
+    with exclusive(settings.home):
+        for line in complete_interrupted(settings):
+            _log(line)
+        choice = Choice(method, models or {}, alias, name, policy)
+        current = _open(settings, choice) or _register(
+            settings, choice, most_trials=most_trials, most_frames=most_frames, why=why
+        )
+        steps = {"shadow": _shadow, "compare": _compare, "gate": _gate}
+        while current.state in steps and not (current.state == "gate" and current.verdict):
+            steps[current.state](settings, current)
+            current = _latest(settings)
+        WarehouseWriter(settings.warehouse, settings.snapshot).publish()
+    return rollout_status(settings)
+
+
+def _log(line: str) -> None:
+    print(line)
+    get_run_logger().info(line)
+
+
+def _latest(settings: Settings) -> Rollout:
+    with opened_for_writing(settings.warehouse) as connection:
+        found = latest(connection)
+    assert found is not None
+    return found
+
+
+def _open(settings: Settings, choice: Choice) -> Rollout | None:
+    """The rollout that is open; it goes on as it was started."""
+    if not settings.warehouse.is_file():
+        raise ReleaseError(f"{settings.warehouse}: there is no warehouse yet; `biopose ingest INBOX` makes it")
+    with opened_for_writing(settings.warehouse) as connection:
+        found = latest(connection)
+        if found is None or not found.is_open:
+            return None
+        name = release_of(connection, found.candidate_id).name
+    if given := [f"--{option.rstrip('s')}" for option, value in vars(choice).items() if value]:
+        raise ReleaseError(
+            f"rollout {found.number} of {name} is open, at {found.state}: two at once would each compare with what the "
+            f"other may replace. Go on with it without {', '.join(given)}, or end it: `biopose rollout abort`"
+        )
+    _log(f"  rollout {found.number} of {name} goes on at {found.state}")
+    return found
+
+
+def _register(settings: Settings, choice: Choice, *, most_trials: int, most_frames: int | None, why: str) -> Rollout:
+    _, text = read_policy(Path(choice.policy) if choice.policy else None)
+    release_to_measure(settings)  # the first of an earlier home is recorded
+    champion = _promoted(settings)
+    candidate = _candidate(settings, champion, choice)
+    with opened_for_writing(settings.warehouse) as connection, transaction(connection):
+        candidate_id = admit_candidate(
+            connection, candidate.method, [model.identity for model in candidate.models], name=choice.name
+        )
+        drawn = draw_sample(
+            stored_trials(connection, champion.release_id), most_trials=most_trials, most_frames=most_frames
+        )
+        if not drawn:
+            raise ReleaseError(f"no stored trial shows the release {champion.name}: there is nothing to compare with")
+        register(
+            connection,
+            champion_id=champion.release_id,
+            candidate_id=candidate_id,
+            policy=text,
+            trials=[one.trial_id for one in drawn],
+            who=getuser(),
+            why=why or "started",
+        )
+        recorded = release_of(connection, candidate_id)
+    tag_versions(settings, recorded.versions, f"release.{recorded.name}", recorded.method)
+    _log(f"  candidate    {recorded.name}: {_changes(champion, recorded)}")
+    _log(f"  sample       {len(drawn)} trials, {sum(one.frames for one in drawn)} frames, of {champion.name}")
+    return _latest(settings)
+
+
+def _promoted(settings: Settings) -> Release:
+    with opened_for_writing(settings.warehouse) as connection:
+        found = promoted_release(connection)
+    if found is None:
+        raise ReleaseError("no release is in use here yet; `biopose ingest INBOX` makes the first")
+    return found
+
+
+def _candidate(settings: Settings, champion: Release, choice: Choice) -> PinnedRelease:
+    """The promoted release with what is changed."""
+    method = choice.method or cast(MethodName, champion.method)
+    stages = networks_of(method)
+    if unused := sorted(set(choice.models) - set(stages)):
+        raise ReleaseError(f"--model {unused[0]}: the method {method} has no such model; it has {', '.join(stages)}")
+    versions = aliased_versions(settings, CHAMPION) | champion.versions
+    versions |= (aliased_versions(settings, choice.alias) if choice.alias else {}) | dict(choice.models)
+    return PinnedRelease(
+        method, pin_versions(settings, {stage: versions[stage] for stage in stages if stage in versions}), False
+    )
+
+
+def _changes(champion: Release, candidate: Release) -> str:
+    changed = [
+        f"{stage} {champion.versions.get(stage, 'none')} -> {candidate.versions.get(stage, 'none')}"
+        for stage in dict.fromkeys((*champion.versions, *candidate.versions))
+        if champion.versions.get(stage) != candidate.versions.get(stage)
+    ]
+    method = [f"method {champion.method} -> {candidate.method}"] if champion.method != candidate.method else []
+    return ", ".join([*method, *changed])
+
+
+def _shadow(settings: Settings, current: Rollout) -> None:
+    """Measure what of the sample is not measured yet."""
+    champion, candidate = _pinned(settings, current.champion_id), _pinned(settings, current.candidate_id)
+    with opened_for_writing(settings.warehouse) as connection:
+        todo = [one.trial_id for one in sample(connection, current.number) if one.outcome is None]
+    writer = WarehouseWriter(settings.warehouse, settings.snapshot)
+    shadow = plan_shadow(
+        todo,
+        settings,
+        champion=champion,
+        candidate=candidate,
+        loaded=writer.loaded_runs(current.champion_id),
+    )
+    for stage, (there, total) in shadow.shared.items():
+        _log(f"  {stage:<18} {there} of {total} results are there already and are not made again")
+    run = IngestRun(settings, settings.inbox, candidate, log=_log)
+    new = run.not_loaded(shadow.trials, writer.loaded_runs(current.candidate_id))
+    if new:
+        measure(new, run, IngestOptions(method=candidate.method), writer)
+    _note_outcomes(settings, current, run, shadow.left_out)
+
+
+def _pinned(settings: Settings, release_id: str) -> PinnedRelease:
+    with opened_for_writing(settings.warehouse) as connection:
+        release = release_of(connection, release_id)
+    return PinnedRelease(cast(MethodName, release.method), pinned(settings, release), is_promoted=False)
+
+
+def _note_outcomes(settings: Settings, current: Rollout, run: IngestRun, left_out: Mapping[str, str]) -> None:
+    """Record what became of each trial; where something is left to do, it is done when the flow is run again."""
+    of_candidate = {name: error for name, error in run.failed.items() if isinstance(error, UnexpectedError)}
+    failed = {record.name: record.message for record in run.quarantined} | {n: str(e) for n, e in of_candidate.items()}
+    measured = [row["trial_id"] for row in run.stored] + run.known
+    with opened_for_writing(settings.warehouse) as connection, transaction(connection):
+        for name in measured:
+            note_outcome(connection, current.number, name, "measured")
+        for name, message in failed.items():
+            note_outcome(connection, current.number, name, "failed", message)
+        for name, message in left_out.items():
+            note_outcome(connection, current.number, name, "left out", message)
+        left = [one.trial_id for one in sample(connection, current.number) if one.outcome is None]
+        if not left:
+            why = f"{len(measured)} measured, {len(failed)} failed, {len(left_out)} left out"
+            move(connection, current.number, "compare", who=getuser(), why=why)
+    for name, message in left_out.items():
+        _log(f"  left out     {name}: {message}")
+    if left:
+        reasons = {n: str(e) for n, e in run.failed.items()} | run.unloaded | run.waiting
+        raise TrialsFailedError(
+            f"{len(left)} trials of the sample are not measured yet, the first {left[0]} "
+            f"({reasons.get(left[0], 'interrupted')}); the rest is stored. Mend the cause and run it again"
+        )
+
+
+def _compare(settings: Settings, current: Rollout) -> None:
+    """Compare the candidate's runs with the champion's."""
+    policy = Policy.read(current.policy, f"the policy of rollout {current.number}")
+    with opened_for_writing(settings.warehouse) as connection, transaction(connection):
+        outcomes = sample(connection, current.number)
+        pairs = paired_runs(
+            connection,
+            [one.trial_id for one in outcomes if one.outcome == "measured"],
+            first=current.champion_id,
+            second=current.candidate_id,
+        )
+        comparison = compare(
+            [ComparedTrial.of(pair) for pair in pairs],
+            policy,
+            failed={one.trial_id: one.message or "" for one in outcomes if one.outcome == "failed"},
+            look=1 + earlier_looks(connection, current),
+        )
+        note_compared(connection, current.number, json.dumps(comparison), who=getuser())
+
+
+def _gate(settings: Settings, current: Rollout) -> None:
+    """Record the gate's decision on what was compared."""
+    decision = json.loads(current.comparison or "{}")["decision"]
+    with opened_for_writing(settings.warehouse) as connection, transaction(connection):
+        decide(connection, current.number, verdict=decision["verdict"], who=getuser(), why=decision["reason"])
+    write_page(settings)

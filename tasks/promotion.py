@@ -1,0 +1,210 @@
+"""Promoting and rolling back: one act over two systems, the warehouse's pointer and MLflow's alias champion.
+
+    1. the warehouse notes what will be done            (a transaction)
+    2. MLflow's alias champion moves, stage by stage    (each may be repeated)
+    3. the release is current and the act is done       (a transaction)
+    4. a snapshot is published for readers
+
+Where it is interrupted after 1, whatever comes next, an ingest or a command, does 2 to 4; where that cannot be, since a
+model version is gone, it takes back 1 and 2. Readers have all numbers of one side or of the other: only 3 changes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from getpass import getuser
+
+import duckdb
+
+from biopose.errors import ModelError
+from tasks.models import CHAMPION, set_alias
+from tasks.releases import pinned
+from tasks.settings import Settings
+from warehouse.connection import opened_for_reading, opened_for_writing, transaction
+from warehouse.errors import ReleaseError, WarehouseError
+from warehouse.releases import (
+    BEFORE,
+    Act,
+    ActName,
+    Release,
+    acts,
+    begin_act,
+    begun_act,
+    drop_act,
+    finish_act,
+    promoted,
+    release_of,
+)
+from warehouse.rollouts import PASS, Rollout, latest, move
+from warehouse.snapshot import publish_snapshot
+
+
+def promote(settings: Settings, *, reason: str | None = None) -> Release:
+    """Promote the candidate of the last rollout.
+
+    Args:
+        settings: of registry and warehouse; the home's lock is held.
+        reason: needed against the gate, and kept.
+
+    Raises:
+        ReleaseError: there is nothing to promote, or the gate did not pass it and no reason is given.
+        ModelError: a model version is missing, or the registry cannot be reached; nothing is changed.
+    """
+    complete_interrupted(settings)
+    with opened_for_writing(settings.warehouse) as connection:
+        rollout, releases = _promotable(connection, reason), promoted(connection)
+        candidate = release_of(connection, rollout.candidate_id)
+    is_override = not _is_passed(rollout)
+    why = f"against the gate ({rollout.verdict}): {reason}" if is_override else reason or "the gate passed it"
+
+    def begin(connection: duckdb.DuckDBPyConnection) -> None:
+        move(connection, rollout.number, "promote", who=getuser(), why=why)
+
+    _act(
+        settings,
+        "promote",
+        candidate,
+        [*releases, candidate.release_id],
+        why=why,
+        rollout=rollout.number,
+        is_override=is_override,
+        begin=begin,
+    )
+    return candidate
+
+
+def roll_back(settings: Settings, *, reason: str) -> Release:
+    """Make the release current again that was before the promoted one.
+
+    Args:
+        settings: of registry and warehouse; the home's lock is held.
+        reason: kept.
+
+    Raises:
+        ReleaseError: there is none before it.
+        ModelError: a model version is missing, or the registry cannot be reached; nothing is changed.
+    """
+    complete_interrupted(settings)
+    with opened_for_writing(settings.warehouse) as connection:
+        releases = promoted(connection)[:-1]
+        if not set(releases) - {BEFORE}:
+            raise ReleaseError("there is no release to go back to: the one in use is the first that was promoted here")
+        target = release_of(connection, releases[-1])
+    _act(settings, "roll back", target, releases, why=reason)
+    return target
+
+
+def abort(settings: Settings, *, reason: str) -> None:
+    """Stop the open rollout.
+
+    Raises:
+        ReleaseError: none is open.
+    """
+    complete_interrupted(settings)
+    with opened_for_writing(settings.warehouse) as connection, transaction(connection):
+        rollout = latest(connection)
+        if rollout is None or not rollout.is_open:
+            raise ReleaseError("no rollout is open")
+        move(connection, rollout.number, "stopped", who=getuser(), why=f"aborted: {reason}")
+
+
+def complete_interrupted(settings: Settings) -> list[str]:
+    """Complete an act that was interrupted; take it back where a model version of it is gone.
+
+    Returns:
+        What was done, a line each.
+
+    Raises:
+        WarehouseBusyError: another process has the database open.
+        ModelError: the registry cannot be reached.
+    """
+    if not settings.warehouse.is_file():
+        return []
+    with opened_for_writing(settings.warehouse) as connection:
+        act, done = begun_act(connection), len(acts(connection))
+        name = release_of(connection, act.releases[-1]).name if act else ""
+    if act is None:
+        return _publish_unpublished(settings, done)
+    try:
+        _complete(settings, act)
+    except ModelError as error:
+        _take_back(settings, act, str(error))
+        return [f"the interrupted act ({act.act} {name}) cannot be completed and is taken back: {error}"]
+    return [f"the interrupted act ({act.act} {name}) is completed"]
+
+
+def _publish_unpublished(settings: Settings, done: int) -> list[str]:
+    """Publish where the process ended between the last act and its publication."""
+    with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
+        if len(acts(connection)) < done:
+            connection.close()
+            publish_snapshot(settings.warehouse, settings.snapshot)
+            return ["the last promotion or rollback is published to readers, which was interrupted"]
+    return []
+
+
+def _promotable(connection: duckdb.DuckDBPyConnection, reason: str | None) -> Rollout:
+    rollout = latest(connection)
+    if rollout is None or rollout.verdict is None or rollout.state not in ("gate", "stopped"):
+        there = f"rollout {rollout.number} is at {rollout.state}" if rollout else "there is no rollout"
+        raise ReleaseError(f"nothing to promote: {there}; `biopose rollout start` brings one to the gate")
+    if rollout.champion_id != promoted(connection)[-1]:
+        name = release_of(connection, promoted(connection)[-1]).name
+        raise ReleaseError(
+            f"rollout {rollout.number} compared with a release that is no longer the promoted one; that is {name}. "
+            "Start a new rollout"
+        )
+    if not (_is_passed(rollout) or reason):
+        raise ReleaseError(
+            f"rollout {rollout.number} is at {rollout.state}, and the gate's verdict is: {rollout.verdict}. Promoting "
+            "against that needs --reason, which stays on record"
+        )
+    return rollout
+
+
+def _is_passed(rollout: Rollout) -> bool:
+    return rollout.state == "gate" and rollout.verdict == PASS
+
+
+def _act(
+    settings: Settings,
+    name: ActName,
+    target: Release,
+    releases: Sequence[str],
+    *,
+    why: str,
+    rollout: int | None = None,
+    is_override: bool = False,
+    begin: Callable[[duckdb.DuckDBPyConnection], None] = lambda _: None,
+) -> None:
+    pinned(settings, target)  # before anything is changed
+    with opened_for_writing(settings.warehouse) as connection:
+        with transaction(connection):
+            begin_act(connection, name, releases, who=getuser(), why=why, rollout=rollout, is_override=is_override)
+            begin(connection)
+        act = begun_act(connection)
+    assert act is not None
+    _complete(settings, act)
+
+
+def _complete(settings: Settings, act: Act) -> None:
+    with opened_for_writing(settings.warehouse) as connection:
+        target = release_of(connection, act.releases[-1])
+    pinned(settings, target)
+    set_alias(settings, CHAMPION, target.versions)
+    with opened_for_writing(settings.warehouse) as connection, transaction(connection):
+        finish_act(connection)
+        if act.rollout is not None:
+            move(connection, act.rollout, "done", who=act.who, why="promoted")
+    publish_snapshot(settings.warehouse, settings.snapshot)
+
+
+def _take_back(settings: Settings, act: Act, why: str) -> None:
+    with opened_for_writing(settings.warehouse) as connection:
+        before = release_of(connection, promoted(connection)[-1])
+    set_alias(settings, CHAMPION, before.versions)
+    with opened_for_writing(settings.warehouse) as connection, transaction(connection):
+        drop_act(connection)
+        if act.rollout is not None:
+            move(connection, act.rollout, "gate", who=act.who, why=f"the promotion is taken back: {why}")

@@ -1,0 +1,138 @@
+"""Which release an ingest measures with: the promoted one, unless an alias or a method asks for another."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import cast
+
+from biopose.errors import ModelError
+from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
+from tasks.models import CHAMPION, PinnedModel, aliased_versions, pin_versions
+from tasks.registration import registered_models
+from tasks.settings import Settings
+from warehouse.connection import opened_for_reading, opened_for_writing, transaction
+from warehouse.errors import WarehouseBusyError, WarehouseError
+from warehouse.releases import Release, admit, promoted_release, release_id_of, usual_method
+
+
+@dataclass(frozen=True)
+class PinnedRelease:
+    """A release with its models as the registry has them.
+
+    Attributes:
+        method: of measuring.
+        models: exact versions.
+        is_promoted: whether its numbers become current.
+        notes: what is odd about it, a line each.
+    """
+
+    method: MethodName
+    models: tuple[PinnedModel, ...]
+    is_promoted: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def release_id(self) -> str:
+        """As the warehouse has it."""
+        return release_id_of(self.method, [model.identity for model in self.models])
+
+
+def release_to_measure(settings: Settings, alias: str = CHAMPION, *, method: MethodName | None = None) -> PinnedRelease:
+    """The release of an ingest.
+
+    Args:
+        settings: of registry and warehouse.
+        alias: champion is the promoted release, whatever the alias points to; another: the versions that have it.
+        method: None: that of the promoted release.
+
+    Raises:
+        ModelError: a model version is missing, or the registry cannot be reached.
+    """
+    promoted = _promoted(settings)
+    if promoted is None and (alias != CHAMPION or settings.warehouse.is_file()):
+        promoted = _promote_champions(settings)
+    if promoted is None:
+        method = method or DEFAULT_METHOD
+        return PinnedRelease(method, registered_models(settings, CHAMPION, method=method))
+    method_now = cast(MethodName, promoted.method)
+    if alias == CHAMPION and method in (None, method_now):
+        registered_models(settings, CHAMPION, method=method_now)
+        return PinnedRelease(method_now, pinned(settings, promoted), notes=_moved_aliases(settings, promoted))
+    asked = method or method_now
+    release = PinnedRelease(asked, registered_models(settings, alias, method=asked))
+    if release.release_id == promoted.release_id:
+        return release
+    note = (
+        f"{asked} with the alias {alias} is not the promoted release {promoted.name}: its numbers are stored beside "
+        "the current ones, in trial_of_every_release; `biopose rollout start` compares, and can promote it"
+    )
+    return replace(release, is_promoted=False, notes=(note,))
+
+
+def pinned(settings: Settings, release: Release) -> tuple[PinnedModel, ...]:
+    """A recorded release's models as the registry has them.
+
+    Raises:
+        ModelError: one is missing or is another than was recorded, or the registry cannot be reached.
+    """
+    models = pin_versions(settings, release.versions)
+    recorded = {str(model["stage"]): model["sha256"] for model in release.models}
+    for model in models:
+        if model.sha256 != recorded[model.stage]:
+            raise ModelError(
+                f"{settings.mlflow_tracking_uri}: {model.model} version {model.version} is not the one of the release "
+                f"{release.name} (sha256 {model.sha256[:12]}... in place of {recorded[model.stage][:12]}...): this is "
+                "another registry; restore the one that this home was made with"
+            )
+    return models
+
+
+def releases_with(settings: Settings, stage: str, version: int) -> list[str]:
+    """Names of the recorded releases that have a model version."""
+    if not settings.warehouse.is_file():
+        return []
+    with opened_for_writing(settings.warehouse) as connection:
+        rows = connection.execute(
+            "SELECT name FROM release JOIN release_model USING (release_id) WHERE stage = ? AND version = ? ORDER BY 1",
+            [stage, version],
+        ).fetchall()
+    return [str(name) for (name,) in rows]
+
+
+def _promoted(settings: Settings) -> Release | None:
+    """Of the warehouse; while another process has it open, as the snapshot has it."""
+    if not settings.warehouse.is_file():
+        return None
+    try:
+        with opened_for_writing(settings.warehouse) as connection:
+            return promoted_release(connection)
+    except WarehouseBusyError:
+        with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
+            return promoted_release(connection)
+        raise
+
+
+def _promote_champions(settings: Settings) -> Release:
+    """Record the champions as the first release, before anything else can be the first to be loaded."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with opened_for_writing(settings.warehouse) as connection:
+        method = cast(MethodName, usual_method(connection) or DEFAULT_METHOD)
+        models = registered_models(settings, CHAMPION, method=method)
+        with transaction(connection):
+            admit(connection, method, [model.identity for model in models])
+        found = promoted_release(connection)
+    assert found is not None
+    return found
+
+
+def _moved_aliases(settings: Settings, promoted: Release) -> tuple[str, ...]:
+    """Where MLflow's alias champion was moved by hand."""
+    champions = aliased_versions(settings, CHAMPION)
+    return tuple(
+        f"MLflow's alias champion of {stage} is on version {champions.get(stage, 'none')}; measured is with version "
+        f"{version}, that of the promoted release {promoted.name}. `biopose rollout start --model "
+        f"{stage}={champions.get(stage, 'VERSION')}` brings in another"
+        for stage, version in promoted.versions.items()
+        if champions.get(stage) != version
+    )

@@ -1,0 +1,184 @@
+"""The gate of a rollout, with known truth: who passes, who fails, and how many trials are lacking."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from biopose.analysis.agreement import limits_of_agreement, trial_agreement
+from biopose.analysis.cluster_bootstrap import cluster_means, holm
+from biopose.analysis.gate import Criterion, Decision, Policy, decide
+from biopose.errors import BioposeError
+
+POLICY = Policy(
+    version=1,
+    level=0.05,
+    least_athletes=6,
+    draws=499,
+    seed=1,
+    quality={},
+    bias_deg={},
+    difference_deg={},
+    metrics={},
+    intervals={},
+    failures={"largest_share": 0.1},
+)
+ATHLETES = np.repeat(np.arange(12), 4)
+
+
+def differences(mean: float, *, sd: float = 0.5, athletes: np.ndarray = ATHLETES, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return mean + sd * (rng.normal(size=athletes.max() + 1)[athletes] + rng.normal(size=len(athletes))) / np.sqrt(2)
+
+
+def decided(*means: float, athletes: np.ndarray = ATHLETES, look: int = 1, **others: object) -> Decision:
+    criteria = [
+        Criterion(f"c{i}", "deg", differences(mean, athletes=athletes, seed=i), low=-1.0, high=1.0)
+        for i, mean in enumerate(means)
+    ]
+    return decide(criteria, athletes, POLICY, attempted=len(athletes), look=look, **others)  # type: ignore[arg-type]
+
+
+def test_a_candidate_within_all_margins_passes() -> None:
+    decision = decided(0.0, 0.2, -0.2)
+    assert (decision.verdict, decision.line) == ("pass", "pass")
+    assert [one.verdict for one in decision.judged] == ["pass"] * 4
+
+
+@pytest.mark.parametrize("shift", [-3.0, 3.0])
+def test_one_criterion_that_is_surely_beyond_its_margin_fails_it_and_is_named(shift: float) -> None:
+    decision = decided(0.0, shift, 0.0)
+    assert decision.verdict == "fail"
+    assert decision.reason.startswith("c1: ")
+    assert "beyond the margin of" in decision.reason
+
+
+def test_too_few_trials_are_not_enough_evidence_and_their_number_is_named() -> None:
+    few = np.repeat(np.arange(3), 2)
+    decision = decided(0.0, athletes=few)
+    assert decision.verdict == "not enough evidence"
+    assert decision.line == f"not enough evidence: {decision.more_trials} more trials"
+    assert decision.more_trials >= 6
+    assert "6 athletes are needed, there are 3" in decision.reason
+
+
+def test_as_many_more_trials_as_are_named_decide() -> None:
+    rng = np.random.default_rng(0)
+    few = np.repeat(np.arange(8), 2)
+    criterion = Criterion("c", "deg", rng.normal(0.0, 1.6, len(few)), low=-1.0, high=1.0)
+    first = decide([criterion], few, POLICY, attempted=100)
+    assert first.verdict == "not enough evidence"
+    many = np.repeat(np.arange(8 + first.more_trials // 2 + 1), 2)
+    criterion = replace(criterion, values=rng.normal(0.0, 1.6, len(many)))
+    assert decide([criterion], many, POLICY, attempted=100).verdict == "pass"
+
+
+def test_a_group_that_is_surely_worse_fails_it_and_a_small_one_does_not_hold_it_up() -> None:
+    whole = Criterion("quality", "of 1", differences(0.1), low=-0.5)
+    left = Criterion("left-facing", "of 1", np.where(ATHLETES < 6, differences(-3.0), np.nan), -1.0, may_only_fail=True)
+    small = Criterion("squats", "of 1", np.where(ATHLETES < 2, differences(-3.0), np.nan), -1.0, may_only_fail=True)
+    assert decide([whole, left], ATHLETES, POLICY, attempted=48).verdict == "fail"
+    assert decide([whole, small], ATHLETES, POLICY, attempted=48).verdict == "pass"
+
+
+def test_one_trial_that_is_worse_than_a_trial_may_be_fails_it() -> None:
+    decision = decided(0.0, worst=["jump7: quality 0.80 -> 0.30", "jump8: too"])
+    assert (decision.verdict, decision.reason) == ("fail", "jump7: quality 0.80 -> 0.30, and 1 more")
+
+
+def test_trials_that_cannot_be_measured_fail_it_or_leave_it_open() -> None:
+    assert decided(0.0, failed=[f"t{i}" for i in range(20)]).verdict == "fail"
+    assert decided(0.0, failed=["t1", "t2"]).verdict == "not enough evidence"
+    nothing = decide([], np.array([], dtype=np.int64), POLICY, attempted=7, failed=[f"t{i}" for i in range(7)])
+    assert nothing.verdict == "fail"
+    assert "trials that cannot be measured any more" in nothing.reason
+
+
+def test_an_equal_candidate_passes_though_its_differences_have_no_spread() -> None:
+    criterion = Criterion("c", "deg", np.zeros(48), low=-1.0, high=1.0)
+    assert decide([criterion], ATHLETES, POLICY, attempted=48).verdict == "pass"
+
+
+def test_further_looks_spend_less_and_all_together_no_more_than_the_level() -> None:
+    levels = [POLICY.level_of(look) for look in range(1, 2000)]
+    assert levels[0] == pytest.approx(0.025)
+    assert all(before > after for before, after in pairwise(levels))
+    assert 0.049 < sum(levels) < 0.05
+
+
+def test_a_candidate_that_is_a_margin_worse_is_promoted_in_at_most_five_per_cent() -> None:
+    """The numbers for a team are those of `biopose bench rollouts`."""
+    from flows.bench.rollouts import simulate
+
+    rows = {row["candidate"]: row for row in simulate([48], simulations=60, per_athlete=4)}
+    assert rows["a margin worse"]["low"] <= 0.05
+    assert rows["1.5 margins worse"]["share_pass"] == 0.0
+    assert rows["equal"]["share_pass"] > 0.4
+    assert rows["equal"]["share_fail"] == 0.0
+
+
+def test_intervals_hold_the_mean_as_often_as_they_should_with_few_athletes_and_skewed_differences() -> None:
+    rng = np.random.default_rng(5)
+    clusters = np.repeat(np.arange(8), 3)
+    beyond = 0
+    for seed in range(150):
+        values = (rng.exponential(size=8) - 1)[clusters] + rng.normal(size=24)
+        low, high = cluster_means(values[:, None], clusters, draws=499, seed=seed).ends(0.025)
+        beyond += int(low[0] > 0 or high[0] < 0)
+    assert beyond / 150 < 0.12
+
+
+def test_below_four_athletes_nothing_is_known() -> None:
+    means = cluster_means(np.arange(6.0)[:, None], np.array([0, 0, 1, 1, 2, 2]), draws=99, seed=0)
+    assert [ends.tolist() for ends in means.ends(0.025)] == [[-np.inf], [np.inf]]
+    assert means.p_below(np.array([100.0])).tolist() == [1.0]
+
+
+def test_holm_adjusts_by_what_is_left() -> None:
+    assert holm(np.array([0.04, 0.01, 0.03])).tolist() == pytest.approx([0.06, 0.03, 0.06])
+
+
+def test_agreement_counts_on_the_circle_and_leaves_out_what_is_not_known() -> None:
+    first = np.array([[179.0, 0.0], [170.0, 1.0], [np.nan, 2.0]])
+    second = np.array([[-179.0, 0.5], [174.0, 1.5], [5.0, 2.5]])
+    sd = np.full_like(first, 1.0)
+    found = trial_agreement(first, second, sd, 0.5 * sd, is_angle=np.array([True, False]))
+    assert found.bias.tolist() == [3.0, 0.5]
+    assert found.rms.tolist() == pytest.approx([np.sqrt(10), 0.5])
+    assert found.within_intervals.tolist() == [0.5, 1.0]
+    assert found.sd_ratio.tolist() == [0.5, 0.5]
+
+
+def test_limits_of_agreement_hold_95_per_cent_of_single_differences() -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.normal(2.0, 1.0, size=(200, 1)) + rng.normal(0.0, 2.0, size=(200, 50))
+    bias, low, high = limits_of_agreement(frames.mean(axis=1)[:, None], frames.std(axis=1)[:, None])
+    assert bias[0] == pytest.approx(2.0, abs=0.2)
+    assert ((frames > low) & (frames < high)).mean() == pytest.approx(0.95, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("version = ", "p.toml: is no TOML"),
+        ("version = 1", "p.toml: lacks bias_deg, "),
+        ("extra = 1", "lacks"),
+    ],
+)
+def test_a_policy_that_is_none_is_refused_with_what_is_wrong(text: str, complaint: str) -> None:
+    with pytest.raises(BioposeError, match=complaint):
+        Policy.read(text, "p.toml")
+
+
+def test_a_policy_with_a_value_that_is_no_number_is_refused() -> None:
+    from tasks.comparison import DEFAULT_POLICY
+
+    text = DEFAULT_POLICY.read_text()
+    assert Policy.read(text, "p.toml").least_athletes == 6
+    with pytest.raises(BioposeError, match=r"p\.toml: bias_deg: knee_angle: found 'much'; a number is expected"):
+        Policy.read(text.replace("knee_angle = 3.0", 'knee_angle = "much"'), "p.toml")
+    with pytest.raises(BioposeError, match="has the unknown margin"):
+        Policy.read(f"margin = 1\n{text}", "p.toml")

@@ -1,0 +1,172 @@
+"""Promotions and rollbacks over warehouse and registry: wholly done or wholly not, whatever ends the process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from biopose.errors import ModelError
+from tasks.models import aliased_versions, registry, set_alias
+from tasks.promotion import abort, complete_interrupted, promote, roll_back
+from tasks.releases import release_to_measure
+from tasks.settings import Settings
+from tests.tasks.registry import STAGES, load, make_home
+from warehouse.connection import opened_for_reading, opened_for_writing
+from warehouse.content import content_hash
+from warehouse.errors import ReleaseError
+from warehouse.load import loaded_runs
+from warehouse.releases import acts, begun_act, promoted_release
+from warehouse.rollouts import latest, transitions
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home whose rollout passed the gate; to be copied."""
+    return make_home(tmp_path_factory.mktemp("pristine") / "home")
+
+
+@pytest.fixture
+def settings(pristine: Settings, tmp_path: Path) -> Settings:
+    return Settings.load(shutil.copytree(pristine.home, tmp_path / "home"))
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """Version and numbers that readers have."""
+    with opened_for_reading(settings.snapshot) as connection:
+        return {
+            "metric": connection.execute("FROM metric ORDER BY ALL").fetchall(),
+            "frames": connection.execute("SELECT hash(k) FROM kinematics k ORDER BY ALL").fetchall(),
+            "release": connection.execute("SELECT trial_id, release FROM trial ORDER BY ALL").fetchall(),
+        }
+
+
+def test_promoted_numbers_are_shown_and_rolled_back_those_of_before_are_exactly(settings: Settings) -> None:
+    before, content = shown(settings), content_hash(settings.snapshot)
+    candidate = promote(settings)
+    assert aliased_versions(settings, "champion") == candidate.versions == dict.fromkeys(STAGES, 2)
+    assert [name for _, name in shown(settings)["release"]] == [candidate.name, before["release"][1][1]]
+    assert release_to_measure_method(settings) == ("keypoint_fit", {2})
+    target = roll_back(settings, reason="knees jump")
+    assert aliased_versions(settings, "champion") == target.versions == dict.fromkeys(STAGES, 1)
+    assert shown(settings) == before
+    assert content_hash(settings.snapshot) == content
+    with opened_for_writing(settings.warehouse) as connection:
+        assert [(one.act, one.why) for one in acts(connection)][1:] == [
+            ("promote", "the gate passed it"),
+            ("roll back", "knees jump"),
+        ]
+        assert [one.to_state for one in transitions(connection, 1)][-2:] == ["promote", "done"]
+    with pytest.raises(ReleaseError, match="no release to go back to"):
+        roll_back(settings, reason="again")
+
+
+def release_to_measure_method(settings: Settings) -> tuple[str, set[int]]:
+    from tasks.releases import pinned
+
+    with opened_for_writing(settings.warehouse) as connection:
+        release = promoted_release(connection)
+    assert release is not None
+    return release.method, {model.version for model in pinned(settings, release)}
+
+
+@pytest.mark.parametrize(("act", "writes"), [("promote", (4, 6, 10)), ("roll back", (4,))])
+def test_a_process_that_ends_at_a_write_leaves_one_side_or_the_other_and_the_next_completes_it(
+    pristine: Settings, tmp_path: Path, act: str, writes: tuple[int, ...]
+) -> None:
+    """Every write, and more of what is checked, in `python -m tests.benchmarks.promotions`."""
+    home = Path(shutil.copytree(pristine.home, tmp_path / "home"))
+    if act == "roll back":
+        promote(Settings.load(home))
+    command = [sys.executable, "-m", "tests.benchmarks.promotions", act, str(home), *map(str, writes)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    assert run.returncode == 0, run.stderr
+    assert [json.loads(line)["faults"] for line in run.stdout.splitlines()] == [[]] * len(writes)
+    assert {json.loads(line)["ended"] for line in run.stdout.splitlines()} == {"killed"}
+
+
+def test_what_the_gate_did_not_pass_is_promoted_with_a_reason_alone_which_stays_on_record(settings: Settings) -> None:
+    with opened_for_writing(settings.warehouse) as connection:
+        connection.execute("UPDATE rollout SET verdict = 'fail', state = 'stopped'")
+    with pytest.raises(ReleaseError, match=r"the gate's verdict is: fail\. Promoting against that needs --reason"):
+        promote(settings)
+    promote(settings, reason="the margin is too narrow")
+    with opened_for_writing(settings.warehouse) as connection:
+        assert acts(connection)[-1].is_override
+        assert acts(connection)[-1].why == "against the gate (fail): the margin is too narrow"
+        rollout = latest(connection)
+    assert rollout is not None
+    assert rollout.state == "done"
+    with pytest.raises(ReleaseError, match="nothing to promote: rollout 1 is at done"):
+        promote(settings, reason="again")
+
+
+def test_a_model_that_was_deleted_stops_the_promotion_before_anything_changes(settings: Settings) -> None:
+    before, content = shown(settings), content_hash(settings.warehouse)
+    with registry(settings) as client:
+        client.delete_model_version("keypoints", "2")
+    with pytest.raises(ModelError, match=r"keypoints version 2 is not in the registry .*; restore the registry"):
+        promote(settings)
+    assert content_hash(settings.warehouse) == content
+    assert shown(settings) == before
+    assert aliased_versions(settings, "champion") == dict.fromkeys(STAGES, 1)
+    with opened_for_writing(settings.warehouse) as connection:
+        assert begun_act(connection) is None
+
+
+def test_a_registry_that_cannot_be_reached_stops_it_likewise(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    before = content_hash(settings.warehouse)
+    away = Settings.load(settings.home, mlflow_tracking_uri="http://127.0.0.1:9")  # nothing listens there
+    with pytest.raises(ModelError, match="MLflow failed"):
+        promote(away)
+    assert content_hash(settings.warehouse) == before
+
+
+def test_an_interrupted_promotion_whose_model_is_gone_is_taken_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.promotion._complete", lambda *_: None)
+        promote(settings)
+    set_alias(settings, "champion", {"detector": 2})
+    with registry(settings) as client:
+        client.delete_model_version("keypoints", "2")
+    (line,) = complete_interrupted(settings)
+    assert "cannot be completed and is taken back" in line
+    assert aliased_versions(settings, "champion") == dict.fromkeys(STAGES, 1)
+    with opened_for_writing(settings.warehouse) as connection:
+        rollout = latest(connection)
+        assert begun_act(connection) is None
+    assert rollout is not None
+    assert rollout.state == "gate"
+
+
+def test_an_aborted_rollout_is_not_promoted_by_mistake(settings: Settings) -> None:
+    abort(settings, reason="wrong version")
+    with pytest.raises(ReleaseError, match="rollout 1 is at stopped, and the gate's verdict is: pass"):
+        promote(settings)
+    with pytest.raises(ReleaseError, match="no rollout is open"):
+        abort(settings, reason="again")
+
+
+def test_an_alias_that_was_moved_by_hand_measures_nothing_anew_and_is_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.releases.registered_models", lambda *_, **__: ())
+    set_alias(settings, "champion", {"keypoints": 2})
+    release = release_to_measure(settings)
+    assert [model.version for model in release.models] == [1, 1]
+    assert release.is_promoted
+    assert "MLflow's alias champion of keypoints is on version 2; measured is with version 1" in release.notes[0]
+    load(settings, "jump3", 1)
+    assert len(loaded_runs(settings.warehouse)) == 3

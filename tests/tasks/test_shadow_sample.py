@@ -1,0 +1,32 @@
+"""The sample of a rollout: spread over strata and athletes, within its budget, the same for the same trials."""
+
+from tasks.shadow_sample import StoredTrial, draw_sample
+
+TRIALS = [
+    StoredTrial(f"{team}/s/{activity}{number}", team, f"{team}/a{number % 5}", activity, "not stated", 100, number / 40)
+    for team in ("blue", "red")
+    for activity, count in (("walk", 40), ("squat", 4))
+    for number in range(count)
+]
+
+
+def test_rare_strata_are_in_it_and_no_athlete_is_drawn_much_more_often_than_another() -> None:
+    drawn = draw_sample(TRIALS, most_trials=20)
+    assert len(drawn) == len({one.trial_id for one in drawn}) == 20
+    assert {(one.team, one.activity) for one in drawn} == {(t, a) for t in ("blue", "red") for a in ("walk", "squat")}
+    counts = [[one.athlete for one in drawn].count(name) for name in {one.athlete for one in TRIALS}]
+    assert max(counts) - min(counts) <= 2
+
+
+def test_a_larger_budget_draws_the_same_trials_first_and_the_order_of_the_trials_does_not_matter() -> None:
+    few, many = draw_sample(TRIALS, most_trials=10), draw_sample(TRIALS[::-1], most_trials=30)
+    assert many[:10] == few
+
+
+def test_a_budget_of_frames_is_kept() -> None:
+    assert sum(one.frames for one in draw_sample(TRIALS, most_trials=50, most_frames=750)) == 700
+
+
+def test_all_are_drawn_where_there_are_few_and_none_where_there_are_none() -> None:
+    assert len(draw_sample(TRIALS, most_trials=1000)) == len(TRIALS)
+    assert draw_sample([], most_trials=5) == []

@@ -1,0 +1,113 @@
+"""Two releases' runs of the same trials, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from warehouse.load import table_of
+
+RUNS = """
+SELECT
+    trial_manifest.trial_id, team_id, athlete_id, activity, coalesce(camera, 'not stated'),
+    first.run_number, second.run_number, first_run.artifacts, second_run.artifacts
+FROM trial_manifest
+JOIN session USING (session_id)
+JOIN release_run AS first ON first.trial_id = trial_manifest.trial_id AND first.release_id = $first
+JOIN release_run AS second ON second.trial_id = trial_manifest.trial_id AND second.release_id = $second
+JOIN run AS first_run ON first_run.run_number = first.run_number
+JOIN run AS second_run ON second_run.run_number = second.run_number
+WHERE list_contains($trials, trial_manifest.trial_id)
+ORDER BY trial_manifest.trial_id
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class PairedRun:
+    """One trial as two releases measured it.
+
+    Attributes:
+        trial_id: its id.
+        groups: team, activity and camera.
+        athlete_id: whose it is.
+        artifacts: folders of both runs, relative to home.
+        time_s: (T,) of the frames that both have.
+        coordinates: by column, such as knee_angle_r_deg, (T, 2) of both runs; NaN where not known.
+        deviations: by the same column, (T, 2) standard deviations.
+        metrics: by (metric, side), the values of both; those that both have.
+        quality: by name, the values of both.
+    """
+
+    trial_id: str
+    groups: Mapping[str, str]
+    athlete_id: str
+    artifacts: tuple[str, str]
+    time_s: NDArray[np.float64]
+    coordinates: Mapping[str, NDArray[np.float64]]
+    deviations: Mapping[str, NDArray[np.float64]]
+    metrics: Mapping[tuple[str, str], tuple[float, float]]
+    quality: Mapping[str, tuple[float, float]]
+
+
+def paired_runs(
+    connection: duckdb.DuckDBPyConnection, trials: Sequence[str], *, first: str, second: str
+) -> Iterator[PairedRun]:
+    """The trials that two releases both measured, one at a time.
+
+    Args:
+        connection: of the warehouse.
+        trials: their ids; those that a release did not measure are left out.
+        first: id of a release.
+        second: of another.
+    """
+    rows = connection.execute(RUNS, {"first": first, "second": second, "trials": list(trials)}).fetchall()
+    for trial_id, team, athlete, activity, camera, one, two, *artifacts in rows:
+        frames = _frames(connection, one, two)
+        columns = [name for name in frames if name.endswith(("_deg", "_m")) and "_sd_" not in name]
+        yield PairedRun(
+            trial_id=trial_id,
+            groups={"team": team, "activity": activity, "camera": camera},
+            athlete_id=athlete,
+            artifacts=(artifacts[0], artifacts[1]),
+            time_s=frames["time_s"][:, 0],
+            coordinates={name: frames[name] for name in columns},
+            deviations={name: frames[_sd_of(name)] for name in columns},
+            metrics=_values(connection, "metric", "(metric, side)", one, two),
+            quality=_values(connection, "quality", "name", one, two),
+        )
+
+
+def _sd_of(column: str) -> str:
+    name, _, unit = column.rpartition("_")
+    return f"{name}_sd_{unit}"
+
+
+def _frames(connection: duckdb.DuckDBPyConnection, one: int, two: int) -> dict[str, NDArray[np.float64]]:
+    """By column, (T, 2) of the frames that both runs have."""
+    table = table_of("kinematics")
+    names = [row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()[2:]]
+    listed = ", ".join(f"one.{name}, two.{name}" for name in names)
+    connection.execute(
+        f"SELECT {listed} FROM {table} AS one JOIN {table} AS two USING (frame_index) "  # noqa: S608 - our own names
+        "WHERE one.run_number = ? AND two.run_number = ? ORDER BY frame_index",
+        [one, two],
+    )
+    values = np.array(connection.fetchall(), dtype=np.float64).reshape(-1, len(names), 2)
+    return {name: values[:, index] for index, name in enumerate(names)}
+
+
+def _values(
+    connection: duckdb.DuckDBPyConnection, fact: str, key: str, one: int, two: int
+) -> dict[Any, tuple[float, float]]:
+    table = table_of(fact)
+    rows = connection.execute(
+        f"SELECT {key}, max(value) FILTER (run_number = $one), max(value) FILTER (run_number = $two) "  # noqa: S608
+        f"FROM {table} WHERE run_number IN ($one, $two) GROUP BY ALL HAVING count(value) = 2 ORDER BY ALL",
+        {"one": one, "two": two},
+    ).fetchall()
+    return {name: (first, second) for name, first, second in rows}

@@ -1,0 +1,186 @@
+"""Rollouts: a candidate release against the promoted one, as rows that say where each stands and how it got there.
+
+    register -> shadow -> compare -> gate -> promote -> done          stopped, from any of them but done
+
+A state is what is to be done next. Whatever is interrupted goes on from its state when the command is run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import duckdb
+
+from warehouse.errors import ReleaseError
+
+State = Literal["register", "shadow", "compare", "gate", "promote", "done", "stopped"]
+STATES: dict[State, tuple[State, ...]] = {  # with what each may be followed by
+    "register": ("shadow", "stopped"),
+    "shadow": ("compare", "stopped"),
+    "compare": ("gate", "stopped"),
+    "gate": ("promote", "stopped"),
+    "promote": ("done", "gate"),  # back where a promotion that was interrupted cannot be completed
+    "done": (),
+    "stopped": ("promote",),  # against the gate, with a reason
+}
+ENDS: tuple[State, ...] = ("done", "stopped")
+PASS = "pass"  # noqa: S105 - of the gate's verdicts, that which needs no reason to be promoted
+Outcome = Literal["measured", "failed", "left out"]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One rollout.
+
+    Attributes:
+        number: of the rollout.
+        champion_id: the release in use when it began.
+        candidate_id: the release that may replace it.
+        state: of STATES.
+        verdict: of the gate; None before it.
+        policy: of the gate, the text of its file.
+        comparison: JSON that the gate decided on; None before it.
+    """
+
+    number: int
+    champion_id: str
+    candidate_id: str
+    state: State
+    verdict: str | None
+    policy: str
+    comparison: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something left to do."""
+        return self.state not in ENDS
+
+
+@dataclass(frozen=True)
+class Transition:
+    """From one state to the next."""
+
+    from_state: State | None
+    to_state: State
+    who: str
+    why: str
+    noted_at: datetime
+
+
+@dataclass(frozen=True)
+class SampledTrial:
+    """A trial that the candidate measures: outcome None is to be measured."""
+
+    trial_id: str
+    outcome: Outcome | None
+    message: str | None
+
+
+def register(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    champion_id: str,
+    candidate_id: str,
+    policy: str,
+    trials: Sequence[str],
+    who: str,
+    why: str,
+) -> int:
+    """Record a new rollout with its sample; its number. Call it in a transaction.
+
+    Raises:
+        ReleaseError: another one is open.
+    """
+    if (last := latest(connection)) and last.is_open:
+        raise ReleaseError(f"rollout {last.number} is open; `biopose rollout start` goes on with it")
+    number = last.number + 1 if last else 1
+    connection.execute(
+        "INSERT INTO rollout VALUES (?, ?, ?, 'register', NULL, ?, NULL)", [number, champion_id, candidate_id, policy]
+    )
+    _note(connection, number, None, "register", who, why)
+    connection.executemany("INSERT INTO rollout_trial VALUES (?, ?, NULL, NULL)", [[number, one] for one in trials])
+    move(connection, number, "shadow", who=who, why=f"a sample of {len(trials)} trials is drawn")
+    return number
+
+
+def latest(connection: duckdb.DuckDBPyConnection) -> Rollout | None:
+    """The newest rollout; only it can be open."""
+    rows = connection.execute("FROM rollout ORDER BY rollout_number DESC LIMIT 1").fetchall()
+    return Rollout(*rows[0]) if rows else None
+
+
+def move(connection: duckdb.DuckDBPyConnection, number: int, to: State, *, who: str, why: str) -> None:
+    """Record the transition of a rollout to another state. Call it in one transaction with what it stands for.
+
+    Raises:
+        ReleaseError: the state does not follow the present one.
+    """
+    (state,) = connection.execute("SELECT state FROM rollout WHERE rollout_number = ?", [number]).fetchall()[0]
+    if to not in STATES[state]:
+        raise ReleaseError(f"rollout {number} is at {state}, which {to} cannot follow")
+    connection.execute("UPDATE rollout SET state = ? WHERE rollout_number = ?", [to, number])
+    _note(connection, number, state, to, who, why)
+
+
+def transitions(connection: duckdb.DuckDBPyConnection, number: int) -> list[Transition]:
+    """All of a rollout, in order."""
+    rows = connection.execute(
+        "SELECT from_state, to_state, who, why, noted_at FROM rollout_transition WHERE rollout_number = ? "
+        "ORDER BY rowid",
+        [number],
+    ).fetchall()
+    return [Transition(*row) for row in rows]
+
+
+def sample(connection: duckdb.DuckDBPyConnection, number: int) -> list[SampledTrial]:
+    """The trials of a rollout."""
+    rows = connection.execute(
+        "SELECT trial_id, outcome, message FROM rollout_trial WHERE rollout_number = ? ORDER BY trial_id", [number]
+    ).fetchall()
+    return [SampledTrial(*row) for row in rows]
+
+
+def note_outcome(
+    connection: duckdb.DuckDBPyConnection, number: int, trial_id: str, outcome: Outcome, message: str | None = None
+) -> None:
+    """Record what became of a trial of the sample."""
+    connection.execute(
+        "UPDATE rollout_trial SET outcome = ?, message = ? WHERE rollout_number = ? AND trial_id = ?",
+        [outcome, message, number, trial_id],
+    )
+
+
+def note_compared(connection: duckdb.DuckDBPyConnection, number: int, comparison: str, *, who: str) -> None:
+    """Record what the gate will decide on. Call it in a transaction."""
+    connection.execute("UPDATE rollout SET comparison = ? WHERE rollout_number = ?", [comparison, number])
+    move(connection, number, "gate", who=who, why="compared")
+
+
+def decide(connection: duckdb.DuckDBPyConnection, number: int, *, verdict: str, who: str, why: str) -> None:
+    """Record what the gate decided: a candidate that passes waits for its promotion, any other is stopped."""
+    connection.execute("UPDATE rollout SET verdict = ? WHERE rollout_number = ?", [verdict, number])
+    if verdict == PASS:
+        _note(connection, number, "gate", "gate", who, f"{verdict}: {why}")
+    else:
+        move(connection, number, "stopped", who=who, why=f"{verdict}: {why}")
+
+
+def earlier_looks(connection: duckdb.DuckDBPyConnection, rollout: Rollout) -> int:
+    """How often a gate has decided on this candidate before, against the same champion."""
+    query = (
+        "SELECT count(*) FROM rollout WHERE champion_id = ? AND candidate_id = ? AND verdict IS NOT NULL "
+        "AND rollout_number < ?"
+    )
+    rows = connection.execute(query, [rollout.champion_id, rollout.candidate_id, rollout.number]).fetchall()
+    return int(rows[0][0])
+
+
+def _note(
+    connection: duckdb.DuckDBPyConnection, number: int, before: State | None, after: State, who: str, why: str
+) -> None:
+    connection.execute(
+        "INSERT INTO rollout_transition VALUES (?, ?, ?, ?, ?, now())", [number, before, after, who, why]
+    )

@@ -36,7 +36,7 @@ from warehouse.snapshot import publish_snapshot
 
 LIST = "backup.json"
 STAMP = "%Y-%m-%dT%H%M%SZ"
-FOLDERS = ("mlflow-artifacts", "quarantine", "queries")  # of home, taken whole
+FOLDERS = ("mlflow-artifacts", "quarantine", "queries", "rollouts", "shadow")  # of home, taken whole
 FILES = ("sessions.json", "video_hashes.json", ERASED)
 MLFLOW = "mlflow.db"
 COPIED_BYTES = 1 << 20

@@ -20,7 +20,6 @@ from biopose.errors import BioposeError
 from biopose.io.files import written_whole
 from tasks.dask_pool import DONE, made_from
 from tasks.erased_people import ErasedPeople
-from tasks.quarantine import Quarantine
 from tasks.retention import intermediates
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
@@ -43,9 +42,9 @@ class Erasure:
         rows: in the warehouse, by table.
         folders: of their trials.
         pictures: overlays and reports of others that were drawn from the same videos, and so show this person.
-        rollouts: pages of model rollouts that name one of the trials; `biopose rollout report` writes the last one anew.
+        rollouts: pages of model rollouts that name one of the trials; `biopose rollout report` writes the last anew.
         intermediates: detections and motions, but those that only trials of other videos were made from.
-        quarantined: names of the records that hold one of the ids.
+        quarantined: records that hold one of the ids, also of what a candidate release could not measure.
         video_sha256: of the videos that they were measured in.
         own_video_sha256: of those in which nobody else was.
     """
@@ -96,9 +95,7 @@ def plan_erasure(settings: Settings, athlete_id: str) -> Erasure:
         pictures=_there(settings, [settings.home / folder / name for folder in others for name in PICTURES]),
         rollouts=_there(settings, [p for p in settings.rollouts.glob("*/*.html") if _is_in_file(p, search)]),
         intermediates=_there(settings, _intermediates(settings, without=of_videos)),
-        quarantined=tuple(
-            one.name for one in Quarantine(settings.quarantine) if search.found_in(json.dumps(asdict(one)).encode())
-        ),
+        quarantined=_there(settings, [path for path in _quarantine_records(settings) if _is_in_file(path, search)]),
         video_sha256=rows.video_sha256,
         own_video_sha256=rows.own_video_sha256,
     )
@@ -124,11 +121,14 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
     ErasedPeople(settings.home).add(erasure.athlete_id, erasure.trial_ids)
     erase_athlete(settings.warehouse, erasure.athlete_id)
     publish_snapshot(settings.warehouse, settings.snapshot)
-    for path in (*erasure.folders, *erasure.pictures, *erasure.rollouts, *erasure.intermediates):
+    for path in (
+        *erasure.folders,
+        *erasure.pictures,
+        *erasure.rollouts,
+        *erasure.intermediates,
+        *erasure.quarantined,
+    ):
         _remove(settings.home / path)
-    quarantine = Quarantine(settings.quarantine)
-    for name in erasure.quarantined:
-        quarantine.release(name)
     VideoHashes(settings.home / "video_hashes.json").forget(erasure.own_video_sha256)
     search = IdSearch(erasure.ids, longer_ids=erasure.longer_ids)
     lines = sum(_without_lines(log, search) for log in settings.logs.glob("*.log"))
@@ -199,6 +199,11 @@ def _intermediates(settings: Settings, *, without: Mapping[str, str]) -> Iterato
         for name in made_from(done)
     }
     return (path for path in intermediates(settings) if f"{path.parent.name}/{path.name}" not in kept)
+
+
+def _quarantine_records(settings: Settings) -> Iterator[Path]:
+    for folder in (settings.quarantine, settings.shadow):
+        yield from folder.rglob("*.json")
 
 
 def _there(settings: Settings, paths: Iterable[Path]) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ class IngestRun:
     @property
     def _quarantine_folder(self) -> Path:
         """What another release than the promoted one cannot measure is no matter of the nights."""
-        shadow = self.settings.home / "shadow" / self.release.release_id[:16] / "quarantine"
+        shadow = self.settings.shadow / self.release.release_id[:16] / "quarantine"
         return self.settings.quarantine if self.release.is_promoted else shadow
 
     def retry(self, names: Sequence[str]) -> None:

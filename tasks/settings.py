@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         return self.home / "quarantine"
 
     @property
+    def shadow(self) -> Path:
+        """What other releases than the promoted one leave: a folder each, with its quarantine."""
+        return self.home / "shadow"
+
+    @property
     def rollouts(self) -> Path:
         """Pages of model rollouts, in a folder each."""
         return self.home / "rollouts"

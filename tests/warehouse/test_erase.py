@@ -50,6 +50,7 @@ def test_the_rows_are_counted_by_table_retired_trials_included(database: Path) -
         "metric_of_every_run": 4,
         "model_version": 2,
         "quality_of_every_run": 4,
+        "release_run": 2,
         "run": 2,
         "trial_manifest": 2,
     }
@@ -89,3 +90,15 @@ def test_a_rewritten_warehouse_is_loaded_into_as_before(database: Path) -> None:
     before = content_rows(database)
     erase_athlete(database, "blue/ann")
     assert content_rows(loaded(database, THEIRS)) == before
+
+
+def test_what_rollouts_compared_names_the_person_no_more_and_others_still(database: Path) -> None:
+    """One trial of somebody else has an id that begins like one of theirs."""
+    loaded(database, [*OTHERS, *THEIRS, SyntheticTrial("jump10", seed=5, athlete="bob")])
+    compared = '[{"trial_id": "blue/2026-11-25-jumps/jump1", "athlete": "blue/ann"}, "blue/2026-11-25-jumps/jump10"]'
+    with opened_for_writing(database) as connection:
+        connection.execute("INSERT INTO rollout VALUES (1, 'a', 'b', 'gate', NULL, '', ?)", [compared])
+    erase_athlete(database, "blue/ann")
+    with opened_for_reading(database) as connection:
+        (left,) = connection.execute("SELECT comparison FROM rollout").fetchall()[0]
+    assert left == '[{"trial_id": "erased", "athlete": "erased"}, "blue/2026-11-25-jumps/jump10"]'

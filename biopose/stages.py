@@ -26,7 +26,7 @@ class Stage:
 
 
 PERCEIVE = Stage("perceive", 4, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
-RECONSTRUCT = Stage("reconstruct", 4, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
-SOLVE = Stage("solve", 3, needs="processor", unit="trial", networks=("neurik",))
-ANALYSE = Stage("analyse", 3, needs="processor", unit="trial")
+RECONSTRUCT = Stage("reconstruct", 5, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
+SOLVE = Stage("solve", 4, needs="processor", unit="trial", networks=("neurik",))
+ANALYSE = Stage("analyse", 4, needs="processor", unit="trial")
 STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE)

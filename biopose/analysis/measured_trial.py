@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from biopose.camera.pinhole import Camera
 from biopose.io.arrow_arrays import float_array
 from biopose.io.files import existing_file, malformed, quoted
 from biopose.io.parquet import METADATA_KEY
@@ -85,6 +86,15 @@ class MeasuredTrial:
     def notes(self) -> list[str]:
         """Sentences about what limits the measurement."""
         return self._metadata.get("notes") or []
+
+    @property
+    def camera(self) -> tuple[Camera, FloatArray] | None:
+        """Intrinsics and T_camera_world (4, 4); None in files of a state that did not keep them."""
+        facts, T_camera_world = self._metadata.get("camera"), self._metadata.get("T_camera_world")
+        if not facts or T_camera_world is None:
+            return None
+        tuples = {name: tuple(facts[name]) for name in ("focal_px", "centre_px", "distortion")}
+        return Camera(**facts | tuples), np.array(T_camera_world)
 
     @property
     def _metadata(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side, center_of_mass_m, feet_points_m
 from biopose.analysis.foot_motion import foot_speeds_m_s
+from biopose.analysis.image_motion import image_motion
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
 from biopose.camera.motion_summary import DISTRUST
@@ -32,11 +33,14 @@ class Motion:
         time_s: (T,) increasing.
         coordinates: (T,) each by name: degrees, or metres of the pelvis's translation.
         coordinate_sd: (T,) the standard deviation of each, likewise; NaN where it is not known.
-        foot_points_m: by side, (T, P, 3) points of the foot in the world, y up, from the heel to the toes.
+        foot_points_m: by side, (T, P, 3) points of the foot, y up, from the heel to the toes: in the world; of film
+            their displacements in the image (`image_motion`).
         foot_observed: by side, (T,) whether the foot was observed.
-        center_of_mass_m: (T, 3) of the whole body in the world.
+        center_of_mass_m: (T, 3) of the whole body, likewise.
         frame_quality: (T,) each by the names of FRAME_QUALITY.
         world_unknown: why positions in the world are not known, such as a camera that moves; None where they are.
+        of_film: whether feet and centre of mass are as the image shows them.
+        along_view: whether somebody travels along the camera's view rather than across it.
     """
 
     frame_index: NDArray[np.int64]
@@ -48,6 +52,8 @@ class Motion:
     center_of_mass_m: FloatArray
     frame_quality: Mapping[str, FloatArray]
     world_unknown: str | None = None
+    of_film: bool = False
+    along_view: bool = False
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -88,18 +94,21 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
         ModelError: the skeleton has no feet or no masses.
     """
     units = dict(coordinate_units())
-    q = np.stack([_si(trial, name, units) for name in skeleton.coordinate_names], axis=1)
+    q = np.stack([_unfiltered_si(trial, name, units) for name in skeleton.coordinate_names], axis=1)
     q = skeleton.satisfy_couplings(q)
+    seen = image_motion(trial, skeleton, q)
     return Motion(
         frame_index=trial.frame_index.astype(np.int64),
         time_s=trial.time_s,
         coordinates={name: trial.column(f"{name}_{unit}") for name, unit in units.items()},
         coordinate_sd={name: trial.column_if_there(f"{name}_sd_{unit}") for name, unit in units.items()},
-        foot_points_m=feet_points_m(skeleton, q),
+        foot_points_m=seen.foot_points_m if seen else feet_points_m(skeleton, q),
         foot_observed={side: _observed(trial, side) for side in SIDES},
-        center_of_mass_m=center_of_mass_m(skeleton, q),
+        center_of_mass_m=seen.center_of_mass_m if seen else center_of_mass_m(skeleton, q),
         frame_quality={name: trial.column(f"frame_{name}") for name in FRAME_QUALITY},
         world_unknown=next((note for note in trial.notes if DISTRUST in note), None),
+        of_film=seen is not None,
+        along_view=seen is not None and seen.along_view,
     )
 
 
@@ -128,11 +137,12 @@ def motion_of_coordinates(skeleton: Skeleton, coordinates: CoordinateTrajectorie
     )
 
 
-def _si(trial: MeasuredTrial, name: str, units: Mapping[str, str]) -> FloatArray:
-    """(T,) a coordinate in radians or metres; zeros of one that is not free, which its coupling gives."""
+def _unfiltered_si(trial: MeasuredTrial, name: str, units: Mapping[str, str]) -> FloatArray:
+    """(T,) a coordinate before the low-pass filter, in radians or metres; zeros of one that its coupling gives."""
     if name not in units:
         return np.zeros(trial.table.num_rows)
-    values = trial.column(f"{name}_{units[name]}")
+    unfiltered = f"{name}_unfiltered_{units[name]}"
+    values = trial.column(unfiltered if unfiltered in trial.table.column_names else f"{name}_{units[name]}")
     return np.radians(values) if units[name] == "deg" else values
 
 

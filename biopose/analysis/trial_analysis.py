@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from biopose.analysis.cross_check import cross_check
 from biopose.analysis.events import find_events
-from biopose.analysis.flights import find_flights
+from biopose.analysis.flights import Flights, find_flights
 from biopose.analysis.kinematics import kinematics_table
 from biopose.analysis.measured_trial import MeasuredTrial
 from biopose.analysis.metrics import find_metrics
@@ -86,8 +86,8 @@ def analyse_motion(motion: Motion, *, activity: str) -> tuple[list[Event], list[
         motion: from video or markers.
         activity: of `biopose.reconstruction.low_pass_filter.CUTOFF_HZ`.
     """
-    flights = [] if activity in NEVER_IN_FLIGHT else find_flights(motion)
-    events = find_events(motion, foot_states(motion, flights), flights, activity=activity)
+    flights = Flights() if activity in NEVER_IN_FLIGHT else find_flights(motion)
+    events = find_events(motion, foot_states(motion, flights.found), flights.found, activity=activity)
     return events, find_metrics(motion, events, flights, activity=activity)
 
 

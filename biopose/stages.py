@@ -26,8 +26,8 @@ class Stage:
 
 
 PERCEIVE = Stage("perceive", 4, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
-RECONSTRUCT = Stage("reconstruct", 4, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
-SOLVE = Stage("solve", 3, needs="processor", unit="trial", networks=("neurik",))
-ANALYSE = Stage("analyse", 3, needs="processor", unit="trial")
+RECONSTRUCT = Stage("reconstruct", 5, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
+SOLVE = Stage("solve", 4, needs="processor", unit="trial", networks=("neurik",))
+ANALYSE = Stage("analyse", 4, needs="processor", unit="trial")
 MEASURE_MARKERS = Stage("measure_markers", 1, needs="processor", unit="trial", networks=("neurik",))
 STAGES = (PERCEIVE, RECONSTRUCT, SOLVE, ANALYSE, MEASURE_MARKERS)  # of markers, the last and `analyse` alone

@@ -16,6 +16,7 @@ person lowered themselves from a box).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -49,8 +50,26 @@ class _Force:
     most_m_s2: float
 
 
+@dataclass(frozen=True)
+class HeightErrors:
+    """How the centre of mass's heights err.
+
+    Attributes:
+        repeated_s: in which an error repeats itself: what frames nearer than that tell counts once.
+        scale_sd: standard deviation of the heights' scale, against which gravity's acceleration is measured.
+        event_sd_s: of take-off and landing, beyond what these explain.
+    """
+
+    repeated_s: float = 0.0
+    scale_sd: float = 0.0
+    event_sd_s: float = 0.0
+
+
+EXACT_SCALE = HeightErrors()
 TAKE_OFF, LANDING = _Force(400, 0.8, 20), _Force(1500, 0.8, 30)
 RATES = np.linspace(-2, 2, 7)  # standard deviations of the rate's logarithm
+SCALES = np.linspace(-2, 2, 5)  # standard deviations of the heights' scale
+SDS_OF_GUESS = 3.0  # within which an event is looked for, if that is more than SEARCH_S
 
 
 @dataclass(frozen=True)
@@ -109,6 +128,7 @@ def fit_free_fall(
     landing_s: float,
     take_off_sd_s: float,
     landing_sd_s: float,
+    errors: HeightErrors = EXACT_SCALE,
 ) -> FreeFall:
     """The most probable flight between two events that are roughly known.
 
@@ -119,18 +139,16 @@ def fit_free_fall(
         landing_s: roughly.
         take_off_sd_s: how roughly.
         landing_sd_s: likewise.
+        errors: of the heights.
     """
     start_s, end_s, start_sd_s, end_sd_s = take_off_s, landing_s, take_off_sd_s, landing_sd_s
     noise_m = USUAL_NOISE_M
     for _ in range(ROUNDS):
-        noise_m = _noise_m(time_s, height_m, start_s, end_s)
-        start_s, start_sd_s = _event(
-            time_s, height_m, "take_off", other_s=end_s, guess=(take_off_s, take_off_sd_s), noise_m=noise_m
-        )
-        end_s, end_sd_s = _event(
-            time_s, height_m, "landing", other_s=start_s, guess=(landing_s, landing_sd_s), noise_m=noise_m
-        )
-    peak_s, peak_sd_s, peak_m = _apex(time_s, height_m, start_s, end_s, noise_m)
+        noise_m = _noise_m(time_s, height_m, start_s, end_s, errors)
+        event = partial(_event, time_s, height_m, noise_m=noise_m, errors=errors)
+        start_s, start_sd_s = event("take_off", other_s=end_s, guess=(take_off_s, take_off_sd_s))
+        end_s, end_sd_s = event("landing", other_s=start_s, guess=(landing_s, landing_sd_s))
+    peak_s, peak_sd_s, peak_m = _apex(time_s, height_m, start_s, end_s, noise_m, errors)
     return FreeFall(
         take_off_s=start_s,
         take_off_sd_s=start_sd_s,
@@ -152,8 +170,9 @@ def _event(
     other_s: float,
     guess: tuple[float, float],
     noise_m: float,
+    errors: HeightErrors,
 ) -> tuple[float, float]:
-    """Mean and standard deviation of one event's time over a grid of times and rates, the other event given."""
+    """Mean and standard deviation of one event's time over a grid of times, rates and scales, the other event given."""
     guess_s, guess_sd_s = guess
     sign, force = (-1, TAKE_OFF) if which == "take_off" else (1, LANDING)
     margin_s = min(CORE_S, abs(other_s - guess_s) / 4)
@@ -162,18 +181,24 @@ def _event(
     since_s = time_s[used] - guess_s
     if len(since_s) < 3:
         return guess_s, guess_sd_s
-    shifts_s = np.arange(-SEARCH_S, SEARCH_S + STEP_S / 2, STEP_S)[:, None, None]
+    search_s = max(SEARCH_S, SDS_OF_GUESS * guess_sd_s)
+    shifts_s = np.arange(-search_s, search_s + STEP_S / 2, STEP_S)[:, None, None]
     rates = force.rate_m_s3 * np.exp(force.log_sd * RATES)[:, None]
     raised_m = _raised_m(sign * (since_s - shifts_s), rates, force.most_m_s2)  # (shifts, rates, frames)
-    left_m = height_m[used] + GRAVITY_M_S2 * since_s**2 / 2 - raised_m
     variance = np.asarray(noise_m**2 + (MODEL_ERROR * raised_m) ** 2)
-    misfit = _misfit_of_line(since_s, left_m, 1 / variance) + np.log(variance).sum(axis=-1)
-    log_probability = -0.5 * (misfit + RATES**2 + (shifts_s[..., 0] / guess_sd_s) ** 2)
-    probability = np.exp(log_probability - log_probability.max()).sum(axis=1)
+    once = min(1.0, float(np.median(np.diff(time_s))) / errors.repeated_s) if errors.repeated_s else 1.0
+    log_probabilities = []
+    for scale in SCALES if errors.scale_sd else (0.0,):
+        gravity_m_s2 = GRAVITY_M_S2 * (1 + scale * errors.scale_sd)
+        left_m = height_m[used] + gravity_m_s2 * since_s**2 / 2 - raised_m
+        misfit = _misfit_of_line(since_s, left_m, 1 / variance) + np.log(variance).sum(axis=-1)
+        log_probabilities.append(-0.5 * (once * misfit + RATES**2 + (shifts_s[..., 0] / guess_sd_s) ** 2 + scale**2))
+    log_probability = np.stack(log_probabilities)
+    probability = np.exp(log_probability - log_probability.max()).sum(axis=(0, 2))
     probability /= probability.sum()
     shifts_s = shifts_s[:, 0, 0]
     mean_s = float(probability @ shifts_s)
-    sd_s = float(np.sqrt(probability @ (shifts_s - mean_s) ** 2 + STEP_S**2 / 12))
+    sd_s = float(np.sqrt(probability @ (shifts_s - mean_s) ** 2 + STEP_S**2 / 12 + errors.event_sd_s**2))
     return guess_s + mean_s, sd_s
 
 
@@ -200,19 +225,20 @@ def _core(time_s: FloatArray, start_s: float, end_s: float) -> NDArray[np.intp]:
     return np.flatnonzero((time_s >= start_s + margin_s) & (time_s <= end_s - margin_s))
 
 
-def _noise_m(time_s: FloatArray, height_m: FloatArray, start_s: float, end_s: float) -> float:
+def _noise_m(time_s: FloatArray, height_m: FloatArray, start_s: float, end_s: float, errors: HeightErrors) -> float:
     """Of the heights about the parabola in flight; a usual one where there are too few frames to tell."""
     frames = _core(time_s, start_s, end_s)
     if len(frames) < 5:
         return USUAL_NOISE_M
     since_s = time_s[frames] - start_s
     level_m = height_m[frames] + GRAVITY_M_S2 * since_s**2 / 2
-    residual_m = level_m - np.polyval(np.polyfit(since_s, level_m, 1), since_s)
-    return max(float(np.sqrt(residual_m @ residual_m / (len(frames) - 2))), LEAST_NOISE_M)
+    degree = 2 if errors.scale_sd else 1
+    residual_m = level_m - np.polyval(np.polyfit(since_s, level_m, degree), since_s)
+    return max(float(np.sqrt(residual_m @ residual_m / (len(frames) - degree - 1))), LEAST_NOISE_M)
 
 
 def _apex(
-    time_s: FloatArray, height_m: FloatArray, start_s: float, end_s: float, noise_m: float
+    time_s: FloatArray, height_m: FloatArray, start_s: float, end_s: float, noise_m: float, errors: HeightErrors
 ) -> tuple[float, float, float]:
     """Time, its standard deviation, and height of the parabola's apex."""
     frames = _core(time_s, start_s, end_s)
@@ -223,6 +249,8 @@ def _apex(
     since_s = time_s[frames] - centre_s
     slope, level_m = np.polyfit(since_s, height_m[frames] + GRAVITY_M_S2 * since_s**2 / 2, 1)
     slope_sd = noise_m / np.sqrt(since_s @ since_s)
+    if errors.repeated_s:
+        slope_sd *= np.sqrt(max(errors.repeated_s / float(np.median(np.diff(time_s))), 1.0))
     later_s = float(slope / GRAVITY_M_S2)
     return centre_s + later_s, float(slope_sd / GRAVITY_M_S2), float(level_m + slope * later_s / 2)
 

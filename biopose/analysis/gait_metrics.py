@@ -17,6 +17,10 @@ from biopose.analysis.tables import Event, Metric
 STEPS_A_STRIDE, SECONDS_A_MINUTE = 2, 60
 NEED_WORLD, OF_SIDES = ("step_count", "cadence", "mean_speed"), ("stride_time", "contact_time")
 
+ALONG_VIEW = (
+    "Walking or running along the camera's view: when a foot meets and leaves the ground is not seen well enough."
+)
+
 Durations = tuple[FloatArray, FloatArray]  # values and standard deviations, in seconds
 
 
@@ -39,7 +43,10 @@ def gait_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flig
     yield metric("step_count", sum(event.event == "foot_strike" for event in events))
     strides = {side: _strides_s(events, side) for side in SIDES}
     yield from _medians("stride_time", strides)
-    yield from _medians("contact_time", {side: _contacts_s(events, side) for side in SIDES})
+    if motion.along_view:
+        yield from (unknown_metric("contact_time", side=side, reason=ALONG_VIEW) for side in SIDES)
+    else:
+        yield from _medians("contact_time", {side: _contacts_s(events, side) for side in SIDES})
     if known := [(float(np.median(times)), float(np.median(sds))) for times, sds in strides.values() if len(times)]:
         stride_s, sd_s = (float(np.mean(values)) for values in zip(*known, strict=True))
         cadence = STEPS_A_STRIDE * SECONDS_A_MINUTE / stride_s

@@ -9,7 +9,7 @@ import numpy as np
 from biopose.analysis.body_points import SIDES
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import LEVEL_M
-from biopose.analysis.flights import Flight
+from biopose.analysis.flights import Flight, Flights
 from biopose.analysis.free_fall import GRAVITY_M_S2, FreeFall
 from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Metric
@@ -22,21 +22,30 @@ NEED_WORLD = ("jump_count", "flight_time", *HEIGHTS)
 POSTURE_SD_M = 0.015
 
 
-def jump_metrics(motion: Motion, flights: Sequence[Flight], *, activity: str) -> Iterator[Metric]:
-    """Metrics of the longest jump that ends where it began.
+NO_JUMP = "No flight of both feet that begins and ends within the recording, on one level, was found."
+
+
+def jump_metrics(motion: Motion, search: Flights, *, activity: str) -> Iterator[Metric]:
+    """Metrics of the longest jump that ends where it began; null with the reason where there is none to be measured.
 
     Args:
         motion: the trial.
-        flights: all of them, in order.
+        search: its flights.
         activity: countermovement_jump or drop_jump.
     """
     if motion.world_unknown:
         names = (*NEED_WORLD, "contact_time") if activity == "drop_jump" else NEED_WORLD
         yield from (unknown_metric(name, reason=motion.world_unknown) for name in names)
         return
+    flights = search.found
     jumps = [flight for flight in flights if abs(flight.level_change_m) <= LEVEL_M]
-    yield metric("jump_count", len(jumps))
+    if search.refused:
+        yield unknown_metric("jump_count", reason=" ".join(search.refused))
+    else:
+        yield metric("jump_count", len(jumps))
     if not jumps:
+        reason = " ".join(search.refused) or NO_JUMP
+        yield from (unknown_metric(name, reason=reason) for name in ("flight_time", *HEIGHTS))
         return
     jump = max(jumps, key=lambda flight: flight.duration_s)
     yield metric("flight_time", jump.duration_s, sd=jump.fall.duration_sd_s)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from biopose.camera.pinhole import Camera
 from biopose.io.arrow_arrays import float_array
 from biopose.io.files import existing_file, malformed, quoted
 from biopose.io.parquet import METADATA_KEY
@@ -68,6 +69,10 @@ class MeasuredTrial:
         """(T,) a channel that not every method gives; NaN without such a column."""
         return self.column(name) if name in self._names else np.full(self.table.num_rows, np.nan)
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a channel."""
+        return name in self._names
+
     @cached_property
     def _names(self) -> frozenset[str]:
         return frozenset(self.table.column_names)  # made anew by each call of Arrow's
@@ -104,6 +109,15 @@ class MeasuredTrial:
     def notes(self) -> list[str]:
         """Sentences about what limits the measurement."""
         return self._metadata.get("notes") or []
+
+    @property
+    def camera(self) -> tuple[Camera, FloatArray] | None:
+        """Intrinsics and T_camera_world (4, 4); None in files of a state that did not keep them."""
+        facts, T_camera_world = self._metadata.get("camera"), self._metadata.get("T_camera_world")
+        if not facts or T_camera_world is None:
+            return None
+        tuples = {name: tuple(facts[name]) for name in ("focal_px", "centre_px", "distortion")}
+        return Camera(**facts | tuples), np.array(T_camera_world)
 
     @property
     def _metadata(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from biopose.analysis.body_points import SIDES
 from biopose.analysis.definitions import metric
 from biopose.analysis.events import JUMPS, knee_flexion_deg
-from biopose.analysis.flights import Flight
+from biopose.analysis.flights import Flights
 from biopose.analysis.gait_metrics import gait_metrics
 from biopose.analysis.jump_metrics import jump_metrics
 from biopose.analysis.motion import Motion
@@ -24,7 +24,7 @@ GAIT = ("walk", "run", "sprint")
 ANGLES = {"hip_flexion": "hip_flexion", "knee_flexion": "knee_angle", "ankle_dorsiflexion": "ankle_angle"}
 
 
-def find_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flight], *, activity: str) -> list[Metric]:
+def find_metrics(motion: Motion, events: Sequence[Event], flights: Flights, *, activity: str) -> list[Metric]:
     """All metrics of a trial, those of its activity included.
 
     Args:
@@ -34,12 +34,12 @@ def find_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flig
         activity: of the manifest.
     """
     metrics = [metric("duration", motion.time_s[-1] - motion.time_s[0]), *_angles(motion)]
-    if activity in JUMPS or (activity == "other" and flights):
+    if activity in JUMPS or (activity == "other" and flights.found):
         metrics += jump_metrics(motion, flights, activity=activity)
     if activity == "squat":
         metrics += _squat(motion, events)
     if activity in GAIT:
-        metrics += gait_metrics(motion, events, flights)
+        metrics += gait_metrics(motion, events, flights.found)
     return metrics
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side, center_of_mass_m, feet_points_m
 from biopose.analysis.foot_motion import foot_speeds_m_s
+from biopose.analysis.image_motion import image_motion
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
 from biopose.camera.motion_summary import DISTRUST
@@ -34,11 +35,14 @@ class Motion:
         time_s: (T,) increasing.
         coordinates: (T,) each by name: degrees, or metres of the pelvis's translation.
         coordinate_sd: (T,) the standard deviation of each, likewise; NaN where it is not known.
-        foot_points_m: by side, (T, P, 3) points of the foot in the world, y up, from the heel to the toes.
+        foot_points_m: by side, (T, P, 3) points of the foot, y up, from the heel to the toes: in the world; of film
+            their displacements in the image (`image_motion`).
         foot_observed: by side, (T,) whether the foot was observed.
-        center_of_mass_m: (T, 3) of the whole body in the world.
+        center_of_mass_m: (T, 3) of the whole body, likewise.
         frame_quality: (T,) each by the names of FRAME_QUALITY or, of markers, MARKER_FRAME_QUALITY.
         world_unknown: why positions in the world are not known, such as a camera that moves; None where they are.
+        of_film: whether feet and centre of mass are as the image shows them.
+        along_view: whether somebody travels along the camera's view rather than across it.
     """
 
     frame_index: NDArray[np.int64]
@@ -50,6 +54,8 @@ class Motion:
     center_of_mass_m: FloatArray
     frame_quality: Mapping[str, FloatArray]
     world_unknown: str | None = None
+    of_film: bool = False
+    along_view: bool = False
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -97,16 +103,19 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
         q, coordinates = _without_gaps(skeleton, trial.time_s, q, coordinates)
     q = skeleton.satisfy_couplings(q)
     names = MARKER_FRAME_QUALITY if trial.is_of_markers else FRAME_QUALITY
+    seen = image_motion(trial, skeleton, q)
     return Motion(
         frame_index=trial.frame_index.astype(np.int64),
         time_s=trial.time_s,
         coordinates=coordinates,
         coordinate_sd={name: trial.column_if_there(f"{name}_sd_{unit}") for name, unit in units.items()},
-        foot_points_m=feet_points_m(skeleton, q),
+        foot_points_m=seen.foot_points_m if seen else feet_points_m(skeleton, q),
         foot_observed={side: _observed(trial, side) for side in SIDES},
-        center_of_mass_m=center_of_mass_m(skeleton, q),
+        center_of_mass_m=seen.center_of_mass_m if seen else center_of_mass_m(skeleton, q),
         frame_quality={name: trial.column(f"frame_{name}") for name in names},
         world_unknown=next((note for note in trial.notes if DISTRUST in note), None),
+        of_film=seen is not None,
+        along_view=seen is not None and seen.along_view,
     )
 
 
@@ -136,11 +145,12 @@ def motion_of_coordinates(skeleton: Skeleton, coordinates: CoordinateTrajectorie
 
 
 def _si(trial: MeasuredTrial, name: str, units: Mapping[str, str], *, is_angle: bool) -> FloatArray:
-    """(T,) a coordinate in radians or metres; of video zeros of one that is not free, which its coupling gives."""
+    """(T,) a coordinate in radians or metres, of video not filtered; zeros of one that its coupling gives."""
     if name not in units and not trial.is_of_markers:
         return np.zeros(trial.table.num_rows)
     unit = units.get(name, "deg" if is_angle else "m")
-    values = trial.column(f"{name}_{unit}")
+    unfiltered = f"{name}_unfiltered_{unit}"
+    values = trial.column(unfiltered if trial.has(unfiltered) else f"{name}_{unit}")
     return np.radians(values) if unit == "deg" else values
 
 

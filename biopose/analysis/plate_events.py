@@ -83,9 +83,9 @@ def _is_of_one_foot(motion: Motion, contact: PlateContact) -> bool:
     return near_m <= AWAY_M and far_m >= min(BOTH_RATIO * near_m, AWAY_M)
 
 
-def flights_on_plates(flights: Sequence[Flight], moments: PlateMoments) -> list[Flight]:
+def flights_on_plates(flights: Sequence[Flight], moments: PlateMoments) -> tuple[Flight, ...]:
     """Flights whose take-off, landing or both are those of the plates, where every foot's is."""
-    return [_landing(_take_off(flight, moments), moments) for flight in flights]
+    return tuple(_landing(_take_off(flight, moments), moments) for flight in flights)
 
 
 def _take_off(flight: Flight, moments: PlateMoments) -> Flight:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from biopose.analysis.cross_check import cross_check
 from biopose.analysis.cycles import cycle_metrics
 from biopose.analysis.events import find_events
-from biopose.analysis.flights import Flight, find_flights
+from biopose.analysis.flights import Flights, find_flights
 from biopose.analysis.kinematics import kinematics_table
 from biopose.analysis.measured_trial import MeasuredTrial
 from biopose.analysis.metrics import find_metrics
@@ -87,7 +87,7 @@ def analyse_trial(
         moments = plate_moments(motion, plates) if plates else None
         flights = flights_of(motion, activity=activity, moments=moments)
         events, metrics = analyse_motion(motion, activity=activity, flights=flights, moments=moments)
-        cycles = cycle_metrics(motion, events, flights, activity=activity)
+        cycles = cycle_metrics(motion, events, flights.found, activity=activity)
         kinematics = kinematics_table(trial)
         quality = (
             quality_metrics(motion, check.result(), trial.refinement)
@@ -102,7 +102,7 @@ def analyse_trial(
     return TrialAnalysis(events, metrics, quality)
 
 
-def flights_of(motion: Motion, *, activity: str, moments: PlateMoments | None = None) -> list[Flight]:
+def flights_of(motion: Motion, *, activity: str, moments: PlateMoments | None = None) -> Flights:
     """The flights of a motion; none in activities without any.
 
     Args:
@@ -110,15 +110,15 @@ def flights_of(motion: Motion, *, activity: str, moments: PlateMoments | None = 
         activity: of `biopose.reconstruction.low_pass_filter.CUTOFF_HZ`.
         moments: of contacts on force plates, which take the place of those from kinematics.
     """
-    flights = [] if activity in NEVER_IN_FLIGHT else find_flights(motion)
-    return flights_on_plates(flights, moments) if moments else flights
+    flights = Flights() if activity in NEVER_IN_FLIGHT else find_flights(motion)
+    return replace(flights, found=flights_on_plates(flights.found, moments)) if moments else flights
 
 
 def analyse_motion(
     motion: Motion,
     *,
     activity: str,
-    flights: Sequence[Flight] | None = None,
+    flights: Flights | None = None,
     moments: PlateMoments | None = None,
 ) -> tuple[list[Event], list[Metric]]:
     """Events and metrics of a motion.
@@ -131,7 +131,7 @@ def analyse_motion(
     """
     if flights is None:
         flights = flights_of(motion, activity=activity, moments=moments)
-    events = find_events(motion, foot_states(motion, flights), flights, activity=activity)
+    events = find_events(motion, foot_states(motion, flights.found), flights.found, activity=activity)
     if moments:
         events = events_on_plates(events, moments, motion)
     return events, find_metrics(motion, events, flights, activity=activity)

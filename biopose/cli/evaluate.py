@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -84,7 +84,7 @@ def lab(
         if any(activity_of(name) for name in names):
             found = evaluate_events(data, threads=threads, trials=names)
             result |= {key: found[key] for key in ("contacts", "jump")}
-            lines += event_lines(found)
+            lines += event_lines(found, "markers")
     if part != "a":
         from biopose.evaluation.lab_rendering import VIEWS
         from biopose.evaluation.lab_video import TRIALS, evaluate_lab_b, lab_b_lines
@@ -101,28 +101,63 @@ def lab(
 @evaluate.command()
 @click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
 @click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
+@click.option(
+    "--source",
+    type=click.Choice(["markers", "pixels", "synthetic"]),
+    default="markers",
+    show_default=True,
+    help="Real markers; film of their motion, front, oblique and side; film of synthetic jumps and walks.",
+)
+@click.option("--film", type=FOLDER, help="Folder that keeps film and detections; else beside the assets.")
+@click.option("--jumps", default=20, show_default=True, type=click.IntRange(0), help="Number of synthetic jumps.")
 @with_threads
 @as_json
-def events(data: Path, trials: tuple[str, ...], threads: int, json_: bool) -> None:
-    """Foot strikes, foot offs and jump heights from markers, against force plates.
+def events(
+    data: Path,
+    trials: tuple[str, ...],
+    source: Literal["markers", "pixels", "synthetic"],
+    film: Path | None,
+    jumps: int,
+    threads: int,
+    json_: bool,
+) -> None:
+    """Foot strikes, foot offs and jump heights against force plates.
 
-    From the joint kinematics that our inverse kinematics gives on the expert's model; walking also by other published
-    methods.
+    From the joint kinematics that our inverse kinematics gives on the expert's model, walking also by other published
+    methods; or from film, which is rendered and perceived once, half a minute a clip. The constants of events from film
+    are chosen on synthetic jumps and walks, whose events are known.
 
     \b
     Examples:
       biopose evaluate events --data ../shared/data
-      biopose evaluate events --trial DJ1 --data ../shared/data --json
+      biopose evaluate events --source pixels --trial DJ1 --data ../shared/data --json
     """
     from biopose.evaluation.events import evaluate_events, event_lines, event_trials
 
+    if source == "markers":
+        refuse_unused("with --source markers, which films nothing", "film")
+    if source != "synthetic":
+        refuse_unused(f"with --source {source}", "jumps")
+    else:
+        refuse_unused("with --source synthetic", "trials")
     known = event_trials(data / "mocap" / "lab")
     if unknown := [name for name in trials if name not in known]:
         raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
     names = list(dict.fromkeys(trials)) or known
-    with progress_bar(len(names), label="Trials", json_=json_) as bar:
-        result = evaluate_events(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
-    show(result, json_=json_, lines=lambda: event_lines(result))
+    if source == "markers":
+        with progress_bar(len(names), label="Trials", json_=json_) as bar:
+            result = evaluate_events(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
+    else:
+        from biopose.evaluation.film_events import evaluate_film_events, lab_on_film, synthetic_on_film
+
+        clips = lab_on_film(data, trials=names, threads=threads)
+        if source == "synthetic":
+            clips = synthetic_on_film(data, jumps=jumps)
+        with progress_bar(clips.clips, label="Clips", json_=json_) as bar:
+            result = evaluate_film_events(
+                clips, source=source, folder=film, threads=threads, progress=lambda _: bar.update(1)
+            )
+    show(result, json_=json_, lines=lambda: event_lines(result, source))
 
 
 @evaluate.command()

@@ -62,14 +62,16 @@ class ExpertMotion:
     Attributes:
         trial: its name.
         person: the body that moves.
-        q: (F, Q) its skeleton's coordinates, at RATE_HZ; the middle of the path is above the world's origin.
+        q: (F, Q) its skeleton's coordinates; the middle of the path is above the world's origin.
         truth: the expert's coordinates at these times.
+        rate_hz: frames per second.
     """
 
     trial: str
     person: BodyWithSkeleton
     q: FloatArray
     truth: CoordinateTrajectories
+    rate_hz: int = RATE_HZ
 
     def meshes(self) -> Iterator[FloatArray]:
         """Vertices (V, 3) of each frame, in the world, metres."""
@@ -110,12 +112,33 @@ def read_expert_motion(lab: Path, trial: str, expert: Skeleton, person: BodyWith
         person: the body.
     """
     expert_ik = read_mot(lab / f"{trial}_expert_ik.mot", rotational=expert.rotational_names)
-    frames = round(CLIP_S * RATE_HZ)
-    sampled = np.arange(0, len(expert_ik.time_s), STEP)
+    return motion_on_body(trial, expert_ik, expert, person)
+
+
+def motion_on_body(
+    trial: str,
+    solved: CoordinateTrajectories,
+    expert: Skeleton,
+    person: BodyWithSkeleton,
+    *,
+    rate_hz: int = RATE_HZ,
+) -> ExpertMotion:
+    """The middle of a motion, at most CLIP_S, put on a body.
+
+    Args:
+        trial: its name.
+        solved: coordinates of the expert's model, STEP times as many frames a second as the film.
+        expert: the model.
+        person: the body.
+        rate_hz: of the film.
+    """
+    frames = round(CLIP_S * rate_hz)
+    sampled = np.arange(0, len(solved.time_s), STEP)
     first = max(len(sampled) - frames, 0) // 2
     kept = sampled[first : first + frames]
-    truth = CoordinateTrajectories(expert_ik.time_s[kept], expert_ik.names, expert_ik.values[kept])
-    return ExpertMotion(trial, person, _on_the_floor(person, _translated(truth, expert, person.skeleton)), truth)
+    truth = CoordinateTrajectories(solved.time_s[kept], solved.names, solved.values[kept])
+    q = _on_the_floor(person, _translated(truth, expert, person.skeleton))
+    return ExpertMotion(trial, person, q, truth, rate_hz=rate_hz)
 
 
 def _translated(truth: CoordinateTrajectories, expert: Skeleton, skeleton: Skeleton) -> FloatArray:
@@ -159,7 +182,7 @@ def render(motion: ExpertMotion, view: str, path: Path) -> FloatArray:
         clothing_colours(motion.person.shaped),
         boxes=_boxes(motion, meshes),
     )
-    write_video(path, (scene.draw(mesh) for mesh in meshes), LENS, rate_hz=RATE_HZ)
+    write_video(path, (scene.draw(mesh) for mesh in meshes), LENS, rate_hz=motion.rate_hz)
     return T_camera_world
 
 

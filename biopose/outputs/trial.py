@@ -104,6 +104,13 @@ def write_trial_parquet(
 
     The schema's metadata holds under the key `biopose`, as JSON, how the numbers came about.
     """
+    table = trial_table(one, settings=settings, versions=versions)
+    with written_whole(path) as partial:
+        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
+
+
+def trial_table(one: PersonMeasurement, *, settings: Mapping[str, Any], versions: Mapping[str, Any]) -> pa.Table:
+    """What `write_trial_parquet` writes."""
     metadata = {
         "kind": "trial",
         "version": TRIAL_VERSION,
@@ -119,9 +126,7 @@ def write_trial_parquet(
         "refinement": one.refinement and asdict(one.refinement),
     }
     columns = {name: arrow_array(values) for name, values in trial_columns(one).items()}
-    table = pa.table(columns).replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
-    with written_whole(path) as partial:
-        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
+    return pa.table(columns).replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
 
 
 def trial_columns(one: PersonMeasurement) -> dict[str, NDArray[Any]]:
@@ -135,7 +140,7 @@ def trial_columns(one: PersonMeasurement) -> dict[str, NDArray[Any]]:
 
 
 def _coordinate_columns(one: PersonMeasurement) -> dict[str, NDArray[Any]]:
-    """Each coordinate, and beside it its standard deviation where the method gives them."""
+    """Each coordinate; beside it its standard deviation, where the method gives them, and itself before the filter."""
     columns = {}
     for coordinate in one.person.skeleton.coordinates:
         place = one.coordinates.names.index(coordinate.name)
@@ -143,6 +148,8 @@ def _coordinate_columns(one: PersonMeasurement) -> dict[str, NDArray[Any]]:
         columns[f"{coordinate.name}_{unit}"] = factor * one.coordinates.values[:, place]
         if one.coordinate_sd is not None:
             columns[f"{coordinate.name}_sd_{unit}"] = factor * one.coordinate_sd[:, place]
+        if one.unfiltered is not None:
+            columns[f"{coordinate.name}_unfiltered_{unit}"] = factor * one.unfiltered.values[:, place]
     return columns
 
 

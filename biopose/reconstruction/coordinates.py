@@ -52,7 +52,8 @@ def solve_person(
         coordinates, sd = inverse_kinematics_of(person, virtual_markers(person, fitted), threads=threads), None
     else:
         coordinates, sd = neural_ik.predict(fitted, person)
-    values = low_pass(_continuous(person.skeleton, coordinates), track.time_s, cutoff_hz=cutoff_hz)
+    unfiltered = _continuous(person.skeleton, coordinates)
+    values = low_pass(unfiltered, track.time_s, cutoff_hz=cutoff_hz)
     if len(track) > 1 and not can_filter(track.time_s, cutoff_hz=cutoff_hz):
         notes = (*notes, f"{track.rate_hz:.0f} frames/s cannot carry {cutoff_hz:g} Hz: the angles are not filtered.")
     values = _inside_limits(person.skeleton, values)
@@ -67,6 +68,7 @@ def solve_person(
         person=person,
         coordinates=CoordinateTrajectories(track.time_s, person.skeleton.coordinate_names, values),
         coordinate_sd=sd,
+        unfiltered=CoordinateTrajectories(track.time_s, person.skeleton.coordinate_names, unfiltered),
         markers=MarkerTrajectories(track.time_s, person.skeleton.marker_names, markers_m),
         keypoints_m=keypoints_m,
         contact=fitted.contact,

@@ -12,6 +12,7 @@ from biopose.camera.motion import CameraMotion
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.errors import FileFormatError, VideoError
 from biopose.tracking.frame_detections import ShardDetections
+from biopose.tracking.shots import cut_frames, split_at
 from biopose.tracking.tracker import Tracker
 from biopose.tracking.tracks import PersonTrack
 from biopose.video.regularity import regularity_notes
@@ -40,8 +41,8 @@ def join_shards(parts: Iterable[ShardDetections]) -> tuple[People, CameraMotionR
     """Track everybody through consecutive shards, or parts of them; holds one at a time.
 
     Returns:
-        The people, whether the camera moved, and the notes, each once: of the shards, and what is uneven about the
-        clip's frames.
+        The people, each within one shot; whether the camera moved; and the notes, each once: of the shards, cuts, and
+        what is uneven about the clip's frames.
 
     Raises:
         VideoError: a shard does not begin where the one before ended.
@@ -67,9 +68,20 @@ def join_shards(parts: Iterable[ShardDetections]) -> tuple[People, CameraMotionR
             times_s.append(frame.time_s)
             timed.append(frame.timed)
             change.append(frame.change)
-    people = People(tracker.tracks(), len(times_s), width_px, height_px, np.array(times_s))
-    uneven = regularity_notes(people.time_s, timed=np.array(timed, dtype=np.bool_), change=np.array(change))
-    return people, motion.result(), (*notes, *uneven)
+    time_s, changes, camera_motion = np.array(times_s), np.array(change), motion.result()
+    tracks = tracker.tracks()
+    if camera_motion.cuts_s and due_index is not None:
+        first_index = due_index - len(times_s)
+        cuts = cut_frames(camera_motion.cuts_s, time_s, changes)
+        tracks = split_at(tracks, [first_index + cut for cut in cuts])
+        notes |= dict.fromkeys(
+            f"Frame {first_index + cut} ({time_s[cut]:.2f} s) begins another shot: nobody is followed across it. "
+            "Measure each shot by itself (--start-s, --end-s)."
+            for cut in cuts
+        )
+    people = People(tracks, len(times_s), width_px, height_px, time_s)
+    uneven = regularity_notes(people.time_s, timed=np.array(timed, dtype=np.bool_), change=changes)
+    return people, camera_motion, (*notes, *uneven)
 
 
 def _same_width(before: int | None, now: int | None) -> int | None:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from biopose.analysis.definitions import DEFINITIONS
+from biopose.analysis.jump_metrics import NO_JUMP
 from biopose.analysis.trial_analysis import analyse_trial
 from biopose.camera.motion_summary import DISTRUST
 from biopose.errors import FileFormatError
@@ -44,13 +45,13 @@ def values(rows: list[dict[str, Any]], name: str) -> dict[str, float]:
 def test_a_jumps_flight_is_found_and_its_height_follows(tmp_path: Path) -> None:
     result = analysed(jumper(), tmp_path, activity="countermovement_jump")
     moments = {row["event"]: row for row in result["events"] if row["side"] == "both"}
-    # The pelvis falls freely in this motion, the centre of mass nearly.
+    # The pelvis falls freely in this motion, the centre of mass nearly (exactly: tests.evaluation.test_film_events).
     assert moments["take_off"]["time_s"] == pytest.approx(TAKE_OFF_S, abs=1.5 * INTERVAL_S)
     assert moments["landing"]["time_s"] == pytest.approx(LANDING_S, abs=1.5 * INTERVAL_S)
     flight_s = LANDING_S - TAKE_OFF_S
-    assert values(result["metrics"], "flight_time")["none"] == pytest.approx(flight_s, abs=2 * INTERVAL_S)
+    assert values(result["metrics"], "flight_time")["none"] == pytest.approx(flight_s, abs=3 * INTERVAL_S)
     height_m = values(result["metrics"], "jump_height_flight")["none"]
-    assert height_m == pytest.approx(GRAVITY_M_S2 * flight_s**2 / 8, abs=GRAVITY_M_S2 * flight_s / 2 * INTERVAL_S)
+    assert height_m == pytest.approx(GRAVITY_M_S2 * flight_s**2 / 8, abs=GRAVITY_M_S2 * flight_s / 2 * 1.5 * INTERVAL_S)
 
 
 def test_the_uncertainty_of_a_jump_is_that_of_its_moments(tmp_path: Path) -> None:
@@ -71,8 +72,8 @@ def test_one_who_does_not_rise_does_not_fly(tmp_path: Path) -> None:
     q[:, one.coordinates.names.index("pelvis_ty")] = 0.9
     still = replace(one, coordinates=replace(one.coordinates, values=q))
     result = analysed(still, tmp_path, activity="countermovement_jump")
-    assert not values(result["metrics"], "flight_time")
-    assert not values(result["metrics"], "jump_height_flight")
+    heights = [row for row in result["metrics"] if row["metric"] in ("flight_time", "jump_height_flight")]
+    assert [(row["value"], row["reason"]) for row in heights] == [(None, NO_JUMP)] * 2
 
 
 def test_feet_that_were_never_observed_have_no_events(tmp_path: Path) -> None:

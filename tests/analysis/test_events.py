@@ -139,7 +139,7 @@ def test_a_drop_jump_takes_off_from_the_box_lands_takes_off_and_lands() -> None:
     assert times(events, "box_take_off") == [pytest.approx(1.0, abs=0.01)]
     np.testing.assert_allclose(times(events, "landing"), [1.4, 2.6], atol=0.01)
     assert times(events, "take_off") == [pytest.approx(2.1, abs=0.01)]
-    flights = find_flights(one)
+    flights = find_flights(one).found
     assert [flight.level_change_m for flight in flights] == [
         pytest.approx(-0.3, abs=0.005),
         pytest.approx(0, abs=0.005),
@@ -186,7 +186,7 @@ def test_what_happens_unobserved_is_no_event() -> None:
 def test_where_the_camera_moves_neither_feet_nor_flights_have_events() -> None:
     for one in (walking(world_unknown="The camera moves"), Motion(**{**vars(jump()), "world_unknown": "It pans"})):
         assert {event.event for event in events_of(one, "drop_jump")} <= {"peak_knee_flexion"}
-        assert not find_flights(one)
+        assert not find_flights(one).found
 
 
 def test_a_foot_that_stands_all_along_has_no_events() -> None:
@@ -204,4 +204,4 @@ def test_each_squat_is_bent_deepest_once() -> None:
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_very_short_trials_have_no_events(frames: int) -> None:
     one = motion(frames=frames)
-    assert not find_events(one, foot_states(one, []), find_flights(one), activity="countermovement_jump")
+    assert not find_events(one, foot_states(one, []), find_flights(one).found, activity="countermovement_jump")

@@ -7,7 +7,7 @@ import pytest
 
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.analysis.gait_events import OFF_LATER_S, OFF_SD_S, STRIKE_SD_S
-from biopose.analysis.jump_metrics import POSTURE_SD_M
+from biopose.analysis.jump_metrics import NO_JUMP, POSTURE_SD_M
 from biopose.analysis.metrics import GAIT
 from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Metric, metrics_table
@@ -45,8 +45,7 @@ def test_every_metric_is_defined_with_its_unit_and_finite() -> None:
         for one in (walking(), jump()):
             for metric in metrics_of(one, activity).values():
                 assert metric.unit == DEFINITIONS[metric.metric].unit
-                assert metric.value is not None
-                assert np.isfinite(metric.value)
+                assert metric.reason if metric.value is None else np.isfinite(metric.value)
                 assert metric.sd is None or metric.sd > 0
 
 
@@ -234,11 +233,21 @@ def test_the_knee_at_landing_is_not_that_before_the_jump() -> None:
     assert value(metrics, "knee_flexion_landing_peak", "right") == pytest.approx(85, abs=1)
 
 
-def test_a_landing_that_was_not_filmed_leaves_no_height() -> None:
+def test_a_landing_that_was_not_filmed_leaves_no_height_and_says_why() -> None:
     one = jump(duration_s=1.3)
     metrics = metrics_of(one, "countermovement_jump")
     assert value(metrics, "jump_count") == 0
-    assert ("jump_height_flight", "none") not in metrics
+    height = metrics["jump_height_flight", "none"]
+    assert (height.value, height.reason) == (None, NO_JUMP)
+
+
+def test_heights_that_contradict_gravity_make_a_jump_null_with_the_reason() -> None:
+    one = jump()
+    height_m = one.center_of_mass_m * [1, 1.6, 1]
+    metrics = metrics_of(replace(one, center_of_mass_m=height_m), "countermovement_jump")
+    for name in ("jump_count", "jump_height", "flight_time"):
+        assert metrics[name, "none"].value is None
+        assert "falls with 15.7 m/s2 instead of 9.81" in str(metrics[name, "none"].reason)
 
 
 def test_a_drop_from_a_box_is_no_jump_and_the_rebound_has_its_contact() -> None:

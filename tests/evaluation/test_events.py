@@ -7,7 +7,8 @@ import pytest
 
 from biopose.analysis.force_plates import PlateContact
 from biopose.errors import BioposeError
-from biopose.evaluation.events import Differences, EventErrors, evaluate_events, event_lines, event_trials
+from biopose.evaluation.event_errors import Differences, EventErrors, PlateEvents
+from biopose.evaluation.events import evaluate_events, event_lines, event_trials
 from tests.analysis.motions import FOOT_Z_M, jump, walking
 from tests.reference_data import SHARED_DATA, needs_shared_data
 
@@ -17,7 +18,7 @@ def test_a_jump_is_compared_with_its_plates() -> None:
     contacts = [PlateContact(None, 1.0, place, 0.5) for place in places.values()]
     contacts += [PlateContact(1.5, None, place, 2.2) for place in places.values()]
     errors = EventErrors()
-    errors.add(jump(), contacts, activity="drop_jump")
+    errors.add(jump(), PlateEvents.of(jump(), contacts), activity="drop_jump")
     found, height = errors.events_dict(), errors.jump_dict()
     assert (found["n"], found["missed"]) == (4, 0)
     assert found["max_ms"] < 10
@@ -29,7 +30,8 @@ def test_a_jump_is_compared_with_its_plates() -> None:
 def test_walking_is_compared_by_every_method() -> None:
     place = np.array([0.1 + 1.43, FOOT_Z_M["left"]])  # where the left foot stands from 1.4 to 2.1 s
     errors = EventErrors()
-    errors.add(walking(), [PlateContact(1.4, 2.1, place, 1.75)], activity="walk")
+    plates = PlateEvents.of(walking(), [PlateContact(1.4, 2.1, place, 1.75)])
+    errors.add(walking(), plates, activity="walk")
     found = errors.events_dict()
     assert (found["n"], found["missed"]) == (2, 0)
     assert set(found["by_method"]["walk: foot_strike"]) == {"Zeni 2008", "Hreljac & Marshall 2000", "rest of the foot"}
@@ -38,7 +40,8 @@ def test_walking_is_compared_by_every_method() -> None:
 
 def test_what_is_too_far_away_is_missed_and_an_interval_that_misses_is_counted() -> None:
     errors = EventErrors()
-    errors.add(walking(), [PlateContact(1.6, None, np.array([1.53, FOOT_Z_M["left"]]), 1.75)], activity="walk")
+    late = PlateContact(1.6, None, np.array([1.53, FOOT_Z_M["left"]]), 1.75)
+    errors.add(walking(), PlateEvents.of(walking(), [late]), activity="walk")
     assert errors.events_dict()["missed"] == 1
     assert Differences().as_dict() == {"n": 0, "missed": 0}
     some = Differences([0.01, -0.03], [True, False], 1).as_dict()
@@ -61,6 +64,6 @@ def test_a_drop_jump_and_a_walk_of_the_lab_agree_with_its_plates() -> None:
     assert result["contacts"]["markers"] == {"mae_ms": events["mae_ms"], "max_ms": events["max_ms"]}
     assert jumps["n"] == 1
     assert jumps["mae_m"] < 0.02
-    lines = event_lines(result)
+    lines = event_lines(result, "markers")
     assert any("Hreljac & Marshall 2000" in line for line in lines)
     assert "1 jumps" in lines[-1]

@@ -1,0 +1,145 @@
+"""Where feet and centre of mass of a filmed person move, as the image shows it: up, and across the view.
+
+One camera tells the motion in the image to millimetres and depth to decimetres; an error of depth moves a foot that
+rests by its share of the foot's distance below the camera. So for events each point's displacement is taken from the
+image, at the depth of the whole body, which changes slowly; motion along the view is left out. A level view is used:
+the camera's, turned about its centre until its image is vertical.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from biopose.analysis.body_points import SIDES, Side, center_of_mass_m
+from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
+from biopose.camera.pinhole import Camera
+from biopose.io.parquet import POSITION_SUFFIXES
+from biopose.perception.flip_augmentation import is_mirrored
+from biopose.reconstruction.observations import LEAST_CONFIDENCE
+from biopose.skeleton.gap_filling import fill_gaps
+from biopose.skeleton.model import Skeleton
+
+POINTS = ("heel", "small_toe", "big_toe")  # from the heel to the toes
+DEPTH_WINDOW_S = 0.5  # half of the time in which the depth's line is fitted
+MIRROR_WINDOW_S = 0.15  # half of the time over which the difference of mirrored frames is averaged
+LEAST_LEVEL = 0.3  # of the optical axis's horizontal part: below, the view is from above and shows no heights
+ALONG_VIEW_DEG, LEAST_TRAVEL_M = 30.0, 0.3
+NEAREST = 0.1  # of a ray's part along the level view
+
+
+@dataclass(frozen=True, eq=False)
+class ImageMotion:
+    """Displacements since the first frame: x to the right in the image, y up, z 0; metres.
+
+    Attributes:
+        foot_points_m: by side, (T, 3, 3) of POINTS.
+        center_of_mass_m: (T, 3).
+        along_view: whether the centre of mass travels along the view, within ALONG_VIEW_DEG.
+    """
+
+    foot_points_m: dict[Side, FloatArray]
+    center_of_mass_m: FloatArray
+    along_view: bool
+
+
+def image_motion(trial: MeasuredTrial, skeleton: Skeleton, q: FloatArray) -> ImageMotion | None:
+    """The motion in the image; None where the view is from above, or where nothing tells the camera.
+
+    Args:
+        trial: the table, with the keypoints in pixels.
+        skeleton: of the person.
+        q: (T, Q) its coordinates, not filtered.
+    """
+    view = None if trial.camera is None else _LevelView.of(*trial.camera)
+    if view is None:
+        return None
+    body = view.seen(center_of_mass_m(skeleton, q))
+    depth_m = _slowly(body[:, 2], trial.time_s)
+    feet = {side: np.stack([_keypoint(trial, view, f"{side}_{name}") for name in POINTS], axis=1) for side in SIDES}
+    moved_m = _displaced(body[:, None, :2], depth_m)[:, 0]
+    across_m, along_m = abs(moved_m[-1, 0]), abs(float(depth_m[-1] - depth_m[0]))
+    along_view = along_m > LEAST_TRAVEL_M and along_m * np.tan(np.radians(ALONG_VIEW_DEG)) > across_m
+    return ImageMotion({side: _displaced(rays, depth_m) for side, rays in feet.items()}, moved_m, bool(along_view))
+
+
+@dataclass(frozen=True, eq=False)
+class _LevelView:
+    """The camera, turned until its image is vertical."""
+
+    camera: Camera
+    T_camera_world: FloatArray
+    R_view_camera: FloatArray
+
+    @classmethod
+    def of(cls, camera: Camera, T_camera_world: FloatArray) -> _LevelView | None:
+        up = T_camera_world[:3, 1]
+        forward = np.array([0.0, 0.0, 1.0]) - up[2] * up
+        length = float(np.linalg.norm(forward))
+        if length < LEAST_LEVEL:
+            return None
+        forward = forward / length
+        return cls(camera, T_camera_world, np.stack([np.cross(forward, up), up, forward]))
+
+    def seen(self, p_world: FloatArray) -> FloatArray:
+        """(T, 3) of points in the world: rays across and up, and the depth in metres."""
+        T = self.T_camera_world
+        p_view = (p_world @ T[:3, :3].T + T[:3, 3]) @ self.R_view_camera.T
+        depth_m = p_view[:, 2:].clip(min=NEAREST)
+        return np.concatenate([p_view[:, :2] / depth_m, depth_m], axis=1)
+
+    def rays(self, pixels: FloatArray) -> FloatArray:
+        """(T, 2) across and up, of pixels (T, 2)."""
+        rays = self.camera.rays(torch.from_numpy(pixels)).numpy()
+        directions = np.concatenate([rays, np.ones_like(rays[:, :1])], axis=1) @ self.R_view_camera.T
+        return np.asarray(directions[:, :2] / directions[:, 2:].clip(min=NEAREST))
+
+
+def _keypoint(trial: MeasuredTrial, view: _LevelView, name: str) -> FloatArray:
+    """(T, 2) rays of a keypoint: as observed; in between those of the fitted person, shifted to the observed."""
+    fitted = view.seen(np.stack([trial.column(name + suffix) for suffix in POSITION_SUFFIXES], axis=1))[:, :2]
+    pixels = np.stack([trial.column(f"{name}_x_px"), trial.column(f"{name}_y_px")], axis=1)
+    known = (trial.column(f"{name}_confidence") >= LEAST_CONFIDENCE) & np.isfinite(pixels).all(axis=1)
+    if not known.any():
+        return fitted
+    shift = view.rays(np.nan_to_num(pixels)) - fitted
+    shift[known] -= _of_mirrored(fitted[known] + shift[known], trial.frame_index[known], trial.time_s[known])
+    return np.asarray(fitted + fill_gaps(shift, known, trial.time_s))
+
+
+def _of_mirrored(rays: FloatArray, frame_index: NDArray[np.int32], time_s: FloatArray) -> FloatArray:
+    """(T, 2) what of the rays changes its sign with every mirrored frame: the median about each frame."""
+    if len(rays) < 3:
+        return np.zeros_like(rays)
+    sign = np.array([-1.0 if is_mirrored(int(index)) else 1.0 for index in frame_index])[:, None]
+    beside = np.concatenate([2 * rays[:1] - rays[1:2], rays, 2 * rays[-1:] - rays[-2:-1]])
+    bias = sign * (rays - (beside[:-2] + beside[2:]) / 2) / 2
+    first = np.searchsorted(time_s, time_s - MIRROR_WINDOW_S)
+    last = np.searchsorted(time_s, time_s + MIRROR_WINDOW_S, side="right")
+    return sign * np.stack([np.median(bias[a:b], axis=0) for a, b in zip(first, last, strict=True)])
+
+
+def _slowly(depth_m: FloatArray, time_s: FloatArray) -> FloatArray:
+    """(T,) the lines through the depths about each frame, nearer ones weighted more."""
+    found = np.empty_like(depth_m)
+    edges = (np.searchsorted(time_s, time_s - DEPTH_WINDOW_S), np.searchsorted(time_s, time_s + DEPTH_WINDOW_S))
+    for frame, (begin, end) in enumerate(zip(*edges, strict=True)):
+        near = slice(begin, end)
+        since_s = time_s[near] - time_s[frame]
+        weight = 1 - np.abs(since_s) / DEPTH_WINDOW_S
+        total, first, second = weight.sum(), weight @ since_s, weight @ since_s**2
+        level, slope = weight @ depth_m[near], (weight * since_s) @ depth_m[near]
+        determinant = total * second - first**2
+        found[frame] = (second * level - first * slope) / determinant if determinant > 1e-9 else level / total
+    return found
+
+
+def _displaced(rays: FloatArray, depth_m: FloatArray) -> FloatArray:
+    """(T, N, 3) the sum of all shifts of rays (T, N, 2) from frame to frame, each at the depth there."""
+    between_m = (depth_m[1:] + depth_m[:-1]) / 2
+    shifts = np.diff(rays, axis=0) * between_m[:, None, None]
+    level = np.concatenate([np.zeros_like(rays[:1]), np.cumsum(shifts, axis=0)])
+    return np.concatenate([level, np.zeros_like(level[..., :1])], axis=-1)

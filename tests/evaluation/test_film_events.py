@@ -1,0 +1,126 @@
+"""Synthetic jumps fall freely between their own take-off and landing; film is rendered and perceived once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from biopose.analysis.body_points import center_of_mass_m
+from biopose.analysis.flights import find_flights
+from biopose.analysis.free_fall import GRAVITY_M_S2
+from biopose.analysis.motion import FRAME_QUALITY
+from biopose.camera.pinhole import Camera
+from biopose.errors import TrackingError
+from biopose.evaluation.event_errors import PlateEvents
+from biopose.evaluation.events import event_lines
+from biopose.evaluation.film_events import Film, FilmedTrial, evaluate_film_events
+from biopose.evaluation.lab_film import filmed, measured, measured_motion
+from biopose.evaluation.synthetic_jumps import SyntheticJump, synthetic_jump
+from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.pipeline import METHODS, Models
+from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.skeleton.kinematics import Kinematics
+from biopose.tracking.tracks import PersonTrack
+from tests.body.bodies import needs_body_asset
+from tests.evaluation.test_lab_video import first_frames
+from tests.outputs.measured import keypoints_of, look_from
+from tests.tracking.test_people import needs_assets
+
+pytestmark = needs_body_asset
+
+
+@pytest.fixture(scope="module", params=[0, 1], ids=["from the floor", "off a box"])
+def jump(request: pytest.FixtureRequest) -> SyntheticJump:
+    return synthetic_jump(request.param)
+
+
+def test_the_centre_of_mass_falls_freely_in_flight(jump: SyntheticJump) -> None:
+    motion = jump.motion
+    height_m, time_s = center_of_mass_m(motion.person.skeleton, motion.q)[:, 1], motion.truth.time_s
+    for take_off_s, landing_s in jump.flights:
+        inside = (time_s >= take_off_s) & (time_s <= landing_s)
+        acceleration = 2 * np.polyfit(time_s[inside], height_m[inside], 2)[0]
+        assert acceleration == pytest.approx(-GRAVITY_M_S2, abs=1e-6)
+
+
+def test_the_feet_rest_on_floor_or_box_and_leave_it_in_flight(jump: SyntheticJump) -> None:
+    time_s = jump.motion.truth.time_s
+    lowest_m = np.array([mesh[:, 1].min() for mesh in jump.motion.meshes()])
+    before, last = time_s < jump.flights[0][0], time_s > jump.flights[-1][1]
+    assert np.ptp(lowest_m[before]) < 0.03
+    assert np.abs(lowest_m[last]).max() < 0.03
+    middle_s = np.mean(jump.flights[-1])
+    assert lowest_m[np.abs(time_s - middle_s).argmin()] > 0.03
+    assert (lowest_m[0] > 0.15) == (jump.activity == "drop_jump")
+
+
+def test_the_knees_bend_within_their_range_and_times_are_drawn_anew_from_a_seed(jump: SyntheticJump) -> None:
+    knee = jump.motion.q[:, jump.motion.person.skeleton.coordinate_names.index("knee_angle_r")]
+    assert np.degrees(knee.min()) >= 0
+    assert 40 < np.degrees(knee.max()) < 130
+
+
+@pytest.mark.parametrize("degrees", [0.0, 45.0, 90.0], ids=["front", "oblique", "side"])
+def test_take_off_and_landing_are_found_in_projected_keypoints(jump: SyntheticJump, degrees: float) -> None:
+    motion = measured_motion(projected(jump, degrees))
+    assert motion.of_film
+    flights = find_flights(motion)
+    assert not flights.refused
+    assert len(flights.found) == len(jump.flights)
+    take_off_s, landing_s = jump.flights[-1]
+    fall = flights.found[-1].fall
+    assert abs(fall.take_off_s - take_off_s) < 2.5 * fall.take_off_sd_s < 0.07
+    assert abs(fall.landing_s - landing_s) < 2.5 * fall.landing_sd_s < 0.04
+    assert fall.acceleration_m_s2 == pytest.approx(-GRAVITY_M_S2, rel=0.05)
+
+
+def projected(jump: SyntheticJump, degrees: float) -> PersonMeasurement:
+    """As if measured: keypoints of the body itself with an error of two pixels, its depth wrong by up to 0.1 m."""
+    person, q, time_s = jump.motion.person, jump.motion.q, jump.motion.truth.time_s
+    T, rng = look_from(degrees), np.random.default_rng(0)
+    camera = Camera(1280, 720, (1000.0, 1000.0), (639.5, 359.5))
+    keypoints_m, n = keypoints_of(person, q), len(q)
+    pixels = camera.project(torch.from_numpy(keypoints_m @ T[:3, :3].T + T[:3, 3])).numpy()
+    pixels += rng.normal(scale=2.0, size=pixels.shape)
+    wrong_m = np.outer(0.1 * np.sin(2 * np.pi * 1.5 * time_s), T[2, :3])
+    found = q.copy()
+    found[:, [person.skeleton.coordinate_names.index(f"pelvis_t{axis}") for axis in "xyz"]] += wrong_m
+    box = np.concatenate([pixels.min(axis=1), pixels.max(axis=1)], axis=1)
+    markers = Kinematics(person.skeleton).with_coordinates(torch.from_numpy(found)).markers.numpy()
+    return PersonMeasurement(
+        track=PersonTrack(0, np.arange(n), time_s, box, pixels, np.full((n, 26), 0.8)),
+        camera=camera,
+        T_camera_world=T,
+        person=person,
+        coordinates=CoordinateTrajectories(time_s, person.skeleton.coordinate_names, found),
+        markers=MarkerTrajectories(time_s, person.skeleton.marker_names, markers),
+        keypoints_m=keypoints_m + wrong_m[:, None],
+        contact=np.zeros((n, 4)),
+        quality={name: np.full(n, 0.9) for name in FRAME_QUALITY},
+    )
+
+
+@needs_assets
+def test_film_is_kept_and_a_clip_in_which_nobody_is_found_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("biopose.evaluation.lab_rendering.LENS", Camera(64, 36, (50.0, 50.0), (31.5, 17.5)))
+    monkeypatch.setattr("biopose.evaluation.lab_rendering.MARGIN_PX", 1)
+    torch.set_num_threads(1)
+    models = Models.load(METHODS["keypoint_fit"], threads=1)
+    jump = synthetic_jump(0)
+    motion = first_frames(jump.motion, 2)
+    clip = filmed(motion, "side", tmp_path, models=models)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert sorted(path.suffix for path in kept) == [".mp4", ".parquet"]
+    filmed(motion, "side", tmp_path, models=models)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == kept
+    with pytest.raises(TrackingError):
+        measured(clip, height_m=1.7, activity="countermovement_jump", models=models)
+    trial = FilmedTrial(motion, 1.7, jump.activity, PlateEvents((), None), ["side"])
+    result = evaluate_film_events(
+        Film(1, iter([trial])), source="synthetic", folder=tmp_path, method="keypoint_fit", threads=1
+    )
+    assert result["refused"] == [clip.video.stem]
+    assert event_lines(result, "synthetic")[-1] == f"Nobody was found in {clip.video.stem}"

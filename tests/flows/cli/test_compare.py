@@ -27,11 +27,6 @@ class Walk(SyntheticTrial):
         wave = np.random.default_rng(self.seed).normal(size=3) @ [np.sin(2 * np.pi * k * phase) for k in (1, 2, 3)]
         level = 30 + np.random.default_rng(self.seed + 100).normal()
         values[:, KNEE] = level + wave + self.bump_deg * np.exp(-(((phase - 0.5) / 0.08) ** 2))
-            30
-            + wave
-            + np.random.default_rng(self.seed + 100).normal()
-            + self.bump_deg * np.exp(-(((phase - 0.5) / 0.08) ** 2))
-        )
         return values
 
 

@@ -90,9 +90,8 @@ def measure_markers(
             f"{trial.markers}: the person lies on their side most of the time, in the activity {trial.activity}: the "
             f'vertical axis is not {trial.up}; state it in session.toml, as [recording] up = "z"'
         )
-    plates = trial.read_plates()
-    notes = [*measured.notes, *(plates.notes if plates else ())]
-    return replace(measured, plates=plates, notes=tuple(notes))
+    plates, notes = trial.read_plates()
+    return replace(measured, plates=plates, notes=(*measured.notes, *notes))
 
 
 def analyse_markers(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from biopose.errors import ManifestError, ModelError
+from biopose.errors import FileFormatError, ManifestError, ModelError
 from biopose.io.force_plates import ForcePlates, read_force_plates
 from biopose.io.markers import read_markers
 from biopose.io.trajectories import MarkerTrajectories
@@ -108,17 +108,22 @@ class MarkerTrial:
         """
         return None if self.static is None else self._read(self.static)
 
-    def read_plates(self) -> ForcePlates | None:
-        """The force plates beside the recording or in it, if there are any.
+    def read_plates(self) -> tuple[ForcePlates | None, tuple[str, ...]]:
+        """The force plates beside the recording or in it, if there are any, and what was odd about them.
 
         Raises:
-            FileFormatError: the file breaks its format.
+            FileFormatError: the file beside it breaks its format; inside a recording that is noted.
         """
-        if self.forces is not None:
-            return read_force_plates(self.forces, up=self.up, units=self.units)
-        if self.markers.suffix.lower() == ".c3d":
-            return read_force_plates(self.markers, up=self.up, units=self.units)
-        return None
+        file = self.forces or (self.markers if self.markers.suffix.lower() == ".c3d" else None)
+        if file is None:
+            return None, ()
+        try:
+            plates = read_force_plates(file, up=self.up, units=self.units)
+        except FileFormatError as error:
+            if self.forces is not None:
+                raise
+            return None, (f"the force plates are not used: {error}",)
+        return plates, plates.notes if plates else ()
 
     def method(self, names: Sequence[str]) -> MarkerMethod:
         """By which the recording's markers are solved: the model's, else NeurIK where it knows enough of them.

@@ -17,6 +17,7 @@ from biopose.marker_trial import MarkerTrial
 from biopose.outputs.export import export_trial
 from biopose.outputs.marker_trial import MarkerMeasurement
 from biopose.skeleton.full_body import full_body_skeleton
+from tests.io.plate_files import channels, written_plates
 from tests.marker_recordings import static_markers, swinging_markers, swinging_q, written_forces, written_trc
 
 LEGS = tuple(name for name in swinging_markers().names if name[1:] in ("ASI", "PSI", "KNE", "ANK", "HEE", "TOE", "MT5"))
@@ -145,3 +146,11 @@ def test_a_model_whose_knees_bend_to_the_other_side_is_refused(trial: MarkerTria
 def test_a_part_of_the_recording_is_measured(trial: MarkerTrial, tmp_path: Path) -> None:
     measured = measure_markers(replace(trial, start_s=0.1, end_s=0.3), tmp_path)
     assert measured.time_s[[0, -1]] == pytest.approx([0.1, 0.3])
+
+
+def test_force_plates_inside_a_recording_that_contradict_it_are_noted_and_cost_no_markers(tmp_path: Path) -> None:
+    path = written_plates(tmp_path / "plates.c3d", 2, channels(2), CHANNEL=np.arange(7, 19).reshape(2, 6).T)
+    plates, notes = MarkerTrial(path, height_m=1.7, up="z").read_plates()
+    assert plates is None
+    assert "the force plates are not used" in notes[0]
+    assert "channel 18 of force plate 2" in notes[0]

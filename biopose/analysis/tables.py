@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from biopose.io.arrow_arrays import arrow_array, text_array
 
+KINEMATICS = "kinematics"  # the method of events that no force plate gave
+
 
 @dataclass(frozen=True)
 class Event:
@@ -32,7 +34,7 @@ class Event:
     time_s: float
     frame_index: int
     sd_s: float | None
-    method: str = "kinematics"
+    method: str = KINEMATICS
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ def check(folder: Path, json_: bool) -> None:
 
     A session lies in INBOX/TEAM/SESSION, and its session.toml names the same team and session. Every video is opened,
     and what its trial says of it, such as start_s, is checked against it; frames after the first are not decoded.
+    Recordings of markers, keypoints and forces are read, and whether there is a model for their names is checked.
 
     What would not be measured is listed, too: videos that no trial names, folders without a session.toml, unfinished
     copies, backups of sessions. The exit code is 1 where anything is wrong.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from biopose.analysis.definitions import DEFINITIONS
-from biopose.analysis.tables import Event, Metric
+from biopose.analysis.tables import KINEMATICS, Event, Metric
 
 SIDES = {"left": "left", "right": "right", "none": "whole body"}
 DECIMALS = {"deg": 1, "m": 3, "s": 3, "m/s": 2, "steps/min": 1}
@@ -58,11 +58,16 @@ def sides_of(rows: Sequence[MetricRow]) -> dict[str, str]:
 
 
 def event_rows(events: Sequence[Event]) -> list[tuple[str, str, str]]:
-    """Time, event and side, in the order of time."""
+    """Time, event and side, in the order of time; the method where it is another than kinematics."""
     return [
-        (format_value(event.time_s, unit="s", sd=event.sd_s), event.event.replace("_", " "), event.side)
+        (format_value(event.time_s, unit="s", sd=event.sd_s), _event_name(event), event.side)
         for event in sorted(events, key=lambda event: event.time_s)
     ]
+
+
+def _event_name(event: Event) -> str:
+    name = event.event.replace("_", " ")
+    return name if event.method == KINEMATICS else f"{name} ({event.method})"
 
 
 def format_value(value: float, *, unit: str, sd: float | None = None) -> str:

@@ -56,11 +56,12 @@ def ingest(
 ) -> None:
     """Measure whatever is new in INBOX and load it into the warehouse.
 
-    INBOX holds TEAM/SESSION/session.toml beside the videos; `biopose inbox init` writes an example. What was measured
-    before, with the same models, configuration and code, is not measured again; to resume an interrupted run, run the
-    command again. A trial that cannot be processed goes into quarantine, the others are stored, and the exit code is
-    3; so it is where something in INBOX belongs to no trial, a video is still being copied, or the warehouse is open
-    elsewhere. An inbox without a session is an error.
+    INBOX holds TEAM/SESSION/session.toml beside the videos, or recordings of markers (.c3d, .trc) or of 3D keypoints;
+    `biopose inbox init` writes an example. Of markers and keypoints the processor alone is needed: no network on images
+    starts for them. What was measured before, with the same models, configuration and code, is not measured again; to
+    resume an interrupted run, run the command again. A trial that cannot be processed goes into quarantine, the others
+    are stored, and the exit code is 3; so it is where something in INBOX belongs to no trial, a file is still being
+    copied, or the warehouse is open elsewhere. An inbox without a session is an error.
 
     Numbers become current where they are measured with the promoted release (`biopose rollout`); those of any other are
     stored beside them.

@@ -1,8 +1,8 @@
 -- A metric of every stride, jump or repetition, cycle by cycle, with its own standard deviation.
 -- Grain: a cycle and side of a trial.
 -- Note: sd is null where the method gives none. z_in_trial is how far a cycle is from the trial's others, in standard
---   deviations between them; null with fewer than least_cycles. Trials measured before version 0004 of the tables have no cycles
---   until they are measured again.
+--   deviations between them; null with fewer than least_cycles. Trials measured by an earlier version have no
+--   cycles until they are measured again.
 -- metric: one of cycle_metric.metric, such as knee_flexion_peak
 -- athlete: one of trial.athlete_id = any
 -- trial: one of trial.trial_id = any

@@ -40,6 +40,7 @@ def athlete(read: Reader, asked: Mapping[str, str], *, athlete_id: str) -> dict[
         "activity": activity,
         "activities": counts,
         "metrics": _metrics(read, sessions, athlete_id=athlete_id, activity=activity),
+        "unknown": read.rows("unknown_metrics", athlete=athlete_id, activity=activity),
         "trials": [row for row in trials if row["activity"] == activity][:SHOWN_TRIALS],
         "trial_count": counts.get(activity, 0),
     }

@@ -14,7 +14,6 @@ from biopose.analysis.definitions import DEFINITIONS
 from biopose.report.metric_tables import format_value
 
 NO_VALUE = "–"
-PERCENT = {"untrusted_share", "seen_share"}
 
 
 @cache

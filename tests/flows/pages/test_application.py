@@ -88,6 +88,7 @@ def test_an_athletes_trend_has_intervals_the_squads_band_and_judgements(client: 
     assert "beyond measurement noise" in page
     assert "percentile 0" in page
     assert "left − right" in page
+    assert "mean speed: the camera moves <small>8 trials" in page
 
 
 def test_a_trial_has_metrics_events_models_and_the_files_that_exist(client: httpx.Client) -> None:

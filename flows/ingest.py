@@ -105,7 +105,7 @@ def ingest(
             run.quarantine_invalid(found)
             for line in height_jumps(found.entries):
                 run.note(line)
-            trials = plan(found.entries, run, options)
+            trials = _plan(found.entries, run, options)
             new = run.not_loaded(trials, writer.loaded_runs(release.release_id))
         if new:
             run.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
@@ -196,7 +196,7 @@ def _retire(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
         run.note(f"{one.trial_id} is no longer current: {why}")
 
 
-def plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[Planned]:
+def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[Planned]:
     """Probe every recording; those that cannot be read go into quarantine."""
     hashes = VideoHashes(run.settings.home / "video_hashes.json")
     trials, refused = [], []

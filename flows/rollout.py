@@ -185,11 +185,15 @@ def _candidate(settings: Settings, champion: Release, choice: Choice) -> PinnedR
     stages = networks_of(method)
     if unused := sorted(set(choice.models) - set(stages)):
         raise ReleaseError(f"--model {unused[0]}: the method {method} has no such model; it has {', '.join(stages)}")
-    versions = aliased_versions(settings, CHAMPION) | champion.versions
-    versions |= (aliased_versions(settings, choice.alias) if choice.alias else {}) | dict(choice.models)
-    return PinnedRelease(
-        method, pin_versions(settings, {stage: versions[stage] for stage in stages if stage in versions}), False
-    )
+    aliased = aliased_versions(settings, choice.alias) if choice.alias else {}
+    if choice.alias and not aliased:
+        raise ReleaseError(f"no model version has the alias {choice.alias}; `biopose models` lists what there is")
+    versions = aliased_versions(settings, CHAMPION) | champion.versions | aliased | dict(choice.models)
+    if lacking := [stage for stage in stages if stage not in versions]:
+        raise ReleaseError(
+            f"no version of {lacking[0]} is named and none is champion; give --model {lacking[0]}=VERSION"
+        )
+    return PinnedRelease(method, pin_versions(settings, {stage: versions[stage] for stage in stages}), False)
 
 
 def _changes(champion: Release, candidate: Release) -> str:

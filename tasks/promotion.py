@@ -56,7 +56,7 @@ def promote(settings: Settings, *, reason: str | None = None) -> Release:
         rollout, releases = _promotable(connection, reason), promoted(connection)
         candidate = release_of(connection, rollout.candidate_id)
     is_override = not _is_passed(rollout)
-    why = f"against the gate ({rollout.verdict}): {reason}" if is_override else reason or "the gate passed it"
+    why = f"{reason} (the gate's verdict: {rollout.verdict})" if is_override else reason or "the gate passed it"
 
     def begin(connection: duckdb.DuckDBPyConnection) -> None:
         move(connection, rollout.number, "promote", who=getuser(), why=why)

@@ -195,9 +195,9 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     shown = ", ".join(f"{count} show {name}" for name, count in status["trials_shown"].items())
     lines = [f"In use: {status['promoted'] or 'none yet'}; of the current trials {shown or 'none'}"]
     lines += [
-        f"  {act['release']} was promoted against the gate by {act['who']}: {act['why']}"
+        f"  {act['at'][:19]}  {act['act']:<9} {act['release']}{', against the gate' * act['against_the_gate']}, by "
+        f"{act['who']}: {act['why']}"
         for act in status["acts"]
-        if act["against_the_gate"]
     ]
     if status["interrupted"]:
         lines.append(f"  interrupted: {status['interrupted']}; the next ingest or rollout command completes it")

@@ -33,8 +33,8 @@ def rollout(home: Path, *arguments: str, server: dict[str, str]) -> subprocess.C
     )
 
 
-def disturbed(home: Path, folder: Path) -> int:
-    """A version of NeurIK whose weights are random: as it was registered by a training that hardly began."""
+def another_version(home: Path, folder: Path) -> int:
+    """A version of NeurIK whose weights differ a little: too little to fail by a single trial."""
     import torch
     from safetensors import safe_open
     from safetensors.torch import save_file
@@ -46,9 +46,11 @@ def disturbed(home: Path, folder: Path) -> int:
         metadata = weights.metadata()
     for name, tensor in tensors.items():
         if tensor.is_floating_point():
-            tensors[name] = (tensor + tensor.std() * torch.randn(tensor.shape, generator=generator)).to(tensor.dtype)
+            tensors[name] = (tensor + 0.02 * tensor.std() * torch.randn(tensor.shape, generator=generator)).to(
+                tensor.dtype
+            )
     save_file(tensors, folder / file.name, metadata=metadata)
-    model = trained_model("neurik", folder / file.name, "# disturbed")
+    model = trained_model("neurik", folder / file.name, "# another")
     return register_trained(Settings.load(home), model, training_run="none", metrics={})
 
 
@@ -61,7 +63,7 @@ def test_a_rollout_measures_beside_the_current_numbers_does_shared_stages_once_a
     run: ObservedRun, server: dict[str, str], tmp_path: Path
 ) -> None:
     home = copied_home(run.home, tmp_path / "home", trials=True)
-    version = disturbed(home, tmp_path)
+    version = another_version(home, tmp_path)
     perceived = sorted((home / "artifacts/perceived").rglob("*.parquet"))
     motions = sorted((home / "artifacts/motions").iterdir())
     choice = ("--model", f"neurik={version}", "--trials", str(SAMPLE), "--name", "winter", "--why", "test")

@@ -1,4 +1,4 @@
-"""A small home whose registry has two versions of two models, and whose warehouse has trials of both releases."""
+"""A small home whose registry has two versions of three models, and whose warehouse has trials of both releases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from warehouse.releases import promoted, record_release
 from warehouse.rollouts import decide, move, note_compared, register
 from warehouse.snapshot import publish_snapshot
 
-STAGES = ("detector", "keypoints")
+STAGES = ("detector", "keypoints", "keypoint_fit")  # of the method keypoint_fit
 
 
 def make_home(home: Path) -> Settings:

@@ -16,11 +16,10 @@ from tasks.models import aliased_versions, registry, set_alias
 from tasks.promotion import abort, complete_interrupted, promote, roll_back
 from tasks.releases import release_to_measure
 from tasks.settings import Settings
-from tests.tasks.registry import STAGES, load, make_home
+from tests.tasks.registry import STAGES, make_home
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_hash
 from warehouse.errors import ReleaseError
-from warehouse.load import loaded_runs
 from warehouse.releases import acts, begun_act, promoted_release
 from warehouse.rollouts import latest, transitions
 
@@ -100,7 +99,7 @@ def test_what_the_gate_did_not_pass_is_promoted_with_a_reason_alone_which_stays_
     promote(settings, reason="the margin is too narrow")
     with opened_for_writing(settings.warehouse) as connection:
         assert acts(connection)[-1].is_override
-        assert acts(connection)[-1].why == "against the gate (fail): the margin is too narrow"
+        assert acts(connection)[-1].why == "the margin is too narrow (the gate's verdict: fail)"
         rollout = latest(connection)
     assert rollout is not None
     assert rollout.state == "done"
@@ -159,14 +158,34 @@ def test_an_aborted_rollout_is_not_promoted_by_mistake(settings: Settings) -> No
         abort(settings, reason="again")
 
 
-def test_an_alias_that_was_moved_by_hand_measures_nothing_anew_and_is_named(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tasks.releases.registered_models", lambda *_, **__: ())
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry is as it is: no shipped weights are registered in it."""
+    monkeypatch.setattr("tasks.registration.register_once", lambda _: False)
+    monkeypatch.setattr("tasks.releases.DEFAULT_METHOD", "keypoint_fit")
+
+
+@pytest.mark.usefixtures("registered")
+def test_an_alias_that_was_moved_by_hand_measures_nothing_anew_and_is_named(settings: Settings) -> None:
     set_alias(settings, "champion", {"keypoints": 2})
     release = release_to_measure(settings)
-    assert [model.version for model in release.models] == [1, 1]
+    assert [model.version for model in release.models] == [1, 1, 1]
     assert release.is_promoted
     assert "MLflow's alias champion of keypoints is on version 2; measured is with version 1" in release.notes[0]
-    load(settings, "jump3", 1)
-    assert len(loaded_runs(settings.warehouse)) == 3
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize("home_has", ["a warehouse", "nothing"])
+def test_an_ingest_with_another_alias_is_never_the_promoted_release(settings: Settings, home_has: str) -> None:
+    """Not even as the first that an empty home measures with."""
+    if home_has == "nothing":
+        settings.warehouse.unlink()
+    set_alias(settings, "challenger", {"keypoints": 2})
+    release = release_to_measure(settings, "challenger", method="keypoint_fit")
+    assert [model.version for model in release.models] == [1, 2, 1]
+    assert not release.is_promoted
+    assert "its numbers are stored beside the current ones" in release.notes[0]
+    with opened_for_writing(settings.warehouse) as connection:
+        promoted = promoted_release(connection)
+    assert promoted is not None
+    assert set(promoted.versions.values()) == {1}

@@ -69,7 +69,7 @@ EXACT_SCALE = HeightErrors()
 TAKE_OFF, LANDING = _Force(400, 0.8, 20), _Force(1500, 0.8, 30)
 RATES = np.linspace(-2, 2, 7)  # standard deviations of the rate's logarithm
 SCALES = np.linspace(-2, 2, 5)  # standard deviations of the heights' scale
-SDS_OF_GUESS = 3.0  # within which an event is looked for, if that is more than SEARCH_S
+SDS_OF_GUESS = 3.0  # within which an event is looked for where the heights' scale is uncertain, if beyond SEARCH_S
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def _event(
     since_s = time_s[used] - guess_s
     if len(since_s) < 3:
         return guess_s, guess_sd_s
-    search_s = max(SEARCH_S, SDS_OF_GUESS * guess_sd_s)
+    search_s = max(SEARCH_S, SDS_OF_GUESS * guess_sd_s) if errors.scale_sd else SEARCH_S
     shifts_s = np.arange(-search_s, search_s + STEP_S / 2, STEP_S)[:, None, None]
     rates = force.rate_m_s3 * np.exp(force.log_sd * RATES)[:, None]
     raised_m = _raised_m(sign * (since_s - shifts_s), rates, force.most_m_s2)  # (shifts, rates, frames)
@@ -193,8 +193,8 @@ def _event(
         left_m = height_m[used] + gravity_m_s2 * since_s**2 / 2 - raised_m
         misfit = _misfit_of_line(since_s, left_m, 1 / variance) + np.log(variance).sum(axis=-1)
         log_probabilities.append(-0.5 * (once * misfit + RATES**2 + (shifts_s[..., 0] / guess_sd_s) ** 2 + scale**2))
-    log_probability = np.stack(log_probabilities)
-    probability = np.exp(log_probability - log_probability.max()).sum(axis=(0, 2))
+    log_probability = np.concatenate(log_probabilities, axis=1)
+    probability = np.exp(log_probability - log_probability.max()).sum(axis=1)
     probability /= probability.sum()
     shifts_s = shifts_s[:, 0, 0]
     mean_s = float(probability @ shifts_s)

@@ -161,6 +161,34 @@ def events(
 
 
 @evaluate.command()
+@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
+@click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
+@click.option("--film", type=FOLDER, help="Folder that keeps film and detections; else beside the assets.")
+@with_threads
+@as_json
+def budget(data: Path, trials: tuple[str, ...], film: Path | None, threads: int, json_: bool) -> None:
+    """How the error on film of the laboratory's motions falls when one stage is replaced by the truth.
+
+    Keypoints without error; the camera's own focal length; no low-pass filter; inverse kinematics instead of NeurIK.
+
+    \b
+    Example:
+      biopose evaluate budget --trial DJ1 --trial walking1 --data ../shared/data
+    """
+    from biopose.evaluation.budget import budget_lines, evaluate_budget
+    from biopose.evaluation.events import event_trials
+    from biopose.evaluation.film_events import lab_on_film
+
+    known = event_trials(data / "mocap" / "lab")
+    if unknown := [name for name in trials if name not in known]:
+        raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
+    clips = lab_on_film(data, trials=list(dict.fromkeys(trials)) or known, threads=threads)
+    with progress_bar(clips.clips, label="Clips", json_=json_) as bar:
+        result = evaluate_budget(clips, folder=film, threads=threads, progress=lambda _: bar.update(1))
+    show({"budget": result}, json_=json_, lines=lambda: budget_lines(result))
+
+
+@evaluate.command()
 @click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds multiview/).")
 @click.option("--with-intrinsics", is_flag=True, help="Give the method the calibration's intrinsics.")
 @with_evaluated_method

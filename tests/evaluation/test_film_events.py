@@ -1,5 +1,6 @@
 """Synthetic jumps fall freely between their own take-off and landing; film is rendered and perceived once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from biopose.analysis.free_fall import GRAVITY_M_S2
 from biopose.analysis.motion import FRAME_QUALITY
 from biopose.camera.pinhole import Camera
 from biopose.errors import TrackingError
+from biopose.evaluation.budget import StageErrors, budget_lines
 from biopose.evaluation.event_errors import PlateEvents
 from biopose.evaluation.events import event_lines
 from biopose.evaluation.film_events import Film, FilmedTrial, evaluate_film_events
@@ -99,6 +101,25 @@ def projected(jump: SyntheticJump, degrees: float) -> PersonMeasurement:
         contact=np.zeros((n, 4)),
         quality={name: np.full(n, 0.9) for name in FRAME_QUALITY},
     )
+
+
+def test_the_budget_counts_angles_and_root_height_with_and_without_the_filter(jump: SyntheticJump) -> None:
+    one = projected(jump, 90.0)
+    q = one.coordinates.values.copy()
+    q[:, one.coordinates.names.index("hip_flexion_r")] += np.radians(3)
+    q[::2, one.coordinates.names.index("pelvis_ty")] += 0.02
+    one = replace(one, unfiltered=CoordinateTrajectories(one.track.time_s, one.coordinates.names, q))
+    trial = FilmedTrial(jump.motion, jump.height_m, jump.activity, PlateEvents((), None), ["side"])
+    filtered, unfiltered = StageErrors(), StageErrors()
+    filtered.add(trial, one, filtered=True)
+    unfiltered.add(trial, one, filtered=False)
+    assert filtered.as_dict() == pytest.approx(
+        {"lower": 0, "upper": 0, "trunk": 0, "all": 0, "root_height_mm": 0}, abs=1e-6
+    )
+    assert unfiltered.angles.mae_deg["hip_flexion_r"] == pytest.approx(3)
+    assert unfiltered.as_dict()["root_height_mm"] == pytest.approx(10, abs=0.5)
+    (line,) = budget_lines({"filter": unfiltered.as_dict()})[2:]
+    assert line.split()[0] == "filter"
 
 
 @needs_assets

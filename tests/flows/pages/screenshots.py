@@ -1,7 +1,7 @@
 """Pictures of the pages of a home at the widths of a desktop and a phone, and the one in README.
 
 python -m tests.flows.pages.screenshots --home demo-output/home --out screenshots
-python -m tests.flows.pages.screenshots --home demo-output/home --readme biopose/rendering/trial_page.jpg
+python -m tests.flows.pages.screenshots --home demo-output/home --readme biopose/rendering/compare_page.png
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from tests.flows.pages.browser import chromium
 from tests.flows.pages.home import served
 
 SIZES_PX = {"desktop": (1280, 900), "phone": (390, 844)}
-TRIAL = "/trial/demo/street/jump"
 PAGES = {
     "night": "/night",
     "squad": "/squad",
     "athlete": "/athlete/demo/balancer",
-    "trial": TRIAL,
+    "trial": "/trial/demo/street/jump",
     "compare": "/compare?first=demo/street/walk&second=demo/street/sprint",
     "questions": "/questions",
     "question": "/questions/change_over_time?athlete=demo/balancer&metric=knee_flexion_peak",
@@ -48,8 +47,8 @@ def main() -> None:
                 page.screenshot(path=given.out / f"{name}-{width}.png", full_page=True)
                 page.screenshot(path=given.out / f"{name}-{width}-first.png")
             if given.readme and width == "desktop":
-                _show(page, f"{address}{TRIAL}#lower-limb")
-                page.screenshot(path=given.readme, type="jpeg", quality=88)
+                _show(page, f"{address}{PAGES['compare']}")  # no image of a video, which is others'
+                page.screenshot(path=given.readme)
 
 
 def _show(page: Page, address: str) -> None:

@@ -108,7 +108,9 @@ def lab(
     show_default=True,
     help="Real markers; film of their motion, front, oblique and side; film of synthetic jumps and walks.",
 )
-@click.option("--film", type=FOLDER, help="Folder that keeps film and detections; else beside the assets.")
+@click.option(
+    "--film", type=click.Path(file_okay=False, path_type=Path), help="Keeps film and detections; else the assets."
+)
 @click.option("--jumps", default=20, show_default=True, type=click.IntRange(0), help="Number of synthetic jumps.")
 @with_threads
 @as_json
@@ -163,7 +165,9 @@ def events(
 @evaluate.command()
 @click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
 @click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
-@click.option("--film", type=FOLDER, help="Folder that keeps film and detections; else beside the assets.")
+@click.option(
+    "--film", type=click.Path(file_okay=False, path_type=Path), help="Keeps film and detections; else the assets."
+)
 @with_threads
 @as_json
 def budget(data: Path, trials: tuple[str, ...], film: Path | None, threads: int, json_: bool) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 from functools import partial
 from io import StringIO
 from pathlib import Path
+from traceback import clear_frames
 from typing import Any
 
 import click
@@ -246,11 +247,13 @@ def _change(home: Path | None, act: Any, *, json_: bool) -> None:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Errors of the warehouse and of trials as one line."""
+    """Errors as one line; what they were raised in is let go, or DuckDB complains of it as the process ends."""
+    from biopose.errors import BioposeError
     from tasks.errors import TrialsFailedError
     from warehouse.errors import WarehouseError
 
     try:
         yield
-    except (WarehouseError, TrialsFailedError) as error:
+    except (BioposeError, WarehouseError, TrialsFailedError) as error:
+        clear_frames(error.__traceback__)
         raise click.ClickException(str(error)) from error

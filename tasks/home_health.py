@@ -82,8 +82,10 @@ def _files(settings: Settings) -> Finding:
 
 
 def _quarantine(settings: Settings) -> Finding:
-    count = sum(1 for _ in Quarantine(settings.quarantine))
+    records, unreadable = Quarantine(settings.quarantine).read()
+    count = len(records) + len(unreadable)
     found = f"{count} trials or sessions" if count else "nothing"
+    found += f"; not readable: {'; '.join(unreadable[:LISTED])}" if unreadable else ""
     return Finding("quarantine", not count, found, "`biopose quarantine` lists reasons and remedies.", needed=False)
 
 

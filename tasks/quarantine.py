@@ -84,8 +84,27 @@ class Quarantine:
         self._folder = folder
 
     def __iter__(self) -> Iterator[Quarantined]:
-        for path in sorted(self._folder.rglob("*.json")):
-            yield _read(path)
+        """All records.
+
+        Raises:
+            BioposeError: some cannot be read; each is named.
+        """
+        records, unreadable = self.read()
+        if unreadable:
+            raise BioposeError("\n".join(unreadable))
+        return iter(records)
+
+    def read(self) -> tuple[list[Quarantined], list[str]]:
+        """All records, and a message for each that cannot be read."""
+        records, unreadable = [], []
+        for path in sorted(path for path in self._folder.rglob("*.json") if not path.is_dir()):
+            try:
+                records.append(_read(path))
+            except FileNotFoundError:
+                continue  # it was released meanwhile
+            except BioposeError as error:
+                unreadable.append(str(error))
+        return records, unreadable
 
     def get(self, name: str) -> Quarantined | None:
         """The record of a trial, if it is in quarantine."""
@@ -121,6 +140,14 @@ def _shortened(name: str) -> str:
 
 def _read(path: Path) -> Quarantined:
     try:
-        return Quarantined(**json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        record = Quarantined(**content)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise BioposeError(f"{path}: cannot be read: {error.strerror}; check its permissions") from error
     except (ValueError, TypeError) as error:
         raise BioposeError(f"{path}: no quarantine record ({error}); delete it") from error
+    if wrong := [name for name, value in content.items() if not isinstance(value, str)]:
+        raise BioposeError(f"{path}: no quarantine record ({wrong[0]} is no text); delete it")
+    return record

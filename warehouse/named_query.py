@@ -55,13 +55,15 @@ class NamedQuery:
 
 
 def named_queries(own: Path | None = None) -> dict[str, NamedQuery]:
-    """All named queries, by name: ours, then those of a team's folder, if there is one.
+    """All named queries, by name: ours, then those of a team's folder, if there is one; a folder in it is none.
 
     Raises:
-        QueryError: a file of the folder has the name of one of ours.
+        QueryError: a file of the folder has the name of one of ours, or cannot be read.
     """
     found = {file.stem: _read(file) for file in sorted(FOLDER.glob("*.sql"))}
     for file in sorted(own.glob("*.sql")) if own is not None else ():
+        if file.is_dir():
+            continue
         if file.stem in found:
             raise QueryError(f"{file}: a query {file.stem} comes with BioPose; rename the file")
         found[file.stem] = _read(file)
@@ -69,7 +71,10 @@ def named_queries(own: Path | None = None) -> dict[str, NamedQuery]:
 
 
 def _read(file: Path) -> NamedQuery:
-    sql = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        sql = file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise QueryError(f"{file}: cannot be read: {error.strerror}; correct or remove it") from error
     first, *others = _comment_lines(sql) or ["No description."]
     keyed = [found.groups() for line in others if (found := LINE.match(line))]
     texts = {key: meaning for key, meaning, _ in keyed if not key.islower()}

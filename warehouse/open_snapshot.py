@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,24 @@ MOST_AT_ONCE = 4  # each uses every core; more would all be slower, and take mor
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Version:
+    """Of a snapshot: each publication is another.
+
+    Attributes:
+        inode: of the file.
+        published_ns: Unix time.
+    """
+
+    inode: int
+    published_ns: int
+
+    @property
+    def published(self) -> datetime:
+        """UTC."""
+        return datetime.fromtimestamp(self.published_ns / 1e9, UTC)
+
+
 class OpenSnapshot:
     """The newest snapshot of a home.
 
@@ -37,40 +56,40 @@ class OpenSnapshot:
         self._file, self._limits = file, limits
         self._opened = ExitStack()
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._version: tuple[int, int] | None = None  # inode and time of publication
+        self._version: Version | None = None
         self._readers = 0
         self._changed = threading.Condition()
         self._turns = threading.BoundedSemaphore(MOST_AT_ONCE)
 
-    def answer(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> tuple[T, datetime]:
-        """What `work` reads, and when the snapshot that it read was published.
+    def answer(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> tuple[T, Version]:
+        """What `work` reads, and the version that it read: an older one than `newest` while others still read that.
 
         Raises:
             WarehouseError: there is no snapshot, or it is damaged; what `work` raises.
             QueryLimitError: it took too long or too much memory.
         """
-        published: list[datetime] = []
+        versions: list[Version] = []
 
         def timed(connection: duckdb.DuckDBPyConnection) -> T:
             assert self._version is not None
-            published.append(datetime.fromtimestamp(self._version[1] / 1e9, UTC))
+            versions.append(self._version)
             with named_damage(self._file):
                 return work(connection)
 
         with self._turns:
-            return within_limits(self._reading(), timed, self._limits), published[0]
+            return within_limits(self._reading(), timed, self._limits), versions[0]
 
     def close(self) -> None:
         """Close it; an answer opens it again."""
         with self._changed:
             self._close()
 
-    def newest(self) -> tuple[int, int] | None:
-        """Version of the file that has the name now, another for each publication; None where there is none."""
+    def newest(self) -> Version | None:
+        """Of the file that has the name now; None where there is none."""
         if not self._file.is_file():
             return None
         found = self._file.stat()
-        return found.st_ino, found.st_mtime_ns
+        return Version(found.st_ino, found.st_mtime_ns)
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

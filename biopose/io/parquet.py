@@ -84,6 +84,21 @@ def kind_of(path: Path | str) -> str:
         return ""  # its reader reports what is wrong with it
 
 
+def read_parquet_table(path: Path | str) -> pa.Table:
+    """Read a whole file, its checksums checked where it has them.
+
+    Raises:
+        FileFormatError: The file is missing, no Parquet, or damaged.
+    """
+    path = existing_file(path)
+    try:
+        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+        _ = table.column_names  # a damaged name is found when it is decoded
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise malformed(path, found=f"no readable Parquet ({error})", expected="a .parquet file") from error
+    return table
+
+
 def _write(path: Path | str, kind: str, time_s: FloatArray, names: list[str], values: FloatArray) -> None:
     """Write time and the (F, C) values under these column names."""
     metadata = {METADATA_KEY: json.dumps({"kind": kind, "version": VERSION}).encode()}
@@ -95,12 +110,8 @@ def _write(path: Path | str, kind: str, time_s: FloatArray, names: list[str], va
 
 def _read(path: Path | str, kind: str) -> tuple[FloatArray, list[str], FloatArray]:
     """Read time, the other columns' names and their values (F, C)."""
-    path = existing_file(path)
-    try:
-        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
-        columns = table.column_names
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise malformed(path, found=f"no readable Parquet ({error})", expected="a .parquet file") from error
+    path, table = Path(path), read_parquet_table(path)
+    columns = table.column_names
     _check_kind(table, kind, path)
     if columns[:1] != [TIME] or len(columns) < 2 or not table.num_rows:
         found = f"{table.num_rows} rows, {len(columns)} columns from {quoted(', '.join(columns))}"

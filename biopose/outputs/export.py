@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet as pq
 
 from biopose.errors import FileFormatError
 from biopose.io.c3d import write_c3d
 from biopose.io.files import existing_file, written_whole
+from biopose.io.parquet import read_parquet_table
 from biopose.io.trc import read_trc
 from biopose.outputs.glb import write_glb
 from biopose.outputs.marker_trial import FORCES
@@ -30,7 +30,7 @@ def _as_c3d(markers: Path, target: Path) -> None:
 
 
 def _as_csv(trial: Path, target: Path) -> None:
-    table = pq.read_table(trial, partitioning=None, page_checksum_verification=True)
+    table = read_parquet_table(trial)
     columns = {name: pa.array(table[name].to_numpy(), from_pandas=True) for name in table.column_names}
     pyarrow.csv.write_csv(pa.table(columns), target)  # a NaN is null there, an empty field
 

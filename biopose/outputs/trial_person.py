@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
 from biopose.body.anny import Body
 from biopose.body.subject import BodyWithSkeleton, skeleton_of_body, stretched_to
 from biopose.errors import FileFormatError
-from biopose.io.parquet import METADATA_KEY
+from biopose.io.parquet import METADATA_KEY, read_parquet_table
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.scaling import ScaledPosture
 
@@ -38,16 +37,20 @@ def read_trial_person(path: Path) -> TrialPerson:
     """Read a trial.parquet.
 
     Raises:
-        FileFormatError: it lacks what describes the body or a coordinate.
+        FileFormatError: it is missing or damaged, or lacks what describes the body, a coordinate or every frame.
     """
-    table = pq.read_table(path, partitioning=None)
+    table = read_parquet_table(path)
+    if not table.num_rows:
+        raise FileFormatError(f"{path}: has no frames; measure the trial again")
     try:
         described = json.loads((table.schema.metadata or {})[METADATA_KEY])
         person = _person(described["shape_coefficients"], described["body_scales"])
+        time_s = table["time_s"].to_numpy()
         columns = [_column(table.column_names, name) for name in person.skeleton.coordinate_names]
     except KeyError as error:
         raise FileFormatError(f"{path}: has no {error.args[0]}; measure the trial again") from error
-    time_s = table["time_s"].to_numpy()
+    except (ValueError, TypeError) as error:
+        raise FileFormatError(f"{path}: does not describe a body ({error}); measure the trial again") from error
     values = np.stack([_known(table[column].to_numpy(), time_s) for column in columns], axis=1)
     rotational = [column.endswith("_deg") for column in columns]
     return TrialPerson(person, time_s, np.where(rotational, np.radians(values), values))

@@ -13,23 +13,34 @@ from biopose.report.trend import Series, Session, trend
 DAYS = ("session_date", "month", "week")
 KINDS = {"right": "right", "left": "left"}
 MOST_PLOTS = 12
+NUMBERS = ("mean_value", "measurement_sd", "percent", "sd_between_phases")
+LARGEST = 1e100  # that is drawn: the margins of an axis have room beyond it
 
 
 def answer_plot(answer: pl.DataFrame) -> list[Markup]:
     """SVGs; none where the columns are others, or none is known."""
-    if "mean_value" not in answer.columns or not answer["mean_value"].dtype.is_numeric():
+    known = answer.with_columns(_numbers(answer, name) for name in NUMBERS if name in answer.columns)
+    if "mean_value" not in known.columns:
         return []
-    known = answer.with_columns(pl.col("mean_value").cast(pl.Float64)).drop_nulls("mean_value").drop_nans("mean_value")
-    if "percent" in known.columns and len(known) > 1 and known["percent"].dtype.is_numeric():
-        percent = known["percent"].cast(pl.Float64)
+    known = known.drop_nulls("mean_value")
+    if "percent" in known.columns and len(known) > 1 and answer["percent"].dtype.is_numeric():
+        percent = known["percent"]
         increases = not percent.has_nulls() and (percent.diff().drop_nulls() > 0).all()
         return [_over_percent(known, percent.to_numpy())] if increases else []
     day = next((name for name in DAYS if name in known.columns and known[name].dtype == pl.Date), None)
-    return [] if day is None else _over_days(known, day)
+    return [] if day is None else _over_days(known.drop_nulls(day), day)
+
+
+def _numbers(answer: pl.DataFrame, name: str) -> pl.Series:
+    """A column as float64; null where no axis can show it, and everywhere in a column of no numbers."""
+    if not answer[name].dtype.is_numeric():
+        return pl.Series(name, [None] * len(answer), pl.Float64)
+    values = answer[name].cast(pl.Float64)
+    return values.set(values.is_nan() | (values.abs() > LARGEST), None)
 
 
 def _over_percent(answer: pl.DataFrame, percent: np.ndarray) -> Markup:
-    spread = answer["sd_between_phases"].cast(pl.Float64).to_numpy() if "sd_between_phases" in answer.columns else None
+    spread = answer["sd_between_phases"].to_numpy() if "sd_between_phases" in answer.columns else None
     curve = Curve("midline", "mean", answer["mean_value"].to_numpy(), spread)
     panel = Panel("mean ± standard deviation", [curve])
     none = np.zeros(len(percent), bool)
@@ -43,7 +54,7 @@ def _over_days(answer: pl.DataFrame, day: str) -> list[Markup]:
         title = ", ".join(str(row[name]).replace("_", " ") for name in ("metric", "activity", "unit") if row.get(name))
         sd = row.get("measurement_sd")
         session = Session(row[day], row["mean_value"], None if sd is None else BAND_SD * sd, str(row[day]), "#answer")
-        groups.setdefault(title, {}).setdefault(row.get("side") or "none", []).append(session)
+        groups.setdefault(title, {}).setdefault(str(row.get("side") or "none"), []).append(session)
     return [
         Markup(  # noqa: S704 - escaped there
             trend(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -39,7 +39,7 @@ from flows.serving.own_requests import Application
 from tasks.settings import Addresses, Settings
 from warehouse.errors import NoWarehouseError, QueryError, QueryLimitError, UnknownNameError, WarehouseError
 from warehouse.limits import Limits
-from warehouse.open_snapshot import OpenSnapshot
+from warehouse.open_snapshot import OpenSnapshot, Version
 
 HERE = Path(__file__).parent
 PLOT_STYLE = Path(__file__).parents[2] / "biopose" / "report" / "templates" / "plot.css"
@@ -151,20 +151,20 @@ class _Site:
     def question(self, request: Request) -> Response:
         """A named query's page."""
         answer = partial(question, name=request.path_params["name"])
-        context, published = self._ask(request, answer)
-        return self._rendered(request, "question", context, published, status=400 if context["error"] else 200)
+        context, version = self._ask(request, answer)
+        return self._rendered(request, "question", context, version, status=400 if context["error"] else 200)
 
     def csv(self, request: Request) -> Response:
         """A named query's answer."""
         name = request.path_params["name"]
         content, _ = self._ask(request, partial(csv, name=name))
-        headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+        headers = {"content-disposition": f"attachment; filename*=utf-8''{quote(f'{name}.csv', safe='')}"}
         return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
     def models(self, request: Request) -> Response:
         """Model versions."""
-        context, published = self._ask(request, models)
-        return self._rendered(request, "models", with_registry(context, self.settings), published)
+        context, version = self._ask(request, models)
+        return self._rendered(request, "models", with_registry(context, self.settings), version)
 
     def about(self, request: Request) -> Response:
         """Where things are: the home, and the pages of Prefect and MLflow if `biopose up` serves them."""
@@ -191,8 +191,8 @@ class _Site:
         context = {"title": title, "message": message, "links": links}
         return self._rendered(request, "failure", context, None, status=status)
 
-    def _ask(self, request: Request, answer: Answer) -> tuple[Any, datetime]:
-        """What a page shows, and when the snapshot that it was read from was published."""
+    def _ask(self, request: Request, answer: Answer) -> tuple[Any, Version]:
+        """What a page shows, and the version of the snapshot that it was read from."""
         asked = dict(request.query_params)
         return self.snapshot.answer(lambda connection: answer(Reader(connection, self.settings.queries), asked))
 
@@ -206,19 +206,21 @@ class _Site:
     def _kept(self, request: Request, template: str, answer: Answer) -> HTMLResponse:
         """A page that is rendered once for each snapshot."""
 
-        def render() -> str:
-            return _html(request, template, *self._ask(request, answer))
+        def render() -> tuple[str, Version]:
+            context, version = self._ask(request, answer)
+            return _html(request, template, context, version), version
 
         address = f"{request.url.path}?{request.url.query}"
         return HTMLResponse(self.cache.get(address, self.snapshot.newest(), render))
 
     def _rendered(
-        self, request: Request, template: str, context: Context, published: datetime | None, *, status: int = 200
+        self, request: Request, template: str, context: Context, version: Version | None, *, status: int = 200
     ) -> HTMLResponse:
-        return HTMLResponse(_html(request, template, context, published), status_code=status)
+        return HTMLResponse(_html(request, template, context, version), status_code=status)
 
 
-def _html(request: Request, template: str, context: Context, published: datetime | None) -> str:
+def _html(request: Request, template: str, context: Context, version: Version | None) -> str:
+    published = None if version is None else version.published
     return environment().get_template(f"{template}.html.j2").render(context, path=request.url.path, published=published)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from biopose.errors import BioposeError
 from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 from flows.pages.reader import Reader
 from tasks.quarantine import Quarantine
@@ -53,9 +52,7 @@ def night(read: Reader, asked: Mapping[str, str], *, quarantine: Path) -> dict[s
 
 
 def _quarantined(folder: Path) -> dict[str, Any]:
-    """The records, the newest first; a record that cannot be read is a message, and hides no page."""
-    try:
-        records = sorted(Quarantine(folder), key=lambda record: record.since, reverse=True)
-    except BioposeError as error:
-        return {"quarantined": [], "kinds": KINDS, "unreadable": str(error)}
-    return {"quarantined": records, "kinds": KINDS, "unreadable": ""}
+    """The records, the newest first, and a message for each that cannot be read."""
+    records, unreadable = Quarantine(folder).read()
+    records.sort(key=lambda record: record.since, reverse=True)
+    return {"quarantined": records, "kinds": KINDS, "unreadable": unreadable}

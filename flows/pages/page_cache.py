@@ -17,24 +17,25 @@ class PageCache:
         self._version: Hashable = None
         self._lock = threading.Lock()
 
-    def get(self, address: str, version: Hashable, render: Callable[[], str]) -> str:
+    def get(self, address: str, newest: Hashable, render: Callable[[], tuple[str, Hashable]]) -> str:
         """A page.
 
         Args:
             address: path and parameters.
-            version: of the snapshot.
-            render: makes the page, if it is not there.
+            newest: version of the snapshot.
+            render: makes the page, if it is not there, and names the version that it was made of: a page of an older
+                one, which may hold people who were erased since, is not kept.
         """
         with self._lock:
-            if version != self._version:
+            if newest != self._version:
                 self._pages.clear()
-                self._version = version
+                self._version = newest
             if address in self._pages:
                 self._pages.move_to_end(address)
                 return self._pages[address]
-        page = render()
+        page, read = render()
         with self._lock:
-            if version == self._version:
+            if read == self._version:
                 self._pages[address] = page
                 while len(self._pages) > MOST_PAGES:
                     self._pages.popitem(last=False)

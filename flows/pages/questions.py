@@ -66,7 +66,7 @@ def question(read: Reader, asked: Mapping[str, str], *, name: str) -> dict[str, 
         context["error"] = "" if not asked else f"{', '.join(missing)}: give a value"
         return context
     try:
-        answer = read.frame(name, given)
+        answer = read.frame(name, given, own=read.queries)
     except QueryLimitError:
         raise
     except QueryError as error:
@@ -88,7 +88,8 @@ def csv(read: Reader, asked: Mapping[str, str], *, name: str) -> str:
     Raises:
         QueryError: there is no such query, or a parameter is not what it expects, or a cell holds a list.
     """
-    answer = read.frame(name, given_parameters(known_query(name, read.queries), asked))
+    given = given_parameters(known_query(name, read.queries), asked)
+    answer = read.frame(name, given, own=read.queries)
     try:
         return answer.write_csv()
     except pl.exceptions.ComputeError as error:
@@ -104,7 +105,7 @@ def given_parameters(query: NamedQuery, asked: Mapping[str, str]) -> dict[str, s
 
 
 def _field(read: Reader, query: str, parameter: Parameter, given: Mapping[str, str]) -> Field:
-    offered = read.choices(query, parameter.name)
+    offered = read.choices(query, parameter.name, own=read.queries)
     expected = expectation(parameter)
     default = "" if expected.kind == "date" else parameter.default or ""
     return Field(parameter, expected, offered, given.get(parameter.name, default))

@@ -24,27 +24,27 @@ class Reader:
 
     Attributes:
         connection: to the snapshot.
-        queries: a team's own folder of named queries.
+        queries: a team's own folder of named queries, for the pages that offer them; all others read ours alone.
     """
 
     connection: duckdb.DuckDBPyConnection
     queries: Path
 
-    def frame(self, name: str, given: Mapping[str, str] | None = None) -> pl.DataFrame:
-        """The answer of a named query.
+    def frame(self, name: str, given: Mapping[str, str] | None = None, *, own: Path | None = None) -> pl.DataFrame:
+        """The answer of a named query, of ours unless a team's own folder is given.
 
         Raises:
             QueryError: there is no such query, or a parameter is not what it expects.
         """
-        return run_query_on(self.connection, name, given or {}, own=self.queries)
+        return run_query_on(self.connection, name, given or {}, own=own)
 
-    def choices(self, name: str, parameter: str) -> list[str]:
+    def choices(self, name: str, parameter: str, *, own: Path | None = None) -> list[str]:
         """The values that a parameter of a named query can take, its default first.
 
         Raises:
             QueryError: there is no such query, or its file names a table that the warehouse does not have.
         """
-        query = known_query(name, self.queries)
+        query = known_query(name, own)
         found = {one.name: one for one in query.parameters}
         try:
             return choices(self.connection, found[parameter], most=MOST_CHOICES)

@@ -75,6 +75,16 @@ def test_it_has_a_body_and_a_skeleton_in_metres_and_is_small(glb: Path) -> None:
     assert glb.stat().st_size + 600 * BYTES_PER_FRAME < 3e6, "ten seconds at 60 Hz take less than 3 MB"
 
 
+def test_a_damaged_table_is_refused(trial: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "trial.parquet"
+    damaged.write_bytes(trial.read_bytes()[:-100])
+    with pytest.raises(FileFormatError, match=r"trial\.parquet: found no readable Parquet"):
+        read_trial_person(damaged)
+    pq.write_table(pq.read_table(trial).slice(0, 0), damaged)
+    with pytest.raises(FileFormatError, match="has no frames"):
+        read_trial_person(damaged)
+
+
 def test_a_table_without_a_body_is_refused(trial: Path, tmp_path: Path) -> None:
     bare = tmp_path / "trial.parquet"
     pq.write_table(pq.read_table(trial).replace_schema_metadata({}), bare)

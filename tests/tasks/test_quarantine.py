@@ -1,4 +1,5 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,22 @@ def test_the_retry_command_survives_a_shell() -> None:
     assert command == "biopose ingest '/my inbox' --home /home --retry blue/s/t"
 
 
-def test_a_broken_record_is_named(tmp_path: Path) -> None:
+def test_broken_records_are_named_beside_the_others(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path)
+    record = record_of("blue/s/t", VideoError("x"))
+    quarantine.put(record)
     (tmp_path / "a.json").write_text("{}")
+    (tmp_path / "b.json").write_text(json.dumps(asdict(record) | {"since": None}))
+    (tmp_path / "folder.json").mkdir()
+    records, unreadable = quarantine.read()
+    assert records == [record]
+    assert ["a.json: no quarantine record" in unreadable[0], "since is no text" in unreadable[1]] == [True, True]
     with pytest.raises(BioposeError, match=r"a\.json: no quarantine record"):
-        list(Quarantine(tmp_path))
+        list(quarantine)
+
+
+def test_a_record_that_is_released_meanwhile_is_left_out(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path)
+    quarantine.put(record_of("blue/s/t", VideoError("x")))
+    (tmp_path / "gone.json").symlink_to(tmp_path / "released")  # listed, and not there when it is read
+    assert [r.name for r in quarantine] == ["blue/s/t"]

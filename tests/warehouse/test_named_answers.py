@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
+from warehouse.connection import opened_for_writing
 from warehouse.errors import QueryError
 from warehouse.load import load_trial
 from warehouse.query import run_query, run_sql
@@ -294,6 +295,20 @@ def test_the_last_day_of_loads_is_that_of_the_newest_and_only_current_runs_are_l
     assert [row["trial_id"] for row in rows(snapshot, "loads")] == [again.trial_id, "blue/2026-11-25-jumps/jump2"]
     assert rows(snapshot, "loads", day=str(day["day"])) == rows(snapshot, "loads")
     assert rows(snapshot, "loads", day="2020-01-01") == []
+
+
+def test_a_run_that_was_loaded_again_counts_on_its_last_day_alone(tmp_path: Path) -> None:
+    published(tmp_path, [SyntheticTrial("jump1"), SyntheticTrial("jump2")])
+    with opened_for_writing(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute("UPDATE load_record SET loaded_at = TIMESTAMPTZ '2026-11-25 02:00:00+00'")
+        connection.execute(
+            "INSERT INTO load_record SELECT run_number, TIMESTAMPTZ '2026-11-26 02:00:00+00', NULL FROM load_record "
+            "WHERE run_number = (SELECT run_number FROM trial WHERE trial_id LIKE '%jump1')"
+        )
+    publish_snapshot(tmp_path / "warehouse.duckdb", snapshot := tmp_path / "snapshot.duckdb")
+    days = rows(snapshot, "loads_by_day")
+    assert [(str(row["day"]), row["trials"]) for row in days] == [("2026-11-26", 1), ("2026-11-25", 1)]
+    assert [len(rows(snapshot, "loads", day=str(row["day"]))) for row in days] == [row["trials"] for row in days]
 
 
 def test_a_trials_curves_are_the_mean_over_its_strides(tmp_path: Path) -> None:

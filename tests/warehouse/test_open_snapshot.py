@@ -10,7 +10,7 @@ from tests.warehouse.trials import SyntheticTrial
 from warehouse.errors import NoWarehouseError, QueryLimitError
 from warehouse.limits import Limits
 from warehouse.load import load_trial
-from warehouse.open_snapshot import OpenSnapshot
+from warehouse.open_snapshot import OpenSnapshot, Version
 from warehouse.snapshot import publish_snapshot
 
 
@@ -41,11 +41,29 @@ def test_the_newest_snapshot_is_read_once_nobody_reads_the_old_one(tmp_path: Pat
     assert reading.wait(30)
     publish(tmp_path, "jump2")
     threading.Timer(0.2, published.set).start()
-    count, as_of = snapshot.answer(trials)  # waits for the reader
+    count, version = snapshot.answer(trials)  # waits for the reader
     reader.join()
     assert seen == [(1, 1)]
     assert count == 2
-    assert as_of.timestamp() == pytest.approx((tmp_path / "snapshot.duckdb").stat().st_mtime)
+    assert version.published.timestamp() == pytest.approx((tmp_path / "snapshot.duckdb").stat().st_mtime)
+    snapshot.close()
+
+
+def test_an_answer_names_the_version_that_it_read_when_the_old_one_is_read_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warehouse.open_snapshot.LONGEST_WAIT_S", 0.05)
+    publish(tmp_path, "jump1")
+    snapshot = OpenSnapshot(tmp_path / "snapshot.duckdb", Limits())
+    old = snapshot.newest()
+
+    def slow(connection: duckdb.DuckDBPyConnection) -> tuple[int, Version]:
+        publish(tmp_path, "jump2")
+        return snapshot.answer(trials)  # while this one reads
+
+    assert snapshot.answer(slow) == ((1, old), old)
+    assert snapshot.newest() != old
+    assert snapshot.answer(trials) == (2, snapshot.newest())
     snapshot.close()
 
 

@@ -62,6 +62,14 @@ def test_one_that_is_called_like_ours_is_refused(own: Path) -> None:
         named_queries(own)
 
 
+def test_a_folder_is_no_query_and_one_that_cannot_be_read_is_named(own: Path) -> None:
+    (own / "d.sql").mkdir()
+    assert "d" not in named_queries(own)
+    (own / "gone.sql").symlink_to(own / "nothing")
+    with pytest.raises(QueryError, match=r"gone\.sql: cannot be read: No such file"):
+        named_queries(own)
+
+
 def test_a_table_that_is_not_there_is_named_with_the_file(snapshot: Path, own: Path) -> None:
     (own / "wrong.sql").write_text("-- Wrong.\n-- club: one of club.name\nSELECT $club")
     with pytest.raises(QueryError, match=r"wrong\.sql: .*club does not exist"):

@@ -9,6 +9,7 @@ import pytest
 from flows.pages.answer_plot import answer_plot
 
 DAY = datetime.date(2026, 11, 2)
+INFINITE = float("inf")
 
 
 def test_a_curve_over_per_cent_and_a_series_over_days_are_drawn() -> None:
@@ -20,6 +21,19 @@ def test_a_curve_over_per_cent_and_a_series_over_days_are_drawn() -> None:
     assert 'aria-label="a peak"' in first
 
 
+def test_what_no_axis_can_show_is_left_out() -> None:
+    values = {"mean_value": [1.0, INFINITE, -INFINITE, 1e308, -1e308, 2.0]}
+    (trend,) = answer_plot(pl.DataFrame(values | {"week": [DAY] * 6, "measurement_sd": [INFINITE] * 6}))
+    assert trend.count("<circle") == 2
+    (trend,) = answer_plot(
+        pl.DataFrame({"mean_value": [1.0, 2.0], "week": [DAY, None], "side": [1, 2], "measurement_sd": ["low", "high"]})
+    )
+    assert trend.count("<circle") == 1
+    over_percent = {"mean_value": [1.0, INFINITE, 3.0], "percent": [0, 1, 2], "sd_between_phases": [INFINITE, 1.0, 1.0]}
+    (curve,) = answer_plot(pl.DataFrame(over_percent))
+    assert "mean: 1.0 to 3.0" in curve
+
+
 @pytest.mark.parametrize(
     "columns",
     [
@@ -27,7 +41,9 @@ def test_a_curve_over_per_cent_and_a_series_over_days_are_drawn() -> None:
         {"mean_value": ["high"], "session_date": [DAY]},
         {"mean_value": [1.0], "session_date": ["2026"]},
         {"mean_value": [float("nan"), None], "session_date": [DAY, DAY]},
+        {"mean_value": [INFINITE, -INFINITE], "session_date": [DAY, DAY]},
         {"mean_value": [1.0, 2.0], "percent": [1, 1]},
+        {"mean_value": [1.0, 2.0], "percent": [0.0, INFINITE]},
         {"mean_value": [1.0, 2.0], "percent": [None, 1]},
         {"mean_value": [1.0], "percent": ["a"]},
         {"value": [1.0], "session_date": [DAY]},

@@ -6,18 +6,26 @@ import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
+import duckdb
 import httpx
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from biopose.cli.command_line import Commands
+from biopose.errors import VideoError
 from flows.cli.serve import serve
+from tasks.quarantine import Quarantine, quarantine_record
+from tasks.settings import Settings
 from tests.flows.pages.home import FILMED, QUARANTINED, WALK, folder_of, served
 from tests.warehouse.trials import SyntheticTrial
+from warehouse.erase import erase_athlete
+from warehouse.limits import Limits
 from warehouse.load import load_trial
 from warehouse.named_query import named_queries
+from warehouse.open_snapshot import OpenSnapshot
 from warehouse.snapshot import publish_snapshot
 
 PAGES = (
@@ -125,7 +133,7 @@ def test_a_question_is_a_form_and_its_answer_a_table_a_plot_and_csv(client: http
     assert "--param athlete=blue/cleo" in page
     answer = client.get("/questions/change_over_time/answer.csv", params=given)
     assert len(list(csv.DictReader(answer.text.splitlines()))) == 16
-    assert 'filename="change_over_time.csv"' in answer.headers["content-disposition"]
+    assert answer.headers["content-disposition"].endswith("''change_over_time.csv")
     wrong = client.get("/questions/change_over_time", params=given | {"athlete": "blue/cloe"})
     assert (wrong.status_code, "nearest: blue/cleo" in wrong.text) == (400, True)
     form = client.get("/questions/change_over_time").text
@@ -223,6 +231,60 @@ def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(
             publish_snapshot(empty / "warehouse.duckdb", empty / "warehouse.snapshot.duckdb")
             assert f"<b>{count}</b> trials stored" in client.get("/night").text
             assert ("too few frames" in client.get(f"/trial/{trial.trial_id}").text) == (frames == 1)
+
+
+def test_a_page_of_an_erased_athlete_that_was_read_from_the_old_snapshot_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path)
+    snapshot = OpenSnapshot(settings.snapshot, Limits())
+    monkeypatch.setattr("flows.pages.application.OpenSnapshot", lambda *_: snapshot)
+    monkeypatch.setattr("warehouse.open_snapshot.LONGEST_WAIT_S", 0.05)
+    for trial in (SyntheticTrial("one"), SyntheticTrial("two", athlete="bob")):
+        load_trial(settings.warehouse, trial.record, trial.write(tmp_path / trial.name))
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    with served(tmp_path) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+
+        def while_it_is_read(_: duckdb.DuckDBPyConnection) -> list[int]:
+            erase_athlete(settings.warehouse, "blue/bob")
+            publish_snapshot(settings.warehouse, settings.snapshot)
+            return [client.get(page).status_code for page in ("/squad", "/athlete/blue/bob")]
+
+        assert snapshot.answer(while_it_is_read)[0] == [200, 200]
+        assert "blue/bob" not in client.get("/squad").text
+        assert client.get("/athlete/blue/bob").status_code == 404
+
+
+def test_what_is_broken_in_a_home_hides_no_page(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    trial = SyntheticTrial()
+    load_trial(settings.warehouse, trial.record, trial.write(tmp_path / "measured"))
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    settings.quarantine.mkdir()
+    record = quarantine_record(QUARANTINED, VideoError("cannot be decoded"), stage="probe", key="a", retry="again")
+    Quarantine(settings.quarantine).put(record)
+    (settings.quarantine / "broken.json").write_text("{")
+    folder = tmp_path / trial.record["run"]["artifacts"]
+    folder.mkdir(parents=True)
+    (folder / "trial.parquet").write_bytes(b"PAR1 damaged PAR1")
+    (settings.queries / "d.sql").mkdir(parents=True)
+    (settings.queries / "größe λ.sql").write_text("SELECT 'inf'::DOUBLE AS mean_value, DATE '2026-11-02' AS week")
+    with served(tmp_path) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+        night = client.get("/night").text
+        assert "<b>2</b> in quarantine" in night
+        assert "cannot be decoded" in night
+        assert "broken.json: no quarantine record" in night
+        body = client.get(f"/trial/{trial.trial_id}/body.glb")
+        assert (body.status_code, "no readable Parquet" in body.text) == (404, True)
+        assert "größe λ" in client.get("/questions").text
+        assert '<td class="number">inf</td>' in client.get("/questions/größe λ").text
+        answer = client.get("/questions/größe λ/answer.csv")
+        assert (answer.status_code, answer.text) == (200, "mean_value,week\ninf,2026-11-02\n")
+        assert quote("größe λ.csv") in answer.headers["content-disposition"]
+        (settings.queries / "loads.sql").write_text("SELECT 1")
+        assert [client.get(page).status_code for page in ("/night", "/squad", "/athlete/blue/ann")] == [200] * 3
+        refused = client.get("/questions")
+        assert (refused.status_code, "loads.sql: a query loads comes with BioPose" in refused.text) == (400, True)
 
 
 def test_an_address_beyond_this_machine_is_refused(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ class Quarantined:
         since: UTC, of the first such failure.
         details: the traceback of an unexpected error.
         inbox: where it lies.
+        athlete: team/athlete whose trial it is, as far as known.
     """
 
     name: str
@@ -55,17 +56,25 @@ class Quarantined:
     since: str
     details: str = ""
     inbox: str = ""
+    athlete: str = ""
 
 
 def quarantine_record(
-    name: str, error: BioposeError, *, stage: str, key: str, retry: str, kind: str | None = None, inbox: str = ""
+    name: str,
+    error: BioposeError,
+    *,
+    stage: str,
+    key: str,
+    retry: str,
+    kind: str | None = None,
+    inbox: str = "",
+    athlete: str = "",
 ) -> Quarantined:
     """The record of an error; its kind follows from the error's class unless it is given."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     details = error.details if isinstance(error, UnexpectedError) else ""
-    return Quarantined(
-        name, kind or KINDS.get(type(error), "input"), stage, str(error), key, retry, since, details, inbox
-    )
+    kind = kind or KINDS.get(type(error), "input")
+    return Quarantined(name, kind, stage, str(error), key, retry, since, details, inbox, athlete)
 
 
 def retry_command(name: str, *, inbox: Path, home: Path) -> str:
@@ -85,12 +94,12 @@ class Quarantine:
 
     def __iter__(self) -> Iterator[Quarantined]:
         for path in sorted(self._folder.rglob("*.json")):
-            yield _read(path)
+            yield read_record(path)
 
     def get(self, name: str) -> Quarantined | None:
         """The record of a trial, if it is in quarantine."""
         path = self._path(name)
-        return _read(path) if path.is_file() else None
+        return read_record(path) if path.is_file() else None
 
     def put(self, record: Quarantined) -> bool:
         """Quarantine a trial; returns whether this is new: the same failure again changes nothing."""
@@ -119,7 +128,12 @@ def _shortened(name: str) -> str:
     return f"{name[:40]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
-def _read(path: Path) -> Quarantined:
+def read_record(path: Path) -> Quarantined:
+    """A record.
+
+    Raises:
+        BioposeError: the file is none.
+    """
     try:
         return Quarantined(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:

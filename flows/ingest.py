@@ -218,7 +218,7 @@ def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions)
         if changed is not None:
             run.wait(entry.trial_id, VideoChangedError(changed))
         else:
-            run.quarantine(entry.trial_id, wrong, stage="probe")
+            run.quarantine(entry.trial_id, wrong, stage="probe", athlete=entry.athlete_id)
     return trials
 
 

@@ -1,6 +1,7 @@
 """Backups of a home, also while a night is at work, and homes that are restored from them.
 
     FOLDER/erased.json                    who was erased until the newest backup: a restored home obeys it
+    FOLDER/backup-series                  an id that the home has, too, so that those of two homes are not mixed
     FOLDER/2026-11-29T031500Z/backup.json files with their hashes, and whose data they are
     FOLDER/2026-11-29T031500Z/home/...    the files; those that did not change are hard links to the backup before
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -26,7 +28,7 @@ from biopose.errors import BioposeError
 from biopose.io.files import sha256_of, written_whole
 from tasks.erased_people import NAME as ERASED
 from tasks.erased_people import ErasedPeople
-from tasks.erasure import erase, plan_erasure
+from tasks.erasure import erase, interrupted_erasure, plan_erasure
 from tasks.locks import exclusive
 from tasks.settings import OWNER_ALONE, Settings
 from warehouse import DATABASE, SNAPSHOT
@@ -37,7 +39,8 @@ from warehouse.snapshot import publish_snapshot
 LIST = "backup.json"
 STAMP = "%Y-%m-%dT%H%M%SZ"
 FOLDERS = ("mlflow-artifacts", "quarantine", "queries", "rollouts", "shadow")  # of home, taken whole
-FILES = ("sessions.json", "video_hashes.json", ERASED)
+SERIES = "backup-series"  # of a home: the id that its folder of backups has, too
+FILES = ("sessions.json", "video_hashes.json", ERASED, SERIES)
 MLFLOW = "mlflow.db"
 COPIED_BYTES = 1 << 20
 PARTIAL = ".partial-"
@@ -74,7 +77,10 @@ def back_up(settings: Settings, folder: Path) -> Backup:
     """
     if not settings.snapshot.is_file():
         raise NoWarehouseError(f"{settings.home}: nothing is stored in this home yet; `biopose ingest INBOX` does it")
+    if athlete := interrupted_erasure(settings):
+        raise BioposeError(f"the erasure of {athlete} was interrupted; run it again before a backup")
     with exclusive(folder, "backup"):
+        _join_series(settings.home, folder)
         for leftover in folder.glob(f"{PARTIAL}*"):  # of one that was killed
             shutil.rmtree(leftover)
         return _back_up(settings, folder)
@@ -83,22 +89,23 @@ def back_up(settings: Settings, folder: Path) -> Backup:
 def _back_up(settings: Settings, folder: Path) -> Backup:
     earlier, erased = backups_in(folder), ErasedPeople(settings.home)
     partial = folder / f"{PARTIAL}{os.getpid()}"
-    (partial / "home").mkdir(mode=OWNER_ALONE, parents=True)
+    partial.mkdir(mode=OWNER_ALONE)
+    (partial / "home").mkdir()
     copies = _Copies(settings.home, partial / "home", earlier[-1] if earlier else None)
     copies.add(SNAPSHOT, under=DATABASE)
     athletes, runs = _contents(partial / "home" / DATABASE)
+    _copy_mlflow(settings.home / MLFLOW, partial / "home" / MLFLOW)  # before the files that it names
+    copies.record(MLFLOW)
     for name in (*FILES, *(name for top in (*FOLDERS, *runs) for name in _below(settings.home, top))):
         copies.add(name)
-    _copy_mlflow(settings.home / MLFLOW, partial / "home" / MLFLOW)
-    copies.record(MLFLOW)
     (partial / LIST).write_text(json.dumps({"athletes": athletes, "files": copies.files}), encoding="utf-8")
     made = folder / datetime.now(UTC).strftime(STAMP)
     partial.rename(made)
     if (settings.home / ERASED).exists():
         with written_whole(folder / ERASED) as newest:
             shutil.copy2(settings.home / ERASED, newest)
-    outdated = (backup for backup in earlier if any(map(erased.erased_at, _list_of(backup).athletes)))
-    return Backup(made, len(copies.files), copies.copied_bytes, tuple(outdated))
+    outdated = tuple(backup for backup in earlier if _holds_erased(backup, erased))
+    return Backup(made, len(copies.files), copies.copied_bytes, outdated)
 
 
 def restore(backup: Path, settings: Settings) -> list[str]:
@@ -121,17 +128,22 @@ def restore(backup: Path, settings: Settings) -> list[str]:
         source = backup / "home" / name
         if not source.is_file() or sha256_of(source) != sha256:
             raise BioposeError(f"{source}: is missing or damaged; restore another backup")
-    settings.make_home()
+    partial = Settings.load(home.with_name(f"{PARTIAL}{home.name}"))
+    shutil.rmtree(partial.home, ignore_errors=True)
+    partial.make_home()
     for name in listed.files:
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(backup / "home" / name, home / name)
+        (partial.home / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(backup / "home" / name, partial.home / name)
     newest = backup.parent / ERASED
     if newest.exists():
-        shutil.copy2(newest, home / ERASED)
-    again = [athlete for athlete in listed.athletes if ErasedPeople(home).erased_at(athlete)]
+        shutil.copy2(newest, partial.home / ERASED)
+    again = [athlete for athlete in listed.athletes if ErasedPeople(partial.home).erased_at(athlete)]
     for athlete in again:
-        erase(settings, plan_erasure(settings, athlete))
-    publish_snapshot(settings.warehouse, settings.snapshot)
+        erase(partial, plan_erasure(partial, athlete))
+    publish_snapshot(partial.warehouse, partial.snapshot)
+    if home.exists():
+        home.rmdir()  # it is empty
+    partial.home.rename(home)
     return again
 
 
@@ -191,13 +203,44 @@ def _copy(source: Path, target: Path) -> str:
 
 
 def _copy_mlflow(source: Path, target: Path) -> None:
-    """MLflow's database as it is at one moment, while others may write to it."""
-    if source.exists():
+    """MLflow's database as it is at one moment, while others may write to it.
+
+    Raises:
+        BioposeError: it is damaged.
+    """
+    if not source.exists():
+        return
+    try:
         with (
-            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as reader,
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reader,
             closing(sqlite3.connect(target)) as writer,
         ):
             reader.backup(writer)
+    except sqlite3.Error as error:
+        raise BioposeError(f"{source}: cannot be copied ({error}); restore it from an earlier backup") from error
+
+
+def _join_series(home: Path, folder: Path) -> None:
+    """Give home and folder one id at the first backup.
+
+    Raises:
+        BioposeError: the folder holds backups of another home.
+    """
+    ours, theirs = home / SERIES, folder / SERIES
+    if not ours.exists():
+        ours.write_text(secrets.token_hex(16), encoding="ascii")
+    if not theirs.exists() and not backups_in(folder):
+        shutil.copyfile(ours, theirs)
+    elif not theirs.exists() or theirs.read_bytes() != ours.read_bytes():
+        raise BioposeError(f"{folder}: holds backups of another home; give each home a folder of its own")
+
+
+def _holds_erased(backup: Path, erased: ErasedPeople) -> bool:
+    """Whether somebody is in a backup who was erased since; one whose list cannot be read may hold anybody."""
+    try:
+        return any(map(erased.erased_at, _list_of(backup).athletes))
+    except BioposeError:
+        return True
 
 
 def _below(home: Path, top: str) -> Iterator[str]:

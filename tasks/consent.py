@@ -20,12 +20,12 @@ def leave_out_erased(found: Discovered, erased: ErasedPeople) -> dict[str, int]:
     Returns:
         How many trials, by session; sessions without any are left out.
     """
-    left_out = Counter(
-        entry.session_id for entry in found.entries if erased.erased_at(f"{entry.team_id}/{entry.athlete.id}")
-    )
-    left_out.update(trial.trial_id.rpartition("/")[0] for trial in found.refused if erased.has_trial(trial.trial_id))
-    found.entries[:] = [e for e in found.entries if not erased.erased_at(f"{e.team_id}/{e.athlete.id}")]
-    found.refused[:] = [trial for trial in found.refused if not erased.has_trial(trial.trial_id)]
+    entries = [one for one in found.entries if erased.erased_at(one.athlete_id)]
+    refused = [one for one in found.refused if erased.erased_at(one.athlete_id) or erased.has_trial(one.trial_id)]
+    found.entries[:] = [one for one in found.entries if one not in entries]
+    found.refused[:] = [one for one in found.refused if one not in refused]
+    names = [*(entry.trial_id for entry in entries), *(trial.trial_id for trial in refused)]
+    left_out = Counter(name.rpartition("/")[0] for name in names)
     return dict(left_out)
 
 
@@ -41,11 +41,10 @@ def refuse_withdrawn(found: Discovered) -> dict[str, Path]:
     withdrawn = {athlete: manifest for athlete, (manifest, consents) in _newest(found).items() if not consents}
     kept = []
     for entry in found.entries:
-        athlete_id = f"{entry.team_id}/{entry.athlete.id}"
-        if athlete_id in withdrawn:
-            problem = f"has not consented by the newer {withdrawn[athlete_id]}; measured once that says so again"
+        if entry.athlete_id in withdrawn:
+            problem = f"has not consented by the newer {withdrawn[entry.athlete_id]}; measured once that says so again"
             line = entry.place.line("athlete", f"{entry.athlete.id} {problem}")
-            found.refused.append(RefusedTrial(entry.trial_id, "consent", line))
+            found.refused.append(RefusedTrial(entry.trial_id, "consent", line, entry.athlete_id))
         else:
             kept.append(entry)
     found.entries[:] = kept

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +21,16 @@ from biopose.errors import BioposeError
 from biopose.io.files import written_whole
 from tasks.dask_pool import DONE, made_from
 from tasks.erased_people import ErasedPeople
+from tasks.quarantine import Quarantined, read_record
 from tasks.retention import intermediates
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
-from warehouse.erase import athlete_rows, erase_athlete, runs_of_videos
+from warehouse.erase import AthleteRows, athlete_rows, erase_athlete, run_folders, runs_of_videos
+from warehouse.errors import QueryError
 from warehouse.snapshot import publish_snapshot
 
 PENDING = "erasing.json"
+TEXT = (".json", ".log", ".html", ".csv", ".toml", ".txt", ".mot", ".trc", ".osim", ".sql", ".xml", ".md")
 PICTURES = ("overlay.mp4", "report.html")  # of a run: they show whoever is in the video
 
 
@@ -41,6 +45,7 @@ class Erasure:
         longer_ids: of others, that hold one of the ids within them.
         rows: in the warehouse, by table.
         folders: of their trials.
+        unloaded: folders of runs that no row names, so that nobody knows whose they are; a night makes them anew.
         pictures: overlays and reports of others that were drawn from the same videos, and so show this person.
         rollouts: pages of model rollouts that name one of the trials; `biopose rollout report` writes the last anew.
         intermediates: detections and motions, but those that only trials of other videos were made from.
@@ -55,6 +60,7 @@ class Erasure:
     longer_ids: tuple[str, ...]
     rows: dict[str, int]
     folders: tuple[str, ...]
+    unloaded: tuple[str, ...]
     pictures: tuple[str, ...]
     rollouts: tuple[str, ...]
     intermediates: tuple[str, ...]
@@ -71,7 +77,7 @@ def plan_erasure(settings: Settings, athlete_id: str) -> Erasure:
         athlete_id: team/athlete.
 
     Raises:
-        QueryError: the warehouse knows no such athlete; the message has the nearest names.
+        QueryError: neither warehouse nor quarantine knows such an athlete; the message has the nearest names.
         WarehouseBusyError: another process has it open.
         BioposeError: the list of an erasure that was interrupted is of somebody else, or cannot be read.
     """
@@ -79,9 +85,11 @@ def plan_erasure(settings: Settings, athlete_id: str) -> Erasure:
         if interrupted.athlete_id != athlete_id:
             raise BioposeError(f"the erasure of {interrupted.athlete_id} was interrupted; run that one again first")
         return interrupted
-    rows = athlete_rows(settings.warehouse, athlete_id)
+    records = _quarantine_records(settings)
+    rows = _rows(settings, athlete_id, quarantined=any(record.athlete == athlete_id for record in records.values()))
     of_videos = runs_of_videos(settings.warehouse, rows.video_sha256)
     others = [Path(folder) for folder, trial in of_videos.items() if trial not in rows.trial_ids]
+    unloaded = _unloaded_folders(settings)
     ids = (athlete_id, *rows.trial_ids, *rows.run_ids, *rows.own_video_sha256)
     search = IdSearch(ids, longer_ids=rows.longer_ids)
     trials = settings.artifacts / "trials"
@@ -92,10 +100,20 @@ def plan_erasure(settings: Settings, athlete_id: str) -> Erasure:
         longer_ids=rows.longer_ids,
         rows=rows.rows,
         folders=_there(settings, [trials / trial for trial in rows.trial_ids]),
+        unloaded=_there(settings, unloaded),
         pictures=_there(settings, [settings.home / folder / name for folder in others for name in PICTURES]),
-        rollouts=_there(settings, [p for p in settings.rollouts.glob("*/*.html") if _is_in_file(p, search)]),
-        intermediates=_there(settings, _intermediates(settings, without=of_videos)),
-        quarantined=_there(settings, [path for path in _quarantine_records(settings) if _is_in_file(path, search)]),
+        rollouts=_there(
+            settings, [p for p in settings.rollouts.glob("*/*.html") if search.found_in_text(p.read_bytes())]
+        ),
+        intermediates=_there(settings, _intermediates(settings, without={*map(Path, of_videos), *unloaded})),
+        quarantined=_there(
+            settings,
+            [
+                path
+                for path, record in records.items()
+                if record.athlete == athlete_id or search.found_in_text(path.read_bytes())
+            ],
+        ),
         video_sha256=rows.video_sha256,
         own_video_sha256=rows.own_video_sha256,
     )
@@ -116,13 +134,14 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         WarehouseBusyError: another process has the database open.
         OSError: something cannot be removed; run it again.
     """
+    ErasedPeople(settings.home).add(erasure.athlete_id, erasure.trial_ids)  # first: no night measures them from now on
     with written_whole(settings.home / PENDING) as partial:
         partial.write_text(json.dumps(asdict(erasure)), encoding="utf-8")
-    ErasedPeople(settings.home).add(erasure.athlete_id, erasure.trial_ids)
     erase_athlete(settings.warehouse, erasure.athlete_id)
     publish_snapshot(settings.warehouse, settings.snapshot)
     for path in (
         *erasure.folders,
+        *erasure.unloaded,
         *erasure.pictures,
         *erasure.rollouts,
         *erasure.intermediates,
@@ -141,6 +160,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         "trials": len(erasure.trial_ids),
         "rows": erasure.rows,
         "folders": len(erasure.folders),
+        "unloaded": len(erasure.unloaded),
         "pictures_of_others": len(erasure.pictures),
         "rollouts": len(erasure.rollouts),
         "intermediates": len(erasure.intermediates),
@@ -172,12 +192,16 @@ class IdSearch:
     def __init__(self, ids: Iterable[str], *, longer_ids: Iterable[str] = ()) -> None:
         self._ids = {identity.encode("utf-8", "surrogateescape") for identity in ids}
         longer = sorted((identity.encode("utf-8", "surrogateescape") for identity in longer_ids), key=len, reverse=True)
-        longest_first = sorted(self._ids, key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(map(re.escape, [*longer, *longest_first])))
+        any_id = b"|".join(map(re.escape, [*longer, *sorted(self._ids, key=len, reverse=True)]))
+        self._pattern, self._in_text = re.compile(any_id), re.compile(rb"(?<![\w.-])(?:%s)(?![\w-]|\.\w)" % any_id)
 
     def found_in(self, content: bytes | mmap.mmap) -> bool:
-        """Whether an id is in it."""
+        """Whether an id is in binary content, where any byte may precede and follow it."""
         return any(match[0] in self._ids for match in self._pattern.finditer(content))
+
+    def found_in_text(self, content: bytes | mmap.mmap) -> bool:
+        """Whether one is in text, where a name goes on until a character that no name has."""
+        return any(match[0] in self._ids for match in self._in_text.finditer(content))
 
 
 def videos_in_inbox(settings: Settings, erasure: Erasure) -> list[Path]:
@@ -185,25 +209,53 @@ def videos_in_inbox(settings: Settings, erasure: Erasure) -> list[Path]:
     return VideoHashes(settings.home / "video_hashes.json").videos(erasure.video_sha256)
 
 
-def _intermediates(settings: Settings, *, without: Mapping[str, str]) -> Iterator[Path]:
-    """The intermediate results but those that only runs of other videos were made from.
+def _rows(settings: Settings, athlete_id: str, *, quarantined: bool) -> AthleteRows:
+    """What the warehouse has of somebody, whom it need not know where a quarantined trial is theirs."""
+    try:
+        return athlete_rows(settings.warehouse, athlete_id)
+    except QueryError:
+        if not quarantined:
+            raise
+        return AthleteRows(athlete_id, (), (), (), (), (), (), {})
+
+
+def _unloaded_folders(settings: Settings) -> list[Path]:
+    """The folders of runs that are not in the warehouse: measured, and not loaded yet, or killed before."""
+    loaded = run_folders(settings.warehouse)
+    folders = (path for path in (settings.artifacts / "trials").glob("*/*/*/*") if path.is_dir())
+    return [path for path in folders if str(path.relative_to(settings.home)) not in loaded]
+
+
+def _intermediates(settings: Settings, *, without: Collection[Path]) -> Iterator[Path]:
+    """The intermediate results but those that other runs were made from.
 
     Args:
         settings: of the home.
-        without: the folders of the runs whose intermediates are not kept, relative to home.
+        without: the folders of the runs whose intermediates are not kept, absolute or relative to home.
     """
+    dropped = {settings.home / folder for folder in without}
     kept = {
         name
         for done in (settings.artifacts / "trials").rglob(DONE)
-        if str(done.parent.relative_to(settings.home)) not in without
+        if done.parent not in dropped
         for name in made_from(done)
     }
     return (path for path in intermediates(settings) if f"{path.parent.name}/{path.name}" not in kept)
 
 
-def _quarantine_records(settings: Settings) -> Iterator[Path]:
-    for folder in (settings.quarantine, settings.shadow):
-        yield from folder.rglob("*.json")
+def _quarantine_records(settings: Settings) -> dict[Path, Quarantined]:
+    """By file, every record of the nights and of other releases; one that cannot be read is as of nobody.
+
+    Such a file is found by the ids in it.
+    """
+    unknown = Quarantined("", "", "", "", "", "", "")
+    found = {}
+    for path in (*settings.quarantine.rglob("*.json"), *settings.shadow.rglob("*.json")):
+        try:
+            found[path] = read_record(path)
+        except BioposeError:
+            found[path] = unknown
+    return found
 
 
 def _there(settings: Settings, paths: Iterable[Path]) -> tuple[str, ...]:
@@ -234,7 +286,7 @@ def _remove(path: Path) -> None:
 def _without_lines(log: Path, search: IdSearch) -> int:
     """Take the lines with an id out of a log; how many."""
     lines = log.read_bytes().splitlines(keepends=True)
-    kept = [line for line in lines if not search.found_in(line)]
+    kept = [line for line in lines if not search.found_in_text(line)]
     if len(kept) < len(lines):
         with written_whole(log) as partial:
             partial.write_bytes(b"".join(kept))
@@ -244,14 +296,25 @@ def _without_lines(log: Path, search: IdSearch) -> int:
 def _search_home(settings: Settings, search: IdSearch) -> tuple[int, list[str]]:
     """How many files of the home were searched byte by byte, and those that hold an id; the inbox is the team's."""
     searched, left = 0, []
-    for path in sorted(settings.home.rglob("*")):
-        if path.name == PENDING or path.is_symlink() or not path.is_file() or path.is_relative_to(settings.inbox):
-            continue
+    for path in _files(settings):
         searched += 1
         name = str(path.relative_to(settings.home))
-        if search.found_in(name.encode("utf-8", "surrogateescape")) or _is_in_file(path, search):
+        if search.found_in_text(name.encode("utf-8", "surrogateescape")) or _is_in_file(path, search):
             left.append(name)
-    return searched, left
+    return searched, sorted(left)
+
+
+def _files(settings: Settings) -> Iterator[Path]:
+    """The files of a home, behind links, too, such as one to a larger disk; but for an inbox in it."""
+    home, inbox = settings.home.resolve(), settings.inbox.resolve()
+    left_out = {inbox} if inbox != home and inbox.is_relative_to(home) else set()
+    for folder, folders, names in os.walk(settings.home, followlinks=True):
+        real = Path(folder).resolve()
+        if real in left_out:
+            folders.clear()
+            continue
+        left_out.add(real)
+        yield from (path for name in names if (path := Path(folder, name)).is_file() and name != PENDING)
 
 
 def _is_in_file(path: Path, search: IdSearch) -> bool:
@@ -259,4 +322,4 @@ def _is_in_file(path: Path, search: IdSearch) -> bool:
         if path.stat().st_size == 0:
             return False
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return search.found_in(content)
+            return search.found_in_text(content) if path.suffix in TEXT else search.found_in(content)

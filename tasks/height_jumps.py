@@ -21,7 +21,7 @@ def height_jumps(entries: Iterable[TrialEntry]) -> list[str]:
     """
     heights: dict[str, dict[str, tuple[int, float]]] = defaultdict(dict)
     for entry in entries:
-        athlete = f"{entry.team_id}/{entry.athlete.id}"
+        athlete = entry.athlete_id
         heights[athlete][entry.session_id] = entry.date.toordinal(), entry.athlete.height_m
     lines = []
     for athlete, of_sessions in sorted(heights.items()):

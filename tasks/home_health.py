@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 
 from biopose.cli.doctor import Finding
+from biopose.errors import BioposeError
 from tasks.dask_pool import DONE
 from tasks.erasure import interrupted_erasure
 from tasks.quarantine import Quarantine
@@ -14,7 +15,7 @@ from tasks.retention import expired, pruned_line
 from tasks.settings import Settings
 from warehouse.connection import opened_for_reading
 from warehouse.errors import WarehouseError
-from warehouse.load import FILES
+from warehouse.load import ADDED_FILES, FILES
 
 LEAST_FREE_GB = 5.0  # a night's detections, overlays and the copy of a warehouse fit into it
 LISTED = 3
@@ -72,7 +73,7 @@ def _files(settings: Settings) -> Finding:
             runs = {str(folder) for (folder,) in connection.execute("SELECT artifacts FROM run").fetchall()}
     except WarehouseError as error:
         return Finding("files", False, str(error), "Run `biopose ingest INBOX`.")
-    wanted = (DONE, *FILES.values())
+    wanted = (DONE, *(name for fact, name in FILES.items() if fact not in ADDED_FILES))
     broken = sorted(run for run in runs if not all((settings.home / run / name).is_file() for name in wanted))
     finished = {str(done.parent.relative_to(settings.home)) for done in (settings.artifacts / "trials").rglob(DONE)}
     orphans = len(finished - runs)
@@ -82,15 +83,19 @@ def _files(settings: Settings) -> Finding:
 
 
 def _quarantine(settings: Settings) -> Finding:
-    records, unreadable = Quarantine(settings.quarantine).read()
-    count = len(records) + len(unreadable)
+    try:
+        count = sum(1 for _ in Quarantine(settings.quarantine))
+    except BioposeError as error:
+        return Finding("quarantine", False, str(error), "Delete it; the next ingest quarantines the trial again.")
     found = f"{count} trials or sessions" if count else "nothing"
-    found += f"; not readable: {'; '.join(unreadable[:LISTED])}" if unreadable else ""
     return Finding("quarantine", not count, found, "`biopose quarantine` lists reasons and remedies.", needed=False)
 
 
 def _erasure(settings: Settings) -> Finding:
-    athlete = interrupted_erasure(settings)
+    try:
+        athlete = interrupted_erasure(settings)
+    except BioposeError as error:
+        return Finding("erasures", False, str(error), "Delete it, and run the erasure again.")
     found = f"the erasure of {athlete} was interrupted" if athlete else "none was interrupted"
     return Finding("erasures", athlete is None, found, f"biopose erase {athlete} --home {settings.home}")
 

@@ -118,7 +118,13 @@ class IngestRun:
     def quarantine_invalid(self, found: Discovered) -> None:
         """Quarantine trials and sessions whose manifest is invalid; release those that are gone or valid now."""
         for trial in found.refused:
-            self.quarantine(trial.trial_id, ManifestError(trial.message), stage="discover", kind=trial.kind)
+            self.quarantine(
+                trial.trial_id,
+                ManifestError(trial.message),
+                stage="discover",
+                kind=trial.kind,
+                athlete=trial.athlete_id,
+            )
         for session, error in found.unreadable.items():
             self.quarantine(session, error, stage="discover")
         self._release_gone(found)
@@ -134,7 +140,15 @@ class IngestRun:
         self.log(f"  waits        {name}: {why}")
 
     def quarantine(
-        self, name: str, error: BioposeError, *, stage: str, key: str = "", kind: str | None = None, retry: str = ""
+        self,
+        name: str,
+        error: BioposeError,
+        *,
+        stage: str,
+        key: str = "",
+        kind: str | None = None,
+        retry: str = "",
+        athlete: str = "",
     ) -> None:
         """Quarantine a trial or a session; the run continues.
 
@@ -145,6 +159,7 @@ class IngestRun:
             key: of the content that failed.
             kind: where it does not follow from the error.
             retry: the command that retries it, where it is another than usual.
+            athlete: team/athlete whose trial it is, as far as known.
         """
         record = quarantine_record(
             name,
@@ -154,6 +169,7 @@ class IngestRun:
             key=key,
             retry=retry or retry_command(name, inbox=self.inbox, home=self.settings.home),
             inbox=str(self.inbox),
+            athlete=athlete,
         )
         self.quarantined.append(record)
         if self._quarantine.put(record):
@@ -203,7 +219,7 @@ class IngestRun:
         self._passed.update(stages[: stages.index(stage) + (error is None)])
 
     def _record_error(self, trial: Planned, stage: str, error: BaseException) -> None:
-        inputs = trial.trial.inputs
+        inputs, athlete = trial.trial.inputs, _athlete_of(trial)
         # Work on an input raises BioposeError, whatever went wrong (`tasks.faults`); all else is the machine's fault.
         wrong = as_input_error(error, inputs) if isinstance(error, BioposeError | OSError) else None
         try:
@@ -214,11 +230,11 @@ class IngestRun:
         missing = next((path for path in inputs if not path.exists()), None)
         if wrong is not None and missing is not None:
             gone = VideoError(f"{missing}: vanished while it was measured; copy it there again")
-            self.quarantine(trial.trial_id, gone, stage=stage, kind="missing_file")
+            self.quarantine(trial.trial_id, gone, stage=stage, kind="missing_file", athlete=athlete)
         elif isinstance(wrong, UnexpectedError):
             self._unexpected.append((trial, stage, wrong))
         elif wrong is not None:
-            self.quarantine(trial.trial_id, wrong, stage=stage, key=trial.run_id)
+            self.quarantine(trial.trial_id, wrong, stage=stage, key=trial.run_id, athlete=athlete)
         else:
             self.failed[trial.trial_id] = error
             self.log(f"  FAILED       {trial.trial_id} in {stage}: {type(error).__name__}: {error}")
@@ -230,7 +246,7 @@ class IngestRun:
             is_inputs_fault = len(failed) == 1 or stage in self._passed
             for trial, error in failed:
                 if is_inputs_fault:
-                    self.quarantine(trial.trial_id, error, stage=stage, key=trial.run_id)
+                    self.quarantine(trial.trial_id, error, stage=stage, key=trial.run_id, athlete=_athlete_of(trial))
                 else:
                     self.failed[trial.trial_id] = error
                     self.log(f"  FAILED       {trial.trial_id} in {stage}, as all trials that reached it: {error}")
@@ -299,6 +315,10 @@ class IngestRun:
         for record in self._quarantine:
             if record.name not in there and record.inbox in ("", str(self.inbox)):
                 self._quarantine.release(record.name)
+
+
+def _athlete_of(trial: Planned) -> str:
+    return str(trial.record["athlete"]["athlete_id"])
 
 
 def _summary(trial: Planned) -> dict[str, Any]:

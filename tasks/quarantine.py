@@ -44,6 +44,7 @@ class Quarantined:
         since: UTC, of the first such failure.
         details: the traceback of an unexpected error.
         inbox: where it lies.
+        athlete: team/athlete whose trial it is, as far as known.
     """
 
     name: str
@@ -55,17 +56,25 @@ class Quarantined:
     since: str
     details: str = ""
     inbox: str = ""
+    athlete: str = ""
 
 
 def quarantine_record(
-    name: str, error: BioposeError, *, stage: str, key: str, retry: str, kind: str | None = None, inbox: str = ""
+    name: str,
+    error: BioposeError,
+    *,
+    stage: str,
+    key: str,
+    retry: str,
+    kind: str | None = None,
+    inbox: str = "",
+    athlete: str = "",
 ) -> Quarantined:
     """The record of an error; its kind follows from the error's class unless it is given."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     details = error.details if isinstance(error, UnexpectedError) else ""
-    return Quarantined(
-        name, kind or KINDS.get(type(error), "input"), stage, str(error), key, retry, since, details, inbox
-    )
+    kind = kind or KINDS.get(type(error), "input")
+    return Quarantined(name, kind, stage, str(error), key, retry, since, details, inbox, athlete)
 
 
 def retry_command(name: str, *, inbox: Path, home: Path) -> str:
@@ -99,7 +108,7 @@ class Quarantine:
         records, unreadable = [], []
         for path in sorted(path for path in self._folder.rglob("*.json") if not path.is_dir()):
             try:
-                records.append(_read(path))
+                records.append(read_record(path))
             except FileNotFoundError:
                 continue  # it was released meanwhile
             except BioposeError as error:
@@ -109,7 +118,7 @@ class Quarantine:
     def get(self, name: str) -> Quarantined | None:
         """The record of a trial, if it is in quarantine."""
         path = self._path(name)
-        return _read(path) if path.is_file() else None
+        return read_record(path) if path.is_file() else None
 
     def put(self, record: Quarantined) -> bool:
         """Quarantine a trial; returns whether this is new: the same failure again changes nothing."""
@@ -138,7 +147,13 @@ def _shortened(name: str) -> str:
     return f"{name[:40]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
-def _read(path: Path) -> Quarantined:
+def read_record(path: Path) -> Quarantined:
+    """A record.
+
+    Raises:
+        BioposeError: the file is none, or cannot be read.
+        FileNotFoundError: it is not there.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         record = Quarantined(**content)

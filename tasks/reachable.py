@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from biopose.errors import BioposeError
 
 TIMEOUT_S = 10.0
+USER = re.compile(r"//[^/@]*@")
 
 
 def check_reachable(url: str, *, variable: str) -> None:
@@ -21,5 +24,6 @@ def check_reachable(url: str, *, variable: str) -> None:
 
     try:
         httpx.get(url, timeout=TIMEOUT_S)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise BioposeError(f"{variable} is {url!r}: no server responds there ({error})") from error
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        shown = USER.sub("//", url)  # a password may be in it
+        raise BioposeError(f"{variable} is {shown!r}: no server responds there ({error})") from error

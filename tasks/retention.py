@@ -14,6 +14,7 @@ from tasks.settings import Settings
 DAY_S = 86_400.0
 LEFTOVER_DAYS = 1.0  # no stage takes longer: what is partial since then belongs to a process that was killed
 PARTIAL = ".partial-"
+INTERMEDIATES = ("perceived", "motions", "seen")  # folders of artifacts; the last of earlier versions
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,10 @@ def pruned_line(removed: list[Expired]) -> str:
 
 
 def intermediates(settings: Settings) -> Iterator[Path]:
-    """Every intermediate result of a home: what lies in a folder of artifacts that is not `trials`."""
-    for kind in sorted(settings.artifacts.iterdir()) if settings.artifacts.is_dir() else ():
-        if kind.name != "trials" and kind.is_dir():
-            yield from sorted(path for path in kind.iterdir() if not path.name.startswith(PARTIAL))
+    """Every intermediate result of a home."""
+    for folder in (settings.artifacts / kind for kind in INTERMEDIATES):
+        if folder.is_dir():
+            yield from sorted(path for path in folder.iterdir() if not path.name.startswith(PARTIAL))
 
 
 def _last_written_s(path: Path) -> float:

@@ -28,7 +28,7 @@ def trial_record(
         method: by which.
     """
     athlete, day = entry.athlete, entry.date.isoformat()
-    athlete_id = f"{entry.team_id}/{athlete.id}"
+    athlete_id = entry.athlete_id
     size = {"height_m": athlete.height_m, "mass_kg": athlete.mass_kg}
     return {
         "run": {**run, "trial_id": entry.trial_id, "method": method, **size},

@@ -101,6 +101,16 @@ def athlete_rows(database: Path, athlete_id: str) -> AthleteRows:
         )
 
 
+def run_folders(database: Path) -> set[str]:
+    """The folders of all runs, relative to home.
+
+    Raises:
+        WarehouseBusyError: another process has it open.
+    """
+    with opened_for_writing(database) as connection:
+        return {str(folder) for (folder,) in connection.execute("SELECT artifacts FROM run").fetchall()}
+
+
 def runs_of_videos(database: Path, video_sha256: tuple[str, ...]) -> dict[str, str]:
     """The folders of all runs of these videos, relative to home, each with its trial's id.
 

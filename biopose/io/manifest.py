@@ -130,6 +130,11 @@ class TrialEntry:
     units: LengthUnit | None = None
 
     @property
+    def athlete_id(self) -> str:
+        """team/athlete."""
+        return f"{self.team_id}/{self.athlete.id}"
+
+    @property
     def inputs(self) -> tuple[Path, ...]:
         """Every file that its result depends on; the recording first."""
         return (self.file, *self.beside)
@@ -143,11 +148,13 @@ class RefusedTrial:
         trial_id: team/session/trial, as far as known.
         kind: manifest, missing_file or consent; of several, the one to mend first.
         message: file, key and what to do; a line for each error.
+        athlete_id: team/athlete, as far as known; else "".
     """
 
     trial_id: str
     kind: Kind
     message: str
+    athlete_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -256,7 +263,9 @@ class _Trial:
         wrong = [*(("manifest", line) for line in self.faults), *wrong, *not_there, *others]
         if wrong or not (self.table and athlete and file):
             kind = min((kind for kind, _ in wrong), key=GRAVEST_FIRST.index)
-            return RefusedTrial(f"{session_id}/{self.name}", kind, "\n".join(line for _, line in wrong))
+            named = self.raw.get("athlete")
+            athlete_id = f"{head.team}/{named}" if isinstance(named, str) else ""
+            return RefusedTrial(f"{session_id}/{self.name}", kind, "\n".join(line for _, line in wrong), athlete_id)
         camera = self.table.camera
         as_given = ("activity", "start_s", "end_s", "recorded_hz", "person", "keep_readable")
         return TrialEntry(

@@ -31,7 +31,7 @@ def backup(folder: Path, home: Path | None, json_: bool) -> None:
     from warehouse.errors import WarehouseError
 
     settings = Settings.load(home)
-    refuse_inside_home(folder, settings.home)
+    refuse_inside_home(folder, settings.home, option="FOLDER")
     try:
         made = back_up(settings, folder)
     except WarehouseError as error:
@@ -55,8 +55,9 @@ def backup(folder: Path, home: Path | None, json_: bool) -> None:
 def restore(folder: Path, home: Path | None, json_: bool) -> None:
     """Make a home from BACKUP, one of the folders that `biopose backup` made.
 
-    Every file is checked against its hash first. People who were erased after the backup was made are erased from the
-    new home. The home must not exist yet; the next `biopose ingest` goes on from there.
+    Every file is checked against its hash first. People who had been erased when the newest backup beside it was made
+    are erased from the new home, so make a backup after each erasure. The home must not exist yet; the next
+    `biopose ingest` goes on from there.
 
     \b
     Example:

@@ -11,7 +11,7 @@ import click
 
 from biopose.cli.command_line import as_json, show
 from biopose.cli.given_options import refuse_unused
-from flows.cli.home_option import with_home
+from flows.cli.home_option import refuse_without_warehouse, with_home
 
 if TYPE_CHECKING:
     from tasks.erased_people import ErasedPeople
@@ -46,18 +46,20 @@ def erase(athlete: str, dry_run: bool, yes: bool, readmit: bool, home: Path | No
       biopose erase blue/ann --readmit
     """
     from tasks.erased_people import ErasedPeople
+    from tasks.erasure import interrupted_erasure
     from tasks.locks import exclusive
     from tasks.settings import Settings
     from warehouse.errors import WarehouseError
 
     settings = Settings.load(home)
-    if not settings.home.is_dir():
-        raise click.ClickException(f"{settings.home}: there is no such home; give --home or BIOPOSE_HOME")
+    refuse_without_warehouse(settings)
     if readmit:
         refuse_unused("with --readmit", "dry_run", "yes")
     try:
         with exclusive(settings.home), exclusive(settings.home, "up"):
             if readmit:
+                if pending := interrupted_erasure(settings):
+                    raise click.ClickException(f"the erasure of {pending} was interrupted; run it again first")
                 _readmit(ErasedPeople(settings.home), athlete, json_=json_)
             else:
                 _erase(settings, athlete, dry_run=dry_run, yes=yes, json_=json_)
@@ -105,6 +107,7 @@ def _counts(erasure: Erasure) -> dict[str, Any]:
         "trials": list(erasure.trial_ids),
         "rows": erasure.rows,
         "folders": list(erasure.folders),
+        "unloaded": list(erasure.unloaded),
         "pictures_of_others": list(erasure.pictures),
         "rollouts": list(erasure.rollouts),
         "intermediates": list(erasure.intermediates),
@@ -117,6 +120,7 @@ def _lines(erasure: Erasure, videos: list[str]) -> list[str]:
     return [
         f"{erasure.athlete_id}: {len(erasure.trial_ids)} trials, {sum(erasure.rows.values())} rows of the warehouse",
         *(f"  {folder}/" for folder in erasure.folders),
+        *(f"  {folder}/, which is not in the warehouse and may be anybody's" for folder in erasure.unloaded),
         *(f"  {picture}, which shows others, too" for picture in erasure.pictures),
         *(f"  {page}" for page in erasure.rollouts),
         f"  {len(erasure.intermediates)} detections and motions, which are made anew where they are needed",
@@ -127,13 +131,16 @@ def _lines(erasure: Erasure, videos: list[str]) -> list[str]:
 
 def _done_lines(athlete: str, done: dict[str, Any], videos: list[str]) -> list[str]:
     removed = (
-        f"{athlete} is erased: {done['trials']} trials, {sum(done['rows'].values())} rows, {done['folders']} folders, "
+        f"{athlete} is erased: {done['trials']} trials, {sum(done['rows'].values())} rows, {done['folders']} folders "
+        f"and {done['unloaded']} of runs that were not loaded, "
         f"{done['pictures_of_others']} overlays and reports of others, {done['intermediates']} detections and motions, "
         f"{done['quarantined']} records of the quarantine, {done['log_lines']} lines of logs"
     )
     searched = f"{done['files_searched']} files of the home were searched for the ids: "
     left = [f"  {name} still holds one; remove it by hand" for name in done["left"]]
-    return [removed, searched + ("these hold one" if left else "none holds one"), *left, *_inbox_lines(videos)]
+    backups = "Backups hold this person still: make another with `biopose backup`, which names those to remove"
+    verdict = "these hold one" if left else "none holds one"
+    return [removed, searched + verdict, *left, *_inbox_lines(videos), backups]
 
 
 def _inbox_lines(videos: list[str]) -> list[str]:

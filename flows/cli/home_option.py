@@ -1,8 +1,14 @@
 """`--home`, which every orchestrated command takes, and the refusal to write among its files."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from tasks.settings import Settings
 
 with_home = click.option(
     "--home",
@@ -11,14 +17,23 @@ with_home = click.option(
 )
 
 
-def refuse_inside_home(out: Path, home: Path) -> None:
+def refuse_without_warehouse(settings: Settings) -> None:
+    """Raise an error where the folder is no home in which something is stored; nothing is made there."""
+    if not settings.warehouse.is_file():
+        raise click.ClickException(
+            f"{settings.home}: nothing is stored there, so it is no home of BioPose; give --home or BIOPOSE_HOME"
+        )
+
+
+def refuse_inside_home(out: Path, home: Path, *, option: str = "--out") -> None:
     """Raise a usage error where `out` lies in the home, whatever links lead there, or is a file of it by another name.
 
     Args:
         out: what is to be written.
         home: whose files are BioPose's own.
+        option: that gives it.
     """
     inside = out.resolve().is_relative_to(home.resolve())
     files = home.iterdir() if out.is_file() and home.is_dir() else iter(())
     if inside or any(file.is_file() and out.samefile(file) for file in files):
-        raise click.UsageError(f"--out {out} is in the home {home}, whose files are BioPose's own; write elsewhere")
+        raise click.UsageError(f"{option} {out} is in the home {home}, whose files are BioPose's own; write elsewhere")

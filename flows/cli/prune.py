@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from biopose.cli.command_line import as_json, show
-from flows.cli.home_option import with_home
+from flows.cli.home_option import refuse_without_warehouse, with_home
 
 
 @click.command()
@@ -32,8 +32,7 @@ def prune(dry_run: bool, home: Path | None, json_: bool) -> None:
     from tasks.settings import Settings
 
     settings = Settings.load(home)
-    if not settings.home.is_dir():
-        raise click.ClickException(f"{settings.home}: there is no such home; give --home or BIOPOSE_HOME")
+    refuse_without_warehouse(settings)
     with exclusive(settings.home):
         found = expired(settings) if dry_run else remove(settings)
     done = "would be removed" if dry_run else "removed"

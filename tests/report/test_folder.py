@@ -22,7 +22,7 @@ pytestmark = needs_body_asset
 
 FRAMES = 8
 TRIAL = ["coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"]
-TRIAL += ["kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"]
+TRIAL += ["kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet", "cycles.parquet"]
 ONCE = ["overlay.mp4", "report.html", "summary.json", "metrics.csv"]
 
 

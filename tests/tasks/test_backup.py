@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,8 +13,8 @@ from click.testing import CliRunner
 
 from biopose.errors import BioposeError
 from flows.cli.main import cli
-from tasks.backup import LIST, back_up, backups_in, restore
-from tasks.erasure import erase, plan_erasure
+from tasks.backup import LIST, SERIES, back_up, backups_in, restore
+from tasks.erasure import PENDING, erase, plan_erasure
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.content import content_rows
@@ -105,6 +109,38 @@ def test_a_list_that_leads_out_of_the_backup_is_refused(settings: Settings) -> N
     (made.folder / LIST).write_text('{"athletes": [], "files": {"../outside": "0"}}')
     with pytest.raises(BioposeError, match="outside leads out of it"):
         restore(made.folder, Settings(home=settings.home.parent / "again"))
+
+
+def test_two_homes_are_not_mixed_and_a_restored_one_goes_on_with_its_series(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    made = back_up(settings, folder)
+    other = Settings(home=tmp_path / "other")
+    store(other, BOB)
+    with pytest.raises(BioposeError, match="holds backups of another home"):
+        back_up(other, folder)
+    again = Settings(home=tmp_path / "again")
+    restore(made.folder, again)
+    assert (again.home / SERIES).read_bytes() == (folder / SERIES).read_bytes()
+
+
+def test_mlflow_is_copied_whatever_its_path_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "team#1 p%41q")
+    store(settings, ANN)
+    with closing(sqlite3.connect(settings.home / "mlflow.db")) as database:
+        database.execute("CREATE TABLE runs AS SELECT 1 AS run")
+        database.commit()
+    made = back_up(settings, tmp_path / "backups")
+    with closing(sqlite3.connect(made.folder / "home" / "mlflow.db")) as copy:
+        assert copy.execute("SELECT run FROM runs").fetchall() == [(1,)]
+    (settings.home / "mlflow.db").write_bytes(b"no database at all")
+    with pytest.raises(BioposeError, match=r"mlflow\.db: cannot be copied"):
+        back_up(settings, tmp_path / "backups")
+
+
+def test_an_interrupted_erasure_is_ended_before_a_backup(settings: Settings) -> None:
+    (settings.home / PENDING).write_text(json.dumps(asdict(plan_erasure(settings, "blue/ann"))))
+    with pytest.raises(BioposeError, match="the erasure of blue/ann was interrupted"):
+        back_up(settings, settings.home.parent / "backups")
 
 
 def test_a_home_without_a_warehouse_has_nothing_to_back_up(tmp_path: Path) -> None:

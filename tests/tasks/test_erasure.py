@@ -18,12 +18,14 @@ from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.content import content_rows
+from warehouse.errors import QueryError
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
 
 # Ann was filmed alone and together with Bob; one of Bob's trials has a name that begins like one of hers.
 ALONE, TOGETHER = SyntheticTrial("jump1"), SyntheticTrial("match", seed=1)
 BOBS = [SyntheticTrial("match-bob", seed=2, athlete="bob"), SyntheticTrial("jump10", seed=3, athlete="bob")]
+ANN_NEW = "blue/2026-12-03-jumps/jump"
 VIDEOS = {"jump1": b"alone", "match": b"both", "match-bob": b"both", "jump10": b"bob"}
 KEYS = {"jump1": "k1", "match": "k2", "match-bob": "k2", "jump10": "k3"}
 
@@ -107,6 +109,47 @@ def test_the_person_is_not_measured_again_and_videos_of_theirs_are_named(setting
     assert not ErasedPeople(settings.home).has_trial(BOBS[1].trial_id)
 
 
+def test_runs_that_are_not_in_the_warehouse_go_for_they_may_be_anybody_s(settings: Settings) -> None:
+    unloaded = settings.artifacts / "trials" / ANN_NEW / "run"
+    unloaded.mkdir(parents=True)
+    (unloaded / DONE).write_text('["motions/jump10.safetensors"]')
+    (unloaded / "overlay.mp4").write_text("ann")
+    done = erase_ann(settings)
+    assert not unloaded.exists()
+    assert done["unloaded"] == 1
+    assert (settings.artifacts / "motions" / "jump10.safetensors").exists()  # Bob's run was made from it, too
+
+
+def test_who_is_in_quarantine_alone_can_be_erased_and_somebody_unknown_not(settings: Settings) -> None:
+    records = {
+        name: quarantine_record(name, VideoError("broken"), stage="probe", key="", retry="again", athlete=athlete)
+        for name, athlete in (("blue/s/eve1", "blue/eve"), ("blue/s/eve10", "blue/bob"))
+    }
+    for record in records.values():
+        Quarantine(settings.quarantine).put(record)
+    assert erase(settings, plan_erasure(settings, "blue/eve"))["quarantined"] == 1
+    assert Quarantine(settings.quarantine).get("blue/s/eve1") is None
+    assert Quarantine(settings.quarantine).get("blue/s/eve10") == records["blue/s/eve10"]
+    assert ErasedPeople(settings.home).erased_at("blue/eve")
+    with pytest.raises(QueryError, match="there is no athlete 'blue/zoe'"):
+        plan_erasure(settings, "blue/zoe")
+
+
+def test_a_link_to_another_disk_is_searched_and_an_inbox_around_the_home_hides_nothing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    other = tmp_path / "other disk"
+    other.mkdir()
+    (other / "copy.txt").write_text(f"see {ALONE.trial_id}")
+    (settings.home / "linked").symlink_to(other)
+    around = Settings(home=settings.home, inbox=settings.home.parent)
+    for record in settings.home.rglob("record.json"):
+        record.unlink()
+    done = erase(around, plan_erasure(around, "blue/ann"))
+    assert done["left"] == ["linked/copy.txt"]
+    assert done["files_searched"] > 20
+
+
 STEPS = ("erase_athlete", "publish_snapshot", "_remove", "_without_lines", "_search_home")
 
 
@@ -151,3 +194,19 @@ def test_a_file_that_still_holds_an_id_is_named(settings: Settings) -> None:
 def test_an_id_is_found_but_not_within_a_longer_one_of_somebody_else(content: bytes, found: bool) -> None:
     search: Callable[[bytes], bool] = IdSearch(["blue/s/jump1"], longer_ids=["blue/s/jump10"]).found_in
     assert search(content) is found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b"stored blue/s/jump1: 40 frames", True),
+        (b"/home/artifacts/trials/blue/s/jump1/run", True),
+        (b"blue/s/jump1.", True),
+        (b"blue/s/jump1.2", False),
+        (b"blue/s/jump11", False),
+        (b"blue/s/jump1-again", False),
+        (b"dark-blue/s/jump1", False),
+    ],
+)
+def test_in_text_a_name_goes_on_until_a_character_that_no_name_has(text: bytes, found: bool) -> None:
+    assert IdSearch(["blue/s/jump1"]).found_in_text(text) is found

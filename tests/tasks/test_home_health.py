@@ -75,3 +75,4 @@ def test_the_command_fails_where_the_next_night_would(settings: Settings) -> Non
     result = CliRunner().invoke(cli, ["doctor", "--home", str(settings.home)])
     assert result.exit_code == 1
     assert "no list of an erasure" in result.output
+    assert "permissions" in result.output

@@ -83,9 +83,9 @@ def planned(folder: Path, name: str) -> PlannedTrial:
     video.write_bytes(b"a video")
     state = VideoHashes(folder / "hashes.json").state(video)
     trial = Trial(Clip(video), (Subject(1.7),), trial_id=f"blue/day/{name}")
-    files = (folder / f"{name}.parquet",)
+    files, record = (folder / f"{name}.parquet",), {"athlete": {"athlete_id": "blue/ann"}}
     return PlannedTrial(
-        trial, (Shard(video),), files, folder / f"{name}-motion", folder / name, name, (1.0,), {}, ((video, state),)
+        trial, (Shard(video),), files, folder / f"{name}-motion", folder / name, name, (1.0,), record, ((video, state),)
     )
 
 

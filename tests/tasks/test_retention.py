@@ -61,7 +61,16 @@ def test_what_a_killed_process_left_half_written_goes_after_a_day(settings: Sett
     assert [one.path for one in prune(settings)] == [old]
 
 
+def test_a_folder_that_is_no_home_is_left_alone(tmp_path: Path) -> None:
+    theirs = written(tmp_path / "artifacts" / "motions" / "v1.zip", days_ago=400)
+    result = CliRunner().invoke(cli, ["prune", "--home", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "it is no home of BioPose" in result.output
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs]
+
+
 def test_the_command_lists_before_it_removes(tmp_path: Path) -> None:
+    (tmp_path / "warehouse.duckdb").write_bytes(b"")
     old = written(tmp_path / "artifacts" / "motions" / "m1.safetensors", days_ago=31)
     run = CliRunner()
     assert "1 detections and motions" in run.invoke(cli, ["prune", "--dry-run", "--home", str(tmp_path)]).output

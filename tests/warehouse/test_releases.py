@@ -25,7 +25,7 @@ from warehouse.releases import (
     release_of,
     trials_shown,
 )
-from warehouse.retire import retire_trials
+from warehouse.retire import retire_people, retire_trials
 
 
 def measured(trial: SyntheticTrial, version: int) -> dict[str, Any]:
@@ -170,6 +170,28 @@ def test_a_retired_trial_stays_retired_whatever_is_promoted(database: Path) -> N
     assert loaded_runs(database) == loaded_runs(database, second) == {}
     load(database, SyntheticTrial(), 2)
     assert len(loaded_runs(database)) == 1
+
+
+def test_a_withdrawn_person_whom_a_challenger_alone_measured_is_not_shown_by_its_promotion(database: Path) -> None:
+    first = load(database, SyntheticTrial(), 1)
+    second = load(database, SyntheticTrial("jump2", athlete="eve"), 2)
+    assert retire_people(database, ["blue/eve"]) == {}  # nothing of theirs was current
+    act(database, first, second)
+    assert rows(database, "SELECT trial_id FROM trial") == [(SyntheticTrial().trial_id,)]
+
+
+def test_a_trial_that_was_renamed_after_a_rollback_is_not_shown_under_its_old_name_by_another_promotion(
+    database: Path,
+) -> None:
+    other, old, new = (SyntheticTrial(name) for name in ("other", "old", "new"))
+    first, second = load(database, other, 1), load(database, other, 2)
+    act(database, first, second)
+    load(database, old, 2)
+    act(database, first)
+    load(database, new, 1)
+    assert retire_trials(database, {"blue/2026-11-25-jumps": [other.trial_id, new.trial_id]}) == []
+    act(database, first, second)
+    assert rows(database, "SELECT trial_id FROM trial ORDER BY 1") == [(new.trial_id,), (other.trial_id,)]
 
 
 def test_what_was_current_before_releases_were_recorded_stays_current(first_schema: Path) -> None:  # noqa: F811

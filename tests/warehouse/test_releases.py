@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.warehouse.test_upgrade import first_schema  # noqa: F401 - a fixture
@@ -200,6 +201,18 @@ def test_what_was_current_before_releases_were_recorded_stays_current(first_sche
     load(first_schema, SyntheticTrial(), 1)
     assert rows(first_schema, "SELECT run_id FROM trial WHERE trial_id = 'blue/jumps/jump1'") == [("run2",)]
     assert rows(first_schema, "SELECT count(*) FROM trial") == [(2,)]
+
+
+def test_an_upgraded_trial_shows_the_run_that_was_current_whatever_release_is_loaded_of_another_trial(
+    first_schema: Path,  # noqa: F811
+) -> None:
+    """Also of a release that measured the trial earlier than the current run."""
+    with duckdb.connect(str(first_schema)) as connection:
+        connection.execute("UPDATE model_version SET version = run_number")
+    record = measured(SyntheticTrial("jump9"), 1)
+    record["models"][0] |= {"sha256": "dd"}
+    load_trial(first_schema, record, SyntheticTrial("jump9").write(first_schema.parent / "jump9"))
+    assert rows(first_schema, "SELECT run_id FROM trial WHERE trial_id = 'blue/jumps/jump1'") == [("run2",)]
 
 
 def test_the_migration_gives_runs_the_release_that_loading_them_would(first_schema: Path) -> None:  # noqa: F811

@@ -84,10 +84,11 @@ SELECT release_id, min(method) || '-' || release_id[:8], min(method), now() FROM
 INSERT INTO release_model
 SELECT DISTINCT release_id, stage, model, version, sha256 FROM model_version JOIN run USING (run_number);
 
+-- Only current runs stand for the release that measured them: which of the others are as their trials are now is not
+-- known, and an ingest that names those trials loads them again from their files.
 INSERT INTO release_run
-SELECT run.trial_id, run.release_id, max_by(run_number, (run_number IS NOT DISTINCT FROM abs(current_run_number), run_number))
-FROM run JOIN trial_manifest USING (trial_id)
-GROUP BY run.trial_id, run.release_id;
+SELECT run.trial_id, run.release_id, run.run_number
+FROM run JOIN trial_manifest ON trial_manifest.trial_id = run.trial_id AND run_number = abs(current_run_number);
 
 -- What was current stays current: a release of its own holds those runs, whatever they were measured with, below all
 -- that are promoted.

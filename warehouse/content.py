@@ -25,9 +25,9 @@ def content_rows(database: Path) -> dict[str, tuple[int, str]]:
     """
     selections = {
         **{table: f"SELECT * FROM {table}" for table in DESCRIPTIONS},  # noqa: S608 - our own names
-        "trial": "SELECT t.* EXCLUDE (current_run_number, is_retired), r.run_id FROM trial_manifest t "
-        "JOIN run r ON r.run_number = t.current_run_number",
-        "run": "SELECT * EXCLUDE (run_number) FROM run",
+        "trial": "SELECT t.* EXCLUDE (current_run_number, is_retired, description_sha256), r.run_id "
+        "FROM trial_manifest t JOIN run r ON r.run_number = t.current_run_number",
+        "run": "SELECT * EXCLUDE (run_number, description_sha256) FROM run",
         **{
             fact: f"SELECT r.run_id, f.* EXCLUDE (run_number) FROM {table} f JOIN run r USING (run_number)"  # noqa: S608
             for fact, table in FACTS.items()

@@ -168,18 +168,29 @@ def admit_candidate(
 def add_run(connection: duckdb.DuckDBPyConnection, trial_id: str, release_id: str, run_number: int) -> None:
     """Note which run of a trial stands for a release; current it is only where the release is the promoted one.
 
+    Where the promoted release measured a trial anew, since its video, height or BioPose's version changed, the runs of
+    releases that are not promoted measured what it is no longer: they stand for these no more.
+
     Args:
         connection: inside the transaction that loads the run; the trial is described already.
         trial_id: its id.
         release_id: of the run, admitted.
         run_number: of the run.
     """
+    releases = promoted(connection)
+    is_promoted = releases[-1] == release_id
+    if is_promoted:
+        connection.execute(
+            "DELETE FROM release_run WHERE trial_id = $trial AND NOT list_contains($releases, release_id) AND EXISTS "
+            "(FROM release_run WHERE trial_id = $trial AND release_id = $release AND run_number <> $number)",
+            {"trial": trial_id, "releases": list(releases), "release": release_id, "number": run_number},
+        )
     connection.execute(
         "INSERT INTO release_run VALUES (?, ?, ?) "
         "ON CONFLICT (trial_id, release_id) DO UPDATE SET run_number = excluded.run_number",
         [trial_id, release_id, run_number],
     )
-    if promoted(connection)[-1] == release_id:
+    if is_promoted:
         connection.execute("UPDATE trial_manifest SET is_retired = false WHERE trial_id = ?", [trial_id])
     refresh_current(connection, trial_id)
 

@@ -164,6 +164,31 @@ def test_a_candidate_is_another_release_than_the_promoted_ones_and_has_a_name_of
         admit_candidate(connection, "keypoint_fit", record["models"], name=None)
 
 
+def test_a_promotion_does_not_show_a_run_of_what_the_trial_was_before_it_was_corrected(database: Path) -> None:
+    trial, corrected = SyntheticTrial(), replace(SyntheticTrial(), height_m=1.8)
+    first, second = load(database, trial, 1), load(database, trial, 2)
+    load(database, corrected, 1)
+    act(database, first, second)
+    assert rows(database, "SELECT height_m, release FROM trial") == [(1.8, trial_release(database, 1))]
+    load(database, corrected, 2)
+    assert rows(database, "SELECT height_m, release FROM trial") == [(1.8, trial_release(database, 2))]
+    act(database, first)
+    assert rows(database, "SELECT height_m, release FROM trial") == [(1.8, trial_release(database, 1))]
+
+
+def test_a_description_that_came_with_a_challenger_alone_is_loaded_once_that_is_promoted(database: Path) -> None:
+    """A corrected date measures nothing anew: the run is known by then, and its record is not the trial's."""
+    first = load(database, SyntheticTrial(), 1)
+    corrected = replace(SyntheticTrial(), date="2026-11-26", athlete="eve")
+    second = load(database, corrected, 2)
+    assert list(loaded_runs(database, second)) == [corrected.trial_id]  # no other night measures it again
+    act(database, first, second)
+    assert loaded_runs(database, second) == {}
+    load(database, corrected, 2)
+    assert list(loaded_runs(database, second)) == [corrected.trial_id]
+    assert rows(database, "SELECT session_date::VARCHAR, athlete_id FROM trial") == [("2026-11-26", "blue/eve")]
+
+
 def test_a_retired_trial_stays_retired_whatever_is_promoted(database: Path) -> None:
     first, second = load(database, SyntheticTrial(), 1), load(database, SyntheticTrial(), 2)
     retire_trials(database, {"blue/2026-11-25-jumps": []})

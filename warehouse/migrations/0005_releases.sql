@@ -65,6 +65,10 @@ CREATE TABLE rollout_trial (
 );
 
 ALTER TABLE run ADD COLUMN release_id VARCHAR;
+-- Hashes of a description (team, athlete, session, trial): of the one that the run was loaded with, and of the one that
+-- the trial has. A challenger describes nothing anew, so that its run may come with another description.
+ALTER TABLE run ADD COLUMN description_sha256 VARCHAR;
+ALTER TABLE trial_manifest ADD COLUMN description_sha256 VARCHAR;
 ALTER TABLE trial_manifest ADD COLUMN is_retired BOOLEAN DEFAULT false;
 ALTER TABLE trial_manifest ALTER COLUMN current_run_number DROP NOT NULL;
 

@@ -1,6 +1,7 @@
 """Hashes of a warehouse's content: equal for equal rows, in whatever order and however often they were loaded.
 
-They leave out the bookkeeping (`load_record`, `migration`) and the numbers that runs got in the order of loading.
+They leave out the bookkeeping (`load_record`, `migration`) and the numbers that runs got in the order of loading,
+as is the release that loaded a run first.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def content_rows(database: Path) -> dict[str, tuple[int, str]]:
         **{table: f"SELECT * FROM {table}" for table in DESCRIPTIONS},  # noqa: S608 - our own names
         "trial": "SELECT t.* EXCLUDE (current_run_number, is_retired, description_sha256), r.run_id "
         "FROM trial_manifest t JOIN run r ON r.run_number = t.current_run_number",
-        "run": "SELECT * EXCLUDE (run_number, description_sha256) FROM run",
+        "run": "SELECT * EXCLUDE (run_number, release_id, description_sha256) FROM run",
         **{
             fact: f"SELECT r.run_id, f.* EXCLUDE (run_number) FROM {table} f JOIN run r USING (run_number)"  # noqa: S608
             for fact, table in FACTS.items()

@@ -173,8 +173,11 @@ def _replace_run(
     ).fetchall()[0]
     extent = dict(zip(("frames", "first_time_s", "last_time_s"), measured, strict=True))
     run = {"run_number": number, **record["run"], "record_sha256": record_sha256(record), **extent}
-    run |= {"release_id": release_id, "description_sha256": _description_sha256(record)}
+    run["description_sha256"] = _description_sha256(record)
     _upsert(connection, "run", run)
+    connection.execute(
+        "UPDATE run SET release_id = ? WHERE run_number = ? AND release_id IS NULL", [release_id, number]
+    )
     connection.execute("DELETE FROM model_version WHERE run_number = ?", [number])
     for model in record["models"]:
         _insert(connection, "model_version", {"run_number": number, **model})

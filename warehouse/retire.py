@@ -112,5 +112,7 @@ def retire_people(database: Path, athletes: Collection[str], *, trials: Collecti
 def _retire(connection: duckdb.DuckDBPyConnection, trials: list[str]) -> None:
     if trials:
         connection.execute(
-            "UPDATE trial_manifest SET is_retired = true, current_run_number = NULL WHERE trial_id = ANY(?)", [trials]
+            "UPDATE trial_manifest SET is_retired = true, current_run_number = NULL, current_release_id = NULL "
+            "WHERE trial_id = ANY(?)",
+            [trials],
         )

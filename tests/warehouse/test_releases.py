@@ -189,6 +189,37 @@ def test_a_description_that_came_with_a_challenger_alone_is_loaded_once_that_is_
     assert rows(database, "SELECT session_date::VARCHAR, athlete_id FROM trial") == [("2026-11-26", "blue/eve")]
 
 
+def load_markers(database: Path, version: int) -> str:
+    """Load a recording of markers, the same run in every release, with the release of a version."""
+    trial = SyntheticTrial("markers")
+    record = trial.record | {"models": []}
+    record["run"]["method"] = "markers"
+    record["release"] = {"method": "keypoint_fit", "models": measured(trial, version)["models"]}
+    load_trial(database, record, trial.write(database.parent / "markers"))
+    with opened_for_writing(database) as connection:
+        return record_release(connection, **record["release"])
+
+
+def test_a_run_that_releases_share_is_shown_and_counted_as_of_the_promoted_one(database: Path) -> None:
+    first, second = load_markers(database, 1), load_markers(database, 2)
+    of_each = "SELECT release, is_current FROM trial_of_every_release ORDER BY is_current DESC"
+    names = [trial_release(database, version) for version in (1, 2)]
+    for releases, (now, other) in (((first,), names), ((first, second), names[::-1])):
+        act(database, *releases)
+        assert rows(database, "SELECT release FROM trial") == [(now,)]
+        assert rows(database, of_each) == [(now, True), (other, False)]
+        with opened_for_writing(database) as connection:
+            assert trials_shown(connection) == {now: 1}
+
+
+def test_a_shared_run_is_the_same_content_whichever_release_loaded_it_last(database: Path) -> None:
+    load_markers(database, 1)
+    load_markers(database, 2)
+    before = content_rows(database)
+    load_markers(database, 1)
+    assert content_rows(database) == before
+
+
 def test_a_retired_trial_stays_retired_whatever_is_promoted(database: Path) -> None:
     first, second = load(database, SyntheticTrial(), 1), load(database, SyntheticTrial(), 2)
     retire_trials(database, {"blue/2026-11-25-jumps": []})

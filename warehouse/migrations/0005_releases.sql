@@ -64,12 +64,13 @@ CREATE TABLE rollout_trial (
     PRIMARY KEY (rollout_number, trial_id)
 );
 
-ALTER TABLE run ADD COLUMN release_id VARCHAR;
+ALTER TABLE run ADD COLUMN release_id VARCHAR;  -- that it was first loaded with; others may share it (release_run)
 -- Hashes of a description (team, athlete, session, trial): of the one that the run was loaded with, and of the one that
 -- the trial has. A challenger describes nothing anew, so that its run may come with another description.
 ALTER TABLE run ADD COLUMN description_sha256 VARCHAR;
 ALTER TABLE trial_manifest ADD COLUMN description_sha256 VARCHAR;
 ALTER TABLE trial_manifest ADD COLUMN is_retired BOOLEAN DEFAULT false;
+ALTER TABLE trial_manifest ADD COLUMN current_release_id VARCHAR;  -- whose run is current
 ALTER TABLE trial_manifest ALTER COLUMN current_run_number DROP NOT NULL;
 
 UPDATE run SET release_id = identified.release_id
@@ -104,4 +105,7 @@ WHERE EXISTS (FROM run);
 
 UPDATE trial_manifest SET
     is_retired = current_run_number < 0,
-    current_run_number = CASE WHEN current_run_number > 0 THEN current_run_number END;
+    current_run_number = CASE WHEN current_run_number > 0 THEN current_run_number END,
+    current_release_id = CASE WHEN current_run_number > 0 THEN run.release_id END
+FROM run
+WHERE run.run_number = abs(current_run_number);

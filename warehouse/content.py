@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+
+import duckdb
 
 from warehouse import load
 from warehouse.connection import opened_for_reading
@@ -35,15 +38,32 @@ def content_rows(database: Path) -> dict[str, tuple[int, str]]:
         },
     }
     with opened_for_reading(database) as connection:
-        return {
-            table: (int(count), f"{int(total):x}")
-            for table, sql in selections.items()
-            for count, total in connection.execute(
-                f"SELECT count(*), coalesce(sum(hash(s)), 0) FROM ({sql}) s"  # noqa: S608
-            ).fetchall()
-        }
+        return _rows(connection, selections)
+
+
+def stored_rows(database: Path) -> dict[str, tuple[int, str]]:
+    """By table, number and hash of all rows that the file holds, the bookkeeping and every release included.
+
+    Equal for a database and a copy of it, made row by row.
+
+    Raises:
+        NoWarehouseError: there is no warehouse.
+    """
+    with opened_for_reading(database) as connection:
+        tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY 1").fetchall()
+        return _rows(connection, {table: f"SELECT * FROM {table}" for (table,) in tables})  # noqa: S608
 
 
 def content_hash(database: Path) -> str:
     """One hash of all content."""
     return hashlib.sha256(json.dumps(content_rows(database)).encode()).hexdigest()
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, selections: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+    return {
+        name: (int(count), f"{int(total):x}")
+        for name, sql in selections.items()
+        for count, total in connection.execute(
+            f"SELECT count(*), coalesce(sum(hash(s)), 0) FROM ({sql}) s"  # noqa: S608
+        ).fetchall()
+    }

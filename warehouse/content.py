@@ -1,13 +1,17 @@
 """Hashes of a warehouse's content: equal for equal rows, in whatever order and however often they were loaded.
 
-They leave out the bookkeeping (`load_record`, `migration`) and the numbers that runs got in the order of loading.
+They leave out the bookkeeping (`load_record`, `migration`) and the numbers that runs got in the order of loading,
+as is the release that loaded a run first.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+
+import duckdb
 
 from warehouse import load
 from warehouse.connection import opened_for_reading
@@ -25,24 +29,41 @@ def content_rows(database: Path) -> dict[str, tuple[int, str]]:
     """
     selections = {
         **{table: f"SELECT * FROM {table}" for table in DESCRIPTIONS},  # noqa: S608 - our own names
-        "trial": "SELECT t.* EXCLUDE (current_run_number, is_retired), r.run_id FROM trial_manifest t "
-        "JOIN run r ON r.run_number = t.current_run_number",
-        "run": "SELECT * EXCLUDE (run_number) FROM run",
+        "trial": "SELECT t.* EXCLUDE (current_run_number, is_retired, description_sha256), r.run_id "
+        "FROM trial_manifest t JOIN run r ON r.run_number = t.current_run_number",
+        "run": "SELECT * EXCLUDE (run_number, release_id, description_sha256) FROM run",
         **{
             fact: f"SELECT r.run_id, f.* EXCLUDE (run_number) FROM {table} f JOIN run r USING (run_number)"  # noqa: S608
             for fact, table in FACTS.items()
         },
     }
     with opened_for_reading(database) as connection:
-        return {
-            table: (int(count), f"{int(total):x}")
-            for table, sql in selections.items()
-            for count, total in connection.execute(
-                f"SELECT count(*), coalesce(sum(hash(s)), 0) FROM ({sql}) s"  # noqa: S608
-            ).fetchall()
-        }
+        return _rows(connection, selections)
+
+
+def stored_rows(database: Path) -> dict[str, tuple[int, str]]:
+    """By table, number and hash of all rows that the file holds, the bookkeeping and every release included.
+
+    Equal for a database and a copy of it, made row by row.
+
+    Raises:
+        NoWarehouseError: there is no warehouse.
+    """
+    with opened_for_reading(database) as connection:
+        tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY 1").fetchall()
+        return _rows(connection, {table: f"SELECT * FROM {table}" for (table,) in tables})  # noqa: S608
 
 
 def content_hash(database: Path) -> str:
     """One hash of all content."""
     return hashlib.sha256(json.dumps(content_rows(database)).encode()).hexdigest()
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, selections: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+    return {
+        name: (int(count), f"{int(total):x}")
+        for name, sql in selections.items()
+        for count, total in connection.execute(
+            f"SELECT count(*), coalesce(sum(hash(s)), 0) FROM ({sql}) s"  # noqa: S608
+        ).fetchall()
+    }

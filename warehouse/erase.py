@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.connection import opened_for_writing, transaction
-from warehouse.content import content_hash
+from warehouse.content import stored_rows
 from warehouse.errors import QueryError, WarehouseError
 from warehouse.nearest import suggestion
 from warehouse.snapshot import flush
@@ -195,8 +195,11 @@ def _rewrite(database: Path) -> None:
         connection.execute(f'COPY FROM DATABASE "{name}" TO rewritten')
         connection.execute("DETACH rewritten")
         connection.execute("CHECKPOINT")
-    if content_hash(partial) != content_hash(database):
-        raise WarehouseError(f"{partial}: holds other rows than {database}, which stays as it is; try again")
+    copied, stored = stored_rows(partial), stored_rows(database)
+    if differing := sorted(dict(copied.items() ^ stored.items())):
+        raise WarehouseError(
+            f"{partial}: holds other rows of {', '.join(differing)} than {database}, which stays as it is; try again"
+        )
     flush(partial)
     partial.replace(database)
     flush(database.parent)

@@ -17,7 +17,7 @@ import duckdb
 
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
 from warehouse.errors import ContractError, WarehouseError
-from warehouse.releases import add_run, admit
+from warehouse.releases import add_run, admit, promoted
 
 Record = Mapping[str, Any]
 LoadedRuns = dict[str, tuple[str, str]]
@@ -97,12 +97,14 @@ def published_runs(snapshot: Path, release_id: str | None = None) -> LoadedRuns:
 
 
 def _runs(connection: duckdb.DuckDBPyConnection, release_id: str | None) -> LoadedRuns:
+    """A run of the promoted release counts only where the trial is described as the run's record has it."""
     rows = connection.execute(
         "SELECT trial_manifest.trial_id, run.run_id, run.record_sha256 FROM trial_manifest "
         "LEFT JOIN release_run ON release_run.trial_id = trial_manifest.trial_id AND release_run.release_id = $release "
         "JOIN run ON run.run_number = if($release IS NULL, current_run_number, release_run.run_number) "
-        "WHERE NOT is_retired",
-        {"release": release_id},
+        "WHERE NOT is_retired AND (release_run.release_id IS DISTINCT FROM $promoted "
+        "OR run.description_sha256 IS NOT DISTINCT FROM trial_manifest.description_sha256)",
+        {"release": release_id, "promoted": next(iter(promoted(connection)[-1:]), None)},
     ).fetchall()
     return {trial_id: (run_id, sha256) for trial_id, run_id, sha256 in rows}
 
@@ -118,7 +120,15 @@ def _release_of(record: Record) -> Record:
 
 def record_sha256(record: Record) -> str:
     """Of a record's content: everything but the bookkeeping."""
-    content = {key: value for key, value in record.items() if key not in ("mlflow_run_id", "release")}
+    return _sha256({key: value for key, value in record.items() if key not in ("mlflow_run_id", "release")})
+
+
+def _description_sha256(record: Record) -> str:
+    """Of what a record states of the trial beside its numbers."""
+    return _sha256({key: record[key] for key in ("team", "athlete", "session", "trial")})
+
+
+def _sha256(content: Record) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -133,7 +143,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, record: Record, *, changes:
     _upsert(connection, "team", record["team"])
     _upsert(connection, "session", record["session"], changes=changes)
     added = {"camera": record["trial"].get("camera"), "recording": record["trial"].get("recording", "video")}
-    trial = {**record["trial"], **added}
+    trial = {**record["trial"], **added, "description_sha256": _description_sha256(record)}
     _upsert(connection, "trial_manifest", trial, changes=changes)
 
 
@@ -163,8 +173,11 @@ def _replace_run(
     ).fetchall()[0]
     extent = dict(zip(("frames", "first_time_s", "last_time_s"), measured, strict=True))
     run = {"run_number": number, **record["run"], "record_sha256": record_sha256(record), **extent}
-    run["release_id"] = release_id
+    run["description_sha256"] = _description_sha256(record)
     _upsert(connection, "run", run)
+    connection.execute(
+        "UPDATE run SET release_id = ? WHERE run_number = ? AND release_id IS NULL", [release_id, number]
+    )
     connection.execute("DELETE FROM model_version WHERE run_number = ?", [number])
     for model in record["models"]:
         _insert(connection, "model_version", {"run_number": number, **model})

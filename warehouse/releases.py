@@ -21,14 +21,24 @@ from warehouse.errors import ReleaseError
 BEFORE = "before"  # the release that stands for whatever was current before releases were recorded
 ActName = Literal["first", "promote", "roll back"]
 
+# What was current before releases were recorded is named by the release that measured it.
 REFRESH = """
-UPDATE trial_manifest SET current_run_number = CASE WHEN NOT is_retired THEN chosen.run_number END
+UPDATE trial_manifest SET
+    current_run_number = CASE WHEN NOT is_retired THEN chosen.current.run_number END,
+    current_release_id = CASE WHEN NOT is_retired THEN chosen.current.release_id END
 FROM (
     SELECT
         trial_manifest.trial_id,
-        max_by(release_run.run_number, list_position($releases, release_id))
-        FILTER (list_contains($releases, release_id)) AS run_number
-    FROM trial_manifest LEFT JOIN release_run USING (trial_id)
+        max_by(
+            {
+                run_number: release_run.run_number,
+                release_id: if(release_run.release_id = $before, run.release_id, release_run.release_id)
+            },
+            list_position($releases, release_run.release_id)
+        ) FILTER (list_contains($releases, release_run.release_id)) AS current
+    FROM trial_manifest
+    LEFT JOIN release_run USING (trial_id)
+    LEFT JOIN run ON run.run_number = release_run.run_number
     WHERE $trial IS NULL OR trial_manifest.trial_id = $trial
     GROUP BY trial_manifest.trial_id
 ) AS chosen
@@ -168,18 +178,29 @@ def admit_candidate(
 def add_run(connection: duckdb.DuckDBPyConnection, trial_id: str, release_id: str, run_number: int) -> None:
     """Note which run of a trial stands for a release; current it is only where the release is the promoted one.
 
+    Where the promoted release measured a trial anew, since its video, height or BioPose's version changed, the runs of
+    releases that are not promoted measured what it is no longer: they stand for these no more.
+
     Args:
         connection: inside the transaction that loads the run; the trial is described already.
         trial_id: its id.
         release_id: of the run, admitted.
         run_number: of the run.
     """
+    releases = promoted(connection)
+    is_promoted = releases[-1] == release_id
+    if is_promoted:
+        connection.execute(
+            "DELETE FROM release_run WHERE trial_id = $trial AND NOT list_contains($releases, release_id) AND EXISTS "
+            "(FROM release_run WHERE trial_id = $trial AND release_id = $release AND run_number <> $number)",
+            {"trial": trial_id, "releases": list(releases), "release": release_id, "number": run_number},
+        )
     connection.execute(
         "INSERT INTO release_run VALUES (?, ?, ?) "
         "ON CONFLICT (trial_id, release_id) DO UPDATE SET run_number = excluded.run_number",
         [trial_id, release_id, run_number],
     )
-    if promoted(connection)[-1] == release_id:
+    if is_promoted:
         connection.execute("UPDATE trial_manifest SET is_retired = false WHERE trial_id = ?", [trial_id])
     refresh_current(connection, trial_id)
 
@@ -232,8 +253,8 @@ def acts(connection: duckdb.DuckDBPyConnection) -> list[Act]:
 
 
 def refresh_current(connection: duckdb.DuckDBPyConnection, trial_id: str | None = None) -> None:
-    """Set the current run of one trial, or of all, by the rule of this file."""
-    connection.execute(REFRESH, {"releases": list(promoted(connection)), "trial": trial_id})
+    """Set the current run and release of one trial, or of all, by the rule of this file."""
+    connection.execute(REFRESH, {"releases": list(promoted(connection)), "trial": trial_id, "before": BEFORE})
 
 
 def release_of(connection: duckdb.DuckDBPyConnection, release: str) -> Release:
@@ -274,8 +295,8 @@ def usual_method(connection: duckdb.DuckDBPyConnection) -> str | None:
 def trials_shown(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """By name of the release, how many trials show it."""
     rows: Collection[tuple[str, int]] = connection.execute(
-        "SELECT release.name, count(*) FROM trial_manifest JOIN run ON run_number = current_run_number "
-        "JOIN release USING (release_id) GROUP BY 1 ORDER BY 2 DESC, 1"
+        "SELECT release.name, count(*) FROM trial_manifest JOIN release ON release_id = current_release_id "
+        "GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
     return dict(rows)
 

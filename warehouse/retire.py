@@ -15,13 +15,19 @@ import duckdb
 
 from warehouse.connection import opened_for_writing
 
-# Of each current trial, the session and what was measured: two trials that agree in the latter are one recording.
-CURRENT = """
+# Of each trial that is not retired, the session, whether it is current, and what was measured: two trials that agree in
+# the latter are one recording. A trial without a current run is there, too: a promotion or a rollback may show it.
+STORED = """
+WITH last_run AS (SELECT trial_id, max(run_number) AS run_number FROM release_run GROUP BY trial_id)
 SELECT
     trial.trial_id,
     session_id,
+    current_run_number IS NOT NULL,
     [video_sha256, athlete_id, coalesce(start_s, 0)::VARCHAR, coalesce(end_s, -1)::VARCHAR]
-FROM trial_manifest AS trial JOIN run ON run_number = current_run_number
+FROM trial_manifest AS trial
+LEFT JOIN last_run USING (trial_id)
+JOIN run ON run.run_number = coalesce(current_run_number, last_run.run_number)
+WHERE NOT is_retired
 ORDER BY trial.trial_id
 """
 
@@ -52,6 +58,9 @@ def retire_trials(
         named: by session_id, the ids of all trials that its manifest names.
         there: further sessions whose manifests are still there.
 
+    Returns:
+        Those that were current; trials that no promoted release measured are retired, too.
+
     Raises:
         WarehouseBusyError: another process has it open.
     """
@@ -59,16 +68,19 @@ def retire_trials(
         return []
     with opened_for_writing(database) as connection:
         rows = [
-            (str(trial), str(session), tuple(what)) for trial, session, what in connection.execute(CURRENT).fetchall()
+            (str(trial), str(session), bool(is_current), tuple(what))
+            for trial, session, is_current, what in connection.execute(STORED).fetchall()
         ]
-        known = {what: trial for trial, session, what in rows if trial in named.get(session, ())}
+        known = {
+            what: trial for trial, session, is_current, what in rows if is_current and trial in named.get(session, ())
+        }
         retired = [
-            Retired(trial, known.get(what))
-            for trial, session, what in rows
+            (Retired(trial, known.get(what)), is_current)
+            for trial, session, is_current, what in rows
             if (trial not in named[session] if session in named else session not in there and what in known)
         ]
-        _retire(connection, [one.trial_id for one in retired])
-    return retired
+        _retire(connection, [one.trial_id for one, _ in retired])
+    return [one for one, was_current in retired if was_current]
 
 
 def retire_people(database: Path, athletes: Collection[str], *, trials: Collection[str] = ()) -> dict[str, int]:
@@ -89,16 +101,18 @@ def retire_people(database: Path, athletes: Collection[str], *, trials: Collecti
         return {}
     with opened_for_writing(database) as connection:
         rows = connection.execute(
-            "SELECT trial_id, athlete_id FROM trial_manifest "
-            "WHERE current_run_number IS NOT NULL AND (athlete_id = ANY(?) OR trial_id = ANY(?))",
+            "SELECT trial_id, athlete_id, current_run_number IS NOT NULL FROM trial_manifest "
+            "WHERE NOT is_retired AND (athlete_id = ANY(?) OR trial_id = ANY(?))",
             [list(athletes), list(trials)],
         ).fetchall()
-        _retire(connection, [trial for trial, _ in rows])
-    return dict(Counter(athlete for _, athlete in rows))
+        _retire(connection, [trial for trial, *_ in rows])
+    return dict(Counter(athlete for _, athlete, was_current in rows if was_current))
 
 
 def _retire(connection: duckdb.DuckDBPyConnection, trials: list[str]) -> None:
     if trials:
         connection.execute(
-            "UPDATE trial_manifest SET is_retired = true, current_run_number = NULL WHERE trial_id = ANY(?)", [trials]
+            "UPDATE trial_manifest SET is_retired = true, current_run_number = NULL, current_release_id = NULL "
+            "WHERE trial_id = ANY(?)",
+            [trials],
         )

@@ -79,11 +79,10 @@ def describe_trials(connection: DuckDBPyConnection, first: int, last: int) -> No
         "INSERT INTO session SELECT DISTINCT session_id, split_part(session_id, '/', 1), session_date FROM synthetic "
         "ON CONFLICT DO NOTHING",
         "INSERT INTO trial_manifest BY NAME SELECT trial_id, session_id, athlete_id, activity, 'clip.mp4' AS video, "
-        "run_number AS current_run_number "
-        "FROM synthetic",
+        f"run_number AS current_run_number, '{release_id}' AS current_release_id FROM synthetic",
         f"INSERT INTO run SELECT run_number, md5(trial_id), trial_id, sha256(trial_id), '{METHOD}', '0', "
         f"sha256('0'), 1.8, 75, 'artifacts/' || trial_id, sha256(trial_id), {FRAMES}, 0, "
-        f"{(FRAMES - 1) / RATE_HZ}, '{release_id}' FROM synthetic",
+        f"{(FRAMES - 1) / RATE_HZ}, '{release_id}', NULL FROM synthetic",
         f"INSERT INTO model_version SELECT run_number, '{MODEL['stage']}', '{MODEL['model']}', {MODEL['version']}, "
         f"'{MODEL['sha256']}' FROM synthetic",
         f"INSERT INTO release_run SELECT trial_id, '{release_id}', run_number FROM synthetic",

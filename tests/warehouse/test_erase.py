@@ -8,7 +8,7 @@ import pytest
 
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.connection import opened_for_reading, opened_for_writing
-from warehouse.content import content_rows
+from warehouse.content import content_rows, stored_rows
 from warehouse.erase import athlete_rows, erase_athlete, runs_of_videos
 from warehouse.errors import QueryError
 from warehouse.load import load_trial
@@ -90,6 +90,25 @@ def test_a_rewritten_warehouse_is_loaded_into_as_before(database: Path) -> None:
     before = content_rows(database)
     erase_athlete(database, "blue/ann")
     assert content_rows(loaded(database, THEIRS)) == before
+
+
+def test_the_check_of_the_rewritten_file_covers_every_table(database: Path) -> None:
+    """Also what is no content: acts, bookkeeping, and trials that are not shown."""
+    loaded(database, OTHERS)
+    retire_trials(database, {f"{OTHERS[0].team}/{OTHERS[0].session}": [OTHERS[0].trial_id]})
+    content, stored = content_rows(database), stored_rows(database)
+    lost = (
+        "release",
+        "release_act",
+        "release_run WHERE trial_id LIKE '%3'",
+        "load_record",
+        "trial_manifest WHERE is_retired",
+    )
+    with opened_for_writing(database) as connection:
+        for rows in lost:
+            connection.execute(f"DELETE FROM {rows}")
+    assert content_rows(database) == content
+    assert {name for name, _ in stored.items() ^ stored_rows(database).items()} == {row.split()[0] for row in lost}
 
 
 def test_what_rollouts_compared_names_the_person_no_more_and_others_still(database: Path) -> None:

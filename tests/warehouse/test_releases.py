@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.warehouse.test_upgrade import first_schema  # noqa: F401 - a fixture
@@ -25,7 +26,7 @@ from warehouse.releases import (
     release_of,
     trials_shown,
 )
-from warehouse.retire import retire_trials
+from warehouse.retire import retire_people, retire_trials
 
 
 def measured(trial: SyntheticTrial, version: int) -> dict[str, Any]:
@@ -163,6 +164,62 @@ def test_a_candidate_is_another_release_than_the_promoted_ones_and_has_a_name_of
         admit_candidate(connection, "keypoint_fit", record["models"], name=None)
 
 
+def test_a_promotion_does_not_show_a_run_of_what_the_trial_was_before_it_was_corrected(database: Path) -> None:
+    trial, corrected = SyntheticTrial(), replace(SyntheticTrial(), height_m=1.8)
+    first, second = load(database, trial, 1), load(database, trial, 2)
+    load(database, corrected, 1)
+    act(database, first, second)
+    assert rows(database, "SELECT height_m, release FROM trial") == [(1.8, trial_release(database, 1))]
+    load(database, corrected, 2)
+    assert rows(database, "SELECT height_m, release FROM trial") == [(1.8, trial_release(database, 2))]
+    act(database, first)
+    assert rows(database, "SELECT height_m, release FROM trial") == [(1.8, trial_release(database, 1))]
+
+
+def test_a_description_that_came_with_a_challenger_alone_is_loaded_once_that_is_promoted(database: Path) -> None:
+    """A corrected date measures nothing anew: the run is known by then, and its record is not the trial's."""
+    first = load(database, SyntheticTrial(), 1)
+    corrected = replace(SyntheticTrial(), date="2026-11-26", athlete="eve")
+    second = load(database, corrected, 2)
+    assert list(loaded_runs(database, second)) == [corrected.trial_id]  # no other night measures it again
+    act(database, first, second)
+    assert loaded_runs(database, second) == {}
+    load(database, corrected, 2)
+    assert list(loaded_runs(database, second)) == [corrected.trial_id]
+    assert rows(database, "SELECT session_date::VARCHAR, athlete_id FROM trial") == [("2026-11-26", "blue/eve")]
+
+
+def load_markers(database: Path, version: int) -> str:
+    """Load a recording of markers, the same run in every release, with the release of a version."""
+    trial = SyntheticTrial("markers")
+    record = trial.record | {"models": []}
+    record["run"]["method"] = "markers"
+    record["release"] = {"method": "keypoint_fit", "models": measured(trial, version)["models"]}
+    load_trial(database, record, trial.write(database.parent / "markers"))
+    with opened_for_writing(database) as connection:
+        return record_release(connection, **record["release"])
+
+
+def test_a_run_that_releases_share_is_shown_and_counted_as_of_the_promoted_one(database: Path) -> None:
+    first, second = load_markers(database, 1), load_markers(database, 2)
+    of_each = "SELECT release, is_current FROM trial_of_every_release ORDER BY is_current DESC"
+    names = [trial_release(database, version) for version in (1, 2)]
+    for releases, (now, other) in (((first,), names), ((first, second), names[::-1])):
+        act(database, *releases)
+        assert rows(database, "SELECT release FROM trial") == [(now,)]
+        assert rows(database, of_each) == [(now, True), (other, False)]
+        with opened_for_writing(database) as connection:
+            assert trials_shown(connection) == {now: 1}
+
+
+def test_a_shared_run_is_the_same_content_whichever_release_loaded_it_last(database: Path) -> None:
+    load_markers(database, 1)
+    load_markers(database, 2)
+    before = content_rows(database)
+    load_markers(database, 1)
+    assert content_rows(database) == before
+
+
 def test_a_retired_trial_stays_retired_whatever_is_promoted(database: Path) -> None:
     first, second = load(database, SyntheticTrial(), 1), load(database, SyntheticTrial(), 2)
     retire_trials(database, {"blue/2026-11-25-jumps": []})
@@ -172,12 +229,46 @@ def test_a_retired_trial_stays_retired_whatever_is_promoted(database: Path) -> N
     assert len(loaded_runs(database)) == 1
 
 
+def test_a_withdrawn_person_whom_a_challenger_alone_measured_is_not_shown_by_its_promotion(database: Path) -> None:
+    first = load(database, SyntheticTrial(), 1)
+    second = load(database, SyntheticTrial("jump2", athlete="eve"), 2)
+    assert retire_people(database, ["blue/eve"]) == {}  # nothing of theirs was current
+    act(database, first, second)
+    assert rows(database, "SELECT trial_id FROM trial") == [(SyntheticTrial().trial_id,)]
+
+
+def test_a_trial_that_was_renamed_after_a_rollback_is_not_shown_under_its_old_name_by_another_promotion(
+    database: Path,
+) -> None:
+    other, old, new = (SyntheticTrial(name) for name in ("other", "old", "new"))
+    first, second = load(database, other, 1), load(database, other, 2)
+    act(database, first, second)
+    load(database, old, 2)
+    act(database, first)
+    load(database, new, 1)
+    assert retire_trials(database, {"blue/2026-11-25-jumps": [other.trial_id, new.trial_id]}) == []
+    act(database, first, second)
+    assert rows(database, "SELECT trial_id FROM trial ORDER BY 1") == [(new.trial_id,), (other.trial_id,)]
+
+
 def test_what_was_current_before_releases_were_recorded_stays_current(first_schema: Path) -> None:  # noqa: F811
     """Also where the first release that is promoted then has not measured it."""
     assert rows(first_schema, "SELECT run_id, release FROM trial") == [("run2", "keypoint_fit-" + _hash(first_schema))]
     load(first_schema, SyntheticTrial(), 1)
     assert rows(first_schema, "SELECT run_id FROM trial WHERE trial_id = 'blue/jumps/jump1'") == [("run2",)]
     assert rows(first_schema, "SELECT count(*) FROM trial") == [(2,)]
+
+
+def test_an_upgraded_trial_shows_the_run_that_was_current_whatever_release_is_loaded_of_another_trial(
+    first_schema: Path,  # noqa: F811
+) -> None:
+    """Also of a release that measured the trial earlier than the current run."""
+    with duckdb.connect(str(first_schema)) as connection:
+        connection.execute("UPDATE model_version SET version = run_number")
+    record = measured(SyntheticTrial("jump9"), 1)
+    record["models"][0] |= {"sha256": "dd"}
+    load_trial(first_schema, record, SyntheticTrial("jump9").write(first_schema.parent / "jump9"))
+    assert rows(first_schema, "SELECT run_id FROM trial WHERE trial_id = 'blue/jumps/jump1'") == [("run2",)]
 
 
 def test_the_migration_gives_runs_the_release_that_loading_them_would(first_schema: Path) -> None:  # noqa: F811

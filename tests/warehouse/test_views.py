@@ -27,8 +27,11 @@ def answer(database: Path, sql: str) -> pl.DataFrame:
 
 def test_views_show_only_the_current_run(tmp_path: Path) -> None:
     strikes = (("left", 0.2), ("left", 0.7))
-    new = SyntheticTrial(activity="run", strikes=strikes, code_version="0.2.0", seed=1, time_s=np.arange(50) / 50)
-    old = SyntheticTrial(activity="run", strikes=(("right", 0.1), *strikes))
+    cycles = (("left", 1, 0.5, None),)
+    new = SyntheticTrial(
+        activity="run", strikes=strikes, cycles=cycles, code_version="0.2.0", seed=1, time_s=np.arange(50) / 50
+    )
+    old = SyntheticTrial(activity="run", strikes=(("right", 0.1), *strikes), cycles=(*cycles, ("right", 1, 0.6, None)))
     both = loaded(tmp_path / "both.duckdb", old, new)
     alone = loaded(tmp_path / "alone.duckdb", new)
     for view in VIEWS:

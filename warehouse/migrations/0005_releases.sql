@@ -64,8 +64,13 @@ CREATE TABLE rollout_trial (
     PRIMARY KEY (rollout_number, trial_id)
 );
 
-ALTER TABLE run ADD COLUMN release_id VARCHAR;
+ALTER TABLE run ADD COLUMN release_id VARCHAR;  -- that it was first loaded with; others may share it (release_run)
+-- Hashes of a description (team, athlete, session, trial): of the one that the run was loaded with, and of the one that
+-- the trial has. A challenger describes nothing anew, so that its run may come with another description.
+ALTER TABLE run ADD COLUMN description_sha256 VARCHAR;
+ALTER TABLE trial_manifest ADD COLUMN description_sha256 VARCHAR;
 ALTER TABLE trial_manifest ADD COLUMN is_retired BOOLEAN DEFAULT false;
+ALTER TABLE trial_manifest ADD COLUMN current_release_id VARCHAR;  -- whose run is current
 ALTER TABLE trial_manifest ALTER COLUMN current_run_number DROP NOT NULL;
 
 UPDATE run SET release_id = identified.release_id
@@ -84,10 +89,11 @@ SELECT release_id, min(method) || '-' || release_id[:8], min(method), now() FROM
 INSERT INTO release_model
 SELECT DISTINCT release_id, stage, model, version, sha256 FROM model_version JOIN run USING (run_number);
 
+-- Only current runs stand for the release that measured them: which of the others are as their trials are now is not
+-- known, and an ingest that names those trials loads them again from their files.
 INSERT INTO release_run
-SELECT run.trial_id, run.release_id, max_by(run_number, (run_number IS NOT DISTINCT FROM abs(current_run_number), run_number))
-FROM run JOIN trial_manifest USING (trial_id)
-GROUP BY run.trial_id, run.release_id;
+SELECT run.trial_id, run.release_id, run.run_number
+FROM run JOIN trial_manifest ON trial_manifest.trial_id = run.trial_id AND run_number = abs(current_run_number);
 
 -- What was current stays current: a release of its own holds those runs, whatever they were measured with, below all
 -- that are promoted.
@@ -99,4 +105,7 @@ WHERE EXISTS (FROM run);
 
 UPDATE trial_manifest SET
     is_retired = current_run_number < 0,
-    current_run_number = CASE WHEN current_run_number > 0 THEN current_run_number END;
+    current_run_number = CASE WHEN current_run_number > 0 THEN current_run_number END,
+    current_release_id = CASE WHEN current_run_number > 0 THEN run.release_id END
+FROM run
+WHERE run.run_number = abs(current_run_number);

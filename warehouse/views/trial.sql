@@ -26,4 +26,4 @@ SELECT
 FROM trial_manifest AS described
 JOIN session USING (session_id)
 JOIN run ON run.run_number = described.current_run_number
-JOIN release USING (release_id);
+JOIN release ON release.release_id = described.current_release_id;

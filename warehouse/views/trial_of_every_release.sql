@@ -10,7 +10,11 @@ SELECT
     trial_manifest.activity,
     coalesce(trial_manifest.camera, 'not stated') AS camera,
     release.name AS release,
-    trial_manifest.current_run_number IS NOT DISTINCT FROM release_run.run_number AS is_current,
+    coalesce(
+        trial_manifest.current_release_id = release_run.release_id
+        AND trial_manifest.current_run_number = release_run.run_number,
+        false
+    ) AS is_current,
     run.frames,
     run.method,
     run.code_version,

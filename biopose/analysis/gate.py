@@ -5,7 +5,7 @@ must lie. A candidate passes only where the interval of every criterion lies wit
 a margin then passes with at most the chance `level`, however many criteria there are (intersection-union test, Berger
 1982, Technometrics 24:295), so passing needs no adjustment for their number. It fails where a criterion surely lies
 beyond a bound, adjusted for their number by Holm's method, or where one trial is worse than a trial may be. Otherwise
-there is not enough evidence. Each further look at the same candidate spends a smaller part of the level.
+there is not enough evidence; nor is there where a group of trials that may only fail has its mean beyond its bound. Each further look at the same candidate spends a smaller part of the level.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, binom, norm
 
-from biopose.analysis.cluster_bootstrap import ClusterMeans, cluster_means, holm
+from biopose.analysis.cluster_bootstrap import LEAST_CLUSTERS, ClusterMeans, cluster_means, holm
 from biopose.errors import BioposeError
 
 FloatArray = NDArray[np.float64]
 Verdict = Literal["pass", "fail", "not enough evidence"]
 MOST_TRIALS = 10_000  # more than that nobody waits for
+MOST_DRAWS = 50_000  # bounds memory; with fewer than Holm's method needs nothing fails, nor does it pass by that
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Policy:
         version: of the policy.
         level: the chance of promoting a candidate that is worse than a margin, over all looks at it.
         least_athletes: with fewer in the sample nothing passes.
-        draws: of the bootstrap.
+        draws: of the bootstrap, at least; more where many criteria or a further look need smaller p-values.
         seed: of its draws.
         quality: lowest_difference of mean quality (0 to 1), of a group, of a trial.
         bias_deg: by coordinate without its side, the largest mean shift.
@@ -179,7 +180,7 @@ def decide(
     level = policy.level_of(look)
     judged = [*_judged(criteria, athletes, policy, level), _judged_failures(len(failed), attempted, policy, level)]
     failing = [one for one in judged if one.verdict == "fail"]
-    lacking = [one for one in judged if one.verdict == "not enough evidence" and not one.may_only_fail]
+    lacking = [one for one in judged if _is_lacking(one)]
     if failing or worst:
         reasons = [*(_fault(one) for one in failing), *worst]
         more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
@@ -195,11 +196,22 @@ def decide(
     return Decision("pass", f"all {len(judged)} criteria lie within their margins", tuple(judged), 0, level, look)
 
 
+def _is_lacking(one: Judged) -> bool:
+    """Whether a criterion holds up a candidate: a group does where it looks worse than its margin, unless it is tiny."""
+    looks_worse = one.athletes >= LEAST_CLUSTERS and not one.low <= one.mean <= one.high
+    return one.verdict == "not enough evidence" and (looks_worse or not one.may_only_fail)
+
+
+def _draws(policy: Policy, criteria: int, level: float) -> int:
+    """Draws of the bootstrap: so many that the smallest p-value times the number of criteria lies below the level."""
+    return max(policy.draws, min(math.ceil(2 * criteria / level), MOST_DRAWS))
+
+
 def _judged(criteria: Sequence[Criterion], athletes: NDArray[np.int64], policy: Policy, level: float) -> list[Judged]:
     if not criteria:
         return []
     values = np.stack([one.values for one in criteria], axis=1)
-    means = cluster_means(values, athletes, draws=policy.draws, seed=policy.seed)
+    means = cluster_means(values, athletes, draws=_draws(policy, len(criteria), level), seed=policy.seed)
     low_ends, high_ends = means.ends(level)
     lows, highs = (np.array([getattr(one, side) for one in criteria]) for side in ("low", "high"))
     adjusted = holm(np.minimum(means.p_below(lows), means.p_above(highs)))

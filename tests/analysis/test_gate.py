@@ -84,6 +84,33 @@ def test_a_group_that_is_surely_worse_fails_it_and_a_small_one_does_not_hold_it_
     assert decide([whole, small], ATHLETES, POLICY, attempted=48).verdict == "pass"
 
 
+@pytest.mark.parametrize(("criteria", "look"), [(61, 1), (21, 2)])
+def test_a_group_that_is_surely_worse_fails_it_among_many_criteria_and_at_a_further_look(
+    criteria: int, look: int
+) -> None:
+    """Holm's method multiplies the smallest p-value of the bootstrap by the number of criteria."""
+    rng = np.random.default_rng(2)
+    athletes = np.arange(40)
+    sure = [Criterion(f"c{i}", "of 1", rng.normal(0.0, 0.001, 40), low=-0.03) for i in range(criteria - 1)]
+    fall = np.where(athletes < 20, rng.normal(-0.15, 0.01, 40), np.nan)
+    camera = Criterion("camera", "of 1", fall, low=-0.06, may_only_fail=True)
+    decision = decide([*sure, camera], athletes, replace(POLICY, draws=1999), attempted=200, look=look)
+    assert (decision.verdict, decision.reason[:7]) == ("fail", "camera:")
+
+
+def test_a_small_group_that_looks_worse_than_its_margin_holds_a_candidate_up() -> None:
+    """Most draws hold none or one of its four athletes, so it can never surely be worse."""
+    athletes = np.arange(50)
+    rng = np.random.default_rng(3)
+    quality = Criterion("quality", "of 1", rng.normal(0.0, 0.01, 50), low=-0.03)
+    fall = np.where(athletes < 4, rng.normal(-0.146, 0.01, 50), np.nan)
+    camera = Criterion("camera", "of 1", fall, low=-0.06, may_only_fail=True)
+    decision = decide([quality, camera], athletes, POLICY, attempted=200)
+    assert decision.verdict == "not enough evidence"
+    assert "most of all camera" in decision.reason
+    assert decision.more_trials > 0
+
+
 def test_one_trial_that_is_worse_than_a_trial_may_be_fails_it() -> None:
     decision = decided(0.0, worst=["jump7: quality 0.80 -> 0.30", "jump8: too"])
     assert (decision.verdict, decision.reason) == ("fail", "jump7: quality 0.80 -> 0.30, and 1 more")

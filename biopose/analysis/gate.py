@@ -3,9 +3,11 @@
 Each criterion is a mean over trials of a paired difference, candidate minus champion, and the bounds within which it
 must lie. A candidate passes only where the interval of every criterion lies within its bounds: one that is worse than
 a margin then passes with at most the chance `level`, however many criteria there are (intersection-union test, Berger
-1982, Technometrics 24:295), so passing needs no adjustment for their number. It fails where a criterion surely lies
-beyond a bound, adjusted for their number by Holm's method, or where one trial is worse than a trial may be. Otherwise
-there is not enough evidence; nor is there where a group of trials that may only fail has its mean beyond its bound. Each further look at the same candidate spends a smaller part of the level.
+1982, Technometrics 24:295), so passing needs no adjustment for their number. That chance is as good as the intervals
+are: larger where few athletes are sampled and a fall is rare and large (`cluster_bootstrap`). It fails where a
+criterion surely lies beyond a bound, adjusted for their number by Holm's method, or where one trial is worse than a
+trial may be. Otherwise there is not enough evidence; nor is there where the mean of a group, which may only fail, lies
+beyond its bound. Each further look at the same candidate spends a smaller part of the level.
 """
 
 from __future__ import annotations
@@ -197,7 +199,7 @@ def decide(
 
 
 def _is_lacking(one: Judged) -> bool:
-    """Whether a criterion holds up a candidate: a group does where it looks worse than its margin, unless it is tiny."""
+    """Whether a criterion holds up a candidate: a group that may only fail does where its mean is beyond its bound."""
     looks_worse = one.athletes >= LEAST_CLUSTERS and not one.low <= one.mean <= one.high
     return one.verdict == "not enough evidence" and (looks_worse or not one.may_only_fail)
 

@@ -124,9 +124,15 @@ def test_trials_that_cannot_be_measured_fail_it_or_leave_it_open() -> None:
     assert "trials that cannot be measured any more" in nothing.reason
 
 
-def test_an_equal_candidate_passes_though_its_differences_have_no_spread() -> None:
-    criterion = Criterion("c", "deg", np.zeros(48), low=-1.0, high=1.0)
-    assert decide([criterion], ATHLETES, POLICY, attempted=48).verdict == "pass"
+@pytest.mark.parametrize("value", [0.0, 0.1, 0.95, -1 / 3, 1e-9, 1234.567])
+@pytest.mark.parametrize("athletes", [ATHLETES, np.repeat(np.arange(20), 2)])
+def test_a_candidate_whose_differences_are_all_equal_passes_though_they_have_no_spread(
+    value: float, athletes: np.ndarray
+) -> None:
+    criterion = Criterion("c", "deg", np.full(len(athletes), value), low=value - 0.1, high=value + 0.1)
+    decision = decide([criterion], athletes, POLICY, attempted=48)
+    assert decision.verdict == "pass"
+    assert decision.judged[0].low_end == pytest.approx(value)
 
 
 def test_further_looks_spend_less_and_all_together_no_more_than_the_level() -> None:

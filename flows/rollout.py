@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from prefect import flow, get_run_logger
 
-from biopose.analysis.gate import Policy
+from biopose.analysis.gate_policy import Policy
 from biopose.reconstruction.method_names import MethodName, networks_of
 from flows.ingest import measure
 from tasks.comparison import ComparedTrial, compare, read_policy

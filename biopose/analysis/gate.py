@@ -13,83 +13,20 @@ beyond its bound. Each further look at the same candidate spends a smaller part 
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, binom, norm
 
 from biopose.analysis.cluster_bootstrap import LEAST_CLUSTERS, ClusterMeans, cluster_means, holm
-from biopose.errors import BioposeError
+from biopose.analysis.gate_policy import MOST_DRAWS, Policy
 
 FloatArray = NDArray[np.float64]
 Verdict = Literal["pass", "fail", "not enough evidence"]
 MOST_TRIALS = 10_000  # more than that nobody waits for
-MOST_DRAWS = 50_000  # bounds memory; with fewer than Holm's method needs nothing fails, nor does it pass by that
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What a candidate must keep; the margins of a versioned file.
-
-    Attributes:
-        version: of the policy.
-        level: the chance of promoting a candidate that is worse than a margin, over all looks at it.
-        least_athletes: with fewer in the sample nothing passes.
-        draws: of the bootstrap, at least; more where many criteria or a further look need smaller p-values.
-        seed: of its draws.
-        quality: lowest_difference of mean quality (0 to 1), of a group, of a trial.
-        bias_deg: by coordinate without its side, the largest mean shift.
-        difference_deg: largest_of_a_trial: root mean square over its frames, of any of these coordinates.
-        metrics: by metric, the largest mean shift in its unit.
-        intervals: lowest_share of frames whose difference lies within the 95 % interval of both.
-        failures: largest_share of the trials that the candidate cannot measure.
-    """
-
-    version: int
-    level: float
-    least_athletes: int
-    draws: int
-    seed: int
-    quality: Mapping[str, float]
-    bias_deg: Mapping[str, float]
-    difference_deg: Mapping[str, float]
-    metrics: Mapping[str, float]
-    intervals: Mapping[str, float]
-    failures: Mapping[str, float]
-
-    @classmethod
-    def read(cls, text: str, name: str) -> Policy:
-        """A policy from its TOML.
-
-        Args:
-            text: of the file.
-            name: of the file, for messages.
-
-        Raises:
-            BioposeError: it is no TOML, lacks a value or has one that is none; the message names it.
-        """
-        try:
-            table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise BioposeError(f"{name}: is no TOML ({error})") from error
-        expected = {one.name: one for one in cls.__dataclass_fields__.values()}
-        if wrong := sorted(table.keys() ^ expected.keys()):
-            missing = [key for key in wrong if key in expected]
-            raise BioposeError(
-                f"{name}: {'lacks' if missing else 'has the unknown'} {', '.join(missing or wrong)}; a policy has "
-                f"{', '.join(expected)}"
-            )
-        for key, value in table.items():
-            _check(name, key, value, is_table="Mapping" in str(expected[key].type))
-        return cls(**table)
-
-    def level_of(self, look: int) -> float:
-        """The part of the level that a look may spend, counted from 1: half, a sixth, a twelfth, ..."""
-        return self.level / (look * (look + 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +142,10 @@ def _is_lacking(one: Judged) -> bool:
 
 
 def _draws(policy: Policy, criteria: int, level: float) -> int:
-    """Draws of the bootstrap: so many that the smallest p-value times the number of criteria lies below the level."""
+    """Draws of the bootstrap: so many that the smallest p-value times the number of criteria lies below the level.
+
+    Where those would be too many, nothing can surely be worse; what looks worse does not pass by that.
+    """
     return max(policy.draws, min(math.ceil(2 * criteria / level), MOST_DRAWS))
 
 
@@ -289,12 +229,3 @@ def _fault(one: Judged) -> str:
         f"{one.name}: {one.mean:+.3g} {one.unit} ({one.low_end:+.3g} to {one.high_end:+.3g}), beyond the margin of "
         f"{bound:+.3g}"
     )
-
-
-def _check(name: str, key: str, value: Any, *, is_table: bool) -> None:
-    numbers = list(value.items()) if isinstance(value, dict) else [(key, value)]
-    if isinstance(value, dict) != is_table:
-        raise BioposeError(f"{name}: {key} is {'a table of numbers' if is_table else 'a number'}; found {value!r}")
-    for inner, number in numbers:
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise BioposeError(f"{name}: {key}: {inner}: found {number!r}; a number is expected")

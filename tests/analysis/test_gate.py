@@ -10,8 +10,8 @@ import pytest
 
 from biopose.analysis.agreement import limits_of_agreement, trial_agreement
 from biopose.analysis.cluster_bootstrap import cluster_means, holm
-from biopose.analysis.gate import Criterion, Decision, Policy, decide
-from biopose.errors import BioposeError
+from biopose.analysis.gate import Criterion, Decision, decide
+from biopose.analysis.gate_policy import Policy
 
 POLICY = Policy(
     version=1,
@@ -191,27 +191,3 @@ def test_limits_of_agreement_hold_95_per_cent_of_single_differences() -> None:
     bias, low, high = limits_of_agreement(frames.mean(axis=1)[:, None], frames.std(axis=1)[:, None])
     assert bias[0] == pytest.approx(2.0, abs=0.2)
     assert ((frames > low) & (frames < high)).mean() == pytest.approx(0.95, abs=0.01)
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("version = ", "p.toml: is no TOML"),
-        ("version = 1", "p.toml: lacks bias_deg, "),
-        ("extra = 1", "lacks"),
-    ],
-)
-def test_a_policy_that_is_none_is_refused_with_what_is_wrong(text: str, complaint: str) -> None:
-    with pytest.raises(BioposeError, match=complaint):
-        Policy.read(text, "p.toml")
-
-
-def test_a_policy_with_a_value_that_is_no_number_is_refused() -> None:
-    from tasks.comparison import DEFAULT_POLICY
-
-    text = DEFAULT_POLICY.read_text()
-    assert Policy.read(text, "p.toml").least_athletes == 6
-    with pytest.raises(BioposeError, match=r"p\.toml: bias_deg: knee_angle: found 'much'; a number is expected"):
-        Policy.read(text.replace("knee_angle = 3.0", 'knee_angle = "much"'), "p.toml")
-    with pytest.raises(BioposeError, match="has the unknown margin"):
-        Policy.read(f"margin = 1\n{text}", "p.toml")

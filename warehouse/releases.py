@@ -137,14 +137,21 @@ def admit(connection: duckdb.DuckDBPyConnection, method: str, models: Sequence[M
     """
     release_id = record_release(connection, method, models)
     _promote_first(connection, release_id)
+    if fault := fault_of_measuring(connection, release_id):
+        raise ReleaseError(fault)
+    return release_id, promoted(connection)[-1] == release_id
+
+
+def fault_of_measuring(connection: duckdb.DuckDBPyConnection, release_id: str) -> str | None:
+    """Why nothing may be measured with a release: it was promoted before the one in use. None where it may."""
     releases = promoted(connection)
-    if release_id in releases[:-1]:
-        name, now = (release_of(connection, one).name for one in (release_id, releases[-1]))
-        raise ReleaseError(
-            f"the release {name} was promoted before {now}, and some trials may show it still; nothing is measured "
-            "with it any more. `biopose rollout rollback` makes it current again"
-        )
-    return release_id, releases[-1] == release_id
+    if release_id not in releases[:-1]:
+        return None
+    name, now = (release_of(connection, one).name for one in (release_id, releases[-1]))
+    return (
+        f"the release {name} was promoted before {now}, and some trials may show it still; nothing is measured "
+        "with it any more. `biopose rollout rollback` makes it current again"
+    )
 
 
 def admit_candidate(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from getpass import getuser
 
 import duckdb
 
@@ -21,6 +20,7 @@ from biopose.errors import ModelError
 from tasks.models import CHAMPION, set_alias
 from tasks.releases import pinned
 from tasks.settings import Settings
+from tasks.user_name import user_name
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
 from warehouse.errors import ReleaseError, WarehouseError
 from warehouse.releases import (
@@ -59,7 +59,7 @@ def promote(settings: Settings, *, reason: str | None = None) -> Release:
     why = f"{reason} (the gate's verdict: {rollout.verdict})" if is_override else reason or "the gate passed it"
 
     def begin(connection: duckdb.DuckDBPyConnection) -> None:
-        move(connection, rollout.number, "promote", who=getuser(), why=why)
+        move(connection, rollout.number, "promote", who=user_name(), why=why)
 
     _act(
         settings,
@@ -106,7 +106,7 @@ def abort(settings: Settings, *, reason: str) -> None:
         rollout = latest(connection)
         if rollout is None or not rollout.is_open:
             raise ReleaseError("no rollout is open")
-        move(connection, rollout.number, "stopped", who=getuser(), why=f"aborted: {reason}")
+        move(connection, rollout.number, "stopped", who=user_name(), why=f"aborted: {reason}")
 
 
 def complete_interrupted(settings: Settings) -> list[str]:
@@ -181,7 +181,7 @@ def _act(
     pinned(settings, target)  # before anything is changed
     with opened_for_writing(settings.warehouse) as connection:
         with transaction(connection):
-            begin_act(connection, name, releases, who=getuser(), why=why, rollout=rollout, is_override=is_override)
+            begin_act(connection, name, releases, who=user_name(), why=why, rollout=rollout, is_override=is_override)
             begin(connection)
         act = begun_act(connection)
     assert act is not None

@@ -11,13 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from getpass import getuser
 from pathlib import Path
 from typing import Any, cast
 
 from prefect import flow, get_run_logger
 
-from biopose.analysis.gate import Policy
+from biopose.analysis.gate_policy import Policy
 from biopose.reconstruction.method_names import MethodName, networks_of
 from flows.ingest import measure
 from tasks.comparison import ComparedTrial, compare, read_policy
@@ -33,6 +32,7 @@ from tasks.rollout_status import rollout_status, write_page
 from tasks.settings import Settings
 from tasks.shadow import plan_shadow
 from tasks.shadow_sample import draw_sample, stored_trials
+from tasks.user_name import user_name
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.connection import opened_for_writing, transaction
 from warehouse.errors import ReleaseError
@@ -49,6 +49,8 @@ from warehouse.rollouts import (
     register,
     sample,
 )
+
+_OPTIONS = {"models": "model"}  # fields of a choice that the command names otherwise
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _open(settings: Settings, choice: Choice) -> Rollout | None:
         if found is None or not found.is_open:
             return None
         name = release_of(connection, found.candidate_id).name
-    if given := [f"--{option.rstrip('s')}" for option, value in vars(choice).items() if value]:
+    if given := [f"--{_OPTIONS.get(field, field)}" for field, value in vars(choice).items() if value]:
         raise ReleaseError(
             f"rollout {found.number} of {name} is open, at {found.state}: two at once would each compare with what the "
             f"other may replace. Go on with it without {', '.join(given)}, or end it: `biopose rollout abort`"
@@ -161,7 +163,7 @@ def _register(settings: Settings, choice: Choice, *, most_trials: int, most_fram
             candidate_id=candidate_id,
             policy=text,
             trials=[one.trial_id for one in drawn],
-            who=getuser(),
+            who=user_name(),
             why=why or "started",
         )
         recorded = release_of(connection, candidate_id)
@@ -249,7 +251,7 @@ def _note_outcomes(settings: Settings, current: Rollout, run: IngestRun, left_ou
         left = [one.trial_id for one in sample(connection, current.number) if one.outcome is None]
         if not left:
             why = f"{len(measured)} measured, {len(failed)} failed, {len(left_out)} left out"
-            move(connection, current.number, "compare", who=getuser(), why=why)
+            move(connection, current.number, "compare", who=user_name(), why=why)
     for name, message in left_out.items():
         _log(f"  left out     {name}: {message}")
     if left:
@@ -277,12 +279,12 @@ def _compare(settings: Settings, current: Rollout) -> None:
             failed={one.trial_id: one.message or "" for one in outcomes if one.outcome == "failed"},
             look=1 + earlier_looks(connection, current),
         )
-        note_compared(connection, current.number, json.dumps(comparison), who=getuser())
+        note_compared(connection, current.number, json.dumps(comparison), who=user_name())
 
 
 def _gate(settings: Settings, current: Rollout) -> None:
     """Record the gate's decision on what was compared."""
     decision = json.loads(current.comparison or "{}")["decision"]
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
-        decide(connection, current.number, verdict=decision["verdict"], who=getuser(), why=decision["reason"])
+        decide(connection, current.number, verdict=decision["verdict"], who=user_name(), why=decision["reason"])
     write_page(settings)

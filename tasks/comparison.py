@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from biopose.analysis.agreement import TrialAgreement, limits_of_agreement, trial_agreement
 from biopose.analysis.definitions import DEFINITIONS
-from biopose.analysis.gate import Criterion, Policy, decide
+from biopose.analysis.gate import Criterion, decide
+from biopose.analysis.gate_policy import Policy
 from biopose.analysis.kinematics import coordinate_units
 from biopose.errors import BioposeError
 from warehouse.paired_runs import PairedRun
@@ -93,7 +94,10 @@ def read_policy(file: Path | None) -> tuple[Policy, str]:
         BioposeError: it is no policy, or names a coordinate or metric that there is not.
     """
     path = file or DEFAULT_POLICY
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BioposeError(f"{path}: is no UTF-8 text (byte {error.start}); save it as UTF-8") from error
     policy = Policy.read(text, str(path))
     coordinates = {_coordinate(f"{name}_{unit}") for name, unit in coordinate_units() if unit == "deg"}
     for key, names, known in (("bias_deg", policy.bias_deg, coordinates), ("metrics", policy.metrics, DEFINITIONS)):

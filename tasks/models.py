@@ -148,6 +148,22 @@ def set_alias(settings: Settings, alias: str, versions: Mapping[str, int]) -> No
                 client.set_registered_model_alias(stage, alias, str(version))
 
 
+def restore_alias(settings: Settings, alias: str, versions: Mapping[str, int | None]) -> None:
+    """Give an alias back to the version of each stage that had it; where none had, or that is gone, none has it then.
+
+    Raises:
+        ModelError: MLflow failed.
+    """
+    with registry(settings) as client:
+        for stage, version in versions.items():
+            found = _aliases(client, stage).get(alias)
+            there = {int(one.version) for one in client.search_model_versions(f"name='{stage}'")}
+            if version in there and found != version:
+                client.set_registered_model_alias(stage, alias, str(version))
+            elif version not in there and found is not None:
+                client.delete_registered_model_alias(stage, alias)
+
+
 def tag_versions(settings: Settings, versions: Mapping[str, int], key: str, value: str) -> None:
     """Tag one version of each stage, for MLflow's page."""
     with registry(settings) as client:

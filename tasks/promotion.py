@@ -6,21 +6,22 @@
     4. a snapshot is published for readers
 
 Where it is interrupted after 1, whatever comes next, an ingest or a command, does 2 to 4; where that cannot be, since a
-model version is gone, it takes back 1 and 2. Readers have all numbers of one side or of the other: only 3 changes them.
+model version is gone, it takes back 1 and 2. The note has the champions before 2, which taking back restores, and a
+rollback, too. Readers have all numbers of one side or of the other: only 3 changes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from getpass import getuser
 
 import duckdb
 
 from biopose.errors import ModelError
-from tasks.models import CHAMPION, set_alias
+from tasks.models import CHAMPION, aliased_versions, restore_alias, set_alias
 from tasks.releases import pinned
 from tasks.settings import Settings
+from tasks.user_name import user_name
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
 from warehouse.errors import ReleaseError, WarehouseError
 from warehouse.releases import (
@@ -59,7 +60,7 @@ def promote(settings: Settings, *, reason: str | None = None) -> Release:
     why = f"{reason} (the gate's verdict: {rollout.verdict})" if is_override else reason or "the gate passed it"
 
     def begin(connection: duckdb.DuckDBPyConnection) -> None:
-        move(connection, rollout.number, "promote", who=getuser(), why=why)
+        move(connection, rollout.number, "promote", who=user_name(), why=why)
 
     _act(
         settings,
@@ -106,7 +107,7 @@ def abort(settings: Settings, *, reason: str) -> None:
         rollout = latest(connection)
         if rollout is None or not rollout.is_open:
             raise ReleaseError("no rollout is open")
-        move(connection, rollout.number, "stopped", who=getuser(), why=f"aborted: {reason}")
+        move(connection, rollout.number, "stopped", who=user_name(), why=f"aborted: {reason}")
 
 
 def complete_interrupted(settings: Settings) -> list[str]:
@@ -179,9 +180,19 @@ def _act(
     begin: Callable[[duckdb.DuckDBPyConnection], None] = lambda _: None,
 ) -> None:
     pinned(settings, target)  # before anything is changed
+    champions = aliased_versions(settings, CHAMPION)
     with opened_for_writing(settings.warehouse) as connection:
         with transaction(connection):
-            begin_act(connection, name, releases, who=getuser(), why=why, rollout=rollout, is_override=is_override)
+            begin_act(
+                connection,
+                name,
+                releases,
+                who=user_name(),
+                why=why,
+                rollout=rollout,
+                is_override=is_override,
+                champions=champions,
+            )
             begin(connection)
         act = begun_act(connection)
     assert act is not None
@@ -191,7 +202,9 @@ def _act(
 def _complete(settings: Settings, act: Act) -> None:
     with opened_for_writing(settings.warehouse) as connection:
         target = release_of(connection, act.releases[-1])
+        displaced = _displaced(connection, act)
     pinned(settings, target)
+    restore_alias(settings, CHAMPION, displaced)
     set_alias(settings, CHAMPION, target.versions)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         finish_act(connection)
@@ -202,9 +215,22 @@ def _complete(settings: Settings, act: Act) -> None:
 
 def _take_back(settings: Settings, act: Act, why: str) -> None:
     with opened_for_writing(settings.warehouse) as connection:
-        before = release_of(connection, promoted(connection)[-1])
-    set_alias(settings, CHAMPION, before.versions)
+        stages = (*release_of(connection, act.releases[-1]).versions, *_displaced(connection, act))
+    restore_alias(settings, CHAMPION, {stage: act.champions.get(stage) for stage in stages})
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         drop_act(connection)
         if act.rollout is not None:
             move(connection, act.rollout, "gate", who=act.who, why=f"the promotion is taken back: {why}")
+
+
+def _displaced(connection: duckdb.DuckDBPyConnection, act: Act) -> dict[str, int | None]:
+    """Of a rollback that is not done yet, by stage, the champions before the promotion that it undoes; None: none was.
+
+    Of stages that the release to go back to has, its own versions are champions.
+    """
+    if act.act != "roll back":
+        return {}
+    releases = promoted(connection)
+    undone = next(one for one in reversed(acts(connection)) if one.act == "promote" and one.releases == releases)
+    stages = release_of(connection, releases[-1]).versions.keys() - release_of(connection, act.releases[-1]).versions
+    return {stage: undone.champions.get(stage) for stage in sorted(stages)}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeVar, cast
+
+import duckdb
 
 from biopose.errors import ModelError
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
@@ -12,8 +15,10 @@ from tasks.models import CHAMPION, PinnedModel, aliased_versions, pin_versions
 from tasks.registration import registered_models
 from tasks.settings import Settings
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
-from warehouse.errors import WarehouseBusyError, WarehouseError
-from warehouse.releases import Release, admit, promoted_release, release_id_of, usual_method
+from warehouse.errors import ReleaseError, WarehouseBusyError, WarehouseError
+from warehouse.releases import Release, admit, fault_of_measuring, promoted_release, release_id_of, usual_method
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,9 @@ def release_to_measure(settings: Settings, alias: str = CHAMPION, *, method: Met
 
     Raises:
         ModelError: a model version is missing, or the registry cannot be reached.
+        ReleaseError: it was promoted before the release in use.
     """
-    promoted = _promoted(settings)
+    promoted = _of_warehouse(settings, promoted_release) if settings.warehouse.is_file() else None
     if promoted is None and (alias != CHAMPION or settings.warehouse.is_file()):
         promoted = _promote_champions(settings)
     if promoted is None:
@@ -63,6 +69,8 @@ def release_to_measure(settings: Settings, alias: str = CHAMPION, *, method: Met
     release = PinnedRelease(asked, registered_models(settings, alias, method=asked))
     if release.release_id == promoted.release_id:
         return release
+    if fault := _of_warehouse(settings, lambda connection: fault_of_measuring(connection, release.release_id)):
+        raise ReleaseError(fault)
     note = (
         f"{asked} with the alias {alias} is not the promoted release {promoted.name}: its numbers are stored beside "
         "the current ones, in trial_of_every_release; `biopose rollout start` compares, and can promote it"
@@ -100,16 +108,14 @@ def releases_with(settings: Settings, stage: str, version: int) -> list[str]:
     return [str(name) for (name,) in rows]
 
 
-def _promoted(settings: Settings) -> Release | None:
-    """Of the warehouse; while another process has it open, as the snapshot has it."""
-    if not settings.warehouse.is_file():
-        return None
+def _of_warehouse(settings: Settings, ask: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    """What is asked of the warehouse; while another process has it open, as the snapshot has it."""
     try:
         with opened_for_writing(settings.warehouse) as connection:
-            return promoted_release(connection)
+            return ask(connection)
     except WarehouseBusyError:
         with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
-            return promoted_release(connection)
+            return ask(connection)
         raise
 
 

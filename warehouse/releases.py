@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 import duckdb
@@ -82,6 +83,7 @@ class Act:
         who: did it.
         why: their reason.
         noted_at: when it was begun.
+        champions: by stage, the version that had the registry's alias champion before it.
     """
 
     number: int
@@ -93,6 +95,7 @@ class Act:
     who: str
     why: str
     noted_at: datetime
+    champions: Mapping[str, int]
 
 
 def release_id_of(method: str, models: Sequence[Mapping[str, Any]]) -> str:
@@ -147,14 +150,21 @@ def admit(connection: duckdb.DuckDBPyConnection, method: str, models: Sequence[M
     """
     release_id = record_release(connection, method, models)
     _promote_first(connection, release_id)
+    if fault := fault_of_measuring(connection, release_id):
+        raise ReleaseError(fault)
+    return release_id, promoted(connection)[-1] == release_id
+
+
+def fault_of_measuring(connection: duckdb.DuckDBPyConnection, release_id: str) -> str | None:
+    """Why nothing may be measured with a release: it was promoted before the one in use. None where it may."""
     releases = promoted(connection)
-    if release_id in releases[:-1]:
-        name, now = (release_of(connection, one).name for one in (release_id, releases[-1]))
-        raise ReleaseError(
-            f"the release {name} was promoted before {now}, and some trials may show it still; nothing is measured "
-            "with it any more. `biopose rollout rollback` makes it current again"
-        )
-    return release_id, releases[-1] == release_id
+    if release_id not in releases[:-1]:
+        return None
+    name, now = (release_of(connection, one).name for one in (release_id, releases[-1]))
+    return (
+        f"the release {name} was promoted before {now}, and some trials may show it still; nothing is measured "
+        "with it any more. `biopose rollout rollback` makes it current again"
+    )
 
 
 def admit_candidate(
@@ -222,12 +232,13 @@ def begin_act(
     why: str,
     rollout: int | None = None,
     is_override: bool = False,
+    champions: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
-    """Note what will be done, before it is done anywhere."""
+    """Note what will be done, before it is done anywhere, and the registry's champions, which it may displace."""
     connection.execute(
-        "INSERT INTO release_act SELECT coalesce(max(act_number), 0) + 1, ?, ?, false, ?, ?, ?, ?, now() "
-        "FROM release_act",
-        [act, list(releases), is_override, rollout, who, why],
+        "INSERT INTO release_act SELECT coalesce(max(act_number), 0) + 1, ?, ?, false, ?, ?, ?, ?, now(), "
+        "map(?::VARCHAR[], ?::INTEGER[]) FROM release_act",
+        [act, list(releases), is_override, rollout, who, why, list(champions), list(champions.values())],
     )
 
 
@@ -311,7 +322,7 @@ def _promote_first(connection: duckdb.DuckDBPyConnection, release_id: str) -> No
 
 def _acts(connection: duckdb.DuckDBPyConnection, where: str) -> list[Act]:
     rows = connection.execute(
-        "SELECT act_number, act, releases, is_done, is_override, rollout_number, who, why, noted_at "  # noqa: S608
-        f"FROM release_act {where} ORDER BY act_number"
+        "SELECT act_number, act, releases, is_done, is_override, rollout_number, who, why, noted_at, "  # noqa: S608
+        f"coalesce(champions, map([]::VARCHAR[], []::INTEGER[])) FROM release_act {where} ORDER BY act_number"
     ).fetchall()
     return [Act(number, act, tuple(releases), *others) for number, act, releases, *others in rows]

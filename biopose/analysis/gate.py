@@ -3,90 +3,30 @@
 Each criterion is a mean over trials of a paired difference, candidate minus champion, and the bounds within which it
 must lie. A candidate passes only where the interval of every criterion lies within its bounds: one that is worse than
 a margin then passes with at most the chance `level`, however many criteria there are (intersection-union test, Berger
-1982, Technometrics 24:295), so passing needs no adjustment for their number. It fails where a criterion surely lies
-beyond a bound, adjusted for their number by Holm's method, or where one trial is worse than a trial may be. Otherwise
-there is not enough evidence. Each further look at the same candidate spends a smaller part of the level.
+1982, Technometrics 24:295), so passing needs no adjustment for their number. That chance is as good as the intervals
+are: larger where few athletes are sampled and a fall is rare and large (`cluster_bootstrap`). It fails where a
+criterion surely lies beyond a bound, adjusted for their number by Holm's method, or where one trial is worse than a
+trial may be. Otherwise there is not enough evidence; nor is there where the mean of a group, which may only fail, lies
+beyond its bound. Each further look at the same candidate spends a smaller part of the level.
 """
 
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, binom, norm
 
-from biopose.analysis.cluster_bootstrap import ClusterMeans, cluster_means, holm
-from biopose.errors import BioposeError
+from biopose.analysis.cluster_bootstrap import LEAST_CLUSTERS, ClusterMeans, cluster_means, holm
+from biopose.analysis.gate_policy import MOST_DRAWS, Policy
 
 FloatArray = NDArray[np.float64]
 Verdict = Literal["pass", "fail", "not enough evidence"]
 MOST_TRIALS = 10_000  # more than that nobody waits for
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What a candidate must keep; the margins of a versioned file.
-
-    Attributes:
-        version: of the policy.
-        level: the chance of promoting a candidate that is worse than a margin, over all looks at it.
-        least_athletes: with fewer in the sample nothing passes.
-        draws: of the bootstrap.
-        seed: of its draws.
-        quality: lowest_difference of mean quality (0 to 1), of a group, of a trial.
-        bias_deg: by coordinate without its side, the largest mean shift.
-        difference_deg: largest_of_a_trial: root mean square over its frames, of any of these coordinates.
-        metrics: by metric, the largest mean shift in its unit.
-        intervals: lowest_share of frames whose difference lies within the 95 % interval of both.
-        failures: largest_share of the trials that the candidate cannot measure.
-    """
-
-    version: int
-    level: float
-    least_athletes: int
-    draws: int
-    seed: int
-    quality: Mapping[str, float]
-    bias_deg: Mapping[str, float]
-    difference_deg: Mapping[str, float]
-    metrics: Mapping[str, float]
-    intervals: Mapping[str, float]
-    failures: Mapping[str, float]
-
-    @classmethod
-    def read(cls, text: str, name: str) -> Policy:
-        """A policy from its TOML.
-
-        Args:
-            text: of the file.
-            name: of the file, for messages.
-
-        Raises:
-            BioposeError: it is no TOML, lacks a value or has one that is none; the message names it.
-        """
-        try:
-            table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise BioposeError(f"{name}: is no TOML ({error})") from error
-        expected = {one.name: one for one in cls.__dataclass_fields__.values()}
-        if wrong := sorted(table.keys() ^ expected.keys()):
-            missing = [key for key in wrong if key in expected]
-            raise BioposeError(
-                f"{name}: {'lacks' if missing else 'has the unknown'} {', '.join(missing or wrong)}; a policy has "
-                f"{', '.join(expected)}"
-            )
-        for key, value in table.items():
-            _check(name, key, value, is_table="Mapping" in str(expected[key].type))
-        return cls(**table)
-
-    def level_of(self, look: int) -> float:
-        """The part of the level that a look may spend, counted from 1: half, a sixth, a twelfth, ..."""
-        return self.level / (look * (look + 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +119,7 @@ def decide(
     level = policy.level_of(look)
     judged = [*_judged(criteria, athletes, policy, level), _judged_failures(len(failed), attempted, policy, level)]
     failing = [one for one in judged if one.verdict == "fail"]
-    lacking = [one for one in judged if one.verdict == "not enough evidence" and not one.may_only_fail]
+    lacking = [one for one in judged if _is_lacking(one)]
     if failing or worst:
         reasons = [*(_fault(one) for one in failing), *worst]
         more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
@@ -195,11 +135,25 @@ def decide(
     return Decision("pass", f"all {len(judged)} criteria lie within their margins", tuple(judged), 0, level, look)
 
 
+def _is_lacking(one: Judged) -> bool:
+    """Whether a criterion holds up a candidate: a group that may only fail does where its mean is beyond its bound."""
+    looks_worse = one.athletes >= LEAST_CLUSTERS and not one.low <= one.mean <= one.high
+    return one.verdict == "not enough evidence" and (looks_worse or not one.may_only_fail)
+
+
+def _draws(policy: Policy, criteria: int, level: float) -> int:
+    """Draws of the bootstrap: so many that the smallest p-value times the number of criteria lies below the level.
+
+    Where those would be too many, nothing can surely be worse; what looks worse does not pass by that.
+    """
+    return max(policy.draws, min(math.ceil(2 * criteria / level), MOST_DRAWS))
+
+
 def _judged(criteria: Sequence[Criterion], athletes: NDArray[np.int64], policy: Policy, level: float) -> list[Judged]:
     if not criteria:
         return []
     values = np.stack([one.values for one in criteria], axis=1)
-    means = cluster_means(values, athletes, draws=policy.draws, seed=policy.seed)
+    means = cluster_means(values, athletes, draws=_draws(policy, len(criteria), level), seed=policy.seed)
     low_ends, high_ends = means.ends(level)
     lows, highs = (np.array([getattr(one, side) for one in criteria]) for side in ("low", "high"))
     adjusted = holm(np.minimum(means.p_below(lows), means.p_above(highs)))
@@ -275,12 +229,3 @@ def _fault(one: Judged) -> str:
         f"{one.name}: {one.mean:+.3g} {one.unit} ({one.low_end:+.3g} to {one.high_end:+.3g}), beyond the margin of "
         f"{bound:+.3g}"
     )
-
-
-def _check(name: str, key: str, value: Any, *, is_table: bool) -> None:
-    numbers = list(value.items()) if isinstance(value, dict) else [(key, value)]
-    if isinstance(value, dict) != is_table:
-        raise BioposeError(f"{name}: {key} is {'a table of numbers' if is_table else 'a number'}; found {value!r}")
-    for inner, number in numbers:
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise BioposeError(f"{name}: {key}: {inner}: found {number!r}; a number is expected")

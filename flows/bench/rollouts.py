@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from biopose.analysis.gate import Criterion, Policy, decide
+from biopose.analysis.gate import Criterion, decide
+from biopose.analysis.gate_policy import Policy
 from tasks.comparison import read_policy
 
 DRAWS = 499  # of the bootstrap: enough for the ends that decide

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from biopose.cli.command_line import Commands, as_json, show
+from flows.cli.command_errors import as_one_line
 from flows.cli.home_option import with_home
 from flows.cli.model_version import ModelVersion
 
@@ -64,7 +65,8 @@ def show_version(model: tuple[str, int], home: Path | None, json_: bool) -> None
 
     settings = Settings.load(home)
     stage, version = model
-    details = version_details(settings, stage, version) | {"releases": releases_with(settings, stage, version)}
+    with as_one_line():
+        details = version_details(settings, stage, version) | {"releases": releases_with(settings, stage, version)}
     show(details, json_=json_, lines=lambda: _detail_lines(details))
 
 

@@ -3,18 +3,18 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from traceback import clear_frames
 from typing import Any
 
 import click
 
 from biopose.cli.command_line import EXISTING, Commands, as_json, show
 from biopose.reconstruction.method_names import EVALUATED_METHOD_HELP, EVALUATED_METHODS, MethodName
+from flows.cli.command_errors import as_one_line
 from flows.cli.home_option import with_home
 from flows.cli.model_version import ModelVersion
 
@@ -79,7 +79,7 @@ def start(
     from tasks.settings import Settings
 
     settings = Settings.load(home)
-    with _errors(), ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
+    with as_one_line(), ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
         from flows.rollout import rollout as flow
 
         register_once(settings)  # while the server starts
@@ -114,7 +114,7 @@ def status(home: Path | None, json_: bool) -> None:
     from tasks.rollout_status import rollout_status
     from tasks.settings import Settings
 
-    with _errors():
+    with as_one_line():
         found = rollout_status(Settings.load(home))
     show(found, json_=json_, lines=lambda: status_lines(found))
 
@@ -132,7 +132,7 @@ def report(home: Path | None, json_: bool) -> None:
     from tasks.rollout_status import write_page
     from tasks.settings import Settings
 
-    with _errors():
+    with as_one_line():
         page = write_page(Settings.load(home))
     show({"page": str(page)}, json_=json_, lines=lambda: [str(page)])
 
@@ -214,8 +214,10 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     lines += [f"  {one['at'][:19]}  {one['to']:<9} {one['who']}: {one['why']}" for one in rollout["transitions"]]
     if rollout["verdict"]:
         lines.append(f"Page: {rollout['page']}")
-    if rollout["state"] == "gate":
+    if rollout["state"] == "gate" and rollout["verdict"] == "pass":
         lines.append("Next: biopose rollout promote")
+    elif rollout["state"] == "gate" and rollout["verdict"]:  # a promotion against the gate was taken back
+        lines.append("Next: biopose rollout abort --reason WHY, or against the gate: promote --reason WHY")
     return lines
 
 
@@ -239,21 +241,7 @@ def _change(home: Path | None, act: Any, *, json_: bool) -> None:
     from tasks.settings import Settings
 
     settings = Settings.load(home)
-    with _errors(), exclusive(settings.home):
+    with as_one_line(), exclusive(settings.home):
         act(settings)
         found = rollout_status(settings)
     show(found, json_=json_, lines=lambda: status_lines(found))
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Errors as one line; what they were raised in is let go, or DuckDB complains of it as the process ends."""
-    from biopose.errors import BioposeError
-    from tasks.errors import TrialsFailedError
-    from warehouse.errors import WarehouseError
-
-    try:
-        yield
-    except (BioposeError, WarehouseError, TrialsFailedError) as error:
-        clear_frames(error.__traceback__)
-        raise click.ClickException(str(error)) from error

@@ -3,9 +3,9 @@
     python -m tests.benchmarks.promotions promote HOME      # a home whose rollout is at the gate; it is copied
     python -m tests.benchmarks.promotions "roll back" HOME 3 4 5
 
-A write is a statement that changes the warehouse, the move of an alias in MLflow, or a publication; the process ends
-right before it, by os._exit. Then all trials must show one side or the other, readers too; and after the next command
-warehouse, registry, snapshot and the rollout's state must agree, with every row that there was.
+A write is a statement that changes the warehouse, the move or removal of an alias in MLflow, or a publication; the
+process ends right before it, by os._exit. Then all trials must show one side or the other, readers too; and after the
+next command warehouse, registry, snapshot and the rollout's state must agree, with every row that there was.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Writes:
     def cut(self) -> None:
         """Let everything that an act writes through here."""
         set_alias, publish = MlflowClient.set_registered_model_alias, promotion.publish_snapshot
+        delete_alias = MlflowClient.delete_registered_model_alias
 
         @contextmanager
         def opened(database: Path) -> Iterator[Any]:
@@ -57,6 +58,7 @@ class Writes:
 
         promotion.opened_for_writing = opened  # type: ignore[assignment]
         MlflowClient.set_registered_model_alias = lambda *given: (self(), set_alias(*given))  # type: ignore
+        MlflowClient.delete_registered_model_alias = lambda *given: (self(), delete_alias(*given))  # type: ignore
         promotion.publish_snapshot = lambda *given: (self(), publish(*given))  # type: ignore
 
 

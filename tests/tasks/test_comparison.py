@@ -94,6 +94,12 @@ def test_a_policy_with_an_unknown_coordinate_or_metric_is_refused(tmp_path: Path
             read_policy(tmp_path / "policy.toml")
 
 
+def test_a_policy_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_bytes(DEFAULT_POLICY.read_bytes() + "# größer".encode("latin-1"))
+    with pytest.raises(BioposeError, match=r"policy\.toml: is no UTF-8 text \(byte \d+\); save it as UTF-8"):
+        read_policy(tmp_path / "policy.toml")
+
+
 def test_the_page_has_the_verdict_every_criterion_and_curves_of_the_worst_trials(tmp_path: Path) -> None:
     from biopose.report.rollout_page import WorstTrial, write_rollout_page
 

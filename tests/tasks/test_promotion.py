@@ -20,7 +20,7 @@ from tests.tasks.registry import STAGES, make_home
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_hash
 from warehouse.errors import ReleaseError
-from warehouse.releases import acts, begun_act, promoted_release
+from warehouse.releases import acts, begun_act, promoted_release, record_release
 from warehouse.rollouts import latest, transitions
 
 pytestmark = pytest.mark.slow
@@ -65,6 +65,48 @@ def test_promoted_numbers_are_shown_and_rolled_back_those_of_before_are_exactly(
         assert [one.to_state for one in transitions(connection, 1)][-2:] == ["promote", "done"]
     with pytest.raises(ReleaseError, match="no release to go back to"):
         roll_back(settings, reason="again")
+
+
+@pytest.fixture
+def with_another_method(settings: Settings) -> Settings:
+    """The candidate has the method mqhmr, with second versions of models that the promoted release does not have."""
+    models = [{"stage": one, "model": one, "version": 1, "sha256": "1" * 64} for one in ("detector", "keypoints")]
+    with registry(settings) as client:
+        for stage in ("mqhmr", "neurik"):
+            client.create_registered_model(stage)
+            for version in (1, 2):
+                tags = {"sha256": f"{version}" * 64, "configuration": "{}"}
+                client.create_model_version(stage, f"file:///{stage}{version}", tags=tags)
+            models.append({"stage": stage, "model": stage, "version": 2, "sha256": "2" * 64})
+        client.set_registered_model_alias("neurik", "champion", "1")
+    with opened_for_writing(settings.warehouse) as connection:
+        connection.execute("UPDATE rollout SET candidate_id = ?", [record_release(connection, "mqhmr", models)])
+    return settings
+
+
+def test_a_rollback_gives_the_champions_back_that_the_promotion_displaced(with_another_method: Settings) -> None:
+    settings = with_another_method
+    before = aliased_versions(settings, "champion")
+    assert before == {**dict.fromkeys(STAGES, 1), "neurik": 1}
+    promote(settings)
+    assert aliased_versions(settings, "champion") == {**before, "mqhmr": 2, "neurik": 2}
+    roll_back(settings, reason="knees jump")
+    assert aliased_versions(settings, "champion") == before
+
+
+def test_a_promotion_that_is_taken_back_gives_back_the_champions_likewise(
+    with_another_method: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_another_method
+    before = aliased_versions(settings, "champion")
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.promotion._complete", lambda *_: None)
+        promote(settings)
+    set_alias(settings, "champion", {"mqhmr": 2, "neurik": 2})
+    with registry(settings) as client:
+        client.delete_model_version("mqhmr", "2")
+    assert "is taken back" in complete_interrupted(settings)[0]
+    assert aliased_versions(settings, "champion") == before
 
 
 def release_to_measure_method(settings: Settings) -> tuple[str, set[int]]:
@@ -120,9 +162,7 @@ def test_a_model_that_was_deleted_stops_the_promotion_before_anything_changes(se
         assert begun_act(connection) is None
 
 
-def test_a_registry_that_cannot_be_reached_stops_it_likewise(
-    settings: Settings,
-) -> None:
+def test_a_registry_that_cannot_be_reached_stops_it_likewise(settings: Settings) -> None:
     before = content_hash(settings.warehouse)
     away = Settings.load(settings.home, mlflow_tracking_uri="http://127.0.0.1:9")  # nothing listens there
     with pytest.raises(BioposeError, match="no server responds there"):
@@ -188,3 +228,11 @@ def test_an_ingest_with_another_alias_is_never_the_promoted_release(settings: Se
         promoted = promoted_release(connection)
     assert promoted is not None
     assert set(promoted.versions.values()) == {1}
+
+
+@pytest.mark.usefixtures("registered")
+def test_an_earlier_promoted_release_is_refused_before_anything_is_measured_with_it(settings: Settings) -> None:
+    promote(settings)
+    set_alias(settings, "old", dict.fromkeys(STAGES, 1))
+    with pytest.raises(ReleaseError, match=r"was promoted before .*; nothing is measured with it any more"):
+        release_to_measure(settings, "old", method="keypoint_fit")

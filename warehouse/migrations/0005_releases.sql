@@ -33,7 +33,8 @@ CREATE TABLE release_act (
     rollout_number INTEGER,
     who VARCHAR NOT NULL,
     why VARCHAR NOT NULL,
-    noted_at TIMESTAMP WITH TIME ZONE NOT NULL
+    noted_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    champions MAP(VARCHAR, INTEGER)  -- by stage, the version with the registry's alias champion before the act
 );
 
 CREATE TABLE rollout (
@@ -100,7 +101,7 @@ FROM run JOIN trial_manifest ON trial_manifest.trial_id = run.trial_id AND run_n
 INSERT INTO release SELECT 'before', 'before-releases', 'various', now() WHERE EXISTS (FROM run);
 INSERT INTO release_run SELECT trial_id, 'before', abs(current_run_number) FROM trial_manifest;
 INSERT INTO release_act
-SELECT 0, 'first', ['before'], true, false, NULL, 'upgrade', 'what was current before releases were recorded', now()
+SELECT 0, 'first', ['before'], true, false, NULL, 'upgrade', 'what was current before releases were recorded', now(), NULL
 WHERE EXISTS (FROM run);
 
 UPDATE trial_manifest SET

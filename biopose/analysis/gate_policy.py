@@ -1,0 +1,142 @@
+"""The policy of a rollout's gate: the margins that a candidate release must keep, as a versioned TOML file has them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from biopose.analysis.cluster_bootstrap import LEAST_CLUSTERS
+from biopose.errors import BioposeError
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The values that a number of a policy may have.
+
+    Attributes:
+        text: what they are, for messages.
+        holds: whether a number is one.
+        is_whole: whether it must be an integer.
+    """
+
+    text: str
+    holds: Callable[[float], bool]
+    is_whole: bool = False
+
+
+LEAST_DRAWS = 999
+MOST_DRAWS = 50_000  # bounds memory
+LARGEST = 2.0**63  # numbers fit into 64 bits
+MARGIN = Allowed("a number above 0", lambda value: value > 0)
+DIFFERENCE = Allowed("0 or a negative number, from -1", lambda value: -1 <= value <= 0)
+NUMBERS: Mapping[str, Allowed] = {
+    "version": Allowed("a whole number from 1", lambda value: value >= 1, is_whole=True),
+    "level": Allowed("a number from 0.001 to below 0.5", lambda value: 0.001 <= value < 0.5),
+    "least_athletes": Allowed(
+        f"a whole number from {LEAST_CLUSTERS}", lambda value: value >= LEAST_CLUSTERS, is_whole=True
+    ),
+    "draws": Allowed(
+        f"a whole number from {LEAST_DRAWS} to {MOST_DRAWS}",
+        lambda value: LEAST_DRAWS <= value <= MOST_DRAWS,
+        is_whole=True,
+    ),
+    "seed": Allowed("a whole number from 0", lambda value: value >= 0, is_whole=True),
+}
+TABLES: Mapping[str, Mapping[str, Allowed]] = {
+    "quality": {
+        "lowest_difference": DIFFERENCE,
+        "lowest_difference_of_a_group": DIFFERENCE,
+        "lowest_difference_of_a_trial": DIFFERENCE,
+    },
+    "difference_deg": {"largest_of_a_trial": MARGIN},
+    "intervals": {"lowest_share": Allowed("a share from 0 to below 1", lambda value: 0 <= value < 1)},
+    "failures": {"largest_share": Allowed("a share above 0, to 1", lambda value: 0 < value <= 1)},
+}
+MARGINS = ("bias_deg", "metrics")  # by coordinate, by metric
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a candidate must keep; the margins of a versioned file.
+
+    Attributes:
+        version: of the policy.
+        level: the chance of promoting a candidate that is worse than a margin, over all looks at it.
+        least_athletes: with fewer in the sample nothing passes.
+        draws: of the bootstrap, at least; more where many criteria or a further look need smaller p-values.
+        seed: of its draws.
+        quality: lowest_difference of mean quality (0 to 1), of a group, of a trial.
+        bias_deg: by coordinate without its side, the largest mean shift.
+        difference_deg: largest_of_a_trial: root mean square over its frames, of any of these coordinates.
+        metrics: by metric, the largest mean shift in its unit.
+        intervals: lowest_share of frames whose difference lies within the 95 % interval of both.
+        failures: largest_share of the trials that the candidate cannot measure.
+    """
+
+    version: int
+    level: float
+    least_athletes: int
+    draws: int
+    seed: int
+    quality: Mapping[str, float]
+    bias_deg: Mapping[str, float]
+    difference_deg: Mapping[str, float]
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, float]
+    failures: Mapping[str, float]
+
+    @classmethod
+    def read(cls, text: str, name: str) -> Policy:
+        """A policy from its TOML.
+
+        Args:
+            text: of the file.
+            name: of the file, for messages.
+
+        Raises:
+            BioposeError: it is no TOML, lacks a value, or has one that is unknown or out of its range; it is named.
+        """
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise BioposeError(f"{name}: is no TOML ({error})") from error
+        _check_names(name, "a policy", table, (*NUMBERS, *TABLES, *MARGINS))
+        for key, allowed in NUMBERS.items():
+            _check(name, key, table[key], allowed)
+        for key, numbers in TABLES.items():
+            _check_names(name, key, _table(name, key, table[key]), numbers)
+            for inner, allowed in numbers.items():
+                _check(name, f"{key}: {inner}", table[key][inner], allowed)
+        for key in MARGINS:
+            for inner, margin in _table(name, key, table[key]).items():
+                _check(name, f"{key}: {inner}", margin, MARGIN)
+        if not table["bias_deg"]:
+            raise BioposeError(f"{name}: bias_deg: has no coordinate; one at least is needed")
+        return cls(**table)
+
+    def level_of(self, look: int) -> float:
+        """The part of the level that a look may spend, counted from 1: half, a sixth, a twelfth, ..."""
+        return self.level / (look * (look + 1))
+
+
+def _check_names(name: str, what: str, table: Mapping[str, Any], expected: Collection[str]) -> None:
+    missing = sorted(set(expected) - set(table))
+    if wrong := missing or sorted(set(table) - set(expected)):
+        raise BioposeError(
+            f"{name}: {'' if what == 'a policy' else f'{what}: '}{'lacks' if missing else 'has the unknown'} "
+            f"{', '.join(wrong)}; {what} has {', '.join(expected)}"
+        )
+
+
+def _table(name: str, key: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BioposeError(f"{name}: {key} is a table of numbers; found {value!r}")
+    return value
+
+
+def _check(name: str, key: str, value: Any, allowed: Allowed) -> None:
+    is_number = isinstance(value, int if allowed.is_whole else int | float) and not isinstance(value, bool)
+    if not (is_number and -LARGEST < value < LARGEST and allowed.holds(value)):
+        raise BioposeError(f"{name}: {key}: found {value!r}; {allowed.text} is expected")

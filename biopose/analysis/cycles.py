@@ -3,7 +3,7 @@
 A stride lasts from a foot's strike to that foot's next. A jump lasts from the lowest point of the centre of mass before
 take-off to that after landing, where there are such, else from take-off to landing. A repetition lasts from one
 straightest posture of the knees to the next. Times of events carry their standard deviations into a cycle's metrics; an
-angle read at one frame has that frame's.
+angle read at one frame has that frame's. What is not known because markers are missing is left out.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.definitions import metric
 from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S, WITH_JUMPS, knee_flexion_deg, knee_flexion_peaks
+from biopose.analysis.extremes import KNEES, missing, peak, peak_and_range
 from biopose.analysis.flights import Flight
 from biopose.analysis.jump_metrics import jump_heights, landing_peaks
 from biopose.analysis.metrics import ANGLES, GAIT
@@ -90,10 +91,8 @@ def _of_stride(motion: Motion, events: Sequence[Event], cycle: Cycle, side: Side
         yield metric("contact_time", offs[0].time_s - start.time_s, side=side, sd=_sd_s(start, offs[0]))
         yield metric("swing_time", end.time_s - offs[0].time_s, side=side, sd=_sd_s(offs[0], end))
     yield from _stride_length(motion, cycle, side)
-    frames = _frames(motion, cycle)
-    if frames.any():
-        for name, joint in ANGLES.items():
-            yield from _peak_and_range(motion, frames, name, joint, side)
+    for name, joint in ANGLES.items():
+        yield from peak_and_range(motion, _frames(motion, cycle), name, f"{joint}_{side[0]}", side=side)
 
 
 def _stride_length(motion: Motion, cycle: Cycle, side: Side) -> Iterator[Metric]:
@@ -109,14 +108,6 @@ def _stride_length(motion: Motion, cycle: Cycle, side: Side) -> Iterator[Metric]
     length_m = float(np.hypot(*along_m))
     variance_m2 = (sd_m**2).sum(axis=1) @ (along_m / length_m) ** 2 if length_m else np.nan
     yield metric("stride_length", length_m, side=side, sd=float(np.sqrt(variance_m2)))
-
-
-def _peak_and_range(motion: Motion, frames: NDArray[np.bool_], name: str, joint: str, side: Side) -> Iterator[Metric]:
-    angle_deg, sd_deg = motion.joint_deg(joint, side)[frames], motion.joint_sd_deg(joint, side)[frames]
-    if np.isfinite(angle_deg).all():
-        low, high = angle_deg.argmin(), angle_deg.argmax()
-        yield metric(f"{name}_peak", angle_deg[high], side=side, sd=sd_deg[high])
-        yield metric(f"{name}_range", np.ptp(angle_deg), side=side, sd=np.hypot(sd_deg[low], sd_deg[high]))
 
 
 def _jumps(events: Sequence[Event], flights: Sequence[Flight]) -> Iterator[tuple[Cycle, Flight]]:
@@ -147,19 +138,18 @@ def _repetitions(motion: Motion) -> list[Cycle]:
 
 
 def _of_repetition(motion: Motion, cycle: Cycle) -> Iterator[Metric]:
-    yield metric("duration", cycle.end_s - cycle.start_s)
-    if (frames := _frames(motion, cycle)).any():
-        depth_deg = knee_flexion_deg(motion)[frames]
-        sd_deg = np.mean([motion.joint_sd_deg("knee_angle", side)[frames] for side in SIDES], axis=0)
-        yield metric("squat_depth", depth_deg.max(), sd=sd_deg[depth_deg.argmax()])
-        for side in SIDES:
-            for name, joint in ANGLES.items():
-                yield from _peak_and_range(motion, frames, name, joint, side)
+    frames = _frames(motion, cycle)
+    if not missing(motion, frames, KNEES):
+        yield metric("duration", cycle.end_s - cycle.start_s)
+    yield from peak(motion, frames, "squat_depth", KNEES)
+    for side in SIDES:
+        for name, joint in ANGLES.items():
+            yield from peak_and_range(motion, frames, name, f"{joint}_{side[0]}", side=side)
 
 
 def _frames(motion: Motion, cycle: Cycle) -> NDArray[np.bool_]:
-    """(T,) the trusted frames of a cycle."""
-    return (motion.time_s >= cycle.start_s) & (motion.time_s <= cycle.end_s) & motion.trusted
+    """(T,) the frames of a cycle."""
+    return (motion.time_s >= cycle.start_s) & (motion.time_s <= cycle.end_s)
 
 
 def _sd_s(start: Event, end: Event) -> float:

@@ -53,7 +53,8 @@ def find_events(
     for flight in flights:
         events += _flight_events(motion, flight, flights, activity=activity)
     if activity in WITH_KNEE_BENDS:
-        events += [_peak_of_knees(motion, frame) for frame in knee_flexion_peaks(motion)]
+        nowhere = motion.not_determined([f"knee_angle_{side[0]}" for side in SIDES])
+        events += [_peak_of_knees(motion, frame) for frame in knee_flexion_peaks(motion) if not nowhere[frame]]
     unique = {(event.event, event.side, event.frame_index): event for event in events}
     return sorted(unique.values(), key=lambda event: (event.time_s, event.event, event.side))
 

@@ -7,7 +7,7 @@ the moments when a foot's points leave the heights at which they rested, and com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.derivatives import derivative
 from biopose.analysis.foot_clearance import evidence_of, frame_at, left_ground_s, level_m, met_ground_s
 from biopose.analysis.free_fall import GRAVITY_M_S2, FreeFall, fit_free_fall
-from biopose.analysis.motion import Motion
+from biopose.analysis.motion import Motion, runs
 
 FREE_FALL_SHARE = 0.55  # of gravity; the smoothing of the acceleration blurs it at either end
 ACCELERATION_WINDOW_S = 0.05
@@ -169,9 +169,3 @@ def _together(times_s: Mapping[Side, float], *, within_s: float) -> dict[Side, f
 
 def _known(times_s: Mapping[Side, tuple[float, float] | None]) -> dict[Side, tuple[float, float]]:
     return {side: time_s for side, time_s in times_s.items() if time_s is not None}
-
-
-def runs(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """First frame and end of each run of true."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +18,7 @@ from tests.analysis.motions import jump, motion, walking
 def cycles_of(one: Motion, activity: str) -> list[CycleMetric]:
     flights = flights_of(one, activity=activity)
     events, _ = analyse_motion(one, activity=activity, flights=flights)
-    return cycle_metrics(one, events, flights, activity=activity)
+    return cycle_metrics(one, events, flights.found, activity=activity)
 
 
 def test_a_walk_has_a_row_for_every_stride_and_the_median_is_the_trials() -> None:
@@ -57,6 +58,25 @@ def test_each_squat_is_a_repetition_with_its_own_depth() -> None:
     assert [row.value for row in depths] == pytest.approx([60, 80, 100], abs=0.5)
     assert [row.cycle_number for row in depths] == [1, 2, 3]
     assert depths[1].start_s == pytest.approx(3.0, abs=0.02)
+
+
+def test_a_repetition_whose_bottom_the_markers_do_not_show_has_neither_depth_nor_duration() -> None:
+    time_s = np.arange(900) / 100
+    knee = 90 * np.sin(np.pi * time_s / 3) ** 2
+    gap = (time_s > 4.2) & (time_s < 4.8)
+    left = np.interp(time_s, time_s[~gap], knee[~gap])
+    one = motion(coordinates={"knee_angle_r": knee, "knee_angle_l": left})
+    one = replace(one, undetermined={"knee_angle_l": gap})
+    rows = cycles_of(one, "squat")
+    assert [row.cycle_number for row in rows if row.metric == "squat_depth"] == [1, 3]
+    assert [row.cycle_number for row in rows if row.metric == "duration"] == [1, 3]
+    of_peak = {
+        side: [row.cycle_number for row in rows if row.metric == "knee_flexion_peak" and row.side == side]
+        for side in ("left", "right")
+    }
+    assert of_peak == {"left": [1, 3], "right": [1, 2, 3]}
+    events, _ = analyse_motion(one, activity="squat")
+    assert [round(event.time_s, 1) for event in events] == [1.5, 7.5]
 
 
 def test_where_the_world_is_not_known_there_are_no_strides_and_without_peaks_no_repetitions() -> None:

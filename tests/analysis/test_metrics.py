@@ -144,6 +144,44 @@ def test_a_squats_depth_is_as_sure_as_its_knees_are_on_average() -> None:
     assert metrics_of(one, "squat")["squat_depth", "none"].sd == 4.0
 
 
+def squatting_with_a_gap(from_s: float, to_s: float) -> Motion:
+    """Two squats of 100 degrees, deepest at 1.5 and 4.5 s; the left knee is interpolated over a gap."""
+    time_s = np.arange(600) / RATE_HZ
+    knee = 100 * (bump(time_s, 1.5, width_s=0.3) + bump(time_s, 4.5, width_s=0.3))
+    gap = (time_s > from_s) & (time_s < to_s)
+    left = np.interp(time_s, time_s[~gap], knee[~gap])
+    one = motion(coordinates={"knee_angle_l": left, "knee_angle_r": knee})
+    return replace(one, undetermined={"knee_angle_l": gap})
+
+
+def test_an_extreme_that_a_gap_in_the_markers_may_hide_is_null_with_the_reason() -> None:
+    metrics = metrics_of(squatting_with_a_gap(1.1, 1.9), "squat")
+    hidden = [("squat_depth", "none"), ("repetition_count", "none")]
+    hidden += [("knee_flexion_peak", "left"), ("knee_flexion_range", "left")]
+    for name, side in hidden:
+        assert metrics[name, side].value is None
+        assert metrics[name, side].reason == "Not determined in 79 of 600 frames: markers are missing."
+    assert value(metrics, "knee_flexion_peak", "right") == pytest.approx(100)
+
+
+def test_a_short_gap_hides_an_extreme_only_beside_it() -> None:
+    beside = metrics_of(squatting_with_a_gap(1.46, 1.54), "squat")
+    assert value(beside, "knee_flexion_peak", "left") == pytest.approx(100)  # the other squat's
+    one = squatting_with_a_gap(1.46, 1.54)
+    deepest = {name: np.where(one.time_s > 3, deg / 2, deg) for name, deg in one.coordinates.items()}
+    metrics = metrics_of(replace(one, coordinates=deepest), "squat")
+    assert metrics["knee_flexion_peak", "left"].value is None
+    assert metrics["squat_depth", "none"].value is None
+    assert value(metrics, "repetition_count") == 2
+    assert value(metrics, "knee_flexion_peak", "right") == pytest.approx(100)
+
+
+def test_markers_that_are_missing_at_the_ends_of_the_recording_hide_no_movement() -> None:
+    metrics = metrics_of(squatting_with_a_gap(-1, 0.6), "squat")
+    assert value(metrics, "squat_depth") == pytest.approx(100)
+    assert value(metrics, "repetition_count") == 2
+
+
 def test_a_landings_standard_deviation_is_that_of_its_deepest_frame() -> None:
     one = jump()
     sd = 1.0 + one.time_s

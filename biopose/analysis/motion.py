@@ -23,6 +23,7 @@ from biopose.skeleton.model import Skeleton
 
 FOOT = ("heel", "big_toe", "small_toe")
 FRAME_QUALITY = ("quality", "reprojection_px", "confidence", "seen_fraction")
+LIGHT = ("pro_sup", "wrist", "neck")  # coordinates that hardly move the centre of mass
 MARKER_FRAME_QUALITY = ("quality", "marker_error_mm", "seen_fraction")
 
 
@@ -77,6 +78,11 @@ class Motion:
     def foot_speed_m_s(self) -> dict[Side, FloatArray]:
         """By side, (T,) of the foot's slowest point, over the ground or a treadmill's belt."""
         return foot_speeds_m_s(self.foot_points_m, self.time_s)
+
+    @cached_property
+    def body_undetermined(self) -> NDArray[np.bool_]:
+        """(T,) the frames in which feet or centre of mass follow from interpolated coordinates."""
+        return self.not_determined([name for name in self.undetermined if not name.startswith(LIGHT)])
 
     def joint_deg(self, joint: str, side: Side) -> FloatArray:
         """(T,) a joint's angle, such as knee_angle of the left, degrees."""

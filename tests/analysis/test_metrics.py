@@ -13,6 +13,7 @@ from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Metric, metrics_table
 from biopose.analysis.trial_analysis import analyse_motion
 from biopose.io.manifest_entries import ACTIVITIES
+from biopose.skeleton.gap_filling import fill_gaps
 from tests.analysis.motions import (
     GRAVITY_M_S2,
     HEEL_RISES_S,
@@ -286,6 +287,43 @@ def test_heights_that_contradict_gravity_make_a_jump_null_with_the_reason() -> N
     for name in ("jump_count", "jump_height", "flight_time"):
         assert metrics[name, "none"].value is None
         assert "falls with 15.7 m/s2 instead of 9.81" in str(metrics[name, "none"].reason)
+
+
+def jump_with_a_gap(from_s: float, to_s: float) -> Motion:
+    """A jump from 1.0 to 1.5 s whose markers are missing between two times."""
+    one = jump()
+    gap = (one.time_s > from_s) & (one.time_s < to_s)
+
+    def filled(values: np.ndarray) -> np.ndarray:
+        columns = values.reshape(len(one), -1)
+        return fill_gaps(columns, ~gap, one.time_s).reshape(values.shape)
+
+    return replace(
+        one,
+        foot_points_m={side: filled(points_m) for side, points_m in one.foot_points_m.items()},
+        center_of_mass_m=filled(one.center_of_mass_m),
+        coordinates={name: filled(values) for name, values in one.coordinates.items()},
+        foot_observed=dict.fromkeys(one.foot_observed, ~gap),
+        frame_quality=one.frame_quality | {"quality": (~gap).astype(float)},
+        undetermined=dict.fromkeys(one.coordinates, gap),
+    )
+
+
+@pytest.mark.parametrize(("from_s", "to_s"), [(0.895, 1.105), (0.945, 1.055), (1.095, 1.305), (1.245, 1.505)])
+def test_a_jump_that_a_gap_in_the_markers_hides_is_null_with_the_frames(from_s: float, to_s: float) -> None:
+    metrics = metrics_of(jump_with_a_gap(from_s, to_s), "countermovement_jump")
+    frames = f"frames {round(100 * from_s + 0.5)} to {round(100 * to_s - 0.5)}:"
+    for name in ("jump_count", "flight_time", "jump_height", "jump_height_com"):
+        assert metrics[name, "none"].value is None
+        assert frames in str(metrics[name, "none"].reason)
+
+
+def test_a_gap_away_from_a_jump_leaves_its_height_and_hides_how_many_there_are() -> None:
+    metrics = metrics_of(jump_with_a_gap(2.195, 2.505), "countermovement_jump")
+    assert value(metrics, "jump_height") == value(metrics_of(jump(), "countermovement_jump"), "jump_height")
+    assert metrics["jump_count", "none"].value is None
+    short = metrics_of(jump_with_a_gap(2.195, 2.245), "countermovement_jump")
+    assert value(short, "jump_count") == 1
 
 
 def test_a_drop_from_a_box_is_no_jump_and_the_rebound_has_its_contact() -> None:

@@ -1,9 +1,10 @@
 """Cycles of a trial, each with metrics of its own: strides of either side, jumps, repetitions of a squat.
 
-A stride lasts from a foot's strike to that foot's next. A jump lasts from the lowest point of the centre of mass before
-take-off to that after landing, where there are such, else from take-off to landing. A repetition lasts from one
-straightest posture of the knees to the next. Times of events carry their standard deviations into a cycle's metrics; an
-angle read at one frame has that frame's. What is not known because markers are missing is left out.
+A stride lasts from a foot's strike to that foot's next; one during which the foot was not observed is left out. A jump
+lasts from the lowest point of the centre of mass before take-off to that after landing, where there are such, else from
+take-off to landing. A repetition lasts from one straightest posture of the knees to the next. Times of events carry
+their standard deviations into a cycle's metrics; an angle read at one frame has that frame's. What is not known because
+markers are missing is left out.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from biopose.analysis.definitions import metric
 from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S, WITH_JUMPS, knee_flexion_deg, knee_flexion_peaks
 from biopose.analysis.extremes import KNEES, missing, peak, peak_and_range
 from biopose.analysis.flights import Flight
+from biopose.analysis.gait_metrics import strides_of
 from biopose.analysis.jump_metrics import jump_heights, landing_peaks
 from biopose.analysis.metrics import ANGLES, GAIT
 from biopose.analysis.motion import Motion
+from biopose.analysis.stance import States, foot_states
 from biopose.analysis.tables import CycleMetric, Event, Metric
 
 Kind = Literal["stride", "jump", "repetition"]
@@ -62,9 +65,9 @@ def cycle_metrics(
     found: list[tuple[Cycle, Iterator[Metric]]] = []
     if motion.world_unknown is None:
         if activity in GAIT:
-            found += [
-                (cycle, _of_stride(motion, events, cycle, side)) for side in SIDES for cycle in _strides(events, side)
-            ]
+            states = foot_states(motion, flights)
+            for side in SIDES:
+                found += _strides(motion, events, states[side], side)
         if activity in WITH_JUMPS:
             found += [(cycle, _of_jump(motion, flights, jump)) for cycle, jump in _jumps(events, flights)]
     if activity == "squat":
@@ -77,14 +80,17 @@ def cycle_metrics(
     ]
 
 
-def _strides(events: Sequence[Event], side: Side) -> list[Cycle]:
-    strikes = [event.time_s for event in events if (event.event, event.side) == ("foot_strike", side)]
-    return [Cycle("stride", side, number, *times) for number, times in enumerate(pairwise(strikes), start=1)]
+def _strides(
+    motion: Motion, events: Sequence[Event], states: States, side: Side
+) -> Iterator[tuple[Cycle, Iterator[Metric]]]:
+    for number, start, end in strides_of(motion, events, states, side):
+        cycle = Cycle("stride", side, number, start.time_s, end.time_s)
+        yield cycle, _of_stride(motion, events, cycle, start, end, side)
 
 
-def _of_stride(motion: Motion, events: Sequence[Event], cycle: Cycle, side: Side) -> Iterator[Metric]:
-    strikes = [e for e in events if (e.event, e.side) == ("foot_strike", side)]
-    start, end = strikes[cycle.number - 1], strikes[cycle.number]
+def _of_stride(
+    motion: Motion, events: Sequence[Event], cycle: Cycle, start: Event, end: Event, side: Side
+) -> Iterator[Metric]:
     offs = [e for e in events if (e.event, e.side) == ("foot_off", side) and start.time_s < e.time_s < end.time_s]
     yield metric("stride_time", end.time_s - start.time_s, side=side, sd=_sd_s(start, end))
     if len(offs) == 1:

@@ -37,6 +37,19 @@ def test_a_walk_has_a_row_for_every_stride_and_the_median_is_the_trials() -> Non
         assert parts["knee_flexion_range"] == 0  # only the feet move
 
 
+def test_a_stride_during_which_the_foot_is_not_observed_is_left_out_and_the_others_keep_their_numbers() -> None:
+    observed = np.ones(600, dtype=np.bool_)
+    observed[130:180] = False  # the left foot strikes at 1.4 s, the right one leaves the ground at 1.55 s
+    one = walking(observed={"left": observed, "right": observed})
+    rows, (_, metrics) = cycles_of(one, "walk"), analyse_motion(one, activity="walk")
+    for name, expected_s in (("stride_time", 1.1), ("contact_time", 0.7)):
+        times = [row for row in rows if row.metric == name]
+        assert [row.value for row in times] == pytest.approx([expected_s] * len(times), abs=0.02)
+        assert {row.cycle_number for row in times if row.side == "left"} == {2, 3, 4}
+        for m in metrics:
+            assert m.metric != name or m.value == pytest.approx(expected_s, abs=0.02)
+
+
 def test_a_jump_is_a_cycle_from_lowest_point_to_lowest_point_with_its_heights() -> None:
     one = jump()
     rows, (_, metrics) = cycles_of(one, "countermovement_jump"), analyse_motion(one, activity="countermovement_jump")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.derivatives import derivative
-from biopose.analysis.foot_clearance import evidence_of, frame_at, left_ground_s, level_m, met_ground_s
+from biopose.analysis.foot_clearance import evidence_of, frame_at, left_ground_s, level_change_m, met_ground_s
 from biopose.analysis.free_fall import GRAVITY_M_S2, REACH_S, FreeFall, fit_free_fall
 from biopose.analysis.motion import Motion, runs
 
@@ -180,7 +180,7 @@ def _flight(motion: Motion, start: int, end: int, *, earliest: int, latest: int)
         fall,
         {side: at_s + fall.take_off_s - take_off_s for side, at_s in off_s.items()},
         {side: at_s + fall.landing_s - landing_s for side, at_s in on_s.items()},
-        level_m(motion, after) - level_m(motion, before),
+        level_change_m(motion, before, after),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from biopose.analysis.definitions import DEFINITIONS
+from biopose.analysis.flights import find_flights
 from biopose.analysis.gait_events import OFF_LATER_S, OFF_SD_S, STRIKE_SD_S
 from biopose.analysis.jump_metrics import NO_JUMP, POSTURE_SD_M
 from biopose.analysis.metrics import GAIT
@@ -324,6 +325,18 @@ def test_a_gap_away_from_a_jump_leaves_its_height_and_hides_how_many_there_are()
     assert metrics["jump_count", "none"].value is None
     short = metrics_of(jump_with_a_gap(2.195, 2.245), "countermovement_jump")
     assert value(short, "jump_count") == 1
+
+
+def test_feet_whose_heights_have_different_zeros_land_on_the_level_where_they_began() -> None:
+    one = jump()
+    t = one.time_s
+    feet = {side: points_m.copy() for side, points_m in one.foot_points_m.items()}
+    feet["right"][..., 1] += 0.3  # on film heights are those since the first frame
+    shuffles = {"left": (t > 0.65) & (t < 0.8), "right": (t > 1.6) & (t < 1.85)}
+    for side, while_moving in shuffles.items():
+        feet[side][..., 0] += np.cumsum(0.006 * while_moving)[:, None]
+    (flight,) = find_flights(replace(one, foot_points_m=feet, of_film=True)).found
+    assert flight.level_change_m == pytest.approx(0, abs=0.01)
 
 
 def test_a_drop_from_a_box_is_no_jump_and_the_rebound_has_its_contact() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side
-from biopose.analysis.definitions import metric
+from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S, WITH_JUMPS, knee_flexion_deg, knee_flexion_peaks
 from biopose.analysis.extremes import KNEES, missing, peak, peak_and_range
 from biopose.analysis.flights import Flight
@@ -28,6 +28,8 @@ from biopose.analysis.metrics import ANGLES, GAIT
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import States, foot_states
 from biopose.analysis.tables import CycleMetric, Event, Metric
+
+ON_BELT = "On a treadmill the pelvis stays where it is: its way is not the stride's length."
 
 Kind = Literal["stride", "jump", "repetition"]
 
@@ -103,6 +105,9 @@ def _of_stride(
 
 def _stride_length(motion: Motion, cycle: Cycle, side: Side) -> Iterator[Metric]:
     """Of the pelvis's way over the ground; on a treadmill it stays where it is, and there is none."""
+    if motion.on_belt:
+        yield unknown_metric("stride_length", reason=ON_BELT, side=side)
+        return
     ends = np.interp([cycle.start_s, cycle.end_s], motion.time_s, np.arange(len(motion))).round().astype(int)
     if not motion.trusted[ends].all():
         return

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side, center_of_mass_m, feet_points_m
-from biopose.analysis.foot_motion import foot_speeds_m_s
+from biopose.analysis.foot_motion import belt_velocity_m_s, foot_speeds_m_s
 from biopose.analysis.image_motion import image_motion
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
@@ -87,6 +87,11 @@ class Motion:
     def joint_deg(self, joint: str, side: Side) -> FloatArray:
         """(T,) a joint's angle, such as knee_angle of the left, degrees."""
         return self.coordinates[f"{joint}_{side[0]}"]
+
+    @cached_property
+    def on_belt(self) -> bool:
+        """Whether feet in contact are carried level, as by a treadmill's belt."""
+        return bool(belt_velocity_m_s(self.foot_points_m, self.time_s).any())
 
     def not_determined(self, coordinates: Sequence[str]) -> NDArray[np.bool_]:
         """(T,) the frames in which one of some coordinates is interpolated."""

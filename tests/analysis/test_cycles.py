@@ -50,6 +50,17 @@ def test_a_stride_during_which_the_foot_is_not_observed_is_left_out_and_the_othe
             assert m.metric != name or m.value == pytest.approx(expected_s, abs=0.02)
 
 
+def test_a_stride_on_a_treadmill_has_no_length() -> None:
+    over_ground = walking(speed_m_s=1.3)
+    way_m = np.zeros((len(over_ground), 1, 3))
+    way_m[:, 0, 0] = 1.3 * over_ground.time_s
+    feet = {side: points_m - way_m for side, points_m in over_ground.foot_points_m.items()}
+    still = {name: np.zeros(len(over_ground)) for name in ("pelvis_tx", "pelvis_tz")}
+    on_belt = replace(over_ground, foot_points_m=feet, coordinates=over_ground.coordinates | still)
+    assert "stride_length" in {row.metric for row in cycles_of(over_ground, "walk")}
+    assert {"stride_time"} == {row.metric for row in cycles_of(on_belt, "walk")} & {"stride_time", "stride_length"}
+
+
 def test_a_jump_is_a_cycle_from_lowest_point_to_lowest_point_with_its_heights() -> None:
     one = jump()
     rows, (_, metrics) = cycles_of(one, "countermovement_jump"), analyse_motion(one, activity="countermovement_jump")

@@ -1,9 +1,10 @@
 """Cycles of a trial, each with metrics of its own: strides of either side, jumps, repetitions of a squat.
 
-A stride lasts from a foot's strike to that foot's next. A jump lasts from the lowest point of the centre of mass before
-take-off to that after landing, where there are such, else from take-off to landing. A repetition lasts from one
-straightest posture of the knees to the next. Times of events carry their standard deviations into a cycle's metrics; an
-angle read at one frame has that frame's.
+A stride lasts from a foot's strike to that foot's next; one during which the foot was not observed is left out. A jump
+lasts from the lowest point of the centre of mass before take-off to that after landing, where there are such, else from
+take-off to landing. A repetition lasts from one straightest posture of the knees to the next. Times of events carry
+their standard deviations into a cycle's metrics; an angle read at one frame has that frame's. What is not known because
+markers are missing is left out.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side
-from biopose.analysis.definitions import metric
+from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S, WITH_JUMPS, knee_flexion_deg, knee_flexion_peaks
+from biopose.analysis.extremes import KNEES, missing, peak, peak_and_range
 from biopose.analysis.flights import Flight
+from biopose.analysis.gait_metrics import strides_of
 from biopose.analysis.jump_metrics import jump_heights, landing_peaks
 from biopose.analysis.metrics import ANGLES, GAIT
 from biopose.analysis.motion import Motion
+from biopose.analysis.stance import States, foot_states
 from biopose.analysis.tables import CycleMetric, Event, Metric
+
+ON_BELT = "On a treadmill the pelvis stays where it is: its way is not the stride's length."
 
 Kind = Literal["stride", "jump", "repetition"]
 
@@ -61,9 +67,9 @@ def cycle_metrics(
     found: list[tuple[Cycle, Iterator[Metric]]] = []
     if motion.world_unknown is None:
         if activity in GAIT:
-            found += [
-                (cycle, _of_stride(motion, events, cycle, side)) for side in SIDES for cycle in _strides(events, side)
-            ]
+            states = foot_states(motion, flights)
+            for side in SIDES:
+                found += _strides(motion, events, states[side], side)
         if activity in WITH_JUMPS:
             found += [(cycle, _of_jump(motion, flights, jump)) for cycle, jump in _jumps(events, flights)]
     if activity == "squat":
@@ -76,28 +82,32 @@ def cycle_metrics(
     ]
 
 
-def _strides(events: Sequence[Event], side: Side) -> list[Cycle]:
-    strikes = [event.time_s for event in events if (event.event, event.side) == ("foot_strike", side)]
-    return [Cycle("stride", side, number, *times) for number, times in enumerate(pairwise(strikes), start=1)]
+def _strides(
+    motion: Motion, events: Sequence[Event], states: States, side: Side
+) -> Iterator[tuple[Cycle, Iterator[Metric]]]:
+    for number, start, end in strides_of(motion, events, states, side):
+        cycle = Cycle("stride", side, number, start.time_s, end.time_s)
+        yield cycle, _of_stride(motion, events, cycle, start, end, side)
 
 
-def _of_stride(motion: Motion, events: Sequence[Event], cycle: Cycle, side: Side) -> Iterator[Metric]:
-    strikes = [e for e in events if (e.event, e.side) == ("foot_strike", side)]
-    start, end = strikes[cycle.number - 1], strikes[cycle.number]
+def _of_stride(
+    motion: Motion, events: Sequence[Event], cycle: Cycle, start: Event, end: Event, side: Side
+) -> Iterator[Metric]:
     offs = [e for e in events if (e.event, e.side) == ("foot_off", side) and start.time_s < e.time_s < end.time_s]
     yield metric("stride_time", end.time_s - start.time_s, side=side, sd=_sd_s(start, end))
     if len(offs) == 1:
         yield metric("contact_time", offs[0].time_s - start.time_s, side=side, sd=_sd_s(start, offs[0]))
         yield metric("swing_time", end.time_s - offs[0].time_s, side=side, sd=_sd_s(offs[0], end))
     yield from _stride_length(motion, cycle, side)
-    frames = _frames(motion, cycle)
-    if frames.any():
-        for name, joint in ANGLES.items():
-            yield from _peak_and_range(motion, frames, name, joint, side)
+    for name, joint in ANGLES.items():
+        yield from peak_and_range(motion, _frames(motion, cycle), name, f"{joint}_{side[0]}", side=side)
 
 
 def _stride_length(motion: Motion, cycle: Cycle, side: Side) -> Iterator[Metric]:
     """Of the pelvis's way over the ground; on a treadmill it stays where it is, and there is none."""
+    if motion.on_belt:
+        yield unknown_metric("stride_length", reason=ON_BELT, side=side)
+        return
     ends = np.interp([cycle.start_s, cycle.end_s], motion.time_s, np.arange(len(motion))).round().astype(int)
     if not motion.trusted[ends].all():
         return
@@ -109,14 +119,6 @@ def _stride_length(motion: Motion, cycle: Cycle, side: Side) -> Iterator[Metric]
     length_m = float(np.hypot(*along_m))
     variance_m2 = (sd_m**2).sum(axis=1) @ (along_m / length_m) ** 2 if length_m else np.nan
     yield metric("stride_length", length_m, side=side, sd=float(np.sqrt(variance_m2)))
-
-
-def _peak_and_range(motion: Motion, frames: NDArray[np.bool_], name: str, joint: str, side: Side) -> Iterator[Metric]:
-    angle_deg, sd_deg = motion.joint_deg(joint, side)[frames], motion.joint_sd_deg(joint, side)[frames]
-    if np.isfinite(angle_deg).all():
-        low, high = angle_deg.argmin(), angle_deg.argmax()
-        yield metric(f"{name}_peak", angle_deg[high], side=side, sd=sd_deg[high])
-        yield metric(f"{name}_range", np.ptp(angle_deg), side=side, sd=np.hypot(sd_deg[low], sd_deg[high]))
 
 
 def _jumps(events: Sequence[Event], flights: Sequence[Flight]) -> Iterator[tuple[Cycle, Flight]]:
@@ -147,19 +149,18 @@ def _repetitions(motion: Motion) -> list[Cycle]:
 
 
 def _of_repetition(motion: Motion, cycle: Cycle) -> Iterator[Metric]:
-    yield metric("duration", cycle.end_s - cycle.start_s)
-    if (frames := _frames(motion, cycle)).any():
-        depth_deg = knee_flexion_deg(motion)[frames]
-        sd_deg = np.mean([motion.joint_sd_deg("knee_angle", side)[frames] for side in SIDES], axis=0)
-        yield metric("squat_depth", depth_deg.max(), sd=sd_deg[depth_deg.argmax()])
-        for side in SIDES:
-            for name, joint in ANGLES.items():
-                yield from _peak_and_range(motion, frames, name, joint, side)
+    frames = _frames(motion, cycle)
+    if not missing(motion, frames, KNEES):
+        yield metric("duration", cycle.end_s - cycle.start_s)
+    yield from peak(motion, frames, "squat_depth", KNEES)
+    for side in SIDES:
+        for name, joint in ANGLES.items():
+            yield from peak_and_range(motion, frames, name, f"{joint}_{side[0]}", side=side)
 
 
 def _frames(motion: Motion, cycle: Cycle) -> NDArray[np.bool_]:
-    """(T,) the trusted frames of a cycle."""
-    return (motion.time_s >= cycle.start_s) & (motion.time_s <= cycle.end_s) & motion.trusted
+    """(T,) the frames of a cycle."""
+    return (motion.time_s >= cycle.start_s) & (motion.time_s <= cycle.end_s)
 
 
 def _sd_s(start: Event, end: Event) -> float:

@@ -53,7 +53,8 @@ def find_events(
     for flight in flights:
         events += _flight_events(motion, flight, flights, activity=activity)
     if activity in WITH_KNEE_BENDS:
-        events += [_peak_of_knees(motion, frame) for frame in knee_flexion_peaks(motion)]
+        nowhere = motion.not_determined([f"knee_angle_{side[0]}" for side in SIDES])
+        events += [_peak_of_knees(motion, frame) for frame in knee_flexion_peaks(motion) if not nowhere[frame]]
     unique = {(event.event, event.side, event.frame_index): event for event in events}
     return sorted(unique.values(), key=lambda event: (event.time_s, event.event, event.side))
 
@@ -130,7 +131,7 @@ def _lowest_point(motion: Motion, low_s: float, high_s: float, *, noise_m: float
     height_m = motion.center_of_mass_m[:, 1]
     lowest = int(frames[height_m[frames].argmin()])
     shallow = min(height_m[frames[0]], height_m[frames[-1]]) - height_m[lowest] < LEAST_DEPTH_M
-    if lowest in (frames[0], frames[-1]) or shallow:
+    if lowest in (frames[0], frames[-1]) or shallow or motion.body_undetermined[lowest - 1 : lowest + 2].any():
         return []
     sd_s = _vertex_sd_s(motion.time_s, height_m, lowest, least_noise=noise_m)
     return [_event(motion, "lowest_point", "both", vertex_s(height_m, motion.time_s, lowest), sd_s)]

@@ -2,12 +2,13 @@
 
 A flight is found where the centre of mass falls freely while the feet move; its ends are fitted by `free_fall`, from
 the moments when a foot's points leave the heights at which they rested, and come to those at which they rest next
-(`foot_clearance`). Where the heights' acceleration in flight is not gravity's, it is refused.
+(`foot_clearance`). Where the heights' acceleration in flight is not gravity's, or where markers are missing, it is
+refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +16,16 @@ from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.derivatives import derivative
-from biopose.analysis.foot_clearance import evidence_of, frame_at, left_ground_s, level_m, met_ground_s
-from biopose.analysis.free_fall import GRAVITY_M_S2, FreeFall, fit_free_fall
-from biopose.analysis.motion import Motion
+from biopose.analysis.foot_clearance import evidence_of, frame_at, left_ground_s, level_change_m, met_ground_s
+from biopose.analysis.free_fall import GRAVITY_M_S2, REACH_S, FreeFall, fit_free_fall
+from biopose.analysis.motion import Motion, runs
 
 FREE_FALL_SHARE = 0.55  # of gravity; the smoothing of the acceleration blurs it at either end
 ACCELERATION_WINDOW_S = 0.05
 LONGEST_GAP_S = 0.04  # that the measurement's noise makes
 SHORTEST_FLIGHT_S = 0.05  # of a run
+LONGEST_HIDING_GAP_S = 0.1  # beside flights that are found: a shorter gap hides no other jump
+NAMED_GAPS = 3
 LONGEST_FLIGHT_S = 1.2  # a jump of 1.8 m
 LEAST_FOOT_SPEED_M_S = 0.4  # on average in flight; feet that stand while somebody sinks quickly are slower
 BESIDE_S = 0.4  # stance before and after a flight, in which the feet's resting heights are looked for
@@ -67,7 +70,7 @@ class Flights:
 
     Attributes:
         found: in order.
-        refused: a sentence for each in which the heights contradict gravity.
+        refused: a sentence for each in which the heights contradict gravity, or that gaps in the markers may hide.
     """
 
     found: tuple[Flight, ...] = ()
@@ -94,9 +97,28 @@ def find_flights(motion: Motion) -> Flights:
         earliest = spans[number - 1][1] if number else 0
         latest = spans[number + 1][0] if number + 1 < len(spans) else len(motion)
         results.append(_flight(motion, start, end, earliest=earliest, latest=latest))
-    return Flights(
-        tuple(one for one in results if isinstance(one, Flight)), tuple(one for one in results if isinstance(one, str))
-    )
+    found = tuple(one for one in results if isinstance(one, Flight))
+    refused = tuple(one for one in results if isinstance(one, str))
+    hidden = () if refused else _hidden(motion, longer_than_s=LONGEST_HIDING_GAP_S if found else 0.0)
+    return Flights(found, refused + hidden)
+
+
+def _hidden(motion: Motion, *, longer_than_s: float) -> tuple[str, ...]:
+    """A sentence about the gaps in the markers that may hide a flight, if there are any within the recording."""
+    gaps = [
+        (start, end)
+        for start, end in runs(motion.body_undetermined)
+        if start > 0 and end < len(motion) and (end - start) * motion.interval_s > longer_than_s
+    ]
+    if not gaps:
+        return ()
+    return (f"{_missing(motion, gaps)}: whether there is a flight is not known there.",)
+
+
+def _missing(motion: Motion, gaps: Sequence[tuple[int, int]]) -> str:
+    first = ", ".join(f"{motion.frame_index[a]} to {motion.frame_index[b - 1]}" for a, b in gaps[:NAMED_GAPS])
+    more = f" and {len(gaps) - NAMED_GAPS} more gaps" if len(gaps) > NAMED_GAPS else ""
+    return f"Markers are missing in frames {first}{more}"
 
 
 def _without_gaps(falling: NDArray[np.bool_], interval_s: float) -> NDArray[np.bool_]:
@@ -146,6 +168,8 @@ def _flight(motion: Motion, start: int, end: int, *, earliest: int, latest: int)
             f"Between {take_off_s:.2f} and {landing_s:.2f} s the centre of mass falls with "
             f"{-fall.acceleration_m_s2:.1f} m/s2 instead of {GRAVITY_M_S2}: heights are not known well enough there."
         )
+    if gaps := _gaps_about(motion, fall):
+        return f"{_missing(motion, gaps)}: take-off, flight or landing near {take_off_s:.2f} s are not known."
     if motion.of_film:
         off_s, on_s = (
             _together(times, within_s=TOGETHER_SDS * sd_s)
@@ -156,8 +180,14 @@ def _flight(motion: Motion, start: int, end: int, *, earliest: int, latest: int)
         fall,
         {side: at_s + fall.take_off_s - take_off_s for side, at_s in off_s.items()},
         {side: at_s + fall.landing_s - landing_s for side, at_s in on_s.items()},
-        level_m(motion, after) - level_m(motion, before),
+        level_change_m(motion, before, after),
     )
+
+
+def _gaps_about(motion: Motion, fall: FreeFall) -> list[tuple[int, int]]:
+    """First frame and end of each gap in the markers in the frames from which a flight is determined."""
+    used = (motion.time_s >= fall.take_off_s - REACH_S) & (motion.time_s <= fall.landing_s + REACH_S)
+    return [(start, end) for start, end in runs(motion.body_undetermined) if used[start:end].any()]
 
 
 def _together(times_s: Mapping[Side, float], *, within_s: float) -> dict[Side, float]:
@@ -169,9 +199,3 @@ def _together(times_s: Mapping[Side, float], *, within_s: float) -> dict[Side, f
 
 def _known(times_s: Mapping[Side, tuple[float, float] | None]) -> dict[Side, tuple[float, float]]:
     return {side: time_s for side, time_s in times_s.items() if time_s is not None}
-
-
-def runs(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """First frame and end of each run of true."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

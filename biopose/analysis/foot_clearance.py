@@ -125,13 +125,29 @@ def _clearance_m(motion: Motion, side: Side, frames: NDArray[np.intp]) -> FloatA
     return np.asarray((heights_m - np.quantile(heights_m[resting], LOWEST, axis=0)).min(axis=1))
 
 
-def level_m(motion: Motion, frames: NDArray[np.intp]) -> float:
-    """Height at which feet rest in some frames; of a foot's lowest point, the median."""
-    lowest_m = []
-    for side in SIDES:
-        resting = frames[motion.foot_speed_m_s[side][frames] <= RESTS_UP_TO_M_S]
-        lowest_m += motion.foot_points_m[side][resting, :, 1].min(axis=1).tolist()
-    return float(np.median(lowest_m))
+def level_change_m(motion: Motion, before: NDArray[np.intp], after: NDArray[np.intp]) -> float:
+    """How much higher feet rest in some frames than in earlier ones: of a foot's lowest point, from median to median.
+
+    It is averaged over the feet that rest in both, since on film each foot's heights have their own zero. Where no foot
+    does, as in a run, all feet's heights are compared.
+
+    Args:
+        motion: the trial.
+        before: frames in which feet rest.
+        after: later ones.
+    """
+    lowest_m = [(_resting_m(motion, side, before), _resting_m(motion, side, after)) for side in SIDES]
+    changes_m = [np.median(last) - np.median(first) for first, last in lowest_m if len(first) and len(last)]
+    if not changes_m:
+        first_m, last_m = (np.concatenate(heights) for heights in zip(*lowest_m, strict=True))
+        return float(np.median(last_m) - np.median(first_m))
+    return float(np.mean(changes_m))
+
+
+def _resting_m(motion: Motion, side: Side, frames: NDArray[np.intp]) -> FloatArray:
+    """Heights of a foot's lowest point in those frames in which it rests."""
+    resting = frames[motion.foot_speed_m_s[side][frames] <= RESTS_UP_TO_M_S]
+    return np.asarray(motion.foot_points_m[side][resting, :, 1].min(axis=1))
 
 
 def frame_at(time_s: FloatArray, at_s: float) -> int:

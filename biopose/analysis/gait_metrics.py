@@ -12,6 +12,7 @@ from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.flights import Flight
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
+from biopose.analysis.stance import UNKNOWN, States, foot_states
 from biopose.analysis.tables import Event, Metric
 
 STEPS_A_STRIDE, SECONDS_A_MINUTE = 2, 60
@@ -27,8 +28,9 @@ Durations = tuple[FloatArray, FloatArray]  # values and standard deviations, in 
 def gait_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flight]) -> Iterator[Metric]:
     """Metrics of steps.
 
-    Medians pass over a strike that was missed. The standard deviation of a time is that of one such time: the median of
-    those that its events' deviations give, for what the method errs by is much the same in every step.
+    A stride or a contact counts where its foot's state is known throughout. The standard deviation of a time is that of
+    one such time: the median of those that its events' deviations give, for what the method errs by is much the same in
+    every step.
 
     Args:
         motion: the trial.
@@ -41,12 +43,13 @@ def gait_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flig
             yield from (unknown_metric(name, side=side, reason=motion.world_unknown) for side in SIDES)
         return
     yield metric("step_count", sum(event.event == "foot_strike" for event in events))
-    strides = {side: _strides_s(events, side) for side in SIDES}
+    states = foot_states(motion, flights)
+    strides = {side: _strides_s(motion, events, states[side], side) for side in SIDES}
     yield from _medians("stride_time", strides)
     if motion.along_view:
         yield from (unknown_metric("contact_time", side=side, reason=ALONG_VIEW) for side in SIDES)
     else:
-        yield from _medians("contact_time", {side: _contacts_s(events, side) for side in SIDES})
+        yield from _medians("contact_time", {side: _contacts_s(motion, events, states[side], side) for side in SIDES})
     if known := [(float(np.median(times)), float(np.median(sds))) for times, sds in strides.values() if len(times)]:
         stride_s, sd_s = (float(np.mean(values)) for values in zip(*known, strict=True))
         cadence = STEPS_A_STRIDE * SECONDS_A_MINUTE / stride_s
@@ -63,16 +66,40 @@ def _medians(name: str, durations: Mapping[Side, Durations]) -> Iterator[Metric]
             yield metric(name, float(np.median(times)), side=side, sd=float(np.median(sds)))
 
 
-def _strides_s(events: Sequence[Event], side: Side) -> Durations:
-    """Each strike to the same foot's next."""
+def strides_of(
+    motion: Motion, events: Sequence[Event], states: States, side: Side
+) -> Iterator[tuple[int, Event, Event]]:
+    """The strides of a side: number, a strike and the same foot's next.
+
+    A stride during which the foot's state is unknown in some frame is left out, since a strike may be missing between;
+    the others keep their numbers, which count the pairs of strikes from 1.
+
+    Args:
+        motion: the trial.
+        events: all of them, in order.
+        states: (T,) of this foot, by `foot_states`.
+        side: of the foot.
+    """
     strikes = [event for event in events if (event.event, event.side) == ("foot_strike", side)]
-    return _durations(list(pairwise(strikes)))
+    for number, (start, end) in enumerate(pairwise(strikes), start=1):
+        if _known_between(motion, states, start, end):
+            yield number, start, end
 
 
-def _contacts_s(events: Sequence[Event], side: Side) -> Durations:
-    """Each strike to the next of the foot's events, where that is its leaving the ground."""
+def _strides_s(motion: Motion, events: Sequence[Event], states: States, side: Side) -> Durations:
+    return _durations([(start, end) for _, start, end in strides_of(motion, events, states, side)])
+
+
+def _contacts_s(motion: Motion, events: Sequence[Event], states: States, side: Side) -> Durations:
+    """Each strike to the next of the foot's events, where that is its leaving the ground and nothing is missing."""
     own = [event for event in events if event.side == side and event.event in ("foot_strike", "foot_off")]
-    return _durations([(a, b) for a, b in pairwise(own) if (a.event, b.event) == ("foot_strike", "foot_off")])
+    contacts = [(a, b) for a, b in pairwise(own) if (a.event, b.event) == ("foot_strike", "foot_off")]
+    return _durations([(a, b) for a, b in contacts if _known_between(motion, states, a, b)])
+
+
+def _known_between(motion: Motion, states: States, start: Event, end: Event) -> bool:
+    between = (motion.time_s >= start.time_s) & (motion.time_s <= end.time_s)
+    return not (states[between] == UNKNOWN).any()
 
 
 def _durations(pairs: Sequence[tuple[Event, Event]]) -> Durations:

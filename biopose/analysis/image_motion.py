@@ -38,7 +38,7 @@ class ImageMotion:
     Attributes:
         foot_points_m: by side, (T, 3, 3) of POINTS.
         center_of_mass_m: (T, 3).
-        along_view: whether the centre of mass travels along the view, within ALONG_VIEW_DEG.
+        along_view: whether the centre of mass travels along the view, within ALONG_VIEW_DEG, there or there and back.
     """
 
     foot_points_m: dict[Side, FloatArray]
@@ -61,7 +61,9 @@ def image_motion(trial: MeasuredTrial, skeleton: Skeleton, q: FloatArray) -> Ima
     depth_m = _slowly(body[:, 2], trial.time_s)
     feet = {side: np.stack([_keypoint(trial, view, f"{side}_{name}") for name in POINTS], axis=1) for side in SIDES}
     moved_m = _displaced(body[:, None, :2], depth_m)[:, 0]
-    across_m, along_m = abs(moved_m[-1, 0]), abs(float(depth_m[-1] - depth_m[0]))
+    # The extents of the ways, since who turns and comes back ends where they began; the ways' lengths would add up the
+    # errors of depth of somebody who stays where they are.
+    across_m, along_m = np.ptp(_slowly(moved_m[:, 0], trial.time_s)), np.ptp(depth_m)
     along_view = along_m > LEAST_TRAVEL_M and along_m * np.tan(np.radians(ALONG_VIEW_DEG)) > across_m
     return ImageMotion({side: _displaced(rays, depth_m) for side, rays in feet.items()}, moved_m, bool(along_view))
 
@@ -122,16 +124,16 @@ def _of_mirrored(rays: FloatArray, frame_index: NDArray[np.int32], time_s: Float
     return sign * np.stack([np.median(bias[a:b], axis=0) for a, b in zip(first, last, strict=True)])
 
 
-def _slowly(depth_m: FloatArray, time_s: FloatArray) -> FloatArray:
-    """(T,) the lines through the depths about each frame, nearer ones weighted more."""
-    found = np.empty_like(depth_m)
+def _slowly(values: FloatArray, time_s: FloatArray) -> FloatArray:
+    """(T,) the lines through the values about each frame, nearer ones weighted more."""
+    found = np.empty_like(values)
     edges = (np.searchsorted(time_s, time_s - DEPTH_WINDOW_S), np.searchsorted(time_s, time_s + DEPTH_WINDOW_S))
     for frame, (begin, end) in enumerate(zip(*edges, strict=True)):
         near = slice(begin, end)
         since_s = time_s[near] - time_s[frame]
         weight = 1 - np.abs(since_s) / DEPTH_WINDOW_S
         total, first, second = weight.sum(), weight @ since_s, weight @ since_s**2
-        level, slope = weight @ depth_m[near], (weight * since_s) @ depth_m[near]
+        level, slope = weight @ values[near], (weight * since_s) @ values[near]
         determinant = total * second - first**2
         found[frame] = (second * level - first * slope) / determinant if determinant > 1e-9 else level / total
     return found

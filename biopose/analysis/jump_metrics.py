@@ -9,6 +9,7 @@ import numpy as np
 from biopose.analysis.body_points import SIDES
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import LEVEL_M
+from biopose.analysis.extremes import peak
 from biopose.analysis.flights import Flight, Flights
 from biopose.analysis.free_fall import GRAVITY_M_S2, FreeFall
 from biopose.analysis.motion import Motion
@@ -90,10 +91,6 @@ def landing_peaks(motion: Motion, jump: Flight, flights: Sequence[Flight]) -> It
         flights: all of them.
     """
     end_s = min([jump.landing_s + LANDING_S, *(f.take_off_s for f in flights if f.take_off_s > jump.landing_s)])
-    frames = (motion.time_s >= jump.landing_s) & (motion.time_s <= end_s) & motion.trusted
-    if frames.any():
-        for side in SIDES:
-            angle_deg = motion.joint_deg("knee_angle", side)[frames]
-            sd_deg = motion.joint_sd_deg("knee_angle", side)[frames]
-            peak = angle_deg.argmax()
-            yield metric("knee_flexion_landing_peak", angle_deg[peak], side=side, sd=sd_deg[peak])
+    frames = (motion.time_s >= jump.landing_s) & (motion.time_s <= end_s)
+    for side in SIDES:
+        yield from peak(motion, frames, "knee_flexion_landing_peak", (f"knee_angle_{side[0]}",), side=side)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side, center_of_mass_m, feet_points_m
-from biopose.analysis.foot_motion import foot_speeds_m_s
+from biopose.analysis.foot_motion import belt_velocity_m_s, foot_speeds_m_s
 from biopose.analysis.image_motion import image_motion
 from biopose.analysis.kinematics import coordinate_units
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
@@ -23,6 +23,7 @@ from biopose.skeleton.model import Skeleton
 
 FOOT = ("heel", "big_toe", "small_toe")
 FRAME_QUALITY = ("quality", "reprojection_px", "confidence", "seen_fraction")
+LIGHT = ("pro_sup", "wrist", "neck")  # coordinates that hardly move the centre of mass
 MARKER_FRAME_QUALITY = ("quality", "marker_error_mm", "seen_fraction")
 
 
@@ -43,6 +44,8 @@ class Motion:
         world_unknown: why positions in the world are not known, such as a camera that moves; None where they are.
         of_film: whether feet and centre of mass are as the image shows them.
         along_view: whether somebody travels along the camera's view rather than across it.
+        undetermined: by the name of a coordinate that has gaps, (T,) the frames whose markers do not determine it: it
+            is interpolated there. Coordinates without gaps, and those that no frame determines, are not in it.
     """
 
     frame_index: NDArray[np.int64]
@@ -56,6 +59,7 @@ class Motion:
     world_unknown: str | None = None
     of_film: bool = False
     along_view: bool = False
+    undetermined: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -75,13 +79,24 @@ class Motion:
         """By side, (T,) of the foot's slowest point, over the ground or a treadmill's belt."""
         return foot_speeds_m_s(self.foot_points_m, self.time_s)
 
+    @cached_property
+    def body_undetermined(self) -> NDArray[np.bool_]:
+        """(T,) the frames in which feet or centre of mass follow from interpolated coordinates."""
+        return self.not_determined([name for name in self.undetermined if not name.startswith(LIGHT)])
+
     def joint_deg(self, joint: str, side: Side) -> FloatArray:
         """(T,) a joint's angle, such as knee_angle of the left, degrees."""
         return self.coordinates[f"{joint}_{side[0]}"]
 
-    def joint_sd_deg(self, joint: str, side: Side) -> FloatArray:
-        """(T,) its standard deviation, NaN where it is not known."""
-        return self.coordinate_sd[f"{joint}_{side[0]}"]
+    @cached_property
+    def on_belt(self) -> bool:
+        """Whether feet in contact are carried level, as by a treadmill's belt."""
+        return bool(belt_velocity_m_s(self.foot_points_m, self.time_s).any())
+
+    def not_determined(self, coordinates: Sequence[str]) -> NDArray[np.bool_]:
+        """(T,) the frames in which one of some coordinates is interpolated."""
+        gaps = [self.undetermined[name] for name in coordinates if name in self.undetermined]
+        return np.any([np.zeros(len(self), dtype=np.bool_), *gaps], axis=0)
 
 
 def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
@@ -99,7 +114,9 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
     rotational = skeleton.rotational_names
     q = np.stack([_si(trial, name, units, is_angle=name in rotational) for name in skeleton.coordinate_names], axis=1)
     coordinates = {name: trial.coordinate(f"{name}_{unit}") for name, unit in units.items()}
+    undetermined: dict[str, NDArray[np.bool_]] = {}
     if trial.is_of_markers:
+        undetermined = _gaps(dict(zip(skeleton.coordinate_names, q.T, strict=True)) | coordinates)
         q, coordinates = _without_gaps(skeleton, trial.time_s, q, coordinates)
     q = skeleton.satisfy_couplings(q)
     names = MARKER_FRAME_QUALITY if trial.is_of_markers else FRAME_QUALITY
@@ -116,6 +133,7 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
         world_unknown=next((note for note in trial.notes if DISTRUST in note), None),
         of_film=seen is not None,
         along_view=seen is not None and seen.along_view,
+        undetermined=undetermined,
     )
 
 
@@ -159,14 +177,25 @@ def _without_gaps(
 ) -> tuple[FloatArray, dict[str, FloatArray]]:
     """Coordinates (T, Q), and by name, of every frame: interpolated where a frame's markers do not determine them.
 
-    Such frames are not trusted, and feet are not observed in them. What is never known is the default pose's in the
-    former and NaN in the latter.
+    What is never known is the default pose's in the former and NaN in the latter.
     """
     names = list(coordinates)
     of_names = np.stack([coordinates[name] for name in names], axis=1)
     filled = fill_gaps(of_names, np.isfinite(of_names), time_s)
     q = fill_gaps(q, np.isfinite(q), time_s)
     return np.where(np.isfinite(q), q, skeleton.default_pose), dict(zip(names, filled.T, strict=True))
+
+
+def _gaps(coordinates: Mapping[str, FloatArray]) -> dict[str, NDArray[np.bool_]]:
+    """(T,) by name where a coordinate is not known, of those that are known in some frames and not in others."""
+    unknown = {name: np.isnan(values) for name, values in coordinates.items()}
+    return {name: where for name, where in unknown.items() if where.any() and not where.all()}
+
+
+def runs(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """First frame and end of each run of true."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
 def _observed(trial: MeasuredTrial, side: Side) -> NDArray[np.bool_]:

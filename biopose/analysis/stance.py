@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side
-from biopose.analysis.flights import Flight, runs
+from biopose.analysis.flights import Flight
 from biopose.analysis.foot_motion import RESTS_UP_TO_M_S
 from biopose.analysis.measured_trial import FloatArray
-from biopose.analysis.motion import Motion
+from biopose.analysis.motion import Motion, runs
 
 STANDS, AIR, UNKNOWN = 1, 0, -1
 MOVES_FROM_M_S = 0.8  # of the foot's slowest point: the other end of the hysteresis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +18,7 @@ from tests.analysis.motions import jump, motion, walking
 def cycles_of(one: Motion, activity: str) -> list[CycleMetric]:
     flights = flights_of(one, activity=activity)
     events, _ = analyse_motion(one, activity=activity, flights=flights)
-    return cycle_metrics(one, events, flights, activity=activity)
+    return cycle_metrics(one, events, flights.found, activity=activity)
 
 
 def test_a_walk_has_a_row_for_every_stride_and_the_median_is_the_trials() -> None:
@@ -34,6 +35,30 @@ def test_a_walk_has_a_row_for_every_stride_and_the_median_is_the_trials() -> Non
         parts = {row.metric: row.value for row in rows if (row.side, row.cycle_number) == (side, 1)}
         assert parts["contact_time"] + parts["swing_time"] == pytest.approx(parts["stride_time"])
         assert parts["knee_flexion_range"] == 0  # only the feet move
+
+
+def test_a_stride_during_which_the_foot_is_not_observed_is_left_out_and_the_others_keep_their_numbers() -> None:
+    observed = np.ones(600, dtype=np.bool_)
+    observed[130:180] = False  # the left foot strikes at 1.4 s, the right one leaves the ground at 1.55 s
+    one = walking(observed={"left": observed, "right": observed})
+    rows, (_, metrics) = cycles_of(one, "walk"), analyse_motion(one, activity="walk")
+    for name, expected_s in (("stride_time", 1.1), ("contact_time", 0.7)):
+        times = [row for row in rows if row.metric == name]
+        assert [row.value for row in times] == pytest.approx([expected_s] * len(times), abs=0.02)
+        assert {row.cycle_number for row in times if row.side == "left"} == {2, 3, 4}
+        for m in metrics:
+            assert m.metric != name or m.value == pytest.approx(expected_s, abs=0.02)
+
+
+def test_a_stride_on_a_treadmill_has_no_length() -> None:
+    over_ground = walking(speed_m_s=1.3)
+    way_m = np.zeros((len(over_ground), 1, 3))
+    way_m[:, 0, 0] = 1.3 * over_ground.time_s
+    feet = {side: points_m - way_m for side, points_m in over_ground.foot_points_m.items()}
+    still = {name: np.zeros(len(over_ground)) for name in ("pelvis_tx", "pelvis_tz")}
+    on_belt = replace(over_ground, foot_points_m=feet, coordinates=over_ground.coordinates | still)
+    assert "stride_length" in {row.metric for row in cycles_of(over_ground, "walk")}
+    assert {"stride_time"} == {row.metric for row in cycles_of(on_belt, "walk")} & {"stride_time", "stride_length"}
 
 
 def test_a_jump_is_a_cycle_from_lowest_point_to_lowest_point_with_its_heights() -> None:
@@ -57,6 +82,25 @@ def test_each_squat_is_a_repetition_with_its_own_depth() -> None:
     assert [row.value for row in depths] == pytest.approx([60, 80, 100], abs=0.5)
     assert [row.cycle_number for row in depths] == [1, 2, 3]
     assert depths[1].start_s == pytest.approx(3.0, abs=0.02)
+
+
+def test_a_repetition_whose_bottom_the_markers_do_not_show_has_neither_depth_nor_duration() -> None:
+    time_s = np.arange(900) / 100
+    knee = 90 * np.sin(np.pi * time_s / 3) ** 2
+    gap = (time_s > 4.2) & (time_s < 4.8)
+    left = np.interp(time_s, time_s[~gap], knee[~gap])
+    one = motion(coordinates={"knee_angle_r": knee, "knee_angle_l": left})
+    one = replace(one, undetermined={"knee_angle_l": gap})
+    rows = cycles_of(one, "squat")
+    assert [row.cycle_number for row in rows if row.metric == "squat_depth"] == [1, 3]
+    assert [row.cycle_number for row in rows if row.metric == "duration"] == [1, 3]
+    of_peak = {
+        side: [row.cycle_number for row in rows if row.metric == "knee_flexion_peak" and row.side == side]
+        for side in ("left", "right")
+    }
+    assert of_peak == {"left": [1, 3], "right": [1, 2, 3]}
+    events, _ = analyse_motion(one, activity="squat")
+    assert [round(event.time_s, 1) for event in events] == [1.5, 7.5]
 
 
 def test_where_the_world_is_not_known_there_are_no_strides_and_without_peaks_no_repetitions() -> None:

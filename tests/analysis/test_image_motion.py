@@ -77,6 +77,14 @@ def test_who_walks_along_the_view_is_told_from_who_walks_across_it() -> None:
     assert not seen(one).along_view
 
 
+def test_who_walks_towards_the_camera_and_back_walks_along_the_view() -> None:
+    one = measured()
+    there_and_back_m = 1.5 * (1 - np.abs(np.linspace(-1, 1, len(one.track))))
+    assert seen(moved(one, along_view(one, there_and_back_m))).along_view
+    wobble_m = 0.05 * np.sin(2 * np.pi * one.track.time_s)
+    assert not seen(moved(one, along_view(one, wobble_m))).along_view
+
+
 def test_from_straight_above_and_without_a_camera_positions_are_the_worlds() -> None:
     one = measured()
     above = np.eye(4)

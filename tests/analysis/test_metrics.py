@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from biopose.analysis.definitions import DEFINITIONS
+from biopose.analysis.flights import find_flights
 from biopose.analysis.gait_events import OFF_LATER_S, OFF_SD_S, STRIKE_SD_S
 from biopose.analysis.jump_metrics import NO_JUMP, POSTURE_SD_M
 from biopose.analysis.metrics import GAIT
@@ -13,6 +14,7 @@ from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Metric, metrics_table
 from biopose.analysis.trial_analysis import analyse_motion
 from biopose.io.manifest_entries import ACTIVITIES
+from biopose.skeleton.gap_filling import fill_gaps
 from tests.analysis.motions import (
     GRAVITY_M_S2,
     HEEL_RISES_S,
@@ -144,6 +146,44 @@ def test_a_squats_depth_is_as_sure_as_its_knees_are_on_average() -> None:
     assert metrics_of(one, "squat")["squat_depth", "none"].sd == 4.0
 
 
+def squatting_with_a_gap(from_s: float, to_s: float) -> Motion:
+    """Two squats of 100 degrees, deepest at 1.5 and 4.5 s; the left knee is interpolated over a gap."""
+    time_s = np.arange(600) / RATE_HZ
+    knee = 100 * (bump(time_s, 1.5, width_s=0.3) + bump(time_s, 4.5, width_s=0.3))
+    gap = (time_s > from_s) & (time_s < to_s)
+    left = np.interp(time_s, time_s[~gap], knee[~gap])
+    one = motion(coordinates={"knee_angle_l": left, "knee_angle_r": knee})
+    return replace(one, undetermined={"knee_angle_l": gap})
+
+
+def test_an_extreme_that_a_gap_in_the_markers_may_hide_is_null_with_the_reason() -> None:
+    metrics = metrics_of(squatting_with_a_gap(1.1, 1.9), "squat")
+    hidden = [("squat_depth", "none"), ("repetition_count", "none")]
+    hidden += [("knee_flexion_peak", "left"), ("knee_flexion_range", "left")]
+    for name, side in hidden:
+        assert metrics[name, side].value is None
+        assert metrics[name, side].reason == "Not determined in 79 of 600 frames: markers are missing."
+    assert value(metrics, "knee_flexion_peak", "right") == pytest.approx(100)
+
+
+def test_a_short_gap_hides_an_extreme_only_beside_it() -> None:
+    beside = metrics_of(squatting_with_a_gap(1.46, 1.54), "squat")
+    assert value(beside, "knee_flexion_peak", "left") == pytest.approx(100)  # the other squat's
+    one = squatting_with_a_gap(1.46, 1.54)
+    deepest = {name: np.where(one.time_s > 3, deg / 2, deg) for name, deg in one.coordinates.items()}
+    metrics = metrics_of(replace(one, coordinates=deepest), "squat")
+    assert metrics["knee_flexion_peak", "left"].value is None
+    assert metrics["squat_depth", "none"].value is None
+    assert value(metrics, "repetition_count") == 2
+    assert value(metrics, "knee_flexion_peak", "right") == pytest.approx(100)
+
+
+def test_markers_that_are_missing_at_the_ends_of_the_recording_hide_no_movement() -> None:
+    metrics = metrics_of(squatting_with_a_gap(-1, 0.6), "squat")
+    assert value(metrics, "squat_depth") == pytest.approx(100)
+    assert value(metrics, "repetition_count") == 2
+
+
 def test_a_landings_standard_deviation_is_that_of_its_deepest_frame() -> None:
     one = jump()
     sd = 1.0 + one.time_s
@@ -248,6 +288,55 @@ def test_heights_that_contradict_gravity_make_a_jump_null_with_the_reason() -> N
     for name in ("jump_count", "jump_height", "flight_time"):
         assert metrics[name, "none"].value is None
         assert "falls with 15.7 m/s2 instead of 9.81" in str(metrics[name, "none"].reason)
+
+
+def jump_with_a_gap(from_s: float, to_s: float) -> Motion:
+    """A jump from 1.0 to 1.5 s whose markers are missing between two times."""
+    one = jump()
+    gap = (one.time_s > from_s) & (one.time_s < to_s)
+
+    def filled(values: np.ndarray) -> np.ndarray:
+        columns = values.reshape(len(one), -1)
+        return fill_gaps(columns, ~gap, one.time_s).reshape(values.shape)
+
+    return replace(
+        one,
+        foot_points_m={side: filled(points_m) for side, points_m in one.foot_points_m.items()},
+        center_of_mass_m=filled(one.center_of_mass_m),
+        coordinates={name: filled(values) for name, values in one.coordinates.items()},
+        foot_observed=dict.fromkeys(one.foot_observed, ~gap),
+        frame_quality=one.frame_quality | {"quality": (~gap).astype(float)},
+        undetermined=dict.fromkeys(one.coordinates, gap),
+    )
+
+
+@pytest.mark.parametrize(("from_s", "to_s"), [(0.895, 1.105), (0.945, 1.055), (1.095, 1.305), (1.245, 1.505)])
+def test_a_jump_that_a_gap_in_the_markers_hides_is_null_with_the_frames(from_s: float, to_s: float) -> None:
+    metrics = metrics_of(jump_with_a_gap(from_s, to_s), "countermovement_jump")
+    frames = f"frames {round(100 * from_s + 0.5)} to {round(100 * to_s - 0.5)}:"
+    for name in ("jump_count", "flight_time", "jump_height", "jump_height_com"):
+        assert metrics[name, "none"].value is None
+        assert frames in str(metrics[name, "none"].reason)
+
+
+def test_a_gap_away_from_a_jump_leaves_its_height_and_hides_how_many_there_are() -> None:
+    metrics = metrics_of(jump_with_a_gap(2.195, 2.505), "countermovement_jump")
+    assert value(metrics, "jump_height") == value(metrics_of(jump(), "countermovement_jump"), "jump_height")
+    assert metrics["jump_count", "none"].value is None
+    short = metrics_of(jump_with_a_gap(2.195, 2.245), "countermovement_jump")
+    assert value(short, "jump_count") == 1
+
+
+def test_feet_whose_heights_have_different_zeros_land_on_the_level_where_they_began() -> None:
+    one = jump()
+    t = one.time_s
+    feet = {side: points_m.copy() for side, points_m in one.foot_points_m.items()}
+    feet["right"][..., 1] += 0.3  # on film heights are those since the first frame
+    shuffles = {"left": (t > 0.65) & (t < 0.8), "right": (t > 1.6) & (t < 1.85)}
+    for side, while_moving in shuffles.items():
+        feet[side][..., 0] += np.cumsum(0.006 * while_moving)[:, None]
+    (flight,) = find_flights(replace(one, foot_points_m=feet, of_film=True)).found
+    assert flight.level_change_m == pytest.approx(0, abs=0.01)
 
 
 def test_a_drop_from_a_box_is_no_jump_and_the_rebound_has_its_contact() -> None:

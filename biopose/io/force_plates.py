@@ -41,7 +41,7 @@ class ForcePlates:
 
 
 def read_force_plates(path: Path, *, up: UpAxis = "y", units: LengthUnit | None = None) -> ForcePlates | None:
-    """Read the force plates of a .mot, .sto or .c3d; None where a .c3d has none.
+    """Read the force plates of a .mot, .sto or .c3d; None where a .c3d has none, P = 0 where none can be read.
 
     Args:
         path: the file.

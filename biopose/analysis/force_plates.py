@@ -94,6 +94,23 @@ def feet_apart_m(contact: PlateContact, time_s: FloatArray, feet_m: Mapping[Side
     return {side: float(np.linalg.norm(m[frame][:, [0, 2]].mean(0) - contact.place_m)) for side, m in feet_m.items()}
 
 
+def stances_s(contacts: Sequence[PlateContact]) -> list[tuple[float, float]]:
+    """Start and end of each time in which one foot is on any plate; infinite where it is there at a recording's end.
+
+    A foot that rolls from one plate onto the next, so that contacts overlap or adjoin, stands once.
+
+    Args:
+        contacts: of the foot, on every plate.
+    """
+    found: list[tuple[float, float]] = []
+    for on_s, off_s in sorted(_span_s(contact) for contact in contacts):
+        if found and on_s <= found[-1][1] + SHORTEST_S:
+            found[-1] = (found[-1][0], max(off_s, found[-1][1]))
+        else:
+            found.append((on_s, off_s))
+    return found
+
+
 def flight_between(contacts: Sequence[PlateContact]) -> tuple[float, float] | None:
     """Take-off and landing: the longest time in which no plate is touched between two contacts; None without one."""
     spans = []
@@ -106,9 +123,13 @@ def flight_between(contacts: Sequence[PlateContact]) -> tuple[float, float] | No
 
 
 def _touches(contact: PlateContact, start_s: float, end_s: float) -> bool:
-    on_s = -np.inf if contact.on_s is None else contact.on_s
-    off_s = np.inf if contact.off_s is None else contact.off_s
-    return bool(on_s < end_s and off_s > start_s)
+    on_s, off_s = _span_s(contact)
+    return on_s < end_s and off_s > start_s
+
+
+def _span_s(contact: PlateContact) -> tuple[float, float]:
+    on_s, off_s = contact.on_s, contact.off_s
+    return -np.inf if on_s is None else on_s, np.inf if off_s is None else off_s
 
 
 def _contacts(time_s: FloatArray, force_n: FloatArray, place_m: FloatArray) -> Iterator[PlateContact]:

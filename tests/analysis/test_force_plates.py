@@ -13,6 +13,7 @@ from biopose.analysis.force_plates import (
     nearest_foot,
     plate_contacts,
 )
+from biopose.analysis.motion import Motion
 from biopose.analysis.plate_events import METHOD, plate_moments
 from biopose.analysis.trial_analysis import analyse_motion
 from biopose.io.force_plates import ForcePlates, read_force_plates
@@ -129,6 +130,27 @@ def test_a_walkers_strike_on_a_plate_replaces_the_kinematic_one() -> None:
     assert len([one for one in after if (one.event, one.side) == ("foot_strike", "left")]) == len(strikes)
     (on_plate,) = [one for one in after if one.event == "foot_strike" and one.method == METHOD]
     assert on_plate.time_s == pytest.approx(strike.time_s + 0.02, abs=0.0011)
+
+
+def events_of_left(plates: ForcePlates, motion: Motion) -> list[tuple[str, float]]:
+    """The left foot's, with both plates' centres of pressure under its stance that begins at 1.4 s."""
+    frame = int(np.searchsorted(motion.time_s, 1.4 + 0.3))
+    plates.center_of_pressure_m[:] = motion.foot_points_m["left"][frame].mean(axis=0)
+    events, _ = analyse_motion(motion, activity="walk", moments=plate_moments(motion, plates))
+    return [(one.event, one.time_s) for one in events if one.side == "left" and one.event.startswith("foot_")]
+
+
+def test_a_foot_that_rolls_from_a_plate_onto_the_next_or_the_floor_strikes_once() -> None:
+    motion = walking()
+    kinematic, _ = analyse_motion(motion, activity="walk")
+    left = [(e.event, e.time_s) for e in kinematic if e.side == "left" and e.event.startswith("foot_")]
+    strike_s = min((t for name, t in left if name == "foot_strike"), key=lambda t: abs(t - 1.4))
+    off_s = min(t for name, t in left if name == "foot_off" and t > strike_s)
+    first, second = (strike_s, strike_s + 0.45), (strike_s + 0.18, off_s)
+    for feet in ({"left": [first], "right": [second]}, {"left": [first]}, {"right": [second]}):
+        found = events_of_left(plates_under(feet), motion)
+        assert [name for name, _ in found] == [name for name, _ in left]
+        np.testing.assert_allclose([t for _, t in found], [t for _, t in left], atol=0.0011)
 
 
 def test_forces_are_low_passed_and_their_centre_of_pressure_stays_where_it_is() -> None:

@@ -17,6 +17,7 @@ from biopose.marker_trial import MarkerTrial
 from biopose.outputs.export import export_trial
 from biopose.outputs.marker_trial import MarkerMeasurement
 from biopose.skeleton.full_body import full_body_skeleton
+from tests.body.test_keypoint_recording import POSE2SIM, keypoints
 from tests.io.plate_files import channels, written_plates
 from tests.marker_recordings import static_markers, swinging_markers, swinging_q, written_forces, written_trc
 
@@ -154,3 +155,14 @@ def test_force_plates_inside_a_recording_that_contradict_it_are_noted_and_cost_n
     assert plates is None
     assert "the force plates are not used" in notes[0]
     assert "channel 18 of force plate 2" in notes[0]
+
+
+def test_keypoints_of_another_size_than_the_athletes_height_are_noted(tmp_path: Path) -> None:
+    def notes(height_m: float) -> list[str]:
+        measured = measure_markers(MarkerTrial(path, height_m=height_m, keypoints=True, activity="other"), tmp_path)
+        return [note for note in measured.notes if "legs as long as the keypoints'" in note]
+
+    path = written_trc(tmp_path / "a.trc", keypoints(POSE2SIM, size=1.35).at(np.arange(4)))
+    (note,) = notes(1.55)
+    assert "belong to a height of 2.21 m, and the athlete's is 1.55 m" in note
+    assert not notes(2.15)

@@ -71,7 +71,7 @@ def plate_moments(motion: Motion, plates: ForcePlates) -> PlateMoments:
     for side in on_s:
         for start_s, end_s in stances_s([contact for contact, own in zip(of_one, sides, strict=True) if own == side]):
             for at_s, before_s, found in ((start_s, SWING_S, on_s), (end_s, 0.0, off_s)):
-                if first_s <= at_s <= last_s and _foot_moves(motion, side, at_s - before_s):
+                if at_s is not None and first_s <= at_s <= last_s and _foot_moves(motion, side, at_s - before_s):
                     found[side].append(at_s)
     interval_s = float(np.median(np.diff(plates.time_s))) if len(plates.time_s) > 1 else 0.0
     sd_s = float(np.hypot(interval_s / np.sqrt(12), THRESHOLD_SD_S))

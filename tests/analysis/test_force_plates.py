@@ -16,7 +16,7 @@ from biopose.analysis.force_plates import (
 from biopose.analysis.motion import Motion
 from biopose.analysis.plate_events import METHOD, plate_moments
 from biopose.analysis.trial_analysis import analyse_motion
-from biopose.io.force_plates import ForcePlates, read_force_plates
+from biopose.io.force_plates import ForcePlates, read_force_plates, write_force_plates
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories
 from tests.analysis.motions import FOOT_Z_M, jump, walking
@@ -56,10 +56,27 @@ def test_a_contact_at_the_recordings_ends_has_no_event_there(tmp_path: Path) -> 
     assert (contact.on_s, contact.off_s) == (None, None)
 
 
+def test_no_contact_begins_or_ends_where_no_force_was_recorded(tmp_path: Path) -> None:
+    force_n = np.zeros(200)
+    force_n[30:160] = 700.0
+    force_n[80:100] = np.nan
+    plates = read_force_plates(write_plates(tmp_path / "grf.mot", [force_n], [(0.5, -0.1)]))
+    assert plates is not None
+    assert "ground_force_1 has no force in 20 of 200 samples: no contact begins or ends there" in plates.notes
+    before, after = plate_contacts(plates)
+    assert before.on_s == pytest.approx(0.29, abs=0.01)
+    assert (before.off_s, after.on_s) == (None, None)
+    assert after.off_s == pytest.approx(1.6, abs=0.01)
+    write_force_plates(tmp_path / "again.mot", plates)
+    again = read_force_plates(tmp_path / "again.mot")
+    assert again is not None
+    np.testing.assert_array_equal(again.force_n[:, 0, 1], np.nan_to_num(force_n))
+
+
 def test_a_flight_is_the_time_in_which_no_plate_is_touched() -> None:
     place = np.zeros(2)
-    left, right = PlateContact(None, 1.0, place, 0.5), PlateContact(None, 1.02, place, 0.5)
-    landed = [PlateContact(1.5, None, place, 2.0), PlateContact(1.51, None, place, 2.0)]
+    left, right = PlateContact(None, 1.0, place, 0.0, 1.0), PlateContact(None, 1.02, place, 0.0, 1.02)
+    landed = [PlateContact(1.5, None, place, 1.5, 2.5), PlateContact(1.51, None, place, 1.51, 2.5)]
     assert flight_between([left, right, *landed]) == (1.02, 1.5)
     assert flight_between([left]) is None
 
@@ -67,7 +84,7 @@ def test_a_flight_is_the_time_in_which_no_plate_is_touched() -> None:
 def test_the_foot_is_the_one_at_the_centre_of_pressure() -> None:
     one = jump()
     for side, z_m in FOOT_Z_M.items():
-        contact = PlateContact(None, 1.0, np.array([0.1, z_m]), 0.5)
+        contact = PlateContact(None, 1.0, np.array([0.1, z_m]), 0.0, 1.0)
         assert nearest_foot(contact, one.time_s, one.foot_points_m) == side
 
 

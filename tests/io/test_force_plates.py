@@ -93,6 +93,15 @@ def test_forces_that_point_down_are_turned_and_it_is_noted(tmp_path: Path) -> No
     assert "forces point down" in found.notes[-1]
 
 
+def test_missing_samples_turn_no_forces(tmp_path: Path) -> None:
+    values = channels(2)
+    values[3] = np.nan
+    found = read_force_plates(written_plates(tmp_path / "gap.c3d", 2, values), up="z")
+    assert found is not None
+    assert (np.delete(found.force_n, 3, axis=0)[..., 1] > 0).all()
+    assert "ground_force_1 has no force in 1 of 24 samples: no contact begins or ends there" in found.notes
+
+
 def test_a_mot_without_forces_is_refused_with_what_it_has(tmp_path: Path) -> None:
     (tmp_path / "angles.mot").write_text(
         "a\nversion=1\nnRows=1\nnColumns=2\ninDegrees=yes\nendheader\ntime\tknee\n0\t1\n"

@@ -87,9 +87,10 @@ def measure_markers(
             case "marker_ik":
                 measured = _by_solver(trial, recording, folder, threads=threads)
     if trial.activity in ALWAYS_UPRIGHT and lies_on_its_side(measured.skeleton, measured.coordinates):
+        others = " or ".join(f'"{axis}"' for axis in "zyx" if axis != trial.up)
         raise BioposeError(
             f"{trial.markers}: the person lies on their side most of the time, in the activity {trial.activity}: the "
-            f'vertical axis is not {trial.up}; state it in session.toml, as [recording] up = "z"'
+            f"vertical axis is not {trial.up}; state it in session.toml, as [recording] up = {others}"
         )
     plates, notes = trial.read_plates()
     return replace(measured, plates=plates, notes=(*measured.notes, *notes))

@@ -125,8 +125,10 @@ def test_a_recording_whose_vertical_axis_is_another_is_refused_with_the_key(tria
         z_up: MarkerTrajectories = replace(markers, positions_m=np.roll(markers.positions_m, 1, axis=-1))
         written_trc(path, z_up)
     assert measure_markers(replace(trial, up="z"), tmp_path).method == "marker_neurik"
-    with pytest.raises(BioposeError, match=r"vertical axis is not y; state it in session\.toml, as \[recording\] up"):
-        measure_markers(trial, tmp_path)
+    for up, others in (("y", '"z" or "x"'), ("x", '"z" or "y"')):
+        message = rf"vertical axis is not {up}; state it in session\.toml, as \[recording\] up = {others}"
+        with pytest.raises(BioposeError, match=message):
+            measure_markers(replace(trial, up=up), tmp_path)
 
 
 def test_a_model_whose_knees_bend_to_the_other_side_is_refused(trial: MarkerTrial, tmp_path: Path) -> None:

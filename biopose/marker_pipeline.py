@@ -59,6 +59,7 @@ from biopose.skeleton.threads import torch_threads
 NEEDED = tuple(f"{joint}_{side}" for joint in ("hip_flexion", "knee_angle", "ankle_angle") for side in "rl")
 ALWAYS_UPRIGHT = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump")
 SCALED = "scaled.osim"
+HEIGHT_DIFFERS = 0.05  # relative, of a model's height by its legs from the athlete's
 
 
 def measure_markers(
@@ -86,9 +87,10 @@ def measure_markers(
             case "marker_ik":
                 measured = _by_solver(trial, recording, folder, threads=threads)
     if trial.activity in ALWAYS_UPRIGHT and lies_on_its_side(measured.skeleton, measured.coordinates):
+        others = " or ".join(f'"{axis}"' for axis in "zyx" if axis != trial.up)
         raise BioposeError(
             f"{trial.markers}: the person lies on their side most of the time, in the activity {trial.activity}: the "
-            f'vertical axis is not {trial.up}; state it in session.toml, as [recording] up = "z"'
+            f"vertical axis is not {trial.up}; state it in session.toml, as [recording] up = {others}"
         )
     plates, notes = trial.read_plates()
     return replace(measured, plates=plates, notes=(*measured.notes, *notes))
@@ -171,10 +173,22 @@ def _of_keypoints(
         notes=(
             *found.markers.notes,
             f"held at default, not shown by keypoints: {', '.join(found.held)}",
+            *_height_notes(trial.height_m, found.skeleton),
             *_fit_notes(found.skeleton, found.markers, solution),
         ),
         held=(*solution.held, *found.held),
     )
+
+
+def _height_notes(height_m: float, skeleton: Skeleton) -> list[str]:
+    by_legs_m = model_height_m(skeleton)
+    if by_legs_m is None or abs(by_legs_m / height_m - 1) <= HEIGHT_DIFFERS:
+        return []
+    return [
+        f"legs as long as the keypoints' belong to a height of {by_legs_m:.2f} m, and the athlete's is {height_m:.2f} "
+        "m: lengths, heights and speeds may be wrong by as much; check the scale of the cameras' calibration, and the "
+        "height"
+    ]
 
 
 def _athletes_model(trial: MarkerTrial, folder: Path) -> tuple[Path, dict[str, list[float]], list[str]]:

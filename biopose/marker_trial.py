@@ -123,7 +123,7 @@ class MarkerTrial:
             if self.forces is not None:
                 raise
             return None, (f"the force plates are not used: {error}",)
-        return plates, plates.notes if plates else ()
+        return (plates if plates and plates.names else None), (plates.notes if plates else ())
 
     def method(self, names: Sequence[str]) -> MarkerMethod:
         """By which the recording's markers are solved: the model's, else NeurIK where it knows enough of them.

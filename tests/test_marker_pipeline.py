@@ -17,6 +17,7 @@ from biopose.marker_trial import MarkerTrial
 from biopose.outputs.export import export_trial
 from biopose.outputs.marker_trial import MarkerMeasurement
 from biopose.skeleton.full_body import full_body_skeleton
+from tests.body.test_keypoint_recording import POSE2SIM, keypoints
 from tests.io.plate_files import channels, written_plates
 from tests.marker_recordings import static_markers, swinging_markers, swinging_q, written_forces, written_trc
 
@@ -125,8 +126,10 @@ def test_a_recording_whose_vertical_axis_is_another_is_refused_with_the_key(tria
         z_up: MarkerTrajectories = replace(markers, positions_m=np.roll(markers.positions_m, 1, axis=-1))
         written_trc(path, z_up)
     assert measure_markers(replace(trial, up="z"), tmp_path).method == "marker_neurik"
-    with pytest.raises(BioposeError, match=r"vertical axis is not y; state it in session\.toml, as \[recording\] up"):
-        measure_markers(trial, tmp_path)
+    for up, others in (("y", '"z" or "x"'), ("x", '"z" or "y"')):
+        message = rf"vertical axis is not {up}; state it in session\.toml, as \[recording\] up = {others}"
+        with pytest.raises(BioposeError, match=message):
+            measure_markers(replace(trial, up=up), tmp_path)
 
 
 def test_a_model_whose_knees_bend_to_the_other_side_is_refused(trial: MarkerTrial, tmp_path: Path) -> None:
@@ -155,3 +158,14 @@ def test_force_plates_inside_a_recording_that_contradict_it_are_noted_and_cost_n
     assert plates is None
     assert "the force plates are not used" in notes[0]
     assert "channel 18 of force plate 2" in notes[0]
+
+
+def test_keypoints_of_another_size_than_the_athletes_height_are_noted(tmp_path: Path) -> None:
+    def notes(height_m: float) -> list[str]:
+        measured = measure_markers(MarkerTrial(path, height_m=height_m, keypoints=True, activity="other"), tmp_path)
+        return [note for note in measured.notes if "legs as long as the keypoints'" in note]
+
+    path = written_trc(tmp_path / "a.trc", keypoints(POSE2SIM, size=1.35).at(np.arange(4)))
+    (note,) = notes(1.55)
+    assert "belong to a height of 2.21 m, and the athlete's is 1.55 m" in note
+    assert not notes(2.15)

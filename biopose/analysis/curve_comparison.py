@@ -70,7 +70,8 @@ def compare_curves(
         alpha: probability that random curves show any span.
 
     Raises:
-        ValueError: fewer than three curves in a group, other shapes, or values that are not finite or do not vary.
+        ValueError: fewer than three curves in a group, other shapes, values that are not finite or do not vary, or
+            differences that are the same at every point.
     """
     first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     _check(first, second, paired)
@@ -86,6 +87,8 @@ def compare_curves(
         raise ValueError("the curves of a group are all the same at some point: there is no variance to judge by")
     t = difference / np.sqrt(squares / freedom * share)
     resels = _resels(residuals, squares)
+    if not resels > 0:
+        raise ValueError("the curves of a group differ by constants alone: how smooth they are is not known")
     threshold = _threshold(freedom, resels, alpha=alpha / 2)
     fwhm = (len(t) - 1) / resels
     return CurveComparison(t, threshold, freedom, fwhm, _spans(t, difference, threshold, freedom, resels, fwhm))

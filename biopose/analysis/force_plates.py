@@ -29,16 +29,23 @@ class PlateContact:
     """A foot on a plate.
 
     Attributes:
-        on_s: when it came; None where it was there from the start of the recording.
-        off_s: when it left; None where it was there at the end.
+        on_s: when it came; None where it was there from the start of the recording, or no force was recorded before.
+        off_s: when it left; None where it was there at the end, or no force was recorded after.
         place_m: (2,) x and z of the mean centre of pressure.
-        middle_s: of the contact, within the recording.
+        first_s: of its samples.
+        last_s: likewise.
     """
 
     on_s: float | None
     off_s: float | None
     place_m: FloatArray
-    middle_s: float
+    first_s: float
+    last_s: float
+
+    @property
+    def middle_s(self) -> float:
+        """Of the samples."""
+        return (self.first_s + self.last_s) / 2
 
 
 def plate_contacts(plates: ForcePlates) -> list[PlateContact]:
@@ -60,10 +67,11 @@ def low_passed(plates: ForcePlates) -> ForcePlates:
     samples = len(plates.time_s)
     place_m = np.nan_to_num(plates.center_of_pressure_m)
     # The moment of the force about the room's origin is linear in what was recorded; the centre of pressure is not.
-    about_origin = np.cross(place_m, plates.force_n)
+    recorded_n = np.nan_to_num(plates.force_n)
+    about_origin = np.cross(place_m, recorded_n)
     filtered = [
         low_pass(part.reshape(samples, -1), plates.time_s, cutoff_hz=CUTOFF_HZ).reshape(part.shape)
-        for part in (plates.force_n, plates.free_moment_nm, about_origin)
+        for part in (recorded_n, plates.free_moment_nm, about_origin)
     ]
     force_n, free_nm, moment_nm = filtered
     vertical_n = force_n[..., 1]
@@ -94,6 +102,23 @@ def feet_apart_m(contact: PlateContact, time_s: FloatArray, feet_m: Mapping[Side
     return {side: float(np.linalg.norm(m[frame][:, [0, 2]].mean(0) - contact.place_m)) for side, m in feet_m.items()}
 
 
+def stances_s(contacts: Sequence[PlateContact]) -> list[tuple[float | None, float | None]]:
+    """When one foot came onto the plates and left them, each time; None as of `PlateContact`.
+
+    A foot that rolls from one plate onto the next, so that contacts overlap or adjoin, stands once.
+
+    Args:
+        contacts: of the foot, on every plate.
+    """
+    found: list[list[PlateContact]] = []
+    for contact in sorted(contacts, key=lambda one: one.first_s):
+        if found and contact.first_s <= max(one.last_s for one in found[-1]) + SHORTEST_S:
+            found[-1].append(contact)
+        else:
+            found.append([contact])
+    return [(stance[0].on_s, max(stance, key=lambda one: one.last_s).off_s) for stance in found]
+
+
 def flight_between(contacts: Sequence[PlateContact]) -> tuple[float, float] | None:
     """Take-off and landing: the longest time in which no plate is touched between two contacts; None without one."""
     spans = []
@@ -116,13 +141,17 @@ def _contacts(time_s: FloatArray, force_n: FloatArray, place_m: FloatArray) -> I
     loaded = _without_short(_without_short(force_n > THRESHOLD_N, False, shortest), True, shortest)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], loaded, [False]]).astype(np.int8)))
     for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        on_s = crossing_s(force_n, time_s, THRESHOLD_N, frame=start) if start else None
-        off_s = crossing_s(force_n, time_s, THRESHOLD_N, frame=end) if end < len(time_s) else None
+        on_s, off_s = (
+            crossing_s(force_n, time_s, THRESHOLD_N, frame=edge)
+            if 0 < edge < len(time_s) and np.isfinite(force_n[edge - 1 : edge + 1]).all()
+            else None
+            for edge in (start, end)
+        )
         there = np.flatnonzero(np.isfinite(place_m[start:end]).all(axis=1)) + start
-        weights = np.maximum(force_n[there], THRESHOLD_N)
-        middle_s = float(time_s[start] + time_s[end - 1]) / 2
+        weights = np.fmax(force_n[there], THRESHOLD_N)
         if len(there):
-            yield PlateContact(on_s, off_s, np.average(place_m[there], axis=0, weights=weights), middle_s)
+            place = np.average(place_m[there], axis=0, weights=weights)
+            yield PlateContact(on_s, off_s, place, float(time_s[start]), float(time_s[end - 1]))
 
 
 def _without_short(mask: NDArray[np.bool_], value: bool, shortest: float) -> NDArray[np.bool_]:

@@ -1,12 +1,13 @@
 """Events on force plates in place of those from kinematics: where a foot's contact is measured, it is not estimated.
 
 A contact belongs to the foot that is nearest to the centre of pressure, unless both are near: of two feet on one plate
-the force does not tell which came or left. A foot that unloads a plate without moving, as in sitting, stays on it.
+the force does not tell which came or left. A foot that unloads a plate without moving, as in sitting, stays on it, and
+one that rolls from a plate onto the next or onto the floor stays down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,12 +15,20 @@ import numpy as np
 from biopose.analysis.body_points import Side
 from biopose.analysis.flights import Flight
 from biopose.analysis.foot_motion import RESTS_UP_TO_M_S
-from biopose.analysis.force_plates import SHORTEST_S, PlateContact, feet_apart_m, nearest_foot, plate_contacts
+from biopose.analysis.force_plates import (
+    SHORTEST_S,
+    PlateContact,
+    feet_apart_m,
+    nearest_foot,
+    plate_contacts,
+    stances_s,
+)
 from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Event
 from biopose.io.force_plates import ForcePlates
 
 METHOD = "force plate"
+STRIKE, OFF = "foot_strike", "foot_off"
 SAME_S = 0.1  # a plate's moment this near to an event from kinematics is the same event
 AWAY_M = 0.35  # a foot further than this from the centre of pressure is not on the plate
 BOTH_RATIO = 2.5  # the other foot is on the plate, too, where it is less than so many times as far from it
@@ -55,20 +64,18 @@ def plate_moments(motion: Motion, plates: ForcePlates) -> PlateMoments:
     """
     on_s: dict[Side, list[float]] = {"left": [], "right": []}
     off_s: dict[Side, list[float]] = {"left": [], "right": []}
-    unattributed = 0
     contacts = [c for c in plate_contacts(plates) if motion.time_s[0] <= c.middle_s <= motion.time_s[-1]]
-    for contact in contacts:
-        if not _is_of_one_foot(motion, contact):
-            unattributed += 1
-            continue
-        side = nearest_foot(contact, motion.time_s, motion.foot_points_m)
-        first_s, last_s = plates.time_s[0] + SHORTEST_S, plates.time_s[-1] - SHORTEST_S
-        for at_s, before_s, found in ((contact.on_s, SWING_S, on_s), (contact.off_s, 0.0, off_s)):
-            if at_s is not None and first_s <= at_s <= last_s and _foot_moves(motion, side, at_s - before_s):
-                found[side].append(at_s)
+    of_one = [contact for contact in contacts if _is_of_one_foot(motion, contact)]
+    sides = [nearest_foot(contact, motion.time_s, motion.foot_points_m) for contact in of_one]
+    first_s, last_s = plates.time_s[0] + SHORTEST_S, plates.time_s[-1] - SHORTEST_S
+    for side in on_s:
+        for start_s, end_s in stances_s([contact for contact, own in zip(of_one, sides, strict=True) if own == side]):
+            for at_s, before_s, found in ((start_s, SWING_S, on_s), (end_s, 0.0, off_s)):
+                if at_s is not None and first_s <= at_s <= last_s and _foot_moves(motion, side, at_s - before_s):
+                    found[side].append(at_s)
     interval_s = float(np.median(np.diff(plates.time_s))) if len(plates.time_s) > 1 else 0.0
     sd_s = float(np.hypot(interval_s / np.sqrt(12), THRESHOLD_SD_S))
-    return PlateMoments(on_s, off_s, sd_s, len(contacts), unattributed)
+    return PlateMoments(on_s, off_s, sd_s, len(contacts), len(contacts) - len(of_one))
 
 
 def _foot_moves(motion: Motion, side: Side, start_s: float) -> bool:
@@ -118,16 +125,33 @@ def _nearest(feet_s: Mapping[Side, float], plates_s: Mapping[Side, Sequence[floa
 def events_on_plates(events: Sequence[Event], moments: PlateMoments, motion: Motion) -> list[Event]:
     """Foot strikes and foot offs of the plates, each in place of the same event from kinematics, in order of time.
 
+    Where kinematics has no such event, the plates' is left out if the foot stands on the floor before or after it.
     Take-off and landing of the whole body that the plates gave are marked as theirs.
     """
     found = list(events)
-    for name, by_side in (("foot_strike", moments.on_s), ("foot_off", moments.off_s)):
-        for side, times_s in by_side.items():
-            for at_s in times_s:
-                same = [e for e in found if (e.event, e.side) == (name, side) and abs(e.time_s - at_s) <= SAME_S]
-                found = [e for e in found if e not in same]
-                frame = int(np.searchsorted(motion.time_s, at_s - 1e-9).clip(0, len(motion) - 1))
-                found.append(Event(name, side, at_s, int(motion.frame_index[frame]), moments.sd_s, METHOD))
+    for at_s, name, side in sorted(_by_name(moments)):
+        of_foot = [e for e in found if e.side == side and e.event in (STRIKE, OFF)]
+        same = [e for e in of_foot if e.event == name and abs(e.time_s - at_s) <= SAME_S]
+        if not same and _is_beside_plate(name, at_s, of_foot):
+            continue
+        frame = int(np.searchsorted(motion.time_s, at_s - 1e-9).clip(0, len(motion) - 1))
+        one = Event(name, side, at_s, int(motion.frame_index[frame]), moments.sd_s, METHOD)
+        found = [*(e for e in found if e not in same), one]
     of_plates = {at_s for times in (moments.on_s, moments.off_s) for by in times.values() for at_s in by}
     found = [replace(e, method=METHOD) if e.side == "both" and e.time_s in of_plates else e for e in found]
     return sorted(found, key=lambda e: (e.time_s, e.event, e.side))
+
+
+def _by_name(moments: PlateMoments) -> Iterator[tuple[float, str, Side]]:
+    for name, by_side in ((STRIKE, moments.on_s), (OFF, moments.off_s)):
+        for side, times_s in by_side.items():
+            yield from ((at_s, name, side) for at_s in times_s)
+
+
+def _is_beside_plate(name: str, at_s: float, of_foot: Sequence[Event]) -> bool:
+    """Whether the foot stands before it comes onto the plate, or after it has left it: on the floor beside."""
+    if name == STRIKE:
+        before = [e for e in of_foot if e.time_s < at_s]
+        return bool(before) and max(before, key=lambda e: e.time_s).event == STRIKE
+    after = [e for e in of_foot if e.time_s > at_s]
+    return bool(after) and min(after, key=lambda e: e.time_s).event == OFF

@@ -26,7 +26,7 @@ Plates = tuple[FloatArray, tuple[str, ...], FloatArray, FloatArray, FloatArray, 
 def plates_of_c3d(path: Path, *, units: LengthUnit | None = None) -> Plates | None:
     """Time (N,), names (P,), force (N, P, 3), centre of pressure (N, P, 3), free moment (N, P, 3), notes; in m and N.
 
-    Axes stay as in the file. None where there is no plate.
+    Axes stay as in the file. None where there is no plate; of those that cannot be read, a note each.
 
     Raises:
         FileFormatError: the file is missing, broken, or its plates' parameters contradict each other.
@@ -38,17 +38,26 @@ def plates_of_c3d(path: Path, *, units: LengthUnit | None = None) -> Plates | No
     per_metre, _ = c3d_units_per_metre(content, units)
     samples, time_s = _analog(content)
     types = [int(kind) for kind in _of_plates(content, "TYPE", used, 1)[:, 0]]
-    notes = [f"force plate {i + 1} is of type {kind}: not read" for i, kind in enumerate(types) if kind not in CHANNELS]
-    found = [
-        (f"ground_force_{i + 1}", *_plate(content, i, kind, used, samples, per_metre))
-        for i, kind in enumerate(types)
-        if kind in CHANNELS
-    ]
-    if not found:
-        return None
-    names, *parts = zip(*found, strict=True)
-    force, place, moment = (np.stack(part, axis=1) for part in parts)
-    return time_s, tuple(names), force, place, moment, tuple(notes)
+    unread = {i: why for i, kind in enumerate(types) if (why := _why_unread(content, i, kind, used))}
+    read = [i for i in range(used) if i not in unread]
+    parts = np.zeros((3, len(samples), len(read), 3))
+    for number, i in enumerate(read):
+        parts[:, :, number] = _plate(content, i, types[i], used, samples, per_metre)
+    notes = (f"force plate {i + 1} {why}: not read" for i, why in unread.items())
+    return time_s, tuple(f"ground_force_{i + 1}" for i in read), *parts, tuple(notes)
+
+
+def _why_unread(content: C3DContent, plate: int, kind: int, plates: int) -> str | None:
+    if kind not in CHANNELS:
+        return f"is of type {kind}"
+    corners = _corners(content, plate, plates)
+    surface = np.linalg.norm(np.cross(corners[0] - corners[1], corners[0] - corners[3]))
+    return None if surface > 0 else "has no corners (FORCE_PLATFORM:CORNERS)"
+
+
+def _corners(content: C3DContent, plate: int, plates: int) -> FloatArray:
+    """(4, 3) in the file's units."""
+    return _of_plates(content, "CORNERS", plates, 12)[plate][:12].reshape(4, 3)
 
 
 def _analog(content: C3DContent) -> tuple[FloatArray, FloatArray]:
@@ -110,7 +119,7 @@ def _plate(
     if kind == 4:
         matrix = _of_plates(content, "CAL_MATRIX", plates, 36)[plate][:36].reshape(6, 6, order="F")
         channels = channels @ matrix.T
-    R, middle_m = _axes(_of_plates(content, "CORNERS", plates, 12)[plate][:12].reshape(4, 3) / per_metre)
+    R, middle_m = _axes(_corners(content, plate, plates) / per_metre)
     origin_m = _of_plates(content, "ORIGIN", plates, 3)[plate][:3] / per_metre
     per_nm = 1.0 if _moments_in_nm(content, numbers[-1]) else per_metre
     force, moment = _force_and_moment(channels, kind, origin_m, per_nm=per_nm, per_metre=per_metre)

@@ -26,7 +26,7 @@ class ForcePlates:
     Attributes:
         time_s: (N,) increasing, on the markers' clock.
         names: of the plates.
-        force_n: (N, P, 3) on the body.
+        force_n: (N, P, 3) on the body; NaN where none was recorded.
         center_of_pressure_m: (N, P, 3).
         free_moment_nm: (N, P, 3) about the centre of pressure.
         notes: what was odd, a sentence each.
@@ -41,7 +41,7 @@ class ForcePlates:
 
 
 def read_force_plates(path: Path, *, up: UpAxis = "y", units: LengthUnit | None = None) -> ForcePlates | None:
-    """Read the force plates of a .mot, .sto or .c3d; None where a .c3d has none.
+    """Read the force plates of a .mot, .sto or .c3d; None where a .c3d has none, P = 0 where none can be read.
 
     Args:
         path: the file.
@@ -64,9 +64,10 @@ def read_force_plates(path: Path, *, up: UpAxis = "y", units: LengthUnit | None 
     return _upward(
         replace(
             plates,
+            notes=(*plates.notes, *_missing_lines(plates)),
             force_n=y_up(plates.force_n, up, axis=-1),
             center_of_pressure_m=y_up(plates.center_of_pressure_m, up, axis=-1),
-            free_moment_nm=y_up(plates.free_moment_nm, up, axis=-1),
+            free_moment_nm=np.nan_to_num(y_up(plates.free_moment_nm, up, axis=-1)),
         )
     )
 
@@ -95,16 +96,25 @@ def _of_storage(path: Path, storage: Storage) -> ForcePlates:
     return ForcePlates(
         storage.time_s,
         tuple(plate.rstrip("_") for plate in plates),
-        np.nan_to_num(of("v")),
+        of("v"),
         of("p"),
-        np.nan_to_num(np.stack([moment(plate) for plate in plates], axis=1)),
+        np.stack([moment(plate) for plate in plates], axis=1),
         storage.notes,
     )
 
 
+def _missing_lines(plates: ForcePlates) -> list[str]:
+    counts = np.isnan(plates.force_n).any(axis=2).sum(axis=0).tolist()
+    return [
+        f"{name} has no force in {count} of {len(plates.time_s)} samples: no contact begins or ends there"
+        for name, count in zip(plates.names, counts, strict=True)
+        if count
+    ]
+
+
 def _upward(plates: ForcePlates) -> ForcePlates:
     """The reaction on the body, which points up; some files state the body's action on the plates."""
-    vertical_n = plates.force_n[..., 1]
+    vertical_n = np.nan_to_num(plates.force_n[..., 1])
     if vertical_n.clip(min=0).sum() >= UPWARD_SHARE * np.abs(vertical_n).sum():
         return plates
     note = "force plates: forces point down, the body's action on the plates; their reaction on the body is used"
@@ -112,11 +122,11 @@ def _upward(plates: ForcePlates) -> ForcePlates:
 
 
 def write_force_plates(path: Path, plates: ForcePlates) -> None:
-    """Write a .mot as OpenSim's inverse dynamics takes external loads; whole or not at all."""
+    """Write a .mot as OpenSim's inverse dynamics takes external loads, 0 where there is none; whole or not at all."""
     columns, values = [], []
     for number, name in enumerate(plates.names):
         for kind, array in (
-            ("v", plates.force_n),
+            ("v", np.nan_to_num(plates.force_n)),
             ("p", np.nan_to_num(plates.center_of_pressure_m)),
             ("m", plates.free_moment_nm),
         ):

@@ -35,7 +35,7 @@ from biopose.io.manifest_entries import (
     is_name,
     printable,
 )
-from biopose.io.manifest_patterns import with_patterns
+from biopose.io.manifest_patterns import NAMING, with_patterns
 from biopose.io.session_files import BESIDE, NO_FILES, WHAT, MarkerFiles, session_file
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
@@ -331,7 +331,8 @@ def named_files(path: Path) -> list[str] | None:
         return None
     athletes = [str(table.get("id", "")) for _, table in _tables(raw, "athlete")]
     tables = with_patterns(path.parent, _tables(raw, "trial"), athletes=athletes, taken=_of_athletes(raw))
-    return [file for _, table in tables if isinstance(file := _file_of(table), str)] + sorted(_of_athletes(raw))
+    of_trials = (table[key] for _, table in tables for key in NAMING if key in table)
+    return [file for file in of_trials if isinstance(file, str)] + sorted(_of_athletes(raw))
 
 
 def _toml(path: Path) -> dict[str, Any]:

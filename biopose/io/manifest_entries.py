@@ -12,7 +12,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from biopose.io.files import QUOTE_LENGTH
@@ -28,6 +37,7 @@ PERSON_RULE = (
     "[left, top, right, bottom] around them in pixels with left < right and top < bottom"
 )
 
+MOST_STARS = 4  # of a pattern: each further one multiplies the time to match a name
 MOST_PX = 1e6  # beyond any image: what is refused here cannot overflow later
 A_WEEK_S = 604_800.0
 MOST_HZ = 100_000.0  # of a high-speed camera
@@ -71,6 +81,11 @@ Person = (
     | tuple[float, float, float]
     | tuple[float, float, float, float]
 )
+
+
+def stars(pattern: str) -> int:
+    """How many parts of names * stands for in a pattern; ** is one."""
+    return len(re.findall(r"\*+", pattern))
 
 
 def is_name(text: str) -> bool:
@@ -197,6 +212,13 @@ class TrialTable(_Table):
         default=None, min_length=1, description='of a trial of markers, force plates in a .mot, such as "jump1_grf.mot"'
     )
 
+    @field_validator(*KEY_OF.values())
+    @classmethod
+    def _is_matched_in_time(cls, pattern: str | None) -> str | None:
+        if (found := stars(pattern or "")) > MOST_STARS:
+            raise ValueError(f"found a pattern with {found} *, expected at most {MOST_STARS}; leave some out")
+        return pattern
+
     @property
     def kind(self) -> RecordingKind:
         """What was recorded: the key that names the file."""
@@ -283,7 +305,7 @@ def _problem(detail: ErrorDetails, table: type[BaseModel]) -> str:
         return str(detail["ctx"]["error"]) if "error" in detail.get("ctx", {}) else detail["msg"]
     if detail["type"] == "missing":
         return f"is missing; expected {fields[-1].description}"
-    if detail["type"] == "value_error" and key == "camera":
+    if detail["type"] == "value_error" and key in {"camera", *KEY_OF.values()}:
         return str(detail["ctx"]["error"])
     hint = centimetres_hint(given) if key == "height_m" and isinstance(given, int | float) else ""
     return f"found {_as_toml(given)}; expected {fields[-1].description}{hint}"

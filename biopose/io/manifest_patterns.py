@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from biopose.io.manifest_entries import ACTIVITIES, KEY_OF
+from biopose.io.manifest_entries import ACTIVITIES, KEY_OF, MOST_STARS, stars
 
 NAME, ATHLETE, ACTIVITY = "{name}", "{athlete}", "{activity}"
+NAMING = (*KEY_OF.values(), "forces", "names")  # a trial's files
 UNKNOWN_ATHLETE = "[^/_]+"  # an id that the manifest lacks is reported as such
 
 
@@ -22,7 +23,7 @@ def with_patterns(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """The [[trial]] tables with their numbers; one with a pattern becomes one for each file, by name.
 
-    A pattern without a file stays as it is, so that it is reported as a missing file.
+    A pattern without a file stays as it is, so that it is reported as a missing file, and one with too many * likewise.
 
     Args:
         folder: of the session.
@@ -30,17 +31,30 @@ def with_patterns(
         athletes: ids of the manifest's.
         taken: files that are no trials, such as static trials.
     """
-    named = {table[key] for _, table in tables for key in KEY_OF.values() if isinstance(table.get(key), str)}
-    for number, table in tables:
-        key = next((key for key in KEY_OF.values() if is_pattern(table.get(key))), None)
-        found = [] if key is None else list(_files(folder, table[key], athletes, {*named, *taken}))
-        if key is None or not found:
-            yield number, table
-        for name, parts in found:
-            of_file = parts | table | {key: name}
-            if isinstance(forces := table.get("forces"), str):
-                of_file["forces"] = forces.replace(NAME, Path(name).stem)
-            yield number, of_file
+    named = {table[key] for _, table in tables for key in NAMING if isinstance(table.get(key), str)}
+    found = [(number, table, list(_matched(folder, table, athletes))) for number, table in tables]
+    forces = {own for *_, files in found for name, one in files if (own := Path(_forces(one)).as_posix()) != name}
+    no_trials = {*forces, *(Path(name).as_posix() for name in (*named, *taken))}
+    for number, table, files in found:
+        trials = [one for name, one in files if name not in no_trials]
+        yield from ((number, one) for one in trials or [table])
+
+
+def _matched(folder: Path, table: dict[str, Any], athletes: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each file of a table's pattern, and the table of that file."""
+    key = next((key for key in KEY_OF.values() if is_pattern(table.get(key))), None)
+    if key is None or stars(table[key]) > MOST_STARS:
+        return
+    for name, parts in _files(folder, table[key], athletes):
+        of_file = parts | table | {key: name}
+        if forces := _forces(table):
+            of_file["forces"] = forces.replace(NAME, Path(name).stem)
+        yield name, of_file
+
+
+def _forces(table: dict[str, Any]) -> str:
+    forces = table.get("forces")
+    return forces if isinstance(forces, str) else ""
 
 
 def is_pattern(value: object) -> bool:
@@ -48,9 +62,7 @@ def is_pattern(value: object) -> bool:
     return isinstance(value, str) and any(part in value for part in ("*", ATHLETE, ACTIVITY))
 
 
-def _files(
-    folder: Path, pattern: str, athletes: Collection[str], taken: Collection[str]
-) -> Iterator[tuple[str, dict[str, str]]]:
+def _files(folder: Path, pattern: str, athletes: Collection[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """Each file of a pattern, and what its name tells."""
     of_known = "|".join(map(re.escape, sorted(athletes, key=len, reverse=True)))
     expressions = [_expression(pattern, athlete) for athlete in filter(None, (of_known, UNKNOWN_ATHLETE))]
@@ -62,7 +74,7 @@ def _files(
     for name in names:
         file = (above / name).as_posix()
         match = next(filter(None, (expression.fullmatch(file) for expression in expressions)), None)
-        if match and not name.startswith(".") and file not in taken:
+        if match and not name.startswith("."):
             yield file, match.groupdict()
 
 
@@ -72,7 +84,7 @@ def _expression(pattern: str, athlete: str) -> re.Pattern[str]:
         ATHLETE: f"(?P<athlete>{athlete})",
         ACTIVITY: f"(?P<activity>{'|'.join(ACTIVITIES)})",
     }
-    parts = re.split(r"(\*|\{athlete\}|\{activity\})", Path(pattern).as_posix())
+    parts = re.split(r"(\*|\{athlete\}|\{activity\})", re.sub(r"\*+", "*", Path(pattern).as_posix()))
     text = ""
     for part in parts:
         new = stands_for.get(part, re.escape(part))

@@ -3,6 +3,7 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from warehouse.api import Home
 
 POINTS = 101
+CYCLE = ("athlete_id", "trial_id", "side", "phase_number")
 OF_ONE_ATHLETE = (
     "cycles of one athlete are compared, as if each were independent of the others: the result is about this athlete, "
     "and a session's own conditions are part of the difference"
@@ -79,11 +81,15 @@ def compare(
 def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
     if wrong := [one for one in given if "=" not in one]:
         raise click.UsageError(f"{option} {wrong[0]}: expected KEY=VALUE, such as session=blue/2026-11-25-walks")
-    return {key: value for key, _, value in (one.partition("=") for one in given)}
+    pairs = [(key, value) for key, _, value in (one.partition("=") for one in given)]
+    times = Counter(["activity", *(key for key, _ in pairs)])  # which has an option of its own
+    if repeated := [key for key in times if times[key] > 1]:
+        raise click.UsageError(f"{option}: {repeated[0]} is given {times[repeated[0]]} times; expected once")
+    return dict(pairs)
 
 
 def _cycles(home: Home, coordinate: str, filters: dict[str, str]) -> pl.DataFrame:
-    """A row a cycle that is known from 0 to 100 %: athlete_id and the curve; and of how many cycles it is not."""
+    """A row a cycle: CYCLE, its curve, and whether that is known from 0 to 100 %."""
     import polars as pl
 
     from warehouse.nearest import suggestion
@@ -93,9 +99,8 @@ def _cycles(home: Home, coordinate: str, filters: dict[str, str]) -> pl.DataFram
     if coordinate not in known:
         raise ValueError(f"{coordinate}: there is no such coordinate; {suggestion(coordinate, known)}")
     side = "left" if coordinate.removesuffix("_deg").removesuffix("_m").endswith("_l") else "right"
-    cycle = ["athlete_id", "trial_id", "side", "phase_number"]
-    of_side = curves.filter(pl.col("side").is_in(["none", side])).sort(*cycle, "percent")
-    listed = of_side.group_by(cycle, maintain_order=True).agg(pl.col(coordinate).alias("curve"))
+    of_side = curves.filter(pl.col("side").is_in(["none", side])).sort(*CYCLE, "percent")
+    listed = of_side.group_by(CYCLE, maintain_order=True).agg(pl.col(coordinate).alias("curve"))
     whole = (pl.col("curve").list.len() == POINTS) & (pl.col("curve").list.drop_nulls().list.len() == POINTS)
     return listed.with_columns(whole.alias("is_whole"))
 
@@ -105,6 +110,8 @@ def _compared(first: pl.DataFrame, second: pl.DataFrame, *, alpha: float) -> dic
 
     from biopose.analysis.curve_comparison import compare_curves
 
+    if common := first.join(second, on=CYCLE, how="semi").height:
+        raise ValueError(f"{common} cycles are in both groups; choose groups without a common cycle")
     groups = [frame.filter("is_whole") for frame in (first, second)]
     athletes = [list(dict.fromkeys(frame["athlete_id"])) for frame in groups]
     notes = [

@@ -70,11 +70,13 @@ def test_pairs_find_what_groups_cannot_since_persons_differ() -> None:
 
 def test_what_cannot_be_compared_is_an_error() -> None:
     curves = smooth_curves(6, seed=8)
+    levels = np.arange(4.0)[:, None] * np.ones(POINTS)
     for first, second, message in (
         (curves[:2], curves[2:], "2 and 4 curves; 3 of each are needed"),
         (curves[:3], curves[3:, :50], "shapes"),
         (curves[:3], np.full((3, POINTS), np.nan), "not known"),
         (np.zeros((3, POINTS)), np.ones((3, POINTS)), "all the same"),
+        (levels, levels + 1, "differ by constants alone"),
     ):
         with pytest.raises(ValueError, match=message):
             compare_curves(first, second)

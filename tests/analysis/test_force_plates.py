@@ -13,9 +13,10 @@ from biopose.analysis.force_plates import (
     nearest_foot,
     plate_contacts,
 )
+from biopose.analysis.motion import Motion
 from biopose.analysis.plate_events import METHOD, plate_moments
 from biopose.analysis.trial_analysis import analyse_motion
-from biopose.io.force_plates import ForcePlates, read_force_plates
+from biopose.io.force_plates import ForcePlates, read_force_plates, write_force_plates
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories
 from tests.analysis.motions import FOOT_Z_M, jump, walking
@@ -55,10 +56,27 @@ def test_a_contact_at_the_recordings_ends_has_no_event_there(tmp_path: Path) -> 
     assert (contact.on_s, contact.off_s) == (None, None)
 
 
+def test_no_contact_begins_or_ends_where_no_force_was_recorded(tmp_path: Path) -> None:
+    force_n = np.zeros(200)
+    force_n[30:160] = 700.0
+    force_n[80:100] = np.nan
+    plates = read_force_plates(write_plates(tmp_path / "grf.mot", [force_n], [(0.5, -0.1)]))
+    assert plates is not None
+    assert "ground_force_1 has no force in 20 of 200 samples: no contact begins or ends there" in plates.notes
+    before, after = plate_contacts(plates)
+    assert before.on_s == pytest.approx(0.29, abs=0.01)
+    assert (before.off_s, after.on_s) == (None, None)
+    assert after.off_s == pytest.approx(1.6, abs=0.01)
+    write_force_plates(tmp_path / "again.mot", plates)
+    again = read_force_plates(tmp_path / "again.mot")
+    assert again is not None
+    np.testing.assert_array_equal(again.force_n[:, 0, 1], np.nan_to_num(force_n))
+
+
 def test_a_flight_is_the_time_in_which_no_plate_is_touched() -> None:
     place = np.zeros(2)
-    left, right = PlateContact(None, 1.0, place, 0.5), PlateContact(None, 1.02, place, 0.5)
-    landed = [PlateContact(1.5, None, place, 2.0), PlateContact(1.51, None, place, 2.0)]
+    left, right = PlateContact(None, 1.0, place, 0.0, 1.0), PlateContact(None, 1.02, place, 0.0, 1.02)
+    landed = [PlateContact(1.5, None, place, 1.5, 2.5), PlateContact(1.51, None, place, 1.51, 2.5)]
     assert flight_between([left, right, *landed]) == (1.02, 1.5)
     assert flight_between([left]) is None
 
@@ -66,7 +84,7 @@ def test_a_flight_is_the_time_in_which_no_plate_is_touched() -> None:
 def test_the_foot_is_the_one_at_the_centre_of_pressure() -> None:
     one = jump()
     for side, z_m in FOOT_Z_M.items():
-        contact = PlateContact(None, 1.0, np.array([0.1, z_m]), 0.5)
+        contact = PlateContact(None, 1.0, np.array([0.1, z_m]), 0.0, 1.0)
         assert nearest_foot(contact, one.time_s, one.foot_points_m) == side
 
 
@@ -129,6 +147,27 @@ def test_a_walkers_strike_on_a_plate_replaces_the_kinematic_one() -> None:
     assert len([one for one in after if (one.event, one.side) == ("foot_strike", "left")]) == len(strikes)
     (on_plate,) = [one for one in after if one.event == "foot_strike" and one.method == METHOD]
     assert on_plate.time_s == pytest.approx(strike.time_s + 0.02, abs=0.0011)
+
+
+def events_of_left(plates: ForcePlates, motion: Motion) -> list[tuple[str, float]]:
+    """The left foot's, with both plates' centres of pressure under its stance that begins at 1.4 s."""
+    frame = int(np.searchsorted(motion.time_s, 1.4 + 0.3))
+    plates.center_of_pressure_m[:] = motion.foot_points_m["left"][frame].mean(axis=0)
+    events, _ = analyse_motion(motion, activity="walk", moments=plate_moments(motion, plates))
+    return [(one.event, one.time_s) for one in events if one.side == "left" and one.event.startswith("foot_")]
+
+
+def test_a_foot_that_rolls_from_a_plate_onto_the_next_or_the_floor_strikes_once() -> None:
+    motion = walking()
+    kinematic, _ = analyse_motion(motion, activity="walk")
+    left = [(e.event, e.time_s) for e in kinematic if e.side == "left" and e.event.startswith("foot_")]
+    strike_s = min((t for name, t in left if name == "foot_strike"), key=lambda t: abs(t - 1.4))
+    off_s = min(t for name, t in left if name == "foot_off" and t > strike_s)
+    first, second = (strike_s, strike_s + 0.45), (strike_s + 0.18, off_s)
+    for feet in ({"left": [first], "right": [second]}, {"left": [first]}, {"right": [second]}):
+        found = events_of_left(plates_under(feet), motion)
+        assert [name for name, _ in found] == [name for name, _ in left]
+        np.testing.assert_allclose([t for _, t in found], [t for _, t in left], atol=0.0011)
 
 
 def test_forces_are_low_passed_and_their_centre_of_pressure_stays_where_it_is() -> None:

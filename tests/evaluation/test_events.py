@@ -15,8 +15,8 @@ from tests.reference_data import SHARED_DATA, needs_shared_data
 
 def test_a_jump_is_compared_with_its_plates() -> None:
     places = {side: np.array([0.1, z_m]) for side, z_m in FOOT_Z_M.items()}
-    contacts = [PlateContact(None, 1.0, place, 0.5) for place in places.values()]
-    contacts += [PlateContact(1.5, None, place, 2.2) for place in places.values()]
+    contacts = [PlateContact(None, 1.0, place, 0.0, 1.0) for place in places.values()]
+    contacts += [PlateContact(1.5, None, place, 1.5, 2.9) for place in places.values()]
     errors = EventErrors()
     errors.add(jump(), PlateEvents.of(jump(), contacts), activity="drop_jump")
     found, height = errors.events_dict(), errors.jump_dict()
@@ -30,7 +30,7 @@ def test_a_jump_is_compared_with_its_plates() -> None:
 def test_walking_is_compared_by_every_method() -> None:
     place = np.array([0.1 + 1.43, FOOT_Z_M["left"]])  # where the left foot stands from 1.4 to 2.1 s
     errors = EventErrors()
-    plates = PlateEvents.of(walking(), [PlateContact(1.4, 2.1, place, 1.75)])
+    plates = PlateEvents.of(walking(), [PlateContact(1.4, 2.1, place, 1.4, 2.1)])
     errors.add(walking(), plates, activity="walk")
     found = errors.events_dict()
     assert (found["n"], found["missed"]) == (2, 0)
@@ -40,7 +40,7 @@ def test_walking_is_compared_by_every_method() -> None:
 
 def test_what_is_too_far_away_is_missed_and_an_interval_that_misses_is_counted() -> None:
     errors = EventErrors()
-    late = PlateContact(1.6, None, np.array([1.53, FOOT_Z_M["left"]]), 1.75)
+    late = PlateContact(1.6, None, np.array([1.53, FOOT_Z_M["left"]]), 1.6, 1.9)
     errors.add(walking(), PlateEvents.of(walking(), [late]), activity="walk")
     assert errors.events_dict()["missed"] == 1
     assert Differences().as_dict() == {"n": 0, "missed": 0}

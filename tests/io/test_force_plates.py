@@ -10,7 +10,8 @@ from biopose.errors import FileFormatError
 from biopose.io.c3d import read_c3d
 from biopose.io.force_plates import ForcePlates, read_force_plates, write_force_plates
 from biopose.io.up_axis import y_up
-from tests.io.plate_files import CHANNELS, FRAMES, SAMPLES, channels, written_plates
+from biopose.marker_trial import MarkerTrial
+from tests.io.plate_files import CHANNELS, CORNERS_MM, FRAMES, SAMPLES, channels, written_plates
 
 
 @pytest.mark.parametrize("kind", CHANNELS)
@@ -45,6 +46,19 @@ def test_a_c3d_without_plates_has_none_and_one_of_another_type_is_noted(tmp_path
     assert read_force_plates(written_plates(tmp_path / "none.c3d", 2, channels(2), USED=0)) is None
 
 
+def test_a_plate_without_corners_is_left_out_with_a_note(tmp_path: Path) -> None:
+    corners = CORNERS_MM.transpose(2, 1, 0).copy()
+    corners[..., 0] = 0
+    found = read_force_plates(written_plates(tmp_path / "one.c3d", 2, channels(2), CORNERS=corners), up="z")
+    assert found is not None
+    assert found.names == ("ground_force_2",)
+    assert "force plate 1 has no corners (FORCE_PLATFORM:CORNERS): not read" in found.notes
+    path = written_plates(tmp_path / "none.c3d", 2, channels(2), CORNERS=np.zeros_like(corners))
+    plates, notes = MarkerTrial(path, height_m=1.8, up="z").read_plates()
+    assert plates is None
+    assert [note.split(":")[0] for note in notes] == [f"force plate {n} has no corners (FORCE_PLATFORM" for n in (1, 2)]
+
+
 def test_a_channel_that_the_file_lacks_is_an_error(tmp_path: Path) -> None:
     wrong = np.arange(7, 19).reshape(2, 6).T
     path = written_plates(tmp_path / "plates.c3d", 2, channels(2), CHANNEL=wrong)
@@ -77,6 +91,15 @@ def test_forces_that_point_down_are_turned_and_it_is_noted(tmp_path: Path) -> No
     assert found is not None
     assert (found.force_n[..., 1] == 700).all()
     assert "forces point down" in found.notes[-1]
+
+
+def test_missing_samples_turn_no_forces(tmp_path: Path) -> None:
+    values = channels(2)
+    values[3] = np.nan
+    found = read_force_plates(written_plates(tmp_path / "gap.c3d", 2, values), up="z")
+    assert found is not None
+    assert (np.delete(found.force_n, 3, axis=0)[..., 1] > 0).all()
+    assert "ground_force_1 has no force in 1 of 24 samples: no contact begins or ends there" in found.notes
 
 
 def test_a_mot_without_forces_is_refused_with_what_it_has(tmp_path: Path) -> None:

@@ -100,6 +100,38 @@ def test_a_pattern_leaves_out_what_is_named_otherwise_and_static_trials(tmp_path
     assert [(t.file.name, t.activity) for t in session.trials] == [("a.c3d", "walk"), ("b.c3d", "squat")]
 
 
+def test_a_pattern_leaves_out_force_files_and_a_static_trial_however_it_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / "lab" / "day"
+    text = '[[trial]]\nmarkers = "./ann_*.c3d"\nforces = "{name}_grf.c3d"\nathlete = "ann"\n'
+    files = ("ann_1.c3d", "ann_1_grf.c3d", "ann_static.c3d")
+    read(folder, text, *files)
+    (folder / "session.toml").write_text(HEAD.replace('"ann_static', '"./ann_static') + text)
+    session = read_session(folder / "session.toml")
+    assert not session.refused
+    assert [[path.name for path in trial.inputs] for trial in session.trials] == [
+        ["ann_1.c3d", "ann_static.c3d", "ann_1_grf.c3d"]
+    ]
+    assert not unmatched(tmp_path)
+
+
+def test_forces_in_the_recording_itself_may_be_named(tmp_path: Path) -> None:
+    text = '[[trial]]\nmarkers = "ann_*.c3d"\nforces = "./{name}.c3d"\nathlete = "ann"\n'
+    (trial,) = read(tmp_path, text, "ann_1.c3d", "ann_static.c3d").trials
+    assert (trial.file.name, trial.beside.forces) == ("ann_1.c3d", trial.file)
+
+
+def test_a_pattern_with_too_many_stars_is_refused_and_a_double_one_is_one(tmp_path: Path) -> None:
+    long = "a" * 60 + ".c3d"
+    text = f'[[trial]]\nmarkers = "{"*a" * 12}b.c3d"\nathlete = "ann"\n'
+    text += f'[[trial]]\nmarkers = "{"*" * 12}a.c3d"\nathlete = "ann"\n'
+    session = read(tmp_path, text, long, "ann_static.c3d")
+    assert [trial.file.name for trial in session.trials] == [long]
+    (refused,) = session.refused
+    assert refused.kind == "manifest"
+    assert "trial[1].markers" in refused.message
+    assert "found a pattern with 12 *, expected at most 4; leave some out" in refused.message
+
+
 def test_a_pattern_of_an_unknown_athlete_and_one_without_files_are_refused(tmp_path: Path) -> None:
     text = '[[trial]]\nmarkers = "{athlete}_*.trc"\n[[trial]]\nfile = "*.mp4"\nathlete = "ann"\n'
     session = read(tmp_path, text, "bob_1.trc", "ann_static.c3d")

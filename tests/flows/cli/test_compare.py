@@ -96,13 +96,27 @@ def test_as_text_it_states_threshold_and_spans(home: Path) -> None:
 
 
 def test_what_cannot_be_compared_is_refused_with_what_there_is(home: Path) -> None:
-    def refused(coordinate: str, first: str) -> str:
-        options = ("--first", first, "--second", "session=blue/after", "--activity", "squat", "--home", home)
+    def refused(coordinate: str, *first: str) -> str:
+        options = (
+            *(part for one in first for part in ("--first", one)),
+            "--second",
+            "session=blue/after",
+            "--activity",
+            "squat",
+            "--home",
+            home,
+        )
         return run("compare", coordinate, *options).stderr
 
     assert "knee_angle_r_deg" in refused("knee_angle_deg", "session=blue/before")
     assert "blue/before" in refused("knee_angle_r_deg", "session=blue/befor")
-    assert "1 and 1 curves; 3 of each are needed" in refused("knee_angle_r_deg", "athlete=blue/bob")
+    assert "1 and 1 curves; 3 of each are needed" in refused(
+        "knee_angle_r_deg", "athlete=blue/bob", "session=blue/before"
+    )
+    assert "1 cycles are in both groups" in refused("knee_angle_r_deg", "athlete=blue/bob")
+    twice = refused("knee_angle_r_deg", "athlete=blue/ann", "athlete=blue/bob")
+    assert "--first: athlete is given 2 times; expected once" in twice
+    assert "--first: activity is given 2 times" in refused("knee_angle_r_deg", "activity=walk")
     result = run(
         "compare", "knee_angle_r_deg", "--first", "blue", "--second", "x=y", "--activity", "squat", "--home", home
     )

@@ -22,14 +22,12 @@ from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S, WITH_JUMPS, knee_flexion_deg, knee_flexion_peaks
 from biopose.analysis.extremes import KNEES, missing, peak, peak_and_range
 from biopose.analysis.flights import Flight
-from biopose.analysis.gait_metrics import strides_of
+from biopose.analysis.gait_metrics import ON_BELT, strides_of
 from biopose.analysis.jump_metrics import jump_heights, landing_peaks
 from biopose.analysis.metrics import ANGLES, GAIT
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import States, foot_states
 from biopose.analysis.tables import CycleMetric, Event, Metric
-
-ON_BELT = "On a treadmill the pelvis stays where it is: its way is not the stride's length."
 
 Kind = Literal["stride", "jump", "repetition"]
 

@@ -16,6 +16,7 @@ from biopose.analysis.stance import UNKNOWN, States, foot_states
 from biopose.analysis.tables import Event, Metric
 
 STEPS_A_STRIDE, SECONDS_A_MINUTE = 2, 60
+ON_BELT = "On a treadmill the pelvis stays where it is: its way is not that of the feet."
 NEED_WORLD, OF_SIDES = ("step_count", "cadence", "mean_speed"), ("stride_time", "contact_time")
 
 ALONG_VIEW = (
@@ -109,6 +110,9 @@ def _durations(pairs: Sequence[tuple[Event, Event]]) -> Durations:
 
 
 def _speed(motion: Motion) -> Iterator[Metric]:
+    if motion.on_belt:
+        yield unknown_metric("mean_speed", reason=ON_BELT)
+        return
     frames = np.flatnonzero(motion.trusted)
     if len(frames) < 2:
         return

@@ -61,7 +61,7 @@ def serve(
     *,
     cron: str | None = None,
     timezone: str | None = None,
-    echo: Callable[[str], None] = print,
+    echo: Callable[[str], None],
     project: Path = CHECKOUT,
 ) -> None:
     """Serve until ^C or SIGTERM.

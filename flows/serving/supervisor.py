@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -61,7 +62,7 @@ def serve(
     *,
     cron: str | None = None,
     timezone: str | None = None,
-    echo: Callable[[str], None],
+    echo: Callable[[str], None] = partial(print, flush=True),
     project: Path = CHECKOUT,
 ) -> None:
     """Serve until ^C or SIGTERM.

@@ -19,13 +19,12 @@ from tasks.settings import Addresses, Settings
 
 SERVE = """
 import sys
-from functools import partial
 from pathlib import Path
 from flows.serving.supervisor import serve
 from flows.serving.prefect_server import PrefectServer
 from tasks.prefect_login import prefect_login
 from tasks.settings import Settings
-serve(Settings.load(), project=Path(sys.argv[1]), echo=partial(print, flush=True))
+serve(Settings.load(), project=Path(sys.argv[1]))
 """
 START_TIMEOUT_S = 150.0
 STOP_TIMEOUT_S = 60.0

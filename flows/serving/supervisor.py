@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -57,12 +56,17 @@ class StopSignal:
             raise _Stopped
 
 
+def print_line(text: str) -> None:
+    """To standard output at once, also where that is a file."""
+    print(text, flush=True)
+
+
 def serve(
     settings: Settings,
     *,
     cron: str | None = None,
     timezone: str | None = None,
-    echo: Callable[[str], None] = partial(print, flush=True),
+    echo: Callable[[str], None] = print_line,
     project: Path = CHECKOUT,
 ) -> None:
     """Serve until ^C or SIGTERM.

@@ -15,6 +15,7 @@ COPYLEFT = re.compile(r"\b[AL]?GPL|General Public License|proprietary", re.IGNOR
 # What the packages' own metadata do not state, or state as one of several; read in the licence files that they install.
 READ_BY_HAND = {
     "anny": "Apache-2.0, its assets CC0",
+    "axe-playwright-python": "MIT, with axe-core under MPL-2.0",
     "ezc3d": "MIT",
     "huey": "MIT",
     "skops": "BSD-3-Clause",

@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 DEFAULT_POLICY = Path(__file__).parent / "gate_policy.toml"
 QUALITY = "mean_quality"
 GROUPS = ("activity", "team", "camera")
-MOST_PER_GROUP = 50  # kinds of one group, such as teams, that are told apart
+MOST_PER_GROUP = 50  # kinds of one group, such as teams, that are distinguished
 
 
 @dataclass(frozen=True, eq=False)

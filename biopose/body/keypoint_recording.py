@@ -75,7 +75,7 @@ def keypoint_recording(recording: MarkerTrajectories, *, names: Mapping[str, str
 
     Args:
         recording: of keypoints; y is up.
-        names: ours of `KEYPOINTS` by theirs, before the usual spellings.
+        names: by the file's name of a keypoint, that of `KEYPOINTS`; they take precedence over the known spellings.
 
     Raises:
         ModelError: a hip or knee is missing, two keypoints are the same, or the body is of another size.

@@ -16,7 +16,7 @@ from biopose.skeleton.scaled_model import write_scaled_default
 
 @dataclass(frozen=True)
 class KeypointNames:
-    """That a recording is of keypoints, and the file of their names; None where the usual names are used."""
+    """A recording of keypoints, with the file of their names; None where the file's own names are known."""
 
     file: Path | None = None
 

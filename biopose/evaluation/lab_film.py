@@ -7,11 +7,8 @@ A clip is kept under a key of its motion, view and rendering; its people under o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -94,16 +91,6 @@ def measured_motion(person: PersonMeasurement) -> Motion:
     """The motion as the analysis reads it from a trial's table."""
     table = trial_table(person, settings={}, versions={})
     return motion_of(MeasuredTrial(Path(TRIAL), table), person.person.skeleton)
-
-
-@contextmanager
-def kept_in(folder: Path | None) -> Iterator[Path]:
-    """The folder; a temporary one for None."""
-    if folder is not None:
-        yield folder
-        return
-    with TemporaryDirectory() as temporary:
-        yield Path(temporary)
 
 
 def _key(motion: ExpertMotion, view: str) -> str:

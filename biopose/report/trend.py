@@ -155,7 +155,7 @@ def _sessions(one: Series, axes: _Axes, *, offset_px: float) -> list[str]:
 
 
 def _detectable(one: Series, axes: _Axes, *, x_px: float) -> list[str]:
-    """A scale at the right: a change that is shorter than it cannot be told from noise."""
+    """A scale at the right: a change that is shorter than it cannot be distinguished from noise."""
     if one.detectable is None:
         return []
     height = min(one.detectable / (axes.high - axes.low) * axes.height_px, axes.height_px)

@@ -1,4 +1,4 @@
-"""Made-up rollouts with known truth: how often the gate promotes a candidate that is a margin worse, and a good one.
+"""Simulated rollouts with known truth: how often the gate promotes a candidate that is a margin worse, and a good one.
 
 Each athlete shifts all their trials, athletes differ, some trials differ much; the truth is set by the mean. So false
 promotions and power against the number of trials are those of the gate itself, with the policy that ships.

@@ -1,4 +1,4 @@
-"""`biopose bench rollouts`: false promotions and power of the gate, on made-up rollouts with known truth."""
+"""`biopose bench rollouts`: false promotions and power of the gate, on simulated rollouts with known truth."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations

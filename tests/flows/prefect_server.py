@@ -73,7 +73,7 @@ class Up:
     def addresses(self) -> Addresses:
         return Addresses.planned(self.settings)
 
-    def said(self) -> str:
+    def printed(self) -> str:
         return self.output.read_text()
 
     def family(self) -> list[psutil.Process]:
@@ -95,8 +95,8 @@ class Up:
         return self.process.wait(STOP_TIMEOUT_S)
 
     def _is_ready(self) -> bool:
-        assert self.process.poll() is None, self.said()
-        return "next run" in self.said()
+        assert self.process.poll() is None, self.printed()
+        return "next run" in self.printed()
 
 
 @contextmanager

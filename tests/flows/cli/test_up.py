@@ -145,10 +145,10 @@ def test_a_scheduled_run_fires_in_this_environment_with_this_home(services: TwoS
 
 
 @pytest.mark.slow
-def test_where_things_are_is_said(services: TwoServices) -> None:
+def test_where_things_are_is_printed(services: TwoServices) -> None:
     where = services.first.addresses
-    for said in (where.prefect, where.mlflow, where.pages, "next run   "):
-        assert said in services.first.said()
+    for line in (where.prefect, where.mlflow, where.pages, "next run   "):
+        assert line in services.first.printed()
 
 
 @pytest.mark.slow
@@ -169,14 +169,14 @@ def test_its_owner_alone_can_use_it(services: TwoServices) -> None:
 def test_prefects_page_asks_for_the_login_whose_file_is_printed(services: TwoServices) -> None:
     assert (services.ui["auth"], services.ui["csrf_enabled"]) == ("BASIC", True)
     assert services.ui["api_url"] == f"{services.first.addresses.prefect}/api"
-    assert f"log in with the line that {services.first.settings.prefect_login} holds" in services.first.said()
+    assert f"log in with the line that {services.first.settings.prefect_login} holds" in services.first.printed()
 
 
 @pytest.mark.slow
 def test_the_pages_are_served_and_their_address_stands_first(services: TwoServices) -> None:
     assert services.page == 200
-    where, said = services.first.addresses, services.first.said()
-    assert said.index(where.pages) < min(said.index(where.prefect), said.index(where.mlflow))
+    where, printed = services.first.addresses, services.first.printed()
+    assert printed.index(where.pages) < min(printed.index(where.prefect), printed.index(where.mlflow))
 
 
 @pytest.mark.slow
@@ -193,7 +193,7 @@ def test_a_home_is_served_once(services: TwoServices) -> None:
 @pytest.mark.slow
 def test_a_server_that_dies_is_started_again(services: TwoServices) -> None:
     assert services.pages_back == 200
-    assert "pages ended (exit code -9); it is restarted" in services.first.said()
+    assert "pages ended (exit code -9); it is restarted" in services.first.printed()
 
 
 @pytest.mark.slow

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from biopose.errors import BioposeError
 from flows.serving import programs
 from flows.serving.ports import free_port
 from flows.serving.processes import Child, stop
@@ -23,6 +25,7 @@ from tasks.settings import LOCALHOST, Settings, responds
 
 START_TIMEOUT_S = 120.0
 POLL_S = 0.1
+WATCH_S = 0.5
 DELIVERY_TIMEOUT_S = 10.0
 
 
@@ -64,6 +67,8 @@ def ingest_server(settings: Settings, echo: Callable[[str], None]) -> Iterator[C
 def temporary_server(settings: Settings, environment: Mapping[str, str]) -> Iterator[tuple[str, Callable[[], None]]]:
     """A Prefect server on a free port for the block, without its services: nothing is scheduled there.
 
+    It is started again where it dies once it has responded: a flow's requests are repeated for as long as that takes.
+
     Args:
         settings: of the home.
         environment: of the server.
@@ -82,10 +87,29 @@ def temporary_server(settings: Settings, environment: Mapping[str, str]) -> Iter
     )
     begin_with_copy("prefect", settings.prefect_database)
     server.start()
+    ended = threading.Event()
+    restarts = threading.Thread(target=_restart_if_dead, args=(server, ended), daemon=True)
+
+    def wait_until_ready() -> None:
+        _wait_for(server, url, settings)
+        restarts.start()
+
     try:
-        yield url, lambda: _wait_for(server, url, settings)
+        yield url, wait_until_ready
     finally:
+        ended.set()
+        if restarts.is_alive():
+            restarts.join()
         stop(server)
+
+
+def _restart_if_dead(server: Child, ended: threading.Event) -> None:
+    """Watch the server until the block ends; one that keeps dying stays dead, and the flow's next request fails."""
+    while not ended.wait(WATCH_S):
+        try:
+            server.restart_if_dead()
+        except BioposeError:
+            return
 
 
 def _wait_for(server: Child, url: str, settings: Settings) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 import psutil
 
+from flows.serving.programs import PREFECT_APPLICATION
 from tests.flows.ingest_runs import run_ingest, small_inbox, start_ingest
 from warehouse.content import content_rows
 
@@ -42,6 +43,7 @@ VICTIMS: dict[str, Callable[[psutil.Process, Path], list[psutil.Process]]] = {
     "flow process": lambda flow, _: [flow],
     "Ray actor": lambda flow, _: _named(flow, "ray::PerceptionActor"),
     "Dask worker": lambda flow, _: forked_workers(flow),
+    "Prefect server": lambda flow, _: _named(flow, PREFECT_APPLICATION),
     "loader in a transaction": lambda flow, home: [flow] if _in_transaction(home) else [],
 }
 

@@ -65,13 +65,12 @@ def test_a_killed_flow_ends_its_actors_workers_and_server(killed: KilledFlow) ->
     assert killed.left_running == []
 
 
-def test_whatever_is_killed_the_next_run_ends_as_an_undisturbed_one(
-    killed: KilledFlow, run: ObservedRun, server: dict[str, str]
-) -> None:
+def test_whatever_is_killed_the_next_run_ends_as_an_undisturbed_one(killed: KilledFlow, run: ObservedRun) -> None:
+    """The dead Prefect server is started again, and the flow's own end is reported to it."""
     for perceived in (killed.home / "artifacts" / "perceived").rglob("*.parquet"):
         perceived.unlink()  # both engines have work, whatever the killed flow had come to
-    process = start_ingest(killed.inbox, killed.home, server=server)
-    for victim in ("Ray actor", "Dask worker"):
+    process = start_ingest(killed.inbox, killed.home)
+    for victim in ("Ray actor", "Prefect server", "Dask worker"):
         assert kill(process, killed.home, victim=victim) > 0
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, (output, errors)

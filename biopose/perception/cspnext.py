@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from biopose.io.checkpoint import without_initialisation
 from biopose.perception.csp_layers import ConvSilu, CspLayer, InSinglePrecision, SpatialPyramid, in_bfloat16
 from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput
 
@@ -44,7 +45,8 @@ class RtmPose(nn.Module):
         """
         from biopose.perception.onnx_weights import load_onnx_weights  # reading .onnx files takes a second to import
 
-        network = cls()
+        with without_initialisation():
+            network = cls()
         load_onnx_weights(network, path, operators=WEIGHT_OPERATORS)
         return network.eval()
 

@@ -2,9 +2,9 @@
 
 torch         single precision; for a GPU.
 onnxruntime   single precision, on the CPU; as torch to 1e-3.
-bfloat16      torch on a CPU that multiplies bfloat16 itself (AVX-512 BF16, AMX): eight bits of mantissa, sums of 24. Takes
-              seven tenths of onnxruntime's time. Confident keypoints move by 0.14 pixels of the crop in the median, where
-              the network's own scatter is 0.475 (`simcc`).
+bfloat16      torch on a CPU that multiplies bfloat16 itself (AVX-512 BF16, AMX): eight bits of mantissa, sums of 24.
+              Takes seven tenths of onnxruntime's time. Confident keypoints move by 0.14 pixels of the crop in the
+              median, where the network's own scatter is 0.475 (`simcc`).
 """
 
 from __future__ import annotations

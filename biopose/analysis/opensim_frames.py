@@ -2,11 +2,12 @@
 
 OpenSim holds the interpreter's lock while it solves a frame, a tenth of a second, in which no thread of the process
 that measures would go on. `opensim_process` starts it; it reads from standard input the path of the frames (.npz), then
-that of the coordinates to write (.npy).
+that of the coordinates to write (.npy), answers by a line, and so on.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import tempfile
@@ -15,13 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.analysis.opensim_process import run_opensim
+from biopose.analysis.opensim_process import CANNOT_FIT, SOLVED, run_opensim
 from biopose.errors import ModelError
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.skeleton.ik.opensim_tracker import OpenSimTracker
 
 ACCURACY = 1e-6  # of the solver; at OpenSim's default 1e-5 the toes and forearms stop up to 10 degrees short
-CANNOT_FIT = 3  # exit code
 
 
 def solve_frames(model: Path, markers: MarkerTrajectories, starts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -80,10 +80,20 @@ def _solve(given: Path, solved: Path) -> None:
         np.save(solved, np.stack([tracker.solve_from(frame, q) for frame, q in enumerate(frames["starts"])]))
 
 
+def _answer_requests() -> None:
+    """Solve the files whose paths come, until none come; what OpenSim prints is none of the answers."""
+    answers = os.fdopen(os.dup(1), "w")
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    while given := sys.stdin.readline().rstrip("\n"):
+        try:
+            _solve(Path(given), Path(sys.stdin.readline().rstrip("\n")))
+            answer = SOLVED
+        except ModelError as error:
+            answer = " ".join(str(error).split())
+        print(answer, file=answers, flush=True)
+
+
 if __name__ == "__main__":
-    try:
-        if paths := sys.stdin.read().splitlines():
-            _solve(*map(Path, paths))
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        sys.exit(CANNOT_FIT)
+    _answer_requests()
+    os._exit(0)  # nothing is left to do, and unloading OpenSim would take time

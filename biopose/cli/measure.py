@@ -3,6 +3,7 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 from pathlib import Path
@@ -118,6 +119,7 @@ def measure(
     # the overlay's small images, where Mesa renders them in software.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("LP_NUM_THREADS", "0")
+    atexit.register(gc.freeze)  # else the interpreter's end looks for garbage among all objects: half a second
     gc.disable()  # it would look again and again through the modules' objects, which stay
     share_heaps()
     start_ahead(2 if athletes == ("all",) else min(len(athletes), 2))  # beside the loading of torch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from biopose.errors import ModelError
 from biopose.io.files import written_whole
@@ -80,12 +81,29 @@ def load_network(path: Path, build: Callable[[dict[str, Any]], Network], *, kind
     """
     tensors, shape = read_checkpoint(path, kind=kind)
     try:
-        network = build({name: tuple(value) if isinstance(value, list) else value for name, value in shape.items()})
+        with without_initialisation():
+            network = build({name: tuple(value) if isinstance(value, list) else value for name, value in shape.items()})
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         other = f"holds a {kind} network of another version of BioPose"
         raise ModelError(f"{path}: {other}; install BioPose again") from error
     return network.eval()
+
+
+class without_initialisation(TorchFunctionMode):  # noqa: N801 - used as a function that gives a context
+    """Leave the parameters of networks that are built inside as they come: all of them are loaded behind it."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call a function of torch, unless it fills a parameter with random numbers or constants."""
+        if getattr(func, "__module__", "") == nn.init.__name__:
+            return (kwargs or {}).get("tensor", *args[:1])
+        return func(*args, **(kwargs or {}))
 
 
 def load_renamed(network: nn.Module, prefixes: Mapping[str, str]) -> None:

@@ -6,7 +6,8 @@ declared in the order in which the published graphs use their weights: `onnx_wei
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
@@ -28,6 +29,28 @@ def on_device(network: Module, device: str | torch.device) -> Module:
     return network.to(device=device)
 
 
+def in_bfloat16(network: Module, *, exact: Sequence[str]) -> Module:
+    """A network with its weights in bfloat16, but for some of its modules, by name."""
+    kept = {name: copy.deepcopy(network.get_submodule(name)) for name in exact}
+    network.to(torch.bfloat16)
+    for name, module in kept.items():
+        network.set_submodule(name, module)
+    return network
+
+
+class InSinglePrecision(nn.Module):
+    """A module that computes in single precision, whatever it is given."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the module, in the given precision."""
+        y: Tensor = self.module(x.float())
+        return y.to(x.dtype)
+
+
 class ConvSilu(nn.Module):
     """A convolution that keeps the size (or divides it by its stride), then x * sigmoid(x)."""
 
@@ -37,7 +60,7 @@ class ConvSilu(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
-        return nn.functional.silu(self.conv(x))
+        return nn.functional.silu(self.conv(x), inplace=True)
 
 
 class ChannelAttention(nn.Module):

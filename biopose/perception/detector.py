@@ -16,15 +16,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biopose.perception.backends import Backend, checked
 from biopose.perception.images import check_image, resampled
-from biopose.perception.onnx_session import OnnxSession, check_device, weights_path
+from biopose.perception.onnx_session import OnnxSession, weights_path
 from biopose.perception.published_networks import DETECTOR_INPUT_PX, DETECTOR_WEIGHTS, LOWEST_SCORE
 from biopose.perception.yolox import STRIDES, YoloxDetector, boxes_of_heads, interleaved, one_a_person
 from biopose.perception.yolox_graph import convolutions
@@ -72,7 +72,7 @@ class PersonDetector:
     def load(
         cls,
         *,
-        backend: Literal["onnxruntime", "torch"] = "onnxruntime",
+        backend: Backend = "onnxruntime",
         threads: int = 2,
         device: str | torch.device = "cpu",
         weights: Path | None = None,
@@ -80,18 +80,22 @@ class PersonDetector:
         """The detector with its published weights, or with others of the same network.
 
         Args:
-            backend: "torch" for a GPU; on a CPU onnxruntime is faster.
-            threads: on the CPU: onnxruntime's take an image each, torch's share a batch.
-            device: of torch; onnxruntime runs on the CPU.
+            backend: as `backend_for` chooses it.
+            threads: on the CPU: they take an image each, but share a batch of the backend torch.
+            device: of the backend torch; the others run on the CPU.
             weights: an .onnx file; None takes the asset.
 
         Raises:
             ModelError: the weights are missing or not the ones expected.
+            ValueError: there is no such backend, or not on that device.
         """
-        check_device(device, backend=backend)
+        checked(backend, device=device)
         weights = weights or weights_path(DETECTOR_WEIGHTS)
         if backend == "onnxruntime":
             return cls(_OnnxDetector(weights), batch_size=1, threads=threads)
+        if backend == "bfloat16":
+            one = YoloxDetector.load(weights, device="cpu", threads=1, bfloat16=True)
+            return cls(one, batch_size=1, threads=threads)
         return cls(YoloxDetector.load(weights, device=device, threads=threads), batch_size=TORCH_BATCH)
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[PersonBoxes]:

@@ -11,20 +11,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from biopose.perception.backends import Backend, checked
 from biopose.perception.crops import PersonCrops, cut_people, is_croppable
 from biopose.perception.flip_augmentation import CropPass, PoseNetwork, run_on_crops
-from biopose.perception.onnx_session import check_device
 from biopose.perception.person_features import FeatureHead, PersonFeatures
 from biopose.perception.pose_backends import OnnxPose, TorchPose
 from biopose.skeleton.threads import in_threads
 
-ONNX_BATCH, TORCH_BATCH = 2, 16
+ONNX_BATCH, BFLOAT16_BATCH, TORCH_BATCH = 2, 6, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class KeypointNetwork:
     def load(
         cls,
         *,
-        backend: Literal["onnxruntime", "torch"] = "onnxruntime",
+        backend: Backend = "onnxruntime",
         threads: int = 2,
         device: str | torch.device = "cpu",
         weights: Path | None = None,
@@ -88,20 +88,24 @@ class KeypointNetwork:
         """The network with its published weights, or with others of the same network.
 
         Args:
-            backend: "torch" for a GPU; on a CPU onnxruntime is faster.
-            threads: on the CPU: onnxruntime's take a batch each, torch's share one.
-            device: of torch; onnxruntime runs on the CPU.
+            backend: as `backend_for` chooses it.
+            threads: on the CPU: they take a batch each, but share one of the backend torch.
+            device: of the backend torch; the others run on the CPU.
             weights: an .onnx file; None takes the asset.
             head: makes a row of numbers of each person's feature maps, see `tokens`.
             batch_size: people at a time; None: as many as the backend is quick with.
 
         Raises:
             ModelError: the weights are missing or not the ones expected.
+            ValueError: there is no such backend, or not on that device.
         """
-        check_device(device, backend=backend)
+        checked(backend, device=device)
         if backend == "onnxruntime":
             network = OnnxPose(weights, levels=head.levels if head else ())
             return cls(network, head=head, batch_size=batch_size or ONNX_BATCH, filled=False, threads=threads)
+        if backend == "bfloat16":
+            one = TorchPose(weights, threads=1, bfloat16=True)
+            return cls(one, head=head, batch_size=batch_size or BFLOAT16_BATCH, filled=False, threads=threads)
         in_torch = TorchPose(weights, device=device, threads=threads)
         return cls(in_torch, head=head, batch_size=batch_size or TORCH_BATCH)
 

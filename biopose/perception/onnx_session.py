@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import torch
 from numpy.typing import NDArray
 
 from biopose.assets import assets_folder
 from biopose.errors import ModelError
 
-BACKENDS = ("onnxruntime", "torch")
 QUIET = 3  # onnxruntime's severity "error": its warnings about shapes in these files mean nothing to a user
 
 
@@ -30,18 +28,6 @@ def weights_path(name: str) -> Path:
     if not path.is_file():
         raise ModelError(f"{path}: no such weights; run `biopose assets pull`")
     return path
-
-
-def check_device(device: str | torch.device, *, backend: str) -> None:
-    """Refuse a backend that is none, or a device on which it does not run.
-
-    Raises:
-        ValueError: so it is.
-    """
-    if backend not in BACKENDS:
-        raise ValueError(f"no backend {backend!r}; there are {' and '.join(BACKENDS)}")
-    if backend == "onnxruntime" and torch.device(device).type != "cpu":
-        raise ValueError(f"onnxruntime runs on the cpu here, not on {device}: choose the backend torch")
 
 
 class OnnxSession:

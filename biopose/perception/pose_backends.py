@@ -71,15 +71,23 @@ class TorchPose:
         weights: an .onnx file; None takes the asset.
         device: of torch.
         threads: that share one pass on the CPU; None leaves torch its own number.
+        bfloat16: whether the backbone computes in bfloat16.
 
     Raises:
         ModelError: the weights are missing or not the ones expected.
     """
 
     def __init__(
-        self, weights: Path | None = None, *, device: str | torch.device = "cpu", threads: int | None = None
+        self,
+        weights: Path | None = None,
+        *,
+        device: str | torch.device = "cpu",
+        threads: int | None = None,
+        bfloat16: bool = False,
     ) -> None:
         self._network = on_device(RtmPose.load(weights or weights_path(KEYPOINT_WEIGHTS)), device)
+        if bfloat16:
+            self._network.in_bfloat16()
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device, self._threads = device, threads
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from biopose.perception.csp_layers import ConvSilu, CspLayer, SpatialPyramid, on_device
+from biopose.io.checkpoint import without_initialisation
+from biopose.perception.csp_layers import ConvSilu, CspLayer, SpatialPyramid, in_bfloat16, on_device
 from biopose.skeleton.threads import torch_threads
 
 STEM_CHANNELS = 4 * 3  # of interleaved images
@@ -50,16 +51,22 @@ class YoloxTiny(nn.Module):
         """
         from biopose.perception.onnx_weights import load_onnx_weights  # a second to import
 
-        network = cls()
+        with without_initialisation():
+            network = cls()
         load_onnx_weights(network, path, operators=("Conv",))
         return network.eval()
+
+    def in_bfloat16(self) -> YoloxTiny:
+        """In bfloat16, but for what the heads end in: the boxes' logarithms and offsets."""
+        ends = [f"heads.{level}.{name}" for level in range(len(STRIDES)) for name in ("classes", "box", "is_object")]
+        return in_bfloat16(self, exact=ends)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W), blue green red from 0 to 255 -> (B, A, 5): left, top, right, bottom, score.
 
         H and W are divisible by 32. Boxes, in pixels, overlap freely.
         """
-        x, maps = self.stem(interleaved(images)), []
+        x, maps = self.stem(interleaved(images.to(self.stem.conv.weight.dtype))), []
         for stage in self.stages:
             x = stage(x)
             maps.append(x)
@@ -165,7 +172,7 @@ class Head(nn.Module):
 
     def forward(self, level: Tensor) -> HeadOutput:
         """From (B, 96, H, W)."""
-        what, where = self.what(level), self.where(level)
+        what, where = self.what(level).float(), self.where(level).float()
         return self.classes(what), self.box(where), self.is_object(where)
 
 
@@ -181,9 +188,13 @@ class YoloxDetector:
         self.network, self.threads = network, threads
 
     @classmethod
-    def load(cls, path: Path, *, device: str | torch.device, threads: int | None = None) -> YoloxDetector:
+    def load(
+        cls, path: Path, *, device: str | torch.device, threads: int | None = None, bfloat16: bool = False
+    ) -> YoloxDetector:
         """With the weights of an .onnx file."""
         network = on_device(YoloxTiny.load(path), device)
+        if bfloat16:
+            network.in_bfloat16()
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(network, threads=threads)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
 
 from biopose.body.anny import Body
 from biopose.body.segment_body import SEGMENT_BODY
@@ -13,6 +12,7 @@ from biopose.hmr.lifter import LIFTER_WEIGHTS
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS
 from biopose.neurik.network import NEURIK_WEIGHTS, load_neurik
+from biopose.perception.backends import backend_for
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.perception.onnx_session import weights_path
@@ -40,7 +40,7 @@ class WeightFiles:
     neurik: Path = NEURIK_WEIGHTS
 
     def versions(self) -> dict[str, str]:
-        """What makes a result: the versions of BioPose and of libraries, and each file's sha256.
+        """What makes a result: the versions of BioPose and of libraries, each file's sha256, what runs the networks.
 
         Raises:
             ModelError: an asset is missing.
@@ -48,7 +48,7 @@ class WeightFiles:
         files = {one.name: getattr(self, one.name) for one in fields(self)}
         files["detector"] = files["detector"] or weights_path(DETECTOR_WEIGHTS)
         files["keypoints"] = files["keypoints"] or weights_path(KEYPOINT_WEIGHTS)
-        return versions(files)
+        return versions(files) | {"cpu_backend": backend_for("cpu")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class PerceptionModels:
         Raises:
             ModelError: an asset is missing or broken; the message says how to get it.
         """
-        runtime: Literal["onnxruntime", "torch"] = "onnxruntime" if device == "cpu" else "torch"
+        runtime = backend_for(device)
         head = None
         if method.mesh is not None:
             head = MqhmrHead(mesh.network, device=device) if mesh else MqhmrHead.load(files.mqhmr, device=device)

@@ -11,10 +11,10 @@ first as in Zhang et al. 2022, ByteTrack), and tracklets are linked over gaps af
 from __future__ import annotations
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from biopose.perception.detections import Detection, detections_of_frame, overlap
+from biopose.tracking.assignment import least_cost_pairs
 from biopose.tracking.interpolated_boxes import CONFIDENT
 from biopose.tracking.tracklet_linking import linked
 from biopose.tracking.tracklets import Tracklet
@@ -186,7 +186,7 @@ def _matched(
     if not tracklets or not detections:
         return tracklets, detections
     costs = np.array([[min(t.cost(s), gate) for s in detections] for t in tracklets])
-    pairs = [(i, j) for i, j in zip(*scipy.optimize.linear_sum_assignment(costs), strict=True) if costs[i, j] < gate]
+    pairs = [(i, j) for i, j in least_cost_pairs(costs) if costs[i, j] < gate]
     for i, j in pairs:
         tracklets[i].append(detections[j])
     used, matched = {i for i, _ in pairs}, {j for _, j in pairs}

@@ -6,6 +6,7 @@ import numpy as np
 import scipy
 
 from biopose.perception import appearance
+from biopose.tracking.assignment import least_cost_pairs
 from biopose.tracking.interpolated_boxes import TOP_SPEED
 from biopose.tracking.tracklets import DETECTION_SD, Tracklet
 
@@ -48,7 +49,7 @@ def _links(ordered: list[Tracklet]) -> list[tuple[int, int]]:
         rows, columns = np.unique(before[of_group]), np.unique(after[of_group])
         table = np.full((len(rows), len(columns)), LINK_GATE)
         table[np.searchsorted(rows, before[of_group]), np.searchsorted(columns, after[of_group])] = costs[of_group]
-        for i, j in zip(*scipy.optimize.linear_sum_assignment(table), strict=True):
+        for i, j in least_cost_pairs(table):
             if table[i, j] < LINK_GATE:
                 links.append((int(rows[i]), int(columns[j])))
     return links

@@ -3,6 +3,9 @@
 Each imports heavy modules only when it runs, so that --help is fast.
 """
 
+import atexit
+import gc
+
 from biopose.cli.bench import bench
 from biopose.cli.inbox import inbox
 from biopose.cli.main import cli
@@ -51,6 +54,7 @@ for benchmark in (bench_ingest, bench_rollouts, bench_warehouse):
 
 def main() -> None:
     """Run `biopose`."""
+    atexit.register(gc.freeze)  # else the interpreter's end looks for garbage among all objects: up to a second
     cli()
 
 

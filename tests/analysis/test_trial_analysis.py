@@ -12,7 +12,7 @@ import pytest
 from biopose.analysis import opensim_process
 from biopose.analysis.cross_check import CrossCheck, cross_check
 from biopose.analysis.kinematics import coordinate_units
-from biopose.analysis.opensim_process import start_ahead
+from biopose.analysis.opensim_process import OpenSimProcess, end_waiting, run_opensim, start_ahead
 from biopose.analysis.trial_analysis import ANALYSIS_FILES, analyse_trial
 from biopose.errors import FileFormatError
 from biopose.io.mot import read_mot, write_mot
@@ -62,18 +62,27 @@ def test_the_files_have_the_contracts_columns_and_types(folder: Path) -> None:
 
 
 def test_a_process_started_ahead_solves_the_same_frames(folder: Path) -> None:
+    end_waiting()
     alone = cross_check(folder, frames=2)
+    end_waiting()
     start_ahead(1)
     (waiting,) = opensim_process._waiting
     assert cross_check(folder, frames=2) == alone
-    assert (waiting.returncode, len(opensim_process._waiting)) == (0, 0)
+    assert cross_check(folder, frames=2) == alone  # by the same process
+    assert list(opensim_process._waiting) == [waiting]
 
 
 def test_a_process_without_work_ends_with_its_input() -> None:
-    start_ahead(1)
-    with opensim_process._waiting.popleft() as waiting:
-        assert waiting.communicate(timeout=60)[1] == ""
-    assert waiting.returncode == 0
+    ended = OpenSimProcess().end()
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_process_that_fails_reports_its_error(tmp_path: Path) -> None:
+    end_waiting()
+    ended = run_opensim(tmp_path / "missing.npz", tmp_path / "solved.npy")
+    assert ended.returncode == 1
+    assert "FileNotFoundError" in ended.stderr
+    assert not opensim_process._waiting
 
 
 def test_kinematics_are_the_trials_own(folder: Path) -> None:

@@ -82,7 +82,8 @@ def alias(model: tuple[str, int], alias: str, home: Path | None, json_: bool) ->
     Example:
       biopose models alias mqhmr=2 challenger
     """
-    from tasks.models import CHAMPION, pin_versions, set_alias
+    from tasks.model_aliases import set_alias
+    from tasks.models import CHAMPION, pin_versions
     from tasks.settings import Settings
 
     if alias == CHAMPION:

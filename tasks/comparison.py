@@ -68,7 +68,7 @@ def compare(
         "notes": _notes(trials, policy),
         "coordinates": coordinate_rows(trials),
         "metrics": metric_rows(trials),
-        "reference": _reference_rows(trials),
+        "reference": reference_rows(trials),
         "cost": cost_row(trials),
         "trials": [
             _row(one, policy) for one in sorted(trials, key=lambda one: -one.largest_difference(policy.bias_deg)[1])
@@ -87,9 +87,9 @@ def coordinate_rows(trials: Sequence[ComparedTrial]) -> list[dict[str, Any]]:
     return [
         {
             "coordinate": name,
-            **dict(zip(("bias", "lower_limit", "upper_limit"), map(_number, limits[:, index]), strict=True)),
-            "within_intervals": _number(mean_of_known(within[:, index])),
-            "sd_ratio": _number(mean_of_known(stacked["sd_ratio"][:, index])),
+            **dict(zip(("bias", "lower_limit", "upper_limit"), map(number_or_none, limits[:, index]), strict=True)),
+            "within_intervals": number_or_none(mean_of_known(within[:, index])),
+            "sd_ratio": number_or_none(mean_of_known(stacked["sd_ratio"][:, index])),
         }
         for index, name in enumerate(trials[0].columns)
     ]
@@ -101,7 +101,9 @@ def metric_rows(trials: Sequence[ComparedTrial]) -> list[dict[str, Any]]:
     for metric in sorted({name for one in trials for name in one.metrics}):
         values = np.array([[one.metrics[metric]] for one in trials if metric in one.metrics])
         limits = limits_of_agreement(values, np.zeros_like(values))
-        named = dict(zip(("bias", "lower_limit", "upper_limit"), (_number(one[0]) for one in limits), strict=True))
+        named = dict(
+            zip(("bias", "lower_limit", "upper_limit"), (number_or_none(one[0]) for one in limits), strict=True)
+        )
         rows.append({"metric": metric, "trials": len(values), **named})
     return rows
 
@@ -111,20 +113,20 @@ def cost_row(trials: Sequence[ComparedTrial]) -> dict[str, Any]:
     known = [one for one in trials if np.isfinite(one.cost_ratio)]
     return {
         "trials": len(known),
-        "frame_s": [_number(mean_of_known(np.array([one.frame_s[which] for one in known]))) for which in (0, 1)],
+        "frame_s": [number_or_none(mean_of_known(np.array([one.frame_s[which] for one in known]))) for which in (0, 1)],
         "peak_mb": [max((one.peak_mb[which] for one in known), default=None) for which in (0, 1)],
     }
 
 
-def _reference_rows(trials: Sequence[ComparedTrial]) -> list[dict[str, Any]]:
+def reference_rows(trials: Sequence[ComparedTrial]) -> list[dict[str, Any]]:
     """Of each golden trial, mean absolute error and coverage of champion and candidate."""
     return [
         {
             "trial_id": one.trial_id,
             "kind": "approval" if one.is_approved else "reference",
             "frames": one.errors[0].frames,
-            "mean_absolute_deg": [_number(mean_of_known(error.mean_absolute)) for error in one.errors],
-            "coverage": [_number(mean_of_known(error.coverage)) for error in one.errors],
+            "mean_absolute_deg": [number_or_none(mean_of_known(error.mean_absolute)) for error in one.errors],
+            "coverage": [number_or_none(mean_of_known(error.coverage)) for error in one.errors],
         }
         for one in trials
         if one.errors
@@ -154,11 +156,11 @@ def _row(one: ComparedTrial, policy: Policy) -> dict[str, Any]:
         **one.groups,
         "athlete": one.athlete_id,
         "frames": one.agreement.frames,
-        "quality": [_number(value) for value in one.quality],
+        "quality": [number_or_none(value) for value in one.quality],
         "largest_coordinate": coordinate,
-        "largest_rms_deg": _number(rms),
+        "largest_rms_deg": number_or_none(rms),
         "artifacts": list(one.artifacts),
-        "frame_s": [_number(value) for value in one.frame_s],
+        "frame_s": [number_or_none(value) for value in one.frame_s],
     }
 
 
@@ -168,9 +170,9 @@ def _finite(value: Any) -> Any:
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
-    return _number(value) if isinstance(value, float) else value
+    return number_or_none(value) if isinstance(value, float) else value
 
 
-def _number(value: float) -> float | None:
-    """As JSON has it: null where it is not known."""
+def number_or_none(value: float) -> float | None:
+    """A number as JSON has it: null where it is not known."""
     return float(value) if np.isfinite(value) else None

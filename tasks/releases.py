@@ -112,18 +112,6 @@ def neurik_of_markers(settings: Settings, release: PinnedRelease) -> PinnedModel
     return of_release[0] if of_release else pin_versions(settings, {"neurik": champions["neurik"]})[0]
 
 
-def releases_with(settings: Settings, stage: str, version: int) -> list[str]:
-    """Names of the recorded releases that have a model version."""
-    if not settings.warehouse.is_file():
-        return []
-    with opened_for_writing(settings.warehouse) as connection:
-        rows = connection.execute(
-            "SELECT name FROM release JOIN release_model USING (release_id) WHERE stage = ? AND version = ? ORDER BY 1",
-            [stage, version],
-        ).fetchall()
-    return [str(name) for (name,) in rows]
-
-
 def _of_warehouse(settings: Settings, ask: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
     """What is asked of the warehouse; while another process has it open, as the snapshot has it."""
     try:

@@ -26,7 +26,8 @@ class WorstTrial:
         trial_id: its id.
         time_s: (T,) of the frames that both have.
         coordinates: by column, such as knee_angle_r_deg, (T, 2) of champion and candidate.
-        overlays: addresses of both overlay videos, relative to the page.
+        overlays: addresses of the overlay videos of champion and candidate, relative to the page; empty where one
+            is gone, such as pruned.
     """
 
     trial_id: str
@@ -51,6 +52,7 @@ def write_rollout_page(path: Path, status: Mapping[str, Any], worst: Sequence[Wo
             rollout=rollout,
             decision=rollout["comparison"]["decision"],
             comparison=rollout["comparison"],
+            costs=_cost_rows(rollout["comparison"]["cost"]),
             acts=[act for act in status["acts"] if act["against_the_gate"]],
             judged=[_judged_row(one) for one in rollout["comparison"]["decision"]["judged"]],
             worst=[
@@ -84,6 +86,14 @@ def _judged_row(one: Mapping[str, Any]) -> dict[str, str]:
         "verdict": one["verdict"] + more,
         "note": "a group can only fail" if one["may_only_fail"] else "",
     }
+
+
+def _cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """What both cost, as the page has it; nothing where it is not known."""
+    if not cost["trials"]:
+        return []
+    named = (("processor seconds per frame", "frame_s", ".3f"), ("peak memory, MB", "peak_mb", ".0f"))
+    return [(name, *(format(cost[key][which], digits) for which in (0, 1))) for name, key, digits in named]
 
 
 def _curves(one: WorstTrial) -> str:

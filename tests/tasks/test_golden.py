@@ -75,9 +75,7 @@ def test_a_reference_or_recording_that_changed_or_is_gone_is_refused_by_name(
 ) -> None:
     found = add(settings, reference)
     given = {"time_s": TRIAL.time_s, "columns": ["knee_angle_r_deg"]}
-    with pytest.raises(
-        BioposeError, match=r"jump1: its recording is not the one .* \(sha256 bbbbbbbbbbbb\."
-    ):
+    with pytest.raises(BioposeError, match=r"jump1: its recording is not the one .* \(sha256 bbbbbbbbbbbb\."):
         found.reference(TRIAL.trial_id, video_sha256="b" * 64, **given)  # type: ignore[arg-type]
     reference.write_text(reference.read_text() + "\n")
     with pytest.raises(BioposeError, match=r"markers\.mot: is not the reference that blue/.*jump1 was added with"):
@@ -88,14 +86,10 @@ def test_a_reference_or_recording_that_changed_or_is_gone_is_refused_by_name(
 
 
 def test_references_that_cannot_be_used_are_refused(settings: Settings, reference: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        BioposeError, match=r"from 10\.00 to 10\.90 s and has no row .* 0\.00 to 0\.78 s; .*--offset-s"
-    ):
+    with pytest.raises(BioposeError, match=r"from 10\.00 to 10\.90 s and has no row .* 0\.00 to 0\.78 s; .*--offset-s"):
         add(settings, reference, 0.0)
     (tmp_path / "markers.trc").write_text("")
-    with pytest.raises(
-        BioposeError, match=r"markers\.trc: a reference is a \.mot of joint angles; of markers, `bio"
-    ):
+    with pytest.raises(BioposeError, match=r"markers\.trc: a reference is a \.mot of joint angles; of markers, `bio"):
         add(settings, tmp_path / "markers.trc")
     write_mot(
         tmp_path / "force.mot", CoordinateTrajectories(np.arange(3.0), ("fx",), np.zeros((3, 1))), rotational=ANGLES

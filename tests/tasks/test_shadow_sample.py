@@ -1,6 +1,11 @@
 """The sample of a rollout: spread over strata and athletes, within its budget, the same for the same trials."""
 
+from dataclasses import replace
+
+import pytest
+
 from tasks.shadow_sample import Budget, StoredTrial, draw_sample
+from warehouse.errors import ReleaseError
 
 TRIALS = [
     StoredTrial(f"{team}/s/{activity}{number}", team, f"{team}/a{number % 5}", activity, "not stated", 100, number / 40)
@@ -25,6 +30,21 @@ def test_a_larger_budget_draws_the_same_trials_first_and_the_order_of_the_trials
 
 def test_a_budget_of_frames_is_kept() -> None:
     assert sum(one.frames for one in draw_sample(TRIALS, Budget(50, frames=750))) == 700
+
+
+def test_the_golden_set_is_drawn_first_within_the_budget() -> None:
+    golden = {TRIALS[3].trial_id, TRIALS[50].trial_id}
+    drawn = draw_sample(TRIALS, Budget(10), first=golden)
+    assert {one.trial_id for one in drawn[:2]} == golden
+    assert len({one.trial_id for one in drawn}) == 10
+    assert [one.trial_id for one in draw_sample(TRIALS, Budget(1), first=golden)] == [TRIALS[3].trial_id]
+
+
+def test_a_budget_of_minutes_is_of_the_processor_time_that_was_recorded() -> None:
+    timed = [replace(one, processor_s=30.0 if number % 2 else None) for number, one in enumerate(TRIALS)]
+    assert len(draw_sample(timed, Budget(minutes=2.6))) == 5  # those without are taken to need as long a frame
+    with pytest.raises(ReleaseError, match="needs the processor time of stored trials, and none was recorded"):
+        draw_sample(TRIALS, Budget(minutes=2.6))
 
 
 def test_all_are_drawn_where_there_are_few_and_none_where_there_are_none() -> None:

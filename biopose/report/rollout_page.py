@@ -16,6 +16,7 @@ from biopose.report.page import environment
 from biopose.report.svg import Curve, Panel, figure
 
 TEMPLATE = "rollout.html.j2"
+ADDED: Mapping[str, Any] = {"notes": (), "reference": (), "cost": {"trials": 0}}  # that earlier comparisons lack
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +46,17 @@ def write_rollout_page(path: Path, status: Mapping[str, Any], worst: Sequence[Wo
         worst: the trials to show curves of.
     """
     rollout = status["rollout"]
+    comparison = {**ADDED, **rollout["comparison"]}
     page = (
         environment()
         .get_template(TEMPLATE)
         .render(
             rollout=rollout,
-            decision=rollout["comparison"]["decision"],
-            comparison=rollout["comparison"],
-            costs=_cost_rows(rollout["comparison"]["cost"]),
+            decision=comparison["decision"],
+            comparison=comparison,
+            costs=_cost_rows(comparison["cost"]),
             acts=[act for act in status["acts"] if act["against_the_gate"]],
-            judged=[_judged_row(one) for one in rollout["comparison"]["decision"]["judged"]],
+            judged=[_judged_row(one) for one in comparison["decision"]["judged"]],
             worst=[
                 {"trial_id": one.trial_id, "overlays": one.overlays, "plot": Markup(_curves(one))}  # noqa: S704
                 for one in worst

@@ -152,14 +152,15 @@ def _register(settings: Settings, choice: Choice, budget: Budget, *, why: str) -
     _, text = read_policy(Path(choice.policy) if choice.policy else None)
     release_to_measure(settings)  # the first of an earlier home is recorded
     champion = _promoted(settings)
-    candidate = _candidate(settings, champion, choice)
+    candidate, golden = _candidate(settings, champion, choice), GoldenSet(settings)
+    of_markers = _changes_markers(settings, champion, candidate)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         candidate_id = admit_candidate(
             connection, candidate.method, [model.identity for model in candidate.models], name=choice.name
         )
-        golden = GoldenSet(settings)
-        there = stored_trials(connection, champion.release_id, neurik=_changes_markers(settings, champion, candidate))
-        drawn = draw_sample(there, budget, first=golden.trials)
+        drawn = draw_sample(
+            stored_trials(connection, champion.release_id, neurik=of_markers), budget, first=golden.trials
+        )
         golden.check(one.trial_id for one in drawn)
         if not drawn:
             raise ReleaseError(f"no stored trial shows the release {champion.name}: there is nothing to compare with")
@@ -210,7 +211,8 @@ def _candidate(settings: Settings, champion: Release, choice: Choice) -> PinnedR
 def _changes_markers(settings: Settings, champion: Release, candidate: PinnedRelease) -> bool:
     """Whether recordings of markers are solved with another NeurIK."""
     now = PinnedRelease(cast(MethodName, champion.method), pinned(settings, champion))
-    return neurik_of_markers(settings, now).version != neurik_of_markers(settings, candidate).version
+    before, after = (neurik_of_markers(settings, release) for release in (now, candidate))
+    return before.sha256 != after.sha256
 
 
 def _changes(champion: Release, candidate: Release) -> str:
@@ -281,6 +283,10 @@ def _note_outcomes(settings: Settings, current: Rollout, run: IngestRun, left_ou
 
 def _compare(settings: Settings, current: Rollout) -> None:
     """Compare the candidate's runs with the champion's."""
+    with opened_for_writing(settings.warehouse) as connection:
+        champion = release_of(connection, current.champion_id)
+    of_markers = _changes_markers(settings, champion, _pinned(settings, current.candidate_id))
+    golden = GoldenSet(settings)
     policy = Policy.read(current.policy, f"the policy of rollout {current.number}")
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         outcomes = sample(connection, current.number)
@@ -290,13 +296,13 @@ def _compare(settings: Settings, current: Rollout) -> None:
             first=current.champion_id,
             second=current.candidate_id,
         )
-        golden = GoldenSet(settings)
+        there = stored_trials(connection, current.champion_id, neurik=of_markers)
         comparison = compare(
             [ComparedTrial.of(pair, settings, golden) for pair in pairs],
             policy,
             failed={one.trial_id: one.message or "" for one in outcomes if one.outcome == "failed"},
             look=1 + earlier_looks(connection, current),
-            population=len({one.athlete for one in stored_trials(connection, current.champion_id, neurik=True)}),
+            population=len({one.athlete for one in there}),
         )
         note_compared(connection, current.number, json.dumps(comparison), who=user_name())
 

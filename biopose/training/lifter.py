@@ -45,10 +45,10 @@ class LifterPreset:
 
 _FURTHER = Schedule(steps=9_000, learning_rate=5e-4, falling_share=0.6)
 PRESETS: Mapping[str, LifterPreset] = {
-    "rehearsal": LifterPreset(Schedule(steps=20, report_every=5), windows=8, frames=48, from_shipped=True),
     "cpu": LifterPreset(Schedule(steps=10_000), windows=48, frames=48),
     "cpu-further": LifterPreset(_FURTHER, windows=48, frames=48, from_shipped=True),
     "gpu": LifterPreset(Schedule(steps=40_000), windows=512, frames=64),
+    "rehearsal": LifterPreset(Schedule(steps=20, report_every=5), windows=8, frames=48, from_shipped=True),
 }
 
 

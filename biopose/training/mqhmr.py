@@ -62,14 +62,6 @@ def _schedule(steps: int, *, learning_rate: float = 7e-4, falling_share: float =
 
 _CPU = MqhmrPreset(shards=72, validation_shards=2, batch=32, projected=16, schedule=_schedule(26_000))
 PRESETS: Mapping[str, MqhmrPreset] = {
-    "rehearsal": MqhmrPreset(
-        shards=1,
-        validation_shards=1,
-        batch=16,
-        schedule=Schedule(steps=20, report_every=5),
-        shard_images=128,
-        from_shipped=True,
-    ),
     "cpu": _CPU,
     "cpu-further": replace(
         _CPU,
@@ -79,6 +71,14 @@ PRESETS: Mapping[str, MqhmrPreset] = {
         from_shipped=True,
     ),
     "gpu": MqhmrPreset(shards=400, validation_shards=2, batch=512, projected=256, schedule=_schedule(60_000)),
+    "rehearsal": MqhmrPreset(
+        shards=1,
+        validation_shards=1,
+        batch=16,
+        schedule=Schedule(steps=20, report_every=5),
+        shard_images=128,
+        from_shipped=True,
+    ),
 }
 
 

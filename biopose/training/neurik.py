@@ -63,7 +63,6 @@ class NeurikPreset:
 
 
 PRESETS: Mapping[str, NeurikPreset] = {
-    "rehearsal": NeurikPreset(Schedule(steps=20, report_every=5), windows=8, clip_shards={}),
     "cpu": NeurikPreset(
         Schedule(steps=2_000, falling_share=0.6, mean_decay=0.995, report_every=250),
         windows=32,
@@ -74,6 +73,7 @@ PRESETS: Mapping[str, NeurikPreset] = {
         windows=256,
         clip_shards={"train": 200, "validation": 6},
     ),
+    "rehearsal": NeurikPreset(Schedule(steps=20, report_every=5), windows=8, clip_shards={}),
 }
 
 

@@ -203,7 +203,16 @@ def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions)
     for entry in entries:
         states = {path: VideoState.of(path) for path in entry.inputs}
         try:
-            trials.append(plan_trial(entry, models=run.models, options=options, settings=run.settings, hashes=hashes))
+            trials.append(
+                plan_trial(
+                    entry,
+                    models=run.models,
+                    options=options,
+                    settings=run.settings,
+                    hashes=hashes,
+                    neurik=None if entry.kind == "video" else run.neurik_of_markers,
+                )
+            )
         except VideoChangedError as error:
             run.wait(entry.trial_id, error)
         except Exception as error:
@@ -226,11 +235,18 @@ def measure(new: Sequence[Planned], run: IngestRun, options: IngestOptions, writ
     """Take every new trial through its stages, with as many processes as there is work for."""
     settings = run.settings
 
+    of_markers = [isinstance(trial, PlannedMarkers) for trial in new]
+
     @cache
     def method() -> PinnedMethod:
-        return PinnedMethod.of(options.method, run.models, settings, cross_check_frames=options.cross_check_frames)
+        return PinnedMethod.of(
+            options.method,
+            run.models,
+            settings,
+            cross_check_frames=options.cross_check_frames,
+            neurik=run.neurik_of_markers if any(of_markers) else None,
+        )
 
-    of_markers = [isinstance(trial, PlannedMarkers) for trial in new]
     imports = (*(() if all(of_markers) else FOR_VIDEO), *(FOR_MARKERS if any(of_markers) else ()))
     schedule = Schedule(
         ranked(new),

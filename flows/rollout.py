@@ -19,19 +19,21 @@ from prefect import flow, get_run_logger
 from biopose.analysis.gate_policy import Policy
 from biopose.reconstruction.method_names import MethodName, networks_of
 from flows.ingest import measure
-from tasks.comparison import ComparedTrial, compare, read_policy
+from tasks.compared_trial import ComparedTrial
+from tasks.comparison import compare, read_policy
 from tasks.errors import TrialsFailedError
 from tasks.faults import UnexpectedError
+from tasks.golden import GoldenSet
 from tasks.ingest_run import IngestRun
 from tasks.locks import exclusive
-from tasks.models import CHAMPION, aliased_versions, pin_versions, tag_versions
-from tasks.plan import IngestOptions
+from tasks.model_aliases import aliased_versions
+from tasks.models import CHAMPION, pin_versions, tag_versions
 from tasks.promotion import complete_interrupted
-from tasks.releases import PinnedRelease, pinned, release_to_measure
+from tasks.releases import PinnedRelease, neurik_of_markers, pinned, release_to_measure
 from tasks.rollout_status import rollout_status, write_page
 from tasks.settings import Settings
-from tasks.shadow import plan_shadow
-from tasks.shadow_sample import draw_sample, stored_trials
+from tasks.shadow import by_options, plan_shadow
+from tasks.shadow_sample import Budget, draw_sample, stored_trials
 from tasks.user_name import user_name
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.connection import opened_for_writing, transaction
@@ -49,6 +51,7 @@ from warehouse.rollouts import (
     register,
     sample,
 )
+from warehouse.run_costs import run_options
 
 _OPTIONS = {"models": "model"}  # fields of a choice that the command names otherwise
 
@@ -73,6 +76,7 @@ def rollout(
     name: str | None = None,
     most_trials: int = 40,
     most_frames: int | None = None,
+    most_minutes: float | None = None,
     policy: str | None = None,
     why: str = "",
 ) -> dict[str, Any]:
@@ -86,6 +90,7 @@ def rollout(
         name: of the candidate release.
         most_trials: budget of the shadow.
         most_frames: likewise, of video.
+        most_minutes: likewise, of processor time, as the promoted release took.
         policy: the gate's file; None: the one that ships.
         why: recorded with the rollout.
 
@@ -103,7 +108,7 @@ def rollout(
             _log(line)
         choice = Choice(method, models or {}, alias, name, policy)
         current = _open(settings, choice) or _register(
-            settings, choice, most_trials=most_trials, most_frames=most_frames, why=why
+            settings, choice, Budget(most_trials, most_frames, most_minutes), why=why
         )
         steps = {"shadow": _shadow, "compare": _compare, "gate": _gate}
         while current.state in steps and not (current.state == "gate" and current.verdict):
@@ -143,18 +148,20 @@ def _open(settings: Settings, choice: Choice) -> Rollout | None:
     return found
 
 
-def _register(settings: Settings, choice: Choice, *, most_trials: int, most_frames: int | None, why: str) -> Rollout:
+def _register(settings: Settings, choice: Choice, budget: Budget, *, why: str) -> Rollout:
     _, text = read_policy(Path(choice.policy) if choice.policy else None)
     release_to_measure(settings)  # the first of an earlier home is recorded
     champion = _promoted(settings)
-    candidate = _candidate(settings, champion, choice)
+    candidate, golden = _candidate(settings, champion, choice), GoldenSet(settings)
+    of_markers = _changes_markers(settings, champion, candidate)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         candidate_id = admit_candidate(
             connection, candidate.method, [model.identity for model in candidate.models], name=choice.name
         )
         drawn = draw_sample(
-            stored_trials(connection, champion.release_id), most_trials=most_trials, most_frames=most_frames
+            stored_trials(connection, champion.release_id, neurik=of_markers), budget, first=golden.trials
         )
+        golden.check(one.trial_id for one in drawn)
         if not drawn:
             raise ReleaseError(f"no stored trial shows the release {champion.name}: there is nothing to compare with")
         register(
@@ -169,7 +176,10 @@ def _register(settings: Settings, choice: Choice, *, most_trials: int, most_fram
         recorded = release_of(connection, candidate_id)
     tag_versions(settings, recorded.versions, f"release.{recorded.name}", recorded.method)
     _log(f"  candidate    {recorded.name}: {_changes(champion, recorded)}")
-    _log(f"  sample       {len(drawn)} trials, {sum(one.frames for one in drawn)} frames, of {champion.name}")
+    frames, of_golden = sum(one.frames for one in drawn), sum(one.trial_id in golden.trials for one in drawn)
+    _log(f"  sample       {len(drawn)} trials, {frames} frames, {of_golden} of the golden set, of {champion.name}")
+    for name in sorted(set(golden.trials) - {one.trial_id for one in drawn}):
+        _log(f"  not sampled  {name} of the golden set: beyond the budget, or {champion.name} does not measure it")
     return _latest(settings)
 
 
@@ -198,6 +208,13 @@ def _candidate(settings: Settings, champion: Release, choice: Choice) -> PinnedR
     return PinnedRelease(method, pin_versions(settings, {stage: versions[stage] for stage in stages}), False)
 
 
+def _changes_markers(settings: Settings, champion: Release, candidate: PinnedRelease) -> bool:
+    """Whether recordings of markers are solved with another NeurIK."""
+    now = PinnedRelease(cast(MethodName, champion.method), pinned(settings, champion))
+    before, after = (neurik_of_markers(settings, release) for release in (now, candidate))
+    return before.sha256 != after.sha256
+
+
 def _changes(champion: Release, candidate: Release) -> str:
     changed = [
         f"{stage} {champion.versions.get(stage, 'none')} -> {candidate.versions.get(stage, 'none')}"
@@ -213,6 +230,7 @@ def _shadow(settings: Settings, current: Rollout) -> None:
     champion, candidate = _pinned(settings, current.champion_id), _pinned(settings, current.candidate_id)
     with opened_for_writing(settings.warehouse) as connection:
         todo = [one.trial_id for one in sample(connection, current.number) if one.outcome is None]
+        options = run_options(connection, current.champion_id)
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
     shadow = plan_shadow(
         todo,
@@ -220,13 +238,14 @@ def _shadow(settings: Settings, current: Rollout) -> None:
         champion=champion,
         candidate=candidate,
         loaded=writer.loaded_runs(current.champion_id),
+        options=options,
     )
     for stage, (there, total) in shadow.shared.items():
         _log(f"  {stage:<18} {there} of {total} results are there already and are not made again")
     run = IngestRun(settings, settings.inbox, candidate, log=_log)
     new = run.not_loaded(shadow.trials, writer.loaded_runs(current.candidate_id))
-    if new:
-        measure(new, run, IngestOptions(method=candidate.method), writer)
+    for same, trials in by_options(new, candidate.method).items():
+        measure(trials, run, same, writer)
     _note_outcomes(settings, current, run, shadow.left_out)
 
 
@@ -264,6 +283,10 @@ def _note_outcomes(settings: Settings, current: Rollout, run: IngestRun, left_ou
 
 def _compare(settings: Settings, current: Rollout) -> None:
     """Compare the candidate's runs with the champion's."""
+    with opened_for_writing(settings.warehouse) as connection:
+        champion = release_of(connection, current.champion_id)
+    of_markers = _changes_markers(settings, champion, _pinned(settings, current.candidate_id))
+    golden = GoldenSet(settings)
     policy = Policy.read(current.policy, f"the policy of rollout {current.number}")
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         outcomes = sample(connection, current.number)
@@ -273,11 +296,13 @@ def _compare(settings: Settings, current: Rollout) -> None:
             first=current.champion_id,
             second=current.candidate_id,
         )
+        there = stored_trials(connection, current.champion_id, neurik=of_markers)
         comparison = compare(
-            [ComparedTrial.of(pair) for pair in pairs],
+            [ComparedTrial.of(pair, settings, golden) for pair in pairs],
             policy,
             failed={one.trial_id: one.message or "" for one in outcomes if one.outcome == "failed"},
             look=1 + earlier_looks(connection, current),
+            population=len({one.athlete for one in there}),
         )
         note_compared(connection, current.number, json.dumps(comparison), who=user_name())
 

@@ -28,6 +28,7 @@ def train(
     device: str = "cpu",
     processes: int = 2,
     drawn: str | None = None,
+    steps: int | None = None,
     home: str | None = None,
 ) -> dict[str, Any]:
     """Train a network and register its weights as a version; no alias is moved.
@@ -40,6 +41,7 @@ def train(
         device: of torch, where the network is trained.
         processes: that synthesise training data.
         drawn: folder that keeps the training data, images or clips; None keeps it in `out`.
+        steps: of the optimizer; None: the preset's.
         home: folder of all state; None takes that of the settings.
 
     Returns:
@@ -50,11 +52,12 @@ def train(
     """
     settings = Settings.load(home)
     folder = Path(out)
-    request = TrainingRequest(Path(motion), folder, preset, device, processes, Path(drawn) if drawn else None)
+    request = TrainingRequest(Path(motion), folder, preset, device, processes, Path(drawn) if drawn else None, steps)
     order = TrainingOrder(network, request)
     with exclusive(folder, "training"):
         run = TrainingRun(settings, order)
         with run.closed_at_the_end():
+            _log(f"{network}, preset {preset}: {order.params['schedule.steps']} steps; data first, where it is missing")
             weights = train_network(order, _reporting_to(run), _log)
             run.keep(weights)
             metrics = run.metrics

@@ -38,9 +38,9 @@ from warehouse.snapshot import publish_snapshot
 
 LIST = "backup.json"
 STAMP = "%Y-%m-%dT%H%M%SZ"
-FOLDERS = ("mlflow-artifacts", "quarantine", "queries", "rollouts", "shadow")  # of home, taken whole
+FOLDERS = ("golden", "mlflow-artifacts", "quarantine", "queries", "rollouts", "shadow")  # of home, taken whole
 SERIES = "backup-series"  # of a home: the id that its folder of backups has, too
-FILES = ("sessions.json", "video_hashes.json", ERASED, SERIES)
+FILES = ("golden.json", "sessions.json", "video_hashes.json", ERASED, SERIES)
 MLFLOW = "mlflow.db"
 COPIED_BYTES = 1 << 20
 PARTIAL = ".partial-"

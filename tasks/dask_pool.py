@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from biopose.errors import BioposeError
 from biopose.io.files import written_whole
+from tasks.costs import motion_cost, recorded_cost, trial_cost
 from tasks.faults import CrashedError, with_one_repeat
 from tasks.methods import PinnedMethod
 from tasks.settings import Settings
@@ -59,7 +60,9 @@ def reconstruct(trial: Trial, perceived: Sequence[Path], motion: Path, method: P
     from biopose.tracking.people import join_shards
     from biopose.tracking.shard_file import read_shard
 
-    (person,) = reconstruct(join_shards(map(read_shard, perceived)), trial, models=_fit_models(method)).people
+    models = _fit_models(method)
+    with recorded_cost([motion_cost(perceived, motion)]):
+        (person,) = reconstruct(join_shards(map(read_shard, perceived)), trial, models=models).people
     motion.parent.mkdir(parents=True, exist_ok=True)
     write_motion(person, motion)
 
@@ -80,15 +83,17 @@ def solve_and_analyse(
     from biopose.reconstruction.motion_file import read_motion
 
     folder.mkdir(parents=True, exist_ok=True)
-    people = solve([read_motion(motion)], activity=trial.activity, models=_solve_models(method))
-    analyse(
-        people,
-        trial,
-        folder,
-        settings=settings,
-        versions=method.weight_files().versions(),
-        cross_check_frames=method.cross_check_frames,
-    )
+    models = _solve_models(method)
+    with recorded_cost([trial_cost(folder)]):
+        people = solve([read_motion(motion)], activity=trial.activity, models=models)
+        analyse(
+            people,
+            trial,
+            folder,
+            settings=settings,
+            versions=method.weight_files().versions(),
+            cross_check_frames=method.cross_check_frames,
+        )
     with written_whole(folder / DONE) as partial:
         partial.write_text(json.dumps(list(made_from)))
 
@@ -110,8 +115,8 @@ def measure_markers(trial: MarkerTrial, folder: Path, method: PinnedMethod, sett
     from biopose.versions import versions
 
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".model-", dir=folder) as temporary:
-        weights = dict(method.weights).get("neurik", NEURIK_WEIGHTS)
+    with recorded_cost([trial_cost(folder)]), TemporaryDirectory(prefix=".model-", dir=folder) as temporary:
+        weights = method.marker_weights or NEURIK_WEIGHTS
         measured = measure_markers(trial, Path(temporary), weights=weights)
         used = {"neurik": weights} if measured.method == "marker_neurik" else {}
         analyse_markers(measured, trial, folder, settings=settings, versions=versions(used))

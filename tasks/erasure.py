@@ -21,6 +21,7 @@ from biopose.errors import BioposeError
 from biopose.io.files import written_whole
 from tasks.dask_pool import DONE, made_from
 from tasks.erased_people import ErasedPeople
+from tasks.golden import GoldenSet
 from tasks.quarantine import Quarantined, read_record
 from tasks.retention import intermediates
 from tasks.settings import Settings
@@ -148,6 +149,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         *erasure.quarantined,
     ):
         _remove(settings.home / path)
+    GoldenSet(settings).remove(erasure.trial_ids)
     VideoHashes(settings.home / "video_hashes.json").forget(erasure.own_video_sha256)
     search = IdSearch(erasure.ids, longer_ids=erasure.longer_ids)
     lines = sum(_without_lines(log, search) for log in settings.logs.glob("*.log"))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tasks.models import PinnedModel
 from tasks.notify import notify
 from tasks.plan import VIDEO_STAGES, Discovered, Planned, stages_of
 from tasks.quarantine import Quarantine, Quarantined, quarantine_record, retry_command
-from tasks.releases import PinnedRelease
+from tasks.releases import PinnedRelease, neurik_of_markers
 from tasks.settings import Settings
 from tasks.video_hash import VideoChangedError
 from warehouse.errors import WarehouseBusyError
@@ -79,6 +80,11 @@ class IngestRun:
     def models(self) -> tuple[PinnedModel, ...]:
         """Of the release."""
         return self.release.models
+
+    @cached_property
+    def neurik_of_markers(self) -> PinnedModel:
+        """Resolved once for the run."""
+        return neurik_of_markers(self.settings, self.release)
 
     @property
     def _quarantine_folder(self) -> Path:

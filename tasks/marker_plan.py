@@ -12,6 +12,7 @@ from biopose.marker_trial import MarkerTrial, check_against_recording
 from biopose.reconstruction.method_names import MethodName
 from biopose.stages import ANALYSE, MEASURE_MARKERS
 from biopose.tracking.shard import Shard
+from tasks.costs import costs_of, trial_cost
 from tasks.dask_pool import DONE
 from tasks.keys import code_version, hash_of, stage_key
 from tasks.models import PinnedModel
@@ -54,6 +55,10 @@ class PlannedMarkers:
         """Whether all files are there."""
         return (self.folder / DONE).exists()
 
+    def costs(self) -> list[dict[str, Any]]:
+        """What measuring it cost, as of a video."""
+        return costs_of({MARKER_STAGES[0]: [trial_cost(self.folder)]})
+
     def check_inputs(self) -> None:
         """Check that every input still holds what was planned; else the results are removed: they may be of either.
 
@@ -70,6 +75,7 @@ def plan_markers(
     release_method: MethodName,
     settings: Settings,
     hashes: VideoHashes,
+    neurik: PinnedModel | None = None,
 ) -> PlannedMarkers:
     """Lay out the one stage of a recording of markers; its files are read unless the result is there.
 
@@ -79,6 +85,7 @@ def plan_markers(
         release_method: of that release; the recording's own follows from its markers.
         settings: say where the home is.
         hashes: of the files.
+        neurik: that solves markers where the release has no NeurIK of its own.
 
     Raises:
         ManifestError: the recording contradicts the manifest.
@@ -89,7 +96,7 @@ def plan_markers(
     trial = MarkerTrial.of(entry)
     recording = None if trial.model else check_against_recording(entry)
     method = trial.method(recording.names if recording else ())
-    used = [model for model in models if method == "marker_neurik" and model.stage in MEASURE_MARKERS.networks]
+    used = _networks(models, neurik) if method == "marker_neurik" else []
     states = {path: hashes.state(path) for path in entry.inputs}
     for path, state in at_first.items():
         if state is None or state.differs(path):
@@ -129,3 +136,9 @@ def plan_markers(
     if recording is None and not planned.is_finished:
         check_against_recording(entry)
     return planned
+
+
+def _networks(models: Sequence[PinnedModel], neurik: PinnedModel | None) -> list[PinnedModel]:
+    """Of the release where it has them; a release that measures videos without NeurIK has none."""
+    of_release = [model for model in models if model.stage in MEASURE_MARKERS.networks]
+    return of_release or ([neurik] if neurik else [])

@@ -39,18 +39,33 @@ class PinnedMethod:
         models: one for each of its networks.
         weights: by the field of `WeightFiles`, each network's file.
         cross_check_frames: of each trial, that OpenSim's own inverse kinematics solves, too.
+        marker_weights: of NeurIK for recordings of markers; None: those that ship.
     """
 
     name: MethodName
     models: tuple[PinnedModel, ...]
     weights: tuple[tuple[str, Path], ...]
     cross_check_frames: int
+    marker_weights: Path | None = None
 
     @classmethod
     def of(
-        cls, name: MethodName, models: Sequence[PinnedModel], settings: Settings, *, cross_check_frames: int
+        cls,
+        name: MethodName,
+        models: Sequence[PinnedModel],
+        settings: Settings,
+        *,
+        cross_check_frames: int,
+        neurik: PinnedModel | None = None,
     ) -> PinnedMethod:
         """Look up the weights, and check each against its hash.
+
+        Args:
+            name: of the method.
+            models: one for each of its networks.
+            settings: say where the weights are.
+            cross_check_frames: as above.
+            neurik: for recordings of markers, where the method has no NeurIK of its own.
 
         Raises:
             ModelError: weights are gone or differ from what was registered.
@@ -59,7 +74,8 @@ class PinnedMethod:
         (detector,), (keypoints,) = files["detector"].values(), files["keypoints"].values()
         others = {network: files[model][name] for network, (model, name) in FILE_NAMES.items() if model in files}
         weights = {"detector": detector, "keypoints": keypoints, **others}
-        return cls(name, tuple(models), tuple(weights.items()), cross_check_frames)
+        of_markers = others.get("neurik") or (weights_of(neurik, settings)[FILE_NAMES["neurik"][1]] if neurik else None)
+        return cls(name, tuple(models), tuple(weights.items()), cross_check_frames, of_markers)
 
     def load(self) -> Method:
         """The method with the configuration of the pinned models."""

@@ -1,4 +1,4 @@
-"""The MLflow registry: weights as registered versions, aliases resolved to exact versions, a record of each ingest."""
+"""The MLflow registry: weights as registered versions, pinned to exact ones, a record of each ingest."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def register_shipped(settings: Settings) -> None:
             versions = _versions(client, model.name)
             same = next((int(version.version) for version in versions if _same(model, version)), None)
             version = same or _register(client, settings, model, first=not versions)
-            if CHAMPION not in _aliases(client, model.name):
+            if CHAMPION not in aliases_of(client, model.name):
                 client.set_registered_model_alias(model.name, CHAMPION, str(version))
 
 
@@ -100,7 +100,7 @@ def pin_models(
     """
     with registry(settings) as client:
         stages = networks_of(method)
-        aliases = {stage: _aliases(client, stage) for stage in stages}
+        aliases = {stage: aliases_of(client, stage) for stage in stages}
         lacking = [stage for stage, of_stage in aliases.items() if not {alias, CHAMPION} & set(of_stage)]
         if lacking or not any(alias in of_stage for of_stage in aliases.values()):
             raise ModelError(
@@ -136,45 +136,11 @@ def pin_versions(settings: Settings, versions: Mapping[str, int]) -> tuple[Pinne
     return tuple(found)
 
 
-def set_alias(settings: Settings, alias: str, versions: Mapping[str, int]) -> None:
-    """Give an alias to one version of each stage; done again, it changes nothing.
-
-    Raises:
-        ModelError: a version is missing, or the registry cannot be reached.
-    """
-    with registry(settings) as client:
-        for stage, version in versions.items():
-            if _aliases(client, stage).get(alias) != version:
-                client.set_registered_model_alias(stage, alias, str(version))
-
-
-def restore_alias(settings: Settings, alias: str, versions: Mapping[str, int | None]) -> None:
-    """Give an alias back to the version of each stage that had it; where none had, or that is gone, none has it then.
-
-    Raises:
-        ModelError: MLflow failed.
-    """
-    with registry(settings) as client:
-        for stage, version in versions.items():
-            found = _aliases(client, stage).get(alias)
-            there = {int(one.version) for one in client.search_model_versions(f"name='{stage}'")}
-            if version in there and found != version:
-                client.set_registered_model_alias(stage, alias, str(version))
-            elif version not in there and found is not None:
-                client.delete_registered_model_alias(stage, alias)
-
-
 def tag_versions(settings: Settings, versions: Mapping[str, int], key: str, value: str) -> None:
     """Tag one version of each stage, for MLflow's page."""
     with registry(settings) as client:
         for stage, version in versions.items():
             client.set_model_version_tag(stage, str(version), key, value)
-
-
-def aliased_versions(settings: Settings, alias: str) -> dict[str, int]:
-    """By stage, the version that has an alias; stages without it are absent."""
-    with registry(settings) as client:
-        return {stage: found[alias] for stage in NETWORKS if alias in (found := _aliases(client, stage))}
 
 
 def weights_of(pinned: PinnedModel, settings: Settings) -> dict[str, Path]:
@@ -205,7 +171,7 @@ def registered_versions(settings: Settings, *, wait_s: float = REGISTRY_WAIT_S) 
             RegisteredVersion(
                 found.name,
                 int(found.version),
-                tuple(alias for alias, number in _aliases(client, stage).items() if number == int(found.version)),
+                tuple(alias for alias, number in aliases_of(client, stage).items() if number == int(found.version)),
                 *(found.tags.get(tag, "") for tag in ("sha256", "licence", "configuration")),
             )
             for stage in NETWORKS
@@ -223,7 +189,7 @@ def version_details(settings: Settings, stage: str, version: int) -> dict[str, A
     with registry(settings) as client:
         found = client.get_model_version(stage, str(version))
         metrics = client.get_run(found.run_id).data.metrics if found.run_id else {}
-        aliases = [alias for alias, number in _aliases(client, stage).items() if number == version]
+        aliases = [alias for alias, number in aliases_of(client, stage).items() if number == version]
     return {
         **pinned.as_dict(),
         "aliases": aliases,
@@ -346,7 +312,7 @@ def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
     return sorted(found, key=lambda version: int(version.version), reverse=True)
 
 
-def _aliases(client: MlflowClient, name: str) -> dict[str, int]:
+def aliases_of(client: MlflowClient, name: str) -> dict[str, int]:
     """By alias, the version; a search for versions does not return aliases."""
     found = client.search_registered_models(f"name='{name}'")
     return {alias: int(version) for model in found for alias, version in model.aliases.items()}

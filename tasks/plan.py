@@ -19,6 +19,7 @@ from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, Stage
 from biopose.tracking.shard import Shard
 from biopose.trial import Trial, check_against_video
 from biopose.video.probe import probe_video
+from tasks.costs import costs_of, motion_cost, shard_cost, trial_cost
 from tasks.dask_pool import DONE
 from tasks.keys import code_version, hash_of, stage_key
 from tasks.marker_plan import MARKER_STAGES, PlannedMarkers, plan_markers
@@ -131,6 +132,12 @@ class PlannedTrial:
             return ()
         return tuple((s, f) for s, f in zip(self.shards, self.perceived, strict=True) if not f.exists())
 
+    def costs(self) -> list[dict[str, Any]]:
+        """What measuring it cost, a row a stage; none where that is not known."""
+        shards, motion = [shard_cost(file) for file in self.perceived], motion_cost(self.perceived, self.motion)
+        files = (shards, [motion], [trial_cost(self.folder)])
+        return costs_of(dict(zip(VIDEO_STAGES[:-1], files, strict=True)))
+
     def check_inputs(self) -> None:
         """Check that every input still holds what was planned; else results are removed: they may be of either.
 
@@ -169,8 +176,17 @@ def plan_trial(
     options: IngestOptions,
     settings: Settings,
     hashes: VideoHashes,
+    neurik: PinnedModel | None = None,
 ) -> Planned:
     """Probe the recording and lay out the stages.
+
+    Args:
+        entry: of the manifest.
+        models: of the release.
+        options: of the run.
+        settings: say where the home is.
+        hashes: of the files.
+        neurik: that solves markers where the release has no NeurIK of its own.
 
     Raises:
         VideoError: it is no video, or not one frame of it can be decoded.
@@ -179,7 +195,9 @@ def plan_trial(
         BioposeError: a file of markers is malformed, or no model is known for them.
     """
     if entry.kind != "video":
-        return plan_markers(entry, models=models, release_method=options.method, settings=settings, hashes=hashes)
+        return plan_markers(
+            entry, models=models, release_method=options.method, settings=settings, hashes=hashes, neurik=neurik
+        )
     return plan_video(entry, models=models, options=options, settings=settings, hashes=hashes)
 
 
@@ -231,7 +249,8 @@ def plan_video(
             },
             models=models,
             method=options.method,
-        ),
+        )
+        | {"options": {"shard_s": options.shard_s, "cross_check_frames": options.cross_check_frames}},
     )
 
 

@@ -18,7 +18,8 @@ from contextlib import suppress
 import duckdb
 
 from biopose.errors import ModelError
-from tasks.models import CHAMPION, aliased_versions, restore_alias, set_alias
+from tasks.model_aliases import aliased_versions, restore_alias, set_alias
+from tasks.models import CHAMPION
 from tasks.releases import pinned
 from tasks.settings import Settings
 from tasks.user_name import user_name

@@ -21,6 +21,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from biopose.errors import BioposeError
 from biopose.tracking.shard import Shard
+from tasks.costs import recorded_cost, shard_cost
 from tasks.faults import CrashedError, each_alone_if_need_be
 from tasks.methods import PinnedMethod
 from tasks.settings import Settings
@@ -64,12 +65,13 @@ class PerceptionActor:
         def missing(_: Sequence[Path], work: Sequence[tuple[Shard, Path]]) -> list[BioposeError | None]:
             of = {file: number for number, (_, file) in enumerate(work) if not file.exists()}
             errors: list[BioposeError | None] = [None] * len(work)
-            found = perceive_shards(
-                [work[number][0] for number in of.values()],
-                list(of),
-                detector=self._networks.detector,
-                network=self._networks.keypoints,
-            )
+            with recorded_cost([shard_cost(file) for file in of]):
+                found = perceive_shards(
+                    [work[number][0] for number in of.values()],
+                    list(of),
+                    detector=self._networks.detector,
+                    network=self._networks.keypoints,
+                )
             for number, error in zip(of.values(), found, strict=True):
                 errors[number] = error
             return errors

@@ -11,7 +11,8 @@ import duckdb
 
 from biopose.errors import ModelError
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from tasks.models import CHAMPION, PinnedModel, aliased_versions, pin_versions
+from tasks.model_aliases import aliased_versions
+from tasks.models import CHAMPION, PinnedModel, pin_versions
 from tasks.registration import registered_models
 from tasks.settings import Settings
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
@@ -96,16 +97,19 @@ def pinned(settings: Settings, release: Release) -> tuple[PinnedModel, ...]:
     return models
 
 
-def releases_with(settings: Settings, stage: str, version: int) -> list[str]:
-    """Names of the recorded releases that have a model version."""
-    if not settings.warehouse.is_file():
-        return []
-    with opened_for_writing(settings.warehouse) as connection:
-        rows = connection.execute(
-            "SELECT name FROM release JOIN release_model USING (release_id) WHERE stage = ? AND version = ? ORDER BY 1",
-            [stage, version],
-        ).fetchall()
-    return [str(name) for (name,) in rows]
+def neurik_of_markers(settings: Settings, release: PinnedRelease) -> PinnedModel:
+    """NeurIK that solves recordings of markers: of the release, else, since its videos need none, the champion.
+
+    Raises:
+        ModelError: the registry has none, or cannot be reached.
+    """
+    of_release = [model for model in release.models if model.stage == "neurik"]
+    champions = aliased_versions(settings, CHAMPION) if not of_release else {}
+    if not of_release and "neurik" not in champions:
+        raise ModelError(
+            f"{settings.mlflow_tracking_uri}: no version of neurik is champion; `biopose models` makes one"
+        )
+    return of_release[0] if of_release else pin_versions(settings, {"neurik": champions["neurik"]})[0]
 
 
 def _of_warehouse(settings: Settings, ask: Callable[[duckdb.DuckDBPyConnection], T]) -> T:

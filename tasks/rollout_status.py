@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,18 @@ def write_page(settings: Settings) -> Path:
                 for name, values in pairs[row["trial_id"]].coordinates.items()
                 if name.startswith(row["largest_coordinate"])
             },
-            tuple(f"../../{folder}/overlay.mp4" for folder in row["artifacts"]),
+            _overlays(settings, row["artifacts"]),
         )
         for row in rows
         if row["trial_id"] in pairs  # it may have been erased
     ]
     return write_rollout_page(path, status, worst)
+
+
+def _overlays(settings: Settings, folders: Sequence[str]) -> tuple[str, ...]:
+    """Addresses relative to the page; none where one is gone, or the trial is a recording of markers."""
+    files = [f"{folder}/overlay.mp4" for folder in folders]
+    return tuple(f"../../{file}" for file in files) if all((settings.home / file).is_file() for file in files) else ()
 
 
 def _check_there(settings: Settings) -> None:

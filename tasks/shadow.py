@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from biopose.errors import BioposeError
 from biopose.io.manifest import MANIFEST, TrialEntry, read_session
-from tasks.plan import IngestOptions, PlannedTrial, plan_video
-from tasks.releases import PinnedRelease
+from biopose.reconstruction.method_names import MethodName
+from tasks.plan import IngestOptions, Planned, PlannedTrial, plan_trial
+from tasks.releases import PinnedRelease, neurik_of_markers
 from tasks.session_owners import SessionOwners
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
+from warehouse.run_costs import RunOptions
 
 
 @dataclass(frozen=True)
@@ -25,20 +27,21 @@ class ShadowPlan:
         left_out: by trial id, why the champion's run is no measure for it: the trial is not what it was.
     """
 
-    trials: list[PlannedTrial]
+    trials: list[Planned]
     left_out: dict[str, str]
 
     @property
     def shared(self) -> dict[str, tuple[int, int]]:
         """By stage, how many results are there already, as the champion's or of an earlier start, and of how many."""
-        files = [file for trial in self.trials for file in trial.perceived]
-        motions = [trial.motion for trial in self.trials]
-        done = [trial.folder for trial in self.trials if trial.is_finished]
-        return {
+        videos = [trial for trial in self.trials if isinstance(trial, PlannedTrial)]
+        files = [file for trial in videos for file in trial.perceived]
+        counts = {
             "perceive": (_there(files), len(files)),
-            "reconstruct": (_there(motions), len(motions)),
-            "solve and analyse": (len(done), len(self.trials)),
+            "reconstruct": (_there([trial.motion for trial in videos]), len(videos)),
+            "solve and analyse": (_finished(videos), len(videos)),
+            "measure markers": (_finished(self.trials) - _finished(videos), len(self.trials) - len(videos)),
         }
+        return {stage: count for stage, count in counts.items() if count[1]}
 
 
 def plan_shadow(
@@ -48,6 +51,7 @@ def plan_shadow(
     champion: PinnedRelease,
     candidate: PinnedRelease,
     loaded: Mapping[str, tuple[str, str]],
+    options: Mapping[str, RunOptions],
 ) -> ShadowPlan:
     """Plan the measurement of stored trials with a candidate.
 
@@ -57,6 +61,7 @@ def plan_shadow(
         champion: with which each is planned, too: what it would measure today is what it measured.
         candidate: that measures.
         loaded: of the champion: trial_id -> (run_id, hash of its record).
+        options: of the champion's runs, with which the candidate measures, too; the default where they are not known.
     """
     entries, left_out = _entries(trials, SessionOwners(settings.home))
     hashes = VideoHashes(settings.home / "video_hashes.json")
@@ -64,12 +69,13 @@ def plan_shadow(
     for name, entry in entries.items():
         try:
             ours, theirs = (
-                plan_video(
+                plan_trial(
                     entry,
                     models=release.models,
-                    options=IngestOptions(method=release.method),
+                    options=_options(release.method, options.get(name)),
                     settings=settings,
                     hashes=hashes,
+                    neurik=None if entry.kind == "video" else neurik_of_markers(settings, release),
                 )
                 for release in (candidate, champion)
             )
@@ -77,11 +83,24 @@ def plan_shadow(
             left_out[name] = str(error)
             continue
         if loaded.get(name, ("", ""))[0] != theirs.run_id:
-            left_out[name] = "its manifest, video or BioPose's version changed since the champion measured it"
+            left_out[name] = "its manifest, recording or BioPose's version changed since the champion measured it"
             continue
         planned.append(ours)
     hashes.save()
     return ShadowPlan(planned, left_out)
+
+
+def by_options(trials: Sequence[Planned], method: MethodName) -> dict[IngestOptions, list[Planned]]:
+    """Planned trials by the options that all of them are measured with at once."""
+    found: dict[IngestOptions, list[Planned]] = defaultdict(list)
+    for trial in trials:
+        recorded = trial.record.get("options")
+        found[_options(method, RunOptions(**recorded) if recorded else None)].append(trial)
+    return found
+
+
+def _options(method: MethodName, recorded: RunOptions | None) -> IngestOptions:
+    return IngestOptions(method=method) if recorded is None else IngestOptions(**asdict(recorded), method=method)
 
 
 def _entries(trials: Sequence[str], owners: SessionOwners) -> tuple[dict[str, TrialEntry], dict[str, str]]:
@@ -92,9 +111,7 @@ def _entries(trials: Sequence[str], owners: SessionOwners) -> tuple[dict[str, Tr
     found: dict[str, TrialEntry] = {}
     for session, names in by_session.items():
         folder = owners.folder_of(session)
-        found |= {
-            entry.trial_id: entry for entry in _session(folder) if entry.trial_id in names and entry.kind == "video"
-        }
+        found |= {entry.trial_id: entry for entry in _session(folder) if entry.trial_id in names}
     missing = {name: "its manifest is gone, or does not describe it any more" for name in trials if name not in found}
     return found, missing
 
@@ -108,3 +125,7 @@ def _session(folder: Path | None) -> Sequence[TrialEntry]:
 
 def _there(files: Sequence[Path]) -> int:
     return sum(file.exists() for file in files)
+
+
+def _finished(trials: Sequence[Planned]) -> int:
+    return sum(trial.is_finished for trial in trials)

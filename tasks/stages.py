@@ -123,4 +123,6 @@ async def load(planned: Planned, writer: WarehouseWriter, mlflow_run_id: str | N
         VideoChangedError: the video changed while it was measured.
     """
     await asyncio.to_thread(planned.check_inputs)
-    await asyncio.to_thread(writer.load, {**planned.record, "mlflow_run_id": mlflow_run_id}, planned.folder)
+    await asyncio.to_thread(
+        writer.load, {**planned.record, "mlflow_run_id": mlflow_run_id, "costs": planned.costs()}, planned.folder
+    )

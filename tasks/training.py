@@ -58,13 +58,14 @@ class TrainingOrder:
     @property
     def params(self) -> dict[str, str]:
         """For MLflow, nested names joined by dots."""
-        preset = PRESETS[self.network][self.request.preset]
+        preset = self.request.of_length(PRESETS[self.network][self.request.preset])
         return {"network": self.network, "preset": self.request.preset, **dict(_flat(asdict(preset)))}
 
     def trained(self, weights: Path, metrics: Mapping[str, float]) -> ShippedModel:
         """The weights as a model for the registry, with a card."""
         values = ", ".join(f"{name} {value:.3g}" for name, value in metrics.items())
-        command = f"biopose train {self.network} --preset {self.request.preset}"
+        steps = "" if self.request.steps is None else f" --steps {self.request.steps}"
+        command = f"biopose train {self.network} --preset {self.request.preset}{steps}"
         stage, title = STAGE_AND_TITLE[self.network]
         return trained_model(stage, weights, f"# {title}\n\nTrained here by `{command}`.\n\n**Held out.** {values}.")
 

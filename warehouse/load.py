@@ -27,6 +27,7 @@ FILES = {"kinematics": "kinematics.parquet", "event": "events.parquet", "metric"
     "quality": "quality.parquet",
     "cycle_metric": "cycles.parquet",
 }
+BOOKKEEPING = ("mlflow_run_id", "release", "options", "costs")  # of a record: no content
 ADDED_FILES = {"cycle_metric"}  # that folders of earlier versions lack
 
 ADDED = {
@@ -47,7 +48,8 @@ def load_trial(database: Path, record: Record, folder: Path) -> None:
 
     Args:
         database: created if it does not exist.
-        record: run, team, athlete, session, trial, models, mlflow_run_id; release, where it is not the run's own.
+        record: run, team, athlete, session, trial, models, mlflow_run_id; release, where it is not the run's own;
+            options and costs, where they are known.
         folder: holds kinematics.parquet, events.parquet, metrics.parquet, quality.parquet, and
             cycles.parquet unless it is of an earlier version.
 
@@ -120,7 +122,7 @@ def _release_of(record: Record) -> Record:
 
 def record_sha256(record: Record) -> str:
     """Of a record's content: everything but the bookkeeping."""
-    return _sha256({key: value for key, value in record.items() if key not in ("mlflow_run_id", "release")})
+    return _sha256({key: value for key, value in record.items() if key not in BOOKKEEPING})
 
 
 def _description_sha256(record: Record) -> str:
@@ -181,6 +183,12 @@ def _replace_run(
     connection.execute("DELETE FROM model_version WHERE run_number = ?", [number])
     for model in record["models"]:
         _insert(connection, "model_version", {"run_number": number, **model})
+    options = [record["options"]] if "options" in record else []
+    for table, rows in (("run_options", options), ("run_cost", record.get("costs", []))):
+        if rows:
+            connection.execute(f"DELETE FROM {table} WHERE run_number = ?", [number])  # noqa: S608 - our own names
+        for row in rows:
+            _insert(connection, table, {"run_number": number, **row})
     connection.execute("INSERT INTO load_record VALUES (?, now(), ?)", [number, record.get("mlflow_run_id")])
 
 

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warehouse.load import table_of
+from warehouse.run_costs import RunCost, run_costs
 
 RUNS = """
 SELECT
-    trial_manifest.trial_id, team_id, athlete_id, activity, coalesce(camera, 'not stated'),
+    trial_manifest.trial_id, team_id, athlete_id, activity,
+    if(recording = 'video', coalesce(camera, 'not stated'), recording), second_run.video_sha256,
     first.run_number, second.run_number, first_run.artifacts, second_run.artifacts
 FROM trial_manifest
 JOIN session USING (session_id)
@@ -33,25 +35,29 @@ class PairedRun:
 
     Attributes:
         trial_id: its id.
-        groups: team, activity and camera.
+        groups: team, activity and camera, which of a recording of markers is "markers".
         athlete_id: whose it is.
+        video_sha256: of the recording.
         artifacts: folders of both runs, relative to home.
         time_s: (T,) of the frames that both have.
         coordinates: by column, such as knee_angle_r_deg, (T, 2) of both runs; NaN where not known.
         deviations: by the same column, (T, 2) standard deviations.
         metrics: by (metric, side), the values of both; those that both have.
         quality: by name, the values of both.
+        costs: of both; None where one is not known.
     """
 
     trial_id: str
     groups: Mapping[str, str]
     athlete_id: str
+    video_sha256: str
     artifacts: tuple[str, str]
     time_s: NDArray[np.float64]
     coordinates: Mapping[str, NDArray[np.float64]]
     deviations: Mapping[str, NDArray[np.float64]]
     metrics: Mapping[tuple[str, str], tuple[float, float]]
     quality: Mapping[str, tuple[float, float]]
+    costs: tuple[RunCost | None, RunCost | None]
 
 
 def paired_runs(
@@ -66,19 +72,21 @@ def paired_runs(
         second: of another.
     """
     rows = connection.execute(RUNS, {"first": first, "second": second, "trials": list(trials)}).fetchall()
-    for trial_id, team, athlete, activity, camera, one, two, *artifacts in rows:
-        frames = _frames(connection, one, two)
+    for trial_id, team, athlete, activity, camera, video_sha256, one, two, *artifacts in rows:
+        frames, costs = _frames(connection, one, two), run_costs(connection, [one, two])
         columns = [name for name in frames if name.endswith(("_deg", "_m")) and "_sd_" not in name]
         yield PairedRun(
             trial_id=trial_id,
             groups={"team": team, "activity": activity, "camera": camera},
             athlete_id=athlete,
+            video_sha256=video_sha256,
             artifacts=(artifacts[0], artifacts[1]),
             time_s=frames["time_s"][:, 0],
             coordinates={name: frames[name] for name in columns},
             deviations={name: frames[_sd_of(name)] for name in columns},
             metrics=_values(connection, "metric", "(metric, side)", one, two),
             quality=_values(connection, "quality", "name", one, two),
+            costs=(costs.get(one), costs.get(two)),
         )
 
 

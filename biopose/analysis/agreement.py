@@ -68,6 +68,40 @@ def trial_agreement(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class ReferenceErrors:
+    """What distinguishes a measurement of one trial from its reference.
+
+    Attributes:
+        bias: (C,) mean of measurement minus reference; NaN where no frame has both.
+        mean_absolute: (C,) mean absolute difference.
+        coverage: (C,) share of frames whose reference lies within the measurement's 95 % interval; NaN where it has no
+            standard deviation.
+        frames: that have a reference.
+    """
+
+    bias: FloatArray
+    mean_absolute: FloatArray
+    coverage: FloatArray
+    frames: int
+
+
+def reference_errors(measured: FloatArray, sd: FloatArray, reference: FloatArray) -> ReferenceErrors:
+    """Compare angles with those of a reference, frame by frame, on the circle.
+
+    Args:
+        measured: (T, C) degrees; NaN where one is not known.
+        sd: (T, C) their standard deviations.
+        reference: (T, C) degrees; NaN where there is none.
+    """
+    difference = (measured - reference + 180) % 360 - 180
+    known = np.isfinite(difference) & np.isfinite(sd)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        coverage = ((np.abs(difference) <= SDS_OF_95 * sd) & known).sum(axis=0) / known.sum(axis=0)
+    frames = int(np.isfinite(difference).any(axis=1).sum())
+    return ReferenceErrors(_mean(difference), _mean(np.abs(difference)), coverage, frames)
+
+
 def limits_of_agreement(biases: FloatArray, sds: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(C,) bias, lower and upper limit, between which 95 % of the differences of frames lie.
 

@@ -3,8 +3,9 @@
 Each criterion is a mean over trials of a paired difference, candidate minus champion, and the bounds within which it
 must lie. A candidate passes only where the interval of every criterion lies within its bounds: one that is worse than
 a margin then passes with at most the chance `level`, however many criteria there are (intersection-union test, Berger
-1982, Technometrics 24:295), so passing needs no adjustment for their number. That chance is as good as the intervals
-are: larger where few athletes are sampled and a fall is rare and large (`cluster_bootstrap`). It fails where a
+1982, Technometrics 24:295), so passing needs no adjustment for their number. Where a fall is large and rare, no
+interval shows it unless somebody whom it concerns is sampled (`cluster_bootstrap`). So a further criterion is that so
+many of the home's athletes are sampled that a declared share of them would hardly all be missed. It fails where a
 criterion surely lies beyond a bound, adjusted for their number by Holm's method, or where one trial is worse than a
 trial may be. Otherwise there is not enough evidence; nor is there where the mean of a group, which may only fail, lies
 beyond its bound. Each further look at the same candidate spends a smaller part of the level.
@@ -14,12 +15,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, binom, norm
+from scipy.stats import beta, binom, hypergeom, norm
 
 from biopose.analysis.cluster_bootstrap import LEAST_CLUSTERS, ClusterMeans, cluster_means, holm
 from biopose.analysis.gate_policy import MOST_DRAWS, Policy
@@ -27,6 +28,7 @@ from biopose.analysis.gate_policy import MOST_DRAWS, Policy
 FloatArray = NDArray[np.float64]
 Verdict = Literal["pass", "fail", "not enough evidence"]
 MOST_TRIALS = 10_000  # more than that nobody waits for
+BLOCK = 50  # criteria that are bootstrapped at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,7 @@ def decide(
     failed: Sequence[str] = (),
     worst: Sequence[str] = (),
     look: int = 1,
+    population: int | None = None,
 ) -> Decision:
     """Decide on a candidate.
 
@@ -115,9 +118,14 @@ def decide(
         failed: trials that it could not measure and the champion could.
         worst: why single trials are worse than a trial may be, a line each.
         look: which look at this candidate it is, counted from 1.
+        population: athletes that the sample was drawn from; None: very many.
     """
     level = policy.level_of(look)
-    judged = [*_judged(criteria, athletes, policy, level), _judged_failures(len(failed), attempted, policy, level)]
+    judged = [
+        *_judged(criteria, athletes, policy, level),
+        _judged_failures(len(failed), attempted, policy, level),
+        _judged_missed(athletes, policy, population),
+    ]
     failing = [one for one in judged if one.verdict == "fail"]
     lacking = [one for one in judged if _is_lacking(one)]
     if failing or worst:
@@ -150,22 +158,34 @@ def _draws(policy: Policy, criteria: int, level: float) -> int:
 
 
 def _judged(criteria: Sequence[Criterion], athletes: NDArray[np.int64], policy: Policy, level: float) -> list[Judged]:
-    if not criteria:
-        return []
+    draws = _draws(policy, len(criteria), level)
+    blocks = [
+        _block(criteria[first : first + BLOCK], athletes, policy, level, draws=draws)
+        for first in range(0, len(criteria), BLOCK)
+    ]
+    adjusted = holm(np.array([p for block in blocks for _, p in block]))
+    judged = []
+    for (one, _), p in zip((row for block in blocks for row in block), adjusted, strict=True):
+        verdict: Verdict = "not enough evidence"
+        if p < level:
+            verdict = "fail"
+        elif one.athletes >= policy.least_athletes and one.low_end > one.low and one.high_end < one.high:
+            verdict = "pass"
+        judged.append(replace(one, verdict=verdict, more_trials=one.more_trials if verdict == one.verdict else 0))
+    return judged
+
+
+def _block(
+    criteria: Sequence[Criterion], athletes: NDArray[np.int64], policy: Policy, level: float, *, draws: int
+) -> list[tuple[Judged, float]]:
+    """Criteria, undecided, with the p-value of lying beyond a bound; so many at once that memory is bounded."""
     values = np.stack([one.values for one in criteria], axis=1)
-    means = cluster_means(values, athletes, draws=_draws(policy, len(criteria), level), seed=policy.seed)
+    means = cluster_means(values, athletes, draws=draws, seed=policy.seed)
     low_ends, high_ends = means.ends(level)
     lows, highs = (np.array([getattr(one, side) for one in criteria]) for side in ("low", "high"))
-    adjusted = holm(np.minimum(means.p_below(lows), means.p_above(highs)))
-    judged = []
-    for index, one in enumerate(criteria):
-        is_known = means.clusters[index] >= policy.least_athletes
-        verdict: Verdict = "not enough evidence"
-        if adjusted[index] < level:
-            verdict = "fail"
-        elif is_known and low_ends[index] > one.low and high_ends[index] < one.high:
-            verdict = "pass"
-        judged.append(
+    p = np.minimum(means.p_below(lows), means.p_above(highs))
+    return [
+        (
             Judged(
                 one.name,
                 one.unit,
@@ -176,12 +196,14 @@ def _judged(criteria: Sequence[Criterion], athletes: NDArray[np.int64], policy: 
                 one.high,
                 int(means.trials[index]),
                 int(means.clusters[index]),
-                verdict,
-                0 if verdict != "not enough evidence" else _more_trials(one, means, index, policy, level),
+                "not enough evidence",
+                _more_trials(one, means, index, policy, level),
                 one.may_only_fail,
-            )
+            ),
+            float(p[index]),
         )
-    return judged
+        for index, one in enumerate(criteria)
+    ]
 
 
 def _more_trials(one: Criterion, means: ClusterMeans, index: int, policy: Policy, level: float) -> int:
@@ -215,6 +237,32 @@ def _judged_failures(failed: int, attempted: int, policy: Policy, level: float) 
     share = failed / attempted if attempted else math.nan
     name = "trials that cannot be measured any more"
     return Judged(name, "share", share, low, high, -math.inf, bound, attempted, 0, verdict, more)  # type: ignore[arg-type]
+
+
+def _judged_missed(athletes: NDArray[np.int64], policy: Policy, population: int | None) -> Judged:
+    """The largest share of the athletes that may be far worse and all be missed by the sample, where none in it is.
+
+    The whole level is spent at every look: a larger sample holds the smaller one (`tasks.shadow_sample`), so whoever is
+    missed by a later one was missed by the first, too.
+    """
+    bound, trials, sampled = policy.athletes["largest_share_far_worse"], len(athletes), len(np.unique(athletes))
+    missed = _missed_share(sampled, policy.level, population)
+    further = 0
+    while _missed_share(sampled + further, policy.level, population) > bound and sampled + further < MOST_TRIALS:
+        further += 1
+    verdict: Verdict = "not enough evidence" if further else "pass"
+    more = math.ceil(further * max(trials / max(sampled, 1), 1.0))
+    name = "athletes far worse, whom the sample missed"
+    return Judged(name, "share", 0.0, 0.0, missed, -math.inf, bound, trials, sampled, verdict, more)
+
+
+def _missed_share(sampled: int, level: float, population: int | None) -> float:
+    """The largest share of a population of which a sample holds none with a probability above the level."""
+    if population is None:
+        return 1 - level ** (1 / sampled) if sampled else 1.0
+    counts = np.arange(population + 1)
+    missed = hypergeom.pmf(0, population, counts, min(sampled, population)) > level
+    return float(counts[missed].max() / population) if population else 0.0
 
 
 def _share_ends(count: int, total: int, level: float) -> tuple[float, float]:

@@ -31,6 +31,8 @@ MOST_DRAWS = 50_000  # bounds memory
 LARGEST = 2.0**63  # numbers fit into 64 bits
 MARGIN = Allowed("a number above 0", lambda value: value > 0)
 DIFFERENCE = Allowed("0 or a negative number, from -1", lambda value: -1 <= value <= 0)
+LOW_SHARE = Allowed("a share from 0 to below 1", lambda value: 0 <= value < 1)
+HIGH_SHARE = Allowed("a share above 0, to 1", lambda value: 0 < value <= 1)
 NUMBERS: Mapping[str, Allowed] = {
     "version": Allowed("a whole number from 1", lambda value: value >= 1, is_whole=True),
     "level": Allowed("a number from 0.001 to below 0.5", lambda value: 0.001 <= value < 0.5),
@@ -50,9 +52,18 @@ TABLES: Mapping[str, Mapping[str, Allowed]] = {
         "lowest_difference_of_a_group": DIFFERENCE,
         "lowest_difference_of_a_trial": DIFFERENCE,
     },
-    "difference_deg": {"largest_of_a_trial": MARGIN},
-    "intervals": {"lowest_share": Allowed("a share from 0 to below 1", lambda value: 0 <= value < 1)},
-    "failures": {"largest_share": Allowed("a share above 0, to 1", lambda value: 0 < value <= 1)},
+    "difference_deg": {"largest_of_a_trial": MARGIN, "largest_bias_of_a_group": MARGIN},
+    "reference": {
+        "largest_rise_deg": MARGIN,
+        "largest_rise_of_a_group_deg": MARGIN,
+        "largest_from_approved_deg": MARGIN,
+        "lowest_coverage": LOW_SHARE,
+        "highest_coverage": HIGH_SHARE,
+    },
+    "intervals": {"lowest_share": LOW_SHARE, "lowest_width_ratio": LOW_SHARE},
+    "failures": {"largest_share": HIGH_SHARE},
+    "cost": {"largest_ratio": Allowed("a number from 1", lambda value: value >= 1)},
+    "athletes": {"largest_share_far_worse": LOW_SHARE},
 }
 MARGINS = ("bias_deg", "metrics")  # by coordinate, by metric
 
@@ -69,10 +80,16 @@ class Policy:
         seed: of its draws.
         quality: lowest_difference of mean quality (0 to 1), of a group, of a trial.
         bias_deg: by coordinate without its side, the largest mean shift.
-        difference_deg: largest_of_a_trial: root mean square over its frames, of any of these coordinates.
+        difference_deg: largest_of_a_trial: root mean square over its frames, of any of these coordinates;
+            largest_bias_of_a_group: mean shift of any of them.
         metrics: by metric, the largest mean shift in its unit.
-        intervals: lowest_share of frames whose difference lies within the 95 % interval of both.
+        reference: of the golden set: by how much the mean absolute error may rise, on the whole and for a group; how
+            far a candidate may be from approved numbers; lowest_coverage and highest_coverage of 95 % intervals.
+        intervals: lowest_share of frames whose difference lies within the 95 % interval of both; lowest_width_ratio of
+            the intervals, candidate to champion, where the golden set is too small to show their coverage.
         failures: largest_share of the trials that the candidate cannot measure.
+        cost: largest_ratio of processor time per frame, candidate to champion.
+        athletes: largest_share_far_worse: of the athletes of this home that the sample may have missed by chance.
     """
 
     version: int
@@ -84,8 +101,11 @@ class Policy:
     bias_deg: Mapping[str, float]
     difference_deg: Mapping[str, float]
     metrics: Mapping[str, float]
+    reference: Mapping[str, float]
     intervals: Mapping[str, float]
     failures: Mapping[str, float]
+    cost: Mapping[str, float]
+    athletes: Mapping[str, float]
 
     @classmethod
     def read(cls, text: str, name: str) -> Policy:

@@ -16,6 +16,7 @@ from biopose.report.page import environment
 from biopose.report.svg import Curve, Panel, figure
 
 TEMPLATE = "rollout.html.j2"
+ADDED: Mapping[str, Any] = {"notes": (), "reference": (), "cost": {"trials": 0}}  # that earlier comparisons lack
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,8 @@ class WorstTrial:
         trial_id: its id.
         time_s: (T,) of the frames that both have.
         coordinates: by column, such as knee_angle_r_deg, (T, 2) of champion and candidate.
-        overlays: addresses of both overlay videos, relative to the page.
+        overlays: addresses of the overlay videos of champion and candidate, relative to the page; empty where one
+            is gone, such as pruned.
     """
 
     trial_id: str
@@ -44,15 +46,17 @@ def write_rollout_page(path: Path, status: Mapping[str, Any], worst: Sequence[Wo
         worst: the trials to show curves of.
     """
     rollout = status["rollout"]
+    comparison = {**ADDED, **rollout["comparison"]}
     page = (
         environment()
         .get_template(TEMPLATE)
         .render(
             rollout=rollout,
-            decision=rollout["comparison"]["decision"],
-            comparison=rollout["comparison"],
+            decision=comparison["decision"],
+            comparison=comparison,
+            costs=_cost_rows(comparison["cost"]),
             acts=[act for act in status["acts"] if act["against_the_gate"]],
-            judged=[_judged_row(one) for one in rollout["comparison"]["decision"]["judged"]],
+            judged=[_judged_row(one) for one in comparison["decision"]["judged"]],
             worst=[
                 {"trial_id": one.trial_id, "overlays": one.overlays, "plot": Markup(_curves(one))}  # noqa: S704
                 for one in worst
@@ -84,6 +88,14 @@ def _judged_row(one: Mapping[str, Any]) -> dict[str, str]:
         "verdict": one["verdict"] + more,
         "note": "a group can only fail" if one["may_only_fail"] else "",
     }
+
+
+def _cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """What both cost, as the page has it; nothing where it is not known."""
+    if not cost["trials"]:
+        return []
+    named = (("processor seconds per frame", "frame_s", ".3f"), ("peak memory, MB", "peak_mb", ".0f"))
+    return [(name, *(format(cost[key][which], digits) for which in (0, 1))) for name, key, digits in named]
 
 
 def _curves(one: WorstTrial) -> str:

@@ -48,6 +48,7 @@ PRESETS: Mapping[str, LifterPreset] = {
     "cpu": LifterPreset(Schedule(steps=10_000), windows=48, frames=48),
     "cpu-further": LifterPreset(_FURTHER, windows=48, frames=48, from_shipped=True),
     "gpu": LifterPreset(Schedule(steps=40_000), windows=512, frames=64),
+    "rehearsal": LifterPreset(Schedule(steps=20, report_every=5), windows=8, frames=48, from_shipped=True),
 }
 
 
@@ -83,7 +84,7 @@ def train_lifter_from(request: TrainingRequest, *, report: Report) -> Path:
     request.out.mkdir(parents=True, exist_ok=True)
     lifter = train_lifter(
         *projectors(request.motion),
-        preset=PRESETS[request.preset],
+        preset=request.of_length(PRESETS[request.preset]),
         checkpoint=request.out / "lifter.checkpoint.pt",
         report=report,
         device=request.device,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from biopose.errors import ModelError
 from biopose.io.files import written_whole
 
 WARM_UP_STEPS = 200
+PROGRESS_S, CHECKPOINT_S = 15.0, 60.0  # between lines of progress, and between checkpoints, if no report comes first
 WEIGHT_DECAY = 0.01
 GRADIENT_NORM = 1.0
 
@@ -82,8 +84,8 @@ def train(
         evaluate: metrics of the averaged network on held-out data.
         monitored: the metric that early stopping watches; lower is better.
         schedule: length and pace.
-        checkpoint: written atomically at each report; a run resumes from it where it exists.
-        report: called with the step and its metrics.
+        checkpoint: written atomically at each report, and each minute between; a run resumes from it where it exists.
+        report: called with the step and its metrics; between evaluations, with the loss and the steps per second.
         generator: that the batches are drawn from, unless they depend on the step alone.
 
     Returns:
@@ -100,6 +102,7 @@ def train(
     parts = {"network": network, "average": average, "optimizer": optimizer, "scheduler": scheduler}
     run = _RunState(parts, generator, checkpoint)
     run.resume()
+    clock = _Clock(run.step)
     while run.step < schedule.steps and not run.stops_early(schedule.patience):
         torch.manual_seed(run.step)  # of dropout
         value = loss(network.train(), run.step)
@@ -115,6 +118,11 @@ def train(
             run.count_report(metrics[monitored])
             report(run.step, metrics)
             run.save()
+            clock.restart(run.step)
+        elif rate := clock.rate_to_show(run.step):
+            report(run.step, {"loss": float(value.detach()), "steps_per_s": rate})
+            if clock.is_checkpoint_due():
+                run.save()
     return _averaged_network(average)
 
 
@@ -132,6 +140,38 @@ def moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], N
         torch._foreach_lerp_(average, current, 1 - min(decay, (1 + n) / (10 + n)))
 
     return update
+
+
+class _Clock:
+    """When to show progress and to save between two evaluations; what is trained does not depend on it.
+
+    Args:
+        step: that the run begins at.
+    """
+
+    def __init__(self, step: int) -> None:
+        self.restart(step)
+
+    def restart(self, step: int) -> None:
+        """An evaluation was reported and saved."""
+        self._shown_step = step
+        self._shown_s = self._saved_s = time.monotonic()
+
+    def rate_to_show(self, step: int) -> float | None:
+        """Steps per second since the last line; None where it is too early for the next."""
+        now_s, steps = time.monotonic(), step - self._shown_step
+        if (waited_s := now_s - self._shown_s) < PROGRESS_S:
+            return None
+        self._shown_step, self._shown_s = step, now_s
+        return steps / max(waited_s, 1e-9)
+
+    def is_checkpoint_due(self) -> bool:
+        """Whether to save; asked once, it is saved."""
+        now_s = time.monotonic()
+        if now_s - self._saved_s < CHECKPOINT_S:
+            return False
+        self._saved_s = now_s
+        return True
 
 
 class _RunState:

@@ -40,6 +40,7 @@ class MqhmrPreset:
         schedule: length and pace.
         shape: of the network.
         images_seed: of the training images.
+        shard_images: in a shard; None: as usual.
         from_shipped: start from the weights that ship instead of random ones, and end at the mean of those and of the
             trained ones, which generalises better than the trained ones alone (Wortsman et al. 2022).
     """
@@ -51,6 +52,7 @@ class MqhmrPreset:
     projected: int = 0
     shape: MqhmrShape = field(default_factory=MqhmrShape)
     images_seed: int = 0
+    shard_images: int | None = None
     from_shipped: bool = False
 
 
@@ -69,6 +71,14 @@ PRESETS: Mapping[str, MqhmrPreset] = {
         from_shipped=True,
     ),
     "gpu": MqhmrPreset(shards=400, validation_shards=2, batch=512, projected=256, schedule=_schedule(60_000)),
+    "rehearsal": MqhmrPreset(
+        shards=1,
+        validation_shards=1,
+        batch=16,
+        schedule=Schedule(steps=20, report_every=5),
+        shard_images=128,
+        from_shipped=True,
+    ),
 }
 
 
@@ -87,9 +97,9 @@ def train_mqhmr_from(request: TrainingRequest, *, report: Report, shard_made: Sh
     Raises:
         BioposeError: no motions there, or a file of the run is broken.
     """
-    out, preset = request.out, PRESETS[request.preset]
+    out, preset = request.out, request.of_length(PRESETS[request.preset])
     out.mkdir(parents=True, exist_ok=True)
-    where = ShardFolder(request.data_folder("pictures"), request.motion)
+    where = ShardFolder(request.data_folder("pictures"), request.motion, images=preset.shard_images)
     make_images(where, preset, processes=request.processes, shard_made=shard_made)
     trainer = MqhmrTrainer(where, preset, device=request.device)
     network = trainer.train(preset.shape, checkpoint=out / "mqhmr.checkpoint.pt", report=report)

@@ -83,7 +83,10 @@ def ablate_mqhmr(
     Raises:
         BioposeError: no motions there, or a file of the run is broken.
     """
-    preset, where = PRESETS[request.preset], ShardFolder(request.data_folder("pictures"), request.motion)
+    preset, where = (
+        request.of_length(PRESETS[request.preset]),
+        ShardFolder(request.data_folder("pictures"), request.motion),
+    )
     make_images(where, preset, processes=request.processes, shard_made=shard_made)
     trainer = MqhmrTrainer(where, preset, device=request.device)
 

@@ -73,6 +73,7 @@ PRESETS: Mapping[str, NeurikPreset] = {
         windows=256,
         clip_shards={"train": 200, "validation": 6},
     ),
+    "rehearsal": NeurikPreset(Schedule(steps=20, report_every=5), windows=8, clip_shards={}),
 }
 
 
@@ -91,7 +92,7 @@ def train_neurik_from(request: TrainingRequest, *, report: Report, shard_made: S
     Raises:
         BioposeError: no motions there, or a file of the run is broken.
     """
-    out, preset = request.out, PRESETS[request.preset]
+    out, preset = request.out, request.of_length(PRESETS[request.preset])
     out.mkdir(parents=True, exist_ok=True)
     where, shards = ClipFolder(request.data_folder("clips"), request.motion), preset.clip_shards
     for split, count in shards.items():

@@ -108,7 +108,10 @@ def ablate_neurik(
     Raises:
         BioposeError: no motions there, or a file of the run is broken.
     """
-    preset, where = PRESETS[request.preset], ClipFolder(request.data_folder("people"), request.motion)
+    preset, where = (
+        request.of_length(PRESETS[request.preset]),
+        ClipFolder(request.data_folder("people"), request.motion),
+    )
     where.folder.mkdir(parents=True, exist_ok=True)
 
     def train_variant(name: str, variant: NeurikVariant, folder: Path) -> dict[str, Any]:

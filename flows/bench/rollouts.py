@@ -1,13 +1,14 @@
 """Simulated rollouts with known truth: how often the gate promotes a candidate that is a margin worse, and a good one.
 
-Each athlete shifts all their trials, athletes differ, some trials differ much; the truth is set by the mean. So false
-promotions and power against the number of trials are those of the gate itself, with the policy that ships.
+Each athlete shifts all their trials, athletes differ, some trials differ much; the truth is set by the mean. One
+candidate is worse for few athletes alone, and by much: the hardest to find with few. So false promotions and power
+against the number of trials are those of the gate itself, with the policy that ships.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,38 @@ LEVEL = 0.05  # of the interval of the shares that are printed
 BETWEEN_ATHLETES, WITHIN_ATHLETE = 0.5, 1.0  # SDs of differences, in margins
 TAILS_DF = 5.0  # Student's t: some trials differ much more than most
 VERDICTS = ("pass", "fail", "not enough evidence")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A candidate with a known truth.
+
+    Attributes:
+        shift: mean of one criterion over the home's athletes, in margins; the other criteria have none.
+        share: of the athletes, who alone have that shift, larger by so much.
+    """
+
+    shift: float
+    share: float = 1.0
+
+
 CANDIDATES = {
-    "equal": 0.0,  # mean shift of one criterion, in margins
-    "half a margin worse": -0.5,
-    "a margin worse": -1.0,
-    "1.5 margins worse": -1.5,
+    "equal": Candidate(0.0),
+    "half a margin worse": Candidate(-0.5),
+    "a margin worse": Candidate(-1.0),
+    "the same by every tenth athlete": Candidate(-1.0, share=0.1),
+    "1.5 margins worse": Candidate(-1.5),
 }
 
 
 def simulate(
-    trials: Sequence[int], *, simulations: int, per_athlete: int, criteria: int = 8, seed: int = 0
+    trials: Sequence[int],
+    *,
+    simulations: int,
+    per_athlete: int,
+    population: int | None = None,
+    criteria: int = 8,
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
     """The share of each verdict, by candidate and number of trials.
 
@@ -40,6 +63,7 @@ def simulate(
         trials: numbers of trials in the sample.
         simulations: rollouts of each kind.
         per_athlete: trials of each athlete.
+        population: athletes of the home that the sample is drawn from; None: very many.
         criteria: with a two-sided margin each; the first has the shift, the others have none.
         seed: of the truth.
     """
@@ -47,26 +71,49 @@ def simulate(
     rng = np.random.default_rng(seed)
     rows = []
     for count in trials:
-        for candidate, shift in CANDIDATES.items():
-            verdicts = [_verdict(policy, shift, count, per_athlete, criteria, rng) for _ in range(simulations)]
-            share = {f"share_{name.replace(' ', '_')}": verdicts.count(name) / simulations for name in VERDICTS}
+        athletes = _athletes(count, per_athlete=per_athlete, population=population)
+        for name, candidate in CANDIDATES.items():
+            verdicts = [_verdict(policy, candidate, athletes, population, criteria, rng) for _ in range(simulations)]
+            share = {f"share_{one.replace(' ', '_')}": verdicts.count(one) / simulations for one in VERDICTS}
             passed = verdicts.count("pass")
             low, high = _ends(passed, simulations)
-            rows.append({"candidate": candidate, "shift": shift, "trials": count, **share, "low": low, "high": high})
+            counts = {"trials": count, "athletes": int(athletes.max()) + 1}
+            rows.append({"candidate": name, "shift": candidate.shift, **counts, **share, "low": low, "high": high})
     return rows
 
 
+def _athletes(trials: int, *, per_athlete: int, population: int | None) -> NDArray[np.int64]:
+    """(N,) the athlete of each trial; of a small home all have more trials instead."""
+    count = max(trials // per_athlete, 1)
+    return np.arange(trials) % (count if population is None else min(count, population))
+
+
 def _verdict(
-    policy: Policy, shift: float, trials: int, per_athlete: int, criteria: int, rng: np.random.Generator
+    policy: Policy,
+    candidate: Candidate,
+    athletes: NDArray[np.int64],
+    population: int | None,
+    criteria: int,
+    rng: np.random.Generator,
 ) -> str:
-    athletes = np.arange(trials) // per_athlete
     values = _differences(athletes, criteria, rng)
-    values[:, 0] += shift
+    affected = _affected(candidate, int(athletes.max()) + 1, population, rng)
+    values[:, 0] += np.where(affected[athletes], candidate.shift / candidate.share, 0.0)
     named = [
         Criterion(f"criterion {index}", "margin", column, low=-1.0, high=1.0) for index, column in enumerate(values.T)
     ]
     policy = replace(policy, seed=int(rng.integers(2**31)))
-    return decide(named, athletes, policy, attempted=trials).verdict
+    return decide(named, athletes, policy, attempted=len(athletes), population=population).verdict
+
+
+def _affected(
+    candidate: Candidate, sampled: int, population: int | None, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """(A,) which of the sampled athletes have the candidate's shift."""
+    if population is None:
+        return rng.random(sampled) < candidate.share
+    everybody = np.arange(population) < round(candidate.share * population)
+    return rng.permutation(everybody)[:sampled]
 
 
 def _differences(athletes: NDArray[np.int64], criteria: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -86,9 +133,9 @@ def _ends(count: int, total: int) -> tuple[float, float]:
 
 def simulation_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The result as text."""
-    head = f"{'candidate':<22} {'trials':>6} {'pass':>7} {'(95 %)':>17} {'fail':>7} {'undecided':>10}"
+    head = f"{'candidate':<32} {'trials':>6} {'athletes':>8} {'pass':>7} {'(95 %)':>17} {'fail':>7} {'undecided':>10}"
     return [head] + [
-        f"{row['candidate']:<22} {row['trials']:>6} {row['share_pass']:>7.3f} ({row['low']:.3f} to {row['high']:.3f}) "
-        f"{row['share_fail']:>7.3f} {row['share_not_enough_evidence']:>10.3f}"
+        f"{row['candidate']:<32} {row['trials']:>6} {row['athletes']:>8} {row['share_pass']:>7.3f} "
+        f"({row['low']:.3f} to {row['high']:.3f}) {row['share_fail']:>7.3f} {row['share_not_enough_evidence']:>10.3f}"
         for row in rows
     ]

@@ -17,6 +17,7 @@ from flows.cli.compare import compare
 from flows.cli.doctor import doctor
 from flows.cli.erase import erase
 from flows.cli.export import export
+from flows.cli.golden import golden
 from flows.cli.ingest import ingest
 from flows.cli.metrics import metrics
 from flows.cli.models import models
@@ -44,6 +45,7 @@ for command in (
     backup,
     restore,
     models,
+    golden,
     rollout,
     train,
 ):

@@ -36,6 +36,7 @@ def models(context: click.Context, home: Path | None, json_: bool) -> None:
       biopose models
       biopose models --home /data/biopose --json
       biopose models show mqhmr=2
+      biopose models compare mqhmr=1 mqhmr=2
     """
     if context.invoked_subcommand is not None:
         return
@@ -53,21 +54,43 @@ def models(context: click.Context, home: Path | None, json_: bool) -> None:
 @with_home
 @as_json
 def show_version(model: tuple[str, int], home: Path | None, json_: bool) -> None:
-    """One version, MODEL as STAGE=VERSION: its card, metrics, configuration, and the releases that have it.
+    """One version, MODEL as STAGE=VERSION: its card, metrics, configuration, and where it is used.
 
     \b
     Example:
       biopose models show mqhmr=2
     """
-    from tasks.models import version_details
-    from tasks.releases import releases_with
+    from tasks.model_comparison import described_version
     from tasks.settings import Settings
 
-    settings = Settings.load(home)
-    stage, version = model
     with as_one_line():
-        details = version_details(settings, stage, version) | {"releases": releases_with(settings, stage, version)}
+        details = described_version(Settings.load(home), *model)
     show(details, json_=json_, lines=lambda: _detail_lines(details))
+
+
+@models.command()
+@click.argument("first", type=ModelVersion())
+@click.argument("second", type=ModelVersion())
+@with_home
+@as_json
+def compare(first: tuple[str, int], second: tuple[str, int], home: Path | None, json_: bool) -> None:
+    """Two versions of one stage, each as STAGE=VERSION: card, metrics, use, and differences on the same trials.
+
+    Differences are SECOND minus FIRST over the trials that both measured; nothing is measured here. `biopose rollout
+    start --model SECOND` measures, and decides.
+
+    \b
+    Example:
+      biopose models compare mqhmr=1 mqhmr=2
+    """
+    from tasks.model_comparison import compared_versions
+    from tasks.settings import Settings
+
+    if first[0] != second[0] or first == second:
+        raise click.UsageError("give two versions of one stage, such as mqhmr=1 mqhmr=2")
+    with as_one_line():
+        found = compared_versions(Settings.load(home), first[0], first[1], second[1])
+    show(found, json_=json_, lines=lambda: _comparison_lines(found))
 
 
 @models.command()
@@ -82,7 +105,8 @@ def alias(model: tuple[str, int], alias: str, home: Path | None, json_: bool) ->
     Example:
       biopose models alias mqhmr=2 challenger
     """
-    from tasks.models import CHAMPION, pin_versions, set_alias
+    from tasks.model_aliases import set_alias
+    from tasks.models import CHAMPION, pin_versions
     from tasks.settings import Settings
 
     if alias == CHAMPION:
@@ -98,11 +122,62 @@ def alias(model: tuple[str, int], alias: str, home: Path | None, json_: bool) ->
 def _detail_lines(details: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{details['model']} version {details['version']}, sha256 {details['sha256']}, {details['licence']}",
-        f"aliases: {', '.join(details['aliases']) or 'none'}; releases: {', '.join(details['releases']) or 'none'}",
+        _use_line(details),
         f"configuration: {details['configuration_json']}",
     ]
+    if details["training_run"]:
+        lines.append(f"trained in the MLflow run {details['training_run']}")
     lines += [f"{name}: {value:g}" for name, value in sorted(details["metrics"].items())]
     return [*lines, "", details["card"]]
+
+
+def _use_line(details: Mapping[str, Any]) -> str:
+    return (
+        f"aliases: {', '.join(details['aliases']) or 'none'}; releases: {', '.join(details['releases']) or 'none'}; "
+        f"{details['runs']} runs, {details['current_trials']} trials show it"
+    )
+
+
+def _comparison_lines(found: Mapping[str, Any]) -> list[str]:
+    first, second = found["versions"]
+    lines = []
+    for one in (first, second):
+        lines += [
+            f"{one['model']} version {one['version']}, sha256 {one['sha256'][:SHOWN_OF_HASH]}",
+            f"  {_use_line(one)}",
+        ]
+    for name in sorted({*first["metrics"], *second["metrics"]}):
+        values = ("-" if (value := one["metrics"].get(name)) is None else f"{value:g}" for one in (first, second))
+        lines.append(f"  {name}: {' -> '.join(values)}")
+    if not found["trials"]:
+        named = f"{second['stage']}={second['version']}"
+        return [*lines, f"No trial was measured with both; `biopose rollout start --model {named}` measures a sample"]
+    others = ", ".join(found["other_differences"])
+    one, two = found["releases"]
+    lines.append(f"{found['trials']} trials were measured with both, by the releases {one} and {two}")
+    if others:
+        lines.append(f"  these differ in more than {found['stage']}: {others}")
+    lines.append(f"  mean quality {_change(found['quality'], '.3f')}")
+    if found["cost"]["trials"]:
+        lines.append(f"  processor seconds per frame {_change(found['cost']['frame_s'], '.3f')}")
+        lines.append(f"  peak memory, MB {_change(found['cost']['peak_mb'], '.0f')}")
+    for row in found["reference"]:
+        error, coverage = _change(row["mean_absolute_deg"], ".2f"), _change(row["coverage"], ".2f")
+        lines.append(f"  {row['trial_id']}, {row['kind']}: mean absolute error {error} deg, coverage {coverage}")
+    lines.append(f"  {'second minus first':<32} {'bias':>9}   95 % limits of agreement of single frames, or trials")
+    lines += [_limits_line(row, row["coordinate"]) for row in found["coordinates"]]
+    lines += [_limits_line(row, f"{row['metric']} ({row['trials']} trials)") for row in found["metrics"]]
+    return lines
+
+
+def _change(values: list[float | None], digits: str) -> str:
+    return " -> ".join("not known" if value is None else format(value, digits) for value in values)
+
+
+def _limits_line(row: Mapping[str, Any], name: str) -> str:
+    if row["bias"] is None:
+        return f"  {name:<32} {'-':>9}"
+    return f"  {name:<32} {row['bias']:>+9.3f}   {row['lower_limit']:+.3f} to {row['upper_limit']:+.3f}"
 
 
 def _lines(versions: list[RegisteredVersion]) -> list[str]:

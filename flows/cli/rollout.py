@@ -48,7 +48,19 @@ def rollout() -> None:
 @click.option("--alias", help="The model versions that have this alias are the candidate's.")
 @click.option("--name", help="Of the candidate release; else from its method and hash.")
 @click.option("--trials", default=40, show_default=True, type=click.IntRange(1), help="Most trials of the sample.")
-@click.option("--frames", type=click.IntRange(1), help="Most frames of the sample; no limit by default.")
+@click.option(
+    "--budget-frames",
+    "--frames",
+    "frames",
+    type=click.IntRange(1),
+    help="Most frames of the sample; no limit by default.",
+)
+@click.option(
+    "--budget-minutes",
+    "minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="Most minutes of processor time, as the promoted release took; no limit by default.",
+)
 @click.option("--policy", type=EXISTING, help="The gate's policy, TOML; else the one that ships.")
 @click.option("--why", default="", help="Recorded with the rollout.")
 @as_json
@@ -60,6 +72,7 @@ def start(
     name: str | None,
     trials: int,
     frames: int | None,
+    minutes: float | None,
     policy: Path | None,
     why: str,
     json_: bool,
@@ -93,6 +106,7 @@ def start(
                 name=name,
                 most_trials=trials,
                 most_frames=frames,
+                most_minutes=minutes,
                 policy=str(policy) if policy else None,
                 why=why,
             )

@@ -36,6 +36,7 @@ def _with_run(*presets: str) -> Callable[[Command], Command]:
             show_default=True,
             help="Length of the training and size of its data.",
         ),
+        click.option("--steps", type=click.IntRange(1), help="Of the optimizer; by default the preset's."),
         click.option("--device", default="cpu", show_default=True, help="Of torch: cpu, cuda, cuda:1."),
     )
 
@@ -70,16 +71,18 @@ def train() -> None:
     """Train the networks that ship.
 
     An interrupted training is resumed from its last checkpoint when it is started again. Its metrics and weights are
-    logged to MLflow, and the weights are registered as a version; which version measures is not changed.
+    logged to MLflow, and the weights are registered as a version; which version measures is not changed. That is for
+    `biopose rollout` to decide. The preset rehearsal goes all this way in about a minute, with weights of no use.
 
     \b
-    Example:
+    Examples:
       biopose train mqhmr --motion ../shared/data/mocap/cmu --out runs/mqhmr
+      biopose train neurik --preset rehearsal --motion ../shared/data/mocap/cmu --out runs/rehearsal
     """
 
 
 @train.command("lifter")
-@_with_run("cpu", "cpu-further", "gpu")
+@_with_run("cpu", "cpu-further", "gpu", "rehearsal")
 @with_home
 @as_json
 def train_lifter(**given: Any) -> None:
@@ -97,7 +100,7 @@ def train_lifter(**given: Any) -> None:
 
 
 @train.command("mqhmr")
-@_with_run("cpu", "cpu-further", "gpu")
+@_with_run("cpu", "cpu-further", "gpu", "rehearsal")
 @_with_drawn("pictures")
 @with_home
 @as_json
@@ -119,7 +122,7 @@ def train_mqhmr(**given: Any) -> None:
 
 
 @train.command("neurik")
-@_with_run("cpu", "gpu")
+@_with_run("cpu", "gpu", "rehearsal")
 @_with_drawn("clips")
 @with_home
 @as_json
@@ -143,7 +146,15 @@ def train_neurik(**given: Any) -> None:
 @click.option("--network", type=click.Choice(["mqhmr", "neurik"]), required=True, help="The network.")
 @as_json
 def train_ablation(
-    network: str, motion: Path, out: Path, preset: str, device: str, processes: int, drawn: Path | None, json_: bool
+    network: str,
+    motion: Path,
+    out: Path,
+    preset: str,
+    steps: int | None,
+    device: str,
+    processes: int,
+    drawn: Path | None,
+    json_: bool,
 ) -> None:
     """Ablation: train variants of a network alike and compare them.
 
@@ -168,7 +179,7 @@ def train_ablation(
     def made(split: str, index: int) -> None:
         click.echo(f"pictures: {split} shard {index} made", err=json_)
 
-    request = TrainingRequest(motion, out, preset, device, processes, drawn)
+    request = TrainingRequest(motion, out, preset, device, processes, drawn, steps)
     if network == "neurik":
         result = ablate_neurik(request, report=report)
     else:
@@ -193,4 +204,5 @@ def _train(
         with redirect_stdout(StringIO()) if json_ else nullcontext():
             result: dict[str, Any] = flow(**given)
     registered = f"registered: {result['model']} version {result['version']}, mlflow run {result['mlflow_run_id']}"
-    show(result, json_=json_, lines=lambda: [f"written: {result['weights']}", registered])
+    compared = f"next: biopose rollout start --model {result['model']}={result['version']}"
+    show(result, json_=json_, lines=lambda: [f"written: {result['weights']}", registered, compared])

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from biopose.analysis.agreement import limits_of_agreement, trial_agreement
+from biopose.analysis.agreement import limits_of_agreement, reference_errors, trial_agreement
 from biopose.analysis.cluster_bootstrap import cluster_means, holm
 from biopose.analysis.gate import Criterion, Decision, decide
 from biopose.analysis.gate_policy import Policy
@@ -23,8 +23,11 @@ POLICY = Policy(
     bias_deg={},
     difference_deg={},
     metrics={},
+    reference={},
     intervals={},
     failures={"largest_share": 0.1},
+    cost={},
+    athletes={"largest_share_far_worse": 0.5},  # of which these samples hardly miss all
 )
 ATHLETES = np.repeat(np.arange(12), 4)
 
@@ -45,7 +48,7 @@ def decided(*means: float, athletes: np.ndarray = ATHLETES, look: int = 1, **oth
 def test_a_candidate_within_all_margins_passes() -> None:
     decision = decided(0.0, 0.2, -0.2)
     assert (decision.verdict, decision.line) == ("pass", "pass")
-    assert [one.verdict for one in decision.judged] == ["pass"] * 4
+    assert [one.verdict for one in decision.judged] == ["pass"] * 5
 
 
 @pytest.mark.parametrize("shift", [-3.0, 3.0])
@@ -111,6 +114,31 @@ def test_a_small_group_that_looks_worse_than_its_margin_holds_a_candidate_up() -
     assert decision.more_trials > 0
 
 
+@pytest.mark.parametrize(
+    ("sampled", "population", "verdict"),
+    [(28, None, "not enough evidence"), (29, None, "pass"), (15, 25, "not enough evidence"), (16, 25, "pass")],
+)
+def test_so_many_athletes_are_needed_that_a_tenth_of_them_far_worse_would_hardly_all_be_missed(
+    sampled: int, population: int | None, verdict: str
+) -> None:
+    policy = replace(POLICY, athletes={"largest_share_far_worse": 0.1})
+    athletes = np.arange(sampled)
+    criterion = Criterion("c", "deg", np.zeros(sampled), low=-1.0, high=1.0)
+    decision = decide([criterion], athletes, policy, attempted=100, population=population)
+    assert decision.verdict == verdict
+    assert decision.more_trials == (verdict != "pass")
+    missed = decision.judged[-1]
+    assert (missed.name, missed.athletes) == ("athletes far worse, whom the sample missed", sampled)
+    assert (missed.high_end <= 0.1) == (verdict == "pass")
+
+
+def test_nobody_is_missed_where_all_athletes_of_the_home_are_sampled() -> None:
+    policy = replace(POLICY, athletes={"largest_share_far_worse": 0.0})
+    criterion = Criterion("c", "deg", np.zeros(8), low=-1.0, high=1.0)
+    assert decide([criterion], np.arange(8), policy, attempted=100, population=8).verdict == "pass"
+    assert decide([criterion], np.arange(8), policy, attempted=100, population=9).verdict == "not enough evidence"
+
+
 def test_one_trial_that_is_worse_than_a_trial_may_be_fails_it() -> None:
     decision = decided(0.0, worst=["jump7: quality 0.80 -> 0.30", "jump8: too"])
     assert (decision.verdict, decision.reason) == ("fail", "jump7: quality 0.80 -> 0.30, and 1 more")
@@ -146,8 +174,9 @@ def test_a_candidate_that_is_a_margin_worse_is_promoted_in_at_most_five_per_cent
     """The numbers for a team are those of `biopose bench rollouts`."""
     from flows.bench.rollouts import simulate
 
-    rows = {row["candidate"]: row for row in simulate([48], simulations=60, per_athlete=4)}
+    rows = {row["candidate"]: row for row in simulate([48], simulations=50, per_athlete=4, population=12)}
     assert rows["a margin worse"]["low"] <= 0.05
+    assert rows["the same by every tenth athlete"]["low"] <= 0.05
     assert rows["1.5 margins worse"]["share_pass"] == 0.0
     assert rows["equal"]["share_pass"] > 0.4
     assert rows["equal"]["share_fail"] == 0.0
@@ -162,6 +191,16 @@ def test_intervals_hold_the_mean_as_often_as_they_should_with_few_athletes_and_s
         low, high = cluster_means(values[:, None], clusters, draws=499, seed=seed).ends(0.025)
         beyond += int(low[0] > 0 or high[0] < 0)
     assert beyond / 150 < 0.12
+
+
+def test_the_coverage_of_a_reference_counts_on_the_circle_and_where_both_are_known() -> None:
+    measured = np.array([[179.0], [10.0], [20.0], [np.nan]])
+    reference = np.array([[-179.0], [11.0], [np.nan], [1.0]])
+    found = reference_errors(measured, np.full((4, 1), 0.9), reference)
+    assert found.bias.tolist() == [-1.5]
+    assert found.mean_absolute.tolist() == [1.5]
+    assert found.coverage.tolist() == [0.5]
+    assert found.frames == 2
 
 
 def test_below_four_athletes_nothing_is_known() -> None:

@@ -30,7 +30,7 @@ def test_the_shipped_policy_is_read() -> None:
     ("text", "complaint"),
     [
         ("version = ", "is no TOML"),
-        ("version = 1", "lacks bias_deg, difference_deg, draws"),
+        ("version = 1", "lacks athletes, bias_deg, cost, difference_deg, draws"),
         (f"margin = 1\n{SHIPPED}", "has the unknown margin"),
         (f"{SHIPPED}\n[failures.of]", "failures: has the unknown of; failures has largest_share"),
     ],

@@ -24,7 +24,7 @@ from typing import Any
 from mlflow import MlflowClient
 
 from tasks import promotion
-from tasks.models import aliased_versions
+from tasks.model_aliases import aliased_versions
 from tasks.settings import Settings
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_rows

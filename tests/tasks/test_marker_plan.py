@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def entry_of(manifest: Path) -> TrialEntry:
     return session.trials[0]
 
 
-def planned(manifest: Path, *models: PinnedModel) -> PlannedMarkers:
+def planned(manifest: Path, *models: PinnedModel, neurik: PinnedModel | None = None) -> PlannedMarkers:
     home = manifest.parents[3] / "home"
     found = plan_trial(
         entry_of(manifest),
@@ -42,6 +43,7 @@ def planned(manifest: Path, *models: PinnedModel) -> PlannedMarkers:
         options=IngestOptions(),
         settings=Settings.load(home),
         hashes=VideoHashes(home / "hashes.json"),
+        neurik=neurik,
     )
     assert isinstance(found, PlannedMarkers)
     return found
@@ -75,6 +77,15 @@ def test_the_key_changes_with_every_file_and_setting_that_the_result_depends_on(
     manifest.write_text(text.replace('activity = "walk"', 'activity = "walk"\nend_s = 0.4'))
     keys.append(planned(manifest).run_id)
     assert len(set(keys)) == len(keys)
+
+
+def test_a_release_without_neurik_solves_markers_with_the_one_that_is_pinned_for_them(tmp_path: Path) -> None:
+    manifest = laboratory(tmp_path / "inbox", "walk1.trc")
+    pinned = planned(manifest, DETECTOR, neurik=NEURIK)
+    assert pinned.record["models"] == [NEURIK.identity]
+    assert pinned.record["release"]["models"] == [DETECTOR.identity]
+    assert pinned.run_id == planned(manifest, DETECTOR, NEURIK).run_id  # the result is the same
+    assert planned(manifest, NEURIK, neurik=replace(NEURIK, version=4, sha256="c" * 64)).run_id == pinned.run_id
 
 
 def test_a_changed_file_removes_the_result_and_waits(tmp_path: Path) -> None:

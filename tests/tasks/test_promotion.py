@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from biopose.errors import BioposeError, ModelError
-from tasks.models import aliased_versions, registry, set_alias
+from tasks.model_aliases import aliased_versions, set_alias
+from tasks.models import registry
 from tasks.promotion import abort, complete_interrupted, promote, roll_back
 from tasks.releases import release_to_measure
 from tasks.settings import Settings

@@ -110,5 +110,5 @@ class _Said:
 
 
 def test_there_is_a_preset_for_a_machine_without_and_with_an_accelerator() -> None:
-    assert set(PRESETS) == {"cpu", "cpu-further", "gpu"}
+    assert set(PRESETS) == {"rehearsal", "cpu", "cpu-further", "gpu"}
     assert PRESETS["cpu"].schedule.steps < PRESETS["gpu"].schedule.steps

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from biopose.errors import BioposeError
+from biopose.training import loop
 from biopose.training.loop import WARM_UP_STEPS, Report, Schedule, moving_average, train
 
 SHORT = Schedule(steps=11, report_every=3, learning_rate=0.01)
@@ -48,6 +49,26 @@ class Run:
             report=report or self.reports.__setitem__,
             generator=self.generator,
         )
+
+
+@pytest.mark.parametrize("killed_at", [2, 5, 10])
+def test_progress_is_shown_and_saved_between_reports_and_does_not_change_what_is_trained(
+    tmp_path: Path, killed_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Run(tmp_path / "whole.pt").go()
+    monkeypatch.setattr(loop, "PROGRESS_S", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
+
+    def killed(step: int, metrics: dict[str, float]) -> None:
+        assert set(metrics) == ({"loss", "error"} if step in REPORTS else {"loss", "steps_per_s"})
+        if step == killed_at:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        Run(tmp_path / "cut.pt").go(killed)
+    resumed = Run(tmp_path / "cut.pt")
+    assert same(resumed.go(), whole)
+    assert min(resumed.reports) == killed_at  # it was saved at the step before
 
 
 def same(first: nn.Module, second: nn.Module) -> bool:

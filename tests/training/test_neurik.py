@@ -185,5 +185,5 @@ def test_some_windows_are_shorter() -> None:
 
 
 def test_there_is_a_preset_for_a_machine_without_and_with_an_accelerator() -> None:
-    assert set(PRESETS) == {"cpu", "gpu"}
+    assert set(PRESETS) == {"rehearsal", "cpu", "gpu"}
     assert PRESETS["cpu"].schedule.steps < PRESETS["gpu"].schedule.steps

@@ -47,15 +47,18 @@ class ShardFolder:
         folder: of all splits.
         motion: folder of CMU's motion capture.
         seed: of the images.
+        images: in a shard, a multiple of BATCH; None: SHARD_IMAGES.
     """
 
     folder: Path
     motion: Path
     seed: int = 0
+    images: int | None = None
 
     def path(self, split: str, index: int) -> Path:
         """Path of a shard; its name holds all that its content depends on."""
-        return self.folder / f"images{CONTENT}_{split}_{self.seed}_{index:05d}.safetensors"
+        number = f"{index:05d}" if self.images is None else f"{index:05d}_{self.images}"
+        return self.folder / f"images{CONTENT}_{split}_{self.seed}_{number}.safetensors"
 
     def missing(self, split: str, count: int) -> list[int]:
         """Indices of those of the first `count` shards that are not there."""
@@ -84,7 +87,7 @@ class ImageShardMaker:
         """Render a shard's images, extract features and keypoints, and write them with the truth."""
         self.source.reseed(self.where.seed * SEEDS + SPLITS[self.split] + index)
         steps: dict[str, Tensor] = {}  # of quantisation, from the shard's first batch
-        batches = [self._batch(steps) for _ in range(SHARD_IMAGES // BATCH)]
+        batches = [self._batch(steps) for _ in range((self.where.images or SHARD_IMAGES) // BATCH)]
         tensors = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
         path = self.where.path(self.split, index)
         with written_whole(path) as unfinished:

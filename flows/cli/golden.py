@@ -1,0 +1,119 @@
+"""`biopose golden`: stored trials with a reference, which every rollout measures."""
+
+# ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from biopose.cli.command_line import EXISTING, Commands, as_json, show
+from flows.cli.command_errors import as_one_line
+from flows.cli.home_option import with_home
+
+
+@click.group(cls=Commands)
+def golden() -> None:
+    """Stored trials with a reference, by which every rollout judges a candidate.
+
+    A reference is another measurement of the same seconds, such as inverse kinematics of markers, or the trial's own
+    numbers, approved by a person. Each is kept with its hash, and one that changed is refused by name.
+
+    \b
+    Examples:
+      biopose golden add lab/day1/walk1 --reference walk1_ik.mot
+      biopose golden add demo/street/walk --approve --by "A. Miller"
+      biopose golden list
+    """
+
+
+@golden.command()
+@click.argument("trial")
+@click.option("--reference", type=EXISTING, help=".mot of joint angles of the same seconds.")
+@click.option(
+    "--offset-s", default=0.0, show_default=True, help="Time of the reference at time 0 of the trial's recording."
+)
+@click.option("--approve", is_flag=True, help="The trial's current numbers are the reference.")
+@click.option("--by", help="Who adds or approves it; by default the user of this machine.")
+@with_home
+@as_json
+def add(
+    trial: str, reference: Path | None, offset_s: float, approve: bool, by: str | None, home: Path | None, json_: bool
+) -> None:
+    """Add TRIAL, as team/session/trial, to the golden set, or change its reference.
+
+    \b
+    Examples:
+      biopose golden add lab/day1/walk1 --reference walk1_ik.mot --offset-s 12.4
+      biopose golden add demo/street/walk --approve
+    """
+    if approve == (reference is not None):
+        raise click.UsageError("give either --reference FILE.mot or --approve")
+    from tasks.golden_trials import add_golden
+    from tasks.settings import Settings
+
+    with as_one_line():
+        added = add_golden(Settings.load(home), trial, reference=reference, offset_s=offset_s, who=by)
+    show(asdict(added), json_=json_, lines=lambda: _lines([asdict(added)]))
+
+
+@golden.command("list")
+@with_home
+@as_json
+def list_trials(home: Path | None, json_: bool) -> None:
+    """The golden set; a reference that is gone or changed is named, and the exit code is 1 then.
+
+    \b
+    Example:
+      biopose golden list --home /data/biopose
+    """
+    from tasks.golden import GoldenSet
+    from tasks.settings import Settings
+
+    with as_one_line():
+        found = GoldenSet(Settings.load(home))
+        faults = found.faults()
+    rows = [asdict(one) | {"fault": faults.get(name)} for name, one in sorted(found.trials.items())]
+    show({"trials": rows}, json_=json_, lines=lambda: _lines(rows))
+    if faults:
+        raise click.exceptions.Exit(1)
+
+
+@golden.command()
+@click.argument("trial")
+@with_home
+@as_json
+def remove(trial: str, home: Path | None, json_: bool) -> None:
+    """Take TRIAL out of the golden set; its numbers and the reference file stay.
+
+    \b
+    Example:
+      biopose golden remove demo/street/walk
+    """
+    from tasks.golden import GoldenSet
+    from tasks.locks import exclusive
+    from tasks.settings import Settings
+
+    settings = Settings.load(home)
+    with as_one_line(), exclusive(settings.home):
+        removed = GoldenSet(settings).remove([trial])
+    if not removed:
+        raise click.ClickException(f"{trial}: is not in the golden set; `biopose golden list` shows it")
+    show({"removed": removed}, json_=json_, lines=lambda: [f"{trial} is no longer in the golden set"])
+
+
+def _lines(rows: list[Mapping[str, Any]] | list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return ["The golden set is empty: biopose golden add TRIAL --reference FILE.mot, or --approve"]
+    head = f"{'trial':<32} {'reference':<10} {'added':<10}  {'by':<16} file"
+    lines = [head]
+    for row in rows:
+        lines.append(
+            f"{row['trial_id']:<32} {row['kind']:<10} {row['added_at'][:10]:<10}  {row['who']:<16} {row['file']}"
+        )
+        if row.get("fault"):
+            lines.append(f"  {row['fault']}")
+    return lines

@@ -1,0 +1,135 @@
+"""One trial as a champion and a candidate measured it, frames averaged away."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biopose.analysis.agreement import ReferenceErrors, TrialAgreement, reference_errors, trial_agreement
+from tasks.facing import facing_of
+from tasks.golden import GoldenSet, joint_angles
+from tasks.settings import Settings
+from warehouse.paired_runs import PairedRun
+
+FloatArray = NDArray[np.float64]
+
+QUALITY = "mean_quality"
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedTrial:
+    """One trial of both releases, frames averaged away.
+
+    Attributes:
+        trial_id: its id.
+        athlete_id: whose it is.
+        groups: activity, team, camera, and where the athlete faces.
+        columns: of the agreement, such as knee_angle_r_deg.
+        agreement: candidate minus champion, of each.
+        metrics: by metric, the mean difference over its sides.
+        quality: of champion and candidate.
+        artifacts: folders of both runs.
+        errors: of champion and candidate, against the trial's reference; None: it has none.
+        is_approved: whether that reference is numbers that a person approved, which a champion's usually are.
+        frame_s: processor seconds per frame of both; NaN where one is not known.
+        peak_mb: memory of both, likewise.
+    """
+
+    trial_id: str
+    athlete_id: str
+    groups: Mapping[str, str]
+    columns: tuple[str, ...]
+    agreement: TrialAgreement
+    metrics: Mapping[str, float]
+    quality: tuple[float, float]
+    artifacts: tuple[str, str]
+    errors: tuple[ReferenceErrors, ReferenceErrors] | None = None
+    is_approved: bool = False
+    frame_s: tuple[float, float] = (np.nan, np.nan)
+    peak_mb: tuple[float, float] = (np.nan, np.nan)
+
+    @classmethod
+    def of(cls, pair: PairedRun, settings: Settings, golden: GoldenSet) -> ComparedTrial:
+        """Compare the two runs of a trial.
+
+        Args:
+            pair: the runs.
+            settings: say where their folders are.
+            golden: the trials with a reference.
+
+        Raises:
+            BioposeError: the trial's reference is gone or changed.
+        """
+        columns = tuple(pair.coordinates)
+        values, sds = (
+            np.stack([table[name] for name in columns], axis=1) for table in (pair.coordinates, pair.deviations)
+        )
+        is_angle = np.array([name.endswith("_deg") for name in columns])
+        agreement = trial_agreement(values[..., 0], values[..., 1], sds[..., 0], sds[..., 1], is_angle=is_angle)
+        differences = defaultdict(list)
+        for (metric, _), (first, second) in pair.metrics.items():
+            differences[metric].append(second - first)
+        one, two = pair.costs
+        return cls(
+            pair.trial_id,
+            pair.athlete_id,
+            {**pair.groups, "facing": facing_of(settings.home / pair.artifacts[0])},
+            columns,
+            agreement,
+            {metric: float(np.mean(found)) for metric, found in differences.items()},
+            pair.quality.get(QUALITY, (np.nan, np.nan)),
+            pair.artifacts,
+            _errors(pair, golden),
+            is_approved=pair.trial_id in golden.trials and golden.trials[pair.trial_id].kind == "approval",
+            frame_s=(one.frame_s, two.frame_s) if one and two else (np.nan, np.nan),
+            peak_mb=(one.peak_mb, two.peak_mb) if one and two else (np.nan, np.nan),
+        )
+
+    def of_coordinate(self, coordinate: str, what: str) -> FloatArray:
+        """A value of the agreement on a coordinate: of both sides, where it has sides."""
+        chosen = [i for i, name in enumerate(self.columns) if coordinate_of(name) == coordinate]
+        found: FloatArray = getattr(self.agreement, what)[chosen]
+        return found
+
+    def largest_difference(self, coordinates: Iterable[str]) -> tuple[str, float]:
+        """The coordinate with the largest root mean square of the difference, and that in degrees."""
+        found = {name: float(np.nanmax(self.of_coordinate(name, "rms"), initial=0.0)) for name in coordinates}
+        name = max(found, key=lambda one: found[one])
+        return name, found[name]
+
+    @property
+    def has_measured_reference(self) -> bool:
+        """Whether another measurement is its reference."""
+        return self.errors is not None and not self.is_approved
+
+    @property
+    def cost_ratio(self) -> float:
+        """Processor time per frame, candidate to champion; NaN where it is not known."""
+        return self.frame_s[1] / self.frame_s[0] if self.frame_s[0] > 0 else np.nan
+
+
+def mean_of_known(values: FloatArray) -> float:
+    """NaN where nothing is known."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def coordinate_of(column: str) -> str:
+    """The name without unit and side: knee_angle of knee_angle_r_deg."""
+    name = column.rpartition("_")[0]
+    return name[:-2] if name.endswith(("_r", "_l")) else name
+
+
+def _errors(pair: PairedRun, golden: GoldenSet) -> tuple[ReferenceErrors, ReferenceErrors] | None:
+    """Of both runs, of the joint angles."""
+    columns = joint_angles()
+    reference = golden.reference(pair.trial_id, time_s=pair.time_s, columns=columns, video_sha256=pair.video_sha256)
+    if reference is None:
+        return None
+    values, sds = (np.stack([table[name] for name in columns], axis=1) for table in (pair.coordinates, pair.deviations))
+    first, second = (reference_errors(values[..., which], sds[..., which], reference) for which in (0, 1))
+    return first, second

@@ -1,0 +1,61 @@
+"""What results cost: recorded beside them, shared by those that were made together, in the warehouse with their run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.costs import costs_of, motion_cost, recorded_cost, shard_cost, trial_cost
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.connection import opened_for_writing
+from warehouse.load import load_trial, loaded_runs, record_sha256
+from warehouse.releases import release_id_of
+from warehouse.run_costs import RunOptions, run_costs, run_options
+
+
+def test_processor_time_is_counted_and_waiting_is_not_and_results_made_together_share_it(tmp_path: Path) -> None:
+    files = [shard_cost(tmp_path / f"{number:04d}.parquet") for number in range(2)]
+    with recorded_cost(files):
+        until_s = time.process_time() + 0.1
+        while time.process_time() < until_s:
+            pass
+        time.sleep(0.2)
+    one, both = (costs_of({"perceive": some})[0] for some in (files[:1], files))
+    assert 0.045 < one["processor_s"] < 0.2
+    assert both["processor_s"] == pytest.approx(2 * one["processor_s"])
+    assert one["wall_s"] >= 0.145
+    assert 1 < one["peak_mb"] < 100_000
+
+
+def test_a_run_whose_motion_has_no_cost_has_none(tmp_path: Path) -> None:
+    shard, motion = tmp_path / "perceived" / "0000.parquet", tmp_path / "motions" / "m.safetensors"
+    shard.parent.mkdir()
+    with recorded_cost([shard_cost(shard), trial_cost(tmp_path)]):
+        pass
+    stages = {"perceive": [shard_cost(shard)], "reconstruct": [motion_cost([shard], motion)]}
+    assert costs_of(stages) == []
+    with recorded_cost([motion_cost([shard], motion)]):
+        pass
+    assert [row["stage"] for row in costs_of(stages)] == ["perceive", "reconstruct"]
+
+
+def test_costs_and_options_lie_beside_a_run_and_are_no_content_of_it(tmp_path: Path) -> None:
+    trial, database = SyntheticTrial(), tmp_path / "warehouse.duckdb"
+    folder = trial.write(tmp_path / "trial")
+    costs = [
+        {"stage": stage, "processor_s": seconds, "wall_s": seconds, "peak_mb": 500.0 * seconds}
+        for stage, seconds in (("perceive", 2.0), ("reconstruct", 6.0))
+    ]
+    record = trial.record | {"options": {"shard_s": 5.0, "cross_check_frames": 2}, "costs": costs}
+    assert record_sha256(record) == record_sha256(trial.record)
+    load_trial(database, record, folder)
+    load_trial(database, record, folder)
+    load_trial(database, trial.record | {"costs": []}, folder)  # where they are not known any more
+    assert loaded_runs(database)[trial.trial_id] == (trial.run_id, record_sha256(trial.record))
+    with opened_for_writing(database) as connection:
+        (cost,) = run_costs(connection, [1]).values()
+        options = run_options(connection, release_id_of("keypoint_fit", trial.record["models"]))
+    assert (cost.processor_s, cost.frame_s, cost.peak_mb) == (8.0, 0.2, 3000.0)
+    assert options == {trial.trial_id: RunOptions(5.0, 2)}

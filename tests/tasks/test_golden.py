@@ -1,0 +1,128 @@
+"""The golden set: trials with a reference, which is compared frame by frame and refused once it changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from biopose.errors import BioposeError
+from biopose.io.mot import write_mot
+from biopose.io.trajectories import CoordinateTrajectories
+from flows.cli.golden import golden
+from tasks.erasure import erase, plan_erasure
+from tasks.golden import GoldenSet, joint_angles
+from tasks.golden_trials import add_golden
+from tasks.settings import Settings
+from tests.warehouse.trials import COLUMNS, SyntheticTrial
+from warehouse.errors import QueryError
+from warehouse.load import load_trial
+
+TRIAL = SyntheticTrial()
+ANGLES = ("knee_angle_r", "hip_flexion_r")
+RUN_VIDEO = "a" * 64
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(home=tmp_path / "home")
+    folder = TRIAL.write(settings.home / TRIAL.record["run"]["artifacts"])
+    load_trial(settings.warehouse, TRIAL.record, folder)
+    (folder / "record.json").unlink()  # of the tests alone
+    return settings
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    """Two angles over the trial's 0.78 s, on a clock that is 10 s ahead, at another rate."""
+    time_s = np.linspace(10.0, 10.9, 91)
+    angles = np.deg2rad(np.stack([50 + 20 * np.sin(time_s), 170 + 20 * (time_s - 10)], axis=1))
+    file = tmp_path / "markers.mot"
+    write_mot(file, CoordinateTrajectories(time_s, ANGLES, angles), rotational=ANGLES)
+    return file
+
+
+def add(settings: Settings, reference: Path | None, offset_s: float = 10.0) -> GoldenSet:
+    add_golden(settings, TRIAL.trial_id, reference=reference, offset_s=offset_s, who="ann")
+    return GoldenSet(settings)
+
+
+def test_a_reference_is_interpolated_at_the_trials_frames_on_its_own_clock(settings: Settings, reference: Path) -> None:
+    values = add(settings, reference).reference(
+        TRIAL.trial_id, time_s=TRIAL.time_s, columns=joint_angles(), video_sha256=RUN_VIDEO
+    )
+    assert values is not None
+    by_column = dict(zip(joint_angles(), values.T, strict=True))
+    np.testing.assert_allclose(by_column["knee_angle_r_deg"], 50 + 20 * np.sin(TRIAL.time_s + 10), atol=1e-3)
+    np.testing.assert_allclose(by_column["hip_flexion_r_deg"], 170 + 20 * TRIAL.time_s, atol=1e-3)  # through a turn
+    assert np.isnan(by_column["knee_angle_l_deg"]).all()
+    assert not any(name.startswith("pelvis") for name in by_column)
+
+
+def test_approved_numbers_are_kept_though_the_trial_is_measured_anew(settings: Settings) -> None:
+    found = add(settings, None, 0.0)
+    (settings.home / TRIAL.record["run"]["artifacts"] / "kinematics.parquet").unlink()
+    values = found.reference(TRIAL.trial_id, time_s=TRIAL.time_s, columns=["knee_angle_r_deg"], video_sha256=RUN_VIDEO)
+    assert values is not None
+    np.testing.assert_allclose(values[:, 0], TRIAL.coordinates()[:, COLUMNS.index("knee_angle_r_deg")], rtol=1e-6)
+
+
+def test_a_reference_or_recording_that_changed_or_is_gone_is_refused_by_name(
+    settings: Settings, reference: Path
+) -> None:
+    found = add(settings, reference)
+    given = {"time_s": TRIAL.time_s, "columns": ["knee_angle_r_deg"]}
+    with pytest.raises(BioposeError, match=r"jump1: its recording is not the one .* \(sha256 bbbbbbbbbbbb\."):
+        found.reference(TRIAL.trial_id, video_sha256="b" * 64, **given)  # type: ignore[arg-type]
+    reference.write_text(reference.read_text() + "\n")
+    with pytest.raises(BioposeError, match=r"markers\.mot: is not the reference that blue/.*jump1 was added with"):
+        found.check([TRIAL.trial_id])
+    reference.unlink()
+    assert "is gone; restore it" in found.faults()[TRIAL.trial_id]
+    assert found.reference("blue/other/trial", video_sha256=RUN_VIDEO, **given) is None  # type: ignore[arg-type]
+
+
+def test_references_that_cannot_be_used_are_refused(settings: Settings, reference: Path, tmp_path: Path) -> None:
+    with pytest.raises(BioposeError, match=r"from 10\.00 to 10\.90 s and has no row .* 0\.00 to 0\.78 s; .*--offset-s"):
+        add(settings, reference, 0.0)
+    (tmp_path / "markers.trc").write_text("")
+    with pytest.raises(BioposeError, match=r"markers\.trc: a reference is a \.mot of joint angles; of markers, `bio"):
+        add(settings, tmp_path / "markers.trc")
+    write_mot(
+        tmp_path / "force.mot", CoordinateTrajectories(np.arange(3.0), ("fx",), np.zeros((3, 1))), rotational=ANGLES
+    )
+    with pytest.raises(BioposeError, match=r"force\.mot: has no joint angle that BioPose measures \(it has fx\)"):
+        add(settings, tmp_path / "force.mot")
+    with pytest.raises(QueryError, match="there is no trial 'blue/x/jump1'; there are blue/"):
+        add_golden(settings, "blue/x/jump1", reference=None, offset_s=0.0, who=None)
+    assert GoldenSet(settings).trials == {}
+
+
+def test_a_person_who_is_erased_leaves_the_golden_set(settings: Settings) -> None:
+    assert add(settings, None, 0.0).trials
+    assert list((settings.home / "golden").iterdir())
+    assert erase(settings, plan_erasure(settings, "blue/ann"))["left"] == []
+    assert GoldenSet(settings).trials == {}
+    assert not list((settings.home / "golden").iterdir())
+
+
+def test_the_command_adds_lists_and_removes_and_names_what_changed(settings: Settings, reference: Path) -> None:
+    home = ("--home", str(settings.home))
+    add_reference = ["add", TRIAL.trial_id, "--reference", str(reference), "--offset-s", "10", "--by", "A. Miller"]
+    added = CliRunner().invoke(golden, [*add_reference, *home, "--json"])
+    assert json.loads(added.stdout)["who"] == "A. Miller"
+    assert TRIAL.trial_id in CliRunner().invoke(golden, ["list", *home]).stdout
+    reference.write_text("")
+    changed = CliRunner().invoke(golden, ["list", *home])
+    assert changed.exit_code == 1
+    assert "is not the reference that" in changed.stdout
+    assert CliRunner().invoke(golden, ["remove", TRIAL.trial_id, *home]).exit_code == 0
+    again = CliRunner().invoke(golden, ["remove", TRIAL.trial_id, *home])
+    assert again.exit_code == 1
+    assert "is not in the golden set" in again.stderr
+    both = CliRunner().invoke(golden, ["add", TRIAL.trial_id, *home])
+    assert both.exit_code == 2
+    assert "give either --reference FILE.mot or --approve" in both.stderr

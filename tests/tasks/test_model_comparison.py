@@ -1,0 +1,49 @@
+"""Model versions side by side: where each is used, and what distinguishes them on the trials that both measured."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from flows.cli.models import models
+from tasks.settings import Settings
+from tests.tasks.registry import make_home
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return make_home(tmp_path_factory.mktemp("versions") / "home")
+
+
+def test_a_version_is_shown_with_where_it_is_used(settings: Settings) -> None:
+    found = CliRunner().invoke(models, ["show", "keypoints=1", "--home", str(settings.home), "--json"])
+    details = json.loads(found.stdout)
+    assert (details["aliases"], details["runs"], details["current_trials"]) == (["champion"], 2, 2)
+    assert len(details["releases"]) == 1
+    text = CliRunner().invoke(models, ["show", "keypoints=2", "--home", str(settings.home)]).stdout
+    assert "aliases: none; releases: keypoint_fit-" in text
+    assert "1 runs, 0 trials show it" in text
+
+
+def test_two_versions_are_compared_on_the_trials_that_both_measured(settings: Settings) -> None:
+    home = ("--home", str(settings.home))
+    found = json.loads(CliRunner().invoke(models, ["compare", "keypoints=1", "keypoints=2", *home, "--json"]).stdout)
+    assert found["trials"] == 1
+    assert found["other_differences"] == ["detector 1 and 2", "keypoint_fit 1 and 2"]
+    assert len(found["coordinates"]) == 40
+    text = CliRunner().invoke(models, ["compare", "keypoints=1", "keypoints=2", *home]).stdout
+    assert "1 trials were measured with both" in text
+    assert "these differ in more than keypoints: detector 1 and 2" in text
+    assert "knee_angle_r_deg" in text
+
+
+def test_versions_of_different_stages_or_unknown_ones_are_refused(settings: Settings) -> None:
+    home = ("--home", str(settings.home))
+    stages = CliRunner().invoke(models, ["compare", "keypoints=1", "detector=2", *home])
+    assert stages.exit_code == 2
+    assert "give two versions of one stage" in stages.stderr
+    unknown = CliRunner().invoke(models, ["compare", "keypoints=1", "keypoints=9", *home])
+    assert unknown.exit_code == 1
+    assert "keypoints version 9 is not in the registry" in unknown.stderr

@@ -1,0 +1,120 @@
+"""What a candidate measures in the shadow: videos and recordings of markers, with the options of the stored runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from biopose.io.manifest import TrialEntry, read_session
+from biopose.reconstruction.method_names import MethodName, networks_of
+from tasks.marker_plan import PlannedMarkers
+from tasks.models import PinnedModel
+from tasks.plan import IngestOptions, Planned, plan_trial
+from tasks.releases import PinnedRelease
+from tasks.session_owners import SessionOwners
+from tasks.settings import Settings
+from tasks.shadow import ShadowPlan, by_options, plan_shadow
+from tasks.shadow_sample import stored_trials
+from tasks.video_hash import VideoHashes
+from tests.marker_recordings import laboratory
+from tests.video.filming import film
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.connection import opened_for_writing
+from warehouse.load import load_trial, loaded_runs
+from warehouse.run_costs import run_options
+
+VIDEO = """
+[[trial]]
+file = "walk2.mp4"
+athlete = "ann"
+activity = "walk"
+"""
+OPTIONS = IngestOptions(shard_s=0.5, cross_check_frames=2)
+
+
+def release(method: MethodName, neurik: int = 1) -> PinnedRelease:
+    models = (PinnedModel(stage, stage, 1, "a" * 64, "{}") for stage in networks_of(method))
+    return PinnedRelease(
+        method,
+        tuple(replace(m, version=neurik, sha256=f"{neurik}" * 64) if m.stage == "neurik" else m for m in models),
+    )
+
+
+CHAMPION, CANDIDATE = release("mqhmr"), release("mqhmr", neurik=2)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A home with a video and a recording of markers, as a night of the champion leaves it."""
+    settings = Settings(home=tmp_path / "home")
+    manifest = laboratory(settings.inbox, "walk1.trc")
+    film(manifest.parent / "walk2.mp4", frames=10)
+    manifest.write_text(manifest.read_text() + VIDEO)
+    owners = SessionOwners(settings.home)
+    owners.claim("lab/day", manifest.parent)
+    owners.save()
+    for entry in read_session(manifest).trials:
+        trial = planned(entry, settings)
+        load_trial(settings.warehouse, trial.record, SyntheticTrial().write(tmp_path / entry.trial_id))
+    return settings
+
+
+def planned(entry: TrialEntry, settings: Settings) -> Planned:
+    hashes = VideoHashes(settings.home / "video_hashes.json")
+    models = CHAMPION.models
+    one = plan_trial(entry, models=models, options=OPTIONS, settings=settings, hashes=hashes)
+    hashes.save()
+    return one
+
+
+def shadow(settings: Settings, *, forget_options: bool = False) -> ShadowPlan:
+    with opened_for_writing(settings.warehouse) as connection:
+        options = {} if forget_options else run_options(connection, CHAMPION.release_id)
+        drawn = stored_trials(connection, CHAMPION.release_id, neurik=True)
+    return plan_shadow(
+        [one.trial_id for one in drawn],
+        settings,
+        champion=CHAMPION,
+        candidate=CANDIDATE,
+        loaded=loaded_runs(settings.warehouse, CHAMPION.release_id),
+        options=options,
+    )
+
+
+def test_recordings_of_markers_are_sampled_where_a_candidate_changes_neurik(settings: Settings) -> None:
+    with opened_for_writing(settings.warehouse) as connection:
+        changed, same = (
+            [(one.trial_id, one.camera) for one in stored_trials(connection, CHAMPION.release_id, neurik=changes)]
+            for changes in (True, False)
+        )
+    assert changed == [("lab/day/walk1", "markers"), ("lab/day/walk2", "not stated")]
+    assert same == changed[1:]
+
+
+def test_a_candidate_measures_videos_and_markers_with_the_options_of_the_stored_runs(settings: Settings) -> None:
+    found = shadow(settings)
+    assert found.left_out == {}
+    by_id = {trial.trial_id: trial for trial in found.trials}
+    markers = by_id["lab/day/walk1"]
+    assert isinstance(markers, PlannedMarkers)
+    assert [model["version"] for model in markers.record["models"]] == [2]
+    assert by_id["lab/day/walk2"].record["options"] == {"shard_s": 0.5, "cross_check_frames": 2}
+    assert found.shared == {
+        "perceive": (0, 1),
+        "reconstruct": (0, 1),
+        "solve and analyse": (0, 1),
+        "measure markers": (0, 1),
+    }
+    together = by_options(found.trials, "mqhmr")
+    assert together[replace(OPTIONS, method="mqhmr")] == [by_id["lab/day/walk2"]]
+    assert together[IngestOptions(method="mqhmr")] == [markers]
+
+
+def test_a_run_whose_options_are_not_known_is_compared_only_if_the_default_ones_give_the_same(
+    settings: Settings,
+) -> None:
+    found = shadow(settings, forget_options=True)
+    assert list(found.left_out) == ["lab/day/walk2"]
+    assert "changed since the champion measured it" in found.left_out["lab/day/walk2"]

@@ -88,9 +88,17 @@ def _read(file: Path) -> NamedQuery:
     names = {parameter.name for parameter in listed}
     undescribed = dict.fromkeys(name for name in IN_SQL.findall(sql) if name not in names)
     parameters = (*listed, *(Parameter(name, "a value", None) for name in undescribed))
-    described = (texts.get(key, "") for key in ("Grain", "Note", "Example"))
-    is_of_other_teams = file.parent == FOLDER and texts.get("Teams") == OTHERS
-    return NamedQuery(file.stem, first, *described, parameters, sql, file, is_of_other_teams)
+    return NamedQuery(
+        name=file.stem,
+        description=first,
+        grain=texts.get("Grain", ""),
+        note=texts.get("Note", ""),
+        example=texts.get("Example", ""),
+        parameters=parameters,
+        sql=sql,
+        file=file,
+        is_of_other_teams=file.parent == FOLDER and texts.get("Teams") == OTHERS,
+    )
 
 
 def _comment_lines(sql: str) -> list[str]:

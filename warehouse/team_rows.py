@@ -37,7 +37,8 @@ DESCRIBED = {
     "team": "list_contains($teams, team_id)",
     "athlete": "list_contains($teams, team_id)",
     "session": "list_contains($teams, team_id)",
-    "trial_manifest": "session_id IN (FROM session SELECT session_id) AND athlete_id IN (FROM athlete SELECT athlete_id)",
+    "trial_manifest": "session_id IN (FROM session SELECT session_id) AND "
+    "athlete_id IN (FROM athlete SELECT athlete_id)",
     "run": "trial_id IN (SELECT trial_id FROM trial_manifest)",
 }
 CONDITIONS = {  # of a further table, by the first of these columns that it has

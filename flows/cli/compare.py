@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from biopose.cli.command_line import as_json, show
-from flows.cli.home_option import with_home
+from flows.cli.home_option import with_home, with_teams
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,6 +39,7 @@ OF_ONE_ATHLETE = (
     show_default=True,
     help="Probability that curves without a difference show any span.",
 )
+@with_teams
 @with_home
 @as_json
 def compare(
@@ -47,6 +48,7 @@ def compare(
     second: tuple[str, ...],
     activity: str,
     alpha: float,
+    teams: tuple[str, ...],
     home: Path | None,
     json_: bool,
 ) -> None:
@@ -70,7 +72,7 @@ def compare(
         {**_pairs(given, option), "activity": activity} for option, given in (("--first", first), ("--second", second))
     ]
     try:
-        of_home = open_home(Settings.load(home).home)
+        of_home = open_home(Settings.load(home).home, teams=teams or None)
         groups = [_cycles(of_home, coordinate, one) for one in filters]
         result = _compared(*groups, alpha=alpha)
     except (WarehouseError, ValueError) as error:

@@ -6,6 +6,7 @@ Each imports heavy modules only when it runs, so that --help is fast.
 from biopose.cli.bench import bench
 from biopose.cli.inbox import inbox
 from biopose.cli.main import cli
+from flows.cli.audit import audit
 from flows.cli.backup import backup, restore
 from flows.cli.bench_ingest import bench_ingest
 from flows.cli.bench_rollouts import bench_rollouts
@@ -24,6 +25,7 @@ from flows.cli.rollout import rollout
 from flows.cli.serve import serve
 from flows.cli.train import train
 from flows.cli.up import up
+from flows.cli.user import user
 
 for command in (
     doctor,
@@ -32,6 +34,8 @@ for command in (
     quarantine,
     up,
     serve,
+    user,
+    audit,
     query,
     compare,
     metrics,

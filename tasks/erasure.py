@@ -19,11 +19,13 @@ from typing import Any
 
 from biopose.errors import BioposeError
 from biopose.io.files import written_whole
+from tasks.audit import AuditLog, People
 from tasks.dask_pool import DONE, made_from
 from tasks.erased_people import ErasedPeople
 from tasks.quarantine import Quarantined, read_record
 from tasks.retention import intermediates
 from tasks.settings import Settings
+from tasks.user_name import user_name
 from tasks.video_hash import VideoHashes
 from warehouse.erase import AthleteRows, athlete_rows, erase_athlete, run_folders, runs_of_videos
 from warehouse.errors import QueryError
@@ -135,6 +137,8 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         OSError: something cannot be removed; run it again.
     """
     ErasedPeople(settings.home).add(erasure.athlete_id, erasure.trial_ids)  # first: no night measures them from now on
+    people = People(athletes=(erasure.athlete_id,))
+    AuditLog(settings.home).append(user_name(), "erase", "every row and file", people)
     with written_whole(settings.home / PENDING) as partial:
         partial.write_text(json.dumps(asdict(erasure)), encoding="utf-8")
     erase_athlete(settings.warehouse, erasure.athlete_id)
@@ -251,6 +255,8 @@ def _quarantine_records(settings: Settings) -> dict[Path, Quarantined]:
     unknown = Quarantined("", "", "", "", "", "", "")
     found = {}
     for path in (*settings.quarantine.rglob("*.json"), *settings.shadow.rglob("*.json")):
+        if path.is_dir():  # a session may be called so
+            continue
         try:
             found[path] = read_record(path)
         except BioposeError:

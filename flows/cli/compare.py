@@ -64,7 +64,9 @@ def compare(
       biopose compare knee_angle_r_deg --activity walk --first team=blue --second team=red
       biopose compare knee_angle_r_deg --activity walk --first session=blue/before --second session=blue/after --json
     """
+    from tasks.audit import AuditLog, People
     from tasks.settings import Settings
+    from tasks.user_name import user_name
     from warehouse.api import open_home
     from warehouse.errors import WarehouseError
 
@@ -74,6 +76,9 @@ def compare(
     try:
         of_home = open_home(Settings.load(home).home, teams=teams or None)
         groups = [_cycles(of_home, coordinate, one) for one in filters]
+        athletes = {athlete for group in groups for athlete in group["athlete_id"]}
+        people = People(athletes=tuple(sorted(athletes)))
+        AuditLog(of_home.folder).append(user_name(), "query", f"compare {coordinate}", people)
         result = _compared(*groups, alpha=alpha)
     except (WarehouseError, ValueError) as error:
         raise click.ClickException(str(error)) from error

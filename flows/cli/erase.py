@@ -14,7 +14,6 @@ from biopose.cli.given_options import refuse_unused
 from flows.cli.home_option import refuse_without_warehouse, with_home
 
 if TYPE_CHECKING:
-    from tasks.erased_people import ErasedPeople
     from tasks.erasure import Erasure
     from tasks.settings import Settings
 
@@ -45,7 +44,6 @@ def erase(athlete: str, dry_run: bool, yes: bool, readmit: bool, home: Path | No
       biopose erase blue/ann --yes --home /data/biopose
       biopose erase blue/ann --readmit
     """
-    from tasks.erased_people import ErasedPeople
     from tasks.erasure import interrupted_erasure
     from tasks.locks import exclusive
     from tasks.settings import Settings
@@ -60,16 +58,21 @@ def erase(athlete: str, dry_run: bool, yes: bool, readmit: bool, home: Path | No
             if readmit:
                 if pending := interrupted_erasure(settings):
                     raise click.ClickException(f"the erasure of {pending} was interrupted; run it again first")
-                _readmit(ErasedPeople(settings.home), athlete, json_=json_)
+                _readmit(settings, athlete, json_=json_)
             else:
                 _erase(settings, athlete, dry_run=dry_run, yes=yes, json_=json_)
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _readmit(erased: ErasedPeople, athlete: str, *, json_: bool) -> None:
-    if not erased.readmit(athlete):
+def _readmit(settings: Settings, athlete: str, *, json_: bool) -> None:
+    from tasks.audit import AuditLog, People
+    from tasks.erased_people import ErasedPeople
+    from tasks.user_name import user_name
+
+    if not ErasedPeople(settings.home).readmit(athlete):
         raise click.ClickException(f"{athlete} was not erased here; nothing is to be done")
+    AuditLog(settings.home).append(user_name(), "readmit", "to be measured again", People(athletes=(athlete,)))
     line = f"{athlete} is measured again by the next `biopose ingest`, as far as manifests name them with consent"
     show({"readmitted": athlete}, json_=json_, lines=lambda: [line])
 

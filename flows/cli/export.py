@@ -35,7 +35,9 @@ def export(trial: str, formats: str, out: Path, teams: tuple[str, ...], home: Pa
       biopose export blue/2026-11-25-jumps/jump1 --format glb --out jump1
     """
     from biopose.outputs.export import export_trial
+    from tasks.audit import AuditLog, People
     from tasks.settings import Settings
+    from tasks.user_name import user_name
     from warehouse.errors import WarehouseError
     from warehouse.query import folder_of_trial
 
@@ -43,6 +45,7 @@ def export(trial: str, formats: str, out: Path, teams: tuple[str, ...], home: Pa
     refuse_inside_home(out, settings.home)
     try:
         folder = settings.home / folder_of_trial(settings.snapshot, trial, teams=teams or None)
+        AuditLog(settings.home).append(user_name(), "export", f"files {formats}", People(trials=(trial,)))
         files = export_trial(folder, out, [name.strip() for name in formats.split(",")], name=trial.rpartition("/")[2])
     except (WarehouseError, ValueError) as error:
         raise click.ClickException(str(error)) from error

@@ -12,6 +12,7 @@ from flows.cli.bench_ingest import bench_ingest
 from flows.cli.bench_rollouts import bench_rollouts
 from flows.cli.bench_warehouse import bench_warehouse
 from flows.cli.compare import compare
+from flows.cli.delete import delete
 from flows.cli.doctor import doctor
 from flows.cli.erase import erase
 from flows.cli.export import export
@@ -40,6 +41,7 @@ for command in (
     compare,
     metrics,
     export,
+    delete,
     erase,
     prune,
     backup,

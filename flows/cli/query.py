@@ -96,6 +96,7 @@ def query(
         refuse_inside_home(out, settings.home)
     limits = Limits(time_s=time_limit_s, memory_gb=memory_limit_gb)
     result = _result(settings, name, _pairs(params), sql, teams or None, limits)
+    _record(settings, name, _pairs(params), result, teams or None, is_export=out is not None)
     if result.is_empty():
         click.echo(f"{name}: no row has {', '.join(params)}" if params else "the answer has no row", err=True)
     _write(result, format_, out)
@@ -121,6 +122,19 @@ def _result(
         if message:
             raise click.ClickException(message) from error
         raise
+
+
+def _record(
+    settings: Settings, name: str | None, given: dict[str, str], result: pl.DataFrame, teams: Teams, *, is_export: bool
+) -> None:
+    """In the audit log, whom the answer is about; SQL itself may hold names, and stays out."""
+    from tasks.answered_people import people_in
+    from tasks.audit import AuditLog
+    from tasks.user_name import user_name
+
+    what = "SQL" if name is None else f"query {name}"
+    people = people_in(result, given, teams=teams)
+    AuditLog(settings.home).append(user_name(), "export" if is_export else "query", what, people)
 
 
 def _pairs(params: tuple[str, ...]) -> dict[str, str]:

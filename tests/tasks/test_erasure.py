@@ -89,7 +89,7 @@ def test_nothing_of_the_person_is_left_and_everything_of_others_but_pictures_of_
         "prefect/prefect.db",
     }
     assert before - files(settings) == removed
-    assert files(settings) - before == {"erased.json"}
+    assert files(settings) - before == {"erased.json", "audit.jsonl", "audit.key"}
     assert (settings.logs / "ingest.log").read_text() == f"stored {BOBS[1].trial_id}\n"
     assert b"blue/ann" not in b"".join((settings.home / name).read_bytes() for name in files(settings))
 

@@ -54,6 +54,7 @@ class Erasure:
         quarantined: records that hold one of the ids, also of what a candidate release could not measure.
         video_sha256: of the videos that they were measured in.
         own_video_sha256: of those in which nobody else was.
+        others_trials: of others, that were measured from the same videos: filmed together, or mixed up once.
     """
 
     athlete_id: str
@@ -69,6 +70,7 @@ class Erasure:
     quarantined: tuple[str, ...]
     video_sha256: tuple[str, ...]
     own_video_sha256: tuple[str, ...]
+    others_trials: tuple[str, ...] = ()
 
 
 def plan_erasure(settings: Settings, athlete_id: str) -> Erasure:
@@ -118,6 +120,7 @@ def plan_erasure(settings: Settings, athlete_id: str) -> Erasure:
         ),
         video_sha256=rows.video_sha256,
         own_video_sha256=rows.own_video_sha256,
+        others_trials=tuple(sorted(set(of_videos.values()).difference(rows.trial_ids))),
     )
 
 
@@ -166,6 +169,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         "folders": len(erasure.folders),
         "unloaded": len(erasure.unloaded),
         "pictures_of_others": len(erasure.pictures),
+        "others_trials_of_the_same_videos": len(erasure.others_trials),
         "rollouts": len(erasure.rollouts),
         "intermediates": len(erasure.intermediates),
         "quarantined": len(erasure.quarantined),

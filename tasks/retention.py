@@ -77,7 +77,7 @@ def expired(settings: Settings, *, now_s: float | None = None) -> list[Expired]:
 def prune(settings: Settings) -> list[Expired]:
     """Remove what has expired; hold the lock `ingest` of the home meanwhile.
 
-    Rows of runs go last: an interrupted prune is repeated by the next. Where the database cannot be opened, such as when
+    Rows of runs go last: an interrupted prune is repeated by the next. Where the database cannot be opened, as while
     another process has it open, they and their files stay until then.
 
     Returns:

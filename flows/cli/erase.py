@@ -99,7 +99,12 @@ def _erase(settings: Settings, athlete: str, *, dry_run: bool, yes: bool, json_:
         click.echo("\n".join(_lines(erasure, videos)))
         click.confirm(f"Remove all this of {athlete} for good?", abort=True)
     done = erase(settings, erasure)
-    show(done | {"videos_in_inbox": videos}, json_=json_, lines=lambda: _done_lines(athlete, done, videos))
+    lines = _done_lines(athlete, done, videos)
+    show(
+        done | {"videos_in_inbox": videos},
+        json_=json_,
+        lines=lambda: [*lines[:-1], *_others_lines(erasure.others_trials), lines[-1]],
+    )
     if done["left"]:
         raise click.exceptions.Exit(1)
 
@@ -112,6 +117,7 @@ def _counts(erasure: Erasure) -> dict[str, Any]:
         "folders": list(erasure.folders),
         "unloaded": list(erasure.unloaded),
         "pictures_of_others": list(erasure.pictures),
+        "others_trials_of_the_same_videos": list(erasure.others_trials),
         "rollouts": list(erasure.rollouts),
         "intermediates": list(erasure.intermediates),
         "quarantined": list(erasure.quarantined),
@@ -128,6 +134,7 @@ def _lines(erasure: Erasure, videos: list[str]) -> list[str]:
         *(f"  {page}" for page in erasure.rollouts),
         f"  {len(erasure.intermediates)} detections and motions, which are made anew where they are needed",
         f"  {len(erasure.quarantined)} records of the quarantine; lines of logs; Prefect's history of runs",
+        *_others_lines(erasure.others_trials),
         *_inbox_lines(videos),
     ]
 
@@ -144,6 +151,16 @@ def _done_lines(athlete: str, done: dict[str, Any], videos: list[str]) -> list[s
     backups = "Backups hold this person still: make another with `biopose backup`, which names those to remove"
     verdict = "these hold one" if left else "none holds one"
     return [removed, searched + verdict, *left, *_inbox_lines(videos), backups]
+
+
+def _others_lines(trials: tuple[str, ...]) -> list[str]:
+    """Who was filmed together keeps their numbers; whether two were mixed up no program can tell."""
+    heading = (
+        "Trials of others were measured from the same videos, and their numbers stay. Look whether one of them shows "
+        "this person, by a mix-up of names: `biopose delete` hides it, and `BIOPOSE_DELETED_DAYS=0 "
+        "BIOPOSE_SUPERSEDED_DAYS=0 biopose prune` then removes it, with all runs that were measured anew since:"
+    )
+    return [heading, *(f"  {trial}" for trial in trials)] if trials else []
 
 
 def _inbox_lines(videos: list[str]) -> list[str]:

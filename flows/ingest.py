@@ -105,7 +105,7 @@ def ingest(
             run.quarantine_invalid(found)
             for line in height_jumps(found.entries):
                 run.note(line)
-            trials = _plan(found.entries, run, options)
+            trials = _without_deleted(_plan(found.entries, run, options), run, writer)
             new = run.not_loaded(trials, writer.loaded_runs(release.release_id))
         if new:
             run.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
@@ -229,6 +229,18 @@ def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions)
         else:
             run.quarantine(entry.trial_id, wrong, stage="probe", athlete=entry.athlete_id)
     return trials
+
+
+def _without_deleted(trials: Sequence[Planned], run: IngestRun, writer: WarehouseWriter) -> list[Planned]:
+    """Leave out recordings that were deleted from their trials."""
+    deleted = {(one.trial_id, one.video_sha256) for one in writer.deleted_trials()}
+    kept = [trial for trial in trials if (trial.trial_id, trial.record["run"]["video_sha256"]) not in deleted]
+    for trial_id in sorted({trial.trial_id for trial in trials} - {trial.trial_id for trial in kept}):
+        run.note(
+            f"{trial_id} was deleted and is not measured; take it out of {MANIFEST}, replace its recording, or "
+            f"`biopose delete --restore {trial_id}`"
+        )
+    return kept
 
 
 def measure(new: Sequence[Planned], run: IngestRun, options: IngestOptions, writer: WarehouseWriter) -> None:

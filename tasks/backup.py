@@ -18,6 +18,7 @@ import os
 import secrets
 import shutil
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -26,11 +27,14 @@ from pathlib import Path
 
 from biopose.errors import BioposeError
 from biopose.io.files import sha256_of, written_whole
+from tasks.audit import KEY as AUDIT_KEY
+from tasks.audit import NAME as AUDIT
 from tasks.erased_people import NAME as ERASED
 from tasks.erased_people import ErasedPeople
 from tasks.erasure import erase, interrupted_erasure, plan_erasure
 from tasks.locks import exclusive
 from tasks.settings import OWNER_ALONE, Settings
+from tasks.users import NAME as USERS
 from warehouse import DATABASE, SNAPSHOT
 from warehouse.connection import opened_for_reading
 from warehouse.errors import NoWarehouseError
@@ -40,7 +44,7 @@ LIST = "backup.json"
 STAMP = "%Y-%m-%dT%H%M%SZ"
 FOLDERS = ("golden", "mlflow-artifacts", "quarantine", "queries", "rollouts", "shadow")  # of home, taken whole
 SERIES = "backup-series"  # of a home: the id that its folder of backups has, too
-FILES = ("golden.json", "sessions.json", "video_hashes.json", ERASED, SERIES)
+FILES = ("golden.json", "sessions.json", "video_hashes.json", ERASED, SERIES, AUDIT, AUDIT_KEY, USERS)
 MLFLOW = "mlflow.db"
 COPIED_BYTES = 1 << 20
 PARTIAL = ".partial-"
@@ -191,13 +195,14 @@ class _Copies:
 
 
 def _copy(source: Path, target: Path) -> str:
-    """Copy a file with its time; its sha256. The open file stays the same where another is moved into its place."""
+    """Copy a file with time and permissions; its sha256. The open file stays where another is moved into its place."""
     digest = hashlib.sha256()
     with source.open("rb") as reader, target.open("wb") as writer:
         status = os.fstat(reader.fileno())
         while block := reader.read(COPIED_BYTES):
             digest.update(block)
             writer.write(block)
+    target.chmod(stat.S_IMODE(status.st_mode))
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
     return digest.hexdigest()
 

@@ -19,12 +19,14 @@ from typing import Any
 
 from biopose.errors import BioposeError
 from biopose.io.files import written_whole
+from tasks.audit import AuditLog, People
 from tasks.dask_pool import DONE, made_from
 from tasks.erased_people import ErasedPeople
 from tasks.golden import GoldenSet
 from tasks.quarantine import Quarantined, read_record
 from tasks.retention import intermediates
 from tasks.settings import Settings
+from tasks.user_name import user_name
 from tasks.video_hash import VideoHashes
 from warehouse.erase import AthleteRows, athlete_rows, erase_athlete, run_folders, runs_of_videos
 from warehouse.errors import QueryError
@@ -53,6 +55,7 @@ class Erasure:
         quarantined: records that hold one of the ids, also of what a candidate release could not measure.
         video_sha256: of the videos that they were measured in.
         own_video_sha256: of those in which nobody else was.
+        others_trials: of others, that were measured from the same videos: filmed together, or mixed up once.
     """
 
     athlete_id: str
@@ -68,6 +71,7 @@ class Erasure:
     quarantined: tuple[str, ...]
     video_sha256: tuple[str, ...]
     own_video_sha256: tuple[str, ...]
+    others_trials: tuple[str, ...] = ()
 
 
 def plan_erasure(settings: Settings, athlete_id: str) -> Erasure:
@@ -117,6 +121,7 @@ def plan_erasure(settings: Settings, athlete_id: str) -> Erasure:
         ),
         video_sha256=rows.video_sha256,
         own_video_sha256=rows.own_video_sha256,
+        others_trials=tuple(sorted(set(of_videos.values()).difference(rows.trial_ids))),
     )
 
 
@@ -136,6 +141,8 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         OSError: something cannot be removed; run it again.
     """
     ErasedPeople(settings.home).add(erasure.athlete_id, erasure.trial_ids)  # first: no night measures them from now on
+    people = People(athletes=(erasure.athlete_id,))
+    AuditLog(settings.home).append(user_name(), "erase", "every row and file", people)
     with written_whole(settings.home / PENDING) as partial:
         partial.write_text(json.dumps(asdict(erasure)), encoding="utf-8")
     erase_athlete(settings.warehouse, erasure.athlete_id)
@@ -164,6 +171,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         "folders": len(erasure.folders),
         "unloaded": len(erasure.unloaded),
         "pictures_of_others": len(erasure.pictures),
+        "others_trials_of_the_same_videos": len(erasure.others_trials),
         "rollouts": len(erasure.rollouts),
         "intermediates": len(erasure.intermediates),
         "quarantined": len(erasure.quarantined),
@@ -253,6 +261,8 @@ def _quarantine_records(settings: Settings) -> dict[Path, Quarantined]:
     unknown = Quarantined("", "", "", "", "", "", "")
     found = {}
     for path in (*settings.quarantine.rglob("*.json"), *settings.shadow.rglob("*.json")):
+        if path.is_dir():  # a session may be called so
+            continue
         try:
             found[path] = read_record(path)
         except BioposeError:

@@ -12,12 +12,13 @@ from filelock import FileLock, Timeout
 
 from biopose.errors import BioposeError
 
-LockName = Literal["ingest", "training", "up", "mlflow", "backup"]
+LockName = Literal["ingest", "training", "up", "mlflow", "backup", "users"]
 HELD: dict[LockName, str] = {
     "ingest": "an ingest or a rollout is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
     "training": "a training is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
     "up": "another `biopose up` serves it already (process {pid}); stop that one first",
     "backup": "another `biopose backup` writes here (process {pid}); wait for its end",
+    "users": "process {pid} has changed the users for {wait_s:.0f} s; wait for its end, or stop it",
     "mlflow": "process {pid} has held the model registry for {wait_s:.0f} s; wait for its end, or stop it",
 }
 

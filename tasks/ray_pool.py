@@ -8,7 +8,6 @@ an inbox holds. Who is served first is decided by `tasks.slots`.
 from __future__ import annotations
 
 import logging
-import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,10 +23,10 @@ from biopose.tracking.shard import Shard
 from tasks.costs import recorded_cost, shard_cost
 from tasks.faults import CrashedError, each_alone_if_need_be
 from tasks.methods import PinnedMethod
+from tasks.ray_folder import ray_folder
 from tasks.settings import Settings
 
 ATTEMPTS = 3  # of a call whose actor dies, and to start Ray
-LONGEST_FOLDER_BYTES = 31  # the rest of a socket's address, such as /ray/session_.../sockets/plasma_store, has 72
 REACH_TIMEOUT_S = 10.0
 QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
 LOCAL: dict[str, Any] = {  # of a cluster that is started here
@@ -179,7 +178,7 @@ def _start_here(settings: Settings) -> None:
     """Start Ray; on a machine that is busy just now it may take longer than Ray allows, so it has several attempts."""
     for attempt in range(ATTEMPTS):
         try:  # without an address Ray would join a cluster that RAY_ADDRESS names
-            ray.init(address="local", num_cpus=settings.cores, _temp_dir=str(short_folder()), **LOCAL, **QUIET)
+            ray.init(address="local", num_cpus=settings.cores, _temp_dir=str(ray_folder(settings)), **LOCAL, **QUIET)
             return
         except BioposeError:
             raise
@@ -194,24 +193,6 @@ def _check_responds(address: str) -> None:
     parts = urlsplit(address if "://" in address else f"ray://{address}")
     if parts.scheme == "ray" and parts.hostname and parts.port:
         socket.create_connection((parts.hostname, parts.port), timeout=REACH_TIMEOUT_S).close()
-
-
-def short_folder() -> Path:
-    """A folder for Ray's session: the address of a Unix socket in it has at most 107 bytes (103 on macOS).
-
-    It is that of RAY_TMPDIR or TMPDIR where that is short enough, else one of the system's.
-
-    Raises:
-        BioposeError: there is no such folder.
-    """
-    given = [os.environ[name] for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)]
-    for folder in map(Path, (*given[:1], "/tmp", "/var/tmp", "/dev/shm")):  # noqa: S108 - Ray makes its own folder there
-        if len(os.fsencode(folder)) <= LONGEST_FOLDER_BYTES and os.access(folder, os.W_OK | os.X_OK):
-            return folder / "ray"
-    raise BioposeError(
-        f"Ray needs a folder for sockets whose path has at most {LONGEST_FOLDER_BYTES} bytes, and can write neither to "
-        "TMPDIR nor to /tmp; set RAY_TMPDIR to such a folder"
-    )
 
 
 def _slots(resources: Mapping[str, float], *, actors_per_gpu: int) -> tuple[int, dict[str, float], str]:

@@ -1,19 +1,37 @@
-"""What a home keeps for how long: detections and motions are made anew from the videos, and hold their pictures."""
+"""What a home keeps for how long: what is made anew, what is shown no longer, and what killed processes left."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+
+from tasks.dask_pool import DONE, made_from
+from tasks.ray_folder import ended_sessions
 from tasks.settings import Settings
+from warehouse.connection import opened_for_reading, opened_for_writing
+from warehouse.deleted import OldRun, old_runs, remove_runs
+from warehouse.errors import WarehouseBusyError, WarehouseError
+from warehouse.snapshot import publish_snapshot
 
 DAY_S = 86_400.0
 LEFTOVER_DAYS = 1.0  # no stage takes longer: what is partial since then belongs to a process that was killed
 PARTIAL = ".partial-"
+KINDS = {
+    "intermediate": "detections and motions",
+    "deleted run": "files of deleted trials",
+    "old run": "runs that are not shown any more",
+    "leftover": "leftovers of killed processes",
+    "Ray session": "ended sessions of Ray",
+}
+RUNS = ("deleted run", "old run")
 INTERMEDIATES = ("perceived", "motions", "seen")  # folders of artifacts; the last of earlier versions
 
 
@@ -23,7 +41,7 @@ class Expired:
 
     Attributes:
         path: of it.
-        kind: "intermediate", such as detections; or "leftover", of a process that was killed.
+        kind: of KINDS.
         size_bytes: of all its files.
     """
 
@@ -35,8 +53,8 @@ class Expired:
 def expired(settings: Settings, *, now_s: float | None = None) -> list[Expired]:
     """What is to be removed now; nothing is changed.
 
-    An intermediate result expires `settings.intermediates_days` after it was written. The results of trials, the
-    warehouse and models do not expire.
+    Each kind expires so many days after it was written, deleted or superseded, as the settings say. The results of
+    trials that are shown, the warehouse and models do not expire.
 
     Args:
         settings: of the home.
@@ -44,24 +62,43 @@ def expired(settings: Settings, *, now_s: float | None = None) -> list[Expired]:
     """
     now_s = time.time() if now_s is None else now_s
     old_s, left_s = now_s - settings.intermediates_days * DAY_S, now_s - LEFTOVER_DAYS * DAY_S
-    written_before = {path: _last_written_s(path) for path in intermediates(settings)}
-    leftovers = [path for path in settings.artifacts.rglob(f"{PARTIAL}*") if _last_written_s(path) < left_s]
-    return [
-        *(Expired(path, "intermediate", _size_bytes(path)) for path, at_s in written_before.items() if at_s < old_s),
-        *(Expired(path, "leftover", _size_bytes(path)) for path in leftovers),
+    logs_s = now_s - settings.ray_logs_days * DAY_S
+    found = [
+        *((path, "intermediate") for path in intermediates(settings) if _last_written_s(path) < old_s),
+        *((path, "leftover") for path in settings.artifacts.rglob(f"{PARTIAL}*") if _last_written_s(path) < left_s),
+        *((path, "Ray session") for path in ended_sessions(settings) if _last_written_s(path) < logs_s),
     ]
+    with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
+        for run in _old_runs(connection, settings, now_s):
+            found += _files_of(settings, run)
+    return [Expired(path, kind, _size_bytes(path)) for path, kind in dict(found).items()]
 
 
 def prune(settings: Settings) -> list[Expired]:
     """Remove what has expired; hold the lock `ingest` of the home meanwhile.
 
+    Rows of runs go last: an interrupted prune is repeated by the next. Where the database cannot be opened, as while
+    another process has it open, they and their files stay until then.
+
     Returns:
         What was removed.
     """
     removed = expired(settings)
+    runs: list[OldRun] = []
+    with suppress(WarehouseError):
+        if settings.warehouse.is_file() and settings.warehouse.stat().st_size:
+            with opened_for_writing(settings.warehouse) as connection:
+                runs = _old_runs(connection, settings, time.time())
+    known = dict(pair for run in runs for pair in _files_of(settings, run))
+    removed = [one for one in removed if one.kind not in RUNS or one.path in known]
     for one in removed:
         with suppress(OSError):  # what stays is found again the next time
             shutil.rmtree(one.path) if one.path.is_dir() else one.path.unlink()
+    gone = [run for run in runs if not (settings.home / run.folder).exists()]
+    if gone:
+        with suppress(WarehouseBusyError):
+            remove_runs(settings.warehouse, gone)
+            publish_snapshot(settings.warehouse, settings.snapshot)
     return [one for one in removed if not one.path.exists()]
 
 
@@ -69,12 +106,30 @@ def pruned_line(removed: list[Expired]) -> str:
     """What was, or would be, removed, as text; "" for nothing."""
     if not removed:
         return ""
-    counts = {kind: sum(one.kind == kind for one in removed) for kind in ("intermediate", "leftover")}
+    counts = Counter(one.kind for one in removed)
     size_gb = sum(one.size_bytes for one in removed) / 1e9
-    return (
-        f"{counts['intermediate']} detections and motions and {counts['leftover']} leftovers of killed processes, "
-        f"{size_gb:.2f} GB"
+    parts = [f"{counts[kind]} {text}" for kind, text in KINDS.items() if counts[kind]]
+    return f"{', '.join(parts)}, {size_gb:.2f} GB"
+
+
+def _old_runs(connection: duckdb.DuckDBPyConnection, settings: Settings, now_s: float) -> list[OldRun]:
+    deleted, superseded = (
+        datetime.fromtimestamp(now_s - days * DAY_S, UTC) for days in (settings.deleted_days, settings.superseded_days)
     )
+    return old_runs(connection, deleted_before=deleted, superseded_before=superseded)
+
+
+def _files_of(settings: Settings, run: OldRun) -> list[tuple[Path, str]]:
+    """A run's folder and, of a deleted trial, the intermediates that no other run was made from."""
+    folder, kind = settings.home / run.folder, "deleted run" if run.is_deleted else "old run"
+    if not folder.is_dir():
+        return []
+    made = set(made_from(folder / DONE)) if run.is_deleted and (folder / DONE).is_file() else set()
+    if made:
+        others = (settings.artifacts / "trials").rglob(DONE)
+        made -= {name for done in others if done.parent != folder for name in made_from(done)}
+    paths = (path for name in sorted(made) if (path := settings.artifacts / name).exists())
+    return [(folder, kind), *((path, "deleted run") for path in paths)]
 
 
 def intermediates(settings: Settings) -> Iterator[Path]:

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         pages_port: of the pages.
         actors_per_gpu: processes that share one GPU.
         intermediates_days: how long detections and motions are kept, which hold pictures of the videos.
+        deleted_days: how long a trial that was deleted can be restored.
+        superseded_days: how long a run is kept that no release shows any more, since its trial was measured anew.
+        ray_logs_days: how long the logs of Ray's sessions are kept.
         cores: of this machine, that an ingest may keep busy; by default all that it is given.
     """
 
@@ -65,6 +68,9 @@ class Settings(BaseSettings):
     pages_port: int = Field(default=4300, ge=1, le=65535)
     actors_per_gpu: int = Field(default=1, ge=1)
     intermediates_days: float = Field(default=30.0, ge=0)
+    deleted_days: float = Field(default=30.0, ge=0)
+    superseded_days: float = Field(default=90.0, ge=0)
+    ray_logs_days: float = Field(default=7.0, ge=0)
     cores: int = Field(default_factory=_available_cores, ge=1)
 
     @field_validator("home", "inbox", "queries")

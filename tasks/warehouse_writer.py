@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
+from warehouse.deleted import DeletedTrial, deleted_trials, published_deleted_trials
 from warehouse.errors import WarehouseBusyError
 from warehouse.load import LoadedRuns, load_trial, loaded_runs, published_runs
 from warehouse.retire import Retired, retire_people, retire_trials
@@ -79,6 +80,14 @@ class WarehouseWriter:
                 return loaded_runs(self._warehouse, release_id)
             except WarehouseBusyError:
                 return published_runs(self._snapshot, release_id)
+
+    def deleted_trials(self) -> list[DeletedTrial]:
+        """The trials that were deleted; as the snapshot has it, where another process has the database open."""
+        with self._lock:
+            try:
+                return deleted_trials(self._warehouse)
+            except WarehouseBusyError:
+                return published_deleted_trials(self._snapshot)
 
     def publish(self) -> None:
         """Publish a snapshot if the last one is not what the database is, whichever process wrote or damaged them.

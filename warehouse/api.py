@@ -17,10 +17,10 @@ import duckdb
 import polars as pl
 
 from warehouse import SNAPSHOT
-from warehouse.connection import opened_for_reading
 from warehouse.limits import Limits
 from warehouse.parameters import Parameter, check_value
 from warehouse.query import answer, run_query, run_sql
+from warehouse.team_rows import Teams, opened_for_teams
 
 COLUMNS = {
     "team": "team_id",
@@ -33,21 +33,23 @@ COLUMNS = {
 }
 
 
-def open_home(home: Path | str, *, limits: Limits | None = None) -> Home:
+def open_home(home: Path | str, *, teams: Teams = None, limits: Limits | None = None) -> Home:
     """A home's warehouse, to be read.
 
     Args:
         home: the folder that holds all state.
+        teams: whose rows are read; None: every row.
         limits: of time and memory, of each question.
 
     Raises:
         NoWarehouseError: nothing was ingested yet.
+        UnknownNameError: there is no such team.
         WarehouseError: its snapshot is damaged, or of another version.
     """
     folder = Path(home).expanduser().absolute()
-    with opened_for_reading(folder / SNAPSHOT):
+    with opened_for_teams(folder / SNAPSHOT, teams):
         pass
-    return Home(folder, limits or Limits())
+    return Home(folder, limits or Limits(), teams)
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,12 @@ class Home:
     Attributes:
         folder: of the home.
         limits: of time and memory.
+        teams: whose rows are read; None: every row.
     """
 
     folder: Path
     limits: Limits
+    teams: Teams = None
 
     def trials(self, **filters: str) -> pl.DataFrame:
         """A row a trial, as its manifest describes it and its current run measured it."""
@@ -96,11 +100,12 @@ class Home:
 
     def query(self, name: str, **given: str) -> pl.DataFrame:
         """The answer of a named query; the home's own in its folder `queries` are among them."""
-        return run_query(self.folder / SNAPSHOT, name, given, own=self.folder / "queries", limits=self.limits)
+        own = self.folder / "queries"
+        return run_query(self.folder / SNAPSHOT, name, given, own=own, teams=self.teams, limits=self.limits)
 
     def sql(self, sql: str) -> pl.DataFrame:
         """The answer to SQL, which can read the warehouse and nothing else."""
-        return run_sql(self.folder / SNAPSHOT, sql, limits=self.limits)
+        return run_sql(self.folder / SNAPSHOT, sql, teams=self.teams, limits=self.limits)
 
     def _rows(self, view: str, order: str, filters: dict[str, str]) -> pl.DataFrame:
         def work(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -115,4 +120,4 @@ class Home:
             sql = f"SELECT * FROM {view} WHERE {where} ORDER BY {order}"  # noqa: S608 - our own names
             return connection.sql(sql, params=filters or None).pl()
 
-        return answer(self.folder / SNAPSHOT, work, self.limits)
+        return answer(self.folder / SNAPSHOT, work, self.limits, teams=self.teams)

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.errors import NoWarehouseError, WarehouseBusyError, WarehouseError
-from warehouse.migrate import is_current, migrate
+from warehouse.migrate import migrate, require_current
 
 Configuration = dict[str, str | bool | int | float | list[str]]
 CONFIGURATION: Configuration = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
@@ -79,14 +79,34 @@ def opened_for_reading(
             if sealed:
                 connection.execute("SET lock_configuration = true")
         with named_damage(database):
-            current = is_current(connection)
-        if not current:
-            raise WarehouseError(
-                f"{database}: was written by another version of BioPose; `biopose ingest INBOX` brings it up to date"
-            )
+            require_current(connection, database)
         yield connection
     finally:
         connection.close()
+
+
+def attached_for_reading(database: Path, catalog: str, *, memory_gb: float) -> duckdb.DuckDBPyConnection:
+    """A database in memory to which one that no process writes to is attached; SQL can reach no other file.
+
+    Args:
+        database: exists.
+        catalog: the name that it is attached by.
+        memory_gb: how much memory both may take.
+
+    Raises:
+        WarehouseBusyError: a process has it open for writing.
+        WarehouseError: it is no database, or damaged.
+    """
+    in_memory = _sealing(memory_gb) | {"enable_external_access": "true"}  # until it is attached
+    connection = duckdb.connect(":memory:", config=dict(CONFIGURATION | in_memory))
+    try:
+        with _opening_errors(database, read_only=True):
+            connection.execute(f"ATTACH '{str(database).replace(chr(39), 2 * chr(39))}' AS {catalog} (READ_ONLY)")
+        connection.execute("SET enable_external_access = false")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
@@ -107,8 +127,14 @@ def _sealing(memory_gb: float) -> Configuration:
 
 
 def _connect(database: Path, configuration: Configuration, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    try:
+    with _opening_errors(database, read_only=read_only):
         return duckdb.connect(str(database), read_only=read_only, config=dict(configuration))
+
+
+@contextmanager
+def _opening_errors(database: Path, *, read_only: bool) -> Iterator[None]:
+    try:
+        yield
     except duckdb.Error as error:
         if HELD in str(error):
             raise WarehouseBusyError(f"{database}: {_holder(str(error))} has it open; close it there") from error

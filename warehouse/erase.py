@@ -141,7 +141,7 @@ def erase_athlete(database: Path, athlete_id: str) -> None:
             for table in (*(name for name in tables if name not in DESCRIBED), *DESCRIBED):
                 connection.execute(f"DELETE FROM {table} WHERE {tables[table]}", {"athlete": athlete_id})  # noqa: S608
             connection.execute("DELETE FROM session WHERE session_id NOT IN (SELECT session_id FROM trial_manifest)")
-    _rewrite(database)
+    rewrite(database)
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -184,8 +184,13 @@ def _count(connection: duckdb.DuckDBPyConnection, table: str, condition: str, at
     return int(connection.execute(sql, {"athlete": athlete_id}).fetchall()[0][0])
 
 
-def _rewrite(database: Path) -> None:
-    """Put a copy of the database, made row by row, in its place."""
+def rewrite(database: Path) -> None:
+    """Put a copy of the database, made row by row, in its place, so that no byte of a deleted row stays.
+
+    Raises:
+        WarehouseBusyError: another process has it open.
+        WarehouseError: the copy holds other rows; the database stays.
+    """
     partial = database.with_name(PARTIAL + database.name)
     for leftover in (partial, partial.with_name(partial.name + ".wal")):
         leftover.unlink(missing_ok=True)

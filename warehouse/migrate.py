@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import MigrationError
+from warehouse.errors import MigrationError, WarehouseError
 
 FOLDER = Path(__file__).parent
 VIEWS = (
@@ -103,13 +103,17 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [migration.name for migration in todo]
 
 
-def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the database has the code's schema and views; writes nothing.
+def require_current(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
+    """Raise where a database has another schema or other views than the code; writes nothing.
 
     Raises:
+        WarehouseError: it is of an earlier version.
         MigrationError: as `pending` does.
     """
-    return not pending(connection) and not _views_changed(connection)
+    if pending(connection) or _views_changed(connection):
+        raise WarehouseError(
+            f"{database}: was written by another version of BioPose; `biopose ingest INBOX` brings it up to date"
+        )
 
 
 def _applied(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -8,6 +8,8 @@ an example; two further spaces continue a line:
     -- athlete: one of athlete.athlete_id, such as blue/ann
     -- since: date, of the first session = 1900-01-01        what follows the = is the default
     -- Example: --param athlete=blue/ann
+
+Ours may state `-- Teams: others`: whoever may read the rows of some teams alone gets the answer over all other teams.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from warehouse.errors import QueryError
 from warehouse.parameters import Parameter
 
 FOLDER = Path(__file__).parent / "queries"
+OTHERS = "others"
 LINE = re.compile(r"^(\w+): (.*?)(?: = (.*))?$")
 IN_SQL = re.compile(r"\$([A-Za-z_]\w*)")
 
@@ -37,6 +40,7 @@ class NamedQuery:
         parameters: in the file's order.
         sql: the whole file.
         file: where it is.
+        is_of_other_teams: its answer names nobody, so that a reader of some teams alone has it over all others.
     """
 
     name: str
@@ -47,6 +51,7 @@ class NamedQuery:
     parameters: tuple[Parameter, ...]
     sql: str
     file: Path
+    is_of_other_teams: bool = False
 
     @property
     def defaults(self) -> dict[str, str]:
@@ -79,12 +84,20 @@ def _read(file: Path) -> NamedQuery:
     keyed = [found.groups() for line in others if (found := LINE.match(line))]
     texts = {key: meaning for key, meaning, _ in keyed if not key.islower()}
     used = set(IN_SQL.findall(sql))  # other keys, such as an author, are comments
-    described = [Parameter(*groups) for groups in keyed if groups[0].islower() and groups[0] in used]
-    names = {parameter.name for parameter in described}
+    listed = [Parameter(*groups) for groups in keyed if groups[0].islower() and groups[0] in used]
+    names = {parameter.name for parameter in listed}
     undescribed = dict.fromkeys(name for name in IN_SQL.findall(sql) if name not in names)
-    parameters = (*described, *(Parameter(name, "a value", None) for name in undescribed))
+    parameters = (*listed, *(Parameter(name, "a value", None) for name in undescribed))
     return NamedQuery(
-        file.stem, first, texts.get("Grain", ""), texts.get("Note", ""), texts.get("Example", ""), parameters, sql, file
+        name=file.stem,
+        description=first,
+        grain=texts.get("Grain", ""),
+        note=texts.get("Note", ""),
+        example=texts.get("Example", ""),
+        parameters=parameters,
+        sql=sql,
+        file=file,
+        is_of_other_teams=file.parent == FOLDER and texts.get("Teams") == OTHERS,
     )
 
 

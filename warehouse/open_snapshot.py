@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import TypeVar
 
 import duckdb
 
-from warehouse.connection import named_damage, opened_for_reading
+from warehouse.connection import named_damage
 from warehouse.limits import Limits, within_limits
+from warehouse.team_rows import WHOLE, Teams, opened_for_all_teams, read_as, restricted
 
 LONGEST_WAIT_S = 5.0  # for the answers that still read the old snapshot; then it is read once more
 MOST_AT_ONCE = 4  # each uses every core; more would all be slower, and take more memory
@@ -57,12 +58,17 @@ class OpenSnapshot:
         self._opened = ExitStack()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._version: Version | None = None
+        self._catalogs: dict[tuple[str, ...], str] = {}
         self._readers = 0
         self._changed = threading.Condition()
         self._turns = threading.BoundedSemaphore(MOST_AT_ONCE)
 
-    def answer(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> tuple[T, Version]:
+    def answer(self, work: Callable[[duckdb.DuckDBPyConnection], T], *, teams: Teams = None) -> tuple[T, Version]:
         """What `work` reads, and the version that it read: an older one than `newest` while others still read that.
+
+        Args:
+            work: reads a connection.
+            teams: whose rows it reads; None: every row.
 
         Raises:
             WarehouseError: there is no snapshot, or it is damaged; what `work` raises.
@@ -77,7 +83,7 @@ class OpenSnapshot:
                 return work(connection)
 
         with self._turns:
-            return within_limits(self._reading(), timed, self._limits), versions[0]
+            return within_limits(self._reading(teams), timed, self._limits), versions[0]
 
     def close(self) -> None:
         """Close it; an answer opens it again."""
@@ -92,15 +98,16 @@ class OpenSnapshot:
         return Version(found.st_ino, found.st_mtime_ns)
 
     @contextmanager
-    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _reading(self, teams: Teams) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._changed:
             if self._connection is None or self._version != self.newest():
                 self._changed.wait_for(lambda: not self._readers, LONGEST_WAIT_S)
                 self._reopen()
             assert self._connection is not None
-            self._readers += 1
             cursor = self._connection.cursor()
+            self._readers += 1
         try:
+            read_as(cursor, self._catalog(teams))
             yield cursor
         finally:
             cursor.close()
@@ -108,15 +115,29 @@ class OpenSnapshot:
                 self._readers -= 1
                 self._changed.notify_all()
 
+    def _catalog(self, teams: Teams) -> str:
+        """Where the rows of teams are; made with the first answer of a version that reads them."""
+        if teams is None:
+            return WHOLE
+        with self._changed:
+            if teams not in self._catalogs:
+                assert self._connection is not None
+                with named_damage(self._file), closing(self._connection.cursor()) as cursor:
+                    self._catalogs[teams] = restricted(cursor, teams)
+            return self._catalogs[teams]
+
     def _reopen(self) -> None:
         """Open the newest, unless somebody reads the old one still, or another thread has done so meanwhile."""
         newest = self.newest()
         if self._connection is not None and (self._readers or self._version == newest):
             return
         self._close()
-        self._connection = self._opened.enter_context(opened_for_reading(self._file, memory_gb=self._limits.memory_gb))
+        self._connection = self._opened.enter_context(
+            opened_for_all_teams(self._file, memory_gb=self._limits.memory_gb)
+        )
         self._version = newest
 
     def _close(self) -> None:
         self._connection = self._version = None
+        self._catalogs = {}
         self._opened.close()

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from warehouse.connection import DAMAGE, named_damage, opened_for_reading
+from warehouse.connection import DAMAGE, named_damage
 from warehouse.errors import QueryError, UnknownNameError, WarehouseError
 from warehouse.limits import Limits, within_limits
 from warehouse.named_query import NamedQuery, named_queries
 from warehouse.nearest import nearest_names, suggestion
 from warehouse.parameters import check_trial, check_value
+from warehouse.team_rows import Teams, check_sql, opened_for_teams, reading_other_teams
 
 DEFAULT_LIMITS = Limits()
 
 
 def run_query(
-    snapshot: Path, name: str, given: Mapping[str, str], *, own: Path | None = None, limits: Limits = DEFAULT_LIMITS
+    snapshot: Path,
+    name: str,
+    given: Mapping[str, str],
+    *,
+    own: Path | None = None,
+    teams: Teams = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> pl.DataFrame:
     """Run a named query.
 
@@ -28,17 +36,18 @@ def run_query(
         name: of the query.
         given: parameters by name; they are bound as values, whatever they contain.
         own: a team's folder of queries.
+        teams: whose rows are read; None: every row.
         limits: of time and memory.
 
     Raises:
         NoWarehouseError: there is no snapshot yet.
-        QueryError: there is no such query, or a parameter is missing, unknown or not what it expects; a name that the
-            warehouse does not have is named with the nearest ones.
+        QueryError: there is no such query or team, or a parameter is missing, unknown or not what it expects; a name
+            that the warehouse does not have is named with the nearest ones.
         QueryLimitError: it took too long or too much memory.
     """
     query = known_query(name, own)
     values = _values(query, given)
-    return answer(snapshot, lambda connection: _run_checked(connection, query, values), limits)
+    return answer(snapshot, lambda connection: _run_checked(connection, query, values), limits, teams=teams)
 
 
 def run_query_on(
@@ -53,32 +62,53 @@ def run_query_on(
     return _run_checked(connection, query, _values(query, given))
 
 
-def run_sql(snapshot: Path, sql: str, *, limits: Limits = DEFAULT_LIMITS) -> pl.DataFrame:
-    """Run a user's own SQL, which can read the warehouse and nothing else.
+def run_sql(snapshot: Path, sql: str, *, teams: Teams = None, limits: Limits = DEFAULT_LIMITS) -> pl.DataFrame:
+    """Run a user's own SQL, which can read the warehouse, or the rows of some teams in it, and nothing else.
 
     Raises:
         NoWarehouseError: there is no snapshot yet.
         QueryError: the SQL is invalid, or does more than read.
         QueryLimitError: it took too long or too much memory.
     """
-    return answer(snapshot, lambda connection: _run(connection, sql, {}), limits)
+    return answer(snapshot, lambda connection: run_sql_on(connection, sql), limits, teams=teams)
 
 
-def folder_of_trial(snapshot: Path, trial_id: str) -> str:
-    """Folder of the files of a trial's current run, relative to home.
+def run_sql_on(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
+    """Run a user's own SQL on a snapshot that is open.
+
+    Raises:
+        QueryError: as of `run_sql`.
+    """
+    return _run(connection, sql, {})
+
+
+def folder_of_trial(snapshot: Path, trial_id: str, *, teams: Teams = None) -> str:
+    """Folder of the files of a trial's current run, relative to home; of some teams alone, or of all.
 
     Raises:
         NoWarehouseError: there is no snapshot yet.
         QueryError: there is no such trial.
     """
-    with opened_for_reading(snapshot) as connection, named_damage(snapshot):
+    with opened_for_teams(snapshot, teams) as connection, named_damage(snapshot):
         check_trial(connection, trial_id)
         found = connection.execute("SELECT artifacts FROM trial WHERE trial_id = ?", [trial_id]).fetchall()
     return str(found[0][0])
 
 
-def answer(snapshot: Path, work: Callable[[duckdb.DuckDBPyConnection], pl.DataFrame], limits: Limits) -> pl.DataFrame:
+def answer(
+    snapshot: Path,
+    work: Callable[[duckdb.DuckDBPyConnection], pl.DataFrame],
+    limits: Limits,
+    *,
+    teams: Teams = None,
+) -> pl.DataFrame:
     """What `work` reads of a snapshot, within limits; once more where another was published while it was opened.
+
+    Args:
+        snapshot: the readers' database.
+        work: reads a connection.
+        limits: of time and memory.
+        teams: whose rows are read; None: every row.
 
     Raises:
         WarehouseError: there is no snapshot, or it is damaged; what `work` raises.
@@ -86,12 +116,12 @@ def answer(snapshot: Path, work: Callable[[duckdb.DuckDBPyConnection], pl.DataFr
     before = _identity(snapshot)
     try:
         with named_damage(snapshot):
-            return within_limits(opened_for_reading(snapshot, memory_gb=limits.memory_gb), work, limits)
+            return within_limits(opened_for_teams(snapshot, teams, memory_gb=limits.memory_gb), work, limits)
     except WarehouseError as error:
         if isinstance(error, QueryError) or _identity(snapshot) == before:
             raise
     with named_damage(snapshot):
-        return within_limits(opened_for_reading(snapshot, memory_gb=limits.memory_gb), work, limits)
+        return within_limits(opened_for_teams(snapshot, teams, memory_gb=limits.memory_gb), work, limits)
 
 
 def _identity(snapshot: Path) -> int | None:
@@ -128,16 +158,18 @@ def _values(query: NamedQuery, given: Mapping[str, str]) -> dict[str, str]:
 
 def _run_checked(connection: duckdb.DuckDBPyConnection, query: NamedQuery, values: Mapping[str, str]) -> pl.DataFrame:
     """Its answer, after each value was checked."""
-    try:
-        for parameter in query.parameters:
-            check_value(connection, parameter, values[parameter.name])
-    except duckdb.Error as error:  # of a table that a team's own file names
-        raise QueryError(f"{query.file}: {_line(error)}") from error
-    return _run(connection, query.sql, values)
+    with reading_other_teams(connection) if query.is_of_other_teams else nullcontext():
+        try:
+            for parameter in query.parameters:
+                check_value(connection, parameter, values[parameter.name])
+        except duckdb.Error as error:  # of a table that a team's own file names
+            raise QueryError(f"{query.file}: {_line(error)}") from error
+        return _run(connection, query.sql, values)
 
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, str]) -> pl.DataFrame:
     try:
+        check_sql(connection, sql)
         relation = connection.sql(sql, params=dict(values)) if values else connection.sql(sql)
         if relation is None:
             raise QueryError("this SQL returns no rows; a SELECT is needed")

@@ -79,12 +79,12 @@ def retire_trials(
             for trial, session, is_current, what in rows
             if (trial not in named[session] if session in named else session not in there and what in known)
         ]
-        _retire(connection, [one.trial_id for one, _ in retired])
+        retire(connection, [one.trial_id for one, _ in retired])
     return [one for one, was_current in retired if was_current]
 
 
 def retire_people(database: Path, athletes: Collection[str], *, trials: Collection[str] = ()) -> dict[str, int]:
-    """Retire every trial of people who must not be shown.
+    """Retire every trial of people who must not be shown; those that were deleted cannot be restored from then on.
 
     Args:
         database: of the writer; nothing is done where there is none.
@@ -105,11 +105,17 @@ def retire_people(database: Path, athletes: Collection[str], *, trials: Collecti
             "WHERE NOT is_retired AND (athlete_id = ANY(?) OR trial_id = ANY(?))",
             [list(athletes), list(trials)],
         ).fetchall()
-        _retire(connection, [trial for trial, *_ in rows])
+        retire(connection, [trial for trial, *_ in rows])
+        connection.execute(
+            "UPDATE deleted_trial SET is_restorable = false WHERE trial_id = ANY($trials) OR trial_id IN "
+            "(FROM trial_manifest SELECT trial_id WHERE athlete_id = ANY($athletes))",
+            {"trials": list(trials), "athletes": list(athletes)},
+        )
     return dict(Counter(athlete for _, athlete, was_current in rows if was_current))
 
 
-def _retire(connection: duckdb.DuckDBPyConnection, trials: list[str]) -> None:
+def retire(connection: duckdb.DuckDBPyConnection, trials: list[str]) -> None:
+    """Show trials no longer."""
     if trials:
         connection.execute(
             "UPDATE trial_manifest SET is_retired = true, current_run_number = NULL, current_release_id = NULL "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from biopose.cli.command_line import as_json, show
-from flows.cli.home_option import with_home
+from flows.cli.home_option import with_home, with_teams
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,6 +39,7 @@ OF_ONE_ATHLETE = (
     show_default=True,
     help="Probability that curves without a difference show any span.",
 )
+@with_teams
 @with_home
 @as_json
 def compare(
@@ -47,6 +48,7 @@ def compare(
     second: tuple[str, ...],
     activity: str,
     alpha: float,
+    teams: tuple[str, ...],
     home: Path | None,
     json_: bool,
 ) -> None:
@@ -62,7 +64,9 @@ def compare(
       biopose compare knee_angle_r_deg --activity walk --first team=blue --second team=red
       biopose compare knee_angle_r_deg --activity walk --first session=blue/before --second session=blue/after --json
     """
+    from tasks.audit import AuditLog, People
     from tasks.settings import Settings
+    from tasks.user_name import user_name
     from warehouse.api import open_home
     from warehouse.errors import WarehouseError
 
@@ -70,8 +74,11 @@ def compare(
         {**_pairs(given, option), "activity": activity} for option, given in (("--first", first), ("--second", second))
     ]
     try:
-        of_home = open_home(Settings.load(home).home)
+        of_home = open_home(Settings.load(home).home, teams=teams or None)
         groups = [_cycles(of_home, coordinate, one) for one in filters]
+        athletes = {athlete for group in groups for athlete in group["athlete_id"]}
+        people = People(athletes=tuple(sorted(athletes)))
+        AuditLog(of_home.folder).append(user_name(), "query", f"compare {coordinate}", people)
         result = _compared(*groups, alpha=alpha)
     except (WarehouseError, ValueError) as error:
         raise click.ClickException(str(error)) from error

@@ -14,7 +14,6 @@ from biopose.cli.given_options import refuse_unused
 from flows.cli.home_option import refuse_without_warehouse, with_home
 
 if TYPE_CHECKING:
-    from tasks.erased_people import ErasedPeople
     from tasks.erasure import Erasure
     from tasks.settings import Settings
 
@@ -45,7 +44,6 @@ def erase(athlete: str, dry_run: bool, yes: bool, readmit: bool, home: Path | No
       biopose erase blue/ann --yes --home /data/biopose
       biopose erase blue/ann --readmit
     """
-    from tasks.erased_people import ErasedPeople
     from tasks.erasure import interrupted_erasure
     from tasks.locks import exclusive
     from tasks.settings import Settings
@@ -60,16 +58,21 @@ def erase(athlete: str, dry_run: bool, yes: bool, readmit: bool, home: Path | No
             if readmit:
                 if pending := interrupted_erasure(settings):
                     raise click.ClickException(f"the erasure of {pending} was interrupted; run it again first")
-                _readmit(ErasedPeople(settings.home), athlete, json_=json_)
+                _readmit(settings, athlete, json_=json_)
             else:
                 _erase(settings, athlete, dry_run=dry_run, yes=yes, json_=json_)
     except WarehouseError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _readmit(erased: ErasedPeople, athlete: str, *, json_: bool) -> None:
-    if not erased.readmit(athlete):
+def _readmit(settings: Settings, athlete: str, *, json_: bool) -> None:
+    from tasks.audit import AuditLog, People
+    from tasks.erased_people import ErasedPeople
+    from tasks.user_name import user_name
+
+    if not ErasedPeople(settings.home).readmit(athlete):
         raise click.ClickException(f"{athlete} was not erased here; nothing is to be done")
+    AuditLog(settings.home).append(user_name(), "readmit", "to be measured again", People(athletes=(athlete,)))
     line = f"{athlete} is measured again by the next `biopose ingest`, as far as manifests name them with consent"
     show({"readmitted": athlete}, json_=json_, lines=lambda: [line])
 
@@ -96,7 +99,12 @@ def _erase(settings: Settings, athlete: str, *, dry_run: bool, yes: bool, json_:
         click.echo("\n".join(_lines(erasure, videos)))
         click.confirm(f"Remove all this of {athlete} for good?", abort=True)
     done = erase(settings, erasure)
-    show(done | {"videos_in_inbox": videos}, json_=json_, lines=lambda: _done_lines(athlete, done, videos))
+    lines = _done_lines(athlete, done, videos)
+    show(
+        done | {"videos_in_inbox": videos},
+        json_=json_,
+        lines=lambda: [*lines[:-1], *_others_lines(erasure.others_trials), lines[-1]],
+    )
     if done["left"]:
         raise click.exceptions.Exit(1)
 
@@ -109,6 +117,7 @@ def _counts(erasure: Erasure) -> dict[str, Any]:
         "folders": list(erasure.folders),
         "unloaded": list(erasure.unloaded),
         "pictures_of_others": list(erasure.pictures),
+        "others_trials_of_the_same_videos": list(erasure.others_trials),
         "rollouts": list(erasure.rollouts),
         "intermediates": list(erasure.intermediates),
         "quarantined": list(erasure.quarantined),
@@ -125,6 +134,7 @@ def _lines(erasure: Erasure, videos: list[str]) -> list[str]:
         *(f"  {page}" for page in erasure.rollouts),
         f"  {len(erasure.intermediates)} detections and motions, which are made anew where they are needed",
         f"  {len(erasure.quarantined)} records of the quarantine; lines of logs; Prefect's history of runs",
+        *_others_lines(erasure.others_trials),
         *_inbox_lines(videos),
     ]
 
@@ -141,6 +151,16 @@ def _done_lines(athlete: str, done: dict[str, Any], videos: list[str]) -> list[s
     backups = "Backups hold this person still: make another with `biopose backup`, which names those to remove"
     verdict = "these hold one" if left else "none holds one"
     return [removed, searched + verdict, *left, *_inbox_lines(videos), backups]
+
+
+def _others_lines(trials: tuple[str, ...]) -> list[str]:
+    """Who was filmed together keeps their numbers; whether two were mixed up no program can tell."""
+    heading = (
+        "Trials of others were measured from the same videos, and their numbers stay. Look whether one of them shows "
+        "this person, by a mix-up of names: `biopose delete` hides it, and `BIOPOSE_DELETED_DAYS=0 "
+        "BIOPOSE_SUPERSEDED_DAYS=0 biopose prune` then removes it, with all runs that were measured anew since:"
+    )
+    return [heading, *(f"  {trial}" for trial in trials)] if trials else []
 
 
 def _inbox_lines(videos: list[str]) -> list[str]:

@@ -16,6 +16,14 @@ with_home = click.option(
     help="The folder that holds all state; else BIOPOSE_HOME, else ./biopose-home.",
 )
 
+with_teams = click.option(
+    "--team",
+    "teams",
+    multiple=True,
+    metavar="TEAM",
+    help="Read as this team, or as several: no row of another is read. Else as the home's owner, who reads all.",
+)
+
 
 def refuse_without_warehouse(settings: Settings) -> None:
     """Raise an error where the folder is no home in which something is stored; nothing is made there."""

@@ -9,11 +9,13 @@ import gc
 from biopose.cli.bench import bench
 from biopose.cli.inbox import inbox
 from biopose.cli.main import cli
+from flows.cli.audit import audit
 from flows.cli.backup import backup, restore
 from flows.cli.bench_ingest import bench_ingest
 from flows.cli.bench_rollouts import bench_rollouts
 from flows.cli.bench_warehouse import bench_warehouse
 from flows.cli.compare import compare
+from flows.cli.delete import delete
 from flows.cli.doctor import doctor
 from flows.cli.erase import erase
 from flows.cli.export import export
@@ -28,6 +30,7 @@ from flows.cli.rollout import rollout
 from flows.cli.serve import serve
 from flows.cli.train import train
 from flows.cli.up import up
+from flows.cli.user import user
 
 for command in (
     doctor,
@@ -36,10 +39,13 @@ for command in (
     quarantine,
     up,
     serve,
+    user,
+    audit,
     query,
     compare,
     metrics,
     export,
+    delete,
     erase,
     prune,
     backup,

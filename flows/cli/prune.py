@@ -16,10 +16,18 @@ from flows.cli.home_option import refuse_without_warehouse, with_home
 @with_home
 @as_json
 def prune(dry_run: bool, home: Path | None, json_: bool) -> None:
-    """Remove detections and motions that are older than BIOPOSE_INTERMEDIATES_DAYS, by default 30.
+    """Remove what has been kept long enough; every ingest ends with it.
 
-    They hold pictures of the videos, and are made anew from these where they are needed. What killed processes left
-    half written more than a day ago goes, too. Results, the warehouse and models are kept. Every ingest ends with it.
+    That is, each so many days after it was written, deleted or superseded:
+
+    \b
+      detections and motions, made anew from the videos   BIOPOSE_INTERMEDIATES_DAYS, 30
+      trials that were deleted (biopose delete)           BIOPOSE_DELETED_DAYS, 30
+      runs of trials that were measured anew since        BIOPOSE_SUPERSEDED_DAYS, 90
+      logs of ended sessions of Ray                       BIOPOSE_RAY_LOGS_DAYS, 7
+      half-written files of killed processes              1
+
+    Results that are shown, or that a release in use or before it can show, and models are kept.
 
     \b
     Examples:
@@ -37,5 +45,5 @@ def prune(dry_run: bool, home: Path | None, json_: bool) -> None:
         found = expired(settings) if dry_run else remove(settings)
     done = "would be removed" if dry_run else "removed"
     files = [{"path": str(one.path), "kind": one.kind, "size_bytes": one.size_bytes} for one in found]
-    line = f"{pruned_line(found) or 'nothing'} {done}; kept are {settings.intermediates_days:g} days"
+    line = f"{pruned_line(found) or 'nothing'} {done}"
     show({"removed": not dry_run, "files": files}, json_=json_, lines=lambda: [line])

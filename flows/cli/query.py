@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from biopose.cli.given_options import refuse_unused
-from flows.cli.home_option import refuse_inside_home, with_home
+from flows.cli.home_option import refuse_inside_home, with_home, with_teams
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tasks.settings import Settings
     from warehouse.limits import Limits
+    from warehouse.team_rows import Teams
 
 LONGEST_CELL = 1_000_000  # characters: none is cut
 FORMATS = ("table", "csv", "json", "parquet")
@@ -45,6 +46,7 @@ FORMATS = ("table", "csv", "json", "parquet")
     type=click.FloatRange(0, min_open=True),
     help="Stop where it would take more memory, the result included.",
 )
+@with_teams
 @with_home
 def query(
     name: str | None,
@@ -55,6 +57,7 @@ def query(
     out: Path | None,
     time_limit_s: float,
     memory_limit_gb: float,
+    teams: tuple[str, ...],
     home: Path | None,
 ) -> None:
     """Query the warehouse, by the name of a query or in SQL; it is read-only.
@@ -62,19 +65,25 @@ def query(
     Queries read the last snapshot, which an ingest renews as it goes; they never wait for it. Your own queries appear
     beside ours: files of SQL in HOME/queries, or in the folder that BIOPOSE_QUERIES names.
 
+    Who can read the home's files owns all teams' data, so without --team all teams are read. With it, SQL names no
+    table of another team, and `norms` are of the other teams alone, in groups of five athletes or more.
+
     \b
     Examples:
       biopose query --list
       biopose query trials_of_session --param session=blue/2026-11-25-jumps
       biopose query change_over_time --param athlete=blue/ann --param metric=knee_flexion_peak --out change.txt
       biopose query --sql "SELECT activity, count(*) AS trials FROM trial GROUP BY activity"
+      biopose query athletes --team blue
     """
     from tasks.settings import Settings
     from warehouse.limits import Limits
 
     settings = Settings.load(home)
     if list_:
-        refuse_unused("with --list", "name", "params", "sql", "format_", "out", "time_limit_s", "memory_limit_gb")
+        refuse_unused(
+            "with --list", "name", "params", "sql", "format_", "out", "time_limit_s", "memory_limit_gb", "teams"
+        )
         click.echo("\n".join(_listed(settings)))
         return
     if (name is None) == (sql is None):
@@ -86,14 +95,15 @@ def query(
     if out is not None:
         refuse_inside_home(out, settings.home)
     limits = Limits(time_s=time_limit_s, memory_gb=memory_limit_gb)
-    result = _result(settings, name, _pairs(params), sql, limits)
+    result = _result(settings, name, _pairs(params), sql, teams or None, limits)
+    _record(settings, name, _pairs(params), result, teams or None, is_export=out is not None)
     if result.is_empty():
         click.echo(f"{name}: no row has {', '.join(params)}" if params else "the answer has no row", err=True)
     _write(result, format_, out)
 
 
 def _result(
-    settings: Settings, name: str | None, given: dict[str, str], sql: str | None, limits: Limits
+    settings: Settings, name: str | None, given: dict[str, str], sql: str | None, teams: Teams, limits: Limits
 ) -> pl.DataFrame:
     """The answer; ^C and a limit end the process at once, even where the database does not heed them."""
     from warehouse.errors import WarehouseError
@@ -102,8 +112,8 @@ def _result(
 
     try:
         if sql is not None:
-            return run_sql(settings.snapshot, sql, limits=limits)
-        return run_query(settings.snapshot, str(name), given, own=settings.queries, limits=limits)
+            return run_sql(settings.snapshot, sql, teams=teams, limits=limits)
+        return run_query(settings.snapshot, str(name), given, own=settings.queries, teams=teams, limits=limits)
     except (WarehouseError, KeyboardInterrupt) as error:
         message = "" if isinstance(error, KeyboardInterrupt) else str(error)
         if still_running():
@@ -112,6 +122,19 @@ def _result(
         if message:
             raise click.ClickException(message) from error
         raise
+
+
+def _record(
+    settings: Settings, name: str | None, given: dict[str, str], result: pl.DataFrame, teams: Teams, *, is_export: bool
+) -> None:
+    """In the audit log, whom the answer is about; SQL itself may hold names, and stays out."""
+    from tasks.answered_people import people_in
+    from tasks.audit import AuditLog
+    from tasks.user_name import user_name
+
+    what = "SQL" if name is None else f"query {name}"
+    people = people_in(result, given, teams=teams)
+    AuditLog(settings.home).append(user_name(), "export" if is_export else "query", what, people)
 
 
 def _pairs(params: tuple[str, ...]) -> dict[str, str]:

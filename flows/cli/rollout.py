@@ -8,7 +8,7 @@ from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from biopose.reconstruction.method_names import EVALUATED_METHOD_HELP, EVALUATED
 from flows.cli.command_errors import as_one_line
 from flows.cli.home_option import with_home
 from flows.cli.model_version import ModelVersion
+
+if TYPE_CHECKING:
+    from tasks.audit import Act
 
 NOT_PASSED = 3  # the exit code where the gate did not pass a candidate
 
@@ -168,7 +171,7 @@ def promote(home: Path | None, reason: str | None, json_: bool) -> None:
     """
     from tasks.promotion import promote as act
 
-    _change(home, lambda settings: act(settings, reason=reason), json_=json_)
+    _change(home, "promote", lambda settings: act(settings, reason=reason), json_=json_)
 
 
 @rollout.command()
@@ -186,7 +189,7 @@ def rollback(home: Path | None, reason: str, json_: bool) -> None:
     """
     from tasks.promotion import roll_back as act
 
-    _change(home, lambda settings: act(settings, reason=reason), json_=json_)
+    _change(home, "roll back", lambda settings: act(settings, reason=reason), json_=json_)
 
 
 @rollout.command()
@@ -202,7 +205,7 @@ def abort(home: Path | None, reason: str, json_: bool) -> None:
     """
     from tasks.promotion import abort as act
 
-    _change(home, lambda settings: act(settings, reason=reason), json_=json_)
+    _change(home, "abort", lambda settings: act(settings, reason=reason), json_=json_)
 
 
 def status_lines(status: Mapping[str, Any]) -> list[str]:
@@ -248,14 +251,17 @@ def _decision_lines(decision: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _change(home: Path | None, act: Any, *, json_: bool) -> None:
-    """An act on the home, held by its lock; then how things stand."""
+def _change(home: Path | None, name: Act, act: Any, *, json_: bool) -> None:
+    """An act on the home, held by its lock and recorded; then how things stand."""
+    from tasks.audit import AuditLog
     from tasks.locks import exclusive
     from tasks.rollout_status import rollout_status
     from tasks.settings import Settings
+    from tasks.user_name import user_name
 
     settings = Settings.load(home)
     with as_one_line(), exclusive(settings.home):
         act(settings)
         found = rollout_status(settings)
+        AuditLog(settings.home).append(user_name(), name, f"release in use: {found['promoted']}")
     show(found, json_=json_, lines=lambda: status_lines(found))

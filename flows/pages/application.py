@@ -6,7 +6,7 @@ database, parts of a video. The pages are rendered here, and forms are read from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from biopose.assets import asset
-from biopose.errors import FileFormatError, ModelError
+from biopose.errors import BioposeError, FileFormatError, ModelError
 from flows.pages.athlete import athlete
 from flows.pages.body import glb_of
 from flows.pages.compare import compare
@@ -31,11 +31,14 @@ from flows.pages.page_cache import PageCache
 from flows.pages.questions import csv, question, questions
 from flows.pages.reader import Reader
 from flows.pages.security import REPORT_POLICY, protected
+from flows.pages.sign_in import SignIn
 from flows.pages.squad import squad
 from flows.pages.templates import environment
 from flows.pages.trial import curves, trial
 from flows.pages.trial_files import REPORT, SHOWN, TrialFiles
+from flows.pages.visitors import KEY, IdentifiedOnly, Proxy, Sessions, Visitor
 from flows.serving.own_requests import Application
+from tasks.audit import NOBODY, Act, AuditLog, People
 from tasks.settings import Addresses, Settings
 from warehouse.errors import NoWarehouseError, QueryError, QueryLimitError, UnknownNameError, WarehouseError
 from warehouse.limits import Limits
@@ -55,40 +58,67 @@ STATUS: dict[type[Exception], tuple[int, str]] = {  # the first that fits
     QueryError: (400, "This cannot be answered"),
     NoWarehouseError: (503, "Nothing is measured yet"),
     WarehouseError: (503, "The warehouse cannot be read"),
+    BioposeError: (503, "The home cannot be used"),
 }
+LOCAL = "this machine"  # who looks at a home without users
+NOBODY_KNOWN = Visitor(None, ())
 LINKS = {"athlete": "/athlete/", "trial": "/trial/", "query": "/questions/"}
 
 
-def application(settings: Settings) -> Application:
+def application(
+    settings: Settings, *, public_names: Collection[str] = (), proxy: Proxy | None = None, is_on_loopback: bool = True
+) -> Application:
     """The pages of a home, protected.
 
     Args:
         settings: of the home.
+        public_names: by which other machines reach the server.
+        proxy: that signs users in; None: they sign in with a token.
+        is_on_loopback: whether only this machine can reach the server; a home without users is shown to it alone.
     """
-    site = _Site(settings, OpenSnapshot(settings.snapshot, LIMITS), PageCache())
+    log, sessions = AuditLog(settings.home), Sessions(settings)
+    sign_in = SignIn(sessions, log, proxy)
+    failures = dict.fromkeys((*STATUS, HTTPException), partial(_failure, settings))
+    starlette = Starlette(routes=routes(settings, sign_in, log), exception_handlers=failures)
+    identified = IdentifiedOnly(
+        starlette, sign_in.refuse, sessions=sessions, proxy=proxy, is_on_loopback=is_on_loopback
+    )
+    return protected(identified, public_names)
+
+
+def routes(settings: Settings, sign_in: SignIn, log: AuditLog) -> list[Route | Mount]:
+    """Every address.
+
+    Args:
+        settings: of the home.
+        sign_in: the endpoints of signing in.
+        log: in which it is recorded who saw whom.
+    """
+    site = _Site(settings, OpenSnapshot(settings.snapshot, LIMITS), PageCache(), log)
     trial_path = "/trial/{team}/{session}/{trial}"
-    routes = [
+    return [
         Route("/", site.page("night", _night(settings))),
         Route("/night", site.page("night", _night(settings))),
-        Route("/squad", site.kept_page("squad", squad)),
+        Route("/squad", site.squad),
         Route("/athlete/{team}/{athlete}", site.athlete),
         Route(trial_path, site.trial),
         Route(f"{trial_path}/curves.json", site.curves),
         Route(f"{trial_path}/files/{{file}}", site.file),
         Route(f"{trial_path}/body.glb", site.body),
-        Route("/compare", site.kept_page("compare", compare)),
-        Route("/questions", site.page("questions", questions)),
+        Route("/compare", site.compare),
+        Route("/questions", site.questions),
         Route("/questions/{name}", site.question),
         Route("/questions/{name}/answer.csv", site.csv),
         Route("/models", site.models),
         Route("/about", site.about),
+        Route("/account", sign_in.account),
+        Route("/sign-in", sign_in.page, methods=["GET", "POST"]),
+        Route("/sign-out", sign_in.sign_out, methods=["POST"]),
         Route("/health", lambda _: PlainTextResponse("ok")),
         Route("/static/plot.css", lambda _: FileResponse(PLOT_STYLE)),
         Route("/static/three.js", lambda _: FileResponse(asset(THREE), media_type="text/javascript")),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
-    failures = dict.fromkeys((*STATUS, HTTPException), site.failure)
-    return protected(Starlette(routes=routes, exception_handlers=failures))
 
 
 def _night(settings: Settings) -> Answer:
@@ -97,34 +127,50 @@ def _night(settings: Settings) -> Answer:
 
 @dataclass(frozen=True)
 class _Site:
-    """Responds to requests, each from one snapshot."""
+    """Responds to requests, each from one snapshot and with the rows of the visitor's teams; records who saw whom."""
 
     settings: Settings
     snapshot: OpenSnapshot
     cache: PageCache
+    log: AuditLog
 
     def page(self, template: str, answer: Answer) -> Callable[[Request], Response]:
-        """An endpoint that has no part of its address to look up."""
-        return lambda request: self._rendered(request, template, *self._ask(request, answer))
+        """An endpoint that shows everybody of the visitor's teams."""
 
-    def kept_page(self, template: str, answer: Answer) -> Callable[[Request], Response]:
-        """Likewise, of a page that is made of the snapshot alone."""
-        return lambda request: self._kept(request, template, answer)
+        def respond(request: Request) -> Response:
+            reply = self._rendered(request, template, *self._ask(request, answer))
+            self._record(request, f"page {template}", People.of_teams(_visitor(request).teams))
+            return reply
+
+        return respond
+
+    def squad(self, request: Request) -> Response:
+        """A squad's page."""
+        asked = request.query_params.get("team", "any")
+        people = People.of_teams(_visitor(request).teams if asked in ("any", "") else (asked,))
+        return self._kept(request, "squad", squad, people)
 
     def athlete(self, request: Request) -> Response:
         """An athlete's page."""
         given = request.path_params
-        answer = partial(athlete, athlete_id=f"{given['team']}/{given['athlete']}")
-        return self._kept(request, "athlete", answer)
+        athlete_id = f"{given['team']}/{given['athlete']}"
+        return self._kept(request, "athlete", partial(athlete, athlete_id=athlete_id), People(athletes=(athlete_id,)))
 
     def trial(self, request: Request) -> Response:
         """A trial's page."""
-        answer = partial(trial, trial_id=_trial_id(request), home=self.settings.home)
-        return self._kept(request, "trial", answer)
+        trial_id = _trial_id(request)
+        answer = partial(trial, trial_id=trial_id, home=self.settings.home)
+        return self._kept(request, "trial", answer, People(trials=(trial_id,)))
+
+    def compare(self, request: Request) -> Response:
+        """Two trials."""
+        chosen = tuple(request.query_params.get(name, "") for name in ("first", "second"))
+        return self._kept(request, "compare", compare, People(trials=chosen) if all(chosen) else NOBODY)
 
     def curves(self, request: Request) -> Response:
         """What the cursor on a trial's curves shows."""
         content, _ = self._ask(request, partial(curves, trial_id=_trial_id(request)))
+        self._record(request, "file curves.json", People(trials=(_trial_id(request),)))
         return Response(content, media_type="application/json")
 
     def file(self, request: Request) -> Response:
@@ -133,6 +179,7 @@ class _Site:
         found = self._trial_files(request).file(name)
         if found is None:
             raise HTTPException(404, "This trial has no such file.")
+        self._record(request, f"file {name}", People(trials=(_trial_id(request),)), act="download")
         return FileResponse(
             found.path,
             media_type=found.media_type,
@@ -143,33 +190,43 @@ class _Site:
 
     def body(self, request: Request) -> Response:
         """A trial's body and skeleton, animated."""
-        trial = self._trial_files(request).file("trial.parquet")
-        if trial is None:
+        found = self._trial_files(request).file("trial.parquet")
+        if found is None:
             raise HTTPException(404, "The files of this trial are not in the home.")
-        return Response(glb_of(trial.path), media_type="model/gltf-binary")
+        content = glb_of(found.path)
+        self._record(request, "file body.glb", People(trials=(_trial_id(request),)), act="download")
+        return Response(content, media_type="model/gltf-binary")
+
+    def questions(self, request: Request) -> Response:
+        """All named queries; nobody's rows."""
+        return self._rendered(request, "questions", *self._ask(request, questions))
 
     def question(self, request: Request) -> Response:
         """A named query's page."""
-        answer = partial(question, name=request.path_params["name"])
-        context, version = self._ask(request, answer)
-        return self._rendered(request, "question", context, version, status=400 if context["error"] else 200)
+        name = request.path_params["name"]
+        context, version = self._ask(request, partial(question, name=name))
+        reply = self._rendered(request, "question", context, version, status=400 if context["error"] else 200)
+        self._record(request, f"query {name}", context["people"])
+        return reply
 
     def csv(self, request: Request) -> Response:
         """A named query's answer."""
         name = request.path_params["name"]
-        content, _ = self._ask(request, partial(csv, name=name))
+        (content, people), _ = self._ask(request, partial(csv, name=name))
+        self._record(request, f"query {name} as CSV", people, act="download")
         headers = {"content-disposition": f"attachment; filename*=utf-8''{quote(f'{name}.csv', safe='')}"}
         return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
     def models(self, request: Request) -> Response:
-        """Model versions."""
+        """Model versions; nobody's rows."""
         context, version = self._ask(request, models)
         return self._rendered(request, "models", with_registry(context, self.settings), version)
 
     def about(self, request: Request) -> Response:
-        """Where things are: the home, and the pages of Prefect and MLflow if `biopose up` serves them."""
+        """Where things are, for who reads all: the home, and the pages of Prefect and MLflow if they are served."""
         context = {
             "title": "About these pages",
+            "is_owner": _visitor(request).teams is None,
             "home": self.settings.home,
             "port": self.settings.pages_port,
             "served": Addresses.recorded(self.settings),
@@ -177,24 +234,16 @@ class _Site:
         }
         return self._rendered(request, "about", context, None)
 
-    def failure(self, request: Request, error: Exception) -> Response:
-        """The page of an error."""
-        links: list[tuple[str, str]] = []
-        if isinstance(error, HTTPException):
-            status, title, message = error.status_code, "Not found", str(error.detail)
-            message = "There is no page at this address." if message == "Not Found" else message
-        else:
-            status, title = next(found for kind, found in STATUS.items() if isinstance(error, kind))
-            message = str(error)
-        if isinstance(error, UnknownNameError) and error.kind in LINKS:
-            links = [(name, LINKS[error.kind] + name) for name in error.nearest]
-        context = {"title": title, "message": message, "links": links}
-        return self._rendered(request, "failure", context, None, status=status)
-
     def _ask(self, request: Request, answer: Answer) -> tuple[Any, Version]:
         """What a page shows, and the version of the snapshot that it was read from."""
-        asked = dict(request.query_params)
-        return self.snapshot.answer(lambda connection: answer(Reader(connection, self.settings.queries), asked))
+        asked, teams = dict(request.query_params), _visitor(request).teams
+        return self.snapshot.answer(
+            lambda connection: answer(Reader(connection, self.settings.queries, teams), asked), teams=teams
+        )
+
+    def _record(self, request: Request, what: str, people: People, *, act: Act = "view") -> None:
+        if people != NOBODY and request.method == "GET":
+            self.log.append_once(_visitor(request).name or LOCAL, act, what, people)
 
     def _trial_files(self, request: Request) -> TrialFiles:
         def folder(read: Reader, _: Mapping[str, str]) -> str:
@@ -203,15 +252,18 @@ class _Site:
         artifacts, _ = self._ask(request, folder)
         return TrialFiles(self.settings.home, artifacts)
 
-    def _kept(self, request: Request, template: str, answer: Answer) -> HTMLResponse:
-        """A page that is rendered once for each snapshot."""
+    def _kept(self, request: Request, template: str, answer: Answer, people: People) -> HTMLResponse:
+        """A page that is rendered once for each snapshot, and for each set of teams."""
 
         def render() -> tuple[str, Version]:
             context, version = self._ask(request, answer)
             return _html(request, template, context, version), version
 
-        address = f"{request.url.path}?{request.url.query}"
-        return HTMLResponse(self.cache.get(address, self.snapshot.newest(), render))
+        visitor = _visitor(request)
+        address = (visitor.teams, visitor.name is None, request.url.path, request.url.query)
+        page = self.cache.get(address, self.snapshot.newest(), render)
+        self._record(request, f"page {template}", people)
+        return HTMLResponse(page)
 
     def _rendered(
         self, request: Request, template: str, context: Context, version: Version | None, *, status: int = 200
@@ -219,9 +271,33 @@ class _Site:
         return HTMLResponse(_html(request, template, context, version), status_code=status)
 
 
+def _failure(settings: Settings, request: Request, error: Exception) -> Response:
+    """The page of an error."""
+    links: list[tuple[str, str]] = []
+    if isinstance(error, HTTPException):
+        status, title, message = error.status_code, "Not found", str(error.detail)
+        message = "There is no page at this address." if message == "Not Found" else message
+    else:
+        status, title = next(found for kind, found in STATUS.items() if isinstance(error, kind))
+        message = str(error)
+    if isinstance(error, UnknownNameError) and error.kind in LINKS:
+        links = [(name, LINKS[error.kind] + name) for name in error.nearest]
+    message = message.replace(f"{settings.home}/", "") if _visitor(request).teams is not None else message
+    context = {"title": title, "message": message, "links": links}
+    return HTMLResponse(_html(request, "failure", context, None), status_code=status)
+
+
 def _html(request: Request, template: str, context: Context, version: Version | None) -> str:
     published = None if version is None else version.published
-    return environment().get_template(f"{template}.html.j2").render(context, path=request.url.path, published=published)
+    signed_in = _visitor(request).name is not None
+    page = environment().get_template(f"{template}.html.j2")
+    return page.render(context, path=request.url.path, published=published, signed_in=signed_in)
+
+
+def _visitor(request: Request) -> Visitor:
+    """Who asks; on open pages, such as that of a file of style that is not there, somebody who reads no row."""
+    visitor: Visitor | None = request.scope[KEY]
+    return visitor or NOBODY_KNOWN
 
 
 def _trial_id(request: Request) -> str:

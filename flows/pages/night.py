@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 from flows.pages.reader import Reader
 from tasks.quarantine import Quarantine
+from warehouse.team_rows import Teams
 
 KINDS = {
     "manifest": "session.toml has an error",
@@ -47,12 +49,18 @@ def night(read: Reader, asked: Mapping[str, str], *, quarantine: Path) -> dict[s
         "shown": min(loads.height, SHOWN_TRIALS),
         "sessions": {name: sorted(trials, key=lambda one: one["trial_id"]) for name, trials in sessions.items()},
         "least_quality": UNTRUSTED_QUALITY,
-        **_quarantined(quarantine),
+        **_quarantined(quarantine, read.teams),
     }
 
 
-def _quarantined(folder: Path) -> dict[str, Any]:
-    """The records, the newest first, and a message for each that cannot be read."""
+def _quarantined(folder: Path, teams: Teams) -> dict[str, Any]:
+    """The records, the newest first, and a message for each that cannot be read.
+
+    Of some teams there are theirs, and what only who runs the home can use is left out: commands and tracebacks.
+    """
     records, unreadable = Quarantine(folder).read()
+    if teams is not None:
+        own = (record for record in records if record.name.partition("/")[0] in teams)
+        records, unreadable = [replace(record, retry="", details="", inbox="") for record in own], []
     records.sort(key=lambda record: record.since, reverse=True)
     return {"quarantined": records, "kinds": KINDS, "unreadable": unreadable}

@@ -13,15 +13,15 @@ class PageCache:
     """The pages that were asked for last; a new snapshot empties it."""
 
     def __init__(self) -> None:
-        self._pages: OrderedDict[str, str] = OrderedDict()
+        self._pages: OrderedDict[Hashable, str] = OrderedDict()
         self._version: Hashable = None
         self._lock = threading.Lock()
 
-    def get(self, address: str, newest: Hashable, render: Callable[[], tuple[str, Hashable]]) -> str:
+    def get(self, address: Hashable, newest: Hashable, render: Callable[[], tuple[str, Hashable]]) -> str:
         """A page.
 
         Args:
-            address: path and parameters.
+            address: path, parameters, and whose rows it shows.
             newest: version of the snapshot.
             render: makes the page, if it is not there, and names the version that it was made of: a page of an older
                 one, which may hold people who were erased since, is not kept.

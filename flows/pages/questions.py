@@ -11,6 +11,8 @@ import polars as pl
 
 from flows.pages.answer_plot import answer_plot
 from flows.pages.reader import Reader
+from tasks.answered_people import people_in
+from tasks.audit import NOBODY, People
 from warehouse.errors import QueryError, QueryLimitError
 from warehouse.named_query import NamedQuery, named_queries
 from warehouse.parameters import Expectation, Parameter, expectation
@@ -37,7 +39,7 @@ def questions(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:  # noqa
         "title": "Questions",
         "queries": {name: query for name, query in queries.items() if name not in own},
         "own": own,
-        "folder": read.queries,
+        "folder": read.queries if read.teams is None else None,
     }
 
 
@@ -61,6 +63,7 @@ def question(read: Reader, asked: Mapping[str, str], *, name: str) -> dict[str, 
         "given": given,
         "error": "",
         "answer": None,
+        "people": NOBODY,
     }
     if missing := [p.name for p in query.parameters if p.default is None and p.name not in given]:
         context["error"] = "" if not asked else f"{', '.join(missing)}: give a value"
@@ -76,22 +79,24 @@ def question(read: Reader, asked: Mapping[str, str], *, name: str) -> dict[str, 
         "answer": shown,
         "rows": shown.iter_rows(),
         "height": answer.height,
+        "people": _people(read, query, answer, given),
         "numeric": [dtype.is_numeric() for dtype in answer.dtypes],
         "plot": answer_plot(answer),
         "command": _command(query, given),
     }
 
 
-def csv(read: Reader, asked: Mapping[str, str], *, name: str) -> str:
-    """The whole answer as CSV.
+def csv(read: Reader, asked: Mapping[str, str], *, name: str) -> tuple[str, People]:
+    """The whole answer as CSV, and whom it is about.
 
     Raises:
         QueryError: there is no such query, or a parameter is not what it expects, or a cell holds a list.
     """
-    given = given_parameters(known_query(name, read.queries), asked)
+    query = known_query(name, read.queries)
+    given = given_parameters(query, asked)
     answer = read.frame(name, given, own=read.queries)
     try:
-        return answer.write_csv()
+        return answer.write_csv(), _people(read, query, answer, given)
     except pl.exceptions.ComputeError as error:
         raise QueryError(
             f"{name}: a cell of CSV holds no list, struct or bytes; `biopose query --format json`"
@@ -102,6 +107,10 @@ def given_parameters(query: NamedQuery, asked: Mapping[str, str]) -> dict[str, s
     """The parameters with a value; a page's other parameters are left out."""
     names = {parameter.name for parameter in query.parameters}
     return {name: value for name, value in asked.items() if name in names and value != ""}
+
+
+def _people(read: Reader, query: NamedQuery, answer: pl.DataFrame, given: Mapping[str, str]) -> People:
+    return people_in(answer, given, teams=None if query.is_of_other_teams else read.teams)
 
 
 def _field(read: Reader, query: str, parameter: Parameter, given: Mapping[str, str]) -> Field:

@@ -13,6 +13,7 @@ import polars as pl
 from warehouse.errors import QueryError
 from warehouse.parameters import choices
 from warehouse.query import known_query, run_query_on
+from warehouse.team_rows import Teams
 
 MOST_CHOICES = 2_000
 Row = dict[str, Any]
@@ -25,10 +26,12 @@ class Reader:
     Attributes:
         connection: to the snapshot.
         queries: a team's own folder of named queries, for the pages that offer them; all others read ours alone.
+        teams: whose rows the connection has; None: all.
     """
 
     connection: duckdb.DuckDBPyConnection
     queries: Path
+    teams: Teams = None
 
     def frame(self, name: str, given: Mapping[str, str] | None = None, *, own: Path | None = None) -> pl.DataFrame:
         """The answer of a named query, of ours unless a team's own folder is given.

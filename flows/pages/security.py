@@ -1,9 +1,12 @@
-"""What protects the pages: requests of this machine alone, reading alone, and no foreign content in a page."""
+"""What protects the pages: requests by their own name alone, reading alone, and no foreign content in a page."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from flows.serving.own_requests import Application, OwnRequestsOnly, Receive, Scope, Send
 
+FORMS = ("/sign-in", "/sign-out")  # that are posted
 METHODS = ("GET", "HEAD")
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
@@ -25,7 +28,7 @@ HEADERS = {
 
 
 class ReadOnly:
-    """ASGI middleware that refuses every method but GET and HEAD, and adds the headers that a response lacks.
+    """ASGI middleware that refuses every method but GET, HEAD, and POST of FORMS, and adds the headers that lack.
 
     Args:
         application: that responds to the others.
@@ -44,7 +47,8 @@ class ReadOnly:
                 message["headers"] = [*message["headers"], *(pair for pair in lacking if pair[0] not in present)]
             await send(message)
 
-        if scope["type"] != "http" or scope["method"] in METHODS:
+        posts = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in FORMS
+        if scope["type"] != "http" or scope["method"] in METHODS or posts:
             await self._application(scope, receive, with_headers)
             return
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"allow", ", ".join(METHODS).encode())]
@@ -52,6 +56,11 @@ class ReadOnly:
         await send({"type": "http.response.body", "body": b"These pages are read-only.\n"})
 
 
-def protected(application: Application) -> Application:
-    """An application behind all of it."""
-    return ReadOnly(OwnRequestsOnly(application))
+def protected(application: Application, public_names: Collection[str] = ()) -> Application:
+    """An application behind all of it.
+
+    Args:
+        application: to be protected.
+        public_names: by which other machines reach it.
+    """
+    return ReadOnly(OwnRequestsOnly(application, public_names))

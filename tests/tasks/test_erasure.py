@@ -89,7 +89,7 @@ def test_nothing_of_the_person_is_left_and_everything_of_others_but_pictures_of_
         "prefect/prefect.db",
     }
     assert before - files(settings) == removed
-    assert files(settings) - before == {"erased.json"}
+    assert files(settings) - before == {"erased.json", "audit.jsonl", "audit.key"}
     assert (settings.logs / "ingest.log").read_text() == f"stored {BOBS[1].trial_id}\n"
     assert b"blue/ann" not in b"".join((settings.home / name).read_bytes() for name in files(settings))
 
@@ -148,6 +148,17 @@ def test_a_link_to_another_disk_is_searched_and_an_inbox_around_the_home_hides_n
     done = erase(around, plan_erasure(around, "blue/ann"))
     assert done["left"] == ["linked/copy.txt"]
     assert done["files_searched"] > 20
+
+
+def test_trials_of_others_from_the_same_videos_are_named_for_they_may_be_mixed_up(settings: Settings) -> None:
+    assert plan_erasure(settings, "blue/ann").others_trials == (BOBS[0].trial_id,)
+    assert erase_ann(settings)["others_trials_of_the_same_videos"] == 1
+    assert plan_erasure(settings, "blue/bob").others_trials == ()
+
+
+def test_a_folder_of_the_quarantine_that_is_called_like_a_record_stops_nothing(settings: Settings) -> None:
+    (settings.quarantine / "blue" / "x.json").mkdir(parents=True)
+    assert erase_ann(settings)["left"] == []
 
 
 STEPS = ("erase_athlete", "publish_snapshot", "_remove", "_without_lines", "_search_home")

@@ -12,7 +12,8 @@ from biopose.errors import BioposeError, VideoError
 from biopose.tracking.shard import Shard
 from tasks.faults import CrashedError
 from tasks.methods import PinnedMethod
-from tasks.ray_pool import ATTEMPTS, ActorPool, _slots, _start_here, ray_pool, short_folder
+from tasks.ray_folder import ray_folder
+from tasks.ray_pool import ATTEMPTS, ActorPool, _slots, _start_here, ray_pool
 from tasks.settings import Settings
 from tests.tasks.small_actors import SmallActor
 
@@ -45,15 +46,20 @@ def test_nothing_is_asked_for_that_is_not_there(resources: dict[str, float], exp
     assert _slots(resources, actors_per_gpu=2) == expected
 
 
-def test_rays_sockets_lie_in_a_folder_with_a_short_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rays_sockets_lie_in_a_folder_of_the_home_with_a_short_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path)
     for name in ("RAY_TMPDIR", "TMPDIR"):
         monkeypatch.delenv(name, raising=False)
-    assert short_folder() == Path("/tmp/ray")
+    folder = ray_folder(settings)
+    assert folder.parent == Path("/tmp")
+    assert folder != ray_folder(Settings(home=tmp_path / "other"))
     monkeypatch.setenv("TMPDIR", "/var/tmp")
-    assert short_folder() == Path("/var/tmp/ray")
+    assert ray_folder(settings) == Path("/var/tmp") / folder.name
     for too_long in ("/tmp/" + 90 * "l", "/tmp/" + 14 * "é", "/absent"):
         monkeypatch.setenv("TMPDIR", too_long)
-        assert short_folder() == Path("/tmp/ray")
+        assert ray_folder(settings) == folder
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])

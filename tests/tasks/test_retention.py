@@ -41,7 +41,7 @@ def test_intermediates_expire_and_results_do_not(settings: Settings) -> None:
         written(settings.home / "warehouse.duckdb", days_ago=800),
     ]
     assert sorted(one.path for one in expired(settings)) == sorted(old)
-    assert pruned_line(prune(settings)) == "2 detections and motions and 0 leftovers of killed processes, 0.00 GB"
+    assert pruned_line(prune(settings)) == "2 detections and motions, 0.00 GB"
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in old)
     assert prune(settings) == []

@@ -1,8 +1,10 @@
 -- Normative bands of one metric over all teams, by sex, age and activity.
 -- Grain: a sex, age band, activity and side with enough athletes.
 -- Note: of each athlete's own mean. Groups of fewer than least_athletes, at least 5, are left out and nobody is named; from
---   20 athletes on there are percentiles, which in a smaller group would be single persons' values. Who can ask before and
---   after an athlete is added can still learn about that athlete.
+--   20 athletes on there are percentiles, which in a smaller group would be single persons' values. Who may read some teams
+--   alone has the norms of all other teams. Who can ask before and after an athlete is added can still learn about that
+--   athlete.
+-- Teams: others
 -- metric: one of metric.metric, such as knee_flexion_peak
 -- activity: one of trial.activity = any
 -- least_athletes: whole number, 5 or more = 5

@@ -1,0 +1,162 @@
+"""Who looks at the pages: nobody is asked on a home without users, else a session's cookie or a proxy's header says it.
+
+A home without users answers the machine's own users alone, and as its owner, who reads all teams. Once it has a user,
+every request needs one, from the machine itself as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from starlette.requests import cookie_parser
+
+from flows.serving.own_requests import Application, Receive, Scope, Send, header
+from tasks.settings import Settings
+from tasks.users import User, Users
+from warehouse.team_rows import Teams
+
+SESSION_S = 12 * 3600.0
+MOST_SESSIONS = 10_000
+OPEN_PATHS = ("/health", "/sign-in", "/static/")  # show nothing of anybody
+KEY = "visitor"  # of a request's scope
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who made a request.
+
+    Attributes:
+        name: None where the home has no users.
+        teams: whose rows they read; None: all.
+    """
+
+    name: str | None
+    teams: Teams
+
+
+OWNER = Visitor(None, None)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A reverse proxy that signs users in.
+
+    Attributes:
+        header: of a request, in which it gives the user's name.
+        address: from which alone the header is believed.
+    """
+
+    header: str
+    address: str
+
+
+class Sessions:
+    """Sessions of users who signed in; they end with the server, after SESSION_S, and with the user.
+
+    Args:
+        settings: of the home.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.users = Users(settings.home)
+        self.cookie = f"biopose_{hashlib.sha256(str(settings.home).encode()).hexdigest()[:8]}"
+        self._secret = secrets.token_bytes(32)
+        self._sessions: OrderedDict[str, tuple[User, float]] = OrderedDict()
+        self._lock, self._one_hash = threading.Lock(), threading.Lock()
+
+    def begin(self, token: str) -> tuple[User, str] | None:
+        """The user of a token and the value of their new session's cookie; None where it is no token.
+
+        One token is hashed at a time, so that guesses take no more than a core.
+        """
+        with self._one_hash:
+            user = self.users.of_token(token)
+        if user is None:
+            return None
+        value = secrets.token_urlsafe(32)
+        with self._lock:
+            self._sessions[_key(value)] = (user, time.monotonic() + SESSION_S)
+            while len(self._sessions) > MOST_SESSIONS:
+                self._sessions.popitem(last=False)
+        return user, value
+
+    def end(self, value: str) -> None:
+        """End a session."""
+        with self._lock:
+            self._sessions.pop(_key(value), None)
+
+    def user(self, value: str) -> User | None:
+        """The user of a session that has not ended."""
+        with self._lock:
+            user, ends_s = self._sessions.get(_key(value), (None, 0.0))
+        if user is None or time.monotonic() > ends_s or self.users.all().get(user.name) != user:
+            return None
+        return user
+
+    def form_token(self, value: str) -> str:
+        """What a form that is sent with a cookie must hold, so that no other page can send it."""
+        return hmac.new(self._secret, value.encode(), hashlib.sha256).hexdigest()
+
+    def is_form_token(self, value: str, given: str) -> bool:
+        """Whether a form holds it."""
+        return bool(value) and hmac.compare_digest(self.form_token(value).encode(), given.encode())
+
+
+class IdentifiedOnly:
+    """ASGI middleware that lets requests of known visitors pass, and hands all others to what refuses them.
+
+    Args:
+        application: that responds to visitors; finds them in the scope.
+        refusing: that responds to all others.
+        sessions: of users.
+        proxy: that signs users in; None: they have sessions.
+        is_on_loopback: whether the server is reached from this machine alone.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        refusing: Application,
+        *,
+        sessions: Sessions,
+        proxy: Proxy | None,
+        is_on_loopback: bool,
+    ) -> None:
+        self._application, self._refusing = application, refusing
+        self._sessions, self._proxy, self._is_on_loopback = sessions, proxy, is_on_loopback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond to a request."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        visitor = self._visitor(scope)
+        is_open = scope["path"].startswith(OPEN_PATHS)
+        scope[KEY] = visitor
+        await (self._application if visitor or is_open else self._refusing)(scope, receive, send)
+
+    def _visitor(self, scope: Scope) -> Visitor | None:
+        if self._proxy is not None:
+            is_proxy = scope["client"] is not None and scope["client"][0] == self._proxy.address
+            name = header(scope, self._proxy.header.lower().encode()) if is_proxy else None
+            user = self._sessions.users.all().get(name) if name else None
+        elif not self._sessions.users.all() and self._is_on_loopback:
+            return OWNER
+        else:
+            user = self._sessions.user(cookie(scope, self._sessions.cookie))
+        return None if user is None else Visitor(user.name, user.teams)
+
+
+def cookie(scope: Scope, name: str) -> str:
+    """A cookie's value; "" where there is none."""
+    return cookie_parser(header(scope, b"cookie") or "").get(name, "")
+
+
+def _key(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()

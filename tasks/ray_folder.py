@@ -1,0 +1,46 @@
+"""The folder of Ray's sessions of a home: their sockets and their logs, which are kept for a time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from biopose.errors import BioposeError
+from tasks.settings import Settings
+
+LONGEST_FOLDER_BYTES = 22  # the rest of a socket's address, /ray-0a1b2c3d/session_.../sockets/plasma_store, has 81
+SESSION = re.compile(r"session_.+_(?P<pid>\d+)")
+
+
+def ray_folder(settings: Settings) -> Path:
+    """A folder for Ray's sessions that is this home's alone: the address of a Unix socket in it is short.
+
+    It is in that of RAY_TMPDIR or TMPDIR where that is short enough, else in one of the system's.
+
+    Raises:
+        BioposeError: there is no such folder.
+    """
+    given = [os.environ[name] for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)]
+    for folder in map(Path, (*given[:1], "/tmp", "/var/tmp", "/dev/shm")):  # noqa: S108 - Ray makes its own folder there
+        if len(os.fsencode(folder)) <= LONGEST_FOLDER_BYTES and os.access(folder, os.W_OK | os.X_OK):
+            home = hashlib.sha256(os.fsencode(settings.home.resolve())).hexdigest()[:8]
+            return folder / f"ray-{home}"
+    raise BioposeError(
+        f"Ray needs a folder for sockets whose path has at most {LONGEST_FOLDER_BYTES} bytes, and can write neither to "
+        "TMPDIR nor to /tmp; set RAY_TMPDIR to such a folder"
+    )
+
+
+def ended_sessions(settings: Settings) -> Iterator[Path]:
+    """The folders of sessions whose Ray does not run any more."""
+    try:
+        folder = ray_folder(settings)
+    except BioposeError:
+        return
+    for path in sorted(folder.glob("session_*")):
+        found = SESSION.fullmatch(path.name)  # session_latest is a link to one of them
+        if found and path.is_dir() and not path.is_symlink() and not Path(f"/proc/{found['pid']}").exists():
+            yield path

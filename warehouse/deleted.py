@@ -1,0 +1,234 @@
+"""Trials that are deleted: not shown from then on, restorable as long as their runs are kept, then removed for good.
+
+A deleted trial is a retired one (`warehouse.retire`) with a row that says so. The row has the recording's hash and
+stays when the runs are removed, so that the same recording is not measured again, and another under the same name is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from warehouse.connection import opened_for_reading, opened_for_writing, transaction
+from warehouse.erase import rewrite
+from warehouse.errors import QueryError
+from warehouse.nearest import suggestion
+from warehouse.releases import refresh_current
+from warehouse.retire import retire
+
+# The recording of a trial that is shown, or would be once a release is promoted that measured it.
+SHOWN = """
+WITH last_run AS (SELECT trial_id, max(run_number) AS run_number FROM release_run GROUP BY trial_id)
+SELECT trial.trial_id, trial.session_id, trial.is_retired, run.video_sha256
+FROM trial_manifest AS trial
+LEFT JOIN last_run USING (trial_id)
+JOIN run ON run.run_number = coalesce(trial.current_run_number, last_run.run_number)
+ORDER BY trial.trial_id
+"""
+DELETED = (
+    "SELECT trial_id, video_sha256, deleted_at, who, is_restorable FROM deleted_trial ORDER BY trial_id, deleted_at"
+)
+SUPERSEDED = """
+SELECT run.run_number, run.artifacts
+FROM run
+LEFT JOIN load_record USING (run_number)
+WHERE
+    run.run_number NOT IN (FROM release_run SELECT run_number)
+    AND run.run_number NOT IN (FROM trial_manifest SELECT current_run_number WHERE current_run_number IS NOT NULL)
+    AND NOT EXISTS (
+        FROM deleted_trial AS gone WHERE gone.trial_id = run.trial_id AND gone.video_sha256 = run.video_sha256
+    )
+GROUP BY run.run_number, run.artifacts
+HAVING coalesce(max(loaded_at) < $before, true)
+ORDER BY run.run_number
+"""
+OVERDUE = """
+SELECT run.run_number, run.artifacts
+FROM run
+JOIN deleted_trial USING (trial_id, video_sha256)
+WHERE deleted_at < $before AND is_restorable
+ORDER BY run.run_number
+"""
+
+
+@dataclass(frozen=True)
+class DeletedTrial:
+    """A trial that was deleted.
+
+    Attributes:
+        trial_id: its id.
+        video_sha256: of the recording that it was deleted with.
+        deleted_at: when.
+        who: did it.
+        is_restorable: whether its runs are kept, and nobody in it withdrew consent.
+    """
+
+    trial_id: str
+    video_sha256: str
+    deleted_at: datetime
+    who: str
+    is_restorable: bool
+
+
+@dataclass(frozen=True)
+class OldRun:
+    """A run whose time is over.
+
+    Attributes:
+        number: of the run.
+        folder: of its files, relative to home.
+        is_deleted: whether its trial was deleted; else no release shows it any more.
+    """
+
+    number: int
+    folder: str
+    is_deleted: bool
+
+
+def delete_trials(database: Path, names: Collection[str], *, who: str) -> list[str]:
+    """Delete trials, or all of a session.
+
+    Args:
+        database: of the writer.
+        names: team/session/trial or team/session.
+        who: does it.
+
+    Returns:
+        The ids of the trials that are no longer shown.
+
+    Raises:
+        QueryError: there is no such trial or session that is shown; the message has the nearest; nothing is changed.
+        WarehouseBusyError: another process has it open.
+    """
+    with opened_for_writing(database) as connection, transaction(connection):
+        rows = connection.execute(SHOWN).fetchall()
+        there = {str(trial): str(sha) for trial, _, is_retired, sha in rows if not is_retired}
+        sessions: dict[str, list[str]] = {}
+        for trial, session, is_retired, _ in rows:
+            if not is_retired:
+                sessions.setdefault(str(session), []).append(str(trial))
+        chosen: dict[str, None] = {}
+        for name in names:
+            if name not in there and name not in sessions:
+                hidden = any(name in (trial, session) for trial, session, *_ in rows)
+                raise QueryError(_unknown(name, [*there, *sessions], hidden=hidden))
+            chosen.update(dict.fromkeys(sessions.get(name, [name])))
+        retire(connection, list(chosen))
+        for trial in chosen:
+            connection.execute(
+                "INSERT OR REPLACE INTO deleted_trial VALUES (?, ?, now(), ?, true)", [trial, there[trial], who]
+            )
+    return list(chosen)
+
+
+def restore_trials(database: Path, names: Collection[str]) -> list[str]:
+    """Show trials again that were deleted, or all of a session; each shows what it showed, or what is promoted since.
+
+    Returns:
+        The ids of the trials.
+
+    Raises:
+        QueryError: it was not deleted, or its runs are removed, or another recording is shown under its name.
+        WarehouseBusyError: another process has it open.
+    """
+    with opened_for_writing(database) as connection, transaction(connection):
+        kept = [one for one in _deleted(connection) if one.is_restorable]
+        restored: dict[str, None] = {}
+        for name in names:
+            found = [one.trial_id for one in kept if name in (one.trial_id, one.trial_id.rpartition("/")[0])]
+            if not found:
+                names_there = [one.trial_id for one in kept]
+                raise QueryError(f"{name}: no deleted trial can be restored; {suggestion(name, names_there)}")
+            restored.update(dict.fromkeys(found))
+        for trial in restored:
+            if connection.execute(
+                "SELECT 1 FROM trial_manifest WHERE trial_id = ? AND NOT is_retired", [trial]
+            ).fetchall():
+                raise QueryError(f"{trial}: another recording is shown under this name; delete that one first")
+            connection.execute("DELETE FROM deleted_trial WHERE trial_id = ? AND is_restorable", [trial])
+            connection.execute("UPDATE trial_manifest SET is_retired = false WHERE trial_id = ?", [trial])
+            refresh_current(connection, trial)
+    return list(restored)
+
+
+def deleted_trials(database: Path) -> list[DeletedTrial]:
+    """Every trial that was deleted, whether it can be restored or not; none where there is no database.
+
+    Raises:
+        WarehouseBusyError: another process has it open.
+    """
+    if not database.is_file():
+        return []
+    with opened_for_writing(database) as connection:
+        return _deleted(connection)
+
+
+def published_deleted_trials(snapshot: Path) -> list[DeletedTrial]:
+    """The same of a snapshot."""
+    with opened_for_reading(snapshot) as connection:
+        return _deleted(connection)
+
+
+def old_runs(
+    connection: duckdb.DuckDBPyConnection, *, deleted_before: datetime, superseded_before: datetime
+) -> list[OldRun]:
+    """The runs whose time is over.
+
+    Args:
+        connection: to a database or a snapshot.
+        deleted_before: of deleted trials, those deleted before.
+        superseded_before: of runs that no release shows any more, since the trial was measured anew, those that were
+            loaded before.
+    """
+    asked = ((OVERDUE, deleted_before, True), (SUPERSEDED, superseded_before, False))
+    return [
+        OldRun(int(number), str(folder), is_deleted)
+        for sql, before, is_deleted in asked
+        for number, folder in connection.execute(sql, {"before": before}).fetchall()
+    ]
+
+
+def remove_runs(database: Path, runs: Collection[OldRun]) -> None:
+    """Remove every row of runs, and trials, athletes and sessions that have no run left.
+
+    Where a deleted trial's runs are among them the file is rewritten, so that no byte of them stays.
+
+    Raises:
+        WarehouseBusyError: another process has it open.
+    """
+    numbers = [run.number for run in runs]
+    with opened_for_writing(database) as connection, transaction(connection):
+        of_deleted = connection.execute(
+            "UPDATE deleted_trial SET is_restorable = false WHERE is_restorable AND EXISTS (FROM run "
+            "WHERE run.trial_id = deleted_trial.trial_id AND run.video_sha256 = deleted_trial.video_sha256 "
+            "AND list_contains($numbers, run_number)) RETURNING trial_id",
+            {"numbers": numbers},
+        ).fetchall()
+        tables = connection.execute(
+            "SELECT table_name FROM duckdb_columns() JOIN duckdb_tables() USING (table_name) "
+            "WHERE column_name = 'run_number' AND NOT duckdb_tables.internal ORDER BY table_name = 'run'"
+        ).fetchall()
+        for (table,) in tables:
+            connection.execute(
+                f"DELETE FROM {table} WHERE list_contains($numbers, run_number)",  # noqa: S608 - our own names
+                {"numbers": numbers},
+            )
+        connection.execute("DELETE FROM trial_manifest WHERE trial_id NOT IN (FROM run SELECT trial_id)")
+        connection.execute("DELETE FROM athlete WHERE athlete_id NOT IN (FROM trial_manifest SELECT athlete_id)")
+        connection.execute("DELETE FROM session WHERE session_id NOT IN (FROM trial_manifest SELECT session_id)")
+    if of_deleted:
+        rewrite(database)
+
+
+def _deleted(connection: duckdb.DuckDBPyConnection) -> list[DeletedTrial]:
+    return [DeletedTrial(*row) for row in connection.execute(DELETED).fetchall()]
+
+
+def _unknown(name: str, names: list[str], *, hidden: bool) -> str:
+    if hidden:
+        return f"{name}: is not shown: it was deleted, or retired by its manifest or for consent"
+    return f"there is no trial or session {name!r}; {suggestion(name, names)}"

@@ -37,6 +37,7 @@ class ComparedTrial:
         is_approved: whether that reference is numbers that a person approved, which a champion's usually are.
         frame_s: processor seconds per frame of both; NaN where one is not known.
         peak_mb: memory of both, likewise.
+        has_sd: whether champion and candidate give standard deviations.
     """
 
     trial_id: str
@@ -51,6 +52,7 @@ class ComparedTrial:
     is_approved: bool = False
     frame_s: tuple[float, float] = (np.nan, np.nan)
     peak_mb: tuple[float, float] = (np.nan, np.nan)
+    has_sd: tuple[bool, bool] = (True, True)
 
     @classmethod
     def of(cls, pair: PairedRun, settings: Settings, golden: GoldenSet) -> ComparedTrial:
@@ -87,6 +89,7 @@ class ComparedTrial:
             is_approved=pair.trial_id in golden.trials and golden.trials[pair.trial_id].kind == "approval",
             frame_s=(one.frame_s, two.frame_s) if one and two else (np.nan, np.nan),
             peak_mb=(one.peak_mb, two.peak_mb) if one and two else (np.nan, np.nan),
+            has_sd=(bool(np.isfinite(sds[..., 0]).any()), bool(np.isfinite(sds[..., 1]).any())),
         )
 
     def of_coordinate(self, coordinate: str, what: str) -> FloatArray:
@@ -100,6 +103,16 @@ class ComparedTrial:
         found = {name: float(np.nanmax(self.of_coordinate(name, "rms"), initial=0.0)) for name in coordinates}
         name = max(found, key=lambda one: found[one])
         return name, found[name]
+
+    @property
+    def within_intervals(self) -> float:
+        """Share of frames and angles whose difference lies within both intervals: none where the candidate gives none.
+
+        NaN where the champion gives none.
+        """
+        if self.has_sd == (True, False):
+            return 0.0
+        return mean_of_known(self.agreement.within_intervals)
 
     @property
     def has_measured_reference(self) -> bool:

@@ -47,8 +47,9 @@ def _of_agreement(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[C
 
 def _of_intervals(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criterion]:
     """Whether the standard deviations explain the differences; and, where no reference shows that, their size."""
-    within = np.array([mean_of_known(one.agreement.within_intervals) for one in trials])
-    yield Criterion("share within both 95 % intervals", "of 1", within, low=policy.intervals["lowest_share"])
+    within = np.array([one.within_intervals for one in trials])
+    if np.isfinite(within).any():  # a method without standard deviations has no intervals to keep
+        yield Criterion("share within both 95 % intervals", "of 1", within, low=policy.intervals["lowest_share"])
     width = np.array([mean_of_known(one.agreement.sd_ratio) for one in trials])
     if athletes_with_reference(trials) < policy.least_athletes and np.isfinite(width).any():
         bound = policy.intervals["lowest_width_ratio"]

@@ -175,6 +175,15 @@ def test_costs_that_are_not_known_are_noted_and_not_judged() -> None:
     assert found["cost"]["trials"] == 0
 
 
+def test_a_champion_without_standard_deviations_asks_for_none_and_a_candidate_that_drops_them_is_stopped() -> None:
+    unknown = replace(compared(1)[0].agreement, within_intervals=np.full(8, np.nan), sd_ratio=np.full(8, np.nan))
+    without = [replace(one, agreement=unknown, has_sd=(False, True)) for one in compared(40)]
+    assert decision(without)["verdict"] == "pass"
+    dropped = decision([replace(one, has_sd=(True, False)) for one in without])
+    assert dropped["verdict"] == "fail"
+    assert dropped["reason"].startswith("share within both 95 % intervals: +0 of 1")
+
+
 def test_a_candidate_that_measures_nothing_fails() -> None:
     failed = {f"t{number}": "no person" for number in range(10)}
     found = compare([], POLICY, failed=failed, look=1, population=ATHLETES)

@@ -35,7 +35,7 @@ def athletes_with_reference(trials: Sequence[ComparedTrial]) -> int:
 
 
 def _of_agreement(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criterion]:
-    """Mean quality, mean shifts of coordinates and metrics."""
+    """Mean quality, mean shifts of coordinates and metrics, agreement of the prediction with the keypoints."""
     yield Criterion("mean quality", "of 1", _quality(trials), low=policy.quality["lowest_difference"])
     for coordinate, bound in policy.bias_deg.items():
         yield Criterion(f"bias of {coordinate}", "deg", _bias(trials, coordinate), low=-bound, high=bound)
@@ -43,6 +43,10 @@ def _of_agreement(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[C
         shift = np.array([one.metrics.get(metric, np.nan) for one in trials])
         if np.isfinite(shift).any():  # a sample without jumps shows no jump height, and says so on the page
             yield Criterion(f"shift of {metric}", DEFINITIONS[metric].unit, shift, low=-bound, high=bound)
+    ratio = np.array([one.prediction_ratio for one in trials])
+    if np.isfinite(ratio).any():
+        name = "distance of the prediction from the keypoints, candidate to champion"
+        yield Criterion(name, "times", ratio, high=policy.prediction["largest_ratio"])
 
 
 def _of_intervals(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criterion]:

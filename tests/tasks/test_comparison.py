@@ -90,6 +90,14 @@ def test_disturbed_weights_are_stopped_by_trials_that_are_worse_than_a_trial_may
     assert "blue/s/t39: knee_angle differs by 59 degrees" in too_bad(trials, POLICY)[0]
 
 
+def test_a_prediction_that_refinement_has_to_move_further_is_stopped_though_quality_does_not_fall() -> None:
+    found = decision([replace(one, prediction_px=(8.0, 12.0)) for one in compared(40)])
+    assert found["verdict"] == "fail"
+    assert found["reason"].startswith(
+        "distance of the prediction from the keypoints, candidate to champion: +1.5 times"
+    )
+
+
 def test_a_candidate_that_fails_on_some_trials_is_stopped_by_their_share() -> None:
     failed = {f"blue/s/f{number}": "no person" for number in range(14)}
     found = decision(compared(40), failed)

@@ -17,7 +17,7 @@ from warehouse.paired_runs import PairedRun
 
 FloatArray = NDArray[np.float64]
 
-QUALITY = "mean_quality"
+QUALITY, PREDICTION = "mean_quality", "refinement_reprojection_before_px"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,8 @@ class ComparedTrial:
         is_approved: whether that reference is numbers that a person approved, which a champion's usually are.
         frame_s: processor seconds per frame of both; NaN where one is not known.
         peak_mb: memory of both, likewise.
+        has_sd: whether champion and candidate give standard deviations.
+        prediction_px: distance of both predictions from the keypoints before refinement; NaN where a method has none.
     """
 
     trial_id: str
@@ -51,6 +53,8 @@ class ComparedTrial:
     is_approved: bool = False
     frame_s: tuple[float, float] = (np.nan, np.nan)
     peak_mb: tuple[float, float] = (np.nan, np.nan)
+    has_sd: tuple[bool, bool] = (True, True)
+    prediction_px: tuple[float, float] = (np.nan, np.nan)
 
     @classmethod
     def of(cls, pair: PairedRun, settings: Settings, golden: GoldenSet) -> ComparedTrial:
@@ -87,6 +91,8 @@ class ComparedTrial:
             is_approved=pair.trial_id in golden.trials and golden.trials[pair.trial_id].kind == "approval",
             frame_s=(one.frame_s, two.frame_s) if one and two else (np.nan, np.nan),
             peak_mb=(one.peak_mb, two.peak_mb) if one and two else (np.nan, np.nan),
+            prediction_px=pair.quality.get(PREDICTION, (np.nan, np.nan)),
+            has_sd=(bool(np.isfinite(sds[..., 0]).any()), bool(np.isfinite(sds[..., 1]).any())),
         )
 
     def of_coordinate(self, coordinate: str, what: str) -> FloatArray:
@@ -102,6 +108,16 @@ class ComparedTrial:
         return name, found[name]
 
     @property
+    def within_intervals(self) -> float:
+        """Share of frames and angles whose difference lies within both intervals: none where the candidate gives none.
+
+        NaN where the champion gives none.
+        """
+        if self.has_sd == (True, False):
+            return 0.0
+        return mean_of_known(self.agreement.within_intervals)
+
+    @property
     def has_measured_reference(self) -> bool:
         """Whether another measurement is its reference."""
         return self.errors is not None and not self.is_approved
@@ -109,7 +125,16 @@ class ComparedTrial:
     @property
     def cost_ratio(self) -> float:
         """Processor time per frame, candidate to champion; NaN where it is not known."""
-        return self.frame_s[1] / self.frame_s[0] if self.frame_s[0] > 0 else np.nan
+        return _ratio(self.frame_s)
+
+    @property
+    def prediction_ratio(self) -> float:
+        """Distance of the prediction from the keypoints, likewise."""
+        return _ratio(self.prediction_px)
+
+
+def _ratio(of_both: tuple[float, float]) -> float:
+    return of_both[1] / of_both[0] if of_both[0] > 0 else np.nan
 
 
 def mean_of_known(values: FloatArray) -> float:

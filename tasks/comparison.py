@@ -141,6 +141,13 @@ def _notes(trials: Sequence[ComparedTrial], policy: Policy) -> list[str]:
             f"{there} athletes of the sample have a measured reference; with {policy.least_athletes} or more, error "
             "and coverage against it must be shown, with fewer they can only stop a candidate: `biopose golden add`"
         )
+    if lacking := sum(not one.has_sd[0] for one in trials):
+        notes.append(
+            f"the champion gives no standard deviations for {lacking} of {len(trials)} trials; intervals are not "
+            "compared there"
+        )
+    if lacking := sum(one.has_sd == (True, False) for one in trials):
+        notes.append(f"the candidate gives no standard deviations for {lacking} trials where the champion does")
     if unknown := sum(not np.isfinite(one.cost_ratio) for one in trials):
         notes.append(
             f"the processor time of {unknown} of {len(trials)} trials is not known: one of their runs was measured by "

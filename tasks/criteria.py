@@ -35,7 +35,7 @@ def athletes_with_reference(trials: Sequence[ComparedTrial]) -> int:
 
 
 def _of_agreement(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criterion]:
-    """Mean quality, mean shifts of coordinates and metrics."""
+    """Mean quality, mean shifts of coordinates and metrics, agreement of the prediction with the keypoints."""
     yield Criterion("mean quality", "of 1", _quality(trials), low=policy.quality["lowest_difference"])
     for coordinate, bound in policy.bias_deg.items():
         yield Criterion(f"bias of {coordinate}", "deg", _bias(trials, coordinate), low=-bound, high=bound)
@@ -43,12 +43,17 @@ def _of_agreement(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[C
         shift = np.array([one.metrics.get(metric, np.nan) for one in trials])
         if np.isfinite(shift).any():  # a sample without jumps shows no jump height, and says so on the page
             yield Criterion(f"shift of {metric}", DEFINITIONS[metric].unit, shift, low=-bound, high=bound)
+    ratio = np.array([one.prediction_ratio for one in trials])
+    if np.isfinite(ratio).any():
+        name = "distance of the prediction from the keypoints, candidate to champion"
+        yield Criterion(name, "times", ratio, high=policy.prediction["largest_ratio"])
 
 
 def _of_intervals(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criterion]:
     """Whether the standard deviations explain the differences; and, where no reference shows that, their size."""
-    within = np.array([mean_of_known(one.agreement.within_intervals) for one in trials])
-    yield Criterion("share within both 95 % intervals", "of 1", within, low=policy.intervals["lowest_share"])
+    within = np.array([one.within_intervals for one in trials])
+    if np.isfinite(within).any():  # a method without standard deviations has no intervals to keep
+        yield Criterion("share within both 95 % intervals", "of 1", within, low=policy.intervals["lowest_share"])
     width = np.array([mean_of_known(one.agreement.sd_ratio) for one in trials])
     if athletes_with_reference(trials) < policy.least_athletes and np.isfinite(width).any():
         bound = policy.intervals["lowest_width_ratio"]

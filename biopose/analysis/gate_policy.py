@@ -33,6 +33,7 @@ MARGIN = Allowed("a number above 0", lambda value: value > 0)
 DIFFERENCE = Allowed("0 or a negative number, from -1", lambda value: -1 <= value <= 0)
 LOW_SHARE = Allowed("a share from 0 to below 1", lambda value: 0 <= value < 1)
 HIGH_SHARE = Allowed("a share above 0, to 1", lambda value: 0 < value <= 1)
+RATIO = Allowed("a number from 1", lambda value: value >= 1)
 NUMBERS: Mapping[str, Allowed] = {
     "version": Allowed("a whole number from 1", lambda value: value >= 1, is_whole=True),
     "level": Allowed("a number from 0.001 to below 0.5", lambda value: 0.001 <= value < 0.5),
@@ -60,9 +61,10 @@ TABLES: Mapping[str, Mapping[str, Allowed]] = {
         "lowest_coverage": LOW_SHARE,
         "highest_coverage": HIGH_SHARE,
     },
+    "prediction": {"largest_ratio": RATIO},
     "intervals": {"lowest_share": LOW_SHARE, "lowest_width_ratio": LOW_SHARE},
     "failures": {"largest_share": HIGH_SHARE},
-    "cost": {"largest_ratio": Allowed("a number from 1", lambda value: value >= 1)},
+    "cost": {"largest_ratio": RATIO},
     "athletes": {"largest_share_far_worse": LOW_SHARE},
 }
 MARGINS = ("bias_deg", "metrics")  # by coordinate, by metric
@@ -85,6 +87,7 @@ class Policy:
         metrics: by metric, the largest mean shift in its unit.
         reference: of the golden set: by how much the mean absolute error may rise, on the whole and for a group; how
             far a candidate may be from approved numbers; lowest_coverage and highest_coverage of 95 % intervals.
+        prediction: largest_ratio, candidate to champion, of the distance of MQ-HMR's own prediction from the keypoints.
         intervals: lowest_share of frames whose difference lies within the 95 % interval of both; lowest_width_ratio of
             the intervals, candidate to champion, where the golden set is too small to show their coverage.
         failures: largest_share of the trials that the candidate cannot measure.
@@ -102,6 +105,7 @@ class Policy:
     difference_deg: Mapping[str, float]
     metrics: Mapping[str, float]
     reference: Mapping[str, float]
+    prediction: Mapping[str, float]
     intervals: Mapping[str, float]
     failures: Mapping[str, float]
     cost: Mapping[str, float]

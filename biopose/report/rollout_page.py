@@ -68,7 +68,7 @@ def write_rollout_page(path: Path, status: Mapping[str, Any], worst: Sequence[Wo
     return path
 
 
-def _judged_row(one: Mapping[str, Any]) -> dict[str, str]:
+def _judged_row(one: Mapping[str, Any]) -> dict[str, Any]:
     """A criterion as the page has it."""
     bounds = [
         text
@@ -86,7 +86,8 @@ def _judged_row(one: Mapping[str, Any]) -> dict[str, str]:
         "margin": ", ".join(bounds),
         "sample": f"{one['trials']} of {one['athletes']} athletes" if one["athletes"] else f"{one['trials']}",
         "verdict": one["verdict"] + more,
-        "note": "a group can only fail" if one["may_only_fail"] else "",
+        "is_main": one["verdict"] == "fail" or not one["may_only_fail"],
+        "note": "can only stop a candidate" if one["may_only_fail"] else "",
     }
 
 

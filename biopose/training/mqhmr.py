@@ -41,6 +41,7 @@ class MqhmrPreset:
         shape: of the network.
         images_seed: of the training images.
         shard_images: in a shard; None: as usual.
+        people: in the images of a split; None: as usual.
         from_shipped: start from the weights that ship instead of random ones, and end at the mean of those and of the
             trained ones, which generalises better than the trained ones alone (Wortsman et al. 2022).
     """
@@ -53,6 +54,7 @@ class MqhmrPreset:
     shape: MqhmrShape = field(default_factory=MqhmrShape)
     images_seed: int = 0
     shard_images: int | None = None
+    people: int | None = None
     from_shipped: bool = False
 
 
@@ -77,6 +79,7 @@ PRESETS: Mapping[str, MqhmrPreset] = {
         batch=16,
         schedule=Schedule(steps=20, report_every=5),
         shard_images=128,
+        people=8,
         from_shipped=True,
     ),
 }
@@ -99,7 +102,9 @@ def train_mqhmr_from(request: TrainingRequest, *, report: Report, shard_made: Sh
     """
     out, preset = request.out, request.of_length(PRESETS[request.preset])
     out.mkdir(parents=True, exist_ok=True)
-    where = ShardFolder(request.data_folder("pictures"), request.motion, images=preset.shard_images)
+    where = ShardFolder(
+        request.data_folder("pictures"), request.motion, images=preset.shard_images, people=preset.people
+    )
     make_images(where, preset, processes=request.processes, shard_made=shard_made)
     trainer = MqhmrTrainer(where, preset, device=request.device)
     network = trainer.train(preset.shape, checkpoint=out / "mqhmr.checkpoint.pt", report=report)
@@ -132,7 +137,8 @@ class MqhmrTrainer:
     def __init__(self, where: ShardFolder, preset: MqhmrPreset, *, device: str) -> None:
         self.where, self.preset, self.device = where, preset, device
         self.body, self.cpu_body = SegmentBody.load(device=device), SegmentBody.load()
-        self.cpu_people = {split: split_people(self.cpu_body, where.folder, split) for split in ("train", "validation")}
+        splits = ("train", "validation")
+        self.cpu_people = {one: split_people(self.cpu_body, where.folder, one, where.people) for one in splits}
         self.people = {split: _moved(people, device) for split, people in self.cpu_people.items()}
 
     def train(self, shape: MqhmrShape, *, checkpoint: Path, report: Report) -> Mqhmr:

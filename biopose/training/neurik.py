@@ -52,6 +52,7 @@ class NeurikPreset:
         shape: of the network.
         losses: weights of the loss's terms.
         longest: frames of the windows, in training and in evaluation.
+        people: of a split; None: as usual.
     """
 
     schedule: Schedule
@@ -60,6 +61,7 @@ class NeurikPreset:
     shape: NeurikShape = field(default_factory=NeurikShape)
     losses: LossWeights = field(default_factory=LossWeights)
     longest: int = WINDOW
+    people: int | None = None
 
 
 PRESETS: Mapping[str, NeurikPreset] = {
@@ -73,7 +75,7 @@ PRESETS: Mapping[str, NeurikPreset] = {
         windows=256,
         clip_shards={"train": 200, "validation": 6},
     ),
-    "rehearsal": NeurikPreset(Schedule(steps=20, report_every=5), windows=8, clip_shards={}),
+    "rehearsal": NeurikPreset(Schedule(steps=20, report_every=5), windows=8, clip_shards={}, people=8),
 }
 
 
@@ -94,7 +96,7 @@ def train_neurik_from(request: TrainingRequest, *, report: Report, shard_made: S
     """
     out, preset = request.out, request.of_length(PRESETS[request.preset])
     out.mkdir(parents=True, exist_ok=True)
-    where, shards = ClipFolder(request.data_folder("clips"), request.motion), preset.clip_shards
+    where, shards = ClipFolder(request.data_folder("clips"), request.motion, people=preset.people), preset.clip_shards
     for split, count in shards.items():
         report_shard = partial(shard_made, split)
         make_shards(where, split, count, maker=ClipShardMaker, processes=request.processes, report=report_shard)
@@ -121,7 +123,7 @@ def marker_source(where: ClipFolder, split: str, *, shards: int) -> MarkerSource
     Raises:
         BioposeError: no motions there, or a file is missing or broken.
     """
-    skeletons = of_split(split, partial(skeletons_of_drawn, SegmentBody.load(), where.folder))
+    skeletons = of_split(split, partial(skeletons_of_drawn, SegmentBody.load(), where.folder), where.people)
     motions = split_motions(cmu_motions(where.motion), split)
     recorded = RecordedWindows(recorded_clips(where, split, range(shards))) if shards else None
     return MarkerSource(motions, skeletons, seed=SOURCE_SEEDS[split], varied=split == "train", recorded=recorded)

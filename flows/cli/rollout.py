@@ -3,6 +3,7 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import nullcontext, redirect_stdout
 from functools import partial
@@ -243,12 +244,24 @@ def _decision_lines(decision: Mapping[str, Any]) -> list[str]:
         f"Gate (look {decision['look']}, level {decision['level']:.3g}): {decision['line']}",
         f"  {decision['reason']}",
     ]
-    for one in decision["judged"]:
+    shown = [one for one in decision["judged"] if not _is_quiet(one)]
+    for one in shown:
         ends = " to ".join("unknown" if one[end] is None else f"{one[end]:+.3g}" for end in ("low_end", "high_end"))
         mean = "unknown" if one["mean"] is None else f"{one['mean']:+.3g}"
         more = f", {one['more_trials']} more trials" if one["more_trials"] else ""
-        lines.append(f"  {one['name']:<42} {mean:>8} {one['unit']:<5} ({ends}): {one['verdict']}{more}")
+        lines.append(f"  {one['name']:<48} {mean:>8} {one['unit']:<5} ({ends}): {one['verdict']}{more}")
+    if quiet := len(decision["judged"]) - len(shown):
+        lines.append(
+            f"  {quiet} criteria of groups and of small golden sets, none beyond its bound; all are on the page"
+        )
     return lines
+
+
+def _is_quiet(one: Mapping[str, Any]) -> bool:
+    """Whether a criterion that can only stop a candidate does not, by its mean."""
+    low, high = (-math.inf if one["low"] is None else one["low"]), (math.inf if one["high"] is None else one["high"])
+    within = one["mean"] is None or low <= one["mean"] <= high
+    return bool(one["may_only_fail"] and one["verdict"] != "fail" and within)
 
 
 def _change(home: Path | None, name: Act, act: Any, *, json_: bool) -> None:

@@ -24,6 +24,7 @@ POLICY = Policy(
     difference_deg={},
     metrics={},
     reference={},
+    prediction={},
     intervals={},
     failures={"largest_share": 0.1},
     cost={},

@@ -40,7 +40,7 @@ def test_recordings_are_stored_by_their_method_and_a_broken_one_is_quarantined(
     checked = run_command("inbox", "check", tmp_path / "inbox", "--json")
     assert '"lab/day/cut", "kind": "markers"' in checked.stdout
 
-    account = run_ingest(tmp_path / "inbox", home, expect=3)
+    account = run_ingest(tmp_path / "inbox", home, "--method", "keypoint_fit", expect=3)
     assert {trial["trial_id"] for trial in account["stored"]} == {"lab/day/walk1", "lab/day/squat1"}
     (refused,) = account["quarantined"]
     assert (refused["name"], refused["kind"], refused["stage"]) == ("lab/day/cut", "file", "probe")
@@ -52,6 +52,8 @@ def test_recordings_are_stored_by_their_method_and_a_broken_one_is_quarantined(
         ("lab/day/squat1", "markers", "squat1.trc", None, "marker_ik"),
         ("lab/day/walk1", "markers", "walk1.trc", None, "marker_neurik"),
     ]
+    assert warehouse.query("models_of_trial", trial="lab/day/walk1")["stage"].to_list() == ["neurik"]
+    assert warehouse.query("releases")["method"].to_list() == ["keypoint_fit"]  # whose videos need no NeurIK
     assert warehouse.metrics(trial="lab/day/squat1", metric="squat_depth").height == 1
     assert warehouse.kinematics(trial="lab/day/walk1")["knee_angle_r_sd_deg"].null_count() == 0
     assert warehouse.query("quality_by_camera")["median_marker_error_mm"].null_count() == 0

@@ -90,6 +90,14 @@ def test_disturbed_weights_are_stopped_by_trials_that_are_worse_than_a_trial_may
     assert "blue/s/t39: knee_angle differs by 59 degrees" in too_bad(trials, POLICY)[0]
 
 
+def test_a_prediction_that_refinement_has_to_move_further_is_stopped_though_quality_does_not_fall() -> None:
+    found = decision([replace(one, prediction_px=(8.0, 12.0)) for one in compared(40)])
+    assert found["verdict"] == "fail"
+    assert found["reason"].startswith(
+        "distance of the prediction from the keypoints, candidate to champion: +1.5 times"
+    )
+
+
 def test_a_candidate_that_fails_on_some_trials_is_stopped_by_their_share() -> None:
     failed = {f"blue/s/f{number}": "no person" for number in range(14)}
     found = decision(compared(40), failed)
@@ -173,6 +181,15 @@ def test_costs_that_are_not_known_are_noted_and_not_judged() -> None:
     assert not any("processor time" in one["name"] for one in found["decision"]["judged"])
     assert any("the processor time of 40 of 40 trials is not known" in note for note in found["notes"])
     assert found["cost"]["trials"] == 0
+
+
+def test_a_champion_without_standard_deviations_asks_for_none_and_a_candidate_that_drops_them_is_stopped() -> None:
+    unknown = replace(compared(1)[0].agreement, within_intervals=np.full(8, np.nan), sd_ratio=np.full(8, np.nan))
+    without = [replace(one, agreement=unknown, has_sd=(False, True)) for one in compared(40)]
+    assert decision(without)["verdict"] == "pass"
+    dropped = decision([replace(one, has_sd=(True, False)) for one in without])
+    assert dropped["verdict"] == "fail"
+    assert dropped["reason"].startswith("share within both 95 % intervals: +0 of 1")
 
 
 def test_a_candidate_that_measures_nothing_fails() -> None:

@@ -112,8 +112,8 @@ class ClipShardMaker:
 
     def __init__(self, where: ClipFolder, split: str, motions: Sequence[Motion]) -> None:
         self.where, self.split, self.body = where, split, SegmentBody.load()
-        self.people = split_people(self.body, where.folder, split)
-        self.skeletons = of_split(split, partial(skeletons_of_drawn, self.body, where.folder))
+        self.people = split_people(self.body, where.folder, split, where.people)
+        self.skeletons = of_split(split, partial(skeletons_of_drawn, self.body, where.folder), where.people)
         self.source = ClipSource(self.body, self.people, self.skeletons, motions, seed=0)
         self.recorder = ClipRecorder(where.weights)
         self.kinematics = Kinematics(full_body_skeleton(), dtype=torch.float32)

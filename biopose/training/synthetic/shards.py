@@ -48,16 +48,19 @@ class ShardFolder:
         motion: folder of CMU's motion capture.
         seed: of the images.
         images: in a shard, a multiple of BATCH; None: SHARD_IMAGES.
+        people: of the training split and of the two others together; None: as many as the networks that ship had.
     """
 
     folder: Path
     motion: Path
     seed: int = 0
     images: int | None = None
+    people: int | None = None
 
     def path(self, split: str, index: int) -> Path:
         """Path of a shard; its name holds all that its content depends on."""
-        number = f"{index:05d}" if self.images is None else f"{index:05d}_{self.images}"
+        few = "".join(f"_{count}" for count in (self.images, self.people) if count is not None)
+        number = f"{index:05d}{few}"
         return self.folder / f"images{CONTENT}_{split}_{self.seed}_{number}.safetensors"
 
     def missing(self, split: str, count: int) -> list[int]:
@@ -80,7 +83,7 @@ class ImageShardMaker:
     def __init__(self, where: ShardFolder, split: str, motions: Sequence[Motion]) -> None:
         self.where, self.split = where, split
         body = SegmentBody.load()
-        self.source = ImageSource(body, split_people(body, where.folder, split), motions, seed=0)
+        self.source = ImageSource(body, split_people(body, where.folder, split, where.people), motions, seed=0)
         self.network = TorchPose()
 
     def make(self, index: int) -> Path:
@@ -110,17 +113,18 @@ class ImageShardMaker:
         return quantised_maps | truth | {"keypoints_px": points, "confidence": confidence}
 
 
-def split_people(body: SegmentBody, folder: Path, split: str) -> People:
-    """The people of a split, generated once and kept in the folder."""
-    return of_split(split, partial(people_of, body, folder))
+def split_people(body: SegmentBody, folder: Path, split: str, people: int | None = None) -> People:
+    """The people of a split, generated once and kept in the folder; their number is as in `of_split`."""
+    return of_split(split, partial(people_of, body, folder), people)
 
 
-def of_split(split: str, drawn: Callable[..., OfPeople]) -> OfPeople:
+def of_split(split: str, drawn: Callable[..., OfPeople], people: int | None = None) -> OfPeople:
     """The people of a split, or data about them; test and validation have different people.
 
     Args:
         split: of SPLITS.
         drawn: generates it for `n` people of a `seed`.
+        people: of the training split, and of the two others together; None: N_PEOPLE and HELD_OUT_PEOPLE.
 
     Raises:
         ValueError: no such split.
@@ -128,8 +132,9 @@ def of_split(split: str, drawn: Callable[..., OfPeople]) -> OfPeople:
     if split not in SPLITS:
         raise ValueError(f"no split {split}; there are {', '.join(SPLITS)}")
     if split == "train":
-        return drawn(n=N_PEOPLE, seed=SEED)
-    held_out, half = drawn(n=HELD_OUT_PEOPLE, seed=SEED + 1), HELD_OUT_PEOPLE // 2
+        return drawn(n=people or N_PEOPLE, seed=SEED)
+    count = people or HELD_OUT_PEOPLE
+    held_out, half = drawn(n=count, seed=SEED + 1), count // 2
     return held_out[:half] if split == "validation" else held_out[half:]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def plan_shadow(
         candidate: that measures.
         loaded: of the champion: trial_id -> (run_id, hash of its record).
     """
-    entries, left_out = _entries(trials, SessionOwners(settings.home))
+    entries, left_out = described_now(trials, SessionOwners(settings.home), kinds=("video",))
     hashes = VideoHashes(settings.home / "video_hashes.json")
     planned = []
     for name, entry in entries.items():
@@ -84,8 +84,16 @@ def plan_shadow(
     return ShadowPlan(planned, left_out)
 
 
-def _entries(trials: Sequence[str], owners: SessionOwners) -> tuple[dict[str, TrialEntry], dict[str, str]]:
-    """The trials as their manifests describe them now; and why others are not described."""
+def described_now(
+    trials: Sequence[str], owners: SessionOwners, *, kinds: Collection[str] | None = None
+) -> tuple[dict[str, TrialEntry], dict[str, str]]:
+    """Stored trials as their manifests describe them now; and why others are not described.
+
+    Args:
+        trials: their ids.
+        owners: know the folders of the sessions.
+        kinds: of the recordings; None: all.
+    """
     by_session = defaultdict(list)
     for name in trials:
         by_session[name.rpartition("/")[0]].append(name)
@@ -93,7 +101,9 @@ def _entries(trials: Sequence[str], owners: SessionOwners) -> tuple[dict[str, Tr
     for session, names in by_session.items():
         folder = owners.folder_of(session)
         found |= {
-            entry.trial_id: entry for entry in _session(folder) if entry.trial_id in names and entry.kind == "video"
+            entry.trial_id: entry
+            for entry in _session(folder)
+            if entry.trial_id in names and (kinds is None or entry.kind in kinds)
         }
     missing = {name: "its manifest is gone, or does not describe it any more" for name in trials if name not in found}
     return found, missing

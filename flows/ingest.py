@@ -46,7 +46,7 @@ from tasks.settings import Settings
 from tasks.video_hash import WATCH_S, VideoChangedError, VideoHashes, VideoState
 from tasks.warehouse_writer import WarehouseWriter
 from tasks.watch import MeasuredCount, watch_night
-from warehouse.errors import WarehouseBusyError
+from warehouse.errors import WarehouseBusyError, WarehouseError
 
 
 @flow(
@@ -231,11 +231,14 @@ def _measured(
 
 
 def _watch(run: IngestRun, counts: Sequence[MeasuredCount]) -> None:
-    """Record the night; where a release is watched, judge it by what was measured, and roll back a breach."""
+    """Record the night; where a release is watched, judge it by what was measured, and roll back a breach.
+
+    Where that cannot be, such as by the policy of an earlier version, the night is reported all the same.
+    """
     try:
         for line in watch_night(run.settings, counts):
             run.note(line)
-    except WarehouseBusyError as error:
+    except (BioposeError, WarehouseError) as error:
         run.note(f"this night counts in no watch of a release: {error}")
 
 

@@ -29,12 +29,11 @@ def as_night(home: Path, *, log: Log) -> Iterator[None]:
     Raises:
         BioposeError: another night is at work, or what has the home does not let go of it.
     """
-    process = holder(home, "rollout") if holder(home, "ingest") else None
+    process, is_at_work = holder(home, "rollout"), holder(home, "ingest") is not None
     with exclusive(home, "night", wait_s=PROBE_S):
-        wait_s = SHORT_ACT_S
-        if process is not None:
+        if process is not None and is_at_work:
             log(f"  waits        until the rollout or backfill of process {process} gives way, at its next trial")
-            wait_s = LONGEST_TRIAL_S
+        wait_s = SHORT_ACT_S if process is None else LONGEST_TRIAL_S
         with exclusive(home, wait_s=wait_s):
             yield
 

@@ -174,7 +174,8 @@ def abort(settings: Settings, *, reason: str) -> None:
         else:
             with transaction(connection):
                 move(connection, rollout.number, "stopped", who=user_name(), why=f"aborted: {reason}")
-    publish_snapshot(settings.warehouse, settings.snapshot)
+    if rollout.state == "canary":
+        publish_snapshot(settings.warehouse, settings.snapshot)
 
 
 def finish(settings: Settings, *, reason: str) -> None:

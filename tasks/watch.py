@@ -27,13 +27,12 @@ from tasks.promotion import roll_back
 from tasks.settings import Settings
 from warehouse.connection import opened_for_writing, transaction
 from warehouse.errors import WarehouseError
-from warehouse.nights import MeasuredCount, add_night, failed_of, note_watched, trials_of, watched_nights
+from warehouse.nights import WATCH, MeasuredCount, add_night, failed_of, note_watched, trials_of, watched_nights
 from warehouse.paired_runs import paired_runs
 from warehouse.releases import acts, release_of
 from warehouse.rollouts import Rollout, latest, move
 
 __all__ = ["MeasuredCount", "watch_night"]
-WHO = "watch"
 OF_NUMBERS = ("mean quality", "bias of ", "shift of ")  # the gate's criteria that no busy machine changes
 MOST_WATCHED = 2000  # trials, which bounds time and memory
 
@@ -86,7 +85,7 @@ def watch_night(settings: Settings, counts: Sequence[MeasuredCount]) -> list[str
             rows.append({"name": "agreement on trials that both measured", "verdict": found.agreement})
             note_watched(connection, rollout.number, night, verdict=found.verdict, judged=rows)
             if is_over:
-                move(connection, rollout.number, "done", who=WHO, why=f"{nights} nights without a breach")
+                move(connection, rollout.number, "done", who=WATCH, why=f"{nights} nights without a breach")
     if found.faults:
         return [_rolled_back(settings, rollout, name, found.faults)]
     of = f" of {policy.watch.nights}" if rollout.state == "watch" else ""
@@ -168,7 +167,7 @@ def _rolled_back(settings: Settings, rollout: Rollout, name: str, faults: Sequen
     reason = "; ".join(faults)
     stage = _stage(rollout)
     try:
-        target = roll_back(settings, reason=reason, who=WHO)
+        target = roll_back(settings, reason=reason, who=WATCH)
     except (BioposeError, WarehouseError) as error:
         line = (
             f"BREACH: the {stage} {name} drifted beyond its bounds ({reason}) and COULD NOT be rolled back: {error}. "

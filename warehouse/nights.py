@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+WATCH = "watch"  # who did what no person did
 QUALITY = ("mean_quality", "median_confidence", "untrusted_share")
 
 # Of a release, the newest trials; of the watched, those alone that were loaded since it is in use.

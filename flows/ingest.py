@@ -11,8 +11,8 @@ there is not made again, so a run that was interrupted is resumed by running it 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
 
@@ -30,22 +30,23 @@ from tasks.flow_runs import close_crashed_runs
 from tasks.height_jumps import height_jumps
 from tasks.ingest_page import publish_ingest
 from tasks.ingest_run import IngestRun
-from tasks.locks import exclusive
 from tasks.marker_plan import PlannedMarkers
 from tasks.methods import PinnedMethod
 from tasks.models import begin_ingest, end_ingest
 from tasks.notify import on_crashed, on_failure
 from tasks.plan import Discovered, IngestOptions, Planned, discover, plan_trial
+from tasks.priority import as_night
 from tasks.promotion import complete_interrupted
 from tasks.ray_pool import ray_pool
-from tasks.releases import release_to_measure
+from tasks.releases import PinnedRelease, Share, neurik_of_markers, release_to_measure, shares_of
 from tasks.retention import prune, pruned_line
 from tasks.schedule import Schedule, ranked
 from tasks.session_owners import EVERY, SessionOwners
 from tasks.settings import Settings
 from tasks.video_hash import WATCH_S, VideoChangedError, VideoHashes, VideoState
 from tasks.warehouse_writer import WarehouseWriter
-from warehouse.errors import WarehouseBusyError
+from tasks.watch import MeasuredCount, watch_night
+from warehouse.errors import WarehouseBusyError, WarehouseError
 
 
 @flow(
@@ -87,7 +88,7 @@ def ingest(
         TrialsFailedError: something failed that is not an input's fault; the rest is stored.
     """
     settings = Settings.load(home, inbox=inbox)
-    with exclusive(settings.home):
+    with as_night(settings.home, log=_log):
         close_crashed_runs(settings)
         interrupted = _complete_interrupted(settings)
         release = release_to_measure(settings, alias, method=method)
@@ -105,13 +106,17 @@ def ingest(
             run.quarantine_invalid(found)
             for line in height_jumps(found.entries):
                 run.note(line)
-            trials = _without_deleted(_plan(found.entries, run, options), run, writer)
-            new = run.not_loaded(trials, writer.loaded_runs(release.release_id))
-        if new:
+            work = [
+                (one, _new(share, one, run, options, writer))
+                for share in shares_of(found.entries, settings, release)
+                if (one := _release_of(share, run)) is not None
+            ]
+        if any(new for _, new in work):
             run.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
-            measure(new, run, options, writer)
+        counts = [_measured(new, run, writer, release=one, options=options) for one, new in work if new]
         if release.is_promoted:
             _retire(found, run, writer)
+            _watch(run, counts)
         _publish(writer)
         if line := pruned_line(prune(settings)):
             _log(f"  pruned       {line}")
@@ -196,9 +201,54 @@ def _retire(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
         run.note(f"{one.trial_id} is no longer current: {why}")
 
 
-def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions) -> list[Planned]:
+def _release_of(share: Share, run: IngestRun) -> PinnedRelease | None:
+    """The release of a share; None where a model of it is gone: its trials wait, and the others are measured."""
+    if share.fault is not None:
+        for entry in share.entries:
+            run.wait(entry.trial_id, share.fault)
+        return None
+    assert share.release is not None
+    for line in share.release.notes if share.release is not run.release else ():
+        run.note(line)
+    return share.release
+
+
+def _new(
+    share: Share, release: PinnedRelease, run: IngestRun, options: IngestOptions, writer: WarehouseWriter
+) -> list[Planned]:
+    """The trials of a share that are to be measured."""
+    planned = _plan(share.entries, run, release, replace(options, method=release.method))
+    trials = _without_deleted(planned, run, writer)
+    return run.not_loaded(trials, writer.loaded_runs(release.release_id))
+
+
+def _measured(
+    new: Sequence[Planned], run: IngestRun, writer: WarehouseWriter, *, release: PinnedRelease, options: IngestOptions
+) -> MeasuredCount:
+    """Measure a share; how many trials were stored, and how many could not be measured."""
+    stored, quarantined = len(run.stored), len(run.quarantined)
+    measure(new, run, writer, release=release, options=replace(options, method=release.method))
+    return MeasuredCount(release.release_id, len(run.stored) - stored, len(run.quarantined) - quarantined)
+
+
+def _watch(run: IngestRun, counts: Sequence[MeasuredCount]) -> None:
+    """Record the night; where a release is watched, judge it by what was measured, and roll back a breach.
+
+    Where that cannot be, such as by the policy of an earlier version, the night is reported all the same.
+    """
+    try:
+        for line in watch_night(run.settings, counts):
+            run.note(line)
+    except (BioposeError, WarehouseError) as error:
+        run.note(f"this night counts in no watch of a release: {error}")
+
+
+def _plan(
+    entries: Sequence[TrialEntry], run: IngestRun, release: PinnedRelease, options: IngestOptions
+) -> list[Planned]:
     """Probe every recording; those that cannot be read go into quarantine."""
     hashes = VideoHashes(run.settings.home / "video_hashes.json")
+    neurik = neurik_of_markers(run.settings, release) if any(entry.kind != "video" for entry in entries) else None
     trials, refused = [], []
     for entry in entries:
         states = {path: VideoState.of(path) for path in entry.inputs}
@@ -206,11 +256,11 @@ def _plan(entries: Iterable[TrialEntry], run: IngestRun, options: IngestOptions)
             trials.append(
                 plan_trial(
                     entry,
-                    models=run.models,
+                    models=release.models,
                     options=options,
                     settings=run.settings,
                     hashes=hashes,
-                    neurik=None if entry.kind == "video" else run.neurik_of_markers,
+                    neurik=None if entry.kind == "video" else neurik,
                 )
             )
         except VideoChangedError as error:
@@ -243,8 +293,25 @@ def _without_deleted(trials: Sequence[Planned], run: IngestRun, writer: Warehous
     return kept
 
 
-def measure(new: Sequence[Planned], run: IngestRun, options: IngestOptions, writer: WarehouseWriter) -> None:
-    """Take every new trial through its stages, with as many processes as there is work for."""
+def measure(
+    new: Sequence[Planned],
+    run: IngestRun,
+    writer: WarehouseWriter,
+    *,
+    release: PinnedRelease,
+    options: IngestOptions,
+    gives_way: Callable[[], bool] = lambda: False,
+) -> None:
+    """Take every new trial through its stages, with as many processes as there is work for.
+
+    Args:
+        new: planned with the release's models.
+        run: keeps how each ends.
+        writer: loads them.
+        release: whose models measure.
+        options: with its method.
+        gives_way: asked between calls; once a night needs the machine, what is left waits.
+    """
     settings = run.settings
 
     of_markers = [isinstance(trial, PlannedMarkers) for trial in new]
@@ -253,10 +320,10 @@ def measure(new: Sequence[Planned], run: IngestRun, options: IngestOptions, writ
     def method() -> PinnedMethod:
         return PinnedMethod.of(
             options.method,
-            run.models,
+            release.models,
             settings,
             cross_check_frames=options.cross_check_frames,
-            neurik=run.neurik_of_markers if any(of_markers) else None,
+            neurik=neurik_of_markers(settings, release) if any(of_markers) else None,
         )
 
     imports = (*(() if all(of_markers) else FOR_VIDEO), *(FOR_MARKERS if any(of_markers) else ()))
@@ -265,6 +332,7 @@ def measure(new: Sequence[Planned], run: IngestRun, options: IngestOptions, writ
         actors=lambda calls: ray_pool(settings, method(), at_most=calls),
         workers=lambda trials: dask_pool(settings, method(), at_most=trials, imports=imports),
         cores=settings.cores,
+        gives_way=gives_way,
     )
     with run.part("work"):
         schedule.run(writer, run.mlflow_run_id, ended=run.record_outcome)

@@ -1,9 +1,9 @@
 """A rollout: a candidate release measures a sample of stored trials in the shadow of the promoted one.
 
-    register -> shadow -> compare -> gate        then `biopose rollout promote`, by a person
+    register -> shadow -> compare -> gate        then `biopose rollout canary` or `promote`, by a person
 
 Each state is a row (`warehouse.rollouts`), so a rollout that was interrupted goes on by running the flow again. Numbers
-of the candidate are stored beside the current ones. A canary, a share of teams first, is not built yet.
+of the candidate are stored beside the current ones. A night comes first: the shadow gives way to it at its next trial.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from tasks.errors import TrialsFailedError
 from tasks.faults import UnexpectedError
 from tasks.golden import GoldenSet
 from tasks.ingest_run import IngestRun
-from tasks.locks import exclusive
 from tasks.model_aliases import aliased_versions
 from tasks.models import CHAMPION, pin_versions, tag_versions
+from tasks.priority import Background, in_background
 from tasks.promotion import complete_interrupted
+from tasks.release_offsets import offsets_of
 from tasks.releases import PinnedRelease, neurik_of_markers, pinned, release_to_measure
 from tasks.rollout_status import rollout_status, write_page
 from tasks.settings import Settings
@@ -47,6 +48,7 @@ from warehouse.rollouts import (
     latest,
     move,
     note_compared,
+    note_offsets,
     note_outcome,
     register,
     sample,
@@ -98,24 +100,42 @@ def rollout(
         Where it stands, as `rollout_status` gives it.
 
     Raises:
-        BioposeError: an ingest is at work here, or a model version is missing.
+        BioposeError: another rollout is at work here, or a model version is missing.
         ReleaseError: nothing to compare, or another rollout is open.
         TrialsFailedError: something failed that neither the candidate nor an input caused; run it again.
     """
     settings = Settings.load(home)
-    with exclusive(settings.home):
-        for line in complete_interrupted(settings):
-            _log(line)
-        choice = Choice(method, models or {}, alias, name, policy)
-        current = _open(settings, choice) or _register(
-            settings, choice, Budget(most_trials, most_frames, most_minutes), why=why
-        )
-        steps = {"shadow": _shadow, "compare": _compare, "gate": _gate}
-        while current.state in steps and not (current.state == "gate" and current.verdict):
-            steps[current.state](settings, current)
-            current = _latest(settings)
-        WarehouseWriter(settings.warehouse, settings.snapshot).publish()
-    return rollout_status(settings)
+    choice = Choice(method, models or {}, alias, name, policy)
+    with in_background(settings.home, log=_log) as background:
+        with background.turn():
+            for line in complete_interrupted(settings):
+                _log(line)
+            current = _open(settings, choice) or _register(
+                settings, choice, Budget(most_trials, most_frames, most_minutes), why=why
+            )
+        while _is_due(current):
+            with background.turn():
+                current = _advanced(settings, background)
+        with background.turn():
+            WarehouseWriter(settings.warehouse, settings.snapshot).publish()
+            return rollout_status(settings)
+
+
+def _is_due(current: Rollout) -> bool:
+    """Whether there is a step that the flow takes."""
+    return current.state in ("shadow", "compare") or (current.state == "gate" and not current.verdict)
+
+
+def _advanced(settings: Settings, background: Background) -> Rollout:
+    """The rollout after its next step, unless it was ended meanwhile."""
+    current = _latest(settings)
+    if current.state == "shadow":
+        _shadow(settings, current, background)
+    elif current.state == "compare":
+        _compare(settings, current)
+    elif _is_due(current):
+        _gate(settings, current)
+    return _latest(settings)
 
 
 def _log(line: str) -> None:
@@ -142,7 +162,8 @@ def _open(settings: Settings, choice: Choice) -> Rollout | None:
     if given := [f"--{_OPTIONS.get(field, field)}" for field, value in vars(choice).items() if value]:
         raise ReleaseError(
             f"rollout {found.number} of {name} is open, at {found.state}: two at once would each compare with what the "
-            f"other may replace. Go on with it without {', '.join(given)}, or end it: `biopose rollout abort`"
+            f"other may replace. Go on with it without {', '.join(given)}, or end it: `biopose rollout "
+            f"{'finish' if found.state == 'watch' else 'abort'}`"
         )
     _log(f"  rollout {found.number} of {name} goes on at {found.state}")
     return found
@@ -225,7 +246,7 @@ def _changes(champion: Release, candidate: Release) -> str:
     return ", ".join([*method, *changed])
 
 
-def _shadow(settings: Settings, current: Rollout) -> None:
+def _shadow(settings: Settings, current: Rollout, background: Background) -> None:
     """Measure what of the sample is not measured yet."""
     champion, candidate = _pinned(settings, current.champion_id), _pinned(settings, current.candidate_id)
     with opened_for_writing(settings.warehouse) as connection:
@@ -245,7 +266,7 @@ def _shadow(settings: Settings, current: Rollout) -> None:
     run = IngestRun(settings, settings.inbox, candidate, log=_log)
     new = run.not_loaded(shadow.trials, writer.loaded_runs(current.candidate_id))
     for same, trials in by_options(new, candidate.method).items():
-        measure(trials, run, same, writer)
+        measure(trials, run, writer, release=candidate, options=same, gives_way=background.gives_way)
     _note_outcomes(settings, current, run, shadow.left_out)
 
 
@@ -271,9 +292,13 @@ def _note_outcomes(settings: Settings, current: Rollout, run: IngestRun, left_ou
         if not left:
             why = f"{len(measured)} measured, {len(failed)} failed, {len(left_out)} left out"
             move(connection, current.number, "compare", who=user_name(), why=why)
+        elif run.gave_way:
+            why = f"gives way to an ingest; {len(left)} trials are still to be measured"
+            move(connection, current.number, "shadow", who=user_name(), why=why)
+            _log(f"  {why}")
     for name, message in left_out.items():
         _log(f"  left out     {name}: {message}")
-    if left:
+    if left and not run.gave_way:
         reasons = {n: str(e) for n, e in run.failed.items()} | run.unloaded | run.waiting
         raise TrialsFailedError(
             f"{len(left)} trials of the sample are not measured yet, the first {left[0]} "
@@ -297,13 +322,15 @@ def _compare(settings: Settings, current: Rollout) -> None:
             second=current.candidate_id,
         )
         there = stored_trials(connection, current.champion_id, neurik=of_markers)
+        trials = [ComparedTrial.of(pair, settings, golden) for pair in pairs]
         comparison = compare(
-            [ComparedTrial.of(pair, settings, golden) for pair in pairs],
+            trials,
             policy,
             failed={one.trial_id: one.message or "" for one in outcomes if one.outcome == "failed"},
             look=1 + earlier_looks(connection, current),
             population=len({one.athlete for one in there}),
         )
+        note_offsets(connection, current.number, offsets_of(trials, policy))
         note_compared(connection, current.number, json.dumps(comparison), who=user_name())
 
 

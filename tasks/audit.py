@@ -38,7 +38,7 @@ MOST_NAMED = 50  # people and trials of one line; beyond, their teams stand for 
 
 Act = Literal[
     "view", "query", "download", "export", "erase", "readmit", "delete", "restore", "promote", "roll back", "abort",
-    "sign in", "refuse", "add user", "remove user", "repair",
+    "canary", "finish", "sign in", "refuse", "add user", "remove user", "repair",
 ]  # fmt: skip
 PASSING = ("view", "query", "download", "sign in", "refuse")  # a power cut may take the last ones; of all others none
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,14 @@ import pyarrow.parquet as pq
 
 from biopose.errors import BioposeError, ManifestError, VideoError
 from biopose.io.manifest import MANIFEST
+from tasks.errors import GivesWayError
 from tasks.faults import UnexpectedError, as_input_error
 from tasks.marker_plan import MARKER_STAGES, PlannedMarkers
 from tasks.models import PinnedModel
 from tasks.notify import notify
 from tasks.plan import VIDEO_STAGES, Discovered, Planned, stages_of
 from tasks.quarantine import Quarantine, Quarantined, quarantine_record, retry_command
-from tasks.releases import PinnedRelease, neurik_of_markers
+from tasks.releases import PinnedRelease
 from tasks.settings import Settings
 from tasks.video_hash import VideoChangedError
 from warehouse.errors import WarehouseBusyError
@@ -44,7 +44,8 @@ class IngestRun:
         quarantined: records of all that is in quarantine; `newly_quarantined` are those of this run.
         unloaded: by trial id, why a measured trial is not in the warehouse; the next run loads it.
         failed: errors that no input caused, by trial id.
-        waiting: by trial id, why it was left for the next run: its video is still being written.
+        waiting: by trial id, why it was left for the next run: its video is still being written, say.
+        gave_way: whether trials wait since a night needs the machine.
         notes: what is odd about what was found, a line each.
         unmatched: what lies in the inbox and belongs to no trial: path, kind and message of each.
         parts: seconds of each part of the run.
@@ -64,6 +65,7 @@ class IngestRun:
     unloaded: dict[str, str] = field(default_factory=dict)
     failed: dict[str, BaseException] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
+    gave_way: bool = False
     notes: list[str] = field(default_factory=list)
     unmatched: list[dict[str, str]] = field(default_factory=list)
     parts: dict[str, float] = field(default_factory=dict)
@@ -80,11 +82,6 @@ class IngestRun:
     def models(self) -> tuple[PinnedModel, ...]:
         """Of the release."""
         return self.release.models
-
-    @cached_property
-    def neurik_of_markers(self) -> PinnedModel:
-        """Resolved once for the run."""
-        return neurik_of_markers(self.settings, self.release)
 
     @property
     def _quarantine_folder(self) -> Path:
@@ -199,7 +196,7 @@ class IngestRun:
                 self.quarantined.append(record)
             else:
                 new.append(trial)
-        self.total = len(new)
+        self.total += len(new)
         return new
 
     def record_outcome(self, trial: Planned, stage: str, error: BaseException | None) -> None:
@@ -216,6 +213,9 @@ class IngestRun:
             frames, quality = self.stored[-1]["frames"], self.stored[-1]["quality"]
             progress = f"{len(self.stored)} of {self.total}"
             self.log(f"  stored       {trial.trial_id}: {frames} frames, quality {quality:.2f} of 1 ({progress})")
+        elif isinstance(error, GivesWayError):
+            self.waiting[trial.trial_id] = str(error)
+            self.gave_way = True
         elif isinstance(error, WarehouseBusyError):
             self.unloaded[trial.trial_id] = str(error)
             self.log(f"  not loaded   {trial.trial_id}: measured; {error}")
@@ -247,8 +247,9 @@ class IngestRun:
 
     def judge_unexpected(self) -> None:
         """Quarantine the trials that failed unexpectedly; where a stage failed so for all, no input is at fault."""
+        unexpected, self._unexpected = self._unexpected, []
         for stage in dict.fromkeys((*VIDEO_STAGES, *MARKER_STAGES)):
-            failed = [(trial, error) for trial, at, error in self._unexpected if at == stage]
+            failed = [(trial, error) for trial, at, error in unexpected if at == stage]
             is_inputs_fault = len(failed) == 1 or stage in self._passed
             for trial, error in failed:
                 if is_inputs_fault:
@@ -271,7 +272,7 @@ class IngestRun:
         """Time a part of the run."""
         began_s = time.monotonic()
         yield
-        self.parts[name] = time.monotonic() - began_s
+        self.parts[name] = self.parts.get(name, 0.0) + time.monotonic() - began_s
 
     @property
     def seconds(self) -> float:

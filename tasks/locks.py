@@ -12,9 +12,12 @@ from filelock import FileLock, Timeout
 
 from biopose.errors import BioposeError
 
-LockName = Literal["ingest", "training", "up", "mlflow", "backup", "users"]
+LockName = Literal["ingest", "night", "rollout", "training", "up", "mlflow", "backup", "users"]
 HELD: dict[LockName, str] = {
     "ingest": "an ingest or a rollout is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
+    "night": "another ingest is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
+    "rollout": "a rollout or a backfill is at work here (process {pid}); wait for its end, or stop it: nothing is "
+    "lost, and run again it goes on",
     "training": "a training is at work here (process {pid}); wait for its end, or stop it: nothing is lost",
     "up": "another `biopose up` serves it already (process {pid}); stop that one first",
     "backup": "another `biopose backup` writes here (process {pid}); wait for its end",
@@ -48,3 +51,16 @@ def exclusive(folder: Path, name: LockName = "ingest", *, wait_s: float = 0.0) -
         yield
     finally:
         lock.release()
+
+
+def holder(folder: Path, name: LockName) -> str | None:
+    """The id of the process that holds a folder's lock, "unknown" at worst; None where it is free."""
+    if not (path := folder / f"{name}.lock").exists():
+        return None
+    lock = FileLock(path, fallback_to_soft=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return path.read_text().strip() or "unknown"
+    lock.release()
+    return None

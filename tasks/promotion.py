@@ -5,9 +5,10 @@
     3. the release is current and the act is done       (a transaction)
     4. a snapshot is published for readers
 
-Where it is interrupted after 1, whatever comes next, an ingest or a command, does 2 to 4; where that cannot be, since a
-model version is gone, it takes back 1 and 2. The note has the champions before 2, which taking back restores, and a
-rollback, too. Readers have all numbers of one side or of the other: only 3 changes them.
+A canary changes no alias, so that it is one transaction and a publication. Where an act is interrupted after 1,
+whatever comes next, an ingest or a command, does 2 to 4; where that cannot be, since a model version is gone, it takes
+back 1 and 2. The note has the champions before 2, which taking back restores, and a rollback, too. Readers have all
+numbers of one side or of the other: only 3 changes them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tasks.models import CHAMPION
 from tasks.releases import pinned
 from tasks.settings import Settings
 from tasks.user_name import user_name
+from warehouse.canary import Canary, Unit, check_canary
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
 from warehouse.errors import ReleaseError, WarehouseError
 from warehouse.releases import (
@@ -38,7 +40,7 @@ from warehouse.releases import (
     promoted,
     release_of,
 )
-from warehouse.rollouts import PASS, Rollout, latest, move
+from warehouse.rollouts import PASS, Rollout, latest, move, take_back
 from warehouse.snapshot import publish_snapshot
 
 
@@ -57,8 +59,7 @@ def promote(settings: Settings, *, reason: str | None = None) -> Release:
     with opened_for_writing(settings.warehouse) as connection:
         rollout, releases = _promotable(connection, reason), promoted(connection)
         candidate = release_of(connection, rollout.candidate_id)
-    is_override = not _is_passed(rollout)
-    why = f"{reason} (the gate's verdict: {rollout.verdict})" if is_override else reason or "the gate passed it"
+    why = _why(rollout, reason)
 
     def begin(connection: duckdb.DuckDBPyConnection) -> None:
         move(connection, rollout.number, "promote", who=user_name(), why=why)
@@ -70,45 +71,134 @@ def promote(settings: Settings, *, reason: str | None = None) -> Release:
         [*releases, candidate.release_id],
         why=why,
         rollout=rollout.number,
-        is_override=is_override,
+        is_override=not _is_passed(rollout),
         begin=begin,
     )
     return candidate
 
 
-def roll_back(settings: Settings, *, reason: str) -> Release:
-    """Make the release current again that was before the promoted one.
+def show_canary(
+    settings: Settings,
+    *,
+    share: float = 0.0,
+    unit: Unit = "athlete",
+    teams: Sequence[str] = (),
+    reason: str | None = None,
+) -> Canary:
+    """Show the candidate of the last rollout to a share; done again, with another share.
+
+    Args:
+        settings: of registry and warehouse; the home's lock is held.
+        share: of all units, 0 to 1.
+        unit: that the share is of.
+        teams: that are in it besides.
+        reason: needed against the gate, and kept.
+
+    Raises:
+        ReleaseError: there is no candidate, the gate did not pass it and no reason is given, or nobody is chosen.
+        ModelError: a model version is missing, or the registry cannot be reached; nothing is changed.
+    """
+    complete_interrupted(settings)
+    with opened_for_writing(settings.warehouse) as connection:
+        rollout = _promotable(connection, reason)
+        candidate = release_of(connection, rollout.candidate_id)
+        chosen = Canary(rollout.candidate_id, unit, share, tuple(teams))
+        counted = check_canary(connection, chosen)
+    pinned(settings, candidate)
+    with opened_for_writing(settings.warehouse) as connection, transaction(connection):
+        why = f"{chosen}, {counted.line}; {_why(rollout, reason)}"
+        begin_act(
+            connection,
+            "canary",
+            promoted(connection),
+            who=user_name(),
+            why=why,
+            rollout=rollout.number,
+            is_override=not _is_passed(rollout),
+            canary=chosen,
+        )
+        finish_act(connection)
+        move(connection, rollout.number, "canary", who=user_name(), why=why)
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    return chosen
+
+
+def roll_back(settings: Settings, *, reason: str, who: str | None = None) -> Release:
+    """End the canary that is in force; else make the release current again that was before the promoted one.
 
     Args:
         settings: of registry and warehouse; the home's lock is held.
         reason: kept.
+        who: does it; None: the user.
 
     Raises:
         ReleaseError: there is none before it.
         ModelError: a model version is missing, or the registry cannot be reached; nothing is changed.
     """
     complete_interrupted(settings)
+    who = who or user_name()
     with opened_for_writing(settings.warehouse) as connection:
-        releases = promoted(connection)[:-1]
-        if not set(releases) - {BEFORE}:
+        releases, rollout = promoted(connection), latest(connection)
+        if rollout is not None and rollout.state == "canary":
+            _end_canary(connection, rollout, who=who, why=f"rolled back: {reason}")
+            target = release_of(connection, releases[-1])
+        elif set(releases[:-1]) - {BEFORE}:
+            target = release_of(connection, releases[-2])
+        else:
             raise ReleaseError("there is no release to go back to: the one in use is the first that was promoted here")
-        target = release_of(connection, releases[-1])
-    _act(settings, "roll back", target, releases, why=reason)
+    if rollout is not None and rollout.state == "canary":
+        publish_snapshot(settings.warehouse, settings.snapshot)
+    else:
+        number = rollout.number if rollout is not None and rollout.state == "watch" else None
+        _act(settings, "roll back", target, releases[:-1], who=who, why=reason, rollout=number)
     return target
 
 
 def abort(settings: Settings, *, reason: str) -> None:
-    """Stop the open rollout.
+    """Stop the open rollout; a canary ends by that.
 
     Raises:
-        ReleaseError: none is open.
+        ReleaseError: none is open, or its candidate is promoted already.
+    """
+    complete_interrupted(settings)
+    with opened_for_writing(settings.warehouse) as connection:
+        rollout = latest(connection)
+        if rollout is None or not rollout.is_open:
+            raise ReleaseError("no rollout is open")
+        if rollout.state == "watch":
+            raise ReleaseError(
+                f"rollout {rollout.number} is promoted, and watched: `biopose rollout rollback` goes back to the "
+                "release before, `biopose rollout finish` ends the watch"
+            )
+        if rollout.state == "canary":
+            _end_canary(connection, rollout, who=user_name(), why=f"aborted: {reason}")
+        else:
+            with transaction(connection):
+                move(connection, rollout.number, "stopped", who=user_name(), why=f"aborted: {reason}")
+    if rollout.state == "canary":
+        publish_snapshot(settings.warehouse, settings.snapshot)
+
+
+def finish(settings: Settings, *, reason: str) -> None:
+    """End the watch of a promoted release, which stays.
+
+    Raises:
+        ReleaseError: none is watched.
     """
     complete_interrupted(settings)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         rollout = latest(connection)
-        if rollout is None or not rollout.is_open:
-            raise ReleaseError("no rollout is open")
-        move(connection, rollout.number, "stopped", who=user_name(), why=f"aborted: {reason}")
+        if rollout is None or rollout.state != "watch":
+            raise ReleaseError("no promoted release is watched; there is nothing to finish")
+        move(connection, rollout.number, "done", who=user_name(), why=f"the watch is ended: {reason}")
+
+
+def _end_canary(connection: duckdb.DuckDBPyConnection, rollout: Rollout, *, who: str, why: str) -> None:
+    """Show what was shown before a canary, in one transaction; it is not published yet."""
+    with transaction(connection):
+        begin_act(connection, "roll back", promoted(connection), who=who, why=why, rollout=rollout.number)
+        finish_act(connection)
+        move(connection, rollout.number, "stopped", who=who, why=why)
 
 
 def complete_interrupted(settings: Settings) -> list[str]:
@@ -125,7 +215,7 @@ def complete_interrupted(settings: Settings) -> list[str]:
         return []
     with opened_for_writing(settings.warehouse) as connection:
         act, done = begun_act(connection), len(acts(connection))
-        name = release_of(connection, act.releases[-1]).name if act else ""
+        name = release_of(connection, act.release_id).name if act else ""
     if act is None:
         return _publish_unpublished(settings, done)
     try:
@@ -148,7 +238,7 @@ def _publish_unpublished(settings: Settings, done: int) -> list[str]:
 
 def _promotable(connection: duckdb.DuckDBPyConnection, reason: str | None) -> Rollout:
     rollout = latest(connection)
-    if rollout is None or rollout.verdict is None or rollout.state not in ("gate", "stopped"):
+    if rollout is None or rollout.verdict is None or rollout.state not in ("gate", "canary", "stopped"):
         there = f"rollout {rollout.number} is at {rollout.state}" if rollout else "there is no rollout"
         raise ReleaseError(f"nothing to promote: {there}; `biopose rollout start` brings one to the gate")
     if rollout.champion_id != promoted(connection)[-1]:
@@ -166,7 +256,14 @@ def _promotable(connection: duckdb.DuckDBPyConnection, reason: str | None) -> Ro
 
 
 def _is_passed(rollout: Rollout) -> bool:
-    return rollout.state == "gate" and rollout.verdict == PASS
+    return rollout.state in ("gate", "canary") and rollout.verdict == PASS
+
+
+def _why(rollout: Rollout, reason: str | None) -> str:
+    """As it is recorded: with the verdict where the gate did not pass it."""
+    if _is_passed(rollout):
+        return reason or "the gate passed it"
+    return f"{reason} (the gate's verdict: {rollout.verdict})"
 
 
 def _act(
@@ -176,6 +273,7 @@ def _act(
     releases: Sequence[str],
     *,
     why: str,
+    who: str | None = None,
     rollout: int | None = None,
     is_override: bool = False,
     begin: Callable[[duckdb.DuckDBPyConnection], None] = lambda _: None,
@@ -188,7 +286,7 @@ def _act(
                 connection,
                 name,
                 releases,
-                who=user_name(),
+                who=who or user_name(),
                 why=why,
                 rollout=rollout,
                 is_override=is_override,
@@ -210,7 +308,10 @@ def _complete(settings: Settings, act: Act) -> None:
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         finish_act(connection)
         if act.rollout is not None:
-            move(connection, act.rollout, "done", who=act.who, why="promoted")
+            if act.act == "promote":
+                move(connection, act.rollout, "watch", who=act.who, why="promoted")
+            else:
+                move(connection, act.rollout, "stopped", who=act.who, why=f"rolled back: {act.why}")
     publish_snapshot(settings.warehouse, settings.snapshot)
 
 
@@ -220,8 +321,8 @@ def _take_back(settings: Settings, act: Act, why: str) -> None:
     restore_alias(settings, CHAMPION, {stage: act.champions.get(stage) for stage in stages})
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         drop_act(connection)
-        if act.rollout is not None:
-            move(connection, act.rollout, "gate", who=act.who, why=f"the promotion is taken back: {why}")
+        if act.rollout is not None and act.act == "promote":
+            take_back(connection, act.rollout, who=act.who, why=f"the promotion is taken back: {why}")
 
 
 def _displaced(connection: duckdb.DuckDBPyConnection, act: Act) -> dict[str, int | None]:

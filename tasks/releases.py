@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 import duckdb
 
 from biopose.errors import ModelError
+from biopose.io.manifest import TrialEntry
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from tasks.model_aliases import aliased_versions
 from tasks.models import CHAMPION, PinnedModel, pin_versions
@@ -17,7 +18,16 @@ from tasks.registration import registered_models
 from tasks.settings import Settings
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
 from warehouse.errors import ReleaseError, WarehouseBusyError, WarehouseError
-from warehouse.releases import Release, admit, fault_of_measuring, promoted_release, release_id_of, usual_method
+from warehouse.releases import (
+    Release,
+    admit,
+    canary,
+    fault_of_measuring,
+    promoted_release,
+    release_id_of,
+    release_of,
+    usual_method,
+)
 
 T = TypeVar("T")
 
@@ -77,6 +87,45 @@ def release_to_measure(settings: Settings, alias: str = CHAMPION, *, method: Met
         "the current ones, in trial_of_every_release; `biopose rollout start` compares, and can promote it"
     )
     return replace(release, is_promoted=False, notes=(note,))
+
+
+@dataclass(frozen=True)
+class Share:
+    """The trials of a night that are measured with one release.
+
+    Attributes:
+        release: with its models; None where one of them is gone, as `fault` has it.
+        entries: the trials.
+        fault: why nothing can be measured with the release.
+    """
+
+    release: PinnedRelease | None
+    entries: Sequence[TrialEntry]
+    fault: ModelError | None = None
+
+
+def shares_of(entries: Sequence[TrialEntry], settings: Settings, release: PinnedRelease) -> list[Share]:
+    """The trials of a night by the release that is in use for each: a canary's candidate, and the promoted one.
+
+    Args:
+        entries: of the inbox.
+        settings: of registry and warehouse.
+        release: that the night was asked to measure with; where it is not the promoted one, all are measured with it.
+    """
+    found = _of_warehouse(settings, canary) if release.is_promoted and settings.warehouse.is_file() else None
+    if found is None:
+        return [Share(release, entries)]
+    by_choice: dict[bool, list[TrialEntry]] = {True: [], False: []}
+    for one in entries:
+        by_choice[found.chooses(team=one.team_id, athlete=one.athlete_id, trial=one.trial_id)].append(one)
+    others, chosen = Share(release, by_choice[False]), by_choice[True]
+    candidate = _of_warehouse(settings, lambda connection: release_of(connection, found.release_id))
+    try:
+        models = pinned(settings, candidate)
+    except ModelError as error:
+        return [others, Share(None, chosen, error)]
+    note = f"a canary, {found}: {len(chosen)} trials here are of it, and measured with the release {candidate.name}"
+    return [others, Share(PinnedRelease(cast(MethodName, candidate.method), models, notes=(note,)), chosen)]
 
 
 def pinned(settings: Settings, release: Release) -> tuple[PinnedModel, ...]:

@@ -8,12 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from biopose.report.rollout_page import WorstTrial, write_rollout_page
 from tasks.settings import Settings
+from warehouse.backfills import backfills
+from warehouse.canary import chosen_trials
 from warehouse.connection import opened_for_writing
 from warehouse.errors import ReleaseError
+from warehouse.nights import watched_nights
 from warehouse.paired_runs import paired_runs
-from warehouse.releases import acts, begun_act, promoted_release, release_of, trials_shown
+from warehouse.releases import acts, begun_act, canary, promoted_release, release_of, trials_shown
 from warehouse.rollouts import latest, sample, transitions
 
 WORST_TRIALS = 6
@@ -36,7 +41,7 @@ def rollout_status(settings: Settings) -> dict[str, Any]:
             "acts": [
                 {
                     "act": one.act,
-                    "release": release_of(connection, one.releases[-1]).name,
+                    "release": release_of(connection, one.release_id).name,
                     "against_the_gate": one.is_override,
                     "who": one.who,
                     "why": one.why,
@@ -44,7 +49,9 @@ def rollout_status(settings: Settings) -> dict[str, Any]:
                 }
                 for one in acts(connection)
             ],
-            "interrupted": begun and f"{begun.act} {release_of(connection, begun.releases[-1]).name}",
+            "canary": _canary_row(connection),
+            "backfills": backfills(connection),
+            "interrupted": begun and f"{begun.act} {release_of(connection, begun.release_id).name}",
             "rollout": None,
         }
         if rollout is None:
@@ -61,10 +68,22 @@ def rollout_status(settings: Settings) -> dict[str, Any]:
                 {"from": one.from_state, "to": one.to_state, "who": one.who, "why": one.why, "at": str(one.noted_at)}
                 for one in transitions(connection, rollout.number)
             ],
+            "nights": [
+                {"night": one.night, "verdict": one.verdict, "judged": one.judged, "at": str(one.noted_at)}
+                for one in watched_nights(connection, rollout.number)
+            ],
             "comparison": json.loads(rollout.comparison) if rollout.comparison else None,
             "page": str(page_of(settings, rollout.number)),
         }
     return status
+
+
+def _canary_row(connection: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
+    """The canary in force: whom it is of, and how many of its trials show the candidate."""
+    if (found := canary(connection)) is None:
+        return None
+    counted = chosen_trials(connection, found)
+    return {**found.row, "who": str(found), "trials": counted.chosen, "measured": counted.measured}
 
 
 def page_of(settings: Settings, number: int) -> Path:

@@ -20,6 +20,7 @@ from biopose.errors import BioposeError
 from biopose.tracking.shard import Shard
 from tasks import stages
 from tasks.dask_pool import DaskPool
+from tasks.errors import GivesWayError
 from tasks.marker_plan import PlannedMarkers
 from tasks.plan import Planned, groups_of, stages_of
 from tasks.ray_pool import ActorPool
@@ -42,6 +43,7 @@ class Schedule:
         actors: starts what perceives; not called where everything is perceived.
         workers: starts what reconstructs, solves and analyses; not called where everything is analysed.
         cores: that the two share where both run on this machine.
+        gives_way: asked before each call; where a night needs the machine, no call is begun any more.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class Schedule:
         actors: Start[ActorPool],
         workers: Start[DaskPool],
         cores: int,
+        gives_way: Callable[[], bool] = lambda: False,
     ) -> None:
         self._trials = trials
         self._start_actors, self._start_workers = actors, workers
         self._groups = groups_of(trials, group_s=GROUP_S)
         self._unfinished = sum(not trial.is_finished for trial in trials)
         self._cores = cores
+        self._gives_way = gives_way
         self.slots = Slots()
 
     def run(self, writer: WarehouseWriter, mlflow_run_id: str | None, *, ended: Ended) -> None:
@@ -114,6 +118,7 @@ class Schedule:
         try:
             actors = await asyncio.shield(self._actors)
             async with self.slots.taken(actors.takes, rank=rank):
+                self._check_turn()
                 return await stages.perceive(group, actors)
         except Exception as error:
             return error
@@ -129,6 +134,7 @@ class Schedule:
             if not trial.is_finished:
                 workers = await asyncio.shield(self._workers)
                 async with self.slots.taken(workers.takes, rank=rank):
+                    self._check_turn()
                     if isinstance(trial, PlannedMarkers):
                         stage = "measure markers"
                         await stages.measure_markers(trial, workers)
@@ -145,6 +151,10 @@ class Schedule:
             ended(trial, stage, error)
         else:
             ended(trial, stage, None)
+
+    def _check_turn(self) -> None:
+        if self._gives_way():
+            raise GivesWayError
 
     async def _perceived_file(self, file: Path) -> None:
         outcome = await self._perceived[file]

@@ -63,7 +63,7 @@ def plan_shadow(
         loaded: of the champion: trial_id -> (run_id, hash of its record).
         options: of the champion's runs, with which the candidate measures, too; the default where they are not known.
     """
-    entries, left_out = _entries(trials, SessionOwners(settings.home))
+    entries, left_out = described_now(trials, SessionOwners(settings.home))
     hashes = VideoHashes(settings.home / "video_hashes.json")
     planned = []
     for name, entry in entries.items():
@@ -103,8 +103,8 @@ def _options(method: MethodName, recorded: RunOptions | None) -> IngestOptions:
     return IngestOptions(method=method) if recorded is None else IngestOptions(**asdict(recorded), method=method)
 
 
-def _entries(trials: Sequence[str], owners: SessionOwners) -> tuple[dict[str, TrialEntry], dict[str, str]]:
-    """The trials as their manifests describe them now; and why others are not described."""
+def described_now(trials: Sequence[str], owners: SessionOwners) -> tuple[dict[str, TrialEntry], dict[str, str]]:
+    """Stored trials as their manifests describe them now; and why others are not described."""
     by_session = defaultdict(list)
     for name in trials:
         by_session[name.rpartition("/")[0]].append(name)

@@ -21,6 +21,7 @@ from warehouse.snapshot import flush
 
 PARTIAL = ".rewritten-"
 ERASED = "erased"  # in place of an id
+COMPARED = (("rollout", "comparison"), ("rollout_transition", "why"), ("release_act", "why"))
 TRIALS = "SELECT trial_id FROM trial_manifest WHERE athlete_id = $athlete"
 RUNS = f"SELECT run_number FROM run WHERE trial_id IN ({TRIALS})"  # noqa: S608 - our own names, as everywhere below
 # The columns that lead to an athlete, the surest first: a table that has one holds rows of theirs.
@@ -162,15 +163,17 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def _erase_from_comparisons(connection: duckdb.DuckDBPyConnection, athlete_id: str) -> None:
-    """Take the ids of a person out of what rollouts compared; the numbers of the decision stay."""
+    """Take the ids of a person out of what rollouts compared and decided; the numbers of the decision stay."""
     trials = [str(trial) for (trial,) in connection.execute(TRIALS, {"athlete": athlete_id}).fetchall()]
     ids = {athlete_id, *trials}
     longest_first = sorted(ids.union(_longer_ids(connection, ids)), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, longest_first)))
-    compared = connection.execute("SELECT rollout_number, comparison FROM rollout WHERE comparison IS NOT NULL")
-    for number, comparison in compared.fetchall():
-        without = pattern.sub(lambda match: ERASED if match[0] in ids else match[0], comparison)
-        connection.execute("UPDATE rollout SET comparison = ? WHERE rollout_number = ?", [without, number])
+    for table, column in COMPARED:
+        found = connection.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL").fetchall()  # noqa: S608
+        for (text,) in found:
+            without = pattern.sub(lambda match: ERASED if match[0] in ids else match[0], text)
+            if without != text:
+                connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", [without, text])  # noqa: S608
 
 
 def _longer_ids(connection: duckdb.DuckDBPyConnection, ids: Collection[str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import duckdb
 
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
 from warehouse.errors import ContractError, WarehouseError
-from warehouse.releases import add_run, admit, promoted
+from warehouse.releases import add_run, admit, canary, promoted, release_in_use
 
 Record = Mapping[str, Any]
 LoadedRuns = dict[str, tuple[str, str]]
@@ -64,11 +64,12 @@ def load_trial(database: Path, record: Record, folder: Path) -> None:
             _check_schema(connection, fact, folder / FILES[fact])
         with transaction(connection):
             number = _run_number(connection, record["run"]["run_id"])
-            release_id, is_current = admit(connection, **_release_of(record))
-            _describe(connection, record, changes=is_current)
+            release_id = admit(connection, **_release_of(record))
+            is_in_use = release_id == release_in_use(connection, **_ids(record))
+            _describe(connection, record, changes=is_in_use)
             _replace_run(connection, record, number, release_id, folder / FILES["kinematics"])
-            add_run(connection, record["run"]["trial_id"], release_id, number)
-            _describe_athlete(connection, record, changes=is_current)
+            add_run(connection, record["run"]["trial_id"], release_id, number, is_in_use=is_in_use)
+            _describe_athlete(connection, record, changes=is_in_use)
             for fact in there:
                 _replace_facts(connection, fact, folder / FILES[fact], number)
 
@@ -99,14 +100,16 @@ def published_runs(snapshot: Path, release_id: str | None = None) -> LoadedRuns:
 
 
 def _runs(connection: duckdb.DuckDBPyConnection, release_id: str | None) -> LoadedRuns:
-    """A run of the promoted release counts only where the trial is described as the run's record has it."""
+    """A run of a release in use counts only where the trial is described as the run's record has it."""
+    of_canary = canary(connection)
+    in_use = [*promoted(connection)[-1:], *([of_canary.release_id] if of_canary else [])]
     rows = connection.execute(
         "SELECT trial_manifest.trial_id, run.run_id, run.record_sha256 FROM trial_manifest "
         "LEFT JOIN release_run ON release_run.trial_id = trial_manifest.trial_id AND release_run.release_id = $release "
         "JOIN run ON run.run_number = if($release IS NULL, current_run_number, release_run.run_number) "
-        "WHERE NOT is_retired AND (release_run.release_id IS DISTINCT FROM $promoted "
+        "WHERE NOT is_retired AND (NOT coalesce(list_contains($in_use, release_run.release_id), false) "
         "OR run.description_sha256 IS NOT DISTINCT FROM trial_manifest.description_sha256)",
-        {"release": release_id, "promoted": next(iter(promoted(connection)[-1:]), None)},
+        {"release": release_id, "in_use": in_use},
     ).fetchall()
     return {trial_id: (run_id, sha256) for trial_id, run_id, sha256 in rows}
 
@@ -118,6 +121,11 @@ def _release_of(record: Record) -> Record:
     """
     own = {"method": record["run"]["method"], "models": record["models"]}
     return {key: record.get("release", own)[key] for key in own}
+
+
+def _ids(record: Record) -> dict[str, str]:
+    """Of its trial and whom it belongs to."""
+    return {key: record[key][f"{key}_id"] for key in ("team", "athlete", "trial")}
 
 
 def record_sha256(record: Record) -> str:

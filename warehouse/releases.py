@@ -3,7 +3,8 @@
 A release is a method with exact model versions; every run belongs to the one that measured it. Each change of what is
 current is an act, a row of `release_act`, which lists the promoted releases, the newest last. A trial's current run is
 that of the last release in the list that measured the trial. So what any other release measures, such as a challenger,
-is stored beside it and not current, and an act takes as long as one UPDATE.
+is stored beside it and not current, and an act takes as long as one UPDATE. While a canary is in force, the trials that
+belong to it have its candidate as the last of their list.
 """
 
 from __future__ import annotations
@@ -17,34 +18,40 @@ from typing import Any, Literal
 
 import duckdb
 
+from warehouse.canary import IS_CHOSEN, Canary
 from warehouse.errors import ReleaseError
 
 BEFORE = "before"  # the release that stands for whatever was current before releases were recorded
-ActName = Literal["first", "promote", "roll back"]
+ActName = Literal["first", "canary", "promote", "roll back"]
 
 # What was current before releases were recorded is named by the release that measured it.
-REFRESH = """
+REFRESH = f"""
 UPDATE trial_manifest SET
     current_run_number = CASE WHEN NOT is_retired THEN chosen.current.run_number END,
     current_release_id = CASE WHEN NOT is_retired THEN chosen.current.release_id END
 FROM (
     SELECT
-        trial_manifest.trial_id,
+        listed.trial_id,
         max_by(
-            {
+            {{
                 run_number: release_run.run_number,
                 release_id: if(release_run.release_id = $before, run.release_id, release_run.release_id)
-            },
-            list_position($releases, release_run.release_id)
-        ) FILTER (list_contains($releases, release_run.release_id)) AS current
-    FROM trial_manifest
+            }},
+            list_position(listed.releases, release_run.release_id)
+        ) FILTER (list_contains(listed.releases, release_run.release_id)) AS current
+    FROM (
+        SELECT
+            trial_manifest.trial_id,
+            if(coalesce({IS_CHOSEN}, false), list_append($releases, $canary.release_id), $releases) AS releases
+        FROM trial_manifest JOIN session USING (session_id)
+        WHERE $trial IS NULL OR trial_manifest.trial_id = $trial
+    ) AS listed
     LEFT JOIN release_run USING (trial_id)
     LEFT JOIN run ON run.run_number = release_run.run_number
-    WHERE $trial IS NULL OR trial_manifest.trial_id = $trial
-    GROUP BY trial_manifest.trial_id
+    GROUP BY listed.trial_id
 ) AS chosen
 WHERE chosen.trial_id = trial_manifest.trial_id
-"""
+"""  # noqa: S608 - our own SQL
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class Act:
         why: their reason.
         noted_at: when it was begun.
         champions: by stage, the version that had the registry's alias champion before it.
+        canary: that is in force from then on; None in most.
     """
 
     number: int
@@ -96,6 +104,12 @@ class Act:
     why: str
     noted_at: datetime
     champions: Mapping[str, int]
+    canary: Canary | None = None
+
+    @property
+    def release_id(self) -> str:
+        """The release that it is about: the candidate of a canary, else the promoted one."""
+        return self.canary.release_id if self.canary else self.releases[-1]
 
 
 def release_id_of(method: str, models: Sequence[Mapping[str, Any]]) -> str:
@@ -139,11 +153,8 @@ def record_release(
     return release_id
 
 
-def admit(connection: duckdb.DuckDBPyConnection, method: str, models: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
-    """Record the release of a run that is about to be loaded; the first that ever comes is promoted by that.
-
-    Returns:
-        Its id, and whether it is the promoted one, so that its runs become current.
+def admit(connection: duckdb.DuckDBPyConnection, method: str, models: Sequence[Mapping[str, Any]]) -> str:
+    """Record the release of a run that is about to be loaded; its id. The first that ever comes is promoted by that.
 
     Raises:
         ReleaseError: it was promoted before the one in use: trials that it alone measured show it, and would change.
@@ -152,7 +163,7 @@ def admit(connection: duckdb.DuckDBPyConnection, method: str, models: Sequence[M
     _promote_first(connection, release_id)
     if fault := fault_of_measuring(connection, release_id):
         raise ReleaseError(fault)
-    return release_id, promoted(connection)[-1] == release_id
+    return release_id
 
 
 def fault_of_measuring(connection: duckdb.DuckDBPyConnection, release_id: str) -> str | None:
@@ -185,10 +196,20 @@ def admit_candidate(
     return record_release(connection, method, models, name=name)
 
 
-def add_run(connection: duckdb.DuckDBPyConnection, trial_id: str, release_id: str, run_number: int) -> None:
-    """Note which run of a trial stands for a release; current it is only where the release is the promoted one.
+def release_in_use(connection: duckdb.DuckDBPyConnection, *, team: str, athlete: str, trial: str) -> str | None:
+    """Id of the release that a trial is measured with and shows: the promoted one, or a canary's; None: none yet."""
+    found = canary(connection)
+    if found is not None and found.chooses(team=team, athlete=athlete, trial=trial):
+        return found.release_id
+    return next(iter(promoted(connection)[-1:]), None)
 
-    Where the promoted release measured a trial anew, since its video, height or BioPose's version changed, the runs of
+
+def add_run(
+    connection: duckdb.DuckDBPyConnection, trial_id: str, release_id: str, run_number: int, *, is_in_use: bool
+) -> None:
+    """Note which run of a trial stands for a release; current it is only where the release is in use for the trial.
+
+    Where the release in use measured a trial anew, since its video, height or BioPose's version changed, the runs of
     releases that are not promoted measured what it is no longer: they stand for these no more.
 
     Args:
@@ -196,10 +217,10 @@ def add_run(connection: duckdb.DuckDBPyConnection, trial_id: str, release_id: st
         trial_id: its id.
         release_id: of the run, admitted.
         run_number: of the run.
+        is_in_use: whether it is that of `release_in_use`.
     """
     releases = promoted(connection)
-    is_promoted = releases[-1] == release_id
-    if is_promoted:
+    if is_in_use:
         connection.execute(
             "DELETE FROM release_run WHERE trial_id = $trial AND NOT list_contains($releases, release_id) AND EXISTS "
             "(FROM release_run WHERE trial_id = $trial AND release_id = $release AND run_number <> $number)",
@@ -210,7 +231,7 @@ def add_run(connection: duckdb.DuckDBPyConnection, trial_id: str, release_id: st
         "ON CONFLICT (trial_id, release_id) DO UPDATE SET run_number = excluded.run_number",
         [trial_id, release_id, run_number],
     )
-    if is_promoted:
+    if is_in_use:
         connection.execute("UPDATE trial_manifest SET is_retired = false WHERE trial_id = ?", [trial_id])
     refresh_current(connection, trial_id)
 
@@ -223,6 +244,14 @@ def promoted(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     return tuple(rows[0][0]) if rows else ()
 
 
+def canary(connection: duckdb.DuckDBPyConnection) -> Canary | None:
+    """The canary that is in force; None where there is none."""
+    rows = connection.execute(
+        "SELECT canary FROM release_act WHERE is_done ORDER BY act_number DESC LIMIT 1"
+    ).fetchall()
+    return Canary.of(rows[0][0]) if rows else None
+
+
 def begin_act(
     connection: duckdb.DuckDBPyConnection,
     act: ActName,
@@ -233,12 +262,14 @@ def begin_act(
     rollout: int | None = None,
     is_override: bool = False,
     champions: Mapping[str, int] = MappingProxyType({}),
+    canary: Canary | None = None,
 ) -> None:
     """Note what will be done, before it is done anywhere, and the registry's champions, which it may displace."""
+    stages, versions = list(champions), list(champions.values())
     connection.execute(
         "INSERT INTO release_act SELECT coalesce(max(act_number), 0) + 1, ?, ?, false, ?, ?, ?, ?, now(), "
-        "map(?::VARCHAR[], ?::INTEGER[]) FROM release_act",
-        [act, list(releases), is_override, rollout, who, why, list(champions), list(champions.values())],
+        "map(?::VARCHAR[], ?::INTEGER[]), ? FROM release_act",
+        [act, list(releases), is_override, rollout, who, why, stages, versions, canary.row if canary else None],
     )
 
 
@@ -265,7 +296,9 @@ def acts(connection: duckdb.DuckDBPyConnection) -> list[Act]:
 
 def refresh_current(connection: duckdb.DuckDBPyConnection, trial_id: str | None = None) -> None:
     """Set the current run and release of one trial, or of all, by the rule of this file."""
-    connection.execute(REFRESH, {"releases": list(promoted(connection)), "trial": trial_id, "before": BEFORE})
+    found = canary(connection)
+    values = {"releases": list(promoted(connection)), "trial": trial_id, "before": BEFORE}
+    connection.execute(REFRESH, {**values, "canary": found.parameters if found else None})
 
 
 def release_of(connection: duckdb.DuckDBPyConnection, release: str) -> Release:
@@ -323,6 +356,21 @@ def _promote_first(connection: duckdb.DuckDBPyConnection, release_id: str) -> No
 def _acts(connection: duckdb.DuckDBPyConnection, where: str) -> list[Act]:
     rows = connection.execute(
         "SELECT act_number, act, releases, is_done, is_override, rollout_number, who, why, noted_at, "  # noqa: S608
-        f"coalesce(champions, map([]::VARCHAR[], []::INTEGER[])) FROM release_act {where} ORDER BY act_number"
+        f"coalesce(champions, map([]::VARCHAR[], []::INTEGER[])), canary FROM release_act {where} ORDER BY act_number"
     ).fetchall()
-    return [Act(number, act, tuple(releases), *others) for number, act, releases, *others in rows]
+    return [
+        Act(
+            number,
+            act,
+            tuple(releases),
+            is_done,
+            is_override,
+            rollout,
+            who,
+            why,
+            noted_at,
+            champions,
+            Canary.of(canary),
+        )
+        for number, act, releases, is_done, is_override, rollout, who, why, noted_at, champions, canary in rows
+    ]

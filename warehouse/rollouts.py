@@ -1,14 +1,15 @@
 """Rollouts: a candidate release against the promoted one, as rows that say where each stands and how it got there.
 
-    register -> shadow -> compare -> gate -> promote -> done          stopped, from any of them but done
+    register -> shadow -> compare -> gate (-> canary) -> promote -> watch -> done     stopped, from any of them but done
 
-A state is what is to be done next. Whatever is interrupted goes on from its state when the command is run again.
+A state is what is to be done next. Whatever is interrupted goes on from its state when the command is run again. In
+`canary` a share shows the candidate, in `watch` all do, and each night may still send it back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -16,15 +17,17 @@ import duckdb
 
 from warehouse.errors import ReleaseError
 
-State = Literal["register", "shadow", "compare", "gate", "promote", "done", "stopped"]
+State = Literal["register", "shadow", "compare", "gate", "canary", "promote", "watch", "done", "stopped"]
 STATES: dict[State, tuple[State, ...]] = {  # with what each may be followed by
     "register": ("shadow", "stopped"),
-    "shadow": ("compare", "stopped"),
+    "shadow": ("shadow", "compare", "stopped"),  # itself where it gives way to a night
     "compare": ("gate", "stopped"),
-    "gate": ("promote", "stopped"),
-    "promote": ("done", "gate"),  # back where a promotion that was interrupted cannot be completed
+    "gate": ("canary", "promote", "stopped"),
+    "canary": ("canary", "promote", "stopped"),  # itself with another share
+    "promote": ("watch", "gate", "canary", "stopped"),  # back to where it was, where it cannot be completed
+    "watch": ("done", "stopped"),
     "done": (),
-    "stopped": ("promote",),  # against the gate, with a reason
+    "stopped": ("canary", "promote"),  # against the gate, with a reason
 }
 ENDS: tuple[State, ...] = ("done", "stopped")
 PASS = "pass"  # noqa: S105 - of the gate's verdicts, that which needs no reason to be promoted
@@ -79,6 +82,19 @@ class SampledTrial:
     message: str | None
 
 
+@dataclass(frozen=True)
+class Offset:
+    """Mean difference of a metric or coordinate, candidate minus champion, with its 95 % interval where it is known."""
+
+    quantity: str
+    unit: str
+    mean_difference: float
+    low: float | None
+    high: float | None
+    trials: int
+    athletes: int
+
+
 def register(
     connection: duckdb.DuckDBPyConnection,
     *,
@@ -125,6 +141,13 @@ def move(connection: duckdb.DuckDBPyConnection, number: int, to: State, *, who: 
     _note(connection, number, state, to, who, why)
 
 
+def take_back(connection: duckdb.DuckDBPyConnection, number: int, *, who: str, why: str) -> None:
+    """Return a rollout whose promotion cannot be completed to the state from which it was begun."""
+    before = transitions(connection, number)[-1].from_state
+    assert before is not None
+    move(connection, number, before, who=who, why=why)
+
+
 def transitions(connection: duckdb.DuckDBPyConnection, number: int) -> list[Transition]:
     """All of a rollout, in order."""
     rows = connection.execute(
@@ -157,6 +180,14 @@ def note_compared(connection: duckdb.DuckDBPyConnection, number: int, comparison
     """Record what the gate will decide on. Call it in a transaction."""
     connection.execute("UPDATE rollout SET comparison = ? WHERE rollout_number = ?", [comparison, number])
     move(connection, number, "gate", who=who, why="compared")
+
+
+def note_offsets(connection: duckdb.DuckDBPyConnection, number: int, offsets: Sequence[Offset]) -> None:
+    """Record by how much the releases of a rollout differ. Call it in a transaction."""
+    connection.execute("DELETE FROM release_offset WHERE rollout_number = ?", [number])
+    if offsets:
+        rows = [[number, *astuple(one)] for one in offsets]
+        connection.executemany("INSERT INTO release_offset VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def decide(connection: duckdb.DuckDBPyConnection, number: int, *, verdict: str, who: str, why: str) -> None:

@@ -68,6 +68,39 @@ TABLES: Mapping[str, Mapping[str, Allowed]] = {
     "athletes": {"largest_share_far_worse": LOW_SHARE},
 }
 MARGINS = ("bias_deg", "metrics")  # by coordinate, by metric
+SHARE = Allowed("a share above 0, to 1", lambda value: 0 < value <= 1)
+WATCH: Mapping[str, Allowed] = {  # each may be left out, as the whole table may: earlier policies have none
+    "nights": Allowed("a whole number from 1", lambda value: value >= 1, is_whole=True),
+    "baseline_trials": Allowed("a whole number from 1", lambda value: value >= 1, is_whole=True),
+    "paired_trials": Allowed("a whole number from 0", lambda value: value >= 0, is_whole=True),
+    "lowest_quality_difference": DIFFERENCE,
+    "lowest_confidence_difference": DIFFERENCE,
+    "largest_untrusted_rise": SHARE,
+    "largest_failed_rise": SHARE,
+}
+
+
+@dataclass(frozen=True)
+class WatchPolicy:
+    """When a release that is in use is rolled back by itself: surely beyond one of these bounds.
+
+    Attributes:
+        nights: that are watched after a promotion.
+        baseline_trials: the newest of the release before, that its nights are compared with.
+        paired_trials: the newest that both releases measured; these must keep the gate's margins.
+        lowest_quality_difference: of mean quality, 0 to 1.
+        lowest_confidence_difference: of the keypoints' median confidence, 0 to 1.
+        largest_untrusted_rise: of the share of frames that are not trusted.
+        largest_failed_rise: of the share of trials that cannot be measured.
+    """
+
+    nights: int = 5
+    baseline_trials: int = 200
+    paired_trials: int = 40
+    lowest_quality_difference: float = -0.05
+    lowest_confidence_difference: float = -0.10
+    largest_untrusted_rise: float = 0.10
+    largest_failed_rise: float = 0.10
 
 
 @dataclass(frozen=True)
@@ -93,6 +126,7 @@ class Policy:
         failures: largest_share of the trials that the candidate cannot measure.
         cost: largest_ratio of processor time per frame, candidate to champion.
         athletes: largest_share_far_worse: of the athletes of this home that the sample may have missed by chance.
+        watch: bounds of the nights after it was promoted.
     """
 
     version: int
@@ -110,6 +144,7 @@ class Policy:
     failures: Mapping[str, float]
     cost: Mapping[str, float]
     athletes: Mapping[str, float]
+    watch: WatchPolicy = WatchPolicy()
 
     @classmethod
     def read(cls, text: str, name: str) -> Policy:
@@ -126,7 +161,11 @@ class Policy:
             table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise BioposeError(f"{name}: is no TOML ({error})") from error
+        watch = _table(name, "watch", table.pop("watch", {}))
         _check_names(name, "a policy", table, (*NUMBERS, *TABLES, *MARGINS))
+        _check_names(name, "watch", {**WATCH, **watch}, WATCH)
+        for key, value in watch.items():
+            _check(name, f"watch: {key}", value, WATCH[key])
         for key, allowed in NUMBERS.items():
             _check(name, key, table[key], allowed)
         for key, numbers in TABLES.items():
@@ -138,7 +177,7 @@ class Policy:
                 _check(name, f"{key}: {inner}", margin, MARGIN)
         if not table["bias_deg"]:
             raise BioposeError(f"{name}: bias_deg: has no coordinate; one at least is needed")
-        return cls(**table)
+        return cls(**table, watch=WatchPolicy(**watch))
 
     def level_of(self, look: int) -> float:
         """The part of the level that a look may spend, counted from 1: half, a sixth, a twelfth, ..."""

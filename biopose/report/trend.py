@@ -1,6 +1,7 @@
 """A metric over days as an inline SVG, with the colours and fonts of plot.css.
 
 Each session's mean has its 95 % interval; behind are the squad's band and the scale of the smallest detectable change.
+A broken line marks where another release of the models measured than before.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from biopose.rendering.ticks import ticks
 from biopose.report.svg import tick_text
@@ -20,6 +22,7 @@ MOST_Y_TICKS, MOST_DAYS = 5, 4
 MARGIN = 0.08  # of the vertical axis beyond what is drawn
 SIDE_OFFSET_PX = 2.5  # right and left of one session are drawn beside each other
 POINT_PX = 3.2
+RELEASE_OFFSET_PX = 8.0  # the mark of another release is before its first session
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Session:
         reach: half of its 95 % interval; None where it is not known.
         name: shown with the point.
         link: where the point leads.
+        release: that measured it; the plot marks where it changes. Empty: not known.
     """
 
     day: datetime.date
@@ -39,6 +43,7 @@ class Session:
     reach: float | None
     name: str
     link: str
+    release: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ def trend(title: str, series: Sequence[Series]) -> str:
         *_grid(axes),
         *(_band(one, axes) for one in series if one.band),
         *_names(series, axes),
+        *_release_changes(series, axes),
     ]
     for number, one in enumerate(series):
         parts += _sessions(one, axes, offset_px=SIDE_OFFSET_PX * (2 * number - len(series) + 1))
@@ -164,6 +170,24 @@ def _detectable(one: Series, axes: _Axes, *, x_px: float) -> list[str]:
     return [f'<path class="detectable {one.kind}" d="{line}"><title>{escape(title)}</title></path>']
 
 
+def _changes(series: Sequence[Series]) -> list[tuple[datetime.date, str, str]]:
+    """The days from which on another release measured: the day, the release before and that one."""
+    found = {}
+    for one in series:
+        for before, after in pairwise(one.sessions):
+            if before.release and after.release and before.release != after.release:
+                found[after.day] = (before.release, after.release)
+    return [(day, *found[day]) for day in sorted(found)]
+
+
+def _release_changes(series: Sequence[Series], axes: _Axes) -> list[str]:
+    return [
+        f'<path class="release" d="M{axes.x(day) - RELEASE_OFFSET_PX:.1f} 0v{axes.height_px:g}">'
+        f"<title>{escape(f'from {day} on measured with {after}, before with {before}')}</title></path>"
+        for day, before, after in _changes(series)
+    ]
+
+
 def _names(series: Sequence[Series], axes: _Axes) -> list[str]:
     parts = []
     for place, one in enumerate(reversed(series) if len(series) > 1 else ()):
@@ -181,4 +205,5 @@ def _description(series: Sequence[Series]) -> str:
         lines.append(
             f"{name}{len(one.sessions)} sessions, {first.value:.4g} on {first.day}, {last.value:.4g} on {last.day}."
         )
+    lines += [f"From {day} on measured with {after}, before with {before}." for day, before, after in _changes(series)]
     return " ".join(lines)

@@ -71,7 +71,7 @@ def kinematics_sql(connection: DuckDBPyConnection, first: int, last: int) -> str
 def describe_trials(connection: DuckDBPyConnection, first: int, last: int) -> None:
     """Everything about trials but their frames, into the tables that `load_trial` writes."""
     connection.execute(TRIAL, {"first": first, "last": last})
-    release_id, _ = admit(connection, METHOD, [MODEL])
+    release_id = admit(connection, METHOD, [MODEL])
     for sql in (
         "INSERT INTO team SELECT DISTINCT split_part(athlete_id, '/', 1) FROM synthetic ON CONFLICT DO NOTHING",
         "INSERT INTO athlete BY NAME SELECT DISTINCT athlete_id, split_part(athlete_id, '/', 1) AS team_id, "

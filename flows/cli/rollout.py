@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import nullcontext, redirect_stdout
+from datetime import datetime
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -16,13 +17,23 @@ import click
 from biopose.cli.command_line import EXISTING, Commands, as_json, show
 from biopose.reconstruction.method_names import EVALUATED_METHOD_HELP, EVALUATED_METHODS, MethodName
 from flows.cli.command_errors import as_one_line
-from flows.cli.home_option import with_home
+from flows.cli.home_option import refuse_without_warehouse, with_home
 from flows.cli.model_version import ModelVersion
 
 if TYPE_CHECKING:
     from tasks.audit import Act
+    from warehouse.canary import Unit
 
+UNITS: tuple[Unit, ...] = ("athlete", "team", "trial")
 NOT_PASSED = 3  # the exit code where the gate did not pass a candidate
+
+NEXT = {  # by state, and whether the gate passed it
+    ("gate", True): "biopose rollout canary --share 0.1, or promote",
+    ("canary", True): "biopose rollout promote, or rollback --reason WHY",
+    ("canary", False): "biopose rollout rollback --reason WHY, or against the gate: promote --reason WHY",
+    ("watch", True): "nothing; nights watch it. biopose rollout rollback --reason WHY goes back",
+    ("watch", False): "nothing; nights watch it. biopose rollout rollback --reason WHY goes back",
+}
 
 with_reason = click.option("--reason", required=True, help="Kept with the act.")
 
@@ -32,14 +43,17 @@ def rollout() -> None:
     """Bring a new model version to everybody safely, or not at all.
 
     A release is a method with exact model versions. `start` measures a sample of stored trials with a candidate release
-    beside the promoted one, compares them and decides by a policy; nothing that is shown changes. `promote` makes the
-    candidate's numbers current, `rollback` those of the release before, each in seconds.
+    beside the promoted one, compares them and decides by a policy; nothing that is shown changes. `canary` shows its
+    numbers to a share, `promote` to all; `rollback` shows those of the release before again. Each takes seconds. Nights
+    after it watch the release and roll it back by themselves where it surely drifts beyond the policy's bounds.
 
     \b
     Examples:
       biopose rollout start --model mqhmr=2 --why "trained on twice the motions"
+      biopose rollout canary --share 0.1
       biopose rollout promote
       biopose rollout rollback --reason "knee angles of sprints jump"
+      biopose rollout backfill --since 2026-01-01
     """
 
 
@@ -157,6 +171,43 @@ def report(home: Path | None, json_: bool) -> None:
 
 @rollout.command()
 @with_home
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of all athletes, or of what --of names; 0.1 is a tenth.",
+)
+@click.option("--of", "unit", type=click.Choice(UNITS), default="athlete", show_default=True, help="Unit of the share.")
+@click.option("--team", "teams", multiple=True, help="A team that is in it besides.")
+@click.option("--reason", help="Needed against the gate, and kept for ever.")
+@as_json
+def canary(
+    home: Path | None, share: float | None, unit: Unit, teams: tuple[str, ...], reason: str | None, json_: bool
+) -> None:
+    """Show the candidate's numbers to a share first; nights measure these trials with it, all others as before.
+
+    Who is chosen follows from a hash, so that it is the same every night; a larger share holds the smaller one. The
+    release of each trial is a column of `trial`, and series mark where it changes. `promote` goes on to all, `rollback`
+    and `abort` show exactly what was shown before.
+
+    \b
+    Examples:
+      biopose rollout canary --share 0.1
+      biopose rollout canary --team blue
+    """
+    from tasks.promotion import show_canary
+
+    if share is None and not teams:
+        raise click.UsageError("a canary needs --share or --team")
+    _change(
+        home,
+        "canary",
+        lambda settings: show_canary(settings, share=share or 0.0, unit=unit, teams=teams, reason=reason),
+        json_=json_,
+    )
+
+
+@rollout.command()
+@with_home
 @click.option("--reason", help="Needed against the gate, and kept for ever.")
 @as_json
 def promote(home: Path | None, reason: str | None, json_: bool) -> None:
@@ -180,7 +231,7 @@ def promote(home: Path | None, reason: str | None, json_: bool) -> None:
 @with_reason
 @as_json
 def rollback(home: Path | None, reason: str, json_: bool) -> None:
-    """Make the release before the promoted one the release in use; every trial shows what it showed then.
+    """End the canary, else make the release before the promoted one the release in use; trials show what they showed.
 
     Trials that the later release alone measured are not current until an ingest measures them.
 
@@ -198,7 +249,7 @@ def rollback(home: Path | None, reason: str, json_: bool) -> None:
 @with_reason
 @as_json
 def abort(home: Path | None, reason: str, json_: bool) -> None:
-    """End the open rollout; what its candidate measured stays stored, and not current.
+    """End the open rollout, with its canary; what its candidate measured stays stored, and not current.
 
     \b
     Example:
@@ -207,6 +258,60 @@ def abort(home: Path | None, reason: str, json_: bool) -> None:
     from tasks.promotion import abort as act
 
     _change(home, "abort", lambda settings: act(settings, reason=reason), json_=json_)
+
+
+@rollout.command()
+@with_home
+@with_reason
+@as_json
+def finish(home: Path | None, reason: str, json_: bool) -> None:
+    """End the watch of a promoted release before its nights are over; the release stays.
+
+    \b
+    Example:
+      biopose rollout finish --reason "checked by hand"
+    """
+    from tasks.promotion import finish as act
+
+    _change(home, "finish", lambda settings: act(settings, reason=reason), json_=json_)
+
+
+@rollout.command()
+@with_home
+@click.option("--since", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First date of the sessions.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last date; else today.")
+@as_json
+def backfill(home: Path | None, since: datetime, until: datetime | None, json_: bool) -> None:
+    """Measure stored history anew with the promoted release, between nights; run again, it goes on.
+
+    The numbers of each trial become current as it is stored. Trials whose manifest or recording is gone keep theirs,
+    and are listed.
+
+    \b
+    Examples:
+      biopose rollout backfill --since 2026-01-01
+      biopose rollout backfill --since 2026-01-01 --until 2026-06-30
+    """
+    from flows.serving.ingest_server import ingest_server
+    from tasks.registration import register_once
+    from tasks.settings import Settings
+
+    last = (until or datetime.now()).date()
+    if last < since.date():
+        raise click.UsageError(f"--until {last} lies before --since {since.date()}")
+    settings = Settings.load(home)
+    refuse_without_warehouse(settings)
+    with as_one_line(), ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
+        from flows.backfill import backfill as flow
+        from flows.backfill import backfill_lines
+
+        register_once(settings)  # while the server starts
+        wait_until_ready()
+        with redirect_stdout(StringIO()) if json_ else nullcontext():
+            found = flow(since.date(), last, home=str(settings.home))
+    show(found, json_=json_, lines=lambda: backfill_lines(found))
+    if found["failed"] or found["ended_at"] is None:
+        raise click.exceptions.Exit(NOT_PASSED)
 
 
 def status_lines(status: Mapping[str, Any]) -> list[str]:
@@ -218,8 +323,13 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         f"{act['who']}: {act['why']}"
         for act in status["acts"]
     ]
+    if canary := status["canary"]:
+        lines.append(
+            f"Canary: {canary['who']}; {canary['trials']} trials, of which {canary['measured']} show the candidate"
+        )
     if status["interrupted"]:
         lines.append(f"  interrupted: {status['interrupted']}; the next ingest or rollout command completes it")
+    lines += [_backfill_line(one) for one in status["backfills"]]
     rollout = status["rollout"]
     if rollout is None:
         return [*lines, "No rollout yet: biopose rollout start --model STAGE=VERSION"]
@@ -230,13 +340,25 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     if rollout["comparison"]:
         lines += _decision_lines(rollout["comparison"]["decision"])
     lines += [f"  {one['at'][:19]}  {one['to']:<9} {one['who']}: {one['why']}" for one in rollout["transitions"]]
+    lines += [_night_line(night) for night in rollout["nights"]]
     if rollout["verdict"]:
         lines.append(f"Page: {rollout['page']}")
-    if rollout["state"] == "gate" and rollout["verdict"] == "pass":
-        lines.append("Next: biopose rollout promote")
-    elif rollout["state"] == "gate" and rollout["verdict"]:  # a promotion against the gate was taken back
-        lines.append("Next: biopose rollout abort --reason WHY, or against the gate: promote --reason WHY")
+    if following := NEXT.get((rollout["state"], rollout["verdict"] == "pass")):
+        lines.append(f"Next: {following}")
     return lines
+
+
+def _night_line(night: Mapping[str, Any]) -> str:
+    judged = ", ".join(f"{one['name']} {one['verdict']}" for one in night["judged"])
+    return f"  {night['at'][:19]}  watch     night {night['night']}: {night['verdict']} ({judged})"
+
+
+def _backfill_line(one: Mapping[str, Any]) -> str:
+    end = f"ended {one['ended_at'][:19]}" if one["ended_at"] else "not done; run again, it goes on"
+    return (
+        f"Backfill {one['number']}: {one['since']} to {one['until']} with {one['release']}, "
+        f"{one['measured']} measured, {one['failed']} in quarantine, {one['left_out']} left out; {end}"
+    )
 
 
 def _decision_lines(decision: Mapping[str, Any]) -> list[str]:
@@ -273,6 +395,7 @@ def _change(home: Path | None, name: Act, act: Any, *, json_: bool) -> None:
     from tasks.user_name import user_name
 
     settings = Settings.load(home)
+    refuse_without_warehouse(settings)
     with as_one_line(), exclusive(settings.home):
         act(settings)
         found = rollout_status(settings)

@@ -53,7 +53,8 @@ def _over_days(answer: pl.DataFrame, day: str) -> list[Markup]:
     for row in answer.iter_rows(named=True):
         title = ", ".join(str(row[name]).replace("_", " ") for name in ("metric", "activity", "unit") if row.get(name))
         sd = row.get("measurement_sd")
-        session = Session(row[day], row["mean_value"], None if sd is None else BAND_SD * sd, str(row[day]), "#answer")
+        reach, release = None if sd is None else BAND_SD * sd, str(row.get("releases") or "")
+        session = Session(row[day], row["mean_value"], reach, str(row[day]), "#answer", release)
         groups.setdefault(title, {}).setdefault(str(row.get("side") or "none"), []).append(session)
     return [
         Markup(  # noqa: S704 - escaped there

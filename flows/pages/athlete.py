@@ -96,6 +96,7 @@ def _side(side: str, rows: list[Row], squad: list[Row], spread: list[Row]) -> di
             None if row["measurement_sd"] is None else BAND_SD * row["measurement_sd"],
             row["session_id"],
             address("/questions/trials_of_session", session=row["session_id"]),
+            row["releases"] or "",
         )
         for row in rows
     ]

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from biopose.outputs.untrusted import UNTRUSTED_QUALITY
-from flows.pages.reader import Reader
+from flows.pages.reader import Reader, Row
 from tasks.quarantine import Quarantine
+from warehouse.nights import WATCH
 from warehouse.team_rows import Teams
 
 KINDS = {
@@ -49,8 +50,15 @@ def night(read: Reader, asked: Mapping[str, str], *, quarantine: Path) -> dict[s
         "shown": min(loads.height, SHOWN_TRIALS),
         "sessions": {name: sorted(trials, key=lambda one: one["trial_id"]) for name, trials in sessions.items()},
         "least_quality": UNTRUSTED_QUALITY,
+        "change": _change(read),
         **_quarantined(quarantine, read.teams),
     }
+
+
+def _change(read: Reader) -> Row | None:
+    """The last change of the release in use, where a canary is in force or the watch rolled back by itself."""
+    last = read.rows("release_acts")[:1]
+    return last[0] if last and (last[0]["act"] == "canary" or last[0]["who"] == WATCH) else None
 
 
 def _quarantined(folder: Path, teams: Teams) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def test_the_shipped_policy_is_read() -> None:
         ("version = ", "is no TOML"),
         ("version = 1", "lacks athletes, bias_deg, cost, difference_deg, draws"),
         (f"margin = 1\n{SHIPPED}", "has the unknown margin"),
+        (f"{SHIPPED}\nnight = 3", "watch: has the unknown night; watch has nights"),
         (f"{SHIPPED}\n[failures.of]", "failures: has the unknown of; failures has largest_share"),
     ],
 )
@@ -58,6 +59,7 @@ def test_what_lacks_or_is_unknown_is_named(text: str, complaint: str) -> None:
         ("lowest_share = 0.80", "lowest_share = 80", "intervals: lowest_share: found 80; a share from 0 to below 1 is"),
         ("largest_of_a_trial = 30.0", "largest = 30.0", "difference_deg: lacks largest_of_a_trial; difference_deg has"),
         ("lowest_difference_of_a_group = -0.06", "", "quality: lacks lowest_difference_of_a_group; quality has"),
+        ("nights = 5", "nights = 0", "watch: nights: found 0; a whole number from 1 is expected"),
         ("ankle_angle = 4.0", f"ankle_angle = {10**400}", "bias_deg: ankle_angle: found 1000"),
     ],
 )
@@ -70,3 +72,8 @@ def test_a_policy_without_any_coordinate_or_with_a_number_for_a_table_is_refused
     rest = after[after.index("[difference_deg]") :]
     assert refused(f"{before}[bias_deg]\n{rest}") == "p.toml: bias_deg: has no coordinate; one at least is needed"
     assert refused(f"bias_deg = 3\n{before}{rest}") == "p.toml: bias_deg is a table of numbers; found 3"
+
+
+def test_a_policy_without_a_watch_has_the_bounds_of_the_shipped_one() -> None:
+    """Those of rollouts that began before there was a watch have none."""
+    assert Policy.read(SHIPPED.partition("[watch]")[0], "p.toml") == Policy.read(SHIPPED, "p.toml")

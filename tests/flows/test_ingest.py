@@ -158,7 +158,7 @@ def test_an_inbox_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_two_ingests_of_one_home_do_not_meet(run: ObservedRun, server: dict[str, str]) -> None:
-    with exclusive(run.home):
+    with exclusive(run.home, "night"):
         second = start_ingest(run.inbox, run.home, server=server)
         _, error = second.communicate(timeout=120)
     assert second.returncode == 1

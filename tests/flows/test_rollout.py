@@ -1,7 +1,8 @@
-"""A rollout of real video: measured in the shadow, shared stages once, compared and decided on; what is shown stays."""
+"""A rollout of real video: in the shadow, shared stages once, compared, decided on; then a canary, and a backfill."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 
 from tasks.models import register_trained
+from tasks.priority import as_night
 from tasks.settings import Settings
 from tasks.shipped_models import shipped_models, trained_model
 from tests.flows.conftest import ObservedRun
-from tests.flows.ingest_runs import copied_home, needs_clips
-from warehouse.connection import opened_for_reading
+from tests.flows.ingest_runs import copied_home, needs_clips, run_ingest
+from warehouse.connection import opened_for_reading, opened_for_writing
+from warehouse.rollouts import latest, transitions
 
 pytestmark = [pytest.mark.slow, needs_clips]
 
@@ -31,6 +34,40 @@ def rollout(home: Path, *arguments: str, server: dict[str, str]) -> subprocess.C
         timeout=500,
         env=dict(os.environ) | server,
     )
+
+
+def started_and_given_way(home: Path, *arguments: str, server: dict[str, str]) -> str:
+    """The output of a rollout that gives way to a night as it measures, and goes on when that is done."""
+    command = [sys.executable, "-u", "-m", "flows.cli.main", "rollout", "start", *arguments, "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ) | server) as process:
+        assert process.stdout is not None
+        lines = []
+        while not lines or not lines[-1].lstrip().startswith("solve and analyse"):  # the shadow has its plan
+            lines.append(process.stdout.readline())
+            assert process.poll() is None
+        night: list[str] = []
+        with as_night(home, log=night.append):
+            assert "gives way, at its next trial" in night[0]
+            with opened_for_writing(home / "warehouse.duckdb") as connection:
+                assert [one.to_state for one in transitions(connection, 1)][-1] == "shadow"
+        output, _ = process.communicate(timeout=500)
+    assert process.returncode == 3
+    return "".join(lines) + output
+
+
+def share_of_half(home: Path, trials: list[str]) -> str:
+    """A share of trials that the canary of the last rollout's candidate chooses half of."""
+    with opened_for_writing(home / "warehouse.duckdb") as connection:
+        found = latest(connection)
+    assert found is not None
+    hashes = sorted(hashlib.sha256(f"{found.candidate_id} {one}".encode()).hexdigest() for one in trials)
+    middle = len(hashes) // 2
+    return str(sum(int(one[:12], 16) for one in hashes[middle - 1 : middle + 1]) / 2 / 16**12)
+
+
+def releases(home: Path) -> dict[str, str]:
+    with opened_for_reading(home / "warehouse.snapshot.duckdb") as connection:
+        return dict(connection.execute("SELECT trial_id, release FROM trial").fetchall())
 
 
 def another_version(home: Path, folder: Path) -> int:
@@ -67,12 +104,16 @@ def test_a_rollout_measures_beside_the_current_numbers_does_shared_stages_once_a
     perceived = sorted((home / "artifacts/perceived").rglob("*.parquet"))
     motions = sorted((home / "artifacts/motions").iterdir())
     choice = ("--model", f"neurik={version}", "--trials", str(SAMPLE), "--name", "winter", "--why", "test")
-    first = rollout(home, "start", *choice, server=server)
-    assert first.returncode == 3, first.stderr
+    output = started_and_given_way(home, *choice, server=server)
+    assert "gives way to an ingest; 2 trials are still to be measured" in output
+    assert "an ingest is at work here" in output
+    first = rollout(home, "status", server=server)
     found = json.loads(first.stdout.splitlines()[-1])["rollout"]
     assert (found["candidate"], found["verdict"], found["state"]) == ("winter", "not enough evidence", "stopped")
     assert found["sample"] == {"measured": SAMPLE}
-    assert [one["to"] for one in found["transitions"]] == ["register", "shadow", "compare", "gate", "stopped"]
+    assert [one["to"] for one in found["transitions"]] == [
+        *("register", "shadow", "shadow", "compare", "gate", "stopped")
+    ]
     assert Path(found["page"]).read_text().count("<svg") == SAMPLE
     assert sorted((home / "artifacts/perceived").rglob("*.parquet")) == perceived
     assert sorted((home / "artifacts/motions").iterdir()) == motions
@@ -88,3 +129,29 @@ def test_a_rollout_measures_beside_the_current_numbers_does_shared_stages_once_a
     unknown = rollout(home, "start", "--model", "neurik=99", server=server)
     assert unknown.returncode == 1
     assert "neurik version 99 is not in the registry" in unknown.stderr
+
+    before = releases(home)
+    share = share_of_half(home, list(before))
+    why = ("--reason", "a test")
+    shown_to_half = rollout(home, "canary", "--share", share, "--of", "trial", *why, server=server)
+    assert shown_to_half.returncode == 0, shown_to_half.stderr
+    night = run_ingest(run.inbox, home, expect=3, server=server)
+    assert len(night["stored"]) in (1, 2, 3)  # without those of the sample that are chosen
+    assert any("watch of the release winter, night 1 as a canary: not enough evidence" in n for n in night["notes"])
+    after = releases(home)
+    assert sum(release == "winter" for release in after.values()) == len(before) // 2
+    assert all(after[trial] in ("winter", before[trial]) for trial in before)
+    rolled_back = rollout(home, "rollback", *why, server=server)
+    assert rolled_back.returncode == 0, rolled_back.stderr
+    assert shown(snapshot) == shown(run.snapshot)
+
+    promoted = rollout(home, "promote", *why, server=server)
+    assert promoted.returncode == 0, promoted.stderr
+    backfilled = rollout(home, "backfill", "--since", "2026-11-01", "--until", "2026-11-30", server=server)
+    assert backfilled.returncode == 0, backfilled.stderr
+    row = json.loads(backfilled.stdout.splitlines()[-1])
+    assert (row["failed"], row["left"]) == (0, {})
+    assert set(releases(home).values()) == {"winter"}
+    with opened_for_reading(snapshot) as connection:
+        offsets = "SELECT count(*) > 5, bool_and(trials = 2), bool_and(low IS NULL) FROM release_offset"
+        assert connection.execute(offsets).fetchall() == [(True, True, True)]

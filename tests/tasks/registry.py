@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tasks.comparison import DEFAULT_POLICY
 from tasks.models import registry
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
@@ -37,7 +38,7 @@ def make_home(home: Path) -> Settings:
             connection,
             champion_id=champion,
             candidate_id=candidate,
-            policy="",
+            policy=DEFAULT_POLICY.read_text(),
             trials=[SyntheticTrial("jump1").trial_id],
             who="ann",
             why="test",
@@ -54,9 +55,9 @@ def models(version: int) -> list[dict[str, Any]]:
     return [{"stage": one, "model": one, "version": version, "sha256": f"{version}" * 64} for one in STAGES]
 
 
-def load(settings: Settings, name: str, version: int) -> None:
+def load(settings: Settings, name: str, version: int, **changes: Any) -> None:
     """Load a trial as a version measured it."""
-    trial = SyntheticTrial(name, seed=version)
+    trial = SyntheticTrial(name, seed=version, **changes)
     record = replace(trial, seed=0).record
     record["models"] = models(version)
     record["run"]["run_id"] = f"{version}-{trial.run_id}"

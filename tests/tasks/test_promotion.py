@@ -14,7 +14,7 @@ import pytest
 from biopose.errors import BioposeError, ModelError
 from tasks.model_aliases import aliased_versions, set_alias
 from tasks.models import registry
-from tasks.promotion import abort, complete_interrupted, promote, roll_back
+from tasks.promotion import abort, complete_interrupted, finish, promote, roll_back
 from tasks.releases import release_to_measure
 from tasks.settings import Settings
 from tests.tasks.registry import STAGES, make_home
@@ -63,7 +63,7 @@ def test_promoted_numbers_are_shown_and_rolled_back_those_of_before_are_exactly(
             ("promote", "the gate passed it"),
             ("roll back", "knees jump"),
         ]
-        assert [one.to_state for one in transitions(connection, 1)][-2:] == ["promote", "done"]
+        assert [one.to_state for one in transitions(connection, 1)][-3:] == ["promote", "watch", "stopped"]
     with pytest.raises(ReleaseError, match="no release to go back to"):
         roll_back(settings, reason="again")
 
@@ -119,7 +119,7 @@ def release_to_measure_method(settings: Settings) -> tuple[str, set[int]]:
     return release.method, {model.version for model in pinned(settings, release)}
 
 
-@pytest.mark.parametrize(("act", "writes"), [("promote", (6, 10)), ("roll back", (4,))])
+@pytest.mark.parametrize(("act", "writes"), [("promote", (6, 10)), ("roll back", (4,)), ("canary", (7,))])
 def test_a_process_that_ends_at_a_write_leaves_one_side_or_the_other_and_the_next_completes_it(
     pristine: Settings, tmp_path: Path, act: str, writes: tuple[int, ...]
 ) -> None:
@@ -145,8 +145,8 @@ def test_what_the_gate_did_not_pass_is_promoted_with_a_reason_alone_which_stays_
         assert acts(connection)[-1].why == "the margin is too narrow (the gate's verdict: fail)"
         rollout = latest(connection)
     assert rollout is not None
-    assert rollout.state == "done"
-    with pytest.raises(ReleaseError, match="nothing to promote: rollout 1 is at done"):
+    assert rollout.state == "watch"
+    with pytest.raises(ReleaseError, match="nothing to promote: rollout 1 is at watch"):
         promote(settings, reason="again")
 
 
@@ -171,12 +171,16 @@ def test_a_registry_that_cannot_be_reached_stops_it_likewise(settings: Settings)
     assert content_hash(settings.warehouse) == before
 
 
-def test_an_interrupted_promotion_whose_model_is_gone_is_taken_back(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("state", ["gate", "stopped"])
+def test_an_interrupted_promotion_whose_model_is_gone_is_taken_back_to_the_state_from_which_it_was_begun(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
+    """A stopped rollout, promoted against the gate, is stopped again, and needs its reason again."""
+    with opened_for_writing(settings.warehouse) as connection:
+        connection.execute("UPDATE rollout SET state = ?", [state])
     with monkeypatch.context() as patched:
         patched.setattr("tasks.promotion._complete", lambda *_: None)
-        promote(settings)
+        promote(settings, reason="tried")
     set_alias(settings, "champion", {"detector": 2})
     with registry(settings) as client:
         client.delete_model_version("keypoints", "2")
@@ -187,7 +191,7 @@ def test_an_interrupted_promotion_whose_model_is_gone_is_taken_back(
         rollout = latest(connection)
         assert begun_act(connection) is None
     assert rollout is not None
-    assert rollout.state == "gate"
+    assert rollout.state == state
 
 
 def test_an_aborted_rollout_is_not_promoted_by_mistake(settings: Settings) -> None:
@@ -196,6 +200,17 @@ def test_an_aborted_rollout_is_not_promoted_by_mistake(settings: Settings) -> No
         promote(settings)
     with pytest.raises(ReleaseError, match="no rollout is open"):
         abort(settings, reason="again")
+
+
+def test_a_watched_release_is_not_aborted_by_mistake_and_its_watch_is_ended_by_name(settings: Settings) -> None:
+    with pytest.raises(ReleaseError, match="no promoted release is watched"):
+        finish(settings, reason="early")
+    promote(settings)
+    with pytest.raises(ReleaseError, match="is promoted, and watched: `biopose rollout rollback` goes back"):
+        abort(settings, reason="wrong version")
+    finish(settings, reason="checked by hand")
+    with opened_for_writing(settings.warehouse) as connection:
+        assert transitions(connection, 1)[-1].why == "the watch is ended: checked by hand"
 
 
 @pytest.fixture

@@ -117,7 +117,12 @@ def test_what_rollouts_compared_names_the_person_no_more_and_others_still(databa
     compared = '[{"trial_id": "blue/2026-11-25-jumps/jump1", "athlete": "blue/ann"}, "blue/2026-11-25-jumps/jump10"]'
     with opened_for_writing(database) as connection:
         connection.execute("INSERT INTO rollout VALUES (1, 'a', 'b', 'gate', NULL, '', ?)", [compared])
+        why = "fail: blue/2026-11-25-jumps/jump1: quality 0.80 -> 0.40"
+        connection.execute("INSERT INTO rollout_transition VALUES (1, 'gate', 'stopped', 'eve', ?, now())", [why])
     erase_athlete(database, "blue/ann")
     with opened_for_reading(database) as connection:
         (left,) = connection.execute("SELECT comparison FROM rollout").fetchall()[0]
+        assert connection.execute("SELECT why FROM rollout_transition").fetchall() == [
+            ("fail: erased: quality 0.80 -> 0.40",)
+        ]
     assert left == '[{"trial_id": "erased", "athlete": "erased"}, "blue/2026-11-25-jumps/jump10"]'

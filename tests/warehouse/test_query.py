@@ -26,7 +26,7 @@ GIVEN = {
     "date": "2026-12-01",
 }
 GIVEN_CURVE = {name: GIVEN[name] for name in ("team", "activity")}
-WITHOUT_ROWS = ("landings_over_threshold", "norms", "events_of_trial", "unknown_metrics")
+WITHOUT_ROWS = ("landings_over_threshold", "norms", "events_of_trial", "unknown_metrics", "release_offsets")
 INJECTION = "x' OR 1 = 1; DROP TABLE trial; --"
 
 

@@ -2,7 +2,8 @@
 -- Grain: an athlete, metric, activity and side.
 -- Note: the 95 % interval of the change is Student's t over the means of the sessions (equal variances, 2 sides), so it
 --   holds the athlete's own variation from session to session as well as the measurement's. What is the same in every
---   session, such as a camera that always sees one side, is not in it.
+--   session, such as a camera that always sees one side, is not in it. Where release_changed, the sides of the date were
+--   measured with different releases, and the change holds their difference (release_offsets).
 -- date: date, the first of the time after
 -- athlete: one of trial.athlete_id, such as blue/ann = any
 -- metric: one of metric.metric, such as knee_flexion_peak = any
@@ -20,6 +21,7 @@ WITH per_session AS (
         avg(value) AS mean_value,
         avg(sd * sd) AS measurement_variance,
         count(*) AS trials,
+        string_agg(DISTINCT release, ', ' ORDER BY release) AS releases,
         any_value(unit) AS unit
     FROM metric
     WHERE
@@ -55,6 +57,7 @@ compared AS (
             / nullif(freedom, 0) * (1 / nullif(sessions_before, 0) + 1 / nullif(sessions_after, 0))
         ) AS change_se,
         sum(trials)::BIGINT AS trials,
+        count(DISTINCT releases) > 1 AS release_changed,
         any_value(unit) AS unit
     FROM per_session
     GROUP BY athlete_id, metric, activity, side
@@ -95,6 +98,7 @@ SELECT
     sessions_before,
     sessions_after,
     trials,
-    unit
+    unit,
+    release_changed
 FROM judged
 ORDER BY athlete_id, metric, activity, side;

@@ -2,7 +2,8 @@
 -- Grain: a session, metric, activity and side.
 -- Note: measurement_sd is the measurement's own standard deviation, as if the trials of a session shared their errors; a
 --   change is beyond measurement noise where it exceeds 1.96 standard deviations of the difference. It says nothing of
---   the athlete's own variation from day to day; before_after does.
+--   the athlete's own variation from day to day; before_after does. releases are those that measured the trials, and
+--   release_changed that they are others than in the session before: a change may come from them (release_offsets).
 -- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as knee_flexion_peak = any
 -- activity: one of trial.activity = any
@@ -20,6 +21,7 @@ WITH per_session AS (
         sqrt(avg(sd * sd)) AS measurement_sd,
         stddev_samp(value) AS sd_between_trials,
         count(*) AS trials,
+        string_agg(DISTINCT release, ', ' ORDER BY release) AS releases,
         any_value(unit) AS unit
     FROM metric
     WHERE
@@ -36,6 +38,7 @@ compared AS (
         *,
         mean_value - first_value(mean_value) OVER in_order AS change,
         sqrt(measurement_sd ** 2 + (first_value(measurement_sd) OVER in_order) ** 2) AS change_sd,
+        coalesce(releases <> lag(releases) OVER in_order, false) AS release_changed,
         row_number() OVER in_order AS session_number
     FROM per_session
     WINDOW in_order AS (PARTITION BY metric, activity, side ORDER BY session_date, session_id)
@@ -59,6 +62,8 @@ SELECT
         WHEN abs(change) > 1.96 * change_sd THEN 'beyond measurement noise'
         ELSE 'within measurement noise'
     END AS judgement,
-    unit
+    unit,
+    releases,
+    release_changed
 FROM compared
 ORDER BY metric, activity, side, session_date, session_id;

@@ -17,7 +17,7 @@ acted AS (
     SELECT
         releases[-1] AS release_id,
         max(act_number) AS act_number,
-        bool_or(is_override) AS is_override
+        bool_or(is_override AND act = 'promote') AS is_override
     FROM release_act
     WHERE is_done
     GROUP BY releases[-1]
@@ -30,6 +30,8 @@ SELECT
     coalesce(measured.trials_measured, 0) AS trials_measured,
     coalesce(measured.trials_shown, 0) AS trials_shown,
     coalesce(acted.act_number = (SELECT max(act_number) FROM release_act WHERE is_done), false) AS is_promoted,
+    coalesce(release.release_id = (SELECT arg_max(canary, act_number).release_id FROM release_act WHERE is_done), false)
+        AS is_canary,
     coalesce(acted.is_override, false) AS was_promoted_against_the_gate
 FROM release
 LEFT JOIN versions USING (release_id)

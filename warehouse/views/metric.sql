@@ -12,7 +12,9 @@ SELECT
     if(isfinite(fact.value), fact.value, NULL) AS value,
     fact.unit,
     if(isfinite(fact.sd), fact.sd, NULL) AS sd,
-    fact.reason
+    fact.reason,
+    release.name AS release
 FROM metric_of_every_run AS fact
 JOIN trial_manifest AS described ON described.current_run_number = fact.run_number
-JOIN session USING (session_id);
+JOIN session USING (session_id)
+LEFT JOIN release ON release.release_id = described.current_release_id;

@@ -50,22 +50,25 @@ def test_a_version_is_not_shown_while_the_warehouse_is_open_elsewhere_which_is_n
 def test_options_that_an_open_rollout_does_not_take_are_named_as_the_command_has_them(settings: Settings) -> None:
     from flows.rollout import rollout
 
-    with pytest.raises(ReleaseError, match="Go on with it without --model, --alias, or end it"):
+    with pytest.raises(
+        ReleaseError, match="Go on with it without --model, --alias, or end it: `biopose rollout abort`"
+    ):
         rollout.fn(home=str(settings.home), models={"keypoints": 2}, alias="challenger")
 
 
 @pytest.mark.parametrize(
-    ("verdict", "following"),
+    ("state", "verdict", "following"),
     [
-        ("pass", "Next: biopose rollout promote"),
-        ("fail", "Next: biopose rollout abort --reason WHY, or against the gate: promote --reason WHY"),
+        ("gate", "pass", "Next: biopose rollout canary --share 0.1, or promote"),
+        ("canary", "pass", "Next: biopose rollout promote, or rollback --reason WHY"),
+        ("canary", "fail", "Next: biopose rollout rollback --reason WHY, or against the gate: promote --reason WHY"),
     ],
 )
 def test_the_next_command_is_a_promotion_without_a_reason_only_where_the_gate_passed_it(
-    verdict: str, following: str
+    state: str, verdict: str, following: str
 ) -> None:
-    """A promotion against the gate that was taken back is at the gate again, with its verdict."""
-    rollout: dict[str, Any] = {"number": 1, "champion": "old", "candidate": "new", "state": "gate"}
+    rollout: dict[str, Any] = {"number": 1, "champion": "old", "candidate": "new", "state": state, "nights": []}
     rollout |= {"verdict": verdict, "sample": {"measured": 9}, "comparison": None, "transitions": [], "page": "p.html"}
     status = {"promoted": "old", "trials_shown": {"old": 9}, "acts": [], "interrupted": None, "rollout": rollout}
+    status |= {"canary": None, "backfills": []}
     assert status_lines(status)[-1] == following

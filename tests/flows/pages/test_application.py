@@ -21,11 +21,14 @@ from tasks.quarantine import Quarantine, quarantine_record
 from tasks.settings import Settings
 from tests.flows.pages.home import FILMED, QUARANTINED, WALK, folder_of, served
 from tests.warehouse.trials import SyntheticTrial
+from warehouse.connection import opened_for_writing, transaction
 from warehouse.erase import erase_athlete
 from warehouse.limits import Limits
 from warehouse.load import load_trial
 from warehouse.named_query import named_queries
+from warehouse.nights import WATCH
 from warehouse.open_snapshot import OpenSnapshot
+from warehouse.releases import begin_act, finish_act, promoted
 from warehouse.snapshot import publish_snapshot
 
 PAGES = (
@@ -253,6 +256,21 @@ def test_a_page_of_an_erased_athlete_that_was_read_from_the_old_snapshot_is_not_
         assert snapshot.answer(while_it_is_read)[0] == [200, 200]
         assert "blue/bob" not in client.get("/squad").text
         assert client.get("/athlete/blue/bob").status_code == 404
+
+
+def test_last_night_begins_with_what_the_watch_of_a_release_rolled_back(tmp_path: Path) -> None:
+    settings, trial = Settings(home=tmp_path), SyntheticTrial()
+    load_trial(settings.warehouse, trial.record, trial.write(tmp_path / "measured"))
+    with opened_for_writing(settings.warehouse) as connection, transaction(connection):
+        begin_act(connection, "roll back", promoted(connection), who=WATCH, why="mean_quality: -0.3 <beyond>")
+        finish_act(connection)
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    with served(tmp_path) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+        night = client.get("/night").text
+    assert re.search(
+        r'role="alert">Rolled back by itself, release keypoint_fit-\w+, since [\d: -]+: mean_quality', night
+    )
+    assert "&lt;beyond&gt;" in night
 
 
 def test_what_is_broken_in_a_home_hides_no_page(tmp_path: Path) -> None:

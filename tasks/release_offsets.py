@@ -1,0 +1,48 @@
+"""By how much two releases differ on the trials that both measured: for a series that spans both, never applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from biopose.analysis.cluster_bootstrap import cluster_means
+from biopose.analysis.definitions import DEFINITIONS
+from biopose.analysis.gate_policy import Policy
+from tasks.compared_trial import ComparedTrial
+from warehouse.rollouts import Offset
+
+END_LEVEL = 0.025  # beyond either end of the interval
+
+
+def offsets_of(trials: Sequence[ComparedTrial], policy: Policy) -> list[Offset]:
+    """Mean difference of each metric and coordinate, candidate minus champion, with its 95 % interval over athletes.
+
+    Args:
+        trials: that both measured.
+        policy: with draws and seed of the bootstrap.
+    """
+    if not trials:
+        return []
+    metrics = sorted({name for one in trials for name in one.metrics})
+    columns = trials[0].columns
+    values = np.array(
+        [[*(one.metrics.get(name, np.nan) for name in metrics), *one.agreement.bias] for one in trials], dtype=float
+    )
+    athletes = np.unique([one.athlete_id for one in trials], return_inverse=True)[1].astype(np.int64)
+    means = cluster_means(values, athletes, draws=policy.draws, seed=policy.seed)
+    low, high = means.ends(END_LEVEL)
+    units = [DEFINITIONS[name].unit if name in DEFINITIONS else "" for name in metrics]
+    units += [name.rpartition("_")[2] for name in columns]
+    return [
+        Offset(name, unit, float(mean), _known(first), _known(last), int(count), int(clusters))
+        for name, unit, mean, first, last, count, clusters in zip(
+            (*metrics, *columns), units, means.mean, low, high, means.trials, means.clusters, strict=True
+        )
+        if np.isfinite(mean)
+    ]
+
+
+def _known(end: float) -> float | None:
+    """None where too few athletes leave it open."""
+    return float(end) if np.isfinite(end) else None

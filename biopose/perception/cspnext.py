@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from biopose.io.checkpoint import without_initialisation
+from biopose.io.checkpoint import WithoutInitialisation
 from biopose.perception.csp_layers import ConvSilu, CspLayer, InSinglePrecision, SpatialPyramid, in_bfloat16
 from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput
 
@@ -46,7 +46,7 @@ class RtmPose(nn.Module):
         """
         from biopose.perception.onnx_weights import load_onnx_weights  # reading .onnx files takes a second to import
 
-        with without_initialisation():
+        with WithoutInitialisation():
             network = cls()
         load_onnx_weights(network, path, operators=WEIGHT_OPERATORS)
         return network.eval()
@@ -54,7 +54,7 @@ class RtmPose(nn.Module):
     def in_bfloat16(self) -> RtmPose:
         """With the backbone in bfloat16, but for one block, which takes a small difference of large numbers.
 
-        In bfloat16 that block alone would move keypoints by four times as much as all others together.
+        In bfloat16 that block alone would move keypoints by three times as much as all others together.
         """
         self.backbone.set_submodule(EXACT_BLOCK, InSinglePrecision(self.backbone.get_submodule(EXACT_BLOCK)))
         in_bfloat16(self.backbone, exact=[EXACT_BLOCK])

@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,7 @@ from biopose.tracking.subject_choice import choose_athletes, refuse_surplus_heig
 from biopose.tracking.tracks import PersonTrack
 from biopose.trial import Clip, Subject, Trial
 from biopose.video.probe import probe_video
+from biopose.video.read_ahead import read_ahead
 
 __all__ = [
     "ANALYSE",
@@ -267,7 +268,9 @@ def measure(trial: Trial, *, models: Models, progress: Progress | None = None) -
     with _timed(seconds, PERCEIVE), ThreadPoolExecutor(1) as beside:
         beside.submit(models.fit.scale_skeletons, _athletes(trial))  # what fails there is raised by the fit
         networks = models.perception
-        tracked = join_shards(perceive(shard, detector=networks.detector, network=networks.keypoints, progress=done))
+        parts = perceive(shard, detector=networks.detector, network=networks.keypoints, progress=done)
+        with closing(read_ahead(parts, depth=1)) as found_beside:
+            tracked = join_shards(found_beside)
     with _timed(seconds, RECONSTRUCT):
         found = reconstruct(tracked, trial, models=models.fit, progress=partial(show, RECONSTRUCT.name))
     with _timed(seconds, SOLVE):

@@ -169,6 +169,15 @@ def discover(inbox: Path) -> Discovered:
     return found
 
 
+def has_new_video(inbox: Path, hashes: VideoHashes) -> bool:
+    """Whether an inbox names a video that no run has looked at yet, so that it will be measured, unless it is refused.
+
+    Raises:
+        ValueError: the inbox is no folder.
+    """
+    return any(entry.kind == "video" and not hashes.knows(entry.file) for entry in discover(inbox).entries)
+
+
 def plan_trial(
     entry: TrialEntry,
     *,

@@ -116,6 +116,15 @@ class VideoHashes:
         self._changed = True
         return VideoState(*entry)
 
+    def knows(self, video: Path) -> bool:
+        """Whether a file is as it was when it was hashed."""
+        try:
+            status = video.stat()
+        except OSError:
+            return False
+        known = self._known.get(str(video))
+        return known is not None and tuple(known[:2]) == (status.st_size, status.st_mtime_ns)
+
     def videos(self, sha256: Collection[str]) -> list[Path]:
         """The files with these contents that are still there."""
         return [Path(name) for name, entry in self._known.items() if entry[-1] in sha256 and Path(name).exists()]

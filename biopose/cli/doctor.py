@@ -12,7 +12,7 @@ import click
 from biopose.assets import WHEELS, Wheel, missing_files
 from biopose.cli.command_line import show
 from biopose.cli.dependency_groups import GROUPS, install_command, installed_versions
-from biopose.errors import ModelError
+from biopose.errors import BioposeError, ModelError
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def examine() -> list[Finding]:
     """What inverse kinematics needs, then each dependency group, then what an installed group needs beside packages."""
     findings = [_python(), _torch(), _opensim(), *map(_group, GROUPS)]
     if next(f.ok for f in findings if f.name == "video"):
-        findings += [_decoder(), _body(), *map(_wheel, WHEELS)]
+        findings += [_decoder(), _networks(), _body(), *map(_wheel, WHEELS)]
     return findings
 
 
@@ -95,6 +95,15 @@ def _decoder() -> Finding:
 
     device = hardware_decoder() or "software"
     return Finding("decoder", True, f"av {av.__version__}, FFmpeg {av.ffmpeg_version_info}, decoding in {device}")
+
+
+def _networks() -> Finding:
+    from biopose.perception.backends import VARIABLE, backend_for
+
+    try:
+        return Finding("networks", True, f"by {backend_for('cpu')} on the CPU; {VARIABLE} overrules it")
+    except BioposeError as error:
+        return Finding("networks", False, str(error), f"unset {VARIABLE}")
 
 
 def _body() -> Finding:

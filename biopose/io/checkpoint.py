@@ -81,7 +81,7 @@ def load_network(path: Path, build: Callable[[dict[str, Any]], Network], *, kind
     """
     tensors, shape = read_checkpoint(path, kind=kind)
     try:
-        with without_initialisation():
+        with WithoutInitialisation():
             network = build({name: tuple(value) if isinstance(value, list) else value for name, value in shape.items()})
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -90,7 +90,7 @@ def load_network(path: Path, build: Callable[[dict[str, Any]], Network], *, kind
     return network.eval()
 
 
-class without_initialisation(TorchFunctionMode):  # noqa: N801 - used as a function that gives a context
+class WithoutInitialisation(TorchFunctionMode):
     """Leave the parameters of networks that are built inside as they come: all of them are loaded behind it."""
 
     def __torch_function__(

@@ -14,6 +14,8 @@ from typing import Literal, get_args
 
 import torch
 
+from biopose.errors import BioposeError
+
 Backend = Literal["onnxruntime", "torch", "bfloat16"]
 VARIABLE = "BIOPOSE_CPU_BACKEND"  # overrules the choice, such as for the same numbers on machines of several kinds
 
@@ -22,13 +24,16 @@ def backend_for(device: str | torch.device) -> Backend:
     """The fastest on a device, unless the environment names another for the CPU.
 
     Raises:
-        ValueError: it names none that there is.
+        BioposeError: it names none that there is.
     """
     if torch.device(device).type != "cpu":
         return "torch"
     named = os.environ.get(VARIABLE)
     if named:
-        return checked(named, device=device, given=VARIABLE)
+        try:
+            return checked(named, device=device, given=VARIABLE)
+        except ValueError as error:
+            raise BioposeError(str(error)) from error
     able = torch.cpu.get_capabilities()
     return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "onnxruntime"
 

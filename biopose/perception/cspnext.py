@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from biopose.io.checkpoint import without_initialisation
+from biopose.io.checkpoint import WithoutInitialisation
 from biopose.perception.csp_layers import ConvSilu, CspLayer, InSinglePrecision, SpatialPyramid, in_bfloat16
 from biopose.perception.simcc import X_BINS, Y_BINS, PoseOutput
 
@@ -25,6 +25,7 @@ KEYPOINT_COUNT = 26
 GRID = (8, 6)  # rows and columns of the last map of a crop
 HIDDEN, EXPANDED, QUERY = 256, 512, 128
 SMALLEST_NORM = 1e-5
+EXACT_BLOCK = "stages.1.1.blocks.0"  # of the backbone, in a network of bfloat16
 WEIGHT_OPERATORS = ("Conv", "MatMul", "Mul", "Add")
 
 
@@ -45,7 +46,7 @@ class RtmPose(nn.Module):
         """
         from biopose.perception.onnx_weights import load_onnx_weights  # reading .onnx files takes a second to import
 
-        with without_initialisation():
+        with WithoutInitialisation():
             network = cls()
         load_onnx_weights(network, path, operators=WEIGHT_OPERATORS)
         return network.eval()
@@ -53,16 +54,15 @@ class RtmPose(nn.Module):
     def in_bfloat16(self) -> RtmPose:
         """With the backbone in bfloat16, but for one block, which takes a small difference of large numbers.
 
-        In bfloat16 that block alone would move keypoints by four times as much as all others together.
+        In bfloat16 that block alone would move keypoints by three times as much as all others together.
         """
-        blocks = self.backbone.stages[1][1].blocks
-        blocks[0] = InSinglePrecision(blocks[0])
-        in_bfloat16(self.backbone, exact=["stages.1.1.blocks.0"])
+        self.backbone.set_submodule(EXACT_BLOCK, InSinglePrecision(self.backbone.get_submodule(EXACT_BLOCK)))
+        in_bfloat16(self.backbone, exact=[EXACT_BLOCK])
         return self
 
     def forward(self, crops: Tensor) -> PoseOutput:
         """Normalised crops (N, 3, 256, 192) -> scores and maps, these in the backbone's precision."""
-        maps = self.backbone(crops.to(self.backbone.stem[0].conv.weight.dtype))
+        maps = self.backbone(crops.to(next(self.backbone.parameters()).dtype))
         x_scores, y_scores = self.head(maps[-1].float())
         return PoseOutput(x_scores, y_scores, maps)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from biopose.io.checkpoint import without_initialisation
+from biopose.io.checkpoint import WithoutInitialisation
 from biopose.perception.csp_layers import ConvSilu, CspLayer, SpatialPyramid, in_bfloat16, on_device
 from biopose.skeleton.threads import torch_threads
 
@@ -51,7 +51,7 @@ class YoloxTiny(nn.Module):
         """
         from biopose.perception.onnx_weights import load_onnx_weights  # a second to import
 
-        with without_initialisation():
+        with WithoutInitialisation():
             network = cls()
         load_onnx_weights(network, path, operators=("Conv",))
         return network.eval()

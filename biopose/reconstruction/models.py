@@ -9,7 +9,7 @@ from biopose.body.anny import Body
 from biopose.body.segment_body import SEGMENT_BODY
 from biopose.hmr.feature_head import MqhmrHead
 from biopose.hmr.lifter import LIFTER_WEIGHTS
-from biopose.hmr.mqhmr import MQHMR_WEIGHTS
+from biopose.hmr.mqhmr import MQHMR_WEIGHTS, load_mqhmr
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS
 from biopose.neurik.network import NEURIK_WEIGHTS, load_neurik
 from biopose.perception.backends import backend_for
@@ -70,7 +70,8 @@ class PerceptionModels:
         runtime = backend_for(device)
         head = None
         if method.mesh is not None:
-            head = MqhmrHead(mesh.network, device=device) if mesh else MqhmrHead.load(files.mqhmr, device=device)
+            network = mesh.network if mesh else load_mqhmr(files.mqhmr)
+            head = MqhmrHead(network, device=device, bfloat16=runtime == "bfloat16")
         return cls(
             PersonDetector.load(backend=runtime, threads=threads, device=device, weights=files.detector),
             KeypointNetwork.load(

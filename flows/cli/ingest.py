@@ -4,19 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext, redirect_stdout, suppress
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from biopose.cli.command_line import as_json, show
 from biopose.cli.inbox import any_to_do, unmatched_lines
+from biopose.errors import BioposeError
 from biopose.io.file_names import escaped
 from biopose.reconstruction.method_names import EVALUATED_METHOD_HELP, EVALUATED_METHODS, MethodName
 from flows.cli.home_option import with_home
+
+if TYPE_CHECKING:
+    from tasks.settings import Settings
 
 SOME_NOT_STORED = 3  # the exit code for "the rest is stored"
 
@@ -129,6 +133,7 @@ def run_ingest(
             from tasks.registration import register_once
 
             register_once(settings)
+        _begin_ahead(inbox.resolve(), settings)
         wait_until_ready()
         with redirect_stdout(StringIO()) if quiet else nullcontext():
             return flow(
@@ -139,6 +144,19 @@ def run_ingest(
                 retry=list(retry),
                 take_over=list(take_over),
             )
+
+
+def _begin_ahead(inbox: Path, settings: Settings) -> None:
+    """While the server starts, which keeps one core busy: imports for the workers, where a video will be measured."""
+    from tasks.dask_pool import import_ahead
+    from tasks.plan import has_new_video
+    from tasks.video_hash import VideoHashes
+
+    if settings.dask_address:
+        return
+    with suppress(BioposeError, ValueError, OSError):  # the flow reports what is wrong with an inbox
+        if has_new_video(inbox, VideoHashes(settings.home / "video_hashes.json")):
+            import_ahead()
 
 
 def account_lines(account: Mapping[str, Any]) -> list[str]:

@@ -31,7 +31,7 @@ def findings() -> dict[str, Finding]:
 def test_the_groups_are_listed_and_then_what_video_needs() -> None:
     names = [f.name for f in examine()]
     groups = ["video", "train", "orchestration"]
-    assert names == ["python", "torch", "opensim", *groups, "decoder", "body", *(w.project for w in WHEELS)]
+    assert names == ["python", "torch", "opensim", *groups, "decoder", "networks", "body", *(w.project for w in WHEELS)]
 
 
 def test_what_is_missing_has_a_remedy(empty_cache: Path) -> None:

@@ -12,7 +12,7 @@ from biopose.body.mirror import mirrored_local_rotations
 from biopose.camera.intrinsics import intrinsics
 from biopose.errors import ModelError
 from biopose.hmr.feature_head import MqhmrHead, unpacked
-from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrOutput, new_mqhmr, save_mqhmr
+from biopose.hmr.mqhmr import CropInput, Mqhmr, MqhmrOutput, load_mqhmr, new_mqhmr, save_mqhmr
 from biopose.hmr.mqhmr_shape import MqhmrShape
 from biopose.perception.cspnext import MAP_CHANNELS
 from biopose.perception.detector import PersonDetector
@@ -147,8 +147,10 @@ def test_keypoints_are_shares_of_the_crop_from_edge_to_edge() -> None:
     assert torch.equal(head.given.confidence[0], confidence)
 
 
-def test_a_persons_output_does_not_depend_on_the_others_nor_on_the_place_in_the_batch() -> None:
-    head, people = MqhmrHead.load(), people_at(REGIONS * 13)  # three batches, the last with blanks
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_persons_output_does_not_depend_on_the_others_nor_on_the_place_in_the_batch(bfloat16: bool) -> None:
+    head = MqhmrHead.load(bfloat16=bfloat16)
+    people = people_at(REGIONS * 13)  # three batches, the last with blanks
     together = head(people)
     for first in (0, 1, 7, 15, 16, 30, 38):
         np.testing.assert_array_equal(head(people[first : first + 1])[0], together[first])
@@ -169,6 +171,16 @@ def test_a_crop_whose_mirror_image_the_network_was_given_has_the_mirrored_output
     torch.testing.assert_close(mirrored_local_rotations(image_R), R, atol=5e-3, rtol=0)
     torch.testing.assert_close(image_sd[:, list(MIRRORED)], sd, rtol=1e-2, atol=0)
     torch.testing.assert_close(image.shape, mesh.shape)
+
+
+def test_products_of_bfloat16_turn_segments_by_under_half_a_degree_in_the_median_even_of_noise() -> None:
+    people, decoder = people_at(REGIONS * 5), load_mqhmr()
+    exact, near = (
+        decoder.head(unpacked(MqhmrHead(decoder, bfloat16=flag)(people), decoder.shape).tokens)[0]
+        for flag in (False, True)
+    )
+    chord = torch.linalg.matrix_norm(exact - near) / 8**0.5
+    assert torch.rad2deg(2 * torch.arcsin(chord)).median() < 0.5
 
 
 def test_nobody_is_no_rows() -> None:

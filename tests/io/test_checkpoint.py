@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from biopose.errors import ModelError
-from biopose.io.checkpoint import read_checkpoint, save_checkpoint
+from biopose.io.checkpoint import load_network, read_checkpoint, save_checkpoint, save_network
 from biopose.io.files import sha256_of
 
 TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1], dtype=torch.int64)}
@@ -33,6 +33,20 @@ def test_views_and_parameters_can_be_written(tmp_path: Path) -> None:
     transposed = torch.nn.Parameter(TENSORS["a.weight"]).T
     save_checkpoint(tmp_path / "t.safetensors", {"t": transposed}, kind="test", shape={})
     torch.testing.assert_close(read_checkpoint(tmp_path / "t.safetensors", kind="test")[0]["t"], transposed.detach())
+
+
+def test_a_network_is_loaded_without_drawing_random_weights(tmp_path: Path) -> None:
+    path, written = tmp_path / "n.safetensors", torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    save_network(path, written, kind="test", shape={"inputs": 3})
+    state = torch.get_rng_state()
+    read = load_network(
+        path,
+        lambda shape: torch.nn.Sequential(torch.nn.Linear(shape["inputs"], 2), torch.nn.BatchNorm1d(2)),
+        kind="test",
+    )
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, tensor in written.state_dict().items():
+        torch.testing.assert_close(read.state_dict()[name], tensor.half().to(tensor.dtype), atol=0, rtol=0)
 
 
 def test_an_absent_file_is_named_with_the_remedy(tmp_path: Path) -> None:

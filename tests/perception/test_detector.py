@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from biopose.errors import ModelError
+from biopose.perception.backends import Backend
 from biopose.perception.detector import PersonBoxes, PersonDetector, letterboxed
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 
-@pytest.fixture(scope="module", params=["onnxruntime", "torch"])
+@pytest.fixture(scope="module", params=["onnxruntime", "torch", "bfloat16"])
 def detector(request: pytest.FixtureRequest) -> PersonDetector:
     return PersonDetector.load(backend=request.param, threads=1)
 
@@ -34,6 +35,15 @@ def test_both_backends_find_the_same() -> None:
     for ours, theirs in zip(*both, strict=True):
         assert np.allclose(ours.boxes_px, theirs.boxes_px, rtol=0, atol=1e-3)
         assert np.allclose(ours.scores, theirs.scores, rtol=0, atol=1e-5)
+
+
+@needs_networks
+def test_bfloat16_moves_the_edges_of_confident_boxes_by_less_than_a_hundredth_of_their_size() -> None:
+    both = [PersonDetector.load(backend=b).detect(frames_of_two_people()) for b in ("onnxruntime", "bfloat16")]
+    for exact, near in zip(*both, strict=True):
+        height = np.diff(confident(exact)[:, 1::2]).max()
+        assert np.abs(confident(exact) - confident(near)).max() < 0.01 * height
+        assert np.allclose(exact.scores[:2], near.scores[:2], rtol=0, atol=0.01)
 
 
 @needs_networks
@@ -116,11 +126,12 @@ def test_the_error_for_missing_weights_names_the_command(monkeypatch: pytest.Mon
         PersonDetector.load()
 
 
-def test_onnxruntime_is_refused_a_gpu() -> None:
+@pytest.mark.parametrize("backend", ["onnxruntime", "bfloat16"])
+def test_backends_of_the_cpu_are_refused_a_gpu(backend: Backend) -> None:
     with pytest.raises(ValueError, match="choose the backend torch"):
-        PersonDetector.load(device="cuda")
+        PersonDetector.load(backend=backend, device="cuda")
 
 
 def test_an_unknown_backend_is_refused() -> None:
-    with pytest.raises(ValueError, match="there are onnxruntime and torch"):
+    with pytest.raises(ValueError, match="'tensorflow'; there are onnxruntime, torch, bfloat16"):
         PersonDetector.load(backend="tensorflow")  # type: ignore[arg-type]

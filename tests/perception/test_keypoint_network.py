@@ -8,6 +8,7 @@ import torch
 
 from biopose.body.keypoint_names import KEYPOINTS, MIRRORED
 from biopose.hmr.feature_head import MqhmrHead
+from biopose.perception.backends import Backend
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
 from biopose.perception.pose_backends import TorchPose
@@ -171,6 +172,14 @@ def test_features_are_the_maps_the_keypoints_and_the_place_of_each_crop(network:
         assert np.allclose(used.tokens(found.features), middles(rows), atol=2.0)
 
 
+def test_bfloat16_moves_confident_keypoints_by_a_third_of_a_crops_pixel_in_the_median(network: KeypointNetwork) -> None:
+    near = KeypointNetwork.load(backend="bfloat16")
+    pixel = 450 * 1.25 / 256
+    for a, b in zip(*(n.locate(frames_of_two_people(), boxes()) for n in (network, near)), strict=True):
+        assert scatter(a, b) < pixel / 3
+        assert np.abs(a.confidence - b.confidence).mean() < 0.02
+
+
 def test_both_backends_give_the_same_maps() -> None:
     people = [
         KeypointNetwork.load(backend=backend, head=Head(), batch_size=4)
@@ -237,7 +246,7 @@ def test_features_belong_to_their_boxes_whatever_the_batches(batch_size: int) ->
         assert np.allclose(tokens, middles(rows[usable], width_px=width_px), atol=2.0)
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch", "bfloat16"])
 def test_a_persons_keypoints_and_tokens_do_not_depend_on_who_else_is_in_the_batch(backend) -> None:
     network = KeypointNetwork.load(backend=backend, head=MqhmrHead.load(), threads=1, batch_size=4)
     frames, own = frames_of_two_people(), boxes()
@@ -249,9 +258,11 @@ def test_a_persons_keypoints_and_tokens_do_not_depend_on_who_else_is_in_the_batc
             assert np.array_equal(network.tokens(few.features), network.tokens(all_.features))
 
 
-def test_keypoints_and_tokens_do_not_depend_on_the_number_of_threads() -> None:
+@pytest.mark.parametrize("backend", ["onnxruntime", "bfloat16"])
+def test_keypoints_and_tokens_do_not_depend_on_the_number_of_threads(backend: Backend) -> None:
     frames, own = frames_of_two_people() * 2, boxes() * 2
-    one, three = (KeypointNetwork.load(head=MqhmrHead.load(), threads=n, batch_size=2) for n in (1, 3))
+    head = MqhmrHead.load()
+    one, three = (KeypointNetwork.load(backend=backend, head=head, threads=n, batch_size=2) for n in (1, 3))
     found, same = one.locate(frames, own), three.locate(frames, own)
     for a, b in zip(found, same, strict=True):
         assert np.array_equal(a.positions_px, b.positions_px)

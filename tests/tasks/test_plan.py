@@ -14,7 +14,7 @@ from biopose.pipeline import METHODS, PERCEIVE
 from biopose.reconstruction.method_names import METHODS as MEASURING_METHODS
 from biopose.reconstruction.method_names import MethodName
 from tasks.models import PinnedModel
-from tasks.plan import IngestOptions, PlannedTrial, plan_trial
+from tasks.plan import IngestOptions, PlannedTrial, has_new_video, plan_trial
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
 from tests.flows.ingest_runs import CLIPS, Session, needs_clips
@@ -45,6 +45,15 @@ def planned(home: Path, models: list[PinnedModel], method: MethodName) -> Planne
     (entry,) = read_session(session.write(home / "inbox", CLIPS[0])).trials
     options, hashes = IngestOptions(method=method), VideoHashes(home / "hashes.json")
     return plan_trial(entry, models=models, options=options, settings=Settings.load(home), hashes=hashes)
+
+
+def test_a_video_is_new_until_a_run_has_looked_at_it(tmp_path: Path) -> None:
+    session, hashes = Session("beam"), VideoHashes(tmp_path / "hashes.json")
+    session.add("trial", CLIPS[0].name, start_s=0.0, frames=10)
+    manifest = session.write(tmp_path / "inbox", CLIPS[0])
+    assert has_new_video(tmp_path / "inbox", hashes)
+    hashes.state(manifest.parent / CLIPS[0].name)
+    assert not has_new_video(tmp_path / "inbox", hashes)
 
 
 @pytest.mark.parametrize("method", MEASURING_METHODS)

@@ -252,6 +252,9 @@ def test_over_tls_the_cookie_is_never_sent_in_clear(pages: object, tokens: dict[
     sign_in(client, tokens["blue"])
     page = client.get("/sign-in")
     assert "secure" in page.headers["set-cookie"].lower()
+    behind_a_proxy = TestClient(pages)  # type: ignore[arg-type]
+    page = behind_a_proxy.get("/sign-in", headers={"origin": "https://testserver"})
+    assert "secure" in page.headers["set-cookie"].lower()
 
 
 def test_a_proxys_header_is_believed_from_its_address_alone(settings: Settings, tokens: dict[str, str]) -> None:
@@ -282,6 +285,12 @@ def test_beyond_loopback_a_home_without_users_shows_nothing(tmp_path: Path) -> N
     assert [entry.who for entry in AuditLog(tmp_path).entries()] == ["this machine"]
     Users(tmp_path).add("ann", ["blue"])
     assert local.get("/squad").status_code == 401  # from the first user on
+
+
+def test_where_the_users_cannot_be_read_nobody_is_let_in(tmp_path: Path) -> None:
+    (tmp_path / "users.json").write_text("{")
+    reply = TestClient(application(Settings(home=tmp_path), public_names=NAMES)).get("/squad")
+    assert (reply.status_code, reply.text) == (503, "The users of this server cannot be read.")
 
 
 def test_it_is_recorded_who_saw_and_downloaded_whom(settings: Settings, blue: TestClient) -> None:

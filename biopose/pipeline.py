@@ -188,6 +188,7 @@ def analyse(
     cross_check_frames: int,
     overlay: bool = True,
     overlay_height_px: int | None = None,
+    blur_bystanders: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
     """Events and metrics, and every file of a measured trial: motion files, tables, overlay, report; all or none.
@@ -201,6 +202,7 @@ def analyse(
         cross_check_frames: of each person, that OpenSim's own inverse kinematics solves, too.
         overlay: whether the overlay is drawn.
         overlay_height_px: its height; None: as `overlay_layout` has it for the video's.
+        blur_bystanders: whether pictures show all but the measured people blurred.
         progress: called with 1 after each frame of the overlay.
 
     Returns:
@@ -225,6 +227,7 @@ def analyse(
         heights_m=[trial.height_m_of(one.track.person) for one in people],
         overlay=overlay,
         overlay_height_px=overlay_height_px,
+        blur_bystanders=blur_bystanders,
         progress=progress,
     )
 

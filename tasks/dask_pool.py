@@ -12,7 +12,7 @@ import logging
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from multiprocessing import forkserver
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,6 +76,8 @@ def solve_and_analyse(
     method: PinnedMethod,
     settings: Mapping[str, Any],
     made_from: Sequence[str],
+    *,
+    blur_bystanders: bool = False,
 ) -> None:
     """Runs on a Dask worker: everything that follows the reconstruction of one trial.
 
@@ -95,9 +97,10 @@ def solve_and_analyse(
             settings=settings,
             versions=method.weight_files().versions(),
             cross_check_frames=method.cross_check_frames,
+            blur_bystanders=blur_bystanders,
         )
-    with written_whole(folder / DONE) as partial:
-        partial.write_text(json.dumps(list(made_from)))
+    with written_whole(folder / DONE) as done:
+        done.write_text(json.dumps(list(made_from)))
 
 
 def made_from(done: Path) -> list[str]:
@@ -122,8 +125,8 @@ def measure_markers(trial: MarkerTrial, folder: Path, method: PinnedMethod, sett
         measured = measure_markers(trial, Path(temporary), weights=weights)
         used = {"neurik": weights} if measured.method == "marker_neurik" else {}
         analyse_markers(measured, trial, folder, settings=settings, versions=versions(used))
-    with written_whole(folder / DONE) as partial:
-        partial.write_text("")
+    with written_whole(folder / DONE) as done:
+        done.write_text("")
 
 
 def alone(function: Callable[..., None], trial: Trial | MarkerTrial, *arguments: Any) -> None:
@@ -155,9 +158,19 @@ class DaskPool:
         workers: how many calls it runs at once.
         method: of the run.
         share_cores: whether they run on the cores of this machine.
+        blur_bystanders: whether pictures show all but the measured people blurred.
     """
 
-    def __init__(self, client: Client, workers: int, method: PinnedMethod, *, share_cores: bool = True) -> None:
+    def __init__(
+        self,
+        client: Client,
+        workers: int,
+        method: PinnedMethod,
+        *,
+        share_cores: bool = True,
+        blur_bystanders: bool = False,
+    ) -> None:
+        self._analyse = partial(solve_and_analyse, blur_bystanders=blur_bystanders)
         self._calls = client.get_executor(pure=False)
         self._workers, self._method = workers, method
         self.takes = ("worker", "core") if share_cores else ("worker",)
@@ -193,7 +206,7 @@ class DaskPool:
         Raises:
             BioposeError: the input is at fault.
         """
-        await self._call(solve_and_analyse, trial, motion, folder, self._method, dict(settings), made_from)
+        await self._call(self._analyse, trial, motion, folder, self._method, dict(settings), made_from)
 
     async def measure_markers(self, trial: MarkerTrial, folder: Path, *, settings: Mapping[str, Any]) -> None:
         """Measure a recording of markers.
@@ -214,7 +227,8 @@ class DaskPool:
         try:
             await asyncio.wrap_future(self._calls.submit(alone, function, trial, *arguments))
         except KilledWorker as error:
-            raise CrashedError(f"the process died each time in {function.__name__}: {error}") from error
+            name = getattr(function, "func", function).__name__
+            raise CrashedError(f"the process died each time in {name}: {error}") from error
 
 
 @contextmanager
@@ -238,7 +252,8 @@ def dask_pool(
     if settings.dask_address:
         with _joined(settings.dask_address) as client:
             threads = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
-            yield DaskPool(client, max(threads, 1), method, share_cores=False)
+            blur = settings.blur_bystanders
+            yield DaskPool(client, max(threads, 1), method, share_cores=False, blur_bystanders=blur)
         return
     workers = min(settings.cores, at_most)
     with (
@@ -246,7 +261,7 @@ def dask_pool(
         _local_cluster(workers, folder=settings.home / "dask", imports=imports) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        yield DaskPool(client, workers, method)
+        yield DaskPool(client, workers, method, blur_bystanders=settings.blur_bystanders)
 
 
 def import_ahead(imports: Sequence[str] = FOR_VIDEO) -> None:

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
         deleted_days: how long a trial that was deleted can be restored.
         superseded_days: how long a run is kept that no release shows any more, since its trial was measured anew.
         ray_logs_days: how long the logs of Ray's sessions are kept.
+        blur_bystanders: whether overlays and reports of nights show all but the measured person blurred.
         cores: of this machine, that an ingest may keep busy; by default all that it is given.
     """
 
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     deleted_days: float = Field(default=30.0, ge=0)
     superseded_days: float = Field(default=90.0, ge=0)
     ray_logs_days: float = Field(default=7.0, ge=0)
+    blur_bystanders: bool = False
     cores: int = Field(default_factory=_available_cores, ge=1)
 
     @field_validator("home", "inbox", "queries")

@@ -71,6 +71,11 @@ from biopose.reconstruction.method_names import MethodName
     help="Height of overlay.mp4 in pixels; by default the video's, at most 720, so that the overlay is at most 1280 "
     "wide, but at least 480.",
 )
+@click.option(
+    "--blur-bystanders",
+    is_flag=True,
+    help="Blur all but the measured people in overlay.mp4 and report.html; not who stands before or behind them.",
+)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the results.")
 @with_method
 @with_threads
@@ -91,6 +96,7 @@ def measure(
     keep_readable: bool,
     no_overlay: bool,
     overlay_height_px: int | None,
+    blur_bystanders: bool,
     out: Path,
     method: MethodName,
     threads: int,
@@ -129,6 +135,8 @@ def measure(
     gc.enable()
     if no_overlay and overlay_height_px is not None:
         raise click.UsageError("--overlay-height has no effect with --no-overlay; give one of them")
+    if no_overlay and blur_bystanders:
+        raise click.UsageError("--blur-bystanders has no effect with --no-overlay; give one of them")
     try:
         trial = trial_of(
             video,
@@ -156,6 +164,7 @@ def measure(
         threads=threads,
         overlay=not no_overlay,
         overlay_height_px=overlay_height_px,
+        blur_bystanders=blur_bystanders,
         progress=bars,
     )
     bars.close()

@@ -118,6 +118,7 @@ def measure_file(
     method: MethodName = DEFAULT_METHOD,
     overlay: bool = True,
     overlay_height_px: int | None = None,
+    blur_bystanders: bool = False,
     progress: Progress,
 ) -> MeasureSummary:
     """Measure and write.
@@ -129,6 +130,7 @@ def measure_file(
         method: of measuring.
         overlay: whether the overlay is drawn.
         overlay_height_px: its height; None for the video's, within bounds.
+        blur_bystanders: whether pictures show all but the measured people blurred.
         progress: called with the stage, its frames done and their total.
     """
     if overlay and find_spec("vtkmodules") is None:
@@ -162,6 +164,7 @@ def measure_file(
         cross_check_frames=METHODS[method].cross_check_frames,
         overlay=overlay,
         overlay_height_px=overlay_height_px,
+        blur_bystanders=blur_bystanders,
         progress=drawn,
     )
     return MeasureSummary(measurement, files, trial)

@@ -19,6 +19,7 @@ from biopose.body.keypoint_names import KEYPOINTS
 from biopose.camera.pinhole import Camera
 from biopose.io.files import written_whole
 from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.rendering.bystanders import blur_surroundings
 from biopose.rendering.curve_strip import SIDE_COLOURS, CurveStrip
 from biopose.rendering.drawing import Colour, draw_dot, draw_text
 from biopose.rendering.kept_frame import KeptFrame
@@ -50,6 +51,7 @@ def write_overlay(
     rate_hz: float,
     heights_m: Sequence[float] | None = None,
     height_px: int | None = None,
+    blur_bystanders: bool = False,
     keep: Collection[tuple[int, int]] = (),
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[KeptFrame]:
@@ -62,6 +64,7 @@ def write_overlay(
         rate_hz: the video's nominal rate; each frame keeps its own time.
         heights_m: of each person, as given for the measurement; shown where there are several people.
         height_px: of the overlay; None for that of `overlay_layout`.
+        blur_bystanders: whether all but the measured people is blurred, in the crops, too.
         keep: (index in `people`, frame index) of the crops to return.
         progress: called with 1 after each frame.
 
@@ -76,7 +79,7 @@ def write_overlay(
     kept: list[KeptFrame] = []
     start_s: float | None = None
     with one_torch_thread(), written_whole(path) as partial:
-        canvas = Canvas(people, heights_m=heights_m, height_px=height_px)
+        canvas = Canvas(people, heights_m=heights_m, height_px=height_px, blur_bystanders=blur_bystanders)
         size = canvas.layout.width_px, canvas.layout.height_px
         with (
             VideoFile(partial, width_px=size[0], height_px=size[1], rate_hz=rate_hz) as video,
@@ -100,8 +103,10 @@ class Canvas:
         *,
         heights_m: Sequence[float] | None = None,
         height_px: int | None = None,
+        blur_bystanders: bool = False,
     ) -> None:
         first = people[0]
+        self._blur_bystanders = blur_bystanders
         self._people = people
         self._labels = person_labels(people, heights_m)
         self.layout = overlay_layout(first.camera, height_px=height_px)
@@ -123,7 +128,10 @@ class Canvas:
         colours = {i: self._bodies[i].colour(frame.index, PALETTE[i % len(PALETTE)]) for i in present}
         pixels = np.empty((self.layout.height_px, self.layout.width_px, 3), dtype=np.uint8)
         video, column = pixels[:, : self.layout.video_width_px], pixels[:, self.layout.video_width_px :]
-        video[...] = self._resized(frame.image)
+        image = self._resized(frame.image)
+        if self._blur_bystanders:
+            image = blur_surroundings(image, [self._box_px(i, frame.index) for i in present])
+        video[...] = image
         in_camera = [in_world[i].moved(self._people[i].T_camera_world) for i in present]
         self._renderer.draw_onto(
             video,
@@ -178,8 +186,13 @@ class Canvas:
             if confidence >= MIN_CONFIDENCE:
                 draw_dot(video, x, y, colour, radius_px=radius, outline_px=1.0)
         if len(self._people) > 1:
-            left, top = (track.boxes_px[row] * self._scale())[:2]
+            left, top = self._box_px(person, frame_index)[:2]
             draw_text(video, self._labels[person], left, top - 20, PALETTE[person % len(PALETTE)], size_px=13)
+
+    def _box_px(self, person: int, frame_index: int) -> NDArray[np.float64]:
+        """(4,) a person's box in the overlay."""
+        row = self._bodies[person].row(frame_index)
+        return np.asarray(self._people[person].track.boxes_px[row] * self._scale(), dtype=float)
 
     def _scale(self) -> NDArray[np.float64]:
         camera = self._people[0].camera

@@ -57,6 +57,7 @@ def write_outputs(
     heights_m: Sequence[float] | None = None,
     overlay: bool = True,
     overlay_height_px: int | None = None,
+    blur_bystanders: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
     """Write everything about a measured video, or, where anything goes wrong, nothing.
@@ -76,6 +77,7 @@ def write_outputs(
         heights_m: of each person, as given for the measurement, for the overlay.
         overlay: whether overlay.mp4 is drawn; without it the report has no images of the worst frames.
         overlay_height_px: of the overlay; None for that of `overlay_layout`.
+        blur_bystanders: whether overlay and report show all but the measured people blurred.
         progress: called with 1 after each frame of the overlay.
 
     Returns:
@@ -126,6 +128,7 @@ def write_outputs(
                 rate_hz=info.real_rate_hz(recorded_rate_hz),
                 heights_m=heights_m,
                 height_px=overlay_height_px,
+                blur_bystanders=blur_bystanders,
                 keep=keep,
                 progress=_unless_failed(written, progress),
             )

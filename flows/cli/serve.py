@@ -47,9 +47,8 @@ def serve(
     \b
     Examples:
       biopose serve --home /data/biopose
-      biopose serve --host 10.0.0.7 --public-name biopose.club.example --certificate c.pem --certificate-key k.pem
-      biopose serve --host 10.0.0.7 --public-name biopose.club.example \\
-        --proxy-header X-Remote-User --proxy-address 10.0.0.5
+      biopose serve --host 10.0.0.7 --public-name biopose.club.example
+      biopose serve --host 10.0.0.7 --proxy-header X-Remote-User --proxy-address 10.0.0.5
     """
     is_on_loopback = host in LOOPBACK
     if bool(proxy_header) != bool(proxy_address):

@@ -20,6 +20,11 @@ def user() -> None:
     """Give people access to the pages of a home, each to the rows of their teams.
 
     As soon as a home has a user, its pages show nothing without a token, on this machine as well.
+
+    \b
+    Examples:
+      biopose user add coach.ann --team blue
+      biopose user list
     """
 
 

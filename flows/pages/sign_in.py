@@ -105,7 +105,7 @@ class SignIn:
 
 
 def _set_cookie(reply: Response, request: Request, name: str, value: str, max_age_s: int) -> None:
-    is_https = request.url.scheme == "https"
+    is_https = request.url.scheme == "https" or request.headers.get("origin", "").startswith("https:")
     reply.set_cookie(name, value, max_age=max_age_s, httponly=True, samesite="strict", secure=is_https)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 import threading
 import time
@@ -15,11 +16,15 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse
 
+from biopose.errors import BioposeError
 from flows.serving.own_requests import Application, Receive, Scope, Send, header
 from tasks.settings import Settings
 from tasks.users import User, Users
 from warehouse.team_rows import Teams
+
+log = logging.getLogger(__name__)
 
 SESSION_S = 12 * 3600.0
 MOST_SESSIONS = 10_000
@@ -136,7 +141,12 @@ class IdentifiedOnly:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        visitor = self._visitor(scope)
+        try:
+            visitor = self._visitor(scope)
+        except BioposeError as error:
+            log.error("nobody is let in: %s", error)
+            await PlainTextResponse("The users of this server cannot be read.", 503)(scope, receive, send)
+            return
         is_open = scope["path"].startswith(OPEN_PATHS)
         scope[KEY] = visitor
         await (self._application if visitor or is_open else self._refusing)(scope, receive, send)

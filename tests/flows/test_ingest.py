@@ -89,12 +89,20 @@ def test_our_coordinates_agree_with_opensims_own_solver(run: ObservedRun) -> Non
     assert 0 <= worst[0][0] < 0.5
 
 
-def test_running_again_measures_nothing_and_changes_nothing(run: ObservedRun, server: dict[str, str]) -> None:
-    before = content_rows(run.snapshot)
-    again = run_ingest(run.inbox, run.home, expect=3, server=server)
-    assert (again["stored"], len(again["known"]), len(again["quarantined"])) == ([], GOOD, BAD)
+def test_running_again_measures_nothing_not_even_what_was_deleted_meanwhile_and_changes_nothing(
+    run: ObservedRun, server: dict[str, str], tmp_path: Path
+) -> None:
+    home = copied_home(run.home, tmp_path / "home", trials=True)
+    snapshot, deleted = home / run.snapshot.name, run.account["stored"][0]["trial_id"]
+    before = content_rows(snapshot)
+    run_command("delete", deleted, "--home", home)
+    again = run_ingest(run.inbox, home, expect=3, server=server)
+    assert (again["stored"], len(again["known"]), len(again["quarantined"])) == ([], GOOD - 1, BAD)
+    assert [note for note in again["notes"] if f"{deleted} was deleted and is not measured" in note]
     assert "work" not in again["parts"]
-    assert content_rows(run.snapshot) == before
+    assert content_rows(snapshot)["trial"][0] == before["trial"][0] - 1
+    run_command("delete", "--restore", deleted, "--home", home)
+    assert content_rows(snapshot) == before
 
 
 @dataclass

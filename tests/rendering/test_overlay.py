@@ -72,6 +72,32 @@ def test_people_are_labelled_with_their_number_and_height() -> None:
     assert (without[behind_number] != given[behind_number]).any()
 
 
+def test_all_but_the_measured_people_is_blurred_if_asked() -> None:
+    one = measured(frames=4)
+    frame = next(video_of([one], frames=1))
+    rng = np.random.default_rng(0)
+    noisy = replace(frame, image=rng.integers(0, 256, frame.image.shape, dtype=np.uint8))
+    sharp, blurred = (Canvas([one], blur_bystanders=blur).draw(noisy) for blur in (False, True))
+    layout = Canvas([one]).layout
+    scale = layout.height_px / 360
+    left, top, right, bottom = (one.track.boxes_px[0] * scale).round().astype(int)
+    np.testing.assert_array_equal(blurred[max(top, 30) : bottom, left:right], sharp[max(top, 30) : bottom, left:right])
+    reach = round(0.1 * max(right - left, bottom - top)) + 2
+    outside = np.ones(sharp.shape[:2], bool)
+    outside[max(top - reach, 0) : bottom + reach, max(left - reach, 0) : right + reach] = False
+    outside[:, round(640 * scale) :] = outside[:30] = False
+    assert sharp[outside].std() > 35
+    assert blurred[outside].std() < 15
+
+
+def test_where_the_person_is_not_seen_the_whole_picture_is_blurred() -> None:
+    one = measured(first_frame=2, frames=4)
+    frame = next(video_of([one], frames=1))
+    noisy = replace(frame, image=np.random.default_rng(0).integers(0, 256, frame.image.shape, dtype=np.uint8))
+    canvas = Canvas([one], blur_bystanders=True)
+    assert canvas.draw(noisy)[30:, : canvas.layout.video_px[0]].std() < 15
+
+
 def test_the_file_has_every_frame_at_its_time(tmp_path: Path) -> None:
     one = measured(frames=12)
     frames = [replace(f, time_s=f.time_s + 0.01 * (f.index % 3)) for f in video_of([one], frames=14)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -31,14 +32,20 @@ BOBS = SyntheticTrial("jump3", seed=2, athlete="bob", session="2026-11-26-jumps"
 DAY_S = 86_400.0
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """A home with three trials and what the first two were made from."""
-    settings = Settings(home=tmp_path / "home")
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home with three trials and what they were made from; to be copied."""
+    settings = Settings(home=tmp_path_factory.mktemp("deleting") / "home")
     for trial, made_from in ((JUMP, ["k1", "shared"]), (OTHER, ["k2", "shared"]), (BOBS, ["k3"])):
         load(settings, trial, made_from)
     publish_snapshot(settings.warehouse, settings.snapshot)
     return settings
+
+
+@pytest.fixture
+def settings(stored: Settings, tmp_path: Path) -> Settings:
+    shutil.copytree(stored.home, tmp_path / "home")
+    return Settings(home=tmp_path / "home")
 
 
 def load(settings: Settings, trial: SyntheticTrial, made_from: list[str], *, video: str = "a") -> None:

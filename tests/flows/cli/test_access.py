@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -16,14 +17,20 @@ from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """To be copied."""
+    home = tmp_path_factory.mktemp("access") / "home"
     for number, (team, athlete) in enumerate((("blue", "ann"), ("blue", "bob"), ("red", "zoe"))):
         trial = SyntheticTrial(f"jump_{athlete}", seed=number, team=team, athlete=athlete)
         load_trial(home / "warehouse.duckdb", trial.record, trial.write(home / trial.record["run"]["artifacts"]))
     publish_snapshot(home / "warehouse.duckdb", home / "warehouse.snapshot.duckdb")
     return home
+
+
+@pytest.fixture
+def home(stored: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(stored, tmp_path / "home"))
 
 
 def run(home: Path, *arguments: str) -> Result:

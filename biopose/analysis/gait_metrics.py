@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,7 +157,7 @@ def _contacts_s(
     if too_short(motion, contact_s):
         return (
             f"Contacts of about {contact_s:.2f} s have fewer than {LEAST_FRAMES} frames at {rate_hz:.0f} frames/s and "
-            f"cannot be timed; record at {LEAST_FRAMES / contact_s:.0f} frames/s or more."
+            f"cannot be timed; record at {ceil(LEAST_FRAMES / contact_s)} frames/s or more."
         )
     return durations
 

@@ -23,6 +23,7 @@ from flows.cli.query import query
 from flows.cli.rollout import rollout
 from flows.cli.serve import serve
 from flows.cli.train import train
+from flows.cli.trend import trend
 from flows.cli.up import up
 
 for command in (
@@ -34,6 +35,7 @@ for command in (
     serve,
     query,
     compare,
+    trend,
     metrics,
     export,
     erase,

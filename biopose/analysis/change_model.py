@@ -203,24 +203,38 @@ def _fit(
     scaled = design / np.where(np.arange(design.shape[1]) == 1, week_scale, 1.0)
     root = np.sqrt(weights)[:, None]
     fit, told = _mixed(residuals / value_scale * root[:, 0], scaled * root, groups, random=2 if slopes else 1)
-    notes = [f"statsmodels: {told}"] if told else []
+    notes = [f"statsmodels warns: {told}"] if told else []
     if slopes and not fit.converged:
         notes = [f"the fit with athletes' own slopes did not converge, so that they are taken to change alike ({told})"]
         slopes = False
         fit, told = _mixed(residuals / value_scale * root[:, 0], scaled * root, groups, random=1)
-        notes += [f"statsmodels: {told}"] if told else []
-    if not fit.converged or not np.isfinite(fit.bse_fe[1]):
+        notes += [f"statsmodels warns: {told}"] if told else []
+    if not fit.converged:
         raise ValueError(f"the fit did not converge: no estimate is given; statsmodels: {told}")
     covariance = np.asarray(fit.cov_re)
     return _Fit(
         per_week=float(ordinary[1] + fit.fe_params[1] * value_scale / week_scale),
-        se=float(fit.bse_fe[1]) * value_scale / week_scale,
+        se=_standard_error(fit, scaled * root, groups) * value_scale / week_scale,
         athlete_sd=float(np.sqrt(covariance[0, 0])) * value_scale,
         slope_sd=float(np.sqrt(covariance[1, 1])) * value_scale / week_scale if slopes else None,
         session_sd=float(np.sqrt(fit.scale)) * value_scale,
         athletes=len(np.unique(groups)),
         notes=tuple(notes),
     )
+
+
+def _standard_error(fit: Any, design: FloatArray, groups: NDArray[np.intp]) -> float:
+    """Of the slope, by generalised least squares with the estimated covariances (Laird & Ware 1982).
+
+    statsmodels takes it from the Hessian of all parameters: where a variance is near 0, that is wild or no number.
+    """
+    covariance = np.asarray(fit.cov_re_unscaled)
+    information = np.zeros((design.shape[1], design.shape[1]))
+    for group in range(groups.max() + 1):
+        own = design[groups == group]
+        random = own[:, : len(covariance)]
+        information += own.T @ np.linalg.solve(np.eye(len(own)) + random @ covariance @ random.T, own)
+    return float(np.sqrt(fit.scale * np.linalg.inv(information)[1, 1]))
 
 
 def _mixed(values: FloatArray, design: FloatArray, groups: NDArray[np.intp], *, random: int) -> tuple[Any, str]:

@@ -228,6 +228,20 @@ def test_a_trial_that_was_measured_again_counts_once_with_its_new_value(tmp_path
     assert run_sql(snapshot, "SELECT count(*) FROM metric_of_every_run").item() == 2
 
 
+def test_a_renamed_athlete_has_all_sessions_under_the_new_name_and_none_under_the_old(tmp_path: Path) -> None:
+    old = series([(60.0, 3.0), (62.0, 3.0)])
+    renamed = [replace(trial, athlete="anna") for trial in old]
+    snapshot = published(tmp_path, [*old, *renamed])
+    found = rows(snapshot, "change_over_time", athlete="blue/anna", metric=METRIC)
+    assert [(row["mean_value"], row["trials"], row["judgement"]) for row in found] == [
+        (60.0, 1, "first session"),
+        (62.0, 1, "not enough sessions"),
+    ]
+    with pytest.raises(QueryError, match="has no athlete 'blue/ann'; did you mean blue/anna"):
+        rows(snapshot, "change_over_time", **ONE)
+    assert [row["athlete_id"] for row in rows(snapshot, "athletes")] == ["blue/anna"]
+
+
 @pytest.mark.parametrize("athletes", [4, 5, 20])
 def test_norms_name_nobody_and_need_enough_athletes(tmp_path: Path, athletes: int) -> None:
     values = [50.0 + number for number in range(athletes)]

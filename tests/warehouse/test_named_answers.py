@@ -237,7 +237,7 @@ def test_a_renamed_athlete_has_all_sessions_under_the_new_name_and_none_under_th
         (60.0, 1, "first session"),
         (62.0, 1, "not enough sessions"),
     ]
-    with pytest.raises(QueryError, match="has no athlete 'blue/ann'; did you mean blue/anna"):
+    with pytest.raises(QueryError, match="has no athlete 'blue/ann'; nearest: blue/anna"):
         rows(snapshot, "change_over_time", **ONE)
     assert [row["athlete_id"] for row in rows(snapshot, "athletes")] == ["blue/anna"]
 

@@ -11,6 +11,7 @@ import duckdb
 
 from warehouse.errors import NoWarehouseError, WarehouseBusyError, WarehouseError
 from warehouse.migrate import migrate, require_current
+from warehouse.quantiles import add_quantiles
 
 Configuration = dict[str, str | bool | int | float | list[str]]
 CONFIGURATION: Configuration = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
@@ -74,6 +75,7 @@ def opened_for_reading(
         raise NoWarehouseError(f"{database}: there is no warehouse yet; `biopose ingest INBOX` makes it")
     connection = _connect(database, CONFIGURATION | (_sealing(memory_gb) if sealed else {}), read_only=True)
     try:
+        add_quantiles(connection)
         with suppress(duckdb.InvalidInputException):  # locked: another thread has it open, too
             connection.execute(QUIET)
             if sealed:

@@ -1,15 +1,15 @@
 """Cycles of a trial, each with metrics of its own: strides of either side, jumps, repetitions of a squat.
 
-A stride lasts from a foot's strike to that foot's next; one during which the foot was not observed is left out. A jump
-lasts from the lowest point of the centre of mass before take-off to that after landing, where there are such, else from
-take-off to landing. A repetition lasts from one straightest posture of the knees to the next. Times of events carry
-their standard deviations into a cycle's metrics; an angle read at one frame has that frame's. What is not known because
-markers are missing is left out.
+A stride lasts from a foot's strike to that foot's next; one during which the foot was not observed, or during which a
+runner stands on both feet, is left out. A jump lasts from the lowest point of the centre of mass before take-off to
+that after landing, where there are such, else from take-off to landing. A repetition lasts from one straightest posture
+of the knees to the next. Times of events carry their standard deviations into a cycle's metrics; an angle read at one
+frame has that frame's. What is not known because markers are missing is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -22,7 +22,7 @@ from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S, WITH_JUMPS, knee_flexion_deg, knee_flexion_peaks
 from biopose.analysis.extremes import KNEES, missing, peak, peak_and_range
 from biopose.analysis.flights import Flight
-from biopose.analysis.gait_metrics import ON_BELT, strides_of
+from biopose.analysis.gait_metrics import ON_BELT, RUNNING, strides_of, too_short
 from biopose.analysis.jump_metrics import jump_heights, landing_peaks
 from biopose.analysis.metrics import ANGLES, GAIT
 from biopose.analysis.motion import Motion
@@ -67,7 +67,7 @@ def cycle_metrics(
         if activity in GAIT:
             states = foot_states(motion, flights)
             for side in SIDES:
-                found += _strides(motion, events, states[side], side)
+                found += _strides(motion, events, states, side, running=activity in RUNNING)
         if activity in WITH_JUMPS:
             found += [(cycle, _of_jump(motion, flights, jump)) for cycle, jump in _jumps(events, flights)]
     if activity == "squat":
@@ -81,9 +81,9 @@ def cycle_metrics(
 
 
 def _strides(
-    motion: Motion, events: Sequence[Event], states: States, side: Side
+    motion: Motion, events: Sequence[Event], states: Mapping[Side, States], side: Side, *, running: bool
 ) -> Iterator[tuple[Cycle, Iterator[Metric]]]:
-    for number, start, end in strides_of(motion, events, states, side):
+    for number, start, end in strides_of(motion, events, states, side, running=running):
         cycle = Cycle("stride", side, number, start.time_s, end.time_s)
         yield cycle, _of_stride(motion, events, cycle, start, end, side)
 
@@ -94,7 +94,9 @@ def _of_stride(
     offs = [e for e in events if (e.event, e.side) == ("foot_off", side) and start.time_s < e.time_s < end.time_s]
     yield metric("stride_time", end.time_s - start.time_s, side=side, sd=_sd_s(start, end))
     if len(offs) == 1:
-        yield metric("contact_time", offs[0].time_s - start.time_s, side=side, sd=_sd_s(start, offs[0]))
+        contact_s = offs[0].time_s - start.time_s
+        if not too_short(motion, contact_s):
+            yield metric("contact_time", contact_s, side=side, sd=_sd_s(start, offs[0]))
         yield metric("swing_time", end.time_s - offs[0].time_s, side=side, sd=_sd_s(offs[0], end))
     yield from _stride_length(motion, cycle, side)
     for name, joint in ANGLES.items():

@@ -78,8 +78,9 @@ DEFINITIONS: Mapping[str, Definition] = {
     ),
     "contact_time": Definition(
         "s",
-        "From foot strike to foot off, a side's median; of a drop jump from the landing off the box to take-off.",
-        f"{PERRY}; Bobbert et al. 1987, Med Sci Sports Exerc 19:332",
+        "From foot strike to foot off, a side's median, in running and sprinting while the other foot is in the air; "
+        "of a drop jump from the landing off the box to take-off.",
+        f"{PERRY}; {NOVACHECK}; Bobbert et al. 1987, Med Sci Sports Exerc 19:332",
     ),
     "squat_depth": Definition(
         "deg",
@@ -87,12 +88,19 @@ DEFINITIONS: Mapping[str, Definition] = {
         "Escamilla 2001, Med Sci Sports Exerc 33:127",
     ),
     "repetition_count": Definition("1", "Times that the knees bend by 20 degrees or more and straighten again."),
-    "step_count": Definition("1", "Foot strikes of both sides.", WHITTLE),
+    "step_count": Definition(
+        "1", "Foot strikes of both sides; none is given where a foot may strike while its state is not known.", WHITTLE
+    ),
     "swing_time": Definition("s", "From foot off to the same foot's next strike, within a stride.", PERRY),
     "stride_length": Definition(
         "m", "The pelvis's horizontal way from a foot strike to the same foot's next; none on a treadmill.", PERRY
     ),
-    "stride_time": Definition("s", "From foot strike to the same foot's next, the median.", PERRY),
+    "stride_time": Definition(
+        "s",
+        "From foot strike to the same foot's next, the median, in running and sprinting of strides in which the feet "
+        "never stand together.",
+        f"{PERRY}; {NOVACHECK}",
+    ),
     "cadence": Definition("steps/min", "Two steps in each stride time, averaged over the sides.", WHITTLE),
     "mean_speed": Definition(
         "m/s", "Horizontal distance of the pelvis from the first to the last trusted frame over the time.", WHITTLE

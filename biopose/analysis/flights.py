@@ -25,7 +25,6 @@ ACCELERATION_WINDOW_S = 0.05
 LONGEST_GAP_S = 0.04  # that the measurement's noise makes
 SHORTEST_FLIGHT_S = 0.05  # of a run
 LONGEST_HIDING_GAP_S = 0.1  # beside flights that are found: a shorter gap hides no other jump
-NAMED_GAPS = 3
 LONGEST_FLIGHT_S = 1.2  # a jump of 1.8 m
 LEAST_FOOT_SPEED_M_S = 0.4  # on average in flight; feet that stand while somebody sinks quickly are slower
 BESIDE_S = 0.4  # stance before and after a flight, in which the feet's resting heights are looked for
@@ -116,9 +115,7 @@ def _hidden(motion: Motion, *, longer_than_s: float) -> tuple[str, ...]:
 
 
 def _missing(motion: Motion, gaps: Sequence[tuple[int, int]]) -> str:
-    first = ", ".join(f"{motion.frame_index[a]} to {motion.frame_index[b - 1]}" for a, b in gaps[:NAMED_GAPS])
-    more = f" and {len(gaps) - NAMED_GAPS} more gaps" if len(gaps) > NAMED_GAPS else ""
-    return f"Markers are missing in frames {first}{more}"
+    return f"Markers are missing in {motion.named_frames(gaps)}"
 
 
 def _without_gaps(falling: NDArray[np.bool_], interval_s: float) -> NDArray[np.bool_]:

@@ -97,8 +97,11 @@ def _extreme_s(
 
 
 def _dated(motion: Motion, frame: int, time_s: float | None, sd_s: float) -> tuple[float, float]:
-    resolution_s = motion.interval_s / np.sqrt(12)
+    """An event's time and deviation: the method's, the frame interval, and the frames about it that are not trusted.
+
+    Within a frame interval, and within frames that are not trusted, an event may lie anywhere: it is uniform there.
+    """
     if time_s is None:
-        sd_s = max(sd_s, STATE_SD_S)
-        return float(motion.time_s[frame - 1] + motion.time_s[frame]) / 2, float(np.hypot(sd_s, resolution_s))
-    return time_s, float(np.hypot(sd_s, resolution_s))
+        sd_s, time_s = max(sd_s, STATE_SD_S), float(motion.time_s[frame - 1] + motion.time_s[frame]) / 2
+    anywhere_s = np.array([motion.interval_s, motion.untrusted_about_s(time_s)])
+    return time_s, float(np.sqrt(sd_s**2 + (anywhere_s**2).sum() / 12))

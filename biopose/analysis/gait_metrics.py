@@ -4,103 +4,176 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.flights import Flight
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
-from biopose.analysis.stance import UNKNOWN, States, foot_states
+from biopose.analysis.stance import STANDS, UNKNOWN, States, foot_states, hidden_strikes
 from biopose.analysis.tables import Event, Metric
 
 STEPS_A_STRIDE, SECONDS_A_MINUTE = 2, 60
 ON_BELT = "On a treadmill the pelvis stays where it is: its way is not that of the feet."
+RUNNING = ("run", "sprint")
+TOGETHER_SDS = 1.96  # of a contact's or stride's: runner's feet seem to stand together for less
+LEAST_FRAMES = 3  # of a contact: it ends and begins within an interval, so fewer give its order of magnitude alone
 NEED_WORLD, OF_SIDES = ("step_count", "cadence", "mean_speed"), ("stride_time", "contact_time")
 
 ALONG_VIEW = (
     "Walking or running along the camera's view: when a foot meets and leaves the ground is not seen well enough."
 )
 
+STANDING = (
+    "All that were found are of somebody who stands on both feet, as at a start: in running and sprinting one foot "
+    "alone is on the ground."
+)
+
 Durations = tuple[FloatArray, FloatArray]  # values and standard deviations, in seconds
+Times = Mapping[Side, Durations | str]  # or why there are none
 
 
-def gait_metrics(motion: Motion, events: Sequence[Event], flights: Sequence[Flight]) -> Iterator[Metric]:
+def gait_metrics(
+    motion: Motion, events: Sequence[Event], flights: Sequence[Flight], *, activity: str
+) -> Iterator[Metric]:
     """Metrics of steps.
 
-    A stride or a contact counts where its foot's state is known throughout. The standard deviation of a time is that of
-    one such time: the median of those that its events' deviations give, for what the method errs by is much the same in
-    every step.
+    A stride or a contact counts where its foot's state is known throughout and, in running, where the other foot does
+    not stand, too (Novacheck 1998). The standard deviation of a time is that of one such time: the median of those that
+    its events' deviations give, for what the method errs by is much the same in every step.
 
     Args:
         motion: the trial.
         events: all of them, in order.
         flights: likewise.
+        activity: walk, run or sprint.
     """
     if motion.world_unknown:
         yield from (unknown_metric(name, reason=motion.world_unknown) for name in NEED_WORLD)
         for name in OF_SIDES:
             yield from (unknown_metric(name, side=side, reason=motion.world_unknown) for side in SIDES)
         return
-    yield metric("step_count", sum(event.event == "foot_strike" for event in events))
-    states = foot_states(motion, flights)
-    strides = {side: _strides_s(motion, events, states[side], side) for side in SIDES}
+    states, running = foot_states(motion, flights), activity in RUNNING
+    yield _step_count(motion, events, states)
+    strides = {side: _strides_s(motion, events, states, side, running=running) for side in SIDES}
     yield from _medians("stride_time", strides)
     if motion.along_view:
         yield from (unknown_metric("contact_time", side=side, reason=ALONG_VIEW) for side in SIDES)
     else:
-        yield from _medians("contact_time", {side: _contacts_s(motion, events, states[side], side) for side in SIDES})
-    if known := [(float(np.median(times)), float(np.median(sds))) for times, sds in strides.values() if len(times)]:
+        contacts = {side: _contacts_s(motion, events, states, side, running=running) for side in SIDES}
+        yield from _medians("contact_time", contacts)
+    if known := [_median(times) for times in strides.values() if not isinstance(times, str) and len(times[0])]:
         stride_s, sd_s = (float(np.mean(values)) for values in zip(*known, strict=True))
         cadence = STEPS_A_STRIDE * SECONDS_A_MINUTE / stride_s
         yield metric("cadence", cadence, sd=cadence * sd_s / stride_s)
+    elif reasons := [reason for reason in strides.values() if isinstance(reason, str)]:
+        yield unknown_metric("cadence", reason=reasons[0])
     if flights:
         sd_s = float(np.median([flight.fall.duration_sd_s for flight in flights]))
         yield metric("flight_time", float(np.median([flight.duration_s for flight in flights])), sd=sd_s)
     yield from _speed(motion)
 
 
-def _medians(name: str, durations: Mapping[Side, Durations]) -> Iterator[Metric]:
-    for side, (times, sds) in durations.items():
-        if len(times):
-            yield metric(name, float(np.median(times)), side=side, sd=float(np.median(sds)))
+def too_short(motion: Motion, contact_s: float) -> bool:
+    """Whether a contact has too few frames to be timed."""
+    return contact_s < LEAST_FRAMES * motion.interval_s
+
+
+def _step_count(motion: Motion, events: Sequence[Event], states: Mapping[Side, States]) -> Metric:
+    found = sum(event.event == "foot_strike" for event in events)
+    gaps = {side: hidden_strikes(own, interval_s=motion.interval_s) for side, own in states.items()}
+    if not any(gaps.values()):
+        return metric("step_count", found)
+    where = " and ".join(f"the {side} foot in {motion.named_frames(own)}" for side, own in gaps.items() if own)
+    return unknown_metric("step_count", reason=f"At least {found}: {where} may strike unobserved.")
+
+
+def _medians(name: str, durations: Times) -> Iterator[Metric]:
+    for side, found in durations.items():
+        if isinstance(found, str):
+            yield unknown_metric(name, side=side, reason=found)
+        elif len(found[0]):
+            time_s, sd_s = _median(found)
+            yield metric(name, time_s, side=side, sd=sd_s)
+
+
+def _median(durations: Durations) -> tuple[float, float]:
+    times, sds = durations
+    return float(np.median(times)), float(np.median(sds))
 
 
 def strides_of(
-    motion: Motion, events: Sequence[Event], states: States, side: Side
+    motion: Motion, events: Sequence[Event], states: Mapping[Side, States], side: Side, *, running: bool
 ) -> Iterator[tuple[int, Event, Event]]:
     """The strides of a side: number, a strike and the same foot's next.
 
     A stride during which the foot's state is unknown in some frame is left out, since a strike may be missing between;
-    the others keep their numbers, which count the pairs of strikes from 1.
+    so is one of a runner who stands on both feet. The others keep their numbers, which count the pairs of strikes from
+    1.
 
     Args:
         motion: the trial.
         events: all of them, in order.
-        states: (T,) of this foot, by `foot_states`.
+        states: (T,) of each foot, by `foot_states`.
         side: of the foot.
+        running: whether the feet never stand together.
     """
-    strikes = [event for event in events if (event.event, event.side) == ("foot_strike", side)]
-    for number, (start, end) in enumerate(pairwise(strikes), start=1):
-        if _known_between(motion, states, start, end):
+    for number, (start, end) in _known_strides(motion, events, states[side], side):
+        if not (running and _stands_on_both(motion, states, start, end)):
             yield number, start, end
 
 
-def _strides_s(motion: Motion, events: Sequence[Event], states: States, side: Side) -> Durations:
-    return _durations([(start, end) for _, start, end in strides_of(motion, events, states, side)])
+def _known_strides(
+    motion: Motion, events: Sequence[Event], states: States, side: Side
+) -> list[tuple[int, tuple[Event, Event]]]:
+    strikes = [event for event in events if (event.event, event.side) == ("foot_strike", side)]
+    pairs = enumerate(pairwise(strikes), start=1)
+    return [(number, (start, end)) for number, (start, end) in pairs if _known_between(motion, states, start, end)]
 
 
-def _contacts_s(motion: Motion, events: Sequence[Event], states: States, side: Side) -> Durations:
+def _strides_s(
+    motion: Motion, events: Sequence[Event], states: Mapping[Side, States], side: Side, *, running: bool
+) -> Durations | str:
+    kept = [(start, end) for _, start, end in strides_of(motion, events, states, side, running=running)]
+    return _durations(kept) if kept or not _known_strides(motion, events, states[side], side) else STANDING
+
+
+def _contacts_s(
+    motion: Motion, events: Sequence[Event], states: Mapping[Side, States], side: Side, *, running: bool
+) -> Durations | str:
     """Each strike to the next of the foot's events, where that is its leaving the ground and nothing is missing."""
     own = [event for event in events if event.side == side and event.event in ("foot_strike", "foot_off")]
     contacts = [(a, b) for a, b in pairwise(own) if (a.event, b.event) == ("foot_strike", "foot_off")]
-    return _durations([(a, b) for a, b in contacts if _known_between(motion, states, a, b)])
+    known = [(a, b) for a, b in contacts if _known_between(motion, states[side], a, b)]
+    kept = [(a, b) for a, b in known if not (running and _stands_on_both(motion, states, a, b))]
+    if not kept:
+        return STANDING if known else _durations([])
+    durations = _durations(kept)
+    contact_s, rate_hz = float(np.median(durations[0])), 1 / motion.interval_s
+    if too_short(motion, contact_s):
+        return (
+            f"Contacts of about {contact_s:.2f} s have fewer than {LEAST_FRAMES} frames at {rate_hz:.0f} frames/s and "
+            f"cannot be timed; record at {ceil(LEAST_FRAMES / contact_s)} frames/s or more."
+        )
+    return durations
 
 
 def _known_between(motion: Motion, states: States, start: Event, end: Event) -> bool:
-    between = (motion.time_s >= start.time_s) & (motion.time_s <= end.time_s)
-    return not (states[between] == UNKNOWN).any()
+    return not (states[_between(motion, start, end)] == UNKNOWN).any()
+
+
+def _stands_on_both(motion: Motion, states: Mapping[Side, States], start: Event, end: Event) -> bool:
+    """Whether both feet stand for longer than the error of their events explains."""
+    together = np.all([own[_between(motion, start, end)] == STANDS for own in states.values()], axis=0)
+    return bool(together.sum() * motion.interval_s > TOGETHER_SDS * np.hypot(start.sd_s or 0.0, end.sd_s or 0.0))
+
+
+def _between(motion: Motion, start: Event, end: Event) -> NDArray[np.bool_]:
+    return (motion.time_s >= start.time_s) & (motion.time_s <= end.time_s)
 
 
 def _durations(pairs: Sequence[tuple[Event, Event]]) -> Durations:

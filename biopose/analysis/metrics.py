@@ -41,7 +41,7 @@ def find_metrics(motion: Motion, events: Sequence[Event], flights: Flights, *, a
     if activity == "squat":
         metrics += _squat(motion)
     if activity in GAIT:
-        metrics += gait_metrics(motion, events, flights.found)
+        metrics += gait_metrics(motion, events, flights.found, activity=activity)
     return metrics
 
 

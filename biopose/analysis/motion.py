@@ -23,6 +23,7 @@ from biopose.skeleton.model import Skeleton
 
 FOOT = ("heel", "big_toe", "small_toe")
 FRAME_QUALITY = ("quality", "reprojection_px", "confidence", "seen_fraction")
+NAMED_GAPS = 3  # of a reason
 LIGHT = ("pro_sup", "wrist", "neck")  # coordinates that hardly move the centre of mass
 MARKER_FRAME_QUALITY = ("quality", "marker_error_mm", "seen_fraction")
 
@@ -92,6 +93,20 @@ class Motion:
     def on_belt(self) -> bool:
         """Whether feet in contact are carried level, as by a treadmill's belt."""
         return bool(belt_velocity_m_s(self.foot_points_m, self.time_s).any())
+
+    def named_frames(self, gaps: Sequence[tuple[int, int]]) -> str:
+        """The frames of some gaps, given by first and end, as a text: the first NAMED_GAPS, and how many more."""
+        first = ", ".join(
+            f"{self.frame_index[start]} to {self.frame_index[end - 1]}" for start, end in gaps[:NAMED_GAPS]
+        )
+        more = f" and {len(gaps) - NAMED_GAPS} more gaps" if len(gaps) > NAMED_GAPS else ""
+        return f"frames {first}{more}"
+
+    def untrusted_about_s(self, time_s: float) -> float:
+        """How long the frames about a time are not trusted; 0 where the two next to it are."""
+        after = int(np.searchsorted(self.time_s, time_s))
+        about = [end - start for start, end in runs(~self.trusted) if start <= after and end >= after]
+        return max(about, default=0) * self.interval_s
 
     def not_determined(self, coordinates: Sequence[str]) -> NDArray[np.bool_]:
         """(T,) the frames in which one of some coordinates is interpolated."""

@@ -43,16 +43,20 @@ def quality_metrics(motion: Motion, check: CrossCheck, refinement: Mapping[str, 
 def marker_quality_metrics(motion: Motion, moments: PlateMoments | None) -> list[QualityMetric]:
     """Quality metrics of a trial of markers: of each frame the root mean square distance from the model's markers.
 
-    frames and untrusted_share (of them, below a quality of 0.5); mean_quality; median_marker_error_mm and
-    p95_marker_error_mm over the frames; seen_share (of the markers that were used). With force plates
-    plate_contacts, and of them plate_contacts_unattributed: it is not known whose foot it was.
+    frames and untrusted_share (of them, below a quality of 0.5, or in which missing markers leave a joint of trunk or
+    limbs open, forearms and wrists aside); undetermined_share (in which they leave any joint open); mean_quality;
+    median_marker_error_mm and p95_marker_error_mm over the frames; seen_share (of the markers that were used). With
+    force plates plate_contacts, and of them plate_contacts_unattributed: it is not known whose foot it was.
     """
     contacts = {"": moments.contacts, "_unattributed": moments.unattributed} if moments else {}
     quality = motion.frame_quality
     error_mm = quality["marker_error_mm"]
+    untrusted = ~motion.trusted | motion.body_undetermined
+    open_joints = motion.not_determined(list(motion.undetermined))
     return [
         QualityMetric("frames", float(len(motion)), "1"),
-        QualityMetric("untrusted_share", float(np.mean(~motion.trusted)), "1"),
+        QualityMetric("untrusted_share", float(np.mean(untrusted)), "1"),
+        QualityMetric("undetermined_share", float(np.mean(open_joints)), "1"),
         QualityMetric("mean_quality", _of_known(quality["quality"], np.mean), "1"),
         QualityMetric("median_marker_error_mm", _of_known(error_mm, np.median), "mm"),
         QualityMetric("p95_marker_error_mm", _of_known(error_mm, lambda known: np.quantile(known, 0.95)), "mm"),

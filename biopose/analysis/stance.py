@@ -62,6 +62,25 @@ def stance(speed_m_s: FloatArray, *, interval_s: float) -> States:
     return states
 
 
+def hidden_strikes(states: States, *, interval_s: float) -> list[tuple[int, int]]:
+    """First frame and end of each stretch of unknown states, within the recording, in which a foot may strike.
+
+    None may where the foot stands before and is in the air after, unless there is time for another step between.
+
+    Args:
+        states: (T,) by `stance`.
+        interval_s: from frame to frame.
+    """
+    step_s = SHORTEST_AIR_S + SHORTEST_STANCE_S
+    return [
+        (start, end)
+        for start, end in runs(states == UNKNOWN)
+        if start > 0
+        and end < len(states)
+        and ((states[start - 1], states[end]) != (STANDS, AIR) or (end - start) * interval_s > step_s)
+    ]
+
+
 def _without_short(states: States, value: int, *, least_frames: float) -> States:
     """Runs of a value that are too short between two runs of one other value become that."""
     states = states.copy()

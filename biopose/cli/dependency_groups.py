@@ -38,6 +38,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "ray": "ray",
         "sqlalchemy": "SQLAlchemy",
         "starlette": "starlette",
+        "statsmodels": "statsmodels",
         "uvicorn": "uvicorn",
         "yaml": "PyYAML",
     },

@@ -57,8 +57,9 @@ def lab(
 ) -> None:
     """Against an expert's angles, from real markers and from rendered video.
 
-    Part (a): our scaling and our inverse kinematics from the markers, and both solvers on the expert's own model; when
-    feet strike and leave the ground and how high the person jumps, against force plates.
+    Part (a): our scaling and our inverse kinematics from the markers, and both solvers on the expert's own model;
+    metrics against those of the expert's angles, and whether our 95 % intervals hold these; when feet strike and leave
+    the ground and how high the person jumps, against force plates.
     Part (b): the expert's motion on a body, rendered from three cameras and measured from pixels.
 
     \b
@@ -70,6 +71,7 @@ def lab(
         refuse_unused("with --part a, which measures no video", "keep", "method")
     from biopose.evaluation.events import activity_of, evaluate_events, event_lines
     from biopose.evaluation.lab_markers import evaluate_lab_a, lab_a_lines, lab_trials
+    from biopose.evaluation.metric_errors import metric_lines
 
     known = lab_trials(data / "mocap" / "lab")
     if unknown := [name for name in trials if name not in known]:
@@ -80,7 +82,8 @@ def lab(
         names = list(dict.fromkeys(trials)) or known
         with progress_bar(len(names), label="Trials", json_=json_) as bar:
             result["lab_a"] = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
-        lines += lab_a_lines(result["lab_a"])
+        result["metrics"] = result["lab_a"].pop("metrics")
+        lines += lab_a_lines(result["lab_a"]) + metric_lines(result["metrics"])
         if any(activity_of(name) for name in names):
             found = evaluate_events(data, threads=threads, trials=names)
             result |= {key: found[key] for key in ("contacts", "jump")}

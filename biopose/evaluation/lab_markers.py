@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.analysis.motion import motion_of_coordinates
+from biopose.analysis.tables import Metric
+from biopose.analysis.trial_analysis import analyse_motion
 from biopose.errors import BioposeError
+from biopose.evaluation.metric_errors import MetricErrors, activity_of_metrics
 from biopose.io.ik_setup import read_ik_setup
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
 from biopose.neurik.network import load_neurik
-from biopose.neurik.recording import predict_recording
+from biopose.neurik.recording import RecordingPrediction, predict_recording
 from biopose.neurik.static_trial import calibrate_from_static
 from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.full_body import full_body_skeleton
@@ -113,7 +117,9 @@ def evaluate_lab_a(
     Returns:
         mae_deg by group and mae_by_coordinate_deg of our own scaling and inverse kinematics; expert_model: the same for
         our and OpenSim's inverse kinematics on the expert's model with the expert's weights; neurik: from the markers
-        that have a named counterpart, with the static trial; neurik_without_static: without it; rms_mm of our fits.
+        that have a named counterpart, with the static trial; neurik_without_static: without it; rms_mm of our fits;
+        metrics: by metric, those of our own scaling and inverse kinematics (markers) and the angles of NeurIK
+        (markers_neurik) against those of the expert's motion, see `metric_errors`.
     """
     lab = data / "mocap" / "lab"
     expert = read_osim(lab / "hand_scaled.osim")
@@ -121,6 +127,7 @@ def evaluate_lab_a(
         ours = _scaled_by_us(lab, Path(folder))
     ours_error, on_expert_model, opensim_error = (AngleErrors() for _ in range(3))
     network, rms_m = load_neurik(), []
+    metrics = {"markers": MetricErrors(), "markers_neurik": MetricErrors()}
     subject_calibration = calibrate_from_static(_under_our_names(read_trc(lab / "static1.trc")), network.locations_m)
     neurik_error = {"neurik": (subject_calibration, AngleErrors()), "neurik_without_static": (None, AngleErrors())}
     for trial in trials or lab_trials(lab):
@@ -129,6 +136,7 @@ def evaluate_lab_a(
         markers, reference, weights = _read_trial(lab, trial, expert)
         solution = inverse_kinematics(ours, markers, threads=threads)
         _compare(ours_error, ours, solution, reference)
+        _add_metrics(metrics, trial, (expert, reference), (ours, solution.coordinates))
         same_model = inverse_kinematics(expert, markers, weights=weights, threads=threads)
         _compare(on_expert_model, expert, same_model, reference)
         theirs = opensim_inverse_kinematics(lab / "hand_scaled.osim", markers, weights=weights)
@@ -136,11 +144,14 @@ def evaluate_lab_a(
         for subject, errors in neurik_error.values():
             prediction = predict_recording(network, _under_our_names(markers), subject=subject)
             _add(errors, full_body_skeleton(), prediction.coordinates, reference, left_out=set(prediction.unobserved))
+            if subject is not None:
+                _add_angle_metrics(metrics, trial, (expert, reference), prediction)
         rms_m.append(float(np.nanmean(solution.rms_m)))
     return {
         "mae_deg": ours_error.group_mae_deg,
         "mae_by_coordinate_deg": ours_error.mae_deg,
         "rms_mm": 1e3 * float(np.mean(rms_m)),
+        "metrics": {method: errors.as_dict() for method, errors in metrics.items()},
         "expert_model": {
             "biopose": {"mae_deg": on_expert_model.group_mae_deg, "mae_by_coordinate_deg": on_expert_model.mae_deg},
             "opensim": {"mae_deg": opensim_error.group_mae_deg, "mae_by_coordinate_deg": opensim_error.mae_deg},
@@ -157,6 +168,33 @@ def _under_our_names(markers: MarkerTrajectories) -> MarkerTrajectories:
     names = [name for name in OUR_NAMES if name in markers.names]
     chosen = markers.select(names)
     return MarkerTrajectories(chosen.time_s, tuple(OUR_NAMES[name] for name in names), chosen.positions_m)
+
+
+Moving = tuple[Skeleton, CoordinateTrajectories]
+
+
+def _metrics_of(moving: Moving, trial: str, sd: CoordinateTrajectories | None = None) -> list[Metric]:
+    """Of a motion that has a skeleton's coordinates in its order, perhaps with their standard deviations."""
+    skeleton, coordinates = moving
+    motion = motion_of_coordinates(skeleton, coordinates)
+    if sd is not None:
+        factors = [np.degrees(1.0) if name in skeleton.rotational_names else 1.0 for name in sd.names]
+        motion = replace(motion, coordinate_sd=dict(zip(sd.names, (sd.values * factors).T, strict=True)))
+    return analyse_motion(motion, activity=activity_of_metrics(trial))[1]
+
+
+def _add_metrics(errors: dict[str, MetricErrors], trial: str, reference: Moving, ours: Moving) -> None:
+    errors["markers"].add(_metrics_of(ours, trial), _metrics_of(reference, trial))
+
+
+def _add_angle_metrics(
+    errors: dict[str, MetricErrors], trial: str, reference: Moving, prediction: RecordingPrediction
+) -> None:
+    """Of angles alone: the skeleton of the prediction has not the person's size."""
+    skeleton = full_body_skeleton()
+    coordinates, sd = (of.select(skeleton.coordinate_names) for of in (prediction.coordinates, prediction.sd))
+    found = (_metrics_of((skeleton, coordinates), trial, sd), _metrics_of(reference, trial))
+    errors["markers_neurik"].add(*([metric for metric in metrics if metric.unit == "deg"] for metrics in found))
 
 
 def lab_a_lines(result: dict[str, Any]) -> list[str]:

@@ -89,6 +89,7 @@ def describe_trials(connection: DuckDBPyConnection, first: int, last: int) -> No
         "INSERT INTO load_record SELECT run_number, now(), NULL FROM synthetic",
         f"INSERT INTO {table_of('event')} BY NAME {_events_sql()}",
         f"INSERT INTO {table_of('metric')} BY NAME {_metrics_sql()}",
+        f"INSERT INTO {table_of('cycle_metric')} BY NAME {_cycles_sql()}",
         f"INSERT INTO {table_of('quality')} SELECT run_number, 'mean_quality', 0.5 + random_like / 2, '1' "
         "FROM (SELECT *, hash(run_number) / 18446744073709551616.0 AS random_like FROM synthetic)",
     ):
@@ -96,12 +97,13 @@ def describe_trials(connection: DuckDBPyConnection, first: int, last: int) -> No
 
 
 def one_trial(connection: DuckDBPyConnection, number: int, folder: Path) -> dict[str, Any]:
-    """A trial as the analysis leaves it: its four Parquet files in `folder`; its record."""
+    """A trial as the analysis leaves it: its five Parquet files in `folder`; its record."""
     connection.execute(TRIAL, {"first": number, "last": number + 1})
     sources = {
         "kinematics": kinematics_sql(connection, number, number + 1),
         "event": _events_sql(),
         "metric": _metrics_sql(),
+        "cycle_metric": _cycles_sql(),
         "quality": "SELECT 0 AS run_number, 'mean_quality' AS name, 0.9::DOUBLE AS value, '1' AS unit",
     }
     for table in sources:
@@ -142,6 +144,16 @@ def _events_sql() -> str:
         f"FROM synthetic, range({STRIKES}) steps(step), "
         "(VALUES ('left', 0.05::DOUBLE), ('right', 0.55)) feet(side, shift) "
         "WHERE activity IN ('walk', 'run', 'sprint') ORDER BY run_number, time_s"
+    )
+
+
+def _cycles_sql() -> str:
+    """The strides between the strikes of each foot."""
+    return (
+        "SELECT run_number, 'stride' AS cycle, side, (row_number() OVER own)::INTEGER AS cycle_number, "
+        "time_s AS start_s, time_s + 1.0::DOUBLE AS end_s, 'stride_time' AS metric, 1.0::DOUBLE AS value, 's' AS unit, "
+        f"0.014::DOUBLE AS sd FROM ({_events_sql()}) WHERE time_s + 1 < {STRIKES} "
+        "WINDOW own AS (PARTITION BY run_number, side ORDER BY time_s) ORDER BY run_number, start_s"
     )
 
 

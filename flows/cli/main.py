@@ -29,6 +29,7 @@ from flows.cli.query import query
 from flows.cli.rollout import rollout
 from flows.cli.serve import serve
 from flows.cli.train import train
+from flows.cli.trend import trend
 from flows.cli.up import up
 from flows.cli.user import user
 
@@ -43,6 +44,7 @@ for command in (
     audit,
     query,
     compare,
+    trend,
     metrics,
     export,
     delete,

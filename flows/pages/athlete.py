@@ -49,39 +49,45 @@ def athlete(read: Reader, asked: Mapping[str, str], *, athlete_id: str) -> dict[
 def _metrics(read: Reader, sessions: list[Row], *, athlete_id: str, activity: str) -> list[dict[str, Any]]:
     """Each metric with its sides and its plot."""
     team = athlete_id.partition("/")[0]
-    squad = _by_metric_and_side(read.rows("athlete_vs_squad", athlete=athlete_id), activity)
-    spread = _by_metric_and_side(read.rows("reliability", team=team, activity=activity), activity)
-    differences = {row["metric"]: row for row in read.rows("side_difference", athlete=athlete_id, activity=activity)}
-    series: dict[str, dict[str, list[Row]]] = {}
+    squad = _by_series(read.rows("athlete_vs_squad", athlete=athlete_id), activity)
+    spread = _by_series(read.rows("reliability", team=team, activity=activity), activity)
+    differences = {
+        (row["metric"], row["method"]): row
+        for row in read.rows("side_difference", athlete=athlete_id, activity=activity)
+    }
+    series: dict[tuple[str, str], dict[str, list[Row]]] = {}
     for row in sessions:
-        series.setdefault(row["metric"], {}).setdefault(row["side"], []).append(row)
+        series.setdefault((row["metric"], row["method"]), {}).setdefault(row["side"], []).append(row)
+    several = len({method for _, method in series}) > 1
     metrics = []
-    for name, by_side in series.items():
+    for (name, method), by_side in series.items():
         sides = [
-            _side(side, rows, squad.get((name, side), []), spread.get((name, side), []))
+            _side(side, rows, squad.get((name, side, method), []), spread.get((name, side, method), []))
             for side, rows in sorted(by_side.items(), key=lambda pair: list(KINDS).index(pair[0]))
         ]
         unit = next(iter(by_side.values()))[0]["unit"]
-        title = f"{name.replace('_', ' ')}{_in_brackets(str(unit))}"
+        title = f"{name.replace('_', ' ')}{_in_brackets(str(unit))}{f' by {method}' if several else ''}"
         plot = trend(title, [side["series"] for side in sides])
         metrics.append(
-            {"name": name, "unit": unit, "sides": sides, "difference": differences.get(name), "plot": Markup(plot)}  # noqa: S704 - escaped there
+            {"name": name, "method": method if several else None, "unit": unit, "sides": sides}
+            | {"difference": differences.get((name, method)), "plot": Markup(plot)}  # noqa: S704 - escaped there
         )
     return metrics
 
 
-def _by_metric_and_side(rows: list[Row], activity: str) -> dict[tuple[str, str], list[Row]]:
-    found: dict[tuple[str, str], list[Row]] = {}
+def _by_series(rows: list[Row], activity: str) -> dict[tuple[str, str, str], list[Row]]:
+    """By metric, side and method."""
+    found: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         if row["activity"] == activity:
-            found.setdefault((row["metric"], row["side"]), []).append(row)
+            found.setdefault((row["metric"], row["side"], row["method"]), []).append(row)
     return found
 
 
 def _side(side: str, rows: list[Row], squad: list[Row], spread: list[Row]) -> dict[str, Any]:
     """A side's newest session, its change, and what it is compared with.
 
-    Of several cameras or methods the largest smallest detectable change counts.
+    Of several cameras the largest smallest detectable change counts.
     """
     known = [row["smallest_detectable_change"] for row in spread if row["smallest_detectable_change"] is not None]
     detectable = max(known, default=None)

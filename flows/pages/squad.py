@@ -60,6 +60,7 @@ def squad(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
         "sort": sort,
         "columns": COLUMNS,
         "compared": len(compared),
+        "otherwise": sum(row["judgement"] == "measured otherwise" for row in compared),
         "undecided": sum(row["judgement"] == "not enough sessions" for row in compared),
     }
 

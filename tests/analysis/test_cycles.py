@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from biopose.analysis.cycles import cycle_metrics
+from biopose.analysis.gait_events import OFF_LATER_S
 from biopose.analysis.motion import Motion
 from biopose.analysis.tables import CycleMetric
 from biopose.analysis.trial_analysis import analyse_motion, flights_of
-from tests.analysis.motions import jump, motion, walking
+from tests.analysis.motions import HEEL_RISES_S, jump, motion, walking
 
 
 def cycles_of(one: Motion, activity: str) -> list[CycleMetric]:
@@ -35,6 +36,16 @@ def test_a_walk_has_a_row_for_every_stride_and_the_median_is_the_trials() -> Non
         parts = {row.metric: row.value for row in rows if (row.side, row.cycle_number) == (side, 1)}
         assert parts["contact_time"] + parts["swing_time"] == pytest.approx(parts["stride_time"])
         assert parts["knee_flexion_range"] == 0  # only the feet move
+
+
+def test_a_walkers_stride_length_and_swing_time_are_what_was_made_up() -> None:
+    """A stride of 1.1 s at 1.3 m/s; its foot is fastest upwards 0.03 s before it leaves rest, after 0.7 s of stance."""
+    rows = cycles_of(walking(stride_s=1.1, stance_s=0.7, speed_m_s=1.3), "walk")
+    lengths = [row.value for row in rows if row.metric == "stride_length"]
+    swings = [row.value for row in rows if row.metric == "swing_time"]
+    assert lengths == pytest.approx([1.43] * len(lengths), abs=0.02)
+    assert swings == pytest.approx([1.1 - (0.7 - HEEL_RISES_S + OFF_LATER_S)] * len(swings), abs=0.01)
+    assert len(lengths) == len(swings) == 9
 
 
 def test_a_stride_during_which_the_foot_is_not_observed_is_left_out_and_the_others_keep_their_numbers() -> None:

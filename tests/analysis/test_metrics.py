@@ -120,6 +120,23 @@ def test_angles_are_peaks_and_ranges_over_what_can_be_trusted() -> None:
     assert value(metrics, "duration") == pytest.approx((n - 1) / RATE_HZ)
 
 
+@pytest.mark.parametrize(
+    ("joint", "peak", "range_"),
+    [
+        ("hip_flexion", "hip_flexion_peak", "hip_flexion_range"),
+        ("knee_angle", "knee_flexion_peak", "knee_flexion_range"),
+        ("ankle_angle", "ankle_dorsiflexion_peak", "ankle_dorsiflexion_range"),
+    ],
+)
+def test_a_joint_that_swings_as_a_pendulum_has_its_amplitude(joint: str, peak: str, range_: str) -> None:
+    """At 15 + 25 sin(pi t) degrees on the left and 5 + 10 cos(pi t) on the right, for 4 s at 100 Hz."""
+    time_s = np.arange(400) / RATE_HZ
+    left, right = 15 + 25 * np.sin(np.pi * time_s), 5 + 10 * np.cos(np.pi * time_s)
+    metrics = metrics_of(motion(coordinates={f"{joint}_l": left, f"{joint}_r": right}), "other")
+    assert (value(metrics, peak, "left"), value(metrics, range_, "left")) == (pytest.approx(40), pytest.approx(50))
+    assert (value(metrics, peak, "right"), value(metrics, range_, "right")) == (pytest.approx(15), pytest.approx(20))
+
+
 def test_an_angles_standard_deviation_is_that_of_the_frames_it_is_read_at() -> None:
     knee = np.linspace(10, 70, 50)
     sd = np.full(50, 9.0)

@@ -77,6 +77,14 @@ def test_part_a_on_one_walk() -> None:
     assert result["expert_model"]["biopose"]["mae_deg"]["lower"] < 1
     assert result["expert_model"]["opensim"]["mae_deg"]["lower"] < 1
     assert not any(name.startswith("pelvis_") for name in result["mae_by_coordinate_deg"])
+    metrics = result["metrics"]["markers"]
+    assert metrics["knee_flexion_peak"]["mae"] < 5
+    assert metrics["knee_flexion_peak"]["n"] == 2
+    assert metrics["contact_time"]["mae"] < 0.03
+    assert metrics["contact_time"]["coverage95"] == 1
+    assert set(metrics["step_count"]) >= {"unit", "n", "not_compared"}
+    assert {one["unit"] for one in result["metrics"]["markers_neurik"].values()} == {"deg"}
+    assert "coverage95" in result["metrics"]["markers_neurik"]["knee_flexion_peak"]
     neurik = result["neurik"]
     assert neurik["mae_deg"]["lower"] < 12
     assert {"knee_angle_r", "elbow_flex_l", "lumbar_bending"} <= set(neurik["mae_by_coordinate_deg"])

@@ -6,8 +6,6 @@ from tests.warehouse.trials import SyntheticTrial
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
 
-STRIDES = (("left", 1, 0.5, 0.01),)
-
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
@@ -23,9 +21,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
         SyntheticTrial("jump1"),
         SyntheticTrial("jump2", seed=1, athlete="bob", metrics=metrics),
         SyntheticTrial("jump1", seed=2, session="2026-12-02-jumps", date="2026-12-02"),
-        SyntheticTrial(
-            "walk1", seed=3, activity="walk", strikes=(("left", 0.1), ("left", 0.6)), metrics=(), cycles=STRIDES
-        ),
+        SyntheticTrial("walk1", seed=3, activity="walk", strikes=(("left", 0.1), ("left", 0.6)), metrics=()),
     ]
     for trial in trials:
         load_trial(folder / "warehouse.duckdb", trial.record, trial.write(folder / trial.run_id))

@@ -3,6 +3,7 @@
 import datetime
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from warehouse.query import run_query, run_sql
 from warehouse.snapshot import publish_snapshot
 
 METRIC = "knee_flexion_peak"
+T_4, T_5 = 2.7764451051977987, 2.5705818366147395  # Student's t at 97.5 % with 4 and 5 degrees of freedom
 ONE = {"athlete": "blue/ann", "metric": METRIC}
 
 
@@ -39,7 +41,9 @@ def series(values: Sequence[float | tuple[float, float]], **others: Any) -> list
     pairs = [value if isinstance(value, tuple) else (value,) for value in values]
     dates = [(first + datetime.timedelta(weeks=week)).isoformat() for week in range(len(values))]
     return [
-        SyntheticTrial("jump1", session=day, date=day, metrics=((METRIC, "left", *pair),), **others)
+        SyntheticTrial(
+            f"jump_{others.get('athlete', 'ann')}", session=day, date=day, metrics=((METRIC, "left", *pair),), **others
+        )
         for day, pair in zip(dates, pairs, strict=True)
     ]
 
@@ -81,24 +85,86 @@ def test_a_squad_is_the_athletes_own_team(tmp_path: Path) -> None:
     assert (row["other_athletes"], row["squad_median"]) == (1, 50.0)
 
 
-def test_a_change_is_from_the_first_session_with_the_measurements_own_deviation(tmp_path: Path) -> None:
-    found = rows(published(tmp_path, series([(60.0, 3.0), (70.0, 4.0), (69.0, 4.0), 80.0])), "change_over_time", **ONE)
-    assert [row["change"] for row in found] == [None, 10.0, 9.0, 20.0]
-    assert [row["change_sd"] for row in found] == [None, 5.0, 5.0, None]
-    assert [row["judgement"] for row in found] == [
-        "first session",
-        "beyond measurement noise",  # 1.96 * 5 = 9.8
-        "within measurement noise",
-        "deviation not known",
+def steady(athletes: int, **others: Any) -> list[SyntheticTrial]:
+    """Athletes whose two sessions are 60 and 62: a variance between sessions of 2."""
+    return [trial for number in range(athletes) for trial in series([60.0, 62.0], athlete=f"steady{number}", **others)]
+
+
+def test_a_change_is_real_beyond_the_other_athletes_variation_and_the_measurements_error(tmp_path: Path) -> None:
+    trials = series([(60.0, 3.0), (70.0, 4.0), (69.0, 4.0), 66.0, 65.0]) + steady(5)
+    found = rows(published(tmp_path, trials), "change_over_time", **ONE)
+    assert [row["change"] for row in found] == [None, 10.0, 9.0, 6.0, 5.0]
+    assert [row["change_sd"] for row in found] == [None, 5.0, 5.0, None, None]
+    between_sessions = T_5 * math.sqrt(2.0) * math.sqrt(2.0)  # 5.14
+    expected = [None, 9.8, 9.8, between_sessions, between_sessions]
+    assert [row["detectable_change"] for row in found] == [None if e is None else pytest.approx(e) for e in expected]
+    assert [row["judgement"] for row in found] == ["first session", "real", "within noise", "real", "within noise"]
+    assert {(row["noise_sd"], row["noise_sessions"], row["trials"]) for row in found} == {(math.sqrt(2.0), 5, 1)}
+
+
+@pytest.mark.parametrize("others", [0, 1, 4])
+def test_a_change_is_not_judged_by_too_few_sessions_of_others(tmp_path: Path, others: int) -> None:
+    found = rows(published(tmp_path, series([60.0, 90.0]) + steady(others)), "change_over_time", **ONE)
+    assert [row["judgement"] for row in found] == ["first session", "not enough sessions"]
+    assert [(row["detectable_change"], row["noise_sessions"]) for row in found] == [(None, others)] * 2
+
+
+def test_a_change_of_camera_is_not_taken_for_the_athletes(tmp_path: Path) -> None:
+    first, second, third = series([60.0, 80.0, 81.0])
+    trials = [first, replace(second, camera="focal 900 px"), third, *steady(5)]
+    found = rows(published(tmp_path, trials), "change_over_time", **ONE)
+    assert [row["judgement"] for row in found] == ["first session", "measured otherwise", "real"]
+    assert [row["cameras"] for row in found] == ["not stated", "focal 900 px", "not stated"]
+    values = [60.0, 61.0, 62.0, 80.0, 81.0, 82.0]
+    later = [replace(t, camera="focal 900 px" if n > 2 else None) for n, t in enumerate(series(values, athlete="bob"))]
+    asked = {"athlete": "blue/bob", "metric": METRIC, "date": "2026-11-23"}
+    (row,) = rows(published(tmp_path, later), "before_after", **asked)
+    assert (row["judgement"], row["change"]) == ("measured otherwise", 20.0)
+    assert (row["cameras_before"], row["cameras_after"]) == ("not stated", "focal 900 px")
+
+
+def test_no_answer_mixes_methods(tmp_path: Path) -> None:
+    """Markers give 20 degrees more than video; every mean is of one method, which stands beside it."""
+    values = [60.0, 61.0, 62.0, 63.0]
+    video = series(values) + squad([60.0] * 7)[1:]
+    markers = [
+        replace(
+            t, name=f"{t.name}_markers", method="marker_ik", metrics=[(m, s, v + 20, *sd) for m, s, v, *sd in t.metrics]
+        )
+        for t in video
     ]
-    assert [row["trials"] for row in found] == [1, 1, 1, 1]
+    sides = [jump(1, 70.0, 60.0, athlete="cal"), jump(2, 90.0, 80.0, athlete="cal", method="marker_ik")]
+    snapshot = published(tmp_path, video + markers + sides)
+    date = {"date": "2026-11-16"}
+    for name, column, asked in (
+        ("change_over_time", "mean_value", ONE),
+        ("athlete_trend", "mean_value", ONE),
+        ("before_after", "mean_before", ONE | date),
+        ("athlete_vs_squad", "mean_value", ONE),
+        ("athlete_vs_squad", "squad_median", ONE),
+        ("norms", "mean_value", {"metric": METRIC}),
+    ):
+        means: dict[str, list[float]] = {}
+        for row in rows(snapshot, name, **asked):
+            means.setdefault(row["method"], []).append(row[column])
+        assert set(means) == {"keypoint_fit", "marker_ik"}, name
+        assert means["marker_ik"] == [pytest.approx(value + 20) for value in means["keypoint_fit"]], name
+    for name, asked in (
+        ("side_difference", {"metric": METRIC, "athlete": "blue/cal"}),
+        ("coordinate_range", {"coordinate": "knee_angle_r_deg"}),
+        ("mean_curve", {"team": "blue", "activity": "countermovement_jump", "coordinate": "knee_angle_r_deg"}),
+        ("reliability", {"metric": METRIC}),
+    ):
+        assert {row["method"] for row in rows(snapshot, name, **asked)} == {"keypoint_fit", "marker_ik"}, name
+    weeks = rows(snapshot, "workload_by_week", athlete="blue/ann")
+    assert {row["methods"] for row in weeks} == {"keypoint_fit, marker_ik"}
 
 
 def test_before_and_after_are_compared_by_student_over_sessions(tmp_path: Path) -> None:
     snapshot = published(tmp_path, series([(v, 3.0 if v < 70 else 4.0) for v in (60.0, 62.0, 64.0, 70.0, 72.0, 74.0)]))
     (row,) = rows(snapshot, "before_after", date="2026-11-23", **ONE)
     assert (row["mean_before"], row["mean_after"], row["change"]) == (62.0, 72.0, 10.0)
-    half = 2.7764 * math.sqrt(4.0 * (1 / 3 + 1 / 3))  # both variances are 4, four degrees of freedom
+    half = T_4 * math.sqrt(4.0 * (1 / 3 + 1 / 3))  # both variances are 4, four degrees of freedom
     assert row["change_low"] == pytest.approx(10.0 - half, rel=1e-12)
     assert row["change_high"] == pytest.approx(10.0 + half, rel=1e-12)
     assert (row["judgement"], row["change_measurement_sd"]) == ("real", 5.0)
@@ -162,6 +228,20 @@ def test_a_trial_that_was_measured_again_counts_once_with_its_new_value(tmp_path
     assert run_sql(snapshot, "SELECT count(*) FROM metric_of_every_run").item() == 2
 
 
+def test_a_renamed_athlete_has_all_sessions_under_the_new_name_and_none_under_the_old(tmp_path: Path) -> None:
+    old = series([(60.0, 3.0), (62.0, 3.0)])
+    renamed = [replace(trial, athlete="anna") for trial in old]
+    snapshot = published(tmp_path, [*old, *renamed])
+    found = rows(snapshot, "change_over_time", athlete="blue/anna", metric=METRIC)
+    assert [(row["mean_value"], row["trials"], row["judgement"]) for row in found] == [
+        (60.0, 1, "first session"),
+        (62.0, 1, "not enough sessions"),
+    ]
+    with pytest.raises(QueryError, match="has no athlete 'blue/ann'; nearest: blue/anna"):
+        rows(snapshot, "change_over_time", **ONE)
+    assert [row["athlete_id"] for row in rows(snapshot, "athletes")] == ["blue/anna"]
+
+
 @pytest.mark.parametrize("athletes", [4, 5, 20])
 def test_norms_name_nobody_and_need_enough_athletes(tmp_path: Path, athletes: int) -> None:
     values = [50.0 + number for number in range(athletes)]
@@ -205,6 +285,8 @@ def test_a_weeks_workload_is_counted_and_compared_with_the_weeks_before(tmp_path
     ]
     last = trials[-1]
     flights = [("take_off", "both", 0.1 * n) for n in range(1, 8)]  # of a run: no jumps
+    lost = [("step_count", "none", None, None, "At least 3: the left foot in frames 4 to 9 may strike unobserved.")]
+    trials.append(SyntheticTrial("walk", session=last.session, date=last.date, activity="walk", metrics=lost))
     trials.append(SyntheticTrial("run", session=last.session, date=last.date, activity="run", events=flights))
     found = rows(published(tmp_path, trials), "workload_by_week", athlete="blue/ann")
     assert [row["week"].isoformat() for row in found] == [
@@ -216,6 +298,7 @@ def test_a_weeks_workload_is_counted_and_compared_with_the_weeks_before(tmp_path
     ]
     assert [row["jumps"] for row in found] == jumps
     assert [row["steps"] for row in found] == [2] * 5
+    assert [row["trials_without_step_count"] for row in found] == [0, 0, 0, 0, 1]
     assert [row["trials_with_deep_landing"] for row in found] == [0, 0, 1, 1, 1]
     assert [row["chronic_weeks"] for row in found] == [0, 1, 2, 3, 4]
     assert [row["jumps_acute_to_chronic"] for row in found] == [None, None, None, 4 / 2, 1 / 2.5]

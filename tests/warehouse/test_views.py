@@ -65,6 +65,22 @@ def test_the_curves_of_gait_are_its_strides_of_each_side(database: Path) -> None
         np.testing.assert_allclose(seen["knee_angle_r_deg"].to_numpy(), expected, atol=1e-4)
 
 
+def test_strikes_between_which_one_may_be_missing_make_no_stride(database: Path) -> None:
+    """The analysis found strikes at 0.1, 0.5, 1.3 and 1.7 s; it does not know the foot about 0.9 s."""
+    strikes = [("left", time_s) for time_s in (0.1, 0.5, 1.3, 1.7)]
+    strides = [("left", 1, 0.4, 0.01), ("left", 3, 0.4, 0.01)]
+    found = answer(loaded(database, SyntheticTrial(activity="run", strikes=strikes, cycles=strides)), "FROM phase")
+    assert sorted(found.select("phase_number", "start_s", "end_s").rows()) == [(1, 0.0, 1.0), (3, 2.0, 3.0)]
+
+
+def test_gait_of_an_earlier_version_which_has_no_cycles_has_no_strides(database: Path) -> None:
+    trial = SyntheticTrial(activity="run", strikes=[("left", 0.1), ("left", 0.5)])
+    folder = trial.write(database.parent / trial.run_id)
+    (folder / "cycles.parquet").unlink()
+    load_trial(database, trial.record, folder)
+    assert answer(database, "FROM phase").height == 0
+
+
 def test_a_curve_has_a_per_cent_once_where_there_are_few_frames(database: Path) -> None:
     trial = SyntheticTrial(activity="squat", time_s=np.array([0.0, 0.5, 2.0]))
     curve = answer(loaded(database, trial), "FROM curve ORDER BY percent")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from biopose.analysis.kinematics import coordinate_units
+from biopose.analysis.metrics import GAIT
 from biopose.analysis.tables import (
     CycleMetric,
     Event,
@@ -25,6 +27,7 @@ from biopose.analysis.tables import (
     quality_table,
 )
 
+KEYPOINT_FIT = "keypoint_fit"
 COLUMNS = [f"{name}_{unit}" for name, unit in coordinate_units()]
 
 
@@ -39,10 +42,12 @@ class SyntheticTrial:
         strikes: (side, time) of foot strikes.
         metrics: (name, side, value), or with the standard deviation as a fourth.
         events: (event, side, time) besides the strikes.
-        cycles: (side, number, value, sd) of stride_time, each a second after the one before.
+        cycles: (side, number, value, sd) of stride_time, each a second after the one before; without any in gait, the
+            strides between the strikes of a side.
         sex: of the athlete.
         birth_year: of the athlete.
         camera: as the manifest states it.
+        method: of measuring; another than the keypoint fit's comes with a night that measures videos by that.
     """
 
     name: str = "jump1"
@@ -65,6 +70,7 @@ class SyntheticTrial:
     sex: str | None = None
     birth_year: int | None = None
     camera: str | None = None
+    method: str = KEYPOINT_FIT
 
     @property
     def trial_id(self) -> str:
@@ -77,9 +83,10 @@ class SyntheticTrial:
     @property
     def record(self) -> dict[str, Any]:
         athlete_id, session_id = f"{self.team}/{self.athlete}", f"{self.team}/{self.session}"
-        run = {"run_id": self.run_id, "trial_id": self.trial_id, "video_sha256": "a" * 64, "method": "keypoint_fit"}
+        run = {"run_id": self.run_id, "trial_id": self.trial_id, "video_sha256": "a" * 64, "method": self.method}
         body = {"height_m": self.height_m, "mass_kg": None}
         versions = {"code_version": self.code_version, "configuration_sha256": "b" * 64}
+        models = [{"stage": "keypoints", "model": "keypoints", "version": 1, "sha256": "c" * 64}]
         return {
             "run": {**run, **versions, **body, "artifacts": f"artifacts/trials/{self.trial_id}/{self.run_id}"},
             "team": {"team_id": self.team},
@@ -88,7 +95,8 @@ class SyntheticTrial:
             "session": {"session_id": session_id, "team_id": self.team, "session_date": self.date},
             "trial": {"trial_id": self.trial_id, "session_id": session_id, "athlete_id": athlete_id}
             | {"activity": self.activity, "video": "clip.mp4", "start_s": 1.0, "end_s": None, "camera": self.camera},
-            "models": [{"stage": "keypoints", "model": "keypoints", "version": 1, "sha256": "c" * 64}],
+            "models": models,
+            "release": {"method": KEYPOINT_FIT, "models": models},
             "mlflow_run_id": None,
         }
 
@@ -96,6 +104,17 @@ class SyntheticTrial:
         """(frames, 40) float32."""
         rng = np.random.default_rng(self.seed)
         return np.cumsum(rng.normal(size=(len(self.time_s), len(COLUMNS))), axis=0).astype(np.float32)
+
+    def _strides(self) -> list[CycleMetric]:
+        given = [(side, number, number - 1.0, float(number), value, sd) for side, number, value, sd in self.cycles]
+        if not given and self.activity in GAIT:
+            for side in ("left", "right"):
+                pairs = pairwise(time_s for of, time_s in self.strikes if of == side)
+                given += [(side, number, a, b, b - a, None) for number, (a, b) in enumerate(pairs, start=1)]
+        return [
+            CycleMetric("stride", side, number, start_s, end_s, "stride_time", value, "s", sd)
+            for side, number, start_s, end_s, value, sd in given
+        ]
 
     def write(self, folder: Path) -> Path:
         """The four files, and the record as JSON for a process that loads them; the folder."""
@@ -120,11 +139,8 @@ class SyntheticTrial:
                 [QualityMetric("mean_quality", 0.9, "1"), QualityMetric("median_reprojection_px", None, "px")]
             ),
         }
-        if self.cycles:
-            tables["cycles"] = cycles_table(
-                CycleMetric("stride", side, number, number - 1.0, float(number), "stride_time", value, "s", sd)
-                for side, number, value, sd in self.cycles
-            )
+        if strides := self._strides():
+            tables["cycles"] = cycles_table(strides)
         for name, table in tables.items():
             pq.write_table(table, folder / f"{name}.parquet")
         (folder / "record.json").write_text(json.dumps(self.record), encoding="utf-8")

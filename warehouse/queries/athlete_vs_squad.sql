@@ -1,28 +1,33 @@
 -- Each metric of one athlete against the other athletes of the team: where in their distribution each activity and side lies.
--- Grain: a metric, activity and side.
+-- Grain: a metric, activity, side and method of measuring, the same for all.
 -- Note: the percentile counts those below and half of those equal; percentile_low and percentile_high are those of the mean
 --   less and plus 1.96 of the measurement's own standard deviation. The robust z is the distance from the others' median in
 --   1.4826 median absolute deviations, squad_robust_sd. With fewer than least_athletes others these five are null.
+--   cameras and releases are those of all trials that are compared.
 -- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as knee_flexion_peak = any
 -- least_athletes: whole number, 2 or more, besides the athlete = 5
 -- Example: --param athlete=blue/ann --param metric=knee_flexion_peak
 WITH squad AS (
     SELECT
-        athlete_id,
-        metric,
-        activity,
-        side,
-        avg(value) AS mean_value,
-        sqrt(avg(sd * sd)) AS measurement_sd,
+        metric.athlete_id,
+        metric.metric,
+        metric.activity,
+        metric.side,
+        trial.method,
+        avg(metric.value) AS mean_value,
+        sqrt(avg(metric.sd * metric.sd)) AS measurement_sd,
         count(*) AS trials,
-        any_value(unit) AS unit
+        list(DISTINCT trial.camera) AS cameras,
+        list(DISTINCT trial.release) AS releases,
+        any_value(metric.unit) AS unit
     FROM metric
+    JOIN trial USING (trial_id)
     WHERE
-        $metric IN (metric, 'any')
-        AND value IS NOT NULL
-        AND team_id = (SELECT team_id FROM athlete WHERE athlete_id = $athlete)
-    GROUP BY athlete_id, metric, activity, side
+        $metric IN (metric.metric, 'any')
+        AND metric.value IS NOT NULL
+        AND metric.team_id = (SELECT team_id FROM athlete WHERE athlete_id = $athlete)
+    GROUP BY metric.athlete_id, metric.metric, metric.activity, metric.side, trial.method
 ),
 
 one AS (
@@ -34,10 +39,14 @@ compared AS (
         one.metric,
         one.activity,
         one.side,
+        one.method,
         one.mean_value,
         one.measurement_sd,
         one.trials,
         one.unit,
+        list_sort(list_distinct(any_value(one.cameras) || coalesce(flatten(list(others.cameras)), [])))::VARCHAR[] AS cameras,
+        list_sort(list_distinct(any_value(one.releases) || coalesce(flatten(list(others.releases)), [])))::VARCHAR[]
+            AS releases,
         count(others.mean_value) AS other_athletes,
         median(others.mean_value) AS squad_median,
         1.4826 * mad(others.mean_value) AS squad_robust_sd,
@@ -52,13 +61,16 @@ compared AS (
         AND others.metric = one.metric
         AND others.activity = one.activity
         AND others.side = one.side
-    GROUP BY ALL
+        AND others.method = one.method
+    GROUP BY
+        one.metric, one.activity, one.side, one.method, one.mean_value, one.measurement_sd, one.trials, one.unit
 )
 
 SELECT
     metric,
     activity,
     side,
+    method,
     mean_value,
     measurement_sd,
     squad_median,
@@ -70,6 +82,8 @@ SELECT
     if(is_enough, 'enough athletes', 'not enough athletes') AS judgement,
     other_athletes,
     trials,
+    array_to_string(cameras, ', ') AS cameras,
+    array_to_string(releases, ', ') AS releases,
     unit
 FROM (SELECT *, other_athletes >= $least_athletes::INTEGER AS is_enough FROM compared)
-ORDER BY metric, activity, side;
+ORDER BY metric, activity, side, method;

@@ -1,9 +1,10 @@
 -- Each metric of each athlete before a date against from that date on, such as an injury's or a new programme's.
--- Grain: an athlete, metric, activity and side.
+-- Grain: an athlete, metric, activity, side and method of measuring.
 -- Note: the 95 % interval of the change is Student's t over the means of the sessions (equal variances, 2 sides), so it
 --   holds the athlete's own variation from session to session as well as the measurement's. What is the same in every
---   session, such as a camera that always sees one side, is not in it. Where release_changed, the sides of the date were
---   measured with different releases, and the change holds their difference (release_offsets).
+--   session, such as a camera that always sees one side, is not in it. Where cameras or releases of the sessions before are
+--   not those after, the change may be theirs: it is judged measured otherwise; where release_changed, it holds the
+--   difference of the releases (release_offsets).
 -- date: date, the first of the time after
 -- athlete: one of trial.athlete_id, such as blue/ann = any
 -- metric: one of metric.metric, such as knee_flexion_peak = any
@@ -13,24 +14,27 @@
 -- Example: --param athlete=blue/ann --param metric=knee_flexion_peak --param date=2026-12-01
 WITH per_session AS (
     SELECT
-        athlete_id,
-        metric,
-        activity,
-        side,
-        session_date >= $date::DATE AS is_after,
-        avg(value) AS mean_value,
-        avg(sd * sd) AS measurement_variance,
+        metric.athlete_id,
+        metric.metric,
+        metric.activity,
+        metric.side,
+        trial.method,
+        metric.session_date >= $date::DATE AS is_after,
+        avg(metric.value) AS mean_value,
+        avg(metric.sd * metric.sd) AS measurement_variance,
         count(*) AS trials,
-        string_agg(DISTINCT release, ', ' ORDER BY release) AS releases,
-        any_value(unit) AS unit
+        string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
+        string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases,
+        any_value(metric.unit) AS unit
     FROM metric
+    JOIN trial USING (trial_id)
     WHERE
-        $athlete IN (athlete_id, 'any')
-        AND $metric IN (metric, 'any')
-        AND $activity IN (activity, 'any')
-        AND $team IN (team_id, 'any')
-        AND value IS NOT NULL
-    GROUP BY athlete_id, metric, activity, side, is_after, session_id
+        $athlete IN (metric.athlete_id, 'any')
+        AND $metric IN (metric.metric, 'any')
+        AND $activity IN (metric.activity, 'any')
+        AND $team IN (metric.team_id, 'any')
+        AND metric.value IS NOT NULL
+    GROUP BY metric.athlete_id, metric.metric, metric.activity, metric.side, trial.method, is_after, metric.session_id
 ),
 
 compared AS (
@@ -39,6 +43,7 @@ compared AS (
         metric,
         activity,
         side,
+        method,
         avg(mean_value) FILTER (NOT is_after) AS mean_before,
         avg(mean_value) FILTER (is_after) AS mean_after,
         mean_after - mean_before AS change,
@@ -57,25 +62,20 @@ compared AS (
             / nullif(freedom, 0) * (1 / nullif(sessions_before, 0) + 1 / nullif(sessions_after, 0))
         ) AS change_se,
         sum(trials)::BIGINT AS trials,
-        count(DISTINCT releases) > 1 AS release_changed,
+        string_agg(DISTINCT cameras, ', ' ORDER BY cameras) FILTER (NOT is_after) AS cameras_before,
+        string_agg(DISTINCT cameras, ', ' ORDER BY cameras) FILTER (is_after) AS cameras_after,
+        string_agg(DISTINCT releases, ', ' ORDER BY releases) FILTER (NOT is_after) AS releases_before,
+        string_agg(DISTINCT releases, ', ' ORDER BY releases) FILTER (is_after) AS releases_after,
         any_value(unit) AS unit
     FROM per_session
-    GROUP BY athlete_id, metric, activity, side
+    GROUP BY athlete_id, metric, activity, side, method
 ),
 
 judged AS (
     SELECT
         *,
         least(sessions_before, sessions_after) >= $least_sessions::INTEGER AS is_enough,
-        -- Student's t at 97.5 %, by degrees of freedom; from 31 on Cornish and Fisher's expansion
-        CASE
-            WHEN freedom <= 30 THEN [
-                12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281, 2.2010, 2.1788, 2.1604,
-                2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860, 2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555,
-                2.0518, 2.0484, 2.0452, 2.0423
-            ][freedom]::DOUBLE
-            ELSE 1.959964 + (1.959964 ** 3 + 1.959964) / (4 * freedom)
-        END * change_se AS half_interval
+        student_t_quantile(0.975, nullif(freedom, 0)) * change_se AS half_interval
     FROM compared
 )
 
@@ -84,6 +84,7 @@ SELECT
     metric,
     activity,
     side,
+    method,
     mean_before,
     mean_after,
     change,
@@ -91,6 +92,7 @@ SELECT
     CASE WHEN is_enough THEN change + half_interval END AS change_high,
     CASE
         WHEN NOT is_enough THEN 'not enough sessions'
+        WHEN (cameras_before, releases_before) IS DISTINCT FROM (cameras_after, releases_after) THEN 'measured otherwise'
         WHEN abs(change) > half_interval THEN 'real'
         ELSE 'within noise'
     END AS judgement,
@@ -98,7 +100,11 @@ SELECT
     sessions_before,
     sessions_after,
     trials,
-    unit,
-    release_changed
+    cameras_before,
+    cameras_after,
+    releases_before,
+    releases_after,
+    releases_before IS DISTINCT FROM releases_after AS release_changed,
+    unit
 FROM judged
-ORDER BY athlete_id, metric, activity, side;
+ORDER BY athlete_id, metric, activity, side, method;

@@ -1,36 +1,63 @@
--- Each metric of one athlete, session by session, and how far each session is from the first.
--- Grain: a session, metric, activity and side.
--- Note: measurement_sd is the measurement's own standard deviation, as if the trials of a session shared their errors; a
---   change is beyond measurement noise where it exceeds 1.96 standard deviations of the difference. It says nothing of
---   the athlete's own variation from day to day; before_after does. releases are those that measured the trials, and
---   release_changed that they are others than in the session before: a change may come from them (release_offsets).
+-- Each metric of one athlete, session by session, how far each session is from the first, and whether that is real.
+-- Grain: a session, metric, activity, side and method of measuring.
+-- Note: noise_sd is by how much the sessions of one athlete differ: the standard deviation between them, pooled over the
+--   team's other athletes (noise_sessions beyond each one's first); their trends are in it. A change is real
+--   where it exceeds detectable_change: t sqrt(2) noise_sd, the smallest detectable change of two sessions (Weir 2005, J
+--   Strength Cond Res 19:231; t at 97.5 % with noise_sessions degrees of freedom), and 1.96 standard deviations of the
+--   measurement's own error, as if the trials of a session shared it. With fewer than least_sessions there is no judgement.
+--   Where a session's cameras or releases are not those of the first, the change may be theirs: measured otherwise.
+--   release_changed: the releases are others than in the session before (release_offsets).
 -- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as knee_flexion_peak = any
 -- activity: one of trial.activity = any
 -- since: date, of the first session = 1900-01-01
 -- until: date, of the last session = 2999-12-31
+-- least_sessions: whole number, 1 or more, beyond each other athlete's first = 5
 -- Example: --param athlete=blue/ann --param metric=knee_flexion_peak
 WITH per_session AS (
     SELECT
-        session_date,
-        session_id,
+        metric.athlete_id,
+        metric.session_date,
+        metric.session_id,
+        metric.metric,
+        metric.activity,
+        metric.side,
+        trial.method,
+        avg(metric.value) AS mean_value,
+        sqrt(avg(metric.sd * metric.sd)) AS measurement_sd,
+        stddev_samp(metric.value) AS sd_between_trials,
+        count(*) AS trials,
+        string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
+        string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases,
+        any_value(metric.unit) AS unit
+    FROM metric
+    JOIN trial USING (trial_id)
+    WHERE
+        metric.team_id = (SELECT team_id FROM athlete WHERE athlete_id = $athlete)
+        AND $metric IN (metric.metric, 'any')
+        AND metric.value IS NOT NULL
+        AND $activity IN (metric.activity, 'any')
+    GROUP BY ALL
+),
+
+per_athlete AS (
+    SELECT metric, activity, side, method, count(*) - 1 AS beyond_first, var_samp(mean_value) * beyond_first AS squares
+    FROM per_session
+    WHERE athlete_id <> $athlete
+    GROUP BY athlete_id, metric, activity, side, method
+    HAVING count(*) > 1
+),
+
+noise AS (
+    SELECT
         metric,
         activity,
         side,
-        avg(value) AS mean_value,
-        sqrt(avg(sd * sd)) AS measurement_sd,
-        stddev_samp(value) AS sd_between_trials,
-        count(*) AS trials,
-        string_agg(DISTINCT release, ', ' ORDER BY release) AS releases,
-        any_value(unit) AS unit
-    FROM metric
-    WHERE
-        athlete_id = $athlete
-        AND $metric IN (metric, 'any')
-        AND value IS NOT NULL
-        AND $activity IN (activity, 'any')
-        AND session_date BETWEEN $since::DATE AND $until::DATE
-    GROUP BY ALL
+        method,
+        sum(beyond_first)::BIGINT AS noise_sessions,
+        sqrt(sum(squares) / sum(beyond_first)) AS noise_sd
+    FROM per_athlete
+    GROUP BY metric, activity, side, method
 ),
 
 compared AS (
@@ -38,10 +65,26 @@ compared AS (
         *,
         mean_value - first_value(mean_value) OVER in_order AS change,
         sqrt(measurement_sd ** 2 + (first_value(measurement_sd) OVER in_order) ** 2) AS change_sd,
+        (cameras, releases) IS DISTINCT FROM first_value((cameras, releases)) OVER in_order AS is_measured_otherwise,
         coalesce(releases <> lag(releases) OVER in_order, false) AS release_changed,
         row_number() OVER in_order AS session_number
     FROM per_session
-    WINDOW in_order AS (PARTITION BY metric, activity, side ORDER BY session_date, session_id)
+    WHERE athlete_id = $athlete AND session_date BETWEEN $since::DATE AND $until::DATE
+    WINDOW in_order AS (PARTITION BY metric, activity, side, method ORDER BY session_date, session_id)
+),
+
+with_noise AS (
+    SELECT
+        compared.*,
+        coalesce(noise.noise_sessions, 0) AS noise_sessions,
+        noise.noise_sd,
+        coalesce(noise.noise_sessions, 0) >= $least_sessions::INTEGER AS is_enough,
+        greatest(
+            student_t_quantile(0.975, noise.noise_sessions) * sqrt(2) * noise.noise_sd,
+            coalesce(1.96 * compared.change_sd, 0)
+        ) AS detectable
+    FROM compared
+    LEFT JOIN noise USING (metric, activity, side, method)
 )
 
 SELECT
@@ -50,20 +93,26 @@ SELECT
     metric,
     activity,
     side,
+    method,
     mean_value,
     measurement_sd,
     sd_between_trials,
     trials,
     CASE WHEN session_number > 1 THEN change END AS change,
     CASE WHEN session_number > 1 THEN change_sd END AS change_sd,
+    CASE WHEN session_number > 1 AND is_enough THEN detectable END AS detectable_change,
     CASE
         WHEN session_number = 1 THEN 'first session'
-        WHEN change_sd IS NULL THEN 'deviation not known'
-        WHEN abs(change) > 1.96 * change_sd THEN 'beyond measurement noise'
-        ELSE 'within measurement noise'
+        WHEN NOT is_enough THEN 'not enough sessions'
+        WHEN is_measured_otherwise THEN 'measured otherwise'
+        WHEN abs(change) > detectable THEN 'real'
+        ELSE 'within noise'
     END AS judgement,
-    unit,
+    noise_sd,
+    noise_sessions,
+    cameras,
     releases,
-    release_changed
-FROM compared
-ORDER BY metric, activity, side, session_date, session_id;
+    release_changed,
+    unit
+FROM with_noise
+ORDER BY metric, activity, side, method, session_date, session_id;

@@ -1,5 +1,6 @@
 -- Range and extremes of a coordinate straight from the frames, by athlete and activity; poor frames left out.
--- Grain: an athlete and activity.
+-- Grain: an athlete, activity and method of measuring.
+-- Note: cameras and releases are those of the trials.
 -- coordinate: column of kinematics, such as knee_angle_r_deg
 -- least_quality: number, of a frame, 0 to 1 = 0.5
 -- Example: --param coordinate=knee_angle_r_deg
@@ -16,13 +17,17 @@ trial_range AS (
 )
 
 SELECT
-    athlete_id,
-    activity,
+    trial_range.athlete_id,
+    trial_range.activity,
+    trial.method,
     avg(highest - lowest) AS mean_range,
     avg(lowest) AS mean_lowest,
     avg(highest) AS mean_highest,
     count(*) AS trials,
-    sum(frames)::BIGINT AS frames
+    sum(trial_range.frames)::BIGINT AS frames,
+    string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
+    string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases
 FROM trial_range
+JOIN trial USING (trial_id)
 GROUP BY ALL
-ORDER BY athlete_id, activity;
+ORDER BY trial_range.athlete_id, trial_range.activity, trial.method;

@@ -10,15 +10,16 @@
 -- least_cycles: whole number, 2 or more = 3
 -- Example: --param metric=stride_time --param athlete=blue/ann
 SELECT
-    trial_id,
-    athlete_id,
-    activity,
-    session_date,
+    cycle_metric.trial_id,
+    cycle_metric.athlete_id,
+    cycle_metric.activity,
+    cycle_metric.session_date,
+    trial.method,
     cycle,
     side,
     cycle_number,
-    start_s,
-    end_s,
+    cycle_metric.start_s,
+    cycle_metric.end_s,
     value,
     sd,
     CASE
@@ -27,10 +28,11 @@ SELECT
     END AS z_in_trial,
     unit
 FROM cycle_metric
+JOIN trial USING (trial_id)
 WHERE
-    metric = $metric
-    AND $athlete IN (athlete_id, 'any')
-    AND $trial IN (trial_id, 'any')
-    AND $activity IN (activity, 'any')
-WINDOW own AS (PARTITION BY trial_id, cycle, side)
-ORDER BY session_date, trial_id, cycle, side, cycle_number;
+    cycle_metric.metric = $metric
+    AND $athlete IN (cycle_metric.athlete_id, 'any')
+    AND $trial IN (cycle_metric.trial_id, 'any')
+    AND $activity IN (cycle_metric.activity, 'any')
+WINDOW own AS (PARTITION BY cycle_metric.trial_id, cycle, side)
+ORDER BY cycle_metric.session_date, cycle_metric.trial_id, cycle, side, cycle_number;

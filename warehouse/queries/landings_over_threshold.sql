@@ -56,12 +56,16 @@ greatest_value AS (
 )
 
 SELECT
-    *,
+    greatest_value.*,
+    trial.method,
+    trial.camera,
+    trial.release,
     CASE
         WHEN measurement_sd IS NULL THEN 'deviation not known'
         WHEN greatest_value - $threshold::DOUBLE > 1.96 * measurement_sd THEN 'beyond measurement noise'
         ELSE 'within measurement noise'
     END AS judgement
 FROM greatest_value
-WHERE greatest_value > $threshold::DOUBLE
-ORDER BY greatest_value DESC, trial_id, landing_s;
+JOIN trial USING (trial_id)
+WHERE greatest_value.greatest_value > $threshold::DOUBLE
+ORDER BY greatest_value.greatest_value DESC, trial_id, landing_s;

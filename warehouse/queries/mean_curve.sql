@@ -1,6 +1,7 @@
 -- The mean curve of a coordinate, 0 to 100 per cent, over a squad's trials; in gait over its own side's strides.
--- Grain: a per cent.
--- Note: a coordinate without a side takes the right's; --sql on the view curve has both.
+-- Grain: a method of measuring and per cent.
+-- Note: a coordinate without a side takes the right's; --sql on the view curve has both. cameras and releases
+--   are those of the trials.
 -- team: one of trial.team_id, such as blue
 -- activity: one of trial.activity, such as walk
 -- coordinate: column of curve, such as knee_angle_r_deg
@@ -8,7 +9,7 @@
 -- until: date, of the last session = 2999-12-31
 -- Example: --param team=blue --param activity=walk --param coordinate=knee_angle_r_deg
 WITH cohort AS (
-    SELECT percent, COLUMNS(lambda name: name = $coordinate) AS value
+    SELECT trial_id, percent, COLUMNS(lambda name: name = $coordinate) AS value
     FROM curve
     WHERE
         activity = $activity
@@ -17,7 +18,15 @@ WITH cohort AS (
         AND session_date BETWEEN $since::DATE AND $until::DATE
 )
 
-SELECT percent, avg(value) AS mean_value, stddev_samp(value) AS sd_between_phases, count(value) AS phases
+SELECT
+    trial.method,
+    cohort.percent,
+    avg(cohort.value) AS mean_value,
+    stddev_samp(cohort.value) AS sd_between_phases,
+    count(cohort.value) AS phases,
+    string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
+    string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases
 FROM cohort
-GROUP BY percent
-ORDER BY percent;
+JOIN trial USING (trial_id)
+GROUP BY trial.method, cohort.percent
+ORDER BY trial.method, cohort.percent;

@@ -1,4 +1,4 @@
--- The versions that measured one athlete's series of a metric: where they change, a step in the series may be theirs.
+-- The versions and cameras that measured one athlete's series of a metric: where they change, a step in the series may be theirs.
 -- Grain: a session and set of versions.
 -- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as knee_flexion_peak
@@ -14,6 +14,8 @@ measured AS (
         trial.session_date,
         trial.session_id,
         trial.method,
+        trial.release,
+        trial.camera,
         trial.code_version,
         coalesce(versions.models, 'none') AS models,
         count(*) AS trials
@@ -28,10 +30,10 @@ measured AS (
 SELECT
     *,
     coalesce(
-        (method, code_version, models)
-        IS DISTINCT FROM lag((method, code_version, models)) OVER (ORDER BY session_date, session_id, method, code_version, models)
-        AND row_number() OVER (ORDER BY session_date, session_id, method, code_version, models) > 1,
+        (method, camera, code_version, models)
+        IS DISTINCT FROM lag((method, camera, code_version, models)) OVER (ORDER BY session_date, session_id, method, camera, code_version, models)
+        AND row_number() OVER (ORDER BY session_date, session_id, method, camera, code_version, models) > 1,
         false
     ) AS is_changed
 FROM measured
-ORDER BY session_date, session_id, method, code_version, models;
+ORDER BY session_date, session_id, method, camera, code_version, models;

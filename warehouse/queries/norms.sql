@@ -1,9 +1,9 @@
 -- Normative bands of one metric over all teams, by sex, age and activity.
--- Grain: a sex, age band, activity and side with enough athletes.
+-- Grain: a sex, age band, activity, side and method of measuring with enough athletes.
 -- Note: of each athlete's own mean. Groups of fewer than least_athletes, at least 5, are left out and nobody is named; from
 --   20 athletes on there are percentiles, which in a smaller group would be single persons' values. Who may read some teams
 --   alone has the norms of all other teams. Who can ask before and after an athlete is added can still learn about that
---   athlete.
+--   athlete. cameras is how many different ones the trials state, releases are those that measured them.
 -- Teams: others
 -- metric: one of metric.metric, such as knee_flexion_peak
 -- activity: one of trial.activity = any
@@ -12,10 +12,14 @@
 WITH aged AS (
     SELECT
         metric.*,
+        trial.method,
+        trial.camera,
+        trial.release,
         coalesce(athlete.sex, 'not stated') AS sex,
         year(metric.session_date) - athlete.birth_year AS age
     FROM metric
     JOIN athlete USING (athlete_id)
+    JOIN trial USING (trial_id)
     WHERE metric.metric = $metric AND metric.value IS NOT NULL AND $activity IN (metric.activity, 'any')
 ),
 
@@ -31,9 +35,12 @@ athlete_mean AS (
         END AS age_band,
         activity,
         side,
+        method,
         athlete_id,
         avg(value) AS mean_value,
         avg(sd * sd) AS measurement_variance,
+        list(DISTINCT camera) AS cameras,
+        list(DISTINCT release) AS releases,
         any_value(unit) AS unit
     FROM aged
     GROUP BY ALL
@@ -44,6 +51,7 @@ SELECT
     age_band,
     activity,
     side,
+    method,
     count(DISTINCT athlete_id) AS athletes,
     avg(mean_value) AS mean_value,
     stddev_samp(mean_value) AS sd_between_athletes,
@@ -53,8 +61,10 @@ SELECT
     CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.5) END AS percentile_50,
     CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.75) END AS percentile_75,
     CASE WHEN athletes >= 20 THEN quantile_cont(mean_value, 0.95) END AS percentile_95,
+    len(list_distinct(flatten(list(cameras)))) AS cameras,
+    array_to_string(list_sort(list_distinct(flatten(list(releases)))), ', ') AS releases,
     any_value(unit) AS unit
 FROM athlete_mean
-GROUP BY sex, age_band, activity, side
+GROUP BY sex, age_band, activity, side, method
 HAVING count(DISTINCT athlete_id) >= greatest($least_athletes::INTEGER, 5)
-ORDER BY activity, side, sex, age_band;
+ORDER BY activity, side, method, sex, age_band;

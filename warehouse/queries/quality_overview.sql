@@ -9,6 +9,7 @@ WITH quality_metric AS (
 SELECT
     quality_metric.trial_id,
     trial.activity,
+    trial.method,
     trial.frames,
     round(quality_metric.mean_quality, 3) AS mean_quality,
     round(quality_metric.untrusted_share, 3) AS untrusted_share,

@@ -1,7 +1,8 @@
 -- What each athlete did a week, as far as it was filmed: steps, jumps, trials with a deep landing; and the ratio of each week's
 --   jumps and steps to the weeks before (acute to chronic).
 -- Grain: an athlete and a week (from Monday) with trials.
--- Note: the flights of running and sprinting are no jumps; a deep landing is judged by a trial's longest jump. Counts only what was filmed; a week without trials is unknown, not rest. The chronic load is the mean of those of
+-- Note: trials_without_step_count are those in which steps may be missing, since a foot was not observed: steps are then at
+--   least so many. methods are those by which the week's trials were measured; they do not find the same events. The flights of running and sprinting are no jumps; a deep landing is judged by a trial's longest jump. Counts only what was filmed; a week without trials is unknown, not rest. The chronic load is the mean of those of
 --   the four weeks before that have trials, the week itself left out (Lolli et al. 2019, Br J Sports Med 53:921), and is
 --   null with fewer than least_weeks. The ratio describes; that it predicts injuries is disputed (Impellizzeri et al.
 --   2020, Int J Sports Physiol Perform 15:907).
@@ -11,7 +12,7 @@
 -- least_weeks: whole number, 1 or more, of the four before = 3
 -- Example: --param athlete=blue/ann
 WITH filmed AS (
-    SELECT athlete_id, date_trunc('week', session_date)::DATE AS week, trial_id
+    SELECT athlete_id, date_trunc('week', session_date)::DATE AS week, trial_id, method
     FROM trial
     WHERE $team IN (team_id, 'any') AND $athlete IN (athlete_id, 'any')
 ),
@@ -22,6 +23,13 @@ counted AS (
         count(*) FILTER (event = 'foot_strike') AS steps,
         count(DISTINCT time_s) FILTER (event = 'take_off' AND activity NOT IN ('run', 'sprint')) AS jumps
     FROM event
+    GROUP BY trial_id
+),
+
+not_counted AS (
+    SELECT trial_id, 1 AS trials_without_step_count
+    FROM metric
+    WHERE metric = 'step_count' AND value IS NULL
     GROUP BY trial_id
 ),
 
@@ -39,10 +47,13 @@ weekly AS (
         week,
         count(*) AS trials,
         coalesce(sum(steps), 0)::BIGINT AS steps,
+        coalesce(sum(trials_without_step_count), 0)::BIGINT AS trials_without_step_count,
         coalesce(sum(jumps), 0)::BIGINT AS jumps,
-        coalesce(sum(trials_with_deep_landing), 0)::BIGINT AS trials_with_deep_landing
+        coalesce(sum(trials_with_deep_landing), 0)::BIGINT AS trials_with_deep_landing,
+        string_agg(DISTINCT method, ', ' ORDER BY method) AS methods
     FROM filmed
     LEFT JOIN counted USING (trial_id)
+    LEFT JOIN not_counted USING (trial_id)
     LEFT JOIN deep USING (trial_id)
     GROUP BY athlete_id, week
 ),
@@ -64,7 +75,9 @@ SELECT
     athlete_id,
     week,
     trials,
+    methods,
     steps,
+    trials_without_step_count,
     jumps,
     trials_with_deep_landing,
     chronic_weeks,

@@ -1,24 +1,20 @@
--- Grain: a stretch of a trial that is compared with others of its kind: in gait each stride of each side, from one foot
--- strike to that foot's next; otherwise the whole trial. (Strikes are partitioned by trial_id, which names the run as well
--- and lets a filter on it pass beneath the window.)
+-- Grain: a stretch of a trial that is compared with others of its kind: in gait each stride of each side, as its
+-- cycles have it: from a foot strike to that foot's next, none where a strike may be missing between; otherwise the
+-- whole trial. Strides keep their numbers among all of the side; trials that an earlier version measured, which has no
+-- cycles, have none until they are measured again.
 CREATE OR REPLACE VIEW phase AS
-WITH strike AS (
+WITH stretch AS (
     SELECT
         trial.trial_id,
         trial.current_run_number AS run_number,
-        event.side,
-        event.time_s AS start_s,
-        lead(event.time_s) OVER (PARTITION BY trial.trial_id, event.side ORDER BY event.time_s) AS end_s,
-        row_number() OVER (PARTITION BY trial.trial_id, event.side ORDER BY event.time_s) AS phase_number
-    FROM event_of_every_run AS event
-    JOIN trial_manifest AS trial ON trial.current_run_number = event.run_number
-    WHERE event.event = 'foot_strike' AND trial.activity IN ('walk', 'run', 'sprint')
-),
-
-stretch AS (
-    SELECT trial_id, run_number, 'stride' AS phase, side, phase_number, start_s, end_s
-    FROM strike
-    WHERE end_s IS NOT NULL
+        'stride' AS phase,
+        stride.side,
+        stride.cycle_number::BIGINT AS phase_number,
+        stride.start_s,
+        stride.end_s
+    FROM cycle_metric_of_every_run AS stride
+    JOIN trial_manifest AS trial ON trial.current_run_number = stride.run_number
+    WHERE stride.cycle = 'stride' AND stride.metric = 'stride_time' AND trial.activity IN ('walk', 'run', 'sprint')
     UNION ALL
     SELECT trial.trial_id, run.run_number, 'trial', 'none', 1, run.first_time_s, run.last_time_s
     FROM trial_manifest AS trial

@@ -71,21 +71,24 @@ def test_a_number_is_readable(home: Path, sql: str, text: str) -> None:
 def test_json_is_one_array_of_objects(home: Path) -> None:
     rows = json.loads(answer(home, *TREND, "--format", "json"))
     assert [row["side"] for row in rows] == ["left", "right"]
+    assert rows[0].pop("releases").startswith("keypoint_fit-")
     assert rows[0] | {"sd_between_trials": None} == {
         "month": "2026-11-01",
         "activity": "countermovement_jump",
         "side": "left",
+        "method": "keypoint_fit",
         "mean_value": 80.0,
         "measurement_sd": None,
         "sd_between_trials": None,
         "trials": 2,
+        "cameras": "not stated",
         "unit": "deg",
     }
 
 
 def test_csv_has_a_head(home: Path) -> None:
     head, *rows = answer(home, *TREND, "--format", "csv").splitlines()
-    assert head == "month,activity,side,mean_value,measurement_sd,sd_between_trials,trials,unit"
+    assert head == "month,activity,side,method,mean_value,measurement_sd,sd_between_trials,trials,cameras,releases,unit"
     assert len(rows) == 2
 
 

@@ -1,0 +1,68 @@
+"""`biopose trend` on a small warehouse: a sentence a side, one method at a time, and what it refuses."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.commands import assert_refused, run
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
+
+METRIC, ACTIVITY = "knee_flexion_peak", "countermovement_jump"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six athletes, three sessions two weeks apart: the left knee rises by 2 degrees a week, the right by none."""
+    folder, rng = tmp_path_factory.mktemp("home"), np.random.default_rng(2)
+    database = folder / "warehouse.duckdb"
+    trials = []
+    for athlete in range(6):
+        for session in range(3):
+            date = (datetime.date(2026, 9, 7) + datetime.timedelta(weeks=2 * session)).isoformat()
+            left, right = 60 + 5 * athlete + 4 * session + rng.normal(), 70 + 5 * athlete + rng.normal()
+            trials.append(
+                SyntheticTrial(
+                    f"jump{athlete}",
+                    athlete=f"a{athlete}",
+                    session=f"s{session}",
+                    date=date,
+                    time_s=np.arange(2) / 50,
+                    metrics=((METRIC, "left", left, 1.0), (METRIC, "right", right, 1.0)),
+                )
+            )
+    trials.append(replace(trials[0], name="markers", method="marker_ik"))
+    for one in trials:
+        load_trial(database, one.record, one.write(folder / one.run_id))
+    publish_snapshot(database, folder / "warehouse.snapshot.duckdb")
+    return folder
+
+
+def test_each_side_has_its_change_with_interval_and_judgement(home: Path) -> None:
+    asked = ("trend", METRIC, "--activity", ACTIVITY, "--method", "keypoint_fit", "--home", home)
+    found = json.loads(run(*asked, "--json").stdout)
+    left, right = found["sides"]
+    assert (left["side"], left["judgement"], right["judgement"]) == ("left", "real", "within noise")
+    assert left["low"] < 2.0 < left["high"]
+    assert (left["athletes"], left["sessions"], left["weeks"]) == (6, 18, 4.0)
+    lines = run(*asked).stdout.splitlines()
+    assert lines[0] == f"{METRIC} in {ACTIVITY}, measured by keypoint_fit"
+    assert lines[1].startswith("  left: rises by ")
+    assert lines[1].endswith("): real; 6 athletes, 18 sessions over 4 weeks")
+
+
+def test_methods_are_not_mixed_and_too_few_athletes_are_refused(home: Path) -> None:
+    asked = ("trend", METRIC, "--activity", ACTIVITY, "--home", home)
+    assert_refused(run(*asked), "keypoint_fit (36 values), marker_ik (2 values); choose one by --method")
+    assert_refused(run(*asked, "--method", "marker_ki"), "marker_ik")
+    assert_refused(run(*asked, "--method", "marker_ik"), "5 are needed: 5 more")
+    assert_refused(run(*asked, "--method", "keypoint_fit", "--until", "2026-09-08"), "5 are needed: 5 more")
+    assert_refused(run(*asked, "--since", "2027-01-01"), "no trial has a known value")
+    assert_refused(run("trend", "knee_flexoin_peak", "--activity", ACTIVITY, "--home", home), "knee_flexion_peak")

@@ -27,6 +27,7 @@ from warehouse.connection import (
 from warehouse.errors import NoWarehouseError, QueryError, UnknownNameError
 from warehouse.migrate import FOLDER, VIEWS, require_current
 from warehouse.nearest import nearest_names, suggestion
+from warehouse.quantiles import add_quantiles
 
 Teams = tuple[str, ...] | None  # None: every team
 WHOLE = "whole"  # the catalog of the snapshot
@@ -51,7 +52,9 @@ OF_RUNS = "run_number IN (SELECT run_number FROM run)"
 OF_NOBODY = {  # tables that hold nothing of a person, with the columns that are left empty
     "release": "",
     "release_model": "",
-    "release_act": "REPLACE ('' AS who, '' AS why)",
+    "release_act": "REPLACE ('' AS who, '' AS why, NULL AS canary)",
+    "release_offset": "",
+    "rollout": "REPLACE ('' AS policy, NULL AS comparison)",
 }
 TABLE_FUNCTIONS = {"range", "generate_series", "unnest"}
 REFUSED_FUNCTIONS = {"stats"}  # tells the least and greatest value of a column, other teams' included
@@ -93,6 +96,7 @@ def opened_for_all_teams(database: Path, *, memory_gb: float = MEMORY_GB) -> Ite
         raise NoWarehouseError(f"{database}: there is no warehouse yet; `biopose ingest INBOX` makes it")
     connection = attached_for_reading(database, WHOLE, memory_gb=memory_gb)
     try:
+        add_quantiles(connection)
         read_as(connection, WHOLE)
         with named_damage(database):
             require_current(connection, database)

@@ -96,8 +96,8 @@ class SyntheticTrial:
             "trial": {"trial_id": self.trial_id, "session_id": session_id, "athlete_id": athlete_id}
             | {"activity": self.activity, "video": "clip.mp4", "start_s": 1.0, "end_s": None, "camera": self.camera},
             "models": models,
-            "release": {"method": KEYPOINT_FIT, "models": models},
             "mlflow_run_id": None,
+            **({} if self.method == KEYPOINT_FIT else {"release": {"method": KEYPOINT_FIT, "models": models}}),
         }
 
     def coordinates(self) -> np.ndarray:

@@ -20,6 +20,7 @@ from flows.cli.models import models
 from flows.cli.prune import prune
 from flows.cli.quarantine import quarantine
 from flows.cli.query import query
+from flows.cli.report import report
 from flows.cli.rollout import rollout
 from flows.cli.serve import serve
 from flows.cli.train import train
@@ -34,6 +35,7 @@ for command in (
     serve,
     query,
     compare,
+    report,
     metrics,
     export,
     erase,

@@ -9,16 +9,23 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.report.metric_tables import format_value
 
 NO_VALUE = "–"
+LAST_OF_EVERY_TRIAL = "ankle_dorsiflexion_range"  # in the order of definitions
+PLACES = {name: place for place, name in enumerate(DEFINITIONS)}
 
 
 @cache
-def environment() -> Environment:
-    """Whatever a template is given is escaped; templates are compiled once."""
+def environment(*, offline: bool = False) -> Environment:
+    """Whatever a template is given is escaped; templates are compiled once.
+
+    Args:
+        offline: of a report, which is read without the pages: what is a link there is plain text.
+    """
     templates = Environment(
         loader=PackageLoader("flows.pages"),
         autoescape=True,
@@ -34,7 +41,7 @@ def environment() -> Environment:
         "quality": lambda number: NO_VALUE if number is None else f"{number:.2f}",
         "meaning": meaning,
     }
-    templates.globals |= {"address": address}
+    templates.globals |= {"address": address, "link": _text if offline else _link}
     return templates
 
 
@@ -44,9 +51,23 @@ def address(path: str, **parameters: str | None) -> str:
     return quote(path, safe="/") + (f"?{urlencode(given)}" if given else "")
 
 
+def _link(path: str, text: str, **parameters: str | None) -> Markup:
+    return Markup('<a href="{}">{}</a>').format(address(path, **parameters), text)
+
+
+def _text(path: str, text: str, **parameters: str | None) -> Markup:  # noqa: ARG001 - as `_link` is called
+    return escape(text)
+
+
 def value(number: float | None, unit: str = "1", sd: float | None = None) -> str:
     """A value with its unit and standard deviation; a dash where it is not known."""
     return NO_VALUE if number is None or not math.isfinite(number) else format_value(number, unit=unit, sd=sd)
+
+
+def metric_place(metric: str) -> tuple[bool, int]:
+    """The order of metrics: the activity's own before the joints' peaks and ranges, which every trial has."""
+    place = PLACES.get(metric, len(PLACES))
+    return place <= PLACES[LAST_OF_EVERY_TRIAL], place
 
 
 def meaning(metric: str) -> str:

@@ -21,6 +21,7 @@ from prefect import flow, get_run_logger
 from biopose.errors import BioposeError, ManifestError
 from biopose.io.manifest import MANIFEST, TrialEntry
 from biopose.reconstruction.method_names import MethodName
+from flows.reports import renew_reports
 from tasks.consent import leave_out_erased, refuse_withdrawn
 from tasks.dask_pool import FOR_MARKERS, FOR_VIDEO, dask_pool
 from tasks.erased_people import ErasedPeople
@@ -45,7 +46,7 @@ from tasks.session_owners import EVERY, SessionOwners
 from tasks.settings import Settings
 from tasks.video_hash import WATCH_S, VideoChangedError, VideoHashes, VideoState
 from tasks.warehouse_writer import WarehouseWriter
-from warehouse.errors import WarehouseBusyError
+from warehouse.errors import WarehouseBusyError, WarehouseError
 
 
 @flow(
@@ -113,6 +114,7 @@ def ingest(
         if release.is_promoted:
             _retire(found, run, writer)
         _publish(writer)
+        _renew_reports(run)
         if line := pruned_line(prune(settings)):
             _log(f"  pruned       {line}")
         with run.part("report"):
@@ -249,6 +251,20 @@ def _publish(writer: WarehouseWriter) -> None:
         writer.publish()
     except WarehouseBusyError as error:
         _log(f"  queries read the last snapshot: {error}")
+
+
+def _renew_reports(run: IngestRun) -> None:
+    """Write the reports of athletes whose trials changed; without them the night is complete nevertheless."""
+    if not (run.settings.reports_after_nights and run.release.is_promoted):
+        return
+    try:
+        with run.part("athletes' reports"):
+            written, removed = renew_reports(run.settings)
+    except (BioposeError, WarehouseError, OSError) as error:
+        run.note(f"reports of athletes could not be written: {error}; `biopose report` writes one")
+        return
+    if written or removed:
+        _log(f"  reports      {written} written, {removed} removed in {run.settings.reports}")
 
 
 def _report(run: IngestRun, options: IngestOptions) -> None:

@@ -17,9 +17,7 @@ KINDS = {"right": "right", "left": "left", "none": "midline"}
 SHOWN_TRIALS = 40
 
 
-def athlete(
-    read: Reader, asked: Mapping[str, str], *, athlete_id: str, offline: bool = False
-) -> dict[str, Any]:
+def athlete(read: Reader, asked: Mapping[str, str], *, athlete_id: str, offline: bool = False) -> dict[str, Any]:
     """An athlete's metrics of one activity.
 
     Args:

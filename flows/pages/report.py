@@ -84,24 +84,29 @@ def _athlete(read: Reader, home: Path, athlete_id: str, since: str | None) -> Pa
     activities = list(dict.fromkeys(row["activity"] for row in trials))
     pages = [athlete(read, {"activity": one}, athlete_id=athlete_id, offline=True) for one in activities]
     shown = [_reported(read, home, row["trial_id"]) for page in pages for row in page["trials"]]
+    shown.sort(key=lambda one: one.described["session_date"])
     since = since or default_since(row["session_date"] for row in trials)
     compared = read.rows("before_after", athlete=athlete_id, date=since)
+    judged = _judged(compared)
+    newest = [trial(read, {}, trial_id=page["trials"][0]["trial_id"], home=home) for page in pages]
     return {
         "title": athlete_id,
         "kind": "Athlete",
         "facts": _facts(trials, team=athlete_id.partition("/")[0]),
         "measured": text.measured_sentences(trials, shown),
         "changed": [*_changes(compared, since), *_beyond_detectable(pages)],
-        "undecided": _undecided(compared, since),
+        "judged": judged,
+        "undecided": text.undecided_sentences(compared, judged, since=since),
         "untrusted": [
             *text.height_warnings(shown),
             *text.quality_sentences(trials),
+            *text.untrusted_sentences(newest),
             *text.unknown_sentences(read.rows("unknown_metrics", athlete=athlete_id)),
             *text.note_sentences(shown),
         ],
         "main": {page["activity"]: page["metrics"][: max(MAIN_METRICS // len(pages), 1)] for page in pages},
         "pages": pages,
-        "newest": [trial(read, {}, trial_id=page["trials"][0]["trial_id"], home=home) for page in pages],
+        "newest": newest,
         "provenance": _provenance(shown[-1:]),
         "reported": shown,
     }
@@ -113,18 +118,18 @@ def _trial(read: Reader, home: Path, trial_id: str) -> Page:
     one = ReportedTrial(described, _summary(home, described))
     (row,) = (row for row in read.rows("trials", athlete=described["athlete_id"]) if row["trial_id"] == trial_id)
     metrics = read.rows("metrics_of_trial", trial=trial_id)
-    quality = {entry["name"]: entry["value"] for entry in page["quality"]}
-    changed, undecided = _against_session_before(read, described, metrics)
+    changed, judged, undecided = _against_session_before(read, described, metrics)
     return page | {
         "kind": "Trial",
         "main": page["metrics"][:MAIN_METRICS],
         "facts": {"athlete": described["athlete_id"], **_facts([row], team=described["session_id"].partition("/")[0])},
         "measured": text.measured_sentences([row], [one]),
         "changed": changed,
+        "judged": judged,
         "undecided": undecided,
         "untrusted": [
             *text.height_warnings([one]),
-            *text.untrusted_sentence(quality.get("untrusted_share")),
+            *text.untrusted_sentences([page]),
             *text.unknown_sentences(entry for entry in metrics if entry["value"] is None),
             *text.note_sentences([one]),
         ],
@@ -138,6 +143,7 @@ def _squad(read: Reader, team: str, since: str | None) -> Page:
     trials = read.rows("trials", team=team)
     since = str(page["since"])
     compared = read.rows("before_after", date=since, team=team)
+    judged = _judged(compared)
     changed = [
         f"{row['athlete_id']}: {sentence}"
         for row in page["athletes"]
@@ -148,13 +154,13 @@ def _squad(read: Reader, team: str, since: str | None) -> Page:
         "facts": _facts(trials, team=team) | {"athletes": str(len(page["athletes"]))},
         "measured": text.measured_sentences(trials, []),
         "changed": changed,
-        "undecided": _undecided(compared, since),
+        "undecided": text.undecided_sentences(compared, judged, since=since),
         "untrusted": [
             *text.quality_sentences(trials),
             *text.unknown_sentences(read.rows("unknown_metrics", team=team)),
         ],
         "shown_changes": ALL,
-        "judged": [row for row in compared if row["judgement"] != "not enough sessions"],
+        "judged": judged,
         "models": read.rows("model_usage"),
         "provenance": {},
     }
@@ -176,9 +182,8 @@ def _changes(compared: list[Row], since: str) -> list[str]:
     return [f"Since {since}: {sentence}" for sentence in text.change_sentences(real)]
 
 
-def _undecided(compared: list[Row], since: str) -> list[str]:
-    undecided = sum(row["judgement"] == "not enough sessions" for row in compared)
-    return text.undecided_sentences(undecided=undecided, decided=len(compared) - undecided, since=since)
+def _judged(compared: list[Row]) -> list[Row]:
+    return [row for row in compared if row["judgement"] != "not enough sessions"]
 
 
 def _beyond_detectable(pages: list[Page]) -> list[str]:
@@ -200,8 +205,14 @@ def _beyond_detectable(pages: list[Page]) -> list[str]:
     ]
 
 
-def _against_session_before(read: Reader, described: Row, metrics: list[Row]) -> tuple[list[str], list[str]]:
-    """A trial against the athlete's last session before: what differs for real, and what cannot be judged."""
+def _against_session_before(
+    read: Reader, described: Row, metrics: list[Row]
+) -> tuple[list[str], list[tuple[str, str]], list[str]]:
+    """A trial against the athlete's last session before.
+
+    Returns:
+        What differs for real, the metrics and sides that can be judged, and what cannot.
+    """
     activity, athlete_id = described["activity"], described["athlete_id"]
     until = described["session_date"].isoformat()
     before = {
@@ -211,7 +222,7 @@ def _against_session_before(read: Reader, described: Row, metrics: list[Row]) ->
     }
     name = str(activity).replace("_", " ")
     if not before:
-        return [], [f"There is no earlier session of {name} to compare with."]
+        return [], [], [f"There is no earlier session of {name} to compare with."]
     detectable = detectable_changes(read, team=athlete_id.partition("/")[0], activity=activity)
     values = {(row["metric"], row["side"]): row for row in metrics if row["value"] is not None}
     judged = sorted(values.keys() & before.keys() & detectable.keys(), key=lambda key: metric_place(key[0]))
@@ -227,7 +238,8 @@ def _against_session_before(read: Reader, described: Row, metrics: list[Row]) ->
         if abs(values[key]["value"] - before[key]["mean_value"]) > detectable[key]
     ]
     left = len(values.keys() & before.keys()) - len(judged)
-    return changed, [f"{left} metrics have no smallest detectable change: too few repeated sessions."] if left else []
+    lines = [f"{left} metrics have no smallest detectable change: too few repeated sessions."] if left else []
+    return changed, judged, lines
 
 
 def _reported(read: Reader, home: Path, trial_id: str) -> ReportedTrial:

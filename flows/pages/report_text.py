@@ -115,17 +115,18 @@ def difference_sentence(row: Row, *, earlier: float, later: float, detectable: f
     )
 
 
-def undecided_sentences(*, undecided: int, decided: int, since: str) -> list[str]:
-    """How many comparisons before_after could not decide, and how many it found to be within noise or real."""
-    lines = []
+def undecided_sentences(compared: Sequence[Row], judged: Sequence[Row], *, since: str) -> list[str]:
+    """How many rows of before_after could be judged, and how many not."""
+    lines, undecided = [], len(compared) - len(judged)
     if undecided:
         lines.append(
             f"{_count(undecided, 'comparison')} cannot be judged: that takes three sessions before {since} and three "
             "from then on."
         )
-    if decided:
+    if judged:
         lines.append(
-            f"Of {_count(decided, 'comparison')} that can be judged, one in twenty would be called real by chance alone."
+            f"Of {_count(len(judged), 'comparison')} that can be judged, one in twenty would be called real by chance "
+            "alone."
         )
     return lines
 
@@ -146,11 +147,20 @@ def quality_sentences(rows: Iterable[Row]) -> list[str]:
     return [f"The mean quality is below {UNTRUSTED_QUALITY} of 1 in {_listed(low)}: look at the overlay before use."]
 
 
-def untrusted_sentence(share: float | None) -> list[str]:
-    """The share of a trial's frames that is not trusted."""
-    if not share:
-        return []
-    return [f"{100 * share:.0f} % of the frames have a quality below {UNTRUSTED_QUALITY}; they are grey in the curves."]
+def untrusted_sentences(pages: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The share of frames that is not trusted, of pages of trials."""
+    shares = {
+        str(page["title"]): row["value"]
+        for page in pages
+        for row in page["quality"]
+        if row["name"] == "untrusted_share"
+    }
+    return [
+        f"{100 * share:.0f} % of the frames of {trial_id} have a quality below {UNTRUSTED_QUALITY}; they are grey in "
+        "its curves."
+        for trial_id, share in shares.items()
+        if share
+    ]
 
 
 def note_sentences(trials: Sequence[ReportedTrial]) -> list[str]:

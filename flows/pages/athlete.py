@@ -8,10 +8,10 @@ from typing import Any
 from markupsafe import Markup
 
 from biopose.rendering.curve_strip import BAND_SD
-from biopose.report.metric_tables import SYMBOLS
+from biopose.report.metric_tables import SYMBOLS, metric_place
 from biopose.report.trend import Series, Session, trend
 from flows.pages.reader import Reader, Row
-from flows.pages.templates import address, metric_place
+from flows.pages.templates import address
 
 KINDS = {"right": "right", "left": "left", "none": "midline"}
 SHOWN_TRIALS = 40

@@ -14,12 +14,13 @@ from markupsafe import Markup
 
 from biopose.errors import BioposeError
 from biopose.io.files import written_whole
+from biopose.report.metric_tables import metric_place
 from flows.pages import report_text as text
 from flows.pages.athlete import athlete, detectable_changes
 from flows.pages.reader import Reader, Row
 from flows.pages.report_text import ReportedTrial
 from flows.pages.squad import default_since, squad
-from flows.pages.templates import environment, metric_place
+from flows.pages.templates import environment
 from flows.pages.trial import trial
 from flows.pages.trial_files import SUMMARY, TrialFiles
 from tasks.settings import Settings

@@ -15,8 +15,6 @@ from biopose.analysis.definitions import DEFINITIONS
 from biopose.report.metric_tables import format_value
 
 NO_VALUE = "–"
-LAST_OF_EVERY_TRIAL = "ankle_dorsiflexion_range"  # in the order of definitions
-PLACES = {name: place for place, name in enumerate(DEFINITIONS)}
 
 
 @cache
@@ -62,12 +60,6 @@ def _text(path: str, text: str, **parameters: str | None) -> Markup:  # noqa: AR
 def value(number: float | None, unit: str = "1", sd: float | None = None) -> str:
     """A value with its unit and standard deviation; a dash where it is not known."""
     return NO_VALUE if number is None or not math.isfinite(number) else format_value(number, unit=unit, sd=sd)
-
-
-def metric_place(metric: str) -> tuple[bool, int]:
-    """The order of metrics: the activity's own before the joints' peaks and ranges, which every trial has."""
-    place = PLACES.get(metric, len(PLACES))
-    return place <= PLACES[LAST_OF_EVERY_TRIAL], place
 
 
 def meaning(metric: str) -> str:

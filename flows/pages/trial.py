@@ -20,7 +20,6 @@ from biopose.report.angle_panels import angle_panels
 from biopose.report.metric_tables import metric_rows, sides_of
 from biopose.report.svg import Panel, figure
 from flows.pages.reader import Reader, Row
-from flows.pages.templates import metric_place
 from flows.pages.trial_files import TrialFiles
 from warehouse.errors import QueryError
 
@@ -170,10 +169,10 @@ def _rounded(values: np.ndarray) -> list[float | None]:
 
 
 def _metrics(rows: list[Row]) -> list[Metric]:
-    """Those that have a definition; the activity's before the joints' peaks and ranges, which every trial has."""
+    """Those that have a definition."""
     return [
         Metric(row["metric"], row["side"], row["value"], row["unit"], row["sd"], row["reason"])
-        for row in sorted(rows, key=lambda row: metric_place(row["metric"]))
+        for row in rows
         if row["metric"] in DEFINITIONS
     ]
 

@@ -1,4 +1,4 @@
-"""A report is one file that needs nothing else, whose first page is in sentences, and which prints without cut plots."""
+"""A report is one file that needs nothing else, begins with a page in sentences, and prints without cut plots."""
 
 import datetime
 import itertools
@@ -17,8 +17,8 @@ from tests.commands import assert_refused, run
 from tests.flows.pages.browser import CHROMIUM, chromium
 from tests.flows.pages.home import FILMED
 from tests.warehouse.trials import SyntheticTrial
-from warehouse.load import load_trial
 from warehouse.errors import UnknownNameError
+from warehouse.load import load_trial
 from warehouse.retire import retire_people
 from warehouse.snapshot import publish_snapshot
 

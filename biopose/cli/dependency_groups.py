@@ -39,6 +39,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "sqlalchemy": "SQLAlchemy",
         "starlette": "starlette",
         "uvicorn": "uvicorn",
+        "xlsxwriter": "xlsxwriter",
         "yaml": "PyYAML",
     },
 }

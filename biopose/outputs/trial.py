@@ -34,6 +34,7 @@ from biopose.skeleton.scaling import Scaling
 
 TRIAL_VERSION = 1
 COORDINATES, MARKERS, MODEL, TRIAL = "coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"
+KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
 TRIAL_FILES = (COORDINATES, MARKERS, MODEL, TRIAL)
 
 

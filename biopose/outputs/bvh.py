@@ -1,8 +1,8 @@
 """A trial's skeleton as .bvh (Biovision Hierarchy), for animation programs: y up, centimetres, degrees.
 
 A node is a segment, at the centre of the joint that moves it; in the rest pose, that of OFFSET, all coordinates are 0
-and no node is turned. A joint whose centre moves in its parent, such as the knee's, has channels of position, too, which
-stand in place of its OFFSET; all others turn alone. Rotations are about z, x, y: R = Rz Rx Ry.
+and no node is turned. A joint whose centre moves in its parent, such as the knee's, has channels of position, too,
+which stand in place of its OFFSET; all others turn alone. Rotations are about z, x, y: R = Rz Rx Ry.
 """
 
 from __future__ import annotations

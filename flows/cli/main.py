@@ -15,6 +15,7 @@ from flows.cli.doctor import doctor
 from flows.cli.erase import erase
 from flows.cli.export import export
 from flows.cli.ingest import ingest
+from flows.cli.log import log
 from flows.cli.metrics import metrics
 from flows.cli.models import models
 from flows.cli.prune import prune
@@ -30,6 +31,7 @@ for command in (
     doctor,
     inbox,
     ingest,
+    log,
     quarantine,
     up,
     serve,

@@ -92,7 +92,7 @@ def application(settings: Settings) -> Application:
 
 
 def _night(settings: Settings) -> Answer:
-    return partial(night, quarantine=settings.quarantine)
+    return partial(night, settings=settings)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def write_report(
         heights_m: of each person, as entered; None where they are not known.
         overlay: name of the overlay beside the page; None where none was drawn.
     """
-    entered = heights_m or [None] * len(people)
+    entered: Sequence[float | None] = heights_m or [None] * len(people)
     sections = [
         _person_context(one, person, [frame for frame in kept if frame.person == index], analysis, drawn, height_m)
         for index, (one, person, analysis, drawn, height_m) in enumerate(

@@ -18,6 +18,7 @@ from flows.cli.ingest import ingest
 from flows.cli.log import log
 from flows.cli.metrics import metrics
 from flows.cli.models import models
+from flows.cli.plot import plot
 from flows.cli.prune import prune
 from flows.cli.quarantine import quarantine
 from flows.cli.query import query
@@ -38,6 +39,7 @@ for command in (
     query,
     compare,
     report,
+    plot,
     metrics,
     export,
     erase,

@@ -48,7 +48,7 @@ from tasks.session_owners import EVERY, SessionOwners
 from tasks.settings import Settings
 from tasks.video_hash import WATCH_S, VideoChangedError, VideoHashes, VideoState
 from tasks.warehouse_writer import WarehouseWriter
-from warehouse.errors import WarehouseBusyError, WarehouseError
+from warehouse.errors import WarehouseBusyError
 
 
 @flow(
@@ -266,8 +266,9 @@ def _renew_reports(run: IngestRun) -> None:
     try:
         with run.part("athletes' reports"):
             written, removed = renew_reports(run.settings)
-    except (BioposeError, WarehouseError, OSError) as error:
-        run.note(f"reports of athletes could not be written: {error}; `biopose report` writes one")
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        run.note(f"reports of athletes could not be written ({why}); everything is stored, `biopose report` writes one")
         return
     if written or removed:
         run.log(f"  reports      {written} written, {removed} removed in {run.settings.reports}")

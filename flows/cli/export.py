@@ -42,16 +42,14 @@ def export(
     animation programs: centimetres, y up. A .c3d has the events, too. An .xlsx has the sheets metrics, events and
     kinematics.
 
-    A model of your own, with muscles, say, is solved from the virtual markers by `biopose ik`, as in the last example;
-    it needs markers of these names, which the exported .osim has on its segments.
+    A model of your own, with muscles, say, is solved from the virtual markers by `biopose ik --markers jump1/jump1.trc
+    --model mine.osim --out mine.mot`; it needs markers of these names, which the exported .osim has on its segments.
 
     \b
     Examples:
       biopose export blue/2026-11-25-jumps/jump1 --format trc,mot,osim,c3d --out jump1
       biopose export blue/2026-11-25-jumps/jump1 --format glb,bvh,xlsx --out jump1
       biopose export blue/2026-11-25-jumps/jump1 --format c3d --units mm --up z --out jump1
-      biopose export blue/2026-11-25-jumps/jump1 --format trc,osim --out jump1 &&
-      biopose ik --markers jump1/jump1.trc --model mine.osim --out jump1/mine.mot
     """
     from biopose.outputs.export import C3DOptions, export_trial
     from tasks.settings import Settings

@@ -141,7 +141,8 @@ def unknown_sentences(rows: Iterable[Row]) -> list[str]:
 
 def quality_sentences(rows: Iterable[Row]) -> list[str]:
     """Trials whose mean quality is low: rows of the query trials."""
-    low = [str(row["trial_id"]) for row in rows if (row["mean_quality"] or 0.0) < UNTRUSTED_QUALITY]
+    known = (row for row in rows if row["mean_quality"] is not None)
+    low = [str(row["trial_id"]) for row in known if row["mean_quality"] < UNTRUSTED_QUALITY]
     if not low:
         return []
     return [f"The mean quality is below {UNTRUSTED_QUALITY} of 1 in {_listed(low)}: look at the overlay before use."]

@@ -23,6 +23,7 @@ from warehouse.retire import retire_people
 from warehouse.snapshot import publish_snapshot
 
 REFERENCE = re.compile(r'(?:href|src|action)="(?!#)|url\(|@import|<script|https?://')
+WIDTH_PX = 688  # of A4 within its margins
 MARKS = """() => document.querySelectorAll('.plot-box').forEach((box, number) => {
   for (const edge of ['top', 'bottom']) {
     const mark = document.createElement('a');
@@ -150,6 +151,9 @@ def test_a_printed_report_cuts_no_plot_and_its_first_part_fits_one_page(settings
         page.evaluate(MARKS)
         plots = page.locator(".plot-box").count()
         printed = page.pdf(prefer_css_page_size=True)
+        page.set_viewport_size({"width": WIDTH_PX, "height": 1000})
+        page.emulate_media(media="print")
+        assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH_PX
     pages_of = defaultdict(list)
     for number, marks in enumerate(marks_by_page(printed)):
         for mark in marks:

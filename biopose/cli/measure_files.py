@@ -140,13 +140,18 @@ def measure_files(
     Raises:
         ModelError: an asset is missing or broken.
     """
-    models = Models.load(METHODS[method], threads=threads)
+    models: Models | None = None
     for number, request in enumerate(requests, start=1):
         begin(f"{number} of {len(requests)}: {request.video}")
         began_s = time.monotonic()
         try:
             trial = request.trial()
             check_request(trial, request.out)
+        except (BioposeError, ValueError, OSError) as error:
+            yield Result(request, time.monotonic() - began_s, error=str(error))
+            continue
+        models = models or Models.load(METHODS[method], threads=threads)
+        try:
             summary = measure_file(
                 trial,
                 request.out,

@@ -13,14 +13,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from prefect import flow, get_run_logger
+from prefect.runtime import deployment
 
 from biopose.errors import BioposeError, ManifestError
 from biopose.io.manifest import MANIFEST, TrialEntry
 from biopose.reconstruction.method_names import MethodName
+from flows.reports import renew_reports
 from tasks.consent import leave_out_erased, refuse_withdrawn
 from tasks.dask_pool import FOR_MARKERS, FOR_VIDEO, dask_pool
 from tasks.erased_people import ErasedPeople
@@ -28,6 +30,7 @@ from tasks.errors import TrialsFailedError
 from tasks.faults import as_input_error
 from tasks.flow_runs import close_crashed_runs
 from tasks.height_jumps import height_jumps
+from tasks.ingest_log import IngestLog, ingest_log
 from tasks.ingest_page import publish_ingest
 from tasks.ingest_run import IngestRun
 from tasks.marker_plan import PlannedMarkers
@@ -88,12 +91,13 @@ def ingest(
         TrialsFailedError: something failed that is not an input's fault; the rest is stored.
     """
     settings = Settings.load(home, inbox=inbox)
-    with as_night(settings.home, log=_log):
+    started_by = f"the deployment {deployment.name}" if deployment.name else "biopose ingest"
+    with as_night(settings.home, log=_show), ingest_log(settings, started_by=started_by) as night:
         close_crashed_runs(settings)
         interrupted = _complete_interrupted(settings)
         release = release_to_measure(settings, alias, method=method)
         options = IngestOptions(shard_s=shard_s, cross_check_frames=cross_check_frames, method=release.method)
-        run = IngestRun(settings, settings.inbox, release, log=_log)
+        run = IngestRun(settings, settings.inbox, release, log=partial(_log, night), record=night.write)
         for line in (*interrupted, *release.notes):
             run.note(line)
         writer = WarehouseWriter(settings.warehouse, settings.snapshot)
@@ -117,15 +121,23 @@ def ingest(
         if release.is_promoted:
             _retire(found, run, writer)
             _watch(run, counts)
-        _publish(writer)
+        _publish(run, writer)
+        _renew_reports(run)
         if line := pruned_line(prune(settings)):
-            _log(f"  pruned       {line}")
+            run.log(f"  pruned       {line}")
         with run.part("report"):
             _report(run, options)
+        night.write("ended", summary=run.summary)
     return run.as_dict()
 
 
-def _log(line: str) -> None:
+def _log(night: IngestLog, line: str) -> None:
+    """To the home's log, too."""
+    night.write("line", text=line)
+    _show(line)
+
+
+def _show(line: str) -> None:
     """To the terminal, and to Prefect's page of the run."""
     print(line)
     get_run_logger().info(line)
@@ -190,7 +202,7 @@ def _retire(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
     try:
         retired = writer.retire(named, there=SessionOwners(run.settings.home).there())
     except WarehouseBusyError as error:
-        _log(f"  trials that manifests no longer name stay current until the next run: {error}")
+        run.log(f"  trials that manifests no longer name stay current until the next run: {error}")
         return
     for one in retired:
         why = (
@@ -333,6 +345,7 @@ def measure(
         workers=lambda trials: dask_pool(settings, method(), at_most=trials, imports=imports),
         cores=settings.cores,
         gives_way=gives_way,
+        began=run.begin_stage,
     )
     with run.part("work"):
         schedule.run(writer, run.mlflow_run_id, ended=run.record_outcome)
@@ -340,11 +353,26 @@ def measure(
     run.slots_busy = schedule.slots.busy_share("core")
 
 
-def _publish(writer: WarehouseWriter) -> None:
+def _publish(run: IngestRun, writer: WarehouseWriter) -> None:
     try:
         writer.publish()
     except WarehouseBusyError as error:
-        _log(f"  queries read the last snapshot: {error}")
+        run.log(f"  queries read the last snapshot: {error}")
+
+
+def _renew_reports(run: IngestRun) -> None:
+    """Write the reports of athletes whose trials changed; without them the night is complete nevertheless."""
+    if not (run.settings.reports_after_nights and run.release.is_promoted):
+        return
+    try:
+        with run.part("athletes' reports"):
+            written, removed = renew_reports(run.settings)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        run.note(f"reports of athletes could not be written ({why}); everything is stored, `biopose report` writes one")
+        return
+    if written or removed:
+        run.log(f"  reports      {written} written, {removed} removed in {run.settings.reports}")
 
 
 def _report(run: IngestRun, options: IngestOptions) -> None:

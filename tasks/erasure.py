@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Erasure:
         folders: of their trials.
         unloaded: folders of runs that no row names, so that nobody knows whose they are; a night makes them anew.
         pictures: overlays and reports of others that were drawn from the same videos, and so show this person.
+        reports: of the athlete, and others that name one of the ids; absolute where they lie outside of home.
         rollouts: pages of model rollouts that name one of the trials; `biopose rollout report` writes the last anew.
         intermediates: detections and motions, but those that only trials of other videos were made from.
         quarantined: records that hold one of the ids, also of what a candidate release could not measure.
@@ -72,6 +74,7 @@ class Erasure:
     video_sha256: tuple[str, ...]
     own_video_sha256: tuple[str, ...]
     others_trials: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
 
 
 def plan_erasure(settings: Settings, athlete_id: str) -> Erasure:
@@ -122,6 +125,7 @@ def plan_erasure(settings: Settings, athlete_id: str) -> Erasure:
         video_sha256=rows.video_sha256,
         own_video_sha256=rows.own_video_sha256,
         others_trials=tuple(sorted(set(of_videos.values()).difference(rows.trial_ids))),
+        reports=_there(settings, _reports(settings, athlete_id, search)),
     )
 
 
@@ -151,6 +155,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         *erasure.folders,
         *erasure.unloaded,
         *erasure.pictures,
+        *erasure.reports,
         *erasure.rollouts,
         *erasure.intermediates,
         *erasure.quarantined,
@@ -172,6 +177,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         "unloaded": len(erasure.unloaded),
         "pictures_of_others": len(erasure.pictures),
         "others_trials_of_the_same_videos": len(erasure.others_trials),
+        "reports": len(erasure.reports),
         "rollouts": len(erasure.rollouts),
         "intermediates": len(erasure.intermediates),
         "quarantined": len(erasure.quarantined),
@@ -253,6 +259,15 @@ def _intermediates(settings: Settings, *, without: Collection[Path]) -> Iterator
     return (path for path in intermediates(settings) if f"{path.parent.name}/{path.name}" not in kept)
 
 
+def _reports(settings: Settings, athlete_id: str, search: IdSearch) -> list[Path]:
+    """The athlete's own, and any other that names one of the ids, by its file or in it."""
+    named = {settings.report_of(athlete_id), settings.report_of(athlete_id).with_suffix(".pdf")}
+    return [
+        *(path for path in named if path.is_file()),
+        *(p for p in settings.reports.rglob("*.html") if p not in named and search.found_in_text(p.read_bytes())),
+    ]
+
+
 def _quarantine_records(settings: Settings) -> dict[Path, Quarantined]:
     """By file, every record of the nights and of other releases; one that cannot be read is as of nobody.
 
@@ -271,8 +286,12 @@ def _quarantine_records(settings: Settings) -> dict[Path, Quarantined]:
 
 
 def _there(settings: Settings, paths: Iterable[Path]) -> tuple[str, ...]:
-    """Those that exist, relative to home."""
-    return tuple(sorted(str(path.relative_to(settings.home)) for path in paths if path.exists()))
+    """Those that exist, relative to home, or absolute where they lie elsewhere."""
+    return tuple(sorted(_name(settings, path) for path in paths if path.exists()))
+
+
+def _name(settings: Settings, path: Path) -> str:
+    return str(path.relative_to(settings.home) if path.is_relative_to(settings.home) else path)
 
 
 def _pending(settings: Settings) -> Erasure | None:
@@ -310,17 +329,18 @@ def _search_home(settings: Settings, search: IdSearch) -> tuple[int, list[str]]:
     searched, left = 0, []
     for path in _files(settings):
         searched += 1
-        name = str(path.relative_to(settings.home))
+        name = _name(settings, path)
         if search.found_in_text(name.encode("utf-8", "surrogateescape")) or _is_in_file(path, search):
             left.append(name)
     return searched, sorted(left)
 
 
 def _files(settings: Settings) -> Iterator[Path]:
-    """The files of a home, behind links, too, such as one to a larger disk; but for an inbox in it."""
+    """The files of a home, and of its reports, behind links, too, such as one to a larger disk; but for an inbox."""
     home, inbox = settings.home.resolve(), settings.inbox.resolve()
     left_out = {inbox} if inbox != home and inbox.is_relative_to(home) else set()
-    for folder, folders, names in os.walk(settings.home, followlinks=True):
+    walks = (os.walk(root, followlinks=True) for root in (settings.home, settings.reports))
+    for folder, folders, names in chain.from_iterable(walks):
         real = Path(folder).resolve()
         if real in left_out:
             folders.clear()

@@ -38,6 +38,7 @@ class IngestRun:
         inbox: the folder of sessions.
         release: with models pinned for the whole run.
         log: called with a line for each trial as it ends.
+        record: called with the kind and the content of what the home's log holds besides.
         total: number of trials to process.
         stored: the trials that were loaded, with frames and quality.
         known: ids of trials that an earlier run loaded with the same content.
@@ -57,6 +58,7 @@ class IngestRun:
     inbox: Path
     release: PinnedRelease
     log: Callable[[str], None]
+    record: Callable[..., None] = lambda _kind, **_content: None
     total: int = 0
     stored: list[dict[str, Any]] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
@@ -197,6 +199,7 @@ class IngestRun:
             else:
                 new.append(trial)
         self.total += len(new)
+        self.record("planned", trials=self.total)
         return new
 
     def record_outcome(self, trial: Planned, stage: str, error: BaseException | None) -> None:
@@ -221,8 +224,27 @@ class IngestRun:
             self.log(f"  not loaded   {trial.trial_id}: measured; {error}")
         else:
             self._record_error(trial, stage, error)
+        self.record("trial", trial=trial.trial_id)
         stages = stages_of(trial)
         self._passed.update(stages[: stages.index(stage) + (error is None)])
+
+    def begin_stage(self, trial: Planned, stage: str) -> None:
+        """Record that a trial begins a stage."""
+        self.record("stage", trial=trial.trial_id, stage=stage)
+
+    @property
+    def summary(self) -> str:
+        """The run in a line, without a name."""
+        counts = {
+            "stored": len(self.stored),
+            "unchanged": len(self.known),
+            "in quarantine": len(self.quarantined),
+            "measured, not loaded": len(self.unloaded),
+            "left for the next run": len(self.waiting),
+            "failed": len(self.failed),
+        }
+        shown = [f"{count} {what}" for what, count in counts.items() if count or what in ("stored", "in quarantine")]
+        return f"{', '.join(shown)}, in {self.seconds:.0f} s"
 
     def _record_error(self, trial: Planned, stage: str, error: BaseException) -> None:
         inputs, athlete = trial.trial.inputs, _athlete_of(trial)

@@ -33,6 +33,7 @@ T = TypeVar("T")
 Pool = TypeVar("Pool", ActorPool, DaskPool)
 Start = Callable[[int], AbstractContextManager[T]]  # takes the number of calls: more processes would only start
 Ended = Callable[[Planned, str, BaseException | None], None]
+Began = Callable[[Planned, str], None]
 
 
 class Schedule:
@@ -44,6 +45,7 @@ class Schedule:
         workers: starts what reconstructs, solves and analyses; not called where everything is analysed.
         cores: that the two share where both run on this machine.
         gives_way: asked before each call; where a night needs the machine, no call is begun any more.
+        began: called as a trial begins a stage.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Schedule:
         workers: Start[DaskPool],
         cores: int,
         gives_way: Callable[[], bool] = lambda: False,
+        began: Began = lambda _trial, _stage: None,
     ) -> None:
         self._trials = trials
         self._start_actors, self._start_workers = actors, workers
@@ -61,6 +64,7 @@ class Schedule:
         self._unfinished = sum(not trial.is_finished for trial in trials)
         self._cores = cores
         self._gives_way = gives_way
+        self._began = began
         self.slots = Slots()
 
     def run(self, writer: WarehouseWriter, mlflow_run_id: str | None, *, ended: Ended) -> None:
@@ -129,6 +133,8 @@ class Schedule:
         """Take one trial through what is missing."""
         stage = stages_of(trial)[0]
         try:
+            if trial.missing_shards:
+                self._began(trial, stage)
             for _, file in trial.missing_shards:
                 await self._perceived_file(file)
             if not trial.is_finished:
@@ -137,12 +143,15 @@ class Schedule:
                     self._check_turn()
                     if isinstance(trial, PlannedMarkers):
                         stage = "measure markers"
+                        self._began(trial, stage)
                         await stages.measure_markers(trial, workers)
                     else:
                         if not trial.motion.exists():
                             stage = "reconstruct"
+                            self._began(trial, stage)
                             await stages.reconstruct(trial, workers)
                         stage = "solve and analyse"
+                        self._began(trial, stage)
                         await stages.solve_and_analyse(trial, workers)
             stage = "load"
             async with self.slots.taken(["loader"], rank=rank):

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
 
     Attributes:
         home: the folder that holds all state; absolute.
+        reports: the folder of the athletes' reports that nights write; by default the folder `reports` of home.
+        reports_after_nights: whether nights write them.
         queries: a team's own named queries, files of SQL; by default the folder `queries` of home.
         inbox: where sessions arrive; by default the folder `inbox` of home.
         mlflow_tracking_uri: of the registry and of each ingest's record; by default a SQLite file in home.
@@ -59,6 +61,8 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path("biopose-home"), validate_default=True)
     inbox: Path = Field(default_factory=lambda values: values["home"] / "inbox")
     queries: Path = Field(default_factory=lambda values: values["home"] / "queries")
+    reports: Path = Field(default_factory=lambda values: values["home"] / "reports")
+    reports_after_nights: bool = True
     mlflow_tracking_uri: str = Field(default_factory=lambda values: f"sqlite:///{values['home'] / 'mlflow.db'}")
     prefect_api_url: str | None = None
     ray_address: str | None = None
@@ -75,7 +79,7 @@ class Settings(BaseSettings):
     blur_bystanders: bool = False
     cores: int = Field(default_factory=_available_cores, ge=1)
 
-    @field_validator("home", "inbox", "queries")
+    @field_validator("home", "inbox", "queries", "reports")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         try:
@@ -133,6 +137,10 @@ class Settings(BaseSettings):
     def rollouts(self) -> Path:
         """Pages of model rollouts, in a folder each."""
         return self.home / "rollouts"
+
+    def report_of(self, athlete_id: str) -> Path:
+        """An athlete's report, as nights write it."""
+        return self.reports / f"{athlete_id}.html"
 
     @property
     def prefect_home(self) -> Path:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import duckdb
 
@@ -62,6 +62,13 @@ class OpenSnapshot:
         self._readers = 0
         self._changed = threading.Condition()
         self._turns = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it; no answer is under way."""
+        self._close()
 
     def answer(self, work: Callable[[duckdb.DuckDBPyConnection], T], *, teams: Teams = None) -> tuple[T, Version]:
         """What `work` reads, and the version that it read: an older one than `newest` while others still read that.

@@ -39,10 +39,9 @@ from biopose.analysis.tables import (
 from biopose.io.arrow_arrays import arrow_array
 from biopose.io.files import written_whole
 from biopose.io.force_plates import ForcePlates
-from biopose.outputs.trial import MODEL
+from biopose.outputs.trial import EVENTS, KINEMATICS, METRICS, MODEL, QUALITY
 from biopose.skeleton.reader import read_osim
 
-KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
 CYCLES = "cycles.parquet"
 ANALYSIS_FILES = (KINEMATICS, EVENTS, METRICS, QUALITY, CYCLES)
 METRICS_CSV = "metrics.csv"

@@ -28,6 +28,9 @@ from biopose.reconstruction.method_names import (
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
+QUIET = "biopose.quiet"  # key of click's meta
+RATE_AFTER_S = 1.0  # of a stage: before, frames that came at once would be a rate that never is
+
 as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of text.")
 with_up = click.option(
     "--up", type=click.Choice(["x", "y", "z"]), default="y", show_default=True, help="The recording's axis that is up."
@@ -39,6 +42,19 @@ with_units = click.option(
 )
 with_subject = click.option(
     "--subject", help="Whose markers, where labels are SUBJECT:MARKER; needed for a file of several subjects."
+)
+
+
+def _be_quiet(context: click.Context, _: click.Parameter, quiet: bool) -> None:
+    context.meta[QUIET] = quiet
+
+
+with_quiet = click.option(
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_be_quiet,
+    help="Print no progress and no result, errors alone; --json prints its object nevertheless.",
 )
 with_method = click.option(
     "--method", type=click.Choice(METHODS), default=DEFAULT_METHOD, show_default=True, help=METHOD_HELP
@@ -126,7 +142,16 @@ def refuse_overwriting(out: Path, **inputs: Path | None) -> None:
 
 def show(result: dict[str, Any], *, json_: bool, lines: Callable[[], list[str]]) -> None:
     """Print a command's result as JSON, or as lines of text."""
-    click.echo(json.dumps(result) if json_ else "\n".join(lines()))
+    if json_:
+        click.echo(json.dumps(result))
+    elif not is_quiet():
+        click.echo("\n".join(lines()))
+
+
+def is_quiet() -> bool:
+    """Whether the running command was given --quiet."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(QUIET, False))
 
 
 class StageBars:
@@ -137,7 +162,7 @@ class StageBars:
     """
 
     def __init__(self, *, json_: bool) -> None:
-        self._hidden = json_ or not sys.stderr.isatty()
+        self._hidden = json_ or is_quiet() or not sys.stderr.isatty()
         self._stage = ""
         self._began_s = 0.0
 
@@ -149,9 +174,8 @@ class StageBars:
         if stage != self._stage:
             self.close()
             self._stage, self._began_s = stage, now_s
-        rate = done / max(now_s - self._began_s, 1e-9)
-        left = f" of {total}, {(total - done) / rate:4.0f} s left" if total and rate else ""
-        click.echo(f"\r\033[K{stage}: {done}{left}  ({rate:.1f} frames/s)", nl=False, err=True)
+        line = progress_line(stage, done, total, seconds=now_s - self._began_s)
+        click.echo(f"\r\033[K{line}", nl=False, err=True)
 
     def close(self) -> None:
         """End the line."""
@@ -160,7 +184,24 @@ class StageBars:
         self._stage = ""
 
 
+def progress_line(stage: str, done: int, total: int, *, seconds: float) -> str:
+    """The progress of a stage: frames done, and after a second their rate and, where the total is known, the time left.
+
+    Args:
+        stage: its name.
+        done: frames.
+        total: frames; 0 where it is not known.
+        seconds: since the stage began.
+    """
+    counted = f"{stage}: {done}" + (f" of {total}" if total else "") + " frames"
+    if seconds < RATE_AFTER_S or not done:
+        return counted
+    rate = done / seconds
+    left = f", {max(total - done, 0) / rate:.0f} s left" if total else ""
+    return f"{counted}{left}  ({rate:.1f} frames/s)"
+
+
 def progress_bar(length: int, *, label: str, json_: bool) -> AbstractContextManager[Any]:
     """A progress bar with the time left, on standard error; hidden if that is no terminal."""
-    hidden = json_ or not sys.stderr.isatty()
+    hidden = json_ or is_quiet() or not sys.stderr.isatty()
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)

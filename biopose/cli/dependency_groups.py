@@ -40,6 +40,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "starlette": "starlette",
         "statsmodels": "statsmodels",
         "uvicorn": "uvicorn",
+        "xlsxwriter": "xlsxwriter",
         "yaml": "PyYAML",
     },
 }

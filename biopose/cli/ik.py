@@ -16,6 +16,7 @@ from biopose.cli.command_line import (
     progress_bar,
     refuse_overwriting,
     show,
+    with_quiet,
     with_subject,
     with_threads,
     with_units,
@@ -79,6 +80,7 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 @with_units
 @with_subject
 @with_threads
+@with_quiet
 @as_json
 def ik(
     markers: Path | None,

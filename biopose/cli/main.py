@@ -21,6 +21,9 @@ from biopose.cli.scale import scale
 def cli() -> None:
     """Joint kinematics that a biomechanist accepts, from video and from markers.
 
+    Commands and options are completed by the shell once this is in ~/.bashrc (for zsh: zsh_source, in ~/.zshrc):
+    eval "$(_BIOPOSE_COMPLETE=bash_source biopose)"
+
     \b
     Example:
       biopose scale --markers static.trc --height-m 1.78 --mass-kg 72 --out scaled.osim

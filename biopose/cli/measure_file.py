@@ -60,6 +60,7 @@ class MeasureSummary:
                 "person": one.track.person,
                 "height_m": self.trial.height_m_of(one.track.person),
                 "frames": len(one.track),
+                "frames_untrusted": int(untrusted(one).sum()),
                 "start_s": float(one.track.time_s[0]),
                 "end_s": float(one.track.time_s[-1]),
                 "quality": float(one.quality["quality"].mean()),
@@ -116,6 +117,7 @@ def measure_file(
     *,
     threads: int,
     method: MethodName = DEFAULT_METHOD,
+    models: Models | None = None,
     overlay: bool = True,
     overlay_height_px: int | None = None,
     blur_bystanders: bool = False,
@@ -128,6 +130,7 @@ def measure_file(
         out: the folder.
         threads: of everything that runs on a CPU.
         method: of measuring.
+        models: of the method, which stay loaded; None loads them for this file alone, which needs less memory.
         overlay: whether the overlay is drawn.
         overlay_height_px: its height; None for the video's, within bounds.
         blur_bystanders: whether pictures show all but the measured people blurred.
@@ -141,10 +144,10 @@ def measure_file(
             _load_renderer_beside()
         progress(stage, frames, total)
 
-    models = Models.load(METHODS[method], threads=threads)
-    measurement = measure(trial, models=models, progress=shown)
-    versions = models.files.versions()
-    del models  # the overlay needs as much memory as they do
+    loaded = models or Models.load(METHODS[method], threads=threads)
+    measurement = measure(trial, models=loaded, progress=shown)
+    versions = loaded.files.versions()
+    del loaded  # the overlay needs as much memory as they do
     return_freed_memory()
     done = 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from biopose.cli.command_line import EXISTING, NewFile, as_json, show, with_threads
+from biopose.cli.command_line import EXISTING, NewFile, as_json, show, with_quiet, with_threads
 
 
 @click.command()
@@ -28,6 +28,7 @@ from biopose.cli.command_line import EXISTING, NewFile, as_json, show, with_thre
     help="The picture, a row for each person.",
 )
 @with_threads
+@with_quiet
 @as_json
 def people(
     video: Path,

@@ -11,13 +11,15 @@ uniformly sampled recordings that start at or after 0; those written here end be
 rates make no whole number and ends the process on some broken files.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import ezc3d
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.io.c3d_events import C3DEvent, add_events
 from biopose.io.c3d_labels import marker_columns
 from biopose.io.c3d_layout import Layout, first_frame, integer_scale, rate_hz, read_layout
 from biopose.io.c3d_parameters import C3DContent, read_content
@@ -29,6 +31,7 @@ from biopose.io.repeated_values import BoolArray
 from biopose.io.trajectories import FloatArray, MarkerTrajectories
 from biopose.io.units import LengthUnit
 
+UNITS = {"m": 1.0, "mm": 1000.0}  # in a metre, of files that are written
 FRAME_LIMIT = 65_535  # what 16 bits count to
 RESIDUAL_LIMIT = 65_535  # a mask of cameras in the upper 8 bits, the residual in steps of the scale in the lower
 RESIDUAL_STEP = 1e-6  # smaller values are no residuals in any unit
@@ -73,10 +76,22 @@ def read_c3d(path: Path | str, *, units: LengthUnit | None = None) -> MarkerTraj
         )
 
 
-def write_c3d(path: Path | str, markers: MarkerTrajectories) -> None:
-    """Write marker trajectories as a .c3d file in metres, whole or not at all.
+def write_c3d(
+    path: Path | str,
+    markers: MarkerTrajectories,
+    *,
+    units: Literal["m", "mm"] = "m",
+    events: Sequence[C3DEvent] = (),
+) -> None:
+    """Write marker trajectories as a .c3d file, whole or not at all.
 
     A marker with any component NaN is a gap.
+
+    Args:
+        path: the file.
+        markers: to write, in the axes that the file shall have.
+        units: of length in the file.
+        events: for its group EVENT; without any there is no such group.
 
     Raises:
         ValueError: The format cannot hold the recording: it has a single frame, its times are not uniform, or it
@@ -96,13 +111,15 @@ def write_c3d(path: Path | str, markers: MarkerTrajectories) -> None:
     content = ezc3d.c3d()
     points = content["parameters"]["POINT"]
     points["LABELS"]["value"] = list(markers.names)
-    points["UNITS"]["value"] = ["m"]
+    points["UNITS"]["value"] = [units]
     points["RATE"]["value"] = [rate]
     content["header"]["points"]["first_frame"] = first_frame
     positions = np.ones((4, *gaps.shape))
-    positions[:3] = np.where(gaps, 0.0, markers.positions_m.transpose(2, 1, 0))
+    positions[:3] = np.where(gaps, 0.0, UNITS[units] * markers.positions_m.transpose(2, 1, 0))
     content["data"]["points"] = positions
     content["data"]["meta_points"]["residuals"] = np.where(gaps, -1.0, 0.0)[None]
+    if events:
+        add_events(content, events)
     with written_whole(path) as partial:
         content.write(str(partial))
 

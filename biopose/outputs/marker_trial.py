@@ -5,7 +5,6 @@ Here markers.trc holds the recorded markers, y up, and scaled.osim is the athlet
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,18 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from biopose.io.arrow_arrays import arrow_array
 from biopose.io.files import written_whole
 from biopose.io.force_plates import ForcePlates, write_force_plates
 from biopose.io.mot import write_mot
-from biopose.io.parquet import METADATA_KEY, POSITION_SUFFIXES
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import write_trc
-from biopose.outputs.trial import COORDINATES, MARKERS, MODEL, TRIAL, TRIAL_VERSION
+from biopose.outputs.trial import (
+    COORDINATES,
+    MARKERS,
+    MODEL,
+    TRIAL,
+    TRIAL_VERSION,
+    channel_table,
+    position_columns,
+    write_channels,
+)
 from biopose.skeleton.model import Skeleton
 
 MARKER_TRIAL = "marker_trial"
@@ -140,10 +144,7 @@ def _write_parquet(
         "body_scales": one.body_scales,
         "notes": one.notes,
     }
-    columns = {name: arrow_array(values) for name, values in marker_trial_columns(one).items()}
-    table = pa.table(columns).replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
-    with written_whole(path) as partial:
-        pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
+    write_channels(channel_table(marker_trial_columns(one), metadata), path)
 
 
 def marker_trial_columns(one: MarkerMeasurement) -> dict[str, NDArray[Any]]:
@@ -155,7 +156,6 @@ def marker_trial_columns(one: MarkerMeasurement) -> dict[str, NDArray[Any]]:
         columns[f"{name}_{unit}"] = np.full_like(values, np.nan) if name in one.held else factor * values
         if one.coordinate_sd is not None:
             columns[f"{name}_sd_{unit}"] = factor * one.coordinate_sd[:, place]
-    for i, name in enumerate(one.markers.names):
-        columns |= {name + suffix: one.markers.positions_m[:, i, axis] for axis, suffix in enumerate(POSITION_SUFFIXES)}
+    columns |= position_columns(one.markers.names, one.markers.positions_m)
     columns |= {f"{side}_foot_observed": one.foot_observed(side).astype(np.float64) for side in FEET}
     return columns | {f"frame_{name}": values for name, values in one.quality.items()}

@@ -52,18 +52,13 @@ def person_summary(one: PersonMeasurement) -> dict[str, Any]:
     track = one.track
     return {
         "person": track.person,
-        "frames": len(track),
+        **_frames_summary(one, track.time_s),
         "frames_seen": int(track.detected.sum()),
-        "frames_untrusted": int(untrusted(one).sum()),
         "first_frame": int(track.frame_indices[0]),
-        "start_s": float(track.time_s[0]),
-        "end_s": float(track.time_s[-1]),
         "rate_hz": _known(track.rate_hz),
         "body": body_size(one.person),
         "body_scales": body_scales(one.person),
-        "quality": {name: spread(values) for name, values in one.quality.items()},
         "camera": asdict(one.camera),
-        "notes": list(one.notes),
         "refinement": one.refinement and asdict(one.refinement),
     }
 
@@ -98,20 +93,27 @@ def marker_summary(
         },
         "people": [
             {
-                "frames": len(time_s),
-                "frames_untrusted": int(untrusted(one).sum()),
-                "start_s": float(time_s[0]),
-                "end_s": float(time_s[-1]),
+                **_frames_summary(one, time_s),
                 "body": {"height_m": height_m, "mass_kg": round(one.skeleton.mass_kg, 3)},
                 "body_scales": dict(one.body_scales),
-                "quality": {name: spread(values) for name, values in one.quality.items()},
                 "markers_used": list(one.used),
-                "notes": list(one.notes),
                 "files": list(files),
             }
         ],
         "settings": dict(settings),
         "versions": dict(versions),
+    }
+
+
+def _frames_summary(one: PersonMeasurement | MarkerMeasurement, time_s: NDArray[np.float64]) -> dict[str, Any]:
+    """What every summary has of a person's frames, however they were recorded."""
+    return {
+        "frames": len(time_s),
+        "frames_untrusted": int(untrusted(one).sum()),
+        "start_s": float(time_s[0]),
+        "end_s": float(time_s[-1]),
+        "quality": {name: spread(values) for name, values in one.quality.items()},
+        "notes": list(one.notes),
     }
 
 

@@ -34,6 +34,7 @@ from biopose.skeleton.scaling import Scaling
 
 TRIAL_VERSION = 1
 COORDINATES, MARKERS, MODEL, TRIAL = "coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"
+KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
 TRIAL_FILES = (COORDINATES, MARKERS, MODEL, TRIAL)
 
 
@@ -104,7 +105,11 @@ def write_trial_parquet(
 
     The schema's metadata holds under the key `biopose`, as JSON, how the numbers came about.
     """
-    table = trial_table(one, settings=settings, versions=versions)
+    write_channels(trial_table(one, settings=settings, versions=versions), path)
+
+
+def write_channels(table: pa.Table, path: Path) -> None:
+    """Write a table of channels, whole or not at all."""
     with written_whole(path) as partial:
         pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
 
@@ -125,16 +130,21 @@ def trial_table(one: PersonMeasurement, *, settings: Mapping[str, Any], versions
         "notes": one.notes,
         "refinement": one.refinement and asdict(one.refinement),
     }
-    columns = {name: arrow_array(values) for name, values in trial_columns(one).items()}
-    return pa.table(columns).replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
+    return channel_table(trial_columns(one), metadata)
+
+
+def channel_table(columns: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> pa.Table:
+    """Channels as a table, with what describes them as JSON in the schema's metadata."""
+    arrays = {name: arrow_array(values) for name, values in columns.items()}
+    return pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
 
 
 def trial_columns(one: PersonMeasurement) -> dict[str, NDArray[Any]]:
     """Every channel by the name of its column, (T,) each: angles in degrees, lengths in metres or pixels."""
     columns: dict[str, NDArray[Any]] = {"frame_index": one.track.frame_indices, "time_s": one.track.time_s}
     columns |= _coordinate_columns(one) | _seen_columns(one)
-    columns |= _position_columns(KEYPOINTS, one.keypoints_m)
-    columns |= _position_columns(one.markers.names, one.markers.positions_m)
+    columns |= position_columns(KEYPOINTS, one.keypoints_m)
+    columns |= position_columns(one.markers.names, one.markers.positions_m)
     columns |= {f"{name}_contact_probability": one.contact[:, i] for i, name in enumerate(FOOT_POINTS)}
     return columns | {f"frame_{name}": values for name, values in one.quality.items()}
 
@@ -163,7 +173,7 @@ def _seen_columns(one: PersonMeasurement) -> dict[str, NDArray[Any]]:
     return columns
 
 
-def _position_columns(names: tuple[str, ...], positions_m: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+def position_columns(names: tuple[str, ...], positions_m: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     """(T, N, 3) positions as columns NAME_x_m, NAME_y_m, NAME_z_m."""
     return {
         name + suffix: positions_m[:, i, axis]

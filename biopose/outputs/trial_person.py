@@ -51,7 +51,7 @@ def read_trial_person(path: Path) -> TrialPerson:
         raise FileFormatError(f"{path}: has no {error.args[0]}; measure the trial again") from error
     except (ValueError, TypeError) as error:
         raise FileFormatError(f"{path}: does not describe a body ({error}); measure the trial again") from error
-    values = np.stack([_known(table[column].to_numpy(), time_s) for column in columns], axis=1)
+    values = np.stack([interpolated(table[column].to_numpy(), time_s) for column in columns], axis=1)
     rotational = [column.endswith("_deg") for column in columns]
     return TrialPerson(person, time_s, np.where(rotational, np.radians(values), values))
 
@@ -74,6 +74,7 @@ def _missing(name: str) -> str:
     raise KeyError(name)
 
 
-def _known(values: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+def interpolated(values: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(T,) a coordinate whose gaps are interpolated; 0 where nothing is known."""
     known = np.isfinite(values)
     return np.interp(time_s, time_s[known], values[known]) if known.any() else np.zeros_like(values)

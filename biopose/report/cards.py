@@ -57,14 +57,16 @@ class Card:
     caption: str
 
 
-def cards_of(person: Mapping[str, Any], *, refinement: str | None) -> list[Card]:
+def cards_of(person: Mapping[str, Any], *, refinement: str | None, entered_height_m: float | None = None) -> list[Card]:
     """The cards of a person.
 
     Args:
         person: the entry in summary.json.
         refinement: what the refinement gained, where there was one.
+        entered_height_m: of the athlete, as far as known; the fitted body has its own.
     """
-    return [_measurement(person, refinement), _athlete(person["body"]), _camera(person["camera"])]
+    athlete = _athlete(person["body"], entered_height_m)
+    return [_measurement(person, refinement), athlete, _camera(person["camera"])]
 
 
 def marker_cards(recording: Mapping[str, Any], person: Mapping[str, Any]) -> list[Card]:
@@ -111,10 +113,15 @@ def _quality_rows(person: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def _athlete(body: Mapping[str, float]) -> Card:
+def _athlete(body: Mapping[str, float], entered_height_m: float | None) -> Card:
+    entered = [] if entered_height_m is None else [Row("height as entered", f"{100 * entered_height_m:.1f} cm")]
     rows = [Row(label, f"{100 * body[name]:.1f} cm") for name, label in SEGMENTS.items() if name in body]
     rows.insert(1, Row("mass of the body model", f"{body['mass_kg']:.1f} kg"))
-    return Card("Athlete", rows, "Lengths between joint centres of the fitted body, mean of both sides.")
+    return Card(
+        "Athlete",
+        [*entered, *rows],
+        "Height of the fitted body; lengths between its joint centres, mean of both sides.",
+    )
 
 
 def _camera(camera: Mapping[str, Any]) -> Card:

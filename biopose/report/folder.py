@@ -136,7 +136,17 @@ def write_outputs(
         write_metrics_csv(folder / METRICS_CSV, list(zip(numbers, analyses, strict=True)))
         write_summary(summary, folder / SUMMARY)
         shown = OVERLAY if overlay else None
-        write_report(people, summary, kept, folder / REPORT, analyses=analyses, plots=plots, overlay=shown)
+        write_report(
+            people,
+            summary,
+            kept,
+            folder / REPORT,
+            analyses=analyses,
+            plots=plots,
+            activity=activity,
+            heights_m=heights_m,
+            overlay=shown,
+        )
     once = (*((OVERLAY,) if overlay else ()), REPORT, SUMMARY, METRICS_CSV)
     return [asked / name for name in (*once, *(name for own in names for name in own))]
 

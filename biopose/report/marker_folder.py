@@ -54,5 +54,7 @@ def write_marker_outputs(
         )
         write_metrics_csv(folder / METRICS_CSV, [(0, analysis)])
         write_summary(summary, folder / SUMMARY)
-        write_marker_report(one, summary, folder / REPORT, analysis=analysis, plots=Plots.of_markers(one))
+        write_marker_report(
+            one, summary, folder / REPORT, analysis=analysis, plots=Plots.of_markers(one), activity=activity
+        )
     return [out / name for name in (REPORT, SUMMARY, METRICS_CSV, *names, *ANALYSIS_FILES)]

@@ -12,6 +12,8 @@ from biopose.analysis.tables import KINEMATICS, Event, Metric
 SIDES = {"left": "left", "right": "right", "none": "whole body"}
 DECIMALS = {"deg": 1, "m": 3, "s": 3, "m/s": 2, "steps/min": 1}
 NOT_KNOWN = "not known: {}"
+LAST_OF_EVERY_TRIAL = "ankle_dorsiflexion_range"  # in the order of definitions
+PLACES = {name: place for place, name in enumerate(DEFINITIONS)}
 SYMBOLS = {"deg": "°", "1": ""}  # of units that are not written as they are
 
 
@@ -33,13 +35,13 @@ class MetricRow:
 
 
 def metric_rows(metrics: Sequence[Metric]) -> list[MetricRow]:
-    """A row for each name, in the order given; values that are not finite are left out, unknown ones say so.
+    """A row for each name, the activity's own first; values that are not finite are left out, unknown ones say so.
 
     Raises:
         KeyError: a metric that has no definition.
     """
     rows: dict[str, MetricRow] = {}
-    for metric in metrics:
+    for metric in sorted(metrics, key=lambda metric: metric_place(metric.metric)):
         if _is_known(metric.value) or metric.reason:
             definition = DEFINITIONS[metric.metric]
             empty = MetricRow(metric.metric.replace("_", " "), definition.meaning, definition.source, {})
@@ -50,6 +52,12 @@ def metric_rows(metrics: Sequence[Metric]) -> list[MetricRow]:
                 else format_value(metric.value, unit=metric.unit, sd=metric.sd)
             )
     return list(rows.values())
+
+
+def metric_place(metric: str) -> tuple[bool, int]:
+    """The order of metrics: the activity's own before the joints' peaks and ranges, which every trial has."""
+    place = PLACES.get(metric, len(PLACES))
+    return place <= PLACES[LAST_OF_EVERY_TRIAL], place
 
 
 def sides_of(rows: Sequence[MetricRow]) -> dict[str, str]:

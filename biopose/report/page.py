@@ -35,6 +35,8 @@ def write_report(
     *,
     analyses: Sequence[TrialAnalysis],
     plots: Sequence[Plots],
+    activity: str = "other",
+    heights_m: Sequence[float] | None = None,
     overlay: str | None = "overlay.mp4",
 ) -> Path:
     """Write the report, whole or not at all.
@@ -46,19 +48,29 @@ def write_report(
         path: the .html to write.
         analyses: of each person.
         plots: likewise.
+        activity: that was recorded.
+        heights_m: of each person, as entered; None where they are not known.
         overlay: name of the overlay beside the page; None where none was drawn.
     """
+    entered: Sequence[float | None] = heights_m or [None] * len(people)
     sections = [
-        _person_context(one, person, [frame for frame in kept if frame.person == index], analysis, drawn)
-        for index, (one, person, analysis, drawn) in enumerate(
-            zip(people, summary["people"], analyses, plots, strict=True)
+        _person_context(one, person, [frame for frame in kept if frame.person == index], analysis, drawn, height_m)
+        for index, (one, person, analysis, drawn, height_m) in enumerate(
+            zip(people, summary["people"], analyses, plots, entered, strict=True)
         )
     ]
-    return _write(path, sections, summary, source=_video_source(summary["video"]), overlay=overlay)
+    source = _video_source(summary["video"])
+    return _write(path, sections, summary, source=source, activity=activity, overlay=overlay)
 
 
 def write_marker_report(
-    one: MarkerMeasurement, summary: Mapping[str, Any], path: Path, *, analysis: TrialAnalysis, plots: Plots
+    one: MarkerMeasurement,
+    summary: Mapping[str, Any],
+    path: Path,
+    *,
+    analysis: TrialAnalysis,
+    plots: Plots,
+    activity: str,
 ) -> Path:
     """Write the report of a recording of markers, whole or not at all.
 
@@ -68,6 +80,7 @@ def write_marker_report(
         path: the .html to write.
         analysis: of the recording.
         plots: likewise.
+        activity: that was recorded.
     """
     (person,) = summary["people"]
     section = _section(one, person, analysis, plots) | {
@@ -75,7 +88,8 @@ def write_marker_report(
         "cards": marker_cards(summary["recording"], person),
         "worst_frames": [],
     }
-    return _write(path, [section], summary, source=_marker_source(summary["recording"]), overlay=None)
+    source = _marker_source(summary["recording"])
+    return _write(path, [section], summary, source=source, activity=activity, overlay=None)
 
 
 def _write(
@@ -84,6 +98,7 @@ def _write(
     summary: Mapping[str, Any],
     *,
     source: Mapping[str, Any],
+    activity: str,
     overlay: str | None,
 ) -> Path:
     page = (
@@ -91,6 +106,8 @@ def _write(
         .get_template(TEMPLATE)
         .render(
             source=source,
+            activity=activity.replace("_", " "),
+            trial_id=summary["settings"].get("trial_id", ""),
             people=sections,
             overlay=overlay,
             bands_note=BANDS_NOTE,
@@ -137,11 +154,14 @@ def _person_context(
     kept: Sequence[KeptFrame],
     analysis: TrialAnalysis,
     plots: Plots,
+    height_m: float | None,
 ) -> dict[str, Any]:
     """What the template needs to know of a person; `person` is the entry in the summary."""
     return _section(one, person, analysis, plots) | {
         "number": one.track.person,
-        "cards": cards_of(person, refinement=one.refinement.sentence if one.refinement else None),
+        "cards": cards_of(
+            person, refinement=one.refinement.sentence if one.refinement else None, entered_height_m=height_m
+        ),
         "worst_frames": [
             {
                 "image": frame.jpeg and _data_uri("image/jpeg", frame.jpeg),

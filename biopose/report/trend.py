@@ -34,7 +34,7 @@ class Session:
         value: in the metric's unit.
         reach: half of its 95 % interval; None where it is not known.
         name: shown with the point.
-        link: where the point leads.
+        link: where the point leads; empty for nowhere.
         release: that measured it; the plot marks where it changes. Empty: not known.
     """
 
@@ -152,10 +152,11 @@ def _sessions(one: Series, axes: _Axes, *, offset_px: float) -> list[str]:
         interval = f" ± {reach:.4g}" if known else ""
         title = f"{session.name}{f', {one.name}' if one.name else ''}: {session.value:.4g}{interval}"
         low, high = axes.y(session.value - reach), axes.y(session.value + reach)
+        begin, end = (f'<a href="{escape(session.link)}" tabindex="-1">', "</a>") if session.link else ("<g>", "</g>")
         parts.append(
-            f'<a href="{escape(session.link)}" tabindex="-1"><title>{escape(title)}</title>'
+            f"{begin}<title>{escape(title)}</title>"
             f'<path class="interval {one.kind}" d="M{x:.1f} {high:.1f}V{low:.1f}"/>'
-            f'<circle class="point {one.kind}" cx="{x:.1f}" cy="{y:.1f}" r="{POINT_PX:g}"/></a>'
+            f'<circle class="point {one.kind}" cx="{x:.1f}" cy="{y:.1f}" r="{POINT_PX:g}"/>{end}'
         )
     return parts
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from biopose.cli.command_line import FOLDER, as_json, show
+from biopose.cli.command_line import FOLDER, as_json, show, with_quiet
 from flows.cli.home_option import refuse_inside_home, with_home
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @with_home
+@with_quiet
 @as_json
 def backup(folder: Path, home: Path | None, json_: bool) -> None:
     """Add a backup of the home to FOLDER, which may be done while a night is at work.
@@ -51,6 +52,7 @@ def backup(folder: Path, home: Path | None, json_: bool) -> None:
 @click.command()
 @click.argument("folder", metavar="BACKUP", type=FOLDER)
 @with_home
+@with_quiet
 @as_json
 def restore(folder: Path, home: Path | None, json_: bool) -> None:
     """Make a home from BACKUP, one of the folders that `biopose backup` made.

@@ -118,6 +118,7 @@ def _counts(erasure: Erasure) -> dict[str, Any]:
         "unloaded": list(erasure.unloaded),
         "pictures_of_others": list(erasure.pictures),
         "others_trials_of_the_same_videos": list(erasure.others_trials),
+        "reports": list(erasure.reports),
         "rollouts": list(erasure.rollouts),
         "intermediates": list(erasure.intermediates),
         "quarantined": list(erasure.quarantined),
@@ -131,7 +132,7 @@ def _lines(erasure: Erasure, videos: list[str]) -> list[str]:
         *(f"  {folder}/" for folder in erasure.folders),
         *(f"  {folder}/, which is not in the warehouse and may be anybody's" for folder in erasure.unloaded),
         *(f"  {picture}, which shows others, too" for picture in erasure.pictures),
-        *(f"  {page}" for page in erasure.rollouts),
+        *(f"  {page}" for page in (*erasure.reports, *erasure.rollouts)),
         f"  {len(erasure.intermediates)} detections and motions, which are made anew where they are needed",
         f"  {len(erasure.quarantined)} records of the quarantine; lines of logs; Prefect's history of runs",
         *_others_lines(erasure.others_trials),
@@ -143,7 +144,8 @@ def _done_lines(athlete: str, done: dict[str, Any], videos: list[str]) -> list[s
     removed = (
         f"{athlete} is erased: {done['trials']} trials, {sum(done['rows'].values())} rows, {done['folders']} folders "
         f"and {done['unloaded']} of runs that were not loaded, "
-        f"{done['pictures_of_others']} overlays and reports of others, {done['intermediates']} detections and motions, "
+        f"{done['pictures_of_others']} overlays and reports of others, {done['reports']} reports of nights, "
+        f"{done['intermediates']} detections and motions, "
         f"{done['quarantined']} records of the quarantine, {done['log_lines']} lines of logs"
     )
     searched = f"{done['files_searched']} files of the home were searched for the ids: "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from biopose.cli.command_line import as_json, show
+from biopose.cli.command_line import as_json, is_quiet, show, with_quiet
 from biopose.cli.inbox import any_to_do, unmatched_lines
 from biopose.errors import BioposeError
 from biopose.io.file_names import escaped
@@ -48,6 +48,7 @@ SOME_NOT_STORED = 3  # the exit code for "the rest is stored"
     metavar="SESSION",
     help="A session TEAM/SESSION that another folder brought first and INBOX now owns; `all` for every one.",
 )
+@with_quiet
 @as_json
 def ingest(
     inbox: Path,
@@ -84,7 +85,7 @@ def ingest(
 
     try:
         account = run_ingest(
-            inbox, home=home, alias=alias, method=method, retry=retry, take_over=take_over, quiet=json_
+            inbox, home=home, alias=alias, method=method, retry=retry, take_over=take_over, quiet=json_ or is_quiet()
         )
     except (WarehouseError, TrialsFailedError) as error:
         raise click.ClickException(str(error)) from error

@@ -21,11 +21,14 @@ from flows.cli.erase import erase
 from flows.cli.export import export
 from flows.cli.golden import golden
 from flows.cli.ingest import ingest
+from flows.cli.log import log
 from flows.cli.metrics import metrics
 from flows.cli.models import models
+from flows.cli.plot import plot
 from flows.cli.prune import prune
 from flows.cli.quarantine import quarantine
 from flows.cli.query import query
+from flows.cli.report import report
 from flows.cli.rollout import rollout
 from flows.cli.serve import serve
 from flows.cli.train import train
@@ -37,6 +40,7 @@ for command in (
     doctor,
     inbox,
     ingest,
+    log,
     quarantine,
     up,
     serve,
@@ -45,6 +49,8 @@ for command in (
     query,
     compare,
     trend,
+    report,
+    plot,
     metrics,
     export,
     delete,

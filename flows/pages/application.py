@@ -122,7 +122,7 @@ def routes(settings: Settings, sign_in: SignIn, log: AuditLog) -> list[Route | M
 
 
 def _night(settings: Settings) -> Answer:
-    return partial(night, quarantine=settings.quarantine)
+    return partial(night, settings=settings)
 
 
 @dataclass(frozen=True)

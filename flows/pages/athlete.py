@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from biopose.rendering.curve_strip import BAND_SD
-from biopose.report.metric_tables import SYMBOLS
+from biopose.report.metric_tables import SYMBOLS, metric_place
 from biopose.report.trend import Series, Session, trend
 from flows.pages.reader import Reader, Row
 from flows.pages.templates import address
@@ -17,13 +17,14 @@ KINDS = {"right": "right", "left": "left", "none": "midline"}
 SHOWN_TRIALS = 40
 
 
-def athlete(read: Reader, asked: Mapping[str, str], *, athlete_id: str) -> dict[str, Any]:
+def athlete(read: Reader, asked: Mapping[str, str], *, athlete_id: str, offline: bool = False) -> dict[str, Any]:
     """An athlete's metrics of one activity.
 
     Args:
         read: the snapshot.
         asked: activity; else the one with the most trials.
         athlete_id: as team/athlete.
+        offline: of a report: no point of a trend is a link.
 
     Raises:
         UnknownNameError: there is no such athlete, or activity.
@@ -39,18 +40,33 @@ def athlete(read: Reader, asked: Mapping[str, str], *, athlete_id: str) -> dict[
         "athlete_id": athlete_id,
         "activity": activity,
         "activities": counts,
-        "metrics": _metrics(read, sessions, athlete_id=athlete_id, activity=activity),
+        "metrics": _metrics(read, sessions, athlete_id=athlete_id, activity=activity, offline=offline),
         "unknown": read.rows("unknown_metrics", athlete=athlete_id, activity=activity),
         "trials": [row for row in trials if row["activity"] == activity][:SHOWN_TRIALS],
         "trial_count": counts.get(activity, 0),
     }
 
 
-def _metrics(read: Reader, sessions: list[Row], *, athlete_id: str, activity: str) -> list[dict[str, Any]]:
-    """Each metric with its sides and its plot."""
-    team = athlete_id.partition("/")[0]
-    squad = _by_series(read.rows("athlete_vs_squad", athlete=athlete_id), activity)
-    spread = _by_series(read.rows("reliability", team=team, activity=activity), activity)
+def detectable_changes(read: Reader, *, team: str, activity: str) -> dict[tuple[str, str, str], float]:
+    """The smallest detectable change by metric, side and method; of several cameras the largest counts."""
+    largest: dict[tuple[str, str, str], float] = {}
+    for row in read.rows("reliability", team=team, activity=activity):
+        if row["smallest_detectable_change"] is not None:
+            key = row["metric"], row["side"], row["method"]
+            largest[key] = max(largest.get(key, 0.0), row["smallest_detectable_change"])
+    return largest
+
+
+def _metrics(
+    read: Reader, sessions: list[Row], *, athlete_id: str, activity: str, offline: bool
+) -> list[dict[str, Any]]:
+    """Each metric with its sides and its plot, the activity's own first."""
+    squad = {
+        (row["metric"], row["side"], row["method"]): row
+        for row in read.rows("athlete_vs_squad", athlete=athlete_id)
+        if row["activity"] == activity
+    }
+    detectable = detectable_changes(read, team=athlete_id.partition("/")[0], activity=activity)
     differences = {
         (row["metric"], row["method"]): row
         for row in read.rows("side_difference", athlete=athlete_id, activity=activity)
@@ -60,9 +76,15 @@ def _metrics(read: Reader, sessions: list[Row], *, athlete_id: str, activity: st
         series.setdefault((row["metric"], row["method"]), {}).setdefault(row["side"], []).append(row)
     several = len({method for _, method in series}) > 1
     metrics = []
-    for (name, method), by_side in series.items():
+    for (name, method), by_side in sorted(series.items(), key=lambda pair: (metric_place(pair[0][0]), pair[0])):
         sides = [
-            _side(side, rows, squad.get((name, side, method), []), spread.get((name, side, method), []))
+            _side(
+                side,
+                rows,
+                squad.get((name, side, method)),
+                detectable.get((name, side, method)),
+                offline=offline,
+            )
             for side, rows in sorted(by_side.items(), key=lambda pair: list(KINDS).index(pair[0]))
         ]
         unit = next(iter(by_side.values()))[0]["unit"]
@@ -75,23 +97,10 @@ def _metrics(read: Reader, sessions: list[Row], *, athlete_id: str, activity: st
     return metrics
 
 
-def _by_series(rows: list[Row], activity: str) -> dict[tuple[str, str, str], list[Row]]:
-    """By metric, side and method."""
-    found: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        if row["activity"] == activity:
-            found.setdefault((row["metric"], row["side"], row["method"]), []).append(row)
-    return found
-
-
-def _side(side: str, rows: list[Row], squad: list[Row], spread: list[Row]) -> dict[str, Any]:
-    """A side's newest session, its change, and what it is compared with.
-
-    Of several cameras the largest smallest detectable change counts.
-    """
-    known = [row["smallest_detectable_change"] for row in spread if row["smallest_detectable_change"] is not None]
-    detectable = max(known, default=None)
-    against = squad[0] if squad else None
+def _side(
+    side: str, rows: list[Row], against: Row | None, detectable: float | None, *, offline: bool
+) -> dict[str, Any]:
+    """A side's newest session, its change, and what it is compared with."""
     band = None
     if against is not None and against["squad_robust_sd"] is not None:
         band = tuple(against["squad_median"] + sign * against["squad_robust_sd"] for sign in (-1, 1))
@@ -101,7 +110,7 @@ def _side(side: str, rows: list[Row], squad: list[Row], spread: list[Row]) -> di
             row["mean_value"],
             None if row["measurement_sd"] is None else BAND_SD * row["measurement_sd"],
             row["session_id"],
-            address("/questions/trials_of_session", session=row["session_id"]),
+            "" if offline else address("/questions/trials_of_session", session=row["session_id"]),
             row["releases"] or "",
         )
         for row in rows

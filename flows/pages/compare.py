@@ -52,23 +52,39 @@ def _metrics(read: Reader, names: list[str]) -> list[dict[str, Any]]:
 
 
 def _plots(tables: list[pl.DataFrame]) -> dict[str, list[Markup]]:
+    none = np.zeros(len(PERCENT), bool)
+    return {
+        group: [
+            Markup(figure(panel.title, [panel], PERCENT, none, columns=1, time_title="%"))  # noqa: S704 - escaped there
+            for panel in panels
+        ]
+        for group, panels in comparison_panels(tables).items()
+    }
+
+
+def comparison_panels(tables: list[pl.DataFrame]) -> dict[str, list[Panel]]:
+    """The curves of two trials over each other, a panel for each side of an angle, by group of coordinates.
+
+    Args:
+        tables: of the query curves_of_trial.
+    """
     groups = {}
     for group, titles in PANELS.items():
         drawn = [
-            _plot(f"{title}{f', {side}' if side else ''} (°)", column, side, tables)
+            _panel(f"{title}{f', {side}' if side else ''} (°)", column, side, tables)
             for name, title in titles.items()
             for column, side in _columns(name)
             if all(f"{column}_deg" in table.columns for table in tables)
         ]
-        groups[group] = [plot for plot in drawn if plot is not None]
-    return {group: plots for group, plots in groups.items() if plots}
+        groups[group] = [panel for panel in drawn if panel is not None]
+    return {group: panels for group, panels in groups.items() if panels}
 
 
 def _columns(name: str) -> list[tuple[str, str]]:
     return [(f"{name}r", "right"), (f"{name}l", "left")] if name.endswith("_") else [(name, "")]
 
 
-def _plot(title: str, column: str, side: str, tables: list[pl.DataFrame]) -> Markup | None:
+def _panel(title: str, column: str, side: str, tables: list[pl.DataFrame]) -> Panel | None:
     curves = [
         Curve(kind, name, values)
         for kind, name, table in zip(KINDS, ("1st", "2nd"), tables, strict=True)
@@ -76,9 +92,7 @@ def _plot(title: str, column: str, side: str, tables: list[pl.DataFrame]) -> Mar
     ]
     if len(curves) < len(tables):
         return None
-    none = np.zeros(len(PERCENT), bool)
-    panel = Panel(title, curves, least_span=MIN_SPAN_DEG)
-    return Markup(figure(title, [panel], PERCENT, none, columns=1, time_title="%"))  # noqa: S704 - escaped there
+    return Panel(title, curves, least_span=MIN_SPAN_DEG)
 
 
 def _values(table: pl.DataFrame, column: str, side: str) -> np.ndarray | None:

@@ -9,7 +9,9 @@ from typing import Any
 
 from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 from flows.pages.reader import Reader, Row
+from tasks.ingest_log import progress_text, running_ingest
 from tasks.quarantine import Quarantine
+from tasks.settings import Settings
 from warehouse.nights import WATCH
 from warehouse.team_rows import Teams
 
@@ -28,13 +30,13 @@ SHOWN_DAYS = 14
 SHOWN_TRIALS = 300
 
 
-def night(read: Reader, asked: Mapping[str, str], *, quarantine: Path) -> dict[str, Any]:
+def night(read: Reader, asked: Mapping[str, str], *, settings: Settings) -> dict[str, Any]:
     """A day's loads, by session, and all that is in quarantine.
 
     Args:
         read: the snapshot.
         asked: day, else the last with loads.
-        quarantine: its folder.
+        settings: of the home, whose quarantine and running ingest are shown.
     """
     days = read.rows("loads_by_day")
     day = asked.get("day") or (str(days[0]["day"]) if days else "")
@@ -50,8 +52,9 @@ def night(read: Reader, asked: Mapping[str, str], *, quarantine: Path) -> dict[s
         "shown": min(loads.height, SHOWN_TRIALS),
         "sessions": {name: sorted(trials, key=lambda one: one["trial_id"]) for name, trials in sessions.items()},
         "least_quality": UNTRUSTED_QUALITY,
+        "running": None if (run := running_ingest(settings)) is None else progress_text(run),
         "change": _change(read),
-        **_quarantined(quarantine, read.teams),
+        **_quarantined(settings.quarantine, read.teams),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flows.pages.reader import Reader, Row
@@ -26,6 +26,7 @@ KEYS = {
     "quality": lambda row: -1.0 if row["mean_quality"] is None else row["mean_quality"],
 }
 DEFAULT_SORT = "-changes"
+SHOWN_CHANGES = 5  # of an athlete
 
 
 def squad(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -37,8 +38,7 @@ def squad(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
     """
     team, activity = asked.get("team") or "any", asked.get("activity") or "any"
     athletes = read.rows("athletes", team=team, activity=activity)
-    last = max((row["last_session"] for row in athletes), default=datetime.date.today())
-    since = asked.get("since") or (last - PERIOD).isoformat()
+    since = asked.get("since") or default_since(row["last_session"] for row in athletes)
     compared = read.rows("before_after", date=since, team=team, activity=activity)
     changes: dict[str, list[Row]] = {row["athlete_id"]: [] for row in athletes}
     for row in compared:
@@ -59,10 +59,16 @@ def squad(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
         "since": since,
         "sort": sort,
         "columns": COLUMNS,
+        "shown_changes": SHOWN_CHANGES,
         "compared": len(compared),
         "otherwise": sum(row["judgement"] == "measured otherwise" for row in compared),
         "undecided": sum(row["judgement"] == "not enough sessions" for row in compared),
     }
+
+
+def default_since(days: Iterable[datetime.date]) -> str:
+    """The first day of the four weeks up to the last session."""
+    return (max(days, default=datetime.date.today()) - PERIOD).isoformat()
 
 
 def _largest_first(changes: list[Row]) -> list[Row]:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.report.metric_tables import format_value
@@ -17,8 +18,12 @@ NO_VALUE = "–"
 
 
 @cache
-def environment() -> Environment:
-    """Whatever a template is given is escaped; templates are compiled once."""
+def environment(*, offline: bool = False) -> Environment:
+    """Whatever a template is given is escaped; templates are compiled once.
+
+    Args:
+        offline: of a report, which is read without the pages: what is a link there is plain text.
+    """
     templates = Environment(
         loader=PackageLoader("flows.pages"),
         autoescape=True,
@@ -34,7 +39,7 @@ def environment() -> Environment:
         "quality": lambda number: NO_VALUE if number is None else f"{number:.2f}",
         "meaning": meaning,
     }
-    templates.globals |= {"address": address}
+    templates.globals |= {"address": address, "link": _text if offline else _link}
     return templates
 
 
@@ -42,6 +47,14 @@ def address(path: str, **parameters: str | None) -> str:
     """A path of the pages with its parameters, those without a value left out."""
     given = {name: value for name, value in parameters.items() if value not in (None, "")}
     return quote(path, safe="/") + (f"?{urlencode(given)}" if given else "")
+
+
+def _link(path: str, text: str, **parameters: str | None) -> Markup:
+    return Markup('<a href="{}">{}</a>').format(address(path, **parameters), text)
+
+
+def _text(path: str, text: str, **parameters: str | None) -> Markup:  # noqa: ARG001 - as `_link` is called
+    return escape(text)
 
 
 def value(number: float | None, unit: str = "1", sd: float | None = None) -> str:

@@ -27,7 +27,6 @@ UNIT_SUFFIX = "_deg"
 SD_SUFFIX = "_sd_deg"
 LEAST_FRAMES = 2  # of a curve
 MOST_VALUES = 2_000  # frames whose values a page holds for its cursor
-LAST_OF_EVERY_TRIAL = "ankle_dorsiflexion_range"  # in the order of definitions
 STEP_TOLERANCE = 1e-3  # of a frame
 QUALITY_NAMES = {
     "mean_quality": "mean quality, 0 to 1",
@@ -170,13 +169,11 @@ def _rounded(values: np.ndarray) -> list[float | None]:
 
 
 def _metrics(rows: list[Row]) -> list[Metric]:
-    """Those that have a definition; the activity's before the joints' peaks and ranges, which every trial has."""
-    order = list(DEFINITIONS)
-    joints = order.index(LAST_OF_EVERY_TRIAL)
-    places = {name: (place <= joints, place) for place, name in enumerate(order)}
+    """Those that have a definition."""
     return [
         Metric(row["metric"], row["side"], row["value"], row["unit"], row["sd"], row["reason"])
-        for row in sorted((row for row in rows if row["metric"] in places), key=lambda row: places[row["metric"]])
+        for row in rows
+        if row["metric"] in DEFINITIONS
     ]
 
 

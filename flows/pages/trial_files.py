@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-OVERLAY, REPORT = "overlay.mp4", "report.html"
+OVERLAY, REPORT, SUMMARY = "overlay.mp4", "report.html", "summary.json"
 CONTENT = {
     OVERLAY: ("video/mp4", "the body drawn over the video"),
     REPORT: ("text/html; charset=utf-8", "the report of this measurement, one page for offline"),
@@ -18,7 +18,7 @@ CONTENT = {
     "events.parquet": ("application/vnd.apache.parquet", "the warehouse's table of events"),
     "metrics.parquet": ("application/vnd.apache.parquet", "the warehouse's table of metrics"),
     "quality.parquet": ("application/vnd.apache.parquet", "the warehouse's table of quality"),
-    "summary.json": ("application/json", "settings, versions and quality for a program"),
+    SUMMARY: ("application/json", "settings, versions and quality for a program"),
 }
 SHOWN = (OVERLAY, REPORT)  # in the browser; the others are saved
 

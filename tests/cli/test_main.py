@@ -105,6 +105,14 @@ def test_version() -> None:
     assert "0.1.0" in run("--version").stdout
 
 
+def test_a_shell_completes_commands_and_options() -> None:
+    for words, place, expected in (("biopose rep", 1, "report"), ("biopose measure --qu", 2, "--quiet")):
+        asked = {"_BIOPOSE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(place)}
+        script = "from flows.cli.main import cli; cli(prog_name='biopose')"
+        done = subprocess.run([sys.executable, "-c", script], env=os.environ | asked, capture_output=True, text=True)
+        assert done.stdout.split() == [f"plain,{expected}"]
+
+
 # What comes out
 
 

@@ -58,6 +58,11 @@ def test_recordings_are_stored_by_their_method_and_a_broken_one_is_quarantined(
     assert warehouse.kinematics(trial="lab/day/walk1")["knee_angle_r_sd_deg"].null_count() == 0
     assert warehouse.query("quality_by_camera")["median_marker_error_mm"].null_count() == 0
     assert set(warehouse.query("reliability", metric="knee_flexion_peak")["method"]) == {"marker_ik", "marker_neurik"}
+    assert (home / "reports" / "lab" / "ben.html").stat().st_mode & 0o777 == 0o600
+    logged = run_command("log", "--home", home).stdout
+    assert "by biopose ingest" in logged
+    assert "2 stored, 1 in quarantine, in " in logged
+    assert "stored       lab/day/walk1" in logged
     exported = run_command(
         "export", "lab/day/squat1", "--home", home, "--out", tmp_path / "out", "--format", "mot,osim,forces"
     )

@@ -40,7 +40,16 @@ def page_of(one: PersonMeasurement, folder: Path, *, analysis: TrialAnalysis, ke
     with VideoFile(video, width_px=64, height_px=36, rate_hz=25.0) as file:
         file.add(np.zeros((36, 64, 3), dtype=np.uint8), time_s=0.0)
     summary = summary_of([one], [["x"]], video=video, info=probe_video(video), settings=SETTINGS, versions=VERSIONS)
-    path = write_report([one], summary, kept, folder / "report.html", analyses=[analysis], plots=[Plots.of(one)])
+    path = write_report(
+        [one],
+        summary,
+        kept,
+        folder / "report.html",
+        analyses=[analysis],
+        plots=[Plots.of(one)],
+        activity="drop_jump",
+        heights_m=[1.65],
+    )
     return path.read_text(encoding="utf-8")
 
 
@@ -74,6 +83,14 @@ def test_the_report_loads_nothing_from_elsewhere_and_escapes_what_it_is_given(ev
 
 
 @needs_body_asset
+def test_activity_metrics_and_notes_come_first_and_scale_factors_last(everything: str) -> None:
+    order = ("drop jump, ", "<h3>Metrics</h3>", "What limits this measurement", "height as entered", "Lower limb")
+    places = [everything.index(part) for part in (*order, "Scale factors", "Versions of code")]
+    assert places == sorted(places)
+    assert "<th>height as entered</th><td>165.0 cm</td>" in everything
+
+
+@needs_body_asset
 def test_what_is_absent_is_left_out(everything: str, least: str) -> None:
     optional = (
         "The worst frames",
@@ -100,10 +117,10 @@ def test_metrics_have_their_value_unit_deviation_and_definition(everything: str)
 
 def test_sides_of_a_metric_are_columns_of_one_row() -> None:
     rows = metric_rows(METRICS)
-    assert [row.name for row in rows] == ["knee flexion peak", "jump height flight", "jump count"]
-    assert rows[0].values == {"left": "63.2 ± 1.4°", "right": "65.0°"}
+    assert [row.name for row in rows] == ["jump count", "jump height flight", "knee flexion peak"]
+    assert rows[2].values == {"left": "63.2 ± 1.4°", "right": "65.0°"}
     assert sides_of(rows) == {"left": "left", "right": "right", "none": "whole body"}
-    assert sides_of(rows[1:]) == {"none": "whole body"}
+    assert sides_of(rows[:2]) == {"none": "whole body"}
 
 
 def test_events_are_in_the_order_of_time() -> None:

@@ -58,6 +58,9 @@ def settings(tmp_path: Path) -> Settings:
         Quarantine(settings.quarantine).put(broken)
     (settings.logs / "ingest.log").parent.mkdir()
     (settings.logs / "ingest.log").write_text(f"stored {ALONE.trial_id}\nstored {BOBS[1].trial_id}\n")
+    for name in ("ann", "bob"):
+        settings.report_of(f"blue/{name}").parent.mkdir(parents=True, exist_ok=True)
+        settings.report_of(f"blue/{name}").write_text(f"<h1>blue/{name}</h1>")
     settings.prefect_home.mkdir()
     (settings.prefect_home / "prefect.db").write_text(ALONE.trial_id)
     return settings
@@ -87,6 +90,7 @@ def test_nothing_of_the_person_is_left_and_everything_of_others_but_pictures_of_
         *(f"artifacts/motions/{name}.safetensors" for name in ("jump1", "match", "match-bob", "unfinished")),
         f"quarantine/{ALONE.trial_id}.json",
         "prefect/prefect.db",
+        "reports/blue/ann.html",
     }
     assert before - files(settings) == removed
     assert files(settings) - before == {"erased.json", "audit.jsonl", "audit.key"}

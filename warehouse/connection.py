@@ -15,6 +15,8 @@ from warehouse.migrate import is_current, migrate
 Configuration = dict[str, str | bool | int | float | list[str]]
 CONFIGURATION: Configuration = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 MEMORY_GB = 2.0
+ARCHIVE = "kinematics"  # the folder of Parquet files beside a database, see `warehouse.archive`
+WRITTEN_FRAMES = "recent_kinematics"  # the table of the frames that are in no such file
 DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException)
 REMEDY = "`biopose ingest INBOX` publishes it anew"
 HELD = "Could not set lock on file"  # of DuckDB's message
@@ -77,6 +79,8 @@ def opened_for_reading(
         with suppress(duckdb.InvalidInputException):  # locked: another thread has it open, too
             connection.execute(QUIET)
             if sealed:
+                connection.execute(f"SET allowed_directories = {_allowed(database)}")
+                connection.execute("SET enable_external_access = false")
                 connection.execute("SET lock_configuration = true")
         with named_damage(database):
             current = is_current(connection)
@@ -102,13 +106,22 @@ def named_damage(database: Path) -> Iterator[None]:
         raise WarehouseError(f"{database}: is damaged: {' '.join(str(error).split())}; {REMEDY}") from error
 
 
+def _allowed(database: Path) -> str:
+    """The folder of Parquet files, as the view names it and as DuckDB finds it, as a list of SQL."""
+    folder = str(database.parent / ARCHIVE).replace("'", "''")
+    return f"['{ARCHIVE}/', '{folder}/']"
+
+
 def _sealing(memory_gb: float) -> Configuration:
-    return {"enable_external_access": "false", "temp_directory": "", "memory_limit": f"{memory_gb:g}GB"}
+    return {"temp_directory": "", "memory_limit": f"{memory_gb:g}GB"}
 
 
 def _connect(database: Path, configuration: Configuration, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    # Files are listed relative to the database. DuckDB looks in the working directory before: harmless, as a name has
+    # a hash of its content.
+    beside = {"file_search_path": str(database.parent)}
     try:
-        return duckdb.connect(str(database), read_only=read_only, config=dict(configuration))
+        return duckdb.connect(str(database), read_only=read_only, config=dict(configuration | beside))
     except duckdb.Error as error:
         if HELD in str(error):
             raise WarehouseBusyError(f"{database}: {_holder(str(error))} has it open; close it there") from error

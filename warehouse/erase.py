@@ -13,13 +13,12 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.archive import erase_from_files
 from warehouse.connection import opened_for_writing, transaction
-from warehouse.content import stored_rows
-from warehouse.errors import QueryError, WarehouseError
+from warehouse.errors import QueryError
 from warehouse.nearest import suggestion
-from warehouse.snapshot import flush
+from warehouse.rewrite import rewrite
 
-PARTIAL = ".rewritten-"
 ERASED = "erased"  # in place of an id
 TRIALS = "SELECT trial_id FROM trial_manifest WHERE athlete_id = $athlete"
 RUNS = f"SELECT run_number FROM run WHERE trial_id IN ({TRIALS})"  # noqa: S608 - our own names, as everywhere below
@@ -28,6 +27,7 @@ CONDITIONS = {
     "run_number": f"run_number IN ({RUNS})",
     "trial_id": f"trial_id IN ({TRIALS})",
     "athlete_id": "athlete_id = $athlete",
+    "session_id": "session_id IN (SELECT session_id FROM trial_manifest WHERE athlete_id = $athlete)",  # derived rows
 }
 DESCRIBED = ("run", "trial_manifest", "athlete")  # deleted last, in this order: what precedes is found through them
 
@@ -138,10 +138,12 @@ def erase_athlete(database: Path, athlete_id: str) -> None:
         tables = _tables(connection)
         with transaction(connection):
             _erase_from_comparisons(connection, athlete_id)
+            runs = connection.execute(RUNS, {"athlete": athlete_id}).fetchall()
+            erase_from_files(connection, database.parent, [run for (run,) in runs])
             for table in (*(name for name in tables if name not in DESCRIBED), *DESCRIBED):
                 connection.execute(f"DELETE FROM {table} WHERE {tables[table]}", {"athlete": athlete_id})  # noqa: S608
             connection.execute("DELETE FROM session WHERE session_id NOT IN (SELECT session_id FROM trial_manifest)")
-    _rewrite(database)
+    rewrite(database)
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -157,7 +159,7 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
         str(table): next((condition for column, condition in CONDITIONS.items() if column in names), None)
         for table, names in columns
     }
-    known: dict[str, str] = {table: condition for table, condition in conditions.items() if condition}
+    known = {table: condition for table, condition in conditions.items() if condition and table != "session"}
     return known | {"run": CONDITIONS["trial_id"], "trial_manifest": CONDITIONS["athlete_id"]}
 
 
@@ -182,24 +184,3 @@ def _longer_ids(connection: duckdb.DuckDBPyConnection, ids: Collection[str]) -> 
 def _count(connection: duckdb.DuckDBPyConnection, table: str, condition: str, athlete_id: str) -> int:
     sql = f"SELECT count(*) FROM {table} WHERE {condition}"  # noqa: S608
     return int(connection.execute(sql, {"athlete": athlete_id}).fetchall()[0][0])
-
-
-def _rewrite(database: Path) -> None:
-    """Put a copy of the database, made row by row, in its place."""
-    partial = database.with_name(PARTIAL + database.name)
-    for leftover in (partial, partial.with_name(partial.name + ".wal")):
-        leftover.unlink(missing_ok=True)
-    with opened_for_writing(database) as connection:
-        name = connection.execute("SELECT current_database()").fetchall()[0][0]
-        connection.execute(f"ATTACH '{str(partial).replace(chr(39), 2 * chr(39))}' AS rewritten")
-        connection.execute(f'COPY FROM DATABASE "{name}" TO rewritten')
-        connection.execute("DETACH rewritten")
-        connection.execute("CHECKPOINT")
-    copied, stored = stored_rows(partial), stored_rows(database)
-    if differing := sorted(dict(copied.items() ^ stored.items())):
-        raise WarehouseError(
-            f"{partial}: holds other rows of {', '.join(differing)} than {database}, which stays as it is; try again"
-        )
-    flush(partial)
-    partial.replace(database)
-    flush(database.parent)

@@ -18,8 +18,8 @@ from duckdb import DuckDBPyConnection
 
 from biopose.errors import BioposeError
 from flows.bench.synthetic_kinematics import FRAMES, describe_trials, kinematics_sql, one_trial
-from warehouse.connection import opened_for_reading, opened_for_writing
-from warehouse.load import load_trial, table_of
+from warehouse.connection import WRITTEN_FRAMES, opened_for_reading, opened_for_writing
+from warehouse.load import load_trial
 from warehouse.named_query import named_queries
 from warehouse.snapshot import publish_snapshot
 
@@ -157,9 +157,7 @@ def _grow(database: Path, scratch: Path, trials: int) -> tuple[int, float]:
     with opened_for_writing(database) as connection:
         connection.execute(f"SET threads = {THREADS}")
         describe_trials(connection, first, trials)
-        connection.execute(
-            f"INSERT INTO {table_of('kinematics')} BY NAME SELECT * FROM read_parquet(?)", [str(synthetic)]
-        )
+        connection.execute(f"INSERT INTO {WRITTEN_FRAMES} BY NAME SELECT * FROM read_parquet(?)", [str(synthetic)])
         connection.execute("CHECKPOINT")
     synthetic.unlink()
     return (trials - first) * FRAMES, time.perf_counter() - began

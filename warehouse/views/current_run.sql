@@ -1,0 +1,13 @@
+-- Grain: the current run of each trial, and what every fact of it is shown with: trial, team, session, athlete, activity.
+CREATE OR REPLACE VIEW current_run AS
+SELECT
+    described.current_run_number AS run_number,
+    described.trial_id,
+    session.team_id,
+    described.session_id,
+    session.session_date,
+    described.athlete_id,
+    described.activity
+FROM trial_manifest AS described
+JOIN session USING (session_id)
+WHERE described.current_run_number IS NOT NULL;

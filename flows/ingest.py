@@ -1,8 +1,8 @@
 """The nightly ingestion: an inbox of sessions becomes a loaded warehouse.
 
-    discover -> plan -> perceive (Ray) -> reconstruct, solve and analyse (Dask) -> load -> report
+    discover -> plan -> perceive (Ray) -> reconstruct, solve and analyse (Dask) -> load -> derive -> report
 
-A recording of markers needs no networks on images: discover -> plan -> measure markers (Dask) -> load -> report.
+A recording of markers needs no networks on images: discover -> plan -> measure markers (Dask) -> load -> ...
 
 A trial that cannot be processed goes into quarantine and the run goes on. Results are addressed by their keys: what is
 there is not made again, so a run that was interrupted is resumed by running it again.
@@ -21,6 +21,7 @@ from prefect import flow, get_run_logger
 from biopose.errors import BioposeError, ManifestError
 from biopose.io.manifest import MANIFEST, TrialEntry
 from biopose.reconstruction.method_names import MethodName
+from tasks.cohort import refresh
 from tasks.consent import leave_out_erased, refuse_withdrawn
 from tasks.dask_pool import FOR_MARKERS, FOR_VIDEO, dask_pool
 from tasks.erased_people import ErasedPeople
@@ -45,7 +46,7 @@ from tasks.session_owners import EVERY, SessionOwners
 from tasks.settings import Settings
 from tasks.video_hash import WATCH_S, VideoChangedError, VideoHashes, VideoState
 from tasks.warehouse_writer import WarehouseWriter
-from warehouse.errors import WarehouseBusyError
+from warehouse.errors import WarehouseBusyError, WarehouseError
 
 
 @flow(
@@ -113,6 +114,8 @@ def ingest(
         if release.is_promoted:
             _retire(found, run, writer)
         _publish(writer)
+        with run.part("cohort"):
+            _refresh(run, writer)
         if line := pruned_line(prune(settings)):
             _log(f"  pruned       {line}")
         with run.part("report"):
@@ -249,6 +252,16 @@ def _publish(writer: WarehouseWriter) -> None:
         writer.publish()
     except WarehouseBusyError as error:
         _log(f"  queries read the last snapshot: {error}")
+
+
+def _refresh(run: IngestRun, writer: WarehouseWriter) -> None:
+    """Derived tables; without them queries compute the same themselves, so the next run may make up for this one."""
+    if not run.settings.snapshot.is_file():
+        return
+    try:
+        refresh(run.settings, writer, _log)
+    except WarehouseError as error:
+        run.note(f"derived tables are not refreshed: {error}")
 
 
 def _report(run: IngestRun, options: IngestOptions) -> None:

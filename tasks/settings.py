@@ -45,6 +45,7 @@ class Settings(BaseSettings):
         pages_port: of the pages.
         actors_per_gpu: processes that share one GPU.
         intermediates_days: how long detections and motions are kept, which hold pictures of the videos.
+        parquet_from_frames: of kinematics in the database, from which they are moved to Parquet files in home.
         cores: of this machine, that an ingest may keep busy; by default all that it is given.
     """
 
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     pages_port: int = Field(default=4300, ge=1, le=65535)
     actors_per_gpu: int = Field(default=1, ge=1)
     intermediates_days: float = Field(default=30.0, ge=0)
+    parquet_from_frames: int = Field(default=10_000_000, ge=1)
     cores: int = Field(default_factory=_available_cores, ge=1)
 
     @field_validator("home", "inbox", "queries")

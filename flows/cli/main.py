@@ -10,6 +10,7 @@ from flows.cli.backup import backup, restore
 from flows.cli.bench_ingest import bench_ingest
 from flows.cli.bench_rollouts import bench_rollouts
 from flows.cli.bench_warehouse import bench_warehouse
+from flows.cli.cohort import cohort
 from flows.cli.compare import compare
 from flows.cli.doctor import doctor
 from flows.cli.erase import erase
@@ -33,6 +34,7 @@ for command in (
     up,
     serve,
     query,
+    cohort,
     compare,
     metrics,
     export,

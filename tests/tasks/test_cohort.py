@@ -78,7 +78,7 @@ cohort.refresh(settings, writer, lambda line: None)
 """
 
 
-def sessions(count: int = 4) -> list[SyntheticTrial]:
+def sessions(count: int = 3) -> list[SyntheticTrial]:
     """A walk of each athlete and a jump in each session."""
     return [
         trial
@@ -131,9 +131,9 @@ def test_derived_curves_are_those_that_a_query_computes(home: Path) -> None:
     load(home, sessions())
     before, asked = curves(home), {"team": "blue", "activity": "walk", "coordinate": "knee_angle_l_deg"}
     answer = run_query(settings_of(home).snapshot, "mean_curve", asked)
-    assert refreshed(home, []) == Refreshed(sessions=4, removed=0, archived_frames=0)
+    assert refreshed(home, []) == Refreshed(sessions=3, removed=0, archived_frames=0)
     assert is_all_derived(home)
-    assert before.height == 4 * 3 * 101
+    assert before.height == 3 * 3 * 101
     assert curves(home).equals(before)
     assert_frame_equal(run_query(settings_of(home).snapshot, "mean_curve", asked), answer, rel_tol=1e-12)
 
@@ -150,7 +150,7 @@ def test_a_mean_curve_is_that_of_its_single_phases(home: Path) -> None:
     )
     np.testing.assert_allclose(found["mean_value"], expected["mean"], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found["sd_between_phases"], expected["sd"], rtol=1e-5)
-    assert set(found["phases"]) == {16}
+    assert set(found["phases"]) == {12}
 
 
 def test_only_what_changed_is_computed(home: Path) -> None:
@@ -158,7 +158,7 @@ def test_only_what_changed_is_computed(home: Path) -> None:
     assert refreshed(home, []).sessions == 0
     trials = sessions()
     again = replace(trials[0], code_version="0.2.0", seed=77)
-    assert refreshed(home, [again, *sessions(5)[12:]]).sessions == 2
+    assert refreshed(home, [again, *sessions(4)[9:]]).sessions == 2
     assert is_all_derived(home)
     load(home, [replace(trials[3], activity="run")])
     assert refreshed(home, []).sessions == 1
@@ -169,11 +169,11 @@ def test_a_refresh_that_is_killed_ends_in_the_same_tables(home: Path, tmp_path: 
     refreshed(undisturbed, sessions())
     load(home, sessions())
     settings = settings_of(home)
-    for fatal in ("statement 1", "statement 4", "statement 5", "statement 6", "statement 11"):
+    for fatal in ("statement 4", "statement 6"):
         died = subprocess.run([sys.executable, "-c", REFRESHES, str(home), fatal], timeout=60, stdout=subprocess.PIPE)
         assert died.returncode == -signal.SIGKILL, fatal
         assert run_sql(settings.snapshot, CURVES).equals(curves(undisturbed))
-    for delay_s in np.random.default_rng(3).uniform(0.05, 0.4, size=2):
+    for delay_s in np.random.default_rng(3).uniform(0.05, 0.4, size=1):
         with subprocess.Popen([sys.executable, "-c", REFRESHES, str(home), ""], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()

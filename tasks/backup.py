@@ -99,6 +99,8 @@ def _back_up(settings: Settings, folder: Path) -> Backup:
     copies.record(MLFLOW)
     for name in (*FILES, *frames, *(name for top in (*FOLDERS, *runs) for name in _below(settings.home, top))):
         copies.add(name)
+    if missing := next((name for name in frames if name not in copies.files), None):
+        raise BioposeError(f"{settings.home / missing}: is missing; restore it from an earlier backup")
     (partial / LIST).write_text(json.dumps({"athletes": athletes, "files": copies.files}), encoding="utf-8")
     made = folder / datetime.now(UTC).strftime(STAMP)
     partial.rename(made)

@@ -44,7 +44,7 @@ class AthleteRows:
         video_sha256: of the videos that show them.
         own_video_sha256: those of which no trial of anybody else was measured.
         longer_ids: of others, that begin with one of these or hold it, as blue/s/jump10 holds blue/s/jump1.
-        rows: by table, how many; tables without any are left out.
+        rows: by table, how many, and the frames in Parquet files; what has none is left out.
     """
 
     athlete_id: str
@@ -89,6 +89,9 @@ def athlete_rows(database: Path, athlete_id: str) -> AthleteRows:
         counts = {
             table: _count(connection, table, condition, athlete_id) for table, condition in _tables(connection).items()
         }
+        counts["archived_frames"] = _count(
+            connection, "archived_run JOIN run USING (run_number)", theirs, athlete_id, what="coalesce(sum(frames), 0)"
+        )
         return AthleteRows(
             athlete_id=athlete_id,
             trial_ids=trials,
@@ -181,6 +184,8 @@ def _longer_ids(connection: duckdb.DuckDBPyConnection, ids: Collection[str]) -> 
     return tuple(sorted(longer for (longer,) in rows if longer not in ids and any(one in longer for one in ids)))
 
 
-def _count(connection: duckdb.DuckDBPyConnection, table: str, condition: str, athlete_id: str) -> int:
-    sql = f"SELECT count(*) FROM {table} WHERE {condition}"  # noqa: S608
+def _count(
+    connection: duckdb.DuckDBPyConnection, table: str, condition: str, athlete_id: str, *, what: str = "count(*)"
+) -> int:
+    sql = f"SELECT {what} FROM {table} WHERE {condition}"  # noqa: S608
     return int(connection.execute(sql, {"athlete": athlete_id}).fetchall()[0][0])

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
+from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,8 +56,19 @@ def derive_sessions(snapshot: Path, sessions: Sequence[str]) -> DerivedSessions:
     Args:
         snapshot: on this machine, or on a disk that it mounts.
         sessions: their ids.
+
+    Raises:
+        WarehouseError: the frames cannot be read, or a session is too large for the memory that a reader may take.
     """
     asked = {"sessions": list(sessions)}
+    try:
+        return _derived(snapshot, asked)
+    except duckdb.Error as error:
+        reason = " ".join(str(error).split())
+        raise WarehouseError(f"{snapshot}: the mean curves of {sessions[0]} cannot be computed: {reason}") from error
+
+
+def _derived(snapshot: Path, asked: dict[str, list[str]]) -> DerivedSessions:
     with opened_for_reading(snapshot) as connection:
         contents = connection.execute(
             "SELECT session_id, content FROM session_content WHERE list_contains($sessions, session_id)", asked

@@ -1,8 +1,8 @@
 """The nightly ingestion: an inbox of sessions becomes a loaded warehouse.
 
-    discover -> plan -> perceive (Ray) -> reconstruct, solve and analyse (Dask) -> load -> report
+    discover -> plan -> perceive (Ray) -> reconstruct, solve and analyse (Dask) -> load -> derive -> report
 
-A recording of markers needs no networks on images: discover -> plan -> measure markers (Dask) -> load -> report.
+A recording of markers needs no networks on images: discover -> plan -> measure markers (Dask) -> load -> ...
 
 A trial that cannot be processed goes into quarantine and the run goes on. Results are addressed by their keys: what is
 there is not made again, so a run that was interrupted is resumed by running it again.
@@ -23,6 +23,7 @@ from biopose.errors import BioposeError, ManifestError
 from biopose.io.manifest import MANIFEST, TrialEntry
 from biopose.reconstruction.method_names import MethodName
 from flows.reports import renew_reports
+from tasks.cohort import refresh
 from tasks.consent import leave_out_erased, refuse_withdrawn
 from tasks.dask_pool import FOR_MARKERS, FOR_VIDEO, dask_pool
 from tasks.erased_people import ErasedPeople
@@ -122,6 +123,8 @@ def ingest(
             _retire(found, run, writer)
             _watch(run, counts)
         _publish(run, writer)
+        with run.part("cohort"):
+            _refresh(run, writer)
         _renew_reports(run)
         if line := pruned_line(prune(settings)):
             run.log(f"  pruned       {line}")
@@ -373,6 +376,16 @@ def _renew_reports(run: IngestRun) -> None:
         return
     if written or removed:
         run.log(f"  reports      {written} written, {removed} removed in {run.settings.reports}")
+
+
+def _refresh(run: IngestRun, writer: WarehouseWriter) -> None:
+    """Derived tables; without them queries compute the same themselves, so the next run may make up for this one."""
+    if not run.settings.snapshot.is_file():
+        return
+    try:
+        refresh(run.settings, writer, run.log)
+    except WarehouseError as error:
+        run.note(f"derived tables are not refreshed: {error}")
 
 
 def _report(run: IngestRun, options: IngestOptions) -> None:

@@ -5,9 +5,9 @@
     FOLDER/2026-11-29T031500Z/backup.json files with their hashes, and whose data they are
     FOLDER/2026-11-29T031500Z/home/...    the files; those that did not change are hard links to the backup before
 
-The readers' snapshot is taken first. The runs that it names are complete and never change, so a backup is consistent
-without stopping anything. Detections and motions, logs and Prefect's history are left out: they are made anew. So are
-the videos, which are the team's.
+The readers' snapshot is taken first. The runs and Parquet files that it names are complete and never change, so a
+backup is consistent without stopping anything. Detections and motions, logs and Prefect's history are left out: they
+are made anew. So are the videos, which are the team's.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from tasks.locks import exclusive
 from tasks.settings import OWNER_ALONE, Settings
 from tasks.users import NAME as USERS
 from warehouse import DATABASE, SNAPSHOT
+from warehouse.archive import listed_files
 from warehouse.connection import opened_for_reading
 from warehouse.errors import NoWarehouseError
 from warehouse.snapshot import publish_snapshot
@@ -97,11 +98,13 @@ def _back_up(settings: Settings, folder: Path) -> Backup:
     (partial / "home").mkdir()
     copies = _Copies(settings.home, partial / "home", earlier[-1] if earlier else None)
     copies.add(SNAPSHOT, under=DATABASE)
-    athletes, runs = _contents(partial / "home" / DATABASE)
+    athletes, runs, frames = _contents(partial / "home" / DATABASE)
     _copy_mlflow(settings.home / MLFLOW, partial / "home" / MLFLOW)  # before the files that it names
     copies.record(MLFLOW)
-    for name in (*FILES, *(name for top in (*FOLDERS, *runs) for name in _below(settings.home, top))):
+    for name in (*FILES, *frames, *(name for top in (*FOLDERS, *runs) for name in _below(settings.home, top))):
         copies.add(name)
+    if missing := next((name for name in frames if name not in copies.files), None):
+        raise BioposeError(f"{settings.home / missing}: is missing; restore it from an earlier backup")
     (partial / LIST).write_text(json.dumps({"athletes": athletes, "files": copies.files}), encoding="utf-8")
     made = folder / datetime.now(UTC).strftime(STAMP)
     partial.rename(made)
@@ -282,11 +285,11 @@ def _list_of(backup: Path) -> _List:
         ) from error
 
 
-def _contents(database: Path) -> tuple[list[str], list[str]]:
-    """The athletes of a warehouse, and the folders of its runs relative to home."""
+def _contents(database: Path) -> tuple[list[str], list[str], list[str]]:
+    """The athletes of a warehouse; relative to home, the folders of its runs and the files of its frames."""
     with opened_for_reading(database) as connection:
         athletes, runs = (
             [str(value) for (value,) in connection.execute(sql).fetchall()]
             for sql in ("SELECT athlete_id FROM athlete ORDER BY 1", "SELECT artifacts FROM run ORDER BY 1")
         )
-    return athletes, runs
+        return athletes, runs, [file.name for file in listed_files(connection)]

@@ -250,7 +250,7 @@ def dask_pool(
     from distributed import Client
 
     if settings.dask_address:
-        with _joined(settings.dask_address) as client:
+        with joined(settings.dask_address) as client:
             threads = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
             blur = settings.blur_bystanders
             yield DaskPool(client, max(threads, 1), method, share_cores=False, blur_bystanders=blur)
@@ -297,7 +297,12 @@ def _local_cluster(workers: int, *, folder: Path, imports: Sequence[str]) -> Loc
     raise BioposeError(f"Dask does not start here ({failure})")
 
 
-def _joined(address: str) -> Client:
+def joined(address: str) -> Client:
+    """A client of the scheduler at an address.
+
+    Raises:
+        BioposeError: none responds there.
+    """
     from distributed import Client
 
     try:

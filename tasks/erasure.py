@@ -29,6 +29,7 @@ from tasks.retention import intermediates
 from tasks.settings import Settings
 from tasks.user_name import user_name
 from tasks.video_hash import VideoHashes
+from warehouse.archive import remove_unlisted
 from warehouse.erase import AthleteRows, athlete_rows, erase_athlete, run_folders, runs_of_videos
 from warehouse.errors import QueryError
 from warehouse.snapshot import publish_snapshot
@@ -151,6 +152,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         partial.write_text(json.dumps(asdict(erasure)), encoding="utf-8")
     erase_athlete(settings.warehouse, erasure.athlete_id)
     publish_snapshot(settings.warehouse, settings.snapshot)
+    remove_unlisted(settings.warehouse)
     for path in (
         *erasure.folders,
         *erasure.unloaded,

@@ -13,6 +13,7 @@ from tasks.erasure import interrupted_erasure
 from tasks.quarantine import Quarantine
 from tasks.retention import expired, pruned_line
 from tasks.settings import Settings
+from warehouse.archive import listed_files
 from warehouse.connection import opened_for_reading
 from warehouse.errors import WarehouseError
 from warehouse.load import ADDED_FILES, FILES
@@ -32,6 +33,7 @@ def examine_home(settings: Settings) -> list[Finding]:
         _space,
         _warehouse,
         _files,
+        _frames,
         _quarantine,
         _erasure,
         _expired,
@@ -80,6 +82,21 @@ def _files(settings: Settings) -> Finding:
     found = f"of {len(runs)} runs {len(broken)} lack files" + (f": {', '.join(broken[:LISTED])}" if broken else "")
     found += f"; {orphans} finished folders are not in the warehouse" if orphans else ""
     return Finding("files", not broken, found, "Restore them from a backup; `biopose export` and pages need them.")
+
+
+def _frames(settings: Settings) -> Finding:
+    """Whether the Parquet files of frames are there in full; where there are none, the database has all frames."""
+    try:
+        with opened_for_reading(settings.snapshot) as connection:
+            listed = listed_files(connection)
+    except WarehouseError as error:
+        return Finding("frames", False, str(error), "Run `biopose ingest INBOX`.")
+    sizes = {path: path.stat().st_size for file in listed if (path := settings.home / file.name).is_file()}
+    broken = [file.name for file in listed if sizes.get(settings.home / file.name) != file.size_bytes]
+    found = f"of {len(listed)} Parquet files {len(broken)} are missing or cut off"
+    found += f": {', '.join(broken[:LISTED])}" if broken else ""
+    remedy = "Restore them from a backup; queries about kinematics and curves need them."
+    return Finding("frames", not broken, found if listed else "all in the database", remedy)
 
 
 def _quarantine(settings: Settings) -> Finding:

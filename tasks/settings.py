@@ -51,6 +51,7 @@ class Settings(BaseSettings):
         superseded_days: how long a run is kept that no release shows any more, since its trial was measured anew.
         ray_logs_days: how long the logs of Ray's sessions are kept.
         blur_bystanders: whether overlays and reports of nights show all but the measured person blurred.
+        parquet_from_frames: of kinematics in the database, from which they are moved to Parquet files in home.
         cores: of this machine, that an ingest may keep busy; by default all that it is given.
     """
 
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     superseded_days: float = Field(default=90.0, ge=0)
     ray_logs_days: float = Field(default=7.0, ge=0)
     blur_bystanders: bool = False
+    parquet_from_frames: int = Field(default=10_000_000, ge=1)
     cores: int = Field(default_factory=_available_cores, ge=1)
 
     @field_validator("home", "inbox", "queries", "reports")

@@ -8,7 +8,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
+from warehouse.archive import archive_frames, remove_unlisted
 from warehouse.deleted import DeletedTrial, deleted_trials, published_deleted_trials
+from warehouse.derive import DerivedSessions, remove_outdated, store_derived
 from warehouse.errors import WarehouseBusyError
 from warehouse.load import LoadedRuns, load_trial, loaded_runs, published_runs
 from warehouse.retire import Retired, retire_people, retire_trials
@@ -89,6 +91,34 @@ class WarehouseWriter:
             except WarehouseBusyError:
                 return published_deleted_trials(self._snapshot)
 
+    def store_derived(self, derived: DerivedSessions) -> None:
+        """Store derived rows, as `warehouse.derive.store_derived` does.
+
+        Raises:
+            WarehouseBusyError: another process has the database open.
+        """
+        with self._lock:
+            self._once_free(lambda: store_derived(self._warehouse, derived))
+
+    def remove_outdated(self) -> int:
+        """Delete derived rows of what is no longer there; of how many sessions.
+
+        Raises:
+            WarehouseBusyError: another process has the database open.
+        """
+        with self._lock:
+            return self._once_free(lambda: remove_outdated(self._warehouse))
+
+    def archive(self, *, from_frames: int) -> int:
+        """Move frames to Parquet files where there are enough; as `warehouse.archive.archive_frames` has it.
+
+        Raises:
+            WarehouseBusyError: another process has the database open.
+            WarehouseError: the home's path does not allow it.
+        """
+        with self._lock:
+            return self._once_free(lambda: archive_frames(self._warehouse, from_frames=from_frames))
+
     def publish(self) -> None:
         """Publish a snapshot if the last one is not what the database is, whichever process wrote or damaged them.
 
@@ -117,5 +147,6 @@ class WarehouseWriter:
             return
         start_s = time.monotonic()
         publish_snapshot(self._warehouse, self._snapshot)
+        remove_unlisted(self._warehouse)
         end_s = time.monotonic()
         self._next_snapshot_s = end_s + (end_s - start_s) / LARGEST_PUBLISHING_SHARE

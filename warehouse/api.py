@@ -5,6 +5,8 @@
     home = open_home("biopose-home")
     home.metrics(metric="knee_flexion_peak", athlete="blue/ann").to_pandas()
 
+`flows/notebooks/warehouse.ipynb` shows all of it.
+
 It is a part of `warehouse`, not of `biopose`: the library knows no database, so that it installs without one.
 """
 
@@ -97,6 +99,17 @@ class Home:
     def kinematics(self, **filters: str) -> pl.DataFrame:
         """A row a frame: coordinates in degrees and metres, and their standard deviations."""
         return self._rows("kinematics", "session_date, trial_id, frame_index", filters)
+
+    def session_curves(self, **filters: str) -> pl.DataFrame:
+        """A row a per cent of each session, activity and side: means over its cycles, and the spread between them."""
+        return self._rows("session_curve", "session_date, session_id, activity, side, percent", filters)
+
+    def frame_files(self) -> list[Path]:
+        """The Parquet files of frames, for engines that read them in place; `run_number` is that of `current_run`.
+
+        Frames that are in no file are rows of `recent_kinematics`; `tasks.dask_frames` reads both.
+        """
+        return [self.folder / file for file in self.sql("SELECT file FROM kinematics_file ORDER BY 1")["file"]]
 
     def query(self, name: str, **given: str) -> pl.DataFrame:
         """The answer of a named query; the home's own in its folder `queries` are among them."""

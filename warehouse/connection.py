@@ -16,6 +16,8 @@ from warehouse.quantiles import add_quantiles
 Configuration = dict[str, str | bool | int | float | list[str]]
 CONFIGURATION: Configuration = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 MEMORY_GB = 2.0
+ARCHIVE = "kinematics"  # the folder of Parquet files beside a database, see `warehouse.archive`
+WRITTEN_FRAMES = "recent_kinematics"  # the table of the frames that are in no such file
 DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException)
 REMEDY = "`biopose ingest INBOX` publishes it anew"
 HELD = "Could not set lock on file"  # of DuckDB's message
@@ -79,6 +81,7 @@ def opened_for_reading(
         with suppress(duckdb.InvalidInputException):  # locked: another thread has it open, too
             connection.execute(QUIET)
             if sealed:
+                _seal(connection, database)
                 connection.execute("SET lock_configuration = true")
         with named_damage(database):
             require_current(connection, database)
@@ -99,12 +102,11 @@ def attached_for_reading(database: Path, catalog: str, *, memory_gb: float) -> d
         WarehouseBusyError: a process has it open for writing.
         WarehouseError: it is no database, or damaged.
     """
-    in_memory = _sealing(memory_gb) | {"enable_external_access": "true"}  # until it is attached
-    connection = duckdb.connect(":memory:", config=dict(CONFIGURATION | in_memory))
+    connection = duckdb.connect(":memory:", config=dict(CONFIGURATION | _sealing(memory_gb) | _beside(database)))
     try:
         with _opening_errors(database, read_only=True):
             connection.execute(f"ATTACH '{str(database).replace(chr(39), 2 * chr(39))}' AS {catalog} (READ_ONLY)")
-        connection.execute("SET enable_external_access = false")
+        _seal(connection, database)
     except BaseException:
         connection.close()
         raise
@@ -124,13 +126,33 @@ def named_damage(database: Path) -> Iterator[None]:
         raise WarehouseError(f"{database}: is damaged: {' '.join(str(error).split())}; {REMEDY}") from error
 
 
+def _seal(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
+    """Let SQL reach no file but the warehouse's own Parquet files."""
+    connection.execute(f"SET allowed_directories = {_allowed(database)}")
+    connection.execute("SET enable_external_access = false")
+
+
+def _allowed(database: Path) -> str:
+    """The folder of Parquet files, as the view names it and as DuckDB finds it, as a list of SQL."""
+    folder = str(database.parent / ARCHIVE).replace("'", "''")
+    return f"['{ARCHIVE}/', '{folder}/']"
+
+
 def _sealing(memory_gb: float) -> Configuration:
-    return {"enable_external_access": "false", "temp_directory": "", "memory_limit": f"{memory_gb:g}GB"}
+    return {"temp_directory": "", "memory_limit": f"{memory_gb:g}GB"}
 
 
 def _connect(database: Path, configuration: Configuration, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     with _opening_errors(database, read_only=read_only):
-        return duckdb.connect(str(database), read_only=read_only, config=dict(configuration))
+        return duckdb.connect(str(database), read_only=read_only, config=dict(configuration | _beside(database)))
+
+
+def _beside(database: Path) -> Configuration:
+    """Parquet files are listed relative to the database.
+
+    DuckDB looks in the working directory before: harmless, as a name has a hash of its content.
+    """
+    return {"file_search_path": str(database.parent)}
 
 
 @contextmanager

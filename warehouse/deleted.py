@@ -14,11 +14,11 @@ from pathlib import Path
 import duckdb
 
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
-from warehouse.erase import rewrite
 from warehouse.errors import QueryError
 from warehouse.nearest import suggestion
 from warehouse.releases import refresh_current
 from warehouse.retire import retire
+from warehouse.rewrite import rewrite
 
 # The recording of a trial that is shown, or would be once a release is promoted that measured it.
 SHOWN = """

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.archive import erase_from_files
 from warehouse.connection import opened_for_writing, transaction
-from warehouse.content import stored_rows
-from warehouse.errors import QueryError, WarehouseError
+from warehouse.errors import QueryError
 from warehouse.nearest import suggestion
-from warehouse.snapshot import flush
+from warehouse.rewrite import rewrite
 
-PARTIAL = ".rewritten-"
 ERASED = "erased"  # in place of an id
 COMPARED = (("rollout", "comparison"), ("rollout_transition", "why"), ("release_act", "why"))
 TRIALS = "SELECT trial_id FROM trial_manifest WHERE athlete_id = $athlete"
@@ -29,6 +28,7 @@ CONDITIONS = {
     "run_number": f"run_number IN ({RUNS})",
     "trial_id": f"trial_id IN ({TRIALS})",
     "athlete_id": "athlete_id = $athlete",
+    "session_id": "session_id IN (SELECT session_id FROM trial_manifest WHERE athlete_id = $athlete)",  # derived rows
 }
 DESCRIBED = ("run", "trial_manifest", "athlete")  # deleted last, in this order: what precedes is found through them
 
@@ -45,7 +45,7 @@ class AthleteRows:
         video_sha256: of the videos that show them.
         own_video_sha256: those of which no trial of anybody else was measured.
         longer_ids: of others, that begin with one of these or hold it, as blue/s/jump10 holds blue/s/jump1.
-        rows: by table, how many; tables without any are left out.
+        rows: by table, how many, and the frames in Parquet files; what has none is left out.
     """
 
     athlete_id: str
@@ -90,6 +90,9 @@ def athlete_rows(database: Path, athlete_id: str) -> AthleteRows:
         counts = {
             table: _count(connection, table, condition, athlete_id) for table, condition in _tables(connection).items()
         }
+        counts["archived_frames"] = _count(
+            connection, "archived_run JOIN run USING (run_number)", theirs, athlete_id, what="coalesce(sum(frames), 0)"
+        )
         return AthleteRows(
             athlete_id=athlete_id,
             trial_ids=trials,
@@ -139,6 +142,8 @@ def erase_athlete(database: Path, athlete_id: str) -> None:
         tables = _tables(connection)
         with transaction(connection):
             _erase_from_comparisons(connection, athlete_id)
+            runs = connection.execute(RUNS, {"athlete": athlete_id}).fetchall()
+            erase_from_files(connection, database.parent, [run for (run,) in runs])
             for table in (*(name for name in tables if name not in DESCRIBED), *DESCRIBED):
                 connection.execute(f"DELETE FROM {table} WHERE {tables[table]}", {"athlete": athlete_id})  # noqa: S608
             connection.execute("DELETE FROM session WHERE session_id NOT IN (SELECT session_id FROM trial_manifest)")
@@ -158,7 +163,7 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
         str(table): next((condition for column, condition in CONDITIONS.items() if column in names), None)
         for table, names in columns
     }
-    known: dict[str, str] = {table: condition for table, condition in conditions.items() if condition}
+    known = {table: condition for table, condition in conditions.items() if condition and table != "session"}
     return known | {"run": CONDITIONS["trial_id"], "trial_manifest": CONDITIONS["athlete_id"]}
 
 
@@ -182,32 +187,8 @@ def _longer_ids(connection: duckdb.DuckDBPyConnection, ids: Collection[str]) -> 
     return tuple(sorted(longer for (longer,) in rows if longer not in ids and any(one in longer for one in ids)))
 
 
-def _count(connection: duckdb.DuckDBPyConnection, table: str, condition: str, athlete_id: str) -> int:
-    sql = f"SELECT count(*) FROM {table} WHERE {condition}"  # noqa: S608
+def _count(
+    connection: duckdb.DuckDBPyConnection, table: str, condition: str, athlete_id: str, *, what: str = "count(*)"
+) -> int:
+    sql = f"SELECT {what} FROM {table} WHERE {condition}"  # noqa: S608
     return int(connection.execute(sql, {"athlete": athlete_id}).fetchall()[0][0])
-
-
-def rewrite(database: Path) -> None:
-    """Put a copy of the database, made row by row, in its place, so that no byte of a deleted row stays.
-
-    Raises:
-        WarehouseBusyError: another process has it open.
-        WarehouseError: the copy holds other rows; the database stays.
-    """
-    partial = database.with_name(PARTIAL + database.name)
-    for leftover in (partial, partial.with_name(partial.name + ".wal")):
-        leftover.unlink(missing_ok=True)
-    with opened_for_writing(database) as connection:
-        name = connection.execute("SELECT current_database()").fetchall()[0][0]
-        connection.execute(f"ATTACH '{str(partial).replace(chr(39), 2 * chr(39))}' AS rewritten")
-        connection.execute(f'COPY FROM DATABASE "{name}" TO rewritten')
-        connection.execute("DETACH rewritten")
-        connection.execute("CHECKPOINT")
-    copied, stored = stored_rows(partial), stored_rows(database)
-    if differing := sorted(dict(copied.items() ^ stored.items())):
-        raise WarehouseError(
-            f"{partial}: holds other rows of {', '.join(differing)} than {database}, which stays as it is; try again"
-        )
-    flush(partial)
-    partial.replace(database)
-    flush(database.parent)

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.connection import opened_for_reading, opened_for_writing, transaction
+from warehouse.connection import WRITTEN_FRAMES, opened_for_reading, opened_for_writing, transaction
 from warehouse.errors import ContractError, WarehouseError
 from warehouse.releases import add_run, admit, canary, promoted, release_in_use
 
@@ -39,7 +39,7 @@ READ = "read_parquet(?, hive_partitioning = false)"  # a folder above, if it is 
 
 
 def table_of(fact: str) -> str:
-    """The table of one of FACTS; the plain name is the view of the current runs."""
+    """The rows of one of FACTS of every run, to be read; the plain name is the view of the current runs."""
     return f"{fact}_of_every_run"
 
 
@@ -72,6 +72,7 @@ def load_trial(database: Path, record: Record, folder: Path) -> None:
             _describe_athlete(connection, record, changes=is_in_use)
             for fact in there:
                 _replace_facts(connection, fact, folder / FILES[fact], number)
+            connection.execute("DELETE FROM session_refresh WHERE session_id = ?", [record["session"]["session_id"]])
 
 
 def loaded_runs(database: Path, release_id: str | None = None) -> LoadedRuns:
@@ -201,7 +202,11 @@ def _replace_run(
 
 
 def _replace_facts(connection: duckdb.DuckDBPyConnection, fact: str, file: Path, number: int) -> None:
-    table = table_of(fact)
+    """Replace a run's rows; frames that are in a Parquet file stay there, as equal runs have equal frames."""
+    table = WRITTEN_FRAMES if fact == "kinematics" else table_of(fact)
+    archived = "SELECT 1 FROM archived_run WHERE run_number = ?"
+    if fact == "kinematics" and connection.execute(archived, [number]).fetchall():
+        return
     connection.execute(f"DELETE FROM {table} WHERE run_number = ?", [number])  # noqa: S608 - our own names
     try:
         connection.execute(

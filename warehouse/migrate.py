@@ -15,7 +15,11 @@ import duckdb
 from warehouse.errors import MigrationError, WarehouseError
 
 FOLDER = Path(__file__).parent
+MACROS = ("curves_of", "mean_curves_of")
+FRAMES = "kinematics_of_every_run"  # the view of the table of frames and of the files in its place
 VIEWS = (
+    FRAMES,
+    "current_run",
     "trial",
     "trial_of_every_release",
     "kinematics",
@@ -25,6 +29,10 @@ VIEWS = (
     "cycle_metric",
     "quality",
     "phase",
+    "session_content",
+    "session_up_to_date",
+    "phase_to_derive",
+    "session_curve",
     "curve",
 )
 
@@ -127,11 +135,20 @@ def _views_changed(connection: duckdb.DuckDBPyConnection) -> bool:
     return found != [(_views_sha256(),)]
 
 
+def renew_frames_view(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the view of all frames read the files that `kinematics_file` lists now; call it in their transaction."""
+    files = [file for (file,) in connection.execute("SELECT file FROM kinematics_file ORDER BY 1").fetchall()]
+    listed = ", ".join(f"'{file}'" for file in files)
+    of_files = f"UNION ALL BY NAME FROM read_parquet([{listed}], hive_partitioning = false)" if files else ""
+    connection.execute(_text(FRAMES) + of_files)
+
+
 def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("BEGIN")
     try:
-        for name in VIEWS:
-            connection.execute((FOLDER / "views" / f"{name}.sql").read_text(encoding="utf-8"))
+        for name in (*MACROS, *VIEWS):
+            renew_frames_view(connection) if name == FRAMES else connection.execute(_text(name))
+        connection.execute("DELETE FROM session_refresh")  # what was derived by other definitions
         connection.execute(f"COMMENT ON VIEW {VIEWS[-1]} IS '{_views_sha256()}'")
         connection.execute("COMMIT")
     except BaseException:
@@ -140,7 +157,9 @@ def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _views_sha256() -> str:
-    digest = hashlib.sha256()
-    for name in VIEWS:
-        digest.update((FOLDER / "views" / f"{name}.sql").read_bytes())
-    return digest.hexdigest()
+    return hashlib.sha256("".join(map(_text, (*MACROS, *VIEWS))).encode()).hexdigest()
+
+
+def _text(name: str) -> str:
+    """The SQL of a view or macro."""
+    return (FOLDER / "views" / f"{name}.sql").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -18,6 +19,11 @@ from warehouse.parameters import check_trial, check_value
 from warehouse.team_rows import Teams, check_sql, opened_for_teams, reading_other_teams
 
 DEFAULT_LIMITS = Limits()
+EXPLAIN = duckdb.StatementType.EXPLAIN
+WRITING = {
+    getattr(duckdb.StatementType, name) for name in ("COPY", "EXPORT", "COPY_DATABASE", "ATTACH", "PREPARE", "EXECUTE")
+}
+WRITING_WORD = re.compile(r"\b(copy|export|attach|execute)\b", re.IGNORECASE)  # EXPLAIN ANALYZE does what it explains
 
 
 def run_query(
@@ -170,6 +176,7 @@ def _run_checked(connection: duckdb.DuckDBPyConnection, query: NamedQuery, value
 def _run(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, str]) -> pl.DataFrame:
     try:
         check_sql(connection, sql)
+        _check_writes_no_file(connection, sql)
         relation = connection.sql(sql, params=dict(values)) if values else connection.sql(sql)
         if relation is None:
             raise QueryError("this SQL returns no rows; a SELECT is needed")
@@ -182,6 +189,13 @@ def _run(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, s
         raise QueryError(
             "the result has a column of a type that cannot be shown, such as an interval; cast it to VARCHAR"
         ) from error
+
+
+def _check_writes_no_file(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """A snapshot is read-only and sealed, but for the folder of the warehouse's own Parquet files."""
+    for statement in connection.extract_statements(sql):
+        if statement.type in WRITING or (statement.type == EXPLAIN and WRITING_WORD.search(statement.query)):
+            raise QueryError("this SQL does more than read the warehouse; a SELECT is needed")
 
 
 def _line(error: duckdb.Error) -> str:

@@ -1,6 +1,6 @@
 """Synthetic trials for measuring the warehouse at size: deterministic, smooth as angles are, every column filled.
 
-Each trial has 600 frames. Four squads of 25 stay as they are however many trials there are, so the cohorts that
+Each trial has 200 frames. Five squads of 100 stay as they are however many trials there are, so the cohorts that
 questions are about grow with the table: the hardest case. Each week's session has four trials of every athlete.
 """
 
@@ -15,9 +15,9 @@ from duckdb import DuckDBPyConnection
 from warehouse.load import FILES, table_of
 from warehouse.releases import admit
 
-FRAMES = 600
+FRAMES = 200
 RATE_HZ = 60
-TEAMS, SQUAD = 4, 25
+TEAMS, SQUAD = 5, 100
 ACTIVITIES = ("walk", "run", "sprint", "countermovement_jump", "squat", "drop_landing")
 METRICS = (
     "knee_flexion_peak",
@@ -27,7 +27,7 @@ METRICS = (
     "ankle_dorsiflexion_peak",
 )
 
-ATHLETE = f"format('team{{}}/athlete{{:02d}}', number % {TEAMS}, number // {TEAMS} % {SQUAD})"
+ATHLETE = f"format('team{{}}/athlete{{:03d}}', number % {TEAMS}, number // {TEAMS} % {SQUAD})"
 ROUND = f"(number // {TEAMS * SQUAD})"
 SESSION = f"format('team{{}}/week{{:05d}}', number % {TEAMS}, {ROUND} // 4)"
 TRIAL = f"""
@@ -42,7 +42,8 @@ SELECT
 FROM range($first, $last) numbers(number)
 ORDER BY number
 """
-STRIKES = 10  # of each foot in a trial of gait
+ANGLES = ("knee_angle_r_deg", "hip_flexion_r_deg")  # that differ from part to part
+STRIKES = 3  # of each foot in a trial of gait
 METHOD = "keypoint_fit"
 MODEL = {"stage": "keypoints", "model": "shipped", "version": 1, "sha256": "1" * 64}
 
@@ -65,6 +66,30 @@ def kinematics_sql(connection: DuckDBPyConnection, first: int, last: int) -> str
         "SELECT (number + 1)::INTEGER AS run_number, frame::INTEGER AS frame_index, s AS time_s, "
         f"(0.75 + 0.3 * sin(s + number))::REAL AS quality, {', '.join(values)} "
         f"FROM ({frame} FROM range({first * FRAMES}, {last * FRAMES}) frames(i))"
+    )
+
+
+def part_sql(connection: DuckDBPyConnection, first: int, last: int) -> str:
+    """SQL that computes the frames of trials at a fraction of the time: those of the first trials, shifted.
+
+    Values have two decimals, and standard deviations one, so that a disk holds a hundred million frames.
+
+    Args:
+        connection: inside whose session the first trials are computed once.
+        first: trial, counted from 0.
+        last: the one after the last.
+    """
+    trials = last - first
+    if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'template'").fetchall():
+        rounded = "CREATE TEMP TABLE template AS SELECT * REPLACE ({}) FROM ({})"
+        columns = [str(row[0]) for row in connection.execute(f"DESCRIBE {table_of('kinematics')}").fetchall()]
+        digits = {name: 1 if "_sd_" in name else 2 for name in columns if name.endswith(("_deg", "_m"))}
+        values = ", ".join(f"round({name}, {digit})::REAL AS {name}" for name, digit in digits.items())
+        connection.execute(rounded.format(values, kinematics_sql(connection, 0, trials)))
+    return (
+        f"SELECT run_number + {first} AS run_number, * EXCLUDE (run_number) "
+        f"REPLACE ({', '.join(f'({name} + {first // trials % 7})::REAL AS {name}' for name in ANGLES)}) "
+        f"FROM template WHERE run_number <= {trials}"
     )
 
 

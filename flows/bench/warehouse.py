@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import math
+import resource
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,56 +20,47 @@ import polars as pl
 from duckdb import DuckDBPyConnection
 
 from biopose.errors import BioposeError
-from flows.bench.synthetic_kinematics import FRAMES, describe_trials, kinematics_sql, one_trial
-from warehouse.connection import opened_for_reading, opened_for_writing
-from warehouse.load import load_trial, table_of
-from warehouse.named_query import named_queries
-from warehouse.snapshot import publish_snapshot
+from flows.bench.synthetic_kinematics import FRAMES, describe_trials, kinematics_sql, one_trial, part_sql
+from tasks.cohort import refresh
+from tasks.settings import Settings
+from tasks.warehouse_writer import WarehouseWriter
+from warehouse.archive import PART_FRAMES, write_file
+from warehouse.connection import ARCHIVE, WRITTEN_FRAMES, opened_for_reading, opened_for_writing, transaction
+from warehouse.load import load_trial
+from warehouse.migrate import renew_frames_view
+from warehouse.named_query import NamedQuery, named_queries
 
 THREADS, REPEATS = 2, 3
-SCRATCH_BYTES_PER_ROW = 1500  # the database, its snapshot, and the frames as Parquet once or twice
+SCRATCH_BYTES_PER_ROW = 1500  # the database, its snapshot, and the frames as Parquet before they are loaded
+ARCHIVED_BYTES_PER_ROW = 200
 BILLION = 1_000_000_000
 
-ATHLETE, METRIC, COORDINATE = "team0/athlete00", "knee_flexion_range", "knee_angle_r_deg"
-QUERIES: dict[str, dict[str, str]] = {
-    "athlete_vs_squad": {"athlete": ATHLETE, "metric": METRIC},
-    "athlete_trend": {"athlete": ATHLETE, "metric": METRIC},
-    "side_difference": {"metric": METRIC, "activity": "walk"},
-    "change_over_time": {"athlete": ATHLETE, "metric": METRIC},
-    "before_after": {"athlete": ATHLETE, "metric": METRIC, "date": "2026-12-01"},
-    "norms": {"metric": METRIC},
-    "workload_by_week": {"team": "team0"},
-    "mean_curve": {"team": "team0", "activity": "walk", "coordinate": COORDINATE},
-    "coordinate_range": {"coordinate": COORDINATE},
-    "coordinates_of_trial": {"trial": "team0/week00000/trial000000000"},
+VALUES = {  # of the parameters that have no default; all others keep theirs, which is the whole warehouse
+    "athlete": "team0/athlete000",
+    "metric": "knee_flexion_range",
+    "coordinate": "knee_angle_r_deg",
+    "team": "team0",
+    "activity": "walk",
+    "session": "team0/week00000",
+    "trial": "team0/week00000/trial000000000",
+    "date": "2026-08-01",
+    "threshold": "90",
 }
-COSTS = ("bulk_load_s", "load_trial_s", "database_mb", "publish_s", *QUERIES)
-UNITS = {"database_mb": "MB"}
-
-RANGE = f"""
-SELECT athlete_id, activity, avg(highest - lowest) AS mean_range, count(*) AS trials
-FROM (
-    SELECT athlete_id, activity, trial_id, min({COORDINATE}) AS lowest, max({COORDINATE}) AS highest
-    FROM {{source}}
-    WHERE quality >= 0.5 {{narrowed}}
-    GROUP BY ALL
-)
-GROUP BY ALL
-ORDER BY athlete_id, activity
-"""
-FRAMES_BY_MONTH = "(SELECT *, strftime(session_date, '%Y-%m') AS month FROM kinematics)"
+COSTS = ("bulk_load_s", "load_trial_s", "derive_s", "database_mb", "publish_s", "peak_mb", *named_queries())
+UNITS = {"database_mb": "MB", "peak_mb": "MB"}
 
 
-def measure_warehouse(sizes: Sequence[int], folder: Path | None) -> dict[str, Any]:
+def measure_warehouse(sizes: Sequence[int], folder: Path | None, *, archived: int = 0) -> dict[str, Any]:
     """Fill a scratch database to each size and measure it there.
 
     Args:
-        sizes: rows of kinematics.
+        sizes: rows of kinematics in the database.
         folder: where the scratch files go while it runs; None: the system's temporary folder.
+        archived: rows of kinematics in Parquet files, in a home of their own; 0: none.
 
     Returns:
         sizes: a measurement each, smallest first; growth: exponents; billion_rows: two estimates of each cost;
-        parquet: table against partitioned files at the largest size.
+        archived: the measurement of the Parquet files; None where there are none.
 
     Raises:
         BioposeError: the disk is too full.
@@ -74,72 +68,105 @@ def measure_warehouse(sizes: Sequence[int], folder: Path | None) -> dict[str, An
     ordered = sorted(set(sizes))
     with tempfile.TemporaryDirectory(prefix="bench-warehouse-", dir=folder) as name:
         scratch = Path(name)
-        _check_space(scratch, max(ordered))
-        measured = [_measure_at(scratch, rows) for rows in ordered]
-        parquet = _measure_parquet(scratch)
-    growth = {cost: _exponent(measured, cost) for cost in COSTS}
+        needed = max(max(ordered, default=0) * SCRATCH_BYTES_PER_ROW, archived * ARCHIVED_BYTES_PER_ROW)
+        _check_space(scratch, needed)
+        measured = [_measure_at(scratch / "table", rows) for rows in ordered]
+        shutil.rmtree(scratch / "table", ignore_errors=True)
+        of_files = _measure_archived(scratch / "archived", archived) if archived else None
+    costs = [cost for cost in COSTS if cost not in UNITS] if measured else []
     return {
         "data": "synthetic, bulk-inserted from Parquet into the tables that load_trial writes; files in the page cache",
         "threads": THREADS,
         "sizes": measured,
-        "growth": growth,
-        "billion_rows": {cost: _at_a_billion(measured, cost) for cost in COSTS},
-        "parquet": parquet,
+        "growth": {cost: _exponent(measured, cost) for cost in [*costs, "database_mb"] if measured},
+        "billion_rows": {cost: _at_a_billion(measured, cost) for cost in [*costs, "database_mb"] if measured},
+        "archived": of_files,
     }
 
 
 def warehouse_lines(result: dict[str, Any]) -> list[str]:
     """The measurement as a table, a column a size."""
-    sizes = result["sizes"]
-    heads = [*(f"{size['rows'] / 1e6:g} M rows" for size in sizes), "growth", "1 G linear", "1 G in prop."]
-    lines = [f"{result['data']}; {result['threads']} threads", " " * 24 + "".join(f"{head:>14}" for head in heads)]
+    sizes, of_files = result["sizes"], result["archived"]
+    columns = [*sizes, *([of_files] if of_files else [])]
+    heads = [f"{size['rows'] / 1e6:g} M rows" for size in sizes]
+    heads += [f"{of_files['rows'] / 1e6:g} M Parquet"] if of_files else []
+    heads += ["growth", "1 G linear", "1 G in prop."]
+    lines = [f"{result['data']}; {result['threads']} threads", " " * 28 + "".join(f"{head:>14}" for head in heads)]
     for cost in COSTS:
-        estimates = result["billion_rows"][cost]
-        values = [size[cost] for size in sizes]
-        growth = result["growth"][cost]
+        estimates = result["billion_rows"].get(cost, {})
         cells = [
-            *values,
-            math.nan if growth is None else growth,
-            estimates["on_a_line"],
-            estimates["in_proportion"],
+            *(size.get(cost, math.nan) for size in columns),
+            result["growth"].get(cost) or math.nan,
+            estimates.get("on_a_line", math.nan),
+            estimates.get("in_proportion", math.nan),
         ]
-        lines.append(f"{cost + ('' if cost in UNITS else ' (s)'):<24}" + "".join(f"{cell:>14.3g}" for cell in cells))
-    rates = ", ".join(f"{size['bulk_rows_per_s']:,.0f}" for size in sizes)
-    lines += [f"bulk load, rows a second: {rates}", "", "the frames of the largest size, range of a coordinate:"]
-    parquet = result["parquet"]
-    for scope in ("all", "one_partition"):
-        took = parquet[scope]
-        lines.append(f"  {scope}: table {took['table_s']:.3f} s, Parquet {took['parquet_s']:.3f} s")
-    return [
-        *lines,
-        f"  Parquet: {parquet['partitions']} partitions, {parquet['files_mb']:.0f} MB in {parquet['files']} files, "
-        f"written in {parquet['write_s']:.1f} s",
-    ]
+        lines.append(f"{cost + ('' if cost in UNITS else ' (s)'):<28}" + "".join(f"{cell:>14.3g}" for cell in cells))
+    if sizes:
+        lines.append("bulk load, rows a second: " + ", ".join(f"{size['bulk_rows_per_s']:,.0f}" for size in sizes))
+    if of_files:
+        lines.append(
+            f"Parquet: {of_files['files_mb']:,.0f} MB in {of_files['files']} files, values of two decimals, written in "
+            f"{of_files['write_s']:.0f} s; the database beside them {of_files['database_mb']:,.0f} MB"
+        )
+    return lines
 
 
-def _check_space(scratch: Path, rows: int) -> None:
-    free, needed = shutil.disk_usage(scratch).free, rows * SCRATCH_BYTES_PER_ROW
+def _check_space(scratch: Path, needed: int) -> None:
+    free = shutil.disk_usage(scratch).free
     if free < needed:
         raise BioposeError(
-            f"{scratch.parent}: {free / 1e9:.0f} GB are free and {rows:,} rows need {needed / 1e9:.0f} GB; "
-            "give another --folder or fewer --rows"
+            f"{scratch.parent}: {free / 1e9:.0f} GB are free and {needed / 1e9:.0f} GB are needed; "
+            "give another --folder or fewer rows"
         )
 
 
-def _measure_at(scratch: Path, rows: int) -> dict[str, float]:
-    database, snapshot = scratch / "warehouse.duckdb", scratch / "snapshot.duckdb"
-    added, bulk_s = _grow(database, scratch, rows // FRAMES)
-    load_trial_s = median(_load_one(database, scratch) for _ in range(REPEATS))
-    publish_s = _seconds(lambda: publish_snapshot(database, snapshot))
+def _measure_at(home: Path, rows: int) -> dict[str, float]:
+    settings = Settings.load(home, cores=THREADS, parquet_from_frames=BILLION)
+    home.mkdir(exist_ok=True)
+    added, bulk_s = _grow(settings.warehouse, home, rows // FRAMES)
+    load_trial_s = median(_load_one(settings.warehouse, home) for _ in range(REPEATS))
+    writer = WarehouseWriter(settings.warehouse, settings.snapshot)
+    publish_s = _seconds(writer.publish)
+    derive_s = _seconds(lambda: refresh(settings, writer, lambda _: None)) - publish_s
     rate = added / bulk_s
     return {
         "rows": rows,
         "bulk_rows_per_s": rate,
         "bulk_load_s": rows / rate,
         "load_trial_s": load_trial_s,
-        "database_mb": database.stat().st_size / 1e6,
+        "derive_s": derive_s,
+        "database_mb": settings.warehouse.stat().st_size / 1e6,
         "publish_s": publish_s,
-        **_time_queries(snapshot),
+        **_time_queries(settings.snapshot),
+    }
+
+
+def _measure_archived(home: Path, rows: int) -> dict[str, float]:
+    """All frames as Parquet files, a million a file, as `archive_frames` leaves them."""
+    settings = Settings.load(home, cores=THREADS, parquet_from_frames=BILLION)
+    home.mkdir()
+    trials, part = rows // FRAMES, min(PART_FRAMES, rows) // FRAMES
+    with opened_for_writing(settings.warehouse) as connection:
+        connection.execute(f"SET threads = {THREADS}")
+        describe_trials(connection, 0, trials)
+        began = time.perf_counter()
+        for first in range(0, trials, part):
+            with transaction(connection):
+                write_file(connection, home, "2026-11", part_sql(connection, first, min(first + part, trials)))
+        renew_frames_view(connection)
+        write_s = time.perf_counter() - began
+    writer = WarehouseWriter(settings.warehouse, settings.snapshot)
+    writer.publish()
+    derive_s = _seconds(lambda: refresh(settings, writer, lambda _: None))
+    files = list((home / ARCHIVE).rglob("*.parquet"))
+    return {
+        "rows": rows,
+        "write_s": write_s,
+        "derive_s": derive_s,
+        "files": len(files),
+        "files_mb": sum(file.stat().st_size for file in files) / 1e6,
+        "database_mb": settings.warehouse.stat().st_size / 1e6,
+        **_time_queries(settings.snapshot),
     }
 
 
@@ -157,9 +184,7 @@ def _grow(database: Path, scratch: Path, trials: int) -> tuple[int, float]:
     with opened_for_writing(database) as connection:
         connection.execute(f"SET threads = {THREADS}")
         describe_trials(connection, first, trials)
-        connection.execute(
-            f"INSERT INTO {table_of('kinematics')} BY NAME SELECT * FROM read_parquet(?)", [str(synthetic)]
-        )
+        connection.execute(f"INSERT INTO {WRITTEN_FRAMES} BY NAME SELECT * FROM read_parquet(?)", [str(synthetic)])
         connection.execute("CHECKPOINT")
     synthetic.unlink()
     return (trials - first) * FRAMES, time.perf_counter() - began
@@ -177,40 +202,23 @@ def _trials_in(connection: DuckDBPyConnection) -> int:
 
 
 def _time_queries(snapshot: Path) -> dict[str, float]:
-    queries = named_queries()
-    with opened_for_reading(snapshot, sealed=False) as connection:
-        connection.execute(f"SET threads = {THREADS}")
-        return {
-            name: _median_seconds(partial(_run, connection, queries[name].sql, queries[name].defaults | given))
-            for name, given in QUERIES.items()
-        }
+    """Median seconds of every named query, and the peak memory of the process that asks them."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        return other.submit(_time_queries_here, snapshot).result()
 
 
-def _measure_parquet(scratch: Path) -> dict[str, Any]:
-    """The same frames as files by month and activity, which DuckDB reads in place."""
-    lake = scratch / "lake"
-    files = f"read_parquet('{lake}/*/*/*.parquet', hive_partitioning = true, hive_types_autocast = false)"
-    with opened_for_reading(scratch / "snapshot.duckdb", sealed=False) as connection:
-        connection.execute(f"SET threads = {THREADS}")
-        copy = f"COPY {FRAMES_BY_MONTH} TO '{lake}' (FORMAT parquet, PARTITION_BY (month, activity))"
-        write_s = _seconds(lambda: connection.execute(copy))
-        month = connection.execute("SELECT strftime(min(session_date), '%Y-%m') FROM session").fetchall()[0][0]
-        scopes = {"all": "", "one_partition": f"AND month = '{month}' AND activity = 'walk'"}
-        sources = {"table": FRAMES_BY_MONTH, "parquet": files}
-        sql = {
-            (scope, source): RANGE.format(source=sources[source], narrowed=scopes[scope])
-            for scope in scopes
-            for source in sources
+def _time_queries_here(snapshot: Path) -> dict[str, float]:
+    with opened_for_reading(snapshot, memory_gb=4.0) as connection:
+        took = {
+            name: _median_seconds(partial(_run, connection, query.sql, _given(query)))
+            for name, query in named_queries().items()
         }
-        took = {key: _median_seconds(partial(_run, connection, text)) for key, text in sql.items()}
-    written = list(lake.glob("*/*/*.parquet"))
-    return {
-        "write_s": write_s,
-        "partitions": len(list(lake.glob("*/*"))),
-        "files": len(written),
-        "files_mb": sum(file.stat().st_size for file in written) / 1e6,
-        **{scope: {f"{source}_s": took[scope, source] for source in sources} for scope in scopes},
-    }
+    return took | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def _given(query: NamedQuery) -> dict[str, str]:
+    """Every parameter's value: its default, else that of VALUES."""
+    return {one.name: VALUES[one.name] if one.default is None else one.default for one in query.parameters}
 
 
 def _exponent(measured: list[dict[str, float]], cost: str) -> float | None:

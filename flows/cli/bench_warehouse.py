@@ -18,24 +18,32 @@ from biopose.cli.command_line import FOLDER, as_json, show
     default=(1_000_000, 3_000_000, 10_000_000),
     show_default=True,
     type=click.IntRange(6_000),
-    help="Rows of kinematics; once for each size.",
+    help="Rows of kinematics in the database; once for each size.",
+)
+@click.option(
+    "--archived",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Rows of kinematics in Parquet files, besides; such as 100000000.",
 )
 @click.option(
     "--folder", type=FOLDER, help="Where the scratch files go, 1.5 kB a row; else the system's temporary folder."
 )
 @as_json
-def bench_warehouse(sizes: tuple[int, ...], folder: Path | None, json_: bool) -> None:
+def bench_warehouse(sizes: tuple[int, ...], archived: int, folder: Path | None, json_: bool) -> None:
     """The warehouse at several sizes.
 
-    Synthetic trials fill one database, more for each size; at each size loading, publishing and queries are timed and
-    extrapolated to a billion rows. At the largest size the same frames are also read from partitioned Parquet.
+    Synthetic trials fill one database, more for each size; at each size loading, publishing, deriving and every named
+    query are timed and extrapolated to a billion rows. With --archived another home has that many frames as Parquet.
 
     \b
     Examples:
       biopose bench warehouse
       biopose bench warehouse --rows 100000 --rows 300000 --json
+      biopose bench warehouse --rows 10000000 --archived 100000000 --folder /data/scratch
     """
     from flows.bench.warehouse import measure_warehouse, warehouse_lines
 
-    result = measure_warehouse(sizes, folder)
+    result = measure_warehouse(sizes, folder, archived=archived)
     show({"warehouse": result}, json_=json_, lines=lambda: warehouse_lines(result))

@@ -14,6 +14,7 @@ from flows.cli.backup import backup, restore
 from flows.cli.bench_ingest import bench_ingest
 from flows.cli.bench_rollouts import bench_rollouts
 from flows.cli.bench_warehouse import bench_warehouse
+from flows.cli.cohort import cohort
 from flows.cli.compare import compare
 from flows.cli.delete import delete
 from flows.cli.doctor import doctor
@@ -47,6 +48,7 @@ for command in (
     user,
     audit,
     query,
+    cohort,
     compare,
     trend,
     report,

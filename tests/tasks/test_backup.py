@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -17,6 +19,7 @@ from tasks.backup import LIST, SERIES, back_up, backups_in, restore
 from tasks.erasure import PENDING, erase, plan_erasure
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
+from warehouse.archive import archive_frames
 from warehouse.content import content_rows
 from warehouse.errors import NoWarehouseError
 from warehouse.load import load_trial
@@ -90,6 +93,22 @@ def test_who_was_erased_since_is_erased_from_a_restored_home_and_old_backups_are
     assert run_files(again) == run_files(settings)
     with pytest.raises(BioposeError, match="is not empty; give a --home"):
         restore(first.folder, again)
+
+
+def test_frames_in_parquet_files_are_backed_up_restored_and_erased_too(settings: Settings) -> None:
+    archive_frames(settings.warehouse, from_frames=1)
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    before = content_rows(settings.snapshot)
+    folder, again = settings.home.parent / "backups", Settings(home=settings.home.parent / "again")
+    made = back_up(settings, folder)
+    shutil.rmtree(settings.home / "kinematics")
+    with pytest.raises(BioposeError, match=r"kinematics/month=2026-11/.*: is missing; restore it"):
+        back_up(settings, folder)
+    restore(made.folder, again)
+    assert content_rows(again.snapshot) == before
+    erase(again, plan_erasure(again, "blue/ann"))
+    (left,) = (again.home / "kinematics").rglob("*.parquet")
+    assert pq.ParquetFile(left).metadata.num_rows == content_rows(again.snapshot)["kinematics"][0] == 40
 
 
 def test_a_damaged_file_is_named_before_anything_is_written(settings: Settings) -> None:

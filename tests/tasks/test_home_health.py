@@ -16,6 +16,7 @@ from tasks.home_health import examine_home
 from tasks.quarantine import Quarantine, quarantine_record
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
+from warehouse.archive import archive_frames
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
 
@@ -53,6 +54,19 @@ def test_a_run_without_its_files_is_named_and_a_folder_without_its_run_counted(s
     assert found.found == (
         f"of 1 runs 1 lack files: {run.relative_to(settings.home)}; 1 finished folders are not in the warehouse"
     )
+
+
+def test_a_parquet_file_of_frames_that_is_missing_or_cut_off_is_named(settings: Settings) -> None:
+    assert findings(settings)["frames"].found == "all in the database"
+    archive_frames(settings.warehouse, from_frames=1)
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    assert findings(settings)["frames"].found == "of 1 Parquet files 0 are missing or cut off"
+    (file,) = (settings.home / "kinematics").rglob("*.parquet")
+    file.write_bytes(file.read_bytes()[:100])
+    found = findings(settings)["frames"]
+    assert not found.ok
+    assert found.found == f"of 1 Parquet files 1 are missing or cut off: {file.relative_to(settings.home)}"
+    assert "from a backup" in found.remedy
 
 
 def test_a_home_that_others_can_read_is_reported_with_the_command_that_closes_it(settings: Settings) -> None:

@@ -49,7 +49,7 @@ def test_a_trial_is_the_same_loaded_singly_or_in_bulk(tmp_path: Path) -> None:
     singly, bulk = tmp_path / "singly.duckdb", tmp_path / "bulk.duckdb"
     with opened_for_writing(bulk) as connection:
         describe_trials(connection, 0, 1)
-        connection.execute(f"INSERT INTO kinematics_of_every_run BY NAME {kinematics_sql(connection, 0, 1)}")
+        connection.execute(f"INSERT INTO recent_kinematics BY NAME {kinematics_sql(connection, 0, 1)}")
         record = one_trial(connection, 0, tmp_path)
         frames = connection.execute("SELECT * EXCLUDE (run_number) FROM kinematics_of_every_run").fetchall()
     load_trial(singly, record, tmp_path)

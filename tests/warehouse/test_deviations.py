@@ -84,7 +84,7 @@ def test_a_mean_curve_of_them_is_of_the_strides_of_their_own_side(database: Path
     )
     snapshot = database.parent / "snapshot.duckdb"
     publish_snapshot(loaded(database, replace(one, coordinate_sd=sd), walk), snapshot)
-    asked = {"team": "blue", "activity": "walk", "coordinate": f"knee_angle_{side[0]}_sd_deg"}
+    asked = {"team": "blue", "activity": "walk", "coordinate": f"knee_angle_{side[0]}_deg"}
     curve = run_query(snapshot, "mean_curve", asked)
     assert set(curve["phases"]) == {2 if side == "left" else 1}
-    np.testing.assert_allclose(curve["mean_value"].to_numpy(), 2.0, rtol=1e-6)
+    np.testing.assert_allclose(curve["measurement_sd"].to_numpy(), 2.0, rtol=1e-6)

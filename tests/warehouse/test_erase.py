@@ -45,7 +45,7 @@ def test_the_rows_are_counted_by_table_retired_trials_included(database: Path) -
     found = athlete_rows(database, "blue/ann")
     assert found.rows == {
         "athlete": 1,
-        "kinematics_of_every_run": 80,
+        "recent_kinematics": 80,
         "load_record": 2,
         "metric_of_every_run": 4,
         "model_version": 2,

@@ -118,7 +118,7 @@ def test_a_coordinate_must_be_a_column_of_numbers(snapshot: Path, column: str) -
         (
             "mean_curve",
             GIVEN_CURVE | {"coordinate": "knee_angle_r_rad"},
-            "'knee_angle_r_rad' of numbers; .*: knee_angle_r_deg",
+            "'knee_angle_r_rad' of numbers with a standard deviation; .*: knee_angle_r_deg",
         ),
         ("quality_overview", {"team": "blue"}, "has no parameter team; it takes none"),
         (

@@ -1,32 +1,63 @@
 -- The mean curve of a coordinate, 0 to 100 per cent, over a squad's trials; in gait over its own side's strides.
 -- Grain: a method of measuring and per cent.
--- Note: a coordinate without a side takes the right's; --sql on the view curve has both. cameras and releases
---   are those of the trials.
+-- Note: a coordinate without a side takes the right's; --sql on the view curve has both. measurement_sd is the measurement's own
+--   standard deviation, of one stride or trial. cameras and releases are those of the trials.
 -- team: one of trial.team_id, such as blue
 -- activity: one of trial.activity, such as walk
--- coordinate: column of curve, such as knee_angle_r_deg
+-- coordinate: measured column of curve, such as knee_angle_r_deg
 -- since: date, of the first session = 1900-01-01
 -- until: date, of the last session = 2999-12-31
 -- Example: --param team=blue --param activity=walk --param coordinate=knee_angle_r_deg
-WITH cohort AS (
-    SELECT trial_id, percent, COLUMNS(lambda name: name = $coordinate) AS value
-    FROM curve
+WITH session_mean AS (
+    SELECT
+        method,
+        percent,
+        COLUMNS(lambda name: name = $coordinate) AS value,
+        COLUMNS(lambda name: name = regexp_replace($coordinate, '_(deg|m)$', '_sd_\1')) AS sd,
+        COLUMNS(lambda name: name = regexp_replace($coordinate, '_(deg|m)$', '_sd_between_phases_\1')) AS sd_between,
+        COLUMNS(lambda name: name = regexp_replace($coordinate, '_(deg|m)$', '_phases')) AS n
+    FROM session_curve
     WHERE
         activity = $activity
-        AND side IN ('none', if(regexp_matches($coordinate, '_l_(sd_)?(deg|m)$'), 'left', 'right'))
+        AND side IN ('none', if(regexp_matches($coordinate, '_l_(deg|m)$'), 'left', 'right'))
         AND team_id = $team
         AND session_date BETWEEN $since::DATE AND $until::DATE
+),
+
+overall AS (
+    SELECT
+        method,
+        percent,
+        sum(n * value) / sum(n) FILTER (n > 0) AS mean_value,
+        sqrt(sum(n * sd ** 2) / sum(n) FILTER (sd IS NOT NULL)) AS measurement_sd,
+        sum(n)::BIGINT AS phases
+    FROM session_mean
+    GROUP BY method, percent
+),
+
+measured AS (
+    SELECT
+        method,
+        string_agg(DISTINCT camera, ', ' ORDER BY camera) AS cameras,
+        string_agg(DISTINCT release, ', ' ORDER BY release) AS releases
+    FROM trial
+    WHERE activity = $activity AND team_id = $team AND session_date BETWEEN $since::DATE AND $until::DATE
+    GROUP BY method
 )
 
 SELECT
-    trial.method,
-    cohort.percent,
-    avg(cohort.value) AS mean_value,
-    stddev_samp(cohort.value) AS sd_between_phases,
-    count(cohort.value) AS phases,
-    string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
-    string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases
-FROM cohort
-JOIN trial USING (trial_id)
-GROUP BY trial.method, cohort.percent
-ORDER BY trial.method, cohort.percent;
+SELECT
+    method,
+    percent,
+    overall.mean_value,
+    sqrt(sum(coalesce((n - 1) * sd_between ** 2, 0) + n * (value - overall.mean_value) ** 2) / nullif(overall.phases - 1, 0))
+        AS sd_between_phases,
+    overall.measurement_sd,
+    overall.phases,
+    measured.cameras,
+    measured.releases
+FROM overall
+JOIN session_mean USING (method, percent)
+JOIN measured USING (method)
+GROUP BY method, percent, overall.mean_value, overall.measurement_sd, overall.phases, measured.cameras, measured.releases
+ORDER BY method, percent;

@@ -1,13 +1,5 @@
 -- Grain: a frame of each trial's current run.
 CREATE OR REPLACE VIEW kinematics AS
-SELECT
-    described.trial_id,
-    session.team_id,
-    described.session_id,
-    session.session_date,
-    described.athlete_id,
-    described.activity,
-    fact.* EXCLUDE (run_number)
-FROM kinematics_of_every_run AS fact
-JOIN trial_manifest AS described ON described.current_run_number = fact.run_number
-JOIN session USING (session_id);
+SELECT * EXCLUDE (run_number, method)
+FROM current_run
+JOIN kinematics_of_every_run USING (run_number);

@@ -5,30 +5,33 @@
 CREATE OR REPLACE VIEW phase AS
 WITH stretch AS (
     SELECT
-        trial.trial_id,
-        trial.current_run_number AS run_number,
+        current_run.session_id,
+        current_run.trial_id,
+        current_run.run_number,
         'stride' AS phase,
         stride.side,
         stride.cycle_number::BIGINT AS phase_number,
         stride.start_s,
         stride.end_s
     FROM cycle_metric_of_every_run AS stride
-    JOIN trial_manifest AS trial ON trial.current_run_number = stride.run_number
-    WHERE stride.cycle = 'stride' AND stride.metric = 'stride_time' AND trial.activity IN ('walk', 'run', 'sprint')
+    JOIN current_run USING (run_number)
+    WHERE
+        stride.cycle = 'stride' AND stride.metric = 'stride_time' AND current_run.activity IN ('walk', 'run', 'sprint')
     UNION ALL
-    SELECT trial.trial_id, run.run_number, 'trial', 'none', 1, run.first_time_s, run.last_time_s
-    FROM trial_manifest AS trial
-    JOIN run ON run.run_number = trial.current_run_number
-    WHERE trial.activity NOT IN ('walk', 'run', 'sprint') AND run.last_time_s > run.first_time_s
+    SELECT
+        current_run.session_id, current_run.trial_id, run_number, 'trial', 'none', 1, run.first_time_s, run.last_time_s
+    FROM current_run
+    JOIN run USING (run_number)
+    WHERE current_run.activity NOT IN ('walk', 'run', 'sprint') AND run.last_time_s > run.first_time_s
 )
 
 SELECT
-    stretch.*,
-    session.team_id,
-    trial.session_id,
-    trial.athlete_id,
-    trial.activity,
-    session.session_date
+    stretch.* EXCLUDE (session_id),
+    current_run.team_id,
+    stretch.session_id,
+    current_run.athlete_id,
+    current_run.activity,
+    current_run.method,
+    current_run.session_date
 FROM stretch
-JOIN trial_manifest AS trial USING (trial_id)
-JOIN session USING (session_id);
+JOIN current_run USING (session_id, trial_id, run_number);

@@ -1,0 +1,102 @@
+"""Refreshing what is derived from all trials, in Dask and only for what changed; and keeping old frames as Parquet.
+
+The calls read the published snapshot and return their rows; the one writer stores them, a batch a transaction. Killed
+at any moment, what is stored is right, and the next run does the rest: what is to be done follows from the content of
+the warehouse alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.dask_pool import joined
+from tasks.settings import Settings
+from tasks.warehouse_writer import WarehouseWriter
+from warehouse.derive import DerivedSessions, derive_sessions, sessions_to_derive
+
+BATCH_FRAMES = 200_000  # of one call: seconds, and some hundred MB of memory
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh changed.
+
+    Attributes:
+        sessions: whose mean curves were computed.
+        removed: sessions whose derived rows were deleted, as they have no current run any more.
+        archived_frames: that were moved from the database to Parquet files.
+    """
+
+    sessions: int
+    removed: int
+    archived_frames: int
+
+
+def refresh(settings: Settings, writer: WarehouseWriter, log: Callable[[str], None]) -> Refreshed:
+    """Bring derived tables up to date with the published snapshot, move frames to Parquet once there are many; publish.
+
+    Args:
+        settings: of the home; its lock is held.
+        writer: of the home, whose snapshot is published.
+        log: called with a line for each thing that was done.
+
+    Raises:
+        WarehouseBusyError: another process has the database open.
+        NoWarehouseError: there is no snapshot yet.
+        BioposeError: no scheduler responds at settings.dask_address.
+    """
+    todo = sessions_to_derive(settings.snapshot)
+    done = 0
+    for derived in _derived(settings, _batches(todo)):
+        writer.store_derived(derived)
+        done += len(derived.contents)
+        log(f"  derived      mean curves of {done} of {len(todo)} sessions")
+    removed = writer.remove_outdated()
+    moved = writer.archive(from_frames=settings.parquet_from_frames)
+    if moved:
+        log(f"  archived     {moved} frames are in Parquet files now, which queries read in place")
+    if done or removed or moved:
+        writer.publish()
+    return Refreshed(done, removed, moved)
+
+
+def _batches(todo: Mapping[str, int]) -> list[list[str]]:
+    """Sessions in their order, as many to a batch as have BATCH_FRAMES."""
+    batches: list[list[str]] = []
+    left = 0
+    for session, frames in todo.items():
+        if left <= 0:
+            batches.append([])
+            left = BATCH_FRAMES
+        batches[-1].append(session)
+        left -= frames
+    return batches
+
+
+def _derived(settings: Settings, batches: Sequence[Sequence[str]]) -> Iterator[DerivedSessions]:
+    """Each batch as Dask has computed it, no more of them at once than can run: they are held in memory."""
+    if not batches:
+        return
+    from dask.base import compute
+    from dask.delayed import delayed
+
+    with _scheduler(settings) as (options, at_once):
+        for first in range(0, len(batches), at_once):
+            calls = [
+                delayed(derive_sessions, pure=False)(settings.snapshot, batch)
+                for batch in batches[first : first + at_once]
+            ]
+            yield from compute(*calls, **options)
+
+
+@contextmanager
+def _scheduler(settings: Settings) -> Iterator[tuple[dict[str, Any], int]]:
+    """What `dask.compute` takes, and how many calls run at once: threads, which DuckDB keeps busy, or a cluster's."""
+    if settings.dask_address:
+        with joined(settings.dask_address) as client:
+            yield {"scheduler": client}, max(sum(client.nthreads().values()), 1)
+    else:
+        yield {"scheduler": "threads", "num_workers": settings.cores}, settings.cores

@@ -52,7 +52,7 @@ PRESETS: Mapping[str, LifterPreset] = {
     "cpu-further": LifterPreset(_FURTHER, windows=48, frames=48, from_shipped=True),
     "gpu": LifterPreset(Schedule(steps=40_000), windows=512, frames=64),
     "rehearsal": LifterPreset(
-        Schedule(steps=20, report_every=5), windows=8, frames=48, from_shipped=True, subjects=FOR_REHEARSAL
+        Schedule(steps=20, report_every=10), windows=8, frames=48, from_shipped=True, subjects=FOR_REHEARSAL
     ),
 }
 

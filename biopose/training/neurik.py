@@ -74,7 +74,7 @@ PRESETS: Mapping[str, NeurikPreset] = {
         windows=256,
         clip_shards={"train": 200, "validation": 6},
     ),
-    "rehearsal": NeurikPreset(Schedule(steps=20, report_every=5), windows=8, clip_shards={}, people=8),
+    "rehearsal": NeurikPreset(Schedule(steps=20, report_every=10), windows=8, clip_shards={}, people=8),
 }
 
 

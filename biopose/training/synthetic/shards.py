@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -72,7 +72,7 @@ class ShardFolder:
             BioposeError: no motions there.
         """
         subjects = tuple(CALIBRATIONS) if self.people is None else FOR_REHEARSAL
-        return split_motions(cmu_motions(self.motion, subjects=subjects), split)
+        return split_motions(_motions_of(self.motion, subjects), split)
 
     def missing(self, split: str, count: int) -> list[int]:
         """Indices of those of the first `count` shards that are not there."""
@@ -147,6 +147,12 @@ def of_split(split: str, drawn: Callable[..., OfPeople], people: int | None = No
     count = people or HELD_OUT_PEOPLE
     held_out, half = drawn(n=count, seed=SEED + 1), count // 2
     return held_out[:half] if split == "validation" else held_out[half:]
+
+
+@lru_cache(maxsize=1)
+def _motions_of(folder: Path, subjects: tuple[str, ...]) -> list[Motion]:
+    """Fitted to the skeleton once for both splits."""
+    return cmu_motions(folder, subjects=subjects)
 
 
 def split_motions(motions: Sequence[Motion], split: str) -> list[Motion]:

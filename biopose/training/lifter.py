@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from biopose.body.keypoint_landmarks import skeleton_with_keypoints
 from biopose.hmr.lifter import Lifter, LifterShape, load_lifter, save_lifter
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.calibration import coverage95
-from biopose.training.data.motion import cmu_motions, held_out_alone, without_held_out
+from biopose.training.data.cmu import CALIBRATIONS
+from biopose.training.data.motion import FOR_REHEARSAL, cmu_motions, held_out_alone, without_held_out
 from biopose.training.data.projected_motion import MotionProjector, ProjectedMotion, draw_proportions
 from biopose.training.gaussian_nll import gaussian_nll, mean_squares_in_view
 from biopose.training.loop import Report, Schedule, train
@@ -35,12 +36,14 @@ class LifterPreset:
         windows: in a batch.
         frames: of a window.
         from_shipped: start from the weights that ship instead of random ones.
+        subjects: of CMU's.
     """
 
     schedule: Schedule
     windows: int
     frames: int
     from_shipped: bool = False
+    subjects: tuple[str, ...] = tuple(CALIBRATIONS)
 
 
 _FURTHER = Schedule(steps=9_000, learning_rate=5e-4, falling_share=0.6)
@@ -48,18 +51,26 @@ PRESETS: Mapping[str, LifterPreset] = {
     "cpu": LifterPreset(Schedule(steps=10_000), windows=48, frames=48),
     "cpu-further": LifterPreset(_FURTHER, windows=48, frames=48, from_shipped=True),
     "gpu": LifterPreset(Schedule(steps=40_000), windows=512, frames=64),
-    "rehearsal": LifterPreset(Schedule(steps=20, report_every=5), windows=8, frames=48, from_shipped=True),
+    "rehearsal": LifterPreset(
+        Schedule(steps=20, report_every=10), windows=8, frames=48, from_shipped=True, subjects=FOR_REHEARSAL
+    ),
 }
 
 
-def projectors(motion: Path) -> tuple[MotionProjector, MotionProjector]:
+def projectors(
+    motion: Path, *, subjects: Collection[str] = tuple(CALIBRATIONS)
+) -> tuple[MotionProjector, MotionProjector]:
     """Sources of training and of held-out windows, which share neither trials nor people.
+
+    Args:
+        motion: folder of CMU's motion capture.
+        subjects: of it.
 
     Raises:
         BioposeError: no motions there.
     """
     skeleton = skeleton_with_keypoints(full_body_skeleton())
-    motions = cmu_motions(motion)
+    motions = cmu_motions(motion, subjects=subjects)
     people = draw_proportions(PEOPLE + HELD_OUT_PEOPLE, full_body_skeleton(), seed=PEOPLE_SEED)
     train, held_out = without_held_out(motions), held_out_alone(motions)
     return (
@@ -82,9 +93,10 @@ def train_lifter_from(request: TrainingRequest, *, report: Report) -> Path:
         BioposeError: no motions there, or the checkpoint cannot be resumed.
     """
     request.out.mkdir(parents=True, exist_ok=True)
+    preset = request.of_length(PRESETS[request.preset])
     lifter = train_lifter(
-        *projectors(request.motion),
-        preset=request.of_length(PRESETS[request.preset]),
+        *projectors(request.motion, subjects=preset.subjects),
+        preset=preset,
         checkpoint=request.out / "lifter.checkpoint.pt",
         report=report,
         device=request.device,

@@ -77,7 +77,7 @@ PRESETS: Mapping[str, MqhmrPreset] = {
         shards=1,
         validation_shards=1,
         batch=16,
-        schedule=Schedule(steps=20, report_every=5),
+        schedule=Schedule(steps=20, report_every=10),
         shard_images=128,
         people=8,
         from_shipped=True,

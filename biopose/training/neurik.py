@@ -17,7 +17,6 @@ from biopose.neurik.output import OutputDecoder
 from biopose.neurik.trial import WINDOW
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.training.data.marker_batch import MarkerBatch
-from biopose.training.data.motion import cmu_motions
 from biopose.training.loop import Report, Schedule, train
 from biopose.training.neurik_loss import (
     Evaluator,
@@ -31,7 +30,7 @@ from biopose.training.run import ShardMade, TrainingRequest, ignore_shard
 from biopose.training.synthetic.clip_shards import ClipFolder, ClipShardMaker
 from biopose.training.synthetic.marker_trajectories import MarkerSource
 from biopose.training.synthetic.recorded_windows import RecordedWindows, recorded_clips
-from biopose.training.synthetic.shards import make_shards, of_split, split_motions
+from biopose.training.synthetic.shards import make_shards, of_split
 from biopose.training.synthetic.skeletons import Skeletons, skeletons_of_drawn
 
 SEED = 0  # of the initial weights
@@ -75,7 +74,7 @@ PRESETS: Mapping[str, NeurikPreset] = {
         windows=256,
         clip_shards={"train": 200, "validation": 6},
     ),
-    "rehearsal": NeurikPreset(Schedule(steps=20, report_every=5), windows=8, clip_shards={}, people=8),
+    "rehearsal": NeurikPreset(Schedule(steps=20, report_every=10), windows=8, clip_shards={}, people=8),
 }
 
 
@@ -124,7 +123,7 @@ def marker_source(where: ClipFolder, split: str, *, shards: int) -> MarkerSource
         BioposeError: no motions there, or a file is missing or broken.
     """
     skeletons = of_split(split, partial(skeletons_of_drawn, SegmentBody.load(), where.folder), where.people)
-    motions = split_motions(cmu_motions(where.motion), split)
+    motions = where.motions(split)
     recorded = RecordedWindows(recorded_clips(where, split, range(shards))) if shards else None
     return MarkerSource(motions, skeletons, seed=SOURCE_SEEDS[split], varied=split == "train", recorded=recorded)
 

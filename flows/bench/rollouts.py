@@ -7,6 +7,7 @@ against the number of trials are those of the gate itself, with the policy that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,7 +33,7 @@ class Candidate:
 
     Attributes:
         shift: mean of one criterion over the home's athletes, in margins; the other criteria have none.
-        share: of the athletes, who alone have that shift, larger by so much.
+        share: of the athletes, at least, who alone have that shift, larger by so much.
     """
 
     shift: float
@@ -97,8 +98,7 @@ def _verdict(
     rng: np.random.Generator,
 ) -> str:
     values = _differences(athletes, criteria, rng)
-    affected = _affected(candidate, int(athletes.max()) + 1, population, rng)
-    values[:, 0] += np.where(affected[athletes], candidate.shift / candidate.share, 0.0)
+    values[:, 0] += _shifts(candidate, int(athletes.max()) + 1, population, rng)[athletes]
     named = [
         Criterion(f"criterion {index}", "margin", column, low=-1.0, high=1.0) for index, column in enumerate(values.T)
     ]
@@ -106,13 +106,14 @@ def _verdict(
     return decide(named, athletes, policy, attempted=len(athletes), population=population).verdict
 
 
-def _affected(
+def _shifts(
     candidate: Candidate, sampled: int, population: int | None, rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    """(A,) which of the sampled athletes have the candidate's shift."""
+) -> NDArray[np.float64]:
+    """(A,) the shift of each sampled athlete; its mean over the home is the candidate's, whoever is sampled."""
     if population is None:
-        return rng.random(sampled) < candidate.share
-    everybody = np.arange(population) < round(candidate.share * population)
+        return np.where(rng.random(sampled) < candidate.share, candidate.shift / candidate.share, 0.0)
+    affected = math.ceil(candidate.share * population)
+    everybody = np.where(np.arange(population) < affected, candidate.shift * population / affected, 0.0)
     return rng.permutation(everybody)[:sampled]
 
 

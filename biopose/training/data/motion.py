@@ -5,7 +5,7 @@ motions = cmu_motions(Path("cmu"))          # minutes of walking, running, jumpi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ STANCE_SPEED_M_S = 0.25
 
 # CMU's subject 01 climbs a playground and 03 walks over uneven ground.
 ON_FLAT_GROUND = ("02",)
+FOR_REHEARSAL = ("02",)  # walks, runs and jumps, of which two trials are held out
 
 # Held-out trials, one of each kind of motion: playground, run, swordplay, uneven ground.
 HELD_OUT = ("cmu_01_09", "cmu_02_03", "cmu_02_09", "cmu_03_02")
@@ -60,11 +61,12 @@ class Motion:
     flat_ground: bool
 
 
-def cmu_motions(folder: Path) -> list[Motion]:
+def cmu_motions(folder: Path, *, subjects: Collection[str] = tuple(CALIBRATIONS)) -> list[Motion]:
     """All trials of CMU's calibrated subjects, without frames of large residuals.
 
     Args:
         folder: of the .asf and .amc files.
+        subjects: of these.
 
     Raises:
         BioposeError: if none of those subjects' files is there.
@@ -72,7 +74,7 @@ def cmu_motions(folder: Path) -> list[Motion]:
     skeleton = full_body_skeleton()
     motions: list[Motion] = []
     for name, calibration in CALIBRATIONS.items():
-        if not (folder / f"{name}.asf").is_file():
+        if name not in subjects or not (folder / f"{name}.asf").is_file():
             continue
         acclaim = read_asf(folder / f"{name}.asf")
         trials = {path.stem: read_amc(path, acclaim) for path in sorted(folder.glob(f"{name}_*.amc"))}
@@ -81,9 +83,7 @@ def cmu_motions(folder: Path) -> list[Motion]:
             for trial, motion in trials.items():
                 motions += _of_trial(trial, subject, motion, skeleton, flat_ground=name in ON_FLAT_GROUND)
     if not motions:
-        raise BioposeError(
-            f"no trials of CMU's subjects {', '.join(CALIBRATIONS)} in {folder} (01.asf, 01_01.amc, ...)"
-        )
+        raise BioposeError(f"no trials of CMU's subjects {', '.join(subjects)} in {folder} (01.asf, 01_01.amc, ...)")
     return motions
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +23,8 @@ from biopose.io.files import written_whole
 from biopose.perception.crops import normalised
 from biopose.perception.pose_backends import TorchPose
 from biopose.perception.simcc import decoded
-from biopose.training.data.motion import Motion, cmu_motions, held_out_alone, without_held_out
+from biopose.training.data.cmu import CALIBRATIONS
+from biopose.training.data.motion import FOR_REHEARSAL, Motion, cmu_motions, held_out_alone, without_held_out
 from biopose.training.synthetic.images import ImageSource, with_mirror_images
 from biopose.training.synthetic.people import HELD_OUT_PEOPLE, N_PEOPLE, SEED, People, people_of
 from biopose.training.synthetic.processes import Maker, make_in_processes
@@ -48,7 +49,8 @@ class ShardFolder:
         motion: folder of CMU's motion capture.
         seed: of the images.
         images: in a shard, a multiple of BATCH; None: SHARD_IMAGES.
-        people: of the training split and of the two others together; None: as many as the networks that ship had.
+        people: of the training split and of the two others together; None: as many as the networks that ship had. With
+            a number, a rehearsal, the motions are of one subject.
     """
 
     folder: Path
@@ -62,6 +64,15 @@ class ShardFolder:
         few = "".join(f"_{count}" for count in (self.images, self.people) if count is not None)
         number = f"{index:05d}{few}"
         return self.folder / f"images{CONTENT}_{split}_{self.seed}_{number}.safetensors"
+
+    def motions(self, split: str) -> list[Motion]:
+        """Those of a split.
+
+        Raises:
+            BioposeError: no motions there.
+        """
+        subjects = tuple(CALIBRATIONS) if self.people is None else FOR_REHEARSAL
+        return split_motions(_motions_of(self.motion, subjects), split)
 
     def missing(self, split: str, count: int) -> list[int]:
         """Indices of those of the first `count` shards that are not there."""
@@ -138,6 +149,12 @@ def of_split(split: str, drawn: Callable[..., OfPeople], people: int | None = No
     return held_out[:half] if split == "validation" else held_out[half:]
 
 
+@lru_cache(maxsize=1)
+def _motions_of(folder: Path, subjects: tuple[str, ...]) -> list[Motion]:
+    """Fitted to the skeleton once for both splits."""
+    return cmu_motions(folder, subjects=subjects)
+
+
 def split_motions(motions: Sequence[Motion], split: str) -> list[Motion]:
     """The motions of training, or the held-out ones."""
     return without_held_out(motions) if split == "train" else held_out_alone(motions)
@@ -181,6 +198,5 @@ def make_shards(
     missing = where.missing(split, count)
     if missing:
         where.folder.mkdir(parents=True, exist_ok=True)
-        motions = split_motions(cmu_motions(where.motion), split)
-        begin = partial(maker, where, split, motions)
+        begin = partial(maker, where, split, where.motions(split))
         make_in_processes(begin, missing, processes=processes, report=report)

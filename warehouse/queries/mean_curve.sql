@@ -16,17 +16,36 @@ WITH cohort AS (
         AND side IN ('none', if(regexp_matches($coordinate, '_l_(sd_)?(deg|m)$'), 'left', 'right'))
         AND team_id = $team
         AND session_date BETWEEN $since::DATE AND $until::DATE
+),
+
+described AS (
+    SELECT trial_id, method, camera, release
+    FROM trial
+    WHERE activity = $activity AND team_id = $team AND session_date BETWEEN $since::DATE AND $until::DATE
+),
+
+measured AS (
+    SELECT
+        method,
+        string_agg(DISTINCT camera, ', ' ORDER BY camera) AS cameras,
+        string_agg(DISTINCT release, ', ' ORDER BY release) AS releases
+    FROM described
+    GROUP BY method
+),
+
+by_method AS (
+    SELECT
+        described.method,
+        cohort.percent,
+        avg(cohort.value) AS mean_value,
+        stddev_samp(cohort.value) AS sd_between_phases,
+        count(cohort.value) AS phases
+    FROM cohort
+    JOIN described USING (trial_id)
+    GROUP BY described.method, cohort.percent
 )
 
-SELECT
-    trial.method,
-    cohort.percent,
-    avg(cohort.value) AS mean_value,
-    stddev_samp(cohort.value) AS sd_between_phases,
-    count(cohort.value) AS phases,
-    string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
-    string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases
-FROM cohort
-JOIN trial USING (trial_id)
-GROUP BY trial.method, cohort.percent
-ORDER BY trial.method, cohort.percent;
+SELECT by_method.*, measured.cameras, measured.releases
+FROM by_method
+JOIN measured USING (method)
+ORDER BY method, percent;

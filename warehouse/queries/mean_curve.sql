@@ -46,7 +46,6 @@ measured AS (
 )
 
 SELECT
-SELECT
     method,
     percent,
     overall.mean_value,

@@ -96,7 +96,7 @@ def _athlete(read: Reader, home: Path, athlete_id: str, since: str | None) -> Pa
         "facts": _facts(trials, team=athlete_id.partition("/")[0]),
         "measured": text.measured_sentences(trials, shown),
         "changed": [*_changes(compared, since), *_beyond_detectable(pages)],
-        "judged": judged,
+        "judged": [*judged, *_comparable_sides(pages)],
         "undecided": text.undecided_sentences(compared, judged, since=since),
         "untrusted": [
             *text.height_warnings(shown),
@@ -197,11 +197,15 @@ def _beyond_detectable(pages: list[Page]) -> list[str]:
             detectable=side["last"]["detectable_change"],
             than=f"the first session, {side['series'].sessions[0].day}",
         )
-        for page in pages
-        for metric in page["metrics"]
-        for side in metric["sides"]
+        for side in _comparable_sides(pages)
         if side["last"]["judgement"] == "real"
     ]
+
+
+def _comparable_sides(pages: list[Page]) -> list[dict[str, Any]]:
+    """Of the metrics, those of several sessions and with a smallest detectable change."""
+    sides = (side for page in pages for metric in page["metrics"] for side in metric["sides"])
+    return [side for side in sides if side["detectable"] is not None and side["last"]["change"] is not None]
 
 
 def _against_session_before(
@@ -233,7 +237,7 @@ def _against_session_before(
         if method == described["method"]
     }
     values = {(row["metric"], row["side"]): row for row in metrics if row["value"] is not None}
-    judged = sorted(values.keys() & before.keys() & detectable.keys(), key=lambda key: metric_place(key[0]))
+    judged = sorted(values.keys() & before.keys() & detectable.keys(), key=lambda key: (metric_place(key[0]), key[1]))
     changed = [
         text.difference_sentence(
             before[key],

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from biopose.cli.doctor import Finding
 from biopose.errors import BioposeError
+from tasks.audit import AuditLog
 from tasks.dask_pool import DONE
 from tasks.erasure import interrupted_erasure
 from tasks.quarantine import Quarantine
@@ -37,6 +38,7 @@ def examine_home(settings: Settings) -> list[Finding]:
         _quarantine,
         _erasure,
         _expired,
+        _audit,
     )
     return [one(settings) for one in examined]
 
@@ -115,6 +117,15 @@ def _erasure(settings: Settings) -> Finding:
         return Finding("erasures", False, str(error), "Delete it, and run the erasure again.")
     found = f"the erasure of {athlete} was interrupted" if athlete else "none was interrupted"
     return Finding("erasures", athlete is None, found, f"biopose erase {athlete} --home {settings.home}")
+
+
+def _audit(settings: Settings) -> Finding:
+    try:
+        lines, _ = AuditLog(settings.home).verify()
+    except (BioposeError, OSError) as error:
+        remedy = "Compare it with that of a backup: whoever changed it can write the home's files."
+        return Finding("audit log", False, str(error), remedy, needed=False)
+    return Finding("audit log", True, f"{lines} lines, each follows the one before")
 
 
 def _expired(settings: Settings) -> Finding:

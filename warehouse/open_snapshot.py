@@ -1,8 +1,8 @@
 """A snapshot that is kept open for many short answers: what a server of pages holds.
 
-Opening a snapshot takes longer than most answers. And DuckDB takes a path that its process has open for the same
-database, even if another file has been moved there: as long as answers overlap, none would ever read the new snapshot.
-So a new one is opened once nobody reads the old one; answers that are asked for meanwhile wait for that.
+Opening a snapshot takes longer than most answers, and so does finding the rows of some teams: both are done once for
+each publication. A new one is opened once nobody reads the old one, so that never two take memory; answers that are
+asked for meanwhile wait for that.
 """
 
 from __future__ import annotations

@@ -203,9 +203,9 @@ def _beyond_detectable(pages: list[Page]) -> list[str]:
 
 
 def _comparable_sides(pages: list[Page]) -> list[dict[str, Any]]:
-    """Of the metrics, those of several sessions and with a smallest detectable change."""
+    """Of the metrics, those whose change since the first session can be judged."""
     sides = (side for page in pages for metric in page["metrics"] for side in metric["sides"])
-    return [side for side in sides if side["detectable"] is not None and side["last"]["change"] is not None]
+    return [side for side in sides if side["last"]["judgement"] in ("real", "within noise")]
 
 
 def _against_session_before(

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from biopose.cli.doctor import Finding
 from biopose.errors import VideoError
 from flows.cli.main import cli
+from tasks.audit import AuditLog
 from tasks.dask_pool import DONE
 from tasks.erasure import PENDING
 from tasks.home_health import examine_home
@@ -90,3 +91,12 @@ def test_the_command_fails_where_the_next_night_would(settings: Settings) -> Non
     assert result.exit_code == 1
     assert "no list of an erasure" in result.output
     assert "permissions" in result.output
+
+
+def test_an_audit_log_that_was_changed_is_reported(settings: Settings) -> None:
+    log = AuditLog(settings.home)
+    for number in range(2):
+        log.append("coach", "view", f"page {number}")
+    assert findings(settings)["audit log"].found == "2 lines, each follows the one before"
+    log.file.write_bytes(log.file.read_bytes().replace(b"coach", b"nobody", 1))
+    assert "audit.jsonl:1: was changed" in findings(settings)["audit log"].found

@@ -3,6 +3,7 @@
 -- Note: the percentile counts those below and half of those equal; percentile_low and percentile_high are those of the mean
 --   less and plus 1.96 of the measurement's own standard deviation. The robust z is the distance from the others' median in
 --   1.4826 median absolute deviations, squad_robust_sd. With fewer than least_athletes others these five are null.
+--   release_differs: some of the others were measured with other releases, as during a canary (release_offsets).
 -- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as knee_flexion_peak = any
 -- least_athletes: whole number, 2 or more, besides the athlete = 5
@@ -16,6 +17,7 @@ WITH squad AS (
         avg(value) AS mean_value,
         sqrt(avg(sd * sd)) AS measurement_sd,
         count(*) AS trials,
+        string_agg(DISTINCT release, ', ' ORDER BY release) AS releases,
         any_value(unit) AS unit
     FROM metric
     WHERE
@@ -44,7 +46,8 @@ compared AS (
         avg(CASE WHEN others.mean_value < one.mean_value THEN 100 WHEN others.mean_value = one.mean_value THEN 50 ELSE 0 END)
             AS percentile,
         avg(if(others.mean_value < one.mean_value - 1.96 * one.measurement_sd, 100, 0)) AS percentile_low,
-        avg(if(others.mean_value <= one.mean_value + 1.96 * one.measurement_sd, 100, 0)) AS percentile_high
+        avg(if(others.mean_value <= one.mean_value + 1.96 * one.measurement_sd, 100, 0)) AS percentile_high,
+        coalesce(bool_or(others.releases <> one.releases), false) AS release_differs
     FROM one
     LEFT JOIN squad AS others
         ON
@@ -70,6 +73,7 @@ SELECT
     if(is_enough, 'enough athletes', 'not enough athletes') AS judgement,
     other_athletes,
     trials,
-    unit
+    unit,
+    release_differs
 FROM (SELECT *, other_athletes >= $least_athletes::INTEGER AS is_enough FROM compared)
 ORDER BY metric, activity, side;

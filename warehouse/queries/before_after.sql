@@ -2,8 +2,8 @@
 -- Grain: an athlete, metric, activity and side.
 -- Note: the 95 % interval of the change is Student's t over the means of the sessions (equal variances, 2 sides), so it
 --   holds the athlete's own variation from session to session as well as the measurement's. What is the same in every
---   session, such as a camera that always sees one side, is not in it. Where release_changed, the sides of the date were
---   measured with different releases, and the change holds their difference (release_offsets).
+--   session, such as a camera that always sees one side, is not in it. Where release_changed, the sessions were measured with
+--   more than one release, and the change may hold their difference (release_offsets).
 -- date: date, the first of the time after
 -- athlete: one of trial.athlete_id, such as blue/ann = any
 -- metric: one of metric.metric, such as knee_flexion_peak = any

@@ -49,8 +49,9 @@ from tasks.session_owners import EVERY, SessionOwners
 from tasks.settings import Settings
 from tasks.video_hash import WATCH_S, VideoChangedError, VideoHashes, VideoState
 from tasks.warehouse_writer import WarehouseWriter
-from tasks.watch import MeasuredCount, watch_night
+from tasks.watch import watch_night
 from warehouse.errors import WarehouseBusyError, WarehouseError
+from warehouse.nights import MeasuredCount
 
 
 @flow(

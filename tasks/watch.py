@@ -34,7 +34,6 @@ from warehouse.paired_runs import paired_runs
 from warehouse.releases import acts, release_of
 from warehouse.rollouts import Rollout, latest, move
 
-__all__ = ["MeasuredCount", "watch_night"]
 OF_NUMBERS = ("mean quality", "bias of ", "shift of ")  # the gate's criteria that no busy machine changes
 MOST_WATCHED = 2000  # trials, which bounds time and memory
 

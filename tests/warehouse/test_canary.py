@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.warehouse.test_releases import act, load, rows, trial_release
@@ -85,6 +86,20 @@ def test_a_team_is_in_it_as_a_whole_and_what_cannot_be_chosen_is_named(database:
         assert check_canary(connection, Canary(measured_by_both, teams=("red",))).line == (
             "2 of 4 trials, of which the candidate measured 2"
         )
+
+
+def test_an_athlete_of_a_canary_is_compared_with_a_squad_of_another_release_by_name(
+    database: Path, measured_by_both: str
+) -> None:
+    of_ann = {"athlete": "blue/ann", "metric": "knee_flexion_peak"}
+    assert set(run_query(database, "athlete_vs_squad", of_ann)["release_differs"]) == {False}
+    chosen = next(share for share in np.linspace(0.05, 0.95, 91) if len(_of_blue(measured_by_both, share)) == 1)
+    begin(database, Canary(measured_by_both, "athlete", float(chosen)))
+    assert set(run_query(database, "athlete_vs_squad", of_ann)["release_differs"]) == {True}
+
+
+def _of_blue(candidate: str, share: float) -> set[str]:
+    return {one for one in chosen_by(Canary(candidate, "athlete", share)) if one.startswith("blue")}
 
 
 def test_each_new_trial_is_current_as_the_release_in_use_for_it_measured_it(

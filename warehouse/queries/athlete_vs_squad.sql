@@ -4,6 +4,7 @@
 --   less and plus 1.96 of the measurement's own standard deviation. The robust z is the distance from the others' median in
 --   1.4826 median absolute deviations, squad_robust_sd. With fewer than least_athletes others these five are null.
 --   cameras and releases are those of all trials that are compared.
+--   release_differs: some of the others were measured with other releases, as during a canary (release_offsets).
 -- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as knee_flexion_peak = any
 -- least_athletes: whole number, 2 or more, besides the athlete = 5
@@ -19,7 +20,7 @@ WITH squad AS (
         sqrt(avg(metric.sd * metric.sd)) AS measurement_sd,
         count(*) AS trials,
         list(DISTINCT trial.camera) AS cameras,
-        list(DISTINCT trial.release) AS releases,
+        list(DISTINCT trial.release ORDER BY trial.release) AS releases,
         any_value(metric.unit) AS unit
     FROM metric
     JOIN trial USING (trial_id)
@@ -53,7 +54,8 @@ compared AS (
         avg(CASE WHEN others.mean_value < one.mean_value THEN 100 WHEN others.mean_value = one.mean_value THEN 50 ELSE 0 END)
             AS percentile,
         avg(if(others.mean_value < one.mean_value - 1.96 * one.measurement_sd, 100, 0)) AS percentile_low,
-        avg(if(others.mean_value <= one.mean_value + 1.96 * one.measurement_sd, 100, 0)) AS percentile_high
+        avg(if(others.mean_value <= one.mean_value + 1.96 * one.measurement_sd, 100, 0)) AS percentile_high,
+        coalesce(bool_or(others.releases <> one.releases), false) AS release_differs
     FROM one
     LEFT JOIN squad AS others
         ON
@@ -84,6 +86,7 @@ SELECT
     trials,
     array_to_string(cameras, ', ') AS cameras,
     array_to_string(releases, ', ') AS releases,
-    unit
+    unit,
+    release_differs
 FROM (SELECT *, other_athletes >= $least_athletes::INTEGER AS is_enough FROM compared)
 ORDER BY metric, activity, side, method;

@@ -104,7 +104,7 @@ SELECT
     cameras_after,
     releases_before,
     releases_after,
-    releases_before IS DISTINCT FROM releases_after AS release_changed,
+    coalesce(releases_before <> releases_after, false) AS release_changed,
     unit
 FROM judged
 ORDER BY athlete_id, metric, activity, side, method;

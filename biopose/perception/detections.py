@@ -17,8 +17,8 @@ BOX_MARGIN = 0.06  # of the box's longer side, that the body reaches beyond its 
 
 TILTED_RAD = np.deg2rad(20.0)  # from the vertical of the image: walkers and runners lean less
 
-_UPPER = [KEYPOINTS.index(name) for name in ("head_top", "neck", "left_shoulder", "right_shoulder")]
-_LOWER = [KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("knee", "ankle")]
+UPPER = [KEYPOINTS.index(name) for name in ("head_top", "neck", "left_shoulder", "right_shoulder")]
+LOWER = [KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("knee", "ankle")]
 _TRUNK = tuple(KEYPOINTS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
 
 
@@ -138,7 +138,7 @@ def body_axis_rad(keypoints_px: NDArray[np.float64], confidence: NDArray[np.floa
         keypoints_px: (26, 2).
         confidence: (26,).
     """
-    upper, lower = ([i for i in part if confidence[i] >= FOUND] for part in (_UPPER, _LOWER))
+    upper, lower = ([i for i in part if confidence[i] >= FOUND] for part in (UPPER, LOWER))
     if not upper or not lower:
         return float("nan")
     x, y = keypoints_px[upper].mean(0) - keypoints_px[lower].mean(0)

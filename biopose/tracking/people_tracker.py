@@ -23,10 +23,9 @@ from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
 from biopose.perception.person_features import PersonFeatures
 from biopose.tracking.detection_windows import FOLLOWED, located_people, windows_of
 from biopose.tracking.frame_detections import FrameDetections
-from biopose.tracking.interpolated_boxes import CONFIDENT
 from biopose.tracking.token_batches import TokenBatches
 from biopose.tracking.tracker import Tracker
-from biopose.tracking.turned_people import FOLLOWED_TILTED, surest_turned
+from biopose.tracking.turned_people import FOLLOWED_TILTED, may_lie, surest_turned
 from biopose.video.frames import Frame
 from biopose.video.read_ahead import read_ahead
 
@@ -76,8 +75,8 @@ class PeopleTracker:
             lead-in.
         """
         boxes_px, scores = boxes.boxes_px, boxes.scores
-        sure_boxes, mirrored = scores >= CONFIDENT, is_mirrored(frame.index)
-        people = [surest_turned(frame.image, boxes_px, located, network, among=sure_boxes, mirrored=mirrored)]
+        among, mirrored = may_lie(boxes_px, scores, located), is_mirrored(frame.index)
+        people = [surest_turned(frame.image, boxes_px, located, network, among=among, mirrored=mirrored)]
         followed = self._followed(frame, boxes_px, network)
         if followed is not None and len(followed):
             around = [box_around(*person) for person in zip(followed.positions_px, followed.confidence, strict=True)]

@@ -12,15 +12,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biopose.perception.crops import is_croppable
-from biopose.perception.detections import body_axis_rad
+from biopose.perception.detections import UPPER, body_axis_rad
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
 from biopose.tracking.detection_windows import FOLLOWED
+from biopose.tracking.interpolated_boxes import CONFIDENT
 
 FOLLOWED_TILTED = 0.3  # mean confidence of the keypoints, from which somebody tilted is there: others have under 0.25
 FAR_RAD = np.deg2rad(60.0)  # of a body's direction from up, beyond which crops are turned though the network is sure
 GAIN = 0.05  # of the mean confidence, from which a turned crop counts
+LARGE = 0.5  # of the longest box of a frame: smaller people, such as a crowd, are left as they are
 EIGHTHS = 8
 EIGHTH_RAD = 2 * np.pi / EIGHTHS
+
+
+def may_lie(boxes_px: NDArray[np.float64], scores: NDArray[np.float64], located: Keypoints) -> NDArray[np.bool_]:
+    """(N,) of detected people, who may not be upright: large ones with head and shoulders unfound, or beside the legs.
+
+    Somebody upright whose legs are hidden is not among them.
+
+    Args:
+        boxes_px: (N, 4) as detected.
+        scores: (N,) the detector's.
+        located: their keypoints in upright crops.
+    """
+    size_px = (boxes_px[:, 2:] - boxes_px[:, :2]).max(1)
+    large = (scores >= CONFIDENT) & (size_px >= LARGE * size_px.max(initial=0.0))
+    unfound = located.confidence[:, UPPER].mean(1) < FOLLOWED
+    return np.asarray(large & (unfound | (np.abs(_axes_rad(located)) > FAR_RAD)))
 
 
 def surest_turned(
@@ -46,7 +64,7 @@ def surest_turned(
             located now.
     """
     unsure = located.confidence.mean(1) < FOLLOWED
-    now_rad = np.array([body_axis_rad(*each) for each in zip(located.positions_px, located.confidence, strict=True)])
+    now_rad = _axes_rad(located)
     axes_rad = now_rad if before_rad is None else np.where(np.isnan(before_rad), now_rad, before_rad)
     people = np.flatnonzero(among & (unsure | (np.abs(axes_rad) > FAR_RAD)) & is_croppable(image, boxes_px))
     eighth = np.round(np.nan_to_num(axes_rad[people], nan=np.pi) / EIGHTH_RAD).astype(np.int64)
@@ -60,6 +78,11 @@ def surest_turned(
         ]
         located = _surest(image, boxes_px, located, network, np.array(pairs, dtype=np.int64).reshape(-1, 2), mirrored)
     return located
+
+
+def _axes_rad(located: Keypoints) -> NDArray[np.float64]:
+    people = zip(located.positions_px, located.confidence, strict=True)
+    return np.array([body_axis_rad(*each) for each in people], dtype=np.float64)
 
 
 def _surest(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from biopose.perception.detections import box_around
+from biopose.perception.detections import LOWER, UPPER, box_around
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
-from biopose.tracking.turned_people import surest_turned
+from biopose.tracking.turned_people import may_lie, surest_turned
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 JUMPER_PX = np.array([[700.0, 60.0, 900.0, 480.0]])
@@ -39,6 +39,20 @@ def test_keypoints_of_a_turned_image_are_the_turned_keypoints(network: KeypointN
     errors_px = np.linalg.norm(found.positions_px[0] - expected_px, axis=-1)[known]
     assert np.median(errors_px) < 0.01 * np.ptp(expected_px, axis=0).max()
     assert network.locate_in(turned_image, turned_box_px).confidence.mean() < found.confidence.mean()
+
+
+def test_crowds_and_whoever_hides_the_legs_are_not_turned() -> None:
+    upright, unsure = np.zeros((26, 2)), np.full(26, 0.3)
+    upright[LOWER, 1], hidden_legs = 100.0, np.where(np.isin(np.arange(26), UPPER), 0.8, 0.1)
+    lying = upright[:, ::-1]
+    found = Keypoints(
+        np.stack([upright, upright, lying, upright, upright]),
+        np.stack([unsure, hidden_legs, np.full(26, 0.6), unsure, unsure]),
+    )
+    boxes_px = np.array([[0.0, 0, 50, 100], [0, 0, 50, 100], [0, 0, 100, 50], [0, 0, 20, 40], [0, 0, 50, 100]])
+    scores = np.array([0.9, 0.9, 0.9, 0.9, 0.2])
+    assert may_lie(boxes_px, scores, found).tolist() == [True, False, True, False, False]
+    assert len(may_lie(boxes_px[:0], scores[:0], found.of(np.zeros(5, dtype=np.bool_)))) == 0
 
 
 @needs_networks

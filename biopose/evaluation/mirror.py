@@ -19,15 +19,14 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from biopose.evaluation.method import MeasureVideo, our_method
-from biopose.io.trajectories import CoordinateTrajectories
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from biopose.skeleton.angles import nearest_representation
+from biopose.training.data.poses import mirror
 from biopose.video.encoding import TIME_BASE
 from biopose.video.frames import Frame, read_frames
 from biopose.video.probe import probe_video
 
-ODD = ("_bending", "_rotation")  # of trunk and neck: of opposite sign in a mirror
 LOSSLESS = {"qp": "0", "preset": "ultrafast"}
 
 
@@ -116,20 +115,14 @@ def angle_differences(person: PersonMeasurement, image: PersonMeasurement) -> di
     skeleton = person.person.skeleton
     free = skeleton.rotational_names - {n for n in skeleton.coordinate_names if n.startswith("pelvis_") or "beta" in n}
     names = [n for n in person.coordinates.names if n in free]
-    expected = mirrored_coordinates(image.coordinates, names)[theirs]
+    columns_of = [image.coordinates.names.index(name) for name in names]
+    expected = mirror(image.coordinates.values, image.coordinates.names)[theirs][:, columns_of]
     values = nearest_representation(skeleton, names, person.coordinates.select(names).values[ours], expected)
     off_deg = np.degrees(np.abs(values - expected))
     columns: dict[str, list[NDArray[np.float64]]] = {}
     for name, column in zip(names, off_deg.T, strict=True):
         columns.setdefault(name.removesuffix("_r").removesuffix("_l"), []).append(column)
     return {name: np.concatenate(parts) for name, parts in columns.items()}
-
-
-def mirrored_coordinates(coordinates: CoordinateTrajectories, names: Sequence[str]) -> NDArray[np.float64]:
-    """(F, N) coordinates of the mirrored pose: of the other side; of the trunk with the opposite sign where odd."""
-    opposite = [f"{n[:-2]}{'_l' if n.endswith('_r') else '_r'}" if n.endswith(("_r", "_l")) else n for n in names]
-    signs = np.array([-1.0 if n.endswith(ODD) else 1.0 for n in names])
-    return coordinates.select(opposite).values * signs
 
 
 def _statistics(parts: Iterable[NDArray[np.float64]]) -> dict[str, float]:

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biopose.evaluation.mirror import evaluate_mirror, mirror_lines, mirrored_coordinates, write_mirror_image
+from biopose.evaluation.mirror import evaluate_mirror, mirror_lines, write_mirror_image
 from biopose.evaluation.synthetic_jumps import synthetic_jump
 from biopose.io.trajectories import CoordinateTrajectories
 from biopose.reconstruction.measurement import PersonMeasurement
+from biopose.training.data.poses import mirror
 from biopose.video.encoding import VideoFile
 from biopose.video.frames import read_frames
 from tests.body.bodies import needs_body_asset
@@ -44,10 +45,7 @@ def test_mirrored_motion_is_equal_and_differences_are_counted_by_coordinate(vide
     q[:, names.index("lumbar_bending")] = 0.2
     q[:, names.index("knee_angle_r")] += 0.1
     original = replace(person, coordinates=CoordinateTrajectories(coordinates.time_s, names, q))
-    mirrored = q.copy()
-    angles = [name for name in names if not name.startswith("pelvis_") and "beta" not in name]
-    columns = [names.index(name) for name in angles]
-    mirrored[:, columns] = mirrored_coordinates(original.coordinates, angles)
+    mirrored = mirror(q, names)
     mirrored[:, names.index("knee_angle_l")] += np.radians(2.0)
     image = replace(person, coordinates=CoordinateTrajectories(coordinates.time_s, names, mirrored))
     measured = iter([original, image])

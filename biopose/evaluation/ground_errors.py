@@ -1,8 +1,8 @@
 """How a measured motion stands on the ground: the pelvis's height over it, and how far feet that rest slide.
 
 The ground is y = 0 in both worlds. A point of a foot rests where the true motion's point moves slower than RESTS_M_S
-for at least REST_S; it slides as far as the measured point strays, level, from where it lies beside the true one in the
-median of that time.
+for at least REST_S and strays from its median position, level, by at most STILL_M; it slides as far as the measured
+point strays meanwhile. (The two worlds have other headings, so positions are not compared.)
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-RESTS_M_S = 0.2
+RESTS_M_S = 0.1
 REST_S = 0.2
+STILL_M = 0.005
 
 
 @dataclass
@@ -50,9 +51,8 @@ class GroundErrors:
         found_m = feet_points_m(person.person.skeleton, person.coordinates.values)
         for side in SIDES:
             for point in range(true_m[side].shape[1]):
-                true_point_m = true_m[side][:, point]
-                off_m = found_m[side][:, point] - true_point_m
-                self.slides_m += [slide_m(off_m[rest]) for rest in rests(true_point_m, person.track.time_s)]
+                at_m = found_m[side][:, point]
+                self.slides_m += [slide_m(at_m[rest]) for rest in rests(true_m[side][:, point], person.track.time_s)]
 
     def as_dict(self) -> dict[str, Any]:
         """pelvis_height: mae_m, bias_m; foot_sliding: n, and where there are any, mean_m, p95_m."""
@@ -72,13 +72,13 @@ def rests(point_m: FloatArray, time_s: FloatArray) -> Iterator[slice]:
     still = np.concatenate([[False], np.linalg.norm(velocity, axis=-1) < RESTS_M_S, [False]])
     edges = np.flatnonzero(np.diff(still))
     for first, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        if time_s[end - 1] - time_s[first] >= REST_S:
+        if time_s[end - 1] - time_s[first] >= REST_S and slide_m(point_m[first:end]) <= STILL_M:
             yield slice(first, end)
 
 
-def slide_m(off_m: FloatArray) -> float:
-    """How far a point whose offset from the true one is (T, 3) strays, level, from its median offset."""
-    level = off_m[:, [0, 2]]
+def slide_m(point_m: FloatArray) -> float:
+    """How far a point (T, 3) strays, level, from its median position."""
+    level = point_m[:, [0, 2]]
     return float(np.linalg.norm(level - np.median(level, axis=0), axis=1).max())
 
 

@@ -22,6 +22,7 @@ from biopose.evaluation.method import MeasureVideo, our_method
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from biopose.skeleton.angles import nearest_representation
+from biopose.skeleton.limbs import LIMBS
 from biopose.training.data.poses import mirror
 from biopose.video.encoding import TIME_BASE
 from biopose.video.frames import Frame, read_frames
@@ -50,8 +51,9 @@ def evaluate_mirror(
         progress: called with the name of each video before it.
 
     Returns:
-        median_deg, p95_deg, max_deg of the absolute differences of all joints' angles, without the pelvis; the same by
-        coordinate (right and left together) under coordinates, and by video under videos.
+        median_deg, p95_deg, max_deg of the absolute differences of all joints' angles, without the pelvis; the same of
+        the lower limb, the upper limb and the trunk under groups, by coordinate (right and left together) under
+        coordinates, and by video under videos.
 
     Raises:
         BioposeError: a video cannot be measured.
@@ -68,6 +70,9 @@ def evaluate_mirror(
     names = dict.fromkeys(name for differences in by_video.values() for name in differences)
     together = {name: np.concatenate([each[name] for each in by_video.values() if name in each]) for name in names}
     return _statistics(together.values()) | {
+        "groups": {
+            group: _statistics(together[name] for name in of_group) for group, of_group in _groups(names).items()
+        },
         "coordinates": {name: _statistics([values]) for name, values in together.items()},
         "videos": {name: _statistics(differences.values()) for name, differences in by_video.items()},
     }
@@ -125,6 +130,12 @@ def angle_differences(person: PersonMeasurement, image: PersonMeasurement) -> di
     return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
+def _groups(names: Iterable[str]) -> dict[str, list[str]]:
+    known = list(names)
+    groups = {group: [name for name in known if f"{name}_".startswith(starts)] for group, starts in LIMBS.items()}
+    return {group: of_group for group, of_group in groups.items() if of_group}
+
+
 def _statistics(parts: Iterable[NDArray[np.float64]]) -> dict[str, float]:
     values = np.concatenate(list(parts))
     return {
@@ -135,9 +146,9 @@ def _statistics(parts: Iterable[NDArray[np.float64]]) -> dict[str, float]:
 
 
 def mirror_lines(result: Mapping[str, Any]) -> list[str]:
-    """As text: a row a coordinate, and one of all."""
+    """As text: a row a coordinate, of each group, and of all."""
     lines = [f"{'absolute differences, degrees':32}{'median':>8}{'95 %':>8}{'largest':>9}"]
-    rows = {**result["coordinates"], "all": result}
+    rows = {**result["coordinates"], **result["groups"], "all": result}
     return lines + [
         f"{name:32}{row['median_deg']:8.2f}{row['p95_deg']:8.2f}{row['max_deg']:9.2f}" for name, row in rows.items()
     ]

@@ -58,5 +58,6 @@ def test_mirrored_motion_is_equal_and_differences_are_counted_by_coordinate(vide
     assert result["coordinates"]["knee_angle"]["max_deg"] == pytest.approx(2.0)
     assert result["coordinates"]["knee_angle"]["median_deg"] == pytest.approx(1.0)  # of one side of two
     assert result["coordinates"]["lumbar_bending"]["max_deg"] == pytest.approx(0.0, abs=1e-9)
+    assert [result["groups"][group]["max_deg"] > 1 for group in ("lower", "upper", "trunk")] == [True, False, False]
     assert result["videos"][str(video)]["p95_deg"] <= 2.0
     assert mirror_lines(result)[-1].split()[0] == "all"

@@ -21,6 +21,21 @@ from biopose.cli.command_line import (
 from biopose.cli.given_options import refuse_unused
 from biopose.reconstruction.method_names import MethodName
 
+with_data = click.option(
+    "--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/ and multiview/)."
+)
+with_trials = click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
+with_film = click.option(
+    "--film", type=click.Path(file_okay=False, path_type=Path), help="Keeps film and detections; else the assets."
+)
+
+
+def _known_trials(trials: tuple[str, ...], known: list[str]) -> list[str]:
+    """The trials that were asked for, each once; all known ones where none was."""
+    if unknown := [name for name in trials if name not in known]:
+        raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
+    return list(dict.fromkeys(trials)) or known
+
 
 @click.group(cls=Commands)
 def evaluate() -> None:
@@ -33,8 +48,8 @@ def evaluate() -> None:
 
 
 @evaluate.command()
-@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
-@click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
+@with_data
+@with_trials
 @click.option(
     "--part",
     type=click.Choice(["a", "b", "both"]),
@@ -73,13 +88,10 @@ def lab(
     from biopose.evaluation.lab_markers import evaluate_lab_a, lab_a_lines, lab_trials
     from biopose.evaluation.metric_errors import metric_lines
 
-    known = lab_trials(data / "mocap" / "lab")
-    if unknown := [name for name in trials if name not in known]:
-        raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
+    names = _known_trials(trials, lab_trials(data / "mocap" / "lab"))
     result: dict[str, Any] = {}
     lines: list[str] = []
     if part != "b":
-        names = list(dict.fromkeys(trials)) or known
         with progress_bar(len(names), label="Trials", json_=json_) as bar:
             result["lab_a"] = evaluate_lab_a(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
         result["metrics"] = result["lab_a"].pop("metrics")
@@ -92,7 +104,7 @@ def lab(
         from biopose.evaluation.lab_rendering import VIEWS
         from biopose.evaluation.lab_video import TRIALS, evaluate_lab_b, lab_b_lines
 
-        rendered = list(dict.fromkeys(trials)) or list(TRIALS)
+        rendered = names if trials else list(TRIALS)
         with progress_bar(len(rendered) * len(VIEWS), label="Clips", json_=json_) as bar:
             result["lab_b"] = evaluate_lab_b(
                 data, trials=rendered, method=method, threads=threads, keep=keep, progress=lambda _: bar.update(1)
@@ -102,8 +114,8 @@ def lab(
 
 
 @evaluate.command()
-@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
-@click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
+@with_data
+@with_trials
 @click.option(
     "--source",
     type=click.Choice(["markers", "pixels", "synthetic"]),
@@ -111,9 +123,7 @@ def lab(
     show_default=True,
     help="Real markers; film of their motion, front, oblique and side; film of synthetic jumps and walks.",
 )
-@click.option(
-    "--film", type=click.Path(file_okay=False, path_type=Path), help="Keeps film and detections; else the assets."
-)
+@with_film
 @click.option("--jumps", default=20, show_default=True, type=click.IntRange(0), help="Number of synthetic jumps.")
 @with_threads
 @as_json
@@ -145,10 +155,7 @@ def events(
         refuse_unused(f"with --source {source}", "jumps")
     else:
         refuse_unused("with --source synthetic", "trials")
-    known = event_trials(data / "mocap" / "lab")
-    if unknown := [name for name in trials if name not in known]:
-        raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
-    names = list(dict.fromkeys(trials)) or known
+    names = _known_trials(trials, event_trials(data / "mocap" / "lab"))
     if source == "markers":
         with progress_bar(len(names), label="Trials", json_=json_) as bar:
             result = evaluate_events(data, threads=threads, trials=names, progress=lambda _: bar.update(1))
@@ -166,11 +173,9 @@ def events(
 
 
 @evaluate.command()
-@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
-@click.option("--trial", "trials", multiple=True, help="Only this trial; may be given several times.")
-@click.option(
-    "--film", type=click.Path(file_okay=False, path_type=Path), help="Keeps film and detections; else the assets."
-)
+@with_data
+@with_trials
+@with_film
 @with_threads
 @as_json
 def budget(data: Path, trials: tuple[str, ...], film: Path | None, threads: int, json_: bool) -> None:
@@ -186,17 +191,40 @@ def budget(data: Path, trials: tuple[str, ...], film: Path | None, threads: int,
     from biopose.evaluation.events import event_trials
     from biopose.evaluation.film_events import lab_on_film
 
-    known = event_trials(data / "mocap" / "lab")
-    if unknown := [name for name in trials if name not in known]:
-        raise click.BadParameter(f"no {', '.join(unknown)} there; known are {', '.join(known)}", param_hint="--trial")
-    clips = lab_on_film(data, trials=list(dict.fromkeys(trials)) or known, threads=threads)
+    names = _known_trials(trials, event_trials(data / "mocap" / "lab"))
+    clips = lab_on_film(data, trials=names, threads=threads)
     with progress_bar(clips.clips, label="Clips", json_=json_) as bar:
         result = evaluate_budget(clips, folder=film, threads=threads, progress=lambda _: bar.update(1))
     show({"budget": result}, json_=json_, lines=lambda: budget_lines(result))
 
 
 @evaluate.command()
-@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds multiview/).")
+@click.argument("videos", nargs=-1, required=True, type=EXISTING)
+@click.option("--height-m", required=True, type=click.FloatRange(0.5, 2.5), help="Of the largest person in each video.")
+@with_evaluated_method
+@with_threads
+@as_json
+def mirror(videos: tuple[Path, ...], height_m: float, method: MethodName, threads: int, json_: bool) -> None:
+    """Whether a video's mirror image gives mirrored angles: the method's handedness, without any reference.
+
+    Each video and its mirror image, written without loss, are measured alike; the angles of the largest person are
+    compared, right with left.
+
+    \b
+    Example:
+      biopose evaluate mirror walk.mp4 --height-m 1.75
+    """
+    from biopose.evaluation.mirror import evaluate_mirror, mirror_lines
+
+    with progress_bar(len(videos), label="Videos", json_=json_) as bar:
+        result = evaluate_mirror(
+            videos, height_m=height_m, method=method, threads=threads, progress=lambda _: bar.update(1)
+        )
+    show({"mirror": result}, json_=json_, lines=lambda: mirror_lines(result))
+
+
+@evaluate.command()
+@with_data
 @click.option("--with-intrinsics", is_flag=True, help="Give the method the calibration's intrinsics.")
 @with_evaluated_method
 @with_threads
@@ -262,7 +290,7 @@ def projected(motion: Path, tracks: int, frames: int, varied: bool, json_: bool)
 
 
 @evaluate.command()
-@click.option("--data", required=True, type=FOLDER, help="The reference recordings (the folder that holds mocap/).")
+@with_data
 @click.option(
     "--part",
     type=click.Choice(["mqhmr", "neurik", "both"]),
@@ -334,7 +362,7 @@ def synthetic(
 
 
 @evaluate.command("all")
-@click.option("--data", required=True, type=FOLDER, help="The reference recordings.")
+@with_data
 @with_threads
 @as_json
 @click.pass_context

@@ -15,6 +15,7 @@ from biopose.analysis.force_plates import PlateContact, plate_contacts
 from biopose.analysis.motion import motion_of_coordinates
 from biopose.errors import BioposeError
 from biopose.evaluation.event_errors import OURS, EventErrors, PlateEvents
+from biopose.evaluation.ground_errors import ground_lines
 from biopose.io.force_plates import read_force_plates
 from biopose.io.ik_setup import read_ik_setup
 from biopose.io.trajectories import CoordinateTrajectories
@@ -116,6 +117,7 @@ def event_lines(result: dict[str, Any], source: str) -> list[str]:
         lines += [_row(f"  {method}", row) for method, row in methods.items()]
     lines += [_jump_line(jump, "all")] if "mae_m" in jump else []
     lines += [_jump_line(of_view, view) for view, of_view in jump.get("by_view", {}).items() if "mae_m" in of_view]
+    lines += ground_lines(result, source)
     lines += [f"Nobody was found in {clip}" for clip in result.get("refused", [])]
     return lines
 

@@ -26,6 +26,7 @@ from biopose.body.subject import skeleton_of_body
 from biopose.errors import TrackingError
 from biopose.evaluation.event_errors import EDGE_S, EventErrors, PlateEvents
 from biopose.evaluation.events import PLATES, activity_of, contacts_in, event_trials, solved_from_markers
+from biopose.evaluation.ground_errors import GroundErrors
 from biopose.evaluation.lab_film import filmed, measured, measured_motion
 from biopose.evaluation.lab_rendering import STEP, VIEWS, ExpertMotion, motion_on_body, person_like
 from biopose.evaluation.synthetic_jumps import synthetic_jump
@@ -171,10 +172,11 @@ def evaluate_film_events(
 
     Returns:
         events, contacts and jump as `evaluate_events` has them, under `source`; events and jump also by_view;
-        refused: clips in which nobody was found.
+        pelvis_height and foot_sliding as `GroundErrors` has them, likewise; refused: clips in which nobody was found.
     """
     models = Models.load(METHODS[method], threads=threads)
     overall, by_view, refused = EventErrors(), dict[str, EventErrors](), list[str]()
+    ground, ground_by_view = GroundErrors(), dict[str, GroundErrors]()
     for trial in film.trials:
         for view in trial.views:
             progress(f"{trial.motion.trial}_{view}")
@@ -187,7 +189,13 @@ def evaluate_film_events(
             motion = measured_motion(person)
             for errors in (overall, by_view.setdefault(view, EventErrors())):
                 errors.add(motion, trial.truth, activity=trial.activity, methods=False)
+            for on_ground in (ground, ground_by_view.setdefault(view, GroundErrors())):
+                on_ground.add(person, trial.motion)
     events = overall.events_dict() | {"by_view": {name: one.events_dict() for name, one in by_view.items()}}
     jump = overall.jump_dict() | {"by_view": {name: one.jump_dict() for name, one in by_view.items()}}
     contacts = {key: events[key] for key in ("mae_ms", "max_ms") if key in events}
-    return {"events": {source: events}, "contacts": {source: contacts}, "jump": {source: jump}, "refused": refused}
+    result = {"events": {source: events}, "contacts": {source: contacts}, "jump": {source: jump}, "refused": refused}
+    of_views = {view: one.as_dict() for view, one in ground_by_view.items()}
+    for key, values in ground.as_dict().items():
+        result[key] = {source: values | {"by_view": {view: one[key] for view, one in of_views.items()}}}
+    return result

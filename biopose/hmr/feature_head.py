@@ -10,6 +10,7 @@ the position (`FOCAL_LOG_SD` of `biopose.training.synthetic.crop_batches`). The 
 from `MeshTokens.middle` and finds the distance from the keypoints.
 
 Where the network was given a crop's mirror image (`flip_augmentation`), that is decoded, and the output mirrored.
+Where the crop was turned, it is what a camera that is rolled as much sees: that is decoded, and the pelvis rolled back.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from torch import Tensor
 from biopose.body.segment_body import SHAPE_TERMS
 from biopose.camera.intrinsics import default_focal_px
 from biopose.hmr.head import PoseHead
+from biopose.hmr.lifter_input import rotation_towards
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, CropInput, Mqhmr, MqhmrOutput, load_mqhmr
 from biopose.hmr.mqhmr_shape import MqhmrShape
-from biopose.perception.crops import HEIGHT_PX, WIDTH_PX
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX, turns
 from biopose.perception.csp_layers import on_device
 from biopose.perception.person_features import PersonFeatures
 from biopose.skeleton.threads import one_torch_thread
@@ -101,17 +103,21 @@ class MqhmrHead:
         regions_px, sizes_px = np.stack([p.region_px for p in people]), np.stack([p.size_px for p in people])
         mirrored = torch.tensor([p.mirrored for p in people])
         position = _position(regions_px, sizes_px)
+        turns_rad = np.array([p.turn_rad for p in people])
+        R_view_rolled = None
+        if turns_rad.any():
+            R_view_rolled = self._filled(_rolled(position, turns_rad).to(self._device, torch.float32))
         position[mirrored] *= MIRROR
         points = torch.stack([p.points for p in people])
         keypoints = (points + 0.5) / points.new_tensor([WIDTH_PX, HEIGHT_PX])
         confidence = torch.stack([p.confidence for p in people])
         maps = [torch.stack([p.maps[i] for p in people]) for i in range(len(self.levels))]
         given = [self._filled(x.to(self._device, torch.float32)) for x in (*maps, keypoints, confidence, position)]
-        rows = self._decoded(*given, mirrored=self._filled(mirrored.to(self._device)))
+        rows = self._decoded(*given, mirrored=self._filled(mirrored.to(self._device)), R_view_rolled=R_view_rolled)
         middle = (_middle_px(regions_px) + 0.5) / sizes_px
         return np.concatenate([rows[:n].half().cpu().numpy(), middle.astype(np.float16)], axis=1)
 
-    def _decoded(self, *given: Tensor, mirrored: Tensor) -> Tensor:
+    def _decoded(self, *given: Tensor, mirrored: Tensor, R_view_rolled: Tensor | None) -> Tensor:
         """(N, Q * token_width + K) tokens and shapes."""
         *maps, keypoints, confidence, position = given
         of_level = dict(zip(self.levels, maps, strict=True))
@@ -119,6 +125,9 @@ class MqhmrHead:
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bfloat16):
             decoded: MqhmrOutput = self._network(CropInput(levels, keypoints, confidence, position))
         tokens = torch.where(mirrored[:, None, None], self._network.head.mirrored(decoded.tokens), decoded.tokens)
+        if R_view_rolled is not None:
+            turned = (R_view_rolled != 0).any(-1).any(-1)
+            tokens = torch.where(turned[:, None, None], self._network.head.rotated(tokens, R_view_rolled), tokens)
         return torch.cat([tokens.flatten(1), decoded.shape], dim=-1).clamp(-LARGEST, LARGEST)
 
     def _filled(self, values: Tensor) -> Tensor:
@@ -186,6 +195,22 @@ def _position(regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64]) -> T
     middle = (_middle_px(regions_px) - (sizes_px - 1) / 2) / focal_px
     log_height = np.log((regions_px[:, 3:] - regions_px[:, 1:2]) / focal_px)
     return torch.from_numpy(np.concatenate([middle, log_height], axis=1))
+
+
+def _rolled(position: Tensor, turns_rad: NDArray[np.float64]) -> Tensor:
+    """Bring the positions (N, 3) of turned crops into the axes of cameras that are rolled as much, in place.
+
+    Returns:
+        (N, 3, 3) from the rolled camera's view towards the crop to the camera's own; 0 for crops that are not turned.
+    """
+    turned = torch.from_numpy(turns_rad != 0.0)
+    R_camera_rolled = torch.eye(3, dtype=position.dtype).repeat(len(position), 1, 1)
+    R_camera_rolled[:, :2, :2] = torch.from_numpy(turns(turns_rad))
+    R_camera_view = rotation_towards(position[:, :2])
+    in_rolled = (R_camera_rolled.mT[:, :2, :2] @ position[:, :2, None])[..., 0]
+    position[turned, :2] = in_rolled[turned]
+    R_view_rolled = R_camera_view.mT @ R_camera_rolled @ rotation_towards(in_rolled)
+    return torch.where(turned[:, None, None], R_view_rolled, 0.0)
 
 
 def _middle_px(regions_px: NDArray[np.float64]) -> NDArray[np.float64]:

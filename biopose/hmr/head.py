@@ -77,6 +77,12 @@ class PoseHead(nn.Module):
         rotated = (R_change @ rotation_6d.unflatten(-1, (2, 3)).mT).mT.flatten(-2)
         return self._moved(tokens, rotated - rotation_6d, torch.zeros_like(log_sd))
 
+    def rotated(self, tokens: Tensor, R: Tensor) -> Tensor:
+        """Tokens (N, Q, token_width) of bodies that are rotated as a whole, by R (N, 3, 3) in the view."""
+        R_local = self(tokens)[0]
+        pelvis = R[:, None] @ R_local[:, :1]
+        return self.with_rotations(tokens, torch.cat([pelvis, R_local[:, 1:]], dim=1))
+
     def _moved(self, tokens: Tensor, rotation_6d: Tensor, log_sd: Tensor) -> Tensor:
         """The tokens whose linear output is larger by (..., 20, 6) and (..., 26, 2), by least squares."""
         change = torch.cat([rotation_6d.flatten(-2), log_sd.flatten(-2)], dim=-1)

@@ -15,6 +15,10 @@ SAME_POSITION_SD = 0.06  # body lengths, of the distance of keypoints in their s
 DUPLICATE = 0.6  # similarity of keypoints above which two boxes of a frame hold the same body
 BOX_MARGIN = 0.06  # of the box's longer side, that the body reaches beyond its keypoints
 
+TILTED_RAD = np.deg2rad(20.0)  # from the vertical of the image: walkers and runners lean less
+
+UPPER = [KEYPOINTS.index(name) for name in ("head_top", "neck", "left_shoulder", "right_shoulder")]
+LOWER = [KEYPOINTS.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("knee", "ankle")]
 _TRUNK = tuple(KEYPOINTS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
 
 
@@ -51,11 +55,26 @@ class Detection:
 
     @property
     def centre_px(self) -> NDArray[np.float64]:
-        """(2,) the middle of the trunk, which limbs do not move; of the box where the trunk was not found."""
+        """(2,) the middle of the trunk, which limbs do not move; of the box where the trunk was not found.
+
+        Of a tilted body, whose box changes with every frame, the trunk by its keypoints' confidence.
+        """
         trunk = list(_TRUNK)
-        if self.confidence[trunk].min() < FOUND:
-            return (self.box_px[:2] + self.box_px[2:]) / 2
-        return np.asarray(self.keypoints_px[trunk].mean(0))
+        if self.confidence[trunk].min() >= FOUND:
+            return np.asarray(self.keypoints_px[trunk].mean(0))
+        if self.tilted:
+            return np.asarray(np.average(self.keypoints_px[trunk], axis=0, weights=self.confidence[trunk] + 1e-6))
+        return (self.box_px[:2] + self.box_px[2:]) / 2
+
+    @property
+    def axis_rad(self) -> float:
+        """The body's direction in the image, see `body_axis_rad`."""
+        return body_axis_rad(self.keypoints_px, self.confidence)
+
+    @property
+    def tilted(self) -> bool:
+        """Whether the body is not upright in the image; False where its direction was not found."""
+        return abs(self.axis_rad) > TILTED_RAD
 
     @property
     def trust(self) -> float:
@@ -110,6 +129,20 @@ def box_around(keypoints_px: NDArray[np.float64], confidence: NDArray[np.float64
     low, high = found.min(0), found.max(0)
     margin = BOX_MARGIN * (high - low).max()
     return np.concatenate([low - margin, high + margin])
+
+
+def body_axis_rad(keypoints_px: NDArray[np.float64], confidence: NDArray[np.float64]) -> float:
+    """A body's direction in the image, from legs to head, clockwise from up; NaN where either was not found.
+
+    Args:
+        keypoints_px: (26, 2).
+        confidence: (26,).
+    """
+    upper, lower = ([i for i in part if confidence[i] >= FOUND] for part in (UPPER, LOWER))
+    if not upper or not lower:
+        return float("nan")
+    x, y = keypoints_px[upper].mean(0) - keypoints_px[lower].mean(0)
+    return float(np.arctan2(x, -y))
 
 
 def _same_body(a: Detection, b: Detection) -> float:

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from biopose.perception.backends import Backend, checked
-from biopose.perception.crops import PersonCrops, cut_people, is_croppable
+from biopose.perception.crops import PersonCrops, cut_people, cut_turned, is_croppable
 from biopose.perception.flip_augmentation import CropPass, PoseNetwork, run_on_crops
 from biopose.perception.person_features import FeatureHead, PersonFeatures
 from biopose.perception.pose_backends import OnnxPose, TorchPose
@@ -48,6 +48,14 @@ class Keypoints:
         """Those of some of the people, (N,) true for each who stays."""
         features = tuple(each for each, stays in zip(self.features, chosen, strict=False) if stays)
         return Keypoints(self.positions_px[chosen], self.confidence[chosen], features)
+
+    def replaced(self, people: NDArray[np.int64], others: Keypoints, which: NDArray[np.int64]) -> Keypoints:
+        """These, with some of the people (M,) as others have them at places (M,)."""
+        positions_px, confidence, features = self.positions_px.copy(), self.confidence.copy(), list(self.features)
+        positions_px[people], confidence[people] = others.positions_px[which], others.confidence[which]
+        for person, other in zip(people.tolist() if features else (), which.tolist(), strict=False):
+            features[person] = others.features[other]
+        return Keypoints(positions_px, confidence, tuple(features))
 
 
 class KeypointNetwork:
@@ -143,6 +151,27 @@ class KeypointNetwork:
         """The keypoints of the people of one image, in batches of their own; see `locate`."""
         return self._located([image], [boxes_px], [mirrored], filled=False)[0]
 
+    def locate_turned(
+        self,
+        image: NDArray[np.uint8],
+        boxes_px: NDArray[np.float64],
+        turns_rad: NDArray[np.float64],
+        *,
+        mirrored: bool = False,
+    ) -> Keypoints:
+        """As `locate_in`, of people who are not upright: in crops that are turned, and show them so.
+
+        Args:
+            image: RGB (H, W, 3).
+            boxes_px: (N, 4) left, top, right, bottom, all of them croppable.
+            turns_rad: (N,) of the crops, clockwise in the image.
+            mirrored: whether the network is given mirror images of the crops.
+        """
+        crops = cut_turned(image, boxes_px, turns_rad)
+        sizes_px = np.tile(np.array(image.shape[1::-1], dtype=np.int64), (len(boxes_px), 1))
+        flags = np.full(len(boxes_px), mirrored)
+        return self._located_in(crops, sizes_px, flags, filled=False)
+
     def locate_in_crops(
         self, crops: PersonCrops, sizes_px: NDArray[np.int64], *, mirrored: NDArray[np.bool_]
     ) -> Keypoints:
@@ -153,10 +182,13 @@ class KeypointNetwork:
             sizes_px: (N, 2) width and height of the image of each.
             mirrored: (N,) whether the network is given their mirror images.
         """
+        return self._located_in(crops, sizes_px, mirrored, filled=self._filled)
 
+    def _located_in(
+        self, crops: PersonCrops, sizes_px: NDArray[np.int64], mirrored: NDArray[np.bool_], *, filled: bool
+    ) -> Keypoints:
         def found(some: slice) -> _Found:
-            batch = PersonCrops(crops.pixels[some], crops.regions_px[some])
-            return self._found(batch, sizes_px[some], mirrored[some], filled=self._filled)
+            return self._found(crops.of(some), sizes_px[some], mirrored[some], filled=filled)
 
         return _by_image(in_threads(found, self._batches(len(sizes_px)), threads=self._threads), [len(sizes_px)])[0]
 
@@ -216,7 +248,7 @@ class KeypointNetwork:
         pixels = torch.nn.functional.pad(crops.pixels, (0, 0, 0, 0, 0, 0, 0, blanks))
         passed = run_on_crops(self._network, pixels, torch.from_numpy(np.pad(mirrored, (0, blanks))))
         points, confidence = (part[:n].double().cpu().numpy() for part in passed.in_crops())
-        features = _features(passed, crops.regions_px, sizes_px, self._head.levels) if self._head else []
+        features = _features(passed, crops, sizes_px, self._head.levels) if self._head else []
         return _Found(crops.to_image(points), confidence, features)
 
 
@@ -230,18 +262,20 @@ class _Found:
 
 
 def _features(
-    passed: CropPass, regions_px: NDArray[np.float64], sizes_px: NDArray[np.int64], levels: Sequence[int]
+    passed: CropPass, crops: PersonCrops, sizes_px: NDArray[np.int64], levels: Sequence[int]
 ) -> list[PersonFeatures]:
     """Of each person, without the blanks behind them."""
     mirrored = passed.mirrored.tolist()
+    turns_rad = np.zeros(len(sizes_px)) if crops.turns_rad is None else crops.turns_rad
     return [
         PersonFeatures(
             tuple(passed.output.maps[level][i] for level in levels),
             passed.points[i],
             passed.confidence[i],
             mirrored[i],
-            regions_px[i],
+            crops.regions_px[i],
             sizes_px[i],
+            float(turns_rad[i]),
         )
         for i in range(len(sizes_px))
     ]

@@ -20,8 +20,9 @@ class PersonFeatures:
         points: (26, 2) keypoints in pixels of the crop, or of its mirror image, in which left is right.
         confidence: (26,) from 0 to 1.
         mirrored: whether the network was given the mirror image.
-        region_px: (4,) left, top, right, bottom edges of the crop, in pixels of the image.
+        region_px: (4,) left, top, right, bottom edges of the crop, in pixels of the image; before it is turned.
         size_px: (2,) width and height of the image.
+        turn_rad: by which the crop is turned in the image, clockwise.
     """
 
     maps: tuple[Tensor, ...]
@@ -30,6 +31,7 @@ class PersonFeatures:
     mirrored: bool
     region_px: NDArray[np.float64]
     size_px: NDArray[np.int64]
+    turn_rad: float = 0.0
 
 
 class FeatureHead(Protocol):

@@ -25,6 +25,7 @@ from biopose.tracking.detection_windows import FOLLOWED, located_people, windows
 from biopose.tracking.frame_detections import FrameDetections
 from biopose.tracking.token_batches import TokenBatches
 from biopose.tracking.tracker import Tracker
+from biopose.tracking.turned_people import FOLLOWED_TILTED, may_lie, surest_turned
 from biopose.video.frames import Frame
 from biopose.video.read_ahead import read_ahead
 
@@ -73,7 +74,9 @@ class PeopleTracker:
             The people in the frame, each once, and their features for the network's head; None of nobody in the
             lead-in.
         """
-        boxes_px, scores, people = boxes.boxes_px, boxes.scores, [located]
+        boxes_px, scores = boxes.boxes_px, boxes.scores
+        among, mirrored = may_lie(boxes_px, scores, located), is_mirrored(frame.index)
+        people = [surest_turned(frame.image, boxes_px, located, network, among=among, mirrored=mirrored)]
         followed = self._followed(frame, boxes_px, network)
         if followed is not None and len(followed):
             around = [box_around(*person) for person in zip(followed.positions_px, followed.confidence, strict=True)]
@@ -98,12 +101,17 @@ class PeopleTracker:
 
     def _followed(self, frame: Frame, boxes_px: NDArray[np.float64], network: KeypointNetwork) -> Keypoints | None:
         """Keypoints of people who are expected and were not detected; None where nobody is expected."""
-        expected_px = self._tracker.expected_boxes_px(frame.time_s, boxes_px=boxes_px)
-        expected_px = expected_px[_part_in_image(expected_px, frame.image) >= FOLLOWED_PART]
+        expected_px, axes_rad = self._tracker.expected_people(frame.time_s, boxes_px=boxes_px)
+        in_image = _part_in_image(expected_px, frame.image) >= FOLLOWED_PART
+        expected_px, axes_rad = expected_px[in_image], axes_rad[in_image]
         if not len(expected_px):
             return None
-        located = network.locate_in(frame.image, expected_px, mirrored=is_mirrored(frame.index))
-        return located.of(located.confidence.mean(1) >= FOLLOWED)
+        mirrored, tilted = is_mirrored(frame.index), ~np.isnan(axes_rad)
+        located = network.locate_in(frame.image, expected_px, mirrored=mirrored)
+        located = surest_turned(
+            frame.image, expected_px, located, network, among=tilted, mirrored=mirrored, before_rad=axes_rad
+        )
+        return located.of(located.confidence.mean(1) >= np.where(tilted, FOLLOWED_TILTED, FOLLOWED))
 
 
 def _part_in_image(boxes_px: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.float64]:

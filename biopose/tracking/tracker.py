@@ -25,6 +25,7 @@ EXPECT_S = 1.5  # how long a person is followed by keypoints alone, without the 
 SOUGHT_S = 0.25  # how long after they were last found: later, the box moved along is a guess
 GATE = 10.0  # cost above which a detection is of someone else
 WEAK_GATE = 8.0  # for boxes of low score
+TILTED_GATE = 16.0  # of a body last found tilted: it falls, and turns other colours to the camera
 LEAST_PERSON_S = 0.3  # who is detected for less is taken for a false alarm ...
 LEAST_PERSON_CONFIDENCE = 0.3  # ... and whose keypoints are on average less confident than this, too
 COVERED = 0.5  # overlap with a box of the frame from which an expected box adds nothing
@@ -42,7 +43,9 @@ class Tracker:
         self._times_s: list[float] = []
         self._first_index: int | None = None
 
-    def expected_boxes_px(self, time_s: float, *, boxes_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    def expected_people(
+        self, time_s: float, *, boxes_px: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Where people of the frames shortly before are expected, though no box of the frame is there.
 
         Args:
@@ -50,12 +53,13 @@ class Tracker:
             boxes_px: (N, 4) what was detected in it.
 
         Returns:
-            (M, 4) boxes. Their keypoints, once located, are added with a score of 0.
+            (M, 4) boxes, and (M,) the direction of each one's body when last found, `Detection.axis_rad`; NaN of those
+            who were upright. Their keypoints, once located, are added with a score of 0.
         """
         recent = [t for t in self._live if time_s - t.detected_s <= EXPECT_S and time_s - t.last.time_s <= SOUGHT_S]
-        expected = [t.expected_box_px(time_s) for t in recent]
-        free = [box for box in expected if all(overlap(box, other) < COVERED for other in boxes_px)]
-        return np.array(free).reshape(-1, 4)
+        expected = [(t.expected_box_px(time_s), t.last.axis_rad if t.last.tilted else np.nan) for t in recent]
+        free = [each for each in expected if all(overlap(each[0], other) < COVERED for other in boxes_px)]
+        return np.array([box for box, _ in free]).reshape(-1, 4), np.array([axis for _, axis in free])
 
     def add(
         self,
@@ -185,8 +189,9 @@ def _matched(
     """Append to each tracklet its detection; those tracklets and detections that are left over."""
     if not tracklets or not detections:
         return tracklets, detections
-    costs = np.array([[min(t.cost(s), gate) for s in detections] for t in tracklets])
-    pairs = [(i, j) for i, j in least_cost_pairs(costs) if costs[i, j] < gate]
+    gates = [TILTED_GATE if t.last.tilted else gate for t in tracklets]
+    costs = np.array([[min(t.cost(s), most) for s in detections] for t, most in zip(tracklets, gates, strict=True)])
+    pairs = [(i, j) for i, j in least_cost_pairs(costs) if costs[i, j] < gates[i]]
     for i, j in pairs:
         tracklets[i].append(detections[j])
     used, matched = {i for i, _ in pairs}, {j for _, j in pairs}

@@ -17,6 +17,7 @@ from biopose.evaluation.budget import StageErrors, budget_lines
 from biopose.evaluation.event_errors import PlateEvents
 from biopose.evaluation.events import event_lines
 from biopose.evaluation.film_events import Film, FilmedTrial, evaluate_film_events
+from biopose.evaluation.ground_errors import GroundErrors, ground_lines
 from biopose.evaluation.lab_film import filmed, measured, measured_motion
 from biopose.evaluation.synthetic_jumps import SyntheticJump, synthetic_jump
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
@@ -120,6 +121,26 @@ def test_the_budget_counts_angles_and_root_height_with_and_without_the_filter(ju
     assert unfiltered.as_dict()["root_height_mm"] == pytest.approx(10, abs=0.5)
     (line,) = budget_lines({"filter": unfiltered.as_dict()})[2:]
     assert line.split()[0] == "filter"
+
+
+def test_the_pelvis_is_as_much_too_high_and_feet_slide_as_far_as_the_measurement_is_moved() -> None:
+    jump = synthetic_jump(0)
+    one = projected(jump, 90.0)
+    names, time_s = one.coordinates.names, one.track.time_s
+    still = replace(jump.motion, q=np.repeat(jump.motion.q[:1], len(jump.motion.q), axis=0))
+    q = still.q.copy()
+    q[:, names.index("pelvis_ty")] += 0.02
+    q[:, names.index("pelvis_tx")] += 0.015 * np.where(np.arange(len(q)) % 2, 1.0, -1.0)
+    ground = GroundErrors()
+    ground.add(replace(one, coordinates=CoordinateTrajectories(time_s, names, q)), still)
+    found = ground.as_dict()
+    assert found["pelvis_height"] == pytest.approx({"mae_m": 0.02, "bias_m": 0.02})
+    assert found["foot_sliding"]["n"] == 8  # points of two feet
+    assert 0.0149 < found["foot_sliding"]["mean_m"] < 0.0301
+    by_view = {key: {"synthetic": value | {"by_view": {"side": value}}} for key, value in found.items()}
+    height, sliding = ground_lines(by_view, "synthetic")
+    assert "mean 20 mm (side 20)" in height
+    assert sliding.startswith("Feet that rest slide: mean ")
 
 
 @needs_assets

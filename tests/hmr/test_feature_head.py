@@ -183,6 +183,29 @@ def test_products_of_bfloat16_turn_segments_by_under_half_a_degree_in_the_median
     assert torch.rad2deg(2 * torch.arcsin(chord)).median() < 0.5
 
 
+def test_of_a_turned_crop_the_pelvis_is_turned_back_and_the_pose_is_the_same() -> None:
+    drawn, turn_rad = network(), 2.0
+    head = Recorded(drawn)
+    on_axis, beside = people_at([[859.5, 389.5, 1059.5, 689.5], [1399.5, 389.5, 1599.5, 689.5]])
+    upright = drawn.head(unpacked(head([on_axis]), SMALL).tokens)[0]
+    turned = drawn.head(unpacked(head([replace(on_axis, turn_rad=turn_rad), beside]), SMALL).tokens)[0]
+    cos, sin = np.cos(turn_rad), np.sin(turn_rad)
+    roll = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float32)
+    torch.testing.assert_close(turned[0, 0], roll @ upright[0, 0], atol=5e-3, rtol=0)
+    torch.testing.assert_close(turned[0, 1:], upright[0, 1:], atol=5e-3, rtol=0)
+    straight = drawn.head(unpacked(head([on_axis, beside]), SMALL).tokens)[0]
+    assert torch.equal(turned[1], straight[1])
+
+
+def test_a_turned_crop_lies_where_a_rolled_camera_sees_it() -> None:
+    head = Recorded(network())
+    (person,) = people_at(REGIONS[:1])
+    head([person])
+    x, y, height = head.given.position[0].tolist()
+    head([replace(person, turn_rad=np.pi / 2)])
+    torch.testing.assert_close(head.given.position[0], torch.tensor([y, -x, height]))
+
+
 def test_nobody_is_no_rows() -> None:
     head = MqhmrHead(network())
     rows = rows_of(head, [])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from biopose.perception.crops import HEIGHT_PX, WIDTH_PX, cut_people, is_croppable
+from biopose.perception.crops import HEIGHT_PX, WIDTH_PX, cut_people, cut_turned, is_croppable
 
 
 def spot(*, x: float, y: float, width: int = 640, height: int = 480) -> np.ndarray:
@@ -31,6 +31,23 @@ def test_a_point_of_the_crop_is_where_it_was_in_the_image(box: list[float]) -> N
     point = centre_of_brightness(crops.pixels[0])
     found = crops.to_image(point[None, None])[0, 0]
     assert np.linalg.norm(found - place) < 0.15
+
+
+@pytest.mark.parametrize("turn_deg", [45.0, 90.0, 180.0, 250.0])
+@pytest.mark.parametrize("box", [[200, 100, 300, 260], [-40, 20, 320, 460]])
+def test_a_point_of_a_turned_crop_is_where_it_was_in_the_image(box: list[float], turn_deg: float) -> None:
+    place = np.array([252.3, 170.6])
+    crops = cut_turned(spot(x=place[0], y=place[1]), np.array([box], dtype=float), np.deg2rad([turn_deg]))
+    point = centre_of_brightness(crops.pixels[0])
+    assert np.linalg.norm(crops.to_image(point[None, None])[0, 0] - place) < 0.15
+
+
+def test_a_crop_turned_by_a_quarter_is_the_crop_of_the_turned_image() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8).repeat(8, 0).repeat(8, 1)
+    lying, upright = np.array([[100.0, 120.0, 260.0, 200.0]]), np.array([[120.0, 59.0, 200.0, 219.0]])
+    turned = cut_turned(image, lying, np.deg2rad([90.0])).pixels  # the crop's up is the image's right
+    quarter = cut_people([np.rot90(image).copy()], [upright]).pixels
+    assert (turned.float() - quarter.float()).abs().mean() < 3.0
 
 
 def test_crops_show_the_whole_box_and_a_margin() -> None:

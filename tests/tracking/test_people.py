@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from biopose.assets import assets_folder
+from biopose.body.keypoint_names import KEYPOINTS
 from biopose.errors import TrackingError
 from biopose.hmr.feature_head import MqhmrHead
 from biopose.perception.detector import PersonBoxes, PersonDetector
@@ -174,7 +175,11 @@ def test_who_jumps_somersaults_and_sprints_is_one_person(networks, detect_every)
     people = find_people(read_frames(CLIP), **networks, detect_every=detect_every)
     jumper, walker = people.tracks
     assert (jumper.frame_indices[0], jumper.frame_indices[-1] > 220) == (0, True)
-    assert jumper.detected.mean() > 0.85
+    in_glare = {*range(167, 175), 180}  # the sun hides head and trunk; in upright crops 21 frames were lost
+    assert {int(frame) for frame in jumper.frame_indices[~jumper.detected]} <= in_glare
+    head_top, mid_hip = (jumper.keypoints_px[:, KEYPOINTS.index(name), 1] for name in ("head_top", "mid_hip"))
+    assert head_top[175] > mid_hip[175] + 30, "upside down"
+    assert head_top[188] < mid_hip[188] - 100, "landed"
     assert walker.detected.mean() > 0.95
 
 

@@ -201,10 +201,10 @@ def test_where_a_person_is_expected_and_not_detected():
     for frame, _ in filmed([Walker(lambda t: 100 + 90 * t)], seconds=1, rate_hz=30, rng=np.random.default_rng(0)):
         tracker.add(**frame)
     truth = Walker(lambda t: 100 + 90 * t).keypoints_px(1.1)
-    (box,) = tracker.expected_boxes_px(1.1, boxes_px=np.empty((0, 4)))
+    ((box,), _) = tracker.expected_people(1.1, boxes_px=np.empty((0, 4)))
     assert np.allclose((box[:2] + box[2:])[0] / 2, (truth.min(0) + truth.max(0))[0] / 2, atol=20)
-    assert len(tracker.expected_boxes_px(1.1, boxes_px=box[None])) == 0
-    assert len(tracker.expected_boxes_px(4.0, boxes_px=np.empty((0, 4)))) == 0
+    assert len(tracker.expected_people(1.1, boxes_px=box[None])[0]) == 0
+    assert len(tracker.expected_people(4.0, boxes_px=np.empty((0, 4)))[0]) == 0
 
 
 def test_frames_out_of_order_are_refused():

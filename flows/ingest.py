@@ -22,7 +22,6 @@ from prefect.runtime import deployment
 from biopose.errors import BioposeError, ManifestError
 from biopose.io.manifest import MANIFEST, TrialEntry
 from biopose.reconstruction.method_names import MethodName
-from flows.reports import renew_reports
 from tasks.cohort import refresh
 from tasks.consent import leave_out_erased, refuse_withdrawn
 from tasks.dask_pool import FOR_MARKERS, FOR_VIDEO, dask_pool
@@ -49,7 +48,6 @@ from tasks.session_owners import EVERY, SessionOwners
 from tasks.settings import Settings
 from tasks.video_hash import WATCH_S, VideoChangedError, VideoHashes, VideoState
 from tasks.warehouse_writer import WarehouseWriter
-from tasks.watch import watch_night
 from warehouse.errors import WarehouseBusyError, WarehouseError
 from warehouse.nights import MeasuredCount
 
@@ -252,6 +250,8 @@ def _watch(run: IngestRun, counts: Sequence[MeasuredCount]) -> None:
 
     Where that cannot be, such as by the policy of an earlier version, the night is reported all the same.
     """
+    from tasks.watch import watch_night  # it imports torch, which planning does without
+
     try:
         for line in watch_night(run.settings, counts):
             run.note(line)
@@ -368,6 +368,8 @@ def _renew_reports(run: IngestRun) -> None:
     """Write the reports of athletes whose trials changed; without them the night is complete nevertheless."""
     if not (run.settings.reports_after_nights and run.release.is_promoted):
         return
+    from flows.reports import renew_reports  # it imports the pages
+
     try:
         with run.part("athletes' reports"):
             written, removed = renew_reports(run.settings)

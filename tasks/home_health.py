@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from biopose.cli.doctor import Finding
 from biopose.errors import BioposeError
 from tasks.audit import AuditLog
 from tasks.dask_pool import DONE
 from tasks.erasure import interrupted_erasure
+from tasks.ingest_log import logged_runs
 from tasks.quarantine import Quarantine
 from tasks.retention import expired, pruned_line
 from tasks.settings import Settings
@@ -20,6 +22,7 @@ from warehouse.errors import WarehouseError
 from warehouse.load import ADDED_FILES, FILES
 
 LEAST_FREE_GB = 5.0  # a night's detections, overlays and the copy of a warehouse fit into it
+LONGEST_SILENCE_H = 48.0  # between nights; one may be missed
 LISTED = 3
 
 
@@ -32,6 +35,7 @@ def examine_home(settings: Settings) -> list[Finding]:
     examined: tuple[Callable[[Settings], Finding], ...] = (
         _permissions,
         _space,
+        _last_ingest,
         _warehouse,
         _files,
         _frames,
@@ -55,6 +59,18 @@ def _space(settings: Settings) -> Finding:
     free_gb = shutil.disk_usage(settings.home).free / 1e9
     remedy = "Make room: `biopose prune`, or move the home to a larger disk."
     return Finding("space", free_gb >= LEAST_FREE_GB, f"{free_gb:.1f} GB free", remedy)
+
+
+def _last_ingest(settings: Settings) -> Finding:
+    """Whether nights happen: an ingest that did not end well, or none for so long, is for a person to look at."""
+    runs = logged_runs(settings)
+    if not runs:
+        return Finding("last ingest", True, "none is in the logs")
+    last = runs[-1]
+    age_h = (datetime.now(UTC) - last.began).total_seconds() / 3600
+    ok = age_h <= LONGEST_SILENCE_H and (last.records[-1]["kind"] == "ended" or last.is_running(settings))
+    found = f"began {age_h:.0f} hours ago; {last.state(settings)}"
+    return Finding("last ingest", ok, found, f"biopose log --home {settings.home}; is `biopose up` running?")
 
 
 def _warehouse(settings: Settings) -> Finding:

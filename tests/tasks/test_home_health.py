@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from tasks.audit import AuditLog
 from tasks.dask_pool import DONE
 from tasks.erasure import PENDING
 from tasks.home_health import examine_home
+from tasks.ingest_log import ingest_log
 from tasks.quarantine import Quarantine, quarantine_record
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
@@ -43,6 +46,20 @@ def test_a_home_in_order_has_nothing_to_do(settings: Settings) -> None:
     found = findings(settings)
     assert [name for name, finding in found.items() if not finding.ok] == []
     assert found["warehouse"].found.startswith("1 current trials, 1 runs; last loaded 20")
+
+
+def test_a_night_that_did_not_happen_or_failed_is_reported(settings: Settings) -> None:
+    assert findings(settings)["last ingest"].found == "none is in the logs"
+    with ingest_log(settings, started_by="biopose ingest") as night:
+        night.write("ended", summary="2 stored")
+    found = findings(settings)["last ingest"]
+    assert (found.ok, found.found) == (True, "began 0 hours ago; 2 stored")
+    (file,) = settings.logs.glob("ingest-*.log")
+    began = json.loads(file.read_text().splitlines()[0])["at"]
+    earlier = (datetime.fromisoformat(began) - timedelta(hours=49)).isoformat()
+    file.write_text(file.read_text().replace(began, earlier))
+    found = findings(settings)["last ingest"]
+    assert (found.ok, found.found) == (False, "began 49 hours ago; 2 stored")
 
 
 def test_a_run_without_its_files_is_named_and_a_folder_without_its_run_counted(settings: Settings) -> None:

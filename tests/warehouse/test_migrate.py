@@ -87,6 +87,6 @@ def test_a_changed_view_is_renewed(database: Path, schema: Path) -> None:
     with opened_for_writing(database):
         pass
     view = schema.parent / "views" / "metric.sql"
-    view.write_text(view.read_text().replace("fact.metric,", "fact.metric, 7 AS lucky,"))
+    view.write_text(view.read_text().replace("SELECT * EXCLUDE", "SELECT 7 AS lucky, * EXCLUDE"))
     with opened_for_writing(database) as connection:
         assert "lucky" in {row[0] for row in connection.execute("DESCRIBE metric").fetchall()}

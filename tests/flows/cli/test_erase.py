@@ -33,7 +33,7 @@ def athletes(home: Path) -> int:
 def test_a_dry_run_lists_what_is_there_and_removes_nothing(home: Path) -> None:
     result = run(home, "blue/ann", "--dry-run", "--json")
     found = json.loads(result.stdout)
-    assert found["rows"]["kinematics_of_every_run"] == 40
+    assert found["rows"]["recent_kinematics"] == 40
     assert found["folders"] == ["artifacts/trials/blue/2026-11-25-jumps/jump1"]
     assert athletes(home) == 2
 

@@ -82,13 +82,15 @@ def test_json_is_one_array_of_objects(home: Path) -> None:
         "sd_between_trials": None,
         "trials": 2,
         "cameras": "not stated",
+        "release_changed": False,
         "unit": "deg",
     }
 
 
 def test_csv_has_a_head(home: Path) -> None:
     head, *rows = answer(home, *TREND, "--format", "csv").splitlines()
-    assert head == "month,activity,side,method,mean_value,measurement_sd,sd_between_trials,trials,cameras,releases,unit"
+    of_trials = "month,activity,side,method,mean_value,measurement_sd,sd_between_trials,trials"
+    assert head == f"{of_trials},cameras,releases,release_changed,unit"
     assert len(rows) == 2
 
 

@@ -67,9 +67,9 @@ def test_a_report_refers_to_nothing_outside_of_itself(settings: Settings, kind: 
 
 def test_a_change_beyond_the_smallest_detectable_one_is_reported(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
-    for week, athlete, number in [*itertools.product(range(5), ("ann", "bob"), (1,)), (0, "bob", 2)]:
+    for week, athlete, number in [*itertools.product(range(6), ("ann", "bob"), (1,)), (0, "bob", 2)]:
         day = (datetime.date(2026, 11, 3) + datetime.timedelta(weeks=week)).isoformat()
-        peak = 70.0 if (athlete, week) == ("ann", 4) else 90.0 + number
+        peak = 70.0 if (athlete, week) == ("ann", 5) else 90.0 + number
         metrics = [("knee_flexion_peak", "left", peak, 2.0)]
         trial = SyntheticTrial(f"{athlete}{number}", athlete=athlete, session=day, date=day, metrics=metrics)
         load_trial(settings.warehouse, trial.record, trial.write(tmp_path / trial.run_id))
@@ -78,10 +78,10 @@ def test_a_change_beyond_the_smallest_detectable_one_is_reported(tmp_path: Path)
     assert (
         "70.0° against 91.0° in the first session, 2026-11-03, more than the smallest detectable change" in of_athlete
     )
-    of_trial = text_of(trial_report(settings, "blue/2026-12-01/ann1"))
-    assert "70.0° against 91.0° in the session before, 2026-11-24, more than the smallest" in of_trial
+    of_trial = text_of(trial_report(settings, "blue/2026-12-08/ann1"))
+    assert "70.0° against 91.0° in the session before, 2026-12-01, more than the smallest" in of_trial
     assert "There is no earlier session" in text_of(trial_report(settings, "blue/2026-11-03/ann1"))
-    assert "no change is beyond the noise" in text_of(trial_report(settings, "blue/2026-12-01/bob1"))
+    assert "no change is beyond the noise" in text_of(trial_report(settings, "blue/2026-12-08/bob1"))
 
 
 def test_the_report_of_a_squad_names_who_changed(settings: Settings) -> None:

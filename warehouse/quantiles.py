@@ -9,6 +9,8 @@ Where an argument is null, so is the result.
 
 from __future__ import annotations
 
+from threading import Lock
+
 import duckdb
 
 
@@ -33,14 +35,16 @@ def f_quantile(p: float, freedom: float, freedom_below: float) -> float:
     return float(fdtri(freedom, freedom_below, p))
 
 
+ADDING = Lock()
 FUNCTIONS = (student_t_quantile, chi_square_quantile, f_quantile)
 
 
 def add_quantiles(connection: duckdb.DuckDBPyConnection) -> None:
     """Let a connection's SQL use the quantiles; again has no effect."""
-    known = connection.execute(
-        "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [FUNCTIONS[0].__name__]
-    ).fetchall()
-    if known == [(0,)]:
-        for function in FUNCTIONS:
-            connection.create_function(function.__name__, function)
+    with ADDING:  # connections of several threads to one file share its functions
+        known = connection.execute(
+            "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [FUNCTIONS[0].__name__]
+        ).fetchall()
+        if known == [(0,)]:
+            for function in FUNCTIONS:
+                connection.create_function(function.__name__, function)

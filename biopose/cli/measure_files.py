@@ -123,6 +123,7 @@ def measure_files(
     threads: int,
     overlay: bool,
     overlay_height_px: int | None,
+    blur_bystanders: bool,
     progress: Progress,
     begin: Callable[[str], None],
 ) -> Iterator[Result]:
@@ -134,6 +135,7 @@ def measure_files(
         threads: of everything that runs on a CPU.
         overlay: whether overlays are drawn.
         overlay_height_px: their height; None: as for one file.
+        blur_bystanders: in overlays, all but the measured people.
         progress: called with the stage, its frames done and their total.
         begin: called with a line as each file begins.
 
@@ -160,6 +162,7 @@ def measure_files(
                 models=models,
                 overlay=overlay,
                 overlay_height_px=overlay_height_px,
+                blur_bystanders=blur_bystanders,
                 progress=progress,
             )
         except (BioposeError, ValueError, OSError) as error:

@@ -61,7 +61,7 @@ def sleeping_stages(monkeypatch: pytest.MonkeyPatch) -> None:
         time.sleep(STAGE_S)
         motion.touch()
 
-    def solve_and_analyse(trial: Trial, motion: Path, folder: Path, *rest: Any) -> None:
+    def solve_and_analyse(trial: Trial, motion: Path, folder: Path, *rest: Any, **options: Any) -> None:
         time.sleep(STAGE_S)
         folder.mkdir()
 

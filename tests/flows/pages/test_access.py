@@ -205,7 +205,7 @@ def test_norms_are_of_other_teams_in_groups_of_five(pages: object, tokens: dict[
         client = TestClient(pages)  # type: ignore[arg-type]
         sign_in(client, tokens[name])
         rows[name] = client.get("/questions/norms/answer.csv?metric=knee_flexion_peak").text.splitlines()[1:]
-    assert [row.split(",")[4] for row in rows["blue"]] == ["5", "5"]
+    assert [row.split(",")[5] for row in rows["blue"]] == ["5", "5"]
     assert rows["red"] == []  # blue are two
 
 

@@ -16,6 +16,7 @@ import duckdb
 from tasks.dask_pool import DONE, made_from
 from tasks.ray_folder import ended_sessions
 from tasks.settings import Settings
+from warehouse.archive import remove_unlisted
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.deleted import OldRun, old_runs, remove_runs
 from warehouse.errors import WarehouseBusyError, WarehouseError
@@ -99,6 +100,7 @@ def prune(settings: Settings) -> list[Expired]:
         with suppress(WarehouseBusyError):
             remove_runs(settings.warehouse, gone)
             publish_snapshot(settings.warehouse, settings.snapshot)
+            remove_unlisted(settings.warehouse)
     return [one for one in removed if not one.path.exists()]
 
 

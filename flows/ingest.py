@@ -332,6 +332,8 @@ def measure(
     settings = run.settings
 
     of_markers = [isinstance(trial, PlannedMarkers) for trial in new]
+    # As planned, maybe hours ago: MLflow's alias champion may have been moved since.
+    neurik = next((trial.neurik for trial in new if isinstance(trial, PlannedMarkers) and trial.neurik), None)
 
     @cache
     def method() -> PinnedMethod:
@@ -340,7 +342,7 @@ def measure(
             release.models,
             settings,
             cross_check_frames=options.cross_check_frames,
-            neurik=neurik_of_markers(settings, release) if any(of_markers) else None,
+            neurik=neurik,
         )
 
     imports = (*(() if all(of_markers) else FOR_VIDEO), *(FOR_MARKERS if any(of_markers) else ()))

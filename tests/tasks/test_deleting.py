@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from flows.cli.main import cli
 from tasks.audit import AuditLog
 from tasks.dask_pool import DONE
+from tasks.golden import GoldenSet
 from tasks.ray_folder import ray_folder
 from tasks.retention import expired, prune
 from tasks.settings import Settings
@@ -194,8 +195,11 @@ def test_frames_in_parquet_files_go_with_the_run_and_are_not_those_of_the_next_w
 def test_after_its_time_a_deleted_trial_of_somebody_who_withdrew_consent_goes_for_good_too(settings: Settings) -> None:
     run(settings, "delete", BOBS.trial_id)
     retire_people(settings.warehouse, ["blue/bob"])
+    numbers = settings.home / BOBS.record["run"]["artifacts"] / "kinematics.parquet"
+    approved = GoldenSet(settings).approve(BOBS.trial_id, numbers, video_sha256="a" * 64, who="ann")
     age(settings, 31)
     prune(settings)
+    assert (GoldenSet(settings).trials, (settings.home / approved.file).exists()) == ({}, False)
     assert not (settings.home / BOBS.record["run"]["artifacts"]).exists()
     assert BOBS.run_id.encode() not in settings.warehouse.read_bytes()
 

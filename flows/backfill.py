@@ -108,7 +108,7 @@ def _turn(
     planned, left_out = _plan(todo, settings, release, options)
     for one in _deleted(planned, writer):
         planned.remove(one)
-        left_out[one.trial_id] = "this recording was deleted; `biopose delete --restore` shows it again"
+        left_out[one.trial_id] = "the recording that lies there was deleted from it"
     run = IngestRun(settings, settings.inbox, release, log=_log)
     new = run.not_loaded(planned, writer.loaded_runs(release.release_id))
     _log(f"  backfill     {len(todo)} trials are not measured yet, {len(new)} of them can be")

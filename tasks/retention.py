@@ -14,7 +14,6 @@ from pathlib import Path
 import duckdb
 
 from tasks.dask_pool import DONE, made_from
-from tasks.golden import GoldenSet
 from tasks.ray_folder import ended_sessions
 from tasks.settings import Settings
 from warehouse.archive import remove_unlisted
@@ -109,6 +108,8 @@ def prune(settings: Settings) -> list[Expired]:
 
 def _remove_from_golden_set(settings: Settings) -> None:
     """Take deleted trials whose runs are gone out of the golden set, which has copies of approved numbers."""
+    from tasks.golden import GoldenSet  # it imports torch, which planning does without
+
     golden = GoldenSet(settings)
     gone = {(one.trial_id, one.video_sha256) for one in deleted_trials(settings.warehouse) if not one.is_restorable}
     golden.remove([name for name, one in golden.trials.items() if (name, one.video_sha256) in gone])

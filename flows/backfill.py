@@ -16,13 +16,13 @@ from biopose.errors import BioposeError
 from flows.ingest import measure
 from tasks.errors import TrialsFailedError
 from tasks.ingest_run import IngestRun
-from tasks.plan import IngestOptions, Planned, plan_trial
+from tasks.plan import Planned, plan_trial
 from tasks.priority import Background, in_background
 from tasks.promotion import complete_interrupted
 from tasks.releases import PinnedRelease, neurik_of_markers, release_to_measure
 from tasks.session_owners import SessionOwners
 from tasks.settings import Settings
-from tasks.shadow import described_now
+from tasks.shadow import by_options, described_now, options_of
 from tasks.user_name import user_name
 from tasks.video_hash import VideoHashes
 from tasks.warehouse_writer import WarehouseWriter
@@ -30,6 +30,7 @@ from warehouse.backfills import backfills, begin_backfill, note_backfilled, to_m
 from warehouse.connection import opened_for_writing, transaction
 from warehouse.errors import ReleaseError
 from warehouse.releases import canary, promoted_release
+from warehouse.run_costs import RunOptions, run_options
 
 
 @flow(name="backfill", persist_result=False)
@@ -102,14 +103,17 @@ def _turn(
     """Measure what is left until a night comes."""
     with opened_for_writing(settings.warehouse) as connection:
         todo = to_measure(connection, release.release_id, since=since, until=until)
-    options = IngestOptions(method=release.method)
-    planned, left_out = _plan(todo, settings, release, options)
+        options = run_options(connection)
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
+    planned, left_out = _plan(todo, settings, release, options)
+    for one in _deleted(planned, writer):
+        planned.remove(one)
+        left_out[one.trial_id] = "the recording that lies there was deleted from it"
     run = IngestRun(settings, settings.inbox, release, log=_log)
     new = run.not_loaded(planned, writer.loaded_runs(release.release_id))
     _log(f"  backfill     {len(todo)} trials are not measured yet, {len(new)} of them can be")
-    if new:
-        measure(new, run, writer, release=release, options=options, gives_way=background.gives_way)
+    for same, trials in by_options(new, release.method).items():
+        measure(trials, run, writer, release=release, options=same, gives_way=background.gives_way)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         note_backfilled(
             connection,
@@ -126,10 +130,19 @@ def _turn(
     return run, left_out
 
 
+def _deleted(trials: Sequence[Planned], writer: WarehouseWriter) -> list[Planned]:
+    """Those whose recording was deleted from the trial, and lies there again."""
+    deleted = {(one.trial_id, one.video_sha256) for one in writer.deleted_trials()}
+    return [one for one in trials if (one.trial_id, one.record["run"]["video_sha256"]) in deleted]
+
+
 def _plan(
-    trials: Sequence[str], settings: Settings, release: PinnedRelease, options: IngestOptions
+    trials: Sequence[str], settings: Settings, release: PinnedRelease, options: Mapping[str, RunOptions]
 ) -> tuple[list[Planned], dict[str, str]]:
-    """The trials as their manifests describe them now, and why others are left out: they keep their numbers."""
+    """The trials as their manifests describe them now, and why others are left out: they keep their numbers.
+
+    Each is measured with the options of its current run, so that the next night does not measure it once more.
+    """
     entries, left_out = described_now(trials, SessionOwners(settings.home))
     hashes = VideoHashes(settings.home / "video_hashes.json")
     planned: list[Planned] = []
@@ -138,7 +151,12 @@ def _plan(
             neurik = None if entry.kind == "video" else neurik_of_markers(settings, release)
             planned.append(
                 plan_trial(
-                    entry, models=release.models, options=options, settings=settings, hashes=hashes, neurik=neurik
+                    entry,
+                    models=release.models,
+                    options=options_of(release.method, options.get(name)),
+                    settings=settings,
+                    hashes=hashes,
+                    neurik=neurik,
                 )
             )
         except (BioposeError, OSError) as error:

@@ -10,8 +10,10 @@ there is not made again, so a run that was interrupted is resumed by running it 
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cache, partial
 from typing import Any
@@ -50,6 +52,8 @@ from tasks.video_hash import WATCH_S, VideoChangedError, VideoHashes, VideoState
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.errors import WarehouseBusyError, WarehouseError
 from warehouse.nights import MeasuredCount
+
+_LOG = logging.getLogger("biopose.ingest")
 
 
 @flow(
@@ -125,8 +129,7 @@ def ingest(
         with run.part("cohort"):
             _refresh(run, writer)
         _renew_reports(run)
-        if line := pruned_line(prune(settings)):
-            run.log(f"  pruned       {line}")
+        _prune(run)
         with run.part("report"):
             _report(run, options)
         night.write("ended", summary=run.summary)
@@ -252,11 +255,9 @@ def _watch(run: IngestRun, counts: Sequence[MeasuredCount]) -> None:
     """
     from tasks.watch import watch_night  # it imports torch, which planning does without
 
-    try:
+    with _reported_all_the_same(run, "this night counts in no watch of a release"):
         for line in watch_night(run.settings, counts):
             run.note(line)
-    except (BioposeError, WarehouseError) as error:
-        run.note(f"this night counts in no watch of a release: {error}")
 
 
 def _plan(
@@ -331,6 +332,8 @@ def measure(
     settings = run.settings
 
     of_markers = [isinstance(trial, PlannedMarkers) for trial in new]
+    # As planned, maybe hours ago: MLflow's alias champion may have been moved since.
+    neurik = next((trial.neurik for trial in new if isinstance(trial, PlannedMarkers) and trial.neurik), None)
 
     @cache
     def method() -> PinnedMethod:
@@ -339,7 +342,7 @@ def measure(
             release.models,
             settings,
             cross_check_frames=options.cross_check_frames,
-            neurik=neurik_of_markers(settings, release) if any(of_markers) else None,
+            neurik=neurik,
         )
 
     imports = (*(() if all(of_markers) else FOR_VIDEO), *(FOR_MARKERS if any(of_markers) else ()))
@@ -370,25 +373,43 @@ def _renew_reports(run: IngestRun) -> None:
         return
     from flows.reports import renew_reports  # it imports the pages
 
-    try:
-        with run.part("athletes' reports"):
-            written, removed = renew_reports(run.settings)
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        run.note(f"reports of athletes could not be written ({why}); everything is stored, `biopose report` writes one")
-        return
-    if written or removed:
-        run.log(f"  reports      {written} written, {removed} removed in {run.settings.reports}")
+    what = "reports of athletes could not be written, while everything is stored; `biopose report` writes one"
+    with _reported_all_the_same(run, what), run.part("athletes' reports"):
+        written, removed = renew_reports(run.settings)
+        if written or removed:
+            run.log(f"  reports      {written} written, {removed} removed in {run.settings.reports}")
 
 
 def _refresh(run: IngestRun, writer: WarehouseWriter) -> None:
     """Derived tables; without them queries compute the same themselves, so the next run may make up for this one."""
     if not run.settings.snapshot.is_file():
         return
-    try:
+    with _reported_all_the_same(run, "derived tables are not refreshed"):
         refresh(run.settings, writer, run.log)
-    except WarehouseError as error:
-        run.note(f"derived tables are not refreshed: {error}")
+
+
+def _prune(run: IngestRun) -> None:
+    """Remove what has expired; the next run removes what stays."""
+    with _reported_all_the_same(run, "what has expired is not removed"):
+        if line := pruned_line(prune(run.settings)):
+            run.log(f"  pruned       {line}")
+
+
+@contextmanager
+def _reported_all_the_same(run: IngestRun, what: str) -> Iterator[None]:
+    """For what follows the storing: where it fails, a note says so, and the night is reported and ends as without it.
+
+    Args:
+        run: of the night.
+        what: is lacking then.
+    """
+    try:
+        yield
+    except (BioposeError, WarehouseError) as error:
+        run.note(f"{what}: {error}")
+    except Exception as error:
+        _LOG.exception("%s", what)
+        run.note(f"{what}: {type(error).__name__}: {error}")
 
 
 def _report(run: IngestRun, options: IngestOptions) -> None:

@@ -35,6 +35,11 @@ def renew_reports(settings: Settings) -> tuple[int, int]:
     """
     made_of = _current_runs(settings)
     written = removed = 0
+    current = {settings.report_of(athlete_id) for athlete_id in made_of}
+    for path in _written_before(settings):
+        if path not in current:  # first: whoever withdrew consent depends on nobody else's report
+            path.unlink()
+            removed += 1
     for athlete_id, digest in made_of.items():
         path = settings.report_of(athlete_id)
         if _digest_of(path) != digest:
@@ -43,11 +48,6 @@ def renew_reports(settings: Settings) -> tuple[int, int]:
             head = MADE_OF.format(digest)
             write_report(athlete_report(settings, athlete_id).replace("<head>", f"<head>\n{head}", 1), path)
             written += 1
-    current = {settings.report_of(athlete_id) for athlete_id in made_of}
-    for path in _written_before(settings):
-        if path not in current:
-            path.unlink()
-            removed += 1
     return written, removed
 
 

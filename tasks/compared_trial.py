@@ -57,13 +57,13 @@ class ComparedTrial:
     prediction_px: tuple[float, float] = (np.nan, np.nan)
 
     @classmethod
-    def of(cls, pair: PairedRun, settings: Settings, golden: GoldenSet) -> ComparedTrial:
+    def of(cls, pair: PairedRun, settings: Settings, golden: GoldenSet | None) -> ComparedTrial:
         """Compare the two runs of a trial.
 
         Args:
             pair: the runs.
             settings: say where their folders are.
-            golden: the trials with a reference.
+            golden: the trials with a reference; None: what is asked for needs none.
 
         Raises:
             BioposeError: the trial's reference is gone or changed.
@@ -88,7 +88,9 @@ class ComparedTrial:
             pair.quality.get(QUALITY, (np.nan, np.nan)),
             pair.artifacts,
             _errors(pair, golden),
-            is_approved=pair.trial_id in golden.trials and golden.trials[pair.trial_id].kind == "approval",
+            is_approved=golden is not None
+            and pair.trial_id in golden.trials
+            and golden.trials[pair.trial_id].kind == "approval",
             frame_s=(one.frame_s, two.frame_s) if one and two else (np.nan, np.nan),
             peak_mb=(one.peak_mb, two.peak_mb) if one and two else (np.nan, np.nan),
             prediction_px=pair.quality.get(PREDICTION, (np.nan, np.nan)),
@@ -149,8 +151,10 @@ def coordinate_of(column: str) -> str:
     return name[:-2] if name.endswith(("_r", "_l")) else name
 
 
-def _errors(pair: PairedRun, golden: GoldenSet) -> tuple[ReferenceErrors, ReferenceErrors] | None:
+def _errors(pair: PairedRun, golden: GoldenSet | None) -> tuple[ReferenceErrors, ReferenceErrors] | None:
     """Of both runs, of the joint angles."""
+    if golden is None:
+        return None
     columns = joint_angles()
     reference = golden.reference(pair.trial_id, time_s=pair.time_s, columns=columns, video_sha256=pair.video_sha256)
     if reference is None:

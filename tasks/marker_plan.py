@@ -33,6 +33,7 @@ class PlannedMarkers:
         run_id: key of the whole measurement.
         record: what the warehouse keeps beside the numbers.
         inputs: the files that are measured, with the state of each.
+        neurik: that the key has, and so has to solve it; None: its own model solves it.
     """
 
     trial: MarkerTrial
@@ -44,6 +45,7 @@ class PlannedMarkers:
     lengths_s: tuple[float, ...] = ()
     missing_shards: tuple[tuple[Shard, Path], ...] = ()
     length_s: float = 0.0
+    neurik: PinnedModel | None = None
 
     @property
     def trial_id(self) -> str:
@@ -119,6 +121,7 @@ def plan_markers(
         folder=folder,
         run_id=run_id,
         inputs=tuple(states.items()),
+        neurik=used[0] if used else None,
         record=trial_record(
             entry,
             run={

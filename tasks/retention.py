@@ -16,8 +16,9 @@ import duckdb
 from tasks.dask_pool import DONE, made_from
 from tasks.ray_folder import ended_sessions
 from tasks.settings import Settings
+from warehouse.archive import remove_unlisted
 from warehouse.connection import opened_for_reading, opened_for_writing
-from warehouse.deleted import OldRun, old_runs, remove_runs
+from warehouse.deleted import OldRun, deleted_trials, old_runs, remove_runs
 from warehouse.errors import WarehouseBusyError, WarehouseError
 from warehouse.snapshot import publish_snapshot
 
@@ -99,7 +100,19 @@ def prune(settings: Settings) -> list[Expired]:
         with suppress(WarehouseBusyError):
             remove_runs(settings.warehouse, gone)
             publish_snapshot(settings.warehouse, settings.snapshot)
+            remove_unlisted(settings.warehouse)
+    if any(run.is_deleted for run in gone):
+        _remove_from_golden_set(settings)
     return [one for one in removed if not one.path.exists()]
+
+
+def _remove_from_golden_set(settings: Settings) -> None:
+    """Take deleted trials whose runs are gone out of the golden set, which has copies of approved numbers."""
+    from tasks.golden import GoldenSet  # it imports torch, which planning does without
+
+    golden = GoldenSet(settings)
+    gone = {(one.trial_id, one.video_sha256) for one in deleted_trials(settings.warehouse) if not one.is_restorable}
+    golden.remove([name for name, one in golden.trials.items() if (name, one.video_sha256) in gone])
 
 
 def pruned_line(removed: list[Expired]) -> str:

@@ -72,7 +72,7 @@ def plan_shadow(
                 plan_trial(
                     entry,
                     models=release.models,
-                    options=_options(release.method, options.get(name)),
+                    options=options_of(release.method, options.get(name)),
                     settings=settings,
                     hashes=hashes,
                     neurik=None if entry.kind == "video" else neurik_of_markers(settings, release),
@@ -95,11 +95,12 @@ def by_options(trials: Sequence[Planned], method: MethodName) -> dict[IngestOpti
     found: dict[IngestOptions, list[Planned]] = defaultdict(list)
     for trial in trials:
         recorded = trial.record.get("options")
-        found[_options(method, RunOptions(**recorded) if recorded else None)].append(trial)
+        found[options_of(method, RunOptions(**recorded) if recorded else None)].append(trial)
     return found
 
 
-def _options(method: MethodName, recorded: RunOptions | None) -> IngestOptions:
+def options_of(method: MethodName, recorded: RunOptions | None) -> IngestOptions:
+    """Those of an earlier run, with a method; the default where they are not known."""
     return IngestOptions(method=method) if recorded is None else IngestOptions(**asdict(recorded), method=method)
 
 

@@ -21,9 +21,9 @@ from biopose.analysis.gate import decide
 from biopose.analysis.gate_policy import Policy
 from biopose.analysis.watch import Drift, TrialValues, drift_of_means, drift_of_shares
 from biopose.errors import BioposeError
+from tasks.audit import AuditLog
 from tasks.compared_trial import ComparedTrial
 from tasks.criteria import criteria
-from tasks.golden import GoldenSet
 from tasks.notify import notify
 from tasks.promotion import roll_back
 from tasks.settings import Settings
@@ -159,8 +159,8 @@ def _agreement(
 ) -> tuple[str, list[str]]:
     """The gate's verdict on trials that both measured, and the margins that are surely exceeded."""
     pairs = paired_runs(connection, trials, first=rollout.champion_id, second=rollout.candidate_id)
-    golden = GoldenSet(settings)
-    compared = [ComparedTrial.of(pair, settings, golden) for pair in pairs]
+    # Without the golden set, of which no criterion here is: a reference that is gone must not end the watch.
+    compared = [ComparedTrial.of(pair, settings, None) for pair in pairs]
     if not compared:
         return "not enough evidence: no trial was measured with both", []
     athletes = np.unique([one.athlete_id for one in compared], return_inverse=True)[1].astype(np.int64)
@@ -195,6 +195,10 @@ def _rolled_back(settings: Settings, rollout: Rollout, name: str, faults: Sequen
         f"BREACH: the {stage} {name} drifted beyond its bounds and was rolled back to {target.name}: {reason}. Trials "
         "that it alone measured are shown once the next ingest measures them"
     )
+    try:
+        AuditLog(settings.home).append(WATCH, "roll back", f"release in use: {target.name}")
+    except BioposeError as error:  # it is done
+        line += f"; and it is not in the audit log: {error}"
     event = {"event": "release rolled back", "text": f"BioPose: {line}", "release": name, "reasons": list(faults)}
     notify(settings, event)
     return line

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.archive import erase_from_files
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
 from warehouse.errors import QueryError
 from warehouse.nearest import suggestion
@@ -50,7 +51,7 @@ OVERDUE = """
 SELECT run.run_number, run.artifacts
 FROM run
 JOIN deleted_trial USING (trial_id, video_sha256)
-WHERE deleted_at < $before AND is_restorable
+WHERE deleted_at < $before
 ORDER BY run.run_number
 """
 
@@ -195,7 +196,8 @@ def old_runs(
 def remove_runs(database: Path, runs: Collection[OldRun]) -> None:
     """Remove every row of runs, and trials, athletes and sessions that have no run left.
 
-    Where a deleted trial's runs are among them the file is rewritten, so that no byte of them stays.
+    Where a deleted trial's runs are among them the file is rewritten, so that no byte of them stays. Their frames in
+    Parquet files go with the files, which `warehouse.archive.remove_unlisted` removes after a snapshot is published.
 
     Raises:
         WarehouseBusyError: another process has it open.
@@ -203,11 +205,12 @@ def remove_runs(database: Path, runs: Collection[OldRun]) -> None:
     numbers = [run.number for run in runs]
     with opened_for_writing(database) as connection, transaction(connection):
         of_deleted = connection.execute(
-            "UPDATE deleted_trial SET is_restorable = false WHERE is_restorable AND EXISTS (FROM run "
+            "UPDATE deleted_trial SET is_restorable = false WHERE EXISTS (FROM run "
             "WHERE run.trial_id = deleted_trial.trial_id AND run.video_sha256 = deleted_trial.video_sha256 "
             "AND list_contains($numbers, run_number)) RETURNING trial_id",
             {"numbers": numbers},
         ).fetchall()
+        erase_from_files(connection, database.parent, numbers)  # else a later run with such a number had their frames
         tables = connection.execute(
             "SELECT table_name FROM duckdb_columns() JOIN duckdb_tables() USING (table_name) "
             "WHERE column_name = 'run_number' AND NOT duckdb_tables.internal ORDER BY table_name = 'run'"

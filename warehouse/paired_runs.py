@@ -24,7 +24,7 @@ JOIN release_run AS first ON first.trial_id = trial_manifest.trial_id AND first.
 JOIN release_run AS second ON second.trial_id = trial_manifest.trial_id AND second.release_id = $second
 JOIN run AS first_run ON first_run.run_number = first.run_number
 JOIN run AS second_run ON second_run.run_number = second.run_number
-WHERE list_contains($trials, trial_manifest.trial_id)
+WHERE list_contains($trials, trial_manifest.trial_id) AND NOT is_retired
 ORDER BY trial_manifest.trial_id
 """
 
@@ -67,7 +67,7 @@ def paired_runs(
 
     Args:
         connection: of the warehouse.
-        trials: their ids; those that a release did not measure are left out.
+        trials: their ids; those that a release did not measure, or that are retired, are left out.
         first: id of a release.
         second: of another.
     """

@@ -31,12 +31,21 @@ class RunCost:
     peak_mb: float
 
 
-def run_options(connection: duckdb.DuckDBPyConnection, release_id: str) -> dict[str, RunOptions]:
-    """By trial, the options of a release's run; runs that were loaded before options were kept are absent."""
+def run_options(connection: duckdb.DuckDBPyConnection, release_id: str | None = None) -> dict[str, RunOptions]:
+    """By trial, the options of its current run; runs that were loaded before options were kept are absent.
+
+    Args:
+        connection: of the warehouse.
+        release_id: of that release's run in place of the current one.
+    """
+    runs = (
+        "SELECT trial_id, current_run_number AS run_number FROM trial_manifest"
+        if release_id is None
+        else "SELECT trial_id, run_number FROM release_run WHERE release_id = $release"
+    )
     rows = connection.execute(
-        "SELECT trial_id, shard_s, cross_check_frames FROM release_run JOIN run_options USING (run_number) "
-        "WHERE release_id = ?",
-        [release_id],
+        f"SELECT trial_id, shard_s, cross_check_frames FROM ({runs}) JOIN run_options USING (run_number)",  # noqa: S608
+        {"release": release_id} if release_id else None,
     ).fetchall()
     return {trial_id: RunOptions(*values) for trial_id, *values in rows}
 

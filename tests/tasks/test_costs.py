@@ -57,5 +57,6 @@ def test_costs_and_options_lie_beside_a_run_and_are_no_content_of_it(tmp_path: P
     with opened_for_writing(database) as connection:
         (cost,) = run_costs(connection, [1]).values()
         options = run_options(connection, release_id_of("keypoint_fit", trial.record["models"]))
+        assert run_options(connection) == options  # of the current run
     assert (cost.processor_s, cost.frame_s, cost.peak_mb) == (8.0, 0.2, 3000.0)
     assert options == {trial.trial_id: RunOptions(5.0, 2)}

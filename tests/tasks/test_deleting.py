@@ -14,16 +14,18 @@ from click.testing import CliRunner, Result
 from flows.cli.main import cli
 from tasks.audit import AuditLog
 from tasks.dask_pool import DONE
+from tasks.golden import GoldenSet
 from tasks.ray_folder import ray_folder
 from tasks.retention import expired, prune
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
-from warehouse.connection import opened_for_writing
+from warehouse.archive import archive_frames, listed_files
+from warehouse.connection import ARCHIVE, opened_for_writing
 from warehouse.content import content_rows
 from warehouse.deleted import deleted_trials, restore_trials
 from warehouse.errors import QueryError
 from warehouse.load import load_trial
-from warehouse.query import run_query
+from warehouse.query import run_query, run_sql
 from warehouse.retire import retire_people, retire_trials
 from warehouse.snapshot import publish_snapshot
 
@@ -172,6 +174,34 @@ def test_runs_that_no_release_shows_any_more_go_after_their_time(settings: Setti
     assert (settings.home / anew.record["run"]["artifacts"]).is_dir()
     assert content_rows(settings.warehouse)["run"][0] == 3
     assert content_rows(settings.warehouse)["trial"] == before
+
+
+def test_frames_in_parquet_files_go_with_the_run_and_are_not_those_of_the_next_with_its_number(
+    settings: Settings,
+) -> None:
+    archive_frames(settings.warehouse, from_frames=1, part_frames=50)
+    run(settings, "delete", BOBS.trial_id)  # the run with the highest number
+    age(settings, 31)
+    prune(settings)
+    with opened_for_writing(settings.warehouse) as connection:
+        listed = {one.name for one in listed_files(connection)}
+    assert {str(path.relative_to(settings.home)) for path in (settings.home / ARCHIVE).rglob("*.parquet")} == listed
+    load(settings, SyntheticTrial("jump4", seed=5, session="2026-11-26-jumps"), ["k4"], video="c")
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    sql = "SELECT count(*) = count(DISTINCT frame_index) FROM kinematics GROUP BY trial_id"
+    assert run_sql(settings.snapshot, sql).to_series().to_list() == [True, True, True]
+
+
+def test_after_its_time_a_deleted_trial_of_somebody_who_withdrew_consent_goes_for_good_too(settings: Settings) -> None:
+    run(settings, "delete", BOBS.trial_id)
+    retire_people(settings.warehouse, ["blue/bob"])
+    numbers = settings.home / BOBS.record["run"]["artifacts"] / "kinematics.parquet"
+    approved = GoldenSet(settings).approve(BOBS.trial_id, numbers, video_sha256="a" * 64, who="ann")
+    age(settings, 31)
+    prune(settings)
+    assert (GoldenSet(settings).trials, (settings.home / approved.file).exists()) == ({}, False)
+    assert not (settings.home / BOBS.record["run"]["artifacts"]).exists()
+    assert BOBS.run_id.encode() not in settings.warehouse.read_bytes()
 
 
 def test_logs_of_ended_sessions_of_ray_go_and_those_of_running_ones_stay(

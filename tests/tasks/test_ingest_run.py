@@ -10,6 +10,7 @@ from biopose.errors import BioposeError, ManifestError, TrackingError, VideoErro
 from biopose.io.inbox_folders import Unmatched
 from biopose.tracking.shard import Shard
 from biopose.trial import Clip, Subject, Trial
+from flows.ingest import _prune, _refresh
 from tasks.faults import UnexpectedError
 from tasks.ingest_run import IngestRun
 from tasks.plan import Discovered, PlannedTrial
@@ -17,13 +18,31 @@ from tasks.quarantine import Quarantine
 from tasks.releases import PinnedRelease
 from tasks.settings import Settings
 from tasks.video_hash import VideoChangedError, VideoHashes
+from tasks.warehouse_writer import WarehouseWriter
+from tests.warehouse.trials import SyntheticTrial
 from warehouse.errors import MigrationError, WarehouseBusyError
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
 
 RELEASE = PinnedRelease("mqhmr", ())
 
 
 def ingest_run(home: Path, lines: list[str]) -> IngestRun:
     return IngestRun(Settings.load(home), home / "inbox", RELEASE, log=lines.append)
+
+
+def test_what_follows_the_storing_fails_no_night(tmp_path: Path) -> None:
+    lines: list[str] = []
+    run = IngestRun(Settings.load(tmp_path, parquet_from_frames=1), tmp_path / "inbox", RELEASE, log=lines.append)
+    trial, settings = SyntheticTrial(), run.settings
+    load_trial(settings.warehouse, trial.record, trial.write(tmp_path / "trial"))
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    (tmp_path / "kinematics").write_text("in the place of the folder of frames")
+    _refresh(run, WarehouseWriter(settings.warehouse, settings.snapshot))
+    settings.warehouse.write_text("damaged")
+    _prune(run)
+    assert "derived tables are not refreshed: NotADirectoryError" in run.notes[0]
+    assert all(line.startswith("  ") for line in lines)
 
 
 def test_a_trial_is_quarantined_once_and_counted_in_every_run(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def test_the_key_changes_with_every_file_and_setting_that_the_result_depends_on(
 def test_a_release_without_neurik_solves_markers_with_the_one_that_is_pinned_for_them(tmp_path: Path) -> None:
     manifest = laboratory(tmp_path / "inbox", "walk1.trc")
     pinned = planned(manifest, DETECTOR, neurik=NEURIK)
+    assert pinned.neurik == NEURIK  # it measures with that, whatever is champion by then
     assert pinned.record["models"] == [NEURIK.identity]
     assert pinned.record["release"]["models"] == [DETECTOR.identity]
     assert pinned.run_id == planned(manifest, DETECTOR, NEURIK).run_id  # the result is the same

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks.audit import AuditLog
+from tasks.golden import GoldenTrial
 from tasks.promotion import promote, show_canary
 from tasks.rollout_status import rollout_status
 from tasks.settings import Settings
@@ -85,6 +89,7 @@ def test_disturbed_quality_is_rolled_back_by_itself_and_reported(
     assert status["trials_shown"] == before["trials_shown"]
     assert (status["rollout"]["state"], status["rollout"]["nights"][0]["verdict"]) == ("stopped", "breach")
     assert (status["acts"][-1]["act"], status["acts"][-1]["who"]) == ("roll back", "watch")
+    assert [(one.who, one.act) for one in AuditLog(settings.home).entries()] == [("watch", "roll back")]
     (sent,) = webhook.told
     assert (sent["event"], sent["release"]) == ("release rolled back", candidate)
     assert "mean_quality" in sent["text"]
@@ -106,6 +111,8 @@ def test_nights_that_hold_end_the_watch(settings: Settings, webhook: Webhook) ->
 
 
 def test_trials_that_both_releases_measured_must_keep_the_gates_margins(settings: Settings) -> None:
+    gone = GoldenTrial("blue/s-a0/old0", "reference", "gone.mot", "0" * 64, "a" * 64, 0.0, "ann", "2026-11-29")
+    (settings.home / "golden.json").write_text(json.dumps({"trials": [asdict(gone)]}))  # it is of no criterion here
     promote(settings)
     metrics = (("knee_flexion_peak", "left", 95.0), ("knee_flexion_peak", "right", 105.0))
     (line,) = night(settings, "old", 2, 0.8, metrics=metrics)

@@ -127,6 +127,18 @@ def test_nights_write_reports_of_those_whose_runs_changed_and_remove_those_of_no
     assert foreign.exists()
 
 
+def test_reports_of_nobody_go_though_another_cannot_be_written(home: Path, tmp_path: Path) -> None:
+    settings = Settings(home=shutil.copytree(home, tmp_path / "home", symlinks=True), reports=tmp_path / "elsewhere")
+    renew_reports(settings)
+    settings.report_of("blue/ann").unlink()
+    settings.report_of("blue/ann").mkdir()
+    retire_people(settings.warehouse, ["blue/bob"])
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    with pytest.raises(OSError, match="ann"):
+        renew_reports(settings)
+    assert not settings.report_of("blue/bob").exists()
+
+
 def test_the_command_refuses_what_it_cannot_do(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = ("--home", home, "--out", tmp_path / "r.html")
     assert_refused(run("report", *given), "give one of --athlete, --trial and --squad", exit_code=2)

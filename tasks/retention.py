@@ -13,11 +13,13 @@ from pathlib import Path
 
 import duckdb
 
+from biopose.errors import BioposeError
 from tasks.dask_pool import DONE, made_from
+from tasks.golden import GoldenSet
 from tasks.ray_folder import ended_sessions
 from tasks.settings import Settings
 from warehouse.connection import opened_for_reading, opened_for_writing
-from warehouse.deleted import OldRun, old_runs, remove_runs
+from warehouse.deleted import OldRun, deleted_trials, old_runs, remove_runs
 from warehouse.errors import WarehouseBusyError, WarehouseError
 from warehouse.snapshot import publish_snapshot
 
@@ -99,7 +101,16 @@ def prune(settings: Settings) -> list[Expired]:
         with suppress(WarehouseBusyError):
             remove_runs(settings.warehouse, gone)
             publish_snapshot(settings.warehouse, settings.snapshot)
+            _remove_golden(settings)
     return [one for one in removed if not one.path.exists()]
+
+
+def _remove_golden(settings: Settings) -> None:
+    """Take deleted trials that nobody can restore any more out of the golden set, with the copies of their numbers."""
+    gone = {(one.trial_id, one.video_sha256) for one in deleted_trials(settings.warehouse) if not one.is_restorable}
+    with suppress(BioposeError):  # a damaged set is named by what uses it, and this is done the next time
+        golden = GoldenSet(settings)
+        golden.remove([name for name, one in golden.trials.items() if (name, one.video_sha256) in gone])
 
 
 def pruned_line(removed: list[Expired]) -> str:

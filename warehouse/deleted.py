@@ -50,7 +50,7 @@ OVERDUE = """
 SELECT run.run_number, run.artifacts
 FROM run
 JOIN deleted_trial USING (trial_id, video_sha256)
-WHERE deleted_at < $before AND is_restorable
+WHERE deleted_at < $before
 ORDER BY run.run_number
 """
 
@@ -203,7 +203,7 @@ def remove_runs(database: Path, runs: Collection[OldRun]) -> None:
     numbers = [run.number for run in runs]
     with opened_for_writing(database) as connection, transaction(connection):
         of_deleted = connection.execute(
-            "UPDATE deleted_trial SET is_restorable = false WHERE is_restorable AND EXISTS (FROM run "
+            "UPDATE deleted_trial SET is_restorable = false WHERE EXISTS (FROM run "
             "WHERE run.trial_id = deleted_trial.trial_id AND run.video_sha256 = deleted_trial.video_sha256 "
             "AND list_contains($numbers, run_number)) RETURNING trial_id",
             {"numbers": numbers},

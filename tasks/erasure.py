@@ -25,6 +25,7 @@ from tasks.dask_pool import DONE, made_from
 from tasks.erased_people import ErasedPeople
 from tasks.golden import GoldenSet
 from tasks.quarantine import Quarantined, read_record
+from tasks.ray_folder import ended_sessions
 from tasks.retention import intermediates
 from tasks.settings import Settings
 from tasks.user_name import user_name
@@ -169,6 +170,8 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
     lines = sum(_without_lines(log, search) for log in settings.logs.glob("*.log"))
     for history in settings.prefect_home.glob("prefect.db*"):
         history.unlink()
+    for session in ended_sessions(settings):  # outside of the home; their logs may name anybody
+        shutil.rmtree(session)
     searched, left = _search_home(settings, search)
     (settings.home / PENDING).unlink()
     return {

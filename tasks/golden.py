@@ -23,7 +23,7 @@ from biopose.analysis.kinematics import coordinate_units
 from biopose.errors import BioposeError
 from biopose.io.files import sha256_of, written_whole
 from biopose.io.mot import read_mot
-from tasks.settings import Settings
+from tasks.settings import OWNER_ALONE, Settings
 
 FloatArray = NDArray[np.float64]
 Kind = Literal["reference", "approval"]
@@ -127,7 +127,7 @@ class GoldenSet:
             raise BioposeError(f"{kinematics}: is gone; measure {trial_id} again before its numbers are approved")
         sha256 = sha256_of(kinematics)
         name = f"{APPROVED}/{sha256[:16]}.parquet"
-        (self._home / APPROVED).mkdir(exist_ok=True)
+        (self._home / APPROVED).mkdir(mode=OWNER_ALONE, exist_ok=True)
         with written_whole(self._home / name) as partial:
             shutil.copyfile(kinematics, partial)
         return self._add("approval", trial_id, name, sha256, video_sha256, 0.0, who)
@@ -137,8 +137,7 @@ class GoldenSet:
         there = [name for name in trial_ids if name in self.trials]
         for name in there:
             one = self.trials.pop(name)
-            if one.kind == "approval":
-                self._path(one).unlink(missing_ok=True)
+            self._remove_copy(one)
         if there:
             self._save()
         return there
@@ -204,9 +203,14 @@ class GoldenSet:
         replaced = self.trials.get(trial_id)
         self.trials[trial_id] = added
         self._save()
-        if replaced and replaced.kind == "approval" and replaced.file != file:
-            self._path(replaced).unlink(missing_ok=True)
+        if replaced:
+            self._remove_copy(replaced)
         return added
+
+    def _remove_copy(self, one: GoldenTrial) -> None:
+        """Remove approved numbers, unless another trial has the same, as one that was renamed has."""
+        if one.kind == "approval" and one.file not in {other.file for other in self.trials.values()}:
+            self._path(one).unlink(missing_ok=True)
 
     def _save(self) -> None:
         rows = [asdict(one) for _, one in sorted(self.trials.items())]

@@ -30,7 +30,8 @@ SHARED = """
 SELECT one.trial_id
 FROM release_run AS one
 JOIN release_run AS two USING (trial_id)
-WHERE one.release_id = ? AND two.release_id = ? AND one.run_number <> two.run_number
+JOIN trial_manifest USING (trial_id)
+WHERE NOT is_retired AND one.release_id = ? AND two.release_id = ? AND one.run_number <> two.run_number
 ORDER BY one.trial_id
 """
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from biopose.errors import BioposeError
-from tasks.settings import Settings
+from tasks.settings import OWNER_ALONE, Settings
 
-LONGEST_FOLDER_BYTES = 22  # the rest of a socket's address, /ray-0a1b2c3d/session_.../sockets/plasma_store, has 81
+LONGEST_FOLDER_BYTES = 20  # the rest of a socket's address, /ray-0a1b2c3d/r/session_.../sockets/plasma_store, has 83
+OF_RAY = "r"  # Ray lets every user of the machine write to the folder that it is given, so that one lies in another
 SESSION = re.compile(r"session_.+_(?P<pid>\d+)")
 
 
@@ -34,13 +36,28 @@ def ray_folder(settings: Settings) -> Path:
     )
 
 
+def made_for_ray(settings: Settings) -> Path:
+    """The folder to give to Ray: in that of the home, which is made for its owner alone, as logs name trials.
+
+    Raises:
+        BioposeError: there is no such folder, or it belongs to another user.
+    """
+    folder = ray_folder(settings)
+    folder.mkdir(mode=OWNER_ALONE, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise BioposeError(f"{folder}: belongs to another user, or is no folder; remove it, or set RAY_TMPDIR")
+    folder.chmod(OWNER_ALONE)  # earlier versions gave this one to Ray
+    return folder / OF_RAY
+
+
 def ended_sessions(settings: Settings) -> Iterator[Path]:
     """The folders of sessions whose Ray does not run any more."""
     try:
         folder = ray_folder(settings)
     except BioposeError:
         return
-    for path in sorted(folder.glob("session_*")):
+    for path in sorted((*folder.glob("session_*"), *folder.glob(f"{OF_RAY}/session_*"))):  # the first: earlier versions
         found = SESSION.fullmatch(path.name)  # session_latest is a link to one of them
         if found and path.is_dir() and not path.is_symlink() and not Path(f"/proc/{found['pid']}").exists():
             yield path

@@ -23,7 +23,7 @@ from biopose.tracking.shard import Shard
 from tasks.costs import recorded_cost, shard_cost
 from tasks.faults import CrashedError, each_alone_if_need_be
 from tasks.methods import PinnedMethod
-from tasks.ray_folder import ray_folder
+from tasks.ray_folder import made_for_ray
 from tasks.settings import Settings
 
 ATTEMPTS = 3  # of a call whose actor dies, and to start Ray
@@ -178,7 +178,7 @@ def _start_here(settings: Settings) -> None:
     """Start Ray; on a machine that is busy just now it may take longer than Ray allows, so it has several attempts."""
     for attempt in range(ATTEMPTS):
         try:  # without an address Ray would join a cluster that RAY_ADDRESS names
-            ray.init(address="local", num_cpus=settings.cores, _temp_dir=str(ray_folder(settings)), **LOCAL, **QUIET)
+            ray.init(address="local", num_cpus=settings.cores, _temp_dir=str(made_for_ray(settings)), **LOCAL, **QUIET)
             return
         except BioposeError:
             raise

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import duckdb
 
+from biopose.errors import BioposeError
 from tasks.dask_pool import DONE, made_from
+from tasks.golden import GoldenSet
 from tasks.ray_folder import ended_sessions
 from tasks.settings import Settings
 from warehouse.archive import remove_unlisted
@@ -101,18 +103,16 @@ def prune(settings: Settings) -> list[Expired]:
             remove_runs(settings.warehouse, gone)
             publish_snapshot(settings.warehouse, settings.snapshot)
             remove_unlisted(settings.warehouse)
-    if any(run.is_deleted for run in gone):
-        _remove_from_golden_set(settings)
+            _remove_golden(settings)
     return [one for one in removed if not one.path.exists()]
 
 
-def _remove_from_golden_set(settings: Settings) -> None:
-    """Take deleted trials whose runs are gone out of the golden set, which has copies of approved numbers."""
-    from tasks.golden import GoldenSet  # it imports torch, which planning does without
-
-    golden = GoldenSet(settings)
+def _remove_golden(settings: Settings) -> None:
+    """Take deleted trials that nobody can restore any more out of the golden set, with the copies of their numbers."""
     gone = {(one.trial_id, one.video_sha256) for one in deleted_trials(settings.warehouse) if not one.is_restorable}
-    golden.remove([name for name, one in golden.trials.items() if (name, one.video_sha256) in gone])
+    with suppress(BioposeError):  # a damaged set is named by what uses it, and this is done the next time
+        golden = GoldenSet(settings)
+        golden.remove([name for name, one in golden.trials.items() if (name, one.video_sha256) in gone])
 
 
 def pruned_line(removed: list[Expired]) -> str:

@@ -52,7 +52,8 @@ OF_RUNS = "run_number IN (SELECT run_number FROM run)"
 OF_NOBODY = {  # tables that hold nothing of a person, with the columns that are left empty
     "release": "",
     "release_model": "",
-    "release_act": "REPLACE ('' AS who, '' AS why, NULL AS canary)",
+    "release_act": "REPLACE (if(who = 'watch', who, '') AS who, '' AS why, "
+    "if(canary IS NULL, NULL, struct_update(canary, teams := []::VARCHAR[])) AS canary)",
     "release_offset": "",
     "rollout": "REPLACE ('' AS policy, NULL AS comparison)",
 }

@@ -18,6 +18,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from biopose.io.files import written_whole
 
 STYLE = Path(__file__).parent / "templates" / "plot.css"
+OWNER_ALONE = 0o600  # as a report: it holds health data
 INK = "#24292f"
 PX_PER_UNIT = 3  # of the .png: 1032 px a panel, sharp in print
 OVERSAMPLING = 2
@@ -38,6 +39,7 @@ def write_plot(svg: str, path: Path) -> Path:
         path: .svg or .png.
     """
     with written_whole(path) as partial:
+        partial.touch(mode=OWNER_ALONE)
         if path.suffix.lower() == ".svg":
             partial.write_text(standalone(svg), encoding="utf-8")
         else:

@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from biopose.cli.command_line import NewFile
 from flows.cli.command_errors import as_one_line
-from flows.cli.home_option import refuse_inside_home, with_home
+from flows.cli.home_option import refuse_inside_home, with_home, with_teams
+
+if TYPE_CHECKING:
+    from tasks.audit import People
+    from tasks.settings import Settings
 
 with_out = click.option("--out", required=True, type=NewFile(".png", ".svg"), help="The .png or .svg to write.")
 with_coordinates = click.option(
@@ -40,9 +45,16 @@ def plot() -> None:
 @click.option("--from-s", type=float, help="Begin at this second of the video.")
 @click.option("--to-s", type=float, help="End at this second of the video.")
 @with_out
+@with_teams
 @with_home
 def curve(
-    trial: str, coordinates: tuple[str, ...], from_s: float | None, to_s: float | None, out: Path, home: Path | None
+    trial: str,
+    coordinates: tuple[str, ...],
+    from_s: float | None,
+    to_s: float | None,
+    out: Path,
+    teams: tuple[str, ...],
+    home: Path | None,
 ) -> None:
     """Draw angles of TRIAL over time, with their 95 % intervals; frames that are not trusted are grey.
 
@@ -51,12 +63,14 @@ def curve(
       biopose plot curve blue/2026-11-25-jumps/jump1 --coordinate knee_angle --from-s 1 --to-s 2.5 --out knee.png
     """
     from flows.pages.plots import curve_plot
+    from tasks.audit import People
     from tasks.settings import Settings
 
     settings = Settings.load(home)
     start, end = ("" if second is None else str(second) for second in (from_s, to_s))
     with as_one_line():
-        _write(curve_plot(settings, trial, coordinates, start=start, end=end), out, settings.home)
+        drawn = curve_plot(settings, trial, coordinates, start=start, end=end, teams=teams or None)
+        _write(drawn, out, settings, People(trials=(trial,)))
 
 
 @plot.command()
@@ -64,8 +78,9 @@ def curve(
 @click.argument("metric")
 @click.option("--activity", default="", show_default="that of the most trials", help="Of the trials.")
 @with_out
+@with_teams
 @with_home
-def trend(athlete: str, metric: str, activity: str, out: Path, home: Path | None) -> None:
+def trend(athlete: str, metric: str, activity: str, out: Path, teams: tuple[str, ...], home: Path | None) -> None:
     """Draw the sessions' means of ATHLETE's METRIC, with interval, the squad's band and the smallest detectable change.
 
     \b
@@ -73,11 +88,13 @@ def trend(athlete: str, metric: str, activity: str, out: Path, home: Path | None
       biopose plot trend blue/ann jump_height --activity countermovement_jump --out jump_height.png
     """
     from flows.pages.plots import trend_plot
+    from tasks.audit import People
     from tasks.settings import Settings
 
     settings = Settings.load(home)
     with as_one_line():
-        _write(trend_plot(settings, athlete, metric, activity=activity), out, settings.home)
+        drawn = trend_plot(settings, athlete, metric, activity=activity, teams=teams or None)
+        _write(drawn, out, settings, People(athletes=(athlete,)))
 
 
 @plot.command()
@@ -85,8 +102,11 @@ def trend(athlete: str, metric: str, activity: str, out: Path, home: Path | None
 @click.argument("second")
 @with_coordinates
 @with_out
+@with_teams
 @with_home
-def comparison(first: str, second: str, coordinates: tuple[str, ...], out: Path, home: Path | None) -> None:
+def comparison(
+    first: str, second: str, coordinates: tuple[str, ...], out: Path, teams: tuple[str, ...], home: Path | None
+) -> None:
     """Draw the curves of two trials over each other, from 0 to 100 %: in gait the mean over a side's strides.
 
     \b
@@ -94,15 +114,21 @@ def comparison(first: str, second: str, coordinates: tuple[str, ...], out: Path,
       biopose plot comparison blue/2026-11-18-jumps/jump1 blue/2026-11-25-jumps/jump1 --out before_after.svg
     """
     from flows.pages.plots import comparison_plot
+    from tasks.audit import People
     from tasks.settings import Settings
 
     settings = Settings.load(home)
     with as_one_line():
-        _write(comparison_plot(settings, first, second, coordinates), out, settings.home)
+        drawn = comparison_plot(settings, first, second, coordinates, teams=teams or None)
+        _write(drawn, out, settings, People(trials=(first, second)))
 
 
-def _write(svg: str, out: Path, home: Path) -> None:
+def _write(svg: str, out: Path, settings: Settings, people: People) -> None:
+    """Record whom a plot shows, and write it."""
     from biopose.report.plot_file import write_plot
+    from tasks.audit import AuditLog
+    from tasks.user_name import user_name
 
-    refuse_inside_home(out, home)
+    refuse_inside_home(out, settings.home)
+    AuditLog(settings.home).append(user_name(), "export", "plot", people)
     click.echo(str(write_plot(svg, out)))

@@ -11,7 +11,7 @@ import click
 from biopose.cli.command_line import NewFile, as_json, show
 from biopose.cli.given_options import refuse_unused
 from flows.cli.command_errors import as_one_line
-from flows.cli.home_option import refuse_inside_home, with_home
+from flows.cli.home_option import refuse_inside_home, with_home, with_teams
 
 
 @click.command()
@@ -25,6 +25,7 @@ from flows.cli.home_option import refuse_inside_home, with_home
 )
 @click.option("--out", required=True, type=NewFile(".html"), help="The .html to write.")
 @click.option("--pdf", is_flag=True, help="Print it to FILE.pdf, too, by Chromium or Chrome where one is installed.")
+@with_teams
 @with_home
 @as_json
 def report(
@@ -34,6 +35,7 @@ def report(
     since: datetime.datetime | None,
     out: Path,
     pdf: bool,
+    teams: tuple[str, ...],
     home: Path | None,
     json_: bool,
 ) -> None:
@@ -56,7 +58,9 @@ def report(
         refuse_unused("with --trial", "since")
     from flows.pages.pdf import installed_browser, print_pdf
     from flows.pages.report import athlete_report, squad_report, trial_report, write_report
+    from tasks.audit import AuditLog, People
     from tasks.settings import Settings
+    from tasks.user_name import user_name
 
     settings = Settings.load(home)
     refuse_inside_home(out, settings.home)
@@ -64,11 +68,14 @@ def report(
     with as_one_line():
         browser = installed_browser() if pdf else ""
         if trial is not None:
-            content = trial_report(settings, trial)
+            content, people = trial_report(settings, trial, teams=teams or None), People(trials=(trial,))
         elif athlete is not None:
-            content = athlete_report(settings, athlete, since=day)
+            content = athlete_report(settings, athlete, since=day, teams=teams or None)
+            people = People(athletes=(athlete,))
         else:
-            content = squad_report(settings, str(squad), since=day)
+            content = squad_report(settings, str(squad), since=day, teams=teams or None)
+            people = People(teams=(str(squad),))
+        AuditLog(settings.home).append(user_name(), "export", "report", people)
         files = [write_report(content, out)]
         if pdf:
             print_pdf(out, out.with_suffix(".pdf"), browser=browser)

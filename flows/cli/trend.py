@@ -55,17 +55,22 @@ def trend(
       biopose trend jump_height --activity countermovement_jump --team blue
       biopose trend knee_flexion_peak --activity squat --side left --since 2026-09-01 --json
     """
+    from biopose.errors import BioposeError
+    from tasks.audit import AuditLog, People
     from tasks.settings import Settings
+    from tasks.user_name import user_name
     from warehouse.api import open_home
     from warehouse.errors import WarehouseError
 
     filters = {"metric": metric, "activity": activity} | ({"team": team} if team else {})
     try:
-        rows = _rows(open_home(Settings.load(home).home), filters)
-        rows = _of_one_method(_chosen(rows, side, since, until), method)
+        of_home = open_home(Settings.load(home).home)
+        rows = _of_one_method(_chosen(_rows(of_home, filters), side, since, until), method)
+        people = People(athletes=tuple(sorted(rows["athlete_id"].unique())))
+        AuditLog(of_home.folder).append(user_name(), "query", f"trend {metric}", people)
         result = {"metric": metric, "activity": activity, "method": rows["method"][0], "unit": rows["unit"][0]}
         result["sides"] = _sides(rows)
-    except (WarehouseError, ValueError) as error:
+    except (BioposeError, WarehouseError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     show(result, json_=json_, lines=lambda: _lines(result))
 

@@ -52,10 +52,18 @@ def night(read: Reader, asked: Mapping[str, str], *, settings: Settings) -> dict
         "shown": min(loads.height, SHOWN_TRIALS),
         "sessions": {name: sorted(trials, key=lambda one: one["trial_id"]) for name, trials in sessions.items()},
         "least_quality": UNTRUSTED_QUALITY,
-        "running": None if (run := running_ingest(settings)) is None else progress_text(run),
+        "running": _running(settings, read.teams),
         "change": _change(read),
         **_quarantined(settings.quarantine, read.teams),
     }
+
+
+def _running(settings: Settings, teams: Teams) -> str | None:
+    """How far a running ingest is; the count is of all teams, and is shown to who reads all."""
+    run = running_ingest(settings)
+    if run is None:
+        return None
+    return progress_text(run) if teams is None else "running"
 
 
 def _change(read: Reader) -> Row | None:

@@ -18,13 +18,16 @@ from tasks.settings import Settings
 from warehouse.errors import QueryError, UnknownNameError
 from warehouse.nearest import nearest_names, suggestion
 from warehouse.open_snapshot import OpenSnapshot
+from warehouse.team_rows import Teams
 
 T = TypeVar("T")
 # The names of angles: a coordinate without its side.
 COORDINATES = {name.removesuffix("_"): title for titles in PANELS.values() for name, title in titles.items()}
 
 
-def curve_plot(settings: Settings, trial_id: str, coordinates: Collection[str], *, start: str, end: str) -> str:
+def curve_plot(
+    settings: Settings, trial_id: str, coordinates: Collection[str], *, start: str, end: str, teams: Teams = None
+) -> str:
     """Curves of a trial's angles over time, as SVG.
 
     Args:
@@ -33,16 +36,17 @@ def curve_plot(settings: Settings, trial_id: str, coordinates: Collection[str], 
         coordinates: of COORDINATES.
         start: second of the video at which they begin; "" for the trial's first.
         end: likewise, the last.
+        teams: whose rows are read; None: every row.
 
     Raises:
         QueryError: there is no such trial or coordinate, or no frame between start and end.
     """
-    frames = _read(settings, lambda read: read_frames(read, {"from": start, "to": end}, trial_id=trial_id))
+    frames = _read(settings, lambda read: read_frames(read, {"from": start, "to": end}, trial_id=trial_id), teams)
     panels = _chosen(frames.groups, coordinates)
     return figure(trial_id, panels, frames.time_s, frames.untrusted, columns=min(len(panels), COLUMNS))
 
 
-def trend_plot(settings: Settings, athlete_id: str, metric: str, *, activity: str) -> str:
+def trend_plot(settings: Settings, athlete_id: str, metric: str, *, activity: str, teams: Teams = None) -> str:
     """The trend of an athlete's metric over sessions, as SVG.
 
     Args:
@@ -50,18 +54,22 @@ def trend_plot(settings: Settings, athlete_id: str, metric: str, *, activity: st
         athlete_id: team/athlete.
         metric: such as jump_height.
         activity: "" for that of the most trials.
+        teams: whose rows are read; None: every row.
 
     Raises:
         QueryError: there is no such athlete, activity or metric.
     """
-    page = _read(settings, lambda read: athlete(read, {"activity": activity}, athlete_id=athlete_id, offline=True))
+    asked = {"activity": activity}
+    page = _read(settings, lambda read: athlete(read, asked, athlete_id=athlete_id, offline=True), teams)
     plots = {str(one["name"]): str(one["plot"]) for one in page["metrics"]}
     if metric not in plots:
         _refuse(metric, plots, f"{athlete_id} has no such metric of {page['activity']}", kind="metric")
     return plots[metric]
 
 
-def comparison_plot(settings: Settings, first: str, second: str, coordinates: Collection[str]) -> str:
+def comparison_plot(
+    settings: Settings, first: str, second: str, coordinates: Collection[str], *, teams: Teams = None
+) -> str:
     """The curves of two trials over each other, from 0 to 100 per cent, as SVG.
 
     Args:
@@ -69,6 +77,7 @@ def comparison_plot(settings: Settings, first: str, second: str, coordinates: Co
         first: team/session/trial.
         second: likewise.
         coordinates: of COORDINATES; a panel for each side.
+        teams: whose rows are read; None: every row.
 
     Raises:
         QueryError: there is no such trial or coordinate, or the trials have no such curve in common.
@@ -79,15 +88,15 @@ def comparison_plot(settings: Settings, first: str, second: str, coordinates: Co
             read.rows("trial_description", trial=name)
         return comparison_panels([read.frame("curves_of_trial", {"trial": name}) for name in (first, second)])
 
-    chosen = _chosen(_read(settings, panels), coordinates)
+    chosen = _chosen(_read(settings, panels, teams), coordinates)
     none = np.zeros(len(PERCENT), bool)
     title = f"{first} and {second}"
     return figure(title, chosen, PERCENT, none, columns=min(len(chosen), COLUMNS), time_title="%")
 
 
-def _read(settings: Settings, work: Callable[[Reader], T]) -> T:
+def _read(settings: Settings, work: Callable[[Reader], T], teams: Teams) -> T:
     with OpenSnapshot(settings.snapshot, LIMITS) as snapshot:
-        found, _ = snapshot.answer(lambda connection: work(Reader(connection, settings.queries)))
+        found, _ = snapshot.answer(lambda connection: work(Reader(connection, settings.queries, teams)), teams=teams)
     return found
 
 

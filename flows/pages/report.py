@@ -26,6 +26,7 @@ from flows.pages.trial_files import SUMMARY, TrialFiles
 from tasks.settings import Settings
 from warehouse.limits import Limits
 from warehouse.open_snapshot import OpenSnapshot
+from warehouse.team_rows import Teams
 
 STYLES = (
     Path(__file__).parents[2] / "biopose" / "report" / "templates" / "plot.css",
@@ -39,29 +40,30 @@ OWNER_ALONE = 0o600
 Page = dict[str, Any]
 
 
-def athlete_report(settings: Settings, athlete_id: str, *, since: str | None = None) -> str:
+def athlete_report(settings: Settings, athlete_id: str, *, since: str | None = None, teams: Teams = None) -> str:
     """The report of an athlete, as HTML.
 
     Args:
         settings: of the home.
         athlete_id: team/athlete.
         since: day from which on sessions count as after; None: four weeks up to the last session.
+        teams: whose rows are read; None: every row.
 
     Raises:
         UnknownNameError: there is no such athlete.
         WarehouseError: nothing is measured yet, or the snapshot cannot be read.
     """
-    return _rendered(settings, "report_athlete", lambda read: _athlete(read, settings.home, athlete_id, since))
+    return _rendered(settings, "report_athlete", lambda read: _athlete(read, settings.home, athlete_id, since), teams)
 
 
-def trial_report(settings: Settings, trial_id: str) -> str:
+def trial_report(settings: Settings, trial_id: str, *, teams: Teams = None) -> str:
     """The report of a trial, team/session/trial; likewise."""
-    return _rendered(settings, "report_trial", lambda read: _trial(read, settings.home, trial_id))
+    return _rendered(settings, "report_trial", lambda read: _trial(read, settings.home, trial_id), teams)
 
 
-def squad_report(settings: Settings, team: str, *, since: str | None = None) -> str:
+def squad_report(settings: Settings, team: str, *, since: str | None = None, teams: Teams = None) -> str:
     """The report of a team; likewise."""
-    return _rendered(settings, "report_squad", lambda read: _squad(read, team, since))
+    return _rendered(settings, "report_squad", lambda read: _squad(read, team, since), teams)
 
 
 def write_report(content: str, path: Path) -> Path:
@@ -72,9 +74,11 @@ def write_report(content: str, path: Path) -> Path:
     return path
 
 
-def _rendered(settings: Settings, template: str, page: Callable[[Reader], Page]) -> str:
+def _rendered(settings: Settings, template: str, page: Callable[[Reader], Page], teams: Teams) -> str:
     with OpenSnapshot(settings.snapshot, LIMITS) as snapshot:
-        context, version = snapshot.answer(lambda connection: page(Reader(connection, settings.queries)))
+        context, version = snapshot.answer(
+            lambda connection: page(Reader(connection, settings.queries, teams)), teams=teams
+        )
     style = Markup("\n".join(file.read_text(encoding="utf-8") for file in STYLES))  # noqa: S704 - our own files
     found = environment(offline=True).get_template(f"{template}.html.j2")
     return found.render(context, style=style, published=version.published)
@@ -162,7 +166,7 @@ def _squad(read: Reader, team: str, since: str | None) -> Page:
         ],
         "shown_changes": ALL,
         "judged": judged,
-        "models": read.rows("model_usage"),
+        "models": read.rows("model_usage", team=team),
         "provenance": {},
     }
 

@@ -15,7 +15,8 @@ from flows.cli.main import cli
 from tasks.audit import AuditLog
 from tasks.dask_pool import DONE
 from tasks.golden import GoldenSet
-from tasks.ray_folder import ray_folder
+from tasks.golden_trials import add_golden
+from tasks.ray_folder import made_for_ray
 from tasks.retention import expired, prune
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
@@ -209,7 +210,7 @@ def test_logs_of_ended_sessions_of_ray_go_and_those_of_running_ones_stay(
 ) -> None:
     monkeypatch.setattr("tasks.ray_folder.LONGEST_FOLDER_BYTES", 1000)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    folder, old_s = ray_folder(settings), time.time() - 8 * DAY_S
+    folder, old_s = made_for_ray(settings), time.time() - 8 * DAY_S
     sessions = [folder / f"session_2026-11-01_00-00-00_000000_{pid}" for pid in (2**22 + 1, os.getpid())]
     for session in sessions:
         session.mkdir(parents=True)
@@ -217,6 +218,37 @@ def test_logs_of_ended_sessions_of_ray_go_and_those_of_running_ones_stay(
     (folder / "session_latest").symlink_to(sessions[0])
     assert [one.path for one in prune(settings)] == [sessions[0]]
     assert sessions[1].is_dir()
+
+
+def test_numbers_of_a_deleted_trial_leave_the_golden_set_with_its_runs(settings: Settings) -> None:
+    for trial in (JUMP, OTHER):
+        add_golden(settings, trial.trial_id, reference=None, offset_s=0.0, who="ann")
+    run(settings, "delete", JUMP.trial_id)
+    assert set(GoldenSet(settings).trials) == {JUMP.trial_id, OTHER.trial_id}
+    prune(Settings(home=settings.home, deleted_days=0))
+    assert set(GoldenSet(settings).trials) == {OTHER.trial_id}
+    assert len(list((settings.home / "golden").iterdir())) == 1
+
+
+def test_runs_of_a_deleted_trial_are_removed_though_consent_was_withdrawn_since(settings: Settings) -> None:
+    run(settings, "delete", JUMP.trial_id)
+    retire_people(settings.warehouse, ["blue/ann"])
+    at_once = Settings(home=settings.home, deleted_days=0)
+    assert "deleted run" in {one.kind for one in prune(at_once)}
+    assert not (settings.home / JUMP.record["run"]["artifacts"]).exists()
+    assert prune(at_once) == []
+
+
+def test_an_erasure_removes_logs_of_ended_sessions_of_ray(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tasks.ray_folder.LONGEST_FOLDER_BYTES", 1000)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    log = made_for_ray(settings) / f"session_2026-11-01_00-00-00_000000_{2**22 + 1}" / "logs" / "worker.err"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"{BOBS.trial_id} failed")
+    run(settings, "erase", "blue/bob", "--yes")
+    assert not log.exists()
 
 
 def test_erasing_a_person_leaves_no_record_of_what_was_deleted_of_theirs(settings: Settings) -> None:

@@ -109,6 +109,17 @@ def test_a_person_who_is_erased_leaves_the_golden_set(settings: Settings) -> Non
     assert not list((settings.home / "golden").iterdir())
 
 
+def test_numbers_that_two_trials_share_stay_until_both_are_removed(settings: Settings) -> None:
+    golden, folder = GoldenSet(settings), settings.home / TRIAL.record["run"]["artifacts"]
+    for name in ("blue/day1/before", "blue/day1/renamed"):
+        golden.approve(name, folder / "kinematics.parquet", video_sha256=RUN_VIDEO, who="ann")
+    assert (settings.home / "golden").stat().st_mode & 0o777 == 0o700
+    golden.remove(["blue/day1/before"])
+    assert golden.faults() == {}
+    golden.remove(["blue/day1/renamed"])
+    assert not list((settings.home / "golden").iterdir())
+
+
 def test_the_command_adds_lists_and_removes_and_names_what_changed(settings: Settings, reference: Path) -> None:
     home = ("--home", str(settings.home))
     add_reference = ["add", TRIAL.trial_id, "--reference", str(reference), "--offset-s", "10", "--by", "A. Miller"]

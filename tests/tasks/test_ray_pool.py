@@ -12,7 +12,7 @@ from biopose.errors import BioposeError, VideoError
 from biopose.tracking.shard import Shard
 from tasks.faults import CrashedError
 from tasks.methods import PinnedMethod
-from tasks.ray_folder import ray_folder
+from tasks.ray_folder import made_for_ray, ray_folder
 from tasks.ray_pool import ATTEMPTS, ActorPool, _slots, _start_here, ray_pool
 from tasks.settings import Settings
 from tests.tasks.small_actors import SmallActor
@@ -60,6 +60,20 @@ def test_rays_sockets_lie_in_a_folder_of_the_home_with_a_short_path(
     for too_long in ("/tmp/" + 90 * "l", "/tmp/" + 14 * "é", "/absent"):
         monkeypatch.setenv("TMPDIR", too_long)
         assert ray_folder(settings) == folder
+
+
+def test_logs_of_ray_are_for_the_owner_of_the_home_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tasks.ray_folder.LONGEST_FOLDER_BYTES", 1000)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    settings = Settings(home=tmp_path / "home")
+    ray_folder(settings).mkdir()
+    ray_folder(settings).chmod(0o777)  # as earlier versions of BioPose left it
+    assert made_for_ray(settings).parent == ray_folder(settings)
+    assert ray_folder(settings).stat().st_mode & 0o777 == 0o700
+    ray_folder(settings).rmdir()
+    ray_folder(settings).symlink_to(tmp_path)
+    with pytest.raises(BioposeError, match="belongs to another user, or is no folder"):
+        made_for_ray(settings)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])

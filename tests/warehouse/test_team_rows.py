@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pytest
 from tests.warehouse.test_query import GIVEN
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.api import open_home
+from warehouse.archive import archive_frames
+from warehouse.canary import Canary
+from warehouse.connection import opened_for_writing
 from warehouse.errors import QueryError, UnknownNameError
 from warehouse.limits import Limits
 from warehouse.load import load_trial
@@ -19,6 +23,7 @@ from warehouse.migrate import VIEWS
 from warehouse.named_query import named_queries
 from warehouse.open_snapshot import OpenSnapshot
 from warehouse.query import folder_of_trial, run_query_on, run_sql_on
+from warehouse.releases import begin_act, finish_act, promoted
 from warehouse.snapshot import publish_snapshot
 from warehouse.team_rows import WHOLE, Teams
 
@@ -79,8 +84,8 @@ def teams_in(answer: pl.DataFrame) -> set[str]:
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_has_the_rows_of_the_teams_alone(snapshot: OpenSnapshot, view: str) -> None:
     whole = ask(snapshot, f"SELECT * FROM {view}")
-    if view not in ("trial_of_every_release", "cycle_metric"):
-        assert teams_in(whole) == {"blue", "green", "red"} or view == "kinematics_narrow"
+    if view not in ("trial_of_every_release", "cycle_metric", "session_up_to_date"):
+        assert teams_in(whole) == {"blue", "green", "red"} or view in ("kinematics_narrow", "kinematics_of_every_run")
     assert teams_in(ask(snapshot, f"SELECT * FROM {view}", teams=("blue",))) <= {"blue"}
     assert teams_in(ask(snapshot, f"SELECT * FROM {view}", teams=("blue", "green"))) <= {"blue", "green"}
 
@@ -88,12 +93,40 @@ def test_every_view_has_the_rows_of_the_teams_alone(snapshot: OpenSnapshot, view
 def test_every_table_is_restricted_or_holds_nothing_of_a_person(snapshot: OpenSnapshot) -> None:
     tables = ask(snapshot, "SELECT table_name FROM duckdb_tables() WHERE NOT internal")["table_name"]
     for table in tables:
-        if table in ("migration", "rollout_transition", "rollout_night", "night", "backfill"):
+        if table in ("migration", "rollout_transition", "rollout_night", "night", "backfill", "kinematics_file"):
             with pytest.raises(QueryError, match="SQL reads these relations"):
                 ask(snapshot, f"SELECT * FROM {table}", teams=("blue",))
         else:
             assert teams_in(ask(snapshot, f"SELECT * FROM {table}", teams=("blue",))) <= {"blue"}
     assert ask(snapshot, "SELECT count(*) FROM kinematics_of_every_run", teams=("blue",)).item() == 40
+
+
+def test_frames_in_files_are_restricted_as_those_of_the_table(home: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(home, tmp_path / "home"))
+    database, published = moved / "warehouse.duckdb", moved / "warehouse.snapshot.duckdb"
+    assert archive_frames(database, from_frames=1) > 0
+    publish_snapshot(database, published)
+    asked = "SELECT count(*), count(DISTINCT run_number) FROM kinematics_of_every_run"
+    assert open_home(moved, teams=("blue",)).sql(asked).row(0) == (40, 1)
+    assert open_home(moved, teams=("blue",)).sql("SELECT count(*) FROM archived_run").item() == 1
+    with pytest.raises(QueryError, match="SQL reads these relations"):
+        open_home(moved, teams=("blue",)).frame_files()
+
+
+def test_a_canary_is_shown_by_its_release_and_not_by_the_teams_that_are_in_it(home: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(home, tmp_path / "home"))
+    database, published = moved / "warehouse.duckdb", moved / "warehouse.snapshot.duckdb"
+    with opened_for_writing(database) as connection:
+        releases, chosen = promoted(connection), Canary("new", teams=("red",))
+        connection.execute(
+            "INSERT INTO release SELECT * REPLACE ('new' AS release_id, 'new' AS name) FROM release LIMIT 1"
+        )
+        begin_act(connection, "canary", releases, who="red's coach", why="team red", canary=chosen)
+        finish_act(connection)
+    publish_snapshot(database, published)
+    (act,) = open_home(moved, teams=("blue",)).query("release_acts").head(1).to_dicts()
+    assert (act["act"], act["release"], act["who"], act["why"]) == ("canary", "new", "", "")
+    assert open_home(moved, teams=("blue",)).sql("SELECT max(canary).teams FROM release_act").item().to_list() == []
 
 
 @pytest.mark.parametrize("name", [name for name, query in named_queries().items() if not query.is_of_other_teams])
@@ -221,7 +254,6 @@ def test_no_named_query_mixes_teams_in_silence(name: str) -> None:
     query = named_queries()[name]
     if query.is_of_other_teams or name in (
         "loads_by_day",
-        "model_usage",
         "releases",
         "release_acts",
         "release_offsets",

@@ -116,6 +116,39 @@ def test_who_asked_for_whom_is_shown_and_the_record_verified(home: Path) -> None
     assert (changed.exit_code, "audit.jsonl:2: was changed after it was written" in changed.output) == (1, True)
 
 
+def test_reports_plots_and_trends_are_recorded_and_read_as_a_team(home: Path, tmp_path: Path) -> None:
+    trial, metric = "blue/2026-11-25-jumps/jump_ann", "knee_flexion_peak"
+    asked = (
+        (("report", "--athlete", "blue/ann"), "a.html"),
+        (("report", "--trial", trial), "t.html"),
+        (("report", "--squad", "blue"), "s.html"),
+        (("plot", "curve", trial), "c.svg"),
+        (("plot", "trend", "blue/ann", metric), "m.svg"),
+        (("plot", "comparison", trial, "blue/2026-11-25-jumps/jump_bob"), "b.svg"),
+    )
+    for arguments, name in asked:
+        refused = run(home, *arguments, "--team", "red", "--out", str(tmp_path / name))
+        assert (refused.exit_code, "blue" in refused.output.replace(str(arguments), "")) == (1, True), arguments
+        assert not (tmp_path / name).exists()
+        assert not (home / "audit.jsonl").exists()
+    for arguments, name in asked:
+        done = run(home, *arguments, "--team", "blue", "--out", str(tmp_path / name))
+        assert done.exit_code == 0, done.output
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    shown = [line.split("  ")[2:] for line in run(home, "audit").output.splitlines()]
+    assert [act for act, _ in shown] == ["export"] * len(asked)
+    assert [what for _, what in shown][:3] == ["report: blue/ann", f"report: {trial}", "report: everybody of blue"]
+    run(home, "trend", metric, "--activity", "countermovement_jump", "--team", "red")  # too few: refused, yet read
+    assert [entry.what for entry in AuditLog(home).entries()][-1] == f"trend {metric}"
+
+
+def test_the_report_of_a_squad_counts_the_trials_of_its_team_alone(home: Path, tmp_path: Path) -> None:
+    run(home, "report", "--squad", "red", "--out", str(tmp_path / "red.html"))
+    as_owner = (tmp_path / "red.html").read_text()
+    run(home, "report", "--squad", "red", "--team", "red", "--out", str(tmp_path / "as_red.html"))
+    assert as_owner == (tmp_path / "as_red.html").read_text()
+
+
 def test_after_an_erasure_the_record_names_nobody_and_still_verifies(home: Path) -> None:
     run(home, "query", "change_over_time", "--param", "athlete=blue/ann")
     erased = run(home, "erase", "blue/ann", "--yes", "--json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from flows.pages.application import application, routes
 from flows.pages.sign_in import SignIn
 from flows.pages.visitors import Proxy, Sessions
 from tasks.audit import AuditLog
+from tasks.ingest_log import ingest_log
 from tasks.quarantine import Quarantine, quarantine_record
 from tasks.settings import Settings
 from tasks.users import Users
@@ -147,6 +149,23 @@ def test_ones_own_pages_and_files_are_shown(settings: Settings, blue: TestClient
     assert blue.get(f"/trial/{trial}/files/coordinates.mot").text == "secret of blue/ann"
     assert "2026-11-25-jumps/jump_bob_again" in blue.get("/night").text
     assert blue.get("/questions/everybody/answer.csv").text.count("blue/") == 4
+
+
+def test_of_a_running_ingest_a_team_sees_no_count_of_other_teams(
+    settings: Settings, pages: object, tokens: dict[str, str]
+) -> None:
+    (settings.home / "ingest.lock").write_text(str(os.getpid()))
+    with ingest_log(settings, started_by="biopose ingest") as log:
+        log.write("planned", trials=7)
+        text = {}
+        for user in ("blue", "all"):
+            client = TestClient(pages)  # type: ignore[arg-type]
+            sign_in(client, tokens[user])
+            text[user] = client.get("/night").text
+    (settings.home / "ingest.lock").unlink()
+    next(settings.logs.glob("ingest-*")).unlink()
+    assert "An ingest is running.</p>" in text["blue"]
+    assert "An ingest is running: 0 of 7 trials done" in text["all"]
 
 
 def test_a_query_of_the_home_that_names_the_whole_warehouse_is_refused(blue: TestClient) -> None:

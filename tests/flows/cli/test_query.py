@@ -1,6 +1,8 @@
 """`biopose query` for a person and for a program."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -41,6 +43,16 @@ def answer(home: Path, *arguments: str) -> str:
     result = run(home, *arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+@pytest.mark.parametrize(("athlete", "expected"), [("blue/ann", ""), ("blue/anne", "Error: ")])
+def test_a_process_that_queried_ends_without_complaints_of_the_database(
+    home: Path, athlete: str, expected: str
+) -> None:
+    command = [sys.executable, "-m", "flows.cli.main", "query", "trials", "--param", f"athlete={athlete}"]
+    run = subprocess.run([*command, "--home", str(home)], capture_output=True, text=True, check=False)
+    assert run.stderr.startswith(expected)
+    assert "leaked" not in run.stderr
 
 
 def test_a_table_is_aligned_and_a_null_differs_from_an_empty_text(home: Path) -> None:

@@ -9,8 +9,6 @@ Pose2Sim's (one person on a beam, seen by four cameras), both BSD-3-Clause.
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
-import atexit
-import gc
 import shutil
 import time
 from pathlib import Path
@@ -92,7 +90,6 @@ def main(out: Path) -> None:
     Example:
       python -m flows.demo --out demo-output
     """
-    atexit.register(gc.freeze)  # else the interpreter's end looks for garbage among all objects: a second
     inbox, home = out / "inbox", out / "home"
     _fill(inbox)
     click.echo(f"An inbox of seven trials: {inbox}")

@@ -19,7 +19,6 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from biopose.analysis.kinematics import coordinate_units
 from biopose.errors import BioposeError
 from biopose.io.files import sha256_of, written_whole
 from biopose.io.mot import read_mot
@@ -236,7 +235,13 @@ class GoldenSet:
 
 def joint_angles() -> list[str]:
     """Names of the columns that are compared with a reference: all angles but the pelvis's orientation."""
-    return [f"{name}_deg" for name, unit in coordinate_units() if unit == "deg" and not name.startswith("pelvis")]
+    return [f"{name}_deg" for name in _angles() if not name.startswith("pelvis")]
+
+
+def _angles() -> list[str]:
+    from biopose.analysis.kinematics import coordinate_units  # loads torch, which erasures and backups do not need
+
+    return [name for name, unit in coordinate_units() if unit == "deg"]
 
 
 def _read_reference(file: Path) -> tuple[FloatArray, dict[str, FloatArray]]:
@@ -245,7 +250,7 @@ def _read_reference(file: Path) -> tuple[FloatArray, dict[str, FloatArray]]:
     Raises:
         BioposeError: it is malformed, or has none of the joint angles.
     """
-    coordinates = read_mot(file, rotational=[name for name, unit in coordinate_units() if unit == "deg"])
+    coordinates = read_mot(file, rotational=_angles())
     known = joint_angles()
     angles = {
         f"{name}_deg": _unwrapped(np.rad2deg(values))

@@ -10,7 +10,6 @@ from typing import Any
 
 import duckdb
 
-from biopose.report.rollout_page import WorstTrial, write_rollout_page
 from tasks.settings import Settings
 from warehouse.backfills import backfills
 from warehouse.canary import chosen_trials
@@ -108,6 +107,8 @@ def write_page(settings: Settings) -> Path:
             pair.trial_id: pair
             for pair in paired_runs(connection, [row["trial_id"] for row in rows], first=first, second=second)
         }
+    from biopose.report.rollout_page import WorstTrial, write_rollout_page  # loads torch, which `status` does not need
+
     path = page_of(settings, shown["number"])
     path.parent.mkdir(parents=True, exist_ok=True)
     worst = [

@@ -233,5 +233,5 @@ def _deleted(connection: duckdb.DuckDBPyConnection) -> list[DeletedTrial]:
 
 def _unknown(name: str, names: list[str], *, hidden: bool) -> str:
     if hidden:
-        return f"{name}: is not shown: it was deleted, or retired by its manifest or for consent"
+        return f"{name} is hidden already: deleted (`biopose delete --list`), or retired by its manifest or for consent"
     return f"there is no trial or session {name!r}; {suggestion(name, names)}"

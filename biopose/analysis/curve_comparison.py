@@ -161,7 +161,9 @@ def _check(first: FloatArray, second: FloatArray, paired: bool) -> None:
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
         raise ValueError(f"curves of shapes {first.shape} and {second.shape}; expected (N, Q) and (M, Q)")
     if min(len(first), len(second)) < LEAST_CURVES:
-        raise ValueError(f"{len(first)} and {len(second)} curves; {LEAST_CURVES} of each are needed")
+        raise ValueError(
+            f"{len(first)} and {len(second)} curves; {LEAST_CURVES} of each are needed: choose larger groups"
+        )
     if paired and len(first) != len(second):
         raise ValueError(f"{len(first)} and {len(second)} curves cannot be paired")
     if not (np.isfinite(first).all() and np.isfinite(second).all()):

@@ -59,7 +59,6 @@ def export(
       biopose export blue/2026-11-25-jumps/jump1 --format glb,bvh,xlsx --out jump1
       biopose export blue/2026-11-25-jumps/jump1 --format c3d --units mm --up z --out jump1
     """
-    from biopose.outputs.export import C3DOptions, export_trial
     from tasks.audit import AuditLog, People
     from tasks.settings import Settings
     from tasks.user_name import user_name
@@ -74,8 +73,12 @@ def export(
     try:
         folder = settings.home / folder_of_trial(settings.snapshot, trial, teams=teams or None)
         AuditLog(settings.home).append(user_name(), "export", f"files {formats}", People(trials=(trial,)))
+        from biopose.outputs.export import C3DOptions, export_trial  # loads torch: after what is quickly refused
+
         options = C3DOptions(units=units, up=up)
         files = export_trial(folder, out, wanted, name=trial.rpartition("/")[2], c3d=options)
-    except (WarehouseError, ValueError) as error:
+    except WarehouseError as error:
         raise click.ClickException(str(error)) from error
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     show({"files": [str(file) for file in files]}, json_=json_, lines=lambda: [str(file) for file in files])

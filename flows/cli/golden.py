@@ -12,7 +12,7 @@ import click
 
 from biopose.cli.command_line import EXISTING, Commands, as_json, show
 from flows.cli.command_errors import as_one_line
-from flows.cli.home_option import with_home
+from flows.cli.home_option import refuse_without_home, with_home
 
 
 @click.group(cls=Commands)
@@ -73,8 +73,10 @@ def list_trials(home: Path | None, json_: bool) -> None:
     from tasks.golden import GoldenSet
     from tasks.settings import Settings
 
+    settings = Settings.load(home)
+    refuse_without_home(settings)
     with as_one_line():
-        found = GoldenSet(Settings.load(home))
+        found = GoldenSet(settings)
         faults = found.faults()
     rows = [asdict(one) | {"fault": faults.get(name)} for name, one in sorted(found.trials.items())]
     show({"trials": rows}, json_=json_, lines=lambda: _lines(rows))
@@ -98,10 +100,11 @@ def remove(trial: str, home: Path | None, json_: bool) -> None:
     from tasks.settings import Settings
 
     settings = Settings.load(home)
+    refuse_without_home(settings)
     with as_one_line(), exclusive(settings.home):
         removed = GoldenSet(settings).remove([trial])
     if not removed:
-        raise click.ClickException(f"{trial}: is not in the golden set; `biopose golden list` shows it")
+        raise click.ClickException(f"{trial} is not in the golden set; `biopose golden list` shows it")
     show({"removed": removed}, json_=json_, lines=lambda: [f"{trial} is no longer in the golden set"])
 
 

@@ -33,6 +33,12 @@ def refuse_without_warehouse(settings: Settings) -> None:
         )
 
 
+def refuse_without_home(settings: Settings) -> None:
+    """Raise an error where the folder does not exist, as after a misspelt --home; it may be empty yet."""
+    if not settings.home.is_dir():
+        raise click.ClickException(f"{settings.home}: there is no such home; give --home or BIOPOSE_HOME")
+
+
 def refuse_inside_home(out: Path, home: Path, *, option: str = "--out") -> None:
     """Raise a usage error where `out` lies in the home, whatever links lead there, or is a file of it by another name.
 

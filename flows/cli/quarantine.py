@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from biopose.cli.command_line import as_json, show
-from flows.cli.home_option import with_home
+from flows.cli.home_option import refuse_without_home, with_home
 
 
 @click.command()
@@ -27,7 +27,9 @@ def quarantine(home: Path | None, json_: bool) -> None:
     from tasks.quarantine import Quarantine
     from tasks.settings import Settings
 
-    records = list(Quarantine(Settings.load(home).quarantine))
+    settings = Settings.load(home)
+    refuse_without_home(settings)
+    records = list(Quarantine(settings.quarantine))
     show(
         {"quarantined": [asdict(record) for record in records]},
         json_=json_,

@@ -98,7 +98,7 @@ def query(
     result = _result(settings, name, _pairs(params), sql, teams or None, limits)
     _record(settings, name, _pairs(params), result, teams or None, is_export=out is not None)
     if result.is_empty():
-        click.echo(f"{name}: no row has {', '.join(params)}" if params else "the answer has no row", err=True)
+        click.echo(f"{name}: no row with {', '.join(params)}" if params else "the answer has no row", err=True)
     _write(result, format_, out)
 
 

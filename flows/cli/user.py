@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from biopose.cli.command_line import Commands, as_json, show
-from flows.cli.home_option import with_home
+from flows.cli.home_option import refuse_without_home, with_home
 
 if TYPE_CHECKING:
     from tasks.settings import Settings
@@ -104,8 +104,7 @@ def _of_home(home: Path | None) -> tuple[Settings, Any]:
     from tasks.users import Users
 
     settings = Settings.load(home)
-    if not settings.home.is_dir():
-        raise click.ClickException(f"{settings.home}: there is no such home; give --home or BIOPOSE_HOME")
+    refuse_without_home(settings)
     return settings, Users(settings.home)
 
 

@@ -112,7 +112,7 @@ def test_what_cannot_be_deleted_or_restored_is_explained(
 
 def test_a_trial_that_was_deleted_is_not_deleted_again(settings: Settings) -> None:
     run(settings, "delete", JUMP.trial_id)
-    assert "it was deleted, or retired" in run(settings, "delete", JUMP.trial_id).output
+    assert "deleted (`biopose delete --list`), or retired" in run(settings, "delete", JUMP.trial_id).output
 
 
 def test_neither_manifest_nor_consent_shows_a_deleted_trial_again(settings: Settings) -> None:

@@ -1,6 +1,8 @@
 """No command writes its output over a file of the home."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,12 +10,14 @@ from click.testing import CliRunner, Result
 
 from biopose.cli.command_line import Commands
 from flows.cli.export import export
+from flows.cli.golden import golden
+from flows.cli.quarantine import quarantine
 from flows.cli.query import query
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
 
-PROGRAM = Commands(commands=[query, export])
+PROGRAM = Commands(commands=[query, export, golden, quarantine])
 
 
 @pytest.fixture
@@ -67,3 +71,25 @@ def test_the_trial_of_an_export_that_is_misspelt_is_named_with_the_nearest(home:
     result = run(home, "export", "blue/2026-11-25-jumps/jump", "--out", str(home.parent / "files"))
     assert result.exit_code == 1
     assert "nearest: blue/2026-11-25-jumps/jump1" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [("golden", "list"), ("golden", "remove", "blue/day/jump"), ("quarantine",)])
+def test_a_misspelt_home_is_an_error_and_is_not_made(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    result = run(tmp_path / "hme", *arguments)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {tmp_path / 'hme'}: there is no such home; give --home or BIOPOSE_HOME\n"
+    assert not (tmp_path / "hme").exists()
+
+
+def test_an_unknown_format_is_a_wrong_command_line(home: Path) -> None:
+    result = run(home, "export", SyntheticTrial().trial_id, "--format", "trk", "--out", str(home.parent / "files"))
+    assert result.exit_code == 2
+    assert "no format trk; there are trc, mot, osim" in result.stderr
+
+
+def test_commands_on_a_home_start_without_torch() -> None:
+    script = (
+        "import sys, tasks.backup, tasks.erasure, tasks.golden_trials, tasks.rollout_status; "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,6 +1,8 @@
 """`biopose query` for a person and for a program."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -41,6 +43,16 @@ def answer(home: Path, *arguments: str) -> str:
     result = run(home, *arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+@pytest.mark.parametrize(("athlete", "expected"), [("blue/ann", ""), ("blue/anne", "Error: ")])
+def test_a_process_that_queried_ends_without_complaints_of_the_database(
+    home: Path, athlete: str, expected: str
+) -> None:
+    command = [sys.executable, "-m", "flows.cli.main", "query", "trials", "--param", f"athlete={athlete}"]
+    run = subprocess.run([*command, "--home", str(home)], capture_output=True, text=True, check=False)
+    assert run.stderr.startswith(expected)
+    assert "leaked" not in run.stderr
 
 
 def test_a_table_is_aligned_and_a_null_differs_from_an_empty_text(home: Path) -> None:
@@ -179,6 +191,6 @@ def test_an_unknown_name_is_an_error_with_the_nearest(home: Path) -> None:
 def test_known_names_without_a_row_are_named(home: Path) -> None:
     result = run(home, "norms", "--param", "metric=knee_flexion_peak")
     assert result.exit_code == 0
-    assert result.stderr == "norms: no row has metric=knee_flexion_peak\n"
+    assert result.stderr == "norms: no row with metric=knee_flexion_peak\n"
     assert run(home, "--sql", "SELECT 1 WHERE false").stderr == "the answer has no row\n"
     assert run(home, *TREND).stderr == ""

@@ -230,15 +230,6 @@ def test_numbers_of_a_deleted_trial_leave_the_golden_set_with_its_runs(settings:
     assert len(list((settings.home / "golden").iterdir())) == 1
 
 
-def test_runs_of_a_deleted_trial_are_removed_though_consent_was_withdrawn_since(settings: Settings) -> None:
-    run(settings, "delete", JUMP.trial_id)
-    retire_people(settings.warehouse, ["blue/ann"])
-    at_once = Settings(home=settings.home, deleted_days=0)
-    assert "deleted run" in {one.kind for one in prune(at_once)}
-    assert not (settings.home / JUMP.record["run"]["artifacts"]).exists()
-    assert prune(at_once) == []
-
-
 def test_an_erasure_removes_logs_of_ended_sessions_of_ray(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

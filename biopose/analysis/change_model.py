@@ -202,15 +202,15 @@ def _fit(
         raise ValueError("the values do not vary about a straight line: there is no variance to judge by")
     scaled = design / np.where(np.arange(design.shape[1]) == 1, week_scale, 1.0)
     root = np.sqrt(weights)[:, None]
-    fit, told = _mixed(residuals / value_scale * root[:, 0], scaled * root, groups, random=2 if slopes else 1)
-    notes = [f"statsmodels warns: {told}"] if told else []
+    fit, warning = _mixed(residuals / value_scale * root[:, 0], scaled * root, groups, random=2 if slopes else 1)
+    notes = [f"statsmodels warns: {warning}"] if warning else []
     if slopes and not fit.converged:
-        notes = [f"the fit with athletes' own slopes did not converge, so that they are taken to change alike ({told})"]
+        notes = [f"the fit with athletes' own slopes did not converge; they are taken to change alike ({warning})"]
         slopes = False
-        fit, told = _mixed(residuals / value_scale * root[:, 0], scaled * root, groups, random=1)
-        notes += [f"statsmodels warns: {told}"] if told else []
+        fit, warning = _mixed(residuals / value_scale * root[:, 0], scaled * root, groups, random=1)
+        notes += [f"statsmodels warns: {warning}"] if warning else []
     if not fit.converged:
-        raise ValueError(f"the fit did not converge: no estimate is given; statsmodels: {told}")
+        raise ValueError(f"the fit did not converge: no estimate is given; statsmodels: {warning}")
     covariance = np.asarray(fit.cov_re)
     return _Fit(
         per_week=float(ordinary[1] + fit.fe_params[1] * value_scale / week_scale),

@@ -224,7 +224,7 @@ def _measure_several(
         videos, left_out = files_of(given)
         requests = requests_of(videos, out, people=people, trial_of=make_trial)
         for request in requests:
-            with suppress(BioposeError):  # of this file alone, which is told when its turn comes
+            with suppress(BioposeError):  # of this file alone, which is reported when its turn comes
                 request.trial()
     except ValueError as error:
         raise click.UsageError(str(error)) from error

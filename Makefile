@@ -2,12 +2,14 @@
 # make test-fast   the tests without the slow ones, for every day
 # make demo        sets everything up and runs the main job on a sample, ending with where to look
 # Both need Python 3.11 and a package registry, nothing else.
+# make sbom        writes sbom.json: a CycloneDX bill of materials, all installed packages with versions and licences
+# make audit       looks the pinned packages up among known vulnerabilities; needs the registry's advisories
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: test test-fast demo setup check clean
+.PHONY: test test-fast demo setup check clean sbom audit
 
 setup: .venv/installed
 	@echo "== Assets: models and the body"
@@ -45,6 +47,20 @@ test-fast: setup
 demo: setup
 	@echo "== Demo: an inbox of real clips into the warehouse"
 	@$(BIN)/python -m flows.demo --out demo-output
+
+# Tools with dependencies of their own, which the product does not share.
+.venv/supply-chain/installed: .venv/installed
+	@$(PYTHON) -m venv .venv/supply-chain
+	@.venv/supply-chain/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0 pip-audit==2.10.1
+	@touch $@
+
+sbom: .venv/supply-chain/installed
+	@.venv/supply-chain/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file sbom.json $(BIN)/python
+	@echo "sbom.json lists what is installed; models and the body, with their hashes: biopose/assets.py"
+
+audit: .venv/supply-chain/installed
+	@.venv/supply-chain/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 clean:
 	rm -rf .venv demo-output

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -39,6 +40,7 @@ from flows.pages.trial_files import REPORT, SHOWN, TrialFiles
 from flows.pages.visitors import KEY, IdentifiedOnly, Proxy, Sessions, Visitor
 from flows.serving.own_requests import Application
 from tasks.audit import NOBODY, Act, AuditLog, People
+from tasks.prometheus_metrics import prometheus_metrics
 from tasks.settings import Addresses, Settings
 from warehouse.errors import NoWarehouseError, QueryError, QueryLimitError, UnknownNameError, WarehouseError
 from warehouse.limits import Limits
@@ -114,6 +116,7 @@ def routes(settings: Settings, sign_in: SignIn, log: AuditLog) -> list[Route | M
         Route("/account", sign_in.account),
         Route("/sign-in", sign_in.page, methods=["GET", "POST"]),
         Route("/sign-out", sign_in.sign_out, methods=["POST"]),
+        Route("/metrics", site.metrics),
         Route("/health", lambda _: PlainTextResponse("ok")),
         Route("/static/plot.css", lambda _: FileResponse(PLOT_STYLE)),
         Route("/static/three.js", lambda _: FileResponse(asset(THREE), media_type="text/javascript")),
@@ -233,6 +236,12 @@ class _Site:
             "login": self.settings.prefect_login,
         }
         return self._rendered(request, "about", context, None)
+
+    def metrics(self, request: Request) -> Response:
+        """The state of the home for Prometheus, which is of all teams."""
+        if _visitor(request).teams is not None:
+            raise HTTPException(403, "The metrics are of all teams: `biopose user add monitor --all-teams`.")
+        return Response(prometheus_metrics(self.settings), media_type=CONTENT_TYPE_LATEST)
 
     def _ask(self, request: Request, answer: Answer) -> tuple[Any, Version]:
         """What a page shows, and the version of the snapshot that it was read from."""

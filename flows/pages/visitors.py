@@ -1,5 +1,7 @@
 """Who looks at the pages: nobody is asked on a home without users, else a session's cookie or a proxy's header says it.
 
+A program, such as a monitor, gives a user's token as `Authorization: Bearer TOKEN` instead of signing in.
+
 A home without users answers the machine's own users alone, and as its owner, who reads all teams. Once it has a user,
 every request needs one, from the machine itself as well.
 """
@@ -15,6 +17,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 
@@ -76,12 +79,8 @@ class Sessions:
         self._lock, self._one_hash = threading.Lock(), threading.Lock()
 
     def begin(self, token: str) -> tuple[User, str] | None:
-        """The user of a token and the value of their new session's cookie; None where it is no token.
-
-        One token is hashed at a time, so that guesses take no more than a core.
-        """
-        with self._one_hash:
-            user = self.users.of_token(token)
+        """The user of a token and the value of their new session's cookie; None where it is no token."""
+        user = self.of_token(token)
         if user is None:
             return None
         value = secrets.token_urlsafe(32)
@@ -90,6 +89,11 @@ class Sessions:
             while len(self._sessions) > MOST_SESSIONS:
                 self._sessions.popitem(last=False)
         return user, value
+
+    def of_token(self, token: str) -> User | None:
+        """The user of a token; one is hashed at a time, so that guesses take no more than a core."""
+        with self._one_hash:
+            return self.users.of_token(token)
 
     def end(self, value: str) -> None:
         """End a session."""
@@ -142,7 +146,8 @@ class IdentifiedOnly:
             await self._application(scope, receive, send)
             return
         try:
-            visitor = self._visitor(scope)
+            token = bearer_token(scope)
+            visitor = self._visitor(scope) if token is None else await run_in_threadpool(self._of_token, token)
         except BioposeError as error:
             log.error("nobody is let in: %s", error)
             await PlainTextResponse("The users of this server cannot be read.", 503)(scope, receive, send)
@@ -161,6 +166,16 @@ class IdentifiedOnly:
         else:
             user = self._sessions.user(cookie(scope, self._sessions.cookie))
         return None if user is None else Visitor(user.name, user.teams)
+
+    def _of_token(self, token: str) -> Visitor | None:
+        user = self._sessions.of_token(token)
+        return None if user is None else Visitor(user.name, user.teams)
+
+
+def bearer_token(scope: Scope) -> str | None:
+    """The token that a program sends with a request; None where it sends none."""
+    scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def cookie(scope: Scope, name: str) -> str:

@@ -142,7 +142,7 @@ def test_another_teams_user_sees_nothing_of_a_team_at_any_address(settings: Sett
 def test_ones_own_pages_and_files_are_shown(settings: Settings, blue: TestClient) -> None:
     for address in addresses(settings, "blue/ann"):
         reply = blue.get(address)
-        if not address.startswith(("/questions/", "/sign-out")) and "body.glb" not in address:
+        if not address.startswith(("/questions/", "/sign-out", "/metrics")) and "body.glb" not in address:
             assert reply.status_code == 200, (address, reply.text)
         assert not [secret for secret in SECRETS if secret in reply.content], address
     trial = trial_of("blue/ann").trial_id
@@ -330,3 +330,19 @@ def test_it_is_recorded_who_saw_and_downloaded_whom(settings: Settings, blue: Te
     assert new[0].athletes == (log.pseudonym("blue/bob"),)
     assert new[1].trials == (log.pseudonym(trial),)
     assert log.verify()[0] >= 3
+
+
+def test_a_monitor_reads_the_metrics_with_the_token_of_a_user_of_all_teams(
+    client: TestClient, tokens: dict[str, str]
+) -> None:
+    replies = {name: client.get("/metrics", headers={"authorization": f"Bearer {tokens[name]}"}) for name in tokens}
+    assert {name: reply.status_code for name, reply in replies.items()} == {
+        "blue": 403,
+        "red": 403,
+        "both": 403,
+        "all": 200,
+    }
+    assert "biopose_trials 7.0" in replies["all"].text
+    assert "biopose_quarantined 7.0" in replies["all"].text
+    assert client.get("/metrics", headers={"authorization": "Bearer guessed"}).status_code == 401
+    assert client.get("/squad", headers={"authorization": f"Bearer {tokens['all']}"}).status_code == 200

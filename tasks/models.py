@@ -26,6 +26,9 @@ CHAMPION = "champion"
 MODELS_EXPERIMENT = "models"
 INGEST_EXPERIMENT = "ingest"
 MESSAGE_LENGTH = 400
+CARD = "card.md"  # of a version's run
+LONGEST_DESCRIPTION = 5_000  # in MLflow's tables; SQLite takes longer ones, PostgreSQL refuses them
+SHORTENED = f"\n\nThe whole card: {CARD} of the run."
 REGISTRY_WAIT_S = 600.0  # weights may be downloaded while it is held
 
 
@@ -196,7 +199,7 @@ def version_details(settings: Settings, stage: str, version: int) -> dict[str, A
         "licence": found.tags.get("licence", ""),
         "training_run": found.tags.get("training_run"),
         "metrics": dict(metrics),
-        "card": found.description or "",
+        "card": _card(found, settings),
     }
 
 
@@ -340,7 +343,7 @@ def _register(
     for path in model.files:
         client.log_artifact(run.info.run_id, str(path), "weights")
     client.log_text(run.info.run_id, model.configuration_json, "configuration.json")
-    client.log_text(run.info.run_id, model.card, "card.md")
+    client.log_text(run.info.run_id, model.card, CARD)
     now_ms = get_current_time_millis()
     client.log_batch(run.info.run_id, metrics=[Metric(k, float(v), now_ms, 0) for k, v in (metrics or {}).items()])
     client.set_terminated(run.info.run_id)
@@ -350,7 +353,7 @@ def _register(
         model.name,
         source=run.info.artifact_uri,
         run_id=run.info.run_id,
-        description=model.card,
+        description=_description(model.card),
         tags={
             "sha256": model.sha256,
             "configuration": model.configuration_json,
@@ -359,6 +362,20 @@ def _register(
         },
     )
     return int(version.version)
+
+
+def _description(card: str) -> str:
+    """A card as a version's description; of a longer one the beginning, by whole lines."""
+    if len(card) <= LONGEST_DESCRIPTION:
+        return card
+    kept = card[: LONGEST_DESCRIPTION - len(SHORTENED)]
+    return kept[: kept.rindex("\n")] + SHORTENED
+
+
+def _card(found: ModelVersion, settings: Settings) -> str:
+    """The whole card where it lies in the home; else the version's description."""
+    here = settings.model_files / MODELS_EXPERIMENT / str(found.run_id) / "artifacts" / CARD
+    return here.read_text(encoding="utf-8") if here.is_file() else found.description or ""
 
 
 def experiment_id(client: MlflowClient, settings: Settings, name: str) -> str:

@@ -25,6 +25,7 @@ from tasks.models import (
     register_shipped,
     registered_versions,
     registry,
+    version_details,
     weights_of,
 )
 from tasks.settings import Settings
@@ -112,6 +113,16 @@ def test_a_version_has_its_card_and_configuration_beside_its_weights(registered:
     assert (folder / "configuration.json").read_text() == pin.configuration_json
     assert (folder / "card.md").read_text() == version.description
     assert "lifter" in version.description
+
+
+def test_a_card_longer_than_a_database_takes_is_shortened_there_and_shown_whole(registered: Settings) -> None:
+    with registry(registered) as client:
+        descriptions = {stage: client.get_model_version(stage, "1").description for stage in NETWORKS}
+    cards = {stage: version_details(registered, stage, 1)["card"] for stage in NETWORKS}
+    assert all(len(text) <= 5000 for text in descriptions.values())
+    assert len(cards["mqhmr"]) > 5000
+    assert descriptions["mqhmr"].endswith("The whole card: card.md of the run.")
+    assert cards == {model.name: model.card for model in shipped_models()}
 
 
 def test_a_home_that_was_moved_still_has_its_weights_and_changed_ones_are_refused(own: Settings) -> None:

@@ -1,9 +1,9 @@
 """People who are upside down or lie: their keypoints are located again, in turned crops.
 
-The keypoint network learned people who are mostly upright; of somebody upside down it is unsure, and of somebody who
-lies its keypoints are off by 2 to 4 % of the body's length (in a turned image of the sample clip; in the turned crop by
-0.4 %). So they are given to it again, turned by the eighths of a circle nearest to the body's direction, and where it
-is still unsure, by all others; the crop counts in which it is surest.
+The keypoint network learned people who are mostly upright; of somebody upside down its confidence is low, and of
+somebody who lies its keypoints are off by 2 to 4 % of the body's length (in a turned image of the sample clip; in the
+turned crop by 0.4 %). So they are given to it again, turned by the eighths of a circle nearest to the body's direction,
+and where confidence is still low, by all others; the crop of highest confidence counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from biopose.tracking.detection_windows import FOLLOWED
 from biopose.tracking.interpolated_boxes import CONFIDENT
 
 FOLLOWED_TILTED = 0.3  # mean confidence of the keypoints, from which somebody tilted is there: others have under 0.25
-FAR_RAD = np.deg2rad(60.0)  # of a body's direction from up, beyond which crops are turned though the network is sure
+FAR_RAD = np.deg2rad(60.0)  # of a body's direction from up, beyond which crops are turned whatever the confidence
 GAIN = 0.05  # of the mean confidence, from which a turned crop counts
 LARGE = 0.5  # of the longest box of a frame: smaller people, such as a crowd, are left as they are
 EIGHTHS = 8
@@ -41,7 +41,7 @@ def may_lie(boxes_px: NDArray[np.float64], scores: NDArray[np.float64], located:
     return np.asarray(large & (unfound | (np.abs(_axes_rad(located)) > FAR_RAD)))
 
 
-def surest_turned(
+def most_confident_turned(
     image: NDArray[np.uint8],
     boxes_px: NDArray[np.float64],
     located: Keypoints,
@@ -51,7 +51,7 @@ def surest_turned(
     mirrored: bool,
     before_rad: NDArray[np.float64] | None = None,
 ) -> Keypoints:
-    """The keypoints of the people of an image, from turned crops where the network is surer of these.
+    """The keypoints of the people of an image, from turned crops where the network's confidence is higher there.
 
     Args:
         image: RGB (H, W, 3).
@@ -63,10 +63,10 @@ def surest_turned(
         before_rad: (N,) direction of each one's body in the frame before, `body_axis_rad`; NaN or None: as it was
             located now.
     """
-    unsure = located.confidence.mean(1) < FOLLOWED
+    low = located.confidence.mean(1) < FOLLOWED
     now_rad = _axes_rad(located)
     axes_rad = now_rad if before_rad is None else np.where(np.isnan(before_rad), now_rad, before_rad)
-    people = np.flatnonzero(among & (unsure | (np.abs(axes_rad) > FAR_RAD)) & is_croppable(image, boxes_px))
+    people = np.flatnonzero(among & (low | (np.abs(axes_rad) > FAR_RAD)) & is_croppable(image, boxes_px))
     eighth = np.round(np.nan_to_num(axes_rad[people], nan=np.pi) / EIGHTH_RAD).astype(np.int64)
     for steps in ((0, 1, -1), (2, -2, 3, -3, 4)):  # from that direction
         lost = (located.confidence[people].mean(1) < FOLLOWED) | (steps[0] == 0)
@@ -76,7 +76,9 @@ def surest_turned(
             for step in steps
             if (at + step) % EIGHTHS  # the upright crop is there already
         ]
-        located = _surest(image, boxes_px, located, network, np.array(pairs, dtype=np.int64).reshape(-1, 2), mirrored)
+        located = _most_confident(
+            image, boxes_px, located, network, np.array(pairs, dtype=np.int64).reshape(-1, 2), mirrored
+        )
     return located
 
 
@@ -85,7 +87,7 @@ def _axes_rad(located: Keypoints) -> NDArray[np.float64]:
     return np.array([body_axis_rad(*each) for each in people], dtype=np.float64)
 
 
-def _surest(
+def _most_confident(
     image: NDArray[np.uint8],
     boxes_px: NDArray[np.float64],
     located: Keypoints,
@@ -93,13 +95,13 @@ def _surest(
     pairs: NDArray[np.int64],
     mirrored: bool,
 ) -> Keypoints:
-    """With the surest of the crops of pairs (M, 2) of a person and a turn in eighths."""
+    """With the most confident of the crops of pairs (M, 2) of a person and a turn in eighths."""
     if not len(pairs):
         return located
     people, turns = pairs.T
     turned = network.locate_turned(image, boxes_px[people], turns * EIGHTH_RAD, mirrored=mirrored)
-    sureness = turned.confidence.mean(1)
+    confidence = turned.confidence.mean(1)
     chosen = np.unique(people)
-    surest = np.array([max(np.flatnonzero(people == person), key=lambda i: sureness[i]) for person in chosen])
-    surer = sureness[surest] >= located.confidence[chosen].mean(1) + GAIN
-    return located.replaced(chosen[surer], turned, surest[surer])
+    best = np.array([max(np.flatnonzero(people == person), key=lambda i: confidence[i]) for person in chosen])
+    higher = confidence[best] >= located.confidence[chosen].mean(1) + GAIN
+    return located.replaced(chosen[higher], turned, best[higher])

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from biopose.perception.detections import LOWER, UPPER, box_around
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
-from biopose.tracking.turned_people import may_lie, surest_turned
+from biopose.tracking.turned_people import may_lie, most_confident_turned
 from tests.perception.real_people import frames_of_two_people, needs_networks
 
 JUMPER_PX = np.array([[700.0, 60.0, 900.0, 480.0]])
@@ -19,7 +19,7 @@ def network() -> KeypointNetwork:
 
 def looked_at_again(image: NDArray[np.uint8], box_px: NDArray[np.float64], network: KeypointNetwork) -> Keypoints:
     located = network.locate_in(image, box_px)
-    return surest_turned(image, box_px, located, network, among=np.ones(1, dtype=np.bool_), mirrored=False)
+    return most_confident_turned(image, box_px, located, network, among=np.ones(1, dtype=np.bool_), mirrored=False)
 
 
 @needs_networks
@@ -42,12 +42,12 @@ def test_keypoints_of_a_turned_image_are_the_turned_keypoints(network: KeypointN
 
 
 def test_crowds_and_whoever_hides_the_legs_are_not_turned() -> None:
-    upright, unsure = np.zeros((26, 2)), np.full(26, 0.3)
+    upright, low = np.zeros((26, 2)), np.full(26, 0.3)
     upright[LOWER, 1], hidden_legs = 100.0, np.where(np.isin(np.arange(26), UPPER), 0.8, 0.1)
     lying = upright[:, ::-1]
     found = Keypoints(
         np.stack([upright, upright, lying, upright, upright]),
-        np.stack([unsure, hidden_legs, np.full(26, 0.6), unsure, unsure]),
+        np.stack([low, hidden_legs, np.full(26, 0.6), low, low]),
     )
     boxes_px = np.array([[0.0, 0, 50, 100], [0, 0, 50, 100], [0, 0, 100, 50], [0, 0, 20, 40], [0, 0, 50, 100]])
     scores = np.array([0.9, 0.9, 0.9, 0.9, 0.2])
@@ -56,7 +56,7 @@ def test_crowds_and_whoever_hides_the_legs_are_not_turned() -> None:
 
 
 @needs_networks
-def test_whom_the_network_is_sure_of_is_left_alone(network: KeypointNetwork) -> None:
+def test_who_is_located_with_confidence_in_the_upright_crop_is_left_alone(network: KeypointNetwork) -> None:
     image = frames_of_two_people()[0]
     located = network.locate_in(image, JUMPER_PX)
     found = looked_at_again(image, JUMPER_PX, network)

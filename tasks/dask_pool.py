@@ -95,7 +95,7 @@ def solve_and_analyse(
             trial,
             folder,
             settings=settings,
-            versions=method.weight_files().versions(),
+            versions=method.weight_files().versions(cpu_backend=method.cpu_backend),
             cross_check_frames=method.cross_check_frames,
             blur_bystanders=blur_bystanders,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biopose.perception.backends import Backend
 from biopose.reconstruction.method_names import MethodName
 from tasks.models import PinnedModel, weights_of
 from tasks.settings import Settings
@@ -40,6 +41,7 @@ class PinnedMethod:
         weights: by the field of `WeightFiles`, each network's file.
         cross_check_frames: of each trial, that OpenSim's own inverse kinematics solves, too.
         marker_weights: of NeurIK for recordings of markers; None: those that ship.
+        cpu_backend: of the networks on every machine's CPU; None: as each has it.
     """
 
     name: MethodName
@@ -47,6 +49,7 @@ class PinnedMethod:
     weights: tuple[tuple[str, Path], ...]
     cross_check_frames: int
     marker_weights: Path | None = None
+    cpu_backend: Backend | None = None
 
     @classmethod
     def of(
@@ -63,7 +66,7 @@ class PinnedMethod:
         Args:
             name: of the method.
             models: one for each of its networks.
-            settings: say where the weights are.
+            settings: say where the weights are, and what runs the networks.
             cross_check_frames: as above.
             neurik: for recordings of markers, where the method has no NeurIK of its own.
 
@@ -75,7 +78,7 @@ class PinnedMethod:
         others = {network: files[model][name] for network, (model, name) in FILE_NAMES.items() if model in files}
         weights = {"detector": detector, "keypoints": keypoints, **others}
         of_markers = others.get("neurik") or (weights_of(neurik, settings)[FILE_NAMES["neurik"][1]] if neurik else None)
-        return cls(name, tuple(models), tuple(weights.items()), cross_check_frames, of_markers)
+        return cls(name, tuple(models), tuple(weights.items()), cross_check_frames, of_markers, settings.cpu_backend)
 
     def load(self) -> Method:
         """The method with the configuration of the pinned models."""

@@ -13,6 +13,7 @@ from biopose.io.inbox_contents import unmatched
 from biopose.io.inbox_folders import Unmatched
 from biopose.io.inbox_sessions import FoundSession, sessions_in
 from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry
+from biopose.perception.backends import Backend
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MESH, MethodName
 from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, Stage
@@ -193,7 +194,7 @@ def plan_trial(
         entry: of the manifest.
         models: of the release.
         options: of the run.
-        settings: say where the home is.
+        settings: say where the home is, and what runs the networks.
         hashes: of the files.
         neurik: that solves markers where the release has no NeurIK of its own.
 
@@ -233,7 +234,7 @@ def plan_video(
     if at_first is None or at_first.differs(entry.file):
         raise VideoChangedError(entry.file)
     video_sha256 = state.sha256
-    keys = _keys(trial, video_sha256, models=models, options=options)
+    keys = _keys(trial, video_sha256, models=models, options=options, cpu_backend=settings.cpu_backend)
     run_id = keys[ANALYSE.name]
     shards = trial.clip.shards(info, shard_s=options.shard_s)
     folder = settings.artifacts / "trials" / entry.trial_id / run_id
@@ -263,7 +264,14 @@ def plan_video(
     )
 
 
-def _keys(trial: Trial, video_sha256: str, *, models: Sequence[PinnedModel], options: IngestOptions) -> dict[str, str]:
+def _keys(
+    trial: Trial,
+    video_sha256: str,
+    *,
+    models: Sequence[PinnedModel],
+    options: IngestOptions,
+    cpu_backend: Backend,
+) -> dict[str, str]:
     """The key of each stage's result, by the stage's name."""
     clip, (subject,) = trial.clip, trial.subjects
     weights = weights_key(models)
@@ -277,6 +285,7 @@ def _keys(trial: Trial, video_sha256: str, *, models: Sequence[PinnedModel], opt
         part=[clip.start_s, clip.end_s, clip.recorded_rate_hz, clip.keep_readable],
         shard_s=options.shard_s,
         networks=of_networks(PERCEIVE),
+        cpu_backend=cpu_backend,
     )
     reconstructed = stage_key(
         RECONSTRUCT,

@@ -55,7 +55,9 @@ class PerceptionActor:
         from biopose.reconstruction.models import PerceptionModels
 
         torch.set_num_threads(1)  # an actor has one slot
-        self._networks = PerceptionModels.load(method.load(), method.weight_files(), threads=1, device=device)
+        self._networks = PerceptionModels.load(
+            method.load(), method.weight_files(), threads=1, device=device, cpu_backend=method.cpu_backend
+        )
 
     def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
         """Perceive those shards that are not on disk yet; what is wrong with each one's video."""

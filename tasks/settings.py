@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from biopose.errors import BioposeError
+from biopose.perception.backends import Backend, backend_for
 from warehouse import DATABASE, SNAPSHOT
 
 LOCALHOST = "127.0.0.1"
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
         blur_bystanders: whether overlays and reports of nights show all but the measured person blurred.
         parquet_from_frames: of kinematics in the database, from which they are moved to Parquet files in home.
         cores: of this machine, that an ingest may keep busy; by default all that it is given.
+        cpu_backend: what runs the networks on CPUs, on all machines of a cluster; by default the fastest on this one.
     """
 
     model_config = SettingsConfigDict(
@@ -80,6 +82,7 @@ class Settings(BaseSettings):
     blur_bystanders: bool = False
     parquet_from_frames: int = Field(default=10_000_000, ge=1)
     cores: int = Field(default_factory=_available_cores, ge=1)
+    cpu_backend: Backend = Field(default_factory=lambda: backend_for("cpu"))
 
     @field_validator("home", "inbox", "queries", "reports")
     @classmethod

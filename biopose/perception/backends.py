@@ -5,19 +5,26 @@ onnxruntime   single precision, on the CPU; as torch to 1e-3.
 bfloat16      torch on a CPU that multiplies bfloat16 itself (AVX-512 BF16, AMX): eight bits of mantissa, sums of 24.
               Takes seven tenths of onnxruntime's time. Confident keypoints move by 0.14 pixels of the crop in the
               median, where the network's own scatter is 0.475 (`simcc`).
+
+What the CPU is able to do is read from Linux's list of its flags, without torch, since keys of results depend on it.
+On other systems, and on other CPUs than x86, onnxruntime is chosen; bfloat16 can be named there, too.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Literal, get_args
-
-import torch
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
 
 from biopose.errors import BioposeError
 
+if TYPE_CHECKING:
+    import torch
+
 Backend = Literal["onnxruntime", "torch", "bfloat16"]
 VARIABLE = "BIOPOSE_CPU_BACKEND"  # overrules the choice, such as for the same numbers on machines of several kinds
+CPU_INFO = Path("/proc/cpuinfo")
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def backend_for(device: str | torch.device) -> Backend:
@@ -26,7 +33,7 @@ def backend_for(device: str | torch.device) -> Backend:
     Raises:
         BioposeError: it names none that there is.
     """
-    if torch.device(device).type != "cpu":
+    if not _is_cpu(device):
         return "torch"
     named = os.environ.get(VARIABLE)
     if named:
@@ -34,8 +41,7 @@ def backend_for(device: str | torch.device) -> Backend:
             return checked(named, device=device, given=VARIABLE)
         except ValueError as error:
             raise BioposeError(str(error)) from error
-    able = torch.cpu.get_capabilities()
-    return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "onnxruntime"
+    return "bfloat16" if BFLOAT16_FLAGS & _cpu_flags() else "onnxruntime"
 
 
 def checked(backend: str, *, device: str | torch.device, given: str = "backend") -> Backend:
@@ -52,6 +58,20 @@ def checked(backend: str, *, device: str | torch.device, given: str = "backend")
     known: dict[str, Backend] = {name: name for name in get_args(Backend)}
     if backend not in known:
         raise ValueError(f"{given} is {backend!r}; there are {', '.join(known)}")
-    if backend != "torch" and torch.device(device).type != "cpu":
+    if backend != "torch" and not _is_cpu(device):
         raise ValueError(f"{backend} runs on the cpu here, not on {device}: choose the backend torch")
     return known[backend]
+
+
+def _is_cpu(device: str | torch.device) -> bool:
+    return str(device).partition(":")[0] == "cpu"
+
+
+def _cpu_flags() -> frozenset[str]:
+    """Of the first core; none where the system does not list them."""
+    try:
+        with CPU_INFO.open(encoding="utf-8", errors="replace") as lines:
+            first = next((line for line in lines if line.startswith("flags")), "")
+    except OSError:
+        return frozenset()
+    return frozenset(first.partition(":")[2].split())

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import hardsigmoid, max_pool2d
 
-POOLING_WINDOWS = (5, 9, 13)
+POOLING_WINDOW, POOLINGS = 5, 3
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -110,16 +110,17 @@ class CspLayer(nn.Module):
 
 
 class SpatialPyramid(nn.Module):
-    """Maxima over windows of several sizes, concatenated."""
+    """Maxima over windows of 5, 9 and 13, concatenated: each is the one before over windows of 5."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         half = channels // 2
         self.first = ConvSilu(channels, half, 1)
-        self.last = ConvSilu(half * (1 + len(POOLING_WINDOWS)), channels, 1)
+        self.last = ConvSilu(half * (1 + POOLINGS), channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) -> the same."""
-        x = self.first(x)
-        pooled = [max_pool2d(x, size, stride=1, padding=size // 2) for size in POOLING_WINDOWS]
-        return self.last(torch.cat([x, *pooled], dim=1))
+        pooled = [self.first(x)]
+        for _ in range(POOLINGS):
+            pooled.append(max_pool2d(pooled[-1], POOLING_WINDOW, stride=1, padding=POOLING_WINDOW // 2))
+        return self.last(torch.cat(pooled, dim=1))

@@ -12,7 +12,7 @@ from biopose.hmr.lifter import LIFTER_WEIGHTS
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, load_mqhmr
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS
 from biopose.neurik.network import NEURIK_WEIGHTS, load_neurik
-from biopose.perception.backends import backend_for
+from biopose.perception.backends import Backend, backend_for
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.perception.onnx_session import weights_path
@@ -39,8 +39,11 @@ class WeightFiles:
     segment_body: Path = SEGMENT_BODY
     neurik: Path = NEURIK_WEIGHTS
 
-    def versions(self) -> dict[str, str]:
+    def versions(self, *, cpu_backend: Backend | None = None) -> dict[str, str]:
         """What makes a result: the versions of BioPose and of libraries, each file's sha256, what runs the networks.
+
+        Args:
+            cpu_backend: that ran them; None: that of this machine's CPU.
 
         Raises:
             ModelError: an asset is missing.
@@ -48,7 +51,7 @@ class WeightFiles:
         files = {one.name: getattr(self, one.name) for one in fields(self)}
         files["detector"] = files["detector"] or weights_path(DETECTOR_WEIGHTS)
         files["keypoints"] = files["keypoints"] or weights_path(KEYPOINT_WEIGHTS)
-        return versions(files) | {"cpu_backend": backend_for("cpu")}
+        return versions(files) | {"cpu_backend": cpu_backend or backend_for("cpu")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +63,29 @@ class PerceptionModels:
 
     @classmethod
     def load(
-        cls, method: Method, files: WeightFiles, *, threads: int, device: str = "cpu", mesh: MeshModels | None = None
+        cls,
+        method: Method,
+        files: WeightFiles,
+        *,
+        threads: int,
+        device: str = "cpu",
+        mesh: MeshModels | None = None,
+        cpu_backend: Backend | None = None,
     ) -> PerceptionModels:
-        """Load them; `mesh`, where it is loaded already, gives MQ-HMR's network.
+        """Load them.
+
+        Args:
+            method: whose tokens are made.
+            files: of the weights.
+            threads: of what runs on a CPU.
+            device: of torch.
+            mesh: gives MQ-HMR's network where it is loaded already.
+            cpu_backend: of the networks on a CPU; None: the fastest on this one.
 
         Raises:
             ModelError: an asset is missing or broken; the message says how to get it.
         """
-        runtime = backend_for(device)
+        runtime = (cpu_backend if device == "cpu" else None) or backend_for(device)
         head = None
         if method.mesh is not None:
             network = mesh.network if mesh else load_mqhmr(files.mqhmr)

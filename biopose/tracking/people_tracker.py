@@ -25,7 +25,7 @@ from biopose.tracking.detection_windows import FOLLOWED, located_people, windows
 from biopose.tracking.frame_detections import FrameDetections
 from biopose.tracking.token_batches import TokenBatches
 from biopose.tracking.tracker import Tracker
-from biopose.tracking.turned_people import FOLLOWED_TILTED, may_lie, surest_turned
+from biopose.tracking.turned_people import FOLLOWED_TILTED, may_lie, most_confident_turned
 from biopose.video.frames import Frame
 from biopose.video.read_ahead import read_ahead
 
@@ -76,7 +76,7 @@ class PeopleTracker:
         """
         boxes_px, scores = boxes.boxes_px, boxes.scores
         among, mirrored = may_lie(boxes_px, scores, located), is_mirrored(frame.index)
-        people = [surest_turned(frame.image, boxes_px, located, network, among=among, mirrored=mirrored)]
+        people = [most_confident_turned(frame.image, boxes_px, located, network, among=among, mirrored=mirrored)]
         followed = self._followed(frame, boxes_px, network)
         if followed is not None and len(followed):
             around = [box_around(*person) for person in zip(followed.positions_px, followed.confidence, strict=True)]
@@ -108,7 +108,7 @@ class PeopleTracker:
             return None
         mirrored, tilted = is_mirrored(frame.index), ~np.isnan(axes_rad)
         located = network.locate_in(frame.image, expected_px, mirrored=mirrored)
-        located = surest_turned(
+        located = most_confident_turned(
             frame.image, expected_px, located, network, among=tilted, mirrored=mirrored, before_rad=axes_rad
         )
         return located.of(located.confidence.mean(1) >= np.where(tilted, FOLLOWED_TILTED, FOLLOWED))

@@ -1,9 +1,10 @@
 """People who are upside down or lie: their keypoints are located again, in turned crops.
 
-The keypoint network learned people who are mostly upright; of somebody upside down it is unsure, and of somebody who
-lies its keypoints are off by 2 to 4 % of the body's length (in a turned image of the sample clip; in the turned crop by
-0.4 %). So they are given to it again, turned by the eighths of a circle nearest to the body's direction, and where it
-is still unsure, by all others; the crop counts in which it is surest.
+The keypoint network learned people who are mostly upright; of somebody upside down its confidence is low, and of
+somebody who lies its keypoints are off by 2 to 4 % of the body's length (in a turned image of the sample clip; in the
+turned crop by 0.4 %). So they are given to it again, turned by the eighth of a circle nearest to the body's direction;
+where confidence is still low, by the eighths beside that; where it is still low but somebody is visible, by two that
+are within an eighth of the directions left. The crop of highest confidence counts.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from biopose.tracking.detection_windows import FOLLOWED
 from biopose.tracking.interpolated_boxes import CONFIDENT
 
 FOLLOWED_TILTED = 0.3  # mean confidence of the keypoints, from which somebody tilted is there: others have under 0.25
-FAR_RAD = np.deg2rad(60.0)  # of a body's direction from up, beyond which crops are turned though the network is sure
+FAR_RAD = np.deg2rad(60.0)  # of a body's direction from up, beyond which crops are turned whatever the confidence
 GAIN = 0.05  # of the mean confidence, from which a turned crop counts
 LARGE = 0.5  # of the longest box of a frame: smaller people, such as a crowd, are left as they are
+VISIBLE = 0.2  # highest mean confidence in three or four crops, below which nobody is found in further ones either
+STEPS = (((0,), 0.0), ((1, -1), 0.0), ((3, -3), VISIBLE))  # eighths from the body's direction, and for whom
 EIGHTHS = 8
 EIGHTH_RAD = 2 * np.pi / EIGHTHS
 
@@ -41,7 +44,7 @@ def may_lie(boxes_px: NDArray[np.float64], scores: NDArray[np.float64], located:
     return np.asarray(large & (unfound | (np.abs(_axes_rad(located)) > FAR_RAD)))
 
 
-def surest_turned(
+def most_confident_turned(
     image: NDArray[np.uint8],
     boxes_px: NDArray[np.float64],
     located: Keypoints,
@@ -51,7 +54,7 @@ def surest_turned(
     mirrored: bool,
     before_rad: NDArray[np.float64] | None = None,
 ) -> Keypoints:
-    """The keypoints of the people of an image, from turned crops where the network is surer of these.
+    """The keypoints of the people of an image, from turned crops where the network's confidence is higher there.
 
     Args:
         image: RGB (H, W, 3).
@@ -63,20 +66,19 @@ def surest_turned(
         before_rad: (N,) direction of each one's body in the frame before, `body_axis_rad`; NaN or None: as it was
             located now.
     """
-    unsure = located.confidence.mean(1) < FOLLOWED
+    upright = located.confidence.mean(1)
     now_rad = _axes_rad(located)
     axes_rad = now_rad if before_rad is None else np.where(np.isnan(before_rad), now_rad, before_rad)
-    people = np.flatnonzero(among & (unsure | (np.abs(axes_rad) > FAR_RAD)) & is_croppable(image, boxes_px))
-    eighth = np.round(np.nan_to_num(axes_rad[people], nan=np.pi) / EIGHTH_RAD).astype(np.int64)
-    for steps in ((0, 1, -1), (2, -2, 3, -3, 4)):  # from that direction
-        lost = (located.confidence[people].mean(1) < FOLLOWED) | (steps[0] == 0)
-        pairs = [
-            (person, (at + step) % EIGHTHS)
-            for person, at in zip(people[lost].tolist(), eighth[lost].tolist(), strict=True)
-            for step in steps
-            if (at + step) % EIGHTHS  # the upright crop is there already
-        ]
-        located = _surest(image, boxes_px, located, network, np.array(pairs, dtype=np.int64).reshape(-1, 2), mirrored)
+    far = np.abs(axes_rad) > FAR_RAD
+    wanted = among & ((upright < FOLLOWED) | far) & is_croppable(image, boxes_px)
+    highest = np.where(far, 0.0, upright)
+    eighths = np.round(np.nan_to_num(axes_rad, nan=np.pi) / EIGHTH_RAD).astype(np.int64)
+    for steps, visible in STEPS:
+        people = np.flatnonzero(wanted & (highest >= visible))
+        turns = [(person, (eighths[person] + step) % EIGHTHS) for person in people for step in steps]
+        pairs = np.array([pair for pair in turns if pair[1]], dtype=np.int64).reshape(-1, 2)  # upright: there already
+        located, highest = _most_confident(image, boxes_px, located, highest, network, pairs, mirrored)
+        wanted &= highest < FOLLOWED
     return located
 
 
@@ -85,21 +87,28 @@ def _axes_rad(located: Keypoints) -> NDArray[np.float64]:
     return np.array([body_axis_rad(*each) for each in people], dtype=np.float64)
 
 
-def _surest(
+def _most_confident(
     image: NDArray[np.uint8],
     boxes_px: NDArray[np.float64],
     located: Keypoints,
+    highest: NDArray[np.float64],
     network: KeypointNetwork,
     pairs: NDArray[np.int64],
     mirrored: bool,
-) -> Keypoints:
-    """With the surest of the crops of pairs (M, 2) of a person and a turn in eighths."""
+) -> tuple[Keypoints, NDArray[np.float64]]:
+    """With the most confident of the crops of pairs (M, 2) of a person and a turn in eighths.
+
+    Returns:
+        The keypoints, and (N,) the highest mean confidence of each person's crops so far.
+    """
     if not len(pairs):
-        return located
+        return located, highest
     people, turns = pairs.T
     turned = network.locate_turned(image, boxes_px[people], turns * EIGHTH_RAD, mirrored=mirrored)
-    sureness = turned.confidence.mean(1)
+    confidence = turned.confidence.mean(1)
     chosen = np.unique(people)
-    surest = np.array([max(np.flatnonzero(people == person), key=lambda i: sureness[i]) for person in chosen])
-    surer = sureness[surest] >= located.confidence[chosen].mean(1) + GAIN
-    return located.replaced(chosen[surer], turned, surest[surer])
+    best = np.array([max(np.flatnonzero(people == person), key=lambda i: confidence[i]) for person in chosen])
+    higher = confidence[best] >= located.confidence[chosen].mean(1) + GAIN
+    highest = highest.copy()
+    highest[chosen] = np.maximum(highest[chosen], confidence[best])
+    return located.replaced(chosen[higher], turned, best[higher]), highest

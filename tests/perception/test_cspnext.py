@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from biopose.perception.crops import cut_people, normalised
+from biopose.perception.csp_layers import SpatialPyramid
 from biopose.perception.cspnext import MAP_CHANNELS, MAP_STRIDES, CspNeXt, RtmPose
 from biopose.perception.onnx_session import OnnxSession, weights_path
 from biopose.perception.published_networks import KEYPOINT_WEIGHTS
@@ -44,6 +45,15 @@ def test_features_of_any_size_divisible_by_32(size: tuple[int, int]) -> None:
     maps = CspNeXt()(torch.zeros(2, 3, *size))
     expected = [(2, c, size[0] // s, size[1] // s) for c, s in zip(MAP_CHANNELS, MAP_STRIDES, strict=True)]
     assert [tuple(level.shape) for level in maps] == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_pyramid_pools_over_windows_of_5_9_and_13(dtype: torch.dtype) -> None:
+    pyramid = SpatialPyramid(4).to(dtype)
+    image = torch.randn(2, 4, 16, 12, generator=torch.Generator().manual_seed(0)).to(dtype)
+    first = pyramid.first(image)
+    windows = [torch.nn.functional.max_pool2d(first, size, stride=1, padding=size // 2) for size in (5, 9, 13)]
+    assert torch.equal(pyramid(image), pyramid.last(torch.cat([first, *windows], dim=1)))
 
 
 def test_other_sizes_are_refused() -> None:

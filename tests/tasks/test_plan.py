@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from biopose.io.manifest import TrialEntry, read_session
+from biopose.perception.backends import Backend
 from biopose.pipeline import METHODS, PERCEIVE
 from biopose.reconstruction.method_names import METHODS as MEASURING_METHODS
 from biopose.reconstruction.method_names import MethodName
@@ -39,12 +40,15 @@ print(sorted({"torch", "pandas", "distributed", "mlflow"} & set(sys.modules)))
 """
 
 
-def planned(home: Path, models: list[PinnedModel], method: MethodName) -> PlannedTrial:
+def planned(
+    home: Path, models: list[PinnedModel], method: MethodName, *, cpu_backend: Backend | None = None
+) -> PlannedTrial:
     session = Session("beam")
     session.add("trial", CLIPS[0].name, start_s=0.0, frames=10)
     (entry,) = read_session(session.write(home / "inbox", CLIPS[0])).trials
     options, hashes = IngestOptions(method=method), VideoHashes(home / "hashes.json")
-    return plan_trial(entry, models=models, options=options, settings=Settings.load(home), hashes=hashes)
+    settings = Settings.load(home, cpu_backend=cpu_backend)
+    return plan_trial(entry, models=models, options=options, settings=settings, hashes=hashes)
 
 
 def test_a_video_is_new_until_a_run_has_looked_at_it(tmp_path: Path) -> None:
@@ -67,6 +71,18 @@ def test_another_model_measures_anew_what_depends_on_it_and_no_more(method: Meth
             assert (again.perceived != first.perceived) == (stage in PERCEIVE.networks), stage
             assert (again.motion != first.motion) == (stage != "neurik")
             assert again.run_id != first.run_id
+
+
+def test_what_one_backend_perceived_is_not_taken_for_what_another_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pins = [PinnedModel(stage, stage, 1, "a" * 64, "{}") for stage in METHODS["keypoint_fit"].networks]
+    single, half = (planned(tmp_path, pins, "keypoint_fit", cpu_backend=name) for name in ("onnxruntime", "bfloat16"))
+    assert not set(single.perceived) & set(half.perceived)
+    assert single.motion != half.motion
+    assert single.run_id != half.run_id
+    monkeypatch.setenv("BIOPOSE_CPU_BACKEND", "bfloat16")
+    assert planned(tmp_path, pins, "keypoint_fit") == half
 
 
 def test_what_the_manifest_states_of_camera_and_age_is_recorded_and_nothing_else_is_added(tmp_path: Path) -> None:

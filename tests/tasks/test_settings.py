@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from biopose.errors import BioposeError
+from biopose.perception.backends import backend_for
 from tasks.settings import Addresses, Settings
 
 
@@ -43,6 +44,16 @@ def test_a_variable_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -
 def test_a_wrong_variable_is_named_with_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOPOSE_PREFECT_PORT", "http")
     with pytest.raises(BioposeError, match=r"BIOPOSE_PREFECT_PORT is 'http'.*integer"):
+        Settings.load()
+
+
+def test_the_networks_backend_is_the_cpus_unless_the_environment_names_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BIOPOSE_CPU_BACKEND", raising=False)
+    assert Settings.load().cpu_backend == backend_for("cpu")
+    monkeypatch.setenv("BIOPOSE_CPU_BACKEND", "torch")
+    assert Settings.load().cpu_backend == "torch"
+    monkeypatch.setenv("BIOPOSE_CPU_BACKEND", "fast")
+    with pytest.raises(BioposeError, match=r"BIOPOSE_CPU_BACKEND is 'fast'.*'onnxruntime', 'torch' or 'bfloat16'"):
         Settings.load()
 
 

@@ -10,11 +10,9 @@ there is not made again, so a run that was interrupted is resumed by running it 
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -24,11 +22,18 @@ from prefect.runtime import deployment
 from biopose.errors import BioposeError, ManifestError
 from biopose.io.manifest import MANIFEST, TrialEntry
 from biopose.reconstruction.method_names import MethodName
-from tasks.cohort import refresh
+from flows.after_loading import (
+    prune_expired,
+    publish,
+    refresh_derived,
+    renew_athletes_reports,
+    report,
+    retire,
+    watch,
+)
 from tasks.consent import leave_out_erased, refuse_withdrawn
 from tasks.dask_pool import FOR_MARKERS, FOR_VIDEO, dask_pool
 from tasks.erased_people import ErasedPeople
-from tasks.errors import TrialsFailedError
 from tasks.faults import as_input_error
 from tasks.flow_runs import close_crashed_runs
 from tasks.height_jumps import height_jumps
@@ -37,23 +42,20 @@ from tasks.ingest_page import publish_ingest
 from tasks.ingest_run import IngestRun
 from tasks.marker_plan import PlannedMarkers
 from tasks.methods import PinnedMethod
-from tasks.models import begin_ingest, end_ingest
+from tasks.models import begin_ingest
 from tasks.notify import on_crashed, on_failure
 from tasks.plan import Discovered, IngestOptions, Planned, discover, plan_trial
 from tasks.priority import as_night
 from tasks.promotion import complete_interrupted
 from tasks.ray_pool import ray_pool
 from tasks.releases import PinnedRelease, Share, neurik_of_markers, release_to_measure, shares_of
-from tasks.retention import prune, pruned_line
 from tasks.schedule import Schedule, ranked
 from tasks.session_owners import EVERY, SessionOwners
 from tasks.settings import Settings
 from tasks.video_hash import WATCH_S, VideoChangedError, VideoHashes, VideoState
 from tasks.warehouse_writer import WarehouseWriter
-from warehouse.errors import WarehouseBusyError, WarehouseError
+from warehouse.errors import WarehouseBusyError
 from warehouse.nights import MeasuredCount
-
-_LOG = logging.getLogger("biopose.ingest")
 
 
 @flow(
@@ -123,15 +125,15 @@ def ingest(
             run.mlflow_run_id = begin_ingest(settings, settings.inbox.name)
         counts = [_measured(new, run, writer, release=one, options=options) for one, new in work if new]
         if release.is_promoted:
-            _retire(found, run, writer)
-            _watch(run, counts)
-        _publish(run, writer)
+            retire(found, run, writer)
+            watch(run, counts)
+        publish(run, writer)
         with run.part("cohort"):
-            _refresh(run, writer)
-        _renew_reports(run)
-        _prune(run)
+            refresh_derived(run, writer)
+        renew_athletes_reports(run)
+        prune_expired(run)
         with run.part("report"):
-            _report(run, options)
+            report(run, options)
         night.write("ended", summary=run.summary)
     return run.as_dict()
 
@@ -201,23 +203,6 @@ def _hide_withdrawn(found: Discovered, run: IngestRun, writer: WarehouseWriter) 
         )
 
 
-def _retire(found: Discovered, run: IngestRun, writer: WarehouseWriter) -> None:
-    """Retire the trials that their manifests no longer name, and those of sessions that were renamed."""
-    named = {name: one.session.trial_ids for name, one in found.sessions.items() if one.session}
-    try:
-        retired = writer.retire(named, there=SessionOwners(run.settings.home).there())
-    except WarehouseBusyError as error:
-        run.log(f"  trials that manifests no longer name stay current until the next run: {error}")
-        return
-    for one in retired:
-        why = (
-            f"it is {one.renamed_to} now"
-            if one.renamed_to
-            else "its manifest no longer names it; named again, it is current again"
-        )
-        run.note(f"{one.trial_id} is no longer current: {why}")
-
-
 def _release_of(share: Share, run: IngestRun) -> PinnedRelease | None:
     """The release of a share; None where a model of it is gone: its trials wait, and the others are measured."""
     if share.fault is not None:
@@ -246,18 +231,6 @@ def _measured(
     stored, quarantined = len(run.stored), len(run.quarantined)
     measure(new, run, writer, release=release, options=replace(options, method=release.method))
     return MeasuredCount(release.release_id, len(run.stored) - stored, len(run.quarantined) - quarantined)
-
-
-def _watch(run: IngestRun, counts: Sequence[MeasuredCount]) -> None:
-    """Record the night; where a release is watched, judge it by what was measured, and roll back a breach.
-
-    Where that cannot be, such as by the policy of an earlier version, the night is reported all the same.
-    """
-    from tasks.watch import watch_night  # it imports torch, which planning does without
-
-    with _reported_all_the_same(run, "this night counts in no watch of a release"):
-        for line in watch_night(run.settings, counts):
-            run.note(line)
 
 
 def _plan(
@@ -358,79 +331,3 @@ def measure(
         schedule.run(writer, run.mlflow_run_id, ended=run.record_outcome)
         run.judge_unexpected()
     run.slots_busy = schedule.slots.busy_share("core")
-
-
-def _publish(run: IngestRun, writer: WarehouseWriter) -> None:
-    try:
-        writer.publish()
-    except WarehouseBusyError as error:
-        run.log(f"  queries read the last snapshot: {error}")
-
-
-def _renew_reports(run: IngestRun) -> None:
-    """Write the reports of athletes whose trials changed; without them the night is complete nevertheless."""
-    if not (run.settings.reports_after_nights and run.release.is_promoted):
-        return
-    from flows.reports import renew_reports  # it imports the pages
-
-    what = "reports of athletes could not be written, while everything is stored; `biopose report` writes one"
-    with _reported_all_the_same(run, what), run.part("athletes' reports"):
-        written, removed = renew_reports(run.settings)
-        if written or removed:
-            run.log(f"  reports      {written} written, {removed} removed in {run.settings.reports}")
-
-
-def _refresh(run: IngestRun, writer: WarehouseWriter) -> None:
-    """Derived tables; without them queries compute the same themselves, so the next run may make up for this one."""
-    if not run.settings.snapshot.is_file():
-        return
-    with _reported_all_the_same(run, "derived tables are not refreshed"):
-        refresh(run.settings, writer, run.log)
-
-
-def _prune(run: IngestRun) -> None:
-    """Remove what has expired; the next run removes what stays."""
-    with _reported_all_the_same(run, "what has expired is not removed"):
-        if line := pruned_line(prune(run.settings)):
-            run.log(f"  pruned       {line}")
-
-
-@contextmanager
-def _reported_all_the_same(run: IngestRun, what: str) -> Iterator[None]:
-    """For what follows the storing: where it fails, a note says so, and the night is reported and ends as without it.
-
-    Args:
-        run: of the night.
-        what: is lacking then.
-    """
-    try:
-        yield
-    except (BioposeError, WarehouseError) as error:
-        run.note(f"{what}: {error}")
-    except Exception as error:
-        _LOG.exception("%s", what)
-        run.note(f"{what}: {type(error).__name__}: {error}")
-
-
-def _report(run: IngestRun, options: IngestOptions) -> None:
-    """Prefect's page, MLflow's record, the webhook; then say whether something failed unexpectedly."""
-    account = run.as_dict()
-    publish_ingest(account, run.settings)
-    if run.mlflow_run_id:
-        end_ingest(
-            run.settings,
-            run.mlflow_run_id,
-            params={"inbox": str(run.inbox), **asdict(options)},
-            metrics=run.metrics(),
-            models=run.models,
-            failed=bool(run.failed),
-        )
-    run.notify_incomplete()
-    if run.failed:
-        name, error = next(iter(run.failed.items()))
-        for one, why in run.failed.items():
-            get_run_logger().error("%s failed", one, exc_info=why)
-        raise TrialsFailedError(
-            f"{len(run.failed)} trials failed for no fault of theirs, the first {name} "
-            f"({type(error).__name__}: {error}); the rest is stored. Mend the cause and run the ingest again"
-        ) from error

@@ -10,7 +10,7 @@ from biopose.errors import BioposeError, ManifestError, TrackingError, VideoErro
 from biopose.io.inbox_folders import Unmatched
 from biopose.tracking.shard import Shard
 from biopose.trial import Clip, Subject, Trial
-from flows.ingest import _prune, _refresh
+from flows.after_loading import prune_expired, refresh_derived
 from tasks.faults import UnexpectedError
 from tasks.ingest_run import IngestRun
 from tasks.plan import Discovered, PlannedTrial
@@ -38,9 +38,9 @@ def test_what_follows_the_storing_fails_no_night(tmp_path: Path) -> None:
     load_trial(settings.warehouse, trial.record, trial.write(tmp_path / "trial"))
     publish_snapshot(settings.warehouse, settings.snapshot)
     (tmp_path / "kinematics").write_text("in the place of the folder of frames")
-    _refresh(run, WarehouseWriter(settings.warehouse, settings.snapshot))
+    refresh_derived(run, WarehouseWriter(settings.warehouse, settings.snapshot))
     settings.warehouse.write_text("damaged")
-    _prune(run)
+    prune_expired(run)
     assert "derived tables are not refreshed: NotADirectoryError" in run.notes[0]
     assert all(line.startswith("  ") for line in lines)
 

@@ -192,8 +192,10 @@ class ActorPool:
 
 
 def _reason(error: Exception) -> str:
-    """The last line of what Ray reports, which names the exception, or that the process died."""
-    return str(error).strip().splitlines()[-1].strip() or type(error).__name__
+    """What an actor's constructor raised, which ends Ray's report of it; or that its process died."""
+    if getattr(error, "actor_init_failed", False):
+        return str(error).strip().splitlines()[-1].strip()
+    return "its process died"
 
 
 @contextmanager

@@ -6,7 +6,7 @@ trial, and whatever interrupts it, run again it goes on with what is left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -132,15 +132,3 @@ def _deleted(trials: Sequence[Planned], writer: WarehouseWriter) -> list[Planned
     """Those whose recording was deleted from the trial, and lies there again."""
     deleted = {(one.trial_id, one.video_sha256) for one in writer.deleted_trials()}
     return [one for one in trials if (one.trial_id, one.record["run"]["video_sha256"]) in deleted]
-
-
-def backfill_lines(found: Mapping[str, Any]) -> list[str]:
-    """The result as text."""
-    lines = [
-        f"Backfill {found['number']}, {found['since']} to {found['until']}, with {found['release']}: "
-        f"{found['measured']} measured, {found['failed']} in quarantine, {found['left_out']} left out"
-    ]
-    lines += [f"  {name}: {why}" for name, why in found["left"].items()]
-    if found["ended_at"] is None:
-        lines.append("Not all are measured yet; the same command goes on")
-    return lines

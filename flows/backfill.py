@@ -6,31 +6,28 @@ trial, and whatever interrupts it, run again it goes on with what is left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from prefect import flow, get_run_logger
 
-from biopose.errors import BioposeError
 from flows.ingest import measure
 from tasks.errors import TrialsFailedError
 from tasks.ingest_run import IngestRun
-from tasks.plan import Planned, plan_trial
+from tasks.plan import Planned
 from tasks.priority import Background, in_background
 from tasks.promotion import complete_interrupted
-from tasks.releases import PinnedRelease, neurik_of_markers, release_to_measure
-from tasks.session_owners import SessionOwners
+from tasks.releases import PinnedRelease, release_to_measure
 from tasks.settings import Settings
-from tasks.shadow import by_options, described_now, options_of
+from tasks.stored_plan import by_options, plan_stored
 from tasks.user_name import user_name
-from tasks.video_hash import VideoHashes
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.backfills import backfills, begin_backfill, note_backfilled, to_measure
 from warehouse.connection import opened_for_writing, transaction
 from warehouse.errors import ReleaseError
 from warehouse.releases import canary, promoted_release
-from warehouse.run_costs import RunOptions, run_options
+from warehouse.run_costs import run_options
 
 
 @flow(name="backfill", persist_result=False)
@@ -103,9 +100,10 @@ def _turn(
     """Measure what is left until a night comes."""
     with opened_for_writing(settings.warehouse) as connection:
         todo = to_measure(connection, release.release_id, since=since, until=until)
-        options = run_options(connection)
+        options = run_options(connection)  # with others, the next night would measure them once more
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
-    planned, left_out = _plan(todo, settings, release, options)
+    plans, left_out = plan_stored(todo, [release], settings, options)  # those left out keep their numbers
+    planned = [one for (one,) in plans.values()]
     for one in _deleted(planned, writer):
         planned.remove(one)
         left_out[one.trial_id] = "the recording that lies there was deleted from it"
@@ -134,44 +132,3 @@ def _deleted(trials: Sequence[Planned], writer: WarehouseWriter) -> list[Planned
     """Those whose recording was deleted from the trial, and lies there again."""
     deleted = {(one.trial_id, one.video_sha256) for one in writer.deleted_trials()}
     return [one for one in trials if (one.trial_id, one.record["run"]["video_sha256"]) in deleted]
-
-
-def _plan(
-    trials: Sequence[str], settings: Settings, release: PinnedRelease, options: Mapping[str, RunOptions]
-) -> tuple[list[Planned], dict[str, str]]:
-    """The trials as their manifests describe them now, and why others are left out: they keep their numbers.
-
-    Each is measured with the options of its current run, so that the next night does not measure it once more.
-    """
-    entries, left_out = described_now(trials, SessionOwners(settings.home))
-    hashes = VideoHashes(settings.home / "video_hashes.json")
-    planned: list[Planned] = []
-    for name, entry in entries.items():
-        try:
-            neurik = None if entry.kind == "video" else neurik_of_markers(settings, release)
-            planned.append(
-                plan_trial(
-                    entry,
-                    models=release.models,
-                    options=options_of(release.method, options.get(name)),
-                    settings=settings,
-                    hashes=hashes,
-                    neurik=neurik,
-                )
-            )
-        except (BioposeError, OSError) as error:
-            left_out[name] = str(error)
-    hashes.save()
-    return planned, left_out
-
-
-def backfill_lines(found: Mapping[str, Any]) -> list[str]:
-    """The result as text."""
-    lines = [
-        f"Backfill {found['number']}, {found['since']} to {found['until']}, with {found['release']}: "
-        f"{found['measured']} measured, {found['failed']} in quarantine, {found['left_out']} left out"
-    ]
-    lines += [f"  {name}: {why}" for name, why in found["left"].items()]
-    if found["ended_at"] is None:
-        lines.append("Not all are measured yet; the same command goes on")
-    return lines

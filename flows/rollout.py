@@ -33,8 +33,9 @@ from tasks.release_offsets import offsets_of
 from tasks.releases import PinnedRelease, neurik_of_markers, pinned, release_to_measure
 from tasks.rollout_status import rollout_status, write_page
 from tasks.settings import Settings
-from tasks.shadow import by_options, plan_shadow
+from tasks.shadow import plan_shadow
 from tasks.shadow_sample import Budget, draw_sample, stored_trials
+from tasks.stored_plan import by_options
 from tasks.user_name import user_name
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.connection import opened_for_writing, transaction

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from biopose.errors import BioposeError
 from biopose.io.files import written_whole
 from tasks.costs import motion_cost, recorded_cost, trial_cost
-from tasks.faults import CrashedError, with_one_repeat
+from tasks.faults import CrashedError, EngineError, with_one_repeat
 from tasks.methods import PinnedMethod
 from tasks.settings import Settings
 
@@ -45,6 +45,8 @@ LOCAL = {  # of a cluster that is started here
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.tick.interval": "1s",
+    # Else a call waits for ever where workers died and cannot be forked any more.
+    "distributed.scheduler.no-workers-timeout": "300s",
 }
 FOR_MARKERS = ("biopose.marker_pipeline",)  # imported before workers are forked
 FOR_VIDEO = (
@@ -222,13 +224,18 @@ class DaskPool:
         await self._call(measure_markers, trial, folder, self._method, dict(settings))
 
     async def _call(self, function: Callable[..., None], trial: Trial | MarkerTrial, *arguments: Any) -> None:
-        from distributed.scheduler import KilledWorker
+        from distributed.scheduler import KilledWorker, NoWorkerError
 
         try:
             await asyncio.wrap_future(self._calls.submit(alone, function, trial, *arguments))
         except KilledWorker as error:
             name = getattr(function, "func", function).__name__
             raise CrashedError(f"the process died each time in {name}: {error}") from error
+        except NoWorkerError as error:
+            raise EngineError(
+                f"Dask's workers died, and none started within {error.timeout:.0f} s. The machine is too busy or its "
+                "memory is full: run it again with fewer BIOPOSE_CORES"
+            ) from error
 
 
 @contextmanager

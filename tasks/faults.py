@@ -11,8 +11,6 @@ from typing import TypeVar
 from biopose.errors import BioposeError, FileFormatError, VideoError
 from biopose.io.file_names import is_video
 
-# No input causes these: a full disk, too many open files, no memory, a broken installation.
-OF_THE_MACHINE = (MemoryError, ImportError)
 MACHINE_ERRNO = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS, errno.EAGAIN}
 )
@@ -23,6 +21,14 @@ T = TypeVar("T")
 
 class CrashedError(BioposeError):
     """The process that worked on an input crashed at every attempt."""
+
+
+class EngineError(BioposeError):
+    """Ray or Dask has no process for the work: no input's fault."""
+
+
+# No input causes these: a full disk, too many open files, no memory, a broken installation.
+OF_THE_MACHINE = (MemoryError, ImportError, EngineError)
 
 
 class UnexpectedError(BioposeError):
@@ -49,11 +55,13 @@ def as_input_error(error: Exception, videos: Iterable[Path]) -> BioposeError | N
         error: raised by work on the videos.
         videos: that were worked on.
     """
+    if isinstance(error, OF_THE_MACHINE):
+        return None
     if isinstance(error, BioposeError):
         return error
     if isinstance(error, OSError):
         return _unreadable(error, {str(video) for video in videos})
-    if isinstance(error, OF_THE_MACHINE) or type(error).__name__ == OUT_OF_MEMORY:
+    if type(error).__name__ == OUT_OF_MEMORY:
         return None
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(frame.filename).name}:{frame.lineno}, in {frame.name}"

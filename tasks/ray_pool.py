@@ -3,31 +3,36 @@
 One actor for each CPU slot, or for each share of a GPU where there are GPUs: counted here, so that nothing waits for a
 resource that does not exist. An actor has one call at a time, and calls carry paths, so memory stays bounded whatever
 an inbox holds. Who is served first is decided by `tasks.slots`.
+
+An actor that dies is replaced here, not restarted by Ray, which would do so for ever, and waits for one without limit.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
 from biopose.errors import BioposeError
 from biopose.tracking.shard import Shard
 from tasks.costs import recorded_cost, shard_cost
-from tasks.faults import CrashedError, each_alone_if_need_be
+from tasks.faults import CrashedError, EngineError, each_alone_if_need_be
 from tasks.methods import PinnedMethod
-from tasks.ray_folder import made_for_ray
+from tasks.ray_folder import OF_RAY, made_for_ray, ray_folder
 from tasks.settings import Settings
 
 ATTEMPTS = 3  # of a call whose actor dies, and to start Ray
 REACH_TIMEOUT_S = 10.0
+LONGEST_START_S = 300.0  # of an actor, which takes seconds on a machine that does nothing else
+DEATHS = (RayActorError, OutOfMemoryError)  # of an actor
 QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
 LOCAL: dict[str, Any] = {  # of a cluster that is started here
     "include_dashboard": False,
@@ -37,6 +42,8 @@ LOCAL: dict[str, Any] = {  # of a cluster that is started here
         "enable_worker_prestart": False,
         "prestart_worker_first_driver": False,
         "worker_niceness": 0,  # else 15: actors would get next to nothing beside anything else that runs
+        # Else 60: on a machine as busy as that, Ray would start process after process and end each before it is up.
+        "worker_register_timeout_seconds": int(LONGEST_START_S),
     },
 }
 
@@ -87,16 +94,30 @@ class ActorPool:
     """The actors, each lent to one call at a time.
 
     Args:
-        actors: handles.
+        start: starts an actor, and returns its handle at once.
+        number: of actors.
         share_cores: whether they run on the cores of this machine, not on a GPU or elsewhere.
+        logs: where an actor that does not start leaves its logs.
     """
 
-    def __init__(self, actors: Sequence[Any], *, share_cores: bool = True) -> None:
-        self._free = list(actors)
+    def __init__(
+        self, start: Callable[[], Any], number: int, *, share_cores: bool = True, logs: str = "Ray's folder"
+    ) -> None:
+        self._start, self._logs = start, logs
+        self._failure: EngineError | None = None
+        self._free = [start() for _ in range(number)]
         self.takes = ("actor", "core") if share_cores else ("actor",)
 
     def __len__(self) -> int:
         return len(self._free)
+
+    def wait_for_first(self) -> None:
+        """Wait until an actor is ready.
+
+        Raises:
+            EngineError: it fails at every attempt, or is not ready in time.
+        """
+        self._free[0] = asyncio.run(self._started(self._free[0]))
 
     async def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
         """Perceive shards together; where that kills the actor, each alone, so that one bad video costs only itself.
@@ -106,38 +127,77 @@ class ActorPool:
         Args:
             shards: of any videos.
             files: to write.
+
+        Raises:
+            EngineError: an actor that replaces one that died did not start, now or in an earlier call.
         """
-        actor = self._free.pop()
         try:
-            return await _perceived(actor, shards, files)
+            return await self._perceived(shards, files)
         except CrashedError as error:
             if len(shards) == 1:
                 return [error]
-            return [await _perceived_alone(actor, s, f) for s, f in zip(shards, files, strict=True)]
+            return [await self._perceived_alone(*one) for one in zip(shards, files, strict=True)]
+
+    async def _perceived_alone(self, shard: Shard, file: Path) -> BioposeError | None:
+        try:
+            (error,) = await self._perceived([shard], [file])
+        except CrashedError as crash:
+            return crash
+        return error
+
+    async def _perceived(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
+        """What one actor finds; one that dies of it is replaced."""
+        actor = self._free.pop()
+        try:
+            for _ in range(ATTEMPTS):
+                actor = await self._started(actor)
+                try:
+                    return list(await actor.perceive.remote(shards, files))
+                except RayTaskError as error:
+                    raise error.cause or error from (None if isinstance(error.cause, BioposeError) else error)
+                except DEATHS as error:
+                    death, actor = error, self._replaced(actor)
         finally:
             self._free.append(actor)
-
-
-async def _perceived_alone(actor: Any, shard: Shard, file: Path) -> BioposeError | None:
-    try:
-        (error,) = await _perceived(actor, [shard], [file])
-    except CrashedError as crash:
-        return crash
-    return error
-
-
-async def _perceived(actor: Any, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
-    try:
-        return list(await actor.perceive.remote(shards, files))
-    except RayTaskError as error:
-        raise error.cause or error from (None if isinstance(error.cause, BioposeError) else error)
-    except RayActorError as error:
-        if error.actor_init_failed:  # no video's fault
-            raise
         raise CrashedError(
             f"the process died {ATTEMPTS} times in perceive. Look at the video; where it is sound, there may be too "
             "little memory"
-        ) from error
+        ) from death
+
+    async def _started(self, actor: Any) -> Any:
+        """An actor once it is ready, else one that replaces it; no video is at fault where none starts."""
+        for attempt in range(ATTEMPTS):
+            if self._failure is not None:  # no other call waits as long again
+                raise self._failure
+            if attempt:
+                actor = self._replaced(actor)
+            try:
+                await asyncio.wait_for(actor.__ray_ready__.remote(), LONGEST_START_S)
+            except (*DEATHS, TimeoutError) as error:
+                failure = self._start_failure(error)
+            else:
+                return actor
+        self._failure = failure
+        raise failure
+
+    def _replaced(self, actor: Any) -> Any:
+        ray.kill(actor)  # it may be alive, and out of reach
+        return self._start()
+
+    def _start_failure(self, error: Exception) -> EngineError:
+        is_late = isinstance(error, TimeoutError)
+        why = f"not within {LONGEST_START_S:.0f} s" if is_late else _reason(error)
+        return EngineError(
+            f"Ray's process that holds the networks does not start ({why}). Its logs are in {self._logs}; where they "
+            "name no cause, the machine is too busy or its memory is full: run it again with fewer BIOPOSE_CORES"
+        )
+
+
+def _reason(error: Exception) -> str:
+    """What an actor's constructor raised, which ends Ray's report of it; or that its process died."""
+    if getattr(error, "actor_init_failed", False):
+        return str(error).strip().splitlines()[-1].strip()
+    return "its process died"
 
 
 @contextmanager
@@ -150,15 +210,21 @@ def ray_pool(settings: Settings, method: PinnedMethod, *, at_most: int) -> Itera
         at_most: as many calls as there will be: more actors would only start.
 
     Raises:
-        BioposeError: Ray does not start here, or no cluster responds at that address.
+        BioposeError: Ray or its first actor does not start here, or no cluster responds at that address.
     """
     try:
         _start_ray(settings)
         slots, needs, device = _slots(ray.cluster_resources(), actors_per_gpu=settings.actors_per_gpu)
-        options: dict[str, Any] = {"max_restarts": -1, "max_task_retries": ATTEMPTS - 1, **needs}
-        remote = ray.remote(**options)(PerceptionActor)
-        actors = [remote.remote(method, device) for _ in range(min(slots, at_most))]
-        yield ActorPool(actors, share_cores=device == "cpu" and not settings.ray_address)
+        options: dict[str, Any] = needs
+        actor = ray.remote(**options)(PerceptionActor)
+        pool = ActorPool(
+            lambda: actor.remote(method, device),
+            min(slots, at_most),
+            share_cores=device == "cpu" and not settings.ray_address,
+            logs=_logs(settings),
+        )
+        pool.wait_for_first()
+        yield pool
     finally:
         ray.shutdown()
 
@@ -188,6 +254,12 @@ def _start_here(settings: Settings) -> None:
             ray.shutdown()
             if attempt == ATTEMPTS - 1:
                 raise
+
+
+def _logs(settings: Settings) -> str:
+    if settings.ray_address:
+        return f"the cluster at {settings.ray_address}"
+    return str(ray_folder(settings) / OF_RAY / "session_latest" / "logs")
 
 
 def _check_responds(address: str) -> None:

@@ -3,11 +3,11 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from datetime import datetime
 from functools import partial
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,21 +19,15 @@ from biopose.reconstruction.method_names import EVALUATED_METHOD_HELP, EVALUATED
 from flows.cli.command_errors import as_one_line
 from flows.cli.home_option import refuse_without_warehouse, with_home
 from flows.cli.model_version import ModelVersion
+from flows.cli.rollout_text import backfill_lines, status_lines
 
 if TYPE_CHECKING:
     from tasks.audit import Act
+    from tasks.settings import Settings
     from warehouse.canary import Unit
 
 UNITS: tuple[Unit, ...] = ("athlete", "team", "trial")
 NOT_PASSED = 3  # the exit code where the gate did not pass a candidate
-
-NEXT = {  # by state, and whether the gate passed it
-    ("gate", True): "biopose rollout canary --share 0.1, or promote",
-    ("canary", True): "biopose rollout promote, or rollback --reason WHY",
-    ("canary", False): "biopose rollout rollback --reason WHY, or against the gate: promote --reason WHY",
-    ("watch", True): "nothing; nights watch it. biopose rollout rollback --reason WHY goes back",
-    ("watch", False): "nothing; nights watch it. biopose rollout rollback --reason WHY goes back",
-}
 
 with_reason = click.option("--reason", required=True, help="Kept with the act.")
 
@@ -57,8 +51,12 @@ def rollout() -> None:
     """
 
 
-@rollout.command()
-@with_home
+def command_of_home(function: Callable[..., None]) -> click.Command:
+    """A command of the group, on a home."""
+    return rollout.command()(with_home(function))
+
+
+@command_of_home
 @click.option("--method", type=click.Choice(EVALUATED_METHODS), help=f"{EVALUATED_METHOD_HELP} By default unchanged.")
 @click.option(
     "--model", "models", multiple=True, type=ModelVersion(), help="STAGE=VERSION; stages not named stay as they are."
@@ -105,36 +103,29 @@ def start(
       biopose rollout start --method keypoint_fit --trials 100
       biopose rollout start
     """
-    from flows.serving.ingest_server import ingest_server
-    from tasks.registration import register_once
     from tasks.settings import Settings
 
     settings = Settings.load(home)
-    with as_one_line(), ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
-        from flows.rollout import rollout as flow
-
-        register_once(settings)  # while the server starts
-        wait_until_ready()
-        with redirect_stdout(StringIO()) if json_ else nullcontext():
-            status = flow(
-                home=str(settings.home),
-                method=method,
-                models=dict(models) or None,
-                alias=alias,
-                name=name,
-                most_trials=trials,
-                most_frames=frames,
-                most_minutes=minutes,
-                policy=str(policy) if policy else None,
-                why=why,
-            )
+    status = _run(
+        "flows.rollout.rollout",
+        settings,
+        json_=json_,
+        method=method,
+        models=dict(models) or None,
+        alias=alias,
+        name=name,
+        most_trials=trials,
+        most_frames=frames,
+        most_minutes=minutes,
+        policy=str(policy) if policy else None,
+        why=why,
+    )
     show(status, json_=json_, lines=lambda: status_lines(status))
     if status["rollout"]["verdict"] != "pass":
         raise click.exceptions.Exit(NOT_PASSED)
 
 
-@rollout.command()
-@with_home
+@command_of_home
 @as_json
 def status(home: Path | None, json_: bool) -> None:
     """Where the last rollout stands, how it got there, and what is current.
@@ -151,8 +142,7 @@ def status(home: Path | None, json_: bool) -> None:
     show(found, json_=json_, lines=lambda: status_lines(found))
 
 
-@rollout.command()
-@with_home
+@command_of_home
 @as_json
 def report(home: Path | None, json_: bool) -> None:
     """Write the page of the last comparison: what changes, for whom, by how much, the worst trials.
@@ -169,8 +159,7 @@ def report(home: Path | None, json_: bool) -> None:
     show({"page": str(page)}, json_=json_, lines=lambda: [str(page)])
 
 
-@rollout.command()
-@with_home
+@command_of_home
 @click.option(
     "--share",
     type=click.FloatRange(0, 1, min_open=True),
@@ -206,8 +195,7 @@ def canary(
     )
 
 
-@rollout.command()
-@with_home
+@command_of_home
 @click.option("--reason", help="Needed against the gate, and kept for ever.")
 @as_json
 def promote(home: Path | None, reason: str | None, json_: bool) -> None:
@@ -226,8 +214,7 @@ def promote(home: Path | None, reason: str | None, json_: bool) -> None:
     _change(home, "promote", lambda settings: act(settings, reason=reason), json_=json_)
 
 
-@rollout.command()
-@with_home
+@command_of_home
 @with_reason
 @as_json
 def rollback(home: Path | None, reason: str, json_: bool) -> None:
@@ -244,8 +231,7 @@ def rollback(home: Path | None, reason: str, json_: bool) -> None:
     _change(home, "roll back", lambda settings: act(settings, reason=reason), json_=json_)
 
 
-@rollout.command()
-@with_home
+@command_of_home
 @with_reason
 @as_json
 def abort(home: Path | None, reason: str, json_: bool) -> None:
@@ -260,8 +246,7 @@ def abort(home: Path | None, reason: str, json_: bool) -> None:
     _change(home, "abort", lambda settings: act(settings, reason=reason), json_=json_)
 
 
-@rollout.command()
-@with_home
+@command_of_home
 @with_reason
 @as_json
 def finish(home: Path | None, reason: str, json_: bool) -> None:
@@ -276,8 +261,7 @@ def finish(home: Path | None, reason: str, json_: bool) -> None:
     _change(home, "finish", lambda settings: act(settings, reason=reason), json_=json_)
 
 
-@rollout.command()
-@with_home
+@command_of_home
 @click.option("--since", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First date of the sessions.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last date; else today.")
 @as_json
@@ -292,8 +276,6 @@ def backfill(home: Path | None, since: datetime, until: datetime | None, json_: 
       biopose rollout backfill --since 2026-01-01
       biopose rollout backfill --since 2026-01-01 --until 2026-06-30
     """
-    from flows.serving.ingest_server import ingest_server
-    from tasks.registration import register_once
     from tasks.settings import Settings
 
     last = (until or datetime.now()).date()
@@ -301,89 +283,26 @@ def backfill(home: Path | None, since: datetime, until: datetime | None, json_: 
         raise click.UsageError(f"--until {last} lies before --since {since.date()}")
     settings = Settings.load(home)
     refuse_without_warehouse(settings)
-    with as_one_line(), ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
-        from flows.backfill import backfill as flow
-        from flows.backfill import backfill_lines
-
-        register_once(settings)  # while the server starts
-        wait_until_ready()
-        with redirect_stdout(StringIO()) if json_ else nullcontext():
-            found = flow(since.date(), last, home=str(settings.home))
+    found = _run("flows.backfill.backfill", settings, json_=json_, since=since.date(), until=last)
     show(found, json_=json_, lines=lambda: backfill_lines(found))
     if found["failed"] or found["ended_at"] is None:
         raise click.exceptions.Exit(NOT_PASSED)
 
 
-def status_lines(status: Mapping[str, Any]) -> list[str]:
-    """The status as text."""
-    shown = ", ".join(f"{count} show {name}" for name, count in status["trials_shown"].items())
-    lines = [f"In use: {status['promoted'] or 'none yet'}; of the current trials {shown or 'none'}"]
-    lines += [
-        f"  {act['at'][:19]}  {act['act']:<9} {act['release']}{', against the gate' * act['against_the_gate']}, by "
-        f"{act['who']}: {act['why']}"
-        for act in status["acts"]
-    ]
-    if canary := status["canary"]:
-        lines.append(
-            f"Canary: {canary['who']}; {canary['trials']} trials, of which {canary['measured']} show the candidate"
-        )
-    if status["interrupted"]:
-        lines.append(f"  interrupted: {status['interrupted']}; the next ingest or rollout command completes it")
-    lines += [_backfill_line(one) for one in status["backfills"]]
-    rollout = status["rollout"]
-    if rollout is None:
-        return [*lines, "No rollout yet: biopose rollout start --model STAGE=VERSION"]
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in rollout["sample"].items())
-    lines.append(
-        f"Rollout {rollout['number']}: {rollout['champion']} -> {rollout['candidate']}, at {rollout['state']}; {counts}"
-    )
-    if rollout["comparison"]:
-        lines += _decision_lines(rollout["comparison"]["decision"])
-    lines += [f"  {one['at'][:19]}  {one['to']:<9} {one['who']}: {one['why']}" for one in rollout["transitions"]]
-    lines += [_night_line(night) for night in rollout["nights"]]
-    if rollout["verdict"]:
-        lines.append(f"Page: {rollout['page']}")
-    if following := NEXT.get((rollout["state"], rollout["verdict"] == "pass")):
-        lines.append(f"Next: {following}")
-    return lines
+def _run(name: str, settings: Settings, /, *, json_: bool, **given: Any) -> dict[str, Any]:
+    """The result of a flow, which is imported while its server starts; JSON is all that stdout gets."""
+    from flows.serving.ingest_server import ingest_server
 
+    module, _, function = name.rpartition(".")
+    with as_one_line(), ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
+        from tasks.registration import register_once
 
-def _night_line(night: Mapping[str, Any]) -> str:
-    judged = ", ".join(f"{one['name']} {one['verdict']}" for one in night["judged"])
-    return f"  {night['at'][:19]}  watch     night {night['night']}: {night['verdict']} ({judged})"
-
-
-def _backfill_line(one: Mapping[str, Any]) -> str:
-    end = f"ended {one['ended_at'][:19]}" if one["ended_at"] else "not done; run again, it goes on"
-    return (
-        f"Backfill {one['number']}: {one['since']} to {one['until']} with {one['release']}, "
-        f"{one['measured']} measured, {one['failed']} in quarantine, {one['left_out']} left out; {end}"
-    )
-
-
-def _decision_lines(decision: Mapping[str, Any]) -> list[str]:
-    lines = [
-        f"Gate (look {decision['look']}, level {decision['level']:.3g}): {decision['line']}",
-        f"  {decision['reason']}",
-    ]
-    shown = [one for one in decision["judged"] if not _is_quiet(one)]
-    for one in shown:
-        ends = " to ".join("unknown" if one[end] is None else f"{one[end]:+.3g}" for end in ("low_end", "high_end"))
-        mean = "unknown" if one["mean"] is None else f"{one['mean']:+.3g}"
-        more = f", {one['more_trials']} more trials" if one["more_trials"] else ""
-        lines.append(f"  {one['name']:<48} {mean:>8} {one['unit']:<5} ({ends}): {one['verdict']}{more}")
-    if quiet := len(decision["judged"]) - len(shown):
-        lines.append(
-            f"  {quiet} criteria of groups and of small golden sets, none beyond its bound; all are on the page"
-        )
-    return lines
-
-
-def _is_quiet(one: Mapping[str, Any]) -> bool:
-    """Whether a criterion that can only stop a candidate does not, by its mean."""
-    low, high = (-math.inf if one["low"] is None else one["low"]), (math.inf if one["high"] is None else one["high"])
-    within = one["mean"] is None or low <= one["mean"] <= high
-    return bool(one["may_only_fail"] and one["verdict"] != "fail" and within)
+        flow = getattr(import_module(module), function)
+        register_once(settings)
+        wait_until_ready()
+        with redirect_stdout(StringIO()) if json_ else nullcontext():
+            result: dict[str, Any] = flow(home=str(settings.home), **given)
+    return result
 
 
 def _change(home: Path | None, name: Act, act: Any, *, json_: bool) -> None:

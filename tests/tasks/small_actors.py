@@ -31,3 +31,18 @@ class SleepingActor(SmallActor):
     def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
         time.sleep(STAGE_S)
         return super().perceive(shards, files)
+
+
+class FailingActor(SmallActor):
+    """Does not start: raises, dies or hangs.
+
+    Args:
+        how: of these.
+    """
+
+    def __init__(self, how: str) -> None:
+        if how == "raise":
+            raise ValueError("no weights")
+        if how == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(60)

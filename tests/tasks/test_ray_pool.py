@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,18 @@ import ray
 
 from biopose.errors import BioposeError, VideoError
 from biopose.tracking.shard import Shard
-from tasks.faults import CrashedError
+from tasks.faults import CrashedError, EngineError, as_input_error
 from tasks.methods import PinnedMethod
 from tasks.ray_folder import made_for_ray, ray_folder
 from tasks.ray_pool import ATTEMPTS, ActorPool, _slots, _start_here, ray_pool
 from tasks.settings import Settings
-from tests.tasks.small_actors import SmallActor
+from tests.tasks.small_actors import FailingActor, SmallActor
 
 
 @pytest.fixture(scope="module")
 def actors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ActorPool]:
     _start_here(Settings(home=tmp_path_factory.mktemp("home"), cores=1))
-    options: dict[str, Any] = {"max_restarts": -1, "max_task_retries": ATTEMPTS - 1, "num_cpus": 1}
-    yield ActorPool([ray.remote(**options)(SmallActor).remote()])
+    yield ActorPool(ray.remote(num_cpus=1)(SmallActor).remote, 1)
     ray.shutdown()
 
 
@@ -32,6 +32,34 @@ def test_a_video_that_kills_its_actor_costs_only_itself(actors: ActorPool, tmp_p
     found = asyncio.run(actors.perceive(shards, files))
     assert [type(error) for error in found] == [type(None), CrashedError, VideoError]
     assert files[0].exists()
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"), [("raise", "ValueError: no weights"), ("die", "its process died"), ("hang", "not within 2 s")]
+)
+@pytest.mark.usefixtures("actors")
+def test_an_actor_that_does_not_start_ends_the_run_with_its_cause(
+    how: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.ray_pool.LONGEST_START_S", 2.0 if how == "hang" else 60.0)
+    pool = ActorPool(partial(ray.remote(num_cpus=0)(FailingActor).remote, how), 1, logs="/logs")
+    message = rf"does not start \({reason}\)\. Its logs are in /logs"
+    with pytest.raises(EngineError, match=message):
+        pool.wait_for_first()
+
+
+def test_an_actor_that_cannot_be_replaced_fails_every_call_and_no_video(actors: ActorPool, tmp_path: Path) -> None:
+    starts = iter([ray.remote(num_cpus=0)(SmallActor).remote, *ATTEMPTS * [failing]])
+    pool = ActorPool(lambda: next(starts)(), 1)
+    kills, good = Shard(Path("kill")), Shard(Path("good"))
+    for shard in (kills, good):
+        with pytest.raises(EngineError, match="no weights") as raised:
+            asyncio.run(pool.perceive([shard], [tmp_path / "file"]))
+        assert as_input_error(raised.value, [shard.video]) is None
+
+
+def failing() -> Any:
+    return ray.remote(num_cpus=0)(FailingActor).remote("raise")
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from tasks.plan import IngestOptions, Planned, plan_trial
 from tasks.releases import PinnedRelease
 from tasks.session_owners import SessionOwners
 from tasks.settings import Settings
-from tasks.shadow import ShadowPlan, by_options, plan_shadow
+from tasks.shadow import ShadowPlan, plan_shadow
 from tasks.shadow_sample import stored_trials
+from tasks.stored_plan import by_options
 from tasks.video_hash import VideoHashes
 from tests.marker_recordings import laboratory
 from tests.video.filming import film

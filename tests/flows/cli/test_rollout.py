@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli.models import models
-from flows.cli.rollout import status_lines
+from flows.cli.rollout_text import status_lines
 from tasks.settings import Settings
 from tests.tasks.registry import make_home
 from warehouse.errors import ReleaseError

@@ -12,9 +12,9 @@
 WITH sided AS (
     SELECT
         metric.trial_id,
-        metric.athlete_id,
         metric.metric,
-        metric.activity,
+        any_value(metric.athlete_id) AS athlete_id,
+        any_value(metric.activity) AS activity,
         max(metric.value) FILTER (metric.side = 'left') AS left_value,
         max(metric.value) FILTER (metric.side = 'right') AS right_value,
         sum(metric.sd * metric.sd) FILTER (metric.side IN ('left', 'right')) AS variance,
@@ -26,28 +26,48 @@ WITH sided AS (
         AND $activity IN (metric.activity, 'any')
         AND $team IN (metric.team_id, 'any')
         AND $athlete IN (metric.athlete_id, 'any')
-    GROUP BY metric.trial_id, metric.athlete_id, metric.metric, metric.activity
+    GROUP BY metric.trial_id, metric.metric
+),
+
+measured AS (
+    SELECT sided.* EXCLUDE (trial_id), trial.method, trial.camera, trial.release
+    FROM sided
+    JOIN trial USING (trial_id)
+    WHERE sided.left_value IS NOT NULL AND sided.right_value IS NOT NULL
+),
+
+-- DISTINCT within an aggregate would group all rows once more for each: here they are few.
+recorded AS (
+    SELECT DISTINCT athlete_id, metric, activity, method, camera, release FROM measured
+),
+
+recorded_with AS (
+    SELECT
+        athlete_id,
+        metric,
+        activity,
+        method,
+        array_to_string(list_sort(list_distinct(list(camera))), ', ') AS cameras,
+        array_to_string(list_sort(list_distinct(list(release))), ', ') AS releases
+    FROM recorded
+    GROUP BY athlete_id, metric, activity, method
 ),
 
 compared AS (
     SELECT
-        sided.athlete_id,
-        sided.metric,
-        sided.activity,
-        trial.method,
+        athlete_id,
+        metric,
+        activity,
+        method,
         avg(left_value) AS left_value,
         avg(right_value) AS right_value,
-        avg(sided.left_value - sided.right_value) AS difference,
+        avg(measured.left_value - measured.right_value) AS difference,
         sqrt(avg(variance) FILTER (known_sds = 2)) AS difference_sd,
-        stddev_samp(sided.left_value - sided.right_value) AS sd_between_trials,
+        stddev_samp(measured.left_value - measured.right_value) AS sd_between_trials,
         count(*) AS trials,
-        string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
-        string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases,
-        any_value(sided.unit) AS unit
-    FROM sided
-    JOIN trial USING (trial_id)
-    WHERE sided.left_value IS NOT NULL AND sided.right_value IS NOT NULL
-    GROUP BY sided.athlete_id, sided.metric, sided.activity, trial.method
+        any_value(unit) AS unit
+    FROM measured
+    GROUP BY athlete_id, metric, activity, method
 )
 
 SELECT
@@ -72,4 +92,5 @@ SELECT
     releases,
     unit
 FROM compared
+JOIN recorded_with USING (athlete_id, metric, activity, method)
 ORDER BY metric, activity, abs(difference) DESC, athlete_id, method;

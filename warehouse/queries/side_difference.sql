@@ -9,31 +9,30 @@
 -- athlete: one of trial.athlete_id = any
 -- least_trials: whole number, 1 or more = 3
 -- Example: --param metric=knee_flexion_range --param activity=countermovement_jump
-WITH sided AS (
+WITH measured AS (
     SELECT
-        metric.trial_id,
-        metric.metric,
-        any_value(metric.athlete_id) AS athlete_id,
-        any_value(metric.activity) AS activity,
-        max(metric.value) FILTER (metric.side = 'left') AS left_value,
-        max(metric.value) FILTER (metric.side = 'right') AS right_value,
-        sum(metric.sd * metric.sd) FILTER (metric.side IN ('left', 'right')) AS variance,
-        count(metric.sd) FILTER (metric.side IN ('left', 'right')) AS known_sds,
-        any_value(metric.unit) AS unit
-    FROM metric
+        left_side.athlete_id,
+        left_side.metric,
+        left_side.activity,
+        trial.method,
+        trial.camera,
+        trial.release,
+        left_side.value AS left_value,
+        right_side.value AS right_value,
+        left_side.sd * left_side.sd + right_side.sd * right_side.sd AS variance,
+        left_side.unit
+    FROM metric AS left_side
+    JOIN metric AS right_side ON right_side.trial_id = left_side.trial_id AND right_side.metric = left_side.metric
+    JOIN trial ON trial.trial_id = left_side.trial_id
     WHERE
-        $metric IN (metric.metric, 'any')
-        AND $activity IN (metric.activity, 'any')
-        AND $team IN (metric.team_id, 'any')
-        AND $athlete IN (metric.athlete_id, 'any')
-    GROUP BY metric.trial_id, metric.metric
-),
-
-measured AS (
-    SELECT sided.* EXCLUDE (trial_id), trial.method, trial.camera, trial.release
-    FROM sided
-    JOIN trial USING (trial_id)
-    WHERE sided.left_value IS NOT NULL AND sided.right_value IS NOT NULL
+        left_side.side = 'left'
+        AND right_side.side = 'right'
+        AND left_side.value IS NOT NULL
+        AND right_side.value IS NOT NULL
+        AND $metric IN (left_side.metric, 'any')
+        AND $activity IN (left_side.activity, 'any')
+        AND $team IN (left_side.team_id, 'any')
+        AND $athlete IN (left_side.athlete_id, 'any')
 ),
 
 -- DISTINCT within an aggregate would group all rows once more for each: here they are few.
@@ -62,7 +61,7 @@ compared AS (
         avg(left_value) AS left_value,
         avg(right_value) AS right_value,
         avg(measured.left_value - measured.right_value) AS difference,
-        sqrt(avg(variance) FILTER (known_sds = 2)) AS difference_sd,
+        sqrt(avg(variance)) AS difference_sd,
         stddev_samp(measured.left_value - measured.right_value) AS sd_between_trials,
         count(*) AS trials,
         any_value(unit) AS unit

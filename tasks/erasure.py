@@ -26,6 +26,7 @@ from tasks.erased_people import ErasedPeople
 from tasks.golden import GoldenSet
 from tasks.quarantine import Quarantined, read_record
 from tasks.ray_folder import ended_sessions
+from tasks.release_offsets import renew_offsets
 from tasks.retention import intermediates
 from tasks.settings import Settings
 from tasks.user_name import user_name
@@ -152,6 +153,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
     with written_whole(settings.home / PENDING) as partial:
         partial.write_text(json.dumps(asdict(erasure)), encoding="utf-8")
     erase_athlete(settings.warehouse, erasure.athlete_id)
+    renew_offsets(settings)
     publish_snapshot(settings.warehouse, settings.snapshot)
     remove_unlisted(settings.warehouse)
     for path in (

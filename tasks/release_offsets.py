@@ -10,7 +10,10 @@ from biopose.analysis.cluster_bootstrap import cluster_means
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.analysis.gate_policy import Policy
 from tasks.compared_trial import ComparedTrial
-from warehouse.rollouts import Offset
+from tasks.settings import Settings
+from warehouse.connection import opened_for_writing, transaction
+from warehouse.paired_runs import paired_runs
+from warehouse.rollouts import Offset, note_offsets, sample, without_offsets
 
 END_LEVEL = 0.025  # beyond either end of the interval
 
@@ -41,6 +44,23 @@ def offsets_of(trials: Sequence[ComparedTrial], policy: Policy) -> list[Offset]:
         )
         if np.isfinite(mean)
     ]
+
+
+def renew_offsets(settings: Settings) -> None:
+    """Compute the offsets of rollouts that lost them, as an erasure removes them, from the trials that are left.
+
+    Raises:
+        WarehouseBusyError: another process has the database open.
+    """
+    if not settings.warehouse.is_file():
+        return
+    with opened_for_writing(settings.warehouse) as connection, transaction(connection):
+        for rollout in without_offsets(connection):
+            measured = [one.trial_id for one in sample(connection, rollout.number) if one.outcome == "measured"]
+            pairs = paired_runs(connection, measured, first=rollout.champion_id, second=rollout.candidate_id)
+            policy = Policy.read(rollout.policy, f"the policy of rollout {rollout.number}")
+            trials = [ComparedTrial.of(pair, settings, None) for pair in pairs]
+            note_offsets(connection, rollout.number, offsets_of(trials, policy))
 
 
 def _known(end: float) -> float | None:

@@ -24,7 +24,7 @@ from warehouse.rewrite import rewrite
 # The recording of a trial that is shown, or would be once a release is promoted that measured it.
 SHOWN = """
 WITH last_run AS (SELECT trial_id, max(run_number) AS run_number FROM release_run GROUP BY trial_id)
-SELECT trial.trial_id, trial.session_id, trial.is_retired, run.video_sha256
+SELECT trial.trial_id, trial.session_id, trial.is_retired, run.video_sha256, trial.athlete_id
 FROM trial_manifest AS trial
 LEFT JOIN last_run USING (trial_id)
 JOIN run ON run.run_number = coalesce(trial.current_run_number, last_run.run_number)
@@ -107,9 +107,9 @@ def delete_trials(database: Path, names: Collection[str], *, who: str) -> list[s
     """
     with opened_for_writing(database) as connection, transaction(connection):
         rows = connection.execute(SHOWN).fetchall()
-        there = {str(trial): str(sha) for trial, _, is_retired, sha in rows if not is_retired}
+        there = {str(trial): (sha, athlete) for trial, _, is_retired, sha, athlete in rows if not is_retired}
         sessions: dict[str, list[str]] = {}
-        for trial, session, is_retired, _ in rows:
+        for trial, session, is_retired, *_ in rows:
             if not is_retired:
                 sessions.setdefault(str(session), []).append(str(trial))
         chosen: dict[str, None] = {}
@@ -120,8 +120,9 @@ def delete_trials(database: Path, names: Collection[str], *, who: str) -> list[s
             chosen.update(dict.fromkeys(sessions.get(name, [name])))
         retire(connection, list(chosen))
         for trial in chosen:
+            sha256, athlete = there[trial]
             connection.execute(
-                "INSERT OR REPLACE INTO deleted_trial VALUES (?, ?, now(), ?, true)", [trial, there[trial], who]
+                "INSERT OR REPLACE INTO deleted_trial VALUES (?, ?, now(), ?, true, ?)", [trial, sha256, who, athlete]
             )
     return list(chosen)
 

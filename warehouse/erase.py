@@ -21,8 +21,15 @@ from warehouse.rewrite import rewrite
 
 ERASED = "erased"  # in place of an id
 COMPARED = (("rollout", "comparison"), ("rollout_transition", "why"), ("release_act", "why"))
-TRIALS = "SELECT trial_id FROM trial_manifest WHERE athlete_id = $athlete"
+# Also those whose runs are removed already: no manifest is kept of them, and the name may be somebody else's by now.
+TRIALS = (
+    "SELECT trial_id FROM trial_manifest WHERE athlete_id = $athlete UNION "
+    "SELECT trial_id FROM deleted_trial WHERE athlete_id = $athlete AND trial_id NOT IN "
+    "(FROM trial_manifest SELECT trial_id)"
+)
+ATHLETES = "SELECT athlete_id FROM athlete UNION FROM deleted_trial SELECT athlete_id WHERE athlete_id IS NOT NULL"
 RUNS = f"SELECT run_number FROM run WHERE trial_id IN ({TRIALS})"  # noqa: S608 - our own names, as everywhere below
+ROLLOUTS = f"SELECT rollout_number FROM rollout_trial WHERE trial_id IN ({TRIALS})"  # noqa: S608
 # The columns that lead to an athlete, the surest first: a table that has one holds rows of theirs.
 CONDITIONS = {
     "run_number": f"run_number IN ({RUNS})",
@@ -30,7 +37,9 @@ CONDITIONS = {
     "athlete_id": "athlete_id = $athlete",
     "session_id": "session_id IN (SELECT session_id FROM trial_manifest WHERE athlete_id = $athlete)",  # derived rows
 }
-DESCRIBED = ("run", "trial_manifest", "athlete")  # deleted last, in this order: what precedes is found through them
+DELETED = f"coalesce(athlete_id = $athlete, trial_id IN ({TRIALS}))"  # of deleted_trial; whose it is may not be known
+# Deleted last, in this order: what precedes is found through them.
+DESCRIBED = ("run", "deleted_trial", "trial_manifest", "athlete")
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ def athlete_rows(database: Path, athlete_id: str) -> AthleteRows:
         WarehouseBusyError: another process has it open.
     """
     with opened_for_writing(database) as connection:
-        known = {name for (name,) in connection.execute("SELECT athlete_id FROM athlete").fetchall()}
+        known = {name for (name,) in connection.execute(ATHLETES).fetchall()}
         if athlete_id not in known:
             raise QueryError(f"there is no athlete {athlete_id!r}; {suggestion(athlete_id, known)}")
 
@@ -79,14 +88,13 @@ def athlete_rows(database: Path, athlete_id: str) -> AthleteRows:
             return tuple(sorted({str(value) for (value,) in rows}))
 
         theirs, trials = CONDITIONS["trial_id"], column(TRIALS)
-        videos = column(f"SELECT video_sha256 FROM run WHERE {theirs}")  # noqa: S608
-        others = {
-            value
-            for (value,) in connection.execute(
-                f"SELECT DISTINCT video_sha256 FROM run WHERE NOT {theirs}",  # noqa: S608
-                {"athlete": athlete_id},
-            ).fetchall()
-        }
+        videos, others = (
+            column(
+                f"SELECT video_sha256 FROM run WHERE {negated} {theirs} UNION "  # noqa: S608
+                f"SELECT video_sha256 FROM deleted_trial WHERE {negated} {DELETED}"
+            )
+            for negated in ("", "NOT")
+        )
         counts = {
             table: _count(connection, table, condition, athlete_id) for table, condition in _tables(connection).items()
         }
@@ -132,6 +140,8 @@ def runs_of_videos(database: Path, video_sha256: tuple[str, ...]) -> dict[str, s
 def erase_athlete(database: Path, athlete_id: str) -> None:
     """Delete every row of an athlete, and the sessions in which nobody else was measured; rewrite the file.
 
+    The differences of releases that they are among go, too: `tasks.release_offsets` computes them without them.
+
     An athlete who is not there is no error: an erasure that was interrupted is run again.
 
     Raises:
@@ -142,6 +152,10 @@ def erase_athlete(database: Path, athlete_id: str) -> None:
         tables = _tables(connection)
         with transaction(connection):
             _erase_from_comparisons(connection, athlete_id)
+            connection.execute(
+                f"DELETE FROM release_offset WHERE rollout_number IN ({ROLLOUTS})",  # noqa: S608
+                {"athlete": athlete_id},
+            )
             runs = connection.execute(RUNS, {"athlete": athlete_id}).fetchall()
             erase_from_files(connection, database.parent, [run for (run,) in runs])
             for table in (*(name for name in tables if name not in DESCRIBED), *DESCRIBED):
@@ -164,7 +178,11 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
         for table, names in columns
     }
     known = {table: condition for table, condition in conditions.items() if condition and table != "session"}
-    return known | {"run": CONDITIONS["trial_id"], "trial_manifest": CONDITIONS["athlete_id"]}
+    return known | {
+        "run": CONDITIONS["trial_id"],
+        "trial_manifest": CONDITIONS["athlete_id"],
+        "deleted_trial": DELETED,
+    }
 
 
 def _erase_from_comparisons(connection: duckdb.DuckDBPyConnection, athlete_id: str) -> None:
@@ -183,7 +201,7 @@ def _erase_from_comparisons(connection: duckdb.DuckDBPyConnection, athlete_id: s
 
 def _longer_ids(connection: duckdb.DuckDBPyConnection, ids: Collection[str]) -> tuple[str, ...]:
     """The ids of others that hold one of these within them."""
-    rows = connection.execute("SELECT athlete_id FROM athlete UNION SELECT trial_id FROM trial_manifest").fetchall()
+    rows = connection.execute(f"{ATHLETES} UNION SELECT trial_id FROM trial_manifest").fetchall()  # noqa: S608
     return tuple(sorted(longer for (longer,) in rows if longer not in ids and any(one in longer for one in ids)))
 
 

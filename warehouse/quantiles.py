@@ -4,47 +4,67 @@
     chi_square_quantile(p, degrees_of_freedom)
     f_quantile(p, degrees_of_freedom, degrees_of_freedom_below)
 
-Where an argument is null, so is the result.
+Where an argument is null, so is the result. Each is called with arrays for a block of rows: a call for each row took a
+tenth of a query over all athletes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from threading import Lock
+from typing import Any
 
 import duckdb
+from duckdb.func import PythonUDFType
+from duckdb.sqltypes import DOUBLE
 
 
-def student_t_quantile(p: float, freedom: float) -> float:
-    """The value below which Student's t lies with probability p."""
+def student_t_quantile(p: Any, freedom: Any) -> Any:
+    """The values below which Student's t lies with probability p."""
     from scipy.special import stdtrit  # takes long to load, and few queries need it
 
-    return float(stdtrit(freedom, p))
+    return stdtrit(freedom, p)
 
 
-def chi_square_quantile(p: float, freedom: float) -> float:
+def chi_square_quantile(p: Any, freedom: Any) -> Any:
     """Likewise of chi-square."""
     from scipy.special import chdtri
 
-    return float(chdtri(freedom, 1 - p))
+    return chdtri(freedom, 1 - p)
 
 
-def f_quantile(p: float, freedom: float, freedom_below: float) -> float:
+def f_quantile(p: Any, freedom: Any, freedom_below: Any) -> Any:
     """Likewise of Snedecor's F; its numerator's degrees of freedom come first."""
     from scipy.special import fdtri
 
-    return float(fdtri(freedom, freedom_below, p))
+    return fdtri(freedom, freedom_below, p)
 
 
 ADDING = Lock()
-FUNCTIONS = (student_t_quantile, chi_square_quantile, f_quantile)
+ARGUMENTS: dict[Callable[..., Any], int] = {student_t_quantile: 2, chi_square_quantile: 2, f_quantile: 3}
 
 
 def add_quantiles(connection: duckdb.DuckDBPyConnection) -> None:
     """Let a connection's SQL use the quantiles; again has no effect."""
     with ADDING:  # connections of several threads to one file share its functions
         known = connection.execute(
-            "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [FUNCTIONS[0].__name__]
+            "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [student_t_quantile.__name__]
         ).fetchall()
         if known == [(0,)]:
-            for function in FUNCTIONS:
-                connection.create_function(function.__name__, function)
+            for quantile, arguments in ARGUMENTS.items():
+                connection.create_function(
+                    quantile.__name__, _of_columns(quantile), [DOUBLE] * arguments, DOUBLE, type=PythonUDFType.ARROW
+                )
+
+
+def _of_columns(quantile: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as DuckDB calls it: with columns of Arrow, without the rows in which one is null."""
+
+    @wraps(quantile)  # DuckDB counts its parameters
+    def of_columns(*columns: Any) -> Any:
+        import pyarrow as pa
+
+        return pa.array(quantile(*(column.to_numpy() for column in columns)))
+
+    return of_columns

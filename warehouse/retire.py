@@ -108,15 +108,24 @@ def retire_people(database: Path, athletes: Collection[str], *, trials: Collecti
         retire(connection, [trial for trial, *_ in rows])
         connection.execute(
             "UPDATE deleted_trial SET is_restorable = false WHERE trial_id = ANY($trials) OR trial_id IN "
-            "(FROM trial_manifest SELECT trial_id WHERE athlete_id = ANY($athletes))",
+            "(FROM trial_manifest SELECT trial_id WHERE athlete_id = ANY($athletes)) OR athlete_id = ANY($athletes)",
             {"trials": list(trials), "athletes": list(athletes)},
         )
     return dict(Counter(athlete for _, athlete, was_current in rows if was_current))
 
 
 def retire(connection: duckdb.DuckDBPyConnection, trials: list[str]) -> None:
-    """Show trials no longer."""
+    """Show trials no longer, nor keep what was derived from them and others of their sessions.
+
+    `biopose cohort` derives the sessions anew, from the trials that are shown.
+    """
     if trials:
+        for table in ("derived_session_curve", "session_refresh"):
+            connection.execute(
+                f"DELETE FROM {table} WHERE session_id IN "  # noqa: S608 - our own names
+                "(FROM trial_manifest SELECT session_id WHERE trial_id = ANY(?))",
+                [trials],
+            )
         connection.execute(
             "UPDATE trial_manifest SET is_retired = true, current_run_number = NULL, current_release_id = NULL "
             "WHERE trial_id = ANY(?)",

@@ -128,6 +128,15 @@ def latest(connection: duckdb.DuckDBPyConnection) -> Rollout | None:
     return Rollout(*rows[0]) if rows else None
 
 
+def without_offsets(connection: duckdb.DuckDBPyConnection) -> list[Rollout]:
+    """Those that have compared their sample and have no offset, as an erasure leaves them."""
+    rows = connection.execute(
+        "FROM rollout ANTI JOIN release_offset USING (rollout_number) WHERE comparison IS NOT NULL "
+        "ORDER BY rollout_number"
+    ).fetchall()
+    return [Rollout(*row) for row in rows]
+
+
 def move(connection: duckdb.DuckDBPyConnection, number: int, to: State, *, who: str, why: str) -> None:
     """Record the transition of a rollout to another state. Call it in one transaction with what it stands for.
 

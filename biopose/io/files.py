@@ -11,6 +11,7 @@ from pathlib import Path
 from biopose.errors import FileFormatError, ModelError
 
 QUOTE_LENGTH = 60  # characters of a malformed file that a message quotes
+OWNER_ALONE = 0o600
 KINDS_OF_FILE = (
     (stat.S_ISREG, "a file"),
     (stat.S_ISDIR, "a folder"),
@@ -83,16 +84,22 @@ def read_regular(path: Path, *, most_bytes: int) -> bytes:
 
 
 @contextmanager
-def written_whole(path: Path | str) -> Iterator[Path]:
+def written_whole(path: Path | str, *, owner_alone: bool = False) -> Iterator[Path]:
     """Give a path of the same name to write to, which becomes ``path`` when the block ends without an error.
 
     Nobody reads a partial file, and a process that dies leaves the previous one in place. The partial file lies in a
     hidden folder beside ``path``, so that the final rename stays on one file system and is atomic.
+
+    Args:
+        path: The file.
+        owner_alone: Whether nobody else can read it, at any moment: it holds data of people.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as folder:
         partial = Path(folder) / path.name
         yield partial
+        if owner_alone:
+            partial.chmod(OWNER_ALONE)
         partial.replace(path)
 
 

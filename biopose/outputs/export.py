@@ -96,7 +96,7 @@ def export_trial(
     name: str | None = None,
     c3d: C3DOptions = C3DOptions(),
 ) -> list[Path]:
-    """Write a trial's files under its name, each whole or not at all.
+    """Write a trial's files under its name, each whole or not at all, for their owner alone: they are health data.
 
     Args:
         folder: of the trial, as `biopose.outputs.trial` writes it.
@@ -127,7 +127,7 @@ def export_trial(
     for one in wanted:
         write = partial(_as_c3d, options=c3d) if one == "c3d" else FORMATS[one][1]
         target = out / NAMES.get(one, f"{{}}.{one}").format(name or folder.resolve().name)
-        with written_whole(target) as unfinished:
+        with written_whole(target, owner_alone=True) as unfinished:
             write(folder, unfinished)
         targets.append(target)
     return targets

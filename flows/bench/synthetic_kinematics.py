@@ -42,7 +42,7 @@ SELECT
 FROM range($first, $last) numbers(number)
 ORDER BY number
 """
-ANGLES = ("knee_angle_r_deg", "hip_flexion_r_deg")  # that differ from part to part
+SHIFTS = 11  # of a coordinate from part to part, in degrees or centimetres, before they repeat
 STRIKES = 3  # of each foot in a trial of gait
 METHOD = "keypoint_fit"
 MODEL = {"stage": "keypoints", "model": "shipped", "version": 1, "sha256": "1" * 64}
@@ -72,7 +72,8 @@ def kinematics_sql(connection: DuckDBPyConnection, first: int, last: int) -> str
 def part_sql(connection: DuckDBPyConnection, first: int, last: int) -> str:
     """SQL that computes the frames of trials at a fraction of the time: those of the first trials, shifted.
 
-    Values have two decimals, and standard deviations one, so that a disk holds a hundred million frames.
+    Every coordinate is shifted by another amount, another in each part. Values have two decimals, and standard
+    deviations one, so that a disk holds a hundred million frames.
 
     Args:
         connection: inside whose session the first trials are computed once.
@@ -80,15 +81,18 @@ def part_sql(connection: DuckDBPyConnection, first: int, last: int) -> str:
         last: the one after the last.
     """
     trials = last - first
+    columns = [str(row[0]) for row in connection.execute(f"DESCRIBE {table_of('kinematics')}").fetchall()]
+    measured = [name for name in columns if name.endswith(("_deg", "_m"))]
     if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'template'").fetchall():
         rounded = "CREATE TEMP TABLE template AS SELECT * REPLACE ({}) FROM ({})"
-        columns = [str(row[0]) for row in connection.execute(f"DESCRIBE {table_of('kinematics')}").fetchall()]
-        digits = {name: 1 if "_sd_" in name else 2 for name in columns if name.endswith(("_deg", "_m"))}
-        values = ", ".join(f"round({name}, {digit})::REAL AS {name}" for name, digit in digits.items())
+        values = ", ".join(f"round({name}, {1 if '_sd_' in name else 2})::REAL AS {name}" for name in measured)
         connection.execute(rounded.format(values, kinematics_sql(connection, 0, trials)))
+    coordinates = [name for name in measured if "_sd_" not in name]
+    shifted = ", ".join(
+        f"({name} + {_shift(name, number, first // trials)})::REAL AS {name}" for number, name in enumerate(coordinates)
+    )
     return (
-        f"SELECT run_number + {first} AS run_number, * EXCLUDE (run_number) "
-        f"REPLACE ({', '.join(f'({name} + {first // trials % 7})::REAL AS {name}' for name in ANGLES)}) "
+        f"SELECT run_number + {first} AS run_number, * EXCLUDE (run_number) REPLACE ({shifted}) "
         f"FROM template WHERE run_number <= {trials}"
     )
 
@@ -152,6 +156,12 @@ def one_trial(connection: DuckDBPyConnection, number: int, folder: Path) -> dict
         "models": [MODEL],
         "mlflow_run_id": None,
     }
+
+
+def _shift(name: str, number: int, part: int) -> float:
+    """Of a coordinate in a part: degrees, or metres."""
+    steps = part * (1 + number % (SHIFTS - 1)) % SHIFTS
+    return steps / 100 if name.endswith("_m") else float(steps)
 
 
 def _value(name: str, column: int) -> str:

@@ -6,14 +6,16 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from biopose.cli.given_options import refuse_unused
+from biopose.io.files import OWNER_ALONE
 from flows.cli.home_option import refuse_inside_home, with_home, with_teams
 
 if TYPE_CHECKING:
@@ -169,16 +171,23 @@ def _listed(settings: Settings) -> list[str]:
 
 
 def _write(result: pl.DataFrame, format_: str, out: Path | None) -> None:
-    if format_ == "parquet":
-        assert out is not None
-        with out.open("wb") as file:  # so that a folder that is not there is named
-            result.write_parquet(file)
-        return
-    text = _text(result, format_)
+    text = "" if format_ == "parquet" else _text(result, format_)
     if out is None:
         click.echo(text, nl=not text.endswith("\n"))
-    else:
-        out.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+        return
+    with _opened_for_owner(out) as file:
+        if format_ == "parquet":
+            result.write_parquet(file)
+        else:
+            file.write((text if text.endswith("\n") else text + "\n").encode("utf-8"))
+
+
+def _opened_for_owner(out: Path) -> BinaryIO:
+    """A file that nobody else can read, as in a home: it holds people's data; a device or pipe is opened as it is."""
+    descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ALONE)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.fchmod(descriptor, OWNER_ALONE)  # it may have been there, open to others
+    return os.fdopen(descriptor, "wb")
 
 
 def _text(result: pl.DataFrame, format_: str) -> str:

@@ -1,6 +1,7 @@
 """A trial's files come out under its name, as other programs take them."""
 
 import re
+import stat
 import zipfile
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def test_every_format_is_written_under_the_trials_name(trial: Path, tmp_path: Pa
         f"jump.1.{one}" for one in ("trc", "mot", "osim", "c3d", "glb", "bvh", "parquet", "csv")
     ]
     assert sorted(file.name for file in (tmp_path / "new" / "out").iterdir()) == sorted(file.name for file in files)
+    assert {stat.filemode(file.stat().st_mode) for file in files} == {"-rw-------"}  # health data
     for one, source in (("trc", "markers.trc"), ("mot", "coordinates.mot"), ("osim", "scaled.osim")):
         assert (tmp_path / "new" / "out" / f"jump.1.{one}").read_bytes() == (trial / source).read_bytes()
 

@@ -227,10 +227,11 @@ def test_who_withdrew_consent_or_was_erased_is_in_no_curve(home: Path, tmp_path:
     alone = tmp_path / "alone"
     refreshed(alone, [trial for trial in sessions() if trial.athlete == "bob"])
     settings = settings_of(home)
+    assert athlete_rows(settings.warehouse, "blue/ann").rows["derived_session_curve"] == 606
     retire_people(settings.warehouse, ["blue/ann"])
+    assert "derived_session_curve" not in athlete_rows(settings.warehouse, "blue/ann").rows
     load(home, [])
     assert curves(home).equals(curves(alone))
-    assert athlete_rows(settings.warehouse, "blue/ann").rows["derived_session_curve"] == 606
     erase_athlete(settings.warehouse, "blue/ann")
     assert {rows for rows, _ in derived(home).values()} == {0}
     load(home, [])

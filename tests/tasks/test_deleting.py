@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,25 @@ def test_after_its_time_a_deleted_trial_of_somebody_who_withdrew_consent_goes_fo
     assert (GoldenSet(settings).trials, (settings.home / approved.file).exists()) == ({}, False)
     assert not (settings.home / BOBS.record["run"]["artifacts"]).exists()
     assert BOBS.run_id.encode() not in settings.warehouse.read_bytes()
+
+
+@pytest.mark.parametrize("is_name_reused", [False, True])
+def test_who_is_erased_after_their_deleted_runs_were_removed_leaves_no_row(
+    settings: Settings, *, is_name_reused: bool
+) -> None:
+    """Nothing but the row of the deletion leads to them then; the name may be of somebody else's trial by now."""
+    run(settings, "delete", BOBS.trial_id)
+    age(settings, 31)
+    prune(settings)
+    if is_name_reused:
+        load(settings, replace(BOBS, athlete="ann"), ["k5"], video="c")
+    assert [one.trial_id for one in deleted_trials(settings.warehouse)] == [BOBS.trial_id]
+    erased = run(settings, "erase", "blue/bob", "--yes")
+    assert erased.exit_code == 0, erased.output
+    assert deleted_trials(settings.warehouse) == []
+    for content in (settings.warehouse.read_bytes(), settings.snapshot.read_bytes()):
+        assert (b"blue/bob" in content, BOBS.trial_id.encode() in content) == (False, is_name_reused)
+    assert shown(settings) == ["jump1", "jump2", *(["jump3"] if is_name_reused else [])]
 
 
 def test_logs_of_ended_sessions_of_ray_go_and_those_of_running_ones_stay(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from biopose.errors import BioposeError, VideoError
 from tasks import erasure
+from tasks.comparison import read_policy
 from tasks.dask_pool import DONE
 from tasks.erased_people import ErasedPeople
 from tasks.erasure import IdSearch, erase, plan_erasure, videos_in_inbox
@@ -17,9 +19,11 @@ from tasks.quarantine import Quarantine, quarantine_record
 from tasks.settings import Settings
 from tasks.video_hash import VideoHashes
 from tests.warehouse.trials import SyntheticTrial
+from warehouse.connection import opened_for_writing
 from warehouse.content import content_rows
 from warehouse.errors import QueryError
 from warehouse.load import load_trial
+from warehouse.query import run_query
 from warehouse.snapshot import publish_snapshot
 
 # Ann was filmed alone and together with Bob; one of Bob's trials has a name that begins like one of hers.
@@ -137,6 +141,41 @@ def test_who_is_in_quarantine_alone_can_be_erased_and_somebody_unknown_not(setti
     assert ErasedPeople(settings.home).erased_at("blue/eve")
     with pytest.raises(QueryError, match="there is no athlete 'blue/zoe'"):
         plan_erasure(settings, "blue/zoe")
+
+
+def test_differences_of_releases_are_computed_without_the_person(settings: Settings) -> None:
+    """Two releases measured one trial of either; a rollout without a sample of the person keeps what it has."""
+    champion, candidate = measured_by_two_releases(settings, [ALONE, BOBS[1]])
+    with opened_for_writing(settings.warehouse) as connection:
+        for number, trials in ((1, [ALONE, BOBS[1]]), (2, [BOBS[1]])):
+            row = [number, champion, candidate, read_policy(None)[1]]
+            connection.execute("INSERT INTO rollout VALUES (?, ?, ?, 'gate', NULL, ?, '{}')", row)
+            for trial in trials:
+                connection.execute(
+                    "INSERT INTO rollout_trial VALUES (?, ?, 'measured', NULL)", [number, trial.trial_id]
+                )
+            connection.execute(
+                "INSERT INTO release_offset VALUES (?, 'knee_flexion_peak', 'deg', ?, NULL, NULL, ?, ?)",
+                [number, 7.0, len(trials), len(trials)],
+            )
+    erase_ann(settings)
+    found = run_query(settings.snapshot, "release_offsets", {"quantity": "knee_flexion_peak"})
+    columns = ("rollout_number", "mean_difference", "trials", "athletes")
+    assert found.select(columns).rows() == [(1, pytest.approx(3.0), 1, 1), (2, 7.0, 1, 1)]
+
+
+def measured_by_two_releases(settings: Settings, trials: list[SyntheticTrial]) -> tuple[str, str]:
+    """Let another release measure knees by 3 degrees more; the ids of both."""
+    for trial in trials:
+        more = tuple((name, side, value + 3.0) for name, side, value in trial.metrics)
+        other = replace(trial, seed=trial.seed + 10, metrics=more)
+        record = other.record
+        record["models"][0]["version"] = 2
+        load_trial(settings.warehouse, record, other.write(settings.home / record["run"]["artifacts"]))
+    with opened_for_writing(settings.warehouse) as connection:
+        rows = connection.execute("SELECT release_id FROM release_model ORDER BY version").fetchall()
+    first, second = (str(release) for (release,) in rows)
+    return first, second
 
 
 def test_a_link_to_another_disk_is_searched_and_an_inbox_around_the_home_hides_nothing(

@@ -1,6 +1,7 @@
 """What `biopose query` writes for a program: numbers stay numbers; what a format cannot hold is said in one line."""
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,21 @@ def test_json_has_integers_for_sums_and_null_for_what_is_no_number(snapshot: Pat
 def test_the_frames_of_a_range_are_a_number(snapshot: Path) -> None:
     arguments = ("coordinate_range", "--param", "coordinate=knee_angle_r_deg", "--format", "json")
     assert [row["frames"] for row in json.loads(run(snapshot, *arguments).stdout)] == [80, 40, 40]
+
+
+@pytest.mark.parametrize("format_", ["table", "csv", "json", "parquet"])
+def test_a_written_result_is_for_its_owner_alone(snapshot: Path, tmp_path: Path, format_: str) -> None:
+    """Also where the file was there before, open to others; a device stays one."""
+    out = tmp_path / "written"
+    out.write_text("longer than the answer " * 1_000)
+    out.chmod(0o644)
+    arguments = ("--sql", "SELECT 1 AS one", "--format", format_)
+    for path in (out, tmp_path / "new", Path("/dev/null")):
+        assert run(snapshot, *arguments, "--out", str(path)).exit_code == 0
+    for path in (out, tmp_path / "new"):
+        assert stat.filemode(path.stat().st_mode) == "-rw-------"
+    assert out.read_bytes() == (tmp_path / "new").read_bytes()
+    assert Path("/dev/null").is_char_device()
 
 
 @pytest.mark.parametrize("value", ["[1, 2]", "{'a': 1}", "'x'::BLOB"])

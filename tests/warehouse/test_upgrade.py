@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
+from warehouse.connection import opened_for_writing
 from warehouse.content import content_rows
 from warehouse.errors import WarehouseError
 from warehouse.load import load_trial, loaded_runs, published_runs
@@ -78,3 +79,21 @@ def test_a_snapshot_of_the_first_schema_is_named_with_the_remedy(first_schema: P
     with pytest.raises(WarehouseError, match=r"written by another version of BioPose; `biopose ingest INBOX`"):
         run_sql(first_schema, "SELECT 1")
     assert published_runs(first_schema) == {}
+
+
+def test_a_deleted_trial_has_its_athlete_where_the_trial_is_kept(database: Path) -> None:
+    before = migrations()[:9]
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(RECORDS)
+        for one in before:
+            connection.execute(one.sql)
+            connection.execute("INSERT INTO migration VALUES (?, ?, now())", [one.name, one.sha256])
+        connection.execute(
+            "INSERT INTO trial_manifest (trial_id, session_id, athlete_id, activity, video) "
+            "VALUES ('blue/s/kept', 'blue/s', 'blue/ann', 'walk', 'a.mp4')"
+        )
+        for name in ("kept", "removed"):
+            connection.execute("INSERT INTO deleted_trial VALUES (?, 'aa', now(), 'eve', false)", [f"blue/s/{name}"])
+    with opened_for_writing(database) as connection:
+        rows = connection.execute("SELECT trial_id, athlete_id FROM deleted_trial ORDER BY 1").fetchall()
+    assert rows == [("blue/s/kept", "blue/ann"), ("blue/s/removed", None)]

@@ -12,20 +12,20 @@
 -- team: one of trial.team_id = any
 -- least_sessions: whole number, 2 or more, on each side of the date = 3
 -- Example: --param athlete=blue/ann --param metric=knee_flexion_peak --param date=2026-12-01
-WITH per_session AS (
+WITH measured AS (
     SELECT
         metric.athlete_id,
         metric.metric,
         metric.activity,
         metric.side,
         trial.method,
+        metric.session_id,
         metric.session_date >= $date::DATE AS is_after,
-        avg(metric.value) AS mean_value,
-        avg(metric.sd * metric.sd) AS measurement_variance,
-        count(*) AS trials,
-        string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
-        string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases,
-        any_value(metric.unit) AS unit
+        metric.value,
+        metric.sd,
+        metric.unit,
+        trial.camera,
+        trial.release
     FROM metric
     JOIN trial USING (trial_id)
     WHERE
@@ -34,7 +34,43 @@ WITH per_session AS (
         AND $activity IN (metric.activity, 'any')
         AND $team IN (metric.team_id, 'any')
         AND metric.value IS NOT NULL
-    GROUP BY metric.athlete_id, metric.metric, metric.activity, metric.side, trial.method, is_after, metric.session_id
+),
+
+-- DISTINCT within an aggregate would group all rows once more for each: here they are few.
+recorded AS (
+    SELECT DISTINCT athlete_id, metric, activity, side, method, is_after, camera, release
+    FROM measured
+),
+
+recorded_with AS (
+    SELECT
+        athlete_id,
+        metric,
+        activity,
+        side,
+        method,
+        list_sort(list_distinct(list(camera) FILTER (NOT is_after))) AS cameras_before,
+        list_sort(list_distinct(list(camera) FILTER (is_after))) AS cameras_after,
+        list_sort(list_distinct(list(release) FILTER (NOT is_after))) AS releases_before,
+        list_sort(list_distinct(list(release) FILTER (is_after))) AS releases_after
+    FROM recorded
+    GROUP BY athlete_id, metric, activity, side, method
+),
+
+per_session AS (
+    SELECT
+        athlete_id,
+        metric,
+        activity,
+        side,
+        method,
+        is_after,
+        avg(value) AS mean_value,
+        avg(sd * sd) AS measurement_variance,
+        count(*) AS trials,
+        any_value(unit) AS unit
+    FROM measured
+    GROUP BY athlete_id, metric, activity, side, method, is_after, session_id
 ),
 
 compared AS (
@@ -62,10 +98,6 @@ compared AS (
             / nullif(freedom, 0) * (1 / nullif(sessions_before, 0) + 1 / nullif(sessions_after, 0))
         ) AS change_se,
         sum(trials)::BIGINT AS trials,
-        string_agg(DISTINCT cameras, ', ' ORDER BY cameras) FILTER (NOT is_after) AS cameras_before,
-        string_agg(DISTINCT cameras, ', ' ORDER BY cameras) FILTER (is_after) AS cameras_after,
-        string_agg(DISTINCT releases, ', ' ORDER BY releases) FILTER (NOT is_after) AS releases_before,
-        string_agg(DISTINCT releases, ', ' ORDER BY releases) FILTER (is_after) AS releases_after,
         any_value(unit) AS unit
     FROM per_session
     GROUP BY athlete_id, metric, activity, side, method
@@ -77,6 +109,7 @@ judged AS (
         least(sessions_before, sessions_after) >= $least_sessions::INTEGER AS is_enough,
         student_t_quantile(0.975, nullif(freedom, 0)) * change_se AS half_interval
     FROM compared
+    JOIN recorded_with USING (athlete_id, metric, activity, side, method)
 )
 
 SELECT
@@ -100,10 +133,10 @@ SELECT
     sessions_before,
     sessions_after,
     trials,
-    cameras_before,
-    cameras_after,
-    releases_before,
-    releases_after,
+    array_to_string(cameras_before, ', ') AS cameras_before,
+    array_to_string(cameras_after, ', ') AS cameras_after,
+    array_to_string(releases_before, ', ') AS releases_before,
+    array_to_string(releases_after, ', ') AS releases_after,
     coalesce(releases_before <> releases_after, false) AS release_changed,
     unit
 FROM judged

@@ -27,8 +27,8 @@ WITH per_session AS (
         sqrt(avg(metric.sd * metric.sd)) AS measurement_sd,
         stddev_samp(metric.value) AS sd_between_trials,
         count(*) AS trials,
-        string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
-        string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases,
+        list(trial.camera) FILTER (metric.athlete_id = $athlete) AS cameras,
+        list(trial.release) FILTER (metric.athlete_id = $athlete) AS releases,
         any_value(metric.unit) AS unit
     FROM metric
     JOIN trial USING (trial_id)
@@ -60,6 +60,16 @@ noise AS (
     GROUP BY metric, activity, side, method
 ),
 
+shown AS (
+    SELECT
+        * REPLACE (
+            array_to_string(list_sort(list_distinct(cameras)), ', ') AS cameras,
+            array_to_string(list_sort(list_distinct(releases)), ', ') AS releases
+        )
+    FROM per_session
+    WHERE athlete_id = $athlete AND session_date BETWEEN $since::DATE AND $until::DATE
+),
+
 compared AS (
     SELECT
         *,
@@ -68,8 +78,7 @@ compared AS (
         (cameras, releases) IS DISTINCT FROM first_value((cameras, releases)) OVER in_order AS is_measured_otherwise,
         coalesce(releases <> lag(releases) OVER in_order, false) AS release_changed,
         row_number() OVER in_order AS session_number
-    FROM per_session
-    WHERE athlete_id = $athlete AND session_date BETWEEN $since::DATE AND $until::DATE
+    FROM shown
     WINDOW in_order AS (PARTITION BY metric, activity, side, method ORDER BY session_date, session_id)
 ),
 

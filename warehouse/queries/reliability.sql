@@ -36,6 +36,17 @@ WITH measured AS (
         AND $team IN (metric.team_id, 'any')
 ),
 
+-- DISTINCT within an aggregate would group all rows once more: here they are few.
+measured_by AS (
+    SELECT DISTINCT metric, activity, side, camera, method, release FROM measured
+),
+
+released AS (
+    SELECT metric, activity, side, camera, method, string_agg(release, ', ' ORDER BY release) AS releases
+    FROM measured_by
+    GROUP BY metric, activity, side, camera, method
+),
+
 per_session AS (
     SELECT
         metric,
@@ -48,7 +59,6 @@ per_session AS (
         count(*) AS n,
         avg(value) AS session_mean,
         var_pop(value) * n AS squares_within,
-        list(DISTINCT release) AS releases,
         any_value(unit) AS unit
     FROM measured
     GROUP BY ALL
@@ -68,7 +78,6 @@ per_athlete AS (
         sum(n * session_mean ** 2) - n_athlete * athlete_mean ** 2 AS squares_sessions,
         sum(squares_within) AS squares_within,
         sum(n * n) AS n_squared,
-        flatten(list(releases)) AS releases,
         any_value(unit) AS unit
     FROM per_session
     GROUP BY ALL
@@ -91,7 +100,6 @@ summed AS (
         sum(n_squared) / sum(n_athlete) AS n_squared_by_all,
         sum(n_athlete ** 2) / sum(n_athlete) AS n_athlete_squared_by_all,
         (sum(sessions) - sum(sessions ** 2) / sum(sessions)) / nullif(count(*) - 1, 0) AS sessions_an_athlete,
-        array_to_string(list_sort(list_distinct(flatten(list(releases)))), ', ') AS releases,
         any_value(unit) AS unit
     FROM per_athlete
     GROUP BY ALL
@@ -169,4 +177,5 @@ SELECT
     releases,
     unit
 FROM bounds
+JOIN released USING (metric, activity, side, camera, method)
 ORDER BY metric, activity, side, camera, method;

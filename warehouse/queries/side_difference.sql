@@ -9,45 +9,64 @@
 -- athlete: one of trial.athlete_id = any
 -- least_trials: whole number, 1 or more = 3
 -- Example: --param metric=knee_flexion_range --param activity=countermovement_jump
-WITH sided AS (
+WITH measured AS (
     SELECT
-        metric.trial_id,
-        metric.athlete_id,
-        metric.metric,
-        metric.activity,
-        max(metric.value) FILTER (metric.side = 'left') AS left_value,
-        max(metric.value) FILTER (metric.side = 'right') AS right_value,
-        sum(metric.sd * metric.sd) FILTER (metric.side IN ('left', 'right')) AS variance,
-        count(metric.sd) FILTER (metric.side IN ('left', 'right')) AS known_sds,
-        any_value(metric.unit) AS unit
-    FROM metric
+        left_side.athlete_id,
+        left_side.metric,
+        left_side.activity,
+        trial.method,
+        trial.camera,
+        trial.release,
+        left_side.value AS left_value,
+        right_side.value AS right_value,
+        left_side.sd * left_side.sd + right_side.sd * right_side.sd AS variance,
+        left_side.unit
+    FROM metric AS left_side
+    JOIN metric AS right_side ON right_side.trial_id = left_side.trial_id AND right_side.metric = left_side.metric
+    JOIN trial ON trial.trial_id = left_side.trial_id
     WHERE
-        $metric IN (metric.metric, 'any')
-        AND $activity IN (metric.activity, 'any')
-        AND $team IN (metric.team_id, 'any')
-        AND $athlete IN (metric.athlete_id, 'any')
-    GROUP BY metric.trial_id, metric.athlete_id, metric.metric, metric.activity
+        left_side.side = 'left'
+        AND right_side.side = 'right'
+        AND left_side.value IS NOT NULL
+        AND right_side.value IS NOT NULL
+        AND $metric IN (left_side.metric, 'any')
+        AND $activity IN (left_side.activity, 'any')
+        AND $team IN (left_side.team_id, 'any')
+        AND $athlete IN (left_side.athlete_id, 'any')
+),
+
+-- DISTINCT within an aggregate would group all rows once more for each: here they are few.
+recorded AS (
+    SELECT DISTINCT athlete_id, metric, activity, method, camera, release FROM measured
+),
+
+recorded_with AS (
+    SELECT
+        athlete_id,
+        metric,
+        activity,
+        method,
+        array_to_string(list_sort(list_distinct(list(camera))), ', ') AS cameras,
+        array_to_string(list_sort(list_distinct(list(release))), ', ') AS releases
+    FROM recorded
+    GROUP BY athlete_id, metric, activity, method
 ),
 
 compared AS (
     SELECT
-        sided.athlete_id,
-        sided.metric,
-        sided.activity,
-        trial.method,
+        athlete_id,
+        metric,
+        activity,
+        method,
         avg(left_value) AS left_value,
         avg(right_value) AS right_value,
-        avg(sided.left_value - sided.right_value) AS difference,
-        sqrt(avg(variance) FILTER (known_sds = 2)) AS difference_sd,
-        stddev_samp(sided.left_value - sided.right_value) AS sd_between_trials,
+        avg(measured.left_value - measured.right_value) AS difference,
+        sqrt(avg(variance)) AS difference_sd,
+        stddev_samp(measured.left_value - measured.right_value) AS sd_between_trials,
         count(*) AS trials,
-        string_agg(DISTINCT trial.camera, ', ' ORDER BY trial.camera) AS cameras,
-        string_agg(DISTINCT trial.release, ', ' ORDER BY trial.release) AS releases,
-        any_value(sided.unit) AS unit
-    FROM sided
-    JOIN trial USING (trial_id)
-    WHERE sided.left_value IS NOT NULL AND sided.right_value IS NOT NULL
-    GROUP BY sided.athlete_id, sided.metric, sided.activity, trial.method
+        any_value(unit) AS unit
+    FROM measured
+    GROUP BY athlete_id, metric, activity, method
 )
 
 SELECT
@@ -72,4 +91,5 @@ SELECT
     releases,
     unit
 FROM compared
+JOIN recorded_with USING (athlete_id, metric, activity, method)
 ORDER BY metric, activity, abs(difference) DESC, athlete_id, method;

@@ -28,7 +28,7 @@ from tasks.video_hash import VideoHashes
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.backfills import backfills, begin_backfill, note_backfilled, to_measure
 from warehouse.connection import opened_for_writing, transaction
-from warehouse.errors import ReleaseError
+from warehouse.errors import ReleaseError, no_home
 from warehouse.releases import canary, promoted_release
 from warehouse.run_costs import RunOptions, run_options
 
@@ -85,7 +85,7 @@ def _log(line: str) -> None:
 
 def _promoted(settings: Settings) -> PinnedRelease:
     if not settings.warehouse.is_file():
-        raise ReleaseError(f"{settings.warehouse}: there is no warehouse yet; `biopose ingest INBOX` makes it")
+        raise no_home(settings.home)
     with opened_for_writing(settings.warehouse) as connection:
         if canary(connection) is not None:
             raise ReleaseError(

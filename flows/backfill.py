@@ -25,7 +25,7 @@ from tasks.user_name import user_name
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.backfills import backfills, begin_backfill, note_backfilled, to_measure
 from warehouse.connection import opened_for_writing, transaction
-from warehouse.errors import ReleaseError
+from warehouse.errors import ReleaseError, no_home
 from warehouse.releases import canary, promoted_release
 from warehouse.run_costs import run_options
 
@@ -82,7 +82,7 @@ def _log(line: str) -> None:
 
 def _promoted(settings: Settings) -> PinnedRelease:
     if not settings.warehouse.is_file():
-        raise ReleaseError(f"{settings.warehouse}: there is no warehouse yet; `biopose ingest INBOX` makes it")
+        raise no_home(settings.home)
     with opened_for_writing(settings.warehouse) as connection:
         if canary(connection) is not None:
             raise ReleaseError(

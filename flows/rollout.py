@@ -39,7 +39,7 @@ from tasks.stored_plan import by_options
 from tasks.user_name import user_name
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.connection import opened_for_writing, transaction
-from warehouse.errors import ReleaseError
+from warehouse.errors import ReleaseError, no_home
 from warehouse.paired_runs import paired_runs
 from warehouse.releases import Release, admit_candidate, promoted_release, release_of
 from warehouse.rollouts import (
@@ -154,7 +154,7 @@ def _latest(settings: Settings) -> Rollout:
 def _open(settings: Settings, choice: Choice) -> Rollout | None:
     """The rollout that is open; it goes on as it was started."""
     if not settings.warehouse.is_file():
-        raise ReleaseError(f"{settings.warehouse}: there is no warehouse yet; `biopose ingest INBOX` makes it")
+        raise no_home(settings.home)
     with opened_for_writing(settings.warehouse) as connection:
         found = latest(connection)
         if found is None or not found.is_open:

@@ -38,7 +38,7 @@ from tasks.users import NAME as USERS
 from warehouse import DATABASE, SNAPSHOT
 from warehouse.archive import listed_files
 from warehouse.connection import opened_for_reading
-from warehouse.errors import NoWarehouseError
+from warehouse.errors import no_home
 from warehouse.snapshot import publish_snapshot
 
 LIST = "backup.json"
@@ -81,7 +81,7 @@ def back_up(settings: Settings, folder: Path) -> Backup:
         OSError: a file cannot be read or written; earlier backups stay as they are.
     """
     if not settings.snapshot.is_file():
-        raise NoWarehouseError(f"{settings.home}: nothing is stored in this home yet; `biopose ingest INBOX` does it")
+        raise no_home(settings.home)
     if athlete := interrupted_erasure(settings):
         raise BioposeError(f"the erasure of {athlete} was interrupted; run it again before a backup")
     with exclusive(folder, "backup"):

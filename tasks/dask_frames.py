@@ -1,9 +1,9 @@
 """The frames of a home as a Dask dataframe: one question over all partitions, on as many machines as Dask has.
 
+    import biopose
     from tasks.dask_frames import dask_frames
-    from warehouse.api import open_home
 
-    frames = dask_frames(open_home("biopose-home"), ["quality", "knee_angle_r_deg"])
+    frames = dask_frames(biopose.open("biopose-home"), ["quality", "knee_angle_r_deg"])
     frames[frames.quality >= 0.5].groupby("athlete_id").knee_angle_r_deg.max().compute()
 
 A partition is a Parquet file of the home, or a part of the frames that are still in the database. The machines read
@@ -31,7 +31,7 @@ def dask_frames(home: Home, columns: Sequence[str]) -> dd.DataFrame:
     """The view kinematics as a Dask dataframe: a row a frame of each trial's current run.
 
     Args:
-        home: of `warehouse.api.open_home`.
+        home: of `biopose.open`.
         columns: of frames that the question needs, such as quality and knee_angle_r_deg; KEYS are there besides.
 
     Raises:

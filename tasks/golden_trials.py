@@ -9,7 +9,7 @@ from tasks.locks import exclusive
 from tasks.settings import Settings
 from tasks.user_name import user_name
 from warehouse.connection import opened_for_writing
-from warehouse.errors import QueryError, ReleaseError
+from warehouse.errors import QueryError, no_home
 from warehouse.nearest import suggestion
 
 CURRENT = (
@@ -32,11 +32,11 @@ def add_golden(
 
     Raises:
         QueryError: there is no such trial; the message has the nearest names.
-        ReleaseError: there is no warehouse.
+        NoWarehouseError: there is no warehouse.
         BioposeError: the reference cannot be used.
     """
     if not settings.warehouse.is_file():
-        raise ReleaseError(f"{settings.warehouse}: there is no warehouse yet; `biopose ingest INBOX` makes it")
+        raise no_home(settings.home)
     with exclusive(settings.home):
         with opened_for_writing(settings.warehouse) as connection:
             trials = {name: values for name, *values in connection.execute(CURRENT).fetchall()}

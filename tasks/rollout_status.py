@@ -14,7 +14,7 @@ from tasks.settings import Settings
 from warehouse.backfills import backfills
 from warehouse.canary import chosen_trials
 from warehouse.connection import opened_for_writing
-from warehouse.errors import ReleaseError
+from warehouse.errors import ReleaseError, no_home
 from warehouse.nights import watched_nights
 from warehouse.paired_runs import paired_runs
 from warehouse.releases import acts, begun_act, canary, promoted_release, release_of, trials_shown
@@ -27,7 +27,7 @@ def rollout_status(settings: Settings) -> dict[str, Any]:
     """The last rollout and what is current, as JSON has it.
 
     Raises:
-        ReleaseError: there is no warehouse.
+        NoWarehouseError: there is no warehouse.
     """
     _check_there(settings)
     with opened_for_writing(settings.warehouse) as connection:
@@ -136,4 +136,4 @@ def _overlays(settings: Settings, folders: Sequence[str]) -> tuple[str, ...]:
 
 def _check_there(settings: Settings) -> None:
     if not settings.warehouse.is_file():
-        raise ReleaseError(f"{settings.warehouse}: there is no warehouse yet; `biopose ingest INBOX` makes it")
+        raise no_home(settings.home)

@@ -1,13 +1,11 @@
-"""The warehouse as polars frames, for notebooks and scripts.
+"""The warehouse as polars frames, for notebooks and scripts: what `biopose.open` gives.
 
-    from warehouse.api import open_home
+    import biopose
 
-    home = open_home("biopose-home")
+    home = biopose.open("biopose-home")
     home.metrics(metric="knee_flexion_peak", athlete="blue/ann").to_pandas()
 
 `flows/notebooks/warehouse.ipynb` shows all of it.
-
-It is a part of `warehouse`, not of `biopose`: the library knows no database, so that it installs without one.
 """
 
 from __future__ import annotations
@@ -23,6 +21,8 @@ from warehouse.limits import Limits
 from warehouse.parameters import Parameter, check_value
 from warehouse.query import answer, run_query, run_sql
 from warehouse.team_rows import Teams, opened_for_teams
+
+__all__ = ["Home", "Limits", "Teams", "open_home"]
 
 COLUMNS = {
     "team": "team_id",
@@ -44,7 +44,7 @@ def open_home(home: Path | str, *, teams: Teams = None, limits: Limits | None = 
         limits: of time and memory, of each question.
 
     Raises:
-        NoWarehouseError: nothing was ingested yet.
+        NoWarehouseError: there is no such home, or nothing was ingested yet.
         UnknownNameError: there is no such team.
         WarehouseError: its snapshot is damaged, or of another version.
     """

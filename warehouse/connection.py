@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import NoWarehouseError, WarehouseBusyError, WarehouseError
+from warehouse.errors import WarehouseBusyError, WarehouseError, no_home
 from warehouse.migrate import migrate, require_current
 from warehouse.quantiles import add_quantiles
 
@@ -74,7 +74,7 @@ def opened_for_reading(
         MigrationError: it was written by a newer version.
     """
     if not database.is_file():
-        raise NoWarehouseError(f"{database}: there is no warehouse yet; `biopose ingest INBOX` makes it")
+        raise no_home(database.parent)
     connection = _connect(database, CONFIGURATION | (_sealing(memory_gb) if sealed else {}), read_only=True)
     try:
         add_quantiles(connection)

@@ -1,5 +1,9 @@
 """Errors of the warehouse."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class WarehouseError(Exception):
     """An error of the warehouse; the message has the reason and what to do."""
@@ -11,6 +15,14 @@ class WarehouseBusyError(WarehouseError):
 
 class NoWarehouseError(WarehouseError):
     """There is no warehouse to read yet."""
+
+
+def no_home(home: Path) -> NoWarehouseError:
+    """The error of a folder that does not exist, as after a misspelt --home, or in which nothing is stored yet."""
+    found = "nothing is stored there yet" if home.is_dir() else "there is no such home"
+    return NoWarehouseError(
+        f"{home}: {found}; give the folder of a home (--home or BIOPOSE_HOME), or `biopose ingest INBOX` makes it one"
+    )
 
 
 class MigrationError(WarehouseError):

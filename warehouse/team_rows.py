@@ -24,7 +24,7 @@ from warehouse.connection import (
     named_damage,
     opened_for_reading,
 )
-from warehouse.errors import NoWarehouseError, QueryError, UnknownNameError
+from warehouse.errors import QueryError, UnknownNameError, no_home
 from warehouse.migrate import FOLDER, FRAMES, MACROS, VIEWS, require_current
 from warehouse.nearest import nearest_names, suggestion
 from warehouse.quantiles import add_quantiles
@@ -94,7 +94,7 @@ def opened_for_all_teams(database: Path, *, memory_gb: float = MEMORY_GB) -> Ite
         WarehouseError: as `opened_for_reading` raises.
     """
     if not database.is_file():
-        raise NoWarehouseError(f"{database}: there is no warehouse yet; `biopose ingest INBOX` makes it")
+        raise no_home(database.parent)
     connection = attached_for_reading(database, WHOLE, memory_gb=memory_gb)
     try:
         add_quantiles(connection)

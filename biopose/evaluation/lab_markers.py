@@ -173,10 +173,20 @@ def _under_our_names(markers: MarkerTrajectories) -> MarkerTrajectories:
 Moving = tuple[Skeleton, CoordinateTrajectories]
 
 
-def _metrics_of(moving: Moving, trial: str, sd: CoordinateTrajectories | None = None) -> list[Metric]:
-    """Of a motion that has a skeleton's coordinates in its order, perhaps with their standard deviations."""
+def metrics_of(moving: Moving, trial: str, sd: CoordinateTrajectories | None = None) -> list[Metric]:
+    """The metrics of a motion.
+
+    Args:
+        moving: a skeleton, and its coordinates; those that are not there stay at their defaults.
+        trial: whose name tells the activity.
+        sd: standard deviations of coordinates, where they are known.
+    """
     skeleton, coordinates = moving
-    motion = motion_of_coordinates(skeleton, coordinates)
+    q = np.tile(skeleton.default_pose, (len(coordinates.time_s), 1))
+    for column, name in enumerate(coordinates.names):
+        q[:, skeleton.coordinate_names.index(name)] = coordinates.values[:, column]
+    moved = CoordinateTrajectories(coordinates.time_s, tuple(skeleton.coordinate_names), q)
+    motion = motion_of_coordinates(skeleton, moved)
     if sd is not None:
         factors = [np.degrees(1.0) if name in skeleton.rotational_names else 1.0 for name in sd.names]
         motion = replace(motion, coordinate_sd=dict(zip(sd.names, (sd.values * factors).T, strict=True)))
@@ -184,7 +194,7 @@ def _metrics_of(moving: Moving, trial: str, sd: CoordinateTrajectories | None = 
 
 
 def _add_metrics(errors: dict[str, MetricErrors], trial: str, reference: Moving, ours: Moving) -> None:
-    errors["markers"].add(_metrics_of(ours, trial), _metrics_of(reference, trial))
+    errors["markers"].add(metrics_of(ours, trial), metrics_of(reference, trial))
 
 
 def _add_angle_metrics(
@@ -193,7 +203,7 @@ def _add_angle_metrics(
     """Of angles alone: the skeleton of the prediction has not the person's size."""
     skeleton = full_body_skeleton()
     coordinates, sd = (of.select(skeleton.coordinate_names) for of in (prediction.coordinates, prediction.sd))
-    found = (_metrics_of((skeleton, coordinates), trial, sd), _metrics_of(reference, trial))
+    found = (metrics_of((skeleton, coordinates), trial, sd), metrics_of(reference, trial))
     errors["markers_neurik"].add(*([metric for metric in metrics if metric.unit == "deg"] for metrics in found))
 
 

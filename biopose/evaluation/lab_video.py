@@ -3,7 +3,7 @@
 `biopose.evaluation.lab_rendering` renders the clips; the reference is the expert's angles. A method is given a clip and
 the person's height, nothing else. Errors are those of part (a): mean absolute differences in degrees
 over the coordinates that the expert's model has, pelvis orientation excluded. Beside them stand the distances of the
-12 limb joints from the body's own, in the camera's frame.
+12 limb joints from the body's own, in the camera's frame, and the metrics against those of the expert's angles.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.analysis.trial_analysis import analyse_motion
 from biopose.body.keypoint_names import KEYPOINTS, LIMB_JOINTS
-from biopose.errors import BioposeError
-from biopose.evaluation.lab_markers import LAB_MASS_KG, AngleErrors, lab_trials
+from biopose.errors import BioposeError, TrackingError
+from biopose.evaluation.lab_film import measured_motion
+from biopose.evaluation.lab_markers import LAB_MASS_KG, AngleErrors, lab_trials, metrics_of
 from biopose.evaluation.lab_rendering import VIEWS, ExpertMotion, person_like, read_expert_motion, render
 from biopose.evaluation.method import MeasureVideo, our_method
+from biopose.evaluation.metric_errors import MetricErrors, activity_of_metrics
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
 from biopose.skeleton.angles import nearest_representation
@@ -31,7 +34,6 @@ from biopose.skeleton.reader import read_osim
 
 FloatArray = NDArray[np.float64]
 
-TRIALS = ("DJ1", "STS1", "squats1", "walking1")  # one of each activity
 SDS_OF_95, LEAST_FRAMES = 1.96, 3
 HIPS = (LIMB_JOINTS.index("right_hip"), LIMB_JOINTS.index("left_hip"))
 
@@ -119,7 +121,7 @@ def _median(values: Sequence[FloatArray]) -> float:
 def evaluate_lab_b(
     data: Path,
     *,
-    trials: Sequence[str] = TRIALS,
+    trials: Sequence[str] | None = None,
     cameras: Sequence[str] = tuple(VIEWS),
     method: MethodName = DEFAULT_METHOD,
     threads: int = 2,
@@ -131,7 +133,7 @@ def evaluate_lab_b(
 
     Args:
         data: the reference recordings; mocap/lab is read.
-        trials: names.
+        trials: names; all if None.
         cameras: of lab_rendering.VIEWS.
         method: of BioPose's.
         threads: for BioPose's method.
@@ -143,16 +145,18 @@ def evaluate_lab_b(
         mae_deg by group, mae_by_coordinate_deg, mpjpe_mm and pa_mpjpe_mm over all clips, the median
         acceleration_deg_s2 of the measured angles and of the expert's, and, where the method gives standard deviations,
         coverage95 of the 95 % intervals, overall and by coordinate; the same by camera under cameras and by clip under
-        clips; height_m and mass_kg of the person.
+        clips; metrics, by metric, as `metric_errors` has them; refused: clips in which nobody was found; height_m and
+        mass_kg of the person.
 
     Raises:
         BioposeError: the recordings are not there, or a clip cannot be measured.
     """
-    lab = _lab_with(data, trials)
+    lab, trials = _lab_with(data, trials)
     measure = measure or our_method(method, threads=threads)
     expert = read_osim(lab / "hand_scaled.osim")
     person, height_m = person_like(expert)
     overall, by_camera, by_clip = ClipErrors(), {camera: ClipErrors() for camera in cameras}, {}
+    metrics, refused = MetricErrors(), list[str]()
     with _folder(keep) as folder:
         for trial, camera in itertools.product(trials, cameras):
             path = folder / f"{trial}_{camera}.mp4"
@@ -160,13 +164,22 @@ def evaluate_lab_b(
                 progress(path.stem)
             motion = read_expert_motion(lab, trial, expert, person)
             T_camera_world = render(motion, camera, path)
-            measured = measure(path, height_m=height_m, camera=None)
+            try:
+                measured = measure(path, height_m=height_m, camera=None)
+            except TrackingError:
+                refused.append(path.stem)
+                continue
+            _, found = analyse_motion(measured_motion(measured), activity=activity_of_metrics(trial))
+            metrics.add(found, metrics_of((expert, motion.truth), trial))
             by_clip[path.stem] = ClipErrors()
             for errors in (overall, by_camera[camera], by_clip[path.stem]):
                 errors.add(motion, T_camera_world, measured)
-    by_group = {"cameras": by_camera, "clips": by_clip}
+    if not by_clip:
+        raise BioposeError(f"nobody was found in any of {len(refused)} clips")
+    by_group = {"cameras": {name: one for name, one in by_camera.items() if one.frames_rendered}, "clips": by_clip}
     pooled = {key: {name: errors.as_dict() for name, errors in group.items()} for key, group in by_group.items()}
-    return {**overall.as_dict(), **pooled, "height_m": height_m, "mass_kg": LAB_MASS_KG}
+    person_like_theirs = {"height_m": height_m, "mass_kg": LAB_MASS_KG}
+    return {**overall.as_dict(), **pooled, "metrics": metrics.as_dict(), "refused": refused, **person_like_theirs}
 
 
 def lab_b_lines(result: dict[str, Any]) -> list[str]:
@@ -196,15 +209,16 @@ def lab_b_lines(result: dict[str, Any]) -> list[str]:
     for name, errors in result["clips"].items():
         mae, frames = errors["mae_deg"], f"{errors['frames_measured']}/{errors['frames_rendered']}"
         lines.append(f"{name:18}{mae['lower']:10.2f}{mae['all']:10.2f}{errors['pa_mpjpe_mm']:10.1f}{frames:>10}")
-    return lines
+    return [*lines, *(f"Nobody was found in {clip}" for clip in result["refused"])]
 
 
-def _lab_with(data: Path, trials: Sequence[str]) -> Path:
-    """The laboratory's folder, if it has an expert's solution of all trials."""
+def _lab_with(data: Path, trials: Sequence[str] | None) -> tuple[Path, Sequence[str]]:
+    """The laboratory's folder, and the trials, if it has an expert's solution of all."""
     lab = data / "mocap" / "lab"
-    if unknown := sorted(set(trials) - set(lab_trials(lab))):
+    known = lab_trials(lab)
+    if unknown := sorted(set(trials or ()) - set(known)):
         raise BioposeError(f"{lab}: no expert's solution of {', '.join(unknown)}")
-    return lab
+    return lab, known if trials is None else trials
 
 
 @contextmanager

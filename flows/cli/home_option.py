@@ -28,15 +28,19 @@ with_teams = click.option(
 def refuse_without_warehouse(settings: Settings) -> None:
     """Raise an error where the folder is no home in which something is stored; nothing is made there."""
     if not settings.warehouse.is_file():
-        raise click.ClickException(
-            f"{settings.home}: nothing is stored there, so it is no home of BioPose; give --home or BIOPOSE_HOME"
-        )
+        raise _no_home(settings)
 
 
 def refuse_without_home(settings: Settings) -> None:
     """Raise an error where the folder does not exist, as after a misspelt --home; it may be empty yet."""
     if not settings.home.is_dir():
-        raise click.ClickException(f"{settings.home}: there is no such home; give --home or BIOPOSE_HOME")
+        raise _no_home(settings)
+
+
+def _no_home(settings: Settings) -> click.ClickException:
+    from warehouse.errors import no_home
+
+    return click.ClickException(str(no_home(settings.home)))
 
 
 def refuse_inside_home(out: Path, home: Path, *, option: str = "--out") -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from biopose.cli.command_line import as_json, show
-from flows.cli.home_option import with_home
+from flows.cli.home_option import refuse_without_home, with_home
 
 if TYPE_CHECKING:
     from tasks.ingest_log import LoggedRun
@@ -37,6 +37,7 @@ def log(night: datetime.datetime | None, home: Path | None, json_: bool) -> None
     from tasks.settings import Settings
 
     settings = Settings.load(home)
+    refuse_without_home(settings)
     day = None if night is None else night.date()
     runs = logged_runs(settings, night=day)
     if not runs:

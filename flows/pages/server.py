@@ -12,6 +12,7 @@ from flows.pages.application import application
 from flows.pages.visitors import Proxy
 from flows.serving.ports import check_port
 from tasks.settings import LOCALHOST, Settings
+from warehouse.errors import no_home
 
 
 def serve_pages(
@@ -39,9 +40,7 @@ def serve_pages(
         BioposeError: there is no such home, or the port is in use.
     """
     if not settings.home.is_dir():
-        raise BioposeError(
-            f"{settings.home}: there is no such folder; `biopose ingest INBOX --home {settings.home}` makes it"
-        )
+        raise BioposeError(str(no_home(settings.home)))
     check_port(settings.pages_port, "pages_port", option="--port")
     shown = f"[{host}]" if ":" in host else host
     echo(f"{'https' if tls else 'http'}://{shown}:{settings.pages_port} shows {settings.home}; ^C stops it.")

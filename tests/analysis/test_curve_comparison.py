@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import t as student
 
 from biopose.analysis.curve_comparison import compare_curves, exceedance
+from tests.published_curves import needs_spm1d, plantar_arch_angle, random_curves, two_local_maxima
 
 POINTS, FWHM = 101, 20.0
 SD_OF_FWHM = 1 / np.sqrt(8 * np.log(2))
@@ -45,6 +48,49 @@ def test_a_curve_that_is_as_smooth_as_a_number_has_the_threshold_of_students_t()
     found = compare_curves(constant[:6], constant[6:])
     assert found.threshold == pytest.approx(student.isf(0.025, 10), rel=0.02)  # 1 - exp(-p) for p
     assert found.degrees_of_freedom == 10
+
+
+@needs_spm1d
+@pytest.mark.parametrize(
+    ("curves", "paired", "threshold", "fwhm", "spans"),
+    [
+        (plantar_arch_angle, False, 3.29469, 20.59563, [(93.2746, 100.0, 0.031225)]),
+        (plantar_arch_angle, True, 3.93947, 20.37196, [(95.5661, 100.0, 0.037295)]),
+        (two_local_maxima, False, 4.06590, 13.57626, [(22.9626, 26.8084, 0.029590), (75.1887, 76.7931, 0.045647)]),
+        (random_curves, True, 4.37338, 11.26154, []),
+    ],
+)
+def test_the_examples_of_spm1d_give_its_own_result(
+    curves: Callable[[], tuple[np.ndarray, np.ndarray]],
+    paired: bool,
+    threshold: float,
+    fwhm: float,
+    spans: list[tuple[float, float, float]],
+) -> None:
+    """Of spm1d 0.4.55, `two_tailed=True`, `equal_var=True`, `interp=True`, as its examples print them."""
+    found = compare_curves(*curves(), paired=paired)
+    assert found.threshold == pytest.approx(threshold, abs=1e-5)
+    assert found.fwhm == pytest.approx(fwhm, abs=1e-5)
+    assert [(span.start, span.end, span.p) for span in found.spans] == [
+        (pytest.approx(start, abs=1e-4), pytest.approx(end, abs=1e-4), pytest.approx(p, abs=1e-6))
+        for start, end, p in spans
+    ]
+
+
+@needs_spm1d
+def test_the_examples_in_the_documentation_of_spm1d_give_what_it_prints() -> None:
+    """Its pages "Test outputs" and "New features", by an earlier estimate of smoothness; p one-tailed."""
+    one_sample = compare_curves(*random_curves(), paired=True, alpha=2 * 0.05)
+    assert one_sample.degrees_of_freedom == 9
+    assert one_sample.fwhm == pytest.approx(11.21919, rel=0.005)
+    assert one_sample.threshold == pytest.approx(3.82411, abs=0.005)
+    assert [round(span.p / 2, 3) for span in one_sample.spans] == [0.031]
+    two_maxima = compare_curves(*two_local_maxima())
+    assert two_maxima.fwhm == pytest.approx(13.63026, rel=0.005)
+    assert two_maxima.threshold == pytest.approx(
+        4.07916, abs=0.02
+    )  # there without equal variances: 9.894 d.o.f., not 10
+    assert [round(span.p / 2, 3) for span in two_maxima.spans] == [0.015, 0.023]
 
 
 def test_a_difference_is_found_where_it_is_with_its_size_and_direction() -> None:

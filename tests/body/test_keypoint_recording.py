@@ -21,7 +21,6 @@ from biopose.skeleton.scaling import scaled_geometry
 from tests.commands import assert_refused
 from tests.commands import run as run_command
 from tests.marker_recordings import swinging_q
-from tests.reference_data import SHARED_DATA, needs_shared_data
 from tests.skeleton.models import recording_of
 
 POSE2SIM = {"nose": "Nose", "neck": "Neck", "head_top": "Head", "mid_hip": "Hip"} | {
@@ -126,22 +125,3 @@ def test_options_without_effect_on_keypoints_are_refused(tmp_path: Path) -> None
         "cannot be used with --keypoints: the default model",
         exit_code=2,
     )
-
-
-@needs_shared_data
-def test_real_keypoints_agree_with_two_other_solutions_as_these_with_each_other(tmp_path: Path) -> None:
-    folder = SHARED_DATA / "multiview" / "balance"
-    result = run_command("ik", "--keypoints", folder / "triangulated_body25b.trc", "--out", tmp_path / "q.mot")
-    assert result.exit_code in (0, 3), result.output
-    rotational = full_body_skeleton().rotational_names
-    names = [
-        f"{joint}_{side}" for joint in ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle") for side in "rl"
-    ]
-    names += ["ankle_angle_r", "ankle_angle_l"]
-    ours = read_mot(tmp_path / "q.mot", rotational=rotational).select(names).values
-    others = [
-        read_mot(folder / f"reference_full_{which}.mot", rotational=rotational).select(names).values
-        for which in ("noaug", "augmented")
-    ]
-    from_mean_deg = np.degrees(np.abs(ours - np.mean(others, axis=0))).mean()
-    assert from_mean_deg < 4

@@ -12,9 +12,10 @@ import pytest
 import torch
 from scipy.ndimage import binary_dilation
 
+from biopose.analysis.motion import FRAME_QUALITY
 from biopose.body.keypoints import anny_keypoints
 from biopose.camera.pinhole import Camera
-from biopose.errors import BioposeError
+from biopose.errors import BioposeError, TrackingError
 from biopose.evaluation.lab_rendering import (
     CLIP_S,
     RATE_HZ,
@@ -82,7 +83,7 @@ def measured(clip: ExpertMotion, T_camera_world: np.ndarray, *, q: np.ndarray | 
         ),
         keypoints_m=keypoints.positions(posed).double().numpy(),
         contact=np.zeros((len(q), 4)),
-        quality={},
+        quality={name: np.ones(len(q)) for name in FRAME_QUALITY},
     )
 
 
@@ -273,8 +274,30 @@ def test_the_whole_part_b_with_a_method_that_knows(
     assert result["mae_by_coordinate_deg"]["ankle_angle_l"] == pytest.approx(1.5)
     assert result["clips"]["walking1_side"]["frames_rendered"] == 3
     assert result["pa_mpjpe_mm"] < 1e-6
+    assert result["metrics"]["knee_flexion_peak"]["n"] == 4  # two clips, two sides
+    assert result["metrics"]["knee_flexion_peak"]["mae"] == pytest.approx(0, abs=1e-4)
+    assert result["refused"] == []
     assert json.loads(json.dumps(result)) == result
     assert {line.split()[0] for line in lab_b_lines(result)} >= {"lower", "all", "knee_angle_r", "walking1_side"}
+
+
+def test_a_clip_in_which_nobody_is_found_is_named_and_the_others_are_compared(
+    lab: Path, walk: ExpertMotion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("biopose.evaluation.lab_rendering.CLIP_S", 0.06)
+    monkeypatch.setattr("biopose.evaluation.lab_rendering.LENS", SMALL)
+
+    def measure(video: Path, **_: Any) -> PersonMeasurement:
+        if video.stem == "walking1_front":
+            raise TrackingError("nobody is there")
+        clip = first_frames(walk, 3)
+        return measured(clip, camera_pose(clip, "side", clip.limb_joints_m()))
+
+    result = evaluate_lab_b(lab.parents[1], trials=["walking1"], cameras=["front", "side"], measure=measure)
+    assert (result["refused"], list(result["cameras"])) == (["walking1_front"], ["side"])
+    assert lab_b_lines(result)[-1] == "Nobody was found in walking1_front"
+    with pytest.raises(BioposeError, match="nobody was found in any of 1 clips"):
+        evaluate_lab_b(lab.parents[1], trials=["walking1"], cameras=["front"], measure=measure)
 
 
 def test_a_trial_that_is_not_there_is_named(lab: Path) -> None:

@@ -163,7 +163,7 @@ def test_an_interrupted_erasure_is_ended_before_a_backup(settings: Settings) -> 
 
 
 def test_a_home_without_a_warehouse_has_nothing_to_back_up(tmp_path: Path) -> None:
-    with pytest.raises(NoWarehouseError, match="nothing is stored in this home yet"):
+    with pytest.raises(NoWarehouseError, match="nothing is stored there yet"):
         back_up(Settings(home=tmp_path), tmp_path / "backups")
 
 

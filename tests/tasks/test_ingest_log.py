@@ -58,6 +58,8 @@ def test_a_run_that_was_killed_is_told_from_one_that_ended(settings: Settings) -
 
 
 def test_the_command_shows_the_last_run_or_those_of_a_night(settings: Settings) -> None:
+    assert_refused(run("log", "--home", settings.home), "there is no such home")
+    settings.home.mkdir()
     assert_refused(run("log", "--home", settings.home), "there is no ingest run; `biopose ingest INBOX`")
     settings.logs.mkdir(parents=True)
     for day, text in (("20261124", "monday"), ("20261125", "tuesday"), ("20261125", "again")):

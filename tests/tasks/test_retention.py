@@ -65,7 +65,7 @@ def test_a_folder_that_is_no_home_is_left_alone(tmp_path: Path) -> None:
     theirs = written(tmp_path / "artifacts" / "motions" / "v1.zip", days_ago=400)
     result = CliRunner().invoke(cli, ["prune", "--home", str(tmp_path)])
     assert result.exit_code == 1
-    assert "it is no home of BioPose" in result.output
+    assert "nothing is stored there yet" in result.output
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs]
 
 

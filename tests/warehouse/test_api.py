@@ -1,19 +1,23 @@
 """The warehouse as polars frames."""
 
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import biopose
 from warehouse import SNAPSHOT
-from warehouse.api import Home, open_home
+from warehouse.api import Home
 from warehouse.errors import NoWarehouseError, QueryError, QueryLimitError
 from warehouse.limits import Limits
 
 
 @pytest.fixture(scope="module")
 def home(snapshot: Path) -> Home:
-    return open_home(snapshot.parent)
+    return biopose.open(snapshot.parent)
 
 
 def test_each_kind_of_row_is_a_frame_with_its_trial_athlete_and_date(home: Home) -> None:
@@ -55,7 +59,7 @@ def test_a_frame_becomes_one_of_pandas(home: Home) -> None:
 
 def test_a_newer_snapshot_is_read_without_opening_again(home: Home, tmp_path: Path) -> None:
     shutil.copy(home.folder / SNAPSHOT, tmp_path / SNAPSHOT)
-    copy = open_home(tmp_path)
+    copy = biopose.open(tmp_path)
     assert copy.trials().height == 4
     (tmp_path / SNAPSHOT).unlink()
     with pytest.raises(NoWarehouseError, match="biopose ingest"):
@@ -64,4 +68,23 @@ def test_a_newer_snapshot_is_read_without_opening_again(home: Home, tmp_path: Pa
 
 def test_the_limits_hold(home: Home) -> None:
     with pytest.raises(QueryLimitError):
-        open_home(home.folder, limits=Limits(time_s=0.2)).sql("FROM range(100000000000)")
+        biopose.open(home.folder, limits=Limits(time_s=0.2)).sql("FROM range(100000000000)")
+
+
+def test_a_home_that_is_not_there_and_an_empty_one_are_errors_that_tell_them_apart(tmp_path: Path) -> None:
+    for folder, found in ((tmp_path, "nothing is stored there yet"), (tmp_path / "hme", "there is no such home")):
+        with pytest.raises(NoWarehouseError, match=f"^{re.escape(str(folder))}: {found}; give the folder of a home"):
+            biopose.open(folder)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_library_loads_no_database_and_names_the_group_that_brings_one() -> None:
+    script = (
+        "import sys, biopose\n"
+        "assert not {'duckdb', 'polars', 'warehouse'} & sys.modules.keys()\n"
+        "sys.modules['duckdb'] = None\n"
+        "try:\n    biopose.open('home')\n"
+        "except ModuleNotFoundError as error:\n    print(error)"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout == "biopose.open needs duckdb: pip install 'biopose[orchestration]'\n"

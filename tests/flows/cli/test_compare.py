@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.commands import assert_refused, run
+from tests.published_curves import needs_spm1d, plantar_arch_angle
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
@@ -121,3 +122,37 @@ def test_what_cannot_be_compared_is_refused_with_what_there_is(home: Path) -> No
         "compare", "knee_angle_r_deg", "--first", "blue", "--second", "x=y", "--activity", "squat", "--home", home
     )
     assert_refused(result, "--first blue: expected KEY=VALUE", exit_code=2)
+
+
+class Recorded(SyntheticTrial):
+    """A trial of which the right knee follows a given curve."""
+
+    curve: np.ndarray
+
+    def coordinates(self) -> np.ndarray:
+        values = super().coordinates()
+        values[:, KNEE] = self.curve
+        return values
+
+
+@needs_spm1d
+def test_the_paired_example_of_spm1d_gives_its_result_out_of_a_warehouse(tmp_path: Path) -> None:
+    for session, curves in zip(("normal", "fast"), plantar_arch_angle(), strict=True):
+        for number, curve in enumerate(curves):
+            one = Recorded(
+                f"walk{number}",
+                athlete=f"person{number}",
+                session=session,
+                activity="squat",
+                time_s=np.arange(len(curve)) / 100,
+            )
+            one.curve = curve
+            load_trial(tmp_path / "warehouse.duckdb", one.record, one.write(tmp_path / session / one.name))
+    publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "warehouse.snapshot.duckdb")
+    found = compared(tmp_path, "session=blue/normal", "session=blue/fast")
+    assert (found["paired"], found["curves"], found["degrees_of_freedom"]) == (True, [10, 10], 9)
+    assert found["threshold_t"] == pytest.approx(3.93947, abs=1e-4)
+    assert found["fwhm_percent"] == pytest.approx(20.37196, abs=1e-4)
+    (span,) = found["spans"]
+    assert (span["start"], span["end"]) == (pytest.approx(95.5661, abs=1e-3), 100.0)
+    assert span["p"] == pytest.approx(0.037295, abs=1e-5)

@@ -63,5 +63,5 @@ def test_a_wrong_name_is_an_error_with_the_nearest(home: Path) -> None:
 
 def test_a_home_that_does_not_exist_is_an_error_and_is_not_made(tmp_path: Path) -> None:
     result = run(tmp_path / "elsewhere", "blue/ann", "--yes")
-    assert "it is no home of BioPose" in result.output
+    assert "there is no such home" in result.output
     assert not (tmp_path / "elsewhere").exists()

@@ -13,6 +13,7 @@ from flows.cli.export import export
 from flows.cli.golden import golden
 from flows.cli.quarantine import quarantine
 from flows.cli.query import query
+from tests.commands import run as run_command
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
@@ -73,12 +74,45 @@ def test_the_trial_of_an_export_that_is_misspelt_is_named_with_the_nearest(home:
     assert "nearest: blue/2026-11-25-jumps/jump1" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [("golden", "list"), ("golden", "remove", "blue/day/jump"), ("quarantine",)])
-def test_a_misspelt_home_is_an_error_and_is_not_made(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    result = run(tmp_path / "hme", *arguments)
-    assert result.exit_code == 1
-    assert result.stderr == f"Error: {tmp_path / 'hme'}: there is no such home; give --home or BIOPOSE_HOME\n"
-    assert not (tmp_path / "hme").exists()
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("query", "trials"),
+        ("query", "--sql", "SELECT 1"),
+        ("export", "blue/day/jump", "--out", "files"),
+        ("compare", "knee_angle_r_deg", "--activity", "walk", "--first", "team=a", "--second", "team=b"),
+        ("trend", "knee_flexion_peak", "--activity", "walk"),
+        ("report", "--athlete", "blue/ann", "--out", "ann.html"),
+        ("plot", "trend", "blue/ann", "knee_flexion_peak", "--out", "trend.svg"),
+        ("cohort",),
+        ("audit",),
+        ("delete", "blue/day/jump"),
+        ("erase", "blue/ann", "--yes"),
+        ("prune",),
+        ("backup", "backups"),
+        ("user", "list"),
+        ("golden", "list"),
+        ("golden", "add", "blue/day/jump", "--approve"),
+        ("golden", "remove", "blue/day/jump"),
+        ("rollout", "status"),
+        ("rollout", "promote"),
+        ("log",),
+        ("quarantine",),
+        ("serve",),
+    ],
+    ids=lambda arguments: "-".join(arguments[:2]),
+)
+def test_a_misspelt_home_is_the_same_error_everywhere_and_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run_command(*arguments, "--home", tmp_path / "hme")
+    assert result.exit_code == 1, result.output
+    assert result.stderr == (
+        f"Error: {tmp_path / 'hme'}: there is no such home; give the folder of a home (--home or BIOPOSE_HOME), or "
+        "`biopose ingest INBOX` makes it one\n"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_format_is_a_wrong_command_line(home: Path) -> None:

@@ -40,7 +40,7 @@ class MeasuredCount:
     Attributes:
         release_id: of the release.
         stored: trials that were measured and loaded.
-        failed: trials that went into quarantine as they were measured.
+        failed: trials that could not be measured: quarantined, or failed by an error that nobody foresaw.
     """
 
     release_id: str

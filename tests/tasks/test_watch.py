@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 
 from tasks.audit import AuditLog
+from tasks.faults import UnexpectedError
 from tasks.golden import GoldenTrial
+from tasks.ingest_run import IngestRun
 from tasks.promotion import promote, show_canary
+from tasks.releases import PinnedRelease
 from tasks.rollout_status import rollout_status
 from tasks.settings import Settings
 from tasks.watch import watch_night
 from tests.tasks.registry import load, make_home, models
+from tests.tasks.test_ingest_run import planned
 from tests.tasks.test_notify import Webhook, webhook  # noqa: F401 - a fixture
 from warehouse.connection import opened_for_writing
 from warehouse.nights import MeasuredCount
@@ -124,6 +128,21 @@ def test_trials_that_cannot_be_measured_are_a_breach(settings: Settings) -> None
     promote(settings)
     (line,) = night(settings, "new", 2, 0.8, failed=20)
     assert "trials that cannot be measured: +0.8" in line
+
+
+def test_a_canary_that_raises_what_nobody_foresaw_in_every_trial_is_rolled_back(
+    settings: Settings, tmp_path: Path
+) -> None:
+    show_canary(settings, teams=["blue"])
+    run = IngestRun(settings, tmp_path, PinnedRelease("keypoint_fit", ()), log=[].append)
+    for number in range(20):
+        run.record_outcome(planned(tmp_path, f"new{number}"), "reconstruct", UnexpectedError("matrix is singular"))
+    run.judge_unexpected()
+    assert (len(run.failed), run.quarantined) == (20, [])  # no input is at fault
+    release = release_id_of("keypoint_fit", models(2))
+    (line,) = watch_night(settings, [MeasuredCount(release, 0, len(run.unmeasured))])
+    assert line.startswith("BREACH: the canary")
+    assert "trials that cannot be measured: +1" in line
 
 
 def test_a_breach_that_cannot_be_rolled_back_is_reported_as_such(

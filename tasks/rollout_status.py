@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from warehouse.errors import ReleaseError
 from warehouse.nights import watched_nights
 from warehouse.paired_runs import paired_runs
 from warehouse.releases import acts, begun_act, canary, promoted_release, release_of, trials_shown
-from warehouse.rollouts import latest, sample, transitions
+from warehouse.rollouts import latest, offsets, sample, transitions
 
 WORST_TRIALS = 6
 
@@ -72,6 +73,7 @@ def rollout_status(settings: Settings) -> dict[str, Any]:
                 for one in watched_nights(connection, rollout.number)
             ],
             "comparison": json.loads(rollout.comparison) if rollout.comparison else None,
+            "offsets": [asdict(one) for one in offsets(connection, rollout.number)],
             "page": str(page_of(settings, rollout.number)),
         }
     return status

@@ -190,6 +190,16 @@ def note_offsets(connection: duckdb.DuckDBPyConnection, number: int, offsets: Se
         connection.executemany("INSERT INTO release_offset VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
+def offsets(connection: duckdb.DuckDBPyConnection, number: int) -> list[Offset]:
+    """By how much the releases of a rollout differ, by name of metric or coordinate."""
+    rows = connection.execute(
+        "SELECT quantity, unit, mean_difference, low, high, trials, athletes FROM release_offset "
+        "WHERE rollout_number = ? ORDER BY quantity",
+        [number],
+    ).fetchall()
+    return [Offset(*row) for row in rows]
+
+
 def decide(connection: duckdb.DuckDBPyConnection, number: int, *, verdict: str, who: str, why: str) -> None:
     """Record what the gate decided: a candidate that passes waits for its promotion, any other is stopped."""
     connection.execute("UPDATE rollout SET verdict = ? WHERE rollout_number = ?", [verdict, number])

@@ -21,7 +21,7 @@ WITH_NEURIK: tuple[MethodName, ...] = ("mqhmr",)
 NETWORKS = ("detector", "keypoints", "keypoint_fit", "mqhmr", "neurik")  # as a registry names them, in order
 METHOD_HELP = "mqhmr: mesh recovery, refined and fitted; keypoint_fit: the skeleton on the 2D keypoints alone."
 EVALUATED_METHOD_HELP = (
-    f"{METHOD_HELP} To evaluate its stages: mqhmr_solver: as mqhmr, its angles solved by inverse kinematics in place of "
+    f"{METHOD_HELP} To evaluate its stages: mqhmr_solver: as mqhmr, with inverse kinematics in place of "
     "NeurIK; mqhmr_unrefined: the fused predictions of decoder and lifter; mqhmr_alone: the prediction of the decoder."
 )
 

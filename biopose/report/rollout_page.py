@@ -55,6 +55,7 @@ def write_rollout_page(path: Path, status: Mapping[str, Any], worst: Sequence[Wo
             decision=comparison["decision"],
             comparison=comparison,
             costs=_cost_rows(comparison["cost"]),
+            offsets=_offset_tables(rollout, comparison["coordinates"]),
             acts=[act for act in status["acts"] if act["against_the_gate"]],
             judged=[_judged_row(one) for one in comparison["decision"]["judged"]],
             worst=[
@@ -97,6 +98,25 @@ def _cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, ...]]:
         return []
     named = (("processor seconds per frame", "frame_s", ".3f"), ("peak memory, MB", "peak_mb", ".0f"))
     return [(name, *(format(cost[key][which], digits) for which in (0, 1))) for name, key, digits in named]
+
+
+def _offset_tables(
+    rollout: Mapping[str, Any], coordinates: Sequence[Mapping[str, Any]]
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Measured offsets between the releases as the page has them: of metrics, and of coordinates."""
+    names = {one["coordinate"] for one in coordinates}
+    of_metrics, of_coordinates = [], []
+    for one in rollout.get("offsets", ()):
+        row = {
+            "quantity": one["quantity"],
+            "mean": f"{_number(one['mean_difference'])} {one['unit']}",
+            "interval": "not known"
+            if None in (one["low"], one["high"])
+            else f"{_number(one['low'])} to {_number(one['high'])}",
+            "sample": f"{one['trials']} of {one['athletes']} athletes",
+        }
+        (of_coordinates if one["quantity"] in names else of_metrics).append(row)
+    return of_metrics, of_coordinates
 
 
 def _curves(one: WorstTrial) -> str:

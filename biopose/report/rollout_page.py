@@ -105,7 +105,8 @@ def _offset_tables(
 ) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """Measured offsets between the releases as the page has them: of metrics, and of coordinates."""
     names = {one["coordinate"] for one in coordinates}
-    of_metrics, of_coordinates = [], []
+    of_metrics: list[dict[str, str]] = []
+    of_coordinates: list[dict[str, str]] = []
     for one in rollout.get("offsets", ()):
         row = {
             "quantity": one["quantity"],

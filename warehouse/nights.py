@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 
 WATCH = "watch"  # who did what no person did
-QUALITY = ("mean_quality", "median_confidence", "untrusted_share")
+DISAGREEMENT = "refinement_mirror_disagreement_deg"
+QUALITY = ("mean_quality", "median_confidence", "untrusted_share", DISAGREEMENT)
 
 # Of a release, the newest trials; of the watched, those alone that were loaded since it is in use.
 TRIALS = f"""

@@ -83,7 +83,7 @@ def _judged_row(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": one["name"],
         "mean": f"{_number(one['mean'])} {one['unit']}",
-        "interval": f"{_number(one['low_end'])} to {_number(one['high_end'])}",
+        "interval": _interval(one["low_end"], one["high_end"]),
         "margin": ", ".join(bounds),
         "sample": f"{one['trials']} of {one['athletes']} athletes" if one["athletes"] else f"{one['trials']}",
         "verdict": one["verdict"] + more,
@@ -111,9 +111,7 @@ def _offset_tables(
         row = {
             "quantity": one["quantity"],
             "mean": f"{_number(one['mean_difference'])} {one['unit']}",
-            "interval": "not known"
-            if None in (one["low"], one["high"])
-            else f"{_number(one['low'])} to {_number(one['high'])}",
+            "interval": _interval(one["low"], one["high"]),
             "sample": f"{one['trials']} of {one['athletes']} athletes",
         }
         (of_coordinates if one["quantity"] in names else of_metrics).append(row)
@@ -129,6 +127,10 @@ def _curves(one: WorstTrial) -> str:
         for column, values in one.coordinates.items()
     ]
     return figure(one.trial_id, panels, one.time_s, np.zeros(len(one.time_s), bool))
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "not known" if low is None and high is None else f"{_number(low)} to {_number(high)}"
 
 
 def _number(value: float | None) -> str:

@@ -99,6 +99,14 @@ def test_a_prediction_that_refinement_has_to_move_further_is_stopped_though_qual
     )
 
 
+def test_predictions_that_disagree_with_those_of_mirrored_frames_are_stopped_though_quality_does_not_fall() -> None:
+    found = decision([replace(one, disagreement_deg=(5.0, 8.0)) for one in compared(40)])
+    assert found["verdict"] == "fail"
+    assert found["reason"].startswith(
+        "disagreement of predictions of mirrored frames, candidate to champion: +1.6 times"
+    )
+
+
 def test_a_candidate_that_fails_on_some_trials_is_stopped_by_their_share() -> None:
     failed = {f"blue/s/f{number}": "no person" for number in range(14)}
     found = decision(compared(40), failed)
@@ -252,6 +260,7 @@ def test_the_page_has_the_verdict_every_criterion_and_curves_of_the_worst_trials
         Offset("knee_angle_r_deg", "deg", 40.0, None, None, 1, 1),
         Offset("jump_height", "m", -0.02, -0.03, -0.01, 9, 5),
     ]
+    rollout["shadow"] = {"line": "1 trials, 120 frames"}
     rollout["offsets"] = [asdict(offset) for offset in offsets]
     act = {"act": "promote", "release": "older", "against_the_gate": True, "who": "ann", "why": "we hurry", "at": ""}
     worst = [
@@ -271,11 +280,12 @@ def test_the_page_has_the_verdict_every_criterion_and_curves_of_the_worst_trials
         "9 of 5 athletes",
         "1 coordinates",
         "it is subtracted from no number",
+        "Shadow: 1 trials, 120 frames.",
     ):
         assert text in page
     assert "<b>" not in page
     earlier = {name: value for name, value in comparison.items() if name not in ("notes", "reference", "cost")}
-    rollout.pop("offsets")
+    del rollout["offsets"], rollout["shadow"]
     earlier["trials"] = [{name: value for name, value in row.items() if name != "facing"} for row in earlier["trials"]]
     status = {"rollout": rollout | {"comparison": earlier}, "acts": []}
     assert "not known" in write_rollout_page(tmp_path / "earlier.html", status, []).read_text()

@@ -107,7 +107,7 @@ def _offset_tables(
     names = {one["coordinate"] for one in coordinates}
     of_metrics: list[dict[str, str]] = []
     of_coordinates: list[dict[str, str]] = []
-    for one in rollout.get("offsets", ()):
+    for one in rollout["offsets"]:
         row = {
             "quantity": one["quantity"],
             "mean": f"{_number(one['mean_difference'])} {one['unit']}",

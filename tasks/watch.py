@@ -2,8 +2,8 @@
 
 A release is watched while its rollout is a canary, and after its promotion for so many nights as the policy has it.
 Judged are the trials that were measured since it is in use: against the newest of the release before (quality,
-keypoints' confidence, untrusted frames, disagreement of MQ-HMR's predictions of mirrored frames, trials that cannot be
-measured), and, those that both measured, by the gate's margins. Half of the policy's level is for either, and each
+keypoints' confidence, untrusted frames, disagreement and standard deviation of MQ-HMR's predictions, trials that cannot
+be measured), and, those that both measured, by the gate's margins. Half of the policy's level is for either, and each
 night spends a smaller part of it, so that a good release is rolled back with at most that chance.
 """
 
@@ -30,7 +30,7 @@ from tasks.settings import Settings
 from warehouse.connection import opened_for_writing, transaction
 from warehouse.errors import WarehouseError
 from warehouse.nights import (
-    DISAGREEMENT,
+    OF_PREDICTION,
     WATCH,
     MeasuredCount,
     add_night,
@@ -142,13 +142,14 @@ def _drifts(
         "mean_quality": {"low": policy.watch.lowest_quality_difference},
         "median_confidence": {"low": policy.watch.lowest_confidence_difference},
         "untrusted_share": {"high": policy.watch.largest_untrusted_rise},
-        DISAGREEMENT: {"high": policy.watch.largest_disagreement_rise_deg},
+        "refinement_mirror_disagreement_deg": {"high": policy.watch.largest_disagreement_rise_deg},
+        "refinement_prediction_sd_mm": {"high": policy.watch.largest_prediction_sd_rise_mm},
     }
     each = level / (len(bounds) + 1)
     means = (
         drift_of_means(name, _values(watched, name), _values(base, name), level=each, **bound)
         for name, bound in bounds.items()
-        if name != DISAGREEMENT or (_is_known(watched, name) and _is_known(base, name))  # of methods with MQ-HMR alone
+        if name not in OF_PREDICTION or (_is_known(watched, name) and _is_known(base, name))
     )
     failed = "trials that cannot be measured"
     return (*means, drift_of_shares(failed, *shares, level=each, high=policy.watch.largest_failed_rise))

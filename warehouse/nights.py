@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 
 WATCH = "watch"  # who did what no person did
-DISAGREEMENT = "refinement_mirror_disagreement_deg"
-QUALITY = ("mean_quality", "median_confidence", "untrusted_share", DISAGREEMENT)
+OF_PREDICTION = ("refinement_mirror_disagreement_deg", "refinement_prediction_sd_mm")  # MQ-HMR's, where there is one
+QUALITY = ("mean_quality", "median_confidence", "untrusted_share", *OF_PREDICTION)
 
 # Of a release, the newest trials; of the watched, those alone that were loaded since it is in use.
 TRIALS = f"""

@@ -78,6 +78,7 @@ WATCH: Mapping[str, Allowed] = {  # each may be left out, as the whole table may
     "largest_untrusted_rise": SHARE,
     "largest_failed_rise": SHARE,
     "largest_disagreement_rise_deg": MARGIN,
+    "largest_prediction_sd_rise_mm": MARGIN,
 }
 
 
@@ -94,6 +95,7 @@ class WatchPolicy:
         largest_untrusted_rise: of the share of frames that are not trusted.
         largest_failed_rise: of the share of trials that cannot be measured.
         largest_disagreement_rise_deg: of the disagreement of MQ-HMR's predictions of mirrored and of other frames.
+        largest_prediction_sd_rise_mm: of the standard deviation that MQ-HMR gives its keypoints.
     """
 
     nights: int = 5
@@ -104,6 +106,7 @@ class WatchPolicy:
     largest_untrusted_rise: float = 0.10
     largest_failed_rise: float = 0.10
     largest_disagreement_rise_deg: float = 2.0
+    largest_prediction_sd_rise_mm: float = 30.0
 
 
 @dataclass(frozen=True)

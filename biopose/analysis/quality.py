@@ -13,7 +13,7 @@ from biopose.analysis.motion import Motion
 from biopose.analysis.plate_events import PlateMoments
 from biopose.analysis.tables import QualityMetric
 
-_UNITS = {"px": "px", "deg": "deg"}  # by the end of a name
+_UNITS = {"px": "px", "deg": "deg", "mm": "mm"}  # by the end of a name
 
 
 def quality_metrics(motion: Motion, check: CrossCheck, refinement: Mapping[str, float | None]) -> list[QualityMetric]:
@@ -22,7 +22,8 @@ def quality_metrics(motion: Motion, check: CrossCheck, refinement: Mapping[str, 
     frames and untrusted_share (of them, below a quality of 0.5); mean_quality, median_reprojection_px (the fitted
     person's keypoints against the detected ones), median_confidence (of the keypoint network) and seen_share (of the 26
     keypoints) over the frames; cross_check_*: OpenSim's angles less ours; refinement_*: what the refinement
-    of MQ-HMR's prediction gained, where it was refined, and how much its predictions of mirrored frames disagree.
+    of MQ-HMR's prediction gained, where it was refined, and how sure that was: the disagreement of its predictions of
+    mirrored frames, and its own standard deviation; both rise with input unlike the training data.
     """
     quality = motion.frame_quality
     return [

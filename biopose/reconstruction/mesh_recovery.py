@@ -185,7 +185,7 @@ def recover_mesh(
         R_camera_world=R_camera_world.double().numpy(),
         focal_factor=1.0,
         starts=("mqhmr",),
-        refinement=_gain(recovered, windows, _disagreement_deg(track, models)) if models.stage == "refined" else None,
+        refinement=_gain(recovered, windows, track, models, known.height_m) if models.stage == "refined" else None,
     )
     fused = {name: _joined(recovered, windows, name) for name in ("lifted_m", "lifted_sd_m", "R_camera_view")}
     return replace(observed, observations=replace(observed.observations, **fused)), motion
@@ -209,7 +209,9 @@ def _joined(recovered: list[_Recovered], windows: list[slice], name: str) -> Ten
     return torch.cat([getattr(one.observations, name)[frames] for one, frames in own])
 
 
-def _gain(recovered: list[_Recovered], windows: list[slice], disagreement_deg: float | None) -> RefinementGain | None:
+def _gain(
+    recovered: list[_Recovered], windows: list[slice], track: PersonTrack, models: MeshModels, height_m: float
+) -> RefinementGain | None:
     """None where no keypoint was observed."""
     own = [*zip(recovered, without_overlap(windows), strict=True)]
     before_px, after_px = (
@@ -219,7 +221,7 @@ def _gain(recovered: list[_Recovered], windows: list[slice], disagreement_deg: f
         return None
     iterations = max(one.iterations for one in recovered)
     before, after = float(np.nanmedian(before_px)), float(np.nanmedian(after_px))
-    return RefinementGain(iterations, before, after, disagreement_deg)
+    return RefinementGain(iterations, before, after, *_doubts(track, models, height_m))
 
 
 def _mean_shape(track: PersonTrack, models: MeshModels) -> Tensor:
@@ -241,12 +243,17 @@ def _unpacked(found: NDArray[np.float16], models: MeshModels) -> Iterator[MeshTo
 
 
 @torch.no_grad()
-def _disagreement_deg(track: PersonTrack, models: MeshModels) -> float | None:
-    """Of the decoder's predictions, where they were not interpolated."""
+def _doubts(track: PersonTrack, models: MeshModels, height_m: float) -> tuple[float | None, float]:
+    """The disagreement of mirrored frames in degrees, and the network's own standard deviation in mm.
+
+    Of the decoder's predictions, where they were not interpolated.
+    """
     assert track.tokens is not None
     found = ~np.isnan(track.tokens[:, 0])
-    R_local = torch.cat([models.network.head(one.tokens)[0] for one in _unpacked(track.tokens[found], models)])
-    return mirror_disagreement_deg(R_local, track.frame_indices[found])
+    parts = [models.network.head(one.tokens) for one in _unpacked(track.tokens[found], models)]
+    R_local, sd = (torch.cat(part) for part in zip(*parts, strict=True))
+    sd_mm = 1000.0 * height_m * float(sd.mean((1, 2)).median())
+    return mirror_disagreement_deg(R_local, track.frame_indices[found]), sd_mm
 
 
 @dataclass(frozen=True, eq=False)

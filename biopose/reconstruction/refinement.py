@@ -88,12 +88,15 @@ class RefinementGain:
         iterations: of gradient descent.
         reprojection_before_px, reprojection_after_px: median reprojection error over frames and observed keypoints.
         mirror_disagreement_deg: of the prediction, as `mirror_disagreement_deg` gives it; None: too few frames.
+        prediction_sd_mm: standard deviation that the network itself gives its keypoints: their mean, the median over
+            frames.
     """
 
     iterations: int
     reprojection_before_px: float
     reprojection_after_px: float
     mirror_disagreement_deg: float | None = None
+    prediction_sd_mm: float | None = None
 
     @property
     def sentence(self) -> str:

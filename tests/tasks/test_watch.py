@@ -32,7 +32,16 @@ ATHLETES = 5
 QUALITIES = ("mean_quality", "median_confidence", "untrusted_share")
 
 
-def night(settings: Settings, name: str, version: int, quality: float, *, failed: int = 0, **changes: Any) -> list[str]:
+def night(
+    settings: Settings,
+    name: str,
+    version: int,
+    quality: float,
+    *,
+    failed: int = 0,
+    disagreement_deg: float | None = None,
+    **changes: Any,
+) -> list[str]:
     """Load a trial of each athlete as a version measured it, with about that quality, and watch; what is reported."""
     for number in range(ATHLETES):
         athlete = f"a{number}"
@@ -48,6 +57,12 @@ def night(settings: Settings, name: str, version: int, quality: float, *, failed
                 f"INSERT INTO quality_of_every_run SELECT run_number, '{one}', {value} + run_number % 5 * 0.002, '1' "
                 f"FROM ({runs})",
                 values | {"quality": quality},
+            )
+        if disagreement_deg is not None:
+            connection.execute(
+                "INSERT INTO quality_of_every_run SELECT run_number, 'refinement_mirror_disagreement_deg', "
+                f"$degrees + run_number % 5 * 0.01, 'deg' FROM ({runs})",
+                values | {"degrees": disagreement_deg},
             )
     return watch_night(settings, [MeasuredCount(release, ATHLETES, failed)])
 
@@ -122,6 +137,14 @@ def test_trials_that_both_releases_measured_must_keep_the_gates_margins(settings
     (line,) = night(settings, "old", 2, 0.8, metrics=metrics)
     assert "shift of knee_flexion_peak: +15 deg" in line
     assert "5 trials that both releases measured" in line
+
+
+def test_input_that_mqhmr_does_not_know_is_a_breach(settings: Settings) -> None:
+    assert night(settings, "oldest", 1, 0.8, disagreement_deg=4.0) == []
+    promote(settings)
+    (line,) = night(settings, "new", 2, 0.8, disagreement_deg=9.0)
+    assert "BREACH" in line
+    assert "refinement_mirror_disagreement_deg: +5" in line
 
 
 def test_trials_that_cannot_be_measured_are_a_breach(settings: Settings) -> None:

@@ -227,10 +227,10 @@ def _new(
 def _measured(
     new: Sequence[Planned], run: IngestRun, writer: WarehouseWriter, *, release: PinnedRelease, options: IngestOptions
 ) -> MeasuredCount:
-    """Measure a share; how many trials were stored, and how many could not be measured."""
-    stored, quarantined = len(run.stored), len(run.quarantined)
+    """Measure a share; how many trials were stored, and how many could not be measured, whatever its release raised."""
+    stored, unmeasured = len(run.stored), len(run.unmeasured)
     measure(new, run, writer, release=release, options=replace(options, method=release.method))
-    return MeasuredCount(release.release_id, len(run.stored) - stored, len(run.quarantined) - quarantined)
+    return MeasuredCount(release.release_id, len(run.stored) - stored, len(run.unmeasured) - unmeasured)
 
 
 def _plan(

@@ -22,7 +22,6 @@ from flows.ingest import measure
 from tasks.compared_trial import ComparedTrial
 from tasks.comparison import compare, read_policy
 from tasks.errors import TrialsFailedError
-from tasks.faults import UnexpectedError
 from tasks.golden import GoldenSet
 from tasks.ingest_run import IngestRun
 from tasks.model_aliases import aliased_versions
@@ -279,8 +278,7 @@ def _pinned(settings: Settings, release_id: str) -> PinnedRelease:
 
 def _note_outcomes(settings: Settings, current: Rollout, run: IngestRun, left_out: Mapping[str, str]) -> None:
     """Record what became of each trial; where something is left to do, it is done when the flow is run again."""
-    of_candidate = {name: error for name, error in run.failed.items() if isinstance(error, UnexpectedError)}
-    failed = {record.name: record.message for record in run.quarantined} | {n: str(e) for n, e in of_candidate.items()}
+    failed = run.unmeasured
     measured = [row["trial_id"] for row in run.stored] + run.known
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         for name in measured:

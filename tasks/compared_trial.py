@@ -18,6 +18,7 @@ from warehouse.paired_runs import PairedRun
 FloatArray = NDArray[np.float64]
 
 QUALITY, PREDICTION = "mean_quality", "refinement_reprojection_before_px"
+DISAGREEMENT = "refinement_mirror_disagreement_deg"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,7 @@ class ComparedTrial:
         peak_mb: memory of both, likewise.
         has_sd: whether champion and candidate give standard deviations.
         prediction_px: distance of both predictions from the keypoints before refinement; NaN where a method has none.
+        disagreement_deg: between both releases' predictions of mirrored and of other frames, likewise.
     """
 
     trial_id: str
@@ -55,6 +57,7 @@ class ComparedTrial:
     peak_mb: tuple[float, float] = (np.nan, np.nan)
     has_sd: tuple[bool, bool] = (True, True)
     prediction_px: tuple[float, float] = (np.nan, np.nan)
+    disagreement_deg: tuple[float, float] = (np.nan, np.nan)
 
     @classmethod
     def of(cls, pair: PairedRun, settings: Settings, golden: GoldenSet | None) -> ComparedTrial:
@@ -94,6 +97,7 @@ class ComparedTrial:
             frame_s=(one.frame_s, two.frame_s) if one and two else (np.nan, np.nan),
             peak_mb=(one.peak_mb, two.peak_mb) if one and two else (np.nan, np.nan),
             prediction_px=pair.quality.get(PREDICTION, (np.nan, np.nan)),
+            disagreement_deg=pair.quality.get(DISAGREEMENT, (np.nan, np.nan)),
             has_sd=(bool(np.isfinite(sds[..., 0]).any()), bool(np.isfinite(sds[..., 1]).any())),
         )
 
@@ -133,6 +137,11 @@ class ComparedTrial:
     def prediction_ratio(self) -> float:
         """Distance of the prediction from the keypoints, likewise."""
         return _ratio(self.prediction_px)
+
+    @property
+    def disagreement_ratio(self) -> float:
+        """Disagreement of the predictions of mirrored and of other frames, likewise."""
+        return _ratio(self.disagreement_deg)
 
 
 def _ratio(of_both: tuple[float, float]) -> float:

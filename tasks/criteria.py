@@ -35,7 +35,7 @@ def athletes_with_reference(trials: Sequence[ComparedTrial]) -> int:
 
 
 def _of_agreement(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criterion]:
-    """Mean quality, mean shifts of coordinates and metrics, agreement of the prediction with the keypoints."""
+    """Mean quality, mean shifts of coordinates and metrics, and what MQ-HMR predicts before it is refined."""
     yield Criterion("mean quality", "of 1", _quality(trials), low=policy.quality["lowest_difference"])
     for coordinate, bound in policy.bias_deg.items():
         yield Criterion(f"bias of {coordinate}", "deg", _bias(trials, coordinate), low=-bound, high=bound)
@@ -43,10 +43,14 @@ def _of_agreement(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[C
         shift = np.array([one.metrics.get(metric, np.nan) for one in trials])
         if np.isfinite(shift).any():  # a sample without jumps shows no jump height, and says so on the page
             yield Criterion(f"shift of {metric}", DEFINITIONS[metric].unit, shift, low=-bound, high=bound)
-    ratio = np.array([one.prediction_ratio for one in trials])
-    if np.isfinite(ratio).any():
-        name = "distance of the prediction from the keypoints, candidate to champion"
-        yield Criterion(name, "times", ratio, high=policy.prediction["largest_ratio"])
+    ratios = {
+        "distance of the prediction from the keypoints": [one.prediction_ratio for one in trials],
+        "disagreement of predictions of mirrored frames": [one.disagreement_ratio for one in trials],
+    }
+    for name, ratio in ratios.items():
+        if np.isfinite(ratio).any():
+            bound = policy.prediction["largest_ratio"]
+            yield Criterion(f"{name}, candidate to champion", "times", np.array(ratio), high=bound)
 
 
 def _of_intervals(trials: Sequence[ComparedTrial], policy: Policy) -> Iterator[Criterion]:

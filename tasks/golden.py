@@ -30,6 +30,7 @@ Kind = Literal["reference", "approval"]
 FILE = "golden.json"
 APPROVED = "golden"  # folder of the home with copies of approved numbers, named by their hash
 SHOWN_OF_HASH = 12
+ANGLES, MARKERS = (".mot", ".sto"), (".trc", ".c3d")  # endings of files
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,7 @@ class GoldenSet:
         Raises:
             BioposeError: the file is malformed, has no joint angle that BioPose measures, or no common time.
         """
-        if file.suffix.lower() not in (".mot", ".sto"):
-            raise BioposeError(
-                f"{file}: a reference is a .mot of joint angles; of markers, `biopose ik --markers {file.name} ...` "
-                "makes one"
-            )
+        _check_holds_angles(file)
         times_s, _ = _read_reference(file)
         if not ((times_s >= span_s[0] + offset_s) & (times_s <= span_s[1] + offset_s)).any():
             raise BioposeError(
@@ -242,6 +239,22 @@ def _angles() -> list[str]:
     from biopose.analysis.kinematics import coordinate_units  # loads torch, which erasures and backups do not need
 
     return [name for name, unit in coordinate_units() if unit == "deg"]
+
+
+def _check_holds_angles(file: Path) -> None:
+    """Refuse a file that is no table of joint angles; the message has the commands that make one of markers."""
+    kind = file.suffix.lower()
+    if kind in ANGLES:
+        return
+    message = f"{file}: a reference is joint angles of OpenSim's coordinates, {' or '.join(ANGLES)}"
+    if kind in MARKERS:
+        made = f"--out {file.stem}.mot"
+        message += (
+            f", and this holds markers; give the .mot that `biopose ik --solver neurik --markers {file.name} --static "
+            f"STATIC{kind} {made}` makes of them or, with a scaled model (`biopose scale`), `biopose ik --markers "
+            f"{file.name} --model MODEL.osim {made}`"
+        )
+    raise BioposeError(message)
 
 
 def _read_reference(file: Path) -> tuple[FloatArray, dict[str, FloatArray]]:

@@ -233,6 +233,15 @@ class IngestRun:
         self.record("stage", trial=trial.trial_id, stage=stage)
 
     @property
+    def unmeasured(self) -> dict[str, str]:
+        """By trial, why it could not be measured: it is in quarantine, or its work raised what nobody foresaw.
+
+        Failures of the machine, such as a full disk, are not among them.
+        """
+        unexpected = {name: str(error) for name, error in self.failed.items() if isinstance(error, UnexpectedError)}
+        return {record.name: record.message for record in self.quarantined} | unexpected
+
+    @property
     def summary(self) -> str:
         """The run in a line, without a name."""
         counts = {

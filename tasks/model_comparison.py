@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import duckdb
-import numpy as np
 
-from tasks.compared_trial import ComparedTrial, mean_of_known
-from tasks.comparison import coordinate_rows, cost_row, metric_rows, number_or_none, reference_rows
-from tasks.golden import GoldenSet
 from tasks.models import version_details
 from tasks.settings import Settings
 from warehouse.connection import opened_for_writing
@@ -34,6 +30,8 @@ JOIN trial_manifest USING (trial_id)
 WHERE NOT is_retired AND one.release_id = ? AND two.release_id = ? AND one.run_number <> two.run_number
 ORDER BY one.trial_id
 """
+
+ReleasePair = tuple[Release, Release, list[str]]  # with the trials that both measured
 
 
 def described_version(settings: Settings, stage: str, version: int) -> dict[str, Any]:
@@ -69,17 +67,30 @@ def compared_versions(settings: Settings, stage: str, first: int, second: int) -
         pair = _nearest_releases(connection, stage, first, second)
         if pair is None:
             return found
-        one, two, trials = pair
-        golden = GoldenSet(settings)
-        compared = [
-            ComparedTrial.of(runs, settings, golden)
-            for runs in paired_runs(connection, trials, first=one.release_id, second=two.release_id)
-        ]
-    quality = np.array([trial.quality for trial in compared]).T
+        one, two, _ = pair
+        differences = _differences(settings, connection, pair)
     return found | {
-        "trials": len(compared),
         "releases": [one.name, two.name],
         "other_differences": _other_differences(one, two, stage),
+        **differences,
+    }
+
+
+def _differences(settings: Settings, connection: duckdb.DuckDBPyConnection, pair: ReleasePair) -> dict[str, Any]:
+    """On the trials that both releases of a pair measured, second minus first."""
+    import numpy as np
+
+    from tasks.compared_trial import ComparedTrial, mean_of_known  # it loads torch, which all else here does without
+    from tasks.comparison import coordinate_rows, cost_row, metric_rows, number_or_none, reference_rows
+    from tasks.golden import GoldenSet
+
+    one, two, trials = pair
+    golden = GoldenSet(settings)
+    runs = paired_runs(connection, trials, first=one.release_id, second=two.release_id)
+    compared = [ComparedTrial.of(both, settings, golden) for both in runs]
+    quality = np.array([trial.quality for trial in compared]).T
+    return {
+        "trials": len(compared),
         "quality": [number_or_none(mean_of_known(values)) for values in quality],
         "coordinates": coordinate_rows(compared),
         "metrics": metric_rows(compared),
@@ -93,9 +104,7 @@ def _releases(connection: duckdb.DuckDBPyConnection, stage: str, version: int) -
     return [release_of(connection, release_id) for (release_id,) in rows]
 
 
-def _nearest_releases(
-    connection: duckdb.DuckDBPyConnection, stage: str, first: int, second: int
-) -> tuple[Release, Release, list[str]] | None:
+def _nearest_releases(connection: duckdb.DuckDBPyConnection, stage: str, first: int, second: int) -> ReleasePair | None:
     """Two releases with a version each that share trials: with the fewest other differences, then the most trials."""
     pairs = [
         (one, two, [trial for (trial,) in connection.execute(SHARED, [one.release_id, two.release_id]).fetchall()])

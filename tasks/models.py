@@ -132,9 +132,11 @@ def pin_versions(settings: Settings, versions: Mapping[str, int]) -> tuple[Pinne
             except MlflowException as error:
                 if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                     raise
+                there = ", ".join(str(one.version) for one in reversed(_versions(client, stage))) or "none"
                 raise ModelError(
-                    f"{settings.mlflow_tracking_uri}: {stage} version {versions[stage]} is not in the registry (any "
-                    "more); restore the registry from a backup, or choose a version that `biopose models` lists"
+                    f"{settings.mlflow_tracking_uri}: {stage} version {versions[stage]} is not in the registry, which "
+                    f"has {there}; name a version that it has, or, where a release was recorded with this one, restore "
+                    "the registry from a backup"
                 ) from error
     return tuple(found)
 

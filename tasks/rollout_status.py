@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from warehouse.errors import ReleaseError, no_home
 from warehouse.nights import watched_nights
 from warehouse.paired_runs import paired_runs
 from warehouse.releases import acts, begun_act, canary, promoted_release, release_of, trials_shown
-from warehouse.rollouts import latest, sample, transitions
+from warehouse.rollouts import latest, offsets, sample, shadow_cost, transitions
 
 WORST_TRIALS = 6
 
@@ -55,6 +56,7 @@ def rollout_status(settings: Settings) -> dict[str, Any]:
         }
         if rollout is None:
             return status
+        cost = shadow_cost(connection, rollout)
         outcomes = Counter(one.outcome or "to be measured" for one in sample(connection, rollout.number))
         status["rollout"] = {
             "number": rollout.number,
@@ -72,6 +74,8 @@ def rollout_status(settings: Settings) -> dict[str, Any]:
                 for one in watched_nights(connection, rollout.number)
             ],
             "comparison": json.loads(rollout.comparison) if rollout.comparison else None,
+            "shadow": {**asdict(cost), "line": cost.line},
+            "offsets": [asdict(one) for one in offsets(connection, rollout.number)],
             "page": str(page_of(settings, rollout.number)),
         }
     return status

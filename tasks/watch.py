@@ -2,9 +2,9 @@
 
 A release is watched while its rollout is a canary, and after its promotion for so many nights as the policy has it.
 Judged are the trials that were measured since it is in use: against the newest of the release before (quality,
-keypoints' confidence, untrusted frames, trials that cannot be measured), and, those that both measured, by the gate's
-margins. Half of the policy's level is for either, and each night spends a smaller part of it, so that a good release is
-rolled back with at most that chance.
+keypoints' confidence, untrusted frames, disagreement and standard deviation of MQ-HMR's predictions, trials that cannot
+be measured), and, those that both measured, by the gate's margins. Half of the policy's level is for either, and each
+night spends a smaller part of it, so that a good release is rolled back with at most that chance.
 """
 
 from __future__ import annotations
@@ -29,7 +29,16 @@ from tasks.promotion import roll_back
 from tasks.settings import Settings
 from warehouse.connection import opened_for_writing, transaction
 from warehouse.errors import WarehouseError
-from warehouse.nights import WATCH, MeasuredCount, add_night, failed_of, note_watched, trials_of, watched_nights
+from warehouse.nights import (
+    OF_PREDICTION,
+    WATCH,
+    MeasuredCount,
+    add_night,
+    failed_of,
+    note_watched,
+    trials_of,
+    watched_nights,
+)
 from warehouse.paired_runs import paired_runs
 from warehouse.releases import acts, release_of
 from warehouse.rollouts import Rollout, latest, move
@@ -133,14 +142,21 @@ def _drifts(
         "mean_quality": {"low": policy.watch.lowest_quality_difference},
         "median_confidence": {"low": policy.watch.lowest_confidence_difference},
         "untrusted_share": {"high": policy.watch.largest_untrusted_rise},
+        "refinement_mirror_disagreement_deg": {"high": policy.watch.largest_disagreement_rise_deg},
+        "refinement_prediction_sd_mm": {"high": policy.watch.largest_prediction_sd_rise_mm},
     }
     each = level / (len(bounds) + 1)
     means = (
         drift_of_means(name, _values(watched, name), _values(base, name), level=each, **bound)
         for name, bound in bounds.items()
+        if name not in OF_PREDICTION or (_is_known(watched, name) and _is_known(base, name))
     )
     failed = "trials that cannot be measured"
     return (*means, drift_of_shares(failed, *shares, level=each, high=policy.watch.largest_failed_rise))
+
+
+def _is_known(trials: Sequence[Mapping[str, Any]], name: str) -> bool:
+    return any(one[name] is not None for one in trials)
 
 
 def _values(trials: Sequence[Mapping[str, Any]], name: str) -> TrialValues:

@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 
 WATCH = "watch"  # who did what no person did
-QUALITY = ("mean_quality", "median_confidence", "untrusted_share")
+OF_PREDICTION = ("refinement_mirror_disagreement_deg", "refinement_prediction_sd_mm")  # MQ-HMR's, where there is one
+QUALITY = ("mean_quality", "median_confidence", "untrusted_share", *OF_PREDICTION)
 
 # Of a release, the newest trials; of the watched, those alone that were loaded since it is in use.
 TRIALS = f"""
@@ -40,7 +41,7 @@ class MeasuredCount:
     Attributes:
         release_id: of the release.
         stored: trials that were measured and loaded.
-        failed: trials that went into quarantine as they were measured.
+        failed: trials that could not be measured: quarantined, or failed by an error that nobody foresaw.
     """
 
     release_id: str

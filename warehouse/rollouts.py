@@ -95,6 +95,59 @@ class Offset:
     athletes: int
 
 
+@dataclass(frozen=True)
+class ShadowCost:
+    """What a candidate's shadow cost, beside what the champion measured here.
+
+    Attributes:
+        trials: that the candidate measured.
+        frames: of them.
+        champion_frames: of all trials that the champion measured.
+        processor_s: of the candidate's runs; None: not known. Results that both share count for both.
+        champion_processor_s: of the champion's runs of the same trials.
+        seconds: from the draw of the sample to the comparison, pauses included; None: not yet there.
+    """
+
+    trials: int
+    frames: int
+    champion_frames: int
+    processor_s: float | None
+    champion_processor_s: float | None
+    seconds: float | None
+
+    @property
+    def line(self) -> str:
+        """For a person."""
+        text = f"{self.trials} trials, {self.frames} frames; the champion has measured {self.champion_frames} here"
+        if self.processor_s is not None and self.champion_processor_s is not None:
+            text += f"; {self.processor_s:.0f} processor seconds, the champion's {self.champion_processor_s:.0f}"
+        return text if self.seconds is None else f"{text}; {self.seconds:.0f} s with all pauses"
+
+
+SHADOW_COST = """
+WITH sampled AS (SELECT trial_id FROM rollout_trial WHERE rollout_number = $number AND outcome = 'measured'),
+measured AS (
+    SELECT release_run.release_id, release_run.trial_id IN (FROM sampled) AS is_sampled, run.frames, cost.processor_s
+    FROM release_run
+    JOIN run USING (run_number)
+    LEFT JOIN (SELECT run_number, sum(processor_s) AS processor_s FROM run_cost GROUP BY 1) AS cost USING (run_number)
+    WHERE release_run.release_id IN ($candidate, $champion)
+)
+SELECT
+    count(*) FILTER (release_id = $candidate AND is_sampled),
+    coalesce(sum(frames) FILTER (release_id = $candidate AND is_sampled), 0)::BIGINT,
+    coalesce(sum(frames) FILTER (release_id = $champion), 0)::BIGINT,
+    sum(processor_s) FILTER (release_id = $candidate AND is_sampled),
+    sum(processor_s) FILTER (release_id = $champion AND is_sampled),
+    (
+        SELECT epoch(min(noted_at) FILTER (to_state = 'compare') - min(noted_at) FILTER (to_state = 'shadow'))
+        FROM rollout_transition
+        WHERE rollout_number = $number
+    )
+FROM measured
+"""
+
+
 def register(
     connection: duckdb.DuckDBPyConnection,
     *,
@@ -197,6 +250,22 @@ def note_offsets(connection: duckdb.DuckDBPyConnection, number: int, offsets: Se
     if offsets:
         rows = [[number, *astuple(one)] for one in offsets]
         connection.executemany("INSERT INTO release_offset VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def shadow_cost(connection: duckdb.DuckDBPyConnection, rollout: Rollout) -> ShadowCost:
+    """What the shadow of a rollout has cost so far."""
+    values = {"number": rollout.number, "candidate": rollout.candidate_id, "champion": rollout.champion_id}
+    return ShadowCost(*connection.execute(SHADOW_COST, values).fetchall()[0])
+
+
+def offsets(connection: duckdb.DuckDBPyConnection, number: int) -> list[Offset]:
+    """By how much the releases of a rollout differ, by name of metric or coordinate."""
+    rows = connection.execute(
+        "SELECT quantity, unit, mean_difference, low, high, trials, athletes FROM release_offset "
+        "WHERE rollout_number = ? ORDER BY quantity",
+        [number],
+    ).fetchall()
+    return [Offset(*row) for row in rows]
 
 
 def decide(connection: duckdb.DuckDBPyConnection, number: int, *, verdict: str, who: str, why: str) -> None:

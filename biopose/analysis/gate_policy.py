@@ -77,6 +77,8 @@ WATCH: Mapping[str, Allowed] = {  # each may be left out, as the whole table may
     "lowest_confidence_difference": DIFFERENCE,
     "largest_untrusted_rise": SHARE,
     "largest_failed_rise": SHARE,
+    "largest_disagreement_rise_deg": MARGIN,
+    "largest_prediction_sd_rise_mm": MARGIN,
 }
 
 
@@ -92,6 +94,8 @@ class WatchPolicy:
         lowest_confidence_difference: of the keypoints' median confidence, 0 to 1.
         largest_untrusted_rise: of the share of frames that are not trusted.
         largest_failed_rise: of the share of trials that cannot be measured.
+        largest_disagreement_rise_deg: of the disagreement of MQ-HMR's predictions of mirrored and of other frames.
+        largest_prediction_sd_rise_mm: of the standard deviation that MQ-HMR gives its keypoints.
     """
 
     nights: int = 5
@@ -101,6 +105,8 @@ class WatchPolicy:
     lowest_confidence_difference: float = -0.10
     largest_untrusted_rise: float = 0.10
     largest_failed_rise: float = 0.10
+    largest_disagreement_rise_deg: float = 2.0
+    largest_prediction_sd_rise_mm: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,8 @@ class Policy:
         metrics: by metric, the largest mean shift in its unit.
         reference: of the golden set: by how much the mean absolute error may rise, on the whole and for a group; how
             far a candidate may be from approved numbers; lowest_coverage and highest_coverage of 95 % intervals.
-        prediction: largest_ratio, candidate to champion, of the distance of MQ-HMR's own prediction from the keypoints.
+        prediction: largest_ratio, candidate to champion, of the distance of MQ-HMR's own prediction from the keypoints,
+            and of the disagreement of its predictions of mirrored and of other frames.
         intervals: lowest_share of frames whose difference lies within the 95 % interval of both; lowest_width_ratio of
             the intervals, candidate to champion, where the golden set is too small to show their coverage.
         failures: largest_share of the trials that the candidate cannot measure.

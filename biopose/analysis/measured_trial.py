@@ -101,7 +101,7 @@ class MeasuredTrial:
         return self.column("frame_index").astype(np.int32)
 
     @property
-    def refinement(self) -> dict[str, float]:
+    def refinement(self) -> dict[str, float | None]:
         """What the refinement of MQ-HMR's prediction gained, by the names of `RefinementGain`; empty without one."""
         return self._metadata.get("refinement") or {}
 

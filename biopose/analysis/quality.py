@@ -13,14 +13,17 @@ from biopose.analysis.motion import Motion
 from biopose.analysis.plate_events import PlateMoments
 from biopose.analysis.tables import QualityMetric
 
+_UNITS = {"px": "px", "deg": "deg", "mm": "mm"}  # by the end of a name
 
-def quality_metrics(motion: Motion, check: CrossCheck, refinement: Mapping[str, float]) -> list[QualityMetric]:
+
+def quality_metrics(motion: Motion, check: CrossCheck, refinement: Mapping[str, float | None]) -> list[QualityMetric]:
     """A trial's quality metrics.
 
     frames and untrusted_share (of them, below a quality of 0.5); mean_quality, median_reprojection_px (the fitted
     person's keypoints against the detected ones), median_confidence (of the keypoint network) and seen_share (of the 26
     keypoints) over the frames; cross_check_*: OpenSim's angles less ours; refinement_*: what the refinement
-    of MQ-HMR's prediction gained, where it was refined.
+    of MQ-HMR's prediction gained, where it was refined, and how sure that was: the disagreement of its predictions of
+    mirrored frames, and its own standard deviation; both rise with input unlike the training data.
     """
     quality = motion.frame_quality
     return [
@@ -34,8 +37,9 @@ def quality_metrics(motion: Motion, check: CrossCheck, refinement: Mapping[str, 
         QualityMetric("cross_check_rms_deg", check.rms_deg, "deg"),
         QualityMetric("cross_check_max_deg", check.max_deg, "deg"),
         *(
-            QualityMetric(f"refinement_{name}", float(value), "px" if name.endswith("_px") else "1")
+            QualityMetric(f"refinement_{name}", float(value), _UNITS.get(name.rpartition("_")[2], "1"))
             for name, value in refinement.items()
+            if value is not None
         ),
     ]
 

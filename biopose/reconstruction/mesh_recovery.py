@@ -5,6 +5,7 @@ The fit of the skeleton (`track_fit`) starts there, with the fused keypoints amo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from biopose.reconstruction.mesh_skeleton import (
     skeleton_of_mesh,
 )
 from biopose.reconstruction.method_names import MeshStage
+from biopose.reconstruction.mirror_disagreement import mirror_disagreement_deg
 from biopose.reconstruction.observations import Observations
 from biopose.reconstruction.observed_track import ObservedTrack, R_camera_world_of, reprojection_errors_px
 from biopose.reconstruction.refinement import (
@@ -183,7 +185,7 @@ def recover_mesh(
         R_camera_world=R_camera_world.double().numpy(),
         focal_factor=1.0,
         starts=("mqhmr",),
-        refinement=_gain(recovered, windows) if models.stage == "refined" else None,
+        refinement=_gain(recovered, windows, track, models, known.height_m) if models.stage == "refined" else None,
     )
     fused = {name: _joined(recovered, windows, name) for name in ("lifted_m", "lifted_sd_m", "R_camera_view")}
     return replace(observed, observations=replace(observed.observations, **fused)), motion
@@ -207,7 +209,9 @@ def _joined(recovered: list[_Recovered], windows: list[slice], name: str) -> Ten
     return torch.cat([getattr(one.observations, name)[frames] for one, frames in own])
 
 
-def _gain(recovered: list[_Recovered], windows: list[slice]) -> RefinementGain | None:
+def _gain(
+    recovered: list[_Recovered], windows: list[slice], track: PersonTrack, models: MeshModels, height_m: float
+) -> RefinementGain | None:
     """None where no keypoint was observed."""
     own = [*zip(recovered, without_overlap(windows), strict=True)]
     before_px, after_px = (
@@ -216,7 +220,8 @@ def _gain(recovered: list[_Recovered], windows: list[slice]) -> RefinementGain |
     if np.isnan(before_px).all():
         return None
     iterations = max(one.iterations for one in recovered)
-    return RefinementGain(iterations, float(np.nanmedian(before_px)), float(np.nanmedian(after_px)))
+    before, after = float(np.nanmedian(before_px)), float(np.nanmedian(after_px))
+    return RefinementGain(iterations, before, after, *_doubts(track, models, height_m))
 
 
 def _mean_shape(track: PersonTrack, models: MeshModels) -> Tensor:
@@ -228,9 +233,27 @@ def _mean_shape(track: PersonTrack, models: MeshModels) -> Tensor:
     if track.tokens is None:
         raise ModelError("the track has no MQ-HMR tokens to refine; perceive the video again with MQ-HMR")
     found = track.tokens[~np.isnan(track.tokens[:, 0])]
-    parts = range(0, len(found), WINDOW_FRAMES)
-    shapes = [unpacked(found[a : a + WINDOW_FRAMES], models.network.shape).shape for a in parts]
-    return _trimmed_mean(torch.cat(shapes))
+    return _trimmed_mean(torch.cat([one.shape for one in _unpacked(found, models)]))
+
+
+def _unpacked(found: NDArray[np.float16], models: MeshModels) -> Iterator[MeshTokens]:
+    """Rows that were decoded, a window at a time."""
+    for first in range(0, len(found), WINDOW_FRAMES):
+        yield unpacked(found[first : first + WINDOW_FRAMES], models.network.shape)
+
+
+@torch.no_grad()
+def _doubts(track: PersonTrack, models: MeshModels, height_m: float) -> tuple[float | None, float]:
+    """The disagreement of mirrored frames in degrees, and the network's own standard deviation in mm.
+
+    Of the decoder's predictions, where they were not interpolated.
+    """
+    assert track.tokens is not None
+    found = ~np.isnan(track.tokens[:, 0])
+    parts = [models.network.head(one.tokens) for one in _unpacked(track.tokens[found], models)]
+    R_local, sd = (torch.cat(part) for part in zip(*parts, strict=True))
+    sd_mm = 1000.0 * height_m * float(sd.mean((1, 2)).median())
+    return mirror_disagreement_deg(R_local, track.frame_indices[found]), sd_mm
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-MethodName = Literal["mqhmr", "keypoint_fit", "mqhmr_unrefined", "mqhmr_alone"]
+MethodName = Literal["mqhmr", "keypoint_fit", "mqhmr_solver", "mqhmr_unrefined", "mqhmr_alone"]
 EVALUATED_METHODS: tuple[MethodName, ...] = get_args(MethodName)
-METHODS = EVALUATED_METHODS[:2]  # for users; the others stop early and serve evaluation
+METHODS = EVALUATED_METHODS[:2]  # for users; the others lack a stage and serve evaluation
 DEFAULT_METHOD: MethodName = "mqhmr"
 MeshStage = Literal["decoded", "fused", "refined"]
 MESH: Mapping[MethodName, MeshStage | None] = {  # how far a method takes MQ-HMR's mesh
     "mqhmr": "refined",
     "keypoint_fit": None,
+    "mqhmr_solver": "refined",
     "mqhmr_unrefined": "fused",
     "mqhmr_alone": "decoded",
 }
@@ -20,8 +21,8 @@ WITH_NEURIK: tuple[MethodName, ...] = ("mqhmr",)
 NETWORKS = ("detector", "keypoints", "keypoint_fit", "mqhmr", "neurik")  # as a registry names them, in order
 METHOD_HELP = "mqhmr: mesh recovery, refined and fitted; keypoint_fit: the skeleton on the 2D keypoints alone."
 EVALUATED_METHOD_HELP = (
-    f"{METHOD_HELP} To evaluate its stages: mqhmr_unrefined: the fused predictions of decoder and lifter; mqhmr_alone: "
-    "the prediction of the decoder."
+    f"{METHOD_HELP} To evaluate its stages: mqhmr_solver: as mqhmr, with inverse kinematics in place of "
+    "NeurIK; mqhmr_unrefined: the fused predictions of decoder and lifter; mqhmr_alone: the prediction of the decoder."
 )
 
 

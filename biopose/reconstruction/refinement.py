@@ -82,24 +82,30 @@ class Refined:
 
 @dataclass(frozen=True)
 class RefinementGain:
-    """What the refinement of a person gained.
+    """What the refinement of a person gained, from what prediction.
 
     Attributes:
         iterations: of gradient descent.
         reprojection_before_px, reprojection_after_px: median reprojection error over frames and observed keypoints.
+        mirror_disagreement_deg: of the prediction, as `mirror_disagreement_deg` gives it; None: too few frames.
+        prediction_sd_mm: standard deviation that the network itself gives its keypoints: their mean, the median over
+            frames.
     """
 
     iterations: int
     reprojection_before_px: float
     reprojection_after_px: float
+    mirror_disagreement_deg: float | None = None
+    prediction_sd_mm: float | None = None
 
     @property
     def sentence(self) -> str:
         """For the report."""
+        disagreement = self.mirror_disagreement_deg
         return (
             f"median reprojection error {self.reprojection_before_px:.1f} px before, "
             f"{self.reprojection_after_px:.1f} px after, {self.iterations} iteration{'s' * (self.iterations != 1)}"
-        )
+        ) + ("" if disagreement is None else f"; predictions of mirrored frames disagree by {disagreement:.1f} degrees")
 
 
 class Refinement:

@@ -55,6 +55,7 @@ def write_rollout_page(path: Path, status: Mapping[str, Any], worst: Sequence[Wo
             decision=comparison["decision"],
             comparison=comparison,
             costs=_cost_rows(comparison["cost"]),
+            offsets=_offset_tables(rollout, comparison["coordinates"]),
             acts=[act for act in status["acts"] if act["against_the_gate"]],
             judged=[_judged_row(one) for one in comparison["decision"]["judged"]],
             worst=[
@@ -82,7 +83,7 @@ def _judged_row(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": one["name"],
         "mean": f"{_number(one['mean'])} {one['unit']}",
-        "interval": f"{_number(one['low_end'])} to {_number(one['high_end'])}",
+        "interval": _interval(one["low_end"], one["high_end"]),
         "margin": ", ".join(bounds),
         "sample": f"{one['trials']} of {one['athletes']} athletes" if one["athletes"] else f"{one['trials']}",
         "verdict": one["verdict"] + more,
@@ -99,6 +100,24 @@ def _cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [(name, *(format(cost[key][which], digits) for which in (0, 1))) for name, key, digits in named]
 
 
+def _offset_tables(
+    rollout: Mapping[str, Any], coordinates: Sequence[Mapping[str, Any]]
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Measured offsets between the releases as the page has them: of metrics, and of coordinates."""
+    names = {one["coordinate"] for one in coordinates}
+    of_metrics: list[dict[str, str]] = []
+    of_coordinates: list[dict[str, str]] = []
+    for one in rollout["offsets"]:
+        row = {
+            "quantity": one["quantity"],
+            "mean": f"{_number(one['mean_difference'])} {one['unit']}",
+            "interval": _interval(one["low"], one["high"]),
+            "sample": f"{one['trials']} of {one['athletes']} athletes",
+        }
+        (of_coordinates if one["quantity"] in names else of_metrics).append(row)
+    return of_metrics, of_coordinates
+
+
 def _curves(one: WorstTrial) -> str:
     panels = [
         Panel(
@@ -108,6 +127,10 @@ def _curves(one: WorstTrial) -> str:
         for column, values in one.coordinates.items()
     ]
     return figure(one.trial_id, panels, one.time_s, np.zeros(len(one.time_s), bool))
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "not known" if low is None and high is None else f"{_number(low)} to {_number(high)}"
 
 
 def _number(value: float | None) -> str:

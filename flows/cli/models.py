@@ -12,7 +12,7 @@ import click
 
 from biopose.cli.command_line import Commands, as_json, show
 from flows.cli.command_errors import as_one_line
-from flows.cli.home_option import with_home
+from flows.cli.home_option import refuse_without_home, with_home
 from flows.cli.model_version import ModelVersion
 
 if TYPE_CHECKING:
@@ -44,8 +44,10 @@ def models(context: click.Context, home: Path | None, json_: bool) -> None:
     from tasks.settings import Settings
 
     settings = Settings.load(home)
-    register_shipped(settings)
-    versions = registered_versions(settings)
+    refuse_without_home(settings)
+    with as_one_line():
+        register_shipped(settings)
+        versions = registered_versions(settings)
     show({"models": [asdict(version) for version in versions]}, json_=json_, lines=lambda: _lines(versions))
 
 
@@ -63,8 +65,10 @@ def show_version(model: tuple[str, int], home: Path | None, json_: bool) -> None
     from tasks.model_comparison import described_version
     from tasks.settings import Settings
 
+    settings = Settings.load(home)
+    refuse_without_home(settings)
     with as_one_line():
-        details = described_version(Settings.load(home), *model)
+        details = described_version(settings, *model)
     show(details, json_=json_, lines=lambda: _detail_lines(details))
 
 
@@ -88,8 +92,10 @@ def compare(first: tuple[str, int], second: tuple[str, int], home: Path | None, 
 
     if first[0] != second[0] or first == second:
         raise click.UsageError("give two versions of one stage, such as mqhmr=1 mqhmr=2")
+    settings = Settings.load(home)
+    refuse_without_home(settings)
     with as_one_line():
-        found = compared_versions(Settings.load(home), first[0], first[1], second[1])
+        found = compared_versions(settings, first[0], first[1], second[1])
     show(found, json_=json_, lines=lambda: _comparison_lines(found))
 
 
@@ -114,8 +120,10 @@ def alias(model: tuple[str, int], alias: str, home: Path | None, json_: bool) ->
             f"the alias {CHAMPION} follows the promoted release; `biopose rollout start` and `promote` change that"
         )
     settings, versions = Settings.load(home), dict([model])
-    pin_versions(settings, versions)
-    set_alias(settings, alias, versions)
+    refuse_without_home(settings)
+    with as_one_line():
+        pin_versions(settings, versions)
+        set_alias(settings, alias, versions)
     show({"alias": alias, **versions}, json_=json_, lines=lambda: [f"{alias} is {model[0]} version {model[1]}"])
 
 

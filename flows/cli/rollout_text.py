@@ -38,6 +38,8 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     lines.append(
         f"Rollout {rollout['number']}: {rollout['champion']} -> {rollout['candidate']}, at {rollout['state']}; {counts}"
     )
+    if rollout["shadow"]["trials"]:
+        lines.append(f"Shadow: {rollout['shadow']['line']}")
     if rollout["comparison"]:
         lines += _decision_lines(rollout["comparison"]["decision"])
     lines += [f"  {one['at'][:19]}  {one['to']:<9} {one['who']}: {one['why']}" for one in rollout["transitions"]]
@@ -81,7 +83,8 @@ def _decision_lines(decision: Mapping[str, Any]) -> list[str]:
     ]
     shown = [one for one in decision["judged"] if not _is_quiet(one)]
     for one in shown:
-        ends = " to ".join("unknown" if one[end] is None else f"{one[end]:+.3g}" for end in ("low_end", "high_end"))
+        ends = " to ".join("not known" if one[end] is None else f"{one[end]:+.3g}" for end in ("low_end", "high_end"))
+        ends = "interval not known" if one["low_end"] is one["high_end"] is None else ends
         mean = "unknown" if one["mean"] is None else f"{one['mean']:+.3g}"
         more = f", {one['more_trials']} more trials" if one["more_trials"] else ""
         lines.append(f"  {one['name']:<48} {mean:>8} {one['unit']:<5} ({ends}): {one['verdict']}{more}")

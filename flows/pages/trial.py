@@ -34,6 +34,8 @@ QUALITY_NAMES = {
     "seen_share": "share of frames in which the person was detected",
     "median_reprojection_px": "reprojection error, median",
     "median_confidence": "keypoint confidence, median",
+    "refinement_mirror_disagreement_deg": "disagreement of MQ-HMR's predictions of mirrored frames",
+    "refinement_prediction_sd_mm": "standard deviation that MQ-HMR gives its keypoints",
     "cross_check_rms_deg": "difference from OpenSim's inverse kinematics, root mean square",
     "cross_check_max_deg": "difference from OpenSim's inverse kinematics, greatest",
 }

@@ -131,7 +131,9 @@ def test_quality_has_its_metrics(folder: Path) -> None:
 
 
 def test_a_refinement_s_gain_is_a_metric(folder: Path) -> None:
-    refined = replace(measured(frames=FRAMES), refinement=GAIN)
+    refined = replace(
+        measured(frames=FRAMES), refinement=replace(GAIN, mirror_disagreement_deg=4.2, prediction_sd_mm=51.5)
+    )
     write_trial_parquet(refined, folder / "trial.parquet", settings=SETTINGS, versions=VERSIONS)
     analyse_trial(folder, activity="other", cross_check_frames=0)
     rows = pq.read_table(folder / "quality.parquet").to_pylist()
@@ -139,6 +141,8 @@ def test_a_refinement_s_gain_is_a_metric(folder: Path) -> None:
         ("refinement_iterations", 80, "1"),
         ("refinement_reprojection_before_px", 6.1, "px"),
         ("refinement_reprojection_after_px", 3.9, "px"),
+        ("refinement_mirror_disagreement_deg", 4.2, "deg"),
+        ("refinement_prediction_sd_mm", 51.5, "mm"),
     ]
 
 

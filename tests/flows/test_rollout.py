@@ -111,6 +111,11 @@ def test_a_rollout_measures_beside_the_current_numbers_does_shared_stages_once_a
     found = json.loads(first.stdout.splitlines()[-1])["rollout"]
     assert (found["candidate"], found["verdict"], found["state"]) == ("winter", "not enough evidence", "stopped")
     assert found["sample"] == {"measured": SAMPLE}
+    shadow = found["shadow"]
+    assert shadow["trials"] == SAMPLE
+    assert 0 < shadow["frames"] < shadow["champion_frames"]
+    assert shadow["processor_s"] > 0
+    assert shadow["champion_processor_s"] > 0
     assert [one["to"] for one in found["transitions"]] == [
         *("register", "shadow", "shadow", "compare", "gate", "stopped")
     ]

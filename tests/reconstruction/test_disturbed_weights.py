@@ -76,6 +76,7 @@ def test_the_prediction_of_a_disturbed_mqhmr_is_further_from_the_keypoints_befor
     """Afterwards it agrees with them again, whatever it was: quality does not show it, and the gate looks before."""
     worse = measured(replace(WeightFiles(), mqhmr=disturbed(WeightFiles().mqhmr, tmp_path)))
     assert worse.refinement.reprojection_before_px > 1.25 * shipped.refinement.reprojection_before_px
+    assert worse.refinement.mirror_disagreement_deg > 1.5 * shipped.refinement.mirror_disagreement_deg
 
 
 def deviations(one: PersonMeasurement) -> np.ndarray:

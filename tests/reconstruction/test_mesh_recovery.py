@@ -77,6 +77,8 @@ def test_the_refinement_reports_its_gain_and_never_loses(error: float) -> None:
     assert 0 < gain.iterations <= RefinementOptions().iterations
     assert 0 < gain.reprojection_after_px <= gain.reprojection_before_px
     assert gain.reprojection_before_px < 200
+    assert gain.mirror_disagreement_deg is not None
+    assert (gain.mirror_disagreement_deg > 10.0) == (error > 0.0)
 
 
 def test_the_gain_of_a_refinement_is_in_pixels_of_the_fitted_focal_length() -> None:

@@ -28,7 +28,9 @@ def fitted_person() -> FittedPerson:
     )
 
 
-@pytest.mark.parametrize("refinement", [None, RefinementGain(80, 6.1, 0.1 + 0.2)])
+@pytest.mark.parametrize(
+    "refinement", [None, RefinementGain(80, 6.1, 0.1 + 0.2), RefinementGain(80, 6.1, 0.3, 4.0 / 3, 51.7)]
+)
 def test_a_fitted_person_reads_back_bit_for_bit(tmp_path, refinement):
     fitted = fitted_person()
     fitted = replace(fitted, motion=replace(fitted.motion, refinement=refinement))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tasks.criteria import criteria, too_bad
 from tasks.golden import GoldenSet
 from tasks.settings import Settings
 from warehouse.paired_runs import PairedRun
+from warehouse.rollouts import Offset
 from warehouse.run_costs import RunCost
 
 POLICY = read_policy(None)[0]
@@ -95,6 +96,14 @@ def test_a_prediction_that_refinement_has_to_move_further_is_stopped_though_qual
     assert found["verdict"] == "fail"
     assert found["reason"].startswith(
         "distance of the prediction from the keypoints, candidate to champion: +1.5 times"
+    )
+
+
+def test_predictions_that_disagree_with_those_of_mirrored_frames_are_stopped_though_quality_does_not_fall() -> None:
+    found = decision([replace(one, disagreement_deg=(5.0, 8.0)) for one in compared(40)])
+    assert found["verdict"] == "fail"
+    assert found["reason"].startswith(
+        "disagreement of predictions of mirrored frames, candidate to champion: +1.6 times"
     )
 
 
@@ -247,6 +256,12 @@ def test_the_page_has_the_verdict_every_criterion_and_curves_of_the_worst_trials
     comparison = compare([of(one)], POLICY, failed={"blue/s/t9": "no <person>"}, look=1, population=1)
     rollout = {"number": 3, "champion": "old", "candidate": "new", "state": "stopped", "verdict": "fail"}
     rollout |= {"sample": {"measured": 1}, "comparison": comparison, "transitions": []}
+    offsets = [
+        Offset("knee_angle_r_deg", "deg", 40.0, None, None, 1, 1),
+        Offset("jump_height", "m", -0.02, -0.03, -0.01, 9, 5),
+    ]
+    rollout["shadow"] = {"line": "1 trials, 120 frames"}
+    rollout["offsets"] = [asdict(offset) for offset in offsets]
     act = {"act": "promote", "release": "older", "against_the_gate": True, "who": "ann", "why": "we hurry", "at": ""}
     worst = [
         WorstTrial(one.trial_id, one.time_s, {"knee_angle_r_deg": one.coordinates["knee_angle_r_deg"]}, ("a", "b"))
@@ -260,6 +275,12 @@ def test_the_page_has_the_verdict_every_criterion_and_curves_of_the_worst_trials
         "ann: we hurry",
         "<svg",
         "+40.0°",
+        "−0.02 m",
+        "−0.03 to −0.01",
+        "9 of 5 athletes",
+        "1 coordinates",
+        "it is subtracted from no number",
+        "Shadow: 1 trials, 120 frames",
     ):
         assert text in page
     assert "<b>" not in page

@@ -89,8 +89,12 @@ def test_references_that_cannot_be_used_are_refused(settings: Settings, referenc
     with pytest.raises(BioposeError, match=r"from 10\.00 to 10\.90 s and has no row .* 0\.00 to 0\.78 s; .*--offset-s"):
         add(settings, reference, 0.0)
     (tmp_path / "markers.trc").write_text("")
-    with pytest.raises(BioposeError, match=r"markers\.trc: a reference is a \.mot of joint angles; of markers, `bio"):
+    made = r"--solver neurik --markers markers\.trc --static STATIC\.trc --out markers\.mot`"
+    with pytest.raises(BioposeError, match=rf"markers\.trc: a reference is joint angles .* this holds markers.*{made}"):
         add(settings, tmp_path / "markers.trc")
+    (tmp_path / "angles.csv").write_text("")
+    with pytest.raises(BioposeError, match=r"angles\.csv: a reference is joint angles .*, \.mot or \.sto$"):
+        add(settings, tmp_path / "angles.csv")
     write_mot(
         tmp_path / "force.mot", CoordinateTrajectories(np.arange(3.0), ("fx",), np.zeros((3, 1))), rotational=ANGLES
     )

@@ -122,6 +122,7 @@ def test_an_unexpected_error_of_one_trial_is_quarantined_and_one_of_all_fails_th
         found = {record.name.rpartition("/")[2] for record in run.quarantined if record.kind == "unexpected"}
         assert found == (set(names) if quarantined else set())
         assert len(run.failed) == (0 if quarantined else len(names))
+        assert set(run.unmeasured) == {f"blue/day/{name}" for name in (*names, "c")}
 
 
 def test_what_prefect_or_the_loader_raises_is_no_inputs_fault(tmp_path: Path) -> None:
@@ -130,6 +131,7 @@ def test_what_prefect_or_the_loader_raises_is_no_inputs_fault(tmp_path: Path) ->
         run.record_outcome(planned(tmp_path, name), "load", error)
     run.judge_unexpected()
     assert (list(run.failed), run.quarantined) == (["blue/day/a", "blue/day/b"], [])
+    assert run.unmeasured == {}
 
 
 def test_a_video_that_changes_while_it_is_measured_waits_and_leaves_no_result(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def test_each_method_takes_its_mesh_as_far_as_its_name_says() -> None:
     assert {name: method.mesh for name, method in METHODS.items()} == {
         "mqhmr": "refined",
         "keypoint_fit": None,
+        "mqhmr_solver": "refined",
         "mqhmr_unrefined": "fused",
         "mqhmr_alone": "decoded",
     }

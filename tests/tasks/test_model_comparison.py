@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -46,4 +49,25 @@ def test_versions_of_different_stages_or_unknown_ones_are_refused(settings: Sett
     assert "give two versions of one stage" in stages.stderr
     unknown = CliRunner().invoke(models, ["compare", "keypoints=1", "keypoints=9", *home])
     assert unknown.exit_code == 1
-    assert "keypoints version 9 is not in the registry" in unknown.stderr
+    assert "keypoints version 9 is not in the registry, which has 1, 2; name a version that it has" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [(), ("show", "mqhmr=1"), ("compare", "mqhmr=1", "mqhmr=2"), ("alias", "mqhmr=1", "next")]
+)
+def test_a_home_that_does_not_exist_is_refused_and_not_made(tmp_path: Path, command: tuple[str, ...]) -> None:
+    missing = tmp_path / "missing"
+    refused = CliRunner().invoke(models, [*command, "--home", str(missing)])
+    assert refused.exit_code == 1
+    assert "missing: there is no such home; give --home or BIOPOSE_HOME" in refused.stderr
+    assert not missing.exists()
+
+
+def test_a_version_is_shown_without_the_libraries_that_measuring_needs(settings: Settings) -> None:
+    code = (
+        "import sys\nfrom tasks.model_comparison import compared_versions, described_version\n"
+        "from tasks.settings import Settings\nsettings = Settings.load(sys.argv[1])\n"
+        "described_version(settings, 'keypoints', 1)\nprint('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(settings.home)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"

@@ -89,7 +89,7 @@ def test_a_method_has_the_models_that_it_runs_and_no_others(registered: Settings
     stages = [pin.stage for pin in pin_models(registered, method=method)]
     assert stages == list(ALL_METHODS[method].networks)
     assert ("mqhmr" in stages) == (method != "keypoint_fit")  # the keypoint fit needs no mesh recovery
-    assert ("neurik" in stages) == (method == "mqhmr")  # what stops early has nothing of NeurIK's in it
+    assert ("neurik" in stages) == (method == "mqhmr")  # the others, which lack a stage, have nothing of NeurIK's
 
 
 def test_the_files_of_a_pin_are_those_that_ship(registered: Settings) -> None:

@@ -154,7 +154,9 @@ def test_a_model_that_was_deleted_stops_the_promotion_before_anything_changes(se
     before, content = shown(settings), content_hash(settings.warehouse)
     with registry(settings) as client:
         client.delete_model_version("keypoints", "2")
-    with pytest.raises(ModelError, match=r"keypoints version 2 is not in the registry .*; restore the registry"):
+    with pytest.raises(
+        ModelError, match=r"keypoints version 2 is not in the registry, which has 1; .* restore the registry"
+    ):
         promote(settings)
     assert content_hash(settings.warehouse) == content
     assert shown(settings) == before

@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 
 from tasks.audit import AuditLog
+from tasks.faults import UnexpectedError
 from tasks.golden import GoldenTrial
+from tasks.ingest_run import IngestRun
 from tasks.promotion import promote, show_canary
+from tasks.releases import PinnedRelease
 from tasks.rollout_status import rollout_status
 from tasks.settings import Settings
 from tasks.watch import watch_night
 from tests.tasks.registry import load, make_home, models
+from tests.tasks.test_ingest_run import planned
 from tests.tasks.test_notify import Webhook, webhook  # noqa: F401 - a fixture
 from warehouse.connection import opened_for_writing
 from warehouse.nights import MeasuredCount
@@ -28,7 +32,16 @@ ATHLETES = 5
 QUALITIES = ("mean_quality", "median_confidence", "untrusted_share")
 
 
-def night(settings: Settings, name: str, version: int, quality: float, *, failed: int = 0, **changes: Any) -> list[str]:
+def night(
+    settings: Settings,
+    name: str,
+    version: int,
+    quality: float,
+    *,
+    failed: int = 0,
+    disagreement_deg: float | None = None,
+    **changes: Any,
+) -> list[str]:
     """Load a trial of each athlete as a version measured it, with about that quality, and watch; what is reported."""
     for number in range(ATHLETES):
         athlete = f"a{number}"
@@ -44,6 +57,12 @@ def night(settings: Settings, name: str, version: int, quality: float, *, failed
                 f"INSERT INTO quality_of_every_run SELECT run_number, '{one}', {value} + run_number % 5 * 0.002, '1' "
                 f"FROM ({runs})",
                 values | {"quality": quality},
+            )
+        if disagreement_deg is not None:
+            connection.execute(
+                "INSERT INTO quality_of_every_run SELECT run_number, 'refinement_mirror_disagreement_deg', "
+                f"$degrees + run_number % 5 * 0.01, 'deg' FROM ({runs})",
+                values | {"degrees": disagreement_deg},
             )
     return watch_night(settings, [MeasuredCount(release, ATHLETES, failed)])
 
@@ -120,10 +139,33 @@ def test_trials_that_both_releases_measured_must_keep_the_gates_margins(settings
     assert "5 trials that both releases measured" in line
 
 
+def test_input_that_mqhmr_does_not_know_is_a_breach(settings: Settings) -> None:
+    assert night(settings, "oldest", 1, 0.8, disagreement_deg=4.0) == []
+    promote(settings)
+    (line,) = night(settings, "new", 2, 0.8, disagreement_deg=9.0)
+    assert "BREACH" in line
+    assert "refinement_mirror_disagreement_deg: +5" in line
+
+
 def test_trials_that_cannot_be_measured_are_a_breach(settings: Settings) -> None:
     promote(settings)
     (line,) = night(settings, "new", 2, 0.8, failed=20)
     assert "trials that cannot be measured: +0.8" in line
+
+
+def test_a_canary_that_raises_what_nobody_foresaw_in_every_trial_is_rolled_back(
+    settings: Settings, tmp_path: Path
+) -> None:
+    show_canary(settings, teams=["blue"])
+    run = IngestRun(settings, tmp_path, PinnedRelease("keypoint_fit", ()), log=[].append)
+    for number in range(20):
+        run.record_outcome(planned(tmp_path, f"new{number}"), "reconstruct", UnexpectedError("matrix is singular"))
+    run.judge_unexpected()
+    assert (len(run.failed), run.quarantined) == (20, [])  # no input is at fault
+    release = release_id_of("keypoint_fit", models(2))
+    (line,) = watch_night(settings, [MeasuredCount(release, 0, len(run.unmeasured))])
+    assert line.startswith("BREACH: the canary")
+    assert "trials that cannot be measured: +1" in line
 
 
 def test_a_breach_that_cannot_be_rolled_back_is_reported_as_such(

@@ -10,6 +10,8 @@ from typing import Protocol
 
 import torch
 
+from biopose.skeleton.threads import one_torch_thread
+
 
 class Maker(Protocol):
     """Makes files."""
@@ -21,16 +23,22 @@ class Maker(Protocol):
 def make_in_processes(
     begin: Callable[[], Maker], missing: Sequence[int], *, processes: int, report: Callable[[int], None]
 ) -> None:
-    """Make files in any order.
+    """Make files in any order; a single one here, since another process would take longer to start than it saves.
 
     Args:
         begin: called once here, so that shared files are made once and an error is raised once; then once in each
-            process, to which it is pickled.
+            other process, to which it is pickled.
         missing: numbers of the files, one or more.
         processes: at once.
         report: called with the number of each file that was made.
     """
-    begin()
+    maker = begin()
+    if len(missing) == 1:
+        with one_torch_thread():
+            maker.make(missing[0])
+        report(missing[0])
+        return
+    del maker
     context = multiprocessing.get_context("spawn")
     with context.Pool(min(processes, len(missing)), _begin, (begin,)) as pool:
         for index in pool.imap_unordered(_make, missing):

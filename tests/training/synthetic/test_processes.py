@@ -33,6 +33,13 @@ def test_each_missing_file_is_made_once_elsewhere(tmp_path: Path) -> None:
     assert all(path.read_text() != str(os.getpid()) for path in tmp_path.iterdir())
 
 
+def test_a_single_missing_file_is_made_in_this_process(tmp_path: Path) -> None:
+    done: list[int] = []
+    make_in_processes(partial(Writer, tmp_path), [4], processes=2, report=done.append)
+    assert done == [4]
+    assert (tmp_path / "4").read_text() == str(os.getpid())
+
+
 def test_errors_are_reported_before_a_process_begins(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no folder"):
         make_in_processes(partial(Writer, tmp_path / "nowhere"), [0], processes=2, report=lambda _: None)

@@ -25,6 +25,7 @@ from biopose.errors import BioposeError, FileFormatError, ModelError
 from flows.pages.athlete import athlete
 from flows.pages.body import glb_of
 from flows.pages.compare import compare
+from flows.pages.compare_groups import compare_chosen
 from flows.pages.models import models, with_registry
 from flows.pages.night import night
 from flows.pages.page_cache import PageCache
@@ -106,6 +107,7 @@ def routes(settings: Settings, sign_in: SignIn, log: AuditLog) -> list[Route | M
         Route(f"{trial_path}/files/{{file}}", site.file),
         Route(f"{trial_path}/body.glb", site.body),
         Route("/compare", site.compare),
+        Route("/compare/groups", site.compare_groups),
         Route("/questions", site.questions),
         Route("/questions/{name}", site.question),
         Route("/questions/{name}/answer.csv", site.csv),
@@ -166,6 +168,13 @@ class _Site:
         """Two trials."""
         chosen = tuple(request.query_params.get(name, "") for name in ("first", "second"))
         return self._kept(request, "compare", compare, People(trials=chosen) if all(chosen) else NOBODY)
+
+    def compare_groups(self, request: Request) -> Response:
+        """Two groups of trials."""
+        context, version = self._ask(request, compare_chosen)
+        reply = self._rendered(request, "compare_groups", context, version, status=400 if context["error"] else 200)
+        self._record(request, "page compare groups", context["people"])
+        return reply
 
     def curves(self, request: Request) -> Response:
         """What the cursor on a trial's curves shows."""

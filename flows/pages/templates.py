@@ -15,6 +15,7 @@ from biopose.analysis.definitions import DEFINITIONS
 from biopose.report.metric_tables import format_value
 
 NO_VALUE = "–"
+MINUS = "\N{MINUS SIGN}"
 
 
 @cache
@@ -38,6 +39,7 @@ def environment(*, offline: bool = False) -> Environment:
         "cell": cell,
         "quality": lambda number: NO_VALUE if number is None else f"{number:.2f}",
         "meaning": meaning,
+        "signed_degrees": lambda degrees: f"{degrees:+.1f}°".replace("-", MINUS),
     }
     templates.globals |= {"address": address, "link": _text if offline else _link}
     return templates

@@ -113,6 +113,8 @@ def addresses(settings: Settings, person: str) -> Iterator[str]:
         else:
             yield route.path.format(**named)
     yield f"/compare?first={trial.trial_id}&second={trial_of('blue/ann').trial_id}"
+    yield f"/compare/groups?activity=countermovement_jump&first_team={team}&second_athlete=blue/ann"
+    yield f"/compare/groups?activity=countermovement_jump&first_athlete={person}&second_session=blue/{session}"
     yield f"/squad?team={team}"
     yield "/squad?since=2026-11-01&sort=-athlete"
 

@@ -31,6 +31,10 @@ from warehouse.open_snapshot import OpenSnapshot
 from warehouse.releases import begin_act, finish_act, promoted
 from warehouse.snapshot import publish_snapshot
 
+GROUPS = (
+    "/compare/groups?activity=countermovement_jump&coordinate=knee_angle"
+    "&first_session=blue/2026-10-27-jumps&second_session=blue/2026-11-03-jumps"
+)
 PAGES = (
     "/",
     "/night",
@@ -40,6 +44,8 @@ PAGES = (
     f"/trial/{WALK}",
     "/compare",
     f"/compare?first={FILMED}&second=blue/2026-10-27-jumps/jump_ann",
+    "/compare/groups",
+    GROUPS,
     "/questions",
     *(f"/questions/{name}" for name in named_queries()),
     "/questions/trials_of_activity?activity=walk",
@@ -146,6 +152,29 @@ def test_a_question_is_a_form_and_its_answer_a_table_a_plot_and_csv(client: http
     broken = client.get("/questions/broken")
     assert (broken.status_code, "broken.sql: Catalog Error" in broken.text) == (400, True)
     assert "x&#39; OR 1" in client.get("/questions/trials", params={"team": "x' OR 1 = 1; --"}).text
+
+
+def test_two_groups_have_mean_curves_with_bands_and_the_command_that_repeats_it(client: httpx.Client) -> None:
+    page = client.get(GROUPS).text
+    assert "6 and 6 athletes, each compared with itself; 6 and 6 cycles." in page
+    assert page.count('<path class="band first"') == page.count('<path class="band second"') == 2  # right and left
+    assert page.count('class="line limit"') == 4  # of t, both ways
+    assert 'data-curves="{&#34;x&#34;:[0,1,2' in page
+    assert (
+        "biopose compare knee_angle_l_deg --activity countermovement_jump --first session=blue/2026-10-27-jumps" in page
+    )
+    for wrong, message in (
+        ("first_team=bleu", "nearest: blue"),
+        ("coordinate=knee", "there are hip_flexion, "),
+        ("first_athlete=blue/ann", "the first group has no right walk of which knee flexion is known"),
+        ("", "both groups are the same"),
+    ):
+        reply = client.get(
+            f"/compare/groups?activity=walk&second_since=2026-10-01&{wrong}"
+            if wrong
+            else "/compare/groups?activity=walk"
+        )
+        assert (reply.status_code, message in reply.text) == (400, True), reply.text
 
 
 def test_an_unknown_name_is_not_found_with_the_nearest(client: httpx.Client) -> None:

@@ -18,6 +18,10 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.is_file(), reason=f"{CHROMIUM} is not there: apt-get install chromium"),
 ]
 THREE = next(wheel for wheel in WHEELS if "web/three.js" in wheel.members.values())
+GROUPS = (
+    "/compare/groups?activity=countermovement_jump&coordinate=knee_angle"
+    "&first_session=blue/2026-10-27-jumps&second_session=blue/2026-11-03-jumps"
+)
 PAGES = (
     "/night",
     "/squad",
@@ -25,6 +29,8 @@ PAGES = (
     f"/trial/{FILMED}",
     f"/trial/{WALK}",
     f"/compare?first={FILMED}&second=blue/2026-10-27-jumps/jump_ann",
+    "/compare/groups",
+    GROUPS,
     "/questions",
     "/questions/change_over_time?athlete=blue/cleo&metric=knee_flexion_peak",
     "/models",

@@ -12,11 +12,8 @@ import duckdb
 import httpx
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from biopose.cli.command_line import Commands
 from biopose.errors import VideoError
-from flows.cli.serve import serve
 from tasks.quarantine import Quarantine, quarantine_record
 from tasks.settings import Settings
 from tests.flows.pages.home import FILMED, QUARANTINED, WALK, folder_of, served
@@ -166,7 +163,7 @@ def test_two_groups_have_mean_curves_with_bands_and_the_command_that_repeats_it(
     for wrong, message in (
         ("first_team=bleu", "nearest: blue"),
         ("coordinate=knee", "there are hip_flexion, "),
-        ("first_athlete=blue/ann", "the first group has no right walk of which knee flexion is known"),
+        ("first_athlete=blue/bob", "the first group has no right walk of which knee flexion is known"),
         ("", "both groups are the same"),
     ):
         reply = client.get(
@@ -332,11 +329,3 @@ def test_what_is_broken_in_a_home_hides_no_page(tmp_path: Path) -> None:
         assert [client.get(page).status_code for page in ("/night", "/squad", "/athlete/blue/ann")] == [200] * 3
         refused = client.get("/questions")
         assert (refused.status_code, "loads.sql: a query loads comes with BioPose" in refused.text) == (400, True)
-
-
-def test_an_address_beyond_this_machine_is_refused(tmp_path: Path) -> None:
-    result = CliRunner().invoke(
-        Commands(commands={"serve": serve}), ["serve", "--host", "0.0.0.0", "--home", str(tmp_path)]
-    )
-    assert result.exit_code == 2
-    assert "served to this machine alone" in result.stderr

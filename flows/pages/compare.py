@@ -42,7 +42,9 @@ def compare(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
         return page
     described = [read.rows("trial_description", trial=name)[0] for name in names]
     tables = [read.frame("curves_of_trial", {"trial": name}) for name in names]
-    return page | {"described": described, "plots": _plots(tables), "metrics": _metrics(read, names)}
+    unknown = [name for name, table in zip(names, tables, strict=True) if table.is_empty()]
+    metrics = _metrics(read, names)
+    return page | {"described": described, "plots": _plots(tables), "metrics": metrics, "without_curves": unknown}
 
 
 def _metrics(read: Reader, names: list[str]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from biopose.analysis.definitions import DEFINITIONS
-from biopose.report.metric_tables import format_value
+from biopose.report.metric_tables import format_value, metric_title
 
 NO_VALUE = "–"
 MINUS = "\N{MINUS SIGN}"
@@ -34,7 +34,7 @@ def environment(*, offline: bool = False) -> Environment:
     )
     templates.filters |= {
         "path": lambda name: quote(str(name), safe="/"),
-        "name": lambda name: str(name).replace("_", " "),
+        "name": lambda name: metric_title(str(name)),
         "value": value,
         "cell": cell,
         "quality": lambda number: NO_VALUE if number is None else f"{number:.2f}",

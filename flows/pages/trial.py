@@ -19,8 +19,9 @@ from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 from biopose.report.angle_panels import angle_panels
 from biopose.report.metric_tables import metric_rows, sides_of
 from biopose.report.svg import Panel, figure
+from flows.pages.exports import FORMATS
 from flows.pages.reader import Reader, Row
-from flows.pages.trial_files import TrialFiles
+from flows.pages.trial_files import TRIAL, TrialFiles
 from warehouse.errors import QueryError
 
 UNIT_SUFFIX = "_deg"
@@ -36,6 +37,10 @@ QUALITY_NAMES = {
     "median_confidence": "keypoint confidence, median",
     "cross_check_rms_deg": "difference from OpenSim's inverse kinematics, root mean square",
     "cross_check_max_deg": "difference from OpenSim's inverse kinematics, greatest",
+    "cross_check_frames": "frames that OpenSim's inverse kinematics solved for this",
+    "refinement_reprojection_before_px": "reprojection error before the refinement by 2D keypoints",
+    "refinement_reprojection_after_px": "reprojection error after it",
+    "refinement_iterations": "iterations of the refinement",
 }
 
 
@@ -92,6 +97,7 @@ def trial(read: Reader, asked: Mapping[str, str], *, trial_id: str, home: Path) 
         "overlay_start_s": overlay_start_s(frames, described),
         "least_quality": UNTRUSTED_QUALITY,
         "files": files.existing(),
+        "exports": FORMATS if TRIAL in files.existing() else {},
     }
 
 

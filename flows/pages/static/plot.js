@@ -22,7 +22,7 @@ for (const box of document.querySelectorAll(".plot-box[data-curves]")) {
     line.setAttribute("x1", at);
     line.setAttribute("x2", at);
     line.setAttribute("visibility", "visible");
-    const values = curves.map(([name, of]) => `${name} ${of[index] === null ? "not known" : of[index]}`);
+    const values = curves.map(([name, of]) => `${name} ${of[index] === null ? "not known" : of[index].toFixed(1).replace("-", "\u2212")}`);
     reading.textContent = [`${x[index]} ${unit}`, ...values].join("  ");
   };
   box.addEventListener("pointermove", (event) => {

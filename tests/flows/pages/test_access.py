@@ -95,7 +95,7 @@ def addresses(settings: Settings, person: str) -> Iterator[str]:
     """Every address of the table of routes, with a person's names in their places, and forms filled in."""
     trial = trial_of(person)
     team, session, name = trial.trial_id.split("/")
-    named = {"team": team, "session": session, "trial": name, "athlete": person.split("/")[1]}
+    named = {"team": team, "session": session, "trial": name, "athlete": person.split("/")[1], "format": "csv"}
     table = routes(settings, SignIn(Sessions(settings), AuditLog(settings.home), None), AuditLog(settings.home))
     for route in table:
         if isinstance(route, Mount):

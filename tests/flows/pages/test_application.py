@@ -52,6 +52,7 @@ PAGES = (
 OTHERS = (
     f"/trial/{FILMED}/curves.json",
     f"/trial/{FILMED}/body.glb",
+    f"/trial/{FILMED}/export/csv",
     f"/trial/{FILMED}/files/overlay.mp4",
     "/questions/trials/answer.csv",
 )
@@ -143,8 +144,8 @@ def test_a_question_is_a_form_and_its_answer_a_table_a_plot_and_csv(client: http
     wrong = client.get("/questions/change_over_time", params=given | {"athlete": "blue/cloe"})
     assert (wrong.status_code, "nearest: blue/cleo" in wrong.text) == (400, True)
     form = client.get("/questions/change_over_time").text
-    assert "<option selected>blue/cleo</option>" not in form
-    assert "<option>blue/cleo</option>" in form
+    assert '<option value="blue/cleo" selected>' not in form
+    assert '<option value="blue/cleo">blue/cleo</option>' in form
     assert 'type="date"' in form
     broken = client.get("/questions/broken")
     assert (broken.status_code, "broken.sql: Catalog Error" in broken.text) == (400, True)
@@ -153,7 +154,7 @@ def test_a_question_is_a_form_and_its_answer_a_table_a_plot_and_csv(client: http
 
 def test_two_groups_have_mean_curves_with_bands_and_the_command_that_repeats_it(client: httpx.Client) -> None:
     page = client.get(GROUPS).text
-    assert "6 and 6 athletes, each compared with itself; 6 and 6 cycles." in page
+    assert "6 and 6 athletes, each compared with itself; 6 and 6 trials." in page
     assert page.count('<path class="band first"') == page.count('<path class="band second"') == 2  # right and left
     assert page.count('class="line limit"') == 4  # of t, both ways
     assert 'data-curves="{&#34;x&#34;:[0,1,2' in page

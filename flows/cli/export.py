@@ -73,7 +73,7 @@ def export(
     try:
         folder = settings.home / folder_of_trial(settings.snapshot, trial, teams=teams or None)
         AuditLog(settings.home).append(user_name(), "export", f"files {formats}", People(trials=(trial,)))
-        from biopose.outputs.export import C3DOptions, export_trial  # loads torch: after what is quickly refused
+        from biopose.outputs.export import C3DOptions, export_trial  # takes long to load: after what is quickly refused
 
         options = C3DOptions(units=units, up=up)
         files = export_trial(folder, out, wanted, name=trial.rpartition("/")[2], c3d=options)

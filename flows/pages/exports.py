@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 FORMATS = {
@@ -28,9 +29,17 @@ def exported(folder: Path, wanted: str) -> bytes:
     Raises:
         FileFormatError: a file that it is made from is missing or damaged.
     """
-    from biopose.outputs.export import export_trial  # loads torch
-    from biopose.skeleton.threads import one_torch_thread
+    from biopose.outputs.export import export_trial
 
-    with ONE_AT_A_TIME, tempfile.TemporaryDirectory() as made, one_torch_thread():
+    with ONE_AT_A_TIME, tempfile.TemporaryDirectory() as made, _one_thread(wanted):
         (file,) = export_trial(folder, Path(made), [wanted])
         return file.read_bytes()
+
+
+def _one_thread(wanted: str) -> AbstractContextManager[None]:
+    """What torch computes takes one thread; it is loaded where that is needed."""
+    if wanted != "bvh":
+        return nullcontext()
+    from biopose.skeleton.threads import one_torch_thread
+
+    return one_torch_thread()

@@ -48,8 +48,8 @@ def fill(home: Path, *, frames: int) -> None:
     settings.make_home()
     grow(settings.warehouse, home, frames // FRAMES_OF_TRIAL)
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
-    refresh(settings, writer, print)
     writer.publish()
+    refresh(settings, writer, print)
 
 
 def load(home: Path, *, users: int, seconds: float) -> None:
@@ -93,12 +93,12 @@ class _Pages:
 
     def _two_sessions(self) -> str:
         one = self._trials.row(self._random.randrange(self._trials.height), named=True)
-        same = self._trials.filter(
-            (pl.col("team_id") == one["team_id"])
-            & (pl.col("activity") == one["activity"])
-            & (pl.col("session_id") != one["session_id"])
-        )["session_id"].unique(maintain_order=True)
-        sessions = f"first_session={one['session_id']}&second_session={self._random.choice(same.to_list())}"
+        others = self._trials.filter(
+            (pl.col("activity") == one["activity"]) & (pl.col("session_id") != one["session_id"])
+        )
+        of_team = others.filter(pl.col("team_id") == one["team_id"])
+        second = self._random.choice((of_team if of_team.height else others)["session_id"].to_list())
+        sessions = f"first_session={one['session_id']}&second_session={second}"
         return f"/compare/groups?activity={one['activity']}&coordinate=knee_angle&{sessions}"
 
     def _of(self, column: str) -> str:

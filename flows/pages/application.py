@@ -26,7 +26,7 @@ from flows.pages.athlete import athlete
 from flows.pages.body import glb_of
 from flows.pages.compare import compare
 from flows.pages.compare_groups import compare_chosen
-from flows.pages.exports import FORMATS, exported
+from flows.pages.exports import FORMATS, exportable, exported
 from flows.pages.models import models, with_registry
 from flows.pages.night import night
 from flows.pages.page_cache import PageCache
@@ -211,10 +211,10 @@ class _Site:
     def export(self, request: Request) -> Response:
         """A trial in another format."""
         wanted = request.path_params["format"]
-        found = self._trial_files(request).file(TRIAL)
-        if wanted not in FORMATS or found is None:
+        files = self._trial_files(request)
+        if wanted not in exportable(files):
             raise HTTPException(404, "This trial cannot be had in this format.")
-        content = exported(found.path.parent, wanted)
+        content = exported(files, wanted)
         self._record(request, f"file .{wanted}", People(trials=(_trial_id(request),)), act="download")
         name = quote(f"{request.path_params['trial']}.{wanted}", safe="")
         headers = {"content-disposition": f"attachment; filename*=utf-8''{name}"}

@@ -7,6 +7,9 @@ import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from biopose.outputs.file_names import EVENTS
+from flows.pages.trial_files import TrialFiles
+
 FORMATS = {
     "c3d": ("application/octet-stream", "virtual markers and events, in metres, y up"),
     "csv": ("text/csv; charset=utf-8", "every channel with its standard deviation"),
@@ -19,21 +22,33 @@ FORMATS = {
 ONE_AT_A_TIME = threading.Lock()
 
 
-def exported(folder: Path, wanted: str) -> bytes:
-    """A trial in a format of FORMATS.
+def exportable(files: TrialFiles) -> dict[str, str]:
+    """The formats of FORMATS that a trial can be had in, with their descriptions."""
+    from biopose.outputs.export import FORMATS as SOURCES
 
-    Args:
-        folder: of the trial's current run.
-        wanted: the format.
+    return {
+        name: description
+        for name, (_, description) in FORMATS.items()
+        if all(files.file(source) is not None for source in SOURCES[name][0]) and not _is_led_out(files)
+    }
+
+
+def exported(files: TrialFiles, wanted: str) -> bytes:
+    """A trial in a format of `exportable`.
 
     Raises:
-        FileFormatError: a file that it is made from is missing or damaged.
+        FileFormatError: a file that it is made from is damaged.
     """
     from biopose.outputs.export import export_trial
 
     with ONE_AT_A_TIME, tempfile.TemporaryDirectory() as made, _one_thread(wanted):
-        (file,) = export_trial(folder, Path(made), [wanted])
+        (file,) = export_trial(files.home / files.artifacts, Path(made), [wanted])
         return file.read_bytes()
+
+
+def _is_led_out(files: TrialFiles) -> bool:
+    """Whether the events, which a .c3d may lack, lie elsewhere behind a link."""
+    return (files.home / files.artifacts / EVENTS).exists() and files.file(EVENTS) is None
 
 
 def _one_thread(wanted: str) -> AbstractContextManager[None]:

@@ -19,9 +19,9 @@ from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 from biopose.report.angle_panels import angle_panels
 from biopose.report.metric_tables import metric_rows, sides_of
 from biopose.report.svg import Panel, figure
-from flows.pages.exports import FORMATS
+from flows.pages.exports import exportable
 from flows.pages.reader import Reader, Row
-from flows.pages.trial_files import TRIAL, TrialFiles
+from flows.pages.trial_files import TrialFiles
 from warehouse.errors import QueryError
 
 UNIT_SUFFIX = "_deg"
@@ -97,7 +97,7 @@ def trial(read: Reader, asked: Mapping[str, str], *, trial_id: str, home: Path) 
         "overlay_start_s": overlay_start_s(frames, described),
         "least_quality": UNTRUSTED_QUALITY,
         "files": files.existing(),
-        "exports": FORMATS if TRIAL in files.existing() else {},
+        "exports": exportable(files),
     }
 
 

@@ -16,6 +16,7 @@ import pytest
 from biopose.errors import VideoError
 from tasks.quarantine import Quarantine, quarantine_record
 from tasks.settings import Settings
+from tests.body.bodies import needs_body_asset
 from tests.flows.pages.home import FILMED, QUARANTINED, WALK, folder_of, served
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.connection import opened_for_writing, transaction
@@ -246,6 +247,17 @@ def test_a_part_of_the_video_is_served(client: httpx.Client, home: Path) -> None
     assert saved.headers["content-disposition"].startswith("attachment")
     report = client.get(f"/trial/{FILMED}/files/report.html")
     assert "default-src 'none'; style-src 'unsafe-inline'" in report.headers["content-security-policy"]
+
+
+@needs_body_asset
+def test_a_trial_is_had_in_formats_that_are_made_when_asked_for(client: httpx.Client) -> None:
+    table = client.get(f"/trial/{FILMED}/export/csv")
+    assert len(list(csv.DictReader(table.text.splitlines()))) == 40
+    assert table.headers["content-disposition"].endswith("''jump_ann.csv")
+    page = client.get(f"/trial/{FILMED}").text
+    assert ("/export/csv" in page, "/export/c3d" in page) == (True, False)
+    for path in (f"/trial/{FILMED}/export/c3d", f"/trial/{FILMED}/export/exe", f"/trial/{WALK}/export/csv"):
+        assert client.get(path).status_code == 404  # a link leads out of the folder; no such format; no files
 
 
 def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(tmp_path: Path) -> None:

@@ -137,7 +137,10 @@ def restore(backup: Path, settings: Settings) -> list[str]:
             raise BioposeError(f"{source}: is missing or damaged; restore another backup")
     partial = Settings.load(home.with_name(f"{PARTIAL}{home.name}"))
     shutil.rmtree(partial.home, ignore_errors=True)
-    partial.make_home()
+    try:
+        partial.make_home()
+    except OSError as error:
+        raise BioposeError(f"{home}: cannot be made there ({error.strerror}); give another --home") from error
     for name in listed.files:
         (partial.home / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(backup / "home" / name, partial.home / name)
@@ -273,6 +276,10 @@ def _list_of(backup: Path) -> _List:
         BioposeError: it is no backup.
     """
     path = backup / LIST
+    if not path.is_file():
+        held = backups_in(backup)
+        within = f"it holds backups, of which {held[-1].name} is the newest: " if held else "it is no backup; "
+        raise BioposeError(f"{backup}: {within}give one of the folders that `biopose backup` made")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         files = {str(name): str(sha256) for name, sha256 in found["files"].items()}

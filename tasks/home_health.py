@@ -63,14 +63,32 @@ def _space(settings: Settings) -> Finding:
 
 def _last_ingest(settings: Settings) -> Finding:
     """Whether nights happen: an ingest that did not end well, or none for so long, is for a person to look at."""
-    runs = logged_runs(settings)
+    runs, remedy = logged_runs(settings), f"biopose log --home {settings.home}; is `biopose up` running?"
     if not runs:
-        return Finding("last ingest", True, "none is in the logs")
+        return _last_load(settings, remedy)
     last = runs[-1]
-    age_h = (datetime.now(UTC) - last.began).total_seconds() / 3600
+    age_h = _hours_since(last.began)
     ok = age_h <= LONGEST_SILENCE_H and (last.records[-1]["kind"] == "ended" or last.is_running(settings))
     found = f"began {age_h:.0f} hours ago; {last.state(settings)}"
-    return Finding("last ingest", ok, found, f"biopose log --home {settings.home}; is `biopose up` running?")
+    return Finding("last ingest", ok, found, remedy)
+
+
+def _last_load(settings: Settings, remedy: str) -> Finding:
+    """Of a home without logs: one that is new, was restored, or whose logs an earlier version did not write."""
+    try:
+        with opened_for_reading(settings.snapshot) as connection:
+            (loaded_at,) = connection.execute("SELECT max(loaded_at) FROM load_record").fetchall()[0]
+    except WarehouseError:
+        loaded_at = None
+    if loaded_at is None:
+        return Finding("last ingest", True, "none yet")
+    age_h = _hours_since(loaded_at)
+    found = f"no log of one is there; the warehouse was last loaded {age_h:.0f} hours ago"
+    return Finding("last ingest", age_h <= LONGEST_SILENCE_H, found, remedy)
+
+
+def _hours_since(moment: datetime) -> float:
+    return (datetime.now(UTC) - moment).total_seconds() / 3600
 
 
 def _warehouse(settings: Settings) -> Finding:

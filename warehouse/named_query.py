@@ -54,6 +54,11 @@ class NamedQuery:
     is_of_other_teams: bool = False
 
     @property
+    def is_ours(self) -> bool:
+        """Whether it comes with BioPose."""
+        return self.file.parent == FOLDER
+
+    @property
     def defaults(self) -> dict[str, str]:
         """Of the parameters that have one."""
         return {parameter.name: parameter.default for parameter in self.parameters if parameter.default is not None}

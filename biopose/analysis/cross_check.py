@@ -20,7 +20,7 @@ from biopose.io.files import existing_file, malformed
 from biopose.io.mot import read_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import read_trc
-from biopose.outputs.trial import COORDINATES, MARKERS, MODEL
+from biopose.outputs.file_names import COORDINATES, MARKERS, MODEL
 from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.model import Skeleton

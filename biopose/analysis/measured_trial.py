@@ -17,8 +17,8 @@ from biopose.camera.pinhole import Camera
 from biopose.io.arrow_arrays import float_array
 from biopose.io.files import existing_file, malformed, quoted
 from biopose.io.parquet import METADATA_KEY
+from biopose.outputs.file_names import TRIAL
 from biopose.outputs.marker_trial import MARKER_TRIAL
-from biopose.outputs.trial import TRIAL
 
 FloatArray = NDArray[np.float64]
 

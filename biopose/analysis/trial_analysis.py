@@ -39,7 +39,7 @@ from biopose.analysis.tables import (
 from biopose.io.arrow_arrays import arrow_array
 from biopose.io.files import written_whole
 from biopose.io.force_plates import ForcePlates
-from biopose.outputs.trial import EVENTS, KINEMATICS, METRICS, MODEL, QUALITY
+from biopose.outputs.file_names import EVENTS, KINEMATICS, METRICS, MODEL, QUALITY
 from biopose.skeleton.reader import read_osim
 
 CYCLES = "cycles.parquet"

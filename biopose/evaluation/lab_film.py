@@ -17,7 +17,8 @@ from biopose.analysis.motion import Motion, motion_of
 from biopose.camera.motion_summary import CameraMotionResult
 from biopose.evaluation.lab_rendering import ExpertMotion, render
 from biopose.io.files import sha256_of, written_whole
-from biopose.outputs.trial import TRIAL, trial_table
+from biopose.outputs.file_names import TRIAL
+from biopose.outputs.trial import trial_table
 from biopose.pipeline import PERCEIVE, Clip, Models, Subject, Trial, reconstruct, solve
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.tracking.people import People, join_shards

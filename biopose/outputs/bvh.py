@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from biopose.io.files import written_whole
 from biopose.io.mot import read_mot
-from biopose.outputs.trial import COORDINATES, MODEL
+from biopose.outputs.file_names import COORDINATES, MODEL
 from biopose.outputs.trial_person import interpolated
 from biopose.skeleton.kinematics import Kinematics, Pose
 from biopose.skeleton.model import GROUND, Skeleton

@@ -22,10 +22,7 @@ from biopose.io.files import existing_file, written_whole
 from biopose.io.parquet import read_parquet_table
 from biopose.io.trc import read_trc
 from biopose.io.up_axis import UpAxis, from_y_up
-from biopose.outputs.bvh import write_bvh
-from biopose.outputs.glb import write_glb
-from biopose.outputs.marker_trial import FORCES
-from biopose.outputs.trial import COORDINATES, EVENTS, MARKERS, MODEL, TRIAL
+from biopose.outputs.file_names import COORDINATES, EVENTS, FORCES, MARKERS, MODEL, TRIAL
 from biopose.outputs.workbook import SHEETS, write_workbook
 
 
@@ -65,6 +62,18 @@ def _as_csv(folder: Path, target: Path) -> None:
     pyarrow.csv.write_csv(pa.table(columns), target)  # a NaN is null there, an empty field
 
 
+def _as_glb(folder: Path, target: Path) -> None:
+    from biopose.outputs.glb import write_glb  # loads torch, which copies of files do not need
+
+    write_glb(folder / TRIAL, target)
+
+
+def _as_bvh(folder: Path, target: Path) -> None:
+    from biopose.outputs.bvh import write_bvh  # likewise
+
+    write_bvh(folder, target)
+
+
 def _copied(name: str) -> Callable[[Path, Path], None]:
     def copy(folder: Path, target: Path) -> None:
         shutil.copyfile(folder / name, target)
@@ -78,8 +87,8 @@ FORMATS: Mapping[str, tuple[tuple[str, ...], Callable[[Path, Path], None]]] = {
     "mot": ((COORDINATES,), _copied(COORDINATES)),
     "osim": ((MODEL,), _copied(MODEL)),
     "c3d": ((MARKERS,), partial(_as_c3d, options=C3DOptions())),
-    "glb": ((TRIAL,), lambda folder, target: write_glb(folder / TRIAL, target)),
-    "bvh": ((MODEL, COORDINATES), write_bvh),
+    "glb": ((TRIAL,), _as_glb),
+    "bvh": ((MODEL, COORDINATES), _as_bvh),
     "parquet": ((TRIAL,), _copied(TRIAL)),
     "csv": ((TRIAL,), _as_csv),
     "xlsx": (tuple(SHEETS.values()), write_workbook),

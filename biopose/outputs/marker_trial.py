@@ -19,20 +19,11 @@ from biopose.io.force_plates import ForcePlates, write_force_plates
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import write_trc
-from biopose.outputs.trial import (
-    COORDINATES,
-    MARKERS,
-    MODEL,
-    TRIAL,
-    TRIAL_VERSION,
-    channel_table,
-    position_columns,
-    write_channels,
-)
+from biopose.outputs.file_names import COORDINATES, FORCES, MARKERS, MODEL, TRIAL
+from biopose.outputs.trial import TRIAL_VERSION, channel_table, position_columns, write_channels
 from biopose.skeleton.model import Skeleton
 
 MARKER_TRIAL = "marker_trial"
-FORCES = "forces.mot"
 # A frame of this root mean square marker error has half the quality, below which it is not trusted: OpenSim's guidance
 # (Simulation with OpenSim - Best Practices) is an RMS below 20 mm and no error above 40 mm.
 HALF_QUALITY_M = 0.04

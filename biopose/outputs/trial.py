@@ -26,6 +26,7 @@ from biopose.io.files import written_whole
 from biopose.io.mot import write_mot
 from biopose.io.parquet import METADATA_KEY, POSITION_SUFFIXES
 from biopose.io.trc import write_trc
+from biopose.outputs.file_names import COORDINATES, MARKERS, MODEL, TRIAL, TRIAL_FILES
 from biopose.reconstruction.measurement import FOOT_POINTS, PersonMeasurement
 from biopose.skeleton.full_body import build_full_body, full_body_skeleton
 from biopose.skeleton.quiet_opensim import opensim
@@ -33,9 +34,6 @@ from biopose.skeleton.scaled_model import write_scaled_osim
 from biopose.skeleton.scaling import Scaling
 
 TRIAL_VERSION = 1
-COORDINATES, MARKERS, MODEL, TRIAL = "coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"
-KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
-TRIAL_FILES = (COORDINATES, MARKERS, MODEL, TRIAL)
 
 
 def write_trial(

@@ -8,7 +8,7 @@ from typing import Any
 
 from biopose.errors import FileFormatError
 from biopose.io.parquet import read_parquet_table
-from biopose.outputs.trial import EVENTS, KINEMATICS, METRICS
+from biopose.outputs.file_names import EVENTS, KINEMATICS, METRICS
 
 SHEETS = {"metrics": METRICS, "events": EVENTS, "kinematics": KINEMATICS}
 MOST_ROWS = 1_048_575  # of a sheet, below its heading

@@ -24,9 +24,9 @@ from biopose.analysis.trial_analysis import (
     analyse_trial,
     write_metrics_csv,
 )
-from biopose.outputs.marker_trial import FORCES
+from biopose.outputs.file_names import FORCES, TRIAL_FILES
 from biopose.outputs.summary import summary_of, write_summary
-from biopose.outputs.trial import TRIAL_FILES, write_trial
+from biopose.outputs.trial import write_trial
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.rendering.kept_frame import KeptFrame
 from biopose.rendering.overlay_layout import overlay_layout

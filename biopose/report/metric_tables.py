@@ -14,6 +14,7 @@ DECIMALS = {"deg": 1, "m": 3, "s": 3, "m/s": 2, "steps/min": 1}
 NOT_KNOWN = "not known: {}"
 LAST_OF_EVERY_TRIAL = "ankle_dorsiflexion_range"  # in the order of definitions
 PLACES = {name: place for place, name in enumerate(DEFINITIONS)}
+TITLES = {"jump_height_com": "jump height by centre of mass", "jump_height_flight": "jump height by flight time"}
 SYMBOLS = {"deg": "°", "1": ""}  # of units that are not written as they are
 
 
@@ -44,7 +45,7 @@ def metric_rows(metrics: Sequence[Metric]) -> list[MetricRow]:
     for metric in sorted(metrics, key=lambda metric: metric_place(metric.metric)):
         if _is_known(metric.value) or metric.reason:
             definition = DEFINITIONS[metric.metric]
-            empty = MetricRow(metric.metric.replace("_", " "), definition.meaning, definition.source, {})
+            empty = MetricRow(metric_title(metric.metric), definition.meaning, definition.source, {})
             row = rows.setdefault(metric.metric, empty)
             row.values[metric.side] = (
                 NOT_KNOWN.format(metric.reason)
@@ -52,6 +53,11 @@ def metric_rows(metrics: Sequence[Metric]) -> list[MetricRow]:
                 else format_value(metric.value, unit=metric.unit, sd=metric.sd)
             )
     return list(rows.values())
+
+
+def metric_title(metric: str) -> str:
+    """A metric's name for a person."""
+    return TITLES.get(metric, metric.replace("_", " "))
 
 
 def metric_place(metric: str) -> tuple[bool, int]:
@@ -81,7 +87,11 @@ def _event_name(event: Event) -> str:
 def format_value(value: float, *, unit: str, sd: float | None = None) -> str:
     """A value with its standard deviation, where it is known, rounded to what is meaningful in its unit."""
     decimals = DECIMALS.get(unit, 0 if float(value).is_integer() else 2)
-    numbers = [f"{number:.{decimals}f}" for number in (value, sd) if _is_known(number)]
+    numbers = [
+        f"{round(number, decimals) + 0.0:.{decimals}f}".replace("-", "\N{MINUS SIGN}")  # 0.0, where it rounds to -0.0
+        for number in (value, sd)
+        if number is not None and math.isfinite(number)
+    ]
     return " ± ".join(numbers) + SYMBOLS.get(unit, f" {unit}")
 
 

@@ -82,6 +82,7 @@ def figure(
     *,
     columns: int = COLUMNS,
     time_title: str = "time (s)",
+    shade: str = "untrusted",
 ) -> str:
     """The panels in rows, as an <svg> element that reads itself out by its title and description.
 
@@ -93,20 +94,23 @@ def figure(
         time_s: (T,) increasing.
         untrusted: (T,) frames whose background is grey.
         columns: of panels.
-        time_title: of the horizontal axis.
+        time_title: of the horizontal axis: time (s), or % of a cycle.
+        shade: what the grey background stands for: a class of plot.css.
     """
     axis = _TimeAxis(time_s)
     shades = merged((axis.edges_px[start], axis.edges_px[stop]) for start, stop in stretches(untrusted))
     width, height = columns * PANEL_PX[0], -(-len(panels) // columns) * PANEL_PX[1]
+    description = _description(panels, time_s, untrusted, time_title, shade)
     parts = [
         f'<svg class="plot" role="img" aria-label="{escape(title)}" viewBox="0 0 {width:g} {height:g}">',
-        f"<title>{escape(title)}</title><desc>{escape(_description(panels, time_s, untrusted))}</desc>",
+        f"<title>{escape(title)}</title><desc>{escape(description)}</desc>",
     ]
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
         place = f"translate({column * PANEL_PX[0] + LEFT_PX:g} {row * PANEL_PX[1] + TOP_PX:g})"
         parts.append(f'<g class="panel" transform="{place}" {axis.attributes}>')
-        parts += _panel(panel, axis, shades, time_title=time_title if index + columns >= len(panels) else "")
+        title_below = time_title if index + columns >= len(panels) else ""
+        parts += _panel(panel, axis, shades, time_title=title_below, shade=shade)
         if index == 0:
             parts += _legend(panel, axis.width_px)
         parts.append("</g>")
@@ -136,9 +140,11 @@ class _TimeAxis:
         return x_px
 
 
-def _panel(panel: Panel, axis: _TimeAxis, shades: Sequence[tuple[float, float]], *, time_title: str) -> list[str]:
+def _panel(
+    panel: Panel, axis: _TimeAxis, shades: Sequence[tuple[float, float]], *, time_title: str, shade: str
+) -> list[str]:
     height = PANEL_PX[1] - TOP_PX - BOTTOM_PX
-    parts = [f'<path class="untrusted" d="{_boxes(shades, 0.0, height)}"/>'] if shades else []
+    parts = [f'<path class="{shade}" d="{_boxes(shades, 0.0, height)}"/>'] if shades else []
     parts.append(f'<text class="title" y="-7">{escape(panel.title)}</text>')
     if panel.strips:
         parts += _strips(panel.strips, axis, height)
@@ -220,9 +226,10 @@ def _per_column(values: FloatArray, edges_px: FloatArray) -> tuple[FloatArray, F
 
 
 def _legend(panel: Panel, width_px: float) -> list[str]:
-    """Names of both sides at the right of the first panel's title; none where there is one curve."""
+    """Names of the curves at the right of the first panel's title; none where there is one, or they have none."""
     parts = []
-    for place, curve in enumerate(reversed(panel.curves) if len(panel.curves) > 1 else ()):
+    named = [curve for curve in panel.curves if curve.name]
+    for place, curve in enumerate(reversed(named) if len(named) > 1 else ()):
         right = width_px - 52.0 * place
         parts.append(f'<path class="line {curve.kind}" d="M{right - 44:g} -10h16"/>')
         parts.append(f'<text class="tick" x="{right - 25:g}" y="-7">{escape(curve.name)}</text>')
@@ -244,9 +251,14 @@ def _boxes(spans_px: Sequence[tuple[float, float]], top: float, height: float) -
     return "".join(f"M{a:.1f} {top:.1f}h{b - a:.1f}v{height:.1f}h{a - b:.1f}z" for a, b in spans_px)
 
 
-def _description(panels: Sequence[Panel], time_s: FloatArray, untrusted: NDArray[np.bool_]) -> str:
+def _description(
+    panels: Sequence[Panel], time_s: FloatArray, untrusted: NDArray[np.bool_], time_title: str, shade: str
+) -> str:
     """What the figure shows, in words: the extent of each curve."""
-    lines = [f"From {time_s[0]:.2f} to {time_s[-1]:.2f} s; {int(untrusted.sum())} of {len(time_s)} frames untrusted."]
+    is_time = time_title != "%"
+    extent = f"From {time_s[0]:.2f} to {time_s[-1]:.2f} s" if is_time else f"From {time_s[0]:g} to {time_s[-1]:g} %"
+    shaded = f"; {int(untrusted.sum())} of {len(time_s)} {'frames' if is_time else 'per cents'} {shade}"
+    lines = [f"{extent}{shaded if is_time or untrusted.any() else ''}."]
     for panel in panels:
         for curve in panel.curves:
             if np.isfinite(curve.values).any():

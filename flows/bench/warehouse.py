@@ -123,7 +123,7 @@ def _check_space(scratch: Path, needed: int) -> None:
 def _measure_at(home: Path, rows: int) -> dict[str, float]:
     settings = Settings.load(home, cores=THREADS, parquet_from_frames=BILLION)
     home.mkdir(exist_ok=True)
-    added, bulk_s = _grow(settings.warehouse, home, rows // FRAMES)
+    added, bulk_s = grow(settings.warehouse, home, rows // FRAMES)
     load_trial_s = median(_load_one(settings.warehouse, home) for _ in range(REPEATS))
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
     publish_s = _seconds(writer.publish)
@@ -170,7 +170,7 @@ def _measure_archived(home: Path, rows: int) -> dict[str, float]:
     }
 
 
-def _grow(database: Path, scratch: Path, trials: int) -> tuple[int, float]:
+def grow(database: Path, scratch: Path, trials: int) -> tuple[int, float]:
     """Fill the database up to a number of trials; returns the rows that were added and the seconds that this took.
 
     The frames are first computed into a Parquet file, so that only the loading is timed.
@@ -178,7 +178,7 @@ def _grow(database: Path, scratch: Path, trials: int) -> tuple[int, float]:
     synthetic = scratch / "synthetic.parquet"
     with opened_for_writing(database) as connection:
         connection.execute(f"SET threads = {THREADS}")
-        first = _trials_in(connection)
+        first = trials_in(connection)
         connection.execute(f"COPY ({kinematics_sql(connection, first, trials)}) TO '{synthetic}'")
     began = time.perf_counter()
     with opened_for_writing(database) as connection:
@@ -193,11 +193,12 @@ def _grow(database: Path, scratch: Path, trials: int) -> tuple[int, float]:
 def _load_one(database: Path, scratch: Path) -> float:
     """Seconds of one `load_trial`, with opening and closing, as in an ingest run."""
     with opened_for_writing(database) as connection:
-        record = one_trial(connection, _trials_in(connection), scratch)
+        record = one_trial(connection, trials_in(connection), scratch)
     return _seconds(lambda: load_trial(database, record, scratch))
 
 
-def _trials_in(connection: DuckDBPyConnection) -> int:
+def trials_in(connection: DuckDBPyConnection) -> int:
+    """How many trials the database has."""
     return int(connection.execute("SELECT count(*) FROM run").fetchall()[0][0])
 
 

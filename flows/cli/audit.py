@@ -3,7 +3,7 @@
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,7 @@ def audit(
     """
     from tasks.audit import AuditLog
     from tasks.settings import Settings
+    from tasks.users import Users
 
     settings = Settings.load(home)
     refuse_without_warehouse(settings)
@@ -59,10 +60,14 @@ def audit(
             found = {"lines": count, "last_hash": last}
             show(found, json_=json_, lines=lambda: [f"{count} lines, each follows the one before; the last is {last}"])
             return
-        trials, names = _names(settings, log, athlete)
+        trials, athletes, names = _names(settings, log, athlete)
+    recorded = list(log.entries())
+    if not _is_recorded(athlete, recorded, log):
+        _refuse_unknown("--athlete", athlete, athletes)
+    _refuse_unknown("--user", who, {entry.who for entry in recorded} | Users(settings.home).all().keys())
     entries = [
         entry
-        for entry in log.entries()
+        for entry in recorded
         if (who is None or entry.who == who)
         and (since is None or entry.at >= since.replace(tzinfo=UTC))
         and (athlete is None or _concerns(entry, athlete, trials, log))
@@ -74,15 +79,29 @@ def audit(
     )
 
 
-def _names(settings: Settings, log: AuditLog, athlete: str | None) -> tuple[set[str], dict[str, str]]:
-    """Pseudonyms of the athlete's trials, and the id behind each pseudonym of who is stored."""
+def _names(settings: Settings, log: AuditLog, athlete: str | None) -> tuple[set[str], set[str], dict[str, str]]:
+    """Pseudonyms of the athlete's trials, all athletes, and the id behind each pseudonym of who is stored."""
     from tasks.audit import names_of
     from warehouse.connection import opened_for_reading
 
     with opened_for_reading(settings.snapshot) as connection:
         rows = connection.execute("SELECT trial_id, athlete_id FROM trial_manifest").fetchall()
     trials = {log.pseudonym(str(trial)) for trial, of in rows if of == athlete}
-    return trials, names_of(log, {str(one) for row in rows for one in row})
+    return trials, {str(of) for _, of in rows}, names_of(log, {str(one) for row in rows for one in row})
+
+
+def _is_recorded(athlete: str | None, entries: Iterable[Entry], log: AuditLog) -> bool:
+    """Whether an athlete is in the record, though perhaps no longer stored."""
+    pseudonym = None if athlete is None else log.pseudonym(athlete)
+    return any(pseudonym in entry.athletes for entry in entries)
+
+
+def _refuse_unknown(option: str, name: str | None, known: Collection[str]) -> None:
+    """Raise an error for a name of nobody: the empty record of a misspelt name would pass for an answer."""
+    from warehouse.nearest import suggestion
+
+    if name is not None and name not in known:
+        raise click.ClickException(f"{option} {name}: is neither stored nor in the record; {suggestion(name, known)}")
 
 
 def _concerns(entry: Entry, athlete: str, trials: set[str], log: AuditLog) -> bool:

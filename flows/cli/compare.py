@@ -1,4 +1,4 @@
-"""`biopose compare`: the curves of two sessions, athletes or cohorts, and where they differ significantly."""
+"""`biopose compare`: the curves of two sessions, athletes, cohorts or releases, and where they differ significantly."""
 
 # ruff: noqa: D301 - in a help text \b is the character that keeps click from filling the lines after it
 from __future__ import annotations
@@ -14,17 +14,8 @@ from biopose.cli.command_line import as_json, show
 from flows.cli.home_option import with_home, with_teams
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from biopose.analysis.curve_comparison import CurveComparison
-    from warehouse.api import Home
-
-POINTS = 101
-CYCLE = ("athlete_id", "trial_id", "side", "phase_number")
-OF_ONE_ATHLETE = (
-    "cycles of one athlete are compared, as if each were independent of the others: the result is about this athlete, "
-    "and a session's own conditions are part of the difference"
-)
+    from flows.curve_groups import GroupComparison
 
 
 @click.command()
@@ -54,16 +45,19 @@ def compare(
 ) -> None:
     """Compare a COORDINATE's curves of two groups by one-dimensional statistical parametric mapping.
 
-    COORDINATE is a column of the view curve, such as knee_angle_r_deg. Groups are chosen by team, session, athlete or
-    trial. In gait strides of the coordinate's own side are compared, else whole trials. An athlete's cycles are
-    averaged first, so that each athlete counts once; athletes of both groups are compared with themselves, and the
-    others are then left out and counted. Where both groups are of one athlete, the cycles themselves are compared.
+    COORDINATE is a column of the view curve, such as knee_angle_r_deg. Groups are chosen by team, session, athlete,
+    trial, since and until, or release. In gait strides of the coordinate's own side are compared, else whole trials. An
+    athlete's cycles are averaged first, so that each athlete counts once; athletes of both groups are compared with
+    themselves, and the others are then left out and counted. Where both groups are of one athlete, the cycles
+    themselves are compared. Two releases are compared on the trials that both measured.
 
     \b
     Examples:
       biopose compare knee_angle_r_deg --activity walk --first team=blue --second team=red
       biopose compare knee_angle_r_deg --activity walk --first session=blue/before --second session=blue/after --json
+      biopose compare knee_angle_r_deg --activity walk --first release=keypoint_fit-1a2b --second release=mqhmr-3c4d
     """
+    from flows.curve_groups import SHOWN, compare_groups, group_cycles
     from tasks.audit import AuditLog, People
     from tasks.settings import Settings
     from tasks.user_name import user_name
@@ -75,11 +69,12 @@ def compare(
     ]
     try:
         of_home = open_home(Settings.load(home).home, teams=teams or None)
-        groups = [_cycles(of_home, coordinate, one) for one in filters]
+        groups = [group_cycles(lambda name, given: of_home.query(name, **given), coordinate, one) for one in filters]
         athletes = {athlete for group in groups for athlete in group["athlete_id"]}
         people = People(athletes=tuple(sorted(athletes)))
         AuditLog(of_home.folder).append(user_name(), "query", f"compare {coordinate}", people)
-        result = _compared(*groups, alpha=alpha)
+        releases = {one.get("release", SHOWN) for one in filters}
+        result = _as_result(compare_groups(*groups, alpha=alpha, of_two_releases=len(releases) == 2), alpha)
     except (WarehouseError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     show({"coordinate": coordinate, **result}, json_=json_, lines=lambda: _lines(coordinate, result))
@@ -95,68 +90,24 @@ def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _cycles(home: Home, coordinate: str, filters: dict[str, str]) -> pl.DataFrame:
-    """A row a cycle: CYCLE, its curve, and whether that is known from 0 to 100 %."""
-    import polars as pl
+def _as_result(found: GroupComparison, alpha: float) -> dict[str, Any]:
+    """As JSON.
 
-    from warehouse.nearest import suggestion
-
-    curves = home.curves(**filters)
-    known = [name for name in curves.columns if name.endswith(("_deg", "_m")) and "_sd_" not in name]
-    if coordinate not in known:
-        raise ValueError(f"{coordinate}: there is no such coordinate; {suggestion(coordinate, known)}")
-    side = "left" if coordinate.removesuffix("_deg").removesuffix("_m").endswith("_l") else "right"
-    of_side = curves.filter(pl.col("side").is_in(["none", side])).sort(*CYCLE, "percent")
-    listed = of_side.group_by(CYCLE, maintain_order=True).agg(pl.col(coordinate).alias("curve"))
-    whole = (pl.col("curve").list.len() == POINTS) & (pl.col("curve").list.drop_nulls().list.len() == POINTS)
-    return listed.with_columns(whole.alias("is_whole"))
-
-
-def _compared(first: pl.DataFrame, second: pl.DataFrame, *, alpha: float) -> dict[str, Any]:
-    import numpy as np
-
-    from biopose.analysis.curve_comparison import compare_curves
-
-    if common := first.join(second, on=CYCLE, how="semi").height:
-        raise ValueError(f"{common} cycles are in both groups; choose groups without a common cycle")
-    groups = [frame.filter("is_whole") for frame in (first, second)]
-    athletes = [list(dict.fromkeys(frame["athlete_id"])) for frame in groups]
-    notes = [
-        f"{len(whole) - len(kept)} cycles of the {name} group are left out, which are not known from 0 to 100 %"
-        for name, whole, kept in zip(("first", "second"), (first, second), groups, strict=True)
-        if len(kept) < len(whole)
-    ]
-    both = [one for one in athletes[0] if one in athletes[1]]
-    alone = athletes[0] == athletes[1] and len(both) == 1
-    paired = bool(both) and not alone
-    if alone:
-        curves = [np.array(frame["curve"].to_list()) for frame in groups]
-        notes.append(OF_ONE_ATHLETE)
-    else:
-        chosen = [both, both] if paired else athletes
-        left_out = [one for one in {*athletes[0], *athletes[1]} if paired and one not in both]
-        notes += [f"{len(left_out)} athletes are in one group alone and left out"] if left_out else []
-        curves = [_means(frame, names) for frame, names in zip(groups, chosen, strict=True)]
-    found = compare_curves(*curves, paired=paired, alpha=alpha)
+    Raises:
+        ValueError: the groups cannot be judged.
+    """
+    if found.found is None:
+        raise ValueError(found.notes[-1])
     return {
-        "compared": "cycles" if alone else "athletes",
-        "paired": paired,
-        "curves": [len(one) for one in curves],
-        "cycles": [len(frame) for frame in groups],
+        "compared": f"{found.unit}s",
+        "paired": found.paired,
+        "curves": [len(one) for one in found.curves],
+        "cycles": list(found.cycles),
         "alpha": alpha,
-        **_as_dict(found),
-        "mean_curves": [one.mean(axis=0).tolist() for one in curves],
-        "notes": notes,
+        **_as_dict(found.found),
+        "mean_curves": [one.mean(axis=0).tolist() for one in found.curves],
+        "notes": list(found.notes),
     }
-
-
-def _means(frame: pl.DataFrame, athletes: list[str]) -> Any:
-    """(N, 101) the mean curve of each athlete's cycles."""
-    import numpy as np
-    import polars as pl
-
-    own = [np.array(frame.filter(pl.col("athlete_id") == one)["curve"].to_list()).mean(axis=0) for one in athletes]
-    return np.array(own).reshape(len(own), POINTS)
 
 
 def _as_dict(found: CurveComparison) -> dict[str, Any]:

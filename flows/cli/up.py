@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from flows.cli.exposure_options import refuse_exposure, with_exposure
 from flows.cli.home_option import with_home
+
+if TYPE_CHECKING:
+    from flows.serving.exposure import Exposure
 
 
 def _time_zone(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
@@ -43,6 +48,7 @@ PORT = click.IntRange(1, 65535)
 @click.option("--prefect-port", type=PORT, help="Of the Prefect server (BIOPOSE_PREFECT_PORT, 4200).")
 @click.option("--mlflow-port", type=PORT, help="Of the MLflow server (BIOPOSE_MLFLOW_PORT, 5000).")
 @click.option("--pages-port", type=PORT, help="Of the pages (BIOPOSE_PAGES_PORT, 4300).")
+@with_exposure
 def up(
     inbox: Path | None,
     home: Path | None,
@@ -51,12 +57,16 @@ def up(
     prefect_port: int | None,
     mlflow_port: int | None,
     pages_port: int | None,
+    exposure: Exposure,
 ) -> None:
     """Serve the nightly ingestion until ^C.
 
-    Starts a Prefect server and a worker with the schedule of prefect.yaml, an MLflow server, and the pages of `serve`,
-    all for this machine alone (127.0.0.1). One that dies is restarted; ^C stops all. Their state is kept in home, their
-    logs in its folder logs. The pages link to Prefect, whose login the file prefect/login of home holds, and MLflow.
+    Starts a Prefect server and a worker with the schedule of prefect.yaml, an MLflow server, and the pages of `serve`.
+    One that dies is restarted; ^C stops all. Their state is kept in home, their logs in its folder logs. Open the
+    pages: they link to Prefect, whose login the file prefect/login of home holds, and MLflow.
+
+    All are for this machine alone (127.0.0.1). With --host other machines reach the pages, as `serve` describes; that
+    needs users (`biopose user add`). Prefect and MLflow stay on 127.0.0.1: ssh -L 4200:127.0.0.1:4200 THIS-MACHINE.
 
     The schedule is in local time. Where clocks change, an hour is missing on one day and another happens twice; a
     schedule that falls into it is reported with the addresses. 04:00 exists once on every day in every time zone.
@@ -65,6 +75,7 @@ def up(
     Examples:
       biopose up --inbox /data/inbox --home /data/biopose
       biopose up --cron "30 5 * * *" --timezone Europe/Berlin --prefect-port 4201
+      biopose up --home /data/biopose --host 10.0.0.7 --public-name biopose.club.example
     """
     from flows.serving.supervisor import serve
     from tasks.settings import Settings
@@ -72,4 +83,5 @@ def up(
     settings = Settings.load(
         home, inbox=inbox, prefect_port=prefect_port, mlflow_port=mlflow_port, pages_port=pages_port
     )
-    serve(settings, cron=cron, timezone=timezone, echo=click.echo)
+    refuse_exposure(exposure, settings)
+    serve(settings, exposure=exposure, cron=cron, timezone=timezone, echo=click.echo)

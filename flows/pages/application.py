@@ -26,6 +26,8 @@ from biopose.errors import BioposeError, FileFormatError, ModelError
 from flows.pages.athlete import athlete
 from flows.pages.body import glb_of
 from flows.pages.compare import compare
+from flows.pages.compare_groups import compare_chosen
+from flows.pages.exports import FORMATS, exportable, exported
 from flows.pages.models import models, with_registry
 from flows.pages.night import night
 from flows.pages.page_cache import PageCache
@@ -36,7 +38,7 @@ from flows.pages.sign_in import SignIn
 from flows.pages.squad import squad
 from flows.pages.templates import environment
 from flows.pages.trial import curves, trial
-from flows.pages.trial_files import REPORT, SHOWN, TrialFiles
+from flows.pages.trial_files import REPORT, SHOWN, TRIAL, TrialFiles
 from flows.pages.visitors import KEY, IdentifiedOnly, Proxy, Sessions, Visitor
 from flows.serving.own_requests import Application
 from tasks.audit import NOBODY, Act, AuditLog, People
@@ -107,7 +109,9 @@ def routes(settings: Settings, sign_in: SignIn, log: AuditLog) -> list[Route | M
         Route(f"{trial_path}/curves.json", site.curves),
         Route(f"{trial_path}/files/{{file}}", site.file),
         Route(f"{trial_path}/body.glb", site.body),
+        Route(f"{trial_path}/export/{{format}}", site.export),
         Route("/compare", site.compare),
+        Route("/compare/groups", site.compare_groups),
         Route("/questions", site.questions),
         Route("/questions/{name}", site.question),
         Route("/questions/{name}/answer.csv", site.csv),
@@ -170,6 +174,13 @@ class _Site:
         chosen = tuple(request.query_params.get(name, "") for name in ("first", "second"))
         return self._kept(request, "compare", compare, People(trials=chosen) if all(chosen) else NOBODY)
 
+    def compare_groups(self, request: Request) -> Response:
+        """Two groups of trials."""
+        context, version = self._ask(request, compare_chosen)
+        reply = self._rendered(request, "compare_groups", context, version, status=400 if context["error"] else 200)
+        self._record(request, "page compare groups", context["people"])
+        return reply
+
     def curves(self, request: Request) -> Response:
         """What the cursor on a trial's curves shows."""
         content, _ = self._ask(request, partial(curves, trial_id=_trial_id(request)))
@@ -193,12 +204,24 @@ class _Site:
 
     def body(self, request: Request) -> Response:
         """A trial's body and skeleton, animated."""
-        found = self._trial_files(request).file("trial.parquet")
+        found = self._trial_files(request).file(TRIAL)
         if found is None:
             raise HTTPException(404, "The files of this trial are not in the home.")
         content = glb_of(found.path)
         self._record(request, "file body.glb", People(trials=(_trial_id(request),)), act="download")
         return Response(content, media_type="model/gltf-binary")
+
+    def export(self, request: Request) -> Response:
+        """A trial in another format."""
+        wanted = request.path_params["format"]
+        files = self._trial_files(request)
+        if wanted not in exportable(files):
+            raise HTTPException(404, "This trial cannot be had in this format.")
+        content = exported(files, wanted)
+        self._record(request, f"file .{wanted}", People(trials=(_trial_id(request),)), act="download")
+        name = quote(f"{request.path_params['trial']}.{wanted}", safe="")
+        headers = {"content-disposition": f"attachment; filename*=utf-8''{name}"}
+        return Response(content, media_type=FORMATS[wanted][0], headers=headers)
 
     def questions(self, request: Request) -> Response:
         """All named queries; nobody's rows."""

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from markupsafe import Markup
 
 from biopose.report.angle_panels import MIN_SPAN_DEG, PANELS
-from biopose.report.svg import Curve, Panel, figure
+from biopose.report.svg import Curve, Panel
+from flows.pages.percent_plot import PERCENT, PercentPlot, percent_plot
 from flows.pages.reader import Reader
 
-PERCENT = np.arange(101.0)
 KINDS = ("first", "second")
+# The names of angles: a coordinate without its side.
+COORDINATES = {name.removesuffix("_"): title for titles in PANELS.values() for name, title in titles.items()}
+SIDELESS = frozenset(name for titles in PANELS.values() for name in titles if not name.endswith("_"))
 
 
 def compare(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -40,7 +42,9 @@ def compare(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
         return page
     described = [read.rows("trial_description", trial=name)[0] for name in names]
     tables = [read.frame("curves_of_trial", {"trial": name}) for name in names]
-    return page | {"described": described, "plots": _plots(tables), "metrics": _metrics(read, names)}
+    unknown = [name for name, table in zip(names, tables, strict=True) if table.is_empty()]
+    metrics = _metrics(read, names)
+    return page | {"described": described, "plots": _plots(tables), "metrics": metrics, "without_curves": unknown}
 
 
 def _metrics(read: Reader, names: list[str]) -> list[dict[str, Any]]:
@@ -51,15 +55,8 @@ def _metrics(read: Reader, names: list[str]) -> list[dict[str, Any]]:
     return [{"first": first[key], "second": second[key]} for key in first if key in second]
 
 
-def _plots(tables: list[pl.DataFrame]) -> dict[str, list[Markup]]:
-    none = np.zeros(len(PERCENT), bool)
-    return {
-        group: [
-            Markup(figure(panel.title, [panel], PERCENT, none, columns=1, time_title="%"))  # noqa: S704 - escaped there
-            for panel in panels
-        ]
-        for group, panels in comparison_panels(tables).items()
-    }
+def _plots(tables: list[pl.DataFrame]) -> dict[str, list[PercentPlot]]:
+    return {group: list(map(percent_plot, panels)) for group, panels in comparison_panels(tables).items()}
 
 
 def comparison_panels(tables: list[pl.DataFrame]) -> dict[str, list[Panel]]:
@@ -73,22 +70,25 @@ def comparison_panels(tables: list[pl.DataFrame]) -> dict[str, list[Panel]]:
         drawn = [
             _panel(f"{title}{f', {side}' if side else ''} (°)", column, side, tables)
             for name, title in titles.items()
-            for column, side in _columns(name)
-            if all(f"{column}_deg" in table.columns for table in tables)
+            for column, side in columns_of(name.removesuffix("_"))
+            if all(column in table.columns for table in tables)
         ]
         groups[group] = [panel for panel in drawn if panel is not None]
     return {group: panels for group, panels in groups.items() if panels}
 
 
-def _columns(name: str) -> list[tuple[str, str]]:
-    return [(f"{name}r", "right"), (f"{name}l", "left")] if name.endswith("_") else [(name, "")]
+def columns_of(coordinate: str) -> list[tuple[str, str]]:
+    """The columns of curve that an angle of COORDINATES has, with their sides; "" for one without a side."""
+    if coordinate in SIDELESS:
+        return [(f"{coordinate}_deg", "")]
+    return [(f"{coordinate}_r_deg", "right"), (f"{coordinate}_l_deg", "left")]
 
 
 def _panel(title: str, column: str, side: str, tables: list[pl.DataFrame]) -> Panel | None:
     curves = [
         Curve(kind, name, values)
         for kind, name, table in zip(KINDS, ("1st", "2nd"), tables, strict=True)
-        if (values := _values(table, f"{column}_deg", side)) is not None
+        if (values := _values(table, column, side)) is not None
     ]
     if len(curves) < len(tables):
         return None

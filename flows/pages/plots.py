@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from biopose.report.angle_panels import PANELS
 from biopose.report.svg import COLUMNS, Panel, figure
 from flows.pages.athlete import athlete
-from flows.pages.compare import PERCENT, comparison_panels
+from flows.pages.compare import COORDINATES, comparison_panels
+from flows.pages.percent_plot import PERCENT
 from flows.pages.reader import Reader
 from flows.pages.report import LIMITS
 from flows.pages.trial import read_frames
@@ -21,8 +21,6 @@ from warehouse.open_snapshot import OpenSnapshot
 from warehouse.team_rows import Teams
 
 T = TypeVar("T")
-# The names of angles: a coordinate without its side.
-COORDINATES = {name.removesuffix("_"): title for titles in PANELS.values() for name, title in titles.items()}
 
 
 def curve_plot(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import polars as pl
 
 from flows.pages.answer_plot import answer_plot
 from flows.pages.reader import Reader
-from tasks.answered_people import people_in
+from tasks.answered_people import ANY, people_in
 from tasks.audit import NOBODY, People
 from warehouse.errors import QueryError, QueryLimitError
 from warehouse.named_query import NamedQuery, named_queries
@@ -19,6 +20,7 @@ from warehouse.parameters import Expectation, Parameter, expectation
 from warehouse.query import known_query
 
 SHOWN_ROWS = 500
+SHOWN_BY_FIELD = re.compile(r"^(one of \w+\.\w+|(measured )?column of \w+|date)(, )?")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,13 @@ class Field:
     expected: Expectation
     choices: list[str]
     value: str
+
+    @property
+    def help(self) -> str:
+        """What is expected, but for what the field itself shows."""
+        default = self.parameter.default
+        otherwise = "" if default in (None, ANY) or self.expected.kind == "date" else f"else {default}"
+        return "; ".join(filter(None, (SHOWN_BY_FIELD.sub("", self.parameter.meaning), otherwise)))
 
 
 def questions(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - as every page is called

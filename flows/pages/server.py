@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from pathlib import Path
+from collections.abc import Callable
 
 import uvicorn
 
 from biopose.errors import BioposeError
 from flows.pages.application import application
 from flows.pages.visitors import Proxy
+from flows.serving.exposure import ON_LOOPBACK, Exposure
 from flows.serving.ports import check_port
-from tasks.settings import LOCALHOST, Settings
+from tasks.settings import Settings
 from warehouse.errors import no_home
 
 
 def serve_pages(
     settings: Settings,
     *,
-    host: str = LOCALHOST,
+    exposure: Exposure = ON_LOOPBACK,
     echo: Callable[[str], None] = print,
-    is_on_loopback: bool = True,
-    public_names: Collection[str] = (),
-    proxy: Proxy | None = None,
-    tls: tuple[Path, Path] | None = None,
 ) -> None:
     """Serve until ^C or SIGTERM.
 
     Args:
         settings: whose home is shown, and at which port.
-        host: an address of this machine.
+        exposure: on which address they listen, and who signs users in.
         echo: called with the address.
-        is_on_loopback: whether only this machine can reach that.
-        public_names: by which other machines reach it.
-        proxy: that signs users in; None: they sign in with a token.
-        tls: the files of a certificate and its key; None: no encryption.
 
     Raises:
         BioposeError: there is no such home, or the port is in use.
@@ -42,15 +34,17 @@ def serve_pages(
     if not settings.home.is_dir():
         raise BioposeError(str(no_home(settings.home)))
     check_port(settings.pages_port, "pages_port", option="--port")
-    shown = f"[{host}]" if ":" in host else host
-    echo(f"{'https' if tls else 'http'}://{shown}:{settings.pages_port} shows {settings.home}; ^C stops it.")
+    echo(f"{exposure.address(settings.pages_port)} shows {settings.home}; ^C stops it.")
+    header, address = exposure.proxy_header, exposure.proxy_address
+    proxy = Proxy(header, address) if header and address else None
+    certificate, key = exposure.tls or (None, None)
     uvicorn.run(
-        application(settings, public_names=public_names, proxy=proxy, is_on_loopback=is_on_loopback),
-        host=host,
+        application(settings, public_names=exposure.public_names, proxy=proxy, is_on_loopback=exposure.is_on_loopback),
+        host=exposure.host,
         port=settings.pages_port,
         log_level="warning",
         proxy_headers=False,
-        ssl_certfile=tls[0] if tls else None,
-        ssl_keyfile=tls[1] if tls else None,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
         server_header=False,
     )

@@ -26,6 +26,8 @@ KEYS = {
     "quality": lambda row: -1.0 if row["mean_quality"] is None else row["mean_quality"],
 }
 DEFAULT_SORT = "-changes"
+TOO_FEW, OTHERWISE = "not enough sessions", "measured otherwise"
+UNDECIDED = (TOO_FEW, OTHERWISE)
 SHOWN_CHANGES = 5  # of an athlete
 
 
@@ -41,12 +43,16 @@ def squad(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
     since = asked.get("since") or default_since(row["last_session"] for row in athletes)
     compared = read.rows("before_after", date=since, team=team, activity=activity)
     changes: dict[str, list[Row]] = {row["athlete_id"]: [] for row in athletes}
+    decided = {row["athlete_id"] for row in compared if row["judgement"] not in UNDECIDED}
     for row in compared:
         if row["judgement"] == "real":
             changes[row["athlete_id"]].append(row)
     sort = asked.get("sort", "")
     sort = sort if sort.lstrip("-") in KEYS else DEFAULT_SORT
-    rows = [row | {"changes": _largest_first(changes[row["athlete_id"]])} for row in athletes]
+    rows = [
+        row | {"changes": _largest_first(changes[row["athlete_id"]]), "is_decided": row["athlete_id"] in decided}
+        for row in athletes
+    ]
     rows.sort(key=lambda row: row["athlete_id"])
     rows.sort(key=KEYS[sort.lstrip("-")], reverse=sort.startswith("-"))
     return {
@@ -61,8 +67,8 @@ def squad(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
         "columns": COLUMNS,
         "shown_changes": SHOWN_CHANGES,
         "compared": len(compared),
-        "otherwise": sum(row["judgement"] == "measured otherwise" for row in compared),
-        "undecided": sum(row["judgement"] == "not enough sessions" for row in compared),
+        "otherwise": sum(row["judgement"] == OTHERWISE for row in compared),
+        "undecided": sum(row["judgement"] == TOO_FEW for row in compared),
     }
 
 

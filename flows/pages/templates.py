@@ -12,9 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from biopose.analysis.definitions import DEFINITIONS
-from biopose.report.metric_tables import format_value
+from biopose.report.metric_tables import format_value, metric_title
 
 NO_VALUE = "–"
+MINUS = "\N{MINUS SIGN}"
 
 
 @cache
@@ -33,11 +34,12 @@ def environment(*, offline: bool = False) -> Environment:
     )
     templates.filters |= {
         "path": lambda name: quote(str(name), safe="/"),
-        "name": lambda name: str(name).replace("_", " "),
+        "name": lambda name: metric_title(str(name)),
         "value": value,
         "cell": cell,
         "quality": lambda number: NO_VALUE if number is None else f"{number:.2f}",
         "meaning": meaning,
+        "signed_degrees": lambda degrees: f"{degrees:+.1f}°".replace("-", MINUS),
     }
     templates.globals |= {"address": address, "link": _text if offline else _link}
     return templates

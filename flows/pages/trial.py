@@ -19,6 +19,7 @@ from biopose.outputs.untrusted import UNTRUSTED_QUALITY
 from biopose.report.angle_panels import angle_panels
 from biopose.report.metric_tables import metric_rows, sides_of
 from biopose.report.svg import Panel, figure
+from flows.pages.exports import exportable
 from flows.pages.reader import Reader, Row
 from flows.pages.trial_files import TrialFiles
 from warehouse.errors import QueryError
@@ -38,6 +39,10 @@ QUALITY_NAMES = {
     "refinement_prediction_sd_mm": "standard deviation that MQ-HMR gives its keypoints",
     "cross_check_rms_deg": "difference from OpenSim's inverse kinematics, root mean square",
     "cross_check_max_deg": "difference from OpenSim's inverse kinematics, greatest",
+    "cross_check_frames": "frames that OpenSim's inverse kinematics solved for this",
+    "refinement_reprojection_before_px": "reprojection error before the refinement by 2D keypoints",
+    "refinement_reprojection_after_px": "reprojection error after it",
+    "refinement_iterations": "iterations of the refinement",
 }
 
 
@@ -94,6 +99,7 @@ def trial(read: Reader, asked: Mapping[str, str], *, trial_id: str, home: Path) 
         "overlay_start_s": overlay_start_s(frames, described),
         "least_quality": UNTRUSTED_QUALITY,
         "files": files.existing(),
+        "exports": exportable(files),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-OVERLAY, REPORT, SUMMARY = "overlay.mp4", "report.html", "summary.json"
+OVERLAY, REPORT, SUMMARY, TRIAL = "overlay.mp4", "report.html", "summary.json", "trial.parquet"
 CONTENT = {
     OVERLAY: ("video/mp4", "the body drawn over the video"),
     REPORT: ("text/html; charset=utf-8", "the report of this measurement, one page for offline"),
@@ -13,7 +13,7 @@ CONTENT = {
     "scaled.osim": ("application/xml", "the scaled OpenSim model that the .mot moves"),
     "markers.trc": ("text/plain; charset=utf-8", "virtual markers"),
     "metrics.csv": ("text/csv; charset=utf-8", "metrics with standard deviations"),
-    "trial.parquet": ("application/vnd.apache.parquet", "every channel with its standard deviation"),
+    TRIAL: ("application/vnd.apache.parquet", "every channel with its standard deviation"),
     "kinematics.parquet": ("application/vnd.apache.parquet", "the warehouse's table of frames"),
     "events.parquet": ("application/vnd.apache.parquet", "the warehouse's table of events"),
     "metrics.parquet": ("application/vnd.apache.parquet", "the warehouse's table of metrics"),

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from flows.serving.exposure import Exposure
 from flows.serving.own_requests import own_origins
 from flows.serving.prefect_server import POOL
 from tasks.environment import isolate_environment, own_api
@@ -38,9 +39,9 @@ def mlflow_server(settings: Settings) -> list[str]:
     return _python("mlflow", "server", *address, *own_alone, *store)
 
 
-def pages_server(settings: Settings) -> list[str]:
+def pages_server(settings: Settings, exposure: Exposure) -> list[str]:
     """`biopose serve`, to which an ingest run's page in Prefect links."""
-    return _python("flows.cli.main", "serve", "--port", str(settings.pages_port))
+    return _python("flows.cli.main", "serve", "--port", str(settings.pages_port), *exposure.arguments())
 
 
 def deploy(file: Path) -> list[str]:

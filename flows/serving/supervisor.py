@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,7 @@ import yaml
 from biopose.errors import BioposeError
 from flows.serving import programs
 from flows.serving.clock_changes import clock_change_notes
+from flows.serving.exposure import ON_LOOPBACK, Exposure
 from flows.serving.ports import check_ports
 from flows.serving.prefect_server import PrefectServer
 from flows.serving.processes import Child, adopting_orphans, stop, stop_orphans
@@ -64,6 +66,7 @@ def print_line(text: str) -> None:
 def serve(
     settings: Settings,
     *,
+    exposure: Exposure = ON_LOOPBACK,
     cron: str | None = None,
     timezone: str | None = None,
     echo: Callable[[str], None] = print_line,
@@ -73,6 +76,7 @@ def serve(
 
     Args:
         settings: where state lives and which ports to use.
+        exposure: on which address the pages listen, and who signs users in; all else is for this machine alone.
         cron: schedule of the nightly deployment; None: that of prefect.yaml.
         timezone: of the schedule; None: that of prefect.yaml.
         echo: called with each message.
@@ -88,7 +92,7 @@ def serve(
         folder.mkdir(parents=True, exist_ok=True)
     with _stop_signal() as signals, adopting_orphans(), exclusive(settings.home, "up"):
         check_ports(settings)
-        services = _Services(settings, project, signals, echo)
+        services = _Services(settings, exposure, project, signals, echo)
         try:
             services.start(deployments(project, cron=cron, timezone=timezone))
             services.watch()
@@ -101,19 +105,27 @@ def serve(
 class _Services:
     """All programs of one `biopose up`."""
 
-    def __init__(self, settings: Settings, project: Path, stop: StopSignal, echo: Callable[[str], None]) -> None:
-        self._settings, self._project, self._stop, self._echo = settings, project, stop, echo
-        self._addresses = Addresses.planned(settings)
+    def __init__(
+        self,
+        settings: Settings,
+        exposure: Exposure,
+        project: Path,
+        stop: StopSignal,
+        echo: Callable[[str], None],
+    ) -> None:
+        self._settings, self._exposure, self._project = settings, exposure, project
+        self._stop, self._echo = stop, echo
+        self._addresses = replace(Addresses.planned(settings), pages=exposure.address(settings.pages_port))
         self._environment, self._not_used = programs.environment(settings, project, self._addresses)
         self._server = PrefectServer(self._addresses.prefect, self._environment["PREFECT_API_AUTH_STRING"])
         self._running: list[Child] = []
 
     def start(self, project: dict[str, Any]) -> None:
         """Start all, wait until each is ready, then print their addresses."""
-        self._echo("\n".join([*self._not_used, f"Starting in {self._settings.home} ..."]))
+        self._echo("\n".join([*self._not_used, *self._exposure.notes, f"Starting in {self._settings.home} ..."]))
         begin_with_copy("prefect", self._settings.prefect_database)
         prefect = self._begin("prefect-server", *programs.prefect_server(self._settings.prefect_port))
-        pages = self._begin("pages", *programs.pages_server(self._settings))
+        pages = self._begin("pages", *programs.pages_server(self._settings, self._exposure))
         self._complete("models", *register_command())
         mlflow = self._begin("mlflow", *programs.mlflow_server(self._settings))
         self._until(prefect, lambda: responds(f"{self._addresses.prefect}/api/health"))
@@ -125,7 +137,8 @@ class _Services:
         self._deploy(project)
         self._until(worker, lambda: self._server.has_worker(worker_name))
         self._until(mlflow, lambda: responds(f"{self._addresses.mlflow}/health"))
-        self._until(pages, lambda: responds(f"{self._addresses.pages}/health"))
+        own_address = self._exposure.own_address(self._settings.pages_port)
+        self._until(pages, lambda: responds(f"{own_address}/health"))
         self._until(prefect, lambda: self._server.next_run() is not None)
         self._addresses.record(self._settings)
         self._echo("\n".join([*self._addresses_lines(_zone(project)), *_schedule_notes(project), "^C stops all."]))

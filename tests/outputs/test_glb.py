@@ -1,5 +1,8 @@
 """A trial as .glb, read by two programs that are not ours: VTK moves the body, trimesh reads the meshes."""
 
+import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,11 @@ from tests.body.bodies import needs_body_asset
 from tests.outputs.measured import SETTINGS, VERSIONS, measured
 
 pytestmark = needs_body_asset
+VALIDATOR = Path(__file__).parents[2] / ".venv" / "npm" / "node_modules" / "gltf-validator"  # .ci/run installs it
+VALIDATE = """
+const report = require(process.argv[1]).validateBytes(new Uint8Array(require("fs").readFileSync(process.argv[2])));
+report.then((found) => console.log(JSON.stringify(found.issues)));
+"""
 FRAMES = 12
 BYTES_PER_FRAME = 600  # of every joint's rotation and the first one's position
 
@@ -73,6 +81,14 @@ def test_it_has_a_body_and_a_skeleton_in_metres_and_is_small(glb: Path) -> None:
     assert (skeleton.min(0) > body.min(0)).all()
     assert (skeleton.max(0) < body.max(0)).all()
     assert glb.stat().st_size + 600 * BYTES_PER_FRAME < 3e6, "ten seconds at 60 Hz take less than 3 MB"
+
+
+@pytest.mark.skipif(
+    not (VALIDATOR.is_dir() and shutil.which("node")), reason=f"{VALIDATOR} is not there: .ci/run installs it"
+)
+def test_khronos_validator_finds_nothing(glb: Path) -> None:
+    done = subprocess.run(["node", "-e", VALIDATE, VALIDATOR, glb], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["messages"] == []
 
 
 def test_a_damaged_table_is_refused(trial: Path, tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_metrics_have_their_value_unit_deviation_and_definition(everything: str)
 
 def test_sides_of_a_metric_are_columns_of_one_row() -> None:
     rows = metric_rows(METRICS)
-    assert [row.name for row in rows] == ["jump count", "jump height flight", "knee flexion peak"]
+    assert [row.name for row in rows] == ["jump count", "jump height by flight time", "knee flexion peak"]
     assert rows[2].values == {"left": "63.2 ± 1.4°", "right": "65.0°"}
     assert sides_of(rows) == {"left": "left", "right": "right", "none": "whole body"}
     assert sides_of(rows[:2]) == {"none": "whole body"}

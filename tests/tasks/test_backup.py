@@ -119,7 +119,7 @@ def test_a_damaged_file_is_named_before_anything_is_written(settings: Settings) 
     with pytest.raises(BioposeError, match=r"overlay\.mp4: is missing or damaged; restore another backup"):
         restore(made.folder, again)
     assert not again.home.exists()
-    with pytest.raises(BioposeError, match=f"{LIST}: no list of a backup"):
+    with pytest.raises(BioposeError, match="it is no backup; give one of the folders"):
         restore(settings.home.parent, again)
 
 
@@ -175,3 +175,14 @@ def test_the_commands_say_how_to_go_on(settings: Settings) -> None:
     assert "goes on from there" in result.output
     inside = CliRunner().invoke(cli, ["backup", str(settings.home / "backups"), "--home", str(settings.home)])
     assert inside.exit_code == 2
+
+
+def test_what_cannot_be_restored_is_named_with_what_can(settings: Settings, tmp_path: Path) -> None:
+    made = back_up(settings, tmp_path / "backups")
+    with pytest.raises(
+        BioposeError, match=f"backups: it holds backups, of which {made.folder.name} is the newest: give"
+    ):
+        restore(made.folder.parent, Settings(home=tmp_path / "again"))
+    (tmp_path / "file").touch()
+    with pytest.raises(BioposeError, match=r"file/home: cannot be made there \(Not a directory\); give another --home"):
+        restore(made.folder, Settings(home=tmp_path / "file" / "home"))

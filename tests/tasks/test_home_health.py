@@ -21,6 +21,7 @@ from tasks.quarantine import Quarantine, quarantine_record
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.archive import archive_frames
+from warehouse.connection import opened_for_writing
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
 
@@ -49,7 +50,13 @@ def test_a_home_in_order_has_nothing_to_do(settings: Settings) -> None:
 
 
 def test_a_night_that_did_not_happen_or_failed_is_reported(settings: Settings) -> None:
-    assert findings(settings)["last ingest"].found == "none is in the logs"
+    found = findings(settings)["last ingest"]
+    assert (found.ok, found.found) == (True, "no log of one is there; the warehouse was last loaded 0 hours ago")
+    with opened_for_writing(settings.warehouse) as connection:
+        connection.execute("UPDATE load_record SET loaded_at = loaded_at - INTERVAL 49 HOURS")
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    found = findings(settings)["last ingest"]
+    assert (found.ok, found.found.partition("; ")[2]) == (False, "the warehouse was last loaded 49 hours ago")
     with ingest_log(settings, started_by="biopose ingest") as night:
         night.write("ended", summary="2 stored")
     found = findings(settings)["last ingest"]

@@ -10,7 +10,8 @@ import pytest
 
 from biopose.analysis.kinematics import coordinate_units, kinematics_table
 from biopose.analysis.measured_trial import MeasuredTrial
-from biopose.outputs.trial import TRIAL, write_trial_parquet
+from biopose.outputs.file_names import TRIAL
+from biopose.outputs.trial import write_trial_parquet
 from biopose.reconstruction.measurement import PersonMeasurement
 from tests.body.bodies import needs_body_asset
 from tests.outputs.measured import SETTINGS, VERSIONS, measured, with_sd

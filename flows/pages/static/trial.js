@@ -35,7 +35,7 @@ function nearestFrame(time) {
 
 function readingOf(panel, frame) {
   return panel.curves
-    .map(([name, values]) => `${name} ${values[frame] === null ? "not known" : values[frame].toFixed(1)}`.trim())
+    .map(([name, values]) => `${name} ${values[frame] === null ? "not known" : values[frame].toFixed(1).replace("-", "\u2212")}`.trim())
     .join("  ");
 }
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli.main import cli
-from tasks.audit import AuditLog
+from tasks.audit import AuditLog, People
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
@@ -107,7 +107,6 @@ def test_who_asked_for_whom_is_shown_and_the_record_verified(home: Path) -> None
     found = json.loads(run(home, "audit", "--athlete", "red/zoe", "--json").stdout)["entries"]
     assert [entry["act"] for entry in found] == ["export", "query"]
     assert json.loads(run(home, "audit", "--since", "2999-01-01", "--json").stdout)["entries"] == []
-    assert json.loads(run(home, "audit", "--user", "nobody", "--json").stdout)["entries"] == []
     verified = run(home, "audit", "--verify")
     assert verified.output.startswith("3 lines, each follows the one before; the last is ")
     log = home / "audit.jsonl"
@@ -180,3 +179,14 @@ def test_every_address_needs_a_name_that_people_write(home: Path) -> None:
     run(home, "user", "add", "coach", "--team", "blue")
     result = run(home, "serve", "--host", "0.0.0.0")
     assert (result.exit_code, "give --public-name" in result.output) == (2, True)
+
+
+def test_the_record_of_a_name_of_nobody_is_an_error_with_the_nearest(home: Path) -> None:
+    assert run(home, "query", "athletes", "--team", "blue").exit_code == 0
+    for option, name, nearest in (("--athlete", "blue/anne", "blue/ann"), ("--user", "nobody at all", "there are ")):
+        refused = run(home, "audit", option, name)
+        assert (refused.exit_code, "is neither stored nor in the record" in refused.output) == (1, True)
+        assert nearest in refused.output
+    assert run(home, "audit", "--athlete", "blue/ann").exit_code == 0
+    AuditLog(home).append("coach", "erase", "all", People(athletes=("blue/gone",)))
+    assert "erase" in run(home, "audit", "--athlete", "blue/gone").output

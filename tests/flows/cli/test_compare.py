@@ -10,7 +10,9 @@ import pytest
 
 from tests.commands import assert_refused, run
 from tests.published_curves import needs_spm1d, plantar_arch_angle
+from tests.warehouse.test_releases import measured
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
+from warehouse.api import open_home
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
 
@@ -76,6 +78,22 @@ def test_two_sessions_of_one_athlete_are_compared_by_cycles_and_it_is_noted(home
     found = compared(home, *filters)
     assert (found["compared"], found["curves"]) == ("cycles", [3, 3])
     assert "cycles of one athlete" in found["notes"][-1]
+
+
+def test_two_releases_are_compared_on_the_trials_that_both_measured(tmp_path: Path) -> None:
+    database = tmp_path / "warehouse.duckdb"
+    for version, bump_deg in ((1, 0.0), (2, 12.0)):
+        for number in range(4 if version == 2 else 5):
+            one = Walk(f"squat{number}", seed=10 * version + number, activity="squat")
+            one.bump_deg = bump_deg
+            record = measured(one, version)
+            load_trial(database, record, one.write(tmp_path / record["run"]["run_id"]))
+    publish_snapshot(database, tmp_path / "warehouse.snapshot.duckdb")
+    releases = open_home(tmp_path).query("releases").sort("trials_measured", descending=True)["release"]
+    found = compared(tmp_path, *(f"release={name}" for name in releases))
+    assert (found["compared"], found["paired"], found["curves"]) == ("trials", True, [4, 4])
+    assert found["mean_curves"][1][50] - found["mean_curves"][0][50] == pytest.approx(12.0, abs=3.0)
+    assert "trials of one athlete are compared" in found["notes"][0]
 
 
 def test_as_text_it_states_threshold_and_spans(home: Path) -> None:

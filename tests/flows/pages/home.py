@@ -78,13 +78,14 @@ def _jumps() -> list[SyntheticTrial]:
     trials = []
     for week in range(SESSIONS):
         day = (datetime.date(2026, 11, 3) - datetime.timedelta(weeks=SESSIONS - 1 - week)).isoformat()
-        for athlete in ATHLETES:
+        for number, athlete in enumerate(ATHLETES):
             drop = 9.0 if athlete == "cleo" and week >= SESSIONS // 2 else 0.0
             metrics = [("knee_flexion_peak", side, 90.0 - drop + rng.normal(), 2.0) for side in ("left", "right")]
             unknown = ("mean_speed", "none", None, None, "the camera moves")
             trials.append(
                 SyntheticTrial(
                     f"jump_{athlete}",
+                    seed=SESSIONS * number + week,
                     athlete=athlete,
                     session=f"{day}-jumps",
                     date=day,

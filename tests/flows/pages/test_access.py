@@ -95,7 +95,7 @@ def addresses(settings: Settings, person: str) -> Iterator[str]:
     """Every address of the table of routes, with a person's names in their places, and forms filled in."""
     trial = trial_of(person)
     team, session, name = trial.trial_id.split("/")
-    named = {"team": team, "session": session, "trial": name, "athlete": person.split("/")[1]}
+    named = {"team": team, "session": session, "trial": name, "athlete": person.split("/")[1], "format": "csv"}
     table = routes(settings, SignIn(Sessions(settings), AuditLog(settings.home), None), AuditLog(settings.home))
     for route in table:
         if isinstance(route, Mount):
@@ -113,6 +113,8 @@ def addresses(settings: Settings, person: str) -> Iterator[str]:
         else:
             yield route.path.format(**named)
     yield f"/compare?first={trial.trial_id}&second={trial_of('blue/ann').trial_id}"
+    yield f"/compare/groups?activity=countermovement_jump&first_team={team}&second_athlete=blue/ann"
+    yield f"/compare/groups?activity=countermovement_jump&first_athlete={person}&second_session=blue/{session}"
     yield f"/squad?team={team}"
     yield "/squad?since=2026-11-01&sort=-athlete"
 

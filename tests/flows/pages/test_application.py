@@ -12,13 +12,11 @@ import duckdb
 import httpx
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from biopose.cli.command_line import Commands
 from biopose.errors import VideoError
-from flows.cli.serve import serve
 from tasks.quarantine import Quarantine, quarantine_record
 from tasks.settings import Settings
+from tests.body.bodies import needs_body_asset
 from tests.flows.pages.home import FILMED, QUARANTINED, WALK, folder_of, served
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.connection import opened_for_writing, transaction
@@ -31,6 +29,10 @@ from warehouse.open_snapshot import OpenSnapshot
 from warehouse.releases import begin_act, finish_act, promoted
 from warehouse.snapshot import publish_snapshot
 
+GROUPS = (
+    "/compare/groups?activity=countermovement_jump&coordinate=knee_angle"
+    "&first_session=blue/2026-10-27-jumps&second_session=blue/2026-11-03-jumps"
+)
 PAGES = (
     "/",
     "/night",
@@ -40,6 +42,8 @@ PAGES = (
     f"/trial/{WALK}",
     "/compare",
     f"/compare?first={FILMED}&second=blue/2026-10-27-jumps/jump_ann",
+    "/compare/groups",
+    GROUPS,
     "/questions",
     *(f"/questions/{name}" for name in named_queries()),
     "/questions/trials_of_activity?activity=walk",
@@ -49,6 +53,7 @@ PAGES = (
 OTHERS = (
     f"/trial/{FILMED}/curves.json",
     f"/trial/{FILMED}/body.glb",
+    f"/trial/{FILMED}/export/csv",
     f"/trial/{FILMED}/files/overlay.mp4",
     "/questions/trials/answer.csv",
 )
@@ -140,12 +145,35 @@ def test_a_question_is_a_form_and_its_answer_a_table_a_plot_and_csv(client: http
     wrong = client.get("/questions/change_over_time", params=given | {"athlete": "blue/cloe"})
     assert (wrong.status_code, "nearest: blue/cleo" in wrong.text) == (400, True)
     form = client.get("/questions/change_over_time").text
-    assert "<option selected>blue/cleo</option>" not in form
-    assert "<option>blue/cleo</option>" in form
+    assert '<option value="blue/cleo" selected>' not in form
+    assert '<option value="blue/cleo">blue/cleo</option>' in form
     assert 'type="date"' in form
     broken = client.get("/questions/broken")
     assert (broken.status_code, "broken.sql: Catalog Error" in broken.text) == (400, True)
     assert "x&#39; OR 1" in client.get("/questions/trials", params={"team": "x' OR 1 = 1; --"}).text
+
+
+def test_two_groups_have_mean_curves_with_bands_and_the_command_that_repeats_it(client: httpx.Client) -> None:
+    page = client.get(GROUPS).text
+    assert "6 and 6 athletes, each compared with itself; 6 and 6 trials." in page
+    assert page.count('<path class="band first"') == page.count('<path class="band second"') == 2  # right and left
+    assert page.count('class="line limit"') == 4  # of t, both ways
+    assert 'data-curves="{&#34;x&#34;:[0,1,2' in page
+    assert (
+        "biopose compare knee_angle_l_deg --activity countermovement_jump --first session=blue/2026-10-27-jumps" in page
+    )
+    for wrong, message in (
+        ("first_team=bleu", "nearest: blue"),
+        ("coordinate=knee", "there are hip_flexion, "),
+        ("first_athlete=blue/bob", "the first group has no right walk of which knee flexion is known"),
+        ("", "both groups are the same"),
+    ):
+        reply = client.get(
+            f"/compare/groups?activity=walk&second_since=2026-10-01&{wrong}"
+            if wrong
+            else "/compare/groups?activity=walk"
+        )
+        assert (reply.status_code, message in reply.text) == (400, True), reply.text
 
 
 def test_an_unknown_name_is_not_found_with_the_nearest(client: httpx.Client) -> None:
@@ -219,6 +247,17 @@ def test_a_part_of_the_video_is_served(client: httpx.Client, home: Path) -> None
     assert saved.headers["content-disposition"].startswith("attachment")
     report = client.get(f"/trial/{FILMED}/files/report.html")
     assert "default-src 'none'; style-src 'unsafe-inline'" in report.headers["content-security-policy"]
+
+
+@needs_body_asset
+def test_a_trial_is_had_in_formats_that_are_made_when_asked_for(client: httpx.Client) -> None:
+    table = client.get(f"/trial/{FILMED}/export/csv")
+    assert len(list(csv.DictReader(table.text.splitlines()))) == 40
+    assert table.headers["content-disposition"].endswith("''jump_ann.csv")
+    page = client.get(f"/trial/{FILMED}").text
+    assert ("/export/csv" in page, "/export/c3d" in page) == (True, False)
+    for path in (f"/trial/{FILMED}/export/c3d", f"/trial/{FILMED}/export/exe", f"/trial/{WALK}/export/csv"):
+        assert client.get(path).status_code == 404  # a link leads out of the folder; no such format; no files
 
 
 def test_a_new_snapshot_is_shown_at_once_and_a_home_without_one_says_what_to_do(tmp_path: Path) -> None:
@@ -303,11 +342,3 @@ def test_what_is_broken_in_a_home_hides_no_page(tmp_path: Path) -> None:
         assert [client.get(page).status_code for page in ("/night", "/squad", "/athlete/blue/ann")] == [200] * 3
         refused = client.get("/questions")
         assert (refused.status_code, "loads.sql: a query loads comes with BioPose" in refused.text) == (400, True)
-
-
-def test_an_address_beyond_this_machine_is_refused(tmp_path: Path) -> None:
-    result = CliRunner().invoke(
-        Commands(commands={"serve": serve}), ["serve", "--host", "0.0.0.0", "--home", str(tmp_path)]
-    )
-    assert result.exit_code == 2
-    assert "served to this machine alone" in result.stderr

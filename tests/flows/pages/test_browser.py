@@ -1,23 +1,39 @@
 """The pages in a real browser without a screen: Debian's Chromium, where it is installed."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from biopose.assets import WHEELS, missing_files
+from biopose.report.rollout_page import write_rollout_page
+from biopose.video.encoding import VideoFile
+from flows.pages.report import athlete_report, squad_report, trial_report, write_report
+from tasks.settings import Settings
+from tasks.users import Users
 from tests.body.bodies import needs_body_asset
 from tests.flows.pages.browser import CHROMIUM, chromium
-from tests.flows.pages.home import FILMED, WALK
+from tests.flows.pages.home import FILMED, WALK, served
+from tests.flows.pages.printing import assert_prints_whole
+from tests.tasks.test_comparison import POLICY, compare, of, pair
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM.is_file(), reason=f"{CHROMIUM} is not there: apt-get install chromium"),
 ]
 THREE = next(wheel for wheel in WHEELS if "web/three.js" in wheel.members.values())
+GROUPS = (
+    "/compare/groups?activity=countermovement_jump&coordinate=knee_angle"
+    "&first_session=blue/2026-10-27-jumps&second_session=blue/2026-11-03-jumps"
+)
 PAGES = (
     "/night",
     "/squad",
@@ -25,6 +41,8 @@ PAGES = (
     f"/trial/{FILMED}",
     f"/trial/{WALK}",
     f"/compare?first={FILMED}&second=blue/2026-10-27-jumps/jump_ann",
+    "/compare/groups",
+    GROUPS,
     "/questions",
     "/questions/change_over_time?athlete=blue/cleo&metric=knee_flexion_peak",
     "/models",
@@ -68,6 +86,11 @@ class Visit:
             self.problems.append(f"a request to {url}")
 
 
+def violations(page: Page) -> list[tuple[str, str]]:
+    """What axe-core finds: the rule and the first element."""
+    return [(one["id"], one["nodes"][0]["html"]) for one in Axe().run(page).response["violations"]]
+
+
 @pytest.fixture
 def visit(browser: Browser, address: str) -> Iterator[Visit]:
     visit = Visit(browser, address)
@@ -76,17 +99,18 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_accessible_fits_a_phone_and_requests_nothing_from_elsewhere(
+def test_a_page_is_accessible_fits_a_phone_prints_whole_and_requests_nothing_from_elsewhere(
     browser: Browser, address: str, path: str
 ) -> None:
     visit = Visit(browser, address, width_px=390)
     visit.page.goto(path, wait_until="networkidle")
     width_px = visit.page.evaluate("document.documentElement.scrollWidth")
-    found = Axe().run(visit.page).response["violations"]
+    found = violations(visit.page)
+    assert_prints_whole(visit.page)
     visit.page.close()
     assert visit.problems == []
     assert width_px <= 390
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    assert found == []
 
 
 def test_the_video_plays_and_the_curves_follow_it(visit: Visit) -> None:
@@ -162,9 +186,84 @@ def test_filters_and_questions_work_by_keyboard(visit: Visit) -> None:
     assert visit.problems == []
 
 
-def test_a_page_prints_without_its_menu(visit: Visit, tmp_path: Path) -> None:
+def test_a_page_prints_without_its_menu(visit: Visit) -> None:
     visit.page.goto("/athlete/blue/cleo")
     visit.page.emulate_media(media="print")
     expect(visit.page.get_by_role("navigation")).to_be_hidden()
-    printed = visit.page.pdf(path=tmp_path / "athlete.pdf", prefer_css_page_size=True)
-    assert printed.startswith(b"%PDF")
+
+
+def test_signing_in_and_out_is_accessible_and_works_by_keyboard(browser: Browser, tmp_path: Path) -> None:
+    token = Users(tmp_path).add("ann", ["blue"])
+    with served(tmp_path) as address:
+        visit = Visit(browser, address, width_px=390)
+        page = visit.page
+        page.goto("/account")
+        found = violations(page)
+        page.get_by_label("Token").fill(token)
+        page.keyboard.press("Enter")
+        page.get_by_text("You are ann and see the team blue").wait_for()
+        found += violations(page)
+        page.get_by_role("button", name="Sign out").press("Enter")
+        page.get_by_label("Token").wait_for()
+        page.close()
+    assert found == []
+    assert [one for one in visit.problems if "401 (Unauthorized)" not in one] == []
+
+
+def test_reports_are_accessible_and_request_nothing(browser: Browser, home: Path, tmp_path: Path) -> None:
+    settings = Settings.load(home)
+    comparison, rollout = compare([of(pair(0, shift=40.0))], POLICY, failed={}, look=1, population=1), {"number": 3}
+    rollout |= {"champion": "old", "candidate": "new", "state": "stopped", "verdict": "fail", "transitions": []}
+    status = {"rollout": rollout | {"sample": {"measured": 1}, "comparison": comparison}, "acts": []}
+    reports = (
+        write_report(athlete_report(settings, "blue/cleo"), tmp_path / "athlete.html"),
+        write_report(trial_report(settings, FILMED), tmp_path / "trial.html"),
+        write_report(squad_report(settings, "blue"), tmp_path / "squad.html"),
+        write_rollout_page(tmp_path / "rollout.html", status, []),
+    )
+    for report in reports:
+        page, requests = browser.new_page(viewport={"width": 390, "height": 844}), []
+        page.on("request", lambda request, of=requests: of.append(request.url))  # type: ignore[misc]
+        page.goto(report.as_uri())
+        assert (report.name, violations(page)) == (report.name, [])
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, report.name
+        assert requests == [report.as_uri()]
+        page.close()
+
+
+def test_the_cursor_is_where_the_video_is_also_in_a_trial_that_begins_later(browser: Browser, tmp_path: Path) -> None:
+    """The manifest's start is at 1 s, and the athlete is found in the sixth picture of the overlay."""
+    settings, rate_hz = Settings(home=tmp_path), 50
+    trial = SyntheticTrial(time_s=1.1 + np.arange(40) / rate_hz)
+    load_trial(settings.warehouse, trial.record, trial.write(tmp_path / "measured"))
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    folder = tmp_path / trial.record["run"]["artifacts"]
+    folder.mkdir(parents=True)
+    with VideoFile(folder / "overlay.mp4", width_px=320, height_px=180, rate_hz=rate_hz) as video:
+        for frame in range(45):
+            video.add(np.full((180, 320, 3), 5 * frame, np.uint8), time_s=frame / rate_hz)
+    with served(tmp_path) as address:
+        page = Visit(browser, address).page
+        page.goto(f"/trial/{trial.trial_id}", wait_until="networkidle")
+        assert float(page.locator("#trial").get_attribute("data-overlay-start") or "nan") == pytest.approx(1.0)
+        page.evaluate("document.querySelector('video').currentTime = 0.3")
+        expect(page.locator("#time")).to_have_text("1.30 s")
+        panel = page.locator("g.panel").first
+        left, right, width = (float(panel.get_attribute(f"data-{one}") or "nan") for one in ("from", "to", "width"))
+        x = float(page.locator("line.cursor").first.get_attribute("x1") or "nan")
+        assert left + x / width * (right - left) == pytest.approx(1.3, abs=1e-3)
+        page.evaluate("seek(1.5)")
+        assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(0.5, abs=1e-3)
+        page.close()
+
+
+def test_values_are_shown_under_the_pointer_and_by_arrow_keys(visit: Visit) -> None:
+    page = visit.page
+    page.goto(GROUPS)
+    plot = page.get_by_role("group", name="knee flexion, right (°): arrow keys show values")
+    plot.hover()
+    expect(plot.locator("output")).to_have_text(re.compile(r"^\d+ % {2}1st −?[\d.]+ {2}2nd −?[\d.]+$"))
+    before = plot.locator("output").inner_text()
+    plot.press("ArrowRight")
+    assert int(plot.locator("output").inner_text().split()[0]) == int(before.split()[0]) + 1
+    assert visit.problems == []

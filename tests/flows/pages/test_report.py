@@ -4,7 +4,6 @@ import datetime
 import itertools
 import re
 import shutil
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tasks.settings import Settings
 from tests.commands import assert_refused, run
 from tests.flows.pages.browser import CHROMIUM, chromium
 from tests.flows.pages.home import FILMED
+from tests.flows.pages.printing import assert_prints_whole
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.errors import UnknownNameError
 from warehouse.load import load_trial
@@ -23,15 +23,6 @@ from warehouse.retire import retire_people
 from warehouse.snapshot import publish_snapshot
 
 REFERENCE = re.compile(r'(?:href|src|action)="(?!#)|url\(|@import|<script|https?://')
-WIDTH_PX = 688  # of A4 within its margins
-MARKS = """() => document.querySelectorAll('.plot-box').forEach((box, number) => {
-  for (const edge of ['top', 'bottom']) {
-    const mark = document.createElement('a');
-    mark.href = `http://plot.invalid/${number}/${edge}`;
-    mark.style.cssText = `position: absolute; left: 0; ${edge}: 0; width: 6px; height: 3px`;
-    box.append(mark);
-  }
-})"""
 
 
 @pytest.fixture
@@ -160,21 +151,7 @@ def test_a_printed_report_cuts_no_plot_and_its_first_part_fits_one_page(settings
     with chromium() as browser:
         page = browser.new_page()
         page.goto(path.as_uri())
-        page.evaluate(MARKS)
-        plots = page.locator(".plot-box").count()
-        printed = page.pdf(prefer_css_page_size=True)
-        page.set_viewport_size({"width": WIDTH_PX, "height": 1000})
-        page.emulate_media(media="print")
-        assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH_PX
-    pages_of = defaultdict(list)
-    for number, marks in enumerate(marks_by_page(printed)):
-        for mark in marks:
-            pages_of[mark].append(number)
-    assert plots > 20
-    assert len(pages_of) == 2 * plots
-    for plot in range(plots):
-        assert pages_of[f"{plot}/top"] == pages_of[f"{plot}/bottom"]
-        assert len(pages_of[f"{plot}/top"]) == 1
+        assert assert_prints_whole(page) > 20
 
 
 @pytest.mark.slow
@@ -184,15 +161,3 @@ def test_the_command_prints_a_pdf_for_its_owner_alone(home: Path, tmp_path: Path
     assert done.exit_code == 0, done.output
     assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "r.pdf").stat().st_mode & 0o777 == 0o600
-
-
-def marks_by_page(pdf: bytes) -> list[list[str]]:
-    """The marks of each page: links, which Chromium writes uncompressed."""
-    objects = {int(m[1]): m[2] for m in re.finditer(rb"\n(\d+) 0 obj\n(.*?)\nendobj", pdf, re.DOTALL)}
-    pages = [content for _, content in sorted(objects.items()) if re.search(rb"/Type\s*/Page\b(?!s)", content)]
-    found = []
-    for page in pages:
-        annotations = re.search(rb"/Annots\s*\[(.*?)\]", page, re.DOTALL)
-        links = [objects[int(number)] for number in re.findall(rb"(\d+) 0 R", annotations[1] if annotations else b"")]
-        found.append([mark.decode() for link in links for mark in re.findall(rb"plot\.invalid/(\d+/\w+)\)", link)])
-    return found

@@ -1,0 +1,6 @@
+"""Names of the files of a measured trial, by which those who read them need not load what writes them."""
+
+COORDINATES, MARKERS, MODEL, TRIAL = "coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"
+KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
+TRIAL_FILES = (COORDINATES, MARKERS, MODEL, TRIAL)
+FORCES = "forces.mot"  # of force plates, where a recording of markers has some

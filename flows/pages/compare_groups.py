@@ -1,0 +1,141 @@
+"""Two groups of trials: sessions, athletes, teams or releases; their mean curves with bands and significant spans."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from biopose.report.angle_panels import MIN_SPAN_DEG
+from biopose.report.svg import Curve, Panel
+from flows.curve_groups import ORDER, SHOWN, GroupComparison, compare_groups, group_cycles
+from flows.pages.compare import COORDINATES, columns_of
+from flows.pages.percent_plot import PERCENT, percent_plot
+from flows.pages.reader import Reader
+from tasks.audit import NOBODY, People
+from warehouse.errors import QueryError, QueryLimitError
+
+ALPHA = 0.05
+ANY = "any"
+FILTERS = {"team": ANY, "session": ANY, "athlete": ANY, "since": "", "until": "", "release": SHOWN}
+Group = dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class SideComparison:
+    """The groups' curves of one side of a coordinate.
+
+    Attributes:
+        column: such as knee_angle_r_deg.
+        side: right, left, or empty where the coordinate has none.
+        of: the comparison.
+    """
+
+    column: str
+    side: str
+    of: GroupComparison
+
+
+def compare_chosen(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Two groups' curves of a coordinate, a panel for each side.
+
+    Args:
+        read: the snapshot.
+        asked: activity and coordinate; FILTERS of each group, such as first_team and second_since.
+    """
+    groups = [{name: asked.get(f"{kind}_{name}") or FILTERS[name] for name in FILTERS} for kind in ORDER]
+    page: dict[str, Any] = {
+        "title": "Compare two groups",
+        "groups": dict(zip(ORDER, groups, strict=True)),
+        "activity": asked.get("activity", ""),
+        "coordinate": asked.get("coordinate", "knee_angle"),
+        "coordinates": COORDINATES,
+        "offered": {name: read.choices("cycle_curves", name) for name in ("activity", *FILTERS)},
+        "error": "",
+        "sides": [],
+        "people": NOBODY,
+        "alpha": ALPHA,
+    }
+    if not page["activity"]:
+        return page
+    try:
+        sides = _sides(read, page["coordinate"], page["activity"], groups)
+    except QueryLimitError:
+        raise
+    except (QueryError, ValueError) as error:
+        return page | {"error": str(error)}
+    athletes = sorted({name for side in sides for name in side.of.athletes})
+    return page | {
+        "described": [_described(group) for group in groups],
+        "sides": [_drawn(side, page["activity"], groups) for side in sides],
+        "people": People(athletes=tuple(athletes)),
+    }
+
+
+def _sides(read: Reader, coordinate: str, activity: str, groups: list[Group]) -> list[SideComparison]:
+    if coordinate not in COORDINATES:
+        raise QueryError(f"coordinate: found {coordinate!r}; there are {', '.join(COORDINATES)}")
+    chosen = [{name: value for name, value in group.items() if value != FILTERS[name]} for group in groups]
+    if chosen[0] == chosen[1]:
+        raise QueryError("both groups are the same; choose two teams, sessions, athletes, periods or releases")
+    of_two_releases = groups[0]["release"] != groups[1]["release"]
+    found = []
+    for column, side in columns_of(coordinate):
+        cycles = [group_cycles(read.frame, column, {"activity": activity, **group}) for group in chosen]
+        for kind, of_group in zip(ORDER, cycles, strict=True):
+            if not of_group["is_whole"].any():
+                raise QueryError(
+                    f"the {kind} group has no {side + ' ' if side else ''}{activity.replace('_', ' ')} of which "
+                    f"{COORDINATES[coordinate]} is known from 0 to 100 %"
+                )
+        compared = compare_groups(*cycles, alpha=ALPHA, of_two_releases=of_two_releases)
+        found.append(SideComparison(column, side, compared))
+    return found
+
+
+def _drawn(side: SideComparison, activity: str, groups: list[Group]) -> dict[str, Any]:
+    """What the template shows of a side."""
+    compared = side.of
+    spans = [] if compared.found is None else compared.found.spans
+    significant = np.zeros(len(PERCENT), bool)
+    for span in spans:
+        significant |= (span.start <= PERCENT) & (span.end >= PERCENT)
+    name = COORDINATES[side.column.removesuffix("_deg").removesuffix("_r").removesuffix("_l")]
+    title = f"{name}{f', {side.side}' if side.side else ''}"
+    curves = [
+        Curve(kind, short, of.mean(axis=0), of.std(axis=0, ddof=1) if len(of) > 1 else None)
+        for kind, short, of in zip(ORDER, ("1st", "2nd"), compared.curves, strict=True)
+    ]
+    plots = [percent_plot(Panel(f"{title} (°)", curves, least_span=MIN_SPAN_DEG), significant)]
+    if compared.found is not None:
+        level = np.full(len(PERCENT), compared.found.threshold)
+        limits = [Curve("limit", "", level), Curve("limit", "", -level)]
+        t = Curve("midline", "t", compared.found.t)
+        plots.append(percent_plot(Panel(f"{title}: t, second minus first", [t, *limits]), significant))
+    return {
+        "title": title,
+        "of": compared,
+        "spans": spans,
+        "plots": plots,
+        "command": _command(side.column, activity, groups),
+    }
+
+
+def _described(group: Group) -> str:
+    """A group's filters as text."""
+    given = [group[name] for name in ("team", "session", "athlete") if group[name] != ANY] or ["everybody"]
+    days = " ".join(f"{word} {group[name]}" for word, name in (("from", "since"), ("to", "until")) if group[name])
+    release = [] if group["release"] == SHOWN else [f"as {group['release']} measured"]
+    return ", ".join([*given, *([days] if days else []), *release])
+
+
+def _command(column: str, activity: str, groups: list[Group]) -> str:
+    """The same on the command line, which also writes JSON."""
+    parts = ["biopose", "compare", column, "--activity", activity]
+    for kind, group in zip(ORDER, groups, strict=True):
+        given = {name: value for name, value in group.items() if value != FILTERS[name]} or {"since": "1900-01-01"}
+        parts += [part for name, value in given.items() for part in (f"--{kind}", f"{name}={value}")]
+    return shlex.join(parts)

@@ -1,0 +1,207 @@
+"""The pages on a large warehouse: the server's time for each, and many users at once while a night loads.
+
+    python -m tests.benchmarks.pages fill HOME --frames 10000000   # once: a home of synthetic trials
+    python -m tests.benchmarks.pages load HOME --users 50 --seconds 60
+
+Everything is on this machine's loopback. Pages are asked for with other athletes, trials and sessions each time, so
+that they are rendered and not had from the server's cache; a user reads a page for some seconds before the next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import httpx
+import numpy as np
+import polars as pl
+
+from flows.bench.synthetic_kinematics import one_trial
+from flows.bench.warehouse import THREADS, grow, trials_in
+from flows.serving.ports import free_port
+from tasks.cohort import refresh
+from tasks.settings import Settings
+from tasks.warehouse_writer import WarehouseWriter
+from warehouse.api import open_home
+from warehouse.connection import opened_for_writing
+
+FRAMES_OF_TRIAL = 200
+REPEATS = 7  # of each page, alone
+READING_S = (2.0, 8.0)  # that a user looks at a page
+ASKED_MEDIAN_S, ASKED_P95_S, ASKED_BUSY_P95_S = 0.3, 1.0, 2.0
+LOADING_S = 1.0  # between two trials of the night
+
+
+def fill(home: Path, *, frames: int) -> None:
+    """Make a home of so many frames of kinematics, with the mean curves of its sessions."""
+    settings = Settings.load(home, cores=THREADS, parquet_from_frames=10 * frames)
+    settings.make_home()
+    grow(settings.warehouse, home, frames // FRAMES_OF_TRIAL)
+    writer = WarehouseWriter(settings.warehouse, settings.snapshot)
+    writer.publish()
+    refresh(settings, writer, print)
+
+
+def load(home: Path, *, users: int, seconds: float) -> None:
+    """Print the server's time for each page alone, then under load while trials are loaded."""
+    trials = open_home(home).trials()
+    print(f"{trials['frames'].sum():,} frames, {trials.height:,} trials")
+    with _served(home) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+        pages = _Pages(trials, seed=1)
+        client.get("/night")
+        _print_alone({name: [_timed(client, make()) for _ in range(REPEATS)] for name, make in pages.by_name.items()})
+        _print_busy(*_under_load(home, address, trials, users=users, seconds=seconds), users=users)
+
+
+class _Pages:
+    """Addresses of the pages, of names drawn from the warehouse."""
+
+    def __init__(self, trials: pl.DataFrame, *, seed: int) -> None:
+        self._random, self._trials = Random(seed), trials
+        self.by_name: dict[str, Callable[[], str]] = {
+            "night": lambda: f"/night?day={self._of('session_date')}",
+            "squad": lambda: f"/squad?team={self._of('team_id')}&activity={self._of('activity')}",
+            "athlete": lambda: f"/athlete/{self._of('athlete_id')}?activity={self._of('activity')}",
+            "trial": lambda: f"/trial/{self._of('trial_id')}",
+            "curves.json": lambda: f"/trial/{self._of('trial_id')}/curves.json",
+            "compare": lambda: f"/compare?first={self._of('trial_id')}&second={self._of('trial_id')}",
+            "two sessions": self._two_sessions,
+            "questions": lambda: "/questions",
+            "question": lambda: (
+                f"/questions/change_over_time?athlete={self._of('athlete_id')}&metric=knee_flexion_range"
+            ),
+            "models": lambda: "/models",
+        }
+
+    def any(self) -> str:
+        """Of any page."""
+        return self._random.choice(list(self.by_name.values()))()
+
+    def reading_s(self) -> float:
+        """How long the next page is read."""
+        return self._random.uniform(*READING_S)
+
+    def _two_sessions(self) -> str:
+        one = self._trials.row(self._random.randrange(self._trials.height), named=True)
+        others = self._trials.filter(
+            (pl.col("activity") == one["activity"]) & (pl.col("session_id") != one["session_id"])
+        )
+        of_team = others.filter(pl.col("team_id") == one["team_id"])
+        second = self._random.choice((of_team if of_team.height else others)["session_id"].to_list())
+        sessions = f"first_session={one['session_id']}&second_session={second}"
+        return f"/compare/groups?activity={one['activity']}&coordinate=knee_angle&{sessions}"
+
+    def _of(self, column: str) -> str:
+        return str(self._trials[column][self._random.randrange(self._trials.height)])
+
+
+def _timed(client: httpx.Client, address: str) -> tuple[float, int]:
+    """Seconds until the whole reply is there, and its status; 0 where the request failed."""
+    began = time.perf_counter()
+    try:
+        status = client.get(address).status_code
+    except httpx.HTTPError:
+        status = 0
+    return time.perf_counter() - began, status
+
+
+def _under_load(
+    home: Path, address: str, trials: pl.DataFrame, *, users: int, seconds: float
+) -> tuple[list[tuple[float, int]], int]:
+    """The replies that all users had, and how many trials were loaded meanwhile."""
+    ended = threading.Event()
+    with ThreadPoolExecutor(users + 1) as threads:
+        night = threads.submit(_load_trials, home, ended)
+        replies = [threads.submit(_use, address, trials, ended, seed) for seed in range(users)]
+        ended.wait(seconds)
+        ended.set()
+        return [one for reply in replies for one in reply.result()], night.result()
+
+
+def _use(address: str, trials: pl.DataFrame, ended: threading.Event, seed: int) -> list[tuple[float, int]]:
+    pages, replies = _Pages(trials, seed=seed), []
+    with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+        while not ended.wait(pages.reading_s()):
+            replies.append(_timed(client, pages.any()))
+    return replies
+
+
+def _load_trials(home: Path, ended: threading.Event) -> int:
+    settings, scratch, loaded = Settings.load(home), home / "scratch", 0
+    scratch.mkdir(exist_ok=True)
+    writer = WarehouseWriter(settings.warehouse, settings.snapshot)
+    while not ended.wait(LOADING_S):
+        with opened_for_writing(settings.warehouse) as connection:
+            record = one_trial(connection, trials_in(connection), scratch)
+        writer.load(record, scratch)
+        loaded += 1
+    shutil.rmtree(scratch)
+    return loaded
+
+
+@contextmanager
+def _served(home: Path) -> Iterator[str]:
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli.main", "serve", "--home", str(home), "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        while _timed(httpx.Client(base_url=address, trust_env=False), "/health")[1] != 200:
+            time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _print_alone(replies: dict[str, list[tuple[float, int]]]) -> None:
+    print(f"{'page, alone':<16}{'median s':>10}{'slowest s':>10}")
+    for name, timed in replies.items():
+        seconds, problems = [one for one, _ in timed], [status for _, status in timed if status != 200]
+        print(f"{name:<16}{np.median(seconds):>10.2f}{max(seconds):>10.2f}  {f'status {problems}' if problems else ''}")
+    every = [one for timed in replies.values() for one, _ in timed]
+    print(
+        f"all pages: median {np.median(every):.2f} s (asked {ASKED_MEDIAN_S}), "
+        f"95 % {np.quantile(every, 0.95):.2f} s (asked {ASKED_P95_S})"
+    )
+
+
+def _print_busy(replies: list[tuple[float, int]], loaded: int, *, users: int) -> None:
+    seconds, errors = [one for one, _ in replies], sum(status != 200 for _, status in replies)
+    print(
+        f"{users} users, {len(replies)} pages while {loaded} trials were loaded: {errors} errors, "
+        f"median {np.median(seconds):.2f} s, 95 % {np.quantile(seconds, 0.95):.2f} s (asked {ASKED_BUSY_P95_S})"
+    )
+
+
+def main() -> None:
+    """Fill a home, or load its pages."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("act", choices=["fill", "load"])
+    parser.add_argument("home", type=Path)
+    parser.add_argument("--frames", type=int, default=10_000_000)
+    parser.add_argument("--users", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    given = parser.parse_args()
+    home = given.home.absolute()
+    act = {
+        "fill": partial(fill, home, frames=given.frames),
+        "load": partial(load, home, users=given.users, seconds=given.seconds),
+    }
+    act[given.act]()
+
+
+if __name__ == "__main__":
+    main()

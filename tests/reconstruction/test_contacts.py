@@ -48,6 +48,14 @@ def test_the_speed_is_in_metres_however_far_the_person_is() -> None:
     torch.testing.assert_close(half[5:-5, 0], torch.full((20,), 0.5), atol=0.01, rtol=0)
 
 
+def test_a_foot_rests_however_the_depth_of_the_body_jitters() -> None:
+    time_s = frame_times(60)
+    rays = torch.zeros(60, 26, 2)
+    rays[..., 1] = 0.3  # the feet are below a camera's axis, where depth shows as height
+    depth_m = torch.from_numpy(DEPTH_M + np.random.default_rng(0).normal(0.0, 0.1, 60))
+    assert (foot_contacts(rays, torch.ones(60, 26), depth_m, time_s) > 0.9).all()
+
+
 def test_a_foot_that_turns_round_in_the_air_does_not_rest() -> None:
     time_s = frame_times(241, rate_hz=240.0)
     swing = 0.5 * np.sin(2 * np.pi * 1.5 * time_s)  # 4.7 m/s; slower than 0.45 for 20 ms

@@ -59,7 +59,7 @@ def test_a_home_that_does_not_exist_is_refused_and_not_made(tmp_path: Path, comm
     missing = tmp_path / "missing"
     refused = CliRunner().invoke(models, [*command, "--home", str(missing)])
     assert refused.exit_code == 1
-    assert "missing: there is no such home; give --home or BIOPOSE_HOME" in refused.stderr
+    assert "missing: there is no such home; give the folder of a home" in refused.stderr
     assert not missing.exists()
 
 

@@ -44,10 +44,12 @@ class PersonBoxes:
     Attributes:
         boxes_px: (N, 4) left, top, right, bottom, inside the image.
         scores: (N,) from 0 to 1.
+        interpolated: between those of two other images.
     """
 
     boxes_px: NDArray[np.float64]
     scores: NDArray[np.float64]
+    interpolated: bool = False
 
     def __len__(self) -> int:
         return len(self.scores)

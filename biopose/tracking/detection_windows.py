@@ -1,18 +1,19 @@
 """Frames in windows that the networks are given at once, with people's boxes and keypoints in every frame.
 
 The detector is run on some of the frames, and where it is not clear between two of these who is who, on the middle
-one, until it is. Keypoints are located there, and a confident person's box is drawn around them: the detector's own
-changes by 1 to 4 % of its size for no reason, and with it the crop and what the keypoint network makes of it (given a
-mirror image of the sample clip, the detector draws other boxes by 0.8 to 1.4 % of the body's length in the median, 3 to
-4 % at 95 %; those around keypoints differ by 0.3 to 0.5 and 1.3 %). Between these frames boxes are interpolated. Where
-keypoints contradict them, the frame is detected, too: so it is behind a cut to another shot, or where somebody turned
-back between two detections.
+one, until it is. Between them boxes are interpolated. Where keypoints contradict them, the frame is detected, too: so
+it is behind a cut to another shot, or where somebody turned back between two detections.
+
+The detector's boxes jitter, and with them the crops and what the keypoint network makes of these: given the mirror
+image of the sample clip, it draws other boxes by 0.8 and 1.4 % of the body's length in the median (two people), 3 and
+4 % at 95 %. So a confident person's box is drawn anew around the keypoints that are located in it (0.3 and 0.5 %, 1.3 %
+at 95 %), and keypoints are located again in that: on rendered people they are nearer to the truth by a tenth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
@@ -60,19 +61,7 @@ class LocatedPeople(Generic[Clip]):
     keypoints: Keypoints
 
 
-@dataclass(frozen=True, eq=False)
-class Window(Generic[Clip]):
-    """Consecutive frames, of one clip or several.
-
-    Attributes:
-        scheduled: the frames.
-        boxes: of the people in each.
-        keypoints: by the number of each detected frame; they are not located yet in the others.
-    """
-
-    scheduled: list[Scheduled[Clip]]
-    boxes: list[PersonBoxes]
-    keypoints: dict[int, Keypoints]
+Window = tuple[list[Scheduled[Clip]], list[PersonBoxes]]
 
 
 def windows_of(
@@ -87,19 +76,18 @@ def windows_of(
         at_least: frames in a window, which ends with the next detected one.
     """
     before: tuple[Frame, PersonBoxes] | None = None
-    for scheduled in _windows(frames, at_least=at_least):
-        detected = _DetectedFrames([each.frame for each in scheduled], detector, network)
-        boxes = _boxes(scheduled, before, detected)
-        before = scheduled[-1].frame, boxes[-1]
-        yield Window(scheduled, boxes, detected.keypoints)
+    for window in _windows(frames, at_least=at_least):
+        boxes = _boxes(window, before, detector, network)
+        before = window[-1].frame, boxes[-1]
+        yield window, boxes
 
 
 def located_people(
     windows: Iterable[Window[Clip]], *, detector: PersonDetector, network: KeypointNetwork
 ) -> Iterator[list[LocatedPeople[Clip]]]:
     """The people of each window."""
-    for window in windows:
-        yield _located(window, detector, network)
+    for window, boxes in windows:
+        yield _located(window, boxes, detector, network)
 
 
 def _windows(frames: Iterable[tuple[Clip, Frame]], *, at_least: int) -> Iterator[list[Scheduled[Clip]]]:
@@ -125,86 +113,73 @@ def _scheduled(frames: Iterable[tuple[Clip, Frame]]) -> Iterator[Scheduled[Clip]
         yield Scheduled(clip, frame, detected=True)
 
 
-@dataclass(frozen=True, eq=False)
-class _DetectedFrames:
-    """Those frames of a window in which people are detected: their boxes and keypoints, by the frame's number."""
-
-    frames: Sequence[Frame]
-    detector: PersonDetector
-    network: KeypointNetwork
-    boxes: dict[int, PersonBoxes] = field(default_factory=dict)
-    keypoints: dict[int, Keypoints] = field(default_factory=dict)
-
-    def add(self, numbers: Sequence[int]) -> None:
-        """Detect people in further frames, and locate their keypoints."""
-        if not numbers:
-            return
-        found = _detected([self.frames[i] for i in numbers], self.detector, self.network)
-        for number, (boxes, keypoints) in zip(numbers, found, strict=True):
-            self.boxes[number], self.keypoints[number] = boxes, keypoints
-
-
 def _boxes(
-    window: Sequence[Scheduled[Clip]], before: tuple[Frame, PersonBoxes] | None, detected: _DetectedFrames
+    window: Sequence[Scheduled[Clip]],
+    before: tuple[Frame, PersonBoxes] | None,
+    detector: PersonDetector,
+    network: KeypointNetwork,
 ) -> list[PersonBoxes]:
-    """Of each frame of a window; `before` is the last one of the window before, numbered -1, where there is one."""
-    times_s = {number: scheduled.frame.time_s for number, scheduled in enumerate(window)}
-    known: dict[int, PersonBoxes] = {}
-    if before:
-        times_s[-1], known[-1] = before[0].time_s, before[1]
-    detected.add([number for number, scheduled in enumerate(window) if scheduled.detected])
-    known |= detected.boxes
+    """Of each frame of a window; `before` is the last one of the window before, where there is one."""
+    frames = [*([before[0]] if before else []), *(scheduled.frame for scheduled in window)]
+    known: dict[int, PersonBoxes] = {0: before[1]} if before else {}
+
+    def detect(numbers: Sequence[int]) -> None:
+        known.update(zip(numbers, _detected([frames[i] for i in numbers], detector, network), strict=True))
+
+    skipped = len(frames) - len(window)
+    detect([i + skipped for i, scheduled in enumerate(window) if scheduled.detected])
     gaps = list(pairwise(sorted(known)))
     while gaps := [(i, j) for i, j in gaps if j > i + 1]:
-        unclear = [gap for gap in gaps if not _interpolate(known, times_s, *gap)]
+        unclear = [gap for gap in gaps if not _interpolate(known, frames, *gap)]
         middles = [(i + j) // 2 for i, j in unclear]
-        detected.add(middles)
-        known |= detected.boxes
+        detect(middles)
         gaps = [half for (i, j), middle in zip(unclear, middles, strict=True) for half in ((i, middle), (middle, j))]
-    return [known[i] for i in range(len(window))]
+    return [known[i] for i in range(skipped, len(frames))]
 
 
-def _interpolate(known: dict[int, PersonBoxes], times_s: Mapping[int, float], i: int, j: int) -> bool:
+def _interpolate(known: dict[int, PersonBoxes], frames: Sequence[Frame], i: int, j: int) -> bool:
     """Fill in the boxes between two frames of a clip; False where it is not clear who is who."""
-    start_s, end_s = times_s[i], times_s[j]
+    start_s, end_s = frames[i].time_s, frames[j].time_s
     between = range(i + 1, j)
-    shares = [(times_s[k] - start_s) / (end_s - start_s) for k in between]
+    shares = [(frames[k].time_s - start_s) / (end_s - start_s) for k in between]
     boxes = interpolated_boxes(known[i], known[j], interval_s=end_s - start_s, shares=shares)
     known.update(zip(between, boxes or (), strict=False))
     return boxes is not None
 
 
-def _located(window: Window[Clip], detector: PersonDetector, network: KeypointNetwork) -> list[LocatedPeople[Clip]]:
+def _located(
+    window: Sequence[Scheduled[Clip]], boxes: list[PersonBoxes], detector: PersonDetector, network: KeypointNetwork
+) -> list[LocatedPeople[Clip]]:
     """With keypoints; detected and located anew where they contradict interpolated boxes."""
-    frames, boxes, keypoints = [each.frame for each in window.scheduled], [*window.boxes], {**window.keypoints}
-    between = [i for i in range(len(frames)) if i not in keypoints]
-    located = _keypoints([frames[i] for i in between], [boxes[i] for i in between], network)
-    keypoints.update(zip(between, located, strict=True))
-    contradicted = [i for i in between if _contradicts(boxes[i], keypoints[i])]
-    if contradicted:
-        found = _detected([frames[i] for i in contradicted], detector, network)
-        for i, (box, points) in zip(contradicted, found, strict=True):
-            boxes[i], keypoints[i] = box, points
-    return [
-        LocatedPeople(scheduled.clip, scheduled.frame, boxes[i], keypoints[i])
-        for i, scheduled in enumerate(window.scheduled)
-    ]
-
-
-def _detected(
-    frames: Sequence[Frame], detector: PersonDetector, network: KeypointNetwork
-) -> list[tuple[PersonBoxes, Keypoints]]:
-    """The people of frames: their boxes, those of confident ones around their keypoints, and these."""
-    boxes = detector.detect([frame.image for frame in frames])
+    frames = [scheduled.frame for scheduled in window]
     keypoints = _keypoints(frames, boxes, network)
-    return [(_around_keypoints(*each), each[1]) for each in zip(boxes, keypoints, strict=True)]
+    contradicted = [i for i, found in enumerate(keypoints) if boxes[i].interpolated and _contradicts(boxes[i], found)]
+    if contradicted:
+        again = [frames[i] for i in contradicted]
+        detected = _detected(again, detector, network)
+        for i, box, found in zip(contradicted, detected, _keypoints(again, detected, network), strict=True):
+            boxes[i], keypoints[i] = box, found
+    people = zip(window, boxes, keypoints, strict=True)
+    return [LocatedPeople(scheduled.clip, scheduled.frame, box, found) for scheduled, box, found in people]
 
 
-def _around_keypoints(boxes: PersonBoxes, located: Keypoints) -> PersonBoxes:
+def _detected(frames: Sequence[Frame], detector: PersonDetector, network: KeypointNetwork) -> list[PersonBoxes]:
+    """The boxes of the people in frames, those of confident ones around their keypoints."""
+    if not frames:
+        return []
+    found = detector.detect([frame.image for frame in frames])
+    confident = [np.flatnonzero(boxes.scores >= CONFIDENT) for boxes in found]
+    people = [replace(b, boxes_px=b.boxes_px[i], scores=b.scores[i]) for b, i in zip(found, confident, strict=True)]
+    located = _keypoints(frames, people, network)
+    return [_around_keypoints(*each) for each in zip(found, confident, located, strict=True)]
+
+
+def _around_keypoints(boxes: PersonBoxes, people: NDArray[np.int64], located: Keypoints) -> PersonBoxes:
+    """With the boxes of people (M,) around their keypoints, unless these contradict them."""
     boxes_px = boxes.boxes_px.copy()
-    for i in np.flatnonzero(boxes.scores >= CONFIDENT).tolist():
-        if not _contradicted(boxes_px[i], located, i):
-            boxes_px[i] = box_around(located.positions_px[i], located.confidence[i])
+    for person, number in enumerate(people.tolist()):
+        if not _contradicted(boxes_px[number], located, person):
+            boxes_px[number] = box_around(located.positions_px[person], located.confidence[person])
     return replace(boxes, boxes_px=boxes_px)
 
 

@@ -48,7 +48,7 @@ def interpolated_boxes(
     lower, higher = np.sort([before.scores[first], after.scores[second]], axis=0)
     scores = np.where(higher >= CONFIDENT, np.maximum(lower, CONFIDENT), lower)
     start, step = before.boxes_px[first], after.boxes_px[second] - before.boxes_px[first]
-    return [PersonBoxes(start + share * step, scores) for share in shares]
+    return [PersonBoxes(start + share * step, scores, interpolated=True) for share in shares]
 
 
 def _clear_pairs(before: PersonBoxes, after: PersonBoxes, *, interval_s: float) -> list[tuple[int, int]] | None:

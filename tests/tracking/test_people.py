@@ -98,7 +98,7 @@ def test_keypoints_that_contradict_an_interpolated_box_have_the_frame_detected()
     left = [round(float(detection.box_px[0])) for detection in found]
     assert all(x > 350 for x in left[2:4])
     assert all(x < 150 for x in (*left[:2], *left[4:]))
-    for detection in (found[2], found[3]):
+    for detection in (found[2], found[3]):  # detected, and the box drawn around the keypoints
         np.testing.assert_array_equal(detection.box_px, box_around(detection.keypoints_px, detection.confidence))
 
 

@@ -25,7 +25,7 @@ class Stage:
     networks: tuple[str, ...] = ()
 
 
-PERCEIVE = Stage("perceive", 5, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
+PERCEIVE = Stage("perceive", 6, needs="network", unit="shard", networks=("detector", "keypoints", "mqhmr"))
 RECONSTRUCT = Stage("reconstruct", 5, needs="processor", unit="trial", networks=("keypoint_fit", "mqhmr"))
 SOLVE = Stage("solve", 4, needs="processor", unit="trial", networks=("neurik",))
 ANALYSE = Stage("analyse", 5, needs="processor", unit="trial")

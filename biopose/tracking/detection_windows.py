@@ -3,12 +3,17 @@
 The detector is run on some of the frames, and where it is not clear between two of these who is who, on the middle
 one, until it is. Between them boxes are interpolated. Where keypoints contradict them, the frame is detected, too: so
 it is behind a cut to another shot, or where somebody turned back between two detections.
+
+The detector's boxes jitter, and with them the crops and what the keypoint network makes of these: given the mirror
+image of the sample clip, it draws other boxes by 0.8 and 1.4 % of the body's length in the median (two people), 3 and
+4 % at 95 %. So a confident person's box is drawn anew around the keypoints that are located in it (0.3 and 0.5 %, 1.3 %
+at 95 %), and keypoints are located again in that: on rendered people they are nearer to the truth by a tenth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
@@ -60,18 +65,19 @@ Window = tuple[list[Scheduled[Clip]], list[PersonBoxes]]
 
 
 def windows_of(
-    frames: Iterable[tuple[Clip, Frame]], *, detector: PersonDetector, at_least: int
+    frames: Iterable[tuple[Clip, Frame]], *, detector: PersonDetector, network: KeypointNetwork, at_least: int
 ) -> Iterator[Window[Clip]]:
     """Frames in windows, with people's boxes in each frame.
 
     Args:
         frames: with their clips; every clip's in order.
         detector: of people.
+        network: of keypoints.
         at_least: frames in a window, which ends with the next detected one.
     """
     before: tuple[Frame, PersonBoxes] | None = None
     for window in _windows(frames, at_least=at_least):
-        boxes = _boxes(window, before, detector)
+        boxes = _boxes(window, before, detector, network)
         before = window[-1].frame, boxes[-1]
         yield window, boxes
 
@@ -108,14 +114,17 @@ def _scheduled(frames: Iterable[tuple[Clip, Frame]]) -> Iterator[Scheduled[Clip]
 
 
 def _boxes(
-    window: Sequence[Scheduled[Clip]], before: tuple[Frame, PersonBoxes] | None, detector: PersonDetector
+    window: Sequence[Scheduled[Clip]],
+    before: tuple[Frame, PersonBoxes] | None,
+    detector: PersonDetector,
+    network: KeypointNetwork,
 ) -> list[PersonBoxes]:
     """Of each frame of a window; `before` is the last one of the window before, where there is one."""
     frames = [*([before[0]] if before else []), *(scheduled.frame for scheduled in window)]
     known: dict[int, PersonBoxes] = {0: before[1]} if before else {}
 
     def detect(numbers: Sequence[int]) -> None:
-        known.update(zip(numbers, detector.detect([frames[i].image for i in numbers]), strict=True))
+        known.update(zip(numbers, _detected([frames[i] for i in numbers], detector, network), strict=True))
 
     skipped = len(frames) - len(window)
     detect([i + skipped for i, scheduled in enumerate(window) if scheduled.detected])
@@ -147,11 +156,31 @@ def _located(
     contradicted = [i for i, found in enumerate(keypoints) if boxes[i].interpolated and _contradicts(boxes[i], found)]
     if contradicted:
         again = [frames[i] for i in contradicted]
-        detected = detector.detect([frame.image for frame in again])
+        detected = _detected(again, detector, network)
         for i, box, found in zip(contradicted, detected, _keypoints(again, detected, network), strict=True):
             boxes[i], keypoints[i] = box, found
     people = zip(window, boxes, keypoints, strict=True)
     return [LocatedPeople(scheduled.clip, scheduled.frame, box, found) for scheduled, box, found in people]
+
+
+def _detected(frames: Sequence[Frame], detector: PersonDetector, network: KeypointNetwork) -> list[PersonBoxes]:
+    """The boxes of the people in frames, those of confident ones around their keypoints."""
+    if not frames:
+        return []
+    found = detector.detect([frame.image for frame in frames])
+    confident = [np.flatnonzero(boxes.scores >= CONFIDENT) for boxes in found]
+    people = [replace(b, boxes_px=b.boxes_px[i], scores=b.scores[i]) for b, i in zip(found, confident, strict=True)]
+    located = _keypoints(frames, people, network)
+    return [_around_keypoints(*each) for each in zip(found, confident, located, strict=True)]
+
+
+def _around_keypoints(boxes: PersonBoxes, people: NDArray[np.int64], located: Keypoints) -> PersonBoxes:
+    """With the boxes of people (M,) around their keypoints, unless these contradict them."""
+    boxes_px = boxes.boxes_px.copy()
+    for person, number in enumerate(people.tolist()):
+        if not _contradicted(boxes_px[number], located, person):
+            boxes_px[number] = box_around(located.positions_px[person], located.confidence[person])
+    return replace(boxes, boxes_px=boxes_px)
 
 
 def _keypoints(frames: Sequence[Frame], boxes: Sequence[PersonBoxes], network: KeypointNetwork) -> list[Keypoints]:
@@ -164,12 +193,10 @@ def _keypoints(frames: Sequence[Frame], boxes: Sequence[PersonBoxes], network: K
 
 def _contradicts(boxes: PersonBoxes, located: Keypoints) -> bool:
     """Whether the keypoints of somebody who is certainly there lie elsewhere than their box, or show nobody."""
-    return any(
-        located.confidence[i].mean() < FOLLOWED or _elsewhere(boxes.boxes_px[i], located, i)
-        for i in np.flatnonzero(boxes.scores >= CONFIDENT).tolist()
-    )
+    return any(_contradicted(boxes.boxes_px[i], located, i) for i in np.flatnonzero(boxes.scores >= CONFIDENT).tolist())
 
 
-def _elsewhere(box_px: NDArray[np.float64], located: Keypoints, person: int) -> bool:
-    around = box_around(located.positions_px[person], located.confidence[person])
-    return overlap(around, box_px) < CONTRADICTED
+def _contradicted(box_px: NDArray[np.float64], located: Keypoints, person: int) -> bool:
+    if located.confidence[person].mean() < FOLLOWED:
+        return True
+    return overlap(box_around(located.positions_px[person], located.confidence[person]), box_px) < CONTRADICTED

@@ -134,8 +134,8 @@ def track_people(
 ) -> Generator[list[Tracked], None, None]:
     """Detect the people of one or several clips, whose frames fill the networks' batches together.
 
-    While a window of frames is tracked, keypoints are located in the next one, people are detected in the one behind
-    it, and further frames are decoded: the images of three windows and of four frames are held.
+    While a window of frames is tracked, keypoints are located in the next one, people are detected in some frames of
+    the one behind it, and further frames are decoded: the images of three windows and of four frames are held.
 
     Args:
         frames: each with the tracker of its clip; every clip's in order.
@@ -162,7 +162,7 @@ def track_people(
             return threads.enter_context(closing(read_ahead(iter(items), depth=depth)))
 
         decoded = beside(frames, depth=DECODED_AHEAD)
-        windows = beside(windows_of(decoded, detector=detector, at_least=batch_frames))
+        windows = beside(windows_of(decoded, detector=detector, network=network, at_least=batch_frames))
         for window in beside(located_people(windows, detector=detector, network=network)):
             for located in window:
                 batches.add(located.clip, *located.clip.add(located.frame, located.boxes, located.keypoints, network))

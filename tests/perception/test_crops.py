@@ -66,6 +66,19 @@ def test_what_is_outside_the_image_is_black() -> None:
     assert (crops.pixels[0, :, HEIGHT_PX // 2, WIDTH_PX // 2] == 200).all()
 
 
+@pytest.mark.parametrize("width", [160, 161])
+@pytest.mark.parametrize("box", [[30.0, 10, 70, 90], [30.4, 10.2, 71.7, 95.9], [-9.5, 20.3, 40.1, 130.0]])
+def test_the_crop_of_a_mirror_image_is_the_mirrored_crop(width: int, box: list[float]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (120, width, 3)).astype(np.uint8)
+    left, top, right, bottom = box
+    mirrored_box = [width - 1 - right, top, width - 1 - left, bottom]
+    crops = cut_people([image], [np.array([box])])
+    mirrored = cut_people([image[:, ::-1]], [np.array([mirrored_box])])
+    assert (crops.pixels.flip(-1).int() - mirrored.pixels.int()).abs().max() <= 1  # rounding to bytes
+    (first, _, last, _), (mirrored_first, _, mirrored_last, _) = crops.regions_px[0], mirrored.regions_px[0]
+    assert [mirrored_first, mirrored_last] == [width - 1 - last, width - 1 - first]
+
+
 def test_people_of_several_images_keep_their_order() -> None:
     grey = [np.full((60 + 10 * level, 50, 3), level, np.uint8) for level in range(3)]
     box = np.array([[5.0, 5, 40, 50]])

@@ -16,6 +16,7 @@ from warehouse.errors import NoWarehouseError
 from warehouse.open_snapshot import OpenSnapshot
 
 MADE_OF = '<meta name="biopose-runs" content="{}">'
+AT_ONCE = 2  # reports; each may take the memory of LIMITS, and Python's lock lets hardly more than two gain anything
 HEAD_BYTES = 4_096  # of a report, in which it names what it was made of
 
 
@@ -42,7 +43,7 @@ def renew_reports(settings: Settings) -> tuple[int, int]:
         if path not in current:  # first: whoever withdrew consent depends on nobody else's report
             path.unlink()
             removed += 1
-    with ThreadPoolExecutor(settings.cores) as together:
+    with ThreadPoolExecutor(AT_ONCE) as together:
         renewed = [together.submit(_renewed, settings, athlete_id, digest) for athlete_id, digest in made_of.items()]
     return sum(one.result() for one in renewed), removed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -15,13 +16,15 @@ from warehouse.errors import NoWarehouseError
 from warehouse.open_snapshot import OpenSnapshot
 
 MADE_OF = '<meta name="biopose-runs" content="{}">'
+AT_ONCE = 2  # reports; each may take the memory of LIMITS, and Python's lock lets hardly more than two gain anything
 HEAD_BYTES = 4_096  # of a report, in which it names what it was made of
 
 
 def renew_reports(settings: Settings) -> tuple[int, int]:
     """Write the report of each athlete whose current runs are not those that it was made of.
 
-    The report of somebody who has no current trial any more, such as after a withdrawn consent, is removed.
+    The report of somebody who has no current trial any more, such as after a withdrawn consent, is removed. Where one
+    report cannot be written, the others are.
 
     Args:
         settings: of the home, and where the reports lie.
@@ -34,21 +37,27 @@ def renew_reports(settings: Settings) -> tuple[int, int]:
         OSError: the folder cannot be written to.
     """
     made_of = _current_runs(settings)
-    written = removed = 0
+    removed = 0
     current = {settings.report_of(athlete_id) for athlete_id in made_of}
     for path in _written_before(settings):
         if path not in current:  # first: whoever withdrew consent depends on nobody else's report
             path.unlink()
             removed += 1
-    for athlete_id, digest in made_of.items():
-        path = settings.report_of(athlete_id)
-        if _digest_of(path) != digest:
-            for folder in (settings.reports, path.parent):
-                folder.mkdir(mode=OWNER_ALONE, parents=True, exist_ok=True)
-            head = MADE_OF.format(digest)
-            write_report(athlete_report(settings, athlete_id).replace("<head>", f"<head>\n{head}", 1), path)
-            written += 1
-    return written, removed
+    with ThreadPoolExecutor(AT_ONCE) as together:
+        renewed = [together.submit(_renewed, settings, athlete_id, digest) for athlete_id, digest in made_of.items()]
+    return sum(one.result() for one in renewed), removed
+
+
+def _renewed(settings: Settings, athlete_id: str, digest: str) -> bool:
+    """Whether an athlete's report had to be written, as it was made of other runs than those of a digest."""
+    path = settings.report_of(athlete_id)
+    if _digest_of(path) == digest:
+        return False
+    for folder in (settings.reports, path.parent):
+        folder.mkdir(mode=OWNER_ALONE, parents=True, exist_ok=True)
+    head = MADE_OF.format(digest)
+    write_report(athlete_report(settings, athlete_id).replace("<head>", f"<head>\n{head}", 1), path)
+    return True
 
 
 def _current_runs(settings: Settings) -> dict[str, str]:

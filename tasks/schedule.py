@@ -3,7 +3,8 @@
 A trial is a coroutine that waits for its shards, then for a turn of the processor's stages, then for the loader. Calls
 take their turns from `Slots`, by the trial's rank, so what was begun is finished first, and as many calls are under way
 as there are slots: one an actor and one a worker, each holding one group of shards or one trial in memory. Between the
-stages only files wait.
+stages only files wait. What is perceived is a few trials ahead of what is processed: at the end of a run there are then
+calls left for every core, where otherwise one would wait while another perceives the last trial and then processes it.
 """
 
 from __future__ import annotations
@@ -91,7 +92,10 @@ class Schedule:
         rank_of = {file: rank for rank, trial in reversed([*enumerate(self._trials)]) for file in trial.perceived}
         # One client of Prefect's for all calls: each would make its own, whose certificates take 0.05 s to load.
         async with AsyncClientContext.get_or_create(), asyncio.TaskGroup() as calls:
-            perceiving = [calls.create_task(self._perceive(group, rank_of[group[0][1]])) for group in self._groups]
+            perceiving = [
+                calls.create_task(self._perceive(group, _rank_ahead(rank_of[group[0][1]], trials=self._cores)))
+                for group in self._groups
+            ]
             self._perceived = {
                 file: task for group, task in zip(self._groups, perceiving, strict=True) for _, file in group
             }
@@ -183,6 +187,11 @@ async def _entered(engine: AbstractContextManager[T]) -> AsyncIterator[T]:
             await asyncio.wait([entering])
         if entering.exception() is None:
             await asyncio.to_thread(engine.__exit__, None, None, None)
+
+
+def _rank_ahead(rank: int, *, trials: int) -> int:
+    """The rank of what is perceived: so many trials ahead, but not before the first trial's result."""
+    return max(rank - trials, min(rank, 1))
 
 
 def ranked(trials: Sequence[Planned]) -> list[Planned]:

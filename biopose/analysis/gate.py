@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import beta, binom, hypergeom, norm
 
 from biopose.analysis.cluster_bootstrap import LEAST_CLUSTERS, ClusterMeans, cluster_means, holm
 from biopose.analysis.gate_policy import MOST_DRAWS, Policy
@@ -214,7 +214,7 @@ def _more_trials(one: Criterion, means: ClusterMeans, index: int, policy: Policy
     per_athlete = trials / clusters
     mean, error = float(means.mean[index]), float(means.standard_error[index])
     distance = min(abs(mean - bound) for bound in (one.low, one.high) if math.isfinite(bound))
-    reach = float(norm.isf(level)) * error * math.sqrt(clusters)
+    reach = float(scipy.stats.norm.isf(level)) * error * math.sqrt(clusters)
     needed = math.inf if distance == 0 else (reach / distance) ** 2
     needed = max(needed, policy.least_athletes)
     if needed <= clusters:
@@ -227,7 +227,7 @@ def _judged_failures(failed: int, attempted: int, policy: Policy, level: float) 
     bound = policy.failures["largest_share"]
     low, high = _share_ends(failed, attempted, level)
     more, verdict = 0, "not enough evidence"
-    if attempted and binom.sf(failed - 1, attempted, bound) < level:
+    if attempted and scipy.stats.binom.sf(failed - 1, attempted, bound) < level:
         verdict = "fail"
     elif high < bound:
         verdict = "pass"
@@ -261,13 +261,13 @@ def _missed_share(sampled: int, level: float, population: int | None) -> float:
     if population is None:
         return 1 - level ** (1 / sampled) if sampled else 1.0
     counts = np.arange(population + 1)
-    missed = hypergeom.pmf(0, population, counts, min(sampled, population)) > level
+    missed = scipy.stats.hypergeom.pmf(0, population, counts, min(sampled, population)) > level
     return float(counts[missed].max() / population) if population else 0.0
 
 
 def _share_ends(count: int, total: int, level: float) -> tuple[float, float]:
-    low = float(beta.ppf(level, count, total - count + 1)) if count else 0.0
-    high = float(beta.isf(level, count + 1, total - count)) if count < total else 1.0
+    low = float(scipy.stats.beta.ppf(level, count, total - count + 1)) if count else 0.0
+    high = float(scipy.stats.beta.isf(level, count + 1, total - count)) if count < total else 1.0
     return low, high
 
 

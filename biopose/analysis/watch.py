@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import beta, t
 
 from biopose.analysis.cluster_bootstrap import LEAST_CLUSTERS, cluster_means
 
@@ -78,7 +78,7 @@ def drift_of_means(
     clusters = min(athletes, base_athletes)
     if clusters < LEAST_CLUSTERS:
         return Drift(name, _known(mean - base_mean), None, None, low, high, trials, "not enough evidence")
-    reach = float(t.isf(level, clusters - 1)) * math.hypot(error, base_error)
+    reach = float(scipy.stats.t.isf(level, clusters - 1)) * math.hypot(error, base_error)
     return _judged(name, mean - base_mean, reach, reach, low=low, high=high, trials=trials)
 
 
@@ -126,8 +126,8 @@ def _mean(group: TrialValues) -> tuple[float, float, int, int]:
 
 def _share(count: int, total: int, level: float) -> tuple[float, float, float]:
     """A share with its exact ends (Clopper & Pearson 1934)."""
-    low = float(beta.ppf(level, count, total - count + 1)) if count else 0.0
-    high = float(beta.isf(level, count + 1, total - count)) if count < total else 1.0
+    low = float(scipy.stats.beta.ppf(level, count, total - count + 1)) if count else 0.0
+    high = float(scipy.stats.beta.isf(level, count + 1, total - count)) if count < total else 1.0
     return count / total, low, high
 
 

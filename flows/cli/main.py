@@ -74,9 +74,12 @@ for benchmark in (bench_ingest, bench_rollouts, bench_warehouse):
 def _freeze_what_is_left() -> None:
     """Else the interpreter's end looks for garbage among all objects: up to a second.
 
-    Not with DuckDB, whose objects have to be collected: otherwise nanobind reports each as leaked, in 60 lines.
+    Not with DuckDB, whose objects have to be collected: otherwise nanobind reports each as leaked, in 60 lines. Nor may
+    those stay frozen that `tasks.loading` froze.
     """
-    if "duckdb" not in sys.modules:
+    if "duckdb" in sys.modules:
+        gc.unfreeze()
+    else:
         gc.freeze()
 
 

@@ -141,6 +141,20 @@ def test_the_shortest_trial_comes_first_and_then_the_longest(tmp_path: Path) -> 
     assert ranked([]) == []
 
 
+def test_after_the_first_result_perceiving_is_a_trial_ahead_for_each_core(
+    actors: list[Any], client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.STAGE_S", 0.05)
+    trials = [planned(tmp_path, f"{number}") for number in range(4)]
+    run(Schedule(trials, **{**engines(actors, client), "cores": 1}))
+    written = {trial.perceived[0]: f"perceived {trial.trial_id}" for trial in trials}
+    written |= {trial.motion: f"motion {trial.trial_id}" for trial in trials}
+    in_order = [written[file] for file in sorted(written, key=lambda file: file.stat().st_mtime_ns)]
+    assert in_order[:2] == ["perceived 0", "motion 0"]
+    assert in_order[2:4] == ["perceived 1", "perceived 2"]
+    assert in_order[4:] == ["motion 1", "perceived 3", "motion 2", "motion 3"]
+
+
 def test_a_broken_video_ends_its_own_trial_and_no_other(actors: list[Any], client: Client, tmp_path: Path) -> None:
     trials = [planned(tmp_path, name, shard_s=0.1) for name in ("bad", "good")]
     outcomes = run(Schedule(trials, **engines(actors, client)))

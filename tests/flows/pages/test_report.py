@@ -118,15 +118,19 @@ def test_nights_write_reports_of_those_whose_runs_changed_and_remove_those_of_no
     assert foreign.exists()
 
 
-def test_reports_of_nobody_go_though_another_cannot_be_written(home: Path, tmp_path: Path) -> None:
+def test_one_report_that_cannot_be_written_keeps_none_of_the_others_and_no_outdated_one(
+    home: Path, tmp_path: Path
+) -> None:
     settings = Settings(home=shutil.copytree(home, tmp_path / "home", symlinks=True), reports=tmp_path / "elsewhere")
     renew_reports(settings)
-    settings.report_of("blue/ann").unlink()
+    for athlete_id in ("blue/ann", "blue/cleo"):
+        settings.report_of(athlete_id).unlink()
     settings.report_of("blue/ann").mkdir()
     retire_people(settings.warehouse, ["blue/bob"])
     publish_snapshot(settings.warehouse, settings.snapshot)
     with pytest.raises(OSError, match="ann"):
         renew_reports(settings)
+    assert settings.report_of("blue/cleo").is_file()
     assert not settings.report_of("blue/bob").exists()
 
 

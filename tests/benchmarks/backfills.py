@@ -11,7 +11,6 @@ lie there as files, as a run leaves them that was killed before it loaded them.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -164,37 +163,37 @@ def measured(home: Path) -> Iterator[tuple[Path, dict[str, Any], int]]:
 
     A Prefect server serves it.
     """
-    with copied(home) as copy, ingest_server(Settings.load(copy), print) as wait_until_ready:
-        wait_until_ready()
+    with copied(home) as copy:
         assert command(copy) == 0
         whole = in_a_process(partial(state, Settings.load(copy)))
         for database in copy.glob("*.duckdb"):
             shutil.copy2(home / database.name, database)
-        with copied(copy) as again:
-            import_ahead(partial(flow, again))
-        with copied(copy) as again:
-            writes = in_a_process(partial(flow, again))["writes"]
-        yield copy, whole, writes
+        with ingest_server(Settings.load(copy), print) as wait_until_ready:
+            wait_until_ready()
+            with copied(copy) as again:
+                import_ahead(partial(flow, again))
+            with copied(copy) as again:
+                writes = in_a_process(partial(flow, again))["writes"]
+            yield copy, whole, writes
 
 
 def at_writes(home: Path, number: int) -> None:
     """Kill the flow before statements of it, spread evenly over all."""
     with measured(home) as (start, whole, writes):
-        counts = dict.fromkeys(("moments", "killed", "with a fault"), 0)
+        print(
+            f"{writes} writes\n| before write | ended | trials that showed it then | faults |\n|---|---|---|---|",
+            flush=True,
+        )
         for moment in range(min(number, writes)):
             write = moment * writes // min(number, writes)
-            ended, _, faults = judged(
-                start,
-                whole,
-                lambda copy: in_a_process(partial(flow, copy, write)),  # noqa: B023
-                lambda copy: in_a_process(partial(flow, copy)).get("failed", 0),
-            )
-            for name, is_one in zip(counts, (True, ended == KILLED, bool(faults)), strict=True):
-                counts[name] += is_one
-            if faults:
-                print(json.dumps({"write": write, "faults": faults}), file=sys.stderr)
-    print(f"| act | writes | {' | '.join(counts)} |\n|---|---|---|---|---|")
-    print(f"| backfill | {writes} | {' | '.join(map(str, counts.values()))} |")
+            kill = partial(in_flow, write=write)
+            ended, shown, faults = judged(start, whole, kill, lambda copy: in_flow(copy).get("failed", 0))
+            print(f"| {write} | {ended} | {shown} | {'; '.join(faults) or 'none'} |", flush=True)
+
+
+def in_flow(home: Path, write: int | None = None) -> Any:
+    """The flow in a process of its own."""
+    return in_a_process(partial(flow, home, write))
 
 
 def main() -> None:

@@ -116,7 +116,6 @@ def _turn(
         note_backfilled(
             connection,
             number,
-            measured=len(run.stored),
             failed=len(run.quarantined),
             left_out=len(left_out),
             is_over=not (run.gave_way or run.failed or run.unloaded or run.waiting),

@@ -175,6 +175,8 @@ class ActorPool:
                 await asyncio.wait_for(actor.__ray_ready__.remote(), LONGEST_START_S)
             except (*DEATHS, TimeoutError) as error:
                 failure = self._start_failure(error)
+                if isinstance(error, TimeoutError):  # another would be as late
+                    break
             else:
                 return actor
         self._failure = failure

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     superseded_days: float = Field(default=90.0, ge=0)
     ray_logs_days: float = Field(default=7.0, ge=0)
     blur_bystanders: bool = False
-    parquet_from_frames: int = Field(default=10_000_000, ge=1)
+    parquet_from_frames: int = Field(default=1_000_000, ge=1)
     cores: int = Field(default_factory=_available_cores, ge=1)
     cpu_backend: Backend = Field(default_factory=lambda: backend_for("cpu"))
 

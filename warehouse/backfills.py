@@ -17,6 +17,17 @@ WHERE NOT is_retired AND release_run.trial_id IS NULL AND session_date BETWEEN $
 ORDER BY session_date DESC, trial_manifest.trial_id
 """
 
+# How many trials of a backfill's time its release measured since it began.
+MEASURED = """
+SELECT count(*)
+FROM release_run
+JOIN load_record USING (run_number)
+JOIN trial_manifest USING (trial_id)
+JOIN session USING (session_id)
+WHERE release_run.release_id = backfill.release_id
+AND session_date BETWEEN backfill.since AND backfill.until AND loaded_at >= backfill.begun_at
+"""
+
 
 def to_measure(connection: duckdb.DuckDBPyConnection, release_id: str, *, since: date, until: date) -> list[str]:
     """The trials of a time that a release did not measure yet, the newest first."""
@@ -42,13 +53,13 @@ def begin_backfill(
 
 
 def note_backfilled(
-    connection: duckdb.DuckDBPyConnection, number: int, *, measured: int, failed: int, left_out: int, is_over: bool
+    connection: duckdb.DuckDBPyConnection, number: int, *, failed: int, left_out: int, is_over: bool
 ) -> None:
-    """Record what a turn of a backfill did; trials that it measured add up."""
+    """Record how a backfill stands after a turn; what it measured is counted, also that of a turn that was killed."""
     connection.execute(
-        "UPDATE backfill SET measured = measured + ?, failed = ?, left_out = ?, ended_at = if(?, now(), NULL) "
+        f"UPDATE backfill SET measured = ({MEASURED}), failed = ?, left_out = ?, ended_at = if(?, now(), NULL) "  # noqa: S608
         "WHERE backfill_number = ?",
-        [measured, failed, left_out, is_over, number],
+        [failed, left_out, is_over, number],
     )
 
 

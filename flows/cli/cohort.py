@@ -22,7 +22,7 @@ def cohort(home: Path | None, json_: bool) -> None:
     """Compute the mean curves of sessions that changed, so that queries about cohorts are fast.
 
     Every ingest ends with it. It changes no answer: what is not computed yet, or no longer right, a query computes
-    itself. From BIOPOSE_PARQUET_FROM_FRAMES frames on, by default 10 million, it also moves the frames of the database
+    itself. From BIOPOSE_PARQUET_FROM_FRAMES frames on, by default a million, it also moves the frames of the database
     into Parquet files in HOME/kinematics, which queries read in place.
 
     \b

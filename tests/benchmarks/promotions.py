@@ -1,31 +1,24 @@
 """Promotions, rollbacks and canaries that are ended at each of their writes, and completed by what comes next.
 
-    python -m tests.benchmarks.promotions promote HOME      # a home whose rollout is at the gate; it is copied
-    python -m tests.benchmarks.promotions canary HOME       # likewise
-    python -m tests.benchmarks.promotions "roll back" HOME 3 4 5    # of a promotion, or of a canary
-    python -m tests.benchmarks.promotions moments HOME 50   # all of these, kill -9 at random moments; a table
+    python -m tests.benchmarks.promotions writes            # ended at each write, one after another
+    python -m tests.benchmarks.promotions moments 50        # kill -9 at random moments; 3 minutes on a quiet machine
+    python -m tests.benchmarks.promotions moments 50 canary "roll back"    # of these alone
 
 A write is a statement that changes the warehouse, the move or removal of an alias in MLflow, or a publication; the
-process ends right before it, by os._exit. Then all trials must show one side or the other, readers too; and after the
+process is killed right before it. Then all trials must show one side or the other, readers too; and after the
 next command warehouse, registry, snapshot and the rollout's state must agree, with every row that there was.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import count
 from pathlib import Path
 from random import Random
-from threading import Timer
 from typing import Any
 
 from mlflow import MlflowClient
@@ -33,76 +26,27 @@ from mlflow import MlflowClient
 from tasks import promotion
 from tasks.model_aliases import aliased_versions
 from tasks.settings import Settings
+from tests.benchmarks.kills import KILLED, Writes, copied, import_ahead, in_a_process, seconds_of
+from tests.tasks.registry import make_home
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_rows
 from warehouse.releases import canary, promoted_release
 from warehouse.rollouts import latest
 
-CUT_OFF = 9  # exit code of a process that was ended at a write
+ACTS = (("promote", None), ("canary", None), ("roll back", "promote"), ("roll back", "canary"))  # and what comes before
 CURRENT = "SELECT trial_id, current_run_number FROM trial_manifest ORDER BY 1"
 
 
-class Writes:
-    """Counts writes, and ends the process before the one whose turn it is."""
-
-    def __init__(self, allowed: int) -> None:
-        self._left = allowed
-
-    def __call__(self) -> None:
-        if self._left == 0:
-            os._exit(CUT_OFF)
-        self._left -= 1
-
-    def cut(self) -> None:
-        """Let everything that an act writes through here."""
-        set_alias, publish = MlflowClient.set_registered_model_alias, promotion.publish_snapshot
-        delete_alias = MlflowClient.delete_registered_model_alias
-
-        @contextmanager
-        def opened(database: Path) -> Iterator[Any]:
-            with opened_for_writing(database) as connection:
-                yield CountedConnection(connection, self)
-
-        promotion.opened_for_writing = opened  # type: ignore[assignment]
-        MlflowClient.set_registered_model_alias = lambda *given: (self(), set_alias(*given))  # type: ignore
-        MlflowClient.delete_registered_model_alias = lambda *given: (self(), delete_alias(*given))  # type: ignore
-        promotion.publish_snapshot = lambda *given: (self(), publish(*given))  # type: ignore
-
-
-class CountedConnection:
-    """A connection whose changes are counted."""
-
-    def __init__(self, connection: Any, before: Writes) -> None:
-        self._connection, self._before = connection, before
-
-    def execute(self, sql: str, *values: Any) -> Any:
-        if not sql.lstrip().upper().startswith(("SELECT", "FROM")):
-            self._before()
-        return self._connection.execute(sql, *values)
-
-
-def tried(act: str, home: Path, write: int) -> dict[str, Any]:
-    """An act that is ended at a write, what it left, and what the next command makes of it."""
-    return judged(act, home, lambda settings: in_a_process(lambda: do(act, settings, write)), write=write)
-
-
-def killed(act: str, home: Path, after_s: float) -> dict[str, Any]:
-    """Likewise of an act that is killed after so many seconds."""
-    return judged(act, home, lambda settings: in_a_process(lambda: do(act, settings), after_s=after_s), s=after_s)
-
-
-def judged(act: str, home: Path, end: Callable[[Settings], Any], **moment: float) -> dict[str, Any]:
-    """What an act left that was ended, and what the next command makes of it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        settings = Settings.load(shutil.copytree(home, Path(scratch) / "home"))
-        before = in_a_process(lambda: state(settings))
+def judged(home: Path, before: dict[str, Any], end: Callable[[Settings], Any]) -> dict[str, Any]:
+    """What an act left that was ended, and what the next command makes of it; both are judged by the state before."""
+    with copied(home) as copy:
+        settings = Settings.load(copy)
         ended = end(settings)
-        left = in_a_process(lambda: state(settings))
-        after = in_a_process(lambda: repaired(settings))
+        left, after = in_a_process(lambda: (state(settings), repaired(settings)))
     faults = [
         fault
         for fault, is_one in {
-            "the act failed": ended not in ("done", "killed"),
+            "the act failed": ended not in ("done", KILLED),
             "readers have a mixture": left["read"] not in (before["read"], after["current"]),
             "the warehouse has a mixture": left["current"] not in (before["current"], after["current"]),
             "numbers and pointer disagree": (left["current"] == before["current"])
@@ -117,13 +61,13 @@ def judged(act: str, home: Path, end: Callable[[Settings], Any], **moment: float
         if is_one
     ]
     moved = "done" if after["pointer"] != before["pointer"] else "not begun"
-    return {"act": act, **moment, "ended": ended, "after": moved, "noted": after["noted"], "faults": faults}
+    return {"ended": ended, "after": moved, "noted": after["noted"], "faults": faults}
 
 
 def do(act: str, settings: Settings, write: int | None = None) -> str:
-    """The act, with its writes counted where it is to be ended at one."""
+    """The act; with a write, the process is killed before that."""
     if write is not None:
-        Writes(write).cut()
+        count_writes(Writes(write))
     if act == "promote":
         promotion.promote(settings)
     elif act == "canary":
@@ -131,6 +75,25 @@ def do(act: str, settings: Settings, write: int | None = None) -> str:
     else:
         promotion.roll_back(settings, reason="benchmark")
     return "done"
+
+
+def count_writes(before: Writes) -> None:
+    """Count statements, moves of aliases and publications."""
+    before.count_statements()
+    for owner, name in (
+        (MlflowClient, "set_registered_model_alias"),
+        (MlflowClient, "delete_registered_model_alias"),
+        (promotion, "publish_snapshot"),
+    ):
+        setattr(owner, name, _counted(getattr(owner, name), before))
+
+
+def _counted(function: Callable[..., Any], before: Writes) -> Callable[..., Any]:
+    def counted(*given: Any, **named: Any) -> Any:
+        before()
+        return function(*given, **named)
+
+    return counted
 
 
 def teams(settings: Settings) -> list[str]:
@@ -148,7 +111,8 @@ def state(settings: Settings) -> dict[str, Any]:
         read = connection.execute(CURRENT).fetchall()
     assert release is not None
     assert rollout is not None
-    rows = {table: rows for table, (rows, _) in content_rows(settings.warehouse).items()}
+    rows = content_rows(settings.warehouse)
+    rows["trial"] = (rows["trial"][0], "")  # which holds what is current
     pointer = [release.versions, shown.row if shown else None]
     return {
         "promoted": release.versions,
@@ -166,66 +130,70 @@ def repaired(settings: Settings) -> dict[str, Any]:
     return {"noted": noted, **state(settings), "champion": aliased_versions(settings, promotion.CHAMPION)}
 
 
-def in_a_process(work: Callable[[], Any], *, after_s: float | None = None) -> Any:
-    """The result of `work` in a process forked for it; "killed" where it ended at a write, or after so many seconds."""
-    reading, writing = os.pipe()
-    if (process := os.fork()) == 0:
-        try:
-            os.write(writing, json.dumps(work()).encode())
-        except BaseException as error:
-            print(repr(error), file=sys.stderr, flush=True)
-            os._exit(1)
-        os._exit(0)
-    os.close(writing)
-    killing = Timer(after_s or 0.0, partial(os.kill, process, signal.SIGKILL))
-    if after_s is not None:
-        killing.start()
-    with os.fdopen(reading, "rb") as pipe:
-        text = pipe.read()
-    killing.cancel()  # while the process is not waited for, its number is no other's
-    exit_code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    return (
-        "killed"
-        if exit_code in (CUT_OFF, -signal.SIGKILL)
-        else json.loads(text)
-        if exit_code == 0
-        else {"failed": exit_code}
-    )
+@contextmanager
+def prepared(home: Path, begun: str | None) -> Iterator[Path]:
+    """A copy of a home for the block in which an act was done before."""
+    with copied(home) as copy:
+        if begun is not None:
+            in_a_process(partial(do, begun, Settings.load(copy)))
+        yield copy
 
 
-def moments(home: Path, number: int) -> None:
-    """Kill each act at random moments of the time that it takes, and print the table."""
+def moments(home: Path, number: int, *chosen: str) -> None:
+    """Kill each act, or those chosen, at random moments of the time that it takes, and print the table."""
     random = Random(0)
-    table = []
-    for act, begun in (("promote", None), ("canary", None), ("roll back", "promote"), ("roll back", "canary")):
-        with tempfile.TemporaryDirectory() as scratch:
-            prepared = Path(shutil.copytree(home, Path(scratch) / "home"))
-            if begun is not None:
-                in_a_process(partial(do, begun, Settings.load(prepared)))
-            whole = Path(shutil.copytree(prepared, Path(scratch) / "whole"))
-            began_s = time.monotonic()
-            in_a_process(partial(do, act, Settings.load(whole)))
-            took_s = time.monotonic() - began_s
-            found = [killed(act, prepared, random.uniform(0, took_s)) for _ in range(number)]
-        name = f"{act} of a {begun}" if begun else act
-        counts = [sum(one["ended"] == "killed" for one in found), sum(one["after"] == "done" for one in found)]
-        table.append([name, f"{took_s:.2f}", number, *counts, sum(bool(one["faults"]) for one in found)])
-        print(json.dumps([one for one in found if one["faults"]]), file=sys.stderr)
-    print("| act | s | moments | killed | done afterwards | with a fault |\n|---|---|---|---|---|---|")
-    for row in table:
-        print(f"| {' | '.join(map(str, row))} |")
+    print("| act | s | moments | killed | done afterwards | with a fault |\n|---|---|---|---|---|---|", flush=True)
+    for act, begun in ACTS:
+        if chosen and act not in chosen:
+            continue
+        with prepared(home, begun) as start:
+            before = in_a_process(partial(state, Settings.load(start)))
+            with copied(start) as whole:
+                took_s = seconds_of(partial(do, act, Settings.load(whole)))
+            found: list[dict[str, Any]] = []
+            killed = 0
+            while killed < number:  # where the machine is faster than at the first run, some are too late
+                after_s = random.uniform(0, took_s)
+                found.append(judged(start, before, lambda s: in_a_process(partial(do, act, s), after_s=after_s)))  # noqa: B023
+                killed += found[-1]["ended"] == KILLED
+        done = sum(one["after"] == "done" for one in found)
+        faults = [one for one in found if one["faults"]]
+        print(f"| {named(act, begun)} | {took_s:.2f} | {len(found)} | {killed} | {done} | {len(faults)} |", flush=True)
+        for one in faults:
+            print(json.dumps(one), file=sys.stderr)
+
+
+def writes(home: Path) -> None:
+    """End each act at each of its writes, and print the table."""
+    print("| act | writes | completed | taken back or not begun | with a fault |\n|---|---|---|---|---|")
+    for act, begun in ACTS:
+        found: list[dict[str, Any]] = []
+        with prepared(home, begun) as start:
+            before = in_a_process(partial(state, Settings.load(start)))
+            while not found or found[-1]["ended"] == KILLED:
+                write = len(found)
+                found.append(judged(start, before, lambda s: in_a_process(partial(do, act, s, write))))  # noqa: B023
+        done, faults = sum(one["after"] == "done" for one in found[:-1]), sum(bool(one["faults"]) for one in found)
+        ended = len(found) - 1
+        print(f"| {named(act, begun)} | {ended} | {done} | {ended - done} | {faults} |", flush=True)
+
+
+def named(act: str, begun: str | None) -> str:
+    """An act, and what it undoes."""
+    return f"{act} of a {begun}" if begun else act
 
 
 def main() -> None:
-    act, home, *writes = sys.argv[1:]
-    if act == "moments":
-        moments(Path(home), *map(int, writes or ["50"]))
-        return
-    for write in map(int, writes) if writes else count():
-        found = tried(act, Path(home), write)
-        print(json.dumps(found), flush=True)
-        if found["ended"] == "done":
-            break
+    what, *given = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch) / "home"
+        in_a_process(lambda: str(make_home(home).home))
+        with copied(home) as copy:
+            import_ahead(partial(do, "promote", Settings.load(copy)))
+        if what == "moments":
+            moments(home, int(given[0]), *given[1:])
+        else:
+            writes(home)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,15 @@ def started_and_given_way(home: Path, *arguments: str, server: dict[str, str]) -
     return "".join(lines) + output
 
 
+def kill_backfill(home: Path, *arguments: str, server: dict[str, str]) -> None:
+    """Kill a backfill once it has stored a trial; its engines end with it."""
+    command = [sys.executable, "-u", "-m", "flows.cli.main", "rollout", "backfill", *arguments, "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ) | server) as process:
+        assert process.stdout is not None
+        assert any(line.lstrip().startswith("stored ") for line in process.stdout)
+        process.kill()
+
+
 def share_of_half(home: Path, trials: list[str]) -> str:
     """A share of trials that the canary of the last rollout's candidate chooses half of."""
     with opened_for_writing(home / "warehouse.duckdb") as connection:
@@ -152,10 +161,13 @@ def test_a_rollout_measures_beside_the_current_numbers_does_shared_stages_once_a
 
     promoted = rollout(home, "promote", *why, server=server)
     assert promoted.returncode == 0, promoted.stderr
-    backfilled = rollout(home, "backfill", "--since", "2026-11-01", "--until", "2026-11-30", server=server)
+    time = ("--since", "2026-11-01", "--until", "2026-11-30")
+    left = sum(release != "winter" for release in releases(home).values())
+    kill_backfill(home, *time, server=server)
+    backfilled = rollout(home, "backfill", *time, server=server)
     assert backfilled.returncode == 0, backfilled.stderr
     row = json.loads(backfilled.stdout.splitlines()[-1])
-    assert (row["failed"], row["left"]) == (0, {})
+    assert (row["number"], row["measured"], row["failed"], row["left"]) == (1, left, 0, {})
     assert set(releases(home).values()) == {"winter"}
     with opened_for_reading(snapshot) as connection:
         offsets = "SELECT count(*) > 5, bool_and(trials = 2), bool_and(low IS NULL) FROM release_offset"

@@ -1,5 +1,6 @@
 """Readers and the writer never wait for each other, and no reader sees half a trial."""
 
+import errno
 import json
 import os
 import signal
@@ -46,16 +47,15 @@ print(json.dumps({"reads": reads, "seen": sorted(seen), "broken": broken}))
 """
 
 DIES_WHILE_COPYING = """
-import os, shutil, signal, sys
+import os, signal, sys
 from pathlib import Path
 from warehouse import snapshot
 
-def copy_half(source, target, length):
-    target.write(source.read(5000))
-    target.flush()
+def copy_half(source, target, *_):
+    os.write(target, os.pread(source, 5000, 0))
     os.kill(os.getpid(), signal.SIGKILL)
 
-shutil.copyfileobj = copy_half
+os.copy_file_range = copy_half
 snapshot.publish_snapshot(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
@@ -119,6 +119,20 @@ def test_a_publisher_that_is_killed_leaves_the_old_snapshot(database: Path, tmp_
     publish_snapshot(database, snapshot)
     assert not leftover.exists()
     assert content_hash(snapshot) == content_hash(database)
+
+
+@pytest.mark.parametrize("written", [0, 5000])
+def test_a_file_system_that_cannot_copy_in_the_kernel_is_copied_by_blocks(
+    written: int, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(source: int, target: int, *_: int) -> int:
+        os.write(target, os.pread(source, written, 0))
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    load(database, SyntheticTrial())
+    monkeypatch.setattr(os, "copy_file_range", fails)
+    publish_snapshot(database, tmp_path / "snapshot.duckdb")
+    assert (tmp_path / "snapshot.duckdb").read_bytes() == database.read_bytes()
 
 
 def test_a_snapshot_is_judged_by_its_content_whatever_the_clock_does(database: Path, tmp_path: Path) -> None:

@@ -22,9 +22,10 @@ WITH chosen AS (
         release,
         session_date >= $date::DATE AS is_after,
         -- Groups of millions of rows are found faster by a number than by names.
-        dense_rank() OVER (ORDER BY athlete_id, activity, method) AS athlete_number,
-        dense_rank() OVER (ORDER BY athlete_id, activity, method, session_id) AS session_number,
-        dense_rank() OVER (ORDER BY athlete_id, activity, method, is_after, camera, release) AS recording_number
+        (dense_rank() OVER (ORDER BY athlete_id, activity, method))::INTEGER AS athlete_number,
+        (dense_rank() OVER (ORDER BY athlete_id, activity, method, session_id))::INTEGER AS session_number,
+        (dense_rank() OVER (ORDER BY athlete_id, activity, method, is_after, camera, release))::INTEGER
+            AS recording_number
     FROM trial
     WHERE
         $athlete IN (athlete_id, 'any')
@@ -47,8 +48,9 @@ recorded AS (
         list_sort(list_distinct(list(camera) FILTER (NOT is_after))) AS cameras_before,
         list_sort(list_distinct(list(camera) FILTER (is_after))) AS cameras_after,
         list_sort(list_distinct(list(release) FILTER (NOT is_after))) AS releases_before,
-        list_sort(list_distinct(list(release) FILTER (is_after))) AS releases_after
-    FROM (SELECT DISTINCT metric, side, recording_number FROM measured)
+        list_sort(list_distinct(list(release) FILTER (is_after))) AS releases_after,
+        any_value(unit) AS unit
+    FROM (SELECT DISTINCT metric, side, recording_number, unit FROM measured)
     JOIN (SELECT DISTINCT recording_number, athlete_number, is_after, camera, release FROM chosen)
         USING (recording_number)
     GROUP BY metric, side, athlete_number
@@ -58,14 +60,13 @@ per_session AS (
     SELECT
         metric,
         side,
-        athlete_number,
-        is_after,
+        any_value(athlete_number) AS athlete_number,
+        any_value(is_after) AS is_after,
         avg(value) AS mean_value,
         avg(sd * sd) FILTER (isfinite(sd)) AS measurement_variance,
-        count(*) AS trials,
-        any_value(unit) AS unit
+        count(*) AS trials
     FROM measured
-    GROUP BY metric, side, athlete_number, is_after, session_number
+    GROUP BY metric, side, session_number
 ),
 
 compared AS (
@@ -90,8 +91,7 @@ compared AS (
             )
             / nullif(freedom, 0) * (1 / nullif(sessions_before, 0) + 1 / nullif(sessions_after, 0))
         ) AS change_se,
-        sum(trials)::BIGINT AS trials,
-        any_value(unit) AS unit
+        sum(trials)::BIGINT AS trials
     FROM per_session
     GROUP BY metric, side, athlete_number
 ),

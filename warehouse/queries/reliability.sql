@@ -23,9 +23,9 @@ WITH chosen AS (
         method,
         release,
         -- Groups of millions of rows are found faster by a number than by names.
-        dense_rank() OVER (ORDER BY athlete_id, activity, camera, method) AS athlete_number,
-        dense_rank() OVER (ORDER BY athlete_id, activity, camera, method, session_id) AS session_number,
-        dense_rank() OVER (ORDER BY activity, camera, method, release) AS release_number
+        (dense_rank() OVER (ORDER BY athlete_id, activity, camera, method))::INTEGER AS athlete_number,
+        (dense_rank() OVER (ORDER BY athlete_id, activity, camera, method, session_id))::INTEGER AS session_number,
+        (dense_rank() OVER (ORDER BY activity, camera, method, release))::INTEGER AS release_number
     FROM trial
     WHERE $activity IN (activity, 'any') AND $team IN (team_id, 'any')
 ),
@@ -38,8 +38,15 @@ measured AS (
 ),
 
 released AS (
-    SELECT metric, side, activity, camera, method, string_agg(release, ', ' ORDER BY release) AS releases
-    FROM (SELECT DISTINCT metric, side, release_number FROM measured)
+    SELECT
+        metric,
+        side,
+        activity,
+        camera,
+        method,
+        array_to_string(list_sort(list_distinct(list(release))), ', ') AS releases,
+        any_value(unit) AS unit
+    FROM (SELECT DISTINCT metric, side, release_number, unit FROM measured)
     JOIN (SELECT DISTINCT release_number, activity, camera, method, release FROM chosen) USING (release_number)
     GROUP BY metric, side, activity, camera, method
 ),
@@ -48,13 +55,12 @@ per_session AS (
     SELECT
         metric,
         side,
-        athlete_number,
+        any_value(athlete_number) AS athlete_number,
         count(*) AS n,
         avg(value) AS session_mean,
-        var_pop(value) * n AS squares_within,
-        any_value(unit) AS unit
+        var_pop(value) * n AS squares_within
     FROM measured
-    GROUP BY metric, side, athlete_number, session_number
+    GROUP BY metric, side, session_number
 ),
 
 per_athlete AS (
@@ -67,8 +73,7 @@ per_athlete AS (
         sum(n * session_mean) / n_athlete AS athlete_mean,
         sum(n * session_mean ** 2) - n_athlete * athlete_mean ** 2 AS squares_sessions,
         sum(squares_within) AS squares_within,
-        sum(n * n) AS n_squared,
-        any_value(unit) AS unit
+        sum(n * n) AS n_squared
     FROM per_session
     GROUP BY metric, side, athlete_number
 ),
@@ -89,8 +94,7 @@ summed AS (
         sum(n_squared / n_athlete) AS n_squared_by_athlete,
         sum(n_squared) / sum(n_athlete) AS n_squared_by_all,
         sum(n_athlete ** 2) / sum(n_athlete) AS n_athlete_squared_by_all,
-        (sum(sessions) - sum(sessions ** 2) / sum(sessions)) / nullif(count(*) - 1, 0) AS sessions_an_athlete,
-        any_value(unit) AS unit
+        (sum(sessions) - sum(sessions ** 2) / sum(sessions)) / nullif(count(*) - 1, 0) AS sessions_an_athlete
     FROM per_athlete
     JOIN (SELECT DISTINCT athlete_number, activity, camera, method FROM chosen) USING (athlete_number)
     GROUP BY metric, activity, side, camera, method

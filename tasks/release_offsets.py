@@ -9,6 +9,7 @@ import numpy as np
 from biopose.analysis.cluster_bootstrap import cluster_means
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.analysis.gate_policy import Policy
+from biopose.errors import BioposeError
 from tasks.compared_trial import ComparedTrial
 from tasks.settings import Settings
 from warehouse.connection import opened_for_writing, transaction
@@ -49,6 +50,8 @@ def offsets_of(trials: Sequence[ComparedTrial], policy: Policy) -> list[Offset]:
 def renew_offsets(settings: Settings) -> None:
     """Compute the offsets of rollouts that lost them, as an erasure removes them, from the trials that are left.
 
+    A rollout whose policy this version cannot read stays without: no erasure fails for that.
+
     Raises:
         WarehouseBusyError: another process has the database open.
     """
@@ -56,9 +59,12 @@ def renew_offsets(settings: Settings) -> None:
         return
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         for rollout in without_offsets(connection):
+            try:
+                policy = Policy.read(rollout.policy, f"the policy of rollout {rollout.number}")
+            except BioposeError:
+                continue
             measured = [one.trial_id for one in sample(connection, rollout.number) if one.outcome == "measured"]
             pairs = paired_runs(connection, measured, first=rollout.champion_id, second=rollout.candidate_id)
-            policy = Policy.read(rollout.policy, f"the policy of rollout {rollout.number}")
             trials = [ComparedTrial.of(pair, settings, None) for pair in pairs]
             note_offsets(connection, rollout.number, offsets_of(trials, policy))
 

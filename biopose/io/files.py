@@ -5,7 +5,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from biopose.errors import FileFormatError, ModelError
@@ -92,14 +92,15 @@ def written_whole(path: Path | str, *, owner_alone: bool = False) -> Iterator[Pa
 
     Args:
         path: The file.
-        owner_alone: Whether nobody else can read it, at any moment: it holds data of people.
+        owner_alone: Whether nobody else can read it, at any moment, where the file system has permissions.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as folder:
         partial = Path(folder) / path.name
         yield partial
         if owner_alone:
-            partial.chmod(OWNER_ALONE)
+            with suppress(PermissionError):  # a file system without permissions, such as a USB stick's
+                partial.chmod(OWNER_ALONE)
         partial.replace(path)
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-import resource
+import re
 import shutil
 import tempfile
 import time
@@ -32,7 +32,7 @@ from warehouse.named_query import NamedQuery, named_queries
 
 THREADS, REPEATS = 2, 3
 SCRATCH_BYTES_PER_ROW = 1500  # the database, its snapshot, and the frames as Parquet before they are loaded
-ARCHIVED_BYTES_PER_ROW = 200
+ARCHIVED_BYTES_PER_ROW = 120  # 78 of the files, 4 of each database
 BILLION = 1_000_000_000
 
 VALUES = {  # of the parameters that have no default; all others keep theirs, which is the whole warehouse
@@ -46,8 +46,10 @@ VALUES = {  # of the parameters that have no default; all others keep theirs, wh
     "date": "2026-08-01",
     "threshold": "90",
 }
-COSTS = ("bulk_load_s", "load_trial_s", "derive_s", "database_mb", "publish_s", "peak_mb", *named_queries())
+QUERIES = tuple(named_queries())
+COSTS = ("bulk_load_s", "load_trial_s", "derive_s", "database_mb", "publish_s", "peak_mb", *QUERIES)
 UNITS = {"database_mb": "MB", "peak_mb": "MB"}
+LIMIT_S, ARCHIVED_LIMIT_S = 1.0, 3.0  # of a named query, that it is meant to take on two cores
 
 
 def measure_warehouse(sizes: Sequence[int], folder: Path | None, *, archived: int = 0) -> dict[str, Any]:
@@ -107,6 +109,28 @@ def warehouse_lines(result: dict[str, Any]) -> list[str]:
         lines.append(
             f"Parquet: {of_files['files_mb']:,.0f} MB in {of_files['files']} files, values of two decimals, written in "
             f"{of_files['write_s']:.0f} s; the database beside them {of_files['database_mb']:,.0f} MB"
+        )
+    return [*lines, "", *_growth_lines(sizes, of_files)]
+
+
+def _growth_lines(sizes: Sequence[dict[str, float]], of_files: dict[str, float] | None) -> list[str]:
+    """How much each size takes, a row a size, and its slowest queries against what they are meant to take."""
+    rows = [(size, f"{size['rows'] / 1e6:g} M", size["database_mb"], size["bulk_load_s"], LIMIT_S) for size in sizes]
+    if of_files:
+        stored_mb = of_files["files_mb"] + of_files["database_mb"]
+        rows.append(
+            (of_files, f"{of_files['rows'] / 1e6:g} M Parquet", stored_mb, of_files["write_s"], ARCHIVED_LIMIT_S)
+        )
+    heads = ("rows", "trials", "MB", "bytes a row", "written in s", "derived in s", "peak MB", "slowest query")
+    lines = [f"{heads[0]:<16}" + "".join(f"{head:>14}" for head in heads[1:-1]) + f"  {heads[-1]}"]
+    for measured, name, stored_mb, written_s, limit_s in rows:
+        slow = [query for query in QUERIES if measured[query] > limit_s]
+        slowest = max(QUERIES, key=lambda query: measured[query])
+        cells = (measured["rows"] // FRAMES, stored_mb, stored_mb * 1e6 / measured["rows"], written_s)
+        lines.append(
+            f"{name:<16}"
+            + "".join(f"{cell:>14,.0f}" for cell in (*cells, measured["derive_s"], measured["peak_mb"]))
+            + f"  {slowest} {measured[slowest]:.2f} s; over {limit_s:g} s: {', '.join(slow) or 'none'}"
         )
     return lines
 
@@ -203,18 +227,24 @@ def trials_in(connection: DuckDBPyConnection) -> int:
 
 
 def _time_queries(snapshot: Path) -> dict[str, float]:
-    """Median seconds of every named query, and the peak memory of the process that asks them."""
+    """Median seconds of every named query, asked as `biopose query` does, and that process's peak memory."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
         return other.submit(_time_queries_here, snapshot).result()
 
 
 def _time_queries_here(snapshot: Path) -> dict[str, float]:
-    with opened_for_reading(snapshot, memory_gb=4.0) as connection:
+    with opened_for_reading(snapshot) as connection:
         took = {
             name: _median_seconds(partial(_run, connection, query.sql, _given(query)))
             for name, query in named_queries().items()
         }
-    return took | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return took | {"peak_mb": _peak_mb()}
+
+
+def _peak_mb() -> float:
+    """Of this process, as Linux counts it: `getrusage` starts at what the process that started it took."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return float(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
 def _given(query: NamedQuery) -> dict[str, str]:

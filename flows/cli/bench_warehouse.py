@@ -25,7 +25,7 @@ from biopose.cli.command_line import FOLDER, as_json, show
     default=0,
     show_default=True,
     type=click.IntRange(0),
-    help="Rows of kinematics in Parquet files, besides; such as 100000000.",
+    help="Rows of kinematics in Parquet files, besides; 100000000 take 9 GB and a quarter of an hour on two cores.",
 )
 @click.option(
     "--folder", type=FOLDER, help="Where the scratch files go, 1.5 kB a row; else the system's temporary folder."
@@ -36,6 +36,8 @@ def bench_warehouse(sizes: tuple[int, ...], archived: int, folder: Path | None, 
 
     Synthetic trials fill one database, more for each size; at each size loading, publishing, deriving and every named
     query are timed and extrapolated to a billion rows. With --archived another home has that many frames as Parquet.
+    The last lines compare the sizes: bytes and seconds to write and derive, peak memory, and the queries that take
+    longer than they are meant to: 1 s in the database, 3 s over Parquet.
 
     \b
     Examples:

@@ -8,6 +8,7 @@ import math
 import os
 import stat
 import sys
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -186,7 +187,8 @@ def _opened_for_owner(out: Path) -> BinaryIO:
     """A file that nobody else can read, as in a home: it holds people's data; a device or pipe is opened as it is."""
     descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ALONE)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.fchmod(descriptor, OWNER_ALONE)  # it may have been there, open to others
+        with suppress(PermissionError):  # a file system without permissions, such as a USB stick's
+            os.fchmod(descriptor, OWNER_ALONE)  # it may have been there, open to others
     return os.fdopen(descriptor, "wb")
 
 

@@ -63,8 +63,7 @@ def _metrics(
     """Each metric with its sides and its plot, the activity's own first."""
     squad = {
         (row["metric"], row["side"], row["method"]): row
-        for row in read.rows("athlete_vs_squad", athlete=athlete_id)
-        if row["activity"] == activity
+        for row in read.rows("athlete_vs_squad", athlete=athlete_id, activity=activity)
     }
     detectable = detectable_changes(read, team=athlete_id.partition("/")[0], activity=activity)
     differences = {

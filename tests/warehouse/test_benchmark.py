@@ -32,7 +32,13 @@ def test_every_cost_is_measured_at_every_size_and_the_scratch_files_go(tmp_path:
     assert measured["archived"]["files"] == 1
     assert all(measured["archived"][name] > 0 for name in named_queries())
     assert list(tmp_path.iterdir()) == []
-    assert any(line.startswith("mean_curve") for line in warehouse_lines(measured))
+    lines = warehouse_lines(measured)
+    assert any(line.startswith("mean_curve") for line in lines)
+    head, *grown = lines[-4:]
+    assert head.split()[:2] == ["rows", "trials"]
+    assert [row.split()[:2] for row in grown[:2]] == [["0.006", "M"], ["0.012", "M"]]
+    assert grown[2].startswith("0.006 M Parquet")
+    assert all("; over " in row for row in grown)
 
 
 def test_a_disk_that_is_too_full_is_reported_before_any_work(tmp_path: Path) -> None:

@@ -123,6 +123,16 @@ def test_a_change_of_camera_is_not_taken_for_the_athletes(tmp_path: Path) -> Non
     assert (row["cameras_before"], row["cameras_after"]) == ("not stated", "focal 900 px")
 
 
+def test_a_camera_that_some_sessions_share_is_listed_once_and_is_no_change(tmp_path: Path) -> None:
+    """Before and after there are sessions with one camera and one with both."""
+    values = [60.0, 61.0, 62.0, 80.0, 81.0, 82.0]
+    trials = series(values)
+    others = [replace(trials[n], name="other", camera="focal 900 px") for n in (1, 5)]
+    (row,) = rows(published(tmp_path, [*trials, *others]), "before_after", **ONE, date="2026-11-23")
+    assert row["cameras_before"] == row["cameras_after"] == "focal 900 px, not stated"
+    assert (row["judgement"], row["change"], row["trials"]) == ("real", 20.0, 8)
+
+
 def test_no_answer_mixes_methods(tmp_path: Path) -> None:
     """Markers give 20 degrees more than video; every mean is of one method, which stands beside it."""
     values = [60.0, 61.0, 62.0, 63.0]

@@ -7,6 +7,7 @@
 --   release_differs: some of the others were measured with other releases, as during a canary (release_offsets).
 -- athlete: one of trial.athlete_id, such as blue/ann
 -- metric: one of metric.metric, such as knee_flexion_peak = any
+-- activity: one of trial.activity = any
 -- least_athletes: whole number, 2 or more, besides the athlete = 5
 -- Example: --param athlete=blue/ann --param metric=knee_flexion_peak
 WITH squad AS (
@@ -26,6 +27,7 @@ WITH squad AS (
     JOIN trial USING (trial_id)
     WHERE
         $metric IN (metric.metric, 'any')
+        AND $activity IN (metric.activity, 'any')
         AND metric.value IS NOT NULL
         AND metric.team_id = (SELECT team_id FROM athlete WHERE athlete_id = $athlete)
     GROUP BY metric.athlete_id, metric.metric, metric.activity, metric.side, trial.method

@@ -9,64 +9,69 @@
 -- athlete: one of trial.athlete_id = any
 -- least_trials: whole number, 1 or more = 3
 -- Example: --param metric=knee_flexion_range --param activity=countermovement_jump
-WITH measured AS (
+WITH chosen AS (
     SELECT
-        left_side.athlete_id,
+        run_number,
+        athlete_id,
+        activity,
+        method,
+        camera,
+        release,
+        -- Groups of millions of rows are found faster by a number than by names.
+        (dense_rank() OVER (ORDER BY athlete_id, activity, method))::INTEGER AS athlete_number,
+        (dense_rank() OVER (ORDER BY athlete_id, activity, method, camera, release))::INTEGER AS recording_number
+    FROM trial
+    WHERE
+        $activity IN (activity, 'any')
+        AND $team IN (team_id, 'any')
+        AND $athlete IN (athlete_id, 'any')
+),
+
+measured AS (
+    SELECT
+        athlete_number,
+        recording_number,
         left_side.metric,
-        left_side.activity,
-        trial.method,
-        trial.camera,
-        trial.release,
         left_side.value AS left_value,
         right_side.value AS right_value,
         left_side.sd * left_side.sd + right_side.sd * right_side.sd AS variance,
         left_side.unit
-    FROM metric AS left_side
-    JOIN metric AS right_side ON right_side.trial_id = left_side.trial_id AND right_side.metric = left_side.metric
-    JOIN trial ON trial.trial_id = left_side.trial_id
+    FROM chosen
+    JOIN metric_of_every_run AS left_side USING (run_number)
+    JOIN metric_of_every_run AS right_side
+        ON right_side.run_number = chosen.run_number AND right_side.metric = left_side.metric
     WHERE
         left_side.side = 'left'
         AND right_side.side = 'right'
-        AND left_side.value IS NOT NULL
-        AND right_side.value IS NOT NULL
+        AND isfinite(left_side.value)
+        AND isfinite(right_side.value)
         AND $metric IN (left_side.metric, 'any')
-        AND $activity IN (left_side.activity, 'any')
-        AND $team IN (left_side.team_id, 'any')
-        AND $athlete IN (left_side.athlete_id, 'any')
 ),
 
--- DISTINCT within an aggregate would group all rows once more for each: here they are few.
 recorded AS (
-    SELECT DISTINCT athlete_id, metric, activity, method, camera, release FROM measured
-),
-
-recorded_with AS (
     SELECT
-        athlete_id,
         metric,
-        activity,
-        method,
+        athlete_number,
         array_to_string(list_sort(list_distinct(list(camera))), ', ') AS cameras,
         array_to_string(list_sort(list_distinct(list(release))), ', ') AS releases
-    FROM recorded
-    GROUP BY athlete_id, metric, activity, method
+    FROM (SELECT DISTINCT metric, recording_number FROM measured)
+    JOIN (SELECT DISTINCT recording_number, athlete_number, camera, release FROM chosen) USING (recording_number)
+    GROUP BY metric, athlete_number
 ),
 
 compared AS (
     SELECT
-        athlete_id,
         metric,
-        activity,
-        method,
+        athlete_number,
         avg(left_value) AS left_value,
         avg(right_value) AS right_value,
         avg(measured.left_value - measured.right_value) AS difference,
-        sqrt(avg(variance)) AS difference_sd,
+        sqrt(avg(variance) FILTER (isfinite(variance))) AS difference_sd,
         stddev_samp(measured.left_value - measured.right_value) AS sd_between_trials,
         count(*) AS trials,
         any_value(unit) AS unit
     FROM measured
-    GROUP BY athlete_id, metric, activity, method
+    GROUP BY metric, athlete_number
 )
 
 SELECT
@@ -91,5 +96,6 @@ SELECT
     releases,
     unit
 FROM compared
-JOIN recorded_with USING (athlete_id, metric, activity, method)
+JOIN recorded USING (metric, athlete_number)
+JOIN (SELECT DISTINCT athlete_number, athlete_id, activity, method FROM chosen) USING (athlete_number)
 ORDER BY metric, activity, abs(difference) DESC, athlete_id, method;

@@ -9,7 +9,6 @@ No network on images runs here: processors alone are needed. Coordinates are tho
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +20,9 @@ from numpy.typing import NDArray
 from biopose.body.keypoint_recording import keypoint_recording
 from biopose.body.keypoint_spellings import read_keypoint_names
 from biopose.errors import BioposeError, ModelError
-from biopose.io.files import prefixed_errors
+from biopose.io.files import prefixed_errors, written_whole
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
+from biopose.marker_scaling import scaled_athlete
 from biopose.marker_trial import MarkerTrial
 from biopose.neurik.network import NEURIK_WEIGHTS, load_neurik
 from biopose.neurik.predicted_model import write_predicted_model
@@ -30,7 +30,7 @@ from biopose.neurik.recording import predict_recording
 from biopose.neurik.static_trial import static_scaling
 from biopose.outputs.marker_trial import MarkerMeasurement
 from biopose.report.marker_folder import write_marker_outputs
-from biopose.skeleton.full_body import build_full_body, full_body_skeleton
+from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.branches import jumps
 from biopose.skeleton.ik.fit_report import (
     doubt_lines,
@@ -46,12 +46,10 @@ from biopose.skeleton.ik.handedness import examined_handedness
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics
 from biopose.skeleton.ik.marker_faults import without_faults
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS
-from biopose.skeleton.landmarks import landmarks
 from biopose.skeleton.lying import lies_on_its_side
 from biopose.skeleton.model import Skeleton
 from biopose.skeleton.reader import read_osim
-from biopose.skeleton.scaled_model import write_scaled_default, write_scaled_osim
-from biopose.skeleton.scaling import scale_to_static, standing_in
+from biopose.skeleton.scaled_model import write_scaled_default
 from biopose.skeleton.static_trial import judge_static, scaling_notes
 from biopose.skeleton.stature import model_height_m
 from biopose.skeleton.threads import torch_threads
@@ -128,8 +126,7 @@ def analyse_markers(
 
 
 def _by_solver(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path, *, threads: int) -> MarkerMeasurement:
-    model, body_scales, scale_notes = _athletes_model(trial, folder)
-    skeleton = read_osim(model)
+    model, skeleton, body_scales, scale_notes = _athletes_model(trial, folder)
     _check_coordinates(trial, skeleton)
     with prefixed_errors(trial.markers):
         solution = inverse_kinematics(skeleton, recording, outliers="left out", threads=threads)
@@ -191,27 +188,16 @@ def _height_notes(height_m: float, skeleton: Skeleton) -> list[str]:
     ]
 
 
-def _athletes_model(trial: MarkerTrial, folder: Path) -> tuple[Path, dict[str, list[float]], list[str]]:
-    """The athlete's model, the factors by which it was scaled, and notes on the static trial."""
-    static = trial.read_static()
-    if static is None:
+def _athletes_model(trial: MarkerTrial, folder: Path) -> tuple[Path, Skeleton, dict[str, list[float]], tuple[str, ...]]:
+    """The athlete's model and its skeleton, the factors by which it was scaled, and notes on the static trial."""
+    if trial.static is None:
         assert trial.model is not None  # `MarkerTrial.method` asks for one of the two
-        return trial.model, {}, ["the model is taken as the athlete's own: there is no static trial to scale it to"]
-    with tempfile.TemporaryDirectory() as temporary:
-        source = trial.model or build_full_body(Path(temporary) / "full_body.osim")
-        generic = read_osim(source)
-        known_height_m = model_height_m(generic)
-        with prefixed_errors(trial.static or trial.markers):
-            scaling = scale_to_static(
-                generic, static, height_m=trial.height_m if known_height_m else None, model_height_m=known_height_m
-            )
-            standing = standing_in(generic, static)
-        model = write_scaled_osim(source, folder / SCALED, scaling, mass_kg=trial.mass_kg)
-    on_landmarks = landmarks(generic)
-    doubts = judge_static(standing, scaling, landmarks=on_landmarks).lines()
-    notes = [f"static trial: {note}" for note in (*static.notes, *scaling_notes(standing, scaling), *doubts)]
-    factors = scaling.body_scales[1:].round(4).tolist()
-    return model, {body.name: own for body, own in zip(generic.bodies[1:], factors, strict=True)}, notes
+        note = "the model is taken as the athlete's own: there is no static trial to scale it to"
+        return trial.model, read_osim(trial.model), {}, (note,)
+    athlete = scaled_athlete(trial)
+    with written_whole(folder / SCALED) as partial:
+        partial.write_bytes(athlete.osim)
+    return folder / SCALED, athlete.skeleton, athlete.body_scales, athlete.notes
 
 
 def _check_coordinates(trial: MarkerTrial, skeleton: Skeleton) -> None:

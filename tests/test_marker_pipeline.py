@@ -13,6 +13,7 @@ import pytest
 from biopose.errors import BioposeError, ModelError
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.marker_pipeline import analyse_markers, measure_markers
+from biopose.marker_scaling import scaled_athlete
 from biopose.marker_trial import MarkerTrial
 from biopose.outputs.export import export_trial
 from biopose.outputs.marker_trial import MarkerMeasurement
@@ -102,6 +103,20 @@ def test_few_markers_are_solved_on_the_default_model_that_is_scaled_to_the_stati
     assert (summary["recording"]["method"], summary["people"][0]["frames_untrusted"]) == ("marker_ik", 4)
     exported = export_trial(tmp_path / "out", tmp_path / "exported", ["trc", "mot", "osim", "c3d", "parquet", "csv"])
     assert all(path.stat().st_size for path in exported)
+
+
+def test_recordings_of_an_athlete_share_the_scaled_model_until_its_static_trial_changes(
+    trial: MarkerTrial, tmp_path: Path
+) -> None:
+    first = scaled_athlete(trial)
+    other = replace(trial, markers=tmp_path / "jump.trc", activity="countermovement_jump", trial_id="b", start_s=1.0)
+    assert scaled_athlete(other) is first
+    assert scaled_athlete(replace(trial, mass_kg=70.0)).skeleton.mass_kg == pytest.approx(70, abs=0.01)
+    still = static_markers()
+    written_trc(tmp_path / "static.trc", replace(still, positions_m=still.positions_m * 1.1))
+    taller = scaled_athlete(trial)
+    assert taller.body_scales["femur_r"][1] == pytest.approx(1.1 * first.body_scales["femur_r"][1], rel=0.01)
+    assert len(taller.skeleton.bodies) == len(first.skeleton.bodies)
 
 
 def test_force_plates_are_stored_and_a_contact_nobody_stands_on_is_counted(trial: MarkerTrial, tmp_path: Path) -> None:

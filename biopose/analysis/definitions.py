@@ -19,6 +19,8 @@ LINTHORNE = "Linthorne 2001, Am J Phys 69:1198"
 PERRY = "Perry & Burnfield 2010, Gait Analysis, 2nd ed."
 WHITTLE = "Levine, Richards & Whittle 2012, Whittle's Gait Analysis, 5th ed."
 NOVACHECK = "Novacheck 1998, Gait Posture 7:77"
+ALEXANDER = "Alexander 1989, Physiol Rev 69:1199"
+FLANAGAN = "Flanagan & Comyns 2008, Strength Cond J 30:32"
 RAJAGOPAL = "Rajagopal et al. 2016, IEEE TBME 63:2068"
 
 
@@ -30,11 +32,13 @@ class Definition:
         unit: of the value and its standard deviation; "1" for a count.
         meaning: in one sentence.
         source: publication that defines it so; empty where none is needed.
+        better: which direction is an improvement; empty where that depends on the person, the task or the speed.
     """
 
     unit: str
     meaning: str
     source: str = ""
+    better: Literal["higher", "lower", ""] = ""
 
 
 def _of_joint(joint: str) -> dict[str, Definition]:
@@ -60,10 +64,13 @@ DEFINITIONS: Mapping[str, Definition] = {
         "flight time and by the centre of mass's rise, weighted by their precision; where these two differ by more "
         "than their standard deviations explain, its own is larger.",
         LINTHORNE,
+        "higher",
     ),
-    "jump_height_flight": Definition("m", "g t^2 / 8 of the longest jump's flight time t, g = 9.81 m/s2.", LINTHORNE),
+    "jump_height_flight": Definition(
+        "m", "g t^2 / 8 of the longest jump's flight time t, g = 9.81 m/s2.", LINTHORNE, "higher"
+    ),
     "jump_height_com": Definition(
-        "m", "How far the centre of mass rises from take-off to the top of the longest jump.", LINTHORNE
+        "m", "How far the centre of mass rises from take-off to the top of the longest jump.", LINTHORNE, "higher"
     ),
     "jump_height_difference": Definition(
         "m",
@@ -81,6 +88,12 @@ DEFINITIONS: Mapping[str, Definition] = {
         "From foot strike to foot off, a side's median, in running and sprinting while the other foot is in the air; "
         "of a drop jump from the landing off the box to take-off.",
         f"{PERRY}; {NOVACHECK}; Bobbert et al. 1987, Med Sci Sports Exerc 19:332",
+    ),
+    "reactive_strength_index": Definition(
+        "m/s", "Height by flight time of a drop jump over its contact time on the ground.", FLANAGAN, "higher"
+    ),
+    "duty_factor": Definition(
+        "1", "Contact time over stride time, of a side's medians; above 0.5 in walking, below it in running.", ALEXANDER
     ),
     "squat_depth": Definition(
         "deg",

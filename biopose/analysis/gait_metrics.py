@@ -22,7 +22,7 @@ ON_BELT = "On a treadmill the pelvis stays where it is: its way is not that of t
 RUNNING = ("run", "sprint")
 TOGETHER_SDS = 1.96  # of a contact's or stride's: runner's feet seem to stand together for less
 LEAST_FRAMES = 3  # of a contact: it ends and begins within an interval, so fewer give its order of magnitude alone
-NEED_WORLD, OF_SIDES = ("step_count", "cadence", "mean_speed"), ("stride_time", "contact_time")
+NEED_WORLD, OF_SIDES = ("step_count", "cadence", "mean_speed"), ("stride_time", "contact_time", "duty_factor")
 
 ALONG_VIEW = (
     "Walking or running along the camera's view: when a foot meets and leaves the ground is not seen well enough."
@@ -62,10 +62,12 @@ def gait_metrics(
     strides = {side: _strides_s(motion, events, states, side, running=running) for side in SIDES}
     yield from _medians("stride_time", strides)
     if motion.along_view:
-        yield from (unknown_metric("contact_time", side=side, reason=ALONG_VIEW) for side in SIDES)
+        for name in ("contact_time", "duty_factor"):
+            yield from (unknown_metric(name, side=side, reason=ALONG_VIEW) for side in SIDES)
     else:
         contacts = {side: _contacts_s(motion, events, states, side, running=running) for side in SIDES}
         yield from _medians("contact_time", contacts)
+        yield from _duty_factors(contacts, strides)
     if known := [_median(times) for times in strides.values() if not isinstance(times, str) and len(times[0])]:
         stride_s, sd_s = (float(np.mean(values)) for values in zip(*known, strict=True))
         cadence = STEPS_A_STRIDE * SECONDS_A_MINUTE / stride_s
@@ -99,6 +101,20 @@ def _medians(name: str, durations: Times) -> Iterator[Metric]:
         elif len(found[0]):
             time_s, sd_s = _median(found)
             yield metric(name, time_s, side=side, sd=sd_s)
+
+
+def _duty_factors(contacts: Times, strides: Times) -> Iterator[Metric]:
+    """Where a side has both; the deviation is as if both erred independently, which is rather too large."""
+    for side, contact in contacts.items():
+        stride = strides[side]
+        if isinstance(contact, str) or isinstance(stride, str):
+            reason = contact if isinstance(contact, str) else str(stride)
+            yield unknown_metric("duty_factor", side=side, reason=reason)
+        elif len(contact[0]) and len(stride[0]):
+            (contact_s, contact_sd_s), (stride_s, stride_sd_s) = _median(contact), _median(stride)
+            share = contact_s / stride_s
+            sd = share * np.hypot(contact_sd_s / contact_s, stride_sd_s / stride_s)
+            yield metric("duty_factor", share, side=side, sd=sd)
 
 
 def _median(durations: Durations) -> tuple[float, float]:

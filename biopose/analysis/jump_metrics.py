@@ -35,7 +35,7 @@ def jump_metrics(motion: Motion, search: Flights, *, activity: str) -> Iterator[
         activity: countermovement_jump or drop_jump.
     """
     if motion.world_unknown:
-        names = (*NEED_WORLD, "contact_time") if activity == "drop_jump" else NEED_WORLD
+        names = (*NEED_WORLD, "contact_time", "reactive_strength_index") if activity == "drop_jump" else NEED_WORLD
         yield from (unknown_metric(name, reason=motion.world_unknown) for name in names)
         return
     flights = search.found
@@ -53,9 +53,22 @@ def jump_metrics(motion: Motion, search: Flights, *, activity: str) -> Iterator[
     yield from jump_heights(jump.fall)
     earlier = [flight for flight in flights if flight.landing_s < jump.take_off_s]
     if activity == "drop_jump" and earlier:
-        sd_s = np.hypot(jump.fall.take_off_sd_s, earlier[-1].fall.landing_sd_s)
-        yield metric("contact_time", jump.take_off_s - earlier[-1].landing_s, sd=sd_s)
+        yield from contact_metrics(earlier[-1], jump)
     yield from landing_peaks(motion, jump, flights)
+
+
+def contact_metrics(drop: Flight, jump: Flight) -> Iterator[Metric]:
+    """The contact between a drop off a box and the jump after it, and the reactive strength index.
+
+    An error of the take-off lengthens the contact and shortens the flight, or the other way round.
+    """
+    contact_s, flight_s = jump.take_off_s - drop.landing_s, jump.duration_s
+    sds_s = np.array([drop.fall.landing_sd_s, jump.fall.take_off_sd_s, jump.fall.landing_sd_s])
+    yield metric("contact_time", contact_s, sd=np.hypot(*sds_s[:2]))
+    height_m, slope = GRAVITY_M_S2 * flight_s**2 / 8, GRAVITY_M_S2 * flight_s / 4
+    index = height_m / contact_s
+    slopes = np.array([index, -slope - index, slope]) / contact_s  # by landing off the box, take-off, landing
+    yield metric("reactive_strength_index", index, sd=float(np.linalg.norm(slopes * sds_s)))
 
 
 def jump_heights(fall: FreeFall) -> Iterator[Metric]:

@@ -178,8 +178,8 @@ def evaluate_lab_b(
         raise BioposeError(f"nobody was found in any of {len(refused)} clips")
     by_group = {"cameras": {name: one for name, one in by_camera.items() if one.frames_rendered}, "clips": by_clip}
     pooled = {key: {name: errors.as_dict() for name, errors in group.items()} for key, group in by_group.items()}
-    person_like_theirs = {"height_m": height_m, "mass_kg": LAB_MASS_KG}
-    return {**overall.as_dict(), **pooled, "metrics": metrics.as_dict(), "refused": refused, **person_like_theirs}
+    of_person = {"height_m": height_m, "mass_kg": LAB_MASS_KG}
+    return {**overall.as_dict(), **pooled, "metrics": metrics.as_dict(), "refused": refused, **of_person}
 
 
 def lab_b_lines(result: dict[str, Any]) -> list[str]:

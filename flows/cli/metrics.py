@@ -15,7 +15,7 @@ from biopose.cli.command_line import as_json, show
 @click.argument("name", required=False)
 @as_json
 def metrics(name: str | None, json_: bool) -> None:
-    """What each metric means: its unit, definition and source.
+    """What each metric means: its unit, definition, source, and which direction is better, where there is one.
 
     \b
     Examples:

@@ -23,6 +23,8 @@ TESTS: dict[str, Callable[..., None]] = {
     "jump_height_difference": metrics.test_a_jump_is_as_high_as_gravity_says,
     "knee_flexion_landing_peak": metrics.test_the_knee_at_landing_is_not_that_before_the_jump,
     "contact_time": metrics.test_walking_is_recognised_by_its_strides,
+    "reactive_strength_index": metrics.test_a_drop_from_a_box_is_no_jump_and_the_rebound_has_its_contact,
+    "duty_factor": metrics.test_walking_is_recognised_by_its_strides,
     "squat_depth": metrics.test_squats_are_counted_and_have_a_depth,
     "repetition_count": metrics.test_squats_are_counted_and_have_a_depth,
     "step_count": metrics.test_walking_is_recognised_by_its_strides,

@@ -55,7 +55,9 @@ def test_walking_is_recognised_by_its_strides() -> None:
     metrics = metrics_of(walking(stride_s=1.1, stance_s=0.7, speed_m_s=1.3), "walk")
     for side in ("left", "right"):
         assert value(metrics, "stride_time", side) == pytest.approx(1.1, abs=DT)
-        assert value(metrics, "contact_time", side) == pytest.approx(0.7 - HEEL_RISES_S + OFF_LATER_S, abs=DT)
+        contact_s = 0.7 - HEEL_RISES_S + OFF_LATER_S
+        assert value(metrics, "contact_time", side) == pytest.approx(contact_s, abs=DT)
+        assert value(metrics, "duty_factor", side) == pytest.approx(contact_s / 1.1, abs=0.02)
     assert value(metrics, "cadence") == pytest.approx(120 / 1.1, rel=0.02)
     assert value(metrics, "mean_speed") == pytest.approx(1.3, abs=0.01)
     assert value(metrics, "step_count") == 11
@@ -265,10 +267,10 @@ MOVES = "The camera moves: root motion and ground are not to be trusted"
 @pytest.mark.parametrize(
     ("activity", "names"),
     [
-        ("run", {"step_count", "cadence", "mean_speed", "stride_time", "contact_time"}),
+        ("run", {"step_count", "cadence", "mean_speed", "stride_time", "contact_time", "duty_factor"}),
         (
             "drop_jump",
-            {"jump_count", "flight_time", "contact_time", "jump_height"}
+            {"jump_count", "flight_time", "contact_time", "reactive_strength_index", "jump_height"}
             | {f"jump_height_{how}" for how in ("flight", "com", "difference")},
         ),
     ],
@@ -363,6 +365,12 @@ def test_a_drop_from_a_box_is_no_jump_and_the_rebound_has_its_contact() -> None:
     assert value(metrics, "jump_height_flight") == pytest.approx(GRAVITY_M_S2 * 0.25 / 8, abs=0.01)
     assert value(metrics, "contact_time") == pytest.approx(0.7, abs=0.01)
     assert 0.005 < (metrics["contact_time", "none"].sd or 0) < 0.02
+    index, flight_s = value(metrics, "reactive_strength_index"), value(metrics, "flight_time")
+    assert index == pytest.approx(GRAVITY_M_S2 * 0.25 / 8 / 0.7, abs=0.02)
+    index_sd, contact_s = metrics["reactive_strength_index", "none"].sd or 0.0, value(metrics, "contact_time")
+    sds = [metrics[name, "none"].sd or 0.0 for name in ("flight_time", "contact_time")]
+    apart = index * np.hypot(2 * sds[0] / flight_s, sds[1] / contact_s)  # were flight and contact measured apart
+    assert apart < index_sd < 2 * apart  # one take-off ends the contact and begins the flight
 
 
 def test_squats_are_counted_and_have_a_depth() -> None:

@@ -30,19 +30,21 @@ def test_metrics_are_compared_side_by_side_and_what_one_of_both_lacks_is_counted
         "unit": "s",
         "n": 2,
         "not_compared": 0,
+        "unknown": 0,
         "mae": pytest.approx(0.04),
         "bias": pytest.approx(-0.04),
         "max": pytest.approx(0.05),
         "coverage95": 0.5,  # 0.03 is within 0.039, 0.05 is not
     }
-    assert found["knee_flexion_peak"] == {"unit": "deg", "n": 1, "not_compared": 0, "mae": 3.0, "bias": 3.0, "max": 3.0}
-    assert found["step_count"] == {"unit": "1", "n": 0, "not_compared": 1}
-    assert found["cadence"] == {"unit": "steps/min", "n": 0, "not_compared": 1}
-    assert found["mean_speed"] == {"unit": "m/s", "n": 0, "not_compared": 0}
+    off = {"mae": 3.0, "bias": 3.0, "max": 3.0}
+    assert found["knee_flexion_peak"] == {"unit": "deg", "n": 1, "not_compared": 0, "unknown": 0} | off
+    assert found["step_count"] == {"unit": "1", "n": 0, "not_compared": 1, "unknown": 0}
+    assert found["cadence"] == {"unit": "steps/min", "n": 0, "not_compared": 1, "unknown": 0}
+    assert found["mean_speed"] == {"unit": "m/s", "n": 0, "not_compared": 0, "unknown": 1}
     lines = metric_lines({"markers": found})
     assert lines[1] == "Metrics against the expert's angles, markers"
     (of_stride,) = [line.split() for line in lines if line.startswith("stride_time")]
-    assert of_stride == ["stride_time", "s", "0.040", "-0.040", "0.050", "50%", "2", "0"]
+    assert of_stride == ["stride_time", "s", "0.040", "-0.040", "0.050", "50%", "2", "0", "0"]
 
 
 def test_a_laboratorys_trials_have_the_metrics_of_their_activity() -> None:

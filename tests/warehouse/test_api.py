@@ -66,11 +66,6 @@ def test_a_newer_snapshot_is_read_without_opening_again(home: Home, tmp_path: Pa
         copy.trials()
 
 
-def test_the_limits_hold(home: Home) -> None:
-    with pytest.raises(QueryLimitError):
-        biopose.open(home.folder, limits=Limits(time_s=0.2)).sql("FROM range(100000000000)")
-
-
 def test_a_home_that_is_not_there_and_an_empty_one_are_errors_that_tell_them_apart(tmp_path: Path) -> None:
     for folder, found in ((tmp_path, "nothing is stored there yet"), (tmp_path / "hme", "there is no such home")):
         with pytest.raises(NoWarehouseError, match=f"^{re.escape(str(folder))}: {found}; give the folder of a home"):
@@ -88,3 +83,8 @@ def test_the_library_loads_no_database_and_names_the_group_that_brings_one() -> 
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout == "biopose.open needs duckdb: pip install 'biopose[orchestration]'\n"
+
+
+def test_the_limits_hold(home: Home) -> None:
+    with pytest.raises(QueryLimitError):
+        biopose.open(home.folder, limits=Limits(time_s=0.2)).sql("FROM range(100000000000)")

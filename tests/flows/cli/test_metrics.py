@@ -28,6 +28,11 @@ def test_one_metric_has_its_source() -> None:
     assert len(lines) >= 3
 
 
+def test_a_metric_with_a_better_direction_states_it() -> None:
+    assert "    better: higher" in run("jump_height").stdout.splitlines()
+    assert "better" not in run("contact_time").stdout
+
+
 def test_an_unknown_metric_is_an_error_with_the_nearest() -> None:
     result = run("squat_dept")
     assert result.exit_code == 1

@@ -138,7 +138,7 @@ def _notes(trials: Sequence[ComparedTrial], policy: Policy) -> list[str]:
     notes = []
     if (there := athletes_with_reference(trials)) < policy.least_athletes:
         notes.append(
-            f"{there} athletes of the sample have a measured reference; with {policy.least_athletes} or more, error "
+            f"athletes of the sample with a measured reference: {there}; with {policy.least_athletes} or more, error "
             "and coverage against it must be shown, with fewer they can only stop a candidate: `biopose golden add`"
         )
     if lacking := sum(not one.has_sd[0] for one in trials):

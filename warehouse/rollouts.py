@@ -103,8 +103,8 @@ class ShadowCost:
         trials: that the candidate measured.
         frames: of them.
         champion_frames: of all trials that the champion measured.
-        processor_s: of the candidate's runs; None: not known. Results that both share count for both.
-        champion_processor_s: of the champion's runs of the same trials.
+        processor_s: of the candidate's runs, without the results that both share; None: not known.
+        champion_processor_s: of the champion's runs of the same trials, all of them.
         seconds: from the draw of the sample to the comparison, pauses included; None: not yet there.
     """
 
@@ -120,7 +120,10 @@ class ShadowCost:
         """For a person."""
         text = f"{self.trials} trials, {self.frames} frames; the champion has measured {self.champion_frames} here"
         if self.processor_s is not None and self.champion_processor_s is not None:
-            text += f"; {self.processor_s:.0f} processor seconds, the champion's {self.champion_processor_s:.0f}"
+            text += (
+                f"; {self.processor_s:.0f} processor seconds beside results that both share, the champion's "
+                f"{self.champion_processor_s:.0f} with them"
+            )
         return text if self.seconds is None else f"{text}; {self.seconds:.0f} s with all pauses"
 
 
@@ -132,12 +135,28 @@ measured AS (
     JOIN run USING (run_number)
     LEFT JOIN (SELECT run_number, sum(processor_s) AS processor_s FROM run_cost GROUP BY 1) AS cost USING (run_number)
     WHERE release_run.release_id IN ($candidate, $champion)
+),
+of_stages AS (
+    SELECT release_id, trial_id, stage, processor_s, wall_s
+    FROM release_run
+    JOIN run_cost USING (run_number)
+    WHERE release_id IN ($candidate, $champion) AND trial_id IN (FROM sampled)
+),
+own AS (  -- a result that both share has the same cost in both, to the last digit
+    SELECT processor_s
+    FROM of_stages AS mine
+    WHERE release_id = $candidate AND NOT EXISTS (
+        FROM of_stages AS other
+        WHERE other.release_id = $champion
+            AND (other.trial_id, other.stage, other.processor_s, other.wall_s)
+            = (mine.trial_id, mine.stage, mine.processor_s, mine.wall_s)
+    )
 )
 SELECT
     count(*) FILTER (release_id = $candidate AND is_sampled),
     coalesce(sum(frames) FILTER (release_id = $candidate AND is_sampled), 0)::BIGINT,
     coalesce(sum(frames) FILTER (release_id = $champion), 0)::BIGINT,
-    sum(processor_s) FILTER (release_id = $candidate AND is_sampled),
+    (SELECT sum(processor_s) FROM own),
     sum(processor_s) FILTER (release_id = $champion AND is_sampled),
     (
         SELECT epoch(min(noted_at) FILTER (to_state = 'compare') - min(noted_at) FILTER (to_state = 'shadow'))

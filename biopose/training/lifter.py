@@ -36,7 +36,8 @@ class LifterPreset:
         windows: in a batch.
         frames: of a window.
         from_shipped: start from the weights that ship instead of random ones.
-        subjects: of CMU's.
+        subjects: of CMU's, or single trials of them.
+        people: of training and held out; None: PEOPLE and HELD_OUT_PEOPLE.
     """
 
     schedule: Schedule
@@ -44,6 +45,7 @@ class LifterPreset:
     frames: int
     from_shipped: bool = False
     subjects: tuple[str, ...] = tuple(CALIBRATIONS)
+    people: tuple[int, int] | None = None
 
 
 _FURTHER = Schedule(steps=9_000, learning_rate=5e-4, falling_share=0.6)
@@ -52,30 +54,37 @@ PRESETS: Mapping[str, LifterPreset] = {
     "cpu-further": LifterPreset(_FURTHER, windows=48, frames=48, from_shipped=True),
     "gpu": LifterPreset(Schedule(steps=40_000), windows=512, frames=64),
     "rehearsal": LifterPreset(
-        Schedule(steps=20, report_every=10), windows=8, frames=48, from_shipped=True, subjects=FOR_REHEARSAL
+        Schedule(steps=20, report_every=10),
+        windows=8,
+        frames=48,
+        from_shipped=True,
+        subjects=FOR_REHEARSAL,
+        people=(3, 1),
     ),
 }
 
 
 def projectors(
-    motion: Path, *, subjects: Collection[str] = tuple(CALIBRATIONS)
+    motion: Path, *, subjects: Collection[str] = tuple(CALIBRATIONS), people: tuple[int, int] | None = None
 ) -> tuple[MotionProjector, MotionProjector]:
     """Sources of training and of held-out windows, which share neither trials nor people.
 
     Args:
         motion: folder of CMU's motion capture.
         subjects: of it.
+        people: as `LifterPreset.people`.
 
     Raises:
         BioposeError: no motions there.
     """
     skeleton = skeleton_with_keypoints(full_body_skeleton())
     motions = cmu_motions(motion, subjects=subjects)
-    people = draw_proportions(PEOPLE + HELD_OUT_PEOPLE, full_body_skeleton(), seed=PEOPLE_SEED)
+    trained, others = people or (PEOPLE, HELD_OUT_PEOPLE)
+    drawn = draw_proportions(trained + others, full_body_skeleton(), seed=PEOPLE_SEED)
     train, held_out = without_held_out(motions), held_out_alone(motions)
     return (
-        MotionProjector(train, skeleton, people[:PEOPLE], seed=TRAINING_SEED),
-        MotionProjector(held_out, skeleton, people[PEOPLE:], seed=HELD_OUT_SEED),
+        MotionProjector(train, skeleton, drawn[:trained], seed=TRAINING_SEED),
+        MotionProjector(held_out, skeleton, drawn[trained:], seed=HELD_OUT_SEED),
     )
 
 
@@ -95,7 +104,7 @@ def train_lifter_from(request: TrainingRequest, *, report: Report) -> Path:
     request.out.mkdir(parents=True, exist_ok=True)
     preset = request.of_length(PRESETS[request.preset])
     lifter = train_lifter(
-        *projectors(request.motion, subjects=preset.subjects),
+        *projectors(request.motion, subjects=preset.subjects, people=preset.people),
         preset=preset,
         checkpoint=request.out / "lifter.checkpoint.pt",
         report=report,

@@ -52,6 +52,7 @@ class NeurikPreset:
         losses: weights of the loss's terms.
         longest: frames of the windows, in training and in evaluation.
         people: of a split; None: as usual.
+        evaluation_windows: in a batch of those for metrics and calibration; None: EVALUATION_WINDOWS.
     """
 
     schedule: Schedule
@@ -61,6 +62,7 @@ class NeurikPreset:
     losses: LossWeights = field(default_factory=LossWeights)
     longest: int = WINDOW
     people: int | None = None
+    evaluation_windows: int | None = None
 
 
 PRESETS: Mapping[str, NeurikPreset] = {
@@ -74,7 +76,9 @@ PRESETS: Mapping[str, NeurikPreset] = {
         windows=256,
         clip_shards={"train": 200, "validation": 6},
     ),
-    "rehearsal": NeurikPreset(Schedule(steps=20, report_every=10), windows=8, clip_shards={}, people=8),
+    "rehearsal": NeurikPreset(
+        Schedule(steps=20, report_every=10), windows=8, clip_shards={}, people=8, evaluation_windows=8
+    ),
 }
 
 
@@ -172,7 +176,8 @@ def train_neurik(
             for name, value in neurik_metrics(predict, batches, evaluator).items()
         }
 
-    evaluation = held_out_batches(held_out, EVALUATION_BATCHES, frames=preset.longest, device=device)
+    drawn = partial(held_out_batches, held_out, frames=preset.longest, device=device, windows=preset.evaluation_windows)
+    evaluation = drawn(EVALUATION_BATCHES)
     torch.manual_seed(SEED)
     network = train(
         new_neurik(preset.shape, locations_m=default_locations_m(source.people), kind=kind).to(device),
@@ -184,20 +189,23 @@ def train_neurik(
         report=report,
         generator=source.generator,
     )
-    calibration = held_out_batches(held_out, CALIBRATION_BATCHES, frames=preset.longest, device=device)
+    calibration = drawn(CALIBRATION_BATCHES)
     calibrate_neurik(network, calibration.get("recorded_", calibration[""]), evaluator)
     report(preset.schedule.steps, metrics(network))
     return network
 
 
-def held_out_batches(source: MarkerSource, count: int, *, frames: int, device: str) -> dict[str, list[MarkerBatch]]:
+def held_out_batches(
+    source: MarkerSource, count: int, *, frames: int, device: str, windows: int | None = None
+) -> dict[str, list[MarkerBatch]]:
     """Batches for metrics or calibration, by the prefix of their metrics' names.
 
     No prefix: erroneous markers of calibrated subjects; clean_: exact markers of calibrated subjects; unregistered_:
     exact markers of subjects without calibration; recorded_: markers measured by MQ-HMR, where there are any. WINDOW
     frames are drawn and cut into windows of `frames`, so that networks of any window length are compared on the same.
+    Of `windows` in a batch; None: EVALUATION_WINDOWS.
     """
-    g, n = source.generator, EVALUATION_WINDOWS
+    g, n = source.generator, windows or EVALUATION_WINDOWS
     kinds: dict[str, Callable[[], MarkerBatch]] = {
         "": lambda: source.draw(n, frames=WINDOW, calibrated=True),
         "clean_": lambda: source.draw(n, frames=WINDOW, calibrated=True, clean=True),

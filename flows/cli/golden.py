@@ -32,7 +32,7 @@ def golden() -> None:
 
 @golden.command()
 @click.argument("trial")
-@click.option("--reference", type=EXISTING, help=".mot of joint angles of the same seconds.")
+@click.option("--reference", type=EXISTING, help=".mot or .sto of joint angles of the same seconds.")
 @click.option(
     "--offset-s", default=0.0, show_default=True, help="Time of the reference at time 0 of the trial's recording."
 )

@@ -50,7 +50,7 @@ class ShardFolder:
         seed: of the images.
         images: in a shard, a multiple of BATCH; None: SHARD_IMAGES.
         people: of the training split and of the two others together; None: as many as the networks that ship had. With
-            a number, a rehearsal, the motions are of one subject.
+            a number, a rehearsal, the motions are of few trials.
     """
 
     folder: Path

@@ -69,6 +69,9 @@ def test_the_next_command_is_a_promotion_without_a_reason_only_where_the_gate_pa
 ) -> None:
     rollout: dict[str, Any] = {"number": 1, "champion": "old", "candidate": "new", "state": state, "nights": []}
     rollout |= {"verdict": verdict, "sample": {"measured": 9}, "comparison": None, "transitions": [], "page": "p.html"}
+    rollout |= {"shadow": {"trials": 9, "line": "9 trials, 900 frames"}}
     status = {"promoted": "old", "trials_shown": {"old": 9}, "acts": [], "interrupted": None, "rollout": rollout}
     status |= {"canary": None, "backfills": []}
-    assert status_lines(status)[-1] == following
+    lines = status_lines(status)
+    assert lines[-1] == following
+    assert "Shadow: 9 trials, 900 frames" in lines

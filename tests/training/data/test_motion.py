@@ -13,6 +13,7 @@ from biopose.training.data.motion import (
     on_the_ground,
     sole_positions_m,
 )
+from tests.training.acclaim_walk import write_walk
 from tests.training.recordings import CMU, needs_cmu
 
 
@@ -54,6 +55,13 @@ def test_a_jump_does_not_lift_the_ground(skeleton: Skeleton):
 def test_a_folder_without_recordings_is_refused(tmp_path: Path):
     with pytest.raises(BioposeError, match=r"01\.asf"):
         cmu_motions(tmp_path)
+
+
+def test_single_trials_of_a_subject_are_chosen_by_name(tmp_path: Path):
+    folder = write_walk(tmp_path / "cmu", seconds=0.8)
+    assert {motion.name.partition(".")[0] for motion in cmu_motions(folder, subjects=("02_03",))} == {"cmu_02_03"}
+    with pytest.raises(BioposeError, match="no trials of CMU's 02_09 in"):
+        cmu_motions(folder, subjects=("02_09",))
 
 
 @needs_cmu

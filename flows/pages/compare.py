@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from biopose.report.angle_panels import MIN_SPAN_DEG, PANELS
+from biopose.report.metric_tables import metric_place
 from biopose.report.svg import Curve, Panel
 from flows.pages.percent_plot import PERCENT, PercentPlot, percent_plot
 from flows.pages.reader import Reader
@@ -48,11 +49,12 @@ def compare(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _metrics(read: Reader, names: list[str]) -> list[dict[str, Any]]:
-    """Rows of the metrics that both have."""
+    """Rows of the metrics that both have, the activity's own first."""
     first, second = (
         {(row["metric"], row["side"]): row for row in read.rows("metrics_of_trial", trial=name)} for name in names
     )
-    return [{"first": first[key], "second": second[key]} for key in first if key in second]
+    common = sorted(first.keys() & second.keys(), key=lambda key: (metric_place(key[0]), key))
+    return [{"first": first[key], "second": second[key]} for key in common]
 
 
 def _plots(tables: list[pl.DataFrame]) -> dict[str, list[PercentPlot]]:

@@ -21,10 +21,13 @@ PAGES = {
     "athlete": "/athlete/demo/balancer",
     "trial": "/trial/demo/street/jump",
     "compare": "/compare?first=demo/street/walk&second=demo/street/sprint",
+    "groups": "/compare/groups?activity=other&coordinate=knee_angle"
+    "&first_athlete=demo/balancer&second_athlete=demo/jumper",
     "questions": "/questions",
     "question": "/questions/change_over_time?athlete=demo/balancer&metric=knee_flexion_peak",
     "models": "/models",
     "about": "/about",
+    "sign-in": "/sign-in",
     "not-found": "/trial/demo/street/jumpp",
 }
 READY = "!document.querySelector('video').seeking && document.querySelector('video').readyState > 1"

@@ -65,7 +65,7 @@ def cycle_metrics(
     found: list[tuple[Cycle, Iterator[Metric]]] = []
     if motion.world_unknown is None:
         if activity in GAIT:
-            states = foot_states(motion, flights)
+            states = foot_states(motion, flights, running=activity in RUNNING)
             for side in SIDES:
                 found += _strides(motion, events, states, side, running=activity in RUNNING)
         if activity in WITH_JUMPS:

@@ -57,7 +57,8 @@ def gait_metrics(
         for name in OF_SIDES:
             yield from (unknown_metric(name, side=side, reason=motion.world_unknown) for side in SIDES)
         return
-    states, running = foot_states(motion, flights), activity in RUNNING
+    running = activity in RUNNING
+    states = foot_states(motion, flights, running=running)
     yield _step_count(motion, events, states)
     strides = {side: _strides_s(motion, events, states, side, running=running) for side in SIDES}
     yield from _medians("stride_time", strides)

@@ -25,24 +25,31 @@ SHORTEST_STANCE_S = 0.06  # a sprinter's lasts 0.09 s
 States = NDArray[np.int8]
 
 
-def foot_states(motion: Motion, flights: Sequence[Flight]) -> dict[Side, States]:
-    """By side, (T,) STANDS, AIR or UNKNOWN; in the air during flights, whatever the feet do."""
+def foot_states(motion: Motion, flights: Sequence[Flight], *, running: bool = False) -> dict[Side, States]:
+    """By side, (T,) STANDS, AIR or UNKNOWN; in the air during flights, whatever the feet do.
+
+    Args:
+        motion: the trial.
+        flights: by `find_flights`.
+        running: whether a contact may be as short as SHORTEST_STANCE_S, as in running and sprinting.
+    """
     states = {}
     for side in SIDES:
         known = motion.foot_observed[side] & (motion.world_unknown is None)
         speed_m_s = np.where(known, motion.foot_speed_m_s[side], np.nan)
         for flight in flights:
             speed_m_s[(motion.time_s > flight.take_off_s) & (motion.time_s < flight.landing_s)] = np.inf
-        states[side] = stance(speed_m_s, interval_s=motion.interval_s)
+        states[side] = stance(speed_m_s, interval_s=motion.interval_s, running=running)
     return states
 
 
-def stance(speed_m_s: FloatArray, *, interval_s: float) -> States:
+def stance(speed_m_s: FloatArray, *, interval_s: float, running: bool = False) -> States:
     """A foot's state from the speed of its slowest point: with hysteresis, implausibly short states removed.
 
     Args:
         speed_m_s: (T,) NaN where it is not known.
         interval_s: from frame to frame.
+        running: whether a gap of SHORTEST_STANCE_S in a swing may hide a contact, and stays UNKNOWN.
 
     Returns:
         (T,) STANDS, AIR or UNKNOWN.
@@ -57,8 +64,15 @@ def stance(speed_m_s: FloatArray, *, interval_s: float) -> States:
         elif state == UNKNOWN:
             state = STANDS if speed < (RESTS_UP_TO_M_S + MOVES_FROM_M_S) / 2 else AIR
         states[frame] = state
-    for short, shortest_s in ((UNKNOWN, SHORTEST_AIR_S), (AIR, SHORTEST_AIR_S), (STANDS, SHORTEST_STANCE_S)):
-        states = _without_short(states, short, least_frames=shortest_s / interval_s if interval_s else 0.0)
+    hides_contact_s = SHORTEST_STANCE_S if running else SHORTEST_AIR_S  # a walker's contact is no shorter than that
+    for short, between, shortest_s in (
+        (UNKNOWN, (STANDS,), SHORTEST_AIR_S),
+        (UNKNOWN, (AIR,), hides_contact_s),
+        (AIR, (STANDS, UNKNOWN), SHORTEST_AIR_S),
+        (STANDS, (AIR, UNKNOWN), SHORTEST_STANCE_S),
+    ):
+        least_frames = shortest_s / interval_s if interval_s else 0.0
+        states = _without_short(states, short, between=between, least_frames=least_frames)
     return states
 
 
@@ -81,11 +95,12 @@ def hidden_strikes(states: States, *, interval_s: float) -> list[tuple[int, int]
     ]
 
 
-def _without_short(states: States, value: int, *, least_frames: float) -> States:
-    """Runs of a value that are too short between two runs of one other value become that."""
+def _without_short(states: States, value: int, *, between: Sequence[int], least_frames: float) -> States:
+    """Runs of a value that are too short between two runs of one of some other values become that."""
     states = states.copy()
     for start, end in runs(states == value):
         inside = start > 0 and end < len(states)
-        if inside and end - start < least_frames - 1e-6 and states[start - 1] == states[end]:
+        alike = inside and states[start - 1] == states[end] and states[end] in between
+        if alike and end - start < least_frames - 1e-6:
             states[start:end] = states[end]
     return states

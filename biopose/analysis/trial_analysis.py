@@ -20,6 +20,7 @@ from biopose.analysis.cross_check import cross_check
 from biopose.analysis.cycles import cycle_metrics
 from biopose.analysis.events import find_events
 from biopose.analysis.flights import Flights, find_flights
+from biopose.analysis.gait_metrics import RUNNING
 from biopose.analysis.kinematics import kinematics_table
 from biopose.analysis.measured_trial import MeasuredTrial
 from biopose.analysis.metrics import find_metrics
@@ -130,7 +131,8 @@ def analyse_motion(
     """
     if flights is None:
         flights = flights_of(motion, activity=activity, moments=moments)
-    events = find_events(motion, foot_states(motion, flights.found), flights.found, activity=activity)
+    states = foot_states(motion, flights.found, running=activity in RUNNING)
+    events = find_events(motion, states, flights.found, activity=activity)
     if moments:
         events = events_on_plates(events, moments, motion)
     return events, find_metrics(motion, events, flights, activity=activity)

@@ -5,9 +5,10 @@ and the contact points. A contact lasts many frames and all of them share its er
 CELL_M count as one observation at most. Contacts along a line determine the slope along it; across it only the prior
 does.
 
-When feet rest at two levels (a box, a kerb, a landing mat), the plane that explains most contacts is found first. Then
-the ground is the lowest level parallel to it on which at least LEVEL_SHARE of the contacts lie; few points below it are
-feet that were misplaced.
+Feet may rest at several levels (a box, a kerb, stairs, a landing mat), which are parallel. Each further level must
+explain more than one contact that lies on no other, so somebody who steps off a box does not make a ramp of box and
+floor. The ground is the lowest level with at least LEVEL_SHARE of the contacts; few points below it are feet that were
+misplaced.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ CONTACT_SD_M = 0.04  # of a contact's height above the ground: the point on the 
 OUTLIER_M = 3 * CONTACT_SD_M
 CELL_M = 0.2
 LEVEL_SHARE = 0.25
+OFF_COST = OUTLIER_M**2 / (6 * CONTACT_SD_M**2)  # of a contact that lies on no level: Tukey's loss of an outlier
+LEVEL_COST = OFF_COST  # of each level beyond the first
+MOST_LEVELS = 4
 TILTS = np.linspace(-2.0, 2.0, 5)  # standard deviations of the prior, in two directions: where the search begins
 HEIGHTS = (0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95)  # quantiles of the points' heights: likewise
 STEPS = 20
@@ -66,14 +70,15 @@ def ground_from_contacts(contact_points_m: Floats, weights: Floats, *, up_camera
     centre = np.average(heights, axis=0, weights=weights)
     evidence = _independent(points, weights)
     slope_sd = np.tan(np.deg2rad(up_sd_deg))
-    plane, votes, information = _dominant(heights - centre, evidence, slope_sd)
-    plane, votes, information = _lowest(heights - centre, evidence, slope_sd, plane, votes, information)
-    normal = np.array([-plane[0], -plane[1], 1.0])
+    found = _most_probable(heights - centre, evidence, slope_sd)
+    height, votes = found.lowest(heights - centre, evidence)
+    information = found.information(heights - centre, evidence, slope_sd)
+    normal = np.array([*-found.slopes, 1.0])
     length = float(np.linalg.norm(normal))
-    off = (heights - centre) @ normal / length - plane[2] / length
+    off = ((heights - centre) @ normal - height) / length
     return Ground(
         up_camera=frame.T @ normal / length,
-        height_m=float((plane[2] + normal @ centre) / length),
+        height_m=float((height + normal @ centre) / length),
         residual_m=float(np.sqrt(np.average(off**2, weights=votes))),
         up_sd_deg=float(np.rad2deg(np.arctan(np.sqrt(np.linalg.eigvalsh(np.linalg.inv(information)[:2, :2])[-1])))),
     )
@@ -124,50 +129,95 @@ def _independent(points: Floats, weights: Floats) -> Floats:
     return weights / np.maximum(np.bincount(cell.ravel(), weights=weights), 1.0)[cell.ravel()]
 
 
-def _dominant(points: Floats, evidence: Floats, slope_sd: float) -> tuple[Floats, Floats, Floats]:
-    """The most probable of the planes found from a grid of tilts and heights."""
+@dataclass(frozen=True, eq=False)
+class _Levels:
+    """Parallel planes: two slopes, and the height of each at 0."""
+
+    slopes: Floats
+    heights: Floats
+
+    def off(self, points: Floats) -> Floats:
+        """(N, L) heights of points above each level."""
+        return np.asarray((points[:, 2] - points[:, :2] @ self.slopes)[:, None] - self.heights)
+
+    def nearest(self, points: Floats) -> tuple[NDArray[np.intp], Floats]:
+        """(N,) each point's level, and its height above it."""
+        off = self.off(points)
+        level = np.abs(off).argmin(axis=1)
+        return level, off[np.arange(len(points)), level]
+
+    def cost(self, points: Floats, evidence: Floats, slope_sd: float) -> float:
+        """Negative logarithm of their probability, up to a constant."""
+        of_slopes = 0.5 * float(np.sum((self.slopes / slope_sd) ** 2))
+        of_points = float(evidence @ _tukey_loss(self.nearest(points)[1]))
+        return of_points + of_slopes + LEVEL_COST * (len(self.heights) - 1)
+
+    def refined(self, points: Floats, evidence: Floats, slope_sd: float) -> _Levels:
+        """The most probable near these, by reweighted least squares; each point keeps to its nearest level."""
+        at = self
+        for _ in range(STEPS):
+            basis, weighted = at._basis(points, evidence)
+            information = weighted.T @ basis + _prior(slope_sd, len(at.heights))
+            solved = np.asarray(np.linalg.solve(information, weighted.T @ points[:, 2]), dtype=np.float64)
+            at = _Levels(solved[:2], solved[2:])
+        return at
+
+    def information(self, points: Floats, evidence: Floats, slope_sd: float) -> Floats:
+        """(2 + L, 2 + L) of slopes and heights."""
+        basis, weighted = self._basis(points, evidence)
+        return np.asarray(weighted.T @ basis + _prior(slope_sd, len(self.heights)))
+
+    def _basis(self, points: Floats, evidence: Floats) -> tuple[Floats, Floats]:
+        """(N, 2 + L) of the linear model of heights, and the same times each point's precision."""
+        level, off = self.nearest(points)
+        basis = np.column_stack([points[:, :2], np.eye(len(self.heights))[level]])
+        return basis, basis * (evidence * _votes(off) / CONTACT_SD_M**2)[:, None]
+
+    def lowest(self, points: Floats, evidence: Floats) -> tuple[float, Floats]:
+        """Height of the lowest level with enough of the contacts, and each point's vote (N,) for it, never all zero."""
+        level, off = self.nearest(points)
+        votes = evidence * (_votes(off) + 1e-9)
+        shares = np.bincount(level, weights=votes, minlength=len(self.heights)) / votes.sum()
+        enough = np.flatnonzero(shares >= min(LEVEL_SHARE, shares.max()))
+        ground = enough[self.heights[enough].argmin()]
+        return float(self.heights[ground]), np.where(level == ground, votes, 0.0)
+
+
+def _most_probable(points: Floats, evidence: Floats, slope_sd: float) -> _Levels:
+    """Of those found from a grid of tilts."""
     found = []
     for tilt_x in TILTS * slope_sd:
         for tilt_y in TILTS * slope_sd:
-            level = points[:, 2] - points[:, :2] @ [tilt_x, tilt_y]
-            found += [np.array([tilt_x, tilt_y, height]) for height in np.quantile(level, HEIGHTS)]
-    costs = [_cost(points, evidence, slope_sd, plane) for plane in found]
-    best = [_refined(points, evidence, slope_sd, found[index]) for index in np.argsort(costs)[:5]]
-    return min(best, key=lambda result: _cost(points, evidence, slope_sd, result[0]))
+            found += _with_more_levels(np.array([tilt_x, tilt_y]), points, evidence, slope_sd)
+    likely = sorted(found, key=lambda levels: levels.cost(points, evidence, slope_sd))[:5]
+    refined = [levels.refined(points, evidence, slope_sd) for levels in likely]
+    return min(refined, key=lambda levels: levels.cost(points, evidence, slope_sd))
 
 
-def _lowest(
-    points: Floats, evidence: Floats, slope_sd: float, plane: Floats, votes: Floats, information: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """A lower level than the plane's, if enough contacts lie on one."""
-    below = points[:, 2] - points[:, :2] @ plane[:2] - plane[2]
-    for height in np.quantile(below, HEIGHTS):
-        on = np.abs(below - height) < CONTACT_SD_M * 2
-        if height < -OUTLIER_M and evidence[on].sum() >= LEVEL_SHARE * evidence.sum():
-            return _refined(points, evidence, slope_sd, plane + np.array([0.0, 0.0, height]))
-    return plane, votes, information
+def _with_more_levels(slopes: Floats, points: Floats, evidence: Floats, slope_sd: float) -> list[_Levels]:
+    """The best single level of a tilt, the best two with this one, and so on while each gains more than it costs."""
+    heights = np.quantile(points[:, 2] - points[:, :2] @ slopes, HEIGHTS)
+    found: list[_Levels] = []
+    while len(found) < MOST_LEVELS:
+        kept = found[-1].heights if found else np.empty(0)
+        further = [_Levels(slopes, np.append(kept, height)) for height in heights]
+        best = min(further, key=lambda levels: levels.cost(points, evidence, slope_sd))
+        if found and best.cost(points, evidence, slope_sd) >= found[-1].cost(points, evidence, slope_sd):
+            break
+        found.append(best)
+    return found
 
 
-def _refined(points: Floats, evidence: Floats, slope_sd: float, plane: Floats) -> tuple[Floats, Floats, Floats]:
-    """Plane (3,): two slopes and the height at 0, by reweighted least squares; votes (N,); information (3, 3)."""
-    basis = np.column_stack([points[:, :2], np.ones(len(points))])
-    prior = np.diag([slope_sd**-2, slope_sd**-2, 1e-6])
-    for _ in range(STEPS):
-        votes = _votes(points, evidence, plane)
-        weighted = basis * votes[:, None] / CONTACT_SD_M**2
-        information = weighted.T @ basis + prior
-        plane = np.asarray(np.linalg.solve(information, weighted.T @ points[:, 2]), dtype=np.float64)
-    return plane, votes, information
+def _prior(slope_sd: float, levels: int) -> Floats:
+    """(2 + L, 2 + L) information of slopes and heights before any contact."""
+    return np.diag([slope_sd**-2, slope_sd**-2, *[1e-6] * levels])
 
 
-def _votes(points: Floats, evidence: Floats, plane: Floats) -> Floats:
-    """Tukey's biweight of each point's height above a plane; never all zero."""
-    off = points[:, 2] - points[:, :2] @ plane[:2] - plane[2]
-    return evidence * (np.clip(1 - (off / OUTLIER_M) ** 2, 0, None) ** 2 + 1e-9)
+def _votes(off: Floats) -> Floats:
+    """Tukey's biweight (N,) of heights above a level."""
+    return np.asarray(np.clip(1 - (off / OUTLIER_M) ** 2, 0, None) ** 2)
 
 
-def _cost(points: Floats, evidence: Floats, slope_sd: float, plane: Floats) -> float:
-    """Negative logarithm of a plane's probability, up to a constant."""
-    off = points[:, 2] - points[:, :2] @ plane[:2] - plane[2]
-    tukey = 1 - np.clip(1 - (off / OUTLIER_M) ** 2, 0, None) ** 3
-    return float(OUTLIER_M**2 / (6 * CONTACT_SD_M**2) * (evidence @ tukey) + 0.5 * np.sum((plane[:2] / slope_sd) ** 2))
+def _tukey_loss(off: Floats) -> Floats:
+    """Tukey's loss (N,) of heights above a level, up to OFF_COST."""
+    return np.asarray(OFF_COST * (1 - np.clip(1 - (off / OUTLIER_M) ** 2, 0, None) ** 3))

@@ -1,8 +1,9 @@
 """How a measured motion stands on the ground: the pelvis's height over it, and how far feet that rest slide.
 
-The ground is y = 0 in both worlds. A point of a foot rests where the true motion's point moves slower than RESTS_M_S
-for at least REST_S and strays from its median position, level, by at most STILL_M; it slides as far as the measured
-point strays meanwhile. (The two worlds have other headings, so positions are not compared.)
+The ground is where soles rest: y = 0 of the measured world, `ExpertMotion.ground_m` of the true one. A point of a foot
+rests where the true motion's point moves slower than RESTS_M_S for at least REST_S and strays from its median position,
+level, by at most STILL_M; it slides as far as the measured point strays meanwhile. (The two worlds have other headings,
+so positions are not compared.)
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class GroundErrors:
         """Compare a clip's measurement with the motion on film."""
         frames = person.track.frame_indices
         skeleton, q = motion.person.skeleton, motion.q[frames]
-        height_m = q[:, skeleton.coordinate_names.index("pelvis_ty")]
+        height_m = q[:, skeleton.coordinate_names.index("pelvis_ty")] - motion.ground_m
         self.pelvis_m.append(person.coordinates.select(["pelvis_ty"]).values[:, 0] - height_m)
         true_m = feet_points_m(skeleton, q)
         found_m = feet_points_m(person.person.skeleton, person.coordinates.values)

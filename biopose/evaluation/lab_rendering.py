@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,7 @@ LENS = Camera(1280, 720, (1000.0, 1000.0), (639.5, 359.5))
 CAMERA_HEIGHT_M, AIM_HEIGHT_M = 1.2, 0.95
 DISTANCE_M, DISTANCE_STEP_M, FARTHEST_M, MARGIN_PX = 4.0, 0.25, 6.5, 20
 CHUNK = 25  # frames whose meshes are held at once
+NEAR_GROUND_M = 0.03  # of the lowest vertex of all frames: on the lowest level, not in flight
 VERTEX_STEP = 20  # for the framing, every 20th vertex
 FOOT, SEAT = SEGMENT_BONES["calcn_r"] + SEGMENT_BONES["calcn_l"], SEGMENT_BONES["pelvis"]
 DROP_JUMP, SIT_TO_STAND = "DJ", "STS"  # prefixes of the trials with a box or a stool
@@ -76,6 +78,15 @@ class ExpertMotion:
     def meshes(self) -> Iterator[FloatArray]:
         """Vertices (V, 3) of each frame, in the world, metres."""
         return _meshes(self.person, self.q)
+
+    @cached_property
+    def ground_m(self) -> float:
+        """Height at which the soles rest: the median of the frames' lowest vertices that are near the lowest of all.
+
+        The lowest of all is a foot that sinks into the floor at an instant: the expert's model has no floor.
+        """
+        lowest_m = np.array([mesh[:, 1].min() for mesh in self.meshes()])
+        return float(np.median(lowest_m[lowest_m < lowest_m.min() + NEAR_GROUND_M]))
 
     def limb_joints_m(self) -> FloatArray:
         """(F, 12, 3) LIMB_JOINTS in the world."""

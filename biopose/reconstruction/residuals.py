@@ -24,6 +24,7 @@ from biopose.skeleton.student_t import student_t_loss, student_t_weight
 
 NEAREST_M = 0.2
 INDEPENDENT_ACCELERATIONS = 12  # that the accelerations of the 26 keypoints count for: of the limbs' joints
+OTHER_LEVEL_M = 0.15  # a foot that rests so far above the ground rests on something else, such as a box
 GROUND_SLOPE_SD = 0.05  # of the ground against the lifter's level: 3 degrees
 
 # What a residual depends on: its own keypoint in the world, the same in the camera's axes, there about the hips, its
@@ -187,6 +188,8 @@ def foot_sliding(keypoints_m: Tensor, observed: Observations, weights: FitWeight
 def foot_height(keypoints_m: Tensor, ground: Tensor, observed: Observations, weights: FitWeights) -> Term:
     """Height of foot points in contact over the ground, and depth of any foot point below it, (S, T, 4, 1) each.
 
+    A foot that rests OTHER_LEVEL_M above the ground is not drawn to it: it rests on another level.
+
     Args:
         keypoints_m: (S, T, 26, 3) in a world whose y is up.
         ground: (S, 3) height at the origin and slopes along x and z.
@@ -203,14 +206,18 @@ def foot_height(keypoints_m: Tensor, ground: Tensor, observed: Observations, wei
         level = torch.cat([torch.ones_like(feet[0, ..., :1]), feet[0][..., [0, 2]]], dim=-1) / -weights.ground_m
         return Derivatives(up.expand(1, 1, 1, 3), by_ground=level[..., None, :])
 
-    def below_ground() -> Derivatives:
-        one, is_below = derivatives(), (height[0] < 0).to(height)[..., None]
-        assert one.by_ground is not None
-        return Derivatives(one.by_point * is_below, by_ground=one.by_ground * is_below)
+    def clamped(most: float, weight: Tensor) -> Residuals:
+        """Of heights up to a limit; above it the loss stays the same."""
 
-    over = Residuals(height, _certain_contact(observed) * weight, nu, of="feet", derivatives=derivatives)
-    below = Residuals(height.clamp(max=0.0), weight, nu, of="feet", derivatives=below_ground)
-    return over, below
+        def up_to_limit() -> Derivatives:
+            one, is_free = derivatives(), (height[0] < most).to(height)[..., None]
+            assert one.by_ground is not None
+            return Derivatives(one.by_point * is_free, by_ground=one.by_ground * is_free)
+
+        return Residuals(height.clamp(max=most), weight, nu, of="feet", derivatives=up_to_limit)
+
+    in_contact = clamped(OTHER_LEVEL_M / weights.ground_m, _certain_contact(observed) * weight)
+    return in_contact, clamped(0.0, weight)
 
 
 def _certain_contact(observed: Observations) -> Tensor:

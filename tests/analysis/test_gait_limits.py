@@ -47,6 +47,22 @@ def test_a_gap_in_which_a_foot_that_stood_leaves_the_ground_hides_no_step() -> N
     assert analysed(walking(observed={"left": observed}), "walk")[1]["step_count", "none"].value == 11
 
 
+@pytest.mark.parametrize(("activity", "hides"), [("sprint", True), ("walk", False)])
+def test_a_gap_as_long_as_a_sprinters_contact_hides_a_step_of_a_run_alone(activity: str, hides: bool) -> None:
+    """The left foot's stance from 2.3 to 2.41 s is not observed, and nothing else is."""
+    observed = np.ones(600, dtype=np.bool_)
+    observed[228:242] = False
+    one = walking(**RUN | {"stride_s": 0.5, "stance_s": 0.11}, observed={"left": observed})
+    events, metrics = analysed(one, activity)
+    found = sum(event.event == "foot_strike" for event in events)
+    steps = metrics["step_count", "none"]
+    if hides:
+        assert steps.value is None
+        assert steps.reason == f"At least {found}: the left foot in frames 228 to 241 may strike unobserved."
+    else:
+        assert steps.value == found
+
+
 def test_a_walk_has_no_running_contacts() -> None:
     events, metrics = analysed(one := walking(), "sprint")
     for side in ("left", "right"):

@@ -65,6 +65,25 @@ def test_of_a_box_and_the_floor_the_floor_is_the_ground_even_with_fewer_contacts
     assert angle_deg(ground.up_camera, up) < 1.5
 
 
+@pytest.mark.parametrize("prior_off_deg", [-5.0, 0.0, 5.0])
+def test_who_steps_off_a_box_towards_the_camera_makes_no_ramp_of_box_and_floor(prior_off_deg: float) -> None:
+    rng = np.random.default_rng(0)
+    on_box, on_floor = rng.uniform([-0.3, 4.7], [0.3, 5.3], (60, 2)), rng.uniform([-0.3, 3.7], [0.3, 4.3], (40, 2))
+    points = np.concatenate([on_plane(CAMERA_UP, -0.9, on_box), on_plane(CAMERA_UP, -1.2, on_floor)])
+    prior = tilted(prior_off_deg, 0)  # the places are small and leave up to it
+    ground = ground_from_contacts(points, np.ones(100), up_camera=prior, up_sd_deg=4)
+    assert angle_deg(ground.up_camera, CAMERA_UP) < abs(prior_off_deg) + 1.0
+    assert np.abs(points[60:] @ ground.up_camera - ground.height_m).max() < 0.05
+    assert (points[:60] @ ground.up_camera - ground.height_m).mean() == pytest.approx(0.3, abs=0.1)
+
+
+def test_the_ground_of_stairs_is_their_lowest_step_with_enough_contacts() -> None:
+    steps = [on_plane(CAMERA_UP, -1.5 + 0.2 * i, area(60, seed=i) * [0.2, 0.1] + [0.0, 0.4 * i]) for i in range(3)]
+    ground = ground_from_contacts(np.concatenate(steps), np.ones(180), up_camera=CAMERA_UP, up_sd_deg=3)
+    assert ground.height_m == pytest.approx(-1.5, abs=0.02)
+    assert angle_deg(ground.up_camera, CAMERA_UP) < 1.0
+
+
 def test_a_few_wild_contacts_change_nothing() -> None:
     rng = np.random.default_rng(5)
     points = on_plane(CAMERA_UP, -1.5, area(200))

@@ -1,7 +1,7 @@
 """Promotions, rollbacks and canaries that are ended at each of their writes, and completed by what comes next.
 
     python -m tests.benchmarks.promotions writes            # ended at each write, one after another
-    python -m tests.benchmarks.promotions moments 50        # kill -9 at random moments; 3 minutes on a quiet machine
+    python -m tests.benchmarks.promotions moments 50        # kill -9 at random moments; 1 to 2 processor seconds each
     python -m tests.benchmarks.promotions moments 50 canary "roll back"    # of these alone
 
 A write is a statement that changes the warehouse, the move or removal of an alias in MLflow, or a publication; the

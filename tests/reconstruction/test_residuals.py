@@ -10,6 +10,7 @@ from torch import Tensor
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
 from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
+    OTHER_LEVEL_M,
     FitWeights,
     Residuals,
     energy_of,
@@ -157,6 +158,17 @@ def test_sliding_floating_and_sinking_cost_and_a_free_foot_may_do_the_first_two(
     for feet, costs_when_free in ((sliding, False), (floating, False), (sunk, True)):
         assert contact_energy(feet, ground, standing(free), WEIGHTS) > 1
         assert (contact_energy(feet, ground, free, WEIGHTS) > 1) == costs_when_free
+
+
+@pytest.mark.parametrize(("over_ground_m", "is_drawn"), [(0.5 * OTHER_LEVEL_M, True), (1.5 * OTHER_LEVEL_M, False)])
+def test_a_foot_that_rests_on_a_box_is_not_drawn_to_the_ground(over_ground_m: float, is_drawn: bool) -> None:
+    observed = standing(observations_of(Q, TIME_S))
+    world = on_soles(ground=over_ground_m).requires_grad_()
+    term = foot_height(world, torch.zeros(1, 3), observed, WEIGHTS)
+    energy_of(term).sum().backward()
+    assert bool((world.grad[..., FOOT_KEYPOINTS, 1] > 0).all()) == is_drawn
+    by_point = term[0].derivatives().by_point  # type: ignore[misc]
+    assert bool(by_point.any()) == is_drawn
 
 
 def test_sloping_ground_carries_feet_on_the_slope() -> None:

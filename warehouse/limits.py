@@ -7,12 +7,13 @@ own limit of memory leaves out what functions on lists and text allocate, and th
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import duckdb
 import psutil
@@ -22,6 +23,7 @@ from warehouse.errors import QueryLimitError
 
 POLL_S = 0.05
 GRACE_S = 0.5  # after an interruption
+EXIT_GRACE_S = 10.0  # for queries that were stopped, before the interpreter exits
 ROOM_GB = 0.5  # beyond the limit, for what DuckDB counts otherwise
 
 T = TypeVar("T")
@@ -63,7 +65,19 @@ def within_limits(
 
 def still_running() -> bool:
     """Whether a query that was stopped has not ended yet: DuckDB did not heed the interruption."""
-    return any(isinstance(thread, _Query) for thread in threading.enumerate())
+    return bool(_running())
+
+
+def _running() -> list[_Query[Any]]:
+    return [thread for thread in threading.enumerate() if isinstance(thread, _Query)]
+
+
+@atexit.register
+def _await_running() -> None:
+    """An interpreter that exits while a thread is inside DuckDB is aborted: a query that was stopped ends before."""
+    end_s = time.monotonic() + EXIT_GRACE_S
+    for query in _running():
+        query.join(max(end_s - time.monotonic(), 0.0))
 
 
 def _wait(query: _Query[T], limits: Limits) -> None:

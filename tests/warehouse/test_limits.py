@@ -56,3 +56,22 @@ def test_the_command_ends_soon_after_an_interruption(snapshot: Path, sql: str) -
     assert time.monotonic() - began_s < 5  # one second, on a machine that is not busy
     assert process.returncode == 1
     assert complaint.strip() == "Aborted!"
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from warehouse.errors import QueryLimitError
+from warehouse.limits import Limits
+from warehouse.query import run_sql
+for _ in range(3):
+    try:
+        run_sql(Path(sys.argv[1]), "FROM range(100000000000)", limits=Limits(time_s=0.2))
+    except QueryLimitError:
+        print("stopped")
+"""
+
+
+def test_a_script_whose_queries_were_stopped_ends_as_it_would(snapshot: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", SCRIPT, str(snapshot)], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout.split(), ended.stderr) == (0, ["stopped"] * 3, "")

@@ -23,7 +23,8 @@ FAR_RAD = np.deg2rad(60.0)  # of a body's direction from up, beyond which crops 
 GAIN = 0.05  # of the mean confidence, from which a turned crop counts
 LARGE = 0.5  # of the longest box of a frame: smaller people, such as a crowd, are left as they are
 VISIBLE = 0.2  # highest mean confidence in three or four crops, below which nobody is found in further ones either
-STEPS = (((0,), 0.0), ((1, -1), 0.0), ((3, -3), VISIBLE))  # eighths from the body's direction, and for whom
+# Eighths from the body's direction, and the highest confidence so far from which they are tried.
+STEPS = (((0,), 0.0), ((1, -1), 0.0), ((3, -3), VISIBLE))
 EIGHTHS = 8
 EIGHTH_RAD = 2 * np.pi / EIGHTHS
 

@@ -44,10 +44,11 @@ LOADING_S = 1.0  # between two trials of the night
 
 def fill(home: Path, *, frames: int) -> None:
     """Make a home of so many frames of kinematics, with the mean curves of its sessions."""
-    settings = Settings.load(home, cores=THREADS, parquet_from_frames=10 * frames)
+    settings = Settings.load(home, cores=THREADS)
     settings.make_home()
     grow(settings.warehouse, home, frames // FRAMES_OF_TRIAL)
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
+    writer.archive(from_frames=settings.parquet_from_frames)
     writer.publish()
     refresh(settings, writer, print)
 

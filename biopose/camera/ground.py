@@ -5,9 +5,10 @@ and the contact points. A contact lasts many frames and all of them share its er
 CELL_M count as one observation at most. Contacts along a line determine the slope along it; across it only the prior
 does.
 
-Feet may rest at several levels (a box, a kerb, stairs, a landing mat), which are parallel. Each further level must
-explain more than one contact that lies on no other, so somebody who steps off a box does not make a ramp of box and
-floor. The ground is the lowest level with at least LEVEL_SHARE of the contacts; few points below it are feet that were
+Feet may rest at several levels (a box, stairs, a landing mat), which are parallel, so that somebody who steps off a box
+does not make a ramp of box and floor. Each further level must explain more than one contact that lies on no other, and
+levels lie at least LEAST_STEP_M apart: less is within the error of a contact, so a low kerb is part of one plane. The
+ground is the lowest level with at least LEVEL_SHARE of the contacts; few points below it are feet that were
 misplaced.
 """
 
@@ -22,6 +23,7 @@ Floats = NDArray[np.float64]
 
 CONTACT_SD_M = 0.04  # of a contact's height above the ground: the point on the foot, and depth from one camera
 OUTLIER_M = 3 * CONTACT_SD_M
+LEAST_STEP_M = OUTLIER_M
 CELL_M = 0.2
 LEVEL_SHARE = 0.25
 OFF_COST = OUTLIER_M**2 / (6 * CONTACT_SD_M**2)  # of a contact that lies on no level: Tukey's loss of an outlier
@@ -147,7 +149,9 @@ class _Levels:
         return level, off[np.arange(len(points)), level]
 
     def cost(self, points: Floats, evidence: Floats, slope_sd: float) -> float:
-        """Negative logarithm of their probability, up to a constant."""
+        """Negative logarithm of their probability, up to a constant; infinite where two are nearer than a step."""
+        if len(self.heights) > 1 and np.diff(np.sort(self.heights)).min() < LEAST_STEP_M:
+            return float("inf")
         of_slopes = 0.5 * float(np.sum((self.slopes / slope_sd) ** 2))
         of_points = float(evidence @ _tukey_loss(self.nearest(points)[1]))
         return of_points + of_slopes + LEVEL_COST * (len(self.heights) - 1)
@@ -184,13 +188,14 @@ class _Levels:
 
 
 def _most_probable(points: Floats, evidence: Floats, slope_sd: float) -> _Levels:
-    """Of those found from a grid of tilts."""
+    """Of those found from a grid of tilts; the most probable single level is always among those refined."""
     found = []
     for tilt_x in TILTS * slope_sd:
         for tilt_y in TILTS * slope_sd:
             found += _with_more_levels(np.array([tilt_x, tilt_y]), points, evidence, slope_sd)
-    likely = sorted(found, key=lambda levels: levels.cost(points, evidence, slope_sd))[:5]
-    refined = [levels.refined(points, evidence, slope_sd) for levels in likely]
+    likely = sorted(found, key=lambda levels: levels.cost(points, evidence, slope_sd))
+    single = next(levels for levels in likely if len(levels.heights) == 1)
+    refined = [levels.refined(points, evidence, slope_sd) for levels in (*likely[:5], single)]
     return min(refined, key=lambda levels: levels.cost(points, evidence, slope_sd))
 
 

@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
+from biopose.camera.ground import LEAST_STEP_M
 from biopose.reconstruction.fit_options import FitWeights
 from biopose.reconstruction.observations import KEYPOINT_MASK, Observations
 from biopose.skeleton.student_t import student_t_loss, student_t_weight
 
 NEAREST_M = 0.2
 INDEPENDENT_ACCELERATIONS = 12  # that the accelerations of the 26 keypoints count for: of the limbs' joints
-OTHER_LEVEL_M = 0.15  # a foot that rests so far above the ground rests on something else, such as a box
 GROUND_SLOPE_SD = 0.05  # of the ground against the lifter's level: 3 degrees
 
 # What a residual depends on: its own keypoint in the world, the same in the camera's axes, there about the hips, its
@@ -188,7 +188,7 @@ def foot_sliding(keypoints_m: Tensor, observed: Observations, weights: FitWeight
 def foot_height(keypoints_m: Tensor, ground: Tensor, observed: Observations, weights: FitWeights) -> Term:
     """Height of foot points in contact over the ground, and depth of any foot point below it, (S, T, 4, 1) each.
 
-    A foot that rests OTHER_LEVEL_M above the ground is not drawn to it: it rests on another level.
+    A foot that rests LEAST_STEP_M above the ground is not drawn to it: it rests on another level.
 
     Args:
         keypoints_m: (S, T, 26, 3) in a world whose y is up.
@@ -216,7 +216,7 @@ def foot_height(keypoints_m: Tensor, ground: Tensor, observed: Observations, wei
 
         return Residuals(height.clamp(max=most), weight, nu, of="feet", derivatives=up_to_limit)
 
-    in_contact = clamped(OTHER_LEVEL_M / weights.ground_m, _certain_contact(observed) * weight)
+    in_contact = clamped(LEAST_STEP_M / weights.ground_m, _certain_contact(observed) * weight)
     return in_contact, clamped(0.0, weight)
 
 

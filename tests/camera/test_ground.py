@@ -84,6 +84,21 @@ def test_the_ground_of_stairs_is_their_lowest_step_with_enough_contacts() -> Non
     assert angle_deg(ground.up_camera, CAMERA_UP) < 1.0
 
 
+@pytest.mark.parametrize("height_sd_m", [0.01, 0.02, 0.03, 0.04])
+def test_the_scatter_of_contacts_on_a_flat_floor_makes_no_second_level(height_sd_m: float) -> None:
+    """A walk of eight steps towards the camera, heel and toe of each, by twenty seeds."""
+    errors_m = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        feet = np.array([[0.1 * (-1) ** step, 4 + 0.7 * step + part] for step in range(8) for part in (0.0, 0.2)])
+        each = np.repeat(on_plane(CAMERA_UP, -1.2, feet), 10, axis=0)
+        each[:, 1] -= np.repeat(rng.normal(0, height_sd_m, 16), 10)
+        ground = ground_from_contacts(each, np.ones(160), up_camera=CAMERA_UP, up_sd_deg=4)
+        errors_m.append(np.mean(each @ ground.up_camera) - ground.height_m)
+    assert np.abs(errors_m).max() < 0.5 * height_sd_m
+    assert np.abs(np.mean(errors_m)) < 0.002
+
+
 def test_a_few_wild_contacts_change_nothing() -> None:
     rng = np.random.default_rng(5)
     points = on_plane(CAMERA_UP, -1.5, area(200))

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from biopose.body.keypoint_landmarks import FOOT_KEYPOINT_HEIGHT_M, FOOT_KEYPOINTS
+from biopose.camera.ground import LEAST_STEP_M
 from biopose.reconstruction.observations import Observations, relative_to_hips
 from biopose.reconstruction.residuals import (
-    OTHER_LEVEL_M,
     FitWeights,
     Residuals,
     energy_of,
@@ -160,7 +160,7 @@ def test_sliding_floating_and_sinking_cost_and_a_free_foot_may_do_the_first_two(
         assert (contact_energy(feet, ground, free, WEIGHTS) > 1) == costs_when_free
 
 
-@pytest.mark.parametrize(("over_ground_m", "is_drawn"), [(0.5 * OTHER_LEVEL_M, True), (1.5 * OTHER_LEVEL_M, False)])
+@pytest.mark.parametrize(("over_ground_m", "is_drawn"), [(0.5 * LEAST_STEP_M, True), (1.5 * LEAST_STEP_M, False)])
 def test_a_foot_that_rests_on_a_box_is_not_drawn_to_the_ground(over_ground_m: float, is_drawn: bool) -> None:
     observed = standing(observations_of(Q, TIME_S))
     world = on_soles(ground=over_ground_m).requires_grad_()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from biopose.io.files import prefixed_errors, sha256_of
+from biopose.io.files import existing_file, prefixed_errors, sha256_of
 from biopose.marker_trial import MarkerTrial
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.landmarks import landmarks
@@ -52,7 +52,7 @@ def scaled_athlete(trial: MarkerTrial) -> ScaledAthlete:
         BioposeError: a file is malformed, or nobody stands still in the static trial.
     """
     assert trial.static is not None
-    contents = tuple(sha256_of(path) for path in (trial.static, trial.model) if path)
+    contents = tuple(sha256_of(existing_file(path)) for path in (trial.static, trial.model) if path)
     of_athlete = replace(
         trial, markers=trial.static, activity="other", trial_id="", forces=None, names=None, start_s=None, end_s=None
     )

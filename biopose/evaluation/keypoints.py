@@ -25,6 +25,7 @@ KEYPOINTS = "triangulated_body25b.trc"
 SOLUTIONS = {"keypoints": "reference_full_noaug.mot", "predicted_markers": "reference_full_augmented.mot"}
 JOINTS = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle")
 # Subtalar motion hangs on two keypoints of a foot alone, and the two solutions differ most there.
+SAME_TIME_S = 0.002  # as the files round them
 GROUPS = {"hip, knee and ankle": JOINTS[:5], "with subtalar": JOINTS}
 
 
@@ -50,7 +51,7 @@ def evaluate_keypoints(data: Path, *, threads: int = 2) -> dict[str, Any]:
     solved = inverse_kinematics(found.skeleton, found.markers, limits="all", outliers="left out", threads=threads)
     names = [f"{joint}_{side}" for joint in JOINTS for side in "rl"]
     ours = np.degrees(solved.coordinates.select(names).values)
-    theirs = {which: _degrees(folder / name, names) for which, name in SOLUTIONS.items()}
+    theirs = {which: _degrees(folder / name, names, solved.coordinates.time_s) for which, name in SOLUTIONS.items()}
     compared = {"from_mean_deg": (ours, np.mean(list(theirs.values()), axis=0))}
     compared |= {f"from_{which}_deg": (ours, values) for which, values in theirs.items()}
     compared["apart_deg"] = (theirs["keypoints"], theirs["predicted_markers"])
@@ -68,9 +69,14 @@ def evaluate_keypoints(data: Path, *, threads: int = 2) -> dict[str, Any]:
     }
 
 
-def _degrees(path: Path, names: list[str]) -> FloatArray:
-    """(T, C) of a solution."""
-    return np.degrees(read_mot(path, rotational=frozenset(names)).select(names).values)
+def _degrees(path: Path, names: list[str], time_s: FloatArray) -> FloatArray:
+    """(T, C) of a solution, which must have these times."""
+    solution = read_mot(path, rotational=frozenset(names)).select(names)
+    if len(solution.time_s) != len(time_s) or not np.allclose(solution.time_s, time_s, atol=SAME_TIME_S):
+        raise BioposeError(
+            f"{path}: expected the {len(time_s)} times of {KEYPOINTS}; got {len(solution.time_s)} others"
+        )
+    return np.degrees(solution.values)
 
 
 def keypoint_lines(result: dict[str, Any]) -> list[str]:

@@ -83,7 +83,7 @@ class ExpertMotion:
     def ground_m(self) -> float:
         """Height at which the soles rest: the median of the frames' lowest vertices that are near the lowest of all.
 
-        The lowest of all is a foot that sinks into the floor at an instant: the expert's model has no floor.
+        The lowest of all is not: the expert's model has no floor, and its soles drift by up to 3 cm.
         """
         lowest_m = np.array([mesh[:, 1].min() for mesh in self.meshes()])
         return float(np.median(lowest_m[lowest_m < lowest_m.min() + NEAR_GROUND_M]))

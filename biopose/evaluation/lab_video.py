@@ -168,6 +168,8 @@ def evaluate_lab_b(
                 measured = measure(path, height_m=height_m, camera=None)
             except TrackingError:
                 refused.append(path.stem)
+                for errors in (overall, by_camera[camera]):
+                    errors.frames_rendered += len(motion.q)
                 continue
             _, found = analyse_motion(measured_motion(measured), activity=activity_of_metrics(trial))
             metrics.add(found, metrics_of((expert, motion.truth), trial))
@@ -176,7 +178,8 @@ def evaluate_lab_b(
                 errors.add(motion, T_camera_world, measured)
     if not by_clip:
         raise BioposeError(f"nobody was found in any of {len(refused)} clips")
-    by_group = {"cameras": {name: one for name, one in by_camera.items() if one.frames_rendered}, "clips": by_clip}
+    measured_by = {name: one for name, one in by_camera.items() if any(clip.endswith(f"_{name}") for clip in by_clip)}
+    by_group = {"cameras": measured_by, "clips": by_clip}
     pooled = {key: {name: errors.as_dict() for name, errors in group.items()} for key, group in by_group.items()}
     of_person = {"height_m": height_m, "mass_kg": LAB_MASS_KG}
     return {**overall.as_dict(), **pooled, "metrics": metrics.as_dict(), "refused": refused, **of_person}
@@ -187,7 +190,8 @@ def lab_b_lines(result: dict[str, Any]) -> list[str]:
     columns = {"all": result} | result["cameras"]
     lines = [
         f"Mean absolute error of the angles, degrees (a body of {result['height_m']:.2f} m, "
-        f"{result['mass_kg']:.1f} kg)",
+        f"{result['mass_kg']:.1f} kg); somebody was found in {len(result['clips'])} of "
+        f"{len(result['clips']) + len(result['refused'])} clips",
         f"{'':18}" + "".join(f"{name:>10}" for name in columns),
     ]
     for key in ("mae_deg", "mae_by_coordinate_deg"):

@@ -33,7 +33,7 @@ def backend_for(device: str | torch.device) -> Backend:
     Raises:
         BioposeError: it names none that there is.
     """
-    if not _is_cpu(device):
+    if not is_cpu(device):
         return "torch"
     named = os.environ.get(VARIABLE)
     if named:
@@ -58,12 +58,13 @@ def checked(backend: str, *, device: str | torch.device, given: str = "backend")
     known: dict[str, Backend] = {name: name for name in get_args(Backend)}
     if backend not in known:
         raise ValueError(f"{given} is {backend!r}; there are {', '.join(known)}")
-    if backend != "torch" and not _is_cpu(device):
+    if backend != "torch" and not is_cpu(device):
         raise ValueError(f"{backend} runs on the cpu here, not on {device}: choose the backend torch")
     return known[backend]
 
 
-def _is_cpu(device: str | torch.device) -> bool:
+def is_cpu(device: str | torch.device) -> bool:
+    """Whether a device of torch is the processor."""
     return str(device).partition(":")[0] == "cpu"
 
 

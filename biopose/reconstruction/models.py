@@ -12,7 +12,7 @@ from biopose.hmr.lifter import LIFTER_WEIGHTS
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, load_mqhmr
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS
 from biopose.neurik.network import NEURIK_WEIGHTS, load_neurik
-from biopose.perception.backends import Backend, backend_for
+from biopose.perception.backends import Backend, backend_for, is_cpu
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.perception.onnx_session import weights_path
@@ -85,7 +85,7 @@ class PerceptionModels:
         Raises:
             ModelError: an asset is missing or broken; the message says how to get it.
         """
-        runtime = (cpu_backend if device == "cpu" else None) or backend_for(device)
+        runtime = (cpu_backend if is_cpu(device) else None) or backend_for(device)
         head = None
         if method.mesh is not None:
             network = mesh.network if mesh else load_mqhmr(files.mqhmr)

@@ -295,7 +295,10 @@ def test_a_clip_in_which_nobody_is_found_is_named_and_the_others_are_compared(
 
     result = evaluate_lab_b(lab.parents[1], trials=["walking1"], cameras=["front", "side"], measure=measure)
     assert (result["refused"], list(result["cameras"])) == (["walking1_front"], ["side"])
-    assert lab_b_lines(result)[-1] == "Nobody was found in walking1_front"
+    assert result["frames_rendered"] == 2 * result["clips"]["walking1_side"]["frames_rendered"]
+    lines = lab_b_lines(result)
+    assert "somebody was found in 1 of 2 clips" in lines[0]
+    assert lines[-1] == "Nobody was found in walking1_front"
     with pytest.raises(BioposeError, match="nobody was found in any of 1 clips"):
         evaluate_lab_b(lab.parents[1], trials=["walking1"], cameras=["front"], measure=measure)
 

@@ -18,7 +18,7 @@ from biopose.hmr.head import RIGID
 from biopose.skeleton.rotations import rotation_vector
 
 # Of five frames: the fourth difference over 8. What alternates by d from frame to frame gives d, the motion itself
-# nearly nothing: nothing up to the third power of time.
+# nothing up to the third power of time: of a limb that swings by 100 degrees at 4 Hz 0.2 degrees at 50 Hz, 3 at 25 Hz.
 COEFFICIENTS = {-2: 1 / 8, -1: -4 / 8, 1: -4 / 8, 2: 1 / 8}  # that of the middle frame meets no rotation
 COMPARED = [i for i in range(1, len(SEGMENTS)) if i != RIGID]  # the pelvis's rotation is in a view that moves
 

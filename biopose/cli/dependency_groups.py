@@ -32,6 +32,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "mlflow": "mlflow",
         "polars": "polars",
         "prefect": "prefect",
+        "prometheus_client": "prometheus-client",
         "psutil": "psutil",
         "pydantic": "pydantic",
         "pydantic_settings": "pydantic-settings",

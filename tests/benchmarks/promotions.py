@@ -3,6 +3,7 @@
     python -m tests.benchmarks.promotions writes            # ended at each write, one after another
     python -m tests.benchmarks.promotions moments 50        # kill -9 at random moments; 1 to 2 processor seconds each
     python -m tests.benchmarks.promotions moments 50 canary "roll back"    # of these alone
+    python -m tests.benchmarks.promotions write HOME promote 6 10    # in a copy of a home, ended at these writes
 
 A write is a statement that changes the warehouse, the move or removal of an alias in MLflow, or a publication; the
 process is killed right before it. Then all trials must show one side or the other, readers too; and after the
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -178,13 +179,25 @@ def writes(home: Path) -> None:
         print(f"| {named(act, begun)} | {ended} | {done} | {ended - done} | {faults} |", flush=True)
 
 
+def chosen_writes(home: Path, act: str, numbers: Sequence[int]) -> None:
+    """End an act at these of its writes, each in a copy of a home, and print a line of JSON for each."""
+    before = in_a_process(partial(state, Settings.load(home)))
+    for number in numbers:
+        found = judged(home, before, lambda s: in_a_process(partial(do, act, s, number)))  # noqa: B023
+        print(json.dumps(found), flush=True)
+
+
 def named(act: str, begun: str | None) -> str:
     """An act, and what it undoes."""
     return f"{act} of a {begun}" if begun else act
 
 
 def main() -> None:
+    """One of the commands above."""
     what, *given = sys.argv[1:]
+    if what == "write":
+        chosen_writes(Path(given[0]), given[1], [int(number) for number in given[2:]])
+        return
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch) / "home"
         in_a_process(lambda: str(make_home(home).home))
@@ -192,8 +205,10 @@ def main() -> None:
             import_ahead(partial(do, "promote", Settings.load(copy)))
         if what == "moments":
             moments(home, int(given[0]), *given[1:])
-        else:
+        elif what == "writes":
             writes(home)
+        else:
+            sys.exit(f"{what!r} is no command of this benchmark; there are moments, write, writes")
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def test_a_process_that_ends_at_a_write_leaves_one_side_or_the_other_and_the_nex
     home = Path(shutil.copytree(pristine.home, tmp_path / "home"))
     if act == "roll back":
         promote(Settings.load(home))
-    command = [sys.executable, "-m", "tests.benchmarks.promotions", act, str(home), *map(str, writes)]
+    command = [sys.executable, "-m", "tests.benchmarks.promotions", "write", str(home), act, *map(str, writes)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert run.returncode == 0, run.stderr
     assert [json.loads(line)["faults"] for line in run.stdout.splitlines()] == [[]] * len(writes)

@@ -103,7 +103,7 @@ def test_an_athletes_trend_has_intervals_the_squads_band_and_judgements(client: 
     assert 'class="band left"' in page
     assert "<small>real</small>" in page
     assert "percentile 0" in page
-    assert "left − right" in page
+    assert "left&nbsp;−&nbsp;right" in page
     assert "mean speed: the camera moves <small>8 trials" in page
 
 

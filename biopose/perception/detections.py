@@ -123,12 +123,20 @@ def overlap(a_px: NDArray[np.float64], b_px: NDArray[np.float64]) -> float:
     return common / max(float((a_px[2:] - a_px[:2]).prod() + (b_px[2:] - b_px[:2]).prod()) - common, 1e-9)
 
 
-def box_around(keypoints_px: NDArray[np.float64], confidence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(4,) a box as the detector would draw it, around the keypoints (26, 2) that were found."""
+def box_around(
+    keypoints_px: NDArray[np.float64], confidence: NDArray[np.float64], *, margin: float = BOX_MARGIN
+) -> NDArray[np.float64]:
+    """(4,) a box around the keypoints (26, 2) that were found.
+
+    Args:
+        keypoints_px: (26, 2).
+        confidence: (26,).
+        margin: about them, as a share of their box's longer side; by default what the body reaches beyond them.
+    """
     found = keypoints_px[confidence >= FOUND] if (confidence >= FOUND).sum() >= 4 else keypoints_px
     low, high = found.min(0), found.max(0)
-    margin = BOX_MARGIN * (high - low).max()
-    return np.concatenate([low - margin, high + margin])
+    margin_px = margin * (high - low).max()
+    return np.concatenate([low - margin_px, high + margin_px])
 
 
 def body_axis_rad(keypoints_px: NDArray[np.float64], confidence: NDArray[np.float64]) -> float:

@@ -12,6 +12,7 @@ from biopose.hmr.feature_head import MqhmrHead
 from biopose.perception.detections import box_around
 from biopose.perception.detector import PersonBoxes, PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork, Keypoints
+from biopose.tracking.detection_windows import DETECTED_MARGIN
 from biopose.tracking.frame_detections import ShardDetections
 from biopose.tracking.people import People, join_shards
 from biopose.tracking.people_tracker import PeopleTracker, track_people
@@ -99,7 +100,9 @@ def test_keypoints_that_contradict_an_interpolated_box_have_the_frame_detected()
     assert all(x > 350 for x in left[2:4])
     assert all(x < 150 for x in (*left[:2], *left[4:]))
     for detection in (found[2], found[3]):  # detected, and the box drawn around the keypoints
-        np.testing.assert_array_equal(detection.box_px, box_around(detection.keypoints_px, detection.confidence))
+        np.testing.assert_array_equal(
+            detection.box_px, box_around(detection.keypoints_px, detection.confidence, margin=DETECTED_MARGIN)
+        )
 
 
 @needs_assets

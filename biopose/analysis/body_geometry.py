@@ -58,11 +58,9 @@ def read(motion: Motion, value_at: Callable[[float], float], moment_s: float, sd
 
 
 def is_known(motion: Motion, moment_s: float) -> bool:
-    """Whether both frames beside a moment can be trusted and the body is determined in them."""
+    """Whether the body is known in both frames beside a moment."""
     after = int(np.searchsorted(motion.time_s, moment_s).clip(1, len(motion) - 1))
-    beside = slice(after - 1, after + 1)
-    finite = all(np.isfinite(points_m[beside]).all() for points_m in motion.points_m.values())
-    return bool(finite and motion.trusted[beside].all() and not motion.body_undetermined[beside].any())
+    return bool(motion.body_known[after - 1 : after + 1].all())
 
 
 def to_the_right(motion: Motion, joint: str = "hip") -> FloatArray:

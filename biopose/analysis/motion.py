@@ -84,6 +84,12 @@ class Motion:
         return foot_speeds_m_s(self.foot_points_m, self.time_s)
 
     @cached_property
+    def body_known(self) -> NDArray[np.bool_]:
+        """(T,) the frames that can be relied on and in which the centre of mass and every joint's centre are known."""
+        finite = np.isfinite(list(self.points_m.values())).all(axis=(0, 2)) if self.points_m else True
+        return np.asarray(self.trusted & ~self.body_undetermined & finite)
+
+    @cached_property
     def body_undetermined(self) -> NDArray[np.bool_]:
         """(T,) the frames in which feet or centre of mass follow from interpolated coordinates."""
         return self.not_determined([name for name in self.undetermined if not name.startswith(LIGHT)])
@@ -137,10 +143,7 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
         q, coordinates = _without_gaps(skeleton, trial.time_s, q, coordinates)
     q = skeleton.satisfy_couplings(q)
     names = MARKER_FRAME_QUALITY if trial.is_of_markers else FRAME_QUALITY
-    points_m = body_points_m(skeleton, q)
-    center_m = points_m[CENTER_OF_MASS]
-    if not trial.is_of_markers:
-        points_m = body_points_m(skeleton, skeleton.satisfy_couplings(_coordinates(trial, skeleton, unfiltered=False)))
+    center_m, points_m = _body(trial, skeleton, q)
     seen = image_motion(trial, center_m)
     return Motion(
         frame_index=trial.frame_index.astype(np.int64),
@@ -184,6 +187,16 @@ def motion_of_coordinates(skeleton: Skeleton, coordinates: CoordinateTrajectorie
         frame_quality={name: np.ones(frames) for name in FRAME_QUALITY},
         points_m=points_m,
     )
+
+
+def _body(trial: MeasuredTrial, skeleton: Skeleton, q: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """(T, 3) the centre of mass of the coordinates given, and `points_m`: of film those of the filtered coordinates."""
+    if trial.is_of_markers:
+        points_m = body_points_m(skeleton, q)
+        return points_m[CENTER_OF_MASS], points_m
+    filtered_q = skeleton.satisfy_couplings(_coordinates(trial, skeleton, unfiltered=False))
+    both_m = body_points_m(skeleton, np.concatenate([q, filtered_q]))  # at once: twice would take nearly twice as long
+    return both_m[CENTER_OF_MASS][: len(q)], {name: values[len(q) :] for name, values in both_m.items()}
 
 
 def _coordinates(trial: MeasuredTrial, skeleton: Skeleton, *, unfiltered: bool) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Points of the body from joint kinematics: the whole-body centre of mass; each foot's heel, metatarsals and toes."""
+"""Points of the body from joint kinematics: the whole-body centre of mass; joint centres; each foot's heel to toes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ Side = Literal["left", "right"]
 
 SIDES: tuple[Side, Side] = ("left", "right")
 HINDFOOT, TOES = "calcn", "toes"  # bodies of the Rajagopal family's feet, before _r or _l
+CENTER_OF_MASS = "center_of_mass"
+# Joint centres, each the origin of a body of the Rajagopal family; the foot's lie at the heel and at the
+# metatarsophalangeal joint.
+JOINTS = {"hip": "femur", "knee": "tibia", "ankle": "talus", "heel": HINDFOOT, "toes": TOES, "shoulder": "humerus"}
 
 
 def center_of_mass_m(skeleton: Skeleton, q: FloatArray) -> FloatArray:
@@ -29,17 +33,37 @@ def center_of_mass_m(skeleton: Skeleton, q: FloatArray) -> FloatArray:
     Raises:
         ModelError: the bodies have no mass.
     """
+    return body_points_m(skeleton, q)[CENTER_OF_MASS]
+
+
+def body_points_m(skeleton: Skeleton, q: FloatArray) -> dict[str, FloatArray]:
+    """By name, (T, 3) in the ground's frame: center_of_mass as above, and the joint centres, such as hip_l, of JOINTS.
+
+    A joint whose body the skeleton lacks is left out.
+
+    Args:
+        skeleton: its bodies carry masses.
+        q: (T, Q) coordinates.
+
+    Raises:
+        ModelError: the bodies have no mass.
+    """
     mass_kg = torch.tensor([body.mass_kg for body in skeleton.bodies[1:]], dtype=torch.float64)
     if not mass_kg.sum() > 0:
         raise ModelError(f"the bodies of the model {skeleton.name} have no mass: the centre of mass is not defined")
     center_m = torch.from_numpy(np.stack([body.mass_center_m for body in skeleton.bodies[1:]]))
+    bodies = {f"{joint}_{side[0]}": f"{body}_{side[0]}" for joint, body in JOINTS.items() for side in SIDES}
+    at = {joint: skeleton.body_names.index(body) for joint, body in bodies.items() if body in skeleton.body_names}
     kinematics = Kinematics(skeleton)
-    found = []
+    found, origins = [], []
     for part in torch.from_numpy(q).split(FRAMES_AT_ONCE):
-        T_ground_body = kinematics.with_coordinates(part).T_ground_body[:, 1:]
+        T_all = kinematics.with_coordinates(part).T_ground_body
+        T_ground_body = T_all[:, 1:]
         centers = (T_ground_body[..., :3, :3] @ center_m[..., None])[..., 0] + T_ground_body[..., :3, 3]
         found.append((mass_kg[:, None] * centers).sum(dim=1) / mass_kg.sum())
-    return np.asarray(torch.cat(found).numpy())
+        origins.append(T_all[:, list(at.values()), :3, 3])
+    origins_m = torch.cat(origins).numpy()
+    return {CENTER_OF_MASS: torch.cat(found).numpy()} | {joint: origins_m[:, i] for i, joint in enumerate(at)}
 
 
 def feet_points_m(skeleton: Skeleton, q: FloatArray) -> Mapping[Side, FloatArray]:

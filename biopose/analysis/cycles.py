@@ -27,6 +27,7 @@ from biopose.analysis.jump_metrics import jump_heights, landing_peaks
 from biopose.analysis.metrics import ANGLES, GAIT
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import States, foot_states
+from biopose.analysis.step_metrics import stride_length_m
 from biopose.analysis.tables import CycleMetric, Event, Metric
 
 Kind = Literal["stride", "jump", "repetition"]
@@ -108,17 +109,8 @@ def _stride_length(motion: Motion, cycle: Cycle, side: Side) -> Iterator[Metric]
     if motion.on_belt:
         yield unknown_metric("stride_length", reason=ON_BELT, side=side)
         return
-    ends = np.interp([cycle.start_s, cycle.end_s], motion.time_s, np.arange(len(motion))).round().astype(int)
-    if not motion.trusted[ends].all():
-        return
-    way_m, sd_m = (
-        np.array([values[f"pelvis_t{axis}"][ends] for axis in "xz"])
-        for values in (motion.coordinates, motion.coordinate_sd)
-    )
-    along_m = way_m[:, 1] - way_m[:, 0]
-    length_m = float(np.hypot(*along_m))
-    variance_m2 = (sd_m**2).sum(axis=1) @ (along_m / length_m) ** 2 if length_m else np.nan
-    yield metric("stride_length", length_m, side=side, sd=float(np.sqrt(variance_m2)))
+    if length := stride_length_m(motion, cycle.start_s, cycle.end_s):
+        yield metric("stride_length", length[0], side=side, sd=length[1])
 
 
 def _jumps(events: Sequence[Event], flights: Sequence[Flight]) -> Iterator[tuple[Cycle, Flight]]:

@@ -33,8 +33,8 @@ STANDING = (
     "alone is on the ground."
 )
 
-Durations = tuple[FloatArray, FloatArray]  # values and standard deviations, in seconds
-Times = Mapping[Side, Durations | str]  # or why there are none
+Values = tuple[FloatArray, FloatArray]  # of single steps or strides, and their standard deviations
+BySide = Mapping[Side, Values | str]  # or why there are none
 
 
 def gait_metrics(
@@ -61,13 +61,13 @@ def gait_metrics(
     states = foot_states(motion, flights, running=running)
     yield _step_count(motion, events, states)
     strides = {side: _strides_s(motion, events, states, side, running=running) for side in SIDES}
-    yield from _medians("stride_time", strides)
+    yield from medians("stride_time", strides)
     if motion.along_view:
         for name in ("contact_time", "duty_factor"):
             yield from (unknown_metric(name, side=side, reason=ALONG_VIEW) for side in SIDES)
     else:
         contacts = {side: _contacts_s(motion, events, states, side, running=running) for side in SIDES}
-        yield from _medians("contact_time", contacts)
+        yield from medians("contact_time", contacts)
         yield from _duty_factors(contacts, strides)
     if known := [_median(times) for times in strides.values() if not isinstance(times, str) and len(times[0])]:
         stride_s, sd_s = (float(np.mean(values)) for values in zip(*known, strict=True))
@@ -95,16 +95,22 @@ def _step_count(motion: Motion, events: Sequence[Event], states: Mapping[Side, S
     return unknown_metric("step_count", reason=f"At least {found}: {where} may strike unobserved.")
 
 
-def _medians(name: str, durations: Times) -> Iterator[Metric]:
-    for side, found in durations.items():
+def medians(name: str, values: BySide) -> Iterator[Metric]:
+    """The median of each side, with that of the deviations; null with the reason, or nothing where there are none.
+
+    Args:
+        name: of the metric.
+        values: of each side.
+    """
+    for side, found in values.items():
         if isinstance(found, str):
             yield unknown_metric(name, side=side, reason=found)
         elif len(found[0]):
-            time_s, sd_s = _median(found)
-            yield metric(name, time_s, side=side, sd=sd_s)
+            value, sd = _median(found)
+            yield metric(name, value, side=side, sd=sd)
 
 
-def _duty_factors(contacts: Times, strides: Times) -> Iterator[Metric]:
+def _duty_factors(contacts: BySide, strides: BySide) -> Iterator[Metric]:
     """Where a side has both; the deviation is as if both erred independently, which is rather too large."""
     for side, contact in contacts.items():
         stride = strides[side]
@@ -118,9 +124,9 @@ def _duty_factors(contacts: Times, strides: Times) -> Iterator[Metric]:
             yield metric("duty_factor", share, side=side, sd=sd)
 
 
-def _median(durations: Durations) -> tuple[float, float]:
-    times, sds = durations
-    return float(np.median(times)), float(np.median(sds))
+def _median(found: Values) -> tuple[float, float]:
+    values, sds = found
+    return float(np.median(values)), float(np.median(sds))
 
 
 def strides_of(
@@ -140,7 +146,7 @@ def strides_of(
         running: whether the feet never stand together.
     """
     for number, (start, end) in _known_strides(motion, events, states[side], side):
-        if not (running and _stands_on_both(motion, states, start, end)):
+        if not (running and stands_on_both(motion, states, start, end)):
             yield number, start, end
 
 
@@ -149,24 +155,24 @@ def _known_strides(
 ) -> list[tuple[int, tuple[Event, Event]]]:
     strikes = [event for event in events if (event.event, event.side) == ("foot_strike", side)]
     pairs = enumerate(pairwise(strikes), start=1)
-    return [(number, (start, end)) for number, (start, end) in pairs if _known_between(motion, states, start, end)]
+    return [(number, (start, end)) for number, (start, end) in pairs if known_between(motion, states, start, end)]
 
 
 def _strides_s(
     motion: Motion, events: Sequence[Event], states: Mapping[Side, States], side: Side, *, running: bool
-) -> Durations | str:
+) -> Values | str:
     kept = [(start, end) for _, start, end in strides_of(motion, events, states, side, running=running)]
     return _durations(kept) if kept or not _known_strides(motion, events, states[side], side) else STANDING
 
 
 def _contacts_s(
     motion: Motion, events: Sequence[Event], states: Mapping[Side, States], side: Side, *, running: bool
-) -> Durations | str:
+) -> Values | str:
     """Each strike to the next of the foot's events, where that is its leaving the ground and nothing is missing."""
     own = [event for event in events if event.side == side and event.event in ("foot_strike", "foot_off")]
     contacts = [(a, b) for a, b in pairwise(own) if (a.event, b.event) == ("foot_strike", "foot_off")]
-    known = [(a, b) for a, b in contacts if _known_between(motion, states[side], a, b)]
-    kept = [(a, b) for a, b in known if not (running and _stands_on_both(motion, states, a, b))]
+    known = [(a, b) for a, b in contacts if known_between(motion, states[side], a, b)]
+    kept = [(a, b) for a, b in known if not (running and stands_on_both(motion, states, a, b))]
     if not kept:
         return STANDING if known else _durations([])
     durations = _durations(kept)
@@ -179,11 +185,12 @@ def _contacts_s(
     return durations
 
 
-def _known_between(motion: Motion, states: States, start: Event, end: Event) -> bool:
+def known_between(motion: Motion, states: States, start: Event, end: Event) -> bool:
+    """Whether a foot's state is known in all frames between two events."""
     return not (states[_between(motion, start, end)] == UNKNOWN).any()
 
 
-def _stands_on_both(motion: Motion, states: Mapping[Side, States], start: Event, end: Event) -> bool:
+def stands_on_both(motion: Motion, states: Mapping[Side, States], start: Event, end: Event) -> bool:
     """Whether both feet stand for longer than the error of their events explains."""
     together = np.all([own[_between(motion, start, end)] == STANDS for own in states.values()], axis=0)
     return bool(together.sum() * motion.interval_s > TOGETHER_SDS * np.hypot(start.sd_s or 0.0, end.sd_s or 0.0))
@@ -193,7 +200,7 @@ def _between(motion: Motion, start: Event, end: Event) -> NDArray[np.bool_]:
     return (motion.time_s >= start.time_s) & (motion.time_s <= end.time_s)
 
 
-def _durations(pairs: Sequence[tuple[Event, Event]]) -> Durations:
+def _durations(pairs: Sequence[tuple[Event, Event]]) -> Values:
     times = np.array([b.time_s - a.time_s for a, b in pairs])
     sds = np.array([np.hypot(a.sd_s or 0.0, b.sd_s or 0.0) for a, b in pairs])
     return times, sds

@@ -14,14 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from biopose.analysis.body_points import SIDES, Side, center_of_mass_m
+from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.measured_trial import FloatArray, MeasuredTrial
 from biopose.camera.pinhole import Camera
 from biopose.io.parquet import POSITION_SUFFIXES
 from biopose.perception.flip_augmentation import is_mirrored
 from biopose.reconstruction.observations import LEAST_CONFIDENCE
 from biopose.skeleton.gap_filling import fill_gaps
-from biopose.skeleton.model import Skeleton
 
 POINTS = ("heel", "small_toe", "big_toe")  # from the heel to the toes
 DEPTH_WINDOW_S = 0.5  # half of the time in which the depth's line is fitted
@@ -46,18 +45,17 @@ class ImageMotion:
     along_view: bool
 
 
-def image_motion(trial: MeasuredTrial, skeleton: Skeleton, q: FloatArray) -> ImageMotion | None:
+def image_motion(trial: MeasuredTrial, center_of_mass_m: FloatArray) -> ImageMotion | None:
     """The motion in the image; None where the view is from above, or where nothing tells the camera.
 
     Args:
         trial: the table, with the keypoints in pixels.
-        skeleton: of the person.
-        q: (T, Q) its coordinates, not filtered.
+        center_of_mass_m: (T, 3) in the world, of coordinates that are not filtered.
     """
     view = None if trial.camera is None else _LevelView.of(*trial.camera)
     if view is None:
         return None
-    body = view.seen(center_of_mass_m(skeleton, q))
+    body = view.seen(center_of_mass_m)
     depth_m = _slowly(body[:, 2], trial.time_s)
     feet = {side: np.stack([_keypoint(trial, view, f"{side}_{name}") for name in POINTS], axis=1) for side in SIDES}
     moved_m = _displaced(body[:, None, :2], depth_m)[:, 0]

@@ -1,4 +1,4 @@
-"""Metrics of jumps: flight time, heights, the knee after landing, and the contact before a drop jump's flight."""
+"""Metrics of jumps: flight time, heights, the countermovement, the knee after landing, a drop jump's contact."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import numpy as np
 
 from biopose.analysis.body_points import SIDES
 from biopose.analysis.definitions import metric, unknown_metric
-from biopose.analysis.events import LEVEL_M
+from biopose.analysis.derivatives import crossing_s, derivative
+from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S
 from biopose.analysis.extremes import peak
 from biopose.analysis.flights import Flight, Flights
+from biopose.analysis.foot_clearance import evidence_of
 from biopose.analysis.free_fall import GRAVITY_M_S2, FreeFall
 from biopose.analysis.motion import Motion
-from biopose.analysis.tables import Metric
+from biopose.analysis.tables import Event, Metric
 
 LANDING_S = 1.0
 HEIGHTS = ("jump_height", "jump_height_flight", "jump_height_com", "jump_height_difference")
@@ -23,19 +25,36 @@ NEED_WORLD = ("jump_count", "flight_time", *HEIGHTS)
 POSTURE_SD_M = 0.015
 
 
+COUNTERMOVEMENT = (
+    "countermovement_depth",
+    "countermovement_time",
+    "propulsion_time",
+    "time_to_take_off",
+    "reactive_strength_index_modified",
+)
+SINKS_M_S, SPEED_SD_M_S = 0.1, 0.03  # of the centre of mass as the countermovement begins
+SPEED_WINDOW_S = 0.05
+DESCENT_S = 2.0  # before the lowest point, in which the countermovement begins
+NO_COUNTERMOVEMENT = "Before the take-off, within the recording, no standing still and sinking from there was found."
+
 NO_JUMP = "No flight of both feet that begins and ends within the recording, on one level, was found."
 
 
-def jump_metrics(motion: Motion, search: Flights, *, activity: str) -> Iterator[Metric]:
+def jump_metrics(motion: Motion, events: Sequence[Event], search: Flights, *, activity: str) -> Iterator[Metric]:
     """Metrics of the longest jump that ends where it began; null with the reason where there is none to be measured.
 
     Args:
         motion: the trial.
+        events: all of them, in order.
         search: its flights.
-        activity: countermovement_jump or drop_jump.
+        activity: countermovement_jump, drop_jump or other.
     """
+    own = {
+        "drop_jump": ("contact_time", "reactive_strength_index"),
+        "countermovement_jump": COUNTERMOVEMENT,
+    }.get(activity, ())
     if motion.world_unknown:
-        names = (*NEED_WORLD, "contact_time", "reactive_strength_index") if activity == "drop_jump" else NEED_WORLD
+        names = (*NEED_WORLD, *own)
         yield from (unknown_metric(name, reason=motion.world_unknown) for name in names)
         return
     flights = search.found
@@ -46,7 +65,8 @@ def jump_metrics(motion: Motion, search: Flights, *, activity: str) -> Iterator[
         yield metric("jump_count", len(jumps))
     if not jumps:
         reason = " ".join(search.refused) or NO_JUMP
-        yield from (unknown_metric(name, reason=reason) for name in ("flight_time", *HEIGHTS))
+        names = ("flight_time", *HEIGHTS, *(COUNTERMOVEMENT if activity == "countermovement_jump" else ()))
+        yield from (unknown_metric(name, reason=reason) for name in names)
         return
     jump = max(jumps, key=lambda flight: flight.duration_s)
     yield metric("flight_time", jump.duration_s, sd=jump.fall.duration_sd_s)
@@ -54,7 +74,68 @@ def jump_metrics(motion: Motion, search: Flights, *, activity: str) -> Iterator[
     earlier = [flight for flight in flights if flight.landing_s < jump.take_off_s]
     if activity == "drop_jump" and earlier:
         yield from contact_metrics(earlier[-1], jump)
+    if activity == "countermovement_jump":
+        yield from countermovement_metrics(motion, events, jump)
     yield from landing_peaks(motion, jump, flights)
+
+
+def countermovement_metrics(motion: Motion, events: Sequence[Event], jump: Flight) -> Iterator[Metric]:
+    """Depth and phases of the countermovement before a jump, and the modified reactive strength index.
+
+    It begins where the centre of mass, after it last stood still or rose, begins to sink faster than SINKS_M_S. Null
+    with the reason where that, or the lowest point, is not in the recording or where markers are missing.
+
+    Args:
+        motion: the trial.
+        events: all of them.
+        jump: of it.
+    """
+    before = [e for e in events if e.event == "lowest_point" and 0 <= jump.take_off_s - e.time_s <= LOWEST_WITHIN_S]
+    begins = _begins_s(motion, before[-1].time_s) if before else None
+    if begins is None:
+        yield from (unknown_metric(name, reason=NO_COUNTERMOVEMENT) for name in COUNTERMOVEMENT)
+        return
+    (begins_s, begins_sd_s), lowest_s, take_off_s = begins, before[-1].time_s, jump.take_off_s
+    if gaps := motion.body_undetermined[(motion.time_s >= begins_s) & (motion.time_s <= take_off_s)].sum():
+        reason = f"Not determined in {gaps} frames between its beginning and take-off: markers are missing."
+        yield from (unknown_metric(name, reason=reason) for name in COUNTERMOVEMENT)
+        return
+    heights_m = np.interp([begins_s, lowest_s], motion.time_s, motion.center_of_mass_m[:, 1])
+    depth_m = float(heights_m[0] - heights_m[1])
+    scale_sd = evidence_of(motion).heights.scale_sd
+    depth_parts = (np.sqrt(2) * jump.fall.noise_m, SINKS_M_S * begins_sd_s, scale_sd * depth_m)
+    yield metric("countermovement_depth", depth_m, sd=float(np.linalg.norm(depth_parts)))
+    lowest_sd_s, take_off_sd_s = before[-1].sd_s or 0.0, jump.fall.take_off_sd_s
+    yield metric("countermovement_time", lowest_s - begins_s, sd=np.hypot(begins_sd_s, lowest_sd_s))
+    yield metric("propulsion_time", take_off_s - lowest_s, sd=np.hypot(lowest_sd_s, take_off_sd_s))
+    yield metric("time_to_take_off", take_off_s - begins_s, sd=np.hypot(begins_sd_s, take_off_sd_s))
+    yield _modified_index(jump.fall, take_off_s - begins_s, begins_sd_s)
+
+
+def _modified_index(fall: FreeFall, time_s: float, begins_sd_s: float) -> Metric:
+    """An error of the take-off lengthens the time to it and shortens the flight, or the other way round."""
+    index = GRAVITY_M_S2 * fall.duration_s**2 / 8 / time_s
+    slope = GRAVITY_M_S2 * fall.duration_s / 4
+    slopes = np.array([index, -slope - index, slope]) / time_s  # by beginning, take-off, landing
+    sd = np.linalg.norm(slopes * [begins_sd_s, fall.take_off_sd_s, fall.landing_sd_s])
+    return metric("reactive_strength_index_modified", index, sd=float(sd))
+
+
+def _begins_s(motion: Motion, lowest_s: float) -> tuple[float, float] | None:
+    """When the centre of mass begins to sink towards its lowest point, and the moment's standard deviation."""
+    time_s = motion.time_s
+    within = np.flatnonzero((time_s >= lowest_s - DESCENT_S) & (time_s <= lowest_s))
+    rising_m_s = derivative(motion.center_of_mass_m[:, 1], time_s, order=1, degree=2, half_window_s=SPEED_WINDOW_S)
+    fastest = within[rising_m_s[within].argmin()]
+    slow = within[(rising_m_s[within] > -SINKS_M_S) & (within < fastest)]
+    if not len(slow):
+        return None
+    frame = int(slow[-1]) + 1
+    acceleration = (rising_m_s[frame] - rising_m_s[frame - 1]) / (time_s[frame] - time_s[frame - 1])
+    sd_s = min(SPEED_SD_M_S / abs(acceleration), SPEED_WINDOW_S)
+    return crossing_s(rising_m_s, time_s, -SINKS_M_S, frame=frame), float(
+        np.hypot(sd_s, motion.interval_s / np.sqrt(12))
+    )
 
 
 def contact_metrics(drop: Flight, jump: Flight) -> Iterator[Metric]:

@@ -19,7 +19,10 @@ from biopose.analysis.extremes import KNEES, missing, peak, peak_and_range
 from biopose.analysis.flights import Flights
 from biopose.analysis.gait_metrics import gait_metrics
 from biopose.analysis.jump_metrics import jump_metrics
+from biopose.analysis.landing_metrics import landing_metrics
 from biopose.analysis.motion import Motion
+from biopose.analysis.squat_posture import squat_posture
+from biopose.analysis.step_metrics import step_metrics
 from biopose.analysis.tables import Event, Metric
 
 GAIT = ("walk", "run", "sprint")
@@ -37,11 +40,15 @@ def find_metrics(motion: Motion, events: Sequence[Event], flights: Flights, *, a
     """
     metrics = [metric("duration", motion.time_s[-1] - motion.time_s[0]), *_angles(motion)]
     if activity in JUMPS or (activity == "other" and flights.found):
-        metrics += jump_metrics(motion, flights, activity=activity)
+        metrics += jump_metrics(motion, events, flights, activity=activity)
+    if activity == "drop_jump":
+        metrics += landing_metrics(motion, flights)
     if activity == "squat":
-        metrics += _squat(motion)
+        metrics += [*_squat(motion), *squat_posture(motion)]
     if activity in GAIT:
-        metrics += gait_metrics(motion, events, flights.found, activity=activity)
+        of_gait = list(gait_metrics(motion, events, flights.found, activity=activity))
+        metrics += of_gait
+        metrics += step_metrics(motion, events, flights.found, of_gait, activity=activity)
     return metrics
 
 

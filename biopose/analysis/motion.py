@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.analysis.body_points import SIDES, Side, center_of_mass_m, feet_points_m
+from biopose.analysis.body_points import CENTER_OF_MASS, SIDES, Side, body_points_m, feet_points_m
 from biopose.analysis.foot_motion import belt_velocity_m_s, foot_speeds_m_s
 from biopose.analysis.image_motion import image_motion
 from biopose.analysis.kinematics import coordinate_units
@@ -47,6 +47,8 @@ class Motion:
         along_view: whether somebody travels along the camera's view rather than across it.
         undetermined: by the name of a coordinate that has gaps, (T,) the frames whose markers do not determine it: it
             is interpolated there. Coordinates without gaps, and those that no frame determines, are not in it.
+        points_m: by the names of `body_points_m`, (T, 3) of the centre of mass and of joint centres in the world, y up;
+            of film, too, where they are of the filtered coordinates.
     """
 
     frame_index: NDArray[np.int64]
@@ -61,6 +63,7 @@ class Motion:
     of_film: bool = False
     along_view: bool = False
     undetermined: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    points_m: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -79,6 +82,12 @@ class Motion:
     def foot_speed_m_s(self) -> dict[Side, FloatArray]:
         """By side, (T,) of the foot's slowest point, over the ground or a treadmill's belt."""
         return foot_speeds_m_s(self.foot_points_m, self.time_s)
+
+    @cached_property
+    def body_known(self) -> NDArray[np.bool_]:
+        """(T,) the frames that can be relied on and in which the centre of mass and every joint's centre are known."""
+        finite = np.isfinite(list(self.points_m.values())).all(axis=(0, 2)) if self.points_m else True
+        return np.asarray(self.trusted & ~self.body_undetermined & finite)
 
     @cached_property
     def body_undetermined(self) -> NDArray[np.bool_]:
@@ -126,8 +135,7 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
         ModelError: the skeleton has no feet or no masses.
     """
     units = dict(coordinate_units())
-    rotational = skeleton.rotational_names
-    q = np.stack([_si(trial, name, units, is_angle=name in rotational) for name in skeleton.coordinate_names], axis=1)
+    q = _coordinates(trial, skeleton, unfiltered=True)
     coordinates = {name: trial.coordinate(f"{name}_{unit}") for name, unit in units.items()}
     undetermined: dict[str, NDArray[np.bool_]] = {}
     if trial.is_of_markers:
@@ -135,7 +143,8 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
         q, coordinates = _without_gaps(skeleton, trial.time_s, q, coordinates)
     q = skeleton.satisfy_couplings(q)
     names = MARKER_FRAME_QUALITY if trial.is_of_markers else FRAME_QUALITY
-    seen = image_motion(trial, skeleton, q)
+    center_m, points_m = _body(trial, skeleton, q)
+    seen = image_motion(trial, center_m)
     return Motion(
         frame_index=trial.frame_index.astype(np.int64),
         time_s=trial.time_s,
@@ -143,12 +152,13 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
         coordinate_sd={name: trial.column_if_there(f"{name}_sd_{unit}") for name, unit in units.items()},
         foot_points_m=seen.foot_points_m if seen else feet_points_m(skeleton, q),
         foot_observed={side: _observed(trial, side) for side in SIDES},
-        center_of_mass_m=seen.center_of_mass_m if seen else center_of_mass_m(skeleton, q),
+        center_of_mass_m=seen.center_of_mass_m if seen else center_m,
         frame_quality={name: trial.column(f"frame_{name}") for name in names},
         world_unknown=next((note for note in trial.notes if DISTRUST in note), None),
         of_film=seen is not None,
         along_view=seen is not None and seen.along_view,
         undetermined=undetermined,
+        points_m=points_m,
     )
 
 
@@ -165,6 +175,7 @@ def motion_of_coordinates(skeleton: Skeleton, coordinates: CoordinateTrajectorie
     frames = len(coordinates.time_s)
     factors = [np.degrees(1.0) if name in skeleton.rotational_names else 1.0 for name in coordinates.names]
     values = dict(zip(coordinates.names, (coordinates.values * factors).T, strict=True))
+    points_m = body_points_m(skeleton, coordinates.values)
     return Motion(
         frame_index=np.arange(frames),
         time_s=coordinates.time_s,
@@ -172,18 +183,39 @@ def motion_of_coordinates(skeleton: Skeleton, coordinates: CoordinateTrajectorie
         coordinate_sd={name: np.full(frames, np.nan) for name in values},
         foot_points_m=feet_points_m(skeleton, coordinates.values),
         foot_observed={side: np.ones(frames, dtype=np.bool_) for side in SIDES},
-        center_of_mass_m=center_of_mass_m(skeleton, coordinates.values),
+        center_of_mass_m=points_m[CENTER_OF_MASS],
         frame_quality={name: np.ones(frames) for name in FRAME_QUALITY},
+        points_m=points_m,
     )
 
 
-def _si(trial: MeasuredTrial, name: str, units: Mapping[str, str], *, is_angle: bool) -> FloatArray:
-    """(T,) a coordinate in radians or metres, of video not filtered; zeros of one that its coupling gives."""
+def _body(trial: MeasuredTrial, skeleton: Skeleton, q: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """(T, 3) the centre of mass of the coordinates given, and `points_m`: of film those of the filtered coordinates."""
+    if trial.is_of_markers:
+        points_m = body_points_m(skeleton, q)
+        return points_m[CENTER_OF_MASS], points_m
+    filtered_q = skeleton.satisfy_couplings(_coordinates(trial, skeleton, unfiltered=False))
+    both_m = body_points_m(skeleton, np.concatenate([q, filtered_q]))  # at once: twice would take nearly twice as long
+    return both_m[CENTER_OF_MASS][: len(q)], {name: values[len(q) :] for name, values in both_m.items()}
+
+
+def _coordinates(trial: MeasuredTrial, skeleton: Skeleton, *, unfiltered: bool) -> FloatArray:
+    """(T, Q) radians and metres; of video unfiltered or filtered, of markers there is one."""
+    units, rotational = dict(coordinate_units()), skeleton.rotational_names
+    columns = [
+        _si(trial, name, units, is_angle=name in rotational, unfiltered=unfiltered)
+        for name in skeleton.coordinate_names
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _si(trial: MeasuredTrial, name: str, units: Mapping[str, str], *, is_angle: bool, unfiltered: bool) -> FloatArray:
+    """(T,) a coordinate in radians or metres; zeros of one that its coupling gives."""
     if name not in units and not trial.is_of_markers:
         return np.zeros(trial.table.num_rows)
     unit = units.get(name, "deg" if is_angle else "m")
-    unfiltered = f"{name}_unfiltered_{unit}"
-    values = trial.column(unfiltered if trial.has(unfiltered) else f"{name}_{unit}")
+    column = f"{name}_unfiltered_{unit}"
+    values = trial.column(column if unfiltered and trial.has(column) else f"{name}_{unit}")
     return np.radians(values) if unit == "deg" else values
 
 

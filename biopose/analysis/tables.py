@@ -45,7 +45,7 @@ class Metric:
         metric: name.
         side: whose; none where it is the whole body's.
         value: in the unit; None where it cannot be known.
-        unit: deg, m, s, m/s, steps/min, or 1 for a count or share.
+        unit: deg, m, s, m/s, steps/min, steps/s, N/m/kg, or 1 for a count or share.
         sd: standard deviation in the same unit; None where it is unknown.
         reason: why the value is not known, in a sentence; None where it is known.
     """

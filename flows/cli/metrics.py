@@ -43,4 +43,6 @@ def _lines(entry: dict[str, Any]) -> list[str]:
     """Name, unit and meaning, then whatever else its definition states."""
     unit = "a count or share" if entry["unit"] == "1" else entry["unit"]
     others = {key: value for key, value in entry.items() if key not in ("metric", "unit", "meaning") and value}
+    if "events" in others:
+        others["events"] = ", ".join(others["events"])
     return [f"{entry['metric']} ({unit})", f"    {entry['meaning']}", *(f"    {k}: {v}" for k, v in others.items())]

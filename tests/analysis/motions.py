@@ -1,5 +1,7 @@
 """Synthetic motions whose events and metrics are known: a body whose forces are given, and a walker whose feet are."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from biopose.analysis.body_points import SIDES, Side
@@ -186,3 +188,39 @@ def _still_foot() -> dict[Side, np.ndarray]:
 
 def bump(time_s: np.ndarray, centre_s: float, *, width_s: float = 0.08) -> np.ndarray:
     return np.exp(-(((time_s - centre_s) / width_s) ** 2) / 2)
+
+
+def standing_points(frames: int) -> dict[str, np.ndarray]:
+    """(T, 3) of the centre of mass and the joint centres of somebody who stands still, upright, facing along x."""
+    heights_m = {"heel": 0.0, "toes": 0.0, "ankle": 0.06, "knee": 0.45, "hip": 0.9, "shoulder": 1.4}
+    points = {"center_of_mass": np.tile([0.0, STANDING_M, 0.0], (frames, 1))}
+    for side in SIDES:
+        for joint, height_m in heights_m.items():
+            forward_m = 0.2 if joint == "toes" else 0.0
+            points[f"{joint}_{side[0]}"] = np.tile([forward_m, height_m, FOOT_Z_M[side]], (frames, 1))
+    return points
+
+
+def walking_points(one: Motion, *, speed_m_s: float, ahead_m: float, shank_deg: float = 0.0) -> dict[str, np.ndarray]:
+    """Of somebody who walks or runs along x: feet as the motion's; the shanks lean backwards by a constant angle.
+
+    The centre of mass and, with it, hips and shoulders move on at a constant speed; at 0.3 s, when the left foot of
+    `walking` comes to rest at x = 0, that foot's ankle is ahead of the centre of mass by ahead_m.
+    """
+    points = standing_points(len(one))
+    way_m = np.stack([speed_m_s * (one.time_s - 0.3) - ahead_m, 0 * one.time_s, 0 * one.time_s], axis=1)
+    points |= {name: values + way_m for name, values in points.items() if name[:3] in ("cen", "hip", "sho")}
+    shank_m = 0.39 * np.array([-np.sin(np.radians(shank_deg)), np.cos(np.radians(shank_deg)), 0.0])
+    for side in SIDES:
+        letter, foot_m = side[0], one.foot_points_m[side]
+        points[f"heel_{letter}"], points[f"toes_{letter}"] = foot_m[:, 0], foot_m[:, 2]
+        points[f"ankle_{letter}"] = foot_m[:, 1] * [1, 0, 1] + [-FOOT_M[1, 0], 0.06, 0.0]
+        points[f"knee_{letter}"] = points[f"ankle_{letter}"] + shank_m
+    return points
+
+
+def right_foot_ahead(one: Motion, by_m: float) -> Motion:
+    """The same with the right foot's way ahead of the left one's."""
+    feet = dict(one.foot_points_m)
+    feet["right"] = feet["right"] + [by_m, 0.0, 0.0]
+    return replace(one, foot_points_m=feet)

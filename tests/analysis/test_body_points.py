@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from biopose.analysis.body_points import SIDES, center_of_mass_m, feet_points_m
+from biopose.analysis.body_points import JOINTS, SIDES, body_points_m, center_of_mass_m, feet_points_m
 from biopose.errors import ModelError
 from biopose.skeleton.full_body import build_full_body, full_body_skeleton
 from biopose.skeleton.quiet_opensim import opensim
@@ -48,3 +48,25 @@ def test_a_model_without_masses_or_feet_is_refused_by_name() -> None:
     )
     with pytest.raises(ModelError, match="calcn_l"):
         feet_points_m(footless, skeleton.default_pose[None])
+
+
+def test_joint_centres_are_where_the_models_bodies_begin() -> None:
+    skeleton = full_body_skeleton()
+    points = body_points_m(skeleton, skeleton.default_pose[None])
+    assert set(points) == {"center_of_mass", *(f"{joint}_{side[0]}" for joint in JOINTS for side in SIDES)}
+    for letter in "lr":
+        heights_m = [points[f"{joint}_{letter}"][0, 1] for joint in ("shoulder", "hip", "knee", "ankle", "heel")]
+        assert (np.diff(heights_m) < 0).all()
+    assert points["hip_r"][0, 2] == pytest.approx(-points["hip_l"][0, 2])
+    assert points["hip_r"][0, 2] > 0.05  # the default pose faces along x, the right is along z
+
+
+def test_points_of_two_motions_found_at_once_are_those_found_one_by_one() -> None:
+    skeleton, rng = full_body_skeleton(), np.random.default_rng(0)
+    one, other = (
+        skeleton.satisfy_couplings(skeleton.default_pose + rng.normal(0, 0.3, (39, len(skeleton.coordinates))))
+        for _ in range(2)
+    )
+    both = body_points_m(skeleton, np.concatenate([one, other]))
+    np.testing.assert_array_equal(both["center_of_mass"][:39], center_of_mass_m(skeleton, one))
+    np.testing.assert_array_equal(both["hip_l"][39:], body_points_m(skeleton, other)["hip_l"])

@@ -5,7 +5,10 @@ from collections.abc import Callable
 
 from biopose.analysis.definitions import DEFINITIONS
 from tests.analysis import test_cycles as cycles
+from tests.analysis import test_landing_metrics as landing
 from tests.analysis import test_metrics as metrics
+from tests.analysis import test_squat_posture as squat
+from tests.analysis import test_step_metrics as steps
 
 TESTS: dict[str, Callable[..., None]] = {
     "duration": metrics.test_angles_are_peaks_and_ranges_over_what_can_be_trusted,
@@ -33,6 +36,36 @@ TESTS: dict[str, Callable[..., None]] = {
     "stride_time": metrics.test_walking_is_recognised_by_its_strides,
     "cadence": metrics.test_walking_is_recognised_by_its_strides,
     "mean_speed": metrics.test_walking_is_recognised_by_its_strides,
+    "step_length": steps.test_a_walkers_steps_and_double_support_are_what_was_given,
+    "double_support": steps.test_a_walkers_steps_and_double_support_are_what_was_given,
+    "vertical_oscillation": steps.test_a_walkers_steps_and_double_support_are_what_was_given,
+    "overstride": steps.test_a_runners_contact_is_what_was_given,
+    "shank_angle_at_contact": steps.test_a_runners_contact_is_what_was_given,
+    "touch_down_distance": steps.test_a_sprinters_touch_down_and_step_frequency_are_what_was_given,
+    "step_frequency": steps.test_a_sprinters_touch_down_and_step_frequency_are_what_was_given,
+    "leg_stiffness": steps.test_leg_stiffness_is_that_of_the_spring_mass_model,
+    "countermovement_depth": metrics.test_a_countermovement_is_what_was_given,
+    "countermovement_time": metrics.test_a_countermovement_is_what_was_given,
+    "propulsion_time": metrics.test_a_countermovement_is_what_was_given,
+    "time_to_take_off": metrics.test_a_countermovement_is_what_was_given,
+    "reactive_strength_index_modified": metrics.test_a_countermovement_is_what_was_given,
+    "trunk_lean_peak": squat.test_lean_shift_and_knee_are_what_was_given,
+    "hip_shift_peak": squat.test_lean_shift_and_knee_are_what_was_given,
+    "knee_frontal_angle_peak": squat.test_lean_shift_and_knee_are_what_was_given,
+    "knee_flexion_at_contact": landing.test_angles_at_contact_and_at_the_deepest_are_what_was_given,
+    "knee_flexion_drop_landing_peak": landing.test_angles_at_contact_and_at_the_deepest_are_what_was_given,
+    "hip_adduction_at_contact": landing.test_angles_at_contact_and_at_the_deepest_are_what_was_given,
+    "hip_adduction_at_peak_knee_flexion": landing.test_angles_at_contact_and_at_the_deepest_are_what_was_given,
+    "knee_frontal_angle_at_contact": landing.test_angles_at_contact_and_at_the_deepest_are_what_was_given,
+    "knee_frontal_angle_at_peak_knee_flexion": landing.test_angles_at_contact_and_at_the_deepest_are_what_was_given,
+    "landing_error_knee_flexion_contact": landing.test_landing_errors_are_those_that_were_given,
+    "landing_error_heel_first": landing.test_landing_errors_are_those_that_were_given,
+    "landing_error_toe_in": landing.test_landing_errors_are_those_that_were_given,
+    "landing_error_toe_out": landing.test_landing_errors_are_those_that_were_given,
+    "landing_error_knee_flexion_displacement": landing.test_landing_errors_are_those_that_were_given,
+    "landing_error_hip_flexion_displacement": landing.test_landing_errors_are_those_that_were_given,
+    "landing_error_trunk_flexion_displacement": landing.test_landing_errors_are_those_that_were_given,
+    "landing_error_score": landing.test_landing_errors_are_those_that_were_given,
 }
 
 

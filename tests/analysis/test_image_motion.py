@@ -25,7 +25,7 @@ def trial_of(one: PersonMeasurement) -> MeasuredTrial:
 
 
 def seen(one: PersonMeasurement) -> ImageMotion:
-    found = image_motion(trial_of(one), one.person.skeleton, one.coordinates.values)
+    found = image_motion(trial_of(one), center_of_mass_m(one.person.skeleton, one.coordinates.values))
     assert found is not None
     return found
 
@@ -91,7 +91,7 @@ def test_from_straight_above_and_without_a_camera_positions_are_the_worlds() -> 
     above[:3, :3] = [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
     above[2, 3] = 5.0
     downwards = replace(one, T_camera_world=above)
-    assert image_motion(trial_of(downwards), one.person.skeleton, one.coordinates.values) is None
+    assert image_motion(trial_of(downwards), center_of_mass_m(one.person.skeleton, one.coordinates.values)) is None
     motion = motion_of(trial_of(downwards), one.person.skeleton)
     assert not motion.of_film
     assert motion.foot_points_m["left"].shape[1] > 3

@@ -8,7 +8,8 @@ import pytest
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.analysis.flights import find_flights
 from biopose.analysis.gait_events import OFF_LATER_S, OFF_SD_S, STRIKE_SD_S
-from biopose.analysis.jump_metrics import NO_JUMP, POSTURE_SD_M
+from biopose.analysis.jump_metrics import COUNTERMOVEMENT, NO_COUNTERMOVEMENT, NO_JUMP, POSTURE_SD_M
+from biopose.analysis.landing_metrics import NAMES as LANDING
 from biopose.analysis.metrics import GAIT
 from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Metric, metrics_table
@@ -261,17 +262,56 @@ def test_who_lands_with_bent_legs_is_told_how_far_the_heights_differ() -> None:
     assert abs(value(metrics, "jump_height") - rise_m) <= 1.96 * (metrics["jump_height", "none"].sd or 0)
 
 
+def countermovement_jump() -> Motion:
+    """The centre of mass sinks by 15 cm from 0.1 to 0.5 s and rises until 0.9 s, as a cosine, before the push."""
+    one = jump(take_off_s=1.2)
+    inside = (one.time_s > 0.1) & (one.time_s < 0.9)
+    sunk_m = np.where(inside, 0.15 * (1 - np.cos(2 * np.pi * (one.time_s - 0.1) / 0.8)) / 2, 0.0)
+    return replace(one, center_of_mass_m=one.center_of_mass_m - sunk_m[:, None] * [0, 1, 0])
+
+
+def test_a_countermovement_is_what_was_given() -> None:
+    """0.1 m/s is reached 0.022 s after the beginning and 1 mm below it: 0.589 m/s sin(7.85 t / s) sinks so fast."""
+    metrics = metrics_of(countermovement_jump(), "countermovement_jump")
+    assert value(metrics, "countermovement_depth") == pytest.approx(0.149, abs=0.003)
+    assert value(metrics, "countermovement_time") == pytest.approx(0.378, abs=0.01)
+    assert value(metrics, "propulsion_time") == pytest.approx(0.7, abs=0.01)
+    assert value(metrics, "time_to_take_off") == pytest.approx(1.078, abs=0.015)
+    index, name = GRAVITY_M_S2 * 0.5**2 / 8 / 1.078, "reactive_strength_index_modified"
+    assert value(metrics, name) == pytest.approx(index, rel=0.04)
+    height, time = metrics["jump_height_flight", "none"], metrics["time_to_take_off", "none"]
+    apart = index * np.hypot((height.sd or 0) / (height.value or 1), (time.sd or 0) / (time.value or 1))
+    assert apart <= (metrics[name, "none"].sd or 0) < 1.5 * apart  # one take-off ends the time and begins the flight
+
+
+def test_a_jump_without_a_countermovement_or_with_markers_missing_in_it_says_so() -> None:
+    cut = countermovement_jump()
+    gap = np.abs(cut.time_s - 0.3) < 0.025
+    lacking = "Not determined in 5 frames between its beginning and take-off: markers are missing."
+    hidden = replace(cut, undetermined={"knee_angle_l": gap})
+    for one, reason in ((jump(), NO_COUNTERMOVEMENT), (hidden, lacking)):
+        metrics = metrics_of(one, "countermovement_jump")
+        for name in COUNTERMOVEMENT:
+            assert (metrics[name, "none"].value, metrics[name, "none"].reason) == (None, reason)
+        assert value(metrics, "flight_time") == pytest.approx(0.5, abs=0.01)
+
+
 MOVES = "The camera moves: root motion and ground are not to be trusted"
 
 
 @pytest.mark.parametrize(
     ("activity", "names"),
     [
-        ("run", {"step_count", "cadence", "mean_speed", "stride_time", "contact_time", "duty_factor"}),
+        (
+            "run",
+            {"step_count", "cadence", "mean_speed", "stride_time", "contact_time", "duty_factor", "stride_length"}
+            | {"step_length", "overstride", "shank_angle_at_contact", "leg_stiffness", "vertical_oscillation"},
+        ),
         (
             "drop_jump",
             {"jump_count", "flight_time", "contact_time", "reactive_strength_index", "jump_height"}
-            | {f"jump_height_{how}" for how in ("flight", "com", "difference")},
+            | {f"jump_height_{how}" for how in ("flight", "com", "difference")}
+            | set(LANDING),
         ),
     ],
 )

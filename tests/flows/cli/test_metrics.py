@@ -33,6 +33,11 @@ def test_a_metric_with_a_better_direction_states_it() -> None:
     assert "better" not in run("contact_time").stdout
 
 
+def test_a_metric_names_the_events_that_it_rests_on() -> None:
+    assert "    events: foot_strike, foot_off" in run("double_support").stdout.splitlines()
+    assert "events" not in run("trunk_lean_peak").stdout
+
+
 def test_an_unknown_metric_is_an_error_with_the_nearest() -> None:
     result = run("squat_dept")
     assert result.exit_code == 1

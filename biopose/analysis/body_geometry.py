@@ -1,0 +1,139 @@
+"""Directions, angles and distances between joint centres, for the metrics that rest on them.
+
+Their standard deviations are those that the coordinates' deviations give to first order, as if these were independent.
+Those of one limb are not: where the pelvis is believed to lean too far, the hip is believed to be bent too little. So a
+deviation is rather too large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from biopose.analysis.body_points import SIDES, Side
+from biopose.analysis.measured_trial import FloatArray
+from biopose.analysis.motion import Motion
+
+UP = np.array([0.0, 1.0, 0.0])
+LEAST_PROJECTED = 0.5  # of a thigh's length: less, and a centimetre changes its angle by three degrees or more
+LEG = ("hip", "knee", "ankle")
+
+
+def lacking(motion: Motion, points: Sequence[str]) -> str | None:
+    """Why points of the body are not known: the model lacks them; None where they are.
+
+    Args:
+        motion: the trial.
+        points: of `body_points_m`.
+    """
+    missing = [point.replace("_", " ") for point in points if point not in motion.points_m]
+    return f"The model has no {', '.join(missing)}." if missing else None
+
+
+def of_both_sides(*joints: str) -> list[str]:
+    """Names of joints' centres on the left and on the right."""
+    return [f"{joint}_{side[0]}" for joint in joints for side in SIDES]
+
+
+def at(values: FloatArray, time_s: FloatArray, moment_s: float) -> FloatArray:
+    """(D,) of a point (T, D) at a moment, interpolated between the two frames beside it."""
+    after = int(np.searchsorted(time_s, moment_s).clip(1, len(time_s) - 1))
+    share = np.clip((moment_s - time_s[after - 1]) / (time_s[after] - time_s[after - 1]), 0, 1)
+    return np.asarray((1 - share) * values[after - 1] + share * values[after])
+
+
+def read(motion: Motion, value_at: Callable[[float], float], moment_s: float, sd_s: float) -> tuple[float, float]:
+    """A value at a moment and the standard deviation that the moment's gives it: its rate of change times that.
+
+    Args:
+        motion: the trial.
+        value_at: of a moment in seconds.
+        moment_s: the moment.
+        sd_s: its standard deviation.
+    """
+    before_s, after_s = moment_s - motion.interval_s, moment_s + motion.interval_s
+    rate = (value_at(after_s) - value_at(before_s)) / (after_s - before_s)
+    return value_at(moment_s), abs(rate) * sd_s
+
+
+def is_known(motion: Motion, moment_s: float) -> bool:
+    """Whether the body is known in both frames beside a moment."""
+    after = int(np.searchsorted(motion.time_s, moment_s).clip(1, len(motion) - 1))
+    return bool(motion.body_known[after - 1 : after + 1].all())
+
+
+def to_the_right(motion: Motion, joint: str = "hip") -> FloatArray:
+    """(T, 3) horizontal unit vector from the left of two joints to the right."""
+    across_m = (motion.points_m[f"{joint}_r"] - motion.points_m[f"{joint}_l"]) * [1, 0, 1]
+    return np.asarray(across_m / np.linalg.norm(across_m, axis=1, keepdims=True).clip(min=1e-9))
+
+
+def facing(motion: Motion, start_s: float, end_s: float) -> FloatArray:
+    """(3,) horizontal unit vector: where the pelvis faces on average between two moments; NaN if not known."""
+    frames = (motion.time_s >= start_s) & (motion.time_s <= end_s)
+    across = to_the_right(motion)[frames]
+    forward = np.cross(UP, across[np.isfinite(across).all(axis=1)].sum(axis=0))
+    length = float(np.linalg.norm(forward))
+    return np.asarray(forward / length if length else np.full(3, np.nan))
+
+
+def frontal_knee_deg(motion: Motion, side: Side) -> FloatArray:
+    """(T,) angle at the knee between thigh and shank in the pelvis's frontal plane; positive with the knee medial.
+
+    The frontal plane projection angle (Munro et al. 2012, J Sport Rehabil 21:7), of the joint centres. NaN where the
+    thigh is nearly level, so that less than LEAST_PROJECTED of its length is left in that plane's vertical.
+    """
+    medial = to_the_right(motion) * (1 if side == "left" else -1)
+    hip_m, knee_m, ankle_m = (motion.points_m[f"{joint}_{side[0]}"] for joint in LEG)
+    thigh, shank = (
+        np.arctan2(((knee_m - other_m) * medial).sum(axis=1), np.abs((knee_m - other_m)[:, 1]))
+        for other_m in (hip_m, ankle_m)
+    )
+    level = np.abs((knee_m - hip_m)[:, 1]) < LEAST_PROJECTED * np.linalg.norm(knee_m - hip_m, axis=1)
+    return np.where(level, np.nan, np.degrees(thigh + shank))
+
+
+def frontal_knee_sd_deg(motion: Motion, side: Side) -> FloatArray:
+    """(T,) standard deviation of the above: of hip adduction, and of hip rotation as far as the knee is bent."""
+    adduction, rotation = (motion.coordinate_sd[f"hip_{name}_{side[0]}"] for name in ("adduction", "rotation"))
+    return np.hypot(adduction, rotation * np.sin(np.radians(motion.joint_deg("knee_angle", side))))
+
+
+def trunk_lean_deg(motion: Motion) -> tuple[FloatArray, FloatArray]:
+    """(T,) lean of the line from the middle of the hips to that of the shoulders, and its standard deviation, degrees.
+
+    Forwards is positive: from the vertical, in the direction in which the pelvis faces.
+    """
+    middles_m = [(motion.points_m[f"{joint}_l"] + motion.points_m[f"{joint}_r"]) / 2 for joint in ("hip", "shoulder")]
+    trunk_m = middles_m[1] - middles_m[0]
+    forward_m = (trunk_m * np.cross(UP, to_the_right(motion))).sum(axis=1)
+    sd_deg = np.hypot(*(motion.coordinate_sd[name] for name in ("pelvis_tilt", "lumbar_extension")))
+    return np.degrees(np.arctan2(forward_m, trunk_m[:, 1])), sd_deg
+
+
+def sagittal_sd_deg(motion: Motion, side: Side, *joints: str) -> FloatArray:
+    """(T,) standard deviation of a segment's sagittal inclination: of the pelvis's tilt and the joints' angles."""
+    names = ["pelvis_tilt", *(f"{joint}_{side[0]}" for joint in joints)]
+    return np.asarray(np.linalg.norm([motion.coordinate_sd[name] for name in names], axis=0))
+
+
+def foot_reach_sd_m(motion: Motion, side: Side, point: str) -> FloatArray:
+    """(T,) standard deviation of how far a point of the foot lies ahead of the pelvis.
+
+    An error of a joint's sagittal angle moves the point by the joint's height above it.
+    """
+    foot_m = motion.points_m[f"{point}_{side[0]}"][:, 1]
+    levers = {"pelvis_tilt": "hip", f"hip_flexion_{side[0]}": "hip", f"knee_angle_{side[0]}": "knee"}
+    parts = [
+        (motion.points_m[f"{joint}_{side[0]}"][:, 1] - foot_m) * np.radians(motion.coordinate_sd[coordinate])
+        for coordinate, joint in levers.items()
+    ]
+    return np.asarray(np.linalg.norm(parts, axis=0))
+
+
+def leg_length_m(motion: Motion, side: Side) -> float:
+    """From the hip's centre through those of knee and ankle to the heel, the median over the trial."""
+    points_m = [motion.points_m[f"{joint}_{side[0]}"] for joint in (*LEG, "heel")]
+    lengths_m = np.linalg.norm(np.diff(points_m, axis=0), axis=-1).sum(axis=0)
+    return float(np.median(lengths_m))

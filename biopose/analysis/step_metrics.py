@@ -1,0 +1,315 @@
+"""Metrics of steps from where the feet and the body are: lengths, double support, what a foot's contact looks like.
+
+As in `gait_metrics`, a step, stride or contact counts where the feet's states are known throughout and, in running,
+where the feet do not stand together; a trial's value is the median, with the median of the deviations. A position is
+read where both frames beside the moment can be trusted and markers determine the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from biopose.analysis.body_geometry import (
+    at,
+    facing,
+    foot_reach_sd_m,
+    is_known,
+    lacking,
+    leg_length_m,
+    of_both_sides,
+    read,
+    sagittal_sd_deg,
+)
+from biopose.analysis.body_points import CENTER_OF_MASS, SIDES, Side
+from biopose.analysis.definitions import metric, unknown_metric
+from biopose.analysis.flights import Flight
+from biopose.analysis.foot_clearance import evidence_of
+from biopose.analysis.free_fall import GRAVITY_M_S2, USUAL_NOISE_M
+from biopose.analysis.gait_metrics import (
+    ALONG_VIEW,
+    ON_BELT,
+    RUNNING,
+    SECONDS_A_MINUTE,
+    STANDING,
+    Values,
+    known_between,
+    medians,
+    stands_on_both,
+    strides_of,
+)
+from biopose.analysis.measured_trial import FloatArray
+from biopose.analysis.motion import Motion
+from biopose.analysis.stance import States, foot_states
+from biopose.analysis.tables import Event, Metric
+
+OTHER: Mapping[Side, Side] = {"left": "right", "right": "left"}
+CONTACTS: Mapping[str, Sequence[str]] = {
+    "walk": (),
+    "run": ("overstride", "shank_angle_at_contact"),
+    "sprint": ("touch_down_distance", "shank_angle_at_contact"),
+}
+NEED_WORLD: Mapping[str, Sequence[str]] = {"walk": ("double_support",), "run": ("leg_stiffness",), "sprint": ()}
+POINT = {"overstride": "ankle", "touch_down_distance": "toes"}  # of the foot, ahead of the centre of mass
+NO_LEG_SPRING = "At this speed and contact time the leg would sweep farther than it is long."
+
+
+@dataclass(frozen=True)
+class Step:
+    """From a foot's strike to the other foot's next."""
+
+    before: Event
+    strike: Event
+
+
+def step_metrics(
+    motion: Motion, events: Sequence[Event], flights: Sequence[Flight], known: Sequence[Metric], *, activity: str
+) -> Iterator[Metric]:
+    """Metrics of steps, beyond those of their times.
+
+    Args:
+        motion: the trial.
+        events: all of them, in order.
+        flights: likewise.
+        known: the trial's metrics by `gait_metrics`.
+        activity: walk, run or sprint.
+    """
+    running = activity in RUNNING
+    names = ["step_length", *CONTACTS[activity]]
+    if reason := motion.world_unknown:
+        of_sides = [*names, "stride_length", *NEED_WORLD[activity]]
+        yield from (unknown_metric(name, side=side, reason=reason) for name in of_sides for side in SIDES)
+        of_body = ["vertical_oscillation", *(["step_frequency"] if activity == "sprint" else [])]
+        yield from (unknown_metric(name, reason=reason) for name in of_body)
+        return
+    states = foot_states(motion, flights)
+    strides = {side: list(strides_of(motion, events, states, side, running=running)) for side in SIDES}
+    if not running:
+        yield from medians("double_support", {s: _double_support(motion, events, states, s, strides[s]) for s in SIDES})
+    steps = _steps(motion, events, states, running=running)
+    for name in names:
+        yield from medians(name, {side: _of_side(motion, name, steps, side) for side in SIDES})
+    yield from medians("stride_length", {side: _stride_lengths(motion, strides[side]) for side in SIDES})
+    yield from _vertical_oscillation(motion, [(a, b) for side in SIDES for _, a, b in strides[side]])
+    metrics: dict[tuple[str, str], Metric] = {(one.metric, one.side): one for one in known}
+    if activity == "sprint" and (cadence := metrics.get(("cadence", "none"))):
+        yield _step_frequency(cadence)
+    if activity == "run":
+        yield from _leg_stiffness(motion, metrics)
+
+
+def stride_length_m(motion: Motion, start_s: float, end_s: float) -> tuple[float, float] | None:
+    """The pelvis's way over the ground and its standard deviation; None where a frame at either end is not trusted.
+
+    Args:
+        motion: the trial, not on a treadmill.
+        start_s: the foot's strike.
+        end_s: its next.
+    """
+    ends = np.interp([start_s, end_s], motion.time_s, np.arange(len(motion))).round().astype(int)
+    if not motion.trusted[ends].all():
+        return None
+    way_m, sd_m = (
+        np.array([values[f"pelvis_t{axis}"][ends] for axis in "xz"])
+        for values in (motion.coordinates, motion.coordinate_sd)
+    )
+    along_m = way_m[:, 1] - way_m[:, 0]
+    length_m = float(np.hypot(*along_m))
+    variance_m2 = (sd_m**2).sum(axis=1) @ (along_m / length_m) ** 2 if length_m else np.nan
+    return length_m, float(np.sqrt(variance_m2))
+
+
+def _stride_lengths(motion: Motion, strides: Sequence[tuple[int, Event, Event]]) -> Values | str:
+    if motion.on_belt:
+        return ON_BELT
+    return _values([one for _, a, b in strides if (one := stride_length_m(motion, a.time_s, b.time_s))])
+
+
+def _steps(
+    motion: Motion, events: Sequence[Event], states: Mapping[Side, States], *, running: bool
+) -> list[Step] | str:
+    """Those that count; why there are none, where somebody only stands on both feet."""
+    strikes = [event for event in events if event.event == "foot_strike"]
+    known = [
+        Step(a, b)
+        for a, b in pairwise(strikes)
+        if a.side != b.side and all(known_between(motion, own, a, b) for own in states.values())
+    ]
+    kept = [one for one in known if not (running and stands_on_both(motion, states, one.before, one.strike))]
+    return STANDING if known and not kept else kept
+
+
+def _of_side(motion: Motion, name: str, steps: Sequence[Step] | str, side: Side) -> Values | str:
+    """A metric of the steps that end with a side's strike."""
+    if isinstance(steps, str):
+        return steps
+    if name == "step_length" and motion.on_belt:
+        return ON_BELT
+    own = [step for step in steps if step.strike.side == side]
+    if reason := lacking(motion, [CENTER_OF_MASS, *of_both_sides("hip", "knee", "ankle", "heel", "toes")]):
+        return reason if own else _values([])
+    whole = [one for one in own if is_known(motion, one.strike.time_s) and is_known(motion, one.before.time_s)]
+    if own and not whole and motion.body_undetermined.any():
+        return f"Not determined at any of {len(own)} foot strikes: markers are missing."
+    of_step: Callable[[Motion, Step, Side], tuple[float, float]]
+    if name == "step_length":
+        of_step = _step_length
+    elif name == "shank_angle_at_contact":
+        of_step = _shank_angle
+    else:
+        point = POINT[name]
+        return _values([_reach(motion, step, side, point) for step in whole])
+    return _values([of_step(motion, step, side) for step in whole])
+
+
+def _step_length(motion: Motion, step: Step, side: Side) -> tuple[float, float]:
+    """Between the heels, each where it struck, along where the pelvis faces in between."""
+    forward = facing(motion, step.before.time_s, step.strike.time_s)
+    variances = []
+    ends_m = []
+    for event, own in ((step.before, OTHER[side]), (step.strike, side)):
+        heel_m = motion.points_m[f"heel_{own[0]}"] @ forward
+        where_m, moving_m = read(motion, _at(motion, heel_m), event.time_s, event.sd_s or 0.0)
+        ends_m.append(where_m)
+        root_sd_m = [
+            motion.coordinate_sd[f"pelvis_t{axis}"] * part for axis, part in zip("xz", forward[[0, 2]], strict=True)
+        ]
+        parts = [
+            moving_m,
+            *(_at(motion, sd)(event.time_s) for sd in (*root_sd_m, foot_reach_sd_m(motion, own, "heel"))),
+        ]
+        variances.append(np.square(parts).sum())
+    return ends_m[1] - ends_m[0], float(np.sqrt(sum(variances)))
+
+
+def _reach(motion: Motion, step: Step, side: Side, point: str) -> tuple[float, float]:
+    """How far a point of the foot that strikes lies ahead of the centre of mass."""
+    ahead_m = (motion.points_m[f"{point}_{side[0]}"] - motion.points_m[CENTER_OF_MASS]) @ facing(
+        motion, step.before.time_s, step.strike.time_s
+    )
+    value_m, moving_m = read(motion, _at(motion, ahead_m), step.strike.time_s, step.strike.sd_s or 0.0)
+    sd_m = _at(motion, foot_reach_sd_m(motion, side, point))(step.strike.time_s)
+    return value_m, float(np.hypot(moving_m, sd_m))
+
+
+def _shank_angle(motion: Motion, step: Step, side: Side) -> tuple[float, float]:
+    """Of the shank from the vertical, positive with the ankle ahead of the knee."""
+    down_m = motion.points_m[f"ankle_{side[0]}"] - motion.points_m[f"knee_{side[0]}"]
+    forward = facing(motion, step.before.time_s, step.strike.time_s)
+    angle_deg = np.degrees(np.arctan2(down_m @ forward, -down_m[:, 1]))
+    value_deg, moving_deg = read(motion, _at(motion, angle_deg), step.strike.time_s, step.strike.sd_s or 0.0)
+    sd_deg = _at(motion, sagittal_sd_deg(motion, side, "hip_flexion", "knee_angle"))(step.strike.time_s)
+    return value_deg, float(np.hypot(moving_deg, sd_deg))
+
+
+def _double_support(
+    motion: Motion,
+    events: Sequence[Event],
+    states: Mapping[Side, States],
+    side: Side,
+    strides: Sequence[tuple[int, Event, Event]],
+) -> Values | str:
+    """The share of each stride; those without each foot's events once, in order, are left out."""
+    if motion.along_view:
+        return ALONG_VIEW
+    found = []
+    for _, start, end in strides:
+        inside = [e for e in events if e.event in ("foot_off", "foot_strike") and start.time_s < e.time_s < end.time_s]
+        expected = [("foot_off", OTHER[side]), ("foot_strike", OTHER[side]), ("foot_off", side)]
+        if [(e.event, e.side) for e in inside] != expected:
+            continue
+        if known_between(motion, states[OTHER[side]], start, end):
+            found.append(_share_of_both([start, *inside, end]))
+    return _values(found)
+
+
+def _share_of_both(moments: Sequence[Event]) -> tuple[float, float]:
+    """Of strike, other foot's off and strike, off, strike; the events err independently."""
+    strike_s, off_other_s, strike_other_s, off_s, end_s = (event.time_s for event in moments)
+    stride_s = end_s - strike_s
+    share = (off_other_s - strike_s + off_s - strike_other_s) / stride_s
+    slopes = np.array([share - 1, 1.0, -1.0, 1.0, -share]) / stride_s
+    return share, float(np.linalg.norm(slopes * [event.sd_s or 0.0 for event in moments]))
+
+
+def _vertical_oscillation(motion: Motion, strides: Sequence[tuple[Event, Event]]) -> Iterator[Metric]:
+    """The median of the strides; its deviation is that of the heights' noise and scale."""
+    height_m, ranges_m = motion.center_of_mass_m[:, 1], []
+    for start, end in strides:
+        frames = (motion.time_s >= start.time_s) & (motion.time_s <= end.time_s)
+        if (motion.trusted & ~motion.body_undetermined)[frames].all():
+            ranges_m.append(np.ptp(height_m[frames]))
+    if ranges_m:
+        value_m = float(np.median(ranges_m))
+        sd_m = float(np.hypot(np.sqrt(2) * USUAL_NOISE_M, evidence_of(motion).heights.scale_sd * value_m))
+        yield metric("vertical_oscillation", value_m, sd=sd_m)
+    elif strides and motion.body_undetermined.any():
+        reason = f"Not determined in any of {len(strides)} strides: markers are missing."
+        yield unknown_metric("vertical_oscillation", reason=reason)
+
+
+def _step_frequency(cadence: Metric) -> Metric:
+    if cadence.value is None:
+        return unknown_metric("step_frequency", reason=str(cadence.reason))
+    sd = None if cadence.sd is None else cadence.sd / SECONDS_A_MINUTE
+    return metric("step_frequency", cadence.value / SECONDS_A_MINUTE, sd=sd)
+
+
+def _leg_stiffness(motion: Motion, known: Mapping[tuple[str, str], Metric]) -> Iterator[Metric]:
+    """Of each side, where its contact time, the flight time and the speed are there."""
+    for side in SIDES:
+        needed = [known.get(key) for key in (("contact_time", side), ("flight_time", "none"), ("mean_speed", "none"))]
+        given = [one for one in needed if one is not None]
+        if len(given) < len(needed):
+            continue
+        reasons = [str(one.reason) for one in given if one.value is None]
+        if reason := (reasons[0] if reasons else lacking(motion, of_both_sides("hip", "knee", "ankle", "heel"))):
+            yield unknown_metric("leg_stiffness", side=side, reason=reason)
+            continue
+        values = np.array([float(one.value or 0.0) for one in given])
+        sds = np.array([np.nan if one.sd is None else one.sd for one in given])
+        length_m = leg_length_m(motion, side)
+        stiffness = leg_stiffness(*values, leg_length_m=length_m)
+        if stiffness is None:
+            yield unknown_metric("leg_stiffness", side=side, reason=NO_LEG_SPRING)
+            continue
+        changed = [leg_stiffness(*(values + step), leg_length_m=length_m) for step in np.diag(values / 1000)]
+        slopes = [(one or np.nan) - stiffness for one in changed] / (values / 1000)
+        yield metric("leg_stiffness", stiffness, side=side, sd=float(np.linalg.norm(slopes * sds)))
+
+
+def leg_stiffness(contact_s: float, flight_s: float, speed_m_s: float, *, leg_length_m: float) -> float | None:
+    """Vertical force over the leg's shortening, of one kilogram of body mass.
+
+    The force on the ground is a half sine, the leg a spring that sweeps over the contact at the mean speed (Morin et
+    al. 2005, J Appl Biomech 21:167).
+
+    Args:
+        contact_s: contact time.
+        flight_s: flight time.
+        speed_m_s: mean speed.
+        leg_length_m: of the standing leg.
+
+    Returns:
+        N/m/kg; None where the leg would sweep farther than it is long.
+    """
+    force = GRAVITY_M_S2 * np.pi / 2 * (flight_s / contact_s + 1)
+    sinks_m = force * contact_s**2 / np.pi**2 - GRAVITY_M_S2 * contact_s**2 / 8
+    sweep_m = speed_m_s * contact_s / 2
+    if sweep_m >= leg_length_m:
+        return None
+    return float(force / (leg_length_m - np.sqrt(leg_length_m**2 - sweep_m**2) + sinks_m))
+
+
+def _at(motion: Motion, values: FloatArray) -> Callable[[float], float]:
+    """Values (T,) as a function of the time in seconds."""
+    return lambda moment_s: float(at(values, motion.time_s, moment_s))
+
+
+def _values(found: Sequence[tuple[float, float]]) -> Values:
+    of = np.array(found, dtype=np.float64).reshape(-1, 2)
+    known = of[np.isfinite(of[:, 0])]
+    return known[:, 0], known[:, 1]

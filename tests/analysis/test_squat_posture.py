@@ -1,0 +1,67 @@
+"""Lean, hip shift and knee of a synthetic squat are those that were given."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from biopose.analysis.body_points import SIDES
+from biopose.analysis.motion import Motion
+from biopose.analysis.tables import Metric
+from biopose.analysis.trial_analysis import analyse_motion
+from tests.analysis.motions import RATE_HZ, bump, motion, standing_points
+
+
+def metrics_of(one: Motion) -> dict[tuple[str, str], Metric]:
+    return {(m.metric, m.side): m for m in analyse_motion(one, activity="squat")[1]}
+
+
+def squats() -> Motion:
+    """Two: the trunk leans by 30 and 40 degrees, the hips shift 2 cm to the right, then 5 cm to the left.
+
+    In between, the left knee lies 4 cm medial of hip and ankle: atan(4 / 45) + atan(4 / 39) is 10.94 degrees.
+    """
+    time_s = np.arange(600) / RATE_HZ
+    first, second = (bump(time_s, moment_s, width_s=0.3) for moment_s in (1.5, 4.5))
+    points = standing_points(len(time_s))
+    lean, shift_m = np.radians(30 * first + 40 * second), 0.02 * first - 0.05 * second
+    trunk_m = 0.5 * np.stack([np.sin(lean), np.cos(lean), np.zeros_like(lean)], axis=1)
+    for side in SIDES:
+        letter = side[0]
+        points[f"hip_{letter}"][:, 2] += shift_m
+        points[f"shoulder_{letter}"] = points[f"hip_{letter}"] + trunk_m
+    points["knee_l"][:, 2] += 0.04 * bump(time_s, 3.0, width_s=0.1)
+    knee = 100 * (first + second)
+    return replace(motion(coordinates={"knee_angle_l": knee, "knee_angle_r": knee}), points_m=points)
+
+
+def test_lean_shift_and_knee_are_what_was_given() -> None:
+    metrics = metrics_of(squats())
+    assert metrics["trunk_lean_peak", "none"].value == pytest.approx(40, abs=0.1)
+    assert metrics["hip_shift_peak", "none"].value == pytest.approx(-0.05, abs=0.001)
+    assert metrics["knee_frontal_angle_peak", "left"].value == pytest.approx(10.94, abs=0.05)
+
+
+def test_their_deviations_are_those_of_the_angles_that_they_rest_on() -> None:
+    one = squats()
+    sd = {"pelvis_tilt": 3.0, "lumbar_extension": 4.0, "hip_adduction_l": 2.0, "hip_rotation_l": 0.0}
+    sd |= {"hip_adduction_r": 2.0, "pelvis_list": 0.0}
+    metrics = metrics_of(
+        replace(one, coordinate_sd={name: np.full(600, sd.get(name, np.nan)) for name in one.coordinates})
+    )
+    assert metrics["trunk_lean_peak", "none"].sd == pytest.approx(5.0)
+    assert metrics["hip_shift_peak", "none"].sd == pytest.approx(0.84 * np.radians(2.0) / np.sqrt(2), rel=1e-3)
+    assert metrics["knee_frontal_angle_peak", "left"].sd == pytest.approx(2.0)
+    assert metrics["knee_frontal_angle_peak", "right"].sd is None
+
+
+def test_what_a_gap_may_hide_or_a_moving_camera_is_null_with_the_reason() -> None:
+    one, names = squats(), ("trunk_lean_peak", "hip_shift_peak")
+    gap = (one.time_s > 4.1) & (one.time_s < 4.9)
+    hidden = metrics_of(replace(one, undetermined={"pelvis_tilt": gap}))
+    moving = metrics_of(replace(one, world_unknown="The camera moves."))
+    for name in names:
+        assert hidden[name, "none"].reason == "Not determined in 79 of 600 frames: markers are missing."
+        assert moving[name, "none"].reason == "The camera moves."
+    without = metrics_of(replace(one, points_m={}))
+    assert without["trunk_lean_peak", "none"].reason == "The model has no hip l, hip r, shoulder l, shoulder r."

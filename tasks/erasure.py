@@ -141,7 +141,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
 
     Returns:
         What was removed and searched, without a name: counts by kind, files searched, the files in which an id is
-        left, and when.
+        left, and when; by number, why rollouts have no offsets of their releases now.
 
     Raises:
         WarehouseBusyError: another process has the database open.
@@ -153,7 +153,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
     with written_whole(settings.home / PENDING) as partial:
         partial.write_text(json.dumps(asdict(erasure)), encoding="utf-8")
     erase_athlete(settings.warehouse, erasure.athlete_id)
-    renew_offsets(settings)
+    without_offsets = renew_offsets(settings)
     publish_snapshot(settings.warehouse, settings.snapshot)
     remove_unlisted(settings.warehouse)
     for path in (
@@ -186,6 +186,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         "others_trials_of_the_same_videos": len(erasure.others_trials),
         "reports": len(erasure.reports),
         "rollouts": len(erasure.rollouts),
+        "rollouts_without_offsets": without_offsets,
         "intermediates": len(erasure.intermediates),
         "quarantined": len(erasure.quarantined),
         "log_lines": lines,

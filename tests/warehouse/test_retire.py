@@ -90,7 +90,7 @@ def views_with(database: Path, athlete_id: str, trial_id: str) -> set[str]:
         return {
             view
             for view, column in columns
-            if connection.execute(f"SELECT 1 FROM {view} WHERE {column} = ? LIMIT 1", [ids[column]]).fetchall()  # noqa: S608
+            if connection.execute(f"SELECT 1 FROM {view} WHERE {column} = ? LIMIT 1", [ids[column]]).fetchall()
         }
 
 

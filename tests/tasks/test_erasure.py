@@ -193,13 +193,16 @@ def test_differences_of_runs_that_were_not_compared_are_no_differences_of_releas
     assert done["rollouts_without_offsets"] == {1: why}
 
 
-def test_a_rollout_whose_offsets_cannot_be_computed_anew_is_reported(settings: Settings) -> None:
+def test_rollouts_without_offsets_and_deleted_trials_of_nobody_known_are_reported(settings: Settings) -> None:
     compared_with_another_release(settings, [[ALONE, BOBS[1]], [ALONE]])
     with opened_for_writing(settings.warehouse) as connection:
         connection.execute("UPDATE rollout SET policy = 'of = \"another version\"' WHERE rollout_number = 1")
+        row = "('blue/2025-01-01-old/jump', 'd', now(), 'bob', false, NULL)"
+        connection.execute(f"INSERT INTO deleted_trial VALUES {row}")
     done = CliRunner().invoke(cli, ["erase", "blue/ann", "--yes", "--home", str(settings.home)])
     assert "Rollout 1 has no release offsets now: the policy of rollout 1" in done.output
     assert "Rollout 2 has no release offsets now: no trial that both releases measured is left" in done.output
+    assert "1 deleted trials are of an unknown athlete" in done.output
     with opened_for_writing(settings.warehouse) as connection:
         assert connection.execute("FROM release_offset").fetchall() == []
 

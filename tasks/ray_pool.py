@@ -66,6 +66,9 @@ class PerceptionActor:
             method.load(), method.weight_files(), threads=1, device=device, cpu_backend=method.cpu_backend
         )
 
+    def ready(self) -> None:
+        """Return once the actor is started; Ray's own method for that is absent where a client is joined."""
+
     def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
         """Perceive those shards that are not on disk yet; what is wrong with each one's video."""
         from biopose.tracking.shards import perceive_shards
@@ -172,7 +175,7 @@ class ActorPool:
             if attempt:
                 actor = self._replaced(actor)
             try:
-                await asyncio.wait_for(actor.__ray_ready__.remote(), LONGEST_START_S)
+                await asyncio.wait_for(actor.ready.remote(), LONGEST_START_S)
             except (*DEATHS, TimeoutError) as error:
                 failure = self._start_failure(error)
                 if isinstance(error, TimeoutError):  # another would be as late

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # to start Dask
 REACH_TIMEOUT_S = 10.0
-LONGEST_WITHOUT_WORKERS_S = 300.0  # for Dask a call may wait for ever where workers died and none starts any more
+LONGEST_WITHOUT_WORKERS_S = 300.0  # else a call waits for ever where workers died and none starts any more
 LOOK_S = 10.0  # between looks whether a cluster has workers
 DONE = "done"  # the file that says that a trial's folder is complete
 LOCAL = {  # of a cluster that is started here

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # to start Dask
 REACH_TIMEOUT_S = 10.0
+LONGEST_WITHOUT_WORKERS_S = 300.0  # else a call waits for ever where workers died and none starts any more
+LOOK_S = 10.0  # between looks whether a cluster has workers
 DONE = "done"  # the file that says that a trial's folder is complete
 LOCAL = {  # of a cluster that is started here
     "distributed.worker.multiprocessing-method": "forkserver",
@@ -45,8 +48,6 @@ LOCAL = {  # of a cluster that is started here
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.tick.interval": "1s",
-    # Else a call waits for ever where workers died and cannot be forked any more.
-    "distributed.scheduler.no-workers-timeout": "300s",
 }
 FOR_MARKERS = ("biopose.marker_pipeline",)  # imported before workers are forked
 FOR_VIDEO = (
@@ -172,6 +173,7 @@ class DaskPool:
         share_cores: bool = True,
         blur_bystanders: bool = False,
     ) -> None:
+        self._client, self._is_here = client, share_cores
         self._analyse = partial(solve_and_analyse, blur_bystanders=blur_bystanders)
         self._calls = client.get_executor(pure=False)
         self._workers, self._method = workers, method
@@ -227,15 +229,39 @@ class DaskPool:
         from distributed.scheduler import KilledWorker, NoWorkerError
 
         try:
-            await asyncio.wrap_future(self._calls.submit(alone, function, trial, *arguments))
+            await self._while_workers_live(asyncio.wrap_future(self._calls.submit(alone, function, trial, *arguments)))
         except KilledWorker as error:
             name = getattr(function, "func", function).__name__
             raise CrashedError(f"the process died each time in {name}: {error}") from error
-        except NoWorkerError as error:
-            raise EngineError(
-                f"Dask's workers died, and none started within {error.timeout:.0f} s. The machine is too busy or its "
-                "memory is full: run it again with fewer BIOPOSE_CORES"
-            ) from error
+        except NoWorkerError as error:  # a cluster that is joined may have a limit of its own
+            raise self._without_workers(error.timeout) from error
+
+    async def _while_workers_live(self, call: asyncio.Future[None]) -> None:
+        """Wait for a call as long as there are workers, or may be some again soon."""
+        alive_s = time.monotonic()
+        try:
+            while not (await asyncio.wait([call], timeout=LOOK_S))[0]:
+                if await self._has_workers():
+                    alive_s = time.monotonic()
+                elif time.monotonic() - alive_s > LONGEST_WITHOUT_WORKERS_S:
+                    raise self._without_workers(LONGEST_WITHOUT_WORKERS_S)
+            call.result()
+        finally:
+            call.cancel()  # without effect on one that is done
+
+    async def _has_workers(self) -> bool:
+        try:
+            return bool(await asyncio.to_thread(self._client.nthreads))
+        except OSError:  # the scheduler is out of reach
+            return False
+
+    def _without_workers(self, waited_s: float) -> EngineError:
+        remedy = (
+            "The machine is too busy or its memory is full: run it again with fewer BIOPOSE_CORES"
+            if self._is_here
+            else "Start workers of the cluster that BIOPOSE_DASK_ADDRESS names, and run it again"
+        )
+        return EngineError(f"Dask's workers died, and none started within {waited_s:.0f} s. {remedy}")
 
 
 @contextmanager

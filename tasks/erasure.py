@@ -32,6 +32,7 @@ from tasks.settings import Settings
 from tasks.user_name import user_name
 from tasks.video_hash import VideoHashes
 from warehouse.archive import remove_unlisted
+from warehouse.deleted import deleted_of_unknown_athlete
 from warehouse.erase import AthleteRows, athlete_rows, erase_athlete, run_folders, runs_of_videos
 from warehouse.errors import QueryError
 from warehouse.snapshot import publish_snapshot
@@ -141,7 +142,8 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
 
     Returns:
         What was removed and searched, without a name: counts by kind, files searched, the files in which an id is
-        left, and when.
+        left, and when; by number, why rollouts have no offsets of their releases now; and how many rows of deleted
+        trials stay of whom nothing says whose they were.
 
     Raises:
         WarehouseBusyError: another process has the database open.
@@ -153,7 +155,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
     with written_whole(settings.home / PENDING) as partial:
         partial.write_text(json.dumps(asdict(erasure)), encoding="utf-8")
     erase_athlete(settings.warehouse, erasure.athlete_id)
-    renew_offsets(settings)
+    without_offsets, of_unknown = renew_offsets(settings), deleted_of_unknown_athlete(settings.warehouse)
     publish_snapshot(settings.warehouse, settings.snapshot)
     remove_unlisted(settings.warehouse)
     for path in (
@@ -186,9 +188,11 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
         "others_trials_of_the_same_videos": len(erasure.others_trials),
         "reports": len(erasure.reports),
         "rollouts": len(erasure.rollouts),
+        "rollouts_without_offsets": without_offsets,
         "intermediates": len(erasure.intermediates),
         "quarantined": len(erasure.quarantined),
         "log_lines": lines,
+        "deleted_trials_of_unknown_athlete": of_unknown,
         "files_searched": searched,
         "left": left,
     }

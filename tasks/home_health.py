@@ -12,7 +12,7 @@ from biopose.errors import BioposeError
 from tasks.audit import AuditLog
 from tasks.dask_pool import DONE
 from tasks.erasure import interrupted_erasure
-from tasks.ingest_log import logged_runs
+from tasks.ingest_log import last_runs
 from tasks.quarantine import Quarantine
 from tasks.retention import expired, pruned_line
 from tasks.settings import Settings
@@ -63,12 +63,12 @@ def _space(settings: Settings) -> Finding:
 
 def _last_ingest(settings: Settings) -> Finding:
     """Whether nights happen: an ingest that did not end well, or none for so long, is for a person to look at."""
-    runs, remedy = logged_runs(settings), f"biopose log --home {settings.home}; is `biopose up` running?"
+    runs, remedy = last_runs(settings), f"biopose log --home {settings.home}; is `biopose up` running?"
     if not runs:
         return _last_load(settings, remedy)
     last = runs[-1]
     age_h = _hours_since(last.began)
-    ok = age_h <= LONGEST_SILENCE_H and (last.records[-1]["kind"] == "ended" or last.is_running(settings))
+    ok = age_h <= LONGEST_SILENCE_H and (last.ended_well or last.is_running(settings))
     found = f"began {age_h:.0f} hours ago; {last.state(settings)}"
     return Finding("last ingest", ok, found, remedy)
 

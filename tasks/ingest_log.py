@@ -77,6 +77,11 @@ class LoggedRun:
         return self.records[-1]["kind"] in ("ended", "failed")
 
     @property
+    def ended_well(self) -> bool:
+        """Whether it came to its end without an error."""
+        return bool(self.records[-1]["kind"] == "ended")
+
+    @property
     def planned(self) -> int:
         """Trials to process; 0 until they are known."""
         return sum(record["trials"] for record in self._of("planned"))
@@ -145,11 +150,36 @@ def logged_runs(settings: Settings, *, night: date | None = None) -> list[Logged
     return [run for run in found if run is not None]
 
 
+def last_runs(settings: Settings) -> list[LoggedRun]:
+    """The runs since the last that ended well, that one first; all where none did."""
+    newest_first = (run for file in _newest_first(settings) if (run := _read(file)) is not None)
+    found: list[LoggedRun] = []
+    for run in newest_first:
+        found.insert(0, run)
+        if run.ended_well:
+            break
+    return found
+
+
+def old_logs(settings: Settings) -> list[Path]:
+    """The files before that of the last run that ended well."""
+    files = _newest_first(settings)
+    for number, file in enumerate(files, start=1):
+        run = _read(file)
+        if run is not None and run.ended_well:
+            return files[number:]
+    return []
+
+
 def running_ingest(settings: Settings) -> LoggedRun | None:
     """The run that is under way; None where there is none."""
-    newest = max(settings.logs.glob(FILES), default=None)
+    newest = next(iter(_newest_first(settings)), None)
     run = None if newest is None else _read(newest)
     return run if run is not None and run.is_running(settings) else None
+
+
+def _newest_first(settings: Settings) -> list[Path]:
+    return sorted(settings.logs.glob(FILES), reverse=True)
 
 
 def _read(file: Path) -> LoggedRun | None:

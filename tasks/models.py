@@ -355,7 +355,7 @@ def _register(
         model.name,
         source=run.info.artifact_uri,
         run_id=run.info.run_id,
-        description=_description(model.card),
+        description=shortened_card(model.card),
         tags={
             "sha256": model.sha256,
             "configuration": model.configuration_json,
@@ -366,12 +366,12 @@ def _register(
     return int(version.version)
 
 
-def _description(card: str) -> str:
-    """A card as a version's description; of a longer one the beginning, by whole lines."""
+def shortened_card(card: str) -> str:
+    """A card as a version's description; of a longer one the beginning, by whole lines where it has any."""
     if len(card) <= LONGEST_DESCRIPTION:
         return card
     kept = card[: LONGEST_DESCRIPTION - len(SHORTENED)]
-    return kept[: kept.rindex("\n")] + SHORTENED
+    return (kept.rpartition("\n")[0] or kept) + SHORTENED
 
 
 def _card(found: ModelVersion, settings: Settings) -> str:

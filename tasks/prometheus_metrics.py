@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from tasks.ingest_log import LoggedRun, logged_runs
+from tasks.ingest_log import LoggedRun, last_runs
 from tasks.quarantine import Quarantine
 from tasks.settings import Settings
 from warehouse.connection import opened_for_reading
@@ -50,7 +50,7 @@ class _Home(Collector):
         settings = self._settings
         with opened_for_reading(settings.snapshot) as connection:
             yield from _of_warehouse(connection)
-        yield from _of_ingests(settings, logged_runs(settings))
+        yield from _of_ingests(settings, last_runs(settings))
         quarantined = sum(1 for _ in Quarantine(settings.quarantine))
         yield _gauge("quarantined", "Trials and sessions that could not be processed.", quarantined)
         free_bytes = shutil.disk_usage(settings.home).free
@@ -78,8 +78,7 @@ def _of_ingests(settings: Settings, runs: list[LoggedRun]) -> Iterator[Metric]:
     yield _gauge("ingest_trials_done", "Trials that the last ingest has processed.", last.done if last else 0)
     began_s = last.began.timestamp() if last else None
     yield _gauge("last_ingest_timestamp_seconds", "When the last ingest began, since the epoch.", began_s)
-    ended_well = next((run for run in reversed(runs) if run.records[-1]["kind"] == "ended"), None)
-    good_s = ended_well.began.timestamp() if ended_well else None
+    good_s = runs[0].began.timestamp() if runs and runs[0].ended_well else None
     yield _gauge("last_good_ingest_timestamp_seconds", "When the last ingest that ended well began.", good_s)
 
 

@@ -31,6 +31,7 @@ from tasks.settings import Settings
 
 ATTEMPTS = 3  # of a call whose actor dies, and to start Ray
 REACH_TIMEOUT_S = 10.0
+LOOK_S = 0.1  # between looks for an actor that is free
 LONGEST_START_S = 300.0  # of an actor, which takes seconds on a machine that does nothing else
 DEATHS = (RayActorError, OutOfMemoryError)  # of an actor
 QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
@@ -65,6 +66,9 @@ class PerceptionActor:
         self._networks = PerceptionModels.load(
             method.load(), method.weight_files(), threads=1, device=device, cpu_backend=method.cpu_backend
         )
+
+    def ready(self) -> None:
+        """Return once the actor is started; Ray's own method for that is absent where a client is joined."""
 
     def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
         """Perceive those shards that are not on disk yet; what is wrong with each one's video."""
@@ -104,8 +108,9 @@ class ActorPool:
         self, start: Callable[[], Any], number: int, *, share_cores: bool = True, logs: str = "Ray's folder"
     ) -> None:
         self._start, self._logs = start, logs
-        self._failure: EngineError | None = None
         self._free = [start() for _ in range(number)]
+        self._left = number  # of actors, free and lent, that are not given up
+        self._failure: EngineError  # of the last that was given up
         self.takes = ("actor", "core") if share_cores else ("actor",)
 
     def __len__(self) -> int:
@@ -122,14 +127,12 @@ class ActorPool:
     async def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
         """Perceive shards together; where that kills the actor, each alone, so that one bad video costs only itself.
 
-        No more calls may be under way than there are actors.
-
         Args:
             shards: of any videos.
             files: to write.
 
         Raises:
-            EngineError: an actor that replaces one that died did not start, now or in an earlier call.
+            EngineError: no actor is left: none starts that replaces one that died.
         """
         try:
             return await self._perceived(shards, files)
@@ -147,39 +150,52 @@ class ActorPool:
 
     async def _perceived(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
         """What one actor finds; one that dies of it is replaced."""
-        actor = self._free.pop()
-        try:
-            for _ in range(ATTEMPTS):
-                actor = await self._started(actor)
-                try:
-                    return list(await actor.perceive.remote(shards, files))
-                except RayTaskError as error:
-                    raise error.cause or error from (None if isinstance(error.cause, BioposeError) else error)
-                except DEATHS as error:
-                    death, actor = error, self._replaced(actor)
-        finally:
-            self._free.append(actor)
+        for _ in range(ATTEMPTS):
+            actor = await self._taken()
+            try:
+                return list(await actor.perceive.remote(shards, files))
+            except RayTaskError as error:
+                raise error.cause or error from (None if isinstance(error.cause, BioposeError) else error)
+            except DEATHS as error:
+                death, actor = error, self._replaced(actor)
+            finally:
+                self._free.append(actor)
         raise CrashedError(
             f"the process died {ATTEMPTS} times in perceive. Look at the video; where it is sound, there may be too "
             "little memory"
         ) from death
 
+    async def _taken(self) -> Any:
+        """A free actor that is ready; one that neither starts nor can be replaced is given up while others are left."""
+        while self._left:
+            if not self._free:  # where some are given up there are more calls than actors
+                await asyncio.sleep(LOOK_S)
+                continue
+            actor = self._free.pop()
+            try:
+                return await self._started(actor)
+            except EngineError as error:
+                self._left -= 1
+                self._failure = error
+            except BaseException:
+                self._free.append(actor)
+                raise
+        raise self._failure
+
     async def _started(self, actor: Any) -> Any:
         """An actor once it is ready, else one that replaces it; no video is at fault where none starts."""
         for attempt in range(ATTEMPTS):
-            if self._failure is not None:  # no other call waits as long again
-                raise self._failure
             if attempt:
                 actor = self._replaced(actor)
             try:
-                await asyncio.wait_for(actor.__ray_ready__.remote(), LONGEST_START_S)
+                await asyncio.wait_for(actor.ready.remote(), LONGEST_START_S)
             except (*DEATHS, TimeoutError) as error:
                 failure = self._start_failure(error)
                 if isinstance(error, TimeoutError):  # another would be as late
                     break
             else:
                 return actor
-        self._failure = failure
+        ray.kill(actor)  # one that is late holds its share of the machine
         raise failure
 
     def _replaced(self, actor: Any) -> Any:

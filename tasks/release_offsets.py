@@ -13,8 +13,8 @@ from biopose.errors import BioposeError
 from tasks.compared_trial import ComparedTrial
 from tasks.settings import Settings
 from warehouse.connection import opened_for_writing, transaction
-from warehouse.paired_runs import paired_runs
-from warehouse.rollouts import Offset, note_offsets, sample, without_offsets
+from warehouse.paired_runs import compared_trials, paired_runs
+from warehouse.rollouts import Offset, note_offsets, without_offsets
 
 END_LEVEL = 0.025  # beyond either end of the interval
 
@@ -47,26 +47,38 @@ def offsets_of(trials: Sequence[ComparedTrial], policy: Policy) -> list[Offset]:
     ]
 
 
-def renew_offsets(settings: Settings) -> None:
+def renew_offsets(settings: Settings) -> dict[int, str]:
     """Compute the offsets of rollouts that lost them, as an erasure removes them, from the trials that are left.
 
-    A rollout whose policy this version cannot read stays without: no erasure fails for that.
+    Only the runs that were compared count: an offset of others, as of a corrected height, would be another number.
+
+    Returns:
+        Why a rollout stays without offsets, by its number; no erasure fails for that.
 
     Raises:
         WarehouseBusyError: another process has the database open.
     """
     if not settings.warehouse.is_file():
-        return
+        return {}
+    without: dict[int, str] = {}
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         for rollout in without_offsets(connection):
+            compared = compared_trials(connection, rollout.number)
+            if changed := sum(not is_as_compared for is_as_compared in compared.values()):
+                why = f"other runs than those compared stand for {changed} of the {len(compared)} trials that are left"
+                without[rollout.number] = why
+                continue
             try:
                 policy = Policy.read(rollout.policy, f"the policy of rollout {rollout.number}")
-            except BioposeError:
+            except BioposeError as error:
+                without[rollout.number] = str(error)
                 continue
-            measured = [one.trial_id for one in sample(connection, rollout.number) if one.outcome == "measured"]
-            pairs = paired_runs(connection, measured, first=rollout.champion_id, second=rollout.candidate_id)
-            trials = [ComparedTrial.of(pair, settings, None) for pair in pairs]
-            note_offsets(connection, rollout.number, offsets_of(trials, policy))
+            pairs = paired_runs(connection, list(compared), first=rollout.champion_id, second=rollout.candidate_id)
+            offsets = offsets_of([ComparedTrial.of(pair, settings, None) for pair in pairs], policy)
+            note_offsets(connection, rollout.number, offsets)
+            if not offsets:
+                without[rollout.number] = "no trial that both releases measured is left"
+    return without
 
 
 def _known(end: float) -> float | None:

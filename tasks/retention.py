@@ -16,6 +16,7 @@ import duckdb
 from biopose.errors import BioposeError
 from tasks.dask_pool import DONE, made_from
 from tasks.golden import GoldenSet
+from tasks.ingest_log import old_logs
 from tasks.ray_folder import ended_sessions
 from tasks.settings import Settings
 from warehouse.archive import remove_unlisted
@@ -33,6 +34,7 @@ KINDS = {
     "old run": "runs that are not shown any more",
     "leftover": "leftovers of killed processes",
     "Ray session": "ended sessions of Ray",
+    "ingest log": "logs of ingests",
 }
 RUNS = ("deleted run", "old run")
 INTERMEDIATES = ("perceived", "motions", "seen")  # folders of artifacts; the last of earlier versions
@@ -66,10 +68,12 @@ def expired(settings: Settings, *, now_s: float | None = None) -> list[Expired]:
     now_s = time.time() if now_s is None else now_s
     old_s, left_s = now_s - settings.intermediates_days * DAY_S, now_s - LEFTOVER_DAYS * DAY_S
     logs_s = now_s - settings.ray_logs_days * DAY_S
+    ingests_s = now_s - settings.ingest_logs_days * DAY_S
     found = [
         *((path, "intermediate") for path in intermediates(settings) if _last_written_s(path) < old_s),
         *((path, "leftover") for path in settings.artifacts.rglob(f"{PARTIAL}*") if _last_written_s(path) < left_s),
         *((path, "Ray session") for path in ended_sessions(settings) if _last_written_s(path) < logs_s),
+        *((path, "ingest log") for path in old_logs(settings) if _last_written_s(path) < ingests_s),
     ]
     with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
         for run in _old_runs(connection, settings, now_s):

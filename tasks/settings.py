@@ -52,6 +52,7 @@ class Settings(BaseSettings):
         deleted_days: how long a trial that was deleted can be restored.
         superseded_days: how long a run is kept that no release shows any more, since its trial was measured anew.
         ray_logs_days: how long the logs of Ray's sessions are kept.
+        ingest_logs_days: how long the logs of ingests are kept; that of the last that ended well stays.
         blur_bystanders: whether overlays and reports of nights show all but the measured person blurred.
         parquet_from_frames: of kinematics in the database, from which they are moved to Parquet files in home.
         cores: of this machine, that an ingest may keep busy; by default all that it is given.
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     deleted_days: float = Field(default=30.0, ge=0)
     superseded_days: float = Field(default=90.0, ge=0)
     ray_logs_days: float = Field(default=7.0, ge=0)
+    ingest_logs_days: float = Field(default=90.0, ge=0)
     blur_bystanders: bool = False
     parquet_from_frames: int = Field(default=1_000_000, ge=1)
     cores: int = Field(default_factory=_available_cores, ge=1)

@@ -17,15 +17,23 @@ WHERE NOT is_retired AND release_run.trial_id IS NULL AND session_date BETWEEN $
 ORDER BY session_date DESC, trial_manifest.trial_id
 """
 
-# How many trials of a backfill's time its release measured since it began.
+# How many trials of a backfill's time its release measured since it began: those that were there before. What a night
+# measures for the first time is none of it, nor is a run that is loaded again.
 MEASURED = """
+WITH first_load AS (
+    SELECT run_number, trial_id, min(loaded_at) AS loaded_at
+    FROM load_record
+    JOIN run USING (run_number)
+    GROUP BY run_number, trial_id
+)
 SELECT count(*)
 FROM release_run
-JOIN load_record USING (run_number)
-JOIN trial_manifest USING (trial_id)
+JOIN first_load USING (run_number)
+JOIN trial_manifest ON trial_manifest.trial_id = release_run.trial_id
 JOIN session USING (session_id)
 WHERE release_run.release_id = backfill.release_id
-AND session_date BETWEEN backfill.since AND backfill.until AND loaded_at >= backfill.begun_at
+AND session_date BETWEEN backfill.since AND backfill.until AND first_load.loaded_at >= backfill.begun_at
+AND release_run.trial_id IN (SELECT trial_id FROM first_load WHERE loaded_at < backfill.begun_at)
 """
 
 

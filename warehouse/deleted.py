@@ -33,6 +33,12 @@ ORDER BY trial.trial_id
 DELETED = (
     "SELECT trial_id, video_sha256, deleted_at, who, is_restorable FROM deleted_trial ORDER BY trial_id, deleted_at"
 )
+# Deleted trials of earlier versions whose runs were removed: whose they were nothing says.
+OF_UNKNOWN = """
+SELECT count(*)
+FROM deleted_trial
+WHERE athlete_id IS NULL AND trial_id NOT IN (FROM trial_manifest SELECT trial_id)
+"""
 SUPERSEDED = """
 SELECT run.run_number, run.artifacts
 FROM run
@@ -173,6 +179,16 @@ def published_deleted_trials(snapshot: Path) -> list[DeletedTrial]:
     """The same of a snapshot."""
     with opened_for_reading(snapshot) as connection:
         return _deleted(connection)
+
+
+def deleted_of_unknown_athlete(database: Path) -> int:
+    """How many deleted trials are of nobody known, so that no erasure finds them.
+
+    Raises:
+        WarehouseBusyError: another process has it open.
+    """
+    with opened_for_writing(database) as connection:
+        return int(connection.execute(OF_UNKNOWN).fetchall()[0][0])
 
 
 def old_runs(

@@ -201,7 +201,9 @@ def _erase_from_comparisons(connection: duckdb.DuckDBPyConnection, athlete_id: s
 
 def _longer_ids(connection: duckdb.DuckDBPyConnection, ids: Collection[str]) -> tuple[str, ...]:
     """The ids of others that hold one of these within them."""
-    rows = connection.execute(f"{ATHLETES} UNION SELECT trial_id FROM trial_manifest").fetchall()  # noqa: S608
+    rows = connection.execute(
+        f"{ATHLETES} UNION SELECT trial_id FROM trial_manifest UNION SELECT trial_id FROM deleted_trial"  # noqa: S608
+    ).fetchall()
     return tuple(sorted(longer for (longer,) in rows if longer not in ids and any(one in longer for one in ids)))
 
 

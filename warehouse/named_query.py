@@ -40,7 +40,7 @@ class NamedQuery:
         parameters: in the file's order.
         sql: the whole file.
         file: where it is.
-        is_of_other_teams: its answer names nobody, so that a reader of some teams alone has it over all others.
+        teams: whose rows a reader of some teams alone has the answer over, as the file states it: OTHERS, or empty.
     """
 
     name: str
@@ -51,12 +51,17 @@ class NamedQuery:
     parameters: tuple[Parameter, ...]
     sql: str
     file: Path
-    is_of_other_teams: bool = False
+    teams: str = ""
 
     @property
     def is_ours(self) -> bool:
         """Whether it comes with BioPose."""
         return self.file.parent == FOLDER
+
+    @property
+    def is_of_other_teams(self) -> bool:
+        """Whether its answer names nobody, so that a reader of some teams alone has it over all others."""
+        return self.is_ours and self.teams == OTHERS
 
     @property
     def defaults(self) -> dict[str, str]:
@@ -102,7 +107,7 @@ def _read(file: Path) -> NamedQuery:
         parameters=parameters,
         sql=sql,
         file=file,
-        is_of_other_teams=file.parent == FOLDER and texts.get("Teams") == OTHERS,
+        teams=texts.get("Teams", ""),
     )
 
 

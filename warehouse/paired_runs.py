@@ -28,6 +28,37 @@ WHERE list_contains($trials, trial_manifest.trial_id) AND NOT is_retired
 ORDER BY trial_manifest.trial_id
 """
 
+# Of a rollout's measured trials that are not retired, whether both releases' runs are those that were compared: of one
+# recording and person's size, and loaded before the gate. A run that is loaded again has the same numbers.
+COMPARED = """
+WITH first_load AS (SELECT run_number, min(loaded_at) AS loaded_at FROM load_record GROUP BY run_number),
+of_either AS (
+    SELECT release_run.trial_id, release_run.release_id, video_sha256, height_m, mass_kg, loaded_at
+    FROM release_run
+    JOIN run USING (run_number)
+    JOIN first_load USING (run_number)
+)
+SELECT
+    sampled.trial_id,
+    coalesce(
+        one.video_sha256 = two.video_sha256
+        AND one.height_m = two.height_m
+        AND one.mass_kg IS NOT DISTINCT FROM two.mass_kg
+        AND one.loaded_at <= gate.noted_at
+        AND two.loaded_at <= gate.noted_at,
+        false
+    )
+FROM rollout_trial AS sampled
+JOIN rollout USING (rollout_number)
+JOIN trial_manifest USING (trial_id)
+LEFT JOIN of_either AS one ON one.trial_id = sampled.trial_id AND one.release_id = rollout.champion_id
+LEFT JOIN of_either AS two ON two.trial_id = sampled.trial_id AND two.release_id = rollout.candidate_id
+LEFT JOIN rollout_transition AS gate
+    ON gate.rollout_number = sampled.rollout_number AND gate.from_state = 'compare' AND gate.to_state = 'gate'
+WHERE sampled.rollout_number = $rollout AND outcome = 'measured' AND NOT is_retired
+ORDER BY sampled.trial_id
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class PairedRun:
@@ -88,6 +119,17 @@ def paired_runs(
             quality=_values(connection, "quality", "name", one, two),
             costs=(costs.get(one), costs.get(two)),
         )
+
+
+def compared_trials(connection: duckdb.DuckDBPyConnection, rollout: int) -> dict[str, bool]:
+    """Whether both runs of a trial are still those that a rollout compared, by trial id.
+
+    Args:
+        connection: of the warehouse.
+        rollout: its number; of its sample the trials that were measured and are not retired.
+    """
+    rows = connection.execute(COMPARED, {"rollout": rollout}).fetchall()
+    return {str(trial): bool(is_as_compared) for trial, is_as_compared in rows}
 
 
 def _sd_of(column: str) -> str:

@@ -4,8 +4,8 @@
     chi_square_quantile(p, degrees_of_freedom)
     f_quantile(p, degrees_of_freedom, degrees_of_freedom_below)
 
-Where an argument is null, so is the result. Each is called with arrays for a block of rows: a call for each row took a
-tenth of a query over all athletes.
+Where an argument is null, so is the result; likewise where there is no such distribution, as with 0 degrees of freedom.
+Each is called with arrays for a block of rows: a call for each row took a tenth of a query over all athletes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any
 
 import duckdb
-from duckdb.func import PythonUDFType
+from duckdb.func import FunctionNullHandling, PythonUDFType
 from duckdb.sqltypes import DOUBLE
 
 
@@ -54,17 +54,22 @@ def add_quantiles(connection: duckdb.DuckDBPyConnection) -> None:
         if known == [(0,)]:
             for quantile, arguments in ARGUMENTS.items():
                 connection.create_function(
-                    quantile.__name__, _of_columns(quantile), [DOUBLE] * arguments, DOUBLE, type=PythonUDFType.ARROW
+                    quantile.__name__,
+                    _of_columns(quantile),
+                    [DOUBLE] * arguments,
+                    DOUBLE,
+                    type=PythonUDFType.ARROW,
+                    null_handling=FunctionNullHandling.SPECIAL,  # else a null result of a number is refused
                 )
 
 
 def _of_columns(quantile: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as DuckDB calls it: with columns of Arrow, without the rows in which one is null."""
+    """The function as DuckDB calls it: with columns of Arrow, in which null stands for NaN, and so in the result."""
 
     @wraps(quantile)  # DuckDB counts its parameters
     def of_columns(*columns: Any) -> Any:
         import pyarrow as pa
 
-        return pa.array(quantile(*(column.to_numpy() for column in columns)))
+        return pa.array(quantile(*(column.to_numpy(zero_copy_only=False) for column in columns)), from_pandas=True)
 
     return of_columns

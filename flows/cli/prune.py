@@ -25,6 +25,7 @@ def prune(dry_run: bool, home: Path | None, json_: bool) -> None:
       trials that were deleted (biopose delete)           BIOPOSE_DELETED_DAYS, 30
       runs of trials that were measured anew since        BIOPOSE_SUPERSEDED_DAYS, 90
       logs of ended sessions of Ray                       BIOPOSE_RAY_LOGS_DAYS, 7
+      logs of ingests, but the last that ended well       BIOPOSE_INGEST_LOGS_DAYS, 90
       half-written files of killed processes              1
 
     Results that are shown, or that a release in use or before it can show, and models are kept.

@@ -25,7 +25,7 @@ from warehouse.content import content_rows
 WEEK = 7
 FRAMES = 12
 DAY_S = 86_400.0
-KEPT = ("BIOPOSE_INTERMEDIATES_DAYS", "BIOPOSE_SUPERSEDED_DAYS", "BIOPOSE_DELETED_DAYS", "BIOPOSE_RAY_LOGS_DAYS")
+KEPT = tuple(f"BIOPOSE_{kind}_DAYS" for kind in ("INTERMEDIATES", "SUPERSEDED", "DELETED", "RAY_LOGS", "INGEST_LOGS"))
 FAULTS = ("none", "cut video", "vanished video", "corrected height", *(f"killed {victim}" for victim in VICTIMS))
 OF_RESULTS = ("artifacts/trials", "warehouse", "reports", "audit")  # grow with what is stored, as they should
 

@@ -17,6 +17,9 @@ STAGE_S = 1.0  # long beside what Prefect needs for a task run, also on a busy m
 class SmallActor:
     """Perceives by the video's name: `kill` dies of it, `bad` is refused, others are noted in their file."""
 
+    def ready(self) -> None:
+        """As of the actor that it stands for."""
+
     def perceive(self, shards: Sequence[Shard], files: Sequence[Path]) -> list[BioposeError | None]:
         for shard, file in zip(shards, files, strict=True):
             if shard.video.name == "kill":

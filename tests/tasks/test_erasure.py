@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from biopose.errors import BioposeError, VideoError
+from flows.cli.main import cli
 from tasks import erasure
 from tasks.comparison import read_policy
 from tasks.dask_pool import DONE
@@ -143,13 +146,16 @@ def test_who_is_in_quarantine_alone_can_be_erased_and_somebody_unknown_not(setti
         plan_erasure(settings, "blue/zoe")
 
 
-def test_differences_of_releases_are_computed_without_the_person(settings: Settings) -> None:
-    """Two releases measured one trial of either; a rollout without a sample of the person keeps what it has."""
+def compared_with_another_release(settings: Settings, samples: list[list[SyntheticTrial]]) -> None:
+    """Record rollouts of two releases that differ by 3 degrees, as one that finds 7 leaves them."""
     champion, candidate = measured_by_two_releases(settings, [ALONE, BOBS[1]])
     with opened_for_writing(settings.warehouse) as connection:
-        for number, trials in ((1, [ALONE, BOBS[1]]), (2, [BOBS[1]])):
+        for number, trials in enumerate(samples, start=1):
             row = [number, champion, candidate, read_policy(None)[1]]
             connection.execute("INSERT INTO rollout VALUES (?, ?, ?, 'gate', NULL, ?, '{}')", row)
+            connection.execute(
+                "INSERT INTO rollout_transition VALUES (?, 'compare', 'gate', 'ann', 'compared', now())", [number]
+            )
             for trial in trials:
                 connection.execute(
                     "INSERT INTO rollout_trial VALUES (?, ?, 'measured', NULL)", [number, trial.trial_id]
@@ -158,24 +164,69 @@ def test_differences_of_releases_are_computed_without_the_person(settings: Setti
                 "INSERT INTO release_offset VALUES (?, 'knee_flexion_peak', 'deg', ?, NULL, NULL, ?, ?)",
                 [number, 7.0, len(trials), len(trials)],
             )
-    erase_ann(settings)
+
+
+def knee_offsets(settings: Settings) -> list[tuple[object, ...]]:
     found = run_query(settings.snapshot, "release_offsets", {"quantity": "knee_flexion_peak"})
-    columns = ("rollout_number", "mean_difference", "trials", "athletes")
-    assert found.select(columns).rows() == [(1, pytest.approx(3.0), 1, 1), (2, 7.0, 1, 1)]
+    return found.select("rollout_number", "mean_difference", "trials", "athletes").rows()
+
+
+def test_differences_of_releases_are_computed_without_the_person(settings: Settings) -> None:
+    """Two releases measured one trial of either; a rollout without a sample of the person keeps what it has."""
+    compared_with_another_release(settings, [[ALONE, BOBS[1]], [BOBS[1]]])
+    done = erase_ann(settings)
+    assert knee_offsets(settings) == [(1, pytest.approx(3.0), 1, 1), (2, 7.0, 1, 1)]
+    assert done["rollouts_without_offsets"] == {}
+
+
+@pytest.mark.parametrize("correction", [{"video": "d" * 64}, {"height_m": 1.9}, {"code_version": "0.2.0"}])
+def test_differences_of_runs_that_were_not_compared_are_no_differences_of_releases(
+    settings: Settings, correction: dict[str, object]
+) -> None:
+    """The rest of the sample was measured anew since: the difference is of inputs or code, too."""
+    compared_with_another_release(settings, [[ALONE, BOBS[1]], [BOBS[1]]])
+    video = correction.pop("video", None)
+    load_by_another_release(settings, replace(BOBS[1], **correction), more_deg=13.0, video=video)
+    done = erase_ann(settings)
+    assert knee_offsets(settings) == [(2, 7.0, 1, 1)]
+    why = "other runs than those compared stand for 1 of the 1 trials that are left"
+    assert done["rollouts_without_offsets"] == {1: why}
+
+
+def test_rollouts_without_offsets_and_deleted_trials_of_nobody_known_are_reported(settings: Settings) -> None:
+    compared_with_another_release(settings, [[ALONE, BOBS[1]], [ALONE]])
+    with opened_for_writing(settings.warehouse) as connection:
+        connection.execute("UPDATE rollout SET policy = 'of = \"another version\"' WHERE rollout_number = 1")
+        row = "('blue/2025-01-01-old/jump', 'd', now(), 'bob', false, NULL)"
+        connection.execute(f"INSERT INTO deleted_trial VALUES {row}")
+    done = CliRunner().invoke(cli, ["erase", "blue/ann", "--yes", "--home", str(settings.home)])
+    assert "Rollout 1 has no release offsets now: the policy of rollout 1" in done.output
+    assert "Rollout 2 has no release offsets now: no trial that both releases measured is left" in done.output
+    assert "1 deleted trials are of an unknown athlete" in done.output
+    with opened_for_writing(settings.warehouse) as connection:
+        assert connection.execute("FROM release_offset").fetchall() == []
 
 
 def measured_by_two_releases(settings: Settings, trials: list[SyntheticTrial]) -> tuple[str, str]:
     """Let another release measure knees by 3 degrees more; the ids of both."""
     for trial in trials:
-        more = tuple((name, side, value + 3.0) for name, side, value in trial.metrics)
-        other = replace(trial, seed=trial.seed + 10, metrics=more)
-        record = other.record
-        record["models"][0]["version"] = 2
-        load_trial(settings.warehouse, record, other.write(settings.home / record["run"]["artifacts"]))
+        load_by_another_release(settings, trial, more_deg=3.0)
     with opened_for_writing(settings.warehouse) as connection:
         rows = connection.execute("SELECT release_id FROM release_model ORDER BY version").fetchall()
     first, second = (str(release) for (release,) in rows)
     return first, second
+
+
+def load_by_another_release(
+    settings: Settings, trial: SyntheticTrial, *, more_deg: float, video: object = None
+) -> None:
+    """Load another release's run of a trial, by default of the same video."""
+    more = tuple((name, side, value + more_deg) for name, side, value in trial.metrics)
+    other = replace(trial, seed=trial.seed + 10, metrics=more)
+    record = other.record
+    record["models"][0]["version"] = 2
+    record["run"]["video_sha256"] = video or hashlib.sha256(VIDEOS[trial.name]).hexdigest()
+    load_trial(settings.warehouse, record, other.write(settings.home / record["run"]["artifacts"]))
 
 
 def test_a_link_to_another_disk_is_searched_and_an_inbox_around_the_home_hides_nothing(

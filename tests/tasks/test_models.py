@@ -16,6 +16,7 @@ from biopose.reconstruction.fit_options import SolverOptions
 from biopose.reconstruction.method_names import EVALUATED_METHODS, NETWORKS, MethodName
 from flows.cli.models import models
 from tasks.models import (
+    LONGEST_DESCRIPTION,
     MODELS_EXPERIMENT,
     PinnedModel,
     begin_ingest,
@@ -25,6 +26,7 @@ from tasks.models import (
     register_shipped,
     registered_versions,
     registry,
+    shortened_card,
     version_details,
     weights_of,
 )
@@ -123,6 +125,7 @@ def test_a_card_longer_than_a_database_takes_is_shortened_there_and_shown_whole(
     assert len(cards["mqhmr"]) > 5000
     assert descriptions["mqhmr"].endswith("The whole card: card.md of the run.")
     assert cards == {model.name: model.card for model in shipped_models()}
+    assert len(shortened_card("a card of one line " * 1000)) == LONGEST_DESCRIPTION
 
 
 def test_a_home_that_was_moved_still_has_its_weights_and_changed_ones_are_refused(own: Settings) -> None:

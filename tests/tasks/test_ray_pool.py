@@ -58,6 +58,19 @@ def test_an_actor_that_cannot_be_replaced_fails_every_call_and_no_video(actors: 
         assert as_input_error(raised.value, [shard.video]) is None
 
 
+@pytest.mark.usefixtures("actors")
+def test_an_actor_that_cannot_be_replaced_leaves_the_calls_to_the_others(tmp_path: Path) -> None:
+    starts = iter([ray.remote(num_cpus=0)(SmallActor).remote, *ATTEMPTS * [failing]])
+    pool = ActorPool(lambda: next(starts)(), 2)
+
+    async def both() -> list[list[BioposeError | None]]:
+        calls = [pool.perceive([Shard(Path(name))], [tmp_path / name]) for name in ("one", "other")]
+        return await asyncio.gather(*calls)
+
+    assert asyncio.run(both()) == [[None], [None]]
+    assert (tmp_path / "one").read_text() == (tmp_path / "other").read_text()  # of one process
+
+
 def failing() -> Any:
     return ray.remote(num_cpus=0)(FailingActor).remote("raise")
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from flows.cli.main import cli
+from tasks.ingest_log import last_runs
 from tasks.retention import expired, prune, pruned_line
 from tasks.settings import Settings
 
@@ -59,6 +60,21 @@ def test_what_a_killed_process_left_half_written_goes_after_a_day(settings: Sett
     os.utime(old, (time.time() - 2 * 86_400,) * 2)
     written(run / ".partial-b" / "done", days_ago=0)
     assert [one.path for one in prune(settings)] == [old]
+
+
+def test_old_logs_of_ingests_go_but_the_last_that_ended_well(settings: Settings) -> None:
+    logs = [
+        written(
+            settings.logs / f"ingest-2026080{day}T040000Z-1.log",
+            days_ago=100 - day,
+            content=f'{{"kind": "began", "at": "2026-08-0{day}", "pid": 1}}\n{{"kind": "{end}"}}\n',
+        )
+        for day, end in enumerate(("ended", "failed", "ended", "failed"))
+    ]
+    assert [run.ended_well for run in last_runs(settings)] == [True, False]
+    assert pruned_line(prune(settings)) == "2 logs of ingests, 0.00 GB"
+    assert [log.exists() for log in logs] == [False, False, True, True]
+    assert prune(Settings(home=settings.home, ingest_logs_days=0)) == []
 
 
 def test_a_folder_that_is_no_home_is_left_alone(tmp_path: Path) -> None:

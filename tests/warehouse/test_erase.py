@@ -9,6 +9,7 @@ import pytest
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_rows, stored_rows
+from warehouse.deleted import deleted_of_unknown_athlete
 from warehouse.erase import athlete_rows, erase_athlete, runs_of_videos
 from warehouse.errors import QueryError
 from warehouse.load import load_trial
@@ -126,3 +127,26 @@ def test_what_rollouts_compared_names_the_person_no_more_and_others_still(databa
             ("fail: erased: quality 0.80 -> 0.40",)
         ]
     assert left == '[{"trial_id": "erased", "athlete": "erased"}, "blue/2026-11-25-jumps/jump10"]'
+
+
+def test_a_longer_id_of_a_deleted_trial_alone_is_of_somebody_else(database: Path) -> None:
+    """Its runs were removed: no manifest is kept of it."""
+    loaded(database, [*OTHERS, *THEIRS])
+    longer = f"{THEIRS[0].trial_id}0"
+    deleted_before(database, longer, "blue/bob")
+    assert athlete_rows(database, "blue/ann").longer_ids == (longer,)
+
+
+def test_deleted_trials_of_an_unknown_athlete_are_counted(database: Path) -> None:
+    loaded(database, [*OTHERS, *THEIRS])
+    deleted_before(database, THEIRS[0].trial_id, None)  # its manifest is kept, and says whose it is
+    deleted_before(database, "blue/2025-01-01-old/jump", None)
+    deleted_before(database, "blue/2025-01-01-old/walk", "blue/bob")
+    assert deleted_of_unknown_athlete(database) == 1
+
+
+def deleted_before(database: Path, trial_id: str, athlete_id: str | None) -> None:
+    with opened_for_writing(database) as connection:
+        connection.execute(
+            "INSERT INTO deleted_trial VALUES (?, ?, now(), 'bob', false, ?)", [trial_id, "d" * 64, athlete_id]
+        )

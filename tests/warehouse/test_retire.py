@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.connection import opened_for_reading
 from warehouse.load import load_trial, loaded_runs
 from warehouse.query import run_query
-from warehouse.retire import Retired, retire_trials
+from warehouse.retire import Retired, retire_people, retire_trials
 from warehouse.snapshot import publish_snapshot
 
 JUMPS = "blue/2026-11-25-jumps"
@@ -75,3 +76,42 @@ def test_a_retired_session_no_longer_describes_its_athlete(database: Path) -> No
     load(database, right, "a")
     with opened_for_reading(database) as connection:
         assert connection.execute("SELECT height_m FROM athlete").fetchall() == [(1.9,)]
+
+
+def views_with(database: Path, athlete_id: str, trial_id: str) -> set[str]:
+    """The views that hold a row of a person."""
+    ids = {"athlete_id": athlete_id, "trial_id": trial_id}
+    with opened_for_reading(database) as connection:
+        columns = connection.execute(
+            "SELECT view_name, column_name FROM duckdb_views() AS of JOIN duckdb_columns() AS held "
+            "ON held.table_name = of.view_name AND held.schema_name = of.schema_name "
+            "WHERE NOT of.internal AND column_name IN ('athlete_id', 'trial_id')"
+        ).fetchall()
+        return {
+            view
+            for view, column in columns
+            if connection.execute(f"SELECT 1 FROM {view} WHERE {column} = ? LIMIT 1", [ids[column]]).fetchall()
+        }
+
+
+def test_no_view_holds_a_withdrawn_person_in_any_release(database: Path) -> None:
+    strikes = [("left", 0.1), ("left", 0.6)]
+    eve = SyntheticTrial("walk", athlete="eve", activity="walk", strikes=strikes, cycles=[("left", 1, 0.5, None)])
+    for version, trial in product((1, 2), (SyntheticTrial(), eve)):
+        record = trial.record
+        record["models"][0]["version"] = version
+        record["run"]["run_id"] = f"{trial.athlete}{version}"
+        load_trial(database, record, trial.write(database.parent / f"{trial.athlete}{version}"))
+    assert {"trial", "trial_of_every_release", "curve", "cycle_metric"} <= views_with(
+        database, "blue/eve", eve.trial_id
+    )
+    retire_people(database, ["blue/eve"])
+    assert views_with(database, "blue/eve", eve.trial_id) == set()
+    snapshot = database.with_name("snapshot.duckdb")
+    publish_snapshot(database, snapshot)
+    chosen = {"coordinate": "knee_angle_l_deg", "activity": "walk"}
+    with opened_for_reading(snapshot) as connection:
+        releases = connection.execute("FROM release SELECT name").fetchall()
+    assert len(releases) == 2
+    for (release,) in releases:
+        assert run_query(snapshot, "cycle_curves", {**chosen, "release": release}).height == 0

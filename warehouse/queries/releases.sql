@@ -1,5 +1,6 @@
 -- Every release: its method and model versions, how many trials it measured, and how many show its numbers.
 -- Grain: a release.
+-- Note: retired, deleted and withdrawn trials are not counted.
 -- Example:
 WITH versions AS (
     SELECT release_id, string_agg(format('{} v{}', stage, version), ', ' ORDER BY stage) AS models

@@ -1,5 +1,5 @@
--- Grain: a trial and a release that measured it, current or not: with run_number, facts of `metric_of_every_run`,
--- `kinematics_of_every_run` and the others can be joined.
+-- Grain: a trial that is not retired and a release that measured it, current or not: with run_number, facts of
+-- `metric_of_every_run`, `kinematics_of_every_run` and the others can be joined.
 CREATE OR REPLACE VIEW trial_of_every_release AS
 SELECT
     trial_manifest.trial_id,
@@ -26,4 +26,4 @@ JOIN release USING (release_id)
 JOIN trial_manifest USING (trial_id)
 JOIN session USING (session_id)
 JOIN run ON run.run_number = release_run.run_number
-WHERE release_run.release_id <> 'before';
+WHERE release_run.release_id <> 'before' AND NOT trial_manifest.is_retired;

@@ -85,7 +85,7 @@ def application(
     failures = dict.fromkeys((*STATUS, HTTPException), partial(_failure, settings))
     starlette = Starlette(routes=routes(settings, sign_in, log), exception_handlers=failures)
     identified = IdentifiedOnly(
-        starlette, sign_in.refuse, sessions=sessions, proxy=proxy, is_on_loopback=is_on_loopback
+        starlette, sign_in.refuse, sessions=sessions, log=log, proxy=proxy, is_on_loopback=is_on_loopback
     )
     return protected(identified, public_names)
 

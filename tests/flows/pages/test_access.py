@@ -345,6 +345,7 @@ def test_a_monitor_reads_the_metrics_with_the_token_of_a_user_of_all_teams(
         "both": 403,
         "all": 200,
     }
+    assert "<h1>Not allowed</h1>" in replies["blue"].text
     assert "biopose_trials 7.0" in replies["all"].text
     assert "biopose_quarantined 7.0" in replies["all"].text
     assert client.get("/metrics", headers={"authorization": "Bearer guessed"}).status_code == 401

@@ -105,7 +105,7 @@ def _check_certificate(certificate: Path, key: Path) -> None:
         # Without a password the server would wait for somebody to type that of an encrypted key.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
     except OSError as error:  # that of ssl is one
-        cause = getattr(error, "reason", None) or error.strerror or type(error).__name__
+        cause = (error.reason or "no PEM, or encrypted") if isinstance(error, ssl.SSLError) else error.strerror
         raise BioposeError(
             f"--certificate {certificate}, --certificate-key {key}: no certificate with its key ({cause}); give both "
             "as PEM files, the key without a password"

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
+from flows.pages.application import application
+from tasks.settings import Settings
 from tests.commands import assert_refused, run
 from tests.published_curves import needs_spm1d, plantar_arch_angle
 from tests.warehouse.test_releases import measured
@@ -124,6 +127,14 @@ def test_releases_without_a_trial_that_both_measured_anew_are_not_compared(two_r
         for one in (f"{before} --first session=blue/late", f"{after} --first session=blue/late")
     ]
     assert sum("both groups are the same runs" in text for text in same) == 1, same
+
+
+def test_on_the_page_neither(two_releases: Path) -> None:
+    before, after = releases_of(two_releases)
+    sessions = "first_session=blue/early&second_session=blue/late"
+    pages = TestClient(application(Settings(home=two_releases), public_names=["testserver"]))
+    reply = pages.get(f"/compare/groups?activity=squat&first_release={before}&second_release={after}&{sessions}")
+    assert (reply.status_code, "no trial was measured by both releases" in reply.text) == (400, True)
 
 
 def test_standard_deviations_are_no_curves_to_compare(home: Path) -> None:

@@ -21,6 +21,7 @@ Ask = Callable[[str, Mapping[str, str]], pl.DataFrame]  # a named query and its 
 
 POINTS = 101
 CYCLE = ("athlete_id", "trial_id", "side", "phase_number")
+RUN = ("trial_id", "run_number")
 SHOWN = "shown"  # of the parameter release: each trial's current run
 OF_ONE_ATHLETE = (
     "{}s of one athlete are compared, as if each were independent of the others: the result is about this athlete, "
@@ -54,7 +55,7 @@ class GroupComparison:
 
 
 def group_cycles(ask: Ask, coordinate: str, group: Mapping[str, str]) -> pl.DataFrame:
-    """A row a cycle of a group: CYCLE, its curve, and whether that is known from 0 to 100 %.
+    """A row a cycle of a group: CYCLE, run_number, its curve, and whether that is known from 0 to 100 %.
 
     Args:
         ask: the answer of a named query.
@@ -65,7 +66,9 @@ def group_cycles(ask: Ask, coordinate: str, group: Mapping[str, str]) -> pl.Data
         QueryError: there is no such coordinate or name.
     """
     rows = ask("cycle_curves", {"coordinate": coordinate, **group})
-    listed = rows.group_by(CYCLE, maintain_order=True).agg(pl.col("value").cast(pl.Float64).alias("curve"))
+    listed = rows.group_by(*CYCLE, "run_number", maintain_order=True).agg(
+        pl.col("value").cast(pl.Float64).alias("curve")
+    )
     known = pl.col("curve").list.drop_nulls().list.len()
     return listed.with_columns(((pl.col("curve").list.len() == POINTS) & (known == POINTS)).alias("is_whole"))
 
@@ -82,14 +85,15 @@ def compare_groups(
         of_two_releases: both groups are of the same trials, which two releases measured; others are left out.
 
     Raises:
-        ValueError: a cycle is in both groups.
+        ValueError: a cycle is in both groups, or no trial was measured by both releases.
     """
     if not of_two_releases and (common := first.join(second, on=CYCLE, how="semi").height):
-        raise ValueError(f"{common} cycles are in both groups; choose groups without a common cycle")
+        raise ValueError(f"{_counted(common, 'cycle')} in both groups; choose groups without a common cycle")
     notes = _left_out_cycles(first, second)
     groups = [frame.filter("is_whole") for frame in (first, second)]
     if of_two_releases:
-        groups = [one.join(other, on="trial_id", how="semi") for one, other in (groups, groups[::-1])]
+        groups, of_trials = _measured_by_both(*groups)
+        notes += of_trials
     names = [list(dict.fromkeys(frame["athlete_id"])) for frame in groups]
     both = [one for one in names[0] if one in names[1]]
     if alone := names[0] == names[1] and len(both) == 1:
@@ -100,7 +104,7 @@ def compare_groups(
         unit = "athlete"
         chosen = [both, both] if both else names
         left_out = {*names[0], *names[1]}.difference(*chosen)
-        notes += [f"{len(left_out)} athletes are in one group alone and left out"] if left_out else []
+        notes += [f"{_counted(len(left_out), 'athlete')} in one group alone and left out"] if left_out else []
         curves = [_athlete_means(frame, of) for frame, of in zip(groups, chosen, strict=True)]
     paired = of_two_releases if alone else bool(both)
     found, problem = _judged(curves[0], curves[1], paired=paired, alpha=alpha)
@@ -118,10 +122,33 @@ def compare_groups(
 def _left_out_cycles(first: pl.DataFrame, second: pl.DataFrame) -> list[str]:
     counts = [frame.height - int(frame["is_whole"].sum()) for frame in (first, second)]
     return [
-        f"{count} cycles of the {name} group are left out, which are not known from 0 to 100 %"
+        f"{_counted(count, 'cycle')} left out of the {name} group, not known from 0 to 100 %"
         for name, count in zip(ORDER, counts, strict=True)
         if count
     ]
+
+
+def _measured_by_both(first: pl.DataFrame, second: pl.DataFrame) -> tuple[list[pl.DataFrame], list[str]]:
+    """The cycles of the trials of which two releases have a run each, and notes on the trials left out."""
+    alone = len({*first["trial_id"]} ^ {*second["trial_id"]})
+    shared = [one.join(other, on="trial_id", how="semi") for one, other in ((first, second), (second, first))]
+    if shared[0].is_empty():
+        raise ValueError("no trial was measured by both releases in both groups; give both the same filters")
+    groups = [one.join(other, on=RUN, how="anti") for one, other in (shared, shared[::-1])]
+    same = shared[0]["trial_id"].n_unique() - groups[0]["trial_id"].n_unique()
+    if groups[0].is_empty():
+        raise ValueError(
+            "both groups are the same runs, as where one names the release that is shown; "
+            "choose two releases that measured them anew"
+        )
+    notes = [f"{_counted(alone, 'trial')} in one group alone and left out"] if alone else []
+    return groups, notes + (
+        [f"{_counted(same, 'trial')} left out, of which both groups have the same run"] if same else []
+    )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
 
 
 def _judged(

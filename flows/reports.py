@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import duckdb
 
+from biopose.errors import BioposeError
 from flows.pages.report import LIMITS, athlete_report, write_report
 from tasks.settings import OWNER_ALONE, Settings
-from warehouse.errors import NoWarehouseError
+from warehouse.errors import NoWarehouseError, WarehouseError
 from warehouse.open_snapshot import OpenSnapshot
+
+log = logging.getLogger(__name__)
 
 MADE_OF = '<meta name="biopose-runs" content="{}">'
 AT_ONCE = 2  # reports; each may take the memory of LIMITS, and Python's lock lets hardly more than two gain anything
@@ -24,7 +28,7 @@ def renew_reports(settings: Settings) -> tuple[int, int]:
     """Write the report of each athlete whose current runs are not those that it was made of.
 
     The report of somebody who has no current trial any more, such as after a withdrawn consent, is removed. Where one
-    report cannot be written, the others are.
+    report cannot be written, the others are; ^C waits for the AT_ONCE that have begun, and writes no other.
 
     Args:
         settings: of the home, and where the reports lie.
@@ -34,7 +38,8 @@ def renew_reports(settings: Settings) -> tuple[int, int]:
 
     Raises:
         WarehouseError: the snapshot cannot be read.
-        OSError: the folder cannot be written to.
+        OSError: an old report cannot be removed.
+        BioposeError: reports cannot be written; it names the athletes.
     """
     made_of = _current_runs(settings)
     removed = 0
@@ -43,9 +48,24 @@ def renew_reports(settings: Settings) -> tuple[int, int]:
         if path not in current:  # first: whoever withdrew consent depends on nobody else's report
             path.unlink()
             removed += 1
-    with ThreadPoolExecutor(AT_ONCE) as together:
-        renewed = [together.submit(_renewed, settings, athlete_id, digest) for athlete_id, digest in made_of.items()]
-    return sum(one.result() for one in renewed), removed
+    together = ThreadPoolExecutor(AT_ONCE)
+    try:
+        renewed = {one: together.submit(_renewed, settings, one, digest) for one, digest in made_of.items()}
+        wait(renewed.values())
+    finally:
+        together.shutdown(cancel_futures=True)
+    _raise_failures({athlete_id: error for athlete_id, one in renewed.items() if (error := one.exception())})
+    return sum(one.result() for one in renewed.values()), removed
+
+
+def _raise_failures(failures: Mapping[str, BaseException]) -> None:
+    """One error of all failures, by athlete; the trace of one that nobody expects is logged."""
+    for athlete_id, error in failures.items():
+        if not isinstance(error, (BioposeError, WarehouseError, OSError)):
+            log.error("the report of %s failed", athlete_id, exc_info=error)
+    if failures:
+        listed = (f"{one} ({str(error) or type(error).__name__})" for one, error in failures.items())
+        raise BioposeError("; ".join(listed)) from next(iter(failures.values()))
 
 
 def _renewed(settings: Settings, athlete_id: str, digest: str) -> bool:

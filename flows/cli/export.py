@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -109,26 +110,28 @@ def export(
 
 
 def _solve_on(model: Path, folder: Path, out: Path, name: str, *, json_: bool) -> IKSummary:
-    """The angles of a user's model from a trial's virtual markers, as OUT/NAME.mot."""
+    """The angles of a user's model from a trial's virtual markers, as OUT/NAME.mot, for its owner alone."""
     from biopose.cli.marker_files import solve_files
     from biopose.outputs.file_names import MARKERS
 
     out.mkdir(parents=True, exist_ok=True)
-    with progress_bar(0, label="Solving", json_=json_) as bar:
-        return solve_files(
+    target = out / f"{name}.mot"
+    with progress_bar(0, label="Solving", json_=json_) as bar, written_whole(target, owner_alone=True) as unfinished:
+        solved = solve_files(
             folder / MARKERS,
             model,
-            out / f"{name}.mot",
+            unfinished,
             weights=None,
             solver="biopose",
             limits="clamped",
             threads=1,
             progress=bar,
         )
+    return replace(solved, out=str(target))
 
 
 def _copy(model: Path, target: Path) -> Path:
     if not (target.exists() and target.samefile(model)):
-        with written_whole(target) as partial:
+        with written_whole(target, owner_alone=True) as partial:
             shutil.copyfile(model, partial)
     return target

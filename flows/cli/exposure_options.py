@@ -49,7 +49,10 @@ def with_exposure(command: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError("--certificate and --certificate-key belong together")
         from flows.serving.exposure import Exposure
 
-        files = {"certificate": certificate, "certificate_key": certificate_key}
+        files = {  # whole, as `biopose up` serves the pages from another folder
+            "certificate": certificate and certificate.absolute(),
+            "certificate_key": certificate_key and certificate_key.absolute(),
+        }
         command(
             exposure=Exposure(host, names, **files, proxy_header=proxy_header, proxy_address=proxy_address), **others
         )

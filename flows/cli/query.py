@@ -8,7 +8,6 @@ import math
 import os
 import stat
 import sys
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -187,8 +186,10 @@ def _opened_for_owner(out: Path) -> BinaryIO:
     """A file that nobody else can read, as in a home: it holds people's data; a device or pipe is opened as it is."""
     descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ALONE)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        with suppress(PermissionError):  # a file system without permissions, such as a USB stick's
+        try:
             os.fchmod(descriptor, OWNER_ALONE)  # it may have been there, open to others
+        except PermissionError:  # somebody else's, or on a file system without permissions, such as a USB stick's
+            click.echo(f"Note: {out}: its permissions cannot be changed, so others may be able to read it.", err=True)
     return os.fdopen(descriptor, "wb")
 
 

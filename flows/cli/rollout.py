@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from datetime import datetime
 from functools import partial
-from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from tasks.audit import Act
     from tasks.settings import Settings
     from warehouse.canary import Unit
+
+Flow = Callable[..., dict[str, Any]]
 
 UNITS: tuple[Unit, ...] = ("athlete", "team", "trial")
 NOT_PASSED = 3  # the exit code where the gate did not pass a candidate
@@ -107,7 +108,7 @@ def start(
 
     settings = Settings.load(home)
     status = _run(
-        "flows.rollout.rollout",
+        _rollout_flow,
         settings,
         json_=json_,
         method=method,
@@ -283,26 +284,36 @@ def backfill(home: Path | None, since: datetime, until: datetime | None, json_: 
         raise click.UsageError(f"--until {last} lies before --since {since.date()}")
     settings = Settings.load(home)
     refuse_without_warehouse(settings)
-    found = _run("flows.backfill.backfill", settings, json_=json_, since=since.date(), until=last)
+    found = _run(_backfill_flow, settings, json_=json_, since=since.date(), until=last)
     show(found, json_=json_, lines=lambda: backfill_lines(found))
     if found["failed"] or found["ended_at"] is None:
         raise click.exceptions.Exit(NOT_PASSED)
 
 
-def _run(name: str, settings: Settings, /, *, json_: bool, **given: Any) -> dict[str, Any]:
+def _rollout_flow() -> Flow:
+    from flows.rollout import rollout as flow
+
+    return flow
+
+
+def _backfill_flow() -> Flow:
+    from flows.backfill import backfill as flow
+
+    return flow
+
+
+def _run(load: Callable[[], Flow], settings: Settings, /, *, json_: bool, **given: Any) -> dict[str, Any]:
     """The result of a flow, which is imported while its server starts; JSON is all that stdout gets."""
     from flows.serving.ingest_server import ingest_server
 
-    module, _, function = name.rpartition(".")
     with as_one_line(), ingest_server(settings, partial(click.echo, err=True)) as wait_until_ready:
         from tasks.registration import register_once
 
-        flow = getattr(import_module(module), function)
+        flow = load()
         register_once(settings)
         wait_until_ready()
         with redirect_stdout(StringIO()) if json_ else nullcontext():
-            result: dict[str, Any] = flow(home=str(settings.home), **given)
-    return result
+            return flow(home=str(settings.home), **given)
 
 
 def _change(home: Path | None, name: Act, act: Any, *, json_: bool) -> None:

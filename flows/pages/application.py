@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -64,6 +65,7 @@ STATUS: dict[type[Exception], tuple[int, str]] = {  # the first that fits
     WarehouseError: (503, "The warehouse cannot be read"),
     BioposeError: (503, "The home cannot be used"),
 }
+HTTP_TITLES = {403: "Not allowed", 404: "Not found", 503: "This server is busy"}
 LOCAL = "this machine"  # who looks at a home without users
 NOBODY_KNOWN = Visitor(None, ())
 LINKS = {"athlete": "/athlete/", "trial": "/trial/", "query": "/questions/"}
@@ -85,7 +87,7 @@ def application(
     failures = dict.fromkeys((*STATUS, HTTPException), partial(_failure, settings))
     starlette = Starlette(routes=routes(settings, sign_in, log), exception_handlers=failures)
     identified = IdentifiedOnly(
-        starlette, sign_in.refuse, sessions=sessions, proxy=proxy, is_on_loopback=is_on_loopback
+        starlette, sign_in.refuse, sessions=sessions, log=log, proxy=proxy, is_on_loopback=is_on_loopback
     )
     return protected(identified, public_names)
 
@@ -307,7 +309,8 @@ def _failure(settings: Settings, request: Request, error: Exception) -> Response
     """The page of an error."""
     links: list[tuple[str, str]] = []
     if isinstance(error, HTTPException):
-        status, title, message = error.status_code, "Not found", str(error.detail)
+        status, message = error.status_code, str(error.detail)
+        title = HTTP_TITLES.get(status, HTTPStatus(status).phrase)
         message = "There is no page at this address." if message == "Not Found" else message
     else:
         status, title = next(found for kind, found in STATUS.items() if isinstance(error, kind))

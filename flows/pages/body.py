@@ -7,8 +7,10 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
+from flows.pages.one_at_a_time import one_at_a_time
+
 MOST_BODIES = 8
-ONE_AT_A_TIME = threading.Lock()
+LOCK = threading.Lock()
 
 
 def glb_of(trial: Path) -> bytes:
@@ -17,8 +19,9 @@ def glb_of(trial: Path) -> bytes:
     Raises:
         FileFormatError: the file lacks what describes the body.
         ModelError: the body's asset is missing.
+        HTTPException: as `one_at_a_time` does.
     """
-    with ONE_AT_A_TIME:
+    with one_at_a_time(LOCK):
         return _glb(trial, trial.stat().st_mtime_ns)
 
 

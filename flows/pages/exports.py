@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from biopose.outputs.file_names import EVENTS
+from flows.pages.one_at_a_time import one_at_a_time
 from flows.pages.trial_files import TrialFiles
 
 FORMATS = {
@@ -19,7 +20,7 @@ FORMATS = {
     ),
     "bvh": ("text/plain; charset=utf-8", "the skeleton for animation programs, in centimetres"),
 }
-ONE_AT_A_TIME = threading.Lock()
+LOCK = threading.Lock()
 
 
 def exportable(files: TrialFiles) -> dict[str, str]:
@@ -38,10 +39,11 @@ def exported(files: TrialFiles, wanted: str) -> bytes:
 
     Raises:
         FileFormatError: a file that it is made from is damaged.
+        HTTPException: as `one_at_a_time` does.
     """
     from biopose.outputs.export import export_trial
 
-    with ONE_AT_A_TIME, tempfile.TemporaryDirectory() as made, _one_thread(wanted):
+    with one_at_a_time(LOCK), tempfile.TemporaryDirectory() as made, _one_thread(wanted):
         (file,) = export_trial(files.home / files.artifacts, Path(made), [wanted])
         return file.read_bytes()
 

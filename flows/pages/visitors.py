@@ -1,6 +1,7 @@
 """Who looks at the pages: nobody is asked on a home without users, else a session's cookie or a proxy's header says it.
 
-A program, such as a monitor, gives a user's token as `Authorization: Bearer TOKEN` instead of signing in.
+A program, such as a monitor, gives a user's token as `Authorization: Bearer TOKEN` instead of signing in. It counts
+where nothing else names somebody: a reverse proxy may pass a token of its own with every request.
 
 A home without users answers the machine's own users alone, and as its owner, who reads all teams. Once it has a user,
 every request needs one, from the machine itself as well.
@@ -23,6 +24,7 @@ from starlette.responses import PlainTextResponse
 
 from biopose.errors import BioposeError
 from flows.serving.own_requests import Application, Receive, Scope, Send, header
+from tasks.audit import AuditLog
 from tasks.settings import Settings
 from tasks.users import User, Users
 from warehouse.team_rows import Teams
@@ -124,6 +126,7 @@ class IdentifiedOnly:
         application: that responds to visitors; finds them in the scope.
         refusing: that responds to all others.
         sessions: of users.
+        log: in which tokens of nobody are recorded.
         proxy: that signs users in; None: they have sessions.
         is_on_loopback: whether the server is reached from this machine alone.
     """
@@ -134,32 +137,34 @@ class IdentifiedOnly:
         refusing: Application,
         *,
         sessions: Sessions,
+        log: AuditLog,
         proxy: Proxy | None,
         is_on_loopback: bool,
     ) -> None:
         self._application, self._refusing = application, refusing
-        self._sessions, self._proxy, self._is_on_loopback = sessions, proxy, is_on_loopback
+        self._sessions, self._log = sessions, log
+        self._proxy, self._is_on_loopback = proxy, is_on_loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to a request."""
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
+        is_open = scope["path"].startswith(OPEN_PATHS)
         try:
-            token = bearer_token(scope)
-            visitor = self._visitor(scope) if token is None else await run_in_threadpool(self._of_token, token)
+            visitor = self._visitor(scope)
+            if visitor is None and not is_open and (token := self._own_token(scope)) is not None:
+                visitor = await run_in_threadpool(self._of_token, token)
         except BioposeError as error:
             log.error("nobody is let in: %s", error)
-            await PlainTextResponse("The users of this server cannot be read.", 503)(scope, receive, send)
+            await PlainTextResponse("The users of this server cannot be checked.", 503)(scope, receive, send)
             return
-        is_open = scope["path"].startswith(OPEN_PATHS)
         scope[KEY] = visitor
         await (self._application if visitor or is_open else self._refusing)(scope, receive, send)
 
     def _visitor(self, scope: Scope) -> Visitor | None:
         if self._proxy is not None:
-            is_proxy = scope["client"] is not None and scope["client"][0] == self._proxy.address
-            name = header(scope, self._proxy.header.lower().encode()) if is_proxy else None
+            name = _name_by(self._proxy, scope)
             user = self._sessions.users.all().get(name) if name else None
         elif not self._sessions.users.all() and self._is_on_loopback:
             return OWNER
@@ -167,9 +172,23 @@ class IdentifiedOnly:
             user = self._sessions.user(cookie(scope, self._sessions.cookie))
         return None if user is None else Visitor(user.name, user.teams)
 
+    def _own_token(self, scope: Scope) -> str | None:
+        """The token of a request; none of one that the proxy gives somebody's name for."""
+        is_named = self._proxy is not None and _name_by(self._proxy, scope)
+        return None if is_named else bearer_token(scope)
+
     def _of_token(self, token: str) -> Visitor | None:
         user = self._sessions.of_token(token)
-        return None if user is None else Visitor(user.name, user.teams)
+        if user is None:
+            self._log.append_once("unknown", "refuse", "a request with a token of nobody")
+            return None
+        return Visitor(user.name, user.teams)
+
+
+def _name_by(proxy: Proxy, scope: Scope) -> str | None:
+    """The user's name that a proxy gives with a request; it is believed from the proxy's address alone."""
+    is_proxy = scope["client"] is not None and scope["client"][0] == proxy.address
+    return header(scope, proxy.header.lower().encode()) if is_proxy else None
 
 
 def bearer_token(scope: Scope) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +56,9 @@ class Exposure:
         return [] if self.is_on_loopback or self.tls or self.proxy_header else [UNENCRYPTED]
 
     def address(self, port: int) -> str:
-        """What people open."""
-        return self._address(self.names[0] if self.host in EVERY_ADDRESS and self.names else self.host, port)
+        """What people open; behind a proxy, whose scheme and port are not known, what this machine opens."""
+        is_named = self.names and not self.is_on_loopback and not self.proxy_header
+        return self._address(self.names[0], port) if is_named else self.own_address(port)
 
     def own_address(self, port: int) -> str:
         """At which this machine reaches them."""
@@ -78,7 +80,8 @@ class Exposure:
         """Raise where the pages would be shown to anybody, or to nobody.
 
         Raises:
-            BioposeError: beyond loopback the home has no users, or no name is given by which the pages are reached.
+            BioposeError: beyond loopback the home has no users, or no name is given by which the pages are reached; or
+                the files of TLS are no certificate with its key.
         """
         if not self.is_on_loopback and not Users(settings.home).all():
             raise BioposeError(
@@ -90,8 +93,23 @@ class Exposure:
                 f"--host {self.host}: give --public-name, the name or address that people write in the browser"
             )
 
+        if self.tls:
+            _check_certificate(*self.tls)
+
     def _address(self, host: str, port: int) -> str:
         return f"{'https' if self.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    try:
+        # Without a password the server would wait for somebody to type that of an encrypted key.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
+    except OSError as error:  # that of ssl is one
+        cause = (error.reason or "no PEM, or encrypted") if isinstance(error, ssl.SSLError) else error.strerror
+        raise BioposeError(
+            f"--certificate {certificate}, --certificate-key {key}: no certificate with its key ({cause}); give both "
+            "as PEM files, the key without a password"
+        ) from error
 
 
 ON_LOOPBACK = Exposure()

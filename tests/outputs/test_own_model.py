@@ -43,8 +43,10 @@ def test_a_model_with_a_muscle_gives_the_same_angles(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     result = json.loads(done.stdout)
     assert [Path(file).name for file in result["files"]] == ["jump1.trc", "jump1.mot", "jump1.osim"]
+    assert result["solved"]["out"] == str(out)
     assert (out.with_suffix(".osim")).read_bytes() == mine.read_bytes()
     assert result["solved"]["frames"] == 6
+    assert [Path(file).stat().st_mode & 0o777 for file in result["files"]] == [0o600] * 3
     refused = run("export", stored.trial_id, *given, "--format", "trc")
     assert_refused(refused, "--model has no effect without --format mot", exit_code=2)
     rotational = read_osim(mine).rotational_names

@@ -1,7 +1,7 @@
 -- The curve of a coordinate in each stride, or trial, of a group of trials, 0 to 100 per cent.
 -- Grain: a per cent of a stride of the coordinate's own side in gait, else of a trial.
 -- Note: a coordinate without a side takes the right's strides. release: whose measurement is read; shown is each trial's current one.
--- coordinate: column of curve, such as knee_angle_r_deg
+-- coordinate: measured column of curve, such as knee_angle_r_deg
 -- activity: one of trial.activity, such as walk
 -- team: one of trial.team_id = any
 -- session: one of trial.session_id = any
@@ -38,12 +38,14 @@ stretch AS (
 )
 
 SELECT
-    athlete_id,
-    session_id,
+    of_group.athlete_id,
+    of_group.session_id,
     trial_id,
+    of_group.run_number,
     side,
     phase_number,
     percent,
     COLUMNS(lambda name: name = $coordinate) AS value
 FROM curves_of('stretch')
-ORDER BY athlete_id, trial_id, phase_number, percent;
+JOIN of_group USING (trial_id)
+ORDER BY of_group.athlete_id, trial_id, phase_number, percent;

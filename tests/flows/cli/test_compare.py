@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
+from flows.pages.application import application
+from tasks.settings import Settings
 from tests.commands import assert_refused, run
 from tests.published_curves import needs_spm1d, plantar_arch_angle
 from tests.warehouse.test_releases import measured
@@ -80,20 +83,64 @@ def test_two_sessions_of_one_athlete_are_compared_by_cycles_and_it_is_noted(home
     assert "cycles of one athlete" in found["notes"][-1]
 
 
-def test_two_releases_are_compared_on_the_trials_that_both_measured(tmp_path: Path) -> None:
-    database = tmp_path / "warehouse.duckdb"
+@pytest.fixture(scope="module")
+def two_releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One athlete's five squats in two sessions, of which the second release measured the first four."""
+    folder = tmp_path_factory.mktemp("releases")
+    database = folder / "warehouse.duckdb"
     for version, bump_deg in ((1, 0.0), (2, 12.0)):
         for number in range(4 if version == 2 else 5):
-            one = Walk(f"squat{number}", seed=10 * version + number, activity="squat")
+            session = "late" if number == 3 else "early"
+            one = Walk(f"squat{number}", seed=10 * version + number, activity="squat", session=session)
             one.bump_deg = bump_deg
             record = measured(one, version)
-            load_trial(database, record, one.write(tmp_path / record["run"]["run_id"]))
-    publish_snapshot(database, tmp_path / "warehouse.snapshot.duckdb")
-    releases = open_home(tmp_path).query("releases").sort("trials_measured", descending=True)["release"]
-    found = compared(tmp_path, *(f"release={name}" for name in releases))
+            load_trial(database, record, one.write(folder / record["run"]["run_id"]))
+    publish_snapshot(database, folder / "warehouse.snapshot.duckdb")
+    return folder
+
+
+def releases_of(home: Path) -> list[str]:
+    """By how many trials they measured."""
+    return list(open_home(home).query("releases").sort("trials_measured", descending=True)["release"])
+
+
+def test_two_releases_are_compared_on_the_trials_that_both_measured(two_releases: Path) -> None:
+    found = compared(two_releases, *(f"release={name}" for name in releases_of(two_releases)))
     assert (found["compared"], found["paired"], found["curves"]) == ("trials", True, [4, 4])
     assert found["mean_curves"][1][50] - found["mean_curves"][0][50] == pytest.approx(12.0, abs=3.0)
-    assert "trials of one athlete are compared" in found["notes"][0]
+    assert found["notes"][0] == "1 trial is in one group alone and left out"
+    assert "trials of one athlete are compared" in found["notes"][1]
+
+
+def test_releases_without_a_trial_that_both_measured_anew_are_not_compared(two_releases: Path) -> None:
+    def refused(first: str, second: str) -> str:
+        options = ("--first", *first.split(), "--second", *second.split(), "--activity", "squat")
+        result = run("compare", "knee_angle_r_deg", *options, "--home", two_releases)
+        assert result.exit_code == 1
+        return result.stderr
+
+    before, after = (f"release={name}" for name in releases_of(two_releases))
+    filters = (f"{before} --first session=blue/early", f"{after} --second session=blue/late")
+    assert "no trial was measured by both releases in both groups; give both the same filters" in refused(*filters)
+    same = [
+        refused(one, "session=blue/late")
+        for one in (f"{before} --first session=blue/late", f"{after} --first session=blue/late")
+    ]
+    assert sum("both groups are the same runs" in text for text in same) == 1, same
+
+
+def test_on_the_page_neither(two_releases: Path) -> None:
+    before, after = releases_of(two_releases)
+    sessions = "first_session=blue/early&second_session=blue/late"
+    pages = TestClient(application(Settings(home=two_releases), public_names=["testserver"]))
+    reply = pages.get(f"/compare/groups?activity=squat&first_release={before}&second_release={after}&{sessions}")
+    assert (reply.status_code, "no trial was measured by both releases" in reply.text) == (400, True)
+
+
+def test_standard_deviations_are_no_curves_to_compare(home: Path) -> None:
+    options = ("--first", "session=blue/before", "--second", "session=blue/after", "--activity", "squat")
+    result = run("compare", "knee_angle_l_sd_deg", *options, "--home", home)
+    assert_refused(result, "curve has no column 'knee_angle_l_sd_deg' of numbers with a standard deviation")
 
 
 def test_as_text_it_states_threshold_and_spans(home: Path) -> None:
@@ -132,7 +179,7 @@ def test_what_cannot_be_compared_is_refused_with_what_there_is(home: Path) -> No
     assert "1 and 1 curves; 3 of each are needed" in refused(
         "knee_angle_r_deg", "athlete=blue/bob", "session=blue/before"
     )
-    assert "1 cycles are in both groups" in refused("knee_angle_r_deg", "athlete=blue/bob")
+    assert "1 cycle is in both groups" in refused("knee_angle_r_deg", "athlete=blue/bob")
     twice = refused("knee_angle_r_deg", "athlete=blue/ann", "athlete=blue/bob")
     assert "--first: athlete is given 2 times; expected once" in twice
     assert "--first: activity is given 2 times" in refused("knee_angle_r_deg", "activity=walk")

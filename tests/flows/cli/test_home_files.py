@@ -68,6 +68,17 @@ def test_beside_the_home_it_is(home: Path) -> None:
     assert "jump1" in (home.parent / "trials.csv").read_text()
 
 
+def test_where_a_files_permissions_cannot_be_changed_it_is_noted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int, __: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.fchmod", refuse)
+    out = home.parent / "shared.csv"
+    result = run(home, "query", "trials", "--out", str(out))
+    assert (result.exit_code, f"Note: {out}: its permissions cannot be changed" in result.stderr) == (0, True)
+    assert "jump1" in out.read_text()
+
+
 def test_the_trial_of_an_export_that_is_misspelt_is_named_with_the_nearest(home: Path) -> None:
     result = run(home, "export", "blue/2026-11-25-jumps/jump", "--out", str(home.parent / "files"))
     assert result.exit_code == 1

@@ -313,7 +313,7 @@ def test_beyond_loopback_a_home_without_users_shows_nothing(tmp_path: Path) -> N
 def test_where_the_users_cannot_be_read_nobody_is_let_in(tmp_path: Path) -> None:
     (tmp_path / "users.json").write_text("{")
     reply = TestClient(application(Settings(home=tmp_path), public_names=NAMES)).get("/squad")
-    assert (reply.status_code, reply.text) == (503, "The users of this server cannot be read.")
+    assert (reply.status_code, reply.text) == (503, "The users of this server cannot be checked.")
 
 
 def test_it_is_recorded_who_saw_and_downloaded_whom(settings: Settings, blue: TestClient) -> None:
@@ -345,7 +345,34 @@ def test_a_monitor_reads_the_metrics_with_the_token_of_a_user_of_all_teams(
         "both": 403,
         "all": 200,
     }
+    assert "<h1>Not allowed</h1>" in replies["blue"].text
     assert "biopose_trials 7.0" in replies["all"].text
     assert "biopose_quarantined 7.0" in replies["all"].text
     assert client.get("/metrics", headers={"authorization": "Bearer guessed"}).status_code == 401
     assert client.get("/squad", headers={"authorization": f"Bearer {tokens['all']}"}).status_code == 200
+
+
+def test_a_token_that_a_proxy_adds_overrides_neither_a_session_nor_the_proxys_name_nor_the_machine_itself(
+    settings: Settings, blue: TestClient, tokens: dict[str, str], tmp_path: Path
+) -> None:
+    foreign = {"authorization": "Bearer a.b.c"}
+    assert blue.get("/squad", headers=foreign).status_code == 200
+    (tmp_path / "home").mkdir()
+    without_users = TestClient(application(Settings(home=tmp_path / "home"), public_names=NAMES))
+    assert without_users.get("/about", headers=foreign).status_code == 200
+    proxied = application(settings, public_names=NAMES, proxy=Proxy("X-Remote-User", "10.0.0.5"), is_on_loopback=False)
+    proxy, monitor = (TestClient(proxied, client=(address, 5000)) for address in ("10.0.0.5", "10.0.0.9"))
+    own = {"authorization": f"Bearer {tokens['all']}"}
+    given = [proxy.get("/squad", headers={**foreign, "X-Remote-User": name}) for name in ("blue", "nobody", "")]
+    assert [reply.status_code for reply in given] == [200, 403, 403]
+    assert proxy.get("/squad", headers={**own, "X-Remote-User": "nobody"}).status_code == 403
+    assert [one.get("/metrics", headers=own).status_code for one in (proxy, monitor)] == [200, 200]
+
+
+def test_tokens_of_nobody_are_recorded_once_not_for_each_request(settings: Settings, tokens: dict[str, str]) -> None:
+    client = TestClient(application(settings, public_names=NAMES, is_on_loopback=False))
+    before = len(list(AuditLog(settings.home).entries()))
+    for number in range(3):
+        assert client.get("/metrics", headers={"authorization": f"Bearer guess{number}"}).status_code == 401
+    new = list(AuditLog(settings.home).entries())[before:]
+    assert [(one.who, one.act, one.what) for one in new] == [("unknown", "refuse", "a request with a token of nobody")]

@@ -4,13 +4,16 @@ import datetime
 import itertools
 import re
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import pytest
 
+from biopose.errors import BioposeError
 from flows.pages.report import athlete_report, squad_report, trial_report, write_report
 from flows.pages.report_text import ReportedTrial, height_warnings, measured_sentences
-from flows.reports import renew_reports
+from flows.reports import AT_ONCE, renew_reports
 from tasks.settings import Settings
 from tests.commands import assert_refused, run
 from tests.flows.pages.browser import CHROMIUM, chromium
@@ -125,13 +128,33 @@ def test_one_report_that_cannot_be_written_keeps_none_of_the_others_and_no_outda
     renew_reports(settings)
     for athlete_id in ("blue/ann", "blue/cleo"):
         settings.report_of(athlete_id).unlink()
-    settings.report_of("blue/ann").mkdir()
+    for athlete_id in ("blue/ann", "blue/dan"):
+        settings.report_of(athlete_id).unlink(missing_ok=True)
+        settings.report_of(athlete_id).mkdir()
     retire_people(settings.warehouse, ["blue/bob"])
     publish_snapshot(settings.warehouse, settings.snapshot)
-    with pytest.raises(OSError, match="ann"):
+    with pytest.raises(BioposeError, match=r"blue/ann \(.*; blue/dan \("):
         renew_reports(settings)
     assert settings.report_of("blue/cleo").is_file()
     assert not settings.report_of("blue/bob").exists()
+
+
+def test_an_interruption_waits_for_no_report_that_has_not_begun(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    def slow_report(_: Settings, athlete_id: str, __: str) -> bool:
+        begun.append(athlete_id)
+        if len(begun) == AT_ONCE:
+            signal.raise_signal(signal.SIGINT)  # Python heeds it in the main thread, which waits
+        time.sleep(0.5)
+        return True
+
+    monkeypatch.setattr("flows.reports._renewed", slow_report)
+    with pytest.raises(KeyboardInterrupt):
+        renew_reports(Settings(home=home, reports=tmp_path / "elsewhere"))
+    assert len(begun) == AT_ONCE
 
 
 def test_the_command_refuses_what_it_cannot_do(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

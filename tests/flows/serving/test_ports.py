@@ -1,7 +1,10 @@
 """Free ports: none that somebody listens on, and none that the system hands to another program meanwhile."""
 
 import socket
+import ssl
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,7 @@ from biopose.errors import BioposeError
 from flows.serving import ports
 from flows.serving.ports import free_port
 from tasks.settings import LOCALHOST, responds
+from tests.flows.cluster import certificate_of_this_machine
 
 
 def test_a_free_port_is_none_that_the_system_hands_out() -> None:
@@ -39,4 +43,26 @@ def test_what_does_not_speak_http_does_not_respond() -> None:
         thread = threading.Thread(target=reply)
         thread.start()
         assert not responds(f"http://{LOCALHOST}:{server.getsockname()[1]}/health")
+        thread.join()
+
+
+def test_a_server_with_a_certificate_of_its_own_responds_and_no_authorities_are_loaded_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Healthy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate_of_this_machine(tmp_path))
+    monkeypatch.setattr(ssl, "create_default_context", None)
+    with HTTPServer((LOCALHOST, 0), Healthy) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert responds(f"https://{LOCALHOST}:{server.server_port}/health")
         thread.join()

@@ -20,7 +20,7 @@ PAGES = {
     "squad": "/squad",
     "athlete": "/athlete/demo/balancer",
     "trial": "/trial/demo/street/jump",
-    "compare": "/compare?first=demo/street/walk&second=demo/street/sprint",
+    "compare": "/compare?first=demo/beam/balance_cam01&second=demo/beam/balance_cam02",
     "groups": "/compare/groups?activity=other&coordinate=knee_angle"
     "&first_athlete=demo/balancer&second_athlete=demo/jumper",
     "questions": "/questions",

@@ -16,8 +16,6 @@ from threading import Lock
 from typing import Any
 
 import duckdb
-from duckdb.func import FunctionNullHandling, PythonUDFType
-from duckdb.sqltypes import DOUBLE
 
 
 def student_t_quantile(p: Any, freedom: Any) -> Any:
@@ -47,6 +45,8 @@ ARGUMENTS: dict[Callable[..., Any], int] = {student_t_quantile: 2, chi_square_qu
 
 def add_quantiles(connection: duckdb.DuckDBPyConnection) -> None:
     """Let a connection's SQL use the quantiles; again has no effect."""
+    from duckdb.func import FunctionNullHandling, PythonUDFType  # kept in a module, they are reported as leaked at exit
+
     with ADDING:  # connections of several threads to one file share its functions
         known = connection.execute(
             "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [student_t_quantile.__name__]
@@ -56,8 +56,8 @@ def add_quantiles(connection: duckdb.DuckDBPyConnection) -> None:
                 connection.create_function(
                     quantile.__name__,
                     _of_columns(quantile),
-                    [DOUBLE] * arguments,
-                    DOUBLE,
+                    ["DOUBLE"] * arguments,
+                    "DOUBLE",
                     type=PythonUDFType.ARROW,
                     null_handling=FunctionNullHandling.SPECIAL,  # else a null result of a number is refused
                 )

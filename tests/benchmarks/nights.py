@@ -30,21 +30,18 @@ FAULTS = ("none", "cut video", "vanished video", "corrected height", *(f"killed 
 OF_RESULTS = ("artifacts/trials", "warehouse", "reports", "audit")  # grow with what is stored, as they should
 
 
-def night(number: int, inbox: Path, home: Path, *, fault: str, after_s: float) -> tuple[int, int]:
-    """Bring a session and ingest it.
-
-    Returns:
-        Trials that the inbox has and that can be measured by now, and those of this night that cannot.
-    """
+def night(number: int, inbox: Path, home: Path, *, fault: str, after_s: float) -> int:
+    """Bring a session and ingest it; how many trials of the inbox can be measured by now."""
+    fails = fault in ("cut video", "vanished video")
     session = Session(f"night{number:02d}")
     for trial in range(2):
         session.add(f"trial{trial}", CLIPS[0].name, start_s=0.05 * number + 0.4 * trial, frames=FRAMES)
-    if fault in ("cut video", "vanished video"):
+    if fails:
         session.add("broken", CLIPS[1].name, start_s=0.0, frames=FRAMES)
-    session.write(inbox, *CLIPS[:2])
+    session.write(inbox, *CLIPS[: 2 if fails else 1])
     broken = inbox / "blue" / session.name / CLIPS[1].name
     if fault == "cut video":
-        broken.write_bytes(broken.read_bytes()[:200_000])
+        broken.write_bytes(broken.read_bytes()[:2_000])
     elif fault == "vanished video":
         broken.unlink()
     elif fault == "corrected height" and number:
@@ -54,12 +51,12 @@ def night(number: int, inbox: Path, home: Path, *, fault: str, after_s: float) -
         process = start_ingest(inbox, home, "--method", "keypoint_fit")
         kill(process, home, victim=fault.removeprefix("killed "), after_s=after_s)
         process.communicate(timeout=300)
-    fails = fault in ("cut video", "vanished video")
     run_ingest(inbox, home, "--method", "keypoint_fit", expect=3 if fails else 0)
-    if fails:  # whoever looks in the morning takes it out of the manifest
+    if fails:  # whoever looks in the morning takes it out of the session
+        broken.unlink(missing_ok=True)
         manifest = inbox / "blue" / session.name / "session.toml"
         manifest.write_text(manifest.read_text().rpartition("\n[[trial]]")[0])
-    return 2 * (number + 1), int(fails)
+    return 2 * (number + 1)
 
 
 def sizes(home: Path) -> dict[str, int]:
@@ -90,7 +87,7 @@ def main(nights: int, day_s: float, seed: int) -> None:
         for number in range(nights):
             fault = FAULTS[number % len(FAULTS)]
             began_s = time.monotonic()
-            wanted, _ = night(number, inbox, home, fault=fault, after_s=draw.uniform(0.5, day_s * 0.6))
+            wanted = night(number, inbox, home, fault=fault, after_s=draw.uniform(0.5, day_s * 0.6))
             took_s = time.monotonic() - began_s
             time.sleep(max(day_s - took_s, 0.0))
             trials = open_home(home).trials()

@@ -7,7 +7,7 @@ it is behind a cut to another shot, or where somebody turned back between two de
 The detector's boxes jitter, and with them the crops and what the keypoint network makes of these: given the mirror
 image of the sample clip, it draws other boxes by 0.8 and 1.4 % of the body's length in the median (two people), 3 and
 4 % at 95 %. So a confident person's box is drawn anew around the keypoints that are located in it (0.3 and 0.5 %, 1.3 %
-at 95 %), and keypoints are located again in that: on rendered people they are nearer to the truth by a tenth. (These were
+at 95 %), and keypoints are located again in that: on rendered people they are nearer to the truth by a tenth. (All
 measured with a margin of 0.06; that of DETECTED_MARGIN came later.)
 """
 

@@ -23,8 +23,10 @@ from warehouse.errors import QueryLimitError
 
 POLL_S = 0.05
 GRACE_S = 0.5  # after an interruption
-EXIT_GRACE_S = 10.0  # for queries that were stopped, before the interpreter exits
+EXIT_GRACE_S = 60.0  # for queries that were stopped, before the interpreter exits
 ROOM_GB = 0.5  # beyond the limit, for what DuckDB counts otherwise
+
+STOPPED_AT_MEMORY = "stopped at {}, its limit of memory; narrow the query, or raise --memory-limit-gb"
 
 T = TypeVar("T")
 
@@ -63,6 +65,12 @@ def within_limits(
     return query.result()
 
 
+def memory_limit_error(connection: duckdb.DuckDBPyConnection) -> QueryLimitError:
+    """Of a query that reached DuckDB's own limit of memory, whose message advises settings that are sealed here."""
+    (limit,) = connection.execute("SELECT current_setting('memory_limit')").fetchall()[0]
+    return QueryLimitError(STOPPED_AT_MEMORY.format(limit))
+
+
 def still_running() -> bool:
     """Whether a query that was stopped has not ended yet: DuckDB did not heed the interruption."""
     return bool(_running())
@@ -89,9 +97,7 @@ def _wait(query: _Query[T], limits: Limits) -> None:
                 f"stopped after {limits.time_s:g} s, its limit of time; narrow the query, or raise --time-limit-s"
             )
         if process.memory_info().rss - before > (limits.memory_gb + ROOM_GB) * 1e9:
-            raise QueryLimitError(
-                f"stopped at {limits.memory_gb:g} GB, its limit of memory; narrow the query, or raise --memory-limit-gb"
-            )
+            raise QueryLimitError(STOPPED_AT_MEMORY.format(f"{limits.memory_gb:g} GB"))
 
 
 class _Query(threading.Thread, Generic[T]):

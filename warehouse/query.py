@@ -12,7 +12,7 @@ import polars as pl
 
 from warehouse.connection import DAMAGE, named_damage
 from warehouse.errors import QueryError, UnknownNameError, WarehouseError
-from warehouse.limits import Limits, within_limits
+from warehouse.limits import Limits, memory_limit_error, within_limits
 from warehouse.named_query import NamedQuery, named_queries
 from warehouse.nearest import nearest_names, suggestion
 from warehouse.parameters import check_trial, check_value
@@ -185,6 +185,8 @@ def _run(
         if relation is None:
             raise QueryError("this SQL returns no rows; a SELECT is needed")
         return relation.pl()
+    except duckdb.OutOfMemoryException as error:
+        raise memory_limit_error(connection) from error
     except DAMAGE:
         raise
     except duckdb.Error as error:

@@ -8,10 +8,11 @@ own limit of memory leaves out what functions on lists and text allocate, and th
 from __future__ import annotations
 
 import atexit
+import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -23,7 +24,7 @@ from warehouse.errors import QueryLimitError
 
 POLL_S = 0.05
 GRACE_S = 0.5  # after an interruption
-EXIT_GRACE_S = 60.0  # for queries that were stopped, before the interpreter exits
+EXIT_GRACE_S = 10.0  # for queries that were stopped, before the interpreter exits
 ROOM_GB = 0.5  # beyond the limit, for what DuckDB counts otherwise
 
 STOPPED_AT_MEMORY = "stopped at {}, its limit of memory; narrow the query, or raise --memory-limit-gb"
@@ -85,7 +86,7 @@ def _await_running() -> None:
     """An interpreter that exits while a thread is inside DuckDB is aborted: a query that was stopped ends before."""
     end_s = time.monotonic() + EXIT_GRACE_S
     for query in _running():
-        query.join(max(end_s - time.monotonic(), 0.0))
+        query.interrupt_until(end_s)
 
 
 def _wait(query: _Query[T], limits: Limits) -> None:
@@ -120,18 +121,28 @@ class _Query(threading.Thread, Generic[T]):
         try:
             with self._opened as connection:
                 self._connection = connection
-                self._result.append(self._work(connection))
-                self._connection = None
+                try:
+                    self._result.append(self._work(connection))
+                finally:
+                    self._connection = None
         except BaseException as error:
             self._error = error
         finally:
             self.done.set()
 
     def stop(self) -> None:
-        """Ask DuckDB to stop, and wait for a moment."""
-        if (connection := self._connection) is not None:
-            connection.interrupt()
-        self.join(GRACE_S)
+        """Ask DuckDB to stop, and wait for a moment; if it has not ended then, it is asked on in the background."""
+        self.interrupt_until(time.monotonic() + GRACE_S)
+        if self.is_alive():
+            threading.Thread(target=self.interrupt_until, args=(math.inf,), name="interruption", daemon=True).start()
+
+    def interrupt_until(self, end_s: float) -> None:
+        """Interrupt the query until it has ended: DuckDB forgets an interruption that comes before it has begun."""
+        while self.is_alive() and time.monotonic() < end_s:
+            if (connection := self._connection) is not None:
+                with suppress(duckdb.Error):  # closed meanwhile
+                    connection.interrupt()
+            self.join(POLL_S)
 
     def result(self) -> T:
         """What the work returned; what it raised is raised."""

@@ -7,11 +7,13 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import psutil
 import pytest
 
+from warehouse.connection import opened_for_reading
 from warehouse.errors import QueryLimitError
-from warehouse.limits import Limits
+from warehouse.limits import Limits, still_running, within_limits
 from warehouse.query import run_sql
 
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(100000000) a, range(100000000) b"
@@ -35,6 +37,20 @@ def test_a_query_that_needs_more_memory_is_stopped(snapshot: Path) -> None:
     with pytest.raises(QueryLimitError, match=r"its limit of memory; narrow the query, or raise --memory-limit-gb"):
         run_sql(snapshot, grouped, limits=Limits(time_s=60, memory_gb=0.1))
     assert run_sql(snapshot, "SELECT count(*) FROM trial").item() == 4
+
+
+def test_a_query_that_had_not_begun_at_its_limit_ends_all_the_same(snapshot: Path) -> None:
+    def late(connection: duckdb.DuckDBPyConnection) -> None:
+        time.sleep(1.0)  # as on a busy machine: beyond the limit and the grace after it
+        connection.sql("FROM range(100000000000)").pl()
+
+    with pytest.raises(QueryLimitError, match=r"its limit of time"):
+        within_limits(opened_for_reading(snapshot), late, Limits(time_s=0.1))
+    for _ in range(600):
+        if not still_running():
+            break
+        time.sleep(0.05)
+    assert not still_running()
 
 
 def test_an_error_and_a_result_pass_through(snapshot: Path) -> None:
@@ -62,8 +78,9 @@ def test_the_command_ends_soon_after_an_interruption(snapshot: Path, sql: str) -
 SCRIPT = """
 import sys
 from pathlib import Path
+from warehouse.connection import opened_for_reading
 from warehouse.errors import QueryLimitError
-from warehouse.limits import Limits
+from warehouse.limits import Limits, still_running, within_limits
 from warehouse.query import run_sql
 for _ in range(3):
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.warehouse.trials import SyntheticTrial
-from warehouse.load import load_trial
+from warehouse.load import load_trials
 from warehouse.query import run_query
 from warehouse.snapshot import publish_snapshot
 
@@ -15,8 +15,7 @@ ONE = {"athlete": "blue/ann", "metric": METRIC}
 
 
 def published(folder: Path, trials: Sequence[SyntheticTrial]) -> Path:
-    for trial in trials:
-        load_trial(folder / "warehouse.duckdb", trial.record, trial.write(folder / trial.run_id))
+    load_trials(folder / "warehouse.duckdb", ((one.record, one.write(folder / one.run_id)) for one in trials))
     publish_snapshot(folder / "warehouse.duckdb", folder / "snapshot.duckdb")
     return folder / "snapshot.duckdb"
 

@@ -19,7 +19,7 @@ from tasks.settings import Settings
 from tasks.shipped_models import shipped_models, trained_model
 from tests.commands import run as run_command
 from tests.flows.conftest import ObservedRun
-from tests.flows.ingest_runs import copied_home, needs_clips, run_ingest
+from tests.flows.ingest_runs import ONE_CORE, copied_home, needs_clips, run_ingest
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.rollouts import latest, transitions
 
@@ -40,14 +40,19 @@ def flow(home: Path, *arguments: str, server: dict[str, str]) -> subprocess.Comp
         capture_output=True,
         text=True,
         timeout=500,
-        env=dict(os.environ) | server,
+        env=variables(server),
     )
+
+
+def variables(server: dict[str, str]) -> dict[str, str]:
+    """The environment of a process that runs a flow."""
+    return {**os.environ, **ONE_CORE, **server}
 
 
 def started_and_given_way(home: Path, *arguments: str, server: dict[str, str]) -> str:
     """The output of a rollout that gives way to a night as it measures, and goes on when that is done."""
     command = [sys.executable, "-u", "-m", "flows.cli.main", "rollout", "start", *arguments, "--home", str(home)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ) | server) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables(server)) as process:
         assert process.stdout is not None
         lines = []
         while not lines or not lines[-1].lstrip().startswith("solve and analyse"):  # the shadow has its plan
@@ -66,7 +71,7 @@ def started_and_given_way(home: Path, *arguments: str, server: dict[str, str]) -
 def kill_backfill(home: Path, *arguments: str, server: dict[str, str]) -> None:
     """Kill a backfill once it has stored a trial; its engines end with it."""
     command = [sys.executable, "-u", "-m", "flows.cli.main", "rollout", "backfill", *arguments, "--home", str(home)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ) | server) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables(server)) as process:
         assert process.stdout is not None
         assert any(line.lstrip().startswith("stored ") for line in process.stdout)
         process.kill()
@@ -157,7 +162,7 @@ def test_a_rollout_measures_beside_the_current_numbers_does_shared_stages_once_a
     why = ("--reason", "a test")
     shown_to_half = act(home, "canary", "--share", share, "--of", "trial", *why)
     assert shown_to_half.exit_code == 0, shown_to_half.output
-    night = run_ingest(run.inbox, home, expect=3, server=server)
+    night = run_ingest(run.inbox, home, expect=3, **ONE_CORE, **server)
     assert len(night["stored"]) in (1, 2, 3)  # without those of the sample that are chosen
     assert any("watch of the release winter, night 1 as a canary: not enough evidence" in n for n in night["notes"])
     after = releases(home)

@@ -20,15 +20,6 @@ from tests.analysis.motions import (
 DT = 1 / RATE_HZ
 
 
-def test_a_landings_standard_deviation_is_that_of_its_deepest_frame() -> None:
-    one = jump()
-    sd = 1.0 + one.time_s
-    metrics = metrics_of(replace(one, coordinate_sd=one.coordinate_sd | {"knee_angle_l": sd}), "drop_jump")
-    landed_s = 1.0 + 0.5 + 0.2
-    assert metrics["knee_flexion_landing_peak", "left"].sd == pytest.approx(1.0 + landed_s, abs=DT)
-    assert metrics["knee_flexion_landing_peak", "right"].sd is None
-
-
 @pytest.mark.parametrize("flight_s", [0.4, 0.5, 0.6])
 def test_a_jump_is_as_high_as_gravity_says(flight_s: float) -> None:
     metrics = metrics_of(jump(flight_s=flight_s), "countermovement_jump")

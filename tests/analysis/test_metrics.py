@@ -187,6 +187,15 @@ def test_markers_that_are_missing_at_the_ends_of_the_recording_hide_no_movement(
     assert value(metrics, "repetition_count") == 2
 
 
+def test_a_landings_standard_deviation_is_that_of_its_deepest_frame() -> None:
+    one = jump()
+    sd = 1.0 + one.time_s
+    metrics = metrics_of(replace(one, coordinate_sd=one.coordinate_sd | {"knee_angle_l": sd}), "drop_jump")
+    landed_s = 1.0 + 0.5 + 0.2
+    assert metrics["knee_flexion_landing_peak", "left"].sd == pytest.approx(1.0 + landed_s, abs=DT)
+    assert metrics["knee_flexion_landing_peak", "right"].sd is None
+
+
 def test_a_trial_without_a_trusted_frame_has_no_angles() -> None:
     one = motion(quality=np.full(20, np.nan))
     assert set(metrics_of(one, "squat")) == {("duration", "none"), ("repetition_count", "none")}

@@ -9,7 +9,8 @@ from biopose.analysis.gait_events import OFF_LATER_S
 from biopose.analysis.gait_metrics import ON_BELT
 from biopose.analysis.motion import Motion
 from biopose.analysis.step_metrics import NO_LEG_SPRING, leg_stiffness
-from tests.analysis.metric_values import metrics_of
+from biopose.analysis.tables import Metric
+from biopose.analysis.trial_analysis import analyse_motion
 from tests.analysis.motions import (
     GRAVITY_M_S2,
     HEEL_RISES_S,
@@ -21,6 +22,10 @@ from tests.analysis.motions import (
 
 STRIDE_M = 1.1 * 1.3
 FLIGHT_S, CONTACT_S, SPEED_M_S = 0.14, 0.21, 3.5
+
+
+def metrics_of(one: Motion, activity: str) -> dict[tuple[str, str], Metric]:
+    return {(metric.metric, metric.side): metric for metric in analyse_motion(one, activity=activity)[1]}
 
 
 def walker() -> Motion:

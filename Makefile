@@ -7,7 +7,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Three processes on two cores: tests of flows wait for servers as long as they compute.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test test-fast demo setup check clean sbom audit
 
@@ -34,8 +35,8 @@ check: setup
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
-# Anny parses its assets once, for set-up and for the tests: a minute and 790 MB.
-test: export ANNY_CACHE_DIR := $(CURDIR)/.venv/anny
+# Anny parses its assets once, for set-up and for the tests of every checkout: a minute and 790 MB.
+test: export ANNY_CACHE_DIR := $(or $(BIOPOSE_ASSETS),$(HOME)/.cache/biopose)/anny
 test: check
 	@echo "== Tests"
 	@$(PYTEST)

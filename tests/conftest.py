@@ -9,19 +9,30 @@ import torch
 
 from tests.synthetic_person import SyntheticPerson, make_person
 
+# Files that take a minute or more, the first to begin. Begun last, they would leave the other processes without work;
+# test_ingest.py makes the run of flows/conftest.py, for which those after the next two would wait.
+LONGEST = (
+    "flows/test_ingest.py",
+    "flows/cli/test_up.py",
+    "flows/test_train.py",
+    "flows/test_rollout.py",
+    "flows/test_crashes.py",
+    "flows/test_cluster.py",
+    "flows/test_marker_ingest.py",
+    "body/test_anny_asset.py",
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of slow_files.txt, files that take over three seconds each, and begin with slow files.
-
-    Begun last, they would leave the other process without work.
-    """
+    """Mark the tests of slow_files.txt, files that take over three seconds each; begin with the longest, then those."""
     tests = Path(__file__).parent
     listed = {tests.parent / name for name in (tests / "slow_files.txt").read_text().split()}
     for item in items:
         if item.path in listed:
             item.add_marker("slow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    longest = {tests / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (longest.get(item.path, len(longest)), item.path not in slow))
 
 
 @pytest.fixture(scope="session", autouse=True)

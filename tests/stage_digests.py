@@ -23,6 +23,7 @@ LIBRARIES = ("anny", "av", "numpy", "onnxruntime", "opensim", "scipy", "torch")
 ENTRY = "biopose.pipeline"
 
 
+@cache
 def digests() -> dict[str, dict[str, object]]:
     """By stage: its version, and a digest of its function, of each module behind it and of the libraries' versions."""
     pipeline = _tree(ENTRY)

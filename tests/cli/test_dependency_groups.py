@@ -92,24 +92,21 @@ def test_every_help_is_shown_without_any_extra() -> None:
     assert exit_codes(result) == [0] * len(cli.commands)
 
 
-@pytest.mark.parametrize(
-    ("command", "group"),
-    [
+def test_commands_without_their_group_tell_how_to_install_it(tmp_path: Path) -> None:
+    commands = [
         (["measure", "VIDEO", "--height-m", "1.7", "--out", "out"], "video"),
         (["inbox", "init", "inbox"], "orchestration"),
         (["query", "--list"], "orchestration"),
         (["models"], "orchestration"),
         (["quarantine"], "orchestration"),
         (["ingest", "."], "orchestration"),
-    ],
-)
-def test_a_command_without_its_group_tells_how_to_install_it(command: list[str], group: str, tmp_path: Path) -> None:
+    ]
     (tmp_path / "VIDEO").touch()
-    result = run_with(None, command, cwd=tmp_path)
-    assert exit_codes(result) == [1]
-    assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith(f"Error: `biopose {command[0]}")
-    assert result.stderr.endswith(f": pip install 'biopose[{group}]'\n")
+    result = run_with(None, *(command for command, _ in commands), cwd=tmp_path)
+    assert exit_codes(result) == [1] * len(commands)
+    for (command, group), error in zip(commands, result.stderr.splitlines(), strict=True):
+        assert error.startswith(f"Error: `biopose {command[0]}")
+        assert error.endswith(f": pip install 'biopose[{group}]'")
 
 
 def test_measuring_imports_nothing_outside_its_group(tmp_path: Path) -> None:

@@ -95,14 +95,17 @@ def copied_home(home: Path, target: Path, *, trials: bool = False) -> Path:
     return target
 
 
-def start_ingest(inbox: Path, home: Path, *options: str, server: dict[str, str] | None = None) -> subprocess.Popen[str]:
+ONE_CORE = {"BIOPOSE_CORES": "1"}  # one process of each engine: starting another takes longer than a small inbox
+
+
+def start_ingest(inbox: Path, home: Path, *options: str, **variables: str) -> subprocess.Popen[str]:
     """`biopose ingest INBOX --json` as a process in a group of its own.
 
     Args:
         inbox: of sessions.
         home: of the state.
         options: of the command.
-        server: variables of a Prefect API; None lets the command start a server.
+        variables: of its environment; without those of a Prefect API the command starts a server.
     """
     return subprocess.Popen(
         [sys.executable, "-m", "flows.cli.main", "ingest", str(inbox), "--home", str(home), "--json", *options],
@@ -110,15 +113,13 @@ def start_ingest(inbox: Path, home: Path, *options: str, server: dict[str, str] 
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=dict(os.environ) | (server or {}),
+        env=dict(os.environ) | variables,
     )
 
 
-def run_ingest(
-    inbox: Path, home: Path, *options: str, expect: int = 0, server: dict[str, str] | None = None
-) -> dict[str, Any]:
+def run_ingest(inbox: Path, home: Path, *options: str, expect: int = 0, **variables: str) -> dict[str, Any]:
     """The same to its end; the account of the run."""
-    process = start_ingest(inbox, home, *options, server=server)
+    process = start_ingest(inbox, home, *options, **variables)
     out, err = process.communicate(timeout=500)
     assert process.returncode == expect, f"exit code {process.returncode}\n{out[-2000:]}\n{err[-4000:]}"
     account: dict[str, Any] = json.loads(out.splitlines()[-1])

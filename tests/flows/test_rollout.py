@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
 
 from tasks.models import register_trained
 from tasks.priority import as_night
 from tasks.settings import Settings
 from tasks.shipped_models import shipped_models, trained_model
+from tests.commands import run as run_command
 from tests.flows.conftest import ObservedRun
-from tests.flows.ingest_runs import copied_home, needs_clips, run_ingest
+from tests.flows.ingest_runs import ONE_CORE, copied_home, needs_clips, run_ingest
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.rollouts import latest, transitions
 
@@ -26,20 +28,31 @@ pytestmark = [pytest.mark.slow, needs_clips]
 SAMPLE = 2
 
 
-def rollout(home: Path, *arguments: str, server: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def act(home: Path, *arguments: str) -> Result:
+    """`biopose rollout`, where no flow runs: in this process."""
+    return run_command("rollout", *arguments, "--home", home, "--json")
+
+
+def flow(home: Path, *arguments: str, server: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """`biopose rollout`, as a process of its own that runs a flow."""
     return subprocess.run(
         [sys.executable, "-m", "flows.cli.main", "rollout", *arguments, "--home", str(home), "--json"],
         capture_output=True,
         text=True,
         timeout=500,
-        env=dict(os.environ) | server,
+        env=variables(server),
     )
+
+
+def variables(server: dict[str, str]) -> dict[str, str]:
+    """The environment of a process that runs a flow."""
+    return {**os.environ, **ONE_CORE, **server}
 
 
 def started_and_given_way(home: Path, *arguments: str, server: dict[str, str]) -> str:
     """The output of a rollout that gives way to a night as it measures, and goes on when that is done."""
     command = [sys.executable, "-u", "-m", "flows.cli.main", "rollout", "start", *arguments, "--home", str(home)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ) | server) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables(server)) as process:
         assert process.stdout is not None
         lines = []
         while not lines or not lines[-1].lstrip().startswith("solve and analyse"):  # the shadow has its plan
@@ -58,7 +71,7 @@ def started_and_given_way(home: Path, *arguments: str, server: dict[str, str]) -
 def kill_backfill(home: Path, *arguments: str, server: dict[str, str]) -> None:
     """Kill a backfill once it has stored a trial; its engines end with it."""
     command = [sys.executable, "-u", "-m", "flows.cli.main", "rollout", "backfill", *arguments, "--home", str(home)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ) | server) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables(server)) as process:
         assert process.stdout is not None
         assert any(line.lstrip().startswith("stored ") for line in process.stdout)
         process.kill()
@@ -116,7 +129,7 @@ def test_a_rollout_measures_beside_the_current_numbers_does_shared_stages_once_a
     output = started_and_given_way(home, *choice, server=server)
     assert "gives way to an ingest; 2 trials are still to be measured" in output
     assert "an ingest is at work here" in output
-    first = rollout(home, "status", server=server)
+    first = act(home, "status")
     found = json.loads(first.stdout.splitlines()[-1])["rollout"]
     assert (found["candidate"], found["verdict"], found["state"]) == ("winter", "not enough evidence", "stopped")
     assert found["sample"] == {"measured": SAMPLE}
@@ -137,34 +150,34 @@ def test_a_rollout_measures_beside_the_current_numbers_does_shared_stages_once_a
         counted = "SELECT is_current, count(*) FROM trial_of_every_release WHERE release = 'winter' GROUP BY ALL"
         assert connection.execute(counted).fetchall() == [(False, SAMPLE)]
 
-    refused = rollout(home, "promote", server=server)
-    assert refused.returncode == 1
+    refused = act(home, "promote")
+    assert refused.exit_code == 1
     assert "the gate's verdict is: not enough evidence. Promoting against that needs --reason" in refused.stderr
-    unknown = rollout(home, "start", "--model", "neurik=99", server=server)
+    unknown = flow(home, "start", "--model", "neurik=99", server=server)
     assert unknown.returncode == 1
     assert "neurik version 99 is not in the registry" in unknown.stderr
 
     before = releases(home)
     share = share_of_half(home, list(before))
     why = ("--reason", "a test")
-    shown_to_half = rollout(home, "canary", "--share", share, "--of", "trial", *why, server=server)
-    assert shown_to_half.returncode == 0, shown_to_half.stderr
-    night = run_ingest(run.inbox, home, expect=3, server=server)
+    shown_to_half = act(home, "canary", "--share", share, "--of", "trial", *why)
+    assert shown_to_half.exit_code == 0, shown_to_half.output
+    night = run_ingest(run.inbox, home, expect=3, **ONE_CORE, **server)
     assert len(night["stored"]) in (1, 2, 3)  # without those of the sample that are chosen
     assert any("watch of the release winter, night 1 as a canary: not enough evidence" in n for n in night["notes"])
     after = releases(home)
     assert sum(release == "winter" for release in after.values()) == len(before) // 2
     assert all(after[trial] in ("winter", before[trial]) for trial in before)
-    rolled_back = rollout(home, "rollback", *why, server=server)
-    assert rolled_back.returncode == 0, rolled_back.stderr
+    rolled_back = act(home, "rollback", *why)
+    assert rolled_back.exit_code == 0, rolled_back.output
     assert shown(snapshot) == shown(run.snapshot)
 
-    promoted = rollout(home, "promote", *why, server=server)
-    assert promoted.returncode == 0, promoted.stderr
+    promoted = act(home, "promote", *why)
+    assert promoted.exit_code == 0, promoted.output
     time = ("--since", "2026-11-01", "--until", "2026-11-30")
     left = sum(release != "winter" for release in releases(home).values())
     kill_backfill(home, *time, server=server)
-    backfilled = rollout(home, "backfill", *time, server=server)
+    backfilled = flow(home, "backfill", *time, server=server)
     assert backfilled.returncode == 0, backfilled.stderr
     row = json.loads(backfilled.stdout.splitlines()[-1])
     assert (row["number"], row["measured"], row["failed"], row["left"]) == (1, left, 0, {})

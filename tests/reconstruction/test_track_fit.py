@@ -208,7 +208,9 @@ def test_the_seam_of_two_windows_is_not_visible(monkeypatch: pytest.MonkeyPatch)
 def test_windows_side_by_side_are_fitted_as_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows_module, "WINDOW_FRAMES", 10)
     monkeypatch.setattr(windows_module, "OVERLAP_FRAMES", 3)
-    one = track(24)
+    one = track(18)
     person = observe(one, CAMERA, lifter(), height_m=1.75)
-    fits = [fit_track(person, model(), one.time_s, options=QUICK, threads=threads).q for threads in (1, 3)]
-    np.testing.assert_array_equal(fits[0], fits[1])
+    short = SolverOptions(1, 1)
+    fits = [fit_track(person, model(), one.time_s, options=short, threads=threads) for threads in (1, 3)]
+    assert [len(fit.starts) for fit in fits] == [3, 3]
+    np.testing.assert_array_equal(fits[0].q, fits[1].q)

@@ -11,7 +11,7 @@ from tasks.models import registry
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.connection import opened_for_writing, transaction
-from warehouse.load import load_trial
+from warehouse.load import load_trials
 from warehouse.releases import promoted, record_release
 from warehouse.rollouts import decide, move, note_compared, register
 from warehouse.snapshot import publish_snapshot
@@ -29,8 +29,7 @@ def make_home(home: Path) -> Settings:
                 tags = {"sha256": f"{version}" * 64, "configuration": "{}"}
                 client.create_model_version(stage, f"file:///{stage}{version}", tags=tags)
             client.set_registered_model_alias(stage, "champion", "1")
-    for name, version in (("jump1", 1), ("jump2", 1), ("jump1", 2)):
-        load(settings, name, version)
+    load_trials(settings.warehouse, (run_of(settings, *one) for one in (("jump1", 1), ("jump2", 1), ("jump1", 2))))
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         (champion,) = promoted(connection)
         candidate = record_release(connection, "keypoint_fit", models(2))
@@ -55,10 +54,10 @@ def models(version: int) -> list[dict[str, Any]]:
     return [{"stage": one, "model": one, "version": version, "sha256": f"{version}" * 64} for one in STAGES]
 
 
-def load(settings: Settings, name: str, version: int, **changes: Any) -> None:
-    """Load a trial as a version measured it."""
+def run_of(settings: Settings, name: str, version: int, **changes: Any) -> tuple[dict[str, Any], Path]:
+    """Record and folder of a trial as a version measured it."""
     trial = SyntheticTrial(name, seed=version, **changes)
     record = replace(trial, seed=0).record
     record["models"] = models(version)
     record["run"]["run_id"] = f"{version}-{trial.run_id}"
-    load_trial(settings.warehouse, record, trial.write(settings.home / "files" / record["run"]["run_id"]))
+    return record, trial.write(settings.home / "files" / record["run"]["run_id"])

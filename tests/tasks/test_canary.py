@@ -15,10 +15,11 @@ from tasks.promotion import abort, complete_interrupted, promote, roll_back, sho
 from tasks.releases import PinnedRelease, shares_of
 from tasks.rollout_status import rollout_status
 from tasks.settings import Settings
-from tests.tasks.registry import STAGES, load, make_home
+from tests.tasks.registry import STAGES, make_home, run_of
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.content import content_hash
 from warehouse.errors import ReleaseError
+from warehouse.load import load_trials
 from warehouse.releases import release_of
 from warehouse.rollouts import latest
 
@@ -89,7 +90,7 @@ def test_a_canary_shows_the_candidate_to_its_share_and_its_end_exactly_what_was_
 def test_a_canary_is_widened_and_promoted_to_all(settings: Settings) -> None:
     show_canary(settings, share=1.0, unit="trial")
     show_canary(settings, teams=["blue"])
-    load(settings, "jump2", 2)
+    load_trials(settings.warehouse, [run_of(settings, "jump2", 2)])
     candidate = promote(settings)
     assert releases(settings) == [candidate.name] * 2
     assert aliased_versions(settings, "champion") == dict.fromkeys(STAGES, 2)

@@ -21,7 +21,7 @@ from warehouse.archive import archive_frames
 from warehouse.connection import opened_for_writing, transaction
 from warehouse.content import stored_rows
 from warehouse.erase import athlete_rows, erase_athlete
-from warehouse.load import load_trial
+from warehouse.load import load_trial, load_trials
 from warehouse.query import run_query, run_sql
 from warehouse.releases import begin_act, finish_act, promoted
 from warehouse.retire import retire_people
@@ -97,8 +97,7 @@ def settings_of(home: Path) -> Settings:
 
 def load(home: Path, trials: list[SyntheticTrial]) -> WarehouseWriter:
     settings = settings_of(home)
-    for trial in trials:
-        load_trial(settings.warehouse, trial.record, trial.write(home / "artifacts" / trial.run_id))
+    load_trials(settings.warehouse, ((one.record, one.write(home / "artifacts" / one.run_id)) for one in trials))
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
     writer.publish()
     return writer

@@ -119,19 +119,18 @@ def release_to_measure_method(settings: Settings) -> tuple[str, set[int]]:
     return release.method, {model.version for model in pinned(settings, release)}
 
 
-@pytest.mark.parametrize(("act", "writes"), [("promote", (6, 10)), ("roll back", (4,)), ("canary", (7,))])
 def test_a_process_that_ends_at_a_write_leaves_one_side_or_the_other_and_the_next_completes_it(
-    pristine: Settings, tmp_path: Path, act: str, writes: tuple[int, ...]
+    settings: Settings,
 ) -> None:
     """Every write, and more of what is checked, in `python -m tests.benchmarks.promotions`."""
-    home = Path(shutil.copytree(pristine.home, tmp_path / "home"))
-    if act == "roll back":
-        promote(Settings.load(home))
-    command = [sys.executable, "-m", "tests.benchmarks.promotions", "write", str(home), act, *map(str, writes)]
+    writes = ("promote=6,10", "roll back=4", "canary=7")
+    command = [sys.executable, "-m", "tests.benchmarks.promotions", "write", str(settings.home), *writes]
     run = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert run.returncode == 0, run.stderr
-    assert [json.loads(line)["faults"] for line in run.stdout.splitlines()] == [[]] * len(writes)
-    assert {json.loads(line)["ended"] for line in run.stdout.splitlines()} == {"killed"}
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [one["act"] for one in found] == ["promote", "promote", "roll back", "canary"]
+    assert [one["faults"] for one in found] == [[]] * 4
+    assert {one["ended"] for one in found} == {"killed"}
 
 
 def test_what_the_gate_did_not_pass_is_promoted_with_a_reason_alone_which_stays_on_record(settings: Settings) -> None:

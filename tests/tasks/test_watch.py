@@ -19,10 +19,11 @@ from tasks.releases import PinnedRelease
 from tasks.rollout_status import rollout_status
 from tasks.settings import Settings
 from tasks.watch import watch_night
-from tests.tasks.registry import load, make_home, models
+from tests.tasks.registry import make_home, models, run_of
 from tests.tasks.test_ingest_run import planned
 from tests.tasks.test_notify import Webhook, webhook  # noqa: F401 - a fixture
 from warehouse.connection import opened_for_writing
+from warehouse.load import load_trials
 from warehouse.nights import MeasuredCount
 from warehouse.releases import release_id_of
 
@@ -43,9 +44,11 @@ def night(
     **changes: Any,
 ) -> list[str]:
     """Load a trial of each athlete as a version measured it, with about that quality, and watch; what is reported."""
-    for number in range(ATHLETES):
-        athlete = f"a{number}"
-        load(settings, f"{name}{number}", version, athlete=athlete, session=f"s-{athlete}", **changes)
+    runs = (
+        run_of(settings, f"{name}{number}", version, athlete=f"a{number}", session=f"s-a{number}", **changes)
+        for number in range(ATHLETES)
+    )
+    load_trials(settings.warehouse, runs)
     release = release_id_of("keypoint_fit", models(version))
     with opened_for_writing(settings.warehouse) as connection:
         runs = "SELECT run_number FROM release_run WHERE release_id = $release AND trial_id LIKE '%/' || $name || '_'"

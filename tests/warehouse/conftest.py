@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.warehouse.trials import SyntheticTrial
-from warehouse.load import load_trial
+from warehouse.load import load_trials
 from warehouse.snapshot import publish_snapshot
 
 
@@ -23,7 +23,6 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
         SyntheticTrial("jump1", seed=2, session="2026-12-02-jumps", date="2026-12-02"),
         SyntheticTrial("walk1", seed=3, activity="walk", strikes=(("left", 0.1), ("left", 0.6)), metrics=()),
     ]
-    for trial in trials:
-        load_trial(folder / "warehouse.duckdb", trial.record, trial.write(folder / trial.run_id))
+    load_trials(folder / "warehouse.duckdb", ((one.record, one.write(folder / one.run_id)) for one in trials))
     publish_snapshot(folder / "warehouse.duckdb", folder / "warehouse.snapshot.duckdb")
     return folder / "warehouse.snapshot.duckdb"

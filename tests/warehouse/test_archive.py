@@ -18,7 +18,7 @@ from warehouse.connection import ARCHIVE, opened_for_writing
 from warehouse.content import content_hash, content_rows
 from warehouse.erase import athlete_rows, erase_athlete
 from warehouse.errors import QueryError, WarehouseError
-from warehouse.load import load_trial
+from warehouse.load import load_trials
 from warehouse.query import run_query, run_sql
 from warehouse.snapshot import publish_snapshot
 
@@ -52,8 +52,7 @@ archive.archive_frames(Path(sys.argv[1]), from_frames=1, part_frames=50)
 
 
 def load(home: Path, trials: Sequence[SyntheticTrial]) -> Path:
-    for trial in trials:
-        load_trial(home / DATABASE, trial.record, trial.write(home / "artifacts" / trial.run_id))
+    load_trials(home / DATABASE, ((one.record, one.write(home / "artifacts" / one.run_id)) for one in trials))
     return home / DATABASE
 
 

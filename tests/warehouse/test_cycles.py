@@ -6,7 +6,7 @@ import pytest
 
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.api import open_home
-from warehouse.load import load_trial
+from warehouse.load import load_trial, load_trials
 from warehouse.query import run_query
 from warehouse.snapshot import publish_snapshot
 
@@ -21,8 +21,7 @@ def home(tmp_path: Path) -> Path:
         SyntheticTrial("old"),  # measured by an earlier version: no file of cycles
     ]
     database = tmp_path / "warehouse.duckdb"
-    for one in walks:
-        load_trial(database, one.record, one.write(tmp_path / one.name))
+    load_trials(database, ((one.record, one.write(tmp_path / one.name)) for one in walks))
     publish_snapshot(database, tmp_path / "warehouse.snapshot.duckdb")
     return tmp_path
 

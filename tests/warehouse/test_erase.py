@@ -12,7 +12,7 @@ from warehouse.content import content_rows, stored_rows
 from warehouse.deleted import deleted_of_unknown_athlete
 from warehouse.erase import athlete_rows, erase_athlete, runs_of_videos
 from warehouse.errors import QueryError
-from warehouse.load import load_trial
+from warehouse.load import load_trials
 from warehouse.retire import retire_trials
 
 OTHERS = [SyntheticTrial("jump2", seed=1, athlete="bob"), SyntheticTrial("jump3", seed=2, athlete="bob")]
@@ -20,8 +20,7 @@ THEIRS = [SyntheticTrial("jump1", seed=3), SyntheticTrial("walk", seed=4, sessio
 
 
 def loaded(database: Path, trials: list[SyntheticTrial]) -> Path:
-    for trial in trials:
-        load_trial(database, trial.record, trial.write(database.parent / trial.run_id))
+    load_trials(database, ((one.record, one.write(database.parent / one.run_id)) for one in trials))
     return database
 
 

@@ -1,8 +1,6 @@
 """The answers of named queries on small warehouses, worked out by hand."""
 
-import datetime
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,49 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.warehouse.answers import METRIC, ONE, published, rows, series, squad
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.connection import opened_for_writing
 from warehouse.errors import QueryError
 from warehouse.load import load_trial
-from warehouse.query import run_query, run_sql
+from warehouse.query import run_sql
 from warehouse.snapshot import publish_snapshot
-
-METRIC = "knee_flexion_peak"
-T_4, T_5 = 2.7764451051977987, 2.5705818366147395  # Student's t at 97.5 % with 4 and 5 degrees of freedom
-ONE = {"athlete": "blue/ann", "metric": METRIC}
-
-
-def published(folder: Path, trials: Sequence[SyntheticTrial]) -> Path:
-    for trial in trials:
-        load_trial(folder / "warehouse.duckdb", trial.record, trial.write(folder / trial.run_id))
-    publish_snapshot(folder / "warehouse.duckdb", folder / "snapshot.duckdb")
-    return folder / "snapshot.duckdb"
-
-
-def rows(snapshot: Path, name: str, **given: str) -> list[dict[str, Any]]:
-    return run_query(snapshot, name, given).to_dicts()
-
-
-def series(values: Sequence[float | tuple[float, float]], **others: Any) -> list[SyntheticTrial]:
-    """A session a value, or a value and its standard deviation, a week apart from 2026-11-02, a Monday."""
-    first = datetime.date(2026, 11, 2)
-    pairs = [value if isinstance(value, tuple) else (value,) for value in values]
-    dates = [(first + datetime.timedelta(weeks=week)).isoformat() for week in range(len(values))]
-    return [
-        SyntheticTrial(
-            f"jump_{others.get('athlete', 'ann')}", session=day, date=day, metrics=((METRIC, "left", *pair),), **others
-        )
-        for day, pair in zip(dates, pairs, strict=True)
-    ]
-
-
-def squad(values: Sequence[float], **others: Any) -> list[SyntheticTrial]:
-    """A trial of one athlete a value: ann, then a1, a2, ..."""
-    names = ["ann", *(f"a{number}" for number in range(1, len(values)))]
-    return [
-        SyntheticTrial(f"jump_{name}", athlete=name, metrics=((METRIC, "left", value, 3.0),), **others)
-        for name, value in zip(names, values, strict=True)
-    ]
 
 
 def test_a_percentile_is_among_the_others_with_half_of_those_equal(tmp_path: Path) -> None:
@@ -83,54 +45,6 @@ def test_a_squad_is_the_athletes_own_team(tmp_path: Path) -> None:
     trials = squad([60.0, 50.0]) + squad([10.0, 20.0], team="red")
     (row,) = rows(published(tmp_path, trials), "athlete_vs_squad", **ONE)
     assert (row["other_athletes"], row["squad_median"]) == (1, 50.0)
-
-
-def steady(athletes: int, **others: Any) -> list[SyntheticTrial]:
-    """Athletes whose two sessions are 60 and 62: a variance between sessions of 2."""
-    return [trial for number in range(athletes) for trial in series([60.0, 62.0], athlete=f"steady{number}", **others)]
-
-
-def test_a_change_is_real_beyond_the_other_athletes_variation_and_the_measurements_error(tmp_path: Path) -> None:
-    trials = series([(60.0, 3.0), (70.0, 4.0), (69.0, 4.0), 66.0, 65.0]) + steady(5)
-    found = rows(published(tmp_path, trials), "change_over_time", **ONE)
-    assert [row["change"] for row in found] == [None, 10.0, 9.0, 6.0, 5.0]
-    assert [row["change_sd"] for row in found] == [None, 5.0, 5.0, None, None]
-    between_sessions = T_5 * math.sqrt(2.0) * math.sqrt(2.0)  # 5.14
-    expected = [None, 9.8, 9.8, between_sessions, between_sessions]
-    assert [row["detectable_change"] for row in found] == [None if e is None else pytest.approx(e) for e in expected]
-    assert [row["judgement"] for row in found] == ["first session", "real", "within noise", "real", "within noise"]
-    assert {(row["noise_sd"], row["noise_sessions"], row["trials"]) for row in found} == {(math.sqrt(2.0), 5, 1)}
-
-
-@pytest.mark.parametrize("others", [0, 1, 4])
-def test_a_change_is_not_judged_by_too_few_sessions_of_others(tmp_path: Path, others: int) -> None:
-    found = rows(published(tmp_path, series([60.0, 90.0]) + steady(others)), "change_over_time", **ONE)
-    assert [row["judgement"] for row in found] == ["first session", "not enough sessions"]
-    assert [(row["detectable_change"], row["noise_sessions"]) for row in found] == [(None, others)] * 2
-
-
-def test_a_change_of_camera_is_not_taken_for_the_athletes(tmp_path: Path) -> None:
-    first, second, third = series([60.0, 80.0, 81.0])
-    trials = [first, replace(second, camera="focal 900 px"), third, *steady(5)]
-    found = rows(published(tmp_path, trials), "change_over_time", **ONE)
-    assert [row["judgement"] for row in found] == ["first session", "measured otherwise", "real"]
-    assert [row["cameras"] for row in found] == ["not stated", "focal 900 px", "not stated"]
-    values = [60.0, 61.0, 62.0, 80.0, 81.0, 82.0]
-    later = [replace(t, camera="focal 900 px" if n > 2 else None) for n, t in enumerate(series(values, athlete="bob"))]
-    asked = {"athlete": "blue/bob", "metric": METRIC, "date": "2026-11-23"}
-    (row,) = rows(published(tmp_path, later), "before_after", **asked)
-    assert (row["judgement"], row["change"]) == ("measured otherwise", 20.0)
-    assert (row["cameras_before"], row["cameras_after"]) == ("not stated", "focal 900 px")
-
-
-def test_a_camera_that_some_sessions_share_is_listed_once_and_is_no_change(tmp_path: Path) -> None:
-    """Before and after there are sessions with one camera and one with both."""
-    values = [60.0, 61.0, 62.0, 80.0, 81.0, 82.0]
-    trials = series(values)
-    others = [replace(trials[n], name="other", camera="focal 900 px") for n in (1, 5)]
-    (row,) = rows(published(tmp_path, [*trials, *others]), "before_after", **ONE, date="2026-11-23")
-    assert row["cameras_before"] == row["cameras_after"] == "focal 900 px, not stated"
-    assert (row["judgement"], row["change"], row["trials"]) == ("real", 20.0, 8)
 
 
 def test_no_answer_mixes_methods(tmp_path: Path) -> None:
@@ -170,31 +84,6 @@ def test_no_answer_mixes_methods(tmp_path: Path) -> None:
     assert {row["methods"] for row in weeks} == {"keypoint_fit, marker_ik"}
 
 
-def test_before_and_after_are_compared_by_student_over_sessions(tmp_path: Path) -> None:
-    snapshot = published(tmp_path, series([(v, 3.0 if v < 70 else 4.0) for v in (60.0, 62.0, 64.0, 70.0, 72.0, 74.0)]))
-    (row,) = rows(snapshot, "before_after", date="2026-11-23", **ONE)
-    assert (row["mean_before"], row["mean_after"], row["change"]) == (62.0, 72.0, 10.0)
-    half = T_4 * math.sqrt(4.0 * (1 / 3 + 1 / 3))  # both variances are 4, four degrees of freedom
-    assert row["change_low"] == pytest.approx(10.0 - half, rel=1e-12)
-    assert row["change_high"] == pytest.approx(10.0 + half, rel=1e-12)
-    assert (row["judgement"], row["change_measurement_sd"]) == ("real", 5.0)
-    assert (row["sessions_before"], row["sessions_after"], row["trials"]) == (3, 3, 6)
-
-
-def test_a_change_within_the_variation_between_sessions_is_noise(tmp_path: Path) -> None:
-    snapshot = published(tmp_path, series([60.0, 70.0, 65.0, 66.0, 71.0, 64.0]))
-    (row,) = rows(snapshot, "before_after", date="2026-11-23", **ONE)
-    assert (row["judgement"], row["change"]) == ("within noise", 2.0)
-    assert row["change_low"] < 0 < row["change_high"]
-    assert row["change_measurement_sd"] is None
-
-
-@pytest.mark.parametrize("values", [[60.0], [60.0, 70.0], [60.0, 70.0, 80.0, 81.0, 82.0]])
-def test_too_few_sessions_have_no_interval(tmp_path: Path, values: list[float]) -> None:
-    (row,) = rows(published(tmp_path, series(values)), "before_after", date="2026-11-09", **ONE)
-    assert (row["judgement"], row["change_low"], row["change_high"]) == ("not enough sessions", None, None)
-
-
 def jump(number: int, left: float | None, right: float | None, **others: Any) -> SyntheticTrial:
     sides = (("left", left, 3.0), ("right", right, 4.0))
     metrics = tuple((METRIC, side, value, sd) for side, value, sd in sides if value is not None)
@@ -227,29 +116,6 @@ def test_a_value_that_is_no_number_counts_nowhere(tmp_path: Path) -> None:
     (row,) = rows(snapshot, "change_over_time", **ONE)
     assert (row["mean_value"], row["trials"], row["judgement"]) == (70.0, 1, "first session")
     assert rows(snapshot, "athlete_vs_squad", **ONE)[0]["mean_value"] == 70.0
-
-
-def test_a_trial_that_was_measured_again_counts_once_with_its_new_value(tmp_path: Path) -> None:
-    old, new = series([60.0])[0], series([(75.0, 2.0)], code_version="0.2.0")[0]
-    snapshot = published(tmp_path, [old, new])
-    (row,) = rows(snapshot, "change_over_time", **ONE)
-    assert (row["mean_value"], row["trials"]) == (75.0, 1)
-    assert run_sql(snapshot, "SELECT count(*) FROM metric").item() == 1
-    assert run_sql(snapshot, "SELECT count(*) FROM metric_of_every_run").item() == 2
-
-
-def test_a_renamed_athlete_has_all_sessions_under_the_new_name_and_none_under_the_old(tmp_path: Path) -> None:
-    old = series([(60.0, 3.0), (62.0, 3.0)])
-    renamed = [replace(trial, athlete="anna") for trial in old]
-    snapshot = published(tmp_path, [*old, *renamed])
-    found = rows(snapshot, "change_over_time", athlete="blue/anna", metric=METRIC)
-    assert [(row["mean_value"], row["trials"], row["judgement"]) for row in found] == [
-        (60.0, 1, "first session"),
-        (62.0, 1, "not enough sessions"),
-    ]
-    with pytest.raises(QueryError, match="has no athlete 'blue/ann'; nearest: blue/anna"):
-        rows(snapshot, "change_over_time", **ONE)
-    assert [row["athlete_id"] for row in rows(snapshot, "athletes")] == ["blue/anna"]
 
 
 @pytest.mark.parametrize("athletes", [4, 5, 20])

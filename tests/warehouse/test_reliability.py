@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.warehouse.test_named_answers import METRIC, published, rows
+from tests.warehouse.answers import METRIC, published, rows
 from tests.warehouse.trials import SyntheticTrial
 
 

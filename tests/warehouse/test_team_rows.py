@@ -18,7 +18,7 @@ from warehouse.canary import Canary
 from warehouse.connection import opened_for_writing
 from warehouse.errors import QueryError, UnknownNameError
 from warehouse.limits import Limits
-from warehouse.load import load_trial
+from warehouse.load import load_trial, load_trials
 from warehouse.migrate import VIEWS
 from warehouse.named_query import named_queries
 from warehouse.open_snapshot import OpenSnapshot
@@ -41,8 +41,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, (team, athlete) in enumerate(one.split("/") for one in people)
     ]
     trials.append(SyntheticTrial("walk_zoe", team="red", athlete="zoe", activity="walk", strikes=STRIKES, metrics=()))
-    for trial in trials:
-        load_trial(home / "warehouse.duckdb", trial.record, trial.write(home / trial.run_id))
+    load_trials(home / "warehouse.duckdb", ((one.record, one.write(home / one.run_id)) for one in trials))
     publish_snapshot(home / "warehouse.duckdb", home / "warehouse.snapshot.duckdb")
     return home
 

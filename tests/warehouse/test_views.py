@@ -8,7 +8,7 @@ import polars as pl
 from biopose.analysis.kinematics import coordinate_units
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.connection import opened_for_reading
-from warehouse.load import load_trial
+from warehouse.load import load_trial, load_trials
 from warehouse.migrate import VIEWS
 
 NUMBERED = ("current_run", "phase", "phase_to_derive", "trial", "trial_of_every_release")
@@ -16,8 +16,7 @@ UNEVEN_S = np.cumsum(np.random.default_rng(8).uniform(0.01, 0.06, size=60))
 
 
 def loaded(database: Path, *trials: SyntheticTrial) -> Path:
-    for trial in trials:
-        load_trial(database, trial.record, trial.write(database.parent / trial.run_id))
+    load_trials(database, ((one.record, one.write(database.parent / one.run_id)) for one in trials))
     return database
 
 

@@ -16,7 +16,7 @@ from tests.published_curves import needs_spm1d, plantar_arch_angle
 from tests.warehouse.test_releases import measured
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.api import open_home
-from warehouse.load import load_trial
+from warehouse.load import load_trials
 from warehouse.snapshot import publish_snapshot
 
 KNEE = COLUMNS.index("knee_angle_r_deg")
@@ -39,7 +39,7 @@ class Walk(SyntheticTrial):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
-    database = folder / "warehouse.duckdb"
+    database, trials = folder / "warehouse.duckdb", []
     for session, bump_deg in (("before", 0.0), ("after", 12.0)):
         for number, athlete in enumerate(("ann", "bob", "cem", "dan", "eve", "ann", "ann")):
             one = Walk(
@@ -50,7 +50,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 activity="squat",
             )
             one.bump_deg = bump_deg
-            load_trial(database, one.record, one.write(folder / session / one.name))
+            trials.append((one.record, one.write(folder / session / one.name)))
+    load_trials(database, trials)
     publish_snapshot(database, folder / "warehouse.snapshot.duckdb")
     return folder
 
@@ -87,14 +88,15 @@ def test_two_sessions_of_one_athlete_are_compared_by_cycles_and_it_is_noted(home
 def two_releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One athlete's five squats in two sessions, of which the second release measured the first four."""
     folder = tmp_path_factory.mktemp("releases")
-    database = folder / "warehouse.duckdb"
+    database, trials = folder / "warehouse.duckdb", []
     for version, bump_deg in ((1, 0.0), (2, 12.0)):
         for number in range(4 if version == 2 else 5):
             session = "late" if number == 3 else "early"
             one = Walk(f"squat{number}", seed=10 * version + number, activity="squat", session=session)
             one.bump_deg = bump_deg
             record = measured(one, version)
-            load_trial(database, record, one.write(folder / record["run"]["run_id"]))
+            trials.append((record, one.write(folder / record["run"]["run_id"])))
+    load_trials(database, trials)
     publish_snapshot(database, folder / "warehouse.snapshot.duckdb")
     return folder
 
@@ -202,6 +204,7 @@ class Recorded(SyntheticTrial):
 
 @needs_spm1d
 def test_the_paired_example_of_spm1d_gives_its_result_out_of_a_warehouse(tmp_path: Path) -> None:
+    trials = []
     for session, curves in zip(("normal", "fast"), plantar_arch_angle(), strict=True):
         for number, curve in enumerate(curves):
             one = Recorded(
@@ -212,7 +215,8 @@ def test_the_paired_example_of_spm1d_gives_its_result_out_of_a_warehouse(tmp_pat
                 time_s=np.arange(len(curve)) / 100,
             )
             one.curve = curve
-            load_trial(tmp_path / "warehouse.duckdb", one.record, one.write(tmp_path / session / one.name))
+            trials.append((one.record, one.write(tmp_path / session / one.name)))
+    load_trials(tmp_path / "warehouse.duckdb", trials)
     publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "warehouse.snapshot.duckdb")
     found = compared(tmp_path, "session=blue/normal", "session=blue/fast")
     assert (found["paired"], found["curves"], found["degrees_of_freedom"]) == (True, [10, 10], 9)

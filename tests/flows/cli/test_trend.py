@@ -12,7 +12,7 @@ import pytest
 
 from tests.commands import assert_refused, run
 from tests.warehouse.trials import SyntheticTrial
-from warehouse.load import load_trial
+from warehouse.load import load_trials
 from warehouse.snapshot import publish_snapshot
 
 METRIC, ACTIVITY = "knee_flexion_peak", "countermovement_jump"
@@ -39,8 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 )
             )
     trials.append(replace(trials[0], name="markers", method="marker_ik"))
-    for one in trials:
-        load_trial(database, one.record, one.write(folder / one.run_id))
+    load_trials(database, ((one.record, one.write(folder / one.run_id)) for one in trials))
     publish_snapshot(database, folder / "warehouse.snapshot.duckdb")
     return folder
 

@@ -21,7 +21,7 @@ from tasks.quarantine import Quarantine, quarantine_record, retry_command
 from tasks.settings import Settings
 from tests.outputs.measured import measured
 from tests.warehouse.trials import SyntheticTrial
-from warehouse.load import load_trial
+from warehouse.load import load_trials
 from warehouse.snapshot import publish_snapshot
 
 FILMED = "blue/2026-11-03-jumps/jump_ann"
@@ -38,8 +38,10 @@ SELECT trial_id FROM trial WHERE activity = $activity
 def make_home(folder: Path) -> Path:
     """The home; cleo bends her knees 9 degrees less from the fifth session on."""
     home = folder / "home"
-    for trial in (*_jumps(), _walk()):
-        load_trial(home / "warehouse.duckdb", trial.record, trial.write(folder / "measured" / trial.run_id))
+    trials = (*_jumps(), _walk())
+    load_trials(
+        home / "warehouse.duckdb", ((one.record, one.write(folder / "measured" / one.run_id)) for one in trials)
+    )
     publish_snapshot(home / "warehouse.duckdb", home / "warehouse.snapshot.duckdb")
     _write_files(home)
     retry = retry_command(QUARANTINED, inbox=Path("/data/inbox"), home=home)

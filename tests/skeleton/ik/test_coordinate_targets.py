@@ -36,6 +36,7 @@ def test_both_solvers_find_the_same_pose(
     full_body: Skeleton, full_body_osim: Path, q: np.ndarray, weight: float
 ) -> None:
     """With unequal marker weights and missing markers, since a coordinate's weight is relative to theirs."""
+    q = q[:2]  # OpenSim's solver takes seconds for a frame
     recording = recording_of(full_body, q, noise_m=0.005)
     recording.positions_m[1, 4:9] = np.nan
     weights = {name: 1.0 + i % 4 for i, name in enumerate(recording.names)}

@@ -67,7 +67,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         stated = {b"biopose": json.dumps({"T_camera_world": T_camera_world}).encode()}
         pq.write_table(pa.table({"x": [0]}).replace_schema_metadata(stated), files / "trial.parquet")
         load_trial(settings.warehouse, trial.record | {"models": models(1)}, files)
-    sds = ", ".join(f"{name}_sd_deg = 1.5" for name in ANGLES)
+    sds = ", ".join(f"{name}_sd_deg = 5.0" for name in ANGLES)
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         connection.execute(f"UPDATE {WRITTEN_FRAMES} SET {sds}")
         connection.execute("INSERT INTO run_cost SELECT run_number, 'perceive', 4.0, 4.0, 900.0 FROM run")
@@ -129,6 +129,12 @@ def verdict(status: str) -> str:
     return next(line for line in status.splitlines() if line.startswith("Gate (")).partition("): ")[2]
 
 
+def failed_criteria(status: str) -> list[str]:
+    """The criteria that failed in a printed status, each with its mean."""
+    lines = (" ".join(line.split()) for line in status.splitlines())
+    return [line.partition(" (")[0] for line in lines if line.endswith("): fail")]
+
+
 def promotion_refused(settings: Settings) -> str:
     """Why `biopose rollout promote` does not."""
     refused = CliRunner().invoke(command, ["promote", "--home", str(settings.home)])
@@ -142,7 +148,7 @@ def test_an_equal_candidate_passes_and_is_promoted(settings: Settings) -> None:
     assert verdict(status) == "pass", status
     promoted = CliRunner().invoke(command, ["promote", "--home", str(settings.home)])
     assert promoted.exit_code == 0, promoted.output
-    assert "of the current trials winter 16" in promoted.stdout
+    assert "of the current trials 16 show winter" in promoted.stdout
 
 
 @pytest.mark.parametrize(
@@ -152,7 +158,7 @@ def test_an_equal_candidate_passes_and_is_promoted(settings: Settings) -> None:
             f"UPDATE {WRITTEN_FRAMES} SET knee_angle_r_deg = knee_angle_r_deg + 12 + frame_index % 3, "
             f"knee_angle_l_deg = knee_angle_l_deg + 10 WHERE {OF_CANDIDATE}; "
             f"UPDATE quality_of_every_run SET value = 0.8 WHERE name = 'mean_quality' AND {OF_CANDIDATE}",
-            "mean quality: -0.1 of 1",
+            "mean quality -0.1 of 1",
             id="disturbed weights",
         ),
         pytest.param(
@@ -161,12 +167,12 @@ def test_an_equal_candidate_passes_and_is_promoted(settings: Settings) -> None:
             f"UPDATE {WRITTEN_FRAMES} SET knee_angle_r_deg = knee_angle_r_deg - 6, "
             f"knee_angle_l_deg = knee_angle_l_deg - 6 WHERE {OF_CANDIDATE} AND NOT ({OF_LEFT}); "
             f"UPDATE quality_of_every_run SET value = 0.95 WHERE name = 'mean_quality' AND {OF_CANDIDATE}",
-            "bias of knee_angle, facing left: +9 deg",
+            "bias of knee_angle, facing left +9 deg",
             id="better on average, worse for those who face left",
         ),
         pytest.param(
             f"UPDATE run_cost SET processor_s = 3 * processor_s WHERE {OF_CANDIDATE}",
-            "processor time per frame, candidate to champion: +3 times",
+            "processor time per frame, candidate to champion +3 times",
             id="equal, three times slower",
         ),
     ],
@@ -174,14 +180,14 @@ def test_an_equal_candidate_passes_and_is_promoted(settings: Settings) -> None:
 def test_a_candidate_is_stopped_for_its_fault(settings: Settings, changes: str, reason: str) -> None:
     status = gated(settings, changes)
     assert verdict(status) == "fail", status
-    assert reason in status
+    assert reason in failed_criteria(status)
     assert "the gate's verdict is: fail. Promoting against that needs --reason" in promotion_refused(settings)
 
 
 def test_a_faster_candidate_whose_intervals_cover_too_little_is_stopped_by_its_golden_trials(
     settings: Settings, tmp_path: Path
 ) -> None:
-    """References lie 1 degree beside what both measured: within intervals of 1.5 degrees, outside those of 0.3."""
+    """References lie 1 degree beside what both measured: within intervals of 5 degrees, outside those of 0.3."""
     places = [COLUMNS.index(f"{name}_deg") for name in ANGLES]
     for trial in TRIALS:
         angles = np.deg2rad(
@@ -197,7 +203,7 @@ def test_a_faster_candidate_whose_intervals_cover_too_little_is_stopped_by_its_g
         f"UPDATE run_cost SET processor_s = 1 WHERE {OF_CANDIDATE}",
     )
     assert verdict(status) == "fail", status
-    assert "coverage of 95 % intervals against reference: +0 of 1" in status
+    assert "coverage of 95 % intervals against reference +0 of 1" in failed_criteria(status)
     assert "the gate's verdict is: fail" in promotion_refused(settings)
 
 

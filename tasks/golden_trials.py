@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from biopose.errors import BioposeError
 from biopose.io.units import LengthUnit
@@ -61,6 +62,12 @@ def add_golden(
         NoWarehouseError: there is no warehouse.
         BioposeError: the reference cannot be used.
     """
+    of_markers = reference is not None and reference.suffix.lower() in MARKERS
+    if beside != MarkerFiles() and not of_markers:
+        raise BioposeError(
+            f"{reference or trial_id}: --static, --model, --up, --units and --subject are of a recording of markers, "
+            f"{' or '.join(MARKERS)}; this reference is none"
+        )
     if not settings.warehouse.is_file():
         raise no_home(settings.home)
     with exclusive(settings.home):
@@ -73,28 +80,12 @@ def add_golden(
         if reference is None:
             kinematics = settings.home / artifacts / "kinematics.parquet"
             return golden.approve(trial_id, kinematics, video_sha256=video_sha256, who=by)
-        of_trial = {
-            "video_sha256": video_sha256,
-            "offset_s": offset_s,
-            "who": by,
-            "span_s": (first_s, last_s),
-        }
-        if reference.suffix.lower() not in MARKERS:
-            if beside != MarkerFiles():
-                raise BioposeError(
-                    f"{reference}: holds joint angles; --static, --model, --up, --units and --subject are of a "
-                    f"recording of markers, {' or '.join(MARKERS)}"
-                )
+        of_trial: dict[str, Any] = {"video_sha256": video_sha256, "offset_s": offset_s, "who": by}
+        of_trial["span_s"] = (first_s, last_s)
+        if not of_markers:
             return golden.add_reference(trial_id, reference, **of_trial)
         with tempfile.TemporaryDirectory() as folder:
-            angles = Path(folder) / "angles.mot"
-            trial = MarkerTrial(
-                reference,
-                height_m=height_m,
-                mass_kg=mass_kg,
-                activity=activity,
-                trial_id=trial_id,
-                **vars(beside),
-            )
+            angles, body = Path(folder) / "angles.mot", {"height_m": height_m, "mass_kg": mass_kg}
+            trial = MarkerTrial(reference, **body, activity=activity, trial_id=trial_id, **vars(beside))
             notes = write_angles(trial, angles)
             return golden.add_reference(trial_id, angles, markers=reference, notes=notes, **of_trial)

@@ -150,7 +150,7 @@ def test_what_belongs_to_markers_is_refused_beside_joint_angles(settings: Settin
     command = ["add", TRIAL.trial_id, "--reference", str(reference), "--up", "z", "--home", str(settings.home)]
     refused = CliRunner().invoke(golden, command)
     assert refused.exit_code == 1
-    assert "markers.mot: holds joint angles; --static, --model, --up" in refused.stderr
+    assert "markers.mot: --static, --model, --up, --units and --subject are of a recording of markers" in refused.stderr
 
 
 def test_a_person_who_is_erased_leaves_the_golden_set(settings: Settings) -> None:

@@ -225,10 +225,19 @@ def test_a_candidate_that_fails_on_trials_or_has_too_few_is_stopped(
     assert f"the gate's verdict is: {expected.partition(':')[0]}" in promotion_refused(settings)
 
 
-def test_trials_that_were_measured_anew_from_another_height_are_left_out_and_named(settings: Settings) -> None:
-    trial = TRIALS[3]
-    status = gated(settings, f"UPDATE run SET height_m = 1.9 WHERE trial_id = '{trial.trial_id}' AND {OF_CANDIDATE}")
-    assert f"note: 1 measured trials are not compared ({trial.trial_id}): since then" in status
+def test_trials_that_were_measured_anew_from_another_recording_or_size_are_left_out_and_named(
+    settings: Settings,
+) -> None:
+    values = ("height_m = 1.9", f"video_sha256 = '{'b' * 64}'", "mass_kg = 70")
+    changed = [one.trial_id for one in TRIALS[: len(values)]]
+    status = gated(
+        settings,
+        ";".join(
+            f"UPDATE run SET {value} WHERE trial_id = '{trial}' AND {OF_CANDIDATE}"
+            for value, trial in zip(values, changed, strict=True)
+        ),
+    )
+    assert f"note: 3 measured trials are not compared ({', '.join(sorted(changed))}): since then" in status
 
 
 def test_a_rollout_whose_registry_is_down_or_lost_a_model_stays_where_it_is_and_goes_on(

@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.backfills home FOLDER          # makes FOLDER/home: recordings of markers to measure anew
     python -m tests.benchmarks.backfills whole FOLDER/home 5  # the command, killed at random with all its processes
-    python -m tests.benchmarks.backfills writes FOLDER/home 50    # killed at so many of its statements; no engines
+    python -m tests.benchmarks.backfills writes FOLDER/home 50       # killed at so many of its statements; no engines
+    python -m tests.benchmarks.backfills writes FOLDER/home 50 76    # of these, at those from the 76th statement on
 
 Right after the kill every trial must show one release's numbers, whole, and readers, too; after the second run the
 warehouse must hold what an uninterrupted run leaves, row for row, and the snapshot the same. For `writes` the results
@@ -178,15 +179,16 @@ def measured(home: Path) -> Iterator[tuple[Path, dict[str, Any], int]]:
             yield copy, whole, writes
 
 
-def at_writes(home: Path, number: int) -> None:
-    """Kill the flow before statements of it, spread evenly over all."""
+def at_writes(home: Path, number: int, first: int = 0) -> None:
+    """Kill the flow before statements of it, spread evenly over all, from the first that is asked for on."""
     with measured(home) as (start, whole, writes):
         print(
             f"{writes} writes\n| before write | ended | trials that showed it then | faults |\n|---|---|---|---|",
             flush=True,
         )
         for moment in range(min(number, writes)):
-            write = moment * writes // min(number, writes)
+            if (write := moment * writes // min(number, writes)) < first:
+                continue
             kill = partial(in_flow, write=write)
             ended, shown, faults = judged(start, whole, kill, lambda copy: in_flow(copy).get("failed", 0))
             print(f"| {write} | {ended} | {shown} | {'; '.join(faults) or 'none'} |", flush=True)
@@ -202,7 +204,7 @@ def main() -> None:
     if what == "home":
         make_home(Path(folder))
     else:
-        {"whole": whole_runs, "writes": at_writes}[what](Path(folder), int(number[0]))
+        {"whole": whole_runs, "writes": at_writes}[what](Path(folder), *map(int, number))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from biopose.errors import BioposeError
 from tasks.cohort import refresh
 from tasks.errors import TrialsFailedError
 from tasks.ingest_page import publish_ingest
+from tasks.ingest_record import end_ingest
 from tasks.ingest_run import IngestRun
-from tasks.models import end_ingest
 from tasks.plan import Discovered, IngestOptions
 from tasks.retention import prune, pruned_line
 from tasks.session_owners import SessionOwners

@@ -39,10 +39,10 @@ from tasks.flow_runs import close_crashed_runs
 from tasks.height_jumps import height_jumps
 from tasks.ingest_log import IngestLog, ingest_log
 from tasks.ingest_page import publish_ingest
+from tasks.ingest_record import begin_ingest
 from tasks.ingest_run import IngestRun
 from tasks.marker_plan import PlannedMarkers
 from tasks.methods import PinnedMethod
-from tasks.models import begin_ingest
 from tasks.notify import on_crashed, on_failure
 from tasks.plan import Discovered, IngestOptions, Planned, discover, plan_trial
 from tasks.priority import as_night

@@ -314,12 +314,8 @@ def _compare(settings: Settings, current: Rollout) -> None:
     policy = Policy.read(current.policy, f"the policy of rollout {current.number}")
     with opened_for_writing(settings.warehouse) as connection, transaction(connection):
         outcomes = sample(connection, current.number)
-        pairs = paired_runs(
-            connection,
-            [one.trial_id for one in outcomes if one.outcome == "measured"],
-            first=current.champion_id,
-            second=current.candidate_id,
-        )
+        measured = [one.trial_id for one in outcomes if one.outcome == "measured"]
+        pairs = paired_runs(connection, measured, first=current.champion_id, second=current.candidate_id)
         there = stored_trials(connection, current.champion_id, neurik=of_markers)
         trials = [ComparedTrial.of(pair, settings, golden) for pair in pairs]
         comparison = compare(
@@ -328,6 +324,7 @@ def _compare(settings: Settings, current: Rollout) -> None:
             failed={one.trial_id: one.message or "" for one in outcomes if one.outcome == "failed"},
             look=1 + earlier_looks(connection, current),
             population=len({one.athlete for one in there}),
+            unpaired=sorted({*measured} - {one.trial_id for one in trials}),
         )
         note_offsets(connection, current.number, offsets_of(trials, policy))
         note_compared(connection, current.number, json.dumps(comparison), who=user_name())

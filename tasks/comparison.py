@@ -41,7 +41,13 @@ def read_policy(file: Path | None) -> tuple[Policy, str]:
 
 
 def compare(
-    trials: Sequence[ComparedTrial], policy: Policy, *, failed: Mapping[str, str], look: int, population: int | None
+    trials: Sequence[ComparedTrial],
+    policy: Policy,
+    *,
+    failed: Mapping[str, str],
+    look: int,
+    population: int | None,
+    unpaired: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The whole comparison as JSON has it: the decision, every coordinate, metric and trial.
 
@@ -51,6 +57,7 @@ def compare(
         failed: by trial, why the candidate could not measure it.
         look: at this candidate, counted from 1.
         population: athletes that the sample was drawn from; None: very many.
+        unpaired: ids of trials that the candidate measured, and whose runs are no pair any more.
     """
     athletes = np.unique([one.athlete_id for one in trials], return_inverse=True)[1].astype(np.int64)
     decision = decide(
@@ -65,7 +72,7 @@ def compare(
     )
     return {
         "decision": _finite({**asdict(decision), "line": decision.line}),
-        "notes": _notes(trials, policy),
+        "notes": [*_notes(trials, policy), *_unpaired_notes(unpaired)],
         "coordinates": coordinate_rows(trials),
         "metrics": metric_rows(trials),
         "reference": reference_rows(trials),
@@ -154,6 +161,15 @@ def _notes(trials: Sequence[ComparedTrial], policy: Policy) -> list[str]:
             "an earlier version, or shares such a result"
         )
     return notes
+
+
+def _unpaired_notes(trials: Sequence[str]) -> list[str]:
+    if not trials:
+        return []
+    return [
+        f"{len(trials)} measured trials are not compared ({', '.join(sorted(trials))}): since then they were measured "
+        "anew from another recording, height or mass, or they are retired"
+    ]
 
 
 def _row(one: ComparedTrial, policy: Policy) -> dict[str, Any]:

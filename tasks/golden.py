@@ -1,7 +1,7 @@
 """The golden set: stored trials with a reference, which every rollout measures and compares with it.
 
-A reference is a file of joint angles of another measurement of the same seconds, such as inverse kinematics of markers
-(.mot), or the trial's own numbers, once a person has approved them. The set is a file of the home, golden.json, with
+A reference is a file of joint angles of another measurement of the same seconds (.mot), those of a recording of
+markers, or the trial's own numbers, once a person has approved them. The set is a file of the home, golden.json, with
 the hash of each video and reference; both are checked whenever they are used.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -22,15 +22,16 @@ from numpy.typing import NDArray
 from biopose.errors import BioposeError
 from biopose.io.files import sha256_of, written_whole
 from biopose.io.mot import read_mot
+from tasks.golden_markers import MARKERS
 from tasks.settings import OWNER_ALONE, Settings
 
 FloatArray = NDArray[np.float64]
 Kind = Literal["reference", "approval"]
 
 FILE = "golden.json"
-APPROVED = "golden"  # folder of the home with copies of approved numbers, named by their hash
+COPIES = "golden"  # folder of the home with approved numbers and angles of markers, named by their hash
 SHOWN_OF_HASH = 12
-ANGLES, MARKERS = (".mot", ".sto"), (".trc", ".c3d")  # endings of files
+ANGLES = (".mot", ".sto")  # endings of files
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class GoldenTrial:
     Attributes:
         trial_id: its id.
         kind: of the reference: another measurement, or a person's approval of stored numbers.
-        file: the reference; an approval's is relative to the home.
+        file: the reference; one that the home has a copy of is relative to it.
         sha256: of it.
         video_sha256: of the recording that it belongs to.
         offset_s: time of the reference at the recording's time 0.
         who: added it, or approved the numbers.
         added_at: when, ISO 8601.
+        markers: the recording that the reference was made of; empty where it was given as angles.
+        notes: what limits what was made of them, a sentence each.
     """
 
     trial_id: str
@@ -56,6 +59,18 @@ class GoldenTrial:
     offset_s: float
     who: str
     added_at: str
+    markers: str = ""
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> GoldenTrial:
+        """As JSON has it."""
+        return cls(**{**row, "notes": tuple(row.get("notes", ()))})
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the home has the only copy of the reference."""
+        return not Path(self.file).is_absolute()
 
 
 class GoldenSet:
@@ -74,7 +89,7 @@ class GoldenSet:
         try:
             if self._file.exists():
                 rows = json.loads(self._file.read_text(encoding="utf-8"))["trials"]
-                self.trials = {row["trial_id"]: GoldenTrial(**row) for row in rows}
+                self.trials = {row["trial_id"]: GoldenTrial.of(row) for row in rows}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BioposeError(
                 f"{self._file}: cannot be read ({error}); restore it from a backup, or delete it and add its "
@@ -82,7 +97,16 @@ class GoldenSet:
             ) from error
 
     def add_reference(
-        self, trial_id: str, file: Path, *, video_sha256: str, offset_s: float, who: str, span_s: tuple[float, float]
+        self,
+        trial_id: str,
+        file: Path,
+        *,
+        video_sha256: str,
+        offset_s: float,
+        who: str,
+        span_s: tuple[float, float],
+        markers: Path | None = None,
+        notes: Sequence[str] = (),
     ) -> GoldenTrial:
         """Add a trial with joint angles of another measurement.
 
@@ -93,6 +117,8 @@ class GoldenSet:
             offset_s: time of the reference at the recording's time 0.
             who: adds it.
             span_s: first and last time of the trial.
+            markers: the recording that the file was made of; it is copied then.
+            notes: what limits it.
 
         Raises:
             BioposeError: the file is malformed, has no joint angle that BioPose measures, or no common time.
@@ -101,11 +127,13 @@ class GoldenSet:
         times_s, _ = _read_reference(file)
         if not ((times_s >= span_s[0] + offset_s) & (times_s <= span_s[1] + offset_s)).any():
             raise BioposeError(
-                f"{file}: lasts from {times_s[0]:.2f} to {times_s[-1]:.2f} s and has no row within the trial's "
-                f"{span_s[0] + offset_s:.2f} to {span_s[1] + offset_s:.2f} s; give the time of the reference at the "
-                "recording's time 0 as --offset-s"
+                f"{markers or file}: lasts from {times_s[0]:.2f} to {times_s[-1]:.2f} s and has no row within the "
+                f"trial's {span_s[0] + offset_s:.2f} to {span_s[1] + offset_s:.2f} s; give the time of the reference "
+                "at the recording's time 0 as --offset-s"
             )
-        return self._add("reference", trial_id, str(file.resolve()), sha256_of(file), video_sha256, offset_s, who)
+        kept = self._copied(file) if markers else str(file.resolve())
+        of_markers = (str(markers.resolve()) if markers else "", tuple(notes))
+        return self._add("reference", trial_id, kept, sha256_of(file), video_sha256, offset_s, who, *of_markers)
 
     def approve(self, trial_id: str, kinematics: Path, *, video_sha256: str, who: str) -> GoldenTrial:
         """Add a trial whose stored numbers a person approved; they are copied.
@@ -121,12 +149,8 @@ class GoldenSet:
         """
         if not kinematics.is_file():
             raise BioposeError(f"{kinematics}: is gone; measure {trial_id} again before its numbers are approved")
-        sha256 = sha256_of(kinematics)
-        name = f"{APPROVED}/{sha256[:16]}.parquet"
-        (self._home / APPROVED).mkdir(mode=OWNER_ALONE, exist_ok=True)
-        with written_whole(self._home / name) as partial:
-            shutil.copyfile(kinematics, partial)
-        return self._add("approval", trial_id, name, sha256, video_sha256, 0.0, who)
+        name = self._copied(kinematics)
+        return self._add("approval", trial_id, name, sha256_of(kinematics), video_sha256, 0.0, who)
 
     def remove(self, trial_ids: Collection[str]) -> list[str]:
         """Take trials out of the set; those that were in it."""
@@ -191,11 +215,28 @@ class GoldenSet:
             axis=1,
         )
 
+    def _copied(self, file: Path) -> str:
+        """The name, relative to the home, of a copy of a file."""
+        name = f"{COPIES}/{sha256_of(file)[:16]}{file.suffix}"
+        (self._home / COPIES).mkdir(mode=OWNER_ALONE, exist_ok=True)
+        with written_whole(self._home / name) as partial:
+            shutil.copyfile(file, partial)
+        return name
+
     def _add(
-        self, kind: Kind, trial_id: str, file: str, sha256: str, video_sha256: str, offset_s: float, who: str
+        self,
+        kind: Kind,
+        trial_id: str,
+        file: str,
+        sha256: str,
+        video_sha256: str,
+        offset_s: float,
+        who: str,
+        markers: str = "",
+        notes: tuple[str, ...] = (),
     ) -> GoldenTrial:
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        added = GoldenTrial(trial_id, kind, file, sha256, video_sha256, offset_s, who, at)
+        added = GoldenTrial(trial_id, kind, file, sha256, video_sha256, offset_s, who, at, markers, notes)
         replaced = self.trials.get(trial_id)
         self.trials[trial_id] = added
         self._save()
@@ -204,8 +245,8 @@ class GoldenSet:
         return added
 
     def _remove_copy(self, one: GoldenTrial) -> None:
-        """Remove approved numbers, unless another trial has the same, as one that was renamed has."""
-        if one.kind == "approval" and one.file not in {other.file for other in self.trials.values()}:
+        """Remove a copy, unless another trial has the same, as one that was renamed has."""
+        if one.is_copy and one.file not in {other.file for other in self.trials.values()}:
             self._path(one).unlink(missing_ok=True)
 
     def _save(self) -> None:
@@ -218,7 +259,7 @@ class GoldenSet:
 
     def _fault(self, one: GoldenTrial) -> str | None:
         path = self._path(one)
-        again = "--approve" if one.kind == "approval" else f"--reference {path}"
+        again = "--approve" if one.kind == "approval" else f"--reference {one.markers or path}"
         if not path.is_file():
             return f"{path}: the reference of {one.trial_id} is gone; restore it, or `biopose golden remove` the trial"
         if (found := sha256_of(path)) != one.sha256:
@@ -242,19 +283,11 @@ def _angles() -> list[str]:
 
 
 def _check_holds_angles(file: Path) -> None:
-    """Refuse a file that is no table of joint angles; the message has the commands that make one of markers."""
-    kind = file.suffix.lower()
-    if kind in ANGLES:
-        return
-    message = f"{file}: a reference is joint angles of OpenSim's coordinates, {' or '.join(ANGLES)}"
-    if kind in MARKERS:
-        made = f"--out {file.stem}.mot"
-        message += (
-            f", and this holds markers; give the .mot that `biopose ik --solver neurik --markers {file.name} --static "
-            f"STATIC{kind} {made}` makes of them or, with a scaled model (`biopose scale`), `biopose ik --markers "
-            f"{file.name} --model MODEL.osim {made}`"
+    if file.suffix.lower() not in ANGLES:
+        raise BioposeError(
+            f"{file}: a reference is joint angles of OpenSim's coordinates, {' or '.join(ANGLES)}, or a recording of "
+            f"markers, {' or '.join(MARKERS)}"
         )
-    raise BioposeError(message)
 
 
 def _read_reference(file: Path) -> tuple[FloatArray, dict[str, FloatArray]]:

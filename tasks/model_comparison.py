@@ -91,6 +91,7 @@ def _differences(settings: Settings, connection: duckdb.DuckDBPyConnection, pair
     quality = np.array([trial.quality for trial in compared]).T
     return {
         "trials": len(compared),
+        "unpaired": len(trials) - len(compared),
         "quality": [number_or_none(mean_of_known(values)) for values in quality],
         "coordinates": coordinate_rows(compared),
         "metrics": metric_rows(compared),

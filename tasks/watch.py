@@ -138,25 +138,31 @@ def _drifts(
     *,
     level: float,
 ) -> tuple[Drift, ...]:
-    bounds: Mapping[str, dict[str, float]] = {
+    own = dict(
+        zip(
+            OF_PREDICTION,
+            (policy.watch.largest_disagreement_rise_deg, policy.watch.largest_prediction_sd_rise_mm),
+            strict=True,
+        )
+    )
+    bounds: Mapping[str, dict[str, float | None]] = {
         "mean_quality": {"low": policy.watch.lowest_quality_difference},
         "median_confidence": {"low": policy.watch.lowest_confidence_difference},
         "untrusted_share": {"high": policy.watch.largest_untrusted_rise},
-        "refinement_mirror_disagreement_deg": {"high": policy.watch.largest_disagreement_rise_deg},
-        "refinement_prediction_sd_mm": {"high": policy.watch.largest_prediction_sd_rise_mm},
+        **{name: {"high": own[name] or policy.largest_rise(_known(base, name))} for name in OF_PREDICTION},
     }
     each = level / (len(bounds) + 1)
     means = (
         drift_of_means(name, _values(watched, name), _values(base, name), level=each, **bound)
         for name, bound in bounds.items()
-        if name not in OF_PREDICTION or (_is_known(watched, name) and _is_known(base, name))
+        if name not in OF_PREDICTION or (_known(watched, name) and _known(base, name))
     )
     failed = "trials that cannot be measured"
     return (*means, drift_of_shares(failed, *shares, level=each, high=policy.watch.largest_failed_rise))
 
 
-def _is_known(trials: Sequence[Mapping[str, Any]], name: str) -> bool:
-    return any(one[name] is not None for one in trials)
+def _known(trials: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+    return [one[name] for one in trials if one[name] is not None]
 
 
 def _values(trials: Sequence[Mapping[str, Any]], name: str) -> TrialValues:

@@ -13,24 +13,29 @@ from numpy.typing import NDArray
 from warehouse.load import table_of
 from warehouse.run_costs import RunCost, run_costs
 
-RUNS = """
+# Whether two runs measured the same: of another recording, height or mass a release is no better or worse.
+SAME_INPUT = """
+one.video_sha256 = two.video_sha256 AND one.height_m = two.height_m AND one.mass_kg IS NOT DISTINCT FROM two.mass_kg
+"""
+
+RUNS = f"""
 SELECT
     trial_manifest.trial_id, team_id, athlete_id, activity,
-    if(recording = 'video', coalesce(camera, 'not stated'), recording), second_run.video_sha256,
-    first.run_number, second.run_number, first_run.artifacts, second_run.artifacts
+    if(recording = 'video', coalesce(camera, 'not stated'), recording), two.video_sha256,
+    one.run_number, two.run_number, one.artifacts, two.artifacts
 FROM trial_manifest
 JOIN session USING (session_id)
 JOIN release_run AS first ON first.trial_id = trial_manifest.trial_id AND first.release_id = $first
 JOIN release_run AS second ON second.trial_id = trial_manifest.trial_id AND second.release_id = $second
-JOIN run AS first_run ON first_run.run_number = first.run_number
-JOIN run AS second_run ON second_run.run_number = second.run_number
-WHERE list_contains($trials, trial_manifest.trial_id) AND NOT is_retired
+JOIN run AS one ON one.run_number = first.run_number
+JOIN run AS two ON two.run_number = second.run_number
+WHERE list_contains($trials, trial_manifest.trial_id) AND NOT is_retired AND {SAME_INPUT}
 ORDER BY trial_manifest.trial_id
-"""
+"""  # noqa: S608 - our own SQL
 
-# Of a rollout's measured trials that are not retired, whether both releases' runs are those that were compared: of one
-# recording and person's size, and loaded before the gate. A run that is loaded again has the same numbers.
-COMPARED = """
+# Of a rollout's measured trials that are not retired, whether both releases' runs are those that were compared: of the
+# same input, and loaded before the gate. A run that is loaded again has the same numbers.
+COMPARED = f"""
 WITH first_load AS (SELECT run_number, min(loaded_at) AS loaded_at FROM load_record GROUP BY run_number),
 of_either AS (
     SELECT release_run.trial_id, release_run.release_id, video_sha256, height_m, mass_kg, loaded_at
@@ -41,9 +46,7 @@ of_either AS (
 SELECT
     sampled.trial_id,
     coalesce(
-        one.video_sha256 = two.video_sha256
-        AND one.height_m = two.height_m
-        AND one.mass_kg IS NOT DISTINCT FROM two.mass_kg
+        {SAME_INPUT}
         AND one.loaded_at <= gate.noted_at
         AND two.loaded_at <= gate.noted_at,
         false
@@ -57,7 +60,7 @@ LEFT JOIN rollout_transition AS gate
     ON gate.rollout_number = sampled.rollout_number AND gate.from_state = 'compare' AND gate.to_state = 'gate'
 WHERE sampled.rollout_number = $rollout AND outcome = 'measured' AND NOT is_retired
 ORDER BY sampled.trial_id
-"""
+"""  # noqa: S608 - our own SQL
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +97,11 @@ class PairedRun:
 def paired_runs(
     connection: duckdb.DuckDBPyConnection, trials: Sequence[str], *, first: str, second: str
 ) -> Iterator[PairedRun]:
-    """The trials that two releases both measured, one at a time.
+    """The trials that two releases both measured from the same recording, height and mass, one at a time.
 
     Args:
         connection: of the warehouse.
-        trials: their ids; those that a release did not measure, or that are retired, are left out.
+        trials: their ids; those are left out that are retired, or that the two did not both measure from the same.
         first: id of a release.
         second: of another.
     """

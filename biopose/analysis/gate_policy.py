@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean, stdev
 from typing import Any
 
 from biopose.analysis.cluster_bootstrap import LEAST_CLUSTERS
@@ -94,8 +95,9 @@ class WatchPolicy:
         lowest_confidence_difference: of the keypoints' median confidence, 0 to 1.
         largest_untrusted_rise: of the share of frames that are not trusted.
         largest_failed_rise: of the share of trials that cannot be measured.
-        largest_disagreement_rise_deg: of the disagreement of MQ-HMR's predictions of mirrored and of other frames.
-        largest_prediction_sd_rise_mm: of the standard deviation that MQ-HMR gives its keypoints.
+        largest_disagreement_rise_deg: of the disagreement of MQ-HMR's predictions of mirrored and of other frames;
+            None: `Policy.largest_rise`.
+        largest_prediction_sd_rise_mm: of the standard deviation that MQ-HMR gives its keypoints; None: likewise.
     """
 
     nights: int = 5
@@ -105,8 +107,8 @@ class WatchPolicy:
     lowest_confidence_difference: float = -0.10
     largest_untrusted_rise: float = 0.10
     largest_failed_rise: float = 0.10
-    largest_disagreement_rise_deg: float = 2.0
-    largest_prediction_sd_rise_mm: float = 30.0
+    largest_disagreement_rise_deg: float | None = None
+    largest_prediction_sd_rise_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,16 @@ class Policy:
         if not table["bias_deg"]:
             raise BioposeError(f"{name}: bias_deg: has no coordinate; one at least is needed")
         return cls(**table, watch=WatchPolicy(**watch))
+
+    def largest_rise(self, baseline: Sequence[float]) -> float | None:
+        """By how much a value of predictions may rise from that of the baseline's trials; None with less than two.
+
+        By the ratio that the gate allows on the same trials, and, since the watched ones are others, by the standard
+        deviation between the baseline's, too.
+        """
+        if len(baseline) < 2:
+            return None
+        return (self.prediction["largest_ratio"] - 1) * mean(baseline) + stdev(baseline)
 
     def level_of(self, look: int) -> float:
         """The part of the level that a look may spend, counted from 1: half, a sixth, a twelfth, ..."""

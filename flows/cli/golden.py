@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
-from biopose.cli.command_line import EXISTING, Commands, as_json, show
+from biopose.cli.command_line import EXISTING, Commands, as_json, show, with_subject, with_units, with_up
+from biopose.io.units import LengthUnit
+from biopose.io.up_axis import UpAxis
 from flows.cli.command_errors import as_one_line
 from flows.cli.home_option import refuse_without_home, with_home
 
@@ -19,12 +21,13 @@ from flows.cli.home_option import refuse_without_home, with_home
 def golden() -> None:
     """Stored trials with a reference, by which every rollout judges a candidate.
 
-    A reference is another measurement of the same seconds, such as inverse kinematics of markers, or the trial's own
-    numbers, approved by a person. Each is kept with its hash, and one that changed is refused by name.
+    A reference is another measurement of the same seconds: joint angles, or a recording of markers, which is solved; or
+    the trial's own numbers, approved by a person. Each is kept with its hash, and one that changed is refused by name.
 
     \b
     Examples:
       biopose golden add lab/day1/walk1 --reference walk1_ik.mot
+      biopose golden add lab/day1/walk2 --reference walk2.c3d --static static.c3d --up z
       biopose golden add demo/street/walk --approve --by "A. Miller"
       biopose golden list
     """
@@ -32,7 +35,14 @@ def golden() -> None:
 
 @golden.command()
 @click.argument("trial")
-@click.option("--reference", type=EXISTING, help=".mot or .sto of joint angles of the same seconds.")
+@click.option(
+    "--reference", type=EXISTING, help="Of the same seconds: joint angles, .mot or .sto, or markers, .trc or .c3d."
+)
+@click.option("--static", type=EXISTING, help="Of markers: the athlete standing still.")
+@click.option("--model", type=EXISTING, help="Of markers: .osim that has them; scaled to the static trial.")
+@with_up
+@with_units
+@with_subject
 @click.option(
     "--offset-s", default=0.0, show_default=True, help="Time of the reference at time 0 of the trial's recording."
 )
@@ -41,22 +51,38 @@ def golden() -> None:
 @with_home
 @as_json
 def add(
-    trial: str, reference: Path | None, offset_s: float, approve: bool, by: str | None, home: Path | None, json_: bool
+    trial: str,
+    reference: Path | None,
+    static: Path | None,
+    model: Path | None,
+    up: UpAxis,
+    units: LengthUnit | None,
+    subject: str | None,
+    offset_s: float,
+    approve: bool,
+    by: str | None,
+    home: Path | None,
+    json_: bool,
 ) -> None:
     """Add TRIAL, as team/session/trial, to the golden set, or change its reference.
+
+    Markers are solved as `biopose ingest` solves them, with the trial's height and mass, by the network that ships or
+    on the model; their joint angles are kept in the home, and what limits them is printed.
 
     \b
     Examples:
       biopose golden add lab/day1/walk1 --reference walk1_ik.mot --offset-s 12.4
+      biopose golden add lab/day1/walk2 --reference walk2.c3d --static static.c3d --up z
       biopose golden add demo/street/walk --approve
     """
     if approve == (reference is not None):
         raise click.UsageError("give either --reference FILE.mot or --approve")
-    from tasks.golden_trials import add_golden
+    from tasks.golden_trials import MarkerFiles, add_golden
     from tasks.settings import Settings
 
     with as_one_line():
-        added = add_golden(Settings.load(home), trial, reference=reference, offset_s=offset_s, who=by)
+        beside = MarkerFiles(static, model, up, units, subject)
+        added = add_golden(Settings.load(home), trial, reference=reference, offset_s=offset_s, who=by, beside=beside)
     show(asdict(added), json_=json_, lines=lambda: _lines([asdict(added)]))
 
 
@@ -117,6 +143,8 @@ def _lines(rows: list[Mapping[str, Any]] | list[dict[str, Any]]) -> list[str]:
         lines.append(
             f"{row['trial_id']:<32} {row['kind']:<10} {row['added_at'][:10]:<10}  {row['who']:<16} {row['file']}"
         )
+        if row["markers"]:
+            lines += [f"  of the markers {row['markers']}", *(f"    {note}" for note in row["notes"])]
         if row.get("fault"):
             lines.append(f"  {row['fault']}")
     return lines

@@ -157,9 +157,12 @@ def _comparison_lines(found: Mapping[str, Any]) -> list[str]:
     for name in sorted({*first["metrics"], *second["metrics"]}):
         values = ("-" if (value := one["metrics"].get(name)) is None else f"{value:g}" for one in (first, second))
         lines.append(f"  {name}: {' -> '.join(values)}")
+    if unpaired := found.get("unpaired"):
+        lines.append(f"{unpaired} trials were measured with both from another recording, height or mass: not compared")
     if not found["trials"]:
         named = f"{second['stage']}={second['version']}"
-        return [*lines, f"No trial was measured with both; `biopose rollout start --model {named}` measures a sample"]
+        none = "No other trial" if unpaired else "No trial"
+        return [*lines, f"{none} was measured with both; `biopose rollout start --model {named}` measures a sample"]
     others = ", ".join(found["other_differences"])
     one, two = found["releases"]
     lines.append(f"{found['trials']} trials were measured with both, by the releases {one} and {two}")

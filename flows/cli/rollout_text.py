@@ -42,6 +42,7 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         lines.append(f"Shadow: {rollout['shadow']['line']}")
     if rollout["comparison"]:
         lines += _decision_lines(rollout["comparison"]["decision"])
+        lines += [f"  note: {note}" for note in rollout["comparison"].get("notes", ())]
     lines += [f"  {one['at'][:19]}  {one['to']:<9} {one['who']}: {one['why']}" for one in rollout["transitions"]]
     lines += [_night_line(night) for night in rollout["nights"]]
     if rollout["verdict"]:

@@ -77,3 +77,11 @@ def test_a_policy_without_any_coordinate_or_with_a_number_for_a_table_is_refused
 def test_a_policy_without_a_watch_has_the_bounds_of_the_shipped_one() -> None:
     """Those of rollouts that began before there was a watch have none."""
     assert Policy.read(SHIPPED.partition("[watch]")[0], "p.toml") == Policy.read(SHIPPED, "p.toml")
+
+
+def test_a_value_of_predictions_may_rise_by_the_gates_ratio_and_the_spread_of_the_baseline() -> None:
+    policy = Policy.read(SHIPPED, "p.toml")
+    assert policy.largest_rise([4.0, 5.0, 6.0]) == pytest.approx(0.25 * 5.0 + 1.0)
+    assert policy.largest_rise([4.0]) is None
+    own = Policy.read(f"{SHIPPED}\nlargest_disagreement_rise_deg = 3", "p.toml")
+    assert own.watch.largest_disagreement_rise_deg == 3

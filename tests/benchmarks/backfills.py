@@ -1,8 +1,9 @@
 """Backfills that are killed, and run again to their end.
 
-    python -m tests.benchmarks.backfills home FOLDER          # makes FOLDER/home: six small trials to measure anew
+    python -m tests.benchmarks.backfills home FOLDER          # makes FOLDER/home: recordings of markers to measure anew
     python -m tests.benchmarks.backfills whole FOLDER/home 5  # the command, killed at random with all its processes
-    python -m tests.benchmarks.backfills writes FOLDER/home 50    # killed at so many of its statements; no engines
+    python -m tests.benchmarks.backfills writes FOLDER/home 50       # killed at so many of its statements; no engines
+    python -m tests.benchmarks.backfills writes FOLDER/home 50 76    # of these, at those from the 76th statement on
 
 Right after the kill every trial must show one release's numbers, whole, and readers, too; after the second run the
 warehouse must hold what an uninterrupted run leaves, row for row, and the snapshot the same. For `writes` the results
@@ -33,14 +34,16 @@ from tasks.models import pin_versions
 from tasks.promotion import promote
 from tasks.settings import Settings
 from tests.benchmarks.kills import KILLED, Writes, copied, import_ahead, in_a_process
-from tests.flows.ingest_runs import run_ingest, small_inbox
+from tests.flows.ingest_runs import run_ingest
 from tests.flows.test_rollout import another_version
+from tests.marker_recordings import laboratory
 from warehouse.connection import opened_for_reading, opened_for_writing, transaction
 from warehouse.content import content_rows
 from warehouse.releases import admit_candidate, promoted_release
 from warehouse.rollouts import decide, move, note_compared, register
 
 SINCE, UNTIL = "2026-11-01", "2026-11-30"
+TRIALS = 4
 LONGEST_S = 600.0  # of the second run
 # Trials whose current run lacks frames or metrics, or shows nothing.
 BROKEN = """
@@ -52,9 +55,8 @@ SHOWN = "SELECT count(*) FROM trial WHERE release = (FROM (SELECT name FROM rele
 
 
 def make_home(folder: Path) -> None:
-    """A home whose promoted release, with another version of NeurIK, has measured none of its six trials."""
-    for camera in (0, 1):
-        small_inbox(folder / "inbox", trials=3, frames=10, camera=camera)
+    """A home whose promoted release, with another version of NeurIK, has measured none of its trials."""
+    laboratory(folder / "inbox", *(f"walk{number}.trc" for number in range(TRIALS)))
     settings = Settings.load(folder / "home")
     run_ingest(folder / "inbox", settings.home)
     version = another_version(settings.home, folder)
@@ -68,7 +70,7 @@ def make_home(folder: Path) -> None:
             champion_id=champion.release_id,
             candidate_id=candidate,
             policy=DEFAULT_POLICY.read_text(),
-            trials=["blue/beam0/trial0"],
+            trials=["lab/day/walk0"],
             who="benchmark",
             why="benchmark",
         )
@@ -177,15 +179,16 @@ def measured(home: Path) -> Iterator[tuple[Path, dict[str, Any], int]]:
             yield copy, whole, writes
 
 
-def at_writes(home: Path, number: int) -> None:
-    """Kill the flow before statements of it, spread evenly over all."""
+def at_writes(home: Path, number: int, first: int = 0) -> None:
+    """Kill the flow before statements of it, spread evenly over all, from the first that is asked for on."""
     with measured(home) as (start, whole, writes):
         print(
             f"{writes} writes\n| before write | ended | trials that showed it then | faults |\n|---|---|---|---|",
             flush=True,
         )
         for moment in range(min(number, writes)):
-            write = moment * writes // min(number, writes)
+            if (write := moment * writes // min(number, writes)) < first:
+                continue
             kill = partial(in_flow, write=write)
             ended, shown, faults = judged(start, whole, kill, lambda copy: in_flow(copy).get("failed", 0))
             print(f"| {write} | {ended} | {shown} | {'; '.join(faults) or 'none'} |", flush=True)
@@ -201,7 +204,7 @@ def main() -> None:
     if what == "home":
         make_home(Path(folder))
     else:
-        {"whole": whole_runs, "writes": at_writes}[what](Path(folder), int(number[0]))
+        {"whole": whole_runs, "writes": at_writes}[what](Path(folder), *map(int, number))
 
 
 if __name__ == "__main__":

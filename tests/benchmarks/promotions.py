@@ -4,6 +4,7 @@
     python -m tests.benchmarks.promotions moments 50        # kill -9 at random moments; 1 to 2 processor seconds each
     python -m tests.benchmarks.promotions moments 50 canary "roll back"    # of these alone
     python -m tests.benchmarks.promotions write HOME promote=6,10 canary=7   # in copies of a home, at these writes
+    python -m tests.benchmarks.promotions seconds 50000     # the commands, with so many trials of both releases
 
 A write is a statement that changes the warehouse, the move or removal of an alias in MLflow, or a publication; the
 process is killed right before it. Then all trials must show one side or the other, readers too; and after the
@@ -13,8 +14,11 @@ next command warehouse, registry, snapshot and the rollout's state must agree, w
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -24,15 +28,17 @@ from typing import Any
 
 from mlflow import MlflowClient
 
+from flows.bench.synthetic_kinematics import describe_trials
 from tasks import promotion
 from tasks.model_aliases import aliased_versions
 from tasks.settings import Settings
 from tests.benchmarks.kills import KILLED, Writes, copied, import_ahead, in_a_process, seconds_of
 from tests.tasks.registry import make_home
-from warehouse.connection import opened_for_reading, opened_for_writing
+from warehouse.connection import opened_for_reading, opened_for_writing, transaction
 from warehouse.content import content_rows
-from warehouse.releases import canary, promoted_release
+from warehouse.releases import canary, promoted_release, refresh_current
 from warehouse.rollouts import latest
+from warehouse.snapshot import publish_snapshot
 
 ACTS = (("promote", None), ("canary", None), ("roll back", "promote"), ("roll back", "canary"))  # and what comes before
 CURRENT = "SELECT trial_id, current_run_number FROM trial_manifest ORDER BY 1"
@@ -190,6 +196,45 @@ def chosen_writes(home: Path, chosen: Sequence[str]) -> None:
                 print(json.dumps({"act": act, **found}), flush=True)
 
 
+def seconds(home: Path, trials: int) -> None:
+    """Promote and roll back by their commands, and print what each took."""
+    fill(Settings.load(home), trials)
+    print("| act | s | processor s |\n|---|---|---|")
+    for arguments in (["promote"], ["rollback", "--reason", "benchmark"]):
+        command = [sys.executable, "-m", "flows.cli.main", "rollout", *arguments, "--home", str(home)]
+        before, began_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        took_s, after = time.monotonic() - began_s, resource.getrusage(resource.RUSAGE_CHILDREN)
+        processor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        print(f"| {arguments[0]} | {took_s:.2f} | {processor_s:.2f} |", flush=True)
+
+
+def fill(settings: Settings, trials: int) -> None:
+    """Add trials that both releases measured, as in a home whose frames are Parquet files."""
+    with opened_for_writing(settings.warehouse) as connection, transaction(connection):
+        (last,) = connection.execute("SELECT max(run_number) FROM run").fetchall()[0]
+        describe_trials(connection, last, last + trials)
+        rollout = latest(connection)
+        assert rollout is not None
+        number = f"run_number + {trials} AS run_number"
+        for table in ("metric_of_every_run", "quality_of_every_run", "load_record"):
+            connection.execute(
+                f"INSERT INTO {table} SELECT * REPLACE ({number}) FROM {table} WHERE run_number > {last}"
+            )
+        of_candidate = f"{number}, '{rollout.candidate_id}' AS release_id"
+        connection.execute(f"UPDATE run SET release_id = '{rollout.champion_id}' WHERE run_number > {last}")
+        connection.execute(f"UPDATE release_run SET release_id = '{rollout.champion_id}' WHERE run_number > {last}")
+        connection.execute(
+            f"INSERT INTO run SELECT * REPLACE ({of_candidate}, '2-' || run_id AS run_id) FROM run "
+            f"WHERE run_number > {last}"
+        )
+        connection.execute(
+            f"INSERT INTO release_run SELECT * REPLACE ({of_candidate}) FROM release_run WHERE run_number > {last}"
+        )
+        refresh_current(connection)
+    publish_snapshot(settings.warehouse, settings.snapshot)
+
+
 def named(act: str, begun: str | None) -> str:
     """An act, and what it undoes."""
     return f"{act} of a {begun}" if begun else act
@@ -202,6 +247,9 @@ def main() -> None:
         home = Path(given.pop(0)) if what == "write" else Path(scratch) / "home"
         if what != "write":
             in_a_process(lambda: str(make_home(home).home))
+        if what == "seconds":
+            seconds(home, int(given[0]))
+            return
         with copied(home) as copy:
             import_ahead(partial(do, "promote", Settings.load(copy)))
         if what == "write":
@@ -211,7 +259,7 @@ def main() -> None:
         elif what == "writes":
             writes(home)
         else:
-            sys.exit(f"{what!r} is no command of this benchmark; there are moments, write, writes")
+            sys.exit(f"{what!r} is no command of this benchmark; there are moments, seconds, write, writes")
 
 
 if __name__ == "__main__":

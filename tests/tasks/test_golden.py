@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from biopose.errors import BioposeError
+from biopose.errors import BioposeError, ModelError
 from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories
+from biopose.skeleton.full_body import full_body_skeleton
 from flows.cli.golden import golden
 from tasks.erasure import erase, plan_erasure
 from tasks.golden import GoldenSet, joint_angles
 from tasks.golden_trials import add_golden
 from tasks.settings import Settings
+from tests.marker_recordings import static_markers, swinging_markers, swinging_q, written_trc
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
 from warehouse.errors import QueryError
 from warehouse.load import load_trial
@@ -88,12 +90,8 @@ def test_a_reference_or_recording_that_changed_or_is_gone_is_refused_by_name(
 def test_references_that_cannot_be_used_are_refused(settings: Settings, reference: Path, tmp_path: Path) -> None:
     with pytest.raises(BioposeError, match=r"from 10\.00 to 10\.90 s and has no row .* 0\.00 to 0\.78 s; .*--offset-s"):
         add(settings, reference, 0.0)
-    (tmp_path / "markers.trc").write_text("")
-    made = r"--solver neurik --markers markers\.trc --static STATIC\.trc --out markers\.mot`"
-    with pytest.raises(BioposeError, match=rf"markers\.trc: a reference is joint angles .* this holds markers.*{made}"):
-        add(settings, tmp_path / "markers.trc")
     (tmp_path / "angles.csv").write_text("")
-    with pytest.raises(BioposeError, match=r"angles\.csv: a reference is joint angles .*, \.mot or \.sto$"):
+    with pytest.raises(BioposeError, match=r"angles\.csv: a reference is joint angles .*, or a recording of markers, "):
         add(settings, tmp_path / "angles.csv")
     write_mot(
         tmp_path / "force.mot", CoordinateTrajectories(np.arange(3.0), ("fx",), np.zeros((3, 1))), rotational=ANGLES
@@ -103,6 +101,56 @@ def test_references_that_cannot_be_used_are_refused(settings: Settings, referenc
     with pytest.raises(QueryError, match="there is no trial 'blue/x/jump1'; there are blue/"):
         add_golden(settings, "blue/x/jump1", reference=None, offset_s=0.0, who=None)
     assert GoldenSet(settings).trials == {}
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Markers of somebody who swings the legs, with a static trial beside."""
+    folder = tmp_path_factory.mktemp("markers")
+    written_trc(folder / "static.trc", static_markers())
+    return written_trc(folder / "swing.trc", swinging_markers())
+
+
+def test_a_recording_of_markers_is_solved_and_its_angles_are_the_reference(settings: Settings, recording: Path) -> None:
+    options = ("--reference", str(recording), "--static", str(recording.with_name("static.trc")))
+    command = ["add", TRIAL.trial_id, *options, "--home", str(settings.home)]
+    added = CliRunner().invoke(golden, command)
+    assert f"of the markers {recording}\n    solved by marker_neurik\n" in added.stdout, added.output
+    assert "    static trial: " in added.stdout
+    found = GoldenSet(settings)
+    one = found.trials[TRIAL.trial_id]
+    assert (one.kind, one.is_copy, one.markers) == ("reference", True, str(recording))
+    at_s = swinging_markers().time_s
+    values = found.reference(TRIAL.trial_id, time_s=at_s, columns=["knee_angle_r_deg"], video_sha256=RUN_VIDEO)
+    assert values is not None
+    truth = np.degrees(swinging_q()[:, full_body_skeleton().coordinate_names.index("knee_angle_r")])
+    assert np.abs(values[:, 0] - truth).mean() < 6
+    (settings.home / one.file).unlink()
+    assert f"--reference {recording}" not in found.faults()[TRIAL.trial_id]  # it is gone: restore or remove
+    found.remove([TRIAL.trial_id])
+    assert recording.is_file()
+
+
+def test_a_recording_of_markers_that_cannot_be_solved_is_refused_with_what_helps(
+    settings: Settings, recording: Path, tmp_path: Path
+) -> None:
+    few = written_trc(tmp_path / "few.trc", swinging_markers().select(swinging_markers().names[:3]))
+    with pytest.raises(ModelError, match=r"few\.trc: 3 of its 3 markers have a name .* \(of a reference: --model and"):
+        add(settings, few)
+    home = ("--home", str(settings.home))
+    sideways = CliRunner().invoke(golden, ["add", TRIAL.trial_id, "--reference", str(recording), "--up", "z", *home])
+    assert sideways.exit_code == 1
+    assert "the vertical axis is not z; give --up y or x" in sideways.stderr
+    with pytest.raises(BioposeError, match=r"swing\.trc: lasts from 0\.00 to 0\.59 s and has no row .*--offset-s"):
+        add(settings, recording, 100.0)
+    assert GoldenSet(settings).trials == {}
+
+
+def test_what_belongs_to_markers_is_refused_beside_joint_angles(settings: Settings, reference: Path) -> None:
+    command = ["add", TRIAL.trial_id, "--reference", str(reference), "--up", "z", "--home", str(settings.home)]
+    refused = CliRunner().invoke(golden, command)
+    assert refused.exit_code == 1
+    assert "markers.mot: --static, --model, --up, --units and --subject are of a recording of markers" in refused.stderr
 
 
 def test_a_person_who_is_erased_leaves_the_golden_set(settings: Settings) -> None:

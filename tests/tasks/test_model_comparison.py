@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from flows.cli.models import models
 from tasks.settings import Settings
 from tests.tasks.registry import make_home
+from warehouse.connection import opened_for_writing
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,15 @@ def test_two_versions_are_compared_on_the_trials_that_both_measured(settings: Se
     assert "1 trials were measured with both" in text
     assert "these differ in more than keypoints: detector 1 and 2" in text
     assert "knee_angle_r_deg" in text
+
+
+def test_versions_are_not_compared_on_trials_whose_height_changed(settings: Settings, tmp_path: Path) -> None:
+    copy = Settings.load(shutil.copytree(settings.home, tmp_path / "home"))
+    with opened_for_writing(copy.warehouse) as connection:
+        connection.execute("UPDATE run SET height_m = 1.9 WHERE run_id LIKE '2-%'")
+    text = CliRunner().invoke(models, ["compare", "keypoints=1", "keypoints=2", "--home", str(copy.home)]).stdout
+    assert "1 trials were measured with both from another recording, height or mass: not compared" in text
+    assert "No other trial was measured with both; `biopose rollout start --model keypoints=2`" in text
 
 
 def test_versions_of_different_stages_or_unknown_ones_are_refused(settings: Settings) -> None:

@@ -15,12 +15,11 @@ from biopose.pipeline import METHODS as ALL_METHODS
 from biopose.reconstruction.fit_options import SolverOptions
 from biopose.reconstruction.method_names import EVALUATED_METHODS, NETWORKS, MethodName
 from flows.cli.models import models
+from tasks.ingest_record import begin_ingest, end_ingest
 from tasks.models import (
     LONGEST_DESCRIPTION,
     MODELS_EXPERIMENT,
     PinnedModel,
-    begin_ingest,
-    end_ingest,
     experiment_id,
     pin_models,
     register_shipped,

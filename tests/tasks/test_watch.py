@@ -142,12 +142,28 @@ def test_trials_that_both_releases_measured_must_keep_the_gates_margins(settings
     assert "5 trials that both releases measured" in line
 
 
-def test_input_that_mqhmr_does_not_know_is_a_breach(settings: Settings) -> None:
+def test_trials_whose_height_changed_are_no_pair(settings: Settings) -> None:
+    """Their knees differ by 15 degrees, and by what was measured, not by the release."""
+    promote(settings)
+    metrics = (("knee_flexion_peak", "left", 95.0), ("knee_flexion_peak", "right", 105.0))
+    (line,) = night(settings, "old", 2, 0.8, metrics=metrics, height_m=1.8)
+    assert "not enough evidence" in line
+    judged = rollout_status(settings)["rollout"]["nights"][0]["judged"]
+    assert judged[-1]["verdict"] == "not enough evidence: no trial was measured with both"
+
+
+@pytest.mark.parametrize(("disagreement_deg", "verdict"), [(9.0, "BREACH"), (4.5, "not enough evidence")])
+def test_input_that_mqhmr_does_not_know_is_a_breach(settings: Settings, disagreement_deg: float, verdict: str) -> None:
     assert night(settings, "oldest", 1, 0.8, disagreement_deg=4.0) == []
     promote(settings)
-    (line,) = night(settings, "new", 2, 0.8, disagreement_deg=9.0)
-    assert "BREACH" in line
-    assert "refinement_mirror_disagreement_deg: +5" in line
+    (line,) = night(settings, "new", 2, 0.8, disagreement_deg=disagreement_deg)
+    assert verdict in line
+    assert ("refinement_mirror_disagreement_deg: +5 (" in line) == (verdict == "BREACH")
+    judged = {one["name"]: one for one in rollout_status(settings)["rollout"]["nights"][0]["judged"]}
+    drift = judged["refinement_mirror_disagreement_deg"]
+    assert drift["high"] == pytest.approx(
+        0.25 * 4.0 + 0.02, abs=0.02
+    )  # the gate's ratio, and trials that hardly differ
 
 
 def test_trials_that_cannot_be_measured_are_a_breach(settings: Settings) -> None:

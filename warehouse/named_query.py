@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from warehouse.errors import QueryError
@@ -75,7 +76,7 @@ def named_queries(own: Path | None = None) -> dict[str, NamedQuery]:
     Raises:
         QueryError: a file of the folder has the name of one of ours, or cannot be read.
     """
-    found = {file.stem: _read(file) for file in sorted(FOLDER.glob("*.sql"))}
+    found = dict(_ours())
     for file in sorted(own.glob("*.sql")) if own is not None else ():
         if file.is_dir():
             continue
@@ -83,6 +84,12 @@ def named_queries(own: Path | None = None) -> dict[str, NamedQuery]:
             raise QueryError(f"{file}: a query {file.stem} comes with BioPose; rename the file")
         found[file.stem] = _read(file)
     return found
+
+
+@cache
+def _ours() -> dict[str, NamedQuery]:
+    """Ours do not change while a process runs."""
+    return {file.stem: _read(file) for file in sorted(FOLDER.glob("*.sql"))}
 
 
 def _read(file: Path) -> NamedQuery:

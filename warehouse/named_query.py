@@ -9,7 +9,8 @@ an example; two further spaces continue a line:
     -- since: date, of the first session = 1900-01-01        what follows the = is the default
     -- Example: --param athlete=blue/ann
 
-Ours may state `-- Teams: others`: whoever may read the rows of some teams alone gets the answer over all other teams.
+`-- Empty: ...` is why an answer can have no row, and is shown where it has none. Ours may state `-- Teams: others`:
+whoever may read the rows of some teams alone gets the answer over all other teams.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class NamedQuery:
         description: what it answers.
         grain: what a row of the answer is; empty where the file does not say.
         note: what the answer does not tell; empty where the file does not say.
+        no_rows: why an answer can have no row; empty where the file does not say.
         example: parameters as the command line takes them; empty where the file does not say.
         parameters: in the file's order.
         sql: the whole file.
@@ -48,6 +50,7 @@ class NamedQuery:
     description: str
     grain: str
     note: str
+    no_rows: str
     example: str
     parameters: tuple[Parameter, ...]
     sql: str
@@ -110,6 +113,7 @@ def _read(file: Path) -> NamedQuery:
         description=first,
         grain=texts.get("Grain", ""),
         note=texts.get("Note", ""),
+        no_rows=texts.get("Empty", ""),
         example=texts.get("Example", ""),
         parameters=parameters,
         sql=sql,

@@ -180,7 +180,8 @@ class _Site:
     def compare(self, request: Request) -> Response:
         """Two trials."""
         chosen = tuple(request.query_params.get(name, "") for name in ("first", "second"))
-        return self._kept(request, "compare", compare, People(trials=chosen) if all(chosen) else NOBODY)
+        answer = partial(compare, home=self.settings.home)
+        return self._kept(request, "compare", answer, People(trials=chosen) if all(chosen) else NOBODY)
 
     def compare_groups(self, request: Request) -> Response:
         """Two groups of trials."""

@@ -32,7 +32,7 @@ import polars as pl
 import psutil
 
 from flows.bench.synthetic_kinematics import one_trial
-from flows.bench.warehouse import THREADS, grow, trials_in
+from flows.bench.warehouse import THREADS, fill_archived, trials_in
 from flows.serving.ports import free_port
 from tasks.cohort import refresh
 from tasks.settings import Settings
@@ -40,7 +40,6 @@ from tasks.warehouse_writer import WarehouseWriter
 from warehouse.api import open_home
 from warehouse.connection import opened_for_writing
 
-FRAMES_OF_TRIAL = 200
 REPEATS = 7  # of each page, alone
 READING_S = (2.0, 8.0)  # that a user looks at a page
 ASKED_MEDIAN_S, ASKED_P95_S, ASKED_BUSY_P95_S = 0.3, 1.0, 2.0
@@ -52,9 +51,8 @@ def fill(home: Path, *, frames: int) -> None:
     """Make a home of so many frames of kinematics, with the mean curves of its sessions."""
     settings = Settings.load(home, cores=THREADS)
     settings.make_home()
-    grow(settings.warehouse, home, frames // FRAMES_OF_TRIAL)
+    fill_archived(settings.warehouse, frames)
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
-    writer.archive(from_frames=settings.parquet_from_frames)
     writer.publish()
     refresh(settings, writer, print)
 

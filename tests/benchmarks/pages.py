@@ -64,10 +64,15 @@ def load(home: Path, *, users: int, seconds: float, per_minute: Sequence[int]) -
     with _served(home) as (server, address), httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
         pages = _Pages(trials, seed=1)
         client.get("/night")
-        _print_alone({name: [_timed(client, make()) for _ in range(REPEATS)] for name, make in pages.by_name.items()})
+        replies, processor_s = {}, {}
+        for name, make in pages.by_name.items():
+            before_s = _processor_s(server)
+            replies[name] = [_timed(client, make()) for _ in range(REPEATS)]
+            processor_s[name] = (_processor_s(server) - before_s) / REPEATS
+        _print_alone(replies, processor_s)
         for rate in per_minute:
             before_s = _processor_s(server)
-            replies, loaded = _under_load(
+            busy, loaded = _under_load(
                 home,
                 address,
                 trials,
@@ -75,7 +80,7 @@ def load(home: Path, *, users: int, seconds: float, per_minute: Sequence[int]) -
                 seconds=seconds,
                 loads=_prepared(home, math.ceil(rate * seconds / 60)),
             )
-            _print_busy(replies, loaded, users=users, server_s=_processor_s(server) - before_s)
+            _print_busy(busy, loaded, users=users, server_s=_processor_s(server) - before_s)
 
 
 class _Pages:
@@ -196,11 +201,12 @@ def _served(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         server.wait()
 
 
-def _print_alone(replies: dict[str, list[tuple[float, int]]]) -> None:
-    print(f"{'page, alone':<16}{'median s':>10}{'slowest s':>10}")
+def _print_alone(replies: dict[str, list[tuple[float, int]]], processor_s: dict[str, float]) -> None:
+    print(f"{'page, alone':<16}{'median s':>10}{'slowest s':>10}{'processor s':>13}")
     for name, timed in replies.items():
         seconds, problems = [one for one, _ in timed], [status for _, status in timed if status != 200]
-        print(f"{name:<16}{np.median(seconds):>10.2f}{max(seconds):>10.2f}  {f'status {problems}' if problems else ''}")
+        status = f"  status {problems}" if problems else ""
+        print(f"{name:<16}{np.median(seconds):>10.2f}{max(seconds):>10.2f}{processor_s[name]:>13.3f}{status}")
     every = [one for timed in replies.values() for one, _ in timed]
     print(
         f"all pages: median {np.median(every):.2f} s (asked {ASKED_MEDIAN_S}), "

@@ -87,10 +87,11 @@ def comparison_panels(tables: list[pl.DataFrame]) -> dict[str, list[Panel]]:
     Args:
         tables: of the query curves_of_trial.
     """
+    by_side = [{side: _of_side(table, side) for side in ("", "right", "left")} for table in tables]
     groups = {}
     for group, titles in PANELS.items():
         drawn = [
-            _panel(f"{title}{f', {side}' if side else ''} (°)", column, side, tables)
+            _panel(f"{title}{f', {side}' if side else ''} (°)", column, [of[side] for of in by_side])
             for name, title in titles.items()
             for column, side in columns_of(name.removesuffix("_"))
             if all(column in table.columns for table in tables)
@@ -106,20 +107,24 @@ def columns_of(coordinate: str) -> list[tuple[str, str]]:
     return [(f"{coordinate}_r_deg", "right"), (f"{coordinate}_l_deg", "left")]
 
 
-def _panel(title: str, column: str, side: str, tables: list[pl.DataFrame]) -> Panel | None:
+def _of_side(table: pl.DataFrame, side: str) -> pl.DataFrame:
+    """In gait the rows of the strides of a coordinate's own side, or of the right's; otherwise of the trial."""
+    return table.filter(pl.col("side").is_in(["none", side or "right"]))
+
+
+def _panel(title: str, column: str, tables: list[pl.DataFrame]) -> Panel | None:
     curves = [
         Curve(kind, name, values)
         for kind, name, table in zip(KINDS, ("1st", "2nd"), tables, strict=True)
-        if (values := _values(table, column, side)) is not None
+        if (values := _values(table, column)) is not None
     ]
     if len(curves) < len(tables):
         return None
     return Panel(title, curves, least_span=MIN_SPAN_DEG)
 
 
-def _values(table: pl.DataFrame, column: str, side: str) -> np.ndarray | None:
-    """(101,) in gait over the strides of the coordinate's own side, or of the right; otherwise over the trial."""
-    own = table.filter(pl.col("side").is_in(["none", side or "right"]))
+def _values(table: pl.DataFrame, column: str) -> np.ndarray | None:
+    """(101,) of one side's rows; None where no value is known."""
     values = np.full(len(PERCENT), np.nan)
-    values[own["percent"].to_numpy()] = own[column].cast(pl.Float64).to_numpy()
+    values[table["percent"].to_numpy()] = table[column].cast(pl.Float64).to_numpy()
     return values if np.isfinite(values).any() else None

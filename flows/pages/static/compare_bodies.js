@@ -26,9 +26,10 @@ if (section) {
     let began = null; // when, and from which time, it plays
     const step = (now) => {
       if (began === null) return;
-      slider.value = began.time + (now - began.now) / 1000;
+      const time = began.time + (now - began.now) / 1000;
+      slider.value = time; // no more than its greatest
       show();
-      if (Number(slider.value) >= Number(slider.max)) stop();
+      if (time >= Number(slider.max)) stop();
       else requestAnimationFrame(step);
     };
     const stop = () => {

@@ -23,7 +23,6 @@ from tasks.locks import exclusive
 NAME = "users.json"
 USER_NAME = re.compile(r"[\w.@+-]{1,64}")
 COST = {"n": 2**14, "r": 8, "p": 1}  # of scrypt: 16 MB and a twentieth of a second
-OWNER_ALONE = 0o600
 LONGEST_WAIT_S = 5.0
 
 
@@ -134,8 +133,7 @@ class Users:
         return {user.name: user for user in users}
 
     def _save(self, users: dict[str, User]) -> None:
-        with written_whole(self._file) as partial:
-            partial.touch(mode=OWNER_ALONE)
+        with written_whole(self._file, owner_alone=True) as partial:
             partial.write_text(json.dumps([asdict(user) for user in users.values()], indent=1), encoding="utf-8")
 
 

@@ -19,6 +19,7 @@ from warehouse.snapshot import publish_snapshot
 PATIENCE_S = 60.0
 BUSY_POLL_S = 1.0
 LARGEST_PUBLISHING_SHARE = 1 / 20  # of the time, so that copying never becomes the main work as the database grows
+LEAST_BETWEEN_S = 20.0  # two snapshots: readers open each anew, and lose what they had of the last
 
 T = TypeVar("T")
 
@@ -149,4 +150,4 @@ class WarehouseWriter:
         publish_snapshot(self._warehouse, self._snapshot)
         remove_unlisted(self._warehouse)
         end_s = time.monotonic()
-        self._next_snapshot_s = end_s + (end_s - start_s) / LARGEST_PUBLISHING_SHARE
+        self._next_snapshot_s = end_s + max((end_s - start_s) / LARGEST_PUBLISHING_SHARE, LEAST_BETWEEN_S)

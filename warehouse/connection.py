@@ -22,6 +22,7 @@ DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalExcepti
 REMEDY = "`biopose ingest INBOX` publishes it anew"
 HELD = "Could not set lock on file"  # of DuckDB's message
 HOLDER = re.compile(r"held in (?P<program>\S+) \(PID (?P<pid>\d+)\)")  # likewise
+KEPT_FOOTERS = "SET parquet_metadata_cache = true"  # of files that never change, for many short answers
 QUIET = "SET enable_progress_bar = false"  # after two seconds it writes to stdout, into what a program reads there
 
 
@@ -106,6 +107,7 @@ def attached_for_reading(database: Path, catalog: str, *, memory_gb: float) -> d
     try:
         with _opening_errors(database, read_only=True):
             connection.execute(f"ATTACH '{str(database).replace(chr(39), 2 * chr(39))}' AS {catalog} (READ_ONLY)")
+        connection.execute(KEPT_FOOTERS)
         _seal(connection, database)
     except BaseException:
         connection.close()

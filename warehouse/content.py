@@ -54,6 +54,24 @@ def stored_rows(database: Path) -> dict[str, tuple[int, str]]:
         return _rows(connection, {table: f"SELECT * FROM {table}" for (table,) in tables})  # noqa: S608
 
 
+def team_contents(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """By team, a hash of its trials with their current runs, and of when these were loaded.
+
+    It is another one whenever a trial or its run is another, so what is shown of a team's trials and their metrics
+    stays the same as long as this does.
+
+    Args:
+        connection: reads a snapshot.
+    """
+    return dict(
+        connection.execute(
+            "SELECT trial.team_id, bit_xor(hash(trial, loaded.loaded_at)) FROM trial LEFT JOIN (SELECT run_number, "
+            "max(loaded_at) AS loaded_at FROM load_record GROUP BY run_number) AS loaded USING (run_number) "
+            "GROUP BY trial.team_id"
+        ).fetchall()
+    )
+
+
 def content_hash(database: Path) -> str:
     """One hash of all content."""
     return hashlib.sha256(json.dumps(content_rows(database)).encode()).hexdigest()

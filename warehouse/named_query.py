@@ -9,13 +9,15 @@ an example; two further spaces continue a line:
     -- since: date, of the first session = 1900-01-01        what follows the = is the default
     -- Example: --param athlete=blue/ann
 
-Ours may state `-- Teams: others`: whoever may read the rows of some teams alone gets the answer over all other teams.
+`-- Empty: ...` is why an answer can have no row, and is shown where it has none. Ours may state `-- Teams: others`:
+whoever may read the rows of some teams alone gets the answer over all other teams.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from warehouse.errors import QueryError
@@ -36,6 +38,7 @@ class NamedQuery:
         description: what it answers.
         grain: what a row of the answer is; empty where the file does not say.
         note: what the answer does not tell; empty where the file does not say.
+        no_rows: why an answer can have no row; empty where the file does not say.
         example: parameters as the command line takes them; empty where the file does not say.
         parameters: in the file's order.
         sql: the whole file.
@@ -47,6 +50,7 @@ class NamedQuery:
     description: str
     grain: str
     note: str
+    no_rows: str
     example: str
     parameters: tuple[Parameter, ...]
     sql: str
@@ -75,7 +79,7 @@ def named_queries(own: Path | None = None) -> dict[str, NamedQuery]:
     Raises:
         QueryError: a file of the folder has the name of one of ours, or cannot be read.
     """
-    found = {file.stem: _read(file) for file in sorted(FOLDER.glob("*.sql"))}
+    found = dict(_ours())
     for file in sorted(own.glob("*.sql")) if own is not None else ():
         if file.is_dir():
             continue
@@ -83,6 +87,12 @@ def named_queries(own: Path | None = None) -> dict[str, NamedQuery]:
             raise QueryError(f"{file}: a query {file.stem} comes with BioPose; rename the file")
         found[file.stem] = _read(file)
     return found
+
+
+@cache
+def _ours() -> dict[str, NamedQuery]:
+    """Ours do not change while a process runs."""
+    return {file.stem: _read(file) for file in sorted(FOLDER.glob("*.sql"))}
 
 
 def _read(file: Path) -> NamedQuery:
@@ -103,6 +113,7 @@ def _read(file: Path) -> NamedQuery:
         description=first,
         grain=texts.get("Grain", ""),
         note=texts.get("Note", ""),
+        no_rows=texts.get("Empty", ""),
         example=texts.get("Example", ""),
         parameters=parameters,
         sql=sql,

@@ -8,12 +8,12 @@ asked for meanwhile wait for that.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import duckdb
 
@@ -59,6 +59,7 @@ class OpenSnapshot:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._version: Version | None = None
         self._catalogs: dict[tuple[str, ...], str] = {}
+        self._kept: dict[Teams, dict[Hashable, Any]] = {}
         self._readers = 0
         self._changed = threading.Condition()
         self._turns = threading.BoundedSemaphore(MOST_AT_ONCE)
@@ -91,6 +92,13 @@ class OpenSnapshot:
 
         with self._turns:
             return within_limits(self._reading(teams), timed, self._limits), versions[0]
+
+    def kept(self, teams: Teams) -> dict[Hashable, Any]:
+        """What answers from the rows of teams leave for those after them: a new version has none.
+
+        It is asked for while an answer is read, as the version stays the same then.
+        """
+        return self._kept.setdefault(teams, {})
 
     def close(self) -> None:
         """Close it; an answer opens it again."""
@@ -146,5 +154,5 @@ class OpenSnapshot:
 
     def _close(self) -> None:
         self._connection = self._version = None
-        self._catalogs = {}
+        self._catalogs, self._kept = {}, {}
         self._opened.close()

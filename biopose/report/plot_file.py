@@ -18,7 +18,6 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from biopose.io.files import written_whole
 
 STYLE = Path(__file__).parent / "templates" / "plot.css"
-OWNER_ALONE = 0o600  # as a report: it holds health data
 INK = "#24292f"
 PX_PER_UNIT = 3  # of the .png: 1032 px a panel, sharp in print
 OVERSAMPLING = 2
@@ -32,14 +31,13 @@ Point = tuple[float, float]
 
 
 def write_plot(svg: str, path: Path) -> Path:
-    """Write a plot, whole or not at all.
+    """Write a plot, whole or not at all, for its owner alone: as a report, it holds health data.
 
     Args:
         svg: of `biopose.report.svg.figure` or `biopose.report.trend.trend`.
         path: .svg or .png.
     """
-    with written_whole(path) as partial:
-        partial.touch(mode=OWNER_ALONE)
+    with written_whole(path, owner_alone=True) as partial:
         if path.suffix.lower() == ".svg":
             partial.write_text(standalone(svg), encoding="utf-8")
         else:

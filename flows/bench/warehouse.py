@@ -166,20 +166,29 @@ def _measure_at(home: Path, rows: int) -> dict[str, float]:
     }
 
 
-def _measure_archived(home: Path, rows: int) -> dict[str, float]:
-    """All frames as Parquet files, a million a file, as `archive_frames` leaves them."""
-    settings = Settings.load(home, cores=THREADS, parquet_from_frames=BILLION)
-    home.mkdir()
+def fill_archived(database: Path, rows: int) -> float:
+    """Fill a database; all frames are Parquet files, a million a file, as `archive_frames` leaves them.
+
+    Returns:
+        The seconds that writing the files took.
+    """
     trials, part = rows // FRAMES, min(PART_FRAMES, rows) // FRAMES
-    with opened_for_writing(settings.warehouse) as connection:
+    with opened_for_writing(database) as connection:
         connection.execute(f"SET threads = {THREADS}")
         describe_trials(connection, 0, trials)
         began = time.perf_counter()
         for first in range(0, trials, part):
             with transaction(connection):
-                write_file(connection, home, "2026-11", part_sql(connection, first, min(first + part, trials)))
+                last = min(first + part, trials)
+                write_file(connection, database.parent, "2026-11", part_sql(connection, first, last))
         renew_frames_view(connection)
-        write_s = time.perf_counter() - began
+        return time.perf_counter() - began
+
+
+def _measure_archived(home: Path, rows: int) -> dict[str, float]:
+    settings = Settings.load(home, cores=THREADS, parquet_from_frames=BILLION)
+    home.mkdir()
+    write_s = fill_archived(settings.warehouse, rows)
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
     writer.publish()
     derive_s = _seconds(lambda: refresh(settings, writer, lambda _: None))

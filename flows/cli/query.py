@@ -100,8 +100,17 @@ def query(
     result = _result(settings, name, _pairs(params), sql, teams or None, limits)
     _record(settings, name, _pairs(params), result, teams or None, is_export=out is not None)
     if result.is_empty():
-        click.echo(f"{name}: no row with {', '.join(params)}" if params else "the answer has no row", err=True)
+        click.echo(_no_row(settings, name, params), err=True)
     _write(result, format_, out)
+
+
+def _no_row(settings: Settings, name: str | None, params: tuple[str, ...]) -> str:
+    """That the answer has no row, and why, as far as the query's file says it."""
+    from warehouse.query import known_query
+
+    said = f"{name}: no row with {', '.join(params)}" if params else "the answer has no row"
+    why = known_query(name, settings.queries).no_rows if name is not None else ""
+    return f"{said}: {why}" if why else said
 
 
 def _result(

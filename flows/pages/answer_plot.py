@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import polars as pl
 from markupsafe import Markup
 
 from biopose.rendering.curve_strip import BAND_SD
-from biopose.report.svg import Curve, Panel, figure
+from biopose.report.svg import Curve, Panel
 from biopose.report.trend import Series, Session, trend
+from flows.pages.percent_plot import PercentPlot, percent_plot
 
 DAYS = ("session_date", "month", "week")
 KINDS = {"right": "right", "left": "left"}
@@ -17,18 +20,31 @@ NUMBERS = ("mean_value", "measurement_sd", "percent", "sd_between_phases")
 LARGEST = 1e100  # that is drawn: the margins of an axis have room beyond it
 
 
-def answer_plot(answer: pl.DataFrame) -> list[Markup]:
-    """SVGs; none where the columns are others, or none is known."""
+@dataclass(frozen=True)
+class AnswerPlots:
+    """What is drawn of an answer: none where its columns are others, or none is known.
+
+    Attributes:
+        curve: over per cent; None: it is none.
+        trends: SVGs of the series over days.
+    """
+
+    curve: PercentPlot | None = None
+    trends: list[Markup] = field(default_factory=list)
+
+
+def answer_plots(answer: pl.DataFrame) -> AnswerPlots:
+    """The plots of an answer."""
     known = answer.with_columns(_numbers(answer, name) for name in NUMBERS if name in answer.columns)
     if "mean_value" not in known.columns:
-        return []
+        return AnswerPlots()
     known = known.drop_nulls("mean_value")
     if "percent" in known.columns and len(known) > 1 and answer["percent"].dtype.is_numeric():
         percent = known["percent"]
         increases = not percent.has_nulls() and (percent.diff().drop_nulls() > 0).all()
-        return [_over_percent(known, percent.to_numpy())] if increases else []
+        return AnswerPlots(_over_percent(known, percent.to_numpy())) if increases else AnswerPlots()
     day = next((name for name in DAYS if name in known.columns and known[name].dtype == pl.Date), None)
-    return [] if day is None else _over_days(known.drop_nulls(day), day)
+    return AnswerPlots() if day is None else AnswerPlots(trends=_over_days(known.drop_nulls(day), day))
 
 
 def _numbers(answer: pl.DataFrame, name: str) -> pl.Series:
@@ -39,12 +55,10 @@ def _numbers(answer: pl.DataFrame, name: str) -> pl.Series:
     return values.set(values.is_nan() | (values.abs() > LARGEST), None)
 
 
-def _over_percent(answer: pl.DataFrame, percent: np.ndarray) -> Markup:
+def _over_percent(answer: pl.DataFrame, percent: np.ndarray) -> PercentPlot:
     spread = answer["sd_between_phases"].to_numpy() if "sd_between_phases" in answer.columns else None
     curve = Curve("midline", "mean", answer["mean_value"].to_numpy(), spread)
-    panel = Panel("mean ± standard deviation", [curve])
-    none = np.zeros(len(percent), bool)
-    return Markup(figure(panel.title, [panel], percent, none, columns=1, time_title="%"))  # noqa: S704 - escaped there
+    return percent_plot(Panel("mean ± standard deviation", [curve]), percent=percent)
 
 
 def _over_days(answer: pl.DataFrame, day: str) -> list[Markup]:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -31,7 +33,7 @@ from flows.pages.compare_groups import compare_chosen
 from flows.pages.exports import FORMATS, exportable, exported
 from flows.pages.models import models, with_registry
 from flows.pages.night import night
-from flows.pages.page_cache import PageCache
+from flows.pages.page_cache import DependsOn, PageCache
 from flows.pages.questions import csv, question, questions
 from flows.pages.reader import Reader
 from flows.pages.security import REPORT_POLICY, protected
@@ -100,7 +102,8 @@ def routes(settings: Settings, sign_in: SignIn, log: AuditLog) -> list[Route | M
         sign_in: the endpoints of signing in.
         log: in which it is recorded who saw whom.
     """
-    site = _Site(settings, OpenSnapshot(settings.snapshot, LIMITS), PageCache(), log)
+    snapshot = OpenSnapshot(settings.snapshot, LIMITS)
+    site = _Site(settings, snapshot, PageCache(snapshot), log)
     trial_path = "/trial/{team}/{session}/{trial}"
     return [
         Route("/", site.page("night", _night(settings))),
@@ -156,14 +159,17 @@ class _Site:
     def squad(self, request: Request) -> Response:
         """A squad's page."""
         asked = request.query_params.get("team", "any")
-        people = People.of_teams(_visitor(request).teams if asked in ("any", "") else (asked,))
-        return self._kept(request, "squad", squad, people)
+        teams = _visitor(request).teams if asked in ("any", "") else (asked,)
+        return self._kept(request, "squad", squad, People.of_teams(teams), lambda state: state.of(teams))
 
     def athlete(self, request: Request) -> Response:
         """An athlete's page."""
         given = request.path_params
         athlete_id = f"{given['team']}/{given['athlete']}"
-        return self._kept(request, "athlete", partial(athlete, athlete_id=athlete_id), People(athletes=(athlete_id,)))
+        teams, answer = (str(given["team"]),), partial(athlete, athlete_id=athlete_id)
+        return self._kept(
+            request, "athlete", answer, People(athletes=(athlete_id,)), lambda state: state.of(teams)
+        )  # the squad's others are of the team
 
     def trial(self, request: Request) -> Response:
         """A trial's page."""
@@ -174,7 +180,8 @@ class _Site:
     def compare(self, request: Request) -> Response:
         """Two trials."""
         chosen = tuple(request.query_params.get(name, "") for name in ("first", "second"))
-        return self._kept(request, "compare", compare, People(trials=chosen) if all(chosen) else NOBODY)
+        answer = partial(compare, home=self.settings.home)
+        return self._kept(request, "compare", answer, People(trials=chosen) if all(chosen) else NOBODY)
 
     def compare_groups(self, request: Request) -> Response:
         """Two groups of trials."""
@@ -272,7 +279,10 @@ class _Site:
         """What a page shows, and the version of the snapshot that it was read from."""
         asked, teams = dict(request.query_params), _visitor(request).teams
         return self.snapshot.answer(
-            lambda connection: answer(Reader(connection, self.settings.queries, teams), asked), teams=teams
+            lambda connection: answer(
+                Reader(connection, self.settings.queries, teams, self.snapshot.kept(teams)), asked
+            ),
+            teams=teams,
         )
 
     def _record(self, request: Request, what: str, people: People, *, act: Act = "view") -> None:
@@ -286,8 +296,15 @@ class _Site:
         artifacts, _ = self._ask(request, folder)
         return TrialFiles(self.settings.home, artifacts)
 
-    def _kept(self, request: Request, template: str, answer: Answer, people: People) -> HTMLResponse:
-        """A page that is rendered once for each snapshot, and for each set of teams."""
+    def _kept(
+        self,
+        request: Request,
+        template: str,
+        answer: Answer,
+        people: People,
+        depends_on: DependsOn = attrgetter("version"),
+    ) -> HTMLResponse:
+        """A page that is rendered once for each state of what it depends on, and for each set of teams."""
 
         def render() -> tuple[str, Version]:
             context, version = self._ask(request, answer)
@@ -295,9 +312,9 @@ class _Site:
 
         visitor = _visitor(request)
         address = (visitor.teams, visitor.name is None, request.url.path, request.url.query)
-        page = self.cache.get(address, self.snapshot.newest(), render)
+        page, read, as_of = self.cache.get(address, depends_on, render)
         self._record(request, f"page {template}", people)
-        return HTMLResponse(page)
+        return HTMLResponse(page.replace(_stamp(read), _stamp(as_of)))
 
     def _rendered(
         self, request: Request, template: str, context: Context, version: Version | None, *, status: int = 200
@@ -323,10 +340,16 @@ def _failure(settings: Settings, request: Request, error: Exception) -> Response
 
 
 def _html(request: Request, template: str, context: Context, version: Version | None) -> str:
-    published = None if version is None else version.published
+    published = None if version is None else _stamp(version)
     signed_in = _visitor(request).name is not None
     page = environment().get_template(f"{template}.html.j2")
     return page.render(context, path=request.url.path, published=published, signed_in=signed_in)
+
+
+def _stamp(version: Version) -> Markup:
+    """When a snapshot was published, as pages state it."""
+    at = version.published
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M} UTC</time>').format(at.isoformat(), at)
 
 
 def _visitor(request: Request) -> Visitor:

@@ -50,7 +50,7 @@ def athlete(read: Reader, asked: Mapping[str, str], *, athlete_id: str, offline:
 def detectable_changes(read: Reader, *, team: str, activity: str) -> dict[tuple[str, str, str], float]:
     """The smallest detectable change by metric, side and method; of several cameras the largest counts."""
     largest: dict[tuple[str, str, str], float] = {}
-    for row in read.rows("reliability", team=team, activity=activity):
+    for row in read.shared_rows("reliability", team=team, activity=activity):
         if row["smallest_detectable_change"] is not None:
             key = row["metric"], row["side"], row["method"]
             largest[key] = max(largest.get(key, 0.0), row["smallest_detectable_change"])

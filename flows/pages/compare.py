@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from biopose.report.angle_panels import MIN_SPAN_DEG, PANELS
 from biopose.report.metric_tables import metric_place
 from biopose.report.svg import Curve, Panel
 from flows.pages.percent_plot import PERCENT, PercentPlot, percent_plot
-from flows.pages.reader import Reader
+from flows.pages.reader import Reader, Row
+from flows.pages.trial_files import TRIAL, TrialFiles
 
 KINDS = ("first", "second")
 # The names of angles: a coordinate without its side.
@@ -20,12 +22,13 @@ COORDINATES = {name.removesuffix("_"): title for titles in PANELS.values() for n
 SIDELESS = frozenset(name for titles in PANELS.values() for name in titles if not name.endswith("_"))
 
 
-def compare(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
-    """The curves and metrics of two trials.
+def compare(read: Reader, asked: Mapping[str, str], *, home: Path) -> dict[str, Any]:
+    """The curves, metrics and bodies of two trials.
 
     Args:
         read: the snapshot.
         asked: first and second, as team/session/trial.
+        home: the folder that holds all state.
 
     Raises:
         UnknownNameError: there is no such trial.
@@ -44,8 +47,25 @@ def compare(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:
     described = [read.rows("trial_description", trial=name)[0] for name in names]
     tables = [read.frame("curves_of_trial", {"trial": name}) for name in names]
     unknown = [name for name, table in zip(names, tables, strict=True) if table.is_empty()]
-    metrics = _metrics(read, names)
-    return page | {"described": described, "plots": _plots(tables), "metrics": metrics, "without_curves": unknown}
+    have_bodies = all(TrialFiles(home, one["artifacts"]).file(TRIAL) for one in described)
+    return page | {
+        "described": described,
+        "plots": _plots(tables),
+        "metrics": _metrics(read, names),
+        "without_curves": unknown,
+        "bodies": names if have_bodies else [],
+        "common_events": _common_events(read, names) if have_bodies else [],
+    }
+
+
+def _common_events(read: Reader, names: list[str]) -> list[Row]:
+    """When each event that both trials have is first in each, in the order of the first trial."""
+    first, second = (
+        {(row["event"], row["side"]): row["time_s"] for row in reversed(read.rows("events_of_trial", trial=name))}
+        for name in names
+    )
+    common = sorted(first.keys() & second.keys(), key=lambda key: first[key])
+    return [{"name": key[0], "side": key[1], "first_s": first[key], "second_s": second[key]} for key in common]
 
 
 def _metrics(read: Reader, names: list[str]) -> list[dict[str, Any]]:
@@ -67,10 +87,11 @@ def comparison_panels(tables: list[pl.DataFrame]) -> dict[str, list[Panel]]:
     Args:
         tables: of the query curves_of_trial.
     """
+    by_side = [{side: _of_side(table, side) for side in ("", "right", "left")} for table in tables]
     groups = {}
     for group, titles in PANELS.items():
         drawn = [
-            _panel(f"{title}{f', {side}' if side else ''} (°)", column, side, tables)
+            _panel(f"{title}{f', {side}' if side else ''} (°)", column, [of[side] for of in by_side])
             for name, title in titles.items()
             for column, side in columns_of(name.removesuffix("_"))
             if all(column in table.columns for table in tables)
@@ -86,20 +107,24 @@ def columns_of(coordinate: str) -> list[tuple[str, str]]:
     return [(f"{coordinate}_r_deg", "right"), (f"{coordinate}_l_deg", "left")]
 
 
-def _panel(title: str, column: str, side: str, tables: list[pl.DataFrame]) -> Panel | None:
+def _of_side(table: pl.DataFrame, side: str) -> pl.DataFrame:
+    """In gait the rows of the strides of a coordinate's own side, or of the right's; otherwise of the trial."""
+    return table.filter(pl.col("side").is_in(["none", side or "right"]))
+
+
+def _panel(title: str, column: str, tables: list[pl.DataFrame]) -> Panel | None:
     curves = [
         Curve(kind, name, values)
         for kind, name, table in zip(KINDS, ("1st", "2nd"), tables, strict=True)
-        if (values := _values(table, column, side)) is not None
+        if (values := _values(table, column)) is not None
     ]
     if len(curves) < len(tables):
         return None
     return Panel(title, curves, least_span=MIN_SPAN_DEG)
 
 
-def _values(table: pl.DataFrame, column: str, side: str) -> np.ndarray | None:
-    """(101,) in gait over the strides of the coordinate's own side, or of the right; otherwise over the trial."""
-    own = table.filter(pl.col("side").is_in(["none", side or "right"]))
+def _values(table: pl.DataFrame, column: str) -> np.ndarray | None:
+    """(101,) of one side's rows; None where no value is known."""
     values = np.full(len(PERCENT), np.nan)
-    values[own["percent"].to_numpy()] = own[column].cast(pl.Float64).to_numpy()
+    values[table["percent"].to_numpy()] = table[column].cast(pl.Float64).to_numpy()
     return values if np.isfinite(values).any() else None

@@ -1,4 +1,4 @@
-"""Two groups of trials: sessions, athletes, teams or releases; their mean curves with bands and significant spans."""
+"""Two groups of trials, such as sessions, teams or releases; their mean curves with bands and significant spans."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from warehouse.errors import QueryError, QueryLimitError
 
 ALPHA = 0.05
 ANY = "any"
-FILTERS = {"team": ANY, "session": ANY, "athlete": ANY, "since": "", "until": "", "release": SHOWN}
+FILTERS = {"team": ANY, "session": ANY, "athlete": ANY, "trial": ANY, "since": "", "until": "", "release": SHOWN}
 Group = dict[str, str]
 
 
@@ -80,7 +80,7 @@ def _sides(read: Reader, coordinate: str, activity: str, groups: list[Group]) ->
         raise QueryError(f"coordinate: found {coordinate!r}; there are {', '.join(COORDINATES)}")
     chosen = [{name: value for name, value in group.items() if value != FILTERS[name]} for group in groups]
     if chosen[0] == chosen[1]:
-        raise QueryError("both groups are the same; choose two teams, sessions, athletes, periods or releases")
+        raise QueryError("both groups are the same; choose two teams, sessions, athletes, trials, periods or releases")
     of_two_releases = groups[0]["release"] != groups[1]["release"]
     found = []
     for column, side in columns_of(coordinate):
@@ -126,7 +126,7 @@ def _drawn(side: SideComparison, activity: str, groups: list[Group]) -> dict[str
 
 def _described(group: Group) -> str:
     """A group's filters as text."""
-    given = [group[name] for name in ("team", "session", "athlete") if group[name] != ANY] or ["everybody"]
+    given = [group[name] for name in ("team", "session", "athlete", "trial") if group[name] != ANY] or ["everybody"]
     days = " ".join(f"{word} {group[name]}" for word, name in (("from", "since"), ("to", "until")) if group[name])
     release = [] if group["release"] == SHOWN else [f"as {group['release']} measured"]
     return ", ".join([*given, *([days] if days else []), *release])

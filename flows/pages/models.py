@@ -18,7 +18,7 @@ LONGEST_WAIT_S = 2.0  # for an ingest that registers models
 
 def models(read: Reader, asked: Mapping[str, str]) -> dict[str, Any]:  # noqa: ARG001 - as every page is called
     """The versions that measured current runs; the registry's part is added by `with_registry`."""
-    return {"title": "Models", "usage": read.rows("model_usage"), "shown_of_hash": SHOWN_OF_HASH}
+    return {"title": "Models", "usage": read.shared_rows("model_usage"), "shown_of_hash": SHOWN_OF_HASH}
 
 
 def with_registry(page: dict[str, Any], settings: Settings) -> dict[str, Any]:

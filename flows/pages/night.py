@@ -38,7 +38,7 @@ def night(read: Reader, asked: Mapping[str, str], *, settings: Settings) -> dict
         asked: day, else the last with loads.
         settings: of the home, whose quarantine and running ingest are shown.
     """
-    days = read.rows("loads_by_day")
+    days = read.shared_rows("loads_by_day")
     day = asked.get("day") or (str(days[0]["day"]) if days else "")
     loads = read.frame("loads", {"day": day} if day else {})
     sessions: dict[str, list[dict[str, Any]]] = {}
@@ -68,7 +68,7 @@ def _running(settings: Settings, teams: Teams) -> str | None:
 
 def _change(read: Reader) -> Row | None:
     """The last change of the release in use, where a canary is in force or the watch rolled back by itself."""
-    last = read.rows("release_acts")[:1]
+    last = read.shared_rows("release_acts")[:1]
     return last[0] if last and (last[0]["act"] == "canary" or last[0]["who"] == WATCH) else None
 
 

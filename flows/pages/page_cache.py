@@ -1,42 +1,103 @@
-"""Pages that were rendered from the newest snapshot, so that a squad that looks at the same ones asks each once."""
+"""Pages that were rendered, so that a squad that looks at the same ones asks each once.
+
+A page is kept over a new snapshot that holds nothing new of the teams that it shows.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 
-MOST_PAGES = 64
+from warehouse.content import team_contents
+from warehouse.open_snapshot import OpenSnapshot, Version
+from warehouse.team_rows import Teams
+
+MOST_PAGES = 256
+
+
+@dataclass(frozen=True)
+class State:
+    """Of the newest snapshot.
+
+    Attributes:
+        version: of it.
+        contents: by team, a hash of its trials, as `team_contents` has it.
+    """
+
+    version: Version
+    contents: dict[str, int]
+
+    def of(self, teams: Teams) -> Hashable:
+        """A value that is another one whenever a page of teams may show something else; None: of all teams."""
+        shown = self.contents if teams is None else {team: self.contents.get(team) for team in teams}
+        return tuple(sorted(shown.items()))
+
+
+DependsOn = Callable[[State], Hashable]
+
+
+@dataclass(frozen=True)
+class _Page:
+    html: str
+    version: Version
+    depends_on: DependsOn
+    state: Hashable
 
 
 class PageCache:
-    """The pages that were asked for last; a new snapshot empties it."""
+    """The pages that were asked for last; each is dropped once what it depends on has changed.
 
-    def __init__(self) -> None:
-        self._pages: OrderedDict[Hashable, str] = OrderedDict()
-        self._version: Hashable = None
-        self._lock = threading.Lock()
+    Args:
+        snapshot: from which they are read.
+    """
 
-    def get(self, address: Hashable, newest: Hashable, render: Callable[[], tuple[str, Hashable]]) -> str:
-        """A page.
+    def __init__(self, snapshot: OpenSnapshot) -> None:
+        self._snapshot = snapshot
+        self._pages: OrderedDict[Hashable, _Page] = OrderedDict()
+        self._state: State | None = None
+        self._lock, self._one_reads = threading.Lock(), threading.Lock()
+
+    def get(
+        self, address: Hashable, depends_on: DependsOn, render: Callable[[], tuple[str, Version]]
+    ) -> tuple[str, Version, Version]:
+        """A page, the version that it was rendered from, and a later one as of which it is the same.
 
         Args:
             address: path, parameters, and whose rows it shows.
-            newest: version of the snapshot.
+            depends_on: of a state, what the page depends on.
             render: makes the page, if it is not there, and names the version that it was made of: a page of an older
                 one, which may hold people who were erased since, is not kept.
         """
+        state = self._newest_state()
+        if state is None:  # others read the old snapshot for long
+            html, read = render()
+            return html, read, read
         with self._lock:
-            if newest != self._version:
-                self._pages.clear()
-                self._version = newest
-            if address in self._pages:
+            if (found := self._pages.get(address)) is not None:
                 self._pages.move_to_end(address)
-                return self._pages[address]
-        page, read = render()
+                return found.html, found.version, state.version
+        html, read = render()
         with self._lock:
-            if read == self._version:
-                self._pages[address] = page
+            if read == state.version and self._state is state:
+                self._pages[address] = _Page(html, read, depends_on, depends_on(state))
                 while len(self._pages) > MOST_PAGES:
                     self._pages.popitem(last=False)
-        return page
+        return html, read, read
+
+    def _newest_state(self) -> State | None:
+        """None where the newest snapshot cannot be opened yet; pages that it makes outdated are dropped."""
+        with self._one_reads:
+            newest = self._snapshot.newest()
+            if self._state is not None and self._state.version == newest:
+                return self._state
+            contents, version = self._snapshot.answer(team_contents)
+            if version != newest:
+                return None
+            state = State(version, contents)
+            with self._lock:
+                self._state = state
+                current = ((at, page) for at, page in self._pages.items() if page.depends_on(state) == page.state)
+                self._pages = OrderedDict(current)
+            return state

@@ -32,7 +32,7 @@ def installed_browser() -> str:
 
 
 def print_pdf(report: Path, pdf: Path, *, browser: str) -> None:
-    """Print a report that is one file, whole or not at all.
+    """Print a report that is one file, whole or not at all, for its owner alone.
 
     Args:
         report: the .html.
@@ -42,8 +42,7 @@ def print_pdf(report: Path, pdf: Path, *, browser: str) -> None:
     Raises:
         BioposeError: the browser fails, or takes longer than two minutes.
     """
-    with tempfile.TemporaryDirectory() as profile, written_whole(pdf) as partial:
-        partial.touch(mode=0o600)  # as the report: it holds health data
+    with tempfile.TemporaryDirectory() as profile, written_whole(pdf, owner_alone=True) as partial:
         command = [
             browser,
             "--headless",
@@ -59,6 +58,6 @@ def print_pdf(report: Path, pdf: Path, *, browser: str) -> None:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PRINT_TIMEOUT_S, check=False)  # noqa: S603
         except subprocess.TimeoutExpired as error:
             raise BioposeError(f"{browser} took longer than {PRINT_TIMEOUT_S:.0f} s to print {report}") from error
-        if done.returncode or not partial.stat().st_size:
+        if done.returncode or not (partial.is_file() and partial.stat().st_size):
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise BioposeError(f"{browser} could not print {report}: {last}")

@@ -30,17 +30,20 @@ class PercentPlot:
     curves: str
 
 
-def percent_plot(panel: Panel, significant: NDArray[np.bool_] | None = None) -> PercentPlot:
-    """A panel of curves of 101 points.
+def percent_plot(
+    panel: Panel, significant: NDArray[np.bool_] | None = None, *, percent: NDArray[np.float64] = PERCENT
+) -> PercentPlot:
+    """A panel of curves of P points.
 
     Args:
         panel: the unit in brackets at the end of its title.
-        significant: (101,) where the background is grey; None: nowhere.
+        significant: (P,) where the background is grey; None: nowhere.
+        percent: (P,) increasing, where the points are.
     """
-    shaded = np.zeros(len(PERCENT), bool) if significant is None else significant
-    svg = figure(panel.title, [panel], PERCENT, shaded, columns=1, time_title="%", shade="significant")
+    shaded = np.zeros(len(percent), bool) if significant is None else significant
+    svg = figure(panel.title, [panel], percent, shaded, columns=1, time_title="%", shade="significant")
     named = [[curve.name, _rounded(curve.values)] for curve in panel.curves if curve.name]
-    content = {"x": PERCENT.astype(int).tolist(), "unit": "%", "curves": named}
+    content = {"x": [int(one) if one.is_integer() else one for one in percent.tolist()], "unit": "%", "curves": named}
     return PercentPlot(panel.title, Markup(svg), json.dumps(content, separators=(",", ":")))  # noqa: S704 - escaped there
 
 

@@ -61,7 +61,9 @@ def trend_plot(settings: Settings, athlete_id: str, metric: str, *, activity: st
     page = _read(settings, lambda read: athlete(read, asked, athlete_id=athlete_id, offline=True), teams)
     plots = {str(one["name"]): str(one["plot"]) for one in page["metrics"]}
     if metric not in plots:
-        _refuse(metric, plots, f"{athlete_id} has no such metric of {page['activity']}", kind="metric")
+        others = [name for name in page["activities"] if name != page["activity"]]
+        elsewhere = f" (--activity has {', '.join(others)}, too)" if others else ""
+        _refuse(metric, plots, f"{athlete_id} has no such metric of {page['activity']}{elsewhere}", kind="metric")
     return plots[metric]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.pages.answer_plot import answer_plot
+from flows.pages.answer_plot import answer_plots
 from flows.pages.reader import Reader
 from tasks.answered_people import ANY, people_in
 from tasks.audit import NOBODY, People
@@ -90,7 +90,7 @@ def question(read: Reader, asked: Mapping[str, str], *, name: str) -> dict[str, 
         "height": answer.height,
         "people": _people(read, query, answer, given),
         "numeric": [dtype.is_numeric() for dtype in answer.dtypes],
-        "plot": answer_plot(answer),
+        "plots": answer_plots(answer),
         "command": _command(query, given),
     }
 

@@ -36,7 +36,6 @@ STYLES = (
 LIMITS = Limits(time_s=60.0, memory_gb=1.0)
 MAIN_METRICS = 8  # on the first page, of all activities
 ALL = 10_000
-OWNER_ALONE = 0o600
 Page = dict[str, Any]
 
 
@@ -68,8 +67,7 @@ def squad_report(settings: Settings, team: str, *, since: str | None = None, tea
 
 def write_report(content: str, path: Path) -> Path:
     """Write a report, whole or not at all, for its owner alone: it holds health data."""
-    with written_whole(path) as partial:
-        partial.touch(mode=OWNER_ALONE)
+    with written_whole(path, owner_alone=True) as partial:
         partial.write_text(content, encoding="utf-8", errors="replace")
     return path
 

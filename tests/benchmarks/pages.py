@@ -1,33 +1,38 @@
 """The pages on a large warehouse: the server's time for each, and many users at once while a night loads.
 
     python -m tests.benchmarks.pages fill HOME --frames 10000000   # once: a home of synthetic trials
-    python -m tests.benchmarks.pages load HOME --users 50 --seconds 60
+    python -m tests.benchmarks.pages load HOME --users 50 --seconds 60 --per-minute 8 60
 
-Everything is on this machine's loopback. Pages are asked for with other athletes, trials and sessions each time, so
-that they are rendered and not had from the server's cache; a user reads a page for some seconds before the next.
+A night on two cores measures and loads five to eight trials a minute; it is also loaded at one a second, as a night of
+marker files or of many workers does. Everything is on this machine's loopback. Pages are asked for with other
+athletes, trials and sessions each time, so that they are rendered and not had from the server's cache; a user reads a
+page for some seconds before the next.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import httpx
 import numpy as np
 import polars as pl
+import psutil
 
 from flows.bench.synthetic_kinematics import one_trial
-from flows.bench.warehouse import THREADS, grow, trials_in
+from flows.bench.warehouse import THREADS, fill_archived, trials_in
 from flows.serving.ports import free_port
 from tasks.cohort import refresh
 from tasks.settings import Settings
@@ -35,33 +40,47 @@ from tasks.warehouse_writer import WarehouseWriter
 from warehouse.api import open_home
 from warehouse.connection import opened_for_writing
 
-FRAMES_OF_TRIAL = 200
 REPEATS = 7  # of each page, alone
 READING_S = (2.0, 8.0)  # that a user looks at a page
 ASKED_MEDIAN_S, ASKED_P95_S, ASKED_BUSY_P95_S = 0.3, 1.0, 2.0
-LOADING_S = 1.0  # between two trials of the night
+NIGHTS_PER_MINUTE = (8, 60)  # trials that are loaded
+Loads = list[tuple[dict[str, Any], Path]]  # records, and the folders of their Parquet files
 
 
 def fill(home: Path, *, frames: int) -> None:
     """Make a home of so many frames of kinematics, with the mean curves of its sessions."""
     settings = Settings.load(home, cores=THREADS)
     settings.make_home()
-    grow(settings.warehouse, home, frames // FRAMES_OF_TRIAL)
+    fill_archived(settings.warehouse, frames)
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
-    writer.archive(from_frames=settings.parquet_from_frames)
     writer.publish()
     refresh(settings, writer, print)
 
 
-def load(home: Path, *, users: int, seconds: float) -> None:
-    """Print the server's time for each page alone, then under load while trials are loaded."""
+def load(home: Path, *, users: int, seconds: float, per_minute: Sequence[int]) -> None:
+    """Print the server's time for each page alone, then under load while so many trials a minute are loaded."""
     trials = open_home(home).trials()
     print(f"{trials['frames'].sum():,} frames, {trials.height:,} trials")
-    with _served(home) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+    with _served(home) as (server, address), httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
         pages = _Pages(trials, seed=1)
         client.get("/night")
-        _print_alone({name: [_timed(client, make()) for _ in range(REPEATS)] for name, make in pages.by_name.items()})
-        _print_busy(*_under_load(home, address, trials, users=users, seconds=seconds), users=users)
+        replies, processor_s = {}, {}
+        for name, make in pages.by_name.items():
+            before_s = _processor_s(server)
+            replies[name] = [_timed(client, make()) for _ in range(REPEATS)]
+            processor_s[name] = (_processor_s(server) - before_s) / REPEATS
+        _print_alone(replies, processor_s)
+        for rate in per_minute:
+            before_s = _processor_s(server)
+            busy, loaded = _under_load(
+                home,
+                address,
+                trials,
+                users=users,
+                seconds=seconds,
+                loads=_prepared(home, math.ceil(rate * seconds / 60)),
+            )
+            _print_busy(busy, loaded, users=users, server_s=_processor_s(server) - before_s)
 
 
 class _Pages:
@@ -116,13 +135,18 @@ def _timed(client: httpx.Client, address: str) -> tuple[float, int]:
     return time.perf_counter() - began, status
 
 
+def _processor_s(process: subprocess.Popen[bytes]) -> float:
+    times = psutil.Process(process.pid).cpu_times()
+    return times.user + times.system
+
+
 def _under_load(
-    home: Path, address: str, trials: pl.DataFrame, *, users: int, seconds: float
+    home: Path, address: str, trials: pl.DataFrame, *, users: int, seconds: float, loads: Loads
 ) -> tuple[list[tuple[float, int]], int]:
     """The replies that all users had, and how many trials were loaded meanwhile."""
     ended = threading.Event()
     with ThreadPoolExecutor(users + 1) as threads:
-        night = threads.submit(_load_trials, home, ended)
+        night = threads.submit(_load_trials, home, ended, loads, seconds / len(loads))
         replies = [threads.submit(_use, address, trials, ended, seed) for seed in range(users)]
         ended.wait(seconds)
         ended.set()
@@ -137,21 +161,31 @@ def _use(address: str, trials: pl.DataFrame, ended: threading.Event, seed: int) 
     return replies
 
 
-def _load_trials(home: Path, ended: threading.Event) -> int:
-    settings, scratch, loaded = Settings.load(home), home / "scratch", 0
-    scratch.mkdir(exist_ok=True)
+def _prepared(home: Path, count: int) -> Loads:
+    """Trials as the night's processes leave them for its writer."""
+    scratch = home / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    with opened_for_writing(Settings.load(home).warehouse) as connection:
+        first = trials_in(connection)
+        folders = [scratch / str(number) for number in range(first, first + count)]
+        for folder in folders:
+            folder.mkdir(parents=True)
+        return [(one_trial(connection, first + place, folder), folder) for place, folder in enumerate(folders)]
+
+
+def _load_trials(home: Path, ended: threading.Event, loads: Loads, every_s: float) -> int:
+    """Load one after another, each at its time or right after the one before; how many until the end."""
+    settings, began_s = Settings.load(home), time.monotonic()
     writer = WarehouseWriter(settings.warehouse, settings.snapshot)
-    while not ended.wait(LOADING_S):
-        with opened_for_writing(settings.warehouse) as connection:
-            record = one_trial(connection, trials_in(connection), scratch)
-        writer.load(record, scratch)
-        loaded += 1
-    shutil.rmtree(scratch)
-    return loaded
+    for number, (record, folder) in enumerate(loads):
+        if ended.wait(max(began_s + number * every_s - time.monotonic(), 0.0)):
+            return number
+        writer.load(record, folder)
+    return len(loads)
 
 
 @contextmanager
-def _served(home: Path) -> Iterator[str]:
+def _served(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "flows.cli.main", "serve", "--home", str(home), "--port", str(port)],
@@ -161,17 +195,18 @@ def _served(home: Path) -> Iterator[str]:
     try:
         while _timed(httpx.Client(base_url=address, trust_env=False), "/health")[1] != 200:
             time.sleep(0.2)
-        yield address
+        yield server, address
     finally:
         server.terminate()
         server.wait()
 
 
-def _print_alone(replies: dict[str, list[tuple[float, int]]]) -> None:
-    print(f"{'page, alone':<16}{'median s':>10}{'slowest s':>10}")
+def _print_alone(replies: dict[str, list[tuple[float, int]]], processor_s: dict[str, float]) -> None:
+    print(f"{'page, alone':<16}{'median s':>10}{'slowest s':>10}{'processor s':>13}")
     for name, timed in replies.items():
         seconds, problems = [one for one, _ in timed], [status for _, status in timed if status != 200]
-        print(f"{name:<16}{np.median(seconds):>10.2f}{max(seconds):>10.2f}  {f'status {problems}' if problems else ''}")
+        status = f"  status {problems}" if problems else ""
+        print(f"{name:<16}{np.median(seconds):>10.2f}{max(seconds):>10.2f}{processor_s[name]:>13.3f}{status}")
     every = [one for timed in replies.values() for one, _ in timed]
     print(
         f"all pages: median {np.median(every):.2f} s (asked {ASKED_MEDIAN_S}), "
@@ -179,11 +214,12 @@ def _print_alone(replies: dict[str, list[tuple[float, int]]]) -> None:
     )
 
 
-def _print_busy(replies: list[tuple[float, int]], loaded: int, *, users: int) -> None:
+def _print_busy(replies: list[tuple[float, int]], loaded: int, *, users: int, server_s: float) -> None:
     seconds, errors = [one for one, _ in replies], sum(status != 200 for _, status in replies)
     print(
         f"{users} users, {len(replies)} pages while {loaded} trials were loaded: {errors} errors, "
-        f"median {np.median(seconds):.2f} s, 95 % {np.quantile(seconds, 0.95):.2f} s (asked {ASKED_BUSY_P95_S})"
+        f"median {np.median(seconds):.2f} s, 95 % {np.quantile(seconds, 0.95):.2f} s (asked {ASKED_BUSY_P95_S}); "
+        f"the server took {server_s:.0f} processor seconds"
     )
 
 
@@ -195,11 +231,12 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=10_000_000)
     parser.add_argument("--users", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--per-minute", type=int, nargs="+", default=NIGHTS_PER_MINUTE)
     given = parser.parse_args()
     home = given.home.absolute()
     act = {
         "fill": partial(fill, home, frames=given.frames),
-        "load": partial(load, home, users=given.users, seconds=given.seconds),
+        "load": partial(load, home, users=given.users, seconds=given.seconds, per_minute=given.per_minute),
     }
     act[given.act]()
 

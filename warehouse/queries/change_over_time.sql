@@ -55,7 +55,8 @@ noise AS (
         side,
         method,
         sum(beyond_first)::BIGINT AS noise_sessions,
-        sqrt(sum(squares) / sum(beyond_first)) AS noise_sd
+        sqrt(sum(squares) / sum(beyond_first)) AS noise_sd,
+        student_t_quantile(0.975, sum(beyond_first)) * sqrt(2) * noise_sd AS detectable_by_noise
     FROM per_athlete
     GROUP BY metric, activity, side, method
 ),
@@ -89,7 +90,7 @@ with_noise AS (
         noise.noise_sd,
         coalesce(noise.noise_sessions, 0) >= $least_sessions::INTEGER AS is_enough,
         greatest(
-            student_t_quantile(0.975, noise.noise_sessions) * sqrt(2) * noise.noise_sd,
+            noise.detectable_by_noise,
             coalesce(1.96 * compared.change_sd, 0)
         ) AS detectable
     FROM compared

@@ -4,6 +4,8 @@
 --   20 athletes on there are percentiles, which in a smaller group would be single persons' values. Who may read some teams
 --   alone has the norms of all other teams. Who can ask before and after an athlete is added can still learn about that
 --   athlete. cameras is how many different ones the trials state, releases are those that measured them.
+-- Empty: no group has enough athletes: of one sex, age band, activity, side and method at least 5, or least_athletes where
+--   that is more; who may read some teams alone has the norms of the other teams.
 -- Teams: others
 -- metric: one of metric.metric, such as knee_flexion_peak
 -- activity: one of trial.activity = any

@@ -1,9 +1,9 @@
-// The body and its skeleton in 3D, at the time of the video; three.js is loaded when somebody asks for it.
+// A trial's body and its skeleton in 3D; three.js is loaded when somebody asks for it.
 
-const view = document.querySelector(".body-view");
 const GROUND_M = 10; // from the middle to each edge, in squares of 1 m
 const DISTANCE_M = 3.4;
 const ABOVE_M = 0.5;
+const NARROW_PX = 420; // a canvas that is narrower is seen from farther away
 
 function ground(THREE) {
   const points = [];
@@ -26,16 +26,13 @@ function depthOf(THREE, mesh) {
   return depth;
 }
 
-async function open(three) {
-  const { THREE, GLTFLoader, OrbitControls } = three;
-  const canvas = view.querySelector("[data-canvas]");
-  canvas.hidden = false;
+// Draws the .glb at data-body into an element; resolves to its first time, its duration, and what moves it.
+async function openBody({ THREE, GLTFLoader, OrbitControls }, canvas) {
   const renderer = new THREE.WebGLRenderer({ antialias: true });
   renderer.setPixelRatio(Math.min(window.devicePixelRatio, 2));
   renderer.domElement.tabIndex = 0;
   renderer.domElement.setAttribute("role", "img");
-  renderer.domElement.setAttribute("aria-label", "The body and its skeleton: drag to turn, scroll to zoom");
-  canvas.append(renderer.domElement);
+  renderer.domElement.setAttribute("aria-label", `${canvas.dataset.name}: drag to turn, scroll to zoom`);
   const scene = new THREE.Scene();
   scene.background = new THREE.Color(0xf6f8fa);
   scene.add(new THREE.HemisphereLight(0xffffff, 0x9aa3ab, 1.3), ground(THREE));
@@ -46,8 +43,8 @@ async function open(three) {
   const controls = new OrbitControls(camera, renderer.domElement);
   controls.listenToKeyEvents(renderer.domElement);
 
-  const file = await new GLTFLoader().loadAsync(view.dataset.body);
-  const firstTime = file.parser.json.asset.extras.first_time_s;
+  const file = await new GLTFLoader().loadAsync(canvas.dataset.body);
+  const first = file.parser.json.asset.extras.first_time_s;
   const [clip] = file.animations;
   const mixer = new THREE.AnimationMixer(file.scene);
   const action = mixer.clipAction(clip);
@@ -68,19 +65,19 @@ async function open(three) {
     controls.update();
   };
   const showAt = (time) => {
-    action.time = Math.min(Math.max(time - firstTime, 0), clip.duration);
+    action.time = Math.min(Math.max(time - first, 0), clip.duration);
     mixer.update(0);
     file.scene.updateMatrixWorld(true);
     follow();
     draw();
   };
-  const look = (x, z) => {
+  const look = (name) => {
+    const distance = canvas.clientWidth < NARROW_PX ? 1.4 * DISTANCE_M : DISTANCE_M;
     controls.target.copy(last);
-    camera.position.set(last.x + x, last.y + ABOVE_M, last.z + z);
+    camera.position.set(last.x + (name === "front" ? distance : 0), last.y + ABOVE_M, last.z + (name === "side" ? distance : 0));
     controls.update();
     draw();
   };
-  const views = { side: () => look(0, DISTANCE_M), front: () => look(DISTANCE_M, 0) };
   const resize = () => {
     const width = canvas.clientWidth;
     const height = Math.min(Math.max(width * 0.5, 280), 480);
@@ -90,32 +87,45 @@ async function open(three) {
     draw();
   };
 
-  showAt(currentTime === null ? firstTime : currentTime);
-  views.side();
+  canvas.append(renderer.domElement);
+  showAt(first);
+  look("side");
   resize();
   controls.addEventListener("change", draw);
   window.addEventListener("resize", resize);
-  trial.addEventListener("time", (event) => showAt(event.detail));
-  for (const button of view.querySelectorAll("[data-view]")) button.addEventListener("click", views[button.dataset.view]);
-  for (const box of view.querySelectorAll("[data-mesh]")) {
-    box.addEventListener("change", () => {
-      meshes[box.dataset.mesh].visible = box.checked;
-      draw();
-    });
-  }
+  const show = (name, isShown) => {
+    meshes[name].visible = isShown;
+    draw();
+  };
+  return { first, duration: clip.duration, showAt, look, show };
 }
 
-if (view) {
-  const button = view.querySelector("[data-open]");
-  const status = view.querySelector("[data-status]");
+// Opens every body of a section when its button is pressed; resolves to the bodies, whose buttons work then.
+export function bodiesOf(section, opened) {
+  const button = section.querySelector("[data-open]");
+  const status = section.querySelector("[data-status]");
+  const canvases = [...section.querySelectorAll("[data-body]")];
   button.addEventListener("click", async () => {
     button.disabled = true;
     status.textContent = "loading";
     try {
-      await open(await import("/static/three.js"));
+      const three = await import("/static/three.js");
+      for (const canvas of canvases) {
+        canvas.hidden = false;
+        canvas.replaceChildren();
+      }
+      const bodies = [];
+      for (const canvas of canvases) bodies.push(await openBody(three, canvas)); // the server makes one at a time
+      for (const view of section.querySelectorAll("[data-view]")) {
+        view.addEventListener("click", () => bodies.forEach((body) => body.look(view.dataset.view)));
+      }
+      for (const box of section.querySelectorAll("[data-mesh]")) {
+        box.addEventListener("change", () => bodies.forEach((body) => body.show(box.dataset.mesh, box.checked)));
+      }
       button.hidden = true;
-      view.querySelector("[data-controls]").hidden = false;
+      section.querySelector("[data-controls]").hidden = false;
       status.textContent = "";
+      opened(bodies);
     } catch (error) {
       button.disabled = false;
       status.textContent = `The 3D view cannot be shown: ${error.message}. It needs WebGL, and three.js from biopose assets pull.`;

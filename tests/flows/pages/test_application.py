@@ -148,6 +148,8 @@ def test_a_question_is_a_form_and_its_answer_a_table_a_plot_and_csv(client: http
     assert '<option value="blue/cleo" selected>' not in form
     assert '<option value="blue/cleo">blue/cleo</option>' in form
     assert 'type="date"' in form
+    few = client.get("/questions/norms", params={"metric": "knee_flexion_peak", "least_athletes": "40"}).text
+    assert 'class="note">no group has enough athletes' in few
     broken = client.get("/questions/broken")
     assert (broken.status_code, "broken.sql: Catalog Error" in broken.text) == (400, True)
     assert "x&#39; OR 1" in client.get("/questions/trials", params={"team": "x' OR 1 = 1; --"}).text

@@ -151,7 +151,7 @@ def test_the_body_is_drawn_in_3d_and_moves_with_the_video(visit: Visit) -> None:
     page = visit.page
     page.goto(f"/trial/{FILMED}", wait_until="networkidle")
     page.get_by_role("button", name="Show in 3D").press("Enter")
-    canvas = page.locator("[data-canvas] canvas")
+    canvas = page.locator("[data-body] canvas")
     expect(page.get_by_role("button", name="Front")).to_be_visible(timeout=60_000)
     pictures = [canvas.screenshot()]
     for act in (
@@ -162,6 +162,31 @@ def test_the_body_is_drawn_in_3d_and_moves_with_the_video(visit: Visit) -> None:
         act()
         pictures.append(canvas.screenshot())
     assert len(set(pictures)) == 4
+    assert [problem for problem in visit.problems if "GPU stall" not in problem] == []
+
+
+@needs_body_asset
+@pytest.mark.skipif(bool(missing_files(THREE)), reason="three.js is not there: biopose assets pull")
+def test_two_bodies_are_drawn_side_by_side_and_move_by_one_slider(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"/compare?first={FILMED}&second={FILMED}", wait_until="networkidle")
+    page.get_by_role("button", name="Show both in 3D").press("Enter")
+    play, reading = page.get_by_role("button", name="Play"), page.locator("[data-reading]")
+    expect(play).to_be_visible(timeout=60_000)
+    canvases = page.locator("[data-body] canvas")
+    assert canvases.count() == 2
+    before = [canvas.screenshot() for canvas in canvases.all()]
+    page.get_by_label("0 s at").select_option("the first landing")
+    expect(reading).to_have_text("0.00 s")
+    assert float(page.get_by_label("Time").get_attribute("min") or "nan") == pytest.approx(-0.6)
+    assert all(one != other.screenshot() for one, other in zip(before, canvases.all(), strict=True))
+    play.press("Enter")
+    last_s = float(page.get_by_label("Time").get_attribute("max") or "nan")
+    expect(reading).to_have_text(f"{last_s:.2f} s")
+    expect(play).to_have_text("Play")
+    page.get_by_label("Time").press("Home")
+    expect(reading).to_have_text("\u22120.60 s")
+    assert violations(page) == []
     assert [problem for problem in visit.problems if "GPU stall" not in problem] == []
 
 
@@ -268,3 +293,23 @@ def test_values_are_shown_under_the_pointer_and_by_arrow_keys(visit: Visit) -> N
     plot.press("ArrowRight")
     assert int(plot.locator("output").inner_text().split()[0]) == int(before.split()[0]) + 1
     assert visit.problems == []
+
+
+def test_a_plot_fills_the_window_and_still_shows_its_values(visit: Visit) -> None:
+    page = visit.page
+    page.goto(GROUPS)
+    plot = page.get_by_role("group", name="knee flexion, right (°): arrow keys show values")
+    small = plot.bounding_box()
+    plot.get_by_role("button", name="Enlarge").press("Enter")
+    large = plot.bounding_box()
+    assert small is not None
+    assert large is not None
+    assert large["width"] > 1200
+    plot.press("ArrowRight")
+    expect(plot.locator("output")).to_have_text(re.compile("^1 %"))
+    found = violations(page)
+    page.keyboard.press("Escape")
+    back = plot.bounding_box()
+    assert back is not None
+    assert (back["width"], back["height"]) == (small["width"], small["height"])
+    assert (found, visit.problems) == ([], [])

@@ -123,7 +123,7 @@ def measure_markers(trial: MarkerTrial, folder: Path, method: PinnedMethod, sett
     from biopose.versions import versions
 
     folder.mkdir(parents=True, exist_ok=True)
-    with recorded_cost([trial_cost(folder)]), TemporaryDirectory(prefix=".model-", dir=folder) as temporary:
+    with recorded_cost([trial_cost(folder)]), TemporaryDirectory(prefix=".partial-", dir=folder) as temporary:
         weights = method.marker_weights or NEURIK_WEIGHTS
         measured = measure_markers(trial, Path(temporary), weights=weights)
         used = {"neurik": weights} if measured.method == "marker_neurik" else {}

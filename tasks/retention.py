@@ -138,7 +138,7 @@ def _old_runs(connection: duckdb.DuckDBPyConnection, settings: Settings, now_s: 
 
 
 def _files_of_runs(connection: duckdb.DuckDBPyConnection, settings: Settings, now_s: float) -> list[tuple[Path, str]]:
-    """The files of old runs, and folders of runs that no row names, such as of a night that was killed and corrected."""
+    """The files of old runs, and folders of runs that no row names, as when a height was corrected after a kill."""
     rows = connection.execute("SELECT artifacts FROM run").fetchall()
     loaded = {settings.home / str(folder) for (folder,) in rows}
     folders = (path for path in (settings.artifacts / "trials").glob("*/*/*/*") if path.is_dir())

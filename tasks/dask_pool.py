@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from biopose.errors import BioposeError
-from biopose.io.files import written_whole
+from biopose.io.files import flush_files, written_whole
 from tasks.costs import motion_cost, recorded_cost, trial_cost
 from tasks.faults import CrashedError, EngineError, with_one_repeat
 from tasks.methods import PinnedMethod
@@ -102,8 +102,14 @@ def solve_and_analyse(
             cross_check_frames=method.cross_check_frames,
             blur_bystanders=blur_bystanders,
         )
-    with written_whole(folder / DONE) as done:
-        done.write_text(json.dumps(list(made_from)))
+    _complete(folder, json.dumps(list(made_from)))
+
+
+def _complete(folder: Path, made_from: str = "") -> None:
+    """Write DONE once all files are on the disk: after a power cut, too, a complete folder has them whole."""
+    flush_files(folder)
+    with written_whole(folder / DONE, durable=True) as done:
+        done.write_text(made_from)
 
 
 def made_from(done: Path) -> list[str]:
@@ -128,8 +134,7 @@ def measure_markers(trial: MarkerTrial, folder: Path, method: PinnedMethod, sett
         measured = measure_markers(trial, Path(temporary), weights=weights)
         used = {"neurik": weights} if measured.method == "marker_neurik" else {}
         analyse_markers(measured, trial, folder, settings=settings, versions=versions(used))
-    with written_whole(folder / DONE) as done:
-        done.write_text("")
+    _complete(folder)
 
 
 def alone(function: Callable[..., None], trial: Trial | MarkerTrial, *arguments: Any) -> None:

@@ -124,7 +124,7 @@ class GoldenSet:
         sha256 = sha256_of(kinematics)
         name = f"{APPROVED}/{sha256[:16]}.parquet"
         (self._home / APPROVED).mkdir(mode=OWNER_ALONE, exist_ok=True)
-        with written_whole(self._home / name) as partial:
+        with written_whole(self._home / name, durable=True) as partial:
             shutil.copyfile(kinematics, partial)
         return self._add("approval", trial_id, name, sha256, video_sha256, 0.0, who)
 
@@ -210,7 +210,7 @@ class GoldenSet:
 
     def _save(self) -> None:
         rows = [asdict(one) for _, one in sorted(self.trials.items())]
-        with written_whole(self._file) as partial:
+        with written_whole(self._file, durable=True) as partial:
             partial.write_text(json.dumps({"trials": rows}, indent=2), encoding="utf-8")
 
     def _path(self, one: GoldenTrial) -> Path:

@@ -134,7 +134,7 @@ class Users:
         return {user.name: user for user in users}
 
     def _save(self, users: dict[str, User]) -> None:
-        with written_whole(self._file) as partial:
+        with written_whole(self._file, durable=True) as partial:
             partial.touch(mode=OWNER_ALONE)
             partial.write_text(json.dumps([asdict(user) for user in users.values()], indent=1), encoding="utf-8")
 

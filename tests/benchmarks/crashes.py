@@ -50,7 +50,7 @@ from tests.benchmarks.power_cut import Disk, can_cut, disk
 from tests.commands import run as run_command
 from tests.flows.cluster import certificate_of_this_machine, dask_cluster, dask_tls
 from tests.flows.ingest_runs import run_ingest, small_inbox, start_ingest
-from tests.marker_recordings import HEAD, STATIC, TRIAL, laboratory, swinging_markers, written_trc
+from tests.marker_recordings import HEAD, TRIAL, laboratory, swinging_markers, written_trc
 from tests.tasks.registry import make_home
 from warehouse.content import content_rows
 
@@ -82,9 +82,10 @@ AT_ONCE = {f"BIOPOSE_{kind}_DAYS": "0" for kind in ("INTERMEDIATES", "SUPERSEDED
 COMMANDS = {
     "erase": ("erase", "lab/ben", "--yes"),
     "prune": ("prune",),
-    "delete": ("delete", "lab/day/walk2"),
+    "delete": ("delete", "lab/day/squat"),
 }
-BEN = '\n[[athlete]]\nid = "ben"\nheight_m = 1.70\nconsent = true\nstatic = "static.trc"\n'
+BEN = '\n[[athlete]]\nid = "ben"\nheight_m = 1.70\nconsent = true\n'
+FRAMES = 20  # of each recording
 KEPT = ("artifacts", "reports", "quarantine", "golden")  # folders of a home whose files are compared
 
 
@@ -208,7 +209,7 @@ class Crashes:
         in_a_process(partial(night, self.inbox, home))
         self._manifest.write_text(text)
         in_a_process(partial(night, self.inbox, home))
-        in_a_process(lambda: run_command("delete", "lab/day/walk3", "--home", home).exit_code)
+        in_a_process(lambda: run_command("delete", "lab/day/walk", "--home", home).exit_code)
 
     @property
     def _disk(self) -> Disk:
@@ -321,11 +322,11 @@ class Crashes:
 
 
 def _recordings(inbox: Path) -> Path:
-    """A session of three recordings of one athlete and one of another, all unlike; its manifest."""
-    manifest = laboratory(inbox, "walk1.trc", "walk2.trc", "walk3.trc", head=HEAD + STATIC + BEN)
+    """A session of a short recording of each of two athletes; its manifest."""
+    manifest = laboratory(inbox, "walk.trc", head=HEAD + BEN)
     manifest.write_text(manifest.read_text() + TRIAL.format(file="squat.trc").replace("ann", "ben"))
-    for first, file in enumerate(("walk1.trc", "walk2.trc", "walk3.trc", "squat.trc")):
-        written_trc(manifest.parent / file, swinging_markers().at(slice(first, first + 40)))
+    for first, file in enumerate(("walk.trc", "squat.trc")):
+        written_trc(manifest.parent / file, swinging_markers().at(slice(first, first + FRAMES)))
     return manifest
 
 

@@ -71,7 +71,7 @@ def disk(folder: Path) -> Iterator[Disk]:
     made.folder.mkdir(parents=True)
     with made.image.open("wb") as image:
         image.truncate(SIZE_BYTES)
-    _run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,nodiscard", "-J", "size=16", str(made.image))
+    _run("mkfs.ext4", "-q", "-E", "nodiscard", "-J", "size=16", str(made.image))
     made.mount()
     try:
         yield made

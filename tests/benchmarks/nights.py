@@ -143,8 +143,9 @@ def _size(entry: Path) -> tuple[int, int]:
 
 @click.command()
 @click.option("--nights", default=24, show_default=True, type=click.IntRange(WEEK + 2))
+@click.option("--for-s", default=3600.0, show_default=True, help="After so long no other night begins.")
 @click.option("--seed", default=0, show_default=True, type=int)
-def main(nights: int, seed: int) -> None:
+def main(nights: int, for_s: float, seed: int) -> None:
     """Print the nights, and what grew."""
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="biopose-nights-") as scratch:
@@ -154,6 +155,9 @@ def main(nights: int, seed: int) -> None:
         after: list[dict[str, tuple[int, int]]] = []
         lost, began_s, last_s = 0, time.monotonic(), 20.0
         for number in range(nights):
+            if number > WEEK and time.monotonic() - began_s > for_s:
+                click.echo(f"no other night begins after {for_s:.0f} s")
+                break
             fault = FAULTS[number % len(FAULTS)]
             night_s = (time.monotonic() - began_s) / max(number, 1)
             for name in KEPT:

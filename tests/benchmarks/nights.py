@@ -5,7 +5,8 @@
 A night takes the place of a day: what is kept for days by the settings is kept for as many nights, as long as those
 before took on average. Each brings a new session of two recordings of markers, or of video where the fault needs it,
 and a fault: a recording that is cut off or vanishes, a corrected height, a trial that is taken out of its session, or a
-killed process and a second run. Prints a line a night, and the growth of each folder after the first week.
+killed process and a second run. One Prefect server serves all nights, as `biopose up` does. Prints a line a night, and
+the growth of each folder after the first week.
 """
 
 from __future__ import annotations
@@ -14,13 +15,21 @@ import os
 import random
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import psutil
 
+from flows.serving.ingest_server import temporary_server
+from flows.serving.programs import PREFECT_APPLICATION
+from tasks.environment import prepare_environment
+from tasks.prefect_login import prefect_login
 from tasks.retention import LEFTOVER_DAYS, PARTIAL
-from tests.benchmarks.kills import EVERY, VICTIMS, kill
+from tasks.settings import Settings
+from tests.benchmarks.kills import EVERY, VICTIMS, kill, named
 from tests.flows.ingest_runs import CLIPS, Session, run_ingest, start_ingest
 from tests.marker_recordings import swinging_markers, written_trc
 from warehouse.api import open_home
@@ -57,11 +66,13 @@ class Nights:
     Attributes:
         inbox: of a session a night.
         home: of all state.
+        server: variables of the Prefect server's API.
         current: how many trials must be current.
     """
 
     inbox: Path
     home: Path
+    server: dict[str, str]
     current: int = 0
 
     def night(self, number: int, *, fault: str, after_s: float) -> None:
@@ -79,11 +90,16 @@ class Nights:
         if fault in BROKEN:
             self._add_broken(folder, vanished=fault == "vanished")
         if fault.startswith("killed "):
-            process = start_ingest(self.inbox, self.home, "--method", "keypoint_fit")
+            process = start_ingest(self.inbox, self.home, "--method", "keypoint_fit", server=self.server)
             victim = fault.removeprefix("killed ").removesuffix(", of video")
-            kill(process, self.home, victim=victim, after_s=after_s)
-            process.communicate(timeout=300)
-        run_ingest(self.inbox, self.home, "--method", "keypoint_fit", expect=3 if fault in BROKEN else 0)
+            if victim == "Prefect server":
+                time.sleep(after_s)
+                named(psutil.Process(), PREFECT_APPLICATION)[0].kill()
+            else:
+                kill(process, self.home, victim=victim, after_s=after_s)
+            process.communicate(timeout=600)
+        expected = 3 if fault in BROKEN else 0
+        run_ingest(self.inbox, self.home, "--method", "keypoint_fit", expect=expected, server=self.server)
         if fault in BROKEN:  # whoever looks in the morning takes it out of the session
             (folder / "broken.trc").unlink(missing_ok=True)
             manifest = folder / "session.toml"
@@ -121,6 +137,18 @@ class Nights:
             (folder / "broken.trc").write_text((folder / "trial0.trc").read_text()[:900])
 
 
+@contextmanager
+def prefect_server(settings: Settings) -> Iterator[dict[str, str]]:
+    """A server of the home for the block, started again where it dies."""
+    settings.make_home()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    prepare_environment(settings, environment)
+    with temporary_server(settings, environment) as (url, wait_until_ready):
+        wait_until_ready()
+        login = prefect_login(settings.prefect_login)
+        yield {"BIOPOSE_PREFECT_API_URL": f"{url}/api", "PREFECT_API_AUTH_STRING": login}
+
+
 def age_leftovers(home: Path) -> None:
     """Make what killed processes left older by the day that it is kept, which is no setting."""
     for partial in home.rglob(f"{PARTIAL}*"):
@@ -148,9 +176,11 @@ def _size(entry: Path) -> tuple[int, int]:
 def main(nights: int, for_s: float, seed: int) -> None:
     """Print the nights, and what grew."""
     draw = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="biopose-nights-") as scratch:
-        simulated, temporary = Nights(Path(scratch) / "inbox", Path(scratch) / "home"), Path(scratch) / "tmp"
+    with tempfile.TemporaryDirectory(prefix="biopose-nights-") as scratch, ExitStack() as running:
+        temporary = Path(scratch) / "tmp"
         temporary.mkdir()
+        settings = Settings.load(Path(scratch) / "home")
+        simulated = Nights(Path(scratch) / "inbox", settings.home, running.enter_context(prefect_server(settings)))
         os.environ["TMPDIR"] = str(temporary)  # what a night leaves there counts, too
         after: list[dict[str, tuple[int, int]]] = []
         lost, began_s, last_s = 0, time.monotonic(), 20.0

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from tests.benchmarks.kills import (
     seconds_of,
 )
 from tests.benchmarks.power_cut import Disk, disk
+from tests.benchmarks.stored_home import make_home as make_stored_home
 from tests.commands import run as run_command
 from tests.flows.cluster import certificate_of_this_machine, dask_cluster, dask_tls
 from tests.flows.ingest_runs import run_ingest, small_inbox, start_ingest
@@ -42,11 +43,12 @@ from warehouse.content import content_rows
 
 SERVER, WORKER, POWER, WRITE, PROCESS = "Prefect server", "Dask worker", "power cut", "loader, at a write", "process"
 NIGHT, WHOLE, VIDEO = "night of markers", "night of markers, with its servers", "night of video, with its servers"
+JOINED = {"BIOPOSE_REPORTS_AFTER_NIGHTS": "false"}  # half of a night's time
 AT_ONCE = {f"BIOPOSE_{kind}_DAYS": "0" for kind in ("INTERMEDIATES", "SUPERSEDED", "DELETED", "RAY_LOGS")}
 COMMANDS = {
-    "erase": ("erase", "lab/ben", "--yes"),
+    "erase": ("erase", "blue/ben", "--yes"),
     "prune": ("prune",),
-    "delete": ("delete", "lab/day/squat"),
+    "delete": ("delete", "blue/2026-11-25-jumps/jump2"),
 }
 BEN = '\n[[athlete]]\nid = "ben"\nheight_m = 1.70\nconsent = true\n'
 FRAMES = 20  # of each recording
@@ -135,51 +137,58 @@ class KilledActs:
 
     def __init__(self, folder: Path, running: ExitStack) -> None:
         self._folder, self._running = folder, running
-        self.inbox, self.videos = folder / "inbox", small_inbox(folder / "videos", trials=2, frames=10)
-        self._manifest = _recordings(self.inbox)
-        self._empty, self._measured = folder / "empty", folder / "measured"
         self._on_disk: dict[Path, Path] = {}
-        self._power: Disk | None = None
         self._wholes: dict[str, tuple[Any, float, int]] = {}
-        self._prepare()
 
-    def _prepare(self) -> None:
-        """A home with registered models alone, one with measured trials, servers."""
+    @cached_property
+    def _stored(self) -> Path:
+        """A home of stored trials."""
+        settings = Settings.load(self._folder / "stored")
+        in_a_process(partial(make_stored_home, settings))
+        for act in COMMANDS:
+            with copied(settings.home) as copy:
+                import_ahead(partial(command, act, copy))
+        return settings.home
+
+    @cached_property
+    def _promoted(self) -> Path:
+        """A home whose promoted release and candidate have measured trials."""
+        home = self._folder / "promoted"
+        in_a_process(lambda: str(make_home(home).home))
+        with copied(home) as copy:
+            import_ahead(partial(promotions.do, "promote", Settings.load(copy)))
+        return home
+
+    @cached_property
+    def _inbox(self) -> Path:
+        """Recordings of markers."""
+        return _recordings(self._folder / "inbox")
+
+    @cached_property
+    def _videos(self) -> Path:
+        return small_inbox(self._folder / "videos", trials=2, frames=10)
+
+    @cached_property
+    def _empty(self) -> Path:
+        """A home with registered models alone; from now on a Prefect server and a Dask cluster serve nights."""
         from tasks.registration import register_once
 
-        settings = Settings.load(self._empty)
+        settings = Settings.load(self._folder / "empty")
         settings.make_home()
         certificate, key = certificate_of_this_machine(self._folder)
         os.environ.update(dask_tls(certificate, key))
         in_a_process(lambda: register_once(settings))
-        self._promoted = self._folder / "promoted"
-        in_a_process(lambda: str(make_home(self._promoted).home))
         dask = self._running.enter_context(dask_cluster(self._folder / "dask", certificate, key))
-        self._joined = {"BIOPOSE_DASK_ADDRESS": dask, "BIOPOSE_REPORTS_AFTER_NIGHTS": "false"}  # half of their time
         with redirect_stderr(StringIO()):
             self._running.enter_context(ingest_server(settings, lambda _: None))()
-        os.environ.update(self._joined)
-        with copied(self._empty) as copy:
-            import_ahead(partial(night, self.inbox, copy))
-        with copied(self._empty) as copy:
-            self._measure(copy)
-            copy.rename(self._measured)
-            copy.mkdir()
+        os.environ.update(JOINED | {"BIOPOSE_DASK_ADDRESS": dask})
+        with copied(settings.home) as copy:
+            import_ahead(partial(night, self._inbox, copy))
+        return settings.home
 
-    def _measure(self, home: Path) -> None:
-        """Two nights, the second with another height, and a deleted trial: there is something to prune."""
-        text = self._manifest.read_text()
-        self._manifest.write_text(text.replace("1.70", "1.71"))
-        in_a_process(partial(night, self.inbox, home))
-        self._manifest.write_text(text)
-        in_a_process(partial(night, self.inbox, home))
-        in_a_process(lambda: run_command("delete", "lab/day/walk", "--home", home).exit_code)
-
-    @property
+    @cached_property
     def _disk(self) -> Disk:
-        if self._power is None:
-            self._power = self._running.enter_context(disk(self._folder / "power"))
-        return self._power
+        return self._running.enter_context(disk(self._folder / "power"))
 
     def once(self, act: str, victim: str, draw: random.Random) -> Outcome:
         """Kill an act once, and run it again."""
@@ -187,8 +196,8 @@ class KilledActs:
             return self._with_servers(act, victim, draw)
         if act in dict(promotions_acts()):
             return self._promotion(act, draw)
-        start = self._measured if act in COMMANDS else self._empty
-        work = partial(command, act) if act in COMMANDS else partial(night, self.inbox)
+        start = self._stored if act in COMMANDS else self._empty
+        work = partial(command, act) if act in COMMANDS else partial(night, self._inbox)
         whole, took_s, writes = self._undisturbed(act, start, work)
         after_s = float(draw.randrange(writes)) if victim == WRITE else draw.uniform(0.0, took_s)
         with self._copy(start, victim) as copy:
@@ -264,16 +273,16 @@ class KilledActs:
 
     def _with_servers(self, act: str, victim: str, draw: random.Random) -> Outcome:
         """The command itself, with all that it starts."""
-        inbox = self.videos if act == VIDEO else self.inbox
-        with _without(self._joined, "PREFECT_"):
+        inbox, empty = self._videos if act == VIDEO else self._inbox, self._empty
+        with _without((*JOINED, "BIOPOSE_DASK_ADDRESS", "PREFECT_")):
             if act not in self._wholes:
-                with copied(self._empty) as copy:
+                with copied(empty) as copy:
                     began_s = time.monotonic()
                     run_ingest(inbox, copy, "--method", "keypoint_fit")
                     self._wholes[act] = in_a_process(partial(state, Settings.load(copy))), time.monotonic() - began_s, 0
             whole, took_s, _ = self._wholes[act]
             after_s = draw.uniform(0.0, took_s)
-            with copied(self._empty) as copy:
+            with copied(empty) as copy:
                 process = start_ingest(inbox, copy, "--method", "keypoint_fit")
                 at_s = kill(process, copy, victim=victim, after_s=after_s)
                 process.communicate(timeout=300)
@@ -286,12 +295,12 @@ class KilledActs:
 
 
 def _recordings(inbox: Path) -> Path:
-    """A session of a short recording of each of two athletes; its manifest."""
+    """An inbox with a session of a short recording of each of two athletes."""
     manifest = laboratory(inbox, "walk.trc", head=HEAD + BEN)
     manifest.write_text(manifest.read_text() + TRIAL.format(file="squat.trc").replace("ann", "ben"))
     for first, file in enumerate(("walk.trc", "squat.trc")):
         written_trc(manifest.parent / file, swinging_markers().at(slice(first, first + FRAMES)))
-    return manifest
+    return inbox
 
 
 def promotions_acts() -> list[tuple[str, tuple[str, str | None]]]:
@@ -300,9 +309,9 @@ def promotions_acts() -> list[tuple[str, tuple[str, str | None]]]:
 
 
 @contextmanager
-def _without(names: dict[str, str], prefix: str) -> Iterator[None]:
-    """Without these variables of the environment, and those that begin so, for the block."""
-    kept = {name: value for name, value in os.environ.items() if name in names or name.startswith(prefix)}
+def _without(prefixes: tuple[str, ...]) -> Iterator[None]:
+    """Without the variables of the environment that begin so, for the block."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
     for name in kept:
         del os.environ[name]
     try:

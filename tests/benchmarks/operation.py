@@ -9,7 +9,6 @@ The large home is made up: synthetic trials in the warehouse, and random bytes i
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
 import time
@@ -22,15 +21,12 @@ from typing import Any
 import click
 
 from tasks.backup import back_up, restore
-from tasks.dask_pool import DONE
 from tasks.home_health import examine_home
 from tasks.settings import Settings
+from tests.benchmarks.stored_home import store
 from tests.flows.ingest_runs import CLIPS, Session
 from tests.warehouse.trials import SyntheticTrial
-from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
-
-WRITTEN_BYTES = 1 << 20
 
 
 @click.group()
@@ -80,15 +76,8 @@ def home(folder: Path, gb: float, trials: int) -> None:
 
 def _made_up(settings: Settings, *, gb: float, trials: int) -> None:
     """Trials in the warehouse, whose overlays are random bytes."""
-    draw = random.Random(0)
     for number in range(trials):
-        trial = SyntheticTrial(f"jump{number}", number)
-        folder = settings.artifacts / "trials" / trial.trial_id / trial.run_id
-        load_trial(settings.warehouse, trial.record, trial.write(folder))
-        with (folder / "overlay.mp4").open("wb") as overlay:
-            for _ in range(round(gb * 1e9 / trials / WRITTEN_BYTES)):
-                overlay.write(draw.randbytes(WRITTEN_BYTES))
-        (folder / DONE).write_text("[]")
+        store(settings, SyntheticTrial(f"jump{number}", number), overlay_bytes=round(gb * 1e9 / trials))
     publish_snapshot(settings.warehouse, settings.snapshot)
 
 

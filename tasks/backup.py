@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from biopose.errors import BioposeError
-from biopose.io.files import sha256_of, written_whole
+from biopose.io.files import flush, sha256_of, written_whole
 from tasks.audit import KEY as AUDIT_KEY
 from tasks.audit import NAME as AUDIT
 from tasks.erased_people import NAME as ERASED
@@ -105,11 +105,13 @@ def _back_up(settings: Settings, folder: Path) -> Backup:
         copies.add(name)
     if missing := next((name for name in frames if name not in copies.files), None):
         raise BioposeError(f"{settings.home / missing}: is missing; restore it from an earlier backup")
-    (partial / LIST).write_text(json.dumps({"athletes": athletes, "files": copies.files}), encoding="utf-8")
+    with written_whole(partial / LIST, durable=True) as listed:
+        listed.write_text(json.dumps({"athletes": athletes, "files": copies.files}), encoding="utf-8")
     made = folder / datetime.now(UTC).strftime(STAMP)
     partial.rename(made)
+    flush(folder)
     if (settings.home / ERASED).exists():
-        with written_whole(folder / ERASED) as newest:
+        with written_whole(folder / ERASED, durable=True) as newest:
             shutil.copy2(settings.home / ERASED, newest)
     outdated = tuple(backup for backup in earlier if _holds_erased(backup, erased))
     return Backup(made, len(copies.files), copies.copied_bytes, outdated)
@@ -208,6 +210,8 @@ def _copy(source: Path, target: Path) -> str:
         while block := reader.read(COPIED_BYTES):
             digest.update(block)
             writer.write(block)
+        writer.flush()
+        os.fsync(writer.fileno())
     target.chmod(stat.S_IMODE(status.st_mode))
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
     return digest.hexdigest()

@@ -7,15 +7,21 @@ the warehouse alone.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tasks.dask_pool import joined
+from tasks.dask_pool import joined, while_workers_live
 from tasks.settings import Settings
 from tasks.warehouse_writer import WarehouseWriter
 from warehouse.derive import DerivedSessions, derive_sessions, sessions_to_derive
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 BATCH_FRAMES = 200_000  # of one call: seconds, and some hundred MB of memory
 
@@ -46,7 +52,7 @@ def refresh(settings: Settings, writer: WarehouseWriter, log: Callable[[str], No
     Raises:
         WarehouseBusyError: another process has the database open.
         NoWarehouseError: there is no snapshot yet.
-        BioposeError: no scheduler responds at settings.dask_address.
+        BioposeError: no scheduler responds at settings.dask_address, or it has no workers any more.
     """
     todo = sessions_to_derive(settings.snapshot)
     done = 0
@@ -80,23 +86,37 @@ def _derived(settings: Settings, batches: Sequence[Sequence[str]]) -> Iterator[D
     """Each batch as Dask has computed it, no more of them at once than can run: they are held in memory."""
     if not batches:
         return
-    from dask.base import compute
-    from dask.delayed import delayed
-
-    with _scheduler(settings) as (options, at_once):
+    with _cluster(settings) as (derive, at_once):
         for first in range(0, len(batches), at_once):
-            calls = [
-                delayed(derive_sessions, pure=False)(settings.snapshot, batch)
-                for batch in batches[first : first + at_once]
-            ]
-            yield from compute(*calls, **options)
+            yield from derive(batches[first : first + at_once])
 
 
 @contextmanager
-def _scheduler(settings: Settings) -> Iterator[tuple[dict[str, Any], int]]:
-    """What `dask.compute` takes, and how many calls run at once: threads, which DuckDB keeps busy, or a cluster's."""
+def _cluster(
+    settings: Settings,
+) -> Iterator[tuple[Callable[[Sequence[Sequence[str]]], Sequence[DerivedSessions]], int]]:
+    """What derives batches at the same time, and how many: threads, which DuckDB keeps busy, or a cluster's workers."""
     if settings.dask_address:
         with joined(settings.dask_address) as client:
-            yield {"scheduler": client}, max(sum(client.nthreads().values()), 1)
+            yield partial(_derived_there, client, settings.snapshot), max(sum(client.nthreads().values()), 1)
     else:
-        yield {"scheduler": "threads", "num_workers": settings.cores}, settings.cores
+        yield partial(_derived_here, settings), settings.cores
+
+
+def _derived_here(settings: Settings, batches: Sequence[Sequence[str]]) -> Sequence[DerivedSessions]:
+    from dask.base import compute
+    from dask.delayed import delayed
+
+    calls = [delayed(derive_sessions, pure=False)(settings.snapshot, batch) for batch in batches]
+    derived: tuple[DerivedSessions, ...] = compute(*calls, scheduler="threads", num_workers=settings.cores)
+    return derived
+
+
+def _derived_there(client: Client, snapshot: Path, batches: Sequence[Sequence[str]]) -> Sequence[DerivedSessions]:
+    calls = client.get_executor(pure=False)
+
+    async def results() -> list[DerivedSessions]:
+        futures = [asyncio.wrap_future(calls.submit(derive_sessions, snapshot, batch)) for batch in batches]
+        return await asyncio.gather(*(while_workers_live(client, call, is_here=False) for call in futures))
+
+    return asyncio.run(results())

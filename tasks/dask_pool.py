@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from biopose.errors import BioposeError
-from biopose.io.files import written_whole
+from biopose.io.files import flush_files, written_whole
 from tasks.costs import motion_cost, recorded_cost, trial_cost
 from tasks.faults import CrashedError, EngineError, with_one_repeat
 from tasks.methods import PinnedMethod
@@ -102,8 +102,14 @@ def solve_and_analyse(
             cross_check_frames=method.cross_check_frames,
             blur_bystanders=blur_bystanders,
         )
-    with written_whole(folder / DONE) as done:
-        done.write_text(json.dumps(list(made_from)))
+    _complete(folder, json.dumps(list(made_from)))
+
+
+def _complete(folder: Path, made_from: str = "") -> None:
+    """Write DONE once all files are on the disk: after a power cut, too, a complete folder has them whole."""
+    flush_files(folder)
+    with written_whole(folder / DONE, durable=True) as done:
+        done.write_text(made_from)
 
 
 def made_from(done: Path) -> list[str]:
@@ -123,13 +129,12 @@ def measure_markers(trial: MarkerTrial, folder: Path, method: PinnedMethod, sett
     from biopose.versions import versions
 
     folder.mkdir(parents=True, exist_ok=True)
-    with recorded_cost([trial_cost(folder)]), TemporaryDirectory(prefix=".model-", dir=folder) as temporary:
+    with recorded_cost([trial_cost(folder)]), TemporaryDirectory(prefix=".partial-", dir=folder) as temporary:
         weights = method.marker_weights or NEURIK_WEIGHTS
         measured = measure_markers(trial, Path(temporary), weights=weights)
         used = {"neurik": weights} if measured.method == "marker_neurik" else {}
         analyse_markers(measured, trial, folder, settings=settings, versions=versions(used))
-    with written_whole(folder / DONE) as done:
-        done.write_text("")
+    _complete(folder)
 
 
 def alone(function: Callable[..., None], trial: Trial | MarkerTrial, *arguments: Any) -> None:
@@ -226,42 +231,57 @@ class DaskPool:
         await self._call(measure_markers, trial, folder, self._method, dict(settings))
 
     async def _call(self, function: Callable[..., None], trial: Trial | MarkerTrial, *arguments: Any) -> None:
-        from distributed.scheduler import KilledWorker, NoWorkerError
+        from distributed.scheduler import KilledWorker
 
         try:
-            await self._while_workers_live(asyncio.wrap_future(self._calls.submit(alone, function, trial, *arguments)))
+            call = asyncio.wrap_future(self._calls.submit(alone, function, trial, *arguments))
+            await while_workers_live(self._client, call, is_here=self._is_here)
         except KilledWorker as error:
             name = getattr(function, "func", function).__name__
             raise CrashedError(f"the process died each time in {name}: {error}") from error
-        except NoWorkerError as error:  # a cluster that is joined may have a limit of its own
-            raise self._without_workers(error.timeout) from error
 
-    async def _while_workers_live(self, call: asyncio.Future[None]) -> None:
-        """Wait for a call as long as there are workers, or may be some again soon."""
-        alive_s = time.monotonic()
-        try:
-            while not (await asyncio.wait([call], timeout=LOOK_S))[0]:
-                if await self._has_workers():
-                    alive_s = time.monotonic()
-                elif time.monotonic() - alive_s > LONGEST_WITHOUT_WORKERS_S:
-                    raise self._without_workers(LONGEST_WITHOUT_WORKERS_S)
-            call.result()
-        finally:
-            call.cancel()  # without effect on one that is done
 
-    async def _has_workers(self) -> bool:
-        try:
-            return bool(await asyncio.to_thread(self._client.nthreads))
-        except OSError:  # the scheduler is out of reach
-            return False
+async def while_workers_live(client: Client, call: asyncio.Future[Any], *, is_here: bool) -> Any:
+    """The result of a call, waited for as long as its cluster has workers, or may have some again soon.
 
-    def _without_workers(self, waited_s: float) -> EngineError:
-        remedy = (
-            "The machine is too busy or its memory is full: run it again with fewer BIOPOSE_CORES"
-            if self._is_here
-            else "Start workers of the cluster that BIOPOSE_DASK_ADDRESS names, and run it again"
-        )
-        return EngineError(f"Dask's workers died, and none started within {waited_s:.0f} s. {remedy}")
+    Args:
+        client: of the cluster.
+        call: that it runs.
+        is_here: whether the cluster was started here.
+
+    Raises:
+        EngineError: there is no worker any more.
+    """
+    from distributed.scheduler import NoWorkerError
+
+    alive_s = time.monotonic()
+    try:
+        while not (await asyncio.wait([call], timeout=LOOK_S))[0]:
+            if await _has_workers(client):
+                alive_s = time.monotonic()
+            elif time.monotonic() - alive_s > LONGEST_WITHOUT_WORKERS_S:
+                raise _without_workers(LONGEST_WITHOUT_WORKERS_S, is_here=is_here)
+        return call.result()
+    except NoWorkerError as error:  # a cluster that is joined may have a limit of its own
+        raise _without_workers(error.timeout, is_here=is_here) from error
+    finally:
+        call.cancel()  # without effect on one that is done
+
+
+async def _has_workers(client: Client) -> bool:
+    try:
+        return bool(await asyncio.to_thread(client.nthreads))
+    except OSError:  # the scheduler is out of reach
+        return False
+
+
+def _without_workers(waited_s: float, *, is_here: bool) -> EngineError:
+    remedy = (
+        "The machine is too busy or its memory is full: run it again with fewer BIOPOSE_CORES"
+        if is_here
+        else "Start workers of the cluster that BIOPOSE_DASK_ADDRESS names, and run it again"
+    )
+    return EngineError(f"Dask's workers died, and none started within {waited_s:.0f} s. {remedy}")
 
 
 @contextmanager

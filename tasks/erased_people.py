@@ -82,5 +82,5 @@ class ErasedPeople:
         return hmac.new(self._key.encode(), identity.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
 
     def _save(self) -> None:
-        with written_whole(self._file) as partial:
+        with written_whole(self._file, durable=True) as partial:
             partial.write_text(json.dumps({"key": self._key, "people": self._people}, indent=1), encoding="ascii")

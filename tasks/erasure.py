@@ -152,7 +152,7 @@ def erase(settings: Settings, erasure: Erasure) -> dict[str, Any]:
     ErasedPeople(settings.home).add(erasure.athlete_id, erasure.trial_ids)  # first: no night measures them from now on
     people = People(athletes=(erasure.athlete_id,))
     AuditLog(settings.home).append(user_name(), "erase", "every row and file", people)
-    with written_whole(settings.home / PENDING) as partial:
+    with written_whole(settings.home / PENDING, durable=True) as partial:
         partial.write_text(json.dumps(asdict(erasure)), encoding="utf-8")
     erase_athlete(settings.warehouse, erasure.athlete_id)
     without_offsets, of_unknown = renew_offsets(settings), deleted_of_unknown_athlete(settings.warehouse)
@@ -330,7 +330,7 @@ def _without_lines(log: Path, search: IdSearch) -> int:
     lines = log.read_bytes().splitlines(keepends=True)
     kept = [line for line in lines if not search.found_in_text(line)]
     if len(kept) < len(lines):
-        with written_whole(log) as partial:
+        with written_whole(log, durable=True) as partial:
             partial.write_bytes(b"".join(kept))
     return len(lines) - len(kept)
 

@@ -219,7 +219,7 @@ class GoldenSet:
         """The name, relative to the home, of a copy of a file."""
         name = f"{COPIES}/{sha256_of(file)[:16]}{file.suffix}"
         (self._home / COPIES).mkdir(mode=OWNER_ALONE, exist_ok=True)
-        with written_whole(self._home / name) as partial:
+        with written_whole(self._home / name, durable=True) as partial:
             shutil.copyfile(file, partial)
         return name
 
@@ -251,7 +251,7 @@ class GoldenSet:
 
     def _save(self) -> None:
         rows = [asdict(one) for _, one in sorted(self.trials.items())]
-        with written_whole(self._file) as partial:
+        with written_whole(self._file, durable=True) as partial:
             partial.write_text(json.dumps({"trials": rows}, indent=2), encoding="utf-8")
 
     def _path(self, one: GoldenTrial) -> Path:

@@ -127,7 +127,7 @@ class Quarantine:
             return False
         path = self._path(record.name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as partial:
+        with written_whole(path, durable=True) as partial:
             partial.write_text(json.dumps(asdict(record), indent=2, ensure_ascii=False), encoding="utf-8")
         return True
 

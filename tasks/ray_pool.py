@@ -33,6 +33,7 @@ ATTEMPTS = 3  # of a call whose actor dies, and to start Ray
 REACH_TIMEOUT_S = 10.0
 LOOK_S = 0.1  # between looks for an actor that is free
 LONGEST_START_S = 300.0  # of an actor, which takes seconds on a machine that does nothing else
+RAY_CLIENT = "ray://"
 DEATHS = (RayActorError, OutOfMemoryError)  # of an actor
 QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
 LOCAL: dict[str, Any] = {  # of a cluster that is started here
@@ -281,9 +282,16 @@ def _logs(settings: Settings) -> str:
 
 
 def _check_responds(address: str) -> None:
-    """Connect once, where the address is HOST:PORT or ray://HOST:PORT: Ray itself tries for minutes, then may abort."""
-    parts = urlsplit(address if "://" in address else f"ray://{address}")
-    if parts.scheme == "ray" and parts.hostname and parts.port:
+    """Connect once, where the address is HOST:PORT: Ray itself tries for minutes, then may abort.
+
+    Raises:
+        BioposeError: it is of Ray's client, which travels over grpc and needs another process on the cluster.
+        OSError: nothing responds there.
+    """
+    if address.startswith(RAY_CLIENT):
+        raise BioposeError("Ray's client is not supported; give the head node's own address, as in HOST:6379")
+    parts = urlsplit(f"//{address}")
+    if parts.hostname and parts.port:
         socket.create_connection((parts.hostname, parts.port), timeout=REACH_TIMEOUT_S).close()
 
 

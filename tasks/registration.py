@@ -7,7 +7,7 @@ from pathlib import Path
 
 import biopose
 from biopose.errors import ModelError
-from biopose.io.files import written_whole
+from biopose.io.files import flush_files, written_whole
 from biopose.reconstruction.method_names import MethodName
 from tasks.keys import hash_of
 from tasks.models import PinnedModel, pin_models, register_shipped
@@ -54,7 +54,9 @@ def register_once(settings: Settings) -> bool:
         register_shipped(settings)
     except OSError as error:
         raise ModelError(f"the shipped weights cannot be registered: {error}") from error
-    with written_whole(record) as partial:
+    if settings.model_files.is_dir():
+        flush_files(settings.model_files)  # else a power cut might leave the record, and weights without content
+    with written_whole(record, durable=True) as partial:
         partial.write_text(state, encoding="utf-8")
     return True
 

@@ -67,7 +67,7 @@ def release_to_measure(settings: Settings, alias: str = CHAMPION, *, method: Met
         ReleaseError: it was promoted before the release in use.
     """
     promoted = _of_warehouse(settings, promoted_release) if settings.warehouse.is_file() else None
-    if promoted is None and (alias != CHAMPION or settings.warehouse.is_file()):
+    if promoted is None and (alias != CHAMPION or _has_runs(settings)):
         promoted = _promote_champions(settings)
     if promoted is None:
         method = method or DEFAULT_METHOD
@@ -170,6 +170,13 @@ def _of_warehouse(settings: Settings, ask: Callable[[duckdb.DuckDBPyConnection],
         with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
             return ask(connection)
         raise
+
+
+def _has_runs(settings: Settings) -> bool:
+    """Whether anything was ever loaded; not where a first ingest was killed before it loaded something."""
+    return settings.warehouse.is_file() and _of_warehouse(
+        settings, lambda connection: bool(connection.execute("SELECT 1 FROM run LIMIT 1").fetchall())
+    )
 
 
 def _promote_champions(settings: Settings) -> Release:

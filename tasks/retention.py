@@ -32,11 +32,12 @@ KINDS = {
     "intermediate": "detections and motions",
     "deleted run": "files of deleted trials",
     "old run": "runs that are not shown any more",
+    "unloaded run": "folders of runs that were never loaded",
     "leftover": "leftovers of killed processes",
     "Ray session": "ended sessions of Ray",
     "ingest log": "logs of ingests",
 }
-RUNS = ("deleted run", "old run")
+RUNS = ("deleted run", "old run", "unloaded run")
 INTERMEDIATES = ("perceived", "motions", "seen")  # folders of artifacts; the last of earlier versions
 
 
@@ -71,13 +72,12 @@ def expired(settings: Settings, *, now_s: float | None = None) -> list[Expired]:
     ingests_s = now_s - settings.ingest_logs_days * DAY_S
     found = [
         *((path, "intermediate") for path in intermediates(settings) if _last_written_s(path) < old_s),
-        *((path, "leftover") for path in settings.artifacts.rglob(f"{PARTIAL}*") if _last_written_s(path) < left_s),
+        *((path, "leftover") for path in _leftovers(settings) if _last_written_s(path) < left_s),
         *((path, "Ray session") for path in ended_sessions(settings) if _last_written_s(path) < logs_s),
         *((path, "ingest log") for path in old_logs(settings) if _last_written_s(path) < ingests_s),
     ]
     with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
-        for run in _old_runs(connection, settings, now_s):
-            found += _files_of(settings, run)
+        found += _files_of_runs(connection, settings, now_s)
     return [Expired(path, kind, _size_bytes(path)) for path, kind in dict(found).items()]
 
 
@@ -92,11 +92,12 @@ def prune(settings: Settings) -> list[Expired]:
     """
     removed = expired(settings)
     runs: list[OldRun] = []
+    known: set[Path] = set()
     with suppress(WarehouseError):
         if settings.warehouse.is_file() and settings.warehouse.stat().st_size:
             with opened_for_writing(settings.warehouse) as connection:
                 runs = _old_runs(connection, settings, time.time())
-    known = dict(pair for run in runs for pair in _files_of(settings, run))
+                known = {path for path, _ in _files_of_runs(connection, settings, time.time())}
     removed = [one for one in removed if one.kind not in RUNS or one.path in known]
     for one in removed:
         with suppress(OSError):  # what stays is found again the next time
@@ -136,6 +137,17 @@ def _old_runs(connection: duckdb.DuckDBPyConnection, settings: Settings, now_s: 
     return old_runs(connection, deleted_before=deleted, superseded_before=superseded)
 
 
+def _files_of_runs(connection: duckdb.DuckDBPyConnection, settings: Settings, now_s: float) -> list[tuple[Path, str]]:
+    """The files of old runs, and folders of runs that no row names, as when a height was corrected after a kill."""
+    rows = connection.execute("SELECT artifacts FROM run").fetchall()
+    loaded = {settings.home / str(folder) for (folder,) in rows}
+    folders = (path for path in (settings.artifacts / "trials").glob("*/*/*/*") if path.is_dir())
+    old_s = now_s - settings.intermediates_days * DAY_S
+    unloaded = [path for path in folders if path not in loaded and _last_written_s(path) < old_s]
+    of_runs = [pair for run in _old_runs(connection, settings, now_s) for pair in _files_of(settings, run)]
+    return [*of_runs, *((path, "unloaded run") for path in unloaded)]
+
+
 def _files_of(settings: Settings, run: OldRun) -> list[tuple[Path, str]]:
     """A run's folder and, of a deleted trial, the intermediates that no other run was made from."""
     folder, kind = settings.home / run.folder, "deleted run" if run.is_deleted else "old run"
@@ -147,6 +159,15 @@ def _files_of(settings: Settings, run: OldRun) -> list[tuple[Path, str]]:
         made -= {name for done in others if done.parent != folder for name in made_from(done)}
     paths = (path for name in sorted(made) if (path := settings.artifacts / name).exists())
     return [(folder, kind), *((path, "deleted run") for path in paths)]
+
+
+def _leftovers(settings: Settings) -> Iterator[Path]:
+    """What is partial anywhere in the home but in the inbox, which is the team's."""
+    if not settings.home.is_dir():
+        return
+    for top in settings.home.iterdir():
+        if top not in (settings.inbox, *settings.inbox.parents):
+            yield from ([top] if top.name.startswith(PARTIAL) else top.rglob(f"{PARTIAL}*"))
 
 
 def intermediates(settings: Settings) -> Iterator[Path]:

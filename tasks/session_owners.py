@@ -83,7 +83,7 @@ class SessionOwners:
     def save(self) -> None:
         """Write the record."""
         if self._changed:
-            with written_whole(self._file) as partial:
+            with written_whole(self._file, durable=True) as partial:
                 partial.write_text(json.dumps(self._owners, indent=0))
             self._changed = False
 

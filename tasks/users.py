@@ -133,7 +133,7 @@ class Users:
         return {user.name: user for user in users}
 
     def _save(self, users: dict[str, User]) -> None:
-        with written_whole(self._file, owner_alone=True) as partial:
+        with written_whole(self._file, owner_alone=True, durable=True) as partial:
             partial.write_text(json.dumps([asdict(user) for user in users.values()], indent=1), encoding="utf-8")
 
 

@@ -39,7 +39,7 @@ def write_motion(fitted: FittedPerson, path: Path) -> None:
         "refinement": refinement and asdict(refinement),
         "notes": fitted.notes,
     }
-    with written_whole(path) as partial:
+    with written_whole(path, durable=True) as partial:
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         save_file(contiguous, partial, {"kind": KIND, "facts": json.dumps(facts)})
 

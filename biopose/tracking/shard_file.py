@@ -43,7 +43,7 @@ def write_shard(shard: ShardDetections, path: Path) -> None:
     columns = [column_array([row.get(field.name) for row in rows], field.type) for field in SCHEMA]
     table = pa.Table.from_arrays(columns, schema=SCHEMA)
     table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
-    with written_whole(path) as partial:
+    with written_whole(path, durable=True) as partial:
         pq.write_table(table, partial, compression="zstd", write_page_checksum=True)
 
 

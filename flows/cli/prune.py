@@ -22,6 +22,7 @@ def prune(dry_run: bool, home: Path | None, json_: bool) -> None:
 
     \b
       detections and motions, made anew from the videos   BIOPOSE_INTERMEDIATES_DAYS, 30
+      folders of runs that were never loaded              BIOPOSE_INTERMEDIATES_DAYS, 30
       trials that were deleted (biopose delete)           BIOPOSE_DELETED_DAYS, 30
       runs of trials that were measured anew since        BIOPOSE_SUPERSEDED_DAYS, 90
       logs of ended sessions of Ray                       BIOPOSE_RAY_LOGS_DAYS, 7

@@ -1,139 +1,109 @@
-"""Kill -9 at random moments of a small ingest, then a plain re-run: the warehouse must be that of an undisturbed one.
+"""Nights, erasures, prunings, deletions and rollouts, killed and run again: the warehouse must be as undisturbed.
 
-    python -m tests.benchmarks.crashes --kills 20
+    python -m tests.benchmarks.crashes FOLDER --kills 300 --for-s 840    # run it again to go on; --for-s 0: the table
 
-Prints what was killed when, and whether the warehouse equals the undisturbed one, row for row.
+FOLDER keeps the outcomes. Each act is run on a copy of a home, killed at a random moment, and run again. Then every
+row of the warehouse and of the readers' snapshot must be that of an act that nobody killed, and the same files be
+there. Nights are of recordings of markers, in processes forked for them, beside one Prefect server and one Dask
+cluster; some are whole commands with all their servers, also of video. A power cut loses what was not flushed to the
+disk (`tests.benchmarks.power_cut`).
 """
 
 from __future__ import annotations
 
-import os
+import json
 import random
-import signal
-import subprocess
-import tempfile
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
-import psutil
 
-from flows.serving.programs import PREFECT_APPLICATION
-from tests.flows.ingest_runs import run_ingest, small_inbox, start_ingest
-from warehouse.content import content_rows
+from tests.benchmarks.killed_acts import NIGHT, POWER, PROCESS, SERVER, VIDEO, WHOLE, WORKER, WRITE, KilledActs, Outcome
+from tests.benchmarks.kills import EVERY
+from tests.benchmarks.power_cut import can_cut
 
-POLL_S = 0.002
-LATEST_S = 120.0
-
-
-@dataclass(frozen=True)
-class Crash:
-    """One kill and what came of it."""
-
-    victim: str
-    at_s: float
-    trials_loaded_before: int
-    rerun_stored: int
-    equal: bool
-
-
-VICTIMS: dict[str, Callable[[psutil.Process, Path], list[psutil.Process]]] = {
-    "flow process": lambda flow, _: [flow],
-    "Ray actor": lambda flow, _: _named(flow, "ray::PerceptionActor"),
-    "Dask worker": lambda flow, _: forked_workers(flow),
-    "Prefect server": lambda flow, _: _named(flow, PREFECT_APPLICATION),
-    "loader in a transaction": lambda flow, home: [flow] if _in_transaction(home) else [],
+SHARES = {  # of 300 kills
+    (NIGHT, PROCESS): 50,
+    (NIGHT, WRITE): 40,
+    (NIGHT, WORKER): 20,
+    (NIGHT, SERVER): 15,
+    (NIGHT, POWER): 30,
+    (WHOLE, EVERY): 8,
+    (VIDEO, "Ray actor"): 4,
+    (VIDEO, WORKER): 2,
+    (VIDEO, SERVER): 2,
+    (VIDEO, "flow process"): 2,
+    (VIDEO, EVERY): 4,
+    ("erase", PROCESS): 30,
+    ("erase", POWER): 12,
+    ("prune", PROCESS): 30,
+    ("prune", POWER): 12,
+    ("delete", PROCESS): 7,
+    ("promote", PROCESS): 8,
+    ("canary", PROCESS): 8,
+    ("roll back of a promote", PROCESS): 8,
+    ("roll back of a canary", PROCESS): 8,
 }
 
 
-def crash_once(inbox: Path, home: Path, *, victim: str, after_s: float, expected: dict) -> Crash:
-    """Start an ingest in an empty home, kill the victim at the first chance after a time, run it again."""
-    process = start_ingest(inbox, home)
-    at_s = kill(process, home, victim=victim, after_s=after_s)
-    process.communicate(timeout=300)
-    loaded = _loaded(home)
-    account = run_ingest(inbox, home)
-    rows = content_rows(home / "warehouse.snapshot.duckdb")
-    return Crash(victim, at_s, loaded, len(account["stored"]), rows == expected)
+def _planned(kills: int) -> list[tuple[str, str]]:
+    """Acts and victims, in turn by their shares."""
+    shares = {pair: share for pair, share in SHARES.items() if pair[1] != POWER or can_cut()}
+    total = sum(shares.values())
+    done: Counter[tuple[str, str]] = Counter()
+    planned = []
+    for number in range(kills):
+        pair = max(shares, key=lambda pair: shares[pair] * (number + 1) / total - done[pair])
+        done[pair] += 1
+        planned.append(pair)
+    return planned
 
 
-def kill(process: subprocess.Popen[str], home: Path, *, victim: str, after_s: float = 0.0) -> float:
-    """Kill -9, at the first chance after a time; when it was, in seconds; nan if the ingest had ended before."""
-    began_s = time.monotonic()
-    flow = psutil.Process(process.pid)
-    while process.poll() is None and time.monotonic() - began_s < LATEST_S:
-        if time.monotonic() - began_s >= after_s and (found := VICTIMS[victim](flow, home)):
-            os.kill(found[0].pid, signal.SIGKILL)
-            return time.monotonic() - began_s
-        time.sleep(POLL_S)
-    return float("nan")
-
-
-def _named(flow: psutil.Process, text: str) -> list[psutil.Process]:
-    found = []
-    for child in flow.children(recursive=True):
-        try:
-            if text in " ".join(child.cmdline()):
-                found.append(child)
-        except psutil.NoSuchProcess:
-            continue
-    return found
-
-
-def forked_workers(flow: psutil.Process) -> list[psutil.Process]:
-    """Dask's workers: forked from one process that is the flow's own child, and look like it."""
-    return [child for child in _named(flow, "multiprocessing.forkserver") if child.ppid() != flow.pid]
-
-
-def _in_transaction(home: Path) -> bool:
-    """The write-ahead log is there and grows only while a transaction is being written."""
-    log = home / "warehouse.duckdb.wal"
-    try:
-        return log.stat().st_size > 0
-    except FileNotFoundError:
-        return False
-
-
-def _loaded(home: Path) -> int:
-    """Trials in the writer's database after the crash, which the next opening recovers."""
-    database = home / "warehouse.duckdb"
-    if not database.exists():
-        return 0
-    from warehouse.load import loaded_runs
-
-    return len(loaded_runs(database))
+def _print_table(outcomes: list[Outcome], planned: int) -> None:
+    click.echo("| act | victim | runs | killed | not as undisturbed |\n|---|---|---|---|---|")
+    for act, victim in SHARES:
+        of = [one for one in outcomes if (one.act, one.victim) == (act, victim)]
+        if of:
+            bad = sum(bool(one.faults) for one in of)
+            click.echo(f"| {act} | {victim} | {len(of)} | {sum(one.killed for one in of)} | {bad} |")
+    killed, bad = sum(one.killed for one in outcomes), [one for one in outcomes if one.faults]
+    click.echo(f"| all | | {len(outcomes)} | {killed} of {planned} | {len(bad)} |")
+    for one in bad:
+        click.echo(f"{one.act}, {one.victim} at {one.after_s:.2f}: {'; '.join(one.faults)}")
 
 
 @click.command()
-@click.option("--kills", default=20, show_default=True, type=click.IntRange(1))
-@click.option("--trials", default=3, show_default=True, type=click.IntRange(1))
-@click.option("--frames", default=20, show_default=True, type=click.IntRange(8))
-@click.option("--seed", default=0, show_default=True, type=int)
-def main(kills: int, trials: int, frames: int, seed: int) -> None:
-    """Print the table of what was killed when."""
-    draw = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="biopose-crashes-") as scratch:
-        inbox = small_inbox(Path(scratch) / "inbox", trials=trials, frames=frames)
-        began_s = time.monotonic()
-        run_ingest(inbox, Path(scratch) / "undisturbed")
-        whole_s = time.monotonic() - began_s
-        expected = content_rows(Path(scratch) / "undisturbed" / "warehouse.snapshot.duckdb")
-        click.echo(f"undisturbed: {whole_s:.1f} s; rows { ({t: n for t, (n, _) in expected.items()}) }")
-        click.echo(f"{'#':>3} {'killed':<24} {'at s':>6} {'loaded before':>14} {'stored by re-run':>17}  equal")
-        equal = 0
-        for number in range(kills):
-            victim = list(VICTIMS)[number % len(VICTIMS)]
-            home = Path(scratch) / f"home{number}"
-            after_s = draw.uniform(0.1, 0.95) * whole_s if "transaction" not in victim else 0.0
-            crash = crash_once(inbox, home, victim=victim, after_s=after_s, expected=expected)
-            equal += crash.equal
-            click.echo(
-                f"{number + 1:>3} {crash.victim:<24} {crash.at_s:6.1f} {crash.trials_loaded_before:>14} "
-                f"{crash.rerun_stored:>17}  {'yes' if crash.equal else 'NO'}"
-            )
-        click.echo(f"{equal} of {kills} equal the undisturbed ingest, row for row")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--kills", default=300, show_default=True, type=click.IntRange(1))
+@click.option("--for-s", default=840.0, show_default=True, help="How long, at most; run it again to go on.")
+@click.option("--only", default="", help="Acts or victims that hold this text.")
+def main(folder: Path, kills: int, for_s: float, only: str) -> None:
+    """Kill acts, keep what came of it in FOLDER, and print the table."""
+    end_s = time.monotonic() + for_s
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / "outcomes.jsonl"
+    lines = kept.read_text().splitlines() if kept.exists() else []
+    outcomes = [Outcome(**{**json.loads(line), "faults": tuple(json.loads(line)["faults"])}) for line in lines]
+    todo = Counter(_planned(kills)) - Counter((one.act, one.victim) for one in outcomes if one.killed)
+    planned = [pair for pair in dict.fromkeys(_planned(kills)) if only in f"{pair[0]}, {pair[1]}"]
+    with TemporaryDirectory(prefix="biopose-crashes-") as scratch, ExitStack() as running:
+        acts = KilledActs(Path(scratch), running) if for_s else None
+        while acts and (due := [pair for pair in planned if todo[pair]]) and time.monotonic() < end_s:
+            act, victim = max(due, key=lambda pair: todo[pair] / SHARES[pair])
+            runs = sum((one.act, one.victim) == (act, victim) for one in outcomes)
+            outcome = acts.once(act, victim, random.Random(f"{act} {victim} {runs}"))
+            todo[act, victim] -= outcome.killed  # where the act is faster than when it was timed, some come too late
+            outcomes.append(outcome)
+            with kept.open("a") as file:
+                print(json.dumps(asdict(outcome)), file=file)
+            if outcome.faults:
+                print(outcome, file=sys.stderr, flush=True)
+    _print_table(outcomes, kills)
 
 
 if __name__ == "__main__":

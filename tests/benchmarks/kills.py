@@ -1,4 +1,4 @@
-"""Acts in processes that are killed at a statement, or after a time, on copies of a home."""
+"""Acts in processes that are killed at a statement or after a time, on copies of a home; and processes of an ingest."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,11 +18,27 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
+import psutil
+
+from flows.serving.programs import PREFECT_APPLICATION
 from warehouse import connection as warehouse_connection
 
 KILLED = "killed"
-DATABASES = (".db", ".duckdb")  # and their logs are written in place; every other file of a home is replaced as a whole
+IN_PLACE = (".db", ".duckdb", ".jsonl")  # such files, and databases' logs; every other of a home is replaced as a whole
+POLL_S = 0.002
+LATEST_S = 120.0
+EVERY = "all processes"
 HARMLESS = ("SELECT", "FROM", "SET", "DESCRIBE", "PRAGMA")
+
+
+VICTIMS: dict[str, Callable[[psutil.Process, Path], list[psutil.Process]]] = {
+    "flow process": lambda flow, _: [flow],
+    "Ray actor": lambda flow, _: named(flow, "ray::PerceptionActor"),
+    "Dask worker": lambda flow, _: forked_workers(flow),
+    "Prefect server": lambda flow, _: named(flow, PREFECT_APPLICATION),
+    EVERY: lambda flow, _: [flow, *flow.children(recursive=True)],
+    "loader in a transaction": lambda flow, home: [flow] if _in_transaction(home) else [],
+}
 
 
 class Writes:
@@ -74,11 +91,24 @@ def copied(home: Path, *without: str) -> Iterator[Path]:
 
 
 def _copy(source: str, target: str) -> None:
-    (shutil.copy2 if any(kind in Path(source).name for kind in DATABASES) else os.link)(source, target)
+    (shutil.copy2 if any(kind in Path(source).name for kind in IN_PLACE) else os.link)(source, target)
 
 
-def in_a_process(work: Callable[[], Any], *, after_s: float | None = None) -> Any:
-    """The result of `work` in a process forked for it; KILLED where it ended at a write, or after so many seconds."""
+def kill_process(process: int) -> None:
+    """Kill -9."""
+    os.kill(process, signal.SIGKILL)
+
+
+def in_a_process(
+    work: Callable[[], Any], *, after_s: float | None = None, kill: Callable[[int], None] = kill_process
+) -> Any:
+    """The result of `work` in a process forked for it; KILLED where it ended at a write, or was killed.
+
+    Args:
+        work: what it does.
+        after_s: when `kill` is called, unless it ended before.
+        kill: is given the process's id; by default it kills that process, but it may kill another that serves it.
+    """
     reading, writing = os.pipe()
     if (process := os.fork()) == 0:
         try:
@@ -88,12 +118,14 @@ def in_a_process(work: Callable[[], Any], *, after_s: float | None = None) -> An
             os._exit(1)
         os._exit(0)
     os.close(writing)
-    killing = Timer(after_s or 0.0, partial(os.kill, process, signal.SIGKILL))
+    killing = Timer(after_s or 0.0, partial(kill, process))
     if after_s is not None:
         killing.start()
     with os.fdopen(reading, "rb") as pipe:
         text = pipe.read()
-    killing.cancel()  # while the process is not waited for, its number is no other's
+    killing.cancel()
+    if after_s is not None:
+        killing.join()  # while the process is not waited for, its number is no other's
     exit_code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     if exit_code == -signal.SIGKILL:
         return KILLED
@@ -117,3 +149,43 @@ def import_ahead(work: Callable[[], Any]) -> None:
     for name in in_a_process(modules):
         with suppress(ImportError):
             importlib.import_module(name)
+
+
+def kill(process: subprocess.Popen[str], home: Path, *, victim: str, after_s: float = 0.0) -> float:
+    """Kill -9 one process, or all, at the first chance after a time; when, in seconds; nan if the ingest had ended."""
+    began_s = time.monotonic()
+    flow = psutil.Process(process.pid)
+    while process.poll() is None and time.monotonic() - began_s < LATEST_S:
+        if time.monotonic() - began_s >= after_s and (found := VICTIMS[victim](flow, home)):
+            for one in found if victim == EVERY else found[:1]:
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
+            return time.monotonic() - began_s
+        time.sleep(POLL_S)
+    return float("nan")
+
+
+def named(ancestor: psutil.Process, text: str) -> list[psutil.Process]:
+    """The descendants whose command lines hold a text."""
+    found = []
+    for child in ancestor.children(recursive=True):
+        try:
+            if text in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def forked_workers(flow: psutil.Process) -> list[psutil.Process]:
+    """Dask's workers: forked from one process that is the flow's own child, and look like it."""
+    return [child for child in named(flow, "multiprocessing.forkserver") if child.ppid() != flow.pid]
+
+
+def _in_transaction(home: Path) -> bool:
+    """The write-ahead log is there and grows only while a transaction is being written."""
+    log = home / "warehouse.duckdb.wal"
+    try:
+        return log.stat().st_size > 0
+    except FileNotFoundError:
+        return False

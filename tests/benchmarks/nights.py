@@ -2,9 +2,11 @@
 
     python -m tests.benchmarks.nights --nights 24 --seed 0
 
-A night takes the place of a day: what is kept for days by the settings is kept for as many nights. Each brings a new
-session, and with it, by chance: a video that is cut off, a trial that vanishes before it is measured, a corrected
-height, or a killed process and a second run. Prints a line a night, and the growth of each folder after the first week.
+A night takes the place of a day: what is kept for days by the settings is kept for as many nights, as long as those
+before took on average. Each brings a new session of two recordings of markers, or of video where the fault needs it,
+and a fault: a recording that is cut off or vanishes, a corrected height, a trial that is taken out of its session, or a
+killed process and a second run. One Prefect server serves all nights, as `biopose up` does. Prints a line a night, and
+the growth of each folder after the first week.
 """
 
 from __future__ import annotations
@@ -13,106 +15,212 @@ import os
 import random
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import psutil
 
-from tests.benchmarks.crashes import VICTIMS, kill
+from flows.serving.ingest_server import temporary_server
+from flows.serving.programs import PREFECT_APPLICATION
+from tasks.environment import prepare_environment
+from tasks.prefect_login import prefect_login
+from tasks.retention import LEFTOVER_DAYS, PARTIAL
+from tasks.settings import Settings
+from tests.benchmarks.kills import EVERY, VICTIMS, kill, named
 from tests.flows.ingest_runs import CLIPS, Session, run_ingest, start_ingest
+from tests.marker_recordings import swinging_markers, written_trc
 from warehouse.api import open_home
 from warehouse.content import content_rows
 
 WEEK = 7
-FRAMES = 12
+FRAMES = 12  # of a video's trial
+MARKER_FRAMES = 30
 DAY_S = 86_400.0
 KEPT = tuple(f"BIOPOSE_{kind}_DAYS" for kind in ("INTERMEDIATES", "SUPERSEDED", "DELETED", "RAY_LOGS", "INGEST_LOGS"))
-FAULTS = ("none", "cut video", "vanished video", "corrected height", *(f"killed {victim}" for victim in VICTIMS))
+BROKEN = ("cut off", "vanished")
+OF_VIDEO = ("a video", "killed Ray actor", f"killed {EVERY}, of video")
+FAULTS = (
+    "none",
+    *BROKEN,
+    "corrected height",
+    "a trial taken out",
+    *OF_VIDEO,
+    *(f"killed {victim}" for victim in VICTIMS if victim != "Ray actor"),
+)
 OF_RESULTS = ("artifacts/trials", "warehouse", "reports", "audit")  # grow with what is stored, as they should
+TRIAL = """
+[[trial]]
+markers = "{name}.trc"
+athlete = "ann"
+activity = "walk"
+"""
 
 
-def night(number: int, inbox: Path, home: Path, *, fault: str, after_s: float) -> int:
-    """Bring a session and ingest it; how many trials of the inbox can be measured by now."""
-    fails = fault in ("cut video", "vanished video")
-    session = Session(f"night{number:02d}")
-    for trial in range(2):
-        session.add(f"trial{trial}", CLIPS[0].name, start_s=0.05 * number + 0.4 * trial, frames=FRAMES)
-    if fails:
-        session.add("broken", CLIPS[1].name, start_s=0.0, frames=FRAMES)
-    session.write(inbox, *CLIPS[: 2 if fails else 1])
-    broken = inbox / "blue" / session.name / CLIPS[1].name
-    if fault == "cut video":
-        broken.write_bytes(broken.read_bytes()[:2_000])
-    elif fault == "vanished video":
-        broken.unlink()
-    elif fault == "corrected height" and number:
-        manifest = inbox / "blue" / "night00" / "session.toml"
-        manifest.write_text(manifest.read_text().replace("height_m = 1.7", f"height_m = 1.7{number:02d}"))
-    if fault.startswith("killed "):
-        process = start_ingest(inbox, home, "--method", "keypoint_fit")
-        kill(process, home, victim=fault.removeprefix("killed "), after_s=after_s)
-        process.communicate(timeout=300)
-    run_ingest(inbox, home, "--method", "keypoint_fit", expect=3 if fails else 0)
-    if fails:  # whoever looks in the morning takes it out of the session
-        broken.unlink(missing_ok=True)
-        manifest = inbox / "blue" / session.name / "session.toml"
-        manifest.write_text(manifest.read_text().rpartition("\n[[trial]]")[0])
-    return 2 * (number + 1)
+@dataclass
+class Nights:
+    """An inbox and a home.
+
+    Attributes:
+        inbox: of a session a night.
+        home: of all state.
+        server: variables of the Prefect server's API.
+        current: how many trials must be current.
+    """
+
+    inbox: Path
+    home: Path
+    server: dict[str, str]
+    current: int = 0
+
+    def night(self, number: int, *, fault: str, after_s: float) -> None:
+        """Bring a session with a fault, and ingest it.
+
+        Args:
+            number: of the night.
+            fault: one of FAULTS.
+            after_s: when a process is killed.
+        """
+        self.current += 2
+        folder = self._bring(number, of_video=fault in OF_VIDEO)
+        if fault == "corrected height" or fault == "a trial taken out":
+            self._correct(number, without_trial=fault == "a trial taken out")
+        if fault in BROKEN:
+            self._add_broken(folder, vanished=fault == "vanished")
+        if fault.startswith("killed "):
+            process = start_ingest(self.inbox, self.home, "--method", "keypoint_fit", server=self.server)
+            victim = fault.removeprefix("killed ").removesuffix(", of video")
+            if victim == "Prefect server":
+                time.sleep(after_s)
+                named(psutil.Process(), PREFECT_APPLICATION)[0].kill()
+            else:
+                kill(process, self.home, victim=victim, after_s=after_s)
+            process.communicate(timeout=600)
+        expected = 3 if fault in BROKEN else 0
+        run_ingest(self.inbox, self.home, "--method", "keypoint_fit", expect=expected, server=self.server)
+        if fault in BROKEN:  # whoever looks in the morning takes it out of the session
+            (folder / "broken.trc").unlink(missing_ok=True)
+            manifest = folder / "session.toml"
+            manifest.write_text(manifest.read_text().removesuffix(TRIAL.format(name="broken")))
+
+    def _bring(self, number: int, *, of_video: bool) -> Path:
+        """A new session of two trials; its folder."""
+        session = Session(f"night{number:02d}")
+        for trial in range(2):
+            if of_video:
+                session.add(f"trial{trial}", CLIPS[0].name, start_s=0.05 * number + 0.4 * trial, frames=FRAMES)
+            else:
+                session.trials.append(TRIAL.format(name=f"trial{trial}"))
+        folder = session.write(self.inbox, *(CLIPS[:1] if of_video else ())).parent
+        for trial in range(0 if of_video else 2):
+            written_trc(
+                folder / f"trial{trial}.trc", swinging_markers().at(slice(number, number + MARKER_FRAMES - trial))
+            )
+        return folder
+
+    def _correct(self, number: int, *, without_trial: bool) -> None:
+        """Correct the first night's height, so that its trials are measured anew, or take a trial out of it."""
+        manifest = self.inbox / "blue" / "night00" / "session.toml"
+        text = manifest.read_text()
+        if without_trial and TRIAL.format(name="trial1") in text:
+            self.current -= 1
+            manifest.write_text(text.replace(TRIAL.format(name="trial1"), ""))
+        else:
+            manifest.write_text(text.replace("height_m = 1.7", f"height_m = 1.7{number:02d}"))
+
+    def _add_broken(self, folder: Path, *, vanished: bool) -> None:
+        manifest = folder / "session.toml"
+        manifest.write_text(manifest.read_text() + TRIAL.format(name="broken"))
+        if not vanished:
+            (folder / "broken.trc").write_text((folder / "trial0.trc").read_text()[:900])
 
 
-def sizes(home: Path) -> dict[str, int]:
-    """Bytes of each entry of a home, and of the folders of its artifacts."""
+@contextmanager
+def prefect_server(settings: Settings) -> Iterator[dict[str, str]]:
+    """A server of the home for the block, started again where it dies."""
+    settings.make_home()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    prepare_environment(settings, environment)
+    with temporary_server(settings, environment) as (url, wait_until_ready):
+        wait_until_ready()
+        login = prefect_login(settings.prefect_login)
+        yield {"BIOPOSE_PREFECT_API_URL": f"{url}/api", "PREFECT_API_AUTH_STRING": login}
+
+
+def age_leftovers(home: Path) -> None:
+    """Make what killed processes left older by the day that it is kept, which is no setting."""
+    for partial in home.rglob(f"{PARTIAL}*"):
+        for path in (partial, *partial.rglob("*")):
+            status = path.stat()
+            os.utime(path, (status.st_atime, status.st_mtime - LEFTOVER_DAYS * DAY_S))
+
+
+def sizes(home: Path, temporary: Path) -> dict[str, tuple[int, int]]:
+    """Files and bytes of each entry of a home, of the folders of its artifacts, and of the temporary folder."""
     entries = [entry for entry in home.iterdir() if entry.name != "artifacts"]
     entries += list((home / "artifacts").iterdir()) if (home / "artifacts").is_dir() else []
-    return {str(entry.relative_to(home)): _size(entry) for entry in entries}
+    return {str(entry.relative_to(home)): _size(entry) for entry in entries} | {"temporary": _size(temporary)}
 
 
-def _size(entry: Path) -> int:
+def _size(entry: Path) -> tuple[int, int]:
     files = [entry] if entry.is_file() else [path for path in entry.rglob("*") if path.is_file()]
-    return sum(path.stat().st_size for path in files)
+    return len(files), sum(path.stat().st_size for path in files)
 
 
 @click.command()
 @click.option("--nights", default=24, show_default=True, type=click.IntRange(WEEK + 2))
-@click.option("--day-s", default=20.0, show_default=True, help="Seconds of a night, for what is kept by days.")
+@click.option("--for-s", default=3600.0, show_default=True, help="After so long no other night begins.")
 @click.option("--seed", default=0, show_default=True, type=int)
-def main(nights: int, day_s: float, seed: int) -> None:
+def main(nights: int, for_s: float, seed: int) -> None:
     """Print the nights, and what grew."""
     draw = random.Random(seed)
-    for name in KEPT:
-        os.environ[name] = str(WEEK * day_s / DAY_S)
-    with tempfile.TemporaryDirectory(prefix="biopose-nights-") as scratch:
-        inbox, home = Path(scratch) / "inbox", Path(scratch) / "home"
-        after: list[dict[str, int]] = []
-        lost = 0
+    with tempfile.TemporaryDirectory(prefix="biopose-nights-") as scratch, ExitStack() as running:
+        temporary = Path(scratch) / "tmp"
+        temporary.mkdir()
+        settings = Settings.load(Path(scratch) / "home")
+        simulated = Nights(Path(scratch) / "inbox", settings.home, running.enter_context(prefect_server(settings)))
+        os.environ["TMPDIR"] = str(temporary)  # what a night leaves there counts, too
+        after: list[dict[str, tuple[int, int]]] = []
+        lost, began_s, last_s = 0, time.monotonic(), 20.0
         for number in range(nights):
+            if number > WEEK and time.monotonic() - began_s > for_s:
+                click.echo(f"no other night begins after {for_s:.0f} s")
+                break
             fault = FAULTS[number % len(FAULTS)]
-            began_s = time.monotonic()
-            wanted = night(number, inbox, home, fault=fault, after_s=draw.uniform(0.5, day_s * 0.6))
-            took_s = time.monotonic() - began_s
-            time.sleep(max(day_s - took_s, 0.0))
-            trials = open_home(home).trials()
-            lost += abs(wanted - trials.height) + trials.height - trials["trial_id"].n_unique()
-            after.append(sizes(home))
+            night_s = (time.monotonic() - began_s) / max(number, 1)
+            for name in KEPT:
+                os.environ[name] = str(WEEK * night_s / DAY_S if number else WEEK)
+            at_s = time.monotonic()
+            simulated.night(number, fault=fault, after_s=draw.uniform(0.1, 0.8) * last_s)
+            last_s = time.monotonic() - at_s if "killed" not in fault else last_s
+            age_leftovers(simulated.home)
+            trials = open_home(simulated.home).trials()
+            lost += abs(simulated.current - trials.height) + trials.height - trials["trial_id"].n_unique()
+            after.append(sizes(simulated.home, temporary))
             click.echo(
-                f"{number + 1:>3} {fault:<30} {took_s:6.1f} s, {trials.height:>3} of {wanted:>3} trials current, "
-                f"{sum(after[-1].values()) / 1e6:7.1f} MB"
+                f"{number + 1:>3} {fault:<32} {time.monotonic() - at_s:6.1f} s, {trials.height:>3} of "
+                f"{simulated.current:>3} trials current, {sum(size for _, size in after[-1].values()) / 1e6:7.1f} MB"
             )
         _print_growth(after)
-        rows = {table: count for table, (count, _) in content_rows(home / "warehouse.snapshot.duckdb").items()}
+        rows = {
+            table: count for table, (count, _) in content_rows(simulated.home / "warehouse.snapshot.duckdb").items()
+        }
         click.echo(f"rows: {rows}")
         click.echo(f"{lost} trials lost or doubled")
 
 
-def _print_growth(after: list[dict[str, int]]) -> None:
+def _print_growth(after: list[dict[str, tuple[int, int]]]) -> None:
     week, last = after[WEEK - 1], after[-1]
     nights = len(after) - WEEK
-    click.echo(f"{'':<28} {'after a week':>14} {'at the end':>12} {'a night':>10}")
-    for name in sorted(last, key=lambda name: -last[name]):
-        a_night = (last[name] - week.get(name, 0)) / nights
+    click.echo("| | after a week | at the end | files | kB a night | |\n|---|---|---|---|---|---|")
+    for name in sorted(last, key=lambda name: -last[name][1]):
+        (files, before), (files_now, now) = week.get(name, (0, 0)), last[name]
+        a_night = (now - before) / nights
         grows = "" if a_night < 1e3 else "results" if name.startswith(OF_RESULTS) else "GROWS"
-        click.echo(
-            f"{name:<28} {week.get(name, 0) / 1e6:11.2f} MB {last[name] / 1e6:9.2f} MB {a_night / 1e3:7.1f} kB  {grows}"
-        )
+        megabytes = f"{before / 1e6:.2f} MB | {now / 1e6:.2f} MB"
+        click.echo(f"| {name} | {megabytes} | {files} -> {files_now} | {a_night / 1e3:.1f} | {grows} |")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.benchmarks.crashes import VICTIMS, kill
+from tests.benchmarks.kills import VICTIMS, kill
 from tests.flows.conftest import FRAMES, ObservedRun
 from tests.flows.ingest_runs import copied_home, needs_clips, small_inbox, start_ingest
 from tests.flows.prefect_server import wait_for

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from biopose.io.files import malformed, quoted, written_whole
+from biopose.io.files import flush_files, malformed, quoted, written_whole
+from tests.benchmarks.power_cut import can_cut, disk
 
 
 def test_errors_name_the_place_what_is_there_and_what_should_be() -> None:
@@ -45,3 +46,26 @@ def test_permissions_are_those_of_a_plain_file(tmp_path: Path) -> None:
         partial.write_text("")
     (tmp_path / "b").write_text("")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.skipif(not can_cut(), reason="cutting the power of a disk needs root, loop devices and mkfs.ext4")
+def test_what_is_flushed_survives_a_power_cut_and_nothing_else_need(tmp_path: Path) -> None:
+    with disk(tmp_path) as home:
+        for name, durable in (("cached", False), ("stored", True)):
+            with written_whole(home.folder / name, durable=durable) as partial:
+                partial.write_text("content")
+        results = home.folder / "run"
+        results.mkdir()
+        (results / "kinematics.parquet").write_text("content")
+        flush_files(results)
+        with written_whole(results / "done", durable=True) as partial:
+            partial.write_text("[]")
+        home.cut()
+        home.unmount()
+        home.mount()
+        assert (home.folder / "cached").read_text() == ""  # its name is there, as another file was flushed after it
+        assert (home.folder / "stored").read_text() == "content"
+        assert {path.name: path.read_text() for path in results.iterdir() if path.is_file()} == {
+            "kinematics.parquet": "content",
+            "done": "[]",
+        }

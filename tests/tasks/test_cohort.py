@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from biopose.errors import BioposeError
 from tasks.cohort import Refreshed, refresh
 from tasks.settings import Settings
 from tasks.warehouse_writer import WarehouseWriter
@@ -262,3 +263,17 @@ def test_a_cluster_computes_the_same(home: Path, undisturbed: Path) -> None:
         settings = settings_of(home).model_copy(update={"dask_address": cluster.scheduler_address})
         assert refresh(settings, writer, lambda line: None).sessions == 2
     assert derived(home) == derived(undisturbed)
+
+
+def test_a_cluster_without_workers_ends_the_refresh_with_the_remedy(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distributed import LocalCluster
+
+    monkeypatch.setattr("tasks.dask_pool.LOOK_S", 0.05)
+    monkeypatch.setattr("tasks.dask_pool.LONGEST_WITHOUT_WORKERS_S", 0.1)
+    writer = load(home, [])
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=None, silence_logs=50) as cluster:
+        settings = settings_of(home).model_copy(update={"dask_address": cluster.scheduler_address})
+        with pytest.raises(BioposeError, match=r"none started within 0 s.*BIOPOSE_DASK_ADDRESS"):
+            refresh(settings, writer, lambda line: None)

@@ -248,6 +248,18 @@ def test_an_ingest_with_another_alias_is_never_the_promoted_release(settings: Se
 
 
 @pytest.mark.usefixtures("registered")
+def test_a_first_ingest_that_was_killed_before_it_loaded_anything_may_name_its_method_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.releases.DEFAULT_METHOD", "mqhmr")
+    settings.warehouse.unlink()
+    with opened_for_writing(settings.warehouse):
+        pass  # the tables are there
+    release = release_to_measure(settings, method="keypoint_fit")
+    assert (release.method, release.is_promoted) == ("keypoint_fit", True)
+
+
+@pytest.mark.usefixtures("registered")
 def test_an_earlier_promoted_release_is_refused_before_anything_is_measured_with_it(settings: Settings) -> None:
     promote(settings)
     set_alias(settings, "old", dict.fromkeys(STAGES, 1))

@@ -117,10 +117,13 @@ def test_logs_of_ray_are_for_the_owner_of_the_home_alone(monkeypatch: pytest.Mon
         made_for_ray(settings)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
-def test_a_cluster_that_does_not_respond_is_named(address: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [("127.0.0.1:1", "refused"), ("ray://127.0.0.1:10001", "give the head node's own address, as in HOST:6379")],
+)
+def test_a_cluster_that_does_not_respond_is_named(address: str, why: str, tmp_path: Path) -> None:
     with (
-        pytest.raises(BioposeError, match=f"BIOPOSE_RAY_ADDRESS is '{address}': no cluster can be joined"),
+        pytest.raises(BioposeError, match=f"BIOPOSE_RAY_ADDRESS is '{address}': no cluster can be joined.*{why}"),
         ray_pool(Settings(home=tmp_path, ray_address=address), PinnedMethod("mqhmr", (), (), 0), at_most=1),
     ):
         pass

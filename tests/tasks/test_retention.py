@@ -13,6 +13,9 @@ from flows.cli.main import cli
 from tasks.ingest_log import last_runs
 from tasks.retention import expired, prune, pruned_line
 from tasks.settings import Settings
+from tests.warehouse.trials import SyntheticTrial
+from warehouse.load import load_trial
+from warehouse.snapshot import publish_snapshot
 
 
 @pytest.fixture
@@ -59,7 +62,25 @@ def test_what_a_killed_process_left_half_written_goes_after_a_day(settings: Sett
     old = written(run / ".partial-a" / "done", days_ago=2).parent
     os.utime(old, (time.time() - 2 * 86_400,) * 2)
     written(run / ".partial-b" / "done", days_ago=0)
-    assert [one.path for one in prune(settings)] == [old]
+    report = written(settings.reports / "blue" / ".partial-c" / "ann.html", days_ago=2).parent
+    os.utime(report, (time.time() - 2 * 86_400,) * 2)
+    arriving = written(settings.inbox / "blue" / ".partial-d" / "clip.mp4", days_ago=2)
+    assert {one.path for one in prune(settings)} == {old, report}
+    assert arriving.exists()
+
+
+def test_a_run_that_was_measured_and_never_loaded_goes_like_the_intermediates(settings: Settings) -> None:
+    loaded = SyntheticTrial()
+    load_trial(settings.warehouse, loaded.record, loaded.write(settings.home / loaded.record["run"]["artifacts"]))
+    publish_snapshot(settings.warehouse, settings.snapshot)
+    folder = settings.home / str(loaded.record["run"]["artifacts"])
+    for file in folder.iterdir():
+        written(file, days_ago=8)
+    old = written(folder.with_name("corrected") / "done", days_ago=8).parent
+    written(folder.with_name("waits") / "done", days_ago=1)
+    for path in (folder, old):
+        os.utime(path, (time.time() - 8 * 86_400,) * 2)
+    assert [(one.path, one.kind) for one in prune(settings)] == [(old, "unloaded run")]
 
 
 def test_old_logs_of_ingests_go_but_the_last_that_ended_well(settings: Settings) -> None:

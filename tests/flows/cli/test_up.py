@@ -20,6 +20,7 @@ from flows.serving.supervisor import CHECKOUT, deployments
 from tasks.environment import prefect_api
 from tasks.settings import Addresses
 from tests.flows.prefect_server import Up, serving, wait_for
+from tests.flows.serving.test_deployment import health_check
 
 TICK = """
 import os, sys, time
@@ -56,6 +57,7 @@ class TwoServices:
     ticks: str = ""
     page: int = 0
     api_url: str = ""
+    health_check: int = -1
     second_refused: str = ""
     ui: dict[str, Any] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
@@ -93,6 +95,7 @@ def _use(observed: TwoServices) -> None:
     observed.api_url = prefect_api(up.settings)["PREFECT_API_URL"]
     observed.ui = httpx.get(f"{up.addresses.prefect}/ui-settings", trust_env=False).json()
     observed.statuses = {name: _status(url, **headers) for name, (url, headers) in _requests(up.addresses).items()}
+    observed.health_check = health_check(up.settings.pages_port).returncode
     observed.second_refused = _a_second_up(up)
     next(process for process in up.family() if "serve" in process.cmdline()).kill()
     (inbox / "hold").touch()
@@ -145,6 +148,10 @@ def test_a_scheduled_run_fires_in_this_environment_with_this_home(services: TwoS
 
 
 @pytest.mark.slow
+def test_the_health_check_of_the_container_succeeds(services: TwoServices) -> None:
+    assert services.health_check == 0
+
+
 def test_where_things_are_is_printed(services: TwoServices) -> None:
     where = services.first.addresses
     for line in (where.prefect, where.mlflow, where.pages, "next run   "):

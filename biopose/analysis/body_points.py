@@ -16,6 +16,7 @@ from biopose.skeleton.model import Skeleton
 Side = Literal["left", "right"]
 
 SIDES: tuple[Side, Side] = ("left", "right")
+OTHER: Mapping[Side, Side] = {"left": "right", "right": "left"}
 HINDFOOT, TOES = "calcn", "toes"  # bodies of the Rajagopal family's feet, before _r or _l
 CENTER_OF_MASS = "center_of_mass"
 # Joint centres, each the origin of a body of the Rajagopal family; the foot's lie at the heel and at the

@@ -24,7 +24,7 @@ from biopose.analysis.body_geometry import (
     read,
     sagittal_sd_deg,
 )
-from biopose.analysis.body_points import CENTER_OF_MASS, SIDES, Side
+from biopose.analysis.body_points import CENTER_OF_MASS, OTHER, SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.flights import Flight
 from biopose.analysis.foot_clearance import evidence_of
@@ -46,7 +46,6 @@ from biopose.analysis.motion import Motion
 from biopose.analysis.stance import States, foot_states
 from biopose.analysis.tables import Event, Metric
 
-OTHER: Mapping[Side, Side] = {"left": "right", "right": "left"}
 CONTACTS: Mapping[str, Sequence[str]] = {
     "walk": (),
     "run": ("overstride", "shank_angle_at_contact"),
@@ -85,7 +84,7 @@ def step_metrics(
         of_body = ["vertical_oscillation", *(["step_frequency"] if activity == "sprint" else [])]
         yield from (unknown_metric(name, reason=reason) for name in of_body)
         return
-    states = foot_states(motion, flights)
+    states = foot_states(motion, flights, running=running)
     strides = {side: list(strides_of(motion, events, states, side, running=running)) for side in SIDES}
     if not running:
         yield from medians("double_support", {s: _double_support(motion, events, states, s, strides[s]) for s in SIDES})

@@ -12,13 +12,13 @@ from biopose.analysis.step_metrics import NO_LEG_SPRING, leg_stiffness
 from biopose.analysis.tables import Metric
 from biopose.analysis.trial_analysis import analyse_motion
 from tests.analysis.motions import (
-    GRAVITY_M_S2,
     HEEL_RISES_S,
     right_foot_ahead,
     standing_points,
     walking,
     walking_points,
 )
+from tests.analysis.running import running
 
 STRIDE_M = 1.1 * 1.3
 FLIGHT_S, CONTACT_S, SPEED_M_S = 0.14, 0.21, 3.5
@@ -37,22 +37,9 @@ def walker() -> Motion:
 
 
 def runner() -> Motion:
-    """On the ground the force over mass is a half sine whose mean over the step is gravity's."""
     step_s = FLIGHT_S + CONTACT_S
-    one = walking(stride_s=2 * step_s, stance_s=CONTACT_S, speed_m_s=SPEED_M_S, lift_m=0.1)
-    one = right_foot_ahead(one, SPEED_M_S * step_s)
-    since_s = (one.time_s - 0.3) % step_s
-    rate, down_m_s = np.pi / CONTACT_S, GRAVITY_M_S2 * FLIGHT_S / 2
-    peak, off_s = GRAVITY_M_S2 * step_s * rate / 2, since_s - CONTACT_S
-    sine = np.sin(rate * since_s.clip(max=CONTACT_S))
-    on_ground = (peak / rate - down_m_s) * since_s - GRAVITY_M_S2 * since_s**2 / 2 - peak / rate**2 * sine
-    in_air = down_m_s * off_s - GRAVITY_M_S2 * off_s**2 / 2
-    height_m = 0.95 + np.where(since_s < CONTACT_S, on_ground, in_air)
-    return replace(
-        one,
-        center_of_mass_m=np.stack([SPEED_M_S * one.time_s, height_m, 0 * height_m], axis=1),
-        points_m=walking_points(one, speed_m_s=SPEED_M_S, ahead_m=0.2, shank_deg=8.0),
-    )
+    one = running(speed_m_s=SPEED_M_S, stride_s=2 * step_s, contact_s=CONTACT_S, rate_hz=100.0)
+    return replace(one, points_m=walking_points(one, speed_m_s=SPEED_M_S, ahead_m=0.2, shank_deg=8.0))
 
 
 def test_a_walkers_steps_and_double_support_are_what_was_given() -> None:

@@ -146,7 +146,8 @@ DEFINITIONS: Mapping[str, Definition] = {
     "repetition_count": Definition("1", "Times that the knees bend by 20 degrees or more and straighten again."),
     "step_count": Definition(
         "1",
-        "Foot strikes of both sides; none is given where a foot may strike while its state is not known.",
+        "Foot strikes of both sides, one in a short gap between air and stance included; none is given where it is not "
+        "known how often a foot strikes while its state is not known.",
         WHITTLE,
         events=STEPS,
     ),

@@ -21,7 +21,16 @@ HINDFOOT, TOES = "calcn", "toes"  # bodies of the Rajagopal family's feet, befor
 CENTER_OF_MASS = "center_of_mass"
 # Joint centres, each the origin of a body of the Rajagopal family; the foot's lie at the heel and at the
 # metatarsophalangeal joint.
-JOINTS = {"hip": "femur", "knee": "tibia", "ankle": "talus", "heel": HINDFOOT, "toes": TOES, "shoulder": "humerus"}
+JOINTS = {
+    "hip": "femur",
+    "knee": "tibia",
+    "ankle": "talus",
+    "heel": HINDFOOT,
+    "toes": TOES,
+    "shoulder": "humerus",
+    "elbow": "ulna",
+    "wrist": "hand",
+}
 
 
 def center_of_mass_m(skeleton: Skeleton, q: FloatArray) -> FloatArray:

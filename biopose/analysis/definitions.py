@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from biopose.analysis.definition import Definition
+from biopose.analysis.swing_definitions import SWING_DEFINITIONS
 from biopose.analysis.tables import Metric
 
 Side = Literal["left", "right", "none"]
@@ -28,25 +29,6 @@ HEWETT = "Hewett et al. 2005, Am J Sports Med 33:492"
 MUNRO = "Munro et al. 2012, J Sport Rehabil 21:7"
 PADUA = "Padua et al. 2009, Am J Sports Med 37:1996"
 RAJAGOPAL = "Rajagopal et al. 2016, IEEE TBME 63:2068"
-
-
-@dataclass(frozen=True)
-class Definition:
-    """What a number means.
-
-    Attributes:
-        unit: of the value and its standard deviation; "1" for a count.
-        meaning: in one sentence.
-        source: publication that defines it so; empty where none is needed.
-        better: which direction is an improvement; empty where that depends on the person, the task or the speed.
-        events: names of those that it rests on, as `events` has them.
-    """
-
-    unit: str
-    meaning: str
-    source: str = ""
-    better: Literal["higher", "lower", ""] = ""
-    events: tuple[str, ...] = ()
 
 
 STEPS, CONTACT = ("foot_strike",), ("foot_strike", "foot_off")
@@ -323,6 +305,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "lower",
         BOX_LANDING,
     ),
+    **SWING_DEFINITIONS,
 }
 
 

@@ -5,13 +5,14 @@ in which the feet meet and leave the ground, all others from the foot velocity a
 sprinting foot off from the knee's greatest extension (`gait_events`). Take-off and landing
 of the body, the top of its flight (peak) and the lowest points of the centre of mass before and after (lowest_point)
 belong to flights; the flight of a drop jump that ends on a lower level begins with box_take_off. Deepest knee flexions
-belong to squats and jumps. A standard deviation holds the error of the method against force plates, the errors of the
+belong to squats and jumps, stride_foot_contact, external_rotation_peak and release to throws, ball_strike to kicks
+(`throws`, `kicks`). A standard deviation holds the error of the method against force plates, the errors of the
 measured motion and the frame interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -21,10 +22,12 @@ from biopose.analysis.derivatives import vertex_s, vertex_sd_s
 from biopose.analysis.flights import Flight
 from biopose.analysis.gait_events import LEAST_NOISE_DEG, foot_strike, running_strike, running_toe_off, toe_off
 from biopose.analysis.gait_metrics import RUNNING
+from biopose.analysis.kicks import kick_events
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import AIR, STANDS, States
 from biopose.analysis.tables import Event
+from biopose.analysis.throws import throw_events
 
 JUMPS = ("countermovement_jump", "drop_jump")
 WITH_JUMPS = (*JUMPS, "other")
@@ -41,7 +44,7 @@ METHODS = {
     ("foot_off", False): toe_off,
     ("foot_off", True): running_toe_off,
 }
-EXTREMES = ("peak", "lowest_point", "peak_knee_flexion")
+EXTREMES = ("peak", "lowest_point", "peak_knee_flexion", "external_rotation_peak", "release", "ball_strike")
 
 
 def find_events(
@@ -53,7 +56,7 @@ def find_events(
         motion: the trial.
         states: by `foot_states`.
         flights: by `find_flights`.
-        activity: of the manifest; jumps and squats have peaks of knee flexion.
+        activity: of the manifest; jumps, squats, throws and kicks have events of their own.
     """
     running = activity in RUNNING
     events = [event for side in SIDES for event in _foot_events(motion, states, flights, side, running=running)]
@@ -62,8 +65,16 @@ def find_events(
     if activity in WITH_KNEE_BENDS:
         nowhere = motion.not_determined([f"knee_angle_{side[0]}" for side in SIDES])
         events += [_peak_of_knees(motion, frame) for frame in knee_flexion_peaks(motion) if not nowhere[frame]]
+    if activity == "throw":
+        events += [_event(motion, *one) for one in throw_events(motion, _in_order(events))]
+    if activity == "kick":
+        events += [_event(motion, *one) for one in kick_events(motion)]
     unique = {(event.event, event.side, event.frame_index): event for event in events}
-    return sorted(unique.values(), key=lambda event: (event.time_s, event.event, event.side))
+    return _in_order(unique.values())
+
+
+def _in_order(events: Iterable[Event]) -> list[Event]:
+    return sorted(events, key=lambda event: (event.time_s, event.event, event.side))
 
 
 def knee_flexion_peaks(motion: Motion) -> list[int]:

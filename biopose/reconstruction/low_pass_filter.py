@@ -21,6 +21,8 @@ CUTOFF_HZ: Mapping[str, float] = {
     "drop_jump": 12.0,
     "run": 12.0,
     "sprint": 14.0,
+    "throw": 14.0,
+    "kick": 14.0,
 }
 BOTH_PASSES = 0.802
 HIGHEST_SHARE = 0.9  # of half the frame rate; above, nothing is filtered

@@ -23,7 +23,8 @@ NOVACHECK = "Novacheck 1998, Gait Posture 7:77"
 ALEXANDER = "Alexander 1989, Physiol Rev 69:1199"
 FLANAGAN = "Flanagan & Comyns 2008, Strength Cond J 30:32"
 MORIN = "Morin et al. 2005, J Appl Biomech 21:167"
-SOUZA = "Souza 2016, Phys Med Rehabil Clin N Am 27:217"
+HEIDERSCHEIT = "Heiderscheit et al. 2011, Med Sci Sports Exerc 43:296"
+WINTER = "Winter 2009, Biomechanics and Motor Control of Human Movement, 4th ed."
 MCMAHON = "McMahon et al. 2018, Strength Cond J 40:96"
 HEWETT = "Hewett et al. 2005, Am J Sports Med 33:492"
 MUNRO = "Munro et al. 2012, J Sport Rehabil 21:7"
@@ -178,7 +179,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "m",
         "How far the ankle's centre lies ahead of the centre of mass at foot strike in running, along where the pelvis "
         "faces, a side's median.",
-        f"Lieberman et al. 2015, J Exp Biol 218:3406; {SOUZA}",
+        f"{HEIDERSCHEIT}, of the heel",
         events=STEPS,
     ),
     "touch_down_distance": Definition(
@@ -192,7 +193,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "deg",
         "Of the shank from the vertical at foot strike, in the direction in which the pelvis faces, a side's median; "
         "positive with the ankle ahead of the knee.",
-        SOUZA,
+        WINTER,
         events=STEPS,
     ),
     "leg_stiffness": Definition(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Winter 2009: 6 Hz keeps 99.7 % of walking's power at the toe. Running and landing have content up to 10 to 15 Hz
-# (Mai & Willwacher 2019, J Biomech 92:8; Kristianslund et al. 2012, J Biomech 45:666).
+# (Mai & Willwacher 2019, J Biomech 95:109311; Kristianslund et al. 2012, J Biomech 45:666).
 CUTOFF_HZ: Mapping[str, float] = {
     "walk": 6.0,
     "squat": 6.0,

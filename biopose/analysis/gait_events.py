@@ -19,8 +19,8 @@ Toe-off is OFF_LATER_S after the fastest rise: the differences of both recording
 
 In running a foot leaves the ground when its knee is most extended: of five methods this one agreed best with force
 plates, within 4.9 ms over ground and 5.2 ms on a treadmill, 40 runners at 3.35 m/s (Fellin et al. 2010, J Sci Med Sport
-13:646). In three toe-offs of a recorded jog (CMU's 02_03) it lies 8, -17 and 3 ms from the moment at which the centre
-of mass begins to fall freely; the foot velocity algorithm is later by 22 ms on average, the toe's greatest vertical
+13:646). In three toe-offs of a recorded jog (CMU's 02_03) it lies 8, -16 and 3 ms from the moment at which the centre
+of mass begins to fall freely; the foot velocity algorithm is later by 25 ms on average, the toe's greatest vertical
 acceleration (Leitch et al. 2011, Gait Posture 33:130) earlier by 11 ms and its greatest vertical jerk (Handsaker et al.
 2016, J Biomech 49:4128) by 37 ms. These two differentiate the toe's height two and three times, for which the noise of
 video is too large. A runner's foot sinks fastest long before it strikes; that it does at the height at which it rests.

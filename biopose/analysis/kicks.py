@@ -17,6 +17,7 @@ from biopose.analysis.swings import (
     RATE_NOISE_DEG_S,
     Swing,
     fastest_swing,
+    never_determined,
     peak_between,
     rate_deg_s,
     undetermined_between,
@@ -24,6 +25,7 @@ from biopose.analysis.swings import (
 from biopose.analysis.tables import Metric
 
 POINTS = (CENTER_OF_MASS, *of_both_sides("hip", "knee", "ankle", "toes"))
+COORDINATES = of_both_sides("hip_flexion", "knee_angle", "ankle_angle")
 LEAST_M_S = 5.0  # of a kicking foot beside the centre of mass
 SWING_S = 0.5  # before the ball's strike: back swing and forward swing
 AFTER_S = 0.05  # the ball's strike, in which the knee may still extend faster
@@ -33,7 +35,7 @@ NO_PEAK = "No peak lies in the leg's swing in frames that can be trusted."
 
 def find_kick(motion: Motion) -> Swing | str:
     """The fastest swing of a foot; why there is none, in a sentence."""
-    if reason := motion.world_unknown or lacking(motion, POINTS):
+    if reason := motion.world_unknown or lacking(motion, POINTS) or never_determined(motion, COORDINATES):
         return reason
     return fastest_swing(motion, "toes", least_m_s=LEAST_M_S, limb="foot")
 

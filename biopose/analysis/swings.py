@@ -55,11 +55,11 @@ def fastest_swing(motion: Motion, joint: str, *, least_m_s: float, limb: str) ->
         least_m_s: of a swing beside the centre of mass.
         limb: as a sentence names it.
     """
-    known = motion.body_known
-    if known.sum() < LEAST_FRAMES:
-        return f"Fewer than {LEAST_FRAMES} frames can be trusted."
     body_m = motion.points_m[CENTER_OF_MASS]
     speeds = {side: _speed_m_s(motion, motion.points_m[f"{joint}_{side[0]}"] - body_m) for side in SIDES}
+    known = motion.body_known & np.isfinite(list(speeds.values())).all(axis=0)
+    if known.sum() < LEAST_FRAMES:
+        return f"Fewer than {LEAST_FRAMES} frames can be trusted."
     most = {side: float(speed[known].max()) for side, speed in speeds.items()}
     side = max(SIDES, key=lambda one: most[one])
     if most[side] < least_m_s:
@@ -76,6 +76,17 @@ def fastest_swing(motion: Motion, joint: str, *, least_m_s: float, limb: str) ->
     speed_sd = float(np.hypot(noise, evidence_of(motion).heights.scale_sd * speed[frame]))
     at_s = vertex_s(speed, motion.time_s, frame)
     return Swing(side, at_s, float(np.hypot(sd_s, PEAK_SD_S)), float(speed[frame]), speed_sd)
+
+
+def never_determined(motion: Motion, coordinates: Sequence[str]) -> str | None:
+    """Why joints are not known, where no frame's markers determine them; None where they are.
+
+    Args:
+        motion: the trial.
+        coordinates: each of which is needed.
+    """
+    missing = [name for name in coordinates if not np.isfinite(motion.coordinates.get(name, np.nan)).any()]
+    return f"No frame's markers determine {', '.join(missing)}." if missing else None
 
 
 def rate_deg_s(motion: Motion, angle: Angle) -> Angle:

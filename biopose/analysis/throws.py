@@ -33,6 +33,7 @@ from biopose.analysis.swings import (
     RATE_NOISE_DEG_S,
     Swing,
     fastest_swing,
+    never_determined,
     peak_between,
     rate_deg_s,
     undetermined_between,
@@ -40,6 +41,11 @@ from biopose.analysis.swings import (
 from biopose.analysis.tables import Event, Metric
 
 POINTS = (CENTER_OF_MASS, *of_both_sides("hip", "shoulder", "elbow", "wrist", "knee", "ankle"))
+COORDINATES = (
+    "pelvis_rotation",
+    "lumbar_rotation",
+    *of_both_sides("arm_flex", "arm_add", "arm_rot", "elbow_flex", "hip_flexion", "knee_angle"),
+)
 LEAST_M_S = 4.0  # of a throwing wrist beside the centre of mass
 CONTACT_WITHIN_S = 1.5  # before release
 COCKING_S = 0.3  # before release, in which the arm is cocked where no contact of the foot is found
@@ -91,7 +97,7 @@ def find_throw(motion: Motion, events: Sequence[Event]) -> Throw | str:
         motion: the trial.
         events: with the foot strikes.
     """
-    if reason := motion.world_unknown or lacking(motion, POINTS):
+    if reason := motion.world_unknown or lacking(motion, POINTS) or never_determined(motion, COORDINATES):
         return reason
     release = fastest_swing(motion, "wrist", least_m_s=LEAST_M_S, limb="wrist")
     if isinstance(release, str):

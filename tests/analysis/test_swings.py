@@ -193,6 +193,11 @@ def test_a_throw_whose_markers_are_missing_is_null_with_the_reason() -> None:
     one = throw()
     gap = (one.time_s > 0.95) & (one.time_s < 1.05)
     metrics = analysed(replace(one, undetermined={"arm_rot_r": gap}), "throw")[1]
-    assert metrics["wrist_speed_peak"].value is None or metrics["shoulder_external_rotation_peak"].value is None
+    assert metrics["wrist_speed_peak"].reason == (
+        "The wrist is fastest beside frames that are missing or cannot be trusted."
+    )
+    unknown = one.coordinates | {"arm_rot_r": np.full(len(one), np.nan)}
+    armless = analysed(replace(one, coordinates=unknown), "throw")[1]
+    assert armless["wrist_speed_peak"].reason == "No frame's markers determine arm_rot_r."
     nowhere = analysed(replace(one, world_unknown="The camera moves."), "throw")[1]
     assert nowhere["wrist_speed_peak"].reason == "The camera moves."

@@ -16,10 +16,11 @@ from biopose.analysis.derivatives import derivative, vertex_s, vertex_sd_s
 from biopose.analysis.foot_clearance import evidence_of
 from biopose.analysis.gait_metrics import LEAST_FRAMES
 from biopose.analysis.measured_trial import FloatArray
-from biopose.analysis.motion import Motion
+from biopose.analysis.motion import Motion, runs
 
 RATE_WINDOW_S = 0.02  # from a frame to either end of the window of a velocity
 FASTER = 1.3  # times the other side's: less, and the run-up or the other arm's swing may be taken for it
+NEAR_S, HIDING_S = 0.3, 0.03  # of the fastest moment: a longer gap may hide one that is faster
 PEAK_SD_S = 0.01  # of the fastest moment against release or ball strike: the filter and the window shift it
 SPEED_NOISE_M_S, FILM_SPEED_NOISE_M_S = 0.1, 0.3
 RATE_NOISE_DEG_S = 20.0  # of an angular velocity, for the time of its peak
@@ -71,6 +72,10 @@ def fastest_swing(motion: Motion, joint: str, *, least_m_s: float, limb: str) ->
     frame = int(np.where(known, speed, -1.0).argmax())
     if frame in (0, len(motion) - 1) or not known[frame - 1 : frame + 2].all():
         return f"The {limb} is fastest beside frames that are missing or cannot be trusted."
+    near = np.abs(motion.time_s - motion.time_s[frame]) <= NEAR_S
+    gaps = [(a, b) for a, b in runs(~known & near) if (b - a) * motion.interval_s > HIDING_S]
+    if gaps:
+        return f"The {limb} may be faster in {motion.named_frames(gaps)}, which are missing or cannot be trusted."
     noise = FILM_SPEED_NOISE_M_S if motion.of_film else SPEED_NOISE_M_S
     sd_s = vertex_sd_s(speed, motion.time_s, frame, least_noise=noise)
     speed_sd = float(np.hypot(noise, evidence_of(motion).heights.scale_sd * speed[frame]))

@@ -194,7 +194,7 @@ def test_a_throw_whose_markers_are_missing_is_null_with_the_reason() -> None:
     gap = (one.time_s > 0.95) & (one.time_s < 1.05)
     metrics = analysed(replace(one, undetermined={"arm_rot_r": gap}), "throw")[1]
     assert metrics["wrist_speed_peak"].reason == (
-        "The wrist is fastest beside frames that are missing or cannot be trusted."
+        "The wrist may be faster in frames 229 to 251, which are missing or cannot be trusted."
     )
     unknown = one.coordinates | {"arm_rot_r": np.full(len(one), np.nan)}
     armless = analysed(replace(one, coordinates=unknown), "throw")[1]

@@ -20,6 +20,8 @@ from biopose.analysis.swings import (
     never_determined,
     peak_between,
     rate_deg_s,
+    speed_metric,
+    too_slow,
     undetermined_between,
 )
 from biopose.analysis.tables import Metric
@@ -53,7 +55,7 @@ def kick_metrics(motion: Motion) -> Iterator[Metric]:
     if isinstance(kick, str):
         yield from (unknown_metric(name, reason=kick) for name in NAMES)
         return
-    yield metric("foot_speed_peak", kick.speed_m_s, side=kick.side, sd=kick.speed_sd_m_s)
+    yield speed_metric(motion, "foot_speed_peak", kick, limb="leg")
     yield _knee_extension(motion, kick)
     swing = (motion.time_s >= kick.time_s - SWING_S) & (motion.time_s <= kick.time_s)
     yield from peak_and_range(motion, swing, "kick_hip_flexion", f"hip_flexion_{kick.side[0]}", side=kick.side)
@@ -62,7 +64,7 @@ def kick_metrics(motion: Motion) -> Iterator[Metric]:
 def _knee_extension(motion: Motion, kick: Swing) -> Metric:
     name, knee = "knee_extension_velocity_peak", f"knee_angle_{kick.side[0]}"
     start_s, end_s = kick.time_s - SWING_S, kick.time_s + AFTER_S
-    reason = undetermined_between(motion, [knee], start_s, end_s)
+    reason = too_slow(motion, "leg") or undetermined_between(motion, [knee], start_s, end_s)
     rate = rate_deg_s(motion, Angle(-motion.coordinates[knee], motion.coordinate_sd[knee]))
     peak = None if reason else peak_between(motion, rate.deg, start_s, end_s, least_noise=RATE_NOISE_DEG_S)
     if peak is None:

@@ -27,7 +27,6 @@ from biopose.analysis.body_geometry import (
 from biopose.analysis.body_points import CENTER_OF_MASS, OTHER, Side
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.gait_events import LEAST_NOISE_DEG
-from biopose.analysis.gait_metrics import LEAST_FRAMES
 from biopose.analysis.motion import Motion
 from biopose.analysis.swings import (
     RATE_NOISE_DEG_S,
@@ -36,6 +35,8 @@ from biopose.analysis.swings import (
     never_determined,
     peak_between,
     rate_deg_s,
+    speed_metric,
+    too_slow,
     undetermined_between,
 )
 from biopose.analysis.tables import Event, Metric
@@ -50,7 +51,6 @@ LEAST_M_S = 4.0  # of a throwing wrist beside the centre of mass
 CONTACT_WITHIN_S = 1.5  # before release
 COCKING_S = 0.3  # before release, in which the arm is cocked where no contact of the foot is found
 AFTER_S = 0.1  # release, in which the arm still turns faster
-ACCELERATION_S = 0.05  # from the greatest external rotation to release, about
 AT_CONTACT = ("hip_shoulder_separation_at_contact", "lead_knee_flexion_at_contact", "throw_stride_length")
 SEQUENCE = ("pelvis_rotation", "trunk_rotation", "elbow_extension", "shoulder_internal_rotation")
 OF_ARM = ("elbow_extension", "shoulder_internal_rotation")
@@ -111,7 +111,7 @@ def find_throw(motion: Motion, events: Sequence[Event]) -> Throw | str:
     contact = strikes[-1] if strikes else None
     start_s = contact.time_s if contact else end_s - COCKING_S
     cocked = None
-    if not _too_slow(motion):
+    if not too_slow(motion, "arm"):
         rotation_deg = shoulder_external_rotation_deg(motion, release.side)
         cocked = peak_between(motion, rotation_deg, start_s, end_s, least_noise=LEAST_NOISE_DEG)
     return Throw(release, contact, cocked)
@@ -145,7 +145,7 @@ def throw_metrics(motion: Motion, events: Sequence[Event]) -> Iterator[Metric]:
     if isinstance(throw, str):
         yield from (unknown_metric(name, reason=throw) for name in NAMES)
         return
-    yield metric("wrist_speed_peak", throw.release.speed_m_s, side=throw.side, sd=throw.release.speed_sd_m_s)
+    yield speed_metric(motion, "wrist_speed_peak", throw.release, limb="arm")
     yield from _trunk_and_legs(motion, throw)
     yield from _external_rotation(motion, throw)
     for name, angle in _turning(motion, throw.side).items():
@@ -190,7 +190,7 @@ def _stride_length(motion: Motion, contact: Event, lead: Side) -> Metric:
 
 def _external_rotation(motion: Motion, throw: Throw) -> Iterator[Metric]:
     name, letter = "shoulder_external_rotation_peak", throw.side[0]
-    reason = _too_slow(motion) or _missing(motion, throw, [f"arm_rot_{letter}"])
+    reason = too_slow(motion, "arm") or _missing(motion, throw, [f"arm_rot_{letter}"])
     if throw.cocked is None or reason:
         yield unknown_metric(name, side=throw.side, reason=reason or NO_PEAK)
         return
@@ -202,7 +202,7 @@ def _external_rotation(motion: Motion, throw: Throw) -> Iterator[Metric]:
 def _peak_rate(motion: Motion, throw: Throw, name: str, angle: Angle) -> Iterator[Metric]:
     """The greatest rate of an angle from the stride foot's contact on, and when, before (negative) or after release."""
     names = [f"{name}_velocity_peak", f"{name}_velocity_peak_time"]
-    reason = _too_slow(motion) if name in OF_ARM else None
+    reason = too_slow(motion, "arm") if name in OF_ARM else None
     reason = reason or _missing(motion, throw, _rests_on(name, throw.side))
     rate = rate_deg_s(motion, angle)
     end_s = throw.release.time_s + AFTER_S
@@ -244,16 +244,6 @@ def _rests_on(name: str, side: Side) -> list[str]:
 
 def _missing(motion: Motion, throw: Throw, coordinates: Sequence[str]) -> str | None:
     return undetermined_between(motion, coordinates, throw.begins_s, throw.release.time_s + AFTER_S)
-
-
-def _too_slow(motion: Motion) -> str | None:
-    """Why the arm's rotations are not known at this frame rate; None where they are."""
-    if LEAST_FRAMES * motion.interval_s <= ACCELERATION_S + 1e-9:
-        return None
-    return (
-        f"The arm accelerates for about {ACCELERATION_S} s, which has fewer than {LEAST_FRAMES} frames at "
-        f"{1 / motion.interval_s:.0f} frames/s; record at {LEAST_FRAMES / ACCELERATION_S:.0f} frames/s or more."
-    )
 
 
 def _angle(motion: Motion, coordinate: str) -> Angle:

@@ -130,7 +130,7 @@ def test_a_throws_segments_turn_in_the_order_that_was_given() -> None:
 def test_the_arms_rotations_are_not_known_at_thirty_frames_a_second() -> None:
     events, metrics = analysed(throw(rate_hz=30.0), "throw")
     assert "external_rotation_peak" not in events
-    for name in ("shoulder_external_rotation_peak", "elbow_extension_velocity_peak"):
+    for name in ("wrist_speed_peak", "shoulder_external_rotation_peak", "elbow_extension_velocity_peak"):
         assert metrics[name].value is None
         assert metrics[name].reason == (
             "The arm accelerates for about 0.05 s, which has fewer than 3 frames at 30 frames/s; record at 60 frames/s "

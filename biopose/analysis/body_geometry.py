@@ -8,6 +8,7 @@ deviation is rather too large.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -55,6 +56,24 @@ def read(motion: Motion, value_at: Callable[[float], float], moment_s: float, sd
     before_s, after_s = moment_s - motion.interval_s, moment_s + motion.interval_s
     rate = (value_at(after_s) - value_at(before_s)) / (after_s - before_s)
     return value_at(moment_s), abs(rate) * sd_s
+
+
+@dataclass(frozen=True)
+class Angle:
+    """An angle over time.
+
+    Attributes:
+        deg: (T,).
+        sd_deg: (T,) its standard deviation.
+    """
+
+    deg: FloatArray
+    sd_deg: FloatArray
+
+    def at(self, motion: Motion, moment_s: float, sd_s: float = 0.0) -> tuple[float, float]:
+        """Value and standard deviation at a moment of a standard deviation."""
+        value, moving = read(motion, lambda t: float(at(self.deg, motion.time_s, t)), moment_s, sd_s)
+        return value, float(np.hypot(moving, at(self.sd_deg, motion.time_s, moment_s)))
 
 
 def is_known(motion: Motion, moment_s: float) -> bool:
@@ -130,6 +149,39 @@ def foot_reach_sd_m(motion: Motion, side: Side, point: str) -> FloatArray:
         for coordinate, joint in levers.items()
     ]
     return np.asarray(np.linalg.norm(parts, axis=0))
+
+
+def heading_deg(motion: Motion, joint: str) -> FloatArray:
+    """(T,) how far the line of two joints' centres has turned to the left about the vertical, without jumps.
+
+    Args:
+        motion: the trial.
+        joint: hip of the pelvis, shoulder of the trunk.
+    """
+    across = to_the_right(motion, joint)
+    return np.degrees(np.unwrap(np.arctan2(across[:, 0], across[:, 2])))
+
+
+def shoulder_external_rotation_deg(motion: Motion, side: Side) -> FloatArray:
+    """(T,) rotation of the upper arm: of the forearm about it, 0 where that points forwards and 90 upwards.
+
+    Forwards and upwards are the trunk's, by the centres of hips and shoulders (Dillman et al. 1993, J Orthop Sports
+    Phys Ther 18:402). NaN where the upper arm points forwards or backwards, so that its rotation has no such zero.
+    """
+    letter, points = side[0], motion.points_m
+    upper = _unit(points[f"elbow_{letter}"] - points[f"shoulder_{letter}"])
+    forearm = points[f"wrist_{letter}"] - points[f"elbow_{letter}"]
+    up = sum(points[f"shoulder_{a}"] - points[f"hip_{a}"] for a in "lr")
+    ahead = _unit(np.cross(up, points["shoulder_r"] - points["shoulder_l"]))
+    zero = ahead - (ahead * upper).sum(axis=1, keepdims=True) * upper
+    upwards = np.cross(upper, zero) * (-1 if side == "left" else 1)
+    turned = np.degrees(np.arctan2((forearm * _unit(upwards)).sum(axis=1), (forearm * _unit(zero)).sum(axis=1)))
+    turned = np.where(turned < -90, turned + 360, turned)
+    return np.where(np.linalg.norm(zero, axis=1) < LEAST_PROJECTED, np.nan, turned)
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-9))
 
 
 def leg_length_m(motion: Motion, side: Side) -> float:

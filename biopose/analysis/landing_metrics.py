@@ -12,29 +12,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from biopose.analysis.body_geometry import (
     UP,
-    at,
+    Angle,
     facing,
     frontal_knee_deg,
     frontal_knee_sd_deg,
     is_known,
     lacking,
     of_both_sides,
-    read,
     sagittal_sd_deg,
     trunk_lean_deg,
 )
-from biopose.analysis.body_points import JOINTS, SIDES, Side
+from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import begins_from_box
 from biopose.analysis.flights import Flight, Flights
 from biopose.analysis.jump_metrics import LANDING_S
-from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Metric
 
@@ -56,23 +53,11 @@ ERRORS = (
     "landing_error_trunk_flexion_displacement",
 )
 NAMES = (*READINGS, *ERRORS, "landing_error_score")
+NEEDED = ("hip", "knee", "ankle", "heel", "toes", "shoulder")
 BENT_DEG, DISPLACED_DEG, TURNED_DEG = 30.0, 45.0, 30.0  # of the knee at contact, from contact on; of the foot
 NO_DROP = "No landing off a box, after a flight within the recording, was found."
 LEVEL_THIGH = "The thigh is too level there for an angle in the frontal plane."
 NOT_TRUSTED = "The frames of the contact or of the deepest knee flexion cannot be trusted."
-
-
-@dataclass(frozen=True)
-class _Angle:
-    """An angle, (T,) with its standard deviation, degrees."""
-
-    deg: FloatArray
-    sd_deg: FloatArray
-
-    def at(self, motion: Motion, moment_s: float, sd_s: float = 0.0) -> tuple[float, float]:
-        """Value and deviation at a moment."""
-        value, moving = read(motion, lambda t: float(at(self.deg, motion.time_s, t)), moment_s, sd_s)
-        return value, float(np.hypot(moving, at(self.sd_deg, motion.time_s, moment_s)))
 
 
 def landing_metrics(motion: Motion, search: Flights) -> Iterator[Metric]:
@@ -84,7 +69,7 @@ def landing_metrics(motion: Motion, search: Flights) -> Iterator[Metric]:
     """
     drops = [flight for flight in search.found if begins_from_box(flight)]
     for side in SIDES:
-        reason = motion.world_unknown or lacking(motion, of_both_sides(*JOINTS))
+        reason = motion.world_unknown or lacking(motion, of_both_sides(*NEEDED))
         if not drops and not reason:
             reason = " ".join(search.refused) or NO_DROP
         yield from _nulls(side, reason) if reason else _of_side(motion, drops[-1], search.found, side)
@@ -123,14 +108,14 @@ def _of_side(motion: Motion, drop: Flight, flights: Sequence[Flight], side: Side
     yield from _errors(margins, side)
 
 
-def _angles(motion: Motion, side: Side) -> Mapping[str, _Angle]:
+def _angles(motion: Motion, side: Side) -> Mapping[str, Angle]:
     of_leg = {"knee_flexion": "knee_angle", "hip_adduction": "hip_adduction", "hip_flexion": "hip_flexion"}
     angles = {
-        name: _Angle(motion.joint_deg(joint, side), motion.coordinate_sd[f"{joint}_{side[0]}"])
+        name: Angle(motion.joint_deg(joint, side), motion.coordinate_sd[f"{joint}_{side[0]}"])
         for name, joint in of_leg.items()
     }
-    frontal = _Angle(frontal_knee_deg(motion, side), frontal_knee_sd_deg(motion, side))
-    return angles | {"knee_frontal_angle": frontal, "trunk_lean": _Angle(*trunk_lean_deg(motion))}
+    frontal = Angle(frontal_knee_deg(motion, side), frontal_knee_sd_deg(motion, side))
+    return angles | {"knee_frontal_angle": frontal, "trunk_lean": Angle(*trunk_lean_deg(motion))}
 
 
 def _margins(read_at: Mapping[tuple[str, str], tuple[float, float]]) -> dict[str, tuple[float, float]]:
@@ -163,7 +148,7 @@ def _foot_margins(
     planted = np.flatnonzero((motion.time_s >= contact_s) & (motion.time_s <= deepest_s))
     most_in, most_out = planted[turned[planted].argmax()], planted[turned[planted].argmin()]
     return {
-        "landing_error_heel_first": _Angle(pitch, pitch_sd).at(motion, contact_s, sd_s),
+        "landing_error_heel_first": Angle(pitch, pitch_sd).at(motion, contact_s, sd_s),
         "landing_error_toe_in": (TURNED_DEG - turned[most_in], turned_sd[most_in]),
         "landing_error_toe_out": (TURNED_DEG + turned[most_out], turned_sd[most_out]),
     }

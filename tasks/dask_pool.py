@@ -98,7 +98,7 @@ def solve_and_analyse(
             trial,
             folder,
             settings=settings,
-            versions=method.weight_files().versions(cpu_backend=method.cpu_backend),
+            versions=method.weight_files().versions(device=method.device, cpu_backend=method.cpu_backend),
             cross_check_frames=method.cross_check_frames,
             blur_bystanders=blur_bystanders,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biopose.perception.backends import Backend
+from biopose.perception.backends import Backend, Device
 from biopose.reconstruction.method_names import MethodName
 from tasks.models import PinnedModel, weights_of
 from tasks.settings import Settings
@@ -41,6 +41,7 @@ class PinnedMethod:
         weights: by the field of `WeightFiles`, each network's file.
         cross_check_frames: of each trial, that OpenSim's own inverse kinematics solves, too.
         marker_weights: of NeurIK for recordings of markers; None: those that ship.
+        device: of the networks, on every machine.
         cpu_backend: of the networks on every machine's CPU; None: as each has it.
     """
 
@@ -49,6 +50,7 @@ class PinnedMethod:
     weights: tuple[tuple[str, Path], ...]
     cross_check_frames: int
     marker_weights: Path | None = None
+    device: Device = "cpu"
     cpu_backend: Backend | None = None
 
     @classmethod
@@ -78,7 +80,15 @@ class PinnedMethod:
         others = {network: files[model][name] for network, (model, name) in FILE_NAMES.items() if model in files}
         weights = {"detector": detector, "keypoints": keypoints, **others}
         of_markers = others.get("neurik") or (weights_of(neurik, settings)[FILE_NAMES["neurik"][1]] if neurik else None)
-        return cls(name, tuple(models), tuple(weights.items()), cross_check_frames, of_markers, settings.cpu_backend)
+        return cls(
+            name,
+            tuple(models),
+            tuple(weights.items()),
+            cross_check_frames,
+            of_markers,
+            settings.device,
+            settings.cpu_backend,
+        )
 
     def load(self) -> Method:
         """The method with the configuration of the pinned models."""

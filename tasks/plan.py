@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from biopose.io.inbox_contents import unmatched
 from biopose.io.inbox_folders import Unmatched
 from biopose.io.inbox_sessions import FoundSession, sessions_in
 from biopose.io.manifest import MANIFEST, RefusedTrial, TrialEntry
-from biopose.perception.backends import Backend
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MESH, MethodName
 from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, Stage
@@ -234,7 +233,7 @@ def plan_video(
     if at_first is None or at_first.differs(entry.file):
         raise VideoChangedError(entry.file)
     video_sha256 = state.sha256
-    keys = _keys(trial, video_sha256, models=models, options=options, cpu_backend=settings.cpu_backend)
+    keys = _keys(trial, video_sha256, models=models, options=options, run_by=_run_by(settings))
     run_id = keys[ANALYSE.name]
     shards = trial.clip.shards(info, shard_s=options.shard_s)
     folder = settings.artifacts / "trials" / entry.trial_id / run_id
@@ -270,7 +269,7 @@ def _keys(
     *,
     models: Sequence[PinnedModel],
     options: IngestOptions,
-    cpu_backend: Backend,
+    run_by: Mapping[str, str],
 ) -> dict[str, str]:
     """The key of each stage's result, by the stage's name."""
     clip, (subject,) = trial.clip, trial.subjects
@@ -285,7 +284,7 @@ def _keys(
         part=[clip.start_s, clip.end_s, clip.recorded_rate_hz, clip.keep_readable],
         shard_s=options.shard_s,
         networks=of_networks(PERCEIVE),
-        cpu_backend=cpu_backend,
+        **run_by,
     )
     reconstructed = stage_key(
         RECONSTRUCT,
@@ -311,6 +310,11 @@ def _keys(
         SOLVE.name: solved,
         ANALYSE.name: analysed,
     }
+
+
+def _run_by(settings: Settings) -> dict[str, str]:
+    """What runs the networks: it decides the last digits of what is perceived."""
+    return {"cpu_backend": settings.cpu_backend} if settings.device == "cpu" else {"device": settings.device}
 
 
 def stages_of(trial: Planned) -> tuple[str, ...]:

@@ -55,17 +55,16 @@ class PerceptionActor:
 
     Args:
         method: of the run, with its weights.
-        device: of the networks.
     """
 
-    def __init__(self, method: PinnedMethod, device: str) -> None:
+    def __init__(self, method: PinnedMethod) -> None:
         import torch
 
         from biopose.reconstruction.models import PerceptionModels
 
         torch.set_num_threads(1)  # an actor has one slot
         self._networks = PerceptionModels.load(
-            method.load(), method.weight_files(), threads=1, device=device, cpu_backend=method.cpu_backend
+            method.load(), method.weight_files(), threads=1, device=method.device, cpu_backend=method.cpu_backend
         )
 
     def ready(self) -> None:
@@ -229,17 +228,17 @@ def ray_pool(settings: Settings, method: PinnedMethod, *, at_most: int) -> Itera
         at_most: as many calls as there will be: more actors would only start.
 
     Raises:
-        BioposeError: Ray or its first actor does not start here, or no cluster responds at that address.
+        BioposeError: Ray or its first actor does not start here, no cluster responds at that address, or it has no
+            GPU, or one that is not planned with.
     """
     try:
         _start_ray(settings)
-        slots, needs, device = _slots(ray.cluster_resources(), actors_per_gpu=settings.actors_per_gpu)
-        options: dict[str, Any] = needs
+        slots, options = _slots(ray.cluster_resources(), settings)
         actor = ray.remote(**options)(PerceptionActor)
         pool = ActorPool(
-            lambda: actor.remote(method, device),
+            lambda: actor.remote(method),
             min(slots, at_most),
-            share_cores=device == "cpu" and not settings.ray_address,
+            share_cores=settings.device == "cpu" and not settings.ray_address,
             logs=_logs(settings),
         )
         pool.wait_for_first()
@@ -265,7 +264,14 @@ def _start_here(settings: Settings) -> None:
     """Start Ray; on a machine that is busy just now it may take longer than Ray allows, so it has several attempts."""
     for attempt in range(ATTEMPTS):
         try:  # without an address Ray would join a cluster that RAY_ADDRESS names
-            ray.init(address="local", num_cpus=settings.cores, _temp_dir=str(made_for_ray(settings)), **LOCAL, **QUIET)
+            ray.init(
+                address="local",
+                num_cpus=settings.cores,
+                num_gpus=0 if settings.device == "cpu" else None,  # None: Ray counts them
+                _temp_dir=str(made_for_ray(settings)),
+                **LOCAL,
+                **QUIET,
+            )
             return
         except BioposeError:
             raise
@@ -295,9 +301,20 @@ def _check_responds(address: str) -> None:
         socket.create_connection((parts.hostname, parts.port), timeout=REACH_TIMEOUT_S).close()
 
 
-def _slots(resources: Mapping[str, float], *, actors_per_gpu: int) -> tuple[int, dict[str, float], str]:
-    """How many actors there is room for, what each requests, and the device that it runs on."""
-    gpus = int(resources.get("GPU", 0))
-    if gpus:
-        return gpus * actors_per_gpu, {"num_gpus": 1 / actors_per_gpu, "num_cpus": 0}, "cuda"
-    return max(int(resources.get("CPU", 1)), 1), {"num_cpus": 1}, "cpu"
+def _slots(resources: Mapping[str, float], settings: Settings) -> tuple[int, dict[str, Any]]:
+    """How many actors there is room for, and what each requests.
+
+    Raises:
+        BioposeError: the device that the night is planned with is not there, or GPUs would be left idle unasked.
+    """
+    gpus, is_chosen = int(resources.get("GPU", 0)), "device" in settings.model_fields_set
+    if settings.device == "cuda":
+        if not gpus:
+            raise BioposeError("Ray finds no GPU, and the networks are to run on one: set BIOPOSE_DEVICE to cpu")
+        return gpus * settings.actors_per_gpu, {"num_gpus": 1 / settings.actors_per_gpu, "num_cpus": 0}
+    if gpus and not is_chosen:
+        raise BioposeError(
+            f"the cluster at {settings.ray_address} has {gpus} GPU{'s' * (gpus > 1)}, and this machine, which plans "
+            "the night, has none: set BIOPOSE_DEVICE to cuda, or to cpu where they are to stay idle"
+        )
+    return max(int(resources.get("CPU", 1)), 1), {"num_cpus": 1}

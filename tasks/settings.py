@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from biopose.errors import BioposeError
-from biopose.perception.backends import Backend, backend_for
+from biopose.perception.backends import Backend, Device, backend_for, device_here
 from warehouse import DATABASE, SNAPSHOT
 
 LOCALHOST = "127.0.0.1"
@@ -56,6 +56,7 @@ class Settings(BaseSettings):
         blur_bystanders: whether overlays and reports of nights show all but the measured person blurred.
         parquet_from_frames: of kinematics in the database, from which they are moved to Parquet files in home.
         cores: of this machine, that an ingest may keep busy; by default all that it is given.
+        device: of the networks, on all machines of a cluster: cpu or cuda; by default a GPU where this machine has one.
         cpu_backend: what runs the networks on CPUs, on all machines of a cluster; by default the fastest on this one.
     """
 
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     blur_bystanders: bool = False
     parquet_from_frames: int = Field(default=1_000_000, ge=1)
     cores: int = Field(default_factory=_available_cores, ge=1)
+    device: Device = Field(default_factory=device_here)
     cpu_backend: Backend = Field(default_factory=lambda: backend_for("cpu"))
 
     @field_validator("home", "inbox", "queries", "reports")

@@ -12,6 +12,7 @@ On other systems, and on other CPUs than x86, onnxruntime is chosen; bfloat16 ca
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     import torch
 
 Backend = Literal["onnxruntime", "torch", "bfloat16"]
+Device = Literal["cpu", "cuda"]
 VARIABLE = "BIOPOSE_CPU_BACKEND"  # overrules the choice, such as for the same numbers on machines of several kinds
 CPU_INFO = Path("/proc/cpuinfo")
+NVIDIA_MANAGEMENT = "libnvidia-ml.so.1"  # of the driver
+VISIBLE_GPUS, NO_GPU = "CUDA_VISIBLE_DEVICES", ("", "-1", "NoDevFiles")
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
@@ -63,9 +67,28 @@ def checked(backend: str, *, device: str | torch.device, given: str = "backend")
     return known[backend]
 
 
+def device_here() -> Device:
+    """Where networks run fastest on this machine: on a GPU where the driver counts one and it is not hidden from us."""
+    return "cpu" if os.environ.get(VISIBLE_GPUS) in NO_GPU or not _gpu_count() else "cuda"
+
+
 def is_cpu(device: str | torch.device) -> bool:
     """Whether a device of torch is the processor."""
     return str(device).partition(":")[0] == "cpu"
+
+
+def _gpu_count() -> int:
+    """As NVIDIA's driver counts them; 0 without one. Asked without torch, since keys of results depend on it."""
+    try:
+        driver = ctypes.CDLL(NVIDIA_MANAGEMENT)
+    except OSError:
+        return 0
+    if driver.nvmlInit_v2():  # an error's number
+        return 0
+    count = ctypes.c_uint(0)
+    failed = driver.nvmlDeviceGetCount_v2(ctypes.byref(count))
+    driver.nvmlShutdown()
+    return 0 if failed else count.value
 
 
 def _cpu_flags() -> frozenset[str]:

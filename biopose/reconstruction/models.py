@@ -12,7 +12,7 @@ from biopose.hmr.lifter import LIFTER_WEIGHTS
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, load_mqhmr
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS
 from biopose.neurik.network import NEURIK_WEIGHTS, load_neurik
-from biopose.perception.backends import Backend, backend_for, is_cpu
+from biopose.perception.backends import Backend, Device, backend_for, is_cpu
 from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.perception.onnx_session import weights_path
@@ -39,11 +39,12 @@ class WeightFiles:
     segment_body: Path = SEGMENT_BODY
     neurik: Path = NEURIK_WEIGHTS
 
-    def versions(self, *, cpu_backend: Backend | None = None) -> dict[str, str]:
+    def versions(self, *, device: Device = "cpu", cpu_backend: Backend | None = None) -> dict[str, str]:
         """What makes a result: the versions of BioPose and of libraries, each file's sha256, what runs the networks.
 
         Args:
-            cpu_backend: that ran them; None: that of this machine's CPU.
+            device: that they ran on.
+            cpu_backend: that ran them on a CPU; None: that of this machine's.
 
         Raises:
             ModelError: an asset is missing.
@@ -51,7 +52,8 @@ class WeightFiles:
         files = {one.name: getattr(self, one.name) for one in fields(self)}
         files["detector"] = files["detector"] or weights_path(DETECTOR_WEIGHTS)
         files["keypoints"] = files["keypoints"] or weights_path(KEYPOINT_WEIGHTS)
-        return versions(files) | {"cpu_backend": cpu_backend or backend_for("cpu")}
+        run_by = {"cpu_backend": cpu_backend or backend_for("cpu")} if device == "cpu" else {"device": device}
+        return versions(files) | run_by
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import torch
 
 from biopose.errors import BioposeError
 from biopose.perception import backends
-from biopose.perception.backends import CPU_INFO, VARIABLE, backend_for
+from biopose.perception.backends import CPU_INFO, VARIABLE, VISIBLE_GPUS, backend_for, device_here
 
 CORE = """processor\t: {core}
 model name\t: Some CPU
@@ -59,12 +59,23 @@ def test_the_listed_flags_are_those_that_torch_finds(monkeypatch: pytest.MonkeyP
 def test_the_choice_loads_no_torch() -> None:
     program = """
 import sys
-from biopose.perception.backends import backend_for
+from biopose.perception.backends import backend_for, device_here
 backend_for("cpu")
+device_here()
 print("torch" in sys.modules)
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
+
+
+def test_networks_run_on_a_gpu_where_the_driver_counts_one_that_is_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VISIBLE_GPUS, raising=False)
+    has_gpu = Path("/dev/nvidia0").exists() or Path("/dev/dxg").exists()
+    assert device_here() == ("cuda" if has_gpu else "cpu")
+    monkeypatch.setattr(backends, "_gpu_count", lambda: 2)
+    assert device_here() == "cuda"
+    monkeypatch.setenv(VISIBLE_GPUS, "-1")
+    assert device_here() == "cpu"
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "bfloat16", "torch"])

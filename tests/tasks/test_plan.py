@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from biopose.io.manifest import TrialEntry, read_session
-from biopose.perception.backends import Backend
+from biopose.perception.backends import Backend, Device
 from biopose.pipeline import METHODS, PERCEIVE
 from biopose.reconstruction.method_names import METHODS as MEASURING_METHODS
 from biopose.reconstruction.method_names import MethodName
@@ -41,13 +41,18 @@ print(sorted({"torch", "pandas", "distributed", "mlflow"} & set(sys.modules)))
 
 
 def planned(
-    home: Path, models: list[PinnedModel], method: MethodName, *, cpu_backend: Backend | None = None
+    home: Path,
+    models: list[PinnedModel],
+    method: MethodName,
+    *,
+    device: Device = "cpu",
+    cpu_backend: Backend | None = None,
 ) -> PlannedTrial:
     session = Session("beam")
     session.add("trial", CLIPS[0].name, start_s=0.0, frames=10)
     (entry,) = read_session(session.write(home / "inbox", CLIPS[0])).trials
     options, hashes = IngestOptions(method=method), VideoHashes(home / "hashes.json")
-    settings = Settings.load(home, cpu_backend=cpu_backend)
+    settings = Settings.load(home, device=device, cpu_backend=cpu_backend)
     return plan_trial(entry, models=models, options=options, settings=settings, hashes=hashes)
 
 
@@ -83,6 +88,11 @@ def test_what_one_backend_perceived_is_not_taken_for_what_another_would(
     assert single.run_id != half.run_id
     monkeypatch.setenv("BIOPOSE_CPU_BACKEND", "bfloat16")
     assert planned(tmp_path, pins, "keypoint_fit") == half
+    gpu = planned(tmp_path, pins, "keypoint_fit", device="cuda")
+    assert not set(gpu.perceived) & set(half.perceived)
+    assert gpu.run_id not in (single.run_id, half.run_id)
+    monkeypatch.setenv("BIOPOSE_CPU_BACKEND", "onnxruntime")  # which no GPU runs
+    assert planned(tmp_path, pins, "keypoint_fit", device="cuda") == gpu
 
 
 def test_what_the_manifest_states_of_camera_and_age_is_recorded_and_nothing_else_is_added(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import ray
 
 from biopose.errors import BioposeError, VideoError
+from biopose.perception.backends import Device
 from biopose.tracking.shard import Shard
 from tasks.faults import CrashedError, EngineError, as_input_error
 from tasks.methods import PinnedMethod
@@ -76,15 +77,29 @@ def failing() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("resources", "expected"),
+    ("device", "resources", "expected"),
     [
-        ({"CPU": 8.0}, (8, {"num_cpus": 1}, "cpu")),
-        ({"CPU": 8.0, "GPU": 2.0}, (4, {"num_gpus": 0.5, "num_cpus": 0}, "cuda")),
-        ({}, (1, {"num_cpus": 1}, "cpu")),
+        ("cpu", {"CPU": 8.0}, (8, {"num_cpus": 1})),
+        ("cuda", {"CPU": 8.0, "GPU": 2.0}, (4, {"num_gpus": 0.5, "num_cpus": 0})),
+        ("cpu", {"CPU": 8.0, "GPU": 2.0}, (8, {"num_cpus": 1})),  # the GPUs stay idle, as is asked for
+        ("cpu", {}, (1, {"num_cpus": 1})),
     ],
 )
-def test_nothing_is_asked_for_that_is_not_there(resources: dict[str, float], expected: tuple) -> None:
-    assert _slots(resources, actors_per_gpu=2) == expected
+def test_nothing_is_asked_for_that_is_not_there(
+    device: Device, resources: dict[str, float], expected: tuple, tmp_path: Path
+) -> None:
+    assert _slots(resources, Settings(home=tmp_path, device=device, actors_per_gpu=2)) == expected
+
+
+def test_a_night_does_not_run_on_another_device_than_it_was_planned_with(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(BioposeError, match=r"finds no GPU.*set BIOPOSE_DEVICE to cpu"):
+        _slots({"CPU": 8.0}, Settings(home=tmp_path, device="cuda"))
+    monkeypatch.setattr("biopose.perception.backends._gpu_count", lambda: 0)
+    monkeypatch.delenv("BIOPOSE_DEVICE", raising=False)
+    with pytest.raises(BioposeError, match=r"cluster at gpus:6379 has 2 GPUs.*set BIOPOSE_DEVICE to cuda, or to cpu"):
+        _slots({"CPU": 8.0, "GPU": 2.0}, Settings(home=tmp_path, ray_address="gpus:6379"))
 
 
 def test_rays_sockets_lie_in_a_folder_of_the_home_with_a_short_path(

@@ -4,7 +4,8 @@
     measured = measure_markers(trial, folder)
     analyse_markers(measured, trial, Path("jump"), settings={}, versions={})
 
-No network on images runs here: processors alone are needed. Coordinates are those of the fit, not filtered.
+No network on images runs here: processors alone are needed. Coordinates are those of the fit, not filtered; their
+standard deviations follow from the marker error, or are NeurIK's, and hold the constant errors.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from biopose.neurik.recording import predict_recording
 from biopose.neurik.static_trial import static_scaling
 from biopose.outputs.marker_trial import MarkerMeasurement
 from biopose.report.marker_folder import write_marker_outputs
+from biopose.skeleton.constant_errors import constant_sd_rad, with_constant_errors
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.branches import jumps
 from biopose.skeleton.ik.fit_report import (
@@ -129,7 +131,7 @@ def _by_solver(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path, 
     model, skeleton, body_scales, scale_notes = _athletes_model(trial, folder)
     _check_coordinates(trial, skeleton)
     with prefixed_errors(trial.markers):
-        solution = inverse_kinematics(skeleton, recording, outliers="left out", threads=threads)
+        solution = inverse_kinematics(skeleton, recording, outliers="left out", deviations=True, threads=threads)
     if not solution.solved.any():
         raise ModelError(f"{trial.markers}: no frame has {MIN_MARKERS} markers of the model {skeleton.name}")
     return MarkerMeasurement(
@@ -137,7 +139,10 @@ def _by_solver(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path, 
         model=model,
         skeleton=skeleton,
         coordinates=solution.coordinates,
-        coordinate_sd=None,
+        coordinate_sd=None
+        if solution.coordinate_sd is None
+        else with_constant_errors(solution.coordinate_sd, skeleton.coordinate_names),
+        constant_sd=constant_sd_rad(skeleton.coordinate_names),
         markers=recording,
         used=solution.marker_names,
         error_m=error_without_faults_m(solution),
@@ -153,7 +158,9 @@ def _of_keypoints(
     names = None if trial.names is None else read_keypoint_names(trial.names)
     with prefixed_errors(trial.markers):
         found = keypoint_recording(recording, names=names)
-        solution = inverse_kinematics(found.skeleton, found.markers, limits="all", outliers="left out", threads=threads)
+        solution = inverse_kinematics(
+            found.skeleton, found.markers, limits="all", outliers="left out", deviations=True, threads=threads
+        )
     if not solution.solved.any():
         raise ModelError(f"{trial.markers}: no frame has {MIN_MARKERS} keypoints")
     factors = found.body_scales[1:].round(4).tolist()
@@ -162,7 +169,10 @@ def _of_keypoints(
         model=write_scaled_default(folder / SCALED, found.body_scales, mass_kg=trial.mass_kg),
         skeleton=found.skeleton,
         coordinates=solution.coordinates,
-        coordinate_sd=None,
+        coordinate_sd=None
+        if solution.coordinate_sd is None
+        else with_constant_errors(solution.coordinate_sd, found.skeleton.coordinate_names),
+        constant_sd=constant_sd_rad(found.skeleton.coordinate_names),
         markers=recording,
         used=solution.marker_names,
         error_m=error_without_faults_m(solution),
@@ -282,7 +292,8 @@ def _by_network(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path,
         model=model,
         skeleton=skeleton,
         coordinates=_in_order(prediction.coordinates, skeleton),
-        coordinate_sd=_in_order(prediction.sd, skeleton).values,
+        coordinate_sd=with_constant_errors(_in_order(prediction.sd, skeleton).values, skeleton.coordinate_names),
+        constant_sd=constant_sd_rad(skeleton.coordinate_names),
         markers=recording,
         used=prediction.markers.names,
         error_m=prediction.error_m,

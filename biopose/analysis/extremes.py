@@ -51,7 +51,7 @@ def peak(
 def peak_and_range(motion: Motion, frames: Frames, name: str, coordinate: str, *, side: Side) -> Iterator[Metric]:
     """Peak and range of an angle; nothing where it is known in none of the frames.
 
-    The errors of a range's two frames are taken as independent; what they share, such as a bias, would cancel.
+    A constant error of the angle cancels in its range; what else its two frames err by is taken as independent.
 
     Args:
         motion: the trial.
@@ -63,7 +63,7 @@ def peak_and_range(motion: Motion, frames: Frames, name: str, coordinate: str, *
     yield from peak(motion, frames, f"{name}_peak", (coordinate,), side=side)
     at = _usable(motion, frames, (coordinate,))
     if len(at):
-        values_deg, sd_deg = motion.coordinates[coordinate], motion.coordinate_sd[coordinate]
+        values_deg, sd_deg = motion.coordinates[coordinate], motion.varying_sd[coordinate]
         low, high = int(at[values_deg[at].argmin()]), int(at[values_deg[at].argmax()])
         if not (reason := missing(motion, frames, (coordinate,), extremes=(low, high))):
             sd = float(np.hypot(sd_deg[low], sd_deg[high]))

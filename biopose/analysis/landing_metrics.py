@@ -16,17 +16,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from biopose.analysis.angle_errors import Slopes, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.body_geometry import (
+    TRUNK_LEAN,
     UP,
     at,
     facing,
     frontal_knee_deg,
-    frontal_knee_sd_deg,
+    frontal_knee_slopes,
     is_known,
     lacking,
     of_both_sides,
     read,
-    sagittal_sd_deg,
+    sagittal_slopes,
     trunk_lean_deg,
 )
 from biopose.analysis.body_points import JOINTS, SIDES, Side
@@ -64,15 +66,25 @@ NOT_TRUSTED = "The frames of the contact or of the deepest knee flexion cannot b
 
 @dataclass(frozen=True)
 class _Angle:
-    """An angle, (T,) with its standard deviation, degrees."""
+    """An angle, (T,) degrees, and by how much it changes with coordinates."""
 
     deg: FloatArray
-    sd_deg: FloatArray
+    slopes: Slopes
 
-    def at(self, motion: Motion, moment_s: float, sd_s: float = 0.0) -> tuple[float, float]:
-        """Value and deviation at a moment."""
+    def at(self, motion: Motion, moment_s: float, sd_s: float = 0.0) -> _Reading:
+        """Its value at a moment, whose own standard deviation is given."""
         value, moving = read(motion, lambda t: float(at(self.deg, motion.time_s, t)), moment_s, sd_s)
-        return value, float(np.hypot(moving, at(self.sd_deg, motion.time_s, moment_s)))
+        sds = (of(motion, self.slopes) for of in (sd_of_sum, varying_sd_of_sum))
+        return _Reading(value, *(float(np.hypot(moving, at(sd, motion.time_s, moment_s))) for sd in sds))
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """An angle at a moment with its standard deviation, and of that what varies through the trial; degrees."""
+
+    deg: float
+    sd_deg: float
+    varying_sd_deg: float
 
 
 def landing_metrics(motion: Motion, search: Flights) -> Iterator[Metric]:
@@ -116,9 +128,11 @@ def _of_side(motion: Motion, drop: Flight, flights: Sequence[Flight], side: Side
         for when, moment_s, moment_sd_s in (("contact", contact_s, sd_s), ("deepest", deepest_s, 0.0))
     }
     for name, reading in READINGS.items():
-        value, sd = read_at[reading]
-        known = math.isfinite(value)
-        yield metric(name, value, side=side, sd=sd) if known else unknown_metric(name, side=side, reason=LEVEL_THIGH)
+        one = read_at[reading]
+        if math.isfinite(one.deg):
+            yield metric(name, one.deg, side=side, sd=one.sd_deg)
+        else:
+            yield unknown_metric(name, side=side, reason=LEVEL_THIGH)
     margins = _margins(read_at) | _foot_margins(motion, side, contact_s, sd_s, deepest_s)
     yield from _errors(margins, side)
 
@@ -126,23 +140,22 @@ def _of_side(motion: Motion, drop: Flight, flights: Sequence[Flight], side: Side
 def _angles(motion: Motion, side: Side) -> Mapping[str, _Angle]:
     of_leg = {"knee_flexion": "knee_angle", "hip_adduction": "hip_adduction", "hip_flexion": "hip_flexion"}
     angles = {
-        name: _Angle(motion.joint_deg(joint, side), motion.coordinate_sd[f"{joint}_{side[0]}"])
-        for name, joint in of_leg.items()
+        name: _Angle(motion.joint_deg(joint, side), {f"{joint}_{side[0]}": 1.0}) for name, joint in of_leg.items()
     }
-    frontal = _Angle(frontal_knee_deg(motion, side), frontal_knee_sd_deg(motion, side))
-    return angles | {"knee_frontal_angle": frontal, "trunk_lean": _Angle(*trunk_lean_deg(motion))}
+    frontal = _Angle(frontal_knee_deg(motion, side), frontal_knee_slopes(motion, side))
+    return angles | {"knee_frontal_angle": frontal, "trunk_lean": _Angle(trunk_lean_deg(motion), TRUNK_LEAN)}
 
 
-def _margins(read_at: Mapping[tuple[str, str], tuple[float, float]]) -> dict[str, tuple[float, float]]:
+def _margins(read_at: Mapping[tuple[str, str], _Reading]) -> dict[str, tuple[float, float]]:
     """By how much, with its deviation, each item of the joints' angles is no error; an error where not positive."""
     moved = {
-        name: (deep - start, float(np.hypot(deep_sd, start_sd)))
+        name: (deep.deg - start.deg, float(np.hypot(deep.varying_sd_deg, start.varying_sd_deg)))
         for name in ("knee_flexion", "hip_flexion", "trunk_lean")
-        for (start, start_sd), (deep, deep_sd) in [(read_at[name, "contact"], read_at[name, "deepest"])]
+        for start, deep in [(read_at[name, "contact"], read_at[name, "deepest"])]
     }
-    bent_deg, bent_sd_deg = read_at["knee_flexion", "contact"]
+    bent = read_at["knee_flexion", "contact"]
     return {
-        "landing_error_knee_flexion_contact": (bent_deg - BENT_DEG, bent_sd_deg),
+        "landing_error_knee_flexion_contact": (bent.deg - BENT_DEG, bent.sd_deg),
         "landing_error_knee_flexion_displacement": (moved["knee_flexion"][0] - DISPLACED_DEG, moved["knee_flexion"][1]),
         "landing_error_hip_flexion_displacement": moved["hip_flexion"],
         "landing_error_trunk_flexion_displacement": moved["trunk_lean"],
@@ -156,14 +169,16 @@ def _foot_margins(
     letter, inward = side[0], -1 if side == "right" else 1  # of a turn to the right
     foot_m = motion.points_m[f"toes_{letter}"] - motion.points_m[f"heel_{letter}"]
     pitch = np.degrees(np.arctan2(-foot_m[:, 1], np.linalg.norm(foot_m[:, [0, 2]], axis=1)))
-    pitch_sd = sagittal_sd_deg(motion, side, "hip_flexion", "knee_angle", "ankle_angle")
+    pitched = _Angle(pitch, sagittal_slopes(side, "hip_flexion", "knee_angle", "ankle_angle")).at(
+        motion, contact_s, sd_s
+    )
     forward = facing(motion, contact_s - motion.interval_s, deepest_s)
     turned = np.degrees(np.arctan2(foot_m @ np.cross(forward, UP), foot_m @ forward)) * inward
-    turned_sd = np.hypot(*(motion.coordinate_sd[f"{name}_{letter}"] for name in ("hip_rotation", "subtalar_angle")))
+    turned_sd = sd_of_sum(motion, {f"{name}_{letter}": 1.0 for name in ("hip_rotation", "subtalar_angle")})
     planted = np.flatnonzero((motion.time_s >= contact_s) & (motion.time_s <= deepest_s))
     most_in, most_out = planted[turned[planted].argmax()], planted[turned[planted].argmin()]
     return {
-        "landing_error_heel_first": _Angle(pitch, pitch_sd).at(motion, contact_s, sd_s),
+        "landing_error_heel_first": (pitched.deg, pitched.sd_deg),
         "landing_error_toe_in": (TURNED_DEG - turned[most_in], turned_sd[most_in]),
         "landing_error_toe_out": (TURNED_DEG + turned[most_out], turned_sd[most_out]),
     }

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from biopose.analysis.angle_errors import sd_of_sum
 from biopose.analysis.body_geometry import (
+    TRUNK_LEAN,
     frontal_knee_deg,
-    frontal_knee_sd_deg,
+    frontal_knee_slopes,
     lacking,
     of_both_sides,
     to_the_right,
@@ -43,14 +45,15 @@ def squat_posture(motion: Motion) -> Iterator[Metric]:
     if reason := lacking(motion, of_both_sides("hip", "shoulder")):
         yield unknown_metric("trunk_lean_peak", reason=reason)
     else:
-        yield from _peak(motion, "trunk_lean_peak", *trunk_lean_deg(motion), rests_on=POSE)
+        values = trunk_lean_deg(motion), sd_of_sum(motion, TRUNK_LEAN)
+        yield from _peak(motion, "trunk_lean_peak", *values, rests_on=POSE)
     legs = [*of_both_sides("hip_flexion", "hip_adduction", "knee_angle"), *POSE[:2]]
     yield from _hip_shift(motion, legs)
     for side in SIDES:
         if reason := lacking(motion, of_both_sides("hip", "knee", "ankle")):
             yield unknown_metric("knee_frontal_angle_peak", side=side, reason=reason)
         else:
-            values = frontal_knee_deg(motion, side), frontal_knee_sd_deg(motion, side)
+            values = frontal_knee_deg(motion, side), sd_of_sum(motion, frontal_knee_slopes(motion, side))
             yield from _peak(motion, "knee_frontal_angle_peak", *values, rests_on=legs, side=side)
 
 
@@ -63,9 +66,9 @@ def _hip_shift(motion: Motion, legs: Sequence[str]) -> Iterator[Metric]:
         (motion.points_m[f"{joint}_l"] + motion.points_m[f"{joint}_r"]) / 2 for joint in ("hip", "ankle")
     )
     shift_m = ((hips_m - ankles_m) * to_the_right(motion, "ankle")).sum(axis=1)
-    turned = [motion.coordinate_sd[name] for name in ("hip_adduction_l", "hip_adduction_r", "pelvis_list")]
     # An error of one leg's adduction moves the hips' middle by half of what it moves that leg's own.
-    sd_m = (hips_m - ankles_m)[:, 1] * np.radians(np.linalg.norm(np.array(turned) * [[0.5], [0.5], [1.0]], axis=0))
+    lever = np.radians((hips_m - ankles_m)[:, 1])
+    sd_m = sd_of_sum(motion, {"hip_adduction_l": lever / 2, "hip_adduction_r": -lever / 2, "pelvis_list": lever})
     farthest = np.where(motion.trusted & np.isfinite(shift_m), np.abs(shift_m), -1.0).argmax()
     sign = -1.0 if shift_m[farthest] < 0 else 1.0
     for one in _peak(motion, "hip_shift_peak", sign * shift_m, sd_m, rests_on=legs):

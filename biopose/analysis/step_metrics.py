@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from biopose.analysis.angle_errors import sd_of_sum
 from biopose.analysis.body_geometry import (
     at,
     facing,
@@ -22,7 +23,7 @@ from biopose.analysis.body_geometry import (
     leg_length_m,
     of_both_sides,
     read,
-    sagittal_sd_deg,
+    sagittal_slopes,
 )
 from biopose.analysis.body_points import CENTER_OF_MASS, SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
@@ -201,7 +202,7 @@ def _shank_angle(motion: Motion, step: Step, side: Side) -> tuple[float, float]:
     forward = facing(motion, step.before.time_s, step.strike.time_s)
     angle_deg = np.degrees(np.arctan2(down_m @ forward, -down_m[:, 1]))
     value_deg, moving_deg = read(motion, _at(motion, angle_deg), step.strike.time_s, step.strike.sd_s or 0.0)
-    sd_deg = _at(motion, sagittal_sd_deg(motion, side, "hip_flexion", "knee_angle"))(step.strike.time_s)
+    sd_deg = _at(motion, sd_of_sum(motion, sagittal_slopes(side, "hip_flexion", "knee_angle")))(step.strike.time_s)
     return value_deg, float(np.hypot(moving_deg, sd_deg))
 
 

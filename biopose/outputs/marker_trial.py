@@ -20,7 +20,7 @@ from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import write_trc
 from biopose.outputs.file_names import COORDINATES, FORCES, MARKERS, MODEL, TRIAL
-from biopose.outputs.trial import TRIAL_VERSION, channel_table, position_columns, write_channels
+from biopose.outputs.trial import TRIAL_VERSION, channel_table, constant_sd_by_name, position_columns, write_channels
 from biopose.skeleton.model import Skeleton
 
 MARKER_TRIAL = "marker_trial"
@@ -40,6 +40,7 @@ class MarkerMeasurement:
         skeleton: read from it.
         coordinates: (T, Q) radians and metres; NaN where a frame's markers do not determine one.
         coordinate_sd: (T, Q) their standard deviations; None where the method gives none.
+        constant_sd: (Q,) of that the part that is the same error in every frame; None likewise.
         markers: all that were recorded, y up.
         used: names of the M markers that were fitted.
         error_m: (T, M) distance of each from the model's; NaN where it is missing or was left out.
@@ -54,6 +55,7 @@ class MarkerMeasurement:
     skeleton: Skeleton
     coordinates: CoordinateTrajectories
     coordinate_sd: NDArray[np.float64] | None
+    constant_sd: NDArray[np.float64] | None
     markers: MarkerTrajectories
     used: tuple[str, ...]
     error_m: NDArray[np.float64]
@@ -133,6 +135,7 @@ def _write_parquet(
         "settings": settings,
         "versions": versions,
         "body_scales": one.body_scales,
+        "constant_sd": constant_sd_by_name(one.skeleton, one.constant_sd),
         "notes": one.notes,
     }
     write_channels(channel_table(marker_trial_columns(one), metadata), path)

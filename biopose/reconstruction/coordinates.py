@@ -16,6 +16,7 @@ from biopose.reconstruction.low_pass_filter import can_filter, low_pass
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.neural_ik import NeuralIK
 from biopose.reconstruction.observed_track import reprojection_errors_px
+from biopose.skeleton.constant_errors import constant_sd_rad, with_constant_errors
 from biopose.skeleton.gap_filling import fill_gaps
 from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
@@ -49,9 +50,12 @@ def solve_person(
     track, notes = fitted.track, fitted.notes
     person = person_of(fitted, body=body, skeleton=skeleton)
     if neural_ik is None:
-        coordinates, sd = inverse_kinematics_of(person, virtual_markers(person, fitted), threads=threads), None
+        coordinates = inverse_kinematics_of(person, virtual_markers(person, fitted), threads=threads)
+        sd = constant_sd = None
     else:
         coordinates, sd = neural_ik.predict(fitted, person)
+        constant_sd = constant_sd_rad(person.skeleton.coordinate_names)
+        sd = with_constant_errors(sd, person.skeleton.coordinate_names)
     unfiltered = _continuous(person.skeleton, coordinates)
     values = low_pass(unfiltered, track.time_s, cutoff_hz=cutoff_hz)
     if len(track) > 1 and not can_filter(track.time_s, cutoff_hz=cutoff_hz):
@@ -68,6 +72,7 @@ def solve_person(
         person=person,
         coordinates=CoordinateTrajectories(track.time_s, person.skeleton.coordinate_names, values),
         coordinate_sd=sd,
+        constant_sd=constant_sd,
         unfiltered=CoordinateTrajectories(track.time_s, person.skeleton.coordinate_names, unfiltered),
         markers=MarkerTrajectories(track.time_s, person.skeleton.marker_names, markers_m),
         keypoints_m=keypoints_m,

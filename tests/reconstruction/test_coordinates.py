@@ -14,6 +14,7 @@ from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.neural_ik import NeuralIK
 from biopose.reconstruction.observed_track import ObservedTrack, observe
 from biopose.reconstruction.track_fit import FittedMotion
+from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset
@@ -177,7 +178,10 @@ def test_a_network_that_predicts_the_coordinates_stands_in_place_of_inverse_kine
     fitted = fitted_motion(usual, not_found(track_of(swinging(time_s), time_s), GAP))
     one = solve_person(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0, neural_ik=network)
     q, sd = network.predict(fitted, person_of(fitted, body=body, skeleton=full_body()))
-    np.testing.assert_array_equal(one.coordinate_sd, sd)
+    names = full_body().coordinate_names
+    np.testing.assert_array_equal(one.constant_sd, constant_sd_rad(names))
+    np.testing.assert_array_equal(one.coordinate_sd, np.hypot(sd, one.constant_sd))
     knee = full_body().coordinate_names.index("knee_angle_r")
     assert np.abs(one.coordinates.values[:, knee] - q[:, knee]).max() < np.radians(10)  # filtered, no more
     assert measurement.coordinate_sd is None
+    assert measurement.constant_sd is None

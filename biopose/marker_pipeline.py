@@ -31,7 +31,7 @@ from biopose.neurik.recording import predict_recording
 from biopose.neurik.static_trial import static_scaling
 from biopose.outputs.marker_trial import MarkerMeasurement
 from biopose.report.marker_folder import write_marker_outputs
-from biopose.skeleton.constant_errors import constant_sd_rad, with_constant_errors
+from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.branches import jumps
 from biopose.skeleton.ik.fit_report import (
@@ -93,7 +93,7 @@ def measure_markers(
             f"vertical axis is not {trial.up}; state it in session.toml, as [recording] up = {others}"
         )
     plates, notes = trial.read_plates()
-    return replace(measured, plates=plates, notes=(*measured.notes, *notes))
+    return replace(_with_constant_errors(measured), plates=plates, notes=(*measured.notes, *notes))
 
 
 def analyse_markers(
@@ -127,6 +127,14 @@ def analyse_markers(
     )
 
 
+def _with_constant_errors(measured: MarkerMeasurement) -> MarkerMeasurement:
+    """With standard deviations that hold the constant errors besides what each frame's markers tell."""
+    if measured.coordinate_sd is None:
+        return measured
+    constant_sd = constant_sd_rad(measured.coordinates.names)
+    return replace(measured, coordinate_sd=np.hypot(measured.coordinate_sd, constant_sd), constant_sd=constant_sd)
+
+
 def _by_solver(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path, *, threads: int) -> MarkerMeasurement:
     model, skeleton, body_scales, scale_notes = _athletes_model(trial, folder)
     _check_coordinates(trial, skeleton)
@@ -139,10 +147,7 @@ def _by_solver(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path, 
         model=model,
         skeleton=skeleton,
         coordinates=solution.coordinates,
-        coordinate_sd=None
-        if solution.coordinate_sd is None
-        else with_constant_errors(solution.coordinate_sd, skeleton.coordinate_names),
-        constant_sd=constant_sd_rad(skeleton.coordinate_names),
+        coordinate_sd=solution.coordinate_sd,
         markers=recording,
         used=solution.marker_names,
         error_m=error_without_faults_m(solution),
@@ -169,10 +174,7 @@ def _of_keypoints(
         model=write_scaled_default(folder / SCALED, found.body_scales, mass_kg=trial.mass_kg),
         skeleton=found.skeleton,
         coordinates=solution.coordinates,
-        coordinate_sd=None
-        if solution.coordinate_sd is None
-        else with_constant_errors(solution.coordinate_sd, found.skeleton.coordinate_names),
-        constant_sd=constant_sd_rad(found.skeleton.coordinate_names),
+        coordinate_sd=solution.coordinate_sd,
         markers=recording,
         used=solution.marker_names,
         error_m=error_without_faults_m(solution),
@@ -292,8 +294,7 @@ def _by_network(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path,
         model=model,
         skeleton=skeleton,
         coordinates=_in_order(prediction.coordinates, skeleton),
-        coordinate_sd=with_constant_errors(_in_order(prediction.sd, skeleton).values, skeleton.coordinate_names),
-        constant_sd=constant_sd_rad(skeleton.coordinate_names),
+        coordinate_sd=_in_order(prediction.sd, skeleton).values,
         markers=recording,
         used=prediction.markers.names,
         error_m=prediction.error_m,

@@ -1,13 +1,15 @@
-"""How errors of coordinates add up: what is constant through a trial is shared, the rest is not.
+"""How errors of coordinates add up: some are shared, and cancel in a difference or add up in a sum.
 
 The constant errors are those of `biopose.skeleton.constant_errors`: the pelvis's tilt turns hip flexion and lumbar
-extension the other way, and both sides err alike, so that they cancel in some sums. What varies is taken as independent
-between coordinates.
+extension the other way, and both sides err alike. What varies through the trial is shared likewise in the sagittal
+plane: on film of ten synthetic jumps the errors of tilt and hip flexion correlate by -0.91, those of tilt and lumbar
+extension by -0.92, of both knees by 0.82, both hips 0.96, both ankles 0.98, about each trial's mean. All else is taken
+as independent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -16,6 +18,14 @@ from biopose.analysis.motion import Motion
 from biopose.skeleton.constant_errors import PELVIS_TILT, TURNED_WITH_PELVIS, without_side
 
 Slopes = Mapping[str, "FloatArray | float"]
+
+# Of a coordinate's varying error: with which it is shared, and its correlation with that.
+SHARED: Mapping[str, tuple[str, float]] = {
+    PELVIS_TILT: (PELVIS_TILT, 1.0),
+    **dict.fromkeys(TURNED_WITH_PELVIS, (PELVIS_TILT, -0.9)),
+    "knee_angle": ("knee_angle", 0.9),
+    "ankle_angle": ("ankle_angle", 0.9),
+}
 
 
 def sd_of_sum(motion: Motion, slopes: Slopes) -> FloatArray:
@@ -30,19 +40,29 @@ def sd_of_sum(motion: Motion, slopes: Slopes) -> FloatArray:
 
 def varying_sd_of_sum(motion: Motion, slopes: Slopes) -> FloatArray:
     """(T,) likewise, of what varies through the trial alone: for the change from one frame to another."""
-    return np.asarray(np.linalg.norm([slope * motion.varying_sd[name] for name, slope in slopes.items()], axis=0))
+    parts = []
+    for coordinate, slope in slopes.items():
+        error = slope * motion.varying_sd[coordinate]
+        shared, correlation = SHARED.get(without_side(coordinate), ("", 0.0))
+        parts += [(shared, correlation * error), (coordinate, np.sqrt(1 - correlation**2) * error)]
+    return _of_independent(parts, len(motion))
 
 
 def _constant_sd_of_sum(motion: Motion, slopes: Slopes) -> FloatArray:
-    """(T,) of the independent errors: the pelvis's, and of each joint what is its own."""
-    shares: dict[str, FloatArray | float] = {}
+    parts = []
+    pelvis_sd = motion.constant_sd.get(PELVIS_TILT, 0.0)
     for coordinate, slope in slopes.items():
-        name = without_side(coordinate)
-        shares[name] = shares.get(name, 0.0) + slope
+        name, own_sd = without_side(coordinate), motion.constant_sd.get(coordinate, 0.0)
         if name in TURNED_WITH_PELVIS:
-            shares[PELVIS_TILT] = shares.get(PELVIS_TILT, 0.0) - slope
-    own_sd = {without_side(name): motion.constant_sd.get(name, 0.0) for name in (*slopes, PELVIS_TILT)}
-    for name in own_sd.keys() & set(TURNED_WITH_PELVIS):
-        own_sd[name] = float(np.sqrt(max(own_sd[name] ** 2 - own_sd[PELVIS_TILT] ** 2, 0.0)))
-    parts = [np.broadcast_to(share * own_sd[name], len(motion)) for name, share in shares.items()]
-    return np.asarray(np.linalg.norm(parts, axis=0))
+            parts.append((PELVIS_TILT, -slope * pelvis_sd))
+            own_sd = float(np.sqrt(max(own_sd**2 - pelvis_sd**2, 0.0)))
+        parts.append((name, slope * own_sd))
+    return _of_independent(parts, len(motion))
+
+
+def _of_independent(parts: Iterable[tuple[str, FloatArray | float]], frames: int) -> FloatArray:
+    """(T,) standard deviation of the sum of errors; those of one name are the same error."""
+    sums: dict[str, FloatArray | float] = {}
+    for name, part in parts:
+        sums[name] = sums.get(name, 0.0) + part
+    return np.asarray(np.linalg.norm([np.broadcast_to(one, frames) for one in sums.values()], axis=0))

@@ -1,8 +1,6 @@
 """Directions, angles and distances between joint centres, for the metrics that rest on them.
 
-Their standard deviations are those that the coordinates' deviations give to first order (`angle_errors`), as if what
-varies through a trial were independent. That of one limb is not: where the pelvis is believed to lean too far, the hip
-is believed to be bent too little. So a deviation is rather too large.
+Their standard deviations are those that the coordinates' deviations give to first order (`angle_errors`).
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from biopose.analysis.angle_errors import Slopes, sd_of_sum
+from biopose.analysis.angle_errors import Slopes
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
@@ -97,9 +95,33 @@ def frontal_knee_deg(motion: Motion, side: Side) -> FloatArray:
 
 
 def frontal_knee_slopes(motion: Motion, side: Side) -> Slopes:
-    """By how much the above changes with hip adduction, and with hip rotation as far as the knee is bent."""
-    bent = np.sin(np.radians(motion.joint_deg("knee_angle", side)))
-    return {f"hip_adduction_{side[0]}": 1.0, f"hip_rotation_{side[0]}": bent}
+    """By how much the above changes with each coordinate, which turns the leg, or the shank alone, about an axis.
+
+    A straight leg turns as one and its angle stays; one that is bent swings the shank to a side as the thigh rotates.
+    """
+    hip_m, knee_m, ankle_m = (motion.points_m[f"{joint}_{side[0]}"] for joint in LEG)
+    thigh_m, shank_m, to_right = knee_m - hip_m, ankle_m - knee_m, to_the_right(motion)
+    along = thigh_m / np.linalg.norm(thigh_m, axis=1, keepdims=True).clip(min=1e-9)
+    through_knee = to_right - (to_right * along).sum(axis=1, keepdims=True) * along
+
+    def turned(axis: FloatArray, *, thigh: bool = True) -> FloatArray:
+        of_thigh = _inclination_rate(thigh_m, np.cross(axis, thigh_m), to_right) if thigh else 0.0
+        return np.asarray(of_thigh - _inclination_rate(shank_m, np.cross(axis, shank_m), to_right))
+
+    return {
+        **dict.fromkeys(("pelvis_tilt", f"hip_flexion_{side[0]}"), turned(to_right)),
+        "pelvis_list": turned(np.cross(UP, to_right)),
+        f"hip_adduction_{side[0]}": turned(np.cross(along, through_knee)),
+        f"hip_rotation_{side[0]}": turned(along),
+        f"knee_angle_{side[0]}": turned(through_knee, thigh=False),
+    }
+
+
+def _inclination_rate(segment_m: FloatArray, moving_m: FloatArray, across: FloatArray) -> FloatArray:
+    """(T,) at which the angle from the vertical in the frontal plane changes as the segment's end (T, 3) moves."""
+    (aside, moves_aside), height = ((of * across).sum(axis=1) for of in (segment_m, moving_m)), np.abs(segment_m[:, 1])
+    rises = np.sign(segment_m[:, 1]) * moving_m[:, 1]
+    return np.asarray((height * moves_aside - aside * rises) / (aside**2 + height**2).clip(min=1e-9))
 
 
 def trunk_lean_deg(motion: Motion) -> FloatArray:
@@ -118,14 +140,14 @@ def sagittal_slopes(side: Side, *joints: str) -> Slopes:
     return {"pelvis_tilt": 1.0} | {f"{joint}_{side[0]}": -1.0 if joint == "knee_angle" else 1.0 for joint in joints}
 
 
-def foot_reach_sd_m(motion: Motion, side: Side, point: str) -> FloatArray:
-    """(T,) standard deviation of how far a point of the foot lies ahead of the pelvis.
+def foot_reach_slopes(motion: Motion, side: Side, point: str) -> Slopes:
+    """By how much the distance by which a point of the foot lies ahead of the pelvis changes, metres a degree.
 
     An error of a joint's sagittal angle moves the point by the joint's height above it.
     """
     hip_m, knee_m, foot_m = (motion.points_m[f"{joint}_{side[0]}"][:, 1] for joint in ("hip", "knee", point))
     slopes = dict.fromkeys(("pelvis_tilt", f"hip_flexion_{side[0]}"), np.radians(hip_m - foot_m))
-    return sd_of_sum(motion, slopes | {f"knee_angle_{side[0]}": np.radians(knee_m - foot_m)})
+    return slopes | {f"knee_angle_{side[0]}": -np.radians(knee_m - foot_m)}
 
 
 def leg_length_m(motion: Motion, side: Side) -> float:

@@ -185,12 +185,18 @@ def _foot_margins(
 
 
 def _errors(margins: Mapping[str, tuple[float, float]], side: Side) -> Iterator[Metric]:
-    """Each item, 1 for an error, and their sum; the deviation is that of an error's being present by chance."""
-    variances = []
-    for name in ERRORS:
-        margin, sd = margins[name]
-        likely = 0.5 * math.erfc(margin / (sd * math.sqrt(2))) if sd > 0 else math.nan
-        variances.append(likely * (1 - likely))
-        yield metric(name, float(margin <= 0), side=side, sd=math.sqrt(variances[-1]))
-    score = sum(margins[name][0] <= 0 for name in ERRORS)
-    yield metric("landing_error_score", score, side=side, sd=math.sqrt(sum(variances)))
+    """Each item, 1 for an error, and their sum; a deviation is the root of the mean square error to be expected.
+
+    Each item's margin is on the other side of its criterion with some probability, independent of the others'.
+    """
+    present = np.array([float(margins[name][0] <= 0) for name in ERRORS])
+    likely = np.array([_probability_below(*margins[name]) for name in ERRORS])
+    for name, value, probability in zip(ERRORS, present, likely, strict=True):
+        yield metric(name, value, side=side, sd=math.sqrt(abs(probability - value)))
+    variance, bias = (likely * (1 - likely)).sum(), (likely - present).sum()
+    yield metric("landing_error_score", present.sum(), side=side, sd=math.sqrt(variance + bias**2))
+
+
+def _probability_below(margin: float, sd: float) -> float:
+    """That a margin of normally distributed error is negative; NaN where its deviation is not known."""
+    return 0.5 * math.erfc(margin / (sd * math.sqrt(2))) if sd > 0 else math.nan

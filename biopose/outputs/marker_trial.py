@@ -40,7 +40,6 @@ class MarkerMeasurement:
         skeleton: read from it.
         coordinates: (T, Q) radians and metres; NaN where a frame's markers do not determine one.
         coordinate_sd: (T, Q) their standard deviations; None where the method gives none.
-        constant_sd: (Q,) of that the part that is the same error in every frame; None likewise.
         markers: all that were recorded, y up.
         used: names of the M markers that were fitted.
         error_m: (T, M) distance of each from the model's; NaN where it is missing or was left out.
@@ -48,6 +47,7 @@ class MarkerMeasurement:
         notes: sentences about what limits the measurement.
         held: coordinates that no marker observes, at their default.
         plates: ground reaction as recorded, if it was.
+        constant_sd: (Q,) of `coordinate_sd`, the part that is the same error in every frame; None likewise.
     """
 
     method: str
@@ -55,7 +55,6 @@ class MarkerMeasurement:
     skeleton: Skeleton
     coordinates: CoordinateTrajectories
     coordinate_sd: NDArray[np.float64] | None
-    constant_sd: NDArray[np.float64] | None
     markers: MarkerTrajectories
     used: tuple[str, ...]
     error_m: NDArray[np.float64]
@@ -63,6 +62,7 @@ class MarkerMeasurement:
     notes: tuple[str, ...]
     held: tuple[str, ...] = ()
     plates: ForcePlates | None = None
+    constant_sd: NDArray[np.float64] | None = None
 
     @property
     def time_s(self) -> NDArray[np.float64]:

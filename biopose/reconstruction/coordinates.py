@@ -16,7 +16,7 @@ from biopose.reconstruction.low_pass_filter import can_filter, low_pass
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.neural_ik import NeuralIK
 from biopose.reconstruction.observed_track import reprojection_errors_px
-from biopose.skeleton.constant_errors import constant_sd_rad, with_constant_errors
+from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.gap_filling import fill_gaps
 from biopose.skeleton.ik.inverse_kinematics import inverse_kinematics
 from biopose.skeleton.kinematics import Kinematics
@@ -54,8 +54,8 @@ def solve_person(
         sd = constant_sd = None
     else:
         coordinates, sd = neural_ik.predict(fitted, person)
-        constant_sd = constant_sd_rad(person.skeleton.coordinate_names)
-        sd = with_constant_errors(sd, person.skeleton.coordinate_names)
+        constant_sd = constant_sd_rad(person.skeleton.coordinate_names, of_film=True)
+        sd = np.hypot(sd, constant_sd)
     unfiltered = _continuous(person.skeleton, coordinates)
     values = low_pass(unfiltered, track.time_s, cutoff_hz=cutoff_hz)
     if len(track) > 1 and not can_filter(track.time_s, cutoff_hz=cutoff_hz):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biopose.analysis.measured_trial import FloatArray
 
@@ -31,9 +32,12 @@ def sampled_extremes(time_s: FloatArray, values: FloatArray, sd: FloatArray) -> 
     """
     block = ((time_s - time_s[0]) / BLOCK_S + 1e-6).astype(int)
     first = np.flatnonzero(np.diff(block, prepend=-1))
-    errors = _smooth_errors(int(block[-1]) + 1)[:, block[first]] * np.maximum.reduceat(np.nan_to_num(sd), first)
-    low, high = np.minimum.reduceat(values, first), np.maximum.reduceat(values, first)
-    return (low + errors).min(axis=1), (high + errors).max(axis=1)
+    size = 1 << int(block[-1]).bit_length()  # few sizes, so that trials and cycles of many lengths share them
+    errors = _smooth_errors(size)[:, block[first]]
+    errors *= np.maximum.reduceat(np.nan_to_num(sd), first).astype(np.float32)
+    low, high = (of.reduceat(values, first).astype(np.float32) for of in (np.minimum, np.maximum))
+    extremes = (low + errors).min(axis=1), (high + errors).max(axis=1)
+    return extremes[0].astype(np.float64), extremes[1].astype(np.float64)
 
 
 def sd_of_extreme(samples: FloatArray, value: float) -> float:
@@ -47,11 +51,14 @@ def sd_of_extreme(samples: FloatArray, value: float) -> float:
     return float(np.sqrt(samples.var() + bias**2))
 
 
-@lru_cache(maxsize=8)
-def _smooth_errors(blocks: int) -> FloatArray:
-    """(SAMPLES, blocks) of standard deviation 1, the same in every call."""
+@lru_cache(maxsize=4)
+def _smooth_errors(blocks: int) -> NDArray[np.float32]:
+    """(SAMPLES, blocks) of standard deviation 1, the same in every call; half of them are the others' negatives."""
     reach = round(3 * SMOOTH_S / BLOCK_S)
     kernel = np.exp(-((np.arange(-reach, reach + 1) * BLOCK_S / SMOOTH_S) ** 2))
-    white = np.random.default_rng(0).normal(size=(SAMPLES, blocks + 2 * reach))
-    windows = np.lib.stride_tricks.sliding_window_view(white, 2 * reach + 1, axis=1)
-    return np.asarray(windows @ (kernel / np.linalg.norm(kernel)))
+    kernel /= np.linalg.norm(kernel)
+    white = np.random.default_rng(0).standard_normal((SAMPLES // 2, blocks + 2 * reach), dtype=np.float32)
+    errors = np.zeros((SAMPLES // 2, blocks), dtype=np.float32)
+    for place, weight in enumerate(kernel.astype(np.float32)):
+        errors += weight * white[:, place : place + blocks]
+    return np.concatenate([errors, -errors])

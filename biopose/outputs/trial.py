@@ -134,12 +134,12 @@ def trial_table(one: PersonMeasurement, *, settings: Mapping[str, Any], versions
 
 
 def constant_sd_by_name(skeleton: Skeleton, sd: NDArray[np.float64] | None) -> dict[str, float]:
-    """Constant standard deviations (Q,) other than 0, by coordinate, in degrees or metres."""
+    """Constant standard deviations (Q,) that are known and not 0, by coordinate, in degrees or metres."""
     if sd is None:
         return {}
     angles = skeleton.rotational_names
     of = zip(skeleton.coordinate_names, sd.tolist(), strict=True)
-    return {name: float(np.degrees(one)) if name in angles else one for name, one in of if one}
+    return {name: float(np.degrees(one)) if name in angles else one for name, one in of if one > 0}
 
 
 def channel_table(columns: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> pa.Table:

@@ -24,6 +24,9 @@ from biopose.skeleton.model import Skeleton
 from biopose.tracking.tracks import PersonTrack
 
 IK_TOLERANCE = 1e-4
+# Of the squared errors that NeurIK predicts, what is the same in every frame: on film of ten synthetic jumps the means
+# over a trial were 40 to 75 % of the squared errors of hips, knees, lumbar extension and arms, 11 % of the ankles'.
+CONSTANT_SHARE = 0.5
 HALF_QUALITY_ERROR = 0.03  # reprojection error, as a fraction of the box's height, at which quality is halved
 
 
@@ -54,8 +57,9 @@ def solve_person(
         sd = constant_sd = None
     else:
         coordinates, sd = neural_ik.predict(fitted, person)
-        constant_sd = constant_sd_rad(person.skeleton.coordinate_names, of_film=True)
-        sd = np.hypot(sd, constant_sd)
+        of_frames = constant_sd_rad(person.skeleton.coordinate_names, of_film=True)
+        constant_sd = np.sqrt(of_frames**2 + CONSTANT_SHARE * np.median(sd, axis=0) ** 2)
+        sd = np.hypot(sd, of_frames)
     unfiltered = _continuous(person.skeleton, coordinates)
     values = low_pass(unfiltered, track.time_s, cutoff_hz=cutoff_hz)
     if len(track) > 1 and not can_filter(track.time_s, cutoff_hz=cutoff_hz):

@@ -143,9 +143,7 @@ def test_a_joint_that_swings_as_a_pendulum_has_its_amplitude(joint: str, peak: s
     assert (value(metrics, peak, "right"), value(metrics, range_, "right")) == (pytest.approx(15), pytest.approx(20))
 
 
-def test_the_standard_deviation_of_a_steep_extreme_is_that_of_its_frame_and_what_is_constant_is_not_in_the_range() -> (
-    None
-):
+def test_a_steep_extreme_is_as_sure_as_its_frame_and_what_is_constant_is_not_in_the_range() -> None:
     knee = np.linspace(10, 110, 50)
     sd = np.where(np.arange(50) < 25, 3.0, 4.0)
     one = motion(

@@ -69,12 +69,11 @@ def peak(
         values = curve.values[at]
         high = int(at[(np.abs(values) if either_sign else values).argmax()])
         if not (reason := missing(motion, frames, curve.rests_on, extremes=(high,))):
-            lowest, samples = sampled_extremes(motion.time_s[at], values, curve.varying_sd[at])
-            if either_sign:
-                samples = np.maximum(samples, -lowest)
+            found = sampled_extremes(motion.time_s[at], values, curve.varying_sd[at])
+            samples = np.maximum(found.highest, -found.lowest) if either_sign else found.highest
             value = abs(curve.values[high]) if either_sign else curve.values[high]
             constant = np.sqrt(np.clip(curve.sd[high] ** 2 - curve.varying_sd[high] ** 2, 0.0, None))
-            sd = np.hypot(sd_of_extreme(samples, value), constant)
+            sd = np.hypot(sd_of_extreme(samples, value, most_bias=found.reach), constant)
             yield metric(name, curve.values[high], side=side, sd=sd)
     else:
         reason = missing(motion, frames, curve.rests_on)
@@ -101,10 +100,11 @@ def peak_and_range(motion: Motion, frames: Frames, name: str, coordinate: str, *
         values_deg = curve.values
         low, high = int(at[values_deg[at].argmin()]), int(at[values_deg[at].argmax()])
         if not (reason := missing(motion, frames, (coordinate,), extremes=(low, high))):
-            lowest, highest = sampled_extremes(motion.time_s[at], values_deg[at], curve.varying_sd[at])
+            found = sampled_extremes(motion.time_s[at], values_deg[at], curve.varying_sd[at])
             range_deg = values_deg[high] - values_deg[low]
             known = np.isfinite(curve.varying_sd[[low, high]]).all()
-            sd = sd_of_extreme(highest - lowest, range_deg) if known else None
+            ranges_deg = found.highest - found.lowest
+            sd = sd_of_extreme(ranges_deg, range_deg, most_bias=2 * found.reach) if known else None
             yield metric(f"{name}_range", range_deg, side=side, sd=sd)
     else:
         reason = missing(motion, frames, (coordinate,))

@@ -9,6 +9,7 @@ errors reach sqrt(2) times as far as the one that is in the measured extreme: wh
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -22,8 +23,23 @@ SAMPLES = 200
 BIAS_SHARE = np.sqrt(2) - 1
 
 
-def sampled_extremes(time_s: FloatArray, values: FloatArray, sd: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(SAMPLES,) the least, and the greatest, of the curve with sampled errors.
+@dataclass(frozen=True, eq=False)
+class SampledExtremes:
+    """Extremes of a curve with sampled errors.
+
+    Attributes:
+        lowest: (SAMPLES,) its least.
+        highest: (SAMPLES,) its greatest.
+        reach: the greatest of the errors alone, on average: the bias of the greatest of a level curve.
+    """
+
+    lowest: FloatArray
+    highest: FloatArray
+    reach: float
+
+
+def sampled_extremes(time_s: FloatArray, values: FloatArray, sd: FloatArray) -> SampledExtremes:
+    """Sample the extremes of a curve.
 
     Args:
         time_s: (T,) increasing, at least one.
@@ -36,18 +52,19 @@ def sampled_extremes(time_s: FloatArray, values: FloatArray, sd: FloatArray) -> 
     errors = _smooth_errors(size)[:, block[first]]
     errors *= np.maximum.reduceat(np.nan_to_num(sd), first).astype(np.float32)
     low, high = (of.reduceat(values, first).astype(np.float32) for of in (np.minimum, np.maximum))
-    extremes = (low + errors).min(axis=1), (high + errors).max(axis=1)
-    return extremes[0].astype(np.float64), extremes[1].astype(np.float64)
+    lowest, highest = (low + errors).min(axis=1), (high + errors).max(axis=1)
+    return SampledExtremes(lowest.astype(np.float64), highest.astype(np.float64), float(errors.max(axis=1).mean()))
 
 
-def sd_of_extreme(samples: FloatArray, value: float) -> float:
+def sd_of_extreme(samples: FloatArray, value: float, *, most_bias: float) -> float:
     """Standard deviation of a measured extreme, or of a range, its bias included.
 
     Args:
         samples: of it with sampled errors.
         value: measured.
+        most_bias: that of a level curve.
     """
-    bias = (samples.mean() - value) / BIAS_SHARE
+    bias = min((samples.mean() - value) / BIAS_SHARE, most_bias)
     return float(np.sqrt(samples.var() + bias**2))
 
 

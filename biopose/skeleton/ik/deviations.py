@@ -1,7 +1,7 @@
 """Standard deviations of coordinates by inverse kinematics, from how far the markers lie from where the model has them.
 
 The covariance of a least-squares solution is s^2 (J'WJ)^-1, s^2 being the residuals' sum of squares over their number
-less that of the unknowns (Seber & Wild 1989, Nonlinear Regression, section 2.1.2). Residuals do not show what markers
+less that of the unknowns (Seber & Wild 1989, Nonlinear Regression, chapter 2). Residuals do not show what markers
 of a segment err by together, as the skin of a thigh does. A frame's s is at least that of the whole recording.
 """
 

@@ -57,7 +57,7 @@ from biopose.skeleton.stature import model_height_m
 from biopose.skeleton.threads import torch_threads
 
 NEEDED = tuple(f"{joint}_{side}" for joint in ("hip_flexion", "knee_angle", "ankle_angle") for side in "rl")
-ALWAYS_UPRIGHT = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump")
+ALWAYS_UPRIGHT = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "throw", "kick")
 SCALED = "scaled.osim"
 HEIGHT_DIFFERS = 0.05  # relative, of a model's height by its legs from the athlete's
 

@@ -6,10 +6,11 @@ Their standard deviations are those that the coordinates' deviations give to fir
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from biopose.analysis.angle_errors import Slopes
+from biopose.analysis.angle_errors import Slopes, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
@@ -55,6 +56,36 @@ def read(motion: Motion, value_at: Callable[[float], float], moment_s: float, sd
     before_s, after_s = moment_s - motion.interval_s, moment_s + motion.interval_s
     rate = (value_at(after_s) - value_at(before_s)) / (after_s - before_s)
     return value_at(moment_s), abs(rate) * sd_s
+
+
+@dataclass(frozen=True)
+class Angle:
+    """An angle over time.
+
+    Attributes:
+        deg: (T,).
+        sd_deg: (T,) its standard deviation.
+        varying_sd_deg: (T,) of what of that varies through the trial.
+    """
+
+    deg: FloatArray
+    sd_deg: FloatArray
+    varying_sd_deg: FloatArray
+
+    @classmethod
+    def of(cls, motion: Motion, deg: FloatArray, slopes: Slopes) -> Angle:
+        """An angle (T,) that changes with coordinates."""
+        return cls(deg, sd_of_sum(motion, slopes), varying_sd_of_sum(motion, slopes))
+
+    @property
+    def varying(self) -> Angle:
+        """The angle without what it errs by all the time: for its changes."""
+        return replace(self, sd_deg=self.varying_sd_deg)
+
+    def at(self, motion: Motion, moment_s: float, sd_s: float = 0.0) -> tuple[float, float]:
+        """Value and standard deviation at a moment of a standard deviation."""
+        value, moving = read(motion, lambda t: float(at(self.deg, motion.time_s, t)), moment_s, sd_s)
+        return value, float(np.hypot(moving, at(self.sd_deg, motion.time_s, moment_s)))
 
 
 def is_known(motion: Motion, moment_s: float) -> bool:
@@ -148,6 +179,39 @@ def foot_reach_slopes(motion: Motion, side: Side, point: str) -> Slopes:
     hip_m, knee_m, foot_m = (motion.points_m[f"{joint}_{side[0]}"][:, 1] for joint in ("hip", "knee", point))
     slopes = dict.fromkeys(("pelvis_tilt", f"hip_flexion_{side[0]}"), np.radians(hip_m - foot_m))
     return slopes | {f"knee_angle_{side[0]}": -np.radians(knee_m - foot_m)}
+
+
+def heading_deg(motion: Motion, joint: str) -> FloatArray:
+    """(T,) how far the line of two joints' centres has turned to the left about the vertical, without jumps.
+
+    Args:
+        motion: the trial.
+        joint: hip of the pelvis, shoulder of the trunk.
+    """
+    across = to_the_right(motion, joint)
+    return np.degrees(np.unwrap(np.arctan2(across[:, 0], across[:, 2])))
+
+
+def shoulder_external_rotation_deg(motion: Motion, side: Side) -> FloatArray:
+    """(T,) rotation of the upper arm: of the forearm about it, 0 where that points forwards and 90 upwards.
+
+    Forwards and upwards are the trunk's, by the centres of hips and shoulders (Dillman et al. 1993, J Orthop Sports
+    Phys Ther 18:402). NaN where the upper arm points forwards or backwards, so that its rotation has no such zero.
+    """
+    letter, points = side[0], motion.points_m
+    upper = _unit(points[f"elbow_{letter}"] - points[f"shoulder_{letter}"])
+    forearm = points[f"wrist_{letter}"] - points[f"elbow_{letter}"]
+    up = sum(points[f"shoulder_{a}"] - points[f"hip_{a}"] for a in "lr")
+    ahead = _unit(np.cross(up, points["shoulder_r"] - points["shoulder_l"]))
+    zero = ahead - (ahead * upper).sum(axis=1, keepdims=True) * upper
+    upwards = np.cross(upper, zero) * (-1 if side == "left" else 1)
+    turned = np.degrees(np.arctan2((forearm * _unit(upwards)).sum(axis=1), (forearm * _unit(zero)).sum(axis=1)))
+    turned = np.where(turned < -90, turned + 360, turned)
+    return np.where(np.linalg.norm(zero, axis=1) < LEAST_PROJECTED, np.nan, turned)
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-9))
 
 
 def leg_length_m(motion: Motion, side: Side) -> float:

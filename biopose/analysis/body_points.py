@@ -16,11 +16,21 @@ from biopose.skeleton.model import Skeleton
 Side = Literal["left", "right"]
 
 SIDES: tuple[Side, Side] = ("left", "right")
+OTHER: Mapping[Side, Side] = {"left": "right", "right": "left"}
 HINDFOOT, TOES = "calcn", "toes"  # bodies of the Rajagopal family's feet, before _r or _l
 CENTER_OF_MASS = "center_of_mass"
 # Joint centres, each the origin of a body of the Rajagopal family; the foot's lie at the heel and at the
 # metatarsophalangeal joint.
-JOINTS = {"hip": "femur", "knee": "tibia", "ankle": "talus", "heel": HINDFOOT, "toes": TOES, "shoulder": "humerus"}
+JOINTS = {
+    "hip": "femur",
+    "knee": "tibia",
+    "ankle": "talus",
+    "heel": HINDFOOT,
+    "toes": TOES,
+    "shoulder": "humerus",
+    "elbow": "ulna",
+    "wrist": "hand",
+}
 
 
 def center_of_mass_m(skeleton: Skeleton, q: FloatArray) -> FloatArray:

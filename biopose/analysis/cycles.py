@@ -9,7 +9,7 @@ and ranges are sampled. What is not known because markers are missing is left ou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -26,8 +26,9 @@ from biopose.analysis.gait_metrics import ON_BELT, RUNNING, strides_of, too_shor
 from biopose.analysis.jump_metrics import jump_heights, landing_peaks
 from biopose.analysis.metrics import ANGLES, GAIT
 from biopose.analysis.motion import Motion
-from biopose.analysis.stance import States, foot_states
+from biopose.analysis.stance import foot_states
 from biopose.analysis.step_metrics import stride_length_m
+from biopose.analysis.stride_metrics import Gait, stride_metrics
 from biopose.analysis.tables import CycleMetric, Event, Metric
 
 Kind = Literal["stride", "jump", "repetition"]
@@ -67,8 +68,9 @@ def cycle_metrics(
     if motion.world_unknown is None:
         if activity in GAIT:
             states = foot_states(motion, flights, running=activity in RUNNING)
+            gait = Gait.of(motion, events, states, flights, activity=activity)
             for side in SIDES:
-                found += _strides(motion, events, states, side, running=activity in RUNNING)
+                found += _strides(gait, side)
         if activity in WITH_JUMPS:
             found += [(cycle, _of_jump(motion, flights, jump)) for cycle, jump in _jumps(events, flights)]
     if activity == "squat":
@@ -81,17 +83,15 @@ def cycle_metrics(
     ]
 
 
-def _strides(
-    motion: Motion, events: Sequence[Event], states: Mapping[Side, States], side: Side, *, running: bool
-) -> Iterator[tuple[Cycle, Iterator[Metric]]]:
-    for number, start, end in strides_of(motion, events, states, side, running=running):
+def _strides(gait: Gait, side: Side) -> Iterator[tuple[Cycle, Iterator[Metric]]]:
+    running = gait.activity in RUNNING
+    for number, start, end in strides_of(gait.motion, gait.events, gait.states, side, running=running):
         cycle = Cycle("stride", side, number, start.time_s, end.time_s)
-        yield cycle, _of_stride(motion, events, cycle, start, end, side)
+        yield cycle, _of_stride(gait, cycle, start, end, side)
 
 
-def _of_stride(
-    motion: Motion, events: Sequence[Event], cycle: Cycle, start: Event, end: Event, side: Side
-) -> Iterator[Metric]:
+def _of_stride(gait: Gait, cycle: Cycle, start: Event, end: Event, side: Side) -> Iterator[Metric]:
+    motion, events = gait.motion, gait.events
     offs = [e for e in events if (e.event, e.side) == ("foot_off", side) and start.time_s < e.time_s < end.time_s]
     yield metric("stride_time", end.time_s - start.time_s, side=side, sd=_sd_s(start, end))
     if len(offs) == 1:
@@ -100,6 +100,7 @@ def _of_stride(
             yield metric("contact_time", contact_s, side=side, sd=_sd_s(start, offs[0]))
         yield metric("swing_time", end.time_s - offs[0].time_s, side=side, sd=_sd_s(offs[0], end))
     yield from _stride_length(motion, start, end, side)
+    yield from stride_metrics(gait, side, start, end)
     for name, joint in ANGLES.items():
         yield from peak_and_range(motion, _frames(motion, cycle), name, f"{joint}_{side[0]}", side=side)
 

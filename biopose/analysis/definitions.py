@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from biopose.analysis.definition import Definition
+from biopose.analysis.swing_definitions import SWING_DEFINITIONS
 from biopose.analysis.tables import Metric
 
 Side = Literal["left", "right", "none"]
@@ -22,31 +23,13 @@ NOVACHECK = "Novacheck 1998, Gait Posture 7:77"
 ALEXANDER = "Alexander 1989, Physiol Rev 69:1199"
 FLANAGAN = "Flanagan & Comyns 2008, Strength Cond J 30:32"
 MORIN = "Morin et al. 2005, J Appl Biomech 21:167"
-SOUZA = "Souza 2016, Phys Med Rehabil Clin N Am 27:217"
+HEIDERSCHEIT = "Heiderscheit et al. 2011, Med Sci Sports Exerc 43:296"
+WINTER = "Winter 2009, Biomechanics and Motor Control of Human Movement, 4th ed."
 MCMAHON = "McMahon et al. 2018, Strength Cond J 40:96"
 HEWETT = "Hewett et al. 2005, Am J Sports Med 33:492"
 MUNRO = "Munro et al. 2012, J Sport Rehabil 21:7"
 PADUA = "Padua et al. 2009, Am J Sports Med 37:1996"
 RAJAGOPAL = "Rajagopal et al. 2016, IEEE TBME 63:2068"
-
-
-@dataclass(frozen=True)
-class Definition:
-    """What a number means.
-
-    Attributes:
-        unit: of the value and its standard deviation; "1" for a count.
-        meaning: in one sentence.
-        source: publication that defines it so; empty where none is needed.
-        better: which direction is an improvement; empty where that depends on the person, the task or the speed.
-        events: names of those that it rests on, as `events` has them.
-    """
-
-    unit: str
-    meaning: str
-    source: str = ""
-    better: Literal["higher", "lower", ""] = ""
-    events: tuple[str, ...] = ()
 
 
 STEPS, CONTACT = ("foot_strike",), ("foot_strike", "foot_off")
@@ -146,7 +129,8 @@ DEFINITIONS: Mapping[str, Definition] = {
     "repetition_count": Definition("1", "Times that the knees bend by 20 degrees or more and straighten again."),
     "step_count": Definition(
         "1",
-        "Foot strikes of both sides; none is given where a foot may strike while its state is not known.",
+        "Foot strikes of both sides, one in a short gap between air and stance included; none is given where it is not "
+        "known how often a foot strikes while its state is not known.",
         WHITTLE,
         events=STEPS,
     ),
@@ -195,7 +179,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "m",
         "How far the ankle's centre lies ahead of the centre of mass at foot strike in running, along where the pelvis "
         "faces, a side's median.",
-        f"Lieberman et al. 2015, J Exp Biol 218:3406; {SOUZA}",
+        f"{HEIDERSCHEIT}, of the heel",
         events=STEPS,
     ),
     "touch_down_distance": Definition(
@@ -209,7 +193,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "deg",
         "Of the shank from the vertical at foot strike, in the direction in which the pelvis faces, a side's median; "
         "positive with the ankle ahead of the knee.",
-        SOUZA,
+        WINTER,
         events=STEPS,
     ),
     "leg_stiffness": Definition(
@@ -322,6 +306,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "lower",
         BOX_LANDING,
     ),
+    **SWING_DEFINITIONS,
 }
 
 

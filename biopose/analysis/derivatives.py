@@ -46,6 +46,9 @@ def derivative(values: FloatArray, time_s: FloatArray, *, order: int, degree: in
     return np.asarray(found.reshape(values.shape))
 
 
+VERTEX_REACH_S = 0.04
+
+
 def vertex_s(values: FloatArray, time_s: FloatArray, frame: int) -> float:
     """When an extreme is reached to a fraction of a frame: the vertex of the parabola through it and its neighbours.
 
@@ -61,6 +64,31 @@ def vertex_s(values: FloatArray, time_s: FloatArray, frame: int) -> float:
     if abs(curvature) < 1e-12:
         return float(time_s[frame])
     return float(time_s[frame] + np.clip(-slope / (2 * curvature), around_s[0], around_s[-1]))
+
+
+def vertex_sd_s(values: FloatArray, time_s: FloatArray, frame: int, *, least_noise: float) -> float:
+    """Standard deviation of an extreme's time: that of the slope there over the curvature, and the frame interval.
+
+    The noise is what the best parabola about the extreme leaves, and at least so much.
+
+    Args:
+        values: (T,).
+        time_s: (T,).
+        frame: of the extreme.
+        least_noise: standard deviation of a value.
+    """
+    resolution_s = float(np.median(np.diff(time_s))) / np.sqrt(12)
+    near = np.flatnonzero(np.abs(time_s - time_s[frame]) <= VERTEX_REACH_S)
+    if len(near) < 4:
+        near = np.arange(max(frame - 2, 0), min(frame + 3, len(time_s)))
+    if len(near) < 4:
+        return float(np.hypot(VERTEX_REACH_S, resolution_s))
+    since_s = time_s[near] - time_s[near].mean()
+    parabola = np.polyfit(since_s, values[near], 2)
+    left = values[near] - np.polyval(parabola, since_s)
+    noise = max(float(np.sqrt(left @ left / (len(near) - 3))), least_noise)
+    slope_sd = noise / np.sqrt(since_s @ since_s)
+    return float(np.hypot(min(slope_sd / max(2 * abs(parabola[0]), 1e-6), VERTEX_REACH_S), resolution_s))
 
 
 def crossing_s(values: FloatArray, time_s: FloatArray, level: float, *, frame: int) -> float:

@@ -1,28 +1,33 @@
 """Events of a trial, each with its side and a standard deviation in seconds.
 
 Foot strike and foot off of each foot: those beside a flight come from the free fall of the centre of mass and the order
-in which the feet meet and leave the ground, all others from the foot velocity algorithm of gait. Take-off and landing
+in which the feet meet and leave the ground, all others from the foot velocity algorithm of gait, in running and
+sprinting foot off from the knee's greatest extension (`gait_events`). Take-off and landing
 of the body, the top of its flight (peak) and the lowest points of the centre of mass before and after (lowest_point)
 belong to flights; the flight of a drop jump that ends on a lower level begins with box_take_off. Deepest knee flexions
-belong to squats and jumps. A standard deviation holds the error of the method against force plates, the errors of the
+belong to squats and jumps, stride_foot_contact, external_rotation_peak and release to throws, ball_strike to kicks
+(`throws`, `kicks`). A standard deviation holds the error of the method against force plates, the errors of the
 measured motion and the frame interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
-from biopose.analysis.body_points import SIDES, Side
-from biopose.analysis.derivatives import vertex_s
+from biopose.analysis.body_points import OTHER, SIDES, Side
+from biopose.analysis.derivatives import vertex_s, vertex_sd_s
 from biopose.analysis.flights import Flight
-from biopose.analysis.gait_events import foot_strike, toe_off
+from biopose.analysis.gait_events import LEAST_NOISE_DEG, foot_strike, running_strike, running_toe_off, toe_off
+from biopose.analysis.gait_metrics import RUNNING
+from biopose.analysis.kicks import kick_events
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
 from biopose.analysis.stance import AIR, STANDS, States
 from biopose.analysis.tables import Event
+from biopose.analysis.throws import throw_events
 
 JUMPS = ("countermovement_jump", "drop_jump")
 WITH_JUMPS = (*JUMPS, "other")
@@ -33,9 +38,13 @@ LEVEL_M = 0.1  # a flight from a box, or onto one, changes the level by more
 SAME_EVENT_S = 0.15  # a foot's change of state this near to its event at a flight is that event
 LOWEST_WITHIN_S = 1.0  # of take-off or landing, the lowest point of the centre of mass
 LEAST_DEPTH_M = 0.02  # of a lowest point: less is standing still
-VERTEX_REACH_S = 0.04
-LEAST_NOISE_DEG = 0.5  # of an angle from frame to frame
-EXTREMES = ("peak", "lowest_point", "peak_knee_flexion")
+METHODS = {
+    ("foot_strike", False): foot_strike,
+    ("foot_strike", True): running_strike,
+    ("foot_off", False): toe_off,
+    ("foot_off", True): running_toe_off,
+}
+EXTREMES = ("peak", "lowest_point", "peak_knee_flexion", "external_rotation_peak", "release", "ball_strike")
 
 
 def find_events(
@@ -47,16 +56,25 @@ def find_events(
         motion: the trial.
         states: by `foot_states`.
         flights: by `find_flights`.
-        activity: of the manifest; jumps and squats have peaks of knee flexion.
+        activity: of the manifest; jumps, squats, throws and kicks have events of their own.
     """
-    events = [event for side in SIDES for event in _foot_events(motion, states[side], flights, side)]
+    running = activity in RUNNING
+    events = [event for side in SIDES for event in _foot_events(motion, states, flights, side, running=running)]
     for flight in flights:
         events += _flight_events(motion, flight, flights, activity=activity)
     if activity in WITH_KNEE_BENDS:
         nowhere = motion.not_determined([f"knee_angle_{side[0]}" for side in SIDES])
         events += [_peak_of_knees(motion, frame) for frame in knee_flexion_peaks(motion) if not nowhere[frame]]
+    if activity == "throw":
+        events += [_event(motion, *one) for one in throw_events(motion, _in_order(events))]
+    if activity == "kick":
+        events += [_event(motion, *one) for one in kick_events(motion)]
     unique = {(event.event, event.side, event.frame_index): event for event in events}
-    return sorted(unique.values(), key=lambda event: (event.time_s, event.event, event.side))
+    return _in_order(unique.values())
+
+
+def _in_order(events: Iterable[Event]) -> list[Event]:
+    return sorted(events, key=lambda event: (event.time_s, event.event, event.side))
 
 
 def knee_flexion_peaks(motion: Motion) -> list[int]:
@@ -79,15 +97,19 @@ def begins_from_box(flight: Flight) -> bool:
     return flight.level_change_m < -LEVEL_M
 
 
-def _foot_events(motion: Motion, states: States, flights: Sequence[Flight], side: Side) -> list[Event]:
+def _foot_events(
+    motion: Motion, states: Mapping[Side, States], flights: Sequence[Flight], side: Side, *, running: bool
+) -> list[Event]:
     events = []
-    for frame in (np.flatnonzero(np.diff(states)) + 1).tolist():
-        before, after = states[frame - 1], states[frame]
+    own, other = states[side], states[OTHER[side]]
+    for frame in (np.flatnonzero(np.diff(own)) + 1).tolist():
+        before, after = own[frame - 1], own[frame]
         if {before, after} == {STANDS, AIR}:  # a state that begins or ends unobserved has no event
             name: Literal["foot_strike", "foot_off"] = "foot_strike" if after == STANDS else "foot_off"
-            time_s, sd_s = _at_flight(motion, flights, side, frame, name) or (
-                foot_strike(motion, side, frame) if after == STANDS else toe_off(motion, side, frame)
-            )
+            # Of a runner, too, a step with both feet on the ground is walked.
+            runs = running and other[frame if after == AIR else frame - 1] != STANDS
+            of_foot = METHODS[name, runs]
+            time_s, sd_s = _at_flight(motion, flights, side, frame, name) or of_foot(motion, side, frame)
             events.append(_event(motion, name, side, time_s, sd_s))
     return events
 
@@ -133,32 +155,13 @@ def _lowest_point(motion: Motion, low_s: float, high_s: float, *, noise_m: float
     shallow = min(height_m[frames[0]], height_m[frames[-1]]) - height_m[lowest] < LEAST_DEPTH_M
     if lowest in (frames[0], frames[-1]) or shallow or motion.body_undetermined[lowest - 1 : lowest + 2].any():
         return []
-    sd_s = _vertex_sd_s(motion.time_s, height_m, lowest, least_noise=noise_m)
+    sd_s = vertex_sd_s(height_m, motion.time_s, lowest, least_noise=noise_m)
     return [_event(motion, "lowest_point", "both", vertex_s(height_m, motion.time_s, lowest), sd_s)]
-
-
-def _vertex_sd_s(time_s: FloatArray, values: FloatArray, frame: int, *, least_noise: float) -> float:
-    """Standard deviation of an extreme's time: that of the slope there over the curvature, and the frame interval.
-
-    The noise is what the best parabola about the extreme leaves, and at least so much.
-    """
-    resolution_s = float(np.median(np.diff(time_s))) / np.sqrt(12)
-    near = np.flatnonzero(np.abs(time_s - time_s[frame]) <= VERTEX_REACH_S)
-    if len(near) < 4:
-        near = np.arange(max(frame - 2, 0), min(frame + 3, len(time_s)))
-    if len(near) < 4:
-        return float(np.hypot(VERTEX_REACH_S, resolution_s))
-    since_s = time_s[near] - time_s[near].mean()
-    parabola = np.polyfit(since_s, values[near], 2)
-    left = values[near] - np.polyval(parabola, since_s)
-    noise = max(float(np.sqrt(left @ left / (len(near) - 3))), least_noise)
-    slope_sd = noise / np.sqrt(since_s @ since_s)
-    return float(np.hypot(min(slope_sd / max(2 * abs(parabola[0]), 1e-6), VERTEX_REACH_S), resolution_s))
 
 
 def _peak_of_knees(motion: Motion, frame: int) -> Event:
     knees_deg = knee_flexion_deg(motion)
-    sd_s = _vertex_sd_s(motion.time_s, knees_deg, frame, least_noise=LEAST_NOISE_DEG)
+    sd_s = vertex_sd_s(knees_deg, motion.time_s, frame, least_noise=LEAST_NOISE_DEG)
     return _event(motion, "peak_knee_flexion", "both", vertex_s(knees_deg, motion.time_s, frame), sd_s)
 
 

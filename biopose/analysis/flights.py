@@ -16,8 +16,16 @@ from numpy.typing import NDArray
 
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.derivatives import derivative
-from biopose.analysis.foot_clearance import evidence_of, frame_at, left_ground_s, level_change_m, met_ground_s
+from biopose.analysis.foot_clearance import (
+    evidence_of,
+    frame_at,
+    left_ground_s,
+    level_change_m,
+    met_ground_running_s,
+    met_ground_s,
+)
 from biopose.analysis.free_fall import GRAVITY_M_S2, REACH_S, FreeFall, fit_free_fall
+from biopose.analysis.gait_events import knee_extended_s
 from biopose.analysis.motion import Motion, runs
 
 FREE_FALL_SHARE = 0.55  # of gravity; the smoothing of the acceleration blurs it at either end
@@ -76,10 +84,15 @@ class Flights:
     refused: tuple[str, ...] = ()
 
 
-def find_flights(motion: Motion) -> Flights:
+def find_flights(motion: Motion, *, running: bool = False) -> Flights:
     """Each time that the centre of mass falls freely and the feet move, within the recording.
 
     None where positions in the world are not known.
+
+    Args:
+        motion: the trial.
+        running: whether a foot leaves the ground when its knee is most extended (`gait_events`), as in running and
+            sprinting; a foot that rolls over its toes rises too slowly for its height to give the moment.
     """
     if motion.world_unknown:
         return Flights()
@@ -95,7 +108,7 @@ def find_flights(motion: Motion) -> Flights:
     for number, (start, end) in enumerate(spans):
         earliest = spans[number - 1][1] if number else 0
         latest = spans[number + 1][0] if number + 1 < len(spans) else len(motion)
-        results.append(_flight(motion, start, end, earliest=earliest, latest=latest))
+        results.append(_flight(motion, start, end, earliest=earliest, latest=latest, running=running))
     found = tuple(one for one in results if isinstance(one, Flight))
     refused = tuple(one for one in results if isinstance(one, str))
     hidden = () if refused else _hidden(motion, longer_than_s=LONGEST_HIDING_GAP_S if found else 0.0)
@@ -132,7 +145,7 @@ def _feet_move(motion: Motion, start: int, end: int) -> bool:
     return bool(min(speeds) > LEAST_FOOT_SPEED_M_S)
 
 
-def _flight(motion: Motion, start: int, end: int, *, earliest: int, latest: int) -> Flight | str | None:
+def _flight(motion: Motion, start: int, end: int, *, earliest: int, latest: int, running: bool) -> Flight | str | None:
     """The flight about frames in which the centre of mass falls freely, between the falls before and after.
 
     A sentence where the heights contradict gravity; None where the feet tell of no flight.
@@ -141,7 +154,10 @@ def _flight(motion: Motion, start: int, end: int, *, earliest: int, latest: int)
     before = np.arange(max(earliest, frame_at(time_s, time_s[start] - BESIDE_S)), start + 1)
     after = np.arange(end - 1, min(latest, frame_at(time_s, time_s[end - 1] + BESIDE_S) + 1))
     off = _known({side: left_ground_s(motion, side, before, near=start) for side in SIDES})
-    on = _known({side: met_ground_s(motion, side, after, near=end - 1) for side in SIDES})
+    if running:
+        off = {side: knee_extended_s(motion, side, at_s) or (at_s, sd_s) for side, (at_s, sd_s) in off.items()}
+    met = met_ground_running_s if running else met_ground_s
+    on = _known({side: met(motion, side, after, near=end - 1) for side in SIDES})
     if not off or not on:
         return None
     off_s, on_s = ({side: at_s for side, (at_s, _) in times.items()} for times in (off, on))

@@ -14,7 +14,7 @@ from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.flights import Flight
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
-from biopose.analysis.stance import STANDS, UNKNOWN, States, foot_states, hidden_strikes
+from biopose.analysis.stance import STANDS, UNKNOWN, States, foot_states, hidden_strikes, single_hidden_strikes
 from biopose.analysis.tables import Event, Metric
 
 STEPS_A_STRIDE, SECONDS_A_MINUTE = 2, 60
@@ -90,12 +90,20 @@ def too_short(motion: Motion, contact_s: float) -> bool:
 
 
 def _step_count(motion: Motion, events: Sequence[Event], states: Mapping[Side, States]) -> Metric:
-    found = sum(event.event == "foot_strike" for event in events)
+    strikes = [event for event in events if event.event == "foot_strike"]
+    found = len(strikes) + sum(_unfound(motion, strikes, own, side) for side, own in states.items())
     gaps = {side: hidden_strikes(own, interval_s=motion.interval_s) for side, own in states.items()}
     if not any(gaps.values()):
         return metric("step_count", found)
     where = " and ".join(f"the {side} foot in {motion.named_frames(own)}" for side, own in gaps.items() if own)
     return unknown_metric("step_count", reason=f"At least {found}: {where} may strike unobserved.")
+
+
+def _unfound(motion: Motion, strikes: Sequence[Event], states: States, side: Side) -> int:
+    """How many strikes of a foot lie in gaps that hide one each; a force plate may have given its event."""
+    time_s, own_s = motion.time_s, [event.time_s for event in strikes if event.side == side]
+    gaps = single_hidden_strikes(states, interval_s=motion.interval_s)
+    return sum(not any(time_s[start - 1] <= at_s <= time_s[end] for at_s in own_s) for start, end in gaps)
 
 
 def medians(name: str, values: BySide) -> Iterator[Metric]:

@@ -12,31 +12,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from biopose.analysis.angle_errors import Slopes, sd_of_sum, varying_sd_of_sum
+from biopose.analysis.angle_errors import sd_of_sum
 from biopose.analysis.body_geometry import (
     TRUNK_LEAN,
     UP,
-    at,
+    Angle,
     facing,
     frontal_knee_deg,
     frontal_knee_slopes,
     is_known,
     lacking,
     of_both_sides,
-    read,
     sagittal_slopes,
     trunk_lean_deg,
 )
-from biopose.analysis.body_points import JOINTS, SIDES, Side
+from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import begins_from_box
 from biopose.analysis.flights import Flight, Flights
 from biopose.analysis.jump_metrics import LANDING_S
-from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Metric
 
@@ -58,33 +55,11 @@ ERRORS = (
     "landing_error_trunk_flexion_displacement",
 )
 NAMES = (*READINGS, *ERRORS, "landing_error_score")
+NEEDED = ("hip", "knee", "ankle", "heel", "toes", "shoulder")
 BENT_DEG, DISPLACED_DEG, TURNED_DEG = 30.0, 45.0, 30.0  # of the knee at contact, from contact on; of the foot
 NO_DROP = "No landing off a box, after a flight within the recording, was found."
 LEVEL_THIGH = "The thigh is too level there for an angle in the frontal plane."
 NOT_TRUSTED = "The frames of the contact or of the deepest knee flexion cannot be trusted."
-
-
-@dataclass(frozen=True)
-class _Angle:
-    """An angle, (T,) degrees, and by how much it changes with coordinates."""
-
-    deg: FloatArray
-    slopes: Slopes
-
-    def at(self, motion: Motion, moment_s: float, sd_s: float = 0.0) -> _Reading:
-        """Its value at a moment, whose own standard deviation is given."""
-        value, moving = read(motion, lambda t: float(at(self.deg, motion.time_s, t)), moment_s, sd_s)
-        sds = (of(motion, self.slopes) for of in (sd_of_sum, varying_sd_of_sum))
-        return _Reading(value, *(float(np.hypot(moving, at(sd, motion.time_s, moment_s))) for sd in sds))
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """An angle at a moment with its standard deviation, and of that what varies through the trial; degrees."""
-
-    deg: float
-    sd_deg: float
-    varying_sd_deg: float
 
 
 def landing_metrics(motion: Motion, search: Flights) -> Iterator[Metric]:
@@ -96,7 +71,7 @@ def landing_metrics(motion: Motion, search: Flights) -> Iterator[Metric]:
     """
     drops = [flight for flight in search.found if begins_from_box(flight)]
     for side in SIDES:
-        reason = motion.world_unknown or lacking(motion, of_both_sides(*JOINTS))
+        reason = motion.world_unknown or lacking(motion, of_both_sides(*NEEDED))
         if not drops and not reason:
             reason = " ".join(search.refused) or NO_DROP
         yield from _nulls(side, reason) if reason else _of_side(motion, drops[-1], search.found, side)
@@ -122,40 +97,47 @@ def _of_side(motion: Motion, drop: Flight, flights: Sequence[Flight], side: Side
         yield from _nulls(side, NOT_TRUSTED)
         return
     angles = _angles(motion, side)
-    read_at = {
-        (name, when): angle.at(motion, moment_s, moment_sd_s)
-        for name, angle in angles.items()
-        for when, moment_s, moment_sd_s in (("contact", contact_s, sd_s), ("deepest", deepest_s, 0.0))
-    }
+    moments = {"contact": (contact_s, sd_s), "deepest": (deepest_s, 0.0)}
+    read_at, varying_at = (
+        {(name, when): angle.at(motion, *moment) for name, angle in of.items() for when, moment in moments.items()}
+        for of in (angles, {name: angle.varying for name, angle in angles.items()})
+    )
     for name, reading in READINGS.items():
-        one = read_at[reading]
-        if math.isfinite(one.deg):
-            yield metric(name, one.deg, side=side, sd=one.sd_deg)
-        else:
-            yield unknown_metric(name, side=side, reason=LEVEL_THIGH)
-    margins = _margins(read_at) | _foot_margins(motion, side, contact_s, sd_s, deepest_s)
+        value, sd = read_at[reading]
+        known = math.isfinite(value)
+        yield metric(name, value, side=side, sd=sd) if known else unknown_metric(name, side=side, reason=LEVEL_THIGH)
+    margins = _margins(read_at["knee_flexion", "contact"], varying_at) | _foot_margins(
+        motion, side, contact_s, sd_s, deepest_s
+    )
     yield from _errors(margins, side)
 
 
-def _angles(motion: Motion, side: Side) -> Mapping[str, _Angle]:
+def _angles(motion: Motion, side: Side) -> Mapping[str, Angle]:
     of_leg = {"knee_flexion": "knee_angle", "hip_adduction": "hip_adduction", "hip_flexion": "hip_flexion"}
     angles = {
-        name: _Angle(motion.joint_deg(joint, side), {f"{joint}_{side[0]}": 1.0}) for name, joint in of_leg.items()
+        name: Angle.of(motion, motion.joint_deg(joint, side), {f"{joint}_{side[0]}": 1.0})
+        for name, joint in of_leg.items()
     }
-    frontal = _Angle(frontal_knee_deg(motion, side), frontal_knee_slopes(motion, side))
-    return angles | {"knee_frontal_angle": frontal, "trunk_lean": _Angle(trunk_lean_deg(motion), TRUNK_LEAN)}
+    frontal = Angle.of(motion, frontal_knee_deg(motion, side), frontal_knee_slopes(motion, side))
+    return angles | {"knee_frontal_angle": frontal, "trunk_lean": Angle.of(motion, trunk_lean_deg(motion), TRUNK_LEAN)}
 
 
-def _margins(read_at: Mapping[tuple[str, str], _Reading]) -> dict[str, tuple[float, float]]:
-    """By how much, with its deviation, each item of the joints' angles is no error; an error where not positive."""
+def _margins(
+    bent: tuple[float, float], varying_at: Mapping[tuple[str, str], tuple[float, float]]
+) -> dict[str, tuple[float, float]]:
+    """By how much, with its deviation, each item of the joints' angles is no error; an error where not positive.
+
+    Args:
+        bent: the knee's flexion at contact.
+        varying_at: angles at contact and at the deepest, with what of their deviations does not cancel between these.
+    """
     moved = {
-        name: (deep.deg - start.deg, float(np.hypot(deep.varying_sd_deg, start.varying_sd_deg)))
+        name: (deep - start, float(np.hypot(deep_sd, start_sd)))
         for name in ("knee_flexion", "hip_flexion", "trunk_lean")
-        for start, deep in [(read_at[name, "contact"], read_at[name, "deepest"])]
+        for (start, start_sd), (deep, deep_sd) in [(varying_at[name, "contact"], varying_at[name, "deepest"])]
     }
-    bent = read_at["knee_flexion", "contact"]
     return {
-        "landing_error_knee_flexion_contact": (bent.deg - BENT_DEG, bent.sd_deg),
+        "landing_error_knee_flexion_contact": (bent[0] - BENT_DEG, bent[1]),
         "landing_error_knee_flexion_displacement": (moved["knee_flexion"][0] - DISPLACED_DEG, moved["knee_flexion"][1]),
         "landing_error_hip_flexion_displacement": moved["hip_flexion"],
         "landing_error_trunk_flexion_displacement": moved["trunk_lean"],
@@ -169,16 +151,14 @@ def _foot_margins(
     letter, inward = side[0], -1 if side == "right" else 1  # of a turn to the right
     foot_m = motion.points_m[f"toes_{letter}"] - motion.points_m[f"heel_{letter}"]
     pitch = np.degrees(np.arctan2(-foot_m[:, 1], np.linalg.norm(foot_m[:, [0, 2]], axis=1)))
-    pitched = _Angle(pitch, sagittal_slopes(side, "hip_flexion", "knee_angle", "ankle_angle")).at(
-        motion, contact_s, sd_s
-    )
+    pitched = Angle.of(motion, pitch, sagittal_slopes(side, "hip_flexion", "knee_angle", "ankle_angle"))
     forward = facing(motion, contact_s - motion.interval_s, deepest_s)
     turned = np.degrees(np.arctan2(foot_m @ np.cross(forward, UP), foot_m @ forward)) * inward
     turned_sd = sd_of_sum(motion, {f"{name}_{letter}": 1.0 for name in ("hip_rotation", "subtalar_angle")})
     planted = np.flatnonzero((motion.time_s >= contact_s) & (motion.time_s <= deepest_s))
     most_in, most_out = planted[turned[planted].argmax()], planted[turned[planted].argmin()]
     return {
-        "landing_error_heel_first": (pitched.deg, pitched.sd_deg),
+        "landing_error_heel_first": pitched.at(motion, contact_s, sd_s),
         "landing_error_toe_in": (TURNED_DEG - turned[most_in], turned_sd[most_in]),
         "landing_error_toe_out": (TURNED_DEG + turned[most_out], turned_sd[most_out]),
     }

@@ -19,11 +19,13 @@ from biopose.analysis.extremes import KNEES, Curve, missing, peak, peak_and_rang
 from biopose.analysis.flights import Flights
 from biopose.analysis.gait_metrics import gait_metrics
 from biopose.analysis.jump_metrics import jump_metrics
+from biopose.analysis.kicks import kick_metrics
 from biopose.analysis.landing_metrics import landing_metrics
 from biopose.analysis.motion import Motion
 from biopose.analysis.squat_posture import squat_posture
 from biopose.analysis.step_metrics import step_metrics
 from biopose.analysis.tables import Event, Metric
+from biopose.analysis.throws import throw_metrics
 
 GAIT = ("walk", "run", "sprint")
 ANGLES = {"hip_flexion": "hip_flexion", "knee_flexion": "knee_angle", "ankle_dorsiflexion": "ankle_angle"}
@@ -49,6 +51,10 @@ def find_metrics(motion: Motion, events: Sequence[Event], flights: Flights, *, a
         of_gait = list(gait_metrics(motion, events, flights.found, activity=activity))
         metrics += of_gait
         metrics += step_metrics(motion, events, flights.found, of_gait, activity=activity)
+    if activity == "throw":
+        metrics += throw_metrics(motion, events)
+    if activity == "kick":
+        metrics += kick_metrics(motion)
     return metrics
 
 

@@ -77,22 +77,43 @@ def stance(speed_m_s: FloatArray, *, interval_s: float, running: bool = False) -
 
 
 def hidden_strikes(states: States, *, interval_s: float) -> list[tuple[int, int]]:
-    """First frame and end of each stretch of unknown states, within the recording, in which a foot may strike.
+    """First frame and end of each stretch of unknown states, within the recording, with an unknown number of strikes.
 
-    None may where the foot stands before and is in the air after, unless there is time for another step between.
+    A foot strikes once between air and stance, and not between stance and air, unless there is time for another step.
 
     Args:
         states: (T,) by `stance`.
         interval_s: from frame to frame.
     """
-    step_s = SHORTEST_AIR_S + SHORTEST_STANCE_S
+    ends = ((STANDS, AIR), (AIR, STANDS))
     return [
         (start, end)
-        for start, end in runs(states == UNKNOWN)
-        if start > 0
-        and end < len(states)
-        and ((states[start - 1], states[end]) != (STANDS, AIR) or (end - start) * interval_s > step_s)
+        for start, end in _unknown_inside(states)
+        if (states[start - 1], states[end]) not in ends or not _is_short(start, end, interval_s)
     ]
+
+
+def single_hidden_strikes(states: States, *, interval_s: float) -> list[tuple[int, int]]:
+    """First frame and end of each stretch of unknown states in which a foot strikes exactly once.
+
+    Args:
+        states: (T,) by `stance`.
+        interval_s: from frame to frame.
+    """
+    return [
+        (start, end)
+        for start, end in _unknown_inside(states)
+        if (states[start - 1], states[end]) == (AIR, STANDS) and _is_short(start, end, interval_s)
+    ]
+
+
+def _unknown_inside(states: States) -> list[tuple[int, int]]:
+    return [(start, end) for start, end in runs(states == UNKNOWN) if start > 0 and end < len(states)]
+
+
+def _is_short(start: int, end: int, interval_s: float) -> bool:
+    """Whether there is no time for another step."""
+    return (end - start) * interval_s <= SHORTEST_AIR_S + SHORTEST_STANCE_S
 
 
 def _without_short(states: States, value: int, *, between: Sequence[int], least_frames: float) -> States:

@@ -25,7 +25,7 @@ from biopose.analysis.body_geometry import (
     read,
     sagittal_slopes,
 )
-from biopose.analysis.body_points import CENTER_OF_MASS, SIDES, Side
+from biopose.analysis.body_points import CENTER_OF_MASS, OTHER, SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.flights import Flight
 from biopose.analysis.foot_clearance import evidence_of
@@ -47,13 +47,13 @@ from biopose.analysis.motion import Motion
 from biopose.analysis.stance import States, foot_states
 from biopose.analysis.tables import Event, Metric
 
-OTHER: Mapping[Side, Side] = {"left": "right", "right": "left"}
 CONTACTS: Mapping[str, Sequence[str]] = {
     "walk": (),
     "run": ("overstride", "shank_angle_at_contact"),
     "sprint": ("touch_down_distance", "shank_angle_at_contact"),
 }
 NEED_WORLD: Mapping[str, Sequence[str]] = {"walk": ("double_support",), "run": ("leg_stiffness",), "sprint": ()}
+POINTS = (CENTER_OF_MASS, *of_both_sides("hip", "knee", "ankle", "heel", "toes"))
 POINT = {"overstride": "ankle", "touch_down_distance": "toes"}  # of the foot, ahead of the centre of mass
 NO_LEG_SPRING = "At this speed and contact time the leg would sweep farther than it is long."
 
@@ -86,11 +86,11 @@ def step_metrics(
         of_body = ["vertical_oscillation", *(["step_frequency"] if activity == "sprint" else [])]
         yield from (unknown_metric(name, reason=reason) for name in of_body)
         return
-    states = foot_states(motion, flights)
+    states = foot_states(motion, flights, running=running)
     strides = {side: list(strides_of(motion, events, states, side, running=running)) for side in SIDES}
     if not running:
         yield from medians("double_support", {s: _double_support(motion, events, states, s, strides[s]) for s in SIDES})
-    steps = _steps(motion, events, states, running=running)
+    steps = steps_of(motion, events, states, running=running)
     for name in names:
         yield from medians(name, {side: _of_side(motion, name, steps, side) for side in SIDES})
     yield from medians("stride_length", {side: _stride_lengths(motion, strides[side]) for side in SIDES})
@@ -130,10 +130,17 @@ def _stride_lengths(motion: Motion, strides: Sequence[tuple[int, Event, Event]])
     return _values([one for _, a, b in strides if (one := stride_length_m(motion, a, b))])
 
 
-def _steps(
+def steps_of(
     motion: Motion, events: Sequence[Event], states: Mapping[Side, States], *, running: bool
 ) -> list[Step] | str:
-    """Those that count; why there are none, where somebody only stands on both feet."""
+    """The steps that count; why there are none, where somebody only stands on both feet.
+
+    Args:
+        motion: the trial.
+        events: all of them, in order.
+        states: (T,) of each foot, by `foot_states`.
+        running: whether the feet never stand together.
+    """
     strikes = [event for event in events if event.event == "foot_strike"]
     known = [
         Step(a, b)
@@ -151,20 +158,33 @@ def _of_side(motion: Motion, name: str, steps: Sequence[Step] | str, side: Side)
     if name == "step_length" and motion.on_belt:
         return ON_BELT
     own = [step for step in steps if step.strike.side == side]
-    if reason := lacking(motion, [CENTER_OF_MASS, *of_both_sides("hip", "knee", "ankle", "heel", "toes")]):
+    if reason := lacking(motion, POINTS):
         return reason if own else _values([])
-    whole = [one for one in own if is_known(motion, one.strike.time_s) and is_known(motion, one.before.time_s)]
+    whole = [one for one in own if is_whole(motion, one)]
     if own and not whole and motion.body_undetermined.any():
         return f"Not determined at any of {len(own)} foot strikes: markers are missing."
-    of_step: Callable[[Motion, Step, Side], tuple[float, float]]
+    return _values([of_step(motion, name, step) for step in whole])
+
+
+def is_whole(motion: Motion, step: Step) -> bool:
+    """Whether the body is known at both strikes of a step."""
+    return is_known(motion, step.strike.time_s) and is_known(motion, step.before.time_s)
+
+
+def of_step(motion: Motion, name: str, step: Step) -> tuple[float, float]:
+    """A metric of a whole step and its standard deviation; NaN where it is not known.
+
+    Args:
+        motion: the trial, whose points_m has POINTS.
+        name: step_length, or of CONTACTS.
+        step: whose foot that strikes is measured.
+    """
+    side: Side = "left" if step.strike.side == "left" else "right"
     if name == "step_length":
-        of_step = _step_length
-    elif name == "shank_angle_at_contact":
-        of_step = _shank_angle
-    else:
-        point = POINT[name]
-        return _values([_reach(motion, step, side, point) for step in whole])
-    return _values([of_step(motion, step, side) for step in whole])
+        return _step_length(motion, step, side)
+    if name == "shank_angle_at_contact":
+        return _shank_angle(motion, step, side)
+    return _reach(motion, step, side, POINT[name])
 
 
 def _step_length(motion: Motion, step: Step, side: Side) -> tuple[float, float]:
@@ -223,15 +243,29 @@ def _double_support(
     """The share of each stride; those without each foot's events once, in order, are left out."""
     if motion.along_view:
         return ALONG_VIEW
-    found = []
-    for _, start, end in strides:
-        inside = [e for e in events if e.event in ("foot_off", "foot_strike") and start.time_s < e.time_s < end.time_s]
-        expected = [("foot_off", OTHER[side]), ("foot_strike", OTHER[side]), ("foot_off", side)]
-        if [(e.event, e.side) for e in inside] != expected:
-            continue
-        if known_between(motion, states[OTHER[side]], start, end):
-            found.append(_share_of_both([start, *inside, end]))
-    return _values(found)
+    found = [double_support_of(motion, events, states, side, start, end) for _, start, end in strides]
+    return _values([share for share in found if share])
+
+
+def double_support_of(
+    motion: Motion, events: Sequence[Event], states: Mapping[Side, States], side: Side, start: Event, end: Event
+) -> tuple[float, float] | None:
+    """The share of a stride and its standard deviation; None without each foot's events once, in order.
+
+    Args:
+        motion: the trial.
+        events: all of them, in order.
+        states: (T,) of each foot, by `foot_states`.
+        side: of the foot whose stride it is.
+        start: its strike.
+        end: its next.
+    """
+    inside = [e for e in events if e.event in ("foot_off", "foot_strike") and start.time_s < e.time_s < end.time_s]
+    expected = [("foot_off", OTHER[side]), ("foot_strike", OTHER[side]), ("foot_off", side)]
+    if [(e.event, e.side) for e in inside] != expected:
+        return None
+    known = known_between(motion, states[OTHER[side]], start, end)
+    return _share_of_both([start, *inside, end]) if known else None
 
 
 def _share_of_both(moments: Sequence[Event]) -> tuple[float, float]:
@@ -245,18 +279,26 @@ def _share_of_both(moments: Sequence[Event]) -> tuple[float, float]:
 
 def _vertical_oscillation(motion: Motion, strides: Sequence[tuple[Event, Event]]) -> Iterator[Metric]:
     """The median of the strides; its deviation is that of the heights' noise and scale."""
-    height_m, ranges_m = motion.center_of_mass_m[:, 1], []
-    for start, end in strides:
-        frames = (motion.time_s >= start.time_s) & (motion.time_s <= end.time_s)
-        if (motion.trusted & ~motion.body_undetermined)[frames].all():
-            ranges_m.append(np.ptp(height_m[frames]))
+    ranges_m = [one for start, end in strides if (one := oscillation_m(motion, start, end)) is not None]
     if ranges_m:
         value_m = float(np.median(ranges_m))
-        sd_m = float(np.hypot(np.sqrt(2) * USUAL_NOISE_M, evidence_of(motion).heights.scale_sd * value_m))
-        yield metric("vertical_oscillation", value_m, sd=sd_m)
+        yield metric("vertical_oscillation", value_m, sd=oscillation_sd_m(motion, value_m))
     elif strides and motion.body_undetermined.any():
         reason = f"Not determined in any of {len(strides)} strides: markers are missing."
         yield unknown_metric("vertical_oscillation", reason=reason)
+
+
+def oscillation_m(motion: Motion, start: Event, end: Event) -> float | None:
+    """How far the centre of mass moves vertically between two events; None where it is not known throughout."""
+    frames = (motion.time_s >= start.time_s) & (motion.time_s <= end.time_s)
+    if not (motion.trusted & ~motion.body_undetermined)[frames].all():
+        return None
+    return float(np.ptp(motion.center_of_mass_m[frames, 1]))
+
+
+def oscillation_sd_m(motion: Motion, oscillation: float) -> float:
+    """Standard deviation of a vertical oscillation in metres: of its ends' noise and of the heights' scale."""
+    return float(np.hypot(np.sqrt(2) * USUAL_NOISE_M, evidence_of(motion).heights.scale_sd * oscillation))
 
 
 def _step_frequency(cadence: Metric) -> Metric:
@@ -279,14 +321,27 @@ def _leg_stiffness(motion: Motion, known: Mapping[tuple[str, str], Metric]) -> I
             continue
         values = np.array([float(one.value or 0.0) for one in given])
         sds = np.array([np.nan if one.sd is None else one.sd for one in given])
-        length_m = leg_length_m(motion, side)
-        stiffness = leg_stiffness(*values, leg_length_m=length_m)
-        if stiffness is None:
+        found = stiffness_of(values, sds, leg_length_m=leg_length_m(motion, side))
+        if found:
+            yield metric("leg_stiffness", found[0], side=side, sd=found[1])
+        else:
             yield unknown_metric("leg_stiffness", side=side, reason=NO_LEG_SPRING)
-            continue
-        changed = [leg_stiffness(*(values + step), leg_length_m=length_m) for step in np.diag(values / 1000)]
-        slopes = [(one or np.nan) - stiffness for one in changed] / (values / 1000)
-        yield metric("leg_stiffness", stiffness, side=side, sd=float(np.linalg.norm(slopes * sds)))
+
+
+def stiffness_of(values: FloatArray, sds: FloatArray, *, leg_length_m: float) -> tuple[float, float] | None:
+    """Leg stiffness and its standard deviation; None where the leg would sweep farther than it is long.
+
+    Args:
+        values: (3,) contact time, flight time and speed, as `leg_stiffness` has them.
+        sds: (3,) their standard deviations.
+        leg_length_m: of the standing leg.
+    """
+    stiffness = leg_stiffness(*values, leg_length_m=leg_length_m)
+    if stiffness is None:
+        return None
+    changed = [leg_stiffness(*(values + step), leg_length_m=leg_length_m) for step in np.diag(values / 1000)]
+    slopes = [(one or np.nan) - stiffness for one in changed] / (values / 1000)
+    return stiffness, float(np.linalg.norm(slopes * sds))
 
 
 def leg_stiffness(contact_s: float, flight_s: float, speed_m_s: float, *, leg_length_m: float) -> float | None:

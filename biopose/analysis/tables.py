@@ -20,8 +20,8 @@ class Event:
     """Something that happened at a moment.
 
     Attributes:
-        event: foot_strike, foot_off, take_off, box_take_off, landing, peak, lowest_point or peak_knee_flexion; see
-            `events`.
+        event: foot_strike, foot_off, take_off, box_take_off, landing, peak, lowest_point, peak_knee_flexion,
+            stride_foot_contact, external_rotation_peak, release or ball_strike; see `events`.
         side: whose.
         time_s: to a fraction of a frame.
         frame_index: of the video, the first frame after the event; of an extreme, the nearest.
@@ -45,7 +45,7 @@ class Metric:
         metric: name.
         side: whose; none where it is the whole body's.
         value: in the unit; None where it cannot be known.
-        unit: deg, m, s, m/s, steps/min, steps/s, N/m/kg, or 1 for a count or share.
+        unit: deg, deg/s, m, s, m/s, steps/min, steps/s, N/m/kg, or 1 for a count or share.
         sd: standard deviation in the same unit; None where it is unknown.
         reason: why the value is not known, in a sentence; None where it is known.
     """

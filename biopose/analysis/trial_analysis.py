@@ -110,7 +110,7 @@ def flights_of(motion: Motion, *, activity: str, moments: PlateMoments | None = 
         activity: of `biopose.reconstruction.low_pass_filter.CUTOFF_HZ`.
         moments: of contacts on force plates, which take the place of those from kinematics.
     """
-    flights = Flights() if activity in NEVER_IN_FLIGHT else find_flights(motion)
+    flights = Flights() if activity in NEVER_IN_FLIGHT else find_flights(motion, running=activity in RUNNING)
     return replace(flights, found=flights_on_plates(flights.found, moments)) if moments else flights
 
 

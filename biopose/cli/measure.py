@@ -66,7 +66,9 @@ SOME_FAILED = 3  # the exit code for "part of the input could not be processed, 
 )
 @click.option(
     "--activity",
-    type=click.Choice(["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"]),
+    type=click.Choice(
+        ["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "throw", "kick", "other"]
+    ),
     default="other",
     show_default=True,
     help="Sets the low-pass filter's cut-off, and the events and metrics that are computed.",

@@ -29,7 +29,7 @@ from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HE
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
 
-ACTIVITIES = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other")
+ACTIVITIES = ("walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "throw", "kick", "other")
 NAME_RULE = "up to 64 letters, digits, _ and -, a letter or digit first"
 TRIAL_NAME_RULE = "up to 64 letters, digits, _, - and dots, a letter or digit first"
 PERSON_RULE = (
@@ -57,7 +57,7 @@ KEYS_OF_OTHERS: dict[RecordingKind, set[str]] = {
     "markers": {*OF_VIDEO, "names"},
     "keypoints": OF_VIDEO,
 }
-Activity = Literal["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"]
+Activity = Literal["walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "throw", "kick", "other"]
 # What goes into paths and SQL.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]

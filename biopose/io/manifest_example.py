@@ -34,7 +34,7 @@ units = "mm"                   # only where they state no unit of length, or a w
 [[trial]]
 file = "jump1.mp4"
 athlete = "ann"
-activity = "countermovement_jump"   # walk, run, sprint, squat, countermovement_jump, drop_jump or other
+activity = "countermovement_jump"   # walk, run, sprint, squat, countermovement_jump, drop_jump, throw, kick or other
 
 # The second half of a video in slow motion; its name would be jump2 without the id.
 [[trial]]

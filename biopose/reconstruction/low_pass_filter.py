@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Winter 2009: 6 Hz keeps 99.7 % of walking's power at the toe. Running and landing have content up to 10 to 15 Hz
-# (Mai & Willwacher 2019, J Biomech 92:8; Kristianslund et al. 2012, J Biomech 45:666).
+# (Mai & Willwacher 2019, J Biomech 95:109311; Kristianslund et al. 2012, J Biomech 45:666).
 CUTOFF_HZ: Mapping[str, float] = {
     "walk": 6.0,
     "squat": 6.0,
@@ -21,6 +21,8 @@ CUTOFF_HZ: Mapping[str, float] = {
     "drop_jump": 12.0,
     "run": 12.0,
     "sprint": 14.0,
+    "throw": 14.0,
+    "kick": 14.0,
 }
 BOTH_PASSES = 0.802
 HIGHEST_SHARE = 0.9  # of half the frame rate; above, nothing is filtered

@@ -192,7 +192,16 @@ def bump(time_s: np.ndarray, centre_s: float, *, width_s: float = 0.08) -> np.nd
 
 def standing_points(frames: int) -> dict[str, np.ndarray]:
     """(T, 3) of the centre of mass and the joint centres of somebody who stands still, upright, facing along x."""
-    heights_m = {"heel": 0.0, "toes": 0.0, "ankle": 0.06, "knee": 0.45, "hip": 0.9, "shoulder": 1.4}
+    heights_m = {
+        "heel": 0.0,
+        "toes": 0.0,
+        "ankle": 0.06,
+        "knee": 0.45,
+        "hip": 0.9,
+        "shoulder": 1.4,
+        "elbow": 1.1,
+        "wrist": 0.85,
+    }
     points = {"center_of_mass": np.tile([0.0, STANDING_M, 0.0], (frames, 1))}
     for side in SIDES:
         for joint, height_m in heights_m.items():
@@ -209,7 +218,9 @@ def walking_points(one: Motion, *, speed_m_s: float, ahead_m: float, shank_deg: 
     """
     points = standing_points(len(one))
     way_m = np.stack([speed_m_s * (one.time_s - 0.3) - ahead_m, 0 * one.time_s, 0 * one.time_s], axis=1)
-    points |= {name: values + way_m for name, values in points.items() if name[:3] in ("cen", "hip", "sho")}
+    points |= {
+        name: values + way_m for name, values in points.items() if name[:3] in ("cen", "hip", "sho", "elb", "wri")
+    }
     shank_m = 0.39 * np.array([-np.sin(np.radians(shank_deg)), np.cos(np.radians(shank_deg)), 0.0])
     for side in SIDES:
         letter, foot_m = side[0], one.foot_points_m[side]

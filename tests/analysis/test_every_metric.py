@@ -9,6 +9,7 @@ from tests.analysis import test_landing_metrics as landing
 from tests.analysis import test_metrics as metrics
 from tests.analysis import test_squat_posture as squat
 from tests.analysis import test_step_metrics as steps
+from tests.analysis import test_swings as swings
 
 TESTS: dict[str, Callable[..., None]] = {
     "duration": metrics.test_angles_are_peaks_and_ranges_over_what_can_be_trusted,
@@ -66,6 +67,25 @@ TESTS: dict[str, Callable[..., None]] = {
     "landing_error_hip_flexion_displacement": landing.test_landing_errors_are_those_that_were_given,
     "landing_error_trunk_flexion_displacement": landing.test_landing_errors_are_those_that_were_given,
     "landing_error_score": landing.test_landing_errors_are_those_that_were_given,
+    "wrist_speed_peak": swings.test_a_throw_has_the_events_and_metrics_of_its_angles,
+    "hip_shoulder_separation_at_contact": swings.test_a_throw_has_the_events_and_metrics_of_its_angles,
+    "hip_shoulder_separation_peak": swings.test_a_throw_has_the_events_and_metrics_of_its_angles,
+    "throw_stride_length": swings.test_a_throw_has_the_events_and_metrics_of_its_angles,
+    "lead_knee_flexion_at_contact": swings.test_a_throw_has_the_events_and_metrics_of_its_angles,
+    "lead_knee_flexion_at_release": swings.test_a_throw_has_the_events_and_metrics_of_its_angles,
+    "shoulder_external_rotation_peak": swings.test_a_throw_has_the_events_and_metrics_of_its_angles,
+    "pelvis_rotation_velocity_peak": swings.test_a_throws_segments_turn_in_the_order_that_was_given,
+    "pelvis_rotation_velocity_peak_time": swings.test_a_throws_segments_turn_in_the_order_that_was_given,
+    "trunk_rotation_velocity_peak": swings.test_a_throws_segments_turn_in_the_order_that_was_given,
+    "trunk_rotation_velocity_peak_time": swings.test_a_throws_segments_turn_in_the_order_that_was_given,
+    "elbow_extension_velocity_peak": swings.test_a_throws_segments_turn_in_the_order_that_was_given,
+    "elbow_extension_velocity_peak_time": swings.test_a_throws_segments_turn_in_the_order_that_was_given,
+    "shoulder_internal_rotation_velocity_peak": swings.test_a_throws_segments_turn_in_the_order_that_was_given,
+    "shoulder_internal_rotation_velocity_peak_time": swings.test_a_throws_segments_turn_in_the_order_that_was_given,
+    "foot_speed_peak": swings.test_a_kick_strikes_the_ball_where_the_foot_is_fastest,
+    "knee_extension_velocity_peak": swings.test_a_kick_strikes_the_ball_where_the_foot_is_fastest,
+    "kick_hip_flexion_peak": swings.test_a_kick_strikes_the_ball_where_the_foot_is_fastest,
+    "kick_hip_flexion_range": swings.test_a_kick_strikes_the_ball_where_the_foot_is_fastest,
 }
 
 

@@ -47,6 +47,16 @@ def test_a_gap_in_which_a_foot_that_stood_leaves_the_ground_hides_no_step() -> N
     assert analysed(walking(observed={"left": observed}), "walk")[1]["step_count", "none"].value == 11
 
 
+@pytest.mark.parametrize("end", [355, 361, 370])
+def test_a_gap_from_air_to_stance_hides_one_step_which_counts(end: int) -> None:
+    """The left foot, in the air from about 3.2 s on, comes to rest at 3.6 s."""
+    observed = np.ones(600, dtype=np.bool_)
+    observed[350:end] = False
+    events, metrics = analysed(walking(observed={"left": observed}), "walk")
+    assert sum(event.event == "foot_strike" for event in events) == (11 if end == 355 else 10)
+    assert metrics["step_count", "none"].value == 11
+
+
 @pytest.mark.parametrize(("activity", "hides"), [("sprint", True), ("walk", False)])
 def test_a_gap_as_long_as_a_sprinters_contact_hides_a_step_of_a_run_alone(activity: str, hides: bool) -> None:
     """The left foot's stance from 2.3 to 2.41 s is not observed, and nothing else is."""

@@ -5,20 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from biopose.analysis.cycles import cycle_metrics
 from biopose.analysis.gait_events import OFF_LATER_S
 from biopose.analysis.gait_metrics import ON_BELT
 from biopose.analysis.motion import Motion
 from biopose.analysis.step_metrics import NO_LEG_SPRING, leg_stiffness
-from biopose.analysis.tables import Metric
-from biopose.analysis.trial_analysis import analyse_motion
+from biopose.analysis.tables import CycleMetric, Metric
+from biopose.analysis.trial_analysis import analyse_motion, flights_of
 from tests.analysis.motions import (
-    GRAVITY_M_S2,
     HEEL_RISES_S,
     right_foot_ahead,
     standing_points,
     walking,
     walking_points,
 )
+from tests.analysis.running import running
 
 STRIDE_M = 1.1 * 1.3
 FLIGHT_S, CONTACT_S, SPEED_M_S = 0.14, 0.21, 3.5
@@ -36,23 +37,10 @@ def walker(*, duration_s: float = 6.0) -> Motion:
     return replace(one, points_m=walking_points(one, speed_m_s=1.3, ahead_m=0.2), center_of_mass_m=body_m)
 
 
-def runner(*, duration_s: float = 6.0) -> Motion:
-    """On the ground the force over mass is a half sine whose mean over the step is gravity's."""
+def runner(*, duration_s: float = 4.0) -> Motion:
     step_s = FLIGHT_S + CONTACT_S
-    one = walking(stride_s=2 * step_s, stance_s=CONTACT_S, speed_m_s=SPEED_M_S, lift_m=0.1, duration_s=duration_s)
-    one = right_foot_ahead(one, SPEED_M_S * step_s)
-    since_s = (one.time_s - 0.3) % step_s
-    rate, down_m_s = np.pi / CONTACT_S, GRAVITY_M_S2 * FLIGHT_S / 2
-    peak, off_s = GRAVITY_M_S2 * step_s * rate / 2, since_s - CONTACT_S
-    sine = np.sin(rate * since_s.clip(max=CONTACT_S))
-    on_ground = (peak / rate - down_m_s) * since_s - GRAVITY_M_S2 * since_s**2 / 2 - peak / rate**2 * sine
-    in_air = down_m_s * off_s - GRAVITY_M_S2 * off_s**2 / 2
-    height_m = 0.95 + np.where(since_s < CONTACT_S, on_ground, in_air)
-    return replace(
-        one,
-        center_of_mass_m=np.stack([SPEED_M_S * one.time_s, height_m, 0 * height_m], axis=1),
-        points_m=walking_points(one, speed_m_s=SPEED_M_S, ahead_m=0.2, shank_deg=8.0),
-    )
+    one = running(speed_m_s=SPEED_M_S, stride_s=2 * step_s, contact_s=CONTACT_S, rate_hz=100.0, duration_s=duration_s)
+    return replace(one, points_m=walking_points(one, speed_m_s=SPEED_M_S, ahead_m=0.2, shank_deg=8.0))
 
 
 def test_a_walkers_steps_and_double_support_are_what_was_given() -> None:
@@ -76,6 +64,39 @@ def test_a_runners_contact_is_what_was_given() -> None:
     on_ground_m = np.ptp(one.center_of_mass_m[:, 1])
     assert metrics["vertical_oscillation", "none"].value == pytest.approx(on_ground_m, abs=0.002)
     assert "double_support" not in {name for name, _ in metrics}
+
+
+def rows_of(one: Motion, activity: str, side: str) -> dict[tuple[int, str], CycleMetric]:
+    flights = flights_of(one, activity=activity)
+    events, _ = analyse_motion(one, activity=activity, flights=flights)
+    rows = cycle_metrics(one, events, flights.found, activity=activity)
+    return {(row.cycle_number, row.metric): row for row in rows if row.side == side}
+
+
+def test_every_stride_of_a_walk_has_its_own_step_double_support_and_oscillation() -> None:
+    one = walker()
+    metrics, rows = metrics_of(one, "walk"), rows_of(one, "walk", "left")
+    strides = sorted({number for number, _ in rows})
+    assert len(strides) >= 4
+    for number in strides:
+        assert rows[number, "step_length"].value == pytest.approx(0.6 * STRIDE_M, abs=0.01)
+        assert rows[number, "vertical_oscillation"].value == pytest.approx(0.06, abs=0.001)
+    shares = [rows[number, "double_support"] for number in strides]
+    assert np.median([row.value for row in shares]) == pytest.approx(metrics["double_support", "left"].value, abs=0.001)
+    assert all((row.sd or 0) > 0.01 for row in shares)
+
+
+def test_every_stride_of_a_run_has_its_own_contact_and_leg_stiffness() -> None:
+    one = runner()
+    sds = {f"pelvis_t{axis}": np.full(len(one), 0.02) for axis in "xz"}
+    one = replace(one, coordinate_sd=one.coordinate_sd | sds)
+    metrics, rows = metrics_of(one, "run"), rows_of(one, "run", "right")
+    of_all = {name: [row.value for (_, found), row in rows.items() if found == name] for _, name in rows}
+    for name in ("overstride", "shank_angle_at_contact", "step_length", "leg_stiffness"):
+        assert len(of_all[name]) >= 3
+        assert np.median(of_all[name]) == pytest.approx(metrics[name, "right"].value, rel=0.05)
+    assert all((row.sd or 0) > 5 for (_, name), row in rows.items() if name == "leg_stiffness")
+    assert "touch_down_distance" in {name for _, name in rows_of(one, "sprint", "left")}
 
 
 def test_a_sprinters_touch_down_and_step_frequency_are_what_was_given() -> None:

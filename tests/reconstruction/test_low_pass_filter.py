@@ -81,7 +81,17 @@ def test_the_given_values_stay() -> None:
 
 
 def test_every_activity_of_the_manifest_has_a_cutoff() -> None:
-    assert set(CUTOFF_HZ) == {"walk", "run", "sprint", "squat", "countermovement_jump", "drop_jump", "other"}
+    assert set(CUTOFF_HZ) == {
+        "walk",
+        "run",
+        "sprint",
+        "squat",
+        "countermovement_jump",
+        "drop_jump",
+        "throw",
+        "kick",
+        "other",
+    }
 
 
 @pytest.mark.parametrize(("frames", "rate_hz", "cutoff_hz"), [(4, 30.0, 8.0), (50, 30.0, 6.0), (900, 240.0, 12.0)])

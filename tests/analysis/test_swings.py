@@ -1,0 +1,203 @@
+"""A throw and a kick whose angles and speeds are given functions of time have the events and metrics of these."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from biopose.analysis.body_points import SIDES, Side
+from biopose.analysis.motion import Motion
+from biopose.analysis.tables import Event, Metric
+from biopose.analysis.trial_analysis import analyse_motion
+from tests.analysis.motions import motion, standing_points
+
+RATE_HZ = 240.0
+CONTACT_S, PELVIS_S, TRUNK_S, ELBOW_S, TURN_S = 0.8, 0.86, 0.92, 0.99, 1.0
+PELVIS_W, TRUNK_W, ELBOW_W, TURN_W = 0.06, 0.05, 0.03, 0.04  # half the times in which the angles mostly change
+STRIDE_M, UPPER_M, FOREARM_M = 0.7, 0.3, 0.25
+
+
+def step(time_s: np.ndarray, middle_s: float, width_s: float) -> np.ndarray:
+    """From 0 to 1, at most by 1 / (2 width_s) a second."""
+    return (1 + np.tanh((time_s - middle_s) / width_s)) / 2
+
+
+def throwing_points(time_s: np.ndarray) -> dict[str, np.ndarray]:
+    """Of a thrower with the right hand: pelvis and trunk turn left by 90 degrees, the forearm from 90 to 170 and to 10.
+
+    The upper arm goes on along the line of the shoulders, the elbow bent by 90 degrees.
+    """
+    points = standing_points(len(time_s))
+    pelvis, trunk = (np.radians(-90 + 90 * step(time_s, *at)) for at in ((PELVIS_S, PELVIS_W), (TRUNK_S, TRUNK_W)))
+    for joint, turned, height_m in (("hip", pelvis, 0.9), ("shoulder", trunk, 1.4)):
+        for side, sign in (("l", -1), ("r", 1)):
+            across_m = 0.15 * sign * np.stack([np.sin(turned), 0 * turned, np.cos(turned)], axis=1)
+            points[f"{joint}_{side}"] = across_m + np.array([0, height_m, 0])
+    right = np.stack([np.sin(trunk), 0 * trunk, np.cos(trunk)], axis=1)
+    ahead = np.stack([np.cos(trunk), 0 * trunk, -np.sin(trunk)], axis=1)
+    external = np.radians(external_deg(time_s))[:, None]
+    points["elbow_r"] = points["shoulder_r"] + UPPER_M * right
+    points["wrist_r"] = points["elbow_r"] + FOREARM_M * (np.cos(external) * ahead + np.sin(external) * [0.0, 1.0, 0.0])
+    return points
+
+
+def external_deg(time_s: np.ndarray) -> np.ndarray:
+    return 90 + 80 * step(time_s, 0.87, 0.04) - 160 * step(time_s, TURN_S, TURN_W)
+
+
+def throw(*, hand: Side = "right", rate_hz: float = RATE_HZ) -> Motion:
+    """With the left hand everything is mirrored."""
+    time_s = np.arange(round(1.6 * rate_hz)) / rate_hz
+    swing = np.clip((time_s - 0.3) / (CONTACT_S - 0.3), 0, 1)
+    stride_m = np.zeros((len(time_s), 3))
+    stride_m[:, 0] = STRIDE_M * (swing - np.sin(2 * np.pi * swing) / (2 * np.pi))
+    stride_m[:, 1] = 0.3 * (step(time_s, 0.35, 0.03) - step(time_s, CONTACT_S, 0.03))
+    points = throwing_points(time_s)
+    points["ankle_l"] = points["ankle_l"] + stride_m
+    lead, sds = ("left", 2.0) if hand == "right" else ("right", 2.0)
+    letter = hand[0]
+    one = motion(
+        feet_m={lead: stride_m},
+        coordinates={
+            f"elbow_flex_{letter}": 90 - 70 * step(time_s, ELBOW_S, ELBOW_W),
+            f"knee_angle_{lead[0]}": 50 - 20 * time_s,
+        },
+        rate_hz=rate_hz,
+    )
+    if hand == "left":
+        names = {f"{name[:-1]}{'r' if name[-1] == 'l' else 'l'}" if name[-2] == "_" else name: name for name in points}
+        points = {name: points[other] * [1, 1, -1] for name, other in names.items()}
+    return replace(one, points_m=points, coordinate_sd=dict.fromkeys(one.coordinates, np.full(len(one), sds)))
+
+
+def analysed(one: Motion, activity: str) -> tuple[dict[str, Event], dict[str, Metric]]:
+    """Events and metrics of the activity by name; each is there once."""
+    events, metrics = analyse_motion(one, activity=activity)
+    return {event.event: event for event in events}, {metric.metric: metric for metric in metrics}
+
+
+def fastest_s(points_m: np.ndarray, time_s: np.ndarray) -> tuple[float, float]:
+    speed = np.linalg.norm(np.gradient(points_m, time_s, axis=0), axis=1)
+    return float(time_s[speed.argmax()]), float(speed.max())
+
+
+@pytest.mark.parametrize("hand", SIDES)
+def test_a_throw_has_the_events_and_metrics_of_its_angles(hand: Side) -> None:
+    events, metrics = analysed(throw(hand=hand), "throw")
+    fine_s = np.arange(0.5, 1.3, 1e-4)
+    release_s, speed_m_s = fastest_s(throwing_points(fine_s)["wrist_r"], fine_s)
+    cocked = int(external_deg(fine_s).argmax())
+    lead: Side = "left" if hand == "right" else "right"
+    assert (events["stride_foot_contact"].side, events["release"].side) == (lead, hand)
+    assert events["stride_foot_contact"].time_s == pytest.approx(CONTACT_S, abs=0.01)
+    assert events["external_rotation_peak"].time_s == pytest.approx(fine_s[cocked], abs=0.003)
+    assert events["release"].time_s == pytest.approx(release_s, abs=0.005)
+    assert all(0.005 < (events[name].sd_s or 0) < 0.03 for name in ("stride_foot_contact", "release"))
+    values = {name: metric.value for name, metric in metrics.items()}
+    at_s = events["stride_foot_contact"].time_s
+    apart = 90 * (step(fine_s, PELVIS_S, PELVIS_W) - step(fine_s, TRUNK_S, TRUNK_W))
+    assert values["hip_shoulder_separation_at_contact"] == pytest.approx(np.interp(at_s, fine_s, apart), abs=0.2)
+    assert values["hip_shoulder_separation_peak"] == pytest.approx(apart.max(), abs=0.3)
+    assert metrics["hip_shoulder_separation_peak"].sd == pytest.approx(2.0)
+    assert values["throw_stride_length"] == pytest.approx(np.hypot(STRIDE_M, 0.2), abs=0.01)
+    assert values["lead_knee_flexion_at_contact"] == pytest.approx(50 - 20 * at_s, abs=0.1)
+    assert values["lead_knee_flexion_at_release"] == pytest.approx(50 - 20 * events["release"].time_s, abs=0.1)
+    assert values["shoulder_external_rotation_peak"] == pytest.approx(external_deg(fine_s)[cocked], abs=0.2)
+    assert values["wrist_speed_peak"] == pytest.approx(speed_m_s, rel=0.05)
+    assert (metrics["lead_knee_flexion_at_contact"].side, metrics["wrist_speed_peak"].side) == (lead, hand)
+
+
+def test_a_throws_segments_turn_in_the_order_that_was_given() -> None:
+    events, metrics = analysed(throw(), "throw")
+    given = {
+        "pelvis_rotation_velocity_peak": (90 / (2 * PELVIS_W), PELVIS_S, "pelvis_rotation_velocity_peak_time"),
+        "trunk_rotation_velocity_peak": (90 / (2 * TRUNK_W), TRUNK_S, "trunk_rotation_velocity_peak_time"),
+        "elbow_extension_velocity_peak": (70 / (2 * ELBOW_W), ELBOW_S, "elbow_extension_velocity_peak_time"),
+        "shoulder_internal_rotation_velocity_peak": (
+            160 / (2 * TURN_W),
+            TURN_S,
+            "shoulder_internal_rotation_velocity_peak_time",
+        ),
+    }
+    for name, (rate_deg_s, peak_s, time_name) in given.items():
+        assert metrics[name].value == pytest.approx(rate_deg_s, rel=0.06)
+        assert metrics[name].sd == pytest.approx(np.sqrt(2) * (2.0 if name[:5] != "trunk" else np.sqrt(8)) / 0.04)
+        since_s = peak_s - events["release"].time_s
+        assert metrics[time_name].value == pytest.approx(since_s, abs=0.003)
+        assert 0.008 < (metrics[time_name].sd or 0) < 0.03
+
+
+def test_the_arms_rotations_are_not_known_at_thirty_frames_a_second() -> None:
+    events, metrics = analysed(throw(rate_hz=30.0), "throw")
+    assert "external_rotation_peak" not in events
+    for name in ("wrist_speed_peak", "shoulder_external_rotation_peak", "elbow_extension_velocity_peak"):
+        assert metrics[name].value is None
+        assert metrics[name].reason == (
+            "The arm accelerates for about 0.05 s, which has fewer than 3 frames at 30 frames/s; record at 60 frames/s "
+            "or more."
+        )
+
+
+def test_somebody_who_stands_throws_and_kicks_nothing() -> None:
+    one = replace(motion(frames=200), points_m=standing_points(200))
+    events, metrics = analysed(one, "throw")
+    assert "release" not in events
+    assert metrics["wrist_speed_peak"].reason == "Neither wrist is as fast as 4 m/s: no swing was found."
+    assert analysed(one, "kick")[1]["foot_speed_peak"].reason == (
+        "Neither foot is as fast as 5 m/s: no swing was found."
+    )
+
+
+def test_arms_that_swing_alike_leave_open_which_throws() -> None:
+    one = throw()
+    both = dict(one.points_m)
+    both["wrist_l"] = both["wrist_r"] * [1, 1, -1]
+    metrics = analysed(replace(one, points_m=both), "throw")[1]
+    assert (metrics["wrist_speed_peak"].reason or "").startswith("Which wrist swings is open: ")
+
+
+KICK_S, KNEE_S, FOOT_W, KNEE_W = 1.0, 0.98, 0.06, 0.05
+
+
+def kick() -> Motion:
+    """The right foot passes at 15 m/s; its knee extends by 80 degrees, its hip flexes from -20 to 50 degrees."""
+    time_s = np.arange(480) / RATE_HZ
+    points = standing_points(len(time_s))
+    points["toes_r"] = points["toes_r"] + np.stack(
+        [15 * FOOT_W * np.tanh((time_s - KICK_S) / FOOT_W), 0 * time_s, 0 * time_s], axis=1
+    )
+    one = motion(
+        frames=len(time_s),
+        coordinates={
+            "knee_angle_r": 100 - 80 * step(time_s, KNEE_S, KNEE_W),
+            "hip_flexion_r": -20 + 140 * np.clip((time_s - 0.7) / 0.6, 0, 1),
+        },
+        coordinate_sd={"hip_flexion_r": np.full(480, 2.0), "knee_angle_r": np.full(480, 2.0)},
+        rate_hz=RATE_HZ,
+    )
+    return replace(one, points_m=points)
+
+
+def test_a_kick_strikes_the_ball_where_the_foot_is_fastest() -> None:
+    events, metrics = analysed(kick(), "kick")
+    assert (events["ball_strike"].side, events["ball_strike"].time_s) == ("right", pytest.approx(KICK_S, abs=0.002))
+    assert 0.01 <= (events["ball_strike"].sd_s or 0) < 0.02
+    assert metrics["foot_speed_peak"].value == pytest.approx(15.0, rel=0.03)
+    assert metrics["knee_extension_velocity_peak"].value == pytest.approx(80 / (2 * KNEE_W), rel=0.05)
+    assert metrics["kick_hip_flexion_range"].value == pytest.approx(70.0, abs=1.0)
+    assert metrics["kick_hip_flexion_peak"].value == pytest.approx(50.0, abs=1.0)
+    assert metrics["kick_hip_flexion_range"].sd == pytest.approx(np.sqrt(8))
+
+
+def test_a_throw_whose_markers_are_missing_is_null_with_the_reason() -> None:
+    one = throw()
+    gap = (one.time_s > 0.95) & (one.time_s < 1.05)
+    metrics = analysed(replace(one, undetermined={"arm_rot_r": gap}), "throw")[1]
+    assert metrics["wrist_speed_peak"].reason == (
+        "The wrist may be faster in frames 229 to 251, which are missing or cannot be trusted."
+    )
+    unknown = one.coordinates | {"arm_rot_r": np.full(len(one), np.nan)}
+    armless = analysed(replace(one, coordinates=unknown), "throw")[1]
+    assert armless["wrist_speed_peak"].reason == "No frame's markers determine arm_rot_r."
+    nowhere = analysed(replace(one, world_unknown="The camera moves."), "throw")[1]
+    assert nowhere["wrist_speed_peak"].reason == "The camera moves."

@@ -4,7 +4,8 @@
     measured = measure_markers(trial, folder)
     analyse_markers(measured, trial, Path("jump"), settings={}, versions={})
 
-No network on images runs here: processors alone are needed. Coordinates are those of the fit, not filtered.
+No network on images runs here: processors alone are needed. Coordinates are those of the fit, not filtered; their
+standard deviations follow from the marker error, or are NeurIK's, and hold the constant errors.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from biopose.neurik.recording import predict_recording
 from biopose.neurik.static_trial import static_scaling
 from biopose.outputs.marker_trial import MarkerMeasurement
 from biopose.report.marker_folder import write_marker_outputs
+from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.branches import jumps
 from biopose.skeleton.ik.fit_report import (
@@ -91,7 +93,7 @@ def measure_markers(
             f"vertical axis is not {trial.up}; state it in session.toml, as [recording] up = {others}"
         )
     plates, notes = trial.read_plates()
-    return replace(measured, plates=plates, notes=(*measured.notes, *notes))
+    return replace(_with_constant_errors(measured), plates=plates, notes=(*measured.notes, *notes))
 
 
 def analyse_markers(
@@ -125,11 +127,19 @@ def analyse_markers(
     )
 
 
+def _with_constant_errors(measured: MarkerMeasurement) -> MarkerMeasurement:
+    """With standard deviations that hold the constant errors besides what each frame's markers tell."""
+    if measured.coordinate_sd is None:
+        return measured
+    constant_sd = constant_sd_rad(measured.coordinates.names)
+    return replace(measured, coordinate_sd=np.hypot(measured.coordinate_sd, constant_sd), constant_sd=constant_sd)
+
+
 def _by_solver(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path, *, threads: int) -> MarkerMeasurement:
     model, skeleton, body_scales, scale_notes = _athletes_model(trial, folder)
     _check_coordinates(trial, skeleton)
     with prefixed_errors(trial.markers):
-        solution = inverse_kinematics(skeleton, recording, outliers="left out", threads=threads)
+        solution = inverse_kinematics(skeleton, recording, outliers="left out", deviations=True, threads=threads)
     if not solution.solved.any():
         raise ModelError(f"{trial.markers}: no frame has {MIN_MARKERS} markers of the model {skeleton.name}")
     return MarkerMeasurement(
@@ -137,7 +147,7 @@ def _by_solver(trial: MarkerTrial, recording: MarkerTrajectories, folder: Path, 
         model=model,
         skeleton=skeleton,
         coordinates=solution.coordinates,
-        coordinate_sd=None,
+        coordinate_sd=solution.coordinate_sd,
         markers=recording,
         used=solution.marker_names,
         error_m=error_without_faults_m(solution),
@@ -153,7 +163,9 @@ def _of_keypoints(
     names = None if trial.names is None else read_keypoint_names(trial.names)
     with prefixed_errors(trial.markers):
         found = keypoint_recording(recording, names=names)
-        solution = inverse_kinematics(found.skeleton, found.markers, limits="all", outliers="left out", threads=threads)
+        solution = inverse_kinematics(
+            found.skeleton, found.markers, limits="all", outliers="left out", deviations=True, threads=threads
+        )
     if not solution.solved.any():
         raise ModelError(f"{trial.markers}: no frame has {MIN_MARKERS} keypoints")
     factors = found.body_scales[1:].round(4).tolist()
@@ -162,7 +174,7 @@ def _of_keypoints(
         model=write_scaled_default(folder / SCALED, found.body_scales, mass_kg=trial.mass_kg),
         skeleton=found.skeleton,
         coordinates=solution.coordinates,
-        coordinate_sd=None,
+        coordinate_sd=solution.coordinate_sd,
         markers=recording,
         used=solution.marker_names,
         error_m=error_without_faults_m(solution),

@@ -75,7 +75,10 @@ def test_few_markers_are_solved_on_the_default_model_that_is_scaled_to_the_stati
     written_trc(trial.markers, replace(few, positions_m=gap))
     measured = measure_markers(trial, tmp_path)
     assert measured.method == "marker_ik"
-    assert measured.coordinate_sd is None
+    assert measured.coordinate_sd is not None
+    assert measured.constant_sd is not None
+    known = np.isfinite(measured.coordinates.values) & ~np.isin(measured.coordinates.names, measured.held)
+    assert (measured.coordinate_sd >= measured.constant_sd)[known].all()
     assert knee_error_deg(measured) < 6
     assert "neck_flexion" in measured.held
     assert any("4 frames of 60 have fewer than 3 markers (from 20 to 23" in note for note in measured.notes)
@@ -84,6 +87,8 @@ def test_few_markers_are_solved_on_the_default_model_that_is_scaled_to_the_stati
     assert {path.name for path in files} == {path.name for path in (tmp_path / "out").iterdir()}
     kinematics = pl.read_parquet(tmp_path / "out" / "kinematics.parquet")
     assert kinematics["knee_angle_r_deg"].null_count() == 4
+    assert kinematics["knee_angle_r_sd_deg"].null_count() == 4
+    assert kinematics["knee_angle_r_sd_deg"].min() > 2.3  # the constant error's alone
     assert kinematics["neck_flexion_deg"].null_count() == 60  # held: nothing is known of it
     assert kinematics["quality"][20] == 0
     metrics = pl.read_parquet(tmp_path / "out" / "metrics.parquet")

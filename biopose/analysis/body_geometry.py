@@ -1,17 +1,16 @@
 """Directions, angles and distances between joint centres, for the metrics that rest on them.
 
-Their standard deviations are those that the coordinates' deviations give to first order, as if these were independent.
-Those of one limb are not: where the pelvis is believed to lean too far, the hip is believed to be bent too little. So a
-deviation is rather too large.
+Their standard deviations are those that the coordinates' deviations give to first order (`angle_errors`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from biopose.analysis.angle_errors import Slopes, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
@@ -19,6 +18,7 @@ from biopose.analysis.motion import Motion
 UP = np.array([0.0, 1.0, 0.0])
 LEAST_PROJECTED = 0.5  # of a thigh's length: less, and a centimetre changes its angle by three degrees or more
 LEG = ("hip", "knee", "ankle")
+TRUNK_LEAN: Slopes = {"pelvis_tilt": 1.0, "lumbar_extension": 1.0}  # by how much each changes `trunk_lean_deg`
 
 
 def lacking(motion: Motion, points: Sequence[str]) -> str | None:
@@ -65,10 +65,22 @@ class Angle:
     Attributes:
         deg: (T,).
         sd_deg: (T,) its standard deviation.
+        varying_sd_deg: (T,) of what of that varies through the trial.
     """
 
     deg: FloatArray
     sd_deg: FloatArray
+    varying_sd_deg: FloatArray
+
+    @classmethod
+    def of(cls, motion: Motion, deg: FloatArray, slopes: Slopes) -> Angle:
+        """An angle (T,) that changes with coordinates."""
+        return cls(deg, sd_of_sum(motion, slopes), varying_sd_of_sum(motion, slopes))
+
+    @property
+    def varying(self) -> Angle:
+        """The angle without what it errs by all the time: for its changes."""
+        return replace(self, sd_deg=self.varying_sd_deg)
 
     def at(self, motion: Motion, moment_s: float, sd_s: float = 0.0) -> tuple[float, float]:
         """Value and standard deviation at a moment of a standard deviation."""
@@ -113,42 +125,60 @@ def frontal_knee_deg(motion: Motion, side: Side) -> FloatArray:
     return np.where(level, np.nan, np.degrees(thigh + shank))
 
 
-def frontal_knee_sd_deg(motion: Motion, side: Side) -> FloatArray:
-    """(T,) standard deviation of the above: of hip adduction, and of hip rotation as far as the knee is bent."""
-    adduction, rotation = (motion.coordinate_sd[f"hip_{name}_{side[0]}"] for name in ("adduction", "rotation"))
-    return np.hypot(adduction, rotation * np.sin(np.radians(motion.joint_deg("knee_angle", side))))
+def frontal_knee_slopes(motion: Motion, side: Side) -> Slopes:
+    """By how much the above changes with each coordinate, which turns the leg, or the shank alone, about an axis.
+
+    A straight leg turns as one and its angle stays; one that is bent swings the shank to a side as the thigh rotates.
+    """
+    hip_m, knee_m, ankle_m = (motion.points_m[f"{joint}_{side[0]}"] for joint in LEG)
+    thigh_m, shank_m, to_right = knee_m - hip_m, ankle_m - knee_m, to_the_right(motion)
+    along = thigh_m / np.linalg.norm(thigh_m, axis=1, keepdims=True).clip(min=1e-9)
+    through_knee = to_right - (to_right * along).sum(axis=1, keepdims=True) * along
+
+    def turned(axis: FloatArray, *, thigh: bool = True) -> FloatArray:
+        of_thigh = _inclination_rate(thigh_m, np.cross(axis, thigh_m), to_right) if thigh else 0.0
+        return np.asarray(of_thigh - _inclination_rate(shank_m, np.cross(axis, shank_m), to_right))
+
+    return {
+        **dict.fromkeys(("pelvis_tilt", f"hip_flexion_{side[0]}"), turned(to_right)),
+        "pelvis_list": turned(np.cross(UP, to_right)),
+        f"hip_adduction_{side[0]}": turned(np.cross(along, through_knee)),
+        f"hip_rotation_{side[0]}": turned(along),
+        f"knee_angle_{side[0]}": turned(through_knee, thigh=False),
+    }
 
 
-def trunk_lean_deg(motion: Motion) -> tuple[FloatArray, FloatArray]:
-    """(T,) lean of the line from the middle of the hips to that of the shoulders, and its standard deviation, degrees.
+def _inclination_rate(segment_m: FloatArray, moving_m: FloatArray, across: FloatArray) -> FloatArray:
+    """(T,) at which the angle from the vertical in the frontal plane changes as the segment's end (T, 3) moves."""
+    (aside, moves_aside), height = ((of * across).sum(axis=1) for of in (segment_m, moving_m)), np.abs(segment_m[:, 1])
+    rises = np.sign(segment_m[:, 1]) * moving_m[:, 1]
+    return np.asarray((height * moves_aside - aside * rises) / (aside**2 + height**2).clip(min=1e-9))
+
+
+def trunk_lean_deg(motion: Motion) -> FloatArray:
+    """(T,) lean of the line from the middle of the hips to that of the shoulders, degrees.
 
     Forwards is positive: from the vertical, in the direction in which the pelvis faces.
     """
     middles_m = [(motion.points_m[f"{joint}_l"] + motion.points_m[f"{joint}_r"]) / 2 for joint in ("hip", "shoulder")]
     trunk_m = middles_m[1] - middles_m[0]
     forward_m = (trunk_m * np.cross(UP, to_the_right(motion))).sum(axis=1)
-    sd_deg = np.hypot(*(motion.coordinate_sd[name] for name in ("pelvis_tilt", "lumbar_extension")))
-    return np.degrees(np.arctan2(forward_m, trunk_m[:, 1])), sd_deg
+    return np.degrees(np.arctan2(forward_m, trunk_m[:, 1]))
 
 
-def sagittal_sd_deg(motion: Motion, side: Side, *joints: str) -> FloatArray:
-    """(T,) standard deviation of a segment's sagittal inclination: of the pelvis's tilt and the joints' angles."""
-    names = ["pelvis_tilt", *(f"{joint}_{side[0]}" for joint in joints)]
-    return np.asarray(np.linalg.norm([motion.coordinate_sd[name] for name in names], axis=0))
+def sagittal_slopes(side: Side, *joints: str) -> Slopes:
+    """By how much a segment's sagittal inclination changes with the pelvis's tilt and some joints' flexion."""
+    return {"pelvis_tilt": 1.0} | {f"{joint}_{side[0]}": -1.0 if joint == "knee_angle" else 1.0 for joint in joints}
 
 
-def foot_reach_sd_m(motion: Motion, side: Side, point: str) -> FloatArray:
-    """(T,) standard deviation of how far a point of the foot lies ahead of the pelvis.
+def foot_reach_slopes(motion: Motion, side: Side, point: str) -> Slopes:
+    """By how much the distance by which a point of the foot lies ahead of the pelvis changes, metres a degree.
 
     An error of a joint's sagittal angle moves the point by the joint's height above it.
     """
-    foot_m = motion.points_m[f"{point}_{side[0]}"][:, 1]
-    levers = {"pelvis_tilt": "hip", f"hip_flexion_{side[0]}": "hip", f"knee_angle_{side[0]}": "knee"}
-    parts = [
-        (motion.points_m[f"{joint}_{side[0]}"][:, 1] - foot_m) * np.radians(motion.coordinate_sd[coordinate])
-        for coordinate, joint in levers.items()
-    ]
-    return np.asarray(np.linalg.norm(parts, axis=0))
+    hip_m, knee_m, foot_m = (motion.points_m[f"{joint}_{side[0]}"][:, 1] for joint in ("hip", "knee", point))
+    slopes = dict.fromkeys(("pelvis_tilt", f"hip_flexion_{side[0]}"), np.radians(hip_m - foot_m))
+    return slopes | {f"knee_angle_{side[0]}": -np.radians(knee_m - foot_m)}
 
 
 def heading_deg(motion: Motion, joint: str) -> FloatArray:

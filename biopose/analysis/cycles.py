@@ -3,8 +3,8 @@
 A stride lasts from a foot's strike to that foot's next; one during which the foot was not observed, or during which a
 runner stands on both feet, is left out. A jump lasts from the lowest point of the centre of mass before take-off to
 that after landing, where there are such, else from take-off to landing. A repetition lasts from one straightest posture
-of the knees to the next. Times of events carry their standard deviations into a cycle's metrics; an angle read at one
-frame has that frame's. What is not known because markers are missing is left out.
+of the knees to the next. Times of events carry their standard deviations into a cycle's metrics; those of peaks
+and ranges are sampled. What is not known because markers are missing is left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S, WITH_JUMPS, knee_flexion_deg, knee_flexion_peaks
-from biopose.analysis.extremes import KNEES, missing, peak, peak_and_range
+from biopose.analysis.extremes import KNEES, Curve, missing, peak, peak_and_range
 from biopose.analysis.flights import Flight
 from biopose.analysis.gait_metrics import ON_BELT, RUNNING, strides_of, too_short
 from biopose.analysis.jump_metrics import jump_heights, landing_peaks
@@ -99,18 +99,18 @@ def _of_stride(gait: Gait, cycle: Cycle, start: Event, end: Event, side: Side) -
         if not too_short(motion, contact_s):
             yield metric("contact_time", contact_s, side=side, sd=_sd_s(start, offs[0]))
         yield metric("swing_time", end.time_s - offs[0].time_s, side=side, sd=_sd_s(offs[0], end))
-    yield from _stride_length(motion, cycle, side)
+    yield from _stride_length(motion, start, end, side)
     yield from stride_metrics(gait, side, start, end)
     for name, joint in ANGLES.items():
         yield from peak_and_range(motion, _frames(motion, cycle), name, f"{joint}_{side[0]}", side=side)
 
 
-def _stride_length(motion: Motion, cycle: Cycle, side: Side) -> Iterator[Metric]:
+def _stride_length(motion: Motion, start: Event, end: Event, side: Side) -> Iterator[Metric]:
     """Of the pelvis's way over the ground; on a treadmill it stays where it is, and there is none."""
     if motion.on_belt:
         yield unknown_metric("stride_length", reason=ON_BELT, side=side)
         return
-    if length := stride_length_m(motion, cycle.start_s, cycle.end_s):
+    if length := stride_length_m(motion, start, end):
         yield metric("stride_length", length[0], side=side, sd=length[1])
 
 
@@ -145,7 +145,7 @@ def _of_repetition(motion: Motion, cycle: Cycle) -> Iterator[Metric]:
     frames = _frames(motion, cycle)
     if not missing(motion, frames, KNEES):
         yield metric("duration", cycle.end_s - cycle.start_s)
-    yield from peak(motion, frames, "squat_depth", KNEES)
+    yield from peak(motion, frames, "squat_depth", Curve.of(motion, KNEES))
     for side in SIDES:
         for name, joint in ANGLES.items():
             yield from peak_and_range(motion, frames, name, f"{joint}_{side[0]}", side=side)

@@ -8,12 +8,15 @@ movement, the metric is null with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from biopose.analysis.angle_errors import sd_of_sum, varying_sd_of_sum
 from biopose.analysis.definitions import Side, metric, unknown_metric
 from biopose.analysis.motion import Motion, runs
+from biopose.analysis.sampled_extremes import sampled_extremes, sd_of_extreme
 from biopose.analysis.tables import Metric
 
 LONGEST_GAP_S = 0.1  # in which an angle does not come to an extreme and back without its neighbours being near it
@@ -22,28 +25,58 @@ KNEES = ("knee_angle_l", "knee_angle_r")
 Frames = NDArray[np.bool_]
 
 
-def peak(
-    motion: Motion, frames: Frames, name: str, coordinates: Sequence[str], *, side: Side = "none"
-) -> Iterator[Metric]:
-    """The greatest of an angle; nothing where it is known in none of the frames.
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A quantity through T frames.
 
-    The errors of several coordinates are taken as one, so their mean's is their mean.
+    Attributes:
+        values: (T,) NaN where it is not known.
+        sd: (T,) standard deviations.
+        varying_sd: (T,) of what of these varies through the trial.
+        rests_on: coordinates that it follows from.
+    """
+
+    values: NDArray[np.float64]
+    sd: NDArray[np.float64]
+    varying_sd: NDArray[np.float64]
+    rests_on: Sequence[str]
+
+    @classmethod
+    def of(cls, motion: Motion, coordinates: Sequence[str]) -> Curve:
+        """The mean of some angles."""
+        mean = dict.fromkeys(coordinates, 1 / len(coordinates))
+        values = np.mean([motion.coordinates[name] for name in coordinates], axis=0)
+        return cls(values, sd_of_sum(motion, mean), varying_sd_of_sum(motion, mean), coordinates)
+
+
+def peak(
+    motion: Motion, frames: Frames, name: str, curve: Curve, *, side: Side = "none", either_sign: bool = False
+) -> Iterator[Metric]:
+    """The greatest value; nothing where it is known in none of the frames.
+
+    What it errs by that varies through the trial is sampled (`sampled_extremes`), what is constant is added.
 
     Args:
         motion: the trial.
         frames: (T,) in which it is looked for.
         name: of the metric.
-        coordinates: whose mean the angle is.
+        curve: of which it is the greatest.
         side: whose.
+        either_sign: the value that is farthest from 0 instead; its sign is kept.
     """
-    at = _usable(motion, frames, coordinates)
+    at = _usable(motion, frames, curve)
     if len(at):
-        values_deg, sd_deg = _mean(motion, coordinates)
-        high = int(at[values_deg[at].argmax()])
-        if not (reason := missing(motion, frames, coordinates, extremes=(high,))):
-            yield metric(name, values_deg[high], side=side, sd=sd_deg[high])
+        values = curve.values[at]
+        high = int(at[(np.abs(values) if either_sign else values).argmax()])
+        if not (reason := missing(motion, frames, curve.rests_on, extremes=(high,))):
+            found = sampled_extremes(motion.time_s[at], values, curve.varying_sd[at])
+            samples = np.maximum(found.highest, -found.lowest) if either_sign else found.highest
+            value = abs(curve.values[high]) if either_sign else curve.values[high]
+            constant = np.sqrt(np.clip(curve.sd[high] ** 2 - curve.varying_sd[high] ** 2, 0.0, None))
+            sd = np.hypot(sd_of_extreme(samples, value, most_bias=found.reach), constant)
+            yield metric(name, curve.values[high], side=side, sd=sd)
     else:
-        reason = missing(motion, frames, coordinates)
+        reason = missing(motion, frames, curve.rests_on)
     if reason:
         yield unknown_metric(name, reason=reason, side=side)
 
@@ -51,7 +84,7 @@ def peak(
 def peak_and_range(motion: Motion, frames: Frames, name: str, coordinate: str, *, side: Side) -> Iterator[Metric]:
     """Peak and range of an angle; nothing where it is known in none of the frames.
 
-    The errors of a range's two frames are taken as independent; what they share, such as a bias, would cancel.
+    A constant error of the angle cancels in its range; what varies through the trial is sampled.
 
     Args:
         motion: the trial.
@@ -60,14 +93,19 @@ def peak_and_range(motion: Motion, frames: Frames, name: str, coordinate: str, *
         coordinate: the angle.
         side: whose.
     """
-    yield from peak(motion, frames, f"{name}_peak", (coordinate,), side=side)
-    at = _usable(motion, frames, (coordinate,))
+    curve = Curve.of(motion, (coordinate,))
+    yield from peak(motion, frames, f"{name}_peak", curve, side=side)
+    at = _usable(motion, frames, curve)
     if len(at):
-        values_deg, sd_deg = motion.coordinates[coordinate], motion.coordinate_sd[coordinate]
+        values_deg = curve.values
         low, high = int(at[values_deg[at].argmin()]), int(at[values_deg[at].argmax()])
         if not (reason := missing(motion, frames, (coordinate,), extremes=(low, high))):
-            sd = float(np.hypot(sd_deg[low], sd_deg[high]))
-            yield metric(f"{name}_range", values_deg[high] - values_deg[low], side=side, sd=sd)
+            found = sampled_extremes(motion.time_s[at], values_deg[at], curve.varying_sd[at])
+            range_deg = values_deg[high] - values_deg[low]
+            known = np.isfinite(curve.varying_sd[[low, high]]).all()
+            ranges_deg = found.highest - found.lowest
+            sd = sd_of_extreme(ranges_deg, range_deg, most_bias=2 * found.reach) if known else None
+            yield metric(f"{name}_range", range_deg, side=side, sd=sd)
     else:
         reason = missing(motion, frames, (coordinate,))
     if reason:
@@ -104,12 +142,6 @@ def _long(motion: Motion, inside: Frames, nowhere: Frames) -> bool:
     )
 
 
-def _usable(motion: Motion, frames: Frames, coordinates: Sequence[str]) -> NDArray[np.intp]:
-    """Frames that count; those of a coordinate that is known nowhere do not."""
-    finite = np.isfinite([motion.coordinates[name] for name in coordinates]).all(axis=0)
-    return np.flatnonzero(frames & motion.trusted & finite & ~motion.not_determined(coordinates))
-
-
-def _mean(motion: Motion, coordinates: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    of, sd = ([values[name] for name in coordinates] for values in (motion.coordinates, motion.coordinate_sd))
-    return np.mean(of, axis=0), np.mean(sd, axis=0)
+def _usable(motion: Motion, frames: Frames, curve: Curve) -> NDArray[np.intp]:
+    """Frames that count; those of a quantity that is known nowhere do not."""
+    return np.flatnonzero(frames & motion.trusted & np.isfinite(curve.values) & ~motion.not_determined(curve.rests_on))

@@ -70,7 +70,10 @@ def gait_metrics(
         yield from medians("contact_time", contacts)
         yield from _duty_factors(contacts, strides)
     if known := [_median(times) for times in strides.values() if not isinstance(times, str) and len(times[0])]:
-        stride_s, sd_s = (float(np.mean(values)) for values in zip(*known, strict=True))
+        stride_s, sd_s = (
+            float(np.mean([s for s, _ in known])),
+            float(np.linalg.norm([sd for _, sd in known])) / len(known),
+        )
         cadence = STEPS_A_STRIDE * SECONDS_A_MINUTE / stride_s
         yield metric("cadence", cadence, sd=cadence * sd_s / stride_s)
     elif reasons := [reason for reason in strides.values() if isinstance(reason, str)]:
@@ -119,7 +122,7 @@ def medians(name: str, values: BySide) -> Iterator[Metric]:
 
 
 def _duty_factors(contacts: BySide, strides: BySide) -> Iterator[Metric]:
-    """Where a side has both; the deviation is as if both erred independently, which is rather too large."""
+    """Where a side has both; contact and stride begin with the same strike, and strikes err alike."""
     for side, contact in contacts.items():
         stride = strides[side]
         if isinstance(contact, str) or isinstance(stride, str):
@@ -128,8 +131,8 @@ def _duty_factors(contacts: BySide, strides: BySide) -> Iterator[Metric]:
         elif len(contact[0]) and len(stride[0]):
             (contact_s, contact_sd_s), (stride_s, stride_sd_s) = _median(contact), _median(stride)
             share = contact_s / stride_s
-            sd = share * np.hypot(contact_sd_s / contact_s, stride_sd_s / stride_s)
-            yield metric("duty_factor", share, side=side, sd=sd)
+            variance_s2 = contact_sd_s**2 - share * (1 - share) * stride_sd_s**2
+            yield metric("duty_factor", share, side=side, sd=np.sqrt(max(variance_s2, 0.0)) / stride_s)
 
 
 def _median(found: Values) -> tuple[float, float]:

@@ -10,11 +10,12 @@ from biopose.analysis.body_points import SIDES
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.derivatives import crossing_s, derivative
 from biopose.analysis.events import LEVEL_M, LOWEST_WITHIN_S
-from biopose.analysis.extremes import peak
+from biopose.analysis.extremes import Curve, peak
 from biopose.analysis.flights import Flight, Flights
 from biopose.analysis.foot_clearance import evidence_of
 from biopose.analysis.free_fall import GRAVITY_M_S2, FreeFall
 from biopose.analysis.motion import Motion
+from biopose.analysis.sampled_extremes import SMOOTH_S
 from biopose.analysis.tables import Event, Metric
 
 LANDING_S = 1.0
@@ -32,7 +33,7 @@ COUNTERMOVEMENT = (
     "time_to_take_off",
     "reactive_strength_index_modified",
 )
-SINKS_M_S, SPEED_SD_M_S = 0.1, 0.03  # of the centre of mass as the countermovement begins
+SINKS_M_S = 0.1  # of the centre of mass as the countermovement begins
 SPEED_WINDOW_S = 0.05
 DESCENT_S = 2.0  # before the lowest point, in which the countermovement begins
 NO_COUNTERMOVEMENT = "Before the take-off, within the recording, no standing still and sinking from there was found."
@@ -91,7 +92,7 @@ def countermovement_metrics(motion: Motion, events: Sequence[Event], jump: Fligh
         jump: of it.
     """
     before = [e for e in events if e.event == "lowest_point" and 0 <= jump.take_off_s - e.time_s <= LOWEST_WITHIN_S]
-    begins = _begins_s(motion, before[-1].time_s) if before else None
+    begins = _begins_s(motion, before[-1].time_s, noise_m=jump.fall.noise_m) if before else None
     if begins is None:
         yield from (unknown_metric(name, reason=NO_COUNTERMOVEMENT) for name in COUNTERMOVEMENT)
         return
@@ -121,8 +122,11 @@ def _modified_index(fall: FreeFall, time_s: float, begins_sd_s: float) -> Metric
     return metric("reactive_strength_index_modified", index, sd=float(sd))
 
 
-def _begins_s(motion: Motion, lowest_s: float) -> tuple[float, float] | None:
-    """When the centre of mass begins to sink towards its lowest point, and the moment's standard deviation."""
+def _begins_s(motion: Motion, lowest_s: float, *, noise_m: float) -> tuple[float, float] | None:
+    """When the centre of mass begins to sink towards its lowest point, and the moment's standard deviation.
+
+    The speed of an error of the height that is smooth over SMOOTH_S has the standard deviation noise_m / SMOOTH_S.
+    """
     time_s = motion.time_s
     within = np.flatnonzero((time_s >= lowest_s - DESCENT_S) & (time_s <= lowest_s))
     rising_m_s = derivative(motion.center_of_mass_m[:, 1], time_s, order=1, degree=2, half_window_s=SPEED_WINDOW_S)
@@ -132,7 +136,7 @@ def _begins_s(motion: Motion, lowest_s: float) -> tuple[float, float] | None:
         return None
     frame = int(slow[-1]) + 1
     acceleration = (rising_m_s[frame] - rising_m_s[frame - 1]) / (time_s[frame] - time_s[frame - 1])
-    sd_s = min(SPEED_SD_M_S / abs(acceleration), SPEED_WINDOW_S)
+    sd_s = min(noise_m / SMOOTH_S / abs(acceleration), SPEED_WINDOW_S)
     return crossing_s(rising_m_s, time_s, -SINKS_M_S, frame=frame), float(
         np.hypot(sd_s, motion.interval_s / np.sqrt(12))
     )
@@ -187,4 +191,5 @@ def landing_peaks(motion: Motion, jump: Flight, flights: Sequence[Flight]) -> It
     end_s = min([jump.landing_s + LANDING_S, *(f.take_off_s for f in flights if f.take_off_s > jump.landing_s)])
     frames = (motion.time_s >= jump.landing_s) & (motion.time_s <= end_s)
     for side in SIDES:
-        yield from peak(motion, frames, "knee_flexion_landing_peak", (f"knee_angle_{side[0]}",), side=side)
+        knee = Curve.of(motion, (f"knee_angle_{side[0]}",))
+        yield from peak(motion, frames, "knee_flexion_landing_peak", knee, side=side)

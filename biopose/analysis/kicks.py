@@ -65,7 +65,7 @@ def _knee_extension(motion: Motion, kick: Swing) -> Metric:
     name, knee = "knee_extension_velocity_peak", f"knee_angle_{kick.side[0]}"
     start_s, end_s = kick.time_s - SWING_S, kick.time_s + AFTER_S
     reason = too_slow(motion, "leg") or undetermined_between(motion, [knee], start_s, end_s)
-    rate = rate_deg_s(motion, Angle(-motion.coordinates[knee], motion.coordinate_sd[knee]))
+    rate = rate_deg_s(motion, Angle.of(motion, -motion.coordinates[knee], {knee: 1.0}))
     peak = None if reason else peak_between(motion, rate.deg, start_s, end_s, least_noise=RATE_NOISE_DEG_S)
     if peak is None:
         return unknown_metric(name, side=kick.side, reason=reason or NO_PEAK)

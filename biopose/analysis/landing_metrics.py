@@ -15,16 +15,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from biopose.analysis.angle_errors import sd_of_sum
 from biopose.analysis.body_geometry import (
+    TRUNK_LEAN,
     UP,
     Angle,
     facing,
     frontal_knee_deg,
-    frontal_knee_sd_deg,
+    frontal_knee_slopes,
     is_known,
     lacking,
     of_both_sides,
-    sagittal_sd_deg,
+    sagittal_slopes,
     trunk_lean_deg,
 )
 from biopose.analysis.body_points import SIDES, Side
@@ -95,39 +97,47 @@ def _of_side(motion: Motion, drop: Flight, flights: Sequence[Flight], side: Side
         yield from _nulls(side, NOT_TRUSTED)
         return
     angles = _angles(motion, side)
-    read_at = {
-        (name, when): angle.at(motion, moment_s, moment_sd_s)
-        for name, angle in angles.items()
-        for when, moment_s, moment_sd_s in (("contact", contact_s, sd_s), ("deepest", deepest_s, 0.0))
-    }
+    moments = {"contact": (contact_s, sd_s), "deepest": (deepest_s, 0.0)}
+    read_at, varying_at = (
+        {(name, when): angle.at(motion, *moment) for name, angle in of.items() for when, moment in moments.items()}
+        for of in (angles, {name: angle.varying for name, angle in angles.items()})
+    )
     for name, reading in READINGS.items():
         value, sd = read_at[reading]
         known = math.isfinite(value)
         yield metric(name, value, side=side, sd=sd) if known else unknown_metric(name, side=side, reason=LEVEL_THIGH)
-    margins = _margins(read_at) | _foot_margins(motion, side, contact_s, sd_s, deepest_s)
+    margins = _margins(read_at["knee_flexion", "contact"], varying_at) | _foot_margins(
+        motion, side, contact_s, sd_s, deepest_s
+    )
     yield from _errors(margins, side)
 
 
 def _angles(motion: Motion, side: Side) -> Mapping[str, Angle]:
     of_leg = {"knee_flexion": "knee_angle", "hip_adduction": "hip_adduction", "hip_flexion": "hip_flexion"}
     angles = {
-        name: Angle(motion.joint_deg(joint, side), motion.coordinate_sd[f"{joint}_{side[0]}"])
+        name: Angle.of(motion, motion.joint_deg(joint, side), {f"{joint}_{side[0]}": 1.0})
         for name, joint in of_leg.items()
     }
-    frontal = Angle(frontal_knee_deg(motion, side), frontal_knee_sd_deg(motion, side))
-    return angles | {"knee_frontal_angle": frontal, "trunk_lean": Angle(*trunk_lean_deg(motion))}
+    frontal = Angle.of(motion, frontal_knee_deg(motion, side), frontal_knee_slopes(motion, side))
+    return angles | {"knee_frontal_angle": frontal, "trunk_lean": Angle.of(motion, trunk_lean_deg(motion), TRUNK_LEAN)}
 
 
-def _margins(read_at: Mapping[tuple[str, str], tuple[float, float]]) -> dict[str, tuple[float, float]]:
-    """By how much, with its deviation, each item of the joints' angles is no error; an error where not positive."""
+def _margins(
+    bent: tuple[float, float], varying_at: Mapping[tuple[str, str], tuple[float, float]]
+) -> dict[str, tuple[float, float]]:
+    """By how much, with its deviation, each item of the joints' angles is no error; an error where not positive.
+
+    Args:
+        bent: the knee's flexion at contact.
+        varying_at: angles at contact and at the deepest, with what of their deviations does not cancel between these.
+    """
     moved = {
         name: (deep - start, float(np.hypot(deep_sd, start_sd)))
         for name in ("knee_flexion", "hip_flexion", "trunk_lean")
-        for (start, start_sd), (deep, deep_sd) in [(read_at[name, "contact"], read_at[name, "deepest"])]
+        for (start, start_sd), (deep, deep_sd) in [(varying_at[name, "contact"], varying_at[name, "deepest"])]
     }
-    bent_deg, bent_sd_deg = read_at["knee_flexion", "contact"]
     return {
-        "landing_error_knee_flexion_contact": (bent_deg - BENT_DEG, bent_sd_deg),
+        "landing_error_knee_flexion_contact": (bent[0] - BENT_DEG, bent[1]),
         "landing_error_knee_flexion_displacement": (moved["knee_flexion"][0] - DISPLACED_DEG, moved["knee_flexion"][1]),
         "landing_error_hip_flexion_displacement": moved["hip_flexion"],
         "landing_error_trunk_flexion_displacement": moved["trunk_lean"],
@@ -141,26 +151,32 @@ def _foot_margins(
     letter, inward = side[0], -1 if side == "right" else 1  # of a turn to the right
     foot_m = motion.points_m[f"toes_{letter}"] - motion.points_m[f"heel_{letter}"]
     pitch = np.degrees(np.arctan2(-foot_m[:, 1], np.linalg.norm(foot_m[:, [0, 2]], axis=1)))
-    pitch_sd = sagittal_sd_deg(motion, side, "hip_flexion", "knee_angle", "ankle_angle")
+    pitched = Angle.of(motion, pitch, sagittal_slopes(side, "hip_flexion", "knee_angle", "ankle_angle"))
     forward = facing(motion, contact_s - motion.interval_s, deepest_s)
     turned = np.degrees(np.arctan2(foot_m @ np.cross(forward, UP), foot_m @ forward)) * inward
-    turned_sd = np.hypot(*(motion.coordinate_sd[f"{name}_{letter}"] for name in ("hip_rotation", "subtalar_angle")))
+    turned_sd = sd_of_sum(motion, {f"{name}_{letter}": 1.0 for name in ("hip_rotation", "subtalar_angle")})
     planted = np.flatnonzero((motion.time_s >= contact_s) & (motion.time_s <= deepest_s))
     most_in, most_out = planted[turned[planted].argmax()], planted[turned[planted].argmin()]
     return {
-        "landing_error_heel_first": Angle(pitch, pitch_sd).at(motion, contact_s, sd_s),
+        "landing_error_heel_first": pitched.at(motion, contact_s, sd_s),
         "landing_error_toe_in": (TURNED_DEG - turned[most_in], turned_sd[most_in]),
         "landing_error_toe_out": (TURNED_DEG + turned[most_out], turned_sd[most_out]),
     }
 
 
 def _errors(margins: Mapping[str, tuple[float, float]], side: Side) -> Iterator[Metric]:
-    """Each item, 1 for an error, and their sum; the deviation is that of an error's being present by chance."""
-    variances = []
-    for name in ERRORS:
-        margin, sd = margins[name]
-        likely = 0.5 * math.erfc(margin / (sd * math.sqrt(2))) if sd > 0 else math.nan
-        variances.append(likely * (1 - likely))
-        yield metric(name, float(margin <= 0), side=side, sd=math.sqrt(variances[-1]))
-    score = sum(margins[name][0] <= 0 for name in ERRORS)
-    yield metric("landing_error_score", score, side=side, sd=math.sqrt(sum(variances)))
+    """Each item, 1 for an error, and their sum; a deviation is the root of the mean square error to be expected.
+
+    Each item's margin is on the other side of its criterion with some probability, independent of the others'.
+    """
+    present = np.array([float(margins[name][0] <= 0) for name in ERRORS])
+    likely = np.array([_probability_below(*margins[name]) for name in ERRORS])
+    for name, value, probability in zip(ERRORS, present, likely, strict=True):
+        yield metric(name, value, side=side, sd=math.sqrt(abs(probability - value)))
+    variance, bias = (likely * (1 - likely)).sum(), (likely - present).sum()
+    yield metric("landing_error_score", present.sum(), side=side, sd=math.sqrt(variance + bias**2))
+
+
+def _probability_below(margin: float, sd: float) -> float:
+    """That a margin of normally distributed error is negative; NaN where its deviation is not known."""
+    return 0.5 * math.erfc(margin / (sd * math.sqrt(2))) if sd > 0 else math.nan

@@ -106,6 +106,14 @@ class MeasuredTrial:
         return self._metadata.get("refinement") or {}
 
     @property
+    def constant_sd(self) -> dict[str, float]:
+        """By coordinate, the part of its standard deviation that is the same error in every frame, degrees or metres.
+
+        Empty of methods that give none, and in files of a state that did not tell it.
+        """
+        return self._metadata.get("constant_sd") or {}
+
+    @property
     def notes(self) -> list[str]:
         """Sentences about what limits the measurement."""
         return self._metadata.get("notes") or []

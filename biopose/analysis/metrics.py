@@ -1,7 +1,7 @@
 """Metrics of a whole trial; `definitions` gives the meaning and the source of each.
 
-What is made of event times has the standard deviation that follows from theirs. An angle read at one frame has that
-frame's; that the frame was selected for its extreme angle is not in it. What was not filmed, such as the landing of a
+What is made of event times has the standard deviation that follows from theirs, an angle at one that of the angle and
+the moment; of a peak or range it is sampled. What was not filmed, such as the landing of a
 jump, leaves its metrics out; what a moving camera or missing markers hide is null, with the reason.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from biopose.analysis.body_points import SIDES
 from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import JUMPS, knee_flexion_peaks
-from biopose.analysis.extremes import KNEES, missing, peak, peak_and_range
+from biopose.analysis.extremes import KNEES, Curve, missing, peak, peak_and_range
 from biopose.analysis.flights import Flights
 from biopose.analysis.gait_metrics import gait_metrics
 from biopose.analysis.jump_metrics import jump_metrics
@@ -71,7 +71,7 @@ def _squat(motion: Motion) -> Iterator[Metric]:
         yield unknown_metric("repetition_count", reason=reason)
     else:
         yield metric("repetition_count", len(knee_flexion_peaks(motion)))
-    yield from peak(motion, _all(motion), "squat_depth", KNEES)
+    yield from peak(motion, _all(motion), "squat_depth", Curve.of(motion, KNEES))
 
 
 def _all(motion: Motion) -> NDArray[np.bool_]:

@@ -37,6 +37,7 @@ class Motion:
         time_s: (T,) increasing.
         coordinates: (T,) each by name: degrees, or metres of the pelvis's translation.
         coordinate_sd: (T,) the standard deviation of each, likewise; NaN where it is not known.
+        constant_sd: of these, likewise, the part that is the same error in every frame, of those that have one.
         foot_points_m: by side, (T, P, 3) points of the foot, y up, from the heel to the toes: in the world; of film
             their displacements in the image (`image_motion`).
         foot_observed: by side, (T,) whether the foot was observed.
@@ -64,6 +65,7 @@ class Motion:
     along_view: bool = False
     undetermined: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     points_m: Mapping[str, FloatArray] = field(default_factory=dict)
+    constant_sd: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -93,6 +95,14 @@ class Motion:
     def body_undetermined(self) -> NDArray[np.bool_]:
         """(T,) the frames in which feet or centre of mass follow from interpolated coordinates."""
         return self.not_determined([name for name in self.undetermined if not name.startswith(LIGHT)])
+
+    @cached_property
+    def varying_sd(self) -> dict[str, FloatArray]:
+        """By coordinate, (T,) the standard deviation of what varies through the trial: of a change between frames."""
+        return {
+            name: np.sqrt(np.clip(sd**2 - self.constant_sd.get(name, 0.0) ** 2, 0.0, None))
+            for name, sd in self.coordinate_sd.items()
+        }
 
     def joint_deg(self, joint: str, side: Side) -> FloatArray:
         """(T,) a joint's angle, such as knee_angle of the left, degrees."""
@@ -159,6 +169,7 @@ def motion_of(trial: MeasuredTrial, skeleton: Skeleton) -> Motion:
         along_view=seen is not None and seen.along_view,
         undetermined=undetermined,
         points_m=points_m,
+        constant_sd=trial.constant_sd,
     )
 
 

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from biopose.analysis.angle_errors import Slopes, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.body_geometry import (
+    LEG,
+    TRUNK_LEAN,
+    UP,
     frontal_knee_deg,
-    frontal_knee_sd_deg,
+    frontal_knee_slopes,
     lacking,
     of_both_sides,
     to_the_right,
     trunk_lean_deg,
 )
-from biopose.analysis.body_points import SIDES, Side
+from biopose.analysis.body_points import SIDES
 from biopose.analysis.definitions import unknown_metric
-from biopose.analysis.extremes import peak
+from biopose.analysis.extremes import Curve, peak
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Metric
 
+LEAST_WIDTH_M = 0.1  # between the ankles: less, and their line has no direction
 POSE = ("pelvis_tilt", "pelvis_list", "lumbar_extension")
 
 
@@ -40,18 +44,20 @@ def squat_posture(motion: Motion) -> Iterator[Metric]:
         return
     if not motion.trusted.any():
         return
+    everywhere = np.ones(len(motion), dtype=np.bool_)
     if reason := lacking(motion, of_both_sides("hip", "shoulder")):
         yield unknown_metric("trunk_lean_peak", reason=reason)
     else:
-        yield from _peak(motion, "trunk_lean_peak", *trunk_lean_deg(motion), rests_on=POSE)
+        lean = _curve(motion, trunk_lean_deg(motion), TRUNK_LEAN, POSE)
+        yield from peak(motion, everywhere, "trunk_lean_peak", lean)
     legs = [*of_both_sides("hip_flexion", "hip_adduction", "knee_angle"), *POSE[:2]]
     yield from _hip_shift(motion, legs)
     for side in SIDES:
         if reason := lacking(motion, of_both_sides("hip", "knee", "ankle")):
             yield unknown_metric("knee_frontal_angle_peak", side=side, reason=reason)
         else:
-            values = frontal_knee_deg(motion, side), frontal_knee_sd_deg(motion, side)
-            yield from _peak(motion, "knee_frontal_angle_peak", *values, rests_on=legs, side=side)
+            knee = _curve(motion, frontal_knee_deg(motion, side), frontal_knee_slopes(motion, side), legs)
+            yield from peak(motion, everywhere, "knee_frontal_angle_peak", knee, side=side)
 
 
 def _hip_shift(motion: Motion, legs: Sequence[str]) -> Iterator[Metric]:
@@ -63,30 +69,32 @@ def _hip_shift(motion: Motion, legs: Sequence[str]) -> Iterator[Metric]:
         (motion.points_m[f"{joint}_l"] + motion.points_m[f"{joint}_r"]) / 2 for joint in ("hip", "ankle")
     )
     shift_m = ((hips_m - ankles_m) * to_the_right(motion, "ankle")).sum(axis=1)
-    turned = [motion.coordinate_sd[name] for name in ("hip_adduction_l", "hip_adduction_r", "pelvis_list")]
-    # An error of one leg's adduction moves the hips' middle by half of what it moves that leg's own.
-    sd_m = (hips_m - ankles_m)[:, 1] * np.radians(np.linalg.norm(np.array(turned) * [[0.5], [0.5], [1.0]], axis=0))
-    farthest = np.where(motion.trusted & np.isfinite(shift_m), np.abs(shift_m), -1.0).argmax()
-    sign = -1.0 if shift_m[farthest] < 0 else 1.0
-    for one in _peak(motion, "hip_shift_peak", sign * shift_m, sd_m, rests_on=legs):
-        yield one if one.value is None else replace(one, value=sign * one.value)
+    curve = _curve(motion, shift_m, _hip_shift_slopes(motion, hips_m - ankles_m), legs)
+    yield from peak(motion, np.ones(len(motion), dtype=np.bool_), "hip_shift_peak", curve, either_sign=True)
 
 
-def _peak(
-    motion: Motion,
-    name: str,
-    values: FloatArray,
-    sd: FloatArray,
-    *,
-    rests_on: Sequence[str],
-    side: Side | None = None,
-) -> Iterator[Metric]:
-    """The greatest of a quantity (T,) that rests on coordinates, as `extremes.peak` finds that of a coordinate."""
-    gaps = motion.not_determined(rests_on)
-    one = replace(
-        motion,
-        coordinates={name: values},
-        coordinate_sd={name: sd},
-        undetermined={name: gaps} if gaps.any() else {},
-    )
-    yield from peak(one, np.ones(len(motion), dtype=np.bool_), name, (name,), side=side or "none")
+def _hip_shift_slopes(motion: Motion, from_ankles_m: FloatArray) -> Slopes:
+    """By how much the hips' shift changes with each coordinate, metres a degree.
+
+    An error of one leg's adduction or rotation moves the hips' middle by half of what it moves that leg's ankle; one of
+    its flexion moves the ankle forwards or backwards, and turns the line of the ankles, behind which the hips are.
+    """
+    across_m = motion.points_m["ankle_r"] - motion.points_m["ankle_l"]
+    width_m = np.linalg.norm(across_m[:, [0, 2]], axis=1).clip(min=LEAST_WIDTH_M)
+    behind = (from_ankles_m * np.cross(UP, to_the_right(motion, "ankle"))).sum(axis=1) / width_m
+    slopes = {"pelvis_list": np.radians(from_ankles_m[:, 1])}
+    for side, sign in zip(SIDES, (1, -1), strict=True):
+        letter = side[0]
+        hip_m, knee_m, ankle_m = (motion.points_m[f"{joint}_{letter}"] for joint in LEG)
+        bent_m = np.linalg.norm(knee_m - ankle_m, axis=1) * np.sin(np.radians(motion.joint_deg("knee_angle", side)))
+        in_degrees = sign * np.radians(1.0)
+        slopes[f"hip_adduction_{letter}"] = in_degrees * from_ankles_m[:, 1] / 2
+        slopes[f"hip_rotation_{letter}"] = in_degrees * bent_m / 2
+        slopes[f"hip_flexion_{letter}"] = in_degrees * behind * (hip_m - ankle_m)[:, 1]
+        slopes[f"knee_angle_{letter}"] = in_degrees * behind * (knee_m - ankle_m)[:, 1]
+    return slopes
+
+
+def _curve(motion: Motion, values: FloatArray, slopes: Slopes, rests_on: Sequence[str]) -> Curve:
+    """A quantity (T,) that changes with coordinates, and rests on these or others."""
+    return Curve(values, sd_of_sum(motion, slopes), varying_sd_of_sum(motion, slopes), rests_on)

@@ -13,16 +13,17 @@ from itertools import pairwise
 
 import numpy as np
 
+from biopose.analysis.angle_errors import sd_of_sum, varying_sd_of_sum
 from biopose.analysis.body_geometry import (
     at,
     facing,
-    foot_reach_sd_m,
+    foot_reach_slopes,
     is_known,
     lacking,
     leg_length_m,
     of_both_sides,
     read,
-    sagittal_sd_deg,
+    sagittal_slopes,
 )
 from biopose.analysis.body_points import CENTER_OF_MASS, OTHER, SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
@@ -101,15 +102,15 @@ def step_metrics(
         yield from _leg_stiffness(motion, metrics)
 
 
-def stride_length_m(motion: Motion, start_s: float, end_s: float) -> tuple[float, float] | None:
+def stride_length_m(motion: Motion, start: Event, end: Event) -> tuple[float, float] | None:
     """The pelvis's way over the ground and its standard deviation; None where a frame at either end is not trusted.
 
     Args:
         motion: the trial, not on a treadmill.
-        start_s: the foot's strike.
-        end_s: its next.
+        start: the foot's strike.
+        end: its next.
     """
-    ends = np.interp([start_s, end_s], motion.time_s, np.arange(len(motion))).round().astype(int)
+    ends = np.interp([start.time_s, end.time_s], motion.time_s, np.arange(len(motion))).round().astype(int)
     if not motion.trusted[ends].all():
         return None
     way_m, sd_m = (
@@ -119,13 +120,14 @@ def stride_length_m(motion: Motion, start_s: float, end_s: float) -> tuple[float
     along_m = way_m[:, 1] - way_m[:, 0]
     length_m = float(np.hypot(*along_m))
     variance_m2 = (sd_m**2).sum(axis=1) @ (along_m / length_m) ** 2 if length_m else np.nan
-    return length_m, float(np.sqrt(variance_m2))
+    way_in_sd_m = length_m / (end.time_s - start.time_s) * np.hypot(start.sd_s or 0.0, end.sd_s or 0.0)
+    return length_m, float(np.sqrt(variance_m2 + way_in_sd_m**2))
 
 
 def _stride_lengths(motion: Motion, strides: Sequence[tuple[int, Event, Event]]) -> Values | str:
     if motion.on_belt:
         return ON_BELT
-    return _values([one for _, a, b in strides if (one := stride_length_m(motion, a.time_s, b.time_s))])
+    return _values([one for _, a, b in strides if (one := stride_length_m(motion, a, b))])
 
 
 def steps_of(
@@ -186,7 +188,10 @@ def of_step(motion: Motion, name: str, step: Step) -> tuple[float, float]:
 
 
 def _step_length(motion: Motion, step: Step, side: Side) -> tuple[float, float]:
-    """Between the heels, each where it struck, along where the pelvis faces in between."""
+    """Between the heels, each where it struck, along where the pelvis faces in between.
+
+    What both legs err by all the time is the same at either end.
+    """
     forward = facing(motion, step.before.time_s, step.strike.time_s)
     variances = []
     ends_m = []
@@ -199,7 +204,10 @@ def _step_length(motion: Motion, step: Step, side: Side) -> tuple[float, float]:
         ]
         parts = [
             moving_m,
-            *(_at(motion, sd)(event.time_s) for sd in (*root_sd_m, foot_reach_sd_m(motion, own, "heel"))),
+            *(
+                _at(motion, sd)(event.time_s)
+                for sd in (*root_sd_m, varying_sd_of_sum(motion, foot_reach_slopes(motion, own, "heel")))
+            ),
         ]
         variances.append(np.square(parts).sum())
     return ends_m[1] - ends_m[0], float(np.sqrt(sum(variances)))
@@ -211,7 +219,7 @@ def _reach(motion: Motion, step: Step, side: Side, point: str) -> tuple[float, f
         motion, step.before.time_s, step.strike.time_s
     )
     value_m, moving_m = read(motion, _at(motion, ahead_m), step.strike.time_s, step.strike.sd_s or 0.0)
-    sd_m = _at(motion, foot_reach_sd_m(motion, side, point))(step.strike.time_s)
+    sd_m = _at(motion, sd_of_sum(motion, foot_reach_slopes(motion, side, point)))(step.strike.time_s)
     return value_m, float(np.hypot(moving_m, sd_m))
 
 
@@ -221,7 +229,7 @@ def _shank_angle(motion: Motion, step: Step, side: Side) -> tuple[float, float]:
     forward = facing(motion, step.before.time_s, step.strike.time_s)
     angle_deg = np.degrees(np.arctan2(down_m @ forward, -down_m[:, 1]))
     value_deg, moving_deg = read(motion, _at(motion, angle_deg), step.strike.time_s, step.strike.sd_s or 0.0)
-    sd_deg = _at(motion, sagittal_sd_deg(motion, side, "hip_flexion", "knee_angle"))(step.strike.time_s)
+    sd_deg = _at(motion, sd_of_sum(motion, sagittal_slopes(side, "hip_flexion", "knee_angle")))(step.strike.time_s)
     return value_deg, float(np.hypot(moving_deg, sd_deg))
 
 

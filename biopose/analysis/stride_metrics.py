@@ -100,7 +100,7 @@ def _leg_stiffness(gait: Gait, side: Side, start: Event, end: Event) -> Iterator
     """Of the stride's contact, the flight that follows it and its speed."""
     motion = gait.motion
     offs = [e for e in gait.events if (e.event, e.side) == ("foot_off", side) and start.time_s < e.time_s < end.time_s]
-    length = None if motion.on_belt else stride_length_m(motion, start.time_s, end.time_s)
+    length = None if motion.on_belt else stride_length_m(motion, start, end)
     if len(offs) != 1 or not length or lacking(motion, of_both_sides("hip", "knee", "ankle", "heel")):
         return
     off, stride_s = offs[0], end.time_s - start.time_s

@@ -128,7 +128,8 @@ def rate_deg_s(motion: Motion, angle: Angle) -> Angle:
     """
     rate = derivative(angle.deg, motion.time_s, order=1, degree=3, half_window_s=RATE_WINDOW_S)
     window_s = 2 * max(RATE_WINDOW_S, motion.interval_s)
-    return Angle(rate, np.sqrt(2) * angle.sd_deg / window_s)
+    rate_sd = np.sqrt(2) * angle.varying_sd_deg / window_s
+    return Angle(rate, rate_sd, rate_sd)
 
 
 def peak_between(

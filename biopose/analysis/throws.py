@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from biopose.analysis.angle_errors import sd_of_sum
 from biopose.analysis.body_geometry import (
     Angle,
-    foot_reach_sd_m,
+    foot_reach_slopes,
     heading_deg,
     is_known,
     lacking,
@@ -184,7 +185,8 @@ def _stride_length(motion: Motion, contact: Event, lead: Side) -> Metric:
     value_m, moving_m = read(
         motion, lambda t: float(np.interp(t, motion.time_s, length_m)), contact.time_s, contact.sd_s or 0.0
     )
-    parts = [float(np.interp(contact.time_s, motion.time_s, foot_reach_sd_m(motion, side, "ankle"))) for side in OTHER]
+    reaches = [sd_of_sum(motion, foot_reach_slopes(motion, side, "ankle")) for side in OTHER]
+    parts = [float(np.interp(contact.time_s, motion.time_s, sd_m)) for sd_m in reaches]
     return metric("throw_stride_length", value_m, side=lead, sd=float(np.linalg.norm([moving_m, *parts])))
 
 
@@ -219,14 +221,15 @@ def _peak_rate(motion: Motion, throw: Throw, name: str, angle: Angle) -> Iterato
 def _turning(motion: Motion, side: Side) -> Mapping[str, Angle]:
     """By name of SEQUENCE, the angle whose rate counts."""
     left = 1 if side == "right" else -1
-    sd = motion.coordinate_sd
-    trunk_sd = np.hypot(sd["pelvis_rotation"], sd["lumbar_rotation"])
-    elbow = _angle(motion, f"elbow_flex_{side[0]}")
+    elbow, arm = f"elbow_flex_{side[0]}", f"arm_rot_{side[0]}"
+    rotation_deg = -shoulder_external_rotation_deg(motion, side)
     return {
-        "pelvis_rotation": Angle(left * heading_deg(motion, "hip"), sd["pelvis_rotation"]),
-        "trunk_rotation": Angle(left * heading_deg(motion, "shoulder"), trunk_sd),
-        "elbow_extension": Angle(-elbow.deg, elbow.sd_deg),
-        "shoulder_internal_rotation": Angle(-shoulder_external_rotation_deg(motion, side), sd[f"arm_rot_{side[0]}"]),
+        "pelvis_rotation": Angle.of(motion, left * heading_deg(motion, "hip"), {"pelvis_rotation": 1.0}),
+        "trunk_rotation": Angle.of(
+            motion, left * heading_deg(motion, "shoulder"), {"pelvis_rotation": 1.0, "lumbar_rotation": 1.0}
+        ),
+        "elbow_extension": Angle.of(motion, -motion.coordinates[elbow], {elbow: 1.0}),
+        "shoulder_internal_rotation": Angle.of(motion, rotation_deg, {arm: 1.0}),
     }
 
 
@@ -234,7 +237,7 @@ def _separation(motion: Motion, side: Side) -> Angle:
     """How much farther the pelvis is turned towards the target than the trunk."""
     left = 1 if side == "right" else -1
     apart = left * (heading_deg(motion, "hip") - heading_deg(motion, "shoulder"))
-    return Angle((apart + 180) % 360 - 180, motion.coordinate_sd["lumbar_rotation"])
+    return Angle.of(motion, (apart + 180) % 360 - 180, {"lumbar_rotation": 1.0})
 
 
 def _rests_on(name: str, side: Side) -> list[str]:
@@ -247,4 +250,4 @@ def _missing(motion: Motion, throw: Throw, coordinates: Sequence[str]) -> str | 
 
 
 def _angle(motion: Motion, coordinate: str) -> Angle:
-    return Angle(motion.coordinates[coordinate], motion.coordinate_sd[coordinate])
+    return Angle.of(motion, motion.coordinates[coordinate], {coordinate: 1.0})

@@ -41,14 +41,10 @@ class Ground:
     Attributes:
         up_camera: (3,) unit normal, against gravity.
         height_m: of the ground along up, from the camera's centre: negative where the camera is above the ground.
-        residual_m: root mean square distance from the plane of the contacts that lie on it.
-        up_sd_deg: standard deviation of up's direction, in the worse known of its two directions.
     """
 
     up_camera: Floats
     height_m: float
-    residual_m: float
-    up_sd_deg: float
 
 
 def ground_from_contacts(contact_points_m: Floats, weights: Floats, *, up_camera: Floats, up_sd_deg: float) -> Ground:
@@ -73,17 +69,10 @@ def ground_from_contacts(contact_points_m: Floats, weights: Floats, *, up_camera
     evidence = _independent(points, weights)
     slope_sd = np.tan(np.deg2rad(up_sd_deg))
     found = _most_probable(heights - centre, evidence, slope_sd)
-    height, votes = found.lowest(heights - centre, evidence)
-    information = found.information(heights - centre, evidence, slope_sd)
+    height = found.lowest(heights - centre, evidence)
     normal = np.array([*-found.slopes, 1.0])
     length = float(np.linalg.norm(normal))
-    off = ((heights - centre) @ normal - height) / length
-    return Ground(
-        up_camera=frame.T @ normal / length,
-        height_m=float((height + normal @ centre) / length),
-        residual_m=float(np.sqrt(np.average(off**2, weights=votes))),
-        up_sd_deg=float(np.rad2deg(np.arctan(np.sqrt(np.linalg.eigvalsh(np.linalg.inv(information)[:2, :2])[-1])))),
-    )
+    return Ground(up_camera=frame.T @ normal / length, height_m=float((height + normal @ centre) / length))
 
 
 def T_camera_world(ground: Ground, *, origin_m: Floats, forward: Floats) -> Floats:
@@ -166,25 +155,19 @@ class _Levels:
             at = _Levels(solved[:2], solved[2:])
         return at
 
-    def information(self, points: Floats, evidence: Floats, slope_sd: float) -> Floats:
-        """(2 + L, 2 + L) of slopes and heights."""
-        basis, weighted = self._basis(points, evidence)
-        return np.asarray(weighted.T @ basis + _prior(slope_sd, len(self.heights)))
-
     def _basis(self, points: Floats, evidence: Floats) -> tuple[Floats, Floats]:
         """(N, 2 + L) of the linear model of heights, and the same times each point's precision."""
         level, off = self.nearest(points)
         basis = np.column_stack([points[:, :2], np.eye(len(self.heights))[level]])
         return basis, basis * (evidence * _votes(off) / CONTACT_SD_M**2)[:, None]
 
-    def lowest(self, points: Floats, evidence: Floats) -> tuple[float, Floats]:
-        """Height of the lowest level with enough of the contacts, and each point's vote (N,) for it, never all zero."""
+    def lowest(self, points: Floats, evidence: Floats) -> float:
+        """Height of the lowest level with enough of the contacts."""
         level, off = self.nearest(points)
         votes = evidence * (_votes(off) + 1e-9)
         shares = np.bincount(level, weights=votes, minlength=len(self.heights)) / votes.sum()
         enough = np.flatnonzero(shares >= min(LEVEL_SHARE, shares.max()))
-        ground = enough[self.heights[enough].argmin()]
-        return float(self.heights[ground]), np.where(level == ground, votes, 0.0)
+        return float(self.heights[enough].min())
 
 
 def _most_probable(points: Floats, evidence: Floats, slope_sd: float) -> _Levels:

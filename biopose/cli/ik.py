@@ -75,7 +75,9 @@ SOME_FRAMES_UNSOLVED = 3  # the exit code for "part of the input could not be pr
 )
 @click.option("--static", type=EXISTING, help="NeurIK: the same person standing still. Segment poses: in neutral.")
 @click.option("--model-out", type=NewFile(".osim"), help="NeurIK or segment poses: the scaled default model.")
-@click.option("--sd", type=NewFile(".mot"), help="NeurIK only: a .mot of each coordinate's standard deviation.")
+@click.option(
+    "--sd", type=NewFile(".mot"), help="A .mot of each coordinate's standard deviation; OpenSim's solver gives none."
+)
 @with_up
 @with_units
 @with_subject
@@ -120,6 +122,9 @@ def ik(
     solution without it. Where joints jump and no marker does, the stretch is solved on the branch of the frames beside
     it; jumps that remain are reported by frame. NeurIK's prediction is judged but left as it is.
 
+    Standard deviations (--sd) follow from how far the markers lie from the model, or are NeurIK's; in both is what is
+    the same error in every frame, such as the tilt of the pelvis's anatomical frame.
+
     NeurIK needs no model, but markers that it knows by name: 20 or more of BioPose's 68, three of them on the pelvis
     (RASI, LASI, RPSI, LPSI). Its angles are those of BioPose's full-body model, within their ranges, each with a
     standard deviation. It also estimates coordinates that a frame's markers do not determine, with a larger deviation.
@@ -157,13 +162,13 @@ def ik(
     from biopose.io.c3d_rotations import holds_poses_alone
 
     if keypoints is not None:
-        neurik = {"--solver": None if solver == "biopose" else Path(solver), "--static": static, "--sd": sd}
+        neurik = {"--solver": None if solver == "biopose" else Path(solver), "--static": static}
         others = {"--markers": markers, "--model": model, "--weights": weights, "--body-model": body_model}
         _check_keypoint_options(others | neurik)
         markers, limits = keypoints, limits or "all"
     elif names is not None:
         raise click.UsageError("--names goes with --keypoints: names of markers are those of the model")
-    neurik_only = {"--static": static, "--model-out": model_out, "--sd": sd}
+    optional = {"--static": static, "--model-out": model_out, "--sd": sd}
     if weights is not None and solver != "neurik":
         from biopose.cli.ik_setup_files import files_of_setup
 
@@ -177,7 +182,7 @@ def ik(
     elif solver != "neurik" and holds_poses_alone(markers):
         _check_segment_options(solver, model=model, model_out=model_out, sd=sd, subject=subject)
     else:
-        _check_options(solver, out, model=model, weights=weights, limits=limits, neurik_only=neurik_only)
+        _check_options(solver, out, model=model, weights=weights, limits=limits, optional=optional)
     _check_body_model(markers, body_model, of_markers={"--units": units, "--subject": subject})
     refuse_overwriting(out, markers=markers, model=model, weights=weights, static=static)
     summary: IKSummary | NeurikSummary
@@ -213,6 +218,7 @@ def ik(
                 body_model=body_model,
                 static=static,
                 model_out=model_out,
+                sd_out=sd,
                 keypoints=KeypointNames(names) if keypoints is not None else None,
                 weights=weights,
                 solver=solver,
@@ -233,17 +239,18 @@ def _check_options(
     model: Path | None,
     weights: Path | None,
     limits: Limits | None,
-    neurik_only: Mapping[str, Path | None],
+    optional: Mapping[str, Path | None],
 ) -> None:
     """Raise a usage error where options exclude each other; afterwards there is a model exactly where one is needed."""
     if solver == "neurik":
-        _check_neurik_options(out, model=model, weights=weights, limits=limits, sd=neurik_only["--sd"])
+        _check_neurik_options(out, model=model, weights=weights, limits=limits, sd=optional["--sd"])
         return
-    for option, path in neurik_only.items():
-        if path is not None:
+    if solver == "opensim" and optional["--sd"] is not None:
+        raise click.UsageError("--sd needs --solver biopose or neurik; OpenSim's gives no standard deviations")
+    for option in ("--static", "--model-out"):
+        if optional[option] is not None:
             raise click.UsageError(
-                f"{option} needs --solver neurik or, but for --sd, poses of segments; from markers other solvers "
-                "estimate neither scales nor deviations"
+                f"{option} needs --solver neurik or poses of segments; from markers other solvers estimate no scales"
             )
     if model is None:
         raise click.UsageError(

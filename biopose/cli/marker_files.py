@@ -19,10 +19,11 @@ from biopose.errors import ModelError
 from biopose.io.c3d_rotations import holds_poses_alone
 from biopose.io.files import prefixed_errors
 from biopose.io.markers import read_markers
-from biopose.io.mot import write_mot
-from biopose.io.trajectories import MarkerTrajectories
+from biopose.io.mot import from_coordinates, write_mot, write_storage
+from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
+from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.full_body import build_full_body
 from biopose.skeleton.ik.branches import jumps
 from biopose.skeleton.ik.fit_report import error_without_faults_m, faults_as_dicts, jumps_as_dicts, markers_far
@@ -134,6 +135,7 @@ def solve_files(
     body_model: Path | None = None,
     static: Path | None = None,
     model_out: Path | None = None,
+    sd_out: Path | None = None,
     keypoints: KeypointNames | None = None,
     weights: Path | None,
     solver: str,
@@ -150,7 +152,7 @@ def solve_files(
     posture.
 
     Markers that do not fit are found for either solver, and left out or exchanged back in the frames concerned, unless
-    outliers are kept.
+    outliers are kept. Standard deviations, which OpenSim's solver does not give, are written to sd_out.
 
     Raises:
         BioposeError: if a file is malformed, model and recording do not belong together, or no frame can be solved.
@@ -179,6 +181,7 @@ def solve_files(
             weights=setup.weights,
             limits=limits,
             outliers="left out",
+            deviations=sd_out is not None,
             tolerance=setup.tolerance,
             threads=threads,
             progress=progress.update if solver == "biopose" else None,
@@ -202,6 +205,7 @@ def solve_files(
                 weights=setup.weights,
                 targets=setup.targets,
                 limits=limits,
+                deviations=sd_out is not None,
                 tolerance=setup.tolerance,
                 threads=threads,
             )
@@ -213,6 +217,9 @@ def solve_files(
             f"{markers}: no frame has {MIN_MARKERS} markers of the model {model or skeleton.name}; nothing was written"
         )
     write_mot(out, solution.coordinates, rotational=skeleton.rotational_names)
+    if sd_out and solution.coordinate_sd is not None:
+        sd = replace(solution.coordinates, values=solution.coordinate_sd)
+        write_deviations(sd_out, sd, rotational=skeleton.rotational_names)
     notes = [*trajectories.notes, *(model_notes(model, skeleton) if model else ()), *setup.notes]
     if setup.report_errors:
         notes.append(f"errors of each frame: {write_marker_errors(out, trajectories.time_s, solution.marker_error_m)}")
@@ -225,6 +232,18 @@ def solve_files(
         jumps=jumps_as_dicts(jumps(skeleton, solution.coordinates, judged.select(solution.marker_names))),
         handedness=handedness,
     )
+
+
+def write_deviations(path: Path, sd: CoordinateTrajectories, *, rotational: Collection[str]) -> None:
+    """Write standard deviations as a .mot, with the constant errors besides.
+
+    Args:
+        path: the file.
+        sd: without the constant errors, radians and metres.
+        rotational: names of the angles.
+    """
+    both = replace(sd, values=np.hypot(sd.values, constant_sd_rad(sd.names)))
+    write_storage(path, from_coordinates(both, rotational=rotational, name="Standard deviations"))
 
 
 def _solve_with_opensim(

@@ -11,11 +11,11 @@ from time import perf_counter
 
 import numpy as np
 
-from biopose.cli.marker_files import ProgressBar, read_recording
+from biopose.cli.marker_files import ProgressBar, read_recording, write_deviations
 from biopose.cli.marker_summaries import NeurikSummary
 from biopose.io.files import prefixed_errors
 from biopose.io.markers import read_markers
-from biopose.io.mot import from_coordinates, write_mot, write_storage
+from biopose.io.mot import write_mot
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.units import LengthUnit
 from biopose.io.up_axis import UpAxis
@@ -24,6 +24,7 @@ from biopose.neurik.network import Neurik, load_neurik
 from biopose.neurik.predicted_model import write_predicted_model
 from biopose.neurik.recording import RecordingPrediction, predict_recording
 from biopose.neurik.static_trial import static_scaling
+from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.fit_report import faults_as_dicts
 from biopose.skeleton.ik.marker_faults import MarkerFault, outlying_faults, suspicion
@@ -78,7 +79,7 @@ def predict_files(
     if model_out:
         write_predicted_model(model_out, prediction)
     if sd_out:
-        write_storage(sd_out, from_coordinates(prediction.sd, rotational=rotational, name="Standard deviations"))
+        write_deviations(sd_out, prediction.sd, rotational=rotational)
     write_mot(out, prediction.coordinates, rotational=rotational)
     unused = [name for name in recording.names if name not in prediction.markers.names]
     of_static = [*(standing.notes if standing else ()), *calibration_notes]
@@ -148,5 +149,6 @@ def _sd_deg(prediction: RecordingPrediction) -> dict[str, float]:
     found = {}
     for limb, beginnings in LIMBS.items():
         own = [name for name in prediction.sd.names if name.startswith(beginnings) and name in rotational]
-        found[limb] = round(float(np.degrees(np.nanmedian(prediction.sd.select(own).values))), 3)
+        both = np.hypot(prediction.sd.select(own).values, constant_sd_rad(own))
+        found[limb] = round(float(np.degrees(np.nanmedian(both))), 3)
     return found

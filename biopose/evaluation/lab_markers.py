@@ -30,6 +30,7 @@ from biopose.neurik.network import load_neurik
 from biopose.neurik.recording import RecordingPrediction, predict_recording
 from biopose.neurik.static_trial import calibrate_from_static
 from biopose.skeleton.angles import nearest_representation
+from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.ik.inverse_kinematics import IKSolution, inverse_kinematics
 from biopose.skeleton.ik.opensim_ik import opensim_inverse_kinematics
@@ -134,9 +135,9 @@ def evaluate_lab_a(
         if progress:
             progress(trial)
         markers, reference, weights = _read_trial(lab, trial, expert)
-        solution = inverse_kinematics(ours, markers, threads=threads)
+        solution = inverse_kinematics(ours, markers, deviations=True, threads=threads)
         _compare(ours_error, ours, solution, reference)
-        _add_metrics(metrics, trial, (expert, reference), (ours, solution.coordinates))
+        _add_metrics(metrics, trial, (expert, reference), ours, solution)
         same_model = inverse_kinematics(expert, markers, weights=weights, threads=threads)
         _compare(on_expert_model, expert, same_model, reference)
         theirs = opensim_inverse_kinematics(lab / "hand_scaled.osim", markers, weights=weights)
@@ -179,7 +180,7 @@ def metrics_of(moving: Moving, trial: str, sd: CoordinateTrajectories | None = N
     Args:
         moving: a skeleton, and its coordinates; those that are not there stay at their defaults.
         trial: whose name tells the activity.
-        sd: standard deviations of coordinates, where they are known.
+        sd: standard deviations of coordinates, where they are known, without the constant errors.
     """
     skeleton, coordinates = moving
     q = np.tile(skeleton.default_pose, (len(coordinates.time_s), 1))
@@ -189,12 +190,23 @@ def metrics_of(moving: Moving, trial: str, sd: CoordinateTrajectories | None = N
     motion = motion_of_coordinates(skeleton, moved)
     if sd is not None:
         factors = [np.degrees(1.0) if name in skeleton.rotational_names else 1.0 for name in sd.names]
-        motion = replace(motion, coordinate_sd=dict(zip(sd.names, (sd.values * factors).T, strict=True)))
+        constant = constant_sd_rad(sd.names) * factors
+        both = np.hypot(sd.values * factors, constant)
+        motion = replace(
+            motion,
+            coordinate_sd={**motion.coordinate_sd, **dict(zip(sd.names, both.T, strict=True))},
+            constant_sd=dict(zip(sd.names, constant.tolist(), strict=True)),
+        )
     return analyse_motion(motion, activity=activity_of_metrics(trial))[1]
 
 
-def _add_metrics(errors: dict[str, MetricErrors], trial: str, reference: Moving, ours: Moving) -> None:
-    errors["markers"].add(metrics_of(ours, trial), metrics_of(reference, trial))
+def _add_metrics(
+    errors: dict[str, MetricErrors], trial: str, reference: Moving, skeleton: Skeleton, solution: IKSolution
+) -> None:
+    sd = None
+    if solution.coordinate_sd is not None:
+        sd = replace(solution.coordinates, values=solution.coordinate_sd)
+    errors["markers"].add(metrics_of((skeleton, solution.coordinates), trial, sd), metrics_of(reference, trial))
 
 
 def _add_angle_metrics(

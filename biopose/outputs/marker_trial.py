@@ -20,7 +20,7 @@ from biopose.io.mot import write_mot
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.io.trc import write_trc
 from biopose.outputs.file_names import COORDINATES, FORCES, MARKERS, MODEL, TRIAL
-from biopose.outputs.trial import TRIAL_VERSION, channel_table, position_columns, write_channels
+from biopose.outputs.trial import TRIAL_VERSION, channel_table, constant_sd_by_name, position_columns, write_channels
 from biopose.skeleton.model import Skeleton
 
 MARKER_TRIAL = "marker_trial"
@@ -47,6 +47,7 @@ class MarkerMeasurement:
         notes: sentences about what limits the measurement.
         held: coordinates that no marker observes, at their default.
         plates: ground reaction as recorded, if it was.
+        constant_sd: (Q,) of `coordinate_sd`, the part that is the same error in every frame; None likewise.
     """
 
     method: str
@@ -61,6 +62,7 @@ class MarkerMeasurement:
     notes: tuple[str, ...]
     held: tuple[str, ...] = ()
     plates: ForcePlates | None = None
+    constant_sd: NDArray[np.float64] | None = None
 
     @property
     def time_s(self) -> NDArray[np.float64]:
@@ -133,6 +135,7 @@ def _write_parquet(
         "settings": settings,
         "versions": versions,
         "body_scales": one.body_scales,
+        "constant_sd": constant_sd_by_name(one.skeleton, one.constant_sd),
         "notes": one.notes,
     }
     write_channels(channel_table(marker_trial_columns(one), metadata), path)

@@ -29,6 +29,7 @@ from biopose.io.trc import write_trc
 from biopose.outputs.file_names import COORDINATES, MARKERS, MODEL, TRIAL, TRIAL_FILES
 from biopose.reconstruction.measurement import FOOT_POINTS, PersonMeasurement
 from biopose.skeleton.full_body import build_full_body, full_body_skeleton
+from biopose.skeleton.model import Skeleton
 from biopose.skeleton.quiet_opensim import opensim
 from biopose.skeleton.scaled_model import write_scaled_osim
 from biopose.skeleton.scaling import Scaling
@@ -125,10 +126,20 @@ def trial_table(one: PersonMeasurement, *, settings: Mapping[str, Any], versions
         "body": body_size(one.person),
         "shape_coefficients": one.person.shaped.coefficients.tolist(),
         "body_scales": body_scales(one.person),
+        "constant_sd": constant_sd_by_name(one.person.skeleton, one.constant_sd),
         "notes": one.notes,
         "refinement": one.refinement and asdict(one.refinement),
     }
     return channel_table(trial_columns(one), metadata)
+
+
+def constant_sd_by_name(skeleton: Skeleton, sd: NDArray[np.float64] | None) -> dict[str, float]:
+    """Constant standard deviations (Q,) that are known and not 0, by coordinate, in degrees or metres."""
+    if sd is None:
+        return {}
+    angles = skeleton.rotational_names
+    of = zip(skeleton.coordinate_names, sd.tolist(), strict=True)
+    return {name: float(np.degrees(one)) if name in angles else one for name, one in of if one > 0}
 
 
 def channel_table(columns: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> pa.Table:

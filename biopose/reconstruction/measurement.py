@@ -35,6 +35,7 @@ class PersonMeasurement:
         refinement: the gain of refining MQ-HMR's output; None where nothing was refined.
         coordinate_sd: (T, Q) standard deviations of `coordinates`, radians and metres, NaN where one is not known;
             None where the method gives none.
+        constant_sd: (Q,) of that the part that is the same error in every frame; None likewise.
         unfiltered: (T, Q) the coordinates before the low-pass filter; None where they were not kept.
     """
 
@@ -50,4 +51,5 @@ class PersonMeasurement:
     notes: tuple[str, ...] = field(default=())
     refinement: RefinementGain | None = None
     coordinate_sd: NDArray[np.float64] | None = None
+    constant_sd: NDArray[np.float64] | None = None
     unfiltered: CoordinateTrajectories | None = None

@@ -29,17 +29,17 @@ def metrics_of(one: Motion, activity: str) -> dict[tuple[str, str], Metric]:
     return {(metric.metric, metric.side): metric for metric in analyse_motion(one, activity=activity)[1]}
 
 
-def walker() -> Motion:
+def walker(*, duration_s: float = 6.0) -> Motion:
     """Steps of 40 % of the stride with the right foot and 60 % with the left; the body rises and sinks by 6 cm."""
-    one = right_foot_ahead(walking(stride_s=1.1, stance_s=0.7, speed_m_s=1.3), 0.4 * STRIDE_M)
+    one = right_foot_ahead(walking(stride_s=1.1, stance_s=0.7, speed_m_s=1.3, duration_s=duration_s), 0.4 * STRIDE_M)
     height_m = 0.95 + 0.03 * np.cos(2 * np.pi * one.time_s / 0.55)
     body_m = np.stack([1.3 * one.time_s, height_m, 0 * height_m], axis=1)
     return replace(one, points_m=walking_points(one, speed_m_s=1.3, ahead_m=0.2), center_of_mass_m=body_m)
 
 
-def runner() -> Motion:
+def runner(*, duration_s: float = 4.0) -> Motion:
     step_s = FLIGHT_S + CONTACT_S
-    one = running(speed_m_s=SPEED_M_S, stride_s=2 * step_s, contact_s=CONTACT_S, rate_hz=100.0)
+    one = running(speed_m_s=SPEED_M_S, stride_s=2 * step_s, contact_s=CONTACT_S, rate_hz=100.0, duration_s=duration_s)
     return replace(one, points_m=walking_points(one, speed_m_s=SPEED_M_S, ahead_m=0.2, shank_deg=8.0))
 
 

@@ -106,8 +106,8 @@ def test_standard_deviations_are_the_trials_own_and_null_where_they_are_not_know
         assert np.flatnonzero(column.is_null()).tolist() == [4, 5]
         np.testing.assert_allclose(column.to_numpy(), trial[f"{name}_sd_{unit}"].to_numpy(), rtol=1e-6)
     metrics = {(row["metric"], row["side"]): row["sd"] for row in pq.read_table(folder / "metrics.parquet").to_pylist()}
-    assert 2 <= metrics["knee_flexion_peak", "left"] <= 4
-    assert 2 <= metrics["squat_depth", "none"] <= 4
+    assert 1.8 < metrics["knee_flexion_peak", "left"] < 5
+    assert 1.7 < metrics["squat_depth", "none"] < 5  # of both knees, which err alike by most of it
 
 
 def test_the_same_trial_gives_the_same_bytes(folder: Path, written: Path, tmp_path: Path) -> None:

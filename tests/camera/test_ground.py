@@ -34,8 +34,6 @@ def test_contacts_all_over_the_floor_give_its_plane_in_spite_of_a_wrong_prior() 
     ground = ground_from_contacts(points, np.ones(300), up_camera=3 * CAMERA_UP, up_sd_deg=8)
     assert angle_deg(ground.up_camera, up) < 0.7
     assert ground.height_m == pytest.approx(-1.4, abs=0.03)
-    assert ground.residual_m < 0.02
-    assert ground.up_sd_deg < 1.5
 
 
 def test_a_walk_along_a_line_tells_the_slope_along_it_and_leaves_the_other_to_the_prior() -> None:
@@ -44,7 +42,6 @@ def test_a_walk_along_a_line_tells_the_slope_along_it_and_leaves_the_other_to_th
     ground = ground_from_contacts(on_plane(up, -1.2, line), np.ones(200), up_camera=CAMERA_UP, up_sd_deg=5)
     assert ground.up_camera[0] / -ground.up_camera[1] == pytest.approx(np.tan(np.deg2rad(6)), abs=0.01)
     assert ground.up_camera[2] == pytest.approx(0, abs=1e-3)
-    assert ground.up_sd_deg == pytest.approx(5, abs=0.1)
 
 
 def test_one_standing_place_leaves_up_to_the_prior_and_gives_the_height() -> None:
@@ -52,7 +49,6 @@ def test_one_standing_place_leaves_up_to_the_prior_and_gives_the_height() -> Non
     ground = ground_from_contacts(points, np.ones(500), up_camera=CAMERA_UP, up_sd_deg=4)
     assert angle_deg(ground.up_camera, CAMERA_UP) < 0.5
     assert ground.height_m == pytest.approx(-1.1, abs=0.02)
-    assert ground.up_sd_deg == pytest.approx(4, abs=0.3)
 
 
 @pytest.mark.parametrize("on_box", [60, 140])
@@ -109,11 +105,12 @@ def test_a_few_wild_contacts_change_nothing() -> None:
     assert ground.height_m == pytest.approx(-1.5, abs=0.02)
 
 
-def test_repeating_every_frame_makes_nothing_more_certain() -> None:
-    points = on_plane(CAMERA_UP, -1.5, area(40))
-    once = ground_from_contacts(points, np.ones(40), up_camera=CAMERA_UP, up_sd_deg=6)
-    often = ground_from_contacts(np.tile(points, (30, 1)), np.ones(1200), up_camera=CAMERA_UP, up_sd_deg=6)
-    assert often.up_sd_deg == pytest.approx(once.up_sd_deg, rel=0.05)
+def test_repeating_every_frame_moves_the_ground_no_nearer_to_the_contacts() -> None:
+    points = on_plane(CAMERA_UP, -1.5, np.array([[-0.7, 4.3], [-0.7, 5.7], [0.7, 4.3], [0.7, 5.7]]))
+    once = ground_from_contacts(points, np.ones(4), up_camera=tilted(1, 0), up_sd_deg=1)
+    often = ground_from_contacts(np.tile(points, (30, 1)), np.ones(120), up_camera=tilted(1, 0), up_sd_deg=1)
+    assert 0.2 < angle_deg(once.up_camera, CAMERA_UP) < 0.8  # between both
+    np.testing.assert_allclose(often.up_camera, once.up_camera, atol=1e-4)
 
 
 def test_contacts_without_weight_do_not_count() -> None:
@@ -143,7 +140,7 @@ def test_impossible_arguments_are_refused(
 
 
 def test_the_world_is_right_handed_with_x_forward_y_up_and_z_to_the_right() -> None:
-    ground = Ground(up_camera=tilted(10, -3), height_m=-1.4, residual_m=0.0, up_sd_deg=1.0)
+    ground = Ground(up_camera=tilted(10, -3), height_m=-1.4)
     origin, forward = np.array([0.5, 0.2, 6.0]), np.array([0.0, 0.1, 1.0])
     T = T_camera_world(ground, origin_m=origin, forward=forward)
     R = T[:3, :3]
@@ -160,6 +157,6 @@ def test_the_world_is_right_handed_with_x_forward_y_up_and_z_to_the_right() -> N
 
 
 def test_a_forward_that_points_up_is_refused() -> None:
-    ground = Ground(up_camera=CAMERA_UP, height_m=-1.0, residual_m=0.0, up_sd_deg=1.0)
+    ground = Ground(up_camera=CAMERA_UP, height_m=-1.0)
     with pytest.raises(ValueError, match="horizontal"):
         T_camera_world(ground, origin_m=np.zeros(3), forward=np.array([0.0, 2.0, 0.0]))

@@ -10,10 +10,11 @@ from biopose.cli.marker_files import scale_files, solve_files
 from biopose.cli.marker_summaries import IKSummary, ScaleSummary
 from biopose.errors import FileFormatError, ModelError
 from biopose.io.c3d import write_c3d
-from biopose.io.mot import read_mot
+from biopose.io.mot import read_mot, read_storage
 from biopose.io.parquet import write_markers_parquet
 from biopose.io.trajectories import MarkerTrajectories
 from biopose.io.trc import write_trc
+from biopose.skeleton.constant_errors import OWN_SD_DEG
 from biopose.skeleton.ik.inverse_kinematics import Outliers
 from biopose.skeleton.ik.recording_solver import Limits
 from biopose.skeleton.quiet_opensim import opensim
@@ -42,6 +43,7 @@ def solve(
     solver: str = "biopose",
     limits: Limits = "clamped",
     outliers: Outliers = "left out",
+    sd_out: Path | None = None,
     progress: Steps | None = None,
 ) -> IKSummary:
     return solve_files(
@@ -52,6 +54,7 @@ def solve(
         solver=solver,
         limits=limits,
         outliers=outliers,
+        sd_out=sd_out,
         threads=1,
         progress=progress or Steps(),
     )
@@ -178,6 +181,21 @@ def test_both_solvers_report_the_same_errors(person: SyntheticPerson, tmp_path: 
     ours, theirs = (solve(person, tmp_path / "q.mot", markers=trial, solver=s) for s in ("biopose", "opensim"))
     assert ours.rms_mm == pytest.approx(theirs.rms_mm, rel=0.03)
     assert ours.rms_mm <= theirs.rms_mm
+
+
+def test_standard_deviations_are_those_of_the_marker_error_and_what_is_constant(
+    person: SyntheticPerson, tmp_path: Path
+) -> None:
+    noise_m = np.random.default_rng(0).normal(0, 0.01, person.recording.positions_m.shape)
+    noisy = changed(person, tmp_path / "noisy.trc", person.recording.positions_m + noise_m)
+    for markers in (None, noisy):
+        solve(person, tmp_path / "q.mot", markers=markers, sd_out=tmp_path / f"sd{markers is noisy}.mot")
+    exact, noise = (read_storage(tmp_path / f"sd{is_noisy}.mot") for is_noisy in (False, True))
+    assert exact.columns == read_storage(tmp_path / "q.mot").columns
+    knee = exact.columns.index("knee_angle_r")
+    constant_deg = OWN_SD_DEG["knee_angle"]
+    assert (exact.values[:, knee] >= constant_deg - 1e-6).all()
+    assert np.median(noise.values[:, knee]) > 1.05 * np.median(exact.values[:, knee])
 
 
 def test_weights_decide_which_markers_count(person: SyntheticPerson, tmp_path: Path) -> None:

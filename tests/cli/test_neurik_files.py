@@ -342,7 +342,7 @@ def test_options_that_do_not_apply(trial: Path, tmp_path: Path, option: str, rea
         ((), "Missing option '--model': the person's scaled .osim"),
         (("--solver", "opensim"), "Missing option '--model'"),
         (("--model", __file__, "--model-out", "m.osim"), "--model-out needs --solver neurik"),
-        (("--model", __file__, "--sd", "sd.mot"), "--sd needs --solver neurik"),
+        (("--solver", "opensim", "--model", __file__, "--sd", "sd.mot"), "--sd needs --solver biopose or neurik"),
         (("--model", __file__, "--static", __file__), "--static needs --solver neurik"),
     ],
 )

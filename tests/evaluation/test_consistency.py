@@ -41,6 +41,10 @@ def test_a_measurement_repeats_itself_and_shows_its_progress() -> None:
     assert (first["shapes"], first["poses"]) == (2, 3)
     assert 0 < first["median_deg"] < first["p95_deg"]
     assert first["rms_mm"] > 0
+    at_rest = first["at_rest_sd_deg"]
+    assert at_rest["knee_angle_l"] == pytest.approx(at_rest["knee_angle_r"], abs=1e-6)  # bodies are symmetric
+    assert at_rest["lumbar_rotation"] == pytest.approx(0, abs=1e-3)
+    assert 0.1 < at_rest["subtalar_angle_r"] < 20
     lines = consistency_lines(first)
     assert lines[0].startswith("2 shapes, 3 poses each")
     assert len(lines) == 3 + len(first["by_coordinate_deg"])

@@ -14,6 +14,7 @@ from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.neural_ik import NeuralIK
 from biopose.reconstruction.observed_track import ObservedTrack, observe
 from biopose.reconstruction.track_fit import FittedMotion
+from biopose.skeleton.constant_errors import constant_sd_rad
 from biopose.skeleton.kinematics import Kinematics
 from biopose.tracking.tracks import PersonTrack
 from tests.body.bodies import needs_body_asset
@@ -177,7 +178,13 @@ def test_a_network_that_predicts_the_coordinates_stands_in_place_of_inverse_kine
     fitted = fitted_motion(usual, not_found(track_of(swinging(time_s), time_s), GAP))
     one = solve_person(fitted, body=body, skeleton=full_body(), cutoff_hz=12.0, neural_ik=network)
     q, sd = network.predict(fitted, person_of(fitted, body=body, skeleton=full_body()))
-    np.testing.assert_array_equal(one.coordinate_sd, sd)
+    names = full_body().coordinate_names
+    of_frames = constant_sd_rad(names, of_film=True)
+    np.testing.assert_array_equal(one.coordinate_sd, np.hypot(sd, of_frames))
+    assert one.constant_sd is not None
+    angles = ~np.isnan(one.constant_sd)  # translations have none
+    np.testing.assert_allclose((one.constant_sd**2 - of_frames**2)[angles], np.median(sd, axis=0)[angles] ** 2 / 2)
     knee = full_body().coordinate_names.index("knee_angle_r")
     assert np.abs(one.coordinates.values[:, knee] - q[:, knee]).max() < np.radians(10)  # filtered, no more
     assert measurement.coordinate_sd is None
+    assert measurement.constant_sd is None

@@ -22,6 +22,7 @@ from biopose.errors import ModelError
 from biopose.io.trajectories import CoordinateTrajectories, MarkerTrajectories
 from biopose.skeleton.ik.branches import follow_branches
 from biopose.skeleton.ik.coordinate_targets import CoordinateTargets
+from biopose.skeleton.ik.deviations import coordinate_deviations
 from biopose.skeleton.ik.marker_faults import MarkerFault
 from biopose.skeleton.ik.outliers import leave_out_outliers
 from biopose.skeleton.ik.recording_solver import MIN_MARKERS, Limits, RecordingSolver
@@ -50,6 +51,7 @@ class IKSolution:
         unused_markers: markers of the recording that the skeleton lacks.
         faults: outlying and exchanged markers and stretches that do not fit, if outliers were left out; `rms_m` is
             then without the outlying ones.
+        coordinate_sd: (F, Q) standard deviations of the coordinates, NaN where these are; None unless asked for.
     """
 
     coordinates: CoordinateTrajectories
@@ -61,6 +63,7 @@ class IKSolution:
     held: tuple[str, ...]
     unused_markers: tuple[str, ...]
     faults: tuple[MarkerFault, ...] = ()
+    coordinate_sd: NDArray[np.float64] | None = None
 
     @property
     def solved(self) -> NDArray[np.bool_]:
@@ -81,6 +84,7 @@ def inverse_kinematics(
     targets: CoordinateTargets | None = None,
     limits: Limits = "clamped",
     outliers: Outliers = "kept",
+    deviations: bool = False,
     tolerance: float = 1e-5,
     threads: int = 1,
     device: str = "cpu",
@@ -99,6 +103,7 @@ def inverse_kinematics(
             leaves them out or exchanges them back in the frames concerned, and solves those frames anew. Coordinates
             go on without a step there, and where the recording's gaps had been filled (`filled`). Stretches whose
             coordinates jump where no marker does are solved on the branch of the frames beside them (`branches`).
+        deviations: whether standard deviations of the coordinates are computed (`deviations`).
         tolerance: error in radians (metres) that a converged frame's last step leaves, in order of magnitude.
         threads: how many chunks of frames are solved at a time.
         device: where torch computes; float64 throughout.
@@ -145,6 +150,7 @@ def inverse_kinematics(
         held=tuple(skeleton.coordinate_names[i] for i in solver.unobserved),
         unused_markers=tuple(n for n in trajectories.names if n not in set(skeleton.marker_names)),
         faults=tuple(faults),
+        coordinate_sd=coordinate_deviations(solver) if deviations else None,
     )
 
 

@@ -1,0 +1,68 @@
+"""How errors of coordinates add up: some are shared, and cancel in a difference or add up in a sum.
+
+The constant errors are those of `biopose.skeleton.constant_errors`: the pelvis's tilt turns hip flexion and lumbar
+extension the other way, and both sides err alike. What varies through the trial is shared likewise in the sagittal
+plane: on film of ten synthetic jumps the errors of tilt and hip flexion correlate by -0.91, those of tilt and lumbar
+extension by -0.92, of both knees by 0.82, both hips 0.96, both ankles 0.98, about each trial's mean. All else is taken
+as independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from biopose.analysis.measured_trial import FloatArray
+from biopose.analysis.motion import Motion
+from biopose.skeleton.constant_errors import PELVIS_TILT, TURNED_WITH_PELVIS, without_side
+
+Slopes = Mapping[str, "FloatArray | float"]
+
+# Of a coordinate's varying error: with which it is shared, and its correlation with that.
+SHARED: Mapping[str, tuple[str, float]] = {
+    PELVIS_TILT: (PELVIS_TILT, 1.0),
+    **dict.fromkeys(TURNED_WITH_PELVIS, (PELVIS_TILT, -0.9)),
+    "knee_angle": ("knee_angle", 0.9),
+    "ankle_angle": ("ankle_angle", 0.9),
+}
+
+
+def sd_of_sum(motion: Motion, slopes: Slopes) -> FloatArray:
+    """(T,) standard deviation of a sum of coordinates, each times a slope.
+
+    Args:
+        motion: the trial.
+        slopes: of each coordinate, (T,) or of all frames.
+    """
+    return np.hypot(varying_sd_of_sum(motion, slopes), _constant_sd_of_sum(motion, slopes))
+
+
+def varying_sd_of_sum(motion: Motion, slopes: Slopes) -> FloatArray:
+    """(T,) likewise, of what varies through the trial alone: for the change from one frame to another."""
+    parts = []
+    for coordinate, slope in slopes.items():
+        error = slope * motion.varying_sd[coordinate]
+        shared, correlation = SHARED.get(without_side(coordinate), ("", 0.0))
+        parts += [(shared, correlation * error), (coordinate, np.sqrt(1 - correlation**2) * error)]
+    return _of_independent(parts, len(motion))
+
+
+def _constant_sd_of_sum(motion: Motion, slopes: Slopes) -> FloatArray:
+    parts = []
+    pelvis_sd = motion.constant_sd.get(PELVIS_TILT, 0.0)
+    for coordinate, slope in slopes.items():
+        name, own_sd = without_side(coordinate), motion.constant_sd.get(coordinate, 0.0)
+        if name in TURNED_WITH_PELVIS:
+            parts.append((PELVIS_TILT, -slope * pelvis_sd))
+            own_sd = float(np.sqrt(max(own_sd**2 - pelvis_sd**2, 0.0)))
+        parts.append((name, slope * own_sd))
+    return _of_independent(parts, len(motion))
+
+
+def _of_independent(parts: Iterable[tuple[str, FloatArray | float]], frames: int) -> FloatArray:
+    """(T,) standard deviation of the sum of errors; those of one name are the same error."""
+    sums: dict[str, FloatArray | float] = {}
+    for name, part in parts:
+        sums[name] = sums.get(name, 0.0) + part
+    return np.asarray(np.linalg.norm([np.broadcast_to(one, frames) for one in sums.values()], axis=0))

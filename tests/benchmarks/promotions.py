@@ -3,7 +3,7 @@
     python -m tests.benchmarks.promotions writes            # ended at each write, one after another
     python -m tests.benchmarks.promotions moments 50        # kill -9 at random moments; 1 to 2 processor seconds each
     python -m tests.benchmarks.promotions moments 50 canary "roll back"    # of these alone
-    python -m tests.benchmarks.promotions write HOME promote 6 10    # in a copy of a home, ended at these writes
+    python -m tests.benchmarks.promotions write HOME promote=6,10 canary=7   # in copies of a home, at these writes
 
 A write is a statement that changes the warehouse, the move or removal of an alias in MLflow, or a publication; the
 process is killed right before it. Then all trials must show one side or the other, readers too; and after the
@@ -180,18 +180,14 @@ def writes(home: Path) -> None:
 
 
 def chosen_writes(home: Path, chosen: Sequence[str]) -> None:
-    """End acts at some of their writes, given as ACT NUMBER NUMBER ..., each in a copy of a home; prints JSON lines."""
-    with copied(home) as copy:
-        import_ahead(partial(do, "promote", Settings.load(copy)))
-    begun, act = dict(reversed(ACTS)), ""  # what is rolled back is a promotion
+    """End acts at some of their writes, given as ACT=NUMBER,NUMBER, each in a copy of a home; prints JSON lines."""
     for one in chosen:
-        if one in begun:
-            act = one
-            continue
-        with prepared(home, begun[act]) as start:
+        act, _, numbers = one.partition("=")
+        with prepared(home, next(begun for name, begun in ACTS if name == act)) as start:
             before = in_a_process(partial(state, Settings.load(start)))
-            found = judged(start, before, lambda s: in_a_process(partial(do, act, s, int(one))))  # noqa: B023
-        print(json.dumps({"act": act, **found}), flush=True)
+            for number in map(int, numbers.split(",")):
+                found = judged(start, before, lambda s: in_a_process(partial(do, act, s, number)))  # noqa: B023
+                print(json.dumps({"act": act, **found}), flush=True)
 
 
 def named(act: str, begun: str | None) -> str:
@@ -202,15 +198,15 @@ def named(act: str, begun: str | None) -> str:
 def main() -> None:
     """One of the commands above."""
     what, *given = sys.argv[1:]
-    if what == "write":
-        chosen_writes(Path(given[0]), given[1:])
-        return
     with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch) / "home"
-        in_a_process(lambda: str(make_home(home).home))
+        home = Path(given.pop(0)) if what == "write" else Path(scratch) / "home"
+        if what != "write":
+            in_a_process(lambda: str(make_home(home).home))
         with copied(home) as copy:
             import_ahead(partial(do, "promote", Settings.load(copy)))
-        if what == "moments":
+        if what == "write":
+            chosen_writes(home, given)
+        elif what == "moments":
             moments(home, int(given[0]), *given[1:])
         elif what == "writes":
             writes(home)

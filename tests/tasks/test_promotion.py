@@ -123,7 +123,7 @@ def test_a_process_that_ends_at_a_write_leaves_one_side_or_the_other_and_the_nex
     settings: Settings,
 ) -> None:
     """Every write, and more of what is checked, in `python -m tests.benchmarks.promotions`."""
-    writes = ("promote", "6", "10", "roll back", "4", "canary", "7")
+    writes = ("promote=6,10", "roll back=4", "canary=7")
     command = [sys.executable, "-m", "tests.benchmarks.promotions", "write", str(settings.home), *writes]
     run = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert run.returncode == 0, run.stderr

@@ -9,8 +9,8 @@ import torch
 
 from tests.synthetic_person import SyntheticPerson, make_person
 
-# Files that take a minute or more, the first to begin. Begun last, they would leave the other processes without work;
-# test_ingest.py makes the run of flows/conftest.py, for which those after the next two would wait.
+# Files that take a minute or more, in the order in which they begin. Begun last, they would leave the other processes
+# without work. The run that test_ingest.py makes is read by rollout, crashes and marker_ingest, which so seldom wait.
 LONGEST = (
     "flows/test_ingest.py",
     "flows/cli/test_up.py",

@@ -62,7 +62,7 @@ def load_trial(database: Path, record: Record, folder: Path) -> None:
 
 
 def load_trials(database: Path, trials: Iterable[tuple[Record, Path]]) -> None:
-    """Load runs of trials, each in a transaction of its own; opening the database takes half of the time of a load.
+    """Load runs of trials, each in a transaction of its own; opening the database takes a third of a load's time.
 
     Args:
         database: created if it does not exist.

@@ -40,28 +40,6 @@ def f_quantile(p: Any, freedom: Any, freedom_below: Any) -> Any:
     return fdtri(freedom, freedom_below, p)
 
 
-ADDING = Lock()
-ARGUMENTS: dict[Callable[..., Any], int] = {student_t_quantile: 2, chi_square_quantile: 2, f_quantile: 3}
-
-
-def add_quantiles(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let a connection's SQL use the quantiles; again has no effect."""
-    from duckdb.func import FunctionNullHandling, PythonUDFType  # kept in a module, they are reported as leaked at exit
-
-    with ADDING:  # connections of several threads to one file share its functions
-        for quantile, arguments in ARGUMENTS.items():
-            # Refused where this connection, or another to the same file, has it: to list what there is takes 20 ms.
-            with suppress(duckdb.NotImplementedException, duckdb.CatalogException):
-                connection.create_function(
-                    quantile.__name__,
-                    _of_columns(quantile),
-                    ["DOUBLE"] * arguments,
-                    "DOUBLE",
-                    type=PythonUDFType.ARROW,
-                    null_handling=FunctionNullHandling.SPECIAL,  # else a null result of a number is refused
-                )
-
-
 def _of_columns(quantile: Callable[..., Any]) -> Callable[..., Any]:
     """The function as DuckDB calls it: with columns of Arrow, in which null stands for NaN, and so in the result."""
 
@@ -72,3 +50,27 @@ def _of_columns(quantile: Callable[..., Any]) -> Callable[..., Any]:
         return pa.array(quantile(*(column.to_numpy(zero_copy_only=False) for column in columns)), from_pandas=True)
 
     return of_columns
+
+
+ADDING = Lock()
+# By number of arguments. Kept as long as the process: DuckDB frees a function with the connection that added it, and
+# the process would crash where another connection to the same file calls it then.
+FUNCTIONS = {_of_columns(student_t_quantile): 2, _of_columns(chi_square_quantile): 2, _of_columns(f_quantile): 3}
+
+
+def add_quantiles(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let a connection's SQL use the quantiles; again has no effect."""
+    from duckdb.func import FunctionNullHandling, PythonUDFType  # kept in a module, they are reported as leaked at exit
+
+    with ADDING:  # connections of several threads to one file share its functions
+        for function, arguments in FUNCTIONS.items():
+            # Refused where this connection, or another to the same file, has it: to list what there is takes 20 ms.
+            with suppress(duckdb.NotImplementedException, duckdb.CatalogException):
+                connection.create_function(
+                    function.__name__,
+                    function,
+                    ["DOUBLE"] * arguments,
+                    "DOUBLE",
+                    type=PythonUDFType.ARROW,
+                    null_handling=FunctionNullHandling.SPECIAL,  # else a null result of a number is refused
+                )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from biopose.analysis.definitions import DEFINITIONS
 from tests.analysis import test_cycles as cycles
+from tests.analysis import test_jump_metrics as jumps
 from tests.analysis import test_landing_metrics as landing
 from tests.analysis import test_metrics as metrics
 from tests.analysis import test_squat_posture as squat
@@ -19,15 +20,15 @@ TESTS: dict[str, Callable[..., None]] = {
     "knee_flexion_range": metrics.test_a_joint_that_swings_as_a_pendulum_has_its_amplitude,
     "ankle_dorsiflexion_peak": metrics.test_a_joint_that_swings_as_a_pendulum_has_its_amplitude,
     "ankle_dorsiflexion_range": metrics.test_a_joint_that_swings_as_a_pendulum_has_its_amplitude,
-    "jump_count": metrics.test_a_jump_is_as_high_as_gravity_says,
-    "flight_time": metrics.test_a_jump_is_as_high_as_gravity_says,
-    "jump_height": metrics.test_a_jump_is_as_high_as_gravity_says,
-    "jump_height_flight": metrics.test_a_jump_is_as_high_as_gravity_says,
-    "jump_height_com": metrics.test_a_jump_is_as_high_as_gravity_says,
-    "jump_height_difference": metrics.test_a_jump_is_as_high_as_gravity_says,
-    "knee_flexion_landing_peak": metrics.test_the_knee_at_landing_is_not_that_before_the_jump,
+    "jump_count": jumps.test_a_jump_is_as_high_as_gravity_says,
+    "flight_time": jumps.test_a_jump_is_as_high_as_gravity_says,
+    "jump_height": jumps.test_a_jump_is_as_high_as_gravity_says,
+    "jump_height_flight": jumps.test_a_jump_is_as_high_as_gravity_says,
+    "jump_height_com": jumps.test_a_jump_is_as_high_as_gravity_says,
+    "jump_height_difference": jumps.test_a_jump_is_as_high_as_gravity_says,
+    "knee_flexion_landing_peak": jumps.test_the_knee_at_landing_is_not_that_before_the_jump,
     "contact_time": metrics.test_walking_is_recognised_by_its_strides,
-    "reactive_strength_index": metrics.test_a_drop_from_a_box_is_no_jump_and_the_rebound_has_its_contact,
+    "reactive_strength_index": jumps.test_a_drop_from_a_box_is_no_jump_and_the_rebound_has_its_contact,
     "duty_factor": metrics.test_walking_is_recognised_by_its_strides,
     "squat_depth": metrics.test_squats_are_counted_and_have_a_depth,
     "repetition_count": metrics.test_squats_are_counted_and_have_a_depth,
@@ -45,11 +46,11 @@ TESTS: dict[str, Callable[..., None]] = {
     "touch_down_distance": steps.test_a_sprinters_touch_down_and_step_frequency_are_what_was_given,
     "step_frequency": steps.test_a_sprinters_touch_down_and_step_frequency_are_what_was_given,
     "leg_stiffness": steps.test_leg_stiffness_is_that_of_the_spring_mass_model,
-    "countermovement_depth": metrics.test_a_countermovement_is_what_was_given,
-    "countermovement_time": metrics.test_a_countermovement_is_what_was_given,
-    "propulsion_time": metrics.test_a_countermovement_is_what_was_given,
-    "time_to_take_off": metrics.test_a_countermovement_is_what_was_given,
-    "reactive_strength_index_modified": metrics.test_a_countermovement_is_what_was_given,
+    "countermovement_depth": jumps.test_a_countermovement_is_what_was_given,
+    "countermovement_time": jumps.test_a_countermovement_is_what_was_given,
+    "propulsion_time": jumps.test_a_countermovement_is_what_was_given,
+    "time_to_take_off": jumps.test_a_countermovement_is_what_was_given,
+    "reactive_strength_index_modified": jumps.test_a_countermovement_is_what_was_given,
     "trunk_lean_peak": squat.test_lean_shift_and_knee_are_what_was_given,
     "hip_shift_peak": squat.test_lean_shift_and_knee_are_what_was_given,
     "knee_frontal_angle_peak": squat.test_lean_shift_and_knee_are_what_was_given,

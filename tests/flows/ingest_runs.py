@@ -95,31 +95,39 @@ def copied_home(home: Path, target: Path, *, trials: bool = False) -> Path:
     return target
 
 
-ONE_CORE = {"BIOPOSE_CORES": "1"}  # one process of each engine: starting another takes longer than a small inbox
-
-
-def start_ingest(inbox: Path, home: Path, *options: str, **variables: str) -> subprocess.Popen[str]:
+def start_ingest(
+    inbox: Path, home: Path, *options: str, server: dict[str, str] | None = None, cores: int | None = None
+) -> subprocess.Popen[str]:
     """`biopose ingest INBOX --json` as a process in a group of its own.
 
     Args:
         inbox: of sessions.
         home: of the state.
         options: of the command.
-        variables: of its environment; without those of a Prefect API the command starts a server.
+        server: variables of a Prefect API; None lets the command start a server.
+        cores: that it uses, of each engine a process each; to start one takes longer than a small inbox. None: all.
     """
+    of_cores = {} if cores is None else {"BIOPOSE_CORES": str(cores)}
     return subprocess.Popen(
         [sys.executable, "-m", "flows.cli.main", "ingest", str(inbox), "--home", str(home), "--json", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=dict(os.environ) | variables,
+        env=dict(os.environ) | of_cores | (server or {}),
     )
 
 
-def run_ingest(inbox: Path, home: Path, *options: str, expect: int = 0, **variables: str) -> dict[str, Any]:
+def run_ingest(
+    inbox: Path,
+    home: Path,
+    *options: str,
+    expect: int = 0,
+    server: dict[str, str] | None = None,
+    cores: int | None = None,
+) -> dict[str, Any]:
     """The same to its end; the account of the run."""
-    process = start_ingest(inbox, home, *options, **variables)
+    process = start_ingest(inbox, home, *options, server=server, cores=cores)
     out, err = process.communicate(timeout=500)
     assert process.returncode == expect, f"exit code {process.returncode}\n{out[-2000:]}\n{err[-4000:]}"
     account: dict[str, Any] = json.loads(out.splitlines()[-1])

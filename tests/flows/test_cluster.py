@@ -44,7 +44,7 @@ def test_a_night_on_a_cluster_stores_its_trials_and_leaves_no_database_but_the_w
             "BIOPOSE_DASK_ADDRESS": dask,
             **dask_tls(certificate, key),
         }
-        stored = run_ingest(inbox, tmp_path / "home", "--method", "keypoint_fit", **cluster)["stored"]
+        stored = run_ingest(inbox, tmp_path / "home", "--method", "keypoint_fit", server=cluster)["stored"]
     assert [trial["trial_id"] for trial in stored] == ["blue/beam0/trial0", "blue/beam0/trial1"]
     warehouse = open_home(tmp_path / "home")
     assert warehouse.trials()["frames"].to_list() == [12, 12]

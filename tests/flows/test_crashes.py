@@ -45,7 +45,7 @@ def killed(run: ObservedRun, tmp_path_factory: pytest.TempPathFactory) -> Killed
     folder = tmp_path_factory.mktemp("killed")
     inbox = small_inbox(folder / "inbox", trials=len(TRIALS), frames=FRAMES)
     home = copied_home(run.home, folder / "home")
-    process = start_ingest(inbox, home)
+    process = start_ingest(inbox, home, cores=1)
     flow = psutil.Process(process.pid)
     wait_for(lambda: VICTIMS["Ray actor"](flow, home) and VICTIMS["Dask worker"](flow, home), timeout_s=120)
     wait_for(lambda: list((home / "artifacts").rglob("*.parquet")) or process.poll() is not None, timeout_s=120)
@@ -69,7 +69,7 @@ def test_whatever_is_killed_the_next_run_ends_as_an_undisturbed_one(killed: Kill
     """The dead Prefect server is started again, and the flow's own end is reported to it."""
     for perceived in (killed.home / "artifacts" / "perceived").rglob("*.parquet"):
         perceived.unlink()  # both engines have work, whatever the killed flow had come to
-    process = start_ingest(killed.inbox, killed.home)
+    process = start_ingest(killed.inbox, killed.home, cores=1)
     for victim in ("Ray actor", "Prefect server", "Dask worker"):
         assert kill(process, killed.home, victim=victim) > 0
     output, errors = process.communicate(timeout=300)

@@ -18,7 +18,7 @@ from tasks.locks import exclusive
 from tests.commands import assert_refused
 from tests.commands import run as run_command
 from tests.flows.conftest import BAD, FRAMES, GOOD, ObservedRun
-from tests.flows.ingest_runs import CLIPS, ONE_CORE, copied_home, needs_clips, run_ingest, small_inbox, start_ingest
+from tests.flows.ingest_runs import CLIPS, copied_home, needs_clips, run_ingest, small_inbox, start_ingest
 from tests.flows.prefect_server import serving, wait_for
 from warehouse.connection import opened_for_reading
 from warehouse.content import content_rows
@@ -96,7 +96,7 @@ def test_running_again_measures_nothing_not_even_what_was_deleted_meanwhile_and_
     snapshot, deleted = home / run.snapshot.name, run.account["stored"][0]["trial_id"]
     before = content_rows(snapshot)
     run_command("delete", deleted, "--home", home)
-    again = run_ingest(run.inbox, home, expect=3, **ONE_CORE, **server)
+    again = run_ingest(run.inbox, home, expect=3, server=server, cores=1)
     assert (again["stored"], len(again["known"]), len(again["quarantined"])) == ([], GOOD - 1, BAD)
     assert [note for note in again["notes"] if f"{deleted} was deleted and is not measured" in note]
     assert "work" not in again["parts"]
@@ -135,7 +135,9 @@ def corrected(run: ObservedRun, server: dict[str, str], tmp_path_factory: pytest
     ):
         manifest = inbox / "blue" / session / "session.toml"
         manifest.write_text(manifest.read_text().replace(old, new))
-    account = run_ingest(inbox, home, "--retry", "blue/bad/empty", "--take-over", "all", expect=3, **ONE_CORE, **server)
+    account = run_ingest(
+        inbox, home, "--retry", "blue/bad/empty", "--take-over", "all", expect=3, server=server, cores=1
+    )
     return CorrectedRun(home, account, _perceived(run.home))
 
 
@@ -167,7 +169,7 @@ def test_an_inbox_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_two_ingests_of_one_home_do_not_meet(run: ObservedRun, server: dict[str, str]) -> None:
     with exclusive(run.home, "night"):
-        second = start_ingest(run.inbox, run.home, **ONE_CORE, **server)
+        second = start_ingest(run.inbox, run.home, server=server, cores=1)
         _, error = second.communicate(timeout=120)
     assert second.returncode == 1
     assert "is at work here" in error
@@ -183,7 +185,7 @@ def test_the_nightly_schedule_fires_and_rows_appear(run: ObservedRun, tmp_path: 
     (project / "prefect.yaml").write_text(yaml.safe_dump(plan))
     home = copied_home(run.home, tmp_path / "home")
     inbox = small_inbox(tmp_path / "inbox", trials=1, frames=FRAMES)
-    with serving(home, project, BIOPOSE_INBOX=str(inbox), **ONE_CORE):
+    with serving(home, project, BIOPOSE_INBOX=str(inbox), BIOPOSE_CORES="1"):
         snapshot = home / "warehouse.snapshot.duckdb"
         wait_for(snapshot.exists, timeout_s=120)
     assert run_query(snapshot, "trials", {}).height == 1
@@ -197,7 +199,7 @@ def test_a_broken_run_ends_as_failed_and_names_the_cause(
     inbox = small_inbox(tmp_path / "inbox", trials=1, frames=FRAMES)
     weights = next((home / "mlflow-artifacts").rglob("lifter.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
-    process = start_ingest(inbox, home, **ONE_CORE, **server)
+    process = start_ingest(inbox, home, server=server, cores=1)
     _, error = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "are not those that were registered" in error

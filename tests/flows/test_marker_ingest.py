@@ -9,7 +9,7 @@ import pytest
 from biopose.skeleton.full_body import build_full_body
 from tests.commands import run as run_command
 from tests.flows.conftest import ObservedRun
-from tests.flows.ingest_runs import ONE_CORE, copied_home, needs_clips, run_ingest
+from tests.flows.ingest_runs import copied_home, needs_clips, run_ingest
 from tests.marker_recordings import HEAD, STATIC, laboratory, written_forces
 from warehouse.api import open_home
 
@@ -40,7 +40,7 @@ def test_recordings_are_stored_by_their_method_and_a_broken_one_is_quarantined(
     checked = run_command("inbox", "check", tmp_path / "inbox", "--json")
     assert '"lab/day/cut", "kind": "markers"' in checked.stdout
 
-    account = run_ingest(tmp_path / "inbox", home, "--method", "keypoint_fit", expect=3, **ONE_CORE)
+    account = run_ingest(tmp_path / "inbox", home, "--method", "keypoint_fit", expect=3, cores=1)
     assert {trial["trial_id"] for trial in account["stored"]} == {"lab/day/walk1", "lab/day/squat1"}
     (refused,) = account["quarantined"]
     assert (refused["name"], refused["kind"], refused["stage"]) == ("lab/day/cut", "file", "probe")

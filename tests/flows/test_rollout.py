@@ -19,7 +19,7 @@ from tasks.settings import Settings
 from tasks.shipped_models import shipped_models, trained_model
 from tests.commands import run as run_command
 from tests.flows.conftest import ObservedRun
-from tests.flows.ingest_runs import ONE_CORE, copied_home, needs_clips, run_ingest
+from tests.flows.ingest_runs import copied_home, needs_clips, run_ingest
 from warehouse.connection import opened_for_reading, opened_for_writing
 from warehouse.rollouts import latest, transitions
 
@@ -46,7 +46,7 @@ def flow(home: Path, *arguments: str, server: dict[str, str]) -> subprocess.Comp
 
 def variables(server: dict[str, str]) -> dict[str, str]:
     """The environment of a process that runs a flow."""
-    return {**os.environ, **ONE_CORE, **server}
+    return {**os.environ, "BIOPOSE_CORES": "1", **server}
 
 
 def started_and_given_way(home: Path, *arguments: str, server: dict[str, str]) -> str:
@@ -162,7 +162,7 @@ def test_a_rollout_measures_beside_the_current_numbers_does_shared_stages_once_a
     why = ("--reason", "a test")
     shown_to_half = act(home, "canary", "--share", share, "--of", "trial", *why)
     assert shown_to_half.exit_code == 0, shown_to_half.output
-    night = run_ingest(run.inbox, home, expect=3, **ONE_CORE, **server)
+    night = run_ingest(run.inbox, home, expect=3, server=server, cores=1)
     assert len(night["stored"]) in (1, 2, 3)  # without those of the sample that are chosen
     assert any("watch of the release winter, night 1 as a canary: not enough evidence" in n for n in night["notes"])
     after = releases(home)

@@ -10,11 +10,9 @@ from contextlib import contextmanager
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
     """For the block, which loads what then stays: collecting meanwhile takes a twelfth of the time."""
-    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        if was_enabled:
-            gc.enable()
+        gc.enable()

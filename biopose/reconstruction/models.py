@@ -16,7 +16,6 @@ from biopose.hmr.feature_head import MqhmrHead
 from biopose.hmr.lifter import LIFTER_WEIGHTS
 from biopose.hmr.mqhmr import MQHMR_WEIGHTS, Mqhmr, load_mqhmr
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS
-from biopose.io.loading import without_garbage_collection
 from biopose.neurik.network import NEURIK_WEIGHTS, load_neurik
 from biopose.perception.backends import Backend, Device, backend_for, is_cpu
 from biopose.perception.detector import PersonDetector
@@ -198,9 +197,8 @@ class Models:
         perception = PerceptionModels.load(method, files, threads=threads, device=device, mqhmr=mqhmr)
 
         def later() -> tuple[FitModels, SolveModels]:
-            with without_garbage_collection():
-                fit = load_fit_models(method, files, threads=threads, mqhmr=mqhmr)
-                return fit, SolveModels.load(method, files, threads=threads)
+            fit = load_fit_models(method, files, threads=threads, mqhmr=mqhmr)
+            return fit, SolveModels.load(method, files, threads=threads)
 
         with_thread = ThreadPoolExecutor(1, "load models")
         loading = cls(method, files, perception, with_thread.submit(later))

@@ -7,7 +7,8 @@
 
 `measure` chains the stages in memory. A nightly ingestion maps the same functions over files: `perceive_shards` and
 `read_shard`, `write_motion` and `read_motion` stand between them. Evaluation and the training data call them, too.
-A recording of markers takes another way, `biopose.marker_pipeline`.
+A recording of markers takes another way, `biopose.marker_pipeline`. What the other stages run is imported
+beside the networks of `perceive`.
 """
 
 from __future__ import annotations
@@ -18,22 +19,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from biopose.camera.motion_summary import CameraMotionResult
-from biopose.camera.pinhole import Camera
 from biopose.errors import TrackingError
-from biopose.marker_pipeline import measure_markers
 from biopose.reconstruction.athlete import Athlete
-from biopose.reconstruction.coordinates import solve_person
-from biopose.reconstruction.fitted_person import FittedPerson
 from biopose.reconstruction.low_pass_filter import CUTOFF_HZ
-from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.methods import METHODS, Method
 from biopose.reconstruction.models import Models, SolveModels
-from biopose.reconstruction.people_fit import FitModels, fit_people
-from biopose.report.folder import write_outputs
 from biopose.skeleton.threads import in_threads, torch_threads
 from biopose.stages import ANALYSE, PERCEIVE, RECONSTRUCT, SOLVE, STAGES, Stage
 from biopose.tracking.left_right_repair import repair_side_swaps
@@ -44,6 +39,12 @@ from biopose.tracking.tracks import PersonTrack
 from biopose.trial import Clip, Subject, Trial
 from biopose.video.probe import probe_video
 from biopose.video.read_ahead import read_ahead
+
+if TYPE_CHECKING:
+    from biopose.camera.pinhole import Camera
+    from biopose.reconstruction.fitted_person import FittedPerson
+    from biopose.reconstruction.measurement import PersonMeasurement
+    from biopose.reconstruction.people_fit import FitModels
 
 __all__ = [
     "ANALYSE",
@@ -62,7 +63,6 @@ __all__ = [
     "Trial",
     "analyse",
     "measure",
-    "measure_markers",
     "reconstruct",
     "reconstruct_tracks",
     "solve",
@@ -156,6 +156,8 @@ def reconstruct_tracks(
         notes: what limits the measurement.
         progress: called with frames done and frames in all.
     """
+    from biopose.reconstruction.people_fit import fit_people
+
     repaired = [repair_side_swaps(track) for track in tracks]
     return fit_people(
         repaired, athletes, camera, models=models, camera_motion=camera_motion, notes=notes, progress=progress
@@ -164,6 +166,8 @@ def reconstruct_tracks(
 
 def solve(people: Sequence[FittedPerson], *, activity: str, models: SolveModels) -> list[PersonMeasurement]:
     """From motions to coordinates with their standard deviations, low-pass filtered as the activity asks for."""
+    from biopose.reconstruction.coordinates import solve_person
+
     one = partial(
         solve_person,
         body=models.body,
@@ -211,6 +215,8 @@ def analyse(
     Raises:
         VideoError: the video cannot be read any more.
     """
+    from biopose.report.folder import write_outputs
+
     clip = trial.clip
     return write_outputs(
         people,
@@ -260,16 +266,22 @@ def measure(trial: Trial, *, models: Models, progress: Progress | None = None) -
     Raises:
         VideoError: the file cannot be decoded.
         TrackingError: nobody to measure.
+        ModelError: an asset is missing or broken.
         ValueError: a camera that cannot be.
     """
     seconds: dict[str, float] = {}
     info = probe_video(trial.clip.video)
     trial.clip.camera(info)  # an error in it is raised before the networks run
     show = progress or (lambda _stage, _done, _total: None)
-    done = _Count(partial(show, PERCEIVE.name), info.frame_count or 0)
+    count = _Count(partial(show, PERCEIVE.name), info.frame_count or 0)
+
+    def done(frames: int) -> None:
+        models.check_loaded()  # an error there is raised now, not once the whole video is perceived
+        count(frames)
+
     (shard,) = trial.clip.shards(info, shard_s=float("inf"))
     with _timed(seconds, PERCEIVE), ThreadPoolExecutor(1) as beside:
-        beside.submit(models.fit.scale_skeletons, _athletes(trial))  # what fails there is raised by the fit
+        beside.submit(_prepare, trial, models)  # what fails there is raised where it is needed
         networks = models.perception
         parts = perceive(shard, detector=networks.detector, network=networks.keypoints, progress=done)
         with closing(read_ahead(parts, depth=1)) as found_beside:
@@ -279,6 +291,14 @@ def measure(trial: Trial, *, models: Models, progress: Progress | None = None) -
     with _timed(seconds, SOLVE):
         people = solve(found.people, activity=trial.activity, models=models.solve)
     return Measurement(people, found.camera_motion, found.frame_count, seconds)
+
+
+def _prepare(trial: Trial, models: Models) -> None:
+    """What the stages after `perceive` begin with; all of it is kept."""
+    models.fit.scale_skeletons(_athletes(trial))
+    for module in ("biopose.reconstruction.coordinates", "biopose.report.folder"):
+        import_module(module)
+    models.files.versions()  # hashes of the weights
 
 
 class _Count:

@@ -52,7 +52,9 @@ LOCAL = {  # of a cluster that is started here
 FOR_MARKERS = ("biopose.marker_pipeline",)  # imported before workers are forked
 FOR_VIDEO = (
     "biopose.pipeline",
-    "biopose.reconstruction.models",
+    "biopose.reconstruction.coordinates",
+    "biopose.reconstruction.neural_ik",
+    "biopose.reconstruction.people_fit",
     "biopose.rendering.overlay",
     "biopose.report.folder",
 )

@@ -22,6 +22,7 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
 from biopose.errors import BioposeError
+from biopose.io.loading import without_garbage_collection
 from biopose.tracking.shard import Shard
 from tasks.costs import recorded_cost, shard_cost
 from tasks.faults import CrashedError, EngineError, each_alone_if_need_be
@@ -58,14 +59,15 @@ class PerceptionActor:
     """
 
     def __init__(self, method: PinnedMethod) -> None:
-        import torch
+        with without_garbage_collection():
+            import torch
 
-        from biopose.reconstruction.models import PerceptionModels
+            from biopose.reconstruction.models import PerceptionModels
 
-        torch.set_num_threads(1)  # an actor has one slot
-        self._networks = PerceptionModels.load(
-            method.load(), method.weight_files(), threads=1, device=method.device, cpu_backend=method.cpu_backend
-        )
+            torch.set_num_threads(1)  # an actor has one slot
+            self._networks = PerceptionModels.load(
+                method.load(), method.weight_files(), threads=1, device=method.device, cpu_backend=method.cpu_backend
+            )
 
     def ready(self) -> None:
         """Return once the actor is started; Ray's own method for that is absent where a client is joined."""

@@ -20,7 +20,7 @@ from biopose.pipeline import STAGES
 ROOT = Path(__file__).parents[1]
 RECORD = Path(__file__).with_name("stage_digests.json")
 LIBRARIES = ("anny", "av", "numpy", "onnxruntime", "opensim", "scipy", "torch")
-ENTRY = "biopose.pipeline"
+ENTRY, OF_MARKERS = "biopose.pipeline", "biopose.marker_pipeline"
 
 
 @cache
@@ -34,7 +34,8 @@ def digests() -> dict[str, dict[str, object]]:
         start = stage.name if stage.name in functions else None
         used = _used(functions, start) if start else set()
         names = set().union(*({n.id for n in ast.walk(functions[name]) if isinstance(n, ast.Name)} for name in used))
-        modules = {imported[name] for name in names if name in imported} if start else {imported[stage.name]}
+        elsewhere = {imported.get(stage.name, OF_MARKERS)}
+        modules = {imported[name] for name in names if name in imported} if start else elsewhere
         own = {f"{ENTRY}.{name}": _digest(functions[name]) for name in sorted(used)}
         behind = {module: _digest(_tree(module)) for module in sorted(_closure(frozenset(modules)))}
         found[stage.name] = {"version": stage.version, "code": own | behind, "libraries": _library_pins()}

@@ -28,6 +28,7 @@ from biopose.cli.command_line import (
 from biopose.cli.freed_memory import share_heaps
 from biopose.cli.given_options import refuse_unused
 from biopose.errors import BioposeError
+from biopose.io.loading import without_garbage_collection
 from biopose.reconstruction.method_names import MethodName
 
 if TYPE_CHECKING:
@@ -161,13 +162,11 @@ def measure(
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("LP_NUM_THREADS", "0")
     atexit.register(gc.freeze)  # else the interpreter's end looks for garbage among all objects: half a second
-    gc.disable()  # it would look again and again through the modules' objects, which stay
     share_heaps()
     start_ahead(2 if athletes == ("all",) else min(len(athletes), 2))  # beside the loading of torch
-    from biopose.cli.measure_file import check_request, measure_file, trial_of
+    with without_garbage_collection():
+        from biopose.cli.measure_file import check_request, measure_file, trial_of
 
-    gc.freeze()
-    gc.enable()
     if no_overlay and overlay_height_px is not None:
         raise click.UsageError("--overlay-height has no effect with --no-overlay; give one of them")
     if no_overlay and blur_bystanders:

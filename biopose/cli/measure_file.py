@@ -18,7 +18,7 @@ from typing import Any
 from biopose.body.anny import Body
 from biopose.cli.freed_memory import return_freed_memory
 from biopose.io.standing_height import ACCEPTED_HEIGHTS, LEAST_HEIGHT_M, MOST_HEIGHT_M, centimetres_hint
-from biopose.outputs.summary import untrusted
+from biopose.outputs.file_names import OVERLAY
 from biopose.pipeline import (
     METHODS,
     RECONSTRUCT,
@@ -32,8 +32,6 @@ from biopose.pipeline import (
     measure,
 )
 from biopose.reconstruction.method_names import DEFAULT_METHOD, MethodName
-from biopose.rendering.person_labels import person_labels
-from biopose.report.folder import OVERLAY
 from biopose.tracking.subject_choice import Choice
 from biopose.video.probe import check_image_size, probe_video
 
@@ -54,6 +52,8 @@ class MeasureSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
+        from biopose.outputs.summary import untrusted  # was loaded beside the networks
+
         m = self.measurement
         people = [
             {
@@ -79,6 +79,9 @@ class MeasureSummary:
 
     def lines(self) -> list[str]:
         """As text."""
+        from biopose.outputs.summary import untrusted  # was loaded beside the networks
+        from biopose.rendering.person_labels import person_labels
+
         m = self.measurement
         spent = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in m.seconds.items())
         people = "1 person" if len(m.people) == 1 else f"{len(m.people)} people"

@@ -24,6 +24,7 @@ from biopose.evaluation.lab_rendering import LENS, VERTEX_STEP, camera_pose
 from biopose.pipeline import METHODS, Clip, Models, Subject, Trial, reconstruct, solve
 from biopose.reconstruction.measurement import PersonMeasurement
 from biopose.reconstruction.method_names import DEFAULT_METHOD
+from biopose.reconstruction.models import SolveModels
 from biopose.skeleton.angles import nearest_representation
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.kinematics import Kinematics
@@ -88,8 +89,8 @@ def evaluate_budget(
             measured = _measured(clip, trial, models)
             errors["none"].add(trial, measured, filtered=True)
             errors["filter"].add(trial, measured, filtered=False)
-            without = replace(models, solve=replace(models.solve, neural_ik=None))
-            errors["neurik"].add(trial, _measured(clip, trial, without), filtered=True)
+            without = replace(models.solve, neural_ik=None)
+            errors["neurik"].add(trial, _measured(clip, trial, models, solving=without), filtered=True)
             errors["camera"].add(trial, _measured(clip, trial, models, camera=LENS), filtered=True)
             seen = replace(clip, tracked=_with_true_keypoints(clip, trial, view))
             errors["keypoints"].add(trial, _measured(seen, trial, models), filtered=True)
@@ -110,12 +111,16 @@ def budget_lines(result: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 
 def _measured(
-    clip: FilmedMotion, trial: FilmedTrial, models: Models, *, camera: Camera | None = None
+    clip: FilmedMotion,
+    trial: FilmedTrial,
+    models: Models,
+    *,
+    camera: Camera | None = None,
+    solving: SolveModels | None = None,
 ) -> PersonMeasurement:
     asked = Trial(Clip(clip.video, calibrated=camera), (Subject(trial.height_m),), activity=trial.activity)
-    (person,) = solve(
-        reconstruct(clip.tracked, asked, models=models.fit).people, activity=trial.activity, models=models.solve
-    )
+    found = reconstruct(clip.tracked, asked, models=models.fit)
+    (person,) = solve(found.people, activity=trial.activity, models=solving or models.solve)
     return person
 
 

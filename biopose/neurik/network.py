@@ -27,7 +27,6 @@ from biopose.neurik.input import (
     SubjectCalibration,
 )
 from biopose.neurik.output import SCALE_RANGE, RawOutput
-from biopose.skeleton.full_body import full_body_skeleton
 
 KIND = "neurik"
 NEURIK_WEIGHTS = WEIGHTS / "neurik.safetensors"
@@ -182,6 +181,8 @@ def new_neurik(
         locations_m: (M, 3) default locations of the markers; None leaves them to be loaded.
         kind: of network.
     """
+    from biopose.skeleton.full_body import full_body_skeleton  # it loads OpenSim
+
     features = MarkerFeatures(full_body_skeleton())
     return kind(
         shape or NeurikShape(),

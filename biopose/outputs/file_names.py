@@ -3,4 +3,5 @@
 COORDINATES, MARKERS, MODEL, TRIAL = "coordinates.mot", "markers.trc", "scaled.osim", "trial.parquet"
 KINEMATICS, EVENTS, METRICS, QUALITY = "kinematics.parquet", "events.parquet", "metrics.parquet", "quality.parquet"
 TRIAL_FILES = (COORDINATES, MARKERS, MODEL, TRIAL)
+OVERLAY = "overlay.mp4"  # of a video, unless none is asked for
 FORCES = "forces.mot"  # of force plates, where a recording of markers has some

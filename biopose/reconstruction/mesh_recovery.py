@@ -19,7 +19,7 @@ from biopose.camera.pinhole import Camera
 from biopose.errors import ModelError
 from biopose.hmr.feature_head import MeshTokens, unpacked
 from biopose.hmr.lifter_input import rotation_towards
-from biopose.hmr.mqhmr import MQHMR_WEIGHTS, Mqhmr, load_mqhmr
+from biopose.hmr.mqhmr import Mqhmr
 from biopose.reconstruction.fit_options import FitWeights, RefinementOptions
 from biopose.reconstruction.fusion import fit_rotations, with_prediction
 from biopose.reconstruction.initialisation import root_position_m
@@ -72,20 +72,18 @@ class MeshModels:
     @classmethod
     def load(
         cls,
+        network: Mqhmr,
         *,
-        network: Path = MQHMR_WEIGHTS,
         body: Path = SEGMENT_BODY,
         options: RefinementOptions | None = None,
         stage: MeshStage = "refined",
     ) -> MeshModels:
-        """Load all.
+        """Load the body beside a network that is loaded, whose weights are fixed from now on.
 
         Raises:
-            ModelError: weights are missing or broken.
+            ModelError: the body is missing or broken.
         """
-        return cls(
-            load_mqhmr(network).requires_grad_(False), SegmentBody.load(body), options or RefinementOptions(), stage
-        )
+        return cls(network.requires_grad_(False), SegmentBody.load(body), options or RefinementOptions(), stage)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,15 +1,20 @@
-"""Everything that measuring loads: the networks' weights, the body and the skeleton, for the stages of a method."""
+"""Everything that measuring loads: the networks' weights, the body and the skeleton, for the stages of a method.
+
+Importing it, and loading what `perceive` needs, loads neither OpenSim nor the fit.
+"""
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from biopose.body.anny import Body
 from biopose.body.segment_body import SEGMENT_BODY
 from biopose.hmr.feature_head import MqhmrHead
 from biopose.hmr.lifter import LIFTER_WEIGHTS
-from biopose.hmr.mqhmr import MQHMR_WEIGHTS, load_mqhmr
+from biopose.hmr.mqhmr import MQHMR_WEIGHTS, Mqhmr, load_mqhmr
 from biopose.hmr.pose_prior import POSE_PRIOR_WEIGHTS
 from biopose.neurik.network import NEURIK_WEIGHTS, load_neurik
 from biopose.perception.backends import Backend, Device, backend_for, is_cpu
@@ -17,14 +22,14 @@ from biopose.perception.detector import PersonDetector
 from biopose.perception.keypoint_network import KeypointNetwork
 from biopose.perception.onnx_session import weights_path
 from biopose.perception.published_networks import DETECTOR_WEIGHTS, KEYPOINT_WEIGHTS
-from biopose.reconstruction.mesh_recovery import MeshModels
 from biopose.reconstruction.method_names import DEFAULT_METHOD
 from biopose.reconstruction.methods import METHODS, Method
-from biopose.reconstruction.neural_ik import NeuralIK
-from biopose.reconstruction.people_fit import FitModels
-from biopose.skeleton.full_body import full_body_skeleton
-from biopose.skeleton.model import Skeleton
 from biopose.versions import versions
+
+if TYPE_CHECKING:
+    from biopose.reconstruction.neural_ik import NeuralIK
+    from biopose.reconstruction.people_fit import FitModels
+    from biopose.skeleton.model import Skeleton
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class PerceptionModels:
         *,
         threads: int,
         device: str = "cpu",
-        mesh: MeshModels | None = None,
+        mqhmr: Mqhmr | None = None,
         cpu_backend: Backend | None = None,
     ) -> PerceptionModels:
         """Load them.
@@ -81,7 +86,7 @@ class PerceptionModels:
             files: of the weights.
             threads: of what runs on a CPU.
             device: of torch.
-            mesh: gives MQ-HMR's network where it is loaded already.
+            mqhmr: where it is loaded already.
             cpu_backend: of the networks on a CPU; None: the fastest on this one.
 
         Raises:
@@ -90,8 +95,7 @@ class PerceptionModels:
         runtime = (cpu_backend if is_cpu(device) else None) or backend_for(device)
         head = None
         if method.mesh is not None:
-            network = mesh.network if mesh else load_mqhmr(files.mqhmr)
-            head = MqhmrHead(network, device=device, bfloat16=runtime == "bfloat16")
+            head = MqhmrHead(mqhmr or load_mqhmr(files.mqhmr), device=device, bfloat16=runtime == "bfloat16")
         return cls(
             PersonDetector.load(backend=runtime, threads=threads, device=device, weights=files.detector),
             KeypointNetwork.load(
@@ -120,21 +124,32 @@ class SolveModels:
         Raises:
             ModelError: an asset is missing or broken; the message says how to get it.
         """
+        from biopose.reconstruction.neural_ik import NeuralIK
+        from biopose.skeleton.full_body import full_body_skeleton
+
         network = NeuralIK.of(load_neurik(files.neurik)) if method.neurik else None
         return cls(Body.load(), full_body_skeleton(), network, threads)
 
 
-def load_fit_models(method: Method, files: WeightFiles, *, threads: int) -> FitModels:
+def load_fit_models(method: Method, files: WeightFiles, *, threads: int, mqhmr: Mqhmr | None = None) -> FitModels:
     """What `reconstruct` needs.
+
+    Args:
+        method: whose fit it is.
+        files: of the weights.
+        threads: how many people are fitted at a time.
+        mqhmr: where it is loaded already.
 
     Raises:
         ModelError: an asset is missing or broken; the message says how to get it.
     """
+    from biopose.reconstruction.mesh_recovery import MeshModels
+    from biopose.reconstruction.people_fit import FitModels
+
     mesh = None
     if method.mesh is not None:
-        mesh = MeshModels.load(
-            network=files.mqhmr, body=files.segment_body, options=method.refinement, stage=method.mesh
-        )
+        network = mqhmr or load_mqhmr(files.mqhmr)
+        mesh = MeshModels.load(network, body=files.segment_body, options=method.refinement, stage=method.mesh)
     return FitModels.load(
         lifter=files.lifter,
         pose_prior=files.pose_prior,
@@ -147,13 +162,15 @@ def load_fit_models(method: Method, files: WeightFiles, *, threads: int) -> FitM
 
 @dataclass(frozen=True, eq=False)
 class Models:
-    """Everything that measuring by a method loads, once for any number of trials."""
+    """Everything that measuring by a method loads, once for any number of trials.
+
+    What follows `perceive` is loaded beside it, by a thread; `fit` and `solve` wait for that.
+    """
 
     method: Method
     files: WeightFiles
     perception: PerceptionModels
-    fit: FitModels
-    solve: SolveModels
+    later: Future[tuple[FitModels, SolveModels]]
 
     @classmethod
     def load(
@@ -173,9 +190,40 @@ class Models:
             device: of the networks that see whole images.
 
         Raises:
-            ModelError: an asset is missing or broken; the message says how to get it.
+            ModelError: an asset of `perceive` is missing or broken; the message says how to get it.
         """
         files = files or WeightFiles()
-        fit = load_fit_models(method, files, threads=threads)
-        perception = PerceptionModels.load(method, files, threads=threads, device=device, mesh=fit.mesh)
-        return cls(method, files, perception, fit, SolveModels.load(method, files, threads=threads))
+        mqhmr = load_mqhmr(files.mqhmr).requires_grad_(False) if method.mesh is not None else None
+        perception = PerceptionModels.load(method, files, threads=threads, device=device, mqhmr=mqhmr)
+
+        def later() -> tuple[FitModels, SolveModels]:
+            fit = load_fit_models(method, files, threads=threads, mqhmr=mqhmr)
+            return fit, SolveModels.load(method, files, threads=threads)
+
+        with_thread = ThreadPoolExecutor(1, "load models")
+        loading = cls(method, files, perception, with_thread.submit(later))
+        with_thread.shutdown(wait=False)
+        return loading
+
+    @property
+    def fit(self) -> FitModels:
+        """What `reconstruct` needs.
+
+        Raises:
+            ModelError: an asset of it is missing or broken; the message says how to get it.
+        """
+        return self.later.result()[0]
+
+    @property
+    def solve(self) -> SolveModels:
+        """What `solve` needs; raises as `fit`."""
+        return self.later.result()[1]
+
+    def check_loaded(self) -> None:
+        """Raise what went wrong with loading so far, without waiting for the rest.
+
+        Raises:
+            ModelError: as `fit`.
+        """
+        if self.later.done():
+            self.later.result()

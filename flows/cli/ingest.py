@@ -119,8 +119,8 @@ def run_ingest(
         BioposeError: as the flow does.
         ValueError: the inbox is no folder.
     """
+    from biopose.io.loading import without_garbage_collection
     from flows.serving.ingest_server import ingest_server
-    from tasks.loading import without_garbage_collection
     from tasks.settings import Settings
 
     if not str(inbox.resolve()).isprintable():

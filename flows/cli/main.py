@@ -75,7 +75,7 @@ def _freeze_what_is_left() -> None:
     """Else the interpreter's end looks for garbage among all objects: up to a second.
 
     Not with DuckDB, whose objects have to be collected: otherwise nanobind reports each as leaked, in 60 lines. Nor may
-    those stay frozen that `tasks.loading` froze.
+    those stay frozen that `biopose.io.loading` froze.
     """
     if "duckdb" in sys.modules:
         gc.unfreeze()

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 
+from biopose.io.loading import without_garbage_collection
 from flows.serving.own_requests import Application, OwnRequestsOnly, Receive, Scope, Send
 from tasks.home_id import PATH, VARIABLE
-from tasks.loading import without_garbage_collection
 
 
 def application() -> Application:

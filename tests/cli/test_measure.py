@@ -15,8 +15,8 @@ from biopose.camera.motion_summary import CameraMotionResult
 from biopose.cli.measure_file import MeasureSummary, athlete_choice, trial_of
 from biopose.io.mot import read_mot
 from biopose.io.trc import read_trc
+from biopose.outputs.file_names import OVERLAY
 from biopose.pipeline import Clip, Measurement, Subject, Trial
-from biopose.report.folder import OVERLAY
 from biopose.skeleton.full_body import full_body_skeleton
 from biopose.skeleton.reader import read_osim
 from biopose.video.probe import probe_video

@@ -1,4 +1,4 @@
-"""Loading large libraries without looking for garbage among what they make."""
+"""Loading libraries and models without looking for garbage among what they make."""
 
 from __future__ import annotations
 

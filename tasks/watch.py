@@ -183,8 +183,10 @@ def _agreement(
     pairs = paired_runs(connection, trials, first=rollout.champion_id, second=rollout.candidate_id)
     # Without the golden set, of which no criterion here is: a reference that is gone must not end the watch.
     compared = [ComparedTrial.of(pair, settings, None) for pair in pairs]
+    left_out = len(trials) - len(compared)
+    more = f"; of {left_out} recording, height or mass differ, and they are not compared" if left_out else ""
     if not compared:
-        return "not enough evidence: no trial was measured with both", []
+        return f"not enough evidence: no trial was measured with both{more}", []
     athletes = np.unique([one.athlete_id for one in compared], return_inverse=True)[1].astype(np.int64)
     half = replace(policy, level=policy.level / 2)
     of_numbers = [one for one in criteria(compared, half) if one.name.startswith(OF_NUMBERS)]
@@ -197,7 +199,7 @@ def _agreement(
         for one in decision.judged
         if one.verdict == "fail"
     ]
-    return decision.verdict, beyond
+    return f"{decision.verdict}{more}", beyond
 
 
 def _rolled_back(settings: Settings, rollout: Rollout, name: str, faults: Sequence[str]) -> str:

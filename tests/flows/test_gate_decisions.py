@@ -135,13 +135,6 @@ def failed_criteria(status: str) -> list[str]:
     return [line.partition(" (")[0] for line in lines if line.endswith("): fail")]
 
 
-def promotion_refused(settings: Settings) -> str:
-    """Why `biopose rollout promote` does not."""
-    refused = CliRunner().invoke(command, ["promote", "--home", str(settings.home)])
-    assert refused.exit_code == 1
-    return refused.stderr
-
-
 def test_an_equal_candidate_passes_and_is_promoted(settings: Settings) -> None:
     publish_snapshot(settings.warehouse, settings.snapshot)
     status = gated(settings)
@@ -181,7 +174,6 @@ def test_a_candidate_is_stopped_for_its_fault(settings: Settings, changes: str, 
     status = gated(settings, changes)
     assert verdict(status) == "fail", status
     assert reason in failed_criteria(status)
-    assert "the gate's verdict is: fail. Promoting against that needs --reason" in promotion_refused(settings)
 
 
 def test_a_faster_candidate_whose_intervals_cover_too_little_is_stopped_by_its_golden_trials(
@@ -204,7 +196,6 @@ def test_a_faster_candidate_whose_intervals_cover_too_little_is_stopped_by_its_g
     )
     assert verdict(status) == "fail", status
     assert "coverage of 95 % intervals against reference +0 of 1" in failed_criteria(status)
-    assert "the gate's verdict is: fail" in promotion_refused(settings)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +213,11 @@ def test_a_candidate_that_fails_on_trials_or_has_too_few_is_stopped(
     status = gated(settings, **sample)  # type: ignore[arg-type]
     assert verdict(status).startswith(expected)
     assert reason in status
-    assert f"the gate's verdict is: {expected.partition(':')[0]}" in promotion_refused(settings)
+    refused = CliRunner().invoke(command, ["promote", "--home", str(settings.home)])
+    assert refused.exit_code == 1
+    assert (
+        f"the gate's verdict is: {expected.partition(':')[0]}. Promoting against that needs --reason" in refused.stderr
+    )
 
 
 def test_trials_that_were_measured_anew_from_another_recording_or_size_are_left_out_and_named(

@@ -149,7 +149,10 @@ def test_trials_whose_height_changed_are_no_pair(settings: Settings) -> None:
     (line,) = night(settings, "old", 2, 0.8, metrics=metrics, height_m=1.8)
     assert "not enough evidence" in line
     judged = rollout_status(settings)["rollout"]["nights"][0]["judged"]
-    assert judged[-1]["verdict"] == "not enough evidence: no trial was measured with both"
+    assert judged[-1]["verdict"] == (
+        "not enough evidence: no trial was measured with both; of 5 recording, height or mass differ, and they are not "
+        "compared"
+    )
 
 
 @pytest.mark.parametrize(("disagreement_deg", "verdict"), [(9.0, "BREACH"), (4.5, "not enough evidence")])

@@ -103,13 +103,22 @@ def prune(settings: Settings) -> list[Expired]:
         with suppress(OSError):  # what stays is found again the next time
             shutil.rmtree(one.path) if one.path.is_dir() else one.path.unlink()
     gone = [run for run in runs if not (settings.home / run.folder).exists()]
-    if gone:
+    if gone or _has_removed(settings, runs):
         with suppress(WarehouseBusyError):
             remove_runs(settings.warehouse, gone)
             publish_snapshot(settings.warehouse, settings.snapshot)
             remove_unlisted(settings.warehouse)
             _remove_golden(settings)
     return [one for one in removed if not one.path.exists()]
+
+
+def _has_removed(settings: Settings, runs: list[OldRun]) -> bool:
+    """Whether readers have old runs that the warehouse has no more: a prune was killed before it published."""
+    if not settings.warehouse.is_file():
+        return False
+    with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
+        return not set(_old_runs(connection, settings, time.time())) <= set(runs)
+    return False
 
 
 def _remove_golden(settings: Settings) -> None:

@@ -93,23 +93,32 @@ def prune(settings: Settings) -> list[Expired]:
     removed = expired(settings)
     runs: list[OldRun] = []
     known: set[Path] = set()
+    was_killed = False
     with suppress(WarehouseError):
         if settings.warehouse.is_file() and settings.warehouse.stat().st_size:
             with opened_for_writing(settings.warehouse) as connection:
                 runs = _old_runs(connection, settings, time.time())
                 known = {path for path, _ in _files_of_runs(connection, settings, time.time())}
+            was_killed = _has_removed(settings, runs)
     removed = [one for one in removed if one.kind not in RUNS or one.path in known]
     for one in removed:
         with suppress(OSError):  # what stays is found again the next time
             shutil.rmtree(one.path) if one.path.is_dir() else one.path.unlink()
     gone = [run for run in runs if not (settings.home / run.folder).exists()]
-    if gone:
+    if gone or was_killed:
         with suppress(WarehouseBusyError):
             remove_runs(settings.warehouse, gone)
             publish_snapshot(settings.warehouse, settings.snapshot)
             remove_unlisted(settings.warehouse)
             _remove_golden(settings)
     return [one for one in removed if not one.path.exists()]
+
+
+def _has_removed(settings: Settings, runs: list[OldRun]) -> bool:
+    """Whether readers have old runs that the warehouse has no more: a prune was killed before it published."""
+    with suppress(WarehouseError), opened_for_reading(settings.snapshot) as connection:
+        return not set(_old_runs(connection, settings, time.time())) <= set(runs)
+    return False
 
 
 def _remove_golden(settings: Settings) -> None:
@@ -142,7 +151,7 @@ def _files_of_runs(connection: duckdb.DuckDBPyConnection, settings: Settings, no
     rows = connection.execute("SELECT artifacts FROM run").fetchall()
     loaded = {settings.home / str(folder) for (folder,) in rows}
     folders = (path for path in (settings.artifacts / "trials").glob("*/*/*/*") if path.is_dir())
-    old_s = now_s - settings.intermediates_days * DAY_S
+    old_s = now_s - max(settings.intermediates_days, LEFTOVER_DAYS) * DAY_S  # another night may load them
     unloaded = [path for path in folders if path not in loaded and _last_written_s(path) < old_s]
     of_runs = [pair for run in _old_runs(connection, settings, now_s) for pair in _files_of(settings, run)]
     return [*of_runs, *((path, "unloaded run") for path in unloaded)]

@@ -14,6 +14,8 @@ from tasks.ingest_log import last_runs
 from tasks.retention import expired, prune, pruned_line
 from tasks.settings import Settings
 from tests.warehouse.trials import SyntheticTrial
+from warehouse.content import content_rows
+from warehouse.deleted import delete_trials
 from warehouse.load import load_trial
 from warehouse.snapshot import publish_snapshot
 
@@ -81,6 +83,26 @@ def test_a_run_that_was_measured_and_never_loaded_goes_like_the_intermediates(se
     for path in (folder, old):
         os.utime(path, (time.time() - 8 * 86_400,) * 2)
     assert [(one.path, one.kind) for one in prune(settings)] == [(old, "unloaded run")]
+
+
+def test_a_prune_that_was_killed_before_it_published_is_completed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, trial = Settings(home=tmp_path, deleted_days=0), SyntheticTrial()
+    load_trial(settings.warehouse, trial.record, trial.write(settings.home / str(trial.record["run"]["artifacts"])))
+    delete_trials(settings.warehouse, [trial.trial_id], who="ann")
+    publish_snapshot(settings.warehouse, settings.snapshot)
+
+    def killed(*_: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.retention.publish_snapshot", killed)
+        with pytest.raises(KeyboardInterrupt):
+            prune(settings)
+    assert content_rows(settings.snapshot)["run"][0] == 1
+    prune(settings)
+    assert content_rows(settings.snapshot)["run"][0] == 0
 
 
 def test_old_logs_of_ingests_go_but_the_last_that_ended_well(settings: Settings) -> None:

@@ -14,6 +14,8 @@ from flows.serving.ports import check_port
 from tasks.settings import Settings
 from warehouse.errors import no_home
 
+KEPT_OPEN_S = 60  # a connection, while somebody reads a page; uvicorn's 5 s end as the next one is asked for
+
 
 def serve_pages(
     settings: Settings,
@@ -47,4 +49,5 @@ def serve_pages(
         ssl_certfile=certificate,
         ssl_keyfile=key,
         server_header=False,
+        timeout_keep_alive=KEPT_OPEN_S,
     )

@@ -24,6 +24,7 @@ for (const box of document.querySelectorAll(".plot-box")) {
     event.stopPropagation();
     if (dialog.open) {
       dialog.close();
+      back(); // its event comes later
       button.focus();
       return;
     }

@@ -312,4 +312,8 @@ def test_a_plot_fills_the_window_and_still_shows_its_values(visit: Visit) -> Non
     back = plot.bounding_box()
     assert back is not None
     assert (back["width"], back["height"]) == (small["width"], small["height"])
+    plot.get_by_role("button", name="Enlarge").click()
+    page.locator("dialog").get_by_role("button", name="Enlarge").click()
+    expect(page.locator("dialog .plot-box")).to_have_count(0)
+    expect(page.locator(".curves .plot-box")).to_have_count(4)
     assert (found, visit.problems) == ([], [])

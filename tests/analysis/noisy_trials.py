@@ -28,8 +28,8 @@ from biopose.analysis.trial_analysis import analyse_motion, flights_of
 from biopose.skeleton.constant_errors import PELVIS_TILT, TURNED_WITH_PELVIS, constant_sd_rad, without_side
 from biopose.skeleton.full_body import full_body_skeleton
 from tests.analysis.motions import bump, motion
+from tests.analysis.test_jump_metrics import countermovement_jump
 from tests.analysis.test_landing_metrics import landing
-from tests.analysis.test_metrics import countermovement_jump
 from tests.analysis.test_step_metrics import runner, walker
 
 VARYING_SD_DEG, ROOT_SD_M = 3.0, 0.02

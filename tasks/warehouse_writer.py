@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Timer
 from typing import Any, TypeVar
 
 from warehouse.archive import archive_frames, remove_unlisted
 from warehouse.deleted import DeletedTrial, deleted_trials, published_deleted_trials
 from warehouse.derive import DerivedSessions, remove_outdated, store_derived
-from warehouse.errors import WarehouseBusyError
+from warehouse.errors import WarehouseBusyError, WarehouseError
 from warehouse.load import LoadedRuns, load_trial, loaded_runs, published_runs
 from warehouse.retire import Retired, retire_people, retire_trials
 from warehouse.snapshot import publish_snapshot
@@ -34,16 +35,26 @@ class WarehouseWriter:
         warehouse: the database, made with the first trial.
         snapshot: the copy that readers open.
         patience_s: how long another process is waited for.
+        least_between_s: between two snapshots while trials are loaded.
     """
 
-    def __init__(self, warehouse: Path, snapshot: Path, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        warehouse: Path,
+        snapshot: Path,
+        *,
+        patience_s: float = PATIENCE_S,
+        least_between_s: float = LEAST_BETWEEN_S,
+    ) -> None:
         self._warehouse, self._snapshot = warehouse, snapshot
+        self._least_between_s = least_between_s
         self._patience_s = self._left_s = patience_s
         self._lock = Lock()
         self._next_snapshot_s = 0.0
+        self._later: Timer | None = None
 
     def load(self, record: Mapping[str, Any], folder: Path) -> None:
-        """Load one trial in one transaction; publish a snapshot if the last one is old enough.
+        """Load one trial in one transaction; publish a snapshot now if the last one is old enough, else once it is.
 
         Args:
             record: as `warehouse.load.load_trial` takes it.
@@ -55,8 +66,13 @@ class WarehouseWriter:
         """
         with self._lock:
             self._once_free(lambda: load_trial(self._warehouse, record, folder))
-            if time.monotonic() >= self._next_snapshot_s:
+            wait_s = self._next_snapshot_s - time.monotonic()
+            if wait_s <= 0:
                 self._publish()
+            elif self._later is None:
+                self._later = Timer(wait_s, self._publish_later)
+                self._later.daemon = True
+                self._later.start()
 
     def retire(self, named: Mapping[str, Collection[str]], *, there: Collection[str] = ()) -> list[Retired]:
         """Retire what manifests no longer name; both as `warehouse.retire.retire_trials` takes them.
@@ -143,11 +159,20 @@ class WarehouseWriter:
                 self._left_s = self._patience_s
                 return result
 
+    def _publish_later(self) -> None:
+        """What cannot be published now is so by the next trial or the end of the run, which report why not."""
+        with self._lock, suppress(WarehouseError, OSError):
+            if self._later is not None:
+                self._publish()
+
     def _publish(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         if not self._warehouse.exists():
             return
         start_s = time.monotonic()
         publish_snapshot(self._warehouse, self._snapshot)
         remove_unlisted(self._warehouse)
         end_s = time.monotonic()
-        self._next_snapshot_s = end_s + max((end_s - start_s) / LARGEST_PUBLISHING_SHARE, LEAST_BETWEEN_S)
+        self._next_snapshot_s = end_s + max((end_s - start_s) / LARGEST_PUBLISHING_SHARE, self._least_between_s)

@@ -6,15 +6,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from biopose.cli.command_line import EXISTING, Commands, as_json, show, with_subject, with_units, with_up
-from biopose.io.units import LengthUnit
-from biopose.io.up_axis import UpAxis
 from flows.cli.command_errors import as_one_line
 from flows.cli.home_option import refuse_without_home, with_home
+
+if TYPE_CHECKING:
+    from biopose.io.units import LengthUnit
+    from biopose.io.up_axis import UpAxis
 
 
 @click.group(cls=Commands)

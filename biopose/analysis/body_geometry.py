@@ -18,6 +18,7 @@ from biopose.analysis.motion import Motion
 UP = np.array([0.0, 1.0, 0.0])
 LEAST_PROJECTED = 0.5  # of a thigh's length: less, and a centimetre changes its angle by three degrees or more
 LEG = ("hip", "knee", "ankle")
+BELOW_LUMBAR = 0.3  # of the line from hips to shoulders lies below the lumbar joint, in the Rajagopal family's trunk
 TRUNK_LEAN: Slopes = {"pelvis_tilt": 1.0, "lumbar_extension": 1.0}  # by how much each changes `trunk_lean_deg`
 
 
@@ -181,6 +182,37 @@ def foot_reach_slopes(motion: Motion, side: Side, point: str) -> Slopes:
     return slopes | {f"knee_angle_{side[0]}": -np.radians(knee_m - foot_m)}
 
 
+def ankle_slopes(motion: Motion, side: Side, direction: FloatArray) -> Slopes:
+    """By how much an ankle's place along a level direction changes with each coordinate, metres a degree.
+
+    Each turns the leg, or the shank alone, about an axis; the pelvis turns both legs about the middle of the hips.
+
+    Args:
+        motion: the trial.
+        side: of the ankle.
+        direction: (T, 3) of unit length.
+    """
+    letter, points = side[0], motion.points_m
+    hip_m, knee_m, ankle_m = (points[f"{joint}_{letter}"] for joint in LEG)
+    to_right, along = to_the_right(motion), _unit(knee_m - hip_m)
+    through_knee = _unit(to_right - (to_right * along).sum(axis=1, keepdims=True) * along)
+    mirrored = 1 if side == "right" else -1
+
+    def moved(axis: FloatArray, arm_m: FloatArray) -> FloatArray:
+        return np.asarray(np.radians((np.cross(axis, arm_m) * direction).sum(axis=1)))
+
+    from_pelvis_m = ankle_m - (points["hip_l"] + points["hip_r"]) / 2
+    return {
+        "pelvis_tilt": moved(to_right, from_pelvis_m),
+        "pelvis_list": moved(np.cross(UP, to_right), from_pelvis_m),
+        "pelvis_rotation": moved(UP, from_pelvis_m),
+        f"hip_flexion_{letter}": moved(to_right, ankle_m - hip_m),
+        f"hip_adduction_{letter}": mirrored * moved(_unit(np.cross(to_right, along)), ankle_m - hip_m),
+        f"hip_rotation_{letter}": -mirrored * moved(along, ankle_m - hip_m),
+        f"knee_angle_{letter}": -moved(through_knee, ankle_m - knee_m),
+    }
+
+
 def heading_deg(motion: Motion, joint: str) -> FloatArray:
     """(T,) how far the line of two joints' centres has turned to the left about the vertical, without jumps.
 
@@ -192,22 +224,73 @@ def heading_deg(motion: Motion, joint: str) -> FloatArray:
     return np.degrees(np.unwrap(np.arctan2(across[:, 0], across[:, 2])))
 
 
-def shoulder_external_rotation_deg(motion: Motion, side: Side) -> FloatArray:
+def shoulder_external_rotation_deg(motion: Motion, side: Side, *, near_s: float) -> FloatArray:
     """(T,) rotation of the upper arm: of the forearm about it, 0 where that points forwards and 90 upwards.
 
     Forwards and upwards are the trunk's, by the centres of hips and shoulders (Dillman et al. 1993, J Orthop Sports
-    Phys Ther 18:402). NaN where the upper arm points forwards or backwards, so that its rotation has no such zero.
+    Phys Ther 18:402). It goes on over time without jumps. NaN where the upper arm points forwards or backwards, so that
+    its rotation has no such zero.
+
+    Args:
+        motion: the trial.
+        side: of the arm.
+        near_s: a moment, such as release, in the frame next to which it lies from -90 to 270.
     """
+    arm, letter = _arm(motion, side), side[0]
+    forearm = motion.points_m[f"wrist_{letter}"] - motion.points_m[f"elbow_{letter}"]
+    turned = np.degrees(np.arctan2((forearm * arm.upwards).sum(axis=1), (forearm * _unit(arm.zero)).sum(axis=1)))
+    defined = np.flatnonzero((np.linalg.norm(arm.zero, axis=1) >= LEAST_PROJECTED) & np.isfinite(turned))
+    rotation_deg = np.full(len(turned), np.nan)
+    if len(defined):
+        going_on = np.unwrap(turned[defined], period=360)
+        nearest = np.abs(motion.time_s[defined] - near_s).argmin()
+        rotation_deg[defined] = going_on - 360 * np.floor((going_on[nearest] + 90) / 360)
+    return rotation_deg
+
+
+def shoulder_rotation_slopes(motion: Motion, side: Side) -> Slopes:
+    """By how much the above changes with each coordinate: of an arm that points sideways, with its flexion, too.
+
+    The trunk's bending turns the line from the hips to the shoulders by less than the arm.
+    """
+    arm, letter = _arm(motion, side), side[0]
+    flexion = np.radians(motion.coordinates[f"arm_flex_{letter}"])
+    of_zero = np.linalg.norm(arm.zero, axis=1).clip(min=LEAST_PROJECTED)
+    by_flexion = (arm.upwards * np.cross(arm.right, arm.ahead)).sum(axis=1) / of_zero
+    by_adduction = -np.sin(flexion) * (arm.upwards * arm.right).sum(axis=1) / of_zero
+    return {
+        f"arm_rot_{letter}": -1.0,
+        f"arm_flex_{letter}": by_flexion,
+        f"arm_add_{letter}": by_adduction,
+        "lumbar_extension": BELOW_LUMBAR * by_flexion,
+    }
+
+
+@dataclass(frozen=True)
+class _Arm:
+    """Directions (T, 3) of an upper arm and the trunk, all but `zero` of unit length.
+
+    Attributes:
+        right: of the trunk.
+        ahead: likewise.
+        zero: across the upper arm, the part of `ahead` where the forearm's rotation is 0.
+        upwards: across both, where it is 90 degrees.
+    """
+
+    right: FloatArray
+    ahead: FloatArray
+    zero: FloatArray
+    upwards: FloatArray
+
+
+def _arm(motion: Motion, side: Side) -> _Arm:
     letter, points = side[0], motion.points_m
     upper = _unit(points[f"elbow_{letter}"] - points[f"shoulder_{letter}"])
-    forearm = points[f"wrist_{letter}"] - points[f"elbow_{letter}"]
     up = sum(points[f"shoulder_{a}"] - points[f"hip_{a}"] for a in "lr")
-    ahead = _unit(np.cross(up, points["shoulder_r"] - points["shoulder_l"]))
+    right = _unit(points["shoulder_r"] - points["shoulder_l"])
+    ahead = _unit(np.cross(up, right))
     zero = ahead - (ahead * upper).sum(axis=1, keepdims=True) * upper
-    upwards = np.cross(upper, zero) * (-1 if side == "left" else 1)
-    turned = np.degrees(np.arctan2((forearm * _unit(upwards)).sum(axis=1), (forearm * _unit(zero)).sum(axis=1)))
-    turned = np.where(turned < -90, turned + 360, turned)
-    return np.where(np.linalg.norm(zero, axis=1) < LEAST_PROJECTED, np.nan, turned)
+    return _Arm(right, ahead, zero, _unit(np.cross(upper, zero) * (-1 if side == "left" else 1)))
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

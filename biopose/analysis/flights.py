@@ -9,7 +9,7 @@ refused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from biopose.analysis.body_points import SIDES, Side
 from biopose.analysis.derivatives import derivative
 from biopose.analysis.foot_clearance import (
+    LEAST_RUNNING_LANDING_SD_S,
     evidence_of,
     frame_at,
     left_ground_s,
@@ -174,6 +175,8 @@ def _flight(motion: Motion, start: int, end: int, *, earliest: int, latest: int,
         landing_sd_s=landing_sd_s,
         errors=evidence.heights,
     )
+    if running:
+        fall = replace(fall, landing_sd_s=max(fall.landing_sd_s, LEAST_RUNNING_LANDING_SD_S))
     if not SHORTEST_FLIGHT_S <= fall.duration_s <= LONGEST_FLIGHT_S:
         return None
     if abs(fall.acceleration_m_s2 + GRAVITY_M_S2) > evidence.gravity_within * GRAVITY_M_S2:

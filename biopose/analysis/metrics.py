@@ -1,8 +1,9 @@
 """Metrics of a whole trial; `definitions` gives the meaning and the source of each.
 
 What is made of event times has the standard deviation that follows from theirs, an angle at one that of the angle and
-the moment; of a peak or range it is sampled. What was not filmed, such as the landing of a
-jump, leaves its metrics out; what a moving camera or missing markers hide is null, with the reason.
+the moment; of a peak or range it is sampled, but for the speeds and angular velocities of throws and kicks, whose
+deviations are those of a single frame (`swings`). What was not filmed, such as the landing of a jump, leaves its
+metrics out; what a moving camera or missing markers hide is null, with the reason.
 """
 
 from __future__ import annotations

@@ -152,7 +152,9 @@ def peak_between(
     frame = int(frames[values[frames].argmax()])
     if frame in (frames[0], frames[-1]):
         return None
-    sd_s = vertex_sd_s(values, motion.time_s, frame, least_noise=least_noise)
+    known = np.isfinite(values)
+    at = int(known[:frame].sum())
+    sd_s = vertex_sd_s(values[known], motion.time_s[known], at, least_noise=least_noise)
     return frame, vertex_s(values, motion.time_s, frame), sd_s
 
 

@@ -10,24 +10,27 @@ to the left of a person who throws with the right hand.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from biopose.analysis.angle_errors import sd_of_sum
 from biopose.analysis.body_geometry import (
     Angle,
-    foot_reach_slopes,
+    ankle_slopes,
     heading_deg,
     is_known,
     lacking,
     of_both_sides,
     read,
     shoulder_external_rotation_deg,
+    shoulder_rotation_slopes,
 )
-from biopose.analysis.body_points import CENTER_OF_MASS, OTHER, Side
+from biopose.analysis.body_points import CENTER_OF_MASS, OTHER, SIDES, Side
 from biopose.analysis.definitions import metric, unknown_metric
+from biopose.analysis.extremes import Curve, peak
 from biopose.analysis.gait_events import LEAST_NOISE_DEG
+from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
 from biopose.analysis.swings import (
     RATE_NOISE_DEG_S,
@@ -45,6 +48,7 @@ from biopose.analysis.tables import Event, Metric
 POINTS = (CENTER_OF_MASS, *of_both_sides("hip", "shoulder", "elbow", "wrist", "knee", "ankle"))
 COORDINATES = (
     "pelvis_rotation",
+    "lumbar_extension",
     "lumbar_rotation",
     *of_both_sides("arm_flex", "arm_add", "arm_rot", "elbow_flex", "hip_flexion", "knee_angle"),
 )
@@ -113,7 +117,7 @@ def find_throw(motion: Motion, events: Sequence[Event]) -> Throw | str:
     start_s = contact.time_s if contact else end_s - COCKING_S
     cocked = None
     if not too_slow(motion, "arm"):
-        rotation_deg = shoulder_external_rotation_deg(motion, release.side)
+        rotation_deg = shoulder_external_rotation_deg(motion, release.side, near_s=end_s)
         cocked = peak_between(motion, rotation_deg, start_s, end_s, least_noise=LEAST_NOISE_DEG)
     return Throw(release, contact, cocked)
 
@@ -149,7 +153,7 @@ def throw_metrics(motion: Motion, events: Sequence[Event]) -> Iterator[Metric]:
     yield speed_metric(motion, "wrist_speed_peak", throw.release, limb="arm")
     yield from _trunk_and_legs(motion, throw)
     yield from _external_rotation(motion, throw)
-    for name, angle in _turning(motion, throw.side).items():
+    for name, angle in _turning(motion, throw).items():
         yield from _peak_rate(motion, throw, name, angle)
 
 
@@ -170,67 +174,104 @@ def _trunk_and_legs(motion: Motion, throw: Throw) -> Iterator[Metric]:
             yield unknown_metric(name, side=side, reason=reason)
     value, sd = knee.at(motion, release.time_s, release.sd_s)
     yield metric("lead_knee_flexion_at_release", value, side=lead, sd=sd)
-    peak = peak_between(motion, separation.deg, throw.begins_s, release.time_s, least_noise=LEAST_NOISE_DEG)
-    name = "hip_shoulder_separation_peak"
-    if peak:
-        yield metric(name, separation.deg[peak[0]], side=throw.side, sd=separation.sd_deg[peak[0]])
-    else:
-        yield unknown_metric(name, side=throw.side, reason=NO_PEAK)
+    at = peak_between(motion, separation.deg, throw.begins_s, release.time_s, least_noise=LEAST_NOISE_DEG)
+    yield from _peak(motion, throw, "hip_shoulder_separation_peak", separation, None if at else NO_PEAK)
+
+
+def _peak(motion: Motion, throw: Throw, name: str, angle: Angle, reason: str | None) -> Iterator[Metric]:
+    """The greatest angle from the stride foot's contact to release; null where there is a reason."""
+    if reason:
+        yield unknown_metric(name, side=throw.side, reason=reason)
+        return
+    frames = (motion.time_s >= throw.begins_s) & (motion.time_s <= throw.release.time_s)
+    curve = Curve(angle.deg, angle.sd_deg, angle.varying_sd_deg, ())
+    yield from peak(motion, frames & motion.body_known, name, curve, side=throw.side)
 
 
 def _stride_length(motion: Motion, contact: Event, lead: Side) -> Metric:
-    """Level distance of the ankles' centres at the stride foot's contact."""
-    between_m = motion.points_m["ankle_l"] - motion.points_m["ankle_r"]
-    length_m = np.linalg.norm(between_m[:, [0, 2]], axis=1)
+    """Level distance of the ankles' centres at the stride foot's contact; what both legs err by alike moves both."""
+    between_m = (motion.points_m["ankle_l"] - motion.points_m["ankle_r"]) * [1, 0, 1]
+    length_m = np.linalg.norm(between_m, axis=1)
     value_m, moving_m = read(
         motion, lambda t: float(np.interp(t, motion.time_s, length_m)), contact.time_s, contact.sd_s or 0.0
     )
-    reaches = [sd_of_sum(motion, foot_reach_slopes(motion, side, "ankle")) for side in OTHER]
-    parts = [float(np.interp(contact.time_s, motion.time_s, sd_m)) for sd_m in reaches]
-    return metric("throw_stride_length", value_m, side=lead, sd=float(np.linalg.norm([moving_m, *parts])))
+    along = between_m / length_m[:, None].clip(min=1e-9)
+    left, right = (ankle_slopes(motion, side, along) for side in SIDES)
+    slopes = {name: left.get(name, 0.0) - right.get(name, 0.0) for name in {**left, **right}}
+    legs_m = float(np.interp(contact.time_s, motion.time_s, sd_of_sum(motion, slopes)))
+    return metric("throw_stride_length", value_m, side=lead, sd=float(np.hypot(moving_m, legs_m)))
 
 
 def _external_rotation(motion: Motion, throw: Throw) -> Iterator[Metric]:
-    name, letter = "shoulder_external_rotation_peak", throw.side[0]
-    reason = too_slow(motion, "arm") or _missing(motion, throw, [f"arm_rot_{letter}"])
-    if throw.cocked is None or reason:
-        yield unknown_metric(name, side=throw.side, reason=reason or NO_PEAK)
-        return
-    frame = throw.cocked[0]
-    value_deg = shoulder_external_rotation_deg(motion, throw.side)[frame]
-    yield metric(name, value_deg, side=throw.side, sd=motion.coordinate_sd[f"arm_rot_{letter}"][frame])
+    rotation = _rotation(motion, throw)
+    reason = too_slow(motion, "arm") or _missing(motion, throw, _of_shoulder(throw.side))
+    if throw.cocked is None:
+        reason = reason or _no_peak(motion, rotation, throw.begins_s, throw.release.time_s)
+    yield from _peak(motion, throw, "shoulder_external_rotation_peak", rotation, reason)
 
 
 def _peak_rate(motion: Motion, throw: Throw, name: str, angle: Angle) -> Iterator[Metric]:
-    """The greatest rate of an angle from the stride foot's contact on, and when, before (negative) or after release."""
+    """The greatest rate of an angle from the stride foot's contact on, and when, before (negative) or after release.
+
+    It is looked for as long after release as the angle is defined, AFTER_S at most.
+    """
     names = [f"{name}_velocity_peak", f"{name}_velocity_peak_time"]
     reason = too_slow(motion, "arm") if name in OF_ARM else None
     reason = reason or _missing(motion, throw, _rests_on(name, throw.side))
     rate = rate_deg_s(motion, angle)
-    end_s = throw.release.time_s + AFTER_S
-    peak = None if reason else peak_between(motion, rate.deg, throw.begins_s, end_s, least_noise=RATE_NOISE_DEG_S)
-    if peak is None:
-        yield from (unknown_metric(one, side=throw.side, reason=reason or NO_PEAK) for one in names)
+    end_s = _defined_until_s(motion, rate.deg, throw)
+    at = None if reason else peak_between(motion, rate.deg, throw.begins_s, end_s, least_noise=RATE_NOISE_DEG_S)
+    if at is None:
+        reason = reason or _no_peak(motion, angle, throw.begins_s, throw.release.time_s + AFTER_S)
+        yield from (unknown_metric(one, side=throw.side, reason=reason) for one in names)
         return
-    frame, at_s, sd_s = peak
+    frame, at_s, sd_s = at
     yield metric(names[0], rate.deg[frame], side=throw.side, sd=rate.sd_deg[frame])
     since_s = at_s - throw.release.time_s
     yield metric(names[1], since_s, side=throw.side, sd=float(np.hypot(sd_s, throw.release.sd_s)))
 
 
-def _turning(motion: Motion, side: Side) -> Mapping[str, Angle]:
+def _defined_until_s(motion: Motion, values: FloatArray, throw: Throw) -> float:
+    """Up to when values (T,) are defined from release on; AFTER_S after it at most."""
+    end_s = throw.release.time_s + AFTER_S
+    undefined = np.flatnonzero(~np.isfinite(values) & (motion.time_s > throw.release.time_s) & (motion.time_s <= end_s))
+    return float(motion.time_s[undefined[0] - 1]) if len(undefined) else end_s
+
+
+def _no_peak(motion: Motion, angle: Angle, start_s: float, end_s: float) -> str:
+    """Why an angle has no peak between two moments."""
+    inside = (motion.time_s >= start_s) & (motion.time_s <= end_s)
+    undefined = int((inside & motion.body_known & ~np.isfinite(angle.deg)).sum())
+    if not undefined:
+        return NO_PEAK
+    return (
+        f"In {undefined} of {inside.sum()} frames the upper arm points within 30 degrees of forwards or backwards, "
+        "where its rotation is not defined: its peak is not known."
+    )
+
+
+def _turning(motion: Motion, throw: Throw) -> Mapping[str, Angle]:
     """By name of SEQUENCE, the angle whose rate counts."""
-    left = 1 if side == "right" else -1
-    elbow, arm = f"elbow_flex_{side[0]}", f"arm_rot_{side[0]}"
-    rotation_deg = -shoulder_external_rotation_deg(motion, side)
+    left = 1 if throw.side == "right" else -1
+    elbow, rotation = f"elbow_flex_{throw.side[0]}", _rotation(motion, throw)
     return {
         "pelvis_rotation": Angle.of(motion, left * heading_deg(motion, "hip"), {"pelvis_rotation": 1.0}),
         "trunk_rotation": Angle.of(
             motion, left * heading_deg(motion, "shoulder"), {"pelvis_rotation": 1.0, "lumbar_rotation": 1.0}
         ),
         "elbow_extension": Angle.of(motion, -motion.coordinates[elbow], {elbow: 1.0}),
-        "shoulder_internal_rotation": Angle.of(motion, rotation_deg, {arm: 1.0}),
+        "shoulder_internal_rotation": replace(rotation, deg=-rotation.deg),
     }
+
+
+def _rotation(motion: Motion, throw: Throw) -> Angle:
+    """External rotation of the throwing arm's shoulder."""
+    rotation_deg = shoulder_external_rotation_deg(motion, throw.side, near_s=throw.release.time_s)
+    return Angle.of(motion, rotation_deg, shoulder_rotation_slopes(motion, throw.side))
+
+
+def _of_shoulder(side: Side) -> list[str]:
+    return [f"arm_{name}_{side[0]}" for name in ("flex", "add", "rot")]
 
 
 def _separation(motion: Motion, side: Side) -> Angle:
@@ -241,7 +282,7 @@ def _separation(motion: Motion, side: Side) -> Angle:
 
 
 def _rests_on(name: str, side: Side) -> list[str]:
-    of_arm = {"elbow_extension": [f"elbow_flex_{side[0]}"], "shoulder_internal_rotation": [f"arm_rot_{side[0]}"]}
+    of_arm = {"elbow_extension": [f"elbow_flex_{side[0]}"], "shoulder_internal_rotation": _of_shoulder(side)}
     return of_arm.get(name, ["pelvis_rotation"] + (["lumbar_rotation"] if name == "trunk_rotation" else []))
 
 

@@ -267,6 +267,15 @@ def _drop() -> NoisyTrial:
     return _trial(base, "drop_jump", angles, otherwise_deg)
 
 
+def _kick() -> NoisyTrial:
+    """The right hip flexes by 80 degrees and back by 20, its knee extends by 80; the foot is fastest at about 0.9 s."""
+    base = motion(frames=120)
+    hip, knee, back = (
+        (1 + np.tanh((base.time_s - at_s) / width_s)) / 2 for at_s, width_s in ((0.85, 0.1), (0.9, 0.06), (1.1, 0.05))
+    )
+    return _trial(base, "kick", {"hip_flexion_r": -20 + 80 * hip - 20 * back, "knee_angle_r": 100 - 80 * knee})
+
+
 TRIALS: Sequence[Callable[[], NoisyTrial]] = (
     lambda: _gait(walker(duration_s=2.2), "walk", stride_s=1.1, speed_m_s=1.3),
     lambda: _gait(runner(duration_s=1.7), "run", stride_s=0.7, speed_m_s=3.5),
@@ -274,4 +283,5 @@ TRIALS: Sequence[Callable[[], NoisyTrial]] = (
     _squat,
     _jump,
     _drop,
+    _kick,
 )

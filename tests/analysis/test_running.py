@@ -14,6 +14,7 @@ from tests.analysis.motions import walking
 from tests.analysis.running import contact_times_s, running
 
 JOG = {"speed_m_s": 3.0, "stride_s": 0.72, "contact_s": 0.26}
+SLOW = {"speed_m_s": 2.5, "stride_s": 0.75, "contact_s": 0.32}
 RUN = {"speed_m_s": 6.0, "stride_s": 0.58, "contact_s": 0.16}
 SPRINT = {"speed_m_s": 8.5, "stride_s": 0.46, "contact_s": 0.13}
 
@@ -69,6 +70,16 @@ def test_intervals_of_a_runners_events_on_film_hold(style: dict[str, float]) -> 
         events, _ = analyse_motion(on_film(running(**style, rate_hz=rate_hz)), activity="run")
         found += errors_s(events, style)
     assert np.mean([abs(error_s) < 1.96 * sd_s for error_s, sd_s in found]) > 0.9
+
+
+@pytest.mark.parametrize("rate_hz", [100.0, 240.0])
+def test_intervals_of_a_slow_runners_contacts_hold_at_every_frame_rate(rate_hz: float) -> None:
+    events, metrics = analyse_motion(running(**SLOW, rate_hz=rate_hz, duration_s=2.5), activity="run")
+    assert all(abs(error_s) < 1.5 * sd_s for error_s, sd_s in errors_s(events, SLOW))
+    values = {(one.metric, one.side): one for one in metrics}
+    for side in ("left", "right"):
+        contact = values["contact_time", side]
+        assert abs((contact.value or 0) - SLOW["contact_s"]) < 1.96 * (contact.sd or 0)
 
 
 def test_a_walker_in_a_run_has_the_events_of_walking() -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from biopose.analysis.angle_errors import sd_of_sum, varying_sd_of_sum
 from biopose.analysis.definitions import Side, metric, unknown_metric
 from biopose.analysis.motion import Motion, runs
-from biopose.analysis.sampled_extremes import sampled_extremes, sd_of_extreme
+from biopose.analysis.sampled_extremes import MOST_BIAS_SD, sampled_extremes, sd_of_extreme
 from biopose.analysis.tables import Metric
 
 LONGEST_GAP_S = 0.1  # in which an angle does not come to an extreme and back without its neighbours being near it
@@ -54,7 +54,8 @@ def peak(
 ) -> Iterator[Metric]:
     """The greatest value; nothing where it is known in none of the frames.
 
-    What it errs by that varies through the trial is sampled (`sampled_extremes`), what is constant is added.
+    What it errs by that varies through the trial is sampled (`sampled_extremes`), what is constant is added. What keeps
+    its sign lies about 0, where every frame may be the farthest: its bias is that of a level curve.
 
     Args:
         motion: the trial.
@@ -73,7 +74,8 @@ def peak(
             samples = np.maximum(found.highest, -found.lowest) if either_sign else found.highest
             value = abs(curve.values[high]) if either_sign else curve.values[high]
             constant = np.sqrt(np.clip(curve.sd[high] ** 2 - curve.varying_sd[high] ** 2, 0.0, None))
-            sd = np.hypot(sd_of_extreme(samples, value, most_bias=found.reach), constant)
+            most_bias = found.reach if either_sign else MOST_BIAS_SD * np.nan_to_num(curve.varying_sd[high])
+            sd = np.hypot(sd_of_extreme(samples, value, most_bias=min(most_bias, found.reach)), constant)
             yield metric(name, curve.values[high], side=side, sd=sd)
     else:
         reason = missing(motion, frames, curve.rests_on)
@@ -102,9 +104,11 @@ def peak_and_range(motion: Motion, frames: Frames, name: str, coordinate: str, *
         if not (reason := missing(motion, frames, (coordinate,), extremes=(low, high))):
             found = sampled_extremes(motion.time_s[at], values_deg[at], curve.varying_sd[at])
             range_deg = values_deg[high] - values_deg[low]
-            known = np.isfinite(curve.varying_sd[[low, high]]).all()
+            of_both_deg = curve.varying_sd[[low, high]].sum()
             ranges_deg = found.highest - found.lowest
-            sd = sd_of_extreme(ranges_deg, range_deg, most_bias=2 * found.reach) if known else None
+            most_bias_deg = min(MOST_BIAS_SD * of_both_deg, 2 * found.reach)
+            known = np.isfinite(of_both_deg)
+            sd = sd_of_extreme(ranges_deg, range_deg, most_bias=most_bias_deg) if known else None
             yield metric(f"{name}_range", range_deg, side=side, sd=sd)
     else:
         reason = missing(motion, frames, (coordinate,))

@@ -5,6 +5,8 @@ Errors of neighbouring frames are alike: independent ones would be extreme far m
 as those of the curve are added to it once more (a parametric bootstrap: Efron & Tibshirani 1993, An Introduction to the
 Bootstrap, section 6.5). Where the true curve is level, so that errors alone decide which frame is extreme, two such
 errors reach sqrt(2) times as far as the one that is in the measured extreme: what is added is BIAS_SHARE of its bias.
+The bias is also no larger than the error that the extreme's own frame is likely to have: where a few other frames are
+uncertain, their errors may be alike over longer than is assumed, and then do not make each a candidate.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ SMOOTH_S = 0.1  # the correlation of errors t apart is exp(-t^2 / (2 SMOOTH_S^2)
 BLOCK_S = SMOOTH_S / 2  # in which an error is the same
 SAMPLES = 200
 BIAS_SHARE = np.sqrt(2) - 1
+MOST_BIAS_SD = 1.16  # of the extreme's frame: the greatest of five independent errors, on average
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,7 @@ def sd_of_extreme(samples: FloatArray, value: float, *, most_bias: float) -> flo
     Args:
         samples: of it with sampled errors.
         value: measured.
-        most_bias: that of a level curve.
+        most_bias: its bias at most.
     """
     bias = min((samples.mean() - value) / BIAS_SHARE, most_bias)
     return float(np.sqrt(samples.var() + bias**2))

@@ -25,7 +25,8 @@ from biopose.tracking.tracks import PersonTrack
 
 IK_TOLERANCE = 1e-4
 # Of the squared errors that NeurIK predicts, what is the same in every frame: on film of ten synthetic jumps the means
-# over a trial were 40 to 75 % of the squared errors of hips, knees, lumbar extension and arms, 11 % of the ankles'.
+# over a trial were 40 to 75 % of the squared errors of hips, knees, lumbar extension and arms, 11 % of the ankles'. It
+# is no larger in uncertain frames than in the surest one, so that this one, too, has an error that varies.
 CONSTANT_SHARE = 0.5
 HALF_QUALITY_ERROR = 0.03  # reprojection error, as a fraction of the box's height, at which quality is halved
 
@@ -58,7 +59,7 @@ def solve_person(
     else:
         coordinates, sd = neural_ik.predict(fitted, person)
         of_frames = constant_sd_rad(person.skeleton.coordinate_names, of_film=True)
-        constant_sd = np.sqrt(of_frames**2 + CONSTANT_SHARE * np.median(sd, axis=0) ** 2)
+        constant_sd = np.sqrt(of_frames**2 + CONSTANT_SHARE * sd.min(axis=0) ** 2)
         sd = np.hypot(sd, of_frames)
     unfiltered = _continuous(person.skeleton, coordinates)
     values = low_pass(unfiltered, track.time_s, cutoff_hz=cutoff_hz)

@@ -56,6 +56,7 @@ class NoisyTrial:
         events: without errors, with their deviations.
         flights: likewise.
         otherwise_deg: by coordinate, up to how much its values at the beginning and its change are drawn to differ.
+        smooth_s: of the noise.
     """
 
     activity: str
@@ -64,6 +65,14 @@ class NoisyTrial:
     events: Sequence[Event]
     flights: Flights
     otherwise_deg: Mapping[str, float]
+    smooth_s: float = SMOOTH_S
+
+    def with_varying_sd(self, varying_deg: np.ndarray, *, smooth_s: float) -> NoisyTrial:
+        """Angles that err by (T,) and alike over another time, beside their constant errors."""
+        constant = self.motion.constant_sd
+        sd = {name: np.hypot(varying_deg, constant.get(name, 0.0)) for name in ERRING if UNITS[name] == "deg"}
+        moved = replace(self.motion, coordinate_sd=dict(self.motion.coordinate_sd) | sd)
+        return replace(self, motion=moved, smooth_s=smooth_s)
 
     def measurements(self, draws: int, *, seed: int) -> Iterator[tuple[Values, Values]]:
         """What is true, and a measurement of it; as often as asked for."""
@@ -115,13 +124,15 @@ class NoisyTrial:
     def _errors(self, rng: np.random.Generator) -> np.ndarray:
         """(T, E) degrees and metres."""
         constant = _constant_errors_deg(rng)
-        errors = _smooth_noise(self.motion.time_s, len(ERRING), rng)
-        shared = dict(zip(SHARED, _smooth_noise(self.motion.time_s, len(SHARED), rng).T, strict=True))
+        time_s, varying_sd = self.motion.time_s, self.motion.varying_sd
+        errors = _smooth_noise(time_s, len(ERRING), rng, smooth_s=self.smooth_s)
+        shared_errors = _smooth_noise(time_s, len(SHARED), rng, smooth_s=self.smooth_s)
+        shared = dict(zip(SHARED, shared_errors.T, strict=True))
         for i, name in enumerate(ERRING):
             if without_side(name) in SHARED:
                 other, correlation = SHARED[without_side(name)]
                 errors[:, i] = correlation * shared[other] + np.sqrt(1 - correlation**2) * errors[:, i]
-        errors *= [VARYING_SD_DEG if UNITS[name] == "deg" else ROOT_SD_M for name in ERRING]
+        errors *= np.stack([varying_sd[name] for name in ERRING], axis=1)
         return errors + [constant.get(without_side(name), 0.0) for name in ERRING]
 
     def _noisy_events(self, rng: np.random.Generator) -> list[Event]:
@@ -148,15 +159,18 @@ def _constant_errors_deg(rng: np.random.Generator) -> dict[str, float]:
     return errors | {name: errors[name] - errors[PELVIS_TILT] for name in TURNED_WITH_PELVIS}
 
 
-def _smooth_noise(time_s: np.ndarray, columns: int, rng: np.random.Generator) -> np.ndarray:
-    """(T, C) of standard deviation 1, whose correlation falls as exp(-t^2 / (2 SMOOTH_S^2))."""
-    return _root(len(time_s), round(1 / float(np.median(np.diff(time_s))))) @ rng.normal(size=(len(time_s), columns))
+def _smooth_noise(
+    time_s: np.ndarray, columns: int, rng: np.random.Generator, *, smooth_s: float = SMOOTH_S
+) -> np.ndarray:
+    """(T, C) of standard deviation 1, whose correlation falls as exp(-t^2 / (2 smooth_s^2))."""
+    rate_hz = round(1 / float(np.median(np.diff(time_s))))
+    return _root(len(time_s), rate_hz, smooth_s) @ rng.normal(size=(len(time_s), columns))
 
 
 @cache
-def _root(frames: int, rate_hz: int) -> np.ndarray:
+def _root(frames: int, rate_hz: int, smooth_s: float) -> np.ndarray:
     apart_s = np.subtract.outer(np.arange(frames), np.arange(frames)) / rate_hz
-    values, vectors = np.linalg.eigh(np.exp(-((apart_s / SMOOTH_S) ** 2) / 2))
+    values, vectors = np.linalg.eigh(np.exp(-((apart_s / smooth_s) ** 2) / 2))
     return np.asarray(vectors * np.sqrt(values.clip(min=0)))
 
 
@@ -274,6 +288,12 @@ def _kick() -> NoisyTrial:
         (1 + np.tanh((base.time_s - at_s) / width_s)) / 2 for at_s, width_s in ((0.85, 0.1), (0.9, 0.06), (1.1, 0.05))
     )
     return _trial(base, "kick", {"hip_flexion_r": -20 + 80 * hip - 20 * back, "knee_angle_r": 100 - 80 * knee})
+
+
+def gait_of_film() -> NoisyTrial:
+    """A walk whose angles err by 6 to 26 degrees as it goes on, neighbouring half seconds alike."""
+    trial = _gait(walker(duration_s=2.2), "walk", stride_s=1.1, speed_m_s=1.3)
+    return trial.with_varying_sd(16 + 10 * np.sin(2 * np.pi * trial.motion.time_s / 1.3 + 1), smooth_s=0.5)
 
 
 TRIALS: Sequence[Callable[[], NoisyTrial]] = (

@@ -7,7 +7,7 @@ import pytest
 
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.analysis.swing_definitions import SWING_DEFINITIONS
-from tests.analysis.noisy_trials import TRIALS
+from tests.analysis.noisy_trials import TRIALS, gait_of_film
 
 DRAWS = 80
 LEAST_RMS = 0.7  # of errors over their deviations: 99 % of normally distributed ones are held at 0.76
@@ -51,3 +51,13 @@ def test_95_percent_intervals_hold_90_to_99_percent(name: str) -> None:
 def test_an_item_that_is_0_or_1_is_wrong_as_often_as_its_deviation_says(name: str) -> None:
     error, sd = errors()[name].T
     assert 0.3 < np.mean(error**2) / np.mean(sd**2) < 2
+
+
+@pytest.mark.parametrize("name", ["knee_flexion_range", "knee_flexion_peak"])
+def test_unequal_errors_that_are_alike_for_longer_widen_an_extreme_by_less_than_two(name: str) -> None:
+    found = []
+    for truth, measured in gait_of_film().measurements(40, seed=0):
+        found += [(measured[key][0] - truth[key][0], measured[key][1] or 0.0) for key in measured if key[0] == name]
+    error, sd = np.array(found).T
+    assert np.mean(np.abs(error) <= 1.96 * sd) >= 0.90
+    assert np.sqrt(np.mean(error**2)) / np.median(sd) >= 0.55

@@ -1,7 +1,7 @@
 """Standard deviations of coordinates by inverse kinematics, from how far the markers lie from where the model has them.
 
-The covariance of a least-squares solution is s^2 (J'WJ)^-1, s^2 being the residuals' sum of squares over their number
-less that of the unknowns (Seber & Wild 1989, Nonlinear Regression, chapter 2). Residuals do not show what markers
+The covariance of a least-squares solution is s^2 (J'WJ)^-1, where the weights W are as the errors' precisions; s^2 is the
+residuals' weighted sum of squares over their number less that of the unknowns (Seber & Wild 1989, Nonlinear Regression, chapter 2). Residuals do not show what markers
 of a segment err by together, as the skin of a thigh does. A frame's s is at least that of the whole recording.
 """
 
@@ -23,25 +23,36 @@ def coordinate_deviations(solver: RecordingSolver) -> NDArray[np.float64]:
     Args:
         solver: of a recording that is solved.
     """
+    if not solver.problem.variables:
+        return np.full(tuple(solver.q.shape), np.nan)
     q = torch.where(solver.q.isnan(), solver.default, solver.q)
     q, slopes = solver.problem.kinematics.satisfy_couplings(q)
     sd = torch.full_like(q, torch.nan)
     variables = torch.tensor(solver.problem.variables, device=q.device)
-    marker_sd_m = _marker_sd_m(solver)
+    used = (solver.weights > 0) & ~solver.error_m.isnan()
+    squares = (solver.weights * torch.where(used, solver.error_m, 0.0).square()).sum(dim=1)
+    surplus = 3 * used.sum(dim=1) - len(variables)
     with one_torch_thread():
         for frames in solver.solvable.split(BATCH_FRAMES):
-            unit = standard_deviations(solver.problem, q[frames], solver.observed[frames], solver.weights[frames])
-            sd[frames[:, None], variables] = unit * marker_sd_m[frames, None]
+            sums = solver.sums(frames, solver.weights[frames])
+            sd[frames[:, None], variables] = standard_deviations(solver.problem, q[frames], sums)
+            if sums.targets is not None:
+                squares[frames] += sums.targets.cost(q[frames][:, variables])
+                surplus[frames] += (sums.targets.weights > 0).sum(dim=1)
+    sd = sd * _unit_sd_m(squares, surplus)[:, None]
     for coupling in solver.skeleton.couplings:
         sd[:, coupling.dependent] = slopes[:, coupling.dependent].abs() * sd[:, coupling.independent]
     return torch.where(sd.isfinite() & ~solver.q.isnan(), sd, torch.nan).cpu().numpy()
 
 
-def _marker_sd_m(solver: RecordingSolver) -> Tensor:
-    """(F,) standard deviation of a marker along an axis; NaN where no frame has more residuals than unknowns."""
-    used = (solver.weights > 0) & ~solver.error_m.isnan()
-    squares = torch.where(used, solver.error_m, 0.0).square().sum(dim=1)
-    surplus = (3 * used.sum(dim=1) - len(solver.problem.variables)).clamp(min=0)
+def _unit_sd_m(squares: Tensor, surplus: Tensor) -> Tensor:
+    """(F,) deviation along an axis of a marker of weight 1; NaN where no frame has more residuals than unknowns.
+
+    Args:
+        squares: (F,) weighted, of the frame's residuals.
+        surplus: (F,) of residuals over unknowns.
+    """
+    surplus = surplus.clamp(min=0)
     overall = squares[surplus > 0].sum() / surplus.sum()
     own = torch.where(surplus > 0, squares / surplus.clamp(min=1), 0.0)
     return own.maximum(overall).sqrt()

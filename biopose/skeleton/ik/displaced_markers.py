@@ -28,6 +28,8 @@ def displaced_markers(solver: RecordingSolver) -> Tensor:
     One after another the marker whose removal improves the fit most is left out, if its deleted residual is far and
     the fall of the squared residuals is many times what the others' would make likely (an F ratio).
     """
+    if not solver.problem.variables:
+        return torch.zeros(solver.weights.shape[1], dtype=torch.bool, device=solver.q.device)
     pick = torch.linspace(0, len(solver.solvable) - 1, min(SAMPLES, len(solver.solvable))).round().long()
     frames = solver.solvable[pick]
     found = torch.zeros(solver.weights.shape[1], dtype=torch.bool, device=solver.q.device)

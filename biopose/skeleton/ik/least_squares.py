@@ -325,14 +325,13 @@ class _Descent:
         self.equations = self.equations.where(better, new)
 
 
-def standard_deviations(
-    problem: LeastSquaresProblem, q: Tensor, observed: Tensor, weights: Tensor, targets: TargetTerms | None = None
-) -> Tensor:
-    """Standard deviation of each unknown for a unit standard deviation of the markers, (F, n).
+def standard_deviations(problem: LeastSquaresProblem, q: Tensor, sums: MarkerSums) -> Tensor:
+    """Standard deviation of each unknown for a unit standard deviation of markers of weight 1, (F, n).
 
-    The linear error propagation sqrt(diag((J'WJ)^-1)) with weights of 0 or 1; infinite where nothing observes it.
+    The linear error propagation sqrt(diag((J'WJ)^-1)), where errors' variances are as 1 / weight; infinite where nothing
+    observes it.
     """
-    normal = problem.normal_equations(q, problem.sums(observed, (weights > 0).to(weights.dtype), targets)).matrix
+    normal = problem.normal_equations(q, sums).matrix
     full = normal.tril() + normal.tril(-1).mT
     floor = 1e-12 * torch.eye(full.shape[-1], dtype=full.dtype, device=full.device)
     variance = torch.linalg.inv(full + floor).diagonal(dim1=-2, dim2=-1)

@@ -322,9 +322,8 @@ class RecordingSolver:
 
     def _indeterminacy(self, frames: Tensor) -> Tensor:
         """(F, n) change of each variable by marker error, over what counts as undetermined."""
-        weights = self.weights[frames]
-        terms = self._target_terms(frames, (weights > 0).to(weights.dtype))
-        sd = standard_deviations(self.problem, self.q[frames], self.observed[frames], weights, terms)
+        present = (self.weights[frames] > 0).to(self.weights.dtype)
+        sd = standard_deviations(self.problem, self.q[frames], self.sums(frames, present))
         return sd * MARKER_ERROR_M / UNDETERMINED_ABOVE
 
 

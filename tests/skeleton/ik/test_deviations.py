@@ -57,3 +57,29 @@ def test_what_no_marker_determines_has_none_and_nothing_else_changes(
     without = inverse_kinematics(person, noisy, limits="none")
     assert without.coordinate_sd is None
     np.testing.assert_array_equal(without.coordinates.values, solution.coordinates.values)
+
+
+def test_markers_of_unequal_weights_err_as_these_are_precisions(person: Skeleton, q: np.ndarray) -> None:
+    clean, rng = recording_of(person, q), np.random.default_rng(1)
+    weights = dict(zip(clean.names, rng.choice([1.0, 20.0], len(clean.names)), strict=True))
+    sd_m = 0.01 / np.sqrt(list(weights.values()))
+    noise_m = rng.normal(0, 1, clean.positions_m.shape) * sd_m[:, None]
+    noisy = replace(clean, positions_m=clean.positions_m + noise_m)
+    found = inverse_kinematics(person, noisy, weights=weights, limits="none", deviations=True)
+    assert found.coordinate_sd is not None
+    free = list(person.free_coordinates)
+    within = np.abs(found.coordinates.values - q)[:, free] <= 1.96 * found.coordinate_sd[:, free]
+    assert 0.93 < within.mean() < 0.97
+
+
+def test_markers_that_determine_no_coordinate_give_no_deviation_and_no_outlier(person: Skeleton, q: np.ndarray) -> None:
+    """Six on a toe: whether pelvis, leg or ankle moves it cannot be told."""
+    toe = next(m for m in person.markers if person.body_names[m.body] == "toes_r")
+    places_m = np.random.default_rng(0).normal(0, 0.03, (6, 3))
+    six = tuple(replace(toe, name=f"toe{i}", location_m=place) for i, place in enumerate(places_m))
+    one = replace(person, markers=six)
+    recording = recording_of(one, q[:10])
+    for outliers in ("kept", "left out"):
+        found = inverse_kinematics(one, recording, outliers=outliers, deviations=True)
+        assert found.coordinate_sd is not None
+        assert np.isnan(found.coordinate_sd).all()

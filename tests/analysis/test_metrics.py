@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from biopose.analysis.angle_errors import person_sd_of_sum
 from biopose.analysis.definitions import DEFINITIONS
 from biopose.analysis.definitions import metric as defined
 from biopose.analysis.gait_events import OFF_LATER_S, OFF_SD_S, STRIKE_SD_S
@@ -162,6 +163,9 @@ def test_an_angle_has_the_part_of_its_deviation_that_is_the_persons_and_a_range_
     assert metrics["ankle_dorsiflexion_peak", "right"].constant_sd is None
     assert metrics["knee_flexion_range", "right"].constant_sd is None
     assert metrics["duration", "none"].constant_sd is None
+    film = replace(one, constant_sd={"pro_sup_l": 46.2, "pelvis_list": 4.0})
+    assert person_sd_of_sum(film, {"pro_sup_l": 1.0})[0] == pytest.approx(2.1)  # what film does not show varies
+    assert person_sd_of_sum(film, {"pelvis_list": 1.0})[0] == 0.0  # no frame's error, of the trial alone
     assert defined("knee_flexion_peak", 90.0, sd=2.0, constant_sd=2.3).constant_sd == 2.0
     assert metrics_of(one, "squat")["knee_flexion_peak", "right"].constant_sd is None
     table = metrics_table([metrics["knee_flexion_peak", "right"], metrics["duration", "none"]])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biopose.analysis.agreement import ReferenceErrors, TrialAgreement, reference_errors, trial_agreement
+from biopose.skeleton.constant_errors import constant_sd_rad
 from tasks.facing import facing_of
 from tasks.golden import GoldenSet, joint_angles
 from tasks.settings import Settings
@@ -19,6 +20,7 @@ FloatArray = NDArray[np.float64]
 
 QUALITY, PREDICTION = "mean_quality", "refinement_reprojection_before_px"
 DISAGREEMENT = "refinement_mirror_disagreement_deg"
+ROUNDING = 1e-6  # relative, of the warehouse's numbers of 32 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,8 @@ class ComparedTrial:
         athlete_id: whose it is.
         groups: activity, team, camera, and where the athlete faces.
         columns: of the agreement, such as knee_angle_r_deg.
-        agreement: candidate minus champion, of each.
+        agreement: candidate minus champion, of each; by deviations without the anatomical frames' errors, which both
+            share.
         metrics: by metric, the mean difference over its sides.
         quality: of champion and candidate.
         artifacts: folders of both runs.
@@ -76,7 +79,8 @@ class ComparedTrial:
             np.stack([table[name] for name in columns], axis=1) for table in (pair.coordinates, pair.deviations)
         )
         is_angle = np.array([name.endswith("_deg") for name in columns])
-        agreement = trial_agreement(values[..., 0], values[..., 1], sds[..., 0], sds[..., 1], is_angle=is_angle)
+        of_both = (_without_constant(sds[..., which], columns) for which in (0, 1))
+        agreement = trial_agreement(values[..., 0], values[..., 1], *of_both, is_angle=is_angle)
         differences = defaultdict(list)
         for (metric, _), (first, second) in pair.metrics.items():
             differences[metric].append(second - first)
@@ -152,6 +156,19 @@ def mean_of_known(values: FloatArray) -> float:
     """NaN where nothing is known."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+def _without_constant(sds: FloatArray, columns: Sequence[str]) -> FloatArray:
+    """Standard deviations (T, C) without the errors of anatomical frames, which two releases share.
+
+    They stay as they are of a run whose deviations do not hold those errors: one is below what it would then be.
+    """
+    names = [name.rpartition("_")[0] for name in columns]
+    for of_film in (True, False):
+        constant = np.degrees(constant_sd_rad(names, of_film=of_film))
+        if not (sds < constant * (1 - ROUNDING)).any():
+            return np.sqrt(np.clip(sds**2 - constant**2, 0.0, None))
+    return sds
 
 
 def coordinate_of(column: str) -> str:

@@ -31,7 +31,8 @@ BOOKKEEPING = ("mlflow_run_id", "release", "options", "costs")  # of a record: n
 ADDED_FILES = {"cycle_metric"}  # that folders of earlier versions lack
 
 ADDED = {
-    "metric": {"reason"},
+    "metric": {"reason", "constant_sd"},
+    "cycle_metric": {"constant_sd"},
     "event": {"method"},
 }  # columns that the files of earlier versions lack; there they are null
 

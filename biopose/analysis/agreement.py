@@ -46,7 +46,7 @@ def trial_agreement(
     Args:
         first: (T, C) coordinates; NaN where one is not known.
         second: likewise.
-        first_sd: (T, C) their standard deviations.
+        first_sd: (T, C) their standard deviations, without errors that both measurements share.
         second_sd: likewise.
         is_angle: (C,) in degrees: differences are taken on the circle.
     """

@@ -10,12 +10,13 @@ as independent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
-from biopose.skeleton.constant_errors import PELVIS_TILT, TURNED_WITH_PELVIS, without_side
+from biopose.skeleton.constant_errors import PELVIS_TILT, TURNED_WITH_PELVIS, constant_sd_rad, without_side
 
 Slopes = Mapping[str, "FloatArray | float"]
 
@@ -46,6 +47,17 @@ def varying_sd_of_sum(motion: Motion, slopes: Slopes) -> FloatArray:
         shared, correlation = SHARED.get(without_side(coordinate), ("", 0.0))
         parts += [(shared, correlation * error), (coordinate, np.sqrt(1 - correlation**2) * error)]
     return _of_independent(parts, len(motion))
+
+
+def person_sd_of_sum(motion: Motion, slopes: Slopes) -> FloatArray:
+    """(T,) likewise, of what is the same in every trial of a person: of the constant errors, those of the frames.
+
+    Without that of an angle that film does not show, which differs from trial to trial as the angle does.
+    """
+    names = list(motion.constant_sd)
+    of_frames = dict(zip(names, np.degrees(constant_sd_rad(names)).tolist(), strict=True))
+    constant_sd = {name: min(sd, of_frames[name]) for name, sd in motion.constant_sd.items()}
+    return _constant_sd_of_sum(replace(motion, constant_sd=constant_sd), slopes)
 
 
 def _constant_sd_of_sum(motion: Motion, slopes: Slopes) -> FloatArray:

@@ -76,7 +76,9 @@ def cycle_metrics(
     if activity == "squat":
         found += [(cycle, _of_repetition(motion, cycle)) for cycle in _repetitions(motion)]
     return [
-        CycleMetric(c.cycle, one.side, c.number, c.start_s, c.end_s, one.metric, one.value, one.unit, one.sd)
+        CycleMetric(
+            c.cycle, one.side, c.number, c.start_s, c.end_s, one.metric, one.value, one.unit, one.sd, one.constant_sd
+        )
         for c, metrics in found
         for one in metrics
         if one.value is not None

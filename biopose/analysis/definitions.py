@@ -321,7 +321,9 @@ def unknown_metric(name: str, *, reason: str, side: Side = "none") -> Metric:
     return Metric(name, side, None, DEFINITIONS[name].unit, None, reason)
 
 
-def metric(name: str, value: float, *, side: Side = "none", sd: float | None = None) -> Metric:
+def metric(
+    name: str, value: float, *, side: Side = "none", sd: float | None = None, constant_sd: float = 0.0
+) -> Metric:
     """A metric of a trial with its defined unit.
 
     Args:
@@ -329,6 +331,8 @@ def metric(name: str, value: float, *, side: Side = "none", sd: float | None = N
         value: in that unit.
         side: whose.
         sd: standard deviation, None or NaN where it is not known.
+        constant_sd: of it the part that is the same in every trial of the person; at most sd counts.
     """
     known = float(sd) if sd is not None and math.isfinite(sd) else None
-    return Metric(name, side, float(value), DEFINITIONS[name].unit, known)
+    constant = min(float(constant_sd), known) if known is not None and constant_sd > 0 else None
+    return Metric(name, side, float(value), DEFINITIONS[name].unit, known, constant_sd=constant)

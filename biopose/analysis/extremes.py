@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from biopose.analysis.angle_errors import sd_of_sum, varying_sd_of_sum
+from biopose.analysis.angle_errors import person_sd_of_sum, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.definitions import Side, metric, unknown_metric
 from biopose.analysis.motion import Motion, runs
 from biopose.analysis.sampled_extremes import MOST_BIAS_SD, sampled_extremes, sd_of_extreme
@@ -34,19 +34,22 @@ class Curve:
         sd: (T,) standard deviations.
         varying_sd: (T,) of what of these varies through the trial.
         rests_on: coordinates that it follows from.
+        person_sd: (T,) of what of these is the same in every trial of the person; None counts as 0.
     """
 
     values: NDArray[np.float64]
     sd: NDArray[np.float64]
     varying_sd: NDArray[np.float64]
     rests_on: Sequence[str]
+    person_sd: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, motion: Motion, coordinates: Sequence[str]) -> Curve:
         """The mean of some angles."""
         mean = dict.fromkeys(coordinates, 1 / len(coordinates))
         values = np.mean([motion.coordinates[name] for name in coordinates], axis=0)
-        return cls(values, sd_of_sum(motion, mean), varying_sd_of_sum(motion, mean), coordinates)
+        sds = sd_of_sum(motion, mean), varying_sd_of_sum(motion, mean)
+        return cls(values, *sds, coordinates, person_sd_of_sum(motion, mean))
 
 
 def peak(
@@ -76,7 +79,8 @@ def peak(
             constant = np.sqrt(np.clip(curve.sd[high] ** 2 - curve.varying_sd[high] ** 2, 0.0, None))
             most_bias = found.reach if either_sign else MOST_BIAS_SD * np.nan_to_num(curve.varying_sd[high])
             sd = np.hypot(sd_of_extreme(samples, value, most_bias=min(most_bias, found.reach)), constant)
-            yield metric(name, curve.values[high], side=side, sd=sd)
+            of_person = 0.0 if curve.person_sd is None else curve.person_sd[high]
+            yield metric(name, curve.values[high], side=side, sd=sd, constant_sd=of_person)
     else:
         reason = missing(motion, frames, curve.rests_on)
     if reason:

@@ -15,11 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from biopose.analysis.angle_errors import sd_of_sum
+from biopose.analysis.angle_errors import person_sd_of_sum, sd_of_sum
 from biopose.analysis.body_geometry import (
     TRUNK_LEAN,
     UP,
     Angle,
+    at,
     facing,
     frontal_knee_deg,
     frontal_knee_slopes,
@@ -34,6 +35,7 @@ from biopose.analysis.definitions import metric, unknown_metric
 from biopose.analysis.events import begins_from_box
 from biopose.analysis.flights import Flight, Flights
 from biopose.analysis.jump_metrics import LANDING_S
+from biopose.analysis.measured_trial import FloatArray
 from biopose.analysis.motion import Motion
 from biopose.analysis.tables import Metric
 
@@ -102,10 +104,14 @@ def _of_side(motion: Motion, drop: Flight, flights: Sequence[Flight], side: Side
         {(name, when): angle.at(motion, *moment) for name, angle in of.items() for when, moment in moments.items()}
         for of in (angles, {name: angle.varying for name, angle in angles.items()})
     )
-    for name, reading in READINGS.items():
-        value, sd = read_at[reading]
-        known = math.isfinite(value)
-        yield metric(name, value, side=side, sd=sd) if known else unknown_metric(name, side=side, reason=LEVEL_THIGH)
+    person_sds = _person_sds(motion, side)
+    for name, (angle, when) in READINGS.items():
+        value, sd = read_at[angle, when]
+        if math.isfinite(value):
+            constant_sd = float(at(person_sds[angle], motion.time_s, moments[when][0]))
+            yield metric(name, value, side=side, sd=sd, constant_sd=constant_sd)
+        else:
+            yield unknown_metric(name, side=side, reason=LEVEL_THIGH)
     margins = _margins(read_at["knee_flexion", "contact"], varying_at) | _foot_margins(
         motion, side, contact_s, sd_s, deepest_s
     )
@@ -120,6 +126,16 @@ def _angles(motion: Motion, side: Side) -> Mapping[str, Angle]:
     }
     frontal = Angle.of(motion, frontal_knee_deg(motion, side), frontal_knee_slopes(motion, side))
     return angles | {"knee_frontal_angle": frontal, "trunk_lean": Angle.of(motion, trunk_lean_deg(motion), TRUNK_LEAN)}
+
+
+def _person_sds(motion: Motion, side: Side) -> Mapping[str, FloatArray]:
+    """(T,) of each angle of READINGS the error that is the same in every trial of a person, degrees."""
+    slopes = {
+        "knee_flexion": {f"knee_angle_{side[0]}": 1.0},
+        "hip_adduction": {f"hip_adduction_{side[0]}": 1.0},
+        "knee_frontal_angle": frontal_knee_slopes(motion, side),
+    }
+    return {name: person_sd_of_sum(motion, of) for name, of in slopes.items()}
 
 
 def _margins(

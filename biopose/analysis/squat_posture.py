@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from biopose.analysis.angle_errors import Slopes, sd_of_sum, varying_sd_of_sum
+from biopose.analysis.angle_errors import Slopes, person_sd_of_sum, sd_of_sum, varying_sd_of_sum
 from biopose.analysis.body_geometry import (
     LEG,
     TRUNK_LEAN,
@@ -97,4 +97,5 @@ def _hip_shift_slopes(motion: Motion, from_ankles_m: FloatArray) -> Slopes:
 
 def _curve(motion: Motion, values: FloatArray, slopes: Slopes, rests_on: Sequence[str]) -> Curve:
     """A quantity (T,) that changes with coordinates, and rests on these or others."""
-    return Curve(values, sd_of_sum(motion, slopes), varying_sd_of_sum(motion, slopes), rests_on)
+    sds = sd_of_sum(motion, slopes), varying_sd_of_sum(motion, slopes)
+    return Curve(values, *sds, rests_on, person_sd_of_sum(motion, slopes))

@@ -48,6 +48,8 @@ class Metric:
         unit: deg, deg/s, m, s, m/s, steps/min, steps/s, N/m/kg, or 1 for a count or share.
         sd: standard deviation in the same unit; None where it is unknown.
         reason: why the value is not known, in a sentence; None where it is known.
+        constant_sd: of sd the part that is the same error in every trial of the person and on both sides, which
+            cancels where these are compared; None where there is none or it is not known.
     """
 
     metric: str
@@ -56,6 +58,7 @@ class Metric:
     unit: str
     sd: float | None = None
     reason: str | None = None
+    constant_sd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class CycleMetric:
         value: in the unit.
         unit: as of a `Metric`.
         sd: standard deviation in the same unit; None where it is unknown.
+        constant_sd: as of a `Metric`.
     """
 
     cycle: str
@@ -83,6 +87,7 @@ class CycleMetric:
     value: float
     unit: str
     sd: float | None = None
+    constant_sd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ METRIC_SCHEMA = pa.schema(
         pa.field("unit", TEXT, nullable=False),
         pa.field("sd", NUMBER),
         pa.field("reason", TEXT),
+        pa.field("constant_sd", NUMBER),
     ]
 )
 CYCLE_SCHEMA = pa.schema(
@@ -126,6 +132,7 @@ CYCLE_SCHEMA = pa.schema(
         pa.field("value", NUMBER, nullable=False),
         pa.field("unit", TEXT, nullable=False),
         pa.field("sd", NUMBER),
+        pa.field("constant_sd", NUMBER),
     ]
 )
 QUALITY_SCHEMA = pa.schema(

@@ -136,17 +136,21 @@ def _sides(rows: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _means(rows: pl.DataFrame) -> Any:
-    """Of each athlete's sessions: as if the trials of a session shared their errors."""
+    """Of each athlete's sessions: as if the trials of a session shared their errors.
+
+    Without constant_sd, the error that is the same in every session of an athlete: it is in the athlete's level.
+    """
     import polars as pl
 
     from biopose.analysis.change_model import SessionMeans
 
+    variance = pl.col("sd") ** 2 - pl.col("constant_sd").fill_null(0.0) ** 2
     way = pl.format("{}, camera {}", "release", "camera").unique().sort().str.join(" and ")
     sessions = (
         rows.group_by("athlete_id", "session_date", "session_id")
         .agg(
             pl.col("value").mean(),
-            pl.when(pl.col("sd").is_null().any()).then(None).otherwise((pl.col("sd") ** 2).mean().sqrt()).alias("sd"),
+            pl.when(pl.col("sd").is_null().any()).then(None).otherwise(variance.mean().sqrt()).alias("sd"),
             way.alias("way"),
         )
         .sort("athlete_id", "session_date", "session_id")

@@ -54,6 +54,17 @@ def test_angles_at_contact_and_at_the_deepest_are_what_was_given() -> None:
         assert metrics["knee_frontal_angle_at_peak_knee_flexion", side].value == pytest.approx(10, abs=0.1)
 
 
+def test_angles_at_moments_have_the_part_of_their_deviation_that_is_the_persons() -> None:
+    names = [f"{joint}_{letter}" for joint in ("knee_angle", "hip_adduction") for letter in "lr"]
+    one = landing()
+    sd = one.coordinate_sd | {name: np.full(len(one), 6.0) for name in names}
+    metrics = metrics_of(replace(one, coordinate_sd=sd, constant_sd=dict.fromkeys(names, 5.0)))
+    for moment in ("at_contact", "drop_landing_peak"):
+        assert metrics[f"knee_flexion_{moment}", "left"].constant_sd == pytest.approx(2.3)
+    for moment in ("at_contact", "at_peak_knee_flexion"):
+        assert metrics[f"hip_adduction_{moment}", "right"].constant_sd == pytest.approx(0.8)
+
+
 def test_landing_errors_are_those_that_were_given() -> None:
     metrics = metrics_of(landing())
     given = {

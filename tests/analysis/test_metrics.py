@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from biopose.analysis.angle_errors import person_sd_of_sum
 from biopose.analysis.definitions import DEFINITIONS
+from biopose.analysis.definitions import metric as defined
 from biopose.analysis.gait_events import OFF_LATER_S, OFF_SD_S, STRIKE_SD_S
 from biopose.analysis.landing_metrics import NAMES as LANDING
 from biopose.analysis.metrics import GAIT
@@ -143,6 +145,31 @@ def test_a_steep_extreme_is_as_sure_as_its_frame_and_what_is_constant_is_not_in_
     assert constant["knee_flexion_range", "right"].sd == pytest.approx(np.sqrt(7), rel=0.15)
     assert metrics["hip_flexion_peak", "right"].sd is None
     assert metrics["duration", "none"].sd is None
+
+
+def test_an_angle_has_the_part_of_its_deviation_that_is_the_persons_and_a_range_has_none() -> None:
+    """Of a knee 2.3 degrees; of a hip 5 of the pelvis and its own 2.3. The trial's own is not the person's."""
+    time_s = np.arange(200) / RATE_HZ
+    swing = 50 + 40 * np.sin(np.pi * time_s)
+    angles = ("knee_angle_r", "knee_angle_l", "hip_flexion_r", "ankle_angle_r")
+    one = motion(
+        coordinates=dict.fromkeys(angles, swing), coordinate_sd=dict.fromkeys(angles, np.full(len(time_s), 9.0))
+    )
+    measured = dict.fromkeys(angles[:3], 6.0) | {"pelvis_tilt": 5.5}
+    metrics = metrics_of(replace(one, constant_sd=measured), "squat")
+    assert metrics["knee_flexion_peak", "right"].constant_sd == pytest.approx(2.3)
+    assert metrics["hip_flexion_peak", "right"].constant_sd == pytest.approx(np.hypot(5.0, 2.3))
+    assert metrics["squat_depth", "none"].constant_sd == pytest.approx(2.3)  # both knees err alike
+    assert metrics["ankle_dorsiflexion_peak", "right"].constant_sd is None
+    assert metrics["knee_flexion_range", "right"].constant_sd is None
+    assert metrics["duration", "none"].constant_sd is None
+    film = replace(one, constant_sd={"pro_sup_l": 46.2, "pelvis_list": 4.0})
+    assert person_sd_of_sum(film, {"pro_sup_l": 1.0})[0] == pytest.approx(2.1)  # what film does not show varies
+    assert person_sd_of_sum(film, {"pelvis_list": 1.0})[0] == 0.0  # no frame's error, of the trial alone
+    assert defined("knee_flexion_peak", 90.0, sd=2.0, constant_sd=2.3).constant_sd == 2.0
+    assert metrics_of(one, "squat")["knee_flexion_peak", "right"].constant_sd is None
+    table = metrics_table([metrics["knee_flexion_peak", "right"], metrics["duration", "none"]])
+    assert table["constant_sd"].to_pylist() == [pytest.approx(2.3), None]
 
 
 def test_a_squats_depth_is_as_sure_as_its_knees_are_on_average() -> None:

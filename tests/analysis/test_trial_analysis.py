@@ -54,7 +54,11 @@ def test_the_files_have_the_contracts_columns_and_types(folder: Path) -> None:
             ["event", "side", "time_s", "frame_index", "sd_s", "method"],
             [text, text, number, pa.int32(), number, text],
         ),
-        ("metrics", ["metric", "side", "value", "unit", "sd", "reason"], [text, text, number, text, number, text]),
+        (
+            "metrics",
+            ["metric", "side", "value", "unit", "sd", "reason", "constant_sd"],
+            [text, text, number, text, number, text, number],
+        ),
         ("quality", ["name", "value", "unit"], [text, number, text]),
     ):
         schema = pq.read_schema(folder / f"{name}.parquet")

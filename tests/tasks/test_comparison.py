@@ -13,6 +13,7 @@ import pytest
 
 from biopose.analysis.agreement import ReferenceErrors
 from biopose.errors import BioposeError
+from biopose.skeleton.constant_errors import constant_sd_rad
 from tasks.compared_trial import ComparedTrial
 from tasks.comparison import DEFAULT_POLICY, compare, read_policy
 from tasks.criteria import criteria, too_bad
@@ -153,6 +154,42 @@ def test_narrower_intervals_are_stopped_where_no_reference_shows_that_they_cover
     assert found["verdict"] == "fail"
     assert found["reason"].startswith("width of 95 % intervals, candidate to champion: +0.4 times")
     assert decision(with_reference(compared(40, width=0.4), errors=(5.0, 4.8), coverage=0.95))["verdict"] == "pass"
+
+
+def with_sd_of_varying(varying: tuple[float, float], *, of_film: bool = True, number: int = 0) -> PairedRun:
+    """A pair whose deviations hold those of the anatomical frames beside what varies, as the warehouse's 32 bits."""
+    one = pair(number)
+    columns = [*COLUMNS, "pro_sup_r_deg"]
+    constant = np.degrees(constant_sd_rad([name.rpartition("_")[0] for name in columns], of_film=of_film))
+    sds = np.hypot(np.tile(varying, (30, 1))[:, None], constant[:, None])
+    values = {**one.coordinates, "pro_sup_r_deg": np.zeros((30, 2))}
+    deviations = {name: sds[:, index].astype(np.float32).astype(float) for index, name in enumerate(columns)}
+    return replace(one, coordinates=values, deviations=deviations)
+
+
+@pytest.mark.parametrize("of_film", [True, False])
+def test_intervals_are_compared_without_the_frames_errors_which_both_releases_share(of_film: bool) -> None:
+    found = of(with_sd_of_varying((2.0, 1.0), of_film=of_film)).agreement
+    np.testing.assert_allclose(found.sd_ratio, 0.5, rtol=1e-3)
+    judged = decision([of(with_sd_of_varying((2.0, 0.8), of_film=of_film, number=n)) for n in range(40)])
+    assert judged["reason"].startswith("width of 95 % intervals, candidate to champion: +0.4 times")
+    assert judged["verdict"] == "fail"
+
+
+def test_differences_of_releases_count_against_what_varies_alone() -> None:
+    """Hip flexion's is 5.5 degrees of the frames and 1 that varies: 4 degrees exceed 1.96 sqrt(2) = 2.8."""
+    one = with_sd_of_varying((1.0, 1.0))
+    one.coordinates["hip_flexion_r_deg"][:, 1] += 4.0
+    found = of(one)
+    assert found.of_coordinate("hip_flexion", "within_intervals") == 0.0
+    assert found.of_coordinate("hip_adduction", "within_intervals") == 1.0
+
+
+def test_a_run_whose_deviations_do_not_hold_the_frames_errors_keeps_them_whole() -> None:
+    before, now = pair(0).deviations, with_sd_of_varying((1.0, 1.0))
+    mixed = {name: np.stack([before.get(name, sd)[:, 0], sd[:, 1]], axis=1) for name, sd in now.deviations.items()}
+    found = of(replace(now, deviations=mixed)).agreement
+    np.testing.assert_allclose(found.sd_ratio[: len(COLUMNS)], 1.0, rtol=1e-3)
 
 
 def test_an_equal_candidate_that_takes_three_times_as_long_is_stopped_by_its_cost() -> None:

@@ -24,8 +24,8 @@ def rows(snapshot: Path, name: str, **given: str) -> list[dict[str, Any]]:
     return run_query(snapshot, name, given).to_dicts()
 
 
-def series(values: Sequence[float | tuple[float, float]], **others: Any) -> list[SyntheticTrial]:
-    """A session a value, or a value and its standard deviation, a week apart from 2026-11-02, a Monday."""
+def series(values: Sequence[float | tuple[float | None, ...]], **others: Any) -> list[SyntheticTrial]:
+    """A session a value, or a value with more of its `Metric`, a week apart from 2026-11-02, a Monday."""
     first = datetime.date(2026, 11, 2)
     pairs = [value if isinstance(value, tuple) else (value,) for value in values]
     dates = [(first + datetime.timedelta(weeks=week)).isoformat() for week in range(len(values))]

@@ -32,6 +32,19 @@ def test_a_change_is_real_beyond_the_other_athletes_variation_and_the_measuremen
     assert {(row["noise_sd"], row["noise_sessions"], row["trials"]) for row in found} == {(math.sqrt(2.0), 5, 1)}
 
 
+def test_an_error_that_is_the_same_in_every_session_does_not_hide_a_change(tmp_path: Path) -> None:
+    """Of sd 13 the part 12 is constant: two sessions differ by errors of 5 each, 7.07, and not by 18.4."""
+    snapshot = published(tmp_path, series([(60.0, 13.0, None, 12.0), (75.0, 13.0, None, 12.0)]) + steady(5))
+    _, found = rows(snapshot, "change_over_time", **ONE)
+    assert (found["measurement_sd"], found["change_sd"]) == (13.0, pytest.approx(math.sqrt(50.0)))
+    assert (found["detectable_change"], found["judgement"]) == (pytest.approx(1.96 * math.sqrt(50.0)), "real")
+    (row,) = rows(snapshot, "before_after", **ONE, date="2026-11-09")
+    assert row["change_measurement_sd"] == pytest.approx(math.sqrt(50.0))
+    (row,) = rows(snapshot, "athlete_vs_squad", **ONE)
+    assert row["measurement_sd"] == 13.0  # people differ by it
+    assert {row["measurement_sd"] for row in rows(snapshot, "athlete_trend", **ONE)} == {13.0}
+
+
 @pytest.mark.parametrize("others", [0, 1, 4])
 def test_a_change_is_not_judged_by_too_few_sessions_of_others(tmp_path: Path, others: int) -> None:
     found = rows(published(tmp_path, series([60.0, 90.0]) + steady(others)), "change_over_time", **ONE)

@@ -102,6 +102,15 @@ def test_left_and_right_are_compared_over_trials_that_have_both(tmp_path: Path) 
     assert (bob["athlete_id"], bob["difference"], bob["judgement"]) == ("blue/bob", -1.0, "not enough trials")
 
 
+def test_an_error_that_both_sides_share_does_not_hide_an_asymmetry(tmp_path: Path) -> None:
+    """Of sd 13 on the left and 5 on the right 12 and 3 are constant: the sides differ by errors of 5 and 4."""
+    sides = ((METRIC, "left", 82.0, 13.0, None, 12.0), (METRIC, "right", 68.0, 5.0, None, 3.0))
+    trials = [SyntheticTrial(f"jump{number}", metrics=sides) for number in range(3)]
+    (row,) = rows(published(tmp_path, trials), "side_difference")
+    assert row["difference_sd"] == pytest.approx(math.sqrt(41.0), rel=1e-12)  # 6.4, and not 13.9
+    assert row["judgement"] == "beyond measurement noise"
+
+
 def test_a_value_that_is_no_number_counts_nowhere(tmp_path: Path) -> None:
     folder = tmp_path / "files"
     (trial,) = series([(60.0, 3.0)])

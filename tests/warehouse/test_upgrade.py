@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
@@ -10,7 +11,7 @@ from warehouse.connection import opened_for_writing
 from warehouse.content import content_rows
 from warehouse.errors import WarehouseError
 from warehouse.load import load_trial, loaded_runs, published_runs
-from warehouse.migrate import RECORDS, migrations
+from warehouse.migrate import RECORDS, migrate, migrations
 from warehouse.query import run_query, run_sql
 from warehouse.snapshot import publish_snapshot
 
@@ -73,6 +74,30 @@ def test_loading_goes_on(first_schema: Path) -> None:
         **{"team": 1, "athlete": 1, "session": 2, "trial": 2, "run": 3, "model_version": 3},
         **{"kinematics": 46, "event": 2, "metric": 4, "quality": 4, "cycle_metric": 0},
     }
+
+
+def test_files_of_before_load_with_no_constant_part_of_their_deviations(first_schema: Path, tmp_path: Path) -> None:
+    trial = SyntheticTrial(cycles=[("left", 1, 1.0, 0.1)], metrics=[("knee_flexion_peak", "left", 80.0, 3.0)])
+    folder = trial.write(tmp_path / "files")
+    for name in ("metrics", "cycles"):
+        file = folder / f"{name}.parquet"
+        pq.write_table(pq.read_table(file).drop_columns(["constant_sd"]), file)
+    load_trial(first_schema, trial.record, folder)
+    publish_snapshot(first_schema, tmp_path / "snapshot.duckdb")
+    for view, values in (("metric", [(2.0, None), (3.0, None)]), ("cycle_metric", [(0.1, None)])):
+        assert run_sql(tmp_path / "snapshot.duckdb", f"SELECT sd, constant_sd FROM {view} ORDER BY sd").rows() == values
+
+
+@pytest.mark.parametrize("applied", range(1, len(migrations())))
+def test_a_database_of_every_earlier_schema_gets_the_column(database: Path, applied: int) -> None:
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(RECORDS)
+        for one in migrations()[:applied]:
+            connection.execute(one.sql)
+            connection.execute("INSERT INTO migration VALUES (?, ?, now())", [one.name, one.sha256])
+        migrate(connection)
+        for view in ("metric", "cycle_metric"):
+            assert connection.execute(f"SELECT sd, constant_sd FROM {view}").fetchall() == []
 
 
 def test_a_snapshot_of_the_first_schema_is_named_with_the_remedy(first_schema: Path) -> None:

@@ -40,7 +40,7 @@ class SyntheticTrial:
         seed: of the coordinates.
         time_s: of each frame.
         strikes: (side, time) of foot strikes.
-        metrics: (name, side, value), or with the standard deviation as a fourth.
+        metrics: (name, side, value), or with more of a `Metric`: standard deviation, reason, constant part.
         events: (event, side, time) besides the strikes.
         cycles: (side, number, value, sd) of stride_time, each a second after the one before; without any in gait, the
             strides between the strikes of a side.

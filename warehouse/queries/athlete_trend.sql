@@ -1,6 +1,7 @@
 -- One metric of one athlete, month by month.
 -- Grain: a month, activity, side and method of measuring.
--- Note: measurement_sd is the measurement's own standard deviation, as if the trials of a month shared their errors.
+-- Note: measurement_sd is the measurement's own standard deviation, as if the trials of a month shared their errors;
+--   constant_sd of metric, which is the same in every month, is in it: change_over_time judges changes without it.
 --   cameras and releases are those of its trials: where they change, so may the numbers; release_changed: the releases are
 --   others than in the month before.
 -- athlete: one of trial.athlete_id, such as blue/ann

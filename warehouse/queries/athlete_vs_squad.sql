@@ -1,7 +1,8 @@
 -- Each metric of one athlete against the other athletes of the team: where in their distribution each activity and side lies.
 -- Grain: a metric, activity, side and method of measuring, the same for all.
 -- Note: the percentile counts those below and half of those equal; percentile_low and percentile_high are those of the mean
---   less and plus 1.96 of the measurement's own standard deviation. The robust z is the distance from the others' median in
+--   less and plus 1.96 of the measurement's own standard deviation, constant_sd of metric included: the anatomical frames'
+--   error differs from person to person. The robust z is the distance from the others' median in
 --   1.4826 median absolute deviations, squad_robust_sd. With fewer than least_athletes others these five are null.
 --   cameras and releases are those of all trials that are compared.
 --   release_differs: some of the others were measured with other releases, as during a canary (release_offsets).

@@ -2,9 +2,10 @@
 -- Grain: an athlete, metric, activity, side and method of measuring.
 -- Note: the 95 % interval of the change is Student's t over the means of the sessions (equal variances, 2 sides), so it
 --   holds the athlete's own variation from session to session as well as the measurement's. What is the same in every
---   session, such as a camera that always sees one side, is not in it. Where cameras or releases of the sessions before are
---   not those after, the change may be theirs: it is judged measured otherwise; where release_changed, it holds the
---   difference of the releases (release_offsets).
+--   session, such as a camera that always sees one side, is not in it; nor is the error of the anatomical frames,
+--   constant_sd of metric, in change_measurement_sd: it is the same before and after and cancels. Where cameras or
+--   releases of the sessions before are not those after, the change may be theirs: it is judged measured otherwise; where
+--   release_changed, it holds the difference of the releases (release_offsets).
 -- date: date, the first of the time after
 -- athlete: one of trial.athlete_id, such as blue/ann = any
 -- metric: one of metric.metric, such as knee_flexion_peak = any
@@ -34,7 +35,7 @@ WITH chosen AS (
 ),
 
 measured AS (
-    SELECT athlete_number, session_number, recording_number, is_after, metric, side, value, sd, unit
+    SELECT athlete_number, session_number, recording_number, is_after, metric, side, value, sd, constant_sd, unit
     FROM chosen
     JOIN metric_of_every_run USING (run_number)
     WHERE $metric IN (metric, 'any') AND isfinite(value)
@@ -63,7 +64,7 @@ per_session AS (
         any_value(athlete_number) AS athlete_number,
         any_value(is_after) AS is_after,
         avg(value) AS mean_value,
-        avg(sd * sd) FILTER (isfinite(sd)) AS measurement_variance,
+        avg(sd * sd - coalesce(constant_sd, 0) ** 2) FILTER (isfinite(sd)) AS measurement_variance,
         count(*) AS trials
     FROM measured
     GROUP BY metric, side, session_number

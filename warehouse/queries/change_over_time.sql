@@ -4,7 +4,9 @@
 --   team's other athletes (noise_sessions beyond each one's first); their trends are in it. A change is real
 --   where it exceeds detectable_change: t sqrt(2) noise_sd, the smallest detectable change of two sessions (Weir 2005, J
 --   Strength Cond Res 19:231; t at 97.5 % with noise_sessions degrees of freedom), and 1.96 standard deviations of the
---   measurement's own error, as if the trials of a session shared it. With fewer than least_sessions there is no judgement.
+--   measurement's own error, as if the trials of a session shared it, change_sd; the error of the anatomical frames,
+--   constant_sd of metric, is in measurement_sd and not in change_sd: it is the same in every session and cancels. With
+--   fewer than least_sessions there is no judgement.
 --   Where a session's cameras or releases are not those of the first, the change may be theirs: measured otherwise.
 --   release_changed: the releases are others than in the session before (release_offsets).
 -- athlete: one of trial.athlete_id, such as blue/ann
@@ -25,6 +27,7 @@ WITH per_session AS (
         trial.method,
         avg(metric.value) AS mean_value,
         sqrt(avg(metric.sd * metric.sd)) AS measurement_sd,
+        avg(metric.sd * metric.sd - coalesce(metric.constant_sd, 0) ** 2) AS variance_between,
         stddev_samp(metric.value) AS sd_between_trials,
         count(*) AS trials,
         list(trial.camera) FILTER (metric.athlete_id = $athlete) AS cameras,
@@ -75,7 +78,7 @@ compared AS (
     SELECT
         *,
         mean_value - first_value(mean_value) OVER in_order AS change,
-        sqrt(measurement_sd ** 2 + (first_value(measurement_sd) OVER in_order) ** 2) AS change_sd,
+        sqrt(variance_between + first_value(variance_between) OVER in_order) AS change_sd,
         (cameras, releases) IS DISTINCT FROM first_value((cameras, releases)) OVER in_order AS is_measured_otherwise,
         coalesce(releases <> lag(releases) OVER in_order, false) AS release_changed,
         row_number() OVER in_order AS session_number

@@ -1,8 +1,9 @@
 -- Left against right: each athlete's asymmetry in a metric and activity, the largest of each first.
 -- Grain: a metric, activity, athlete and method of measuring.
 -- Note: over trials that have both sides. difference_sd is the measurement's own, as if an athlete's trials shared their
---   errors and the sides did not; a difference is beyond measurement noise where it exceeds 1.96 of it. With fewer than
---   least_trials there is no judgement. cameras and releases are those of the trials.
+--   errors and the sides did not. The error of the anatomical frames, constant_sd of metric, is not in it: bodies are
+--   symmetric, so both sides err alike and it cancels. A difference is beyond measurement noise where it exceeds 1.96 of
+--   difference_sd. With fewer than least_trials there is no judgement. cameras and releases are those of the trials.
 -- metric: one of metric.metric, such as knee_flexion_range = any
 -- activity: one of trial.activity, such as countermovement_jump = any
 -- team: one of trial.team_id = any
@@ -34,7 +35,9 @@ measured AS (
         left_side.metric,
         left_side.value AS left_value,
         right_side.value AS right_value,
-        left_side.sd * left_side.sd + right_side.sd * right_side.sd AS variance,
+        -- Both sides err alike by constant_sd.
+        left_side.sd * left_side.sd - coalesce(left_side.constant_sd, 0) ** 2
+        + right_side.sd * right_side.sd - coalesce(right_side.constant_sd, 0) ** 2 AS variance,
         left_side.unit
     FROM chosen
     JOIN metric_of_every_run AS left_side USING (run_number)

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
+from flows.cli.trend import _means
 from tests.commands import assert_refused, run
 from tests.warehouse.trials import SyntheticTrial
 from warehouse.load import load_trials
@@ -55,6 +57,18 @@ def test_each_side_has_its_change_with_interval_and_judgement(home: Path) -> Non
     assert lines[0] == f"{METRIC} in {ACTIVITY}, measured by keypoint_fit"
     assert lines[1].startswith("  left: rises by ")
     assert lines[1].endswith("): real; 6 athletes, 18 sessions over 4 weeks")
+
+
+def test_an_error_that_is_the_same_in_every_session_weighs_none() -> None:
+    """Two trials of sd 13 and 5, of which 12 and 4 are constant: the session's mean errs by sqrt((25 + 9) / 2)."""
+    row = {"athlete_id": "a", "session_date": datetime.date(2026, 9, 7), "session_id": "s", "value": 60.0}
+    way = {"release": "r", "camera": "c"}
+    sds = [{"sd": 13.0, "constant_sd": 12.0}, {"sd": 5.0, "constant_sd": 4.0}]
+    assert _means(pl.DataFrame([row | way | one for one in sds])).sds == pytest.approx([np.sqrt(17.0)])
+    of_before = pl.DataFrame(
+        [row | way | {"sd": 3.0, "constant_sd": None}], schema_overrides={"constant_sd": pl.Float64}
+    )
+    assert _means(of_before).sds == pytest.approx([3.0])
 
 
 def test_methods_are_not_mixed_and_too_few_athletes_are_refused(home: Path) -> None:

@@ -1,6 +1,7 @@
 """Queries: named ones whose parameters are bound as values, and SQL that can read the warehouse and nothing else."""
 
 import re
+from collections.abc import Hashable
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,11 @@ import polars as pl
 import pytest
 
 from tests.warehouse.trials import COLUMNS, SyntheticTrial
+from warehouse.connection import opened_for_reading
 from warehouse.errors import NoWarehouseError, QueryError
 from warehouse.load import load_trial
 from warehouse.named_query import named_queries
-from warehouse.query import folder_of_trial, run_query, run_sql
+from warehouse.query import folder_of_trial, run_query, run_query_on, run_sql
 from warehouse.snapshot import publish_snapshot
 
 GIVEN = {
@@ -55,6 +57,15 @@ def test_an_athlete_is_compared_with_the_squad(snapshot: Path) -> None:
     left = answer.filter(side="left").row(0, named=True)
     assert (left["mean_value"], left["squad_median"], left["percentile"]) == (60.0, 80.0, None)
     assert (left["other_athletes"], left["trials"], left["judgement"]) == (1, 1, "not enough athletes")
+
+
+def test_only_names_of_the_warehouse_are_remembered_as_found(snapshot: Path) -> None:
+    known: set[Hashable] = set()
+    with opened_for_reading(snapshot) as connection:
+        for day in range(1, 29):
+            run_query_on(connection, "before_after", {"date": f"2026-11-{day:02d}", "team": "blue"}, known=known)
+    assert len(known) < 28
+    assert any("blue" in str(one) for one in known)
 
 
 def test_a_trend_goes_month_by_month(snapshot: Path) -> None:

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from tests.warehouse.trials import SyntheticTrial, session_of
+from tests.warehouse.trials import SyntheticTrial, load_trials, session_of
 from warehouse import DATABASE, SNAPSHOT
 from warehouse.archive import archive_frames, listed_files, remove_unlisted
 from warehouse.connection import ARCHIVE, opened_for_writing
@@ -20,7 +20,6 @@ from warehouse.content import content_hash, content_rows
 from warehouse.erase import athlete_rows, erase_athlete
 from warehouse.errors import QueryError, WarehouseError
 from warehouse.limits import Limits
-from warehouse.load import load_trials
 from warehouse.open_snapshot import OpenSnapshot
 from warehouse.query import run_query, run_sql
 from warehouse.snapshot import publish_snapshot

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from tests.commands import assert_refused, run
-from tests.warehouse.trials import SyntheticTrial
-from warehouse.load import load_trials
+from tests.warehouse.trials import SyntheticTrial, load_trials
 from warehouse.snapshot import publish_snapshot
 
 METRIC, ACTIVITY = "knee_flexion_peak", "countermovement_jump"

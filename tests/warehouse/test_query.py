@@ -59,6 +59,23 @@ def test_an_athlete_is_compared_with_the_squad(snapshot: Path) -> None:
     assert (left["other_athletes"], left["trials"], left["judgement"]) == (1, 1, "not enough athletes")
 
 
+@pytest.mark.parametrize("activity", ["walk", "squat"])
+def test_curves_of_cycles_are_those_of_the_view_of_curves(tmp_path: Path, activity: str) -> None:
+    strikes = (("left", 0.0), ("right", 0.2), ("left", 0.41), ("right", 0.63))
+    trial = SyntheticTrial(activity=activity, strikes=strikes)
+    load_trial(tmp_path / "warehouse.duckdb", trial.record, trial.write(tmp_path / "files"))
+    publish_snapshot(tmp_path / "warehouse.duckdb", tmp_path / "snapshot.duckdb")
+    given = {"coordinate": "knee_angle_r_deg", "activity": activity}
+    found = run_query(tmp_path / "snapshot.duckdb", "cycle_curves", given)
+    side = "right" if activity == "walk" else "none"
+    expected = run_sql(
+        tmp_path / "snapshot.duckdb",
+        "SELECT side, phase_number, percent, knee_angle_r_deg AS value FROM curve ORDER BY ALL",
+    ).filter(side=side)
+    assert found.height >= 101
+    assert found.select(expected.columns).equals(expected)
+
+
 def test_only_names_of_the_warehouse_are_remembered_as_found(snapshot: Path) -> None:
     known: set[Hashable] = set()
     with opened_for_reading(snapshot) as connection:
